@@ -1,0 +1,82 @@
+/* Consuming on the event loop: one connection, one channel for each partition held, membership on a
+ * channel of its own. Reconnects by itself with back-off, declares the topology, restores qos and
+ * consumers, drives heartbeats also while paused. Loop thread only.
+ *
+ * Handing a partition over keeps order: messages of it that were delivered after the decision are
+ * not passed on, those passed on are waited for, and only then the partition's channel is closed,
+ * which returns what is left to the queue's head and lets the next single active consumer begin. */
+#ifndef IR_BROKER_CONSUMER_H
+#define IR_BROKER_CONSUMER_H
+
+#include "broker/connection.h"
+#include "broker/topology.h"
+#include "common/status.h"
+#include "common/view.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct event_base;
+typedef struct ir_consumer ir_consumer_t;
+
+typedef struct ir_consumer_options {
+    ir_broker_options_t broker;
+    ir_topology_t topology;
+    const char *worker;   /* unique name of this worker */
+    uint16_t prefetch;    /* unacknowledged messages of one partition */
+    size_t message_bytes; /* larger bodies are not read into memory: rejected to the dead-letter
+                             exchange by the broker, and on_oversize is called */
+    int64_t announce_ns;  /* interval of membership announcements; expiry is 4 × */
+    unsigned turn;        /* deliveries handled in one turn of the loop */
+} ir_consumer_options_t;
+
+/* Views live during the call. */
+typedef struct ir_delivery {
+    uint32_t partition;
+    uint32_t session; /* counts up each time a partition is taken anew, never 0 */
+    uint64_t tag;
+    bool redelivered;
+    ir_view_t routing_key;
+    ir_view_t content_type;
+    ir_view_t body;
+} ir_delivery_t;
+
+typedef struct ir_consumer_events {
+    void (*on_delivery)(void *context, const ir_delivery_t *delivery);
+    /* After the last delivery of one turn of the loop (a moment to send a batch on). */
+    void (*on_turn)(void *context);
+    void (*on_oversize)(void *context, const ir_delivery_t *delivery, uint64_t size);
+    /* connected or not, with the reason in `text`; for logs and /readyz */
+    void (*on_state)(void *context, bool connected, const char *text);
+} ir_consumer_events_t;
+
+/* Starts connecting at once; events come from the loop. */
+ir_status_t ir_consumer_open(struct event_base *base, const ir_consumer_options_t *options,
+                             const ir_consumer_events_t *events, void *context,
+                             ir_consumer_t **consumer, ir_error_t *error);
+
+/* Back-pressure: no more deliveries are passed on until resumed (the socket is left unread,
+ * prefetch bounds what waits; heartbeats go on). */
+void ir_consumer_pause(ir_consumer_t *consumer);
+void ir_consumer_resume(ir_consumer_t *consumer);
+
+/* Acknowledges all deliveries of the partition up to and including `tag` (one frame). Nothing
+ * happens when `session` is over: those messages come again. `count` is how many deliveries it
+ * covers. */
+void ir_consumer_acknowledge(ir_consumer_t *consumer, uint32_t partition, uint32_t session,
+                             uint64_t tag, uint32_t count);
+
+bool ir_consumer_connected(const ir_consumer_t *consumer);
+unsigned ir_consumer_partitions(const ir_consumer_t *consumer); /* held at present */
+size_t ir_consumer_workers(const ir_consumer_t *consumer);
+uint64_t ir_consumer_reconnects(const ir_consumer_t *consumer);
+
+/* Stops passing on deliveries for good and says goodbye to the other workers; acknowledgements
+ * still go out. */
+void ir_consumer_stop(ir_consumer_t *consumer);
+
+/* Closes within the broker's time-out. Takes NULL. */
+void ir_consumer_close(ir_consumer_t *consumer);
+
+#endif

@@ -1,0 +1,31 @@
+/* Which worker takes which partition: rendezvous hashing over the workers that announced themselves
+ * within the last few seconds. Pure: no clock, no network. One thread. */
+#ifndef IR_BROKER_MEMBERSHIP_H
+#define IR_BROKER_MEMBERSHIP_H
+
+#include "common/view.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct ir_membership ir_membership_t;
+
+/* `self` is always a member. NULL when memory is out. */
+ir_membership_t *ir_membership_new(const char *self, int64_t expiry_ns);
+void ir_membership_free(ir_membership_t *membership);
+
+/* A worker announced itself (or said goodbye). True when the set changed. At most 1,024 members;
+ * more are passed over. */
+bool ir_membership_seen(ir_membership_t *membership, ir_view_t name, int64_t now_ns);
+bool ir_membership_left(ir_membership_t *membership, ir_view_t name);
+
+/* Forgets members that were silent too long. True when the set changed. */
+bool ir_membership_expire(ir_membership_t *membership, int64_t now_ns);
+
+/* Whether this worker is the one for `partition`. */
+bool ir_membership_owns(const ir_membership_t *membership, unsigned partition);
+
+size_t ir_membership_count(const ir_membership_t *membership);
+
+#endif

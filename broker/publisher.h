@@ -1,0 +1,57 @@
+/* Confirmed publishing on a connection of its own: publish many, then flush. Belongs to one thread;
+ * calls block, each within the time-out. */
+#ifndef IR_BROKER_PUBLISHER_H
+#define IR_BROKER_PUBLISHER_H
+
+#include "broker/connection.h"
+#include "common/status.h"
+#include "common/view.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct ir_publisher ir_publisher_t;
+
+/* Prepares; the first publish connects. NULL when memory is out. */
+ir_publisher_t *ir_publisher_new(const ir_broker_options_t *options);
+void ir_publisher_free(ir_publisher_t *publisher);
+
+typedef struct ir_header {
+    const char *name;
+    enum { IR_HEADER_TEXT, IR_HEADER_INTEGER, IR_HEADER_FLAG } kind;
+    ir_view_t text;
+    int64_t integer; /* INTEGER; FLAG: 0 or 1 */
+} ir_header_t;
+
+#define IR_HEADERS_MAX 12
+
+typedef struct ir_publication {
+    const char *exchange;
+    ir_view_t routing_key; /* at most 255 bytes */
+    const char *content_type;
+    ir_view_t message_id; /* or empty */
+    const ir_header_t *headers;
+    size_t n_headers;
+    ir_view_t body;
+    bool mandatory; /* unroutable counts as a failure, not as done */
+    bool transient; /* delivery mode 1 instead of 2 */
+} ir_publication_t;
+
+/* Connects when not connected, then writes the message; it is not sent before the next flush or
+ * until enough has gathered. Confirms that arrived are taken in passing. RETRY: the connection
+ * broke or the broker blocks publishers; everything since the last good flush must be published
+ * again. */
+ir_outcome_t ir_publisher_publish(ir_publisher_t *publisher, const ir_publication_t *publication,
+                                  ir_error_t *error);
+
+/* Waits until every message since the last good flush is confirmed. RETRY as above, also when one
+ * was nacked, returned as unroutable, or not confirmed within the time-out. */
+ir_outcome_t ir_publisher_flush(ir_publisher_t *publisher, ir_error_t *error);
+
+/* Idle upkeep: drives heartbeats; call at least every few seconds when nothing is published. */
+void ir_publisher_idle(ir_publisher_t *publisher);
+
+bool ir_publisher_connected(const ir_publisher_t *publisher);
+
+#endif

@@ -1,0 +1,33 @@
+/* The HTTP endpoint of a long-running program, on its libevent loop: GET /metrics, /healthz (the
+ * loop turns), /readyz (it can do its work; 503 and the reasons otherwise). Loop thread only. */
+#ifndef IR_COMMON_ENDPOINT_H
+#define IR_COMMON_ENDPOINT_H
+
+#include "common/buffer.h"
+#include "common/metrics.h"
+#include "common/status.h"
+
+#include <stdbool.h>
+
+struct event_base;
+typedef struct ir_endpoint ir_endpoint_t;
+
+/* Appends the reasons why the program is not ready, one a line, and returns false; or true. */
+typedef bool (*ir_endpoint_ready_fn)(void *context, ir_buffer_t *reasons);
+
+/* Brings metrics that are read rather than counted up to date before a scrape; may be NULL. */
+typedef void (*ir_endpoint_refresh_fn)(void *context);
+
+/* Binds `address` ("127.0.0.1:9090", "[::1]:0"; port 0 takes a free one). IR_ERR_IO with a line
+ * that says what to do when the port is in use. Requests are bounded (headers 8 KiB, no body, 10
+ * s). */
+ir_status_t ir_endpoint_open(struct event_base *base, const char *address, ir_metrics_t *metrics,
+                             ir_endpoint_ready_fn ready, ir_endpoint_refresh_fn refresh,
+                             void *context, ir_endpoint_t **endpoint, ir_error_t *error);
+
+/* The port it is bound to. */
+int ir_endpoint_port(const ir_endpoint_t *endpoint);
+
+void ir_endpoint_free(ir_endpoint_t *endpoint);
+
+#endif

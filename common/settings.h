@@ -1,0 +1,79 @@
+/* Settings: one table drives the file, the environment, the command line, --help and the manual.
+ *
+ * Precedence, lowest first: default, file (INI, section named after the program or [common]),
+ * environment (IR_NAME: upper case, '-' becomes '_'), command line (--name=value or --name value).
+ * A secret is never taken from the command line (others could read it in the process list): only
+ * from the file or the environment, and is printed as "(set)". */
+#ifndef IR_COMMON_SETTINGS_H
+#define IR_COMMON_SETTINGS_H
+
+#include "common/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+typedef enum ir_setting_type {
+    IR_SETTING_TEXT,
+    IR_SETTING_SECRET,   /* text that stays off the command line and out of the logs */
+    IR_SETTING_URI,      /* text; a password inside it is refused on the command line and masked */
+    IR_SETTING_INTEGER,  /* int64_t; a suffix k, M, G (decimal) or Ki, Mi, Gi is read */
+    IR_SETTING_SIZE,     /* int64_t bytes; the same suffixes */
+    IR_SETTING_DURATION, /* int64_t ns; needs a unit: ns us ms s min h d */
+    IR_SETTING_NUMBER,   /* double */
+    IR_SETTING_FLAG,     /* bool: true/false/yes/no/on/off/1/0; alone on the command line: true */
+    IR_SETTING_CHOICE    /* int: index into the '|'-separated words of `choices` */
+} ir_setting_type_t;
+
+typedef struct ir_setting {
+    const char *name; /* as on the command line, without "--" */
+    char letter;      /* short option, or 0 */
+    ir_setting_type_t type;
+    const char *unit;    /* placeholder in --help: "URI", "FILE", "BYTES", … */
+    const char *choices; /* for IR_SETTING_CHOICE */
+    double min, max;     /* bounds of numbers, in the base unit (bytes, ns); both 0: none */
+    const char *initial; /* default as text; NULL: empty text, or 0 */
+    size_t offset;       /* offsetof() the field in the program's struct; texts are char * */
+    const char *help;    /* one sentence */
+} ir_setting_t;
+
+typedef struct ir_program {
+    const char *name;    /* "ir-worker" */
+    const char *purpose; /* one line */
+    const char *usage;   /* what follows the options: "[FILE…]", or "" */
+    const char *notes;   /* printed after the options by --help, or NULL: examples, exit status */
+    const ir_setting_t *settings;
+    size_t n_settings;
+} ir_program_t;
+
+typedef enum ir_settings_verdict {
+    IR_SETTINGS_RUN,  /* go on */
+    IR_SETTINGS_EXIT, /* --help, --version or --print-settings was served: exit 0 */
+    IR_SETTINGS_WRONG /* `error` says which setting, where it stood and what is allowed: exit 2 */
+} ir_settings_verdict_t;
+
+/* Fills `target` (the program's struct, zeroed by the caller) from all sources. The options
+ * --settings FILE, --help, --version, --print-settings (effective values as INI, secrets masked)
+ * are built in. *first_argument is the index of the first non-option argument in argv. A file that
+ * names an unknown setting is wrong; sections of other programs are passed over.
+ * Texts are owned by `target`; free with ir_settings_free. */
+ir_settings_verdict_t ir_settings_load(const ir_program_t *program, int argc, char **argv,
+                                       void *target, int *first_argument, ir_error_t *error);
+
+/* Sets one field from text, as the parser does (for tests and reload). */
+ir_status_t ir_settings_set(const ir_program_t *program, void *target, const char *name,
+                            const char *value, ir_error_t *error);
+
+void ir_settings_free(const ir_program_t *program, void *target);
+
+/* The manual's table of settings as Markdown, and the commented example as INI. */
+void ir_settings_print_markdown(const ir_program_t *program, FILE *out);
+void ir_settings_print_example(const ir_program_t *program, FILE *out);
+
+/* `uri` with its password replaced by "***", cut to `size`; for messages. Returns `out`. */
+const char *ir_uri_masked(const char *uri, char *out, size_t size);
+
+#define IR_VERSION "0.1.0"
+
+#endif

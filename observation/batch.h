@@ -1,0 +1,162 @@
+/* A batch: messages of the broker with the observations found in them, on its way through the
+ * stages of the worker. It is owned by one thread at a time and handed on through rings; everything
+ * it points to lives in its arena or in the registry it holds a reference to. */
+#ifndef IR_OBSERVATION_BATCH_H
+#define IR_OBSERVATION_BATCH_H
+
+#include "common/arena.h"
+#include "common/view.h"
+#include "observation/identity.h"
+#include "observation/reason.h"
+#include "observation/registry.h"
+#include "observation/senml.h"
+#include "observation/value.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* QARTOD flags (US IOOS). */
+typedef enum ir_flag {
+    IR_FLAG_GOOD = 1,
+    IR_FLAG_NOT_EVALUATED = 2,
+    IR_FLAG_SUSPECT = 3,
+    IR_FLAG_FAIL = 4,
+    IR_FLAG_MISSING = 9
+} ir_flag_t;
+
+/* The tests, in the order in which every output shows them. */
+typedef enum ir_test {
+    IR_TEST_GROSS_RANGE,
+    IR_TEST_CLIMATOLOGY,
+    IR_TEST_SPIKE,
+    IR_TEST_RATE_OF_CHANGE,
+    IR_TEST_FLAT_LINE,
+    IR_TEST_COUNT
+} ir_test_t;
+
+/* "gross_range", "climatology", "spike", "rate_of_change", "flat_line". */
+const char *ir_test_text(ir_test_t test);
+
+/* "good", "not_evaluated", "suspect", "fail", "missing". */
+const char *ir_flag_text(int flag);
+
+typedef enum ir_observation_state {
+    IR_OBSERVATION_NEW,       /* not stored before, as far as is known */
+    IR_OBSERVATION_DUPLICATE, /* the document store already had it */
+    IR_OBSERVATION_REFUSED    /* by a store: `refusal` of the batch says why */
+} ir_observation_state_t;
+
+typedef struct ir_observation {
+    ir_id_t id;
+    const ir_sensor_t *sensor; /* not NULL */
+    int64_t time_ns;           /* phenomenon time = result time */
+    ir_value_t value;          /* numbers: in sensor->unit */
+    ir_value_t source_value;   /* as sent */
+    ir_view_t source_unit;     /* as sent; empty: none */
+    bool has_sum;
+    double sum; /* as sent */
+    bool late;  /* not later than a point of its series that was seen before */
+    uint8_t flags[IR_TEST_COUNT];
+    uint8_t aggregate;
+    uint8_t state;    /* ir_observation_state_t */
+    uint32_t message; /* index into the batch's messages */
+    int record;       /* position in the pack */
+} ir_observation_t;
+
+/* A flag of an earlier observation that became known only now. Append-only: the observation itself
+ * stays as it was stored; `observation` carries it with its new flags and aggregate. */
+typedef struct ir_revision {
+    ir_id_t id;
+    ir_test_t test;
+    uint8_t flag;                 /* the new flag of `test` */
+    uint8_t previous;             /* the flag it had */
+    ir_observation_t observation; /* message is that of the deciding point */
+    ir_id_t raw_id;               /* of the message that carried the revised observation */
+    ir_id_t decided_by;           /* the observation that decided it */
+} ir_revision_t;
+
+typedef struct ir_message {
+    ir_id_t raw_id;
+    ir_view_t routing_key;
+    ir_view_t mote; /* empty when the routing key has none */
+    ir_view_t content_type;
+    ir_view_t body;
+    int64_t received_ns;
+    bool redelivered;
+    bool refused;                               /* the whole of it: no observations */
+    bool duplicate;                             /* the document store already had the raw message */
+    uint32_t first_observation, n_observations; /* contiguous in the batch */
+    uint32_t first_refusal, n_refusals;         /* decoding's, contiguous */
+    /* where it came from, for the acknowledgement; 0 when not from a broker */
+    uint32_t partition;
+    uint32_t session; /* counts up whenever a partition is taken anew: quality state starts over */
+    uint64_t delivery_tag;
+} ir_message_t;
+
+/* A refusal by a store, found after decoding. */
+typedef struct ir_store_refusal {
+    uint32_t message;
+    uint32_t observation; /* index into observations, or UINT32_MAX: the raw message itself */
+    ir_refusal_t refusal;
+} ir_store_refusal_t;
+
+typedef struct ir_batch {
+    ir_arena_t *arena;
+    ir_registry_t *registry; /* a reference */
+    ir_message_t *messages;
+    uint32_t n_messages, messages_capacity;
+    ir_observation_t *observations;
+    uint32_t n_observations, observations_capacity;
+    ir_refusal_t *refusals;
+    uint32_t n_refusals, refusals_capacity;
+    ir_revision_t *revisions;
+    uint32_t n_revisions, revisions_capacity;
+    ir_store_refusal_t *store_refusals;
+    uint32_t n_store_refusals, store_refusals_capacity;
+    size_t body_bytes; /* sum of the bodies */
+    uint64_t sequence; /* order of acknowledgement */
+    int64_t opened_ns; /* monotonic, when its first message came */
+} ir_batch_t;
+
+/* NULL when memory is out. `registry` is referenced. */
+ir_batch_t *ir_batch_new(ir_registry_t *registry);
+void ir_batch_free(ir_batch_t *batch);
+
+/* Empties it for the next use, with this registry; keeps bounded memory. */
+void ir_batch_reset(ir_batch_t *batch, ir_registry_t *registry);
+
+/* How a message is analysed. */
+typedef struct ir_analysis {
+    ir_senml_limits_t limits;
+    bool accept_unregistered; /* unknown motes and sensors get generic terms below base_iri */
+    const char *base_iri;     /* ends in '/' or '#' */
+} ir_analysis_t;
+
+/* A message as the broker (or a file) gave it. Views need only live during the call. */
+typedef struct ir_input {
+    ir_view_t routing_key; /* "ir.MOTE" */
+    ir_view_t content_type;
+    ir_view_t body;
+    int64_t received_ns;
+    bool redelivered;
+    uint32_t partition, session;
+    uint64_t delivery_tag;
+} ir_input_t;
+
+/* Decodes and resolves one message into the batch: identity, registry, units; not quality control.
+ * Copies what it keeps. What is wrong with the input becomes refusals. IR_ERR_MEMORY leaves the
+ * batch as it was. */
+ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis, const ir_input_t *input);
+
+/* Appends (for quality control and the stores); false when memory is out. */
+bool ir_batch_add_revision(ir_batch_t *batch, const ir_revision_t *revision);
+bool ir_batch_add_store_refusal(ir_batch_t *batch, uint32_t message, uint32_t observation,
+                                ir_reason_t reason, const char *detail);
+
+/* Whether the observation goes on to the graph and the subscribers. */
+static inline bool ir_observation_accepted(const ir_observation_t *observation) {
+    return observation->state != IR_OBSERVATION_REFUSED;
+}
+
+#endif

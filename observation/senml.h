@@ -1,0 +1,70 @@
+/* SenML packs (RFC 8428), JSON and CBOR, to resolved records.
+ *
+ * All rules of the RFC hold: base fields persist until replaced and apply from the record that
+ * carries them on; name = bn‖n, time = bt + t, value = bv + v, sum = bs + s, u over bu; a time
+ * below 2^28 is relative to `now_ns`; names are [A-Za-z0-9][A-Za-z0-9-:./_]*; JSON exponents in
+ * lower case; CBOR integers, half/single/double floats, and decimal fractions (tag 4). */
+#ifndef IR_OBSERVATION_SENML_H
+#define IR_OBSERVATION_SENML_H
+
+#include "common/arena.h"
+#include "common/status.h"
+#include "common/view.h"
+#include "observation/reason.h"
+#include "observation/value.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum ir_media {
+    IR_MEDIA_UNKNOWN,
+    IR_MEDIA_SENML_JSON, /* application/senml+json */
+    IR_MEDIA_SENML_CBOR  /* application/senml+cbor */
+} ir_media_t;
+
+/* Compares without case, passes over parameters ("; charset=utf-8"). */
+ir_media_t ir_media_parse(ir_view_t content_type);
+const char *ir_media_text(ir_media_t media);
+
+typedef struct ir_senml_limits {
+    size_t bytes;      /* of the body */
+    unsigned depth;    /* of nesting, the pack itself counts 1 */
+    unsigned records;  /* in one pack */
+    int64_t future_ns; /* how far after `now_ns` a time may lie */
+} ir_senml_limits_t;
+
+/* 1 MiB, depth 16, 10,000 records, one day. */
+extern const ir_senml_limits_t ir_senml_limits_default;
+
+#define IR_NAME_SIZE_MAX 255
+#define IR_UNIT_SIZE_MAX 31
+
+typedef struct ir_senml_record {
+    ir_view_t name;   /* full name, 1 … IR_NAME_SIZE_MAX bytes, in the arena */
+    ir_view_t unit;   /* empty: none was given */
+    ir_value_t value; /* as sent, resolved */
+    bool has_sum;
+    double sum;
+    bool has_update; /* ut */
+    double update_seconds;
+    int64_t time_ns;
+    int position; /* in the pack, from 0 */
+} ir_senml_record_t;
+
+typedef struct ir_senml_pack {
+    ir_senml_record_t *records;
+    size_t n_records;
+    ir_refusal_t *refusals; /* of records, in order; or one with record -1: then n_records is 0 */
+    size_t n_refusals;
+} ir_senml_pack_t;
+
+/* Decodes one body. Everything in `pack` lives in `arena`. What is wrong with the input is not an
+ * error of this call but stands in `pack->refusals`; a bad base field, bver or a label ending in
+ * '_' refuses the whole pack, any other fault its record only (its valid base fields still hold).
+ * IR_ERR_MEMORY when memory is out; then `pack` is untouched. Any thread; nothing is kept. */
+ir_status_t ir_senml_decode(ir_media_t media, ir_view_t body, int64_t now_ns,
+                            const ir_senml_limits_t *limits, ir_arena_t *arena,
+                            ir_senml_pack_t *pack);
+
+#endif

@@ -1,0 +1,42 @@
+/* Units of measure: SenML (RFC 8428, RFC 8798 and their IANA registry), UCUM and QUDT names for the
+ * quantities of hydrology, and conversion by factor and offset. A table, read-only, any thread. */
+#ifndef IR_OBSERVATION_UNIT_H
+#define IR_OBSERVATION_UNIT_H
+
+#include "common/view.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct ir_unit {
+    const char *qudt;    /* local name in http://qudt.org/vocab/unit/, "DEG_C" */
+    const char *ucum;    /* "Cel" */
+    const char *senml;   /* SenML name, or the text this project sends where SenML has none */
+    const char *aliases; /* other texts that mean it, space-separated, or "" */
+    const char *label;   /* "degree Celsius" */
+    const char
+        *quantity;     /* local name in http://qudt.org/vocab/quantitykind/, decides who converts */
+    const char *apart; /* NULL, or a word: converts only to units with the same word (FNU, NTU) */
+    double factor;     /* base = value × factor + offset */
+    double offset;
+} ir_unit_t;
+
+/* By SenML name, UCUM code or alias (case matters); NULL when unknown. */
+const ir_unit_t *ir_unit_find(ir_view_t text);
+
+/* By QUDT local name; NULL when unknown. FNU and NTU share one QUDT name: the first of the table is
+ * found; a registry tells them apart by ir:unit text (see registry.h). */
+const ir_unit_t *ir_unit_find_qudt(ir_view_t local_name);
+
+/* Whether `from` converts to `to`. */
+bool ir_unit_converts(const ir_unit_t *from, const ir_unit_t *to);
+
+/* `value` in `to`; exact when both are the same unit, else rounded to 15 digits (number.h).
+ * Only for pairs that convert. */
+double ir_unit_convert(double value, const ir_unit_t *from, const ir_unit_t *to);
+
+/* The table, for tests and docs. */
+extern const ir_unit_t ir_units[];
+extern const size_t ir_units_count;
+
+#endif
