@@ -116,6 +116,7 @@ typedef struct ir_batch {
     uint32_t n_store_refusals, store_refusals_capacity;
     size_t body_bytes; /* sum of the bodies */
     uint64_t sequence; /* order of acknowledgement */
+    bool undone;         /* a stage gave it up: it must not be acknowledged */
     int64_t opened_ns; /* monotonic, when its first message came */
 } ir_batch_t;
 

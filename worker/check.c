@@ -1,0 +1,122 @@
+#include "worker/check.h"
+
+#include "broker/topology.h"
+
+#define MASKED_SIZE 512
+
+typedef struct ir_check {
+    const ir_worker_options_t *options;
+    FILE *out;
+    bool good;
+} ir_check_t;
+
+static void report(ir_check_t *check, const char *what, ir_status_t status, const char *good,
+                   const ir_error_t *error) {
+    fprintf(check->out, "%-10s %s  %s\n", what, status == IR_OK ? "ok   " : "WRONG",
+            status == IR_OK ? good : error->text);
+    check->good = check->good && status == IR_OK;
+}
+
+static void check_registry(ir_check_t *check) {
+    ir_registry_t *registry = NULL;
+    ir_error_t error = {.status = IR_OK};
+    char text[160] = "";
+    const ir_status_t status = ir_registry_load(check->options->registry, &registry, &error);
+    if (status == IR_OK) {
+        snprintf(text, sizeof text, "%zu motes, %zu sensors", ir_registry_motes(registry),
+                 ir_registry_sensors(registry));
+    }
+    report(check, "registry", status, text, &error);
+    ir_registry_unref(registry);
+}
+
+static void check_broker(ir_check_t *check) {
+    ir_broker_options_t broker;
+    ir_worker_broker_options(check->options, check->options->name, &broker);
+    amqp_connection_state_t connection = NULL;
+    ir_error_t error = {.status = IR_OK};
+    char masked[MASKED_SIZE];
+    const ir_status_t status = ir_broker_connect(&broker, 0, &connection, &error);
+    report(check, "broker", status, ir_uri_masked(broker.uri, masked, sizeof masked), &error);
+    ir_broker_disconnect(connection);
+}
+
+static void check_documents(ir_check_t *check) {
+    ir_documents_options_t options;
+    ir_worker_documents_options(check->options, &options);
+    ir_documents_t *documents = NULL;
+    ir_error_t error = {.status = IR_OK};
+    char masked[MASKED_SIZE];
+    ir_status_t status = ir_documents_open(&options, &documents, &error);
+    if (status == IR_OK) {
+        status = ir_documents_ready(documents, &error);
+    }
+    report(check, "documents", status, ir_uri_masked(options.uri, masked, sizeof masked), &error);
+    ir_documents_close(documents);
+}
+
+static void check_graph(ir_check_t *check) {
+    ir_graph_options_t options;
+    ir_worker_graph_options(check->options, &options);
+    ir_graph_t *graph = NULL;
+    ir_error_t error = {.status = IR_OK};
+    char masked[MASKED_SIZE];
+    ir_status_t status = ir_graph_open(&options, &graph, &error);
+    if (status == IR_OK) {
+        status = ir_graph_ready(graph, &error);
+    }
+    report(check, "graph", status, ir_uri_masked(options.uris, masked, sizeof masked), &error);
+    ir_graph_close(graph);
+}
+
+static void check_formats(ir_check_t *check) {
+    const ir_format_t *formats[IR_WORKER_FORMATS_MAX];
+    size_t count = 0;
+    ir_error_t error = {.status = IR_OK};
+    const ir_status_t status = ir_worker_formats(check->options, formats, &count, &error);
+    report(check, "formats", status, check->options->formats, &error);
+}
+
+static void tell_plan(const ir_check_t *check) {
+    const ir_worker_options_t *options = check->options;
+    fprintf(
+        check->out,
+        "\nWorker %s would take its share of %lld partitions (%s queues), at most %lld messages "
+        "of each at once,\nin batches of up to %lld observations, %lld under way; store them in "
+        "both stores,\npublish them as %s to %s, and serve metrics at %s.\n",
+        options->name, (long long)options->partitions,
+        options->queue_type == IR_QUEUE_QUORUM ? "quorum" : "classic", (long long)options->prefetch,
+        (long long)options->batch_observations, (long long)options->in_flight,
+        options->formats[0] != '\0' ? options->formats : "nothing", IR_EXCHANGE_PROCESSED,
+        options->http);
+}
+
+bool ir_worker_check(const ir_worker_options_t *options, FILE *out) {
+    ir_check_t check = {.options = options, .out = out, .good = true};
+    check_formats(&check);
+    check_registry(&check);
+    check_broker(&check);
+    check_documents(&check);
+    check_graph(&check);
+    tell_plan(&check);
+    return check.good;
+}
+
+ir_status_t ir_worker_declare(const ir_worker_options_t *options, ir_error_t *error) {
+    ir_broker_options_t broker;
+    ir_worker_broker_options(options, options->name, &broker);
+    const ir_topology_t topology = {.partitions = (unsigned)options->partitions,
+                                    .queue_type = (ir_queue_type_t)options->queue_type};
+    amqp_connection_state_t connection = NULL;
+    ir_status_t status = ir_broker_connect(&broker, 0, &connection, error);
+    if (status != IR_OK) {
+        return status;
+    }
+    amqp_channel_open(connection, 1);
+    status = ir_broker_reply(amqp_get_rpc_reply(connection), "cannot open a channel", error);
+    if (status == IR_OK) {
+        status = ir_topology_declare(connection, 1, &topology, error);
+    }
+    ir_broker_disconnect(connection);
+    return status;
+}

@@ -1,0 +1,78 @@
+#include "worker/documents_stage.h"
+
+#include "annotation/quality.h"
+#include "store/documents.h"
+
+#include <stdlib.h>
+
+struct ir_documents_stage {
+    ir_documents_t *documents;
+    ir_quality_t *quality;
+    ir_registry_t *registry;   /* that the quality states were made with; a reference */
+    const ir_batch_t *checked; /* passed quality control, not stored yet */
+};
+
+ir_status_t ir_documents_stage_open(const ir_worker_options_t *options,
+                                    ir_documents_stage_t **stage, ir_error_t *error) {
+    ir_documents_stage_t *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "documents: out of memory");
+    }
+    ir_documents_options_t documents;
+    ir_worker_documents_options(options, &documents);
+    ir_status_t status = ir_documents_open(&documents, &made->documents, error);
+    if (status == IR_OK) {
+        made->quality =
+            ir_quality_new((size_t)options->series, ir_documents_recent, made->documents, false);
+        if (made->quality == NULL) {
+            status = ir_error_set(error, IR_ERR_MEMORY, "quality control: out of memory");
+        }
+    }
+    if (status != IR_OK) {
+        ir_documents_stage_close(made);
+        return status;
+    }
+    *stage = made;
+    return IR_OK;
+}
+
+void ir_documents_stage_close(ir_documents_stage_t *stage) {
+    if (stage == NULL) {
+        return;
+    }
+    ir_quality_free(stage->quality);
+    ir_documents_close(stage->documents);
+    ir_registry_unref(stage->registry);
+    free(stage);
+}
+
+ir_status_t ir_documents_stage_ready(void *context, ir_error_t *error) {
+    const ir_documents_stage_t *stage = context;
+    return ir_documents_ready(stage->documents, error);
+}
+
+static void follow_registry(ir_documents_stage_t *stage, const ir_batch_t *batch) {
+    if (stage->registry == batch->registry) {
+        return;
+    }
+    ir_quality_reset(stage->quality);
+    ir_registry_unref(stage->registry);
+    stage->registry = ir_registry_ref(batch->registry);
+}
+
+ir_outcome_t ir_documents_stage_run(void *context, ir_batch_t *batch, ir_error_t *error) {
+    ir_documents_stage_t *stage = context;
+    follow_registry(stage, batch);
+    /* A batch that is tried again has moved the states on already. */
+    if (stage->checked != batch) {
+        if (ir_quality_check(stage->quality, batch, error) != IR_OUTCOME_OK) {
+            return IR_OUTCOME_RETRY;
+        }
+        stage->checked = batch;
+    }
+    if (ir_documents_put(stage->documents, batch, error) != IR_OUTCOME_OK) {
+        return IR_OUTCOME_RETRY;
+    }
+    stage->checked = NULL;
+    return IR_OUTCOME_OK;
+}

@@ -1,0 +1,20 @@
+/* The first stage: quality control, with recent points from the document store, then the documents.
+ * Both need the same blocking client, so they share its thread. */
+#ifndef IR_WORKER_DOCUMENTS_STAGE_H
+#define IR_WORKER_DOCUMENTS_STAGE_H
+
+#include "common/status.h"
+#include "observation/batch.h"
+#include "worker/options.h"
+
+typedef struct ir_documents_stage ir_documents_stage_t;
+
+ir_status_t ir_documents_stage_open(const ir_worker_options_t *options,
+                                    ir_documents_stage_t **stage, ir_error_t *error);
+void ir_documents_stage_close(ir_documents_stage_t *stage);
+
+/* As ir_stage_work_t wants them; `context` is the stage. */
+ir_status_t ir_documents_stage_ready(void *context, ir_error_t *error);
+ir_outcome_t ir_documents_stage_run(void *context, ir_batch_t *batch, ir_error_t *error);
+
+#endif

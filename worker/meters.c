@@ -1,0 +1,139 @@
+#include "worker/meters.h"
+
+#include "common/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const stage_texts[IR_STAGE_COUNT] = {"documents", "graph", "republish"};
+
+const char *ir_worker_stage_text(ir_worker_stage_t stage) {
+    return stage_texts[stage];
+}
+
+/* The series of the worker as a whole. */
+static void add_single(ir_meters_t *m) {
+    const struct {
+        ir_metric_t **metric;
+        ir_metric_kind_t kind;
+        const char *name, *labels, *help;
+    } series[] = {
+        {&m->messages_received, IR_METRIC_COUNTER, "ir_messages_received_total", NULL,
+         "Messages delivered by the broker."},
+        {&m->messages_redelivered, IR_METRIC_COUNTER, "ir_messages_redelivered_total", NULL,
+         "Messages that the broker had delivered before."},
+        {&m->messages_acknowledged, IR_METRIC_COUNTER, "ir_messages_acknowledged_total", NULL,
+         "Messages stored, published again and acknowledged."},
+        {&m->messages_oversize, IR_METRIC_COUNTER, "ir_messages_oversize_total", NULL,
+         "Messages over message-bytes, dead-lettered by the broker."},
+        {&m->observations_stored, IR_METRIC_COUNTER, "ir_observations_total", "state=\"stored\"",
+         "Observations by what became of them."},
+        {&m->observations_duplicate, IR_METRIC_COUNTER, "ir_observations_total",
+         "state=\"duplicate\"", "Observations by what became of them."},
+        {&m->revisions, IR_METRIC_COUNTER, "ir_revisions_total", NULL,
+         "Quality flags decided later than their observation."},
+        {&m->dead_letters, IR_METRIC_COUNTER, "ir_dead_letters_total", NULL,
+         "Messages published to the exchange ir.rejected."},
+        {&m->batches, IR_METRIC_COUNTER, "ir_batches_total", NULL, "Batches acknowledged."},
+        {&m->batches_in_flight, IR_METRIC_GAUGE, "ir_batches_in_flight", NULL,
+         "Batches in the stages."},
+        {&m->messages_in_flight, IR_METRIC_GAUGE, "ir_messages_in_flight", NULL,
+         "Messages delivered and not acknowledged yet."},
+        {&m->partitions, IR_METRIC_GAUGE, "ir_partitions", NULL, "Partitions held."},
+        {&m->workers, IR_METRIC_GAUGE, "ir_workers", NULL, "Workers known, this one included."},
+        {&m->reconnects, IR_METRIC_COUNTER, "ir_broker_reconnects_total", NULL,
+         "Connections to the broker after the first."},
+        {&m->connected, IR_METRIC_GAUGE, "ir_broker_connected", NULL,
+         "1 while the consuming connection stands."},
+        {&m->registry_sensors, IR_METRIC_GAUGE, "ir_registry_sensors", NULL,
+         "Sensors in the registry."},
+        {&m->registry_reloads, IR_METRIC_COUNTER, "ir_registry_reloads_total", "result=\"done\"",
+         "Reloads of the registry."},
+        {&m->registry_reload_failures, IR_METRIC_COUNTER, "ir_registry_reloads_total",
+         "result=\"failed\"", "Reloads of the registry."},
+    };
+    for (size_t i = 0; i < sizeof series / sizeof series[0]; i++) {
+        *series[i].metric = ir_metrics_add(m->metrics, series[i].kind, series[i].name,
+                                           series[i].labels, series[i].help);
+    }
+}
+
+static void add_reasons_and_flags(ir_meters_t *m) {
+    char labels[64];
+    for (int reason = 1; reason < IR_REASON_COUNT; reason++) {
+        snprintf(labels, sizeof labels, "reason=\"%s\"", ir_reason_text((ir_reason_t)reason));
+        m->rejected[reason] = ir_metrics_add(m->metrics, IR_METRIC_COUNTER, "ir_rejected_total",
+                                             labels, "Messages and records refused, by reason.");
+    }
+    static const int flags[] = {IR_FLAG_GOOD, IR_FLAG_NOT_EVALUATED, IR_FLAG_SUSPECT, IR_FLAG_FAIL,
+                                IR_FLAG_MISSING};
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        snprintf(labels, sizeof labels, "flag=\"%s\"", ir_flag_text(flags[i]));
+        m->aggregates[flags[i]] =
+            ir_metrics_add(m->metrics, IR_METRIC_COUNTER, "ir_quality_total", labels,
+                           "Observations by their aggregate quality flag.");
+    }
+}
+
+static void add_stages(ir_meters_t *m) {
+    char labels[64];
+    for (int stage = 0; stage < IR_STAGE_COUNT; stage++) {
+        snprintf(labels, sizeof labels, "stage=\"%s\"", stage_texts[stage]);
+        m->retries[stage] = ir_metrics_add(m->metrics, IR_METRIC_COUNTER, "ir_stage_retries_total",
+                                           labels, "Times a stage had to back off.");
+        m->stage_ready[stage] = ir_metrics_add(m->metrics, IR_METRIC_GAUGE, "ir_stage_ready",
+                                               labels, "1 while the stage's server answers.");
+        m->stage_seconds[stage] = ir_metrics_add_histogram(m->metrics, "ir_stage_seconds", labels,
+                                                           "Time a stage spends on one batch.");
+    }
+    m->message_seconds = ir_metrics_add_histogram(
+        m->metrics, "ir_message_seconds", NULL, "Time from delivery to acknowledgement, by batch.");
+}
+
+ir_status_t ir_meters_open(ir_meters_t *meters, const ir_format_t *const *formats, size_t n_formats,
+                           ir_error_t *error) {
+    memset(meters, 0, sizeof *meters);
+    meters->metrics = ir_metrics_new();
+    if (meters->metrics == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "metrics: out of memory");
+    }
+    add_single(meters);
+    add_reasons_and_flags(meters);
+    add_stages(meters);
+    for (size_t i = 0; i < n_formats; i++) {
+        char labels[64];
+        snprintf(labels, sizeof labels, "format=\"%s\"", formats[i]->name);
+        meters->republished[i] =
+            ir_metrics_add(meters->metrics, IR_METRIC_COUNTER, "ir_messages_republished_total",
+                           labels, "Messages published to the exchange ir.processed.");
+    }
+    return IR_OK;
+}
+
+void ir_meters_close(ir_meters_t *meters) {
+    ir_metrics_free(meters->metrics);
+    meters->metrics = NULL;
+}
+
+void ir_meters_count(ir_meters_t *meters, const ir_batch_t *batch) {
+    uint64_t stored = 0;
+    uint64_t duplicate = 0;
+    for (uint32_t i = 0; i < batch->n_observations; i++) {
+        const ir_observation_t *observation = &batch->observations[i];
+        stored += observation->state == IR_OBSERVATION_NEW;
+        duplicate += observation->state == IR_OBSERVATION_DUPLICATE;
+        ir_metric_increase(meters->aggregates[observation->aggregate % 10], 1);
+    }
+    for (uint32_t i = 0; i < batch->n_refusals; i++) {
+        ir_metric_increase(meters->rejected[batch->refusals[i].reason], 1);
+    }
+    for (uint32_t i = 0; i < batch->n_store_refusals; i++) {
+        ir_metric_increase(meters->rejected[batch->store_refusals[i].refusal.reason], 1);
+    }
+    ir_metric_increase(meters->observations_stored, stored);
+    ir_metric_increase(meters->observations_duplicate, duplicate);
+    ir_metric_increase(meters->revisions, batch->n_revisions);
+    ir_metric_increase(meters->messages_acknowledged, batch->n_messages);
+    ir_metric_increase(meters->batches, 1);
+    ir_metric_histogram_record(meters->message_seconds, ir_clock_monotonic() - batch->opened_ns);
+}

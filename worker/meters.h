@@ -1,0 +1,51 @@
+/* What ir-worker counts, by the names that /metrics shows. */
+#ifndef IR_WORKER_METERS_H
+#define IR_WORKER_METERS_H
+
+#include "annotation/format.h"
+#include "common/metrics.h"
+#include "observation/batch.h"
+#include "observation/reason.h"
+#include "worker/options.h"
+
+#include <stddef.h>
+
+typedef enum ir_worker_stage {
+    IR_STAGE_DOCUMENTS,
+    IR_STAGE_GRAPH,
+    IR_STAGE_REPUBLISH,
+    IR_STAGE_COUNT
+} ir_worker_stage_t;
+
+/* "documents", "graph", "republish". */
+const char *ir_worker_stage_text(ir_worker_stage_t stage);
+
+/* Fields are NULL-safe handles (common/metrics.h). */
+typedef struct ir_meters {
+    ir_metrics_t *metrics;
+    ir_metric_t *messages_received, *messages_redelivered, *messages_acknowledged;
+    ir_metric_t *messages_oversize;
+    ir_metric_t *observations_stored, *observations_duplicate;
+    ir_metric_t *rejected[IR_REASON_COUNT];
+    ir_metric_t *aggregates[10]; /* by flag */
+    ir_metric_t *revisions;
+    ir_metric_t *republished[IR_WORKER_FORMATS_MAX];
+    ir_metric_t *dead_letters;
+    ir_metric_t *batches, *batches_in_flight, *messages_in_flight;
+    ir_metric_t *partitions, *workers, *reconnects, *connected;
+    ir_metric_t *registry_sensors, *registry_reloads, *registry_reload_failures;
+    ir_metric_t *retries[IR_STAGE_COUNT];
+    ir_metric_t *stage_ready[IR_STAGE_COUNT];
+    ir_metric_histogram_t *stage_seconds[IR_STAGE_COUNT];
+    ir_metric_histogram_t *message_seconds;
+} ir_meters_t;
+
+/* Registers everything; before any thread starts. IR_ERR_MEMORY. */
+ir_status_t ir_meters_open(ir_meters_t *meters, const ir_format_t *const *formats, size_t n_formats,
+                           ir_error_t *error);
+void ir_meters_close(ir_meters_t *meters);
+
+/* Counts a batch that was acknowledged. Loop thread. */
+void ir_meters_count(ir_meters_t *meters, const ir_batch_t *batch);
+
+#endif

@@ -1,0 +1,263 @@
+#include "worker/republish.h"
+
+#include "broker/topology.h"
+#include "common/buffer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A dead letter tells the first refusal by its own headers and up to this many in one list. */
+#define REFUSALS_LISTED 16
+#define ROUTING_KEY_MAX 255
+
+struct ir_republish {
+    ir_publisher_t *publisher;
+    const ir_format_t *const *formats;
+    size_t n_formats;
+    ir_format_options_t options;
+    ir_meters_t *meters;
+    ir_buffer_t body;
+    ir_buffer_t list;
+    uint64_t published[IR_WORKER_FORMATS_MAX];
+    uint64_t dead_letters;
+};
+
+ir_republish_t *ir_republish_new(const ir_broker_options_t *broker,
+                                 const ir_format_t *const *formats, size_t n_formats,
+                                 const ir_format_options_t *format_options, ir_meters_t *meters) {
+    ir_republish_t *republish = calloc(1, sizeof *republish);
+    if (republish == NULL) {
+        return NULL;
+    }
+    republish->publisher = ir_publisher_new(broker);
+    if (republish->publisher == NULL) {
+        free(republish);
+        return NULL;
+    }
+    republish->formats = formats;
+    republish->n_formats = n_formats;
+    republish->options = *format_options;
+    republish->meters = meters;
+    ir_buffer_init(&republish->body);
+    ir_buffer_init(&republish->list);
+    return republish;
+}
+
+void ir_republish_free(ir_republish_t *republish) {
+    if (republish == NULL) {
+        return;
+    }
+    ir_publisher_free(republish->publisher);
+    ir_buffer_free(&republish->body);
+    ir_buffer_free(&republish->list);
+    free(republish);
+}
+
+static ir_header_t text_header(const char *name, ir_view_t text) {
+    return (ir_header_t){.name = name, .kind = IR_HEADER_TEXT, .text = text};
+}
+
+static ir_header_t integer_header(const char *name, int64_t value) {
+    return (ir_header_t){.name = name, .kind = IR_HEADER_INTEGER, .integer = value};
+}
+
+static ir_header_t flag_header(const char *name) {
+    return (ir_header_t){.name = name, .kind = IR_HEADER_FLAG, .integer = 1};
+}
+
+static void write_body(ir_republish_t *republish, const ir_format_t *format,
+                       const ir_format_item_t *item) {
+    ir_buffer_clear(&republish->body);
+    if (format->head != NULL) {
+        format->head(&republish->body, &republish->options);
+    }
+    format->item(&republish->body, item, &republish->options, true);
+    if (format->tail != NULL) {
+        format->tail(&republish->body, &republish->options);
+    }
+}
+
+/* One item in one format to FORMAT.MOTE. */
+static ir_outcome_t publish_item(ir_republish_t *republish, size_t which,
+                                 const ir_format_item_t *item, const char *message_id,
+                                 ir_error_t *error) {
+    const ir_format_t *format = republish->formats[which];
+    write_body(republish, format, item);
+    if (!ir_buffer_ok(&republish->body)) {
+        ir_error_set(error, IR_ERR_MEMORY, "out of memory for a message in format %s",
+                     format->name);
+        return IR_OUTCOME_RETRY;
+    }
+    const char *mote = item->revision != NULL ? item->revision->observation.sensor->mote->id : NULL;
+    const ir_view_t mote_view = mote != NULL ? ir_view_text(mote) : item->message->mote;
+    char key[ROUTING_KEY_MAX + 1];
+    const int key_size = snprintf(key, sizeof key, "%s.%.*s", format->name, IR_VIEW_ARG(mote_view));
+    ir_header_t headers[3];
+    size_t n_headers = 0;
+    if (item->message->redelivered) {
+        headers[n_headers++] = flag_header("redelivered");
+    }
+    if (item->message->duplicate) {
+        headers[n_headers++] = flag_header("duplicate");
+    }
+    if (item->revision != NULL) {
+        headers[n_headers++] = flag_header("revision");
+    }
+    const ir_publication_t publication = {
+        .exchange = IR_EXCHANGE_PROCESSED,
+        .routing_key = ir_view(key, (size_t)key_size),
+        .content_type = format->content_type,
+        .message_id = ir_view(message_id, IR_ID_TEXT_SIZE - 1),
+        .headers = headers,
+        .n_headers = n_headers,
+        .body = ir_buffer_view(&republish->body),
+    };
+    const ir_outcome_t outcome = ir_publisher_publish(republish->publisher, &publication, error);
+    republish->published[which] += outcome == IR_OUTCOME_OK;
+    return outcome;
+}
+
+static bool has_accepted(const ir_batch_t *batch, const ir_message_t *message) {
+    for (uint32_t i = 0; i < message->n_observations; i++) {
+        if (ir_observation_accepted(&batch->observations[message->first_observation + i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static ir_outcome_t publish_message(ir_republish_t *republish, const ir_batch_t *batch,
+                                    const ir_message_t *message, ir_error_t *error) {
+    if (!has_accepted(batch, message)) {
+        return IR_OUTCOME_OK;
+    }
+    char id[IR_ID_TEXT_SIZE];
+    ir_id_format(&message->raw_id, id);
+    const ir_format_item_t item = {.batch = batch, .message = message};
+    ir_outcome_t outcome = IR_OUTCOME_OK;
+    for (size_t i = 0; i < republish->n_formats && outcome == IR_OUTCOME_OK; i++) {
+        outcome = publish_item(republish, i, &item, id, error);
+    }
+    return outcome;
+}
+
+static ir_outcome_t publish_revision(ir_republish_t *republish, const ir_batch_t *batch,
+                                     const ir_revision_t *revision, ir_error_t *error) {
+    char id[IR_ID_TEXT_SIZE];
+    ir_id_format(&revision->id, id);
+    const ir_format_item_t item = {.batch = batch,
+                                   .message = &batch->messages[revision->observation.message],
+                                   .revision = revision};
+    ir_outcome_t outcome = IR_OUTCOME_OK;
+    for (size_t i = 0; i < republish->n_formats && outcome == IR_OUTCOME_OK; i++) {
+        if (republish->formats[i]->has_quality) {
+            outcome = publish_item(republish, i, &item, id, error);
+        }
+    }
+    return outcome;
+}
+
+/* Every refusal of one message, decoding's first, then the stores'. */
+typedef struct ir_refusals {
+    const ir_refusal_t *first;
+    int64_t count;
+} ir_refusals_t;
+
+static void list_refusal(ir_republish_t *republish, ir_refusals_t *refusals,
+                         const ir_refusal_t *refusal) {
+    if (refusals->count == 0) {
+        refusals->first = refusal;
+    }
+    if (refusals->count < REFUSALS_LISTED) {
+        ir_buffer_append_format(&republish->list, "%s%d %s: %s", refusals->count > 0 ? "\n" : "",
+                                refusal->record, ir_reason_text(refusal->reason), refusal->detail);
+    }
+    refusals->count++;
+}
+
+static ir_refusals_t collect_refusals(ir_republish_t *republish, const ir_batch_t *batch,
+                                      uint32_t index) {
+    const ir_message_t *message = &batch->messages[index];
+    ir_refusals_t refusals = {.first = NULL};
+    ir_buffer_clear(&republish->list);
+    for (uint32_t i = 0; i < message->n_refusals; i++) {
+        list_refusal(republish, &refusals, &batch->refusals[message->first_refusal + i]);
+    }
+    for (uint32_t i = 0; i < batch->n_store_refusals; i++) {
+        if (batch->store_refusals[i].message == index) {
+            list_refusal(republish, &refusals, &batch->store_refusals[i].refusal);
+        }
+    }
+    return refusals;
+}
+
+static ir_outcome_t publish_dead_letter(ir_republish_t *republish, const ir_batch_t *batch,
+                                        uint32_t index, ir_error_t *error) {
+    const ir_message_t *message = &batch->messages[index];
+    const ir_refusals_t refusals = collect_refusals(republish, batch, index);
+    if (refusals.count == 0) {
+        return IR_OUTCOME_OK;
+    }
+    char id[IR_ID_TEXT_SIZE];
+    const ir_view_t id_view = ir_view_text(ir_id_format(&message->raw_id, id));
+    const ir_header_t headers[] = {
+        text_header("reason", ir_view_text(ir_reason_text(refusals.first->reason))),
+        text_header("detail", ir_view_text(refusals.first->detail)),
+        integer_header("record", refusals.first->record),
+        text_header("raw-id", id_view),
+        integer_header("refused", refusals.count),
+        text_header("refusals", ir_buffer_view(&republish->list)),
+        text_header("routing-key", message->routing_key),
+    };
+    char content_type[128];
+    snprintf(content_type, sizeof content_type, "%.*s", IR_VIEW_ARG(message->content_type));
+    const ir_publication_t publication = {
+        .exchange = IR_EXCHANGE_REJECTED,
+        .routing_key = message->routing_key,
+        .content_type = content_type,
+        .message_id = id_view,
+        .headers = headers,
+        .n_headers = sizeof headers / sizeof headers[0],
+        .body = message->body,
+        .mandatory = true,
+    };
+    const ir_outcome_t outcome = ir_publisher_publish(republish->publisher, &publication, error);
+    republish->dead_letters += outcome == IR_OUTCOME_OK;
+    return outcome;
+}
+
+static ir_outcome_t publish_batch(ir_republish_t *republish, const ir_batch_t *batch,
+                                  ir_error_t *error) {
+    ir_outcome_t outcome = IR_OUTCOME_OK;
+    for (uint32_t i = 0; i < batch->n_messages && outcome == IR_OUTCOME_OK; i++) {
+        outcome = publish_message(republish, batch, &batch->messages[i], error);
+        if (outcome == IR_OUTCOME_OK) {
+            outcome = publish_dead_letter(republish, batch, i, error);
+        }
+    }
+    for (uint32_t i = 0; i < batch->n_revisions && outcome == IR_OUTCOME_OK; i++) {
+        outcome = publish_revision(republish, batch, &batch->revisions[i], error);
+    }
+    return outcome == IR_OUTCOME_OK ? ir_publisher_flush(republish->publisher, error) : outcome;
+}
+
+ir_outcome_t ir_republish_run(void *context, ir_batch_t *batch, ir_error_t *error) {
+    ir_republish_t *republish = context;
+    memset(republish->published, 0, sizeof republish->published);
+    republish->dead_letters = 0;
+    const ir_outcome_t outcome = publish_batch(republish, batch, error);
+    if (outcome != IR_OUTCOME_OK) {
+        return IR_OUTCOME_RETRY;
+    }
+    for (size_t i = 0; i < republish->n_formats; i++) {
+        ir_metric_increase(republish->meters->republished[i], republish->published[i]);
+    }
+    ir_metric_increase(republish->meters->dead_letters, republish->dead_letters);
+    return IR_OUTCOME_OK;
+}
+
+void ir_republish_idle(void *context) {
+    ir_republish_t *republish = context;
+    ir_publisher_idle(republish->publisher);
+}
