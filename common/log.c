@@ -1,0 +1,65 @@
+#include "common/log.h"
+
+#include "common/clock.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE_SIZE 1024
+
+static const char *const level_texts[] = {"error", "warn", "info", "debug"};
+
+/* Written once by ir_log_open, before threads start. */
+static struct {
+    const char *program;
+    ir_log_level_t level;
+} log_state = {"ir", IR_LOG_INFO};
+
+void ir_log_open(const char *program, ir_log_level_t level) {
+    log_state.program = program;
+    log_state.level = level;
+}
+
+static void write_line(ir_log_level_t level, const char *format, va_list arguments) {
+    if (level > log_state.level) {
+        return;
+    }
+    char now[IR_TIME_SIZE];
+    ir_clock_format(ir_clock_now() / IR_MILLISECOND_NS * IR_MILLISECOND_NS, now);
+    char line[LINE_SIZE];
+    int head =
+        snprintf(line, sizeof line, "%s %s %s: ", now, log_state.program, level_texts[level]);
+    const int body = vsnprintf(line + head, sizeof line - (size_t)head - 1, format, arguments);
+    size_t size = (size_t)head + (body > 0 ? (size_t)body : 0);
+    size = size < sizeof line - 2 ? size : sizeof line - 2;
+    for (size_t i = (size_t)head; i < size; i++) {
+        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f) {
+            line[i] = '?';
+        }
+    }
+    line[size++] = '\n';
+    /* There is nobody to tell when standard error is gone. */
+    (void)!write(STDERR_FILENO, line, size);
+}
+
+void ir_log(ir_log_level_t level, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    write_line(level, format, arguments);
+    va_end(arguments);
+}
+
+void ir_log_limited(int64_t *last_ns, int64_t interval_ns, ir_log_level_t level, const char *format,
+                    ...) {
+    const int64_t now = ir_clock_monotonic();
+    if (*last_ns != 0 && now - *last_ns < interval_ns) {
+        return;
+    }
+    *last_ns = now;
+    va_list arguments;
+    va_start(arguments, format);
+    write_line(level, format, arguments);
+    va_end(arguments);
+}
