@@ -1,0 +1,632 @@
+#include "common/settings.h"
+
+#include "common/clock.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <ini.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ENVIRONMENT_NAME_SIZE 80
+#define BUILT_IN_OPTIONS 4
+#define TEXT_MAX 4096
+#define FIRST_LONG_VALUE 1000
+
+/* ---- values ---- */
+
+static void *field(const ir_setting_t *setting, void *target)
+{
+    return (char *)target + setting->offset;
+}
+
+static bool is_text(const ir_setting_t *setting)
+{
+    return setting->type == IR_SETTING_TEXT || setting->type == IR_SETTING_SECRET ||
+           setting->type == IR_SETTING_URI;
+}
+
+static const ir_setting_t *find_setting(const ir_program_t *program, const char *name)
+{
+    for (size_t i = 0; i < program->n_settings; i++) {
+        if (strcmp(program->settings[i].name, name) == 0) {
+            return &program->settings[i];
+        }
+    }
+    return NULL;
+}
+
+typedef struct ir_suffix {
+    const char *text;
+    double factor;
+} ir_suffix_t;
+
+static const ir_suffix_t size_suffixes[] = {
+    {"", 1},         {"k", 1e3},         {"M", 1e6},          {"G", 1e9},
+    {"Ki", 1 << 10}, {"Mi", 1 << 20},    {"Gi", 1 << 30},     {NULL, 0},
+};
+static const ir_suffix_t duration_suffixes[] = {
+    {"ns", 1},  {"us", 1e3}, {"ms", 1e6},  {"s", 1e9}, {"min", 60e9},
+    {"h", 36e11}, {"d", 864e11}, {NULL, 0},
+};
+
+/* A decimal number with one of the suffixes; false when it is none. */
+static bool parse_scaled(const char *text, const ir_suffix_t *suffixes, double *value)
+{
+    if (!isdigit((unsigned char)text[0]) && text[0] != '-') {
+        return false;
+    }
+    char *end = NULL;
+    const double number = strtod(text, &end);
+    for (const ir_suffix_t *suffix = suffixes; suffix->text != NULL; suffix++) {
+        if (strcmp(end, suffix->text) == 0) {
+            *value = number * suffix->factor;
+            return isfinite(*value) && fabs(*value) < 9.2e18;
+        }
+    }
+    return false;
+}
+
+static bool parse_flag(const char *text, bool *value)
+{
+    static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *value = i % 2 == 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_choice(const char *text, const char *choices, int *value)
+{
+    const size_t size = strlen(text);
+    int index = 0;
+    for (const char *word = choices;; index++) {
+        const size_t length = strcspn(word, "|");
+        if (length == size && memcmp(word, text, size) == 0) {
+            *value = index;
+            return true;
+        }
+        if (word[length] == '\0') {
+            return false;
+        }
+        word += length + 1;
+    }
+}
+
+static ir_status_t wrong_value(const ir_setting_t *setting, const char *value, const char *wanted,
+                               ir_error_t *error)
+{
+    const bool hidden = setting->type == IR_SETTING_SECRET;
+    return ir_error_set(error, IR_ERR_USAGE, "%s: '%.80s' is not %s", setting->name,
+                        hidden ? "***" : value, wanted);
+}
+
+static ir_status_t check_bounds(const ir_setting_t *setting, const char *value, double number,
+                                ir_error_t *error)
+{
+    if ((setting->min == 0 && setting->max == 0) ||
+        (number >= setting->min && number <= setting->max)) {
+        return IR_OK;
+    }
+    const bool time = setting->type == IR_SETTING_DURATION;
+    return ir_error_set(error, IR_ERR_USAGE, "%s: %.80s is outside %.15g … %.15g%s", setting->name,
+                        value, setting->min / (time ? 1e9 : 1), setting->max / (time ? 1e9 : 1),
+                        time ? " seconds" : "");
+}
+
+static ir_status_t set_number(const ir_setting_t *setting, const char *value, double *number,
+                              ir_error_t *error)
+{
+    static const ir_suffix_t plain[] = {{"", 1}, {NULL, 0}};
+    const bool time = setting->type == IR_SETTING_DURATION;
+    const bool real = setting->type == IR_SETTING_NUMBER;
+    if (!parse_scaled(value, time ? duration_suffixes : real ? plain : size_suffixes, number)) {
+        return wrong_value(setting, value,
+                           time   ? "a duration with a unit (ns us ms s min h d)"
+                           : real ? "a number"
+                                  : "a whole number (k M G Ki Mi Gi may follow)",
+                           error);
+    }
+    if (!real && *number != floor(*number)) {
+        return wrong_value(setting, value, "a whole number", error);
+    }
+    return check_bounds(setting, value, *number, error);
+}
+
+static ir_status_t set_text(const ir_setting_t *setting, void *target, const char *value,
+                            ir_error_t *error)
+{
+    if (strlen(value) > TEXT_MAX) {
+        return ir_error_set(error, IR_ERR_USAGE, "%s: longer than %d characters", setting->name,
+                            TEXT_MAX);
+    }
+    char *copy = strdup(value);
+    if (copy == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "%s: out of memory", setting->name);
+    }
+    char **text = field(setting, target);
+    free(*text);
+    *text = copy;
+    return IR_OK;
+}
+
+static ir_status_t set_value(const ir_setting_t *setting, void *target, const char *value,
+                             ir_error_t *error)
+{
+    double number = 0;
+    ir_status_t status = IR_OK;
+    switch (setting->type) {
+    case IR_SETTING_TEXT:
+    case IR_SETTING_SECRET:
+    case IR_SETTING_URI:
+        return set_text(setting, target, value, error);
+    case IR_SETTING_FLAG:
+        return parse_flag(value, field(setting, target))
+                   ? IR_OK
+                   : wrong_value(setting, value, "true or false", error);
+    case IR_SETTING_CHOICE:
+        return parse_choice(value, setting->choices, field(setting, target))
+                   ? IR_OK
+                   : wrong_value(setting, value, setting->choices, error);
+    case IR_SETTING_INTEGER:
+    case IR_SETTING_SIZE:
+    case IR_SETTING_DURATION:
+        status = set_number(setting, value, &number, error);
+        if (status == IR_OK) {
+            *(int64_t *)field(setting, target) = (int64_t)number;
+        }
+        return status;
+    case IR_SETTING_NUMBER:
+        status = set_number(setting, value, &number, error);
+        if (status == IR_OK) {
+            *(double *)field(setting, target) = number;
+        }
+        return status;
+    }
+    return ir_error_set(error, IR_ERR_USAGE, "%s: unknown type", setting->name);
+}
+
+ir_status_t ir_settings_set(const ir_program_t *program, void *target, const char *name,
+                            const char *value, ir_error_t *error)
+{
+    const ir_setting_t *setting = find_setting(program, name);
+    if (setting == NULL) {
+        return ir_error_set(error, IR_ERR_USAGE, "%s: no such setting", name);
+    }
+    return set_value(setting, target, value, error);
+}
+
+/* ---- URIs ---- */
+
+/* Where the password of the first "scheme://user:password@" after `from` begins and ends. */
+static bool find_password(const char *from, const char **begin, const char **end)
+{
+    for (const char *mark = strstr(from, "://"); mark != NULL; mark = strstr(mark + 3, "://")) {
+        const char *authority = mark + 3;
+        const size_t size = strcspn(authority, "/?#, ");
+        const char *at = NULL;
+        for (size_t i = 0; i < size; i++) {
+            if (authority[i] == '@') {
+                at = authority + i;
+            }
+        }
+        const char *colon = at != NULL ? memchr(authority, ':', (size_t)(at - authority)) : NULL;
+        if (colon != NULL) {
+            *begin = colon + 1;
+            *end = at;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *ir_uri_masked(const char *uri, char *out, size_t size)
+{
+    size_t length = 0;
+    const char *begin = NULL;
+    const char *end = NULL;
+    out[0] = '\0';
+    while (find_password(uri, &begin, &end) && length < size) {
+        length += (size_t)snprintf(out + length, size - length, "%.*s***", (int)(begin - uri), uri);
+        uri = end;
+    }
+    if (length < size) {
+        snprintf(out + length, size - length, "%s", uri);
+    }
+    return out;
+}
+
+/* ---- sources ---- */
+
+static ir_status_t load_defaults(const ir_program_t *program, void *target, ir_error_t *error)
+{
+    for (size_t i = 0; i < program->n_settings; i++) {
+        const ir_setting_t *setting = &program->settings[i];
+        const char *initial = setting->initial;
+        if (initial == NULL && !is_text(setting)) {
+            continue;
+        }
+        const ir_status_t status =
+            set_value(setting, target, initial != NULL ? initial : "", error);
+        if (status != IR_OK) {
+            return status;
+        }
+    }
+    return IR_OK;
+}
+
+typedef struct ir_file_context {
+    const ir_program_t *program;
+    void *target;
+    ir_error_t *error;
+    ir_status_t status;
+} ir_file_context_t;
+
+static int on_ini_line(void *user, const char *section, const char *name, const char *value)
+{
+    ir_file_context_t *context = user;
+    const bool mine = strcmp(section, context->program->name) == 0;
+    if (!mine && strcmp(section, "common") != 0) {
+        return 1;
+    }
+    const ir_setting_t *setting = find_setting(context->program, name);
+    if (setting == NULL && !mine) {
+        return 1; /* [common] also serves programs that have other settings */
+    }
+    context->status = setting != NULL
+                          ? set_value(setting, context->target, value, context->error)
+                          : ir_error_set(context->error, IR_ERR_USAGE, "%s: no such setting", name);
+    return context->status == IR_OK;
+}
+
+static ir_status_t load_file(const ir_program_t *program, void *target, const char *path,
+                             ir_error_t *error)
+{
+    ir_error_t inner = {.status = IR_OK};
+    ir_file_context_t context = {program, target, &inner, IR_OK};
+    errno = 0;
+    const int line = ini_parse(path, on_ini_line, &context);
+    if (line == 0) {
+        return IR_OK;
+    }
+    if (line < 0) {
+        return ir_error_set(error, IR_ERR_USAGE, "%s: cannot read the settings file: %s", path,
+                            strerror(errno));
+    }
+    return ir_error_set(error, IR_ERR_USAGE, "%s:%d: %s", path, line,
+                        context.status != IR_OK ? inner.text : "neither a section nor NAME = VALUE");
+}
+
+static void environment_name(const char *name, char out[static ENVIRONMENT_NAME_SIZE])
+{
+    int length = snprintf(out, ENVIRONMENT_NAME_SIZE, "IR_%s", name);
+    for (int i = 0; i < length && i < ENVIRONMENT_NAME_SIZE - 1; i++) {
+        out[i] = out[i] == '-' ? '_' : (char)toupper((unsigned char)out[i]);
+    }
+}
+
+static ir_status_t load_environment(const ir_program_t *program, void *target, ir_error_t *error)
+{
+    for (size_t i = 0; i < program->n_settings; i++) {
+        char name[ENVIRONMENT_NAME_SIZE];
+        environment_name(program->settings[i].name, name);
+        const char *value = getenv(name);
+        ir_error_t inner;
+        if (value != NULL && set_value(&program->settings[i], target, value, &inner) != IR_OK) {
+            return ir_error_set(error, IR_ERR_USAGE, "environment %s: %s", name, inner.text);
+        }
+    }
+    return IR_OK;
+}
+
+/* ---- the command line ---- */
+
+enum {
+    OPTION_SETTINGS = FIRST_LONG_VALUE,
+    OPTION_HELP,
+    OPTION_VERSION,
+    OPTION_PRINT,
+    OPTION_FIRST_SETTING
+};
+
+typedef struct ir_command_line {
+    struct option *options; /* built-in ones first */
+    char *letters;
+    const char *file;
+    int asked; /* OPTION_HELP, OPTION_VERSION, OPTION_PRINT or 0 */
+} ir_command_line_t;
+
+static bool open_command_line(const ir_program_t *program, ir_command_line_t *line)
+{
+    static const struct option built_in[BUILT_IN_OPTIONS] = {
+        {"settings", required_argument, NULL, OPTION_SETTINGS},
+        {"help", no_argument, NULL, OPTION_HELP},
+        {"version", no_argument, NULL, OPTION_VERSION},
+        {"print-settings", no_argument, NULL, OPTION_PRINT},
+    };
+    line->options = calloc(program->n_settings + BUILT_IN_OPTIONS + 1, sizeof *line->options);
+    line->letters = calloc(program->n_settings * 2 + 8, 1);
+    if (line->options == NULL || line->letters == NULL) {
+        return false;
+    }
+    memcpy(line->options, built_in, sizeof built_in);
+    char *letter = line->letters;
+    *letter++ = ':';
+    *letter++ = 'h';
+    for (size_t i = 0; i < program->n_settings; i++) {
+        const ir_setting_t *setting = &program->settings[i];
+        const bool flag = setting->type == IR_SETTING_FLAG;
+        line->options[BUILT_IN_OPTIONS + i] =
+            (struct option){setting->name, flag ? optional_argument : required_argument, NULL,
+                            OPTION_FIRST_SETTING + (int)i};
+        if (setting->letter != 0) {
+            *letter++ = setting->letter;
+            if (!flag) {
+                *letter++ = ':';
+            }
+        }
+    }
+    return true;
+}
+
+static void close_command_line(ir_command_line_t *line)
+{
+    free(line->options);
+    free(line->letters);
+}
+
+static const ir_setting_t *setting_of_option(const ir_program_t *program, int value)
+{
+    if (value >= OPTION_FIRST_SETTING) {
+        return &program->settings[value - OPTION_FIRST_SETTING];
+    }
+    for (size_t i = 0; i < program->n_settings; i++) {
+        if (program->settings[i].letter == value) {
+            return &program->settings[i];
+        }
+    }
+    return NULL;
+}
+
+static ir_status_t set_from_command_line(const ir_setting_t *setting, void *target,
+                                         const char *value, ir_error_t *error)
+{
+    const char *begin = NULL;
+    const char *end = NULL;
+    char name[ENVIRONMENT_NAME_SIZE];
+    environment_name(setting->name, name);
+    if (setting->type == IR_SETTING_SECRET) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "--%s: secrets are not taken from the command line, where others can "
+                            "read them; set %s in the environment or %s in the settings file",
+                            setting->name, name, setting->name);
+    }
+    if (setting->type == IR_SETTING_URI && find_password(value, &begin, &end)) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "--%s: a password on the command line can be read by others; put the "
+                            "URI into %s in the environment or into the settings file",
+                            setting->name, name);
+    }
+    return set_value(setting, target, value, error);
+}
+
+static ir_status_t bad_option(int value, char **argv, ir_error_t *error)
+{
+    const char *what = argv[optind - 1];
+    return ir_error_set(error, IR_ERR_USAGE,
+                        value == ':' ? "%.80s: wants a value" : "%.80s: no such option; see --help",
+                        what);
+}
+
+/* Runs over the options; with `target` NULL only for the built-in ones (what file to read). */
+static ir_status_t walk_command_line(const ir_program_t *program, int argc, char **argv,
+                                     ir_command_line_t *line, void *target, ir_error_t *error)
+{
+    optind = 0;
+    opterr = 0;
+    ir_status_t status = IR_OK;
+    for (int value = 0; status == IR_OK;) {
+        value = getopt_long(argc, argv, line->letters, line->options, NULL);
+        if (value == -1) {
+            break;
+        }
+        const ir_setting_t *setting = setting_of_option(program, value);
+        if (value == OPTION_SETTINGS) {
+            line->file = optarg;
+        } else if (value == 'h' && setting == NULL) {
+            line->asked = OPTION_HELP;
+        } else if (value >= OPTION_HELP && value <= OPTION_PRINT) {
+            line->asked = value;
+        } else if (setting == NULL) {
+            status = bad_option(value, argv, error);
+        } else if (target != NULL) {
+            status = set_from_command_line(setting, target, optarg != NULL ? optarg : "true", error);
+        }
+    }
+    return status;
+}
+
+/* ---- printing ---- */
+
+static void print_help(const ir_program_t *program, FILE *out)
+{
+    fprintf(out, "%s: %s\n\nUsage: %s [OPTION…]%s%s\n\n", program->name, program->purpose,
+            program->name, program->usage[0] != '\0' ? " " : "", program->usage);
+    for (size_t i = 0; i < program->n_settings; i++) {
+        const ir_setting_t *s = &program->settings[i];
+        char letter[8] = "    ";
+        if (s->letter != 0) {
+            snprintf(letter, sizeof letter, "-%c, ", s->letter);
+        }
+        const char *unit = s->type == IR_SETTING_CHOICE ? s->choices : s->unit;
+        fprintf(out, "  %s--%s%s%s\n        %s", letter, s->name, unit != NULL ? " " : "",
+                unit != NULL ? unit : "", s->help);
+        if (s->initial != NULL) {
+            fprintf(out, " Default: %s.", s->initial);
+        }
+        fputs(s->type == IR_SETTING_SECRET ? " Not on the command line.\n" : "\n", out);
+    }
+    fprintf(out,
+            "      --settings FILE\n        Settings file (INI); sections [common] and [%s].\n"
+            "      --print-settings\n        Print the settings in effect and exit.\n"
+            "  -h, --help\n      --version\n\n"
+            "Every setting can also stand in the file, or in the environment as IR_NAME.\n"
+            "The command line overrides the environment, which overrides the file.\n",
+            program->name);
+    if (program->notes != NULL) {
+        fprintf(out, "\n%s", program->notes);
+    }
+}
+
+static void print_duration(int64_t ns, FILE *out)
+{
+    static const ir_suffix_t units[] = {{"d", 864e11}, {"h", 36e11},  {"min", 60e9}, {"s", 1e9},
+                                        {"ms", 1e6},   {"us", 1e3}, {"ns", 1}};
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        const int64_t unit = (int64_t)units[i].factor;
+        if (ns % unit == 0 && (ns != 0 || unit == IR_SECOND_NS)) {
+            fprintf(out, "%lld%s", (long long)(ns / unit), units[i].text);
+            return;
+        }
+    }
+}
+
+static void print_choice(const char *choices, int index, FILE *out)
+{
+    for (; index > 0; index--) {
+        choices += strcspn(choices, "|") + 1;
+    }
+    fprintf(out, "%.*s", (int)strcspn(choices, "|"), choices);
+}
+
+static void print_value(const ir_setting_t *setting, const void *target, FILE *out)
+{
+    const void *value = (const char *)target + setting->offset;
+    const char *text = is_text(setting) ? *(char *const *)value : NULL;
+    char masked[TEXT_MAX];
+    switch (setting->type) {
+    case IR_SETTING_TEXT:
+        fputs(text, out);
+        break;
+    case IR_SETTING_SECRET:
+        fputs(text[0] != '\0' ? "(set)" : "", out);
+        break;
+    case IR_SETTING_URI:
+        fputs(ir_uri_masked(text, masked, sizeof masked), out);
+        break;
+    case IR_SETTING_INTEGER:
+    case IR_SETTING_SIZE:
+        fprintf(out, "%lld", (long long)*(const int64_t *)value);
+        break;
+    case IR_SETTING_DURATION:
+        print_duration(*(const int64_t *)value, out);
+        break;
+    case IR_SETTING_NUMBER:
+        fprintf(out, "%.15g", *(const double *)value);
+        break;
+    case IR_SETTING_FLAG:
+        fputs(*(const bool *)value ? "true" : "false", out);
+        break;
+    case IR_SETTING_CHOICE:
+        print_choice(setting->choices, *(const int *)value, out);
+        break;
+    }
+}
+
+static void print_effective(const ir_program_t *program, const void *target, FILE *out)
+{
+    fprintf(out, "[%s]\n", program->name);
+    for (size_t i = 0; i < program->n_settings; i++) {
+        fprintf(out, "%s = ", program->settings[i].name);
+        print_value(&program->settings[i], target, out);
+        fputc('\n', out);
+    }
+}
+
+void ir_settings_print_markdown(const ir_program_t *program, FILE *out)
+{
+    fprintf(out, "| setting | default | meaning |\n|---|---|---|\n");
+    for (size_t i = 0; i < program->n_settings; i++) {
+        const ir_setting_t *s = &program->settings[i];
+        fprintf(out, "| `%s` | %s%s%s | %s |\n", s->name, s->initial != NULL ? "`" : "",
+                s->initial != NULL ? s->initial : "", s->initial != NULL ? "`" : "", s->help);
+    }
+}
+
+void ir_settings_print_example(const ir_program_t *program, FILE *out)
+{
+    fprintf(out, "[%s]\n; %s\n", program->name, program->purpose);
+    for (size_t i = 0; i < program->n_settings; i++) {
+        const ir_setting_t *s = &program->settings[i];
+        fprintf(out, "\n; %s\n", s->help);
+        if (s->type == IR_SETTING_CHOICE) {
+            fprintf(out, "; One of %s.\n", s->choices);
+        }
+        fprintf(out, ";%s = %s\n", s->name, s->initial != NULL ? s->initial : "");
+    }
+}
+
+/* ---- all together ---- */
+
+static ir_status_t load_all(const ir_program_t *program, int argc, char **argv,
+                            ir_command_line_t *line, void *target, ir_error_t *error)
+{
+    ir_status_t status = load_defaults(program, target, error);
+    if (status == IR_OK) {
+        status = walk_command_line(program, argc, argv, line, NULL, error);
+    }
+    if (status != IR_OK || line->asked == OPTION_HELP || line->asked == OPTION_VERSION) {
+        return status;
+    }
+    if (line->file != NULL) {
+        status = load_file(program, target, line->file, error);
+    }
+    if (status == IR_OK) {
+        status = load_environment(program, target, error);
+    }
+    return status == IR_OK ? walk_command_line(program, argc, argv, line, target, error) : status;
+}
+
+static ir_settings_verdict_t answer(const ir_program_t *program, const ir_command_line_t *line,
+                                    const void *target)
+{
+    if (line->asked == OPTION_HELP) {
+        print_help(program, stdout);
+    } else if (line->asked == OPTION_VERSION) {
+        printf("%s %s\n", program->name, IR_VERSION);
+    } else if (line->asked == OPTION_PRINT) {
+        print_effective(program, target, stdout);
+    }
+    return line->asked != 0 ? IR_SETTINGS_EXIT : IR_SETTINGS_RUN;
+}
+
+ir_settings_verdict_t ir_settings_load(const ir_program_t *program, int argc, char **argv,
+                                       void *target, int *first_argument, ir_error_t *error)
+{
+    ir_command_line_t line = {.options = NULL};
+    ir_settings_verdict_t verdict = IR_SETTINGS_WRONG;
+    if (!open_command_line(program, &line)) {
+        ir_error_set(error, IR_ERR_MEMORY, "out of memory for the settings");
+    } else if (load_all(program, argc, argv, &line, target, error) == IR_OK) {
+        *first_argument = optind;
+        verdict = answer(program, &line, target);
+    }
+    close_command_line(&line);
+    return verdict;
+}
+
+void ir_settings_free(const ir_program_t *program, void *target)
+{
+    for (size_t i = 0; i < program->n_settings; i++) {
+        if (is_text(&program->settings[i])) {
+            char **text = field(&program->settings[i], target);
+            free(*text);
+            *text = NULL;
+        }
+    }
+}
