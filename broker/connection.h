@@ -3,15 +3,17 @@
 #define IR_BROKER_CONNECTION_H
 
 #include "common/status.h"
+#include "common/view.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <amqp.h>
 
+/* The texts are not copied: they outlive whatever was opened with them. */
 typedef struct ir_broker_options {
     const char *uri; /* amqp(s)://[USER@]HOST[:PORT][/VHOST]; several, separated by commas: tried
-                        in turn */
+                        in turn, all with or all without TLS */
     const char *password; /* kept out of the URI; NULL: the URI's own, or guest */
     const char *name;     /* connection_name that RabbitMQ's management shows */
     const char *ca_file;  /* for amqps, or NULL */
@@ -25,11 +27,44 @@ typedef struct ir_broker_options {
 ir_status_t ir_broker_connect(const ir_broker_options_t *options, unsigned start,
                               amqp_connection_state_t *connection, ir_error_t *error);
 
-/* Closes within the time-out, or drops the socket. Takes NULL. */
+/* Whether these options lead to connections over TLS. */
+bool ir_broker_secure(const ir_broker_options_t *options);
+
+/* Closes within the time-out, or drops the socket; what still arrives is thrown away. Takes NULL.
+ */
 void ir_broker_disconnect(amqp_connection_state_t connection);
+
+/* Hands the heartbeats over to the caller, who from now on sends one at least every half interval
+ * (AMQP_FRAME_HEARTBEAT on channel 0) and watches for silence: the library sends its own only
+ * inside waiting calls, where they would come too late or in the middle of a frame written past it.
+ * Returns the negotiated interval in seconds; 0: none. */
+int ir_broker_take_heartbeat(amqp_connection_state_t connection);
+
+/* The next frame that is already here. AMQP_STATUS_OK, AMQP_STATUS_TIMEOUT when there is none, or
+ * the library's fault. Never waits. */
+int ir_broker_read(amqp_connection_state_t connection, amqp_frame_t *frame);
+
+/* Takes a frame of channel 0: connection.close is answered and comes back as IR_ERR_CONNECT (or
+ * IR_ERR_AUTH …) with the server's words; blocked and unblocked set `*blocked`. */
+ir_status_t ir_broker_control(amqp_connection_state_t connection, const amqp_frame_t *frame,
+                              bool *blocked, ir_error_t *error);
 
 /* Puts the last answer of the server, or the library's fault, into words with `what` before it.
  * Returns IR_OK when the reply was normal. */
 ir_status_t ir_broker_reply(amqp_rpc_reply_t reply, const char *what, ir_error_t *error);
+
+/* The same for connection.close and channel.close methods (IR_OK for any other) … */
+ir_status_t ir_broker_refusal(const amqp_method_t *method, const char *what, ir_error_t *error);
+
+/* … and for a status that a library call returned; `library_status` is negative. */
+ir_status_t ir_broker_fault(int library_status, const char *what, ir_error_t *error);
+
+static inline amqp_bytes_t ir_broker_bytes(ir_view_t view) {
+    return (amqp_bytes_t){.len = view.size, .bytes = (void *)view.data};
+}
+
+static inline ir_view_t ir_broker_view(amqp_bytes_t bytes) {
+    return (ir_view_t){bytes.bytes, bytes.len};
+}
 
 #endif

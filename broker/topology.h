@@ -4,7 +4,10 @@
  *   ir.processed     topic, durable
  *   ir.rejected      fanout, durable ──► queue ir.rejected
  *   ir.workers       fanout: membership
- * The queues have x-single-active-consumer and dead-letter to ir.rejected. */
+ * The partitions' queues have x-single-active-consumer and dead-letter to ir.rejected: at least
+ * once when they are quorum queues, so that a message leaves its partition only when it stands in
+ * ir.rejected (that needs x-overflow reject-publish, which is also what a length limit set by
+ * policy should do here: push back, not drop). */
 #ifndef IR_BROKER_TOPOLOGY_H
 #define IR_BROKER_TOPOLOGY_H
 
@@ -28,10 +31,21 @@ typedef struct ir_topology {
     ir_queue_type_t queue_type;
 } ir_topology_t;
 
-/* Declares all of it on `channel` (open). Repeatable; when something stands there with other
- * arguments the text says which and what to do, and the channel is closed by the server. */
+/* Declares all of it on `channel` (open); channel + 1 must be free for the moment. Repeatable. When
+ * something stands there with other arguments, or more partitions than these, IR_ERR_REFUSED says
+ * which and what to do, and the server closes the channel. */
 ir_status_t ir_topology_declare(amqp_connection_state_t connection, amqp_channel_t channel,
                                 const ir_topology_t *topology, ir_error_t *error);
+
+/* Asks for one partition's queue and its binding without waiting for an answer; a refusal closes
+ * the channel. Returns the library's status. */
+int ir_topology_send_queue(amqp_connection_state_t connection, amqp_channel_t channel,
+                           const ir_topology_t *topology, unsigned partition);
+
+/* Declares ir.workers and an exclusive queue on it that goes with the connection; `queue` is the
+ * name that the broker gave it. */
+ir_status_t ir_topology_declare_member(amqp_connection_state_t connection, amqp_channel_t channel,
+                                       char queue[static 256], ir_error_t *error);
 
 /* "ir.observations.N". */
 void ir_topology_queue(unsigned partition, char name[static 32]);

@@ -1,0 +1,405 @@
+#include "broker/connection.h"
+
+#include "common/clock.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <amqp_framing.h>
+#include <amqp_ssl_socket.h>
+#include <amqp_tcp_socket.h>
+
+#define SYSTEM_CA_FILE "/etc/ssl/certs/ca-certificates.crt"
+
+/* ---- words for what went wrong ---- */
+
+static ir_status_t status_of_code(unsigned code) {
+    switch (code) {
+    case AMQP_ACCESS_REFUSED:
+    case AMQP_NOT_ALLOWED:
+        return IR_ERR_AUTH;
+    case AMQP_NOT_FOUND:
+        return IR_ERR_NOT_FOUND;
+    case AMQP_PRECONDITION_FAILED:
+    case AMQP_RESOURCE_LOCKED:
+        return IR_ERR_REFUSED;
+    case AMQP_CONNECTION_FORCED:
+        return IR_ERR_CONNECT;
+    default:
+        return IR_ERR_PROTOCOL;
+    }
+}
+
+ir_status_t ir_broker_refusal(const amqp_method_t *method, const char *what, ir_error_t *error) {
+    unsigned code = 0;
+    amqp_bytes_t text = amqp_empty_bytes;
+    if (method->id == AMQP_CONNECTION_CLOSE_METHOD) {
+        const amqp_connection_close_t *closed = method->decoded;
+        code = closed->reply_code;
+        text = closed->reply_text;
+    } else if (method->id == AMQP_CHANNEL_CLOSE_METHOD) {
+        const amqp_channel_close_t *closed = method->decoded;
+        code = closed->reply_code;
+        text = closed->reply_text;
+    } else {
+        return IR_OK;
+    }
+    return ir_error_set(error, status_of_code(code), "%s: RabbitMQ says %u %.*s", what, code,
+                        IR_VIEW_ARG(ir_broker_view(text)));
+}
+
+ir_status_t ir_broker_fault(int library_status, const char *what, ir_error_t *error) {
+    switch (library_status) {
+    case AMQP_STATUS_NO_MEMORY:
+        return ir_error_set(error, IR_ERR_MEMORY, "%s: out of memory", what);
+    case AMQP_STATUS_TIMEOUT:
+        return ir_error_set(error, IR_ERR_TIMEOUT, "%s: no answer from RabbitMQ in time", what);
+    case AMQP_STATUS_BAD_AMQP_DATA:
+    case AMQP_STATUS_UNKNOWN_CLASS:
+    case AMQP_STATUS_UNKNOWN_METHOD:
+    case AMQP_STATUS_WRONG_METHOD:
+    case AMQP_STATUS_UNEXPECTED_STATE:
+        return ir_error_set(error, IR_ERR_PROTOCOL, "%s: RabbitMQ sent what does not belong here",
+                            what);
+    default:
+        return ir_error_set(error, IR_ERR_CONNECT, "%s: the connection to RabbitMQ broke: %s", what,
+                            amqp_error_string2(library_status));
+    }
+}
+
+ir_status_t ir_broker_reply(amqp_rpc_reply_t reply, const char *what, ir_error_t *error) {
+    switch (reply.reply_type) {
+    case AMQP_RESPONSE_NORMAL:
+        return IR_OK;
+    case AMQP_RESPONSE_SERVER_EXCEPTION: {
+        const ir_status_t status = ir_broker_refusal(&reply.reply, what, error);
+        return status != IR_OK ? status
+                               : ir_error_set(error, IR_ERR_PROTOCOL,
+                                              "%s: RabbitMQ gave an unexpected answer", what);
+    }
+    case AMQP_RESPONSE_LIBRARY_EXCEPTION:
+        return ir_broker_fault(reply.library_error, what, error);
+    default:
+        return ir_error_set(error, IR_ERR_CONNECT, "%s: the connection to RabbitMQ broke", what);
+    }
+}
+
+/* ---- connecting ---- */
+
+typedef struct ir_target {
+    char *text; /* one URI, which the parser cuts into the fields of `info` */
+    struct amqp_connection_info info;
+    char place[160]; /* host:port/vhost as user, for messages */
+} ir_target_t;
+
+static size_t count_uris(const char *uri) {
+    size_t count = 1;
+    for (const char *p = uri; (p = strchr(p, ',')) != NULL; p++) {
+        count++;
+    }
+    return count;
+}
+
+static char *copy_uri(const char *uri, size_t index) {
+    for (; index > 0; index--) {
+        uri = strchr(uri, ',') + 1;
+    }
+    uri += strspn(uri, " ");
+    return strndup(uri, strcspn(uri, ", "));
+}
+
+bool ir_broker_secure(const ir_broker_options_t *options) {
+    return strncmp(options->uri, "amqps:", strlen("amqps:")) == 0;
+}
+
+static ir_status_t parse_target(const ir_broker_options_t *options, size_t index,
+                                ir_target_t *target, ir_error_t *error) {
+    target->text = copy_uri(options->uri, index);
+    if (target->text == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the broker's address");
+    }
+    if (amqp_parse_url(target->text, &target->info) != AMQP_STATUS_OK) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "the broker's address %zu does not parse: write "
+                            "amqp://USER@HOST:PORT/VHOST, special characters as %%XX",
+                            index + 1);
+    }
+    if ((target->info.ssl != 0) != ir_broker_secure(options)) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "the broker's addresses mix amqp and amqps: use one of them for all");
+    }
+    if (target->info.vhost[0] == '\0') {
+        target->info.vhost = "/";
+    }
+    if (options->password != NULL) {
+        target->info.password = (char *)options->password;
+    }
+    snprintf(target->place, sizeof target->place, "%s:%d, virtual host %s, user %s",
+             target->info.host, target->info.port, target->info.vhost, target->info.user);
+    return IR_OK;
+}
+
+static amqp_socket_t *new_socket(amqp_connection_state_t connection,
+                                 const ir_broker_options_t *options, bool secure,
+                                 ir_error_t *error) {
+    if (!secure) {
+        amqp_socket_t *socket = amqp_tcp_socket_new(connection);
+        if (socket == NULL) {
+            ir_error_set(error, IR_ERR_MEMORY, "out of memory for a broker connection");
+        }
+        return socket;
+    }
+    amqp_socket_t *socket = amqp_ssl_socket_new(connection);
+    if (socket == NULL) {
+        ir_error_set(error, IR_ERR_MEMORY, "cannot set up TLS for a broker connection");
+        return NULL;
+    }
+    const char *ca_file = options->ca_file != NULL ? options->ca_file : SYSTEM_CA_FILE;
+    if (amqp_ssl_socket_set_cacert(socket, ca_file) != AMQP_STATUS_OK) {
+        ir_error_set(error, IR_ERR_USAGE, "cannot read the certificates in %s", ca_file);
+        return NULL;
+    }
+    amqp_ssl_socket_set_verify_peer(socket, 1);
+    amqp_ssl_socket_set_verify_hostname(socket, 1);
+    return socket;
+}
+
+static ir_status_t socket_fault(int fault, const ir_target_t *target, ir_error_t *error) {
+    switch (fault) {
+    case AMQP_STATUS_HOSTNAME_RESOLUTION_FAILED:
+        return ir_error_set(error, IR_ERR_CONNECT,
+                            "cannot find the host of RabbitMQ at %s: check the name",
+                            target->place);
+    case AMQP_STATUS_TIMEOUT:
+        return ir_error_set(error, IR_ERR_CONNECT,
+                            "no answer from %s within the time-out: is RabbitMQ there, and does a "
+                            "firewall let it through?",
+                            target->place);
+    case AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED:
+    case AMQP_STATUS_SSL_PEER_VERIFY_FAILED:
+        return ir_error_set(error, IR_ERR_AUTH,
+                            "the certificate of %s is not trusted: check the CA file and the name",
+                            target->place);
+    case AMQP_STATUS_SSL_ERROR:
+    case AMQP_STATUS_SSL_CONNECTION_FAILED:
+        return ir_error_set(error, IR_ERR_PROTOCOL,
+                            "TLS with %s failed: check the CA file, and that the port speaks TLS",
+                            target->place);
+    default:
+        return ir_error_set(error, IR_ERR_CONNECT,
+                            "cannot connect to RabbitMQ at %s: is it running and listening there?",
+                            target->place);
+    }
+}
+
+static ir_status_t login_fault(int fault, const ir_target_t *target, ir_error_t *error) {
+    switch (fault) {
+    case AMQP_STATUS_BAD_AMQP_DATA:
+    case AMQP_STATUS_UNKNOWN_CLASS:
+    case AMQP_STATUS_UNKNOWN_METHOD:
+    case AMQP_STATUS_WRONG_METHOD:
+    case AMQP_STATUS_INCOMPATIBLE_AMQP_VERSION:
+    case AMQP_STATUS_BROKER_UNSUPPORTED_SASL_METHOD:
+        return ir_error_set(error, IR_ERR_PROTOCOL,
+                            "what answers at %s is no AMQP 0-9-1 server: check host and port",
+                            target->place);
+    case AMQP_STATUS_TIMEOUT:
+        return ir_error_set(error, IR_ERR_CONNECT,
+                            "%s took the connection but did not answer in AMQP within the "
+                            "time-out: is it RabbitMQ, and is it overloaded?",
+                            target->place);
+    case AMQP_STATUS_NO_MEMORY:
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for a broker connection");
+    default:
+        return ir_error_set(error, IR_ERR_CONNECT,
+                            "%s closed the connection during the login: is it RabbitMQ's AMQP port "
+                            "(amqps for TLS), and does its log give a reason?",
+                            target->place);
+    }
+}
+
+static amqp_table_entry_t flag_entry(const char *name) {
+    amqp_table_entry_t entry = {.key = amqp_cstring_bytes(name)};
+    entry.value.kind = AMQP_FIELD_KIND_BOOLEAN;
+    entry.value.value.boolean = 1;
+    return entry;
+}
+
+/* librabbitmq 0.11 announces neither consumer cancellation nor connection.blocked by itself. */
+static amqp_rpc_reply_t login(amqp_connection_state_t connection,
+                              const ir_broker_options_t *options, const ir_target_t *target) {
+    amqp_table_entry_t capabilities[] = {
+        flag_entry("consumer_cancel_notify"),
+        flag_entry("connection.blocked"),
+        flag_entry("publisher_confirms"),
+        flag_entry("basic.nack"),
+    };
+    amqp_table_entry_t properties[2] = {{.key = amqp_cstring_bytes("capabilities")},
+                                        {.key = amqp_cstring_bytes("connection_name")}};
+    properties[0].value.kind = AMQP_FIELD_KIND_TABLE;
+    properties[0].value.value.table.entries = capabilities;
+    properties[0].value.value.table.num_entries = sizeof capabilities / sizeof capabilities[0];
+    properties[1].value.kind = AMQP_FIELD_KIND_UTF8;
+    properties[1].value.value.bytes = amqp_cstring_bytes(options->name ? options->name : "ir");
+    const amqp_table_t table = {.num_entries = 2, .entries = properties};
+    return amqp_login_with_properties(connection, target->info.vhost, AMQP_DEFAULT_MAX_CHANNELS,
+                                      AMQP_DEFAULT_FRAME_SIZE, options->heartbeat_s, &table,
+                                      AMQP_SASL_METHOD_PLAIN, target->info.user,
+                                      target->info.password);
+}
+
+static ir_status_t log_in(amqp_connection_state_t connection, const ir_broker_options_t *options,
+                          const ir_target_t *target, ir_error_t *error) {
+    const amqp_rpc_reply_t reply = login(connection, options, target);
+    if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION) {
+        return login_fault(reply.library_error, target, error);
+    }
+    char what[256];
+    snprintf(what, sizeof what, "cannot log in to %s (check user, password and virtual host)",
+             target->place);
+    return ir_broker_reply(reply, what, error);
+}
+
+static struct timeval interval(int64_t ns) {
+    return (struct timeval){.tv_sec = ns / IR_SECOND_NS, .tv_usec = ns % IR_SECOND_NS / 1000};
+}
+
+/* The library sends without a deadline; the kernel gives up on a peer that takes nothing. */
+static void bound_sending(int fd, const ir_broker_options_t *options) {
+    int64_t longest_ns = options->heartbeat_s * 2 * IR_SECOND_NS;
+    if (longest_ns < options->timeout_ns) {
+        longest_ns = options->timeout_ns;
+    }
+    const unsigned milliseconds = (unsigned)(longest_ns / IR_MILLISECOND_NS);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
+}
+
+static ir_status_t try_target(const ir_broker_options_t *options, const ir_target_t *target,
+                              amqp_connection_state_t *connection, ir_error_t *error) {
+    ir_status_t status = IR_ERR_MEMORY;
+    const struct timeval timeout = interval(options->timeout_ns);
+    amqp_connection_state_t made = amqp_new_connection();
+    if (made == NULL) {
+        return ir_error_set(error, status, "out of memory for a broker connection");
+    }
+    ir_error_t fault = {0};
+    amqp_socket_t *socket = new_socket(made, options, target->info.ssl, &fault);
+    if (socket == NULL) {
+        status = ir_error_set(error, fault.status, "%s", fault.text);
+        goto out;
+    }
+    const int opened =
+        amqp_socket_open_noblock(socket, target->info.host, target->info.port, &timeout);
+    if (opened != AMQP_STATUS_OK) {
+        status = socket_fault(opened, target, error);
+        goto out;
+    }
+    (void)amqp_set_handshake_timeout(made, &timeout);
+    (void)amqp_set_rpc_timeout(made, &timeout);
+    bound_sending(amqp_get_sockfd(made), options);
+    status = log_in(made, options, target, error);
+out:
+    if (status == IR_OK) {
+        *connection = made;
+    } else {
+        amqp_destroy_connection(made);
+    }
+    return status;
+}
+
+ir_status_t ir_broker_connect(const ir_broker_options_t *options, unsigned start,
+                              amqp_connection_state_t *connection, ir_error_t *error) {
+    const size_t count = count_uris(options->uri);
+    ir_status_t status = IR_ERR_CONNECT;
+    for (size_t i = 0; i < count; i++) {
+        ir_target_t target = {0};
+        status = parse_target(options, (start + i) % count, &target, error);
+        if (status == IR_OK) {
+            status = try_target(options, &target, connection, error);
+        }
+        free(target.text);
+        if (status == IR_OK || status == IR_ERR_USAGE || status == IR_ERR_MEMORY) {
+            break;
+        }
+    }
+    return status;
+}
+
+/* ---- afterwards ---- */
+
+int ir_broker_take_heartbeat(amqp_connection_state_t connection) {
+    const int seconds = amqp_get_heartbeat(connection);
+    /* The library aborts when it is asked in the middle of a frame; then it keeps its heartbeats,
+     * and the caller's come on top. */
+    if (amqp_release_buffers_ok(connection)) {
+        (void)amqp_tune_connection(connection, amqp_get_channel_max(connection),
+                                   amqp_get_frame_max(connection), 0);
+    }
+    return seconds;
+}
+
+int ir_broker_read(amqp_connection_state_t connection, amqp_frame_t *frame) {
+    const struct timeval none = {0};
+    return amqp_simple_wait_frame_noblock(connection, frame, &none);
+}
+
+ir_status_t ir_broker_control(amqp_connection_state_t connection, const amqp_frame_t *frame,
+                              bool *blocked, ir_error_t *error) {
+    if (frame->frame_type != AMQP_FRAME_METHOD) {
+        return IR_OK;
+    }
+    const amqp_method_t *method = &frame->payload.method;
+    if (method->id == AMQP_CONNECTION_BLOCKED_METHOD) {
+        *blocked = true;
+    } else if (method->id == AMQP_CONNECTION_UNBLOCKED_METHOD) {
+        *blocked = false;
+    } else if (method->id == AMQP_CONNECTION_CLOSE_METHOD) {
+        amqp_connection_close_ok_t ok = {0};
+        (void)amqp_send_method(connection, 0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok);
+        return ir_broker_refusal(method, "the connection was closed", error);
+    }
+    return IR_OK;
+}
+
+static bool is_method(const amqp_frame_t *frame, amqp_channel_t channel, amqp_method_number_t id) {
+    return frame->frame_type == AMQP_FRAME_METHOD && frame->channel == channel &&
+           frame->payload.method.id == id;
+}
+
+/* amqp_connection_close keeps everything that arrives before the answer; this throws it away. */
+static void say_goodbye(amqp_connection_state_t connection) {
+    amqp_connection_close_t request = {.reply_code = AMQP_REPLY_SUCCESS,
+                                       .reply_text = amqp_cstring_bytes("goodbye")};
+    if (amqp_send_method(connection, 0, AMQP_CONNECTION_CLOSE_METHOD, &request) != AMQP_STATUS_OK) {
+        return;
+    }
+    const struct timeval *timeout = amqp_get_rpc_timeout(connection);
+    const int64_t end_ns =
+        ir_clock_monotonic() + timeout->tv_sec * IR_SECOND_NS + timeout->tv_usec * INT64_C(1000);
+    for (int64_t left_ns; (left_ns = end_ns - ir_clock_monotonic()) > 0;) {
+        const struct timeval left = interval(left_ns);
+        amqp_frame_t frame;
+        if (amqp_simple_wait_frame_noblock(connection, &frame, &left) != AMQP_STATUS_OK ||
+            is_method(&frame, 0, AMQP_CONNECTION_CLOSE_OK_METHOD) ||
+            is_method(&frame, 0, AMQP_CONNECTION_CLOSE_METHOD)) {
+            return;
+        }
+        amqp_maybe_release_buffers_on_channel(connection, frame.channel);
+    }
+}
+
+void ir_broker_disconnect(amqp_connection_state_t connection) {
+    if (connection == NULL) {
+        return;
+    }
+    if (amqp_get_sockfd(connection) >= 0) {
+        say_goodbye(connection);
+    }
+    amqp_destroy_connection(connection);
+}

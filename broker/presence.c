@@ -1,0 +1,271 @@
+#include "broker/presence.h"
+
+#include "broker/assembly.h"
+#include "broker/link.h"
+#include "broker/membership.h"
+#include "broker/topology.h"
+#include "common/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <amqp_framing.h>
+#include <event2/event.h>
+
+#define CHANNEL 1
+#define ANNOUNCEMENT_MAX 300
+#define EXPIRY_INTERVALS 4
+#define TICKS_PER_INTERVAL 10
+#define JOIN "join "
+#define LEAVE "leave "
+
+struct ir_presence {
+    ir_link_t *link;
+    ir_membership_t *membership;
+    ir_assembly_t assembly;
+    const char *name;
+    int64_t announce_ns;
+    ir_presence_events_t events;
+    void *context;
+    struct event *tick;
+
+    int64_t announced_ns;    /* when this worker last announced itself; 0: not on this connection */
+    bool wanted;             /* a newcomer should hear from this worker soon */
+    int64_t expire_after_ns; /* nobody is taken for gone before: the others could not be heard */
+    bool settled;            /* has listened for a moment since the start */
+    int64_t settle_ns;       /* when the change at hand counts; 0: there is none */
+    bool left;
+};
+
+/* ---- announcing ---- */
+
+static void announce(ir_presence_t *presence, const char *verb) {
+    amqp_connection_state_t connection = ir_link_connection(presence->link);
+    if (connection == NULL || ir_link_blocked(presence->link)) {
+        return;
+    }
+    char text[ANNOUNCEMENT_MAX];
+    snprintf(text, sizeof text, "%s%s", verb, presence->name);
+    amqp_basic_properties_t properties = {._flags = AMQP_BASIC_DELIVERY_MODE_FLAG,
+                                          .delivery_mode = AMQP_DELIVERY_NONPERSISTENT};
+    ir_link_sent(presence->link,
+                 amqp_basic_publish(connection, CHANNEL, amqp_cstring_bytes(IR_EXCHANGE_WORKERS),
+                                    amqp_empty_bytes, 0, 0, &properties, amqp_cstring_bytes(text)));
+    presence->announced_ns = ir_clock_monotonic();
+    presence->wanted = false;
+}
+
+static bool announcement_due(const ir_presence_t *presence, int64_t now_ns) {
+    const int64_t interval_ns =
+        presence->wanted ? presence->announce_ns / TICKS_PER_INTERVAL : presence->announce_ns;
+    return !presence->left &&
+           (presence->announced_ns == 0 || now_ns - presence->announced_ns >= interval_ns);
+}
+
+/* ---- hearing ---- */
+
+/* Later changes join one that waits; it is never put off, so that a set that keeps changing is
+ * followed too. */
+static void settle_after(ir_presence_t *presence, int64_t wait_ns) {
+    if (presence->settle_ns == 0) {
+        presence->settle_ns = ir_clock_monotonic() + wait_ns;
+    }
+}
+
+static bool skip_word(ir_view_t *text, const char *word) {
+    const size_t size = strlen(word);
+    if (text->size < size || memcmp(text->data, word, size) != 0) {
+        return false;
+    }
+    *text = ir_view(text->data + size, text->size - size);
+    return true;
+}
+
+static void hear(ir_presence_t *presence, ir_view_t text) {
+    bool changed = false;
+    if (skip_word(&text, JOIN)) {
+        changed = ir_membership_seen(presence->membership, text, ir_clock_monotonic());
+        presence->wanted |= changed;
+    } else if (skip_word(&text, LEAVE)) {
+        changed = ir_membership_left(presence->membership, text);
+    }
+    if (changed) {
+        settle_after(presence, presence->announce_ns / 2);
+    }
+}
+
+static void fail(ir_presence_t *presence, ir_status_t status, const char *text) {
+    ir_error_t error;
+    ir_error_set(&error, status, "%s", text);
+    ir_link_fail(presence->link, &error);
+}
+
+static void refuse(ir_presence_t *presence, const amqp_method_t *method) {
+    ir_error_t error;
+    if (ir_broker_refusal(method, "the channel of the workers was closed", &error) == IR_OK) {
+        ir_error_set(&error, IR_ERR_CONNECT, "the queue for hearing other workers was deleted");
+    }
+    ir_link_fail(presence->link, &error);
+}
+
+static void on_frame(void *context, const amqp_frame_t *frame) {
+    ir_presence_t *presence = context;
+    if (frame->frame_type == AMQP_FRAME_METHOD &&
+        frame->payload.method.id != AMQP_BASIC_DELIVER_METHOD) {
+        refuse(presence, &frame->payload.method);
+        return;
+    }
+    ir_assembled_t message;
+    switch (ir_assembly_take(&presence->assembly, frame, ANNOUNCEMENT_MAX, &message)) {
+    case IR_ASSEMBLY_COMPLETE:
+        hear(presence, message.body);
+        break;
+    case IR_ASSEMBLY_MORE:
+        break;
+    case IR_ASSEMBLY_WRONG:
+        fail(presence, IR_ERR_PROTOCOL, "RabbitMQ sent frames in a wrong order");
+        break;
+    case IR_ASSEMBLY_MEMORY:
+        fail(presence, IR_ERR_MEMORY, "out of memory for an announcement");
+        break;
+    }
+}
+
+/* ---- the connection ---- */
+
+static ir_status_t prepare(void *context, amqp_connection_state_t connection, ir_error_t *error) {
+    (void)context;
+    char queue[IR_SHORT_TEXT];
+    if (amqp_channel_open(connection, CHANNEL) == NULL) {
+        return ir_broker_reply(amqp_get_rpc_reply(connection), "cannot open a channel", error);
+    }
+    const ir_status_t status = ir_topology_declare_member(connection, CHANNEL, queue, error);
+    if (status != IR_OK) {
+        return status;
+    }
+    if (amqp_basic_consume(connection, CHANNEL, amqp_cstring_bytes(queue), amqp_empty_bytes, 0, 1,
+                           1, amqp_empty_table) == NULL) {
+        return ir_broker_reply(amqp_get_rpc_reply(connection), "cannot hear other workers", error);
+    }
+    return IR_OK;
+}
+
+static void on_up(void *context) {
+    ir_presence_t *presence = context;
+    presence->announced_ns = 0;
+    presence->expire_after_ns = ir_clock_monotonic() + EXPIRY_INTERVALS * presence->announce_ns;
+    announce(presence, JOIN);
+    if (!presence->settled) {
+        settle_after(presence, presence->announce_ns);
+    }
+}
+
+static void on_down(void *context, const ir_error_t *error) {
+    ir_presence_t *presence = context;
+    ir_assembly_reset(&presence->assembly);
+    if (!presence->settled) {
+        presence->settle_ns = 0;
+    }
+    presence->events.fault(presence->context, error);
+}
+
+/* ---- time ---- */
+
+static void expire(ir_presence_t *presence, int64_t now_ns) {
+    const int64_t expiry_ns = EXPIRY_INTERVALS * presence->announce_ns;
+    if (ir_link_connection(presence->link) == NULL || ir_link_blocked(presence->link)) {
+        presence->expire_after_ns = now_ns + expiry_ns;
+    } else if (now_ns >= presence->expire_after_ns &&
+               ir_membership_expire(presence->membership, now_ns)) {
+        settle_after(presence, presence->announce_ns / 2);
+    }
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *context) {
+    (void)fd;
+    (void)what;
+    ir_presence_t *presence = context;
+    const int64_t now_ns = ir_clock_monotonic();
+    expire(presence, now_ns);
+    if (announcement_due(presence, now_ns)) {
+        announce(presence, JOIN);
+    }
+    if (presence->settle_ns != 0 && now_ns >= presence->settle_ns) {
+        presence->settle_ns = 0;
+        presence->settled = true;
+        presence->events.change(presence->context);
+    }
+}
+
+static ir_status_t start_tick(ir_presence_t *presence, struct event_base *base, ir_error_t *error) {
+    const int64_t ns = presence->announce_ns / TICKS_PER_INTERVAL;
+    const struct timeval every = {.tv_sec = ns / IR_SECOND_NS, .tv_usec = ns % IR_SECOND_NS / 1000};
+    presence->tick = event_new(base, -1, EV_PERSIST, on_tick, presence);
+    if (presence->tick == NULL || event_add(presence->tick, &every) != 0) {
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for a timer");
+    }
+    return IR_OK;
+}
+
+ir_status_t ir_presence_open(struct event_base *base, const ir_broker_options_t *options,
+                             const char *name, int64_t announce_ns,
+                             const ir_presence_events_t *events, void *context,
+                             ir_presence_t **presence, ir_error_t *error) {
+    static const ir_link_events_t link_events = {
+        .prepare = prepare, .up = on_up, .frame = on_frame, .down = on_down};
+    ir_presence_t *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the set of workers");
+    }
+    made->name = name;
+    made->announce_ns = announce_ns;
+    made->events = *events;
+    made->context = context;
+    ir_assembly_init(&made->assembly);
+    made->membership = ir_membership_new(name, EXPIRY_INTERVALS * announce_ns);
+    ir_status_t status =
+        made->membership != NULL
+            ? start_tick(made, base, error)
+            : ir_error_set(error, IR_ERR_MEMORY, "out of memory for the set of workers");
+    if (status == IR_OK) {
+        status = ir_link_open(base, options, &link_events, made, &made->link, error);
+    }
+    if (status != IR_OK) {
+        ir_presence_close(made);
+        return status;
+    }
+    *presence = made;
+    return IR_OK;
+}
+
+bool ir_presence_owns(const ir_presence_t *presence, unsigned partition) {
+    return presence->settled && !presence->left &&
+           ir_membership_owns(presence->membership, partition);
+}
+
+size_t ir_presence_workers(const ir_presence_t *presence) {
+    return ir_membership_count(presence->membership);
+}
+
+void ir_presence_leave(ir_presence_t *presence) {
+    if (!presence->left) {
+        announce(presence, LEAVE);
+        presence->left = true;
+    }
+}
+
+void ir_presence_close(ir_presence_t *presence) {
+    if (presence == NULL) {
+        return;
+    }
+    if (presence->link != NULL) {
+        ir_presence_leave(presence);
+        ir_link_close(presence->link);
+    }
+    if (presence->tick != NULL) {
+        event_free(presence->tick);
+    }
+    ir_assembly_free(&presence->assembly);
+    ir_membership_free(presence->membership);
+    free(presence);
+}

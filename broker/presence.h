@@ -1,0 +1,46 @@
+/* Being one of the workers: announces this one on the exchange ir.workers, hears the others, and
+ * says which partitions are this worker's. Loop thread only.
+ *
+ * It has a connection of its own: RabbitMQ stops reading a connection that publishes while a memory
+ * or disk alarm lasts, and on the consumer's that would hold back the acknowledgements which could
+ * end it. It is also read while the consumer pauses. */
+#ifndef IR_BROKER_PRESENCE_H
+#define IR_BROKER_PRESENCE_H
+
+#include "broker/connection.h"
+#include "common/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct event_base;
+typedef struct ir_presence ir_presence_t;
+
+typedef struct ir_presence_events {
+    /* The partitions may be others now: the set of workers changed and a moment has passed. */
+    void (*change)(void *context);
+    /* Others cannot be heard at present; the partitions stay as they are. */
+    void (*fault)(void *context, const ir_error_t *error);
+} ir_presence_events_t;
+
+/* `name` as in ir_membership_new; it is not copied. Announces every `announce_ns`; a worker that
+ * was not heard for four of them is taken for gone. */
+ir_status_t ir_presence_open(struct event_base *base, const ir_broker_options_t *options,
+                             const char *name, int64_t announce_ns,
+                             const ir_presence_events_t *events, void *context,
+                             ir_presence_t **presence, ir_error_t *error);
+
+/* False until this worker has listened for a moment after its start: nobody's then. */
+bool ir_presence_owns(const ir_presence_t *presence, unsigned partition);
+
+/* How many workers there are, this one included. */
+size_t ir_presence_workers(const ir_presence_t *presence);
+
+/* Tells the others that this worker takes part no more, and is silent from then on. */
+void ir_presence_leave(ir_presence_t *presence);
+
+/* Closes within the time-out. Takes NULL. */
+void ir_presence_close(ir_presence_t *presence);
+
+#endif

@@ -1,0 +1,482 @@
+#include "broker/publisher.h"
+
+#include "broker/confirms.h"
+#include "broker/frames.h"
+#include "common/buffer.h"
+#include "common/clock.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <amqp_framing.h>
+
+#define CHANNEL 1
+#define GATHER_BYTES (64 * 1024)
+#define BUFFER_KEPT (1024 * 1024)
+#define OPEN_MESSAGES 5000
+#define OPEN_BYTES (8 * 1024 * 1024)
+#define LOOK_EVERY 64 /* messages, over TLS, where nothing is gathered */
+#define BLOCKED_TEXT "broker blocks publishers (memory or disk alarm)"
+
+struct ir_publisher {
+    ir_broker_options_t options;
+    unsigned attempt;
+    amqp_connection_state_t connection;
+    int fd;
+    bool secure; /* bytes can only go through the library */
+    uint32_t frame_max;
+    int heartbeat_s;
+    int64_t heard_ns, wrote_ns;
+    bool blocked;
+
+    ir_buffer_t out; /* whole frames, the first `sent` bytes of which are on their way */
+    size_t sent;
+    ir_confirms_t confirms;
+    size_t open_bytes; /* published since all was confirmed */
+
+    /* since the last flush that said OK or RETRY */
+    uint64_t published, nacked, returned;
+    ir_error_t first_return;
+};
+
+/* ---- the connection ---- */
+
+static void forget_batch(ir_publisher_t *publisher) {
+    publisher->published = publisher->nacked = publisher->returned = 0;
+}
+
+static void drop(ir_publisher_t *publisher) {
+    amqp_destroy_connection(publisher->connection);
+    publisher->connection = NULL;
+    publisher->fd = -1;
+    publisher->blocked = false;
+    ir_buffer_free(&publisher->out);
+    publisher->sent = 0;
+    publisher->open_bytes = 0;
+    ir_confirms_init(&publisher->confirms);
+}
+
+static ir_status_t open_channel(amqp_connection_state_t connection, ir_error_t *error) {
+    if (amqp_channel_open(connection, CHANNEL) == NULL) {
+        return ir_broker_reply(amqp_get_rpc_reply(connection), "cannot open a channel", error);
+    }
+    if (amqp_confirm_select(connection, CHANNEL) == NULL) {
+        return ir_broker_reply(amqp_get_rpc_reply(connection), "cannot ask for confirms", error);
+    }
+    return IR_OK;
+}
+
+static ir_status_t connect_publisher(ir_publisher_t *publisher, ir_error_t *error) {
+    amqp_connection_state_t connection = NULL;
+    ir_status_t status =
+        ir_broker_connect(&publisher->options, publisher->attempt++, &connection, error);
+    if (status != IR_OK) {
+        return status;
+    }
+    status = open_channel(connection, error);
+    if (status != IR_OK) {
+        ir_broker_disconnect(connection);
+        return status;
+    }
+    publisher->heartbeat_s = ir_broker_take_heartbeat(connection);
+    publisher->connection = connection;
+    publisher->fd = amqp_get_sockfd(connection);
+    publisher->secure = ir_broker_secure(&publisher->options);
+    publisher->frame_max = (uint32_t)amqp_get_frame_max(connection);
+    publisher->heard_ns = publisher->wrote_ns = ir_clock_monotonic();
+    return IR_OK;
+}
+
+/* ---- what the broker says ---- */
+
+static ir_status_t take_answer(ir_publisher_t *publisher, uint64_t tag, bool multiple, bool nack,
+                               ir_error_t *error) {
+    uint64_t answered = 0;
+    if (!ir_confirms_answer(&publisher->confirms, tag, multiple, &answered)) {
+        return ir_error_set(error, IR_ERR_PROTOCOL,
+                            "RabbitMQ confirmed message %llu, which was not published",
+                            (unsigned long long)tag);
+    }
+    publisher->nacked += nack ? answered : 0;
+    if (publisher->confirms.open == 0) {
+        publisher->open_bytes = 0;
+    }
+    return IR_OK;
+}
+
+static void take_return(ir_publisher_t *publisher, const amqp_basic_return_t *returned) {
+    if (publisher->returned++ == 0) {
+        ir_error_set(&publisher->first_return, IR_ERR_REFUSED,
+                     "exchange %.*s, routing key %.*s: %u %.*s",
+                     IR_VIEW_ARG(ir_broker_view(returned->exchange)),
+                     IR_VIEW_ARG(ir_broker_view(returned->routing_key)), returned->reply_code,
+                     IR_VIEW_ARG(ir_broker_view(returned->reply_text)));
+    }
+}
+
+static ir_status_t take_method(ir_publisher_t *publisher, const amqp_method_t *method,
+                               ir_error_t *error) {
+    switch (method->id) {
+    case AMQP_BASIC_ACK_METHOD: {
+        const amqp_basic_ack_t *ack = method->decoded;
+        return take_answer(publisher, ack->delivery_tag, ack->multiple != 0, false, error);
+    }
+    case AMQP_BASIC_NACK_METHOD: {
+        const amqp_basic_nack_t *nack = method->decoded;
+        return take_answer(publisher, nack->delivery_tag, nack->multiple != 0, true, error);
+    }
+    case AMQP_BASIC_RETURN_METHOD:
+        take_return(publisher, method->decoded);
+        return IR_OK;
+    default:
+        return ir_broker_refusal(method, "publishing was refused", error);
+    }
+}
+
+static ir_status_t take_frame(ir_publisher_t *publisher, const amqp_frame_t *frame,
+                              ir_error_t *error) {
+    if (frame->channel == 0) {
+        return ir_broker_control(publisher->connection, frame, &publisher->blocked, error);
+    }
+    /* The content of a returned message is of no interest. */
+    return frame->frame_type == AMQP_FRAME_METHOD
+               ? take_method(publisher, &frame->payload.method, error)
+               : IR_OK;
+}
+
+static ir_status_t read_frames(ir_publisher_t *publisher, ir_error_t *error) {
+    do {
+        amqp_frame_t frame;
+        const int read = ir_broker_read(publisher->connection, &frame);
+        if (read == AMQP_STATUS_TIMEOUT) {
+            return IR_OK;
+        }
+        if (read != AMQP_STATUS_OK) {
+            return ir_broker_fault(read, "publishing failed", error);
+        }
+        const ir_status_t status = take_frame(publisher, &frame, error);
+        if (status != IR_OK) {
+            return status;
+        }
+        amqp_maybe_release_buffers_on_channel(publisher->connection, frame.channel);
+    } while (amqp_data_in_buffer(publisher->connection) ||
+             amqp_frames_enqueued(publisher->connection));
+    return IR_OK;
+}
+
+/* ---- bytes ---- */
+
+/* Sends what the socket takes. */
+static ir_status_t send_some(ir_publisher_t *publisher, ir_error_t *error) {
+    while (publisher->sent < publisher->out.size) {
+        const ssize_t sent =
+            send(publisher->fd, publisher->out.data + publisher->sent,
+                 publisher->out.size - publisher->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && errno == EINTR) {
+            continue;
+        }
+        if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            return IR_OK;
+        }
+        if (sent < 0) {
+            return ir_error_set(error, IR_ERR_CONNECT, "the connection to RabbitMQ broke: %s",
+                                strerror(errno));
+        }
+        publisher->sent += (size_t)sent;
+        publisher->wrote_ns = ir_clock_monotonic();
+    }
+    ir_buffer_clear(&publisher->out);
+    publisher->sent = 0;
+    if (publisher->out.capacity > BUFFER_KEPT) {
+        ir_buffer_free(&publisher->out);
+    }
+    return IR_OK;
+}
+
+static bool has_unsent(const ir_publisher_t *publisher) {
+    return publisher->sent < publisher->out.size;
+}
+
+static ir_status_t send_heartbeat(ir_publisher_t *publisher, ir_error_t *error) {
+    if (!publisher->secure) {
+        ir_frames_append_heartbeat(&publisher->out);
+        return ir_buffer_ok(&publisher->out)
+                   ? send_some(publisher, error)
+                   : ir_error_set(error, IR_ERR_MEMORY, "out of memory for a heartbeat");
+    }
+    const amqp_frame_t heartbeat = {.frame_type = AMQP_FRAME_HEARTBEAT};
+    const int sent = amqp_send_frame(publisher->connection, &heartbeat);
+    if (sent != AMQP_STATUS_OK) {
+        return ir_broker_fault(sent, "publishing failed", error);
+    }
+    publisher->wrote_ns = ir_clock_monotonic();
+    return IR_OK;
+}
+
+static ir_status_t keep_alive(ir_publisher_t *publisher, ir_error_t *error) {
+    const int64_t interval_ns = publisher->heartbeat_s * IR_SECOND_NS;
+    const int64_t now_ns = ir_clock_monotonic();
+    if (interval_ns == 0) {
+        return IR_OK;
+    }
+    if (now_ns - publisher->heard_ns > 2 * interval_ns) {
+        return ir_error_set(error, IR_ERR_CONNECT, "RabbitMQ was silent for two heartbeats (%d s)",
+                            2 * publisher->heartbeat_s);
+    }
+    /* Unsent bytes are a sign of life that only waits for the broker to read. */
+    return now_ns - publisher->wrote_ns >= interval_ns / 2 && !has_unsent(publisher)
+               ? send_heartbeat(publisher, error)
+               : IR_OK;
+}
+
+/* Reads what came, after waiting at most `wait_ns` for it or, with bytes unsent, for room to send.
+ */
+static ir_status_t look(ir_publisher_t *publisher, int64_t wait_ns, ir_error_t *error) {
+    struct pollfd polled = {.fd = publisher->fd,
+                            .events = (short)(POLLIN | (has_unsent(publisher) ? POLLOUT : 0))};
+    const int64_t slice_ns =
+        publisher->heartbeat_s > 0 ? publisher->heartbeat_s * IR_SECOND_NS / 2 : IR_SECOND_NS;
+    wait_ns = wait_ns < slice_ns ? wait_ns : slice_ns;
+    /* Rounded up: half a millisecond must not become a busy loop. */
+    const int ms = (int)((wait_ns + IR_MILLISECOND_NS - 1) / IR_MILLISECOND_NS);
+    if (poll(&polled, 1, ms) < 0 && errno != EINTR) {
+        return ir_error_set(error, IR_ERR_IO, "cannot wait for RabbitMQ: %s", strerror(errno));
+    }
+    ir_status_t status = IR_OK;
+    if ((polled.revents & ~POLLOUT) != 0) {
+        publisher->heard_ns = ir_clock_monotonic();
+        status = read_frames(publisher, error);
+    }
+    if (status == IR_OK && has_unsent(publisher)) {
+        status = send_some(publisher, error);
+    }
+    return status == IR_OK ? keep_alive(publisher, error) : status;
+}
+
+/* ---- waiting ---- */
+
+typedef bool (*ir_publisher_done_fn)(const ir_publisher_t *publisher, uint64_t bound);
+
+static bool is_sent(const ir_publisher_t *publisher, uint64_t bound) {
+    (void)bound;
+    return !has_unsent(publisher);
+}
+
+static bool is_confirmed(const ir_publisher_t *publisher, uint64_t bound) {
+    return !has_unsent(publisher) && publisher->confirms.open <= bound;
+}
+
+static bool is_unblocked(const ir_publisher_t *publisher, uint64_t bound) {
+    (void)bound;
+    return !publisher->blocked;
+}
+
+/* What must change within the time-out for the waiting to go on. */
+static uint64_t progress(const ir_publisher_t *publisher) {
+    return publisher->confirms.open + (publisher->out.size - publisher->sent);
+}
+
+static ir_status_t wait_until(ir_publisher_t *publisher, ir_publisher_done_fn done, uint64_t bound,
+                              ir_error_t *error) {
+    const int64_t timeout_ns = publisher->options.timeout_ns;
+    int64_t end_ns = ir_clock_monotonic() + timeout_ns;
+    uint64_t before = progress(publisher);
+    while (!done(publisher, bound)) {
+        const int64_t left_ns = end_ns - ir_clock_monotonic();
+        if (left_ns <= 0) {
+            return publisher->blocked
+                       ? ir_error_set(error, IR_ERR_TIMEOUT, BLOCKED_TEXT)
+                       : ir_error_set(error, IR_ERR_TIMEOUT,
+                                      "RabbitMQ did not confirm %llu messages in time",
+                                      (unsigned long long)publisher->confirms.open);
+        }
+        const ir_status_t status = look(publisher, left_ns, error);
+        if (status != IR_OK) {
+            return status;
+        }
+        if (progress(publisher) != before) {
+            before = progress(publisher);
+            end_ns = ir_clock_monotonic() + timeout_ns;
+        }
+    }
+    return IR_OK;
+}
+
+/* A broker that only blocks keeps its connection: what it was sent counts once it goes on, and a
+ * new connection would send it again each time. */
+static ir_outcome_t retry(ir_publisher_t *publisher) {
+    if (publisher->connection != NULL && !publisher->blocked) {
+        drop(publisher);
+    }
+    forget_batch(publisher);
+    return IR_OUTCOME_RETRY;
+}
+
+/* ---- publishing ---- */
+
+static bool is_quiet(const ir_publisher_t *publisher) {
+    return publisher->confirms.open == 0 && publisher->out.size == 0;
+}
+
+/* Before the first message of a batch: a connection that was closed meanwhile is made anew. */
+static ir_status_t make_ready(ir_publisher_t *publisher, ir_error_t *error) {
+    ir_error_t stale;
+    if (publisher->connection != NULL && is_quiet(publisher) &&
+        look(publisher, 0, &stale) != IR_OK) {
+        drop(publisher);
+    }
+    if (publisher->connection == NULL) {
+        return connect_publisher(publisher, error);
+    }
+    return publisher->blocked ? wait_until(publisher, is_unblocked, 0, error) : IR_OK;
+}
+
+static ir_status_t keep_bounds(ir_publisher_t *publisher, ir_error_t *error) {
+    if (publisher->open_bytes >= OPEN_BYTES) {
+        return wait_until(publisher, is_confirmed, 0, error);
+    }
+    if (publisher->confirms.open >= OPEN_MESSAGES || ir_confirms_full(&publisher->confirms)) {
+        const ir_status_t status = wait_until(publisher, is_confirmed, OPEN_MESSAGES / 2, error);
+        return status == IR_OK && ir_confirms_full(&publisher->confirms)
+                   ? wait_until(publisher, is_confirmed, 0, error)
+                   : status;
+    }
+    return IR_OK;
+}
+
+static ir_status_t write_secure(ir_publisher_t *publisher, const ir_publication_t *publication,
+                                ir_error_t *error) {
+    ir_properties_t properties;
+    ir_frames_properties(publication, &properties);
+    const int sent = amqp_basic_publish(
+        publisher->connection, CHANNEL, amqp_cstring_bytes(publication->exchange),
+        ir_broker_bytes(publication->routing_key), publication->mandatory, 0, &properties.basic,
+        ir_broker_bytes(publication->body));
+    if (sent != AMQP_STATUS_OK) {
+        return ir_broker_fault(sent, "publishing failed", error);
+    }
+    publisher->wrote_ns = ir_clock_monotonic();
+    ir_confirms_publish(&publisher->confirms);
+    return publisher->confirms.next % LOOK_EVERY == 0 ? look(publisher, 0, error) : IR_OK;
+}
+
+static ir_status_t write_plain(ir_publisher_t *publisher, const ir_publication_t *publication,
+                               ir_error_t *error) {
+    const ir_status_t status =
+        ir_frames_append(&publisher->out, publication, CHANNEL, publisher->frame_max, error);
+    if (status != IR_OK) {
+        return status;
+    }
+    ir_confirms_publish(&publisher->confirms);
+    if (publisher->out.size < GATHER_BYTES) {
+        return IR_OK;
+    }
+    const ir_status_t sent = send_some(publisher, error);
+    const ir_status_t seen = sent == IR_OK ? look(publisher, 0, error) : sent;
+    return seen == IR_OK ? wait_until(publisher, is_sent, 0, error) : seen;
+}
+
+ir_outcome_t ir_publisher_publish(ir_publisher_t *publisher, const ir_publication_t *publication,
+                                  ir_error_t *error) {
+    const uint32_t frame_max =
+        publisher->connection ? publisher->frame_max : AMQP_DEFAULT_FRAME_SIZE;
+    if (ir_frames_check(publication, frame_max, error) != IR_OK) {
+        return IR_OUTCOME_REJECT;
+    }
+    ir_status_t status = IR_OK;
+    if (publisher->published == 0 || publisher->connection == NULL || publisher->blocked) {
+        status = make_ready(publisher, error);
+    }
+    if (status == IR_OK) {
+        status = keep_bounds(publisher, error);
+    }
+    if (status == IR_OK) {
+        status = publisher->secure ? write_secure(publisher, publication, error)
+                                   : write_plain(publisher, publication, error);
+    }
+    if (status != IR_OK) {
+        return retry(publisher);
+    }
+    publisher->published++;
+    publisher->open_bytes += publication->body.size;
+    return IR_OUTCOME_OK;
+}
+
+static ir_outcome_t refused(ir_publisher_t *publisher, ir_error_t *error) {
+    const unsigned long long published = publisher->published;
+    if (publisher->returned > 0) {
+        ir_error_set(error, IR_ERR_REFUSED,
+                     "RabbitMQ could not route %llu of %llu messages, the first to %s",
+                     (unsigned long long)publisher->returned, published,
+                     publisher->first_return.text);
+    } else {
+        ir_error_set(error, IR_ERR_REFUSED,
+                     "RabbitMQ refused %llu of %llu messages (a queue is full or its node is lost)",
+                     (unsigned long long)publisher->nacked, published);
+    }
+    forget_batch(publisher);
+    return IR_OUTCOME_RETRY;
+}
+
+ir_outcome_t ir_publisher_flush(ir_publisher_t *publisher, ir_error_t *error) {
+    if (publisher->published == 0) {
+        return IR_OUTCOME_OK;
+    }
+    ir_status_t status =
+        publisher->connection != NULL
+            ? send_some(publisher, error)
+            : ir_error_set(error, IR_ERR_CONNECT, "the connection to RabbitMQ broke");
+    if (status == IR_OK) {
+        status = wait_until(publisher, is_confirmed, 0, error);
+    }
+    if (status != IR_OK) {
+        return retry(publisher);
+    }
+    if (publisher->nacked > 0 || publisher->returned > 0) {
+        return refused(publisher, error);
+    }
+    forget_batch(publisher);
+    return IR_OUTCOME_OK;
+}
+
+void ir_publisher_idle(ir_publisher_t *publisher) {
+    ir_error_t error;
+    if (publisher->connection != NULL && look(publisher, 0, &error) != IR_OK) {
+        drop(publisher);
+    }
+}
+
+bool ir_publisher_connected(const ir_publisher_t *publisher) {
+    return publisher->connection != NULL;
+}
+
+/* ---- life ---- */
+
+ir_publisher_t *ir_publisher_new(const ir_broker_options_t *options) {
+    ir_publisher_t *publisher = calloc(1, sizeof *publisher);
+    if (publisher == NULL) {
+        return NULL;
+    }
+    publisher->options = *options;
+    publisher->fd = -1;
+    ir_buffer_init(&publisher->out);
+    ir_confirms_init(&publisher->confirms);
+    return publisher;
+}
+
+void ir_publisher_free(ir_publisher_t *publisher) {
+    if (publisher == NULL) {
+        return;
+    }
+    /* A goodbye may not stand in the middle of a frame, and a broker that blocks does not read it.
+     */
+    if (publisher->connection != NULL && publisher->sent == 0 && !publisher->blocked) {
+        ir_broker_disconnect(publisher->connection);
+        publisher->connection = NULL;
+    }
+    drop(publisher);
+    free(publisher);
+}

@@ -1,0 +1,237 @@
+#include "broker/topology.h"
+
+#include "broker/connection.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <amqp_framing.h>
+
+#define BINDING_WEIGHT "1"
+#define MQTT_EXCHANGE "amq.topic"
+#define MQTT_PATTERN IR_ROUTING_PREFIX "#"
+#define ARGUMENTS_MAX 5
+
+typedef struct ir_exchange {
+    const char *name;
+    const char *type;
+} ir_exchange_t;
+
+static const ir_exchange_t exchanges[] = {
+    {IR_EXCHANGE_OBSERVATIONS, "x-consistent-hash"},
+    {IR_EXCHANGE_PROCESSED, "topic"},
+    {IR_EXCHANGE_REJECTED, "fanout"},
+    {IR_EXCHANGE_WORKERS, "fanout"},
+};
+
+static const char *const queue_types[] = {
+    [IR_QUEUE_QUORUM] = "quorum",
+    [IR_QUEUE_CLASSIC] = "classic",
+};
+
+void ir_topology_queue(unsigned partition, char name[static 32]) {
+    snprintf(name, 32, "%s.%u", IR_EXCHANGE_OBSERVATIONS, partition);
+}
+
+/* ---- arguments ---- */
+
+typedef struct ir_arguments {
+    amqp_table_entry_t entries[ARGUMENTS_MAX];
+    amqp_table_t table;
+} ir_arguments_t;
+
+static amqp_field_value_t *add_argument(ir_arguments_t *arguments, const char *name) {
+    amqp_table_entry_t *entry = &arguments->entries[arguments->table.num_entries++];
+    arguments->table.entries = arguments->entries;
+    entry->key = amqp_cstring_bytes(name);
+    return &entry->value;
+}
+
+static void add_text(ir_arguments_t *arguments, const char *name, const char *text) {
+    amqp_field_value_t *value = add_argument(arguments, name);
+    value->kind = AMQP_FIELD_KIND_UTF8;
+    value->value.bytes = amqp_cstring_bytes(text);
+}
+
+static void partition_arguments(ir_queue_type_t type, ir_arguments_t *arguments) {
+    arguments->table.num_entries = 0;
+    add_text(arguments, "x-queue-type", queue_types[type]);
+    amqp_field_value_t *single = add_argument(arguments, "x-single-active-consumer");
+    single->kind = AMQP_FIELD_KIND_BOOLEAN;
+    single->value.boolean = 1;
+    add_text(arguments, "x-dead-letter-exchange", IR_EXCHANGE_REJECTED);
+    add_text(arguments, "x-overflow", "reject-publish");
+    if (type == IR_QUEUE_QUORUM) {
+        add_text(arguments, "x-dead-letter-strategy", "at-least-once");
+    }
+}
+
+/* ---- declarations that wait for the answer ---- */
+
+static ir_status_t refused(amqp_connection_state_t connection, const char *what, const char *name,
+                           ir_error_t *error) {
+    char text[160];
+    snprintf(text, sizeof text, "cannot declare %s %s", what, name);
+    ir_error_t cause = {0};
+    const amqp_rpc_reply_t reply = amqp_get_rpc_reply(connection);
+    const ir_status_t status = ir_broker_reply(reply, text, &cause);
+    if (status == IR_ERR_REFUSED) {
+        return ir_error_set(error, status,
+                            "%s; it stands there with other settings: delete it when it is empty, "
+                            "or change queue-type and partitions to what they were",
+                            cause.text);
+    }
+    if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
+        strstr(cause.text, "unknown exchange type") != NULL) {
+        return ir_error_set(error, IR_ERR_REFUSED,
+                            "%s; on the server run: rabbitmq-plugins enable "
+                            "rabbitmq_consistent_hash_exchange",
+                            cause.text);
+    }
+    if (status == IR_ERR_AUTH) {
+        return ir_error_set(error, status,
+                            "%s; give the user configure, write and read permissions on ir.*",
+                            cause.text);
+    }
+    return ir_error_set(error, status, "%s", cause.text);
+}
+
+static ir_status_t declare_exchange(amqp_connection_state_t connection, amqp_channel_t channel,
+                                    const ir_exchange_t *exchange, ir_error_t *error) {
+    if (amqp_exchange_declare(connection, channel, amqp_cstring_bytes(exchange->name),
+                              amqp_cstring_bytes(exchange->type), 0, 1, 0, 0,
+                              amqp_empty_table) == NULL) {
+        return refused(connection, "exchange", exchange->name, error);
+    }
+    amqp_maybe_release_buffers_on_channel(connection, channel);
+    return IR_OK;
+}
+
+static ir_status_t declare_queue(amqp_connection_state_t connection, amqp_channel_t channel,
+                                 const char *name, const char *exchange, const char *key,
+                                 const ir_arguments_t *arguments, ir_error_t *error) {
+    if (amqp_queue_declare(connection, channel, amqp_cstring_bytes(name), 0, 1, 0, 0,
+                           arguments->table) == NULL) {
+        return refused(connection, "queue", name, error);
+    }
+    if (amqp_queue_bind(connection, channel, amqp_cstring_bytes(name), amqp_cstring_bytes(exchange),
+                        amqp_cstring_bytes(key), amqp_empty_table) == NULL) {
+        return refused(connection, "the binding of queue", name, error);
+    }
+    amqp_maybe_release_buffers_on_channel(connection, channel);
+    return IR_OK;
+}
+
+static ir_status_t declare_partition(amqp_connection_state_t connection, amqp_channel_t channel,
+                                     const ir_topology_t *topology, unsigned partition,
+                                     ir_error_t *error) {
+    char name[32];
+    ir_topology_queue(partition, name);
+    ir_arguments_t arguments;
+    partition_arguments(topology->queue_type, &arguments);
+    return declare_queue(connection, channel, name, IR_EXCHANGE_OBSERVATIONS, BINDING_WEIGHT,
+                         &arguments, error);
+}
+
+static ir_status_t declare_rejected(amqp_connection_state_t connection, amqp_channel_t channel,
+                                    const ir_topology_t *topology, ir_error_t *error) {
+    ir_arguments_t arguments = {.table.num_entries = 0};
+    add_text(&arguments, "x-queue-type", queue_types[topology->queue_type]);
+    return declare_queue(connection, channel, IR_QUEUE_REJECTED, IR_EXCHANGE_REJECTED, "",
+                         &arguments, error);
+}
+
+static ir_status_t bind_mqtt(amqp_connection_state_t connection, amqp_channel_t channel,
+                             ir_error_t *error) {
+    if (amqp_exchange_bind(connection, channel, amqp_cstring_bytes(IR_EXCHANGE_OBSERVATIONS),
+                           amqp_cstring_bytes(MQTT_EXCHANGE), amqp_cstring_bytes(MQTT_PATTERN),
+                           amqp_empty_table) == NULL) {
+        return refused(connection, "the binding to exchange", MQTT_EXCHANGE, error);
+    }
+    return IR_OK;
+}
+
+/* A queue beyond the last partition would still be given messages, which nobody consumes. */
+static ir_status_t check_no_more(amqp_connection_state_t connection, amqp_channel_t channel,
+                                 const ir_topology_t *topology, ir_error_t *error) {
+    char name[32];
+    ir_topology_queue(topology->partitions, name);
+    if (amqp_channel_open(connection, channel) == NULL) {
+        return refused(connection, "the check of queue", name, error);
+    }
+    if (amqp_queue_declare(connection, channel, amqp_cstring_bytes(name), 1, 0, 0, 0,
+                           amqp_empty_table) == NULL) {
+        ir_error_t cause;
+        const ir_status_t status =
+            ir_broker_reply(amqp_get_rpc_reply(connection), "cannot look for more queues", &cause);
+        amqp_channel_close_ok_t ok = {0};
+        return status == IR_ERR_NOT_FOUND &&
+                       amqp_send_method(connection, channel, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok) ==
+                           AMQP_STATUS_OK
+                   ? IR_OK
+                   : ir_error_set(error, status, "%s", cause.text);
+    }
+    (void)amqp_channel_close(connection, channel, AMQP_REPLY_SUCCESS);
+    return ir_error_set(error, IR_ERR_REFUSED,
+                        "queue %s stands there although partitions is %u, and nobody would consume "
+                        "it: set partitions to what it was, or delete the queues from this one on "
+                        "when they are empty",
+                        name, topology->partitions);
+}
+
+ir_status_t ir_topology_declare(amqp_connection_state_t connection, amqp_channel_t channel,
+                                const ir_topology_t *topology, ir_error_t *error) {
+    ir_status_t status = check_no_more(connection, (amqp_channel_t)(channel + 1), topology, error);
+    for (size_t i = 0; i < sizeof exchanges / sizeof exchanges[0] && status == IR_OK; i++) {
+        status = declare_exchange(connection, channel, &exchanges[i], error);
+    }
+    if (status == IR_OK) {
+        status = declare_rejected(connection, channel, topology, error);
+    }
+    for (unsigned i = 0; i < topology->partitions && status == IR_OK; i++) {
+        status = declare_partition(connection, channel, topology, i, error);
+    }
+    return status == IR_OK ? bind_mqtt(connection, channel, error) : status;
+}
+
+ir_status_t ir_topology_declare_member(amqp_connection_state_t connection, amqp_channel_t channel,
+                                       char queue[static 256], ir_error_t *error) {
+    static const ir_exchange_t workers = {IR_EXCHANGE_WORKERS, "fanout"};
+    const ir_status_t status = declare_exchange(connection, channel, &workers, error);
+    if (status != IR_OK) {
+        return status;
+    }
+    const amqp_queue_declare_ok_t *declared =
+        amqp_queue_declare(connection, channel, amqp_empty_bytes, 0, 0, 1, 1, amqp_empty_table);
+    if (declared == NULL || declared->queue.len > 255) {
+        return refused(connection, "queue", "for hearing other workers", error);
+    }
+    snprintf(queue, 256, "%.*s", IR_VIEW_ARG(ir_broker_view(declared->queue)));
+    if (amqp_queue_bind(connection, channel, amqp_cstring_bytes(queue),
+                        amqp_cstring_bytes(IR_EXCHANGE_WORKERS), amqp_empty_bytes,
+                        amqp_empty_table) == NULL) {
+        return refused(connection, "the binding to exchange", IR_EXCHANGE_WORKERS, error);
+    }
+    return IR_OK;
+}
+
+/* ---- declarations without waiting ---- */
+
+int ir_topology_send_queue(amqp_connection_state_t connection, amqp_channel_t channel,
+                           const ir_topology_t *topology, unsigned partition) {
+    char name[32];
+    ir_topology_queue(partition, name);
+    ir_arguments_t arguments;
+    partition_arguments(topology->queue_type, &arguments);
+    amqp_queue_declare_t declare = {
+        .queue = amqp_cstring_bytes(name), .durable = 1, .nowait = 1, .arguments = arguments.table};
+    const int sent = amqp_send_method(connection, channel, AMQP_QUEUE_DECLARE_METHOD, &declare);
+    if (sent != AMQP_STATUS_OK) {
+        return sent;
+    }
+    amqp_queue_bind_t bind = {.queue = declare.queue,
+                              .exchange = amqp_cstring_bytes(IR_EXCHANGE_OBSERVATIONS),
+                              .routing_key = amqp_cstring_bytes(BINDING_WEIGHT),
+                              .nowait = 1};
+    return amqp_send_method(connection, channel, AMQP_QUEUE_BIND_METHOD, &bind);
+}

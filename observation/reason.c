@@ -1,0 +1,54 @@
+#include "observation/reason.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static const char *const texts[IR_REASON_COUNT] = {
+    [IR_REASON_NONE] = "none",
+    [IR_REASON_NO_ROUTING_KEY] = "no-routing-key",
+    [IR_REASON_CONTENT_TYPE] = "content-type",
+    [IR_REASON_TOO_LARGE] = "too-large",
+    [IR_REASON_NOT_JSON] = "not-json",
+    [IR_REASON_NOT_CBOR] = "not-cbor",
+    [IR_REASON_TOO_DEEP] = "too-deep",
+    [IR_REASON_NOT_SENML] = "not-senml",
+    [IR_REASON_EMPTY_PACK] = "empty-pack",
+    [IR_REASON_TOO_MANY_RECORDS] = "too-many-records",
+    [IR_REASON_VERSION] = "version",
+    [IR_REASON_UNKNOWN_LABEL] = "unknown-label",
+    [IR_REASON_UNKNOWN_MOTE] = "unknown-mote",
+    [IR_REASON_BAD_FIELD] = "bad-field",
+    [IR_REASON_BAD_NAME] = "bad-name",
+    [IR_REASON_NO_VALUE] = "no-value",
+    [IR_REASON_MANY_VALUES] = "many-values",
+    [IR_REASON_NOT_FINITE] = "not-finite",
+    [IR_REASON_OUT_OF_RANGE] = "out-of-range",
+    [IR_REASON_FUTURE] = "future",
+    [IR_REASON_UNKNOWN_SENSOR] = "unknown-sensor",
+    [IR_REASON_FOREIGN_SENSOR] = "foreign-sensor",
+    [IR_REASON_UNIT] = "unit",
+    [IR_REASON_VALUE_TYPE] = "value-type",
+    [IR_REASON_DUPLICATE] = "duplicate",
+    [IR_REASON_DOCUMENT_REFUSED] = "document-refused",
+    [IR_REASON_GRAPH_REFUSED] = "graph-refused",
+};
+
+const char *ir_reason_text(ir_reason_t reason)
+{
+    return (unsigned)reason < IR_REASON_COUNT ? texts[reason] : "unknown";
+}
+
+void ir_refusal_set(ir_refusal_t *refusal, ir_reason_t reason, int record, const char *format, ...)
+{
+    refusal->reason = reason;
+    refusal->record = record;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(refusal->detail, sizeof refusal->detail, format, arguments);
+    va_end(arguments);
+    for (unsigned char *c = (unsigned char *)refusal->detail; *c != '\0'; c++) {
+        if (*c < 0x20 || *c >= 0x7f) {
+            *c = '?';
+        }
+    }
+}

@@ -1,0 +1,139 @@
+#include "broker/assembly.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <amqp_framing.h>
+#include <cmocka.h>
+
+#define LIMIT 100
+
+static ir_assembly_t assembly;
+static ir_assembled_t message;
+
+static ir_assembly_result_t deliver(uint64_t tag, const char *key) {
+    amqp_basic_deliver_t method = {
+        .delivery_tag = tag, .redelivered = 1, .routing_key = amqp_cstring_bytes(key)};
+    amqp_frame_t frame = {.frame_type = AMQP_FRAME_METHOD};
+    frame.payload.method.id = AMQP_BASIC_DELIVER_METHOD;
+    frame.payload.method.decoded = &method;
+    return ir_assembly_take(&assembly, &frame, LIMIT, &message);
+}
+
+static ir_assembly_result_t header(uint64_t size, const char *type) {
+    amqp_basic_properties_t properties = {._flags = 0};
+    if (type != NULL) {
+        properties._flags = AMQP_BASIC_CONTENT_TYPE_FLAG;
+        properties.content_type = amqp_cstring_bytes(type);
+    }
+    amqp_frame_t frame = {.frame_type = AMQP_FRAME_HEADER};
+    frame.payload.properties.class_id = AMQP_BASIC_CLASS;
+    frame.payload.properties.body_size = size;
+    frame.payload.properties.decoded = &properties;
+    return ir_assembly_take(&assembly, &frame, LIMIT, &message);
+}
+
+static ir_assembly_result_t body(const char *data, size_t size) {
+    amqp_frame_t frame = {.frame_type = AMQP_FRAME_BODY};
+    frame.payload.body_fragment = (amqp_bytes_t){.len = size, .bytes = (void *)data};
+    return ir_assembly_take(&assembly, &frame, LIMIT, &message);
+}
+
+static void expect_body(const char *text) {
+    assert_true(ir_view_equal(message.body, ir_view_text(text)));
+}
+
+static int begin(void **state) {
+    (void)state;
+    ir_assembly_init(&assembly);
+    memset(&message, 0, sizeof message);
+    return 0;
+}
+
+static int end(void **state) {
+    (void)state;
+    ir_assembly_free(&assembly);
+    return 0;
+}
+
+static void one_body_frame(void **state) {
+    (void)state;
+    static const char text[] = "hello";
+    assert_int_equal(deliver(7, "ir.mote"), IR_ASSEMBLY_MORE);
+    assert_int_equal(header(5, "application/senml+json"), IR_ASSEMBLY_MORE);
+    assert_int_equal(body(text, 5), IR_ASSEMBLY_COMPLETE);
+    assert_int_equal(message.tag, 7);
+    assert_true(message.redelivered);
+    assert_false(message.oversize);
+    assert_true(ir_view_equal(message.routing_key, ir_view_text("ir.mote")));
+    assert_true(ir_view_equal(message.content_type, ir_view_text("application/senml+json")));
+    assert_ptr_equal(message.body.data, text);
+    expect_body("hello");
+}
+
+static void several_body_frames(void **state) {
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        deliver(1, "k");
+        header(11, NULL);
+        assert_int_equal(body("hello ", 6), IR_ASSEMBLY_MORE);
+        assert_int_equal(body("worl", 4), IR_ASSEMBLY_MORE);
+        assert_int_equal(body("d", 1), IR_ASSEMBLY_COMPLETE);
+        expect_body("hello world");
+        assert_int_equal(message.content_type.size, 0);
+    }
+}
+
+static void empty_body(void **state) {
+    (void)state;
+    deliver(1, "");
+    assert_int_equal(header(0, NULL), IR_ASSEMBLY_COMPLETE);
+    assert_int_equal(message.body.size, 0);
+    assert_int_equal(message.routing_key.size, 0);
+}
+
+static void large_body_is_counted_not_kept(void **state) {
+    (void)state;
+    char data[60];
+    memset(data, 'x', sizeof data);
+    deliver(3, "k");
+    assert_int_equal(header(LIMIT + 1, "t"), IR_ASSEMBLY_MORE);
+    assert_int_equal(body(data, 60), IR_ASSEMBLY_MORE);
+    assert_int_equal(body(data, 41), IR_ASSEMBLY_COMPLETE);
+    assert_true(message.oversize);
+    assert_int_equal(message.size, LIMIT + 1);
+    assert_int_equal(message.body.size, 0);
+    assert_int_equal(assembly.body.capacity, 0);
+    deliver(4, "k");
+    assert_int_equal(header(UINT64_MAX, "t"), IR_ASSEMBLY_MORE);
+    assert_int_equal(body(data, 60), IR_ASSEMBLY_MORE);
+}
+
+static void frames_out_of_order(void **state) {
+    (void)state;
+    assert_int_equal(header(1, NULL), IR_ASSEMBLY_WRONG);
+    assert_int_equal(body("x", 1), IR_ASSEMBLY_WRONG);
+    deliver(1, "k");
+    assert_int_equal(deliver(2, "k"), IR_ASSEMBLY_WRONG);
+    assert_int_equal(body("x", 1), IR_ASSEMBLY_WRONG);
+    header(2, NULL);
+    assert_int_equal(body("xyz", 3), IR_ASSEMBLY_WRONG);
+    assert_int_equal(body("", 0), IR_ASSEMBLY_WRONG);
+    const amqp_frame_t heartbeat = {.frame_type = AMQP_FRAME_HEARTBEAT};
+    assert_int_equal(ir_assembly_take(&assembly, &heartbeat, LIMIT, &message), IR_ASSEMBLY_WRONG);
+    ir_assembly_reset(&assembly);
+    assert_int_equal(deliver(1, "k"), IR_ASSEMBLY_MORE);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(one_body_frame, begin, end),
+        cmocka_unit_test_setup_teardown(several_body_frames, begin, end),
+        cmocka_unit_test_setup_teardown(empty_body, begin, end),
+        cmocka_unit_test_setup_teardown(large_body_is_counted_not_kept, begin, end),
+        cmocka_unit_test_setup_teardown(frames_out_of_order, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,130 @@
+#include "broker/membership.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#define PARTITIONS 64
+#define EXPIRY_NS 4000
+
+static bool seen(ir_membership_t *membership, const char *name, int64_t now_ns) {
+    return ir_membership_seen(membership, ir_view_text(name), now_ns);
+}
+
+static void alone_it_owns_everything(void **state) {
+    (void)state;
+    ir_membership_t *membership = ir_membership_new("a", EXPIRY_NS);
+    assert_non_null(membership);
+    assert_int_equal(ir_membership_count(membership), 1);
+    for (unsigned i = 0; i < PARTITIONS; i++) {
+        assert_true(ir_membership_owns(membership, i));
+    }
+    ir_membership_free(membership);
+}
+
+/* Each of three workers knows the others: every partition has exactly one of them, and each worker
+ * a fair part. */
+static void every_partition_has_one_owner(void **state) {
+    (void)state;
+    static const char *const names[] = {"worker-a", "worker-b", "worker-c"};
+    ir_membership_t *memberships[3];
+    for (int i = 0; i < 3; i++) {
+        memberships[i] = ir_membership_new(names[i], EXPIRY_NS);
+        for (int j = 0; j < 3; j++) {
+            assert_int_equal(seen(memberships[i], names[j], 0), i != j);
+        }
+    }
+    int parts[3] = {0};
+    for (unsigned p = 0; p < PARTITIONS; p++) {
+        int owners = 0;
+        for (int i = 0; i < 3; i++) {
+            const bool mine = ir_membership_owns(memberships[i], p);
+            owners += mine;
+            parts[i] += mine;
+        }
+        assert_int_equal(owners, 1);
+    }
+    for (int i = 0; i < 3; i++) {
+        assert_in_range(parts[i], PARTITIONS / 6, PARTITIONS / 2);
+        ir_membership_free(memberships[i]);
+    }
+}
+
+static void a_newcomer_moves_only_what_becomes_its_own(void **state) {
+    (void)state;
+    ir_membership_t *a = ir_membership_new("a", EXPIRY_NS);
+    ir_membership_t *c = ir_membership_new("c", EXPIRY_NS);
+    seen(a, "b", 0);
+    seen(c, "a", 0);
+    seen(c, "b", 0);
+    bool before[PARTITIONS];
+    for (unsigned p = 0; p < PARTITIONS; p++) {
+        before[p] = ir_membership_owns(a, p);
+    }
+    assert_true(seen(a, "c", 0));
+    for (unsigned p = 0; p < PARTITIONS; p++) {
+        assert_int_equal(ir_membership_owns(a, p), before[p] && !ir_membership_owns(c, p));
+    }
+    ir_membership_free(a);
+    ir_membership_free(c);
+}
+
+static void silence_expires(void **state) {
+    (void)state;
+    ir_membership_t *membership = ir_membership_new("a", EXPIRY_NS);
+    assert_true(seen(membership, "b", 0));
+    assert_true(seen(membership, "c", 1000));
+    assert_false(seen(membership, "b", 2000));
+    assert_false(ir_membership_expire(membership, 5000));
+    assert_true(ir_membership_expire(membership, 5001));
+    assert_int_equal(ir_membership_count(membership), 2);
+    assert_true(ir_membership_expire(membership, 100000));
+    assert_int_equal(ir_membership_count(membership), 1);
+    assert_false(ir_membership_expire(membership, 200000));
+    ir_membership_free(membership);
+}
+
+static void goodbye_counts_at_once(void **state) {
+    (void)state;
+    ir_membership_t *membership = ir_membership_new("a", EXPIRY_NS);
+    seen(membership, "b", 0);
+    assert_true(ir_membership_left(membership, ir_view_text("b")));
+    assert_false(ir_membership_left(membership, ir_view_text("b")));
+    assert_false(ir_membership_left(membership, ir_view_text("a")));
+    assert_int_equal(ir_membership_count(membership), 1);
+    assert_true(seen(membership, "b", 0));
+    ir_membership_free(membership);
+}
+
+static void odd_names_and_crowds_are_bounded(void **state) {
+    (void)state;
+    ir_membership_t *membership = ir_membership_new("a", EXPIRY_NS);
+    char name[300];
+    memset(name, 'x', sizeof name);
+    assert_false(ir_membership_seen(membership, ir_view(NULL, 0), 0));
+    assert_false(ir_membership_seen(membership, ir_view(name, 256), 0));
+    assert_true(ir_membership_seen(membership, ir_view(name, 255), 0));
+    assert_true(ir_membership_seen(membership, ir_view("\0\n", 2), 0));
+    for (int i = 0; i < 2000; i++) {
+        snprintf(name, sizeof name, "worker-%d", i);
+        seen(membership, name, 0);
+    }
+    assert_int_equal(ir_membership_count(membership), 1024);
+    ir_membership_free(membership);
+    ir_membership_free(NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(alone_it_owns_everything),
+        cmocka_unit_test(every_partition_has_one_owner),
+        cmocka_unit_test(a_newcomer_moves_only_what_becomes_its_own),
+        cmocka_unit_test(silence_expires),
+        cmocka_unit_test(goodbye_counts_at_once),
+        cmocka_unit_test(odd_names_and_crowds_are_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
