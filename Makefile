@@ -39,7 +39,7 @@ $(OUT)/%.o: %.c
 
 $(LIBRARY): $(OBJECTS)
 	@rm -f $@
-	ar rcs $@ $^
+	ar qcs $@ $^
 
 define program
 $(OUT)/ir-$(patsubst main_%,%,$(basename $(notdir $(1)))): $(OUT)/$(1:.c=.o) $(LIBRARY)

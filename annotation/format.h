@@ -26,12 +26,18 @@ typedef struct ir_format_options {
     ir_graph_naming_t naming; /* nquads only */
 } ir_format_options_t;
 
+/* Ends in '/' or '#' and has no character that an IRI must not have (RFC 3987). */
+bool ir_base_iri_valid(const char *iri);
+
 /* One message's worth of observations: a message, or one revision. */
 typedef struct ir_format_item {
     const ir_batch_t *batch;
     const ir_message_t *message;
     const ir_revision_t *revision; /* not NULL: write this revised observation instead */
 } ir_format_item_t;
+
+/* Whether nothing of it was accepted. */
+bool ir_format_item_empty(const ir_format_item_t *item);
 
 typedef struct ir_format {
     const char *name; /* as in --format, FORMATS and the routing key FORMAT.MOTE */
@@ -42,7 +48,7 @@ typedef struct ir_format {
     void (*head)(ir_buffer_t *out, const ir_format_options_t *options);
     void (*tail)(ir_buffer_t *out, const ir_format_options_t *options);
     /* Appends the accepted observations of the item. `first` is true for the first item after the
-     * head (for separators). An item without observations appends nothing and is not counted. */
+     * head (for separators). Not for an item that is empty (ir_format_item_empty). */
     void (*item)(ir_buffer_t *out, const ir_format_item_t *item, const ir_format_options_t *options,
                  bool first);
 } ir_format_t;

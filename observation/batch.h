@@ -132,9 +132,10 @@ typedef struct ir_analysis {
     ir_senml_limits_t limits;
     bool accept_unregistered; /* unknown motes and sensors get generic terms below base_iri */
     const char *base_iri;     /* ends in '/' or '#' */
+    bool infer_mote;          /* no routing key: the mote is that of the pack's first sensor */
 } ir_analysis_t;
 
-/* A message as the broker (or a file) gave it. Views need only live during the call. */
+/* A message as the broker (or a file) gave it. Without a content type the body's first byte tells. Views need only live during the call. */
 typedef struct ir_input {
     ir_view_t routing_key; /* "ir.MOTE" */
     ir_view_t content_type;

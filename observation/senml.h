@@ -27,6 +27,10 @@ typedef enum ir_media {
 ir_media_t ir_media_parse(ir_view_t content_type);
 const char *ir_media_text(ir_media_t media);
 
+/* Told from the first byte, for messages without a content type (MQTT 3.1.1 has none): a JSON array
+ * or a CBOR array; UNKNOWN for anything else. */
+ir_media_t ir_media_guess(ir_view_t body);
+
 typedef struct ir_senml_limits {
     size_t bytes;      /* of the body */
     unsigned depth;    /* of nesting, the pack itself counts 1 */

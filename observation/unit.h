@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define IR_QUDT_UNIT "http://qudt.org/vocab/unit/"
+#define IR_QUDT_QUANTITY "http://qudt.org/vocab/quantitykind/"
+
 typedef struct ir_unit {
     const char *qudt;    /* local name in http://qudt.org/vocab/unit/, "DEG_C" */
     const char *ucum;    /* "Cel" */

@@ -118,23 +118,14 @@ static ir_outcome_t publish_item(ir_republish_t *republish, size_t which,
     return outcome;
 }
 
-static bool has_accepted(const ir_batch_t *batch, const ir_message_t *message) {
-    for (uint32_t i = 0; i < message->n_observations; i++) {
-        if (ir_observation_accepted(&batch->observations[message->first_observation + i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static ir_outcome_t publish_message(ir_republish_t *republish, const ir_batch_t *batch,
                                     const ir_message_t *message, ir_error_t *error) {
-    if (!has_accepted(batch, message)) {
+    const ir_format_item_t item = {.batch = batch, .message = message};
+    if (ir_format_item_empty(&item)) {
         return IR_OUTCOME_OK;
     }
     char id[IR_ID_TEXT_SIZE];
     ir_id_format(&message->raw_id, id);
-    const ir_format_item_t item = {.batch = batch, .message = message};
     ir_outcome_t outcome = IR_OUTCOME_OK;
     for (size_t i = 0; i < republish->n_formats && outcome == IR_OUTCOME_OK; i++) {
         outcome = publish_item(republish, i, &item, id, error);

@@ -1,0 +1,45 @@
+/* ir-annotate: the worker's analysis from files to standard output. */
+#ifndef IR_ANNOTATION_ANNOTATE_H
+#define IR_ANNOTATION_ANNOTATE_H
+
+#include "annotation/format.h"
+#include "common/settings.h"
+#include "common/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Filled by common/settings.h; texts are owned. */
+typedef struct ir_annotate_options {
+    char *registry;
+    char *format;
+    int input;
+    bool stream;
+    int graph_detail, graph_name;
+    char *base_iri;
+    int unregistered;
+    int64_t pack_bytes, pack_depth, pack_records;
+    int64_t future_limit_ns;
+    char *now;
+} ir_annotate_options_t;
+
+typedef enum ir_annotate_input { IR_INPUT_JSON, IR_INPUT_CBOR } ir_annotate_input_t;
+
+typedef struct ir_annotate ir_annotate_t;
+
+/* IR_ERR_USAGE, or what ir_registry_load says. Observations go to `out`, refusals to `rejects`. */
+ir_status_t ir_annotate_open(const ir_annotate_options_t *options, FILE *out, FILE *rejects,
+                             ir_annotate_t **annotate, ir_error_t *error);
+void ir_annotate_close(ir_annotate_t *annotate);
+
+/* Reads one file ("-": standard input) to its end. */
+ir_status_t ir_annotate_file(ir_annotate_t *annotate, const char *path, ir_error_t *error);
+
+/* Writes what is left. */
+ir_status_t ir_annotate_finish(ir_annotate_t *annotate, ir_error_t *error);
+
+/* How many messages or records were refused. */
+uint64_t ir_annotate_rejected(const ir_annotate_t *annotate);
+
+#endif

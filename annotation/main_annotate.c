@@ -1,0 +1,104 @@
+#include "annotation/annotate.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+#define KIB 1024.0
+#define MIB (1024.0 * KIB)
+#define DAY 86400e9
+#define FIELD(member) offsetof(ir_annotate_options_t, member)
+
+static const ir_setting_t settings[] = {
+    {"registry", 'r', IR_SETTING_TEXT, "FILE", NULL, 0, 0, "registry.ttl", FIELD(registry),
+     "The registry of motes and sensors, Turtle."},
+    {"format", 'f', IR_SETTING_TEXT, "NAME", NULL, 0, 0, "ntriples", FIELD(format),
+     "What to write: ntriples, nquads, turtle, jsonld, sensorthings, senml, csv, or json, the "
+     "processed documents with every quality flag, one a line."},
+    {"input", 'i', IR_SETTING_CHOICE, "WORD", "json|cbor", 0, 0, "json", FIELD(input),
+     "json: SenML packs, one a line; cbor: each FILE is one pack."},
+    {"stream", 's', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(stream),
+     "Write at once, as the worker does, with revisions where flags are decided later; otherwise "
+     "everything is held in memory until all flags are known."},
+    {"graph-detail", 0, IR_SETTING_CHOICE, "WORD", "lean|full", 0, 0, "lean", FIELD(graph_detail),
+     "How much RDF an observation becomes."},
+    {"graph-name", 0, IR_SETTING_CHOICE, "WORD", "default|day|mote", 0, 0, "default",
+     FIELD(graph_name), "Which graph the statements of nquads are in."},
+    {"base-iri", 0, IR_SETTING_TEXT, "IRI", NULL, 0, 0, "https://intelligent-river.example/id/",
+     FIELD(base_iri), "Start of the IRIs that are made; ends in '/' or '#'."},
+    {"unregistered", 0, IR_SETTING_CHOICE, "WORD", "reject|accept", 0, 0, "reject",
+     FIELD(unregistered), "What a sensor gets that the registry does not know."},
+    {"pack-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, 64, 64 * MIB, "1Mi", FIELD(pack_bytes),
+     "Largest SenML pack that is analysed."},
+    {"pack-depth", 0, IR_SETTING_INTEGER, "N", NULL, 2, 1000, "16", FIELD(pack_depth),
+     "Deepest nesting in a pack."},
+    {"pack-records", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "10000", FIELD(pack_records),
+     "Most records in a pack."},
+    {"future-limit", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 36500 * DAY, "1d",
+     FIELD(future_limit_ns), "An observation may be this far ahead of the clock."},
+    {"now", 0, IR_SETTING_TEXT, "TIME", NULL, 0, 0, NULL, FIELD(now),
+     "Take this for the present time, for example 2026-01-31T12:00:00Z; relative times count from "
+     "it."},
+};
+
+static const ir_program_t program = {
+    .name = "ir-annotate",
+    .purpose = "Analyses SenML packs as the worker does, without broker and stores: registry, "
+               "units, quality control, formats.",
+    .usage = "[FILE…]",
+    .notes = "Reads the FILEs, or standard input. What is rejected goes to standard error as\n"
+             "FILE:LINE: reason, and the rest is still written.\n"
+             "Exit status: 0 done, 1 something was rejected or failed, 2 wrong usage.\n"
+             "Example: ir-annotate --registry river.ttl --format json packs.jsonl\n",
+    .settings = settings,
+    .n_settings = sizeof settings / sizeof settings[0],
+};
+
+static ir_status_t read_all(ir_annotate_t *annotate, int n_files, char **files, ir_error_t *error) {
+    static char *standard[] = {(char[]){"-"}};
+    if (n_files == 0) {
+        n_files = 1;
+        files = standard;
+    }
+    ir_status_t status = IR_OK;
+    for (int i = 0; i < n_files && status == IR_OK; i++) {
+        status = ir_annotate_file(annotate, files[i], error);
+    }
+    return status == IR_OK ? ir_annotate_finish(annotate, error) : status;
+}
+
+static int run(const ir_annotate_options_t *options, int n_files, char **files) {
+    ir_annotate_t *annotate = NULL;
+    ir_error_t error = {.status = IR_OK};
+    ir_status_t status = ir_annotate_open(options, stdout, stderr, &annotate, &error);
+    if (status == IR_OK) {
+        status = read_all(annotate, n_files, files, &error);
+    }
+    if (status != IR_OK) {
+        fprintf(stderr, "ir-annotate: %s\n", error.text);
+    }
+    const bool rejected = annotate != NULL && ir_annotate_rejected(annotate) > 0;
+    ir_annotate_close(annotate);
+    if (status == IR_ERR_USAGE) {
+        return EXIT_USAGE;
+    }
+    return status == IR_OK && !rejected ? EXIT_DONE : EXIT_FAILED;
+}
+
+int main(int argc, char **argv) {
+    ir_annotate_options_t options = {0};
+    ir_error_t error = {.status = IR_OK};
+    int first = argc;
+    const ir_settings_verdict_t verdict =
+        ir_settings_load(&program, argc, argv, &options, &first, &error);
+    int code = EXIT_DONE;
+    if (verdict == IR_SETTINGS_WRONG) {
+        fprintf(stderr, "ir-annotate: %s\n", error.text);
+        code = EXIT_USAGE;
+    } else if (verdict == IR_SETTINGS_RUN) {
+        code = run(&options, argc - first, argv + first);
+    }
+    ir_settings_free(&program, &options);
+    return code;
+}

@@ -1,0 +1,82 @@
+/* SenML in resolved form (RFC 8428, section 4.6): full names, absolute times, no base fields, the
+ * values and units as they were sent. Whoever decodes it gets the same observations, ids included. */
+#include "annotation/formats.h"
+#include "common/base64.h"
+#include "common/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* Seconds as an exact decimal: a double would lose digits. */
+static void append_seconds(ir_buffer_t *out, int64_t time_ns) {
+    const bool negative = time_ns < 0;
+    const uint64_t ns = negative ? 0 - (uint64_t)time_ns : (uint64_t)time_ns;
+    char fraction[16];
+    if (negative) {
+        ir_buffer_append_char(out, '-');
+    }
+    ir_buffer_append_uint(out, ns / (uint64_t)IR_SECOND_NS);
+    if (ns % (uint64_t)IR_SECOND_NS != 0) {
+        int size = snprintf(fraction, sizeof fraction, ".%09" PRIu64, ns % (uint64_t)IR_SECOND_NS);
+        while (fraction[size - 1] == '0') {
+            size--;
+        }
+        ir_buffer_append(out, fraction, (size_t)size);
+    }
+}
+
+static void append_value(ir_buffer_t *out, const ir_value_t *value) {
+    switch (value->kind) {
+    case IR_VALUE_NUMBER:
+        ir_buffer_append_text(out, ",\"v\":");
+        ir_buffer_append_double(out, value->number);
+        break;
+    case IR_VALUE_STRING:
+        ir_buffer_append_text(out, ",\"vs\":");
+        ir_buffer_append_json_string(out, value->bytes);
+        break;
+    case IR_VALUE_BOOL:
+        ir_buffer_append_text(out, value->boolean ? ",\"vb\":true" : ",\"vb\":false");
+        break;
+    case IR_VALUE_DATA:
+        ir_buffer_append_text(out, ",\"vd\":\"");
+        ir_base64_append(out, value->bytes, true);
+        ir_buffer_append_char(out, '"');
+        break;
+    case IR_VALUE_NONE:
+        break;
+    }
+}
+
+static void write_record(ir_buffer_t *out, const ir_observation_t *observation,
+                         const ir_id_t *raw_id) {
+    (void)raw_id;
+    ir_buffer_append_text(out, "{\"n\":\"");
+    ir_buffer_append_text(out, observation->sensor->name);
+    ir_buffer_append_char(out, '"');
+    if (observation->source_unit.size > 0) {
+        ir_buffer_append_text(out, ",\"u\":");
+        ir_buffer_append_json_string(out, observation->source_unit);
+    }
+    append_value(out, &observation->source_value);
+    if (observation->has_sum) {
+        ir_buffer_append_text(out, ",\"s\":");
+        ir_buffer_append_double(out, observation->sum);
+    }
+    ir_buffer_append_text(out, ",\"t\":");
+    append_seconds(out, observation->time_ns);
+    ir_buffer_append_char(out, '}');
+}
+
+/* One pack for each message, one a line: what ir-annotate reads. */
+static void item_pack(ir_buffer_t *out, const ir_format_item_t *item,
+                      const ir_format_options_t *options, bool first) {
+    (void)options;
+    (void)first;
+    ir_buffer_append_char(out, '[');
+    ir_format_each(out, item, true, ",", write_record);
+    ir_buffer_append(out, "]\n", 2);
+}
+
+const ir_format_t ir_format_senml = {
+    .name = "senml", .content_type = "application/senml+json", .item = item_pack};

@@ -1,0 +1,530 @@
+#include "observation/batch.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARENA_CHUNK ((size_t)256 * 1024)
+#define KEEP_MAX 65536 /* items of a list that a reset keeps room for */
+#define ROUTING_PREFIX "ir."
+#define LINEAR_MAX 24 /* packs up to this are searched for repeats one by one */
+
+static const char *const test_texts[IR_TEST_COUNT] = {
+    [IR_TEST_GROSS_RANGE] = "gross_range",
+    [IR_TEST_CLIMATOLOGY] = "climatology",
+    [IR_TEST_SPIKE] = "spike",
+    [IR_TEST_RATE_OF_CHANGE] = "rate_of_change",
+    [IR_TEST_FLAT_LINE] = "flat_line",
+};
+
+const char *ir_test_text(ir_test_t test) {
+    return test_texts[test];
+}
+
+const char *ir_flag_text(int flag) {
+    switch (flag) {
+    case IR_FLAG_GOOD:
+        return "good";
+    case IR_FLAG_SUSPECT:
+        return "suspect";
+    case IR_FLAG_FAIL:
+        return "fail";
+    case IR_FLAG_MISSING:
+        return "missing";
+    default:
+        return "not_evaluated";
+    }
+}
+
+/* ---- life ---- */
+
+ir_batch_t *ir_batch_new(ir_registry_t *registry) {
+    ir_batch_t *batch = calloc(1, sizeof *batch);
+    ir_arena_t *arena = batch != NULL ? ir_arena_new(ARENA_CHUNK) : NULL;
+    if (arena == NULL) {
+        free(batch);
+        return NULL;
+    }
+    batch->arena = arena;
+    batch->registry = ir_registry_ref(registry);
+    return batch;
+}
+
+void ir_batch_free(ir_batch_t *batch) {
+    if (batch == NULL) {
+        return;
+    }
+    ir_arena_free(batch->arena);
+    ir_registry_unref(batch->registry);
+    free(batch->messages);
+    free(batch->observations);
+    free(batch->refusals);
+    free(batch->revisions);
+    free(batch->store_refusals);
+    free(batch);
+}
+
+static void keep_bounded(void **items, uint32_t *capacity) {
+    if (*capacity > KEEP_MAX) {
+        free(*items);
+        *items = NULL;
+        *capacity = 0;
+    }
+}
+
+void ir_batch_reset(ir_batch_t *batch, ir_registry_t *registry) {
+    ir_registry_t *before = batch->registry;
+    batch->registry = ir_registry_ref(registry);
+    ir_registry_unref(before);
+    ir_arena_reset(batch->arena);
+    keep_bounded((void **)&batch->messages, &batch->messages_capacity);
+    keep_bounded((void **)&batch->observations, &batch->observations_capacity);
+    keep_bounded((void **)&batch->refusals, &batch->refusals_capacity);
+    keep_bounded((void **)&batch->revisions, &batch->revisions_capacity);
+    keep_bounded((void **)&batch->store_refusals, &batch->store_refusals_capacity);
+    batch->n_messages = batch->n_observations = batch->n_refusals = 0;
+    batch->n_revisions = batch->n_store_refusals = 0;
+    batch->body_bytes = 0;
+    batch->sequence = 0;
+    batch->undone = false;
+    batch->opened_ns = 0;
+}
+
+/* Room for `extra` more items of `size` bytes in a list that doubles. */
+static bool reserve(void **items, uint32_t *capacity, uint32_t count, size_t extra, size_t size) {
+    if (extra <= *capacity - count) {
+        return true;
+    }
+    size_t wanted = *capacity > 0 ? (size_t)*capacity * 2 : 64;
+    wanted = wanted < count + extra ? count + extra : wanted;
+    void *grown = wanted <= UINT32_MAX ? realloc(*items, wanted * size) : NULL;
+    if (grown == NULL) {
+        return false;
+    }
+    *items = grown;
+    *capacity = (uint32_t)wanted;
+    return true;
+}
+
+bool ir_batch_add_revision(ir_batch_t *batch, const ir_revision_t *revision) {
+    if (!reserve((void **)&batch->revisions, &batch->revisions_capacity, batch->n_revisions, 1,
+                 sizeof *batch->revisions)) {
+        return false;
+    }
+    batch->revisions[batch->n_revisions++] = *revision;
+    return true;
+}
+
+bool ir_batch_add_store_refusal(ir_batch_t *batch, uint32_t message, uint32_t observation,
+                                ir_reason_t reason, const char *detail) {
+    if (!reserve((void **)&batch->store_refusals, &batch->store_refusals_capacity,
+                 batch->n_store_refusals, 1, sizeof *batch->store_refusals)) {
+        return false;
+    }
+    ir_store_refusal_t *refusal = &batch->store_refusals[batch->n_store_refusals++];
+    refusal->message = message;
+    refusal->observation = observation;
+    const int record = observation != UINT32_MAX ? batch->observations[observation].record : -1;
+    ir_refusal_set(&refusal->refusal, reason, record, "%s", detail);
+    return true;
+}
+
+/* ---- one message on its way into the batch ---- */
+
+typedef struct addition {
+    ir_batch_t *batch;
+    const ir_analysis_t *analysis;
+    const ir_input_t *input;
+    ir_message_t message;
+    const ir_mote_t *mote;
+    uint32_t *table;       /* of observations by id, for large packs; index + 1, or 0 */
+    size_t table_mask;
+    bool out_of_memory;
+} addition_t;
+
+static ir_refusal_t *push_refusal(addition_t *addition) {
+    ir_batch_t *batch = addition->batch;
+    if (!reserve((void **)&batch->refusals, &batch->refusals_capacity, batch->n_refusals, 1,
+                 sizeof *batch->refusals)) {
+        addition->out_of_memory = true;
+        return NULL;
+    }
+    return &batch->refusals[batch->n_refusals++];
+}
+
+static void refuse(addition_t *addition, ir_reason_t reason, int record, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void refuse(addition_t *addition, ir_reason_t reason, int record, const char *format, ...) {
+    char detail[sizeof((ir_refusal_t *)0)->detail];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(detail, sizeof detail, format, arguments);
+    va_end(arguments);
+    ir_refusal_t *refusal = push_refusal(addition);
+    if (refusal != NULL) {
+        ir_refusal_set(refusal, reason, record, "%s", detail);
+        addition->message.refused = addition->message.refused || record < 0;
+    }
+}
+
+static const char *join(addition_t *addition, const char *first, const char *second,
+                        ir_view_t third) {
+    const size_t sizes[] = {strlen(first), strlen(second)};
+    char *text = ir_arena_alloc(addition->batch->arena, sizes[0] + sizes[1] + third.size + 1);
+    if (text == NULL) {
+        addition->out_of_memory = true;
+        return "";
+    }
+    memcpy(text, first, sizes[0]);
+    memcpy(text + sizes[0], second, sizes[1]);
+    memcpy(text + sizes[0] + sizes[1], third.data, third.size);
+    text[sizes[0] + sizes[1] + third.size] = '\0';
+    return text;
+}
+
+static void *make(addition_t *addition, size_t size) {
+    void *made = ir_arena_alloc(addition->batch->arena, size);
+    if (made == NULL) {
+        addition->out_of_memory = true;
+        return NULL;
+    }
+    return memset(made, 0, size);
+}
+
+/* ---- the mote ---- */
+
+static bool find_mote_id(addition_t *addition) {
+    const ir_view_t key = addition->input->routing_key;
+    const size_t prefix = strlen(ROUTING_PREFIX);
+    const bool prefixed = key.size > prefix && memcmp(key.data, ROUTING_PREFIX, prefix) == 0;
+    const ir_view_t id =
+        prefixed ? ir_view(key.data + prefix, key.size - prefix) : (ir_view_t){NULL, 0};
+    if (!prefixed || !ir_mote_id_valid(id)) {
+        refuse(addition, IR_REASON_NO_ROUTING_KEY, -1, "routing key '%.*s' is not ir.MOTE",
+               key.size > 80 ? 80 : (int)key.size, key.size > 0 ? key.data : "");
+        return false;
+    }
+    addition->message.mote =
+        ir_view(addition->message.routing_key.data + prefix, key.size - prefix);
+    return true;
+}
+
+static const ir_mote_t *make_mote(addition_t *addition) {
+    ir_mote_t *mote = make(addition, sizeof *mote);
+    if (mote != NULL) {
+        mote->id = join(addition, "", "", addition->message.mote);
+        mote->label = mote->id;
+        mote->iri =
+            join(addition, addition->analysis->base_iri, "mote/", addition->message.mote);
+    }
+    return mote;
+}
+
+static bool find_mote(addition_t *addition) {
+    addition->mote = ir_registry_mote(addition->batch->registry, addition->message.mote);
+    if (addition->mote == NULL && addition->analysis->accept_unregistered) {
+        addition->mote = make_mote(addition);
+    } else if (addition->mote == NULL) {
+        refuse(addition, IR_REASON_UNKNOWN_MOTE, -1, "mote '%.*s' is not in the registry",
+               addition->message.mote.size > 80 ? 80 : (int)addition->message.mote.size,
+               addition->message.mote.data);
+    }
+    return addition->mote != NULL && !addition->out_of_memory;
+}
+
+/* The mote of the first record whose sensor is registered; else, when strangers are accepted, what
+ * stands before the first '/' of the first name. None: every record is an unknown sensor. */
+static void infer_mote(addition_t *addition, const ir_senml_pack_t *pack) {
+    const ir_sensor_t *sensor = NULL;
+    for (size_t i = 0; i < pack->n_records && sensor == NULL; i++) {
+        sensor = ir_registry_sensor(addition->batch->registry, pack->records[i].name);
+    }
+    if (sensor != NULL) {
+        addition->mote = sensor->mote;
+        addition->message.mote = ir_view_text(sensor->mote->id);
+    } else if (pack->n_records > 0 && addition->analysis->accept_unregistered) {
+        const ir_view_t name = pack->records[0].name;
+        const char *slash = memchr(name.data, '/', name.size);
+        const ir_view_t id = ir_view(name.data, slash != NULL ? (size_t)(slash - name.data) : name.size);
+        if (ir_mote_id_valid(id)) {
+            addition->message.mote = id;
+            find_mote(addition);
+        }
+    }
+}
+
+/* ---- the sensor ---- */
+
+static ir_view_t last_segment(ir_view_t name) {
+    size_t begin = name.size;
+    while (begin > 0 && name.data[begin - 1] != '/') {
+        begin--;
+    }
+    return begin < name.size ? ir_view(name.data + begin, name.size - begin) : name;
+}
+
+/* Generic terms for a sensor that nobody registered (unregistered = accept). */
+static const ir_sensor_t *make_sensor(addition_t *addition, const ir_senml_record_t *record) {
+    const char *base = addition->analysis->base_iri;
+    const ir_view_t segment = last_segment(record->name);
+    ir_sensor_t *sensor = make(addition, sizeof *sensor);
+    ir_property_t *property = make(addition, sizeof *property);
+    ir_feature_t *feature = make(addition, sizeof *feature);
+    if (addition->out_of_memory) {
+        return NULL;
+    }
+    property->key = join(addition, "", "", segment);
+    property->label = property->key;
+    property->iri = join(addition, base, "property/", segment);
+    feature->iri = join(addition, base, "feature/", addition->message.mote);
+    feature->label = addition->mote->id;
+    sensor->name = join(addition, "", "", record->name);
+    sensor->label = sensor->name;
+    sensor->iri = join(addition, base, "sensor/", record->name);
+    sensor->mote = addition->mote;
+    sensor->property = property;
+    sensor->feature = feature;
+    sensor->unit = ir_unit_find(record->unit);
+    if (sensor->unit != NULL) {
+        sensor->unit_iri = join(addition, IR_QUDT_UNIT, "", ir_view_text(sensor->unit->qudt));
+    }
+    return addition->out_of_memory ? NULL : sensor;
+}
+
+static const ir_sensor_t *find_sensor(addition_t *addition, const ir_senml_record_t *record) {
+    const ir_sensor_t *sensor = ir_registry_sensor(addition->batch->registry, record->name);
+    if (sensor == NULL && addition->mote != NULL && addition->analysis->accept_unregistered) {
+        return make_sensor(addition, record);
+    }
+    if (sensor == NULL) {
+        refuse(addition, IR_REASON_UNKNOWN_SENSOR, record->position,
+               "sensor '%.*s' is not in the registry",
+               record->name.size > 100 ? 100 : (int)record->name.size, record->name.data);
+    } else if (sensor->mote != addition->mote) {
+        refuse(addition, IR_REASON_FOREIGN_SENSOR, record->position,
+               "sensor '%.60s' belongs to mote '%.40s'", sensor->name, sensor->mote->id);
+        sensor = NULL;
+    }
+    return sensor;
+}
+
+/* ---- the value ---- */
+
+static const char *const kind_texts[] = {
+    [IR_VALUE_NONE] = "only a sum", [IR_VALUE_NUMBER] = "a number", [IR_VALUE_STRING] = "a string",
+    [IR_VALUE_BOOL] = "a boolean",  [IR_VALUE_DATA] = "data",
+};
+
+static bool convert_number(addition_t *addition, const ir_senml_record_t *record,
+                           const ir_sensor_t *sensor, double *number) {
+    *number = record->value.number;
+    /* A record without a unit is in the one that its sensor is registered with. */
+    if (record->unit.size == 0 || sensor->unit == NULL) {
+        return true;
+    }
+    const ir_unit_t *from = ir_unit_find(record->unit);
+    if (from == NULL || !ir_unit_converts(from, sensor->unit)) {
+        refuse(addition, IR_REASON_UNIT, record->position,
+               from == NULL ? "unit '%.*s' is not known (sensor '%.60s' is in %.40s)"
+                            : "unit '%.*s' does not convert to that of sensor '%.60s', %.40s",
+               (int)record->unit.size, record->unit.data, sensor->name, sensor->unit->label);
+        return false;
+    }
+    *number = ir_unit_convert(record->value.number, from, sensor->unit);
+    if (!isfinite(*number)) {
+        refuse(addition, IR_REASON_OUT_OF_RANGE, record->position, "%.17g %.*s in %s does not fit",
+               record->value.number, (int)record->unit.size, record->unit.data,
+               sensor->unit->label);
+        return false;
+    }
+    return true;
+}
+
+static bool take_value(addition_t *addition, const ir_senml_record_t *record,
+                       ir_observation_t *observation) {
+    const ir_sensor_t *sensor = observation->sensor;
+    const bool is_number = record->value.kind == IR_VALUE_NUMBER;
+    observation->source_value = record->value;
+    observation->source_unit = record->unit;
+    observation->value = record->value;
+    observation->has_sum = record->has_sum;
+    observation->sum = record->sum;
+    if (record->value.kind == IR_VALUE_NONE ||
+        (sensor->registered && is_number != (sensor->unit != NULL))) {
+        refuse(addition, IR_REASON_VALUE_TYPE, record->position,
+               "%s for sensor '%.60s', which has %s", kind_texts[record->value.kind], sensor->name,
+               sensor->unit != NULL ? "numbers" : "values other than numbers");
+        return false;
+    }
+    return !is_number || convert_number(addition, record, sensor, &observation->value.number);
+}
+
+/* ---- the same measurement twice in one pack ---- */
+
+static bool same_id(const ir_observation_t *a, const ir_observation_t *b) {
+    return memcmp(a->id.bytes, b->id.bytes, sizeof a->id.bytes) == 0;
+}
+
+static bool found_one_by_one(const addition_t *addition, const ir_observation_t *wanted) {
+    const ir_batch_t *batch = addition->batch;
+    for (uint32_t i = addition->message.first_observation; i < batch->n_observations; i++) {
+        if (same_id(&batch->observations[i], wanted)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool make_table(addition_t *addition, size_t n_records) {
+    size_t size = 64;
+    while (size < n_records * 2) {
+        size *= 2;
+    }
+    addition->table = make(addition, size * sizeof *addition->table);
+    addition->table_mask = size - 1;
+    return addition->table != NULL;
+}
+
+/* Finds it, or notes it as the next observation of the batch. */
+static bool found_in_table(addition_t *addition, const ir_observation_t *wanted) {
+    const ir_batch_t *batch = addition->batch;
+    size_t slot = 0;
+    memcpy(&slot, wanted->id.bytes, sizeof slot);
+    for (slot &= addition->table_mask; addition->table[slot] != 0;
+         slot = (slot + 1) & addition->table_mask) {
+        if (same_id(&batch->observations[addition->table[slot] - 1], wanted)) {
+            return true;
+        }
+    }
+    addition->table[slot] = batch->n_observations + 1;
+    return false;
+}
+
+/* ---- the records ---- */
+
+static void take_record(addition_t *addition, const ir_senml_record_t *record) {
+    ir_batch_t *batch = addition->batch;
+    ir_observation_t observation = {
+        .time_ns = record->time_ns, .message = batch->n_messages, .record = record->position};
+    observation.sensor = find_sensor(addition, record);
+    if (observation.sensor == NULL || !take_value(addition, record, &observation)) {
+        return;
+    }
+    memset(observation.flags, IR_FLAG_NOT_EVALUATED, sizeof observation.flags);
+    observation.aggregate = IR_FLAG_NOT_EVALUATED;
+    if (!ir_id_observation(record->name, record->time_ns, &record->value, &observation.id)) {
+        addition->out_of_memory = true;
+        return;
+    }
+    if (addition->table != NULL ? found_in_table(addition, &observation)
+                                : found_one_by_one(addition, &observation)) {
+        refuse(addition, IR_REASON_DUPLICATE, record->position,
+               "the same measurement of '%.80s' stands in this pack before",
+               observation.sensor->name);
+        return;
+    }
+    batch->observations[batch->n_observations++] = observation;
+}
+
+/* Decoding's refusals and this file's go into the batch in the order of the records. */
+static void take_pack(addition_t *addition, const ir_senml_pack_t *pack) {
+    ir_batch_t *batch = addition->batch;
+    if (!reserve((void **)&batch->observations, &batch->observations_capacity,
+                 batch->n_observations, pack->n_records, sizeof *batch->observations) ||
+        (pack->n_records > LINEAR_MAX && !make_table(addition, pack->n_records))) {
+        addition->out_of_memory = true;
+        return;
+    }
+    size_t r = 0;
+    for (size_t i = 0; i <= pack->n_records && !addition->out_of_memory; i++) {
+        const int position = i < pack->n_records ? pack->records[i].position : INT32_MAX;
+        for (; r < pack->n_refusals && pack->refusals[r].record < position; r++) {
+            refuse(addition, pack->refusals[r].reason, pack->refusals[r].record, "%s",
+                   pack->refusals[r].detail);
+        }
+        if (i < pack->n_records) {
+            take_record(addition, &pack->records[i]);
+        }
+    }
+}
+
+static ir_media_t media_of(const ir_input_t *input) {
+    return input->content_type.size > 0 ? ir_media_parse(input->content_type)
+                                        : ir_media_guess(input->body);
+}
+
+static void analyse(addition_t *addition) {
+    const ir_input_t *input = addition->input;
+    const ir_media_t media = media_of(input);
+    const bool infer = addition->analysis->infer_mote;
+    if (!infer && !find_mote_id(addition)) {
+        return;
+    }
+    if (media == IR_MEDIA_UNKNOWN) {
+        refuse(addition, IR_REASON_CONTENT_TYPE, -1,
+               "content type '%.*s' is neither application/senml+json nor application/senml+cbor",
+               input->content_type.size > 60 ? 60 : (int)input->content_type.size,
+               input->content_type.size > 0 ? input->content_type.data : "");
+        return;
+    }
+    if (!infer && !find_mote(addition)) {
+        return;
+    }
+    ir_senml_pack_t pack;
+    if (ir_senml_decode(media, input->body, input->received_ns, &addition->analysis->limits,
+                        addition->batch->arena, &pack) != IR_OK) {
+        addition->out_of_memory = true;
+        return;
+    }
+    if (infer) {
+        infer_mote(addition, &pack);
+    }
+    take_pack(addition, &pack);
+}
+
+/* A copy in the arena that is not NULL also when it is empty. */
+static ir_view_t copy(addition_t *addition, ir_view_t view) {
+    const ir_view_t copied = ir_arena_copy(addition->batch->arena, view);
+    addition->out_of_memory = addition->out_of_memory || copied.data == NULL;
+    return copied;
+}
+
+ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis,
+                         const ir_input_t *input) {
+    addition_t addition = {.batch = batch, .analysis = analysis, .input = input};
+    const uint32_t n_observations = batch->n_observations;
+    const uint32_t n_refusals = batch->n_refusals;
+    if (!reserve((void **)&batch->messages, &batch->messages_capacity, batch->n_messages, 1,
+                 sizeof *batch->messages)) {
+        return IR_ERR_MEMORY;
+    }
+    ir_message_t *message = &addition.message;
+    *message = (ir_message_t){
+        .routing_key = copy(&addition, input->routing_key),
+        .content_type = copy(&addition, input->content_type),
+        .body = copy(&addition, input->body),
+        .received_ns = input->received_ns,
+        .redelivered = input->redelivered,
+        .first_observation = n_observations,
+        .first_refusal = n_refusals,
+        .partition = input->partition,
+        .session = input->session,
+        .delivery_tag = input->delivery_tag,
+    };
+    if (!addition.out_of_memory) {
+        analyse(&addition);
+    }
+    if (addition.out_of_memory || !ir_id_raw(message->mote, input->body, &message->raw_id)) {
+        batch->n_observations = n_observations;
+        batch->n_refusals = n_refusals;
+        return IR_ERR_MEMORY;
+    }
+    message->n_observations = batch->n_observations - n_observations;
+    message->n_refusals = batch->n_refusals - n_refusals;
+    batch->messages[batch->n_messages++] = *message;
+    batch->body_bytes += input->body.size;
+    return IR_OK;
+}
