@@ -56,7 +56,8 @@ static const ir_program_t program = {
 };
 
 static ir_status_t read_all(ir_annotate_t *annotate, int n_files, char **files, ir_error_t *error) {
-    static char *standard[] = {(char[]){"-"}};
+    char dash[] = "-";
+    char *standard[] = {dash};
     if (n_files == 0) {
         n_files = 1;
         files = standard;

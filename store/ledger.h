@@ -31,13 +31,20 @@ typedef struct ir_ledger ir_ledger_t;
 ir_status_t ir_ledger_load(const char *path, ir_ledger_t **ledger, ir_error_t *error);
 void ir_ledger_free(ir_ledger_t *ledger);
 
+/* Adds what another ledger says, before the first comparison: an id counts once, and must be there
+ * when any of them says so. */
+ir_status_t ir_ledger_add(ir_ledger_t *ledger, const char *path, ir_error_t *error);
+
 /* Distinct ids that must be there. */
 uint64_t ir_ledger_count(const ir_ledger_t *ledger, ir_ledger_kind_t kind);
 
 /* Starts a comparison of `kind`; then one ir_ledger_see for every id a store has; then the result.
  */
 typedef struct ir_ledger_result {
-    uint64_t present, missing, doubled, foreign;
+    uint64_t present; /* distinct ids of the ledger that were seen */
+    uint64_t missing; /* ids that must be there and were not seen */
+    uint64_t doubled; /* sightings of an id beyond its first */
+    uint64_t foreign; /* sightings of ids that the ledger does not have */
 } ir_ledger_result_t;
 void ir_ledger_begin(ir_ledger_t *ledger, ir_ledger_kind_t kind);
 void ir_ledger_see(ir_ledger_t *ledger, const ir_id_t *id);
