@@ -14,26 +14,28 @@
 
 /* The namespaces of identity.h as bytes; they differ in the last one. */
 #define NAMESPACE(last)                                                                            \
-    {0x0b, 0x6a, 0x0e, 0x0e, 0x9d, 0x0c, 0x5f, 0x0a, 0x9c, 0x57, 0x2f, 0x8d, 0x0d, 0x1b, 0x6a, last}
+    {                                                                                              \
+        0x0b, 0x6a, 0x0e, 0x0e, 0x9d, 0x0c, 0x5f, 0x0a, 0x9c, 0x57, 0x2f, 0x8d, 0x0d, 0x1b, 0x6a,  \
+            last                                                                                   \
+    }
 
 static const uuid_t namespace_raw = NAMESPACE(0x01);
 static const uuid_t namespace_observation = NAMESPACE(0x02);
 static const uuid_t namespace_revision = NAMESPACE(0x03);
 
-static void generate(const uuid_t name_space, const char *name, size_t size, ir_id_t *id)
-{
+static void generate(const uuid_t name_space, const char *name, size_t size, ir_id_t *id) {
     uuid_generate_sha1(id->bytes, name_space, name, size);
 }
 
 /* Hashes the parts with a line feed between each two. */
 static bool generate_joined(const uuid_t name_space, const ir_view_t *parts, size_t n_parts,
-                            ir_id_t *id)
-{
-    size_t size = n_parts - 1;
+                            ir_id_t *id) {
+    size_t size = 0;
     for (size_t i = 0; i < n_parts; i++) {
-        size += parts[i].size;
+        size += parts[i].size + (i > 0);
     }
     char stack[STACK_SIZE];
+    stack[0] = '\0';
     char *joined = size <= sizeof stack ? stack : malloc(size);
     if (joined == NULL) {
         return false;
@@ -55,14 +57,12 @@ static bool generate_joined(const uuid_t name_space, const ir_view_t *parts, siz
     return true;
 }
 
-bool ir_id_raw(ir_view_t mote, ir_view_t body, ir_id_t *id)
-{
+bool ir_id_raw(ir_view_t mote, ir_view_t body, ir_id_t *id) {
     const ir_view_t parts[] = {mote, body};
     return generate_joined(namespace_raw, parts, 2, id);
 }
 
-static ir_view_t format_time(int64_t time_ns, char text[static ID_TIME_SIZE])
-{
+static ir_view_t format_time(int64_t time_ns, char text[static ID_TIME_SIZE]) {
     char *first = text + ID_TIME_SIZE;
     uint64_t rest = time_ns < 0 ? 0 - (uint64_t)time_ns : (uint64_t)time_ns;
     do {
@@ -75,8 +75,7 @@ static ir_view_t format_time(int64_t time_ns, char text[static ID_TIME_SIZE])
     return ir_view(first, (size_t)(text + ID_TIME_SIZE - first));
 }
 
-bool ir_id_observation(ir_view_t name, int64_t time_ns, const ir_value_t *value, ir_id_t *id)
-{
+bool ir_id_observation(ir_view_t name, int64_t time_ns, const ir_value_t *value, ir_id_t *id) {
     char time_text[ID_TIME_SIZE];
     char number[IR_NUMBER_SIZE];
     ir_buffer_t data;
@@ -99,14 +98,12 @@ bool ir_id_observation(ir_view_t name, int64_t time_ns, const ir_value_t *value,
         parts[2] = ir_buffer_view(&data);
         break;
     }
-    const bool done =
-        ir_buffer_ok(&data) && generate_joined(namespace_observation, parts, 3, id);
+    const bool done = ir_buffer_ok(&data) && generate_joined(namespace_observation, parts, 3, id);
     ir_buffer_free(&data);
     return done;
 }
 
-bool ir_id_revision(const ir_id_t *observation, const char *test, int flag, ir_id_t *id)
-{
+bool ir_id_revision(const ir_id_t *observation, const char *test, int flag, ir_id_t *id) {
     char text[IR_ID_TEXT_SIZE];
     const char digit = (char)('0' + flag);
     const ir_view_t parts[] = {ir_view_text(ir_id_format(observation, text)), ir_view_text(test),
@@ -114,8 +111,7 @@ bool ir_id_revision(const ir_id_t *observation, const char *test, int flag, ir_i
     return generate_joined(namespace_revision, parts, 3, id);
 }
 
-char *ir_id_format(const ir_id_t *id, char text[static IR_ID_TEXT_SIZE])
-{
+char *ir_id_format(const ir_id_t *id, char text[static IR_ID_TEXT_SIZE]) {
     static const char digits[] = "0123456789abcdef";
     char *at = text;
     for (size_t i = 0; i < sizeof id->bytes; i++) {
@@ -129,8 +125,7 @@ char *ir_id_format(const ir_id_t *id, char text[static IR_ID_TEXT_SIZE])
     return text;
 }
 
-static int hex_digit(char c)
-{
+static int hex_digit(char c) {
     if (c >= '0' && c <= '9') {
         return c - '0';
     }
@@ -138,8 +133,7 @@ static int hex_digit(char c)
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-bool ir_id_parse(ir_view_t text, ir_id_t *id)
-{
+bool ir_id_parse(ir_view_t text, ir_id_t *id) {
     if (text.size != IR_ID_TEXT_SIZE - 1) {
         return false;
     }
@@ -161,7 +155,6 @@ bool ir_id_parse(ir_view_t text, ir_id_t *id)
     return true;
 }
 
-int ir_id_compare(const ir_id_t *a, const ir_id_t *b)
-{
+int ir_id_compare(const ir_id_t *a, const ir_id_t *b) {
     return memcmp(a->bytes, b->bytes, sizeof a->bytes);
 }

@@ -384,6 +384,9 @@ static bool resolve_sum(ir_resolver_t *resolver, ir_senml_fields_t *fields,
 }
 
 void ir_resolver_take(ir_resolver_t *resolver, const ir_senml_fields_t *found, int position) {
+    if (ir_resolver_refused(resolver) || resolver->out_of_memory) {
+        return;
+    }
     take_base(resolver, found, position);
     if (ir_resolver_refused(resolver) || resolver->out_of_memory) {
         return;
