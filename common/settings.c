@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define ENVIRONMENT_NAME_SIZE 80
-#define BUILT_IN_OPTIONS 4
+#define BUILT_IN_OPTIONS 6
 #define TEXT_MAX 4096
 #define FIRST_LONG_VALUE 1000
 
@@ -330,6 +330,8 @@ enum {
     OPTION_SETTINGS = FIRST_LONG_VALUE,
     OPTION_HELP,
     OPTION_VERSION,
+    OPTION_EXAMPLE,
+    OPTION_MANUAL,
     OPTION_PRINT,
     OPTION_FIRST_SETTING
 };
@@ -338,7 +340,7 @@ typedef struct ir_command_line {
     struct option *options; /* built-in ones first */
     char *letters;
     const char *file;
-    int asked; /* OPTION_HELP, OPTION_VERSION, OPTION_PRINT or 0 */
+    int asked; /* OPTION_HELP … OPTION_PRINT, or 0 */
 } ir_command_line_t;
 
 static bool open_command_line(const ir_program_t *program, ir_command_line_t *line)
@@ -348,6 +350,8 @@ static bool open_command_line(const ir_program_t *program, ir_command_line_t *li
         {"help", no_argument, NULL, OPTION_HELP},
         {"version", no_argument, NULL, OPTION_VERSION},
         {"print-settings", no_argument, NULL, OPTION_PRINT},
+        {"print-example", no_argument, NULL, OPTION_EXAMPLE},
+        {"print-manual", no_argument, NULL, OPTION_MANUAL},
     };
     line->options = calloc(program->n_settings + BUILT_IN_OPTIONS + 1, sizeof *line->options);
     line->letters = calloc(program->n_settings * 2 + 8, 1);
@@ -474,6 +478,8 @@ static void print_help(const ir_program_t *program, FILE *out)
     fprintf(out,
             "      --settings FILE\n        Settings file (INI); sections [common] and [%s].\n"
             "      --print-settings\n        Print the settings in effect and exit.\n"
+            "      --print-example\n        Print a commented settings file and exit.\n"
+            "      --print-manual\n        Print the table of settings as Markdown and exit.\n"
             "  -h, --help\n      --version\n\n"
             "Every setting can also stand in the file, or in the environment as IR_NAME.\n"
             "The command line overrides the environment, which overrides the file.\n",
@@ -580,7 +586,7 @@ static ir_status_t load_all(const ir_program_t *program, int argc, char **argv,
     if (status == IR_OK) {
         status = walk_command_line(program, argc, argv, line, NULL, error);
     }
-    if (status != IR_OK || line->asked == OPTION_HELP || line->asked == OPTION_VERSION) {
+    if (status != IR_OK || (line->asked != 0 && line->asked != OPTION_PRINT)) {
         return status;
     }
     if (line->file != NULL) {
@@ -601,6 +607,10 @@ static ir_settings_verdict_t answer(const ir_program_t *program, const ir_comman
         printf("%s %s\n", program->name, IR_VERSION);
     } else if (line->asked == OPTION_PRINT) {
         print_effective(program, target, stdout);
+    } else if (line->asked == OPTION_EXAMPLE) {
+        ir_settings_print_example(program, stdout);
+    } else if (line->asked == OPTION_MANUAL) {
+        ir_settings_print_markdown(program, stdout);
     }
     return line->asked != 0 ? IR_SETTINGS_EXIT : IR_SETTINGS_RUN;
 }
