@@ -90,14 +90,14 @@ size_t ir_number_format(double value, char text[static IR_NUMBER_SIZE]) {
     return tidy_exponent(text);
 }
 
-double ir_number_round15(double value) {
-    const double size = fabs(value);
-    if (!(size > 1e-7 && size < 1e15)) {
+double ir_number_round15(double value, double largest) {
+    const double scale = fmax(fabs(value), fabs(largest));
+    if (!(scale > 1e-7 && scale < 1e15)) {
         char text[IR_NUMBER_SIZE];
         snprintf(text, sizeof text, "%.15g", value);
         return strtod(text, NULL);
     }
-    int decimals = 14 - (int)floor(log10(size));
-    decimals = decimals < 0 ? 0 : decimals;
-    return copysign(nearbyint(size * powers[decimals]) / powers[decimals], value);
+    const int decimals = 14 - (int)floor(log10(scale));
+    const double whole = nearbyint(fabs(value) * powers[decimals]);
+    return whole > 0 ? copysign(whole / powers[decimals], value) : 0;
 }

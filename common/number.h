@@ -12,8 +12,10 @@
  * -0 is written "-0". Returns the length without the NUL. */
 size_t ir_number_format(double value, char text[static IR_NUMBER_SIZE]);
 
-/* `value` rounded to 15 significant decimal digits: what unit conversion does to its results, so
- * that 8.9 ft sent as 2.71272 m is 8.9 ft again, not 8.900000000000001. */
-double ir_number_round15(double value);
+/* `value` rounded to the decimal place that 15 significant digits of the larger of `value` and
+ * `largest` reach: what unit conversion does to its results, so that 8.9 ft sent as 2.71272 m is
+ * 8.9 ft again and not 8.900000000000001, and 282.88 K is 9.73 °C. `largest` is the size of the
+ * largest number that went into the sum; 0 when there was none. */
+double ir_number_round15(double value, double largest);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "common/number.h"
 
+#include <math.h>
 #include <string.h>
 
 #define FOOT 0.3048
@@ -40,8 +41,8 @@ const ir_unit_t ir_units[] = {
     {"GM-PER-L", "g/L", "g/l", "", "gram per litre", "MassConcentration", NULL, 1, 0},
     {"MilliGM-PER-L", "mg/L", "mg/l", "", "milligram per litre", "MassConcentration", NULL, 1e-3,
      0},
-    {"MicroGM-PER-L", "ug/L", "ug/l", "µg/l|µg/L", "microgram per litre", "MassConcentration",
-     NULL, 1e-6, 0},
+    {"MicroGM-PER-L", "ug/L", "ug/l", "µg/l|µg/L", "microgram per litre", "MassConcentration", NULL,
+     1e-6, 0},
 
     {"NTU", "{NTU}", "NTU", "[NTU]", "nephelometric turbidity unit", "Turbidity", "NTU", 1, 0},
     {"NTU", "{FNU}", "FNU", "", "formazin nephelometric unit", "Turbidity", "FNU", 1, 0},
@@ -82,8 +83,7 @@ const ir_unit_t ir_units[] = {
 };
 const size_t ir_units_count = sizeof ir_units / sizeof ir_units[0];
 
-static bool is_alias(const char *aliases, ir_view_t text)
-{
+static bool is_alias(const char *aliases, ir_view_t text) {
     while (*aliases != '\0') {
         const size_t size = strcspn(aliases, "|");
         if (size == text.size && memcmp(aliases, text.data, size) == 0) {
@@ -94,13 +94,11 @@ static bool is_alias(const char *aliases, ir_view_t text)
     return false;
 }
 
-static bool is_text(const char *name, ir_view_t text)
-{
+static bool is_text(const char *name, ir_view_t text) {
     return strncmp(name, text.data, text.size) == 0 && name[text.size] == '\0';
 }
 
-const ir_unit_t *ir_unit_find(ir_view_t text)
-{
+const ir_unit_t *ir_unit_find(ir_view_t text) {
     if (text.size == 0 || memchr(text.data, '\0', text.size) != NULL) {
         return NULL;
     }
@@ -117,8 +115,7 @@ const ir_unit_t *ir_unit_find(ir_view_t text)
     return NULL;
 }
 
-const ir_unit_t *ir_unit_find_qudt(ir_view_t local_name)
-{
+const ir_unit_t *ir_unit_find_qudt(ir_view_t local_name) {
     for (size_t i = 0; i < ir_units_count; i++) {
         if (local_name.size > 0 && is_text(ir_units[i].qudt, local_name)) {
             return &ir_units[i];
@@ -127,8 +124,7 @@ const ir_unit_t *ir_unit_find_qudt(ir_view_t local_name)
     return NULL;
 }
 
-bool ir_unit_converts(const ir_unit_t *from, const ir_unit_t *to)
-{
+bool ir_unit_converts(const ir_unit_t *from, const ir_unit_t *to) {
     if (from == to) {
         return true;
     }
@@ -137,11 +133,14 @@ bool ir_unit_converts(const ir_unit_t *from, const ir_unit_t *to)
            (from->apart == NULL || strcmp(from->apart, to->apart) == 0);
 }
 
-double ir_unit_convert(double value, const ir_unit_t *from, const ir_unit_t *to)
-{
+double ir_unit_convert(double value, const ir_unit_t *from, const ir_unit_t *to) {
     if (from == to) {
         return value;
     }
     const double base = value * from->factor + from->offset;
-    return ir_number_round15((base - to->offset) / to->factor);
+    const double largest =
+        fmax(fabs(value * from->factor), fmax(fabs(from->offset), fabs(to->offset)));
+    const bool shifted = from->offset != 0 || to->offset != 0;
+    return ir_number_round15((base - to->offset) / to->factor,
+                             shifted ? largest / fabs(to->factor) : 0);
 }

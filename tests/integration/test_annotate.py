@@ -1,0 +1,248 @@
+"""ir-annotate as its user meets it: formats against foreign parsers, flags against ioos_qc, refusals, exit status."""
+
+import csv
+import datetime
+import io
+import json
+import subprocess
+
+import cbor2
+import pyshacl
+import pytest
+import rdflib
+
+import harness
+
+LAKE = harness.ROOT / "tests" / "data" / "annotate"
+SOSA = rdflib.Namespace("http://www.w3.org/ns/sosa/")
+TESTS = ("gross_range", "climatology", "spike", "rate_of_change", "flat_line")
+
+SHAPES = """
+@prefix sh: <http://www.w3.org/ns/shacl#> .
+@prefix sosa: <http://www.w3.org/ns/sosa/> .
+@prefix time: <http://www.w3.org/2006/time#> .
+@prefix qudt: <http://qudt.org/schema/qudt/> .
+@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
+[] a sh:NodeShape ; sh:targetClass sosa:Observation ;
+   sh:nodeKind sh:IRI ;
+   sh:property [ sh:path sosa:madeBySensor ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] ,
+               [ sh:path sosa:observedProperty ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] ,
+               [ sh:path sosa:hasFeatureOfInterest ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] ,
+               [ sh:path sosa:hasSimpleResult ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:Literal ] ,
+               [ sh:path sosa:resultTime ; sh:minCount 1 ; sh:maxCount 1 ; sh:datatype xsd:dateTime ] ,
+               [ sh:path sosa:phenomenonTime ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ;
+                 sh:property [ sh:path time:inXSDDateTimeStamp ; sh:minCount 1 ; sh:datatype xsd:dateTimeStamp ] ] .
+"""
+FULL_SHAPES = SHAPES + """
+[] a sh:NodeShape ; sh:targetClass sosa:Observation ;
+   sh:property [ sh:path sosa:phenomenonTime ; sh:class time:Instant ] ,
+               [ sh:path sosa:hasResult ; sh:minCount 1 ; sh:maxCount 1 ; sh:class sosa:Result ] .
+[] a sh:NodeShape ; sh:targetClass qudt:QuantityValue ;
+   sh:property [ sh:path qudt:numericValue ; sh:minCount 1 ; sh:maxCount 1 ; sh:datatype xsd:double ] ,
+               [ sh:path qudt:hasUnit ; sh:minCount 1 ; sh:maxCount 1 ; sh:nodeKind sh:IRI ] .
+"""
+
+
+def annotate(*words, text=None, registry=LAKE / "lake.ttl", status=0):
+    """Standard output and error."""
+    argv = [harness.BUILD / "ir-annotate", f"--registry={registry}", *map(str, words)]
+    done = subprocess.run(argv, input=text, capture_output=True, timeout=120, check=False)
+    assert done.returncode == status, done.stderr.decode()[-2000:]
+    return done.stdout.decode(), done.stderr.decode()
+
+
+@pytest.fixture(scope="module")
+def some_packs():
+    """Packs of both networks would need both registries: these are the lake's, texts included."""
+    lines = (LAKE / "lake.jsonl").read_text().splitlines(keepends=True)
+    return "".join(lines[:150] + lines[-1:]).encode()
+
+
+def lines_of(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def time_text(second):
+    return datetime.datetime.fromtimestamp(int(second), datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# ---- quality ----
+
+
+def test_every_flag_of_another_network_is_what_ioos_qc_computes():
+    documents = lines_of(annotate("--format=json", LAKE / "lake.jsonl")[0])
+    flags = {(d["sensor"], d["time"]): [*(d["flags"][t] for t in TESTS), d["aggregate"]] for d in documents}
+    expected = [line.split() for line in (LAKE / "lake.flags").read_text().splitlines()]
+    assert len(expected) == 1200 and len(documents) == 1201
+    for name, second, value, *wanted in expected:
+        time = time_text(second)
+        assert flags[name, time] == list(map(int, wanted)), (name, time, value)
+
+
+def test_values_come_back_in_the_registered_unit():
+    documents = lines_of(annotate("--format=json", LAKE / "lake.jsonl")[0])
+    values = {(d["sensor"], d["time"]): d["value"] for d in documents}
+    for line in (LAKE / "lake.flags").read_text().splitlines():
+        name, second, value = line.split()[:3]
+        assert values[name, time_text(second)] == pytest.approx(float(value), rel=1e-14)
+
+
+def test_a_stream_shows_flags_as_they_become_known(some_packs):
+    held = {d["id"]: d for d in lines_of(annotate("--format=json", text=some_packs)[0])}
+    streamed = lines_of(annotate("--format=json", "--stream", text=some_packs)[0])
+    assert len(streamed) > len(held)
+    last = {d["id"]: d for d in streamed}
+    for identity, document in held.items():
+        flag = document["flags"]["spike"]
+        assert last[identity]["flags"]["spike"] == (flag if flag in (3, 4) else 2)
+
+
+# ---- formats ----
+
+
+@pytest.mark.parametrize("detail", ("lean", "full"))
+def test_all_rdf_formats_hold_the_same_graph(some_packs, detail):
+    graphs = {}
+    for name, parser in (("ntriples", "nt"), ("turtle", "turtle"), ("jsonld", "json-ld"), ("nquads", "nquads")):
+        text = annotate(f"--format={name}", f"--graph-detail={detail}", text=some_packs)[0]
+        graph = rdflib.Dataset() if name == "nquads" else rdflib.Graph()
+        graph.parse(data=text, format=parser)
+        rows = graph.quads() if name == "nquads" else graph
+        graphs[name] = {(row[0].n3(), row[1].n3(), row[2].n3()) for row in rows}
+    assert len(graphs["ntriples"]) > 151 * 8
+    for name, statements in graphs.items():
+        assert statements == graphs["ntriples"], name
+
+
+@pytest.mark.parametrize("detail, shapes", (("lean", SHAPES), ("full", FULL_SHAPES)))
+def test_shapes_over_sosa_hold(some_packs, detail, shapes):
+    text = annotate("--format=turtle", f"--graph-detail={detail}", text=some_packs)[0]
+    graph = rdflib.Graph().parse(data=text, format="turtle")
+    assert len(set(graph.subjects(rdflib.RDF.type, SOSA.Observation))) == 151
+    rules = rdflib.Graph().parse(data=shapes, format="turtle")
+    conforms, _, report = pyshacl.validate(graph, shacl_graph=rules)
+    assert conforms, report
+    graph.remove((None, SOSA.madeBySensor, None))
+    assert not pyshacl.validate(graph, shacl_graph=rules)[0], "the shapes find nothing"
+
+
+def test_lean_is_at_most_nine_triples_an_observation(some_packs):
+    text = annotate("--format=ntriples", text=some_packs)[0]
+    assert len(text.splitlines()) == 9 * 151
+    one = annotate("--format=ntriples", text=some_packs.splitlines()[0])[0]
+    assert len(one.splitlines()) == 9
+
+
+@pytest.mark.parametrize("naming, part", (("day", "graph/day/2011-05-01"), ("mote", "graph/mote/BUOY-7")))
+def test_named_graphs(some_packs, naming, part):
+    text = annotate("--format=nquads", f"--graph-name={naming}", text=some_packs.splitlines()[0])[0]
+    data = rdflib.Dataset()
+    data.parse(data=text, format="nquads")
+    assert {str(row[3]) for row in data.quads()} == {harness.BASE_IRI + part}
+
+
+def test_senml_decodes_back_to_the_same_observations(some_packs):
+    resolved = annotate("--format=senml", text=some_packs)[0]
+    def without_raw(text):
+        return [{k: v for k, v in d.items() if k != "raw"} for d in lines_of(text)]
+    again = annotate("--format=json", text=resolved.encode())[0]
+    assert without_raw(again) == without_raw(annotate("--format=json", text=some_packs)[0])
+    for pack in lines_of(resolved):
+        assert all(set(r) <= {"n", "u", "t", "v", "vs", "vb", "vd", "s"} for r in pack)
+
+
+def test_csv_reads_back(some_packs):
+    rows = list(csv.DictReader(io.StringIO(annotate("--format=csv", text=some_packs)[0], newline="")))
+    documents = lines_of(annotate("--format=json", text=some_packs)[0])
+    assert [row["id"] for row in rows] == [d["id"] for d in documents]
+    assert [row["value"] for row in rows[:-1]] == [str(d["value"]).removesuffix(".0") for d in documents[:-1]]
+    assert rows[-1]["value"] == "sleep \"well\"\n\\ ümlaut"
+    assert all(int(row[test]) == d["flags"][test] for row, d in zip(rows, documents) for test in TESTS)
+
+
+def test_sensorthings_entities(some_packs):
+    entities = json.loads(annotate("--format=sensorthings", text=some_packs)[0])["value"]
+    documents = lines_of(annotate("--format=json", text=some_packs)[0])
+    assert [e["@iot.id"] for e in entities] == [d["id"] for d in documents]
+    for entity, document in zip(entities, documents):
+        assert entity["result"] == document["value"]
+        assert entity["phenomenonTime"] == document["time"]
+        assert entity["resultQuality"]["flag"] == document["aggregate"]
+        assert set(entity["Datastream"]["unitOfMeasurement"]) == {"name", "symbol", "definition"}
+        assert entity["FeatureOfInterest"]["@iot.id"] == "https://lake.example/lake"
+    assert entities[0]["Datastream"]["observationType"].endswith("OM_Measurement")
+
+
+def test_cbor_gives_the_same_as_json(some_packs, tmp_path):
+    labels = {"bn": -2, "bt": -3, "n": 0, "u": 1, "v": 2, "vs": 3, "t": 6}
+    first = json.loads(some_packs.splitlines()[0])
+    (tmp_path / "pack").write_bytes(cbor2.dumps([{labels[k]: v for k, v in record.items()} for record in first]))
+    [from_cbor] = lines_of(annotate("--format=json", "--input=cbor", tmp_path / "pack")[0])
+    [from_json] = lines_of(annotate("--format=json", text=some_packs.splitlines()[0])[0])
+    assert from_cbor["id"] == from_json["id"] and from_cbor["value"] == from_json["value"]
+
+
+# ---- refusals and exit status ----
+
+
+def test_refusals_name_file_line_and_reason_and_the_rest_is_written(tmp_path):
+    path = tmp_path / "packs.jsonl"
+    good = '[{"n":"BUOY-7/temp","t":1304208000,"u":"Cel","v":7}]'
+    path.write_text("\n".join([good, "nonsense", '[{"n":"BUOY-7/depth","v":1},{"n":"BUOY-7/temp","u":"m","v":1}]', "",
+                               '[{"bn":"BUOY-7/","bt":1304208600,"n":"temp","u":"Cel","v":8},{"n":"wind","u":"kn"}]'])
+                    + "\n")
+    out, errors = annotate("--format=json", path, status=1)
+    assert [d["value"] for d in lines_of(out)] == [7, 8]
+    heads = [line.split(": ")[:3] for line in errors.splitlines()]
+    assert [head[0] for head in heads] == [f"{path}:2", f"{path}:3", f"{path}:3", f"{path}:5"]
+    assert [head[1] for head in heads] == ["not-json", "unknown-sensor", "unit", "no-value"]
+    assert heads[1][2] == "record 0" and heads[3][2] == "record 1"
+
+
+def test_a_line_beyond_the_bound_is_passed_over():
+    long = b'[{"n":"BUOY-7/mode","vs":"' + b"x" * 3_000_000 + b'"}]\n'
+    out, errors = annotate("--format=json", text=long + b'[{"n":"BUOY-7/mode","vs":"y"}]\n', status=1)
+    assert len(lines_of(out)) == 1
+    assert errors.startswith("stdin:1: too-large: ")
+
+
+def test_unregistered_sensors_can_be_accepted():
+    text = b'[{"n":"NEW-1/thing","u":"Cel","v":1}]\n'
+    assert "unknown-sensor" in annotate("--format=json", text=text, status=1)[1]
+    [document] = lines_of(annotate("--format=json", "--unregistered=accept", text=text)[0])
+    assert document["mote"] == "NEW-1" and document["property"] == "thing" and document["unit"] == "Cel"
+
+
+def test_relative_times_count_from_now():
+    text = b'[{"n":"BUOY-7/temp","u":"Cel","v":1,"t":-60}]'
+    [document] = lines_of(annotate("--format=json", "--now=2026-01-31T12:00:00Z", text=text)[0])
+    assert document["time"] == "2026-01-31T11:59:00Z"
+
+
+@pytest.mark.parametrize("words, part", (
+    (["--format=xml"], "not one of ntriples"),
+    (["--no-such-option"], "no such option"),
+    (["--base-iri=nowhere"], "base-iri"),
+    (["--pack-bytes=1k k"], "pack-bytes"),
+    (["--now=yesterday"], "now"),
+))
+def test_wrong_usage_is_status_2(words, part):
+    assert part in annotate(*words, text=b"", status=2)[1]
+
+
+def test_a_missing_file_is_status_1(tmp_path):
+    assert "No such file" in annotate(tmp_path / "none", status=1)[1]
+    assert "none.ttl" in annotate(text=b"", registry=tmp_path / "none.ttl", status=1)[1]
+
+
+def test_a_full_disk_is_told(some_packs):
+    argv = [harness.BUILD / "ir-annotate", f"--registry={LAKE / 'lake.ttl'}"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(argv, input=some_packs, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert done.returncode == 1 and b"No space left" in done.stderr
+
+
+def test_the_replay_data_is_taken_whole():
+    text = "".join(json.dumps(m.records) + "\n" for m in harness.river_messages()).encode()
+    documents = lines_of(annotate("--format=json", text=text, registry=harness.REGISTRY)[0])
+    assert len({d["id"] for d in documents}) == 40337
