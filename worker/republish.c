@@ -19,6 +19,7 @@ struct ir_republish {
     ir_meters_t *meters;
     ir_buffer_t body;
     ir_buffer_t list;
+    const ir_batch_t *tried; /* failed before: a part of it may be published already */
     uint64_t published[IR_WORKER_FORMATS_MAX];
     uint64_t dead_letters;
 };
@@ -95,7 +96,7 @@ static ir_outcome_t publish_item(ir_republish_t *republish, size_t which,
     const int key_size = snprintf(key, sizeof key, "%s.%.*s", format->name, IR_VIEW_ARG(mote_view));
     ir_header_t headers[3];
     size_t n_headers = 0;
-    if (item->message->redelivered) {
+    if (item->message->redelivered || republish->tried == item->batch) {
         headers[n_headers++] = flag_header("redelivered");
     }
     if (item->message->duplicate) {
@@ -238,6 +239,7 @@ ir_outcome_t ir_republish_run(void *context, ir_batch_t *batch, ir_error_t *erro
     memset(republish->published, 0, sizeof republish->published);
     republish->dead_letters = 0;
     const ir_outcome_t outcome = publish_batch(republish, batch, error);
+    republish->tried = outcome == IR_OUTCOME_OK ? NULL : batch;
     if (outcome != IR_OUTCOME_OK) {
         return IR_OUTCOME_RETRY;
     }
