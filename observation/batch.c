@@ -325,7 +325,9 @@ static bool convert_number(addition_t *addition, const ir_senml_record_t *record
     if (record->unit.size == 0 || sensor->unit == NULL) {
         return true;
     }
-    const ir_unit_t *from = ir_unit_find(record->unit);
+    /* A registry may have units that the table lacks; they are known by their text only. */
+    const bool same = ir_view_equal(record->unit, ir_view_text(sensor->unit->senml));
+    const ir_unit_t *from = same ? sensor->unit : ir_unit_find(record->unit);
     if (from == NULL || !ir_unit_converts(from, sensor->unit)) {
         refuse(addition, IR_REASON_UNIT, record->position,
                from == NULL ? "unit '%.*s' is not known (sensor '%.60s' is in %.40s)"

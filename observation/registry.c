@@ -1,0 +1,92 @@
+#include "observation/registry.h"
+
+#include "observation/registry_build.h"
+
+#include <stdlib.h>
+
+#define ARENA_CHUNK ((size_t)64 * 1024)
+
+static void free_registry(ir_registry_t *registry) {
+    ir_turtle_free(&registry->turtle);
+    ir_table_free(&registry->sensors);
+    ir_table_free(&registry->motes);
+    ir_arena_free(registry->arena);
+    free(registry);
+}
+
+static ir_registry_t *new_registry(void) {
+    ir_registry_t *registry = calloc(1, sizeof *registry);
+    ir_arena_t *arena = registry != NULL ? ir_arena_new(ARENA_CHUNK) : NULL;
+    if (arena == NULL) {
+        free(registry);
+        return NULL;
+    }
+    registry->arena = arena;
+    atomic_init(&registry->references, 1);
+    return registry;
+}
+
+ir_status_t ir_registry_load(const char *path, ir_registry_t **registry, ir_error_t *error) {
+    ir_registry_t *loaded = new_registry();
+    const char *kept =
+        loaded != NULL ? ir_arena_copy(loaded->arena, ir_view_text(path)).data : NULL;
+    ir_status_t status = IR_OK;
+    if (kept == NULL) {
+        status = ir_error_set(error, IR_ERR_MEMORY, "%s: out of memory", path);
+    }
+    if (status == IR_OK) {
+        status = ir_turtle_read(&loaded->turtle, kept, loaded->arena, error);
+    }
+    if (status == IR_OK) {
+        status = ir_registry_build(loaded, error);
+    }
+    if (status != IR_OK) {
+        if (loaded != NULL) {
+            free_registry(loaded);
+        }
+        return status;
+    }
+    /* The statements stay for ir_registry_ntriples; their indexes have done their work. */
+    ir_turtle_free(&loaded->turtle);
+    *registry = loaded;
+    return IR_OK;
+}
+
+ir_registry_t *ir_registry_ref(ir_registry_t *registry) {
+    if (registry != NULL) {
+        atomic_fetch_add_explicit(&registry->references, 1, memory_order_relaxed);
+    }
+    return registry;
+}
+
+void ir_registry_unref(ir_registry_t *registry) {
+    if (registry != NULL &&
+        atomic_fetch_sub_explicit(&registry->references, 1, memory_order_acq_rel) == 1) {
+        free_registry(registry);
+    }
+}
+
+const ir_sensor_t *ir_registry_sensor(const ir_registry_t *registry, ir_view_t name) {
+    return ir_table_find(&registry->sensors, name);
+}
+
+const ir_mote_t *ir_registry_mote(const ir_registry_t *registry, ir_view_t id) {
+    return ir_table_find(&registry->motes, id);
+}
+
+size_t ir_registry_sensors(const ir_registry_t *registry) {
+    return registry->sensors.count;
+}
+
+size_t ir_registry_motes(const ir_registry_t *registry) {
+    return registry->motes.count;
+}
+
+const char *ir_registry_path(const ir_registry_t *registry) {
+    return registry->turtle.path;
+}
+
+ir_status_t ir_registry_ntriples(const ir_registry_t *registry, char **text, size_t *size,
+                                 ir_error_t *error) {
+    return ir_turtle_ntriples(&registry->turtle, text, size, error);
+}

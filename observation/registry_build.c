@@ -1,0 +1,204 @@
+#include "observation/registry_build.h"
+
+static ir_status_t out_of_memory(const ir_builder_t *builder) {
+    return ir_error_set(builder->error, IR_ERR_MEMORY,
+                        "%s: out of memory while building the registry", builder->turtle->path);
+}
+
+void *ir_builder_alloc(const ir_builder_t *builder, size_t size) {
+    void *made = ir_arena_alloc(builder->registry->arena, size);
+    if (made == NULL) {
+        out_of_memory(builder);
+        return NULL;
+    }
+    return memset(made, 0, size);
+}
+
+static ir_node_t *word_node(const ir_builder_t *builder, ir_word_t word) {
+    ir_node_t *node = ir_turtle_make(builder->turtle, ir_words[word].iri);
+    if (node != NULL) {
+        node->word = (int)word;
+    }
+    return node;
+}
+
+static ir_status_t add(const ir_builder_t *builder, ir_node_t *subject, ir_word_t predicate,
+                       ir_node_t *object, unsigned line) {
+    ir_node_t *node = word_node(builder, predicate);
+    return node != NULL && ir_turtle_add(builder->turtle, subject, node, object, line)
+               ? IR_OK
+               : out_of_memory(builder);
+}
+
+ir_status_t ir_builder_type(const ir_builder_t *builder, ir_node_t *subject, ir_word_t class) {
+    ir_node_t *node = word_node(builder, class);
+    return node != NULL ? add(builder, subject, IR_WORD_TYPE, node, ir_node_line(subject))
+                        : out_of_memory(builder);
+}
+
+ir_status_t ir_builder_name(const ir_builder_t *builder, ir_table_t *names, ir_view_t name,
+                            void *value) {
+    return ir_table_add(names, name, value) ? IR_OK : out_of_memory(builder);
+}
+
+/* ---- what each node is ---- */
+
+static const struct {
+    ir_word_t word, inverse;
+} inverses[] = {
+    {IR_WORD_HOSTS, IR_WORD_IS_HOSTED_BY},
+    {IR_WORD_IS_HOSTED_BY, IR_WORD_HOSTS},
+    {IR_WORD_OBSERVES, IR_WORD_IS_OBSERVED_BY},
+    {IR_WORD_IS_OBSERVED_BY, IR_WORD_OBSERVES},
+};
+
+static ir_status_t close_inverses(const ir_builder_t *builder) {
+    for (const ir_fact_t *s = builder->turtle->first; s != NULL; s = s->next) {
+        for (size_t i = 0; i < sizeof inverses / sizeof inverses[0]; i++) {
+            ir_status_t status = IR_OK;
+            ir_node_t *object = NULL;
+            if (s->predicate->word == (int)inverses[i].word) {
+                status = ir_fact_node(builder, s, "an IRI", &object);
+            }
+            if (object != NULL) {
+                status = add(builder, object, inverses[i].inverse, s->subject, s->line);
+            }
+            if (status != IR_OK) {
+                return status;
+            }
+        }
+    }
+    return IR_OK;
+}
+
+static void note_members(ir_node_t *cell) {
+    ir_node_t *item = NULL;
+    for (size_t i = 0; i < IR_CLIMATOLOGY_MAX && ir_list_next(&cell, &item); i++) {
+        item->roles |= IR_ROLE_MEMBER;
+    }
+}
+
+static void note_type(const ir_fact_t *statement) {
+    if (statement->object->word == IR_WORD_SENSOR) {
+        statement->subject->roles |= IR_ROLE_SENSOR;
+    } else if (statement->object->word == IR_WORD_LIMITS_CLASS) {
+        statement->subject->roles |= IR_ROLE_LIMITS;
+    }
+}
+
+static void note_roles(const ir_turtle_t *turtle) {
+    for (const ir_fact_t *s = turtle->first; s != NULL; s = s->next) {
+        switch (s->predicate->word) {
+        case IR_WORD_TYPE:
+            note_type(s);
+            break;
+        case IR_WORD_MOTE_ID:
+            s->subject->roles |= IR_ROLE_MOTE;
+            break;
+        case IR_WORD_SENML_NAME:
+            s->subject->roles |= IR_ROLE_SENSOR;
+            break;
+        case IR_WORD_OBSERVES:
+            s->object->roles |= IR_ROLE_PROPERTY;
+            break;
+        case IR_WORD_LIMITS:
+            s->object->roles |= IR_ROLE_LIMITS;
+            break;
+        case IR_WORD_CLIMATOLOGY:
+            note_members(s->object);
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+/* ---- our terms are known and stand where they belong ---- */
+
+static bool is_ours(const ir_node_t *node) {
+    const size_t size = strlen(IR_ONTOLOGY);
+    return node->kind == IR_NODE_IRI && node->text.size > size &&
+           memcmp(node->text.data, IR_ONTOLOGY, size) == 0;
+}
+
+static ir_status_t unknown_term(const ir_builder_t *builder, const ir_fact_t *statement,
+                                const ir_node_t *node) {
+    const size_t size = strlen(IR_ONTOLOGY);
+    const char *like = ir_word_like(ir_view(node->text.data + size, node->text.size - size));
+    return ir_turtle_fault(builder->turtle, statement->line, builder->error,
+                           "%s is not a term of the registry%s%s%s", ir_node_show(node).text,
+                           like != NULL ? "; did you mean ir:" : " (docs/registry.md lists them)",
+                           like != NULL ? like : "", like != NULL ? "?" : "");
+}
+
+static ir_status_t check_statement(const ir_builder_t *builder, const ir_fact_t *statement) {
+    const ir_word_info_t *info = &ir_words[statement->predicate->word];
+    if (is_ours(statement->predicate) && info->roles == 0) {
+        return unknown_term(builder, statement, statement->predicate);
+    }
+    if (statement->predicate->word == IR_WORD_TYPE && is_ours(statement->object) &&
+        statement->object->word != IR_WORD_LIMITS_CLASS &&
+        statement->object->word != IR_WORD_MEMBER_CLASS) {
+        return unknown_term(builder, statement, statement->object);
+    }
+    if (info->roles != 0 && !(statement->subject->roles & info->roles)) {
+        return ir_turtle_fault(builder->turtle, statement->line, builder->error,
+                               "%s belongs to %s, and %s is not one",
+                               ir_node_show(statement->predicate).text, info->belongs,
+                               ir_node_show(statement->subject).text);
+    }
+    return IR_OK;
+}
+
+/* ---- the whole ---- */
+
+typedef ir_status_t (*build_fn)(const ir_builder_t *, const ir_fact_t *);
+
+static ir_status_t each_statement(const ir_builder_t *builder, build_fn build) {
+    ir_status_t status = IR_OK;
+    for (const ir_fact_t *s = builder->turtle->first; s != NULL && status == IR_OK; s = s->next) {
+        status = build(builder, s);
+    }
+    return status;
+}
+
+static ir_status_t build_mote(const ir_builder_t *builder, const ir_fact_t *statement) {
+    return statement->predicate->word == IR_WORD_MOTE_ID
+               ? ir_mote_build(builder, statement->subject)
+               : IR_OK;
+}
+
+static ir_status_t build_limits(const ir_builder_t *builder, const ir_fact_t *statement) {
+    ir_node_t *node =
+        statement->predicate->word == IR_WORD_LIMITS ? statement->object : statement->subject;
+    if (!(node->roles & IR_ROLE_LIMITS) || node->meanings[IR_MEANING_LIMITS] != NULL) {
+        return IR_OK;
+    }
+    ir_limits_t *limits = NULL;
+    const ir_status_t status = ir_limits_build(builder, node, &limits);
+    node->meanings[IR_MEANING_LIMITS] = limits;
+    return status == IR_OK && !ir_limits_given(limits)
+               ? ir_turtle_fault(builder->turtle, statement->line, builder->error,
+                                 "%s gives no limits of any test: not ir:grossFail, "
+                                 "ir:spikeSuspect, ir:spikeFail, ir:rateOfChange, "
+                                 "ir:flatLineSuspect, ir:flatLineFail or ir:climatology",
+                                 ir_node_show(node).text)
+               : status;
+}
+
+static ir_status_t build_sensor(const ir_builder_t *builder, const ir_fact_t *statement) {
+    return statement->subject->roles & IR_ROLE_SENSOR ? ir_sensor_build(builder, statement->subject)
+                                                      : IR_OK;
+}
+
+ir_status_t ir_registry_build(ir_registry_t *registry, ir_error_t *error) {
+    static const build_fn builds[] = {check_statement, build_mote, build_limits, build_sensor};
+    const ir_builder_t builder = {&registry->turtle, registry, error};
+    ir_words_note(&registry->turtle);
+    ir_status_t status = close_inverses(&builder);
+    note_roles(&registry->turtle);
+    for (size_t i = 0; i < sizeof builds / sizeof builds[0] && status == IR_OK; i++) {
+        status = each_statement(&builder, builds[i]);
+    }
+    return status;
+}

@@ -1,0 +1,63 @@
+/* Reading the values of statements, with the faults of those who wrote them. Inside observation/.
+ *
+ * Every function leaves its output untouched and fills the builder's error when it does not return
+ * IR_OK. */
+#ifndef IR_OBSERVATION_REGISTRY_VALUES_H
+#define IR_OBSERVATION_REGISTRY_VALUES_H
+
+#include "observation/registry.h"
+#include "observation/registry_words.h"
+#include "observation/turtle.h"
+
+#include <stdint.h>
+
+typedef struct ir_builder {
+    ir_turtle_t *turtle;
+    ir_registry_t *registry;
+    ir_error_t *error;
+} ir_builder_t;
+
+/* The first statement of `subject` with that predicate, or NULL. */
+const ir_fact_t *ir_fact_of(const ir_node_t *subject, ir_word_t word);
+
+/* The same when there must not be another with a different object. */
+ir_status_t ir_fact_single(const ir_builder_t *builder, const ir_node_t *subject, ir_word_t word,
+                           const ir_fact_t **found);
+
+/* Steps through an RDF list: takes the item of *cell and moves *cell on. False at the end of the
+ * list (then *cell is rdf:nil) and where it is malformed (then it is not). */
+bool ir_list_next(ir_node_t **cell, ir_node_t **item);
+
+/* "<predicate> of <subject> wants <what>, not <object>". Returns IR_ERR_SYNTAX. */
+ir_status_t ir_fact_wants(const ir_builder_t *builder, const ir_fact_t *statement,
+                          const char *what);
+
+/* A finite number; `what` is for the fault. */
+ir_status_t ir_fact_number(const ir_builder_t *builder, const ir_fact_t *statement,
+                           const char *what, double *number);
+
+/* ( low high ), finite, low ≤ high. */
+ir_status_t ir_fact_span(const ir_builder_t *builder, const ir_fact_t *statement, ir_span_t *span);
+
+/* ( from to ), whole numbers within smallest … largest, from ≤ to. */
+ir_status_t ir_fact_range(const ir_builder_t *builder, const ir_fact_t *statement, int64_t smallest,
+                          int64_t largest, int64_t *begin, int64_t *end);
+
+/* ( from to ), xsd:dateTime, from ≤ to. */
+ir_status_t ir_fact_times(const ir_builder_t *builder, const ir_fact_t *statement, int64_t *begin,
+                          int64_t *end);
+
+/* An xsd:duration in days, hours, minutes and seconds, or a number of seconds; positive, at most
+ * ten years. `whole`: only whole seconds. */
+ir_status_t ir_fact_duration(const ir_builder_t *builder, const ir_fact_t *statement, bool whole,
+                             int64_t *duration_ns);
+
+/* A literal's text. */
+ir_status_t ir_fact_text(const ir_builder_t *builder, const ir_fact_t *statement, const char *what,
+                         ir_view_t *text);
+
+/* An IRI or blank node. */
+ir_status_t ir_fact_node(const ir_builder_t *builder, const ir_fact_t *statement, const char *what,
+                         ir_node_t **node);
+
+#endif

@@ -1,0 +1,127 @@
+#include "observation/registry_words.h"
+
+#include "observation/registry.h"
+
+#include <strings.h>
+
+#define RDF "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+#define RDFS "http://www.w3.org/2000/01/rdf-schema#"
+#define SOSA "http://www.w3.org/ns/sosa/"
+#define SSN "http://www.w3.org/ns/ssn/"
+#define QUDT "http://qudt.org/schema/qudt/"
+#define WGS84 "http://www.w3.org/2003/01/geo/wgs84_pos#"
+#define GEOSPARQL "http://www.opengis.net/ont/geosparql#"
+
+#define LIKE_DISTANCE 3
+#define LIKE_SIZE 32
+
+static const char mote[] = "a mote (a node with ir:moteId)";
+static const char sensor[] = "a sosa:Sensor";
+static const char sensor_or_mote[] = "a sosa:Sensor or a mote";
+static const char sensor_or_property[] = "a sosa:Sensor or the property it sosa:observes";
+static const char with_unit[] = "a sosa:Sensor, its property or its limits";
+static const char limits[] = "the node that ir:limits of a sensor or property names";
+static const char member[] = "a member of the list of ir:climatology";
+
+const ir_word_info_t ir_words[IR_WORD_COUNT] = {
+    [IR_WORD_NONE] = {"", 0, NULL},
+    [IR_WORD_TYPE] = {RDF "type", 0, NULL},
+    [IR_WORD_FIRST] = {RDF "first", 0, NULL},
+    [IR_WORD_REST] = {RDF "rest", 0, NULL},
+    [IR_WORD_NIL] = {RDF "nil", 0, NULL},
+    [IR_WORD_LABEL] = {RDFS "label", 0, NULL},
+    [IR_WORD_PLATFORM] = {SOSA "Platform", 0, NULL},
+    [IR_WORD_SENSOR] = {SOSA "Sensor", 0, NULL},
+    [IR_WORD_OBSERVABLE_PROPERTY] = {SOSA "ObservableProperty", 0, NULL},
+    [IR_WORD_FEATURE_CLASS] = {SOSA "FeatureOfInterest", 0, NULL},
+    [IR_WORD_PROCEDURE] = {SOSA "Procedure", 0, NULL},
+    [IR_WORD_HOSTS] = {SOSA "hosts", 0, NULL},
+    [IR_WORD_IS_HOSTED_BY] = {SOSA "isHostedBy", 0, NULL},
+    [IR_WORD_OBSERVES] = {SOSA "observes", 0, NULL},
+    [IR_WORD_IS_OBSERVED_BY] = {SOSA "isObservedBy", 0, NULL},
+    [IR_WORD_HAS_FEATURE] = {SOSA "hasFeatureOfInterest", 0, NULL},
+    [IR_WORD_USED_PROCEDURE] = {SOSA "usedProcedure", 0, NULL},
+    [IR_WORD_IMPLEMENTS] = {SSN "implements", 0, NULL},
+    [IR_WORD_HAS_UNIT] = {QUDT "hasUnit", 0, NULL},
+    [IR_WORD_QUANTITY] = {QUDT "hasQuantityKind", 0, NULL},
+    [IR_WORD_LATITUDE] = {WGS84 "lat", 0, NULL},
+    [IR_WORD_LONGITUDE] = {WGS84 "long", 0, NULL},
+    [IR_WORD_GEOMETRY] = {GEOSPARQL "hasGeometry", 0, NULL},
+    [IR_WORD_WKT] = {GEOSPARQL "asWKT", 0, NULL},
+    [IR_WORD_LIMITS_CLASS] = {IR_ONTOLOGY "Limits", 0, NULL},
+    [IR_WORD_MEMBER_CLASS] = {IR_ONTOLOGY "ClimatologyMember", 0, NULL},
+    [IR_WORD_MOTE_ID] = {IR_ONTOLOGY "moteId", IR_ROLE_MOTE, mote},
+    [IR_WORD_SENML_NAME] = {IR_ONTOLOGY "senmlName", IR_ROLE_SENSOR, sensor},
+    [IR_WORD_FEATURE] = {IR_ONTOLOGY "featureOfInterest", IR_ROLE_SENSOR | IR_ROLE_MOTE,
+                         sensor_or_mote},
+    [IR_WORD_UNIT_TEXT] = {IR_ONTOLOGY "unitText",
+                           IR_ROLE_SENSOR | IR_ROLE_PROPERTY | IR_ROLE_LIMITS, with_unit},
+    [IR_WORD_INTERVAL] = {IR_ONTOLOGY "samplingInterval", IR_ROLE_SENSOR | IR_ROLE_MOTE,
+                          sensor_or_mote},
+    [IR_WORD_LIMITS] = {IR_ONTOLOGY "limits", IR_ROLE_SENSOR | IR_ROLE_PROPERTY,
+                        sensor_or_property},
+    [IR_WORD_GROSS_FAIL] = {IR_ONTOLOGY "grossFail", IR_ROLE_LIMITS, limits},
+    [IR_WORD_GROSS_SUSPECT] = {IR_ONTOLOGY "grossSuspect", IR_ROLE_LIMITS, limits},
+    [IR_WORD_SPIKE_METHOD] = {IR_ONTOLOGY "spikeMethod", IR_ROLE_LIMITS, limits},
+    [IR_WORD_SPIKE_SUSPECT] = {IR_ONTOLOGY "spikeSuspect", IR_ROLE_LIMITS, limits},
+    [IR_WORD_SPIKE_FAIL] = {IR_ONTOLOGY "spikeFail", IR_ROLE_LIMITS, limits},
+    [IR_WORD_RATE] = {IR_ONTOLOGY "rateOfChange", IR_ROLE_LIMITS, limits},
+    [IR_WORD_FLAT_TOLERANCE] = {IR_ONTOLOGY "flatLineTolerance", IR_ROLE_LIMITS, limits},
+    [IR_WORD_FLAT_SUSPECT] = {IR_ONTOLOGY "flatLineSuspect", IR_ROLE_LIMITS, limits},
+    [IR_WORD_FLAT_FAIL] = {IR_ONTOLOGY "flatLineFail", IR_ROLE_LIMITS, limits},
+    [IR_WORD_CLIMATOLOGY] = {IR_ONTOLOGY "climatology", IR_ROLE_LIMITS, limits},
+    [IR_WORD_MONTH] = {IR_ONTOLOGY "month", IR_ROLE_MEMBER, member},
+    [IR_WORD_WEEK] = {IR_ONTOLOGY "week", IR_ROLE_MEMBER, member},
+    [IR_WORD_DAY_OF_YEAR] = {IR_ONTOLOGY "dayOfYear", IR_ROLE_MEMBER, member},
+    [IR_WORD_TIME] = {IR_ONTOLOGY "time", IR_ROLE_MEMBER, member},
+    [IR_WORD_SUSPECT] = {IR_ONTOLOGY "suspect", IR_ROLE_MEMBER, member},
+    [IR_WORD_FAIL] = {IR_ONTOLOGY "fail", IR_ROLE_MEMBER, member},
+};
+
+void ir_words_note(const ir_turtle_t *turtle) {
+    for (int word = IR_WORD_NONE + 1; word < IR_WORD_COUNT; word++) {
+        ir_node_t *node = ir_turtle_find(turtle, ir_words[word].iri);
+        if (node != NULL) {
+            node->word = word;
+        }
+    }
+}
+
+static unsigned smallest(unsigned a, unsigned b, unsigned c) {
+    const unsigned ab = a < b ? a : b;
+    return ab < c ? ab : c;
+}
+
+/* How many letters must be changed, added or left out (Levenshtein). */
+static unsigned distance(ir_view_t a, ir_view_t b) {
+    unsigned row[LIKE_SIZE + 1];
+    for (unsigned j = 0; j <= b.size; j++) {
+        row[j] = j;
+    }
+    for (unsigned i = 1; i <= a.size; i++) {
+        unsigned diagonal = row[0];
+        row[0] = i;
+        for (unsigned j = 1; j <= b.size; j++) {
+            const unsigned changed = diagonal + (a.data[i - 1] != b.data[j - 1]);
+            diagonal = row[j];
+            row[j] = smallest(changed, row[j] + 1, row[j - 1] + 1);
+        }
+    }
+    return row[b.size];
+}
+
+const char *ir_word_like(ir_view_t local) {
+    const char *like = NULL;
+    unsigned nearest = LIKE_DISTANCE + 1;
+    for (int word = IR_WORD_LIMITS_CLASS; local.size <= LIKE_SIZE && word < IR_WORD_COUNT; word++) {
+        const ir_view_t name = ir_view_text(ir_words[word].iri + strlen(IR_ONTOLOGY));
+        const bool same =
+            name.size == local.size && strncasecmp(name.data, local.data, local.size) == 0;
+        const unsigned away = same ? 0 : distance(local, name);
+        if (away < nearest) {
+            nearest = away;
+            like = name.data;
+        }
+    }
+    return like;
+}

@@ -1,0 +1,32 @@
+/* A table from names to what they name: open addressing, for many look-ups and few additions.
+ * Reading is free of locks once nobody adds any more. */
+#ifndef IR_OBSERVATION_TABLE_H
+#define IR_OBSERVATION_TABLE_H
+
+#include "common/view.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct ir_table_place {
+    ir_view_t name;
+    void *value; /* NULL: the place is free */
+} ir_table_place_t;
+
+typedef struct ir_table {
+    ir_table_place_t *places;
+    size_t capacity; /* a power of two, or 0 */
+    size_t count;
+} ir_table_t;
+
+/* Starts empty, allocates nothing. */
+void ir_table_init(ir_table_t *table);
+void ir_table_free(ir_table_t *table);
+
+/* NULL when unknown. */
+void *ir_table_find(const ir_table_t *table, ir_view_t name);
+
+/* `name` (kept, not copied) is not in the table; `value` is not NULL. False when memory is out. */
+bool ir_table_add(ir_table_t *table, ir_view_t name, void *value);
+
+#endif

@@ -1,0 +1,128 @@
+#include "observation/turtle.h"
+
+#include "common/buffer.h"
+
+#include <stdarg.h>
+#include <uuid/uuid.h>
+
+/* Of blank nodes: UUIDv5 over the way to them. */
+#define NODE_NAMESPACE "0b6a0e0e-9d0c-5f0a-9c57-2f8d0d1b6a04"
+#define NODE_PREFIX IR_TURTLE_BASE "registry/node/"
+
+/* ---- faults ---- */
+
+ir_status_t ir_turtle_fault(const ir_turtle_t *turtle, unsigned line, ir_error_t *error,
+                            const char *format, ...) {
+    char text[sizeof error->text];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return ir_error_set(error, IR_ERR_SYNTAX, "%s:%u: %s", turtle->path, line, text);
+}
+
+/* ---- nodes ---- */
+
+ir_node_t *ir_turtle_node(ir_turtle_t *turtle, ir_node_kind_t kind, ir_view_t text) {
+    ir_node_t *node = ir_arena_alloc(turtle->arena, sizeof *node);
+    if (node == NULL) {
+        return NULL;
+    }
+    *node = (ir_node_t){.kind = kind, .text = ir_arena_copy(turtle->arena, text)};
+    return node->text.data != NULL ? node : NULL;
+}
+
+ir_node_t *ir_turtle_intern(ir_turtle_t *turtle, ir_node_kind_t kind, ir_view_t key) {
+    ir_node_t *node = ir_table_find(&turtle->nodes, key);
+    if (node != NULL || (node = ir_turtle_node(turtle, kind, key)) == NULL) {
+        return node;
+    }
+    node->iri = kind == IR_NODE_IRI ? node->text.data : NULL;
+    return ir_table_add(&turtle->nodes, node->text, node) ? node : NULL;
+}
+
+ir_node_t *ir_turtle_find(const ir_turtle_t *turtle, const char *iri) {
+    return ir_table_find(&turtle->nodes, ir_view_text(iri));
+}
+
+ir_node_t *ir_turtle_make(ir_turtle_t *turtle, const char *iri) {
+    return ir_turtle_intern(turtle, IR_NODE_IRI, ir_view_text(iri));
+}
+
+/* ---- names for blank nodes ---- */
+
+static bool name_node(ir_turtle_t *turtle, ir_node_t *node, ir_view_t way) {
+    uuid_t namespace_id;
+    uuid_t id;
+    char text[sizeof NODE_PREFIX + UUID_STR_LEN] = NODE_PREFIX;
+    uuid_parse(NODE_NAMESPACE, namespace_id);
+    uuid_generate_sha1(id, namespace_id, way.data, way.size);
+    uuid_unparse_lower(id, text + strlen(NODE_PREFIX));
+    node->iri = ir_arena_copy(turtle->arena, ir_view_text(text)).data;
+    return node->iri != NULL;
+}
+
+/* The way to an object: from its subject by the predicate, the how manieth blank node there. */
+static bool name_object(ir_turtle_t *turtle, const ir_node_t *subject, const ir_node_t *predicate,
+                        ir_node_t *object) {
+    uint64_t before = 0;
+    for (const ir_fact_t *s = subject->first; s != NULL; s = s->next_of_same) {
+        before += s->predicate == predicate && s->object->kind == IR_NODE_BLANK;
+    }
+    ir_buffer_t way;
+    ir_buffer_init(&way);
+    ir_buffer_append_text(&way, subject->iri);
+    ir_buffer_append_char(&way, '\n');
+    ir_buffer_append_view(&way, predicate->text);
+    ir_buffer_append_char(&way, '\n');
+    ir_buffer_append_uint(&way, before);
+    const bool named = ir_buffer_ok(&way) && name_node(turtle, object, ir_buffer_view(&way));
+    ir_buffer_free(&way);
+    return named;
+}
+
+/* ---- statements ---- */
+
+static void append(ir_turtle_t *turtle, ir_fact_t *statement) {
+    ir_node_t *subject = statement->subject;
+    if (turtle->last != NULL) {
+        turtle->last->next = statement;
+    } else {
+        turtle->first = statement;
+    }
+    if (subject->last != NULL) {
+        subject->last->next_of_same = statement;
+    } else {
+        subject->first = statement;
+    }
+    turtle->last = subject->last = statement;
+}
+
+bool ir_turtle_add(ir_turtle_t *turtle, ir_node_t *subject, ir_node_t *predicate, ir_node_t *object,
+                   unsigned line) {
+    ir_node_t *const parts[] = {subject, predicate, object};
+    if (ir_table_find(&turtle->statements, ir_view((const char *)parts, sizeof parts)) != NULL) {
+        return true;
+    }
+    if ((subject->iri == NULL && !name_node(turtle, subject, subject->text)) ||
+        (object->kind == IR_NODE_BLANK && object->iri == NULL &&
+         !name_object(turtle, subject, predicate, object))) {
+        return false;
+    }
+    ir_fact_t *statement = ir_arena_alloc(turtle->arena, sizeof *statement);
+    if (statement == NULL) {
+        return false;
+    }
+    *statement = (ir_fact_t){subject, predicate, object, line, NULL, NULL};
+    const ir_view_t key = ir_view((const char *)statement, sizeof parts);
+    if (!ir_table_add(&turtle->statements, key, statement)) {
+        return false;
+    }
+    append(turtle, statement);
+    return true;
+}
+
+void ir_turtle_free(ir_turtle_t *turtle) {
+    ir_table_free(&turtle->nodes);
+    ir_table_free(&turtle->statements);
+}

@@ -1,0 +1,303 @@
+#include "observation/turtle.h"
+
+#include "common/buffer.h"
+
+#include <errno.h>
+#include <serd/serd.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define RDF_REST "http://www.w3.org/1999/02/22-rdf-syntax-ns#rest"
+#define NOT_FOR_IRIS "<>\"{}|\\^`"
+
+/* serd does not say on which line a statement stood, so it is given single bytes and the lines are
+ * counted here. It looks one byte ahead: white space that it has seen is not yet the next line. */
+typedef struct source {
+    FILE *file;
+    size_t bytes;
+    unsigned line;       /* of the last byte */
+    unsigned token_line; /* of the last byte that was not white space */
+    bool too_large, has_nul;
+} source_t;
+
+typedef struct reading {
+    ir_turtle_t *turtle;
+    SerdEnv *environment;
+    source_t source;
+    ir_status_t status; /* the first fault */
+    ir_error_t *error;
+} reading_t;
+
+static ir_status_t out_of_memory(const ir_turtle_t *turtle, ir_error_t *error) {
+    return ir_error_set(error, IR_ERR_MEMORY, "%s: out of memory while reading it", turtle->path);
+}
+
+/* ---- what serd calls ---- */
+
+static size_t read_bytes(void *out, size_t size, size_t count, void *context) {
+    source_t *source = context;
+    const int byte = size * count > 0 ? getc_unlocked(source->file) : EOF;
+    if (byte == EOF || source->bytes == IR_TURTLE_SIZE_MAX) {
+        source->too_large = byte != EOF;
+        return 0;
+    }
+    *(unsigned char *)out = (unsigned char)byte;
+    source->bytes++;
+    source->has_nul = source->has_nul || byte == '\0';
+    source->line += byte == '\n';
+    if (strchr(" \t\r\n", byte) == NULL) {
+        source->token_line = source->line;
+    }
+    return 1;
+}
+
+static int read_failed(void *context) {
+    const source_t *source = context;
+    return ferror(source->file) || source->too_large;
+}
+
+/* An IRI of N-Triples: absolute, none of the characters that would end or escape it. */
+static bool legal_iri(ir_view_t iri) {
+    const char *colon = iri.size > 0 ? memchr(iri.data, ':', iri.size) : NULL;
+    if (colon == NULL || colon == iri.data) {
+        return false;
+    }
+    for (size_t i = 0; i < iri.size; i++) {
+        const unsigned char c = (unsigned char)iri.data[i];
+        if (c <= ' ' || c == 0x7F || strchr(NOT_FOR_IRIS, c) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Notes the first fault; returns NULL for those who look for a node. */
+static ir_node_t *note(reading_t *reading, ir_status_t status) {
+    if (reading->status == IR_OK) {
+        reading->status = status;
+    }
+    return NULL;
+}
+
+static ir_node_t *note_memory(reading_t *reading) {
+    return note(reading, out_of_memory(reading->turtle, reading->error));
+}
+
+static ir_node_t *read_iri(reading_t *reading, const SerdNode *given) {
+    const unsigned line = reading->source.token_line;
+    SerdNode expanded = serd_env_expand_node(reading->environment, given);
+    if (expanded.buf == NULL) {
+        return note(reading,
+                    ir_turtle_fault(reading->turtle, line, reading->error,
+                                    "prefix of %.100s is not declared; add @prefix", given->buf));
+    }
+    ir_node_t *node = NULL;
+    const ir_view_t iri = ir_view((const char *)expanded.buf, expanded.n_bytes);
+    if (!legal_iri(iri)) {
+        note(reading, ir_turtle_fault(reading->turtle, line, reading->error,
+                                      "<%.100s> is not an IRI: it has no scheme, or a space, a "
+                                      "control character or one of " NOT_FOR_IRIS,
+                                      expanded.buf));
+    } else if ((node = ir_turtle_intern(reading->turtle, IR_NODE_IRI, iri)) == NULL) {
+        note_memory(reading);
+    }
+    serd_node_free(&expanded);
+    return node;
+}
+
+static ir_node_t *read_blank(reading_t *reading, const SerdNode *given) {
+    ir_buffer_t key;
+    ir_buffer_init(&key);
+    ir_buffer_append_text(&key, "_:");
+    ir_buffer_append(&key, given->buf, given->n_bytes);
+    ir_node_t *node = ir_buffer_ok(&key)
+                          ? ir_turtle_intern(reading->turtle, IR_NODE_BLANK, ir_buffer_view(&key))
+                          : NULL;
+    ir_buffer_free(&key);
+    return node != NULL ? node : note_memory(reading);
+}
+
+static bool set_language(const ir_turtle_t *turtle, const SerdNode *language, ir_node_t *node) {
+    if (language != NULL && language->buf != NULL) {
+        node->language =
+            ir_arena_copy(turtle->arena, ir_view((const char *)language->buf, language->n_bytes));
+        return node->language.data != NULL;
+    }
+    return true;
+}
+
+static ir_node_t *read_literal(reading_t *reading, const SerdNode *given, const SerdNode *datatype,
+                               const SerdNode *language) {
+    const bool typed = datatype != NULL && datatype->buf != NULL;
+    const ir_node_t *type = typed ? read_iri(reading, datatype) : NULL;
+    const ir_view_t text = ir_view((const char *)given->buf, given->n_bytes);
+    if (typed && type == NULL) {
+        return NULL;
+    }
+    if (memchr(text.data, '\0', text.size) != NULL) {
+        return note(reading,
+                    ir_turtle_fault(reading->turtle, reading->source.token_line, reading->error,
+                                    "a text has the character U+0000, which no store takes"));
+    }
+    ir_node_t *node = ir_turtle_node(reading->turtle, IR_NODE_LITERAL, text);
+    if (node == NULL || !set_language(reading->turtle, language, node)) {
+        return note_memory(reading);
+    }
+    if (type != NULL) {
+        node->datatype = type->text;
+    }
+    return node;
+}
+
+static ir_node_t *read_node(reading_t *reading, const SerdNode *given, const SerdNode *datatype,
+                            const SerdNode *language) {
+    switch (given->type) {
+    case SERD_URI:
+    case SERD_CURIE:
+        return read_iri(reading, given);
+    case SERD_BLANK:
+        return read_blank(reading, given);
+    default:
+        return read_literal(reading, given, datatype, language);
+    }
+}
+
+/* serd recurses into what is nested, so its depth must have a bound. */
+static bool depth_is_bearable(reading_t *reading, SerdStatementFlags flags, const ir_fact_t *fact) {
+    if (flags & (SERD_ANON_O_BEGIN | SERD_LIST_O_BEGIN)) {
+        fact->object->depth = fact->subject->depth + 1;
+    } else if (fact->object->kind == IR_NODE_BLANK &&
+               ir_view_equal(fact->predicate->text, ir_view_text(RDF_REST))) {
+        fact->object->depth = fact->subject->depth;
+    }
+    if (fact->object->depth > IR_TURTLE_DEPTH_MAX) {
+        note(reading,
+             ir_turtle_fault(reading->turtle, fact->line, reading->error,
+                             "[ ] and ( ) are nested more than %d deep", IR_TURTLE_DEPTH_MAX));
+        return false;
+    }
+    return true;
+}
+
+static SerdStatus on_statement(void *handle, SerdStatementFlags flags, const SerdNode *graph,
+                               const SerdNode *subject, const SerdNode *predicate,
+                               const SerdNode *object, const SerdNode *datatype,
+                               const SerdNode *language) {
+    (void)graph;
+    reading_t *reading = handle;
+    ir_fact_t fact = {.line = reading->source.token_line};
+    fact.subject = read_node(reading, subject, NULL, NULL);
+    fact.predicate = fact.subject != NULL ? read_node(reading, predicate, NULL, NULL) : NULL;
+    fact.object = fact.predicate != NULL ? read_node(reading, object, datatype, language) : NULL;
+    if (fact.object == NULL || !depth_is_bearable(reading, flags, &fact)) {
+        return SERD_ERR_UNKNOWN;
+    }
+    if (!ir_turtle_add(reading->turtle, fact.subject, fact.predicate, fact.object, fact.line)) {
+        note_memory(reading);
+        return SERD_ERR_UNKNOWN;
+    }
+    return SERD_SUCCESS;
+}
+
+static SerdStatus on_base(void *handle, const SerdNode *uri) {
+    return serd_env_set_base_uri(((reading_t *)handle)->environment, uri);
+}
+
+static SerdStatus on_prefix(void *handle, const SerdNode *name, const SerdNode *uri) {
+    return serd_env_set_prefix(((reading_t *)handle)->environment, name, uri);
+}
+
+static SerdStatus on_error(void *handle, const SerdError *what) {
+    reading_t *reading = handle;
+    if (reading->status == IR_OK && !reading->source.too_large) {
+        char text[200];
+        // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): serd started it
+        vsnprintf(text, sizeof text, what->fmt, *what->args);
+        text[strcspn(text, "\n")] = '\0';
+        note(reading, ir_turtle_fault(reading->turtle, what->line, reading->error,
+                                      "not Turtle: column %u: %s", what->col, text));
+    }
+    return SERD_SUCCESS;
+}
+
+/* ---- reading ---- */
+
+static ir_status_t too_large(const char *path, ir_error_t *error) {
+    return ir_error_set(error, IR_ERR_RANGE,
+                        "%s: larger than %zu MiB, the most that a registry may be", path,
+                        IR_TURTLE_SIZE_MAX >> 20);
+}
+
+static ir_status_t conclude(reading_t *reading, SerdStatus result) {
+    const ir_turtle_t *turtle = reading->turtle;
+    const source_t *source = &reading->source;
+    if (source->too_large) {
+        return too_large(turtle->path, reading->error);
+    }
+    if (ferror(source->file)) {
+        return ir_error_set(reading->error, IR_ERR_IO, "%s: cannot read: %s", turtle->path,
+                            strerror(errno));
+    }
+    if (reading->status != IR_OK) {
+        return reading->status;
+    }
+    if (source->has_nul) {
+        return ir_turtle_fault(turtle, source->line, reading->error,
+                               "not Turtle: the file has a NUL byte");
+    }
+    return result <= SERD_FAILURE ? IR_OK
+                                  : ir_turtle_fault(turtle, source->line, reading->error,
+                                                    "not Turtle: %s", serd_strerror(result));
+}
+
+static ir_status_t read_file(reading_t *reading) {
+    SerdReader *reader =
+        serd_reader_new(SERD_TURTLE, reading, NULL, on_base, on_prefix, on_statement, NULL);
+    if (reader == NULL) {
+        return out_of_memory(reading->turtle, reading->error);
+    }
+    serd_reader_set_strict(reader, true);
+    serd_reader_set_error_sink(reader, on_error, reading);
+    const SerdStatus result =
+        serd_reader_read_source(reader, read_bytes, read_failed, &reading->source,
+                                (const uint8_t *)reading->turtle->path, 1);
+    serd_reader_free(reader);
+    return conclude(reading, result);
+}
+
+static ir_status_t open_file(const char *path, FILE **file, ir_error_t *error) {
+    struct stat facts;
+    FILE *opened = fopen(path, "re");
+    if (opened == NULL) {
+        return ir_error_set(error, errno == ENOENT ? IR_ERR_NOT_FOUND : IR_ERR_IO,
+                            "%s: cannot open the registry: %s", path, strerror(errno));
+    }
+    const bool known = fstat(fileno(opened), &facts) == 0;
+    if (known && S_ISDIR(facts.st_mode)) {
+        fclose(opened);
+        return ir_error_set(error, IR_ERR_IO, "%s: is a directory; the registry is one Turtle file",
+                            path);
+    }
+    if (known && S_ISREG(facts.st_mode) && (size_t)facts.st_size > IR_TURTLE_SIZE_MAX) {
+        fclose(opened);
+        return too_large(path, error);
+    }
+    *file = opened;
+    return IR_OK;
+}
+
+ir_status_t ir_turtle_read(ir_turtle_t *turtle, const char *path, ir_arena_t *arena,
+                           ir_error_t *error) {
+    *turtle = (ir_turtle_t){.path = path, .arena = arena};
+    reading_t reading = {.turtle = turtle, .source = {.line = 1, .token_line = 1}, .error = error};
+    ir_status_t status = open_file(path, &reading.source.file, error);
+    if (status != IR_OK) {
+        return status;
+    }
+    const SerdNode base = serd_node_from_string(SERD_URI, (const uint8_t *)IR_TURTLE_BASE);
+    reading.environment = serd_env_new(&base);
+    status = reading.environment != NULL ? read_file(&reading) : out_of_memory(turtle, error);
+    serd_env_free(reading.environment);
+    fclose(reading.source.file);
+    return status;
+}
