@@ -6,17 +6,23 @@ MODE ?= release
 OUT := out/$(MODE)
 CC := gcc
 PACKAGES := librabbitmq libmongoc-1.0 serd-0 libevent_core libevent_extra libevent_pthreads jansson \
-            libcbor libcurl sqlite3 uuid inih
+            libcbor libcurl sqlite3 uuid inih zlib
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-            -Wformat=2 -Wundef -Wvla
+            -Wformat=2 -Wno-format-truncation -Wundef -Wvla
 FLAGS_release := -O2 -g -DNDEBUG -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
-CFLAGS = -std=c17 -D_GNU_SOURCE -I. $(WARNINGS) $(FLAGS_$(MODE)) -pthread -MMD -MP \
-         $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+BASE_CFLAGS := -std=c17 -D_GNU_SOURCE -I. $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+CFLAGS = $(BASE_CFLAGS) $(WARNINGS) $(FLAGS_$(MODE)) -pthread -MMD -MP
 LDFLAGS = $(FLAGS_$(MODE)) -pthread
-LDLIBS = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
+LDLIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
+
+# All cores, unless told otherwise.
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+SUBMAKE = $(MAKE) --no-print-directory
 
 # A folder's main program is FOLDER/main_NAME.c, which becomes ir-NAME; everything else in the folder
 # is its library. Libraries stand in the order of the house, upper first.
@@ -28,11 +34,18 @@ LIBRARY := $(OUT)/libir.a
 PROGRAMS := $(foreach m,$(MAINS),$(OUT)/ir-$(patsubst main_%,%,$(basename $(notdir $(m)))))
 UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
 UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(OUT)/tests/%)
+# What several unit tests share; it takes the place of malloc, so only those get it that ask for it.
+UNIT_HELPERS := $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c))
+ALLOC_TESTS := $(shell grep -ls failing_alloc.h $(UNIT_SOURCES))
+FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZERS := $(FUZZ_SOURCES:tests/fuzz/%.c=$(OUT)/fuzz/%)
 
-.PHONY: build unit clean
+.PHONY: build unit fuzzers
 build: $(PROGRAMS)
 unit: $(UNIT_TESTS)
+fuzzers: $(FUZZERS)
 
+.SECONDARY:
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -c $< -o $@
@@ -47,11 +60,135 @@ $(OUT)/ir-$(patsubst main_%,%,$(basename $(notdir $(1)))): $(OUT)/$(1:.c=.o) $(L
 endef
 $(foreach m,$(MAINS),$(eval $(call program,$(m))))
 
+$(ALLOC_TESTS:tests/unit/%.c=$(OUT)/tests/%): $(OUT)/tests/unit/failing_alloc.o
 $(OUT)/tests/test_%: $(OUT)/tests/unit/test_%.o $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -ldl -o $@
+
+$(OUT)/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(OUT)/tests/fuzz/driver.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+# ---- the main job ----
+
+# What `make run` takes from the command line or the environment; tools/run.py reads the same names.
+DOCUMENTS ?= sqlite
+GRAPH ?= nquads
+WORKERS ?= 2
+REPEAT ?= 1
+RATE ?= 0
+KEEP ?= 0
+FORMATS ?= jsonld,senml
+export DOCUMENTS GRAPH WORKERS REPEAT RATE KEEP FORMATS
+
+.PHONY: run
+run:
+	@tools/install build run $(filter mongodb,$(DOCUMENTS)) $(filter fuseki oxigraph virtuoso,$(GRAPH))
+	@$(SUBMAKE) -s MODE=release build
+	@exec python3 tools/run.py
+
+# ---- tests ----
+
+# Unit tests of what threads share; they run under the thread sanitizer too.
+THREADED := ring stage metrics histogram log
+
+.PHONY: test test-slow test-programs
+test: test-programs
+	@python3 tools/test.py
+
+# Minutes to an hour: workers killed twenty times at random moments, long runs.
+test-slow: test-programs
+	@python3 tools/test.py --slow
+
+test-programs:
+	@tools/install build run test mongodb fuseki oxigraph virtuoso
+	@$(SUBMAKE) -s MODE=asan build unit
+	@$(SUBMAKE) -s MODE=tsan build tsan-unit
+
+.PHONY: tsan-unit
+tsan-unit: $(filter $(THREADED:%=$(OUT)/tests/test_%),$(UNIT_TESTS))
+
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz valgrind
+fuzz:
+	@tools/install build
+	@$(SUBMAKE) -s MODE=asan fuzzers
+	@for each in $(FUZZERS:$(OUT)/%=out/asan/%); do \
+	    echo "$$each, $(FUZZ_SECONDS) s"; $$each $(FUZZ_SECONDS) tests/data || exit 1; done
+
+valgrind:
+	@tools/install build run test
+	@$(SUBMAKE) -s MODE=release build unit
+	@python3 tools/test.py --valgrind
+
+# ---- checks ----
+
+C_FILES := $(wildcard $(addsuffix /*.c,$(FOLDERS)) $(addsuffix /*.h,$(FOLDERS)) tests/unit/*.[ch] \
+             tests/fuzz/*.[ch] bench/*.[ch])
+SHELL_FILES := tools/install .ci/run $(wildcard tools/*.sh tests/*.sh)
+PYTHON_FILES := $(wildcard tools/*.py tests/*/*.py bench/*.py)
+TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(FUZZ_SOURCES)
+TIDY_STAMPS := $(TIDY_FILES:%.c=out/tidy/%.ok)
+
+.PHONY: check check-all check-format check-shell check-python check-tidy format
+check:
+	@tools/install build check
+	@$(SUBMAKE) check-all
+	@echo "check: nothing found"
+check-all: check-format check-shell check-python check-tidy
+check-format:
+	@clang-format --dry-run -Werror $(C_FILES)
+check-shell:
+	@shellcheck $(SHELL_FILES)
+check-python:
+	@python3 -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]' $(PYTHON_FILES)
+check-tidy: $(TIDY_STAMPS)
+# A file is looked at again when it or any header has changed.
+out/tidy/%.ok: %.c .clang-tidy $(filter %.h,$(C_FILES))
+	@mkdir -p $(@D)
+	@echo "clang-tidy $<"
+	@clang-tidy -quiet $< -- $(BASE_CFLAGS) 2>$@.log || { grep -v ' warnings* generated' $@.log; exit 1; }
+	@touch $@
+format:
+	clang-format -i $(C_FILES)
+
+# ---- installing ----
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+SHAREDIR = $(DESTDIR)$(PREFIX)/share/intelligent-river
+DOCDIR = $(DESTDIR)$(PREFIX)/share/doc/intelligent-river
+
+.PHONY: install uninstall clean help
+install:
+	@$(SUBMAKE) -s MODE=release build
+	install -d $(BINDIR) $(SHAREDIR) $(DOCDIR)
+	install -m 755 $(PROGRAMS) $(BINDIR)
+	install -m 644 $(wildcard river.conf loadgen/usgs_river.ttl loadgen/*.csv.gz observation/*.ttl) $(SHAREDIR)
+	install -m 644 $(wildcard README.md LICENSE docs/*.md) $(DOCDIR)
+
+uninstall:
+	rm -f $(addprefix $(BINDIR)/,$(notdir $(PROGRAMS)))
+	rm -rf $(SHAREDIR) $(DOCDIR)
 
 clean:
 	rm -rf out
 
--include $(OBJECTS:.o=.d) $(MAINS:%.c=$(OUT)/%.d) $(UNIT_SOURCES:%.c=$(OUT)/%.d)
+help:
+	@echo "make run         the main job on real data; ends with a table and out/run/summary.json"
+	@echo "                   DOCUMENTS=sqlite|mongodb|null  GRAPH=nquads|fuseki|oxigraph|virtuoso|null"
+	@echo "                   WORKERS=2  REPEAT=1  RATE=0 (observations/s; 0: as fast as it goes)"
+	@echo "                   FORMATS=jsonld,senml  KEEP=1 (leave it running, print the addresses)"
+	@echo "make test        unit and integration tests under sanitizers; ends with the count"
+	@echo "make test-slow   the long ones: workers killed twenty times, long runs"
+	@echo "make build       the programs, below out/release (MODE=asan|tsan: below out/asan, out/tsan)"
+	@echo "make check       format, clang-tidy, shellcheck; make format repairs the first"
+	@echo "make valgrind    unit tests of the release build under valgrind"
+	@echo "make fuzz        every fuzzer for FUZZ_SECONDS=60"
+	@echo "make install     programs, examples and documents, below PREFIX=/usr/local (DESTDIR=)"
+	@echo "make uninstall   removes them"
+	@echo "make clean       removes out/"
+
+-include $(OBJECTS:.o=.d) $(MAINS:%.c=$(OUT)/%.d) $(UNIT_SOURCES:%.c=$(OUT)/%.d) \
+         $(UNIT_HELPERS:%.c=$(OUT)/%.d) $(FUZZ_SOURCES:%.c=$(OUT)/%.d)

@@ -47,12 +47,42 @@ static ir_assembly_result_t complete(ir_assembly_t *assembly, ir_view_t body, ui
         .tag = assembly->tag,
         .redelivered = assembly->redelivered,
         .oversize = assembly->size > limit,
+        .marks = assembly->marks,
         .size = assembly->size,
         .routing_key = ir_view(assembly->key, assembly->key_size),
         .content_type = ir_view(assembly->type, assembly->type_size),
+        .message_id = ir_view(assembly->id, assembly->id_size),
         .body = body,
     };
     return IR_ASSEMBLY_COMPLETE;
+}
+
+static unsigned mark_of(const amqp_table_entry_t *entry) {
+    static const struct {
+        const char *name;
+        enum ir_mark mark;
+    } marks[] = {{"redelivered", IR_MARK_REDELIVERED},
+                 {"duplicate", IR_MARK_DUPLICATE},
+                 {"revision", IR_MARK_REVISION}};
+    if (entry->value.kind != AMQP_FIELD_KIND_BOOLEAN || !entry->value.value.boolean) {
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        if (ir_view_equal(ir_broker_view(entry->key), ir_view_text(marks[i].name))) {
+            return marks[i].mark;
+        }
+    }
+    return 0;
+}
+
+static unsigned marks_of(const amqp_basic_properties_t *properties) {
+    unsigned marks = 0;
+    if ((properties->_flags & AMQP_BASIC_HEADERS_FLAG) != 0) {
+        for (int i = 0; i < properties->headers.num_entries; i++) {
+            marks |= mark_of(&properties->headers.entries[i]);
+        }
+    }
+    return marks;
 }
 
 static ir_assembly_result_t take_header(ir_assembly_t *assembly, const amqp_frame_t *frame,
@@ -64,6 +94,9 @@ static ir_assembly_result_t take_header(ir_assembly_t *assembly, const amqp_fram
     const amqp_basic_properties_t *properties = frame->payload.properties.decoded;
     const bool typed = (properties->_flags & AMQP_BASIC_CONTENT_TYPE_FLAG) != 0;
     assembly->type_size = typed ? keep_text(assembly->type, properties->content_type) : 0;
+    const bool named = (properties->_flags & AMQP_BASIC_MESSAGE_ID_FLAG) != 0;
+    assembly->id_size = named ? keep_text(assembly->id, properties->message_id) : 0;
+    assembly->marks = marks_of(properties);
     assembly->size = frame->payload.properties.body_size;
     assembly->received = 0;
     assembly->stage = IR_ASSEMBLY_BODY;

@@ -20,13 +20,21 @@ typedef enum ir_assembly_stage {
     IR_ASSEMBLY_BODY    /* `size - received` bytes of body are still to come */
 } ir_assembly_stage_t;
 
+/* Headers of republished messages: flags, of which the set ones are kept. */
+enum ir_mark {
+    IR_MARK_REDELIVERED = 1, /* header "redelivered": perhaps published before */
+    IR_MARK_DUPLICATE = 2,   /* header "duplicate": the document store had the message already */
+    IR_MARK_REVISION = 4     /* header "revision": later flags of an earlier observation */
+};
+
 typedef struct ir_assembly {
     ir_assembly_stage_t stage;
     uint64_t tag;
     bool redelivered;
+    unsigned marks;
     uint64_t size, received;
-    size_t key_size, type_size;
-    char key[IR_SHORT_TEXT], type[IR_SHORT_TEXT];
+    size_t key_size, type_size, id_size;
+    char key[IR_SHORT_TEXT], type[IR_SHORT_TEXT], id[IR_SHORT_TEXT];
     ir_buffer_t body; /* used when the body comes in several frames */
 } ir_assembly_t;
 
@@ -34,9 +42,10 @@ typedef struct ir_assembly {
 typedef struct ir_assembled {
     uint64_t tag;
     bool redelivered;
-    bool oversize; /* `body` is empty */
+    bool oversize;  /* `body` is empty */
+    unsigned marks; /* of enum ir_mark */
     uint64_t size;
-    ir_view_t routing_key, content_type, body;
+    ir_view_t routing_key, content_type, message_id, body;
 } ir_assembled_t;
 
 typedef enum ir_assembly_result {

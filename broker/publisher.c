@@ -38,14 +38,15 @@ struct ir_publisher {
     size_t open_bytes; /* published since all was confirmed */
 
     /* since the last flush that said OK or RETRY */
-    uint64_t published, nacked, returned;
+    uint64_t published, settled, nacked, returned;
     ir_error_t first_return;
 };
 
 /* ---- the connection ---- */
 
 static void forget_batch(ir_publisher_t *publisher) {
-    publisher->published = publisher->nacked = publisher->returned = 0;
+    publisher->published = publisher->settled = 0;
+    publisher->nacked = publisher->returned = 0;
 }
 
 static void drop(ir_publisher_t *publisher) {
@@ -92,6 +93,16 @@ static ir_status_t connect_publisher(ir_publisher_t *publisher, ir_error_t *erro
 
 /* ---- what the broker says ---- */
 
+/* Messages of an earlier batch that are still open count as open of this one. A return comes before
+ * the confirm of its message, so what was settled until then is sound. */
+static uint64_t count_settled(const ir_publisher_t *publisher) {
+    const uint64_t unsettled = publisher->confirms.next - publisher->confirms.oldest;
+    if (publisher->nacked > 0 || publisher->returned > 0) {
+        return publisher->settled;
+    }
+    return publisher->published > unsettled ? publisher->published - unsettled : 0;
+}
+
 static ir_status_t take_answer(ir_publisher_t *publisher, uint64_t tag, bool multiple, bool nack,
                                ir_error_t *error) {
     uint64_t answered = 0;
@@ -101,6 +112,7 @@ static ir_status_t take_answer(ir_publisher_t *publisher, uint64_t tag, bool mul
                             (unsigned long long)tag);
     }
     publisher->nacked += nack ? answered : 0;
+    publisher->settled = count_settled(publisher);
     if (publisher->confirms.open == 0) {
         publisher->open_bytes = 0;
     }
@@ -440,6 +452,29 @@ ir_outcome_t ir_publisher_flush(ir_publisher_t *publisher, ir_error_t *error) {
     }
     forget_batch(publisher);
     return IR_OUTCOME_OK;
+}
+
+ir_outcome_t ir_publisher_prepare(ir_publisher_t *publisher, ir_error_t *error) {
+    return make_ready(publisher, error) == IR_OK ? IR_OUTCOME_OK : retry(publisher);
+}
+
+ir_outcome_t ir_publisher_push(ir_publisher_t *publisher, int64_t wait_ns, ir_error_t *error) {
+    if (publisher->connection == NULL) {
+        return ir_publisher_flush(publisher, error);
+    }
+    ir_status_t status = send_some(publisher, error);
+    if (status == IR_OK) {
+        status = look(publisher, wait_ns, error);
+    }
+    if (status != IR_OK) {
+        return retry(publisher);
+    }
+    return publisher->nacked > 0 || publisher->returned > 0 ? ir_publisher_flush(publisher, error)
+                                                            : IR_OUTCOME_OK;
+}
+
+uint64_t ir_publisher_settled(const ir_publisher_t *publisher) {
+    return count_settled(publisher);
 }
 
 void ir_publisher_idle(ir_publisher_t *publisher) {

@@ -49,6 +49,20 @@ ir_outcome_t ir_publisher_publish(ir_publisher_t *publisher, const ir_publicatio
  * was nacked, returned as unroutable, or not confirmed within the time-out. */
 ir_outcome_t ir_publisher_flush(ir_publisher_t *publisher, ir_error_t *error);
 
+/* For senders that cannot stop at a flush, because they publish on a schedule. */
+
+/* Connects when not connected. RETRY: cannot, or the broker blocks publishers. */
+ir_outcome_t ir_publisher_prepare(ir_publisher_t *publisher, ir_error_t *error);
+
+/* Sends what is written and takes what the broker answers; waits at most `wait_ns` for an answer,
+ * not at all for confirms that are outstanding. Drives heartbeats. RETRY as flush (waits as long as
+ * flush when a message was nacked or returned). */
+ir_outcome_t ir_publisher_push(ir_publisher_t *publisher, int64_t wait_ns, ir_error_t *error);
+
+/* How many of the messages published since the last flush that said OK or RETRY are done, counted
+ * from the first one without a gap. */
+uint64_t ir_publisher_settled(const ir_publisher_t *publisher);
+
 /* Idle upkeep: drives heartbeats; call at least every few seconds when nothing is published. */
 void ir_publisher_idle(ir_publisher_t *publisher);
 

@@ -71,6 +71,21 @@ static ir_status_t close_inverses(const ir_builder_t *builder) {
     return IR_OK;
 }
 
+/* A mote may host, and a property be observed by, tens of thousands of sensors, each of which looks
+ * up what these say for all of theirs. So those statements, which are found from the sensor's side,
+ * are taken out of the chains. */
+static void shorten_chains(const ir_turtle_t *turtle) {
+    for (ir_fact_t *s = turtle->first; s != NULL; s = s->next) {
+        s->subject->first = s->subject->last = NULL;
+    }
+    for (ir_fact_t *s = turtle->first; s != NULL; s = s->next) {
+        s->next_of_same = NULL;
+        if (s->predicate->word != IR_WORD_HOSTS && s->predicate->word != IR_WORD_IS_OBSERVED_BY) {
+            ir_fact_chain(s);
+        }
+    }
+}
+
 static void note_members(ir_node_t *cell) {
     ir_node_t *item = NULL;
     for (size_t i = 0; i < IR_CLIMATOLOGY_MAX && ir_list_next(&cell, &item); i++) {
@@ -196,6 +211,7 @@ ir_status_t ir_registry_build(ir_registry_t *registry, ir_error_t *error) {
     const ir_builder_t builder = {&registry->turtle, registry, error};
     ir_words_note(&registry->turtle);
     ir_status_t status = close_inverses(&builder);
+    shorten_chains(&registry->turtle);
     note_roles(&registry->turtle);
     for (size_t i = 0; i < sizeof builds / sizeof builds[0] && status == IR_OK; i++) {
         status = each_statement(&builder, builds[i]);

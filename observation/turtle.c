@@ -83,19 +83,24 @@ static bool name_object(ir_turtle_t *turtle, const ir_node_t *subject, const ir_
 
 /* ---- statements ---- */
 
-static void append(ir_turtle_t *turtle, ir_fact_t *statement) {
-    ir_node_t *subject = statement->subject;
-    if (turtle->last != NULL) {
-        turtle->last->next = statement;
-    } else {
-        turtle->first = statement;
-    }
+void ir_fact_chain(ir_fact_t *fact) {
+    ir_node_t *subject = fact->subject;
     if (subject->last != NULL) {
-        subject->last->next_of_same = statement;
+        subject->last->next_of_same = fact;
     } else {
-        subject->first = statement;
+        subject->first = fact;
     }
-    turtle->last = subject->last = statement;
+    subject->last = fact;
+}
+
+static void append(ir_turtle_t *turtle, ir_fact_t *fact) {
+    if (turtle->last != NULL) {
+        turtle->last->next = fact;
+    } else {
+        turtle->first = fact;
+    }
+    turtle->last = fact;
+    ir_fact_chain(fact);
 }
 
 bool ir_turtle_add(ir_turtle_t *turtle, ir_node_t *subject, ir_node_t *predicate, ir_node_t *object,

@@ -83,6 +83,9 @@ ir_node_t *ir_turtle_make(ir_turtle_t *turtle, const char *iri);
 bool ir_turtle_add(ir_turtle_t *turtle, ir_node_t *subject, ir_node_t *predicate, ir_node_t *object,
                    unsigned line);
 
+/* Puts a statement behind the others of its subject; ir_turtle_add has done so. */
+void ir_fact_chain(ir_fact_t *fact);
+
 /* All statements as N-Triples into a malloc'd buffer that the caller frees. */
 ir_status_t ir_turtle_ntriples(const ir_turtle_t *turtle, char **text, size_t *size,
                                ir_error_t *error);

@@ -73,6 +73,42 @@ static void one_body_frame(void **state) {
     expect_body("hello");
 }
 
+static amqp_table_entry_t flag(const char *name, amqp_boolean_t value) {
+    amqp_table_entry_t entry = {.key = amqp_cstring_bytes(name)};
+    entry.value.kind = AMQP_FIELD_KIND_BOOLEAN;
+    entry.value.value.boolean = value;
+    return entry;
+}
+
+static void take_marked_header(amqp_table_entry_t *entries, int n_entries) {
+    amqp_basic_properties_t properties = {
+        ._flags = AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_HEADERS_FLAG,
+        .message_id = amqp_cstring_bytes("some-id"),
+        .headers = {.num_entries = n_entries, .entries = entries}};
+    amqp_frame_t frame = {.frame_type = AMQP_FRAME_HEADER};
+    frame.payload.properties.class_id = AMQP_BASIC_CLASS;
+    frame.payload.properties.decoded = &properties;
+    deliver(1, "k");
+    assert_int_equal(ir_assembly_take(&assembly, &frame, LIMIT, &message), IR_ASSEMBLY_COMPLETE);
+}
+
+static void message_id_and_marks(void **state) {
+    (void)state;
+    amqp_table_entry_t entries[] = {flag("redelivered", 1), flag("duplicate", 0),
+                                    flag("revision", 1), flag("other", 1)};
+    take_marked_header(entries, 4);
+    assert_true(ir_view_equal(message.message_id, ir_view_text("some-id")));
+    assert_int_equal(message.marks, IR_MARK_REDELIVERED | IR_MARK_REVISION);
+    entries[0] = flag("duplicate", 1);
+    entries[0].value.kind = AMQP_FIELD_KIND_I32;
+    take_marked_header(entries, 1);
+    assert_int_equal(message.marks, 0);
+    deliver(1, "k");
+    header(0, NULL);
+    assert_int_equal(message.message_id.size, 0);
+    assert_int_equal(message.marks, 0);
+}
+
 static void several_body_frames(void **state) {
     (void)state;
     for (int i = 0; i < 2; i++) {
@@ -130,6 +166,7 @@ static void frames_out_of_order(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(one_body_frame, begin, end),
+        cmocka_unit_test_setup_teardown(message_id_and_marks, begin, end),
         cmocka_unit_test_setup_teardown(several_body_frames, begin, end),
         cmocka_unit_test_setup_teardown(empty_body, begin, end),
         cmocka_unit_test_setup_teardown(large_body_is_counted_not_kept, begin, end),

@@ -1,0 +1,59 @@
+/* The settings of ir-loadgen. */
+#ifndef IR_LOADGEN_OPTIONS_H
+#define IR_LOADGEN_OPTIONS_H
+
+#include "broker/connection.h"
+#include "common/settings.h"
+#include "common/status.h"
+#include "loadgen/pack.h"
+#include "loadgen/receipts.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Filled by common/settings.h; texts are owned. Durations in ns. */
+typedef struct ir_loadgen_options {
+    char *replay;
+    int64_t repeat;
+    int64_t messages;
+    bool single_records;
+    int format; /* ir_pack_format_t */
+    double rate;
+    int64_t window;
+    bool dump;
+    bool subscribe, no_subscribe; /* the latter wins */
+    char *formats;
+    int64_t outstanding;
+    bool no_wait;
+    int64_t drain_timeout_ns;
+    int64_t retry_for_ns;
+    char *out;
+    char *amqp, *amqp_password, *amqp_ca;
+    int64_t heartbeat_ns, timeout_ns;
+    int log_level;
+} ir_loadgen_options_t;
+
+extern const ir_program_t ir_loadgen_program;
+
+/* What follows from the options. Texts belong to the options. */
+void ir_loadgen_broker_options(const ir_loadgen_options_t *options, const char *role,
+                               ir_broker_options_t *broker);
+void ir_loadgen_packs_options(const ir_loadgen_options_t *options, ir_packs_options_t *packs);
+
+typedef struct ir_loadgen_formats {
+    const char *names[IR_RECEIPTS_FORMATS_MAX]; /* constants */
+    unsigned count;
+    bool any; /* none was named: all there are, and the first to arrive counts */
+} ir_loadgen_formats_t;
+
+ir_status_t ir_loadgen_formats(const ir_loadgen_options_t *options, ir_loadgen_formats_t *formats,
+                               ir_error_t *error);
+
+/* Checks that go beyond one setting. */
+ir_status_t ir_loadgen_options_check(const ir_loadgen_options_t *options, ir_error_t *error);
+
+static inline bool ir_loadgen_subscribes(const ir_loadgen_options_t *options) {
+    return options->subscribe && !options->no_subscribe;
+}
+
+#endif

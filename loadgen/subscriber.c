@@ -1,0 +1,269 @@
+#include "loadgen/subscriber.h"
+
+#include "broker/assembly.h"
+#include "broker/topology.h"
+#include "common/backoff.h"
+#include "common/clock.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <amqp_framing.h>
+
+#define CHANNEL 1
+#define WAIT_NS (100 * IR_MILLISECOND_NS)
+#define FIRST_BACKOFF_NS (100 * IR_MILLISECOND_NS)
+#define LONGEST_BACKOFF_NS (2 * IR_SECOND_NS)
+#define KEEP_NO_BODY 0
+#define BINDING_SIZE 64
+
+struct ir_subscriber {
+    ir_subscriber_options_t options;
+    ir_receipts_t *receipts;
+    pthread_t thread;
+    atomic_bool stop;
+
+    pthread_mutex_t mutex; /* for the following */
+    bool ready;
+    uint64_t sessions;
+    ir_error_t error;
+
+    amqp_connection_state_t connection; /* the thread's */
+    ir_assembly_t assembly;
+};
+
+/* ---- what others see ---- */
+
+static void set_state(ir_subscriber_t *subscriber, bool ready, const ir_error_t *error) {
+    pthread_mutex_lock(&subscriber->mutex);
+    subscriber->ready = ready;
+    subscriber->sessions += ready;
+    subscriber->error = *error;
+    pthread_mutex_unlock(&subscriber->mutex);
+}
+
+bool ir_subscriber_ready(ir_subscriber_t *subscriber, ir_error_t *error) {
+    pthread_mutex_lock(&subscriber->mutex);
+    const bool ready = subscriber->ready;
+    if (!ready && error != NULL) {
+        *error = subscriber->error;
+    }
+    pthread_mutex_unlock(&subscriber->mutex);
+    return ready;
+}
+
+uint64_t ir_subscriber_gaps(ir_subscriber_t *subscriber) {
+    pthread_mutex_lock(&subscriber->mutex);
+    const uint64_t sessions = subscriber->sessions;
+    pthread_mutex_unlock(&subscriber->mutex);
+    return sessions > 0 ? sessions - 1 : 0;
+}
+
+/* ---- subscribing ---- */
+
+static ir_status_t reply_of(ir_subscriber_t *subscriber, const char *what, ir_error_t *error) {
+    return ir_broker_reply(amqp_get_rpc_reply(subscriber->connection), what, error);
+}
+
+static ir_status_t bind_format(ir_subscriber_t *subscriber, amqp_bytes_t queue, const char *format,
+                               ir_error_t *error) {
+    char pattern[BINDING_SIZE] = "#";
+    if (format != NULL) {
+        snprintf(pattern, sizeof pattern, "%s.#", format);
+    }
+    (void)amqp_queue_bind(subscriber->connection, CHANNEL, queue,
+                          amqp_cstring_bytes(IR_EXCHANGE_PROCESSED), amqp_cstring_bytes(pattern),
+                          amqp_empty_table);
+    return reply_of(subscriber,
+                    "cannot subscribe to exchange " IR_EXCHANGE_PROCESSED
+                    " (ir-worker --declare makes it)",
+                    error);
+}
+
+static ir_status_t bind_all(ir_subscriber_t *subscriber, amqp_bytes_t queue, ir_error_t *error) {
+    if (subscriber->options.any) {
+        return bind_format(subscriber, queue, NULL, error);
+    }
+    ir_status_t status = IR_OK;
+    for (unsigned i = 0; i < subscriber->options.n_formats && status == IR_OK; i++) {
+        status = bind_format(subscriber, queue, subscriber->options.formats[i], error);
+    }
+    return status;
+}
+
+/* Without acknowledgements: what this side does not read in time fills the broker's queue, which
+ * nobody else uses. */
+static ir_status_t subscribe(ir_subscriber_t *subscriber, ir_error_t *error) {
+    amqp_connection_state_t connection = subscriber->connection;
+    (void)amqp_channel_open(connection, CHANNEL);
+    ir_status_t status = reply_of(subscriber, "cannot open a channel", error);
+    if (status != IR_OK) {
+        return status;
+    }
+    const amqp_queue_declare_ok_t *declared =
+        amqp_queue_declare(connection, CHANNEL, amqp_empty_bytes, 0, 0, 1, 1, amqp_empty_table);
+    if (declared == NULL) {
+        return reply_of(subscriber, "cannot declare a queue to subscribe with", error);
+    }
+    const amqp_bytes_t queue = amqp_bytes_malloc_dup(declared->queue);
+    if (queue.bytes == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the subscription");
+    }
+    status = bind_all(subscriber, queue, error);
+    if (status == IR_OK) {
+        (void)amqp_basic_consume(connection, CHANNEL, queue, amqp_empty_bytes, 0, 1, 1,
+                                 amqp_empty_table);
+        status = reply_of(subscriber, "cannot consume what is republished", error);
+    }
+    amqp_bytes_free(queue);
+    return status;
+}
+
+/* ---- messages ---- */
+
+/* The format is the routing key's first word. */
+static bool find_format(const ir_subscriber_t *subscriber, ir_view_t key, unsigned *number) {
+    const char *dot = key.size > 0 ? memchr(key.data, '.', key.size) : NULL;
+    const ir_view_t name = ir_view(key.data, dot != NULL ? (size_t)(dot - key.data) : key.size);
+    for (unsigned i = 0; i < subscriber->options.n_formats; i++) {
+        if (ir_view_equal(name, ir_view_text(subscriber->options.formats[i]))) {
+            *number = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void take_message(ir_subscriber_t *subscriber, const ir_assembled_t *message) {
+    ir_id_t id;
+    unsigned format = 0;
+    if ((message->marks & IR_MARK_REVISION) != 0) {
+        ir_receipts_revision(subscriber->receipts);
+    } else if (ir_id_parse(message->message_id, &id) &&
+               find_format(subscriber, message->routing_key, &format)) {
+        ir_receipts_arrive(subscriber->receipts, &id, format,
+                           (message->marks & (IR_MARK_REDELIVERED | IR_MARK_DUPLICATE)) != 0,
+                           ir_clock_monotonic());
+    }
+}
+
+static ir_status_t take_closing(const amqp_method_t *method, ir_error_t *error) {
+    if (method->id == AMQP_BASIC_CANCEL_METHOD) {
+        return ir_error_set(error, IR_ERR_CONNECT, "RabbitMQ cancelled the subscription");
+    }
+    return ir_broker_refusal(method, "the subscription was closed", error);
+}
+
+static ir_status_t take_frame(ir_subscriber_t *subscriber, const amqp_frame_t *frame,
+                              ir_error_t *error) {
+    if (frame->channel == 0) {
+        bool blocked = false;
+        return ir_broker_control(subscriber->connection, frame, &blocked, error);
+    }
+    if (frame->frame_type == AMQP_FRAME_METHOD &&
+        frame->payload.method.id != AMQP_BASIC_DELIVER_METHOD) {
+        return take_closing(&frame->payload.method, error);
+    }
+    ir_assembled_t message;
+    switch (ir_assembly_take(&subscriber->assembly, frame, KEEP_NO_BODY, &message)) {
+    case IR_ASSEMBLY_MORE:
+        return IR_OK;
+    case IR_ASSEMBLY_COMPLETE:
+        take_message(subscriber, &message);
+        return IR_OK;
+    case IR_ASSEMBLY_MEMORY:
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the subscription");
+    default:
+        return ir_error_set(error, IR_ERR_PROTOCOL,
+                            "the subscription got a frame that does not belong there");
+    }
+}
+
+/* Returns when stopped (IR_OK) or when the connection is of no use any more. The library drives the
+ * heartbeats while it waits. */
+static ir_status_t listen_on(ir_subscriber_t *subscriber, ir_error_t *error) {
+    ir_status_t status = IR_OK;
+    while (status == IR_OK && !atomic_load(&subscriber->stop)) {
+        const struct timeval wait = {.tv_usec = WAIT_NS / 1000};
+        amqp_frame_t frame;
+        const int read = amqp_simple_wait_frame_noblock(subscriber->connection, &frame, &wait);
+        if (read == AMQP_STATUS_OK) {
+            status = take_frame(subscriber, &frame, error);
+            amqp_maybe_release_buffers_on_channel(subscriber->connection, frame.channel);
+        } else if (read != AMQP_STATUS_TIMEOUT) {
+            status = ir_broker_fault(read, "the subscription broke", error);
+        }
+    }
+    return status;
+}
+
+/* ---- life ---- */
+
+static void run_session(ir_subscriber_t *subscriber, unsigned attempt, ir_backoff_t *backoff) {
+    ir_error_t error = {.status = IR_OK};
+    if (ir_broker_connect(&subscriber->options.broker, attempt, &subscriber->connection, &error) ==
+        IR_OK) {
+        ir_assembly_init(&subscriber->assembly);
+        if (subscribe(subscriber, &error) == IR_OK) {
+            set_state(subscriber, true, &error);
+            ir_backoff_reset(backoff);
+            (void)listen_on(subscriber, &error);
+        }
+        ir_assembly_free(&subscriber->assembly);
+        ir_broker_disconnect(subscriber->connection);
+        subscriber->connection = NULL;
+    }
+    set_state(subscriber, false, &error);
+}
+
+static void pause_for(const ir_subscriber_t *subscriber, int64_t wait_ns) {
+    const int64_t end_ns = ir_clock_monotonic() + wait_ns;
+    while (ir_clock_monotonic() < end_ns && !atomic_load(&subscriber->stop)) {
+        const struct timespec slice = {.tv_nsec = 20 * IR_MILLISECOND_NS};
+        nanosleep(&slice, NULL);
+    }
+}
+
+static void *run(void *context) {
+    ir_subscriber_t *subscriber = context;
+    ir_backoff_t backoff;
+    ir_backoff_init(&backoff, FIRST_BACKOFF_NS, LONGEST_BACKOFF_NS);
+    for (unsigned attempt = 0; !atomic_load(&subscriber->stop); attempt++) {
+        run_session(subscriber, attempt, &backoff);
+        pause_for(subscriber, ir_backoff_next(&backoff));
+    }
+    return NULL;
+}
+
+ir_status_t ir_subscriber_start(const ir_subscriber_options_t *options, ir_receipts_t *receipts,
+                                ir_subscriber_t **subscriber, ir_error_t *error) {
+    ir_subscriber_t *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the subscription");
+    }
+    made->options = *options;
+    made->receipts = receipts;
+    pthread_mutex_init(&made->mutex, NULL);
+    const int failed = pthread_create(&made->thread, NULL, run, made);
+    if (failed != 0) {
+        pthread_mutex_destroy(&made->mutex);
+        free(made);
+        return ir_error_set(error, IR_ERR_MEMORY, "cannot start the subscriber's thread: %s",
+                            strerror(failed));
+    }
+    *subscriber = made;
+    return IR_OK;
+}
+
+void ir_subscriber_stop(ir_subscriber_t *subscriber) {
+    if (subscriber != NULL) {
+        atomic_store(&subscriber->stop, true);
+        pthread_join(subscriber->thread, NULL);
+        pthread_mutex_destroy(&subscriber->mutex);
+        free(subscriber);
+    }
+}

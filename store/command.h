@@ -1,0 +1,52 @@
+/* The commands of ir-store. Only the program uses this: its functions write to `out`. */
+#ifndef IR_STORE_COMMAND_H
+#define IR_STORE_COMMAND_H
+
+#include "common/settings.h"
+#include "store/documents.h"
+#include "store/graph.h"
+
+#include <stdio.h>
+
+/* Filled by common/settings.h; texts are owned. */
+typedef struct ir_store_options {
+    char *documents, *documents_password;
+    char *graph, *graph_user, *graph_password;
+    int graph_detail, graph_name;
+    int64_t segment_bytes;
+    char *registry;
+    char *base_iri;
+    int64_t timeout_ns;
+    char *ledger;
+    int what; /* ir_store_what_t */
+    bool json;
+} ir_store_options_t;
+
+typedef enum ir_store_what { IR_WHAT_DOCUMENTS, IR_WHAT_GRAPH } ir_store_what_t;
+
+extern const ir_program_t ir_store_program;
+
+/* Both stores, open. */
+typedef struct ir_stores {
+    const ir_store_options_t *options;
+    ir_documents_t *documents;
+    ir_graph_t *graph;
+    FILE *out;
+} ir_stores_t;
+
+/* Makes both stores ready to be written: tables, indexes, the registry's graph. */
+ir_status_t ir_store_init(const ir_stores_t *stores, ir_error_t *error);
+
+/* Shows what the stores hold. False when one of them cannot be asked, which is shown with the
+ * reason; the other one is still asked. */
+bool ir_store_status(const ir_stores_t *stores);
+
+/* Holds the ledgers (options->ledger, and n more paths) against both stores and shows the result.
+ * *good tells whether nothing is missing, doubled or foreign. */
+ir_status_t ir_store_verify(const ir_stores_t *stores, char *const *more, int n_more, bool *good,
+                            ir_error_t *error);
+
+/* Writes all documents as JSON lines, or all statements as N-Quads. */
+ir_status_t ir_store_export(const ir_stores_t *stores, ir_error_t *error);
+
+#endif

@@ -1,0 +1,162 @@
+#include "store/documents.h"
+
+#include "common/settings.h"
+#include "store/documents_backend.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MASKED_SIZE 256
+
+static const ir_documents_backend_t *const backends[] = {&ir_documents_sqlite,
+                                                         &ir_documents_mongodb, &ir_documents_null};
+
+struct ir_documents {
+    const ir_documents_backend_t *backend;
+    void *store;
+};
+
+static const ir_documents_backend_t *find_backend(const char *uri) {
+    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
+        for (const char *const *scheme = backends[i]->schemes; *scheme != NULL; scheme++) {
+            if (strncmp(uri, *scheme, strlen(*scheme)) == 0) {
+                return backends[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+ir_status_t ir_documents_open(const ir_documents_options_t *options, ir_documents_t **documents,
+                              ir_error_t *error) {
+    const char *uri = options->uri != NULL ? options->uri : "";
+    const ir_documents_backend_t *backend = find_backend(uri);
+    if (backend == NULL) {
+        char masked[MASKED_SIZE];
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "documents: '%s' is not a document store; write "
+                            "mongodb://HOST/DATABASE, sqlite:PATH or null:",
+                            ir_uri_masked(uri, masked, sizeof masked));
+    }
+    ir_documents_t *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "documents: out of memory");
+    }
+    made->backend = backend;
+    const ir_status_t status = backend->open(options, &made->store, error);
+    if (status != IR_OK) {
+        free(made);
+        return status;
+    }
+    *documents = made;
+    return IR_OK;
+}
+
+void ir_documents_close(ir_documents_t *documents) {
+    if (documents == NULL) {
+        return;
+    }
+    documents->backend->close(documents->store);
+    free(documents);
+}
+
+ir_status_t ir_documents_init(ir_documents_t *documents, ir_error_t *error) {
+    return documents->backend->init(documents->store, error);
+}
+
+ir_status_t ir_documents_ready(ir_documents_t *documents, ir_error_t *error) {
+    return documents->backend->ready(documents->store, error);
+}
+
+/* A put that did not come through may have refused some documents; the next one finds them anew. */
+static void undo_refusals(ir_batch_t *batch, uint32_t n_before) {
+    for (uint32_t i = n_before; i < batch->n_store_refusals; i++) {
+        const uint32_t observation = batch->store_refusals[i].observation;
+        if (observation != UINT32_MAX) {
+            batch->observations[observation].state = IR_OBSERVATION_NEW;
+        }
+    }
+    batch->n_store_refusals = n_before;
+}
+
+ir_outcome_t ir_documents_put(ir_documents_t *documents, ir_batch_t *batch, ir_error_t *error) {
+    const uint32_t n_before = batch->n_store_refusals;
+    const ir_outcome_t outcome = documents->backend->put(documents->store, batch, error);
+    if (outcome != IR_OUTCOME_OK) {
+        undo_refusals(batch, n_before);
+    }
+    return outcome;
+}
+
+ir_outcome_t ir_documents_recent(void *context, const ir_sensor_t *sensor, int64_t before_ns,
+                                 size_t limit, ir_point_t *points, size_t *count,
+                                 ir_error_t *error) {
+    ir_documents_t *documents = context;
+    return documents->backend->recent(documents->store, sensor, before_ns, limit, points, count,
+                                      error);
+}
+
+ir_status_t ir_documents_count(ir_documents_t *documents, ir_documents_counts_t *counts,
+                               ir_error_t *error) {
+    return documents->backend->count(documents->store, counts, error);
+}
+
+ir_status_t ir_documents_each_id(ir_documents_t *documents, ir_document_kind_t kind,
+                                 ir_each_id_fn each, void *context, ir_error_t *error) {
+    return documents->backend->each_id(documents->store, kind, each, context, error);
+}
+
+ir_status_t ir_documents_export(ir_documents_t *documents, ir_each_line_fn each, void *context,
+                                ir_error_t *error) {
+    return documents->backend->export(documents->store, each, context, error);
+}
+
+const char *ir_documents_backend(const ir_documents_t *documents) {
+    return documents->backend->name;
+}
+
+/* ---- what the backends share ---- */
+
+size_t ir_raw_refusals(const ir_batch_t *batch, uint32_t message, ir_each_refusal_fn each,
+                       void *context) {
+    const ir_message_t *m = &batch->messages[message];
+    size_t count = m->n_refusals;
+    for (uint32_t i = 0; each != NULL && i < m->n_refusals; i++) {
+        each(context, &batch->refusals[m->first_refusal + i]);
+    }
+    for (uint32_t i = 0; i < batch->n_store_refusals; i++) {
+        const ir_store_refusal_t *refusal = &batch->store_refusals[i];
+        if (refusal->message == message && refusal->observation != UINT32_MAX) {
+            count++;
+            if (each != NULL) {
+                each(context, &refusal->refusal);
+            }
+        }
+    }
+    return count;
+}
+
+const char *ir_raw_status(const ir_batch_t *batch, uint32_t message) {
+    const ir_message_t *m = &batch->messages[message];
+    if (m->refused) {
+        return "rejected";
+    }
+    if (ir_raw_refusals(batch, message, NULL, NULL) == 0) {
+        return "accepted";
+    }
+    for (uint32_t i = 0; i < m->n_observations; i++) {
+        if (ir_observation_accepted(&batch->observations[m->first_observation + i])) {
+            return "partly";
+        }
+    }
+    return "rejected";
+}
+
+bool ir_document_refuse(ir_batch_t *batch, uint32_t message, uint32_t observation,
+                        const char *detail) {
+    if (observation != UINT32_MAX) {
+        batch->observations[observation].state = IR_OBSERVATION_REFUSED;
+    }
+    return ir_batch_add_store_refusal(batch, message, observation, IR_REASON_DOCUMENT_REFUSED,
+                                      detail);
+}

@@ -1,0 +1,45 @@
+/* What a kind of document store is: one const table of functions, all required. The contracts are
+ * those of documents.h; `store` is what `open` made. */
+#ifndef IR_STORE_DOCUMENTS_BACKEND_H
+#define IR_STORE_DOCUMENTS_BACKEND_H
+
+#include "store/documents.h"
+
+typedef struct ir_documents_backend {
+    const char *name;
+    const char *const *schemes; /* what a URI begins with, up to NULL */
+    ir_status_t (*open)(const ir_documents_options_t *options, void **store, ir_error_t *error);
+    void (*close)(void *store);
+    ir_status_t (*init)(void *store, ir_error_t *error);
+    ir_status_t (*ready)(void *store, ir_error_t *error);
+    /* May leave states and store refusals behind when it does not return OK: the front undoes
+     * them. */
+    ir_outcome_t (*put)(void *store, ir_batch_t *batch, ir_error_t *error);
+    ir_outcome_t (*recent)(void *store, const ir_sensor_t *sensor, int64_t before_ns, size_t limit,
+                           ir_point_t *points, size_t *count, ir_error_t *error);
+    ir_status_t (*count)(void *store, ir_documents_counts_t *counts, ir_error_t *error);
+    ir_status_t (*each_id)(void *store, ir_document_kind_t kind, ir_each_id_fn each, void *context,
+                           ir_error_t *error);
+    ir_status_t (*export)(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
+} ir_documents_backend_t;
+
+extern const ir_documents_backend_t ir_documents_sqlite;
+extern const ir_documents_backend_t ir_documents_mongodb;
+extern const ir_documents_backend_t ir_documents_null;
+
+/* What became of a message, as raw documents say it: "accepted", "partly" (some records were
+ * refused), "rejected" (no record was taken). To be asked after its observations were stored. */
+const char *ir_raw_status(const ir_batch_t *batch, uint32_t message);
+
+/* Calls `each` for every refusal of the message's records, by decoding and by the store; returns
+ * how many there are. `each` may be NULL. */
+typedef void (*ir_each_refusal_fn)(void *context, const ir_refusal_t *refusal);
+size_t ir_raw_refusals(const ir_batch_t *batch, uint32_t message, ir_each_refusal_fn each,
+                       void *context);
+
+/* Notes that the store refuses a document: an observation, or with UINT32_MAX the raw message.
+ * False when memory is out. */
+bool ir_document_refuse(ir_batch_t *batch, uint32_t message, uint32_t observation,
+                        const char *detail);
+
+#endif

@@ -1,0 +1,372 @@
+#include "store/documents_mongodb.h"
+
+#include "common/clock.h"
+#include "store/probe.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DEFAULT_DATABASE "intelligent_river"
+#define PROBE_MS_MAX 2000
+
+#define CODE_NAMESPACE_EXISTS 48
+
+static const char *const schemes[] = {"mongodb://", "mongodb+srv://", NULL};
+static const char *const collections[] = {IR_MONGODB_RAW, IR_MONGODB_OBSERVATIONS,
+                                          IR_MONGODB_REVISIONS};
+
+/* ---- errors ---- */
+
+/* Whether some server of the set has been recognised as MongoDB. */
+static bool is_mongodb(const ir_mongodb_t *store) {
+    size_t n = 0;
+    bool known = false;
+    mongoc_server_description_t **servers =
+        mongoc_client_get_server_descriptions(store->client, &n);
+    for (size_t i = 0; i < n; i++) {
+        const char *type = mongoc_server_description_type(servers[i]);
+        known = known || (strcmp(type, "Unknown") != 0 && strcmp(type, "PossiblePrimary") != 0);
+    }
+    mongoc_server_descriptions_destroy_all(servers, n);
+    return known;
+}
+
+static bool somebody_answers(const ir_mongodb_t *store) {
+    const mongoc_host_list_t *host = mongoc_uri_get_hosts(store->uri);
+    const int timeout_ms = store->timeout_ms < PROBE_MS_MAX ? store->timeout_ms : PROBE_MS_MAX;
+    return host != NULL && ir_probe_tcp(host->host, host->port, timeout_ms);
+}
+
+static ir_status_t no_server(const ir_mongodb_t *store, const bson_error_t *reason,
+                             const char *what, ir_error_t *error) {
+    if (is_mongodb(store)) {
+        return ir_error_set(error, IR_ERR_CONNECT,
+                            "documents mongodb %s: %s: no server there takes writes now: %s; look "
+                            "at the replica set (rs.status())",
+                            store->place, what, reason->message);
+    }
+    if (somebody_answers(store)) {
+        return ir_error_set(error, IR_ERR_PROTOCOL,
+                            "documents mongodb %s: %s: something takes connections there but does "
+                            "not answer as MongoDB does (%s); check host, port and tls",
+                            store->place, what, reason->message);
+    }
+    return ir_error_set(error, IR_ERR_CONNECT,
+                        "documents mongodb %s: %s: cannot reach the server: %s; check that it runs "
+                        "there",
+                        store->place, what, reason->message);
+}
+
+/* What a server's error codes mean for us. */
+static const struct {
+    uint32_t code;
+    ir_status_t status;
+    const char *advice;
+} server_errors[] = {
+    {13, IR_ERR_AUTH, "the user may not do that: give one with the role readWrite"},
+    {18, IR_ERR_AUTH, "check the user in the URI, authSource and documents-password"},
+    {91, IR_ERR_CONNECT, "the server is shutting down"},
+    {189, IR_ERR_CONNECT, "the replica set is choosing another primary"},
+    {10058, IR_ERR_CONNECT, "no primary there: look at the replica set (rs.status())"},
+    {10107, IR_ERR_CONNECT, "no primary there: look at the replica set (rs.status())"},
+    {11600, IR_ERR_CONNECT, "the server is shutting down"},
+    {11602, IR_ERR_CONNECT, "the replica set is choosing another primary"},
+    {13435, IR_ERR_CONNECT, "no primary there: look at the replica set (rs.status())"},
+    {13436, IR_ERR_CONNECT, "no primary there: look at the replica set (rs.status())"},
+    {14031, IR_ERR_FULL, "the server's disk is full: free some space there"},
+};
+
+static ir_status_t server_said(const ir_mongodb_t *store, const bson_error_t *reason,
+                               const char *what, ir_error_t *error) {
+    for (size_t i = 0; i < sizeof server_errors / sizeof server_errors[0]; i++) {
+        if (server_errors[i].code == reason->code) {
+            return ir_error_set(error, server_errors[i].status,
+                                "documents mongodb %s: %s: %s (%u); %s", store->place, what,
+                                reason->message, reason->code, server_errors[i].advice);
+        }
+    }
+    return ir_error_set(error, IR_ERR_IO, "documents mongodb %s: %s: %s (%u); see the server's log",
+                        store->place, what, reason->message, reason->code);
+}
+
+ir_status_t ir_mongodb_failed(const ir_mongodb_t *store, const bson_error_t *reason,
+                              const char *what, ir_error_t *error) {
+    switch (reason->domain) {
+    case MONGOC_ERROR_SERVER_SELECTION:
+        return no_server(store, reason, what, error);
+    case MONGOC_ERROR_SERVER:
+    case MONGOC_ERROR_COMMAND:
+    case MONGOC_ERROR_QUERY:
+    case MONGOC_ERROR_WRITE_CONCERN:
+        return server_said(store, reason, what, error);
+    case MONGOC_ERROR_STREAM:
+        return ir_error_set(error, IR_ERR_CONNECT,
+                            "documents mongodb %s: %s: the connection broke or the server was "
+                            "silent for %d ms: %s",
+                            store->place, what, store->timeout_ms, reason->message);
+    case MONGOC_ERROR_CLIENT:
+        if (reason->code == MONGOC_ERROR_CLIENT_AUTHENTICATE) {
+            return ir_error_set(error, IR_ERR_AUTH,
+                                "documents mongodb %s: %s: user or password is wrong (%s); check "
+                                "the user in the URI, authSource and documents-password",
+                                store->place, what, reason->message);
+        }
+        break;
+    default:
+        break;
+    }
+    return ir_error_set(error, IR_ERR_IO, "documents mongodb %s: %s: %s (%u)", store->place, what,
+                        reason->message, reason->code);
+}
+
+/* ---- opening ---- */
+
+static void start_library(void) {
+    mongoc_init();
+    /* Libraries do not log: what matters comes back as errors. */
+    mongoc_log_set_handler(NULL, NULL);
+    atexit(mongoc_cleanup);
+}
+
+static void set_default(mongoc_uri_t *uri, const char *option, int value) {
+    if (!mongoc_uri_has_option(uri, option)) {
+        mongoc_uri_set_option_as_int32(uri, option, value);
+    }
+}
+
+static ir_status_t make_uri(const ir_documents_options_t *options, int timeout_ms,
+                            mongoc_uri_t **made, ir_error_t *error) {
+    bson_error_t reason;
+    mongoc_uri_t *uri = mongoc_uri_new_with_error(options->uri, &reason);
+    if (uri == NULL) {
+        /* The library may repeat the URI with its password: say only where the fault is. */
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "documents: the MongoDB URI is wrong (%s); write "
+                            "mongodb://[USER@]HOST[:PORT][,HOST…]/DATABASE[?OPTIONS]",
+                            strstr(reason.message, "://") == NULL ? reason.message : "syntax");
+    }
+    if (options->password != NULL) {
+        if (mongoc_uri_get_username(uri) == NULL) {
+            mongoc_uri_destroy(uri);
+            return ir_error_set(error, IR_ERR_USAGE,
+                                "documents: documents-password is set, but the MongoDB URI names "
+                                "no user: write mongodb://USER@HOST/DATABASE");
+        }
+        mongoc_uri_set_password(uri, options->password);
+    }
+    set_default(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, timeout_ms);
+    set_default(uri, MONGOC_URI_CONNECTTIMEOUTMS, timeout_ms);
+    set_default(uri, MONGOC_URI_SOCKETTIMEOUTMS, timeout_ms);
+    *made = uri;
+    return IR_OK;
+}
+
+static void name_place(ir_mongodb_t *store) {
+    size_t size = 0;
+    for (const mongoc_host_list_t *host = mongoc_uri_get_hosts(store->uri);
+         host != NULL && size < sizeof store->place; host = host->next) {
+        size += (size_t)snprintf(store->place + size, sizeof store->place - size, "%s%s",
+                                 size > 0 ? "," : "", host->host_and_port);
+    }
+    if (size < sizeof store->place) {
+        snprintf(store->place + size, sizeof store->place - size, "/%s", store->database);
+    }
+}
+
+static void mongodb_close(void *context) {
+    ir_mongodb_t *store = context;
+    if (store == NULL) {
+        return;
+    }
+    if (store->client != NULL) {
+        mongoc_client_destroy(store->client);
+    }
+    if (store->uri != NULL) {
+        mongoc_uri_destroy(store->uri);
+    }
+    free(store->database);
+    free(store);
+}
+
+static ir_status_t make_client(ir_mongodb_t *store, ir_error_t *error) {
+    bson_error_t reason;
+    store->client = mongoc_client_new_from_uri_with_error(store->uri, &reason);
+    if (store->client == NULL) {
+        return ir_error_set(error, IR_ERR_USAGE, "documents: the MongoDB URI cannot be used: %s",
+                            reason.message);
+    }
+    mongoc_client_set_error_api(store->client, MONGOC_ERROR_API_VERSION_2);
+    mongoc_client_set_appname(store->client, "ir");
+    mongoc_write_concern_t *durable = mongoc_write_concern_new();
+    mongoc_write_concern_set_wmajority(durable, store->timeout_ms);
+    mongoc_write_concern_set_journal(durable, true);
+    mongoc_client_set_write_concern(store->client, durable);
+    mongoc_write_concern_destroy(durable);
+    return IR_OK;
+}
+
+static ir_status_t mongodb_open(const ir_documents_options_t *options, void **made,
+                                ir_error_t *error) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, start_library);
+    ir_mongodb_t *store = calloc(1, sizeof *store);
+    if (store == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "documents: out of memory");
+    }
+    const int64_t timeout_ms = options->timeout_ns / IR_MILLISECOND_NS;
+    store->timeout_ms = timeout_ms < INT_MAX ? (int)timeout_ms : INT_MAX;
+    ir_status_t status = make_uri(options, store->timeout_ms, &store->uri, error);
+    if (status == IR_OK) {
+        const char *database = mongoc_uri_get_database(store->uri);
+        store->database = strdup(database != NULL ? database : DEFAULT_DATABASE);
+        status = store->database != NULL
+                     ? make_client(store, error)
+                     : ir_error_set(error, IR_ERR_MEMORY, "documents: out of memory");
+    }
+    if (status != IR_OK) {
+        mongodb_close(store);
+        return status;
+    }
+    name_place(store);
+    *made = store;
+    return IR_OK;
+}
+
+/* ---- ready ---- */
+
+static bool run_command(const ir_mongodb_t *store, const char *database, bson_t *command,
+                        bson_t *reply, bson_error_t *reason) {
+    const bool good =
+        mongoc_client_command_simple(store->client, database, command, NULL, reply, reason);
+    bson_destroy(command);
+    return good;
+}
+
+static bool has_name(char **names, const char *name) {
+    for (; *names != NULL; names++) {
+        if (strcmp(*names, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static ir_status_t mongodb_ready(void *context, ir_error_t *error) {
+    const ir_mongodb_t *store = context;
+    bson_error_t reason;
+    if (!run_command(store, store->database, BCON_NEW("ping", BCON_INT32(1)), NULL, &reason)) {
+        return ir_mongodb_failed(store, &reason, "not ready", error);
+    }
+    mongoc_database_t *database = mongoc_client_get_database(store->client, store->database);
+    char **names = mongoc_database_get_collection_names_with_opts(database, NULL, &reason);
+    mongoc_database_destroy(database);
+    if (names == NULL) {
+        return ir_mongodb_failed(store, &reason, "not ready", error);
+    }
+    bool good = true;
+    for (size_t i = 0; i < sizeof collections / sizeof collections[0]; i++) {
+        good = good && has_name(names, collections[i]);
+    }
+    bson_strfreev(names);
+    return good ? IR_OK
+                : ir_error_set(error, IR_ERR_NOT_FOUND,
+                               "documents mongodb %s: not set up: run ir-store init", store->place);
+}
+
+/* ---- setting up ---- */
+
+static bool make_collection(const ir_mongodb_t *store, const char *name, bson_error_t *reason) {
+    return run_command(store, store->database, BCON_NEW("create", BCON_UTF8(name)), NULL, reason) ||
+           reason->code == CODE_NAMESPACE_EXISTS;
+}
+
+/* An index over two fields; `kind` of the first is 1 or "hashed". */
+static bool make_index(const ir_mongodb_t *store, const char *collection, const char *name,
+                       const char *first, bool hashed, const char *second, bson_error_t *reason) {
+    bson_t keys = BSON_INITIALIZER;
+    if (hashed) {
+        BSON_APPEND_UTF8(&keys, first, "hashed");
+    } else {
+        BSON_APPEND_INT32(&keys, first, 1);
+    }
+    if (second != NULL) {
+        BSON_APPEND_INT32(&keys, second, 1);
+    }
+    bson_t *command = BCON_NEW("createIndexes", BCON_UTF8(collection), "indexes", "[", "{", "key",
+                               BCON_DOCUMENT(&keys), "name", BCON_UTF8(name), "}", "]");
+    bson_destroy(&keys);
+    return run_command(store, store->database, command, NULL, reason);
+}
+
+static bool make_indexes(const ir_mongodb_t *store, bson_error_t *reason) {
+    return make_index(store, IR_MONGODB_OBSERVATIONS, "mote_time", "mote", false, "time", reason) &&
+           make_index(store, IR_MONGODB_OBSERVATIONS, "property_time", "property", false, "time",
+                      reason) &&
+           make_index(store, IR_MONGODB_OBSERVATIONS, "sensor_time", "sensor", false, "time_ns",
+                      reason);
+}
+
+static bool on_mongos(const ir_mongodb_t *store, bool *mongos, bson_error_t *reason) {
+    bson_t reply;
+    bson_iter_t found;
+    const bool good = run_command(store, "admin", BCON_NEW("hello", BCON_INT32(1)), &reply, reason);
+    *mongos = good && bson_iter_init_find(&found, &reply, "msg") && BSON_ITER_HOLDS_UTF8(&found) &&
+              strcmp(bson_iter_utf8(&found, NULL), "isdbgrid") == 0;
+    bson_destroy(&reply);
+    return good;
+}
+
+/* A collection that is not empty wants the index of its shard key first. */
+static bool shard(const ir_mongodb_t *store, const char *collection, const char *second,
+                  bson_error_t *reason) {
+    char name[256];
+    bson_t key = BSON_INITIALIZER;
+    snprintf(name, sizeof name, "%s.%s", store->database, collection);
+    BSON_APPEND_UTF8(&key, "mote", "hashed");
+    if (second != NULL) {
+        BSON_APPEND_INT32(&key, second, 1);
+    }
+    bson_t *command = BCON_NEW("shardCollection", BCON_UTF8(name), "key", BCON_DOCUMENT(&key));
+    bson_destroy(&key);
+    if (!make_index(store, collection, "shard", "mote", true, second, reason)) {
+        bson_destroy(command);
+        return false;
+    }
+    return run_command(store, "admin", command, NULL, reason);
+}
+
+static bool shard_all(const ir_mongodb_t *store, bson_error_t *reason) {
+    bson_t *enable = BCON_NEW("enableSharding", BCON_UTF8(store->database));
+    return run_command(store, "admin", enable, NULL, reason) &&
+           shard(store, IR_MONGODB_RAW, NULL, reason) &&
+           shard(store, IR_MONGODB_OBSERVATIONS, "time", reason) &&
+           shard(store, IR_MONGODB_REVISIONS, "time", reason);
+}
+
+ir_status_t ir_mongodb_init(void *context, ir_error_t *error) {
+    const ir_mongodb_t *store = context;
+    bson_error_t reason;
+    bool mongos = false;
+    bool good = on_mongos(store, &mongos, &reason);
+    for (size_t i = 0; good && i < sizeof collections / sizeof collections[0]; i++) {
+        good = make_collection(store, collections[i], &reason);
+    }
+    good = good && make_indexes(store, &reason) && (!mongos || shard_all(store, &reason));
+    return good ? IR_OK : ir_mongodb_failed(store, &reason, "cannot set up", error);
+}
+
+const ir_documents_backend_t ir_documents_mongodb = {
+    .name = "mongodb",
+    .schemes = schemes,
+    .open = mongodb_open,
+    .close = mongodb_close,
+    .init = ir_mongodb_init,
+    .ready = mongodb_ready,
+    .put = ir_mongodb_put,
+    .recent = ir_mongodb_recent,
+    .count = ir_mongodb_count,
+    .each_id = ir_mongodb_each_id,
+    .export = ir_mongodb_export,
+};

@@ -1,0 +1,61 @@
+/* The MongoDB document store, as its own files share it. Collections of the database that the URI
+ * names (default intelligent_river), every write with w: majority and j: true:
+ *
+ * raw           _id is the message's id (binary, subtype 4, as all ids); on a mongos sharded by
+ *               mote (hashed)
+ * observations  the fields of the "json" format's document; `time` as a date, exact in `time_ns`;
+ *               flags and source as sub-documents; sharded by (mote hashed, time)
+ * revisions     likewise
+ *
+ * On several shards _id is unique within a shard only; but mote and time belong to what the id is
+ * computed from, so the same observation always comes to the same shard and meets itself there. */
+#ifndef IR_STORE_DOCUMENTS_MONGODB_H
+#define IR_STORE_DOCUMENTS_MONGODB_H
+
+#include "common/buffer.h"
+#include "store/documents_backend.h"
+
+#include <mongoc/mongoc.h>
+
+#define IR_MONGODB_RAW "raw"
+#define IR_MONGODB_OBSERVATIONS "observations"
+#define IR_MONGODB_REVISIONS "revisions"
+
+/* What BSON allows in one document. */
+#define IR_MONGODB_DOCUMENT_MAX (16U * 1024 * 1024)
+
+typedef struct ir_mongodb {
+    mongoc_uri_t *uri;
+    mongoc_client_t *client;
+    char *database;
+    char place[128]; /* hosts and database, for messages */
+    int timeout_ms;
+} ir_mongodb_t;
+
+/* Says what `reason` means; `what` is what could not be done. */
+ir_status_t ir_mongodb_failed(const ir_mongodb_t *store, const bson_error_t *reason,
+                              const char *what, ir_error_t *error);
+
+ir_status_t ir_mongodb_init(void *context, ir_error_t *error);
+
+/* Fill an empty document. */
+void ir_mongodb_observation(bson_t *document, const ir_batch_t *batch, const ir_observation_t *o);
+void ir_mongodb_raw(bson_t *document, const ir_batch_t *batch, uint32_t message);
+void ir_mongodb_revision(bson_t *document, const ir_revision_t *revision);
+
+/* Reads back. False when a field is missing or of another type. */
+bool ir_mongodb_read_id(const bson_t *document, const char *key, ir_id_t *id);
+bool ir_mongodb_read_point(const bson_t *document, ir_point_t *point);
+
+/* Appends an observation's document as JSON (annotation/document.h); false as above. */
+bool ir_mongodb_append_json(ir_buffer_t *out, const bson_t *document);
+
+ir_outcome_t ir_mongodb_put(void *context, ir_batch_t *batch, ir_error_t *error);
+ir_outcome_t ir_mongodb_recent(void *store, const ir_sensor_t *sensor, int64_t before_ns,
+                               size_t limit, ir_point_t *points, size_t *count, ir_error_t *error);
+ir_status_t ir_mongodb_count(void *context, ir_documents_counts_t *counts, ir_error_t *error);
+ir_status_t ir_mongodb_each_id(void *store, ir_document_kind_t kind, ir_each_id_fn each,
+                               void *context, ir_error_t *error);
+ir_status_t ir_mongodb_export(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
+
+#endif

@@ -1,0 +1,150 @@
+#include "common/clock.h"
+#include "store/documents_mongodb.h"
+
+typedef ir_status_t (*ir_document_fn)(void *context, const bson_t *document);
+
+/* Calls `each` for every document that a query finds; destroys `filter` and `options`. */
+static ir_status_t walk(const ir_mongodb_t *store, const char *collection_name, bson_t *filter,
+                        bson_t *options, ir_document_fn each, void *context, ir_error_t *error) {
+    mongoc_collection_t *collection =
+        mongoc_client_get_collection(store->client, store->database, collection_name);
+    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(collection, filter, options, NULL);
+    const bson_t *document = NULL;
+    bson_error_t reason;
+    ir_status_t status = IR_OK;
+    while (status == IR_OK && mongoc_cursor_next(cursor, &document)) {
+        status = each(context, document);
+    }
+    if (status == IR_OK && mongoc_cursor_error(cursor, &reason)) {
+        status = ir_mongodb_failed(store, &reason, "cannot read", error);
+    }
+    mongoc_cursor_destroy(cursor);
+    mongoc_collection_destroy(collection);
+    bson_destroy(filter);
+    bson_destroy(options);
+    return status;
+}
+
+/* ---- recent points ---- */
+
+typedef struct ir_recent {
+    ir_point_t *points;
+    size_t limit, count;
+} ir_recent_t;
+
+static ir_status_t visit_point(void *context, const bson_t *document) {
+    ir_recent_t *recent = context;
+    if (recent->count < recent->limit &&
+        ir_mongodb_read_point(document, &recent->points[recent->count])) {
+        recent->count++;
+    }
+    return IR_OK;
+}
+
+ir_outcome_t ir_mongodb_recent(void *store, const ir_sensor_t *sensor, int64_t before_ns,
+                               size_t limit, ir_point_t *points, size_t *count, ir_error_t *error) {
+    bson_t *filter = BCON_NEW("sensor", BCON_UTF8(sensor->name), "late", BCON_BOOL(false), "unit",
+                              BCON_UTF8(sensor->unit != NULL ? sensor->unit->ucum : ""), "time_ns",
+                              "{", "$lt", BCON_INT64(before_ns), "}");
+    bson_t *options =
+        BCON_NEW("sort", "{", "time_ns", BCON_INT32(-1), "}", "limit", BCON_INT64((int64_t)limit));
+    ir_recent_t recent = {points, limit, 0};
+    if (walk(store, IR_MONGODB_OBSERVATIONS, filter, options, visit_point, &recent, error) !=
+        IR_OK) {
+        return IR_OUTCOME_RETRY;
+    }
+    *count = recent.count;
+    return IR_OUTCOME_OK;
+}
+
+/* ---- counting ---- */
+
+static bool count_documents(const ir_mongodb_t *store, const char *name, const bson_t *filter,
+                            uint64_t *count, bson_error_t *reason) {
+    mongoc_collection_t *collection =
+        mongoc_client_get_collection(store->client, store->database, name);
+    const int64_t found =
+        mongoc_collection_count_documents(collection, filter, NULL, NULL, NULL, reason);
+    mongoc_collection_destroy(collection);
+    *count = found >= 0 ? (uint64_t)found : 0;
+    return found >= 0;
+}
+
+ir_status_t ir_mongodb_count(void *context, ir_documents_counts_t *counts, ir_error_t *error) {
+    const ir_mongodb_t *store = context;
+    ir_documents_counts_t found = {0};
+    bson_error_t reason;
+    bson_t all = BSON_INITIALIZER;
+    bson_t rejected = BSON_INITIALIZER;
+    BSON_APPEND_UTF8(&rejected, "status", "rejected");
+    const bool good =
+        count_documents(store, IR_MONGODB_RAW, &all, &found.raw, &reason) &&
+        count_documents(store, IR_MONGODB_RAW, &rejected, &found.raw_rejected, &reason) &&
+        count_documents(store, IR_MONGODB_OBSERVATIONS, &all, &found.observations, &reason) &&
+        count_documents(store, IR_MONGODB_REVISIONS, &all, &found.revisions, &reason);
+    bson_destroy(&all);
+    bson_destroy(&rejected);
+    if (!good) {
+        return ir_mongodb_failed(store, &reason, "cannot count", error);
+    }
+    *counts = found;
+    return IR_OK;
+}
+
+/* ---- ids and lines ---- */
+
+typedef struct ir_walk {
+    ir_each_id_fn each_id;
+    ir_each_line_fn each_line;
+    void *context;
+    ir_buffer_t line;
+    ir_error_t *error;
+} ir_walk_t;
+
+static ir_status_t visit_id(void *context, const bson_t *document) {
+    const ir_walk_t *ids = context;
+    ir_id_t id;
+    if (!ir_mongodb_read_id(document, "_id", &id)) {
+        /* Somebody else's document: an id that no ledger has. */
+        id = (ir_id_t){{0}};
+    }
+    return ids->each_id(ids->context, &id);
+}
+
+ir_status_t ir_mongodb_each_id(void *store, ir_document_kind_t kind, ir_each_id_fn each,
+                               void *context, ir_error_t *error) {
+    static const char *const collections[] = {
+        [IR_DOCUMENT_RAW] = IR_MONGODB_RAW,
+        [IR_DOCUMENT_OBSERVATION] = IR_MONGODB_OBSERVATIONS,
+        [IR_DOCUMENT_REVISION] = IR_MONGODB_REVISIONS,
+    };
+    ir_walk_t ids = {.each_id = each, .context = context};
+    bson_t *options = BCON_NEW("projection", "{", "_id", BCON_INT32(1), "}");
+    return walk(store, collections[kind], bson_new(), options, visit_id, &ids, error);
+}
+
+static ir_status_t visit_line(void *context, const bson_t *document) {
+    ir_walk_t *lines = context;
+    ir_buffer_clear(&lines->line);
+    if (!ir_mongodb_append_json(&lines->line, document)) {
+        return ir_error_set(lines->error, IR_ERR_PROTOCOL,
+                            "documents mongodb: a document of the collection observations is not "
+                            "one of this program's; remove it");
+    }
+    if (!ir_buffer_ok(&lines->line)) {
+        return ir_error_set(lines->error, IR_ERR_MEMORY,
+                            "documents: out of memory for one document");
+    }
+    return lines->each_line(lines->context, ir_buffer_view(&lines->line));
+}
+
+ir_status_t ir_mongodb_export(void *store, ir_each_line_fn each, void *context, ir_error_t *error) {
+    ir_walk_t lines = {.each_line = each, .context = context, .error = error};
+    ir_buffer_init(&lines.line);
+    bson_t *options =
+        BCON_NEW("sort", "{", "time_ns", BCON_INT32(1), "}", "allowDiskUse", BCON_BOOL(true));
+    const ir_status_t status =
+        walk(store, IR_MONGODB_OBSERVATIONS, bson_new(), options, visit_line, &lines, error);
+    ir_buffer_free(&lines.line);
+    return status;
+}

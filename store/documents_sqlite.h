@@ -1,0 +1,104 @@
+/* The SQLite document store, as its own files share it. One database file in WAL mode; several
+ * processes may have it open, each batch is one transaction.
+ *
+ * Tables (schema version IR_SQLITE_SCHEMA in PRAGMA user_version):
+ * raw           one row a message, in order of arrival; unique by (hint, id), where the hint
+ *               follows from the body as the id does (time_hint.h)
+ * sensors       what is known of a sensor; another description of the same name is another row with
+ *               the same `series`
+ * observations  keyed (series, time_ns, id): the id follows from name, time and value, so this is
+ * as unique as the id itself, new rows go next to the last ones of their series, and the same tree
+ * answers for a series' recent points revisions     one row a revision Views for people: readable,
+ * readable_raw. */
+#ifndef IR_STORE_DOCUMENTS_SQLITE_H
+#define IR_STORE_DOCUMENTS_SQLITE_H
+
+#include "common/buffer.h"
+#include "store/documents_backend.h"
+
+#include <sqlite3.h>
+
+#define IR_SQLITE_SCHEMA 1
+#define IR_SQLITE_APPLICATION 0x49526976 /* "IRiv" in PRAGMA application_id */
+
+/* Statements that are prepared once and kept. */
+typedef enum ir_sqlite_sql {
+    IR_SQL_BEGIN,
+    IR_SQL_COMMIT,
+    IR_SQL_ROLLBACK,
+    IR_SQL_PUT_RAW,
+    IR_SQL_PUT_OBSERVATION,
+    IR_SQL_PUT_REVISION,
+    IR_SQL_FIND_SENSOR,
+    IR_SQL_PUT_SENSOR,
+    IR_SQL_RECENT,
+    IR_SQL_COUNT
+} ir_sqlite_sql_t;
+
+/* Where a sensor's rows go. */
+typedef struct ir_sqlite_place {
+    int64_t sensor, series;
+} ir_sqlite_place_t;
+
+/* The places of a registry's sensors by the sensor's address, which stays valid while the
+ * reference to the registry is held. */
+typedef struct ir_sqlite_places {
+    ir_registry_t *registry;
+    struct ir_sqlite_slot *slots; /* open addressing; capacity is a power of two */
+    size_t capacity, used;
+} ir_sqlite_places_t;
+
+typedef struct ir_sqlite {
+    char *path;
+    int timeout_ms;
+    sqlite3 *db; /* NULL: not open (yet, or after it failed) */
+    sqlite3_stmt *statements[IR_SQL_COUNT];
+    ir_sqlite_places_t places;
+    ir_buffer_t text; /* scratch */
+} ir_sqlite_t;
+
+/* Opens the database unless it is open. With `create` the file is made; else it must be set up. */
+ir_status_t ir_sqlite_attach(ir_sqlite_t *store, bool create, ir_error_t *error);
+void ir_sqlite_detach(ir_sqlite_t *store);
+ir_status_t ir_sqlite_init(ir_sqlite_t *store, ir_error_t *error);
+
+/* Says what the last call's `code` means; `what` is what could not be done. Detaches after errors
+ * that only a new start can heal. */
+ir_status_t ir_sqlite_failed(ir_sqlite_t *store, int code, const char *what, ir_error_t *error);
+
+/* NULL when it cannot be prepared: see sqlite3_errcode. */
+sqlite3_stmt *ir_sqlite_statement(ir_sqlite_t *store, ir_sqlite_sql_t sql);
+
+/* Runs a statement without parameters and result. An SQLite code. */
+int ir_sqlite_run(ir_sqlite_t *store, ir_sqlite_sql_t sql);
+
+/* Binds parameters in order; `code` keeps the first failure. */
+typedef struct ir_sqlite_binder {
+    sqlite3_stmt *statement;
+    int next;
+    int code;
+} ir_sqlite_binder_t;
+void ir_sqlite_bind_id(ir_sqlite_binder_t *binder, const ir_id_t *id);
+void ir_sqlite_bind_int(ir_sqlite_binder_t *binder, int64_t value);
+void ir_sqlite_bind_text(ir_sqlite_binder_t *binder, ir_view_t text);
+void ir_sqlite_bind_blob(ir_sqlite_binder_t *binder, ir_view_t bytes);
+void ir_sqlite_bind_double(ir_sqlite_binder_t *binder, double value);
+void ir_sqlite_bind_null(ir_sqlite_binder_t *binder);
+/* A number is REAL, text TEXT, data BLOB, a boolean INTEGER 0 or 1, no value NULL. */
+void ir_sqlite_bind_value(ir_sqlite_binder_t *binder, const ir_value_t *value);
+
+/* The place of a sensor, made when it is new; within a transaction. An SQLite code. */
+int ir_sqlite_place(ir_sqlite_t *store, ir_registry_t *registry, const ir_sensor_t *sensor,
+                    ir_sqlite_place_t *place);
+/* Forgets: after a rollback the rows may not be there. */
+void ir_sqlite_places_reset(ir_sqlite_places_t *places);
+
+ir_outcome_t ir_sqlite_put(void *context, ir_batch_t *batch, ir_error_t *error);
+ir_outcome_t ir_sqlite_recent(void *context, const ir_sensor_t *sensor, int64_t before_ns,
+                              size_t limit, ir_point_t *points, size_t *count, ir_error_t *error);
+ir_status_t ir_sqlite_count(void *store, ir_documents_counts_t *counts, ir_error_t *error);
+ir_status_t ir_sqlite_each_id(void *store, ir_document_kind_t kind, ir_each_id_fn each,
+                              void *context, ir_error_t *error);
+ir_status_t ir_sqlite_export(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
+
+#endif

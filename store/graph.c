@@ -1,0 +1,386 @@
+#include "store/graph.h"
+
+#include "common/rendezvous.h"
+#include "common/settings.h"
+#include "store/graph_backend.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MASKED_SIZE 256
+#define SERVERS_MAX 64
+#define SPLITS_MAX 48 /* pending parts of a refused batch: one for each halving of at most 2^32 */
+#define SEPARATORS " \t\n,"
+#define REGISTRY_GRAPH "graph/registry"
+
+static const ir_graph_backend_t *const backends[] = {&ir_graph_sparql, &ir_graph_nquads,
+                                                     &ir_graph_null};
+
+typedef struct server {
+    const ir_graph_backend_t *backend;
+    void *store;
+    char *uri;
+    ir_view_t node;      /* what the hash sees of it: scheme, host and path, without options */
+    size_t begin, count; /* its part of the picks */
+} server_t;
+
+struct ir_graph {
+    server_t servers[SERVERS_MAX];
+    size_t n_servers;
+    char *user, *password, *writer, *base_iri;
+    ir_graph_options_t options;
+    ir_graph_pick_t *picks;
+    size_t picks_capacity;
+};
+
+static const ir_graph_backend_t *find_backend(const char *uri) {
+    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
+        for (const char *const *scheme = backends[i]->schemes; *scheme != NULL; scheme++) {
+            if (strncmp(uri, *scheme, strlen(*scheme)) == 0) {
+                return backends[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+/* ---- opening ---- */
+
+static bool copy_text(char **to, const char *from) {
+    *to = from != NULL ? strdup(from) : NULL;
+    return from == NULL || *to != NULL;
+}
+
+static bool copy_options(ir_graph_t *graph, const ir_graph_options_t *options) {
+    if (!copy_text(&graph->user, options->user) ||
+        !copy_text(&graph->password, options->password) ||
+        !copy_text(&graph->writer, options->writer) ||
+        !copy_text(&graph->base_iri, options->format.base_iri)) {
+        return false;
+    }
+    graph->options = *options;
+    graph->options.user = graph->user;
+    graph->options.password = graph->password;
+    graph->options.writer = graph->writer;
+    graph->options.format.base_iri = graph->base_iri;
+    return true;
+}
+
+static ir_status_t open_server(ir_graph_t *graph, ir_view_t uri, ir_error_t *error) {
+    if (graph->n_servers == SERVERS_MAX) {
+        return ir_error_set(error, IR_ERR_USAGE, "graph: more than %d servers", SERVERS_MAX);
+    }
+    server_t *server = &graph->servers[graph->n_servers];
+    server->uri = strndup(uri.data, uri.size);
+    if (server->uri == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "graph: out of memory");
+    }
+    graph->n_servers++;
+    server->node = ir_view(server->uri, strcspn(server->uri, "?"));
+    for (size_t i = 0; i + 1 < graph->n_servers; i++) {
+        if (ir_view_equal(graph->servers[i].node, server->node)) {
+            return ir_error_set(error, IR_ERR_USAGE, "graph: '%.*s' is given twice",
+                                IR_VIEW_ARG(server->node));
+        }
+    }
+    const ir_graph_backend_t *backend = find_backend(server->uri);
+    if (backend == NULL) {
+        char masked[MASKED_SIZE];
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "graph: '%s' is not a graph store; write "
+                            "sparql+http://HOST/PATH?strategy=quads, nquads:DIR or null:",
+                            ir_uri_masked(server->uri, masked, sizeof masked));
+    }
+    graph->options.uris = server->uri;
+    const ir_status_t status = backend->open(&graph->options, &server->store, error);
+    server->backend = status == IR_OK ? backend : NULL;
+    return status;
+}
+
+static ir_status_t open_servers(ir_graph_t *graph, const char *uris, ir_error_t *error) {
+    ir_status_t status = IR_OK;
+    const char *at = uris + strspn(uris, SEPARATORS);
+    while (status == IR_OK && *at != '\0') {
+        const size_t size = strcspn(at, SEPARATORS);
+        status = open_server(graph, ir_view(at, size), error);
+        at += size;
+        at += strspn(at, SEPARATORS);
+    }
+    if (status == IR_OK && graph->n_servers == 0) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "graph: no store is given; write "
+                            "sparql+http://HOST/PATH?strategy=quads, nquads:DIR or null:");
+    }
+    return status;
+}
+
+ir_status_t ir_graph_open(const ir_graph_options_t *options, ir_graph_t **graph,
+                          ir_error_t *error) {
+    ir_graph_t *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "graph: out of memory");
+    }
+    ir_status_t status = copy_options(made, options)
+                             ? open_servers(made, options->uris != NULL ? options->uris : "", error)
+                             : ir_error_set(error, IR_ERR_MEMORY, "graph: out of memory");
+    if (status != IR_OK) {
+        ir_graph_close(made);
+        return status;
+    }
+    *graph = made;
+    return IR_OK;
+}
+
+void ir_graph_close(ir_graph_t *graph) {
+    if (graph == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < graph->n_servers; i++) {
+        if (graph->servers[i].backend != NULL) {
+            graph->servers[i].backend->close(graph->servers[i].store);
+        }
+        free(graph->servers[i].uri);
+    }
+    free(graph->picks);
+    free(graph->user);
+    free(graph->password);
+    free(graph->writer);
+    free(graph->base_iri);
+    free(graph);
+}
+
+/* ---- every server in turn ---- */
+
+ir_status_t ir_graph_init(ir_graph_t *graph, const ir_registry_t *registry, ir_error_t *error) {
+    char *text = NULL;
+    size_t size = 0;
+    char name[1024];
+    const int length = snprintf(name, sizeof name, "%s" REGISTRY_GRAPH, graph->base_iri);
+    if (length < 0 || (size_t)length >= sizeof name) {
+        return ir_error_set(error, IR_ERR_USAGE, "base-iri is longer than %zu bytes",
+                            sizeof name - sizeof REGISTRY_GRAPH);
+    }
+    ir_status_t status = ir_registry_ntriples(registry, &text, &size, error);
+    for (size_t i = 0; i < graph->n_servers && status == IR_OK; i++) {
+        const server_t *server = &graph->servers[i];
+        status = server->backend->init(server->store, ir_view(text, size), name, error);
+    }
+    free(text);
+    return status;
+}
+
+ir_status_t ir_graph_ready(ir_graph_t *graph, ir_error_t *error) {
+    ir_status_t status = IR_OK;
+    for (size_t i = 0; i < graph->n_servers && status == IR_OK; i++) {
+        status = graph->servers[i].backend->ready(graph->servers[i].store, error);
+    }
+    return status;
+}
+
+ir_status_t ir_graph_count(ir_graph_t *graph, uint64_t *observations, uint64_t *triples,
+                           ir_error_t *error) {
+    uint64_t all_observations = 0;
+    uint64_t all_triples = 0;
+    for (size_t i = 0; i < graph->n_servers; i++) {
+        uint64_t some_observations = 0;
+        uint64_t some_triples = 0;
+        const ir_status_t status = graph->servers[i].backend->count(
+            graph->servers[i].store, &some_observations, &some_triples, error);
+        if (status != IR_OK) {
+            return status;
+        }
+        all_observations += some_observations;
+        all_triples += some_triples;
+    }
+    *observations = all_observations;
+    *triples = all_triples;
+    return IR_OK;
+}
+
+ir_status_t ir_graph_each_id(ir_graph_t *graph, ir_each_id_fn each, void *context,
+                             ir_error_t *error) {
+    ir_status_t status = IR_OK;
+    for (size_t i = 0; i < graph->n_servers && status == IR_OK; i++) {
+        status = graph->servers[i].backend->each_id(graph->servers[i].store, each, context, error);
+    }
+    return status;
+}
+
+ir_status_t ir_graph_export(ir_graph_t *graph, ir_each_line_fn each, void *context,
+                            ir_error_t *error) {
+    ir_status_t status = IR_OK;
+    for (size_t i = 0; i < graph->n_servers && status == IR_OK; i++) {
+        status = graph->servers[i].backend->export(graph->servers[i].store, each, context, error);
+    }
+    return status;
+}
+
+/* ---- putting ---- */
+
+static size_t place(const ir_graph_t *graph, const char *mote) {
+    size_t best = 0;
+    uint64_t best_weight = 0;
+    const ir_view_t key = ir_view_text(mote);
+    for (size_t i = 0; graph->n_servers > 1 && i < graph->n_servers; i++) {
+        const uint64_t weight = ir_rendezvous_weight(graph->servers[i].node, key);
+        if (i == 0 || weight > best_weight) {
+            best = i;
+            best_weight = weight;
+        }
+    }
+    return best;
+}
+
+static ir_graph_pick_t pick_observation(const ir_batch_t *batch, uint32_t index) {
+    const ir_observation_t *observation = &batch->observations[index];
+    const ir_message_t *message = &batch->messages[observation->message];
+    return (ir_graph_pick_t){.observation = observation,
+                             .raw_id = &message->raw_id,
+                             .known = observation->state == IR_OBSERVATION_DUPLICATE ||
+                                      message->duplicate};
+}
+
+/* A revision is known when the message that decided it was. */
+static ir_graph_pick_t pick_revision(const ir_batch_t *batch, uint32_t index) {
+    const ir_revision_t *revision = &batch->revisions[index];
+    const ir_message_t *message = &batch->messages[revision->observation.message];
+    return (ir_graph_pick_t){.observation = &revision->observation,
+                             .raw_id = &revision->raw_id,
+                             .revision = revision,
+                             .known = message->duplicate || message->redelivered};
+}
+
+typedef void (*each_pick_fn)(ir_graph_t *graph, ir_graph_pick_t pick);
+
+static void each_pick(ir_graph_t *graph, const ir_batch_t *batch, each_pick_fn each) {
+    for (uint32_t i = 0; i < batch->n_observations; i++) {
+        if (ir_observation_accepted(&batch->observations[i])) {
+            each(graph, pick_observation(batch, i));
+        }
+    }
+    for (uint32_t i = 0; i < batch->n_revisions; i++) {
+        each(graph, pick_revision(batch, i));
+    }
+}
+
+static void count_pick(ir_graph_t *graph, ir_graph_pick_t pick) {
+    graph->servers[place(graph, pick.observation->sensor->mote->id)].count++;
+}
+
+static void take_pick(ir_graph_t *graph, ir_graph_pick_t pick) {
+    server_t *server = &graph->servers[place(graph, pick.observation->sensor->mote->id)];
+    graph->picks[server->begin + server->count++] = pick;
+}
+
+/* Sorts what is to be written by server, keeping its order. */
+static bool distribute(ir_graph_t *graph, const ir_batch_t *batch) {
+    const size_t most = (size_t)batch->n_observations + batch->n_revisions;
+    if (most > graph->picks_capacity) {
+        ir_graph_pick_t *grown = realloc(graph->picks, most * sizeof *grown);
+        if (grown == NULL) {
+            return false;
+        }
+        graph->picks = grown;
+        graph->picks_capacity = most;
+    }
+    for (size_t i = 0; i < graph->n_servers; i++) {
+        graph->servers[i].begin = graph->servers[i].count = 0;
+    }
+    if (graph->n_servers > 1) {
+        each_pick(graph, batch, count_pick);
+    }
+    size_t begin = 0;
+    for (size_t i = 0; i < graph->n_servers; i++) {
+        graph->servers[i].begin = begin;
+        begin += graph->servers[i].count;
+        graph->servers[i].count = 0;
+    }
+    each_pick(graph, batch, take_pick);
+    return true;
+}
+
+/* A refused revision is only noted: the observation that it revises is not of this batch. */
+static bool refuse(ir_batch_t *batch, const ir_graph_pick_t *pick, const char *detail) {
+    const uint32_t message = pick->observation->message;
+    if (pick->revision != NULL) {
+        return ir_batch_add_store_refusal(batch, message, UINT32_MAX, IR_REASON_GRAPH_REFUSED,
+                                          detail);
+    }
+    const uint32_t index = (uint32_t)(pick->observation - batch->observations);
+    if (!ir_batch_add_store_refusal(batch, message, index, IR_REASON_GRAPH_REFUSED, detail)) {
+        return false;
+    }
+    batch->observations[index].state = IR_OBSERVATION_REFUSED;
+    return true;
+}
+
+typedef struct part {
+    size_t begin, count;
+} part_t;
+
+/* Puts a server's part of the batch; what it refuses is halved until the culprits stand alone. */
+static ir_outcome_t put_server(const ir_graph_t *graph, const server_t *server, ir_batch_t *batch,
+                               ir_error_t *error) {
+    part_t parts[SPLITS_MAX];
+    size_t n_parts = 0;
+    parts[n_parts++] = (part_t){server->begin, server->count};
+    while (n_parts > 0) {
+        const part_t part = parts[--n_parts];
+        ir_error_t why = {.status = IR_OK};
+        const ir_graph_pick_t *picks = &graph->picks[part.begin];
+        const ir_outcome_t outcome = server->backend->put(server->store, picks, part.count, &why);
+        if (outcome == IR_OUTCOME_RETRY) {
+            ir_error_set(error, why.status, "%s", why.text);
+            return outcome;
+        }
+        if (outcome == IR_OUTCOME_REJECT && part.count > 1) {
+            const size_t half = part.count / 2;
+            parts[n_parts++] = (part_t){part.begin + half, part.count - half};
+            parts[n_parts++] = (part_t){part.begin, half};
+        } else if (outcome == IR_OUTCOME_REJECT && !refuse(batch, picks, why.text)) {
+            ir_error_set(error, IR_ERR_MEMORY, "graph: out of memory");
+            return IR_OUTCOME_RETRY;
+        }
+    }
+    return IR_OUTCOME_OK;
+}
+
+/* A put that did not come through may have refused some; the next one finds them anew. */
+static void undo_refusals(ir_batch_t *batch, uint32_t n_before, uint32_t n_known) {
+    for (uint32_t i = n_before; i < batch->n_store_refusals; i++) {
+        const uint32_t observation = batch->store_refusals[i].observation;
+        if (observation != UINT32_MAX) {
+            batch->observations[observation].state =
+                n_known > 0 ? IR_OBSERVATION_DUPLICATE : IR_OBSERVATION_NEW;
+        }
+    }
+    batch->n_store_refusals = n_before;
+}
+
+static uint32_t count_known(const ir_batch_t *batch) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < batch->n_observations; i++) {
+        count += batch->observations[i].state == IR_OBSERVATION_DUPLICATE;
+    }
+    return count;
+}
+
+ir_outcome_t ir_graph_put(ir_graph_t *graph, ir_batch_t *batch, ir_error_t *error) {
+    const uint32_t n_before = batch->n_store_refusals;
+    const uint32_t n_known = count_known(batch);
+    if (!distribute(graph, batch)) {
+        ir_error_set(error, IR_ERR_MEMORY, "graph: out of memory");
+        return IR_OUTCOME_RETRY;
+    }
+    ir_outcome_t outcome = IR_OUTCOME_OK;
+    for (size_t i = 0; i < graph->n_servers && outcome == IR_OUTCOME_OK; i++) {
+        if (graph->servers[i].count > 0) {
+            outcome = put_server(graph, &graph->servers[i], batch, error);
+        }
+    }
+    if (outcome != IR_OUTCOME_OK) {
+        undo_refusals(batch, n_before, n_known);
+    }
+    return outcome;
+}

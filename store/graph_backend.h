@@ -1,0 +1,52 @@
+/* What a kind of graph store is: one const table of functions, all required. The contracts are
+ * those of graph.h; `store` is what `open` made. */
+#ifndef IR_STORE_GRAPH_BACKEND_H
+#define IR_STORE_GRAPH_BACKEND_H
+
+#include "store/graph.h"
+
+/* One thing to be written: an observation, or a revision. */
+typedef struct ir_graph_pick {
+    const ir_observation_t *observation; /* the revised one when it is a revision */
+    const ir_id_t *raw_id;               /* of the observation's message */
+    const ir_revision_t *revision;       /* or NULL */
+    bool known; /* the document store had it before: the graph may have it, too */
+} ir_graph_pick_t;
+
+typedef struct ir_graph_backend {
+    const char *name;
+    const char *const *schemes; /* what a URI begins with, up to NULL */
+    /* options->uris is this one URI; the options' texts live as long as the store. */
+    ir_status_t (*open)(const ir_graph_options_t *options, void **store, ir_error_t *error);
+    void (*close)(void *store);
+    /* `registry` is the registry's statements as N-Triples; they replace the graph `graph`. */
+    ir_status_t (*init)(void *store, ir_view_t registry, const char *graph, ir_error_t *error);
+    ir_status_t (*ready)(void *store, ir_error_t *error);
+    /* REJECT: the server refuses something of these and may have stored nothing of them; the front
+     * calls again with a part. */
+    ir_outcome_t (*put)(void *store, const ir_graph_pick_t *picks, size_t count, ir_error_t *error);
+    ir_status_t (*count)(void *store, uint64_t *observations, uint64_t *triples, ir_error_t *error);
+    ir_status_t (*each_id)(void *store, ir_each_id_fn each, void *context, ir_error_t *error);
+    ir_status_t (*export)(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
+} ir_graph_backend_t;
+
+extern const ir_graph_backend_t ir_graph_sparql;
+extern const ir_graph_backend_t ir_graph_nquads;
+extern const ir_graph_backend_t ir_graph_null;
+
+/* The id that a pick's statements are about. */
+static inline const ir_id_t *ir_graph_pick_id(const ir_graph_pick_t *pick) {
+    return pick->revision != NULL ? &pick->revision->id : &pick->observation->id;
+}
+
+/* Appends its statements. */
+static inline void ir_graph_pick_append(ir_buffer_t *out, const ir_graph_pick_t *pick,
+                                        const ir_format_options_t *format, bool quads) {
+    if (pick->revision != NULL) {
+        ir_triples_revision(out, pick->revision, format, quads);
+    } else {
+        ir_triples_observation(out, pick->observation, pick->raw_id, format, quads);
+    }
+}
+
+#endif

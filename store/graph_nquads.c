@@ -1,0 +1,502 @@
+/* N-Quads files in a directory. Each writer has a segment of its own (segment.h); what may have
+ * been written before is looked up in all of them (segments.h).
+ *
+ * Two writers can hold the same observation when the broker gave it to a second one while the first
+ * was cut off. The document store calls it new to one of them and a duplicate to the other. The
+ * latter looks it up and writes it if it is not there, alone in the directory, and notes in the
+ * file `claims`, by one more byte, that it wrote in the first one's place. Every writer watches
+ * that file grow, and after it grew looks up what it holds for new, too. */
+#include "store/directory_lock.h"
+#include "store/graph_backend.h"
+#include "store/segment.h"
+#include "store/segment_lines.h"
+#include "store/segments.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SCHEME "nquads:"
+#define REGISTRY_FILE "registry.nq"
+#define SEGMENT_BYTES_DEFAULT ((int64_t)64 * 1024 * 1024)
+#define TIMEOUT_DEFAULT_NS INT64_C(10000000000)
+
+/* For how many puts after another's claim all is looked up: more than a worker has batches under
+ * way that were called new before the claim. */
+#define WARY_PUTS 1024
+
+typedef struct nquads {
+    char *directory;
+    char *writer;
+    int64_t segment_bytes, timeout_ns;
+    ir_format_options_t format;
+    int lock;   /* -1: not attached yet */
+    int claims; /* file whose size counts them */
+    int64_t claims_seen;
+    unsigned wary; /* puts that are still to look up everything */
+    ir_segment_t *segment;
+    ir_segments_t *segments;
+    ir_buffer_t lines;
+    ir_buffer_t ids;
+    bool claiming; /* the lines hold something known */
+} nquads_t;
+
+/* ---- opening ---- */
+
+static ir_status_t out_of_memory(ir_error_t *error) {
+    return ir_error_set(error, IR_ERR_MEMORY, "graph: out of memory");
+}
+
+static void nquads_close(void *store) {
+    nquads_t *graph = store;
+    if (graph == NULL) {
+        return;
+    }
+    /* What is left open is sealed by whoever opens the directory next. */
+    ir_segment_close(graph->segment);
+    ir_segments_free(graph->segments);
+    if (graph->lock >= 0) {
+        close(graph->lock);
+    }
+    if (graph->claims >= 0) {
+        close(graph->claims);
+    }
+    ir_buffer_free(&graph->lines);
+    ir_buffer_free(&graph->ids);
+    free(graph->directory);
+    free(graph->writer);
+    free(graph);
+}
+
+static char *default_writer(void) {
+    char name[32];
+    snprintf(name, sizeof name, "writer-%ld", (long)getpid());
+    return strdup(name);
+}
+
+static ir_status_t nquads_open(const ir_graph_options_t *options, void **store, ir_error_t *error) {
+    const char *directory = options->uris + strlen(SCHEME);
+    if (*directory == '\0') {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "graph: nquads: wants a directory, as in nquads:graph");
+    }
+    nquads_t *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return out_of_memory(error);
+    }
+    made->lock = made->claims = -1;
+    made->format = options->format;
+    made->segment_bytes =
+        options->segment_bytes > 0 ? options->segment_bytes : SEGMENT_BYTES_DEFAULT;
+    made->timeout_ns = options->timeout_ns > 0 ? options->timeout_ns : TIMEOUT_DEFAULT_NS;
+    made->directory = strdup(directory);
+    made->writer = options->writer != NULL && *options->writer != '\0' ? strdup(options->writer)
+                                                                       : default_writer();
+    made->segments = ir_segments_new(directory);
+    if (made->directory == NULL || made->writer == NULL || made->segments == NULL) {
+        nquads_close(made);
+        return out_of_memory(error);
+    }
+    *store = made;
+    return IR_OK;
+}
+
+static ir_status_t open_file(const nquads_t *graph, const char *name, int flags, int *fd,
+                             ir_error_t *error) {
+    char path[PATH_MAX];
+    const int length = snprintf(path, sizeof path, "%s/%s", graph->directory, name);
+    if (length < 0 || length >= (int)sizeof path) {
+        return ir_error_set(error, IR_ERR_USAGE, "the path %s is too long", graph->directory);
+    }
+    *fd = open(path, flags | O_CLOEXEC, 0666);
+    if (*fd >= 0) {
+        return IR_OK;
+    }
+    if (errno == ENOENT) {
+        return ir_error_set(error, IR_ERR_NOT_FOUND,
+                            "there is no graph directory %s; run ir-store init", graph->directory);
+    }
+    return ir_error_set(error, IR_ERR_IO,
+                        "cannot open %s: %s; give this user the right to write there", path,
+                        strerror(errno));
+}
+
+/* Seals what dead writers left. */
+static ir_status_t repair(nquads_t *graph, ir_error_t *error) {
+    ir_segment_list_t list;
+    ir_status_t status = ir_segment_list_read(graph->directory, &list, error);
+    if (status != IR_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < list.count && status == IR_OK; i++) {
+        bool alive = false;
+        if (list.names[i].open) {
+            status = ir_segment_repair(graph->directory, list.names[i].stem, &alive, error);
+        }
+    }
+    ir_segment_list_free(&list);
+    return status;
+}
+
+static ir_status_t look_at_claims(const nquads_t *graph, int64_t *size, ir_error_t *error) {
+    struct stat facts;
+    if (fstat(graph->claims, &facts) != 0) {
+        return ir_error_set(error, IR_ERR_IO, "cannot read %s/claims: %s", graph->directory,
+                            strerror(errno));
+    }
+    *size = facts.st_size;
+    return IR_OK;
+}
+
+static void detach(nquads_t *graph) {
+    if (graph->claims >= 0) {
+        close(graph->claims);
+    }
+    if (graph->lock >= 0) {
+        close(graph->lock);
+    }
+    graph->lock = graph->claims = -1;
+}
+
+static ir_status_t attach(nquads_t *graph, ir_error_t *error) {
+    if (graph->lock >= 0) {
+        return IR_OK;
+    }
+    ir_status_t status = open_file(graph, "lock", O_RDWR | O_CREAT, &graph->lock, error);
+    if (status == IR_OK) {
+        status = open_file(graph, "claims", O_RDWR | O_CREAT | O_APPEND, &graph->claims, error);
+    }
+    if (status == IR_OK) {
+        status = ir_directory_lock(graph->lock, graph->directory, true, graph->timeout_ns, error);
+    }
+    if (status == IR_OK) {
+        status = repair(graph, error);
+        if (status == IR_OK) {
+            status = look_at_claims(graph, &graph->claims_seen, error);
+        }
+        ir_directory_unlock(graph->lock);
+    }
+    if (status != IR_OK) {
+        detach(graph);
+    }
+    return status;
+}
+
+static ir_status_t nquads_ready(void *store, ir_error_t *error) {
+    return attach(store, error);
+}
+
+/* ---- init ---- */
+
+static ir_status_t make_directory(const char *directory, ir_error_t *error) {
+    char path[PATH_MAX];
+    const size_t size = strlen(directory);
+    if (size >= sizeof path) {
+        return ir_error_set(error, IR_ERR_USAGE, "the path %s is too long", directory);
+    }
+    memcpy(path, directory, size + 1);
+    for (size_t i = 1; i <= size; i++) {
+        if (path[i] != '/' && path[i] != '\0') {
+            continue;
+        }
+        const char kept = path[i];
+        path[i] = '\0';
+        if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+            return ir_error_set(error, IR_ERR_IO, "cannot make the graph directory %s: %s", path,
+                                strerror(errno));
+        }
+        path[i] = kept;
+    }
+    return IR_OK;
+}
+
+/* N-Triples lines become quads: " ." at the end makes room for the graph. */
+static void append_quads(ir_buffer_t *out, ir_view_t triples, const char *graph) {
+    while (triples.size > 0) {
+        const char *stop = memchr(triples.data, '\n', triples.size);
+        const size_t size = stop != NULL ? (size_t)(stop - triples.data) : triples.size;
+        size_t end = size;
+        while (end > 0 && (triples.data[end - 1] == '.' || triples.data[end - 1] == ' ' ||
+                           triples.data[end - 1] == '\r')) {
+            end--;
+        }
+        if (end > 0 && triples.data[0] != '#') {
+            ir_buffer_append(out, triples.data, end);
+            ir_buffer_append_format(out, " <%s> .\n", graph);
+        }
+        triples.data += size + (stop != NULL);
+        triples.size -= size + (stop != NULL);
+    }
+}
+
+static ir_status_t nquads_init(void *store, ir_view_t registry, const char *graph_iri,
+                               ir_error_t *error) {
+    nquads_t *graph = store;
+    ir_status_t status = make_directory(graph->directory, error);
+    if (status == IR_OK) {
+        status = attach(graph, error);
+    }
+    if (status != IR_OK) {
+        return status;
+    }
+    char path[PATH_MAX];
+    const int length = snprintf(path, sizeof path, "%s/" REGISTRY_FILE, graph->directory);
+    if (length < 0 || length >= (int)sizeof path) {
+        return ir_error_set(error, IR_ERR_USAGE, "the path %s is too long", graph->directory);
+    }
+    ir_buffer_clear(&graph->lines);
+    append_quads(&graph->lines, registry, graph_iri);
+    if (!ir_buffer_ok(&graph->lines)) {
+        return out_of_memory(error);
+    }
+    status = ir_file_replace(path, ir_buffer_view(&graph->lines), error);
+    return status == IR_OK ? ir_directory_sync(graph->directory, error) : status;
+}
+
+/* ---- putting ---- */
+
+/* Whether the batch must be looked up: it holds something known, or somebody claimed something. */
+static ir_status_t must_look(nquads_t *graph, bool known, bool *look, ir_error_t *error) {
+    int64_t size = 0;
+    const ir_status_t status = look_at_claims(graph, &size, error);
+    if (status != IR_OK) {
+        return status;
+    }
+    if (size != graph->claims_seen) {
+        graph->claims_seen = size;
+        graph->wary = WARY_PUTS;
+    }
+    *look = known || graph->wary > 0;
+    return IR_OK;
+}
+
+static ir_status_t write_claim(nquads_t *graph, ir_error_t *error) {
+    if (!graph->claiming) {
+        return IR_OK;
+    }
+    /* No need of durability: the claim is for writers that are alive. */
+    const ssize_t written = write(graph->claims, "+", 1);
+    if (written != 1) {
+        return ir_error_set(error, IR_ERR_IO, "cannot write %s/claims: %s", graph->directory,
+                            written < 0 ? strerror(errno) : "the disk is full");
+    }
+    graph->claims_seen += written;
+    return IR_OK;
+}
+
+/* Writes the lines of what is not there yet into the buffer. */
+static bool collect(nquads_t *graph, const ir_graph_pick_t *picks, size_t count, bool look) {
+    ir_buffer_clear(&graph->lines);
+    ir_buffer_clear(&graph->ids);
+    graph->claiming = false;
+    for (size_t i = 0; i < count; i++) {
+        const ir_id_t *id = ir_graph_pick_id(&picks[i]);
+        if (look && ((graph->segment != NULL && ir_segment_has(graph->segment, id)) ||
+                     ir_segments_has(graph->segments, id))) {
+            continue;
+        }
+        ir_graph_pick_append(&graph->lines, &picks[i], &graph->format, true);
+        ir_buffer_append(&graph->ids, id, sizeof *id);
+        graph->claiming = graph->claiming || picks[i].known;
+    }
+    return ir_buffer_ok(&graph->lines) && ir_buffer_ok(&graph->ids);
+}
+
+/* Closes a segment that failed beyond repair, seals one that has grown, and makes a new one. */
+static ir_status_t have_segment(nquads_t *graph, ir_error_t *error) {
+    if (graph->segment != NULL && ir_segment_broken(graph->segment)) {
+        ir_segment_close(graph->segment);
+        graph->segment = NULL;
+    }
+    if (graph->segment != NULL && ir_segment_size(graph->segment) >= graph->segment_bytes) {
+        const ir_status_t status = ir_segment_seal(graph->segment, error);
+        if (status != IR_OK) {
+            return status;
+        }
+        graph->segment = NULL;
+    }
+    return graph->segment != NULL
+               ? IR_OK
+               : ir_segment_create(graph->directory, graph->writer, &graph->segment, error);
+}
+
+static ir_status_t put_locked(nquads_t *graph, const ir_graph_pick_t *picks, size_t count,
+                              bool look, ir_error_t *error) {
+    ir_status_t status = have_segment(graph, error);
+    if (status == IR_OK && look) {
+        status = ir_segments_refresh(graph->segments, ir_segment_stem(graph->segment), error);
+    }
+    if (status != IR_OK) {
+        return status;
+    }
+    if (!collect(graph, picks, count, look)) {
+        return out_of_memory(error);
+    }
+    if (graph->lines.size == 0) {
+        return IR_OK;
+    }
+    /* The claim comes first: one that is not followed by its lines only costs a look. */
+    status = write_claim(graph, error);
+    if (status != IR_OK) {
+        return status;
+    }
+    return ir_segment_append(graph->segment, &graph->lines, (const ir_id_t *)graph->ids.data,
+                             graph->ids.size / sizeof(ir_id_t), error);
+}
+
+static ir_status_t put(nquads_t *graph, const ir_graph_pick_t *picks, size_t count,
+                       ir_error_t *error) {
+    ir_status_t status = attach(graph, error);
+    bool known = false;
+    for (size_t i = 0; i < count && !known; i++) {
+        known = picks[i].known;
+    }
+    if (status == IR_OK) {
+        status = ir_directory_lock(graph->lock, graph->directory, known, graph->timeout_ns, error);
+    }
+    if (status != IR_OK) {
+        return status;
+    }
+    bool look = false;
+    status = must_look(graph, known, &look, error);
+    if (status == IR_OK) {
+        status = put_locked(graph, picks, count, look, error);
+    }
+    if (status == IR_OK && graph->wary > 0) {
+        graph->wary--;
+    }
+    ir_directory_unlock(graph->lock);
+    return status;
+}
+
+static ir_outcome_t nquads_put(void *store, const ir_graph_pick_t *picks, size_t count,
+                               ir_error_t *error) {
+    return put(store, picks, count, error) == IR_OK ? IR_OUTCOME_OK : IR_OUTCOME_RETRY;
+}
+
+/* ---- reading ---- */
+
+typedef ir_status_t (*line_fn)(void *context, ir_view_t line);
+
+static ir_status_t read_lines(int fd, const char *path, int64_t end, line_fn each, void *context,
+                              ir_error_t *error) {
+    ir_segment_lines_t lines;
+    ir_segment_lines_begin(&lines, fd, path, 0, end);
+    ir_view_t line;
+    bool more = true;
+    ir_status_t status = ir_segment_lines_next(&lines, &line, &more, error);
+    while (status == IR_OK && more) {
+        status = ir_segment_statement(line) ? each(context, line) : IR_OK;
+        if (status == IR_OK) {
+            status = ir_segment_lines_next(&lines, &line, &more, error);
+        }
+    }
+    ir_segment_lines_free(&lines);
+    return status;
+}
+
+static ir_status_t read_segment(const nquads_t *graph, const ir_segment_name_t *name, line_fn each,
+                                void *context, ir_error_t *error) {
+    int fd = -1;
+    ir_status_t status = ir_segment_list_open(graph->directory, name, &fd, error);
+    if (status != IR_OK) {
+        return status == IR_ERR_NOT_FOUND ? IR_OK : status;
+    }
+    int64_t end = 0;
+    status = ir_segment_end(fd, name->stem, &end, error);
+    if (status == IR_OK) {
+        status = read_lines(fd, name->stem, end, each, context, error);
+    }
+    close(fd);
+    return status;
+}
+
+static ir_status_t read_segments(const nquads_t *graph, line_fn each, void *context,
+                                 ir_error_t *error) {
+    ir_segment_list_t list;
+    ir_status_t status = ir_segment_list_read(graph->directory, &list, error);
+    if (status != IR_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < list.count && status == IR_OK; i++) {
+        status = read_segment(graph, &list.names[i], each, context, error);
+    }
+    ir_segment_list_free(&list);
+    return status;
+}
+
+typedef struct tally {
+    uint64_t observations, triples;
+} tally_t;
+
+static ir_status_t count_line(void *context, ir_view_t line) {
+    tally_t *tally = context;
+    ir_id_t id;
+    tally->triples++;
+    tally->observations += ir_segment_subject(line, &id) == IR_SUBJECT_OBSERVATION;
+    return IR_OK;
+}
+
+static ir_status_t nquads_count(void *store, uint64_t *observations, uint64_t *triples,
+                                ir_error_t *error) {
+    tally_t tally = {0, 0};
+    const ir_status_t status = read_segments(store, count_line, &tally, error);
+    if (status == IR_OK) {
+        *observations = tally.observations;
+        *triples = tally.triples;
+    }
+    return status;
+}
+
+typedef struct id_walk {
+    ir_each_id_fn each;
+    void *context;
+} id_walk_t;
+
+static ir_status_t walk_line(void *context, ir_view_t line) {
+    const id_walk_t *walk = context;
+    ir_id_t id;
+    return ir_segment_subject(line, &id) == IR_SUBJECT_OBSERVATION ? walk->each(walk->context, &id)
+                                                                   : IR_OK;
+}
+
+static ir_status_t nquads_each_id(void *store, ir_each_id_fn each, void *context,
+                                  ir_error_t *error) {
+    id_walk_t walk = {each, context};
+    return read_segments(store, walk_line, &walk, error);
+}
+
+static ir_status_t nquads_export(void *store, ir_each_line_fn each, void *context,
+                                 ir_error_t *error) {
+    const nquads_t *graph = store;
+    int fd = -1;
+    struct stat facts;
+    ir_status_t status = open_file(graph, REGISTRY_FILE, O_RDONLY, &fd, error);
+    if (status != IR_OK) {
+        return status;
+    }
+    status = fstat(fd, &facts) == 0
+                 ? read_lines(fd, REGISTRY_FILE, facts.st_size, each, context, error)
+                 : ir_error_set(error, IR_ERR_IO, "cannot read %s/" REGISTRY_FILE ": %s",
+                                graph->directory, strerror(errno));
+    close(fd);
+    return status == IR_OK ? read_segments(graph, each, context, error) : status;
+}
+
+static const char *const schemes[] = {SCHEME, NULL};
+
+const ir_graph_backend_t ir_graph_nquads = {.name = "nquads",
+                                            .schemes = schemes,
+                                            .open = nquads_open,
+                                            .close = nquads_close,
+                                            .init = nquads_init,
+                                            .ready = nquads_ready,
+                                            .put = nquads_put,
+                                            .count = nquads_count,
+                                            .each_id = nquads_each_id,
+                                            .export = nquads_export};

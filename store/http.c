@@ -1,0 +1,170 @@
+#include "store/http.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <threads.h>
+
+#define CONNECT_TIMEOUT_MS 5000
+#define TIMEOUT_DEFAULT_MS 30000
+
+struct ir_http {
+    CURL *curl;
+    char reason[CURL_ERROR_SIZE];
+    ir_buffer_t answer;
+    long timeout_ms;
+    /* of the call under way */
+    const ir_http_request_t *request;
+    ir_status_t taken;
+};
+
+static once_flag started = ONCE_FLAG_INIT;
+
+static void start(void) {
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static void keep(ir_http_t *http, const char *data, size_t size) {
+    const size_t room = IR_HTTP_ANSWER_MAX - http->answer.size;
+    ir_buffer_append(&http->answer, data, size < room ? size : room);
+}
+
+static size_t receive(char *data, size_t one, size_t size, void *context) {
+    ir_http_t *http = context;
+    long code = 0;
+    curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &code);
+    if (http->request->take == NULL || code / 100 != 2) {
+        keep(http, data, size * one);
+        return size * one;
+    }
+    http->taken = http->request->take(http->request->context, ir_view(data, size * one));
+    return http->taken == IR_OK ? size * one : 0;
+}
+
+static void set_fixed(ir_http_t *http, const char *user, const char *password) {
+    CURL *curl = http->curl;
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->reason);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
+    curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 65536L);
+    curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 262144L);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
+                     http->timeout_ms < CONNECT_TIMEOUT_MS ? http->timeout_ms
+                                                           : (long)CONNECT_TIMEOUT_MS);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, http);
+    if (user != NULL && *user != '\0') {
+        curl_easy_setopt(curl, CURLOPT_USERNAME, user);
+        curl_easy_setopt(curl, CURLOPT_PASSWORD, password != NULL ? password : "");
+        curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)(CURLAUTH_BASIC | CURLAUTH_DIGEST));
+    }
+}
+
+ir_http_t *ir_http_new(const char *user, const char *password, int64_t timeout_ns) {
+    call_once(&started, start);
+    ir_http_t *http = calloc(1, sizeof *http);
+    if (http == NULL) {
+        return NULL;
+    }
+    http->curl = curl_easy_init();
+    if (http->curl == NULL) {
+        free(http);
+        return NULL;
+    }
+    http->timeout_ms = timeout_ns > 0 ? (long)(timeout_ns / 1000000) : TIMEOUT_DEFAULT_MS;
+    http->timeout_ms = http->timeout_ms > 0 ? http->timeout_ms : 1;
+    set_fixed(http, user, password);
+    return http;
+}
+
+void ir_http_free(ir_http_t *http) {
+    if (http == NULL) {
+        return;
+    }
+    curl_easy_cleanup(http->curl);
+    ir_buffer_free(&http->answer);
+    free(http);
+}
+
+ir_view_t ir_http_answer(const ir_http_t *http) {
+    return ir_buffer_view(&http->answer);
+}
+
+static struct curl_slist *add_header(struct curl_slist *list, const char *name, const char *value) {
+    char line[256];
+    if (value == NULL) {
+        return list;
+    }
+    snprintf(line, sizeof line, "%s: %s", name, value);
+    struct curl_slist *longer = curl_slist_append(list, line);
+    return longer != NULL ? longer : list;
+}
+
+static void set_request(ir_http_t *http, const ir_http_request_t *request,
+                        struct curl_slist *headers) {
+    CURL *curl = http->curl;
+    curl_easy_setopt(curl, CURLOPT_URL, request->url);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    if (strcmp(request->method, "GET") == 0) {
+        curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, NULL);
+    } else {
+        curl_easy_setopt(curl, CURLOPT_POST, 1L);
+        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS,
+                         request->body.size > 0 ? request->body.data : "");
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.size);
+    }
+    const long seconds = http->timeout_ms / 1000 + 1;
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, request->stalls_only ? 0L : http->timeout_ms);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, request->stalls_only ? 1L : 0L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, request->stalls_only ? seconds : 0L);
+}
+
+static ir_status_t explain(const ir_http_t *http, CURLcode result, ir_error_t *error) {
+    const char *text = http->reason[0] != '\0' ? http->reason : curl_easy_strerror(result);
+    const char *url = http->request->url;
+    const int size = (int)strcspn(url, "?");
+    switch (result) {
+    case CURLE_OPERATION_TIMEDOUT:
+        return ir_error_set(error, IR_ERR_TIMEOUT, "%.*s does not answer in time: %s", size, url,
+                            text);
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_HTTP2:
+        return ir_error_set(error, IR_ERR_PROTOCOL,
+                            "%.*s speaks another protocol than HTTP: %s; check host and port", size,
+                            url, text);
+    case CURLE_OUT_OF_MEMORY:
+        return ir_error_set(error, IR_ERR_MEMORY, "graph: out of memory");
+    case CURLE_URL_MALFORMAT:
+        return ir_error_set(error, IR_ERR_USAGE, "'%.*s' is no URL: %s", size, url, text);
+    default:
+        return ir_error_set(error, IR_ERR_CONNECT, "cannot reach %.*s: %s", size, url, text);
+    }
+}
+
+ir_status_t ir_http_call(ir_http_t *http, const ir_http_request_t *request, int *code,
+                         ir_error_t *error) {
+    struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
+    headers = add_header(headers, "Content-Type", request->content_type);
+    headers = add_header(headers, "Accept", request->accept);
+    ir_buffer_clear(&http->answer);
+    http->reason[0] = '\0';
+    http->request = request;
+    http->taken = IR_OK;
+    set_request(http, request, headers);
+    const CURLcode result = curl_easy_perform(http->curl);
+    curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(headers);
+    if (result != CURLE_OK) {
+        return http->taken != IR_OK ? http->taken : explain(http, result, error);
+    }
+    long status = 0;
+    curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
+    *code = (int)status;
+    return IR_OK;
+}

@@ -1,0 +1,29 @@
+/* A set of ids in memory. One thread at a time. */
+#ifndef IR_STORE_ID_SET_H
+#define IR_STORE_ID_SET_H
+
+#include "observation/identity.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* All zero: empty. */
+typedef struct ir_id_set {
+    ir_id_t *slots; /* open addressing; the nil id is an empty slot */
+    size_t capacity, used;
+} ir_id_set_t;
+
+/* Makes sure that `extra` more fit; false when memory is out. */
+bool ir_id_set_reserve(ir_id_set_t *set, size_t extra);
+
+/* There must be room. An id that is there stays there once. */
+void ir_id_set_add(ir_id_set_t *set, const ir_id_t *id);
+
+bool ir_id_set_has(const ir_id_set_t *set, const ir_id_t *id);
+
+/* Turns the set into a sorted array at slots[0 … used), which is no set any more. */
+void ir_id_set_sort(ir_id_set_t *set);
+
+void ir_id_set_free(ir_id_set_t *set);
+
+#endif

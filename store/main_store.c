@@ -1,0 +1,210 @@
+#include "common/settings.h"
+#include "store/command.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+#define SECOND 1e9
+#define KIB 1024.0
+#define GIB (1024.0 * 1024.0 * KIB)
+#define FIELD(member) offsetof(ir_store_options_t, member)
+
+static const ir_setting_t settings[] = {
+    {"documents", 'd', IR_SETTING_URI, "URI", NULL, 0, 0, "sqlite:documents.sqlite",
+     FIELD(documents), "Document store: mongodb://HOST/DATABASE, sqlite:PATH or null:"},
+    {"documents-password", 0, IR_SETTING_SECRET, "TEXT", NULL, 0, 0, NULL,
+     FIELD(documents_password), "Password of the document store."},
+    {"graph", 'g', IR_SETTING_URI, "URIS", NULL, 0, 0, "nquads:graph", FIELD(graph),
+     "Graph store: sparql+http(s)://HOST/PATH?strategy=quads|graph-store|update, nquads:DIR or "
+     "null:; several share the motes."},
+    {"graph-user", 0, IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, FIELD(graph_user),
+     "User name at the graph store."},
+    {"graph-password", 0, IR_SETTING_SECRET, "TEXT", NULL, 0, 0, NULL, FIELD(graph_password),
+     "Password at the graph store."},
+    {"graph-detail", 0, IR_SETTING_CHOICE, "WORD", "lean|full", 0, 0, "lean", FIELD(graph_detail),
+     "How much RDF an observation becomes."},
+    {"graph-name", 0, IR_SETTING_CHOICE, "WORD", "default|day|mote", 0, 0, "default",
+     FIELD(graph_name), "Which graph the statements go to."},
+    {"segment-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, 64 * KIB, 64 * GIB, "64Mi",
+     FIELD(segment_bytes), "An N-Quads segment is sealed when it has grown to this."},
+    {"registry", 'r', IR_SETTING_TEXT, "FILE", NULL, 0, 0, "registry.ttl", FIELD(registry),
+     "The registry of motes and sensors, Turtle; init puts it into the graph store."},
+    {"base-iri", 0, IR_SETTING_TEXT, "IRI", NULL, 0, 0, "https://intelligent-river.example/id/",
+     FIELD(base_iri), "Start of the IRIs that the worker makes; ends in '/' or '#'."},
+    {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * SECOND, 3600 * SECOND, "30s",
+     FIELD(timeout_ns), "Longest wait for one answer of a store."},
+    {"ledger", 'l', IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(ledger),
+     "verify: what was sent, as ir-loadgen wrote it; several, separated by commas."},
+    {"what", 'w', IR_SETTING_CHOICE, "WORD", "documents|graph", 0, 0, "documents", FIELD(what),
+     "export: the processed documents as JSON lines, or the statements as N-Quads."},
+    {"json", 'j', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(json),
+     "status, verify: answer as JSON."},
+};
+
+const ir_program_t ir_store_program = {
+    .name = "ir-store",
+    .purpose = "Sets the document and graph stores up, shows what they hold, checks it, and "
+               "writes it out.",
+    .usage = "init|status|verify|export [LEDGER…]",
+    .notes = "init    makes tables, collections, indexes and directories, and puts the registry\n"
+             "        into the graph store; repeatable.\n"
+             "status  counts what is there.\n"
+             "verify  holds ledgers against raw messages, observations and graph; exit status 0\n"
+             "        only if nothing is missing, doubled or foreign.\n"
+             "export  writes all of one store to standard output.\n"
+             "Exit status: 0 done, 2 wrong usage or settings, 1 anything else.\n",
+    .settings = settings,
+    .n_settings = sizeof settings / sizeof settings[0],
+};
+
+/* ---- commands ---- */
+
+/* All return the exit status, and say in `error` what they did not show themselves. */
+typedef int (*ir_command_fn)(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                             ir_error_t *error);
+
+static int run_init(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                    ir_error_t *error) {
+    (void)arguments;
+    (void)n_arguments;
+    return ir_store_init(stores, error) == IR_OK ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int run_status(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                      ir_error_t *error) {
+    (void)arguments;
+    (void)n_arguments;
+    (void)error;
+    return ir_store_status(stores) ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int run_verify(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                      ir_error_t *error) {
+    bool good = false;
+    const ir_status_t status = ir_store_verify(stores, arguments, n_arguments, &good, error);
+    if (status == IR_ERR_USAGE) {
+        return EXIT_USAGE;
+    }
+    return status == IR_OK && good ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int run_export(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                      ir_error_t *error) {
+    (void)arguments;
+    (void)n_arguments;
+    return ir_store_export(stores, error) == IR_OK ? EXIT_DONE : EXIT_FAILED;
+}
+
+typedef struct ir_command {
+    const char *name;
+    bool takes_arguments;
+    ir_command_fn run;
+} ir_command_t;
+
+static const ir_command_t commands[] = {
+    {"init", false, run_init},
+    {"status", false, run_status},
+    {"verify", true, run_verify},
+    {"export", false, run_export},
+};
+
+static const ir_command_t *find_command(const char *name, int n_arguments, ir_error_t *error) {
+    for (size_t i = 0; name != NULL && i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(commands[i].name, name) != 0) {
+            continue;
+        }
+        if (n_arguments > 0 && !commands[i].takes_arguments) {
+            ir_error_set(error, IR_ERR_USAGE, "%s takes no arguments; see --help", name);
+            return NULL;
+        }
+        return &commands[i];
+    }
+    ir_error_set(error, IR_ERR_USAGE,
+                 name == NULL ? "which command: init, status, verify or export?"
+                              : "no command '%s': there are init, status, verify and export",
+                 name);
+    return NULL;
+}
+
+/* ---- the program ---- */
+
+static const char *text_or_null(const char *text) {
+    return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
+static ir_status_t open_stores(const ir_store_options_t *options, ir_stores_t *stores,
+                               ir_error_t *error) {
+    const ir_documents_options_t documents = {
+        .uri = options->documents,
+        .password = text_or_null(options->documents_password),
+        .timeout_ns = options->timeout_ns,
+    };
+    const ir_graph_options_t graph = {
+        .uris = options->graph,
+        .user = text_or_null(options->graph_user),
+        .password = text_or_null(options->graph_password),
+        .timeout_ns = options->timeout_ns,
+        .segment_bytes = options->segment_bytes,
+        .writer = "ir-store",
+        .format = {.base_iri = options->base_iri,
+                   .detail = (ir_graph_detail_t)options->graph_detail,
+                   .naming = (ir_graph_naming_t)options->graph_name},
+    };
+    const ir_status_t status = ir_documents_open(&documents, &stores->documents, error);
+    return status == IR_OK ? ir_graph_open(&graph, &stores->graph, error) : status;
+}
+
+static int run(const ir_store_options_t *options, const ir_command_t *command,
+               char *const *arguments, int n_arguments, ir_error_t *error) {
+    ir_stores_t stores = {.options = options, .out = stdout};
+    const ir_status_t status = open_stores(options, &stores, error);
+    int code = status == IR_ERR_USAGE ? EXIT_USAGE : EXIT_FAILED;
+    if (status == IR_OK) {
+        code = command->run(&stores, arguments, n_arguments, error);
+    }
+    ir_graph_close(stores.graph);
+    ir_documents_close(stores.documents);
+    if (code == EXIT_DONE && (ferror(stdout) != 0 || fflush(stdout) != 0)) {
+        ir_error_set(error, IR_ERR_IO, "cannot write the output: %s", strerror(errno));
+        code = EXIT_FAILED;
+    }
+    return code;
+}
+
+static bool check_base_iri(const ir_store_options_t *options, ir_error_t *error) {
+    const size_t length = strlen(options->base_iri);
+    if (length > 0 && strchr("/#", options->base_iri[length - 1]) != NULL) {
+        return true;
+    }
+    ir_error_set(error, IR_ERR_USAGE, "base-iri: '%s' does not end in '/' or '#'",
+                 options->base_iri);
+    return false;
+}
+
+int main(int argc, char **argv) {
+    ir_store_options_t options = {0};
+    ir_error_t error = {.status = IR_OK};
+    int first = argc;
+    int code = EXIT_USAGE;
+    const ir_settings_verdict_t verdict =
+        ir_settings_load(&ir_store_program, argc, argv, &options, &first, &error);
+    if (verdict == IR_SETTINGS_EXIT) {
+        code = EXIT_DONE;
+    } else if (verdict == IR_SETTINGS_RUN && check_base_iri(&options, &error)) {
+        const int n_arguments = argc - first - 1;
+        const ir_command_t *command =
+            find_command(first < argc ? argv[first] : NULL, n_arguments, &error);
+        if (command != NULL) {
+            code = run(&options, command, argv + first + 1, n_arguments, &error);
+        }
+    }
+    if (error.status != IR_OK) {
+        fprintf(stderr, "ir-store: %s\n", error.text);
+    }
+    ir_settings_free(&ir_store_program, &options);
+    return code;
+}

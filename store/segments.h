@@ -1,0 +1,43 @@
+/* The segments of an N-Quads directory: their list, and which of them has an id. One thread at a
+ * time. */
+#ifndef IR_STORE_SEGMENTS_H
+#define IR_STORE_SEGMENTS_H
+
+#include "common/status.h"
+#include "observation/identity.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct ir_segment_name {
+    char *stem; /* the name without its ending */
+    bool open;  /* being written, by somebody alive or dead */
+} ir_segment_name_t;
+
+typedef struct ir_segment_list {
+    ir_segment_name_t *names; /* sorted by stem, each once */
+    size_t count, capacity;
+} ir_segment_list_t;
+
+ir_status_t ir_segment_list_read(const char *directory, ir_segment_list_t *list, ir_error_t *error);
+void ir_segment_list_free(ir_segment_list_t *list);
+
+/* Opens a segment for reading, also when it is sealed while this call looks. */
+ir_status_t ir_segment_list_open(const char *directory, const ir_segment_name_t *name, int *fd,
+                                 ir_error_t *error);
+
+typedef struct ir_segments ir_segments_t;
+
+/* NULL when memory is out. Reads nothing yet. */
+ir_segments_t *ir_segments_new(const char *directory);
+void ir_segments_free(ir_segments_t *segments);
+
+/* Takes up what is new: sealed segments by their sorted ids, which are mapped, open ones by the
+ * lines behind those read before, which are made durable first: their writer may have died before
+ * it did so. The segment `own` (a stem, or NULL) is passed over while it is open. */
+ir_status_t ir_segments_refresh(ir_segments_t *segments, const char *own, ir_error_t *error);
+
+/* Whether one of them had it at the last refresh. */
+bool ir_segments_has(const ir_segments_t *segments, const ir_id_t *id);
+
+#endif

@@ -1,0 +1,78 @@
+"""Servers for the whole session, and a pipeline for each test."""
+
+import pytest
+
+import harness
+from harness import servers
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes minutes; make test-slow runs it")
+    servers.stop_on_signals()
+
+
+def pytest_sessionstart(session):
+    missing = [name for name in ("ir-worker", "ir-store") if not (harness.BUILD / name).is_file()]
+    if missing:
+        pytest.exit(f"{harness.BUILD} lacks {', '.join(missing)}; run make MODE=asan build", 2)
+
+
+def pytest_sessionfinish(session, exitstatus):
+    servers.stop_all()
+
+
+def _server(kind, factory, name, **more):
+    with kind(factory.mktemp(name), **more) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory):
+    yield from _server(harness.Broker, tmp_path_factory, "rabbitmq")
+
+
+@pytest.fixture(scope="session")
+def mongodb(tmp_path_factory):
+    yield from _server(servers.MongoDB, tmp_path_factory, "mongodb")
+
+
+@pytest.fixture(scope="session")
+def fuseki(tmp_path_factory):
+    yield from _server(servers.Fuseki, tmp_path_factory, "fuseki")
+
+
+@pytest.fixture(scope="session")
+def oxigraph(tmp_path_factory):
+    yield from _server(servers.Oxigraph, tmp_path_factory, "oxigraph")
+
+
+@pytest.fixture(scope="session")
+def virtuoso(tmp_path_factory):
+    yield from _server(servers.Virtuoso, tmp_path_factory, "virtuoso")
+
+
+@pytest.fixture(scope="session")
+def messages():
+    """All of the replay data."""
+    return harness.river_messages()
+
+
+@pytest.fixture
+def make_pipeline(broker, tmp_path):
+    """Pipelines whose workers end with the test."""
+    made = []
+
+    def make(**options):
+        pipeline = harness.Pipeline(broker, tmp_path, **options)
+        made.append(pipeline)
+        return pipeline
+
+    yield make
+    for pipeline in made:
+        pipeline.__exit__()
+
+
+@pytest.fixture
+def pipeline(make_pipeline):
+    """SQLite and N-Quads, set up, without workers."""
+    return make_pipeline().init()

@@ -1,0 +1,350 @@
+"""What the integration tests share: one pipeline from the broker to the stores, and independent knowledge of what
+should come out of it."""
+
+import base64
+import csv
+import datetime
+import gzip
+import itertools
+import json
+import os
+import sqlite3
+import sys
+import time
+import urllib.parse
+import uuid
+from pathlib import Path
+
+import pika
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import programs  # noqa: E402
+import servers  # noqa: E402
+
+BUILD = Path(os.environ.get("IR_BUILD", ROOT / "out" / "asan")).resolve()
+REGISTRY = ROOT / "loadgen" / "usgs_river.ttl"
+DATA = ROOT / "loadgen" / "usgs_river_observations.csv.gz"
+BASE_IRI = "https://intelligent-river.example/id/"
+RDF_TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
+OBSERVATION = "http://www.w3.org/ns/sosa/Observation"
+SENML_JSON = "application/senml+json"
+SENML_CBOR = "application/senml+cbor"
+RAW_NAMESPACE = uuid.UUID("0b6a0e0e-9d0c-5f0a-9c57-2f8d0d1b6a01")
+OBSERVATION_NAMESPACE = uuid.UUID("0b6a0e0e-9d0c-5f0a-9c57-2f8d0d1b6a02")
+WAIT_SECONDS = 60
+
+
+def wait_for(condition, what, seconds=WAIT_SECONDS, pause=0.05):
+    """The first true value of condition()."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(pause)
+
+
+# ---- what should come out ----
+
+
+def raw_id(mote, body):
+    """As observation/identity.h defines it."""
+    return uuid5(RAW_NAMESPACE, mote.encode() + b"\n" + body)
+
+
+def uuid5(namespace, name):
+    """UUIDv5 of bytes."""
+    import hashlib
+
+    digest = hashlib.sha1(namespace.bytes + name, usedforsecurity=False).digest()
+    return uuid.UUID(bytes=digest[:16], version=5)
+
+
+def observation_id(name, time_ns, value):
+    text = repr(float(value)).removesuffix(".0") if not isinstance(value, (str, bool)) else str(value).lower()
+    return uuid5(OBSERVATION_NAMESPACE, f"{name}\n{time_ns}\n{text}".encode())
+
+
+class Message:
+    """One pack of one mote, with the ids that it must get."""
+
+    def __init__(self, mote, records):
+        self.mote = mote
+        self.records = records
+        self.body = json.dumps(records).encode()
+        self.raw_id = raw_id(mote, self.body)
+        self.ids = [observation_id(r["n"], round(r["t"] * 1e9), r["v"]) for r in records]
+
+
+UNITS = {"deg C": "Cel", "ft3/s": "ft3/s", "mg/l": "mg/l", "std units": "pH", "uS/cm @25C": "uS/cm", "ft": "ft"}
+
+
+def river_messages(limit=None):
+    """The replay data as packs, one for each station and time, in the order of time."""
+    with gzip.open(DATA, "rt", newline="") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: (row["time_utc"], row["station"]))
+    messages = []
+    for (when, mote), group in itertools.groupby(rows, key=lambda row: (row["time_utc"], row["station"])):
+        seconds = int(datetime.datetime.fromisoformat(when.replace("Z", "+00:00")).timestamp())
+        records = []
+        for row in group:
+            record = {"n": f"{mote}/{row['parameter']}", "t": seconds, "v": float(row["value"])}
+            if row["unit"] in UNITS:
+                record["u"] = UNITS[row["unit"]]
+            records.append(record)
+        messages.append(Message(mote, records))
+        if limit and len(messages) == limit:
+            break
+    return messages
+
+
+# ---- the broker ----
+
+
+class Broker(servers.RabbitMQ):
+    """A RabbitMQ with its management interface, so that every test has a virtual host of its own."""
+
+    n_ports = 4
+
+    def __init__(self, directory):
+        super().__init__(directory, plugins=("rabbitmq_management",))
+        self.hosts = itertools.count(1)
+
+    def environment(self):
+        port = self.ports[3]
+        self.settings = (
+            f"management.tcp.port = {port}",
+            f"management.tcp.ip = {servers.HOST}",
+            "management_agent.disable_metrics_collector = true",
+        )
+        return super().environment()
+
+    def api(self, method, path, body=None):
+        login = base64.b64encode(b"guest:guest").decode()
+        headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
+        text = json.dumps(body) if body is not None else None
+        status, answer = servers.http_request(self.ports[3], method, "/api/" + path, text, headers)
+        assert status < 300, f"{method} {path}: {status} {answer!r}"
+        return json.loads(answer) if answer else None
+
+    def new_host(self):
+        name = f"test{next(self.hosts)}"
+        self.api("PUT", f"vhosts/{name}")
+        self.api("PUT", f"permissions/{name}/guest", {"configure": ".*", "write": ".*", "read": ".*"})
+        return name
+
+    def delete_host(self, name):
+        self.api("DELETE", f"vhosts/{name}")
+
+
+# ---- the pipeline ----
+
+
+class Pipeline:
+    """Broker, stores and workers of one test."""
+
+    def __init__(self, broker, directory, documents=None, graph=None, registry=REGISTRY, settings=(), env=None):
+        self.broker = broker
+        self.directory = Path(directory)
+        self.host = broker.new_host()
+        self.documents = documents or f"sqlite:{self.directory / 'documents.sqlite'}"
+        self.graph = graph or f"nquads:{self.directory / 'graph'}"
+        self.registry = registry
+        self.settings = list(settings)
+        self.env = {**os.environ, **(env or {})}
+        self.workers = []
+        self.connection = None
+        self.channel = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.disconnect()
+        for worker in self.workers:
+            worker.kill()
+
+    @property
+    def amqp(self):
+        return f"{self.broker.uri}/{self.host}"
+
+    def stores(self):
+        return [f"--documents={self.documents}", f"--graph={self.graph}", f"--registry={self.registry}"]
+
+    def arguments(self):
+        return [f"--amqp={self.amqp}", *self.stores(), "--announce=200ms", "--backoff-longest=500ms", *self.settings]
+
+    def call(self, program, *words, env=None):
+        """(status, standard output, standard error) of one of the programs."""
+        log = self.directory / f"{program}-{len(list(self.directory.iterdir()))}.err"
+        status, text = programs.call([BUILD / program, *words], log, cwd=self.directory, env={**self.env, **(env or {})})
+        return status, text, log.read_text(errors="replace")
+
+    def run(self, program, *words):
+        status, text, errors = self.call(program, *words)
+        assert status == 0, f"{program} {' '.join(map(str, words))}: status {status}\n{text}\n{errors}"
+        return text
+
+    def declare(self):
+        self.run("ir-worker", "--declare", *self.arguments())
+
+    def init(self):
+        self.declare()
+        self.run("ir-store", "init", *self.stores())
+        return self
+
+    def worker(self, *more, name=None, wait=True, env=None):
+        name = name or f"worker-{len(self.workers) + 1}"
+        log = self.directory / f"{name}.log"
+        arguments = [*self.arguments(), *more]
+        env = {**self.env, **(env or {})}
+        worker = programs.Worker(BUILD, name, log, arguments, env=env, cwd=self.directory)
+        self.workers.append(worker)
+        if wait:
+            worker.await_ready(WAIT_SECONDS)
+        return worker
+
+    def stop_workers(self):
+        """Every worker that runs must end with status 0."""
+        for worker in self.workers:
+            if worker.process.alive():
+                status = worker.stop()
+                assert status == 0, f"{worker.name} ended with {status}:\n{servers.tail(worker.log)}"
+
+    # ---- as a mote and as a subscriber ----
+
+    def connect(self):
+        if self.connection is None or self.connection.is_closed:
+            parameters = pika.URLParameters(f"{self.broker.uri}/{urllib.parse.quote(self.host)}?heartbeat=0")
+            self.connection = pika.BlockingConnection(parameters)
+            self.channel = self.connection.channel()
+        return self.channel
+
+    def disconnect(self):
+        try:
+            if self.connection is not None and self.connection.is_open:
+                self.connection.close()
+        except pika.exceptions.AMQPError:
+            pass
+        self.connection = None
+
+    def publish_body(self, body, key, content_type=SENML_JSON):
+        properties = pika.BasicProperties(content_type=content_type, delivery_mode=2)
+        self.connect().basic_publish("ir.observations", key, body, properties)
+
+    def publish(self, message):
+        self.publish_body(message.body, f"ir.{message.mote}")
+
+    def subscribe(self, pattern="#"):
+        """A queue of what is published again."""
+        queue = self.connect().queue_declare("", exclusive=False, auto_delete=False).method.queue
+        self.channel.queue_bind(queue, "ir.processed", pattern)
+        return queue
+
+    def take(self, queue):
+        """(method, properties, body) of one message, or None."""
+        method, properties, body = self.connect().basic_get(queue, auto_ack=True)
+        return (method, properties, body) if method else None
+
+    def take_all(self, queue):
+        return list(iter(lambda: self.take(queue), None))
+
+    def dead_letter(self, seconds=WAIT_SECONDS):
+        return wait_for(lambda: self.take("ir.rejected"), "a dead letter", seconds, 0.02)
+
+    def ready_messages(self, queue):
+        return self.connect().queue_declare(queue, passive=True).method.message_count
+
+    def waiting(self, partitions=8):
+        """Messages that no worker has yet."""
+        return sum(self.ready_messages(f"ir.observations.{i}") for i in range(partitions))
+
+    def idle(self):
+        """Nothing waits and nothing is under way."""
+        alive = [worker for worker in self.workers if worker.process.alive()]
+        return self.waiting() == 0 and all(
+            worker.metric("ir_messages_in_flight") == 0 and worker.metric("ir_batches_in_flight") == 0
+            for worker in alive
+        )
+
+    def drain(self, seconds=WAIT_SECONDS):
+        """Until everything is done; seen twice, since a message may be on its way to a worker."""
+
+        def twice():
+            if not self.idle():
+                return False
+            time.sleep(0.3)
+            return self.idle()
+
+        wait_for(twice, "the queues to be empty", seconds)
+
+    # ---- what is stored, by other means than the project's ----
+
+    def sqlite(self, query, *parameters):
+        path = self.documents.removeprefix("sqlite:")
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30) as database:
+            return database.execute(query, parameters).fetchall()
+
+    def sqlite_ids(self, table="observations"):
+        return [uuid.UUID(bytes=row[0]) for row in self.sqlite(f"SELECT id FROM {table}")]
+
+    def nquads_text(self):
+        """All observations' lines of all segments."""
+        files = sorted(Path(self.graph.removeprefix("nquads:")).glob("*.nq"))
+        return "".join(f.read_text() for f in files if f.name != "registry.nq")
+
+    def nquads_ids(self):
+        """One for every type statement."""
+        end = f"<{RDF_TYPE}> <{OBSERVATION}>"
+        lines = [line for line in self.nquads_text().splitlines() if end in line]
+        return [uuid.UUID(line.split(">", 1)[0].rsplit("/", 1)[-1].rsplit(":", 1)[-1]) for line in lines]
+
+    def verify(self, ledger):
+        """ir-store's verdict."""
+        status, text, errors = self.call("ir-store", "verify", f"--ledger={ledger}", "--json", *self.stores())
+        assert status in (0, 1), errors
+        return status, json.loads(text)
+
+    def write_ledger(self, messages):
+        path = self.directory / "ledger.txt"
+        lines = ["# ir-ledger 1"]
+        for message in messages:
+            lines.append(f"m {message.raw_id}")
+            lines += [f"o {each}" for each in message.ids]
+        path.write_text("\n".join(lines) + "\n")
+        return path
+
+    def assert_exactly(self, messages):
+        """SQLite and N-Quads hold these messages, each once."""
+        expected = sorted(each for message in messages for each in message.ids)
+        assert sorted(self.sqlite_ids("raw")) == sorted(message.raw_id for message in messages)
+        assert sorted(self.sqlite_ids()) == expected
+        assert sorted(self.nquads_ids()) == expected
+        status, verdict = self.verify(self.write_ledger(messages))
+        assert status == 0, verdict
+
+
+def assert_order(taken, messages):
+    """The republished stream has the motes' messages in the order in which they were sent.
+
+    `taken` is one format's stream. What the broker may have delivered before is marked; apart from repeats of
+    what was already seen, marked stretches are in order too.
+    """
+    place = {str(message.raw_id): i for i, message in enumerate(messages)}
+    last, seen = {}, set()
+    for method, properties, _body in taken:
+        headers = properties.headers or {}
+        if headers.get("revision"):
+            continue
+        mote = method.routing_key.split(".", 1)[1]
+        if properties.message_id in seen:
+            assert headers.get("redelivered") or headers.get("duplicate"), "a repeat that is not marked"
+            continue
+        seen.add(properties.message_id)
+        here = place[properties.message_id]
+        assert here > last.get(mote, -1), f"{mote}: message {here} after {last[mote]}"
+        last[mote] = here
+    assert seen == set(place), "not every message was published again"

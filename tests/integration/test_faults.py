@@ -1,0 +1,461 @@
+"""What breaks: workers that are killed, servers that are away, settings that are wrong. Nothing is lost or doubled."""
+
+import json
+import random
+import shutil
+import signal
+import socket
+import sqlite3
+import threading
+import time
+
+import pytest
+
+import harness
+from harness import servers
+
+MOTE = "USGS-08068500"
+
+
+class Sender(threading.Thread):
+    """Publishes in the background, at a rate, on a connection of its own, and waits for each confirm."""
+
+    def __init__(self, pipeline, messages, rate):
+        super().__init__(daemon=True)
+        self.pipeline, self.messages, self.rate = pipeline, messages, rate
+        self.error = None
+
+    def run(self):
+        try:
+            self.publish_all()
+        except Exception as error:  # noqa: BLE001 (told by finish)
+            self.error = error
+
+    def publish_all(self):
+        import pika
+
+        connection = pika.BlockingConnection(pika.URLParameters(self.pipeline.amqp + "?heartbeat=0"))
+        channel = connection.channel()
+        channel.confirm_delivery()
+        begin = time.monotonic()
+        for i, message in enumerate(self.messages):
+            time.sleep(max(0, begin + i / self.rate - time.monotonic()))
+            properties = pika.BasicProperties(content_type=harness.SENML_JSON, delivery_mode=2)
+            channel.basic_publish("ir.observations", f"ir.{message.mote}", message.body, properties, mandatory=True)
+        connection.close()
+
+    def finish(self):
+        self.join(120)
+        assert not self.is_alive() and self.error is None, self.error
+
+
+def kill_and_check(pipeline, messages, kills, seed, both=False):
+    """Workers are killed at random moments and started again while data flows."""
+    moments = random.Random(seed)
+    queue = pipeline.subscribe("senml.#")
+    workers = [pipeline.worker(name=f"w{seed}-{i}") for i in range(2)]
+    sender = Sender(pipeline, messages, rate=300)
+    sender.start()
+    for i in range(kills):
+        time.sleep(moments.uniform(0.05, 2.5 if kills <= 3 else 1.0))
+        victims = workers[:] if both else [moments.choice(workers)]
+        for victim in victims:
+            victim.kill()
+        if both:
+            time.sleep(moments.uniform(0, 0.5))
+        for victim in victims:
+            place = workers.index(victim)
+            workers[place] = pipeline.worker(name=f"w{seed}-{i}-{place}", wait=False)
+    for worker in workers:
+        worker.await_ready()
+    sender.finish()
+    pipeline.drain(180)
+    pipeline.stop_workers()
+    pipeline.assert_exactly(messages)
+    harness.assert_order(pipeline.take_all(queue), messages)
+
+
+# ---- workers that are killed ----
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_one_worker_killed(pipeline, messages, seed):
+    kill_and_check(pipeline, messages[:1200], 2, seed)
+
+
+def test_both_workers_killed(pipeline, messages):
+    kill_and_check(pipeline, messages[:1200], 2, 3, both=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("both", [False, True], ids=["one", "both"])
+@pytest.mark.parametrize("seed", range(10))
+def test_workers_killed_twenty_times(pipeline, messages, seed, both):
+    kill_and_check(pipeline, messages[:6000], 20, 100 + seed, both)
+
+
+def test_taken_over(pipeline, messages):
+    """One worker is killed and not started again: the other gets its partitions."""
+    first, second = pipeline.worker(), pipeline.worker()
+    harness.wait_for(lambda: first.metric("ir_partitions") + second.metric("ir_partitions") == 8, "all partitions")
+    sender = Sender(pipeline, messages[:900], rate=300)
+    sender.start()
+    time.sleep(1)
+    first.kill()
+    sender.finish()
+    harness.wait_for(lambda: second.metric("ir_partitions") == 8, "the other's partitions", 20)
+    pipeline.drain()
+    pipeline.stop_workers()
+    pipeline.assert_exactly(messages[:900])
+
+
+def test_worker_joins(pipeline, messages):
+    """A second worker takes its share while data flows; order holds."""
+    queue = pipeline.subscribe("senml.#")
+    first = pipeline.worker()
+    sender = Sender(pipeline, messages[:900], rate=400)
+    sender.start()
+    time.sleep(0.5)
+    second = pipeline.worker()
+    sender.finish()
+    harness.wait_for(lambda: first.metric("ir_partitions") + second.metric("ir_partitions") == 8, "all partitions")
+    assert first.metric("ir_partitions") > 0 and second.metric("ir_partitions") > 0
+    pipeline.drain()
+    pipeline.stop_workers()
+    pipeline.assert_exactly(messages[:900])
+    harness.assert_order(pipeline.take_all(queue), messages[:900])
+
+
+def test_term_finishes_what_is_under_way(pipeline, messages):
+    """TERM under load: exit 0, and what it acknowledged is stored; the next worker does the rest."""
+    for message in messages[:1500]:
+        pipeline.publish(message)
+    worker = pipeline.worker()
+    harness.wait_for(lambda: worker.metric("ir_messages_acknowledged_total") > 0, "the first batch")
+    assert worker.stop() == 0
+    stored = len(pipeline.sqlite_ids("raw"))
+    assert 0 < stored == 1500 - pipeline.waiting()
+    pipeline.worker()
+    pipeline.drain()
+    pipeline.stop_workers()
+    pipeline.assert_exactly(messages[:1500])
+
+
+# ---- servers that are away ----
+
+
+@pytest.fixture
+def own_broker(tmp_path_factory):
+    """A broker that the test may stop."""
+    with harness.Broker(tmp_path_factory.mktemp("own-rabbitmq")) as server:
+        yield server
+
+
+def test_broker_restart(own_broker, tmp_path, messages):
+    """The broker stops, is away for a moment and comes back; then it is killed, and comes back."""
+    with harness.Pipeline(own_broker, tmp_path) as pipeline:
+        pipeline.init()
+        workers = [pipeline.worker(), pipeline.worker()]
+        done = 0
+        for end, leave in ((300, own_broker.stop), (600, own_broker.kill)):
+            sender = Sender(pipeline, messages[done:end], rate=1000)
+            sender.start()
+            sender.finish()
+            leave()
+            pipeline.disconnect()
+            harness.wait_for(lambda: all(worker.not_ready() for worker in workers), "not ready", 20)
+            assert "broker" in workers[0].not_ready()
+            own_broker.start()
+            done = end
+        for worker in workers:
+            worker.await_ready(60)
+        for message in messages[600:700]:
+            pipeline.publish(message)
+        pipeline.drain(120)
+        assert workers[0].metric("ir_broker_reconnects_total") >= 2
+        pipeline.stop_workers()
+        pipeline.assert_exactly(messages[:700])
+
+
+def test_broker_away_at_start(tmp_path, own_broker, messages):
+    with harness.Pipeline(own_broker, tmp_path) as pipeline:
+        pipeline.init()
+        own_broker.stop()
+        worker = pipeline.worker(wait=False)
+        worker.await_listening()
+        harness.wait_for(lambda: "broker" in (worker.not_ready() or "") and "warn: broker" in worker.text(), "a message")
+        assert worker.process.alive() and worker.get("/healthz")[0] == 200
+        own_broker.start()
+        worker.await_ready(60)
+        for message in messages[:50]:
+            pipeline.publish(message)
+        pipeline.drain()
+        pipeline.stop_workers()
+        pipeline.assert_exactly(messages[:50])
+
+
+def test_stores_away_at_start(make_pipeline, tmp_path_factory, messages):
+    """MongoDB and Fuseki come later than the worker; then both go away in mid-run and come back."""
+    mongodb = servers.MongoDB(tmp_path_factory.mktemp("own-mongodb"))
+    fuseki = servers.Fuseki(tmp_path_factory.mktemp("own-fuseki"))
+    try:
+        mongodb.start()
+        fuseki.start()
+        pipeline = make_pipeline(documents=mongodb.uri, graph=fuseki.uri, settings=["--timeout=3s"]).init()
+        mongodb.stop()
+        fuseki.stop()
+        for message in messages[:100]:
+            pipeline.publish(message)
+        worker = pipeline.worker(wait=False)
+        worker.await_listening()
+        harness.wait_for(lambda: "documents" in (worker.not_ready() or ""), "not ready")
+        assert worker.metric("ir_messages_received_total") == 0
+        fuseki.start()
+        mongodb.start()
+        worker.await_ready(60)
+        pipeline.drain()
+        for server, stage in ((mongodb, "documents"), (fuseki, "graph")):
+            server.kill()
+            for message in messages[100:200] if stage == "documents" else messages[200:300]:
+                pipeline.publish(message)
+            harness.wait_for(lambda stage=stage: stage in (worker.not_ready() or ""), f"{stage} not ready", 60)
+            server.start()
+            worker.await_ready(60)
+            pipeline.drain(120)
+        pipeline.stop_workers()
+        status, verdict = pipeline.verify(pipeline.write_ledger(messages[:300]))
+        assert status == 0, verdict
+        assert fuseki.count(f"?o a <{harness.OBSERVATION}>") == sum(len(message.ids) for message in messages[:300])
+    finally:
+        fuseki.stop()
+        mongodb.stop()
+
+
+def test_start_timeout(make_pipeline):
+    """A setting bounds how long a worker waits for what is away."""
+    closed = servers.free_ports(1)[0]
+    pipeline = make_pipeline(graph=f"sparql+http://127.0.0.1:{closed}/ir?strategy=quads")
+    pipeline.declare()
+    status, _, errors = pipeline.call("ir-store", "init", *pipeline.stores())
+    assert status == 1 and str(closed) in errors
+    pipeline.run("ir-store", "init", pipeline.stores()[0], "--graph=null:", pipeline.stores()[2])
+    status, _, errors = pipeline.call("ir-worker", *pipeline.arguments(), "--start-timeout=1s")
+    assert status == 1
+    assert "start-timeout" in errors and str(closed) in errors
+
+
+def test_disk_full_of_sqlite(pipeline, messages):
+    """A database that may not grow: held back with a reason, nothing lost, goes on when there is room."""
+    path = pipeline.documents.removeprefix("sqlite:")
+    blocker = sqlite3.connect(path, isolation_level=None, timeout=30)
+    worker = pipeline.worker("--timeout=500ms")
+    blocker.execute("BEGIN IMMEDIATE")
+    for message in messages[:50]:
+        pipeline.publish(message)
+    harness.wait_for(lambda: "documents" in (worker.not_ready() or ""), "not ready", 30)
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    worker.await_ready()
+    pipeline.drain()
+    pipeline.stop_workers()
+    pipeline.assert_exactly(messages[:50])
+
+
+# ---- what is wrong from the start ----
+
+
+def only_line(errors):
+    """Errors are one line; what a sanitizer or a library would add is not."""
+    lines = [line for line in errors.splitlines() if line]
+    assert len(lines) == 1, errors
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    "words, says",
+    [
+        (["--prefetch=none"], "prefetch"),
+        (["--prefetch=100000"], "prefetch"),
+        (["--queue-type=stream"], "queue-type"),
+        (["--no-such-setting=1"], "no-such-setting"),
+        (["--amqp-password=secret"], "amqp-password"),
+        (["--amqp=http://localhost"], "amqp"),
+        (["--documents=postgres://x"], "documents"),
+        (["--graph=ftp://x"], "graph"),
+        (["--formats=jsonld,xml"], "xml"),
+        (["--base-iri=https://x.example/id"], "base-iri"),
+        (["--timeout=5"], "timeout"),
+        (["extra"], "extra"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_bad_setting(make_pipeline, words, says):
+    pipeline = make_pipeline()
+    status, _, errors = pipeline.call("ir-worker", *pipeline.arguments(), *words)
+    assert status == 2, errors
+    assert says in only_line(errors)
+    assert "secret" not in errors.replace("amqp-password", "")
+
+
+def test_bad_setting_in_file(make_pipeline, tmp_path):
+    pipeline = make_pipeline()
+    settings = tmp_path / "river.conf"
+    settings.write_text("[ir-worker]\nprefetch = 10\npartition = 4\n")
+    status, _, errors = pipeline.call("ir-worker", f"--settings={settings}")
+    assert status == 2
+    assert "river.conf" in only_line(errors) and "partition" in errors
+
+
+def test_bad_setting_in_environment(make_pipeline):
+    pipeline = make_pipeline()
+    status, _, errors = pipeline.call("ir-worker", *pipeline.arguments(), env={"IR_PREFETCH": "many"})
+    assert status == 2 and "IR_PREFETCH" in only_line(errors)
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [(None, "No such file"), ("not turtle at all", "registry.ttl:1"), ("", "registry.ttl")],
+    ids=["missing", "no Turtle", "empty"],
+)
+def test_unreadable_registry(make_pipeline, tmp_path, text, says):
+    registry = tmp_path / "registry.ttl"
+    if text is not None:
+        registry.write_text(text)
+    pipeline = make_pipeline(registry=registry)
+    status, _, errors = pipeline.call("ir-worker", *pipeline.arguments())
+    assert status == 1, errors
+    assert says in only_line(errors) and str(registry) in errors
+
+
+def test_wrong_broker_password(make_pipeline):
+    """Said clearly by --check, --declare and the worker, which keeps trying unless bounded."""
+    pipeline = make_pipeline(env={"IR_AMQP_PASSWORD": "wrong"})
+    status, _, errors = pipeline.call("ir-worker", "--declare", *pipeline.arguments())
+    assert status == 1 and "password" in only_line(errors) and "wrong" not in errors
+    status, text, _ = pipeline.call("ir-worker", "--check", *pipeline.arguments())
+    assert status == 1 and "broker" in text and "WRONG" in text and "password" in text
+
+
+def test_wrong_documents_password(make_pipeline, tmp_path_factory):
+    with servers.MongoDB(tmp_path_factory.mktemp("auth"), user="river", password="right") as mongodb:
+        pipeline = make_pipeline(documents=mongodb.uri, env={"IR_DOCUMENTS_PASSWORD": "wrong"})
+        status, _, errors = pipeline.call("ir-store", "init", *pipeline.stores())
+        assert status == 1 and "password" in only_line(errors)
+        pipeline.env["IR_DOCUMENTS_PASSWORD"] = "right"
+        pipeline.init()
+        status, text, errors = pipeline.call("ir-worker", "--check", *pipeline.arguments())
+        assert status == 0, text + errors
+        assert "right" not in text + errors.replace("right ", "")
+
+
+def test_store_that_speaks_another_protocol(make_pipeline, broker):
+    """RabbitMQ's port given as MongoDB's and as Fuseki's."""
+    pipeline = make_pipeline(
+        documents=f"mongodb://127.0.0.1:{broker.port}/river",
+        graph=f"sparql+http://127.0.0.1:{broker.port}/ir?strategy=quads",
+        settings=["--timeout=2s"],
+    )
+    status, text, _ = pipeline.call("ir-worker", "--check", *pipeline.arguments())
+    assert status == 1
+    wrong = [line for line in text.splitlines() if "WRONG" in line]
+    assert len(wrong) == 2 and all(str(broker.port) in line for line in wrong), text
+
+
+def test_broker_that_is_none(make_pipeline, fuseki):
+    pipeline = make_pipeline()
+    words = [word for word in pipeline.arguments() if not word.startswith("--amqp=")]
+    status, _, errors = pipeline.call("ir-worker", "--declare", f"--amqp=amqp://127.0.0.1:{fuseki.port}", *words, "--timeout=2s")
+    assert status == 1 and str(fuseki.port) in only_line(errors)
+
+
+def test_port_in_use(pipeline):
+    with socket.socket() as taken:
+        taken.bind((servers.HOST, 0))
+        taken.listen()
+        address = f"{servers.HOST}:{taken.getsockname()[1]}"
+        status, _, errors = pipeline.call("ir-worker", *pipeline.arguments(), f"--http={address}")
+    assert status == 1 and address in only_line(errors)
+
+
+def test_not_set_up(make_pipeline):
+    """Without ir-store init the worker says what to run."""
+    pipeline = make_pipeline()
+    pipeline.declare()
+    status, text, _ = pipeline.call("ir-worker", "--check", *pipeline.arguments())
+    assert status == 1 and "ir-store init" in text
+
+
+def test_check_is_content(pipeline):
+    status, text, errors = pipeline.call("ir-worker", "--check", *pipeline.arguments())
+    assert status == 0, text + errors
+    assert "13 motes, 55 sensors" in text and "8 partitions" in text
+
+
+def test_other_number_of_partitions(pipeline):
+    """Fewer partitions than there are queues would leave messages lying: refused, with what to do."""
+    status, _, errors = pipeline.call("ir-worker", "--declare", *pipeline.arguments(), "--partitions=4")
+    assert status == 1 and "ir.observations.4" in only_line(errors)
+
+
+# ---- signals ----
+
+
+def test_reload(make_pipeline, tmp_path):
+    """HUP reads the registry again; a broken one is refused and the old one stays."""
+    registry = tmp_path / "registry.ttl"
+    lines = harness.REGISTRY.read_text()
+    name = f"{MOTE}/00400"
+    registry.write_text(lines.replace(f'"{name}"', f'"{MOTE}/ph"'))
+    pipeline = make_pipeline(registry=registry).init()
+    worker = pipeline.worker()
+    message = harness.Message(MOTE, [{"n": name, "t": 1320500000, "v": 7.25}])
+    pipeline.publish(message)
+    assert pipeline.dead_letter()[1].headers["reason"] == "unknown-sensor"
+
+    registry.write_text("this is no Turtle")
+    worker.process.send(signal.SIGHUP)
+    harness.wait_for(lambda: worker.metric('ir_registry_reloads_total{result="failed"}') == 1, "the failed reload", 10)
+    assert "registry stays as it was" in worker.text() and "registry.ttl:1" in worker.text()
+
+    shutil.copy(harness.REGISTRY, registry)
+    worker.process.send(signal.SIGHUP)
+    harness.wait_for(lambda: worker.metric('ir_registry_reloads_total{result="done"}') == 1, "the reload", 10)
+    second = harness.Message(MOTE, [{"n": name, "t": 1320500900, "v": 7.25}])
+    pipeline.publish(second)
+    pipeline.drain()
+    assert pipeline.sqlite_ids() == second.ids
+    pipeline.stop_workers()
+
+
+def test_reload_under_load(make_pipeline, tmp_path, messages):
+    registry = tmp_path / "registry.ttl"
+    shutil.copy(harness.REGISTRY, registry)
+    pipeline = make_pipeline(registry=registry).init()
+    worker = pipeline.worker()
+    sender = Sender(pipeline, messages[:600], rate=500)
+    sender.start()
+    for _ in range(10):
+        time.sleep(0.1)
+        worker.process.send(signal.SIGHUP)
+    sender.finish()
+    pipeline.drain()
+    assert worker.metric('ir_registry_reloads_total{result="done"}') >= 5
+    pipeline.stop_workers()
+    pipeline.assert_exactly(messages[:600])
+
+
+def test_secrets_stay_secret(pipeline):
+    """Nor in --print-settings."""
+    status, text, errors = pipeline.call("ir-worker", "--print-settings", env={"IR_AMQP_PASSWORD": "s3cr3t"})
+    assert status == 0 and "s3cr3t" not in text + errors and "(set)" in text
+
+
+def test_health(pipeline):
+    worker = pipeline.worker()
+    assert worker.get("/healthz")[0] == 200
+    assert worker.get("/readyz")[0] == 200
+    assert worker.get("/nothing")[0] == 404
+    text = worker.get("/metrics")[1]
+    assert "# TYPE ir_messages_received_total counter" in text
+    assert json.loads(json.dumps(worker.metrics()))["ir_partitions"] in range(0, 9)
+    pipeline.stop_workers()

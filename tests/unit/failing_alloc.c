@@ -1,0 +1,86 @@
+#include "tests/unit/failing_alloc.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+/* These run before a sanitizer is ready, so they must not be instrumented. */
+#define PLAIN __attribute__((no_sanitize("address", "undefined", "thread")))
+
+/* The allocator behind: the sanitizer's where there is one, else the C library's. Their names are
+ * given by those libraries. NOLINTBEGIN(bugprone-reserved-identifier) */
+void *__interceptor_malloc(size_t size) __attribute__((weak));
+void *__interceptor_calloc(size_t count, size_t size) __attribute__((weak));
+void *__interceptor_realloc(void *old, size_t size) __attribute__((weak));
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *old, size_t size);
+
+/* The program's own code, as the linker laid it out. */
+extern const char __executable_start[];
+extern const char etext[];
+/* NOLINTEND(bugprone-reserved-identifier) */
+
+/* volatile: the compiler takes it that malloc changes no variables */
+static _Thread_local volatile unsigned remaining; /* 0: not armed, or done */
+static _Thread_local failing_alloc_scope_t armed_scope;
+static _Thread_local volatile bool failed;
+
+void failing_alloc_arm(unsigned nth, failing_alloc_scope_t scope) {
+    failed = false;
+    armed_scope = scope;
+    remaining = nth;
+}
+
+bool failing_alloc_disarm(void) {
+    remaining = 0;
+    return failed;
+}
+
+bool failing_alloc_works(void) {
+    failing_alloc_arm(1, FAILING_ALLOC_PROGRAM);
+    void *volatile probe = malloc(1);
+    free(probe);
+    return failing_alloc_disarm();
+}
+
+PLAIN static bool fails(const void *caller) {
+    if (remaining == 0) {
+        return false;
+    }
+    const uintptr_t address = (uintptr_t)caller;
+    if (armed_scope == FAILING_ALLOC_PROGRAM &&
+        (address < (uintptr_t)__executable_start || address >= (uintptr_t)etext)) {
+        return false;
+    }
+    remaining--;
+    failed = remaining == 0;
+    if (failed) {
+        errno = ENOMEM;
+    }
+    return failed;
+}
+
+PLAIN void *malloc(size_t size) {
+    if (fails(__builtin_return_address(0))) {
+        return NULL;
+    }
+    return __interceptor_malloc ? __interceptor_malloc(size) : __libc_malloc(size);
+}
+
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
+PLAIN void *calloc(size_t count, size_t size) {
+    if (fails(__builtin_return_address(0))) {
+        return NULL;
+    }
+    return __interceptor_calloc ? __interceptor_calloc(count, size) : __libc_calloc(count, size);
+}
+
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
+PLAIN void *realloc(void *old, size_t size) {
+    if (fails(__builtin_return_address(0))) {
+        return NULL;
+    }
+    return __interceptor_realloc ? __interceptor_realloc(old, size) : __libc_realloc(old, size);
+}

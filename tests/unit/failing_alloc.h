@@ -1,0 +1,38 @@
+/* Makes each allocation of a piece of code fail in turn. Linked into a test program, it stands
+ * before the allocator of the C library or of a sanitizer; while nothing is armed it only passes
+ * calls on. One line of the Makefile adds it to the programs that want it:
+ *
+ *   $(OUT)/tests/test_NOUN: $(OUT)/tests/unit/failing_alloc.o
+ *
+ * Use:
+ *
+ *   for (unsigned nth = 1;; nth++) {
+ *       failing_alloc_arm(nth, FAILING_ALLOC_PROGRAM);
+ *       status = the_code();
+ *       if (!failing_alloc_disarm()) {
+ *           break;                      -- it needed fewer than nth allocations: all were tried
+ *       }
+ *       assert_int_equal(status, IR_ERR_MEMORY);
+ *   }
+ */
+#ifndef IR_TESTS_FAILING_ALLOC_H
+#define IR_TESTS_FAILING_ALLOC_H
+
+#include <stdbool.h>
+
+typedef enum failing_alloc_scope {
+    FAILING_ALLOC_PROGRAM, /* calls made by the code linked into the test program */
+    FAILING_ALLOC_ALL      /* also those of shared libraries; not every library survives that */
+} failing_alloc_scope_t;
+
+/* The nth (from 1) malloc, calloc or realloc of this thread from now on returns NULL, once. */
+void failing_alloc_arm(unsigned nth, failing_alloc_scope_t scope);
+
+/* Ends it; whether an allocation was made to fail. */
+bool failing_alloc_disarm(void);
+
+/* False where another allocator has taken this one's place, as valgrind does: nothing fails then.
+ */
+bool failing_alloc_works(void);
+
+#endif

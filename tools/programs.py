@@ -1,0 +1,101 @@
+"""The project's own programs as runs and tests start them."""
+
+import re
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import servers
+
+
+class Worker:
+    """One ir-worker process and its HTTP endpoint."""
+
+    def __init__(self, build, name, log, arguments, env=None, cwd=None):
+        self.name = name
+        self.log = Path(log)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        # An earlier worker's lines stay in the log and must not be taken for this one's.
+        self.begin = self.log.stat().st_size if self.log.exists() else 0
+        argv = [Path(build) / "ir-worker", f"--name={name}", *arguments]
+        self.process = servers.Process(argv, self.log, env=env, cwd=cwd)
+        self.address = None
+
+    def text(self):
+        """What it has logged."""
+        return self.log.read_bytes()[self.begin :].decode(errors="replace")
+
+    def check(self):
+        """That it runs."""
+        if not self.process.alive():
+            status = self.process.child.returncode
+            raise servers.ServerError(f"{self.name} ended with status {status}; {self.log} ends:\n"
+                                      f"{servers.tail(self.log)}")
+
+    def await_listening(self, seconds=60):
+        deadline = time.monotonic() + seconds
+        while self.address is None:
+            found = re.search(r"listening on (http://\S+)", self.text())
+            self.address = found.group(1) if found else None
+            self.check()
+            if time.monotonic() > deadline:
+                raise servers.ServerError(f"{self.name} does not listen after {seconds} s; {self.log} ends:\n"
+                                          f"{servers.tail(self.log)}")
+            time.sleep(0.02)
+
+    def await_ready(self, seconds=60):
+        """Until it consumes."""
+        deadline = time.monotonic() + seconds
+        self.await_listening(seconds)
+        while (reason := self.not_ready()) is not None:
+            self.check()
+            if time.monotonic() > deadline:
+                raise servers.ServerError(f"{self.name} is not ready after {seconds} s: {reason}; {self.log} ends:\n"
+                                          f"{servers.tail(self.log)}")
+            time.sleep(0.02)
+
+    def get(self, path):
+        """(status, text) of its HTTP endpoint."""
+        try:
+            with urllib.request.urlopen(self.address + path, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as answer:
+            return answer.code, answer.read().decode(errors="replace")
+
+    def not_ready(self):
+        """None, or why not."""
+        try:
+            status, text = self.get("/readyz")
+        except OSError as error:
+            return str(error)
+        return None if status == 200 else text.strip()
+
+    def metrics(self):
+        """Values by series, labels included as they are printed."""
+        values = {}
+        for line in self.get("/metrics")[1].splitlines():
+            if line and not line.startswith("#"):
+                series, value = line.rsplit(" ", 1)
+                values[series] = float(value)
+        return values
+
+    def metric(self, series):
+        return self.metrics().get(series, 0)
+
+    def stop(self, seconds=60):
+        """TERM; the exit status."""
+        return self.process.stop(seconds)
+
+    def kill(self):
+        return self.process.kill()
+
+
+def call(argv, log, cwd=None, env=None):
+    """(status, standard output) of a program that ends by itself; the rest goes to the log."""
+    process = servers.Process(argv, log, cwd=cwd, env=env, stdout=subprocess.PIPE)
+    with process.child.stdout:
+        text = process.child.stdout.read().decode()
+    process.child.wait()
+    return process.stop(), text

@@ -1,0 +1,592 @@
+"""Private servers for runs and tests: RabbitMQ, MongoDB, Fuseki, Oxigraph, Virtuoso.
+
+Each lives below one directory, listens on free ports of 127.0.0.1 only, is ready when start() returns,
+and is stopped by the id of the process group that was started, whatever ends this program:
+
+    with RabbitMQ("out/run/rabbitmq") as broker:
+        print(broker.uri)
+
+Nothing but Python's own library is used, since `make run` comes here on a machine without any other.
+"""
+
+import atexit
+import contextlib
+import http.client
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+import urllib.parse
+from pathlib import Path
+
+HOST = "127.0.0.1"
+START_SECONDS = float(os.environ.get("IR_SERVER_SECONDS", "120"))
+STOP_SECONDS = 20
+TAIL_LINES = 25
+
+
+class ServerError(Exception):
+    """A server that cannot be found, started or reached; the text says what to do."""
+
+
+def cache_directory():
+    """Where tools/install keeps what is no Debian package."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "intelligent-river"
+    return Path(os.environ.get("IR_CACHE") or default)
+
+
+def free_ports(count):
+    """Ports that nothing listens on now; all taken at once, so that they differ."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind((HOST, 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def tail(path, lines=TAIL_LINES):
+    """The end of a log file, for a message."""
+    try:
+        text = Path(path).read_text(errors="replace").splitlines()
+    except OSError as error:
+        return f"(no log: {error})"
+    return "\n".join("    " + line for line in text[-lines:]) or "    (the log is empty)"
+
+
+_running = []
+
+
+def stop_all():
+    """Stops every process that is still there, the last one started first."""
+    while _running:
+        _running[-1].stop()
+
+
+atexit.register(stop_all)
+
+
+def stop_on_signals():
+    """Makes INT, TERM and HUP end the program by SystemExit, so that everything is stopped on the way."""
+
+    def leave(number, _frame):
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, leave)
+
+
+class Process:
+    """A child in a session of its own, with its output in a log file (None: where ours goes)."""
+
+    def __init__(self, argv, log, env=None, cwd=None, stdout=None):
+        self.argv = [str(word) for word in argv]
+        with contextlib.ExitStack() as stack:
+            output = None
+            if log is not None:
+                Path(log).parent.mkdir(parents=True, exist_ok=True)
+                output = stack.enter_context(open(log, "ab"))
+            try:
+                self.child = subprocess.Popen(
+                    self.argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=stdout or output,
+                    stderr=output,
+                    env=env,
+                    cwd=cwd,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise ServerError(f"cannot start {self.argv[0]}: {error.strerror}") from error
+        self.pid = self.child.pid
+        _running.append(self)
+
+    def alive(self):
+        return self.child.poll() is None
+
+    def send(self, number):
+        """To the process itself."""
+        if self.alive():
+            self.child.send_signal(number)
+
+    def send_group(self, number):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+    def wait(self, seconds):
+        """The exit status, or None when it still runs then."""
+        try:
+            return self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def stop(self, seconds=STOP_SECONDS):
+        """TERM, then KILL to what is left of the group. Returns the exit status."""
+        if self in _running:
+            _running.remove(self)
+        self.send(signal.SIGTERM)
+        self.wait(seconds)
+        self.send_group(signal.SIGKILL)
+        return self.wait(STOP_SECONDS)
+
+    def kill(self):
+        """The whole group, at once, as a crash does."""
+        if self in _running:
+            _running.remove(self)
+        self.send_group(signal.SIGKILL)
+        return self.wait(STOP_SECONDS)
+
+
+class Server:
+    """What the servers have in common. A server can be stopped and started again: ports and data stay."""
+
+    name = "server"
+    n_ports = 1
+
+    def __init__(self, directory):
+        self.directory = Path(directory).resolve()
+        self.log = self.directory / f"{self.name}.log"
+        self.process = None
+        self.ports = []
+
+    @property
+    def port(self):
+        return self.ports[0]
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        """Until it is ready; on failure nothing of it stays."""
+        try:
+            self.begin()
+            self.await_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def begin(self):
+        """The first half of start(), so that several can come up side by side."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        if not self.ports:
+            self.ports = free_ports(self.n_ports)
+        self.process = self.launch()
+
+    def stop(self):
+        if self.process is not None:
+            self.process.stop()
+            self.process = None
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process = None
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def launch(self):
+        raise NotImplementedError
+
+    def ready(self):
+        raise NotImplementedError
+
+    def await_ready(self, ready=None):
+        ready = ready or self.ready
+        deadline = time.monotonic() + START_SECONDS
+        while not ready():
+            if not self.process.alive():
+                status = self.process.child.returncode
+                raise ServerError(f"{self.name} ended with status {status}; {self.log} ends:\n{tail(self.log)}")
+            if time.monotonic() > deadline:
+                raise ServerError(
+                    f"{self.name} is not ready after {START_SECONDS:.0f} s; {self.log} ends:\n{tail(self.log)}"
+                )
+            time.sleep(0.1)
+
+
+def find_program(name, package, *more):
+    """The path of a program, or an error that names the package."""
+    for candidate in (*more, name):
+        path = shutil.which(candidate)
+        if path:
+            return path
+    raise ServerError(f"{name} is not there; run tools/install {package}")
+
+
+# ---- RabbitMQ ----
+
+
+class RabbitMQ(Server):
+    """One node. Its Erlang port mapper is a private one too, since the usual one would stay behind."""
+
+    name = "rabbitmq"
+    n_ports = 3
+    script = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+    plugins = ("rabbitmq_consistent_hash_exchange",)
+
+    def __init__(self, directory, plugins=(), settings=()):
+        super().__init__(directory)
+        self.more_plugins = tuple(plugins)
+        self.settings = tuple(settings)
+        self.mapper = None
+
+    @property
+    def uri(self):
+        return f"amqp://{HOST}:{self.port}"
+
+    def environment(self):
+        port, distribution, mapper = self.ports[:3]
+        home = self.directory / "home"
+        home.mkdir(exist_ok=True)
+        (self.directory / "enabled_plugins").write_text(f"[{','.join(self.plugins + self.more_plugins)}].\n")
+        (self.directory / "rabbitmq.conf").write_text(
+            "\n".join(
+                [
+                    f"listeners.tcp.1 = {HOST}:{port}",
+                    "disk_free_limit.absolute = 50MB",
+                    "raft.wal_max_size_bytes = 67108864",
+                    "log.file.level = info",
+                    *self.settings,
+                    "",
+                ]
+            )
+        )
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LANG": "C.UTF-8",
+            "HOME": str(home),
+            "ERL_EPMD_PORT": str(mapper),
+            "ERL_EPMD_ADDRESS": HOST,
+            "RABBITMQ_NODENAME": f"rabbit-{port}@localhost",
+            "RABBITMQ_NODE_PORT": str(port),
+            "RABBITMQ_NODE_IP_ADDRESS": HOST,
+            "RABBITMQ_DIST_PORT": str(distribution),
+            "RABBITMQ_MNESIA_BASE": str(self.directory / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(self.directory / "log"),
+            "RABBITMQ_LOGS": str(self.directory / "log" / "node.log"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.directory / "enabled_plugins"),
+            "RABBITMQ_CONFIG_FILE": str(self.directory / "rabbitmq.conf"),
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+            # The script then becomes the node instead of waiting for it.
+            "RUNNING_UNDER_SYSTEMD": "true",
+        }
+
+    def launch(self):
+        if not os.access(self.script, os.X_OK):
+            raise ServerError(f"{self.script} is not there; run tools/install run")
+        env = self.environment()
+        if self.mapper is None:
+            mapper = ["epmd", "-port", self.ports[2], "-address", HOST]
+            self.mapper = Process(mapper, self.directory / "epmd.log", env=env)
+        return Process([self.script], self.log, env=env, cwd=self.directory)
+
+    def ready(self):
+        """The broker has said the first word of AMQP."""
+        try:
+            with socket.create_connection((HOST, self.port), 2) as connection:
+                connection.settimeout(5)
+                connection.sendall(b"AMQP\0\0\x09\x01")
+                return connection.recv(1) == b"\x01"
+        except OSError:
+            return False
+
+    def stop(self):
+        super().stop()
+        self.stop_mapper()
+
+    def kill(self):
+        super().kill()
+        self.stop_mapper()
+
+    def stop_mapper(self):
+        if self.mapper is not None:
+            self.mapper.stop()
+            self.mapper = None
+
+    def control(self, *words):
+        """Runs rabbitmqctl against this node; returns what it prints."""
+        argv = ["/usr/lib/rabbitmq/bin/rabbitmqctl", "-q", *words]
+        done = subprocess.run(argv, env=self.environment(), capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode != 0:
+            raise ServerError(f"rabbitmqctl {' '.join(words)}: {done.stderr.strip() or done.stdout.strip()}")
+        return done.stdout
+
+
+# ---- MongoDB ----
+
+
+def _bson_value(name, value):
+    key = name.encode() + b"\0"
+    if isinstance(value, bool):
+        return b"\x08" + key + bytes([value])
+    if isinstance(value, int):
+        return b"\x10" + key + struct.pack("<i", value)
+    if isinstance(value, str):
+        text = value.encode() + b"\0"
+        return b"\x02" + key + struct.pack("<i", len(text)) + text
+    if isinstance(value, list):
+        return b"\x04" + key + _bson({str(i): each for i, each in enumerate(value)})
+    return b"\x03" + key + _bson(value)
+
+
+def _bson(document):
+    body = b"".join(_bson_value(name, value) for name, value in document.items())
+    return struct.pack("<i", len(body) + 5) + body + b"\0"
+
+
+class MongoDB(Server):
+    """A replica set of one member. With `user` and `password`, every client must log in.
+
+    The few commands that set it up are spoken here by hand, so that no driver is needed.
+    """
+
+    name = "mongod"
+
+    def __init__(self, directory, user=None, password=None):
+        super().__init__(directory)
+        self.user, self.password = user, password
+        self.set_up = False
+
+    @property
+    def uri(self):
+        login = f"{self.user}@" if self.user else ""
+        return f"mongodb://{login}{HOST}:{self.port}/river?replicaSet=rs0" + ("&authSource=admin" if login else "")
+
+    @staticmethod
+    def program():
+        named = os.environ.get("MONGOD")
+        return find_program("mongod", "mongodb", *([named] if named else []), str(cache_directory() / "bin" / "mongod"))
+
+    def launch(self):
+        data = self.directory / "data"
+        data.mkdir(exist_ok=True)
+        argv = [self.program(), "--replSet", "rs0", "--bind_ip", HOST, "--port", self.port, "--dbpath", data]
+        argv += ["--nounixsocket", "--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "256"]
+        if self.user:
+            key = self.directory / "key"
+            if not key.exists():
+                key.write_text(os.urandom(48).hex())
+                key.chmod(0o600)
+            argv += ["--keyFile", key]
+        return Process(argv, self.log)
+
+    def command(self, document, database="admin"):
+        """The raw answer to one command."""
+        body = struct.pack("<iB", 0, 0) + _bson({**document, "$db": database})
+        with socket.create_connection((HOST, self.port), 5) as connection:
+            connection.settimeout(60)
+            connection.sendall(struct.pack("<iiii", len(body) + 16, 1, 0, 2013) + body)
+            stream = connection.makefile("rb")
+            (size,) = struct.unpack("<i", stream.read(4))
+            return stream.read(size - 4)
+
+    def ready(self):
+        try:
+            return b"ok\0" + struct.pack("<d", 1.0) in self.command({"hello": 1})
+        except (OSError, struct.error):
+            return False
+
+    def writable(self):
+        try:
+            return b"\x08isWritablePrimary\0\x01" in self.command({"hello": 1})
+        except (OSError, struct.error):
+            return False
+
+    def await_ready(self, ready=None):
+        super().await_ready()
+        if not self.set_up:
+            members = [{"_id": 0, "host": f"{HOST}:{self.port}"}]
+            self.command({"replSetInitiate": {"_id": "rs0", "members": members}})
+        super().await_ready(self.writable)
+        if not self.set_up and self.user:
+            self.command({"createUser": self.user, "pwd": self.password, "roles": ["root"]})
+        self.set_up = True
+
+
+# ---- graph stores ----
+
+
+def http_request(port, method, path, body=None, headers=None, timeout=60):
+    """(status, body) of one request to 127.0.0.1."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
+    try:
+        connection.request(method, path, body=body, headers=headers or {})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+class GraphServer(Server):
+    """A SPARQL server; query_path takes queries, uri is what the settings want."""
+
+    query_path = "/query"
+    strategy = "quads"
+
+    def select(self, query):
+        """The CSV answer's rows, without the head."""
+        body = urllib.parse.urlencode({"query": query})
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/csv"}
+        status, text = http_request(self.port, "POST", self.query_path, body, headers, 300)
+        if status != 200:
+            raise ServerError(f"{self.name}: query refused with status {status}: {text[:300]!r}")
+        return [line.split(",") for line in text.decode().splitlines()[1:]]
+
+    def count(self, pattern):
+        """SELECT (COUNT(*) …) of a pattern."""
+        return int(self.select(f"SELECT (COUNT(*) AS ?n) WHERE {{ {pattern} }}")[0][0].strip('"'))
+
+    def ready(self):
+        try:
+            return http_request(self.port, "GET", self.query_path + "?query=ASK%7B%7D", timeout=5)[0] == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+class Fuseki(GraphServer):
+    """Apache Jena's server over TDB2."""
+
+    name = "fuseki"
+    query_path = "/ir/query"
+
+    @property
+    def uri(self):
+        return f"sparql+http://{HOST}:{self.port}/ir?strategy={self.strategy}"
+
+    @staticmethod
+    def jar():
+        path = Path(os.environ.get("FUSEKI_JAR") or cache_directory() / "fuseki" / "fuseki-server.jar")
+        if not path.is_file():
+            raise ServerError(f"{path} is not there; run tools/install fuseki")
+        return path
+
+    def launch(self):
+        data = self.directory / "data"
+        data.mkdir(exist_ok=True)
+        java = [find_program("java", "fuseki"), f"-Xmx{os.environ.get('FUSEKI_HEAP', '1g')}", "-jar", self.jar()]
+        argv = [*java, "--port", self.port, "--localhost", "--update", "--tdb2", f"--loc={data}", "/ir"]
+        return Process(argv, self.log, cwd=self.directory)
+
+
+class Oxigraph(GraphServer):
+    name = "oxigraph"
+
+    @property
+    def uri(self):
+        return (
+            f"sparql+http://{HOST}:{self.port}/store?strategy={self.strategy}"
+            "&query=/query&update=/update&store=/store"
+        )
+
+    @staticmethod
+    def program():
+        return find_program("oxigraph", "oxigraph", str(cache_directory() / "bin" / "oxigraph"))
+
+    def launch(self):
+        bind = f"{HOST}:{self.port}"
+        return Process([self.program(), "serve", "--location", self.directory / "data", "--bind", bind], self.log)
+
+
+VIRTUOSO_INI = """\
+[Database]
+DatabaseFile = virtuoso.db
+ErrorLogFile = virtuoso.log
+LockFile = virtuoso.lck
+TransactionFile = virtuoso.trx
+xa_persistent_file = virtuoso.pxa
+ErrorLogLevel = 7
+FileExtend = 200
+MaxCheckpointRemap = 2000
+Striping = 0
+TempStorage = TempDatabase
+
+[TempDatabase]
+DatabaseFile = virtuoso-temp.db
+TransactionFile = virtuoso-temp.trx
+MaxCheckpointRemap = 2000
+Striping = 0
+
+[Parameters]
+ServerPort = 127.0.0.1:{port_sql}
+ServerThreads = 20
+CheckpointInterval = 60
+CheckpointSyncMode = 2
+NumberOfBuffers = 40000
+MaxDirtyBuffers = 30000
+DirsAllowed = .
+DefaultIsolation = 2
+TransactionAfterImageLimit = 500000000
+ThreadsPerQuery = 2
+
+[HTTPServer]
+ServerPort = 127.0.0.1:{port_http}
+ServerThreads = 10
+MaxKeepAlives = 10
+KeepAliveTimeout = 10
+HTTPThreadSize = 280000
+
+[Client]
+SQL_PREFETCH_ROWS = 100
+
+[SPARQL]
+ResultSetMaxRows = 100000000
+MaxQueryCostEstimationTime = 0
+MaxQueryExecutionTime = 0
+"""
+
+
+class Virtuoso(GraphServer):
+    name = "virtuoso"
+    n_ports = 2
+    query_path = "/sparql"
+    strategy = "update"
+    password = "dba"
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.granted = False
+
+    @property
+    def uri(self):
+        return (
+            f"sparql+http://{HOST}:{self.port}/sparql?strategy={self.strategy}"
+            "&query=/sparql&update=/sparql"
+        )
+
+    def launch(self):
+        program = find_program("virtuoso-t", "virtuoso")
+        ini = self.directory / "virtuoso.ini"
+        ini.write_text(VIRTUOSO_INI.format(port_http=self.ports[0], port_sql=self.ports[1]))
+        (self.directory / "virtuoso.lck").unlink(missing_ok=True)
+        argv = [program, "+foreground", "+configfile", ini]
+        return Process(argv, self.log, cwd=self.directory)
+
+    def sql(self, statement):
+        argv = [find_program("isql-vt", "virtuoso"), f"{HOST}:{self.ports[1]}", "dba", self.password]
+        argv.append(f"exec={statement}")
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode != 0 or "*** Error" in done.stdout + done.stderr:
+            raise ServerError(f"virtuoso: {statement}: {(done.stdout + done.stderr).strip()}")
+        return done.stdout
+
+    def await_ready(self, ready=None):
+        super().await_ready()
+        if not self.granted:
+            self.sql('GRANT SPARQL_UPDATE TO "SPARQL";')
+            self.granted = True
+
+
+DOCUMENT_SERVERS = {"mongodb": MongoDB}
+GRAPH_SERVERS = {"fuseki": Fuseki, "oxigraph": Oxigraph, "virtuoso": Virtuoso}

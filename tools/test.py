@@ -1,0 +1,145 @@
+"""Runs the unit tests and the integration tests, and adds them up in one last line.
+
+Unit tests run under ASan+UBSan, those of what threads share under TSan too; the integration tests run the
+ASan build against real servers. `--valgrind` runs the unit tests of the release build instead.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+from pathlib import Path
+
+import servers
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "out"
+UNIT_SECONDS = 300
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": "halt_on_error=0:exitcode=66:second_deadlock_stack=1",
+}
+
+
+class Count:
+    def __init__(self, passed=0, failed=0, skipped=0):
+        self.passed, self.failed, self.skipped = passed, failed, skipped
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def listed(text, word):
+    """cmocka's closing lines: "[  FAILED  ] group: 2 test(s), listed below:"."""
+    return sum(int(n) for n in re.findall(rf"^\[ +{word} +\].*?: (\d+) test\(s\), listed below", text, re.M))
+
+
+def count_cmocka(text, status):
+    count = Count(len(re.findall(r"^\[ +OK +\]", text, re.M)), listed(text, "FAILED"), listed(text, "SKIPPED"))
+    if status != 0 and count.failed == 0:
+        count.failed = 1
+    return count
+
+
+def run_unit(program, wrapper=()):
+    argv = [*wrapper, str(program)]
+    try:
+        done = subprocess.run(
+            argv,
+            cwd=ROOT,
+            env={**os.environ, **SANITIZERS},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=UNIT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as late:
+        text = (late.stdout or b"").decode(errors="replace")
+        return text + f"\nended after {UNIT_SECONDS} s", Count(failed=1)
+    text = done.stdout.decode(errors="replace")
+    if "unexpected memory mapping" in text and not wrapper:
+        # The thread sanitizer cannot live with as many random address bits as some kernels use.
+        return run_unit(program, ("setarch", os.uname().machine, "-R"))
+    return text, count_cmocka(text, done.returncode)
+
+
+def run_units(mode, wrapper=()):
+    """Every unit test that was built in that mode."""
+    programs = sorted(each for each in (OUT / mode / "tests").glob("test_*") if os.access(each, os.X_OK))
+    programs = [each for each in programs if (ROOT / "tests" / "unit" / f"{each.name}.c").is_file()]
+    total = Count()
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        results = pool.map(lambda each: run_unit(each, wrapper), programs)
+        for program, (text, count) in zip(programs, results):
+            total.add(count)
+            if count.failed:
+                print(f"---- {program.relative_to(ROOT)}\n{text.rstrip()}\n----", flush=True)
+    print(f"unit tests, {mode}: {total}", flush=True)
+    return total
+
+
+def count_junit(path, status):
+    try:
+        suites = xml.etree.ElementTree.parse(path).getroot().iter("testsuite")
+        numbers = [{k: int(s.get(k, 0)) for k in ("tests", "failures", "errors", "skipped")} for s in suites]
+    except (OSError, xml.etree.ElementTree.ParseError):
+        return Count(failed=1)
+    failed = sum(n["failures"] + n["errors"] for n in numbers)
+    skipped = sum(n["skipped"] for n in numbers)
+    passed = sum(n["tests"] for n in numbers) - failed - skipped
+    return Count(passed, failed if failed or status in (0, 5) else 1, skipped)
+
+
+def run_integration(marks, words):
+    python = servers.cache_directory() / "venv" / "bin" / "python"
+    report = OUT / "integration.xml"
+    report.unlink(missing_ok=True)
+    argv = [str(python), "-m", "pytest", "-q", "-ra", "--color=no", "-p", "no:cacheprovider", "-m", marks]
+    argv += ["--basetemp", str(OUT / "integration"), f"--junitxml={report}", *words, "tests/integration"]
+    started = time.monotonic()
+    child = subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **SANITIZERS})
+    try:
+        status = child.wait()
+    finally:
+        if child.poll() is None:
+            child.terminate()
+            child.wait(servers.STOP_SECONDS * 4)
+    count = count_junit(report, status)
+    print(f"integration tests: {count} in {time.monotonic() - started:.0f} s", flush=True)
+    return count
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--slow", action="store_true", help="only the long integration tests")
+    parser.add_argument("--valgrind", action="store_true", help="only the unit tests, release build, under valgrind")
+    parser.add_argument("words", nargs="*", help="passed on to pytest, after --")
+    options = parser.parse_args()
+    servers.stop_on_signals()
+    total = Count()
+    if options.valgrind:
+        valgrind = ("valgrind", "-q", "--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite")
+        total.add(run_units("release", valgrind))
+    elif options.slow:
+        total.add(run_integration("slow", options.words))
+    else:
+        total.add(run_units("asan"))
+        total.add(run_units("tsan"))
+        total.add(run_integration("not slow", options.words))
+    print(total)
+    return 1 if total.failed or total.passed == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
