@@ -84,7 +84,7 @@ export DOCUMENTS GRAPH WORKERS REPEAT RATE KEEP FORMATS
 .PHONY: run
 run:
 	@tools/install build run $(filter mongodb,$(DOCUMENTS)) $(filter fuseki oxigraph virtuoso,$(GRAPH))
-	@$(SUBMAKE) -s MODE=release build
+	+@$(SUBMAKE) -s MODE=release build
 	@exec python3 tools/run.py
 
 # ---- tests ----
@@ -102,8 +102,8 @@ test-slow: test-programs
 
 test-programs:
 	@tools/install build run test mongodb fuseki oxigraph virtuoso
-	@$(SUBMAKE) -s MODE=asan build unit
-	@$(SUBMAKE) -s MODE=tsan build tsan-unit
+	+@$(SUBMAKE) -s MODE=asan build unit
+	+@$(SUBMAKE) -s MODE=tsan build tsan-unit
 
 .PHONY: tsan-unit
 tsan-unit: $(filter $(THREADED:%=$(OUT)/tests/test_%),$(UNIT_TESTS))
@@ -112,13 +112,13 @@ FUZZ_SECONDS ?= 60
 .PHONY: fuzz valgrind
 fuzz:
 	@tools/install build
-	@$(SUBMAKE) -s MODE=asan fuzzers
+	+@$(SUBMAKE) -s MODE=asan fuzzers
 	@for each in $(FUZZERS:$(OUT)/%=out/asan/%); do \
 	    echo "$$each, $(FUZZ_SECONDS) s"; $$each $(FUZZ_SECONDS) tests/data || exit 1; done
 
 valgrind:
 	@tools/install build run test
-	@$(SUBMAKE) -s MODE=release build unit
+	+@$(SUBMAKE) -s MODE=release build unit
 	@python3 tools/test.py --valgrind
 
 # ---- checks ----
@@ -133,7 +133,7 @@ TIDY_STAMPS := $(TIDY_FILES:%.c=out/tidy/%.ok)
 .PHONY: check check-all check-format check-shell check-python check-tidy format
 check:
 	@tools/install build check
-	@$(SUBMAKE) check-all
+	+@$(SUBMAKE) check-all
 	@echo "check: nothing found"
 check-all: check-format check-shell check-python check-tidy
 check-format:
@@ -152,6 +152,13 @@ out/tidy/%.ok: %.c .clang-tidy $(filter %.h,$(C_FILES))
 format:
 	clang-format -i $(C_FILES)
 
+# The example of every setting; written anew when a setting changes, and a test holds it against the programs.
+.PHONY: river.conf
+river.conf: build
+	@{ sed -n '1,/^$$/p' $@; for each in worker store loadgen annotate; do \
+	    $(OUT)/ir-$$each --print-example; echo; done; } | sed '$$d' > $(OUT)/river.conf
+	@mv $(OUT)/river.conf $@
+
 # ---- installing ----
 
 PREFIX ?= /usr/local
@@ -162,7 +169,7 @@ DOCDIR = $(DESTDIR)$(PREFIX)/share/doc/intelligent-river
 
 .PHONY: install uninstall clean help
 install:
-	@$(SUBMAKE) -s MODE=release build
+	+@$(SUBMAKE) -s MODE=release build
 	install -d $(BINDIR) $(SHAREDIR) $(DOCDIR)
 	install -m 755 $(PROGRAMS) $(BINDIR)
 	install -m 644 $(wildcard river.conf loadgen/usgs_river.ttl loadgen/*.csv.gz observation/*.ttl) $(SHAREDIR)

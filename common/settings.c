@@ -573,7 +573,8 @@ void ir_settings_print_example(const ir_program_t *program, FILE *out)
         if (s->type == IR_SETTING_CHOICE) {
             fprintf(out, "; One of %s.\n", s->choices);
         }
-        fprintf(out, ";%s = %s\n", s->name, s->initial != NULL ? s->initial : "");
+        fprintf(out, ";%s =%s%s\n", s->name, s->initial != NULL ? " " : "",
+                s->initial != NULL ? s->initial : "");
     }
 }
 

@@ -23,23 +23,33 @@ static int run(const ir_loadgen_options_t *options) {
     return complete ? EXIT_DONE : EXIT_FAILED;
 }
 
+static int start(const ir_loadgen_options_t *options, int argc, char **argv, int first) {
+    ir_error_t error;
+    if (first < argc) {
+        ir_error_set(&error, IR_ERR_USAGE, "unexpected argument '%s'; see --help", argv[first]);
+        return wrong_usage(&error);
+    }
+    if (ir_loadgen_options_check(options, &error) != IR_OK) {
+        return wrong_usage(&error);
+    }
+    ir_log_open("ir-loadgen", (ir_log_level_t)options->log_level);
+    return run(options);
+}
+
 int main(int argc, char **argv) {
     ir_loadgen_options_t options = {0};
     ir_error_t error = {.status = IR_OK};
     int first = argc;
-    const ir_settings_verdict_t verdict =
-        ir_settings_load(&ir_loadgen_program, argc, argv, &options, &first, &error);
     int code = EXIT_DONE;
-    if (verdict == IR_SETTINGS_WRONG) {
+    switch (ir_settings_load(&ir_loadgen_program, argc, argv, &options, &first, &error)) {
+    case IR_SETTINGS_RUN:
+        code = start(&options, argc, argv, first);
+        break;
+    case IR_SETTINGS_EXIT:
+        break;
+    case IR_SETTINGS_WRONG:
         code = wrong_usage(&error);
-    } else if (verdict == IR_SETTINGS_RUN && first < argc) {
-        ir_error_set(&error, IR_ERR_USAGE, "unexpected argument '%s'; see --help", argv[first]);
-        code = wrong_usage(&error);
-    } else if (verdict == IR_SETTINGS_RUN && ir_loadgen_options_check(&options, &error) != IR_OK) {
-        code = wrong_usage(&error);
-    } else if (verdict == IR_SETTINGS_RUN) {
-        ir_log_open("ir-loadgen", (ir_log_level_t)options.log_level);
-        code = run(&options);
+        break;
     }
     ir_settings_free(&ir_loadgen_program, &options);
     return code;

@@ -146,7 +146,8 @@ static void cbor_time(ir_buffer_t *out, int64_t time_ns) {
     ir_cbor_item_t item;
     if (time_ns % IR_SECOND_NS != 0) {
         /* The nearest double to the microseconds, as a reader of the JSON form gets it. */
-        cbor_double(out, (double)(time_ns / MICROSECOND_NS) / 1e6);
+        const int64_t microseconds = time_ns / MICROSECOND_NS;
+        cbor_double(out, (double)microseconds / 1e6);
         return;
     }
     ir_buffer_append(

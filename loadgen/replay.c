@@ -237,7 +237,7 @@ static ir_status_t append_row(const ir_reader_t *reader, ir_replay_t *replay,
 }
 
 static ir_status_t take_row(const ir_reader_t *reader, ir_replay_t *replay, char *line) {
-    char *fields[FIELDS];
+    char *fields[FIELDS] = {line, line, line, line, line, line};
     ir_replay_row_t row = {.line = reader->line};
     unsigned parameter = 0;
     const ir_exchange_unit_t *unit = NULL;
@@ -257,7 +257,7 @@ static ir_status_t take_row(const ir_reader_t *reader, ir_replay_t *replay, char
     if (status == IR_OK) {
         status = find_unit(reader, replay, fields[UNIT], &unit);
     }
-    if (status != IR_OK) {
+    if (status != IR_OK || unit == NULL) {
         return status;
     }
     row.station = replay->stations.texts[row.mote];
@@ -347,7 +347,7 @@ static ir_status_t measure_step(const ir_reader_t *reader, ir_replay_t *replay) 
 
 static ir_status_t load(ir_reader_t *reader, ir_replay_t *replay) {
     ir_status_t status = read_rows(reader, replay);
-    if (status != IR_OK) {
+    if (status != IR_OK || replay->rows == NULL) {
         return status;
     }
     qsort(replay->rows, replay->n_rows, sizeof replay->rows[0], compare_rows);

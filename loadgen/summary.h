@@ -27,7 +27,7 @@ typedef struct ir_summary {
 /* Everything was confirmed and, when that was waited for, came back. */
 bool ir_summary_is_complete(const ir_summary_t *summary);
 
-/* One JSON object (docs/operations.md names the keys). `name` is for messages. */
+/* One JSON object (loadgen/README.md names the keys). `name` is for messages. */
 ir_status_t ir_summary_write(const ir_summary_t *summary, FILE *out, const char *name,
                              ir_error_t *error);
 

@@ -184,13 +184,17 @@ static ir_status_t build_mote(const ir_builder_t *builder, const ir_fact_t *stat
 }
 
 static ir_status_t build_limits(const ir_builder_t *builder, const ir_fact_t *statement) {
-    ir_node_t *node =
-        statement->predicate->word == IR_WORD_LIMITS ? statement->object : statement->subject;
-    if (!(node->roles & IR_ROLE_LIMITS) || node->meanings[IR_MEANING_LIMITS] != NULL) {
-        return IR_OK;
+    ir_node_t *node = statement->subject;
+    ir_status_t status = IR_OK;
+    if (statement->predicate->word == IR_WORD_LIMITS) {
+        status = ir_fact_node(builder, statement, "a node with limits", &node);
+    }
+    if (status != IR_OK || !(node->roles & IR_ROLE_LIMITS) ||
+        node->meanings[IR_MEANING_LIMITS] != NULL) {
+        return status;
     }
     ir_limits_t *limits = NULL;
-    const ir_status_t status = ir_limits_build(builder, node, &limits);
+    status = ir_limits_build(builder, node, &limits);
     node->meanings[IR_MEANING_LIMITS] = limits;
     return status == IR_OK && !ir_limits_given(limits)
                ? ir_turtle_fault(builder->turtle, statement->line, builder->error,

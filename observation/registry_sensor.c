@@ -173,16 +173,11 @@ static ir_status_t set_unit(const ir_builder_t *builder, const ir_node_t *node,
 static ir_status_t set_limits(const ir_builder_t *builder, const ir_node_t *node,
                               const ir_node_t *property, ir_sensor_t *sensor) {
     const ir_fact_t *given = NULL;
-    ir_node_t *object = NULL;
-    ir_status_t status = own_or_default(builder, node, property, IR_WORD_LIMITS, &given);
+    const ir_status_t status = own_or_default(builder, node, property, IR_WORD_LIMITS, &given);
     if (status != IR_OK || given == NULL) {
         return status;
     }
-    status = ir_fact_node(builder, given, "a node with limits", &object);
-    if (status != IR_OK) {
-        return status;
-    }
-    sensor->limits = *(const ir_limits_t *)object->meanings[IR_MEANING_LIMITS];
+    sensor->limits = *(const ir_limits_t *)given->object->meanings[IR_MEANING_LIMITS];
     return ir_limits_check(builder, given, sensor);
 }
 

@@ -2,6 +2,7 @@
 
 #include "common/buffer.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <serd/serd.h>
 #include <string.h>
@@ -56,10 +57,19 @@ static int read_failed(void *context) {
     return ferror(source->file) || source->too_large;
 }
 
+/* RFC 3986: a letter, then letters, digits, '+', '-' and '.', up to the colon. */
+static bool has_scheme(ir_view_t iri) {
+    size_t i = 0;
+    while (i < iri.size && (isalnum((unsigned char)iri.data[i]) ||
+                            (iri.data[i] != '\0' && strchr("+-.", iri.data[i]) != NULL))) {
+        i++;
+    }
+    return i > 0 && i < iri.size && iri.data[i] == ':' && isalpha((unsigned char)iri.data[0]);
+}
+
 /* An IRI of N-Triples: absolute, none of the characters that would end or escape it. */
 static bool legal_iri(ir_view_t iri) {
-    const char *colon = iri.size > 0 ? memchr(iri.data, ':', iri.size) : NULL;
-    if (colon == NULL || colon == iri.data) {
+    if (!has_scheme(iri)) {
         return false;
     }
     for (size_t i = 0; i < iri.size; i++) {
@@ -94,10 +104,11 @@ static ir_node_t *read_iri(reading_t *reading, const SerdNode *given) {
     ir_node_t *node = NULL;
     const ir_view_t iri = ir_view((const char *)expanded.buf, expanded.n_bytes);
     if (!legal_iri(iri)) {
-        note(reading, ir_turtle_fault(reading->turtle, line, reading->error,
-                                      "<%.100s> is not an IRI: it has no scheme, or a space, a "
-                                      "control character or one of " NOT_FOR_IRIS,
-                                      expanded.buf));
+        note(reading,
+             ir_turtle_fault(reading->turtle, line, reading->error,
+                             "<%.100s> is not an IRI: it has no scheme (https:), or a space, a "
+                             "control character or one of " NOT_FOR_IRIS,
+                             expanded.buf));
     } else if ((node = ir_turtle_intern(reading->turtle, IR_NODE_IRI, iri)) == NULL) {
         note_memory(reading);
     }

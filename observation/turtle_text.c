@@ -78,6 +78,13 @@ static SerdStatus write_statement(SerdWriter *writer, const ir_fact_t *statement
                                        language.n_bytes > 0 ? &language : NULL);
 }
 
+/* The status says it; serd would print it. */
+static SerdStatus on_error(void *context, const SerdError *what) {
+    (void)context;
+    (void)what;
+    return SERD_SUCCESS;
+}
+
 static SerdStatus write_all(const ir_turtle_t *turtle, ir_buffer_t *out) {
     SerdStatus result = SERD_ERR_INTERNAL;
     SerdEnv *environment = serd_env_new(NULL);
@@ -85,6 +92,7 @@ static SerdStatus write_all(const ir_turtle_t *turtle, ir_buffer_t *out) {
                                                                environment, NULL, take_bytes, out)
                                              : NULL;
     if (writer != NULL) {
+        serd_writer_set_error_sink(writer, on_error, NULL);
         result = SERD_SUCCESS;
         for (const ir_fact_t *s = turtle->first; s != NULL && !result; s = s->next) {
             result = write_statement(writer, s);

@@ -25,6 +25,7 @@
 #define REGISTRY_FILE "registry.nq"
 #define SEGMENT_BYTES_DEFAULT ((int64_t)64 * 1024 * 1024)
 #define TIMEOUT_DEFAULT_NS INT64_C(10000000000)
+#define CLOSE_WAIT_NS INT64_C(1000000000)
 
 /* For how many puts after another's claim all is looked up: more than a worker has batches under
  * way that were called new before the claim. */
@@ -52,13 +53,27 @@ static ir_status_t out_of_memory(ir_error_t *error) {
     return ir_error_set(error, IR_ERR_MEMORY, "graph: out of memory");
 }
 
+/* A segment that cannot be sealed now is sealed by whoever opens the directory next. */
+static void close_segment(nquads_t *graph) {
+    ir_segment_t *segment = graph->segment;
+    graph->segment = NULL;
+    if (segment == NULL || ir_segment_broken(segment) ||
+        ir_directory_lock(graph->lock, graph->directory, false, CLOSE_WAIT_NS, NULL) != IR_OK) {
+        ir_segment_close(segment);
+        return;
+    }
+    if (ir_segment_seal(segment, NULL) != IR_OK) {
+        ir_segment_close(segment);
+    }
+    ir_directory_unlock(graph->lock);
+}
+
 static void nquads_close(void *store) {
     nquads_t *graph = store;
     if (graph == NULL) {
         return;
     }
-    /* What is left open is sealed by whoever opens the directory next. */
-    ir_segment_close(graph->segment);
+    close_segment(graph);
     ir_segments_free(graph->segments);
     if (graph->lock >= 0) {
         close(graph->lock);

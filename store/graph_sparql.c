@@ -107,8 +107,14 @@ static bool contains(ir_view_t answer, const char *text) {
  * SQL states 37000 (syntax) and 22… (data), RDF… (its parsers). */
 static bool refuses_input(int code, ir_view_t answer) {
     if (code == 500) {
-        return contains(answer, "Error 37000") || contains(answer, "Error 22") ||
-               contains(answer, "Error RDF");
+        static const char *const states[] = {"Error 37000",    "Error 22",    "Error RDF",
+                                             "Virtuoso 37000", "Virtuoso 22", "Virtuoso RDF"};
+        for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
+            if (contains(answer, states[i])) {
+                return true;
+            }
+        }
+        return false;
     }
     return code == 400 || code == 413 || code == 415 || code == 422 || code == 501;
 }
@@ -428,12 +434,15 @@ static ir_status_t insert_lines(sparql_t *graph, ir_view_t lines, ir_view_t name
 static ir_status_t sparql_init(void *store, ir_view_t registry, const char *name,
                                ir_error_t *error) {
     sparql_t *graph = store;
-    if (graph->uri.strategy != IR_SPARQL_UPDATE) {
-        return send_graph(graph, "PUT", ir_view_text(name), registry, error);
+    ir_status_t status = send_graph(graph, "PUT", ir_view_text(name), registry, error);
+    if (status == IR_OK || graph->uri.strategy != IR_SPARQL_UPDATE) {
+        return status;
     }
+    /* A server that only takes updates. Virtuoso has both, and fails at some literals in updates.
+     */
     ir_buffer_clear(&graph->body);
     ir_buffer_append_format(&graph->body, "CLEAR SILENT GRAPH <%s>", name);
-    const ir_status_t status = update(graph, ir_buffer_view(&graph->body), error);
+    status = update(graph, ir_buffer_view(&graph->body), error);
     return status == IR_OK ? insert_lines(graph, registry, ir_view_text(name), error) : status;
 }
 

@@ -92,10 +92,14 @@ class Worker:
         return self.process.kill()
 
 
-def call(argv, log, cwd=None, env=None):
-    """(status, standard output) of a program that ends by itself; the rest goes to the log."""
+def call(argv, log, cwd=None, env=None, seconds=600):
+    """(status, standard output) of a program that ends by itself; the rest goes to the log. After `seconds` it is
+    stopped, which is an error."""
     process = servers.Process(argv, log, cwd=cwd, env=env, stdout=subprocess.PIPE)
-    with process.child.stdout:
-        text = process.child.stdout.read().decode()
-    process.child.wait()
+    try:
+        text = process.child.communicate(timeout=seconds)[0].decode()
+    except subprocess.TimeoutExpired:
+        process.kill()
+        name = Path(argv[0]).name
+        raise servers.ServerError(f"{name} did not end within {seconds} s; {log} ends:\n{servers.tail(log)}") from None
     return process.stop(), text

@@ -226,8 +226,8 @@ class Run:
             query = "SELECT * WHERE { ?o <http://www.w3.org/ns/sosa/hasSimpleResult> ?v } LIMIT 5"
             lines.append(f"curl -s {address} -H 'Accept: text/csv' --data-urlencode 'query={query}'")
         if self.settings.keep or not self.document_server:
-            export = f"{show(PROGRAMS / 'ir-store')} export --documents='{self.documents_uri()}' --graph=null:"
-            lines.append(f"{export} --registry={show(REGISTRY)} | head -n 2")
+            uri = self.documents_uri().replace(str(OUT), show(OUT))
+            lines.append(f"{show(PROGRAMS / 'ir-store')} export --documents='{uri}' --graph=null: | head -n 2")
         else:
             lines.append("(the servers are stopped; with KEEP=1 they stay, and the commands are shown here)")
         lines.append(f"less {show(OUT / 'summary.json')}")

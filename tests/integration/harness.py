@@ -177,14 +177,15 @@ class Pipeline:
     def arguments(self):
         return [f"--amqp={self.amqp}", *self.stores(), "--announce=200ms", "--backoff-longest=500ms", *self.settings]
 
-    def call(self, program, *words, env=None):
+    def call(self, program, *words, env=None, seconds=WAIT_SECONDS):
         """(status, standard output, standard error) of one of the programs."""
         log = self.directory / f"{program}-{len(list(self.directory.iterdir()))}.err"
-        status, text = programs.call([BUILD / program, *words], log, cwd=self.directory, env={**self.env, **(env or {})})
+        env = {**self.env, **(env or {})}
+        status, text = programs.call([BUILD / program, *words], log, self.directory, env, seconds)
         return status, text, log.read_text(errors="replace")
 
-    def run(self, program, *words):
-        status, text, errors = self.call(program, *words)
+    def run(self, program, *words, seconds=WAIT_SECONDS):
+        status, text, errors = self.call(program, *words, seconds=seconds)
         assert status == 0, f"{program} {' '.join(map(str, words))}: status {status}\n{text}\n{errors}"
         return text
 
@@ -304,7 +305,7 @@ class Pipeline:
 
     def verify(self, ledger):
         """ir-store's verdict."""
-        status, text, errors = self.call("ir-store", "verify", f"--ledger={ledger}", "--json", *self.stores())
+        status, text, errors = self.call("ir-store", "verify", f"--ledger={ledger}", "--json", *self.stores(), seconds=300)
         assert status in (0, 1), errors
         return status, json.loads(text)
 

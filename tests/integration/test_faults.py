@@ -291,7 +291,7 @@ def only_line(errors):
 )
 def test_bad_setting(make_pipeline, words, says):
     pipeline = make_pipeline()
-    status, _, errors = pipeline.call("ir-worker", *pipeline.arguments(), *words)
+    status, _, errors = pipeline.call("ir-worker", *pipeline.arguments(), *words, seconds=5)
     assert status == 2, errors
     assert says in only_line(errors)
     assert "secret" not in errors.replace("amqp-password", "")
@@ -322,7 +322,7 @@ def test_unreadable_registry(make_pipeline, tmp_path, text, says):
     if text is not None:
         registry.write_text(text)
     pipeline = make_pipeline(registry=registry)
-    status, _, errors = pipeline.call("ir-worker", *pipeline.arguments())
+    status, _, errors = pipeline.call("ir-worker", *pipeline.arguments(), seconds=5)
     assert status == 1, errors
     assert says in only_line(errors) and str(registry) in errors
 

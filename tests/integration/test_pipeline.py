@@ -24,7 +24,7 @@ def test_replay_of_the_whole_file(make_pipeline):
         pipeline.worker()
     load = pipeline.directory / "load"
     words = [f"--amqp={pipeline.amqp}", f"--replay={harness.DATA}", f"--out={load}", "--formats=senml"]
-    pipeline.run("ir-loadgen", *words, "--drain-timeout=300s")
+    pipeline.run("ir-loadgen", *words, "--drain-timeout=200s", seconds=400)
     summary = json.loads((load / "summary.json").read_text())
     assert (summary["messages_sent"], summary["observations_sent"]) == (9383, 40337)
     pipeline.stop_workers()

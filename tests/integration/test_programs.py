@@ -1,0 +1,61 @@
+"""What all programs have in common: help, version, settings, exit status."""
+
+import subprocess
+
+import pytest
+
+import harness
+
+PROGRAMS = ("ir-worker", "ir-store", "ir-loadgen", "ir-annotate")
+
+
+def call(program, *words, env=None):
+    done = subprocess.run([harness.BUILD / program, *words], capture_output=True, text=True, timeout=60, check=False,
+                          env=env, stdin=subprocess.DEVNULL)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_help_and_version(program):
+    status, text, errors = call(program, "--help")
+    assert status == 0 and errors == "" and text.startswith(f"{program}: ") and "Exit status: 0" in text
+    status, text, _ = call(program, "--version")
+    assert status == 0 and text.startswith(f"{program} ")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_example_file_shows_every_setting(program):
+    status, text, _ = call(program, "--print-example")
+    assert status == 0
+    assert text in (harness.ROOT / "river.conf").read_text(), "make river.conf writes it anew"
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_example_file_is_taken(program):
+    status, text, errors = call(program, "--settings", str(harness.ROOT / "river.conf"), "--print-settings")
+    assert status == 0, errors
+    assert text.startswith(f"[{program}]")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_an_unknown_option_is_status_2(program):
+    status, _, errors = call(program, "--no-such-option")
+    assert status == 2 and errors.count("\n") == 1 and "--no-such-option" in errors
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_settings_file_with_a_fault_names_its_line(program, tmp_path):
+    path = tmp_path / "river.conf"
+    path.write_text(f"[{program}]\nno-such-setting = 1\n")
+    status, _, errors = call(program, "--settings", str(path))
+    assert status == 2 and f"{path}:2" in errors
+
+
+@pytest.mark.parametrize("program, secret", (("ir-worker", "amqp-password"), ("ir-store", "documents-password"),
+                                             ("ir-loadgen", "amqp-password")))
+def test_secrets_stay_off_the_command_line(program, secret):
+    status, _, errors = call(program, f"--{secret}=swordfish")
+    assert status == 2 and "swordfish" not in errors and "IR_" in errors
+    name = "IR_" + secret.upper().replace("-", "_")
+    status, text, _ = call(program, "--print-settings", env={name: "swordfish"})
+    assert status == 0 and "swordfish" not in text
