@@ -62,6 +62,10 @@ ir_status_t ir_sqlite_attach(ir_sqlite_t *store, bool create, ir_error_t *error)
 void ir_sqlite_detach(ir_sqlite_t *store);
 ir_status_t ir_sqlite_init(ir_sqlite_t *store, ir_error_t *error);
 
+/* What the open file is: set up by this program (OK), empty (NOT_FOUND), or something else
+ * (PROTOCOL). */
+ir_status_t ir_sqlite_check_schema(ir_sqlite_t *store, ir_error_t *error);
+
 /* Says what the last call's `code` means; `what` is what could not be done. Detaches after errors
  * that only a new start can heal. */
 ir_status_t ir_sqlite_failed(ir_sqlite_t *store, int code, const char *what, ir_error_t *error);

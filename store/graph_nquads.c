@@ -366,6 +366,9 @@ static ir_status_t put_locked(nquads_t *graph, const ir_graph_pick_t *picks, siz
 
 static ir_status_t put(nquads_t *graph, const ir_graph_pick_t *picks, size_t count,
                        ir_error_t *error) {
+    if (graph->lock < 0) {
+        graph->wary = WARY_PUTS; /* claims may have been made before this first look */
+    }
     ir_status_t status = attach(graph, error);
     bool known = false;
     for (size_t i = 0; i < count && !known; i++) {

@@ -117,6 +117,18 @@ static bool is_virtuoso(ir_view_t path) {
            ends_with(path, "/sparql-graph-crud") || ends_with(path, "/sparql-graph-crud-auth");
 }
 
+/* Virtuoso answers 2xx to quads and forgets their graphs. */
+static ir_status_t check_strategy(const paths_t *paths, ir_error_t *error) {
+    if (paths->strategy == IR_SPARQL_QUADS && paths->store.size == 0 && is_virtuoso(paths->path)) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "graph: a server at %.*s (Virtuoso) takes no quads; add "
+                            "?strategy=graph-store or ?strategy=update (or store=/PATH, if it is "
+                            "another server that does)",
+                            IR_VIEW_ARG(paths->path));
+    }
+    return IR_OK;
+}
+
 static ir_status_t build(const paths_t *paths, const char *base_iri, ir_sparql_uri_t *uri,
                          ir_error_t *error) {
     ir_sparql_uri_t made = {.strategy = paths->strategy,

@@ -292,10 +292,13 @@ class Pipeline:
     def sqlite_ids(self, table="observations"):
         return [uuid.UUID(bytes=row[0]) for row in self.sqlite(f"SELECT id FROM {table}")]
 
+    def nquads_files(self):
+        """Sealed segments (*.nq), those being written (*.nq.open) and the registry's."""
+        return sorted(Path(self.graph.removeprefix("nquads:")).glob("*.nq*"))
+
     def nquads_text(self):
         """All observations' lines of all segments."""
-        files = sorted(Path(self.graph.removeprefix("nquads:")).glob("*.nq"))
-        return "".join(f.read_text() for f in files if f.name != "registry.nq")
+        return "".join(f.read_text() for f in self.nquads_files() if f.name != "registry.nq")
 
     def nquads_ids(self):
         """One for every type statement."""

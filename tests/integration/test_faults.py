@@ -278,7 +278,7 @@ def only_line(errors):
         (["--prefetch=100000"], "prefetch"),
         (["--queue-type=stream"], "queue-type"),
         (["--no-such-setting=1"], "no-such-setting"),
-        (["--amqp-password=secret"], "amqp-password"),
+        (["--amqp-password=hunter2"], "amqp-password"),
         (["--amqp=http://localhost"], "amqp"),
         (["--documents=postgres://x"], "documents"),
         (["--graph=ftp://x"], "graph"),
@@ -294,7 +294,7 @@ def test_bad_setting(make_pipeline, words, says):
     status, _, errors = pipeline.call("ir-worker", *pipeline.arguments(), *words, seconds=5)
     assert status == 2, errors
     assert says in only_line(errors)
-    assert "secret" not in errors.replace("amqp-password", "")
+    assert "hunter2" not in errors
 
 
 def test_bad_setting_in_file(make_pipeline, tmp_path):
@@ -314,8 +314,8 @@ def test_bad_setting_in_environment(make_pipeline):
 
 @pytest.mark.parametrize(
     "text, says",
-    [(None, "No such file"), ("not turtle at all", "registry.ttl:1"), ("", "registry.ttl")],
-    ids=["missing", "no Turtle", "empty"],
+    [(None, "No such file"), ("not turtle at all", "registry.ttl:1")],
+    ids=["missing", "no Turtle"],
 )
 def test_unreadable_registry(make_pipeline, tmp_path, text, says):
     registry = tmp_path / "registry.ttl"

@@ -57,7 +57,7 @@ def test_statements_parse_elsewhere(pipeline, messages):
     pipeline.stop_workers()
     pipeline.assert_exactly(sent)
     dataset = rdflib.Dataset(default_union=True)
-    for path in sorted((pipeline.directory / "graph").glob("*.nq")):
+    for path in pipeline.nquads_files():
         dataset.parse(path, format="nquads")
     rows = dataset.query(
         "PREFIX sosa: <http://www.w3.org/ns/sosa/> SELECT ?o ?v WHERE"

@@ -212,7 +212,8 @@ static void says_what_is_wrong(void **state) {
                                         "sparql+http://",
                                         "sparql+http://h/p?strategy=none",
                                         "sparql+http://user:secret@h/p",
-                                        "sparql+http://h/p?query=q"};
+                                        "sparql+http://h/p?query=q",
+                                        "sparql+http://h/sparql?strategy=quads"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         const ir_graph_options_t options = {.uris = wrong[i],
                                             .format = {.base_iri = "http://e.example/id/"}};
