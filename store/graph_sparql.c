@@ -92,7 +92,7 @@ static void shorten(ir_view_t answer, char text[static DETAIL_SIZE]) {
             markup = stop != NULL && (colon == NULL || colon > stop); /* not an IRI */
         }
         if (!markup && !(blank && (size == 0 || text[size - 1] == ' '))) {
-            text[size++] = blank ? ' ' : c;
+            text[size++] = (char)(blank ? ' ' : c);
         }
         markup = markup && c != '>';
     }

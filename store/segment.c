@@ -115,7 +115,7 @@ static void make_name(const char *writer, char name[static NAME_SIZE_MAX]) {
         const bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
                            (*c >= '0' && *c <= '9') || *c == '_' || *c == '-' ||
                            (*c == '.' && size > 0);
-        name[size++] = plain ? *c : '_';
+        name[size++] = (char)(plain ? *c : '_');
     }
     if (size == 0) {
         name[size++] = '_';

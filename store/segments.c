@@ -139,7 +139,7 @@ ir_status_t ir_segment_list_open(const char *directory, const ir_segment_name_t 
 
 typedef struct known {
     char *stem;
-    const ir_id_t *ids; /* mapped, of a sealed one */
+    ir_id_t *ids; /* mapped to be read, of a sealed one */
     size_t n_ids;
     bool sealed;
     int64_t seen; /* of an open one: bytes that stand in `set` */
@@ -165,7 +165,7 @@ ir_segments_t *ir_segments_new(const char *directory) {
 
 static void forget(known_t *known) {
     if (known->ids != NULL) {
-        munmap((void *)(uintptr_t)known->ids, known->n_ids * sizeof *known->ids);
+        munmap(known->ids, known->n_ids * sizeof *known->ids);
     }
     ir_id_set_free(&known->set);
     free(known->stem);
@@ -244,7 +244,7 @@ static ir_status_t map_sealed(const ir_segments_t *segments, known_t *known, ir_
         return status;
     }
     struct stat facts = {0};
-    const void *ids = NULL;
+    void *ids = NULL;
     bool good = fstat(fd, &facts) == 0;
     if (good && facts.st_size > 0) {
         ids = mmap(NULL, (size_t)facts.st_size, PROT_READ, MAP_SHARED, fd, 0);
@@ -309,7 +309,7 @@ static ir_status_t read_open(const ir_segments_t *segments, known_t *known, ir_e
 }
 
 ir_status_t ir_segments_refresh(ir_segments_t *segments, const char *own, ir_error_t *error) {
-    ir_segment_list_t list;
+    ir_segment_list_t list = {NULL, 0, 0};
     ir_status_t status = ir_segment_list_read(segments->directory, &list, error);
     if (status != IR_OK) {
         return status;
@@ -317,7 +317,7 @@ ir_status_t ir_segments_refresh(ir_segments_t *segments, const char *own, ir_err
     if (!follow(segments, &list)) {
         status = ir_error_set(error, IR_ERR_MEMORY, "graph: out of memory");
     }
-    for (size_t i = 0; i < segments->count && status == IR_OK; i++) {
+    for (size_t i = 0; i < list.count && status == IR_OK; i++) {
         known_t *known = &segments->known[i];
         const bool open = list.names[i].open;
         if (!open && !known->sealed) {

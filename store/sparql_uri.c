@@ -174,8 +174,11 @@ ir_status_t ir_sparql_uri_parse(const char *text, const char *base_iri, ir_sparq
     }
     paths_t paths = {.server = ir_view(url, (size_t)(path - url)),
                      .path = path_size > 0 ? ir_view(path, path_size) : ir_view_text("/")};
-    const ir_status_t status =
+    ir_status_t status =
         path[path_size] == '?' ? take_parameters(&paths, path + path_size + 1, error) : IR_OK;
+    if (status == IR_OK) {
+        status = check_strategy(&paths, error);
+    }
     return status == IR_OK ? build(&paths, base_iri, uri, error) : status;
 }
 

@@ -220,7 +220,7 @@ class Run:
             query = "SELECT time, mote, property, value, unit, quality FROM readable LIMIT 5"
             lines.append(f"sqlite3 -box {show(OUT / 'documents.sqlite')} '{query}'")
         if self.settings.graph == "nquads":
-            lines.append(f"grep -h hasSimpleResult {show(OUT / 'graph')}/*.nq* | head -n 3")
+            lines.append(f"grep -h hasSimpleResult {show(OUT / 'graph')}/*-*.nq* | head -n 3")
         if self.settings.keep and self.graph_server:
             address = f"http://{servers.HOST}:{self.graph_server.port}{self.graph_server.query_path}"
             query = "SELECT * WHERE { ?o <http://www.w3.org/ns/sosa/hasSimpleResult> ?v } LIMIT 5"

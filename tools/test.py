@@ -105,7 +105,7 @@ def run_integration(marks, words):
     python = servers.cache_directory() / "venv" / "bin" / "python"
     report = OUT / "integration.xml"
     report.unlink(missing_ok=True)
-    argv = [str(python), "-m", "pytest", "-q", "-ra", "--color=no", "-p", "no:cacheprovider", "-m", marks]
+    argv = [str(python), "-m", "pytest", "-q", "-ra", "--color=no", "-p", "no:cacheprovider", "-W", "ignore", "-m", marks]
     argv += ["--basetemp", str(OUT / "integration"), f"--junitxml={report}", *words, "tests/integration"]
     started = time.monotonic()
     child = subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **SANITIZERS})

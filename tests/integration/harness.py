@@ -294,7 +294,8 @@ class Pipeline:
 
     def nquads_files(self):
         """Sealed segments (*.nq), those being written (*.nq.open) and the registry's."""
-        return sorted(Path(self.graph.removeprefix("nquads:")).glob("*.nq*"))
+        directory = Path(self.graph.removeprefix("nquads:"))
+        return sorted([*directory.glob("*.nq"), *directory.glob("*.nq.open")])
 
     def nquads_text(self):
         """All observations' lines of all segments."""

@@ -190,7 +190,7 @@ static void motes_keep_to_their_directory(void **state) {
     char uris[256];
     char path[128];
     snprintf(uris, sizeof uris, "%s/a, %s/b %s/c", place->uri, place->uri, place->uri);
-    for (char name = 'a'; name <= 'c'; name++) {
+    for (int name = 'a'; name <= 'c'; name++) {
         snprintf(path, sizeof path, "mkdir '%s/%c'", place->directory, name);
         assert_int_equal(system(path), 0);
     }
