@@ -8,6 +8,7 @@
  * that file grow, and after it grew looks up what it holds for new, too. */
 #include "store/directory_lock.h"
 #include "store/graph_backend.h"
+#include "store/id_set.h"
 #include "store/segment.h"
 #include "store/segment_lines.h"
 #include "store/segments.h"
@@ -304,22 +305,33 @@ static ir_status_t write_claim(nquads_t *graph, ir_error_t *error) {
     return IR_OK;
 }
 
-/* Writes the lines of what is not there yet into the buffer. */
+static bool is_there(const nquads_t *graph, const ir_id_set_t *batch, const ir_id_t *id) {
+    return ir_segment_has(graph->segment, id) || ir_segments_has(graph->segments, id) ||
+           ir_id_set_has(batch, id);
+}
+
+/* Writes the lines of what is not there yet into the buffer; what was sent twice may stand twice in
+ * one batch. */
 static bool collect(nquads_t *graph, const ir_graph_pick_t *picks, size_t count, bool look) {
     ir_buffer_clear(&graph->lines);
     ir_buffer_clear(&graph->ids);
     graph->claiming = false;
-    for (size_t i = 0; i < count; i++) {
+    ir_id_set_t batch = {NULL, 0, 0};
+    const bool room = !look || ir_id_set_reserve(&batch, count);
+    for (size_t i = 0; i < count && room; i++) {
         const ir_id_t *id = ir_graph_pick_id(&picks[i]);
-        if (look && ((graph->segment != NULL && ir_segment_has(graph->segment, id)) ||
-                     ir_segments_has(graph->segments, id))) {
+        if (look && is_there(graph, &batch, id)) {
             continue;
+        }
+        if (look) {
+            ir_id_set_add(&batch, id);
         }
         ir_graph_pick_append(&graph->lines, &picks[i], &graph->format, true);
         ir_buffer_append(&graph->ids, id, sizeof *id);
         graph->claiming = graph->claiming || picks[i].known;
     }
-    return ir_buffer_ok(&graph->lines) && ir_buffer_ok(&graph->ids);
+    ir_id_set_free(&batch);
+    return room && ir_buffer_ok(&graph->lines) && ir_buffer_ok(&graph->ids);
 }
 
 /* Closes a segment that failed beyond repair, seals one that has grown, and makes a new one. */

@@ -84,7 +84,9 @@ ir_status_t ir_sparql_number(ir_view_t json, const char *name, uint64_t *number)
 
 bool ir_sparql_is_answer(ir_view_t json) {
     json_t *root = json_loadb(json.size > 0 ? json.data : "", json.size, 0, NULL);
-    const bool good = json_is_boolean(json_object_get(root, "boolean"));
+    /* Virtuoso 7.2 may answer ASK with a table of one number. */
+    const bool good = json_is_boolean(json_object_get(root, "boolean")) ||
+                      json_is_object(json_object_get(root, "results"));
     json_decref(root);
     return good;
 }
