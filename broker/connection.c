@@ -331,6 +331,17 @@ ir_status_t ir_broker_connect(const ir_broker_options_t *options, unsigned start
     return status;
 }
 
+ir_status_t ir_broker_check(const ir_broker_options_t *options, ir_error_t *error) {
+    const size_t count = count_uris(options->uri);
+    ir_status_t status = IR_OK;
+    for (size_t i = 0; i < count && status == IR_OK; i++) {
+        ir_target_t target = {0};
+        status = parse_target(options, i, &target, error);
+        free(target.text);
+    }
+    return status;
+}
+
 /* ---- afterwards ---- */
 
 int ir_broker_take_heartbeat(amqp_connection_state_t connection) {

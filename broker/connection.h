@@ -27,6 +27,9 @@ typedef struct ir_broker_options {
 ir_status_t ir_broker_connect(const ir_broker_options_t *options, unsigned start,
                               amqp_connection_state_t *connection, ir_error_t *error);
 
+/* Whether all the addresses parse, without reaching any. IR_ERR_USAGE, IR_ERR_MEMORY. */
+ir_status_t ir_broker_check(const ir_broker_options_t *options, ir_error_t *error);
+
 /* Whether these options lead to connections over TLS. */
 bool ir_broker_secure(const ir_broker_options_t *options);
 

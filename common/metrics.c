@@ -33,8 +33,7 @@ struct ir_metrics {
     double started;
 };
 
-ir_metrics_t *ir_metrics_new(void)
-{
+ir_metrics_t *ir_metrics_new(void) {
     ir_metrics_t *metrics = calloc(1, sizeof *metrics);
     if (metrics != NULL) {
         metrics->last = &metrics->first;
@@ -44,15 +43,13 @@ ir_metrics_t *ir_metrics_new(void)
     return metrics;
 }
 
-static void free_texts(char *name, char *labels, char *help)
-{
+static void free_texts(char *name, char *labels, char *help) {
     free(name);
     free(labels);
     free(help);
 }
 
-void ir_metrics_free(ir_metrics_t *metrics)
-{
+void ir_metrics_free(ir_metrics_t *metrics) {
     if (metrics == NULL) {
         return;
     }
@@ -72,8 +69,7 @@ void ir_metrics_free(ir_metrics_t *metrics)
 }
 
 static bool copy_texts(const char *name, const char *labels, const char *help, char **name_out,
-                       char **labels_out, char **help_out)
-{
+                       char **labels_out, char **help_out) {
     *name_out = strdup(name);
     *labels_out = strdup(labels != NULL ? labels : "");
     *help_out = strdup(help);
@@ -85,8 +81,7 @@ static bool copy_texts(const char *name, const char *labels, const char *help, c
 }
 
 ir_metric_t *ir_metrics_add(ir_metrics_t *metrics, ir_metric_kind_t kind, const char *name,
-                            const char *labels, const char *help)
-{
+                            const char *labels, const char *help) {
     ir_metric_t *metric = calloc(1, sizeof *metric);
     if (metric == NULL ||
         !copy_texts(name, labels, help, &metric->name, &metric->labels, &metric->help)) {
@@ -99,31 +94,27 @@ ir_metric_t *ir_metrics_add(ir_metrics_t *metrics, ir_metric_kind_t kind, const 
     return metric;
 }
 
-void ir_metric_increase(ir_metric_t *metric, uint64_t by)
-{
+void ir_metric_increase(ir_metric_t *metric, uint64_t by) {
     if (metric != NULL && by > 0) {
         atomic_fetch_add_explicit(&metric->value, (int_fast64_t)by, memory_order_relaxed);
     }
 }
 
-void ir_metric_set(ir_metric_t *metric, int64_t value)
-{
+void ir_metric_set(ir_metric_t *metric, int64_t value) {
     if (metric != NULL) {
         atomic_store_explicit(&metric->value, value, memory_order_relaxed);
     }
 }
 
-int64_t ir_metric_value(const ir_metric_t *metric)
-{
+int64_t ir_metric_value(const ir_metric_t *metric) {
     return metric != NULL ? atomic_load_explicit(&metric->value, memory_order_relaxed) : 0;
 }
 
 ir_metric_histogram_t *ir_metrics_add_histogram(ir_metrics_t *metrics, const char *name,
-                                                const char *labels, const char *help)
-{
+                                                const char *labels, const char *help) {
     ir_metric_histogram_t *histogram = calloc(1, sizeof *histogram);
-    if (histogram == NULL || !copy_texts(name, labels, help, &histogram->name, &histogram->labels,
-                                         &histogram->help)) {
+    if (histogram == NULL ||
+        !copy_texts(name, labels, help, &histogram->name, &histogram->labels, &histogram->help)) {
         free(histogram);
         return NULL;
     }
@@ -132,8 +123,7 @@ ir_metric_histogram_t *ir_metrics_add_histogram(ir_metrics_t *metrics, const cha
     return histogram;
 }
 
-void ir_metric_histogram_record(ir_metric_histogram_t *histogram, int64_t duration_ns)
-{
+void ir_metric_histogram_record(ir_metric_histogram_t *histogram, int64_t duration_ns) {
     if (histogram == NULL) {
         return;
     }
@@ -148,14 +138,12 @@ void ir_metric_histogram_record(ir_metric_histogram_t *histogram, int64_t durati
 
 /* ---- the exposition ---- */
 
-static void render_head(ir_buffer_t *out, const char *name, const char *help, const char *type)
-{
+static void render_head(ir_buffer_t *out, const char *name, const char *help, const char *type) {
     ir_buffer_append_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
 /* All series of one name stand together: the first of a name renders those that follow. */
-static bool is_first(const ir_metric_t *from, const ir_metric_t *metric)
-{
+static bool is_first(const ir_metric_t *from, const ir_metric_t *metric) {
     for (; from != metric; from = from->next) {
         if (strcmp(from->name, metric->name) == 0) {
             return false;
@@ -164,16 +152,14 @@ static bool is_first(const ir_metric_t *from, const ir_metric_t *metric)
     return true;
 }
 
-static void render_metric(ir_buffer_t *out, const ir_metric_t *metric)
-{
+static void render_metric(ir_buffer_t *out, const ir_metric_t *metric) {
     const bool labelled = metric->labels[0] != '\0';
     ir_buffer_append_format(out, "%s%s%s%s %lld\n", metric->name, labelled ? "{" : "",
                             metric->labels, labelled ? "}" : "",
                             (long long)ir_metric_value(metric));
 }
 
-static void render_metrics(const ir_metrics_t *metrics, ir_buffer_t *out)
-{
+static void render_metrics(const ir_metrics_t *metrics, ir_buffer_t *out) {
     for (const ir_metric_t *head = metrics->first; head != NULL; head = head->next) {
         if (!is_first(metrics->first, head)) {
             continue;
@@ -188,8 +174,7 @@ static void render_metrics(const ir_metrics_t *metrics, ir_buffer_t *out)
     }
 }
 
-static void render_histogram(ir_buffer_t *out, const ir_metric_histogram_t *histogram)
-{
+static void render_histogram(ir_buffer_t *out, const ir_metric_histogram_t *histogram) {
     const char *comma = histogram->labels[0] != '\0' ? "," : "";
     uint64_t count = 0;
     for (size_t i = 0; i <= BUCKETS; i++) {
@@ -211,8 +196,7 @@ static void render_histogram(ir_buffer_t *out, const ir_metric_histogram_t *hist
                             (unsigned long long)count);
 }
 
-static void render_histograms(const ir_metrics_t *metrics, ir_buffer_t *out)
-{
+static void render_histograms(const ir_metrics_t *metrics, ir_buffer_t *out) {
     const char *last = "";
     for (const ir_metric_histogram_t *h = metrics->first_histogram; h != NULL; h = h->next) {
         if (strcmp(h->name, last) != 0) {
@@ -223,42 +207,44 @@ static void render_histograms(const ir_metrics_t *metrics, ir_buffer_t *out)
     }
 }
 
-static double resident_bytes(void)
-{
-    FILE *file = fopen("/proc/self/statm", "r");
-    unsigned long long pages = 0;
-    if (file != NULL) {
-        if (fscanf(file, "%*u %llu", &pages) != 1) {
-            pages = 0;
+/* A line of /proc/self/status, in bytes. Not getrusage's ru_maxrss, which a program inherits from
+ * the one that started it. */
+static double status_bytes(const char *name) {
+    FILE *file = fopen("/proc/self/status", "r");
+    unsigned long long kibibytes = 0;
+    char line[128];
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, name, strlen(name)) == 0) {
+            kibibytes = strtoull(line + strlen(name), NULL, 10);
+            break;
         }
+    }
+    if (file != NULL) {
         fclose(file);
     }
-    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+    return (double)kibibytes * 1024;
 }
 
-static double seconds(struct timeval time)
-{
+static double seconds(struct timeval time) {
     return (double)time.tv_sec + (double)time.tv_usec / 1e6;
 }
 
-static void render_process(const ir_metrics_t *metrics, ir_buffer_t *out)
-{
+static void render_process(const ir_metrics_t *metrics, ir_buffer_t *out) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     render_head(out, "process_cpu_seconds_total", "CPU time, user and system.", "counter");
     ir_buffer_append_format(out, "process_cpu_seconds_total %.6f\n",
                             seconds(usage.ru_utime) + seconds(usage.ru_stime));
     render_head(out, "process_resident_memory_bytes", "Resident memory.", "gauge");
-    ir_buffer_append_format(out, "process_resident_memory_bytes %.0f\n", resident_bytes());
+    ir_buffer_append_format(out, "process_resident_memory_bytes %.0f\n", status_bytes("VmRSS:"));
     render_head(out, "process_peak_resident_memory_bytes", "Highest resident memory.", "gauge");
     ir_buffer_append_format(out, "process_peak_resident_memory_bytes %.0f\n",
-                            (double)usage.ru_maxrss * 1024);
+                            status_bytes("VmHWM:"));
     render_head(out, "process_start_time_seconds", "Start, Unix time.", "gauge");
     ir_buffer_append_format(out, "process_start_time_seconds %.3f\n", metrics->started);
 }
 
-void ir_metrics_render(const ir_metrics_t *metrics, ir_buffer_t *out)
-{
+void ir_metrics_render(const ir_metrics_t *metrics, ir_buffer_t *out) {
     render_metrics(metrics, out);
     render_histograms(metrics, out);
     render_process(metrics, out);

@@ -153,5 +153,11 @@ ir_status_t ir_loadgen_options_check(const ir_loadgen_options_t *options, ir_err
     if (options->dump && options->format != IR_PACK_JSON) {
         return ir_error_set(error, IR_ERR_USAGE, "dump: CBOR has no lines; use --format json");
     }
+    ir_broker_options_t broker;
+    ir_loadgen_broker_options(options, "", &broker);
+    ir_error_t cause;
+    if (ir_broker_check(&broker, &cause) != IR_OK) {
+        return ir_error_set(error, cause.status, "amqp: %s", cause.text);
+    }
     return ir_loadgen_formats(options, &formats, error);
 }

@@ -208,6 +208,12 @@ ir_status_t ir_worker_options_complete(ir_worker_options_t *options, ir_error_t 
                             "never be read",
                             (long long)options->pack_bytes, (long long)options->message_bytes);
     }
+    ir_broker_options_t broker;
+    ir_worker_broker_options(options, options->name, &broker);
+    ir_error_t cause;
+    if (ir_broker_check(&broker, &cause) != IR_OK) {
+        return ir_error_set(error, cause.status, "amqp: %s", cause.text);
+    }
     if (text_or_null(options->name) != NULL) {
         return IR_OK;
     }

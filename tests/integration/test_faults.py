@@ -166,9 +166,9 @@ def test_broker_restart(own_broker, tmp_path, messages):
             harness.wait_for(lambda: all(worker.not_ready() for worker in workers), "not ready", 20)
             assert "broker" in workers[0].not_ready()
             own_broker.start()
+            for worker in workers:
+                worker.await_ready(60)
             done = end
-        for worker in workers:
-            worker.await_ready(60)
         for message in messages[600:700]:
             pipeline.publish(message)
         pipeline.drain(120)
