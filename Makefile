@@ -19,7 +19,7 @@ LDFLAGS = $(FLAGS_$(MODE)) -pthread
 LDLIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
 
 # All cores, unless told otherwise.
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 SUBMAKE = $(MAKE) --no-print-directory

@@ -63,9 +63,11 @@ void ir_graph_name(ir_buffer_t *out, const ir_observation_t *observation,
                    const ir_format_options_t *options);
 
 /* The triples of one observation (raw_id is its message's), as N-Triples, or as N-Quads when naming
- * is not the default and `quads` is set. */
+ * is not the default and `quads` is set. `previous` as in statements.h: what stands just before it
+ * in the same output, or NULL. */
 void ir_triples_observation(ir_buffer_t *out, const ir_observation_t *observation,
-                            const ir_id_t *raw_id, const ir_format_options_t *options, bool quads);
+                            const ir_observation_t *previous, const ir_id_t *raw_id,
+                            const ir_format_options_t *options, bool quads);
 void ir_triples_revision(ir_buffer_t *out, const ir_revision_t *revision,
                          const ir_format_options_t *options, bool quads);
 

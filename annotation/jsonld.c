@@ -7,11 +7,10 @@
 
 /* How the context types a term: then its value is a plain string. */
 typedef struct coercion {
-    const char *term;    /* in JSON: a short name in SOSA, or prefix:name */
-    const char *type;    /* "@id", a datatype, or NULL: typed where it stands */
-    ir_name_t datatype;  /* of `type` when it is one */
+    const char *term;   /* in JSON: a short name in SOSA, or prefix:name */
+    const char *type;   /* "@id", a datatype, or NULL: typed where it stands */
+    ir_name_t datatype; /* of `type` when it is one */
 } coercion_t;
-
 
 static const coercion_t coercions[IR_NAME_COUNT] = {
     [IR_NAME_MADE_BY_SENSOR] = {"madeBySensor", "@id", IR_NAME_COUNT},

@@ -59,8 +59,8 @@ static void take(ir_lines_t *lines, size_t size, size_t feed, ir_line_t *line) {
         shown--;
     }
     line->too_long = lines->skipping || size > lines->longest;
-    line->text = line->too_long ? (ir_view_t){NULL, 0}
-                                : ir_view(lines->buffer + lines->begin, shown);
+    line->text =
+        line->too_long ? (ir_view_t){NULL, 0} : ir_view(lines->buffer + lines->begin, shown);
     line->number = ++lines->number;
     lines->begin += size + feed;
     lines->searched = 0;

@@ -152,8 +152,7 @@ typedef struct decision {
 
 static bool fill_revision(const decision_t *decision, const ir_point_t *point, ir_test_t test,
                           uint8_t previous, ir_revision_t *revision) {
-    const ir_view_t unit =
-        ir_arena_copy(decision->batch->arena, ir_view_text(point->source_unit));
+    const ir_view_t unit = ir_arena_copy(decision->batch->arena, ir_view_text(point->source_unit));
     *revision = (ir_revision_t){
         .test = test,
         .flag = point->flags[test],
@@ -187,9 +186,9 @@ static void decide(decision_t *decision, ir_point_t *point, ir_test_t test, uint
         return;
     }
     ir_revision_t revision;
-    decision->out_of_memory =
-        decision->out_of_memory || !fill_revision(decision, point, test, previous, &revision) ||
-        !ir_batch_add_revision(decision->batch, &revision);
+    decision->out_of_memory = decision->out_of_memory ||
+                              !fill_revision(decision, point, test, previous, &revision) ||
+                              !ir_batch_add_revision(decision->batch, &revision);
 }
 
 /* With the third point of a series its first two are evaluated for a flat line after all. */
@@ -286,8 +285,8 @@ ir_outcome_t ir_quality_check(ir_quality_t *quality, ir_batch_t *batch, ir_error
         if (observation->value.kind != IR_VALUE_NUMBER) {
             continue;
         }
-        ir_series_t *series = series_of(quality, observation,
-                                        batch->messages[observation->message].session, error);
+        ir_series_t *series =
+            series_of(quality, observation, batch->messages[observation->message].session, error);
         if (series != NULL) {
             flag_observation(&decision, series, observation);
         }

@@ -1,5 +1,6 @@
 /* SenML in resolved form (RFC 8428, section 4.6): full names, absolute times, no base fields, the
- * values and units as they were sent. Whoever decodes it gets the same observations, ids included. */
+ * values and units as they were sent. Whoever decodes it gets the same observations, ids included.
+ */
 #include "annotation/formats.h"
 #include "common/base64.h"
 #include "common/clock.h"

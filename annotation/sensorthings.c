@@ -1,5 +1,5 @@
-/* Observation entities of the OGC SensorThings API (18-088, section 8.2.8) with their Datastream and
- * FeatureOfInterest inline, as the "value" of a collection. */
+/* Observation entities of the OGC SensorThings API (18-088, section 8.2.8) with their Datastream
+ * and FeatureOfInterest inline, as the "value" of a collection. */
 #include "annotation/document.h"
 #include "annotation/formats.h"
 #include "common/clock.h"
@@ -45,8 +45,8 @@ static void append_datastream(ir_buffer_t *out, const ir_observation_t *observat
     append_name(out, "},\"Sensor\":{\"@iot.id\":", sensor->iri);
     append_name(out, ",\"name\":", sensor->label);
     append_name(out, "},\"Thing\":{\"@iot.id\":", sensor->mote->id);
-    append_name(out, ",\"name\":",
-                sensor->mote->label[0] != '\0' ? sensor->mote->label : sensor->mote->id);
+    append_name(
+        out, ",\"name\":", sensor->mote->label[0] != '\0' ? sensor->mote->label : sensor->mote->id);
     ir_buffer_append_text(out, "}}");
 }
 

@@ -88,7 +88,8 @@ static void add_provenance(ir_statements_t *statements, const ir_observation_t *
         add(statements, self, IR_NAME_SUM, literal(ir_view(statements->sum, size), IR_NAME_DOUBLE));
     }
     for (int test = 0; test < IR_TEST_COUNT; test++) {
-        add(statements, self, flag_predicates[test], name_term(flag_name(observation->flags[test])));
+        add(statements, self, flag_predicates[test],
+            name_term(flag_name(observation->flags[test])));
     }
     add(statements, self, IR_NAME_HAS_RESULT, statements->result);
 }
@@ -113,8 +114,25 @@ static void begin(ir_statements_t *statements, const ir_id_t *id,
     statements->self = id_term(ir_id_format(id, statements->id));
 }
 
+/* Whether the instant was described just before, in the same graph. */
+static bool shares_instant(const ir_observation_t *observation, const ir_observation_t *previous,
+                           const ir_format_options_t *options) {
+    return previous != NULL && previous->time_ns == observation->time_ns &&
+           (options->naming != IR_GRAPH_MOTE ||
+            previous->sensor->mote == observation->sensor->mote);
+}
+
+static void add_instant(ir_statements_t *statements, ir_view_t time, bool full) {
+    add(statements, &statements->instant, IR_NAME_IN_DATE_TIME_STAMP,
+        literal(time, IR_NAME_DATE_TIME_STAMP));
+    if (full) {
+        add(statements, &statements->instant, IR_NAME_RDF_TYPE, name_term(IR_NAME_INSTANT));
+    }
+}
+
 void ir_statements_observation(ir_statements_t *statements, const ir_observation_t *observation,
-                               const ir_id_t *raw_id, const ir_format_options_t *options) {
+                               const ir_observation_t *previous, const ir_id_t *raw_id,
+                               const ir_format_options_t *options) {
     const ir_sensor_t *sensor = observation->sensor;
     const bool full = options->detail == IR_DETAIL_FULL;
     begin(statements, &observation->id, options);
@@ -125,10 +143,10 @@ void ir_statements_observation(ir_statements_t *statements, const ir_observation
     statements->result = minted_term("result/", self->text);
     const ir_term_t value = value_term(&observation->value, statements->number);
 
-    add(statements, &statements->instant, IR_NAME_IN_DATE_TIME_STAMP,
-        literal(time, IR_NAME_DATE_TIME_STAMP));
+    if (!shares_instant(observation, previous, options)) {
+        add_instant(statements, time, full);
+    }
     if (full) {
-        add(statements, &statements->instant, IR_NAME_RDF_TYPE, name_term(IR_NAME_INSTANT));
         add_result(statements, observation, &value);
     }
     add(statements, self, IR_NAME_MADE_BY_SENSOR, iri_term(sensor->iri));
@@ -169,12 +187,15 @@ void ir_statements_each(ir_buffer_t *out, const ir_format_item_t *item,
         return;
     }
     uint32_t nth = 0;
+    const ir_observation_t *previous = NULL;
     for (uint32_t i = 0; i < item->message->n_observations; i++) {
         const ir_observation_t *observation =
             &item->batch->observations[item->message->first_observation + i];
         if (ir_observation_accepted(observation)) {
-            ir_statements_observation(&statements, observation, &item->message->raw_id, options);
+            ir_statements_observation(&statements, observation, previous, &item->message->raw_id,
+                                      options);
             write(out, &statements, observation, options, nth++);
+            previous = observation;
         }
     }
 }

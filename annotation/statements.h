@@ -45,9 +45,12 @@ typedef struct ir_statements {
     char number[IR_NUMBER_SIZE], source_number[IR_NUMBER_SIZE], sum[IR_NUMBER_SIZE];
 } ir_statements_t;
 
-/* The statements of one observation; that of its type stands last. */
+/* The statements of one observation; that of its type stands last. `previous` is the observation
+ * that stands just before it in the same output, or NULL: an instant that both share is not
+ * described again. */
 void ir_statements_observation(ir_statements_t *statements, const ir_observation_t *observation,
-                               const ir_id_t *raw_id, const ir_format_options_t *options);
+                               const ir_observation_t *previous, const ir_id_t *raw_id,
+                               const ir_format_options_t *options);
 
 /* Of one revision; also with the type last. */
 void ir_statements_revision(ir_statements_t *statements, const ir_revision_t *revision,

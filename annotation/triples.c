@@ -37,9 +37,10 @@ static void append_quads(ir_buffer_t *out, const ir_statements_t *statements,
 }
 
 void ir_triples_observation(ir_buffer_t *out, const ir_observation_t *observation,
-                            const ir_id_t *raw_id, const ir_format_options_t *options, bool quads) {
+                            const ir_observation_t *previous, const ir_id_t *raw_id,
+                            const ir_format_options_t *options, bool quads) {
     ir_statements_t statements;
-    ir_statements_observation(&statements, observation, raw_id, options);
+    ir_statements_observation(&statements, observation, previous, raw_id, options);
     if (quads) {
         append_quads(out, &statements, observation, options);
     } else {

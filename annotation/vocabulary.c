@@ -10,7 +10,8 @@
 #define IRI_xsd "http://www.w3.org/2001/XMLSchema#"
 #define IRI_ir IR_ONTOLOGY
 
-#define VIEW(text) {(text), sizeof(text) - 1}
+#define VIEW(text)                                                                                 \
+    { (text), sizeof(text) - 1 }
 
 const ir_name_spelling_t ir_names[IR_NAME_COUNT] = {
 #define SPELLING(symbol, prefix, local)                                                            \
@@ -22,8 +23,12 @@ const ir_name_spelling_t ir_names[IR_NAME_COUNT] = {
 
 #define PREFIXES(X, separator)                                                                     \
     X(rdf)                                                                                         \
-    separator X(sosa) separator X(time) separator X(qudt) separator X(dqv) separator X(xsd)        \
-        separator X(ir)
+    separator X(sosa)                                                                              \
+    separator X(time)                                                                              \
+    separator X(qudt)                                                                              \
+    separator X(dqv)                                                                               \
+    separator X(xsd)                                                                               \
+    separator X(ir)
 #define TURTLE(prefix) "@prefix " #prefix ": <" IRI_##prefix "> .\n"
 #define JSON(prefix) "\"" #prefix "\":\"" IRI_##prefix "\""
 

@@ -39,13 +39,17 @@ static inline const ir_id_t *ir_graph_pick_id(const ir_graph_pick_t *pick) {
     return pick->revision != NULL ? &pick->revision->id : &pick->observation->id;
 }
 
-/* Appends its statements. */
+/* Appends its statements; `previous` is the pick appended just before to the same graph and buffer,
+ * or NULL. */
 static inline void ir_graph_pick_append(ir_buffer_t *out, const ir_graph_pick_t *pick,
+                                        const ir_graph_pick_t *previous,
                                         const ir_format_options_t *format, bool quads) {
     if (pick->revision != NULL) {
         ir_triples_revision(out, pick->revision, format, quads);
     } else {
-        ir_triples_observation(out, pick->observation, pick->raw_id, format, quads);
+        const bool follows = previous != NULL && previous->revision == NULL;
+        ir_triples_observation(out, pick->observation, follows ? previous->observation : NULL,
+                               pick->raw_id, format, quads);
     }
 }
 

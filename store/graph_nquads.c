@@ -317,6 +317,7 @@ static bool collect(nquads_t *graph, const ir_graph_pick_t *picks, size_t count,
     ir_buffer_clear(&graph->ids);
     graph->claiming = false;
     ir_id_set_t batch = {NULL, 0, 0};
+    const ir_graph_pick_t *previous = NULL;
     const bool room = !look || ir_id_set_reserve(&batch, count);
     for (size_t i = 0; i < count && room; i++) {
         const ir_id_t *id = ir_graph_pick_id(&picks[i]);
@@ -326,7 +327,8 @@ static bool collect(nquads_t *graph, const ir_graph_pick_t *picks, size_t count,
         if (look) {
             ir_id_set_add(&batch, id);
         }
-        ir_graph_pick_append(&graph->lines, &picks[i], &graph->format, true);
+        ir_graph_pick_append(&graph->lines, &picks[i], previous, &graph->format, true);
+        previous = &picks[i];
         ir_buffer_append(&graph->ids, id, sizeof *id);
         graph->claiming = graph->claiming || picks[i].known;
     }

@@ -46,7 +46,8 @@ static ir_outcome_t null_put(void *store, const ir_graph_pick_t *picks, size_t c
     null_graph_t *graph = store;
     ir_buffer_clear(&graph->body);
     for (size_t i = 0; i < count; i++) {
-        ir_graph_pick_append(&graph->body, &picks[i], &graph->format, true);
+        ir_graph_pick_append(&graph->body, &picks[i], i > 0 ? &picks[i - 1] : NULL, &graph->format,
+                             true);
     }
     if (!ir_buffer_ok(&graph->body)) {
         ir_error_set(error, IR_ERR_MEMORY, "graph null: out of memory");

@@ -250,7 +250,8 @@ static ir_status_t put_quads(sparql_t *graph, const ir_graph_pick_t *picks, size
                              ir_error_t *error) {
     ir_buffer_clear(&graph->body);
     for (size_t i = 0; i < count; i++) {
-        ir_graph_pick_append(&graph->body, &picks[i], &graph->format, true);
+        ir_graph_pick_append(&graph->body, &picks[i], i > 0 ? &picks[i - 1] : NULL, &graph->format,
+                             true);
     }
     return ir_buffer_ok(&graph->body) ? send_quads(graph, ir_buffer_view(&graph->body), error)
                                       : out_of_memory(error);
@@ -300,9 +301,11 @@ static ir_status_t put_graphs(sparql_t *graph, const ir_graph_pick_t *picks, siz
             continue;
         }
         ir_buffer_clear(&graph->body);
+        const ir_graph_pick_t *previous = NULL;
         for (size_t i = first; i < count; i++) {
             if (ir_view_equal(graph_of(graph, i), name)) {
-                ir_graph_pick_append(&graph->body, &picks[i], &graph->format, false);
+                ir_graph_pick_append(&graph->body, &picks[i], previous, &graph->format, false);
+                previous = &picks[i];
             }
         }
         status = ir_buffer_ok(&graph->body)
@@ -336,6 +339,7 @@ static ir_status_t put_updates(sparql_t *graph, const ir_graph_pick_t *picks, si
         ir_buffer_clear(&graph->body);
         ir_buffer_append_text(&graph->body, "INSERT DATA {\n");
         open_graph(&graph->body, name);
+        const ir_graph_pick_t *previous = NULL;
         for (size_t n = 0; i < count && n < UPDATE_LINES_MAX / LINE_TRIPLES_MAX &&
                            graph->body.size < UPDATE_BYTES_MAX;
              n++, i++) {
@@ -343,8 +347,10 @@ static ir_status_t put_updates(sparql_t *graph, const ir_graph_pick_t *picks, si
                 name = graph_of(graph, i);
                 ir_buffer_append_text(&graph->body, "}\n");
                 open_graph(&graph->body, name);
+                previous = NULL;
             }
-            ir_graph_pick_append(&graph->body, &picks[i], &graph->format, false);
+            ir_graph_pick_append(&graph->body, &picks[i], previous, &graph->format, false);
+            previous = &picks[i];
         }
         status = send_insert(graph, name, error);
     }

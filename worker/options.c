@@ -73,7 +73,7 @@ static const ir_setting_t settings[] = {
      "Series whose recent points are kept in memory; others are read again from the store."},
     {"formats", 'f', IR_SETTING_TEXT, "LIST", NULL, 0, 0, "jsonld,senml", FIELD(formats),
      "Formats to publish, separated by commas; empty: none."},
-    {"batch-observations", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "2000",
+    {"batch-observations", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "5000",
      FIELD(batch_observations), "A batch is sent on when it has this many observations."},
     {"batch-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, KIB, 256 * MIB, "4Mi", FIELD(batch_bytes),
      "… or message bodies of this size."},
