@@ -7,9 +7,10 @@
 #define FRAME_HEADER_SIZE 7
 #define FRAME_EXTRA_SIZE (FRAME_HEADER_SIZE + 1)
 #define CONTENT_HEADER_SIZE 12 /* class, weight, body size */
-#define METHOD_SIZE_MAX 600 /* exchange and routing key of 255 bytes each, and what goes with it   \
-                             */
-#define HEADERS_EXTRA 2048  /* flags, short strings, lengths and types beside the headers' texts */
+#define METHOD_SIZE_MAX                                                                            \
+    600                    /* exchange and routing key of 255 bytes each, and what goes with it    \
+                            */
+#define HEADERS_EXTRA 2048 /* flags, short strings, lengths and types beside the headers' texts */
 #define SHORT_MAX 255
 
 /* ---- checks ---- */

@@ -4,8 +4,7 @@
 
 #define ALPHABET "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-void ir_base64_append(ir_buffer_t *out, ir_view_t bytes, bool url)
-{
+void ir_base64_append(ir_buffer_t *out, ir_view_t bytes, bool url) {
     const char *alphabet = url ? ALPHABET "-_" : ALPHABET "+/";
     const unsigned char *in = (const unsigned char *)bytes.data;
     for (size_t i = 0; i < bytes.size; i += 3) {
@@ -21,8 +20,7 @@ void ir_base64_append(ir_buffer_t *out, ir_view_t bytes, bool url)
     }
 }
 
-static int digit_of(char c)
-{
+static int digit_of(char c) {
     if (c >= 'A' && c <= 'Z') {
         return c - 'A';
     }
@@ -35,8 +33,7 @@ static int digit_of(char c)
     return c == '-' ? 62 : c == '_' ? 63 : -1;
 }
 
-bool ir_base64url_decode(ir_view_t text, char *out, size_t *size)
-{
+bool ir_base64url_decode(ir_view_t text, char *out, size_t *size) {
     while (text.size > 0 && text.data[text.size - 1] == '=') {
         text.size--;
     }

@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Appends `bytes` encoded: with `url`, the URL alphabet without padding; else the plain one, padded. */
+/* Appends `bytes` encoded: with `url`, the URL alphabet without padding; else the plain one,
+ * padded. */
 void ir_base64_append(ir_buffer_t *out, ir_view_t bytes, bool url);
 
 /* Decodes base64url (padding optional) into `out`, which has room for text.size bytes; *size is the

@@ -25,16 +25,14 @@ struct ir_endpoint {
 };
 
 static void answer(struct evhttp_request *request, int code, const char *reason,
-                   const char *content_type, const ir_buffer_t *body)
-{
+                   const char *content_type, const ir_buffer_t *body) {
     struct evbuffer *out = evhttp_request_get_output_buffer(request);
     evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", content_type);
     evbuffer_add(out, body->data, body->size);
     evhttp_send_reply(request, code, reason, NULL);
 }
 
-static void on_metrics(struct evhttp_request *request, void *argument)
-{
+static void on_metrics(struct evhttp_request *request, void *argument) {
     const ir_endpoint_t *endpoint = argument;
     ir_buffer_t body;
     ir_buffer_init(&body);
@@ -46,8 +44,7 @@ static void on_metrics(struct evhttp_request *request, void *argument)
     ir_buffer_free(&body);
 }
 
-static void on_health(struct evhttp_request *request, void *argument)
-{
+static void on_health(struct evhttp_request *request, void *argument) {
     (void)argument;
     ir_buffer_t body;
     ir_buffer_init(&body);
@@ -56,8 +53,7 @@ static void on_health(struct evhttp_request *request, void *argument)
     ir_buffer_free(&body);
 }
 
-static void on_ready(struct evhttp_request *request, void *argument)
-{
+static void on_ready(struct evhttp_request *request, void *argument) {
     const ir_endpoint_t *endpoint = argument;
     ir_buffer_t body;
     ir_buffer_init(&body);
@@ -71,21 +67,18 @@ static void on_ready(struct evhttp_request *request, void *argument)
     ir_buffer_free(&body);
 }
 
-static int bound_port(evutil_socket_t fd)
-{
+static int bound_port(evutil_socket_t fd) {
     struct sockaddr_storage address;
     socklen_t size = sizeof address;
     if (getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
         return 0;
     }
-    return address.ss_family == AF_INET6
-               ? ntohs(((const struct sockaddr_in6 *)&address)->sin6_port)
-               : ntohs(((const struct sockaddr_in *)&address)->sin_port);
+    return address.ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)&address)->sin6_port)
+                                         : ntohs(((const struct sockaddr_in *)&address)->sin_port);
 }
 
 /* "HOST:PORT" or "[HOST]:PORT" into its parts. */
-static bool split_address(const char *address, char *host, size_t size, int *port)
-{
+static bool split_address(const char *address, char *host, size_t size, int *port) {
     const char *colon = strrchr(address, ':');
     if (colon == NULL || colon == address) {
         return false;
@@ -105,8 +98,7 @@ static bool split_address(const char *address, char *host, size_t size, int *por
     return true;
 }
 
-static ir_status_t bind_address(ir_endpoint_t *endpoint, const char *address, ir_error_t *error)
-{
+static ir_status_t bind_address(ir_endpoint_t *endpoint, const char *address, ir_error_t *error) {
     char host[256];
     int port = 0;
     if (!split_address(address, host, sizeof host, &port)) {
@@ -129,8 +121,7 @@ static ir_status_t bind_address(ir_endpoint_t *endpoint, const char *address, ir
 
 ir_status_t ir_endpoint_open(struct event_base *base, const char *address, ir_metrics_t *metrics,
                              ir_endpoint_ready_fn ready, ir_endpoint_refresh_fn refresh,
-                             void *context, ir_endpoint_t **endpoint, ir_error_t *error)
-{
+                             void *context, ir_endpoint_t **endpoint, ir_error_t *error) {
     ir_endpoint_t *made = calloc(1, sizeof *made);
     if (made != NULL) {
         *made = (ir_endpoint_t){evhttp_new(base), metrics, ready, refresh, context, 0};
@@ -155,13 +146,11 @@ ir_status_t ir_endpoint_open(struct event_base *base, const char *address, ir_me
     return IR_OK;
 }
 
-int ir_endpoint_port(const ir_endpoint_t *endpoint)
-{
+int ir_endpoint_port(const ir_endpoint_t *endpoint) {
     return endpoint->port;
 }
 
-void ir_endpoint_free(ir_endpoint_t *endpoint)
-{
+void ir_endpoint_free(ir_endpoint_t *endpoint) {
     if (endpoint == NULL) {
         return;
     }

@@ -7,7 +7,7 @@
 /* HdrHistogram's layout: values are grouped by their highest bit; within a group the next
  * `sub_bits` bits choose the slot, so that the relative error is bounded by 10^-digits. */
 struct ir_histogram {
-    int sub_bits;      /* slots of the first group: 2^sub_bits; of each further one half of it */
+    int sub_bits; /* slots of the first group: 2^sub_bits; of each further one half of it */
     int64_t highest;
     size_t slots;
     uint64_t total;
@@ -16,13 +16,11 @@ struct ir_histogram {
     uint64_t counts[];
 };
 
-static int highest_bit(uint64_t value)
-{
+static int highest_bit(uint64_t value) {
     return 63 - __builtin_clzll(value | 1);
 }
 
-static size_t slot_of(int sub_bits, int64_t value)
-{
+static size_t slot_of(int sub_bits, int64_t value) {
     const int group = highest_bit((uint64_t)value) - (sub_bits - 1);
     if (group <= 0) {
         return (size_t)value;
@@ -32,8 +30,7 @@ static size_t slot_of(int sub_bits, int64_t value)
 }
 
 /* The largest value that falls into the slot. */
-static int64_t highest_of(int sub_bits, size_t slot)
-{
+static int64_t highest_of(int sub_bits, size_t slot) {
     const size_t half = (size_t)1 << (sub_bits - 1);
     if (slot < 2 * half) {
         return (int64_t)slot;
@@ -43,8 +40,7 @@ static int64_t highest_of(int sub_bits, size_t slot)
     return first + ((int64_t)1 << group) - 1;
 }
 
-ir_histogram_t *ir_histogram_new(int64_t highest, int significant_digits)
-{
+ir_histogram_t *ir_histogram_new(int64_t highest, int significant_digits) {
     const double wanted = 2 * pow(10, significant_digits);
     const int sub_bits = (int)ceil(log2(wanted));
     const size_t slots = slot_of(sub_bits, highest) + 1;
@@ -57,13 +53,11 @@ ir_histogram_t *ir_histogram_new(int64_t highest, int significant_digits)
     return histogram;
 }
 
-void ir_histogram_free(ir_histogram_t *histogram)
-{
+void ir_histogram_free(ir_histogram_t *histogram) {
     free(histogram);
 }
 
-void ir_histogram_reset(ir_histogram_t *histogram)
-{
+void ir_histogram_reset(ir_histogram_t *histogram) {
     histogram->total = 0;
     histogram->min = 0;
     histogram->max = 0;
@@ -71,8 +65,7 @@ void ir_histogram_reset(ir_histogram_t *histogram)
     memset(histogram->counts, 0, histogram->slots * sizeof histogram->counts[0]);
 }
 
-void ir_histogram_record(ir_histogram_t *histogram, int64_t value, uint64_t count)
-{
+void ir_histogram_record(ir_histogram_t *histogram, int64_t value, uint64_t count) {
     if (count == 0) {
         return;
     }
@@ -84,8 +77,7 @@ void ir_histogram_record(ir_histogram_t *histogram, int64_t value, uint64_t coun
     histogram->sum += (double)value * (double)count;
 }
 
-void ir_histogram_add(ir_histogram_t *histogram, const ir_histogram_t *from)
-{
+void ir_histogram_add(ir_histogram_t *histogram, const ir_histogram_t *from) {
     if (from->total == 0) {
         return;
     }
@@ -99,35 +91,29 @@ void ir_histogram_add(ir_histogram_t *histogram, const ir_histogram_t *from)
     }
 }
 
-uint64_t ir_histogram_count(const ir_histogram_t *histogram)
-{
+uint64_t ir_histogram_count(const ir_histogram_t *histogram) {
     return histogram->total;
 }
 
-int64_t ir_histogram_min(const ir_histogram_t *histogram)
-{
+int64_t ir_histogram_min(const ir_histogram_t *histogram) {
     return histogram->min;
 }
 
-int64_t ir_histogram_max(const ir_histogram_t *histogram)
-{
+int64_t ir_histogram_max(const ir_histogram_t *histogram) {
     return histogram->max;
 }
 
-double ir_histogram_mean(const ir_histogram_t *histogram)
-{
+double ir_histogram_mean(const ir_histogram_t *histogram) {
     return histogram->total > 0 ? histogram->sum / (double)histogram->total : 0;
 }
 
 /* The slot's highest value, but never beyond what was recorded. */
-static int64_t reported(const ir_histogram_t *histogram, size_t slot)
-{
+static int64_t reported(const ir_histogram_t *histogram, size_t slot) {
     const int64_t value = highest_of(histogram->sub_bits, slot);
     return value < histogram->max ? value : histogram->max;
 }
 
-int64_t ir_histogram_percentile(const ir_histogram_t *histogram, double percentile)
-{
+int64_t ir_histogram_percentile(const ir_histogram_t *histogram, double percentile) {
     const double share = percentile < 0 ? 0 : percentile > 100 ? 1 : percentile / 100;
     uint64_t wanted = (uint64_t)ceil(share * (double)histogram->total - 1e-9);
     wanted = wanted < 1 ? 1 : wanted;
@@ -141,8 +127,7 @@ int64_t ir_histogram_percentile(const ir_histogram_t *histogram, double percenti
     return 0;
 }
 
-ir_status_t ir_histogram_print(const ir_histogram_t *histogram, double unit, FILE *out)
-{
+ir_status_t ir_histogram_print(const ir_histogram_t *histogram, double unit, FILE *out) {
     fprintf(out, "%12s %14s %10s %14s\n\n", "Value", "Percentile", "TotalCount",
             "1/(1-Percentile)");
     uint64_t seen = 0;

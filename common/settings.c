@@ -17,19 +17,16 @@
 
 /* ---- values ---- */
 
-static void *field(const ir_setting_t *setting, void *target)
-{
+static void *field(const ir_setting_t *setting, void *target) {
     return (char *)target + setting->offset;
 }
 
-static bool is_text(const ir_setting_t *setting)
-{
+static bool is_text(const ir_setting_t *setting) {
     return setting->type == IR_SETTING_TEXT || setting->type == IR_SETTING_SECRET ||
            setting->type == IR_SETTING_URI;
 }
 
-static const ir_setting_t *find_setting(const ir_program_t *program, const char *name)
-{
+static const ir_setting_t *find_setting(const ir_program_t *program, const char *name) {
     for (size_t i = 0; i < program->n_settings; i++) {
         if (strcmp(program->settings[i].name, name) == 0) {
             return &program->settings[i];
@@ -44,17 +41,16 @@ typedef struct ir_suffix {
 } ir_suffix_t;
 
 static const ir_suffix_t size_suffixes[] = {
-    {"", 1},         {"k", 1e3},         {"M", 1e6},          {"G", 1e9},
-    {"Ki", 1 << 10}, {"Mi", 1 << 20},    {"Gi", 1 << 30},     {NULL, 0},
+    {"", 1},         {"k", 1e3},      {"M", 1e6},      {"G", 1e9},
+    {"Ki", 1 << 10}, {"Mi", 1 << 20}, {"Gi", 1 << 30}, {NULL, 0},
 };
 static const ir_suffix_t duration_suffixes[] = {
-    {"ns", 1},  {"us", 1e3}, {"ms", 1e6},  {"s", 1e9}, {"min", 60e9},
-    {"h", 36e11}, {"d", 864e11}, {NULL, 0},
+    {"ns", 1},     {"us", 1e3},  {"ms", 1e6},   {"s", 1e9},
+    {"min", 60e9}, {"h", 36e11}, {"d", 864e11}, {NULL, 0},
 };
 
 /* A decimal number with one of the suffixes; false when it is none. */
-static bool parse_scaled(const char *text, const ir_suffix_t *suffixes, double *value)
-{
+static bool parse_scaled(const char *text, const ir_suffix_t *suffixes, double *value) {
     if (!isdigit((unsigned char)text[0]) && text[0] != '-') {
         return false;
     }
@@ -69,8 +65,7 @@ static bool parse_scaled(const char *text, const ir_suffix_t *suffixes, double *
     return false;
 }
 
-static bool parse_flag(const char *text, bool *value)
-{
+static bool parse_flag(const char *text, bool *value) {
     static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (strcmp(text, words[i]) == 0) {
@@ -81,8 +76,7 @@ static bool parse_flag(const char *text, bool *value)
     return false;
 }
 
-static bool parse_choice(const char *text, const char *choices, int *value)
-{
+static bool parse_choice(const char *text, const char *choices, int *value) {
     const size_t size = strlen(text);
     int index = 0;
     for (const char *word = choices;; index++) {
@@ -99,16 +93,14 @@ static bool parse_choice(const char *text, const char *choices, int *value)
 }
 
 static ir_status_t wrong_value(const ir_setting_t *setting, const char *value, const char *wanted,
-                               ir_error_t *error)
-{
+                               ir_error_t *error) {
     const bool hidden = setting->type == IR_SETTING_SECRET;
     return ir_error_set(error, IR_ERR_USAGE, "%s: '%.80s' is not %s", setting->name,
                         hidden ? "***" : value, wanted);
 }
 
 static ir_status_t check_bounds(const ir_setting_t *setting, const char *value, double number,
-                                ir_error_t *error)
-{
+                                ir_error_t *error) {
     if ((setting->min == 0 && setting->max == 0) ||
         (number >= setting->min && number <= setting->max)) {
         return IR_OK;
@@ -120,8 +112,7 @@ static ir_status_t check_bounds(const ir_setting_t *setting, const char *value, 
 }
 
 static ir_status_t set_number(const ir_setting_t *setting, const char *value, double *number,
-                              ir_error_t *error)
-{
+                              ir_error_t *error) {
     static const ir_suffix_t plain[] = {{"", 1}, {NULL, 0}};
     const bool time = setting->type == IR_SETTING_DURATION;
     const bool real = setting->type == IR_SETTING_NUMBER;
@@ -139,8 +130,7 @@ static ir_status_t set_number(const ir_setting_t *setting, const char *value, do
 }
 
 static ir_status_t set_text(const ir_setting_t *setting, void *target, const char *value,
-                            ir_error_t *error)
-{
+                            ir_error_t *error) {
     if (strlen(value) > TEXT_MAX) {
         return ir_error_set(error, IR_ERR_USAGE, "%s: longer than %d characters", setting->name,
                             TEXT_MAX);
@@ -156,8 +146,7 @@ static ir_status_t set_text(const ir_setting_t *setting, void *target, const cha
 }
 
 static ir_status_t set_value(const ir_setting_t *setting, void *target, const char *value,
-                             ir_error_t *error)
-{
+                             ir_error_t *error) {
     double number = 0;
     ir_status_t status = IR_OK;
     switch (setting->type) {
@@ -192,8 +181,7 @@ static ir_status_t set_value(const ir_setting_t *setting, void *target, const ch
 }
 
 ir_status_t ir_settings_set(const ir_program_t *program, void *target, const char *name,
-                            const char *value, ir_error_t *error)
-{
+                            const char *value, ir_error_t *error) {
     const ir_setting_t *setting = find_setting(program, name);
     if (setting == NULL) {
         return ir_error_set(error, IR_ERR_USAGE, "%s: no such setting", name);
@@ -204,8 +192,7 @@ ir_status_t ir_settings_set(const ir_program_t *program, void *target, const cha
 /* ---- URIs ---- */
 
 /* Where the password of the first "scheme://user:password@" after `from` begins and ends. */
-static bool find_password(const char *from, const char **begin, const char **end)
-{
+static bool find_password(const char *from, const char **begin, const char **end) {
     for (const char *mark = strstr(from, "://"); mark != NULL; mark = strstr(mark + 3, "://")) {
         const char *authority = mark + 3;
         const size_t size = strcspn(authority, "/?#, ");
@@ -225,8 +212,7 @@ static bool find_password(const char *from, const char **begin, const char **end
     return false;
 }
 
-const char *ir_uri_masked(const char *uri, char *out, size_t size)
-{
+const char *ir_uri_masked(const char *uri, char *out, size_t size) {
     size_t length = 0;
     const char *begin = NULL;
     const char *end = NULL;
@@ -243,8 +229,7 @@ const char *ir_uri_masked(const char *uri, char *out, size_t size)
 
 /* ---- sources ---- */
 
-static ir_status_t load_defaults(const ir_program_t *program, void *target, ir_error_t *error)
-{
+static ir_status_t load_defaults(const ir_program_t *program, void *target, ir_error_t *error) {
     for (size_t i = 0; i < program->n_settings; i++) {
         const ir_setting_t *setting = &program->settings[i];
         const char *initial = setting->initial;
@@ -267,8 +252,7 @@ typedef struct ir_file_context {
     ir_status_t status;
 } ir_file_context_t;
 
-static int on_ini_line(void *user, const char *section, const char *name, const char *value)
-{
+static int on_ini_line(void *user, const char *section, const char *name, const char *value) {
     ir_file_context_t *context = user;
     const bool mine = strcmp(section, context->program->name) == 0;
     if (!mine && strcmp(section, "common") != 0) {
@@ -285,8 +269,7 @@ static int on_ini_line(void *user, const char *section, const char *name, const 
 }
 
 static ir_status_t load_file(const ir_program_t *program, void *target, const char *path,
-                             ir_error_t *error)
-{
+                             ir_error_t *error) {
     ir_error_t inner = {.status = IR_OK};
     ir_file_context_t context = {program, target, &inner, IR_OK};
     errno = 0;
@@ -299,19 +282,18 @@ static ir_status_t load_file(const ir_program_t *program, void *target, const ch
                             strerror(errno));
     }
     return ir_error_set(error, IR_ERR_USAGE, "%s:%d: %s", path, line,
-                        context.status != IR_OK ? inner.text : "neither a section nor NAME = VALUE");
+                        context.status != IR_OK ? inner.text
+                                                : "neither a section nor NAME = VALUE");
 }
 
-static void environment_name(const char *name, char out[static ENVIRONMENT_NAME_SIZE])
-{
+static void environment_name(const char *name, char out[static ENVIRONMENT_NAME_SIZE]) {
     int length = snprintf(out, ENVIRONMENT_NAME_SIZE, "IR_%s", name);
     for (int i = 0; i < length && i < ENVIRONMENT_NAME_SIZE - 1; i++) {
         out[i] = out[i] == '-' ? '_' : (char)toupper((unsigned char)out[i]);
     }
 }
 
-static ir_status_t load_environment(const ir_program_t *program, void *target, ir_error_t *error)
-{
+static ir_status_t load_environment(const ir_program_t *program, void *target, ir_error_t *error) {
     for (size_t i = 0; i < program->n_settings; i++) {
         char name[ENVIRONMENT_NAME_SIZE];
         environment_name(program->settings[i].name, name);
@@ -343,8 +325,7 @@ typedef struct ir_command_line {
     int asked; /* OPTION_HELP … OPTION_PRINT, or 0 */
 } ir_command_line_t;
 
-static bool open_command_line(const ir_program_t *program, ir_command_line_t *line)
-{
+static bool open_command_line(const ir_program_t *program, ir_command_line_t *line) {
     static const struct option built_in[BUILT_IN_OPTIONS] = {
         {"settings", required_argument, NULL, OPTION_SETTINGS},
         {"help", no_argument, NULL, OPTION_HELP},
@@ -378,14 +359,12 @@ static bool open_command_line(const ir_program_t *program, ir_command_line_t *li
     return true;
 }
 
-static void close_command_line(ir_command_line_t *line)
-{
+static void close_command_line(ir_command_line_t *line) {
     free(line->options);
     free(line->letters);
 }
 
-static const ir_setting_t *setting_of_option(const ir_program_t *program, int value)
-{
+static const ir_setting_t *setting_of_option(const ir_program_t *program, int value) {
     if (value >= OPTION_FIRST_SETTING) {
         return &program->settings[value - OPTION_FIRST_SETTING];
     }
@@ -398,8 +377,7 @@ static const ir_setting_t *setting_of_option(const ir_program_t *program, int va
 }
 
 static ir_status_t set_from_command_line(const ir_setting_t *setting, void *target,
-                                         const char *value, ir_error_t *error)
-{
+                                         const char *value, ir_error_t *error) {
     const char *begin = NULL;
     const char *end = NULL;
     char name[ENVIRONMENT_NAME_SIZE];
@@ -419,8 +397,7 @@ static ir_status_t set_from_command_line(const ir_setting_t *setting, void *targ
     return set_value(setting, target, value, error);
 }
 
-static ir_status_t bad_option(int value, char **argv, ir_error_t *error)
-{
+static ir_status_t bad_option(int value, char **argv, ir_error_t *error) {
     const char *what = argv[optind - 1];
     return ir_error_set(error, IR_ERR_USAGE,
                         value == ':' ? "%.80s: wants a value" : "%.80s: no such option; see --help",
@@ -429,8 +406,7 @@ static ir_status_t bad_option(int value, char **argv, ir_error_t *error)
 
 /* Runs over the options; with `target` NULL only for the built-in ones (what file to read). */
 static ir_status_t walk_command_line(const ir_program_t *program, int argc, char **argv,
-                                     ir_command_line_t *line, void *target, ir_error_t *error)
-{
+                                     ir_command_line_t *line, void *target, ir_error_t *error) {
     optind = 0;
     opterr = 0;
     ir_status_t status = IR_OK;
@@ -449,7 +425,8 @@ static ir_status_t walk_command_line(const ir_program_t *program, int argc, char
         } else if (setting == NULL) {
             status = bad_option(value, argv, error);
         } else if (target != NULL) {
-            status = set_from_command_line(setting, target, optarg != NULL ? optarg : "true", error);
+            status =
+                set_from_command_line(setting, target, optarg != NULL ? optarg : "true", error);
         }
     }
     return status;
@@ -457,8 +434,7 @@ static ir_status_t walk_command_line(const ir_program_t *program, int argc, char
 
 /* ---- printing ---- */
 
-static void print_help(const ir_program_t *program, FILE *out)
-{
+static void print_help(const ir_program_t *program, FILE *out) {
     fprintf(out, "%s: %s\n\nUsage: %s [OPTION…]%s%s\n\n", program->name, program->purpose,
             program->name, program->usage[0] != '\0' ? " " : "", program->usage);
     for (size_t i = 0; i < program->n_settings; i++) {
@@ -489,10 +465,9 @@ static void print_help(const ir_program_t *program, FILE *out)
     }
 }
 
-static void print_duration(int64_t ns, FILE *out)
-{
-    static const ir_suffix_t units[] = {{"d", 864e11}, {"h", 36e11},  {"min", 60e9}, {"s", 1e9},
-                                        {"ms", 1e6},   {"us", 1e3}, {"ns", 1}};
+static void print_duration(int64_t ns, FILE *out) {
+    static const ir_suffix_t units[] = {{"d", 864e11}, {"h", 36e11}, {"min", 60e9}, {"s", 1e9},
+                                        {"ms", 1e6},   {"us", 1e3},  {"ns", 1}};
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         const int64_t unit = (int64_t)units[i].factor;
         if (ns % unit == 0 && (ns != 0 || unit == IR_SECOND_NS)) {
@@ -502,16 +477,14 @@ static void print_duration(int64_t ns, FILE *out)
     }
 }
 
-static void print_choice(const char *choices, int index, FILE *out)
-{
+static void print_choice(const char *choices, int index, FILE *out) {
     for (; index > 0; index--) {
         choices += strcspn(choices, "|") + 1;
     }
     fprintf(out, "%.*s", (int)strcspn(choices, "|"), choices);
 }
 
-static void print_value(const ir_setting_t *setting, const void *target, FILE *out)
-{
+static void print_value(const ir_setting_t *setting, const void *target, FILE *out) {
     const void *value = (const char *)target + setting->offset;
     const char *text = is_text(setting) ? *(char *const *)value : NULL;
     char masked[TEXT_MAX];
@@ -544,8 +517,7 @@ static void print_value(const ir_setting_t *setting, const void *target, FILE *o
     }
 }
 
-static void print_effective(const ir_program_t *program, const void *target, FILE *out)
-{
+static void print_effective(const ir_program_t *program, const void *target, FILE *out) {
     fprintf(out, "[%s]\n", program->name);
     for (size_t i = 0; i < program->n_settings; i++) {
         fprintf(out, "%s = ", program->settings[i].name);
@@ -554,8 +526,7 @@ static void print_effective(const ir_program_t *program, const void *target, FIL
     }
 }
 
-void ir_settings_print_markdown(const ir_program_t *program, FILE *out)
-{
+void ir_settings_print_markdown(const ir_program_t *program, FILE *out) {
     fprintf(out, "| setting | default | meaning |\n|---|---|---|\n");
     for (size_t i = 0; i < program->n_settings; i++) {
         const ir_setting_t *s = &program->settings[i];
@@ -564,8 +535,7 @@ void ir_settings_print_markdown(const ir_program_t *program, FILE *out)
     }
 }
 
-void ir_settings_print_example(const ir_program_t *program, FILE *out)
-{
+void ir_settings_print_example(const ir_program_t *program, FILE *out) {
     fprintf(out, "[%s]\n; %s\n", program->name, program->purpose);
     for (size_t i = 0; i < program->n_settings; i++) {
         const ir_setting_t *s = &program->settings[i];
@@ -581,8 +551,7 @@ void ir_settings_print_example(const ir_program_t *program, FILE *out)
 /* ---- all together ---- */
 
 static ir_status_t load_all(const ir_program_t *program, int argc, char **argv,
-                            ir_command_line_t *line, void *target, ir_error_t *error)
-{
+                            ir_command_line_t *line, void *target, ir_error_t *error) {
     ir_status_t status = load_defaults(program, target, error);
     if (status == IR_OK) {
         status = walk_command_line(program, argc, argv, line, NULL, error);
@@ -600,8 +569,7 @@ static ir_status_t load_all(const ir_program_t *program, int argc, char **argv,
 }
 
 static ir_settings_verdict_t answer(const ir_program_t *program, const ir_command_line_t *line,
-                                    const void *target)
-{
+                                    const void *target) {
     if (line->asked == OPTION_HELP) {
         print_help(program, stdout);
     } else if (line->asked == OPTION_VERSION) {
@@ -617,8 +585,7 @@ static ir_settings_verdict_t answer(const ir_program_t *program, const ir_comman
 }
 
 ir_settings_verdict_t ir_settings_load(const ir_program_t *program, int argc, char **argv,
-                                       void *target, int *first_argument, ir_error_t *error)
-{
+                                       void *target, int *first_argument, ir_error_t *error) {
     ir_command_line_t line = {.options = NULL};
     ir_settings_verdict_t verdict = IR_SETTINGS_WRONG;
     if (!open_command_line(program, &line)) {
@@ -631,8 +598,7 @@ ir_settings_verdict_t ir_settings_load(const ir_program_t *program, int argc, ch
     return verdict;
 }
 
-void ir_settings_free(const ir_program_t *program, void *target)
-{
+void ir_settings_free(const ir_program_t *program, void *target) {
     for (size_t i = 0; i < program->n_settings; i++) {
         if (is_text(&program->settings[i])) {
             char **text = field(&program->settings[i], target);

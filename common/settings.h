@@ -55,9 +55,9 @@ typedef enum ir_settings_verdict {
 
 /* Fills `target` (the program's struct, zeroed by the caller) from all sources. The options
  * --settings FILE, --help, --version, --print-settings (effective values as INI, secrets masked),
- * --print-example and --print-manual are built in. *first_argument is the index of the first non-option argument in argv. A file that
- * names an unknown setting is wrong; sections of other programs are passed over.
- * Texts are owned by `target`; free with ir_settings_free. */
+ * --print-example and --print-manual are built in. *first_argument is the index of the first
+ * non-option argument in argv. A file that names an unknown setting is wrong; sections of other
+ * programs are passed over. Texts are owned by `target`; free with ir_settings_free. */
 ir_settings_verdict_t ir_settings_load(const ir_program_t *program, int argc, char **argv,
                                        void *target, int *first_argument, ir_error_t *error);
 

@@ -139,7 +139,7 @@ typedef struct addition {
     const ir_input_t *input;
     ir_message_t message;
     const ir_mote_t *mote;
-    uint32_t *table;       /* of observations by id, for large packs; index + 1, or 0 */
+    uint32_t *table; /* of observations by id, for large packs; index + 1, or 0 */
     size_t table_mask;
     bool out_of_memory;
 } addition_t;
@@ -217,8 +217,7 @@ static const ir_mote_t *make_mote(addition_t *addition) {
     if (mote != NULL) {
         mote->id = join(addition, "", "", addition->message.mote);
         mote->label = mote->id;
-        mote->iri =
-            join(addition, addition->analysis->base_iri, "mote/", addition->message.mote);
+        mote->iri = join(addition, addition->analysis->base_iri, "mote/", addition->message.mote);
     }
     return mote;
 }
@@ -248,7 +247,8 @@ static void infer_mote(addition_t *addition, const ir_senml_pack_t *pack) {
     } else if (pack->n_records > 0 && addition->analysis->accept_unregistered) {
         const ir_view_t name = pack->records[0].name;
         const char *slash = memchr(name.data, '/', name.size);
-        const ir_view_t id = ir_view(name.data, slash != NULL ? (size_t)(slash - name.data) : name.size);
+        const ir_view_t id =
+            ir_view(name.data, slash != NULL ? (size_t)(slash - name.data) : name.size);
         if (ir_mote_id_valid(id)) {
             addition->message.mote = id;
             find_mote(addition);

@@ -116,7 +116,7 @@ typedef struct ir_batch {
     uint32_t n_store_refusals, store_refusals_capacity;
     size_t body_bytes; /* sum of the bodies */
     uint64_t sequence; /* order of acknowledgement */
-    bool undone;         /* a stage gave it up: it must not be acknowledged */
+    bool undone;       /* a stage gave it up: it must not be acknowledged */
     int64_t opened_ns; /* monotonic, when its first message came */
 } ir_batch_t;
 
@@ -135,7 +135,8 @@ typedef struct ir_analysis {
     bool infer_mote;          /* no routing key: the mote is that of the pack's first sensor */
 } ir_analysis_t;
 
-/* A message as the broker (or a file) gave it. Without a content type the body's first byte tells. Views need only live during the call. */
+/* A message as the broker (or a file) gave it. Without a content type the body's first byte tells.
+ * Views need only live during the call. */
 typedef struct ir_input {
     ir_view_t routing_key; /* "ir.MOTE" */
     ir_view_t content_type;

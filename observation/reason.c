@@ -33,13 +33,12 @@ static const char *const texts[IR_REASON_COUNT] = {
     [IR_REASON_GRAPH_REFUSED] = "graph-refused",
 };
 
-const char *ir_reason_text(ir_reason_t reason)
-{
+const char *ir_reason_text(ir_reason_t reason) {
     return (unsigned)reason < IR_REASON_COUNT ? texts[reason] : "unknown";
 }
 
-void ir_refusal_set(ir_refusal_t *refusal, ir_reason_t reason, int record, const char *format, ...)
-{
+void ir_refusal_set(ir_refusal_t *refusal, ir_reason_t reason, int record, const char *format,
+                    ...) {
     refusal->reason = reason;
     refusal->record = record;
     va_list arguments;

@@ -141,10 +141,11 @@ bool ir_resolver_refused(const ir_resolver_t *resolver) {
     return resolver->whole.reason != IR_REASON_NONE;
 }
 
-static const char *const kind_texts[] = {
-    [IR_VALUE_NONE] = "nothing",       [IR_VALUE_NUMBER] = "a number",
-    [IR_VALUE_STRING] = "a string",    [IR_VALUE_BOOL] = "true or false",
-    [IR_VALUE_DATA] = "base64url data"};
+static const char *const kind_texts[] = {[IR_VALUE_NONE] = "nothing",
+                                         [IR_VALUE_NUMBER] = "a number",
+                                         [IR_VALUE_STRING] = "a string",
+                                         [IR_VALUE_BOOL] = "true or false",
+                                         [IR_VALUE_DATA] = "base64url data"};
 
 /* A fault of a field: of a base field it refuses the pack, of another one the record. */
 static void fault_field(ir_resolver_t *resolver, ir_senml_fields_t *fields, ir_label_t label,
@@ -361,8 +362,7 @@ static bool resolve_value(ir_resolver_t *resolver, ir_senml_fields_t *fields,
     }
     if (has(fields, IR_LABEL_V)) {
         record->value.kind = IR_VALUE_NUMBER;
-        return resolve_number(fields, resolver->base_value, IR_LABEL_V,
-                              &record->value.number);
+        return resolve_number(fields, resolver->base_value, IR_LABEL_V, &record->value.number);
     }
     if (has(fields, IR_LABEL_VB)) {
         record->value = fields->values[IR_LABEL_VB];
@@ -379,8 +379,7 @@ static bool resolve_sum(ir_resolver_t *resolver, ir_senml_fields_t *fields,
     record->has_update = has(fields, IR_LABEL_UT);
     record->update_seconds = number_of(fields, IR_LABEL_UT);
     record->sum = 0;
-    return !record->has_sum ||
-           resolve_number(fields, resolver->base_sum, IR_LABEL_S, &record->sum);
+    return !record->has_sum || resolve_number(fields, resolver->base_sum, IR_LABEL_S, &record->sum);
 }
 
 void ir_resolver_take(ir_resolver_t *resolver, const ir_senml_fields_t *found, int position) {
@@ -415,8 +414,9 @@ bool ir_resolver_begin(ir_resolver_t *resolver, size_t n_records) {
         return false;
     }
     if (n_records > resolver->limits->records) {
-        ir_resolver_refuse(resolver, IR_REASON_TOO_MANY_RECORDS, "%zu records, at most %u are taken",
-                           n_records, resolver->limits->records);
+        ir_resolver_refuse(resolver, IR_REASON_TOO_MANY_RECORDS,
+                           "%zu records, at most %u are taken", n_records,
+                           resolver->limits->records);
         return false;
     }
     resolver->pack.records =

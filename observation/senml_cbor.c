@@ -170,12 +170,13 @@ static const struct cbor_callbacks callbacks = {
 
 static item_t next_item(cursor_t *cursor) {
     item_t item = {.kind = ITEM_END};
-    const struct cbor_decoder_result result = cbor_stream_decode(
-        cursor->data + cursor->at, cursor->size - cursor->at, &callbacks, &item);
+    const struct cbor_decoder_result result =
+        cbor_stream_decode(cursor->data + cursor->at, cursor->size - cursor->at, &callbacks, &item);
     if (result.status != CBOR_DECODER_FINISHED) {
         ir_resolver_refuse(cursor->resolver, IR_REASON_NOT_CBOR,
-                           result.status == CBOR_DECODER_NEDATA ? "ends in the middle, after byte %zu"
-                                                                : "byte %zu is no CBOR item",
+                           result.status == CBOR_DECODER_NEDATA
+                               ? "ends in the middle, after byte %zu"
+                               : "byte %zu is no CBOR item",
                            cursor->at);
         item.kind = ITEM_END;
         return item;
@@ -361,8 +362,8 @@ static ir_value_t read_decimal(cursor_t *cursor) {
     }
     const int bounded = exponent > EXPONENT_MAX ? EXPONENT_MAX : (int)exponent;
     return (ir_value_t){.kind = IR_VALUE_NUMBER,
-                        .number = decimal(negative, mantissa,
-                                          exponent_negative ? -bounded : bounded)};
+                        .number =
+                            decimal(negative, mantissa, exponent_negative ? -bounded : bounded)};
 }
 
 static ir_value_t text_value(ir_view_t text) {
@@ -480,8 +481,8 @@ void ir_senml_decode_cbor(ir_resolver_t *resolver, ir_view_t body) {
     if (!ir_resolver_begin(resolver, pack.length)) {
         return;
     }
-    for (size_t i = 0; i < pack.length && !ir_resolver_refused(resolver) && !resolver->out_of_memory;
-         i++) {
+    for (size_t i = 0;
+         i < pack.length && !ir_resolver_refused(resolver) && !resolver->out_of_memory; i++) {
         read_record(&cursor, (int)i);
     }
     if (!ir_resolver_refused(resolver) && cursor.at < cursor.size) {

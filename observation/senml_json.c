@@ -173,9 +173,9 @@ void ir_senml_decode_json(ir_resolver_t *resolver, ir_view_t body) {
         survey_text(body, capitals);
     }
     json_error_t error = {0};
-    json_t *pack = json_loadb(body.data != NULL ? body.data : "", body.size,
-                              JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL | JSON_DECODE_ANY,
-                              &error);
+    json_t *pack =
+        json_loadb(body.data != NULL ? body.data : "", body.size,
+                   JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL | JSON_DECODE_ANY, &error);
     if (pack != NULL) {
         take_pack(resolver, pack, capitals);
     } else if (json_error_code(&error) == json_error_out_of_memory) {

@@ -15,7 +15,7 @@ typedef struct ir_unit {
     const char *qudt;    /* local name in http://qudt.org/vocab/unit/, "DEG_C" */
     const char *ucum;    /* "Cel" */
     const char *senml;   /* SenML name, or the text this project sends where SenML has none */
-    const char *aliases;  /* other texts that mean it, separated by |, or "" */
+    const char *aliases; /* other texts that mean it, separated by |, or "" */
     const char *label;   /* "degree Celsius" */
     const char
         *quantity;     /* local name in http://qudt.org/vocab/quantitykind/, decides who converts */

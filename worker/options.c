@@ -199,7 +199,8 @@ ir_status_t ir_worker_formats(const ir_worker_options_t *options,
 
 ir_status_t ir_worker_options_complete(ir_worker_options_t *options, ir_error_t *error) {
     if (!ir_base_iri_valid(options->base_iri)) {
-        return ir_error_set(error, IR_ERR_USAGE, "base-iri: '%s' is not an IRI that ends in '/' or '#'",
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "base-iri: '%s' is not an IRI that ends in '/' or '#'",
                             options->base_iri != NULL ? options->base_iri : "");
     }
     if (options->pack_bytes > options->message_bytes) {

@@ -206,8 +206,7 @@ static void note(seen_t *seen, const ir_batch_t *batch) {
 /* Runs the series in batches of at most `size`; with `memory`, every batch has a new session. */
 static seen_t *run(const golden_t *golden, size_t size, memory_t *memory) {
     seen_t *seen = calloc(1, sizeof *seen);
-    ir_quality_t *quality =
-        ir_quality_new(10, memory != NULL ? recall : NULL, memory, true);
+    ir_quality_t *quality = ir_quality_new(10, memory != NULL ? recall : NULL, memory, true);
     assert_non_null(quality);
     ir_error_t error;
     uint32_t session = 1;
@@ -301,8 +300,7 @@ static void a_redelivered_stretch_gets_the_same_flags(void **state) {
     for (uint32_t i = 0; i < again->n_revisions; i++) {
         bool known = false;
         for (uint32_t j = 0; j < first->n_revisions; j++) {
-            known = known ||
-                    ir_id_compare(&again->revisions[i].id, &first->revisions[j].id) == 0;
+            known = known || ir_id_compare(&again->revisions[i].id, &first->revisions[j].id) == 0;
         }
         assert_true(known);
     }

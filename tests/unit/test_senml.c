@@ -171,9 +171,8 @@ static void every_cut_of_a_pack_is_refused(void **state) {
         ir_arena_t *arena = ir_arena_new(512);
         ir_senml_pack_t decoded;
         const ir_view_t body = exact(pack, size);
-        assert_int_equal(ir_senml_decode(IR_MEDIA_SENML_JSON, body, NOW_NS, &limits, arena,
-                                         &decoded),
-                         IR_OK);
+        assert_int_equal(
+            ir_senml_decode(IR_MEDIA_SENML_JSON, body, NOW_NS, &limits, arena, &decoded), IR_OK);
         assert_int_equal(decoded.n_records, 0);
         assert_int_equal(decoded.n_refusals, 1);
         free((void *)body.data);

@@ -25,8 +25,7 @@ typedef struct ir_script {
     bool out_of_order;
 } ir_script_t;
 
-static ir_status_t script_ready(void *context, ir_error_t *error)
-{
+static ir_status_t script_ready(void *context, ir_error_t *error) {
     ir_script_t *script = context;
     if (atomic_fetch_sub(&script->ready_failures, 1) > 0) {
         return ir_error_set(error, IR_ERR_CONNECT, "nobody there");
@@ -34,8 +33,7 @@ static ir_status_t script_ready(void *context, ir_error_t *error)
     return IR_OK;
 }
 
-static ir_outcome_t script_run(void *context, ir_batch_t *batch, ir_error_t *error)
-{
+static ir_outcome_t script_run(void *context, ir_batch_t *batch, ir_error_t *error) {
     ir_script_t *script = context;
     atomic_fetch_add(&script->runs, 1);
     if (atomic_fetch_sub(&script->run_failures, 1) > 0) {
@@ -53,8 +51,7 @@ typedef struct ir_fixture {
     ir_batch_t batches[BATCHES];
 } ir_fixture_t;
 
-static int set_up(void **state)
-{
+static int set_up(void **state) {
     ir_fixture_t *fixture = calloc(1, sizeof *fixture);
     fixture->done = ir_ring_new(BATCHES, false);
     fixture->wake_fd = eventfd(0, EFD_NONBLOCK);
@@ -66,8 +63,7 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
+static int tear_down(void **state) {
     ir_fixture_t *fixture = *state;
     ir_ring_free(fixture->done);
     close(fixture->wake_fd);
@@ -75,12 +71,9 @@ static int tear_down(void **state)
     return 0;
 }
 
-static ir_stage_t *start(const ir_fixture_t *fixture, ir_script_t *script, ir_stage_t *next)
-{
-    const ir_stage_work_t work = {.name = "scripted",
-                                  .ready = script_ready,
-                                  .run = script_run,
-                                  .context = script};
+static ir_stage_t *start(const ir_fixture_t *fixture, ir_script_t *script, ir_stage_t *next) {
+    const ir_stage_work_t work = {
+        .name = "scripted", .ready = script_ready, .run = script_run, .context = script};
     const ir_stage_options_t options = {.backoff_first_ns = IR_MILLISECOND_NS,
                                         .backoff_longest_ns = 4 * IR_MILLISECOND_NS,
                                         .capacity = BATCHES,
@@ -93,8 +86,7 @@ static ir_stage_t *start(const ir_fixture_t *fixture, ir_script_t *script, ir_st
     return stage;
 }
 
-static void batches_pass_two_stages_in_order(void **state)
-{
+static void batches_pass_two_stages_in_order(void **state) {
     ir_fixture_t *fixture = *state;
     ir_script_t first = {.ready_failures = 2, .run_failures = 3};
     ir_script_t second = {.run_failures = 5};
@@ -117,8 +109,7 @@ static void batches_pass_two_stages_in_order(void **state)
     assert_int_equal(atomic_load(&second.runs), BATCHES + 5);
 }
 
-static void back_off_shows_in_readiness(void **state)
-{
+static void back_off_shows_in_readiness(void **state) {
     ir_fixture_t *fixture = *state;
     ir_script_t script = {.ready_failures = 1 << 30};
     ir_stage_t *stage = start(fixture, &script, NULL);
@@ -136,8 +127,7 @@ static void back_off_shows_in_readiness(void **state)
     assert_true(ir_stage_join(stage));
 }
 
-static void abandoned_batches_come_back_undone(void **state)
-{
+static void abandoned_batches_come_back_undone(void **state) {
     ir_fixture_t *fixture = *state;
     ir_script_t first = {.run_failures = 1 << 30};
     ir_script_t second = {.run_failures = 0};
@@ -159,8 +149,7 @@ static void abandoned_batches_come_back_undone(void **state)
     assert_int_equal(atomic_load(&second.runs), 0);
 }
 
-static void join_finishes_what_was_given(void **state)
-{
+static void join_finishes_what_was_given(void **state) {
     ir_fixture_t *fixture = *state;
     ir_script_t script = {.run_failures = 0};
     ir_stage_t *stage = start(fixture, &script, NULL);
@@ -172,8 +161,7 @@ static void join_finishes_what_was_given(void **state)
     assert_true(ir_stage_join(NULL));
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(batches_pass_two_stages_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(back_off_shows_in_readiness, set_up, tear_down),
