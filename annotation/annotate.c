@@ -46,28 +46,15 @@ static ir_status_t read_options(ir_annotate_t *annotate, ir_error_t *error) {
                             "sensorthings, senml, csv, json",
                             options->format);
     }
-    if (!ir_base_iri_valid(options->base_iri)) {
-        return ir_error_set(error, IR_ERR_USAGE,
-                            "base-iri: '%s' is not an IRI that ends in '/' or '#'",
-                            options->base_iri);
-    }
     if (options->now != NULL && options->now[0] != '\0' &&
         !ir_clock_parse(ir_view_text(options->now), &annotate->now_ns)) {
         return ir_error_set(error, IR_ERR_USAGE,
                             "now: '%s' is not a time like 2026-01-31T12:00:00Z", options->now);
     }
-    annotate->format_options =
-        (ir_format_options_t){.base_iri = options->base_iri,
-                              .detail = (ir_graph_detail_t)options->graph_detail,
-                              .naming = (ir_graph_naming_t)options->graph_name};
-    annotate->analysis = (ir_analysis_t){.limits = {.bytes = (size_t)options->pack_bytes,
-                                                    .depth = (unsigned)options->pack_depth,
-                                                    .records = (unsigned)options->pack_records,
-                                                    .future_ns = options->future_limit_ns},
-                                         .accept_unregistered = options->unregistered == 1,
-                                         .base_iri = options->base_iri,
-                                         .infer_mote = true};
-    return IR_OK;
+    ir_format_settings_options(&options->rdf, &annotate->format_options);
+    ir_analysis_settings_analysis(&options->analysis, options->rdf.base_iri, &annotate->analysis);
+    annotate->analysis.infer_mote = true;
+    return ir_format_settings_check(&options->rdf, error);
 }
 
 ir_status_t ir_annotate_open(const ir_annotate_options_t *options, FILE *out, FILE *rejects,
@@ -194,6 +181,9 @@ static void report(ir_annotate_t *annotate, const char *path, unsigned long line
 static ir_status_t take_pack(ir_annotate_t *annotate, const char *path, unsigned long line,
                              ir_media_t media, ir_view_t body, ir_error_t *error) {
     ir_batch_t *batch = annotate->batch;
+    if (batch == NULL) {
+        return out_of_memory(error);
+    }
     const ir_input_t input = {
         .content_type = ir_view_text(ir_media_text(media)),
         .body = body,
@@ -215,7 +205,7 @@ static ir_status_t take_pack(ir_annotate_t *annotate, const char *path, unsigned
 static void report_too_long(ir_annotate_t *annotate, const char *path, unsigned long line) {
     ir_refusal_t refusal;
     ir_refusal_set(&refusal, IR_REASON_TOO_LARGE, -1, "more than %lld bytes",
-                   (long long)annotate->options->pack_bytes);
+                   (long long)annotate->options->analysis.pack_bytes);
     report(annotate, path, line, &refusal);
 }
 

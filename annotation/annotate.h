@@ -2,7 +2,7 @@
 #ifndef IR_ANNOTATION_ANNOTATE_H
 #define IR_ANNOTATION_ANNOTATE_H
 
-#include "annotation/format.h"
+#include "annotation/settings.h"
 #include "common/settings.h"
 #include "common/status.h"
 
@@ -16,11 +16,8 @@ typedef struct ir_annotate_options {
     char *format;
     int input;
     bool stream;
-    int graph_detail, graph_name;
-    char *base_iri;
-    int unregistered;
-    int64_t pack_bytes, pack_depth, pack_records;
-    int64_t future_limit_ns;
+    ir_format_settings_t rdf;
+    ir_analysis_settings_t analysis;
     char *now;
 } ir_annotate_options_t;
 

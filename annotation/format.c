@@ -26,6 +26,37 @@ const ir_format_t *ir_format_find(ir_view_t name) {
     return NULL;
 }
 
+static bool has_format(const ir_format_t *const *some, size_t count, const ir_format_t *format) {
+    for (size_t i = 0; i < count; i++) {
+        if (some[i] == format) {
+            return true;
+        }
+    }
+    return false;
+}
+
+ir_status_t ir_formats_parse(const char *list, const ir_format_t *found[static IR_FORMATS_MAX],
+                             size_t *count, ir_error_t *error) {
+    _Static_assert(sizeof formats / sizeof formats[0] <= IR_FORMATS_MAX, "all formats fit");
+    size_t n = 0;
+    for (const char *rest = list != NULL ? list : ""; *rest != '\0';) {
+        const size_t size = strcspn(rest, ",");
+        const ir_format_t *format = ir_format_find(ir_view(rest, size));
+        if (size > 0 && format == NULL) {
+            return ir_error_set(error, IR_ERR_USAGE,
+                                "formats: '%.*s' is not a format; known are ntriples, nquads, "
+                                "turtle, jsonld, sensorthings, senml, csv, json",
+                                (int)size, rest);
+        }
+        if (format != NULL && !has_format(found, n, format)) {
+            found[n++] = format;
+        }
+        rest += size + (rest[size] == ',');
+    }
+    *count = n;
+    return IR_OK;
+}
+
 bool ir_base_iri_valid(const char *iri) {
     const size_t size = iri != NULL ? strlen(iri) : 0;
     if (size == 0 || strchr("/#", iri[size - 1]) == NULL || strchr(iri, ':') == NULL) {

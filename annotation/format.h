@@ -4,6 +4,7 @@
 #define IR_ANNOTATION_FORMAT_H
 
 #include "common/buffer.h"
+#include "common/status.h"
 #include "observation/batch.h"
 
 #include <stdbool.h>
@@ -56,6 +57,14 @@ typedef struct ir_format {
 /* ntriples nquads turtle jsonld sensorthings senml csv json; NULL when unknown. */
 const ir_format_t *ir_format_find(ir_view_t name);
 const ir_format_t *const *ir_formats(size_t *count);
+
+/* The most formats that one program publishes or expects at once. */
+#define IR_FORMATS_MAX 8
+
+/* The formats of a list like "jsonld,senml", in its order and without repeats; an empty list gives
+ * none. IR_ERR_USAGE names one that is unknown. */
+ir_status_t ir_formats_parse(const char *list, const ir_format_t *formats[static IR_FORMATS_MAX],
+                             size_t *count, ir_error_t *error);
 
 /* The graph's IRI for an observation under options->naming, appended without brackets; nothing for
  * the default graph. */

@@ -5,9 +5,6 @@
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-#define KIB 1024.0
-#define MIB (1024.0 * KIB)
-#define DAY 86400e9
 #define FIELD(member) offsetof(ir_annotate_options_t, member)
 
 static const ir_setting_t settings[] = {
@@ -21,22 +18,8 @@ static const ir_setting_t settings[] = {
     {"stream", 's', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(stream),
      "Write at once, as the worker does, with revisions where flags are decided later; otherwise "
      "everything is held in memory until all flags are known."},
-    {"graph-detail", 0, IR_SETTING_CHOICE, "WORD", "lean|full", 0, 0, "lean", FIELD(graph_detail),
-     "How much RDF an observation becomes."},
-    {"graph-name", 0, IR_SETTING_CHOICE, "WORD", "default|day|mote", 0, 0, "default",
-     FIELD(graph_name), "Which graph the statements of nquads are in."},
-    {"base-iri", 0, IR_SETTING_TEXT, "IRI", NULL, 0, 0, "https://intelligent-river.example/id/",
-     FIELD(base_iri), "Start of the IRIs that are made; ends in '/' or '#'."},
-    {"unregistered", 0, IR_SETTING_CHOICE, "WORD", "reject|accept", 0, 0, "reject",
-     FIELD(unregistered), "What a sensor gets that the registry does not know."},
-    {"pack-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, 64, 64 * MIB, "1Mi", FIELD(pack_bytes),
-     "Largest SenML pack that is analysed."},
-    {"pack-depth", 0, IR_SETTING_INTEGER, "N", NULL, 2, 1000, "16", FIELD(pack_depth),
-     "Deepest nesting in a pack."},
-    {"pack-records", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "10000", FIELD(pack_records),
-     "Most records in a pack."},
-    {"future-limit", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 36500 * DAY, "1d",
-     FIELD(future_limit_ns), "An observation may be this far ahead of the clock."},
+    IR_FORMAT_SETTINGS(ir_annotate_options_t, rdf),
+    IR_ANALYSIS_SETTINGS(ir_annotate_options_t, analysis),
     {"now", 0, IR_SETTING_TEXT, "TIME", NULL, 0, 0, NULL, FIELD(now),
      "Take this for the present time, for example 2026-01-31T12:00:00Z; relative times count from "
      "it."},

@@ -64,8 +64,16 @@ static uint64_t hash_of(const char *name) {
 }
 
 static void unlink_series(ir_series_table_t *table, ir_series_t *series) {
-    *(series->newer != NULL ? &series->newer->older : &table->newest) = series->older;
-    *(series->older != NULL ? &series->older->newer : &table->oldest) = series->newer;
+    if (series->newer != NULL) {
+        series->newer->older = series->older;
+    } else {
+        table->newest = series->older;
+    }
+    if (series->older != NULL) {
+        series->older->newer = series->newer;
+    } else {
+        table->oldest = series->newer;
+    }
 }
 
 static void link_newest(ir_series_table_t *table, ir_series_t *series) {

@@ -85,7 +85,8 @@ uint8_t ir_test_rate_of_change(const ir_limits_t *limits, double before, int64_t
         return IR_FLAG_NOT_EVALUATED;
     }
     /* Whole seconds; of two points within one second any change is too fast. */
-    const double seconds = (double)((time_ns - before_ns) / IR_SECOND_NS);
+    const int64_t whole_seconds = (time_ns - before_ns) / IR_SECOND_NS;
+    const double seconds = (double)whole_seconds;
     const double change = fabs(value - before);
     const bool fast = seconds > 0 ? change / seconds > limits->rate : change > 0;
     return fast ? IR_FLAG_SUSPECT : IR_FLAG_GOOD;

@@ -120,7 +120,6 @@ bool ir_broker_secure(const ir_broker_options_t *options) {
 
 static ir_status_t parse_target(const ir_broker_options_t *options, size_t index,
                                 ir_target_t *target, ir_error_t *error) {
-    target->text = copy_uri(options->uri, index);
     if (target->text == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the broker's address");
     }
@@ -318,8 +317,9 @@ ir_status_t ir_broker_connect(const ir_broker_options_t *options, unsigned start
     const size_t count = count_uris(options->uri);
     ir_status_t status = IR_ERR_CONNECT;
     for (size_t i = 0; i < count; i++) {
-        ir_target_t target = {0};
-        status = parse_target(options, (start + i) % count, &target, error);
+        const size_t index = (start + i) % count;
+        ir_target_t target = {.text = copy_uri(options->uri, index)};
+        status = parse_target(options, index, &target, error);
         if (status == IR_OK) {
             status = try_target(options, &target, connection, error);
         }
@@ -335,7 +335,7 @@ ir_status_t ir_broker_check(const ir_broker_options_t *options, ir_error_t *erro
     const size_t count = count_uris(options->uri);
     ir_status_t status = IR_OK;
     for (size_t i = 0; i < count && status == IR_OK; i++) {
-        ir_target_t target = {0};
+        ir_target_t target = {.text = copy_uri(options->uri, i)};
         status = parse_target(options, i, &target, error);
         free(target.text);
     }

@@ -44,7 +44,7 @@ static bool has_room(ir_membership_t *membership) {
 }
 
 static bool add(ir_membership_t *membership, ir_view_t name, int64_t now_ns) {
-    if (!has_room(membership)) {
+    if (name.size == 0 || !has_room(membership)) {
         return false;
     }
     char *copy = malloc(name.size);

@@ -68,7 +68,7 @@ static void on_ready(struct evhttp_request *request, void *argument) {
 }
 
 static int bound_port(evutil_socket_t fd) {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
     if (getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
         return 0;

@@ -71,6 +71,11 @@ void ir_settings_free(const ir_program_t *program, void *target);
 void ir_settings_print_markdown(const ir_program_t *program, FILE *out);
 void ir_settings_print_example(const ir_program_t *program, FILE *out);
 
+/* A text setting as libraries want it: NULL when it is empty. */
+static inline const char *ir_setting_text(const char *text) {
+    return text != NULL && text[0] != '\0' ? text : NULL;
+}
+
 /* `uri` with its password replaced by "***", cut to `size`; for messages. Returns `out`. */
 const char *ir_uri_masked(const char *uri, char *out, size_t size);
 

@@ -49,15 +49,7 @@ static const ir_setting_t settings[] = {
     {"out", 'o', IR_SETTING_TEXT, "DIR", NULL, 0, 0, NULL, FIELD(out),
      "Directory for ledger.txt, latency.hgrm, latency_corrected.hgrm and summary.json; without it "
      "the summary goes to standard output."},
-    {"amqp", 'a', IR_SETTING_URI, "URI", NULL, 0, 0, "amqp://localhost", FIELD(amqp),
-     "RabbitMQ: amqp(s)://[USER@]HOST[:PORT][/VHOST]; several, separated by commas, are tried in "
-     "turn."},
-    {"amqp-password", 0, IR_SETTING_SECRET, "TEXT", NULL, 0, 0, NULL, FIELD(amqp_password),
-     "RabbitMQ's password."},
-    {"amqp-ca", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(amqp_ca),
-     "Certificate authority for amqps."},
-    {"heartbeat", 0, IR_SETTING_DURATION, "TIME", NULL, 2 * SECOND, 600 * SECOND, "20s",
-     FIELD(heartbeat_ns), "AMQP heartbeat interval."},
+    IR_BROKER_SETTINGS(ir_loadgen_options_t, broker),
     {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * SECOND, 3600 * SECOND, "30s",
      FIELD(timeout_ns), "Longest wait for one answer of the broker."},
     {"log-level", 0, IR_SETTING_CHOICE, "WORD", "error|warn|info|debug", 0, 0, "info",
@@ -77,20 +69,9 @@ const ir_program_t ir_loadgen_program = {
     .n_settings = sizeof settings / sizeof settings[0],
 };
 
-static const char *text_or_null(const char *text) {
-    return text != NULL && text[0] != '\0' ? text : NULL;
-}
-
 void ir_loadgen_broker_options(const ir_loadgen_options_t *options, const char *role,
                                ir_broker_options_t *broker) {
-    *broker = (ir_broker_options_t){
-        .uri = options->amqp,
-        .password = text_or_null(options->amqp_password),
-        .name = role,
-        .ca_file = text_or_null(options->amqp_ca),
-        .timeout_ns = options->timeout_ns,
-        .heartbeat_s = (int)(options->heartbeat_ns / IR_SECOND_NS),
-    };
+    ir_broker_settings_options(&options->broker, role, options->timeout_ns, broker);
 }
 
 void ir_loadgen_packs_options(const ir_loadgen_options_t *options, ir_packs_options_t *packs) {
@@ -102,62 +83,30 @@ void ir_loadgen_packs_options(const ir_loadgen_options_t *options, ir_packs_opti
     };
 }
 
-static void all_formats(ir_loadgen_formats_t *formats) {
-    size_t count = 0;
-    const ir_format_t *const *known = ir_formats(&count);
-    *formats = (ir_loadgen_formats_t){.any = true};
-    for (size_t i = 0; i < count && i < IR_RECEIPTS_FORMATS_MAX; i++) {
-        formats->names[formats->count++] = known[i]->name;
-    }
-}
-
-static bool has_name(const ir_loadgen_formats_t *formats, const char *name) {
-    for (unsigned i = 0; i < formats->count; i++) {
-        if (strcmp(formats->names[i], name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 ir_status_t ir_loadgen_formats(const ir_loadgen_options_t *options, ir_loadgen_formats_t *formats,
                                ir_error_t *error) {
-    ir_loadgen_formats_t found = {.count = 0};
-    for (const char *rest = options->formats != NULL ? options->formats : ""; *rest != '\0';) {
-        const size_t size = strcspn(rest, ",");
-        const ir_format_t *format = ir_format_find(ir_view(rest, size));
-        if (format == NULL && size > 0) {
-            return ir_error_set(error, IR_ERR_USAGE,
-                                "formats: '%.*s' is not a format; known are ntriples, nquads, "
-                                "turtle, jsonld, sensorthings, senml, csv, json",
-                                (int)size, rest);
-        }
-        if (format != NULL && !has_name(&found, format->name) &&
-            found.count < IR_RECEIPTS_FORMATS_MAX) {
-            found.names[found.count++] = format->name;
-        }
-        rest += size + (rest[size] == ',');
+    const ir_format_t *named[IR_FORMATS_MAX];
+    size_t count = 0;
+    const ir_status_t status = ir_formats_parse(options->formats, named, &count, error);
+    if (status != IR_OK) {
+        return status;
     }
-    if (found.count == 0) {
-        all_formats(&found);
+    *formats = (ir_loadgen_formats_t){.any = count == 0};
+    const ir_format_t *const *wanted = count > 0 ? named : ir_formats(&count);
+    for (size_t i = 0; i < count; i++) {
+        formats->names[formats->count++] = wanted[i]->name;
     }
-    *formats = found;
     return IR_OK;
 }
 
 ir_status_t ir_loadgen_options_check(const ir_loadgen_options_t *options, ir_error_t *error) {
     ir_loadgen_formats_t formats;
-    if (text_or_null(options->replay) == NULL) {
+    if (ir_setting_text(options->replay) == NULL) {
         return ir_error_set(error, IR_ERR_USAGE, "replay: name the file to send");
     }
     if (options->dump && options->format != IR_PACK_JSON) {
         return ir_error_set(error, IR_ERR_USAGE, "dump: CBOR has no lines; use --format json");
     }
-    ir_broker_options_t broker;
-    ir_loadgen_broker_options(options, "", &broker);
-    ir_error_t cause;
-    if (ir_broker_check(&broker, &cause) != IR_OK) {
-        return ir_error_set(error, cause.status, "amqp: %s", cause.text);
-    }
-    return ir_loadgen_formats(options, &formats, error);
+    const ir_status_t status = ir_broker_settings_check(&options->broker, error);
+    return status == IR_OK ? ir_loadgen_formats(options, &formats, error) : status;
 }

@@ -2,7 +2,8 @@
 #ifndef IR_LOADGEN_OPTIONS_H
 #define IR_LOADGEN_OPTIONS_H
 
-#include "broker/connection.h"
+#include "annotation/format.h"
+#include "broker/settings.h"
 #include "common/settings.h"
 #include "common/status.h"
 #include "loadgen/pack.h"
@@ -28,8 +29,8 @@ typedef struct ir_loadgen_options {
     int64_t drain_timeout_ns;
     int64_t retry_for_ns;
     char *out;
-    char *amqp, *amqp_password, *amqp_ca;
-    int64_t heartbeat_ns, timeout_ns;
+    ir_broker_settings_t broker;
+    int64_t timeout_ns;
     int log_level;
 } ir_loadgen_options_t;
 
@@ -41,7 +42,7 @@ void ir_loadgen_broker_options(const ir_loadgen_options_t *options, const char *
 void ir_loadgen_packs_options(const ir_loadgen_options_t *options, ir_packs_options_t *packs);
 
 typedef struct ir_loadgen_formats {
-    const char *names[IR_RECEIPTS_FORMATS_MAX]; /* constants */
+    const char *names[IR_FORMATS_MAX]; /* constants */
     unsigned count;
     bool any; /* none was named: all there are, and the first to arrive counts */
 } ir_loadgen_formats_t;

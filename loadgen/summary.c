@@ -91,7 +91,7 @@ static ir_object_t settings_used(const ir_loadgen_options_t *options) {
     put(&object, "formats", json_string(options->formats != NULL ? options->formats : ""));
     put(&object, "subscribe", json_boolean(ir_loadgen_subscribes(options)));
     put(&object, "wait", json_boolean(!options->no_wait));
-    put(&object, "amqp", json_string(ir_uri_masked(options->amqp, uri, sizeof uri)));
+    put(&object, "amqp", json_string(ir_uri_masked(options->broker.uri, uri, sizeof uri)));
     return object;
 }
 

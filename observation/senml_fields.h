@@ -83,7 +83,7 @@ bool ir_resolver_refused(const ir_resolver_t *resolver);
 bool ir_resolver_begin(ir_resolver_t *resolver, size_t n_records);
 
 /* Resolves one record: appends it, or its refusal, to the pack. */
-void ir_resolver_take(ir_resolver_t *resolver, const ir_senml_fields_t *fields, int position);
+void ir_resolver_take(ir_resolver_t *resolver, const ir_senml_fields_t *found, int position);
 
 /* The decoders: they call ir_resolver_begin once and _take for every record. */
 void ir_senml_decode_json(ir_resolver_t *resolver, ir_view_t body);

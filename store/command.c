@@ -18,11 +18,11 @@ static ir_status_t init_stores(const ir_stores_t *stores, const ir_registry_t *r
         return status;
     }
     fprintf(stores->out, "documents  ready  %s\n",
-            ir_uri_masked(stores->options->documents, masked, sizeof masked));
+            ir_uri_masked(stores->options->stores.documents, masked, sizeof masked));
     status = ir_graph_init(stores->graph, registry, error);
     if (status == IR_OK) {
         fprintf(stores->out, "graph      ready  %s, registry of %zu motes and %zu sensors\n",
-                ir_uri_masked(stores->options->graph, masked, sizeof masked),
+                ir_uri_masked(stores->options->stores.graph, masked, sizeof masked),
                 ir_registry_motes(registry), ir_registry_sensors(registry));
     }
     return status;
@@ -63,7 +63,7 @@ static void ask(const ir_stores_t *stores, ir_store_facts_t *facts) {
 static void show_status(const ir_stores_t *stores, const ir_store_facts_t *facts) {
     char masked[MASKED_SIZE];
     fprintf(stores->out, "documents  %s\n",
-            ir_uri_masked(stores->options->documents, masked, sizeof masked));
+            ir_uri_masked(stores->options->stores.documents, masked, sizeof masked));
     if (facts->documents_status == IR_OK) {
         fprintf(stores->out,
                 "  raw messages  %12" PRIu64 "\n  rejected      %12" PRIu64
@@ -74,7 +74,7 @@ static void show_status(const ir_stores_t *stores, const ir_store_facts_t *facts
         fprintf(stores->out, "  WRONG  %s\n", facts->documents_error.text);
     }
     fprintf(stores->out, "graph      %s\n",
-            ir_uri_masked(stores->options->graph, masked, sizeof masked));
+            ir_uri_masked(stores->options->stores.graph, masked, sizeof masked));
     if (facts->graph_status == IR_OK) {
         fprintf(stores->out, "  observations  %12" PRIu64 "\n  statements    %12" PRIu64 "\n",
                 facts->observations, facts->triples);
@@ -98,7 +98,7 @@ static void show_status_json(const ir_stores_t *stores, const ir_store_facts_t *
     ir_buffer_t out;
     ir_buffer_init(&out);
     ir_buffer_append_char(&out, '{');
-    append_head(&out, "documents", stores->options->documents, facts->documents_status,
+    append_head(&out, "documents", stores->options->stores.documents, facts->documents_status,
                 &facts->documents_error);
     if (facts->documents_status == IR_OK) {
         ir_buffer_append_format(&out,
@@ -108,7 +108,8 @@ static void show_status_json(const ir_stores_t *stores, const ir_store_facts_t *
                                 facts->documents.observations, facts->documents.revisions);
     }
     ir_buffer_append_text(&out, "},");
-    append_head(&out, "graph", stores->options->graph, facts->graph_status, &facts->graph_error);
+    append_head(&out, "graph", stores->options->stores.graph, facts->graph_status,
+                &facts->graph_error);
     if (facts->graph_status == IR_OK) {
         ir_buffer_append_format(&out, ",\"observations\":%" PRIu64 ",\"statements\":%" PRIu64,
                                 facts->observations, facts->triples);

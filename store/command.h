@@ -3,19 +3,15 @@
 #define IR_STORE_COMMAND_H
 
 #include "common/settings.h"
-#include "store/documents.h"
-#include "store/graph.h"
+#include "store/settings.h"
 
 #include <stdio.h>
 
 /* Filled by common/settings.h; texts are owned. */
 typedef struct ir_store_options {
-    char *documents, *documents_password;
-    char *graph, *graph_user, *graph_password;
-    int graph_detail, graph_name;
-    int64_t segment_bytes;
+    ir_store_settings_t stores;
+    ir_format_settings_t format;
     char *registry;
-    char *base_iri;
     int64_t timeout_ns;
     char *ledger;
     int what; /* ir_store_what_t */

@@ -9,32 +9,13 @@
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 #define SECOND 1e9
-#define KIB 1024.0
-#define GIB (1024.0 * 1024.0 * KIB)
 #define FIELD(member) offsetof(ir_store_options_t, member)
 
 static const ir_setting_t settings[] = {
-    {"documents", 'd', IR_SETTING_URI, "URI", NULL, 0, 0, "sqlite:documents.sqlite",
-     FIELD(documents), "Document store: mongodb://HOST/DATABASE, sqlite:PATH or null:"},
-    {"documents-password", 0, IR_SETTING_SECRET, "TEXT", NULL, 0, 0, NULL,
-     FIELD(documents_password), "Password of the document store."},
-    {"graph", 'g', IR_SETTING_URI, "URIS", NULL, 0, 0, "nquads:graph", FIELD(graph),
-     "Graph store: sparql+http(s)://HOST/PATH?strategy=quads|graph-store|update, nquads:DIR or "
-     "null:; several share the motes."},
-    {"graph-user", 0, IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, FIELD(graph_user),
-     "User name at the graph store."},
-    {"graph-password", 0, IR_SETTING_SECRET, "TEXT", NULL, 0, 0, NULL, FIELD(graph_password),
-     "Password at the graph store."},
-    {"graph-detail", 0, IR_SETTING_CHOICE, "WORD", "lean|full", 0, 0, "lean", FIELD(graph_detail),
-     "How much RDF an observation becomes."},
-    {"graph-name", 0, IR_SETTING_CHOICE, "WORD", "default|day|mote", 0, 0, "default",
-     FIELD(graph_name), "Which graph the statements go to."},
-    {"segment-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, 64 * KIB, 64 * GIB, "64Mi",
-     FIELD(segment_bytes), "An N-Quads segment is sealed when it has grown to this."},
+    IR_STORE_SETTINGS(ir_store_options_t, stores),
+    IR_FORMAT_SETTINGS(ir_store_options_t, format),
     {"registry", 'r', IR_SETTING_TEXT, "FILE", NULL, 0, 0, "registry.ttl", FIELD(registry),
      "The registry of motes and sensors, Turtle; init puts it into the graph store."},
-    {"base-iri", 0, IR_SETTING_TEXT, "IRI", NULL, 0, 0, "https://intelligent-river.example/id/",
-     FIELD(base_iri), "Start of the IRIs that the worker makes; ends in '/' or '#'."},
     {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * SECOND, 3600 * SECOND, "30s",
      FIELD(timeout_ns), "Longest wait for one answer of a store."},
     {"ledger", 'l', IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(ledger),
@@ -132,28 +113,13 @@ static const ir_command_t *find_command(const char *name, int n_arguments, ir_er
 
 /* ---- the program ---- */
 
-static const char *text_or_null(const char *text) {
-    return text != NULL && text[0] != '\0' ? text : NULL;
-}
-
 static ir_status_t open_stores(const ir_store_options_t *options, ir_stores_t *stores,
                                ir_error_t *error) {
-    const ir_documents_options_t documents = {
-        .uri = options->documents,
-        .password = text_or_null(options->documents_password),
-        .timeout_ns = options->timeout_ns,
-    };
-    const ir_graph_options_t graph = {
-        .uris = options->graph,
-        .user = text_or_null(options->graph_user),
-        .password = text_or_null(options->graph_password),
-        .timeout_ns = options->timeout_ns,
-        .segment_bytes = options->segment_bytes,
-        .writer = "ir-store",
-        .format = {.base_iri = options->base_iri,
-                   .detail = (ir_graph_detail_t)options->graph_detail,
-                   .naming = (ir_graph_naming_t)options->graph_name},
-    };
+    ir_documents_options_t documents;
+    ir_graph_options_t graph;
+    ir_store_settings_documents(&options->stores, options->timeout_ns, &documents);
+    ir_store_settings_graph(&options->stores, &options->format, "ir-store", options->timeout_ns,
+                            &graph);
     const ir_status_t status = ir_documents_open(&documents, &stores->documents, error);
     return status == IR_OK ? ir_graph_open(&graph, &stores->graph, error) : status;
 }
@@ -175,16 +141,6 @@ static int run(const ir_store_options_t *options, const ir_command_t *command,
     return code;
 }
 
-static bool check_base_iri(const ir_store_options_t *options, ir_error_t *error) {
-    const size_t length = strlen(options->base_iri);
-    if (length > 0 && strchr("/#", options->base_iri[length - 1]) != NULL) {
-        return true;
-    }
-    ir_error_set(error, IR_ERR_USAGE, "base-iri: '%s' does not end in '/' or '#'",
-                 options->base_iri);
-    return false;
-}
-
 int main(int argc, char **argv) {
     ir_store_options_t options = {0};
     ir_error_t error = {.status = IR_OK};
@@ -194,7 +150,8 @@ int main(int argc, char **argv) {
         ir_settings_load(&ir_store_program, argc, argv, &options, &first, &error);
     if (verdict == IR_SETTINGS_EXIT) {
         code = EXIT_DONE;
-    } else if (verdict == IR_SETTINGS_RUN && check_base_iri(&options, &error)) {
+    } else if (verdict == IR_SETTINGS_RUN &&
+               ir_format_settings_check(&options.format, &error) == IR_OK) {
         const int n_arguments = argc - first - 1;
         const ir_command_t *command =
             find_command(first < argc ? argv[first] : NULL, n_arguments, &error);

@@ -239,11 +239,15 @@ class Run:
         return [f"  {name:<12} {address}" for name, address in rows]
 
     def keep(self):
+        """Until a signal comes, which is the ordinary end here."""
         print("\nIt runs until Ctrl-C:\n" + "\n".join(self.addresses()), flush=True)
-        while True:
-            time.sleep(0.5)
-            for each in self.workers:
-                each.check()
+        try:
+            while True:
+                time.sleep(0.5)
+                for each in self.workers:
+                    each.check()
+        except SystemExit:
+            say("stopping")
 
 
 def total(verdict, key):

@@ -32,7 +32,7 @@ static void check_registry(ir_check_t *check) {
 
 static void check_broker(ir_check_t *check) {
     ir_broker_options_t broker;
-    ir_worker_broker_options(check->options, check->options->name, &broker);
+    ir_worker_broker_options(check->options, &broker);
     amqp_connection_state_t connection = NULL;
     ir_error_t error = {.status = IR_OK};
     char masked[MASKED_SIZE];
@@ -70,10 +70,10 @@ static void check_graph(ir_check_t *check) {
 }
 
 static void check_formats(ir_check_t *check) {
-    const ir_format_t *formats[IR_WORKER_FORMATS_MAX];
+    const ir_format_t *formats[IR_FORMATS_MAX];
     size_t count = 0;
     ir_error_t error = {.status = IR_OK};
-    const ir_status_t status = ir_worker_formats(check->options, formats, &count, &error);
+    const ir_status_t status = ir_formats_parse(check->options->formats, formats, &count, &error);
     report(check, "formats", status, check->options->formats, &error);
 }
 
@@ -104,7 +104,7 @@ bool ir_worker_check(const ir_worker_options_t *options, FILE *out) {
 
 ir_status_t ir_worker_declare(const ir_worker_options_t *options, ir_error_t *error) {
     ir_broker_options_t broker;
-    ir_worker_broker_options(options, options->name, &broker);
+    ir_worker_broker_options(options, &broker);
     const ir_topology_t topology = {.partitions = (unsigned)options->partitions,
                                     .queue_type = (ir_queue_type_t)options->queue_type};
     amqp_connection_state_t connection = NULL;

@@ -220,7 +220,7 @@ ir_status_t ir_intake_start(ir_worker_t *worker, ir_error_t *error) {
         .announce_ns = options->announce_ns,
         .turn = TURN_DELIVERIES,
     };
-    ir_worker_broker_options(options, options->name, &consumer.broker);
+    ir_worker_broker_options(options, &consumer.broker);
     static const ir_consumer_events_t events = {on_delivery, on_turn, on_oversize, on_state};
     return ir_consumer_open(worker->base, &consumer, &events, worker, &worker->consumer, error);
 }

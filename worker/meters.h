@@ -29,7 +29,7 @@ typedef struct ir_meters {
     ir_metric_t *rejected[IR_REASON_COUNT];
     ir_metric_t *aggregates[10]; /* by flag */
     ir_metric_t *revisions;
-    ir_metric_t *republished[IR_WORKER_FORMATS_MAX];
+    ir_metric_t *republished[IR_FORMATS_MAX];
     ir_metric_t *dead_letters;
     ir_metric_t *batches, *batches_in_flight, *messages_in_flight;
     ir_metric_t *partitions, *workers, *reconnects, *connected;

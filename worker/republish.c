@@ -20,7 +20,7 @@ struct ir_republish {
     ir_buffer_t body;
     ir_buffer_t list;
     const ir_batch_t *tried; /* failed before: a part of it may be published already */
-    uint64_t published[IR_WORKER_FORMATS_MAX];
+    uint64_t published[IR_FORMATS_MAX];
     uint64_t dead_letters;
 };
 

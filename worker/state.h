@@ -26,7 +26,7 @@ typedef enum ir_worker_phase {
 typedef struct ir_worker {
     const ir_worker_options_t *options;
     ir_analysis_t analysis;
-    const ir_format_t *formats[IR_WORKER_FORMATS_MAX];
+    const ir_format_t *formats[IR_FORMATS_MAX];
     size_t n_formats;
     ir_meters_t meters;
     ir_registry_t *registry;

@@ -150,7 +150,7 @@ static ir_status_t open_stores(ir_worker_t *worker, ir_error_t *error) {
     ir_graph_options_t graph;
     ir_worker_graph_options(worker->options, &graph);
     ir_broker_options_t broker;
-    ir_worker_broker_options(worker->options, worker->options->name, &broker);
+    ir_worker_broker_options(worker->options, &broker);
     ir_status_t status = ir_documents_stage_open(worker->options, &worker->documents, error);
     if (status == IR_OK) {
         status = ir_graph_open(&graph, &worker->graph, error);
@@ -223,8 +223,9 @@ static ir_status_t open_events(ir_worker_t *worker, ir_error_t *error) {
 
 static ir_status_t open_worker(ir_worker_t *worker, ir_error_t *error) {
     const ir_worker_options_t *options = worker->options;
-    ir_worker_analysis(options, &worker->analysis);
-    ir_status_t status = ir_worker_formats(options, worker->formats, &worker->n_formats, error);
+    ir_analysis_settings_analysis(&options->analysis, options->format.base_iri, &worker->analysis);
+    ir_status_t status =
+        ir_formats_parse(options->formats, worker->formats, &worker->n_formats, error);
     if (status == IR_OK) {
         status = ir_registry_load(options->registry, &worker->registry, error);
     }

@@ -104,7 +104,11 @@ static golden_t *read_golden(const char *path) {
     assert_non_null(file);
     char line[256];
     while (fgets(line, sizeof line, file) != NULL) {
-        char *words[16] = {NULL};
+        char none[] = "";
+        char *words[16];
+        for (int i = 0; i < 16; i++) {
+            words[i] = none;
+        }
         int n = 0;
         for (char *word = strtok(line, " \n"); word != NULL && n < 16; word = strtok(NULL, " \n")) {
             words[n++] = word;

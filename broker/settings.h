@@ -1,0 +1,63 @@
+/* The settings of every program that talks to RabbitMQ. */
+#ifndef IR_BROKER_SETTINGS_H
+#define IR_BROKER_SETTINGS_H
+
+#include "broker/connection.h"
+#include "common/settings.h"
+#include "common/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Filled by common/settings.h; texts are owned by the program's struct. */
+typedef struct ir_broker_settings {
+    char *uri, *password, *ca;
+    int64_t heartbeat_ns;
+} ir_broker_settings_t;
+
+/* The rows for a program's table: `type` is its struct, `member` the ir_broker_settings_t in it. */
+#define IR_BROKER_SETTINGS(type, member)                                                           \
+    {"amqp",                                                                                       \
+     'a',                                                                                          \
+     IR_SETTING_URI,                                                                               \
+     "URI",                                                                                        \
+     NULL,                                                                                         \
+     0,                                                                                            \
+     0,                                                                                            \
+     "amqp://localhost",                                                                           \
+     offsetof(type, member.uri),                                                                   \
+     "RabbitMQ: amqp(s)://[USER@]HOST[:PORT][/VHOST]; several, separated by commas, are tried in " \
+     "turn."},                                                                                     \
+        {"amqp-password",                                                                          \
+         0,                                                                                        \
+         IR_SETTING_SECRET,                                                                        \
+         "TEXT",                                                                                   \
+         NULL,                                                                                     \
+         0,                                                                                        \
+         0,                                                                                        \
+         NULL,                                                                                     \
+         offsetof(type, member.password),                                                          \
+         "RabbitMQ's password."},                                                                  \
+        {"amqp-ca",                                                                                \
+         0,                                                                                        \
+         IR_SETTING_TEXT,                                                                          \
+         "FILE",                                                                                   \
+         NULL,                                                                                     \
+         0,                                                                                        \
+         0,                                                                                        \
+         NULL,                                                                                     \
+         offsetof(type, member.ca),                                                                \
+         "Certificate authority for amqps."},                                                      \
+    {                                                                                              \
+        "heartbeat", 0, IR_SETTING_DURATION, "TIME", NULL, 2e9, 600e9, "20s",                      \
+            offsetof(type, member.heartbeat_ns), "AMQP heartbeat interval."                        \
+    }
+
+/* What follows from them; `role` is the connection's name. Texts belong to the settings. */
+void ir_broker_settings_options(const ir_broker_settings_t *settings, const char *role,
+                                int64_t timeout_ns, ir_broker_options_t *broker);
+
+/* Checks that go beyond one setting. */
+ir_status_t ir_broker_settings_check(const ir_broker_settings_t *settings, ir_error_t *error);
+
+#endif

@@ -1,0 +1,86 @@
+/* The settings of every program that opens the stores. */
+#ifndef IR_STORE_SETTINGS_H
+#define IR_STORE_SETTINGS_H
+
+#include "annotation/settings.h"
+#include "common/settings.h"
+#include "store/documents.h"
+#include "store/graph.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Filled by common/settings.h; texts are owned by the program's struct. */
+typedef struct ir_store_settings {
+    char *documents, *documents_password;
+    char *graph, *graph_user, *graph_password;
+    int64_t segment_bytes;
+} ir_store_settings_t;
+
+/* The rows for a program's table: `type` is its struct, `member` the ir_store_settings_t in it. */
+#define IR_STORE_SETTINGS(type, member)                                                            \
+    {"documents",                                                                                  \
+     'd',                                                                                          \
+     IR_SETTING_URI,                                                                               \
+     "URI",                                                                                        \
+     NULL,                                                                                         \
+     0,                                                                                            \
+     0,                                                                                            \
+     "sqlite:documents.sqlite",                                                                    \
+     offsetof(type, member.documents),                                                             \
+     "Document store: mongodb://HOST/DATABASE, sqlite:PATH or null:"},                             \
+        {"documents-password",                                                                     \
+         0,                                                                                        \
+         IR_SETTING_SECRET,                                                                        \
+         "TEXT",                                                                                   \
+         NULL,                                                                                     \
+         0,                                                                                        \
+         0,                                                                                        \
+         NULL,                                                                                     \
+         offsetof(type, member.documents_password),                                                \
+         "Password of the document store."},                                                       \
+        {"graph",                                                                                  \
+         'g',                                                                                      \
+         IR_SETTING_URI,                                                                           \
+         "URIS",                                                                                   \
+         NULL,                                                                                     \
+         0,                                                                                        \
+         0,                                                                                        \
+         "nquads:graph",                                                                           \
+         offsetof(type, member.graph),                                                             \
+         "Graph store: sparql+http(s)://HOST/PATH?strategy=quads|graph-store|update, nquads:DIR "  \
+         "or null:; several share the motes."},                                                    \
+        {"graph-user",                                                                             \
+         0,                                                                                        \
+         IR_SETTING_TEXT,                                                                          \
+         "NAME",                                                                                   \
+         NULL,                                                                                     \
+         0,                                                                                        \
+         0,                                                                                        \
+         NULL,                                                                                     \
+         offsetof(type, member.graph_user),                                                        \
+         "User name at the graph store."},                                                         \
+        {"graph-password",                                                                         \
+         0,                                                                                        \
+         IR_SETTING_SECRET,                                                                        \
+         "TEXT",                                                                                   \
+         NULL,                                                                                     \
+         0,                                                                                        \
+         0,                                                                                        \
+         NULL,                                                                                     \
+         offsetof(type, member.graph_password),                                                    \
+         "Password at the graph store."},                                                          \
+    {                                                                                              \
+        "segment-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, 64.0 * 1024, 64.0 * (1 << 30), "64Mi", \
+            offsetof(type, member.segment_bytes),                                                  \
+            "An N-Quads segment is sealed when it has grown to this."                              \
+    }
+
+/* What follows from them. Texts belong to the settings. */
+void ir_store_settings_documents(const ir_store_settings_t *settings, int64_t timeout_ns,
+                                 ir_documents_options_t *documents);
+void ir_store_settings_graph(const ir_store_settings_t *settings,
+                             const ir_format_settings_t *format, const char *writer,
+                             int64_t timeout_ns, ir_graph_options_t *graph);
+
+#endif
