@@ -63,7 +63,7 @@ const ir_format_t *const *ir_formats(size_t *count);
 
 /* The formats of a list like "jsonld,senml", in its order and without repeats; an empty list gives
  * none. IR_ERR_USAGE names one that is unknown. */
-ir_status_t ir_formats_parse(const char *list, const ir_format_t *formats[static IR_FORMATS_MAX],
+ir_status_t ir_formats_parse(const char *list, const ir_format_t *found[static IR_FORMATS_MAX],
                              size_t *count, ir_error_t *error);
 
 /* The graph's IRI for an observation under options->naming, appended without brackets; nothing for
