@@ -58,7 +58,8 @@ static char *put_digits(char *at, int64_t value, int width) {
 
 size_t ir_clock_format(int64_t time_ns, char text[static IR_TIME_SIZE]) {
     const int64_t seconds = floor_div(time_ns, IR_SECOND_NS);
-    int64_t fraction = time_ns - seconds * IR_SECOND_NS;
+    int64_t fraction = time_ns % IR_SECOND_NS;
+    fraction += fraction < 0 ? IR_SECOND_NS : 0;
     const int64_t days = floor_div(seconds, 86400);
     const int64_t of_day = seconds - days * 86400;
     int year = 0;
@@ -173,12 +174,11 @@ bool ir_clock_parse(ir_view_t text, int64_t *time_ns) {
     }
     const int64_t seconds =
         days_from_civil(year, month, day) * 86400 + hour * 3600 + minute * 60 + second - offset;
-    int64_t scaled = 0;
-    if (__builtin_mul_overflow(seconds, IR_SECOND_NS, &scaled) ||
-        __builtin_add_overflow(scaled, fraction, &scaled)) {
+    const __int128 scaled = (__int128)seconds * IR_SECOND_NS + fraction;
+    if (scaled > INT64_MAX || scaled < INT64_MIN) {
         return false;
     }
-    *time_ns = scaled;
+    *time_ns = (int64_t)scaled;
     return true;
 }
 

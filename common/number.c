@@ -1,5 +1,6 @@
 #include "common/number.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,31 +49,43 @@ static size_t write_fixed(uint64_t scaled, unsigned decimals, bool negative, cha
     return length;
 }
 
-/* JSON's exponent: "1e+20" is legal, but "1e20" is shorter and "1e-07" has a needless zero. */
-static size_t tidy_exponent(char *text) {
-    char *mark = strchr(text, 'e');
-    if (mark == NULL) {
-        return strlen(text);
+/* The fewest digits that read back, as D.DDDe±XX: 15 digits are always distinct for normal doubles,
+ * 17 always suffice. */
+static void fewest_digits(double value, char text[static IR_NUMBER_SIZE]) {
+    for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
+        snprintf(text, IR_NUMBER_SIZE, "%.*e", digits - 1, value);
+        if (strtod(text, NULL) == value) {
+            break;
+        }
     }
-    char *to = mark + 1;
-    const char *from = mark + 1;
-    if (*from == '-') {
-        *to++ = *from++;
-    } else if (*from == '+') {
-        from++;
+}
+
+/* Digits d₁d₂… with the decimal point behind `point` of them (which may be negative or more than
+ * there are), as ECMAScript's Number::toString lays them out. */
+static size_t lay_out(const char *digits, int n_digits, int point, bool negative, char *text) {
+    char *at = text;
+    if (negative) {
+        *at++ = '-';
     }
-    while (*from == '0' && from[1] != '\0') {
-        from++;
+    if (point < -5 || point > 21) {
+        at += sprintf(at, "%.1s%s%.*se%+d", digits, n_digits > 1 ? "." : "", n_digits - 1,
+                      digits + 1, point - 1);
+    } else if (point <= 0) {
+        at += sprintf(at, "0.%.*s%.*s", -point, "00000", n_digits, digits);
+    } else if (point >= n_digits) {
+        at += sprintf(at, "%.*s%.*s", n_digits, digits, point - n_digits, "00000000000000000000");
+    } else {
+        at += sprintf(at, "%.*s.%.*s", point, digits, n_digits - point, digits + point);
     }
-    memmove(to, from, strlen(from) + 1);
-    return strlen(text);
+    return (size_t)(at - text);
 }
 
 size_t ir_number_format(double value, char text[static IR_NUMBER_SIZE]) {
     const double size = fabs(value);
     /* n / 10^d is correctly rounded for n < 2^53 and d <= 22, so when it gives the value back, the
      * decimal does too; the first such d is the shortest. */
-    for (unsigned decimals = 0; decimals <= FAST_DECIMALS; decimals++) {
+    for (unsigned decimals = 0; decimals <= FAST_DECIMALS && (size >= 1e-6 || size == 0);
+         decimals++) {
         const double scaled = nearbyint(size * powers[decimals]);
         if (scaled >= EXACT_INTEGER) {
             break;
@@ -81,13 +94,21 @@ size_t ir_number_format(double value, char text[static IR_NUMBER_SIZE]) {
             return write_fixed((uint64_t)scaled, decimals, signbit(value) != 0, text);
         }
     }
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, IR_NUMBER_SIZE, "%.*g", digits, value);
-        if (digits == 17 || strtod(text, NULL) == value) {
-            break;
+    char scientific[IR_NUMBER_SIZE];
+    char digits[20];
+    int n_digits = 0;
+    fewest_digits(size, scientific);
+    const char *mark = strchr(scientific, 'e');
+    for (const char *c = scientific; c < mark; c++) {
+        if (*c != '.') {
+            digits[n_digits++] = *c;
         }
     }
-    return tidy_exponent(text);
+    while (n_digits > 1 && digits[n_digits - 1] == '0') {
+        n_digits--;
+    }
+    const int exponent = (int)strtol(mark + 1, NULL, 10);
+    return lay_out(digits, n_digits, exponent + 1, signbit(value) != 0, text);
 }
 
 double ir_number_round15(double value, double largest) {

@@ -7,9 +7,10 @@
 /* The longest text ir_number_format writes, with its NUL. */
 #define IR_NUMBER_SIZE 32
 
-/* Writes the shortest decimal that strtod reads back as the same double, in JSON's grammar
- * (RFC 8259: no leading '+', lower-case 'e', no "inf" or "nan": value must be finite).
- * -0 is written "-0". Returns the length without the NUL. */
+/* Writes the fewest digits that strtod reads back as the same double, laid out as ECMAScript's
+ * Number::toString does (RFC 8785, section 3.2.2.3): fixed from 1e-6 to below 1e21, else like
+ * "1.5e+21" or "1e-7". Legal JSON; `value` must be finite. -0 is written "-0". Returns the length
+ * without the NUL. */
 size_t ir_number_format(double value, char text[static IR_NUMBER_SIZE]);
 
 /* `value` rounded to the decimal place that 15 significant digits of the larger of `value` and

@@ -5,7 +5,7 @@
  * revision id    = UUIDv5(IR_NAMESPACE_REVISION, OBSERVATION-ID "\n" TEST "\n" FLAG)
  *
  * NAME is the full SenML name, TIME the decimal nanoseconds since the epoch, VALUE the value as
- * sent, before any unit conversion: a number in its shortest decimal (number.h), a string as it is,
+ * sent, before any unit conversion: a number as number.h writes it, a string as it is,
  * "true"/"false", or data as base64url. So what is delivered or resent twice has the same id, and a
  * corrected value at the same time is another observation. */
 #ifndef IR_OBSERVATION_IDENTITY_H

@@ -95,11 +95,11 @@ static bool is_alias(const char *aliases, ir_view_t text) {
 }
 
 static bool is_text(const char *name, ir_view_t text) {
-    return strncmp(name, text.data, text.size) == 0 && name[text.size] == '\0';
+    return strlen(name) == text.size && memcmp(name, text.data, text.size) == 0;
 }
 
 const ir_unit_t *ir_unit_find(ir_view_t text) {
-    if (text.size == 0 || memchr(text.data, '\0', text.size) != NULL) {
+    if (text.size == 0) {
         return NULL;
     }
     for (size_t i = 0; i < ir_units_count; i++) {

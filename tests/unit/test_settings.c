@@ -1,0 +1,241 @@
+/* Settings: where values come from, what is refused, and what is shown. */
+#include "common/settings.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+typedef struct target {
+    char *name, *secret, *uri;
+    int64_t count, size, wait_ns;
+    double share;
+    bool flag;
+    int choice;
+} target_t;
+
+#define FIELD(member) offsetof(target_t, member)
+
+static const ir_setting_t rows[] = {
+    {"name", 'n', IR_SETTING_TEXT, "TEXT", NULL, 0, 0, "nobody", FIELD(name), "A name."},
+    {"secret", 0, IR_SETTING_SECRET, "TEXT", NULL, 0, 0, NULL, FIELD(secret), "A secret."},
+    {"uri", 0, IR_SETTING_URI, "URI", NULL, 0, 0, "amqp://localhost", FIELD(uri), "A URI."},
+    {"count", 'c', IR_SETTING_INTEGER, "N", NULL, 1, 5000, "7", FIELD(count), "A count."},
+    {"size", 0, IR_SETTING_SIZE, "BYTES", NULL, 0, 1e12, "1Ki", FIELD(size), "A size."},
+    {"wait", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 1e15, "2s", FIELD(wait_ns), "A time."},
+    {"share", 0, IR_SETTING_NUMBER, "N", NULL, 0, 1, "0.5", FIELD(share), "A share."},
+    {"flag", 'f', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(flag), "A flag."},
+    {"choice", 0, IR_SETTING_CHOICE, "WORD", "red|green|blue", 0, 0, "green", FIELD(choice),
+     "A colour."},
+};
+static const ir_program_t program = {.name = "ir-test",
+                                     .purpose = "Tests.",
+                                     .usage = "[FILE…]",
+                                     .notes = "Notes.\n",
+                                     .settings = rows,
+                                     .n_settings = sizeof rows / sizeof rows[0]};
+
+typedef struct load {
+    target_t target;
+    ir_error_t error;
+    ir_settings_verdict_t verdict;
+    int first;
+} load_t;
+
+static void load(load_t *loaded, const char *line) {
+    static char words[512];
+    char *argv[16] = {NULL};
+    int argc = 0;
+    memset(loaded, 0, sizeof *loaded);
+    snprintf(words, sizeof words, "ir-test %s", line);
+    for (char *word = strtok(words, " "); word != NULL && argc < 15; word = strtok(NULL, " ")) {
+        argv[argc++] = word;
+    }
+    loaded->verdict =
+        ir_settings_load(&program, argc, argv, &loaded->target, &loaded->first, &loaded->error);
+}
+
+static void drop(load_t *loaded) {
+    ir_settings_free(&program, &loaded->target);
+}
+
+static void wrong(const char *line, const char *part) {
+    load_t loaded;
+    load(&loaded, line);
+    if (loaded.verdict != IR_SETTINGS_WRONG || strstr(loaded.error.text, part) == NULL) {
+        fail_msg("'%s' gave %d: %s", line, loaded.verdict, loaded.error.text);
+    }
+    drop(&loaded);
+}
+
+static void write_file(const char *path, const char *text) {
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void defaults(void **state) {
+    (void)state;
+    load_t l;
+    load(&l, "");
+    assert_int_equal(l.verdict, IR_SETTINGS_RUN);
+    assert_string_equal(l.target.name, "nobody");
+    assert_int_equal(l.target.count, 7);
+    assert_int_equal(l.target.size, 1024);
+    assert_true(l.target.wait_ns == 2000000000);
+    assert_true(l.target.share == 0.5);
+    assert_false(l.target.flag);
+    assert_int_equal(l.target.choice, 1);
+    drop(&l);
+}
+
+static void units(void **state) {
+    (void)state;
+    load_t l;
+    load(&l, "--count 4k --size=3Mi --wait 1.5min --share=0.25 -f --choice blue one two");
+    assert_int_equal(l.verdict, IR_SETTINGS_RUN);
+    assert_int_equal(l.target.count, 4000);
+    assert_int_equal(l.target.size, 3 * 1024 * 1024);
+    assert_true(l.target.wait_ns == INT64_C(90000000000));
+    assert_true(l.target.flag && l.target.choice == 2);
+    drop(&l);
+}
+
+static void later_sources_override_earlier_ones(void **state) {
+    (void)state;
+    char path[] = "/tmp/ir-test-settings-XXXXXX";
+    close(mkstemp(path));
+    write_file(path, "[common]\ncount = 2\nname = common\n[other]\nname = foreign\n"
+                     "[ir-test]\nname = file\nsize = 5\n");
+    char line[128];
+    snprintf(line, sizeof line, "--settings %s", path);
+    load_t l;
+    load(&l, line);
+    assert_int_equal(l.verdict, IR_SETTINGS_RUN);
+    assert_string_equal(l.target.name, "file");
+    assert_int_equal(l.target.count, 2);
+    drop(&l);
+    setenv("IR_NAME", "environment", 1);
+    load(&l, line);
+    assert_string_equal(l.target.name, "environment");
+    assert_int_equal(l.target.size, 5);
+    drop(&l);
+    snprintf(line, sizeof line, "--settings %s --name line", path);
+    load(&l, line);
+    assert_string_equal(l.target.name, "line");
+    drop(&l);
+    unsetenv("IR_NAME");
+    unlink(path);
+}
+
+static void faults_of_the_line_are_named(void **state) {
+    (void)state;
+    wrong("--count 0", "count");
+    wrong("--count 5001", "count");
+    wrong("--count seven", "seven");
+    wrong("--count 99999999999999999999", "count");
+    wrong("--wait 5", "wait");
+    wrong("--wait 5parsecs", "wait");
+    wrong("--share 1.5", "share");
+    wrong("--share nan", "share");
+    wrong("--choice mauve", "red");
+    wrong("--flag=maybe", "flag");
+    wrong("--name", "wants a value");
+    wrong("--colour red", "--colour");
+    wrong("--settings /nonexistent/file", "/nonexistent/file");
+}
+
+static void faults_of_the_file_name_its_line(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *part;
+    } cases[] = {{"[ir-test]\n\ncount = none\n", ":3"},
+                 {"[ir-test]\nunheard = 1\n", ":2"},
+                 {"[common]\nname = a\n[ir-test]\nchoice = x\n", ":4"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char path[] = "/tmp/ir-test-settings-XXXXXX";
+        close(mkstemp(path));
+        write_file(path, cases[i].text);
+        char line[128];
+        snprintf(line, sizeof line, "--settings %s", path);
+        wrong(line, cases[i].part);
+        unlink(path);
+    }
+}
+
+static void secrets_come_from_file_or_environment_only(void **state) {
+    (void)state;
+    wrong("--secret swordfish", "IR_SECRET");
+    wrong("--uri amqp://me:swordfish@host", "IR_URI");
+    load_t l;
+    load(&l, "--secret swordfish");
+    assert_null(strstr(l.error.text, "swordfish"));
+    drop(&l);
+    setenv("IR_SECRET", "swordfish", 1);
+    load(&l, "");
+    assert_string_equal(l.target.secret, "swordfish");
+    drop(&l);
+    unsetenv("IR_SECRET");
+}
+
+static void passwords_in_uris_are_masked(void **state) {
+    (void)state;
+    char masked[64];
+    assert_string_equal(ir_uri_masked("amqp://a:b@host/x", masked, sizeof masked),
+                        "amqp://a:***@host/x");
+    assert_string_equal(ir_uri_masked("sqlite:a@b", masked, sizeof masked), "sqlite:a@b");
+    assert_string_equal(ir_uri_masked("amqp://host", masked, 5), "amqp");
+}
+
+static void one_field_from_text(void **state) {
+    (void)state;
+    target_t target = {0};
+    ir_error_t error;
+    assert_int_equal(ir_settings_set(&program, &target, "count", "12", &error), IR_OK);
+    assert_int_equal(target.count, 12);
+    assert_int_equal(ir_settings_set(&program, &target, "count", "x", &error), IR_ERR_USAGE);
+    assert_int_equal(target.count, 12);
+    assert_int_equal(ir_settings_set(&program, &target, "none", "x", &error), IR_ERR_USAGE);
+    ir_settings_free(&program, &target);
+}
+
+static void the_manual_has_every_setting(void **state) {
+    (void)state;
+    char *texts[2] = {NULL};
+    size_t sizes[2];
+    FILE *outs[2];
+    for (int i = 0; i < 2; i++) {
+        outs[i] = open_memstream(&texts[i], &sizes[i]);
+    }
+    ir_settings_print_markdown(&program, outs[0]);
+    ir_settings_print_example(&program, outs[1]);
+    for (int i = 0; i < 2; i++) {
+        fclose(outs[i]);
+        for (size_t row = 0; row < program.n_settings; row++) {
+            assert_non_null(strstr(texts[i], rows[row].name));
+            assert_non_null(strstr(texts[i], rows[row].help));
+        }
+        free(texts[i]);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults),
+        cmocka_unit_test(units),
+        cmocka_unit_test(later_sources_override_earlier_ones),
+        cmocka_unit_test(faults_of_the_line_are_named),
+        cmocka_unit_test(faults_of_the_file_name_its_line),
+        cmocka_unit_test(secrets_come_from_file_or_environment_only),
+        cmocka_unit_test(passwords_in_uris_are_masked),
+        cmocka_unit_test(one_field_from_text),
+        cmocka_unit_test(the_manual_has_every_setting),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
