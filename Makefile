@@ -127,7 +127,8 @@ C_FILES := $(wildcard $(addsuffix /*.c,$(FOLDERS)) $(addsuffix /*.h,$(FOLDERS)) 
              tests/fuzz/*.[ch] bench/*.[ch])
 SHELL_FILES := tools/install .ci/run $(wildcard tools/*.sh tests/*.sh)
 PYTHON_FILES := $(wildcard tools/*.py tests/*/*.py bench/*.py)
-TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(FUZZ_SOURCES)
+TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(FUZZ_SOURCES) \
+              tests/fuzz/driver.c
 TIDY_STAMPS := $(TIDY_FILES:%.c=out/tidy/%.ok)
 
 .PHONY: check check-all check-format check-shell check-python check-tidy format
@@ -198,4 +199,4 @@ help:
 	@echo "make clean       removes out/"
 
 -include $(OBJECTS:.o=.d) $(MAINS:%.c=$(OUT)/%.d) $(UNIT_SOURCES:%.c=$(OUT)/%.d) \
-         $(UNIT_HELPERS:%.c=$(OUT)/%.d) $(FUZZ_SOURCES:%.c=$(OUT)/%.d)
+         $(UNIT_HELPERS:%.c=$(OUT)/%.d) $(FUZZ_SOURCES:%.c=$(OUT)/%.d) $(OUT)/tests/fuzz/driver.d

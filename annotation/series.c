@@ -90,7 +90,12 @@ static void drop_oldest(ir_series_table_t *table) {
         at = &(*at)->next;
     }
     *at = series->next;
-    unlink_series(table, series);
+    table->oldest = series->newer;
+    if (table->oldest != NULL) {
+        table->oldest->older = NULL;
+    } else {
+        table->newest = NULL;
+    }
     free_series(series);
     table->count--;
 }
@@ -162,7 +167,8 @@ ir_series_t *ir_series_table_get(ir_series_table_t *table, const char *name, siz
         unlink_series(table, series);
         link_newest(table, series);
     } else {
-        while (table->count >= table->most && table->oldest->used != turn) {
+        while (table->count >= table->most && table->oldest != NULL &&
+               table->oldest->used != turn) {
             drop_oldest(table);
         }
         series = add_series(table, name, hash);

@@ -93,7 +93,6 @@ ir_status_t ir_broker_reply(amqp_rpc_reply_t reply, const char *what, ir_error_t
 /* ---- connecting ---- */
 
 typedef struct ir_target {
-    char *text; /* one URI, which the parser cuts into the fields of `info` */
     struct amqp_connection_info info;
     char place[160]; /* host:port/vhost as user, for messages */
 } ir_target_t;
@@ -118,12 +117,13 @@ bool ir_broker_secure(const ir_broker_options_t *options) {
     return strncmp(options->uri, "amqps:", strlen("amqps:")) == 0;
 }
 
-static ir_status_t parse_target(const ir_broker_options_t *options, size_t index,
+/* `text` is one URI, which the library cuts into the fields of target->info. */
+static ir_status_t parse_target(const ir_broker_options_t *options, size_t index, char *text,
                                 ir_target_t *target, ir_error_t *error) {
-    if (target->text == NULL) {
+    if (text == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the broker's address");
     }
-    if (amqp_parse_url(target->text, &target->info) != AMQP_STATUS_OK) {
+    if (amqp_parse_url(text, &target->info) != AMQP_STATUS_OK) {
         return ir_error_set(error, IR_ERR_USAGE,
                             "the broker's address %zu does not parse: write "
                             "amqp://USER@HOST:PORT/VHOST, special characters as %%XX",
@@ -318,12 +318,13 @@ ir_status_t ir_broker_connect(const ir_broker_options_t *options, unsigned start
     ir_status_t status = IR_ERR_CONNECT;
     for (size_t i = 0; i < count; i++) {
         const size_t index = (start + i) % count;
-        ir_target_t target = {.text = copy_uri(options->uri, index)};
-        status = parse_target(options, index, &target, error);
+        char *text = copy_uri(options->uri, index);
+        ir_target_t target = {.place = ""};
+        status = parse_target(options, index, text, &target, error);
         if (status == IR_OK) {
             status = try_target(options, &target, connection, error);
         }
-        free(target.text);
+        free(text);
         if (status == IR_OK || status == IR_ERR_USAGE || status == IR_ERR_MEMORY) {
             break;
         }
@@ -335,9 +336,10 @@ ir_status_t ir_broker_check(const ir_broker_options_t *options, ir_error_t *erro
     const size_t count = count_uris(options->uri);
     ir_status_t status = IR_OK;
     for (size_t i = 0; i < count && status == IR_OK; i++) {
-        ir_target_t target = {.text = copy_uri(options->uri, i)};
-        status = parse_target(options, i, &target, error);
-        free(target.text);
+        char *text = copy_uri(options->uri, i);
+        ir_target_t target = {.place = ""};
+        status = parse_target(options, i, text, &target, error);
+        free(text);
     }
     return status;
 }

@@ -35,7 +35,7 @@ static int64_t highest_of(int sub_bits, size_t slot) {
     if (slot < 2 * half) {
         return (int64_t)slot;
     }
-    const unsigned group = (unsigned)(slot / half - 1);
+    const unsigned group = (unsigned)((slot - half) / half);
     const int64_t first = (int64_t)(slot % half + half) << group;
     return first + ((int64_t)1 << group) - 1;
 }

@@ -19,6 +19,7 @@ import servers
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "out"
 UNIT_SECONDS = 300
+FUZZ_ROUNDS = "10000x"
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -89,6 +90,20 @@ def run_units(mode, wrapper=()):
     return total
 
 
+def run_fuzzers():
+    """A short run of each; `make fuzz` is the long one."""
+    total = Count()
+    for source in sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c")):
+        program = OUT / "asan" / "fuzz" / source.stem
+        done = subprocess.run([program, FUZZ_ROUNDS, "tests/data"], cwd=ROOT, env={**os.environ, **SANITIZERS},
+                              capture_output=True, text=True, timeout=UNIT_SECONDS, check=False)
+        if done.returncode != 0:
+            print(f"---- {program.relative_to(ROOT)}\n{done.stdout}{done.stderr}\n----", flush=True)
+        total.add(Count(passed=done.returncode == 0, failed=done.returncode != 0))
+    print(f"fuzzers: {total}", flush=True)
+    return total
+
+
 def count_junit(path, status):
     try:
         suites = xml.etree.ElementTree.parse(path).getroot().iter("testsuite")
@@ -136,6 +151,7 @@ def main():
     else:
         total.add(run_units("asan"))
         total.add(run_units("tsan"))
+        total.add(run_fuzzers())
         total.add(run_integration("not slow", options.words))
     print(total)
     return 1 if total.failed or total.passed == 0 else 0

@@ -1,0 +1,189 @@
+/* Stands in for libFuzzer where the compiler has none: mutates the files below a folder, line by
+ * line and whole, with a seeded random generator.
+ *
+ * fuzz_NAME SECONDS FOLDER, or with rounds in place of seconds: fuzz_NAME 20000x FOLDER. */
+#include "tests/fuzz/fuzz.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define SEEDS_MAX 4096
+#define SEED_SIZE_MAX 16384
+#define SEEDS_OF_FILE_MAX 200
+#define INPUT_MAX 65536
+
+typedef struct seed {
+    uint8_t *data;
+    size_t size;
+} seed_t;
+
+static seed_t seeds[SEEDS_MAX];
+static size_t n_seeds;
+static uint64_t random_state = 0x9e3779b97f4a7c15;
+
+static uint32_t random_below(uint32_t limit) {
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return limit > 0 ? (uint32_t)((random_state >> 32) % limit) : 0;
+}
+
+static void add_seed(const char *data, size_t size) {
+    if (n_seeds == SEEDS_MAX || size == 0 || size > SEED_SIZE_MAX) {
+        return;
+    }
+    seeds[n_seeds].data = malloc(size);
+    if (seeds[n_seeds].data != NULL) {
+        memcpy(seeds[n_seeds].data, data, size);
+        seeds[n_seeds++].size = size;
+    }
+}
+
+/* Bytes written in hexadecimal, as the CBOR cases are. */
+static void add_hexadecimal(const char *text) {
+    char bytes[SEED_SIZE_MAX];
+    size_t size = 0;
+    unsigned byte = 0;
+    for (; size < sizeof bytes && sscanf(text + 2 * size, "%2x", &byte) == 1; size++) {
+        bytes[size] = (char)byte;
+        if (text[2 * size + 1] == '\0') {
+            break;
+        }
+    }
+    add_seed(bytes, size);
+}
+
+static void add_lines(char *text) {
+    int left = SEEDS_OF_FILE_MAX;
+    for (char *line = strtok(text, "\n"); line != NULL && left > 0;
+         line = strtok(NULL, "\n"), left--) {
+        if (strncmp(line, "body ", 5) == 0) {
+            line += 5;
+            if (strspn(line, "0123456789abcdef") == strlen(line)) {
+                add_hexadecimal(line);
+            }
+        }
+        add_seed(line, strlen(line));
+    }
+}
+
+static void add_file(const char *path) {
+    char text[SEED_SIZE_MAX + 1];
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        return;
+    }
+    const size_t size = fread(text, 1, SEED_SIZE_MAX, file);
+    fclose(file);
+    text[size] = '\0';
+    add_seed(text, size);
+    add_lines(text);
+}
+
+static void add_folder(const char *path) {
+    DIR *folder = opendir(path);
+    for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
+        char name[4096];
+        struct stat status;
+        snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
+        if (entry->d_name[0] == '.' || stat(name, &status) != 0) {
+            continue;
+        }
+        if (S_ISDIR(status.st_mode)) {
+            add_folder(name);
+        } else {
+            add_file(name);
+        }
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
+}
+
+static size_t mutate(uint8_t *data, size_t size) {
+    for (uint32_t n = 1 + random_below(6); n > 0; n--) {
+        const size_t at = random_below((uint32_t)size);
+        const seed_t *other = &seeds[random_below((uint32_t)n_seeds)];
+        const size_t from = random_below((uint32_t)other->size);
+        size_t length = random_below((uint32_t)(other->size - from) + 1);
+        switch (random_below(6)) {
+        case 0:
+            data[at] ^= (uint8_t)(1u << random_below(8));
+            break;
+        case 1:
+            data[at] = (uint8_t)random_below(256);
+            break;
+        case 2: /* a piece goes */
+            length = random_below((uint32_t)(size - at));
+            memmove(data + at, data + at + length, size - at - length);
+            size -= length;
+            break;
+        case 3: /* a piece of another seed comes in */
+            length = size + length <= INPUT_MAX ? length : 0;
+            memmove(data + at + length, data + at, size - at);
+            memcpy(data + at, other->data + from, length);
+            size += length;
+            break;
+        case 4: /* a piece is said twice */
+            length = random_below((uint32_t)(size - at) + 1);
+            length = size + length <= INPUT_MAX ? length : 0;
+            memmove(data + at + length, data + at, size - at);
+            size += length;
+            break;
+        default: /* cut off */
+            size = random_below(8) == 0 ? at + 1 : size;
+            break;
+        }
+        if (size == 0) {
+            data[0] = (uint8_t)random_below(256);
+            size = 1;
+        }
+    }
+    return size;
+}
+
+/* The input gets memory of its own size, so that reading past its end is seen. */
+static void run_one(const uint8_t *data, size_t size) {
+    uint8_t *exact = malloc(size > 0 ? size : 1);
+    if (exact != NULL) {
+        memcpy(exact, data, size);
+        LLVMFuzzerTestOneInput(exact, size);
+        free(exact);
+    }
+}
+
+int main(int argc, char **argv) {
+    static uint8_t data[INPUT_MAX];
+    if (argc < 3) {
+        fprintf(stderr, "usage: %s SECONDS|ROUNDSx FOLDER\n", argv[0]);
+        return 2;
+    }
+    add_folder(argv[2]);
+    if (n_seeds == 0) {
+        fprintf(stderr, "%s: nothing to begin with below %s\n", argv[0], argv[2]);
+        return 1;
+    }
+    char *end = NULL;
+    const unsigned long bound = strtoul(argv[1], &end, 10);
+    const bool by_rounds = *end == 'x';
+    const time_t stop = time(NULL) + (time_t)bound;
+    unsigned long rounds = 0;
+    for (size_t i = 0; i < n_seeds; i++) {
+        run_one(seeds[i].data, seeds[i].size);
+    }
+    while (by_rounds ? rounds < bound : time(NULL) < stop) {
+        const seed_t *seed = &seeds[random_below((uint32_t)n_seeds)];
+        memcpy(data, seed->data, seed->size);
+        run_one(data, mutate(data, seed->size));
+        rounds++;
+    }
+    printf("%s: %zu seeds, %lu mutations, no fault\n", argv[0], n_seeds, rounds);
+    for (size_t i = 0; i < n_seeds; i++) {
+        free(seeds[i].data);
+    }
+    return 0;
+}

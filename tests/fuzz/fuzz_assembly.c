@@ -1,0 +1,80 @@
+/* AMQP frames of one channel, put together to messages: the input chooses frames and their content.
+ */
+#include "broker/assembly.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <string.h>
+
+#include <amqp_framing.h>
+
+#define BODY_LIMIT 512
+
+typedef struct reader {
+    const uint8_t *data;
+    size_t size;
+} reader_t;
+
+static uint8_t take(reader_t *reader) {
+    if (reader->size == 0) {
+        return 0;
+    }
+    reader->size--;
+    return *reader->data++;
+}
+
+static amqp_bytes_t take_bytes(reader_t *reader, size_t most) {
+    size_t length = take(reader);
+    length = length < most ? length : most;
+    length = length < reader->size ? length : reader->size;
+    const amqp_bytes_t bytes = {.len = length, .bytes = (void *)reader->data};
+    reader->data += length;
+    reader->size -= length;
+    return bytes;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    reader_t reader = {data, size};
+    ir_assembly_t assembly;
+    ir_assembly_init(&assembly);
+    while (reader.size > 0) {
+        amqp_basic_deliver_t deliver;
+        amqp_basic_properties_t properties;
+        amqp_frame_t frame;
+        memset(&deliver, 0, sizeof deliver);
+        memset(&properties, 0, sizeof properties);
+        memset(&frame, 0, sizeof frame);
+        frame.channel = 1;
+        switch (take(&reader) % 4) {
+        case 0:
+            frame.frame_type = AMQP_FRAME_METHOD;
+            frame.payload.method.id = AMQP_BASIC_DELIVER_METHOD;
+            frame.payload.method.decoded = &deliver;
+            deliver.delivery_tag = take(&reader);
+            deliver.routing_key = take_bytes(&reader, 255);
+            break;
+        case 1:
+            frame.frame_type = AMQP_FRAME_HEADER;
+            frame.payload.properties.body_size = (uint64_t)take(&reader) * 8;
+            frame.payload.properties.decoded = &properties;
+            properties._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG;
+            properties.content_type = take_bytes(&reader, 255);
+            properties.message_id = take_bytes(&reader, 255);
+            break;
+        case 2:
+            frame.frame_type = AMQP_FRAME_BODY;
+            frame.payload.body_fragment = take_bytes(&reader, 255);
+            break;
+        default:
+            frame.frame_type = take(&reader);
+            break;
+        }
+        ir_assembled_t message;
+        const ir_assembly_result_t result =
+            ir_assembly_take(&assembly, &frame, BODY_LIMIT, &message);
+        if (result == IR_ASSEMBLY_WRONG || result == IR_ASSEMBLY_MEMORY) {
+            ir_assembly_reset(&assembly);
+        }
+    }
+    ir_assembly_free(&assembly);
+    return 0;
+}
