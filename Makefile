@@ -90,7 +90,7 @@ run:
 # ---- tests ----
 
 # Unit tests of what threads share; they run under the thread sanitizer too.
-THREADED := ring stage metrics histogram log
+THREADED := stage feed receipts histogram
 
 .PHONY: test test-slow test-programs
 test: test-programs

@@ -1,9 +1,9 @@
 /* libcbor's streaming decoder names one item at a time and allocates nothing; what is nested is
  * followed here, so that a pack can neither claim memory by a length field nor nest too deep. */
+#include "common/utf8.h"
 #include "observation/senml_fields.h"
 
 #include <cbor.h>
-#include <jansson.h>
 
 #include <inttypes.h>
 #include <math.h>
@@ -247,22 +247,6 @@ static void skip_rest(cursor_t *cursor, const item_t *item) {
 
 /* ---- values ---- */
 
-static bool is_text(ir_view_t bytes) {
-    bool ascii = true;
-    for (size_t i = 0; i < bytes.size; i++) {
-        if (bytes.data[i] == '\0') {
-            return false;
-        }
-        ascii = ascii && (unsigned char)bytes.data[i] < 0x80;
-    }
-    if (ascii) {
-        return true;
-    }
-    json_t *checked = json_stringn(bytes.data, bytes.size);
-    json_decref(checked);
-    return checked != NULL;
-}
-
 static void join_chunk(cursor_t *cursor, ir_view_t *joined, ir_view_t chunk) {
     char *bytes = ir_arena_alloc(cursor->resolver->arena, joined->size + chunk.size + 1);
     if (bytes == NULL) {
@@ -367,8 +351,8 @@ static ir_value_t read_decimal(cursor_t *cursor) {
 }
 
 static ir_value_t text_value(ir_view_t text) {
-    return is_text(text) ? (ir_value_t){.kind = IR_VALUE_STRING, .bytes = text}
-                         : (ir_value_t){.kind = IR_VALUE_NONE};
+    return ir_utf8_valid(text) ? (ir_value_t){.kind = IR_VALUE_STRING, .bytes = text}
+                               : (ir_value_t){.kind = IR_VALUE_NONE};
 }
 
 static ir_value_t read_value(cursor_t *cursor) {

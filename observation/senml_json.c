@@ -3,7 +3,26 @@
 
 #include <jansson.h>
 
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* ---- memory ---- */
+
+/* jansson calls text invalid when memory runs out in the middle of a string; a good message must
+ * not be refused for that. */
+static _Thread_local bool memory_failed;
+static pthread_once_t memory_watched = PTHREAD_ONCE_INIT;
+
+static void *watched_malloc(size_t size) {
+    void *memory = malloc(size);
+    memory_failed = memory_failed || memory == NULL;
+    return memory;
+}
+
+static void watch_memory(void) {
+    json_set_alloc_funcs(watched_malloc, free);
+}
 
 /* ---- what has to be known of the text before it is parsed ---- */
 
@@ -172,14 +191,16 @@ void ir_senml_decode_json(ir_resolver_t *resolver, ir_view_t body) {
         memset(capitals, 0, survey.commas + 1);
         survey_text(body, capitals);
     }
+    pthread_once(&memory_watched, watch_memory);
+    memory_failed = false;
     json_error_t error = {0};
     json_t *pack =
         json_loadb(body.data != NULL ? body.data : "", body.size,
                    JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL | JSON_DECODE_ANY, &error);
-    if (pack != NULL) {
-        take_pack(resolver, pack, capitals);
-    } else if (json_error_code(&error) == json_error_out_of_memory) {
+    if (memory_failed) {
         resolver->out_of_memory = true;
+    } else if (pack != NULL) {
+        take_pack(resolver, pack, capitals);
     } else {
         ir_resolver_refuse(resolver, reason_of(&error), "line %d column %d: %s", error.line,
                            error.column, error.text);

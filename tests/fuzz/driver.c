@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define SEEDS_MAX 4096
+#define SEEDS_MAX 16384
 #define SEED_SIZE_MAX 16384
 #define SEEDS_OF_FILE_MAX 200
 #define INPUT_MAX 65536

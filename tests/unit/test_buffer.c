@@ -2,6 +2,7 @@
 #include "common/arena.h"
 #include "common/base64.h"
 #include "common/buffer.h"
+#include "common/utf8.h"
 #include "tests/unit/failing_alloc.h"
 
 #include <jansson.h>
@@ -168,6 +169,21 @@ static void base64_refuses_what_is_none(void **state) {
     }
 }
 
+static void utf8(void **state) {
+    (void)state;
+    static const char *const good[] = {"", "plain", "é€😀", "\xf4\x8f\xbf\xbf", "\xed\x9f\xbf"};
+    static const char *const bad[] = {"\x80",         "\xc3",         "\xc0\xaf",
+                                      "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                                      "\xff",         "a\xe2\x82",    "\xc3\x28"};
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_true(ir_utf8_valid(ir_view_text(good[i])));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_false(ir_utf8_valid(ir_view_text(bad[i])));
+    }
+    assert_false(ir_utf8_valid(ir_view("a\0b", 3)));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(appends_of_every_kind),
@@ -179,6 +195,7 @@ int main(void) {
         cmocka_unit_test(arena_without_memory),
         cmocka_unit_test(base64_vectors),
         cmocka_unit_test(base64_refuses_what_is_none),
+        cmocka_unit_test(utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -106,7 +106,9 @@ static void decode(const sample_t *sample, ir_media_t media, ir_view_t body) {
         failing_alloc_arm(nth, FAILING_ALLOC_ALL);
         const ir_status_t status = ir_senml_decode(media, body, NOW_NS, &limits, arena, &pack);
         const bool failed = failing_alloc_disarm();
-        if (!failed) {
+        if (failed) {
+            assert_int_equal(status, IR_ERR_MEMORY);
+        } else {
             assert_int_equal(status, IR_OK);
             show_pack(&shown, &pack);
         }

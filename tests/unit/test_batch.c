@@ -1,0 +1,226 @@
+/* Messages into batches: who sent it, which sensor, which unit, what is refused, what is kept. */
+#include "observation/batch.h"
+#include "tests/unit/failing_alloc.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define NOW_NS INT64_C(1400000000000000000)
+#define JSON "application/senml+json"
+
+static ir_registry_t *registry;
+static ir_analysis_t analysis;
+
+static int set_up(void **state) {
+    (void)state;
+    ir_error_t error;
+    if (ir_registry_load("tests/data/annotate/lake.ttl", &registry, &error) != IR_OK) {
+        print_error("%s\n", error.text);
+        return -1;
+    }
+    analysis =
+        (ir_analysis_t){.limits = ir_senml_limits_default, .base_iri = "https://example.org/"};
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    ir_registry_unref(registry);
+    return 0;
+}
+
+static ir_status_t add(ir_batch_t *batch, const char *key, const char *type, const char *body) {
+    const ir_input_t input = {.routing_key = ir_view_text(key),
+                              .content_type = ir_view_text(type),
+                              .body = ir_view_text(body),
+                              .received_ns = NOW_NS,
+                              .partition = 3,
+                              .session = 2,
+                              .delivery_tag = 9};
+    return ir_batch_add(batch, &analysis, &input);
+}
+
+/* "REASON@RECORD …" of the last message, then how many observations it has. */
+static void expect(const char *key, const char *type, const char *body, const char *expected) {
+    ir_batch_t *batch = ir_batch_new(registry);
+    char seen[512] = "";
+    assert_int_equal(add(batch, key, type, body), IR_OK);
+    const ir_message_t *message = &batch->messages[0];
+    for (uint32_t i = 0; i < message->n_refusals; i++) {
+        const ir_refusal_t *refusal = &batch->refusals[message->first_refusal + i];
+        const size_t size = strlen(seen);
+        snprintf(seen + size, sizeof seen - size, "%s@%d ", ir_reason_text(refusal->reason),
+                 refusal->record);
+        assert_true(refusal->detail[0] != '\0');
+    }
+    const size_t size = strlen(seen);
+    snprintf(seen + size, sizeof seen - size, "%u", message->n_observations);
+    assert_string_equal(seen, expected);
+    ir_batch_free(batch);
+}
+
+static void what_is_refused_and_why(void **state) {
+    (void)state;
+    static const char good[] = "[{\"n\":\"BUOY-7/temp\",\"u\":\"Cel\",\"v\":7}]";
+    expect("ir.BUOY-7", JSON, good, "1");
+    expect("ir.BUOY-7", "", good, "1");
+    expect("", JSON, good, "no-routing-key@-1 0");
+    expect("ir.", JSON, good, "no-routing-key@-1 0");
+    expect("BUOY-7", JSON, good, "no-routing-key@-1 0");
+    expect("ir.a b", JSON, good, "no-routing-key@-1 0");
+    expect("ir.BUOY-7", "text/plain", good, "content-type@-1 0");
+    expect("ir.BUOY-8", JSON, good, "unknown-mote@-1 0");
+    expect("ir.BUOY-7", JSON, "nonsense", "not-json@-1 0");
+    expect("ir.BUOY-7", JSON,
+           "[{\"bn\":\"BUOY-7/\",\"n\":\"depth\",\"v\":1},{\"n\":\"temp\",\"u\":\"K\",\"v\":280},"
+           "{\"n\":\"temp\",\"v\":\"x\"},{\"n\":\"temp\",\"u\":\"m\",\"v\":1},"
+           "{\"n\":\"temp\",\"u\":\"furlong\",\"v\":1},{\"n\":\"temp\",\"vs\":\"warm\"},"
+           "{\"n\":\"mode\",\"v\":1},{\"n\":\"mode\",\"vs\":\"x\"},{\"n\":\"temp\",\"s\":1},"
+           "{\"n\":\"temp\",\"u\":\"K\",\"v\":280}]",
+           "unknown-sensor@0 bad-field@2 unit@3 unit@4 value-type@5 value-type@6 value-type@8 "
+           "duplicate@9 2");
+}
+
+static void values_are_converted_and_kept_as_sent(void **state) {
+    (void)state;
+    ir_batch_t *batch = ir_batch_new(registry);
+    assert_int_equal(add(batch, "ir.BUOY-7", JSON,
+                         "[{\"n\":\"BUOY-7/temp\",\"t\":1304208000,\"u\":\"K\",\"v\":282.88}]"),
+                     IR_OK);
+    const ir_observation_t *observation = &batch->observations[0];
+    assert_true(observation->value.number == 9.73);
+    assert_true(observation->source_value.number == 282.88);
+    assert_int_equal(observation->source_unit.size, 1);
+    assert_string_equal(observation->sensor->property->key, "air-temperature");
+    assert_int_equal(observation->aggregate, IR_FLAG_NOT_EVALUATED);
+    const ir_message_t *message = &batch->messages[0];
+    assert_int_equal(message->partition, 3);
+    assert_int_equal(message->session, 2);
+    assert_int_equal(message->delivery_tag, 9);
+    assert_int_equal(message->mote.size, strlen("BUOY-7"));
+    ir_batch_free(batch);
+}
+
+static void repeats_in_a_large_pack_are_found(void **state) {
+    (void)state;
+    static char body[64 * 300];
+    size_t size = 0;
+    for (int i = 0; i < 200; i++) {
+        size += (size_t)snprintf(body + size, sizeof body - size,
+                                 "%s{\"n\":\"BUOY-7/temp\",\"t\":%d,\"v\":1}", i == 0 ? "[" : ",",
+                                 1304208000 + i % 150);
+    }
+    snprintf(body + size, sizeof body - size, "]");
+    ir_batch_t *batch = ir_batch_new(registry);
+    assert_int_equal(add(batch, "ir.BUOY-7", JSON, body), IR_OK);
+    assert_int_equal(batch->n_observations, 150);
+    assert_int_equal(batch->n_refusals, 50);
+    assert_int_equal(batch->refusals[0].record, 150);
+    ir_batch_free(batch);
+}
+
+static void strangers_get_generic_terms(void **state) {
+    (void)state;
+    analysis.accept_unregistered = true;
+    ir_batch_t *batch = ir_batch_new(registry);
+    assert_int_equal(add(batch, "ir.NEW", JSON, "[{\"n\":\"NEW/a/depth\",\"u\":\"m\",\"v\":1}]"),
+                     IR_OK);
+    analysis.accept_unregistered = false;
+    assert_int_equal(batch->n_observations, 1);
+    const ir_sensor_t *sensor = batch->observations[0].sensor;
+    assert_string_equal(sensor->iri, "https://example.org/sensor/NEW/a/depth");
+    assert_string_equal(sensor->property->iri, "https://example.org/property/depth");
+    assert_string_equal(sensor->mote->id, "NEW");
+    assert_string_equal(sensor->unit_iri, "http://qudt.org/vocab/unit/M");
+    assert_false(sensor->registered);
+    ir_batch_free(batch);
+}
+
+static void a_sensor_of_another_mote_is_foreign(void **state) {
+    (void)state;
+    analysis.accept_unregistered = true;
+    expect("ir.NEW", JSON, "[{\"n\":\"BUOY-7/temp\",\"v\":1}]", "foreign-sensor@0 0");
+    analysis.accept_unregistered = false;
+}
+
+static void the_mote_can_be_told_from_the_sensors(void **state) {
+    (void)state;
+    analysis.infer_mote = true;
+    expect("", JSON, "[{\"n\":\"BUOY-7/wind\",\"u\":\"kn\",\"v\":1}]", "1");
+    expect("", JSON, "[{\"n\":\"NEW/wind\",\"u\":\"kn\",\"v\":1}]", "unknown-sensor@0 0");
+    analysis.infer_mote = false;
+}
+
+static void a_batch_without_memory_is_as_before(void **state) {
+    (void)state;
+    static const char body[] = "[{\"bn\":\"BUOY-7/\",\"n\":\"temp\",\"v\":1},{\"n\":\"x\",\"v\":1},"
+                               "{\"n\":\"mode\",\"vs\":\"a long enough text\"}]";
+    unsigned tried = 0;
+    for (unsigned nth = 1;; nth++) {
+        ir_batch_t *batch = ir_batch_new(registry);
+        failing_alloc_arm(nth, FAILING_ALLOC_ALL);
+        const ir_status_t status = add(batch, "ir.BUOY-7", JSON, body);
+        const bool failed = failing_alloc_disarm();
+        assert_int_equal(status, failed ? IR_ERR_MEMORY : IR_OK);
+        assert_int_equal(batch->n_messages, failed ? 0 : 1);
+        assert_int_equal(batch->n_observations, failed ? 0 : 2);
+        assert_int_equal(batch->n_refusals, failed ? 0 : 1);
+        ir_batch_free(batch);
+        if (!failed) {
+            break;
+        }
+        tried++;
+    }
+    assert_true(tried > 5);
+}
+
+static void a_batch_is_used_again(void **state) {
+    (void)state;
+    ir_batch_t *batch = ir_batch_new(registry);
+    for (int i = 0; i < 3; i++) {
+        ir_batch_reset(batch, registry);
+        assert_int_equal(add(batch, "ir.BUOY-7", JSON, "[{\"n\":\"BUOY-7/temp\",\"v\":1}]"), IR_OK);
+        assert_int_equal(batch->n_messages, 1);
+        assert_int_equal(batch->n_observations, 1);
+        assert_true(ir_batch_add_store_refusal(batch, 0, 0, IR_REASON_GRAPH_REFUSED, "no\nway"));
+        assert_int_equal(batch->store_refusals[0].refusal.record, 0);
+        assert_string_equal(batch->store_refusals[0].refusal.detail, "no?way");
+    }
+    ir_batch_free(batch);
+    ir_batch_free(NULL);
+}
+
+static void flags_and_tests_have_their_texts(void **state) {
+    (void)state;
+    static const char *const tests[] = {"gross_range", "climatology", "spike", "rate_of_change",
+                                        "flat_line"};
+    for (int i = 0; i < IR_TEST_COUNT; i++) {
+        assert_string_equal(ir_test_text((ir_test_t)i), tests[i]);
+    }
+    assert_string_equal(ir_flag_text(1), "good");
+    assert_string_equal(ir_flag_text(2), "not_evaluated");
+    assert_string_equal(ir_flag_text(3), "suspect");
+    assert_string_equal(ir_flag_text(4), "fail");
+    assert_string_equal(ir_flag_text(9), "missing");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_refused_and_why),
+        cmocka_unit_test(values_are_converted_and_kept_as_sent),
+        cmocka_unit_test(repeats_in_a_large_pack_are_found),
+        cmocka_unit_test(strangers_get_generic_terms),
+        cmocka_unit_test(a_sensor_of_another_mote_is_foreign),
+        cmocka_unit_test(the_mote_can_be_told_from_the_sensors),
+        cmocka_unit_test(a_batch_without_memory_is_as_before),
+        cmocka_unit_test(a_batch_is_used_again),
+        cmocka_unit_test(flags_and_tests_have_their_texts),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
