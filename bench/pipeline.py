@@ -169,7 +169,7 @@ def real_stores(directory):
 
 def python_worker(stage, mongod, fuseki):
     text = run(sys.executable, ROOT / "bench" / "python_worker.py", f"--amqp={stage.broker.uri}",
-               f"--mongodb={mongod.uri}", f"--sparql=http://{servers.HOST}:{fuseki.port}/ir")
+               f"--mongodb={mongod.uri}", f"--sparql=http://{servers.HOST}:{fuseki.port}/ir", f"--registry={REGISTRY}")
     done = json.loads(text)
     if done["observations"] != OBSERVATIONS:
         raise SystemExit(f"the Python worker took {done['observations']} observations")

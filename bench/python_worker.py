@@ -1,13 +1,15 @@
 """The same job as ir-worker in plain batched Python, as a measure of what the C worker gains.
 
-Takes SenML JSON packs from the partitions' queues, writes raw and processed documents to MongoDB and
-nine triples an observation to a SPARQL server, publishes each message once more, and acknowledges
-batch by batch. Leaves out what would slow it down further: quality control, units, the registry's
-checks, hand-over of partitions, waiting for confirms. Ends when the queues have been empty for a moment, and prints one JSON
-line with messages, observations, seconds and CPU seconds.
+Takes SenML JSON packs from the partitions' queues, looks each sensor up in the registry, converts its
+unit and checks the gross range, writes raw and processed documents to MongoDB and nine triples an
+observation to a SPARQL server, publishes each message again as JSON-LD and as SenML, and acknowledges
+batch by batch. Leaves out what would slow it down further: the other quality tests, hand-over of
+partitions, waiting for confirms. Ends when the queues have been empty for a moment, and prints one
+JSON line with messages, observations, seconds and CPU seconds.
 """
 
 import argparse
+import collections
 import json
 import resource
 import time
@@ -16,11 +18,13 @@ import uuid
 
 import pika
 import pymongo
+import rdflib
 
 SOSA = "http://www.w3.org/ns/sosa/"
 RDF_TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
 XSD = "http://www.w3.org/2001/XMLSchema#"
 IRI = "https://intelligent-river.example/id/"
+IRI_TERMS = "https://intelligent-river.example/ns#"
 NAMESPACE = uuid.UUID("0b6a0e0e-9d0c-5f0a-9c57-2f8d0d1b6a02")
 
 
@@ -38,43 +42,98 @@ def resolve(body):
         )
 
 
-def triples(ident, mote, name, value, when):
+# factor to the registered unit, by what the motes of the replay data send
+FACTORS = {("m3/s", "FT3-PER-SEC"): 1 / 0.028316846592, ("m", "FT"): 1 / 0.3048, ("S/m", "MicroS-PER-CentiM"): 1e4}
+
+
+class Sensor:
+    def __init__(self, graph, node):
+        def one(*path):
+            found = node
+            for name in path:
+                found = graph.value(found, rdflib.URIRef(name)) if found is not None else None
+            return found
+
+        ir = IRI_TERMS
+        self.iri = str(node)
+        self.property = str(one(SOSA + "observes"))
+        self.feature = str(one(ir + "featureOfInterest") or one(SOSA + "hasFeatureOfInterest"))
+        unit = one("http://qudt.org/schema/qudt/hasUnit") or one(SOSA + "observes", "http://qudt.org/schema/qudt/hasUnit")
+        self.unit = str(unit).rsplit("/", 1)[-1]
+        span = one(ir + "limits", ir + "grossFail")
+        self.span = [float(v) for v in rdflib.collection.Collection(graph, span)] if span is not None else None
+
+    def value(self, value, unit):
+        return value * FACTORS.get((unit, self.unit), 1)
+
+    def flag(self, value):
+        return 2 if self.span is None else 4 if not self.span[0] <= value <= self.span[1] else 1
+
+
+def read_registry(path):
+    graph = rdflib.Graph().parse(path, format="turtle", publicID=IRI)
+    names = graph.subject_objects(rdflib.URIRef(IRI_TERMS + "senmlName"))
+    return {str(name): Sensor(graph, node) for node, name in names}
+
+
+FLAGS = {1: "good", 2: "not-evaluated", 4: "fail"}
+
+
+def triples(ident, sensor, value, stamp, flag):
     subject = f"<urn:uuid:{ident}>"
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))
     instant = f"<{IRI}instant/{stamp}>"
-    prop = name.rsplit("/", 1)[-1]
     return (
-        f"{subject} <{SOSA}madeBySensor> <{IRI}sensor/{name}> .\n"
-        f"{subject} <{SOSA}observedProperty> <{IRI}property/{prop}> .\n"
-        f"{subject} <{SOSA}hasFeatureOfInterest> <{IRI}feature/{mote}> .\n"
+        f"{subject} <{SOSA}madeBySensor> <{sensor.iri}> .\n"
+        f"{subject} <{SOSA}observedProperty> <{sensor.property}> .\n"
+        f"{subject} <{SOSA}hasFeatureOfInterest> <{sensor.feature}> .\n"
         f'{subject} <{SOSA}hasSimpleResult> "{value!r}"^^<{XSD}double> .\n'
         f'{subject} <{SOSA}resultTime> "{stamp}"^^<{XSD}dateTime> .\n'
         f"{subject} <{SOSA}phenomenonTime> {instant} .\n"
-        f"{subject} <http://www.w3.org/ns/dqv#hasQualityAnnotation> "
-        "<https://intelligent-river.example/ns#not-evaluated> .\n"
+        f"{subject} <http://www.w3.org/ns/dqv#hasQualityAnnotation> <{IRI_TERMS}{FLAGS[flag]}> .\n"
         f'{instant} <http://www.w3.org/2006/time#inXSDDateTimeStamp> "{stamp}"^^<{XSD}dateTimeStamp> .\n'
         f"{subject} <{RDF_TYPE}> <{SOSA}Observation> .\n"
     )
 
 
-class Batch:
-    def __init__(self):
-        self.raw, self.documents, self.statements, self.published = [], [], [], []
+def json_ld(ident, sensor, value, stamp, flag):
+    return {
+        "@id": f"urn:uuid:{ident}", "@type": "Observation", "madeBySensor": sensor.iri,
+        "observedProperty": sensor.property, "hasFeatureOfInterest": sensor.feature, "hasSimpleResult": repr(value),
+        "resultTime": stamp, "phenomenonTime": {"@id": f"{IRI}instant/{stamp}", "time:inXSDDateTimeStamp": stamp},
+        "dqv:hasQualityAnnotation": "ir:" + FLAGS[flag],
+    }
 
-    def add(self, key, body):
+
+class Batch:
+    def __init__(self, registry):
+        self.registry = registry
+        self.raw, self.documents, self.statements, self.published, self.tag = [], [], [], [], None
+
+    def add(self, tag, key, body):
+        self.tag = tag
         mote = key.removeprefix("ir.")
         raw_id = uuid.uuid5(NAMESPACE, mote + "\n" + body.decode())
         self.raw.append({"_id": str(raw_id), "mote": mote, "body": body})
-        resolved = []
-        for name, unit, value, when in resolve(body):
-            ident = uuid.uuid5(NAMESPACE, f"{name}\n{int(when * 1e9)}\n{value!r}")
+        resolved, graph = [], []
+        for name, unit, sent, when in resolve(body):
+            sensor = self.registry[name]
+            value = sensor.value(sent, unit)
+            flag = sensor.flag(value)
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when))
+            ident = uuid.uuid5(NAMESPACE, f"{name}\n{int(when * 1e9)}\n{sent!r}")
             self.documents.append(
-                {"_id": str(ident), "raw": str(raw_id), "mote": mote, "sensor": name,
-                 "time": when, "value": value, "unit": unit}
+                {"_id": str(ident), "raw": str(raw_id), "mote": mote, "sensor": name, "property": sensor.property,
+                 "feature": sensor.feature, "time": when, "value": value, "unit": sensor.unit,
+                 "source": {"value": sent, "unit": unit}, "flags": {"gross_range": flag}, "aggregate": flag}
             )
-            self.statements.append(triples(ident, mote, name, value, when))
-            resolved.append({"n": name, "u": unit, "v": value, "t": when})
+            self.statements.append(triples(ident, sensor, value, stamp, flag))
+            resolved.append({"n": name, "u": unit, "v": sent, "t": when})
+            graph.append(json_ld(ident, sensor, value, stamp, flag))
         self.published.append((f"senml.{mote}", json.dumps(resolved).encode()))
+        self.published.append((f"jsonld.{mote}", json.dumps({"@context": CONTEXT, "@graph": graph}).encode()))
+
+
+CONTEXT = {"@vocab": SOSA, "ir": IRI_TERMS, "time": "http://www.w3.org/2006/time#", "dqv": "http://www.w3.org/ns/dqv#"}
 
 
 def insert(collection, documents):
@@ -100,32 +159,34 @@ def main():
     parser.add_argument("--mongodb", required=True)
     parser.add_argument("--sparql", required=True, help="address that takes N-Triples by POST")
     parser.add_argument("--partitions", type=int, default=8)
-    parser.add_argument("--batch", type=int, default=500, help="messages")
+    parser.add_argument("--registry", required=True, help="Turtle")
+    parser.add_argument("--batch", type=int, default=500, help="observations")
     parser.add_argument("--idle", type=float, default=1.0, help="seconds without messages to end after")
     options = parser.parse_args()
 
     database = pymongo.MongoClient(options.mongodb, w="majority", journal=True).get_default_database()
+    registry = read_registry(options.registry)
     connection = pika.BlockingConnection(pika.URLParameters(options.amqp))
     channel = connection.channel()
     out = connection.channel()
-    channel.basic_qos(prefetch_count=options.batch * 2)
+    channel.basic_qos(prefetch_count=options.batch)
     for partition in range(options.partitions):
         channel.basic_consume(f"ir.observations.{partition}", lambda *a: waiting.append(a))
 
-    waiting, messages, observations = [], 0, 0
+    waiting, messages, observations = collections.deque(), 0, 0
     begun = last = time.monotonic()
     while time.monotonic() - last < options.idle:
         connection.process_data_events(time_limit=0.05)
         while waiting:
-            taken, waiting = waiting[: options.batch], waiting[options.batch :]
-            batch = Batch()
-            for _, method, _, body in taken:
-                batch.add(method.routing_key, body)
+            batch = Batch(registry)
+            while waiting and len(batch.documents) < options.batch:
+                _, method, _, body = waiting.popleft()
+                batch.add(method.delivery_tag, method.routing_key, body)
             store(batch, database, options.sparql)
             for key, body in batch.published:
                 out.basic_publish("ir.processed", key, body, pika.BasicProperties(delivery_mode=2))
-            channel.basic_ack(taken[-1][1].delivery_tag, multiple=True)
-            messages += len(taken)
+            channel.basic_ack(batch.tag, multiple=True)
+            messages += len(batch.raw)
             observations += len(batch.documents)
             last = time.monotonic()
             connection.process_data_events(time_limit=0)
