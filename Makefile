@@ -90,7 +90,7 @@ run:
 # ---- tests ----
 
 # Unit tests of what threads share; they run under the thread sanitizer too.
-THREADED := stage feed receipts histogram
+THREADED := stage feed receipts histogram endpoint
 
 .PHONY: test test-slow test-programs
 test: test-programs

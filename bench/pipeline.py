@@ -93,7 +93,7 @@ class Stage:
             seen = sum(v for k, v in metrics.items() if k.startswith("ir_observations_total"))
             if time.monotonic() > deadline:
                 raise SystemExit(f"only {seen} of {observations} observations in {IDLE_SECONDS} s")
-            time.sleep(0.02)
+            time.sleep(0.1)
         seconds = time.monotonic() - begun
         metrics = worker.metrics()
         worker.stop()
