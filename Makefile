@@ -102,7 +102,7 @@ test-slow: test-programs
 
 test-programs:
 	@tools/install build run test mongodb fuseki oxigraph virtuoso
-	+@$(SUBMAKE) -s MODE=asan build unit
+	+@$(SUBMAKE) -s MODE=asan build unit fuzzers
 	+@$(SUBMAKE) -s MODE=tsan build tsan-unit
 
 .PHONY: tsan-unit

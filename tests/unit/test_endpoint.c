@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 
 #define ANSWER_SIZE 65536
+#define CLIENT_SECONDS 15 /* longer than the endpoint waits for a request */
 
 typedef struct fixture {
     struct event_base *base;
@@ -27,6 +28,7 @@ typedef struct fixture {
     bool ready;
     const char *request;
     char answer[ANSWER_SIZE];
+    int ended[2]; /* a pipe: the client writes when it is through */
 } fixture_t;
 
 static bool is_ready(void *context, ir_buffer_t *reasons) {
@@ -64,16 +66,18 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* Another thread is the client, then ends the loop. */
+/* Another thread is the client; when it is through, the pipe ends the loop. */
 static void *ask(void *context) {
     fixture_t *fixture = context;
+    const struct timeval bound = {.tv_sec = CLIENT_SECONDS};
     const struct sockaddr_in address = {.sin_family = AF_INET,
                                         .sin_port =
                                             htons((uint16_t)ir_endpoint_port(fixture->endpoint)),
                                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     size_t size = 0;
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) == 0) {
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &bound, sizeof bound) == 0 &&
+        connect(fd, (const struct sockaddr *)&address, sizeof address) == 0) {
         const size_t length = strlen(fixture->request);
         ssize_t got = send(fd, fixture->request, length, MSG_NOSIGNAL);
         while (got > 0 && size < ANSWER_SIZE - 1) {
@@ -82,19 +86,26 @@ static void *ask(void *context) {
         }
     }
     close(fd);
-    event_base_loopbreak(fixture->base);
-    return NULL;
+    return write(fixture->ended[1], "", 1) == 1 ? NULL : context;
+}
+
+static void on_ended(evutil_socket_t fd, short what, void *base) {
+    (void)fd;
+    (void)what;
+    event_base_loopbreak(base);
 }
 
 static const char *get(fixture_t *fixture, const char *request) {
     pthread_t thread;
-    struct timeval bound = {.tv_sec = 20};
     fixture->request = request;
     memset(fixture->answer, 0, sizeof fixture->answer);
-    event_base_loopexit(fixture->base, &bound);
+    assert_int_equal(pipe(fixture->ended), 0);
+    event_base_once(fixture->base, fixture->ended[0], EV_READ, on_ended, fixture->base, NULL);
     assert_int_equal(pthread_create(&thread, NULL, ask, fixture), 0);
     event_base_dispatch(fixture->base);
     pthread_join(thread, NULL);
+    close(fixture->ended[0]);
+    close(fixture->ended[1]);
     return fixture->answer;
 }
 
