@@ -117,7 +117,7 @@ fuzz:
 	    echo "$$each, $(FUZZ_SECONDS) s"; $$each $(FUZZ_SECONDS) tests/data || exit 1; done
 
 valgrind:
-	@tools/install build run test
+	@tools/install build run test mongodb fuseki
 	+@$(SUBMAKE) -s MODE=release build unit
 	@python3 tools/test.py --valgrind
 
@@ -192,7 +192,7 @@ help:
 	@echo "make test-slow   the long ones: workers killed twenty times, long runs"
 	@echo "make build       the programs, below out/release (MODE=asan|tsan: below out/asan, out/tsan)"
 	@echo "make check       format, clang-tidy, shellcheck; make format repairs the first"
-	@echo "make valgrind    unit tests of the release build under valgrind"
+	@echo "make valgrind    unit tests and short runs of the release build under valgrind"
 	@echo "make fuzz        every fuzzer for FUZZ_SECONDS=60"
 	@echo "make install     programs, examples and documents, below PREFIX=/usr/local (DESTDIR=)"
 	@echo "make uninstall   removes them"

@@ -1,7 +1,8 @@
 """Runs the unit tests and the integration tests, and adds them up in one last line.
 
 Unit tests run under ASan+UBSan, those of what threads share under TSan too; the integration tests run the
-ASan build against real servers. `--valgrind` runs the unit tests of the release build instead.
+ASan build against real servers. `--valgrind` runs the unit tests of the release build, and short runs of the
+programs, under valgrind instead.
 """
 
 import argparse
@@ -25,6 +26,8 @@ SANITIZERS = {
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
     "TSAN_OPTIONS": "halt_on_error=0:exitcode=66:second_deadlock_stack=1",
 }
+VALGRIND = ("valgrind", "-q", "--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite")
+VALGRIND_TESTS = "test_annotate or test_mongodb or test_statements or test_republished or test_cbor or fuseki"
 
 
 class Count:
@@ -41,8 +44,8 @@ class Count:
 
 
 def listed(text, word):
-    """cmocka's closing lines: "[  FAILED  ] group: 2 test(s), listed below:"."""
-    return sum(int(n) for n in re.findall(rf"^\[ +{word} +\].*?: (\d+) test\(s\), listed below", text, re.M))
+    """cmocka's closing lines: "[  FAILED  ] 2 test(s), listed below:", with the group's name before it or not."""
+    return sum(int(n) for n in re.findall(rf"^\[ +{word} +\] (?:.*: )?(\d+) test\(s\), listed below", text, re.M))
 
 
 def count_cmocka(text, status):
@@ -88,6 +91,18 @@ def run_units(mode, wrapper=()):
                 print(f"---- {program.relative_to(ROOT)}\n{text.rstrip()}\n----", flush=True)
     print(f"unit tests, {mode}: {total}", flush=True)
     return total
+
+
+def make_wrapped():
+    """Stand-ins of the release programs that run them under valgrind; the integration tests take them like a build."""
+    wrapped = OUT / "valgrind"
+    wrapped.mkdir(parents=True, exist_ok=True)
+    for program in (OUT / "release").glob("ir-*"):
+        if os.access(program, os.X_OK) and program.is_file():
+            words = " ".join((*VALGRIND, str(program)))
+            (wrapped / program.name).write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+            (wrapped / program.name).chmod(0o755)
+    return wrapped
 
 
 def run_fuzzers():
@@ -138,14 +153,15 @@ def run_integration(marks, words):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--slow", action="store_true", help="only the long integration tests")
-    parser.add_argument("--valgrind", action="store_true", help="only the unit tests, release build, under valgrind")
+    parser.add_argument("--valgrind", action="store_true", help="unit tests and a short run, release build, under valgrind")
     parser.add_argument("words", nargs="*", help="passed on to pytest, after --")
     options = parser.parse_args()
     servers.stop_on_signals()
     total = Count()
     if options.valgrind:
-        valgrind = ("valgrind", "-q", "--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite")
-        total.add(run_units("release", valgrind))
+        total.add(run_units("release", VALGRIND))
+        os.environ["IR_BUILD"] = str(make_wrapped())
+        total.add(run_integration("not slow", ["-k", VALGRIND_TESTS, *options.words]))
     elif options.slow:
         total.add(run_integration("slow", options.words))
     else:

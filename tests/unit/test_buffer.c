@@ -70,6 +70,7 @@ static void json_strings(void **state) {
 
 static void a_failure_stays_until_cleared(void **state) {
     (void)state;
+    failing_alloc_required();
     ir_buffer_t buffer;
     ir_buffer_init(&buffer);
     failing_alloc_arm(1, FAILING_ALLOC_PROGRAM);
@@ -118,6 +119,7 @@ static void arena_gives_aligned_memory_and_takes_it_back(void **state) {
 
 static void arena_without_memory(void **state) {
     (void)state;
+    failing_alloc_required();
     failing_alloc_arm(1, FAILING_ALLOC_PROGRAM);
     assert_null(ir_arena_new(64));
     assert_true(failing_alloc_disarm());

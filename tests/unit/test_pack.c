@@ -184,6 +184,7 @@ static void ids_are_those_of_the_decoder(void **state) {
 
 static void every_allocation_failing(void **state) {
     (void)state;
+    failing_alloc_required();
     ir_replay_t *replay = load_text(TWO);
     for (unsigned nth = 1;; nth++) {
         ir_packs_t *packs = NULL;

@@ -160,6 +160,7 @@ static void the_index_holds_through_many_turns(void **state) {
 
 static void every_allocation_failing(void **state) {
     (void)state;
+    failing_alloc_required();
     for (unsigned nth = 1;; nth++) {
         failing_alloc_arm(nth, FAILING_ALLOC_PROGRAM);
         ir_receipts_t *receipts = ir_receipts_new(10, 3, 2, false);

@@ -204,6 +204,7 @@ static void files_that_cannot_be_read(void **state) {
 
 static void every_allocation_failing(void **state) {
     (void)state;
+    failing_alloc_required();
     write_text(HEAD ROW "B,y,2011-05-01T04:00:00Z,1,m,\n");
     for (unsigned nth = 1;; nth++) {
         ir_replay_t *replay = NULL;

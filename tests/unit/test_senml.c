@@ -38,8 +38,8 @@ static bool read_case(FILE *file, sample_t *sample) {
         } else if (line[0] == '\0' && sample->name[0] != '\0') {
             return true;
         } else if (line[0] != '#' && line[0] != '\0') {
-            strncat(sample->expected, line, CASE_SIZE - 1 - strlen(sample->expected));
-            strcat(sample->expected, "\n");
+            const size_t size = strlen(sample->expected);
+            snprintf(sample->expected + size, CASE_SIZE - size, "%s\n", line);
         }
     }
     return sample->name[0] != '\0';
