@@ -1,10 +1,11 @@
-"""What the pipeline costs: bench/pipeline.py cost|memory|compare [--rounds N].
+"""What the pipeline costs: bench/pipeline.py cost|memory|compare [--rounds N] [--repeat N].
 
 cost      worker CPU an observation with packs of one record, embedded stores and two formats, and that of
           ir-annotate to N-Triples
 memory    a worker's peak while a million messages wait in the queues
 compare   with RabbitMQ, MongoDB and Fuseki on the same machine, from filled queues, in turns: Fuseki alone with the
-          same triples, ir-worker, and a batched Python worker (bench/python_worker.py)
+          same triples, ir-worker, and a batched Python worker (bench/python_worker.py); with --repeat the replay
+          data that many times, each time as new observations: a JVM takes its first 10 s to warm up
 
 Prints one JSON object with every sample, medians and the facts of the machine. Needs `make build` and
 tools/install run mongodb fuseki test.
@@ -33,7 +34,7 @@ BUILD = ROOT / "out" / "release"
 REGISTRY = ROOT / "loadgen" / "usgs_river.ttl"
 DATA = ROOT / "loadgen" / "usgs_river_observations.csv.gz"
 OBSERVATIONS = 40337
-FUSEKI_BATCH = 2000
+FUSEKI_BATCH = 5000  # observations, as many as ir-worker sends at once
 IDLE_SECONDS = 300
 
 
@@ -116,7 +117,7 @@ def summary_of(samples):
                   "max": max(s[key] for s in samples)} for key in samples[0]}
 
 
-def cost(rounds):
+def cost(rounds, _repeat):
     worker, annotate = [], []
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as directory, embedded(directory) as stage:
@@ -131,13 +132,13 @@ def cost(rounds):
     return {"worker": summary_of(worker), "ir_annotate_ntriples": summary_of(annotate), "samples": [worker, annotate]}
 
 
-def memory(_rounds):
+def memory(_rounds, _repeat):
     with tempfile.TemporaryDirectory() as directory, embedded(directory) as stage:
         sent = stage.fill("--single-records", "--repeat=25", "--messages=1000000")
         return {"messages_waiting": sent["messages_sent"], "worker": stage.drain(sent["observations_sent"])}
 
 
-def post_alone(fuseki, triples):
+def post_alone(fuseki, triples, observations):
     """The same triples in batches, one after the other, nothing else running."""
     connection = http.client.HTTPConnection(servers.HOST, fuseki.port, timeout=300)
     begun = time.monotonic()
@@ -149,14 +150,14 @@ def post_alone(fuseki, triples):
             raise SystemExit(f"Fuseki alone: status {answer.status}")
     seconds = time.monotonic() - begun
     connection.close()
-    return {"seconds": seconds, "per_second": OBSERVATIONS / seconds}
+    return {"seconds": seconds, "per_second": observations / seconds}
 
 
-def chunks_of_triples():
-    packs = run(BUILD / "ir-loadgen", f"--replay={DATA}", "--dump")
+def chunks_of_triples(repeat):
+    packs = run(BUILD / "ir-loadgen", f"--replay={DATA}", f"--repeat={repeat}", "--dump")
     text = run(BUILD / "ir-annotate", f"--registry={REGISTRY}", input=packs)
     lines = text.splitlines(keepends=True)
-    size = FUSEKI_BATCH * len(lines) // OBSERVATIONS
+    size = FUSEKI_BATCH * len(lines) // (repeat * OBSERVATIONS)
     return [b"".join(lines[i : i + size]) for i in range(0, len(lines), size)]
 
 
@@ -167,28 +168,29 @@ def real_stores(directory):
             yield stage, mongod, fuseki
 
 
-def python_worker(stage, mongod, fuseki):
+def python_worker(stage, mongod, fuseki, observations):
     text = run(sys.executable, ROOT / "bench" / "python_worker.py", f"--amqp={stage.broker.uri}",
                f"--mongodb={mongod.uri}", f"--sparql=http://{servers.HOST}:{fuseki.port}/ir", f"--registry={REGISTRY}")
     done = json.loads(text)
-    if done["observations"] != OBSERVATIONS:
+    if done["observations"] != observations:
         raise SystemExit(f"the Python worker took {done['observations']} observations")
-    return {"seconds": done["seconds"], "per_second": OBSERVATIONS / done["seconds"],
-            "cpu_us": done["cpu_seconds"] * 1e6 / OBSERVATIONS}
+    return {"seconds": done["seconds"], "per_second": observations / done["seconds"],
+            "cpu_us": done["cpu_seconds"] * 1e6 / observations}
 
 
-def compare(rounds):
-    triples = chunks_of_triples()
+def compare(rounds, repeat):
+    triples = chunks_of_triples(repeat)
+    observations = repeat * OBSERVATIONS
     alone, ours, python = [], [], []
     for number in range(rounds):
         with tempfile.TemporaryDirectory() as directory, servers.Fuseki(Path(directory) / "alone") as fuseki:
-            alone.append(post_alone(fuseki, triples))
+            alone.append(post_alone(fuseki, triples, observations))
         with tempfile.TemporaryDirectory() as directory, real_stores(directory) as (stage, _, _):
-            stage.fill()
-            ours.append(stage.drain(OBSERVATIONS))
+            stage.fill(f"--repeat={repeat}")
+            ours.append(stage.drain(observations))
         with tempfile.TemporaryDirectory() as directory, real_stores(directory) as (stage, mongod, fuseki):
-            stage.fill()
-            python.append(python_worker(stage, mongod, fuseki))
+            stage.fill(f"--repeat={repeat}")
+            python.append(python_worker(stage, mongod, fuseki, observations))
         print(f"round {number + 1}: Fuseki alone {alone[-1]['per_second']:.0f}/s, worker {ours[-1]['per_second']:.0f}/s, "
               f"Python {python[-1]['per_second']:.0f}/s", file=sys.stderr)
     ratios = [{"to_fuseki_alone": o["per_second"] / a["per_second"], "to_python": o["per_second"] / p["per_second"],
@@ -201,9 +203,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("cost", "memory", "compare"))
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--repeat", type=int, default=1, help="for compare: the replay data so many times")
     options = parser.parse_args()
     servers.stop_on_signals()
-    result = {"cost": cost, "memory": memory, "compare": compare}[options.what](options.rounds)
+    result = {"cost": cost, "memory": memory, "compare": compare}[options.what](options.rounds, options.repeat)
     result["facts"] = facts.collect(ROOT, "mongodb", "fuseki")
     print(json.dumps(result, indent=2))
 
