@@ -1,0 +1,19 @@
+"""What all platforms share: the lab's directory, guests, network, appliance, tuning and verbs.
+
+    from platforms.lab import Guest, Lab, verbs
+
+    lab = Lab()                                        # $IR_LAB, or out/lab below the project
+    guest = verbs.provision(lab, Guest(name="one", platform="lxc", roles=["broker", "worker"]))
+    print(verbs.boot(lab, "one"))                      # seconds until every role is ready
+    print(verbs.execute(lab, "one", ["nproc"]).out)
+    verbs.destroy(lab, "one")
+
+Every error is a LabError with one line that says what, where, what to do; Unsupported is the one for "this host
+or this platform cannot do that". Nothing but Python's own library is used.
+"""
+
+from .errors import LabError, Unsupported
+from .guest import Guest
+from .state import Lab
+
+__all__ = ["Guest", "Lab", "LabError", "Unsupported"]

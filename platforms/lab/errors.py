@@ -1,0 +1,18 @@
+"""What can go wrong, as exceptions; `status` is the exit status of ir-platform."""
+
+
+class LabError(Exception):
+    """The verb cannot be done; the text says what, where, and what to do."""
+
+    status = 1
+
+
+class Unsupported(LabError):
+    """This host or this platform cannot do it, whoever asks; the remedy says what would change that, if anything."""
+
+    status = 77
+
+    def __init__(self, reason, remedy=""):
+        super().__init__(f"{reason}; {remedy}" if remedy else reason)
+        self.reason = reason
+        self.remedy = remedy

@@ -1,0 +1,21 @@
+"""The platforms that are there: each folder with a recipe.py."""
+
+import importlib
+from pathlib import Path
+
+from .errors import LabError
+
+FOLDER = Path(__file__).resolve().parent.parent
+
+
+def names():
+    return sorted(path.parent.name for path in FOLDER.glob("*/recipe.py"))
+
+
+def load(name, lab):
+    """The Platform of that name."""
+    if name not in names():
+        raise LabError(f"platform '{name}': it is one of {', '.join(names())}")
+    recipe = importlib.import_module(f"platforms.{name}.recipe").Recipe(lab)
+    recipe.name = name
+    return recipe

@@ -1,0 +1,131 @@
+"""The lab: one directory that holds everything of it, and the names it may use on this host.
+
+    guests/NAME/guest.json   the record; beside it whatever the platform keeps of the guest
+    images/                  kept appliances
+    key, key.pub             the ssh key, made at first use
+    locks/                   one file a guest and one for the lab, locked while a verb works on it
+    network.conf             instead of the project's, when present
+
+Names of bridges, interfaces, cgroups, domains and containers begin with `ir` and four digits made from the
+directory's path, so that two labs on one host keep out of each other's way.
+"""
+
+import contextlib
+import fcntl
+import functools
+import hashlib
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+from .errors import LabError
+from .guest import Guest
+
+PLATFORMS = Path(__file__).resolve().parent.parent
+PROJECT = PLATFORMS.parent
+LOCK_SECONDS = 120
+
+
+def default_directory():
+    """$IR_LAB; else out/lab below the sources, or /var/lib/ir-lab when installed."""
+    if named := os.environ.get("IR_LAB"):
+        return Path(named)
+    return PROJECT / "out" / "lab" if (PROJECT / "Makefile").exists() else Path("/var/lib/ir-lab")
+
+
+class Lab:
+    def __init__(self, directory=None, netns=None):
+        self.directory = Path(directory or default_directory()).resolve()
+        self.netns = netns if netns is not None else os.environ.get("IR_LAB_NETNS", "")
+        self.prefix = "ir" + hashlib.sha256(str(self.directory).encode()).hexdigest()[:4]
+
+    # ---- parts, made when first asked for ----
+
+    @functools.cached_property
+    def network(self):
+        from .network import Network
+
+        own = self.directory / "network.conf"
+        return Network(self, own if own.exists() else PLATFORMS / "network.conf")
+
+    @functools.cached_property
+    def image(self):
+        from .image import Image
+
+        return Image(self.directory / "images")
+
+    @functools.cached_property
+    def key(self):
+        from .ssh import Key
+
+        return Key(self.directory)
+
+    # ---- names ----
+
+    def name(self, guest):
+        """Of a container, domain, cgroup."""
+        return f"{self.prefix}-{guest.name}"
+
+    def interface(self, guest):
+        """Of the host's end of a guest's network; at most 15 characters."""
+        return f"{self.prefix}-g{guest.number}"
+
+    def guest_directory(self, guest):
+        return self.directory / "guests" / guest.name
+
+    # ---- records ----
+
+    def guests(self, platform=None):
+        """All guests, by name."""
+        found = [self.load(path.parent.name) for path in sorted(self.directory.glob("guests/*/guest.json"))]
+        return [each for each in found if platform in (None, each.platform)]
+
+    def has(self, name):
+        return (self.directory / "guests" / name / "guest.json").exists()
+
+    def load(self, name):
+        path = self.directory / "guests" / name / "guest.json"
+        try:
+            return Guest.from_json(json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            raise LabError(f"there is no guest '{name}' in {self.directory}; ir-platform list shows them") from None
+        except (OSError, ValueError, TypeError) as error:
+            raise LabError(f"{path}: {error}; repair it, or remove the folder after looking what runs") from error
+
+    def save(self, guest):
+        directory = self.guest_directory(guest)
+        directory.mkdir(parents=True, exist_ok=True)
+        part = directory / "guest.json.part"
+        part.write_text(json.dumps(guest.to_json(), indent=2) + "\n", encoding="utf-8")
+        os.replace(part, directory / "guest.json")
+
+    def forget(self, guest):
+        """The guest's folder; what was mounted below must be unmounted before."""
+        from .clean import remove_tree
+
+        remove_tree(self.guest_directory(guest))
+
+    # ---- locks ----
+
+    @contextlib.contextmanager
+    def lock(self, name="lab"):
+        """One verb at a time on a guest ("guest-NAME"), or on what all share ("lab"). Waits, but not for ever."""
+        folder = self.directory / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / name, "w", encoding="utf-8") as file:
+            deadline = time.monotonic() + LOCK_SECONDS
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise LabError(f"{file.name}: held by another ir-platform for {LOCK_SECONDS} s") from None
+                    time.sleep(0.05)
+            yield
+
+    def remove(self):
+        """The directory, images and key too."""
+        shutil.rmtree(self.directory, ignore_errors=True)

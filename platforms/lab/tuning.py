@@ -1,0 +1,186 @@
+"""Tuning: abstract knobs, which each platform translates into its own words and reads back after the start.
+
+A profile is an INI file of profiles/: section and key make the knob's name (`[cpu] pin = 0-1` is cpu.pin). Several
+are joined by "+", where a later one wins. Values are normalised when read, and platforms read back what is in effect
+in the same form, so asked and in effect can be held against each other by ==. `auto` leaves the choice to the
+platform and agrees with everything.
+"""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from .errors import LabError, Unsupported
+from .settings import read_ini
+
+UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
+DECIMAL = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+AUTO = "auto"
+
+
+def cpus(text):
+    """"0-1,3" as a sorted list of numbers."""
+    found = set()
+    for part in text.split(","):
+        low, _, high = part.strip().partition("-")
+        found.update(range(int(low), int(high or low) + 1))
+    return sorted(found)
+
+
+def cpu_list(numbers):
+    """The shortest text of a set of CPUs: what cpuset files print."""
+    parts, numbers = [], sorted(set(numbers))
+    for n in numbers:
+        if parts and parts[-1][1] == n - 1:
+            parts[-1][1] = n
+        else:
+            parts.append([n, n])
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in parts)
+
+
+def a_cpuset(text):
+    return cpu_list(cpus(text))
+
+
+def a_size(text):
+    """Bytes: 512M, 2G."""
+    number, unit = re.fullmatch(r"(\d{1,15})\s*([kKmMgG]?)(?:i?B)?", text.strip()).groups()
+    return int(number) * UNITS[unit.lower()]
+
+
+def a_bit_rate(text):
+    """bit/s: 100M."""
+    number, unit = re.fullmatch(r"(\d{1,15})\s*([kKmMgG]?)(?:bit)?(?:/s)?", text.strip()).groups()
+    return int(number) * DECIMAL[unit.lower()]
+
+
+def a_percent(text):
+    """Percent of one CPU: 50%, 150%."""
+    return int(re.fullmatch(r"(\d{1,6})\s*%?", text.strip()).group(1))
+
+
+def a_number(text):
+    return int(re.fullmatch(r"\d{1,9}", text.strip()).group(0))
+
+
+def a_switch(text):
+    return {"yes": True, "no": False, "on": True, "off": False}[text.strip().lower()]
+
+
+def one_of(*words):
+    def parse(text):
+        return {word: word for word in words}[text.strip()]
+
+    parse.__doc__ = "one of " + ", ".join(words)
+    return parse
+
+
+def a_network(text):
+    """A network profile, PROFILE or PROFILE:ARGUMENT."""
+    return re.fullmatch(r"[a-z-]+(:\S+)?", text.strip()).group(0)
+
+
+class Knob(NamedTuple):
+    parse: object  # text to normalised value; ValueError, KeyError or AttributeError when it is none
+    kind: str  # for messages
+    help: str
+
+
+KNOBS = {
+    "cpu.pin": Knob(a_cpuset, "CPU list", "the guest's CPUs run on these alone; a VM's n-th CPU on the n-th of them"),
+    "cpu.emulator-pin": Knob(a_cpuset, "CPU list", "the emulator's own threads run on these"),
+    "cpu.io-pin": Knob(a_cpuset, "CPU list", "the disk's I/O thread runs on these"),
+    "cpu.shares": Knob(a_number, "number", "weight against others when CPUs are short; 1024 is ordinary"),
+    "cpu.quota": Knob(a_percent, "percent of one CPU", "never more than this"),
+    "numa.node": Knob(a_number, "number", "CPU and memory of this node alone"),
+    "memory.limit": Knob(a_size, "size", "the host gives no more than this"),
+    "memory.hugepages": Knob(one_of("static", "transparent", "off"), "static, transparent or off", "backing of memory"),
+    "memory.ksm": Knob(a_switch, "yes or no", "equal pages are shared"),
+    "memory.balloon": Knob(a_size, "size", "the guest is left with this much of its memory"),
+    "disk.bus": Knob(one_of("virtio", "scsi", "ide", "xen"), "virtio, scsi, ide or xen", "how the disk is attached"),
+    "disk.cache": Knob(one_of("none", "writeback", "writethrough", "directsync"), "a cache mode", "the host's cache"),
+    "disk.io": Knob(one_of("native", "threads"), "native or threads", "how the host does the I/O"),
+    "disk.iothread": Knob(a_switch, "yes or no", "a thread of its own for the disk"),
+    "disk.queues": Knob(a_number, "number", "queues of the disk"),
+    "disk.read-bps": Knob(a_size, "bytes/s", "at most"),
+    "disk.write-bps": Knob(a_size, "bytes/s", "at most"),
+    "disk.read-iops": Knob(a_number, "operations/s", "at most"),
+    "disk.write-iops": Knob(a_number, "operations/s", "at most"),
+    "disk.scheduler": Knob(one_of("none", "mq-deadline", "bfq", "kyber"), "an I/O scheduler",
+                           "of the host's disk below the lab; it is put back at destroy"),
+    "network.attach": Knob(a_network, "network profile", "unless --network says another"),
+    "network.nic": Knob(one_of("virtio", "e1000", "xen", "veth"), "virtio, e1000, xen or veth", "model of the NIC"),
+    "network.queues": Knob(a_number, "number", "queues of the NIC"),
+    "network.vhost": Knob(a_switch, "yes or no", "the host's kernel moves the packets"),
+    "network.rate": Knob(a_bit_rate, "bit/s", "in each direction, at most"),
+    "network.priority": Knob(a_number, "number", "of what the guest sends (net_prio)"),
+    "inside.worker-pin": Knob(a_cpuset, "CPU list", "CPUs of the workers, as the guest numbers them"),
+    "inside.broker-schedulers": Knob(a_number, "number", "schedulers of RabbitMQ's virtual machine"),
+    "inside.hugepages": Knob(one_of("always", "madvise", "never"), "always, madvise or never",
+                             "transparent huge pages as the guest's programs find them"),
+}
+
+
+def normalise(knob, text, where):
+    """The value of a knob, AUTO, or LabError."""
+    if knob not in KNOBS:
+        raise LabError(f"{where}: there is no knob '{knob}'; docs/platforms.md lists them")
+    if text.strip() == AUTO:
+        return AUTO
+    try:
+        return KNOBS[knob].parse(text)
+    except (ValueError, KeyError, AttributeError):
+        raise LabError(f"{where}: {knob} = {text}: it is {KNOBS[knob].kind}") from None
+
+
+def read_profile(folder, names):
+    """{knob: value} of "pinned+hugepages"."""
+    asked = {}
+    for name in names.split("+"):
+        path = Path(folder) / f"{name}.conf"
+        if not re.fullmatch(r"[a-z0-9-]+", name) or not path.exists():
+            known = sorted(each.stem for each in Path(folder).glob("*.conf"))
+            raise LabError(f"profile '{name}': it is one of {', '.join(known)}, or several joined by '+'")
+        for section, values in read_ini(path).items():
+            for key, text in values.items():
+                asked[f"{section}.{key}"] = normalise(f"{section}.{key}", text, path.name)
+    return asked
+
+
+def read_words(words):
+    """{knob: value} of command-line words KNOB=VALUE."""
+    asked = {}
+    for word in words:
+        knob, _, text = word.partition("=")
+        asked[knob] = normalise(knob, text, "--set")
+    return asked
+
+
+def require_known(platform, asked):
+    """That the platform has every knob; Unsupported names the first that it has not."""
+    for knob in asked:
+        if knob not in platform.knobs:
+            reason = platform.refused.get(knob, f"{platform.name} has no such knob")
+            raise Unsupported(f"{knob}: {reason}", "choose another profile")
+
+
+class Row(NamedTuple):
+    knob: str
+    asked: object
+    in_effect: object
+
+    @property
+    def agrees(self):
+        return self.asked == AUTO or self.asked == self.in_effect
+
+
+def compare(asked, in_effect):
+    """A Row for each knob asked for."""
+    return [Row(knob, value, in_effect.get(knob)) for knob, value in sorted(asked.items())]
+
+
+def require_effect(rows, where):
+    """LabError when something asked for is not in effect."""
+    if wrong := [row for row in rows if not row.agrees]:
+        told = "; ".join(f"{row.knob}: asked {row.asked}, in effect {row.in_effect}" for row in wrong)
+        raise LabError(f"{where}: the tuning is not in effect: {told}")
