@@ -1,0 +1,157 @@
+"""A libvirtd that belongs to one lab, started without systemd and stopped with the last guest.
+
+    daemon = Daemon(lab_directory / "libvirt")
+    daemon.start()                                  # nothing when it runs
+    daemon.virsh("list", "--all", "--name")
+    daemon.stop()                                   # libvirtd, virtlogd, and whatever qemu is left
+
+It lives in a mount namespace (see private-libvirtd) and in the network namespace that `enter`, a command's first
+words, leads to. Its sockets, logs and settings are below its state folder, which stop() leaves for a look;
+remove() takes that too. A libvirtd that was killed is started anew by the next start() and finds its guests again.
+"""
+
+import os
+import signal
+from pathlib import Path
+
+from ..lab.clean import remove_tree, wait_until
+from ..lab.command import need, run
+from ..lab.errors import LabError
+
+HERE = Path(__file__).resolve().parent
+FOLDERS = ("etc", "etc/qemu", "run", "lib", "cache", "log", "huge")
+START_SECONDS = 60
+STOP_SECONDS = 20
+LONGEST_SOCKET = 107  # what fits into a Unix socket's address
+
+# The guests' files are the lab's, root's alone; so qemu runs as root and changes no owner.
+QEMU_CONF = """\
+user = "root"
+group = "root"
+dynamic_ownership = 0
+remember_owner = 0
+security_driver = "none"
+hugetlbfs_mount = "{state}/huge"
+memory_backing_dir = "/var/lib/libvirt/qemu/ram"
+"""
+
+LIBVIRTD_CONF = """\
+unix_sock_rw_perms = "0700"
+auth_unix_ro = "none"
+auth_unix_rw = "none"
+log_outputs = "3:file:{state}/log/libvirtd.log"
+host_uuid_source = "machine-id"
+"""
+
+
+class Daemon:
+    def __init__(self, state, enter=()):
+        self.state = Path(state).absolute()
+        self.enter = list(enter)
+        self.socket = self.state / "run/libvirt-sock"
+        if len(str(self.socket)) > LONGEST_SOCKET or '"' in str(self.socket):
+            raise LabError(f"{self.state}: too long for a socket's address (or it has a quote); set IR_LAB to a "
+                           "shorter path")
+
+    @property
+    def uri(self):
+        return f"qemu+unix:///system?socket={self.socket}"
+
+    def virsh(self, *words, seconds=60, good=(0,)):
+        """Standard output of virsh; words as its command line takes them."""
+        return self.call(words, seconds, good).out.strip("\n")
+
+    def call(self, words, seconds=60, good=(0,)):
+        """virsh with its exit status and both outputs."""
+        argv = [need("virsh", "kvm"), "--quiet", "--connect", self.uri, *words]
+        return run(argv, seconds=seconds, good=good, env=os.environ | {"LC_ALL": "C"})
+
+    def runs(self):
+        return self.socket.exists() and self.call(["version"], seconds=20, good=None).status == 0
+
+    def start(self):
+        """Returns when it answers."""
+        if self.runs():
+            return
+        for program in ("libvirtd", "virtlogd", "unshare", "mount"):
+            need(program, "kvm")
+        self._settle()
+        try:
+            run([*self.enter, "unshare", "--mount", "--propagation", "slave", "--", HERE / "private-libvirtd",
+                 self.state], seconds=START_SECONDS)
+            if not wait_until(self.runs, START_SECONDS, 0.2):
+                raise LabError(f"libvirtd does not answer within {START_SECONDS} s; see {self.state}/log/libvirtd.log")
+        except BaseException:
+            if not self.guests_run():
+                self.stop()
+            raise
+
+    def _settle(self):
+        """The folders and settings; a libvirtd that does not answer any more ends, its guests stay."""
+        for each in FOLDERS:
+            (self.state / each).mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.state / "etc/qemu.conf").write_text(QEMU_CONF.format(state=self.state))
+        (self.state / "libvirtd.conf").write_text(LIBVIRTD_CONF.format(state=self.state))
+        self._end([pid for pid in self.processes() if name_of(pid) in ("libvirtd", "virtlogd")])
+
+    def processes(self):
+        """Ids of all that runs in the daemon's mount namespace: there the state folder is a mount point."""
+        return [int(each.name) for each in Path("/proc").iterdir()
+                if each.name.isdigit() and is_mount_point(each, str(self.state))]
+
+    def guests_run(self):
+        return any(name_of(pid).startswith("qemu-system") for pid in self.processes())
+
+    def stop(self):
+        """Ends libvirtd, virtlogd, and guests that are left. Returns when they are gone."""
+        self._end(self.processes())
+
+    def _end(self, pids):
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for pid in pids:
+                send(pid, number)
+            if wait_until(lambda: not any(map(exists, pids)), STOP_SECONDS):
+                return
+        raise LabError(f"processes {pids} of {self.state} do not end")
+
+    def remove(self):
+        """Stops it and takes its state folder away."""
+        self.stop()
+        remove_tree(self.state)
+
+
+def is_mount_point(process, path):
+    """Whether a process (its folder in /proc) has a mount at that path."""
+    try:
+        with open(process / "mountinfo", encoding="utf-8", errors="surrogateescape") as table:
+            return any(unescape(line.split()[4]) == path for line in table)
+    except OSError:
+        return False
+
+
+def unescape(word):
+    """A path as /proc writes it, blanks in octal."""
+    return word if "\\" not in word else word.encode().decode("unicode_escape")
+
+
+def name_of(pid):
+    """The program's file name, '' when the process is gone."""
+    try:
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+    except OSError:
+        return ""
+
+
+def exists(pid):
+    """Whether the process runs; one that only waits for its parent does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def send(pid, number):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass

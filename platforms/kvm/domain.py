@@ -1,0 +1,333 @@
+"""The libvirt domain of a guest as XML: what was asked for (sizes, tuning, network), in libvirt's words.
+
+    text(Machine(guest, name, "kvm", files, "ir1234-br", "ir1234-g64", "/ir1234"))
+
+Nothing is looked up and nothing is changed here, so the same request gives the same text on every host. The
+elements and their units are those of libvirt's documentation of the domain format; tests hold every profile's
+text against libvirt's own schema.
+"""
+
+import uuid
+import xml.etree.ElementTree as ET
+from typing import NamedTuple
+
+from ..lab import tuning
+from ..lab.errors import LabError
+from ..lab.guest import Guest
+from ..lab.network import split
+
+MIB = 2**20
+PERIOD_US = 100_000
+OVERHEAD_MIB = 384  # what QEMU itself may need beside the guest's memory, translated code included
+TRANSLATION_MIB = 128
+LEAST_MIB = 256
+EMULATED_BUSES, EMULATED_NICS = ("ide",), ("e1000",)
+TARGETS = {"virtio": "vd", "scsi": "sd", "ide": "hd"}
+COMMAND_LINE = "root=LABEL=river-root rw console=ttyS0 quiet"
+IOTUNE = {"disk.read-bps": "read_bytes_sec", "disk.write-bps": "write_bytes_sec",
+          "disk.read-iops": "read_iops_sec", "disk.write-iops": "write_iops_sec"}
+RATE_UNIT = 8000  # bit/s in libvirt's kilobyte a second
+
+
+class Files(NamedTuple):
+    """Absolute paths."""
+
+    kernel: str
+    initrd: str
+    disk: str  # qcow2
+    payload: str  # raw
+    console: str  # log
+
+
+class Machine(NamedTuple):
+    """A guest with everything about it that does not follow from the request."""
+
+    guest: Guest
+    name: str  # of the domain
+    kind: str  # "kvm" or "qemu"
+    files: Files
+    bridge: str  # "" without one
+    interface: str  # the tap's name
+    partition: str  # cgroup
+    unit_weight: int = 1024  # what the host's cgroups call an ordinary weight: 1024, or 100 with version 2
+    node_cpus: str = ""  # of the NUMA node asked for
+
+    def knob(self, name):
+        """What was asked, None when nothing or "auto"."""
+        value = self.guest.tuning.get(name)
+        return None if value == tuning.AUTO else value
+
+    @property
+    def emulated_hardware(self):
+        return self.bus in EMULATED_BUSES or self.nic in EMULATED_NICS
+
+    @property
+    def bus(self):
+        return self.knob("disk.bus") or "virtio"
+
+    @property
+    def nic(self):
+        if split(self.guest.network)[0] == "emulated":
+            return "e1000"
+        return self.knob("network.nic") or "virtio"
+
+
+def put(parent, tag, text=None, **attributes):
+    """A new last child."""
+    child = ET.SubElement(parent, tag, {key: str(value) for key, value in attributes.items() if value is not None})
+    child.text = None if text is None else str(text)
+    return child
+
+
+def text(machine):
+    """The XML."""
+    root = build(machine)
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode") + "\n"
+
+
+def build(machine):
+    """The element `domain`."""
+    root = ET.Element("domain", type=machine.kind)
+    put(root, "name", machine.name)
+    put(root, "uuid", uuid.uuid5(uuid.NAMESPACE_URL, f"file://{machine.files.disk}"))
+    for part in (add_memory, add_cpus, add_boot, add_numa, add_lifecycle, add_devices):
+        part(root, machine)
+    return root
+
+
+# ---- memory ----
+
+
+def memory_mib(machine):
+    """The guest's memory; with a limit, what the limit leaves beside QEMU's own."""
+    asked, limit = machine.guest.memory_mib, machine.knob("memory.limit")
+    if limit is None:
+        return asked
+    left = limit // MIB - OVERHEAD_MIB
+    if left < LEAST_MIB:
+        raise LabError(f"memory.limit = {limit // MIB}M: a virtual machine needs at least "
+                       f"{OVERHEAD_MIB + LEAST_MIB}M, {OVERHEAD_MIB}M of them for QEMU itself")
+    return min(asked, left)
+
+
+def add_memory(root, machine):
+    mib, balloon, limit = memory_mib(machine), machine.knob("memory.balloon"), machine.knob("memory.limit")
+    put(root, "memory", mib, unit="MiB")
+    if balloon is not None:
+        if balloon > mib * MIB:
+            raise LabError(f"memory.balloon = {balloon // MIB}M is more than the guest's {mib} MiB")
+        put(root, "currentMemory", balloon // 1024, unit="KiB")
+    if limit is not None:
+        put(put(root, "memtune"), "hard_limit", limit // 1024, unit="KiB")
+    add_backing(root, machine)
+
+
+def add_backing(root, machine):
+    static = machine.knob("memory.hugepages") == "static"
+    if not static and machine.knob("memory.ksm") is not False:
+        return
+    backing = put(root, "memoryBacking")
+    if static:
+        put(backing, "hugepages")
+    if machine.knob("memory.ksm") is False:
+        put(backing, "nosharepages")
+
+
+# ---- CPU ----
+
+
+def pins(cpus, n_vcpus):
+    """The CPUs of each vCPU, as cpuset text: the n-th on the n-th; who is in the minority gets or shares more."""
+    numbers = tuning.cpus(cpus)
+    if len(numbers) < n_vcpus:
+        return [str(numbers[i % len(numbers)]) for i in range(n_vcpus)]
+    return [tuning.cpu_list(numbers[i::n_vcpus]) for i in range(n_vcpus)]
+
+
+def add_cpus(root, machine):
+    guest = machine.guest
+    put(root, "vcpu", guest.cpus, placement="static", cpuset=machine.node_cpus or None)
+    if machine.knob("disk.iothread"):
+        put(root, "iothreads", 1)
+    put(put(root, "resource"), "partition", machine.partition)
+    put(root, "cpu", mode="host-passthrough" if machine.kind == "kvm" else "maximum")
+    cputune = ET.Element("cputune")
+    add_pins(cputune, machine)
+    add_shares(cputune, machine)
+    if len(cputune):
+        root.append(cputune)
+
+
+def add_pins(cputune, machine):
+    if pin := machine.knob("cpu.pin"):
+        for i, cpuset in enumerate(pins(pin, machine.guest.cpus)):
+            put(cputune, "vcpupin", vcpu=i, cpuset=cpuset)
+    if pin := machine.knob("cpu.emulator-pin"):
+        put(cputune, "emulatorpin", cpuset=pin)
+    if pin := machine.knob("cpu.io-pin"):
+        require_iothread(machine, "cpu.io-pin")
+        put(cputune, "iothreadpin", iothread=1, cpuset=pin)
+
+
+def require_iothread(machine, knob):
+    if not machine.knob("disk.iothread"):
+        raise LabError(f"{knob} needs disk.iothread = yes: without it the disk has no thread of its own")
+
+
+def add_shares(cputune, machine):
+    shares, quota = machine.knob("cpu.shares"), machine.knob("cpu.quota")
+    if shares is not None:
+        put(cputune, "shares", weight(shares, machine.unit_weight))
+    if quota is not None:
+        put(cputune, "global_period", PERIOD_US)
+        put(cputune, "global_quota", quota * PERIOD_US // 100)
+
+
+def weight(shares, unit):
+    """cpu.shares, of which 1024 is ordinary, on a scale where `unit` is ordinary."""
+    return max(2 if unit == 1024 else 1, round(shares * unit / 1024))
+
+
+def add_numa(root, machine):
+    node = machine.knob("numa.node")
+    if node is not None:
+        put(put(root, "numatune"), "memory", mode="strict", nodeset=node)
+
+
+# ---- boot and life ----
+
+
+def add_boot(root, machine):
+    system = put(root, "os")
+    put(system, "type", "hvm", arch="x86_64", machine="pc" if machine.bus == "ide" else "q35")
+    put(system, "kernel", machine.files.kernel)
+    put(system, "initrd", machine.files.initrd)
+    put(system, "cmdline", COMMAND_LINE)
+    features = put(root, "features")
+    put(features, "acpi")
+    put(features, "apic")
+    if machine.kind == "qemu":
+        put(put(features, "tcg"), "tb-cache", TRANSLATION_MIB, unit="MiB")
+
+
+def add_lifecycle(root, _machine):
+    put(root, "clock", offset="utc")
+    put(root, "on_poweroff", "destroy")
+    put(root, "on_reboot", "restart")
+    put(root, "on_crash", "destroy")
+
+
+# ---- devices ----
+
+
+def add_devices(root, machine):
+    devices = put(root, "devices")
+    put(devices, "controller", type="usb", model="none")
+    if machine.bus == "scsi":
+        add_scsi_controller(devices, machine)
+    add_disk(devices, machine)
+    add_payload(devices, machine)
+    add_network(devices, machine)
+    serial = put(devices, "serial", type="pty")
+    put(serial, "log", file=machine.files.console, append="on")
+    put(put(devices, "rng", model="virtio"), "backend", "/dev/urandom", model="random")
+    put(put(devices, "memballoon", model="virtio"), "stats", period=2)
+
+
+def add_scsi_controller(devices, machine):
+    controller = put(devices, "controller", type="scsi", model="virtio-scsi")
+    iothread = 1 if machine.knob("disk.iothread") else None
+    if iothread or machine.knob("disk.queues"):
+        put(controller, "driver", queues=machine.knob("disk.queues"), iothread=iothread)
+
+
+def require_bus(machine):
+    """IDE has one queue, which QEMU's main thread serves."""
+    for knob in ("disk.queues", "disk.iothread"):
+        if machine.bus == "ide" and machine.knob(knob) not in (None, False, 1):
+            raise LabError(f"{knob} = {machine.knob(knob)}: an IDE disk has no such thing; disk.bus = virtio has")
+    if machine.knob("disk.io") == "native" and machine.knob("disk.cache") not in ("none", "directsync"):
+        raise LabError("disk.io = native needs disk.cache = none or directsync")
+
+
+def add_disk(devices, machine):
+    require_bus(machine)
+    virtio = machine.bus == "virtio"
+    disk = put(devices, "disk", type="file", device="disk")
+    put(disk, "driver", name="qemu", type="qcow2", cache=machine.knob("disk.cache"), io=machine.knob("disk.io"),
+        discard="unmap", iothread=1 if virtio and machine.knob("disk.iothread") else None,
+        queues=machine.knob("disk.queues") if virtio else None)
+    put(disk, "source", file=machine.files.disk)
+    put(disk, "target", dev=TARGETS[machine.bus] + "a", bus=machine.bus)
+    limits = {tag: machine.knob(knob) for knob, tag in IOTUNE.items() if machine.knob(knob) is not None}
+    if limits:
+        iotune = put(disk, "iotune")
+        for tag, value in limits.items():
+            put(iotune, tag, value)
+
+
+def add_payload(devices, machine):
+    disk = put(devices, "disk", type="file", device="disk")
+    put(disk, "driver", name="qemu", type="raw")
+    put(disk, "source", file=machine.files.payload)
+    put(disk, "target", dev=TARGETS[machine.bus] + "b", bus=machine.bus)
+    if machine.bus != "ide":  # an IDE disk cannot be read-only
+        put(disk, "readonly")
+
+
+def add_network(devices, machine):
+    profile, argument = split(machine.guest.network)
+    if profile == "passthrough":
+        hostdev = put(devices, "hostdev", mode="subsystem", type="pci", managed="yes")
+        put(hostdev, "driver", name="vfio")
+        put(put(hostdev, "source"), "address", **pci_address(argument))
+    elif profile == "sriov":
+        nic = put(devices, "interface", type="hostdev", managed="yes")
+        put(nic, "mac", address=machine.guest.mac)
+        put(nic, "driver", name="vfio")
+        put(put(nic, "source"), "address", type="pci", **pci_address(argument))
+    else:
+        add_nic(devices, machine, profile, argument)
+
+
+def pci_address(text_of_it):
+    """0000:03:00.1 in libvirt's attributes."""
+    domain, bus, rest = text_of_it.split(":")
+    slot, function = rest.split(".")
+    return {"domain": f"0x{domain}", "bus": f"0x{bus}", "slot": f"0x{slot}", "function": f"0x{function}"}
+
+
+def add_nic(devices, machine, profile, argument):
+    direct = profile == "macvlan"
+    nic = put(devices, "interface", type="direct" if direct else "bridge")
+    put(nic, "mac", address=machine.guest.mac)
+    if direct:
+        put(nic, "source", dev=argument, mode="bridge")
+    else:
+        put(nic, "source", bridge=machine.bridge)
+    put(nic, "target", dev=machine.interface)
+    put(nic, "model", type=machine.nic)
+    add_nic_driver(nic, machine)
+    add_bandwidth(nic, machine)
+
+
+def add_nic_driver(nic, machine):
+    vhost, queues = machine.knob("network.vhost"), machine.knob("network.queues")
+    if machine.nic != "virtio":
+        if vhost or (queues or 1) > 1:
+            raise LabError(f"network.nic = {machine.nic} has neither vhost nor queues; network.nic = virtio has")
+        return
+    if vhost is not None or queues is not None:
+        put(nic, "driver", name=None if vhost is None else "vhost" if vhost else "qemu", queues=queues)
+
+
+def add_bandwidth(nic, machine):
+    rate = machine.knob("network.rate")
+    if rate is None:
+        return
+    if rate % RATE_UNIT or not rate:
+        raise LabError(f"network.rate = {rate}: libvirt takes multiples of {RATE_UNIT} bit/s")
+    bandwidth = put(nic, "bandwidth")
+    for direction in ("inbound", "outbound"):
+        put(bandwidth, direction, average=rate // RATE_UNIT)
