@@ -5,8 +5,7 @@
     daemon.virsh("list", "--all", "--name")
     daemon.stop()                                   # libvirtd, virtlogd, and whatever qemu is left
 
-It lives in a mount namespace (see private-libvirtd) and in the network namespace that `enter`, a command's first
-words, leads to. Its sockets, logs and settings are below its state folder, which stop() leaves for a look;
+It lives in a mount namespace (see private-libvirtd) and in the network namespace of the caller. Its sockets, logs and settings are below its state folder, which stop() leaves for a look;
 remove() takes that too. A libvirtd that was killed is started anew by the next start() and finds its guests again.
 """
 
@@ -44,18 +43,11 @@ host_uuid_source = "machine-id"
 """
 
 
-class Daemon:
-    def __init__(self, state, enter=()):
-        self.state = Path(state).absolute()
-        self.enter = list(enter)
-        self.socket = self.state / "run/libvirt-sock"
-        if len(str(self.socket)) > LONGEST_SOCKET or '"' in str(self.socket):
-            raise LabError(f"{self.state}: too long for a socket's address (or it has a quote); set IR_LAB to a "
-                           "shorter path")
+class Connection:
+    """A libvirtd, wherever it is."""
 
-    @property
-    def uri(self):
-        return f"qemu+unix:///system?socket={self.socket}"
+    def __init__(self, uri):
+        self.uri = uri
 
     def virsh(self, *words, seconds=60, good=(0,)):
         """Standard output of virsh; words as its command line takes them."""
@@ -66,6 +58,32 @@ class Daemon:
         argv = [need("virsh", "kvm"), "--quiet", "--connect", self.uri, *words]
         return run(argv, seconds=seconds, good=good, env=os.environ | {"LC_ALL": "C"})
 
+    def alive(self):
+        """Whether there is one to talk to. A far one that does not answer is an error, since nobody can say then what
+        its guests do."""
+        self.virsh("version")
+        return True
+
+
+class Daemon(Connection):
+    def __init__(self, state):
+        self.state = Path(state).absolute()
+        self.socket = self.state / "run/libvirt-sock"
+        super().__init__(f"qemu+unix:///system?socket={self.socket}")
+
+    def require_usable(self):
+        if len(str(self.socket)) > LONGEST_SOCKET or '"' in str(self.socket):
+            raise LabError(f"{self.state}: too long for a socket's address (or it has a quote); set IR_LAB to a "
+                           "shorter path")
+        if self.state.parts[1:2] == ("run",):
+            raise LabError(f"{self.state}: libvirtd has a /run of its own; set IR_LAB to a path outside")
+
+    def alive(self):
+        """Whether it runs. One that was killed while guests run is started again, and finds them."""
+        if not self.runs() and self.guests_run():
+            self.start()
+        return self.runs()
+
     def runs(self):
         return self.socket.exists() and self.call(["version"], seconds=20, good=None).status == 0
 
@@ -73,11 +91,12 @@ class Daemon:
         """Returns when it answers."""
         if self.runs():
             return
+        self.require_usable()
         for program in ("libvirtd", "virtlogd", "unshare", "mount"):
             need(program, "kvm")
         self._settle()
         try:
-            run([*self.enter, "unshare", "--mount", "--propagation", "slave", "--", HERE / "private-libvirtd",
+            run(["unshare", "--mount", "--propagation", "slave", "--", HERE / "private-libvirtd",
                  self.state], seconds=START_SECONDS)
             if not wait_until(self.runs, START_SECONDS, 0.2):
                 raise LabError(f"libvirtd does not answer within {START_SECONDS} s; see {self.state}/log/libvirtd.log")
@@ -98,6 +117,14 @@ class Daemon:
         """Ids of all that runs in the daemon's mount namespace: there the state folder is a mount point."""
         return [int(each.name) for each in Path("/proc").iterdir()
                 if each.name.isdigit() and is_mount_point(each, str(self.state))]
+
+    def pid_of(self, name):
+        """The process of a running domain; LabError when there is none."""
+        path = self.state / "run/qemu" / f"{name}.pid"
+        try:
+            return int(path.read_text(encoding="ascii"))
+        except (OSError, ValueError) as error:
+            raise LabError(f"{path}: {error}; the domain does not run") from error
 
     def guests_run(self):
         return any(name_of(pid).startswith("qemu-system") for pid in self.processes())

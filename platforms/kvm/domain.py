@@ -12,12 +12,12 @@ import xml.etree.ElementTree as ET
 from typing import NamedTuple
 
 from ..lab import tuning
+from ..lab.cgroup import PERIOD_US, shares_to_weight
 from ..lab.errors import LabError
 from ..lab.guest import Guest
 from ..lab.network import split
 
 MIB = 2**20
-PERIOD_US = 100_000
 OVERHEAD_MIB = 384  # what QEMU itself may need beside the guest's memory, translated code included
 TRANSLATION_MIB = 128
 LEAST_MIB = 256
@@ -49,7 +49,7 @@ class Machine(NamedTuple):
     bridge: str  # "" without one
     interface: str  # the tap's name
     partition: str  # cgroup
-    unit_weight: int = 1024  # what the host's cgroups call an ordinary weight: 1024, or 100 with version 2
+    cgroup_version: int = 1  # of the CPU controller: it says in which unit weights are
     node_cpus: str = ""  # of the NUMA node asked for
 
     def knob(self, name):
@@ -178,15 +178,10 @@ def require_iothread(machine, knob):
 def add_shares(cputune, machine):
     shares, quota = machine.knob("cpu.shares"), machine.knob("cpu.quota")
     if shares is not None:
-        put(cputune, "shares", weight(shares, machine.unit_weight))
+        put(cputune, "shares", shares if machine.cgroup_version == 1 else shares_to_weight(shares))
     if quota is not None:
         put(cputune, "global_period", PERIOD_US)
         put(cputune, "global_quota", quota * PERIOD_US // 100)
-
-
-def weight(shares, unit):
-    """cpu.shares, of which 1024 is ordinary, on a scale where `unit` is ordinary."""
-    return max(2 if unit == 1024 else 1, round(shares * unit / 1024))
 
 
 def add_numa(root, machine):

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from ..lab.command import need, output, run
 from ..lab.errors import LabError
+from ..lab.image import cache_directory
 
 SAYS = b"ir-guest-started\n"
 SECONDS = {"kvm": 20, "tcg": 180}
@@ -91,16 +92,16 @@ def boot(kernel, accelerator):
 
 def conditions(kernel, accelerator):
     """What the answer depends on."""
-    found = os.stat(kernel)
+    content = hashlib.sha256(Path(kernel).read_bytes()).hexdigest()
     boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     version = output([need("qemu-system-x86_64", "kvm"), "--version"]).splitlines()[0]
-    return [accelerator, str(kernel), found.st_size, found.st_mtime_ns, boot_id, version]
+    return [accelerator, content, boot_id, version]
 
 
-def prove(kernel, accelerator, directory):
-    """The Proof for this host, from `directory` when it was made before."""
+def prove(kernel, accelerator):
+    """The Proof for this host, from the cache when it was made before."""
     basis = conditions(kernel, accelerator)
-    kept = Path(directory) / f"proof-{hashlib.sha256(json.dumps(basis).encode()).hexdigest()[:16]}.json"
+    kept = cache_directory() / f"proof-{hashlib.sha256(json.dumps(basis).encode()).hexdigest()[:16]}.json"
     try:
         return Proof(**json.loads(kept.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):

@@ -1,0 +1,271 @@
+"""The tuning of a running domain as it is in effect: read from the kernel (/proc, tc, the control group), from
+QEMU's monitor; of devices, which never change while a guest runs, from the live domain's XML.
+
+    in_effect(View(daemon, machine), ["cpu.pin", "cpu.quota"])    # {"cpu.pin": "0-1", "cpu.quota": 50}
+
+A value that cannot be found is None, which agrees with nothing that was asked for.
+"""
+
+import functools
+import json
+import os
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from ..lab import command, host, tuning
+from ..lab.cgroup import Group
+from ..lab.clean import wait_until
+from ..lab.network import links
+from .domain import IOTUNE, pins
+
+KIB = 1024
+MARK = "libvirt-qemu"  # how libvirt ends the name of a domain's control group
+BALLOON_SECONDS = 60
+
+
+class View:
+    """One look at a running domain; what is asked for twice is fetched once."""
+
+    def __init__(self, daemon, machine, lab):
+        self.daemon, self.machine, self.lab = daemon, machine, lab
+
+    @functools.cached_property
+    def xml(self):
+        return ET.fromstring(self.daemon.virsh("dumpxml", self.machine.name))
+
+    @functools.cached_property
+    def pid(self):
+        return self.daemon.pid_of(self.machine.name)
+
+    @functools.cached_property
+    def group(self):
+        return Group(group_of(self.pid))
+
+    @functools.cached_property
+    def disk(self):
+        """The element of the guest's own disk, the first one."""
+        return self.xml.find("devices/disk")
+
+    @functools.cached_property
+    def nic(self):
+        return self.xml.find("devices/interface")
+
+    @functools.cached_property
+    def memory_map(self):
+        return guest_memory(self.pid)
+
+    def pairs(self, verb, *words):
+        """{name: value} of a virsh verb that prints `name : value` lines."""
+        lines = self.daemon.virsh(verb, self.machine.name, *words).splitlines()
+        return {key.strip(): value.strip() for key, colon, value in (line.partition(":") for line in lines) if colon}
+
+    def monitor(self, verb):
+        """What QEMU's monitor answers."""
+        text = self.daemon.virsh("qemu-monitor-command", self.machine.name, json.dumps({"execute": verb}))
+        return json.loads(text)["return"]
+
+    def status(self, key, thread=None):
+        """A field of /proc/PID/status of QEMU or one of its threads."""
+        path = Path(f"/proc/{self.pid}/task/{thread or self.pid}/status")
+        found = re.search(rf"^{key}:\s*(.+)$", path.read_text(encoding="ascii"), re.M)
+        return found.group(1) if found else None
+
+
+def fields_of(pid):
+    """The sizes in /proc/PID/status as bytes."""
+    text = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    return {key: int(kib) * KIB for key, kib in re.findall(r"^(\w+):\s+(\d+) kB$", text, re.M)}
+
+
+def guest_memory(pid):
+    """The fields of /proc/PID/smaps of the largest mapping: the guest's memory. VmFlags is a set of words."""
+    best, size = {}, 0
+    with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as file:
+        for fields in mappings(file):
+            if int(fields["Size"].split()[0]) > size:
+                best, size = fields, int(fields["Size"].split()[0])
+    best["VmFlags"] = set(best["VmFlags"].split())
+    return best
+
+
+def mappings(lines):
+    """A dict for each mapping; its last line is VmFlags."""
+    fields = {}
+    for line in lines:
+        key, _, value = line.partition(":")
+        fields[key] = value.strip()
+        if key == "VmFlags":
+            yield fields
+            fields = {}
+
+
+def group_of(pid):
+    """The domain's control group: that of QEMU without the part that libvirt makes for its main thread."""
+    lines = Path(f"/proc/{pid}/cgroup").read_text(encoding="ascii").splitlines()
+    path = next(line.split(":", 2)[2] for line in lines if f".{MARK}" in line)
+    return path[: path.index(MARK) + len(MARK)].lstrip("/")
+
+
+# ---- limits ----
+
+
+def in_group(knob):
+    return lambda view: view.group.get(knob, view.machine.knob(knob))
+
+
+# ---- CPU ----
+
+
+def vcpu_pin(view):
+    threads = [each["thread-id"] for each in sorted(view.monitor("query-cpus-fast"), key=lambda cpu: cpu["cpu-index"])]
+    allowed = [view.status("Cpus_allowed_list", thread) for thread in threads]
+    union = tuning.cpu_list([number for text in allowed for number in tuning.cpus(text)])
+    return union if allowed == pins(union, len(threads)) else " | ".join(allowed)
+
+
+def emulator_pin(view):
+    return tuning.a_cpuset(view.status("Cpus_allowed_list"))
+
+
+def io_pin(view):
+    threads = [each["thread-id"] for each in view.monitor("query-iothreads")]
+    return tuning.a_cpuset(view.status("Cpus_allowed_list", threads[0])) if threads else None
+
+
+def node(view):
+    memory = view.status("Mems_allowed_list")
+    threads = view.monitor("query-cpus-fast")
+    own = set(tuning.cpus(view.machine.node_cpus)) if view.machine.node_cpus else set()
+    strays = [each for each in threads if set(tuning.cpus(view.status("Cpus_allowed_list", each["thread-id"]))) - own]
+    return int(memory) if memory.isdigit() and not strays else f"memory of {memory}, {len(strays)} CPUs elsewhere"
+
+
+# ---- memory ----
+
+
+def hugepages(view):
+    if int(view.memory_map["KernelPageSize"].split()[0]) > 4:
+        return "static"
+    mode = host.current(host.THP)
+    advised = "hg" in view.memory_map["VmFlags"]
+    return "transparent" if mode == "always" or (mode == "madvise" and advised) else "off"
+
+
+def ksm(view):
+    return "mg" in view.memory_map["VmFlags"] and host.current(host.KSM) == "1"
+
+
+def balloon(view):
+    """The guest gives its memory back little by little: waited for, but not for ever."""
+
+    def actual():
+        return int(dict(line.split() for line in view.daemon.virsh("dommemstat", view.machine.name).splitlines())["actual"])
+
+    asked = view.machine.knob("memory.balloon")
+    wait_until(lambda: asked is None or actual() * KIB == asked, BALLOON_SECONDS, 0.5)
+    return actual() * KIB
+
+
+# ---- disk ----
+
+
+def disk_driver(attribute):
+    return lambda view: view.disk.find("driver").get(attribute)
+
+
+def bus(view):
+    return view.disk.find("target").get("bus")
+
+
+def disk_or_controller(view):
+    """The element that carries queues and thread: the disk's, or its SCSI controller's."""
+    element = view.xml.find("devices/controller[@type='scsi']/driver") if bus(view) == "scsi" else None
+    return view.disk.find("driver") if element is None else element
+
+
+def iothread(view):
+    return disk_or_controller(view).get("iothread") is not None and bool(view.monitor("query-iothreads"))
+
+
+def disk_queues(view):
+    return int(disk_or_controller(view).get("queues") or 1)
+
+
+def throttle(field):
+    def read(view):
+        return int(view.pairs("blkdeviotune", view.disk.find("target").get("dev"))[field]) or None
+
+    return read
+
+
+def scheduler(view):
+    return host.current(host.disk_of(view.lab.directory) / "queue" / "scheduler")
+
+
+# ---- network ----
+
+
+def attach(view):
+    """The network profile, when the guest's interface is where that wants it."""
+    guest = view.machine.guest
+    if not view.machine.bridge:
+        return guest.network if view.xml.find("devices/hostdev") is not None or view.nic is not None else None
+    master = links().get(view.machine.interface, {}).get("master")
+    return guest.network if master == view.machine.bridge else f"on {master}"
+
+
+def nic(view):
+    return view.nic.find("model").get("type")
+
+
+def nic_queues(view):
+    driver = view.nic.find("driver")
+    return int(driver.get("queues") or 1) if driver is not None else 1
+
+
+def vhost(view):
+    folder = f"/proc/{view.pid}/fd"
+    return any(os.readlink(f"{folder}/{each}") == "/dev/vhost-net" for each in os.listdir(folder))
+
+
+def rate(view):
+    """bit/s of both directions, when they agree: the queue towards the guest, and the policer of what it sends."""
+    interface = view.machine.interface
+    classes = json.loads(command.output(["tc", "-j", "class", "show", "dev", interface]) or "[]")
+    towards = {each["rate"] * 8 for each in classes if "rate" in each}
+    policer = re.search(r"police .*?rate (\d+)([KMG]?)bit", command.output(["tc", "filter", "show", "dev", interface,
+                                                                         "parent", "ffff:"]), re.S)
+    back = int(policer.group(1)) * tuning.DECIMAL[policer.group(2).lower()] if policer else None
+    return back if towards == {back} else f"{sorted(towards)} to the guest, {back} from it"
+
+
+READERS = {
+    "cpu.pin": vcpu_pin,
+    "cpu.emulator-pin": emulator_pin,
+    "cpu.io-pin": io_pin,
+    "cpu.shares": in_group("cpu.shares"),
+    "cpu.quota": in_group("cpu.quota"),
+    "numa.node": node,
+    "memory.limit": in_group("memory.limit"),
+    "memory.hugepages": hugepages,
+    "memory.ksm": ksm,
+    "memory.balloon": balloon,
+    "disk.bus": bus,
+    "disk.cache": disk_driver("cache"),
+    "disk.io": disk_driver("io"),
+    "disk.iothread": iothread,
+    "disk.queues": disk_queues,
+    **{knob: throttle(field) for knob, field in IOTUNE.items()},
+    "disk.scheduler": scheduler,
+    "network.attach": attach,
+    "network.nic": nic,
+    "network.queues": nic_queues,
+    "network.vhost": vhost,
+    "network.rate": rate,
+}
+
+
+def in_effect(view, knobs):
+    """{knob: value} of those knobs that this module reads."""
+    return {knob: READERS[knob](view) for knob in knobs if knob in READERS}

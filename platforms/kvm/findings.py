@@ -1,0 +1,115 @@
+"""What KVM guests need of a host, looked at one thing after the other; nothing is changed."""
+
+import os
+import shutil
+from pathlib import Path
+
+from ..lab import cgroup, host
+from ..lab.platform import Finding
+from . import proof
+
+INSTALL = "run tools/install kvm"
+PROGRAMS = ("libvirtd", "virtlogd", "virsh", "qemu-system-x86_64", "qemu-img", "unshare", "ip", "ssh", "mke2fs")
+INSIDE = frozenset(("inside.worker-pin", "inside.broker-schedulers", "inside.hugepages"))
+
+
+def all_of(lab):
+    found = [root_user(), *map(program, PROGRAMS), device("/dev/net/tun", "modprobe tun")]
+    found += map(controller, ("cpu", "cpuset", "memory"))
+    if all(each.ok for each in found if each.required):
+        found += starts(lab)
+    return [*found, vhost(), huge_pages(), page_sharing(), iommu(), virtual_functions(), schema()]
+
+
+def look(what, ok, reason, remedy, required=True):
+    """A Finding, with reason and remedy only when there is something to remedy."""
+    return Finding(what, True, required=required) if ok else Finding(what, False, reason, remedy, required)
+
+
+def root_user():
+    return look("root", os.geteuid() == 0, "namespaces, bridges and libvirt's system mode need it", "run as root")
+
+
+def program(name):
+    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin")
+    return look(f"program {name}", path is not None, "not installed", INSTALL)
+
+
+def device(path, remedy):
+    return look(path, os.path.exists(path), "not there", remedy)
+
+
+def controller(name):
+    return look(f"cgroup controller {name}", cgroup.has(name), "not mounted; knobs that need it cannot be in effect",
+                   f"mount -t cgroup -o {name} none /sys/fs/cgroup/{name}", required=False)
+
+
+# ---- whether a guest starts ----
+
+
+def kernel_at_hand(lab):
+    """A kernel of the appliance when one is built, else the running host's; None when neither is there."""
+    built = sorted(lab.image.directory.glob("kernel-*/vmlinuz"), key=lambda each: each.stat().st_mtime)
+    own = Path(f"/boot/vmlinuz-{os.uname().release}")
+    return built[-1] if built else own if os.access(own, os.R_OK) else None
+
+
+def hardware(lab):
+    """Whether a guest really starts by /dev/kvm. The appliance's kernel is fetched when there is no other to try."""
+    if not os.path.exists("/dev/kvm"):
+        return proof.Proof(False, "/dev/kvm is not there")
+    return proof.prove(kernel_at_hand(lab) or lab.image.kernel("cloud")[0], "kvm")
+
+
+def starts(lab):
+    """Of hardware and of emulation; one of them must."""
+    if kernel_at_hand(lab) is None:
+        return [look("a guest starts", False, "not tried: there is no kernel to try yet", "ir-platform image",
+                        required=False)]
+    by_hardware = hardware(lab)
+    found = [look("a guest starts by hardware (kind kvm)", by_hardware.ok, by_hardware.reason,
+                     "switch virtualisation on in the firmware or the outer hypervisor, modprobe kvm_intel or kvm_amd; "
+                     "until then guests run by emulation, some 20 times slower, and are marked so", required=False)]
+    if not by_hardware.ok:
+        emulated = proof.prove(kernel_at_hand(lab), "tcg")
+        found.append(look("a guest starts by emulation (kind qemu)", emulated.ok, emulated.reason,
+                             "look at what qemu-system-x86_64 says"))
+    return found
+
+
+# ---- what some profiles need ----
+
+
+def vhost():
+    return look("/dev/vhost-net", os.path.exists("/dev/vhost-net"), "network.vhost = yes is not possible",
+                   "modprobe vhost_net", required=False)
+
+
+def huge_pages():
+    kinds = Path("/proc/filesystems").read_text(encoding="ascii").split()
+    return look("hugetlbfs", "hugetlbfs" in kinds, "memory.hugepages = static is not possible",
+                   "use a kernel with CONFIG_HUGETLBFS", required=False)
+
+
+def page_sharing():
+    return look("kernel samepage merging", host.KSM.exists(), "memory.ksm = yes is not possible",
+                   "use a kernel with CONFIG_KSM", required=False)
+
+
+def iommu():
+    groups = Path("/sys/kernel/iommu_groups")
+    ok = groups.exists() and any(groups.iterdir()) and Path("/sys/bus/pci/drivers/vfio-pci").exists()
+    return look("IOMMU and VFIO (passthrough, sriov)", ok, "PCI devices cannot be given to guests",
+                   "switch VT-d or AMD-Vi on in the firmware, boot with intel_iommu=on, modprobe vfio-pci", required=False)
+
+
+def virtual_functions():
+    totals = Path("/sys/bus/pci/devices").glob("*/sriov_totalvfs")
+    return look("a NIC with virtual functions (sriov)", any(int(each.read_text()) > 0 for each in totals),
+                   "no PCI device here has any", "use a NIC with SR-IOV, switched on in the firmware", required=False)
+
+
+def schema():
+    name = "virt-xml-validate"
+    return look(f"program {name}", shutil.which(name) is not None, "domain.xml is checked by libvirt alone", INSTALL,
+                   required=False)

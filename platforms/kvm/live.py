@@ -1,0 +1,84 @@
+"""Limits of a running domain, changed by virsh."""
+
+from ..lab import tuning
+from ..lab.cgroup import PERIOD_US, shares_to_weight
+from ..lab.errors import LabError, Unsupported
+from .domain import IOTUNE, MIB, OVERHEAD_MIB, RATE_UNIT, TARGETS, memory_mib, pins, require_iothread
+
+
+def change(connection, machine, asked):
+    """Applies {knob: value}. All are translated before the first is applied."""
+    orders = [order for knob, value in asked.items() for order in order_of(machine, knob, value)]
+    for verb, *words in orders:
+        connection.virsh(verb, machine.name, *map(str, words), "--live")
+
+
+def order_of(machine, knob, value):
+    if value == tuning.AUTO:
+        return []
+    if knob not in ORDERS:
+        raise Unsupported(f"{knob} cannot change while a KVM guest runs", "stop the guest and provision it so")
+    return ORDERS[knob](machine, value)
+
+
+def pin(machine, cpus):
+    return [("vcpupin", i, cpuset) for i, cpuset in enumerate(pins(cpus, machine.guest.cpus))]
+
+
+def emulator_pin(_machine, cpus):
+    return [("emulatorpin", cpus)]
+
+
+def io_pin(machine, cpus):
+    require_iothread(machine, "cpu.io-pin")
+    return [("iothreadpin", 1, cpus)]
+
+
+def shares(machine, number):
+    return [("schedinfo", f"cpu_shares={number if machine.cgroup_version == 1 else shares_to_weight(number)}")]
+
+
+def quota(_machine, percent):
+    return [("schedinfo", f"global_period={PERIOD_US}", f"global_quota={percent * PERIOD_US // 100}")]
+
+
+def limit(machine, size):
+    """The memory that the guest has already is not taken away by a limit: it would be killed."""
+    least = memory_mib(machine) + OVERHEAD_MIB
+    if size < least * MIB:
+        raise LabError(f"memory.limit = {size // MIB}M: {machine.guest.name} has memory that needs {least}M with QEMU; set "
+                       "memory.balloon to take some back")
+    return [("memtune", "--hard-limit", size // 1024)]
+
+
+def balloon(machine, size):
+    most = memory_mib(machine) * MIB
+    if size > most:
+        raise LabError(f"memory.balloon = {size // MIB}M is more than the guest's {most // MIB} MiB")
+    return [("setmem", size // 1024)]
+
+
+def throttle(tag):
+    def order(machine, number):
+        return [("blkdeviotune", f"{TARGETS[machine.bus]}a", f"--{tag.replace('_', '-')}", number)]
+
+    return order
+
+
+def rate(machine, bits):
+    if bits % RATE_UNIT:
+        raise LabError(f"network.rate = {bits}: libvirt takes multiples of {RATE_UNIT} bit/s")
+    return [("domiftune", machine.interface, "--inbound", bits // RATE_UNIT, "--outbound", bits // RATE_UNIT)]
+
+
+ORDERS = {
+    "cpu.pin": pin,
+    "cpu.emulator-pin": emulator_pin,
+    "cpu.io-pin": io_pin,
+    "cpu.shares": shares,
+    "cpu.quota": quota,
+    "memory.limit": limit,
+    "memory.balloon": balloon,
+    **{knob: throttle(tag) for knob, tag in IOTUNE.items()},
+    "network.rate": rate,
+}

@@ -1,0 +1,148 @@
+"""Live migration of a guest to another libvirtd, and home again.
+
+    shared:URI    the other host has the lab's directory at the same path (NFS and the like)
+    copy:URI      it has not: kernel, initrd, payload and disk are copied there, the disk while the guest runs
+    home          from wherever it is to the lab's own libvirtd
+
+URI is what virsh knows, qemu+ssh://root@HOST/system. The other host needs the lab's bridge under the same name, on
+the same network. While a guest is away, `guest.own` says where ("away") and how its disk got there ("storage"); a
+guest that stops away with a copied disk is fetched home.
+"""
+
+import os
+import tempfile
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from ..lab import network
+from ..lab.clean import Undo, attempt
+from ..lab.errors import LabError, Unsupported
+from .daemon import Connection
+
+SECONDS = 1800
+WAYS = ("shared", "copy")
+
+
+def move(recipe, guest, target):
+    """Moves the running guest; when it fails the guest goes on where it was."""
+    if network.split(guest.network)[0] in ("passthrough", "sriov"):
+        raise Unsupported(f"{guest.name} has a PCI device of this host, which cannot move")
+    if target == "home":
+        return move_home(recipe, guest)
+    way, _, uri = target.partition(":")
+    if way not in WAYS or "://" not in uri:
+        raise LabError(f"target '{target}': it is shared:URI, copy:URI or home")
+    if guest.own.get("away"):
+        raise LabError(f"{guest.name} is away at {guest.own['away']}; migrate it home first")
+    other = Connection(uri)
+    other.alive()
+    with Undo() as undo:
+        if way == "copy":
+            undo.add(Depot(recipe, guest, other).clear)
+            Depot(recipe, guest, other).fill()
+        hand_over(recipe, guest, recipe.daemon, other, way)
+        undo.keep()
+    guest.own.update(away=uri, storage=way)
+
+
+def move_home(recipe, guest):
+    if not guest.own.get("away"):
+        return
+    other, way = Connection(guest.own["away"]), guest.own["storage"]
+    recipe.start_daemon()
+    hand_over(recipe, guest, other, recipe.daemon, way)
+    if way == "copy":
+        attempt(Depot(recipe, guest, other).clear)
+    forget(guest)
+
+
+def hand_over(recipe, guest, source, target, way):
+    """virsh migrate. With the hosts' libvirtd both on this machine the page cache is one, so every cache mode is safe."""
+    name = recipe.lab.name(guest)
+    words = ["migrate", "--live", "--auto-converge", "--abort-on-error", name, target.uri]
+    with tempfile.NamedTemporaryFile("w", suffix=".xml", encoding="utf-8") as file:
+        if is_local(source.uri) and is_local(target.uri):
+            words.append("--unsafe")
+        else:
+            file.write(without_partition(source.virsh("dumpxml", name, "--migratable")))
+            file.flush()
+            words += ["--xml", file.name]
+        if way == "copy":
+            words.append("--copy-storage-all")
+        with Undo() as undo:
+            undo.add(lambda: source.call(["domjobabort", name], good=None))
+            source.virsh(*words, seconds=SECONDS)
+            undo.keep()
+
+
+def is_local(uri):
+    """qemu:///system or qemu+unix:///system?socket=…"""
+    return uri.partition("://")[2].startswith("/")
+
+
+def without_partition(xml):
+    """The lab's control group is there on this host alone."""
+    root = ET.fromstring(xml)
+    for each in root.findall("resource"):
+        root.remove(each)
+    return ET.tostring(root, encoding="unicode")
+
+
+def forget(guest):
+    guest.own.pop("away", None)
+    guest.own.pop("storage", None)
+
+
+def came_home(recipe, guest):
+    """A guest that has stopped is at home: a copied disk is fetched."""
+    if guest.own.get("storage") == "copy":
+        depot = Depot(recipe, guest, Connection(guest.own["away"]))
+        depot.fetch()
+        depot.clear()
+    forget(guest)
+
+
+class Depot:
+    """The guest's files at a libvirtd, as storage pools over the same folders as here."""
+
+    def __init__(self, recipe, guest, connection):
+        self.connection = connection
+        self.disk = recipe.disk(guest)
+        self.pool = f"{recipe.lab.name(guest)}-files"
+        self.boot_pool = f"{recipe.lab.name(guest)}-boot"
+        self.boot_files = [Path(guest.own[key]) for key in ("kernel", "initrd")]
+
+    def fill(self):
+        """What must be there before; the disk itself libvirt makes and copies."""
+        self.open(self.pool, self.disk.parent)
+        self.put(self.pool, self.disk.parent / "payload.img")
+        self.open(self.boot_pool, self.boot_files[0].parent)
+        for each in self.boot_files:
+            self.put(self.boot_pool, each)
+
+    def open(self, pool, folder):
+        self.connection.virsh("pool-define-as", pool, "dir", "--target", str(folder))
+        self.connection.virsh("pool-build", pool)
+        self.connection.virsh("pool-start", pool)
+
+    def put(self, pool, path):
+        if self.connection.call(["vol-info", "--pool", pool, path.name], good=None).status == 0:
+            return
+        self.connection.virsh("vol-create-as", pool, path.name, str(os.path.getsize(path)), "--format", "raw")
+        self.connection.virsh("vol-upload", "--pool", pool, path.name, str(path), seconds=SECONDS)
+
+    def fetch(self):
+        """The disk, in place of the one that stayed here."""
+        part = self.disk.with_suffix(".part")
+        self.connection.virsh("pool-refresh", self.pool)
+        self.connection.virsh("vol-download", "--pool", self.pool, self.disk.name, str(part), seconds=SECONDS)
+        os.replace(part, self.disk)
+
+    def clear(self):
+        """Takes the guest's own files away there; kernel and initrd stay for the next."""
+        self.connection.call(["pool-refresh", self.pool], good=None)
+        for name in (self.disk.name, "payload.img"):
+            self.connection.call(["vol-delete", "--pool", self.pool, name], good=None)
+        for pool in (self.pool, self.boot_pool):
+            self.connection.call(["pool-destroy", pool], good=None)
+            self.connection.call(["pool-undefine", pool], good=None)

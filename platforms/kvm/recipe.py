@@ -1,0 +1,249 @@
+"""KVM by libvirt: each guest is a domain of a libvirtd that belongs to the lab.
+
+A guest's folder holds disk.qcow2 (an overlay over the appliance, or a copy), payload.img, domain.xml as it was last
+started, and console.log. Domains are transient: libvirt knows a guest only while it runs, and what it is
+started with is always made from the guest's record. Kind "kvm" uses the hardware; "qemu" emulates it, for hosts
+where a guest does not really start by /dev/kvm.
+"""
+
+import contextlib
+import os
+import time
+
+from ..lab import cgroup, command, network, payload
+from ..lab.clean import Undo, wait_until
+from ..lab.errors import LabError
+from ..lab.platform import ABSENT, FROZEN, RUNNING, STOPPED, SshPlatform, Stats
+from . import disks, effect, findings, live, migration
+from .daemon import Connection, Daemon
+from .domain import Files, Machine, memory_mib, text
+
+GROUP = "kvm"  # of tools/install
+PAGE_MIB = 2
+UNBRIDGED = ("macvlan", "passthrough", "sriov")
+CONSOLE_BYTES = 4096
+STATES = {"running": RUNNING, "idle": RUNNING, "paused": FROZEN, "pmsuspended": FROZEN, "in shutdown": RUNNING}
+
+
+class Recipe(SshPlatform):
+    kinds = ("kvm", "qemu")
+    networks = network.PROFILES
+    roots = ("overlay", "copy")
+    knobs = frozenset(effect.READERS) | findings.INSIDE
+    refused = {"network.priority": "a virtual machine's packets come from QEMU or the kernel, for which net_prio has no "
+                                   "group of the guest"}
+
+    def __init__(self, lab):
+        super().__init__(lab)
+        self.daemon = Daemon(lab.directory / "libvirt")
+        self.partition = cgroup.Group(f"{lab.prefix}.partition")
+
+    # ---- the host ----
+
+    def check(self):
+        return findings.all_of(self.lab)
+
+    def kinds_here(self):
+        return self.kinds if findings.hardware(self.lab).ok else self.kinds[1:]
+
+    def facts(self):
+        qemu = command.output([command.need("qemu-system-x86_64", GROUP), "--version"]).splitlines()[0]
+        libvirt = command.output([command.need("libvirtd", GROUP), "--version"]).split()[-1]
+        return {"libvirt": libvirt, "qemu": qemu.removeprefix("QEMU emulator version "),
+                "emulated": "kvm" not in self.kinds_here()}
+
+    def host_pages(self, guest):
+        if guest.tuning.get("memory.hugepages") != "static":
+            return 0
+        return -(-memory_mib(self.machine(guest)) // PAGE_MIB)
+
+    def destroy_common(self):
+        with self.lab.lock("libvirt"):
+            self.daemon.remove()
+            self.partition.remove()
+
+    # ---- life of a guest ----
+
+    def provision(self, guest):
+        image = self.lab.image
+        kind = "generic" if self.needs_many_drivers(guest) else "cloud"
+        guest.own["kernel"], guest.own["initrd"] = map(str, image.kernel(kind))
+        disks.create(self.disk(guest), image.disk(kind), guest.disk_mib, guest.root == "copy")
+        self.inject(guest)
+        self.write(guest)
+
+    @staticmethod
+    def needs_many_drivers(guest):
+        """Whether the guest sees hardware for which the small kernel has no drivers."""
+        profile, _ = network.split(guest.network)
+        return (profile in ("emulated", "passthrough", "sriov") or guest.tuning.get("network.nic") == "e1000"
+                or guest.tuning.get("disk.bus") == "ide")
+
+    def inject(self, guest):
+        payload.write_drive(self.lab, guest, self.folder(guest) / "payload.img")
+
+    def start(self, guest):
+        require_home(guest)
+        network.require(guest.network)
+        self.start_daemon()
+        path = self.write(guest)
+        with Undo() as undo:
+            undo.add(self.stop, guest, 0)
+            self.daemon.virsh("create", path, "--paused", "--validate")
+            if self.bridge(guest):
+                self.lab.network.attach(self.lab.interface(guest), guest)
+            self.daemon.virsh("resume", self.lab.name(guest))
+            undo.keep()
+
+    def start_daemon(self):
+        with self.lab.lock("libvirt"):
+            self.partition.make()
+            self.daemon.start()
+
+    def write(self, guest):
+        """domain.xml of the guest; returns its path."""
+        path = self.folder(guest) / "domain.xml"
+        path.write_text(text(self.machine(guest)), encoding="utf-8")
+        return path
+
+    def stop(self, guest, seconds):
+        if self.state(guest) not in (RUNNING, FROZEN):
+            return
+        deadline = time.monotonic() + seconds
+        if seconds and self.state(guest) == RUNNING:
+            self.ask_to_end(guest, seconds)
+            wait_until(lambda: not self.there(guest), deadline - time.monotonic(), 0.2)
+        if self.there(guest):
+            self.connection(guest).call(["destroy", self.lab.name(guest)], good=None)
+        if not wait_until(lambda: not self.there(guest), 30, 0.2):
+            raise LabError(f"domain {self.lab.name(guest)} does not end; see {self.daemon.state}/log/libvirtd.log")
+        migration.came_home(self, guest)
+
+    def ask_to_end(self, guest, seconds):
+        with contextlib.suppress(LabError):
+            command.run(self.exec_argv(guest, ["/sbin/init", "0"]), seconds=seconds, good=None)
+
+    def destroy(self, guest):
+        with self.lab.lock("libvirt"):
+            if all(each.name == guest.name for each in self.lab.guests(self.name)):
+                self.daemon.stop()
+                self.partition.remove()
+
+    def state(self, guest):
+        if not self.disk(guest).exists():
+            return ABSENT
+        if not self.connection(guest).alive():
+            return STOPPED
+        done = self.connection(guest).call(["domstate", self.lab.name(guest)], good=None)
+        return STATES.get(done.out.strip(), STOPPED)
+
+    def there(self, guest):
+        """Whether libvirt knows the domain."""
+        return self.state(guest) in (RUNNING, FROZEN)
+
+    # ---- within a guest ----
+
+    def console(self, guest):
+        try:
+            with open(self.folder(guest) / "console.log", "rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - CONSOLE_BYTES))
+                return file.read().decode(errors="replace")
+        except OSError:
+            return ""
+
+    # ---- as the host sees it ----
+
+    def stats(self, guest):
+        lines = self.connection(guest).virsh("domstats", self.lab.name(guest)).splitlines()
+        values = {key.strip(): value for key, equal, value in (line.partition("=") for line in lines) if equal}
+        number = {key: int(value) for key, value in values.items() if value.isdigit()}
+        disk = [f"block.{i}" for i in range(number.get("block.count", 0))]
+        memory, peak = self.memory(guest, number)
+        return Stats(
+            cpu_seconds=number["cpu.time"] / 1e9 if "cpu.time" in number else None,
+            memory_bytes=memory,
+            memory_peak_bytes=peak,
+            disk_read_bytes=sum(number.get(f"{each}.rd.bytes", 0) for each in disk),
+            disk_write_bytes=sum(number.get(f"{each}.wr.bytes", 0) for each in disk),
+            network_in_bytes=number.get("net.0.rx.bytes"),
+            network_out_bytes=number.get("net.0.tx.bytes"),
+            processes=None,
+        )
+
+    def memory(self, guest, number):
+        """Bytes that QEMU has now, and at most had; huge pages count."""
+        if guest.own.get("away"):
+            return number.get("balloon.rss", 0) * 1024 or None, None
+        status = effect.fields_of(self.daemon.pid_of(self.lab.name(guest)))
+        huge = status.get("HugetlbPages", 0)
+        return status["VmRSS"] + huge, status["VmHWM"] + huge
+
+    def tuning_in_effect(self, guest):
+        require_home(guest)
+        view = effect.View(self.daemon, self.machine(guest), self.lab)
+        return effect.in_effect(view, guest.tuning)
+
+    # ---- copies, live changes ----
+
+    def clone(self, guest, source, full):
+        guest.own = {key: source.own[key] for key in ("kernel", "initrd")}
+        require_home(source)
+        disks.clone(self.disk(guest), self.disk(source), full)
+        self.inject(guest)
+        self.write(guest)
+
+    def snapshot(self, guest, label):
+        require_home(guest)
+        if self.there(guest):
+            disks.snapshot_running(self.daemon, self.lab.name(guest), label)
+        else:
+            disks.snapshot(self.disk(guest), label)
+
+    def restore(self, guest, label):
+        require_home(guest)
+        disks.restore(self.disk(guest), label)
+
+    def snapshots(self, guest):
+        return disks.snapshots(self.disk(guest))
+
+    def set(self, guest, tuning):
+        live.change(self.connection(guest), self.machine(guest), tuning)
+
+    def migrate(self, guest, target):
+        migration.move(self, guest, target)
+
+    # ---- parts ----
+
+    def folder(self, guest):
+        return self.lab.guest_directory(guest)
+
+    def disk(self, guest):
+        return self.folder(guest) / "disk.qcow2"
+
+    def bridge(self, guest):
+        return "" if network.split(guest.network)[0] in UNBRIDGED else self.lab.network.bridge_for(guest)
+
+    def connection(self, guest):
+        """The libvirtd that has the guest."""
+        return Connection(guest.own["away"]) if guest.own.get("away") else self.daemon
+
+    def machine(self, guest):
+        folder = self.folder(guest)
+        node = guest.tuning.get("numa.node")
+        return Machine(
+            guest=guest,
+            name=self.lab.name(guest),
+            kind=guest.kind,
+            files=Files(guest.own["kernel"], guest.own["initrd"], str(self.disk(guest)), str(folder / "payload.img"),
+                        str(folder / "console.log")),
+            bridge=self.bridge(guest),
+            interface=self.lab.interface(guest),
+            partition=f"/{self.partition.path}",
+            cgroup_version=cgroup.version("cpu"),
+            node_cpus="" if node in (None, "auto") else cgroup.node_cpus(node),
+        )
+
+
+def require_home(guest):
+    if guest.own.get("away"):
+        raise LabError(f"{guest.name} is away at {guest.own['away']}; ir-platform migrate kvm {guest.name} home")
