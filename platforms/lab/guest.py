@@ -26,6 +26,7 @@ class Guest:
     tuning: dict = dataclasses.field(default_factory=dict)
     network: str = ""  # a network profile, "PROFILE" or "PROFILE:ARGUMENT"; "" that of the tuning, else bridge
     root: str = "overlay"  # overlay: copy-on-write over the image; copy: a root of its own
+    files: dict = dataclasses.field(default_factory=dict)  # {path below /etc/river: text}, over the usual ones
     parent: str = ""  # the guest it was cloned from without copying: that one cannot be destroyed before
     number: int = 0  # its place in the subnet; address and MAC follow from it
     address: str = ""
@@ -35,7 +36,7 @@ class Guest:
     own: dict = dataclasses.field(default_factory=dict)
 
     # What an equal request must have in common with the guest that is there.
-    ASKED = ("platform", "kind", "roles", "cpus", "memory_mib", "disk_mib", "tuning", "network", "root")
+    ASKED = ("platform", "kind", "roles", "cpus", "memory_mib", "disk_mib", "tuning", "network", "root", "files")
 
     def validate(self):
         if not NAME.fullmatch(self.name):

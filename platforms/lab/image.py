@@ -6,27 +6,302 @@ by content: what it is made from names it, so a changed input makes a new one an
     disk(kind)      qcow2 image of the same files with the modules of kernel(kind); guests lay an overlay over it.
                     One ext4 filesystem without partitions, labelled "river-root"
     kernel(kind)    (vmlinuz, initrd) for direct boot; kind "cloud" (KVM) or "generic" (Xen, bare hardware). The initrd
-                    loads what disks and NICs need and mounts `root=` of the kernel's command line, ext4
+                    loads what disks and NICs need and mounts `root=` of the kernel's command line (/dev/… or LABEL=…),
+                    ext4, and becomes /sbin/init there
 
-Programs, services and addresses are not in it: they are the payload (payload.py), given to each guest.
+Programs, services and addresses are not in it: they are the payload (payload.py), given to each guest. Servers that are
+no Debian packages (mongod, Fuseki, Oxigraph) are put in when tools/install has fetched them.
 All of them are read only: a guest never writes there.
 """
 
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import time
 from pathlib import Path
+
+from . import command
+from .clean import Undo, remove_tree
+from .errors import LabError
+from .state import PLATFORMS
+
+APPLIANCE = PLATFORMS / "appliance"
+BUILD_SECONDS = 900
+ROOT_LABEL = "river-root"
+DISK_MIB = 4096  # of the image itself; an overlay may be larger, and is grown at provisioning
+KERNELS = {"cloud": "linux-image-cloud-amd64", "generic": "linux-image-amd64"}
+# What a guest needs to find its root and its network, before any module can be read from the root.
+MODULES = ("ext4", "virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "virtio_net", "sd_mod", "ata_piix", "ahci",
+           "e1000", "xen-blkfront", "xen-netfront", "virtio_balloon", "virtio_rng")
+
+
+def cache_directory():
+    """Where tools/install keeps what is no Debian package."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "intelligent-river"
+    return Path(os.environ.get("IR_CACHE") or default)
+
+
+def extra_servers():
+    """{path in the root: file of the host} of the servers that are no Debian packages and are there."""
+    cache = cache_directory()
+    places = {
+        "usr/local/bin/mongod": [os.environ.get("MONGOD"), cache / "bin" / "mongod", shutil.which("mongod")],
+        "usr/local/bin/oxigraph": [cache / "bin" / "oxigraph", shutil.which("oxigraph")],
+        "usr/local/share/fuseki/fuseki-server.jar": [os.environ.get("FUSEKI_JAR"), cache / "fuseki" / "fuseki-server.jar"],
+    }
+    found = {}
+    for target, candidates in places.items():
+        there = [Path(each) for each in candidates if each and Path(each).is_file()]
+        if there:
+            found[target] = there[0]
+    return found
+
+
+def packages():
+    lines = (APPLIANCE / "packages").read_text(encoding="ascii").splitlines()
+    return sorted(line.split("#")[0].strip() for line in lines if line.split("#")[0].strip())
+
+
+def release_name():
+    """The host's Debian release, of which the appliance is, too."""
+    text = Path("/etc/os-release").read_text(encoding="utf-8")
+    found = re.search(r"^VERSION_CODENAME=(\w+)$", text, re.M)
+    if not found or not re.search(r"^ID=debian$", text, re.M):
+        raise LabError("the appliance is made from the host's apt sources, and this is no Debian release: see /etc/os-release")
+    return found.group(1)
+
+
+def apt_sources(release):
+    """The host's source files of that release; others may be of somebody whose key mmdebstrap does not know."""
+    suite = re.compile(rf"(?<!\S){release}(-updates|-security|/updates)?(?!\S)")
+    candidates = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]
+    found = [each for each in candidates
+             if each.suffix in (".list", ".sources") and each.is_file() and suite.search(uncommented(each))]
+    if not found:
+        raise LabError(f"no apt source of {release} in /etc/apt/sources.list and /etc/apt/sources.list.d")
+    return found
+
+
+def uncommented(path):
+    return "\n".join(line for line in path.read_text(errors="replace").splitlines() if not line.startswith("#"))
+
+
+def digest(*parts):
+    """A short name made from texts and files (a file counts by its path, size and time)."""
+    made = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, Path):
+            status = part.stat()
+            part = f"{part} {status.st_size} {status.st_mtime_ns}"
+        made.update(f"{part}\0".encode())
+    return made.hexdigest()[:12]
+
+
+def files_digest(folder):
+    """The same of all files below a folder, by content and mode."""
+    parts = []
+    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+        parts.append(f"{path.relative_to(folder)} {path.stat().st_mode:o} {hashlib.sha256(path.read_bytes()).hexdigest()}")
+    return digest(*parts)
 
 
 class Image:
-    def __init__(self, directory):
-        self.directory = Path(directory)
+    """Made by Lab. `seconds` tells what was made by this program and how long it took."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.directory = lab.directory / "images"
+        self.seconds = {}
+
+    # ---- names ----
+
+    def root_name(self):
+        servers = extra_servers()
+        return "root-" + digest(release_name(), *packages(), files_digest(APPLIANCE / "root"),
+                                *[f"{target}" for target in sorted(servers)], *sorted(servers.values()))
+
+    # ---- what is kept ----
 
     def root(self, first_id=0):
         """The folder; made when missing."""
-        raise NotImplementedError
+        name = self.root_name()
+        base = self.kept(name, self.make_root)
+        if not first_id:
+            return base
+        return self.kept(f"{name}-{first_id}", lambda part: self.make_shifted(base, part, first_id))
 
     def disk(self, kind):
         """The qcow2 file; made when missing."""
-        raise NotImplementedError
+        base, kernel = self.root(), self.kernel_folder(kind)
+        return self.kept(f"{base.name}-{kernel.name}.qcow2", lambda part: self.make_disk(base, kernel, part))
 
     def kernel(self, kind):
         """(vmlinuz, initrd), made when missing."""
-        raise NotImplementedError
+        folder = self.kernel_folder(kind)
+        return folder / "vmlinuz", folder / "initrd"
+
+    def kernel_folder(self, kind):
+        package = newest_kernel(KERNELS[kind])
+        name = "kernel-" + digest(package, files_digest(APPLIANCE / "initrd"), *MODULES)
+        return self.kept(name, lambda part: self.make_kernel(package, part))
+
+    def kept(self, name, make):
+        """images/NAME; when missing it is made beside and put in its place, so it is whole or not there."""
+        target = self.directory / name
+        if target.exists():
+            return target
+        with self.lab.lock("images"), Undo() as undo:
+            if target.exists():
+                return target
+            self.directory.mkdir(parents=True, exist_ok=True)
+            part = self.directory / f"part-{name}"
+            discard(part)
+            undo.add(discard, part)
+            begin = time.monotonic()
+            make(part)
+            os.rename(part, target)
+            self.seconds[name] = round(time.monotonic() - begin, 1)
+            undo.keep()
+        return target
+
+    def remove(self):
+        remove_tree(self.directory)
+
+    # ---- how it is made ----
+
+    def make_root(self, part):
+        release = release_name()
+        argv = [command.need("mmdebstrap", "platforms"), "--variant=minbase", "--quiet", "--format=directory",
+                '--aptopt=Apt::Install-Recommends "false"', '--dpkgopt=path-exclude=/usr/share/doc/*',
+                "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/locale/*",
+                f"--include={','.join(packages())}", release, part, *apt_sources(release)]
+        command.run(argv, seconds=BUILD_SECONDS)
+        shutil.copytree(APPLIANCE / "root", part, dirs_exist_ok=True)
+        for target, source in extra_servers().items():
+            (part / target).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, part / target)
+        # The services' user; no key and no password is in the image, every guest makes its own host key.
+        command.run(["chroot", part, "useradd", "--system", "--home-dir", "/var/lib/river", "--shell", "/usr/sbin/nologin", "river"])
+        for key in part.glob("etc/ssh/ssh_host_*"):
+            key.unlink()
+        for name in ("var/lib/river", "var/log/river", "opt/river", "etc/river", "root/.ssh"):
+            (part / name).mkdir(parents=True, exist_ok=True)
+        (part / "etc" / "machine-id").write_text("", encoding="ascii")
+        (part / "etc" / "fstab").write_text("", encoding="ascii")
+
+    def make_shifted(self, base, part, first_id):
+        command.run(["cp", "-a", "--reflink=auto", base, part], seconds=BUILD_SECONDS)
+        shift_owners(part, first_id)
+
+    def make_disk(self, base, kernel, part):
+        raw = part.with_suffix(".raw")
+        with contextlib.ExitStack() as stack:
+            stack.callback(discard, raw)
+            tree = part.with_suffix(".tree")
+            stack.callback(discard, tree)
+            command.run(["cp", "-al", base, tree], seconds=BUILD_SECONDS)
+            modules = next((kernel / "modules").iterdir())
+            command.run(["cp", "-a", modules, ensure(tree / "usr" / "lib" / "modules")])
+            mke2fs = [command.need("mke2fs", "platforms"), "-q", "-t", "ext4", "-L", ROOT_LABEL, "-E", "root_owner=0:0"]
+            command.run([*mke2fs, "-d", tree, raw, f"{DISK_MIB}M"], seconds=BUILD_SECONDS)
+            command.run([command.need("qemu-img", "kvm"), "convert", "-O", "qcow2", raw, part], seconds=BUILD_SECONDS)
+
+    def make_kernel(self, package, part):
+        part.mkdir()
+        command.run(["apt-get", "download", "-q", package], seconds=BUILD_SECONDS, cwd=part, env=apt_environment())
+        archive = next(part.glob("*.deb"))
+        tree = part / "tree"
+        command.run(["dpkg-deb", "-x", archive, tree], seconds=300)
+        archive.unlink()
+        os.rename(next(tree.glob("boot/vmlinuz-*")), part / "vmlinuz")
+        os.rename(tree / "lib" / "modules", part / "modules")
+        shutil.rmtree(tree)
+        version = next((part / "modules").iterdir()).name
+        (part / "lib").mkdir()
+        os.rename(part / "modules", part / "lib" / "modules")
+        command.run([command.need("depmod", "kvm"), "-b", part, version])
+        os.rename(part / "lib" / "modules", part / "modules")
+        (part / "lib").rmdir()
+        make_initrd(part, version)
+
+
+def apt_environment():
+    """apt-get download as root drops to a user that may not write here; it is told not to complain."""
+    return {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+
+
+def newest_kernel(metapackage):
+    """The package that a kernel's metapackage depends on now."""
+    text = command.output(["apt-cache", "depends", "--no-recommends", "--no-suggests", metapackage])
+    found = re.search(r"Depends: (linux-image-\d\S+)", text)
+    if not found:
+        raise LabError(f"apt knows no {metapackage}; run apt-get update")
+    return found.group(1)
+
+
+def make_initrd(folder, version):
+    """A small initial filesystem: busybox, the modules that are needed, and appliance/initrd/init."""
+    tree = folder / "initrd.tree"
+    for name in ("bin", "dev", "proc", "sys", "root"):
+        (tree / name).mkdir(parents=True)
+    shutil.copy(command.need("busybox", "kvm"), tree / "bin" / "busybox")
+    shutil.copy(APPLIANCE / "initrd" / "init", tree / "init")
+    os.chmod(tree / "init", 0o755)
+    modules = needed_modules(folder / "modules" / version)
+    for number, path in enumerate(modules):
+        target = ensure(tree / "modules") / f"{number:02d}-{path.name}"
+        shutil.copy(path, target)
+    listing = "\n".join(str(each.relative_to(tree)) for each in sorted(tree.rglob("*"))) + "\n"
+    archive = command.need("cpio", "kvm")
+    with open(folder / "initrd", "wb") as out:
+        packer = command.start([archive, "-o", "-H", "newc", "--quiet", "-R", "0:0"], stdin=-1, stdout=out, cwd=tree)
+        packer.communicate(listing.encode(), timeout=60)
+    if packer.returncode != 0:
+        raise LabError("cpio could not write the initrd")
+    shutil.rmtree(tree)
+
+
+def needed_modules(folder):
+    """Files of MODULES and what they depend on, in the order of loading; those that are built in are left out."""
+    depends = {}
+    for line in (folder / "modules.dep").read_text(encoding="ascii").splitlines():
+        file, _, others = line.partition(":")
+        depends[file] = others.split()
+    by_name = {Path(file).name.split(".ko")[0].replace("-", "_"): file for file in depends}
+    ordered = []
+    for name in MODULES:
+        file = by_name.get(name.replace("-", "_"))
+        for each in [*reversed(depends.get(file, [])), file]:
+            if each and folder / each not in ordered:
+                ordered.append(folder / each)
+    return ordered
+
+
+def shift_owners(tree, first_id):
+    """Owners and groups moved up. Changing an owner clears set-uid bits, so modes are set again."""
+    for base, folders, files in os.walk(tree):
+        for name in folders + files:
+            move(os.path.join(base, name), first_id)
+    move(tree, first_id)
+
+
+def move(path, first_id):
+    status = os.lstat(path)
+    os.lchown(path, status.st_uid + first_id, status.st_gid + first_id)
+    if status.st_mode & 0o6000 and not os.path.islink(path):
+        os.chmod(path, status.st_mode & 0o7777)
+
+
+def ensure(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def discard(path):
+    """A file or folder that may be there."""
+    if path.is_dir() and not path.is_symlink():
+        remove_tree(path)
+    else:
+        path.unlink(missing_ok=True)

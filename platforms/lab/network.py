@@ -15,28 +15,194 @@ Everything happens in the network namespace in which the program runs; with a ne
 --netns) ir-platform makes it, enters it first, and `destroy --all` takes it away.
 """
 
+import ipaddress
+import json
+import re
+from pathlib import Path
+
+from . import command
+from .errors import LabError, Unsupported
+from .settings import read_ini
+
 PROFILES = ("bridge", "emulated", "private", "host-bridge", "vlan", "macvlan", "passthrough", "sriov")
+NEED_ARGUMENT = ("host-bridge", "vlan", "macvlan", "passthrough", "sriov")
+
+
+def split(text):
+    """("vlan", "100") of "vlan:100"."""
+    profile, _, argument = text.partition(":")
+    return profile, argument
+
+
+def links():
+    """{name: link} of this network namespace, as `ip -d -j link` tells them."""
+    return {each["ifname"]: each for each in json.loads(command.output(["ip", "-d", "-j", "link", "show"]) or "[]")}
+
+
+def require(text):
+    """That the host has what a network profile needs; else Unsupported with the remedy, or LabError when the profile is
+    written wrongly. Looks only."""
+    profile, argument = split(text)
+    if profile not in PROFILES:
+        raise LabError(f"network profile '{profile}': it is one of {', '.join(PROFILES)}")
+    if (profile in NEED_ARGUMENT) != bool(argument):
+        raise LabError(f"network '{text}': " + (f"write {profile}:ARGUMENT" if not argument else "takes no argument"))
+    REQUIREMENTS.get(profile, lambda _: None)(argument)
+
+
+def require_bridge(name):
+    if links().get(name, {}).get("linkinfo", {}).get("info_kind") != "bridge":
+        raise Unsupported(f"there is no bridge {name} here", f"make it, or name another: host-bridge:NAME{see(bridges())}")
+
+
+def require_device(name):
+    if name not in links():
+        raise Unsupported(f"there is no device {name} here", "name another: macvlan:DEVICE")
+
+
+def require_vlan(number):
+    if not re.fullmatch(r"[1-9]\d{0,3}", number) or int(number) > 4094:
+        raise LabError(f"network 'vlan:{number}': the VLAN's number is from 1 to 4094")
+    done = command.run(["ip", "link", "add", "irvlan0", "type", "bridge", "vlan_filtering", "1"], good=None)
+    if done.status == 0:
+        done = command.run(["bridge", "vlan", "add", "dev", "irvlan0", "vid", number, "self"], good=None)
+        command.run(["ip", "link", "delete", "irvlan0"], good=None)
+    if done.status != 0:
+        raise Unsupported("this kernel's bridge does not filter VLANs", "use a kernel with CONFIG_BRIDGE_VLAN_FILTERING")
+
+
+def require_pci(address):
+    device = Path("/sys/bus/pci/devices") / address
+    if not re.fullmatch(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", address) or not device.exists():
+        raise Unsupported(f"there is no PCI device '{address}' here", f"write it as 0000:03:00.0{see(pci_networks())}")
+    if not (device / "iommu_group").exists():
+        raise Unsupported("no IOMMU is on", "switch VT-d or AMD-Vi on in the firmware, boot with intel_iommu=on")
+    if not Path("/sys/bus/pci/drivers/vfio-pci").exists():
+        raise Unsupported("no VFIO here", "modprobe vfio-pci; this kernel may have been built without it")
+
+
+def require_virtual_function(address):
+    require_pci(address)
+    if not (Path("/sys/bus/pci/devices") / address / "physfn").exists():
+        raise Unsupported(f"{address} is no virtual function", "echo 1 > /sys/class/net/DEVICE/device/sriov_numvfs")
+
+
+REQUIREMENTS = {
+    "host-bridge": require_bridge,
+    "macvlan": require_device,
+    "vlan": require_vlan,
+    "passthrough": require_pci,
+    "sriov": require_virtual_function,
+}
+
+
+def bridges():
+    return [name for name, link in links().items() if link.get("linkinfo", {}).get("info_kind") == "bridge"]
+
+
+def pci_networks():
+    """PCI addresses of NICs."""
+    devices = Path("/sys/bus/pci/devices").glob("*")
+    return sorted(each.name for each in devices if (each / "class").read_text().startswith("0x02"))
+
+
+def see(names):
+    return f"; here are: {', '.join(names)}" if names else "; there is none here"
 
 
 class Network:
-    """`bridge` is the name, `host_address`, `prefix_length` the host's end of it."""
+    """Made by Lab. `bridge` is the name, `host_address` and `prefix_length` the host's end of it."""
 
     def __init__(self, lab, path):
-        self.lab, self.path = lab, path
+        self.lab = lab
+        self.path = path
+        self.bridge = f"{lab.prefix}-br"
+        self.private_bridge = f"{lab.prefix}-priv"
+        self.read(read_ini(path))
+
+    def read(self, values):
+        try:
+            section = values["network"]
+            self.subnet = ipaddress.ip_network(section["subnet"])
+            self.first = int(section["first"])
+            self.host_address = str(self.subnet[int(section["host"])])
+            self.fixed = {name: int(text) for name, text in values.get("addresses", {}).items()}
+        except (KeyError, ValueError, IndexError) as error:
+            raise LabError(f"{self.path}: {error}; see the commented file platforms/network.conf") from error
+        self.prefix_length = self.subnet.prefixlen
+
+    # ---- places ----
+
+    def place(self, guest, others):
+        """Gives a guest its number, address and MAC, free of those of the others."""
+        taken = {each.number for each in others if each.name != guest.name}
+        free = (n for n in range(self.first, self.subnet.num_addresses - 1) if n not in taken)
+        guest.number = self.fixed.get(guest.name) or next(free, 0)
+        if guest.number in taken or not guest.number:
+            raise LabError(f"no address is left for {guest.name} in {self.subnet}; see {self.path}")
+        guest.address = str(self.subnet[guest.number])
+        tail = self.lab.prefix[2:]
+        guest.mac = f"02:{tail[:2]}:{tail[2:]}:00:{guest.number >> 8:02x}:{guest.number & 255:02x}"
+
+    # ---- the bridge ----
 
     def up(self):
-        """Makes the bridge, if missing."""
-        raise NotImplementedError
+        """Makes the lab's bridge with the host's address, if missing."""
+        if self.bridge not in links():
+            self.require_free()
+        self.make_bridge(self.bridge)
+        address = f"{self.host_address}/{self.prefix_length}"
+        command.run(["ip", "address", "replace", address, "dev", self.bridge])
+
+    @staticmethod
+    def make_bridge(name):
+        if name not in links():
+            command.run(["ip", "link", "add", name, "type", "bridge", "stp_state", "0", "forward_delay", "0"])
+        command.run(["ip", "link", "set", name, "up"])
+
+    def require_free(self):
+        """That no route of this host leads into the subnet."""
+        for route in json.loads(command.output(["ip", "-j", "route", "show", "table", "all"]) or "[]"):
+            target = "0.0.0.0/0" if route["dst"] == "default" else route["dst"]
+            try:
+                other = ipaddress.ip_network(target, strict=False)
+            except ValueError:
+                continue
+            if other.version == 4 and other.prefixlen > 0 and other.overlaps(self.subnet):
+                raise LabError(f"{self.subnet} is in use here: route to {route['dst']} over {route.get('dev', '?')}; "
+                               f"set another subnet in {self.lab.directory}/network.conf (copy {self.path}), or give "
+                               "the lab a network namespace: --netns NAME")
 
     def down(self):
-        """Takes the bridge away, if it is there and nothing is attached."""
-        raise NotImplementedError
+        """Takes the lab's bridges away."""
+        for name in (self.bridge, self.private_bridge):
+            if name in links():
+                command.run(["ip", "link", "delete", name])
 
     def bridge_for(self, guest):
         """Name of the bridge that the guest's interface is to be put on (profiles bridge, emulated, private,
         host-bridge, vlan), made if missing."""
-        raise NotImplementedError
+        profile, argument = split(guest.network)
+        if profile == "host-bridge":
+            return argument
+        if profile == "private":
+            self.make_bridge(self.private_bridge)
+            return self.private_bridge
+        self.up()
+        return self.bridge
 
     def attach(self, interface, guest):
         """Puts an interface that is there (veth, tap, vif) on the guest's bridge, up, with its VLAN."""
-        raise NotImplementedError
+        bridge = self.bridge_for(guest)
+        command.run(["ip", "link", "set", interface, "master", bridge, "up"])
+        profile, number = split(guest.network)
+        if profile == "vlan":
+            command.run(["ip", "link", "set", bridge, "type", "bridge", "vlan_filtering", "1"])
+            command.run(["bridge", "vlan", "delete", "dev", interface, "vid", "1"], good=None)
+            command.run(["bridge", "vlan", "add", "dev", interface, "vid", number, "pvid", "untagged"])
+
+    def remove_interface(self, guest):
+        """The host's end of a guest's network, if it is still there."""
+        name = self.lab.interface(guest)
+        if name in links():
+            command.run(["ip", "link", "delete", name], good=None)

@@ -1,24 +1,141 @@
 """What a guest is given at provisioning: our programs, the scripts that run the roles, and /etc/river.
 
     opt/river/bin/            ir-worker … of the build (out/release, or where this project is installed)
-    opt/river/roles/ROLE/     how each role is run, and how one sees that it is ready
+    opt/river/share/          the registry
+    opt/river/roles/ROLE/     run: becomes the role's process; ready: ends with 0 when the role is ready
     opt/river/ready           ends with 0 when every service of the guest is ready
-    etc/river/guest.conf      NAME, ADDRESS, PREFIX_LENGTH, GATEWAY, CPUS, MEMORY_MIB as shell assignments
+    etc/river/guest.conf      shell assignments: NAME, ADDRESS, PREFIX_LENGTH, GATEWAY, CPUS, MEMORY_MIB, …
     etc/river/authorized_keys the lab's public key
     etc/river/hosts           names and addresses of all guests
     etc/river/services/NAME/  one folder for each process: `role`, and the configuration it runs with
+    etc/river/version         changes with all the others
 
-Containers and bare metal get it as files (write_tree, into their root); virtual machines as a small ext4 disk with the
+Containers and bare metal get it as files (write_tree, below their root); virtual machines as a small ext4 disk with the
 label "river-payload" (write_drive), from which the appliance's init copies it to the root at each start when its
-etc/river/version is not the one that is there.
+version is not the one that is there.
 """
 
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
 
-def write_tree(lab, guest, root):
-    """The payload below `root`, in place of an earlier one."""
-    raise NotImplementedError
+from . import command, services
+from .errors import LabError
+from .state import PLATFORMS, PROJECT
+
+LABEL = "river-payload"
+PROGRAMS = ("ir-worker", "ir-store", "ir-annotate", "ir-ingest")
+REQUIRED = "ir-worker"
+SCRIPTS = PLATFORMS / "appliance" / "river"
+READY_COMMAND = "exec ${{RIVER_ROOT-}}/opt/river/ready {seconds}"
+
+
+def program_folder():
+    """Where the programs are: the build's, or those that are installed beside this folder."""
+    for folder in (PROJECT / "out" / "release", PROJECT.parent.parent / "bin"):
+        if (folder / REQUIRED).exists():
+            return folder
+    raise LabError("the project's programs are not built; run make build")
+
+
+def registry_file():
+    for path in (PROJECT / "loadgen" / "usgs_river.ttl", PROJECT / "usgs_river.ttl"):
+        if path.exists():
+            return path
+    raise LabError("usgs_river.ttl is not there; the project is not complete")
+
+
+def write_tree(lab, guest, root, owner=0):
+    """The payload below `root`, in place of an earlier one; owned by that id and its group."""
+    root = Path(root)
+    for name in ("opt/river", "etc/river"):
+        shutil.rmtree(root / name, ignore_errors=True)
+        (root / name).mkdir(parents=True)
+    write_programs(root / "opt" / "river")
+    write_settings(lab, guest, root / "etc" / "river")
+    if owner:
+        for name in ("opt", "etc"):
+            give(root / name / "river", owner)
+
+
+def give(folder, owner):
+    os.chown(folder, owner, owner)
+    for base, folders, files in os.walk(folder):
+        for name in folders + files:
+            os.chown(os.path.join(base, name), owner, owner, follow_symlinks=False)
+
+
+def write_programs(folder):
+    shutil.copytree(SCRIPTS, folder, dirs_exist_ok=True)
+    source = program_folder()
+    for name in ("bin", "share"):
+        (folder / name).mkdir(exist_ok=True)
+    for name in PROGRAMS:
+        if (source / name).exists():
+            strip(source / name, folder / "bin" / name)
+    shutil.copy(registry_file(), folder / "share")
+
+
+def strip(source, target):
+    """A copy without debugging symbols, where strip is there."""
+    shutil.copy(source, target)
+    if shutil.which("strip"):
+        command.run(["strip", "--strip-debug", target])
+
+
+def write_settings(lab, guest, folder):
+    for name, text in settings(lab, guest).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    digest = hashlib.sha256()
+    for path in sorted(each for each in folder.parent.parent.rglob("*") if each.is_file()):
+        digest.update(path.read_bytes())
+    (folder / "version").write_text(digest.hexdigest() + "\n", encoding="ascii")
+
+
+def settings(lab, guest):
+    """{path below etc/river: text}."""
+    others = [each for each in lab.guests() if each.name != guest.name]
+    hosts = "".join(f"{each.address} {each.name}\n" for each in [guest, *others])
+    return {
+        "guest.conf": "".join(f"{key}='{value}'\n" for key, value in variables(lab, guest).items()),
+        "authorized_keys": lab.key.public() + "\n",
+        "hosts": hosts,
+        **services.settings(guest, others),
+        **guest.files,
+    }
+
+
+def variables(lab, guest):
+    tuning = guest.tuning
+    return {
+        "NAME": guest.name,
+        "ADDRESS": guest.address,
+        "PREFIX_LENGTH": lab.network.prefix_length,
+        "GATEWAY": lab.network.host_address,
+        "MAC": guest.mac,
+        "CPUS": guest.cpus,
+        "MEMORY_MIB": guest.memory_mib,
+        "WORKER_PIN": tuning.get("inside.worker-pin", ""),
+        "BROKER_SCHEDULERS": tuning.get("inside.broker-schedulers", ""),
+        "HUGEPAGES": tuning.get("inside.hugepages", ""),
+        "MALLOC_HUGEPAGES": tuning.get("memory.hugepages", ""),
+    }
 
 
 def write_drive(lab, guest, path):
     """The payload as an ext4 image file (raw), written anew beside `path` and put in its place."""
-    raise NotImplementedError
+    path = Path(path)
+    part = path.with_name(path.name + ".part")
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        os.chmod(folder, 0o755)
+        write_tree(lab, guest, folder)
+        used = sum(each.stat().st_size + 4096 for each in Path(folder).rglob("*"))
+        size = (used * 5 // 4 >> 20) + 4
+        part.unlink(missing_ok=True)
+        mke2fs = [command.need("mke2fs", "platforms"), "-q", "-t", "ext4", "-L", LABEL, "-O", "^has_journal"]
+        command.run([*mke2fs, "-E", "root_owner=0:0", "-d", folder, part, f"{size}M"])
+    os.replace(part, path)

@@ -18,7 +18,7 @@ import dataclasses
 import shlex
 from typing import NamedTuple
 
-from . import command
+from . import command, host
 from .errors import Unsupported
 
 ABSENT, STOPPED, RUNNING, FROZEN = "absent", "stopped", "running", "frozen"
@@ -75,6 +75,30 @@ class Platform:
     def facts(self):
         """REQUIRED. A dict (JSON) about the platform on this host: versions, kinds, emulated: true|false."""
         raise NotImplementedError
+
+    def host_settings(self, guest):
+        """{path: text} of host-wide settings (host.py) that the guest's tuning needs while it runs."""
+        settings = {}
+        if guest.tuning.get("memory.ksm"):
+            settings[host.KSM] = "1"
+        if "disk.scheduler" in guest.tuning:
+            settings[host.disk_of(self.lab.directory) / "queue" / "scheduler"] = guest.tuning["disk.scheduler"]
+        return settings
+
+    def host_effect(self, guest):
+        """{knob: value} of those settings, read from the host."""
+        told = {}
+        if "disk.scheduler" in guest.tuning:
+            told["disk.scheduler"] = host.current(host.disk_of(self.lab.directory) / "queue" / "scheduler")
+        return told
+
+    def host_pages(self, guest):
+        """Huge pages of 2 MiB that are reserved on the host while it runs."""
+        return 0
+
+    def destroy_common(self):
+        """Takes away what the platform has made for all guests of the lab (a daemon, a parent cgroup). There are no
+        guests any more. Fine when there is nothing."""
 
     # ---- life of a guest ----
 

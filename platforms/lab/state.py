@@ -54,7 +54,7 @@ class Lab:
     def image(self):
         from .image import Image
 
-        return Image(self.directory / "images")
+        return Image(self)
 
     @functools.cached_property
     def key(self):

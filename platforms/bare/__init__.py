@@ -1,0 +1,1 @@
+"""Bare metal: the roles as supervised processes of the host itself."""

@@ -1,0 +1,182 @@
+"""Bare metal: a guest is a folder that takes the place of a root, a supervisor (runit's runsvdir) with the same
+services as everywhere, cgroups of its own around them, and an address of its own on the lab's bridge.
+
+There is no border: its processes see the host's files and network. Nothing is virtual, so this is what the other
+platforms are compared with.
+"""
+
+import os
+import signal
+import shutil
+import subprocess
+
+from ..lab import command, processes
+from ..lab.cgroup import LIMITS, Group, has, hierarchies, node_cpus
+from ..lab.clean import remove_tree, wait_until
+from ..lab.errors import Unsupported
+from ..lab.host import device_of
+from ..lab.image import extra_servers
+from ..lab.payload import write_tree
+from ..lab.platform import ABSENT, RUNNING, STOPPED, Finding, Platform, Stats
+
+CONTROLLERS = ("cpu", "cpuset", "memory", "blkio")
+ROOT_FOLDERS = ("var/lib/river", "var/log/river", "run")
+NO_MACHINE = "there is no virtual machine on bare metal"
+EPMD = "/usr/bin/epmd"
+
+
+class Recipe(Platform):
+    networks = ("bridge",)
+    roots = ("overlay", "copy")  # a folder either way
+    knobs = frozenset([*LIMITS, "memory.hugepages", "memory.ksm", "disk.scheduler", "inside.worker-pin",
+                       "inside.broker-schedulers", "inside.hugepages", "network.attach"])
+    refused = {
+        "cpu.emulator-pin": NO_MACHINE,
+        "cpu.io-pin": NO_MACHINE,
+        "memory.balloon": NO_MACHINE,
+        "network.nic": "processes use the host's own network",
+        "network.rate": "all bare guests share the host's interfaces",
+        **{knob: "processes use the host's own disk" for knob in ("disk.bus", "disk.cache", "disk.io", "disk.iothread",
+                                                                    "disk.queues")},
+    }
+
+    # ---- the host ----
+
+    def check(self):
+        found = [Finding("root", os.geteuid() == 0, "" if os.geteuid() == 0 else "not root", "run it as root")]
+        for program in ("runsvdir", "ip", "ssh-keygen"):
+            there = shutil.which(program) is not None
+            found.append(Finding(program, there, "" if there else "not installed", "tools/install platforms"))
+        for controller in CONTROLLERS:
+            found.append(Finding(f"cgroup controller {controller}", has(controller),
+                                 "" if has(controller) else "not mounted",
+                                 f"mount -t cgroup -o {controller} none /sys/fs/cgroup/{controller}", controller == "cpu"))
+        return found
+
+    def facts(self):
+        return {"emulated": False, "kernel": os.uname().release, "cgroup_version": 1 if "cpu" in hierarchies() else 2}
+
+    def host_settings(self, guest):
+        return {**super().host_settings(guest), **processes.host_settings(guest)}
+
+    def host_pages(self, guest):
+        return processes.host_pages(guest)
+
+    # ---- life of a guest ----
+
+    def root(self, guest):
+        return self.lab.guest_directory(guest) / "root"
+
+    def group(self, guest):
+        return Group(f"{self.lab.prefix}-bare/{guest.name}")
+
+    def provision(self, guest):
+        for name in ROOT_FOLDERS:
+            (self.root(guest) / name).mkdir(parents=True, exist_ok=True)
+        self.inject(guest)
+
+    def inject(self, guest):
+        write_tree(self.lab, guest, self.root(guest))
+        servers = {path.rsplit("/", 1)[-1]: source for path, source in extra_servers().items()}
+        names = {"MONGOD": "mongod", "OXIGRAPH": "oxigraph", "FUSEKI_JAR": "fuseki-server.jar"}
+        with open(self.root(guest) / "etc" / "river" / "guest.conf", "a", encoding="utf-8") as file:
+            file.writelines(f"{key}='{servers[name]}'\n" for key, name in names.items() if name in servers)
+
+    def start(self, guest):
+        remove_tree(self.root(guest) / "run")
+        (self.root(guest) / "run").mkdir()
+        command.run(["ip", "address", "replace", f"{guest.address}/32", "dev", self.lab.network.bridge])
+        group = self.group(guest)
+        group.make()
+        self.limit(guest, guest.tuning)
+        self.start_mapper()
+        log = self.lab.guest_directory(guest) / "console"
+        with open(log, "ab") as out:
+            argv = self.exec_argv(guest, [f"{self.root(guest)}/opt/river/supervise"])
+            ready = processes.share_equal_pages if guest.tuning.get("memory.ksm") else None
+            child = command.start(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=ready)
+        guest.own["supervisor"] = child.pid
+
+    def start_mapper(self):
+        """Erlang's port mapper takes the loopback of a host for itself alone, so all brokers here share one."""
+        group = Group(f"{self.lab.prefix}-bare/epmd")
+        if os.access(EPMD, os.X_OK) and not group.processes():
+            group.make()
+            command.run([*group.enter_argv(), EPMD, "-daemon"])
+
+    def limit(self, guest, asked):
+        """Writes what the cgroups can do of a tuning."""
+        group = self.group(guest)
+        if "numa.node" in asked and "cpu.pin" not in guest.tuning:
+            group.set("cpu.pin", node_cpus(asked["numa.node"]))
+        for knob, value in asked.items():
+            if knob in LIMITS:
+                group.set(knob, value, self.device(knob))
+
+    def device(self, knob):
+        return device_of(self.lab.directory) if knob.startswith("disk.") else None
+
+    def stop(self, guest, seconds):
+        group = self.group(guest)
+        if seconds and (supervisor := guest.own.get("supervisor")) in group.processes():
+            # HUP: runsvdir ends, and tells every service to end.
+            os.kill(supervisor, signal.SIGHUP)
+            wait_until(lambda: not group.processes(), seconds)
+        for _ in range(50):
+            if not group.processes():
+                break
+            group.signal(signal.SIGKILL)
+            wait_until(lambda: not group.processes(), 0.2)
+        if group.exists():
+            group.remove()
+        command.run(["ip", "address", "delete", f"{guest.address}/32", "dev", self.lab.network.bridge], good=None)
+
+    def destroy(self, guest):
+        remove_tree(self.root(guest))
+
+    def destroy_common(self):
+        for name in (f"{self.lab.prefix}-bare/epmd", f"{self.lab.prefix}-bare"):
+            group = Group(name)
+            if group.exists():
+                group.signal(signal.SIGKILL)
+                group.remove()
+
+    def state(self, guest):
+        if not self.root(guest).exists():
+            return ABSENT
+        return RUNNING if self.group(guest).processes() else STOPPED
+
+    # ---- within a guest ----
+
+    def exec_argv(self, guest, argv):
+        environment = ["/usr/bin/env", "-C", str(self.root(guest)), f"RIVER_ROOT={self.root(guest)}"]
+        return [*self.group(guest).enter_argv(), *environment, *argv]
+
+    def console(self, guest):
+        path = self.lab.guest_directory(guest) / "console"
+        return path.read_text(errors="replace")[-2000:] if path.exists() else ""
+
+    # ---- as the host sees it ----
+
+    def stats(self, guest):
+        return Stats(**self.group(guest).stats(), network_in_bytes=None, network_out_bytes=None)
+
+    def tuning_in_effect(self, guest):
+        group = self.group(guest)
+        inside = processes.Inside(group.processes())
+        told = {knob: group.get(knob, guest.tuning.get(knob), self.device(knob)) for knob in guest.tuning if knob in LIMITS}
+        return {**told, **inside.effect(guest), **self.host_effect(guest)}
+
+    def set(self, guest, tuning):
+        for knob in tuning:
+            if knob not in LIMITS:
+                raise Unsupported(f"{knob} cannot change while processes run", "provision the guest anew")
+        self.limit(guest, tuning)
+
+    # ---- copies ----
+
+    def clone(self, guest, source, full):
+        if not full:
+            raise Unsupported("bare metal has no copy-on-write", "clone --full")
+        command.run(["cp", "-a", "--reflink=auto", self.root(source), self.root(guest)], seconds=600)
+        self.inject(guest)

@@ -1,0 +1,121 @@
+"""Settings of the host itself that a guest's tuning needs: huge pages, KSM, the disk's I/O scheduler. They are put back
+when the last guest that needs them is stopped. Kept in the lab's host.json:
+
+    {"set": {PATH: {"before": TEXT, "want": TEXT, "guests": [NAME]}}, "pages": {NAME: NUMBER}}
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+
+from . import registry
+from .errors import LabError, Unsupported
+
+THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+KSM = Path("/sys/kernel/mm/ksm/run")
+PAGES = Path("/proc/sys/vm/nr_hugepages")
+
+
+def current(path):
+    """The value of a setting; of a choice ("always [madvise] never") the one in brackets."""
+    try:
+        text = Path(path).read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise Unsupported(f"{path}: {error.strerror}", "this kernel has no such setting") from error
+    chosen = re.search(r"\[(\S+)\]", text)
+    return chosen.group(1) if chosen else text
+
+
+def write(path, text):
+    try:
+        Path(path).write_text(f"{text}\n", encoding="ascii")
+    except OSError as error:
+        raise LabError(f"{path}: cannot write {text}: {error.strerror}") from error
+
+
+def disk_of(directory):
+    """The whole disk (folder of /sys/block) that a directory lies on, or Unsupported."""
+    number = os.stat(directory).st_dev
+    link = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")
+    if not link.exists():
+        raise Unsupported(f"{directory} lies on no block device of its own", "put the lab (IR_LAB) on a disk")
+    place = link.resolve()
+    return place.parent if (place / "partition").exists() else place
+
+
+def device_of(directory):
+    """Its "MAJOR:MINOR"."""
+    return (disk_of(directory) / "dev").read_text(encoding="ascii").strip()
+
+
+class Journal:
+    def __init__(self, lab):
+        self.path = lab.directory / "host.json"
+        self.values = {"set": {}, "pages": {}}
+        if self.path.exists():
+            self.values = json.loads(self.path.read_text(encoding="utf-8"))
+
+    def save(self):
+        if not self.values["set"] and not self.values["pages"]:
+            self.path.unlink(missing_ok=True)
+            return
+        part = self.path.with_suffix(".part")
+        part.write_text(json.dumps(self.values, indent=2) + "\n", encoding="utf-8")
+        os.replace(part, self.path)
+
+    def set(self, path, text, name):
+        entry = self.values["set"].setdefault(str(path), {"before": current(path), "want": text, "guests": []})
+        if entry["want"] != text:
+            raise LabError(f"{path}: {name} needs {text}, but {', '.join(entry['guests'])} {entry['want']}; it is one "
+                           "setting for the whole host")
+        if name not in entry["guests"]:
+            entry["guests"].append(name)
+        self.save()
+        write(path, text)
+
+    def reserve(self, pages, name):
+        have = self.values["pages"].get(name, 0)
+        self.values["pages"][name] = pages
+        self.save()
+        total = int(current(PAGES)) + pages - have
+        write(PAGES, total)
+        if int(current(PAGES)) < total:
+            raise LabError(f"{PAGES}: the host has no {total} huge pages in one piece; free memory, or reserve them at "
+                           "boot (hugepages=)")
+
+    def release(self, name):
+        for path, entry in list(self.values["set"].items()):
+            if name in entry["guests"]:
+                entry["guests"].remove(name)
+            if not entry["guests"]:
+                write(path, entry["before"])
+                del self.values["set"][path]
+        if pages := self.values["pages"].pop(name, 0):
+            write(PAGES, max(0, int(current(PAGES)) - pages))
+        self.save()
+
+
+def apply(lab, guest):
+    """What the guest's platform asks of the host."""
+    platform = registry.load(guest.platform, lab)
+    with lab.lock("host"):
+        journal = Journal(lab)
+        for path, text in platform.host_settings(guest).items():
+            journal.set(path, text, guest.name)
+        if pages := platform.host_pages(guest):
+            journal.reserve(pages, guest.name)
+
+
+def release(lab, guest):
+    """Puts back what no other guest needs."""
+    with lab.lock("host"):
+        Journal(lab).release(guest.name)
+
+
+def release_all(lab):
+    with lab.lock("host"):
+        journal = Journal(lab)
+        names = {name for entry in journal.values["set"].values() for name in entry["guests"]}
+        for name in names | set(journal.values["pages"]):
+            journal.release(name)

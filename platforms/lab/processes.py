@@ -1,0 +1,88 @@
+"""The processes of a guest that shares the host's kernel, as /proc tells of them."""
+
+import ctypes
+import re
+from pathlib import Path
+
+from . import host
+from .tuning import cpu_list, cpus
+
+PR_SET_MEMORY_MERGE = 67
+HUGE_PAGES_PER_WORKER = 32  # of 2 MiB, reserved for each worker that takes its memory from static huge pages
+TUNABLES = {"1": "transparent", "2": "static"}
+
+
+def share_equal_pages():
+    """Lets KSM look at all anonymous memory of this process and its children (Linux 6.4); False where it cannot."""
+    return ctypes.CDLL(None).prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0) == 0
+
+
+def read(process, name):
+    try:
+        return Path(f"/proc/{process}/{name}").read_bytes().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+class Inside:
+    """`processes` are ids as the host numbers them."""
+
+    def __init__(self, processes):
+        self.processes = processes
+
+    def named(self, name):
+        """Those that run that program (the kernel keeps 15 characters of a name)."""
+        return [each for each in self.processes if read(each, "comm").strip() == name[:15]]
+
+    def effect(self, guest):
+        """{knob: value} of what is asked for and can be seen in the processes."""
+        readers = {
+            "inside.worker-pin": self.worker_pin,
+            "inside.broker-schedulers": self.schedulers,
+            "inside.hugepages": lambda: host.current(host.THP),
+            "memory.hugepages": self.malloc_pages,
+            "memory.ksm": self.merging,
+        }
+        return {knob: reader() for knob, reader in readers.items() if knob in guest.tuning}
+
+    def worker_pin(self):
+        lists = [re.search(r"^Cpus_allowed_list:\s*(\S+)", read(each, "status"), re.M) for each in self.named("ir-worker")]
+        allowed = {cpu_list(cpus(each.group(1))) for each in lists if each}
+        return ", ".join(sorted(allowed)) or None
+
+    def schedulers(self):
+        found = {int(each.group(1)) for process in self.named("beam.smp")
+                 if (each := re.search(r"\0\+S\0(\d+):", read(process, "cmdline")))}
+        return found.pop() if len(found) == 1 else None
+
+    def malloc_pages(self):
+        """What the C library of the workers backs its memory with; static counts only when huge pages are really held."""
+        kinds = set()
+        for process in self.named("ir-worker"):
+            found = re.search(r"glibc\.malloc\.hugetlb=(\d)", read(process, "environ"))
+            kind = TUNABLES.get(found.group(1) if found else "", "off")
+            held = re.search(r"^HugetlbPages:\s*([1-9]\d*)", read(process, "status"), re.M)
+            kinds.add(kind if kind != "static" or held else "off")
+        kind = ", ".join(sorted(kinds)) or None
+        return "off" if kind == "transparent" and host.current(host.THP) == "never" else kind
+
+    def merging(self):
+        """That KSM runs and may look at every process of the guest's services."""
+        running = host.current(host.KSM) == "1"
+        return running and all("ksm_merge_any: yes" in read(each, "ksm_stat") for each in self.named("ir-worker"))
+
+
+def host_settings(guest):
+    """Settings of the kernel that host and guest share, see host.py."""
+    settings = {}
+    if "inside.hugepages" in guest.tuning:
+        settings[host.THP] = guest.tuning["inside.hugepages"]
+    elif guest.tuning.get("memory.hugepages") == "transparent":
+        settings[host.THP] = "madvise"
+    return settings
+
+
+def host_pages(guest):
+    if guest.tuning.get("memory.hugepages") != "static":
+        return 0
+    return HUGE_PAGES_PER_WORKER * sum(role == "worker" for _, role in guest.services())

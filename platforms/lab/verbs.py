@@ -1,0 +1,436 @@
+"""The verbs: what ir-platform does, and what other programs call.
+
+Each takes the Lab and a guest's name, checks what is there first, holds the guest's lock, and cleans up after
+itself when it fails or a signal comes. Repeating a verb that is done already changes nothing.
+"""
+
+import dataclasses
+import re
+import subprocess
+import sys
+import time
+
+from . import clean, command, host, netns, network, payload, registry, tuning
+from .errors import LabError, Unsupported
+from .guest import read_sizes
+from .platform import ABSENT, FROZEN, RUNNING, STOPPED
+from .state import PLATFORMS
+
+ANSWER_SECONDS = 300  # until a guest answers and its roles are ready
+STOP_SECONDS = 30
+LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
+
+
+def platform_of(lab, guest):
+    return registry.load(guest.platform, lab)
+
+
+# ---- the host ----
+
+
+def check(lab, name):
+    """The findings of a platform."""
+    return registry.load(name, lab).check()
+
+
+def require_host(platform):
+    """Unsupported with every reason, when the host cannot do the platform."""
+    missing = [each for each in platform.check() if each.required and not each.ok]
+    if missing:
+        told = "; ".join(f"{each.what}: {each.reason}" + (f" ({each.remedy})" if each.remedy else "") for each in missing)
+        raise Unsupported(f"this host cannot do {platform.name}: {told}")
+
+
+def facts(lab, platform_name, name=None):
+    """Facts of a platform here; with a running guest, also its tuning as asked and in effect. A mismatch is an
+    error, but the facts are told first: see mismatches()."""
+    platform = registry.load(platform_name, lab)
+    told = {"platform": platform_name, "kinds": list(platform.kinds_here()), **platform.facts()}
+    if name:
+        guest = lab.load(name)
+        told["guest"] = {key: getattr(guest, key) for key in ("name", "kind", "roles", "cpus", "memory_mib", "disk_mib",
+                                                               "profile", "network", "root", "address", "boot_seconds")}
+        told["tuning"] = [row._asdict() | {"agrees": row.agrees} for row in tuning_rows(lab, platform, guest)]
+    return told
+
+
+def tuning_rows(lab, platform, guest):
+    """asked / in effect of a running guest."""
+    if platform.state(guest) != RUNNING:
+        raise LabError(f"{guest.name} does not run; ir-platform boot {guest.platform} {guest.name}")
+    return tuning.compare(guest.tuning, platform.tuning_in_effect(guest))
+
+
+# ---- life of a guest ----
+
+
+def resolve(lab, platform, guest):
+    """Fills in what the request leaves open, and refuses what cannot be."""
+    guest.validate()
+    guest.kind = guest.kind or platform.kinds_here()[0]
+    if guest.kind not in platform.kinds:
+        raise LabError(f"kind '{guest.kind}': {platform.name} has {', '.join(platform.kinds)}")
+    if guest.kind not in platform.kinds_here():
+        raise Unsupported(f"kind '{guest.kind}' is not possible on this host", f"ir-platform check {platform.name}")
+    if guest.root not in platform.roots:
+        raise Unsupported(f"{platform.name} has no root '{guest.root}'", f"it has {', '.join(platform.roots)}")
+    resolve_size(guest)
+    guest.tuning = {**tuning.read_profile(PLATFORMS / "profiles", guest.profile), **guest.tuning}
+    tuning.require_known(platform, guest.tuning)
+    guest.network = guest.network or guest.tuning.get("network.attach", "bridge")
+    network.require(guest.network)
+    if network.split(guest.network)[0] not in platform.networks:
+        raise Unsupported(f"{platform.name} has no network profile '{guest.network}'",
+                          f"it has {', '.join(platform.networks)}")
+
+
+def resolve_size(guest):
+    sizes = read_sizes(PLATFORMS / "sizes.conf")
+    if guest.size not in sizes:
+        raise LabError(f"size '{guest.size}': it is one of {', '.join(sizes)}")
+    for key, value in sizes[guest.size].items():
+        setattr(guest, key, getattr(guest, key) or value)
+
+
+def provision(lab, guest):
+    """Makes a stopped guest as asked for; one that is there already with an equal request is left alone. Returns it."""
+    platform = platform_of(lab, guest)
+    require_host(platform)
+    with lab.lock(f"guest-{guest.name}"):
+        resolve(lab, platform, guest)
+        if lab.has(guest.name):
+            there = lab.load(guest.name)
+            if there.made and there.same_request(guest):
+                return there
+            if there.made:
+                raise LabError(f"{guest.name} is there already, made otherwise; ir-platform destroy {there.platform} "
+                               f"{guest.name} first")
+            take_away(lab, there)
+        return make(lab, platform, guest, platform.provision)
+
+
+def make(lab, platform, guest, step, *words):
+    """Records a guest, and makes it by one step of the platform; on failure nothing of it stays."""
+    with clean.Undo() as undo:
+        with lab.lock():
+            network_of_lab = lab.network
+            network_of_lab.place(guest, lab.guests())
+            undo.add(tidy, lab)
+            undo.add(take_away, lab, guest)
+            lab.save(guest)
+            network_of_lab.up()
+        step(guest, *words)
+        guest.made = True
+        lab.save(guest)
+        undo.keep()
+    return guest
+
+
+def boot(lab, name, seconds=ANSWER_SECONDS):
+    """Starts a guest and waits until every role is ready and its tuning is in effect. Returns the seconds it took; of
+    one that runs already, those of its last start."""
+    guest = lab.load(name)
+    platform = platform_of(lab, guest)
+    with lab.lock(f"guest-{name}"):
+        state = require_made(platform, guest)
+        if state == RUNNING and guest.boot_seconds:
+            return guest.boot_seconds
+        require_no_running_child(lab, guest)
+        with clean.Undo() as undo:
+            undo.add(halt, lab, platform, guest)
+            begin = time.monotonic()
+            with lab.lock():
+                lab.network.up()
+            host.apply(lab, guest)
+            if state != RUNNING:
+                platform.start(guest)
+            await_ready(platform, guest, seconds)
+            guest.boot_seconds = round(time.monotonic() - begin, 3)
+            tuning.require_effect(tuning_rows(lab, platform, guest), name)
+            lab.save(guest)
+            undo.keep()
+    return guest.boot_seconds
+
+
+def halt(lab, platform, guest):
+    """Takes a guest down at once."""
+    platform.stop(guest, 0)
+    host.release(lab, guest)
+    guest.boot_seconds = 0.0
+    lab.save(guest)
+
+
+def await_ready(platform, guest, seconds):
+    """Until the guest answers, then until its services do."""
+    deadline = time.monotonic() + seconds
+    while True:
+        left = max(1, deadline - time.monotonic())
+        argv = platform.exec_argv(guest, ["/bin/sh", "-c", payload.READY_COMMAND.format(seconds=int(left))])
+        try:
+            done = command.run(argv, seconds=left + 5, good=None)
+        except LabError:
+            done = command.Done(255, "", "no answer")
+        if done.status == 0:
+            return
+        if platform.state(guest) != RUNNING:
+            raise LabError(f"{guest.name} has stopped while starting:\n{platform.console(guest)}")
+        if time.monotonic() > deadline:
+            told = (done.out + done.err).strip()[-600:]
+            raise LabError(f"{guest.name} is not ready after {seconds} s: {told}\n{platform.console(guest)}")
+        time.sleep(0.1)
+
+
+def require_made(platform, guest):
+    """The state of a guest that can be worked with."""
+    state = platform.state(guest)
+    if not guest.made or state == ABSENT:
+        raise LabError(f"{guest.name} is only half made; ir-platform destroy {guest.platform} {guest.name}")
+    return state
+
+
+def require_no_running_child(lab, guest):
+    """A guest whose disk lies under another's must not write to it."""
+    children = [each.name for each in lab.guests() if each.parent == guest.name]
+    if children:
+        raise LabError(f"{guest.name} lies under its copy-on-write clones {', '.join(children)}; destroy those first")
+
+
+def reboot(lab, name, seconds=ANSWER_SECONDS):
+    """Returns the seconds until it is ready again."""
+    guest = lab.load(name)
+    platform = platform_of(lab, guest)
+    with lab.lock(f"guest-{name}"), clean.Undo() as undo:
+        require_running(platform, guest)
+        undo.add(halt, lab, platform, guest)
+        begin = time.monotonic()
+        platform.reboot(guest, STOP_SECONDS)
+        await_ready(platform, guest, seconds)
+        guest.boot_seconds = round(time.monotonic() - begin, 3)
+        tuning.require_effect(tuning_rows(lab, platform, guest), name)
+        lab.save(guest)
+        undo.keep()
+    return guest.boot_seconds
+
+
+def stop(lab, name, seconds=STOP_SECONDS):
+    guest = lab.load(name)
+    platform = platform_of(lab, guest)
+    with lab.lock(f"guest-{name}"):
+        if platform.state(guest) in (RUNNING, FROZEN):
+            platform.stop(guest, seconds)
+        host.release(lab, guest)
+        guest.boot_seconds = 0.0
+        lab.save(guest)
+
+
+def destroy(lab, name):
+    """Takes a guest away, whatever state it is in; none of that name is fine. The bridge goes with the last one."""
+    if not lab.has(name):
+        return
+    with lab.lock(f"guest-{name}"):
+        if not lab.has(name):
+            return
+        guest = lab.load(name)
+        children = [each.name for each in lab.guests() if each.parent == name]
+        if children:
+            raise LabError(f"{name} lies under its copy-on-write clones {', '.join(children)}; destroy those first")
+        take_away(lab, guest)
+    tidy(lab)
+
+
+def take_away(lab, guest):
+    platform = platform_of(lab, guest)
+    platform.stop(guest, 0)
+    platform.destroy(guest)
+    host.release(lab, guest)
+    lab.forget(guest)
+
+
+def tidy(lab):
+    """Without guests the lab has no network."""
+    with lab.lock():
+        if not lab.guests():
+            lab.network.down()
+
+
+def destroy_all(lab):
+    """Every guest, the bridge, the lab's network namespace and what the host was set to. Images and key stay.
+    Goes on after a failure; raises when something could not be taken away."""
+    guests = lab.guests()
+    children_first = sorted(guests, key=lambda each: (depth(each, guests), each.name), reverse=True)
+    gone = [clean.attempt(destroy, lab, each.name) for each in children_first]
+    for name in registry.names():
+        gone.append(clean.attempt(lambda name=name: registry.load(name, lab).destroy_common()))
+    gone.append(clean.attempt(host.release_all, lab))
+    gone.append(clean.attempt(tidy, lab))
+    gone.append(clean.attempt(netns.remove, lab))
+    if not all(gone):
+        raise LabError("not everything could be taken away; see above, then call destroy --all again")
+
+
+def depth(guest, guests):
+    """How many clones lie below it."""
+    parents = {each.name: each.parent for each in guests}
+    steps, name = 0, guest.name
+    while (name := parents.get(name)) and steps < len(guests):
+        steps += 1
+    return steps
+
+
+# ---- within a guest ----
+
+
+def require_running(platform, guest):
+    state = platform.state(guest)
+    if state != RUNNING:
+        raise LabError(f"{guest.name} is {state}; ir-platform boot {guest.platform} {guest.name}")
+
+
+def exec_argv(lab, name, argv):
+    """The host's command that runs argv in the guest."""
+    guest = lab.load(name)
+    platform = platform_of(lab, guest)
+    require_running(platform, guest)
+    return platform.exec_argv(guest, [str(word) for word in argv])
+
+
+def execute(lab, name, argv, seconds=60, good=(0,), text=None):
+    """Runs a command in a guest to its end: command.Done."""
+    return command.run(exec_argv(lab, name, argv), seconds=seconds, good=good, text=text)
+
+
+def execute_through(lab, name, argv):
+    """The same with this program's own standard streams and no bound; returns the exit status."""
+    return subprocess.run(exec_argv(lab, name, argv), check=False).returncode
+
+
+def push(lab, name, source, target):
+    """A file or folder of the host to a folder of the guest (made when missing), by tar through exec."""
+    unpack = exec_argv(lab, name, ["/bin/sh", "-c", 'mkdir -p "$1" && exec tar -x -C "$1"', "sh", str(target)])
+    pack = ["tar", "-c", "--owner=0", "--group=0", "-C", str(source.parent), source.name]
+    pipe(pack, unpack, f"push {source} to {name}:{target}")
+
+
+def pull(lab, name, source, target):
+    """A file or folder of the guest into a folder of the host (made when missing)."""
+    target.mkdir(parents=True, exist_ok=True)
+    pack = exec_argv(lab, name, ["tar", "-c", "-C", str(source.parent), source.name])
+    pipe(pack, ["tar", "-x", "--no-same-owner", "-C", str(target)], f"pull {name}:{source}")
+
+
+def pipe(producer, consumer, what, seconds=600):
+    """producer | consumer, both ending well."""
+    with command.start(producer, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as first:
+        try:
+            second = command.start(consumer, stdin=first.stdout, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            first.stdout.close()
+            with second:
+                try:
+                    error = second.communicate(timeout=seconds)[1] + first.stderr.read()
+                    statuses = (first.wait(timeout=10), second.returncode)
+                except BaseException:
+                    command.kill_group(second)
+                    raise
+        except subprocess.TimeoutExpired:
+            raise LabError(f"{what}: did not end within {seconds} s") from None
+        finally:
+            if first.poll() is None:
+                command.kill_group(first)
+    if statuses != (0, 0):
+        raise LabError(f"{what}: {error.decode(errors='replace').strip()[-600:] or 'failed'}")
+
+
+# ---- as the host sees it ----
+
+
+def status(lab, name):
+    """"absent", "stopped", "running" or "frozen"."""
+    if not lab.has(name):
+        return ABSENT
+    guest = lab.load(name)
+    return platform_of(lab, guest).state(guest)
+
+
+def stats(lab, name):
+    guest = lab.load(name)
+    platform = platform_of(lab, guest)
+    require_running(platform, guest)
+    return platform.stats(guest)
+
+
+# ---- copies ----
+
+
+def clone(lab, source_name, name, full=False):
+    """Makes the stopped guest `name` out of a stopped one. Returns it."""
+    source = lab.load(source_name)
+    platform = platform_of(lab, source)
+    with lab.lock(f"guest-{source_name}"), lab.lock(f"guest-{name}"):
+        if lab.has(name):
+            raise LabError(f"{name} is there already")
+        state = require_made(platform, source)
+        if state != STOPPED:
+            raise LabError(f"{source_name} is {state}; stop it first, its disk must not change under the copy")
+        parent = "" if full else source_name
+        guest = dataclasses.replace(source, name=name, parent=parent, made=False, boot_seconds=0.0, own={})
+        guest.validate()
+        return make(lab, platform, guest, platform.clone, source, full)
+
+
+def snapshot(lab, name, label):
+    guest, platform = with_label(lab, name, label)
+    with lab.lock(f"guest-{name}"):
+        require_made(platform, guest)
+        if label in platform.snapshots(guest):
+            raise LabError(f"{name} has a snapshot '{label}' already")
+        platform.snapshot(guest, label)
+        lab.save(guest)
+
+
+def restore(lab, name, label):
+    guest, platform = with_label(lab, name, label)
+    with lab.lock(f"guest-{name}"):
+        if require_made(platform, guest) != STOPPED:
+            raise LabError(f"{name} runs; stop it first")
+        if label not in platform.snapshots(guest):
+            raise LabError(f"{name} has no snapshot '{label}'")
+        platform.restore(guest, label)
+        lab.save(guest)
+
+
+def with_label(lab, name, label):
+    if not LABEL.fullmatch(label):
+        raise LabError(f"snapshot label '{label}': letters, digits, '_', '.' and '-', up to 32")
+    guest = lab.load(name)
+    return guest, platform_of(lab, guest)
+
+
+# ---- live changes ----
+
+
+def set_limits(lab, name, asked):
+    """Changes limits of a running guest and reads them back. `asked` is {knob: value} of tuning.read_words()."""
+    guest = lab.load(name)
+    platform = platform_of(lab, guest)
+    with lab.lock(f"guest-{name}"):
+        require_running(platform, guest)
+        tuning.require_known(platform, asked)
+        platform.set(guest, asked)
+        guest.tuning = {**guest.tuning, **asked}
+        rows = tuning_rows(lab, platform, guest)
+        tuning.require_effect([row for row in rows if row.knob in asked], name)
+        lab.save(guest)
+    return rows
+
+
+def migrate(lab, name, target):
+    guest = lab.load(name)
+    platform = platform_of(lab, guest)
+    with lab.lock(f"guest-{name}"):
+        require_running(platform, guest)
+        platform.migrate(guest, target)
+        lab.save(guest)
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
