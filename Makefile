@@ -108,6 +108,14 @@ test-programs:
 .PHONY: tsan-unit
 tsan-unit: $(filter $(THREADED:%=$(OUT)/tests/test_%),$(UNIT_TESTS))
 
+# Every verb on every platform that this host can do, twice; minutes. PLATFORMS names some of them.
+PLATFORMS ?=
+.PHONY: test-platforms
+test-platforms:
+	@tools/install build run platforms lxc test-platforms
+	+@$(SUBMAKE) -s MODE=release build
+	@tests/platforms/run $(PLATFORMS)
+
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz valgrind
 fuzz:
@@ -125,8 +133,11 @@ valgrind:
 
 C_FILES := $(wildcard $(addsuffix /*.c,$(FOLDERS)) $(addsuffix /*.h,$(FOLDERS)) tests/unit/*.[ch] \
              tests/fuzz/*.[ch] bench/*.[ch])
-SHELL_FILES := tools/install .ci/run $(wildcard tools/*.sh tests/*.sh)
-PYTHON_FILES := $(wildcard tools/*.py tests/*/*.py bench/*.py)
+SHELL_FILES := tools/install .ci/run $(wildcard tools/*.sh tests/*.sh) tests/platforms/run \
+               $(wildcard tests/platforms/*.bats tests/platforms/*.bash platforms/appliance/initrd/init \
+               platforms/appliance/root/etc/runit/* platforms/appliance/root/etc/sv/*/run platforms/appliance/river/* \
+               platforms/appliance/river/roles/*/*)
+PYTHON_FILES := $(wildcard tools/*.py tests/*/*.py bench/*.py platforms/*.py platforms/*/*.py) platforms/ir-platform
 TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(FUZZ_SOURCES) \
               tests/fuzz/driver.c
 TIDY_STAMPS := $(TIDY_FILES:%.c=out/tidy/%.ok)
@@ -190,6 +201,7 @@ help:
 	@echo "                   FORMATS=jsonld,senml  KEEP=1 (leave it running, print the addresses)"
 	@echo "make test        unit and integration tests under sanitizers; ends with the count"
 	@echo "make test-slow   the long ones: workers killed twenty times, long runs"
+	@echo "make test-platforms  every verb on every platform this host can do (PLATFORMS=bare,lxc …)"
 	@echo "make build       the programs, below out/release (MODE=asan|tsan: below out/asan, out/tsan)"
 	@echo "make check       format, clang-tidy, shellcheck; make format repairs the first"
 	@echo "make valgrind    unit tests and short runs of the release build under valgrind"

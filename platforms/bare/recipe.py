@@ -26,6 +26,7 @@ EPMD = "/usr/bin/epmd"
 
 
 class Recipe(Platform):
+    shares_kernel = True
     networks = ("bridge",)
     roots = ("overlay", "copy")  # a folder either way
     knobs = frozenset([*LIMITS, "memory.hugepages", "memory.ksm", "disk.scheduler", "inside.worker-pin",

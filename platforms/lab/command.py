@@ -27,12 +27,12 @@ def show(argv):
     return text if len(text) <= 120 else text[:117] + "..."
 
 
-def run(argv, seconds=60, good=(0,), text=None, env=None, cwd=None):
+def run(argv, seconds=60, good=(0,), text=None, env=None, cwd=None, before=None):
     """Runs a program to its end. `text` goes to its standard input; `good` are the exit statuses that are no error
-    (None: all). Raises LabError with the end of what it said."""
+    (None: all); `before` is called in the child first. Raises LabError with the end of what it said."""
     argv = [str(word) for word in argv]
     child = start(argv, stdin=subprocess.DEVNULL if text is None else subprocess.PIPE, stdout=subprocess.PIPE,
-                  stderr=subprocess.PIPE, env=env, cwd=cwd, text=True, errors="replace")
+                  stderr=subprocess.PIPE, env=env, cwd=cwd, text=True, errors="replace", preexec_fn=before)
     try:
         out, err = child.communicate(text, timeout=seconds)
     except subprocess.TimeoutExpired:

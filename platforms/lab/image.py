@@ -25,7 +25,7 @@ from pathlib import Path
 from . import command
 from .clean import Undo, remove_tree
 from .errors import LabError
-from .state import PLATFORMS
+from .state import PLATFORMS, locked
 
 APPLIANCE = PLATFORMS / "appliance"
 BUILD_SECONDS = 900
@@ -110,9 +110,8 @@ def files_digest(folder):
 class Image:
     """Made by Lab. `seconds` tells what was made by this program and how long it took."""
 
-    def __init__(self, lab):
-        self.lab = lab
-        self.directory = lab.directory / "images"
+    def __init__(self, directory):
+        self.directory = directory
         self.seconds = {}
 
     # ---- names ----
@@ -152,10 +151,9 @@ class Image:
         target = self.directory / name
         if target.exists():
             return target
-        with self.lab.lock("images"), Undo() as undo:
+        with locked(self.directory / "lock", BUILD_SECONDS), Undo() as undo:
             if target.exists():
                 return target
-            self.directory.mkdir(parents=True, exist_ok=True)
             part = self.directory / f"part-{name}"
             discard(part)
             undo.add(discard, part)
@@ -176,8 +174,10 @@ class Image:
         argv = [command.need("mmdebstrap", "platforms"), "--variant=minbase", "--quiet", "--format=directory",
                 '--aptopt=Apt::Install-Recommends "false"', '--dpkgopt=path-exclude=/usr/share/doc/*',
                 "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/locale/*",
+                # Java's alternatives want to lay their links there.
+                '--setup-hook=mkdir -p "$1/usr/share/man/man1"',
                 f"--include={','.join(packages())}", release, part, *apt_sources(release)]
-        command.run(argv, seconds=BUILD_SECONDS)
+        self.build(argv)
         shutil.copytree(APPLIANCE / "root", part, dirs_exist_ok=True)
         for target, source in extra_servers().items():
             (part / target).parent.mkdir(parents=True, exist_ok=True)
@@ -190,6 +190,15 @@ class Image:
             (part / name).mkdir(parents=True, exist_ok=True)
         (part / "etc" / "machine-id").write_text("", encoding="ascii")
         (part / "etc" / "fstab").write_text("", encoding="ascii")
+
+    def build(self, argv):
+        """Runs mmdebstrap; what it says is kept, since the reason of a failure stands far before the end."""
+        done = command.run(argv, seconds=BUILD_SECONDS, good=None)
+        log = self.directory / "build.log"
+        log.write_text(done.out + done.err, encoding="utf-8")
+        if done.status != 0:
+            told = [line for line in done.err.splitlines() if re.search(r"^E:|error", line)]
+            raise LabError(f"mmdebstrap could not make the appliance: {' '.join(told[:3])[:500]} (all of it: {log})")
 
     def make_shifted(self, base, part, first_id):
         command.run(["cp", "-a", "--reflink=auto", base, part], seconds=BUILD_SECONDS)

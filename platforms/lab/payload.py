@@ -54,10 +54,9 @@ def write_tree(lab, guest, root, owner=0):
         shutil.rmtree(root / name, ignore_errors=True)
         (root / name).mkdir(parents=True)
     write_programs(root / "opt" / "river")
-    write_settings(lab, guest, root / "etc" / "river")
+    write_settings(lab, guest, root / "etc" / "river", owner)
     if owner:
-        for name in ("opt", "etc"):
-            give(root / name / "river", owner)
+        give(root / "opt" / "river", owner)
 
 
 def give(folder, owner):
@@ -85,15 +84,19 @@ def strip(source, target):
         command.run(["strip", "--strip-debug", target])
 
 
-def write_settings(lab, guest, folder):
+def write_settings(lab, guest, folder, owner=0):
+    """/etc/river alone, over what is there."""
     for name, text in settings(lab, guest).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     digest = hashlib.sha256()
-    for path in sorted(each for each in folder.parent.parent.rglob("*") if each.is_file()):
+    programs = folder.parent.parent / "opt" / "river"
+    for path in sorted(each for each in [*folder.rglob("*"), *programs.rglob("*")] if each.is_file() and each.name != "version"):
         digest.update(path.read_bytes())
     (folder / "version").write_text(digest.hexdigest() + "\n", encoding="ascii")
+    if owner:
+        give(folder, owner)
 
 
 def settings(lab, guest):

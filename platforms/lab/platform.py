@@ -18,7 +18,7 @@ import dataclasses
 import shlex
 from typing import NamedTuple
 
-from . import command, host
+from . import command, host, network
 from .errors import Unsupported
 
 ABSENT, STOPPED, RUNNING, FROZEN = "absent", "stopped", "running", "frozen"
@@ -56,6 +56,7 @@ class Platform:
     kinds = ("",)  # what `kind` may be, the usual one first
     networks = ("bridge",)  # network profiles it can do, see network.py
     roots = ("overlay", "copy")
+    shares_kernel = False  # the guest numbers CPUs and sees kernel settings as the host does
     knobs = frozenset()  # names of tuning.KNOBS it can do
     refused = {}  # knob: why this platform has no such thing; others are refused in general words
 
@@ -71,6 +72,10 @@ class Platform:
     def kinds_here(self):
         """The kinds that this host can do, of self.kinds."""
         return self.kinds
+
+    def require_network(self, text):
+        """Unsupported when the host lacks what a network profile needs; looks only."""
+        network.require(text)
 
     def facts(self):
         """REQUIRED. A dict (JSON) about the platform on this host: versions, kinds, emulated: true|false."""

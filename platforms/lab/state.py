@@ -1,7 +1,7 @@
 """The lab: one directory that holds everything of it, and the names it may use on this host.
 
     guests/NAME/guest.json   the record; beside it whatever the platform keeps of the guest
-    images/                  kept appliances
+    images/                  kept appliances, unless IR_IMAGES names a folder that several labs share
     key, key.pub             the ssh key, made at first use
     locks/                   one file a guest and one for the lab, locked while a verb works on it
     network.conf             instead of the project's, when present
@@ -35,6 +35,23 @@ def default_directory():
     return PROJECT / "out" / "lab" if (PROJECT / "Makefile").exists() else Path("/var/lib/ir-lab")
 
 
+@contextlib.contextmanager
+def locked(path, seconds=LOCK_SECONDS):
+    """Holds a lock file. Waits for it, but not for ever."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise LabError(f"{path}: held by another ir-platform for {seconds} s") from None
+                time.sleep(0.05)
+        yield
+
+
 class Lab:
     def __init__(self, directory=None, netns=None):
         self.directory = Path(directory or default_directory()).resolve()
@@ -54,7 +71,7 @@ class Lab:
     def image(self):
         from .image import Image
 
-        return Image(self)
+        return Image(Path(os.environ.get("IR_IMAGES") or self.directory / "images").resolve())
 
     @functools.cached_property
     def key(self):
@@ -109,22 +126,9 @@ class Lab:
 
     # ---- locks ----
 
-    @contextlib.contextmanager
     def lock(self, name="lab"):
-        """One verb at a time on a guest ("guest-NAME"), or on what all share ("lab"). Waits, but not for ever."""
-        folder = self.directory / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / name, "w", encoding="utf-8") as file:
-            deadline = time.monotonic() + LOCK_SECONDS
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise LabError(f"{file.name}: held by another ir-platform for {LOCK_SECONDS} s") from None
-                    time.sleep(0.05)
-            yield
+        """One verb at a time on a guest ("guest-NAME"), or on what all share ("lab")."""
+        return locked(self.directory / "locks" / name)
 
     def remove(self):
         """The directory, images and key too."""

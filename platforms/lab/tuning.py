@@ -156,6 +156,14 @@ def read_words(words):
     return asked
 
 
+def of_its_roles(asked, roles, shares_kernel):
+    """Without the knobs that only programs of other roles could have in effect: a profile holds for a whole topology."""
+    needs = {"inside.worker-pin": "worker", "inside.broker-schedulers": "broker"}
+    if shares_kernel:
+        needs["memory.hugepages"] = "worker"
+    return {knob: value for knob, value in asked.items() if needs.get(knob) in (None, *roles)}
+
+
 def require_known(platform, asked):
     """That the platform has every knob; Unsupported names the first that it has not."""
     for knob in asked:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from . import clean, command, host, netns, network, payload, registry, tuning
+from . import clean, command, host, netns, network, payload, pinning, registry, tuning
 from .errors import LabError, Unsupported
 from .guest import read_sizes
 from .platform import ABSENT, FROZEN, RUNNING, STOPPED
@@ -77,11 +77,13 @@ def resolve(lab, platform, guest):
     resolve_size(guest)
     guest.tuning = {**tuning.read_profile(PLATFORMS / "profiles", guest.profile), **guest.tuning}
     tuning.require_known(platform, guest.tuning)
+    roles = {role for _, role in guest.services()}
+    guest.tuning = tuning.of_its_roles(guest.tuning, roles, platform.shares_kernel)
     guest.network = guest.network or guest.tuning.get("network.attach", "bridge")
-    network.require(guest.network)
-    if network.split(guest.network)[0] not in platform.networks:
-        raise Unsupported(f"{platform.name} has no network profile '{guest.network}'",
-                          f"it has {', '.join(platform.networks)}")
+    profile = network.split(guest.network)[0]
+    if profile in network.PROFILES and profile not in platform.networks:
+        raise Unsupported(f"{platform.name} has no network profile '{profile}'", f"it has {', '.join(platform.networks)}")
+    platform.require_network(guest.network)
 
 
 def resolve_size(guest):
@@ -114,7 +116,9 @@ def make(lab, platform, guest, step, *words):
     with clean.Undo() as undo:
         with lab.lock():
             network_of_lab = lab.network
-            network_of_lab.place(guest, lab.guests())
+            others = [each for each in lab.guests() if each.name != guest.name]
+            network_of_lab.place(guest, others)
+            pinning.resolve(guest, others, platform.shares_kernel)
             undo.add(tidy, lab)
             undo.add(take_away, lab, guest)
             lab.save(guest)

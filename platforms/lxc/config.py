@@ -1,0 +1,77 @@
+"""A container's configuration, as lxc.container.conf(5) says."""
+
+from ..lab.cgroup import LIMITS, limit_file, node_cpus
+from ..lab.host import device_of
+from ..lab.network import split
+
+UNPRIVILEGED_IDS = 65536
+# What no service of the appliance needs and what would reach beyond the container.
+DROPPED = "mac_admin mac_override sys_module sys_rawio sys_time syslog"
+
+
+def text(recipe, guest):
+    """The whole file."""
+    return "".join(f"{key} = {value}\n" for key, value in [*basic(recipe, guest), *network(recipe, guest), *limits(recipe, guest)])
+
+
+def basic(recipe, guest):
+    lines = [
+        ("lxc.uts.name", guest.name),
+        ("lxc.rootfs.path", recipe.roots_of(guest).lxc_path()),
+        ("lxc.arch", "linux64"),
+        ("lxc.init.cmd", "/sbin/init"),
+        ("lxc.autodev", "1"),
+        ("lxc.tty.max", "1"),
+        ("lxc.pty.max", "64"),
+        ("lxc.console.logfile", recipe.console_path(guest)),
+        ("lxc.mount.auto", "proc:mixed sys:mixed"),
+        ("lxc.apparmor.profile", "unconfined"),
+        ("lxc.cgroup.dir.container", recipe.group(guest).path),
+        ("lxc.cgroup.dir.monitor", f"{recipe.group(guest).path}-monitor"),
+    ]
+    if guest.kind == "unprivileged":
+        first = recipe.first_id(guest)
+        lines += [("lxc.idmap", f"{kind} 0 {first} {UNPRIVILEGED_IDS}") for kind in "ug"]
+    else:
+        lines.append(("lxc.cap.drop", DROPPED))
+    return lines
+
+
+def network(recipe, guest):
+    profile, argument = split(guest.network)
+    lab = recipe.lab
+    if profile == "macvlan":
+        how = [("type", "macvlan"), ("macvlan.mode", "bridge"), ("link", argument)]
+    elif profile in ("passthrough", "sriov"):
+        how = [("type", "phys"), ("link", recipe.device_of_pci(argument))]
+    else:
+        how = [("type", "veth"), ("link", lab.network.bridge_for(guest)), ("veth.pair", lab.interface(guest))]
+    address = f"{guest.address}/{lab.network.prefix_length}"
+    how += [("name", "eth0"), ("flags", "up"), ("ipv4.address", address)]
+    if profile not in ("passthrough", "sriov"):
+        how.append(("hwaddr", guest.mac))
+    return [(f"lxc.net.0.{key}", value) for key, value in how]
+
+
+def limits(recipe, guest):
+    """What is asked for; without more words a container has its size's CPUs and memory."""
+    wanted = recipe.wanted_limits(guest)
+    device = device_of(recipe.lab.directory) if any(knob.startswith("disk.") for knob in wanted) else None
+    return [(key(knob), limit_file(knob)[2].write(value, device)) for knob, value in wanted.items()]
+
+
+def key(knob):
+    """LXC's name of a limit: lxc.cgroup.FILE or lxc.cgroup2.FILE, as this host has it."""
+    _, version, file = limit_file(knob)
+    return f"lxc.cgroup{'' if version == 1 else '2'}.{file.name}"
+
+
+def wanted_limits(guest):
+    """{knob: value} for the cgroups: the tuning's, and the size where the tuning says nothing."""
+    wanted = {knob: value for knob, value in guest.tuning.items() if knob in LIMITS}
+    if "numa.node" in wanted and "cpu.pin" not in wanted:
+        wanted["cpu.pin"] = node_cpus(wanted["numa.node"])
+    wanted.setdefault("memory.limit", guest.memory_mib << 20)
+    if "cpu.pin" not in wanted:
+        wanted.setdefault("cpu.quota", guest.cpus * 100)
+    return wanted

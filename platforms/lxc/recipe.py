@@ -1,0 +1,344 @@
+"""LXC 5: privileged containers and such with a user namespace, over the appliance's folder.
+
+The container's limits are cgroup settings; LXC writes them at the start under the names that this host has, and they are
+read back from the cgroup's files. Everything of a container lies in the guest's folder, also its configuration
+(LXC's own path is that folder), so the host's /var/lib/lxc and /etc/lxc are not touched.
+"""
+
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from ..lab import command, network, processes, shaping
+from ..lab.cgroup import LIMITS, Group, has, hierarchies, limit_file
+from ..lab.clean import remove_tree, wait_until
+from ..lab.errors import LabError, Unsupported
+from ..lab.host import device_of
+from ..lab.platform import ABSENT, FROZEN, RUNNING, STOPPED, Finding, Platform, Stats, interfaces_bytes
+from . import config
+from .roots import Roots
+
+STATES = {"RUNNING": RUNNING, "STOPPED": STOPPED, "FROZEN": FROZEN}
+START_SECONDS = 60
+KILL_SECONDS = 20
+DEFAULT_FIRST_ID = 1000000
+NO_MACHINE = "a container has no emulator"
+KERNEL_DISK = "a container writes to the host's filesystem, there is no disk of its own"
+ENVIRONMENT = ["--set-var", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "--set-var", "HOME=/root",
+               "--set-var", "LANG=C.UTF-8"]
+
+
+class Recipe(Platform):
+    shares_kernel = True
+    kinds = ("privileged", "unprivileged")
+    networks = ("bridge", "private", "host-bridge", "vlan", "macvlan", "passthrough", "sriov")
+    knobs = frozenset([*LIMITS, "memory.hugepages", "memory.ksm", "disk.scheduler", "network.attach", "network.rate",
+                       "network.priority", "inside.worker-pin", "inside.broker-schedulers", "inside.hugepages"])
+    refused = {
+        "cpu.emulator-pin": NO_MACHINE,
+        "cpu.io-pin": NO_MACHINE,
+        "memory.balloon": "a container has no memory of its own; memory.limit says what it may use",
+        "network.nic": "a container has one end of a veth pair, no card",
+        "network.queues": "a veth pair has no queues to set",
+        "network.vhost": NO_MACHINE,
+        **{knob: KERNEL_DISK for knob in ("disk.bus", "disk.cache", "disk.io", "disk.iothread", "disk.queues")},
+    }
+
+    # ---- the host ----
+
+    def check(self):
+        root = os.geteuid() == 0
+        found = [Finding("root", root, "" if root else "not root", "run it as root")]
+        for program, group in (("lxc-start", "lxc"), ("lxc-attach", "lxc"), ("ip", "lxc"), ("ssh-keygen", "platforms"),
+                               ("mmdebstrap", "platforms")):
+            there = shutil.which(program) is not None
+            found.append(Finding(program, there, "" if there else "not installed", f"tools/install {group}"))
+        filesystems = Path("/proc/filesystems").read_text(encoding="ascii").split()
+        overlay = "overlay" in filesystems
+        found.append(Finding("overlay filesystem", overlay, "" if overlay else "not in this kernel",
+                             "modprobe overlay; without it: --root copy", required=False))
+        for controller in ("cpu", "cpuset", "memory", "blkio"):
+            there = has(controller)
+            found.append(Finding(f"cgroup controller {controller}", there, "" if there else "not there",
+                                 f"mount -t cgroup -o {controller} none /sys/fs/cgroup/{controller}"))
+        spaces = Path("/proc/self/ns/user").exists()
+        found.append(Finding("user namespaces (kind unprivileged)", spaces, "" if spaces else "not in this kernel",
+                             "use a kernel with CONFIG_USER_NS", required=False))
+        found += [self.check_veth(), self.check_criu()]
+        return found
+
+    @staticmethod
+    def check_veth():
+        """A pair that is made and taken away."""
+        if os.geteuid() != 0 or shutil.which("ip") is None:
+            return Finding("veth and bridge", False, "cannot try without root and ip", "see above")
+        name = f"irc{os.getpid() % 10**8}"
+        done = command.run(["ip", "link", "add", name, "type", "veth", "peer", "name", f"{name}b"], good=None)
+        command.run(["ip", "link", "delete", name], good=None)
+        return Finding("veth and bridge", done.status == 0, done.err.strip(), "modprobe veth bridge")
+
+    @staticmethod
+    def check_criu():
+        if shutil.which("criu") is None:
+            return Finding("criu (verb migrate)", False, "not installed", "apt-get install criu", required=False)
+        done = command.run(["criu", "check"], good=None)
+        told = (done.out + done.err).strip().splitlines()
+        reason = "" if done.status == 0 else told[-1] if told else "criu check fails"
+        return Finding("criu (verb migrate)", done.status == 0, reason, "use a kernel that criu knows", required=False)
+
+    def kinds_here(self):
+        return self.kinds if Path("/proc/self/ns/user").exists() else self.kinds[:1]
+
+    def facts(self):
+        version = command.run(["lxc-start", "--version"], good=None).out.strip()
+        return {"emulated": False, "kernel": os.uname().release, "lxc": version,
+                "cgroup_version": 1 if "cpu" in hierarchies() else 2}
+
+    def host_settings(self, guest):
+        return {**super().host_settings(guest), **processes.host_settings(guest)}
+
+    def host_pages(self, guest):
+        return processes.host_pages(guest)
+
+    def require_network(self, text):
+        """A container can be given a NIC of the host without VFIO: it is moved into its network namespace."""
+        profile, argument = network.split(text)
+        if profile in ("passthrough", "sriov"):
+            self.device_of_pci(argument)
+        else:
+            network.require(text)
+
+    @staticmethod
+    def device_of_pci(address):
+        """The network device of a PCI address here."""
+        found = [each.name for each in Path("/sys/bus/pci/devices").glob(f"{address}/net/*")]
+        if not re.fullmatch(r"[0-9a-f:.]+", address) or not found:
+            raise Unsupported(f"PCI device '{address}' has no network device here",
+                              f"write it as 0000:03:00.0{network.see(network.pci_networks())}")
+        return found[0]
+
+    # ---- parts of a guest ----
+
+    def group(self, guest):
+        return Group(f"{self.lab.prefix}-lxc/{guest.name}")
+
+    def roots_of(self, guest):
+        return Roots(self, guest)
+
+    def console_path(self, guest):
+        return self.lab.guest_directory(guest) / "console"
+
+    def config_path(self, guest):
+        return self.lab.guest_directory(guest) / self.lab.name(guest) / "config"
+
+    @staticmethod
+    def first_id(guest):
+        """The host's id of the container's root: root's range of /etc/subuid, or one far from ordinary users."""
+        if guest.kind != "unprivileged":
+            return 0
+        try:
+            found = re.search(r"^root:(\d+):(\d+)", Path("/etc/subuid").read_text(encoding="ascii"), re.M)
+        except OSError:
+            found = None
+        return int(found.group(1)) if found and int(found.group(2)) >= config.UNPRIVILEGED_IDS else DEFAULT_FIRST_ID
+
+    def lxc(self, program, guest, *words, **options):
+        argv = [command.need(f"lxc-{program}", "lxc"), "-P", self.lab.guest_directory(guest), "-n", self.lab.name(guest)]
+        return command.run([*argv, *words], **options)
+
+    # ---- life of a guest ----
+
+    def provision(self, guest):
+        self.open_way(guest)
+        self.roots_of(guest).make()
+
+    def open_way(self, guest):
+        """The container's root must be reached by its ids: every folder above it lets others pass."""
+        if guest.kind == "unprivileged":
+            for folder in [self.lab.guest_directory(guest), *self.lab.guest_directory(guest).parents]:
+                if not folder.stat().st_mode & 0o001:
+                    if self.lab.directory not in (folder, *folder.parents):
+                        raise LabError(f"{folder}: closed to others, so no unprivileged container can live below; "
+                                       "chmod o+x, or put the lab (IR_LAB) elsewhere")
+                    folder.chmod(folder.stat().st_mode | 0o011)
+
+    def inject(self, guest):
+        self.roots_of(guest).inject()
+
+    def write_config(self, guest):
+        path = self.config_path(guest)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(config.text(self, guest), encoding="utf-8")
+
+    def start(self, guest):
+        self.write_config(guest)
+        self.console_path(guest).unlink(missing_ok=True)
+        self.lxc("start", guest, "-d", "-l", "WARN", "-o", self.log_path(guest), seconds=START_SECONDS,
+                 before=processes.share_equal_pages if guest.tuning.get("memory.ksm") else None)
+        if not wait_until(lambda: self.state(guest) == RUNNING, START_SECONDS):
+            raise LabError(f"{guest.name} does not start:\n{self.console(guest)}")
+        if network.split(guest.network)[0] == "vlan":
+            self.lab.network.attach(self.lab.interface(guest), guest)
+        if rate := guest.tuning.get("network.rate"):
+            self.shape(guest, rate)
+        if priority := guest.tuning.get("network.priority"):
+            self.prefer(guest, priority)
+
+    def shape(self, guest, rate):
+        """The host's end of the veth pair holds what goes in, the container's end what goes out."""
+        shaping.limit(self.lab.interface(guest), rate)
+        shaping.limit("eth0", rate, self.init(guest))
+
+    def shaped(self, guest):
+        rates = {shaping.limited(self.lab.interface(guest)), shaping.limited("eth0", self.init(guest))}
+        return rates.pop() if len(rates) == 1 else None
+
+    def prefer(self, guest, priority):
+        """The map is written from within the container's network namespace, since it names an interface there."""
+        if not has("net_prio"):
+            raise Unsupported("network.priority: no cgroup controller net_prio is mounted here",
+                              "mount -t cgroup -o net_prio none /sys/fs/cgroup/net_prio, on kernels with cgroup v1")
+        path = self.group(guest).folder("net_prio") / "net_prio.ifpriomap"
+        command.run([*shaping.within(self.init(guest)), "tee", path], text=f"eth0 {priority}\n")
+
+    def preferred(self, guest):
+        path = self.group(guest).folder("net_prio") / "net_prio.ifpriomap"
+        text = command.output([*shaping.within(self.init(guest)), "cat", path])
+        found = re.search(r"^eth0 (\d+)$", text, re.M)
+        return int(found.group(1)) if found else None
+
+    def stop(self, guest, seconds):
+        if self.state(guest) in (ABSENT, STOPPED):
+            return self.remove_group(guest)
+        if seconds:
+            self.lxc("attach", guest, "--", "/sbin/init", "0", good=None, seconds=seconds)
+            wait_until(lambda: self.state(guest) == STOPPED, seconds)
+        self.lxc("stop", guest, "-k", good=None, seconds=KILL_SECONDS)
+        if not wait_until(lambda: self.state(guest) == STOPPED, KILL_SECONDS):
+            raise LabError(f"{guest.name} does not stop; see {self.log_path(guest)}")
+        return self.remove_group(guest)
+
+    def remove_group(self, guest):
+        """LXC does this by itself, unless its monitor was killed."""
+        for path in (self.group(guest).path, f"{self.group(guest).path}-monitor"):
+            group = Group(path)
+            if group.exists():
+                group.signal(9)
+                group.remove()
+
+    def destroy(self, guest):
+        self.lab.network.remove_interface(guest)
+        self.roots_of(guest).remove()
+        remove_tree(self.config_path(guest).parent)
+
+    def destroy_common(self):
+        group = Group(f"{self.lab.prefix}-lxc")
+        if group.exists():
+            group.remove()
+
+    def state(self, guest):
+        if not self.roots_of(guest).writable.exists():
+            return ABSENT
+        if not self.config_path(guest).exists():
+            return STOPPED
+        told = self.lxc("info", guest, "-sH", good=None).out.strip()
+        return STATES.get(told, RUNNING if told else STOPPED)
+
+    def reboot(self, guest, seconds):
+        """By the container's own init; LXC starts it again with the same network and limits."""
+        before = self.init(guest)
+        self.lxc("attach", guest, "--", "/sbin/init", "6", good=None, seconds=seconds)
+        if not wait_until(lambda: self.init(guest) not in (None, before), seconds):
+            self.stop(guest, 0)
+            self.start(guest)
+        elif rate := guest.tuning.get("network.rate"):
+            self.shape(guest, rate)
+
+    # ---- within a guest ----
+
+    def init(self, guest):
+        """The host's id of the container's process 1, None when it does not run."""
+        told = self.lxc("info", guest, "-pH", good=None).out.strip()
+        return int(told) if told.isdigit() and int(told) > 0 else None
+
+    def exec_argv(self, guest, argv):
+        place = ["-P", str(self.lab.guest_directory(guest)), "-n", self.lab.name(guest)]
+        return [command.need("lxc-attach", "lxc"), *place, "--clear-env", *ENVIRONMENT, "--", *argv]
+
+    def log_path(self, guest):
+        return self.lab.guest_directory(guest) / "lxc.log"
+
+    def console(self, guest):
+        texts = [path.read_text(errors="replace")[-1500:] for path in (self.console_path(guest), self.log_path(guest))
+                 if path.exists()]
+        return "\n".join(texts)
+
+    # ---- as the host sees it ----
+
+    def stats(self, guest):
+        out, into = interfaces_bytes(self.lab.interface(guest))
+        return Stats(**self.group(guest).stats(), network_in_bytes=into, network_out_bytes=out)
+
+    def wanted_limits(self, guest):
+        return config.wanted_limits(guest)
+
+    def tuning_in_effect(self, guest):
+        group = self.group(guest)
+        told = {knob: group.get(knob, guest.tuning.get(knob), self.device(knob)) for knob in guest.tuning if knob in LIMITS}
+        readers = {"network.rate": self.shaped, "network.priority": self.preferred, "network.attach": lambda each: each.network}
+        told.update({knob: reader(guest) for knob, reader in readers.items() if knob in guest.tuning})
+        inside = processes.Inside(group.processes())
+        return {**told, **inside.effect(guest), **self.host_effect(guest)}
+
+    def device(self, knob):
+        return device_of(self.lab.directory) if knob.startswith("disk.") else None
+
+    # ---- live changes ----
+
+    def set(self, guest, tuning):
+        for knob, value in tuning.items():
+            if knob == "network.rate":
+                self.shape(guest, value)
+            elif knob in LIMITS:
+                _, _, file = limit_file(knob)
+                self.lxc("cgroup", guest, file.name, file.write(value, self.device(knob)))
+            else:
+                raise Unsupported(f"{knob} cannot change while the container runs", "provision the guest anew")
+
+    # ---- copies ----
+
+    def clone(self, guest, source, full):
+        self.open_way(guest)
+        self.roots_of(guest).make_from(self.roots_of(source), full)
+
+    def snapshots(self, guest):
+        return self.roots_of(guest).snapshots()
+
+    def snapshot(self, guest, label):
+        """Of a running container with its processes frozen, so that the files are of one moment."""
+        running = self.state(guest) == RUNNING
+        if running:
+            self.lxc("freeze", guest)
+        try:
+            self.roots_of(guest).snapshot(label)
+        finally:
+            if running:
+                self.lxc("unfreeze", guest)
+
+    def restore(self, guest, label):
+        self.roots_of(guest).restore(label)
+
+    # ---- elsewhere ----
+
+    def migrate(self, guest, target):
+        """By CRIU: the container is frozen into `target` (an empty folder), and goes on from there - here, or on a host
+        that has the same lab directory on shared storage."""
+        finding = self.check_criu()
+        if not finding.ok:
+            raise Unsupported(f"containers migrate by CRIU: {finding.reason}", finding.remedy)
+        if has("net_prio") and "network.priority" in guest.tuning:
+            print("ir-platform: network.priority is not kept over a migration", file=sys.stderr)
+        self.lxc("checkpoint", guest, "-s", "-D", target, seconds=300)
+        self.lxc("checkpoint", guest, "-r", "-D", target, seconds=300)

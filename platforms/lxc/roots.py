@@ -1,0 +1,111 @@
+"""Where a container's root lies: copied, or an overlay whose lower layers nobody writes to.
+
+    overlay:   LOWER[:LOWER…]:upper     lowest first; the upper folder takes what the container writes
+    copy:      the folder `root`
+"""
+
+import shutil
+
+from ..lab import command
+from ..lab.clean import remove_tree
+from ..lab.image import shift_owners
+from ..lab.payload import write_settings, write_tree
+
+COPY_SECONDS = 900
+
+
+class Roots:
+    def __init__(self, recipe, guest):
+        self.recipe, self.guest = recipe, guest
+        self.folder = recipe.lab.guest_directory(guest)
+        self.first_id = recipe.first_id(guest)
+
+    @property
+    def writable(self):
+        """The folder that the container writes to, and that a payload is put into."""
+        return self.folder / ("root" if self.guest.root == "copy" else "upper")
+
+    def lowers(self):
+        """Lowest first; none for a copied root."""
+        return self.guest.own["lowers"]
+
+    def lxc_path(self):
+        if self.guest.root == "copy":
+            return f"dir:{self.writable}"
+        return ":".join(["overlay", *self.lowers(), str(self.writable)])
+
+    def make(self):
+        image = self.recipe.lab.image.root(self.first_id)
+        if self.guest.root == "copy":
+            self.guest.own["lowers"] = []
+            copy(image, self.writable)
+        else:
+            self.guest.own["lowers"] = [str(image)]
+            self.make_upper()
+        self.inject()
+
+    def make_upper(self):
+        self.writable.mkdir()
+        shift_owners(self.writable, self.first_id)
+
+    def inject(self):
+        for name in ("opt", "etc"):
+            if not (self.writable / name).exists():
+                (self.writable / name).mkdir()
+                shift_owners(self.writable / name, self.first_id)
+        write_tree(self.recipe.lab, self.guest, self.writable, self.first_id)
+
+    def make_from(self, source, full):
+        """A copy of another container's, or an overlay over it."""
+        if full:
+            self.guest.own["lowers"] = list(source.lowers())
+            copy(source.writable, self.writable)
+        else:
+            self.guest.root = "overlay"
+            self.guest.own["lowers"] = [*source.lowers(), str(source.writable)]
+            self.make_upper()
+        self.rename()
+
+    def rename(self):
+        """Name, address and hosts of a clone; its programs are those of its source."""
+        for name in ("etc", "etc/river"):
+            if not (self.writable / name).exists():
+                (self.writable / name).mkdir()
+                shift_owners(self.writable / name, self.first_id)
+        write_settings(self.recipe.lab, self.guest, self.writable / "etc" / "river", self.first_id)
+
+    # ---- snapshots: copies of the writable folder ----
+
+    def snapshots(self):
+        folder = self.folder / "snapshots"
+        if not folder.exists():
+            return []
+        return [each.name for each in sorted(folder.iterdir(), key=lambda each: each.stat().st_ctime)]
+
+    def snapshot(self, label):
+        target = self.folder / "snapshots" / label
+        target.parent.mkdir(exist_ok=True)
+        part = self.folder / "snapshot.part"
+        remove_tree(part)
+        copy(self.writable, part)
+        part.rename(target)
+
+    def restore(self, label):
+        part, old = self.folder / "restore.part", self.folder / "restore.old"
+        for each in (part, old):
+            remove_tree(each)
+        copy(self.folder / "snapshots" / label, part)
+        self.writable.rename(old)
+        part.rename(self.writable)
+        remove_tree(old)
+
+    def remove(self):
+        for name in ("root", "upper", "snapshots", "snapshot.part", "restore.part", "restore.old"):
+            remove_tree(self.folder / name)
+
+
+def copy(source, target):
+    """A folder with owners, modes, attributes and devices; blocks are shared where the filesystem can."""
+    if target.exists():
+        shutil.rmtree(target)
+    command.run(["cp", "-a", "--reflink=auto", source, target], seconds=COPY_SECONDS)

@@ -1,0 +1,211 @@
+#!/usr/bin/env bats
+# What every platform must do alike: each verb, on one platform and kind (IR_TEST_PLATFORM, IR_TEST_KIND), in a lab of
+# its own. The tests follow a guest through its life, so their order matters.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    export IR_TEST_ROLES=${IR_TEST_ROLES:-broker,worker}
+}
+
+setup() {
+    load helpers.bash
+}
+
+teardown_file() {
+    load helpers.bash
+    ir destroy --all
+}
+
+can_clone_by_copy_on_write() {
+    [[ $platform != bare ]]
+}
+
+@test "check tells that this host can, line by line" {
+    run -0 ir check "$platform"
+    [[ ${lines[0]} == "$platform: yes" ]]
+    run -0 ir check --json "$platform"
+    [[ $(value "it['$platform']['able']" <<<"$output") == True ]]
+}
+
+@test "facts are JSON and say whether it is emulated" {
+    run -0 --separate-stderr ir facts "$platform"
+    [[ $(value "type(it['emulated']).__name__" <<<"$output") == bool ]]
+}
+
+@test "what cannot be is refused with status 77 and the reason" {
+    run -77 ir provision "$platform" never ${kind:+--kind "$kind"} --network passthrough:0000:ff:1f.7
+    [[ $output == *"passthrough"* || $output == *"PCI"* ]]
+    run -77 ir provision "$platform" never ${kind:+--kind "$kind"} --set disk.bus=xen --set disk.bus=ide --set memory.balloon=1G \
+        --set network.nic=veth --set network.priority=7
+    run -0 ir list
+    [[ -z $output ]]
+}
+
+@test "what is written wrongly is an error that names it" {
+    run -1 ir provision "$platform" never --set cpu.quota=fast
+    [[ $output == *cpu.quota* ]]
+    run -1 ir provision "$platform" "Bad Name"
+    run -1 ir provision "$platform" never --roles baker
+    [[ $output == *baker* ]]
+    run -1 ir boot "$platform" nobody
+    run -1 ir provision "$platform" never --profile none-such
+}
+
+@test "provision, and again without doing anything" {
+    provision one --roles "$IR_TEST_ROLES"
+    run -0 ir status "$platform" one
+    [[ $output == stopped ]]
+    run -0 ir provision "$platform" one ${kind:+--kind "$kind"} --roles "$IR_TEST_ROLES"
+    run -1 ir provision "$platform" one ${kind:+--kind "$kind"} --roles worker
+    [[ $output == *destroy* ]]
+}
+
+@test "exec needs a running guest" {
+    run -1 ir exec "$platform" one true
+    [[ $output == *boot* ]]
+}
+
+@test "boot returns when every role is ready; again it is running already" {
+    timed boot "$platform" one
+    run -0 ir status "$platform" one
+    [[ $output == running ]]
+    run -0 ir boot "$platform" one
+    run -0 ir list --json
+    [[ $(value "it[0]['state']" <<<"$output") == running ]]
+}
+
+@test "exec passes words, streams and the exit status" {
+    run -0 ir exec "$platform" one -- printf '%s|' 'two words' '$HOME' '"'
+    [[ $output == 'two words|$HOME|"|' ]]
+    run -3 ir exec "$platform" one sh -c 'exit 3'
+    [[ $(echo through | ir exec "$platform" one cat) == through ]]
+}
+
+@test "push and pull keep every byte" {
+    mkdir -p "$BATS_TEST_TMPDIR/out/deep"
+    head -c 300000 /dev/urandom >"$BATS_TEST_TMPDIR/out/deep/bytes"
+    where=$(ir exec "$platform" one sh -c 'echo "${RIVER_ROOT-}/var/lib/river/pushed"')
+    timed push "$platform" one "$BATS_TEST_TMPDIR/out" "$where"
+    timed pull "$platform" one "$where/out" "$BATS_TEST_TMPDIR/back"
+    cmp "$BATS_TEST_TMPDIR/out/deep/bytes" "$BATS_TEST_TMPDIR/back/out/deep/bytes"
+}
+
+@test "observations go through the guest: all of them are stored" {
+    [[ $IR_TEST_ROLES == *broker* && $IR_TEST_ROLES == *worker* ]] || skip "no broker and worker in this guest"
+    address=$(ir list --json | value "it[0]['address']")
+    nsenter --net="/run/netns/$IR_LAB_NETNS" "$project/out/release/ir-loadgen" --amqp="amqp://$address" --messages=200 \
+        --replay="$project/loadgen/usgs_river_observations.csv.gz" --out="$BATS_TEST_TMPDIR/load" --drain-timeout=120s 3>&-
+    sent=$(value "it['observations_sent']" <"$BATS_TEST_TMPDIR/load/summary.json")
+    status=$(ir exec "$platform" one bash -c 'cd "${RIVER_ROOT-}/var/lib/river/worker" && "${RIVER_ROOT-}/opt/river/bin/ir-store" \
+        status --json --settings="${RIVER_ROOT-}/etc/river/services/worker/river.conf"')
+    ((sent > 0))
+    [[ $(value "it['documents']['observations']" <<<"$status") == "$sent" ]]
+}
+
+@test "stats are those of the guest as the host sees it" {
+    timed stats "$platform" one >"$BATS_TEST_TMPDIR/stats"
+    [[ $(value "it['cpu_seconds'] > 0 and it['memory_bytes'] > 1000000" <"$BATS_TEST_TMPDIR/stats") == True ]]
+}
+
+@test "limits change while it runs and are read back" {
+    timed set "$platform" one cpu.shares=300
+    run -0 ir facts "$platform" one
+    [[ $(value "[row for row in it['tuning'] if row['knob'] == 'cpu.shares'][0]['in_effect']" <<<"$output") == 300 ]]
+}
+
+@test "several guests at once, each with its address" {
+    provision two
+    timed boot "$platform" two
+    [[ $(ir list --json | value "len({each['address'] for each in it})") == 2 ]]
+    run -0 ir exec "$platform" two sh -c '. "${RIVER_ROOT-}/etc/river/guest.conf" && echo "$NAME"'
+    [[ $output == two ]]
+    timed destroy "$platform" two
+    run -0 ir status "$platform" two
+    [[ $output == absent ]]
+}
+
+@test "reboot: files stay, and it is ready again" {
+    ir exec "$platform" one sh -c 'echo kept >"${RIVER_ROOT-}/var/lib/river/kept" && sync'
+    timed reboot "$platform" one
+    run -0 ir exec "$platform" one sh -c 'cat "${RIVER_ROOT-}/var/lib/river/kept"'
+    [[ $output == kept ]]
+}
+
+@test "stop, and again" {
+    timed stop "$platform" one
+    run -0 ir stop "$platform" one
+    run -0 ir status "$platform" one
+    [[ $output == stopped ]]
+}
+
+@test "snapshot and restore" {
+    [[ $platform != bare ]] || skip "bare metal has no snapshots"
+    timed snapshot "$platform" one before
+    run -1 ir snapshot "$platform" one before
+    timed boot "$platform" one
+    ir exec "$platform" one sh -c 'echo changed >/var/lib/river/kept && sync'
+    ir stop "$platform" one
+    timed restore "$platform" one before
+    timed boot "$platform" one
+    run -0 ir exec "$platform" one cat /var/lib/river/kept
+    [[ $output == kept ]]
+    ir stop "$platform" one
+}
+
+@test "clone by copy-on-write: quick, with its own name, and its source is kept" {
+    can_clone_by_copy_on_write || skip "bare metal has no copy-on-write"
+    timed clone "$platform" one child
+    run -1 ir destroy "$platform" one
+    run -1 ir boot "$platform" one
+    timed boot "$platform" child
+    run -0 ir exec "$platform" child sh -c 'cat /var/lib/river/kept; . /etc/river/guest.conf; echo "$NAME"'
+    [[ $output == kept$'\n'child ]]
+    ir destroy "$platform" child
+}
+
+@test "clone as a full copy: source and copy run side by side" {
+    timed clone "$platform" one twin --full
+    ir boot "$platform" one
+    timed boot "$platform" twin
+    run -0 ir exec "$platform" twin sh -c 'cat "${RIVER_ROOT-}/var/lib/river/kept"'
+    [[ $output == kept ]]
+    ir destroy "$platform" twin
+    ir stop "$platform" one
+}
+
+@test "interrupted while provisioning, nothing of it stays" {
+    for seconds in 0.5 1.5 3; do
+        interrupted INT "$seconds" provision "$platform" broken ${kind:+--kind "$kind"} --root copy
+        ((ended == 130 || ended == 0))
+        if ((ended == 130)); then
+            run -0 ir status "$platform" broken
+            [[ $output == absent ]]
+            [[ ! -e $IR_LAB/guests/broken ]]
+        fi
+        ir destroy "$platform" broken
+    done
+}
+
+@test "interrupted while starting, it is stopped, and starts the next time" {
+    interrupted TERM 2.5 boot "$platform" one
+    if ((ended == 143)); then
+        run -0 ir status "$platform" one
+        [[ $output == stopped ]]
+    fi
+    ir boot "$platform" one
+}
+
+@test "killed in the middle of it, it can still be taken away" {
+    interrupted KILL 2 provision "$platform" broken ${kind:+--kind "$kind"} --root copy
+    timed destroy "$platform" broken
+    run -0 ir status "$platform" broken
+    [[ $output == absent ]]
+}
+
+@test "destroy --all leaves nothing, and a second time neither" {
+    timed destroy --all
+    no_residue
+    ir destroy --all
+    no_residue
+}

@@ -1,0 +1,88 @@
+# What the tests of the platforms share: a lab of their own below a temporary folder, in a network namespace of its own,
+# with the kept appliances of the project; and a look for what is left afterwards.
+#
+# shellcheck shell=bash
+project=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+platform=${IR_TEST_PLATFORM:-bare}
+kind=${IR_TEST_KIND:-}
+
+export IR_LAB=${BATS_FILE_TMPDIR:-/tmp}/lab
+export IR_LAB_NETNS=ir-test-$$
+export IR_IMAGES=${IR_IMAGES:-$project/out/lab/images}
+if [[ -s ${BATS_FILE_TMPDIR:-/nonexistent}/netns ]]; then
+    IR_LAB_NETNS=$(<"$BATS_FILE_TMPDIR/netns")
+elif [[ -n ${BATS_FILE_TMPDIR:-} ]]; then
+    echo "$IR_LAB_NETNS" >"$BATS_FILE_TMPDIR/netns"
+fi
+
+ir() { # VERB WORDS…
+    "$project/platforms/ir-platform" "$@"
+}
+
+# Runs a verb, tells how long it took, and fails when it fails.
+timed() { # VERB WORDS…
+    local begin end
+    begin=$(date +%s%N)
+    ir "$@"
+    end=$(date +%s%N)
+    printf '# %s %s: %-28s %6.2f s\n' "$platform" "$kind" "$*" "$(((end - begin) / 10000000))e-2" >&3
+}
+
+provision() { # NAME WORDS…
+    local name=$1
+    shift
+    timed provision "$platform" "$name" ${kind:+--kind "$kind"} "$@"
+}
+
+# One value of a JSON text on standard input, by a Python expression over `it`.
+value() { # EXPRESSION
+    python3 -c 'import json, sys; it = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"
+}
+
+prefix() {
+    PYTHONPATH=$project python3 -B -c 'from platforms.lab import Lab; print(Lab().prefix)'
+}
+
+# Fails, and says what, when something of the lab is still there.
+no_residue() {
+    local name left=()
+    name=$(prefix)
+    mapfile -t left < <(
+        awk -v lab="$IR_LAB" 'index($2, lab) { print "mount", $2 }' /proc/self/mounts
+        find /sys/fs/cgroup -name "$name*" -printf 'cgroup %p\n' 2>/dev/null
+        ip -o link | awk -v name="$name" 'index($2, name) { print "interface", $2 }'
+        ip netns list | awk -v name="$IR_LAB_NETNS" '$1 == name { print "network namespace", $1 }'
+        find "$IR_LAB/guests" -mindepth 1 -maxdepth 1 -printf 'guest %p\n' 2>/dev/null
+        [[ ! -e $IR_LAB/host.json ]] || echo "host settings $(<"$IR_LAB/host.json")"
+        processes_of_lab
+    )
+    if ((${#left[@]})); then
+        printf 'left: %s\n' "${left[@]}"
+        return 1
+    fi
+}
+
+# Processes that name the lab in their command line or work below it, other than the tests' own.
+processes_of_lab() {
+    local folder id
+    for folder in /proc/[0-9]*; do
+        id=${folder#/proc/}
+        if tr '\0' ' ' <"$folder/cmdline" 2>/dev/null | grep -qF "$IR_LAB/" ||
+            readlink "$folder/cwd" "$folder/root" 2>/dev/null | grep -qF "$IR_LAB/"; then
+            echo "process $id $(tr '\0' ' ' <"$folder/cmdline" 2>/dev/null | cut -c 1-100)"
+        fi
+    done
+}
+
+# Starts a verb, sends it a signal after a while, and waits for its end. Its exit status is in `ended`.
+interrupted() { # SIGNAL SECONDS VERB WORDS…
+    local number=$1 seconds=$2 child
+    shift 2
+    "$project/platforms/ir-platform" "$@" >"$BATS_TEST_TMPDIR/interrupted" 2>&1 3>&- &
+    child=$!
+    sleep "$seconds"
+    kill -s "$number" "$child" 2>/dev/null || true
+    ended=0
+    wait "$child" || ended=$?
+    echo "ended with $ended: $(<"$BATS_TEST_TMPDIR/interrupted")"
+}
