@@ -185,10 +185,13 @@ install:
 	install -d $(BINDIR) $(SHAREDIR) $(DOCDIR)
 	install -m 755 $(PROGRAMS) $(BINDIR)
 	install -m 644 $(wildcard river.conf loadgen/usgs_river.ttl loadgen/*.csv.gz observation/*.ttl) $(SHAREDIR)
+	cp -R platforms $(SHAREDIR)
+	find $(SHAREDIR)/platforms -name __pycache__ -prune -exec rm -rf {} +
+	ln -sf ../share/intelligent-river/platforms/ir-platform $(BINDIR)/ir-platform
 	install -m 644 $(wildcard README.md LICENSE docs/*.md) $(DOCDIR)
 
 uninstall:
-	rm -f $(addprefix $(BINDIR)/,$(notdir $(PROGRAMS)))
+	rm -f $(addprefix $(BINDIR)/,$(notdir $(PROGRAMS)) ir-platform)
 	rm -rf $(SHAREDIR) $(DOCDIR)
 
 clean:

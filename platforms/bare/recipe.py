@@ -36,7 +36,8 @@ class Recipe(Platform):
         "cpu.io-pin": NO_MACHINE,
         "memory.balloon": NO_MACHINE,
         "network.nic": "processes use the host's own network",
-        "network.rate": "all bare guests share the host's interfaces",
+        **{f"network.{knob}": "all bare guests share the host's interfaces"
+           for knob in ("rate", "queues", "vhost", "priority")},
         **{knob: "processes use the host's own disk" for knob in ("disk.bus", "disk.cache", "disk.io", "disk.iothread",
                                                                     "disk.queues")},
     }

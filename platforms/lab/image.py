@@ -171,7 +171,9 @@ class Image:
 
     def make_root(self, part):
         release = release_name()
-        argv = [command.need("mmdebstrap", "platforms"), "--variant=minbase", "--quiet", "--format=directory",
+        # In namespaces of its own, so that neither a mount nor a process stays of one that is killed.
+        alone = [command.need("unshare", "platforms"), "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        argv = [*alone, command.need("mmdebstrap", "platforms"), "--variant=minbase", "--quiet", "--format=directory",
                 '--aptopt=Apt::Install-Recommends "false"', '--dpkgopt=path-exclude=/usr/share/doc/*',
                 "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/locale/*",
                 # Java's alternatives want to lay their links there.

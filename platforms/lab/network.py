@@ -193,13 +193,19 @@ class Network:
 
     def attach(self, interface, guest):
         """Puts an interface that is there (veth, tap, vif) on the guest's bridge, up, with its VLAN."""
+        for argv in self.attach_commands(interface, guest):
+            command.run(argv)
+
+    def attach_commands(self, interface, guest):
+        """What attach() runs, for whoever must do it later."""
         bridge = self.bridge_for(guest)
-        command.run(["ip", "link", "set", interface, "master", bridge, "up"])
+        commands = [["ip", "link", "set", interface, "master", bridge, "up"]]
         profile, number = split(guest.network)
         if profile == "vlan":
-            command.run(["ip", "link", "set", bridge, "type", "bridge", "vlan_filtering", "1"])
-            command.run(["bridge", "vlan", "delete", "dev", interface, "vid", "1"], good=None)
-            command.run(["bridge", "vlan", "add", "dev", interface, "vid", number, "pvid", "untagged"])
+            commands += [["ip", "link", "set", bridge, "type", "bridge", "vlan_filtering", "1"],
+                         ["bridge", "vlan", "delete", "dev", interface, "vid", "1"],
+                         ["bridge", "vlan", "add", "dev", interface, "vid", number, "pvid", "untagged"]]
+        return commands
 
     def remove_interface(self, guest):
         """The host's end of a guest's network, if it is still there."""

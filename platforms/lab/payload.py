@@ -33,8 +33,9 @@ READY_COMMAND = "exec ${{RIVER_ROOT-}}/opt/river/ready {seconds}"
 
 
 def program_folder():
-    """Where the programs are: the build's, or those that are installed beside this folder."""
-    for folder in (PROJECT / "out" / "release", PROJECT.parent.parent / "bin"):
+    """Where the programs are: $IR_BUILD, the build's, or those that are installed beside this folder."""
+    named = os.environ.get("IR_BUILD")
+    for folder in (*([Path(named)] if named else []), PROJECT / "out" / "release", PROJECT.parent.parent / "bin"):
         if (folder / REQUIRED).exists():
             return folder
     raise LabError("the project's programs are not built; run make build")

@@ -45,7 +45,8 @@ def network(recipe, guest):
     elif profile in ("passthrough", "sriov"):
         how = [("type", "phys"), ("link", recipe.device_of_pci(argument))]
     else:
-        how = [("type", "veth"), ("link", lab.network.bridge_for(guest)), ("veth.pair", lab.interface(guest))]
+        # LXC looks for a bridge in /sys, which may show another network namespace than this one: a script does it.
+        how = [("type", "veth"), ("veth.pair", lab.interface(guest)), ("script.up", recipe.script_path(guest))]
     address = f"{guest.address}/{lab.network.prefix_length}"
     how += [("name", "eth0"), ("flags", "up"), ("ipv4.address", address)]
     if profile not in ("passthrough", "sriov"):

@@ -7,6 +7,7 @@ read back from the cgroup's files. Everything of a container lies in the guest's
 
 import os
 import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from . import config
 from .roots import Roots
 
 STATES = {"RUNNING": RUNNING, "STOPPED": STOPPED, "FROZEN": FROZEN}
+BRIDGED = ("bridge", "private", "host-bridge", "vlan")
 START_SECONDS = 60
 KILL_SECONDS = 20
 DEFAULT_FIRST_ID = 1000000
@@ -133,6 +135,9 @@ class Recipe(Platform):
     def config_path(self, guest):
         return self.lab.guest_directory(guest) / self.lab.name(guest) / "config"
 
+    def script_path(self, guest):
+        return self.config_path(guest).with_name("attach")
+
     @staticmethod
     def first_id(guest):
         """The host's id of the container's root: root's range of /etc/subuid, or one far from ordinary users."""
@@ -171,16 +176,27 @@ class Recipe(Platform):
         path = self.config_path(guest)
         path.parent.mkdir(exist_ok=True)
         path.write_text(config.text(self, guest), encoding="utf-8")
+        if network.split(guest.network)[0] in BRIDGED:
+            self.write_script(guest)
+
+    def write_script(self, guest):
+        """LXC runs it each time it has made the veth pair, also when the container reboots by itself."""
+        commands = self.lab.network.attach_commands(self.lab.interface(guest), guest)
+        path = self.script_path(guest)
+        path.write_text("#!/bin/sh\nset -e\n" + "".join(f"{shlex.join(each)}\n" for each in commands), encoding="utf-8")
+        path.chmod(0o755)
 
     def start(self, guest):
         self.write_config(guest)
-        self.console_path(guest).unlink(missing_ok=True)
-        self.lxc("start", guest, "-d", "-l", "WARN", "-o", self.log_path(guest), seconds=START_SECONDS,
-                 before=processes.share_equal_pages if guest.tuning.get("memory.ksm") else None)
+        for path in (self.console_path(guest), self.log_path(guest)):
+            path.unlink(missing_ok=True)
+        before = processes.share_equal_pages if guest.tuning.get("memory.ksm") else None
+        done = self.lxc("start", guest, "-d", "-l", "WARN", "-o", self.log_path(guest), seconds=START_SECONDS, good=None,
+                        before=before)
+        if done.status != 0:
+            raise LabError(f"LXC cannot start {guest.name}:\n{self.console(guest)}")
         if not wait_until(lambda: self.state(guest) == RUNNING, START_SECONDS):
             raise LabError(f"{guest.name} does not start:\n{self.console(guest)}")
-        if network.split(guest.network)[0] == "vlan":
-            self.lab.network.attach(self.lab.interface(guest), guest)
         if rate := guest.tuning.get("network.rate"):
             self.shape(guest, rate)
         if priority := guest.tuning.get("network.priority"):

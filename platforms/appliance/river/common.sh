@@ -14,12 +14,10 @@ RIVER_ROOT=${RIVER_ROOT-}
 . "$RIVER_ROOT/etc/river/guest.conf"
 
 # Words before a program that takes its memory from the C library, when that is to use huge pages.
-# shellcheck disable=SC2034 # for who sources this
 huge=()
+# shellcheck disable=SC2034 # for who sources this
 case ${MALLOC_HUGEPAGES-} in
-# shellcheck disable=SC2034
 transparent) huge=(env GLIBC_TUNABLES=glibc.malloc.hugetlb=1) ;;
-# shellcheck disable=SC2034
 static) huge=(env GLIBC_TUNABLES=glibc.malloc.hugetlb=2) ;;
 esac
 
