@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..lab import tuning
 from ..lab.cgroup import PERIOD_US, shares_to_weight
-from ..lab.errors import LabError
+from ..lab.errors import LabError, Unsupported
 from ..lab.guest import Guest
 from ..lab.network import split
 
@@ -21,12 +21,11 @@ MIB = 2**20
 OVERHEAD_MIB = 384  # what QEMU itself may need beside the guest's memory, translated code included
 TRANSLATION_MIB = 128
 LEAST_MIB = 256
-EMULATED_BUSES, EMULATED_NICS = ("ide",), ("e1000",)
+NICS = ("virtio", "e1000")
 TARGETS = {"virtio": "vd", "scsi": "sd", "ide": "hd"}
 COMMAND_LINE = "root=LABEL=river-root rw console=ttyS0 quiet"
 IOTUNE = {"disk.read-bps": "read_bytes_sec", "disk.write-bps": "write_bytes_sec",
           "disk.read-iops": "read_iops_sec", "disk.write-iops": "write_iops_sec"}
-RATE_UNIT = 8000  # bit/s in libvirt's kilobyte a second
 
 
 class Files(NamedTuple):
@@ -58,8 +57,14 @@ class Machine(NamedTuple):
         return None if value == tuning.AUTO else value
 
     @property
-    def emulated_hardware(self):
-        return self.bus in EMULATED_BUSES or self.nic in EMULATED_NICS
+    def profile(self):
+        """(network profile, argument)."""
+        return split(self.guest.network)
+
+    @property
+    def needs_many_drivers(self):
+        """Whether the guest sees hardware for which the small kernel has no drivers."""
+        return self.bus == "ide" or self.nic == "e1000" or self.profile[0] in ("passthrough", "sriov")
 
     @property
     def bus(self):
@@ -67,7 +72,7 @@ class Machine(NamedTuple):
 
     @property
     def nic(self):
-        if split(self.guest.network)[0] == "emulated":
+        if self.profile[0] == "emulated":
             return "e1000"
         return self.knob("network.nic") or "virtio"
 
@@ -86,8 +91,16 @@ def text(machine):
     return ET.tostring(root, encoding="unicode") + "\n"
 
 
+def require_models(machine):
+    """Values of knobs that are other platforms'."""
+    for knob, value, known in (("disk.bus", machine.bus, TARGETS), ("network.nic", machine.nic, NICS)):
+        if value not in known:
+            raise Unsupported(f"{knob} = {value}: a KVM guest has no such device", f"it has {', '.join(known)}")
+
+
 def build(machine):
     """The element `domain`."""
+    require_models(machine)
     root = ET.Element("domain", type=machine.kind)
     put(root, "name", machine.name)
     put(root, "uuid", uuid.uuid5(uuid.NAMESPACE_URL, f"file://{machine.files.disk}"))
@@ -272,7 +285,7 @@ def add_payload(devices, machine):
 
 
 def add_network(devices, machine):
-    profile, argument = split(machine.guest.network)
+    profile, argument = machine.profile
     if profile == "passthrough":
         hostdev = put(devices, "hostdev", mode="subsystem", type="pci", managed="yes")
         put(hostdev, "driver", name="vfio")
@@ -304,7 +317,6 @@ def add_nic(devices, machine, profile, argument):
     put(nic, "target", dev=machine.interface)
     put(nic, "model", type=machine.nic)
     add_nic_driver(nic, machine)
-    add_bandwidth(nic, machine)
 
 
 def add_nic_driver(nic, machine):
@@ -315,14 +327,3 @@ def add_nic_driver(nic, machine):
         return
     if vhost is not None or queues is not None:
         put(nic, "driver", name=None if vhost is None else "vhost" if vhost else "qemu", queues=queues)
-
-
-def add_bandwidth(nic, machine):
-    rate = machine.knob("network.rate")
-    if rate is None:
-        return
-    if rate % RATE_UNIT or not rate:
-        raise LabError(f"network.rate = {rate}: libvirt takes multiples of {RATE_UNIT} bit/s")
-    bandwidth = put(nic, "bandwidth")
-    for direction in ("inbound", "outbound"):
-        put(bandwidth, direction, average=rate // RATE_UNIT)

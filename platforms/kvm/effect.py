@@ -1,4 +1,4 @@
-"""The tuning of a running domain as it is in effect: read from the kernel (/proc, tc, the control group), from
+"""The tuning of a running domain as it is in effect: read from the kernel (/proc, tc, the control group) and from
 QEMU's monitor; of devices, which never change while a guest runs, from the live domain's XML.
 
     in_effect(View(daemon, machine), ["cpu.pin", "cpu.quota"])    # {"cpu.pin": "0-1", "cpu.quota": 50}
@@ -13,7 +13,7 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from ..lab import command, host, tuning
+from ..lab import host, shaping, tuning
 from ..lab.cgroup import Group
 from ..lab.clean import wait_until
 from ..lab.network import links
@@ -27,8 +27,8 @@ BALLOON_SECONDS = 60
 class View:
     """One look at a running domain; what is asked for twice is fetched once."""
 
-    def __init__(self, daemon, machine, lab):
-        self.daemon, self.machine, self.lab = daemon, machine, lab
+    def __init__(self, daemon, machine):
+        self.daemon, self.machine = daemon, machine
 
     @functools.cached_property
     def xml(self):
@@ -199,10 +199,6 @@ def throttle(field):
     return read
 
 
-def scheduler(view):
-    return host.current(host.disk_of(view.lab.directory) / "queue" / "scheduler")
-
-
 # ---- network ----
 
 
@@ -230,14 +226,9 @@ def vhost(view):
 
 
 def rate(view):
-    """bit/s of both directions, when they agree: the queue towards the guest, and the policer of what it sends."""
-    interface = view.machine.interface
-    classes = json.loads(command.output(["tc", "-j", "class", "show", "dev", interface]) or "[]")
-    towards = {each["rate"] * 8 for each in classes if "rate" in each}
-    policer = re.search(r"police .*?rate (\d+)([KMG]?)bit", command.output(["tc", "filter", "show", "dev", interface,
-                                                                         "parent", "ffff:"]), re.S)
-    back = int(policer.group(1)) * tuning.DECIMAL[policer.group(2).lower()] if policer else None
-    return back if towards == {back} else f"{sorted(towards)} to the guest, {back} from it"
+    """bit/s of both directions, when they agree."""
+    to, back = shaping.limited(view.machine.interface), shaping.limited_received(view.machine.interface)
+    return to if to == back else f"{to} to the guest, {back} from it"
 
 
 READERS = {
@@ -257,7 +248,6 @@ READERS = {
     "disk.iothread": iothread,
     "disk.queues": disk_queues,
     **{knob: throttle(field) for knob, field in IOTUNE.items()},
-    "disk.scheduler": scheduler,
     "network.attach": attach,
     "network.nic": nic,
     "network.queues": nic_queues,

@@ -10,7 +10,6 @@ from . import proof
 
 INSTALL = "run tools/install kvm"
 PROGRAMS = ("libvirtd", "virtlogd", "virsh", "qemu-system-x86_64", "qemu-img", "unshare", "ip", "ssh", "mke2fs")
-INSIDE = frozenset(("inside.worker-pin", "inside.broker-schedulers", "inside.hugepages"))
 
 
 def all_of(lab):

@@ -3,7 +3,7 @@
 from ..lab import tuning
 from ..lab.cgroup import PERIOD_US, shares_to_weight
 from ..lab.errors import LabError, Unsupported
-from .domain import IOTUNE, MIB, OVERHEAD_MIB, RATE_UNIT, TARGETS, memory_mib, pins, require_iothread
+from .domain import IOTUNE, MIB, OVERHEAD_MIB, TARGETS, memory_mib, pins, require_iothread
 
 
 def change(connection, machine, asked):
@@ -65,12 +65,6 @@ def throttle(tag):
     return order
 
 
-def rate(machine, bits):
-    if bits % RATE_UNIT:
-        raise LabError(f"network.rate = {bits}: libvirt takes multiples of {RATE_UNIT} bit/s")
-    return [("domiftune", machine.interface, "--inbound", bits // RATE_UNIT, "--outbound", bits // RATE_UNIT)]
-
-
 ORDERS = {
     "cpu.pin": pin,
     "cpu.emulator-pin": emulator_pin,
@@ -80,5 +74,4 @@ ORDERS = {
     "memory.limit": limit,
     "memory.balloon": balloon,
     **{knob: throttle(tag) for knob, tag in IOTUNE.items()},
-    "network.rate": rate,
 }

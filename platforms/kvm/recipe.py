@@ -10,9 +10,9 @@ import contextlib
 import os
 import time
 
-from ..lab import cgroup, command, network, payload
+from ..lab import cgroup, command, inside, network, payload, shaping
 from ..lab.clean import Undo, wait_until
-from ..lab.errors import LabError
+from ..lab.errors import LabError, Unsupported
 from ..lab.platform import ABSENT, FROZEN, RUNNING, STOPPED, SshPlatform, Stats
 from . import disks, effect, findings, live, migration
 from .daemon import Connection, Daemon
@@ -29,7 +29,7 @@ class Recipe(SshPlatform):
     kinds = ("kvm", "qemu")
     networks = network.PROFILES
     roots = ("overlay", "copy")
-    knobs = frozenset(effect.READERS) | findings.INSIDE
+    knobs = frozenset(effect.READERS) | inside.KNOBS | {"disk.scheduler"}
     refused = {"network.priority": "a virtual machine's packets come from QEMU or the kernel, for which net_prio has no "
                                    "group of the guest"}
 
@@ -66,18 +66,12 @@ class Recipe(SshPlatform):
 
     def provision(self, guest):
         image = self.lab.image
-        kind = "generic" if self.needs_many_drivers(guest) else "cloud"
+        guest.own.update(kernel="", initrd="")
+        kind = "generic" if self.machine(guest).needs_many_drivers else "cloud"
         guest.own["kernel"], guest.own["initrd"] = map(str, image.kernel(kind))
+        self.write(guest)
         disks.create(self.disk(guest), image.disk(kind), guest.disk_mib, guest.root == "copy")
         self.inject(guest)
-        self.write(guest)
-
-    @staticmethod
-    def needs_many_drivers(guest):
-        """Whether the guest sees hardware for which the small kernel has no drivers."""
-        profile, _ = network.split(guest.network)
-        return (profile in ("emulated", "passthrough", "sriov") or guest.tuning.get("network.nic") == "e1000"
-                or guest.tuning.get("disk.bus") == "ide")
 
     def inject(self, guest):
         payload.write_drive(self.lab, guest, self.folder(guest) / "payload.img")
@@ -90,10 +84,23 @@ class Recipe(SshPlatform):
         with Undo() as undo:
             undo.add(self.stop, guest, 0)
             self.daemon.virsh("create", path, "--paused", "--validate")
-            if self.bridge(guest):
-                self.lab.network.attach(self.lab.interface(guest), guest)
+            self.attach(guest)
             self.daemon.virsh("resume", self.lab.name(guest))
             undo.keep()
+
+    def attach(self, guest):
+        """The tap to its bridge, with its rate."""
+        interface = self.lab.interface(guest)
+        if self.bridge(guest):
+            self.lab.network.attach(interface, guest)
+        if rate := self.machine(guest).knob("network.rate"):
+            self.shape(guest, rate)
+
+    def shape(self, guest, rate):
+        if network.split(guest.network)[0] in ("passthrough", "sriov"):
+            raise Unsupported("network.rate: the host does not see the packets of a PCI device")
+        shaping.limit(self.lab.interface(guest), rate)
+        shaping.limit_received(self.lab.interface(guest), rate)
 
     def start_daemon(self):
         with self.lab.lock("libvirt"):
@@ -117,6 +124,7 @@ class Recipe(SshPlatform):
             self.connection(guest).call(["destroy", self.lab.name(guest)], good=None)
         if not wait_until(lambda: not self.there(guest), 30, 0.2):
             raise LabError(f"domain {self.lab.name(guest)} does not end; see {self.daemon.state}/log/libvirtd.log")
+        shaping.release(self.lab.interface(guest))
         migration.came_home(self, guest)
 
     def ask_to_end(self, guest, seconds):
@@ -180,8 +188,8 @@ class Recipe(SshPlatform):
 
     def tuning_in_effect(self, guest):
         require_home(guest)
-        view = effect.View(self.daemon, self.machine(guest), self.lab)
-        return effect.in_effect(view, guest.tuning)
+        view = effect.View(self.daemon, self.machine(guest))
+        return {**effect.in_effect(view, guest.tuning), **inside.effect(self, guest), **self.host_effect(guest)}
 
     # ---- copies, live changes ----
 
@@ -207,7 +215,11 @@ class Recipe(SshPlatform):
         return disks.snapshots(self.disk(guest))
 
     def set(self, guest, tuning):
-        live.change(self.connection(guest), self.machine(guest), tuning)
+        limits = {knob: value for knob, value in tuning.items() if knob != "network.rate"}
+        live.change(self.connection(guest), self.machine(guest), limits)
+        if "network.rate" in tuning:
+            require_home(guest)
+            self.shape(guest, tuning["network.rate"])
 
     def migrate(self, guest, target):
         migration.move(self, guest, target)

@@ -1,6 +1,11 @@
 """Bandwidth of an interface, by the kernel's traffic control (tbf): what goes out of it is held to a rate.
 
-`process` is one within the network namespace that the interface is in; None: this one."""
+    limit(interface, rate)        what goes out of the interface
+    limit_received(…)             what comes in by it: it takes the way over an ifb of its own, named INTERFACE + "i",
+                                  which release() takes away
+
+`process` is one within the network namespace that the interface is in; None: this one.
+"""
 
 import json
 import re
@@ -34,6 +39,34 @@ def limited(interface, process=None):
             rate = each.get("options", {}).get("rate")
             return int(rate) * 8 if isinstance(rate, int) else rate_of(str(rate))
     return None
+
+
+def companion(interface):
+    return f"{interface}i"
+
+
+def limit_received(interface, rate):
+    """At most `rate` bit/s come in by the interface."""
+    ifb = companion(interface)
+    if limited(ifb) is None:
+        command.run(["ip", "link", "add", ifb, "type", "ifb"])
+        command.run(["ip", "link", "set", ifb, "up"])
+        command.run(["tc", "qdisc", "replace", "dev", interface, "ingress"])
+        every_packet = ["parent", "ffff:", "protocol", "all", "u32", "match", "u32", "0", "0"]
+        command.run(["tc", "filter", "replace", "dev", interface, *every_packet, "action", "mirred", "egress", "redirect",
+                     "dev", ifb])
+    limit(ifb, rate)
+
+
+def limited_received(interface):
+    """The rate in effect in bit/s, None without."""
+    redirected = command.run(["tc", "filter", "show", "dev", interface, "parent", "ffff:"], good=None).out
+    return limited(companion(interface)) if companion(interface) in redirected else None
+
+
+def release(interface):
+    """Takes the ifb away, if there is one."""
+    command.run(["ip", "link", "delete", companion(interface)], good=None)
 
 
 def rate_of(text):

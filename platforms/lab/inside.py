@@ -1,0 +1,41 @@
+"""What is in effect inside a guest with a kernel of its own, asked there by the platform's exec."""
+
+from . import command
+from .errors import LabError
+from .tuning import a_cpuset
+
+KNOBS = frozenset(("inside.worker-pin", "inside.broker-schedulers", "inside.hugepages"))
+
+# Lines "knob value", one for each process found.
+LOOK = r"""
+for process in /proc/[0-9]*; do
+    case $(cat "$process/comm" 2>/dev/null) in
+    ir-worker) sed -n "s/^Cpus_allowed_list:[[:space:]]*/inside.worker-pin /p" "$process/status" ;;
+    beam.smp) tr "\\0" " " <"$process/cmdline" | sed -n "s/.* +S \\([0-9]*\\):.*/inside.broker-schedulers \\1/p" ;;
+    esac
+done
+sed -n "s/.*\\[\\(.*\\)\\].*/inside.hugepages \\1/p" /sys/kernel/mm/transparent_hugepage/enabled
+"""
+PARSERS = {"inside.worker-pin": a_cpuset, "inside.broker-schedulers": int, "inside.hugepages": str}
+
+
+def effect(platform, guest):
+    """{knob: value} of the knobs of KNOBS that the guest was asked for; None where it has no such process, a text of all
+    values where processes differ."""
+    asked = KNOBS & guest.tuning.keys()
+    if not asked:
+        return {}
+    done = command.run(platform.exec_argv(guest, ["/bin/sh", "-c", LOOK]), good=None)
+    if done.status != 0:
+        raise LabError(f"{guest.name} does not tell its tuning: {done.err.strip()}")
+    found = {knob: set() for knob in KNOBS}
+    for line in done.out.splitlines():
+        knob, _, text = line.partition(" ")
+        found[knob].add(PARSERS[knob](text.strip()))
+    return {knob: one_of(found[knob]) for knob in asked}
+
+
+def one_of(values):
+    if len(values) == 1:
+        return next(iter(values))
+    return ", ".join(sorted(map(str, values))) or None
