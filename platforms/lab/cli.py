@@ -295,8 +295,8 @@ VERBS = {
     "destroy": (add_destroy, do_destroy),
     "list": (add_list, do_list),
 }
-# These look at the host and at files alone.
-WITHOUT_NETWORK = ("check", "list", "image")
+# Verbs for which a network namespace of the lab's own is made; the others enter it when it is there.
+IN_THE_NETWORK = ("provision", "boot", "clone", "reboot")
 
 
 def parser():
@@ -316,8 +316,8 @@ def main(argv):
     clean.end_on_signals()
     try:
         lab = Lab(arguments.lab, arguments.netns)
-        if lab.netns and arguments.verb not in WITHOUT_NETWORK:
-            netns.enter(lab)
+        if lab.netns:
+            netns.enter(lab, arguments.verb in IN_THE_NETWORK)
         return VERBS[arguments.verb][1](lab, arguments) or 0
     except LabError as error:
         print(f"ir-platform: {arguments.verb}: {error}", file=sys.stderr)

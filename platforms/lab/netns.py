@@ -12,12 +12,14 @@ FOLDER = Path("/run/netns")
 CLONE_NEWNET = 0x40000000
 
 
-def enter(lab):
-    """Puts this program into lab.netns (a name, as `ip netns` has them), made when missing. To be called before any
-    thread is started."""
+def enter(lab, create):
+    """Puts this program into lab.netns (a name, as `ip netns` has them). When it is missing it is made, or without
+    `create` nothing is done, since then there is nothing in it either. To be called before any thread is started."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", lab.netns):
         raise LabError(f"network namespace '{lab.netns}': a name of letters, digits, '.', '_' and '-'")
     if not exists(lab.netns):
+        if not create:
+            return
         make(lab)
     library = ctypes.CDLL(None, use_errno=True)
     descriptor = os.open(FOLDER / lab.netns, os.O_RDONLY | os.O_CLOEXEC)

@@ -51,8 +51,9 @@ class Inside:
         return ", ".join(sorted(allowed)) or None
 
     def schedulers(self):
+        """erl passes "+S" on as "-S"."""
         found = {int(each.group(1)) for process in self.named("beam.smp")
-                 if (each := re.search(r"\0\+S\0(\d+):", read(process, "cmdline")))}
+                 if (each := re.search(r"\0-S\0(\d+):", read(process, "cmdline")))}
         return found.pop() if len(found) == 1 else None
 
     def malloc_pages(self):

@@ -262,16 +262,6 @@ class Recipe(Platform):
         told = self.lxc("info", guest, "-sH", good=None).out.strip()
         return STATES.get(told, RUNNING if told else STOPPED)
 
-    def reboot(self, guest, seconds):
-        """By the container's own init; LXC starts it again with the same network and limits."""
-        before = self.init(guest)
-        self.lxc("attach", guest, "--", "/sbin/init", "6", good=None, seconds=seconds)
-        if not wait_until(lambda: self.init(guest) not in (None, before), seconds):
-            self.stop(guest, 0)
-            self.start(guest)
-        elif rate := guest.tuning.get("network.rate"):
-            self.shape(guest, rate)
-
     # ---- within a guest ----
 
     def init(self, guest):
