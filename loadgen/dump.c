@@ -1,21 +1,19 @@
 #include "loadgen/run.h"
 
 #include "common/buffer.h"
-#include "loadgen/pack.h"
-#include "loadgen/replay.h"
+#include "loadgen/source.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-static ir_status_t write_packs(const ir_packs_t *packs, FILE *out, ir_error_t *error) {
+static ir_status_t write_packs(const ir_source_t *source, FILE *out, ir_error_t *error) {
     ir_status_t status = IR_OK;
     ir_buffer_t line;
     ir_buffer_init(&line);
-    const uint64_t count = ir_packs_messages(packs);
-    for (uint64_t number = 0; number < count && status == IR_OK; number++) {
+    for (uint64_t number = 0; number < source->messages && status == IR_OK; number++) {
         ir_buffer_clear(&line);
-        ir_packs_body(packs, number, &line);
+        ir_source_body(source, number, &line);
         ir_buffer_append_char(&line, '\n');
         if (!ir_buffer_ok(&line)) {
             status = ir_error_set(error, IR_ERR_MEMORY, "out of memory for a message");
@@ -33,18 +31,11 @@ static ir_status_t write_packs(const ir_packs_t *packs, FILE *out, ir_error_t *e
 }
 
 ir_status_t ir_loadgen_dump(const ir_loadgen_options_t *options, ir_error_t *error) {
-    ir_packs_options_t packs_options;
-    ir_replay_t *replay = NULL;
-    ir_packs_t *packs = NULL;
-    ir_loadgen_packs_options(options, &packs_options);
-    ir_status_t status = ir_replay_load(options->replay, &replay, error);
+    ir_source_t source = {0};
+    ir_status_t status = ir_loadgen_source(options, &source, error);
     if (status == IR_OK) {
-        status = ir_packs_new(replay, &packs_options, &packs, error);
+        status = write_packs(&source, stdout, error);
     }
-    if (status == IR_OK) {
-        status = write_packs(packs, stdout, error);
-    }
-    ir_packs_free(packs);
-    ir_replay_free(replay);
+    ir_source_close(&source);
     return status;
 }

@@ -74,13 +74,16 @@ void ir_loadgen_broker_options(const ir_loadgen_options_t *options, const char *
     ir_broker_settings_options(&options->broker, role, options->timeout_ns, broker);
 }
 
-void ir_loadgen_packs_options(const ir_loadgen_options_t *options, ir_packs_options_t *packs) {
-    *packs = (ir_packs_options_t){
-        .format = (ir_pack_format_t)options->format,
-        .single_records = options->single_records,
+ir_status_t ir_loadgen_source(const ir_loadgen_options_t *options, ir_source_t *source,
+                              ir_error_t *error) {
+    const ir_source_options_t wanted = {
+        .replay = options->replay,
         .repeat = options->repeat,
+        .single_records = options->single_records,
+        .format = (ir_pack_format_t)options->format,
         .messages = (uint64_t)options->messages,
     };
+    return ir_source_open(&wanted, source, error);
 }
 
 ir_status_t ir_loadgen_formats(const ir_loadgen_options_t *options, ir_loadgen_formats_t *formats,

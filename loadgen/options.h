@@ -6,8 +6,8 @@
 #include "broker/settings.h"
 #include "common/settings.h"
 #include "common/status.h"
-#include "loadgen/pack.h"
 #include "loadgen/receipts.h"
+#include "loadgen/source.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,7 +39,8 @@ extern const ir_program_t ir_loadgen_program;
 /* What follows from the options. Texts belong to the options. */
 void ir_loadgen_broker_options(const ir_loadgen_options_t *options, const char *role,
                                ir_broker_options_t *broker);
-void ir_loadgen_packs_options(const ir_loadgen_options_t *options, ir_packs_options_t *packs);
+ir_status_t ir_loadgen_source(const ir_loadgen_options_t *options, ir_source_t *source,
+                              ir_error_t *error);
 
 typedef struct ir_loadgen_formats {
     const char *names[IR_FORMATS_MAX]; /* constants */
