@@ -113,14 +113,13 @@ class Broker(servers.RabbitMQ):
         super().__init__(directory, plugins=("rabbitmq_management",))
         self.hosts = itertools.count(1)
 
-    def environment(self):
-        port = self.ports[3]
-        self.settings = (
-            f"management.tcp.port = {port}",
+    def configuration(self):
+        return [
+            *super().configuration(),
+            f"management.tcp.port = {self.ports[3]}",
             f"management.tcp.ip = {servers.HOST}",
             "management_agent.disable_metrics_collector = true",
-        )
-        return super().environment()
+        ]
 
     def api(self, method, path, body=None):
         login = base64.b64encode(b"guest:guest").decode()
