@@ -125,8 +125,8 @@ valgrind:
 
 C_FILES := $(wildcard $(addsuffix /*.c,$(FOLDERS)) $(addsuffix /*.h,$(FOLDERS)) tests/unit/*.[ch] \
              tests/fuzz/*.[ch] bench/*.[ch])
-SHELL_FILES := tools/install .ci/run $(wildcard tools/*.sh tests/*.sh)
-PYTHON_FILES := $(wildcard tools/*.py tests/*/*.py bench/*.py)
+SHELL_FILES := tools/install ingest/make-certificates .ci/run $(wildcard tools/*.sh tests/*.sh)
+PYTHON_FILES := $(wildcard tools/*.py ingest/*.py tests/*/*.py bench/*.py)
 TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(FUZZ_SOURCES) \
               tests/fuzz/driver.c
 TIDY_STAMPS := $(TIDY_FILES:%.c=out/tidy/%.ok)
@@ -160,6 +160,11 @@ river.conf: build
 	    $(OUT)/ir-$$each --print-example; echo; done; } | sed '$$d' > $(OUT)/river.conf
 	@mv $(OUT)/river.conf $@
 
+# The example of the balancer's configuration; a test holds it against the list of nodes.
+.PHONY: haproxy.cfg
+haproxy.cfg:
+	ingest/haproxy.py ingest/nodes.conf > ingest/haproxy.cfg
+
 # ---- installing ----
 
 PREFIX ?= /usr/local
@@ -171,9 +176,11 @@ DOCDIR = $(DESTDIR)$(PREFIX)/share/doc/intelligent-river
 .PHONY: install uninstall clean help
 install:
 	+@$(SUBMAKE) -s MODE=release build
-	install -d $(BINDIR) $(SHAREDIR) $(DOCDIR)
+	install -d $(BINDIR) $(SHAREDIR)/ingest $(DOCDIR)
 	install -m 755 $(PROGRAMS) $(BINDIR)
 	install -m 644 $(wildcard river.conf loadgen/usgs_river.ttl loadgen/*.csv.gz observation/*.ttl) $(SHAREDIR)
+	install -m 644 ingest/nodes.py ingest/nodes.conf ingest/haproxy.cfg ingest/definitions.json $(SHAREDIR)/ingest
+	install -m 755 ingest/haproxy.py ingest/rabbitmq.py ingest/definitions.py ingest/make-certificates $(SHAREDIR)/ingest
 	install -m 644 $(wildcard README.md LICENSE docs/*.md) $(DOCDIR)
 
 uninstall:

@@ -185,6 +185,11 @@ class HAProxy(servers.Server):
             connection.sendall(text.encode() + b"\n")
             return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
 
+    def up(self, backend):
+        """How many of its servers take requests."""
+        rows = [line.split(",") for line in self.command("show stat").splitlines()]
+        return sum(row[0] == backend and row[1] != "BACKEND" and row[17].startswith("UP") for row in rows if len(row) > 17)
+
     def pid(self):
         """The process that serves now."""
         lines = self.command("show info").splitlines()
