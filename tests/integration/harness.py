@@ -5,6 +5,7 @@ import base64
 import contextlib
 import csv
 import datetime
+import decimal
 import gzip
 import itertools
 import json
@@ -66,8 +67,19 @@ def uuid5(namespace, name):
     return uuid.UUID(bytes=digest[:16], version=5)
 
 
+def number_text(value):
+    """As ECMAScript writes it."""
+    number = decimal.Decimal(repr(float(value))).normalize()
+    sign, digits, exponent = number.as_tuple()
+    point = len(digits) + exponent
+    if number == 0 or -6 < point <= 21:
+        return f"{abs(number) if number == 0 else number:f}"
+    rest = "".join(map(str, digits[1:]))
+    return f"{'-' * sign}{digits[0]}{'.' * bool(rest)}{rest}e{point - 1:+d}"
+
+
 def observation_id(name, time_ns, value):
-    text = repr(float(value)).removesuffix(".0") if not isinstance(value, (str, bool)) else str(value).lower()
+    text = str(value).lower() if isinstance(value, bool) else value if isinstance(value, str) else number_text(value)
     return uuid5(OBSERVATION_NAMESPACE, f"{name}\n{time_ns}\n{text}".encode())
 
 
