@@ -18,6 +18,10 @@ typedef struct ir_loadgen_options {
     int64_t repeat;
     int64_t messages;
     bool single_records;
+    int64_t simulate, seed, records, interval_ns;
+    char *start;
+    ir_faults_t faults;
+    char *write_registry, *write_motes;
     int format; /* ir_pack_format_t */
     double rate;
     int64_t window;

@@ -1,5 +1,5 @@
-/* Writing SenML packs of one mote, as JSON or CBOR: head, time, records, tail, in this order.
- * Names, units and stations need no escapes. See ir_buffer_ok. */
+/* Writing SenML packs of one mote, as JSON or CBOR: head, time, records, tail, in this order. Names
+ * and units need no escapes. See ir_buffer_ok. */
 #ifndef IR_LOADGEN_PACK_H
 #define IR_LOADGEN_PACK_H
 
@@ -12,11 +12,26 @@
 
 typedef enum ir_pack_format { IR_PACK_JSON, IR_PACK_CBOR } ir_pack_format_t;
 
+typedef struct ir_pack_head {
+    ir_view_t mote;
+    size_t n_records;
+    unsigned version; /* of SenML; 0: none is said */
+} ir_pack_head_t;
+
+typedef struct ir_pack_record {
+    ir_view_t label;  /* as the writer's `label` makes it */
+    ir_view_t text;   /* the value as number.h writes it … */
+    double value;     /* … and the same as a number */
+    uint64_t after_s; /* after the pack's time; 0 in the first record */
+} ir_pack_record_t;
+
 typedef struct ir_pack_writer {
     const char *content_type;
-    void (*head)(ir_buffer_t *out, ir_view_t mote, size_t n_records);
+    /* Name and unit of a record, to be made once for each sensor. */
+    void (*label)(ir_buffer_t *out, const char *name, const char *unit);
+    void (*head)(ir_buffer_t *out, const ir_pack_head_t *head);
     void (*time)(ir_buffer_t *out, int64_t time_ns); /* whole microseconds, not negative */
-    void (*record)(ir_buffer_t *out, const char *name, const char *unit, double value, bool first);
+    void (*record)(ir_buffer_t *out, const ir_pack_record_t *record, bool first);
     void (*tail)(ir_buffer_t *out);
 } ir_pack_writer_t;
 

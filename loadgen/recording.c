@@ -40,6 +40,7 @@ typedef struct ir_recording {
     ir_row_text_t *row_texts;
     ir_view_t *routing_keys; /* by mote */
     ir_buffer_t text;
+    ir_buffer_t label; /* of the record that is being written */
     ir_frame_t *frames;
     size_t n_frames;
     size_t records_max;
@@ -56,15 +57,27 @@ static size_t rows_of_message(const ir_replay_row_t *rows, size_t count, bool si
     return n;
 }
 
+static void write_record(ir_recording_t *recording, const ir_replay_row_t *row, bool first) {
+    char value[IR_NUMBER_SIZE];
+    ir_buffer_t *label = &recording->label;
+    ir_buffer_clear(label);
+    recording->writer->label(label, row->parameter, row->unit);
+    recording->text.failed = recording->text.failed || !ir_buffer_ok(label);
+    const ir_pack_record_t record = {.label = ir_buffer_view(label),
+                                     .text = ir_view(value, ir_number_format(row->value, value)),
+                                     .value = row->value};
+    recording->writer->record(&recording->text, &record, first);
+}
+
 static void write_frame(ir_recording_t *recording, ir_frame_t *frame) {
     const ir_pack_writer_t *writer = recording->writer;
     const ir_replay_row_t *rows = &recording->rows[frame->first_row];
     ir_buffer_t *text = &recording->text;
     frame->head = text->size;
-    writer->head(text, ir_view_text(rows->station), frame->n_rows);
+    writer->head(text, &(ir_pack_head_t){ir_view_text(rows->station), frame->n_rows, 0});
     frame->head_size = text->size - frame->head;
     for (size_t i = 0; i < frame->n_rows; i++) {
-        writer->record(text, rows[i].parameter, rows[i].unit, rows[i].value, i == 0);
+        write_record(recording, &rows[i], i == 0);
     }
     writer->tail(text);
     frame->tail_size = text->size - frame->head - frame->head_size;
@@ -141,6 +154,7 @@ static void free_recording(void *object) {
     if (recording != NULL) {
         ir_arena_free(recording->arena);
         ir_buffer_free(&recording->text);
+        ir_buffer_free(&recording->label);
         free(recording->row_texts);
         free(recording->routing_keys);
         free(recording->frames);
@@ -256,6 +270,7 @@ static ir_recording_t *make(ir_replay_t *replay, const ir_source_options_t *opti
     made->repeat = options->repeat;
     made->writer = ir_pack_writer(options->format);
     ir_buffer_init(&made->text);
+    ir_buffer_init(&made->label);
     made->replay = replay;
     if (!render(made, options->single_records)) {
         made->replay = NULL;

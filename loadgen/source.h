@@ -8,6 +8,7 @@
 #include "common/buffer.h"
 #include "common/status.h"
 #include "common/view.h"
+#include "loadgen/faults.h"
 #include "loadgen/pack.h"
 #include "observation/identity.h"
 
@@ -16,16 +17,6 @@
 #include <stdint.h>
 
 #define IR_SOURCE_UNLIMITED UINT64_MAX
-
-/* What is wrong with a message on purpose: bits. */
-typedef enum ir_fault {
-    IR_FAULT_DUPLICATE = 1, /* the message before it once more, byte for byte */
-    IR_FAULT_LATE = 2,      /* measured before what its mote has sent already */
-    IR_FAULT_MALFORMED = 4, /* no SenML, or not allowed: refused whole */
-    IR_FAULT_UNKNOWN = 8,   /* one record is of a sensor that the registry lacks */
-    IR_FAULT_SKEW = 16,     /* its mote's clock is wrong */
-    IR_FAULT_BURST = 32     /* one of several that its mote sends at once */
-} ir_fault_t;
 
 /* What is known of a message without rendering it; a few dozen instructions. Views and texts live
  * as long as the source.
@@ -67,12 +58,22 @@ typedef struct ir_source {
     const char *content_type;
 } ir_source_t;
 
+/* A simulation when `simulate` says how many motes, else a replay. */
 typedef struct ir_source_options {
+    ir_pack_format_t format;
+    uint64_t messages; /* at most so many; 0: all */
+    double pace;       /* times as fast as its own pace; 0: another schedule holds */
+
     const char *replay; /* path */
     int64_t repeat;
     bool single_records; /* one observation a message */
-    ir_pack_format_t format;
-    uint64_t messages; /* at most so many; 0: all */
+
+    unsigned simulate;
+    uint64_t seed;
+    unsigned records; /* of one message */
+    int64_t interval_ns;
+    int64_t start_ns; /* 0: so that the last message is of now (simulation.h) */
+    ir_faults_t faults;
 } ir_source_options_t;
 
 /* Opens what the options ask for; they need not outlive the source. `error` says what is wrong with
