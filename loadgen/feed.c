@@ -167,7 +167,7 @@ static void take_settled(ir_feed_t *feed, uint64_t count) {
     for (uint64_t i = 0; i < count && feed->status == IR_OK; i++) {
         ir_source_message_t message;
         ir_source_get(feed->source, feed->settled, &message);
-        write_ledger(feed, 'm', feed->settled, message.n_records);
+        write_ledger(feed, message.n_accepted > 0 ? 'm' : 'r', feed->settled, message.n_accepted);
         observations += message.n_records;
         feed->settled++;
     }
@@ -330,7 +330,7 @@ static void leave_unconfirmed(ir_feed_t *feed) {
     for (uint64_t number = feed->settled; number < feed->next; number++) {
         ir_source_message_t message;
         ir_source_get(feed->source, number, &message);
-        write_ledger(feed, 'u', number, message.n_records);
+        write_ledger(feed, 'u', number, message.n_accepted);
     }
 }
 

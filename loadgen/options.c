@@ -157,6 +157,11 @@ ir_status_t ir_loadgen_options_check(const ir_loadgen_options_t *options, ir_err
     if (options->dump && options->format != IR_PACK_JSON) {
         return ir_error_set(error, IR_ERR_USAGE, "dump: CBOR has no lines; use --format json");
     }
+    if (ir_setting_text(options->write_registry) != NULL && options->simulate == 0) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "write-registry: that of the replay is loadgen/usgs_river.ttl; say "
+                            "--simulate N");
+    }
     const ir_status_t status = ir_broker_settings_check(&options->broker, error);
     return status == IR_OK ? ir_loadgen_formats(options, &formats, error) : status;
 }

@@ -62,4 +62,10 @@ static inline bool ir_loadgen_subscribes(const ir_loadgen_options_t *options) {
     return options->subscribe && !options->no_subscribe;
 }
 
+/* It is to write files, not to send. */
+static inline bool ir_loadgen_writes(const ir_loadgen_options_t *options) {
+    return ir_setting_text(options->write_registry) != NULL ||
+           ir_setting_text(options->write_motes) != NULL;
+}
+
 #endif

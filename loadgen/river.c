@@ -19,12 +19,15 @@
 #define RISE_MS (2.0 * HOUR_MS)      /* to the peak, at the source */
 #define SLOWER_MS (0.5 * HOUR_MS)    /* at each mote further down */
 #define WASH_RISE 0.6                /* of the flood's */
+#define DEBRIS_SHARE 0.02            /* of measurements at the peak */
 #define RUN_OFF 18                   /* rises after which nothing is left */
 
 /* Key spaces under the seed. */
 enum { KEY_MOTE, KEY_REGION };
 /* … and under a mote's: the quantities' slow noise, then these. */
 enum { KEY_TRAITS = IR_RIVER_QUANTITIES, KEY_TIME };
+/* … and under a time's: their jitter, then this. */
+enum { KEY_DEBRIS = IR_RIVER_QUANTITIES };
 
 const ir_river_quantity_t ir_river_quantities[IR_RIVER_QUANTITIES] = {
     [IR_RIVER_TEMPERATURE] = {"00010", "Cel", 1}, [IR_RIVER_DISCHARGE] = {"00060", "m3/s", 3},
@@ -136,7 +139,7 @@ static double stage(const ir_river_moment_t *moment) {
 }
 
 static double conductance(const ir_river_moment_t *moment) {
-    const double still = 90 + 300 * trait(moment, 2) + 120 * (1 + tide(moment, 0.6));
+    const double still = 90 + 300 * trait(moment, 2) + 60 * (2 + tide(moment, 0.6));
     return 1e-4 *
            (still * (1 + 0.04 * slow(moment, IR_RIVER_CONDUCTANCE)) / (1 + 1.5 * moment->flood) +
             0.6 * jitter(moment, IR_RIVER_CONDUCTANCE));
@@ -156,9 +159,16 @@ static double ph(const ir_river_moment_t *moment) {
            0.4 * fmin(moment->flood, 1) + 0.02 * jitter(moment, IR_RIVER_PH);
 }
 
+/* What the flood carries sometimes passes close by the sensor. */
+static double debris(const ir_river_moment_t *moment) {
+    const uint64_t key = ir_noise_key(moment->time_key, KEY_DEBRIS);
+    return ir_noise_share(key) < DEBRIS_SHARE * moment->wash ? 2 + 6 * ir_noise_part(key, 0) : 1;
+}
+
 static double turbidity(const ir_river_moment_t *moment) {
-    return (4 + 8 * trait(moment, 0)) * exp(0.25 * slow(moment, IR_RIVER_TURBIDITY)) *
-           (1 + 60 * moment->wash) * (1 + 0.03 * jitter(moment, IR_RIVER_TURBIDITY));
+    return debris(moment) * (4 + 8 * trait(moment, 0)) *
+           exp(0.25 * slow(moment, IR_RIVER_TURBIDITY)) * (1 + 60 * moment->wash) *
+           (1 + 0.03 * jitter(moment, IR_RIVER_TURBIDITY));
 }
 
 static double (*const models[IR_RIVER_QUANTITIES])(const ir_river_moment_t *moment) = {

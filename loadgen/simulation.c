@@ -18,6 +18,7 @@
 #define SENSOR_SIZE (NAME_SIZE + 1 + CODE_SIZE)
 #define EARLIEST_NS (268435456 * IR_SECOND_NS) /* SenML takes smaller times as relative */
 #define YEARS_BACK 20
+#define LIKELY_MARGIN 1.1
 #define YEAR_NS (INT64_C(31557600) * IR_SECOND_NS)
 #define UNKNOWN_CODE "99999"
 #define WRONG_VERSION 99
@@ -282,46 +283,58 @@ static int64_t lead_of(const ir_source_options_t *options) {
     return (ticks + (records % IR_RIVER_QUANTITIES != 0)) * options->interval_ns;
 }
 
-/* How long before now the data begin, if they are to end now. */
+static bool as_recorded(const ir_source_options_t *options) {
+    return options->pace > 0 && options->pace <= 1;
+}
+
+/* How long before the last time the data begin. */
 static double back_of(const ir_source_options_t *options) {
-    const bool as_recorded = options->pace > 0 && options->pace <= 1;
-    const double span_ns = (double)options->messages * options->records *
-                           (double)options->interval_ns /
-                           ((double)IR_RIVER_QUANTITIES * options->simulate);
-    if (as_recorded) {
+    const double messages =
+        options->messages > 0 ? (double)options->messages : (double)options->likely * LIKELY_MARGIN;
+    if (as_recorded(options)) {
         return 0;
     }
-    if (options->messages == 0) {
+    if (messages == 0) {
         return YEARS_BACK * (double)YEAR_NS;
     }
+    const double span_ns = messages * options->records * (double)options->interval_ns /
+                           ((double)IR_RIVER_QUANTITIES * options->simulate);
     return options->pace > 0 ? span_ns * (1 - 1 / options->pace) : span_ns;
+}
+
+/* `latest_ns`: the last time that data may have when the run begins. */
+static ir_status_t check_start(const ir_source_options_t *options, double start, int64_t latest_ns,
+                               ir_error_t *error) {
+    const double back_ns = back_of(options);
+    const double needed_ns = options->messages > 0 ? back_ns : 0;
+    if (start < (double)EARLIEST_NS) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "simulate: the data would begin before 1978-07-05, where SenML's times "
+                            "do: so many messages take %.1f years; send fewer, from more motes, or "
+                            "with a shorter interval",
+                            back_ns / (double)YEAR_NS);
+    }
+    if (start + needed_ns > (double)latest_ns + (double)IR_SECOND_NS) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "start: the data would reach beyond the present; begin at least %.0f s "
+                            "ago, or send fewer messages",
+                            (needed_ns + (double)lead_of(options)) / (double)IR_SECOND_NS + 1);
+    }
+    return IR_OK;
 }
 
 static ir_status_t find_start(const ir_source_options_t *options, int64_t now_ns, int64_t *start_ns,
                               ir_error_t *error) {
-    const int64_t latest_ns = now_ns / IR_MILLISECOND_NS * IR_MILLISECOND_NS - lead_of(options);
-    const double back_ns = back_of(options);
+    const int64_t latest_ns = now_ns - lead_of(options);
     const double start =
-        options->start_ns > 0 ? (double)options->start_ns : (double)latest_ns - back_ns;
-    if (start < (double)EARLIEST_NS) {
-        return ir_error_set(
-            error, IR_ERR_USAGE,
-            "simulate: the data would begin before 1978-07-05, where SenML's times "
-            "do: %.1f years for so many messages; send fewer, or from more motes, or "
-            "with a shorter interval",
-            back_ns / (double)YEAR_NS);
+        options->start_ns > 0 ? (double)options->start_ns : (double)latest_ns - back_of(options);
+    const ir_status_t status = check_start(options, start, latest_ns, error);
+    if (status == IR_OK) {
+        const int64_t exact_ns =
+            options->start_ns > 0 ? options->start_ns : latest_ns - (int64_t)back_of(options);
+        *start_ns = exact_ns - exact_ns % IR_MILLISECOND_NS;
     }
-    const bool bounded = options->messages > 0 || (options->pace > 0 && options->pace <= 1);
-    if (options->start_ns > latest_ns ||
-        (bounded && start + back_ns > (double)latest_ns + (double)IR_SECOND_NS)) {
-        return ir_error_set(error, IR_ERR_USAGE,
-                            "start: the data would reach beyond the present; begin at least %.0f s "
-                            "ago, or send fewer messages",
-                            (back_ns + (double)lead_of(options)) / (double)IR_SECOND_NS);
-    }
-    *start_ns = options->start_ns > 0 ? options->start_ns : latest_ns - (int64_t)back_ns;
-    *start_ns -= *start_ns % IR_MILLISECOND_NS;
-    return IR_OK;
+    return status;
 }
 
 /* Without a number: as many as there is time for until now. */
@@ -330,11 +343,12 @@ static uint64_t count_messages(const ir_source_options_t *options, int64_t start
     if (options->messages > 0) {
         return options->messages;
     }
-    if (options->pace > 0 && options->pace <= 1) {
+    if (as_recorded(options)) {
         return IR_SOURCE_UNLIMITED;
     }
-    return (uint64_t)((__int128)(now_ns - lead_of(options) - start_ns) * IR_RIVER_QUANTITIES *
-                      options->simulate / ((__int128)options->records * options->interval_ns));
+    const int64_t span_ns = now_ns - lead_of(options) - start_ns;
+    return (uint64_t)((__int128)span_ns * IR_RIVER_QUANTITIES * options->simulate /
+                      ((__int128)options->records * options->interval_ns));
 }
 
 ir_status_t ir_simulation_open(const ir_source_options_t *options, ir_source_t *source,

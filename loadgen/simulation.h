@@ -8,12 +8,12 @@
  *
  * Times are those of the data and advance with the message number: after each round of all motes by
  * `records` / 7 intervals. They begin at `start_ns`. When that is 0 and the number of messages is
- * known, they begin so that the last of them is measured when the run begins (at its own pace: when
- * it ends); without a number, 20 years ago, and the source ends when the data would reach the
- * present; at a pace of up to 1, now, and it never ends. Starts are to the millisecond, so two runs
- * do not share a time (and an id) unless the start is given. All values depend on seed and time
- * alone: what two runs of one seed measure fits together. Nothing is measured in the future; only a
- * skewed clock may say so, by up to two hours. */
+ * known (or likely), they begin so that the last of them is measured when the run begins (at its
+ * own pace: when it ends); without a number, 20 years ago, and the source ends when the data would
+ * reach the present; at a pace of up to 1, now, and it never ends. Starts are to the millisecond,
+ * so two runs do not share a time (and an id) unless the start is given. All values depend on seed
+ * and time alone: what two runs of one seed measure fits together. Nothing is measured in the
+ * future; only a skewed clock may say so, by up to two hours. */
 #ifndef IR_LOADGEN_SIMULATION_H
 #define IR_LOADGEN_SIMULATION_H
 

@@ -62,6 +62,7 @@ typedef struct ir_source {
 typedef struct ir_source_options {
     ir_pack_format_t format;
     uint64_t messages; /* at most so many; 0: all */
+    uint64_t likely;   /* when `messages` is 0: about how many will be taken; 0: nobody knows */
     double pace;       /* times as fast as its own pace; 0: another schedule holds */
 
     const char *replay; /* path */
