@@ -4,6 +4,8 @@
 #include "loadgen/river.h"
 #include "loadgen/simulation.h"
 
+#define RIVERS_ABREAST 250
+
 static const char head[] =
     "# Simulated motes along rivers. Written by ir-loadgen --write-registry.\n"
     "\n"
@@ -101,14 +103,15 @@ static void write_mote(unsigned mote, int64_t interval_ns, FILE *out) {
     char name[IR_SIMULATION_MOTE_SIZE];
     const unsigned river = mote / IR_RIVER_MOTES;
     const unsigned position = mote % IR_RIVER_MOTES;
+    const unsigned row = river % RIVERS_ABREAST;
+    const unsigned column = river / RIVERS_ABREAST;
     ir_simulation_mote(mote, name);
     fprintf(out,
             "\n<mote/%s> a sosa:Platform ; ir:moteId \"%s\" ;\n"
             "    geo:lat %.4f ; geo:long %.4f ;\n"
             "    ir:featureOfInterest <river/%u> ; ir:samplingInterval %lld .\n",
-            name, name, 34.5 - 0.15 * position - 0.004 * (river % 250),
-            -84 + 0.1 * position + 0.01 * (double)(river / 250), river,
-            (long long)(interval_ns / IR_SECOND_NS));
+            name, name, 34.5 - 0.15 * position - 0.004 * row, -84 + 0.1 * position + 0.01 * column,
+            river, (long long)(interval_ns / IR_SECOND_NS));
 }
 
 static void write_sensor(unsigned mote, unsigned quantity, FILE *out) {
