@@ -133,11 +133,13 @@ valgrind:
 
 C_FILES := $(wildcard $(addsuffix /*.c,$(FOLDERS)) $(addsuffix /*.h,$(FOLDERS)) tests/unit/*.[ch] \
              tests/fuzz/*.[ch] bench/*.[ch])
-SHELL_FILES := tools/install .ci/run $(wildcard tools/*.sh tests/*.sh) tests/platforms/run \
+SHELL_FILES := tools/install ingest/make-certificates .ci/run $(wildcard tools/*.sh tests/*.sh) tests/platforms/run \
                $(wildcard tests/platforms/*.bats tests/platforms/*.bash platforms/appliance/initrd/init \
-               platforms/appliance/root/etc/runit/* platforms/appliance/root/etc/sv/*/run platforms/appliance/river/* \
-               platforms/appliance/river/roles/*/*)
-PYTHON_FILES := $(wildcard tools/*.py tests/*/*.py bench/*.py platforms/*.py platforms/*/*.py) platforms/ir-platform
+               platforms/appliance/root/etc/runit/* platforms/appliance/root/etc/sv/*/run) \
+               $(addprefix platforms/appliance/river/,common.sh ready supervise) \
+               $(wildcard platforms/appliance/river/roles/*/*)
+PYTHON_FILES := $(wildcard tools/*.py ingest/*.py tests/*/*.py bench/*.py platforms/*.py platforms/*/*.py) \
+                platforms/ir-platform
 TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(FUZZ_SOURCES) \
               tests/fuzz/driver.c
 TIDY_STAMPS := $(TIDY_FILES:%.c=out/tidy/%.ok)
@@ -171,6 +173,11 @@ river.conf: build
 	    $(OUT)/ir-$$each --print-example; echo; done; } | sed '$$d' > $(OUT)/river.conf
 	@mv $(OUT)/river.conf $@
 
+# The example of the balancer's configuration; a test holds it against the list of nodes.
+.PHONY: haproxy.cfg
+haproxy.cfg:
+	ingest/haproxy.py ingest/nodes.conf > ingest/haproxy.cfg
+
 # ---- installing ----
 
 PREFIX ?= /usr/local
@@ -182,9 +189,11 @@ DOCDIR = $(DESTDIR)$(PREFIX)/share/doc/intelligent-river
 .PHONY: install uninstall clean help
 install:
 	+@$(SUBMAKE) -s MODE=release build
-	install -d $(BINDIR) $(SHAREDIR) $(DOCDIR)
+	install -d $(BINDIR) $(SHAREDIR)/ingest $(DOCDIR)
 	install -m 755 $(PROGRAMS) $(BINDIR)
 	install -m 644 $(wildcard river.conf loadgen/usgs_river.ttl loadgen/*.csv.gz observation/*.ttl) $(SHAREDIR)
+	install -m 644 ingest/nodes.py ingest/nodes.conf ingest/haproxy.cfg ingest/definitions.json $(SHAREDIR)/ingest
+	install -m 755 ingest/haproxy.py ingest/rabbitmq.py ingest/definitions.py ingest/make-certificates $(SHAREDIR)/ingest
 	cp -R platforms $(SHAREDIR)
 	find $(SHAREDIR)/platforms -name __pycache__ -prune -exec rm -rf {} +
 	ln -sf ../share/intelligent-river/platforms/ir-platform $(BINDIR)/ir-platform

@@ -209,6 +209,17 @@ static void report_too_long(ir_annotate_t *annotate, const char *path, unsigned 
     report(annotate, path, line, &refusal);
 }
 
+static ir_status_t take_line(ir_annotate_t *annotate, const char *path, const ir_line_t *line,
+                             ir_error_t *error) {
+    if (line->too_long) {
+        report_too_long(annotate, path, line->number);
+        return IR_OK;
+    }
+    return line->text.size == 0
+               ? IR_OK
+               : take_pack(annotate, path, line->number, IR_MEDIA_SENML_JSON, line->text, error);
+}
+
 static ir_status_t read_lines(ir_annotate_t *annotate, const char *path, int fd,
                               ir_error_t *error) {
     ir_lines_t *lines = ir_lines_new(fd, annotate->analysis.limits.bytes);
@@ -217,18 +228,15 @@ static ir_status_t read_lines(ir_annotate_t *annotate, const char *path, int fd,
     }
     ir_line_t line = {.number = 0};
     ir_status_t status = IR_OK;
-    while (status == IR_OK && (status = ir_lines_next(lines, &line)) == IR_OK) {
-        if (line.too_long) {
-            report_too_long(annotate, path, line.number);
-        } else if (line.text.size > 0) {
-            status = take_pack(annotate, path, line.number, IR_MEDIA_SENML_JSON, line.text, error);
-        }
+    ir_status_t next = IR_OK;
+    while (status == IR_OK && (next = ir_lines_next(lines, &line)) == IR_OK) {
+        status = take_line(annotate, path, &line, error);
     }
-    if (status == IR_ERR_IO) {
-        ir_error_set(error, IR_ERR_IO, "cannot read %s: %s", path, strerror(errno));
+    if (next == IR_ERR_IO) {
+        status = ir_error_set(error, IR_ERR_IO, "cannot read %s: %s", path, strerror(errno));
     }
     ir_lines_free(lines);
-    return status == IR_ERR_NOT_FOUND ? IR_OK : status;
+    return status;
 }
 
 /* A file that is one CBOR pack. */

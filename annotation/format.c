@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#define SEPARATORS ", \t"
+
 #define DATE_SIZE 10 /* of "2011-05-01" */
 
 static const ir_format_t *const formats[] = {
@@ -39,19 +41,20 @@ ir_status_t ir_formats_parse(const char *list, const ir_format_t *found[static I
                              size_t *count, ir_error_t *error) {
     _Static_assert(sizeof formats / sizeof formats[0] <= IR_FORMATS_MAX, "all formats fit");
     size_t n = 0;
-    for (const char *rest = list != NULL ? list : ""; *rest != '\0';) {
-        const size_t size = strcspn(rest, ",");
+    const char *rest = list != NULL ? list : "";
+    while (*(rest += strspn(rest, SEPARATORS)) != '\0') {
+        const size_t size = strcspn(rest, SEPARATORS);
         const ir_format_t *format = ir_format_find(ir_view(rest, size));
-        if (size > 0 && format == NULL) {
+        if (format == NULL) {
             return ir_error_set(error, IR_ERR_USAGE,
                                 "formats: '%.*s' is not a format; known are ntriples, nquads, "
                                 "turtle, jsonld, sensorthings, senml, csv, json",
                                 (int)size, rest);
         }
-        if (format != NULL && !has_format(found, n, format)) {
+        if (!has_format(found, n, format)) {
             found[n++] = format;
         }
-        rest += size + (rest[size] == ',');
+        rest += size;
     }
     *count = n;
     return IR_OK;

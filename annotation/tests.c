@@ -67,16 +67,21 @@ static double spike_size(ir_spike_method_t method, double before, double value, 
     return opposite ? fmin(fabs(rise), fabs(fall)) : 0;
 }
 
+/* To ioos_qc a threshold of 0 is none. */
+static bool exceeds(double size, bool given, double threshold) {
+    return given && threshold > 0 && size > threshold;
+}
+
 uint8_t ir_test_spike(const ir_limits_t *limits, double before, double value, double after) {
     if (!limits->has_spike) {
         return IR_FLAG_NOT_EVALUATED;
     }
     const double size = spike_size(limits->spike_method, before, value, after);
-    if (limits->has_spike_fail && size > limits->spike_fail) {
+    if (exceeds(size, limits->has_spike_fail, limits->spike_fail)) {
         return IR_FLAG_FAIL;
     }
-    return limits->has_spike_suspect && size > limits->spike_suspect ? IR_FLAG_SUSPECT
-                                                                     : IR_FLAG_GOOD;
+    return exceeds(size, limits->has_spike_suspect, limits->spike_suspect) ? IR_FLAG_SUSPECT
+                                                                           : IR_FLAG_GOOD;
 }
 
 uint8_t ir_test_rate_of_change(const ir_limits_t *limits, double before, int64_t before_ns,

@@ -152,8 +152,8 @@ static ir_status_t bind_mqtt(amqp_connection_state_t connection, amqp_channel_t 
 }
 
 /* A queue beyond the last partition would still be given messages, which nobody consumes. */
-static ir_status_t check_no_more(amqp_connection_state_t connection, amqp_channel_t channel,
-                                 const ir_topology_t *topology, ir_error_t *error) {
+ir_status_t ir_topology_check(amqp_connection_state_t connection, amqp_channel_t channel,
+                              const ir_topology_t *topology, ir_error_t *error) {
     char name[32];
     ir_topology_queue(topology->partitions, name);
     if (amqp_channel_open(connection, channel) == NULL) {
@@ -181,7 +181,8 @@ static ir_status_t check_no_more(amqp_connection_state_t connection, amqp_channe
 
 ir_status_t ir_topology_declare(amqp_connection_state_t connection, amqp_channel_t channel,
                                 const ir_topology_t *topology, ir_error_t *error) {
-    ir_status_t status = check_no_more(connection, (amqp_channel_t)(channel + 1), topology, error);
+    ir_status_t status =
+        ir_topology_check(connection, (amqp_channel_t)(channel + 1), topology, error);
     for (size_t i = 0; i < sizeof exchanges / sizeof exchanges[0] && status == IR_OK; i++) {
         status = declare_exchange(connection, channel, &exchanges[i], error);
     }

@@ -37,6 +37,11 @@ typedef struct ir_topology {
 ir_status_t ir_topology_declare(amqp_connection_state_t connection, amqp_channel_t channel,
                                 const ir_topology_t *topology, ir_error_t *error);
 
+/* Part of that, which changes nothing: IR_ERR_REFUSED when there are more partitions than these.
+ * `channel` must be free. */
+ir_status_t ir_topology_check(amqp_connection_state_t connection, amqp_channel_t channel,
+                              const ir_topology_t *topology, ir_error_t *error);
+
 /* Asks for one partition's queue and its binding without waiting for an answer; a refusal closes
  * the channel. Returns the library's status. */
 int ir_topology_send_queue(amqp_connection_state_t connection, amqp_channel_t channel,

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define HOST_SIZE 256
 #define HEADERS_MAX 8192
 #define REQUEST_SECONDS 10
 
@@ -102,13 +103,26 @@ static bool split_address(const char *address, char *host, size_t size, int *por
     return true;
 }
 
-static ir_status_t bind_address(ir_endpoint_t *endpoint, const char *address, ir_error_t *error) {
-    char host[256];
+static ir_status_t read_address(const char *address, char host[static HOST_SIZE], int *port,
+                                ir_error_t *error) {
+    return split_address(address, host, HOST_SIZE, port)
+               ? IR_OK
+               : ir_error_set(error, IR_ERR_USAGE,
+                              "http: '%s' is not HOST:PORT, for example 127.0.0.1:9090", address);
+}
+
+ir_status_t ir_endpoint_check(const char *address, ir_error_t *error) {
+    char host[HOST_SIZE];
     int port = 0;
-    if (!split_address(address, host, sizeof host, &port)) {
-        return ir_error_set(error, IR_ERR_USAGE,
-                            "http address '%s' is not HOST:PORT, for example 127.0.0.1:9090",
-                            address);
+    return read_address(address, host, &port, error);
+}
+
+static ir_status_t bind_address(ir_endpoint_t *endpoint, const char *address, ir_error_t *error) {
+    char host[HOST_SIZE];
+    int port = 0;
+    const ir_status_t status = read_address(address, host, &port, error);
+    if (status != IR_OK) {
+        return status;
     }
     errno = 0;
     struct evhttp_bound_socket *bound =

@@ -25,6 +25,9 @@ ir_status_t ir_endpoint_open(struct event_base *base, const char *address, ir_me
                              ir_endpoint_ready_fn ready, ir_endpoint_refresh_fn refresh,
                              void *context, ir_endpoint_t **endpoint, ir_error_t *error);
 
+/* IR_ERR_USAGE when `address` is not of that form; whether it can be bound is not tried. */
+ir_status_t ir_endpoint_check(const char *address, ir_error_t *error);
+
 /* The port it is bound to. */
 int ir_endpoint_port(const ir_endpoint_t *endpoint);
 

@@ -111,6 +111,16 @@ size_t ir_number_format(double value, char text[static IR_NUMBER_SIZE]) {
     return lay_out(digits, n_digits, exponent + 1, signbit(value) != 0, text);
 }
 
+size_t ir_number_format_decimal(int64_t units, unsigned decimals,
+                                char text[static IR_NUMBER_SIZE]) {
+    uint64_t size = units < 0 ? 0 - (uint64_t)units : (uint64_t)units;
+    while (decimals > 0 && size % 10 == 0) {
+        size /= 10;
+        decimals--;
+    }
+    return write_fixed(size, decimals, units < 0, text);
+}
+
 double ir_number_round15(double value, double largest) {
     const double scale = fmax(fabs(value), fabs(largest));
     if (!(scale > 1e-7 && scale < 1e15)) {

@@ -3,6 +3,7 @@
 #define IR_COMMON_NUMBER_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* The longest text ir_number_format writes, with its NUL. */
 #define IR_NUMBER_SIZE 32
@@ -12,6 +13,10 @@
  * "1.5e+21" or "1e-7". Legal JSON; `value` must be finite. -0 is written "-0". Returns the length
  * without the NUL. */
 size_t ir_number_format(double value, char text[static IR_NUMBER_SIZE]);
+
+/* The same for units / 10^decimals, as sensors with a fixed resolution report: quicker than by way
+ * of the double. |units| < 2^53, decimals <= 6. */
+size_t ir_number_format_decimal(int64_t units, unsigned decimals, char text[static IR_NUMBER_SIZE]);
 
 /* `value` rounded to the decimal place that 15 significant digits of the larger of `value` and
  * `largest` reach: what unit conversion does to its results, so that 8.9 ft sent as 2.71272 m is

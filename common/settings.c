@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PROGRAM_PREFIX "ir-" /* of the sections of a settings file */
 #define ENVIRONMENT_NAME_SIZE 80
 #define BUILT_IN_OPTIONS 6
 #define TEXT_MAX 4096
@@ -255,8 +256,17 @@ typedef struct ir_file_context {
 static int on_ini_line(void *user, const char *section, const char *name, const char *value) {
     ir_file_context_t *context = user;
     const bool mine = strcmp(section, context->program->name) == 0;
-    if (!mine && strcmp(section, "common") != 0) {
-        return 1;
+    const bool common = strcmp(section, "common") == 0;
+    if (!mine && !common && strncmp(section, PROGRAM_PREFIX, strlen(PROGRAM_PREFIX)) != 0) {
+        context->status =
+            ir_error_set(context->error, IR_ERR_USAGE,
+                         "%s stands in section '%s', which no program reads; put it into [%s] or "
+                         "[common]",
+                         name, section, context->program->name);
+        return 0;
+    }
+    if (!mine && !common) {
+        return 1; /* another program's */
     }
     const ir_setting_t *setting = find_setting(context->program, name);
     if (setting == NULL && !mine) {

@@ -22,7 +22,7 @@
 
 struct ir_feed {
     ir_feed_options_t options;
-    const ir_packs_t *packs;
+    const ir_source_t *source;
     ir_receipts_t *receipts;
     ir_ledger_writer_t *ledger;
     void *sender;
@@ -66,7 +66,7 @@ static uint64_t pending(const ir_feed_t *feed) {
 
 static bool make_body(ir_feed_t *feed, uint64_t number) {
     ir_buffer_clear(&feed->body);
-    ir_packs_body(feed->packs, number, &feed->body);
+    ir_source_body(feed->source, number, &feed->body);
     if (!ir_buffer_ok(&feed->body)) {
         fail_for_memory(feed);
         return false;
@@ -79,12 +79,12 @@ static ir_id_t *raw_id_of(ir_feed_t *feed, uint64_t number) {
 }
 
 /* Its body is in feed->body. */
-static ir_outcome_t give(ir_feed_t *feed, uint64_t number, const ir_pack_t *pack,
+static ir_outcome_t give(ir_feed_t *feed, uint64_t number, const ir_source_message_t *message,
                          ir_error_t *error) {
     char id[IR_ID_TEXT_SIZE];
     const ir_parcel_t parcel = {
-        .routing_key = pack->routing_key,
-        .content_type = ir_packs_content_type(feed->packs),
+        .routing_key = message->routing_key,
+        .content_type = feed->source->content_type,
         .message_id = ir_view_text(ir_id_format(raw_id_of(feed, number), id)),
         .body = ir_buffer_view(&feed->body),
     };
@@ -95,10 +95,11 @@ static ir_outcome_t give(ir_feed_t *feed, uint64_t number, const ir_pack_t *pack
     return outcome;
 }
 
-static bool has_room(ir_feed_t *feed, const ir_pack_t *pack, int64_t due_ns, int64_t now_ns) {
+static bool has_room(ir_feed_t *feed, const ir_source_message_t *message, int64_t due_ns,
+                     int64_t now_ns) {
     const int64_t intended_ns = feed->options.rate > 0 ? due_ns : now_ns;
     if (feed->receipts == NULL || ir_receipts_expect(feed->receipts, raw_id_of(feed, feed->next),
-                                                     pack->mote_number, intended_ns, now_ns)) {
+                                                     message->mote_number, intended_ns, now_ns)) {
         feed->blocked_ns = 0;
         return true;
     }
@@ -113,34 +114,34 @@ static bool has_room(ir_feed_t *feed, const ir_pack_t *pack, int64_t due_ns, int
     return false;
 }
 
-static void count_sent(ir_feed_t *feed, const ir_pack_t *pack, int64_t now_ns) {
+static void count_sent(ir_feed_t *feed, const ir_source_message_t *message, int64_t now_ns) {
     if (feed->next == 0) {
         atomic_store(&feed->first_send_ns, now_ns);
     }
     feed->next++;
-    ir_schedule_advance(&feed->schedule, pack->n_records);
+    ir_schedule_advance(&feed->schedule, message->n_records);
     atomic_fetch_add(&feed->messages_sent, 1);
-    atomic_fetch_add(&feed->observations_sent, pack->n_records);
+    atomic_fetch_add(&feed->observations_sent, message->n_records);
 }
 
 /* Sends the next message, or leaves it when the receipts have no room. A message that was given
  * counts as sent whatever the outcome: it may have arrived. */
 static ir_outcome_t send_next(ir_feed_t *feed, int64_t due_ns, int64_t now_ns, ir_error_t *error) {
-    ir_pack_t pack;
-    ir_packs_get(feed->packs, feed->next, &pack);
+    ir_source_message_t message;
+    ir_source_get(feed->source, feed->next, &message);
     if (!make_body(feed, feed->next)) {
         return IR_OUTCOME_REJECT;
     }
-    if (!ir_id_raw(pack.mote, ir_buffer_view(&feed->body), raw_id_of(feed, feed->next))) {
+    if (!ir_id_raw(message.mote, ir_buffer_view(&feed->body), raw_id_of(feed, feed->next))) {
         fail_for_memory(feed);
         return IR_OUTCOME_REJECT;
     }
-    if (!has_room(feed, &pack, due_ns, now_ns)) {
+    if (!has_room(feed, &message, due_ns, now_ns)) {
         return IR_OUTCOME_OK;
     }
     const uint64_t number = feed->next;
-    count_sent(feed, &pack, now_ns);
-    return give(feed, number, &pack, error);
+    count_sent(feed, &message, now_ns);
+    return give(feed, number, &message, error);
 }
 
 /* ---- confirms ---- */
@@ -150,7 +151,7 @@ static void write_ledger(ir_feed_t *feed, char kind, uint64_t number, size_t n_r
         return;
     }
     ir_error_t error;
-    if (!ir_packs_ids(feed->packs, number, feed->observation_ids)) {
+    if (!ir_source_ids(feed->source, number, feed->observation_ids)) {
         fail_for_memory(feed);
     } else if (ir_ledger_write(feed->ledger, kind, raw_id_of(feed, number), feed->observation_ids,
                                n_records, &error) != IR_OK) {
@@ -164,10 +165,10 @@ static void take_settled(ir_feed_t *feed, uint64_t count) {
     }
     uint64_t observations = 0;
     for (uint64_t i = 0; i < count && feed->status == IR_OK; i++) {
-        ir_pack_t pack;
-        ir_packs_get(feed->packs, feed->settled, &pack);
-        write_ledger(feed, 'm', feed->settled, pack.n_records);
-        observations += pack.n_records;
+        ir_source_message_t message;
+        ir_source_get(feed->source, feed->settled, &message);
+        write_ledger(feed, message.n_accepted > 0 ? 'm' : 'r', feed->settled, message.n_accepted);
+        observations += message.n_records;
         feed->settled++;
     }
     atomic_store(&feed->messages_confirmed, feed->settled);
@@ -185,7 +186,7 @@ static ir_outcome_t push(ir_feed_t *feed, int64_t wait_ns, ir_error_t *error) {
 }
 
 static bool has_more(const ir_feed_t *feed) {
-    return feed->next < ir_packs_messages(feed->packs) && !atomic_load(&feed->stop);
+    return feed->next < feed->source->messages && !atomic_load(&feed->stop);
 }
 
 /* ---- trouble ---- */
@@ -221,15 +222,15 @@ static ir_outcome_t resend_all(ir_feed_t *feed, ir_error_t *error) {
     ir_outcome_t outcome = IR_OUTCOME_OK;
     for (uint64_t number = feed->settled;
          number < feed->next && outcome == IR_OUTCOME_OK && goes_on(feed); number++) {
-        ir_pack_t pack;
-        ir_packs_get(feed->packs, number, &pack);
+        ir_source_message_t message;
+        ir_source_get(feed->source, number, &message);
         if (!make_body(feed, number)) {
             return IR_OUTCOME_REJECT;
         }
         if (feed->receipts != NULL) {
             ir_receipts_resent(feed->receipts, raw_id_of(feed, number));
         }
-        outcome = give(feed, number, &pack, error);
+        outcome = give(feed, number, &message, error);
         atomic_fetch_add(&feed->resent, outcome == IR_OUTCOME_OK);
     }
     return outcome;
@@ -327,9 +328,9 @@ static void connect_first(ir_feed_t *feed) {
 /* What may or may not have arrived. */
 static void leave_unconfirmed(ir_feed_t *feed) {
     for (uint64_t number = feed->settled; number < feed->next; number++) {
-        ir_pack_t pack;
-        ir_packs_get(feed->packs, number, &pack);
-        write_ledger(feed, 'u', number, pack.n_records);
+        ir_source_message_t message;
+        ir_source_get(feed->source, number, &message);
+        write_ledger(feed, 'u', number, message.n_accepted);
     }
 }
 
@@ -356,16 +357,16 @@ static void free_feed(ir_feed_t *feed) {
     }
 }
 
-static ir_feed_t *new_feed(const ir_feed_options_t *options, const ir_packs_t *packs) {
+static ir_feed_t *new_feed(const ir_feed_options_t *options, const ir_source_t *source) {
     ir_feed_t *feed = calloc(1, sizeof *feed);
     if (feed == NULL) {
         return NULL;
     }
     feed->options = *options;
-    feed->packs = packs;
+    feed->source = source;
     ir_buffer_init(&feed->body);
     ir_backoff_init(&feed->backoff, FIRST_BACKOFF_NS, LONGEST_BACKOFF_NS);
-    feed->observation_ids = calloc(ir_packs_records_max(packs), sizeof *feed->observation_ids);
+    feed->observation_ids = calloc(source->records_max, sizeof *feed->observation_ids);
     feed->sender = options->sender->open(&feed->options.broker);
     if (feed->observation_ids == NULL || feed->sender == NULL) {
         free_feed(feed);
@@ -374,10 +375,10 @@ static ir_feed_t *new_feed(const ir_feed_options_t *options, const ir_packs_t *p
     return feed;
 }
 
-ir_status_t ir_feed_start(const ir_feed_options_t *options, const ir_packs_t *packs,
+ir_status_t ir_feed_start(const ir_feed_options_t *options, const ir_source_t *source,
                           ir_receipts_t *receipts, ir_ledger_writer_t *ledger, ir_feed_t **feed,
                           ir_error_t *error) {
-    ir_feed_t *made = new_feed(options, packs);
+    ir_feed_t *made = new_feed(options, source);
     if (made == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the sender");
     }

@@ -1,13 +1,13 @@
-/* Sends the messages of a replay on the open-loop schedule, on a thread of its own: keeps what is
+/* Sends the messages of a source on the open-loop schedule, on a thread of its own: keeps what is
  * not confirmed, sends it again when the broker failed, and writes the ledger as confirms come. */
 #ifndef IR_LOADGEN_FEED_H
 #define IR_LOADGEN_FEED_H
 
 #include "broker/connection.h"
 #include "common/status.h"
-#include "loadgen/pack.h"
 #include "loadgen/receipts.h"
 #include "loadgen/sender.h"
+#include "loadgen/source.h"
 #include "store/ledger.h"
 
 #include <stdbool.h>
@@ -27,7 +27,7 @@ typedef struct ir_feed_options {
 } ir_feed_options_t;
 
 /* Starts the thread. Everything given outlives the feed; `receipts` and `ledger` may be NULL. */
-ir_status_t ir_feed_start(const ir_feed_options_t *options, const ir_packs_t *packs,
+ir_status_t ir_feed_start(const ir_feed_options_t *options, const ir_source_t *source,
                           ir_receipts_t *receipts, ir_ledger_writer_t *ledger, ir_feed_t **feed,
                           ir_error_t *error);
 

@@ -14,8 +14,9 @@ static int wrong_usage(const ir_error_t *error) {
 static int run(const ir_loadgen_options_t *options) {
     ir_error_t error = {.status = IR_OK};
     bool complete = true;
-    const ir_status_t status = options->dump ? ir_loadgen_dump(options, &error)
-                                             : ir_loadgen_run(options, &complete, &error);
+    const ir_status_t status = ir_loadgen_writes(options) ? ir_loadgen_write(options, &error)
+                               : options->dump            ? ir_loadgen_dump(options, &error)
+                                               : ir_loadgen_run(options, &complete, &error);
     if (status != IR_OK) {
         ir_log(IR_LOG_ERROR, "%s", error.text);
         return status == IR_ERR_USAGE ? EXIT_USAGE : EXIT_FAILED;

@@ -3,6 +3,7 @@
 #include "annotation/format.h"
 #include "common/clock.h"
 #include "loadgen/feed.h"
+#include "loadgen/simulation.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -22,6 +23,36 @@ static const ir_setting_t settings[] = {
      "Sends at most so many messages; 0: all."},
     {"single-records", '1', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(single_records),
      "One observation a message, not one station and time."},
+    {"simulate", 's', IR_SETTING_INTEGER, "N", NULL, 0, IR_SIMULATION_MOTES_MAX, "0",
+     FIELD(simulate),
+     "Sends what so many motes along simulated rivers would measure, in place of a replay; 14 "
+     "bytes of memory "
+     "each."},
+    {"seed", 0, IR_SETTING_INTEGER, "N", NULL, 0, 9e15, "1", FIELD(seed),
+     "Of the simulation: the same seed and start give the same messages."},
+    {"records", 0, IR_SETTING_INTEGER, "N", NULL, 1, IR_SIMULATION_RECORDS_MAX, "7", FIELD(records),
+     "Records in each message of the simulation; 7: all sensors of a mote at one time."},
+    {"interval", 0, IR_SETTING_DURATION, "TIME", NULL, SECOND, DAY, "15min", FIELD(interval_ns),
+     "Time between two measurements of a simulated sensor, in the time of the data; whole "
+     "seconds."},
+    {"start", 0, IR_SETTING_TEXT, "TIME", NULL, 0, 0, NULL, FIELD(start),
+     "When the simulation's data begin, like 2025-05-01T04:00:00Z; empty: so that they end now."},
+    {"fault-duplicates", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, IR_FAULTS_SHARE_MAX, "0",
+     FIELD(faults.duplicates), "Share of simulated messages that repeat the one before."},
+    {"fault-late", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, IR_FAULTS_SHARE_MAX, "0",
+     FIELD(faults.late), "Share of simulated messages that come after younger ones of their mote."},
+    {"fault-malformed", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, 1, "0", FIELD(faults.malformed),
+     "Share of simulated messages that must be refused whole."},
+    {"fault-unknown", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, 1, "0", FIELD(faults.unknown),
+     "Share of simulated messages with one record of a sensor that the registry lacks."},
+    {"fault-skew", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, 1, "0", FIELD(faults.skew),
+     "Share of simulated motes whose clock is wrong, each by its own time of up to two hours."},
+    {"fault-bursts", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, 1, "0", FIELD(faults.bursts),
+     "Share of simulated messages that come eight at once from a mote that was silent."},
+    {"write-registry", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(write_registry),
+     "Writes the registry (Turtle) of the simulated motes, and sends nothing."},
+    {"write-motes", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(write_motes),
+     "Writes the names of the motes, one a line, and sends nothing."},
     {"format", 0, IR_SETTING_CHOICE, "WORD", "json|cbor", 0, 0, "json", FIELD(format),
      "SenML as JSON or CBOR."},
     {"rate", 'R', IR_SETTING_NUMBER, "N", NULL, 0, 1e9, "0", FIELD(rate),
@@ -74,13 +105,32 @@ void ir_loadgen_broker_options(const ir_loadgen_options_t *options, const char *
     ir_broker_settings_options(&options->broker, role, options->timeout_ns, broker);
 }
 
-void ir_loadgen_packs_options(const ir_loadgen_options_t *options, ir_packs_options_t *packs) {
-    *packs = (ir_packs_options_t){
+/* 0 when none is given. */
+static ir_status_t parse_start(const char *text, int64_t *start_ns, ir_error_t *error) {
+    *start_ns = 0;
+    if (ir_setting_text(text) != NULL && !ir_clock_parse(ir_view_text(text), start_ns)) {
+        return ir_error_set(error, IR_ERR_USAGE, "start: '%s' is no time like 2025-05-01T04:00:00Z",
+                            text);
+    }
+    return IR_OK;
+}
+
+ir_status_t ir_loadgen_source(const ir_loadgen_options_t *options, ir_source_t *source,
+                              ir_error_t *error) {
+    ir_source_options_t wanted = {
         .format = (ir_pack_format_t)options->format,
-        .single_records = options->single_records,
-        .repeat = options->repeat,
         .messages = (uint64_t)options->messages,
+        .replay = options->replay,
+        .repeat = options->repeat,
+        .single_records = options->single_records,
+        .simulate = (unsigned)options->simulate,
+        .seed = (uint64_t)options->seed,
+        .records = (unsigned)options->records,
+        .interval_ns = options->interval_ns,
+        .faults = options->faults,
     };
+    const ir_status_t status = parse_start(options->start, &wanted.start_ns, error);
+    return status == IR_OK ? ir_source_open(&wanted, source, error) : status;
 }
 
 ir_status_t ir_loadgen_formats(const ir_loadgen_options_t *options, ir_loadgen_formats_t *formats,
@@ -106,6 +156,11 @@ ir_status_t ir_loadgen_options_check(const ir_loadgen_options_t *options, ir_err
     }
     if (options->dump && options->format != IR_PACK_JSON) {
         return ir_error_set(error, IR_ERR_USAGE, "dump: CBOR has no lines; use --format json");
+    }
+    if (ir_setting_text(options->write_registry) != NULL && options->simulate == 0) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "write-registry: that of the replay is loadgen/usgs_river.ttl; say "
+                            "--simulate N");
     }
     const ir_status_t status = ir_broker_settings_check(&options->broker, error);
     return status == IR_OK ? ir_loadgen_formats(options, &formats, error) : status;

@@ -6,8 +6,8 @@
 #include "broker/settings.h"
 #include "common/settings.h"
 #include "common/status.h"
-#include "loadgen/pack.h"
 #include "loadgen/receipts.h"
+#include "loadgen/source.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,6 +18,10 @@ typedef struct ir_loadgen_options {
     int64_t repeat;
     int64_t messages;
     bool single_records;
+    int64_t simulate, seed, records, interval_ns;
+    char *start;
+    ir_faults_t faults;
+    char *write_registry, *write_motes;
     int format; /* ir_pack_format_t */
     double rate;
     int64_t window;
@@ -39,7 +43,8 @@ extern const ir_program_t ir_loadgen_program;
 /* What follows from the options. Texts belong to the options. */
 void ir_loadgen_broker_options(const ir_loadgen_options_t *options, const char *role,
                                ir_broker_options_t *broker);
-void ir_loadgen_packs_options(const ir_loadgen_options_t *options, ir_packs_options_t *packs);
+ir_status_t ir_loadgen_source(const ir_loadgen_options_t *options, ir_source_t *source,
+                              ir_error_t *error);
 
 typedef struct ir_loadgen_formats {
     const char *names[IR_FORMATS_MAX]; /* constants */
@@ -55,6 +60,12 @@ ir_status_t ir_loadgen_options_check(const ir_loadgen_options_t *options, ir_err
 
 static inline bool ir_loadgen_subscribes(const ir_loadgen_options_t *options) {
     return options->subscribe && !options->no_subscribe;
+}
+
+/* It is to write files, not to send. */
+static inline bool ir_loadgen_writes(const ir_loadgen_options_t *options) {
+    return ir_setting_text(options->write_registry) != NULL ||
+           ir_setting_text(options->write_motes) != NULL;
 }
 
 #endif

@@ -3,10 +3,9 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "loadgen/feed.h"
-#include "loadgen/pack.h"
 #include "loadgen/progress.h"
 #include "loadgen/receipts.h"
-#include "loadgen/replay.h"
+#include "loadgen/source.h"
 #include "loadgen/subscriber.h"
 #include "loadgen/summary.h"
 #include "store/ledger.h"
@@ -24,8 +23,7 @@
 typedef struct ir_run {
     const ir_loadgen_options_t *options;
     ir_loadgen_formats_t formats;
-    ir_replay_t *replay;
-    ir_packs_t *packs;
+    ir_source_t source;
     ir_ledger_writer_t *ledger;
     ir_receipts_t *receipts;
     ir_subscriber_t *subscriber;
@@ -70,13 +68,6 @@ static bool wait_moment(ir_run_t *run) {
 
 /* ---- preparing ---- */
 
-static ir_status_t load_messages(ir_run_t *run, ir_error_t *error) {
-    ir_packs_options_t options;
-    ir_loadgen_packs_options(run->options, &options);
-    const ir_status_t status = ir_replay_load(run->options->replay, &run->replay, error);
-    return status == IR_OK ? ir_packs_new(run->replay, &options, &run->packs, error) : status;
-}
-
 static ir_status_t open_ledger(ir_run_t *run, ir_error_t *error) {
     const char *directory = run->options->out;
     char path[IR_PATH_SIZE];
@@ -94,14 +85,13 @@ static ir_status_t open_ledger(ir_run_t *run, ir_error_t *error) {
 /* ---- listening ---- */
 
 static ir_status_t start_listening(ir_run_t *run, ir_error_t *error) {
-    const uint64_t messages = ir_packs_messages(run->packs);
+    const uint64_t messages = run->source.messages;
     const uint64_t most = (uint64_t)run->options->outstanding;
     ir_subscriber_options_t options = {
         .formats = run->formats.names, .n_formats = run->formats.count, .any = run->formats.any};
     ir_loadgen_broker_options(run->options, "ir-loadgen subscriber", &options.broker);
-    run->receipts =
-        ir_receipts_new((size_t)(messages < most ? messages : most), ir_replay_motes(run->replay),
-                        run->formats.count, run->formats.any);
+    run->receipts = ir_receipts_new((size_t)(messages < most ? messages : most), run->source.motes,
+                                    run->formats.count, run->formats.any);
     if (run->receipts == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY,
                             "out of memory for the receipts of %llu messages; try a smaller "
@@ -167,11 +157,10 @@ static ir_status_t start_sending(ir_run_t *run, ir_error_t *error) {
         .stall_ns = run->options->drain_timeout_ns,
     };
     ir_loadgen_broker_options(run->options, "ir-loadgen sender", &options.broker);
-    ir_progress_init(&run->progress, stderr, isatty(STDERR_FILENO) == 1,
-                     ir_packs_messages(run->packs), ir_packs_observations(run->packs),
-                     ir_clock_monotonic());
+    ir_progress_init(&run->progress, stderr, isatty(STDERR_FILENO) == 1, run->source.messages,
+                     run->source.observations, ir_clock_monotonic());
     run->cpu_ns = ir_clock_process_cpu();
-    return ir_feed_start(&options, run->packs, run->receipts, run->ledger, &run->feed, error);
+    return ir_feed_start(&options, &run->source, run->receipts, run->ledger, &run->feed, error);
 }
 
 static void show(ir_run_t *run) {
@@ -241,8 +230,8 @@ static void wait_back(ir_run_t *run) {
 static void summarise(const ir_run_t *run, ir_summary_t *summary) {
     *summary = (ir_summary_t){
         .options = run->options,
-        .messages = ir_packs_messages(run->packs),
-        .observations = ir_packs_observations(run->packs),
+        .messages = run->source.messages,
+        .observations = run->source.observations,
         .sent = run->sent,
         .formats = &run->formats,
         .receipts = run->receipts,
@@ -319,8 +308,7 @@ static void clean_up(ir_run_t *run) {
     ir_subscriber_stop(run->subscriber);
     (void)ir_ledger_close(run->ledger, NULL);
     ir_receipts_free(run->receipts);
-    ir_packs_free(run->packs);
-    ir_replay_free(run->replay);
+    ir_source_close(&run->source);
 }
 
 ir_status_t ir_loadgen_run(const ir_loadgen_options_t *options, bool *complete, ir_error_t *error) {
@@ -328,7 +316,7 @@ ir_status_t ir_loadgen_run(const ir_loadgen_options_t *options, bool *complete, 
     take_signals(&run);
     ir_status_t status = ir_loadgen_formats(options, &run.formats, error);
     if (status == IR_OK) {
-        status = load_messages(&run, error);
+        status = ir_loadgen_source(options, &run.source, error);
     }
     if (status == IR_OK) {
         status = open_ledger(&run, error);

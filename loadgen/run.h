@@ -14,4 +14,7 @@ ir_status_t ir_loadgen_run(const ir_loadgen_options_t *options, bool *complete, 
 /* Writes the packs to standard output, one a line. */
 ir_status_t ir_loadgen_dump(const ir_loadgen_options_t *options, ir_error_t *error);
 
+/* Writes the files of --write-registry and --write-motes. */
+ir_status_t ir_loadgen_write(const ir_loadgen_options_t *options, ir_error_t *error);
+
 #endif

@@ -137,9 +137,9 @@ static ir_status_t open_file(const nquads_t *graph, const char *name, int flags,
         return ir_error_set(error, IR_ERR_NOT_FOUND,
                             "there is no graph directory %s; run ir-store init", graph->directory);
     }
-    return ir_error_set(error, IR_ERR_IO,
-                        "cannot open %s: %s; give this user the right to write there", path,
-                        strerror(errno));
+    return ir_error_set(error, IR_ERR_IO, "cannot open %s: %s; %s", path, strerror(errno),
+                        errno == ENOTDIR ? "name a directory"
+                                         : "give this user the right to write there");
 }
 
 /* Seals what dead writers left. */

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import servers
 
-PACKAGES = ("rabbitmq-server", "librabbitmq4", "libmongoc-1.0-0", "libserd-0-0", "libevent-2.1-7", "libjansson4",
+PACKAGES = ("rabbitmq-server", "haproxy", "librabbitmq4", "libmongoc-1.0-0", "libserd-0-0", "libevent-2.1-7", "libjansson4",
             "libcbor0.8", "libcurl4", "libsqlite3-0", "virtuoso-opensource-7-bin")
 
 

@@ -10,54 +10,14 @@ from pathlib import Path
 import servers
 
 
-class Worker:
-    """One ir-worker process and its HTTP endpoint."""
+class Endpoint:
+    """/metrics, /healthz and /readyz of a program."""
 
-    def __init__(self, build, name, log, arguments, env=None, cwd=None):
-        self.name = name
-        self.log = Path(log)
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        # An earlier worker's lines stay in the log and must not be taken for this one's.
-        self.begin = self.log.stat().st_size if self.log.exists() else 0
-        argv = [Path(build) / "ir-worker", f"--name={name}", *arguments]
-        self.process = servers.Process(argv, self.log, env=env, cwd=cwd)
-        self.address = None
-
-    def text(self):
-        """What it has logged."""
-        return self.log.read_bytes()[self.begin :].decode(errors="replace")
-
-    def check(self):
-        """That it runs."""
-        if not self.process.alive():
-            status = self.process.child.returncode
-            raise servers.ServerError(f"{self.name} ended with status {status}; {self.log} ends:\n"
-                                      f"{servers.tail(self.log)}")
-
-    def await_listening(self, seconds=60):
-        deadline = time.monotonic() + seconds
-        while self.address is None:
-            found = re.search(r"listening on (http://\S+)", self.text())
-            self.address = found.group(1) if found else None
-            self.check()
-            if time.monotonic() > deadline:
-                raise servers.ServerError(f"{self.name} does not listen after {seconds} s; {self.log} ends:\n"
-                                          f"{servers.tail(self.log)}")
-            time.sleep(0.02)
-
-    def await_ready(self, seconds=60):
-        """Until it consumes."""
-        deadline = time.monotonic() + seconds
-        self.await_listening(seconds)
-        while (reason := self.not_ready()) is not None:
-            self.check()
-            if time.monotonic() > deadline:
-                raise servers.ServerError(f"{self.name} is not ready after {seconds} s: {reason}; {self.log} ends:\n"
-                                          f"{servers.tail(self.log)}")
-            time.sleep(0.02)
+    def __init__(self, address):
+        self.address = address
 
     def get(self, path):
-        """(status, text) of its HTTP endpoint."""
+        """(status, text)."""
         try:
             with urllib.request.urlopen(self.address + path, timeout=10) as answer:
                 return answer.status, answer.read().decode()
@@ -84,12 +44,75 @@ class Worker:
     def metric(self, series):
         return self.metrics().get(series, 0)
 
+
+class Program(Endpoint):
+    """One process of a program that serves, and its endpoint: at `address`, or where its log says."""
+
+    program = None
+
+    def __init__(self, build, name, log, arguments, env=None, cwd=None, place=None, address=None):
+        super().__init__(address)
+        self.name = name
+        self.log = Path(log)
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        # An earlier one's lines stay in the log and must not be taken for this one's.
+        self.begin = self.log.stat().st_size if self.log.exists() else 0
+        argv = [Path(build) / self.program, *self.arguments(arguments)]
+        self.process = (place or servers.Here()).run(argv, self.log, env=env, cwd=cwd)
+
+    def arguments(self, more):
+        return more
+
+    def text(self):
+        """What it has logged."""
+        return self.log.read_bytes()[self.begin :].decode(errors="replace")
+
+    def check(self):
+        """That it runs."""
+        if not self.process.alive():
+            status = self.process.child.returncode
+            raise servers.ServerError(f"{self.name} ended with status {status}; {self.log} ends:\n"
+                                      f"{servers.tail(self.log)}")
+
+    def await_listening(self, seconds=60):
+        deadline = time.monotonic() + seconds
+        while self.address is None:
+            found = re.search(r"listening on (http://\S+)", self.text())
+            self.address = found.group(1) if found else None
+            self.check()
+            if time.monotonic() > deadline:
+                raise servers.ServerError(f"{self.name} does not listen after {seconds} s; {self.log} ends:\n"
+                                          f"{servers.tail(self.log)}")
+            time.sleep(0.02)
+
+    def await_ready(self, seconds=60):
+        """Until it says so itself."""
+        deadline = time.monotonic() + seconds
+        self.await_listening(seconds)
+        while (reason := self.not_ready()) is not None:
+            self.check()
+            if time.monotonic() > deadline:
+                raise servers.ServerError(f"{self.name} is not ready after {seconds} s: {reason}; {self.log} ends:\n"
+                                          f"{servers.tail(self.log)}")
+            time.sleep(0.02)
+
     def stop(self, seconds=60):
         """TERM; the exit status."""
         return self.process.stop(seconds)
 
     def kill(self):
         return self.process.kill()
+
+
+class Worker(Program):
+    program = "ir-worker"
+
+    def arguments(self, more):
+        return [f"--name={self.name}", *more]
+
+
+class Gateway(Program):
+    program = "ir-ingest"
 
 
 def call(argv, log, cwd=None, env=None, seconds=600):

@@ -6,6 +6,9 @@ and is stopped by the id of the process group that was started, whatever ends th
     with RabbitMQ("out/run/rabbitmq") as broker:
         print(broker.uri)
 
+A server says what it runs with (files, argv, environment); its place says where it runs: Here, as a child of this
+program, or wherever something else with the same verbs puts it.
+
 Nothing but Python's own library is used, since `make run` comes here on a machine without any other.
 """
 
@@ -67,6 +70,40 @@ def stop_all():
 
 
 atexit.register(stop_all)
+
+
+def let_go():
+    """Leaves everything running when this program ends. Returns [(process id, start time)], the first started first."""
+    kept = [(each.pid, start_time(each.pid)) for each in _running]
+    _running.clear()
+    return kept
+
+
+def start_time(pid):
+    """When a process started, in the kernel's ticks: with it an id is not mistaken for a later process. None when it
+    is gone, or dead and not yet waited for."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except (OSError, IndexError):
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def stop_kept(kept, seconds=60):
+    """Stops what let_go() left, the last started first. Returns how many were still there."""
+    found = 0
+    for pid, started in reversed(kept):
+        if started is None or start_time(pid) != started:
+            continue
+        found += 1
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + seconds
+        while start_time(pid) == started and time.monotonic() < deadline:
+            time.sleep(0.05)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+    return found
 
 
 def stop_on_signals():
@@ -142,17 +179,57 @@ class Process:
         return self.wait(STOP_SECONDS)
 
 
+class Here:
+    """Where a server runs: on this machine, as a child of this program."""
+
+    host = HOST
+
+    def free_ports(self, count):
+        return free_ports(count)
+
+    def write(self, path, text):
+        """A file for the server; it may hold secrets."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def run(self, argv, log, env=None, cwd=None):
+        """Something with pid, alive(), send(), stop() and kill()."""
+        return Process(argv, log, env=env, cwd=cwd)
+
+
 class Server:
     """What the servers have in common. A server can be stopped and started again: ports and data stay."""
 
     name = "server"
     n_ports = 1
+    folders = ()  # that it wants to find, below its directory
 
-    def __init__(self, directory):
+    def __init__(self, directory, place=None):
+        self.place = place or Here()
         self.directory = Path(directory).resolve()
         self.log = self.directory / f"{self.name}.log"
         self.process = None
         self.ports = []
+
+    @property
+    def host(self):
+        return self.place.host
+
+    # ---- what it runs with ----
+
+    def files(self):
+        """{name below its directory: text}."""
+        return {}
+
+    def argv(self):
+        raise NotImplementedError
+
+    def environment(self):
+        """None: this program's own."""
+        return None
+
+    # ---- running it ----
 
     @property
     def port(self):
@@ -178,7 +255,7 @@ class Server:
         """The first half of start(), so that several can come up side by side."""
         self.directory.mkdir(parents=True, exist_ok=True)
         if not self.ports:
-            self.ports = free_ports(self.n_ports)
+            self.ports = self.place.free_ports(self.n_ports)
         self.process = self.launch()
 
     def stop(self):
@@ -196,7 +273,11 @@ class Server:
         self.start()
 
     def launch(self):
-        raise NotImplementedError
+        for name in self.folders:
+            (self.directory / name).mkdir(parents=True, exist_ok=True)
+        for name, text in self.files().items():
+            self.place.write(self.directory / name, text)
+        return self.place.run(self.argv(), self.log, env=self.environment(), cwd=self.directory)
 
     def ready(self):
         raise NotImplementedError
@@ -232,53 +313,62 @@ class RabbitMQ(Server):
 
     name = "rabbitmq"
     n_ports = 3
+    folders = ("home",)
     script = "/usr/lib/rabbitmq/bin/rabbitmq-server"
     plugins = ("rabbitmq_consistent_hash_exchange",)
+    greeting = b"AMQP\0\0\x09\x01"
 
-    def __init__(self, directory, plugins=(), settings=()):
-        super().__init__(directory)
+    def __init__(self, directory, plugins=(), settings=(), place=None):
+        super().__init__(directory, place)
         self.more_plugins = tuple(plugins)
         self.settings = tuple(settings)
         self.mapper = None
 
     @property
     def uri(self):
-        return f"amqp://{HOST}:{self.port}"
+        return f"amqp://{self.host}:{self.port}"
+
+    @property
+    def node(self):
+        """Erlang's name of it."""
+        return f"rabbit-{self.port}@localhost"
+
+    @property
+    def mapper_port(self):
+        return self.ports[2]
+
+    def configuration(self):
+        """The lines of rabbitmq.conf."""
+        return [f"listeners.tcp.1 = {self.host}:{self.port}", *self.settings]
+
+    def files(self):
+        common = ["disk_free_limit.absolute = 50MB", "raft.wal_max_size_bytes = 67108864", "log.file.level = info"]
+        return {
+            "enabled_plugins": f"[{','.join(self.plugins + self.more_plugins)}].\n",
+            "rabbitmq.conf": "\n".join([*common, *self.configuration(), ""]),
+        }
+
+    def argv(self):
+        return [self.script]
 
     def environment(self):
-        port, distribution, mapper = self.ports[:3]
-        home = self.directory / "home"
-        home.mkdir(exist_ok=True)
-        (self.directory / "enabled_plugins").write_text(f"[{','.join(self.plugins + self.more_plugins)}].\n")
-        (self.directory / "rabbitmq.conf").write_text(
-            "\n".join(
-                [
-                    f"listeners.tcp.1 = {HOST}:{port}",
-                    "disk_free_limit.absolute = 50MB",
-                    "raft.wal_max_size_bytes = 67108864",
-                    "log.file.level = info",
-                    *self.settings,
-                    "",
-                ]
-            )
-        )
         return {
             "PATH": os.environ.get("PATH", os.defpath),
             "LANG": "C.UTF-8",
-            "HOME": str(home),
-            "ERL_EPMD_PORT": str(mapper),
-            "ERL_EPMD_ADDRESS": HOST,
-            "RABBITMQ_NODENAME": f"rabbit-{port}@localhost",
-            "RABBITMQ_NODE_PORT": str(port),
-            "RABBITMQ_NODE_IP_ADDRESS": HOST,
-            "RABBITMQ_DIST_PORT": str(distribution),
+            "HOME": str(self.directory / "home"),
+            "ERL_EPMD_PORT": str(self.mapper_port),
+            "ERL_EPMD_ADDRESS": self.host,
+            "RABBITMQ_NODENAME": self.node,
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_NODE_IP_ADDRESS": self.host,
+            "RABBITMQ_DIST_PORT": str(self.ports[1]),
             "RABBITMQ_MNESIA_BASE": str(self.directory / "mnesia"),
             "RABBITMQ_LOG_BASE": str(self.directory / "log"),
             "RABBITMQ_LOGS": str(self.directory / "log" / "node.log"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.directory / "enabled_plugins"),
             "RABBITMQ_CONFIG_FILE": str(self.directory / "rabbitmq.conf"),
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-kernel inet_dist_use_interface {{{self.host.replace('.', ',')}}}",
             # The script then becomes the node instead of waiting for it.
             "RUNNING_UNDER_SYSTEMD": "true",
         }
@@ -286,18 +376,20 @@ class RabbitMQ(Server):
     def launch(self):
         if not os.access(self.script, os.X_OK):
             raise ServerError(f"{self.script} is not there; run tools/install run")
-        env = self.environment()
+        self.start_mapper()
+        return super().launch()
+
+    def start_mapper(self):
         if self.mapper is None:
-            mapper = ["epmd", "-port", self.ports[2], "-address", HOST]
-            self.mapper = Process(mapper, self.directory / "epmd.log", env=env)
-        return Process([self.script], self.log, env=env, cwd=self.directory)
+            argv = ["epmd", "-port", self.mapper_port, "-address", self.host]
+            self.mapper = self.place.run(argv, self.directory / "epmd.log", env=self.environment())
 
     def ready(self):
         """The broker has said the first word of AMQP."""
         try:
-            with socket.create_connection((HOST, self.port), 2) as connection:
+            with socket.create_connection((self.host, self.port), 2) as connection:
                 connection.settimeout(5)
-                connection.sendall(b"AMQP\0\0\x09\x01")
+                connection.sendall(self.greeting)
                 return connection.recv(1) == b"\x01"
         except OSError:
             return False
@@ -354,38 +446,37 @@ class MongoDB(Server):
 
     name = "mongod"
 
-    def __init__(self, directory, user=None, password=None):
-        super().__init__(directory)
+    folders = ("data",)
+
+    def __init__(self, directory, user=None, password=None, place=None):
+        super().__init__(directory, place)
         self.user, self.password = user, password
+        self.key = os.urandom(48).hex()
         self.set_up = False
 
     @property
     def uri(self):
         login = f"{self.user}@" if self.user else ""
-        return f"mongodb://{login}{HOST}:{self.port}/river?replicaSet=rs0" + ("&authSource=admin" if login else "")
+        return f"mongodb://{login}{self.host}:{self.port}/river?replicaSet=rs0" + ("&authSource=admin" if login else "")
 
     @staticmethod
     def program():
         named = os.environ.get("MONGOD")
         return find_program("mongod", "mongodb", *([named] if named else []), str(cache_directory() / "bin" / "mongod"))
 
-    def launch(self):
-        data = self.directory / "data"
-        data.mkdir(exist_ok=True)
-        argv = [self.program(), "--replSet", "rs0", "--bind_ip", HOST, "--port", self.port, "--dbpath", data]
+    def files(self):
+        return {"key": self.key} if self.user else {}
+
+    def argv(self):
+        argv = [self.program(), "--replSet", "rs0", "--bind_ip", self.host, "--port", self.port]
+        argv += ["--dbpath", self.directory / "data"]
         argv += ["--nounixsocket", "--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "256"]
-        if self.user:
-            key = self.directory / "key"
-            if not key.exists():
-                key.write_text(os.urandom(48).hex())
-                key.chmod(0o600)
-            argv += ["--keyFile", key]
-        return Process(argv, self.log)
+        return [*argv, "--keyFile", self.directory / "key"] if self.user else argv
 
     def command(self, document, database="admin"):
         """The raw answer to one command."""
         body = struct.pack("<iB", 0, 0) + _bson({**document, "$db": database})
-        with socket.create_connection((HOST, self.port), 5) as connection:
+        with socket.create_connection((self.host, self.port), 5) as connection:
             connection.settimeout(60)
             connection.sendall(struct.pack("<iiii", len(body) + 16, 1, 0, 2013) + body)
             stream = connection.makefile("rb")
@@ -407,7 +498,7 @@ class MongoDB(Server):
     def await_ready(self, ready=None):
         super().await_ready()
         if not self.set_up:
-            members = [{"_id": 0, "host": f"{HOST}:{self.port}"}]
+            members = [{"_id": 0, "host": f"{self.host}:{self.port}"}]
             self.command({"replSetInitiate": {"_id": "rs0", "members": members}})
         super().await_ready(self.writable)
         if not self.set_up and self.user:
@@ -418,9 +509,9 @@ class MongoDB(Server):
 # ---- graph stores ----
 
 
-def http_request(port, method, path, body=None, headers=None, timeout=60):
-    """(status, body) of one request to 127.0.0.1."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
+def http_request(port, method, path, body=None, headers=None, timeout=60, host=HOST):
+    """(status, body) of one request."""
+    connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
         connection.request(method, path, body=body, headers=headers or {})
         answer = connection.getresponse()
@@ -439,7 +530,7 @@ class GraphServer(Server):
         """The CSV answer's rows, without the head."""
         body = urllib.parse.urlencode({"query": query})
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/csv"}
-        status, text = http_request(self.port, "POST", self.query_path, body, headers, 300)
+        status, text = http_request(self.port, "POST", self.query_path, body, headers, 300, self.host)
         if status != 200:
             raise ServerError(f"{self.name}: query refused with status {status}: {text[:300]!r}")
         return [line.split(",") for line in text.decode().splitlines()[1:]]
@@ -450,7 +541,8 @@ class GraphServer(Server):
 
     def ready(self):
         try:
-            return http_request(self.port, "GET", self.query_path + "?query=ASK%7B%7D", timeout=5)[0] == 200
+            path = self.query_path + "?query=ASK%7B%7D"
+            return http_request(self.port, "GET", path, timeout=5, host=self.host)[0] == 200
         except (OSError, http.client.HTTPException):
             return False
 
@@ -459,11 +551,12 @@ class Fuseki(GraphServer):
     """Apache Jena's server over TDB2."""
 
     name = "fuseki"
+    folders = ("data",)
     query_path = "/ir/query"
 
     @property
     def uri(self):
-        return f"sparql+http://{HOST}:{self.port}/ir?strategy={self.strategy}"
+        return f"sparql+http://{self.host}:{self.port}/ir?strategy={self.strategy}"
 
     @staticmethod
     def jar():
@@ -472,14 +565,12 @@ class Fuseki(GraphServer):
             raise ServerError(f"{path} is not there; run tools/install fuseki")
         return path
 
-    def launch(self):
-        data = self.directory / "data"
-        data.mkdir(exist_ok=True)
+    def argv(self):
         # With few cores the serial collector leaves more of them to the rest: a sixth less CPU for the same triples.
         options = [f"-Xmx{os.environ.get('FUSEKI_HEAP', '1g')}", "-XX:+UseSerialGC"]
         java = [find_program("java", "fuseki"), *options, "-jar", self.jar()]
-        argv = [*java, "--port", self.port, "--localhost", "--update", "--tdb2", f"--loc={data}", "/ir"]
-        return Process(argv, self.log, cwd=self.directory)
+        where = ["--port", self.port, *(["--localhost"] if self.host == HOST else [])]
+        return [*java, *where, "--update", "--tdb2", f"--loc={self.directory / 'data'}", "/ir"]
 
 
 class Oxigraph(GraphServer):
@@ -488,7 +579,7 @@ class Oxigraph(GraphServer):
     @property
     def uri(self):
         return (
-            f"sparql+http://{HOST}:{self.port}/store?strategy={self.strategy}"
+            f"sparql+http://{self.host}:{self.port}/store?strategy={self.strategy}"
             "&query=/query&update=/update&store=/store"
         )
 
@@ -496,9 +587,9 @@ class Oxigraph(GraphServer):
     def program():
         return find_program("oxigraph", "oxigraph", str(cache_directory() / "bin" / "oxigraph"))
 
-    def launch(self):
-        bind = f"{HOST}:{self.port}"
-        return Process([self.program(), "serve", "--location", self.directory / "data", "--bind", bind], self.log)
+    def argv(self):
+        bind = f"{self.host}:{self.port}"
+        return [self.program(), "serve", "--location", self.directory / "data", "--bind", bind]
 
 
 VIRTUOSO_INI = """\
@@ -521,7 +612,7 @@ MaxCheckpointRemap = 2000
 Striping = 0
 
 [Parameters]
-ServerPort = 127.0.0.1:{port_sql}
+ServerPort = {host}:{port_sql}
 ServerThreads = 20
 CheckpointInterval = 60
 CheckpointSyncMode = 2
@@ -533,7 +624,7 @@ TransactionAfterImageLimit = 500000000
 ThreadsPerQuery = 2
 
 [HTTPServer]
-ServerPort = 127.0.0.1:{port_http}
+ServerPort = {host}:{port_http}
 ServerThreads = 10
 MaxKeepAlives = 10
 KeepAliveTimeout = 10
@@ -556,27 +647,30 @@ class Virtuoso(GraphServer):
     strategy = "update"
     password = "dba"
 
-    def __init__(self, directory):
-        super().__init__(directory)
+    def __init__(self, directory, place=None):
+        super().__init__(directory, place)
         self.granted = False
 
     @property
     def uri(self):
         return (
-            f"sparql+http://{HOST}:{self.port}/sparql?strategy={self.strategy}"
+            f"sparql+http://{self.host}:{self.port}/sparql?strategy={self.strategy}"
             "&query=/sparql&update=/sparql"
         )
 
+    def files(self):
+        ports = {"port_http": self.ports[0], "port_sql": self.ports[1]}
+        return {"virtuoso.ini": VIRTUOSO_INI.format(host=self.host, **ports)}
+
+    def argv(self):
+        return [find_program("virtuoso-t", "virtuoso"), "+foreground", "+configfile", self.directory / "virtuoso.ini"]
+
     def launch(self):
-        program = find_program("virtuoso-t", "virtuoso")
-        ini = self.directory / "virtuoso.ini"
-        ini.write_text(VIRTUOSO_INI.format(port_http=self.ports[0], port_sql=self.ports[1]))
         (self.directory / "virtuoso.lck").unlink(missing_ok=True)
-        argv = [program, "+foreground", "+configfile", ini]
-        return Process(argv, self.log, cwd=self.directory)
+        return super().launch()
 
     def sql(self, statement):
-        argv = [find_program("isql-vt", "virtuoso"), f"{HOST}:{self.ports[1]}", "dba", self.password]
+        argv = [find_program("isql-vt", "virtuoso"), f"{self.host}:{self.ports[1]}", "dba", self.password]
         argv.append(f"exec={statement}")
         done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
         if done.returncode != 0 or "*** Error" in done.stdout + done.stderr:

@@ -7,14 +7,16 @@
 typedef struct ir_check {
     const ir_worker_options_t *options;
     FILE *out;
-    bool good;
+    ir_status_t status;
 } ir_check_t;
 
 static void report(ir_check_t *check, const char *what, ir_status_t status, const char *good,
                    const ir_error_t *error) {
     fprintf(check->out, "%-10s %s  %s\n", what, status == IR_OK ? "ok   " : "WRONG",
             status == IR_OK ? good : error->text);
-    check->good = check->good && status == IR_OK;
+    if (check->status == IR_OK || status == IR_ERR_USAGE) {
+        check->status = status;
+    }
 }
 
 static void check_registry(ir_check_t *check) {
@@ -36,7 +38,11 @@ static void check_broker(ir_check_t *check) {
     amqp_connection_state_t connection = NULL;
     ir_error_t error = {.status = IR_OK};
     char masked[MASKED_SIZE];
-    const ir_status_t status = ir_broker_connect(&broker, 0, &connection, &error);
+    const ir_topology_t topology = ir_worker_topology(check->options);
+    ir_status_t status = ir_broker_connect(&broker, 0, &connection, &error);
+    if (status == IR_OK) {
+        status = ir_topology_check(connection, 1, &topology, &error);
+    }
     report(check, "broker", status, ir_uri_masked(broker.uri, masked, sizeof masked), &error);
     ir_broker_disconnect(connection);
 }
@@ -91,22 +97,21 @@ static void tell_plan(const ir_check_t *check) {
         options->http);
 }
 
-bool ir_worker_check(const ir_worker_options_t *options, FILE *out) {
-    ir_check_t check = {.options = options, .out = out, .good = true};
+ir_status_t ir_worker_check(const ir_worker_options_t *options, FILE *out) {
+    ir_check_t check = {.options = options, .out = out, .status = IR_OK};
     check_formats(&check);
     check_registry(&check);
     check_broker(&check);
     check_documents(&check);
     check_graph(&check);
     tell_plan(&check);
-    return check.good;
+    return check.status;
 }
 
 ir_status_t ir_worker_declare(const ir_worker_options_t *options, ir_error_t *error) {
     ir_broker_options_t broker;
     ir_worker_broker_options(options, &broker);
-    const ir_topology_t topology = {.partitions = (unsigned)options->partitions,
-                                    .queue_type = (ir_queue_type_t)options->queue_type};
+    const ir_topology_t topology = ir_worker_topology(options);
     amqp_connection_state_t connection = NULL;
     ir_status_t status = ir_broker_connect(&broker, 0, &connection, error);
     if (status != IR_OK) {

@@ -200,6 +200,7 @@ static void on_oversize(void *context, const ir_delivery_t *delivery, uint64_t s
 static void on_state(void *context, bool connected, const char *text) {
     ir_worker_t *worker = context;
     if (connected) {
+        worker->complete = true;
         worker->broker_fault[0] = '\0';
         worker->fault_logged_ns = 0;
         ir_log(IR_LOG_INFO, "broker: %s", text);
@@ -212,8 +213,7 @@ static void on_state(void *context, bool connected, const char *text) {
 ir_status_t ir_intake_start(ir_worker_t *worker, ir_error_t *error) {
     const ir_worker_options_t *options = worker->options;
     ir_consumer_options_t consumer = {
-        .topology = {.partitions = (unsigned)options->partitions,
-                     .queue_type = (ir_queue_type_t)options->queue_type},
+        .topology = ir_worker_topology(options),
         .worker = options->name,
         .prefetch = (uint16_t)options->prefetch,
         .message_bytes = (size_t)options->message_bytes,

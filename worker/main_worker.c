@@ -12,18 +12,21 @@ static int wrong_usage(const ir_error_t *error) {
     return EXIT_USAGE;
 }
 
+static int exit_status(ir_status_t status) {
+    return status == IR_OK ? EXIT_DONE : status == IR_ERR_USAGE ? EXIT_USAGE : EXIT_FAILED;
+}
+
 static int run(const ir_worker_options_t *options) {
     if (options->check) {
-        return ir_worker_check(options, stdout) ? EXIT_DONE : EXIT_FAILED;
+        return exit_status(ir_worker_check(options, stdout));
     }
     ir_error_t error = {.status = IR_OK};
     const ir_status_t status =
         options->declare ? ir_worker_declare(options, &error) : ir_worker_run(options, &error);
-    if (status == IR_OK) {
-        return EXIT_DONE;
+    if (status != IR_OK) {
+        ir_log(IR_LOG_ERROR, "%s", error.text);
     }
-    ir_log(IR_LOG_ERROR, "%s", error.text);
-    return status == IR_ERR_USAGE ? EXIT_USAGE : EXIT_FAILED;
+    return exit_status(status);
 }
 
 int main(int argc, char **argv) {

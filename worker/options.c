@@ -1,5 +1,7 @@
 #include "worker/options.h"
 
+#include "common/endpoint.h"
+
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,6 +82,11 @@ void ir_worker_broker_options(const ir_worker_options_t *options, ir_broker_opti
     ir_broker_settings_options(&options->broker, options->name, options->timeout_ns, broker);
 }
 
+ir_topology_t ir_worker_topology(const ir_worker_options_t *options) {
+    return (ir_topology_t){.partitions = (unsigned)options->partitions,
+                           .queue_type = (ir_queue_type_t)options->queue_type};
+}
+
 void ir_worker_documents_options(const ir_worker_options_t *options,
                                  ir_documents_options_t *documents) {
     ir_store_settings_documents(&options->stores, options->timeout_ns, documents);
@@ -94,6 +101,9 @@ ir_status_t ir_worker_options_complete(ir_worker_options_t *options, ir_error_t 
     ir_status_t status = ir_format_settings_check(&options->format, error);
     if (status == IR_OK) {
         status = ir_broker_settings_check(&options->broker, error);
+    }
+    if (status == IR_OK) {
+        status = ir_endpoint_check(options->http, error);
     }
     if (status == IR_OK && options->analysis.pack_bytes > options->message_bytes) {
         status = ir_error_set(error, IR_ERR_USAGE,

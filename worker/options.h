@@ -43,6 +43,7 @@ extern const ir_program_t ir_worker_program;
 
 /* What follows from the options and is wanted in several places. Texts belong to the options. */
 void ir_worker_broker_options(const ir_worker_options_t *options, ir_broker_options_t *broker);
+ir_topology_t ir_worker_topology(const ir_worker_options_t *options);
 void ir_worker_documents_options(const ir_worker_options_t *options,
                                  ir_documents_options_t *documents);
 void ir_worker_graph_options(const ir_worker_options_t *options, ir_graph_options_t *graph);

@@ -51,7 +51,7 @@ static void set_fault(ir_stage_t *stage, const char *text) {
 
 /* Sleeps until the back-off is over or the stage is abandoned. */
 static void wait_backoff(ir_stage_t *stage) {
-    const int64_t until = ir_clock_now() + ir_backoff_next(&stage->backoff);
+    const int64_t until = ir_clock_monotonic() + ir_backoff_next(&stage->backoff);
     const struct timespec deadline = {.tv_sec = until / IR_SECOND_NS,
                                       .tv_nsec = until % IR_SECOND_NS};
     pthread_mutex_lock(&stage->lock);
@@ -162,8 +162,12 @@ ir_status_t ir_stage_start(const ir_stage_work_t *work, const ir_stage_options_t
     }
     made->work = *work;
     made->options = *options;
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&made->lock, NULL);
-    pthread_cond_init(&made->changed, NULL);
+    pthread_cond_init(&made->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
     ir_backoff_init(&made->backoff, options->backoff_first_ns, options->backoff_longest_ns);
     made->in = ir_ring_new(options->capacity, false);
     const int failed = made->in != NULL ? start_thread(made) : ENOMEM;

@@ -52,6 +52,7 @@ typedef struct ir_worker {
     uint64_t next_sequence;
 
     ir_worker_phase_t phase;
+    bool complete; /* broker and stores have all been there: start-timeout has no more meaning */
     int64_t started_ns, stopping_ns;
     bool abandoned;
     char broker_fault[sizeof(((ir_error_t *)0)->text)];

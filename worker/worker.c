@@ -69,8 +69,7 @@ static void on_wake(evutil_socket_t fd, short what, void *context) {
 
 static void check_start(ir_worker_t *worker) {
     const int64_t bound = worker->options->start_timeout_ns;
-    if (bound == 0 || ir_clock_monotonic() - worker->started_ns < bound ||
-        (worker->consumer != NULL && ir_consumer_connected(worker->consumer))) {
+    if (bound == 0 || worker->complete || ir_clock_monotonic() - worker->started_ns < bound) {
         return;
     }
     ir_buffer_t reasons;
@@ -89,7 +88,7 @@ static void on_upkeep(evutil_socket_t fd, short what, void *context) {
     (void)fd;
     (void)what;
     ir_worker_t *worker = context;
-    if (worker->phase < IR_PHASE_STOPPING && ir_metric_value(worker->meters.connected) == 0) {
+    if (worker->phase < IR_PHASE_STOPPING) {
         check_start(worker);
     }
     if (worker->phase == IR_PHASE_STOPPING && !worker->abandoned &&
@@ -132,10 +131,6 @@ static void on_reload(evutil_socket_t number, short what, void *context) {
         ir_metric_increase(worker->meters.registry_reload_failures, 1);
         ir_log(IR_LOG_ERROR, "registry stays as it was: %s", error.text);
         return;
-    }
-    /* The batch that collects holds sensors of the old one. */
-    if (worker->open != NULL && worker->open->n_messages == 0) {
-        ir_batch_reset(worker->open, registry);
     }
     ir_registry_unref(worker->registry);
     worker->registry = registry;

@@ -1,5 +1,7 @@
 """Servers for the whole session, and a pipeline for each test."""
 
+import contextlib
+
 import pytest
 
 import harness
@@ -29,6 +31,13 @@ def _server(kind, factory, name, **more):
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory):
     yield from _server(harness.Broker, tmp_path_factory, "rabbitmq")
+
+
+@pytest.fixture(scope="session")
+def front(tmp_path_factory):
+    """The balancer before one broker."""
+    with harness.Front(tmp_path_factory.mktemp("front")) as front:
+        yield front
 
 
 @pytest.fixture(scope="session")
@@ -76,3 +85,10 @@ def make_pipeline(broker, tmp_path):
 def pipeline(make_pipeline):
     """SQLite and N-Quads, set up, without workers."""
     return make_pipeline().init()
+
+
+@pytest.fixture
+def make_front_pipeline(front, tmp_path):
+    """Pipelines behind the balancer whose workers end with the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda **options: stack.enter_context(harness.FrontPipeline(front, tmp_path, **options))

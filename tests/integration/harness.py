@@ -2,16 +2,19 @@
 should come out of it."""
 
 import base64
+import contextlib
 import csv
 import datetime
+import decimal
 import gzip
 import itertools
 import json
 import os
 import sqlite3
+import ssl
+import subprocess
 import sys
 import time
-import urllib.parse
 import uuid
 from pathlib import Path
 
@@ -20,6 +23,7 @@ import pika
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
+import cluster  # noqa: E402
 import programs  # noqa: E402
 import servers  # noqa: E402
 
@@ -63,8 +67,19 @@ def uuid5(namespace, name):
     return uuid.UUID(bytes=digest[:16], version=5)
 
 
+def number_text(value):
+    """As ECMAScript writes it."""
+    number = decimal.Decimal(repr(float(value))).normalize()
+    sign, digits, exponent = number.as_tuple()
+    point = len(digits) + exponent
+    if number == 0 or -6 < point <= 21:
+        return f"{abs(number) if number == 0 else number:f}"
+    rest = "".join(map(str, digits[1:]))
+    return f"{'-' * sign}{digits[0]}{'.' * bool(rest)}{rest}e{point - 1:+d}"
+
+
 def observation_id(name, time_ns, value):
-    text = repr(float(value)).removesuffix(".0") if not isinstance(value, (str, bool)) else str(value).lower()
+    text = str(value).lower() if isinstance(value, bool) else value if isinstance(value, str) else number_text(value)
     return uuid5(OBSERVATION_NAMESPACE, f"{name}\n{time_ns}\n{text}".encode())
 
 
@@ -113,14 +128,13 @@ class Broker(servers.RabbitMQ):
         super().__init__(directory, plugins=("rabbitmq_management",))
         self.hosts = itertools.count(1)
 
-    def environment(self):
-        port = self.ports[3]
-        self.settings = (
-            f"management.tcp.port = {port}",
+    def configuration(self):
+        return [
+            *super().configuration(),
+            f"management.tcp.port = {self.ports[3]}",
             f"management.tcp.ip = {servers.HOST}",
             "management_agent.disable_metrics_collector = true",
-        )
-        return super().environment()
+        ]
 
     def api(self, method, path, body=None):
         login = base64.b64encode(b"guest:guest").decode()
@@ -138,6 +152,52 @@ class Broker(servers.RabbitMQ):
 
     def delete_host(self, name):
         self.api("DELETE", f"vhosts/{name}")
+
+
+class Front:
+    """Balancer and brokers as ingest/ configures them, with limits of our own."""
+
+    def __init__(self, directory, brokers=1, **limits):
+        self.directory = Path(directory)
+        self.cluster = cluster.Cluster(self.directory / "brokers", brokers)
+        self.cluster.nodes.limits.update({**FRONT_LIMITS, **limits})
+        self.cluster.nodes.gateways.append(cluster.list_of_nodes.Gateway("none", servers.HOST, str(servers.free_ports(1)[0])))
+        certificates = self.directory / "certificates"
+        subprocess.run([ROOT / "ingest" / "make-certificates", certificates], check=True, capture_output=True)
+        self.balancer = cluster.HAProxy(self.directory / "balancer", self.cluster.nodes, certificates)
+        self.ca = str(certificates / "ca.pem")
+
+    def __enter__(self):
+        self.cluster.start()
+        self.balancer.start()
+        return self
+
+    def __exit__(self, *_):
+        self.balancer.stop()
+        self.cluster.stop()
+
+    def new_host(self):
+        """All tests share the one virtual host: what an earlier one left in the queues goes."""
+        with contextlib.closing(self.connect("worker")) as connection:
+            for queue in ("ir.rejected", *(f"ir.observations.{i}" for i in range(8))):
+                channel = connection.channel()
+                with contextlib.suppress(pika.exceptions.ChannelClosedByBroker):
+                    channel.queue_purge(queue)
+        return "/"
+
+    def connect(self, user, listener="inside", password=None):
+        """A pika connection as one of the users."""
+        host, port = self.balancer.address(listener).split(":")
+        options = None
+        if listener == "amqps":
+            options = pika.SSLOptions(ssl.create_default_context(cafile=self.ca), "localhost")
+        login = pika.PlainCredentials(user, password or self.cluster.passwords[user])
+        parameters = pika.ConnectionParameters(host, int(port), "/", login, heartbeat=0, ssl_options=options)
+        return pika.BlockingConnection(parameters)
+
+
+FRONT_LIMITS = {"connections": "2000", "first-bytes": "2s", "connections-per-source": "100000",
+                "new-connections-per-source": "100000", "requests-per-source": "1000000"}
 
 
 # ---- the pipeline ----
@@ -217,10 +277,12 @@ class Pipeline:
 
     # ---- as a mote and as a subscriber ----
 
+    def open(self):
+        return pika.BlockingConnection(pika.URLParameters(self.amqp + "?heartbeat=0"))
+
     def connect(self):
         if self.connection is None or self.connection.is_closed:
-            parameters = pika.URLParameters(f"{self.broker.uri}/{urllib.parse.quote(self.host)}?heartbeat=0")
-            self.connection = pika.BlockingConnection(parameters)
+            self.connection = self.open()
             self.channel = self.connection.channel()
         return self.channel
 
@@ -330,6 +392,20 @@ class Pipeline:
         assert sorted(self.nquads_ids()) == expected
         status, verdict = self.verify(self.write_ledger(messages))
         assert status == 0, verdict
+
+
+class FrontPipeline(Pipeline):
+    """The same through the balancer, as the user `worker`."""
+
+    def __init__(self, front, directory, **options):
+        super().__init__(front, directory, env={"IR_AMQP_PASSWORD": front.cluster.passwords["worker"]}, **options)
+
+    @property
+    def amqp(self):
+        return f"amqp://worker@{self.broker.balancer.address('inside')}"
+
+    def open(self):
+        return self.broker.connect("worker")
 
 
 def assert_order(taken, messages):

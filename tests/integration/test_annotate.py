@@ -14,6 +14,7 @@ import rdflib
 import harness
 
 LAKE = harness.ROOT / "tests" / "data" / "annotate"
+MERE = LAKE / "mere.ttl"
 SOSA = rdflib.Namespace("http://www.w3.org/ns/sosa/")
 TESTS = ("gross_range", "climatology", "spike", "rate_of_change", "flat_line")
 
@@ -58,8 +59,15 @@ def some_packs():
     return "".join(lines[:150] + lines[-1:]).encode()
 
 
+@pytest.fixture(scope="module")
+def mere_packs():
+    """Some packs of each mote of the other network, and all that hold no numbers."""
+    lines = (LAKE / "mere.jsonl").read_text().split("\n")
+    return "\n".join([*lines[:-17:12], *lines[-17:]]).encode()
+
+
 def lines_of(text):
-    return [json.loads(line) for line in text.splitlines()]
+    return [json.loads(line) for line in text.rstrip("\n").split("\n")]
 
 
 def time_text(second):
@@ -77,6 +85,28 @@ def test_every_flag_of_another_network_is_what_ioos_qc_computes():
     for name, second, value, *wanted in expected:
         time = time_text(second)
         assert flags[name, time] == list(map(int, wanted)), (name, time, value)
+
+
+def ns_of(text):
+    """Of a document's time."""
+    whole, _, fraction = text.removesuffix("Z").partition(".")
+    seconds = int(datetime.datetime.fromisoformat(whole + "+00:00").timestamp())
+    return seconds * 10**9 + int(fraction.ljust(9, "0"))
+
+
+def test_every_flag_of_a_network_with_all_kinds_of_limits_and_late_points():
+    """See mere.py for what is in it."""
+    documents = lines_of(annotate("--format=json", LAKE / "mere.jsonl", registry=MERE)[0])
+    found = {}
+    for document in documents:
+        found.setdefault((document["sensor"], ns_of(document["time"])), []).append(document)
+    expected = [line.split() for line in (LAKE / "mere.flags").read_text().splitlines()]
+    assert len(documents) == len(expected) + 16
+    for name, ns, value, late, *wanted in expected:
+        same = [d for d in found[name, int(ns)] if d["value"] == pytest.approx(float(value), rel=1e-11, abs=1e-11)]
+        assert len(same) == 1, (name, ns, value)
+        flags = [*(same[0]["flags"][t] for t in TESTS), same[0]["aggregate"]]
+        assert (same[0]["late"], flags) == (late == "late", list(map(int, wanted))), (name, same[0]["time"], value)
 
 
 def test_values_come_back_in_the_registered_unit():
@@ -100,18 +130,25 @@ def test_a_stream_shows_flags_as_they_become_known(some_packs):
 # ---- formats ----
 
 
-@pytest.mark.parametrize("detail", ("lean", "full"))
-def test_all_rdf_formats_hold_the_same_graph(some_packs, detail):
+def graphs_of(packs, detail, registry):
+    """The statements of each RDF format, by foreign parsers."""
     graphs = {}
     for name, parser in (("ntriples", "nt"), ("turtle", "turtle"), ("jsonld", "json-ld"), ("nquads", "nquads")):
-        text = annotate(f"--format={name}", f"--graph-detail={detail}", text=some_packs)[0]
+        text = annotate(f"--format={name}", f"--graph-detail={detail}", text=packs, registry=registry)[0]
         graph = rdflib.Dataset() if name == "nquads" else rdflib.Graph()
         graph.parse(data=text, format=parser)
         rows = graph.quads() if name == "nquads" else graph
         graphs[name] = {(row[0].n3(), row[1].n3(), row[2].n3()) for row in rows}
-    assert len(graphs["ntriples"]) > 151 * 8
-    for name, statements in graphs.items():
-        assert statements == graphs["ntriples"], name
+    return graphs
+
+
+@pytest.mark.parametrize("detail", ("lean", "full"))
+def test_all_rdf_formats_hold_the_same_graph(some_packs, mere_packs, detail):
+    for packs, registry in ((some_packs, LAKE / "lake.ttl"), (mere_packs, MERE)):
+        graphs = graphs_of(packs, detail, registry)
+        assert len(graphs["ntriples"]) > 151 * 8
+        for name, statements in graphs.items():
+            assert statements == graphs["ntriples"], name
 
 
 @pytest.mark.parametrize("detail, shapes", (("lean", SHAPES), ("full", FULL_SHAPES)))
@@ -141,14 +178,32 @@ def test_named_graphs(some_packs, naming, part):
     assert {str(row[3]) for row in data.quads()} == {harness.BASE_IRI + part}
 
 
-def test_senml_decodes_back_to_the_same_observations(some_packs):
-    resolved = annotate("--format=senml", text=some_packs)[0]
+def test_senml_decodes_back_to_the_same_observations(some_packs, mere_packs):
     def without_raw(text):
         return [{k: v for k, v in d.items() if k != "raw"} for d in lines_of(text)]
-    again = annotate("--format=json", text=resolved.encode())[0]
-    assert without_raw(again) == without_raw(annotate("--format=json", text=some_packs)[0])
-    for pack in lines_of(resolved):
-        assert all(set(r) <= {"n", "u", "t", "v", "vs", "vb", "vd", "s"} for r in pack)
+    for packs, registry in ((some_packs, LAKE / "lake.ttl"), (mere_packs, MERE)):
+        resolved = annotate("--format=senml", text=packs, registry=registry)[0]
+        again = annotate("--format=json", text=resolved.encode(), registry=registry)[0]
+        assert without_raw(again) == without_raw(annotate("--format=json", text=packs, registry=registry)[0])
+        for pack in lines_of(resolved):
+            assert all(set(r) <= {"n", "u", "t", "v", "vs", "vb", "vd", "s"} for r in pack)
+
+
+def test_senml_is_what_was_sent_by_another_decoder(mere_packs):
+    """RFC 8428 resolved here: names, times, values and units stay, and so do the ids."""
+    documents = lines_of(annotate("--format=json", text=mere_packs, registry=MERE)[0])
+    resolved = annotate("--format=senml", text=mere_packs, registry=MERE)[0]
+    sent = [each for pack in lines_of(mere_packs.decode()) for each in resolve(pack)]
+    assert sent == [each for pack in lines_of(resolved) for each in resolve(pack)]
+    assert [d["id"] for d in documents] == [str(harness.observation_id(n, t, v)) for n, t, v, _ in sent]
+
+
+def resolve(pack):
+    base = {"bn": "", "bt": 0}
+    for record in pack:
+        base.update({k: v for k, v in record.items() if k in base})
+        value = next(record[k] for k in ("v", "vs", "vb", "vd") if k in record)
+        yield base["bn"] + record["n"], round((base["bt"] + record.get("t", 0)) * 1e6) * 1000, value, record.get("u")
 
 
 def test_csv_reads_back(some_packs):
@@ -235,11 +290,13 @@ def test_a_missing_file_is_status_1(tmp_path):
     assert "none.ttl" in annotate(text=b"", registry=tmp_path / "none.ttl", status=1)[1]
 
 
-def test_a_full_disk_is_told(some_packs):
-    argv = [harness.BUILD / "ir-annotate", f"--registry={LAKE / 'lake.ttl'}"]
+@pytest.mark.parametrize("words", ([], ["--stream"]))
+def test_a_full_disk_is_told(words):
+    argv = [harness.BUILD / "ir-annotate", f"--registry={LAKE / 'lake.ttl'}", *words, LAKE / "lake.jsonl"]
     with open("/dev/full", "wb") as full:
-        done = subprocess.run(argv, input=some_packs, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
-    assert done.returncode == 1 and b"No space left" in done.stderr
+        done = subprocess.run(argv, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr == b"ir-annotate: cannot write the output: No space left on device\n"
 
 
 def test_the_replay_data_is_taken_whole():

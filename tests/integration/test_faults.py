@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import sqlite3
+import subprocess
 import threading
 import time
 
@@ -244,8 +245,59 @@ def test_start_timeout(make_pipeline):
     assert "start-timeout" in errors and str(closed) in errors
 
 
-def test_disk_full_of_sqlite(pipeline, messages):
-    """A database that may not grow: held back with a reason, nothing lost, goes on when there is room."""
+def test_start_timeout_is_of_the_start(make_pipeline):
+    """A broker that goes away when all was there once is waited for without that bound."""
+    pipeline = make_pipeline(settings=["--start-timeout=2s"]).init()
+    worker = pipeline.worker()
+    pipeline.broker.delete_host(pipeline.host)
+    harness.wait_for(worker.not_ready, "not ready", 20)
+    time.sleep(3.5)
+    assert worker.process.alive(), worker.text()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of its own, of 4 MiB."""
+    directory = tmp_path / "small"
+    directory.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(directory)]
+    done = subprocess.run(mount, capture_output=True, text=True, timeout=20, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"no right to mount: {done.stderr.strip()}")
+    yield directory
+    subprocess.run(["umount", "--lazy", str(directory)], timeout=20, check=True)
+
+
+@pytest.mark.parametrize("store, stage", [("documents", "documents"), ("graph", "graph")])
+def test_disk_full(make_pipeline, small_disk, messages, store, stage):
+    """Held back with a reason, nothing lost; goes on by itself when there is room."""
+    uri = {"documents": f"sqlite:{small_disk / 'documents.sqlite'}", "graph": f"nquads:{small_disk / 'graph'}"}[store]
+    pipeline = make_pipeline(**{store: uri}).init()
+    ballast = small_disk / "ballast"
+    room = shutil.disk_usage(small_disk).free - 128 * 1024
+    ballast.write_bytes(bytes(room))
+    for message in messages[:400]:
+        pipeline.publish(message)
+    worker = pipeline.worker()
+    harness.wait_for(lambda: "space" in (worker.not_ready() or ""), "not ready", 60)
+    [reason] = worker.not_ready().splitlines()
+    assert reason.startswith(stage) and str(small_disk) in reason and "free" in reason
+    ballast.unlink()
+    worker.await_ready()
+    pipeline.drain()
+    pipeline.stop_workers()
+    pipeline.assert_exactly(messages[:400])
+
+
+def test_disk_full_at_init(make_pipeline, small_disk):
+    (small_disk / "ballast").write_bytes(bytes(shutil.disk_usage(small_disk).free))
+    pipeline = make_pipeline(documents=f"sqlite:{small_disk / 'documents.sqlite'}")
+    status, _, errors = pipeline.call("ir-store", "init", *pipeline.stores())
+    assert status == 1 and "no space" in only_line(errors) and str(small_disk) in errors
+
+
+def test_sqlite_held_by_another(pipeline, messages):
+    """A database that somebody keeps locked: held back with a reason, nothing lost, goes on when it is free."""
     path = pipeline.documents.removeprefix("sqlite:")
     blocker = sqlite3.connect(path, isolation_level=None, timeout=30)
     worker = pipeline.worker("--timeout=500ms")
@@ -285,6 +337,7 @@ def only_line(errors):
         (["--formats=jsonld,xml"], "xml"),
         (["--base-iri=https://x.example/id"], "base-iri"),
         (["--timeout=5"], "timeout"),
+        (["--http=9090"], "http"),
         (["extra"], "extra"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
@@ -389,6 +442,23 @@ def test_check_is_content(pipeline):
     status, text, errors = pipeline.call("ir-worker", "--check", *pipeline.arguments())
     assert status == 0, text + errors
     assert "13 motes, 55 sensors" in text and "8 partitions" in text
+
+
+@pytest.mark.parametrize(
+    "words, code, says",
+    [
+        (["--partitions=4"], 1, "ir.observations.4"),
+        (["--formats=xml"], 2, "xml"),
+        (["--documents=postgres://x"], 2, "postgres"),
+        (["--graph=nquads:/dev/null"], 1, "/dev/null"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_check_finds(pipeline, words, code, says):
+    """What the worker would stumble over, in one line; settings that can never be good are status 2."""
+    status, text, errors = pipeline.call("ir-worker", "--check", *pipeline.arguments(), *words)
+    [wrong] = [line for line in text.splitlines() if "WRONG" in line]
+    assert status == code and says in wrong, text + errors
 
 
 def test_other_number_of_partitions(pipeline):

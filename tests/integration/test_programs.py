@@ -51,6 +51,17 @@ def test_a_settings_file_with_a_fault_names_its_line(program, tmp_path):
     assert status == 2 and f"{path}:2" in errors
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("head", ("", "[comon]\n", "[worker]\n"))
+def test_settings_that_no_program_would_read_are_told(program, head, tmp_path):
+    path = tmp_path / "river.conf"
+    path.write_text("[ir-other]\nits-own = 1\n[common]\nof-others = 1\n")
+    assert call(program, "--settings", str(path), "--print-settings")[0] == 0
+    path.write_text(head + "timeout = 1s\n")
+    status, _, errors = call(program, "--settings", str(path), "--print-settings")
+    assert status == 2 and f"{path}:{1 + head.count(chr(10))}: " in errors and f"[{program}]" in errors
+
+
 @pytest.mark.parametrize("program, secret", (("ir-worker", "amqp-password"), ("ir-store", "documents-password"),
                                              ("ir-loadgen", "amqp-password")))
 def test_secrets_stay_off_the_command_line(program, secret):

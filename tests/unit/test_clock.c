@@ -139,6 +139,23 @@ static void numbers_read_back_and_are_short(void **state) {
     }
 }
 
+static void decimals_are_written_like_their_doubles(void **state) {
+    (void)state;
+    static const double powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
+    char text[IR_NUMBER_SIZE];
+    char expected[IR_NUMBER_SIZE];
+    for (unsigned decimals = 0; decimals <= 6; decimals++) {
+        for (int64_t units = -1200; units < 200000; units += 1 + (units > 0 ? units / 100 : 0)) {
+            const size_t size = ir_number_format_decimal(units, decimals, text);
+            ir_number_format((double)units / powers[decimals], expected);
+            assert_string_equal(text, expected);
+            assert_int_equal(size, strlen(text));
+        }
+    }
+    ir_number_format_decimal(-(INT64_C(1) << 53) + 1, 3, text);
+    assert_string_equal(text, "-9007199254740.991");
+}
+
 static void conversions_round_to_what_was_meant(void **state) {
     (void)state;
     assert_true(ir_number_round15(8.900000000000001, 0) == 8.9);
@@ -202,6 +219,7 @@ int main(void) {
         cmocka_unit_test(dates_are_those_of_the_c_library),
         cmocka_unit_test(clocks_go_forward),
         cmocka_unit_test(numbers_read_back_and_are_short),
+        cmocka_unit_test(decimals_are_written_like_their_doubles),
         cmocka_unit_test(conversions_round_to_what_was_meant),
         cmocka_unit_test(back_off_doubles_with_jitter_up_to_its_bound),
         cmocka_unit_test(rendezvous_moves_little),

@@ -30,8 +30,7 @@ typedef struct ir_fake {
 } ir_fake_t;
 
 static ir_fake_t fake;
-static ir_packs_t *packs;
-static ir_replay_t *replay;
+static ir_source_t source;
 static char path[] = "/tmp/ir-test-feed-XXXXXX";
 
 static void *open_fake(const ir_broker_options_t *broker) {
@@ -94,16 +93,14 @@ static const ir_sender_t fake_sender = {
 static int begin_all(void **state) {
     (void)state;
     ir_error_t error;
-    const ir_packs_options_t options = {.repeat = 1, .messages = MESSAGES};
+    const ir_source_options_t options = {.replay = REAL_FILE, .repeat = 1, .messages = MESSAGES};
     const int fd = mkstemp(path);
-    return fd < 0 || close(fd) != 0 || ir_replay_load(REAL_FILE, &replay, &error) != IR_OK ||
-           ir_packs_new(replay, &options, &packs, &error) != IR_OK;
+    return fd < 0 || close(fd) != 0 || ir_source_open(&options, &source, &error) != IR_OK;
 }
 
 static int end_all(void **state) {
     (void)state;
-    ir_packs_free(packs);
-    ir_replay_free(replay);
+    ir_source_close(&source);
     return unlink(path);
 }
 
@@ -134,7 +131,7 @@ static ir_feed_t *start(ir_receipts_t *receipts, ir_ledger_writer_t *ledger, uns
                                        .stall_ns = IR_MILLISECOND_NS};
     ir_feed_t *feed = NULL;
     ir_error_t error;
-    assert_int_equal(ir_feed_start(&options, packs, receipts, ledger, &feed, &error), IR_OK);
+    assert_int_equal(ir_feed_start(&options, &source, receipts, ledger, &feed, &error), IR_OK);
     return feed;
 }
 
@@ -175,12 +172,12 @@ static void all_is_sent_and_confirmed(void **state) {
     assert_int_equal(ir_ledger_close(ledger, &error), IR_OK);
     assert_int_equal(counts.messages_sent, MESSAGES);
     assert_int_equal(counts.messages_confirmed, MESSAGES);
-    assert_int_equal(counts.observations_confirmed, ir_packs_observations(packs));
+    assert_int_equal(counts.observations_confirmed, source.observations);
     assert_int_equal(counts.resent, 0);
     assert_true(counts.first_send_ns > 0 && counts.last_confirm_ns >= counts.first_send_ns);
     assert_int_equal(fake.n_ids, MESSAGES);
     assert_int_equal(ledger_lines('m'), MESSAGES);
-    assert_int_equal(ledger_lines('o'), ir_packs_observations(packs));
+    assert_int_equal(ledger_lines('o'), source.observations);
     assert_int_equal(ledger_lines('u') + ledger_lines('p'), 0);
 }
 
@@ -192,14 +189,14 @@ static void failures_are_sent_again(void **state) {
     ir_error_t error;
     fake.fail_every = 7;
     ir_ledger_writer_t *ledger = open_ledger();
-    ir_receipts_t *receipts = ir_receipts_new(MESSAGES, ir_replay_motes(replay), 1, false);
+    ir_receipts_t *receipts = ir_receipts_new(MESSAGES, source.motes, 1, false);
     assert_int_equal(finish(start(receipts, ledger, 60), &counts, &error), IR_OK);
     assert_int_equal(ir_ledger_close(ledger, &error), IR_OK);
     assert_int_equal(counts.messages_confirmed, MESSAGES);
     assert_true(counts.resent > 0);
     assert_int_equal(fake.n_ids, MESSAGES + counts.resent);
     assert_int_equal(ledger_lines('m'), MESSAGES);
-    assert_int_equal(ledger_lines('o'), ir_packs_observations(packs));
+    assert_int_equal(ledger_lines('o'), source.observations);
     ir_receipts_counts_t back;
     ir_receipts_count(receipts, &back);
     assert_int_equal(back.expected, MESSAGES);
@@ -228,7 +225,7 @@ static void what_is_not_confirmed_stands_so_in_the_ledger(void **state) {
     assert_int_equal(counts.messages_confirmed, MESSAGES - 10);
     assert_int_equal(ledger_lines('m'), MESSAGES - 10);
     assert_int_equal(ledger_lines('u'), 10);
-    assert_int_equal(ledger_lines('o') + ledger_lines('p'), ir_packs_observations(packs));
+    assert_int_equal(ledger_lines('o') + ledger_lines('p'), source.observations);
 }
 
 static void refusals_end_it(void **state) {
@@ -247,7 +244,7 @@ static void receipts_without_room_end_it(void **state) {
     (void)state;
     ir_feed_counts_t counts;
     ir_error_t error;
-    ir_receipts_t *receipts = ir_receipts_new(20, ir_replay_motes(replay), 1, false);
+    ir_receipts_t *receipts = ir_receipts_new(20, source.motes, 1, false);
     assert_int_equal(finish(start(receipts, NULL, 50), &counts, &error), IR_ERR_TIMEOUT);
     assert_int_equal(counts.messages_sent, 20);
     ir_receipts_free(receipts);

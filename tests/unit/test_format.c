@@ -147,7 +147,7 @@ static void lists_of_formats(void **state) {
     const ir_format_t *found[IR_FORMATS_MAX];
     size_t count = 9;
     ir_error_t error;
-    assert_int_equal(ir_formats_parse("csv,,json,csv", found, &count, &error), IR_OK);
+    assert_int_equal(ir_formats_parse("csv,, json,csv ", found, &count, &error), IR_OK);
     assert_int_equal(count, 2);
     assert_string_equal(found[0]->name, "csv");
     assert_int_equal(ir_formats_parse("", found, &count, &error), IR_OK);

@@ -2,6 +2,8 @@
  * and with the series' state lost and read back again at any point. */
 #include "annotation/quality.h"
 
+#include "annotation/tests.h"
+
 #include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -417,6 +419,15 @@ static void texts_have_no_flags(void **state) {
     free(golden);
 }
 
+static void a_spike_threshold_of_nothing_is_none(void **state) {
+    (void)state;
+    ir_limits_t limits = {.has_spike = true, .has_spike_suspect = true, .has_spike_fail = true};
+    assert_int_equal(ir_test_spike(&limits, 1, 100, 1), IR_FLAG_GOOD);
+    limits.spike_fail = 50;
+    assert_int_equal(ir_test_spike(&limits, 1, 20, 1), IR_FLAG_GOOD);
+    assert_int_equal(ir_test_spike(&limits, 1, 100, 1), IR_FLAG_FAIL);
+}
+
 static void aggregates(void **state) {
     (void)state;
     static const struct {
@@ -440,6 +451,7 @@ int main(void) {
         cmocka_unit_test(a_store_that_is_away_leaves_nothing_behind),
         cmocka_unit_test(series_are_bounded),
         cmocka_unit_test(texts_have_no_flags),
+        cmocka_unit_test(a_spike_threshold_of_nothing_is_none),
         cmocka_unit_test(aggregates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

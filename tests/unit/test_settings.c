@@ -111,7 +111,7 @@ static void later_sources_override_earlier_ones(void **state) {
     (void)state;
     char path[] = "/tmp/ir-test-settings-XXXXXX";
     close(mkstemp(path));
-    write_file(path, "[common]\ncount = 2\nname = common\n[other]\nname = foreign\n"
+    write_file(path, "[common]\ncount = 2\nname = common\n[ir-other]\nname = foreign\n"
                      "[ir-test]\nname = file\nsize = 5\n");
     char line[128];
     snprintf(line, sizeof line, "--settings %s", path);
@@ -157,6 +157,8 @@ static void faults_of_the_file_name_its_line(void **state) {
         const char *text, *part;
     } cases[] = {{"[ir-test]\n\ncount = none\n", ":3"},
                  {"[ir-test]\nunheard = 1\n", ":2"},
+                 {"count = 1\n", ":1"},
+                 {"[ir-test]\n[other]\ncount = 1\n", ":3"},
                  {"[common]\nname = a\n[ir-test]\nchoice = x\n", ":4"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char path[] = "/tmp/ir-test-settings-XXXXXX";

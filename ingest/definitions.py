@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""Prints the definitions that RabbitMQ loads at its start, with the hashes of the users' passwords:
+
+    ingest/definitions.py NODES.CONF PASSWORDS > /etc/rabbitmq/definitions.json
+
+Users, rights and policies come from ingest/definitions.json, the queues' limits from the list of nodes. PASSWORDS has
+one line "USER PASSWORD" for each user, readable by its owner only; users that it lacks get a random password, which is
+added to it. What is printed holds no password, but keep it to yourself as well.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+
+import nodes as list_of_nodes
+
+STATIC = Path(__file__).resolve().parent / "definitions.json"
+HASHING = "rabbit_password_hashing_sha256"
+
+
+def password_hash(password):
+    """As RabbitMQ keeps it: base64 of salt and SHA-256 over salt and password."""
+    salt = os.urandom(4)
+    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
+
+
+def read_passwords(path):
+    """{user: password}; nothing when there is no such file."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    pairs = [line.split() for line in lines if line.strip() and not line.startswith("#")]
+    wrong = [number for number, words in enumerate(pairs, 1) if len(words) != 2]
+    if wrong:
+        raise list_of_nodes.NodesError(f"{path}: entry {wrong[0]} is not USER PASSWORD")
+    return dict(pairs)
+
+
+def complete_passwords(path, users):
+    """The file's passwords; users that it lacks get one and are added to it."""
+    passwords = read_passwords(path)
+    missing = [user for user in users if user not in passwords]
+    passwords.update({user: secrets.token_urlsafe(24) for user in missing})
+    if missing:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8") as file:
+            file.writelines(f"{user} {passwords[user]}\n" for user in missing)
+    return passwords
+
+
+def definitions(nodes, passwords_path):
+    """The whole as an object; completes the file of passwords."""
+    whole = json.loads(STATIC.read_text(encoding="utf-8"))
+    passwords = complete_passwords(passwords_path, [user["name"] for user in whole["users"]])
+    for user in whole["users"]:
+        user["password_hash"] = password_hash(passwords[user["name"]])
+        user["hashing_algorithm"] = HASHING
+    for policy in whole["policies"]:
+        policy["definition"]["max-length"] = int(nodes.limits["queue-messages"])
+        policy["definition"]["max-length-bytes"] = int(nodes.limits["queue-bytes"])
+    return whole
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit("usage: ingest/definitions.py NODES.CONF PASSWORDS > definitions.json")
+    try:
+        json.dump(definitions(list_of_nodes.read(sys.argv[1]), sys.argv[2]), sys.stdout, indent=2)
+        print()
+    except (list_of_nodes.NodesError, OSError) as error:
+        sys.exit(f"ingest/definitions.py: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""Prints HAProxy's configuration for a list of nodes:
+
+    ingest/haproxy.py ingest/nodes.conf > /etc/haproxy/haproxy.cfg && haproxy -c -f /etc/haproxy/haproxy.cfg
+"""
+
+import sys
+
+import nodes as list_of_nodes
+
+# A PROXY header (version 2) of an inet connection from and to 127.0.0.1, as a check must send it: the LOCAL form, which
+# is meant for checks, crashes the connection's process in RabbitMQ 3.10.
+PROXY_HEADER = "0d0a0d0a000d0a515549540a" + "2111000c" + "7f000001" + "7f000001" + "00000000"
+AMQP_HEADER = "414d515000000901"
+
+HEAD = """\
+# Made by ingest/haproxy.py from a list of nodes (see ingest/nodes.conf): change that, not this.
+
+global
+    log stdout format raw local0 info
+    maxconn {connections}
+    stats socket {socket} mode 600 level admin expose-fd listeners
+    stats timeout 30s
+    hard-stop-after 1h
+    spread-checks 10
+    ssl-default-bind-options ssl-min-ver TLSv1.2
+    ssl-default-bind-ciphers ECDHE+AESGCM:ECDHE+CHACHA20
+{user}
+defaults
+    log global
+    option dontlognull
+    option dontlog-normal
+    option tcpka
+    option redispatch 1
+    retries 3
+    timeout connect 2s
+    timeout queue 5s
+    timeout check 3s
+    timeout client {idle-request}
+    timeout server 60s
+    timeout client-fin 10s
+    timeout server-fin 10s
+    default-server inter 1s fastinter 500ms fall 2 rise 2 slowstart 10s
+
+# What each source address has open and asks for.
+backend sources
+    stick-table type ipv6 size 200k expire 1m store conn_cur,conn_rate(10s),http_req_rate(10s)
+"""
+
+# A silent client is cut after first-bytes, one that speaks something else at once; a session that then lives is
+# kept as long as something moves.
+SESSION_FRONTEND = """
+frontend {kind}
+    mode tcp
+    option tcplog
+{binds}
+    tcp-request connection track-sc0 src table sources
+    tcp-request connection reject if {{ sc0_conn_cur gt {connections-per-source} }}
+    tcp-request connection reject if {{ sc0_conn_rate gt {new-connections-per-source} }}
+    tcp-request inspect-delay {first-bytes}
+{guard}
+    default_backend {kind}-brokers
+"""
+
+AMQP_GUARD = """\
+    tcp-request content accept if {{ req.payload(0,8) -m bin {header} }}
+    tcp-request content reject if {{ req.len ge 8 }} || WAIT_END""".format(header=AMQP_HEADER)
+
+MQTT_GUARD = """\
+    tcp-request content reject if { req.len gt 0 } !{ req.payload(0,1) -m bin 10 }
+    tcp-request content accept if { req.payload(0,0),mqtt_is_valid }
+    tcp-request content reject if WAIT_END"""
+
+INSIDE_FRONTEND = """
+# Workers, gateways, subscribers.
+frontend inside
+    mode tcp
+    option tcplog
+    bind {inside}
+    default_backend amqp-brokers
+"""
+
+AMQP_BACKEND = """
+backend amqp-brokers
+    mode tcp
+    balance leastconn
+    timeout tunnel {idle-session}
+    option tcp-check
+    tcp-check connect
+    tcp-check send-binary {proxy}{check}
+    tcp-check expect binary 01
+"""
+
+# Each node's AMQP check speaks for it: the two listeners come and go together, and RabbitMQ logs an error for every MQTT
+# check that does more than connect.
+MQTT_BACKEND = """
+backend mqtt-brokers
+    mode tcp
+    balance leastconn
+    timeout tunnel {idle-session}
+"""
+
+HTTP_FRONTEND = """
+frontend http
+    mode http
+    option httplog
+{binds}
+    timeout http-request {first-bytes}
+    timeout http-keep-alive {idle-keep-alive}
+    tcp-request connection track-sc0 src table sources
+    tcp-request connection reject if {{ sc0_conn_cur gt {connections-per-source} }}
+    tcp-request connection reject if {{ sc0_conn_rate gt {new-connections-per-source} }}
+    http-request return status 429 content-type application/problem+json string '{{"title":"Too Many Requests","status":429,"detail":"this address sends more requests than it may"}}' hdr Retry-After 10 if {{ sc0_http_req_rate gt {requests-per-source} }}
+    http-request return status 404 content-type application/problem+json string '{{"title":"Not Found","status":404,"detail":"observations go to /v1/observations"}}' if !{{ path_beg /v1/ }}
+    http-request del-header X-Forwarded-For
+    http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
+    option forwardfor
+    http-error status 503 content-type application/problem+json string '{{"title":"Service Unavailable","status":503,"detail":"no gateway takes requests now"}}' hdr Retry-After 2
+    default_backend gateways
+
+backend gateways
+    mode http
+    balance leastconn
+    option httpchk GET /readyz
+    http-check expect status 200
+    http-reuse safe
+"""
+
+STATS = """
+# The statistics page, and the same figures for Prometheus.
+frontend stats
+    mode http
+    bind {stats}
+    timeout http-request {first-bytes}
+    http-request use-service prometheus-exporter if {{ path /metrics }}
+    stats enable
+    stats uri /stats
+    stats refresh 5s
+    stats show-legends
+"""
+
+
+def binds(nodes, plain, secure):
+    """The bind lines of one protocol, or "" when it is not offered."""
+    balancer = nodes.balancer
+    lines = []
+    if balancer[plain]:
+        lines.append(f"    bind {balancer['address']}:{balancer[plain]}")
+    if balancer[secure]:
+        alpn = " alpn h2,http/1.1" if secure == "https" else ""
+        lines.append(f"    bind {balancer['address']}:{balancer[secure]} ssl crt {balancer['certificate']}{alpn}")
+    return "\n".join(lines)
+
+
+def session(nodes, kind, guard):
+    lines = binds(nodes, kind, kind + "s")
+    return SESSION_FRONTEND.format(kind=kind, binds=lines, guard=guard, **nodes.limits) if lines else ""
+
+
+def broker_servers(nodes, kind, check):
+    return "".join(f"    server {each.name} {each.host}:{getattr(each, kind)} send-proxy-v2 {check.format(each.name)}"
+                   " on-marked-down shutdown-sessions\n" for each in nodes.brokers)
+
+
+def gateway_servers(nodes):
+    most = nodes.limits["connections-per-gateway"]
+    return "".join(f"    server {each.name} {each.host}:{each.http} check maxconn {most}\n" for each in nodes.gateways)
+
+
+def configuration(nodes):
+    """The whole text."""
+    user = nodes.balancer["user"]
+    values = {**nodes.limits, **nodes.balancer, "user": f"    user {user}\n    group {user}\n" if user else ""}
+    parts = [HEAD.format(**values), session(nodes, "amqp", AMQP_GUARD), session(nodes, "mqtt", MQTT_GUARD)]
+    if values["inside"]:
+        parts.append(INSIDE_FRONTEND.format(**values))
+    parts += [AMQP_BACKEND.format(proxy=PROXY_HEADER, check=AMQP_HEADER, **values), broker_servers(nodes, "amqp", "check")]
+    if values["mqtt"] or values["mqtts"]:
+        parts += [MQTT_BACKEND.format(**values), broker_servers(nodes, "mqtt", "track amqp-brokers/{}")]
+    lines = binds(nodes, "http", "https")
+    if lines:
+        parts.append(HTTP_FRONTEND.format(binds=lines, **values) + gateway_servers(nodes))
+    if values["stats"]:
+        parts.append(STATS.format(**values))
+    return "".join(parts)
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit("usage: ingest/haproxy.py NODES.CONF > haproxy.cfg")
+    try:
+        sys.stdout.write(configuration(list_of_nodes.read(sys.argv[1])))
+    except list_of_nodes.NodesError as error:
+        sys.exit(f"ingest/haproxy.py: {error}")
+
+
+if __name__ == "__main__":
+    main()

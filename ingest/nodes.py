@@ -1,0 +1,139 @@
+"""The one list of nodes, ingest/nodes.conf: balancer, limits, brokers, gateways.
+
+    nodes = read(path)
+    nodes.balancer["stats"], nodes.limits["connections"], nodes.brokers[0].node
+"""
+
+import configparser
+import re
+from dataclasses import dataclass, field
+
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+PORT = r"\d{1,5}"
+HOST = r"[A-Za-z0-9.-]+"
+PLACE = rf"{HOST}:{PORT}"
+COUNT = r"[1-9]\d{0,15}"
+TIME = r"[1-9]\d{0,6}(ms|s|m|h)"
+PATH = r"/\S+"
+
+# Key: (initial value, what it must look like, how to say that). An empty value passes where the initial one is empty.
+BALANCER = {
+    "address": ("127.0.0.1", HOST, "an address"),
+    "amqp": ("", PORT, "a port"),
+    "amqps": ("", PORT, "a port"),
+    "mqtt": ("", PORT, "a port"),
+    "mqtts": ("", PORT, "a port"),
+    "http": ("", PORT, "a port"),
+    "https": ("", PORT, "a port"),
+    "certificate": ("", PATH, "an absolute path"),
+    "inside": ("", PLACE, "ADDRESS:PORT"),
+    "stats": ("", PLACE, "ADDRESS:PORT"),
+    "socket": ("", PATH, "an absolute path"),
+    "user": ("", NAME, "a user's name"),
+}
+LIMITS = {
+    "connections": ("20000", COUNT, "a number"),
+    "connections-per-source": ("200", COUNT, "a number"),
+    "new-connections-per-source": ("200", COUNT, "a number"),
+    "requests-per-source": ("2000", COUNT, "a number"),
+    "connections-per-gateway": ("2000", COUNT, "a number"),
+    "first-bytes": ("5s", TIME, "a time like 5s"),
+    "idle-request": ("10s", TIME, "a time like 10s"),
+    "idle-keep-alive": ("60s", TIME, "a time like 60s"),
+    "idle-session": ("180s", TIME, "a time like 180s"),
+    "queue-messages": ("5000000", COUNT, "a number"),
+    "queue-bytes": ("4294967296", COUNT, "a number"),
+}
+BROKER = {
+    "host": (None, HOST, "an address"),
+    "amqp": ("5672", PORT, "a port"),
+    "mqtt": ("1883", PORT, "a port"),
+    "node": ("", rf"{NAME}@{NAME}", "NAME@HOST"),
+}
+GATEWAY = {"host": (None, HOST, "an address"), "http": ("8080", PORT, "a port")}
+SECURE = ("amqps", "mqtts", "https")
+
+
+class NodesError(Exception):
+    """The list does not hold together; the text names file, section and key."""
+
+
+@dataclass(frozen=True)
+class Broker:
+    name: str
+    host: str
+    amqp: str
+    mqtt: str
+    node: str  # Erlang's name of it
+
+
+@dataclass(frozen=True)
+class Gateway:
+    name: str
+    host: str
+    http: str
+
+
+@dataclass
+class Nodes:
+    balancer: dict = field(default_factory=lambda: initial(BALANCER))
+    limits: dict = field(default_factory=lambda: initial(LIMITS))
+    brokers: list = field(default_factory=list)
+    gateways: list = field(default_factory=list)
+
+
+def initial(table):
+    return {key: row[0] for key, row in table.items()}
+
+
+def check(where, table, found):
+    """The section's values, those left out filled in."""
+    values = {}
+    for key in found:
+        if key not in table:
+            raise NodesError(f"{where} {key}: there is no such key; known: {', '.join(table)}")
+    for key, (default, pattern, words) in table.items():
+        value = found.get(key, default)
+        if value is None:
+            raise NodesError(f"{where} lacks {key}")
+        if not re.fullmatch(pattern, value) and not (value == "" and default == ""):
+            raise NodesError(f"{where} {key} = {value}: it is {words}")
+        values[key] = value
+    return values
+
+
+def take(nodes, where, section, found):
+    kind, _, name = section.partition(" ")
+    if section == "balancer":
+        nodes.balancer = check(where, BALANCER, found)
+    elif section == "limits":
+        nodes.limits = check(where, LIMITS, found)
+    elif kind in ("broker", "gateway") and re.fullmatch(NAME, name):
+        values = check(where, BROKER if kind == "broker" else GATEWAY, found)
+        if kind == "broker":
+            values["node"] = values["node"] or f"rabbit@{name}"
+            nodes.brokers.append(Broker(name, **values))
+        else:
+            nodes.gateways.append(Gateway(name, **values))
+    else:
+        raise NodesError(f"{where}: sections are balancer, limits, broker NAME and gateway NAME")
+
+
+def read(path):
+    parser = configparser.ConfigParser(interpolation=None, default_section=None, inline_comment_prefixes=None)
+    try:
+        with open(path, encoding="utf-8") as file:
+            parser.read_file(file)
+    except OSError as error:
+        raise NodesError(f"{path}: {error.strerror}") from error
+    except configparser.Error as error:
+        raise NodesError(" ".join(str(error).split())) from error
+    nodes = Nodes()
+    for section in parser.sections():
+        take(nodes, f"{path} [{section}]", section, parser[section])
+    if not nodes.brokers:
+        raise NodesError(f"{path}: there is no section [broker NAME]")
+    secure = [key for key in SECURE if nodes.balancer[key]]
+    if secure and not nodes.balancer["certificate"]:
+        raise NodesError(f"{path} [balancer]: {secure[0]} needs a certificate")
+    return nodes

@@ -1,0 +1,381 @@
+#include "loadgen/simulation.h"
+
+#include "broker/topology.h"
+#include "common/clock.h"
+#include "common/number.h"
+#include "loadgen/noise.h"
+#include "loadgen/pack.h"
+#include "loadgen/river.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PREFIX_SIZE (sizeof IR_ROUTING_PREFIX - 1)
+#define NAME_SIZE ((size_t)IR_SIMULATION_MOTE_SIZE - 1)
+#define KEY_SIZE (PREFIX_SIZE + NAME_SIZE)
+#define CODE_SIZE 5
+#define SENSOR_SIZE (NAME_SIZE + 1 + CODE_SIZE)
+#define EARLIEST_NS (268435456 * IR_SECOND_NS) /* SenML takes smaller times as relative */
+#define YEARS_BACK 20
+#define LIKELY_MARGIN 1.1
+#define YEAR_NS (INT64_C(31557600) * IR_SECOND_NS)
+#define UNKNOWN_CODE "99999"
+#define WRONG_VERSION 99
+#define CUT_BYTES 3 /* a text's end, or a number's */
+
+/* Key spaces under the seed. */
+enum { KEY_WHICH = 32 };
+
+typedef struct ir_simulation {
+    ir_source_options_t options;
+    const ir_pack_writer_t *writer;
+    char *keys; /* routing keys, KEY_SIZE each */
+    ir_buffer_t text;
+    ir_view_t labels[IR_RIVER_QUANTITIES + 1]; /* in `text`; the last is the unknown sensor's */
+    int64_t start_ns;
+} ir_simulation_t;
+
+void ir_simulation_mote(unsigned mote, char name[static IR_SIMULATION_MOTE_SIZE]) {
+    snprintf(name, IR_SIMULATION_MOTE_SIZE, "sim-%07u", mote);
+}
+
+/* ---- what a message is ---- */
+
+static void turn_of(const ir_simulation_t *simulation, uint64_t number, ir_turn_t *turn) {
+    const ir_source_options_t *options = &simulation->options;
+    ir_faults_turn(&options->faults, options->seed, options->simulate, number, turn);
+}
+
+/* Chooses among the details of a message's fault. */
+static uint64_t choice_of(const ir_simulation_t *simulation, const ir_turn_t *turn) {
+    return ir_noise_key(ir_noise_key(simulation->options.seed, KEY_WHICH), turn->original);
+}
+
+static size_t accepted(const ir_simulation_t *simulation, unsigned faults) {
+    const size_t records = simulation->options.records;
+    return faults & IR_FAULT_MALFORMED ? 0 : faults & IR_FAULT_UNKNOWN ? records - 1 : records;
+}
+
+static int64_t due_of(const ir_source_options_t *options, uint64_t number) {
+    return (int64_t)((__int128)number * options->records * options->interval_ns /
+                     ((__int128)IR_RIVER_QUANTITIES * options->simulate));
+}
+
+static ir_view_t key_of(const ir_simulation_t *simulation, unsigned mote) {
+    return ir_view(simulation->keys + mote * KEY_SIZE, KEY_SIZE);
+}
+
+static ir_view_t mote_of(const void *object, unsigned mote) {
+    return ir_view(key_of(object, mote).data + PREFIX_SIZE, NAME_SIZE);
+}
+
+static void get(const void *object, uint64_t number, ir_source_message_t *message) {
+    const ir_simulation_t *simulation = object;
+    ir_turn_t turn;
+    turn_of(simulation, number, &turn);
+    *message = (ir_source_message_t){
+        .mote = mote_of(simulation, turn.mote),
+        .routing_key = key_of(simulation, turn.mote),
+        .mote_number = turn.mote,
+        .n_records = simulation->options.records,
+        .n_accepted = accepted(simulation, turn.faults),
+        .original = turn.original,
+        .due_ns = due_of(&simulation->options, number),
+        .faults = turn.faults,
+    };
+}
+
+/* ---- its records, one after the other ---- */
+
+typedef struct ir_walk {
+    const ir_simulation_t *simulation;
+    ir_turn_t turn;
+    unsigned at,
+        unknown;     /* records: this one, and the unknown sensor's (none: as many as there are) */
+    uint64_t tick;   /* how manieth time of the mote */
+    int64_t time_ns; /* as measured, not as the mote's clock says */
+    int64_t skew_ns;
+    unsigned quantity;
+    ir_river_moment_t moment;
+    int64_t units; /* the value, see river.h */
+    char text[IR_NUMBER_SIZE];
+    size_t text_size;
+} ir_walk_t;
+
+static void look(ir_walk_t *walk) {
+    const ir_source_options_t *options = &walk->simulation->options;
+    const int64_t phase_ms =
+        options->interval_ns / IR_MILLISECOND_NS * walk->turn.mote / options->simulate;
+    walk->time_ns = walk->simulation->start_ns + (int64_t)walk->tick * options->interval_ns +
+                    phase_ms * IR_MILLISECOND_NS;
+    ir_river_look(options->seed, walk->turn.mote, walk->time_ns, &walk->moment);
+}
+
+static void measure(ir_walk_t *walk) {
+    walk->units = ir_river_value(&walk->moment, walk->quantity);
+    walk->text_size = ir_number_format_decimal(
+        walk->units, ir_river_quantities[walk->quantity].decimals, walk->text);
+}
+
+static void begin(const ir_simulation_t *simulation, uint64_t number, ir_walk_t *walk) {
+    const unsigned records = simulation->options.records;
+    walk->simulation = simulation;
+    turn_of(simulation, number, &walk->turn);
+    walk->at = 0;
+    walk->unknown = walk->turn.faults & IR_FAULT_UNKNOWN
+                        ? (unsigned)(choice_of(simulation, &walk->turn) % records)
+                        : records;
+    walk->tick = walk->turn.round * records / IR_RIVER_QUANTITIES;
+    walk->quantity = (unsigned)(walk->turn.round * records % IR_RIVER_QUANTITIES);
+    walk->skew_ns =
+        ir_faults_skew(&simulation->options.faults, simulation->options.seed, walk->turn.mote);
+    look(walk);
+    measure(walk);
+}
+
+/* False after the last one. */
+static bool next(ir_walk_t *walk) {
+    if (++walk->at == walk->simulation->options.records) {
+        return false;
+    }
+    if (++walk->quantity == IR_RIVER_QUANTITIES) {
+        walk->quantity = 0;
+        walk->tick++;
+        look(walk);
+    }
+    measure(walk);
+    return true;
+}
+
+/* ---- body ---- */
+
+static void write_record(const ir_walk_t *walk, int64_t first_ns, ir_buffer_t *out) {
+    static const double scales[] = {1, 10, 100, 1000, 10000};
+    const unsigned label = walk->at == walk->unknown ? IR_RIVER_QUANTITIES : walk->quantity;
+    const ir_pack_record_t record = {
+        .label = walk->simulation->labels[label],
+        .text = ir_view(walk->text, walk->text_size),
+        .value = (double)walk->units / scales[ir_river_quantities[walk->quantity].decimals],
+        .after_s = (uint64_t)(walk->time_ns - first_ns) / IR_SECOND_NS,
+    };
+    walk->simulation->writer->record(out, &record, walk->at == 0);
+}
+
+static void body(const void *object, uint64_t number, ir_buffer_t *out) {
+    const ir_simulation_t *simulation = object;
+    const ir_pack_writer_t *writer = simulation->writer;
+    ir_walk_t walk;
+    begin(simulation, number, &walk);
+    const bool malformed = walk.turn.faults & IR_FAULT_MALFORMED;
+    const bool cut = choice_of(simulation, &walk.turn) & 1;
+    const int64_t first_ns = walk.time_ns;
+    writer->head(out, &(ir_pack_head_t){.mote = mote_of(simulation, walk.turn.mote),
+                                        .n_records = simulation->options.records,
+                                        .version = malformed && !cut ? WRONG_VERSION : 0});
+    writer->time(out, first_ns + walk.skew_ns);
+    do {
+        write_record(&walk, first_ns, out);
+    } while (next(&walk));
+    writer->tail(out);
+    if (malformed && cut && ir_buffer_ok(out)) {
+        out->size -= CUT_BYTES;
+    }
+}
+
+/* ---- ids ---- */
+
+static bool ids_of(const void *object, uint64_t number, ir_id_t *ids) {
+    const ir_simulation_t *simulation = object;
+    ir_walk_t walk;
+    char name[SENSOR_SIZE];
+    begin(simulation, number, &walk);
+    if (walk.turn.faults & IR_FAULT_MALFORMED) {
+        return true;
+    }
+    memcpy(name, mote_of(simulation, walk.turn.mote).data, NAME_SIZE);
+    name[NAME_SIZE] = '/';
+    do {
+        if (walk.at == walk.unknown) {
+            continue;
+        }
+        /* A number's identity is that of its shortest text. */
+        const ir_value_t value = {.kind = IR_VALUE_STRING,
+                                  .bytes = ir_view(walk.text, walk.text_size)};
+        memcpy(name + NAME_SIZE + 1, ir_river_quantities[walk.quantity].code, CODE_SIZE);
+        if (!ir_id_observation(ir_view(name, sizeof name), walk.time_ns + walk.skew_ns, &value,
+                               ids++)) {
+            return false;
+        }
+    } while (next(&walk));
+    return true;
+}
+
+/* ---- opening ---- */
+
+static void free_simulation(void *object) {
+    ir_simulation_t *simulation = object;
+    if (simulation != NULL) {
+        ir_buffer_free(&simulation->text);
+        free(simulation->keys);
+        free(simulation);
+    }
+}
+
+static const ir_source_kind_t kind = {.name = "simulation",
+                                      .get = get,
+                                      .body = body,
+                                      .ids = ids_of,
+                                      .mote = mote_of,
+                                      .free = free_simulation};
+
+static bool make_keys(ir_simulation_t *simulation) {
+    const size_t motes = simulation->options.simulate;
+    simulation->keys = malloc(motes * KEY_SIZE + 1);
+    for (unsigned i = 0; simulation->keys != NULL && i < motes; i++) {
+        char name[IR_SIMULATION_MOTE_SIZE];
+        char *key = simulation->keys + i * KEY_SIZE;
+        ir_simulation_mote(i, name);
+        memcpy(mempcpy(key, IR_ROUTING_PREFIX, PREFIX_SIZE), name, NAME_SIZE);
+    }
+    return simulation->keys != NULL;
+}
+
+static bool make_labels(ir_simulation_t *simulation) {
+    size_t ends[IR_RIVER_QUANTITIES + 1];
+    ir_buffer_t *text = &simulation->text;
+    ir_buffer_init(text);
+    for (unsigned i = 0; i <= IR_RIVER_QUANTITIES; i++) {
+        const ir_river_quantity_t *quantity = &ir_river_quantities[i % IR_RIVER_QUANTITIES];
+        simulation->writer->label(text, i < IR_RIVER_QUANTITIES ? quantity->code : UNKNOWN_CODE,
+                                  quantity->unit);
+        ends[i] = text->size;
+    }
+    for (unsigned i = 0; i <= IR_RIVER_QUANTITIES && ir_buffer_ok(text); i++) {
+        const size_t begins = i > 0 ? ends[i - 1] : 0;
+        simulation->labels[i] = ir_view(text->data + begins, ends[i] - begins);
+    }
+    return ir_buffer_ok(text);
+}
+
+static ir_simulation_t *make(const ir_source_options_t *options, int64_t start_ns) {
+    ir_simulation_t *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return NULL;
+    }
+    made->options = *options;
+    made->writer = ir_pack_writer(options->format);
+    made->start_ns = start_ns;
+    if (!make_labels(made) || !make_keys(made)) {
+        free_simulation(made);
+        return NULL;
+    }
+    return made;
+}
+
+/* ---- times ---- */
+
+/* How much younger than its due time the youngest record of a message may be. */
+static int64_t lead_of(const ir_source_options_t *options) {
+    const int64_t records = options->records;
+    const int64_t ticks =
+        (ir_faults_shift(&options->faults) * records + records - 1) / IR_RIVER_QUANTITIES;
+    return (ticks + (records % IR_RIVER_QUANTITIES != 0)) * options->interval_ns;
+}
+
+static bool as_recorded(const ir_source_options_t *options) {
+    return options->pace > 0 && options->pace <= 1;
+}
+
+/* How long before the last time the data begin. */
+static double back_of(const ir_source_options_t *options) {
+    const double messages =
+        options->messages > 0 ? (double)options->messages : (double)options->likely * LIKELY_MARGIN;
+    if (as_recorded(options)) {
+        return 0;
+    }
+    if (messages == 0) {
+        return YEARS_BACK * (double)YEAR_NS;
+    }
+    const double span_ns = messages * options->records * (double)options->interval_ns /
+                           ((double)IR_RIVER_QUANTITIES * options->simulate);
+    return options->pace > 0 ? span_ns * (1 - 1 / options->pace) : span_ns;
+}
+
+/* `latest_ns`: the last time that data may have when the run begins. */
+static ir_status_t check_start(const ir_source_options_t *options, double start, int64_t latest_ns,
+                               ir_error_t *error) {
+    const double back_ns = back_of(options);
+    const double needed_ns = options->messages > 0 ? back_ns : 0;
+    if (start < (double)EARLIEST_NS) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "simulate: the data would begin before 1978-07-05, where SenML's times "
+                            "do: so many messages take %.1f years; send fewer, from more motes, or "
+                            "with a shorter interval",
+                            back_ns / (double)YEAR_NS);
+    }
+    if (start + needed_ns > (double)latest_ns + (double)IR_SECOND_NS) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "start: the data would reach beyond the present; begin at least %.0f s "
+                            "ago, or send fewer messages",
+                            (needed_ns + (double)lead_of(options)) / (double)IR_SECOND_NS + 1);
+    }
+    return IR_OK;
+}
+
+static ir_status_t find_start(const ir_source_options_t *options, int64_t now_ns, int64_t *start_ns,
+                              ir_error_t *error) {
+    const int64_t latest_ns = now_ns - lead_of(options);
+    const double start =
+        options->start_ns > 0 ? (double)options->start_ns : (double)latest_ns - back_of(options);
+    const ir_status_t status = check_start(options, start, latest_ns, error);
+    if (status == IR_OK) {
+        const int64_t exact_ns =
+            options->start_ns > 0 ? options->start_ns : latest_ns - (int64_t)back_of(options);
+        *start_ns = exact_ns - exact_ns % IR_MILLISECOND_NS;
+    }
+    return status;
+}
+
+/* Without a number: as many as there is time for until now. */
+static uint64_t count_messages(const ir_source_options_t *options, int64_t start_ns,
+                               int64_t now_ns) {
+    if (options->messages > 0) {
+        return options->messages;
+    }
+    if (as_recorded(options)) {
+        return IR_SOURCE_UNLIMITED;
+    }
+    const int64_t span_ns = now_ns - lead_of(options) - start_ns;
+    return (uint64_t)((__int128)span_ns * IR_RIVER_QUANTITIES * options->simulate /
+                      ((__int128)options->records * options->interval_ns));
+}
+
+ir_status_t ir_simulation_open(const ir_source_options_t *options, ir_source_t *source,
+                               ir_error_t *error) {
+    const int64_t now_ns = ir_clock_now();
+    int64_t start_ns = 0;
+    if (options->interval_ns % IR_SECOND_NS != 0) {
+        return ir_error_set(error, IR_ERR_USAGE, "interval: give whole seconds");
+    }
+    const ir_status_t status = find_start(options, now_ns, &start_ns, error);
+    if (status != IR_OK) {
+        return status;
+    }
+    ir_simulation_t *made = make(options, start_ns);
+    if (made == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for %u simulated motes",
+                            options->simulate);
+    }
+    const uint64_t messages = count_messages(options, start_ns, now_ns);
+    *source = (ir_source_t){
+        .kind = &kind,
+        .object = made,
+        .messages = messages,
+        .observations = messages == IR_SOURCE_UNLIMITED ? messages : messages * options->records,
+        .records_max = options->records,
+        .motes = options->simulate,
+        .content_type = made->writer->content_type,
+    };
+    return IR_OK;
+}

@@ -1,0 +1,160 @@
+"""A guest's disk in dom0: a qcow2 overlay over the appliance, a raw file, or an LVM volume.
+
+    disk = of(guest, directory, name)      one of KINDS by guest.root
+    disk.make(image, mib)                  out of the appliance's qcow2 file, at least as large as it
+    disk.clone(source, full)               out of another guest's
+    disk.keep(path), disk.put_back(path)   a copy of what it holds, and back
+    disk.spec()                            (format, path) for xl
+    disk.remove()                          fine when there is none
+
+Files lie in the guest's folder, which is removed by whoever owns it; a volume carries the guest's name.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from ..lab.command import need, output, run
+from ..lab.errors import LabError, Unsupported
+
+COPY_SECONDS = 1800
+GROUP = "IR_XEN_VOLUME_GROUP"
+MIB = 2**20
+
+
+def qemu_img(*words):
+    run([need("qemu-img", "xen"), *words], seconds=COPY_SECONDS)
+
+
+def bytes_of(path, kind):
+    told = output([need("qemu-img", "xen"), "info", "--output=json", "-f", kind, path])
+    return json.loads(told)["virtual-size"]
+
+
+def copy_file(source, target):
+    """Shares the blocks where the filesystem can; holes stay holes. The target appears when it is whole."""
+    part = f"{target}.part"
+    try:
+        run(["cp", "--reflink=auto", "--sparse=always", source, part], seconds=COPY_SECONDS)
+        os.replace(part, target)
+    finally:
+        Path(part).unlink(missing_ok=True)
+
+
+def overlay_over(backing, kind, target, size=None):
+    qemu_img("create", "-q", "-f", "qcow2", "-b", backing, "-F", kind, target, *([str(size)] if size else []))
+
+
+def detach(path):
+    """Loop devices that somebody who was killed has left over a file."""
+    for line in output([need("losetup", "xen"), "--noheadings", "--output", "NAME", "--associated", path]).split():
+        run([need("losetup", "xen"), "--detach", line])
+
+
+class Overlay:
+    """qcow2 over the appliance's image: made at once, whatever the size. Blocks are served by qemu in dom0."""
+
+    format = "qcow2"
+
+    def __init__(self, directory, _name):
+        self.path = str(directory / "disk.qcow2")
+
+    def make(self, image, mib):
+        overlay_over(image, "qcow2", self.path, max(mib * MIB, bytes_of(image, "qcow2")))
+
+    def clone(self, source, full):
+        if full:
+            copy_file(source.path, self.path)
+        else:
+            overlay_over(source.path, source.format, self.path)
+
+    def keep(self, path):
+        copy_file(self.path, path)
+
+    def put_back(self, path):
+        copy_file(path, self.path)
+
+    def spec(self):
+        return self.format, self.path
+
+    def remove(self):
+        Path(self.path).unlink(missing_ok=True)
+
+
+class Copy(Overlay):
+    """A raw file of its own. Blocks are served by dom0's kernel through a loop device."""
+
+    format = "raw"
+
+    def __init__(self, directory, name):
+        super().__init__(directory, name)
+        self.path = str(directory / "disk.raw")
+
+    def make(self, image, mib):
+        qemu_img("convert", "-q", "-O", "raw", image, self.path)
+        if os.path.getsize(self.path) < mib * MIB:
+            os.truncate(self.path, mib * MIB)
+
+    def clone(self, source, full):
+        if not full:
+            raise Unsupported("a clone of a raw file is a copy", "clone it full, or provision with root overlay")
+        copy_file(source.path, self.path)
+
+
+class Volume(Copy):
+    """A logical volume, `phy` in Xen's words: the fewest layers. The group is named by IR_XEN_VOLUME_GROUP."""
+
+    def __init__(self, directory, name):
+        super().__init__(directory, name)
+        self.name = name
+        self.path = f"/dev/{self.group()}/{name}"
+
+    @staticmethod
+    def group():
+        return os.environ.get(GROUP, "")
+
+    def create(self, size):
+        if not self.group():
+            raise Unsupported("no volume group is named for root volume", f"set {GROUP} to one of `vgs`")
+        run([need("lvcreate", "xen"), "-q", "-y", "-W", "n", "-n", self.name, "-L", f"{-(-size // MIB)}m", self.group()])
+
+    def fill(self, source, kind):
+        qemu_img("convert", "-q", "-n", "-f", kind, "-O", "raw", source, self.path)
+
+    def make(self, image, mib):
+        self.create(max(mib * MIB, bytes_of(image, "qcow2")))
+        self.fill(image, "qcow2")
+
+    def clone(self, source, full):
+        if full:
+            self.create(bytes_of(source.path, "raw"))
+            self.fill(source.path, "raw")
+        else:
+            size = -(-bytes_of(source.path, "raw") // MIB)
+            run([need("lvcreate", "xen"), "-q", "-y", "-s", "-n", self.name, "-L", f"{size}m", source.path[5:]])
+
+    def keep(self, path):
+        qemu_img("convert", "-q", "-f", "raw", "-O", "qcow2", self.path, path)
+
+    def put_back(self, path):
+        self.fill(path, "qcow2")
+
+    def remove(self):
+        if self.group() and os.path.exists(self.path):
+            run([need("lvremove", "xen"), "-q", "-y", self.path[5:]])
+
+
+KINDS = {"overlay": Overlay, "copy": Copy, "volume": Volume}
+
+
+def of(guest, directory, name):
+    return KINDS[guest.root](directory, name)
+
+
+def require_group():
+    """The volume group, for `check`: LabError when it cannot be used."""
+    group = Volume.group()
+    if not group:
+        raise LabError(f"{GROUP} names none")
+    run([need("vgs", "xen"), group])
+    return group

@@ -1,0 +1,53 @@
+"""Moving a running guest to another host under Xen.
+
+    ir-platform migrate xen GUEST HOST      live, by xl migrate over ssh with the lab's key; as root@HOST
+    ir-platform migrate xen GUEST local     the same state saved to a file and restored here: what a host can prove alone
+
+For HOST, the disk, kernel and initrd must be there under the same paths (shared storage), and the bridge under the same
+name: make it by `ir-platform provision` of any guest in a lab of the same directory.
+"""
+
+from ..lab.command import run
+from ..lab.errors import LabError
+from ..lab.network import split
+from . import xl
+
+MOVE_SECONDS = 1800
+HERE = "local"
+
+
+def move(recipe, guest, target):
+    if split(guest.network)[0] in ("passthrough", "sriov"):
+        raise LabError(f"{guest.name} has a PCI device, which cannot move; stop it and provision it over there")
+    if target == HERE:
+        by_file(recipe, guest)
+    else:
+        by_network(recipe, guest, target)
+
+
+def by_file(recipe, guest):
+    """Saved and restored; when restoring fails the state is kept and the message says where."""
+    name, state = recipe.lab.name(guest), recipe.folder(guest) / "state.save"
+    xl.call("save", name, str(state), seconds=MOVE_SECONDS)
+    try:
+        xl.call("restore", str(state), seconds=MOVE_SECONDS)
+    except LabError as error:
+        raise LabError(f"{error}\nthe guest's state is kept: xl restore {state}") from error
+    state.unlink()
+    recipe.after_start(guest)
+
+
+def by_network(recipe, guest, target):
+    """The other side must answer, and have the guest's files, before anything is moved."""
+    require_files(recipe, guest, target)
+    shell = recipe.lab.key.ssh_argv(target, "")[:-2]
+    xl.call("migrate", "-s", " ".join(shell + ["-l", "root"]), recipe.lab.name(guest), target, seconds=MOVE_SECONDS)
+
+
+def require_files(recipe, guest, target):
+    paths = [guest.own["kernel"], guest.own["initrd"], recipe.disk(guest).path, str(recipe.payload_path(guest))]
+    test = " && ".join(f"test -e '{path}'" for path in paths)
+    done = run(recipe.lab.key.ssh_argv(target, f"xl info >/dev/null && {test}"), good=None)
+    if done.status != 0:
+        raise LabError(f"{target}: no dom0 that root may log in to with {recipe.lab.key.path}, or the guest's files are not "
+                       f"there: {done.err.strip() or ', '.join(paths)}")

@@ -1,0 +1,220 @@
+"""Xen: guests by xl in dom0.
+
+Kinds: `pv` needs no virtualization of the CPU, `pvh` is the lean one with it, `hvm` has a whole emulated machine beside
+Xen's own devices. Guests boot the appliance's kernel directly. The guest's folder holds the disk (unless it is a
+volume), the payload's drive, kernel and initrd by reference, xl.cfg and, of HVM guests, the console.
+"""
+
+import os
+import time
+from pathlib import Path
+
+from ..lab import network, payload
+from ..lab.clean import Undo, wait_until
+from ..lab.errors import LabError
+from ..lab.platform import ABSENT, FROZEN, RUNNING, STOPPED, SshPlatform, Stats, interfaces_bytes
+from . import config, disk, effect, host, live, migration, xl
+
+KIB = 1024
+CREATE_SECONDS = 300
+GONE_SECONDS = 60
+CONSOLE_BYTES = 4096
+LOGS = "/var/log/xen"
+PLAIN_KERNEL = "generic"
+UNBRIDGED = ("passthrough", "sriov")
+IN_KERNEL = "packets and blocks move in dom0's kernel"
+
+
+class Recipe(SshPlatform):
+    kinds = ("pv", "pvh", "hvm")
+    networks = ("bridge", "emulated", "private", "host-bridge", "vlan", "passthrough", "sriov")
+    roots = ("overlay", "copy", "volume")
+    knobs = frozenset((
+        "cpu.pin", "cpu.shares", "cpu.quota", "numa.node", "memory.limit", "memory.balloon", "disk.bus", "disk.cache",
+        "disk.scheduler", "network.attach", "network.nic", "network.rate", *effect.INSIDE,
+    ))
+    refused = {
+        "cpu.emulator-pin": "the device model is a process of dom0, which has CPUs of its own (dom0_vcpus_pin)",
+        "cpu.io-pin": "blocks are served by dom0, which has CPUs of its own (dom0_vcpus_pin)",
+        "memory.hugepages": "the hypervisor backs PVH and HVM guests with large pages by itself, PV guests never",
+        "memory.ksm": "the hypervisor shares no equal pages between guests in this edition",
+        "disk.io": "blocks are served by blkback in dom0's kernel or by qemu's own I/O thread",
+        "disk.iothread": "every disk has a thread of its own in dom0 already",
+        "disk.queues": "it is one setting of dom0 for all guests: modprobe xen-blkback max_queues=N",
+        "disk.read-bps": "Xen's block back ends have no limits",
+        "disk.write-bps": "Xen's block back ends have no limits",
+        "disk.read-iops": "Xen's block back ends have no limits",
+        "disk.write-iops": "Xen's block back ends have no limits",
+        "network.queues": "it is one setting of dom0 for all guests: modprobe xen-netback max_queues=N",
+        "network.vhost": f"{IN_KERNEL} already",
+        "network.priority": f"{IN_KERNEL}, in no process that could have a priority",
+    }
+
+    # ---- the host ----
+
+    def check(self):
+        return host.findings(self.lab.netns)
+
+    def kinds_here(self):
+        return self.kinds if host.find_hvm().ok else self.kinds[:1]
+
+    def facts(self):
+        return host.facts()
+
+    # ---- life of a guest ----
+
+    def provision(self, guest):
+        config.require_possible(guest)
+        image = self.lab.image
+        guest.own["kernel"], guest.own["initrd"] = map(str, image.kernel(PLAIN_KERNEL))
+        self.disk(guest).make(str(image.disk(PLAIN_KERNEL)), guest.disk_mib)
+        self.inject(guest)
+        self.write_config(guest)
+
+    def inject(self, guest):
+        payload.write_drive(self.lab, guest, self.payload_path(guest))
+
+    def start(self, guest):
+        path = self.write_config(guest)
+        with Undo() as undo:
+            undo.add(self.stop, guest, 0)
+            xl.call("create", path, seconds=CREATE_SECONDS)
+            self.after_start(guest)
+            undo.keep()
+
+    def after_start(self, guest):
+        """What xl's configuration cannot say."""
+        if self.bridged(guest):
+            self.lab.network.attach(self.lab.interface(guest), guest)
+            live.shape(self.lab.interface(guest), config.knob(guest, "network.rate"))
+        if config.knob(guest, "disk.cache") == "none":
+            live.bypass_cache(xl.domain(self.lab.name(guest)).number, config.bus(guest))
+
+    def stop(self, guest, seconds):
+        name = self.lab.name(guest)
+        deadline = time.monotonic() + seconds
+        if seconds and self.state(guest) == RUNNING:
+            xl.call("shutdown", "-F", name, good=None)
+            wait_until(lambda: xl.domain(name) is None, deadline - time.monotonic(), 0.2)
+        if xl.domain(name):
+            xl.call("destroy", name, seconds=GONE_SECONDS, good=None)
+        if not wait_until(lambda: self.gone(guest), GONE_SECONDS, 0.2):
+            raise LabError(f"domain {name} does not end; see xl list and {LOGS}/xl-{name}.log")
+        for path in (self.disk(guest).path, self.payload_path(guest)):
+            if os.path.isfile(path):
+                disk.detach(path)
+
+    def gone(self, guest):
+        """Neither the domain nor its interface is there."""
+        return xl.domain(self.lab.name(guest)) is None and not os.path.exists(f"/sys/class/net/{self.lab.interface(guest)}")
+
+    def destroy(self, guest):
+        self.stop(guest, 0)
+        self.disk(guest).remove()
+        for path in self.logs(guest):
+            path.unlink(missing_ok=True)
+
+    def state(self, guest):
+        there = xl.domain(self.lab.name(guest))
+        if there is None or "s" in there.flags:
+            return STOPPED if self.config_path(guest).exists() else ABSENT
+        return FROZEN if "p" in there.flags else RUNNING
+
+    # ---- within a guest ----
+
+    def console(self, guest):
+        """Of HVM guests their own file; of others what xenconsoled keeps, when it is started with --log=guest."""
+        kept = [path for path in self.logs(guest) if path.name.startswith("guest-") and path.suffix == ".log"]
+        for path in (self.folder(guest) / "console.log", *kept):
+            if path.exists():
+                with open(path, "rb") as file:
+                    file.seek(max(0, path.stat().st_size - CONSOLE_BYTES))
+                    return file.read().decode(errors="replace")
+        return ""
+
+    # ---- as the host sees it ----
+
+    def stats(self, guest):
+        name = self.lab.name(guest)
+        told = xl.top(name)
+        if told is None:
+            raise LabError(f"xentop does not know {name}")
+        sent, received = interfaces_bytes(self.lab.interface(guest))[:2] if self.bridged(guest) else (None, None)
+        return Stats(
+            cpu_seconds=xl.domain(name).cpu_seconds,
+            memory_bytes=int(told["MEM(k)"]) * KIB,
+            memory_peak_bytes=int(told["MAXMEM(k)"]) * KIB,
+            disk_read_bytes=int(told["VBD_RSECT"]) * xl.SECTOR_BYTES,
+            disk_write_bytes=int(told["VBD_WSECT"]) * xl.SECTOR_BYTES,
+            network_in_bytes=received,
+            network_out_bytes=sent,
+            processes=None,
+        )
+
+    def tuning_in_effect(self, guest):
+        return effect.in_effect(guest, self.lab.name(guest), self.lab.interface(guest))
+
+    # ---- copies ----
+
+    def clone(self, guest, source, full):
+        guest.own.update(kernel=source.own["kernel"], initrd=source.own["initrd"])
+        self.disk(guest).clone(self.disk(source), full)
+        self.inject(guest)
+        self.write_config(guest)
+
+    def snapshot(self, guest, label):
+        folder = self.folder(guest) / "snapshots"
+        folder.mkdir(exist_ok=True)
+        with live.held_still(self.lab.name(guest), self.state(guest) == RUNNING):
+            self.disk(guest).keep(str(folder / label))
+
+    def restore(self, guest, label):
+        self.disk(guest).put_back(str(self.folder(guest) / "snapshots" / label))
+
+    def snapshots(self, guest):
+        found = (self.folder(guest) / "snapshots").glob("*")
+        return [each.name for each in sorted(found, key=lambda each: (each.stat().st_mtime_ns, each.name))]
+
+    # ---- live changes ----
+
+    def set(self, guest, tuning_asked):
+        live.change(guest, self.lab.name(guest), self.lab.interface(guest), tuning_asked)
+
+    def migrate(self, guest, target):
+        migration.move(self, guest, target)
+
+    # ---- parts ----
+
+    def folder(self, guest):
+        return self.lab.guest_directory(guest)
+
+    def config_path(self, guest):
+        return self.folder(guest) / "xl.cfg"
+
+    def payload_path(self, guest):
+        return self.folder(guest) / "payload.img"
+
+    def disk(self, guest):
+        return disk.of(guest, self.folder(guest), self.lab.name(guest))
+
+    def logs(self, guest):
+        """What xl, qemu and xenconsoled have written of the guest, older ones too."""
+        return Path(LOGS).glob(f"**/*-{self.lab.name(guest)}.log*")
+
+    def bridged(self, guest):
+        return network.split(guest.network)[0] not in UNBRIDGED
+
+    def write_config(self, guest):
+        """xl.cfg of the guest's record; returns its path."""
+        places = config.Places(
+            name=self.lab.name(guest),
+            kernel=guest.own["kernel"],
+            ramdisk=guest.own["initrd"],
+            disks=[(*self.disk(guest).spec(), True), ("raw", str(self.payload_path(guest)), False)],
+            bridge=self.lab.network.bridge_for(guest) if self.bridged(guest) else "",
+            interface=self.lab.interface(guest),
+            console=str(self.folder(guest) / "console.log"),
+        )
+        path = self.config_path(guest)
+        path.write_text(config.write(guest, places), encoding="utf-8")
+        return path

@@ -1,0 +1,132 @@
+"""xl and its companions, and what they print, in our words. Everything here is told by the hypervisor or xenstore."""
+
+import json
+from typing import NamedTuple
+
+from ..lab.command import need, run
+
+SECTOR_BYTES = 512
+
+
+class Domain(NamedTuple):
+    number: int
+    memory_mib: int
+    vcpus: int
+    flags: str  # of r (running) b (blocked) p (paused) s (shut down) c (crashed) d (dying)
+    cpu_seconds: float
+
+
+def call(*words, seconds=60, good=(0,)):
+    """Done of an xl command."""
+    return run([need("xl", "xen"), *words], seconds=seconds, good=good)
+
+
+def said(*words, seconds=60):
+    return call(*words, seconds=seconds).out
+
+
+def parse_list(text):
+    """{name: Domain} of `xl list`."""
+    found = {}
+    for line in text.splitlines()[1:]:
+        name, number, memory, vcpus, flags, seconds = line.rsplit(None, 5)
+        found[name.strip()] = Domain(int(number), int(memory), int(vcpus), flags.replace("-", ""), float(seconds))
+    return found
+
+
+def domain(name):
+    """The Domain of that name, or None. One that is on its way out counts as gone."""
+    found = parse_list(said("list")).get(name)
+    return None if found is None or "d" in found.flags else found
+
+
+def parse_info(text):
+    """{key: text} of `xl info`; indented and headless lines are left out."""
+    pairs = (line.split(":", 1) for line in text.splitlines() if ":" in line and not line.startswith(" "))
+    return {key.strip(): value.strip() for key, value in pairs}
+
+
+def info():
+    return parse_info(said("info"))
+
+
+def parse_node_cpus(text):
+    """{node: set of CPUs} of the cpu_topology table of `xl info -n`."""
+    nodes, inside = {}, False
+    for line in text.splitlines():
+        if not line.startswith((" ", "cpu:")):
+            inside = line.startswith("cpu_topology")
+        elif inside and not line.startswith("cpu:"):
+            cpu, _, rest = line.partition(":")
+            nodes.setdefault(int(rest.split()[2]), set()).add(int(cpu))
+    return nodes
+
+
+def node_cpus():
+    return parse_node_cpus(said("info", "-n"))
+
+
+def parse_affinities(text):
+    """The hard affinity of each vCPU, of `xl vcpu-list NAME`: a list of texts such as "0-1" or "all"."""
+    return [line.rsplit(" / ", 1)[0].split()[-1] for line in text.splitlines()[1:]]
+
+
+def affinities(name):
+    return parse_affinities(said("vcpu-list", name))
+
+
+def parse_schedule(text):
+    """(weight, cap) of `xl sched-credit2 -d NAME`."""
+    weight, cap = text.splitlines()[-1].split()[-2:]
+    return int(weight), int(cap)
+
+
+def schedule(name):
+    return parse_schedule(said("sched-credit2", "-d", name))
+
+
+def config(name):
+    """The domain's configuration as libxl gathers it from hypervisor and xenstore."""
+    return json.loads(said("list", "-l", name))[0]["config"]
+
+
+def parse_top(text, name):
+    """{column: text} of a domain in `xentop -b`; the name stands first, the one-word state second."""
+    lines = text.splitlines()
+    columns = lines[0].split()
+    for line in lines[1:]:
+        values = line.split()
+        if values and values[0] == name:
+            return dict(zip(columns, values))
+    return None
+
+
+def top(name):
+    return parse_top(run([need("xentop", "xen"), "-b", "-f", "-i", "1"], seconds=60).out, name)
+
+
+def parse_memory_nodes(text, number):
+    """{node: pages} of a domain in the last answer to the hypervisor's debug key "u"."""
+    nodes, inside = {}, False
+    for line in text.rpartition("Memory location of each domain")[2].splitlines():
+        words = line.replace("(XEN)", "").split()
+        if words[:1] == ["Domain"]:
+            inside = words[1] == str(number)
+        elif inside and words[:1] == ["Node"]:
+            nodes[int(words[1].rstrip(":"))] = int(words[2])
+    return {node: pages for node, pages in nodes.items() if pages}
+
+
+def memory_nodes(number):
+    call("debug-keys", "u")
+    return parse_memory_nodes(said("dmesg"), number)
+
+
+def store(path):
+    """A value of xenstore, or None."""
+    done = run([need("xenstore-read", "xen"), path], good=None)
+    return done.out.strip() if done.status == 0 else None
+
+
+def store_write(path, value):
+    run([need("xenstore-write", "xen"), path, value])

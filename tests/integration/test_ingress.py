@@ -1,0 +1,445 @@
+"""The way in: HAProxy before RabbitMQ, by AMQP and MQTT, plain and by TLS; users with the least rights; limits that push
+back; bytes that make no sense."""
+
+import contextlib
+import http.client
+import json
+import re
+import socket
+import ssl
+import subprocess
+import time
+import urllib.parse
+
+import pika
+import pytest
+
+import harness
+from harness import servers
+
+cluster = harness.cluster
+list_of_nodes = cluster.list_of_nodes
+MOTE = "USGS-08068500"
+
+
+@contextlib.contextmanager
+def channel_of(front, user, listener="inside"):
+    connection = front.connect(user, listener)
+    try:
+        yield connection.channel()
+    finally:
+        if connection.is_open:
+            connection.close()
+
+
+def publish(channel, message):
+    properties = pika.BasicProperties(content_type=harness.SENML_JSON, delivery_mode=2)
+    channel.basic_publish("ir.observations", f"ir.{message.mote}", message.body, properties, mandatory=True)
+
+
+def mosquitto(front, message, listener="mqtt", user="mote", password=None, seconds=30):
+    """mosquitto_pub with QoS 1: it ends when the broker has acknowledged, and tries again until then."""
+    port = front.balancer.address(listener).split(":")[1]
+    argv = ["timeout", str(seconds), "mosquitto_pub", "-h", "localhost", "-p", port, "-V", "mqttv311", "-q", "1", "-i", message.mote]
+    argv += ["-u", user, "-P", password or front.cluster.passwords[user], "-t", f"ir/{message.mote}", "-s"]
+    if listener == "mqtts":
+        argv += ["--cafile", front.ca]
+    return subprocess.run(argv, input=message.body, capture_output=True, check=False)
+
+
+def raw(front, listener, secure=False):
+    host, port = front.balancer.address(listener).split(":")
+    connection = socket.create_connection((host, int(port)), 10)
+    if secure:
+        connection = ssl.create_default_context(cafile=front.ca).wrap_socket(connection, server_hostname="localhost")
+    connection.settimeout(15)
+    return connection
+
+
+def read_to_end(connection):
+    """(what came, seconds until the other side closed)."""
+    begun = time.monotonic()
+    data = b""
+    try:
+        while chunk := connection.recv(65536):
+            data += chunk
+    except ConnectionError:
+        pass
+    return data, time.monotonic() - begun
+
+
+@pytest.fixture
+def pipeline(front, make_front_pipeline):
+    return make_front_pipeline().init()
+
+
+# ---- the ways in ----
+
+
+@pytest.mark.parametrize("listener", ["amqp", "amqps"])
+def test_amqp(front, pipeline, messages, listener):
+    pipeline.worker()
+    with channel_of(front, "mote", listener) as channel:
+        channel.confirm_delivery()
+        for message in messages[:20]:
+            publish(channel, message)
+    pipeline.drain()
+    pipeline.assert_exactly(messages[:20])
+
+
+@pytest.mark.parametrize("listener", ["mqtt", "mqtts"])
+def test_mqtt(front, pipeline, messages, listener):
+    """Topic ir/MOTE arrives under the same key as by AMQP, so in the same partition and in the mote's order."""
+    pipeline.worker()
+    for message in messages[:8]:
+        done = mosquitto(front, message, listener)
+        assert done.returncode == 0, done.stderr
+    pipeline.drain()
+    pipeline.assert_exactly(messages[:8])
+
+
+def test_the_broker_knows_the_clients_address(front):
+    with channel_of(front, "mote", "amqp") as channel:
+        ours = channel.connection._impl._transport._sock.getsockname()  # noqa: SLF001
+        listed = front.cluster.members[0].control("list_connections", "user", "peer_host", "peer_port")
+        assert f"mote\t{ours[0]}\t{ours[1]}" in listed
+
+
+def test_a_certificate_of_another_authority_is_not_trusted(front, tmp_path):
+    subprocess.run([harness.ROOT / "ingest" / "make-certificates", tmp_path / "other"], check=True, capture_output=True)
+    port = front.balancer.address("amqps").split(":")[1]
+    with socket.create_connection((servers.HOST, int(port))) as plain, pytest.raises(ssl.SSLError):
+        ssl.create_default_context(cafile=tmp_path / "other" / "ca.pem").wrap_socket(plain, server_hostname="localhost")
+
+
+# ---- the least rights ----
+
+
+def refused(front, user, action):
+    """Whether the broker refuses with 403."""
+    with channel_of(front, user) as channel:
+        channel.confirm_delivery()
+        try:
+            action(channel)
+        except pika.exceptions.ChannelClosedByBroker as closed:
+            return closed.reply_code == 403
+    return False
+
+
+def send_to(exchange, key=f"ir.{MOTE}"):
+    return lambda channel: channel.basic_publish(exchange, key, b"[]")
+
+
+def take_from(queue):
+    return lambda channel: channel.basic_consume(queue, lambda *_: None)
+
+
+def listen_to(exchange):
+    def bind(channel):
+        queue = channel.queue_declare("", exclusive=True).method.queue
+        channel.queue_bind(queue, exchange, "#")
+
+    return bind
+
+
+NOT_ALLOWED = {
+    "mote": [send_to("ir.processed"), send_to("ir.rejected"), send_to("ir.workers"), send_to("amq.topic", "other.x"),
+             send_to("amq.topic", f"ir.{MOTE}.more"), take_from("ir.observations.0"), take_from("ir.rejected"),
+             listen_to("ir.processed"), listen_to("ir.observations"),
+             lambda channel: channel.queue_purge("ir.observations.0"),
+             lambda channel: channel.exchange_declare("mine", "topic")],
+    "gateway": [send_to("ir.processed"), send_to("amq.topic"), take_from("ir.observations.0"), listen_to("ir.processed")],
+    "viewer": [send_to("ir.observations"), send_to("ir.processed"), send_to("amq.topic"), take_from("ir.observations.0"),
+               take_from("ir.rejected"), listen_to("ir.observations"), listen_to("ir.rejected"),
+               lambda channel: channel.queue_delete("ir.observations.0"),
+               lambda channel: channel.exchange_delete("ir.processed")],
+    "worker": [send_to("amq.topic"), lambda channel: channel.exchange_declare("mine", "topic"),
+               lambda channel: channel.queue_declare("mine", durable=True)],
+}
+
+
+@pytest.mark.parametrize("user", NOT_ALLOWED)
+def test_least_rights(front, pipeline, user):
+    for i, action in enumerate(NOT_ALLOWED[user]):
+        assert refused(front, user, action), f"{user} may do number {i}"
+
+
+def test_what_each_may(front, pipeline):
+    for user in ("mote", "gateway", "worker"):
+        with channel_of(front, user) as channel:
+            channel.confirm_delivery()
+            channel.basic_publish("ir.observations", f"ir.{MOTE}", b"[]", mandatory=True)
+    assert not refused(front, "viewer", listen_to("ir.processed"))
+    assert not refused(front, "operator", take_from("ir.rejected"))
+
+
+def test_mqtt_rights(front, pipeline, messages):
+    wrong = mosquitto(front, messages[0], password="wrong")
+    assert wrong.returncode != 0 and b"bad user name or password" in wrong.stderr
+    viewer = mosquitto(front, messages[0], user="viewer", seconds=3)
+    assert viewer.returncode != 0
+    listening = subprocess.run(
+        ["mosquitto_sub", "-h", "localhost", "-p", front.balancer.address("mqtt").split(":")[1], "-V", "mqttv311", "-q",
+         "1", "-u", "mote", "-P", front.cluster.passwords["mote"], "-t", "ir/#", "-W", "3", "-C", "1"],
+        capture_output=True, timeout=30, check=False)
+    assert listening.returncode != 0 and listening.stdout == b""
+    assert pipeline.waiting() == 0
+
+
+@pytest.mark.parametrize("user", ["mote", "guest"])
+def test_wrong_password(front, user):
+    with pytest.raises(pika.exceptions.AMQPConnectionError):
+        front.connect(user, password="wrong")
+
+
+# ---- limits that push back ----
+
+
+@contextlib.contextmanager
+def limited(front, most):
+    """Queues that take so many messages."""
+    node = front.cluster.members[0]
+    rule = {"max-length": most, "overflow": "reject-publish"}
+    words = ("set_policy", "--priority", "1", "--apply-to", "queues", "low")
+    node.control(*words, r"^ir\.observations\.", json.dumps(rule))
+    try:
+        yield
+    finally:
+        node.control("clear_policy", "low")
+
+
+def test_a_full_queue_refuses_and_nothing_is_lost(front, pipeline, messages):
+    """The publisher is told no, holds the message, and gets rid of it when a worker has made room."""
+    mine = [message for message in messages if message.mote == messages[0].mote][:60]
+    with limited(front, 10), channel_of(front, "mote") as channel:
+        channel.confirm_delivery()
+        harness.wait_for(lambda: fill(channel, mine[:40]) < 40, "a queue that refuses", 20)
+        waiting = pipeline.waiting()
+        assert waiting < 40
+        pipeline.worker()
+        for message in mine:
+            harness.wait_for(lambda: accepted(channel, message), "room")  # noqa: B023
+    pipeline.drain()
+    pipeline.assert_exactly(mine)
+
+
+def accepted(channel, message):
+    try:
+        publish(channel, message)
+    except pika.exceptions.NackError:
+        return False
+    return True
+
+
+def fill(channel, some):
+    return sum(accepted(channel, message) for message in some)
+
+
+def test_a_full_queue_and_mqtt(front, pipeline, messages):
+    """No PUBACK for what was not taken."""
+    mine = [message for message in messages if message.mote == messages[0].mote][:30]
+    with limited(front, 3):
+        with channel_of(front, "mote") as channel:
+            channel.confirm_delivery()
+            harness.wait_for(lambda: fill(channel, mine[:10]) < 10, "a queue that refuses", 20)
+        done = mosquitto(front, mine[20], seconds=4)
+        assert done.returncode != 0
+    pipeline.worker()
+    pipeline.drain()
+    assert str(mine[20].raw_id) not in map(str, pipeline.sqlite_ids("raw"))
+
+
+# ---- bytes that make no sense, and clients that are slow ----
+
+GARBAGE = {
+    "nonsense": bytes(range(256)) * 4,
+    "zeros": bytes(4096),
+    "http": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "amqp 1.0": b"AMQP\0\1\0\0",
+    "a hello of TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(300),
+}
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("kind", ["amqp", "mqtt"])
+@pytest.mark.parametrize("name", GARBAGE)
+def test_garbage(front, kind, name, secure):
+    """The connection ends at once, and not a byte of it came to a broker."""
+    with raw(front, kind + "s" if secure else kind, secure) as connection:
+        connection.sendall(GARBAGE[name])
+        data, seconds = read_to_end(connection)
+    assert data == b"" and seconds < 5
+
+
+@pytest.mark.parametrize("listener", ["amqps", "mqtts", "https"])
+def test_garbage_where_tls_is_spoken(front, listener):
+    with raw(front, listener) as connection:
+        connection.sendall(b"AMQP\0\0\x09\x01" + bytes(2000))
+        _, seconds = read_to_end(connection)
+    assert seconds < 5
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+@pytest.mark.parametrize("listener", ["http", "stats"])
+def test_garbage_where_http_is_spoken(front, listener, name):
+    with raw(front, listener) as connection:
+        connection.sendall(GARBAGE[name] if name != "http" else b"GET /\x01\x02 HTTP/9.9\r\n\r\n")
+        data, seconds = read_to_end(connection)
+    assert data.startswith((b"HTTP/1.1 400", b"HTTP/1.0 400", b"")) and seconds < 8
+
+
+AMQP_START = b"AMQP\0\0\x09\x01"
+
+
+def test_garbage_after_a_good_start(front):
+    with raw(front, "amqp") as connection:
+        connection.sendall(AMQP_START + bytes([1, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF]) + bytes(1000))
+        _, seconds = read_to_end(connection)
+    assert seconds < 14
+
+
+@pytest.mark.parametrize("listener, begin", [("amqp", b""), ("amqp", b"AMQP"), ("mqtt", b""), ("mqtt", b"\x10\x20\x00"),
+                                             ("http", b"GET /v1/observations HTTP/1.1\r\nX-A: ")])
+def test_slow_clients_are_cut(front, listener, begin):
+    """Within first-bytes, here two seconds, even when a byte comes now and then."""
+    with raw(front, listener) as connection:
+        connection.sendall(begin)
+        begun = time.monotonic()
+        with contextlib.suppress(ConnectionError):
+            for _ in range(4):
+                time.sleep(0.5)
+                connection.sendall(b"a" if begin else b"")
+        data, _ = read_to_end(connection)
+    assert time.monotonic() - begun < 8
+    assert data == b"" or data.startswith(b"HTTP/1.1 408")
+
+
+def test_a_handshake_that_stops_is_cut(front):
+    with raw(front, "amqps") as connection:
+        connection.sendall(b"\x16\x03\x01")
+        _, seconds = read_to_end(connection)
+    assert seconds < 14
+
+
+def test_a_login_that_stops_is_cut(front):
+    with raw(front, "amqp") as connection:
+        connection.sendall(AMQP_START)
+        assert connection.recv(7)[0] == 1
+        _, seconds = read_to_end(connection)
+    assert seconds < 14
+
+
+def test_others_are_served_meanwhile(front, pipeline, messages):
+    """A hundred slow clients and a hundred that talk nonsense."""
+    with contextlib.ExitStack() as stack:
+        for i in range(100):
+            stack.enter_context(raw(front, ("amqp", "mqtt", "http")[i % 3]))
+            connection = stack.enter_context(raw(front, ("amqp", "mqtt", "http")[i % 3]))
+            connection.sendall(GARBAGE["nonsense"])
+        with channel_of(front, "mote", "amqp") as channel:
+            channel.confirm_delivery()
+            publish(channel, messages[0])
+        assert mosquitto(front, messages[1]).returncode == 0
+    assert pipeline.waiting() == 2
+
+
+# ---- what is refused before it comes to a gateway or broker ----
+
+
+def request(front, method, path, listener="http", **headers):
+    port = int(front.balancer.address(listener).split(":")[1])
+    return servers.http_request(port, method, path, None, headers)
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/readyz", "/healthz", "/", "/stats", "/v2/observations"])
+def test_only_the_interface_is_forwarded(front, path):
+    status, body = request(front, "GET", path)
+    assert status == 404 and json.loads(body)["status"] == 404
+
+
+def test_no_gateway_is_there(front):
+    harness.wait_for(lambda: front.balancer.up("gateways") == 0, "the check to see it")
+    port = int(front.balancer.address("http").split(":")[1])
+    with raw(front, "http") as connection:
+        connection.sendall(f"POST /v1/observations HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Length: 2\r\n"
+                           "Connection: close\r\n\r\n[]".encode())
+        data, _ = read_to_end(connection)
+    head, _, body = data.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 503") and re.search(rb"(?i)retry-after: \d+", head) and json.loads(body)
+
+
+def test_statistics(front):
+    status, page = request(front, "GET", "/stats", "stats")
+    assert status == 200 and b"amqp-brokers" in page
+    status, text = request(front, "GET", "/metrics", "stats")
+    assert status == 200 and b"haproxy_backend_active_servers" in text
+
+
+def test_rate_limits(front, tmp_path):
+    """Per source address: 429 for HTTP requests, and connections that end at once."""
+    nodes = list_of_nodes.Nodes(brokers=front.cluster.nodes.brokers)
+    nodes.limits.update({"requests-per-source": "5", "new-connections-per-source": "20"})
+    with cluster.HAProxy(tmp_path / "balancer", nodes, front.directory / "certificates") as balancer:
+        port = int(balancer.address("http").split(":")[1])
+        answers = [servers.http_request(port, "GET", "/v1/observations")[0] for _ in range(12)]
+        assert answers == [503] * 5 + [429] * 7
+        with pytest.raises((OSError, http.client.HTTPException)):
+            for _ in range(20):
+                servers.http_request(port, "GET", "/v1/observations")
+
+
+# ---- configuration ----
+
+
+def test_the_example_is_what_the_generator_makes():
+    made = subprocess.run([harness.ROOT / "ingest" / "haproxy.py", harness.ROOT / "ingest" / "nodes.conf"],
+                          capture_output=True, text=True, check=True).stdout
+    assert made == (harness.ROOT / "ingest" / "haproxy.cfg").read_text(), "make haproxy.cfg writes it anew"
+
+
+def test_the_example_is_valid(front, tmp_path):
+    text = (harness.ROOT / "ingest" / "haproxy.cfg").read_text()
+    text = text.replace("/etc/haproxy/river.pem", front.balancer.nodes.balancer["certificate"])
+    (tmp_path / "haproxy.cfg").write_text(text.replace("maxconn 20000\n", "maxconn 1000\n"))
+    done = subprocess.run([servers.find_program("haproxy", "run", "/usr/sbin/haproxy"), "-c", "-f", tmp_path / "haproxy.cfg"],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "WARNING" not in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("text, complaint", [
+    ("[broker b]\nhost = 1.2.3.4\namqp = many\n", "a port"),
+    ("[broker b]\n", "lacks host"),
+    ("[balancer]\nhttp = 80\n", "no section [broker NAME]"),
+    ("[broker b]\nhost = h\n[balancer]\nhttps = 443\n", "needs a certificate"),
+    ("[broker b]\nhost = h\ncolour = red\n", "there is no such key"),
+    ("[broker b]\nhost = h\n[router r]\n", "sections are"),
+    ("[limits]\nfirst-bytes = soon\n[broker b]\nhost = h\n", "a time like"),
+    ("nonsense", "no section headers"),
+    ("[broker b]\nhost = h\nhost = i\n", "already exists"),
+])
+def test_a_wrong_list_is_told_in_one_line(tmp_path, text, complaint):
+    path = tmp_path / "nodes.conf"
+    path.write_text(text)
+    done = subprocess.run([harness.ROOT / "ingest" / "haproxy.py", path], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stdout == "" and done.stderr.count("\n") == 1
+    assert complaint in done.stderr and str(path) in done.stderr
+
+
+def test_passwords_are_made_once_and_kept_from_others(tmp_path):
+    argv = [harness.ROOT / "ingest" / "definitions.py", harness.ROOT / "ingest" / "nodes.conf", tmp_path / "passwords"]
+    first = json.loads(subprocess.run(argv, capture_output=True, check=True).stdout)
+    kept = (tmp_path / "passwords").read_text()
+    second = subprocess.run(argv, capture_output=True, check=True).stdout.decode()
+    assert (tmp_path / "passwords").read_text() == kept and (tmp_path / "passwords").stat().st_mode & 0o77 == 0
+    names = [line.split()[0] for line in kept.splitlines()]
+    assert names == [user["name"] for user in first["users"]]
+    assert not any(urllib.parse.quote(line.split()[1]) in second for line in kept.splitlines())
+
+
+def test_certificates_are_kept_from_others(tmp_path):
+    subprocess.run([harness.ROOT / "ingest" / "make-certificates", tmp_path, "river.example", "10.0.0.1"], check=True,
+                   capture_output=True)
+    assert (tmp_path / "ca.key").stat().st_mode & 0o77 == 0 and (tmp_path / "server.pem").stat().st_mode & 0o77 == 0
+    text = subprocess.run(["openssl", "x509", "-in", tmp_path / "server.pem", "-noout", "-text"], capture_output=True,
+                          text=True, check=True).stdout
+    assert "DNS:river.example" in text and "IP Address:10.0.0.1" in text

@@ -1,0 +1,240 @@
+#include "loadgen/recording.h"
+
+#include "common/arena.h"
+#include "common/clock.h"
+#include "loadgen/replay.h"
+#include "observation/senml.h"
+#include "tests/unit/failing_alloc.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define REAL_FILE "loadgen/usgs_river_observations.csv.gz"
+#define IDS_MAX 16
+
+static char path[] = "/tmp/ir-test-recording-XXXXXX";
+
+static int make_file(void **state) {
+    (void)state;
+    const int fd = mkstemp(path);
+    return fd < 0 || close(fd) != 0;
+}
+
+static int remove_file(void **state) {
+    (void)state;
+    return unlink(path);
+}
+
+static void write_text(const char *text) {
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static ir_source_t open_with(const ir_source_options_t *options) {
+    ir_source_t source = {0};
+    ir_error_t error;
+    assert_int_equal(ir_recording_open(options, &source, &error), IR_OK);
+    return source;
+}
+
+static const char *body_of(const ir_source_t *source, uint64_t number) {
+    static char text[1000];
+    ir_buffer_t body;
+    ir_buffer_init(&body);
+    ir_source_body(source, number, &body);
+    assert_true(body.size < sizeof text);
+    memcpy(text, body.data, body.size);
+    text[body.size] = '\0';
+    ir_buffer_free(&body);
+    return text;
+}
+
+#define HEAD "station,parameter,time_utc,value,unit,qualifier\n"
+#define TWO                                                                                        \
+    HEAD "S,00065,2011-05-01T04:00:00Z,10,ft,\nS,00010,2011-05-01T04:00:00Z,1.5,deg C,\n"          \
+         "S,00065,2011-05-01T04:15:00.250Z,10,ft,\n"
+
+static void json_text(void **state) {
+    (void)state;
+    write_text(TWO);
+    ir_source_t source = open_with(&(ir_source_options_t){.replay = path, .repeat = 2});
+    assert_int_equal(source.messages, 4);
+    assert_int_equal(source.observations, 6);
+    assert_int_equal(source.records_max, 2);
+    assert_int_equal(source.motes, 1);
+    assert_string_equal(body_of(&source, 2),
+                        "[{\"bn\":\"S/\",\"bt\":1304222400,\"n\":\"00065\",\"u\":\"m\",\"v\":3.048}"
+                        ",{\"n\":\"00010\",\"u\":\"Cel\",\"v\":1.5}]");
+    assert_string_equal(
+        body_of(&source, 3),
+        "[{\"bn\":\"S/\",\"bt\":1304223300.25,\"n\":\"00065\",\"u\":\"m\",\"v\":3.048}]");
+    /* the first repetition lies one day before */
+    assert_string_equal(
+        body_of(&source, 1),
+        "[{\"bn\":\"S/\",\"bt\":1304136900.25,\"n\":\"00065\",\"u\":\"m\",\"v\":3.048}]");
+    ir_source_message_t message;
+    ir_source_get(&source, 2, &message);
+    assert_true(ir_view_equal(message.routing_key, ir_view_text("ir.S")));
+    assert_true(ir_view_equal(message.mote, ir_view_text("S")));
+    assert_true(ir_view_equal(ir_source_mote(&source, 0), ir_view_text("S")));
+    assert_int_equal(message.n_records, 2);
+    assert_int_equal(message.n_accepted, 2);
+    assert_int_equal(message.original, 2);
+    ir_source_close(&source);
+}
+
+/* Silence of more than an hour is cut, between repetitions too. */
+static void own_pace(void **state) {
+    (void)state;
+    write_text(HEAD "S,a,2011-05-01T04:00:00Z,1,m,\nT,a,2011-05-01T04:00:00Z,1,m,\n"
+                    "S,a,2011-05-01T04:15:00Z,1,m,\nT,a,2011-05-01T08:00:00Z,1,m,\n");
+    ir_source_t source = open_with(&(ir_source_options_t){.replay = path, .repeat = 2});
+    static const int64_t minutes[] = {0, 0, 15, 75, 135, 135, 150, 210};
+    for (uint64_t number = 0; number < source.messages; number++) {
+        ir_source_message_t message;
+        ir_source_get(&source, number, &message);
+        assert_int_equal(message.due_ns, minutes[number] * 60 * IR_SECOND_NS);
+    }
+    ir_source_close(&source);
+}
+
+static void single_records_and_limits(void **state) {
+    (void)state;
+    write_text(TWO);
+    ir_source_t source = open_with(
+        &(ir_source_options_t){.replay = path, .repeat = 2, .single_records = true, .messages = 4});
+    assert_int_equal(source.messages, 4);
+    assert_int_equal(source.observations, 4);
+    assert_string_equal(
+        body_of(&source, 4),
+        "[{\"bn\":\"S/\",\"bt\":1304222400,\"n\":\"00010\",\"u\":\"Cel\",\"v\":1.5}]");
+    ir_source_close(&source);
+    source = open_with(&(ir_source_options_t){.replay = path, .repeat = 3, .messages = 3});
+    assert_int_equal(source.observations, 5);
+    ir_source_close(&source);
+}
+
+static void too_many_repetitions(void **state) {
+    (void)state;
+    write_text(TWO);
+    ir_replay_t *replay = NULL;
+    ir_source_t source = {0};
+    ir_error_t error;
+    assert_int_equal(ir_replay_load(path, &replay, &error), IR_OK);
+    const int64_t most = ir_replay_repeats(replay);
+    ir_replay_free(replay);
+    ir_source_options_t options = {.replay = path, .repeat = most + 1};
+    assert_int_equal(ir_recording_open(&options, &source, &error), IR_ERR_USAGE);
+    options.repeat = 0;
+    assert_int_equal(ir_recording_open(&options, &source, &error), IR_ERR_USAGE);
+    assert_null(source.kind);
+    options.repeat = most;
+    source = open_with(&options);
+    ir_source_close(&source);
+}
+
+/* What the worker's decoder finds in the body has the ids that the ledger will say. */
+static size_t check_message(const ir_source_t *source, uint64_t number, ir_arena_t *arena) {
+    ir_buffer_t body;
+    ir_senml_pack_t decoded = {0};
+    ir_id_t ids[IDS_MAX];
+    ir_source_message_t message;
+    ir_buffer_init(&body);
+    ir_source_body(source, number, &body);
+    ir_source_get(source, number, &message);
+    assert_int_equal(ir_senml_decode(ir_media_parse(ir_view_text(source->content_type)),
+                                     ir_buffer_view(&body), ir_clock_now(),
+                                     &ir_senml_limits_default, arena, &decoded),
+                     IR_OK);
+    assert_int_equal(decoded.n_refusals, 0);
+    assert_int_equal(decoded.n_records, message.n_records);
+    assert_true(ir_source_ids(source, number, ids));
+    for (size_t i = 0; i < decoded.n_records; i++) {
+        const ir_senml_record_t *record = &decoded.records[i];
+        ir_id_t id;
+        assert_true(ir_id_observation(record->name, record->time_ns, &record->value, &id));
+        assert_int_equal(ir_id_compare(&id, &ids[i]), 0);
+    }
+    ir_buffer_free(&body);
+    return message.n_records;
+}
+
+static void check_all(const ir_source_options_t *options, uint64_t step) {
+    ir_source_t source = open_with(options);
+    ir_arena_t *arena = ir_arena_new(65536);
+    size_t observations = 0;
+    for (uint64_t number = 0; number < source.messages; number += step) {
+        observations += check_message(&source, number, arena);
+        ir_arena_reset(arena);
+    }
+    if (step == 1) {
+        assert_int_equal(observations, source.observations);
+    }
+    ir_arena_free(arena);
+    ir_source_close(&source);
+}
+
+static void ids_are_those_of_the_decoder(void **state) {
+    (void)state;
+    ir_source_options_t options = {.replay = REAL_FILE, .repeat = 1};
+    ir_source_t source = open_with(&options);
+    assert_int_equal(source.messages, 9383);
+    assert_int_equal(source.observations, 40337);
+    ir_source_close(&source);
+    check_all(&options, 1);
+    options.format = IR_PACK_CBOR;
+    check_all(&options, 1);
+    options.repeat = 300;
+    check_all(&options, 997);
+    options = (ir_source_options_t){.replay = REAL_FILE, .repeat = 300, .single_records = true};
+    check_all(&options, 2999);
+    write_text(HEAD "S,a,2011-05-01T04:00:00.000001Z,-1.25e-7,m,\n"
+                    "S,b,2025-12-31T23:59:59.999999Z,-0,m,\n"
+                    "S,c,2011-05-01T04:00:00.1Z,999999999999999,m,\n"
+                    "S,d,2011-05-01T04:00:00.123456Z,100000,ft,\n");
+    options = (ir_source_options_t){.replay = path, .repeat = 2};
+    check_all(&options, 1);
+    options.format = IR_PACK_CBOR;
+    check_all(&options, 1);
+}
+
+static void every_allocation_failing(void **state) {
+    (void)state;
+    failing_alloc_required();
+    write_text(TWO);
+    for (unsigned nth = 1;; nth++) {
+        ir_source_t source = {0};
+        ir_error_t error;
+        const ir_source_options_t options = {.replay = path, .repeat = 1};
+        failing_alloc_arm(nth, FAILING_ALLOC_PROGRAM);
+        const ir_status_t status = ir_recording_open(&options, &source, &error);
+        if (!failing_alloc_disarm()) {
+            assert_int_equal(status, IR_OK);
+            ir_source_close(&source);
+            break;
+        }
+        assert_int_equal(status, IR_ERR_MEMORY);
+        assert_null(source.kind);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(json_text),
+        cmocka_unit_test(own_pace),
+        cmocka_unit_test(single_records_and_limits),
+        cmocka_unit_test(too_many_repetitions),
+        cmocka_unit_test(ids_are_those_of_the_decoder),
+        cmocka_unit_test(every_allocation_failing),
+    };
+    return cmocka_run_group_tests(tests, make_file, remove_file);
+}

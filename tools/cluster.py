@@ -1,0 +1,210 @@
+"""A cluster of RabbitMQ nodes as ingest/ configures it, behind the balancer: users with the least rights, MQTT, queues
+whose length limits push back.
+
+    with Cluster("out/run/brokers", 3) as cluster:
+        balancer = HAProxy("out/run/balancer", cluster.nodes)
+
+Clients reach it through the balancer only, since the nodes want its PROXY header.
+"""
+
+import json
+import resource
+import secrets
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import servers
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "ingest"))
+
+import definitions  # noqa: E402
+import haproxy  # noqa: E402
+import nodes as list_of_nodes  # noqa: E402
+import rabbitmq  # noqa: E402
+
+
+class Node(servers.RabbitMQ):
+    """One broker of a cluster."""
+
+    n_ports = 3
+    plugins = rabbitmq.PLUGINS
+    greeting = bytes.fromhex(haproxy.PROXY_HEADER) + servers.RabbitMQ.greeting
+
+    def __init__(self, directory, name, cluster, place=None):
+        self.name = name
+        super().__init__(directory, place=place)
+        self.cluster = cluster
+
+    @property
+    def mapper_port(self):
+        return self.cluster.mapper_port
+
+    def listed(self):
+        """Its entry in the list of nodes."""
+        amqp, _distribution, mqtt = map(str, self.ports)
+        return list_of_nodes.Broker(self.name, self.host, amqp, mqtt, self.node)
+
+    def configuration(self):
+        return [rabbitmq.configuration(self.cluster.nodes, self.name, self.directory / "definitions.json")]
+
+    def files(self):
+        more = {"definitions.json": self.cluster.definitions, "home/.erlang.cookie": self.cluster.cookie}
+        return {**super().files(), **more}
+
+    def start_mapper(self):
+        self.cluster.start_mapper(self)
+
+
+class Cluster:
+    """Nodes that start and stop together; each can be killed and started by itself, too.
+
+    `nodes` is the list that all configurations are made from: the brokers are entered when their ports are known.
+    """
+
+    def __init__(self, directory, count, nodes=None, place_of=None):
+        self.directory = Path(directory).resolve()
+        self.passwords_file = self.directory / "passwords"
+        self.nodes = nodes or list_of_nodes.Nodes()
+        names = [f"rabbit-{i + 1}" for i in range(count)]
+        place_of = place_of or (lambda _name: None)
+        self.members = [Node(self.directory / name, name, self, place_of(name)) for name in names]
+        self.cookie = secrets.token_hex(20)
+        self.definitions = None
+        self.passwords = {}
+        self.mapper = None
+        self.mapper_port = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def prepare(self):
+        """Ports, users and the list of nodes."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.mapper_port = self.mapper_port or servers.free_ports(1)[0]
+        for each in self.members:
+            each.ports = each.ports or each.place.free_ports(each.n_ports)
+        self.nodes.brokers = [each.listed() for each in self.members]
+        self.definitions = json.dumps(definitions.definitions(self.nodes, self.passwords_file))
+        self.passwords = definitions.read_passwords(self.passwords_file)
+
+    def start_mapper(self, node):
+        """One for all nodes on this machine, and left there by those that end."""
+        if self.mapper is None or not self.mapper.alive():
+            argv = ["epmd", "-port", self.mapper_port, "-address", node.host]
+            self.mapper = node.place.run(argv, self.directory / "epmd.log", env=node.environment())
+
+    def begin(self):
+        """The first half of start(): the others look for the first node when they come up, so it is first."""
+        self.prepare()
+        for each in self.members:
+            each.begin()
+
+    def await_ready(self):
+        for each in self.members:
+            each.await_ready()
+
+    def start(self):
+        try:
+            self.begin()
+            self.await_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self):
+        for each in reversed(self.members):
+            each.stop()
+        if self.mapper is not None:
+            self.mapper.stop()
+            self.mapper = None
+
+
+def descriptors():
+    """Files that a process may have open; HAProxy needs two for each connection and does not start with fewer."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+
+
+class HAProxy(servers.Server):
+    """The balancer in front, for a list of nodes; its own ports are entered there when they are known."""
+
+    name = "haproxy"
+    listeners = ("amqp", "amqps", "mqtt", "mqtts", "http", "https")
+    n_ports = len(listeners) + 2
+
+    def __init__(self, directory, nodes, certificates, place=None):
+        """`certificates`: what ingest/make-certificates made."""
+        super().__init__(directory, place)
+        self.nodes = nodes
+        self.certificates = Path(certificates).resolve()
+
+    def enter(self):
+        """Its addresses into the list of nodes."""
+        inside, stats = self.ports[-2:]
+        self.nodes.limits["connections"] = str(min(int(self.nodes.limits["connections"]), descriptors() // 2 - 100))
+        ports = {name: str(port) for name, port in zip(self.listeners, self.ports)}
+        self.nodes.balancer.update(
+            ports,
+            address=self.host,
+            inside=f"{self.host}:{inside}",
+            stats=f"{self.host}:{stats}",
+            certificate=str(self.certificates / "server.pem"),
+            socket=str(self.directory / "admin.sock"),
+        )
+
+    def address(self, kind):
+        """HOST:PORT of a listener, or of "inside" or "stats"."""
+        value = self.nodes.balancer[kind]
+        return value if ":" in value else f"{self.host}:{value}"
+
+    def files(self):
+        self.enter()
+        return {"haproxy.cfg": haproxy.configuration(self.nodes)}
+
+    def argv(self):
+        program = servers.find_program("haproxy", "run", "/usr/sbin/haproxy")
+        return [program, "-W", "-S", f"{self.directory / 'master.sock'},mode,600", "-f", self.directory / "haproxy.cfg"]
+
+    def ready(self):
+        try:
+            return servers.http_request(self.ports[-1], "GET", "/metrics", timeout=5, host=self.host)[0] == 200
+        except OSError:
+            return False
+
+    def command(self, text):
+        """The answer of its socket for commands."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(10)
+            connection.connect(str(self.directory / "admin.sock"))
+            connection.sendall(text.encode() + b"\n")
+            return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+
+    def up(self, backend):
+        """How many of its servers take requests."""
+        rows = [line.split(",") for line in self.command("show stat").splitlines()]
+        return sum(row[0] == backend and row[1] != "BACKEND" and row[17].startswith("UP") for row in rows if len(row) > 17)
+
+    def pid(self):
+        """The process that serves now."""
+        lines = self.command("show info").splitlines()
+        return next((line.split(": ")[1] for line in lines if line.startswith("Pid: ")), None)
+
+    def reload(self):
+        """A new process with the list of nodes as it is now; the old one ends with its last connection."""
+        before = self.pid()
+        for name, text in self.files().items():
+            self.place.write(self.directory / name, text)
+        self.process.send(signal.SIGUSR2)
+        self.await_ready(lambda: self.reloaded(before))
+
+    def reloaded(self, before):
+        try:
+            return self.pid() not in (None, before)
+        except OSError:
+            return False
