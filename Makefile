@@ -112,7 +112,7 @@ tsan-unit: $(filter $(THREADED:%=$(OUT)/tests/test_%),$(UNIT_TESTS))
 PLATFORMS ?=
 .PHONY: test-platforms
 test-platforms:
-	@tools/install build run platforms lxc test-platforms
+	@tools/install build run platforms lxc kvm test-platforms
 	+@$(SUBMAKE) -s MODE=release build
 	@tests/platforms/run $(PLATFORMS)
 
@@ -137,7 +137,8 @@ SHELL_FILES := tools/install ingest/make-certificates .ci/run $(wildcard tools/*
                $(wildcard tests/platforms/*.bats tests/platforms/*.bash platforms/appliance/initrd/init \
                platforms/appliance/root/etc/runit/* platforms/appliance/root/etc/sv/*/run) \
                $(addprefix platforms/appliance/river/,common.sh ready supervise) \
-               $(wildcard platforms/appliance/river/roles/*/*)
+               $(wildcard platforms/appliance/river/roles/*/*) \
+               platforms/kvm/private-libvirtd
 PYTHON_FILES := $(wildcard tools/*.py ingest/*.py tests/*/*.py bench/*.py platforms/*.py platforms/*/*.py) \
                 platforms/ir-platform
 TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(FUZZ_SOURCES) \

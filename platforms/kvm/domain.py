@@ -252,9 +252,8 @@ def add_scsi_controller(devices, machine):
 
 def require_bus(machine):
     """IDE has one queue, which QEMU's main thread serves."""
-    for knob in ("disk.queues", "disk.iothread"):
-        if machine.bus == "ide" and machine.knob(knob) not in (None, False, 1):
-            raise LabError(f"{knob} = {machine.knob(knob)}: an IDE disk has no such thing; disk.bus = virtio has")
+    if machine.bus == "ide" and (machine.knob("disk.iothread") or (machine.knob("disk.queues") or 1) > 1):
+        raise LabError("disk.bus = ide: such a disk has neither disk.iothread nor disk.queues; disk.bus = virtio has")
     if machine.knob("disk.io") == "native" and machine.knob("disk.cache") not in ("none", "directsync"):
         raise LabError("disk.io = native needs disk.cache = none or directsync")
 
