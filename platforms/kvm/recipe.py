@@ -20,6 +20,7 @@ from .domain import Files, Machine, memory_mib, text
 
 GROUP = "kvm"  # of tools/install
 PAGE_MIB = 2
+EMULATED_PATIENCE = 4
 UNBRIDGED = ("macvlan", "passthrough", "sriov")
 CONSOLE_BYTES = 4096
 STATES = {"running": RUNNING, "idle": RUNNING, "paused": FROZEN, "pmsuspended": FROZEN, "in shutdown": RUNNING}
@@ -51,6 +52,9 @@ class Recipe(SshPlatform):
         libvirt = command.output([command.need("libvirtd", GROUP), "--version"]).split()[-1]
         return {"libvirt": libvirt, "qemu": qemu.removeprefix("QEMU emulator version "),
                 "emulated": "kvm" not in self.kinds_here()}
+
+    def patience(self, guest):
+        return EMULATED_PATIENCE if guest.kind == "qemu" else 1
 
     def host_pages(self, guest):
         if guest.tuning.get("memory.hugepages") != "static":

@@ -105,6 +105,10 @@ class Platform:
         """Takes away what the platform has made for all guests of the lab (a daemon, a parent cgroup). There are no
         guests any more. Fine when there is nothing."""
 
+    def patience(self, guest):
+        """How many times longer than usual one waits for a guest: more where it runs by emulation."""
+        return 1
+
     # ---- life of a guest ----
 
     def provision(self, guest):

@@ -130,7 +130,7 @@ def make(lab, platform, guest, step, *words):
     return guest
 
 
-def boot(lab, name, seconds=ANSWER_SECONDS):
+def boot(lab, name):
     """Starts a guest and waits until every role is ready and its tuning is in effect. Returns the seconds it took; of
     one that runs already, those of its last start."""
     guest = lab.load(name)
@@ -148,7 +148,7 @@ def boot(lab, name, seconds=ANSWER_SECONDS):
             host.apply(lab, guest)
             if state != RUNNING:
                 platform.start(guest)
-            await_ready(platform, guest, seconds)
+            await_ready(platform, guest, ANSWER_SECONDS * platform.patience(guest))
             guest.boot_seconds = round(time.monotonic() - begin, 3)
             tuning.require_effect(tuning_rows(lab, platform, guest), name)
             lab.save(guest)
@@ -199,7 +199,7 @@ def require_no_running_child(lab, guest):
         raise LabError(f"{guest.name} lies under its copy-on-write clones {', '.join(children)}; destroy those first")
 
 
-def reboot(lab, name, seconds=ANSWER_SECONDS):
+def reboot(lab, name):
     """Returns the seconds until it is ready again."""
     guest = lab.load(name)
     platform = platform_of(lab, guest)
@@ -207,8 +207,8 @@ def reboot(lab, name, seconds=ANSWER_SECONDS):
         require_running(platform, guest)
         undo.add(halt, lab, platform, guest)
         begin = time.monotonic()
-        platform.reboot(guest, STOP_SECONDS)
-        await_ready(platform, guest, seconds)
+        platform.reboot(guest, STOP_SECONDS * platform.patience(guest))
+        await_ready(platform, guest, ANSWER_SECONDS * platform.patience(guest))
         guest.boot_seconds = round(time.monotonic() - begin, 3)
         tuning.require_effect(tuning_rows(lab, platform, guest), name)
         lab.save(guest)
@@ -216,9 +216,12 @@ def reboot(lab, name, seconds=ANSWER_SECONDS):
     return guest.boot_seconds
 
 
-def stop(lab, name, seconds=STOP_SECONDS):
+def stop(lab, name, seconds=None):
+    """`seconds`: before it is taken down hard."""
     guest = lab.load(name)
     platform = platform_of(lab, guest)
+    if seconds is None:
+        seconds = STOP_SECONDS * platform.patience(guest)
     with lab.lock(f"guest-{name}"):
         if platform.state(guest) in (RUNNING, FROZEN):
             platform.stop(guest, seconds)
