@@ -15,6 +15,7 @@ All of them are read only: a guest never writes there.
 """
 
 import contextlib
+import functools
 import hashlib
 import os
 import re
@@ -22,7 +23,7 @@ import shutil
 import time
 from pathlib import Path
 
-from . import command
+from . import command, netns
 from .clean import Undo, remove_tree
 from .errors import LabError
 from .state import PLATFORMS, locked
@@ -172,7 +173,7 @@ class Image:
     def make_root(self, part):
         release = release_name()
         # In namespaces of its own, so that neither a mount nor a process stays of one that is killed.
-        alone = [command.need("unshare", "platforms"), "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        alone = [*netns.outside_argv(), command.need("unshare", "platforms"), "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         argv = [*alone, command.need("mmdebstrap", "platforms"), "--variant=minbase", "--quiet", "--format=directory",
                 '--aptopt=Apt::Install-Recommends "false"', '--dpkgopt=path-exclude=/usr/share/doc/*',
                 "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/locale/*",
@@ -221,7 +222,7 @@ class Image:
 
     def make_kernel(self, package, part):
         part.mkdir()
-        command.run(["apt-get", "download", "-q", package], seconds=BUILD_SECONDS, cwd=part, env=apt_environment())
+        command.run([*netns.outside_argv(), "apt-get", "download", "-q", package], seconds=BUILD_SECONDS, cwd=part, env=apt_environment())
         archive = next(part.glob("*.deb"))
         tree = part / "tree"
         command.run(["dpkg-deb", "-x", archive, tree], seconds=300)
@@ -243,6 +244,7 @@ def apt_environment():
     return {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
 
 
+@functools.cache
 def newest_kernel(metapackage):
     """The package that a kernel's metapackage depends on now."""
     text = command.output(["apt-cache", "depends", "--no-recommends", "--no-suggests", metapackage])

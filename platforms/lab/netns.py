@@ -10,6 +10,7 @@ from .errors import LabError
 
 FOLDER = Path("/run/netns")
 CLONE_NEWNET = 0x40000000
+_before = []  # descriptor of the namespace that the program was in
 
 
 def enter(lab, create):
@@ -21,6 +22,7 @@ def enter(lab, create):
         if not create:
             return
         make(lab)
+    _before[:] = [os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)]
     library = ctypes.CDLL(None, use_errno=True)
     descriptor = os.open(FOLDER / lab.netns, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -28,6 +30,11 @@ def enter(lab, create):
             raise LabError(f"cannot enter network namespace {lab.netns}: {os.strerror(ctypes.get_errno())}; be root")
     finally:
         os.close(descriptor)
+
+
+def outside_argv():
+    """Words before a command that needs the host's network, as a download does."""
+    return ["nsenter", f"--net=/proc/{os.getpid()}/fd/{_before[0]}"] if _before else []
 
 
 def exists(name):
