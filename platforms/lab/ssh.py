@@ -8,7 +8,7 @@ OPTIONS = (
     "-oUserKnownHostsFile=/dev/null",
     "-oGlobalKnownHostsFile=/dev/null",
     "-oLogLevel=ERROR",
-    "-oConnectTimeout=5",
+    "-oConnectTimeout=30",
     "-oServerAliveInterval=5",
     "-oServerAliveCountMax=12",
     "-F/dev/null",
