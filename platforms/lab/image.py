@@ -9,6 +9,9 @@ by content: what it is made from names it, so a changed input makes a new one an
                     loads what disks and NICs need and mounts `root=` of the kernel's command line (/dev/… or LABEL=…),
                     ext4, and becomes /sbin/init there
 
+A host that cannot make it (a dom0 without mmdebstrap or mirror) takes what another has made: given.json in the folder,
+{"disk": {KIND: FILE}, "kernel": {KIND: [VMLINUZ, INITRD]}}.
+
 Programs, services and addresses are not in it: they are the payload (payload.py), given to each guest. Servers that are
 no Debian packages (mongod, Fuseki, Oxigraph) are put in when tools/install has fetched them.
 All of them are read only: a guest never writes there.
@@ -17,6 +20,7 @@ All of them are read only: a guest never writes there.
 import contextlib
 import functools
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -132,13 +136,22 @@ class Image:
             return base
         return self.kept(f"{name}-{first_id}", lambda part: self.make_shifted(base, part, first_id))
 
+    def given(self, what, kind):
+        """What given.json says, None without."""
+        path = self.directory / "given.json"
+        return json.loads(path.read_text(encoding="utf-8")).get(what, {}).get(kind) if path.exists() else None
+
     def disk(self, kind):
         """The qcow2 file; made when missing."""
+        if given := self.given("disk", kind):
+            return Path(given)
         base, kernel = self.root(), self.kernel_folder(kind)
         return self.kept(f"{base.name}-{kernel.name}.qcow2", lambda part: self.make_disk(base, kernel, part))
 
     def kernel(self, kind):
         """(vmlinuz, initrd), made when missing."""
+        if given := self.given("kernel", kind):
+            return tuple(map(Path, given))
         folder = self.kernel_folder(kind)
         return folder / "vmlinuz", folder / "initrd"
 

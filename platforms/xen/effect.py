@@ -3,18 +3,16 @@
     in_effect(guest, name, interface)       {knob: value}, normalised as tuning.KNOBS says; None: not in effect at all
 """
 
-import json
 import os
 from pathlib import Path
 
-from ..lab.command import run
+from ..lab import shaping
 from ..lab.tuning import AUTO, cpu_list, cpus
 from . import config, xl
 
 KIB, MIB = 2**10, 2**20
 ROOT_DEVICE = {"xvda": 51712, "hda": 768}  # numbers of Xen's block interface
 EVERYWHERE = "all"
-INSIDE = ("inside.worker-pin", "inside.broker-schedulers", "inside.hugepages")
 
 
 def backend(number, kind, device):
@@ -100,18 +98,9 @@ def rate_out(number):
     return amount * 8 * 1_000_000 // interval_us if interval_us else None
 
 
-def rate_in(interface):
-    """bit/s that dom0's kernel lets pass to the guest."""
-    done = run(["tc", "-j", "qdisc", "show", "dev", interface], good=None)
-    for each in json.loads(done.out or "[]") if done.status == 0 else []:
-        if each.get("kind") == "tbf":
-            return int(each["options"]["rate"]) * 8
-    return None
-
-
 def rate(number, interface):
     """One figure when both directions have it, else both as text."""
-    out, into = rate_out(number), rate_in(interface)
+    out, into = rate_out(number), shaping.limited(interface)
     return out if out == into else f"out {out}, in {into}"
 
 

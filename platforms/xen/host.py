@@ -1,11 +1,12 @@
 """Whether this host is a Xen dom0, with all that guests need: the findings of `check`, each with its remedy, and facts."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
 from ..lab import command
-from ..lab.errors import LabError
+from ..lab.errors import LabError, Unsupported
 from ..lab.platform import Finding
 from . import disk, xl
 
@@ -103,6 +104,20 @@ def find_passthrough():
     if not os.path.isdir("/sys/bus/pci/drivers/pciback"):
         return Finding("PCI passthrough", False, "xen-pciback is not loaded", "modprobe xen-pciback", required=False)
     return Finding("PCI passthrough", True, required=False)
+
+
+def require_assignable(address, virtual):
+    """That a PCI device can be given to a guest: it is in the hands of pciback."""
+    device = Path("/sys/bus/pci/devices") / address
+    if not re.fullmatch(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", address) or not device.exists():
+        raise Unsupported(f"there is no PCI device '{address}' here", "write it as lspci -D does: 0000:03:00.0")
+    if virtual and not (device / "physfn").exists():
+        raise Unsupported(f"PCI device {address} is no virtual function", "echo 1 > /sys/class/net/DEVICE/device/sriov_numvfs")
+    found = find_passthrough()
+    if not found.ok:
+        raise Unsupported(f"{found.what}: {found.reason}", found.remedy)
+    if address not in xl.said("pci-assignable-list"):
+        raise Unsupported(f"PCI device {address} belongs to a driver of dom0", f"xl pci-assignable-add {address}")
 
 
 def find_volumes():

@@ -2,6 +2,7 @@
 
 import contextlib
 
+from ..lab import shaping
 from ..lab.clean import wait_until
 from ..lab.command import need, run
 from ..lab.errors import LabError, Unsupported
@@ -9,18 +10,6 @@ from ..lab.tuning import AUTO, cpus
 from . import config, effect, xl
 
 BALLOON_SECONDS = 120
-BURST_BYTES = 32 * 1024
-TBF_LATENCY = "50ms"
-
-
-def shape(interface, rate):
-    """Bounds what dom0 passes to the guest; None lifts the bound. Netback itself bounds the other direction."""
-    tc = need("tc", "xen")
-    if rate is None:
-        run([tc, "qdisc", "delete", "dev", interface, "root"], good=None)
-        return
-    run([tc, "qdisc", "replace", "dev", interface, "root", "tbf", "rate", f"{rate}bit", "burst", str(BURST_BYTES),
-         "latency", TBF_LATENCY])
 
 
 def bypass_cache(number, bus):
@@ -96,7 +85,7 @@ def rate(_guest, name, interface, value):
     amount = config.interval_bytes(value)
     path = f"/local/domain/0/backend/vif/{xl.domain(name).number}/0/rate"
     xl.store_write(path, f"{amount},{config.RATE_INTERVAL_MS * 1000}")
-    shape(interface, value)
+    shaping.limit(interface, value)
 
 
 CHANGES = {

@@ -9,7 +9,7 @@ import os
 import time
 from pathlib import Path
 
-from ..lab import network, payload
+from ..lab import inside, network, payload, shaping
 from ..lab.clean import Undo, wait_until
 from ..lab.errors import LabError
 from ..lab.platform import ABSENT, FROZEN, RUNNING, STOPPED, SshPlatform, Stats, interfaces_bytes
@@ -31,7 +31,7 @@ class Recipe(SshPlatform):
     roots = ("overlay", "copy", "volume")
     knobs = frozenset((
         "cpu.pin", "cpu.shares", "cpu.quota", "numa.node", "memory.limit", "memory.balloon", "disk.bus", "disk.cache",
-        "disk.scheduler", "network.attach", "network.nic", "network.rate", *effect.INSIDE,
+        "disk.scheduler", "network.attach", "network.nic", "network.rate", *inside.KNOBS,
     ))
     refused = {
         "cpu.emulator-pin": "the device model is a process of dom0, which has CPUs of its own (dom0_vcpus_pin)",
@@ -61,6 +61,13 @@ class Recipe(SshPlatform):
     def facts(self):
         return host.facts()
 
+    def require_network(self, text):
+        profile, argument = network.split(text)
+        if profile in UNBRIDGED:
+            host.require_assignable(argument, profile == "sriov")
+        else:
+            super().require_network(text)
+
     # ---- life of a guest ----
 
     def provision(self, guest):
@@ -86,7 +93,8 @@ class Recipe(SshPlatform):
         """What xl's configuration cannot say."""
         if self.bridged(guest):
             self.lab.network.attach(self.lab.interface(guest), guest)
-            live.shape(self.lab.interface(guest), config.knob(guest, "network.rate"))
+            if rate := config.knob(guest, "network.rate"):
+                shaping.limit(self.lab.interface(guest), rate)
         if config.knob(guest, "disk.cache") == "none":
             live.bypass_cache(xl.domain(self.lab.name(guest)).number, config.bus(guest))
 
@@ -152,7 +160,8 @@ class Recipe(SshPlatform):
         )
 
     def tuning_in_effect(self, guest):
-        return effect.in_effect(guest, self.lab.name(guest), self.lab.interface(guest))
+        told = effect.in_effect(guest, self.lab.name(guest), self.lab.interface(guest))
+        return {**told, **inside.effect(self, guest), **self.host_effect(guest)}
 
     # ---- copies ----
 
