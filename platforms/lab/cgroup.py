@@ -182,6 +182,10 @@ class Group:
             roots.add(mounted[""])
         return [root / self.path for root in sorted(roots)]
 
+    def everywhere(self):
+        """The group's folders in all hierarchies, also in those that others (LXC) have made them in."""
+        return [root / self.path for root in sorted(set(hierarchies().values()))]
+
     @staticmethod
     def controllers_of_v2(root):
         return (root / "cgroup.controllers").read_text(encoding="ascii").split()
@@ -217,12 +221,12 @@ class Group:
             write(part / "cgroup.subtree_control", wanted)
 
     def exists(self):
-        return any(folder.exists() for folder in self.folders())
+        return any(folder.exists() for folder in self.everywhere())
 
     def processes(self):
         """Ids in the group or below it."""
         found = set()
-        for folder in self.folders():
+        for folder in self.everywhere():
             for path in folder.rglob("cgroup.procs"):
                 try:
                     found.update(int(each) for each in path.read_text(encoding="ascii").split())
@@ -247,7 +251,7 @@ class Group:
     def remove(self, seconds=10):
         """The empty folders, lower ones first."""
         wait_until(lambda: not self.processes(), seconds)
-        for folder in self.folders():
+        for folder in self.everywhere():
             if folder.exists():
                 remove_folder(folder, seconds)
 

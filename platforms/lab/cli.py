@@ -75,7 +75,7 @@ def add_clone(parser):
 
 def add_stop(parser):
     add_guest(parser)
-    parser.add_argument("--seconds", type=float, default=verbs.STOP_SECONDS, help="before it is taken down hard")
+    parser.add_argument("--seconds", type=float, default=None, help="before it is taken down hard")
 
 
 def add_destroy(parser):

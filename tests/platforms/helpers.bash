@@ -64,12 +64,11 @@ no_residue() {
 
 # Processes that name the lab in their command line or work below it, other than the tests' own.
 processes_of_lab() {
-    local folder id
+    local folder
     for folder in /proc/[0-9]*; do
-        id=${folder#/proc/}
-        if tr '\0' ' ' <"$folder/cmdline" 2>/dev/null | grep -qF "$IR_LAB/" ||
+        if { tr '\0' ' ' <"$folder/cmdline" | grep -qF "$IR_LAB/"; } 2>/dev/null ||
             readlink "$folder/cwd" "$folder/root" 2>/dev/null | grep -qF "$IR_LAB/"; then
-            echo "process $id $(tr '\0' ' ' <"$folder/cmdline" 2>/dev/null | cut -c 1-100)"
+            echo "process ${folder#/proc/} $({ tr '\0' ' ' <"$folder/cmdline" | cut -c 1-100; } 2>/dev/null)"
         fi
     done
 }
