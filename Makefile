@@ -116,6 +116,13 @@ test-platforms:
 	+@$(SUBMAKE) -s MODE=release build
 	@tests/platforms/run $(PLATFORMS)
 
+# Xen with dom0 and guests in QEMU, without hardware help: every verb, twice. IR_TEST_XEN_KINDS=pv,pvh,hvm …
+.PHONY: test-xen
+test-xen:
+	@tools/install build run test-xen
+	+@$(SUBMAKE) -s MODE=release build
+	@python3 tests/platforms/xen_nested.py
+
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz valgrind
 fuzz:
@@ -138,7 +145,7 @@ SHELL_FILES := tools/install ingest/make-certificates .ci/run $(wildcard tools/*
                platforms/appliance/root/etc/runit/* platforms/appliance/root/etc/sv/*/run) \
                $(addprefix platforms/appliance/river/,common.sh ready supervise) \
                $(wildcard platforms/appliance/river/roles/*/*) \
-               platforms/kvm/private-libvirtd
+               platforms/kvm/private-libvirtd $(wildcard platforms/xen/nested/* platforms/xen/hotplug/*)
 PYTHON_FILES := $(wildcard tools/*.py ingest/*.py tests/*/*.py bench/*.py platforms/*.py platforms/*/*.py) \
                 platforms/ir-platform
 TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(FUZZ_SOURCES) \
@@ -215,6 +222,7 @@ help:
 	@echo "make test        unit and integration tests under sanitizers; ends with the count"
 	@echo "make test-slow   the long ones: workers killed twenty times, long runs"
 	@echo "make test-platforms  every verb on every platform this host can do (PLATFORMS=bare,lxc …)"
+	@echo "make test-xen    the same for Xen, in a machine of QEMU that runs it; half an hour"
 	@echo "make build       the programs, below out/release (MODE=asan|tsan: below out/asan, out/tsan)"
 	@echo "make check       format, clang-tidy, shellcheck; make format repairs the first"
 	@echo "make valgrind    unit tests and short runs of the release build under valgrind"

@@ -1,0 +1,112 @@
+"""`make test-xen`: every verb of the Xen platform, in the dom0 of a nested machine (xen_machine.py).
+
+What dom0 needs is put on a disk of its own: the project with its programs, and the appliance, which dom0 cannot make itself.
+The verbs and what is read back are in xen_verbs.py, which runs in dom0; this brings it there, passes on what it says, and ends
+with its count.
+
+    IR_TEST_XEN_KINDS=pv,pvh      hvm is the slow one
+    IR_TEST_XEN_TURNS=2           how often in a row
+    IR_TEST_XEN_ROLES=            broker,worker: with the pipeline's own processes, minutes more
+    IR_TEST_XEN_MINUTES=25        what has not begun until then is skipped, and says so
+"""
+
+import compileall
+import json
+import os
+import py_compile
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from xen_machine import ROOT, Machine, boot_files, end_on_signals
+
+sys.path.insert(0, str(ROOT))
+from platforms.lab.state import Lab  # noqa: E402
+
+SUPPLY = "/srv/supply"
+LOGIN_SECONDS = 600
+SPARE_SECONDS = 900  # for the step that is under way when the time is over
+WORDS = {"KINDS": "pv,pvh", "TURNS": "2", "ROLES": "", "MINUTES": "25"}
+
+
+def appliance(folder):
+    """The appliance of kind generic as images/ of the supply, with given.json for a host that has no means to make it."""
+    os.environ.setdefault("IR_IMAGES", str(ROOT / "out" / "lab" / "images"))
+    image = Lab().image
+    kernel, initrd = image.kernel("generic")
+    images = folder / "images"
+    images.mkdir()
+    for source, name in ((image.disk("generic"), "disk.qcow2"), (kernel, "vmlinuz"), (initrd, "initrd")):
+        os.link(source, images / name) if same_device(source, images) else shutil.copy(source, images / name)
+    place = f"{SUPPLY}/images"
+    given = {"disk": {"generic": f"{place}/disk.qcow2"}, "kernel": {"generic": [f"{place}/vmlinuz", f"{place}/initrd"]}}
+    (images / "given.json").write_text(json.dumps(given), encoding="utf-8")
+
+
+def same_device(one, other):
+    return os.stat(one).st_dev == os.stat(other).st_dev
+
+
+def project(folder):
+    """What ir-platform needs of the project, its Python compiled: that takes long by emulation."""
+    target = folder / "project"
+    ignored = shutil.ignore_patterns("__pycache__", "nested")
+    shutil.copytree(ROOT / "platforms", target / "platforms", ignore=ignored)
+    for name in ("Makefile", "loadgen/usgs_river.ttl", "tests/platforms/xen_verbs.py"):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, target / name)
+    (target / "out" / "release").mkdir(parents=True)
+    for program in sorted((ROOT / "out" / "release").glob("ir-*")):
+        if program.is_file() and not program.suffix:
+            subprocess.run(["strip", "--strip-debug", "-o", target / "out" / "release" / program.name, program], check=True)
+    compileall.compile_dir(target / "platforms", quiet=2, stripdir=target, prependdir=f"{SUPPLY}/project",
+                           invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+
+
+def make_supply(folder):
+    """The supply as an ext4 image; its path."""
+    tree = folder / "tree"
+    tree.mkdir()
+    appliance(tree)
+    project(tree)
+    path = folder / "supply.raw"
+    size = sum(each.stat().st_size for each in tree.rglob("*") if each.is_file()) * 11 // 10 + 64 * 2**20
+    path.touch()
+    os.truncate(path, size)
+    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-d", tree, path], check=True)
+    shutil.rmtree(tree)
+    return path
+
+
+def test(folder):
+    words = {name: os.environ.get(f"IR_TEST_XEN_{name}", usual) for name, usual in WORDS.items()}
+    begin = time.monotonic()
+    files = boot_files()
+    supply = make_supply(folder)
+    print(f"prepared in {time.monotonic() - begin:.0f} s: {files.name}, {supply.stat().st_size / 2**20:.0f} MiB", flush=True)
+    begin = time.monotonic()
+    with Machine(files, [supply], folder) as machine:
+        machine.await_login(LOGIN_SECONDS)
+        print(f"dom0 answers after {time.monotonic() - begin:.0f} s", flush=True)
+        machine.run(f"mkdir -p {SUPPLY} && mount -o ro /dev/vdb {SUPPLY}", 120)
+        left = max(1, int(float(words["MINUTES"]) * 60 - (time.monotonic() - begin)))
+        argv = f"python3 {SUPPLY}/project/tests/platforms/xen_verbs.py {words['KINDS']} {words['TURNS']} {left} '{words['ROLES']}'"
+        status = machine.run_through(argv, left + SPARE_SECONDS)
+        if status:
+            print(machine.said(), flush=True)
+    return status
+
+
+def main():
+    end_on_signals()
+    out = ROOT / "out" / "test-xen"
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out) as folder:
+        return test(Path(folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,340 @@
+"""Runs in a dom0: every verb of the Xen platform for each kind, and what the hypervisor then says, read by xl itself.
+
+    xen_verbs.py KINDS TURNS SECONDS ROLES
+
+Prints a line and the time of each step, and at last "N passed, N failed, N skipped". All in one process, since starting Python
+takes seconds by emulation; ir-platform itself is run where its own end matters.
+"""
+
+import contextlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(PROJECT))
+sys.dont_write_bytecode = True
+os.environ.update(IR_LAB="/var/lib/ir-test", IR_IMAGES="/srv/supply/images", LC_ALL="C.UTF-8")
+
+from platforms.lab import Guest, Lab, LabError, cli, tuning, verbs  # noqa: E402
+from platforms.xen import xl  # noqa: E402
+
+PATIENCE = 900  # seconds until a guest is ready, by emulation
+MIB = 2**20
+TUNED = {"pv": ["cpu.pin=1", "cpu.shares=512", "memory.balloon=448M", "network.rate=80M"],
+         "pvh": ["cpu.pin=0", "cpu.quota=150", "memory.limit=512M", "disk.cache=none", "numa.node=0"],
+         "hvm": ["cpu.pin=1", "network.nic=xen"]}
+ROOTS = {"pv": "overlay", "pvh": "copy", "hvm": "overlay"}
+
+
+class Skip(Exception):
+    """The step cannot be done; the text says why."""
+
+
+class Count:
+    """Steps, told one by one. After a failure the steps that build on it are skipped."""
+
+    def __init__(self, seconds):
+        self.end = time.monotonic() + seconds
+        self.passed = self.failed = self.skipped = 0
+        self.broken = ""
+
+    def group(self, title):
+        self.broken = ""
+        print(f"== {title}", flush=True)
+
+    def step(self, title, function, *words, always=False):
+        begin = time.monotonic()
+        try:
+            if not always and self.broken:
+                raise Skip(f"after '{self.broken}'")
+            if not always and begin > self.end:
+                raise Skip("the time is over")
+            told = function(*words)
+            self.passed += 1
+            self.tell("ok", title, begin, told)
+        except Skip as reason:
+            self.skipped += 1
+            self.tell("skipped", title, begin, reason)
+        except Exception:  # noqa: BLE001 - whatever it is, the next guest must be tried, and all taken away
+            self.failed += 1
+            self.broken = title
+            self.tell("FAILED", title, begin, traceback.format_exc())
+
+    @staticmethod
+    def tell(word, title, begin, more):
+        print(f"{word:8}{title:52}{time.monotonic() - begin:8.1f} s  {'' if more is None else more}", flush=True)
+
+
+def ir(*words, good=0):
+    """ir-platform's main function; what it prints."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        status = cli.main([str(word) for word in words])
+    assert status == good, f"{words}: exit status {status}: {out.getvalue()}"
+    return out.getvalue()
+
+
+def refused(*words):
+    """That provisioning so is not possible, with the reason and exit status 77."""
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        ir("provision", "xen", "never", *words, good=77)
+    assert said.getvalue().strip(), words
+    assert not lab().guests()
+
+
+def lab():
+    return Lab()
+
+
+def guest(name):
+    return lab().load(name)
+
+
+def domain_name(name):
+    return lab().name(guest(name))
+
+
+def inside(name, text, good=(0,)):
+    return verbs.execute(lab(), name, ["/bin/sh", "-c", text], seconds=300, good=good)
+
+
+def agree(name):
+    """Every knob asked for is in effect; told as text."""
+    rows = verbs.facts(lab(), "xen", name)["tuning"]
+    assert all(row["agrees"] for row in rows), rows
+    return ", ".join(f"{row['knob']} {row['in_effect']}" for row in rows)
+
+
+# ---- the host ----
+
+
+def host_can():
+    assert ir("check", "xen").startswith("xen: yes")
+    told = verbs.facts(lab(), "xen")
+    assert told["emulated"] is True and told["scheduler"] == "credit2", told
+    return f"{told['hypervisor']}, {', '.join(told['kinds'])}, dom0 {told['dom0_kernel']}"
+
+
+def impossible_is_refused():
+    refused("--network", "passthrough:0000:ff:1f.7")
+    refused("--set", "memory.hugepages=static")
+    refused("--set", "disk.bus=virtio")
+    refused("--kind", "pv", "--set", "disk.bus=ide")
+    refused("--kind", "pvh", "--network", "emulated")
+    refused("--network", "macvlan:eth0")
+
+
+def configuration_is_taken():
+    """xl reads the configuration without starting anything."""
+    told = subprocess.run(["xl", "-N", "create", verbs.platform_of(lab(), guest("one")).config_path(guest("one"))],
+                          capture_output=True, text=True, timeout=120, check=False)
+    assert told.returncode == 0, told.stderr
+    assert verbs.status(lab(), "one") == "stopped"
+
+
+# ---- a guest ----
+
+
+def provision(name, kind, roles, root, knobs, profile="default"):
+    asked = Guest(name=name, platform="xen", kind=kind, roles=roles, cpus=1, memory_mib=640 if roles else 512, disk_mib=1024,
+                  profile=profile, root=root, tuning=tuning.read_words(knobs))
+    verbs.provision(lab(), asked)
+    assert verbs.status(lab(), name) == "stopped"
+
+
+def boot(name):
+    seconds = verbs.boot(lab(), name, PATIENCE)
+    assert verbs.status(lab(), name) == "running"
+    assert verbs.boot(lab(), name, PATIENCE) == seconds
+    return f"ready after {seconds:.0f} s; {agree(name)}"
+
+
+def hypervisor_agrees(kind):
+    """By other means than the platform's own readers."""
+    name = domain_name("one")
+    there = xl.domain(name)
+    pinned = {"pv": "1", "pvh": "0", "hvm": "1"}[kind]
+    vcpus = xl.said("vcpu-list", name).splitlines()[1:]
+    assert len(vcpus) == 1 and vcpus[0].split()[6] == pinned, vcpus
+    config = xl.config(name)
+    assert config["c_info"]["type"] == kind
+    if kind == "pv":
+        assert config["b_info"]["sched_params"]["weight"] == 128 and there.memory_mib == 448
+        assert config["nics"][0]["rate_bytes_per_interval"] == 500_000
+    if kind == "pvh":
+        assert config["b_info"]["sched_params"]["cap"] == 150
+        assert Path("/sys/block/loop0/loop/dio").read_text().strip() == "1"
+    return inside("one", "cat /sys/hypervisor/type /sys/hypervisor/guest_type; grep -c ^processor /proc/cpuinfo").out.split()
+
+
+def execution():
+    told = verbs.execute(lab(), "one", ["printf", "%s|", "two words", "$HOME", '"'], seconds=120)
+    assert told.out == 'two words|$HOME|"|', told
+    assert inside("one", "exit 3", good=None).status == 3
+    assert verbs.execute(lab(), "one", ["cat"], seconds=120, text="through").out == "through"
+
+
+def files_go_and_come():
+    place = Path("/tmp/pushed")
+    place.mkdir(exist_ok=True)
+    content = os.urandom(200_000)
+    (place / "bytes").write_bytes(content)
+    verbs.push(lab(), "one", place, Path("/var/lib/river/there"))
+    verbs.pull(lab(), "one", Path("/var/lib/river/there/pushed"), Path("/tmp/pulled"))
+    assert Path("/tmp/pulled/pushed/bytes").read_bytes() == content
+
+
+def figures():
+    told = verbs.stats(lab(), "one")
+    assert told.cpu_seconds > 0 and told.memory_bytes > 100 * MIB, told
+    assert told.disk_read_bytes > 0 and told.network_in_bytes > 0 and told.network_out_bytes > 0, told
+    return told
+
+
+def listed():
+    assert "one" in ir("list") and ir("status", "xen", "one").strip() == "running"
+
+
+def limits_change(kind):
+    asked = {"cpu.shares": 300, "cpu.quota": 120}
+    if kind == "pv":
+        asked |= {"memory.balloon": 416 * MIB, "network.rate": 160_000_000, "cpu.pin": "0"}
+    verbs.set_limits(lab(), "one", asked)
+    assert xl.schedule(domain_name("one")) == (75, 120)
+    return agree("one")
+
+
+def reboot():
+    inside("one", "echo kept >/var/lib/river/kept && sync")
+    seconds = verbs.reboot(lab(), "one", PATIENCE)
+    assert inside("one", "cat /var/lib/river/kept").out == "kept\n"
+    return f"ready after {seconds:.0f} s; {agree('one')}"
+
+
+def snapshot_of_running():
+    verbs.snapshot(lab(), "one", "before")
+    inside("one", "echo changed >/var/lib/river/kept && sync")
+
+
+def moved():
+    """Saved, restored, and the same boot goes on."""
+    before = inside("one", "cat /proc/sys/kernel/random/boot_id").out
+    verbs.platform_of(lab(), guest("one")).migrate(guest("one"), "local")
+    assert verbs.status(lab(), "one") == "running"
+    assert inside("one", "cat /proc/sys/kernel/random/boot_id").out == before
+    return agree("one")
+
+
+def stopped():
+    verbs.stop(lab(), "one", 120)
+    verbs.stop(lab(), "one", 120)
+    assert verbs.status(lab(), "one") == "stopped" and xl.domain(domain_name("one")) is None
+
+
+def restored():
+    verbs.restore(lab(), "one", "before")
+    told = boot("one")
+    assert inside("one", "cat /var/lib/river/kept").out == "kept\n"
+    verbs.stop(lab(), "one", 0)
+    return told
+
+
+def cloned():
+    verbs.clone(lab(), "one", "two", full=False)
+    verbs.clone(lab(), "one", "three", full=True)
+    told = boot("two")
+    assert inside("two", ". /etc/river/guest.conf; echo $NAME; cat /var/lib/river/kept").out == "two\nkept\n"
+    try:
+        verbs.destroy(lab(), "one")
+        raise AssertionError("a guest below its clone was destroyed")
+    except LabError as error:
+        assert "two" in str(error)
+    for name in ("two", "three"):
+        verbs.destroy(lab(), name)
+    return told
+
+
+def interrupted():
+    """boot ended by a signal while the guest starts: it is stopped again."""
+    child = subprocess.Popen([sys.executable, PROJECT / "platforms" / "ir-platform", "boot", "xen", "one"],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 300
+        while verbs.status(lab(), "one") != "running" and time.monotonic() < deadline and child.poll() is None:
+            time.sleep(1)
+        child.send_signal(signal.SIGTERM)
+        status = child.wait(300)
+    finally:
+        child.kill()
+        child.wait()
+    assert status == 128 + signal.SIGTERM, status
+    assert verbs.status(lab(), "one") == "stopped"
+
+
+def destroyed():
+    for each in ("one", "one"):
+        verbs.destroy(lab(), each)
+    ir("destroy", "--all")
+
+
+def nothing_left():
+    """Of domains, loop devices, interfaces, processes, logs, xenstore and files."""
+    prefix = lab().prefix
+    processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    left = [*(set(xl.parse_list(xl.said("list"))) - {"Domain-0"}),
+            *subprocess.run(["losetup", "--list", "--noheadings"], capture_output=True, text=True, check=True).stdout.splitlines(),
+            *[each for each in os.listdir("/sys/class/net") if each.startswith(prefix)],
+            *[each for each in processes if each.startswith(("/usr/lib/xen-4.17/bin/xl", "/usr/libexec/xen-qemu"))],
+            *map(str, Path("/var/log/xen").rglob(f"*{prefix}*")),
+            *map(str, lab().directory.glob("guests/*"))]
+    assert not left, left
+
+
+def life(count, kind, roles, first):
+    """One guest from provisioning to the end; the first turn does everything."""
+    count.step("provision", provision, "one", kind, roles, ROOTS[kind], TUNED[kind])
+    count.step("provision again changes nothing", provision, "one", kind, roles, ROOTS[kind], TUNED[kind])
+    count.step("xl takes the configuration", configuration_is_taken)
+    count.step("boot, tuning in effect", boot, "one")
+    count.step("the hypervisor says the same", hypervisor_agrees, kind)
+    count.step("exec", execution)
+    count.step("push, pull", files_go_and_come)
+    count.step("list, status", listed)
+    count.step("stats", figures)
+    count.step("set", limits_change, kind)
+    count.step("reboot", reboot)
+    if first:
+        count.step("snapshot while it runs", snapshot_of_running)
+        count.step("migrate: saved and restored", moved)
+    count.step("stop, and again", stopped)
+    if first:
+        count.step("restore, boot", restored)
+        if kind == "pv":
+            count.step("clone, copy-on-write and full", cloned)
+            count.step("boot ended by a signal", interrupted)
+    count.step("destroy", destroyed, always=True)
+    count.step("nothing is left", nothing_left, always=True)
+
+
+def main(kinds, turns, seconds, roles):
+    count = Count(float(seconds))
+    count.group("this dom0")
+    count.step("check, facts", host_can)
+    count.step("what cannot be is refused", impossible_is_refused)
+    for turn in range(int(turns)):
+        for kind in kinds.split(","):
+            count.group(f"{kind}, turn {turn + 1} of {turns}")
+            life(count, kind, [each for each in roles.split(",") if each], turn == 0)
+    print(f"{count.passed} passed, {count.failed} failed, {count.skipped} skipped", flush=True)
+    return 1 if count.failed or not count.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
