@@ -125,14 +125,14 @@ def memory_mib(machine):
 
 
 def add_memory(root, machine):
-    mib, balloon, limit = memory_mib(machine), machine.knob("memory.balloon"), machine.knob("memory.limit")
+    """Without the limit: given here, libvirt would also let QEMU lock so much, which not every host's root may. It is set
+    before the guest runs."""
+    mib, balloon = memory_mib(machine), machine.knob("memory.balloon")
     put(root, "memory", mib, unit="MiB")
     if balloon is not None:
         if balloon > mib * MIB:
             raise LabError(f"memory.balloon = {balloon // MIB}M is more than the guest's {mib} MiB")
         put(root, "currentMemory", balloon // 1024, unit="KiB")
-    if limit is not None:
-        put(put(root, "memtune"), "hard_limit", limit // 1024, unit="KiB")
     add_backing(root, machine)
 
 

@@ -11,6 +11,7 @@ guest that stops away with a copied disk is fetched home.
 
 import os
 import tempfile
+import urllib.parse
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -57,22 +58,35 @@ def move_home(recipe, guest):
 
 
 def hand_over(recipe, guest, source, target, way):
-    """virsh migrate. With the hosts' libvirtd both on this machine the page cache is one, so every cache mode is safe."""
+    """virsh migrate."""
     name = recipe.lab.name(guest)
+    sockets = [recipe.lab.directory / f"{name}.{each}" for each in ("memory", "disk")]
     words = ["migrate", "--live", "--auto-converge", "--abort-on-error", name, target.uri]
-    with tempfile.NamedTemporaryFile("w", suffix=".xml", encoding="utf-8") as file:
+    words += ["--copy-storage-all"] if way == "copy" else []
+    with tempfile.NamedTemporaryFile("w", suffix=".xml", encoding="utf-8") as file, Undo() as undo:
         if is_local(source.uri) and is_local(target.uri):
-            words.append("--unsafe")
+            words += local_way(sockets, way)
         else:
             file.write(without_partition(source.virsh("dumpxml", name, "--migratable")))
             file.flush()
-            words += ["--xml", file.name]
-        if way == "copy":
-            words.append("--copy-storage-all")
-        with Undo() as undo:
-            undo.add(lambda: source.call(["domjobabort", name], good=None))
-            source.virsh(*words, seconds=SECONDS)
-            undo.keep()
+            words += ["--xml", file.name, "--migrateuri", f"tcp://{host_of(target.uri)}"]
+        undo.add(lambda: source.call(["domjobabort", name], good=None))
+        source.virsh(*words, seconds=SECONDS)
+        undo.keep()
+    for each in sockets:
+        each.unlink(missing_ok=True)
+
+
+def local_way(sockets, way):
+    """Between two libvirtd of one machine, whatever network namespaces they are in, by Unix sockets. Both have one page
+    cache, so every cache mode of the disk is safe."""
+    memory, disk = sockets
+    words = ["--unsafe", "--migrateuri", f"unix://{memory}"]
+    return words + ["--disks-uri", f"unix://{disk}"] if way == "copy" else words
+
+
+def host_of(uri):
+    return urllib.parse.urlsplit(uri).hostname
 
 
 def is_local(uri):

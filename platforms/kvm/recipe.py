@@ -89,6 +89,7 @@ class Recipe(SshPlatform):
             undo.add(self.stop, guest, 0)
             self.daemon.virsh("create", path, "--paused", "--validate")
             self.attach(guest)
+            self.limit_memory(guest)
             self.daemon.virsh("resume", self.lab.name(guest))
             undo.keep()
 
@@ -99,6 +100,11 @@ class Recipe(SshPlatform):
             self.lab.network.attach(interface, guest)
         if rate := self.machine(guest).knob("network.rate"):
             self.shape(guest, rate)
+
+    def limit_memory(self, guest):
+        machine = self.machine(guest)
+        if limit := machine.knob("memory.limit"):
+            live.change(self.daemon, machine, {"memory.limit": limit})
 
     def shape(self, guest, rate):
         if network.split(guest.network)[0] in ("passthrough", "sriov"):

@@ -8,14 +8,17 @@ KNOBS = frozenset(("inside.worker-pin", "inside.broker-schedulers", "inside.huge
 
 # Lines "knob value", one for each process found.
 LOOK = r"""
-for process in /proc/[0-9]*; do
-    case $(cat "$process/comm" 2>/dev/null) in
+for file in $(grep -lxE "ir-worker|beam.smp" /proc/[0-9]*/comm 2>/dev/null); do
+    process=${file%/comm}
+    read -r name <"$file"
+    case $name in
     ir-worker) sed -n "s/^Cpus_allowed_list:[[:space:]]*/inside.worker-pin /p" "$process/status" ;;
-    beam.smp) tr "\\0" " " <"$process/cmdline" | sed -n "s/.* +S \\([0-9]*\\):.*/inside.broker-schedulers \\1/p" ;;
+    beam.smp) tr "\0" " " <"$process/cmdline" | sed -n "s/.* +S \([0-9]*\):.*/inside.broker-schedulers \1/p" ;;
     esac
 done
-sed -n "s/.*\\[\\(.*\\)\\].*/inside.hugepages \\1/p" /sys/kernel/mm/transparent_hugepage/enabled
+sed -n "s/.*\[\(.*\)\].*/inside.hugepages \1/p" /sys/kernel/mm/transparent_hugepage/enabled
 """
+SECONDS = 60
 PARSERS = {"inside.worker-pin": a_cpuset, "inside.broker-schedulers": int, "inside.hugepages": str}
 
 
@@ -25,7 +28,8 @@ def effect(platform, guest):
     asked = KNOBS & guest.tuning.keys()
     if not asked:
         return {}
-    done = command.run(platform.exec_argv(guest, ["/bin/sh", "-c", LOOK]), good=None)
+    done = command.run(platform.exec_argv(guest, ["/bin/sh", "-c", LOOK]),
+                       seconds=SECONDS * platform.patience(guest), good=None)
     if done.status != 0:
         raise LabError(f"{guest.name} does not tell its tuning: {done.err.strip()}")
     found = {knob: set() for knob in KNOBS}

@@ -84,7 +84,6 @@ def test_every_network_profile_is_valid_for_libvirt(profile, tmp_path):
     ("numa", "numatune/memory", "nodeset", "0"),
     ("passthrough", "devices/hostdev", "managed", "yes"),
     ("sriov", "devices/interface[@type='hostdev']/source/address", "bus", "0x00"),
-    ("memory-limit", "memtune/hard_limit", "unit", "KiB"),
 ])
 def test_a_profile_becomes_libvirts_words(names, path, attribute, value):
     element = xml(of_profile(names)).find(path)
@@ -160,6 +159,7 @@ class Recorder:
 @pytest.mark.parametrize("asked, first", [
     ({"cpu.quota": 50}, ("schedinfo", "ir0000-one", "global_period=100000", "global_quota=50000", "--live")),
     ({"cpu.pin": "0-1"}, ("vcpupin", "ir0000-one", "0", "0", "--live")),
+    ({"memory.limit": 2 << 30}, ("memtune", "ir0000-one", "--hard-limit", str(2 << 20), "--live")),
     ({"memory.balloon": 512 << 20}, ("setmem", "ir0000-one", str(512 << 10), "--live")),
     ({"disk.read-iops": 9}, ("blkdeviotune", "ir0000-one", "vda", "--read-iops-sec", "9", "--live")),
 ])
