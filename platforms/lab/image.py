@@ -306,15 +306,23 @@ def needed_modules(folder):
 
 
 def shift_owners(tree, first_id):
-    """Owners and groups moved up. Changing an owner clears set-uid bits, so modes are set again."""
+    """Owners and groups moved up, of a file with several names once. Changing an owner clears set-uid bits, so modes
+    are set again."""
+    if not first_id:
+        return
+    done = set()
     for base, folders, files in os.walk(tree):
         for name in folders + files:
-            move(os.path.join(base, name), first_id)
-    move(tree, first_id)
+            shift_owner(os.path.join(base, name), first_id, done)
+    shift_owner(tree, first_id, done)
 
 
-def move(path, first_id):
+def shift_owner(path, first_id, done):
     status = os.lstat(path)
+    if status.st_ino in done:
+        return
+    if status.st_nlink > 1:
+        done.add(status.st_ino)
     os.lchown(path, status.st_uid + first_id, status.st_gid + first_id)
     if status.st_mode & 0o6000 and not os.path.islink(path):
         os.chmod(path, status.st_mode & 0o7777)

@@ -17,7 +17,7 @@ def text(recipe, guest):
 def basic(recipe, guest):
     lines = [
         ("lxc.uts.name", guest.name),
-        ("lxc.rootfs.path", recipe.roots_of(guest).lxc_path()),
+        ("lxc.rootfs.path", f"dir:{recipe.roots_of(guest).path()}"),
         ("lxc.arch", "linux64"),
         ("lxc.init.cmd", "/sbin/init"),
         ("lxc.autodev", "1"),

@@ -25,11 +25,22 @@ STATES = {"RUNNING": RUNNING, "STOPPED": STOPPED, "FROZEN": FROZEN}
 BRIDGED = ("bridge", "private", "host-bridge", "vlan")
 START_SECONDS = 60
 KILL_SECONDS = 20
-DEFAULT_FIRST_ID = 1000000
+SUBID_FILES = ("/etc/subuid", "/etc/subgid")
+DEFAULT_FIRST_ID = 0x70000000
 NO_MACHINE = "a container has no emulator"
 KERNEL_DISK = "a container writes to the host's filesystem, there is no disk of its own"
 ENVIRONMENT = ["--set-var", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "--set-var", "HOME=/root",
                "--set-var", "LANG=C.UTF-8"]
+
+
+def roots_range():
+    """The first id of a large enough range that both files give to root, or None."""
+    firsts = set()
+    for path in map(Path, SUBID_FILES):
+        text = path.read_text(encoding="ascii") if path.exists() else ""
+        found = re.search(r"^root:(\d+):(\d+)$", text, re.M)
+        firsts.add(int(found.group(1)) if found and int(found.group(2)) >= config.UNPRIVILEGED_IDS else None)
+    return firsts.pop() if len(firsts) == 1 else None
 
 
 class Recipe(Platform):
@@ -140,18 +151,27 @@ class Recipe(Platform):
 
     @staticmethod
     def first_id(guest):
-        """The host's id of the container's root: root's range of /etc/subuid, or one far from ordinary users."""
+        """The host's id of the container's root: root's range of /etc/subuid, or one far from all users."""
         if guest.kind != "unprivileged":
             return 0
-        try:
-            found = re.search(r"^root:(\d+):(\d+)", Path("/etc/subuid").read_text(encoding="ascii"), re.M)
-        except OSError:
-            found = None
-        return int(found.group(1)) if found and int(found.group(2)) >= config.UNPRIVILEGED_IDS else DEFAULT_FIRST_ID
+        return roots_range() or DEFAULT_FIRST_ID
+
+    def start_words(self, guest):
+        """Words before lxc-start: what the container's monitor has mounted for itself alone, the root and, where root
+        has no range in /etc/subuid, files in which it has (where newuidmap is installed LXC insists on one)."""
+        mounts = [self.roots_of(guest).mount_argv()]
+        if guest.kind == "unprivileged" and not roots_range():
+            path = self.lab.guest_directory(guest) / "subids"
+            path.write_text(f"root:{DEFAULT_FIRST_ID}:{config.UNPRIVILEGED_IDS}\n", encoding="ascii")
+            mounts += [["mount", "--bind", str(path), each] for each in SUBID_FILES if Path(each).exists()]
+        script = " && ".join([*(shlex.join(each) for each in mounts if each), 'exec "$@"'])
+        return [command.need("unshare", "platforms"), "--mount", "/bin/sh", "-c", script, "sh"]
 
     def lxc(self, program, guest, *words, **options):
-        argv = [command.need(f"lxc-{program}", "lxc"), "-P", self.lab.guest_directory(guest), "-n", self.lab.name(guest)]
-        return command.run([*argv, *words], **options)
+        return command.run([*self.lxc_argv(program, guest), *words], **options)
+
+    def lxc_argv(self, program, guest):
+        return [command.need(f"lxc-{program}", "lxc"), "-P", str(self.lab.guest_directory(guest)), "-n", self.lab.name(guest)]
 
     # ---- life of a guest ----
 
@@ -191,8 +211,8 @@ class Recipe(Platform):
         for path in (self.console_path(guest), self.log_path(guest)):
             path.unlink(missing_ok=True)
         before = processes.share_equal_pages if guest.tuning.get("memory.ksm") else None
-        done = self.lxc("start", guest, "-d", "-l", "WARN", "-o", self.log_path(guest), seconds=START_SECONDS, good=None,
-                        before=before)
+        argv = [*self.start_words(guest), *self.lxc_argv("start", guest), "-d", "-l", "WARN", "-o", self.log_path(guest)]
+        done = command.run(argv, seconds=START_SECONDS, good=None, before=before)
         if done.status != 0:
             raise LabError(f"LXC cannot start {guest.name}:\n{self.console(guest)}")
         if not wait_until(lambda: self.state(guest) == RUNNING, START_SECONDS):
@@ -270,8 +290,7 @@ class Recipe(Platform):
         return int(told) if told.isdigit() and int(told) > 0 else None
 
     def exec_argv(self, guest, argv):
-        place = ["-P", str(self.lab.guest_directory(guest)), "-n", self.lab.name(guest)]
-        return [command.need("lxc-attach", "lxc"), *place, "--clear-env", *ENVIRONMENT, "--", *argv]
+        return [*self.lxc_argv("attach", guest), "--clear-env", *ENVIRONMENT, "--", *argv]
 
     def log_path(self, guest):
         return self.lab.guest_directory(guest) / "lxc.log"

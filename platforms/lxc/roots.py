@@ -1,6 +1,8 @@
 """Where a container's root lies: copied, or an overlay whose lower layers nobody writes to.
 
-    overlay:   LOWER[:LOWER…]:upper     lowest first; the upper folder takes what the container writes
+    overlay:   mounted on the folder `rootfs`, over the layers in guest.own["lowers"] (lowest first); the folder `upper`
+               takes what the container writes. It is mounted in the mount namespace of the container's monitor, so the
+               host has no such mount, and it goes when the monitor does
     copy:      the folder `root`
 """
 
@@ -8,6 +10,7 @@ import shutil
 
 from ..lab import command
 from ..lab.clean import remove_tree
+from ..lab.errors import LabError
 from ..lab.image import shift_owners
 from ..lab.payload import write_settings, write_tree
 
@@ -29,10 +32,23 @@ class Roots:
         """Lowest first; none for a copied root."""
         return self.guest.own["lowers"]
 
-    def lxc_path(self):
+    def path(self):
+        """The root as LXC is told of it."""
+        return self.writable if self.guest.root == "copy" else self.folder / "rootfs"
+
+    def mount_argv(self):
+        """The command that mounts the overlay, None without one."""
         if self.guest.root == "copy":
-            return f"dir:{self.writable}"
-        return ":".join(["overlay", *self.lowers(), str(self.writable)])
+            return None
+        work = self.folder / "work"
+        for each in (self.path(), work):
+            each.mkdir(exist_ok=True)
+        layers = [*reversed(self.lowers()), str(self.writable)]
+        if wrong := [each for each in layers if any(c in each for c in ",:\\")]:
+            raise LabError(f"{wrong[0]}: an overlay's path may have no comma, colon or backslash; --root copy, or set IR_LAB")
+        lower = ":".join(layers[:-1])
+        return ["mount", "-t", "overlay", "-o", f"lowerdir={lower},upperdir={self.writable},workdir={work}", "overlay",
+                str(self.path())]
 
     def make(self):
         image = self.recipe.lab.image.root(self.first_id)
@@ -100,7 +116,7 @@ class Roots:
         remove_tree(old)
 
     def remove(self):
-        for name in ("root", "upper", "snapshots", "snapshot.part", "restore.part", "restore.old"):
+        for name in ("root", "rootfs", "upper", "work", "snapshots", "snapshot.part", "restore.part", "restore.old"):
             remove_tree(self.folder / name)
 
 

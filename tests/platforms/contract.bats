@@ -6,6 +6,9 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
     export IR_TEST_ROLES=${IR_TEST_ROLES:-broker,worker}
+    load helpers.bash
+    ir destroy --all
+    rm -rf "$IR_LAB"
 }
 
 setup() {
@@ -15,6 +18,7 @@ setup() {
 teardown_file() {
     load helpers.bash
     ir destroy --all
+    rm -rf "$IR_LAB"
 }
 
 can_clone_by_copy_on_write() {

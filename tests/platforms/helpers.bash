@@ -1,4 +1,4 @@
-# What the tests of the platforms share: a lab of their own below a temporary folder, in a network namespace of its own,
+# What the tests of the platforms share: a lab of their own below out/, in a network namespace of its own,
 # with the kept appliances of the project; and a look for what is left afterwards.
 #
 # shellcheck shell=bash
@@ -6,14 +6,10 @@ project=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 platform=${IR_TEST_PLATFORM:-bare}
 kind=${IR_TEST_KIND:-}
 
-export IR_LAB=${BATS_FILE_TMPDIR:-/tmp}/lab
-export IR_LAB_NETNS=ir-test-$$
+# Not in bats' own folder, which is closed to others: unprivileged containers must reach their roots.
+export IR_LAB=$project/out/test-platforms/$platform-${kind:-any}
+export IR_LAB_NETNS=ir-test-$platform-${kind:-any}
 export IR_IMAGES=${IR_IMAGES:-$project/out/lab/images}
-if [[ -s ${BATS_FILE_TMPDIR:-/nonexistent}/netns ]]; then
-    IR_LAB_NETNS=$(<"$BATS_FILE_TMPDIR/netns")
-elif [[ -n ${BATS_FILE_TMPDIR:-} ]]; then
-    echo "$IR_LAB_NETNS" >"$BATS_FILE_TMPDIR/netns"
-fi
 
 ir() { # VERB WORDS…
     "$project/platforms/ir-platform" "$@"

@@ -9,6 +9,11 @@ setup() {
     [[ $platform == bare || $platform == lxc ]] || skip "for platforms that share the host's kernel"
 }
 
+teardown_file() {
+    load helpers.bash
+    rm -rf "$IR_LAB"
+}
+
 teardown() {
     load helpers.bash
     ir destroy --all
