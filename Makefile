@@ -6,7 +6,7 @@ MODE ?= release
 OUT := out/$(MODE)
 CC := gcc
 PACKAGES := librabbitmq libmongoc-1.0 serd-0 libevent_core libevent_extra libevent_pthreads jansson \
-            libcbor libcurl sqlite3 uuid inih zlib
+            libcbor libcurl sqlite3 uuid inih zlib libcrypto
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wformat=2 -Wno-format-truncation -Wundef -Wvla
@@ -26,7 +26,7 @@ SUBMAKE = $(MAKE) --no-print-directory
 
 # A folder's main program is FOLDER/main_NAME.c, which becomes ir-NAME; everything else in the folder
 # is its library. Libraries stand in the order of the house, upper first.
-FOLDERS := worker loadgen store broker annotation observation common
+FOLDERS := ingest worker loadgen store broker annotation observation common
 MAINS := $(wildcard $(addsuffix /main_*.c,$(FOLDERS)))
 SOURCES := $(filter-out $(MAINS),$(wildcard $(addsuffix /*.c,$(FOLDERS))))
 OBJECTS := $(SOURCES:%.c=$(OUT)/%.o)
@@ -177,7 +177,7 @@ format:
 # The example of every setting; written anew when a setting changes, and a test holds it against the programs.
 .PHONY: river.conf
 river.conf: build
-	@{ sed -n '1,/^$$/p' $@; for each in worker store loadgen annotate; do \
+	@{ sed -n '1,/^$$/p' $@; for each in ingest worker store loadgen annotate; do \
 	    $(OUT)/ir-$$each --print-example; echo; done; } | sed '$$d' > $(OUT)/river.conf
 	@mv $(OUT)/river.conf $@
 

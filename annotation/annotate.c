@@ -205,7 +205,7 @@ static ir_status_t take_pack(ir_annotate_t *annotate, const char *path, unsigned
 static void report_too_long(ir_annotate_t *annotate, const char *path, unsigned long line) {
     ir_refusal_t refusal;
     ir_refusal_set(&refusal, IR_REASON_TOO_LARGE, -1, "more than %lld bytes",
-                   (long long)annotate->options->analysis.pack_bytes);
+                   (long long)annotate->options->analysis.limits.pack_bytes);
     report(annotate, path, line, &refusal);
 }
 

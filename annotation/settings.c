@@ -10,10 +10,7 @@ void ir_format_settings_options(const ir_format_settings_t *settings,
 void ir_analysis_settings_analysis(const ir_analysis_settings_t *settings, const char *base_iri,
                                    ir_analysis_t *analysis) {
     *analysis = (ir_analysis_t){
-        .limits = {.bytes = (size_t)settings->pack_bytes,
-                   .depth = (unsigned)settings->pack_depth,
-                   .records = (unsigned)settings->pack_records,
-                   .future_ns = settings->future_limit_ns},
+        .limits = ir_limit_settings_limits(&settings->limits),
         .accept_unregistered = settings->unregistered == 1,
         .base_iri = base_iri,
     };

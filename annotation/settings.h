@@ -6,6 +6,7 @@
 #include "common/settings.h"
 #include "common/status.h"
 #include "observation/batch.h"
+#include "observation/settings.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -18,8 +19,7 @@ typedef struct ir_format_settings {
 
 typedef struct ir_analysis_settings {
     int unregistered;
-    int64_t pack_bytes, pack_depth, pack_records;
-    int64_t future_limit_ns;
+    ir_limit_settings_t limits;
 } ir_analysis_settings_t;
 
 /* The rows for a program's table: `type` is its struct, `member` the settings in it. */
@@ -61,41 +61,7 @@ typedef struct ir_analysis_settings {
      "reject",                                                                                     \
      offsetof(type, member.unregistered),                                                          \
      "What a sensor gets that the registry does not know."},                                       \
-        {"pack-bytes",                                                                             \
-         0,                                                                                        \
-         IR_SETTING_SIZE,                                                                          \
-         "BYTES",                                                                                  \
-         NULL,                                                                                     \
-         64,                                                                                       \
-         64.0 * 1024 * 1024,                                                                       \
-         "1Mi",                                                                                    \
-         offsetof(type, member.pack_bytes),                                                        \
-         "Largest SenML pack that is analysed."},                                                  \
-        {"pack-depth",                                                                             \
-         0,                                                                                        \
-         IR_SETTING_INTEGER,                                                                       \
-         "N",                                                                                      \
-         NULL,                                                                                     \
-         2,                                                                                        \
-         1000,                                                                                     \
-         "16",                                                                                     \
-         offsetof(type, member.pack_depth),                                                        \
-         "Deepest nesting in a pack."},                                                            \
-        {"pack-records",                                                                           \
-         0,                                                                                        \
-         IR_SETTING_INTEGER,                                                                       \
-         "N",                                                                                      \
-         NULL,                                                                                     \
-         1,                                                                                        \
-         1000000,                                                                                  \
-         "10000",                                                                                  \
-         offsetof(type, member.pack_records),                                                      \
-         "Most records in a pack."},                                                               \
-    {                                                                                              \
-        "future-limit", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 36500 * 86400e9, "1d",            \
-            offsetof(type, member.future_limit_ns),                                                \
-            "An observation may be this far ahead of the clock."                                   \
-    }
+        IR_LIMIT_SETTINGS(type, member.limits)
 
 /* What follows from them. Texts belong to the settings. */
 void ir_format_settings_options(const ir_format_settings_t *settings, ir_format_options_t *options);

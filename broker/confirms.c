@@ -16,6 +16,11 @@ static uint64_t bit_of(uint64_t tag) {
     return UINT64_C(1) << tag % 64;
 }
 
+bool ir_confirms_is_open(const ir_confirms_t *confirms, uint64_t tag) {
+    return tag >= confirms->oldest && tag < confirms->next &&
+           (confirms->answered[tag % IR_CONFIRMS_WINDOW / 64] & bit_of(tag)) == 0;
+}
+
 /* Moves the window over its oldest number; true when that was still open. */
 static bool close_oldest(ir_confirms_t *confirms) {
     const uint64_t tag = confirms->oldest++;

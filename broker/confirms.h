@@ -25,6 +25,9 @@ static inline bool ir_confirms_full(const ir_confirms_t *confirms) {
     return confirms->next - confirms->oldest >= IR_CONFIRMS_WINDOW;
 }
 
+/* Whether that number is published and not answered. */
+bool ir_confirms_is_open(const ir_confirms_t *confirms, uint64_t tag);
+
 /* One more message is published; not when full. */
 static inline void ir_confirms_publish(ir_confirms_t *confirms) {
     confirms->next++;

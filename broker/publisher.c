@@ -37,7 +37,12 @@ struct ir_publisher {
     ir_confirms_t confirms;
     size_t open_bytes; /* published since all was confirmed */
 
+    int wake_fd; /* the caller's, or -1 */
+    ir_publisher_answer_fn on_answer;
+    void *answer_context;
+
     /* since the last flush that said OK or RETRY */
+    uint64_t first; /* the number of the first message */
     uint64_t published, settled, nacked, returned;
     ir_error_t first_return;
 };
@@ -47,6 +52,7 @@ struct ir_publisher {
 static void forget_batch(ir_publisher_t *publisher) {
     publisher->published = publisher->settled = 0;
     publisher->nacked = publisher->returned = 0;
+    publisher->first = publisher->confirms.next;
 }
 
 static void drop(ir_publisher_t *publisher) {
@@ -103,15 +109,32 @@ static uint64_t count_settled(const ir_publisher_t *publisher) {
     return publisher->published > unsettled ? publisher->published - unsettled : 0;
 }
 
+/* Tells of every message that is answered only now; those of an earlier batch were given up. */
+static void tell_answers(const ir_publisher_t *publisher, uint64_t tag, bool multiple, bool nack) {
+    const ir_confirms_t *confirms = &publisher->confirms;
+    const uint64_t last = tag == 0 || tag >= confirms->next ? confirms->next - 1 : tag;
+    uint64_t each = multiple ? confirms->oldest : last;
+    each = each > publisher->first ? each : publisher->first;
+    for (; each <= last; each++) {
+        if (ir_confirms_is_open(confirms, each)) {
+            publisher->on_answer(publisher->answer_context, each - publisher->first,
+                                 !nack && publisher->returned == 0);
+        }
+    }
+}
+
 static ir_status_t take_answer(ir_publisher_t *publisher, uint64_t tag, bool multiple, bool nack,
                                ir_error_t *error) {
+    if (publisher->on_answer != NULL && tag < publisher->confirms.next) {
+        tell_answers(publisher, tag, multiple, nack);
+    }
     uint64_t answered = 0;
     if (!ir_confirms_answer(&publisher->confirms, tag, multiple, &answered)) {
         return ir_error_set(error, IR_ERR_PROTOCOL,
                             "RabbitMQ confirmed message %llu, which was not published",
                             (unsigned long long)tag);
     }
-    publisher->nacked += nack ? answered : 0;
+    publisher->nacked += nack && publisher->on_answer == NULL ? answered : 0;
     publisher->settled = count_settled(publisher);
     if (publisher->confirms.open == 0) {
         publisher->open_bytes = 0;
@@ -244,21 +267,24 @@ static ir_status_t keep_alive(ir_publisher_t *publisher, ir_error_t *error) {
                : IR_OK;
 }
 
-/* Reads what came, after waiting at most `wait_ns` for it or, with bytes unsent, for room to send.
- */
-static ir_status_t look(ir_publisher_t *publisher, int64_t wait_ns, ir_error_t *error) {
-    struct pollfd polled = {.fd = publisher->fd,
-                            .events = (short)(POLLIN | (has_unsent(publisher) ? POLLOUT : 0))};
+/* Reads what came, after waiting at most `wait_ns` for it, for `wake_fd` (or -1) or, with bytes
+ * unsent, for room to send. */
+static ir_status_t look_or_wake(ir_publisher_t *publisher, int64_t wait_ns, int wake_fd,
+                                ir_error_t *error) {
+    struct pollfd polled[] = {
+        {.fd = publisher->fd, .events = (short)(POLLIN | (has_unsent(publisher) ? POLLOUT : 0))},
+        {.fd = wake_fd, .events = POLLIN},
+    };
     const int64_t slice_ns =
         publisher->heartbeat_s > 0 ? publisher->heartbeat_s * IR_SECOND_NS / 2 : IR_SECOND_NS;
     wait_ns = wait_ns < slice_ns ? wait_ns : slice_ns;
     /* Rounded up: half a millisecond must not become a busy loop. */
     const int ms = (int)((wait_ns + IR_MILLISECOND_NS - 1) / IR_MILLISECOND_NS);
-    if (poll(&polled, 1, ms) < 0 && errno != EINTR) {
+    if (poll(polled, 2, ms) < 0 && errno != EINTR) {
         return ir_error_set(error, IR_ERR_IO, "cannot wait for RabbitMQ: %s", strerror(errno));
     }
     ir_status_t status = IR_OK;
-    if ((polled.revents & ~POLLOUT) != 0) {
+    if ((polled[0].revents & ~POLLOUT) != 0) {
         publisher->heard_ns = ir_clock_monotonic();
         status = read_frames(publisher, error);
     }
@@ -266,6 +292,10 @@ static ir_status_t look(ir_publisher_t *publisher, int64_t wait_ns, ir_error_t *
         status = send_some(publisher, error);
     }
     return status == IR_OK ? keep_alive(publisher, error) : status;
+}
+
+static ir_status_t look(ir_publisher_t *publisher, int64_t wait_ns, ir_error_t *error) {
+    return look_or_wake(publisher, wait_ns, -1, error);
 }
 
 /* ---- waiting ---- */
@@ -405,6 +435,9 @@ ir_outcome_t ir_publisher_publish(ir_publisher_t *publisher, const ir_publicatio
     if (status == IR_OK) {
         status = keep_bounds(publisher, error);
     }
+    if (status == IR_OK && publisher->published == 0) {
+        publisher->first = publisher->confirms.next;
+    }
     if (status == IR_OK) {
         status = publisher->secure ? write_secure(publisher, publication, error)
                                    : write_plain(publisher, publication, error);
@@ -464,7 +497,7 @@ ir_outcome_t ir_publisher_push(ir_publisher_t *publisher, int64_t wait_ns, ir_er
     }
     ir_status_t status = send_some(publisher, error);
     if (status == IR_OK) {
-        status = look(publisher, wait_ns, error);
+        status = look_or_wake(publisher, wait_ns, publisher->wake_fd, error);
     }
     if (status != IR_OK) {
         return retry(publisher);
@@ -488,6 +521,20 @@ bool ir_publisher_connected(const ir_publisher_t *publisher) {
     return publisher->connection != NULL;
 }
 
+bool ir_publisher_blocked(const ir_publisher_t *publisher) {
+    return publisher->blocked;
+}
+
+void ir_publisher_wake_on(ir_publisher_t *publisher, int fd) {
+    publisher->wake_fd = fd;
+}
+
+void ir_publisher_on_answer(ir_publisher_t *publisher, ir_publisher_answer_fn on_answer,
+                            void *context) {
+    publisher->on_answer = on_answer;
+    publisher->answer_context = context;
+}
+
 /* ---- life ---- */
 
 ir_publisher_t *ir_publisher_new(const ir_broker_options_t *options) {
@@ -496,7 +543,7 @@ ir_publisher_t *ir_publisher_new(const ir_broker_options_t *options) {
         return NULL;
     }
     publisher->options = *options;
-    publisher->fd = -1;
+    publisher->fd = publisher->wake_fd = -1;
     ir_buffer_init(&publisher->out);
     ir_confirms_init(&publisher->confirms);
     return publisher;

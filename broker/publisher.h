@@ -59,13 +59,30 @@ ir_outcome_t ir_publisher_prepare(ir_publisher_t *publisher, ir_error_t *error);
  * flush when a message was nacked or returned). */
 ir_outcome_t ir_publisher_push(ir_publisher_t *publisher, int64_t wait_ns, ir_error_t *error);
 
+/* From now on ir_publisher_push also comes back when `fd` (an eventfd of the caller's) becomes
+ * readable; -1: no more. */
+void ir_publisher_wake_on(ir_publisher_t *publisher, int fd);
+
 /* How many of the messages published since the last flush that said OK or RETRY are done, counted
  * from the first one without a gap. */
 uint64_t ir_publisher_settled(const ir_publisher_t *publisher);
+
+/* Told of every message by itself: `place` counts those published since the last flush that said OK
+ * or RETRY, from 0; `confirmed` is false when it was nacked, or when one was returned as unroutable
+ * that may have been this one. Called inside the calls above, in any order of places, once for
+ * each; what a RETRY leaves open is not told of. */
+typedef void (*ir_publisher_answer_fn)(void *context, uint64_t place, bool confirmed);
+
+/* Asks for that. A nack then fails only its own message and no longer push and flush. */
+void ir_publisher_on_answer(ir_publisher_t *publisher, ir_publisher_answer_fn on_answer,
+                            void *context);
 
 /* Idle upkeep: drives heartbeats; call at least every few seconds when nothing is published. */
 void ir_publisher_idle(ir_publisher_t *publisher);
 
 bool ir_publisher_connected(const ir_publisher_t *publisher);
+
+/* The broker has said that it blocks publishers: the next publish would wait for its end. */
+bool ir_publisher_blocked(const ir_publisher_t *publisher);
 
 #endif

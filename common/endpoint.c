@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,7 +18,7 @@
 #define REQUEST_SECONDS 10
 
 struct ir_endpoint {
-    struct evhttp *http;
+    struct evhttp *http; /* NULL: the server is the caller's */
     ir_metrics_t *metrics;
     ir_endpoint_ready_fn ready;
     ir_endpoint_refresh_fn refresh;
@@ -33,8 +34,7 @@ static void answer(struct evhttp_request *request, int code, const char *reason,
     evhttp_send_reply(request, code, reason, NULL);
 }
 
-static void on_metrics(struct evhttp_request *request, void *argument) {
-    const ir_endpoint_t *endpoint = argument;
+static void show_metrics(const ir_endpoint_t *endpoint, struct evhttp_request *request) {
     ir_buffer_t body;
     ir_buffer_init(&body);
     if (endpoint->refresh != NULL) {
@@ -45,8 +45,8 @@ static void on_metrics(struct evhttp_request *request, void *argument) {
     ir_buffer_free(&body);
 }
 
-static void on_health(struct evhttp_request *request, void *argument) {
-    (void)argument;
+static void show_health(const ir_endpoint_t *endpoint, struct evhttp_request *request) {
+    (void)endpoint;
     ir_buffer_t body;
     ir_buffer_init(&body);
     ir_buffer_append_text(&body, "ok\n");
@@ -54,8 +54,7 @@ static void on_health(struct evhttp_request *request, void *argument) {
     ir_buffer_free(&body);
 }
 
-static void on_ready(struct evhttp_request *request, void *argument) {
-    const ir_endpoint_t *endpoint = argument;
+static void show_ready(const ir_endpoint_t *endpoint, struct evhttp_request *request) {
     ir_buffer_t body;
     ir_buffer_init(&body);
     const bool ready = endpoint->ready == NULL || endpoint->ready(endpoint->context, &body);
@@ -68,18 +67,69 @@ static void on_ready(struct evhttp_request *request, void *argument) {
     ir_buffer_free(&body);
 }
 
-static int bound_port(evutil_socket_t fd) {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } address;
-    memset(&address, 0, sizeof address);
-    socklen_t size = sizeof address;
-    if (getsockname(fd, &address.any, &size) != 0) {
-        return 0;
+static const struct page {
+    const char *path;
+    void (*show)(const ir_endpoint_t *endpoint, struct evhttp_request *request);
+} pages[] = {{"/metrics", show_metrics}, {"/healthz", show_health}, {"/readyz", show_ready}};
+
+static void show_page(const ir_endpoint_t *endpoint, struct evhttp_request *request,
+                      const struct page *page) {
+    const enum evhttp_cmd_type method = evhttp_request_get_command(request);
+    if (method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD) {
+        page->show(endpoint, request);
+        return;
     }
-    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
+    evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
+    evhttp_send_reply(request, HTTP_BADMETHOD, "Method Not Allowed", NULL);
+}
+
+bool ir_endpoint_serve(const ir_endpoint_t *endpoint, struct evhttp_request *request) {
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+    const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
+    for (size_t i = 0; path != NULL && i < sizeof pages / sizeof pages[0]; i++) {
+        if (strcmp(path, pages[i].path) == 0) {
+            show_page(endpoint, request, &pages[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_request(struct evhttp_request *request, void *argument) {
+    if (!ir_endpoint_serve(argument, request)) {
+        evhttp_send_error(request, HTTP_NOTFOUND, NULL);
+    }
+}
+
+typedef union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+} address_t;
+
+static bool get_address(struct evhttp_bound_socket *bound, address_t *address) {
+    memset(address, 0, sizeof *address);
+    socklen_t size = sizeof *address;
+    return getsockname(evhttp_bound_socket_get_fd(bound), &address->any, &size) == 0;
+}
+
+static int port_of(const address_t *address) {
+    return ntohs(address->any.sa_family == AF_INET6 ? address->v6.sin6_port : address->v4.sin_port);
+}
+
+const char *ir_endpoint_where(struct evhttp_bound_socket *bound, char *text, size_t size) {
+    address_t address;
+    char host[INET6_ADDRSTRLEN] = "?";
+    if (!get_address(bound, &address)) {
+        snprintf(text, size, "?");
+    } else if (address.any.sa_family == AF_INET6) {
+        inet_ntop(AF_INET6, &address.v6.sin6_addr, host, sizeof host);
+        snprintf(text, size, "[%s]:%d", host, port_of(&address));
+    } else {
+        inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof host);
+        snprintf(text, size, "%s:%d", host, port_of(&address));
+    }
+    return text;
 }
 
 /* "HOST:PORT" or "[HOST]:PORT" into its parts. */
@@ -108,7 +158,7 @@ static ir_status_t read_address(const char *address, char host[static HOST_SIZE]
     return split_address(address, host, HOST_SIZE, port)
                ? IR_OK
                : ir_error_set(error, IR_ERR_USAGE,
-                              "http: '%s' is not HOST:PORT, for example 127.0.0.1:9090", address);
+                              "'%s' is not HOST:PORT, for example 127.0.0.1:9090", address);
 }
 
 ir_status_t ir_endpoint_check(const char *address, ir_error_t *error) {
@@ -117,7 +167,8 @@ ir_status_t ir_endpoint_check(const char *address, ir_error_t *error) {
     return read_address(address, host, &port, error);
 }
 
-static ir_status_t bind_address(ir_endpoint_t *endpoint, const char *address, ir_error_t *error) {
+ir_status_t ir_endpoint_bind(struct evhttp *http, const char *address,
+                             struct evhttp_bound_socket **bound, ir_error_t *error) {
     char host[HOST_SIZE];
     int port = 0;
     const ir_status_t status = read_address(address, host, &port, error);
@@ -125,37 +176,57 @@ static ir_status_t bind_address(ir_endpoint_t *endpoint, const char *address, ir
         return status;
     }
     errno = 0;
-    struct evhttp_bound_socket *bound =
-        evhttp_bind_socket_with_handle(endpoint->http, host, (uint16_t)port);
-    if (bound == NULL) {
+    struct evhttp_bound_socket *made = evhttp_bind_socket_with_handle(http, host, (uint16_t)port);
+    if (made == NULL) {
         return ir_error_set(error, IR_ERR_IO,
                             "cannot serve http at %s: %s; choose another address, or port 0 for a "
                             "free one",
                             address, errno != 0 ? strerror(errno) : "no such address here");
     }
-    endpoint->port = bound_port(evhttp_bound_socket_get_fd(bound));
+    *bound = made;
     return IR_OK;
+}
+
+ir_status_t ir_endpoint_new(ir_metrics_t *metrics, ir_endpoint_ready_fn ready,
+                            ir_endpoint_refresh_fn refresh, void *context, ir_endpoint_t **endpoint,
+                            ir_error_t *error) {
+    ir_endpoint_t *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "http endpoint: out of memory");
+    }
+    *made = (ir_endpoint_t){NULL, metrics, ready, refresh, context, 0};
+    *endpoint = made;
+    return IR_OK;
+}
+
+static ir_status_t open_server(ir_endpoint_t *endpoint, struct event_base *base,
+                               const char *address, ir_error_t *error) {
+    struct evhttp *http = endpoint->http = evhttp_new(base);
+    if (http == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "http endpoint: out of memory");
+    }
+    evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
+    evhttp_set_max_headers_size(http, HEADERS_MAX);
+    evhttp_set_max_body_size(http, 0);
+    evhttp_set_timeout(http, REQUEST_SECONDS);
+    evhttp_set_gencb(http, on_request, endpoint);
+    struct evhttp_bound_socket *bound = NULL;
+    const ir_status_t status = ir_endpoint_bind(http, address, &bound, error);
+    address_t where;
+    if (status == IR_OK && get_address(bound, &where)) {
+        endpoint->port = port_of(&where);
+    }
+    return status;
 }
 
 ir_status_t ir_endpoint_open(struct event_base *base, const char *address, ir_metrics_t *metrics,
                              ir_endpoint_ready_fn ready, ir_endpoint_refresh_fn refresh,
                              void *context, ir_endpoint_t **endpoint, ir_error_t *error) {
-    ir_endpoint_t *made = calloc(1, sizeof *made);
-    if (made != NULL) {
-        *made = (ir_endpoint_t){evhttp_new(base), metrics, ready, refresh, context, 0};
+    ir_endpoint_t *made = NULL;
+    ir_status_t status = ir_endpoint_new(metrics, ready, refresh, context, &made, error);
+    if (status == IR_OK && made != NULL) {
+        status = open_server(made, base, address, error);
     }
-    if (made == NULL || made->http == NULL) {
-        ir_endpoint_free(made);
-        return ir_error_set(error, IR_ERR_MEMORY, "http endpoint: out of memory");
-    }
-    evhttp_set_allowed_methods(made->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
-    evhttp_set_max_headers_size(made->http, HEADERS_MAX);
-    evhttp_set_max_body_size(made->http, 0);
-    evhttp_set_timeout(made->http, REQUEST_SECONDS);
-    evhttp_set_cb(made->http, "/metrics", on_metrics, made);
-    evhttp_set_cb(made->http, "/healthz", on_health, made);
-    evhttp_set_cb(made->http, "/readyz", on_ready, made);
-    const ir_status_t status = bind_address(made, address, error);
     if (status != IR_OK) {
         ir_endpoint_free(made);
         return status;

@@ -61,18 +61,25 @@ void ir_ring_acknowledge(ir_ring_t *ring) {
     (void)!read(ring->fd, &count, sizeof count);
 }
 
+static void signal_consumer(const ir_ring_t *ring) {
+    if (ring->fd >= 0) {
+        const uint64_t one = 1;
+        (void)!write(ring->fd, &one, sizeof one);
+    }
+}
+
 bool ir_ring_push(ir_ring_t *ring, void *item) {
     pthread_mutex_lock(&ring->lock);
     const bool room = !ring->closed && ring->count < ring->capacity;
+    const bool first = ring->count == 0;
     if (room) {
         ring->items[(ring->first + ring->count) % ring->capacity] = item;
         ring->count++;
         pthread_cond_signal(&ring->pushed);
     }
     pthread_mutex_unlock(&ring->lock);
-    if (room && ring->fd >= 0) {
-        const uint64_t one = 1;
-        (void)!write(ring->fd, &one, sizeof one);
+    if (room && first) {
+        signal_consumer(ring);
     }
     return room;
 }
@@ -114,6 +121,7 @@ void ir_ring_close(ir_ring_t *ring) {
     ring->closed = true;
     pthread_cond_broadcast(&ring->pushed);
     pthread_mutex_unlock(&ring->lock);
+    signal_consumer(ring);
 }
 
 /* const for the caller: the lock is no part of the ring's value. */

@@ -263,6 +263,7 @@ bool ir_mongodb_append_json(ir_buffer_t *out, const bson_t *document) {
                                     .iri = read_text_or_empty(document, "property_iri"),
                                     .label = ""};
     const ir_feature_t feature = {.iri = read_text_or_empty(document, "feature"), .label = ""};
+    const ir_unit_t unit = {.ucum = read_text(document, "unit")}; /* a document shows no more */
     const ir_sensor_t sensor = {
         .name = read_text_or_empty(document, "sensor"),
         .iri = read_text_or_empty(document, "sensor_iri"),
@@ -271,7 +272,7 @@ bool ir_mongodb_append_json(ir_buffer_t *out, const bson_t *document) {
         .property = &property,
         .feature = &feature,
         .procedure_iri = read_text(document, "procedure"),
-        .unit = ir_unit_find(ir_view_text(read_text(document, "unit"))),
+        .unit = unit.ucum != NULL ? &unit : NULL,
         .unit_iri = read_text(document, "unit_iri"),
     };
     ir_observation_t observation;

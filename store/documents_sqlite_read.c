@@ -239,6 +239,7 @@ static ir_status_t visit_observation(void *context, sqlite3_stmt *row) {
                                     .label = read_text(row, EXPORT_PROPERTY_LABEL)};
     const ir_feature_t feature = {.iri = read_text(row, EXPORT_FEATURE_IRI),
                                   .label = read_text(row, EXPORT_FEATURE_LABEL)};
+    const ir_unit_t unit = {.ucum = read_text_or_null(row, EXPORT_UNIT)}; /* all that is shown */
     const ir_sensor_t sensor = {
         .name = read_text(row, EXPORT_NAME),
         .iri = read_text(row, EXPORT_IRI),
@@ -247,7 +248,7 @@ static ir_status_t visit_observation(void *context, sqlite3_stmt *row) {
         .property = &property,
         .feature = &feature,
         .procedure_iri = read_text_or_null(row, EXPORT_PROCEDURE_IRI),
-        .unit = ir_unit_find(ir_view_text(read_text(row, EXPORT_UNIT))),
+        .unit = unit.ucum != NULL ? &unit : NULL,
         .unit_iri = read_text_or_null(row, EXPORT_UNIT_IRI),
         .registered = sqlite3_column_int(row, EXPORT_REGISTERED) != 0,
     };

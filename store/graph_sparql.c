@@ -17,6 +17,8 @@
 #define UPDATE_BYTES_MAX ((size_t)512 * 1024)
 #define LINE_TRIPLES_MAX 16 /* about what one observation has */
 
+#define REQUEST_LEAST 64 /* observations; a request of so few is not made smaller */
+
 #define DETAIL_SIZE 150
 
 typedef struct sparql {
@@ -28,6 +30,7 @@ typedef struct sparql {
     ir_buffer_t names;  /* graph names of the picks, one after the other */
     size_t *name_ends;  /* of each pick, in `names` */
     size_t n_name_ends; /* capacity */
+    size_t most;        /* observations in one request */
 } sparql_t;
 
 /* ---- opening ---- */
@@ -57,6 +60,7 @@ static ir_status_t sparql_open(const ir_graph_options_t *options, void **store, 
         return out_of_memory(error);
     }
     made->format = options->format;
+    made->most = SIZE_MAX;
     ir_status_t status =
         ir_sparql_uri_parse(options->uris, options->format.base_iri, &made->uri, error);
     if (status == IR_OK) {
@@ -369,6 +373,29 @@ static ir_status_t put(sparql_t *graph, const ir_graph_pick_t *picks, size_t cou
                                                         : put_updates(graph, picks, count, error);
 }
 
+/* A server that does not take a request in time gets smaller ones. They grow again only with whole
+ * batches that went well: a batch that fails is sent from its beginning. */
+static void adapt(sparql_t *graph, ir_status_t status, size_t tried, size_t left) {
+    if (status == IR_ERR_TIMEOUT && tried > REQUEST_LEAST) {
+        graph->most = tried / 2;
+    } else if (status == IR_OK && left == 0 && graph->most < SIZE_MAX / 2) {
+        graph->most += graph->most / 8;
+    }
+}
+
+static ir_status_t put_in_requests(sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
+                                   ir_error_t *error) {
+    ir_status_t status = IR_OK;
+    while (count > 0 && status == IR_OK) {
+        const size_t size = count < graph->most ? count : graph->most;
+        status = put(graph, picks, size, error);
+        picks += size;
+        count -= size;
+        adapt(graph, status, size, count);
+    }
+    return status;
+}
+
 /* Whether the server takes a statement that is certainly good: one of the registry's graph. */
 static ir_status_t probe(sparql_t *graph, ir_error_t *error) {
     static const char statement[] =
@@ -408,7 +435,7 @@ static ir_outcome_t reject(sparql_t *graph, size_t count, ir_error_t *error) {
 static ir_outcome_t sparql_put(void *store, const ir_graph_pick_t *picks, size_t count,
                                ir_error_t *error) {
     sparql_t *graph = store;
-    const ir_status_t status = put(graph, picks, count, error);
+    const ir_status_t status = put_in_requests(graph, picks, count, error);
     if (status == IR_ERR_REFUSED) {
         return reject(graph, count, error);
     }

@@ -115,6 +115,16 @@ class Gateway(Program):
     program = "ir-ingest"
 
 
+def issue_tokens(build, motes, tokens):
+    """Tokens by mote; the file `tokens` gets their hashes."""
+    argv = [str(Path(build) / "ir-ingest"), "--issue-tokens=-", f"--tokens={tokens}"]
+    done = subprocess.run(argv, input="".join(f"{mote}\n" for mote in motes), capture_output=True, text=True,
+                          timeout=60, check=False)
+    if done.returncode != 0:
+        raise servers.ServerError(f"ir-ingest --issue-tokens ended with {done.returncode}: {done.stderr}")
+    return dict(line.split() for line in done.stdout.splitlines())
+
+
 def call(argv, log, cwd=None, env=None, seconds=600):
     """(status, standard output) of a program that ends by itself; the rest goes to the log. After `seconds` it is
     stopped, which is an error."""

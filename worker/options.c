@@ -105,11 +105,11 @@ ir_status_t ir_worker_options_complete(ir_worker_options_t *options, ir_error_t 
     if (status == IR_OK) {
         status = ir_endpoint_check(options->http, error);
     }
-    if (status == IR_OK && options->analysis.pack_bytes > options->message_bytes) {
+    if (status == IR_OK && options->analysis.limits.pack_bytes > options->message_bytes) {
         status = ir_error_set(error, IR_ERR_USAGE,
                               "pack-bytes (%lld) is more than message-bytes (%lld): such packs "
                               "could never be read",
-                              (long long)options->analysis.pack_bytes,
+                              (long long)options->analysis.limits.pack_bytes,
                               (long long)options->message_bytes);
     }
     if (status != IR_OK || ir_setting_text(options->name) != NULL) {

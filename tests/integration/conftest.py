@@ -14,7 +14,7 @@ def pytest_configure(config):
 
 
 def pytest_sessionstart(session):
-    missing = [name for name in ("ir-worker", "ir-store") if not (harness.BUILD / name).is_file()]
+    missing = [name for name in ("ir-worker", "ir-store", "ir-ingest") if not (harness.BUILD / name).is_file()]
     if missing:
         pytest.exit(f"{harness.BUILD} lacks {', '.join(missing)}; run make MODE=asan build", 2)
 

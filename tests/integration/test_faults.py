@@ -1,5 +1,6 @@
 """What breaks: workers that are killed, servers that are away, settings that are wrong. Nothing is lost or doubled."""
 
+import http.server
 import json
 import random
 import shutil
@@ -230,6 +231,56 @@ def test_stores_away_at_start(make_pipeline, tmp_path_factory, messages):
     finally:
         fuseki.stop()
         mongodb.stop()
+
+
+class SlowGraph(http.server.BaseHTTPRequestHandler):
+    """A graph store that takes small bodies at once and large ones too late."""
+
+    protocol_version = "HTTP/1.1"
+    lines, too_late = set(), 0
+
+    def log_message(self, *_):
+        pass
+
+    def answer(self, text=b""):
+        self.send_response(200)
+        self.send_header("Content-Type", "application/sparql-results+json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def do_PUT(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer()
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if "n-quads" not in self.headers["Content-Type"]:
+            self.answer(b'{"head":{},"boolean":true}')
+        elif len(body) > 300_000:
+            SlowGraph.too_late += 1
+            time.sleep(4)
+            self.close_connection = True
+        else:
+            SlowGraph.lines.update(body.splitlines())
+            self.answer()
+
+
+def test_graph_store_that_is_slow(make_pipeline, messages):
+    """What it does not take in time is sent in smaller requests, until it does."""
+    with http.server.ThreadingHTTPServer((servers.HOST, 0), SlowGraph) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        graph = f"sparql+http://{servers.HOST}:{server.server_port}/ir?strategy=quads"
+        pipeline = make_pipeline(graph=graph, settings=["--timeout=3s"]).init()
+        for message in messages[:600]:
+            pipeline.publish(message)
+        pipeline.worker()
+        pipeline.drain(120)
+        pipeline.stop_workers()
+        server.shutdown()
+    assert SlowGraph.too_late > 0, "all requests were small"
+    subjects = {line.split(b">", 1)[0].removeprefix(b"<urn:uuid:").decode() for line in SlowGraph.lines}
+    assert {str(each) for message in messages[:600] for each in message.ids} <= subjects
 
 
 def test_start_timeout(make_pipeline):

@@ -241,3 +241,40 @@ def test_thread_sanitizer(broker, tmp_path, messages):
         assert status == 0, log.read_text(errors="replace")[-8000:]
         assert "WARNING: ThreadSanitizer" not in log.read_text(errors="replace")
         pipeline.assert_exactly(messages[:500])
+
+
+MERE = harness.ROOT / "tests" / "data" / "annotate" / "mere"
+MERE_MOTES = {"mere/": "mere:tower", "mere.": "mere-box", "BUOY_": "BUOY_1"}
+
+
+def mere_bodies():
+    """(mote, body) of every pack of the made-up network."""
+    for line in MERE.with_suffix(".jsonl").read_text().removesuffix("\n").split("\n"):
+        first = json.loads(line)[0]
+        yield MERE_MOTES[(first.get("bn", "") + first["n"])[:5]], line.encode()
+
+
+def documents_of(text):
+    """By id, as they stood first: a revision is another line of the same id."""
+    documents = {}
+    for line in text.removesuffix("\n").split("\n"):
+        document = json.loads(line)
+        documents.setdefault(document["id"], document)
+    return documents
+
+
+@pytest.mark.parametrize("store", ("sqlite", "mongodb"))
+def test_another_network(make_pipeline, request, store):
+    """What the stores give out is what ir-annotate makes of the same packs: units, texts, data, flags, late points."""
+    uri = request.getfixturevalue("mongodb").uri.replace("/river", "/mere") if store == "mongodb" else None
+    pipeline = make_pipeline(documents=uri, registry=MERE.with_suffix(".ttl")).init()
+    for mote, body in mere_bodies():
+        pipeline.publish_body(body, f"ir.{mote}")
+    pipeline.worker()
+    pipeline.drain()
+    pipeline.stop_workers()
+    assert pipeline.ready_messages("ir.rejected") == 0
+    registry = f"--registry={pipeline.registry}"
+    wanted = documents_of(pipeline.run("ir-annotate", registry, "--format=json", "--stream", MERE.with_suffix(".jsonl")))
+    found = documents_of(pipeline.run("ir-store", "export", *pipeline.stores()))
+    assert len(found) > 3000 and found == wanted

@@ -6,7 +6,7 @@ import pytest
 
 import harness
 
-PROGRAMS = ("ir-worker", "ir-store", "ir-loadgen", "ir-annotate")
+PROGRAMS = ("ir-ingest", "ir-worker", "ir-store", "ir-loadgen", "ir-annotate")
 
 
 def call(program, *words, env=None):
@@ -62,7 +62,8 @@ def test_settings_that_no_program_would_read_are_told(program, head, tmp_path):
     assert status == 2 and f"{path}:{1 + head.count(chr(10))}: " in errors and f"[{program}]" in errors
 
 
-@pytest.mark.parametrize("program, secret", (("ir-worker", "amqp-password"), ("ir-store", "documents-password"),
+@pytest.mark.parametrize("program, secret", (("ir-worker", "amqp-password"),
+                                             ("ir-ingest", "amqp-password"), ("ir-store", "documents-password"),
                                              ("ir-loadgen", "amqp-password")))
 def test_secrets_stay_off_the_command_line(program, secret):
     status, _, errors = call(program, f"--{secret}=swordfish")

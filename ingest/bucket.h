@@ -1,0 +1,25 @@
+/* A token bucket: what one mote may send. One thread. */
+#ifndef IR_INGEST_BUCKET_H
+#define IR_INGEST_BUCKET_H
+
+#include <stdint.h>
+
+typedef struct ir_bucket_limits {
+    double rate;  /* observations a second that flow in; 0: no limit */
+    double burst; /* at most so many are in it */
+} ir_bucket_limits_t;
+
+/* Zeroed, it is full. */
+typedef struct ir_bucket {
+    double taken; /* below full; more than `burst`: in debt */
+    int64_t last_ns;
+} ir_bucket_t;
+
+/* How long until the bucket is no longer empty, in ns; 0: now. */
+int64_t ir_bucket_wait(ir_bucket_t *bucket, const ir_bucket_limits_t *limits, int64_t now_ns);
+
+/* Takes out `observations`. A bucket that is not empty gives what is asked, if need be by a debt: a
+ * request is never too large for its mote, the next one waits longer. After ir_bucket_wait. */
+void ir_bucket_take(ir_bucket_t *bucket, const ir_bucket_limits_t *limits, double observations);
+
+#endif

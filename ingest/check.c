@@ -1,0 +1,50 @@
+#include "ingest/check.h"
+
+#include "broker/topology.h"
+#include "ingest/tokens.h"
+
+#define MASKED_SIZE 512
+
+static bool report(FILE *out, const char *what, ir_status_t status, const char *good,
+                   const ir_error_t *error) {
+    fprintf(out, "%-10s %s  %s\n", what, status == IR_OK ? "ok   " : "WRONG",
+            status == IR_OK ? good : error->text);
+    return status == IR_OK;
+}
+
+static bool check_tokens(const ir_ingest_options_t *options, FILE *out) {
+    ir_tokens_t *tokens = NULL;
+    ir_error_t error = {.status = IR_OK};
+    char text[160] = "";
+    const ir_status_t status = ir_tokens_load(options->tokens, &tokens, &error);
+    if (status == IR_OK) {
+        snprintf(text, sizeof text, "%zu for %zu motes", ir_tokens_count(tokens),
+                 ir_tokens_motes(tokens));
+    }
+    ir_tokens_free(tokens);
+    return report(out, "tokens", status, text, &error);
+}
+
+static bool check_broker(const ir_ingest_options_t *options, FILE *out) {
+    ir_broker_options_t broker;
+    ir_ingest_broker_options(options, &broker);
+    amqp_connection_state_t connection = NULL;
+    ir_error_t error = {.status = IR_OK};
+    char masked[MASKED_SIZE];
+    const ir_status_t status = ir_broker_connect(&broker, 0, &connection, &error);
+    ir_broker_disconnect(connection);
+    return report(out, "broker", status, ir_uri_masked(broker.uri, masked, sizeof masked), &error);
+}
+
+bool ir_ingest_check(const ir_ingest_options_t *options, FILE *out) {
+    const bool tokens = check_tokens(options, out);
+    const bool broker = check_broker(options, out);
+    fprintf(out,
+            "\nThe gateway would take requests at %s on up to %lld connections, bodies of up to "
+            "%lld bytes\n(%lld out of gzip), publish them to %s, answer within %lld ms, and serve "
+            "metrics there, too.\n",
+            options->listen, (long long)options->connections, (long long)options->body_bytes,
+            (long long)options->expanded_bytes, IR_EXCHANGE_OBSERVATIONS,
+            (long long)(options->confirm_timeout_ns / 1000000));
+    return tokens && broker;
+}

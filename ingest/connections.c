@@ -1,0 +1,615 @@
+#include "ingest/connections.h"
+
+#include "common/buffer.h"
+#include "common/clock.h"
+#include "common/endpoint.h"
+#include "ingest/problem.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/queue.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#define BACKLOG 4096
+#define DESCRIPTORS_KEPT 64 /* for everything else */
+#define TICK_NS (100 * IR_MILLISECOND_NS)
+#define LINGER_NS (2 * IR_SECOND_NS)
+#define SLACK_BYTES 65536 /* one read of the library, and what chunks cost */
+#define PEEKED 8
+
+/* Where a connection is; each phase has its list, the longest in it first. */
+typedef enum phase {
+    PHASE_NEW,       /* accepted, not yet looked at */
+    PHASE_IDLE,      /* between requests */
+    PHASE_HEADERS,   /* from a request's first byte to its empty line */
+    PHASE_BODY,      /* until the whole request is here */
+    PHASE_DOOMED,    /* over a bound; the next turn of the loop refuses it */
+    PHASE_ANSWERING, /* until the answer is written */
+    PHASE_LINGERING, /* refused; what still comes is thrown away */
+    PHASE_COUNT
+} phase_t;
+
+typedef struct connection {
+    TAILQ_ENTRY(connection) place;
+    ir_connections_t *all;
+    struct bufferevent *bufferevent;
+    struct evhttp_connection *http;
+    phase_t phase;
+    ir_closing_t doom;
+    int64_t since_ns;
+    size_t received; /* bytes of the request that are held */
+    size_t lines, header_size;
+    size_t line_size; /* of the line that is coming in */
+    char line_last;
+    /* the library's callbacks, while lingering */
+    bufferevent_data_cb read_callback, write_callback;
+    bufferevent_event_cb event_callback;
+    void *callback_context;
+} connection_t;
+
+TAILQ_HEAD(connection_list, connection);
+
+struct ir_connections {
+    ir_connections_options_t options;
+    struct evhttp *http;
+    struct evhttp_bound_socket *bound;
+    struct event *soon, *tick;
+    struct connection_list lists[PHASE_COUNT];
+    size_t counts[PHASE_COUNT];
+    size_t count, received;
+    connection_t **by_descriptor;
+    size_t n_descriptors;
+    bool closing, paused;
+};
+
+static const struct {
+    const char *text;
+    int code; /* 0: no answer */
+    const char *detail;
+} closings[IR_CLOSING_COUNT] = {
+    [IR_CLOSING_IDLE] = {"idle", 0, NULL},
+    [IR_CLOSING_CROWDED] = {"crowded", 0, NULL},
+    [IR_CLOSING_SLOW_HEADERS] = {"slow-headers", 408, "the headers took too long"},
+    [IR_CLOSING_SLOW_BODY] = {"slow-body", 408, "the body took too long"},
+    [IR_CLOSING_SLOW_READER] = {"slow-reader", 0, NULL},
+    [IR_CLOSING_MANY_HEADERS] = {"many-headers", 431, "too many header lines"},
+    [IR_CLOSING_LARGE_HEADERS] = {"large-headers", 431, "the headers are too large"},
+    [IR_CLOSING_LARGE_BODY] = {"large-body", 413, "the body is too large; nothing was taken"},
+    [IR_CLOSING_MEMORY] = {"memory", 503,
+                           "too many unfinished requests at once; nothing was taken"},
+    [IR_CLOSING_BROKEN] = {"broken", 0, NULL},
+};
+
+const char *ir_closing_text(ir_closing_t closing) {
+    return closings[closing].text;
+}
+
+/* ---- phases ---- */
+
+static void enter(connection_t *connection, phase_t phase) {
+    ir_connections_t *all = connection->all;
+    TAILQ_REMOVE(&all->lists[connection->phase], connection, place);
+    all->counts[connection->phase]--;
+    connection->phase = phase;
+    connection->since_ns = ir_clock_monotonic();
+    TAILQ_INSERT_TAIL(&all->lists[phase], connection, place);
+    all->counts[phase]++;
+}
+
+static void forget_bytes(connection_t *connection) {
+    connection->all->received -= connection->received;
+    connection->received = 0;
+}
+
+static void count_closing(const ir_connections_t *all, ir_closing_t closing) {
+    ir_metric_increase(all->options.closed[closing], 1);
+}
+
+/* A connection over a bound cannot be ended where that is noticed, inside the library's own work.
+ */
+static void doom(connection_t *connection, ir_closing_t why) {
+    connection->doom = why;
+    enter(connection, PHASE_DOOMED);
+    bufferevent_disable(connection->bufferevent, EV_READ);
+    event_active(connection->all->soon, EV_TIMEOUT, 1);
+}
+
+/* ---- the bytes of a request ---- */
+
+/* Counts header lines until the empty one. */
+static void scan_headers(connection_t *connection, const char *data, size_t size) {
+    while (size > 0 && connection->phase == PHASE_HEADERS) {
+        const char *end = memchr(data, '\n', size);
+        const size_t length = end != NULL ? (size_t)(end - data) : size;
+        connection->line_last = length > 0 ? data[length - 1] : connection->line_last;
+        connection->line_size += length;
+        connection->header_size += length + (end != NULL);
+        data += length + (end != NULL);
+        size -= length + (end != NULL);
+        if (connection->header_size > connection->all->options.header_bytes) {
+            doom(connection, IR_CLOSING_LARGE_HEADERS);
+            return;
+        }
+        if (end == NULL) {
+            return;
+        }
+        const bool empty = connection->line_size == 0 ||
+                           (connection->line_size == 1 && connection->line_last == '\r');
+        connection->line_size = 0;
+        connection->lines++;
+        if (empty) {
+            enter(connection, PHASE_BODY);
+        } else if (connection->lines > connection->all->options.header_lines + 1) {
+            doom(connection, IR_CLOSING_MANY_HEADERS);
+        }
+    }
+}
+
+static void scan(connection_t *connection, struct evbuffer *buffer, size_t added) {
+    struct evbuffer_ptr from;
+    struct evbuffer_iovec parts[PEEKED];
+    size_t at = evbuffer_get_length(buffer) - added;
+    while (added > 0 && connection->phase == PHASE_HEADERS &&
+           evbuffer_ptr_set(buffer, &from, at, EVBUFFER_PTR_SET) == 0) {
+        const int n = evbuffer_peek(buffer, (ev_ssize_t)added, &from, parts, PEEKED);
+        for (int i = 0; i < n && i < PEEKED && added > 0; i++) {
+            const size_t size = parts[i].iov_len < added ? parts[i].iov_len : added;
+            scan_headers(connection, parts[i].iov_base, size);
+            at += size;
+            added -= size;
+        }
+        if (n <= 0) {
+            return;
+        }
+    }
+}
+
+static void begin_request(connection_t *connection) {
+    connection->lines = connection->header_size = connection->line_size = 0;
+    enter(connection, PHASE_HEADERS);
+}
+
+static void take_bytes(connection_t *connection, struct evbuffer *buffer, size_t added) {
+    ir_connections_t *all = connection->all;
+    const ir_connections_options_t *options = &all->options;
+    connection->received += added;
+    all->received += added;
+    if (connection->phase == PHASE_IDLE || connection->phase == PHASE_NEW) {
+        begin_request(connection);
+    }
+    scan(connection, buffer, added);
+    if (connection->phase == PHASE_BODY &&
+        connection->received > options->header_bytes + 2 * options->body_bytes + SLACK_BYTES) {
+        doom(connection, IR_CLOSING_LARGE_BODY);
+    } else if (connection->phase < PHASE_DOOMED && all->received > options->memory_bytes) {
+        doom(connection, IR_CLOSING_MEMORY);
+    }
+}
+
+static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *context) {
+    connection_t *connection = context;
+    if (info->n_added > 0 && connection->phase < PHASE_DOOMED) {
+        take_bytes(connection, buffer, info->n_added);
+    }
+}
+
+/* ---- refusing and ending ---- */
+
+/* As if its time-out had passed: the library frees the connection, and on_gone follows. */
+static void end(connection_t *connection) {
+    bufferevent_trigger_event(connection->bufferevent, BEV_EVENT_READING | BEV_EVENT_TIMEOUT, 0);
+}
+
+static void on_leftover(struct bufferevent *bufferevent, void *context) {
+    (void)context;
+    struct evbuffer *input = bufferevent_get_input(bufferevent);
+    evbuffer_drain(input, evbuffer_get_length(input));
+}
+
+static void stop_lingering(connection_t *connection) {
+    bufferevent_setcb(connection->bufferevent, connection->read_callback,
+                      connection->write_callback, connection->event_callback,
+                      connection->callback_context);
+    end(connection);
+}
+
+static void on_linger_event(struct bufferevent *bufferevent, short what, void *context) {
+    (void)bufferevent;
+    (void)what;
+    stop_lingering(context);
+}
+
+/* Takes the bytes away from the library until the peer has gone, or for a moment. */
+static void linger(connection_t *connection) {
+    struct bufferevent *bufferevent = connection->bufferevent;
+    shutdown(bufferevent_getfd(bufferevent), SHUT_WR);
+    bufferevent_getcb(bufferevent, &connection->read_callback, &connection->write_callback,
+                      &connection->event_callback, &connection->callback_context);
+    bufferevent_setcb(bufferevent, on_leftover, NULL, on_linger_event, connection);
+    on_leftover(bufferevent, NULL);
+    forget_bytes(connection);
+    enter(connection, PHASE_LINGERING);
+    bufferevent_enable(bufferevent, EV_READ);
+}
+
+/* The answer goes past the library, which still waits for the request; nothing else is being
+ * written then, and it is small enough for an empty socket. */
+static void send_refusal(connection_t *connection, ir_closing_t why) {
+    ir_buffer_t body;
+    ir_buffer_t answer;
+    ir_buffer_init(&body);
+    ir_buffer_init(&answer);
+    const int code = closings[why].code;
+    ir_problem_append(&body, code, closings[why].text, closings[why].detail);
+    ir_buffer_append_format(&answer,
+                            "HTTP/1.1 %d %s\r\nContent-Type: " IR_PROBLEM_TYPE
+                            "\r\nContent-Length: %zu\r\n%sConnection: close\r\n\r\n",
+                            code, ir_problem_phrase(code), body.size,
+                            code == 503 ? "Retry-After: 5\r\n" : "");
+    ir_buffer_append_view(&answer, ir_buffer_view(&body));
+    if (ir_buffer_ok(&answer)) {
+        (void)!send(bufferevent_getfd(connection->bufferevent), answer.data, answer.size,
+                    MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    ir_buffer_free(&body);
+    ir_buffer_free(&answer);
+}
+
+static void refuse(connection_t *connection, ir_closing_t why) {
+    count_closing(connection->all, why);
+    const struct evbuffer *output = bufferevent_get_output(connection->bufferevent);
+    if (closings[why].code != 0 && evbuffer_get_length(output) == 0) {
+        send_refusal(connection, why);
+        linger(connection);
+        return;
+    }
+    forget_bytes(connection);
+    enter(connection, PHASE_LINGERING);
+    end(connection);
+}
+
+/* ---- coming and going ---- */
+
+static void set_accepting(ir_connections_t *all) {
+    const bool pause = all->count >= all->options.most && all->counts[PHASE_IDLE] == 0;
+    if (all->bound == NULL || pause == all->paused) {
+        return;
+    }
+    struct evconnlistener *listener = evhttp_bound_socket_get_listener(all->bound);
+    all->paused = pause;
+    if (pause) {
+        evconnlistener_disable(listener);
+    } else {
+        evconnlistener_enable(listener);
+    }
+}
+
+static void forget(connection_t *connection) {
+    ir_connections_t *all = connection->all;
+    forget_bytes(connection);
+    TAILQ_REMOVE(&all->lists[connection->phase], connection, place);
+    all->counts[connection->phase]--;
+    all->count--;
+    free(connection);
+    set_accepting(all);
+}
+
+/* The library is about to free it. */
+static void on_gone(struct evhttp_connection *http, void *context) {
+    (void)http;
+    connection_t *connection = context;
+    const evutil_socket_t fd = bufferevent_getfd(connection->bufferevent);
+    if (fd >= 0 && (size_t)fd < connection->all->n_descriptors) {
+        connection->all->by_descriptor[fd] = NULL;
+    }
+    if (connection->phase == PHASE_HEADERS || connection->phase == PHASE_BODY) {
+        count_closing(connection->all, IR_CLOSING_BROKEN);
+    }
+    struct bufferevent *bufferevent = connection->bufferevent;
+    evbuffer_remove_cb(bufferevent_get_input(bufferevent), on_input, connection);
+    forget(connection);
+}
+
+/* The library asks for a bufferevent before it has a connection; what it makes of it is seen only
+ * once it is back in the loop. */
+static struct bufferevent *on_accept(struct event_base *base, void *context) {
+    ir_connections_t *all = context;
+    struct bufferevent *bufferevent = bufferevent_socket_new(base, -1, 0);
+    connection_t *connection = calloc(1, sizeof *connection);
+    if (bufferevent == NULL || connection == NULL) {
+        free(connection);
+        return bufferevent;
+    }
+    *connection = (connection_t){.all = all, .bufferevent = bufferevent};
+    bufferevent_incref(bufferevent);
+    evbuffer_add_cb(bufferevent_get_input(bufferevent), on_input, connection);
+    TAILQ_INSERT_TAIL(&all->lists[PHASE_NEW], connection, place);
+    all->counts[PHASE_NEW]++;
+    all->count++;
+    event_active(all->soon, EV_TIMEOUT, 1);
+    return bufferevent;
+}
+
+/* The library's connection is the argument of the callbacks it has set; without one it has given
+ * up.
+ */
+static void greet(connection_t *connection) {
+    ir_connections_t *all = connection->all;
+    struct bufferevent *bufferevent = connection->bufferevent;
+    void *http = NULL;
+    bufferevent_getcb(bufferevent, NULL, NULL, NULL, &http);
+    const evutil_socket_t fd = bufferevent_getfd(bufferevent);
+    if (http == NULL || fd < 0 || (size_t)fd >= all->n_descriptors) {
+        evbuffer_remove_cb(bufferevent_get_input(bufferevent), on_input, connection);
+        forget(connection);
+    } else {
+        const int on = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        connection->http = http;
+        all->by_descriptor[fd] = connection;
+        evhttp_connection_set_closecb(http, on_gone, connection);
+        enter(connection, PHASE_IDLE);
+    }
+    bufferevent_decref(bufferevent);
+}
+
+static void make_room(ir_connections_t *all) {
+    while (all->count > all->options.most && all->counts[PHASE_IDLE] > 0) {
+        refuse(TAILQ_FIRST(&all->lists[PHASE_IDLE]), IR_CLOSING_CROWDED);
+    }
+    set_accepting(all);
+}
+
+static void on_soon(evutil_socket_t fd, short what, void *context) {
+    (void)fd;
+    (void)what;
+    ir_connections_t *all = context;
+    connection_t *next = NULL;
+    for (connection_t *each = TAILQ_FIRST(&all->lists[PHASE_NEW]); each != NULL; each = next) {
+        next = TAILQ_NEXT(each, place);
+        greet(each);
+    }
+    for (connection_t *each = TAILQ_FIRST(&all->lists[PHASE_DOOMED]); each != NULL; each = next) {
+        next = TAILQ_NEXT(each, place);
+        refuse(each, each->doom);
+    }
+    make_room(all);
+}
+
+/* ---- time ---- */
+
+static connection_t *overdue(const ir_connections_t *all, phase_t phase, int64_t bound_ns,
+                             int64_t now_ns) {
+    connection_t *first = TAILQ_FIRST(&all->lists[phase]);
+    return first != NULL && now_ns - first->since_ns > bound_ns ? first : NULL;
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *context) {
+    (void)fd;
+    (void)what;
+    ir_connections_t *all = context;
+    const ir_connections_options_t *options = &all->options;
+    const struct {
+        int64_t bound_ns;
+        phase_t phase;
+        ir_closing_t why;
+    } bounds[] = {
+        {options->idle_ns, PHASE_IDLE, IR_CLOSING_IDLE},
+        {options->header_ns, PHASE_HEADERS, IR_CLOSING_SLOW_HEADERS},
+        {options->body_ns, PHASE_BODY, IR_CLOSING_SLOW_BODY},
+        {options->answer_ns, PHASE_ANSWERING, IR_CLOSING_SLOW_READER},
+    };
+    const int64_t now_ns = ir_clock_monotonic();
+    connection_t *connection = NULL;
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++) {
+        while ((connection = overdue(all, bounds[i].phase, bounds[i].bound_ns, now_ns)) != NULL) {
+            refuse(connection, bounds[i].why);
+        }
+    }
+    while ((connection = overdue(all, PHASE_LINGERING, LINGER_NS, now_ns)) != NULL) {
+        stop_lingering(connection);
+    }
+}
+
+/* ---- requests ---- */
+
+static connection_t *find(const ir_connections_t *all, struct evhttp_request *request) {
+    struct evhttp_connection *http = evhttp_request_get_connection(request);
+    const evutil_socket_t fd =
+        http != NULL ? bufferevent_getfd(evhttp_connection_get_bufferevent(http)) : -1;
+    return fd >= 0 && (size_t)fd < all->n_descriptors ? all->by_descriptor[fd] : NULL;
+}
+
+/* The answer is written. What is here of the next request counts from now on; the library comes
+ * back to it by itself. */
+static void on_answered(struct evhttp_request *request, void *context) {
+    connection_t *connection = find(context, request);
+    if (connection == NULL || connection->phase != PHASE_ANSWERING) {
+        return;
+    }
+    struct evbuffer *input = bufferevent_get_input(connection->bufferevent);
+    forget_bytes(connection);
+    enter(connection, PHASE_IDLE);
+    if (evbuffer_get_length(input) > 0) {
+        take_bytes(connection, input, evbuffer_get_length(input));
+    }
+    if (connection->all->closing && connection->phase == PHASE_IDLE) {
+        event_active(connection->all->tick, EV_TIMEOUT, 1);
+    }
+}
+
+/* Over a bound, and whole all the same. */
+static void refuse_request(const ir_connections_t *all, struct evhttp_request *request,
+                           ir_closing_t why) {
+    ir_buffer_t body;
+    ir_buffer_init(&body);
+    count_closing(all, why);
+    ir_problem_append(&body, closings[why].code, closings[why].text, closings[why].detail);
+    evbuffer_add(evhttp_request_get_output_buffer(request), body.data, body.size);
+    ir_buffer_free(&body);
+    evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", IR_PROBLEM_TYPE);
+    ir_connections_answer(request, closings[why].code, ir_problem_phrase(closings[why].code), true);
+}
+
+static void on_request(struct evhttp_request *request, void *context) {
+    ir_connections_t *all = context;
+    connection_t *connection = find(all, request);
+    evhttp_request_set_on_complete_cb(request, on_answered, all);
+    if (connection != NULL && connection->phase == PHASE_DOOMED) {
+        enter(connection, PHASE_ANSWERING);
+        refuse_request(all, request, connection->doom);
+        return;
+    }
+    if (connection != NULL) {
+        enter(connection, PHASE_ANSWERING);
+    }
+    all->options.on_request(request, all->options.context);
+}
+
+void ir_connections_release(ir_connections_t *connections, struct evhttp_request *request) {
+    struct evbuffer *body = evhttp_request_get_input_buffer(request);
+    evbuffer_drain(body, evbuffer_get_length(body));
+    connection_t *connection = find(connections, request);
+    if (connection != NULL) {
+        forget_bytes(connection);
+    }
+}
+
+void ir_connections_answer(struct evhttp_request *request, int code, const char *phrase,
+                           bool last) {
+    if (last) {
+        evhttp_add_header(evhttp_request_get_output_headers(request), "Connection", "close");
+    }
+    evhttp_send_reply(request, code, phrase, NULL);
+}
+
+/* ---- life ---- */
+
+/* Raises the soft limit as far as it is needed and allowed; the bound follows what is there. */
+static void fit_descriptors(ir_connections_t *all) {
+    struct rlimit limit;
+    const rlim_t wanted = all->options.most + DESCRIPTORS_KEPT;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return;
+    }
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+        setrlimit(RLIMIT_NOFILE, &limit);
+        getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur < wanted) {
+        all->options.most =
+            limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? limit.rlim_cur - DESCRIPTORS_KEPT : 1;
+    }
+}
+
+static ir_status_t open_http(ir_connections_t *all, struct event_base *base, ir_error_t *error) {
+    all->http = evhttp_new(base);
+    if (all->http == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "http server: out of memory");
+    }
+    evhttp_set_allowed_methods(all->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
+                                              EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
+                                              EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
+                                              EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
+    /* The bound that answers in words comes first. */
+    evhttp_set_max_headers_size(all->http, (ev_ssize_t)(all->options.header_bytes + SLACK_BYTES));
+    evhttp_set_bevcb(all->http, on_accept, all);
+    evhttp_set_gencb(all->http, on_request, all);
+    const ir_status_t status =
+        ir_endpoint_bind(all->http, all->options.address, &all->bound, error);
+    if (status == IR_OK) {
+        /* Again, for a longer queue than the library's 128. */
+        listen(evhttp_bound_socket_get_fd(all->bound), BACKLOG);
+    }
+    return status;
+}
+
+static ir_status_t open_events(ir_connections_t *all, struct event_base *base, ir_error_t *error) {
+    static const struct timeval tick = {.tv_usec = TICK_NS / 1000};
+    all->soon = event_new(base, -1, 0, on_soon, all);
+    all->tick = event_new(base, -1, EV_PERSIST, on_tick, all);
+    if (all->soon == NULL || all->tick == NULL || event_add(all->tick, &tick) != 0) {
+        return ir_error_set(error, IR_ERR_MEMORY, "http server: out of memory");
+    }
+    return IR_OK;
+}
+
+ir_status_t ir_connections_open(struct event_base *base, const ir_connections_options_t *options,
+                                ir_connections_t **connections, ir_error_t *error) {
+    ir_connections_t *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "http server: out of memory");
+    }
+    made->options = *options;
+    for (size_t i = 0; i < PHASE_COUNT; i++) {
+        TAILQ_INIT(&made->lists[i]);
+    }
+    fit_descriptors(made);
+    made->n_descriptors = made->options.most + 2 * DESCRIPTORS_KEPT;
+    made->by_descriptor = calloc(made->n_descriptors, sizeof *made->by_descriptor);
+    ir_status_t status = made->by_descriptor != NULL
+                             ? open_events(made, base, error)
+                             : ir_error_set(error, IR_ERR_MEMORY, "http server: out of memory");
+    if (status == IR_OK) {
+        status = open_http(made, base, error);
+    }
+    if (status != IR_OK) {
+        ir_connections_free(made);
+        return status;
+    }
+    *connections = made;
+    return IR_OK;
+}
+
+const char *ir_connections_where(const ir_connections_t *connections, char *text, size_t size) {
+    return ir_endpoint_where(connections->bound, text, size);
+}
+
+size_t ir_connections_count(const ir_connections_t *connections) {
+    return connections->count;
+}
+
+void ir_connections_close(ir_connections_t *connections) {
+    connections->closing = true;
+    connections->options.idle_ns = 0;
+    if (connections->bound != NULL) {
+        evhttp_del_accept_socket(connections->http, connections->bound);
+        connections->bound = NULL;
+    }
+    event_active(connections->tick, EV_TIMEOUT, 1);
+}
+
+bool ir_connections_quiet(const ir_connections_t *connections) {
+    return connections->count == connections->counts[PHASE_IDLE];
+}
+
+void ir_connections_free(ir_connections_t *connections) {
+    if (connections == NULL) {
+        return;
+    }
+    if (connections->http != NULL) {
+        on_soon(-1, 0, connections);
+        connections->bound = NULL;
+        evhttp_free(connections->http);
+    }
+    if (connections->soon != NULL) {
+        event_free(connections->soon);
+    }
+    if (connections->tick != NULL) {
+        event_free(connections->tick);
+    }
+    free(connections->by_descriptor);
+    free(connections);
+}

@@ -1,0 +1,12 @@
+/* The life of ir-ingest: one event loop for HTTP, one thread for the broker. */
+#ifndef IR_INGEST_GATEWAY_H
+#define IR_INGEST_GATEWAY_H
+
+#include "common/status.h"
+#include "ingest/options.h"
+
+/* Runs until SIGTERM or SIGINT and what was taken until then is answered. IR_OK then; else what
+ * kept it from starting. */
+ir_status_t ir_gateway_run(const ir_ingest_options_t *options, ir_error_t *error);
+
+#endif

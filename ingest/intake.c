@@ -1,0 +1,221 @@
+#include "common/clock.h"
+#include "common/log.h"
+#include "ingest/problem.h"
+#include "ingest/state.h"
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define PATH "/v1/observations"
+#define CHALLENGE "Bearer realm=\"intelligent-river\""
+#define LOG_EVERY_NS IR_SECOND_NS
+#define ADDRESS_SIZE 64
+
+/* ---- answering ---- */
+
+static const char *header(struct evhttp_request *request, const char *name) {
+    return evhttp_find_header(evhttp_request_get_input_headers(request), name);
+}
+
+static void set_header(struct evhttp_request *request, const char *name, const char *value) {
+    evhttp_add_header(evhttp_request_get_output_headers(request), name, value);
+}
+
+static void log_refusal(ir_gateway_t *gateway, struct evhttp_request *request, int code,
+                        const char *reason) {
+    char client[ADDRESS_SIZE] = "a client that has gone";
+    char *peer = NULL;
+    ev_uint16_t port = 0;
+    struct evhttp_connection *connection = evhttp_request_get_connection(request);
+    if (connection != NULL) {
+        evhttp_connection_get_peer(connection, &peer, &port);
+        ir_proxies_client(&gateway->proxies, peer, header(request, "X-Forwarded-For"), client,
+                          sizeof client);
+    }
+    ir_log_limited(&gateway->logged_ns, LOG_EVERY_NS, IR_LOG_INFO, "%d %s to %s", code, reason,
+                   client);
+}
+
+/* HEAD and TRACE have no body for the library; one that is there all the same would be read as the
+ * next request. */
+static bool must_be_last(const ir_gateway_t *gateway, struct evhttp_request *request, int code) {
+    const enum evhttp_cmd_type method = evhttp_request_get_command(request);
+    const bool bodiless = method == EVHTTP_REQ_HEAD || method == EVHTTP_REQ_TRACE;
+    return gateway->phase != IR_GATEWAY_RUNNING || code == 413 ||
+           (bodiless && (header(request, "Content-Length") != NULL ||
+                         header(request, "Transfer-Encoding") != NULL));
+}
+
+void ir_intake_answer(ir_gateway_t *gateway, struct evhttp_request *request, int code,
+                      const char *type, const ir_buffer_t *body) {
+    if (type != NULL) {
+        set_header(request, "Content-Type", type);
+        evbuffer_add(evhttp_request_get_output_buffer(request), body->data, body->size);
+    }
+    ir_ingest_meters_answer(&gateway->meters, code);
+    ir_connections_answer(request, code, ir_problem_phrase(code),
+                          must_be_last(gateway, request, code));
+}
+
+static void set_retry_after(struct evhttp_request *request, int64_t wait_ns) {
+    char seconds[32];
+    snprintf(seconds, sizeof seconds, "%lld",
+             (long long)((wait_ns + IR_SECOND_NS - 1) / IR_SECOND_NS));
+    set_header(request, "Retry-After", seconds);
+}
+
+void ir_intake_refuse(ir_gateway_t *gateway, struct evhttp_request *request, int code,
+                      const char *reason, const char *detail, int64_t wait_ns) {
+    ir_buffer_t body;
+    ir_buffer_init(&body);
+    ir_problem_append(&body, code, reason, detail);
+    if (wait_ns > 0) {
+        set_retry_after(request, wait_ns);
+    }
+    log_refusal(gateway, request, code, reason);
+    ir_intake_answer(gateway, request, code, IR_PROBLEM_TYPE, &body);
+    ir_buffer_free(&body);
+}
+
+/* ---- who it is ---- */
+
+static ir_account_t *authorize(ir_gateway_t *gateway, struct evhttp_request *request) {
+    static const char scheme[] = "Bearer ";
+    const char *given = header(request, "Authorization");
+    const bool bearer = given != NULL && strncasecmp(given, scheme, sizeof scheme - 1) == 0;
+    ir_account_t *account =
+        bearer ? ir_tokens_find(gateway->tokens, ir_view_text(given + sizeof scheme - 1)) : NULL;
+    if (account == NULL) {
+        set_header(request, "WWW-Authenticate",
+                   given == NULL ? CHALLENGE : CHALLENGE ", error=\"invalid_token\"");
+        ir_intake_refuse(gateway, request, 401, given == NULL ? "no-token" : "bad-token",
+                         given == NULL ? "send the mote's token: Authorization: Bearer TOKEN"
+                                       : "this is no mote's token",
+                         0);
+    }
+    return account;
+}
+
+static bool may_send(ir_gateway_t *gateway, struct evhttp_request *request, ir_account_t *account) {
+    const int64_t wait_ns =
+        ir_bucket_wait(&account->bucket, &gateway->bucket_limits, ir_clock_monotonic());
+    if (wait_ns > 0) {
+        ir_intake_refuse(gateway, request, 429, "rate",
+                         "this mote has sent more than it may for now; nothing was taken", wait_ns);
+    }
+    return wait_ns == 0;
+}
+
+/* Early, so that nothing is decoded in vain. */
+static bool has_broker(ir_gateway_t *gateway, struct evhttp_request *request) {
+    const ir_outlet_state_t state = ir_outlet_state(gateway->outlet);
+    if (state != IR_OUTLET_OPEN) {
+        const bool blocked = state == IR_OUTLET_BLOCKED;
+        ir_intake_refuse(gateway, request, 503, blocked ? "broker-full" : "broker-away",
+                         blocked ? "nothing was taken: the broker takes no messages at present"
+                                 : "nothing was taken: the broker is away",
+                         gateway->options->retry_after_ns);
+    }
+    return state == IR_OUTLET_OPEN;
+}
+
+/* ---- what it carries ---- */
+
+static void refuse_submission(ir_gateway_t *gateway, struct evhttp_request *request) {
+    const ir_submission_t *submission = &gateway->submission;
+    ir_buffer_t body;
+    ir_buffer_init(&body);
+    ir_problem_append_submission(&body, submission);
+    ir_metric_increase(gateway->meters.records_refused, submission->n_faults);
+    log_refusal(gateway, request, submission->code, submission->reason);
+    if (submission->code == 415) {
+        set_header(request, "Accept-Encoding", "gzip");
+    }
+    ir_intake_answer(gateway, request, submission->code, IR_PROBLEM_TYPE, &body);
+    ir_buffer_free(&body);
+}
+
+static void take_submission(ir_gateway_t *gateway, struct evhttp_request *request,
+                            ir_account_t *account) {
+    struct evbuffer *body = evhttp_request_get_input_buffer(request);
+    const size_t size = evbuffer_get_length(body);
+    const ir_submission_input_t input = {
+        .mote = account->mote,
+        .content_type = header(request, "Content-Type"),
+        .content_encoding = header(request, "Content-Encoding"),
+        .body = ir_view(size > 0 ? (const char *)evbuffer_pullup(body, -1) : "", size),
+        .now_ns = ir_clock_now(),
+    };
+    ir_submission_t *submission = &gateway->submission;
+    if (input.body.data == NULL ||
+        ir_submission_read(gateway->reader, &input, submission) != IR_OK) {
+        ir_intake_refuse(gateway, request, 503, "memory", "nothing was taken: out of memory",
+                         gateway->options->retry_after_ns);
+        return;
+    }
+    const size_t cost = submission->observations > 0 ? submission->observations : 1;
+    ir_bucket_take(&account->bucket, &gateway->bucket_limits, (double)cost);
+    if (submission->code == 202) {
+        ir_waiting_begin(gateway, request, account);
+    } else {
+        refuse_submission(gateway, request);
+    }
+}
+
+/* ---- routing ---- */
+
+static size_t count_header(struct evhttp_request *request, const char *name) {
+    size_t count = 0;
+    const struct evkeyval *each = NULL;
+    TAILQ_FOREACH(each, evhttp_request_get_input_headers(request), next) {
+        count += strcasecmp(each->key, name) == 0;
+    }
+    return count;
+}
+
+/* How long the body is must be beyond doubt: a balancer in front must not see other requests than
+ * this. */
+static bool is_framed(ir_gateway_t *gateway, struct evhttp_request *request) {
+    const size_t lengths = count_header(request, "Content-Length");
+    const size_t encodings = count_header(request, "Transfer-Encoding");
+    const char *encoding = header(request, "Transfer-Encoding");
+    if (lengths + encodings <= 1 && (encoding == NULL || strcasecmp(encoding, "chunked") == 0)) {
+        return true;
+    }
+    set_header(request, "Connection", "close");
+    ir_intake_refuse(gateway, request, 400, "framing",
+                     "Content-Length and Transfer-Encoding leave in doubt where the body ends", 0);
+    return false;
+}
+
+static bool is_for_observations(ir_gateway_t *gateway, struct evhttp_request *request) {
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+    const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
+    if (path == NULL || strcmp(path, PATH) != 0) {
+        ir_intake_refuse(gateway, request, 404, "path", "observations are sent to " PATH, 0);
+        return false;
+    }
+    if (evhttp_request_get_command(request) != EVHTTP_REQ_POST) {
+        set_header(request, "Allow", "POST");
+        ir_intake_refuse(gateway, request, 405, "method", "observations are sent with POST", 0);
+        return false;
+    }
+    return true;
+}
+
+void ir_intake_request(struct evhttp_request *request, void *context) {
+    ir_gateway_t *gateway = context;
+    if (!is_framed(gateway, request) || ir_endpoint_serve(gateway->endpoint, request) ||
+        !is_for_observations(gateway, request)) {
+        return;
+    }
+    ir_account_t *account = authorize(gateway, request);
+    if (account != NULL && may_send(gateway, request, account) && has_broker(gateway, request)) {
+        take_submission(gateway, request, account);
+    }
+}

@@ -1,0 +1,185 @@
+#include "ingest/issue.h"
+
+#include "common/arena.h"
+#include "common/base64.h"
+#include "common/buffer.h"
+#include "ingest/tokens.h"
+#include "observation/registry.h"
+#include "observation/table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TOKEN_BYTES 32
+#define ARENA_CHUNK 65536
+
+typedef struct issue {
+    ir_arena_t *arena;
+    ir_table_t named;   /* the motes that get a token */
+    ir_buffer_t tokens; /* what the caller gets */
+    ir_buffer_t hashes; /* what the file gets */
+} issue_t;
+
+static void append_hash(ir_buffer_t *out, ir_view_t mote, const ir_token_hash_t *hash) {
+    ir_buffer_append_view(out, mote);
+    ir_buffer_append_text(out, " sha256:");
+    for (size_t i = 0; i < sizeof hash->bytes; i++) {
+        ir_buffer_append_format(out, "%02x", hash->bytes[i]);
+    }
+    ir_buffer_append_char(out, '\n');
+}
+
+/* ---- new tokens ---- */
+
+static ir_status_t make_token(issue_t *issue, ir_view_t mote, ir_error_t *error) {
+    char bytes[TOKEN_BYTES];
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
+        return ir_error_set(error, IR_ERR_IO, "no random numbers: %s", strerror(errno));
+    }
+    ir_buffer_append_view(&issue->tokens, mote);
+    ir_buffer_append_char(&issue->tokens, ' ');
+    const size_t begin = issue->tokens.size;
+    ir_base64_append(&issue->tokens, ir_view(bytes, sizeof bytes), true);
+    if (!ir_buffer_ok(&issue->tokens)) {
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for a token");
+    }
+    ir_token_hash_t hash;
+    if (!ir_token_digest(ir_view(issue->tokens.data + begin, issue->tokens.size - begin), &hash)) {
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for a hash");
+    }
+    ir_buffer_append_char(&issue->tokens, '\n');
+    append_hash(&issue->hashes, mote, &hash);
+    return IR_OK;
+}
+
+static ir_status_t take_name(issue_t *issue, const char *path, unsigned line, ir_view_t name,
+                             ir_error_t *error) {
+    if (!ir_mote_id_valid(name)) {
+        return ir_error_set(error, IR_ERR_SYNTAX,
+                            "%s:%u: '%.*s' is no mote's id: letters, digits, '-', ':' and '_', a "
+                            "letter or digit first, 200 at most",
+                            path, line, name.size > 60 ? 60 : (int)name.size, name.data);
+    }
+    if (ir_table_find(&issue->named, name) != NULL) {
+        return ir_error_set(error, IR_ERR_SYNTAX, "%s:%u: mote '%.*s' is named twice", path, line,
+                            IR_VIEW_ARG(name));
+    }
+    const ir_view_t kept = ir_arena_copy(issue->arena, name);
+    if (kept.data == NULL || !ir_table_add(&issue->named, kept, issue)) {
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for a mote");
+    }
+    return make_token(issue, kept, error);
+}
+
+static ir_status_t read_names(issue_t *issue, const char *path, ir_error_t *error) {
+    FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
+    if (file == NULL) {
+        return ir_error_set(error, errno == ENOENT ? IR_ERR_NOT_FOUND : IR_ERR_IO,
+                            "cannot open the motes' names %s: %s", path, strerror(errno));
+    }
+    ir_status_t status = IR_OK;
+    char *text = NULL;
+    size_t size = 0;
+    unsigned line = 0;
+    while (status == IR_OK && getline(&text, &size, file) > 0) {
+        line++;
+        const char *begin = text + strspn(text, " \t\r\n");
+        const ir_view_t name = ir_view(begin, strcspn(begin, " \t\r\n"));
+        if (name.size > 0 && name.data[0] != '#') {
+            status = take_name(issue, path, line, name, error);
+        }
+    }
+    free(text);
+    if (file != stdin) {
+        fclose(file);
+    }
+    return status;
+}
+
+/* ---- the file ---- */
+
+static void keep_line(void *context, ir_view_t mote, const ir_token_hash_t *hash) {
+    issue_t *issue = context;
+    if (ir_table_find(&issue->named, mote) == NULL) {
+        append_hash(&issue->hashes, mote, hash);
+    }
+}
+
+static bool write_all(int fd, ir_view_t bytes) {
+    size_t done = 0;
+    while (done < bytes.size) {
+        const ssize_t written = write(fd, bytes.data + done, bytes.size - done);
+        if (written < 0 && errno != EINTR) {
+            return false;
+        }
+        done += written > 0 ? (size_t)written : 0;
+    }
+    return fsync(fd) == 0;
+}
+
+/* Written beside it and moved into its place. */
+static ir_status_t replace_file(const char *path, ir_view_t text, ir_error_t *error) {
+    ir_buffer_t beside;
+    ir_buffer_init(&beside);
+    ir_buffer_append_format(&beside, "%s.XXXXXX", path);
+    ir_buffer_append_char(&beside, '\0');
+    if (!ir_buffer_ok(&beside)) {
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for a path");
+    }
+    const int fd = mkostemp(beside.data, O_CLOEXEC); /* mode 0600 */
+    bool done = fd >= 0 && write_all(fd, text);
+    int failure = errno;
+    if (fd >= 0 && close(fd) != 0 && done) {
+        failure = errno;
+        done = false;
+    }
+    if (done && rename(beside.data, path) != 0) {
+        failure = errno;
+        done = false;
+    }
+    if (!done && fd >= 0) {
+        unlink(beside.data);
+    }
+    ir_buffer_free(&beside);
+    return done ? IR_OK
+                : ir_error_set(error, IR_ERR_IO, "cannot write the tokens %s: %s", path,
+                               strerror(failure));
+}
+
+static ir_status_t merge(issue_t *issue, const char *path, ir_error_t *error) {
+    const ir_status_t status = ir_tokens_scan(path, keep_line, issue, error);
+    if (status != IR_OK && status != IR_ERR_NOT_FOUND) {
+        return status;
+    }
+    if (!ir_buffer_ok(&issue->hashes)) {
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the tokens");
+    }
+    return replace_file(path, ir_buffer_view(&issue->hashes), error);
+}
+
+ir_status_t ir_issue_tokens(const char *names, const char *tokens, FILE *out, ir_error_t *error) {
+    issue_t issue = {.arena = ir_arena_new(ARENA_CHUNK)};
+    ir_buffer_init(&issue.tokens);
+    ir_buffer_init(&issue.hashes);
+    ir_status_t status = issue.arena != NULL
+                             ? read_names(&issue, names, error)
+                             : ir_error_set(error, IR_ERR_MEMORY, "out of memory for tokens");
+    if (status == IR_OK && tokens != NULL) {
+        status = merge(&issue, tokens, error);
+    }
+    if (status == IR_OK &&
+        (fwrite(issue.tokens.data, 1, issue.tokens.size, out) != issue.tokens.size ||
+         fflush(out) != 0)) {
+        status = ir_error_set(error, IR_ERR_IO, "cannot write the tokens: %s", strerror(errno));
+    }
+    ir_table_free(&issue.named);
+    ir_arena_free(issue.arena);
+    ir_buffer_free(&issue.tokens);
+    ir_buffer_free(&issue.hashes);
+    return status;
+}

@@ -1,0 +1,84 @@
+#include "ingest/meters.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const int codes[] = {202, 400, 401, 403, 404, 405, 413, 415, 429, 503};
+
+static void add_single(ir_ingest_meters_t *m) {
+    const struct {
+        ir_metric_t **metric;
+        ir_metric_kind_t kind;
+        const char *name, *labels, *help;
+    } series[] = {
+        {&m->messages, IR_METRIC_COUNTER, "ir_ingest_messages_total", NULL,
+         "Messages confirmed by the broker and answered with 202."},
+        {&m->observations, IR_METRIC_COUNTER, "ir_ingest_observations_total", NULL,
+         "Observations in them."},
+        {&m->bytes, IR_METRIC_COUNTER, "ir_ingest_bytes_total", NULL, "Bytes of their bodies."},
+        {&m->records_refused, IR_METRIC_COUNTER, "ir_ingest_records_refused_total", NULL,
+         "Records and packs for which a request was refused."},
+        {&m->late, IR_METRIC_COUNTER, "ir_ingest_late_total", NULL,
+         "Messages that the broker answered for after their request was answered with 503."},
+        {&m->connections, IR_METRIC_GAUGE, "ir_ingest_connections", NULL, "Connections open."},
+        {&m->in_flight, IR_METRIC_GAUGE, "ir_ingest_requests_in_flight", NULL,
+         "Requests that wait for the broker."},
+        {&m->in_flight_bytes, IR_METRIC_GAUGE, "ir_ingest_bytes_in_flight", NULL,
+         "Memory of the messages on their way to the broker."},
+        {&m->connected, IR_METRIC_GAUGE, "ir_broker_connected", NULL,
+         "1 while the publishing connection stands."},
+        {&m->blocked, IR_METRIC_GAUGE, "ir_broker_blocked", NULL,
+         "1 while the broker blocks publishers."},
+        {&m->reconnects, IR_METRIC_COUNTER, "ir_broker_reconnects_total", NULL,
+         "Connections to the broker after the first."},
+        {&m->motes, IR_METRIC_GAUGE, "ir_ingest_motes", NULL, "Motes that have a token."},
+        {&m->reloads, IR_METRIC_COUNTER, "ir_tokens_reloads_total", "result=\"done\"",
+         "Reloads of the tokens."},
+        {&m->reload_failures, IR_METRIC_COUNTER, "ir_tokens_reloads_total", "result=\"failed\"",
+         "Reloads of the tokens."},
+    };
+    for (size_t i = 0; i < sizeof series / sizeof series[0]; i++) {
+        *series[i].metric = ir_metrics_add(m->metrics, series[i].kind, series[i].name,
+                                           series[i].labels, series[i].help);
+    }
+}
+
+ir_status_t ir_ingest_meters_open(ir_ingest_meters_t *meters, ir_error_t *error) {
+    char labels[64];
+    memset(meters, 0, sizeof *meters);
+    meters->metrics = ir_metrics_new();
+    if (meters->metrics == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "metrics: out of memory");
+    }
+    add_single(meters);
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        snprintf(labels, sizeof labels, "code=\"%d\"", codes[i]);
+        meters->answers[i].code = codes[i];
+        meters->answers[i].metric =
+            ir_metrics_add(meters->metrics, IR_METRIC_COUNTER, "ir_http_requests_total", labels,
+                           "Requests for observations by the status of their answer.");
+    }
+    for (int i = 0; i < IR_CLOSING_COUNT; i++) {
+        snprintf(labels, sizeof labels, "reason=\"%s\"", ir_closing_text((ir_closing_t)i));
+        meters->closed[i] =
+            ir_metrics_add(meters->metrics, IR_METRIC_COUNTER, "ir_http_closed_total", labels,
+                           "Connections closed over a bound, or ended within a request.");
+    }
+    meters->confirm_seconds =
+        ir_metrics_add_histogram(meters->metrics, "ir_ingest_confirm_seconds", NULL,
+                                 "Time from a whole request to the broker's confirm.");
+    return IR_OK;
+}
+
+void ir_ingest_meters_close(ir_ingest_meters_t *meters) {
+    ir_metrics_free(meters->metrics);
+    meters->metrics = NULL;
+}
+
+void ir_ingest_meters_answer(const ir_ingest_meters_t *meters, int code) {
+    for (size_t i = 0; i < IR_METER_CODES; i++) {
+        if (meters->answers[i].code == code) {
+            ir_metric_increase(meters->answers[i].metric, 1);
+        }
+    }
+}

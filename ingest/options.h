@@ -1,0 +1,45 @@
+/* The settings of ir-ingest. */
+#ifndef IR_INGEST_OPTIONS_H
+#define IR_INGEST_OPTIONS_H
+
+#include "broker/settings.h"
+#include "common/settings.h"
+#include "common/status.h"
+#include "ingest/proxies.h"
+#include "ingest/submission.h"
+#include "observation/settings.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Filled by common/settings.h; texts are owned. Durations in ns, sizes in bytes. */
+typedef struct ir_ingest_options {
+    char *listen;
+    char *tokens;
+    ir_broker_settings_t broker;
+    ir_limit_settings_t limits;
+    int64_t body_bytes, expanded_bytes, request_packs;
+    int64_t header_bytes, header_lines;
+    int64_t header_timeout_ns, body_timeout_ns, idle_timeout_ns, write_timeout_ns;
+    int64_t connections, request_memory;
+    int64_t in_flight, in_flight_bytes;
+    int64_t confirm_timeout_ns, timeout_ns;
+    int64_t backoff_first_ns, backoff_longest_ns;
+    double rate, burst;
+    int64_t retry_after_ns, drain_ns, stop_timeout_ns;
+    char *trusted_proxies;
+    char *issue_tokens;
+    int log_level;
+    bool check;
+} ir_ingest_options_t;
+
+extern const ir_program_t ir_ingest_program;
+
+/* What follows from the options and is wanted in several places. Texts belong to the options. */
+void ir_ingest_broker_options(const ir_ingest_options_t *options, ir_broker_options_t *broker);
+void ir_ingest_limits(const ir_ingest_options_t *options, ir_submission_limits_t *limits);
+
+/* Checks that go beyond one setting. */
+ir_status_t ir_ingest_options_check(const ir_ingest_options_t *options, ir_error_t *error);
+
+#endif

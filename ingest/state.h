@@ -1,0 +1,88 @@
+/* The gateway's state, shared by the files that make it up: gateway.c (its life), intake.c
+ * (requests) and waiting.c (those that wait for the broker). Loop thread only. */
+#ifndef IR_INGEST_STATE_H
+#define IR_INGEST_STATE_H
+
+#include "common/buffer.h"
+#include "common/endpoint.h"
+#include "ingest/connections.h"
+#include "ingest/meters.h"
+#include "ingest/options.h"
+#include "ingest/outlet.h"
+#include "ingest/proxies.h"
+#include "ingest/submission.h"
+#include "ingest/tokens.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct event;
+struct event_base;
+struct evhttp_request;
+
+/* Where the gateway is in its life. */
+typedef enum ir_gateway_phase {
+    IR_GATEWAY_RUNNING,
+    IR_GATEWAY_DRAINING, /* not ready any more, but still takes what comes */
+    IR_GATEWAY_CLOSING   /* no new connections; what was taken is finished */
+} ir_gateway_phase_t;
+
+/* A request whose messages are on their way. */
+typedef struct ir_waiting {
+    TAILQ_ENTRY(ir_waiting) place;
+    struct evhttp_request *request;
+    ir_shipment_t *shipment;
+    size_t observations;
+} ir_waiting_t;
+
+TAILQ_HEAD(ir_waiting_list, ir_waiting);
+
+typedef struct ir_gateway {
+    const ir_ingest_options_t *options;
+    ir_proxies_t proxies;
+    ir_bucket_limits_t bucket_limits;
+    ir_ingest_meters_t meters;
+    ir_tokens_t *tokens;
+    ir_submission_reader_t *reader;
+    ir_submission_t submission; /* of the request that is being read */
+
+    struct event_base *base;
+    struct event *on_settled, *on_tick, *on_hup, *on_term, *on_int;
+    ir_endpoint_t *endpoint;
+    ir_connections_t *connections;
+    ir_outlet_t *outlet;
+    struct ir_waiting_list waiting; /* longest first */
+    size_t n_waiting;
+    size_t shipped, shipped_bytes; /* shipments with the outlet, waited for or not */
+
+    ir_gateway_phase_t phase;
+    int64_t phase_ns;
+    int64_t logged_ns;
+} ir_gateway_t;
+
+/* intake.c: a whole request; `context` is the gateway. */
+void ir_intake_request(struct evhttp_request *request, void *context);
+
+/* Answers with the body (and its type, or NULL for none); counts it. */
+void ir_intake_answer(ir_gateway_t *gateway, struct evhttp_request *request, int code,
+                      const char *type, const ir_buffer_t *body);
+
+/* … with problem details; `wait_ns` above 0 becomes Retry-After. */
+void ir_intake_refuse(ir_gateway_t *gateway, struct evhttp_request *request, int code,
+                      const char *reason, const char *detail, int64_t wait_ns);
+
+/* waiting.c: sends the messages off; answers 503 when that cannot be. */
+void ir_waiting_begin(ir_gateway_t *gateway, struct evhttp_request *request,
+                      const ir_account_t *account);
+
+/* Answers what the broker has settled. */
+void ir_waiting_settle(ir_gateway_t *gateway);
+
+/* Answers what has waited too long. */
+void ir_waiting_expire(ir_gateway_t *gateway, int64_t now_ns);
+
+/* Forgets those that wait; their requests are gone. */
+void ir_waiting_forget(ir_gateway_t *gateway);
+
+#endif

@@ -1,0 +1,285 @@
+#include "ingest/submission.h"
+
+#include "ingest/gunzip.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define ARENA_CHUNK 16384
+#define EXPANDED_KEPT (1024 * 1024)
+#define MEDIA_LINES "application/x-ndjson"
+#define FOREIGN "foreign-name"
+
+enum { ACCEPTED = 202, BAD = 400, FORBIDDEN = 403, TOO_LARGE = 413, UNSUPPORTED = 415 };
+
+struct ir_submission_reader {
+    ir_submission_limits_t limits;
+    ir_arena_t *packs;   /* of the whole request */
+    ir_arena_t *records; /* of one pack */
+    ir_buffer_t expanded;
+};
+
+/* One request while it is read. */
+typedef struct reading {
+    ir_submission_reader_t *reader;
+    const ir_submission_input_t *input;
+    ir_submission_t *submission;
+    size_t line; /* 0: the body is one pack */
+    size_t capacity;
+    ir_status_t status;
+} reading_t;
+
+bool ir_submission_owns(const char *mote, ir_view_t name) {
+    const size_t size = strlen(mote);
+    return name.size >= size && memcmp(name.data, mote, size) == 0 &&
+           (name.size == size || strchr("/.:_", name.data[size]) != NULL);
+}
+
+/* ---- refusing ---- */
+
+__attribute__((format(printf, 4, 5))) static void
+refuse(reading_t *reading, int code, const char *reason, const char *format, ...) {
+    ir_submission_t *submission = reading->submission;
+    submission->code = code;
+    submission->reason = reason;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(submission->detail, sizeof submission->detail, format, arguments);
+    va_end(arguments);
+}
+
+/* The first fault says what the answer is; another mote's name outweighs the rest. */
+static void add_fault(reading_t *reading, const ir_refusal_t *refusal, bool foreign) {
+    ir_submission_t *submission = reading->submission;
+    if (foreign && submission->code != FORBIDDEN) {
+        refuse(reading, FORBIDDEN, FOREIGN,
+               "the token is that of mote %.*s, which may publish names "
+               "of its own only",
+               IR_VIEW_ARG(ir_view_text(reading->input->mote)));
+    } else if (submission->code == ACCEPTED) {
+        const bool large = refusal->reason == IR_REASON_TOO_LARGE;
+        refuse(reading, large ? TOO_LARGE : BAD, ir_reason_text(refusal->reason),
+               "nothing of this request was taken, because of what refusals lists");
+    }
+    if (submission->n_faults < IR_FAULTS_LISTED) {
+        submission->faults[submission->n_faults] =
+            (ir_submission_fault_t){.line = reading->line, .refusal = *refusal};
+    }
+    submission->n_faults++;
+}
+
+/* ---- one pack ---- */
+
+static ir_submission_pack_t *next_pack(reading_t *reading) {
+    ir_submission_t *submission = reading->submission;
+    if (submission->n_packs == reading->capacity) {
+        const size_t capacity = reading->capacity > 0 ? reading->capacity * 2 : 1;
+        ir_submission_pack_t *packs =
+            ir_arena_alloc(reading->reader->packs, capacity * sizeof *packs);
+        if (packs == NULL) {
+            return NULL;
+        }
+        if (submission->n_packs > 0) {
+            memcpy(packs, submission->packs, submission->n_packs * sizeof *packs);
+        }
+        submission->packs = packs;
+        reading->capacity = capacity;
+    }
+    return &submission->packs[submission->n_packs++];
+}
+
+static void check_names(reading_t *reading, const ir_senml_pack_t *pack) {
+    for (size_t i = 0; i < pack->n_records; i++) {
+        const ir_senml_record_t *record = &pack->records[i];
+        if (!ir_submission_owns(reading->input->mote, record->name)) {
+            ir_refusal_t refusal;
+            ir_refusal_set(&refusal, IR_REASON_FOREIGN_SENSOR, record->position,
+                           "'%.*s' is no name of mote '%.40s'",
+                           record->name.size > 80 ? 80 : (int)record->name.size, record->name.data,
+                           reading->input->mote);
+            add_fault(reading, &refusal, true);
+        }
+    }
+}
+
+static void take_pack(reading_t *reading, ir_view_t body) {
+    ir_submission_reader_t *reader = reading->reader;
+    ir_senml_pack_t pack = {.n_records = 0};
+    ir_arena_reset(reader->records);
+    reading->status = ir_senml_decode(reading->submission->media, body, reading->input->now_ns,
+                                      &reader->limits.senml, reader->records, &pack);
+    if (reading->status != IR_OK) {
+        return;
+    }
+    for (size_t i = 0; i < pack.n_refusals; i++) {
+        add_fault(reading, &pack.refusals[i], false);
+    }
+    check_names(reading, &pack);
+    reading->submission->observations += pack.n_records;
+    ir_submission_pack_t *kept = next_pack(reading);
+    if (kept == NULL || !ir_id_raw(ir_view_text(reading->input->mote), body, &kept->raw_id)) {
+        reading->status = IR_ERR_MEMORY;
+        return;
+    }
+    kept->body = body;
+}
+
+/* ---- many packs, one a line ---- */
+
+static ir_view_t trim(ir_view_t line) {
+    while (line.size > 0 && strchr(" \t\r", line.data[0]) != NULL && line.data[0] != '\0') {
+        line = ir_view(line.data + 1, line.size - 1);
+    }
+    while (line.size > 0 && line.data[line.size - 1] != '\0' &&
+           strchr(" \t\r", line.data[line.size - 1]) != NULL) {
+        line.size--;
+    }
+    return line;
+}
+
+static void take_lines(reading_t *reading, ir_view_t body) {
+    const size_t bound = reading->reader->limits.packs;
+    while (body.size > 0 && reading->status == IR_OK) {
+        const char *end = memchr(body.data, '\n', body.size);
+        const size_t size = end != NULL ? (size_t)(end - body.data) : body.size;
+        const ir_view_t line = trim(ir_view(body.data, size));
+        const size_t taken = end != NULL ? size + 1 : size;
+        body = ir_view(body.data + taken, body.size - taken);
+        reading->line++;
+        if (line.size > 0 && reading->submission->n_packs == bound) {
+            refuse(reading, TOO_LARGE, "too-many-packs", "more than %zu packs in one request",
+                   bound);
+            return;
+        }
+        if (line.size > 0) {
+            take_pack(reading, line);
+        }
+    }
+    if (reading->status == IR_OK && reading->submission->n_packs == 0) {
+        refuse(reading, BAD, "empty", "a body without any pack");
+    }
+}
+
+/* ---- the whole body ---- */
+
+/* The media type without its parameters. */
+static bool is_type(const char *content_type, const char *type) {
+    const size_t size = strcspn(content_type, "; \t");
+    return size == strlen(type) && strncasecmp(content_type, type, size) == 0;
+}
+
+static bool find_media(reading_t *reading, bool *lines) {
+    const char *type = reading->input->content_type;
+    *lines = type != NULL && is_type(type, MEDIA_LINES);
+    reading->submission->media = *lines         ? IR_MEDIA_SENML_JSON
+                                 : type != NULL ? ir_media_parse(ir_view_text(type))
+                                                : IR_MEDIA_UNKNOWN;
+    if (reading->submission->media != IR_MEDIA_UNKNOWN) {
+        return true;
+    }
+    refuse(reading, UNSUPPORTED, "content-type",
+           "Content-Type must be application/senml+json, application/senml+cbor, or " MEDIA_LINES
+           " (JSON packs, one a line)");
+    return false;
+}
+
+static bool expand(reading_t *reading, ir_view_t *body) {
+    ir_submission_reader_t *reader = reading->reader;
+    const size_t bound = reader->limits.expanded_bytes;
+    ir_buffer_clear(&reader->expanded);
+    switch (ir_gunzip(*body, bound, &reader->expanded)) {
+    case IR_OK:
+        *body = ir_buffer_view(&reader->expanded);
+        return true;
+    case IR_ERR_FULL:
+        refuse(reading, TOO_LARGE, "too-large", "the body expands to more than %zu bytes", bound);
+        return false;
+    case IR_ERR_SYNTAX:
+        refuse(reading, BAD, "not-gzip",
+               "the body is not gzip, as Content-Encoding says, or cut off");
+        return false;
+    default:
+        reading->status = IR_ERR_MEMORY;
+        return false;
+    }
+}
+
+static bool decode_body(reading_t *reading, ir_view_t *body) {
+    const char *encoding = reading->input->content_encoding;
+    const size_t bound = reading->reader->limits.body_bytes;
+    if (body->size > bound) {
+        refuse(reading, TOO_LARGE, "too-large", "a body of %zu bytes; at most %zu are taken",
+               body->size, bound);
+        return false;
+    }
+    if (encoding == NULL || strcasecmp(encoding, "identity") == 0) {
+        return true;
+    }
+    if (strcasecmp(encoding, "gzip") != 0 && strcasecmp(encoding, "x-gzip") != 0) {
+        refuse(reading, UNSUPPORTED, "content-encoding",
+               "Content-Encoding must be gzip, or absent");
+        return false;
+    }
+    return expand(reading, body);
+}
+
+static void forget_request(ir_submission_reader_t *reader) {
+    ir_arena_reset(reader->packs);
+    ir_arena_reset(reader->records);
+    if (reader->expanded.capacity > EXPANDED_KEPT) {
+        ir_buffer_free(&reader->expanded);
+    }
+}
+
+ir_status_t ir_submission_read(ir_submission_reader_t *reader, const ir_submission_input_t *input,
+                               ir_submission_t *submission) {
+    reading_t reading = {.reader = reader, .input = input, .submission = submission};
+    ir_view_t body = input->body;
+    bool lines = false;
+    forget_request(reader);
+    submission->code = ACCEPTED;
+    submission->reason = "accepted";
+    submission->detail[0] = '\0';
+    submission->packs = NULL;
+    submission->n_packs = submission->observations = submission->n_faults = 0;
+    if (!find_media(&reading, &lines) || !decode_body(&reading, &body)) {
+        return reading.status;
+    }
+    if (lines) {
+        take_lines(&reading, body);
+    } else {
+        take_pack(&reading, body);
+    }
+    return reading.status;
+}
+
+/* ---- life ---- */
+
+ir_submission_reader_t *ir_submission_reader_new(const ir_submission_limits_t *limits) {
+    ir_submission_reader_t *reader = calloc(1, sizeof *reader);
+    if (reader == NULL) {
+        return NULL;
+    }
+    reader->limits = *limits;
+    reader->packs = ir_arena_new(ARENA_CHUNK);
+    reader->records = ir_arena_new(ARENA_CHUNK);
+    ir_buffer_init(&reader->expanded);
+    if (reader->packs == NULL || reader->records == NULL) {
+        ir_submission_reader_free(reader);
+        return NULL;
+    }
+    return reader;
+}
+
+void ir_submission_reader_free(ir_submission_reader_t *reader) {
+    if (reader == NULL) {
+        return;
+    }
+    ir_arena_free(reader->packs);
+    ir_arena_free(reader->records);
+    ir_buffer_free(&reader->expanded);
+    free(reader);
+}

@@ -1,0 +1,75 @@
+/* What one request carries: its body read as SenML packs of one mote, or the reasons why it cannot
+ * be taken. All or nothing: a request with anything wrong in it is refused whole, so that who sent
+ * it need not find out which part of it went through. Nothing here knows HTTP but the status codes.
+ */
+#ifndef IR_INGEST_SUBMISSION_H
+#define IR_INGEST_SUBMISSION_H
+
+#include "common/arena.h"
+#include "common/buffer.h"
+#include "common/status.h"
+#include "common/view.h"
+#include "observation/identity.h"
+#include "observation/reason.h"
+#include "observation/senml.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct ir_submission_limits {
+    ir_senml_limits_t senml;
+    size_t body_bytes;     /* as it comes */
+    size_t expanded_bytes; /* out of gzip */
+    size_t packs;          /* in one request */
+} ir_submission_limits_t;
+
+/* A request as HTTP gave it. Texts may be NULL: no such header. */
+typedef struct ir_submission_input {
+    const char *mote;
+    const char *content_type;
+    const char *content_encoding;
+    ir_view_t body;
+    int64_t now_ns;
+} ir_submission_input_t;
+
+typedef struct ir_submission_pack {
+    ir_view_t body;
+    ir_id_t raw_id;
+} ir_submission_pack_t;
+
+typedef struct ir_submission_fault {
+    size_t line; /* of the body, from 1; 0: the body is one pack */
+    ir_refusal_t refusal;
+} ir_submission_fault_t;
+
+#define IR_FAULTS_LISTED 16
+
+typedef struct ir_submission {
+    int code;           /* 202, or 400, 403, 413, 415 */
+    const char *reason; /* one word, for metrics and programs; a refusal's, or one of its own */
+    char detail[200];   /* for people */
+    ir_media_t media;
+    ir_submission_pack_t *packs; /* bodies are views of the input or of the reader */
+    size_t n_packs, observations;
+    ir_submission_fault_t faults[IR_FAULTS_LISTED]; /* the first ones */
+    size_t n_faults;                                /* how many there are */
+} ir_submission_t;
+
+/* What reading needs again and again; one thread. */
+typedef struct ir_submission_reader ir_submission_reader_t;
+
+/* NULL when memory is out. */
+ir_submission_reader_t *ir_submission_reader_new(const ir_submission_limits_t *limits);
+void ir_submission_reader_free(ir_submission_reader_t *reader);
+
+/* Reads one request into `submission`, which stays valid until the next call. What is wrong with
+ * the request is no error of this call. IR_ERR_MEMORY. */
+ir_status_t ir_submission_read(ir_submission_reader_t *reader, const ir_submission_input_t *input,
+                               ir_submission_t *submission);
+
+/* Whether a record of this full name belongs to the mote: the name is the mote's id, or goes on
+ * after it with one of "/.:_" ('-' is part of ids: "creek-1" does not own "creek-12"). Which
+ * sensors a mote really has is the registry's to say, when the worker reads the message. */
+bool ir_submission_owns(const char *mote, ir_view_t name);
+
+#endif

@@ -1,0 +1,158 @@
+#include "common/clock.h"
+#include "ingest/problem.h"
+#include "ingest/state.h"
+
+#include <event2/http.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define AGAIN "send it again, as it is: what is there already is not stored twice"
+
+/* ---- answers ---- */
+
+static void answer_confirmed(ir_gateway_t *gateway, ir_waiting_t *waiting) {
+    const ir_shipment_t *shipment = waiting->shipment;
+    ir_ingest_meters_t *meters = &gateway->meters;
+    ir_buffer_t body;
+    ir_buffer_init(&body);
+    ir_shipment_append_ids(shipment, &body);
+    ir_metric_increase(meters->messages, shipment->n_messages);
+    ir_metric_increase(meters->observations, waiting->observations);
+    ir_metric_increase(meters->bytes, ir_shipment_body_bytes(shipment));
+    ir_metric_histogram_record(meters->confirm_seconds, ir_clock_monotonic() - shipment->given_ns);
+    ir_intake_answer(gateway, waiting->request, 202, "application/json", &body);
+    ir_buffer_free(&body);
+}
+
+static void answer_failed(ir_gateway_t *gateway, const ir_waiting_t *waiting, const char *reason,
+                          const char *what) {
+    char fault[320];
+    char detail[480];
+    ir_outlet_fault(gateway->outlet, fault, sizeof fault);
+    snprintf(detail, sizeof detail, "%s%s%s", what, fault[0] != '\0' ? "; " : "", fault);
+    ir_intake_refuse(gateway, waiting->request, 503, reason, detail,
+                     gateway->options->retry_after_ns);
+}
+
+static void answer_settled(ir_gateway_t *gateway, ir_waiting_t *waiting) {
+    const bool single = waiting->shipment->n_messages == 1;
+    switch (waiting->shipment->fate) {
+    case IR_FATE_CONFIRMED:
+        answer_confirmed(gateway, waiting);
+        break;
+    case IR_FATE_UNSENT:
+        answer_failed(gateway, waiting, "broker-away",
+                      single ? "nothing was taken: the broker is away"
+                             : "the broker is away, and perhaps not all was taken: " AGAIN);
+        break;
+    case IR_FATE_REFUSED:
+        answer_failed(gateway, waiting, "broker-full",
+                      single ? "nothing was taken: the broker refused it"
+                             : "the broker refused some of it: " AGAIN);
+        break;
+    case IR_FATE_UNKNOWN:
+        answer_failed(gateway, waiting, "unconfirmed",
+                      "the connection to the broker broke before it had confirmed, and it may or "
+                      "may not have been taken: " AGAIN);
+        break;
+    }
+}
+
+static void end_waiting(ir_gateway_t *gateway, ir_waiting_t *waiting) {
+    TAILQ_REMOVE(&gateway->waiting, waiting, place);
+    gateway->n_waiting--;
+    waiting->shipment->context = NULL;
+    free(waiting);
+}
+
+/* ---- sending off ---- */
+
+static bool has_room(const ir_gateway_t *gateway, size_t bytes) {
+    return gateway->shipped < (size_t)gateway->options->in_flight &&
+           gateway->shipped_bytes + bytes <= (size_t)gateway->options->in_flight_bytes;
+}
+
+static bool send_off(ir_gateway_t *gateway, ir_waiting_t *waiting) {
+    ir_shipment_t *shipment = waiting->shipment;
+    shipment->context = waiting;
+    shipment->given_ns = ir_clock_monotonic();
+    const size_t bytes = shipment->bytes;
+    if (!has_room(gateway, bytes) || !ir_outlet_give(gateway->outlet, shipment)) {
+        return false;
+    }
+    gateway->shipped++;
+    gateway->shipped_bytes += bytes;
+    TAILQ_INSERT_TAIL(&gateway->waiting, waiting, place);
+    gateway->n_waiting++;
+    return true;
+}
+
+void ir_waiting_begin(ir_gateway_t *gateway, struct evhttp_request *request,
+                      const ir_account_t *account) {
+    ir_waiting_t *waiting = calloc(1, sizeof *waiting);
+    ir_shipment_t *shipment = ir_shipment_new(&gateway->submission, account->mote);
+    if (waiting == NULL || shipment == NULL) {
+        free(waiting);
+        ir_shipment_free(shipment);
+        ir_intake_refuse(gateway, request, 503, "memory", "nothing was taken: out of memory",
+                         gateway->options->retry_after_ns);
+        return;
+    }
+    *waiting = (ir_waiting_t){
+        .request = request, .shipment = shipment, .observations = gateway->submission.observations};
+    if (send_off(gateway, waiting)) {
+        ir_connections_release(gateway->connections, request);
+        return;
+    }
+    free(waiting);
+    ir_shipment_free(shipment);
+    ir_intake_refuse(gateway, request, 503, "busy",
+                     "nothing was taken: too many requests wait for the broker",
+                     gateway->options->retry_after_ns);
+}
+
+/* ---- coming back ---- */
+
+static void take_back(ir_gateway_t *gateway, ir_shipment_t *shipment) {
+    ir_waiting_t *waiting = shipment->context;
+    gateway->shipped--;
+    gateway->shipped_bytes -= shipment->bytes;
+    if (waiting != NULL) {
+        answer_settled(gateway, waiting);
+        end_waiting(gateway, waiting);
+    } else {
+        ir_metric_increase(gateway->meters.late, shipment->n_messages);
+    }
+    ir_shipment_free(shipment);
+}
+
+void ir_waiting_settle(ir_gateway_t *gateway) {
+    ir_outlet_acknowledge(gateway->outlet);
+    for (ir_shipment_t *shipment; (shipment = ir_outlet_take(gateway->outlet)) != NULL;) {
+        take_back(gateway, shipment);
+    }
+}
+
+/* The shipment stays with the outlet, which brings it back when it can. */
+void ir_waiting_expire(ir_gateway_t *gateway, int64_t now_ns) {
+    ir_waiting_t *next = NULL;
+    for (ir_waiting_t *first = TAILQ_FIRST(&gateway->waiting); first != NULL; first = next) {
+        next = TAILQ_NEXT(first, place);
+        if (now_ns - first->shipment->given_ns <= gateway->options->confirm_timeout_ns) {
+            return;
+        }
+        answer_failed(
+            gateway, first, "unconfirmed",
+            "the broker did not confirm in time, and it may or may not have been taken: " AGAIN);
+        end_waiting(gateway, first);
+    }
+}
+
+void ir_waiting_forget(ir_gateway_t *gateway) {
+    ir_waiting_t *next = NULL;
+    for (ir_waiting_t *first = TAILQ_FIRST(&gateway->waiting); first != NULL; first = next) {
+        next = TAILQ_NEXT(first, place);
+        end_waiting(gateway, first);
+    }
+}
