@@ -124,7 +124,7 @@ class Recipe(SshPlatform):
         return path
 
     def stop(self, guest, seconds):
-        if self.state(guest) not in (RUNNING, FROZEN):
+        if not self.there(guest):
             return
         deadline = time.monotonic() + seconds
         if seconds and self.state(guest) == RUNNING:
@@ -156,8 +156,9 @@ class Recipe(SshPlatform):
         return STATES.get(done.out.strip(), STOPPED)
 
     def there(self, guest):
-        """Whether libvirt knows the domain."""
-        return self.state(guest) in (RUNNING, FROZEN)
+        """Whether libvirt knows the domain, be it only about to start."""
+        connection = self.connection(guest)
+        return connection.alive() and connection.call(["domid", self.lab.name(guest)], good=None).status == 0
 
     # ---- within a guest ----
 

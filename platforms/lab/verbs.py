@@ -401,6 +401,7 @@ def restore(lab, name, label):
             raise LabError(f"{name} runs; stop it first")
         if label not in platform.snapshots(guest):
             raise LabError(f"{name} has no snapshot '{label}'")
+        require_no_running_child(lab, guest)
         platform.restore(guest, label)
         lab.save(guest)
 
