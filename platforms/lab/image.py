@@ -38,8 +38,8 @@ ROOT_LABEL = "river-root"
 DISK_MIB = 4096  # of the image itself; an overlay may be larger, and is grown at provisioning
 KERNELS = {"cloud": "linux-image-cloud-amd64", "generic": "linux-image-amd64"}
 # What a guest needs to find its root and its network, before any module can be read from the root.
-MODULES = ("ext4", "virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "virtio_net", "sd_mod", "ata_piix", "ahci",
-           "e1000", "xen-blkfront", "xen-netfront", "virtio_balloon", "virtio_rng")
+MODULES = ("crc32c_generic", "ext4", "virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "virtio_net", "sd_mod",
+           "ata_piix", "ahci", "e1000", "xen-blkfront", "xen-netfront", "virtio_balloon", "virtio_rng")
 
 
 def cache_directory():
