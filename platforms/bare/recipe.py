@@ -33,6 +33,7 @@ class Recipe(Platform):
                        "inside.broker-schedulers", "inside.hugepages", "network.attach"])
     refused = {
         "cpu.emulator-pin": NO_MACHINE,
+        "cpu.online": NO_MACHINE,
         "cpu.io-pin": NO_MACHINE,
         "memory.balloon": NO_MACHINE,
         "network.nic": "processes use the host's own network",

@@ -51,6 +51,7 @@ class Recipe(Platform):
                        "network.priority", "inside.worker-pin", "inside.broker-schedulers", "inside.hugepages"])
     refused = {
         "cpu.emulator-pin": NO_MACHINE,
+        "cpu.online": "a container has no CPUs of its own; cpu.pin and cpu.quota say what it may use",
         "cpu.io-pin": NO_MACHINE,
         "memory.balloon": "a container has no memory of its own; memory.limit says what it may use",
         "network.nic": "a container has one end of a veth pair, no card",
