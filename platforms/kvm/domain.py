@@ -158,9 +158,15 @@ def pins(cpus, n_vcpus):
     return [tuning.cpu_list(numbers[i::n_vcpus]) for i in range(n_vcpus)]
 
 
+def require_online(guest, number):
+    if number is not None and not 1 <= number <= guest.cpus:
+        raise LabError(f"cpu.online = {number}: {guest.name} has {guest.cpus} CPUs")
+
+
 def add_cpus(root, machine):
-    guest = machine.guest
-    put(root, "vcpu", guest.cpus, placement="static", cpuset=machine.node_cpus or None)
+    online = machine.knob("cpu.online")
+    require_online(machine.guest, online)
+    put(root, "vcpu", machine.guest.cpus, placement="static", cpuset=machine.node_cpus or None, current=online)
     if machine.knob("disk.iothread"):
         put(root, "iothreads", 1)
     put(put(root, "resource"), "partition", machine.partition)

@@ -21,7 +21,7 @@ from .domain import IOTUNE, pins
 
 KIB = 1024
 MARK = "libvirt-qemu"  # how libvirt ends the name of a domain's control group
-BALLOON_SECONDS = 60
+GUEST_SECONDS = 60
 
 
 class View:
@@ -118,10 +118,19 @@ def in_group(knob):
 
 
 def vcpu_pin(view):
+    """What was asked, when each virtual CPU that is plugged in is where that puts it."""
     threads = [each["thread-id"] for each in sorted(view.monitor("query-cpus-fast"), key=lambda cpu: cpu["cpu-index"])]
     allowed = [view.status("Cpus_allowed_list", thread) for thread in threads]
-    union = tuning.cpu_list([number for text in allowed for number in tuning.cpus(text)])
-    return union if allowed == pins(union, len(threads)) else " | ".join(allowed)
+    asked = view.machine.knob("cpu.pin")
+    agrees = asked and allowed == pins(asked, view.machine.guest.cpus)[: len(allowed)]
+    return asked if agrees else " | ".join(allowed)
+
+
+def online(view):
+    """A guest lets go of a CPU by itself: waited for, but not for ever."""
+    asked = view.machine.knob("cpu.online")
+    wait_until(lambda: len(view.monitor("query-cpus-fast")) == asked, GUEST_SECONDS, 0.5)
+    return len(view.monitor("query-cpus-fast"))
 
 
 def emulator_pin(view):
@@ -163,7 +172,7 @@ def balloon(view):
         return int(dict(line.split() for line in view.daemon.virsh("dommemstat", view.machine.name).splitlines())["actual"])
 
     asked = view.machine.knob("memory.balloon")
-    wait_until(lambda: asked is None or actual() * KIB == asked, BALLOON_SECONDS, 0.5)
+    wait_until(lambda: asked is None or actual() * KIB == asked, GUEST_SECONDS, 0.5)
     return actual() * KIB
 
 
@@ -232,6 +241,7 @@ def rate(view):
 
 
 READERS = {
+    "cpu.online": online,
     "cpu.pin": vcpu_pin,
     "cpu.emulator-pin": emulator_pin,
     "cpu.io-pin": io_pin,

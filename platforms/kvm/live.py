@@ -3,14 +3,21 @@
 from ..lab import tuning
 from ..lab.cgroup import PERIOD_US, shares_to_weight
 from ..lab.errors import LabError, Unsupported
-from .domain import IOTUNE, MIB, OVERHEAD_MIB, TARGETS, memory_mib, pins, require_iothread
+from .domain import IOTUNE, MIB, OVERHEAD_MIB, TARGETS, memory_mib, pins, require_iothread, require_online
 
 
 def change(connection, machine, asked):
     """Applies {knob: value}. All are translated before the first is applied."""
     orders = [order for knob, value in asked.items() for order in order_of(machine, knob, value)]
     for verb, *words in orders:
-        connection.virsh(verb, machine.name, *map(str, words), "--live")
+        apply(connection, [verb, machine.name, *map(str, words), "--live"])
+
+
+def apply(connection, words):
+    """A guest that lets go of a CPU may take longer than libvirt waits; what is in effect is read afterwards."""
+    done = connection.call(words, good=None)
+    if done.status != 0 and "unplug request timed out" not in done.err:
+        raise LabError(f"virsh {' '.join(words)}: {done.err.strip()}")
 
 
 def order_of(machine, knob, value):
@@ -23,6 +30,11 @@ def order_of(machine, knob, value):
 
 def pin(machine, cpus):
     return [("vcpupin", i, cpuset) for i, cpuset in enumerate(pins(cpus, machine.guest.cpus))]
+
+
+def online(machine, number):
+    require_online(machine.guest, number)
+    return [("setvcpus", number)]
 
 
 def emulator_pin(_machine, cpus):
@@ -66,6 +78,7 @@ def throttle(tag):
 
 
 ORDERS = {
+    "cpu.online": online,
     "cpu.pin": pin,
     "cpu.emulator-pin": emulator_pin,
     "cpu.io-pin": io_pin,

@@ -21,6 +21,7 @@ from .domain import Files, Machine, memory_mib, text
 GROUP = "kvm"  # of tools/install
 PAGE_MIB = 2
 EMULATED_PATIENCE = 4
+USE_CPUS = "for each in /sys/devices/system/cpu/cpu*/online; do echo 1 >$each; done"
 UNBRIDGED = ("macvlan", "passthrough", "sriov")
 CONSOLE_BYTES = 4096
 STATES = {"running": RUNNING, "idle": RUNNING, "paused": FROZEN, "pmsuspended": FROZEN, "in shutdown": RUNNING}
@@ -228,6 +229,8 @@ class Recipe(SshPlatform):
     def set(self, guest, tuning):
         limits = {knob: value for knob, value in tuning.items() if knob != "network.rate"}
         live.change(self.connection(guest), self.machine(guest), limits)
+        if "cpu.online" in tuning:
+            command.run(self.exec_argv(guest, ["/bin/sh", "-c", USE_CPUS]), seconds=60 * self.patience(guest), good=None)
         if "network.rate" in tuning:
             require_home(guest)
             self.shape(guest, tuning["network.rate"])

@@ -92,6 +92,7 @@ KNOBS = {
     "cpu.io-pin": Knob(a_cpuset, "CPU list", "the disk's I/O thread runs on these"),
     "cpu.shares": Knob(a_number, "number", "weight against others when CPUs are short; 1024 is ordinary"),
     "cpu.quota": Knob(a_percent, "percent of one CPU", "never more than this"),
+    "cpu.online": Knob(a_number, "number", "so many of a virtual machine's CPUs are plugged in"),
     "numa.node": Knob(a_number, "number", "CPU and memory of this node alone"),
     "memory.limit": Knob(a_size, "size", "the host gives no more than this"),
     "memory.hugepages": Knob(one_of("static", "transparent", "off"), "static, transparent or off", "backing of memory"),

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
 from platforms.kvm import daemon, domain, effect, live, migration, proof  # noqa: E402
-from platforms.lab import Guest, LabError, Unsupported, network, pinning, tuning  # noqa: E402
+from platforms.lab import Guest, LabError, Unsupported, command, network, pinning, tuning  # noqa: E402
 
 PROFILES = sorted(each.stem for each in (ROOT / "platforms" / "profiles").glob("*.conf"))
 JOINED = ["pinned+hugepages", "virtio+pinned-vm+numa+hugepages+shares", "virtio-scsi+ksm+balloon+io-throttle+quota",
@@ -116,6 +116,7 @@ def test_weights_are_those_of_the_hosts_cgroup_version():
     {"memory.limit": 100 << 20},
     {"memory.balloon": 8 << 30},
     {"cpu.io-pin": "0"},
+    {"cpu.online": 3},
     {"disk.bus": "ide", "disk.queues": 4},
     {"disk.bus": "ide", "disk.iothread": True},
     {"disk.io": "native", "disk.cache": "writeback"},
@@ -152,12 +153,15 @@ class Recorder:
     def __init__(self):
         self.words = []
 
-    def virsh(self, *words):
-        self.words.append(words)
+    def call(self, words, good=(0,)):
+        assert good is None
+        self.words.append(tuple(words))
+        return command.Done(0, "", "")
 
 
 @pytest.mark.parametrize("asked, first", [
     ({"cpu.quota": 50}, ("schedinfo", "ir0000-one", "global_period=100000", "global_quota=50000", "--live")),
+    ({"cpu.online": 1}, ("setvcpus", "ir0000-one", "1", "--live")),
     ({"cpu.pin": "0-1"}, ("vcpupin", "ir0000-one", "0", "0", "--live")),
     ({"memory.limit": 2 << 30}, ("memtune", "ir0000-one", "--hard-limit", str(2 << 20), "--live")),
     ({"memory.balloon": 512 << 20}, ("setmem", "ir0000-one", str(512 << 10), "--live")),
