@@ -11,6 +11,11 @@ static void append_name(ir_buffer_t *out, const char *before, const char *text) 
     ir_buffer_append_json_string(out, ir_view_text(text));
 }
 
+/* The standard wants a name of everything; what has no label is called by its id. */
+static const char *name_of(const char *label, const char *id) {
+    return label[0] != '\0' ? label : id;
+}
+
 static const char *observation_type(const ir_value_t *value) {
     switch (value->kind) {
     case IR_VALUE_NUMBER:
@@ -37,16 +42,16 @@ static void append_unit(ir_buffer_t *out, const ir_sensor_t *sensor) {
 static void append_datastream(ir_buffer_t *out, const ir_observation_t *observation) {
     const ir_sensor_t *sensor = observation->sensor;
     append_name(out, ",\"Datastream\":{\"@iot.id\":", sensor->name);
-    append_name(out, ",\"name\":", sensor->label);
+    append_name(out, ",\"name\":", name_of(sensor->label, sensor->name));
     append_name(out, ",\"observationType\":", observation_type(&observation->value));
     append_unit(out, sensor);
-    append_name(out, ",\"ObservedProperty\":{\"name\":", sensor->property->label);
+    append_name(out, ",\"ObservedProperty\":{\"name\":",
+                name_of(sensor->property->label, sensor->property->key));
     append_name(out, ",\"definition\":", sensor->property->iri);
     append_name(out, "},\"Sensor\":{\"@iot.id\":", sensor->iri);
-    append_name(out, ",\"name\":", sensor->label);
+    append_name(out, ",\"name\":", name_of(sensor->label, sensor->name));
     append_name(out, "},\"Thing\":{\"@iot.id\":", sensor->mote->id);
-    append_name(
-        out, ",\"name\":", sensor->mote->label[0] != '\0' ? sensor->mote->label : sensor->mote->id);
+    append_name(out, ",\"name\":", name_of(sensor->mote->label, sensor->mote->id));
     ir_buffer_append_text(out, "}}");
 }
 
@@ -76,7 +81,7 @@ static void append_parameters(ir_buffer_t *out, const ir_observation_t *observat
 
 static void append_feature(ir_buffer_t *out, const ir_feature_t *feature, const ir_mote_t *mote) {
     append_name(out, ",\"FeatureOfInterest\":{\"@iot.id\":", feature->iri);
-    append_name(out, ",\"name\":", feature->label[0] != '\0' ? feature->label : feature->iri);
+    append_name(out, ",\"name\":", name_of(feature->label, feature->iri));
     if (mote->has_place) {
         ir_buffer_append_text(out, ",\"encodingType\":\"application/geo+json\",\"feature\":{"
                                    "\"type\":\"Point\",\"coordinates\":[");

@@ -225,6 +225,8 @@ def test_sensorthings_entities(some_packs):
         assert entity["resultQuality"]["flag"] == document["aggregate"]
         assert set(entity["Datastream"]["unitOfMeasurement"]) == {"name", "symbol", "definition"}
         assert entity["FeatureOfInterest"]["@iot.id"] == "https://lake.example/lake"
+        stream = entity["Datastream"]
+        assert all(each["name"] for each in (stream, stream["Thing"], stream["Sensor"], stream["ObservedProperty"]))
     assert entities[0]["Datastream"]["observationType"].endswith("OM_Measurement")
 
 
