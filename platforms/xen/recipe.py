@@ -34,6 +34,7 @@ class Recipe(SshPlatform):
         "disk.scheduler", "network.attach", "network.nic", "network.rate", *inside.KNOBS,
     ))
     refused = {
+        "cpu.online": "a guest has the CPUs of its size; `xl vcpu-set` takes some away by hand",
         "cpu.emulator-pin": "the device model is a process of dom0, which has CPUs of its own (dom0_vcpus_pin)",
         "cpu.io-pin": "blocks are served by dom0, which has CPUs of its own (dom0_vcpus_pin)",
         "memory.hugepages": "the hypervisor backs PVH and HVM guests with large pages by itself, PV guests never",
