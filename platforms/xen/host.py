@@ -1,5 +1,6 @@
 """Whether this host is a Xen dom0, with all that guests need: the findings of `check`, each with its remedy, and facts."""
 
+import functools
 import os
 import re
 import shutil
@@ -129,7 +130,9 @@ def find_volumes():
                        "root volume", required=False)
 
 
+@functools.cache
 def capabilities():
+    """Of the hypervisor; they do not change while it runs."""
     try:
         return xl.info().get("virt_caps", "").split()
     except LabError:

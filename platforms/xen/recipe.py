@@ -16,6 +16,7 @@ from ..lab.platform import ABSENT, FROZEN, RUNNING, STOPPED, SshPlatform, Stats,
 from . import config, disk, effect, host, live, migration, xl
 
 KIB = 1024
+SLOWER = 6  # times, that a guest may take on a hypervisor that is emulated itself
 CREATE_SECONDS = 300
 GONE_SECONDS = 60
 CONSOLE_BYTES = 4096
@@ -68,6 +69,9 @@ class Recipe(SshPlatform):
             host.require_assignable(argument, profile == "sriov")
         else:
             super().require_network(text)
+
+    def patience(self, guest):
+        return SLOWER if host.emulated() else 1
 
     # ---- life of a guest ----
 
