@@ -11,6 +11,7 @@ remove() takes that too. A libvirtd that was killed is started anew by the next 
 
 import os
 import signal
+import uuid
 from pathlib import Path
 
 from ..lab.clean import remove_tree, wait_until
@@ -34,12 +35,13 @@ hugetlbfs_mount = "{state}/huge"
 memory_backing_dir = "/var/lib/libvirt/qemu/ram"
 """
 
+# Two of them on one machine are two hosts to libvirt, by which it lets guests migrate.
 LIBVIRTD_CONF = """\
 unix_sock_rw_perms = "0700"
 auth_unix_ro = "none"
 auth_unix_rw = "none"
 log_outputs = "3:file:{state}/log/libvirtd.log"
-host_uuid_source = "machine-id"
+host_uuid = "{uuid}"
 """
 
 
@@ -110,7 +112,8 @@ class Daemon(Connection):
         for each in FOLDERS:
             (self.state / each).mkdir(mode=0o700, parents=True, exist_ok=True)
         (self.state / "etc/qemu.conf").write_text(QEMU_CONF.format(state=self.state))
-        (self.state / "libvirtd.conf").write_text(LIBVIRTD_CONF.format(state=self.state))
+        identity = uuid.uuid5(uuid.NAMESPACE_URL, f"file://{self.state}")
+        (self.state / "libvirtd.conf").write_text(LIBVIRTD_CONF.format(state=self.state, uuid=identity))
         self._end([pid for pid in self.processes() if name_of(pid) in ("libvirtd", "virtlogd")])
 
     def processes(self):
