@@ -13,7 +13,10 @@
 static ir_status_t init_stores(const ir_stores_t *stores, const ir_registry_t *registry,
                                ir_error_t *error) {
     char masked[MASKED_SIZE];
-    ir_status_t status = ir_documents_init(stores->documents, error);
+    ir_status_t status = ir_documents_initiate(stores->documents, error);
+    if (status == IR_OK) {
+        status = ir_documents_init(stores->documents, error);
+    }
     if (status != IR_OK) {
         return status;
     }
@@ -36,6 +39,10 @@ ir_status_t ir_store_init(const ir_stores_t *stores, ir_error_t *error) {
     }
     ir_registry_unref(registry);
     return status;
+}
+
+ir_status_t ir_store_initiate(const ir_stores_t *stores, ir_error_t *error) {
+    return ir_documents_initiate(stores->documents, error);
 }
 
 /* ---- status ---- */

@@ -13,6 +13,7 @@ typedef struct ir_store_options {
     ir_format_settings_t format;
     char *registry;
     int64_t timeout_ns;
+    char *shards;
     char *ledger;
     int what; /* ir_store_what_t */
     bool json;
@@ -30,7 +31,10 @@ typedef struct ir_stores {
     FILE *out;
 } ir_stores_t;
 
-/* Makes both stores ready to be written: tables, indexes, the registry's graph. */
+/* Makes the replica set of the document store's URI, where that is still to be done. */
+ir_status_t ir_store_initiate(const ir_stores_t *stores, ir_error_t *error);
+
+/* The same, and makes both stores ready to be written: tables, indexes, the registry's graph. */
 ir_status_t ir_store_init(const ir_stores_t *stores, ir_error_t *error);
 
 /* Shows what the stores hold. False when one of them cannot be asked, which is shown with the

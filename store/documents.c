@@ -60,6 +60,12 @@ void ir_documents_close(ir_documents_t *documents) {
     free(documents);
 }
 
+ir_status_t ir_documents_initiate(ir_documents_t *documents, ir_error_t *error) {
+    return documents->backend->initiate != NULL
+               ? documents->backend->initiate(documents->store, error)
+               : IR_OK;
+}
+
 ir_status_t ir_documents_init(ir_documents_t *documents, ir_error_t *error) {
     return documents->backend->init(documents->store, error);
 }

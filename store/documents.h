@@ -19,6 +19,7 @@ typedef struct ir_documents_options {
     const char *uri;
     const char *password; /* for mongodb, kept out of the URI; or NULL */
     int64_t timeout_ns;   /* of one call to a server, or of waiting for a lock */
+    const char *shards;   /* for init on a mongos: "SET/HOST:PORT[,HOST:PORT…] …" or NULL */
 } ir_documents_options_t;
 
 /* What kind of id ir_documents_each_id walks. */
@@ -38,8 +39,12 @@ ir_status_t ir_documents_open(const ir_documents_options_t *options, ir_document
                               ir_error_t *error);
 void ir_documents_close(ir_documents_t *documents);
 
-/* Creates collections or tables and indexes; on a mongos also shards (mote hashed, time).
- * Repeatable. */
+/* Makes the replica set that the URI names out of the URI's hosts, when it does not exist yet; a
+ * set of config servers, too. Nothing to do for the other stores. Repeatable. */
+ir_status_t ir_documents_initiate(ir_documents_t *documents, ir_error_t *error);
+
+/* Creates collections or tables and indexes; on a mongos adds the shards that are given and spreads
+ * the collections over them (mote hashed, time). Repeatable. */
 ir_status_t ir_documents_init(ir_documents_t *documents, ir_error_t *error);
 
 /* Whether the store answers, is set up, and takes the credentials. IR_ERR_CONNECT, IR_ERR_AUTH,

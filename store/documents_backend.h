@@ -1,5 +1,5 @@
-/* What a kind of document store is: one const table of functions, all required. The contracts are
- * those of documents.h; `store` is what `open` made. */
+/* What a kind of document store is: one const table of functions, required unless it says
+ * otherwise. The contracts are those of documents.h; `store` is what `open` made. */
 #ifndef IR_STORE_DOCUMENTS_BACKEND_H
 #define IR_STORE_DOCUMENTS_BACKEND_H
 
@@ -10,6 +10,7 @@ typedef struct ir_documents_backend {
     const char *const *schemes; /* what a URI begins with, up to NULL */
     ir_status_t (*open)(const ir_documents_options_t *options, void **store, ir_error_t *error);
     void (*close)(void *store);
+    ir_status_t (*initiate)(void *store, ir_error_t *error); /* NULL: nothing to be done */
     ir_status_t (*init)(void *store, ir_error_t *error);
     ir_status_t (*ready)(void *store, ir_error_t *error);
     /* May leave states and store refusals behind when it does not return OK: the front undoes

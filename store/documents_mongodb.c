@@ -11,11 +11,9 @@
 #define DEFAULT_DATABASE "intelligent_river"
 #define PROBE_MS_MAX 2000
 
-#define CODE_NAMESPACE_EXISTS 48
-
 static const char *const schemes[] = {"mongodb://", "mongodb+srv://", NULL};
-static const char *const collections[] = {IR_MONGODB_RAW, IR_MONGODB_OBSERVATIONS,
-                                          IR_MONGODB_REVISIONS};
+const char *const ir_mongodb_collections[] = {IR_MONGODB_RAW, IR_MONGODB_OBSERVATIONS,
+                                              IR_MONGODB_REVISIONS, NULL};
 
 /* ---- errors ---- */
 
@@ -190,8 +188,11 @@ static void mongodb_close(void *context) {
     free(store);
 }
 
-static ir_status_t make_client(ir_mongodb_t *store, ir_error_t *error) {
+ir_status_t ir_mongodb_make_client(ir_mongodb_t *store, ir_error_t *error) {
     bson_error_t reason;
+    if (store->client != NULL) {
+        mongoc_client_destroy(store->client);
+    }
     store->client = mongoc_client_new_from_uri_with_error(store->uri, &reason);
     if (store->client == NULL) {
         return ir_error_set(error, IR_ERR_USAGE, "documents: the MongoDB URI cannot be used: %s",
@@ -222,13 +223,14 @@ static ir_status_t mongodb_open(const ir_documents_options_t *options, void **ma
         const char *database = mongoc_uri_get_database(store->uri);
         store->database = strdup(database != NULL ? database : DEFAULT_DATABASE);
         status = store->database != NULL
-                     ? make_client(store, error)
+                     ? ir_mongodb_make_client(store, error)
                      : ir_error_set(error, IR_ERR_MEMORY, "documents: out of memory");
     }
     if (status != IR_OK) {
         mongodb_close(store);
         return status;
     }
+    store->shards = options->shards;
     name_place(store);
     *made = store;
     return IR_OK;
@@ -236,10 +238,9 @@ static ir_status_t mongodb_open(const ir_documents_options_t *options, void **ma
 
 /* ---- ready ---- */
 
-static bool run_command(const ir_mongodb_t *store, const char *database, bson_t *command,
+bool ir_mongodb_command(mongoc_client_t *client, const char *database, bson_t *command,
                         bson_t *reply, bson_error_t *reason) {
-    const bool good =
-        mongoc_client_command_simple(store->client, database, command, NULL, reply, reason);
+    const bool good = mongoc_client_command_simple(client, database, command, NULL, reply, reason);
     bson_destroy(command);
     return good;
 }
@@ -256,7 +257,8 @@ static bool has_name(char **names, const char *name) {
 static ir_status_t mongodb_ready(void *context, ir_error_t *error) {
     const ir_mongodb_t *store = context;
     bson_error_t reason;
-    if (!run_command(store, store->database, BCON_NEW("ping", BCON_INT32(1)), NULL, &reason)) {
+    if (!ir_mongodb_command(store->client, store->database, BCON_NEW("ping", BCON_INT32(1)), NULL,
+                            &reason)) {
         return ir_mongodb_failed(store, &reason, "not ready", error);
     }
     mongoc_database_t *database = mongoc_client_get_database(store->client, store->database);
@@ -266,8 +268,8 @@ static ir_status_t mongodb_ready(void *context, ir_error_t *error) {
         return ir_mongodb_failed(store, &reason, "not ready", error);
     }
     bool good = true;
-    for (size_t i = 0; i < sizeof collections / sizeof collections[0]; i++) {
-        good = good && has_name(names, collections[i]);
+    for (const char *const *name = ir_mongodb_collections; *name != NULL; name++) {
+        good = good && has_name(names, *name);
     }
     bson_strfreev(names);
     return good ? IR_OK
@@ -275,93 +277,12 @@ static ir_status_t mongodb_ready(void *context, ir_error_t *error) {
                                "documents mongodb %s: not set up: run ir-store init", store->place);
 }
 
-/* ---- setting up ---- */
-
-static bool make_collection(const ir_mongodb_t *store, const char *name, bson_error_t *reason) {
-    return run_command(store, store->database, BCON_NEW("create", BCON_UTF8(name)), NULL, reason) ||
-           reason->code == CODE_NAMESPACE_EXISTS;
-}
-
-/* An index over two fields; `kind` of the first is 1 or "hashed". */
-static bool make_index(const ir_mongodb_t *store, const char *collection, const char *name,
-                       const char *first, bool hashed, const char *second, bson_error_t *reason) {
-    bson_t keys = BSON_INITIALIZER;
-    if (hashed) {
-        BSON_APPEND_UTF8(&keys, first, "hashed");
-    } else {
-        BSON_APPEND_INT32(&keys, first, 1);
-    }
-    if (second != NULL) {
-        BSON_APPEND_INT32(&keys, second, 1);
-    }
-    bson_t *command = BCON_NEW("createIndexes", BCON_UTF8(collection), "indexes", "[", "{", "key",
-                               BCON_DOCUMENT(&keys), "name", BCON_UTF8(name), "}", "]");
-    bson_destroy(&keys);
-    return run_command(store, store->database, command, NULL, reason);
-}
-
-static bool make_indexes(const ir_mongodb_t *store, bson_error_t *reason) {
-    return make_index(store, IR_MONGODB_OBSERVATIONS, "mote_time", "mote", false, "time", reason) &&
-           make_index(store, IR_MONGODB_OBSERVATIONS, "property_time", "property", false, "time",
-                      reason) &&
-           make_index(store, IR_MONGODB_OBSERVATIONS, "sensor_time", "sensor", false, "time_ns",
-                      reason);
-}
-
-static bool on_mongos(const ir_mongodb_t *store, bool *mongos, bson_error_t *reason) {
-    bson_t reply;
-    bson_iter_t found;
-    const bool good = run_command(store, "admin", BCON_NEW("hello", BCON_INT32(1)), &reply, reason);
-    *mongos = good && bson_iter_init_find(&found, &reply, "msg") && BSON_ITER_HOLDS_UTF8(&found) &&
-              strcmp(bson_iter_utf8(&found, NULL), "isdbgrid") == 0;
-    bson_destroy(&reply);
-    return good;
-}
-
-/* A collection that is not empty wants the index of its shard key first. */
-static bool shard(const ir_mongodb_t *store, const char *collection, const char *second,
-                  bson_error_t *reason) {
-    char name[256];
-    bson_t key = BSON_INITIALIZER;
-    snprintf(name, sizeof name, "%s.%s", store->database, collection);
-    BSON_APPEND_UTF8(&key, "mote", "hashed");
-    if (second != NULL) {
-        BSON_APPEND_INT32(&key, second, 1);
-    }
-    bson_t *command = BCON_NEW("shardCollection", BCON_UTF8(name), "key", BCON_DOCUMENT(&key));
-    bson_destroy(&key);
-    if (!make_index(store, collection, "shard", "mote", true, second, reason)) {
-        bson_destroy(command);
-        return false;
-    }
-    return run_command(store, "admin", command, NULL, reason);
-}
-
-static bool shard_all(const ir_mongodb_t *store, bson_error_t *reason) {
-    bson_t *enable = BCON_NEW("enableSharding", BCON_UTF8(store->database));
-    return run_command(store, "admin", enable, NULL, reason) &&
-           shard(store, IR_MONGODB_RAW, NULL, reason) &&
-           shard(store, IR_MONGODB_OBSERVATIONS, "time", reason) &&
-           shard(store, IR_MONGODB_REVISIONS, "time", reason);
-}
-
-ir_status_t ir_mongodb_init(void *context, ir_error_t *error) {
-    const ir_mongodb_t *store = context;
-    bson_error_t reason;
-    bool mongos = false;
-    bool good = on_mongos(store, &mongos, &reason);
-    for (size_t i = 0; good && i < sizeof collections / sizeof collections[0]; i++) {
-        good = make_collection(store, collections[i], &reason);
-    }
-    good = good && make_indexes(store, &reason) && (!mongos || shard_all(store, &reason));
-    return good ? IR_OK : ir_mongodb_failed(store, &reason, "cannot set up", error);
-}
-
 const ir_documents_backend_t ir_documents_mongodb = {
     .name = "mongodb",
     .schemes = schemes,
     .open = mongodb_open,
     .close = mongodb_close,
+    .initiate = ir_mongodb_initiate,
     .init = ir_mongodb_init,
     .ready = mongodb_ready,
     .put = ir_mongodb_put,

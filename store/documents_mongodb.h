@@ -30,12 +30,25 @@ typedef struct ir_mongodb {
     char *database;
     char place[128]; /* hosts and database, for messages */
     int timeout_ms;
+    const char *shards; /* for init; or NULL */
 } ir_mongodb_t;
+
+extern const char *const ir_mongodb_collections[]; /* up to NULL */
+
+/* A client for store->uri, in the place of an earlier one. */
+ir_status_t ir_mongodb_make_client(ir_mongodb_t *store, ir_error_t *error);
+
+/* Runs one command at `database`; takes `command` over. `reply` (may be NULL) is to be destroyed in
+ * any case. */
+bool ir_mongodb_command(mongoc_client_t *client, const char *database, bson_t *command,
+                        bson_t *reply, bson_error_t *reason);
 
 /* Says what `reason` means; `what` is what could not be done. */
 ir_status_t ir_mongodb_failed(const ir_mongodb_t *store, const bson_error_t *reason,
                               const char *what, ir_error_t *error);
 
+/* Setting up (documents_mongodb_setup.c). */
+ir_status_t ir_mongodb_initiate(void *context, ir_error_t *error);
 ir_status_t ir_mongodb_init(void *context, ir_error_t *error);
 
 /* Fill an empty document. */

@@ -18,6 +18,9 @@ static const ir_setting_t settings[] = {
      "The registry of motes and sensors, Turtle; init puts it into the graph store."},
     {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * SECOND, 3600 * SECOND, "30s",
      FIELD(timeout_ns), "Longest wait for one answer of a store."},
+    {"shards", 0, IR_SETTING_TEXT, "SETS", NULL, 0, 0, NULL, FIELD(shards),
+     "init on a mongos: replica sets to add as shards, SET/HOST:PORT[,HOST:PORT…], separated by "
+     "spaces."},
     {"ledger", 'l', IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(ledger),
      "verify: what was sent, as ir-loadgen wrote it; several, separated by commas."},
     {"what", 'w', IR_SETTING_CHOICE, "WORD", "documents|graph", 0, 0, "documents", FIELD(what),
@@ -30,14 +33,17 @@ const ir_program_t ir_store_program = {
     .name = "ir-store",
     .purpose = "Sets the document and graph stores up, shows what they hold, checks it, and "
                "writes it out.",
-    .usage = "init|status|verify|export [LEDGER…]",
-    .notes = "init    makes tables, collections, indexes and directories, and puts the registry\n"
-             "        into the graph store; repeatable.\n"
-             "status  counts what is there.\n"
-             "verify  holds ledgers against raw messages, observations and graph; exit status 0\n"
-             "        only if nothing is missing, doubled or foreign.\n"
-             "export  writes all of one store to standard output.\n"
-             "Exit status: 0 done, 2 wrong usage or settings, 1 anything else.\n",
+    .usage = "init|initiate|status|verify|export [LEDGER…]",
+    .notes =
+        "init      makes tables, collections, indexes and directories, and puts the registry\n"
+        "          into the graph store; a MongoDB replica set that does not exist yet is made\n"
+        "          of the URI's hosts; on a mongos, the collections are sharded; repeatable.\n"
+        "initiate  makes that replica set only: for config servers and shards.\n"
+        "status    counts what is there.\n"
+        "verify    holds ledgers against raw messages, observations and graph; exit status 0\n"
+        "          only if nothing is missing, doubled or foreign.\n"
+        "export    writes all of one store to standard output.\n"
+        "Exit status: 0 done, 2 wrong usage or settings, 1 anything else.\n",
     .settings = settings,
     .n_settings = sizeof settings / sizeof settings[0],
 };
@@ -53,6 +59,13 @@ static int run_init(const ir_stores_t *stores, char *const *arguments, int n_arg
     (void)arguments;
     (void)n_arguments;
     return ir_store_init(stores, error) == IR_OK ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int run_initiate(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                        ir_error_t *error) {
+    (void)arguments;
+    (void)n_arguments;
+    return ir_store_initiate(stores, error) == IR_OK ? EXIT_DONE : EXIT_FAILED;
 }
 
 static int run_status(const ir_stores_t *stores, char *const *arguments, int n_arguments,
@@ -87,10 +100,8 @@ typedef struct ir_command {
 } ir_command_t;
 
 static const ir_command_t commands[] = {
-    {"init", false, run_init},
-    {"status", false, run_status},
-    {"verify", true, run_verify},
-    {"export", false, run_export},
+    {"init", false, run_init},    {"initiate", false, run_initiate}, {"status", false, run_status},
+    {"verify", true, run_verify}, {"export", false, run_export},
 };
 
 static const ir_command_t *find_command(const char *name, int n_arguments, ir_error_t *error) {
@@ -105,8 +116,9 @@ static const ir_command_t *find_command(const char *name, int n_arguments, ir_er
         return &commands[i];
     }
     ir_error_set(error, IR_ERR_USAGE,
-                 name == NULL ? "which command: init, status, verify or export?"
-                              : "no command '%s': there are init, status, verify and export",
+                 name == NULL
+                     ? "which command: init, initiate, status, verify or export?"
+                     : "no command '%s': there are init, initiate, status, verify and export",
                  name);
     return NULL;
 }
@@ -118,6 +130,7 @@ static ir_status_t open_stores(const ir_store_options_t *options, ir_stores_t *s
     ir_documents_options_t documents;
     ir_graph_options_t graph;
     ir_store_settings_documents(&options->stores, options->timeout_ns, &documents);
+    documents.shards = ir_setting_text(options->shards);
     ir_store_settings_graph(&options->stores, &options->format, "ir-store", options->timeout_ns,
                             &graph);
     const ir_status_t status = ir_documents_open(&documents, &stores->documents, error);

@@ -1,5 +1,6 @@
 """What breaks: workers that are killed, servers that are away, settings that are wrong. Nothing is lost or doubled."""
 
+import contextlib
 import http.server
 import json
 import random
@@ -233,17 +234,16 @@ def test_stores_away_at_start(make_pipeline, tmp_path_factory, messages):
         mongodb.stop()
 
 
-class SlowGraph(http.server.BaseHTTPRequestHandler):
-    """A graph store that takes small bodies at once and large ones too late."""
+class GraphStub(http.server.BaseHTTPRequestHandler):
+    """A graph store that keeps the lines it takes."""
 
     protocol_version = "HTTP/1.1"
-    lines, too_late = set(), 0
 
     def log_message(self, *_):
         pass
 
-    def answer(self, text=b""):
-        self.send_response(200)
+    def answer(self, text=b"", status=200):
+        self.send_response(status)
         self.send_header("Content-Type", "application/sparql-results+json")
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
@@ -257,30 +257,80 @@ class SlowGraph(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if "n-quads" not in self.headers["Content-Type"]:
             self.answer(b'{"head":{},"boolean":true}')
-        elif len(body) > 300_000:
-            SlowGraph.too_late += 1
-            time.sleep(4)
-            self.close_connection = True
-        else:
-            SlowGraph.lines.update(body.splitlines())
+        elif self.take(body):
+            self.lines.update(body.splitlines())
             self.answer()
+
+    @classmethod
+    def ids(cls):
+        return {line.split(b">", 1)[0].removeprefix(b"<urn:uuid:").decode() for line in cls.lines}
+
+
+@contextlib.contextmanager
+def serving(handler):
+    """The graph store's URI."""
+    with http.server.ThreadingHTTPServer((servers.HOST, 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"sparql+http://{servers.HOST}:{server.server_port}/ir?strategy=quads"
+        server.shutdown()
+
+
+class SlowGraph(GraphStub):
+    """Takes small bodies at once and large ones too late."""
+
+    lines, too_late = set(), 0
+
+    def take(self, body):
+        if len(body) <= 300_000:
+            return True
+        SlowGraph.too_late += 1
+        time.sleep(4)
+        self.close_connection = True
+        return False
 
 
 def test_graph_store_that_is_slow(make_pipeline, messages):
     """What it does not take in time is sent in smaller requests, until it does."""
-    with http.server.ThreadingHTTPServer((servers.HOST, 0), SlowGraph) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        graph = f"sparql+http://{servers.HOST}:{server.server_port}/ir?strategy=quads"
+    with serving(SlowGraph) as graph:
         pipeline = make_pipeline(graph=graph, settings=["--timeout=3s"]).init()
         for message in messages[:600]:
             pipeline.publish(message)
         pipeline.worker()
         pipeline.drain(120)
         pipeline.stop_workers()
-        server.shutdown()
     assert SlowGraph.too_late > 0, "all requests were small"
-    subjects = {line.split(b">", 1)[0].removeprefix(b"<urn:uuid:").decode() for line in SlowGraph.lines}
-    assert {str(each) for message in messages[:600] for each in message.ids} <= subjects
+    assert {str(each) for message in messages[:600] for each in message.ids} <= SlowGraph.ids()
+
+
+class PickyGraph(GraphStub):
+    """Refuses one value."""
+
+    lines = set()
+
+    def take(self, body):
+        good = b'"13.5"' not in body
+        if not good:
+            self.answer(b"not thirteen and a half", 400)
+        return good
+
+
+def test_graph_store_that_refuses_a_statement(make_pipeline):
+    """It is found and told; the rest goes on, and the document stays."""
+    sent = [harness.Message(MOTE, [{"n": f"{MOTE}/00010", "u": "Cel", "t": 1320500000 + 900 * i, "v": 11.5 + i}])
+            for i in range(5)]
+    with serving(PickyGraph) as graph:
+        pipeline = make_pipeline(graph=graph).init()
+        for message in sent:
+            pipeline.publish(message)
+        worker = pipeline.worker()
+        headers = pipeline.dead_letter()[1].headers
+        pipeline.drain()
+        assert worker.metric('ir_rejected_total{reason="graph-refused"}') == 1
+        pipeline.stop_workers()
+    assert (headers["reason"], headers["raw-id"], headers["record"]) == ("graph-refused", str(sent[2].raw_id), 0)
+    assert "not thirteen and a half" in headers["detail"]
+    assert {str(each) for message in sent for each in message.ids} - PickyGraph.ids() == {str(sent[2].ids[0])}
+    assert len(pipeline.sqlite_ids()) == 5
 
 
 def test_start_timeout(make_pipeline):

@@ -1,0 +1,237 @@
+#include "store/documents_mongodb.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CODE_ALREADY_INITIALIZED 23
+#define CODE_NAMESPACE_EXISTS 48
+#define CODE_INVALID_REPLICA_SET_CONFIG 93
+
+/* ---- a replica set ---- */
+
+static bool says_true(const bson_t *reply, const char *key) {
+    bson_iter_t found;
+    return bson_iter_init_find(&found, reply, key) && bson_iter_as_bool(&found);
+}
+
+/* A member that was started for a replica set which does not exist yet. */
+static bool awaits_initiation(mongoc_client_t *member, bool *waits, bson_error_t *reason) {
+    bson_t reply;
+    const bool good =
+        ir_mongodb_command(member, "admin", BCON_NEW("hello", BCON_INT32(1)), &reply, reason);
+    *waits = good && says_true(&reply, "isreplicaset");
+    bson_destroy(&reply);
+    return good;
+}
+
+static bson_t *initiation(const mongoc_uri_t *uri, bool config_servers) {
+    bson_t *command = bson_new();
+    bson_t set, members, member;
+    char key[16];
+    int32_t n = 0;
+    BSON_APPEND_DOCUMENT_BEGIN(command, "replSetInitiate", &set);
+    BSON_APPEND_UTF8(&set, "_id", mongoc_uri_get_replica_set(uri));
+    if (config_servers) {
+        BSON_APPEND_BOOL(&set, "configsvr", true);
+    }
+    BSON_APPEND_ARRAY_BEGIN(&set, "members", &members);
+    for (const mongoc_host_list_t *host = mongoc_uri_get_hosts(uri); host != NULL;
+         host = host->next) {
+        snprintf(key, sizeof key, "%d", (int)n);
+        BSON_APPEND_DOCUMENT_BEGIN(&members, key, &member);
+        BSON_APPEND_INT32(&member, "_id", n++);
+        BSON_APPEND_UTF8(&member, "host", host->host_and_port);
+        bson_append_document_end(&members, &member);
+    }
+    bson_append_array_end(&set, &members);
+    bson_append_document_end(command, &set);
+    return command;
+}
+
+/* Somebody else may have done it meanwhile; a set of config servers wants to be called one. */
+static bool initiate(mongoc_client_t *member, const mongoc_uri_t *uri, bson_error_t *reason) {
+    bool good = ir_mongodb_command(member, "admin", initiation(uri, false), NULL, reason);
+    if (!good && reason->code == CODE_INVALID_REPLICA_SET_CONFIG) {
+        good = ir_mongodb_command(member, "admin", initiation(uri, true), NULL, reason);
+    }
+    return good || reason->code == CODE_ALREADY_INITIALIZED;
+}
+
+/* The first host alone: the set has no primary that could be asked for. */
+static mongoc_client_t *first_member(const ir_mongodb_t *store) {
+    const mongoc_host_list_t *host = mongoc_uri_get_hosts(store->uri);
+    mongoc_uri_t *uri = host != NULL ? mongoc_uri_new_for_host_port(host->host, host->port) : NULL;
+    if (uri == NULL) {
+        return NULL;
+    }
+    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_DIRECTCONNECTION, true);
+    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, store->timeout_ms);
+    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, store->timeout_ms);
+    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_TLS, mongoc_uri_get_tls(store->uri));
+    mongoc_client_t *client = mongoc_client_new_from_uri(uri);
+    mongoc_uri_destroy(uri);
+    if (client != NULL) {
+        mongoc_client_set_error_api(client, MONGOC_ERROR_API_VERSION_2);
+    }
+    return client;
+}
+
+static ir_status_t make_set(ir_mongodb_t *store, mongoc_client_t *member, ir_error_t *error) {
+    bson_error_t reason;
+    bool waits = false;
+    const bool good = awaits_initiation(member, &waits, &reason) &&
+                      (!waits || initiate(member, store->uri, &reason));
+    return good ? IR_OK
+                : ir_mongodb_failed(store, &reason, "cannot initiate the replica set", error);
+}
+
+/* The members elect one after the set has been made: the client asks again and again from now on.
+ */
+static ir_status_t await_primary(ir_mongodb_t *store, ir_error_t *error) {
+    bson_error_t reason;
+    mongoc_uri_set_option_as_bool(store->uri, MONGOC_URI_SERVERSELECTIONTRYONCE, false);
+    const ir_status_t status = ir_mongodb_make_client(store, error);
+    if (status != IR_OK) {
+        return status;
+    }
+    mongoc_server_description_t *primary =
+        mongoc_client_select_server(store->client, true, NULL, &reason);
+    if (primary == NULL) {
+        return ir_mongodb_failed(store, &reason, "the replica set has no primary", error);
+    }
+    mongoc_server_description_destroy(primary);
+    return IR_OK;
+}
+
+ir_status_t ir_mongodb_initiate(void *context, ir_error_t *error) {
+    ir_mongodb_t *store = context;
+    if (mongoc_uri_get_replica_set(store->uri) == NULL) {
+        return IR_OK;
+    }
+    mongoc_client_t *member = first_member(store);
+    if (member == NULL) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "documents mongodb %s: no client for the first host alone",
+                            store->place);
+    }
+    ir_status_t status = make_set(store, member, error);
+    mongoc_client_destroy(member);
+    return status == IR_OK ? await_primary(store, error) : status;
+}
+
+/* ---- collections and indexes ---- */
+
+static bool make_collection(const ir_mongodb_t *store, const char *name, bson_error_t *reason) {
+    return ir_mongodb_command(store->client, store->database, BCON_NEW("create", BCON_UTF8(name)),
+                              NULL, reason) ||
+           reason->code == CODE_NAMESPACE_EXISTS;
+}
+
+/* An index over two fields; `kind` of the first is 1 or "hashed". */
+static bool make_index(const ir_mongodb_t *store, const char *collection, const char *name,
+                       const char *first, bool hashed, const char *second, bson_error_t *reason) {
+    bson_t keys = BSON_INITIALIZER;
+    if (hashed) {
+        BSON_APPEND_UTF8(&keys, first, "hashed");
+    } else {
+        BSON_APPEND_INT32(&keys, first, 1);
+    }
+    if (second != NULL) {
+        BSON_APPEND_INT32(&keys, second, 1);
+    }
+    bson_t *command = BCON_NEW("createIndexes", BCON_UTF8(collection), "indexes", "[", "{", "key",
+                               BCON_DOCUMENT(&keys), "name", BCON_UTF8(name), "}", "]");
+    bson_destroy(&keys);
+    return ir_mongodb_command(store->client, store->database, command, NULL, reason);
+}
+
+static bool make_indexes(const ir_mongodb_t *store, bson_error_t *reason) {
+    return make_index(store, IR_MONGODB_OBSERVATIONS, "mote_time", "mote", false, "time", reason) &&
+           make_index(store, IR_MONGODB_OBSERVATIONS, "property_time", "property", false, "time",
+                      reason) &&
+           make_index(store, IR_MONGODB_OBSERVATIONS, "sensor_time", "sensor", false, "time_ns",
+                      reason);
+}
+
+/* ---- shards ---- */
+
+static bool on_mongos(const ir_mongodb_t *store, bool *mongos, bson_error_t *reason) {
+    bson_t reply;
+    bson_iter_t found;
+    const bool good = ir_mongodb_command(store->client, "admin", BCON_NEW("hello", BCON_INT32(1)),
+                                         &reply, reason);
+    *mongos = good && bson_iter_init_find(&found, &reply, "msg") && BSON_ITER_HOLDS_UTF8(&found) &&
+              strcmp(bson_iter_utf8(&found, NULL), "isdbgrid") == 0;
+    bson_destroy(&reply);
+    return good;
+}
+
+/* A collection that is not empty wants the index of its shard key first. */
+static bool shard(const ir_mongodb_t *store, const char *collection, const char *second,
+                  bson_error_t *reason) {
+    char name[256];
+    bson_t key = BSON_INITIALIZER;
+    snprintf(name, sizeof name, "%s.%s", store->database, collection);
+    BSON_APPEND_UTF8(&key, "mote", "hashed");
+    if (second != NULL) {
+        BSON_APPEND_INT32(&key, second, 1);
+    }
+    bson_t *command = BCON_NEW("shardCollection", BCON_UTF8(name), "key", BCON_DOCUMENT(&key));
+    bson_destroy(&key);
+    if (!make_index(store, collection, "shard", "mote", true, second, reason)) {
+        bson_destroy(command);
+        return false;
+    }
+    return ir_mongodb_command(store->client, "admin", command, NULL, reason);
+}
+
+static bool shard_all(const ir_mongodb_t *store, bson_error_t *reason) {
+    bson_t *enable = BCON_NEW("enableSharding", BCON_UTF8(store->database));
+    return ir_mongodb_command(store->client, "admin", enable, NULL, reason) &&
+           shard(store, IR_MONGODB_RAW, NULL, reason) &&
+           shard(store, IR_MONGODB_OBSERVATIONS, "time", reason) &&
+           shard(store, IR_MONGODB_REVISIONS, "time", reason);
+}
+
+/* Each is SET/HOST:PORT[,HOST:PORT…]; one that is a shard already stays one. */
+static bool add_shards(const ir_mongodb_t *store, bson_error_t *reason) {
+    char *words = strdup(store->shards != NULL ? store->shards : "");
+    char *rest = NULL;
+    bool good = words != NULL;
+    for (char *word = good ? strtok_r(words, " ", &rest) : NULL; good && word != NULL;
+         word = strtok_r(NULL, " ", &rest)) {
+        bson_t *command = BCON_NEW("addShard", BCON_UTF8(word));
+        good = ir_mongodb_command(store->client, "admin", command, NULL, reason);
+    }
+    free(words);
+    return good;
+}
+
+/* ---- all of it ---- */
+
+static bool set_up(const ir_mongodb_t *store, bool mongos, bson_error_t *reason) {
+    bool good = !mongos || add_shards(store, reason);
+    for (const char *const *name = ir_mongodb_collections; good && *name != NULL; name++) {
+        good = make_collection(store, *name, reason);
+    }
+    return good && make_indexes(store, reason) && (!mongos || shard_all(store, reason));
+}
+
+ir_status_t ir_mongodb_init(void *context, ir_error_t *error) {
+    const ir_mongodb_t *store = context;
+    bson_error_t reason = {0};
+    bool mongos = false;
+    if (!on_mongos(store, &mongos, &reason)) {
+        return ir_mongodb_failed(store, &reason, "cannot set up", error);
+    }
+    if (!mongos && store->shards != NULL) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "documents mongodb %s: shards are given, but there is no mongos: let "
+                            "the URI lead to one",
+                            store->place);
+    }
+    return set_up(store, mongos, &reason)
+               ? IR_OK
+               : ir_mongodb_failed(store, &reason, "cannot set up", error);
+}
