@@ -70,6 +70,8 @@ class Recipe(SshPlatform):
     # ---- life of a guest ----
 
     def provision(self, guest):
+        if guest.tuning.get("network.vhost") is True and not findings.vhost().ok:
+            raise Unsupported("network.vhost = yes: /dev/vhost-net is not there", "modprobe vhost_net")
         image = self.lab.image
         guest.own.update(kernel="", initrd="")
         kind = "generic" if self.machine(guest).needs_many_drivers else "cloud"

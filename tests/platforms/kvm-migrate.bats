@@ -5,9 +5,8 @@
 bats_require_minimum_version 1.5.0
 
 setup_file() {
-    export IR_TEST_PLATFORM=kvm
     load helpers.bash
-    ir check kvm >/dev/null || skip "this host cannot do kvm"
+    [[ $platform == kvm ]] || skip "for KVM"
     export ELSEWHERE=$BATS_FILE_TMPDIR/elsewhere NETNS=ir-away-$$
     provision one --cpus 1 --memory 512
     timed boot kvm one
