@@ -13,7 +13,7 @@ import time
 from . import clean, command, host, netns, network, payload, pinning, registry, tuning
 from .errors import LabError, Unsupported
 from .guest import read_sizes
-from .platform import ABSENT, FROZEN, RUNNING, STOPPED
+from .platform import ABSENT, FROZEN, RUNNING, STOPPED, Finding
 from .state import PLATFORMS
 
 ANSWER_SECONDS = 300  # until a guest answers and its roles are ready
@@ -29,13 +29,16 @@ def platform_of(lab, guest):
 
 
 def check(lab, name):
-    """The findings of a platform."""
-    return registry.load(name, lab).check()
+    """The findings of a platform; what its own look stumbles over is one of them."""
+    try:
+        return registry.load(name, lab).check()
+    except LabError as error:
+        return [Finding("looking at this host", False, str(error), "tools/install platforms, then look again")]
 
 
 def require_host(platform):
     """Unsupported with every reason, when the host cannot do the platform."""
-    missing = [each for each in platform.check() if each.required and not each.ok]
+    missing = [each for each in check(platform.lab, platform.name) if each.required and not each.ok]
     if missing:
         told = "; ".join(f"{each.what}: {each.reason}" + (f" ({each.remedy})" if each.remedy else "") for each in missing)
         raise Unsupported(f"this host cannot do {platform.name}: {told}")

@@ -204,6 +204,24 @@ def test_a_lock_is_not_waited_for_without_end(tmp_path, monkeypatch):
             pass
 
 
+# ---- what a host can do ----
+
+
+def test_check_on_a_host_without_anything_names_what_to_do(tmp_path):
+    environment = {"PATH": str(tmp_path), "HOME": str(tmp_path), "IR_LAB": str(tmp_path / "lab")}
+    argv = [sys.executable, ROOT / "platforms" / "ir-platform", "check", "--json"]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert set(told) == set(registry.names())
+    for name, platform in told.items():
+        missing = [each for each in platform["findings"] if each["required"] and not each["ok"]]
+        assert not platform["able"] and missing, name
+        assert any(each["remedy"] for each in missing), name
+    one = subprocess.run([*argv[:3], "lxc"], env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert one.returncode == 77 and "tools/install lxc" in one.stdout
+
+
 # ---- the life of a guest ----
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="guests need root")
