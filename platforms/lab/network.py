@@ -174,7 +174,10 @@ class Network:
                                "the lab a network namespace: --netns NAME")
 
     def down(self):
-        """Takes the lab's bridges away."""
+        """Takes the lab's bridges away, and the ways to networks where the host is not."""
+        from . import way
+
+        way.remove_all(self.lab)
         for name in (self.bridge, self.private_bridge):
             if name in links():
                 command.run(["ip", "link", "delete", name])

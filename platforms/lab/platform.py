@@ -18,7 +18,7 @@ import dataclasses
 import shlex
 from typing import NamedTuple
 
-from . import command, host, network
+from . import command, host, network, way
 from .errors import Unsupported
 
 ABSENT, STOPPED, RUNNING, FROZEN = "absent", "stopped", "running", "frozen"
@@ -200,7 +200,7 @@ class SshPlatform(Platform):
     """What guests reached over the lab's network by ssh have in common."""
 
     def exec_argv(self, guest, argv):
-        return self.lab.key.ssh_argv(guest.address, shlex.join(argv))
+        return [*way.words(self.lab, guest), *self.lab.key.ssh_argv(guest.address, shlex.join(argv))]
 
 
 def interfaces_bytes(interface):

@@ -247,3 +247,39 @@ def test_a_libvirtd_of_its_own_comes_back_and_leaves_nothing(own_daemon):
 def test_a_path_that_no_socket_can_have_is_told(tmp_path):
     with pytest.raises(LabError, match="IR_LAB"):
         daemon.Daemon(tmp_path / ("long" * 30)).start()
+
+
+# ---- the way to guests on networks of their own ----
+
+
+def test_a_guest_is_reached_where_the_host_is_not(tmp_path):
+    """The guest is a network namespace here; what answers that nothing listens has been reached."""
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        pytest.skip("needs root and ip")
+    name = f"irtest{os.getpid()}"
+    script = """
+import subprocess, sys
+from platforms.lab import Guest, Lab, command, netns, way
+lab, there = Lab(sys.argv[1], sys.argv[2]), sys.argv[2] + "g"
+netns.enter(lab, True)
+guest = Guest(name="one", platform="kvm", network="private")
+lab.network.place(guest, [])
+lab.network.up()
+try:
+    command.run(["ip", "netns", "add", there])
+    command.run(["ip", "link", "add", lab.interface(guest), "type", "veth", "peer", "name", "eth0", "netns", there])
+    lab.network.attach(lab.interface(guest), guest)
+    command.run(["ip", "-n", there, "address", "add", f"{guest.address}/24", "dev", "eth0"])
+    command.run(["ip", "-n", there, "link", "set", "eth0", "up"])
+    knock = ["timeout", "5", "bash", "-c", f": <>/dev/tcp/{guest.address}/22"]
+    print(command.run([*way.words(lab, guest), *knock], good=None).err)
+finally:
+    way.delete(there)
+    lab.network.down()
+    netns.remove(lab)
+"""
+    done = subprocess.run([sys.executable, "-B", "-c", script, tmp_path / "lab", name], cwd=ROOT, capture_output=True,
+                          text=True, timeout=60, check=True)
+    assert "refused" in done.stdout
+    left = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout
+    assert name not in left
