@@ -5,8 +5,9 @@
     daemon.virsh("list", "--all", "--name")
     daemon.stop()                                   # libvirtd, virtlogd, and whatever qemu is left
 
-It lives in a mount namespace (see private-libvirtd) and in the network namespace of the caller. Its sockets, logs and settings are below its state folder, which stop() leaves for a look;
-remove() takes that too. A libvirtd that was killed is started anew by the next start() and finds its guests again.
+It lives in a mount namespace (see private-libvirtd) and in the network namespace of the caller. Its sockets, logs and
+settings are below its state folder, which stop() leaves for a look; remove() takes that too. A libvirtd that was killed
+is started anew by the next start() and finds its guests again.
 """
 
 import os

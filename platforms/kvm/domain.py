@@ -125,8 +125,8 @@ def memory_mib(machine):
 
 
 def add_memory(root, machine):
-    """Without the limit: given here, libvirt would also let QEMU lock so much, which not every host's root may. It is set
-    before the guest runs."""
+    """Without the limit: given here, libvirt would also let QEMU lock so much, which not every host's root may. It is
+    set before the guest runs."""
     mib, balloon = memory_mib(machine), machine.knob("memory.balloon")
     put(root, "memory", mib, unit="MiB")
     if balloon is not None:

@@ -169,7 +169,8 @@ def balloon(view):
     """The guest gives its memory back little by little: waited for, but not for ever."""
 
     def actual():
-        return int(dict(line.split() for line in view.daemon.virsh("dommemstat", view.machine.name).splitlines())["actual"])
+        lines = view.daemon.virsh("dommemstat", view.machine.name).splitlines()
+        return int(dict(line.split() for line in lines)["actual"])
 
     asked = view.machine.knob("memory.balloon")
     wait_until(lambda: asked is None or actual() * KIB == asked, GUEST_SECONDS, 0.5)
