@@ -40,7 +40,7 @@ def device(path, remedy):
 
 def controller(name):
     return look(f"cgroup controller {name}", cgroup.has(name), "not mounted; knobs that need it cannot be in effect",
-                   f"mount -t cgroup -o {name} none /sys/fs/cgroup/{name}", required=False)
+                f"mount -t cgroup -o {name} none /sys/fs/cgroup/{name}", required=False)
 
 
 # ---- whether a guest starts ----
@@ -62,17 +62,18 @@ def hardware(lab):
 
 def starts(lab):
     """Of hardware and of emulation; one of them must."""
-    if kernel_at_hand(lab) is None:
-        return [look("a guest starts", False, "not tried: there is no kernel to try yet", "ir-platform image",
-                        required=False)]
+    kernel = kernel_at_hand(lab)
+    if kernel is None:
+        return [look("a guest starts", False, "not tried: there is no kernel to try yet", "ir-platform image kernel",
+                     required=False)]
     by_hardware = hardware(lab)
     found = [look("a guest starts by hardware (kind kvm)", by_hardware.ok, by_hardware.reason,
-                     "switch virtualisation on in the firmware or the outer hypervisor, modprobe kvm_intel or kvm_amd; "
-                     "until then guests run by emulation, some 20 times slower, and are marked so", required=False)]
+                  "switch virtualisation on in the firmware or the outer hypervisor, modprobe kvm_intel or kvm_amd; until "
+                  "then guests run by emulation, some 20 times slower, and are marked so", required=False)]
     if not by_hardware.ok:
-        emulated = proof.prove(kernel_at_hand(lab), "tcg")
+        emulated = proof.prove(kernel, "tcg")
         found.append(look("a guest starts by emulation (kind qemu)", emulated.ok, emulated.reason,
-                             "look at what qemu-system-x86_64 says"))
+                          "look at what qemu-system-x86_64 says"))
     return found
 
 
@@ -81,34 +82,34 @@ def starts(lab):
 
 def vhost():
     return look("/dev/vhost-net", os.path.exists("/dev/vhost-net"), "network.vhost = yes is not possible",
-                   "modprobe vhost_net", required=False)
+                "modprobe vhost_net", required=False)
 
 
 def huge_pages():
     kinds = Path("/proc/filesystems").read_text(encoding="ascii").split()
     return look("hugetlbfs", "hugetlbfs" in kinds, "memory.hugepages = static is not possible",
-                   "use a kernel with CONFIG_HUGETLBFS", required=False)
+                "use a kernel with CONFIG_HUGETLBFS", required=False)
 
 
 def page_sharing():
     return look("kernel samepage merging", host.KSM.exists(), "memory.ksm = yes is not possible",
-                   "use a kernel with CONFIG_KSM", required=False)
+                "use a kernel with CONFIG_KSM", required=False)
 
 
 def iommu():
     groups = Path("/sys/kernel/iommu_groups")
     ok = groups.exists() and any(groups.iterdir()) and Path("/sys/bus/pci/drivers/vfio-pci").exists()
     return look("IOMMU and VFIO (passthrough, sriov)", ok, "PCI devices cannot be given to guests",
-                   "switch VT-d or AMD-Vi on in the firmware, boot with intel_iommu=on, modprobe vfio-pci", required=False)
+                "switch VT-d or AMD-Vi on in the firmware, boot with intel_iommu=on, modprobe vfio-pci", required=False)
 
 
 def virtual_functions():
     totals = Path("/sys/bus/pci/devices").glob("*/sriov_totalvfs")
     return look("a NIC with virtual functions (sriov)", any(int(each.read_text()) > 0 for each in totals),
-                   "no PCI device here has any", "use a NIC with SR-IOV, switched on in the firmware", required=False)
+                "no PCI device here has any", "use a NIC with SR-IOV, switched on in the firmware", required=False)
 
 
 def schema():
     name = "virt-xml-validate"
     return look(f"program {name}", shutil.which(name) is not None, "domain.xml is checked by libvirt alone", INSTALL,
-                   required=False)
+                required=False)

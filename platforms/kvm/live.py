@@ -58,8 +58,8 @@ def limit(machine, size):
     """The memory that the guest has already is not taken away by a limit: it would be killed."""
     least = memory_mib(machine) + OVERHEAD_MIB
     if size < least * MIB:
-        raise LabError(f"memory.limit = {size // MIB}M: {machine.guest.name} has memory that needs {least}M with QEMU; set "
-                       "memory.balloon to take some back")
+        raise LabError(f"memory.limit = {size // MIB}M: {machine.guest.name} has memory that needs {least}M with QEMU; "
+                       "set memory.balloon to take some back")
     return [("memtune", "--hard-limit", size // 1024)]
 
 

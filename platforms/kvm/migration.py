@@ -149,7 +149,8 @@ class Depot:
         """The disk, in place of the one that stayed here."""
         part = self.disk.with_suffix(".part")
         self.connection.virsh("pool-refresh", self.pool)
-        self.connection.virsh("vol-download", "--sparse", "--pool", self.pool, self.disk.name, str(part), seconds=SECONDS)
+        words = ["vol-download", "--sparse", "--pool", self.pool, self.disk.name, str(part)]
+        self.connection.virsh(*words, seconds=SECONDS)
         os.replace(part, self.disk)
 
     def clear(self):

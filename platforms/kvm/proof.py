@@ -78,8 +78,8 @@ def boot(kernel, accelerator):
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "initrd").write_bytes(initrd())
         argv = [qemu, "-machine", f"q35,accel={accelerator}", "-cpu", CPU[accelerator], "-m", MEMORY_MIB, "-nodefaults",
-                "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", os.path.abspath(kernel), "-initrd", "initrd",
-                "-append", "console=ttyS0 panic=-1 quiet"]
+                "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", os.path.abspath(kernel),
+                "-initrd", "initrd", "-append", "console=ttyS0 panic=-1 quiet"]
         try:
             done = run(argv, seconds=SECONDS[accelerator], good=None, cwd=folder)
         except LabError:

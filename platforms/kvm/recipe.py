@@ -32,8 +32,7 @@ class Recipe(SshPlatform):
     networks = network.PROFILES
     roots = ("overlay", "copy")
     knobs = frozenset(effect.READERS) | inside.KNOBS | {"disk.scheduler"}
-    refused = {"network.priority": "a virtual machine's packets come from QEMU or the kernel, for which net_prio has no "
-                                   "group of the guest"}
+    refused = {"network.priority": "net_prio knows processes, and a virtual machine's packets may come from the kernel"}
 
     def __init__(self, lab):
         super().__init__(lab)
@@ -232,7 +231,8 @@ class Recipe(SshPlatform):
         limits = {knob: value for knob, value in tuning.items() if knob != "network.rate"}
         live.change(self.connection(guest), self.machine(guest), limits)
         if "cpu.online" in tuning:
-            command.run(self.exec_argv(guest, ["/bin/sh", "-c", USE_CPUS]), seconds=60 * self.patience(guest), good=None)
+            argv = self.exec_argv(guest, ["/bin/sh", "-c", USE_CPUS])
+            command.run(argv, seconds=60 * self.patience(guest), good=None)
         if "network.rate" in tuning:
             require_home(guest)
             self.shape(guest, tuning["network.rate"])

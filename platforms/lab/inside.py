@@ -23,8 +23,8 @@ PARSERS = {"inside.worker-pin": a_cpuset, "inside.broker-schedulers": int, "insi
 
 
 def effect(platform, guest):
-    """{knob: value} of the knobs of KNOBS that the guest was asked for; None where it has no such process, a text of all
-    values where processes differ."""
+    """{knob: value} of the knobs of KNOBS that the guest was asked for; None where it has no such process, a text of
+    all values where processes differ."""
     asked = KNOBS & guest.tuning.keys()
     if not asked:
         return {}

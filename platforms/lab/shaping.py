@@ -53,8 +53,8 @@ def limit_received(interface, rate):
         command.run(["ip", "link", "set", ifb, "up"])
         command.run(["tc", "qdisc", "replace", "dev", interface, "ingress"])
         every_packet = ["parent", "ffff:", "protocol", "all", "u32", "match", "u32", "0", "0"]
-        command.run(["tc", "filter", "replace", "dev", interface, *every_packet, "action", "mirred", "egress", "redirect",
-                     "dev", ifb])
+        redirect = ["action", "mirred", "egress", "redirect", "dev", ifb]
+        command.run(["tc", "filter", "replace", "dev", interface, *every_packet, *redirect])
     limit(ifb, rate)
 
 

@@ -1,6 +1,6 @@
-"""How guests are reached by ssh that are on a network where the host has no address (profiles private, vlan, macvlan): from a
-small network namespace with the host's address there and nothing else. One for each such network, made when it is first
-needed; the host itself stays without an address there.
+"""How guests are reached by ssh that are on a network where the host has no address (profiles private, vlan, macvlan):
+from a small network namespace with the host's address there and nothing else. One for each such network, made when it
+is first needed; the host itself stays without an address there.
 """
 
 import hashlib
