@@ -1,9 +1,11 @@
 """Programs of the host, run with a bound on their time.
 
 A child gets a session of its own, so that Ctrl-C reaches this program alone and the cleaning up is not cut short;
-when an exception passes, its whole process group is killed. Output is text, bad bytes replaced.
+when an exception passes, its whole process group is killed. One that run() waits for dies with this program, also when
+that is killed. Output is text, bad bytes replaced.
 """
 
+import ctypes
 import os
 import shutil
 import signal
@@ -13,6 +15,8 @@ from typing import NamedTuple
 from .errors import LabError, Unsupported
 
 LONGEST_TEXT = 600
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
 
 
 class Done(NamedTuple):
@@ -31,8 +35,14 @@ def run(argv, seconds=60, good=(0,), text=None, env=None, cwd=None, before=None)
     """Runs a program to its end. `text` goes to its standard input; `good` are the exit statuses that are no error
     (None: all); `before` is called in the child first. Raises LabError with the end of what it said."""
     argv = [str(word) for word in argv]
+
+    def prepare():
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if before:
+            before()
+
     child = start(argv, stdin=subprocess.DEVNULL if text is None else subprocess.PIPE, stdout=subprocess.PIPE,
-                  stderr=subprocess.PIPE, env=env, cwd=cwd, text=True, errors="replace", preexec_fn=before)
+                  stderr=subprocess.PIPE, env=env, cwd=cwd, text=True, errors="replace", preexec_fn=prepare)
     try:
         out, err = child.communicate(text, timeout=seconds)
     except subprocess.TimeoutExpired:

@@ -24,6 +24,7 @@ class Guest:
     disk_mib: int = 0
     profile: str = "default"  # of profiles/, several joined by "+"
     tuning: dict = dataclasses.field(default_factory=dict)
+    request: dict = dataclasses.field(default_factory=dict)  # the same as it was asked for: before `auto` became numbers
     network: str = ""  # a network profile, "PROFILE" or "PROFILE:ARGUMENT"; "" that of the tuning, else bridge
     root: str = "overlay"  # overlay: copy-on-write over the image; copy: a root of its own
     files: dict = dataclasses.field(default_factory=dict)  # {path below /etc/river: text}, over the usual ones
@@ -36,7 +37,7 @@ class Guest:
     own: dict = dataclasses.field(default_factory=dict)
 
     # What an equal request must have in common with the guest that is there.
-    ASKED = ("platform", "kind", "roles", "cpus", "memory_mib", "disk_mib", "tuning", "network", "root", "files")
+    ASKED = ("platform", "kind", "roles", "cpus", "memory_mib", "disk_mib", "request", "network", "root", "files")
 
     def validate(self):
         if not NAME.fullmatch(self.name):

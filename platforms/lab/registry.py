@@ -19,3 +19,8 @@ def load(name, lab):
     recipe = importlib.import_module(f"platforms.{name}.recipe").Recipe(lab)
     recipe.name = name
     return recipe
+
+
+def of(lab, guest):
+    """The Platform of a guest."""
+    return load(guest.platform, lab)

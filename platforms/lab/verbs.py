@@ -4,16 +4,17 @@ Each takes the Lab and a guest's name, checks what is there first, holds the gue
 itself when it fails or a signal comes. Repeating a verb that is done already changes nothing.
 """
 
+import contextlib
 import dataclasses
 import re
-import subprocess
-import sys
 import time
 
 from . import clean, command, host, netns, network, payload, pinning, registry, tuning
+from .access import exec_argv, execute, execute_through, pull, push, require_running  # noqa: F401 - verbs, too
 from .errors import LabError, Unsupported
 from .guest import read_sizes
 from .platform import ABSENT, FROZEN, RUNNING, STOPPED, Finding
+from .registry import of as platform_of
 from .state import PLATFORMS
 
 ANSWER_SECONDS = 300  # until a guest answers and its roles are ready
@@ -21,8 +22,13 @@ STOP_SECONDS = 30
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 
 
-def platform_of(lab, guest):
-    return registry.load(guest.platform, lab)
+@contextlib.contextmanager
+def hold(lab, name):
+    """(guest, platform) of a guest that nobody else works on meanwhile."""
+    lab.load(name)
+    with lab.lock(f"guest-{name}"):
+        guest = lab.load(name)
+        yield guest, platform_of(lab, guest)
 
 
 # ---- the host ----
@@ -79,6 +85,7 @@ def resolve(lab, platform, guest):
         raise Unsupported(f"{platform.name} has no root '{guest.root}'", f"it has {', '.join(platform.roots)}")
     resolve_size(guest)
     guest.tuning = {**tuning.read_profile(PLATFORMS / "profiles", guest.profile), **guest.tuning}
+    guest.request = dict(guest.tuning)
     tuning.require_known(platform, guest.tuning)
     roles = {role for _, role in guest.services()}
     guest.tuning = tuning.of_its_roles(guest.tuning, roles, platform.shares_kernel)
@@ -136,13 +143,11 @@ def make(lab, platform, guest, step, *words):
 def boot(lab, name):
     """Starts a guest and waits until every role is ready and its tuning is in effect. Returns the seconds it took; of
     one that runs already, those of its last start."""
-    guest = lab.load(name)
-    platform = platform_of(lab, guest)
-    with lab.lock(f"guest-{name}"):
+    with hold(lab, name) as (guest, platform):
         state = require_made(platform, guest)
         if state == RUNNING and guest.boot_seconds:
             return guest.boot_seconds
-        require_no_running_child(lab, guest)
+        require_no_clones(lab, guest)
         with clean.Undo() as undo:
             undo.add(halt, lab, platform, guest)
             begin = time.monotonic()
@@ -195,7 +200,7 @@ def require_made(platform, guest):
     return state
 
 
-def require_no_running_child(lab, guest):
+def require_no_clones(lab, guest):
     """A guest whose disk lies under another's must not write to it."""
     children = [each.name for each in lab.guests() if each.parent == guest.name]
     if children:
@@ -204,9 +209,7 @@ def require_no_running_child(lab, guest):
 
 def reboot(lab, name):
     """Returns the seconds until it is ready again."""
-    guest = lab.load(name)
-    platform = platform_of(lab, guest)
-    with lab.lock(f"guest-{name}"), clean.Undo() as undo:
+    with hold(lab, name) as (guest, platform), clean.Undo() as undo:
         require_running(platform, guest)
         undo.add(halt, lab, platform, guest)
         begin = time.monotonic()
@@ -221,11 +224,9 @@ def reboot(lab, name):
 
 def stop(lab, name, seconds=None):
     """`seconds`: before it is taken down hard."""
-    guest = lab.load(name)
-    platform = platform_of(lab, guest)
-    if seconds is None:
-        seconds = STOP_SECONDS * platform.patience(guest)
-    with lab.lock(f"guest-{name}"):
+    with hold(lab, name) as (guest, platform):
+        if seconds is None:
+            seconds = STOP_SECONDS * platform.patience(guest)
         if platform.state(guest) in (RUNNING, FROZEN):
             platform.stop(guest, seconds)
         host.release(lab, guest)
@@ -241,9 +242,7 @@ def destroy(lab, name):
         if not lab.has(name):
             return
         guest = lab.load(name)
-        children = [each.name for each in lab.guests() if each.parent == name]
-        if children:
-            raise LabError(f"{name} lies under its copy-on-write clones {', '.join(children)}; destroy those first")
+        require_no_clones(lab, guest)
         take_away(lab, guest)
     tidy(lab)
 
@@ -287,69 +286,6 @@ def depth(guest, guests):
     return steps
 
 
-# ---- within a guest ----
-
-
-def require_running(platform, guest):
-    state = platform.state(guest)
-    if state != RUNNING:
-        raise LabError(f"{guest.name} is {state}; ir-platform boot {guest.platform} {guest.name}")
-
-
-def exec_argv(lab, name, argv):
-    """The host's command that runs argv in the guest."""
-    guest = lab.load(name)
-    platform = platform_of(lab, guest)
-    require_running(platform, guest)
-    return platform.exec_argv(guest, [str(word) for word in argv])
-
-
-def execute(lab, name, argv, seconds=60, good=(0,), text=None):
-    """Runs a command in a guest to its end: command.Done."""
-    return command.run(exec_argv(lab, name, argv), seconds=seconds, good=good, text=text)
-
-
-def execute_through(lab, name, argv):
-    """The same with this program's own standard streams and no bound; returns the exit status."""
-    return subprocess.run(exec_argv(lab, name, argv), check=False).returncode
-
-
-def push(lab, name, source, target):
-    """A file or folder of the host to a folder of the guest (made when missing), by tar through exec."""
-    unpack = exec_argv(lab, name, ["/bin/sh", "-c", 'mkdir -p "$1" && exec tar -x -C "$1"', "sh", str(target)])
-    pack = ["tar", "-c", "--owner=0", "--group=0", "-C", str(source.parent), source.name]
-    pipe(pack, unpack, f"push {source} to {name}:{target}")
-
-
-def pull(lab, name, source, target):
-    """A file or folder of the guest into a folder of the host (made when missing)."""
-    target.mkdir(parents=True, exist_ok=True)
-    pack = exec_argv(lab, name, ["tar", "-c", "-C", str(source.parent), source.name])
-    pipe(pack, ["tar", "-x", "--no-same-owner", "-C", str(target)], f"pull {name}:{source}")
-
-
-def pipe(producer, consumer, what, seconds=600):
-    """producer | consumer, both ending well."""
-    with command.start(producer, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as first:
-        try:
-            second = command.start(consumer, stdin=first.stdout, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            first.stdout.close()
-            with second:
-                try:
-                    error = second.communicate(timeout=seconds)[1] + first.stderr.read()
-                    statuses = (first.wait(timeout=10), second.returncode)
-                except BaseException:
-                    command.kill_group(second)
-                    raise
-        except subprocess.TimeoutExpired:
-            raise LabError(f"{what}: did not end within {seconds} s") from None
-        finally:
-            if first.poll() is None:
-                command.kill_group(first)
-    if statuses != (0, 0):
-        raise LabError(f"{what}: {error.decode(errors='replace').strip()[-600:] or 'failed'}")
-
-
 # ---- as the host sees it ----
 
 
@@ -388,8 +324,8 @@ def clone(lab, source_name, name, full=False):
 
 
 def snapshot(lab, name, label):
-    guest, platform = with_label(lab, name, label)
-    with lab.lock(f"guest-{name}"):
+    require_label(label)
+    with hold(lab, name) as (guest, platform):
         require_made(platform, guest)
         if label in platform.snapshots(guest):
             raise LabError(f"{name} has a snapshot '{label}' already")
@@ -398,22 +334,20 @@ def snapshot(lab, name, label):
 
 
 def restore(lab, name, label):
-    guest, platform = with_label(lab, name, label)
-    with lab.lock(f"guest-{name}"):
+    require_label(label)
+    with hold(lab, name) as (guest, platform):
         if require_made(platform, guest) != STOPPED:
             raise LabError(f"{name} runs; stop it first")
         if label not in platform.snapshots(guest):
             raise LabError(f"{name} has no snapshot '{label}'")
-        require_no_running_child(lab, guest)
+        require_no_clones(lab, guest)
         platform.restore(guest, label)
         lab.save(guest)
 
 
-def with_label(lab, name, label):
+def require_label(label):
     if not LABEL.fullmatch(label):
         raise LabError(f"snapshot label '{label}': letters, digits, '_', '.' and '-', up to 32")
-    guest = lab.load(name)
-    return guest, platform_of(lab, guest)
 
 
 # ---- live changes ----
@@ -421,9 +355,7 @@ def with_label(lab, name, label):
 
 def set_limits(lab, name, asked):
     """Changes limits of a running guest and reads them back. `asked` is {knob: value} of tuning.read_words()."""
-    guest = lab.load(name)
-    platform = platform_of(lab, guest)
-    with lab.lock(f"guest-{name}"):
+    with hold(lab, name) as (guest, platform):
         require_running(platform, guest)
         tuning.require_known(platform, asked)
         platform.set(guest, asked)
@@ -435,13 +367,7 @@ def set_limits(lab, name, asked):
 
 
 def migrate(lab, name, target):
-    guest = lab.load(name)
-    platform = platform_of(lab, guest)
-    with lab.lock(f"guest-{name}"):
+    with hold(lab, name) as (guest, platform):
         require_running(platform, guest)
         platform.migrate(guest, target)
         lab.save(guest)
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)

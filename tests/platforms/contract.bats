@@ -61,6 +61,7 @@ can_clone_by_copy_on_write() {
     run -0 ir status "$platform" one
     [[ $output == stopped ]]
     run -0 ir provision "$platform" one ${kind:+--kind "$kind"} --roles "$IR_TEST_ROLES"
+    ir provision "$platform" one ${kind:+--kind "$kind"} --roles "$IR_TEST_ROLES"
     run -1 ir provision "$platform" one ${kind:+--kind "$kind"} --roles worker
     [[ $output == *destroy* ]]
 }
