@@ -105,7 +105,7 @@ typedef struct ir_registry ir_registry_t;
 
 /* Loads one Turtle file. `error` names file, line and what is wrong, for example
  * "river.ttl:41: ir:grossFail of <…> wants a list of two numbers, low then high".
- * The file is bounded at 256 MiB. On success *registry has one reference. */
+ * The file is bounded at 2 GiB. On success *registry has one reference. */
 ir_status_t ir_registry_load(const char *path, ir_registry_t **registry, ir_error_t *error);
 
 /* Atomic; take NULL. */

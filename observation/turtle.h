@@ -15,7 +15,7 @@
 /* Relative IRIs of a file are relative to this one; blank nodes get IRIs below it. */
 #define IR_TURTLE_BASE "https://intelligent-river.example/id/"
 
-#define IR_TURTLE_SIZE_MAX ((size_t)256 * 1024 * 1024)
+#define IR_TURTLE_SIZE_MAX ((size_t)2048 * 1024 * 1024)
 #define IR_TURTLE_DEPTH_MAX 100 /* of [ ] and ( ) inside each other */
 
 #define IR_NODE_MEANINGS 5

@@ -412,9 +412,9 @@ static void test_too_large(void **state) {
     ir_registry_t *registry = NULL;
     ir_error_t error = {0};
     write_file(path, "", 0, 0);
-    assert_int_equal(truncate(path, (off_t)256 * 1024 * 1024 + 1), 0);
+    assert_int_equal(truncate(path, (off_t)2048 * 1024 * 1024 + 1), 0);
     assert_int_equal(ir_registry_load(path, &registry, &error), IR_ERR_RANGE);
-    assert_string_equal(error.text + strlen(path), ": larger than 256 MiB, the most that a "
+    assert_string_equal(error.text + strlen(path), ": larger than 2048 MiB, the most that a "
                                                    "registry may be");
     unlink(path);
 }
