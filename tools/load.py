@@ -101,7 +101,7 @@ class Load:
 
     def environment(self):
         """Addresses with passwords stay off the command line."""
-        inside = self.description["inside"].replace("://", f"://viewer:{self.passwords['viewer']}@")
+        inside = self.description["inside"].replace("://", f"://loadgen:{self.passwords['loadgen']}@")
         targets = ",".join(self.target(kind) for kind in VIAS[self.via])
         return {**os.environ, "IR_AMQP": inside, "IR_TARGET": targets}
 
