@@ -41,6 +41,7 @@ class Load:
         self.programs = Path(description["programs"])
         self.passwords = read_passwords(description["passwords"])
         self.mote_tokens = self.directory / "mote-tokens"
+        self.drain_seconds = DRAIN_SECONDS
 
     def store_arguments(self):
         return [f"--{key}={self.description[key]}" for key in ("documents", "graph", "registry")]
@@ -66,8 +67,8 @@ class Load:
     def issue_tokens(self, *source):
         motes = self.directory / "motes"
         self.call("ir-loadgen", *source, f"--write-motes={motes}")
-        text = self.call("ir-ingest", f"--issue-tokens={motes}", f"--tokens={self.description['tokens']}")
-        servers.Here().write(self.mote_tokens, text)
+        tokens = programs.issue_tokens(self.programs, motes.read_text().split(), self.description["tokens"])
+        servers.Here().write(self.mote_tokens, "".join(f"{mote} {token}\n" for mote, token in tokens.items()))
         self.reload(self.description["gateways"], "ir_tokens_reloads_total")
 
     def register(self, registry):
@@ -107,7 +108,7 @@ class Load:
 
     def arguments(self):
         words = [f"--out={self.directory}", f"--formats={self.description['formats']}",
-                 f"--drain-timeout={DRAIN_SECONDS}s"]
+                 f"--drain-timeout={self.drain_seconds}s"]
         if not self.description["formats"]:
             words.append("--no-subscribe")
         if self.mote_tokens.exists():
