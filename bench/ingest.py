@@ -126,7 +126,7 @@ def measure(directory, options):
             requests, took, failed, p99 = wrk(nginx_address, tokens, options.seconds)
             result["nginx"].append({"requests_per_s": requests / took, "not_202": failed, "p99_ms": p99})
             summary = load_amqp(broker, directory / "load", options.messages)
-            result["amqp"].append({"messages_per_s": summary["messages_confirmed"] / summary["send_seconds"]})
+            result["amqp"].append({"messages_per_s": summary["messages_confirmed"] / summary["seconds"]})
             purge(broker)
         result["idle"] = idle_memory(gateway, options.idle)
     result["medians"] = {name: medians(result[name]) for name in ("gateway", "nginx", "amqp")}

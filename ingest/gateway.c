@@ -168,6 +168,20 @@ static ir_status_t open_events(ir_gateway_t *gateway, ir_error_t *error) {
     return IR_OK;
 }
 
+/* With a change list: the library turns reading and writing on and off several times a request. */
+static struct event_base *new_base(void) {
+    struct event_config *config = event_config_new();
+    struct event_base *base = NULL;
+    if (config != NULL &&
+        event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0) {
+        base = event_base_new_with_config(config);
+    }
+    if (config != NULL) {
+        event_config_free(config);
+    }
+    return base;
+}
+
 static ir_status_t open_reading(ir_gateway_t *gateway, ir_error_t *error) {
     const ir_ingest_options_t *options = gateway->options;
     ir_submission_limits_t limits;
@@ -178,7 +192,7 @@ static ir_status_t open_reading(ir_gateway_t *gateway, ir_error_t *error) {
         return status;
     }
     gateway->reader = ir_submission_reader_new(&limits);
-    gateway->base = gateway->reader != NULL ? event_base_new() : NULL;
+    gateway->base = gateway->reader != NULL ? new_base() : NULL;
     return gateway->base != NULL ? IR_OK
                                  : ir_error_set(error, IR_ERR_MEMORY, "event loop: out of memory");
 }
