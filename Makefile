@@ -93,7 +93,7 @@ programs:
 # ---- tests ----
 
 # Unit tests of what threads share; they run under the thread sanitizer too.
-THREADED := stage feed receipts histogram endpoint
+THREADED := stage feed receipts histogram endpoint outlet
 
 .PHONY: test test-slow test-programs
 test: test-programs
@@ -208,7 +208,7 @@ install:
 	cp -R platforms $(SHAREDIR)
 	find $(SHAREDIR)/platforms -name __pycache__ -prune -exec rm -rf {} +
 	ln -sf ../share/intelligent-river/platforms/ir-platform $(BINDIR)/ir-platform
-	install -m 644 $(wildcard README.md LICENSE docs/*.md) $(DOCDIR)
+	install -m 644 $(wildcard README.md LICENSE docs/*.md docs/*.yaml) $(DOCDIR)
 
 uninstall:
 	rm -f $(addprefix $(BINDIR)/,$(notdir $(PROGRAMS)) ir-platform)

@@ -5,6 +5,7 @@ import gzip
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -475,6 +476,17 @@ def test_thousands_of_idle_connections(shared):
             client.close()
     harness.wait_for(lambda: gateway.metric("ir_ingest_connections") < 10, "their end")
     assert gateway.stop() == 0
+
+
+def test_the_description_names_every_answer(gateway):
+    """docs/openapi.yaml and docs/ingest.md have what the gateway counts and says."""
+    description = (harness.ROOT / "docs" / "openapi.yaml").read_text().split("/healthz:")[0]
+    described = set(re.findall(r"^        '(\d+)':", description, re.M))
+    counted = set(re.findall(r'ir_http_requests_total{code="(\d+)"}', gateway.get("/metrics")[1]))
+    assert counted | {"408", "431"} == described | {"404"}
+    text = (harness.ROOT / "docs" / "ingest.md").read_text()
+    assert all(f"| {code}" in text or f", {code} |" in text for code in described)
+    assert all(f"`{each}`" in text for each in re.findall(r'ir_http_closed_total{reason="([^"]+)"}', gateway.get("/metrics")[1]))
 
 
 # ---- rates, reload, tokens ----
