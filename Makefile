@@ -6,7 +6,7 @@ MODE ?= release
 OUT := out/$(MODE)
 CC := gcc
 PACKAGES := librabbitmq libmongoc-1.0 serd-0 libevent_core libevent_extra libevent_pthreads jansson \
-            libcbor libcurl sqlite3 uuid inih zlib libcrypto
+            libcbor libcurl libmosquitto sqlite3 uuid inih zlib libcrypto
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wformat=2 -Wno-format-truncation -Wundef -Wvla
@@ -71,26 +71,29 @@ $(OUT)/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(OUT)/tests/fuzz/driver.o $(LIBR
 
 # ---- the main job ----
 
-# What `make run` takes from the command line or the environment; tools/run.py reads the same names.
-DOCUMENTS ?= sqlite
-GRAPH ?= nquads
-WORKERS ?= 2
-REPEAT ?= 1
-RATE ?= 0
-KEEP ?= 0
+# What run, up and load take from the command line or the environment: tools/stack.py, run.py and load.py read these
+# names and know what they are when empty.
+export BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH VIA REPEAT RATE KEEP MOTES DURATION
 FORMATS ?= jsonld,senml
-export DOCUMENTS GRAPH WORKERS REPEAT RATE KEEP FORMATS
+export FORMATS
 
-.PHONY: run
-run:
+.PHONY: run up down load programs
+run: programs
+	@exec python3 tools/run.py
+up: programs
+	@exec python3 tools/stack.py up
+down:
+	@exec python3 tools/stack.py down
+load:
+	@exec python3 tools/load.py
+programs:
 	@tools/install build run $(filter mongodb,$(DOCUMENTS)) $(filter fuseki oxigraph virtuoso,$(GRAPH))
 	+@$(SUBMAKE) -s MODE=release build
-	@exec python3 tools/run.py
 
 # ---- tests ----
 
 # Unit tests of what threads share; they run under the thread sanitizer too.
-THREADED := stage feed receipts histogram endpoint
+THREADED := stage feed receipts histogram endpoint outlet
 
 .PHONY: test test-slow test-programs
 test: test-programs
@@ -205,7 +208,7 @@ install:
 	cp -R platforms $(SHAREDIR)
 	find $(SHAREDIR)/platforms -name __pycache__ -prune -exec rm -rf {} +
 	ln -sf ../share/intelligent-river/platforms/ir-platform $(BINDIR)/ir-platform
-	install -m 644 $(wildcard README.md LICENSE docs/*.md) $(DOCDIR)
+	install -m 644 $(wildcard README.md LICENSE docs/*.md docs/*.yaml) $(DOCDIR)
 
 uninstall:
 	rm -f $(addprefix $(BINDIR)/,$(notdir $(PROGRAMS)) ir-platform)
@@ -217,8 +220,11 @@ clean:
 help:
 	@echo "make run         the main job on real data; ends with a table and out/run/summary.json"
 	@echo "                   DOCUMENTS=sqlite|mongodb|null  GRAPH=nquads|fuseki|oxigraph|virtuoso|null"
-	@echo "                   WORKERS=2  REPEAT=1  RATE=0 (observations/s; 0: as fast as it goes)"
+	@echo "                   VIA=mix|amqp|mqtt|http  BROKERS=1|3|5|7  GATEWAYS=2  WORKERS=2"
+	@echo "                   REPEAT=1  RATE=0 (observations/s; 0: as fast as it goes)"
 	@echo "                   FORMATS=jsonld,senml  KEEP=1 (leave it running, print the addresses)"
+	@echo "make up          the same stack, left running in the background; make down stops it"
+	@echo "make load        simulated motes on it: MOTES=1000 RATE=1000 DURATION=30 VIA=mix"
 	@echo "make test        unit and integration tests under sanitizers; ends with the count"
 	@echo "make test-slow   the long ones: workers killed twenty times, long runs"
 	@echo "make test-platforms  every verb on every platform this host can do (PLATFORMS=bare,lxc …)"

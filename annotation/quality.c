@@ -95,7 +95,7 @@ static ir_outcome_t read_recent(ir_quality_t *quality, ir_series_t *series,
 }
 
 static size_t values_wanted(const ir_sensor_t *sensor) {
-    const size_t window = ir_test_flat_line_window(&sensor->limits, sensor->interval_ns);
+    const size_t window = ir_test_flat_line_window(ir_sensor_limits(sensor), sensor->interval_ns);
     return window > VALUES_MIN ? window : VALUES_MIN;
 }
 
@@ -196,15 +196,16 @@ static void decide_first_two(decision_t *decision, ir_series_t *series) {
     const ir_sensor_t *sensor = decision->by->sensor;
     const double *values = ir_series_values(series); /* of the two that came before */
     for (size_t i = 0; i < 2; i++) {
-        if (ir_test_flat_line_window(&sensor->limits, sensor->interval_ns) > 0) {
+        if (ir_test_flat_line_window(ir_sensor_limits(sensor), sensor->interval_ns) > 0) {
             decide(decision, &series->last[i], IR_TEST_FLAT_LINE,
-                   ir_test_flat_line(&sensor->limits, sensor->interval_ns, values + i, 2 - i));
+                   ir_test_flat_line(ir_sensor_limits(sensor), sensor->interval_ns, values + i,
+                                     2 - i));
         }
     }
 }
 
 static void decide_earlier(decision_t *decision, ir_series_t *series, double value) {
-    const ir_limits_t *limits = &decision->by->sensor->limits;
+    const ir_limits_t *limits = ir_sensor_limits(decision->by->sensor);
     if (series->seen < 2) {
         return;
     }
@@ -220,11 +221,11 @@ static void decide_earlier(decision_t *decision, ir_series_t *series, double val
 /* ---- one observation ---- */
 
 static uint8_t flat_line(const ir_sensor_t *sensor, const ir_series_t *series) {
-    if (ir_test_flat_line_window(&sensor->limits, sensor->interval_ns) == 0) {
+    if (ir_test_flat_line_window(ir_sensor_limits(sensor), sensor->interval_ns) == 0) {
         return IR_FLAG_NOT_EVALUATED;
     }
     return series->seen < 3 ? IR_FLAG_GOOD
-                            : ir_test_flat_line(&sensor->limits, sensor->interval_ns,
+                            : ir_test_flat_line(ir_sensor_limits(sensor), sensor->interval_ns,
                                                 ir_series_values(series), series->n_values);
 }
 
@@ -245,7 +246,7 @@ static void flag_in_order(decision_t *decision, ir_series_t *series,
     const ir_sensor_t *sensor = observation->sensor;
     decide_earlier(decision, series, observation->value.number);
     observation->flags[IR_TEST_RATE_OF_CHANGE] =
-        rate_of_change(&sensor->limits, series, observation);
+        rate_of_change(ir_sensor_limits(sensor), series, observation);
     const ir_point_t point =
         point_of(observation, &decision->batch->messages[observation->message]);
     take_point(series, &point);
@@ -257,7 +258,7 @@ static void flag_in_order(decision_t *decision, ir_series_t *series,
 
 static void flag_observation(decision_t *decision, ir_series_t *series,
                              ir_observation_t *observation) {
-    const ir_limits_t *limits = &observation->sensor->limits;
+    const ir_limits_t *limits = ir_sensor_limits(observation->sensor);
     const double value = observation->value.number;
     observation->flags[IR_TEST_GROSS_RANGE] = ir_test_gross_range(limits, value);
     observation->flags[IR_TEST_CLIMATOLOGY] =

@@ -18,6 +18,7 @@
 #define BUFFER_KEPT (1024 * 1024)
 #define OPEN_MESSAGES 5000
 #define OPEN_BYTES (8 * 1024 * 1024)
+#define RENEW_NS (5 * IR_SECOND_NS)
 #define LOOK_EVERY 64 /* messages, over TLS, where nothing is gathered */
 #define BLOCKED_TEXT "broker blocks publishers (memory or disk alarm)"
 
@@ -29,8 +30,9 @@ struct ir_publisher {
     bool secure; /* bytes can only go through the library */
     uint32_t frame_max;
     int heartbeat_s;
-    int64_t heard_ns, wrote_ns;
+    int64_t heard_ns, wrote_ns, connected_ns;
     bool blocked;
+    bool nacks; /* there were some on this connection */
 
     ir_buffer_t out; /* whole frames, the first `sent` bytes of which are on their way */
     size_t sent;
@@ -59,7 +61,7 @@ static void drop(ir_publisher_t *publisher) {
     amqp_destroy_connection(publisher->connection);
     publisher->connection = NULL;
     publisher->fd = -1;
-    publisher->blocked = false;
+    publisher->blocked = publisher->nacks = false;
     ir_buffer_free(&publisher->out);
     publisher->sent = 0;
     publisher->open_bytes = 0;
@@ -93,8 +95,15 @@ static ir_status_t connect_publisher(ir_publisher_t *publisher, ir_error_t *erro
     publisher->fd = amqp_get_sockfd(connection);
     publisher->secure = ir_broker_secure(&publisher->options);
     publisher->frame_max = (uint32_t)amqp_get_frame_max(connection);
-    publisher->heard_ns = publisher->wrote_ns = ir_clock_monotonic();
+    publisher->heard_ns = publisher->wrote_ns = publisher->connected_ns = ir_clock_monotonic();
     return IR_OK;
+}
+
+/* A channel that began while a quorum queue was without a leader goes on to be refused by that
+ * queue for ever (RabbitMQ 3.10); a nack tells nothing of whether that is the reason, or a full
+ * queue. So a connection with nacks is made anew, but not every moment. */
+static bool is_doubtful(const ir_publisher_t *publisher) {
+    return publisher->nacks && ir_clock_monotonic() - publisher->connected_ns >= RENEW_NS;
 }
 
 /* ---- what the broker says ---- */
@@ -135,6 +144,7 @@ static ir_status_t take_answer(ir_publisher_t *publisher, uint64_t tag, bool mul
                             (unsigned long long)tag);
     }
     publisher->nacked += nack && publisher->on_answer == NULL ? answered : 0;
+    publisher->nacks |= nack;
     publisher->settled = count_settled(publisher);
     if (publisher->confirms.open == 0) {
         publisher->open_bytes = 0;
@@ -367,13 +377,23 @@ static bool is_quiet(const ir_publisher_t *publisher) {
 static ir_status_t make_ready(ir_publisher_t *publisher, ir_error_t *error) {
     ir_error_t stale;
     if (publisher->connection != NULL && is_quiet(publisher) &&
-        look(publisher, 0, &stale) != IR_OK) {
+        (is_doubtful(publisher) || look(publisher, 0, &stale) != IR_OK)) {
         drop(publisher);
     }
     if (publisher->connection == NULL) {
         return connect_publisher(publisher, error);
     }
     return publisher->blocked ? wait_until(publisher, is_unblocked, 0, error) : IR_OK;
+}
+
+/* In the middle of a batch: takes the answers that are still to come, then ends it. */
+static ir_outcome_t renew(ir_publisher_t *publisher, ir_error_t *error) {
+    if (wait_until(publisher, is_confirmed, 0, error) == IR_OK) {
+        ir_error_set(error, IR_ERR_REFUSED,
+                     "RabbitMQ refused messages (a queue is full or its node was lost); connecting "
+                     "anew");
+    }
+    return retry(publisher);
 }
 
 static ir_status_t keep_bounds(ir_publisher_t *publisher, ir_error_t *error) {
@@ -429,6 +449,9 @@ ir_outcome_t ir_publisher_publish(ir_publisher_t *publisher, const ir_publicatio
         return IR_OUTCOME_REJECT;
     }
     ir_status_t status = IR_OK;
+    if (publisher->published > 0 && is_doubtful(publisher)) {
+        return renew(publisher, error);
+    }
     if (publisher->published == 0 || publisher->connection == NULL || publisher->blocked) {
         status = make_ready(publisher, error);
     }

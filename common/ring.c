@@ -61,13 +61,6 @@ void ir_ring_acknowledge(ir_ring_t *ring) {
     (void)!read(ring->fd, &count, sizeof count);
 }
 
-static void signal_consumer(const ir_ring_t *ring) {
-    if (ring->fd >= 0) {
-        const uint64_t one = 1;
-        (void)!write(ring->fd, &one, sizeof one);
-    }
-}
-
 bool ir_ring_push(ir_ring_t *ring, void *item) {
     pthread_mutex_lock(&ring->lock);
     const bool room = !ring->closed && ring->count < ring->capacity;
@@ -78,8 +71,9 @@ bool ir_ring_push(ir_ring_t *ring, void *item) {
         pthread_cond_signal(&ring->pushed);
     }
     pthread_mutex_unlock(&ring->lock);
-    if (room && first) {
-        signal_consumer(ring);
+    if (room && first && ring->fd >= 0) {
+        const uint64_t one = 1;
+        (void)!write(ring->fd, &one, sizeof one);
     }
     return room;
 }
@@ -121,7 +115,6 @@ void ir_ring_close(ir_ring_t *ring) {
     ring->closed = true;
     pthread_cond_broadcast(&ring->pushed);
     pthread_mutex_unlock(&ring->lock);
-    signal_consumer(ring);
 }
 
 /* const for the caller: the lock is no part of the ring's value. */

@@ -10,8 +10,8 @@
 typedef struct ir_ring ir_ring_t;
 
 /* Room for `capacity` pointers. With `with_eventfd` the ring has a descriptor that becomes readable
- * when something is pushed while it is empty, or it is closed, for an event loop at the consumer's
- * end. NULL when memory or descriptors are out. */
+ * when something is pushed while it is empty, for an event loop at the consumer's end. NULL when
+ * memory or descriptors are out. */
 ir_ring_t *ir_ring_new(size_t capacity, bool with_eventfd);
 void ir_ring_free(ir_ring_t *ring);
 

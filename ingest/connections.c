@@ -577,6 +577,10 @@ const char *ir_connections_where(const ir_connections_t *connections, char *text
     return ir_endpoint_where(connections->bound, text, size);
 }
 
+size_t ir_connections_most(const ir_connections_t *connections) {
+    return connections->options.most;
+}
+
 size_t ir_connections_count(const ir_connections_t *connections) {
     return connections->count;
 }

@@ -67,6 +67,9 @@ void ir_connections_release(ir_connections_t *connections, struct evhttp_request
  */
 void ir_connections_answer(struct evhttp_request *request, int code, const char *phrase, bool last);
 
+/* The bound on connections, which the limit of open files may have lowered. */
+size_t ir_connections_most(const ir_connections_t *connections);
+
 size_t ir_connections_count(const ir_connections_t *connections);
 
 /* No new connections; those that are idle go. */

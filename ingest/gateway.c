@@ -70,6 +70,14 @@ static void advance_phase(ir_gateway_t *gateway, int64_t now_ns) {
 
 /* ---- the loop's events ---- */
 
+/* At the end of a turn in which messages were sent off. */
+static void on_sent(evutil_socket_t fd, short what, void *context) {
+    (void)fd;
+    (void)what;
+    const ir_gateway_t *gateway = context;
+    ir_outlet_wake(gateway->outlet);
+}
+
 static void on_settled(evutil_socket_t fd, short what, void *context) {
     (void)fd;
     (void)what;
@@ -152,6 +160,7 @@ static ir_status_t open_connections(ir_gateway_t *gateway, ir_error_t *error) {
 
 static ir_status_t open_events(ir_gateway_t *gateway, ir_error_t *error) {
     static const struct timeval tick = {.tv_usec = TICK_MS * 1000};
+    gateway->on_sent = event_new(gateway->base, -1, 0, on_sent, gateway);
     gateway->on_settled = event_new(gateway->base, ir_outlet_fd(gateway->outlet),
                                     EV_READ | EV_PERSIST, on_settled, gateway);
     gateway->on_tick = event_new(gateway->base, -1, EV_PERSIST, on_tick, gateway);
@@ -160,12 +169,25 @@ static ir_status_t open_events(ir_gateway_t *gateway, ir_error_t *error) {
     gateway->on_int = evsignal_new(gateway->base, SIGINT, on_stop, gateway);
     struct event *const all[] = {gateway->on_settled, gateway->on_tick, gateway->on_hup,
                                  gateway->on_term, gateway->on_int};
+    bool good = gateway->on_sent != NULL;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (all[i] == NULL || event_add(all[i], i == 1 ? &tick : NULL) != 0) {
-            return ir_error_set(error, IR_ERR_MEMORY, "event loop: out of memory");
-        }
+        good = good && all[i] != NULL && event_add(all[i], i == 1 ? &tick : NULL) == 0;
     }
-    return IR_OK;
+    return good ? IR_OK : ir_error_set(error, IR_ERR_MEMORY, "event loop: out of memory");
+}
+
+/* With a change list: the library turns reading and writing on and off several times a request. */
+static struct event_base *new_base(void) {
+    struct event_config *config = event_config_new();
+    struct event_base *base = NULL;
+    if (config != NULL &&
+        event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0) {
+        base = event_base_new_with_config(config);
+    }
+    if (config != NULL) {
+        event_config_free(config);
+    }
+    return base;
 }
 
 static ir_status_t open_reading(ir_gateway_t *gateway, ir_error_t *error) {
@@ -178,7 +200,7 @@ static ir_status_t open_reading(ir_gateway_t *gateway, ir_error_t *error) {
         return status;
     }
     gateway->reader = ir_submission_reader_new(&limits);
-    gateway->base = gateway->reader != NULL ? event_base_new() : NULL;
+    gateway->base = gateway->reader != NULL ? new_base() : NULL;
     return gateway->base != NULL ? IR_OK
                                  : ir_error_set(error, IR_ERR_MEMORY, "event loop: out of memory");
 }
@@ -205,8 +227,8 @@ static ir_status_t open_gateway(ir_gateway_t *gateway, ir_error_t *error) {
 }
 
 static void close_gateway(ir_gateway_t *gateway) {
-    struct event *const all[] = {gateway->on_settled, gateway->on_tick, gateway->on_hup,
-                                 gateway->on_term, gateway->on_int};
+    struct event *const all[] = {gateway->on_sent, gateway->on_settled, gateway->on_tick,
+                                 gateway->on_hup,  gateway->on_term,    gateway->on_int};
     ir_connections_free(gateway->connections);
     ir_waiting_forget(gateway);
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -233,8 +255,9 @@ ir_status_t ir_gateway_run(const ir_ingest_options_t *options, ir_error_t *error
     if (status == IR_OK) {
         ir_log(IR_LOG_INFO, "listening on http://%s",
                ir_connections_where(gateway.connections, where, sizeof where));
-        ir_log(IR_LOG_INFO, "%zu tokens for %zu motes in %s", ir_tokens_count(gateway.tokens),
-               ir_tokens_motes(gateway.tokens), options->tokens);
+        ir_log(IR_LOG_INFO, "%zu tokens for %zu motes in %s; at most %zu connections",
+               ir_tokens_count(gateway.tokens), ir_tokens_motes(gateway.tokens), options->tokens,
+               ir_connections_most(gateway.connections));
         event_base_dispatch(gateway.base);
         ir_log(IR_LOG_INFO, "ending");
     }

@@ -156,10 +156,9 @@ static ir_status_t merge(issue_t *issue, const char *path, ir_error_t *error) {
     if (status != IR_OK && status != IR_ERR_NOT_FOUND) {
         return status;
     }
-    if (!ir_buffer_ok(&issue->hashes)) {
-        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the tokens");
-    }
-    return replace_file(path, ir_buffer_view(&issue->hashes), error);
+    return ir_buffer_ok(&issue->hashes)
+               ? replace_file(path, ir_buffer_view(&issue->hashes), error)
+               : ir_error_set(error, IR_ERR_MEMORY, "out of memory for the tokens");
 }
 
 ir_status_t ir_issue_tokens(const char *names, const char *tokens, FILE *out, ir_error_t *error) {
@@ -169,6 +168,9 @@ ir_status_t ir_issue_tokens(const char *names, const char *tokens, FILE *out, ir
     ir_status_t status = issue.arena != NULL
                              ? read_names(&issue, names, error)
                              : ir_error_set(error, IR_ERR_MEMORY, "out of memory for tokens");
+    if (status == IR_OK && (!ir_buffer_ok(&issue.tokens) || !ir_buffer_ok(&issue.hashes))) {
+        status = ir_error_set(error, IR_ERR_MEMORY, "out of memory for tokens");
+    }
     if (status == IR_OK && tokens != NULL) {
         status = merge(&issue, tokens, error);
     }

@@ -12,7 +12,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define OPEN_MESSAGES 4000 /* below the number at which the publisher itself would wait */
 #define LOOK_NS IR_SECOND_NS
@@ -22,6 +23,7 @@ struct ir_outlet {
     ir_outlet_options_t options;
     ir_publisher_t *publisher;
     ir_ring_t *in, *out;
+    int wake_fd;
     pthread_t thread;
     bool started;
     atomic_size_t under_way; /* given and not taken */
@@ -75,6 +77,11 @@ bool ir_outlet_give(ir_outlet_t *outlet, ir_shipment_t *shipment) {
     }
     atomic_fetch_sub(&outlet->under_way, 1);
     return false;
+}
+
+void ir_outlet_wake(ir_outlet_t *outlet) {
+    const uint64_t one = 1;
+    (void)!write(outlet->wake_fd, &one, sizeof one);
 }
 
 int ir_outlet_fd(const ir_outlet_t *outlet) {
@@ -209,7 +216,8 @@ static void watch_block(ir_outlet_t *outlet) {
 
 static void work(ir_outlet_t *outlet) {
     ir_error_t error = {.status = IR_OK};
-    ir_ring_acknowledge(outlet->in);
+    uint64_t woken = 0;
+    (void)!read(outlet->wake_fd, &woken, sizeof woken);
     ir_outcome_t outcome = publish_some(outlet, &error);
     if (outcome == IR_OUTCOME_OK) {
         outcome = ir_publisher_push(outlet->publisher, LOOK_NS, &error);
@@ -280,14 +288,15 @@ ir_status_t ir_outlet_start(const ir_outlet_options_t *options, ir_outlet_t **ou
     snprintf(made->fault, sizeof made->fault, "not connected yet");
     ir_backoff_init(&made->backoff, options->backoff_first_ns, options->backoff_longest_ns);
     made->publisher = ir_publisher_new(&made->options.broker);
-    made->in = ir_ring_new(options->capacity, true);
+    made->in = ir_ring_new(options->capacity, false);
     made->out = ir_ring_new(options->capacity, true);
-    if (made->publisher == NULL || made->in == NULL || made->out == NULL) {
+    made->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (made->publisher == NULL || made->in == NULL || made->out == NULL || made->wake_fd < 0) {
         ir_outlet_stop(made);
         return ir_error_set(error, IR_ERR_MEMORY, "outlet: out of memory or descriptors");
     }
     ir_publisher_on_answer(made->publisher, on_answer, made);
-    ir_publisher_wake_on(made->publisher, ir_ring_fd(made->in));
+    ir_publisher_wake_on(made->publisher, made->wake_fd);
     made->started = pthread_create(&made->thread, NULL, run, made) == 0;
     if (!made->started) {
         ir_outlet_stop(made);
@@ -303,6 +312,7 @@ void ir_outlet_stop(ir_outlet_t *outlet) {
     }
     if (outlet->started) {
         ir_ring_close(outlet->in);
+        ir_outlet_wake(outlet);
         pthread_join(outlet->thread, NULL);
         for (ir_shipment_t *shipment; (shipment = ir_outlet_take(outlet)) != NULL;) {
             ir_shipment_free(shipment);
@@ -311,6 +321,9 @@ void ir_outlet_stop(ir_outlet_t *outlet) {
     ir_publisher_free(outlet->publisher);
     ir_ring_free(outlet->in);
     ir_ring_free(outlet->out);
+    if (outlet->wake_fd >= 0) {
+        close(outlet->wake_fd);
+    }
     pthread_mutex_destroy(&outlet->lock);
     free(outlet);
 }

@@ -33,8 +33,10 @@ ir_status_t ir_outlet_start(const ir_outlet_options_t *options, ir_outlet_t **ou
                             ir_error_t *error);
 
 /* Loop. Takes the shipment; false when `capacity` are under way or it is closed: it stays with the
- * caller. */
+ * caller. It may lie there until ir_outlet_wake: what came in one turn of the loop then goes to the
+ * broker together. */
 bool ir_outlet_give(ir_outlet_t *outlet, ir_shipment_t *shipment);
+void ir_outlet_wake(ir_outlet_t *outlet);
 
 /* Loop. Readable when there is something to take; call ir_outlet_take until NULL then. */
 int ir_outlet_fd(const ir_outlet_t *outlet);

@@ -48,7 +48,7 @@ typedef struct ir_gateway {
     ir_submission_t submission; /* of the request that is being read */
 
     struct event_base *base;
-    struct event *on_settled, *on_tick, *on_hup, *on_term, *on_int;
+    struct event *on_sent, *on_settled, *on_tick, *on_hup, *on_term, *on_int;
     ir_endpoint_t *endpoint;
     ir_connections_t *connections;
     ir_outlet_t *outlet;

@@ -2,6 +2,7 @@
 #include "ingest/problem.h"
 #include "ingest/state.h"
 
+#include <event2/event.h>
 #include <event2/http.h>
 
 #include <stdio.h>
@@ -85,6 +86,7 @@ static bool send_off(ir_gateway_t *gateway, ir_waiting_t *waiting) {
     gateway->shipped_bytes += bytes;
     TAILQ_INSERT_TAIL(&gateway->waiting, waiting, place);
     gateway->n_waiting++;
+    event_active(gateway->on_sent, EV_TIMEOUT, 1);
     return true;
 }
 

@@ -1,17 +1,19 @@
 #include "loadgen/feed.h"
 
 #include "common/backoff.h"
+#include "common/buffer.h"
 #include "common/clock.h"
 #include "common/log.h"
-#include "loadgen/schedule.h"
+#include "loadgen/window.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #define TURN_MESSAGES 256
+#define TURN_SKIPS 65536 /* messages of other feeds' motes that are passed over in one turn */
 /* With a rate, all that is due goes out once in this time: waking for each message would cost more
  * than the message. */
 #define TICK_NS IR_MILLISECOND_NS
@@ -19,242 +21,289 @@
 #define FIRST_BACKOFF_NS (100 * IR_MILLISECOND_NS)
 #define LONGEST_BACKOFF_NS (2 * IR_SECOND_NS)
 #define LOG_EVERY_NS (5 * IR_SECOND_NS)
+#define GRACE_NS (200 * IR_MILLISECOND_NS) /* after an order's end, for what was due before it */
+#define CATCH_UP_NS IR_SECOND_NS
+#define CALL_NS                                                                                    \
+    (5 * IR_MILLISECOND_NS) /* calls of the sender that waited this long were held up              \
+                             */
+#define UNSENT_MAX 10000000
+#define MICROSECOND_NS 1000
+
+/* One sender with its connections. */
+typedef struct ir_lane {
+    ir_feed_t *feed;
+    void *sender;
+    bool up;
+    int64_t retry_ns;   /* when to try again, while not up */
+    int64_t trouble_ns; /* since when it does not work; 0: it works */
+    ir_backoff_t backoff;
+} ir_lane_t;
+
+typedef struct ir_answered {
+    uint64_t place;
+    ir_answer_t answer;
+} ir_answered_t;
 
 struct ir_feed {
     ir_feed_options_t options;
-    const ir_source_t *source;
-    ir_receipts_t *receipts;
-    ir_ledger_writer_t *ledger;
-    void *sender;
+    ir_feed_shared_t shared;
     pthread_t thread;
-    atomic_bool stop, abandon, done;
+    atomic_bool stop, abandon, finish, ready, idle, dry, failed, done;
+
+    pthread_mutex_t mutex; /* for the following */
+    ir_order_t order;
+    bool ordered; /* not yet taken up */
+    ir_latency_t confirms;
+    ir_histogram_t *late;
 
     /* the thread's */
+    ir_lane_t *lanes;
+    ir_window_t *window;
+    ir_answered_t *answered;
+    unsigned n_answered;
     ir_schedule_t schedule;
-    ir_buffer_t body;
-    ir_id_t raw_ids[IR_FEED_WINDOW_MAX]; /* of the message N at N % IR_FEED_WINDOW_MAX */
+    bool active; /* an order is at hand */
+    int64_t end_ns;
+    uint64_t next; /* number of the message that is looked at */
+    ir_source_message_t message;
+    bool looked;        /* `message` is it */
+    bool full;          /* the window was full and is not yet well below */
+    int64_t blocked_ns; /* since when the receipts have no room; 0: they have */
+    int64_t held_ns;    /* since when the target holds up what is due; 0: it does not */
+    int64_t excused_ns; /* until then lateness is the target's fault */
+    int64_t late_us[TURN_MESSAGES];
+    unsigned n_late;
     ir_id_t *observation_ids;
-    uint64_t settled, next; /* messages in between are sent and not confirmed */
-    bool full;              /* the window was full and is not yet well below */
-    int64_t blocked_ns;     /* since when the receipts have no room; 0: they have */
-    int64_t trouble_ns;     /* since when the broker does not work; 0: it works */
-    int64_t logged_ns;
-    ir_backoff_t backoff;
+    int64_t logged_ns, logged_again_ns, logged_refused_ns;
     ir_status_t status;
     ir_error_t error;
 
     /* the thread's to write, anyone's to read */
     atomic_uint_fast64_t messages_sent, observations_sent;
-    atomic_uint_fast64_t messages_confirmed, observations_confirmed, resent;
+    atomic_uint_fast64_t messages_confirmed, observations_confirmed;
+    atomic_uint_fast64_t messages_refused, observations_refused;
+    atomic_uint_fast64_t messages_lost, observations_lost;
+    atomic_uint_fast64_t messages_unsent, observations_unsent;
+    atomic_uint_fast64_t unmeant, repeats, resent, failures;
     atomic_int_fast64_t first_send_ns, last_confirm_ns;
+    atomic_int_fast64_t due_ns, due_end_ns; /* of the next message; 0: nothing is due */
+    _Atomic double rate;                    /* this feed's, on average */
 };
 
+/* Only the thread writes: no need for an atomic addition. */
+static void count(atomic_uint_fast64_t *counter, uint64_t by) {
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + by,
+                          memory_order_relaxed);
+}
+
 static void fail(ir_feed_t *feed, const ir_error_t *error) {
-    feed->status = error->status;
-    feed->error = *error;
+    if (feed->status == IR_OK) {
+        feed->status = error->status;
+        feed->error = *error;
+    }
 }
 
 static void fail_for_memory(ir_feed_t *feed) {
-    feed->status = ir_error_set(&feed->error, IR_ERR_MEMORY, "out of memory for a message");
-}
-
-static uint64_t pending(const ir_feed_t *feed) {
-    return feed->next - feed->settled;
-}
-
-/* ---- one message ---- */
-
-static bool make_body(ir_feed_t *feed, uint64_t number) {
-    ir_buffer_clear(&feed->body);
-    ir_source_body(feed->source, number, &feed->body);
-    if (!ir_buffer_ok(&feed->body)) {
-        fail_for_memory(feed);
-        return false;
-    }
-    return true;
-}
-
-static ir_id_t *raw_id_of(ir_feed_t *feed, uint64_t number) {
-    return &feed->raw_ids[number % IR_FEED_WINDOW_MAX];
-}
-
-/* Its body is in feed->body. */
-static ir_outcome_t give(ir_feed_t *feed, uint64_t number, const ir_source_message_t *message,
-                         ir_error_t *error) {
-    char id[IR_ID_TEXT_SIZE];
-    const ir_parcel_t parcel = {
-        .routing_key = message->routing_key,
-        .content_type = feed->source->content_type,
-        .message_id = ir_view_text(ir_id_format(raw_id_of(feed, number), id)),
-        .body = ir_buffer_view(&feed->body),
-    };
-    const ir_outcome_t outcome = feed->options.sender->send(feed->sender, &parcel, error);
-    if (outcome == IR_OUTCOME_REJECT) {
-        fail(feed, error);
-    }
-    return outcome;
-}
-
-static bool has_room(ir_feed_t *feed, const ir_source_message_t *message, int64_t due_ns,
-                     int64_t now_ns) {
-    const int64_t intended_ns = feed->options.rate > 0 ? due_ns : now_ns;
-    if (feed->receipts == NULL || ir_receipts_expect(feed->receipts, raw_id_of(feed, feed->next),
-                                                     message->mote_number, intended_ns, now_ns)) {
-        feed->blocked_ns = 0;
-        return true;
-    }
-    if (feed->blocked_ns == 0) {
-        feed->blocked_ns = now_ns;
-    } else if (now_ns - feed->blocked_ns > feed->options.stall_ns) {
-        feed->status = ir_error_set(&feed->error, IR_ERR_TIMEOUT,
-                                    "an early message has not come back although as many as "
-                                    "'outstanding' allows were sent after it: is a worker running, "
-                                    "or was it rejected?");
-    }
-    return false;
-}
-
-static void count_sent(ir_feed_t *feed, const ir_source_message_t *message, int64_t now_ns) {
-    if (feed->next == 0) {
-        atomic_store(&feed->first_send_ns, now_ns);
-    }
-    feed->next++;
-    ir_schedule_advance(&feed->schedule, message->n_records);
-    atomic_fetch_add(&feed->messages_sent, 1);
-    atomic_fetch_add(&feed->observations_sent, message->n_records);
-}
-
-/* Sends the next message, or leaves it when the receipts have no room. A message that was given
- * counts as sent whatever the outcome: it may have arrived. */
-static ir_outcome_t send_next(ir_feed_t *feed, int64_t due_ns, int64_t now_ns, ir_error_t *error) {
-    ir_source_message_t message;
-    ir_source_get(feed->source, feed->next, &message);
-    if (!make_body(feed, feed->next)) {
-        return IR_OUTCOME_REJECT;
-    }
-    if (!ir_id_raw(message.mote, ir_buffer_view(&feed->body), raw_id_of(feed, feed->next))) {
-        fail_for_memory(feed);
-        return IR_OUTCOME_REJECT;
-    }
-    if (!has_room(feed, &message, due_ns, now_ns)) {
-        return IR_OUTCOME_OK;
-    }
-    const uint64_t number = feed->next;
-    count_sent(feed, &message, now_ns);
-    return give(feed, number, &message, error);
-}
-
-/* ---- confirms ---- */
-
-static void write_ledger(ir_feed_t *feed, char kind, uint64_t number, size_t n_records) {
-    if (feed->ledger == NULL) {
-        return;
-    }
     ir_error_t error;
-    if (!ir_source_ids(feed->source, number, feed->observation_ids)) {
-        fail_for_memory(feed);
-    } else if (ir_ledger_write(feed->ledger, kind, raw_id_of(feed, number), feed->observation_ids,
-                               n_records, &error) != IR_OK) {
-        fail(feed, &error);
-    }
-}
-
-static void take_settled(ir_feed_t *feed, uint64_t count) {
-    if (count == 0) {
-        return;
-    }
-    uint64_t observations = 0;
-    for (uint64_t i = 0; i < count && feed->status == IR_OK; i++) {
-        ir_source_message_t message;
-        ir_source_get(feed->source, feed->settled, &message);
-        write_ledger(feed, message.n_accepted > 0 ? 'm' : 'r', feed->settled, message.n_accepted);
-        observations += message.n_records;
-        feed->settled++;
-    }
-    atomic_store(&feed->messages_confirmed, feed->settled);
-    atomic_fetch_add(&feed->observations_confirmed, observations);
-    atomic_store(&feed->last_confirm_ns, ir_clock_monotonic());
-    feed->trouble_ns = 0;
-    ir_backoff_reset(&feed->backoff);
-}
-
-static ir_outcome_t push(ir_feed_t *feed, int64_t wait_ns, ir_error_t *error) {
-    uint64_t settled = 0;
-    const ir_outcome_t outcome = feed->options.sender->push(feed->sender, wait_ns, &settled, error);
-    take_settled(feed, settled);
-    return outcome;
-}
-
-static bool has_more(const ir_feed_t *feed) {
-    return feed->next < feed->source->messages && !atomic_load(&feed->stop);
-}
-
-/* ---- trouble ---- */
-
-static void sleep_for(const ir_feed_t *feed, int64_t wait_ns) {
-    const int64_t end_ns = ir_clock_monotonic() + wait_ns;
-    for (int64_t left_ns = wait_ns; left_ns > 0 && !atomic_load(&feed->abandon);
-         left_ns = end_ns - ir_clock_monotonic()) {
-        const int64_t slice_ns = left_ns < LOOK_NS ? left_ns : LOOK_NS;
-        const struct timespec slice = {.tv_nsec = slice_ns};
-        nanosleep(&slice, NULL);
-    }
-}
-
-static void wait_for_better(ir_feed_t *feed, const ir_error_t *error) {
-    const int64_t now_ns = ir_clock_monotonic();
-    feed->trouble_ns = feed->trouble_ns == 0 ? now_ns : feed->trouble_ns;
-    if (now_ns - feed->trouble_ns > feed->options.retry_ns ||
-        (feed->next == 0 && ir_feed_is_final(error->status))) {
-        fail(feed, error);
-        return;
-    }
-    ir_log_limited(&feed->logged_ns, LOG_EVERY_NS, IR_LOG_WARN, "%s%s; trying again", error->text,
-                   error->status == IR_ERR_NOT_FOUND ? " (ir-worker --declare makes it)" : "");
-    sleep_for(feed, ir_backoff_next(&feed->backoff));
+    ir_error_set(&error, IR_ERR_MEMORY, "out of memory for a message");
+    fail(feed, &error);
 }
 
 static bool goes_on(const ir_feed_t *feed) {
     return feed->status == IR_OK && !atomic_load(&feed->abandon);
 }
 
-static ir_outcome_t resend_all(ir_feed_t *feed, ir_error_t *error) {
-    ir_outcome_t outcome = IR_OUTCOME_OK;
-    for (uint64_t number = feed->settled;
-         number < feed->next && outcome == IR_OUTCOME_OK && goes_on(feed); number++) {
-        ir_source_message_t message;
-        ir_source_get(feed->source, number, &message);
-        if (!make_body(feed, number)) {
-            return IR_OUTCOME_REJECT;
-        }
-        if (feed->receipts != NULL) {
-            ir_receipts_resent(feed->receipts, raw_id_of(feed, number));
-        }
-        outcome = give(feed, number, &message, error);
-        atomic_fetch_add(&feed->resent, outcome == IR_OUTCOME_OK);
-    }
-    return outcome;
+static bool has_more(const ir_feed_t *feed) {
+    return feed->next < feed->shared.source->messages &&
+           feed->options.index < feed->shared.source->motes && !atomic_load(&feed->stop);
 }
 
-/* After RETRY: until the broker has taken everything again that is not settled. */
-static void recover(ir_feed_t *feed, ir_error_t *error) {
-    ir_outcome_t outcome = IR_OUTCOME_RETRY;
-    while (outcome == IR_OUTCOME_RETRY && goes_on(feed) && (has_more(feed) || pending(feed) > 0)) {
-        wait_for_better(feed, error);
-        if (goes_on(feed)) {
-            outcome = feed->options.sender->connect(feed->sender, error);
-        }
-        if (outcome == IR_OUTCOME_OK) {
-            outcome = resend_all(feed, error);
-        }
+static bool is_mine(const ir_feed_t *feed, const ir_source_message_t *message) {
+    return message->mote_number % feed->options.feeds == feed->options.index;
+}
+
+/* ---- whose fault it is when messages go out late ---- */
+
+static void excuse(ir_feed_t *feed, int64_t since_ns, int64_t now_ns) {
+    const int64_t held_ns = now_ns - since_ns;
+    const int64_t until_ns = now_ns + (held_ns > CATCH_UP_NS ? held_ns : CATCH_UP_NS);
+    feed->excused_ns = until_ns > feed->excused_ns ? until_ns : feed->excused_ns;
+}
+
+/* How often the thread gave up its processor to wait for something. One that was only pushed off it
+ * did not wait for the target. */
+static long waits_of_thread(void) {
+    struct rusage usage = {.ru_nvcsw = 0};
+    (void)getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_nvcsw;
+}
+
+typedef struct ir_watch {
+    int64_t begin_ns;
+    long waits;
+} ir_watch_t;
+
+static ir_watch_t watch_calls(void) {
+    return (ir_watch_t){.begin_ns = ir_clock_monotonic(), .waits = waits_of_thread()};
+}
+
+/* The calls of the sender since then were to take at most `meant_ns`. */
+static void judge_calls(ir_feed_t *feed, const ir_watch_t *watch, int64_t meant_ns) {
+    const int64_t now_ns = ir_clock_monotonic();
+    if (now_ns - watch->begin_ns > meant_ns + CALL_NS && waits_of_thread() > watch->waits) {
+        excuse(feed, watch->begin_ns, now_ns);
     }
 }
 
-/* ---- the thread ---- */
+/* ---- trouble ---- */
+
+/* The lane is of no use until it is connected anew. */
+static void lose_lane(ir_feed_t *feed, ir_lane_t *lane, const ir_error_t *error) {
+    const int64_t now_ns = ir_clock_monotonic();
+    lane->up = false;
+    lane->trouble_ns = lane->trouble_ns == 0 ? now_ns : lane->trouble_ns;
+    count(&feed->failures, 1);
+    if (now_ns - lane->trouble_ns > feed->options.retry_ns ||
+        (atomic_load(&feed->messages_sent) == 0 && ir_feed_is_final(error->status))) {
+        fail(feed, error);
+        return;
+    }
+    ir_log_limited(&feed->logged_ns, LOG_EVERY_NS, IR_LOG_WARN, "%s%s; trying again", error->text,
+                   error->status == IR_ERR_NOT_FOUND ? " (ir-worker --declare makes it)" : "");
+    lane->retry_ns = now_ns + ir_backoff_next(&lane->backoff);
+}
+
+static void take_outcome(ir_feed_t *feed, ir_lane_t *lane, ir_outcome_t outcome,
+                         const ir_error_t *error) {
+    if (outcome == IR_OUTCOME_RETRY) {
+        lose_lane(feed, lane, error);
+    } else if (outcome == IR_OUTCOME_REJECT) {
+        fail(feed, error);
+    }
+}
+
+/* ---- one message ---- */
+
+static ir_lane_t *lane_of(ir_feed_t *feed, unsigned mote_number) {
+    return &feed->lanes[mote_number / feed->options.feeds % feed->options.lanes];
+}
+
+static void give(ir_feed_t *feed, const ir_open_t *open, const ir_source_message_t *message) {
+    char id[IR_ID_TEXT_SIZE];
+    ir_error_t error = {.status = IR_OK};
+    ir_lane_t *lane = &feed->lanes[open->lane];
+    const ir_parcel_t parcel = {
+        .number = ir_window_place(feed->window, open),
+        .mote_number = message->mote_number,
+        .mote = message->mote,
+        .routing_key = message->routing_key,
+        .content_type = feed->shared.source->content_type,
+        .message_id = ir_view_text(ir_id_format(&open->raw_id, id)),
+        .body = ir_buffer_view(&open->body),
+    };
+    take_outcome(feed, lane, feed->options.target->sender->send(lane->sender, &parcel, &error),
+                 &error);
+}
+
+static bool render(ir_feed_t *feed, ir_open_t *open) {
+    ir_source_body(feed->shared.source, open->number, &open->body);
+    if (!ir_buffer_ok(&open->body) ||
+        !ir_id_raw(feed->message.mote, ir_buffer_view(&open->body), &open->raw_id)) {
+        fail_for_memory(feed);
+        return false;
+    }
+    return true;
+}
+
+static void note_stall(ir_feed_t *feed, int64_t now_ns) {
+    if (feed->blocked_ns == 0) {
+        feed->blocked_ns = now_ns;
+    } else if (now_ns - feed->blocked_ns > feed->options.stall_ns) {
+        ir_error_t error;
+        ir_error_set(&error, IR_ERR_TIMEOUT,
+                     "an early message has not come back although as many as 'outstanding' allows "
+                     "were sent after it: is a worker running, or was it rejected?");
+        fail(feed, &error);
+    }
+}
+
+static bool has_room(ir_feed_t *feed, ir_open_t *open) {
+    const ir_expected_t expected = {
+        .raw_id = &open->raw_id,
+        .mote = feed->message.mote_number,
+        .n_records = open->n_records,
+        .n_accepted = open->n_accepted,
+        .intended_ns = open->intended_ns,
+        .sent_ns = open->sent_ns,
+    };
+    if (feed->shared.receipts == NULL || open->repeat ||
+        ir_receipts_expect(feed->shared.receipts, &expected, &open->ticket)) {
+        feed->blocked_ns = 0;
+        return true;
+    }
+    note_stall(feed, open->sent_ns);
+    return false;
+}
+
+/* The message looked at, in the window; NULL when it cannot go now. */
+static ir_open_t *open_message(ir_feed_t *feed, int64_t due_ns, int64_t now_ns) {
+    ir_open_t *open = ir_window_take(feed->window);
+    open->number = feed->next;
+    open->intended_ns = ir_schedule_is_timed(&feed->schedule) ? due_ns : now_ns;
+    open->sent_ns = now_ns;
+    open->lane = (uint32_t)(lane_of(feed, feed->message.mote_number) - feed->lanes);
+    open->n_records = (uint32_t)feed->message.n_records;
+    open->n_accepted = (uint32_t)feed->message.n_accepted;
+    open->repeat = feed->message.original != feed->next;
+    if (!render(feed, open) || !has_room(feed, open)) {
+        ir_window_release(feed->window, open);
+        return NULL;
+    }
+    return open;
+}
+
+static void step_on(ir_feed_t *feed) {
+    ir_schedule_advance(&feed->schedule, feed->next, feed->message.n_records);
+    feed->next++;
+    feed->looked = false;
+}
+
+static void count_sent(ir_feed_t *feed, const ir_open_t *open) {
+    if (atomic_load_explicit(&feed->first_send_ns, memory_order_relaxed) == 0) {
+        atomic_store(&feed->first_send_ns, open->sent_ns);
+    }
+    count(&feed->messages_sent, 1);
+    count(&feed->observations_sent, open->n_records);
+    if (ir_schedule_is_timed(&feed->schedule)) {
+        const int64_t late_ns = open->sent_ns - open->intended_ns;
+        feed->late_us[feed->n_late++] =
+            open->sent_ns <= feed->excused_ns ? 0 : late_ns / MICROSECOND_NS;
+    }
+}
+
+/* Sends the message looked at; false when it cannot go now. A message that was given counts as sent
+ * whatever the outcome: it may have arrived. */
+static bool send_message(ir_feed_t *feed, int64_t due_ns, int64_t now_ns) {
+    ir_open_t *open = open_message(feed, due_ns, now_ns);
+    if (open == NULL) {
+        return false;
+    }
+    if (feed->held_ns != 0) {
+        excuse(feed, feed->held_ns, now_ns);
+        feed->held_ns = 0;
+    }
+    count_sent(feed, open);
+    const ir_source_message_t message = feed->message;
+    step_on(feed);
+    give(feed, open, &message);
+    return true;
+}
+
+/* ---- what is due ---- */
 
 /* A full window is left to drain a little, so that messages go out in groups. */
 static bool has_window(ir_feed_t *feed) {
-    const uint64_t open = pending(feed);
+    const unsigned open = ir_window_count(feed->window);
     if (open >= feed->options.window) {
         feed->full = true;
     } else if (open <= feed->options.window * 3 / 4) {
@@ -263,130 +312,428 @@ static bool has_window(ir_feed_t *feed) {
     return !feed->full;
 }
 
-static ir_outcome_t send_due(ir_feed_t *feed, ir_error_t *error) {
-    ir_outcome_t outcome = IR_OUTCOME_OK;
-    for (int i = 0; i < TURN_MESSAGES && outcome == IR_OUTCOME_OK; i++) {
-        if (!goes_on(feed) || !has_more(feed) || !has_window(feed)) {
-            break;
+static int64_t look(ir_feed_t *feed) {
+    if (!feed->looked) {
+        ir_source_get(feed->shared.source, feed->next, &feed->message);
+        feed->looked = true;
+    }
+    return ir_schedule_due(&feed->schedule, feed->message.due_ns);
+}
+
+static void record_late(ir_feed_t *feed) {
+    if (feed->n_late > 0) {
+        pthread_mutex_lock(&feed->mutex);
+        for (unsigned i = 0; i < feed->n_late; i++) {
+            ir_histogram_record(feed->late, feed->late_us[i], 1);
         }
-        const int64_t now_ns = ir_clock_monotonic();
-        const int64_t due_ns = ir_schedule_due(&feed->schedule);
-        const uint64_t before = feed->next;
-        outcome = due_ns <= now_ns ? send_next(feed, due_ns, now_ns, error) : IR_OUTCOME_OK;
-        if (feed->next == before) {
+        pthread_mutex_unlock(&feed->mutex);
+        feed->n_late = 0;
+    }
+}
+
+/* Sends the next message of its own if it is due. False: nothing more in this turn. */
+static bool send_one(ir_feed_t *feed, unsigned *skips) {
+    const int64_t now_ns = ir_clock_monotonic();
+    int64_t due_ns = look(feed);
+    while (due_ns <= now_ns && due_ns < feed->end_ns && !is_mine(feed, &feed->message)) {
+        step_on(feed);
+        if (!has_more(feed) || ++*skips > TURN_SKIPS) {
+            return false;
+        }
+        due_ns = look(feed);
+    }
+    if (due_ns > now_ns || due_ns >= feed->end_ns || now_ns - GRACE_NS > feed->end_ns) {
+        return false;
+    }
+    if (!lane_of(feed, feed->message.mote_number)->up || !has_window(feed) ||
+        !send_message(feed, due_ns, now_ns)) {
+        feed->held_ns = feed->held_ns == 0 ? now_ns : feed->held_ns;
+        return false;
+    }
+    return true;
+}
+
+static void send_due(ir_feed_t *feed) {
+    unsigned skips = 0;
+    const ir_watch_t watch = watch_calls();
+    for (unsigned i = 0; i < TURN_MESSAGES && feed->active && goes_on(feed) && has_more(feed);
+         i++) {
+        if (!send_one(feed, &skips)) {
             break;
         }
     }
-    return outcome;
+    judge_calls(feed, &watch, 0);
+    record_late(feed);
 }
+
+/* ---- orders ---- */
+
+/* What of this feed was due before the end and stays behind. */
+static void count_unsent(ir_feed_t *feed) {
+    ir_schedule_t schedule = feed->schedule;
+    uint64_t messages = 0;
+    uint64_t observations = 0;
+    for (uint64_t number = feed->next;
+         number < feed->shared.source->messages && messages < UNSENT_MAX; number++) {
+        ir_source_message_t message;
+        ir_source_get(feed->shared.source, number, &message);
+        if (ir_schedule_due(&schedule, message.due_ns) >= feed->end_ns) {
+            break;
+        }
+        messages += is_mine(feed, &message);
+        observations += is_mine(feed, &message) ? message.n_records : 0;
+        ir_schedule_advance(&schedule, number, message.n_records);
+    }
+    count(&feed->messages_unsent, messages);
+    count(&feed->observations_unsent, observations);
+}
+
+static void end_order(ir_feed_t *feed) {
+    if (ir_schedule_is_timed(&feed->schedule) && feed->end_ns < INT64_MAX && has_more(feed)) {
+        count_unsent(feed);
+    }
+    feed->active = false;
+    feed->held_ns = 0;
+    atomic_store(&feed->due_ns, 0);
+    atomic_store(&feed->dry, feed->next >= feed->shared.source->messages);
+    atomic_store(&feed->idle, true);
+}
+
+static bool order_is_over(ir_feed_t *feed) {
+    if (!has_more(feed)) {
+        return true;
+    }
+    const int64_t now_ns = ir_clock_monotonic();
+    return now_ns >= feed->end_ns &&
+           (look(feed) >= feed->end_ns || now_ns - GRACE_NS > feed->end_ns ||
+            !ir_schedule_is_timed(&feed->schedule));
+}
+
+static void begin_order(ir_feed_t *feed, const ir_order_t *order) {
+    ir_source_message_t first;
+    ir_source_get(feed->shared.source, feed->next, &first);
+    ir_schedule_init(&feed->schedule, &order->pattern, order->start_ns, first.due_ns);
+    feed->end_ns = order->end_ns;
+    feed->active = true;
+    atomic_store(&feed->due_end_ns, order->end_ns);
+    atomic_store(&feed->rate,
+                 order->pattern.pace > 0 ? 0 : order->pattern.rate / feed->options.feeds);
+}
+
+static void take_order(ir_feed_t *feed) {
+    ir_order_t order = {.end_ns = 0};
+    pthread_mutex_lock(&feed->mutex);
+    const bool ordered = feed->ordered;
+    if (ordered) {
+        order = feed->order;
+        feed->ordered = false;
+    }
+    pthread_mutex_unlock(&feed->mutex);
+    if (ordered && has_more(feed)) {
+        begin_order(feed, &order);
+    }
+    if ((ordered || feed->active) && (!feed->active || order_is_over(feed))) {
+        end_order(feed);
+    }
+    if (feed->active) {
+        atomic_store(&feed->due_ns, look(feed));
+    }
+}
+
+/* ---- answers ---- */
+
+static void take_answer(void *context, uint64_t number, ir_answer_t answer, const char *why) {
+    ir_lane_t *lane = context;
+    ir_feed_t *feed = lane->feed;
+    feed->answered[feed->n_answered++] = (ir_answered_t){.place = number, .answer = answer};
+    if (answer == IR_ANSWER_CONFIRMED) {
+        lane->trouble_ns = 0;
+        ir_backoff_reset(&lane->backoff);
+    } else if (answer == IR_ANSWER_AGAIN) {
+        ir_log_limited(&feed->logged_again_ns, LOG_EVERY_NS, IR_LOG_WARN, "%s; trying again", why);
+    } else {
+        ir_log_limited(&feed->logged_refused_ns, LOG_EVERY_NS, IR_LOG_WARN, "%s", why);
+    }
+}
+
+static void write_ledger(ir_feed_t *feed, char kind, const ir_open_t *open, size_t n_ids) {
+    if (feed->shared.ledger == NULL) {
+        return;
+    }
+    if (n_ids > 0 && !ir_source_ids(feed->shared.source, open->number, feed->observation_ids)) {
+        fail_for_memory(feed);
+        return;
+    }
+    ir_error_t error;
+    pthread_mutex_lock(feed->shared.ledger_mutex);
+    const ir_status_t status = ir_ledger_write(feed->shared.ledger, kind, &open->raw_id,
+                                               feed->observation_ids, n_ids, &error);
+    pthread_mutex_unlock(feed->shared.ledger_mutex);
+    if (status != IR_OK) {
+        fail(feed, &error);
+    }
+}
+
+static void confirm(ir_feed_t *feed, ir_open_t *open) {
+    write_ledger(feed, open->n_accepted > 0 ? 'm' : 'r', open, open->n_accepted);
+    count(&feed->messages_confirmed, 1);
+    count(&feed->observations_confirmed, open->n_records);
+    count(&feed->repeats, open->repeat);
+}
+
+/* Nothing of it can be in the stores, unless it was sent before and the answer got lost. */
+static void refuse(ir_feed_t *feed, ir_open_t *open) {
+    write_ledger(feed, 'u', open, open->n_accepted);
+    count(&feed->messages_refused, 1);
+    count(&feed->observations_refused, open->n_records);
+    count(&feed->unmeant, open->n_accepted == open->n_records);
+}
+
+static void note_again(ir_feed_t *feed, const ir_open_t *open) {
+    count(&feed->resent, 1);
+    count(&feed->failures, 1);
+    if (feed->shared.receipts != NULL && !open->repeat) {
+        ir_receipts_resent(feed->shared.receipts, open->ticket);
+    }
+}
+
+static void settle(ir_feed_t *feed, ir_open_t *open, bool confirmed) {
+    if (confirmed) {
+        confirm(feed, open);
+    } else {
+        refuse(feed, open);
+    }
+    if (feed->shared.receipts != NULL && !open->repeat) {
+        ir_receipts_answer(feed->shared.receipts, open->ticket, confirmed);
+    }
+    ir_window_release(feed->window, open);
+}
+
+static void record_confirms(ir_feed_t *feed, int64_t now_ns) {
+    pthread_mutex_lock(&feed->mutex);
+    for (unsigned i = 0; i < feed->n_answered; i++) {
+        const ir_open_t *open = ir_window_at(feed->window, feed->answered[i].place);
+        if (feed->answered[i].answer == IR_ANSWER_CONFIRMED) {
+            ir_latency_record(&feed->confirms, open->intended_ns, open->sent_ns, now_ns);
+        }
+    }
+    pthread_mutex_unlock(&feed->mutex);
+}
+
+static void take_answers(ir_feed_t *feed) {
+    if (feed->n_answered == 0) {
+        return;
+    }
+    const int64_t now_ns = ir_clock_monotonic();
+    record_confirms(feed, now_ns);
+    for (unsigned i = 0; i < feed->n_answered; i++) {
+        ir_open_t *open = ir_window_at(feed->window, feed->answered[i].place);
+        if (feed->answered[i].answer == IR_ANSWER_AGAIN) {
+            note_again(feed, open);
+        } else {
+            settle(feed, open, feed->answered[i].answer == IR_ANSWER_CONFIRMED);
+        }
+    }
+    feed->n_answered = 0;
+    atomic_store(&feed->last_confirm_ns, now_ns);
+}
+
+/* ---- lanes ---- */
+
+static void resend_all(ir_feed_t *feed, const ir_lane_t *lane) {
+    unsigned n_open = 0;
+    ir_open_t *const *open =
+        ir_window_of_lane(feed->window, (uint32_t)(lane - feed->lanes), &n_open);
+    for (unsigned i = 0; i < n_open && lane->up && goes_on(feed); i++) {
+        ir_source_message_t message;
+        ir_source_get(feed->shared.source, open[i]->number, &message);
+        if (feed->shared.receipts != NULL && !open[i]->repeat) {
+            ir_receipts_resent(feed->shared.receipts, open[i]->ticket);
+        }
+        count(&feed->resent, 1);
+        give(feed, open[i], &message);
+    }
+}
+
+static void mend_lane(ir_feed_t *feed, ir_lane_t *lane) {
+    ir_error_t error = {.status = IR_OK};
+    const ir_outcome_t outcome = feed->options.target->sender->connect(lane->sender, &error);
+    if (outcome != IR_OUTCOME_OK) {
+        take_outcome(feed, lane, outcome, &error);
+        return;
+    }
+    lane->up = true;
+    resend_all(feed, lane);
+}
+
+static void mend_lanes(ir_feed_t *feed) {
+    bool all_up = true;
+    for (unsigned i = 0; i < feed->options.lanes && goes_on(feed); i++) {
+        ir_lane_t *lane = &feed->lanes[i];
+        const int64_t now_ns = ir_clock_monotonic();
+        if (!lane->up && now_ns >= lane->retry_ns) {
+            mend_lane(feed, lane);
+            if (feed->active) {
+                excuse(feed, now_ns, ir_clock_monotonic());
+            }
+        }
+        all_up = all_up && lane->up;
+    }
+    if (all_up) {
+        atomic_store(&feed->ready, true);
+    }
+}
+
+static void push_lane(ir_feed_t *feed, ir_lane_t *lane, int64_t wait_ns) {
+    ir_error_t error = {.status = IR_OK};
+    if (lane->up) {
+        const ir_outcome_t outcome =
+            feed->options.target->sender->push(lane->sender, wait_ns, &error);
+        take_answers(feed);
+        take_outcome(feed, lane, outcome, &error);
+    }
+}
+
+static void push_all(ir_feed_t *feed, int64_t wait_ns) {
+    const ir_watch_t watch = watch_calls();
+    for (unsigned i = 0; i < feed->options.lanes; i++) {
+        push_lane(feed, &feed->lanes[i], wait_ns);
+    }
+    judge_calls(feed, &watch, wait_ns);
+}
+
+/* ---- the thread ---- */
 
 /* How long nothing need be sent. */
 static int64_t leisure(ir_feed_t *feed) {
-    if (!has_more(feed) || !has_window(feed)) {
+    if (!feed->active || !has_more(feed) || !has_window(feed)) {
         return LOOK_NS;
     }
     if (feed->blocked_ns != 0) {
         return TICK_NS;
     }
-    const int64_t wait_ns = ir_schedule_due(&feed->schedule) - ir_clock_monotonic();
-    if (feed->options.rate > 0 && wait_ns < TICK_NS) {
+    const int64_t wait_ns = look(feed) - ir_clock_monotonic();
+    if (ir_schedule_is_timed(&feed->schedule) && wait_ns < TICK_NS) {
         return TICK_NS;
     }
     return wait_ns < 0 ? 0 : wait_ns < LOOK_NS ? wait_ns : LOOK_NS;
 }
 
-static ir_outcome_t wait_turn(ir_feed_t *feed, ir_error_t *error) {
+static void sleep_for(int64_t wait_ns) {
+    const struct timespec wait = {.tv_nsec = wait_ns};
+    nanosleep(&wait, NULL);
+}
+
+/* Every confirm would end the wait of a push, and several senders cannot be waited for at once. */
+static void wait_turn(ir_feed_t *feed) {
     const int64_t wait_ns = leisure(feed);
-    if (wait_ns != TICK_NS) {
-        return push(feed, wait_ns, error);
+    if (feed->options.lanes == 1 && feed->lanes[0].up && wait_ns != TICK_NS) {
+        push_all(feed, wait_ns);
+        return;
     }
-    /* Every confirm would end the wait of a push. */
-    const ir_outcome_t outcome = push(feed, 0, error);
-    const struct timespec tick = {.tv_nsec = TICK_NS};
-    nanosleep(&tick, NULL);
-    return outcome;
-}
-
-static void take_turn(ir_feed_t *feed) {
-    ir_error_t error = {.status = IR_OK};
-    ir_outcome_t outcome = send_due(feed, &error);
-    if (outcome == IR_OUTCOME_OK && goes_on(feed)) {
-        outcome = wait_turn(feed, &error);
-    }
-    if (outcome == IR_OUTCOME_RETRY) {
-        recover(feed, &error);
+    push_all(feed, 0);
+    if (wait_ns > 0) {
+        sleep_for(wait_ns < TICK_NS || feed->lanes[0].up ? TICK_NS : wait_ns);
     }
 }
 
-static void connect_first(ir_feed_t *feed) {
-    ir_error_t error = {.status = IR_OK};
-    if (feed->options.sender->connect(feed->sender, &error) != IR_OUTCOME_OK) {
-        recover(feed, &error);
-    }
+static bool is_over(const ir_feed_t *feed) {
+    const bool no_more = !has_more(feed) || (atomic_load(&feed->finish) && !feed->active);
+    return no_more && ir_window_count(feed->window) == 0;
 }
 
 /* What may or may not have arrived. */
-static void leave_unconfirmed(ir_feed_t *feed) {
-    for (uint64_t number = feed->settled; number < feed->next; number++) {
-        ir_source_message_t message;
-        ir_source_get(feed->source, number, &message);
-        write_ledger(feed, 'u', number, message.n_accepted);
+static void leave_unanswered(ir_feed_t *feed) {
+    for (const ir_open_t *open = NULL; (open = ir_window_next(feed->window, open)) != NULL;) {
+        write_ledger(feed, 'u', open, open->n_accepted);
+        count(&feed->messages_lost, 1);
+        count(&feed->observations_lost, open->n_records);
     }
 }
 
 static void *run(void *context) {
     ir_feed_t *feed = context;
-    connect_first(feed);
-    ir_schedule_init(&feed->schedule, feed->options.rate, ir_clock_monotonic());
-    while (goes_on(feed) && (has_more(feed) || pending(feed) > 0)) {
-        take_turn(feed);
+    while (goes_on(feed) && !is_over(feed)) {
+        mend_lanes(feed);
+        take_order(feed);
+        send_due(feed);
+        wait_turn(feed);
     }
-    leave_unconfirmed(feed);
+    leave_unanswered(feed);
+    atomic_store(&feed->due_ns, 0);
+    atomic_store(&feed->dry, feed->next >= feed->shared.source->messages);
+    atomic_store(&feed->failed, feed->status != IR_OK);
+    atomic_store(&feed->ready, true);
+    atomic_store(&feed->idle, true);
     atomic_store(&feed->done, true);
     return NULL;
 }
 
 /* ---- life ---- */
 
-static void free_feed(ir_feed_t *feed) {
-    if (feed != NULL) {
-        feed->options.sender->close(feed->sender);
-        ir_buffer_free(&feed->body);
-        free(feed->observation_ids);
-        free(feed);
+static bool open_lanes(ir_feed_t *feed) {
+    feed->lanes = calloc(feed->options.lanes, sizeof feed->lanes[0]);
+    for (unsigned i = 0; feed->lanes != NULL && i < feed->options.lanes; i++) {
+        ir_lane_t *lane = &feed->lanes[i];
+        const ir_answers_t answers = {.take = take_answer, .context = lane};
+        lane->feed = feed;
+        ir_backoff_init(&lane->backoff, FIRST_BACKOFF_NS, LONGEST_BACKOFF_NS);
+        lane->sender = feed->options.target->sender->open(feed->options.target, &answers);
+        if (lane->sender == NULL) {
+            return false;
+        }
     }
+    return feed->lanes != NULL;
 }
 
-static ir_feed_t *new_feed(const ir_feed_options_t *options, const ir_source_t *source) {
+void ir_feed_free(ir_feed_t *feed) {
+    if (feed == NULL) {
+        return;
+    }
+    for (unsigned i = 0; feed->lanes != NULL && i < feed->options.lanes; i++) {
+        feed->options.target->sender->close(feed->lanes[i].sender);
+    }
+    ir_window_free(feed->window);
+    ir_latency_free(&feed->confirms);
+    ir_histogram_free(feed->late);
+    pthread_mutex_destroy(&feed->mutex);
+    free(feed->lanes);
+    free(feed->answered);
+    free(feed->observation_ids);
+    free(feed);
+}
+
+static ir_feed_t *new_feed(const ir_feed_options_t *options, const ir_feed_shared_t *shared) {
     ir_feed_t *feed = calloc(1, sizeof *feed);
     if (feed == NULL) {
         return NULL;
     }
     feed->options = *options;
-    feed->source = source;
-    ir_buffer_init(&feed->body);
-    ir_backoff_init(&feed->backoff, FIRST_BACKOFF_NS, LONGEST_BACKOFF_NS);
-    feed->observation_ids = calloc(source->records_max, sizeof *feed->observation_ids);
-    feed->sender = options->sender->open(&feed->options.broker);
-    if (feed->observation_ids == NULL || feed->sender == NULL) {
-        free_feed(feed);
+    feed->shared = *shared;
+    pthread_mutex_init(&feed->mutex, NULL);
+    atomic_store(&feed->idle, true);
+    feed->observation_ids = calloc(shared->source->records_max, sizeof feed->observation_ids[0]);
+    /* A message may be put off and then taken in one push. */
+    feed->answered = calloc(2 * (size_t)options->window, sizeof feed->answered[0]);
+    feed->window = ir_window_new(options->window);
+    feed->late = ir_histogram_new(IR_LATENCY_HIGHEST_US, IR_LATENCY_DIGITS);
+    if (feed->observation_ids == NULL || feed->answered == NULL || feed->window == NULL ||
+        feed->late == NULL || !ir_latency_init(&feed->confirms) || !open_lanes(feed)) {
+        ir_feed_free(feed);
         return NULL;
     }
     return feed;
 }
 
-ir_status_t ir_feed_start(const ir_feed_options_t *options, const ir_source_t *source,
-                          ir_receipts_t *receipts, ir_ledger_writer_t *ledger, ir_feed_t **feed,
-                          ir_error_t *error) {
-    ir_feed_t *made = new_feed(options, source);
+ir_status_t ir_feed_start(const ir_feed_options_t *options, const ir_feed_shared_t *shared,
+                          ir_feed_t **feed, ir_error_t *error) {
+    ir_feed_t *made = new_feed(options, shared);
     if (made == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the sender");
     }
-    made->receipts = receipts;
-    made->ledger = ledger;
     const int failed = pthread_create(&made->thread, NULL, run, made);
     if (failed != 0) {
-        free_feed(made);
+        ir_feed_free(made);
         return ir_error_set(error, IR_ERR_MEMORY, "cannot start the sender's thread: %s",
                             strerror(failed));
     }
@@ -394,20 +741,90 @@ ir_status_t ir_feed_start(const ir_feed_options_t *options, const ir_source_t *s
     return IR_OK;
 }
 
+ir_status_t ir_feed_join(ir_feed_t *feed, ir_error_t *error) {
+    pthread_join(feed->thread, NULL);
+    if (feed->status != IR_OK && error != NULL) {
+        *error = feed->error;
+    }
+    return feed->status;
+}
+
+/* ---- from outside ---- */
+
+bool ir_feed_ready(const ir_feed_t *feed) {
+    return atomic_load(&feed->ready);
+}
+
+void ir_feed_begin(ir_feed_t *feed, const ir_order_t *order) {
+    pthread_mutex_lock(&feed->mutex);
+    feed->order = *order;
+    feed->ordered = true;
+    atomic_store(&feed->idle, atomic_load(&feed->done));
+    pthread_mutex_unlock(&feed->mutex);
+}
+
+bool ir_feed_idle(const ir_feed_t *feed) {
+    return atomic_load(&feed->idle) || atomic_load(&feed->done);
+}
+
+void ir_feed_finish(ir_feed_t *feed) {
+    atomic_store(&feed->finish, true);
+}
+
+static double behind(const ir_feed_t *feed) {
+    const int64_t due_ns = atomic_load(&feed->due_ns);
+    const int64_t end_ns = atomic_load(&feed->due_end_ns);
+    const int64_t now_ns = ir_clock_monotonic();
+    const int64_t late_ns = (now_ns < end_ns ? now_ns : end_ns) - due_ns;
+    return due_ns != 0 && late_ns > 0
+               ? atomic_load(&feed->rate) * (double)late_ns / (double)IR_SECOND_NS
+               : 0;
+}
+
+static int64_t earlier(int64_t a, int64_t b) {
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 void ir_feed_count(const ir_feed_t *feed, ir_feed_counts_t *counts) {
-    *counts = (ir_feed_counts_t){
-        .messages_confirmed = atomic_load(&feed->messages_confirmed),
-        .observations_confirmed = atomic_load(&feed->observations_confirmed),
-        .messages_sent = atomic_load(&feed->messages_sent),
-        .observations_sent = atomic_load(&feed->observations_sent),
-        .resent = atomic_load(&feed->resent),
-        .first_send_ns = atomic_load(&feed->first_send_ns),
-        .last_confirm_ns = atomic_load(&feed->last_confirm_ns),
-    };
+    const int64_t last_ns = atomic_load(&feed->last_confirm_ns);
+    counts->messages_confirmed += atomic_load(&feed->messages_confirmed);
+    counts->observations_confirmed += atomic_load(&feed->observations_confirmed);
+    counts->messages_refused += atomic_load(&feed->messages_refused);
+    counts->observations_refused += atomic_load(&feed->observations_refused);
+    counts->messages_lost += atomic_load(&feed->messages_lost);
+    counts->observations_lost += atomic_load(&feed->observations_lost);
+    counts->messages_unsent += atomic_load(&feed->messages_unsent);
+    counts->observations_unsent += atomic_load(&feed->observations_unsent);
+    counts->unmeant += atomic_load(&feed->unmeant);
+    counts->repeats += atomic_load(&feed->repeats);
+    counts->resent += atomic_load(&feed->resent);
+    counts->failures += atomic_load(&feed->failures);
+    counts->messages_sent += atomic_load(&feed->messages_sent);
+    counts->observations_sent += atomic_load(&feed->observations_sent);
+    counts->observations_behind += behind(feed);
+    counts->first_send_ns = earlier(counts->first_send_ns, atomic_load(&feed->first_send_ns));
+    counts->last_confirm_ns = last_ns > counts->last_confirm_ns ? last_ns : counts->last_confirm_ns;
+}
+
+void ir_feed_take(ir_feed_t *feed, ir_latency_t *confirms, ir_histogram_t *late) {
+    pthread_mutex_lock(&feed->mutex);
+    ir_latency_add(confirms, &feed->confirms);
+    ir_latency_reset(&feed->confirms);
+    ir_histogram_add(late, feed->late);
+    ir_histogram_reset(feed->late);
+    pthread_mutex_unlock(&feed->mutex);
 }
 
 bool ir_feed_done(const ir_feed_t *feed) {
     return atomic_load(&feed->done);
+}
+
+bool ir_feed_failed(const ir_feed_t *feed) {
+    return atomic_load(&feed->failed);
+}
+
+bool ir_feed_dry(const ir_feed_t *feed) {
+    return atomic_load(&feed->dry);
 }
 
 void ir_feed_stop(ir_feed_t *feed) {
@@ -417,14 +834,4 @@ void ir_feed_stop(ir_feed_t *feed) {
 void ir_feed_abandon(ir_feed_t *feed) {
     atomic_store(&feed->stop, true);
     atomic_store(&feed->abandon, true);
-}
-
-ir_status_t ir_feed_join(ir_feed_t *feed, ir_error_t *error) {
-    pthread_join(feed->thread, NULL);
-    const ir_status_t status = feed->status;
-    if (status != IR_OK && error != NULL) {
-        *error = feed->error;
-    }
-    free_feed(feed);
-    return status;
 }

@@ -1,48 +1,103 @@
-/* Sends the messages of a source on the open-loop schedule, on a thread of its own: keeps what is
- * not confirmed, sends it again when the broker failed, and writes the ledger as confirms come. */
+/* Sends its part of a source's messages to one target, on the open-loop schedule, on a thread of
+ * its own: the motes whose number is `index` modulo `feeds`. Keeps what has no final answer, sends
+ * it again when the target failed, and writes the ledger as answers come.
+ *
+ * Several feeds share a run: each gets the same orders and counts through the messages of all, so
+ * that every message has the same intended time whoever sends it. */
 #ifndef IR_LOADGEN_FEED_H
 #define IR_LOADGEN_FEED_H
 
-#include "broker/connection.h"
+#include "common/histogram.h"
 #include "common/status.h"
+#include "loadgen/latency.h"
 #include "loadgen/receipts.h"
+#include "loadgen/schedule.h"
 #include "loadgen/sender.h"
 #include "loadgen/source.h"
+#include "loadgen/target.h"
 #include "store/ledger.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef struct ir_feed ir_feed_t;
 
-#define IR_FEED_WINDOW_MAX 5000
+#define IR_FEED_WINDOW_MAX IR_SENDER_OPEN_MAX
+#define IR_FEED_LANES_MAX 1024
 
 typedef struct ir_feed_options {
-    const ir_sender_t *sender;
-    ir_broker_options_t broker;
-    double rate;      /* observations/s; 0: as fast as the window allows */
-    unsigned window;  /* 1 … IR_FEED_WINDOW_MAX messages sent and not confirmed */
-    int64_t retry_ns; /* gives up when the broker did not work for this long */
+    const ir_target_t *target;
+    unsigned index, feeds;
+    unsigned lanes;   /* senders, each with connections of its own; motes are spread over them */
+    unsigned window;  /* 1 … IR_FEED_WINDOW_MAX messages without a final answer */
+    int64_t retry_ns; /* gives up when the target did not work for this long */
     int64_t stall_ns; /* … or when the receipts had no room for this long */
 } ir_feed_options_t;
 
-/* Starts the thread. Everything given outlives the feed; `receipts` and `ledger` may be NULL. */
-ir_status_t ir_feed_start(const ir_feed_options_t *options, const ir_source_t *source,
-                          ir_receipts_t *receipts, ir_ledger_writer_t *ledger, ir_feed_t **feed,
-                          ir_error_t *error);
+/* What the feeds of a run have in common. */
+typedef struct ir_feed_shared {
+    const ir_source_t *source;
+    ir_receipts_t *receipts;    /* or NULL */
+    ir_ledger_writer_t *ledger; /* or NULL */
+    pthread_mutex_t *ledger_mutex;
+} ir_feed_shared_t;
+
+/* Starts the thread, which connects and waits for orders. Everything given outlives the feed. */
+ir_status_t ir_feed_start(const ir_feed_options_t *options, const ir_feed_shared_t *shared,
+                          ir_feed_t **feed, ir_error_t *error);
+
+/* Whether all connections were made once, or it is over. Any thread. */
+bool ir_feed_ready(const ir_feed_t *feed);
+
+/* A stretch of load. What is due before its end and could not be sent until shortly after is not
+ * sent: it counts as unsent, and its messages go out in the next stretch. */
+typedef struct ir_order {
+    ir_pattern_t pattern;
+    int64_t start_ns, end_ns; /* INT64_MAX: until the source ends */
+} ir_order_t;
+
+/* Not before the order at hand is over. One thread gives orders. */
+void ir_feed_begin(ir_feed_t *feed, const ir_order_t *order);
+
+/* Whether the order at hand is over; answers may still be outstanding. Any thread. */
+bool ir_feed_idle(const ir_feed_t *feed);
+
+/* There will be no further orders: it ends when everything is answered. */
+void ir_feed_finish(ir_feed_t *feed);
 
 typedef struct ir_feed_counts {
     uint64_t messages_sent, observations_sent; /* once each, however often they were sent */
     uint64_t messages_confirmed, observations_confirmed;
-    uint64_t resent;
+    uint64_t messages_refused, observations_refused;
+    uint64_t messages_lost, observations_lost;     /* no final answer; known when it is done */
+    uint64_t messages_unsent, observations_unsent; /* of orders that are over */
+    uint64_t unmeant;                              /* refused although all of it was good */
+    uint64_t repeats;           /* confirmed messages that repeat an earlier one */
+    uint64_t resent;            /* sent again after a failure, or because the target asked for it */
+    uint64_t failures;          /* of the target: connections lost, answers that say "later" */
+    double observations_behind; /* due now and not sent */
     int64_t first_send_ns, last_confirm_ns; /* monotonic; 0: none yet */
 } ir_feed_counts_t;
 
-/* Any thread. */
+/* Adds to `counts`; of the times, the first and the last stay. Any thread. */
 void ir_feed_count(const ir_feed_t *feed, ir_feed_counts_t *counts);
+
+/* Adds what was measured since the last call: from send to confirm, and by how many µs the feed was
+ * late through its own fault. That excludes the time in which the target held it up (window full,
+ * connection lost, a sending call that waited), and after it as long again, at least a second, for
+ * catching up. Any thread. */
+void ir_feed_take(ir_feed_t *feed, ir_latency_t *confirms, ir_histogram_t *late);
+
 bool ir_feed_done(const ir_feed_t *feed);
 
-/* Sends nothing new, waits for the confirms that are outstanding. Any thread. */
+/* Whether it is over because of an error, and whether it has seen the end of the source. Any
+ * thread.
+ */
+bool ir_feed_failed(const ir_feed_t *feed);
+bool ir_feed_dry(const ir_feed_t *feed);
+
+/* Sends nothing new, waits for the answers that are outstanding. Any thread. */
 void ir_feed_stop(ir_feed_t *feed);
 
 /* Does not wait for them either. Any thread. */
@@ -54,8 +109,11 @@ static inline bool ir_feed_is_final(ir_status_t status) {
     return status == IR_ERR_AUTH || status == IR_ERR_USAGE || status == IR_ERR_PROTOCOL;
 }
 
-/* Waits for the thread and frees. IR_OK also when it was stopped; else `error` says what ended it.
- * What was not confirmed stands in the ledger as such. */
+/* Waits for the thread; then the counts are final. IR_OK also when it was stopped; else `error`
+ * says what ended it. What has no answer stands in the ledger as such. */
 ir_status_t ir_feed_join(ir_feed_t *feed, ir_error_t *error);
+
+/* Takes NULL; joined before. */
+void ir_feed_free(ir_feed_t *feed);
 
 #endif

@@ -29,7 +29,8 @@ static const ir_setting_t settings[] = {
      "bytes of memory "
      "each."},
     {"seed", 0, IR_SETTING_INTEGER, "N", NULL, 0, 9e15, "1", FIELD(seed),
-     "Of the simulation: the same seed and start give the same messages."},
+     "Of the simulation and of arrivals by chance: the same seed and start give the same "
+     "messages."},
     {"records", 0, IR_SETTING_INTEGER, "N", NULL, 1, IR_SIMULATION_RECORDS_MAX, "7", FIELD(records),
      "Records in each message of the simulation; 7: all sensors of a mote at one time."},
     {"interval", 0, IR_SETTING_DURATION, "TIME", NULL, SECOND, DAY, "15min", FIELD(interval_ns),
@@ -57,8 +58,42 @@ static const ir_setting_t settings[] = {
      "SenML as JSON or CBOR."},
     {"rate", 'R', IR_SETTING_NUMBER, "N", NULL, 0, 1e9, "0", FIELD(rate),
      "Observations a second, on a schedule that waits for nobody; 0: as fast as confirms allow."},
+    {"arrivals", 0, IR_SETTING_CHOICE, "WORD", "constant|poisson", 0, 0, "constant",
+     FIELD(arrivals), "Whether messages are due at even distances or as if by chance."},
+    {"pace", 0, IR_SETTING_NUMBER, "FACTOR", NULL, 0, 1e9, "0", FIELD(pace),
+     "Sends as the data's own times say, faster by this factor, in place of a rate."},
+    {"duration", 'd', IR_SETTING_DURATION, "TIME", NULL, 0, 365 * DAY, "0s", FIELD(duration_ns),
+     "Sends for so long; 0: until the messages end."},
+    {"rate-steps", 0, IR_SETTING_TEXT, "FROM:TO:STEP:SECONDS", NULL, 0, 0, NULL, FIELD(rate_steps),
+     "One rate after the other, each for so many seconds, each with a line of its own in the "
+     "summary."},
+    {"find-max", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(find_max),
+     "Looks for the highest rate that is kept: nothing stays behind, the backlog does not grow, "
+     "the 99th percentile is within its bound."},
+    {"p99-bound", 0, IR_SETTING_DURATION, "TIME", NULL, 1e6, DAY, "1s", FIELD(p99_bound_ns),
+     "Of find-max: how long 99 of 100 messages may take."},
+    {"trial", 0, IR_SETTING_DURATION, "TIME", NULL, 0.2 * SECOND, DAY, "5s", FIELD(trial_ns),
+     "Of find-max: how long each trial is measured."},
+    {"warm-up", 0, IR_SETTING_DURATION, "TIME", NULL, 0, DAY, "2s", FIELD(warm_up_ns),
+     "Of find-max: how long each trial runs before that."},
+    {"late-bound", 0, IR_SETTING_DURATION, "TIME", NULL, 1e6, DAY, "50ms", FIELD(late_bound_ns),
+     "A run is not valid when more than 1 % of the messages went out later than this by the "
+     "generator's own fault."},
+    {"target", 't', IR_SETTING_URI, "URI[,URI...]", NULL, 0, 0, NULL, FIELD(target),
+     "Where to send: amqp(s)://, mqtt(s)://, http(s)://HOST:PORT, null: (nowhere); the motes are "
+     "spread over several. Empty: to the broker of 'amqp'."},
+    {"threads", 0, IR_SETTING_INTEGER, "N", NULL, 1, 256, "1", FIELD(threads),
+     "Threads for each target; the motes are spread over them."},
+    {"connections", 'c', IR_SETTING_INTEGER, "N", NULL, 0, 65536, "0", FIELD(connections),
+     "Connections to each target, spread over its threads; 0: 1 a thread, for HTTP 16."},
+    {"ca", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(ca),
+     "Certificate authority for the targets with TLS."},
+    {"mote-tokens", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(mote_tokens),
+     "Tokens for HTTP: lines MOTE TOKEN."},
+    {"mqtt-password", 0, IR_SETTING_SECRET, "TEXT", NULL, 0, 0, NULL, FIELD(mqtt_password),
+     "Password of the MQTT targets' user."},
     {"window", 'w', IR_SETTING_INTEGER, "N", NULL, 1, IR_FEED_WINDOW_MAX, "2000", FIELD(window),
-     "Most messages sent and not yet confirmed."},
+     "Most messages of a thread that are sent and not yet confirmed."},
     {"dump", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(dump),
      "Writes the packs to standard output, one a line, and sends nothing."},
     {"subscribe", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, "true", FIELD(subscribe),
@@ -76,10 +111,16 @@ static const ir_setting_t settings[] = {
     {"drain-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 365 * DAY, "60s",
      FIELD(drain_timeout_ns), "Gives up waiting when nothing has come back for this long."},
     {"retry-for", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 365 * DAY, "60s", FIELD(retry_for_ns),
-     "Gives up when RabbitMQ was away or refused messages for this long."},
+     "Gives up when a target was away or refused messages for this long."},
     {"out", 'o', IR_SETTING_TEXT, "DIR", NULL, 0, 0, NULL, FIELD(out),
-     "Directory for ledger.txt, latency.hgrm, latency_corrected.hgrm and summary.json; without it "
-     "the summary goes to standard output."},
+     "Directory for ledger.txt, series.csv, histograms and summary.json; without it the summary "
+     "goes to standard output."},
+    {"json", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(json),
+     "Writes the summary to standard output, too."},
+    {"no-ledger", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(no_ledger),
+     "Writes no ledger, which takes a line for every message and observation."},
+    {"series-interval", 0, IR_SETTING_DURATION, "TIME", NULL, 0.01 * SECOND, DAY, "1s",
+     FIELD(series_interval_ns), "Time between two rows of series.csv."},
     IR_BROKER_SETTINGS(ir_loadgen_options_t, broker),
     {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * SECOND, 3600 * SECOND, "30s",
      FIELD(timeout_ns), "Longest wait for one answer of the broker."},
@@ -92,10 +133,18 @@ const ir_program_t ir_loadgen_program = {
     .purpose = "Sends observations as motes would, and measures how long they take to come out "
                "again.",
     .usage = "",
-    .notes = "Signals: SIGINT and SIGTERM send nothing new, wait for the confirms, write ledger "
+    .notes = "Examples:\n"
+             "  ir-loadgen --amqp amqp://HOST --out DIR --rate 2000 --duration 60s\n"
+             "  ir-loadgen --target http://GATEWAY:8080 --mote-tokens FILE --amqp amqp://HOST "
+             "--rate-steps 1000:5000:1000:30 --out DIR\n"
+             "  ir-loadgen --target mqtt://user@HOST --amqp amqp://HOST --find-max --p99-bound "
+             "500ms\n"
+             "  ir-loadgen --target null: --threads 2 --rate 400000 --duration 10s\n"
+             "Signals: SIGINT and SIGTERM send nothing new, wait for the confirms, write ledger "
              "and summary, and exit; a second one waits for nothing.\n"
              "Exit status: 0 everything was confirmed and (unless --no-wait or --no-subscribe) "
-             "came back, 2 wrong usage or settings, 1 anything else.\n",
+             "came back, the sums are even, and the generator kept its schedule; 2 wrong usage or "
+             "settings, 1 anything else.\n",
     .settings = settings,
     .n_settings = sizeof settings / sizeof settings[0],
 };
@@ -120,6 +169,7 @@ ir_status_t ir_loadgen_source(const ir_loadgen_options_t *options, ir_source_t *
     ir_source_options_t wanted = {
         .format = (ir_pack_format_t)options->format,
         .messages = (uint64_t)options->messages,
+        .pace = options->pace,
         .replay = options->replay,
         .repeat = options->repeat,
         .single_records = options->single_records,
@@ -129,8 +179,50 @@ ir_status_t ir_loadgen_source(const ir_loadgen_options_t *options, ir_source_t *
         .interval_ns = options->interval_ns,
         .faults = options->faults,
     };
-    const ir_status_t status = parse_start(options->start, &wanted.start_ns, error);
+    ir_plan_t plan;
+    ir_status_t status = ir_loadgen_plan(options, &plan, error);
+    if (status == IR_OK) {
+        wanted.likely = (uint64_t)(ir_plan_observations(&plan) / (double)options->records);
+        status = parse_start(options->start, &wanted.start_ns, error);
+    }
     return status == IR_OK ? ir_source_open(&wanted, source, error) : status;
+}
+
+/* Of one thread. */
+static unsigned connections_of(const ir_loadgen_options_t *options) {
+    const int64_t threads = options->threads;
+    const int64_t connections = options->connections;
+    return connections > 0 ? (unsigned)((connections + threads - 1) / threads) : 0;
+}
+
+ir_status_t ir_loadgen_targets(const ir_loadgen_options_t *options, const ir_bearers_t *tokens,
+                               ir_targets_t *targets, ir_error_t *error) {
+    ir_target_options_t shared = {
+        .ca = ir_setting_text(options->ca),
+        .mqtt_password = ir_setting_text(options->mqtt_password),
+        .tokens = tokens,
+        .connections = connections_of(options),
+        .timeout_ns = options->timeout_ns,
+    };
+    ir_loadgen_broker_options(options, "ir-loadgen sender", &shared.broker);
+    return ir_targets_parse(ir_setting_text(options->target), &shared, targets, error);
+}
+
+ir_status_t ir_loadgen_plan(const ir_loadgen_options_t *options, ir_plan_t *plan,
+                            ir_error_t *error) {
+    const ir_plan_options_t wanted = {
+        .pattern = {.rate = options->rate,
+                    .pace = options->pace,
+                    .arrivals = (ir_arrivals_t)options->arrivals,
+                    .seed = (uint64_t)options->seed},
+        .duration_ns = options->duration_ns,
+        .steps = ir_setting_text(options->rate_steps),
+        .search = options->find_max,
+        .warm_up_ns = options->warm_up_ns,
+        .trial_ns = options->trial_ns,
+        .p99_bound_ms = (double)options->p99_bound_ns / (double)IR_MILLISECOND_NS,
+    };
+    return ir_plan_init(plan, &wanted, error);
 }
 
 ir_status_t ir_loadgen_formats(const ir_loadgen_options_t *options, ir_loadgen_formats_t *formats,
@@ -151,6 +243,8 @@ ir_status_t ir_loadgen_formats(const ir_loadgen_options_t *options, ir_loadgen_f
 
 ir_status_t ir_loadgen_options_check(const ir_loadgen_options_t *options, ir_error_t *error) {
     ir_loadgen_formats_t formats;
+    ir_plan_t plan;
+    ir_targets_t targets;
     if (ir_setting_text(options->replay) == NULL) {
         return ir_error_set(error, IR_ERR_USAGE, "replay: name the file to send");
     }
@@ -162,6 +256,18 @@ ir_status_t ir_loadgen_options_check(const ir_loadgen_options_t *options, ir_err
                             "write-registry: that of the replay is loadgen/usgs_river.ttl; say "
                             "--simulate N");
     }
-    const ir_status_t status = ir_broker_settings_check(&options->broker, error);
-    return status == IR_OK ? ir_loadgen_formats(options, &formats, error) : status;
+    ir_status_t status = ir_broker_settings_check(&options->broker, error);
+    if (status == IR_OK) {
+        status = ir_loadgen_formats(options, &formats, error);
+    }
+    if (status == IR_OK) {
+        status = ir_loadgen_plan(options, &plan, error);
+    }
+    if (status == IR_OK) {
+        status = ir_loadgen_targets(options, NULL, &targets, error);
+    }
+    if (status == IR_OK) {
+        ir_targets_free(&targets);
+    }
+    return status;
 }

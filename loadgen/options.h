@@ -6,8 +6,10 @@
 #include "broker/settings.h"
 #include "common/settings.h"
 #include "common/status.h"
+#include "loadgen/plan.h"
 #include "loadgen/receipts.h"
 #include "loadgen/source.h"
+#include "loadgen/target.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,8 +25,15 @@ typedef struct ir_loadgen_options {
     ir_faults_t faults;
     char *write_registry, *write_motes;
     int format; /* ir_pack_format_t */
-    double rate;
-    int64_t window;
+    double rate, pace;
+    int arrivals; /* ir_arrivals_t */
+    int64_t duration_ns;
+    char *rate_steps;
+    bool find_max;
+    int64_t p99_bound_ns, trial_ns, warm_up_ns, late_bound_ns;
+    char *target;
+    int64_t threads, connections, window;
+    char *ca, *mqtt_password, *mote_tokens;
     bool dump;
     bool subscribe, no_subscribe; /* the latter wins */
     char *formats;
@@ -33,6 +42,8 @@ typedef struct ir_loadgen_options {
     int64_t drain_timeout_ns;
     int64_t retry_for_ns;
     char *out;
+    bool json, no_ledger;
+    int64_t series_interval_ns;
     ir_broker_settings_t broker;
     int64_t timeout_ns;
     int log_level;
@@ -45,6 +56,12 @@ void ir_loadgen_broker_options(const ir_loadgen_options_t *options, const char *
                                ir_broker_options_t *broker);
 ir_status_t ir_loadgen_source(const ir_loadgen_options_t *options, ir_source_t *source,
                               ir_error_t *error);
+
+/* `tokens` may be NULL. They and the options outlive the targets. */
+ir_status_t ir_loadgen_targets(const ir_loadgen_options_t *options, const ir_bearers_t *tokens,
+                               ir_targets_t *targets, ir_error_t *error);
+ir_status_t ir_loadgen_plan(const ir_loadgen_options_t *options, ir_plan_t *plan,
+                            ir_error_t *error);
 
 typedef struct ir_loadgen_formats {
     const char *names[IR_FORMATS_MAX]; /* constants */

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIGITS 3
-#define MICROSECOND_NS 1000
 #define NO_SLOT UINT32_MAX
 
 typedef struct ir_receipt {
@@ -14,8 +12,12 @@ typedef struct ir_receipt {
     uint64_t number;
     uint32_t mote;
     uint16_t seen; /* bits of formats */
-    bool resent;
+    uint16_t n_accepted;
+    uint8_t answer; /* ir_receipt_answer */
+    bool all_good, resent, rejected;
 } ir_receipt_t;
+
+enum ir_receipt_answer { NO_ANSWER, CONFIRMED, REFUSED };
 
 struct ir_receipts {
     pthread_mutex_t mutex;
@@ -28,7 +30,7 @@ struct ir_receipts {
     uint16_t all;
     bool any;
     ir_receipts_counts_t counts;
-    ir_histogram_t *raw, *corrected;
+    ir_latency_t latency;
 };
 
 static size_t index_size(size_t capacity) {
@@ -56,10 +58,8 @@ ir_receipts_t *ir_receipts_new(size_t capacity, unsigned motes, unsigned formats
     receipts->ring = calloc(capacity, sizeof receipts->ring[0]);
     receipts->index = malloc(slots * sizeof receipts->index[0]);
     receipts->last = calloc((size_t)motes * formats + 1, sizeof receipts->last[0]);
-    receipts->raw = ir_histogram_new(IR_RECEIPTS_HIGHEST_US, DIGITS);
-    receipts->corrected = ir_histogram_new(IR_RECEIPTS_HIGHEST_US, DIGITS);
     if (receipts->ring == NULL || receipts->index == NULL || receipts->last == NULL ||
-        receipts->raw == NULL || receipts->corrected == NULL) {
+        !ir_latency_init(&receipts->latency)) {
         ir_receipts_free(receipts);
         return NULL;
     }
@@ -73,8 +73,7 @@ void ir_receipts_free(ir_receipts_t *receipts) {
         free(receipts->ring);
         free(receipts->index);
         free(receipts->last);
-        ir_histogram_free(receipts->raw);
-        ir_histogram_free(receipts->corrected);
+        ir_latency_free(&receipts->latency);
         free(receipts);
     }
 }
@@ -113,10 +112,55 @@ static void forget(ir_receipts_t *receipts, const ir_id_t *id) {
     receipts->index[gap] = NO_SLOT;
 }
 
+/* ---- what has become of a message ---- */
+
+const char *ir_fate_text(ir_fate_t fate) {
+    static const char *const texts[IR_FATE_COUNT] = {
+        [IR_FATE_UNANSWERED] = "unanswered",   [IR_FATE_REFUSED] = "refused",
+        [IR_FATE_REPUBLISHED] = "republished", [IR_FATE_REJECTED] = "rejected",
+        [IR_FATE_MISSING] = "missing",
+    };
+    return fate < IR_FATE_COUNT ? texts[fate] : "unknown";
+}
+
+static bool is_complete(const ir_receipts_t *receipts, const ir_receipt_t *receipt) {
+    return receipts->any ? receipt->seen != 0 : receipt->seen == receipts->all;
+}
+
+static ir_fate_t fate_of(const ir_receipts_t *receipts, const ir_receipt_t *receipt) {
+    if (receipt->answer != CONFIRMED) {
+        return receipt->answer == REFUSED ? IR_FATE_REFUSED : IR_FATE_UNANSWERED;
+    }
+    if (is_complete(receipts, receipt)) {
+        return IR_FATE_REPUBLISHED;
+    }
+    return receipt->rejected ? IR_FATE_REJECTED : IR_FATE_MISSING;
+}
+
+/* Whether more of it should come back. */
+static bool is_waiting(const ir_receipts_t *receipts, const ir_receipt_t *receipt) {
+    return receipt->answer == CONFIRMED && !is_complete(receipts, receipt) &&
+           !(receipt->rejected && receipt->n_accepted == 0);
+}
+
+/* Takes a message out of the counts (`sign` -1) before it changes, and puts it in again (1). */
+static void tally(ir_receipts_t *receipts, const ir_receipt_t *receipt, int sign) {
+    ir_receipts_counts_t *counts = &receipts->counts;
+    const uint64_t one = sign < 0 ? UINT64_MAX : 1;
+    const bool whole = is_complete(receipts, receipt);
+    counts->by_fate[fate_of(receipts, receipt)] += one;
+    counts->waiting += is_waiting(receipts, receipt) ? one : 0;
+    counts->waiting_records += is_waiting(receipts, receipt) ? one * receipt->n_accepted : 0;
+    counts->stray += whole && receipt->answer != CONFIRMED ? one : 0;
+    counts->partly_rejected += whole && receipt->rejected ? one : 0;
+    counts->unmeant += receipt->rejected && receipt->all_good ? one : 0;
+}
+
 /* ---- sending ---- */
 
-static bool is_complete(const ir_receipts_t *receipts, uint16_t seen) {
-    return receipts->any ? seen != 0 : seen == receipts->all;
+static bool is_done(const ir_receipts_t *receipts, const ir_receipt_t *receipt) {
+    return receipt->answer == REFUSED ||
+           (receipt->answer == CONFIRMED && !is_waiting(receipts, receipt));
 }
 
 static bool make_room(ir_receipts_t *receipts) {
@@ -124,38 +168,48 @@ static bool make_room(ir_receipts_t *receipts) {
         return true;
     }
     const ir_receipt_t *oldest = &receipts->ring[receipts->counts.expected % receipts->capacity];
-    if (!is_complete(receipts, oldest->seen)) {
+    if (!is_done(receipts, oldest)) {
         return false;
     }
     forget(receipts, &oldest->raw_id);
     return true;
 }
 
-bool ir_receipts_expect(ir_receipts_t *receipts, const ir_id_t *raw_id, unsigned mote,
-                        int64_t intended_ns, int64_t sent_ns) {
+bool ir_receipts_expect(ir_receipts_t *receipts, const ir_expected_t *expected, uint64_t *ticket) {
     pthread_mutex_lock(&receipts->mutex);
     const bool room = make_room(receipts);
     if (room) {
         const uint64_t number = receipts->counts.expected++;
         const size_t slot = (size_t)(number % receipts->capacity);
-        const size_t place = place_of(receipts, raw_id);
-        receipts->ring[slot] = (ir_receipt_t){.raw_id = *raw_id,
-                                              .intended_ns = intended_ns,
-                                              .sent_ns = sent_ns,
-                                              .number = number,
-                                              .mote = mote};
+        const size_t place = place_of(receipts, expected->raw_id);
+        receipts->ring[slot] =
+            (ir_receipt_t){.raw_id = *expected->raw_id,
+                           .intended_ns = expected->intended_ns,
+                           .sent_ns = expected->sent_ns,
+                           .number = number,
+                           .mote = expected->mote,
+                           .n_accepted = (uint16_t)expected->n_accepted,
+                           .all_good = expected->n_accepted == expected->n_records};
         receipts->index[place] = (uint32_t)slot;
+        tally(receipts, &receipts->ring[slot], 1);
+        *ticket = number;
     }
     pthread_mutex_unlock(&receipts->mutex);
     return room;
 }
 
-void ir_receipts_resent(ir_receipts_t *receipts, const ir_id_t *raw_id) {
+void ir_receipts_resent(ir_receipts_t *receipts, uint64_t ticket) {
     pthread_mutex_lock(&receipts->mutex);
-    const uint32_t slot = receipts->index[place_of(receipts, raw_id)];
-    if (slot != NO_SLOT) {
-        receipts->ring[slot].resent = true;
-    }
+    receipts->ring[ticket % receipts->capacity].resent = true;
+    pthread_mutex_unlock(&receipts->mutex);
+}
+
+void ir_receipts_answer(ir_receipts_t *receipts, uint64_t ticket, bool confirmed) {
+    pthread_mutex_lock(&receipts->mutex);
+    ir_receipt_t *receipt = &receipts->ring[ticket % receipts->capacity];
+    tally(receipts, receipt, -1);
+    receipt->answer = confirmed ? CONFIRMED : REFUSED;
+    tally(receipts, receipt, 1);
     pthread_mutex_unlock(&receipts->mutex);
 }
 
@@ -173,9 +227,9 @@ static void check_order(ir_receipts_t *receipts, const ir_receipt_t *receipt, un
 
 static void complete(ir_receipts_t *receipts, const ir_receipt_t *receipt, int64_t now_ns) {
     receipts->counts.complete++;
+    receipts->counts.complete_records += receipt->n_accepted;
     receipts->counts.last_complete_ns = now_ns;
-    ir_histogram_record(receipts->raw, (now_ns - receipt->sent_ns) / MICROSECOND_NS, 1);
-    ir_histogram_record(receipts->corrected, (now_ns - receipt->intended_ns) / MICROSECOND_NS, 1);
+    ir_latency_record(&receipts->latency, receipt->intended_ns, receipt->sent_ns, now_ns);
 }
 
 static void take(ir_receipts_t *receipts, ir_receipt_t *receipt, unsigned format, bool marked,
@@ -185,11 +239,13 @@ static void take(ir_receipts_t *receipts, ir_receipt_t *receipt, unsigned format
         receipts->counts.copies++;
         return;
     }
-    const bool before = is_complete(receipts, receipt->seen);
+    const bool before = is_complete(receipts, receipt);
+    tally(receipts, receipt, -1);
     receipt->seen |= bit;
+    tally(receipts, receipt, 1);
     receipts->counts.by_format[format]++;
     check_order(receipts, receipt, format, marked);
-    if (!before && is_complete(receipts, receipt->seen)) {
+    if (!before && is_complete(receipts, receipt)) {
         complete(receipts, receipt, now_ns);
     }
 }
@@ -203,6 +259,19 @@ void ir_receipts_arrive(ir_receipts_t *receipts, const ir_id_t *raw_id, unsigned
         receipts->counts.foreign++;
     } else {
         take(receipts, &receipts->ring[slot], format, marked, now_ns);
+    }
+    pthread_mutex_unlock(&receipts->mutex);
+}
+
+void ir_receipts_reject(ir_receipts_t *receipts, const ir_id_t *raw_id) {
+    pthread_mutex_lock(&receipts->mutex);
+    const uint32_t slot = receipts->index[place_of(receipts, raw_id)];
+    if (slot == NO_SLOT) {
+        receipts->counts.foreign++;
+    } else if (!receipts->ring[slot].rejected) {
+        tally(receipts, &receipts->ring[slot], -1);
+        receipts->ring[slot].rejected = true;
+        tally(receipts, &receipts->ring[slot], 1);
     }
     pthread_mutex_unlock(&receipts->mutex);
 }
@@ -221,10 +290,9 @@ void ir_receipts_count(ir_receipts_t *receipts, ir_receipts_counts_t *counts) {
     pthread_mutex_unlock(&receipts->mutex);
 }
 
-const ir_histogram_t *ir_receipts_raw(const ir_receipts_t *receipts) {
-    return receipts->raw;
-}
-
-const ir_histogram_t *ir_receipts_corrected(const ir_receipts_t *receipts) {
-    return receipts->corrected;
+void ir_receipts_take(ir_receipts_t *receipts, ir_latency_t *into) {
+    pthread_mutex_lock(&receipts->mutex);
+    ir_latency_add(into, &receipts->latency);
+    ir_latency_reset(&receipts->latency);
+    pthread_mutex_unlock(&receipts->mutex);
 }

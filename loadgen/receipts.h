@@ -1,11 +1,12 @@
-/* What was sent and has come back: raw id → intended send time, and what of it was seen. The last
- * `capacity` messages are remembered in a ring, so that copies of a message are told from the
- * message also after it is complete. Sender and subscriber threads share it; every call locks. */
+/* What was sent and what has become of it: raw id → times, whether the target confirmed it, and
+ * whether it came back. The last `capacity` messages are remembered in a ring, so that copies of a
+ * message are told from the message also after it is complete. Senders and the subscriber share it;
+ * every call locks. */
 #ifndef IR_LOADGEN_RECEIPTS_H
 #define IR_LOADGEN_RECEIPTS_H
 
-#include "common/histogram.h"
 #include "common/status.h"
+#include "loadgen/latency.h"
 #include "observation/identity.h"
 
 #include <stdbool.h>
@@ -13,7 +14,6 @@
 #include <stdint.h>
 
 #define IR_RECEIPTS_FORMATS_MAX 16
-#define IR_RECEIPTS_HIGHEST_US INT64_C(86400000000) /* latencies above a day count as a day */
 
 typedef struct ir_receipts ir_receipts_t;
 
@@ -22,21 +22,55 @@ typedef struct ir_receipts ir_receipts_t;
 ir_receipts_t *ir_receipts_new(size_t capacity, unsigned motes, unsigned formats, bool any);
 void ir_receipts_free(ir_receipts_t *receipts);
 
-/* The sender, before it sends a message for the first time: false when there is no room, because
- * the oldest message remembered is not complete. Messages are numbered in this order. */
-bool ir_receipts_expect(ir_receipts_t *receipts, const ir_id_t *raw_id, unsigned mote,
-                        int64_t intended_ns, int64_t sent_ns);
+typedef struct ir_expected {
+    const ir_id_t *raw_id; /* not that of an earlier message */
+    unsigned mote;
+    size_t n_records;
+    size_t n_accepted; /* 0: it is meant to be rejected, and only that */
+    int64_t intended_ns, sent_ns;
+} ir_expected_t;
+
+/* A sender, before it sends a message for the first time. False when there is no room, because the
+ * oldest message remembered is not done. Messages of a mote are numbered in this order. */
+bool ir_receipts_expect(ir_receipts_t *receipts, const ir_expected_t *expected, uint64_t *ticket);
 
 /* The sender sends the message again: its order says nothing any more. */
-void ir_receipts_resent(ir_receipts_t *receipts, const ir_id_t *raw_id);
+void ir_receipts_resent(ir_receipts_t *receipts, uint64_t ticket);
+
+/* The target's final answer. */
+void ir_receipts_answer(ir_receipts_t *receipts, uint64_t ticket, bool confirmed);
 
 /* The subscriber. `marked`: the worker says that it may be a copy. */
 void ir_receipts_arrive(ir_receipts_t *receipts, const ir_id_t *raw_id, unsigned format,
                         bool marked, int64_t now_ns);
 void ir_receipts_revision(ir_receipts_t *receipts);
 
+/* The subscriber saw it in ir.rejected: it, or records of it. */
+void ir_receipts_reject(ir_receipts_t *receipts, const ir_id_t *raw_id);
+
+/* What a message has come to. Records that were rejected do not keep a message from being
+ * republished: it then counts as republished, and as partly rejected. */
+typedef enum ir_fate {
+    IR_FATE_UNANSWERED,  /* the target has not answered yet; at the end: lost */
+    IR_FATE_REFUSED,     /* the target refused it */
+    IR_FATE_REPUBLISHED, /* confirmed, complete */
+    IR_FATE_REJECTED,    /* confirmed, not complete, seen in ir.rejected */
+    IR_FATE_MISSING,     /* confirmed, and nothing of it is complete yet */
+    IR_FATE_COUNT
+} ir_fate_t;
+
+/* "unanswered", "refused", … */
+const char *ir_fate_text(ir_fate_t fate);
+
 typedef struct ir_receipts_counts {
     uint64_t expected, complete;
+    uint64_t complete_records; /* observations of complete messages that are accepted */
+    uint64_t by_fate[IR_FATE_COUNT];
+    uint64_t stray;           /* complete although the target has not confirmed them */
+    uint64_t partly_rejected; /* complete, and seen in ir.rejected */
+    uint64_t unmeant;         /* seen in ir.rejected although all of it was good */
+    uint64_t waiting;         /* confirmed, and not all has come back that should … */
+    uint64_t waiting_records; /* … with so many observations */
     uint64_t by_format[IR_RECEIPTS_FORMATS_MAX]; /* distinct messages */
     uint64_t marked;                             /* arrivals marked as perhaps a copy */
     uint64_t copies;                             /* arrivals of what had arrived before */
@@ -49,9 +83,7 @@ typedef struct ir_receipts_counts {
 
 void ir_receipts_count(ir_receipts_t *receipts, ir_receipts_counts_t *counts);
 
-/* Latencies of complete messages in µs, from the actual and from the intended send. Not while the
- * other threads run. */
-const ir_histogram_t *ir_receipts_raw(const ir_receipts_t *receipts);
-const ir_histogram_t *ir_receipts_corrected(const ir_receipts_t *receipts);
+/* Adds the latencies of the messages that were complete since the last call. */
+void ir_receipts_take(ir_receipts_t *receipts, ir_latency_t *into);
 
 #endif

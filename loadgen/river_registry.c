@@ -38,10 +38,10 @@ typedef struct ir_river_property {
 
 /* The reaches have very different waters. */
 static const ir_river_limits_t discharge_limits[] = {
-    [IR_RIVER_CREEK] = {"-creek", "0 30000", "0.5 10000", "average", 60, 600, 0.12, 0.001, 24, 72},
-    [IR_RIVER_STREAM] = {"-stream", "0 300000", "20 80000", "average", 600, 6000, 1.2, 0.01, 24,
+    [IR_RIVER_CREEK] = {"-creek", "0 30000", "0.5 10000", "average", 20, 400, 0.04, 0.001, 24, 72},
+    [IR_RIVER_STREAM] = {"-stream", "0 300000", "20 80000", "average", 200, 4000, 0.3, 0.01, 24,
                          72},
-    [IR_RIVER_TIDAL] = {"-tidal", "-200000 500000", "-50000 150000", "average", 3000, 20000, 6, 0.1,
+    [IR_RIVER_TIDAL] = {"-tidal", "-200000 500000", "-50000 150000", "average", 1500, 20000, 2, 0.1,
                         12, 24},
 };
 
@@ -52,10 +52,10 @@ static const ir_river_property_t properties[IR_RIVER_QUANTITIES] = {
     [IR_RIVER_DISCHARGE] = {"discharge", "discharge", "VolumeFlowRate",
                             "qudt:hasUnit unit:FT3-PER-SEC", discharge_limits, 3},
     [IR_RIVER_STAGE] = {"gage-height", "gage height", "Length", "qudt:hasUnit unit:FT",
-                        ONE({"", "-10 60", "-2 30", "average", 0.5, 2, 0.0012, 0.005, 24, 72})},
+                        ONE({"", "-10 60", "-2 30", "average", 0.3, 2, 0.0006, 0.005, 24, 72})},
     [IR_RIVER_CONDUCTANCE] = {"specific-conductance", "specific conductance at 25 °C",
                               "ElectrolyticConductivity", "qudt:hasUnit unit:MicroS-PER-CentiM",
-                              ONE({"", "0 10000", "20 2000", "average", 20, 400, 0.015, 0.5, 12,
+                              ONE({"", "0 10000", "20 2000", "average", 20, 400, 0.01, 0.5, 12,
                                    24})},
     [IR_RIVER_OXYGEN] = {"dissolved-oxygen", "dissolved oxygen", "MassConcentration",
                          "qudt:hasUnit unit:MilliGM-PER-L",
@@ -64,7 +64,7 @@ static const ir_river_property_t properties[IR_RIVER_QUANTITIES] = {
                      ONE({"", "2 12", "6 9", "average", 0.5, 2, 0.0005, 0.05, 24, 72})},
     [IR_RIVER_TURBIDITY] = {"turbidity", "turbidity", "Turbidity",
                             "qudt:hasUnit unit:NTU ; ir:unitText \"FNU\"",
-                            ONE({"", "0 3000", "0 250", "differential", 20, 300, 0.05, 0.05, 12,
+                            ONE({"", "0 3000", "0 100", "differential", 10, 300, 0.015, 0.05, 12,
                                  24})},
 };
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Writes the registry of the motes 0 … motes - 1, about 1.1 KB each. Whether all was written,
+/* Writes the registry of the motes 0 … motes - 1, about 1.3 KB each. Whether all was written,
  * ferror(out) and fflush tell. */
 void ir_river_registry_write(unsigned motes, int64_t interval_ns, FILE *out);
 

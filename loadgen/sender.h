@@ -1,43 +1,67 @@
 /* How messages go out: one const table of functions for each protocol. All of them are required and
- * called by one thread. */
+ * called by one thread. Messages of one mote go out in the order in which they are given. */
 #ifndef IR_LOADGEN_SENDER_H
 #define IR_LOADGEN_SENDER_H
 
-#include "broker/connection.h"
 #include "common/status.h"
 #include "common/view.h"
+#include "loadgen/target.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* Views live during the call. */
+/* Most messages given to one sender and not answered. */
+#define IR_SENDER_OPEN_MAX 5000
+
+/* `body` lives until the answer or the next RETRY; the other views as long as the sender, except
+ * for `message_id`, which lives during the call. */
 typedef struct ir_parcel {
-    ir_view_t routing_key;
+    uint64_t number; /* the owner's name for it in answers */
+    unsigned mote_number;
+    ir_view_t mote;
+    ir_view_t routing_key; /* "ir.MOTE" */
     const char *content_type;
     ir_view_t message_id;
     ir_view_t body;
 } ir_parcel_t;
 
-typedef struct ir_sender {
-    const char *name;
+typedef enum ir_answer {
+    IR_ANSWER_CONFIRMED, /* durable at the other side */
+    IR_ANSWER_REFUSED,   /* never will be */
+    IR_ANSWER_AGAIN      /* not now: the sender sends it again by itself; no final answer */
+} ir_answer_t;
 
-    /* Prepares, connects nothing. `broker` texts outlive the sender. NULL when memory is out. */
-    void *(*open)(const ir_broker_options_t *broker);
+/* Called from push only. `why` (NULL: confirmed) lives during the call. */
+typedef struct ir_answers {
+    void (*take)(void *context, uint64_t number, ir_answer_t answer, const char *why);
+    void *context;
+} ir_answers_t;
+
+struct ir_sender {
+    const char *name;
+    bool multiplexes; /* one sender opens all of the target's connections */
+
+    /* Prepares, connects nothing. `target` outlives the sender, `answers` is copied. NULL when
+     * memory is out. */
+    void *(*open)(const ir_target_t *target, const ir_answers_t *answers);
     void (*close)(void *sender);
 
     /* Connects when not connected. RETRY: tried in vain. */
     ir_outcome_t (*connect)(void *sender, ir_error_t *error);
 
     /* Takes a message over; it may go out only with the next push. RETRY: this message and all that
-     * are not settled must be sent again, in their order. REJECT: this message can never go. */
+     * have no final answer must be given again, in their order, after connecting. REJECT: this
+     * message can never go. */
     ir_outcome_t (*send)(void *sender, const ir_parcel_t *parcel, ir_error_t *error);
 
-    /* Sends what waits and takes what answers are here, waiting at most `wait_ns` for one (0: not
-     * at all). `*settled` is how many more of the messages, from the oldest on, are now durable at
-     * the other side. RETRY: all that are not settled must be sent again. */
-    ir_outcome_t (*push)(void *sender, int64_t wait_ns, uint64_t *settled, ir_error_t *error);
-} ir_sender_t;
+    /* Sends what waits and tells what answers are here, waiting at most `wait_ns` for one (0: not
+     * at all). RETRY as for send. */
+    ir_outcome_t (*push)(void *sender, int64_t wait_ns, ir_error_t *error);
+};
 
-/* AMQP 0-9-1 with publisher confirms, mandatory. */
-extern const ir_sender_t ir_sender_amqp;
+extern const ir_sender_t ir_sender_amqp; /* publisher confirms, mandatory */
+extern const ir_sender_t ir_sender_http; /* POST to ir-ingest; 202 confirms */
+extern const ir_sender_t ir_sender_mqtt; /* QoS 1; PUBACK confirms */
+extern const ir_sender_t ir_sender_null; /* confirms at once: the generator's own ceiling */
 
 #endif

@@ -15,6 +15,7 @@
 #include <amqp_framing.h>
 
 #define CHANNEL 1
+#define CHANNEL_REJECTED 2
 #define WAIT_NS (100 * IR_MILLISECOND_NS)
 #define FIRST_BACKOFF_NS (100 * IR_MILLISECOND_NS)
 #define LONGEST_BACKOFF_NS (2 * IR_SECOND_NS)
@@ -31,9 +32,10 @@ struct ir_subscriber {
     bool ready;
     uint64_t sessions;
     ir_error_t error;
+    bool sees_rejected;
 
     amqp_connection_state_t connection; /* the thread's */
-    ir_assembly_t assembly;
+    ir_assembly_t assembly, rejected;
 };
 
 /* ---- what others see ---- */
@@ -63,11 +65,20 @@ uint64_t ir_subscriber_gaps(ir_subscriber_t *subscriber) {
     return sessions > 0 ? sessions - 1 : 0;
 }
 
+bool ir_subscriber_sees_rejected(ir_subscriber_t *subscriber) {
+    pthread_mutex_lock(&subscriber->mutex);
+    const bool sees = subscriber->sees_rejected;
+    pthread_mutex_unlock(&subscriber->mutex);
+    return sees;
+}
+
 /* ---- subscribing ---- */
 
 static ir_status_t reply_of(ir_subscriber_t *subscriber, const char *what, ir_error_t *error) {
     return ir_broker_reply(amqp_get_rpc_reply(subscriber->connection), what, error);
 }
+
+#define HOW_TO_DECLARE " (ir-worker --declare makes it)"
 
 static ir_status_t bind_format(ir_subscriber_t *subscriber, amqp_bytes_t queue, const char *format,
                                ir_error_t *error) {
@@ -79,12 +90,11 @@ static ir_status_t bind_format(ir_subscriber_t *subscriber, amqp_bytes_t queue, 
                           amqp_cstring_bytes(IR_EXCHANGE_PROCESSED), amqp_cstring_bytes(pattern),
                           amqp_empty_table);
     return reply_of(subscriber,
-                    "cannot subscribe to exchange " IR_EXCHANGE_PROCESSED
-                    " (ir-worker --declare makes it)",
-                    error);
+                    "cannot subscribe to exchange " IR_EXCHANGE_PROCESSED HOW_TO_DECLARE, error);
 }
 
-static ir_status_t bind_all(ir_subscriber_t *subscriber, amqp_bytes_t queue, ir_error_t *error) {
+static ir_status_t bind_processed(ir_subscriber_t *subscriber, amqp_bytes_t queue,
+                                  ir_error_t *error) {
     if (subscriber->options.any) {
         return bind_format(subscriber, queue, NULL, error);
     }
@@ -95,17 +105,30 @@ static ir_status_t bind_all(ir_subscriber_t *subscriber, amqp_bytes_t queue, ir_
     return status;
 }
 
-/* Without acknowledgements: what this side does not read in time fills the broker's queue, which
- * nobody else uses. */
-static ir_status_t subscribe(ir_subscriber_t *subscriber, ir_error_t *error) {
+static ir_status_t bind_rejected(ir_subscriber_t *subscriber, amqp_bytes_t queue,
+                                 ir_error_t *error) {
+    (void)amqp_queue_bind(subscriber->connection, CHANNEL_REJECTED, queue,
+                          amqp_cstring_bytes(IR_EXCHANGE_REJECTED), amqp_empty_bytes,
+                          amqp_empty_table);
+    return reply_of(subscriber, "cannot subscribe to exchange " IR_EXCHANGE_REJECTED HOW_TO_DECLARE,
+                    error);
+}
+
+typedef ir_status_t (*ir_subscriber_bind_fn)(ir_subscriber_t *subscriber, amqp_bytes_t queue,
+                                             ir_error_t *error);
+
+/* A queue that goes with the connection, on a channel of its own. Without acknowledgements: what
+ * this side does not read in time fills the broker's queue, which nobody else uses. */
+static ir_status_t subscribe(ir_subscriber_t *subscriber, amqp_channel_t channel,
+                             ir_subscriber_bind_fn bind, ir_error_t *error) {
     amqp_connection_state_t connection = subscriber->connection;
-    (void)amqp_channel_open(connection, CHANNEL);
+    (void)amqp_channel_open(connection, channel);
     ir_status_t status = reply_of(subscriber, "cannot open a channel", error);
     if (status != IR_OK) {
         return status;
     }
     const amqp_queue_declare_ok_t *declared =
-        amqp_queue_declare(connection, CHANNEL, amqp_empty_bytes, 0, 0, 1, 1, amqp_empty_table);
+        amqp_queue_declare(connection, channel, amqp_empty_bytes, 0, 0, 1, 1, amqp_empty_table);
     if (declared == NULL) {
         return reply_of(subscriber, "cannot declare a queue to subscribe with", error);
     }
@@ -113,14 +136,24 @@ static ir_status_t subscribe(ir_subscriber_t *subscriber, ir_error_t *error) {
     if (queue.bytes == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the subscription");
     }
-    status = bind_all(subscriber, queue, error);
+    status = bind(subscriber, queue, error);
     if (status == IR_OK) {
-        (void)amqp_basic_consume(connection, CHANNEL, queue, amqp_empty_bytes, 0, 1, 1,
+        (void)amqp_basic_consume(connection, channel, queue, amqp_empty_bytes, 0, 1, 1,
                                  amqp_empty_table);
         status = reply_of(subscriber, "cannot consume what is republished", error);
     }
     amqp_bytes_free(queue);
     return status;
+}
+
+/* What was rejected can be left unseen: a user may lack the right. Then the broker has closed that
+ * channel, and the connection goes on. */
+static ir_status_t subscribe_rejected(ir_subscriber_t *subscriber, ir_error_t *error) {
+    const ir_status_t status = subscribe(subscriber, CHANNEL_REJECTED, bind_rejected, error);
+    pthread_mutex_lock(&subscriber->mutex);
+    subscriber->sees_rejected = status == IR_OK;
+    pthread_mutex_unlock(&subscriber->mutex);
+    return status == IR_ERR_AUTH || status == IR_ERR_NOT_FOUND ? IR_OK : status;
 }
 
 /* ---- messages ---- */
@@ -151,6 +184,14 @@ static void take_message(ir_subscriber_t *subscriber, const ir_assembled_t *mess
     }
 }
 
+/* A dead letter keeps the raw message's id. */
+static void take_rejected(ir_subscriber_t *subscriber, const ir_assembled_t *message) {
+    ir_id_t id;
+    if (ir_id_parse(message->message_id, &id)) {
+        ir_receipts_reject(subscriber->receipts, &id);
+    }
+}
+
 static ir_status_t take_closing(const amqp_method_t *method, ir_error_t *error) {
     if (method->id == AMQP_BASIC_CANCEL_METHOD) {
         return ir_error_set(error, IR_ERR_CONNECT, "RabbitMQ cancelled the subscription");
@@ -169,11 +210,13 @@ static ir_status_t take_frame(ir_subscriber_t *subscriber, const amqp_frame_t *f
         return take_closing(&frame->payload.method, error);
     }
     ir_assembled_t message;
-    switch (ir_assembly_take(&subscriber->assembly, frame, KEEP_NO_BODY, &message)) {
+    const bool rejected = frame->channel == CHANNEL_REJECTED;
+    ir_assembly_t *assembly = rejected ? &subscriber->rejected : &subscriber->assembly;
+    switch (ir_assembly_take(assembly, frame, KEEP_NO_BODY, &message)) {
     case IR_ASSEMBLY_MORE:
         return IR_OK;
     case IR_ASSEMBLY_COMPLETE:
-        take_message(subscriber, &message);
+        (rejected ? take_rejected : take_message)(subscriber, &message);
         return IR_OK;
     case IR_ASSEMBLY_MEMORY:
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the subscription");
@@ -208,12 +251,15 @@ static void run_session(ir_subscriber_t *subscriber, unsigned attempt, ir_backof
     if (ir_broker_connect(&subscriber->options.broker, attempt, &subscriber->connection, &error) ==
         IR_OK) {
         ir_assembly_init(&subscriber->assembly);
-        if (subscribe(subscriber, &error) == IR_OK) {
+        ir_assembly_init(&subscriber->rejected);
+        if (subscribe(subscriber, CHANNEL, bind_processed, &error) == IR_OK &&
+            subscribe_rejected(subscriber, &error) == IR_OK) {
             set_state(subscriber, true, &error);
             ir_backoff_reset(backoff);
             (void)listen_on(subscriber, &error);
         }
         ir_assembly_free(&subscriber->assembly);
+        ir_assembly_free(&subscriber->rejected);
         ir_broker_disconnect(subscriber->connection);
         subscriber->connection = NULL;
     }

@@ -1,6 +1,7 @@
 #include "loadgen/summary.h"
 
 #include "common/clock.h"
+#include "loadgen/sender.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,14 +9,15 @@
 
 #include <jansson.h>
 
-#define MICROSECONDS_PER_MS 1000.0
 #define SIGNIFICANT_DIGITS 12
 
 bool ir_summary_is_complete(const ir_summary_t *summary) {
-    const bool waited = summary->receipts != NULL && !summary->options->no_wait;
-    return summary->sent.messages_sent == summary->messages &&
-           summary->sent.messages_confirmed == summary->messages &&
-           (!waited || summary->back.complete == summary->messages);
+    const ir_balance_t *balance = &summary->balance;
+    const ir_receipts_counts_t *back = &summary->whole->end.back;
+    const bool waited = summary->heard && !summary->options->no_wait;
+    return balance->sent == summary->messages && balance->lost == 0 &&
+           summary->whole->end.sent.unmeant == 0 &&
+           (!waited || (balance->missing == 0 && back->unmeant == 0));
 }
 
 /* ---- JSON ---- */
@@ -55,24 +57,27 @@ static double per_second(uint64_t count, double seconds) {
     return seconds > 0 ? (double)count / seconds : 0;
 }
 
-static ir_object_t latency(const ir_histogram_t *histogram) {
-    static const struct {
-        const char *key;
-        double percentile;
-    } columns[] = {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p999", 99.9}, {"max", 100}};
+static ir_object_t quantiles_object(const ir_quantiles_t *quantiles) {
     ir_object_t object = new_object();
-    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
-        const int64_t us = ir_histogram_percentile(histogram, columns[i].percentile);
-        put_number(&object, columns[i].key, (double)us / MICROSECONDS_PER_MS);
-    }
+    put_number(&object, "p50", quantiles->p50);
+    put_number(&object, "p90", quantiles->p90);
+    put_number(&object, "p99", quantiles->p99);
+    put_number(&object, "p999", quantiles->p999);
+    put_number(&object, "max", quantiles->max);
     return object;
+}
+
+static ir_object_t latency(const ir_histogram_t *histogram) {
+    ir_quantiles_t quantiles;
+    ir_quantiles_of(histogram, &quantiles);
+    return quantiles_object(&quantiles);
 }
 
 static ir_object_t by_format(const ir_summary_t *summary) {
     ir_object_t object = new_object();
     for (unsigned i = 0; i < summary->formats->count; i++) {
-        if (!summary->formats->any || summary->back.by_format[i] > 0) {
-            put_count(&object, summary->formats->names[i], summary->back.by_format[i]);
+        if (!summary->formats->any || summary->whole->end.back.by_format[i] > 0) {
+            put_count(&object, summary->formats->names[i], summary->whole->end.back.by_format[i]);
         }
     }
     return object;
@@ -87,6 +92,11 @@ static ir_object_t settings_used(const ir_loadgen_options_t *options) {
     put(&object, "single_records", json_boolean(options->single_records));
     put(&object, "format", json_string(options->format == IR_PACK_CBOR ? "cbor" : "json"));
     put_number(&object, "rate", options->rate);
+    put(&object, "arrivals",
+        json_string(options->arrivals == IR_ARRIVALS_POISSON ? "poisson" : "constant"));
+    put_number(&object, "pace", options->pace);
+    put_count(&object, "threads", (uint64_t)options->threads);
+    put_count(&object, "connections", (uint64_t)options->connections);
     put_count(&object, "window", (uint64_t)options->window);
     put(&object, "formats", json_string(options->formats != NULL ? options->formats : ""));
     put(&object, "subscribe", json_boolean(ir_loadgen_subscribes(options)));
@@ -95,8 +105,10 @@ static ir_object_t settings_used(const ir_loadgen_options_t *options) {
     return object;
 }
 
+/* ---- parts of the summary ---- */
+
 static void put_sent(ir_object_t *object, const ir_summary_t *summary) {
-    const ir_feed_counts_t *sent = &summary->sent;
+    const ir_feed_counts_t *sent = &summary->whole->end.sent;
     const double seconds = seconds_between(sent->first_send_ns, sent->last_confirm_ns);
     put_count(object, "messages", summary->messages);
     put_count(object, "observations", summary->observations);
@@ -104,25 +116,32 @@ static void put_sent(ir_object_t *object, const ir_summary_t *summary) {
     put_count(object, "observations_sent", sent->observations_sent);
     put_count(object, "messages_confirmed", sent->messages_confirmed);
     put_count(object, "observations_confirmed", sent->observations_confirmed);
+    put_count(object, "messages_refused", sent->messages_refused);
+    put_count(object, "messages_lost", sent->messages_lost);
+    put_count(object, "observations_unsent", sent->observations_unsent);
     put_count(object, "resent", sent->resent);
+    put_count(object, "errors", sent->failures);
     put_number(object, "seconds", seconds);
     put_number(object, "observations_per_second",
                per_second(sent->observations_confirmed, seconds));
+    put_number(object, "messages_per_second", per_second(sent->messages_confirmed, seconds));
     put_number(object, "cpu_seconds", (double)summary->cpu_ns / (double)IR_SECOND_NS);
-}
-
-/* What came back is known in messages. */
-static double observations_back(const ir_summary_t *summary) {
-    return summary->messages > 0 ? (double)summary->back.complete * (double)summary->observations /
-                                       (double)summary->messages
-                                 : 0;
+    put_object(object, "confirm_latency_ms", latency(summary->whole->confirms.corrected));
+    put_object(object, "confirm_latency_uncorrected_ms", latency(summary->whole->confirms.raw));
+    put_object(object, "late_ms", latency(summary->whole->late));
 }
 
 static void put_back(ir_object_t *object, const ir_summary_t *summary) {
-    const ir_receipts_counts_t *back = &summary->back;
-    const double seconds = seconds_between(summary->sent.first_send_ns, back->last_complete_ns);
+    const ir_receipts_counts_t *back = &summary->whole->end.back;
+    const double seconds =
+        seconds_between(summary->whole->end.sent.first_send_ns, back->last_complete_ns);
     put_count(object, "messages_republished", back->complete);
+    put_count(object, "observations_republished", back->complete_records);
     put_object(object, "republished_by_format", by_format(summary));
+    put_count(object, "messages_rejected", back->by_fate[IR_FATE_REJECTED]);
+    put_count(object, "messages_partly_rejected", back->partly_rejected);
+    put_count(object, "messages_missing", back->by_fate[IR_FATE_MISSING]);
+    put(object, "sees_rejected", json_boolean(summary->sees_rejected));
     put_count(object, "redelivered", back->marked);
     put_count(object, "copies", back->copies);
     put_count(object, "foreign_messages", back->foreign);
@@ -131,9 +150,111 @@ static void put_back(ir_object_t *object, const ir_summary_t *summary) {
     put_count(object, "subscription_gaps", summary->gaps);
     put_number(object, "seconds_end_to_end", seconds);
     put_number(object, "observations_per_second_end_to_end",
-               seconds > 0 ? observations_back(summary) / seconds : 0);
-    put_object(object, "latency_ms", latency(ir_receipts_corrected(summary->receipts)));
-    put_object(object, "latency_uncorrected_ms", latency(ir_receipts_raw(summary->receipts)));
+               per_second(back->complete_records, seconds));
+    put_object(object, "latency_ms", latency(summary->whole->back.corrected));
+    put_object(object, "latency_uncorrected_ms", latency(summary->whole->back.raw));
+}
+
+static ir_object_t balance_object(const ir_balance_t *balance) {
+    ir_object_t object = new_object();
+    put(&object, "even", json_boolean(ir_balance_is_even(balance)));
+    put_count(&object, "sent", balance->sent);
+    put_count(&object, "confirmed", balance->confirmed);
+    put_count(&object, "refused", balance->refused);
+    put_count(&object, "lost", balance->lost);
+    if (balance->heard) {
+        put_count(&object, "repeated", balance->repeats);
+        put_count(&object, "republished", balance->republished);
+        put_count(&object, "rejected", balance->rejected);
+        put_count(&object, "missing", balance->missing);
+    }
+    return object;
+}
+
+static ir_object_t target_object(const ir_target_t *target, const ir_feed_counts_t *counts) {
+    ir_object_t object = new_object();
+    put(&object, "uri", json_string(target->label));
+    put(&object, "protocol", json_string(target->sender->name));
+    put_count(&object, "messages_sent", counts->messages_sent);
+    put_count(&object, "messages_confirmed", counts->messages_confirmed);
+    put_count(&object, "messages_refused", counts->messages_refused);
+    put_count(&object, "messages_lost", counts->messages_lost);
+    put_count(&object, "resent", counts->resent);
+    put_count(&object, "errors", counts->failures);
+    return object;
+}
+
+static ir_object_t result_object(const ir_result_t *result) {
+    ir_object_t object = new_object();
+    put_number(&object, "rate_asked", result->asked);
+    put_number(&object, "rate_sent", ir_result_sent_rate(result));
+    put_number(&object, "rate_done", ir_result_done_rate(result));
+    put_number(&object, "seconds", result->seconds);
+    put_count(&object, "messages_sent", result->messages_sent);
+    put_count(&object, "messages_confirmed", result->messages_confirmed);
+    put_count(&object, "messages_refused", result->messages_refused);
+    put_count(&object, "observations_sent", result->observations_sent);
+    put_count(&object, "observations_confirmed", result->observations_confirmed);
+    put_count(&object, "observations_unsent", result->observations_unsent);
+    put_count(&object, "errors", result->failures);
+    put_number(&object, "backlog_begin", result->backlog_begin);
+    put_number(&object, "backlog_end", result->backlog_end);
+    put_number(&object, "backlog_growth", result->growth);
+    put_object(&object, "confirm_latency_ms", quantiles_object(&result->confirms));
+    if (result->heard) {
+        put_count(&object, "messages_republished", result->messages_back);
+        put_count(&object, "observations_republished", result->observations_back);
+        put_object(&object, "latency_ms", quantiles_object(&result->back));
+    }
+    put_object(&object, "late_ms", quantiles_object(&result->late));
+    put(&object, "valid", json_boolean(result->valid));
+    put(&object, "verdict", json_string(ir_verdict_text(result->verdict)));
+    return object;
+}
+
+static void append(ir_object_t *object, json_t *list, ir_object_t entry) {
+    object->faults += entry.faults + (json_array_append_new(list, entry.json) != 0);
+}
+
+static void put_lists(ir_object_t *object, const ir_summary_t *summary) {
+    json_t *targets = json_array();
+    json_t *steps = json_array();
+    for (unsigned i = 0; i < summary->targets->count; i++) {
+        append(object, targets, target_object(&summary->targets->all[i], &summary->by_target[i]));
+    }
+    for (size_t i = 0; i < summary->n_results; i++) {
+        append(object, steps, result_object(&summary->results[i]));
+    }
+    put(object, "targets", targets);
+    put(object, "steps", steps);
+}
+
+static ir_object_t search_object(const ir_search_t *search) {
+    ir_object_t object = new_object();
+    put(&object, "finished", json_boolean(search->done));
+    put_number(&object, "rate", ir_search_result(search));
+    put(&object, "limit", json_string(ir_verdict_text(search->limit)));
+    put_count(&object, "trials", search->trials);
+    return object;
+}
+
+static void put_all(ir_object_t *object, const ir_summary_t *summary) {
+    put(object, "complete", json_boolean(summary->complete));
+    put(object, "valid", json_boolean(summary->invalid == NULL));
+    if (summary->invalid != NULL) {
+        put(object, "invalid_reason", json_string(summary->invalid));
+    }
+    put(object, "interrupted", json_boolean(summary->interrupted));
+    put_sent(object, summary);
+    if (summary->heard) {
+        put_back(object, summary);
+    }
+    put_object(object, "balance", balance_object(&summary->balance));
+    if (summary->plan->kind == IR_PLAN_SEARCH) {
+        put_object(object, "find_max", search_object(&summary->plan->search));
+    }
+    put_lists(object, summary);
+    put_object(object, "settings", settings_used(summary->options));
 }
 
 static ir_status_t write_failed(const char *name, ir_error_t *error) {
@@ -145,13 +266,7 @@ static ir_status_t write_failed(const char *name, ir_error_t *error) {
 ir_status_t ir_summary_write(const ir_summary_t *summary, FILE *out, const char *name,
                              ir_error_t *error) {
     ir_object_t object = new_object();
-    put(&object, "complete", json_boolean(summary->complete));
-    put(&object, "interrupted", json_boolean(summary->interrupted));
-    put_sent(&object, summary);
-    if (summary->receipts != NULL) {
-        put_back(&object, summary);
-    }
-    put_object(&object, "settings", settings_used(summary->options));
+    put_all(&object, summary);
     ir_status_t status = IR_OK;
     if (object.json == NULL || object.faults > 0) {
         status = ir_error_set(error, IR_ERR_MEMORY, "out of memory for %s", name);
@@ -175,51 +290,62 @@ ir_status_t ir_summary_path(const char *directory, const char *name, char path[s
                               IR_PATH_SIZE);
 }
 
-typedef ir_status_t (*ir_summary_print_fn)(const ir_summary_t *summary, FILE *out, const char *name,
-                                           ir_error_t *error);
-
-static ir_status_t print_histogram(const ir_histogram_t *histogram, FILE *out, const char *name,
-                                   ir_error_t *error) {
-    return ir_histogram_print(histogram, MICROSECONDS_PER_MS, out) == IR_OK
+static ir_status_t open_file(const char *directory, const char *name,
+                             char path[static IR_PATH_SIZE], FILE **file, ir_error_t *error) {
+    const ir_status_t status = ir_summary_path(directory, name, path, error);
+    if (status != IR_OK) {
+        return status;
+    }
+    *file = fopen(path, "we");
+    return *file != NULL
                ? IR_OK
-               : write_failed(name, error);
+               : ir_error_set(error, IR_ERR_IO, "cannot create %s: %s", path, strerror(errno));
 }
 
-static ir_status_t print_raw(const ir_summary_t *summary, FILE *out, const char *name,
-                             ir_error_t *error) {
-    return print_histogram(ir_receipts_raw(summary->receipts), out, name, error);
+static ir_status_t close_file(FILE *file, const char *path, ir_status_t status, ir_error_t *error) {
+    return fclose(file) != 0 && status == IR_OK ? write_failed(path, error) : status;
 }
 
-static ir_status_t print_corrected(const ir_summary_t *summary, FILE *out, const char *name,
-                                   ir_error_t *error) {
-    return print_histogram(ir_receipts_corrected(summary->receipts), out, name, error);
-}
-
-static ir_status_t save(const ir_summary_t *summary, const char *directory, const char *name,
-                        ir_summary_print_fn print, ir_error_t *error) {
+static ir_status_t save_summary(const ir_summary_t *summary, const char *directory,
+                                ir_error_t *error) {
     char path[IR_PATH_SIZE];
-    const ir_status_t fits = ir_summary_path(directory, name, path, error);
-    if (fits != IR_OK) {
-        return fits;
-    }
-    FILE *file = fopen(path, "we");
-    if (file == NULL) {
-        return ir_error_set(error, IR_ERR_IO, "cannot create %s: %s", path, strerror(errno));
-    }
-    const ir_status_t status = print(summary, file, path, error);
-    if (fclose(file) != 0 && status == IR_OK) {
-        return write_failed(path, error);
+    FILE *file = NULL;
+    const ir_status_t status = open_file(directory, "summary.json", path, &file, error);
+    return status == IR_OK
+               ? close_file(file, path, ir_summary_write(summary, file, path, error), error)
+               : status;
+}
+
+static ir_status_t save_histogram(const ir_histogram_t *histogram, const char *directory,
+                                  const char *name, ir_error_t *error) {
+    char path[IR_PATH_SIZE];
+    FILE *file = NULL;
+    ir_status_t status = open_file(directory, name, path, &file, error);
+    if (status == IR_OK) {
+        status = ir_histogram_print(histogram, IR_LATENCY_US_PER_MS, file) == IR_OK
+                     ? IR_OK
+                     : write_failed(path, error);
+        status = close_file(file, path, status, error);
     }
     return status;
 }
 
 ir_status_t ir_summary_save(const ir_summary_t *summary, const char *directory, ir_error_t *error) {
-    ir_status_t status = save(summary, directory, "summary.json", ir_summary_write, error);
-    if (status == IR_OK && summary->receipts != NULL) {
-        status = save(summary, directory, "latency.hgrm", print_raw, error);
-    }
-    if (status == IR_OK && summary->receipts != NULL) {
-        status = save(summary, directory, "latency_corrected.hgrm", print_corrected, error);
+    const struct {
+        const char *name;
+        const ir_histogram_t *histogram;
+        bool wanted;
+    } files[] = {
+        {"confirm.hgrm", summary->whole->confirms.raw, true},
+        {"confirm_corrected.hgrm", summary->whole->confirms.corrected, true},
+        {"latency.hgrm", summary->whole->back.raw, summary->heard},
+        {"latency_corrected.hgrm", summary->whole->back.corrected, summary->heard},
+    };
+    ir_status_t status = save_summary(summary, directory, error);
+    for (size_t i = 0; i < sizeof files / sizeof files[0] && status == IR_OK; i++) {
+        if (files[i].wanted) {
+            status = save_histogram(files[i].histogram, directory, files[i].name, error);
+        }
     }
     return status;
 }

@@ -90,15 +90,22 @@ typedef struct ir_sensor {
     const ir_unit_t *unit;     /* NULL: values are not numbers (text, bool, data) */
     const char *unit_iri;      /* QUDT unit IRI, or NULL */
     int64_t interval_ns;       /* sampling interval; 0: not given (then no flat-line test) */
-    ir_limits_t limits;
-    bool registered; /* false: made up for `unregistered = accept` */
+    const ir_limits_t *limits; /* shared with others; NULL: none, see ir_sensor_limits */
+    bool registered;           /* false: made up for `unregistered = accept` */
 } ir_sensor_t;
+
+/* No test has limits. */
+extern const ir_limits_t ir_limits_none;
+
+static inline const ir_limits_t *ir_sensor_limits(const ir_sensor_t *sensor) {
+    return sensor->limits != NULL ? sensor->limits : &ir_limits_none;
+}
 
 typedef struct ir_registry ir_registry_t;
 
 /* Loads one Turtle file. `error` names file, line and what is wrong, for example
  * "river.ttl:41: ir:grossFail of <…> wants a list of two numbers, low then high".
- * The file is bounded at 256 MiB. On success *registry has one reference. */
+ * The file is bounded at 2 GiB. On success *registry has one reference. */
 ir_status_t ir_registry_load(const char *path, ir_registry_t **registry, ir_error_t *error);
 
 /* Atomic; take NULL. */

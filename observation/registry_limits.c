@@ -304,6 +304,8 @@ ir_status_t ir_limits_build(const ir_builder_t *builder, const ir_node_t *node,
     return IR_OK;
 }
 
+const ir_limits_t ir_limits_none = {0};
+
 bool ir_limits_given(const ir_limits_t *limits) {
     return limits->gross_fail.given || limits->has_spike || limits->has_rate ||
            limits->has_flat_suspect || limits->has_flat_fail || limits->n_climatology > 0;
@@ -337,7 +339,7 @@ ir_status_t ir_limits_check(const ir_builder_t *builder, const ir_fact_t *statem
                             const ir_sensor_t *sensor) {
     const ir_unit_t *stated = NULL;
     const char *iri = NULL;
-    const ir_limits_t *limits = &sensor->limits;
+    const ir_limits_t *limits = ir_sensor_limits(sensor);
     if (sensor->unit == NULL) {
         return ir_turtle_fault(builder->turtle, statement->line, builder->error,
                                "\"%.100s\" has ir:limits but no unit, so its values are not "

@@ -177,7 +177,7 @@ static ir_status_t set_limits(const ir_builder_t *builder, const ir_node_t *node
     if (status != IR_OK || given == NULL) {
         return status;
     }
-    sensor->limits = *(const ir_limits_t *)given->object->meanings[IR_MEANING_LIMITS];
+    sensor->limits = given->object->meanings[IR_MEANING_LIMITS];
     return ir_limits_check(builder, given, sensor);
 }
 

@@ -7,10 +7,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct ir_table_place {
-    ir_view_t name;
+    const char *name;
     void *value; /* NULL: the place is free */
+    uint32_t size, hash;
 } ir_table_place_t;
 
 typedef struct ir_table {
@@ -26,7 +28,8 @@ void ir_table_free(ir_table_t *table);
 /* NULL when unknown. */
 void *ir_table_find(const ir_table_t *table, ir_view_t name);
 
-/* `name` (kept, not copied) is not in the table; `value` is not NULL. False when memory is out. */
+/* `name` (kept, not copied; below 4 GiB) is not in the table; `value` is not NULL. False when
+ * memory is out. */
 bool ir_table_add(ir_table_t *table, ir_view_t name, void *value);
 
 #endif

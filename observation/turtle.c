@@ -9,6 +9,9 @@
 #define NODE_NAMESPACE "0b6a0e0e-9d0c-5f0a-9c57-2f8d0d1b6a04"
 #define NODE_PREFIX IR_TURTLE_BASE "registry/node/"
 
+/* Statements of one subject that are quicker looked through than looked up. */
+#define FEW 16
+
 /* ---- faults ---- */
 
 ir_status_t ir_turtle_fault(const ir_turtle_t *turtle, unsigned line, ir_error_t *error,
@@ -100,13 +103,47 @@ static void append(ir_turtle_t *turtle, ir_fact_t *fact) {
         turtle->first = fact;
     }
     turtle->last = fact;
+    fact->subject->n_facts++;
     ir_fact_chain(fact);
+}
+
+/* The first three members, which say what the statement says. */
+static ir_view_t key_of(const ir_fact_t *fact) {
+    return ir_view((const char *)fact, offsetof(ir_fact_t, line));
+}
+
+/* A subject with few statements has them looked through, one with many has them in the table. */
+static bool is_there(const ir_turtle_t *turtle, const ir_fact_t *fact) {
+    if (fact->subject->n_facts > FEW) {
+        return ir_table_find(&turtle->statements, key_of(fact)) != NULL;
+    }
+    for (const ir_fact_t *s = fact->subject->first; s != NULL; s = s->next_of_same) {
+        if (s->predicate == fact->predicate && s->object == fact->object) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Into the table, when it is time: all of the subject, or this one. */
+static bool index_fact(ir_turtle_t *turtle, ir_fact_t *fact) {
+    const ir_node_t *subject = fact->subject;
+    if (subject->n_facts <= FEW) {
+        return true;
+    }
+    ir_fact_t *s = subject->n_facts == FEW + 1 ? subject->first : fact;
+    for (; s != NULL; s = s->next_of_same) {
+        if (!ir_table_add(&turtle->statements, key_of(s), s)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool ir_turtle_add(ir_turtle_t *turtle, ir_node_t *subject, ir_node_t *predicate, ir_node_t *object,
                    unsigned line) {
-    ir_node_t *const parts[] = {subject, predicate, object};
-    if (ir_table_find(&turtle->statements, ir_view((const char *)parts, sizeof parts)) != NULL) {
+    if (is_there(turtle,
+                 &(ir_fact_t){.subject = subject, .predicate = predicate, .object = object})) {
         return true;
     }
     if ((subject->iri == NULL && !name_node(turtle, subject, subject->text)) ||
@@ -119,12 +156,8 @@ bool ir_turtle_add(ir_turtle_t *turtle, ir_node_t *subject, ir_node_t *predicate
         return false;
     }
     *statement = (ir_fact_t){subject, predicate, object, line, NULL, NULL};
-    const ir_view_t key = ir_view((const char *)statement, sizeof parts);
-    if (!ir_table_add(&turtle->statements, key, statement)) {
-        return false;
-    }
     append(turtle, statement);
-    return true;
+    return index_fact(turtle, statement);
 }
 
 void ir_turtle_free(ir_turtle_t *turtle) {

@@ -15,7 +15,7 @@
 /* Relative IRIs of a file are relative to this one; blank nodes get IRIs below it. */
 #define IR_TURTLE_BASE "https://intelligent-river.example/id/"
 
-#define IR_TURTLE_SIZE_MAX ((size_t)256 * 1024 * 1024)
+#define IR_TURTLE_SIZE_MAX ((size_t)2048 * 1024 * 1024)
 #define IR_TURTLE_DEPTH_MAX 100 /* of [ ] and ( ) inside each other */
 
 #define IR_NODE_MEANINGS 5
@@ -32,6 +32,7 @@ typedef struct ir_node {
     ir_view_t language;               /* of a literal, or empty */
     const char *iri;                  /* of an IRI or blank node: what it is called in N-Triples */
     ir_fact_t *first, *last;          /* those it is the subject of */
+    unsigned n_facts;                 /* how many they are */
     unsigned depth;                   /* of nesting, of a blank node */
     int word;                         /* for the builder of the registry: which known term it is */
     unsigned roles;                   /* likewise: what it was found to be */
@@ -54,7 +55,7 @@ typedef struct ir_turtle {
     const char *path;
     ir_arena_t *arena;
     ir_table_t nodes;      /* by kind and text */
-    ir_table_t statements; /* by their three nodes */
+    ir_table_t statements; /* by their three nodes: those of subjects that have many */
     ir_fact_t *first, *last;
 } ir_turtle_t;
 
@@ -83,7 +84,8 @@ ir_node_t *ir_turtle_make(ir_turtle_t *turtle, const char *iri);
 bool ir_turtle_add(ir_turtle_t *turtle, ir_node_t *subject, ir_node_t *predicate, ir_node_t *object,
                    unsigned line);
 
-/* Puts a statement behind the others of its subject; ir_turtle_add has done so. */
+/* Puts a statement behind the others of its subject; ir_turtle_add has done so. Whoever takes a
+ * statement out of its chain does not add it again. */
 void ir_fact_chain(ir_fact_t *fact);
 
 /* All statements as N-Triples into a malloc'd buffer that the caller frees. */

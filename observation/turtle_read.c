@@ -46,7 +46,7 @@ static size_t read_bytes(void *out, size_t size, size_t count, void *context) {
     source->bytes++;
     source->has_nul = source->has_nul || byte == '\0';
     source->line += byte == '\n';
-    if (strchr(" \t\r\n", byte) == NULL) {
+    if (byte != ' ' && byte != '\t' && byte != '\r' && byte != '\n' && byte != '\0') {
         source->token_line = source->line;
     }
     return 1;
@@ -72,9 +72,12 @@ static bool legal_iri(ir_view_t iri) {
     if (!has_scheme(iri)) {
         return false;
     }
+    static const bool illegal[256] = {
+        ['<'] = true, ['>'] = true, ['"'] = true,  ['{'] = true, ['}'] = true,
+        ['|'] = true, ['^'] = true, ['\\'] = true, ['`'] = true, [0x7F] = true};
     for (size_t i = 0; i < iri.size; i++) {
         const unsigned char c = (unsigned char)iri.data[i];
-        if (c <= ' ' || c == 0x7F || strchr(NOT_FOR_IRIS, c) != NULL) {
+        if (c <= ' ' || illegal[c]) {
             return false;
         }
     }

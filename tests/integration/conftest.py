@@ -40,6 +40,13 @@ def front(tmp_path_factory):
         yield front
 
 
+@pytest.fixture
+def own_broker(tmp_path_factory):
+    """A broker that the test may stop."""
+    with harness.Broker(tmp_path_factory.mktemp("own-rabbitmq")) as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def mongodb(tmp_path_factory):
     yield from _server(servers.MongoDB, tmp_path_factory, "mongodb")

@@ -216,6 +216,8 @@ class Pipeline:
         self.settings = list(settings)
         self.env = {**os.environ, **(env or {})}
         self.workers = []
+        self.gateways = []
+        self.tokens = {}
         self.connection = None
         self.channel = None
 
@@ -224,8 +226,8 @@ class Pipeline:
 
     def __exit__(self, *_):
         self.disconnect()
-        for worker in self.workers:
-            worker.kill()
+        for program in (*self.workers, *self.gateways):
+            program.kill()
 
     @property
     def amqp(self):
@@ -267,6 +269,21 @@ class Pipeline:
         if wait:
             worker.await_ready(WAIT_SECONDS)
         return worker
+
+    def issue(self, *motes):
+        """Tokens for these, in the file that gateways read."""
+        self.tokens.update(programs.issue_tokens(BUILD, motes, self.directory / "tokens.txt"))
+
+    def gateway(self, *more, wait=True, env=None):
+        name = f"gateway-{len(self.gateways) + 1}"
+        arguments = [f"--amqp={self.amqp}", f"--tokens={self.directory / 'tokens.txt'}", "--listen=127.0.0.1:0",
+                     "--drain=0s", "--backoff-longest=500ms", *more]
+        gateway = programs.Gateway(BUILD, name, self.directory / f"{name}.log", arguments, env=env or self.env,
+                                   cwd=self.directory)
+        self.gateways.append(gateway)
+        if wait:
+            gateway.await_ready(WAIT_SECONDS)
+        return gateway
 
     def stop_workers(self):
         """Every worker that runs must end with status 0."""

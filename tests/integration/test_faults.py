@@ -147,13 +147,6 @@ def test_term_finishes_what_is_under_way(pipeline, messages):
 # ---- servers that are away ----
 
 
-@pytest.fixture
-def own_broker(tmp_path_factory):
-    """A broker that the test may stop."""
-    with harness.Broker(tmp_path_factory.mktemp("own-rabbitmq")) as server:
-        yield server
-
-
 def test_broker_restart(own_broker, tmp_path, messages):
     """The broker stops, is away for a moment and comes back; then it is killed, and comes back."""
     with harness.Pipeline(own_broker, tmp_path) as pipeline:

@@ -21,20 +21,26 @@
 /* A sender that keeps what it is given and fails as the test wants. Touched by the feed's thread
  * only, until that is joined. */
 typedef struct ir_fake {
-    unsigned answers_kept; /* the newest so many messages stay unsettled */
+    unsigned answers_kept; /* the newest so many messages stay unanswered */
     unsigned fail_every;   /* every so many pushes answers RETRY; 0: none */
-    bool refuse;           /* every send is rejected */
+    unsigned refuse_every; /* every so many messages is refused; 0: none */
+    unsigned again_every;  /* … is put off once */
+    bool reject;           /* every send is rejected */
     bool no_login;
+    ir_answers_t answers;
     ir_view_t ids[MESSAGES * 40]; /* as given, in order */
-    unsigned n_ids, n_sent, n_told, n_pushes;
+    unsigned motes[MESSAGES * 40];
+    uint64_t open[IR_SENDER_OPEN_MAX]; /* given and not answered, in order */
+    unsigned n_ids, n_open, n_pushes, n_answers;
 } ir_fake_t;
 
 static ir_fake_t fake;
 static ir_source_t source;
 static char path[] = "/tmp/ir-test-feed-XXXXXX";
 
-static void *open_fake(const ir_broker_options_t *broker) {
-    (void)broker;
+static void *open_fake(const ir_target_t *target, const ir_answers_t *answers) {
+    (void)target;
+    fake.answers = *answers;
     return &fake;
 }
 
@@ -53,42 +59,58 @@ static ir_outcome_t connect_fake(void *sender, ir_error_t *error) {
 
 static ir_outcome_t send_fake(void *sender, const ir_parcel_t *parcel, ir_error_t *error) {
     (void)sender;
-    if (fake.refuse) {
+    if (fake.reject) {
         ir_error_set(error, IR_ERR_RANGE, "too long");
         return IR_OUTCOME_REJECT;
     }
     assert_true(fake.n_ids < sizeof fake.ids / sizeof fake.ids[0]);
+    fake.motes[fake.n_ids] = parcel->mote_number;
     fake.ids[fake.n_ids++] =
         ir_view(strndup(parcel->message_id.data, parcel->message_id.size), parcel->message_id.size);
-    fake.n_sent++;
+    fake.open[fake.n_open++] = parcel->number;
     return IR_OUTCOME_OK;
 }
 
-static ir_outcome_t push_fake(void *sender, int64_t wait_ns, uint64_t *settled, ir_error_t *error) {
+static void answer_one(uint64_t number) {
+    fake.n_answers++;
+    if (fake.again_every > 0 && fake.n_answers % fake.again_every == 0) {
+        fake.answers.take(fake.answers.context, number, IR_ANSWER_AGAIN, "later");
+    }
+    if (fake.refuse_every > 0 && fake.n_answers % fake.refuse_every == 0) {
+        fake.answers.take(fake.answers.context, number, IR_ANSWER_REFUSED, "no");
+    } else {
+        fake.answers.take(fake.answers.context, number, IR_ANSWER_CONFIRMED, NULL);
+    }
+}
+
+static ir_outcome_t push_fake(void *sender, int64_t wait_ns, ir_error_t *error) {
     (void)sender;
     (void)wait_ns;
-    *settled = 0;
-    if (fake.fail_every > 0 && ++fake.n_pushes % fake.fail_every == 0 &&
-        fake.n_sent > fake.n_told) {
-        fake.n_sent = fake.n_told = 0;
+    if (fake.fail_every > 0 && ++fake.n_pushes % fake.fail_every == 0 && fake.n_open > 0) {
+        fake.n_open = 0;
         ir_error_set(error, IR_ERR_CONNECT, "gone");
         return IR_OUTCOME_RETRY;
     }
-    if (fake.n_sent > fake.n_told + fake.answers_kept) {
-        *settled = fake.n_sent - fake.n_told - fake.answers_kept;
-        fake.n_told = fake.n_sent - fake.answers_kept;
+    const unsigned n_answered =
+        fake.n_open > fake.answers_kept ? fake.n_open - fake.answers_kept : 0;
+    for (unsigned i = 0; i < n_answered; i++) {
+        answer_one(fake.open[i]);
     }
+    memmove(fake.open, fake.open + n_answered, (fake.n_open - n_answered) * sizeof fake.open[0]);
+    fake.n_open -= n_answered;
     return IR_OUTCOME_OK;
 }
 
 static const ir_sender_t fake_sender = {
     .name = "fake",
+    .multiplexes = true,
     .open = open_fake,
     .close = close_fake,
     .connect = connect_fake,
     .send = send_fake,
     .push = push_fake,
 };
+static const ir_target_t fake_target = {.sender = &fake_sender, .connections = 1};
 
 static int begin_all(void **state) {
     (void)state;
@@ -124,14 +146,33 @@ static ir_ledger_writer_t *open_ledger(void) {
     return ledger;
 }
 
-static ir_feed_t *start(ir_receipts_t *receipts, ir_ledger_writer_t *ledger, unsigned window) {
-    const ir_feed_options_t options = {.sender = &fake_sender,
-                                       .window = window,
-                                       .retry_ns = WAIT_NS,
-                                       .stall_ns = IR_MILLISECOND_NS};
+static pthread_mutex_t ledger_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static const ir_order_t at_once = {.end_ns = INT64_MAX};
+
+static ir_feed_t *start_with(const ir_feed_options_t *options, ir_receipts_t *receipts,
+                             ir_ledger_writer_t *ledger) {
+    const ir_feed_shared_t shared = {
+        .source = &source, .receipts = receipts, .ledger = ledger, .ledger_mutex = &ledger_mutex};
     ir_feed_t *feed = NULL;
     ir_error_t error;
-    assert_int_equal(ir_feed_start(&options, &source, receipts, ledger, &feed, &error), IR_OK);
+    assert_int_equal(ir_feed_start(options, &shared, &feed, &error), IR_OK);
+    return feed;
+}
+
+static ir_feed_options_t options_of(unsigned window) {
+    return (ir_feed_options_t){.target = &fake_target,
+                               .feeds = 1,
+                               .lanes = 1,
+                               .window = window,
+                               .retry_ns = WAIT_NS,
+                               .stall_ns = IR_MILLISECOND_NS};
+}
+
+static ir_feed_t *start(ir_receipts_t *receipts, ir_ledger_writer_t *ledger, unsigned window) {
+    const ir_feed_options_t options = options_of(window);
+    ir_feed_t *feed = start_with(&options, receipts, ledger);
+    ir_feed_begin(feed, &at_once);
     return feed;
 }
 
@@ -146,8 +187,11 @@ static ir_status_t finish(ir_feed_t *feed, ir_feed_counts_t *counts, ir_error_t 
         pause_a_moment();
     }
     assert_true(ir_feed_done(feed));
+    const ir_status_t status = ir_feed_join(feed, error);
+    *counts = (ir_feed_counts_t){0};
     ir_feed_count(feed, counts);
-    return ir_feed_join(feed, error);
+    ir_feed_free(feed);
+    return status;
 }
 
 /* Lines of the ledger that begin with `kind`. */
@@ -213,6 +257,7 @@ static void what_is_not_confirmed_stands_so_in_the_ledger(void **state) {
     const int64_t end_ns = ir_clock_monotonic() + WAIT_NS;
     do {
         pause_a_moment();
+        counts = (ir_feed_counts_t){0};
         ir_feed_count(feed, &counts);
     } while (counts.messages_confirmed < MESSAGES - 10 && ir_clock_monotonic() < end_ns);
     ir_feed_stop(feed);
@@ -223,16 +268,114 @@ static void what_is_not_confirmed_stands_so_in_the_ledger(void **state) {
     assert_int_equal(ir_ledger_close(ledger, &error), IR_OK);
     assert_int_equal(counts.messages_sent, MESSAGES);
     assert_int_equal(counts.messages_confirmed, MESSAGES - 10);
+    assert_int_equal(counts.messages_lost, 10);
+    assert_int_equal(counts.observations_lost + counts.observations_confirmed, source.observations);
     assert_int_equal(ledger_lines('m'), MESSAGES - 10);
     assert_int_equal(ledger_lines('u'), 10);
     assert_int_equal(ledger_lines('o') + ledger_lines('p'), source.observations);
+}
+
+/* What the target refuses is done with; it may stand in the stores only if it got there before. */
+static void refused_and_put_off(void **state) {
+    (void)state;
+    ir_feed_counts_t counts;
+    ir_error_t error;
+    fake.refuse_every = 5;
+    fake.again_every = 7;
+    ir_ledger_writer_t *ledger = open_ledger();
+    ir_receipts_t *receipts = ir_receipts_new(MESSAGES, source.motes, 1, false);
+    assert_int_equal(finish(start(receipts, ledger, 50), &counts, &error), IR_OK);
+    assert_int_equal(ir_ledger_close(ledger, &error), IR_OK);
+    assert_int_equal(counts.messages_sent, MESSAGES);
+    assert_int_equal(counts.messages_refused, MESSAGES / 5);
+    assert_int_equal(counts.unmeant, MESSAGES / 5);
+    assert_int_equal(counts.messages_confirmed, MESSAGES - MESSAGES / 5);
+    assert_int_equal(counts.messages_lost, 0);
+    assert_int_equal(counts.resent, MESSAGES / 7);
+    assert_int_equal(counts.failures, MESSAGES / 7);
+    assert_int_equal(ledger_lines('u'), MESSAGES / 5);
+    ir_receipts_counts_t back;
+    ir_receipts_count(receipts, &back);
+    assert_int_equal(back.by_fate[IR_FATE_REFUSED], MESSAGES / 5);
+    assert_int_equal(back.by_fate[IR_FATE_MISSING], MESSAGES - MESSAGES / 5);
+    ir_receipts_free(receipts);
+}
+
+/* Each feed sends its own motes' messages; together they send all. */
+static void parts_make_the_whole(void **state) {
+    (void)state;
+    ir_error_t error;
+    ir_feed_options_t options = options_of(50);
+    uint64_t sent = 0;
+    for (options.index = 0, options.feeds = 3; options.index < options.feeds; options.index++) {
+        ir_feed_counts_t counts;
+        const unsigned before = fake.n_ids;
+        ir_feed_t *feed = start_with(&options, NULL, NULL);
+        ir_feed_begin(feed, &at_once);
+        assert_int_equal(finish(feed, &counts, &error), IR_OK);
+        for (unsigned i = before; i < fake.n_ids; i++) {
+            assert_int_equal(fake.motes[i] % 3, options.index);
+        }
+        sent += counts.messages_confirmed;
+    }
+    assert_int_equal(sent, MESSAGES);
+    options.index = source.motes; /* nothing is left for it */
+    options.feeds = source.motes + 1;
+    ir_feed_counts_t counts;
+    assert_int_equal(finish(start_with(&options, NULL, NULL), &counts, &error), IR_OK);
+    assert_int_equal(counts.messages_sent, 0);
+}
+
+static void await_idle(const ir_feed_t *feed) {
+    const int64_t end_ns = ir_clock_monotonic() + WAIT_NS;
+    while (!ir_feed_idle(feed) && ir_clock_monotonic() < end_ns) {
+        pause_a_moment();
+    }
+    assert_true(ir_feed_idle(feed));
+}
+
+/* An order that no thread could keep: what stays behind is counted, sent later, and its lateness is
+ * the feed's own. */
+static void orders_end_in_time(void **state) {
+    (void)state;
+    ir_feed_counts_t counts = {0};
+    ir_error_t error;
+    ir_latency_t confirms;
+    ir_histogram_t *late = ir_histogram_new(IR_LATENCY_HIGHEST_US, IR_LATENCY_DIGITS);
+    assert_true(ir_latency_init(&confirms));
+    const ir_feed_options_t options = options_of(MESSAGES);
+    ir_feed_t *feed = start_with(&options, NULL, NULL);
+    const int64_t start_ns = ir_clock_monotonic() - IR_SECOND_NS;
+    const ir_order_t past = {
+        .pattern = {.rate = 100}, .start_ns = start_ns, .end_ns = start_ns + IR_SECOND_NS / 2};
+    ir_feed_begin(feed, &past);
+    await_idle(feed);
+    ir_feed_count(feed, &counts);
+    assert_int_equal(counts.messages_sent, 0);
+    assert_true(counts.observations_unsent >= 50 && counts.observations_unsent < 60);
+    const ir_order_t behind = {.pattern = {.rate = 1e8}, .start_ns = start_ns, .end_ns = INT64_MAX};
+    ir_feed_begin(feed, &behind);
+    await_idle(feed);
+    ir_feed_finish(feed);
+    const int64_t end_ns = ir_clock_monotonic() + WAIT_NS;
+    while (!ir_feed_done(feed) && ir_clock_monotonic() < end_ns) {
+        pause_a_moment();
+    }
+    ir_feed_take(feed, &confirms, late);
+    assert_int_equal(ir_histogram_count(confirms.corrected), MESSAGES);
+    assert_int_equal(ir_histogram_count(late), MESSAGES);
+    assert_true(ir_histogram_percentile(late, 99) > 900000);
+    assert_int_equal(finish(feed, &counts, &error), IR_OK);
+    assert_int_equal(counts.messages_confirmed, MESSAGES);
+    ir_latency_free(&confirms);
+    ir_histogram_free(late);
 }
 
 static void refusals_end_it(void **state) {
     (void)state;
     ir_feed_counts_t counts;
     ir_error_t error;
-    fake.refuse = true;
+    fake.reject = true;
     assert_int_equal(finish(start(NULL, NULL, 50), &counts, &error), IR_ERR_RANGE);
     assert_string_equal(error.text, "too long");
     fake.no_login = true;
@@ -266,6 +409,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(all_is_sent_and_confirmed, begin, end),
         cmocka_unit_test_setup_teardown(failures_are_sent_again, begin, end),
         cmocka_unit_test_setup_teardown(what_is_not_confirmed_stands_so_in_the_ledger, begin, end),
+        cmocka_unit_test_setup_teardown(refused_and_put_off, begin, end),
+        cmocka_unit_test_setup_teardown(parts_make_the_whole, begin, end),
+        cmocka_unit_test_setup_teardown(orders_end_in_time, begin, end),
         cmocka_unit_test_setup_teardown(refusals_end_it, begin, end),
         cmocka_unit_test_setup_teardown(receipts_without_room_end_it, begin, end),
         cmocka_unit_test_setup_teardown(full_disk_ends_it, begin, end),

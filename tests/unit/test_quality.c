@@ -20,6 +20,7 @@
 
 typedef struct golden {
     ir_sensor_t sensor;
+    ir_limits_t limits;
     ir_climatology_t members[MEMBERS_MAX];
     size_t n_points;
     int64_t times[POINTS_MAX];
@@ -41,7 +42,7 @@ static ir_span_t span(const char *low, const char *high) {
 }
 
 static void read_climatology(golden_t *golden, char **word, int n) {
-    ir_climatology_t *member = &golden->members[golden->sensor.limits.n_climatology++];
+    ir_climatology_t *member = &golden->members[golden->limits.n_climatology++];
     static const char *const periods[] = {"time", "month", "week", "day"};
     for (unsigned i = 0; i < 4; i++) {
         if (strcmp(word[1], periods[i]) == 0) {
@@ -55,11 +56,11 @@ static void read_climatology(golden_t *golden, char **word, int n) {
     if (n > 6) {
         member->fail = span(word[6], word[7]);
     }
-    golden->sensor.limits.climatology = golden->members;
+    golden->limits.climatology = golden->members;
 }
 
 static void read_limit(golden_t *golden, char **word, int n) {
-    ir_limits_t *limits = &golden->sensor.limits;
+    ir_limits_t *limits = &golden->limits;
     if (strcmp(word[0], "interval") == 0) {
         golden->sensor.interval_ns = atoll(word[1]) * SECOND;
     } else if (strcmp(word[0], "gross_fail") == 0) {
@@ -101,6 +102,7 @@ static void read_point(golden_t *golden, char **word) {
 static golden_t *read_golden(const char *path) {
     golden_t *golden = calloc(1, sizeof *golden);
     assert_non_null(golden);
+    golden->sensor.limits = &golden->limits;
     golden->sensor.name = "station/parameter";
     FILE *file = fopen(path, "r");
     assert_non_null(file);

@@ -21,9 +21,32 @@ static ir_id_t id_of(unsigned n) {
     return id;
 }
 
-static bool expect(ir_receipts_t *receipts, unsigned n, unsigned mote) {
+static bool open_message(ir_receipts_t *receipts, unsigned n, unsigned mote, size_t n_accepted,
+                         uint64_t *ticket) {
     const ir_id_t id = id_of(n);
-    return ir_receipts_expect(receipts, &id, mote, 1000 * US, 1200 * US);
+    const ir_expected_t expected = {.raw_id = &id,
+                                    .mote = mote,
+                                    .n_records = 4,
+                                    .n_accepted = n_accepted,
+                                    .intended_ns = 1000 * US,
+                                    .sent_ns = 1200 * US};
+    return ir_receipts_expect(receipts, &expected, ticket);
+}
+
+/* A good message that the target confirms at once. */
+static bool expect(ir_receipts_t *receipts, unsigned n, unsigned mote) {
+    uint64_t ticket = 0;
+    if (!open_message(receipts, n, mote, 4, &ticket)) {
+        return false;
+    }
+    ir_receipts_answer(receipts, ticket, true);
+    return true;
+}
+
+static void reject(ir_receipts_t *receipts, unsigned n) {
+    const ir_id_t id = id_of(n);
+    ir_receipts_reject(receipts, &id);
+    ir_receipts_count(receipts, &counts);
 }
 
 static void arrive(ir_receipts_t *receipts, unsigned n, unsigned format, bool marked) {
@@ -34,18 +57,30 @@ static void arrive(ir_receipts_t *receipts, unsigned n, unsigned format, bool ma
 
 static void complete_when_the_last_format_is_there(void **state) {
     (void)state;
+    ir_latency_t latency;
+    assert_true(ir_latency_init(&latency));
     ir_receipts_t *receipts = ir_receipts_new(10, 1, 2, false);
     assert_true(expect(receipts, 1, 0));
     arrive(receipts, 1, 1, false);
     assert_int_equal(counts.complete, 0);
-    assert_int_equal(ir_histogram_count(ir_receipts_raw(receipts)), 0);
+    assert_int_equal(counts.waiting, 1);
+    assert_int_equal(counts.waiting_records, 4);
+    ir_receipts_take(receipts, &latency);
+    assert_int_equal(ir_histogram_count(latency.raw), 0);
     arrive(receipts, 1, 0, false);
     assert_int_equal(counts.complete, 1);
     assert_int_equal(counts.by_format[0], 1);
     assert_int_equal(counts.by_format[1], 1);
     assert_int_equal(counts.last_complete_ns, 2200 * US);
-    assert_int_equal(ir_histogram_max(ir_receipts_raw(receipts)), 1000);
-    assert_int_equal(ir_histogram_max(ir_receipts_corrected(receipts)), 1200);
+    assert_int_equal(counts.complete_records, 4);
+    assert_int_equal(counts.waiting, 0);
+    ir_receipts_take(receipts, &latency);
+    assert_int_equal(ir_histogram_max(latency.raw), 1000);
+    assert_int_equal(ir_histogram_max(latency.corrected), 1200);
+    ir_latency_reset(&latency);
+    ir_receipts_take(receipts, &latency);
+    assert_int_equal(ir_histogram_count(latency.raw), 0);
+    ir_latency_free(&latency);
     ir_receipts_free(receipts);
 }
 
@@ -57,7 +92,7 @@ static void any_format_completes(void **state) {
     arrive(receipts, 1, 6, false);
     assert_int_equal(counts.complete, 1);
     assert_int_equal(counts.by_format[6], 1);
-    assert_int_equal(ir_histogram_count(ir_receipts_raw(receipts)), 1);
+    assert_int_equal(counts.waiting, 0);
     ir_receipts_free(receipts);
 }
 
@@ -106,12 +141,10 @@ static void order_is_that_of_a_mote_and_format(void **state) {
 static void what_was_resent_has_no_order(void **state) {
     (void)state;
     ir_receipts_t *receipts = ir_receipts_new(10, 1, 1, false);
-    assert_true(expect(receipts, 1, 0));
+    uint64_t first = 0;
+    assert_true(open_message(receipts, 1, 0, 4, &first));
     assert_true(expect(receipts, 2, 0));
-    const ir_id_t first = id_of(1);
-    const ir_id_t unknown = id_of(9);
-    ir_receipts_resent(receipts, &first);
-    ir_receipts_resent(receipts, &unknown);
+    ir_receipts_resent(receipts, first);
     arrive(receipts, 2, 0, false);
     arrive(receipts, 1, 0, false);
     assert_int_equal(counts.order_violations, 0);
@@ -135,6 +168,70 @@ static void no_room_until_the_oldest_is_complete(void **state) {
     assert_int_equal(counts.foreign, 1);
     arrive(receipts, 3, 0, true);
     assert_int_equal(counts.complete, 3);
+    ir_receipts_free(receipts);
+}
+
+static void every_fate(void **state) {
+    (void)state;
+    ir_receipts_t *receipts = ir_receipts_new(10, 1, 1, false);
+    uint64_t tickets[6];
+    const size_t accepted[6] = {4, 4, 3, 0, 4, 4};
+    for (unsigned n = 0; n < 6; n++) {
+        assert_true(open_message(receipts, n, 0, accepted[n], &tickets[n]));
+    }
+    ir_receipts_count(receipts, &counts);
+    assert_int_equal(counts.by_fate[IR_FATE_UNANSWERED], 6);
+    arrive(receipts, 0, 0, false); /* before its confirm */
+    assert_int_equal(counts.stray, 1);
+    for (unsigned n = 0; n < 5; n++) {
+        ir_receipts_answer(receipts, tickets[n], n != 4);
+    }
+    ir_receipts_count(receipts, &counts);
+    assert_int_equal(counts.stray, 0);
+    assert_int_equal(counts.by_fate[IR_FATE_REPUBLISHED], 1);
+    assert_int_equal(counts.by_fate[IR_FATE_MISSING], 3);
+    assert_int_equal(counts.by_fate[IR_FATE_REFUSED], 1);
+    assert_int_equal(counts.by_fate[IR_FATE_UNANSWERED], 1);
+    assert_int_equal(counts.waiting_records, 4 + 3);
+    reject(receipts, 2); /* one record of it */
+    reject(receipts, 3); /* as was meant */
+    reject(receipts, 3);
+    assert_int_equal(counts.by_fate[IR_FATE_REJECTED], 2);
+    assert_int_equal(counts.waiting, 2);
+    assert_int_equal(counts.unmeant, 0);
+    arrive(receipts, 2, 0, false);
+    assert_int_equal(counts.by_fate[IR_FATE_REPUBLISHED], 2);
+    assert_int_equal(counts.by_fate[IR_FATE_REJECTED], 1);
+    assert_int_equal(counts.partly_rejected, 1);
+    assert_int_equal(counts.complete_records, 4 + 3);
+    reject(receipts, 1); /* although it is good */
+    assert_int_equal(counts.unmeant, 1);
+    assert_int_equal(counts.waiting, 1);
+    reject(receipts, 77);
+    assert_int_equal(counts.foreign, 1);
+    ir_receipts_free(receipts);
+}
+
+static void every_fate_has_a_text(void **state) {
+    (void)state;
+    for (int fate = 0; fate < IR_FATE_COUNT; fate++) {
+        assert_string_not_equal(ir_fate_text((ir_fate_t)fate), "unknown");
+    }
+    assert_string_equal(ir_fate_text(IR_FATE_COUNT), "unknown");
+}
+
+/* Also one that has come back must be answered before it is forgotten: its ticket is in use. */
+static void no_room_until_the_oldest_is_answered(void **state) {
+    (void)state;
+    ir_receipts_t *receipts = ir_receipts_new(2, 1, 1, false);
+    uint64_t first = 0;
+    assert_true(open_message(receipts, 0, 0, 4, &first));
+    assert_true(expect(receipts, 1, 0));
+    arrive(receipts, 0, 0, false);
+    arrive(receipts, 1, 0, false);
+    assert_false(expect(receipts, 2, 0));
+    ir_receipts_answer(receipts, first, false);
+    assert_true(expect(receipts, 2, 0));
     ir_receipts_free(receipts);
 }
 
@@ -182,6 +279,9 @@ int main(void) {
         cmocka_unit_test(order_is_that_of_a_mote_and_format),
         cmocka_unit_test(what_was_resent_has_no_order),
         cmocka_unit_test(no_room_until_the_oldest_is_complete),
+        cmocka_unit_test(no_room_until_the_oldest_is_answered),
+        cmocka_unit_test(every_fate),
+        cmocka_unit_test(every_fate_has_a_text),
         cmocka_unit_test(the_index_holds_through_many_turns),
         cmocka_unit_test(every_allocation_failing),
     };

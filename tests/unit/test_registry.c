@@ -97,9 +97,9 @@ static void test_own(void **state) {
     assert_string_equal(level->unit->qudt, "CentiM");
     assert_string_equal(level->unit_iri, "http://qudt.org/vocab/unit/CentiM");
     assert_int_equal(level->interval_ns, 26 * HOUR_NS + 184500 * IR_MILLISECOND_NS);
-    assert_true(level->limits.has_spike && level->limits.has_spike_fail);
-    assert_false(level->limits.has_spike_suspect || level->limits.has_rate);
-    assert_int_equal(level->limits.spike_method, IR_SPIKE_AVERAGE);
+    assert_true(level->limits->has_spike && level->limits->has_spike_fail);
+    assert_false(level->limits->has_spike_suspect || level->limits->has_rate);
+    assert_int_equal(level->limits->spike_method, IR_SPIKE_AVERAGE);
     ir_registry_unref(registry);
 }
 
@@ -129,7 +129,7 @@ static void test_units(void **state) {
 static void test_limits(void **state) {
     (void)state;
     ir_registry_t *registry = load(EVERYTHING);
-    const ir_limits_t *limits = &sensor_of(registry, "A-1:x_y/temperature")->limits;
+    const ir_limits_t *limits = sensor_of(registry, "A-1:x_y/temperature")->limits;
     assert_true(limits->gross_fail.given && limits->gross_fail.low == -2 &&
                 limits->gross_fail.high == 45);
     assert_true(limits->gross_suspect.given && limits->gross_suspect.low == 0 &&
@@ -147,7 +147,7 @@ static void test_limits(void **state) {
 static void test_climatology(void **state) {
     (void)state;
     ir_registry_t *registry = load(EVERYTHING);
-    const ir_limits_t *limits = &sensor_of(registry, "A-1:x_y/temperature")->limits;
+    const ir_limits_t *limits = sensor_of(registry, "A-1:x_y/temperature")->limits;
     assert_int_equal(limits->n_climatology, 4);
     const ir_climatology_t *members = limits->climatology;
     assert_int_equal(members[0].period, IR_PERIOD_MONTH);
@@ -203,7 +203,7 @@ static void test_usgs(void **state) {
     assert_string_equal(sensor->mote->id, "USGS-08068500");
     assert_string_equal(sensor->unit->senml, "FNU");
     assert_int_equal(sensor->interval_ns, 900 * IR_SECOND_NS);
-    assert_true(sensor_of(registry, "USGS-021989773/00060")->limits.gross_suspect.low < -90800);
+    assert_true(sensor_of(registry, "USGS-021989773/00060")->limits->gross_suspect.low < -90800);
     ir_registry_unref(registry);
 }
 
@@ -412,9 +412,9 @@ static void test_too_large(void **state) {
     ir_registry_t *registry = NULL;
     ir_error_t error = {0};
     write_file(path, "", 0, 0);
-    assert_int_equal(truncate(path, (off_t)256 * 1024 * 1024 + 1), 0);
+    assert_int_equal(truncate(path, (off_t)2048 * 1024 * 1024 + 1), 0);
     assert_int_equal(ir_registry_load(path, &registry, &error), IR_ERR_RANGE);
-    assert_string_equal(error.text + strlen(path), ": larger than 256 MiB, the most that a "
+    assert_string_equal(error.text + strlen(path), ": larger than 2048 MiB, the most that a "
                                                    "registry may be");
     unlink(path);
 }

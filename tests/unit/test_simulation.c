@@ -359,7 +359,7 @@ static void registry_knows_every_sensor(void **state) {
     assert_non_null(sensor);
     assert_string_equal(sensor->mote->id, "sim-0000032");
     assert_string_equal(sensor->property->key, "discharge");
-    assert_true(sensor->limits.gross_fail.given && sensor->mote->has_place);
+    assert_true(sensor->limits->gross_fail.given && sensor->mote->has_place);
     assert_int_equal(sensor->interval_ns, QUARTER_NS);
     assert_null(ir_registry_sensor(registry, ir_view_text("sim-0000032/99999")));
     ir_registry_unref(registry);

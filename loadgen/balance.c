@@ -1,0 +1,54 @@
+#include "loadgen/balance.h"
+
+#include <stdio.h>
+
+void ir_balance_make(ir_balance_t *balance, const ir_feed_counts_t *sent,
+                     const ir_receipts_counts_t *back) {
+    *balance = (ir_balance_t){
+        .sent = sent->messages_sent,
+        .confirmed = sent->messages_confirmed,
+        .refused = sent->messages_refused,
+        .lost = sent->messages_lost,
+        .repeats = sent->repeats,
+        .heard = back != NULL,
+    };
+    if (back != NULL) {
+        balance->republished = back->by_fate[IR_FATE_REPUBLISHED];
+        balance->rejected = back->by_fate[IR_FATE_REJECTED];
+        balance->missing = back->by_fate[IR_FATE_MISSING];
+    }
+}
+
+bool ir_balance_sent_is_even(const ir_balance_t *balance) {
+    return balance->sent == balance->confirmed + balance->refused + balance->lost;
+}
+
+bool ir_balance_back_is_even(const ir_balance_t *balance) {
+    return !balance->heard || balance->confirmed - balance->repeats ==
+                                  balance->republished + balance->rejected + balance->missing;
+}
+
+static const char *sign(bool even) {
+    return even ? "=" : "≠";
+}
+
+char *ir_balance_sent_line(const ir_balance_t *balance, char line[static IR_BALANCE_LINE]) {
+    snprintf(line, IR_BALANCE_LINE, "sent %llu %s confirmed %llu + refused %llu + lost %llu",
+             (unsigned long long)balance->sent, sign(ir_balance_sent_is_even(balance)),
+             (unsigned long long)balance->confirmed, (unsigned long long)balance->refused,
+             (unsigned long long)balance->lost);
+    return line;
+}
+
+char *ir_balance_back_line(const ir_balance_t *balance, char line[static IR_BALANCE_LINE]) {
+    const int size = snprintf(
+        line, IR_BALANCE_LINE, "confirmed %llu %s republished %llu + rejected %llu + missing %llu",
+        (unsigned long long)balance->confirmed, sign(ir_balance_back_is_even(balance)),
+        (unsigned long long)balance->republished, (unsigned long long)balance->rejected,
+        (unsigned long long)balance->missing);
+    if (balance->repeats > 0 && size > 0 && size < IR_BALANCE_LINE) {
+        snprintf(line + size, IR_BALANCE_LINE - (size_t)size, " + repeated %llu",
+                 (unsigned long long)balance->repeats);
+    }
+    return line;
+}

@@ -1,0 +1,22 @@
+/* The motes' tokens for HTTP: a file of lines "MOTE TOKEN"; empty lines and lines that begin with
+ * '#' are passed over. Read-only once loaded, any thread. */
+#ifndef IR_LOADGEN_BEARERS_H
+#define IR_LOADGEN_BEARERS_H
+
+#include "common/status.h"
+#include "common/view.h"
+
+#include <stddef.h>
+
+typedef struct ir_bearers ir_bearers_t;
+
+/* Refuses with "FILE:LINE: what is wrong", without the token. */
+ir_status_t ir_bearers_load(const char *path, ir_bearers_t **tokens, ir_error_t *error);
+void ir_bearers_free(ir_bearers_t *tokens);
+
+size_t ir_bearers_count(const ir_bearers_t *tokens);
+
+/* NUL-terminated; NULL when there is none for this mote. */
+const char *ir_bearers_find(const ir_bearers_t *tokens, ir_view_t mote);
+
+#endif

@@ -1,0 +1,46 @@
+/* What came of one stretch of load, in plain numbers. */
+#ifndef IR_LOADGEN_RESULT_H
+#define IR_LOADGEN_RESULT_H
+
+#include "loadgen/search.h"
+#include "loadgen/stretch.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* In ms. */
+typedef struct ir_quantiles {
+    double p50, p90, p99, p999, max;
+} ir_quantiles_t;
+
+void ir_quantiles_of(const ir_histogram_t *us, ir_quantiles_t *quantiles);
+
+typedef struct ir_result {
+    double asked;   /* observations/s; 0: as fast as it went */
+    double seconds; /* that were measured */
+    uint64_t messages_sent, observations_sent;
+    uint64_t messages_confirmed, observations_confirmed;
+    uint64_t messages_refused;
+    uint64_t observations_unsent; /* were due and did not go out */
+    uint64_t messages_back, observations_back;
+    uint64_t failures;
+    double backlog_begin, backlog_end, growth; /* observations; a second */
+    ir_quantiles_t confirms, back;             /* from the intended time */
+    ir_quantiles_t late;
+    bool heard; /* somebody listened */
+    bool valid; /* the generator kept its own schedule */
+    ir_verdict_t verdict;
+} ir_result_t;
+
+/* Of a stretch that is complete. `late_bound_ms`: the generator's own lateness may be as much for
+ * 99 of 100 messages. */
+void ir_result_make(ir_result_t *result, const ir_stretch_t *stretch, const ir_trend_t *backlog,
+                    double asked, bool heard, double late_bound_ms);
+
+double ir_result_sent_rate(const ir_result_t *result);
+double ir_result_done_rate(const ir_result_t *result); /* come back; confirmed if nobody listens */
+
+/* The same as the search for the highest rate wants it. */
+void ir_result_trial(const ir_result_t *result, ir_trial_t *trial);
+
+#endif

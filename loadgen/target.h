@@ -1,0 +1,57 @@
+/* Where messages go: amqp(s)://, mqtt(s)://, http(s):// and null: addresses. Read-only once made,
+ * any thread. */
+#ifndef IR_LOADGEN_TARGET_H
+#define IR_LOADGEN_TARGET_H
+
+#include "broker/connection.h"
+#include "common/status.h"
+#include "loadgen/bearers.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct ir_sender ir_sender_t;
+
+#define IR_TARGETS_MAX 32
+
+typedef struct ir_target {
+    const ir_sender_t *sender;
+    char *uri;
+    char *label;                /* the address for people, without its password */
+    char *host;                 /* mqtt, http; NULL: amqp and null */
+    char *user;                 /* mqtt; NULL: none given */
+    char *password;             /* mqtt; that of the address. NULL: none given */
+    unsigned port;              /* mqtt */
+    bool secure;                /* mqtts */
+    const char *ca;             /* certificate authority's file, or NULL */
+    const char *secret;         /* mqtt-password, or NULL */
+    const ir_bearers_t *tokens; /* http; NULL: none */
+    ir_broker_options_t broker; /* amqp */
+    unsigned connections;       /* of one thread */
+    int64_t timeout_ns;         /* of connecting and of each answer */
+} ir_target_t;
+
+/* What all targets share. The texts are not copied. */
+typedef struct ir_target_options {
+    const char *ca, *mqtt_password;
+    const ir_bearers_t *tokens;
+    ir_broker_options_t broker; /* its uri is the target when none is named */
+    unsigned connections;       /* of one thread to each target; 0: as the protocol likes it */
+    int64_t timeout_ns;
+} ir_target_options_t;
+
+typedef struct ir_targets {
+    ir_target_t all[IR_TARGETS_MAX];
+    unsigned count;
+} ir_targets_t;
+
+/* Addresses separated by commas; NULL: the broker of the options. IR_ERR_USAGE names the one that
+ * is wrong; then there is nothing to free. */
+ir_status_t ir_targets_parse(const char *list, const ir_target_options_t *options,
+                             ir_targets_t *targets, ir_error_t *error);
+void ir_targets_free(ir_targets_t *targets);
+
+/* Whether anything that is sent there can be republished. */
+bool ir_targets_are_null(const ir_targets_t *targets);
+
+#endif

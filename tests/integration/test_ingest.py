@@ -1,0 +1,708 @@
+"""The HTTP gateway: every answer, every wrong thing, and that nothing answered with 202 is lost."""
+
+import concurrent.futures
+import gzip
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import threading
+import time
+import urllib.parse
+
+import cbor2
+import pytest
+
+import harness
+from harness import SENML_CBOR, SENML_JSON
+
+MOTE = "USGS-08068500"
+OTHER = "USGS-021989773"
+LINES = "application/x-ndjson"
+PATH = "/v1/observations"
+T = 1320500000
+STOP = ("--header-timeout=1s", "--body-timeout=1s", "--idle-timeout=3s", "--write-timeout=2s")
+
+
+class Answer:
+    def __init__(self, response):
+        self.code = response.status
+        self.headers = dict(response.headers)
+        self.body = response.read()
+        self.closes = response.will_close
+
+    @property
+    def problem(self):
+        assert self.headers["Content-Type"] == "application/problem+json", (self.headers, self.body)
+        problem = json.loads(self.body)
+        assert problem["status"] == self.code and problem["title"] and problem["reason"] and problem["detail"]
+        return problem
+
+    @property
+    def ids(self):
+        assert self.code == 202, (self.code, self.body)
+        return json.loads(self.body)["raw_ids"]
+
+
+class Client:
+    """One connection, byte for byte."""
+
+    def __init__(self, gateway):
+        address = urllib.parse.urlsplit(gateway.address)
+        self.socket = socket.create_connection((address.hostname, address.port), 30)
+        self.reader = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.socket.close()
+
+    def send(self, data):
+        self.socket.sendall(data)
+        return self
+
+    def answer(self, method="POST"):
+        response = http.client.HTTPResponse(self.socket, method=method)
+        if self.reader is not None:
+            response.fp.close()
+            response.fp = self.reader
+        self.reader = response.fp
+        response.begin()
+        # The response would close what the next one reads from.
+        response._close_conn = lambda: None
+        return Answer(response)
+
+    def ended(self, seconds=15):
+        """That the gateway closes the connection without a word more."""
+        self.socket.settimeout(seconds)
+        try:
+            return self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+
+def head(token, length=None, content_type=SENML_JSON, method="POST", path=PATH, **more):
+    headers = {"Host": "gateway", **{name.replace("_", "-"): value for name, value in more.items()}}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    if content_type:
+        headers["Content-Type"] = content_type
+    if length is not None:
+        headers["Content-Length"] = str(length)
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def request(token, body, content_type=SENML_JSON, **more):
+    return head(token, len(body), content_type, **more) + body
+
+
+def ask(gateway, token, body, content_type=SENML_JSON, **more):
+    with Client(gateway) as client:
+        return client.send(request(token, body, content_type, **more)).answer(more.get("method", "POST"))
+
+
+def pack(*values, mote=MOTE, at=T):
+    return json.dumps([{"n": f"{mote}/00010", "u": "Cel", "t": at + i, "v": v} for i, v in enumerate(values)]).encode()
+
+
+@pytest.fixture(scope="module")
+def shared(broker, tmp_path_factory):
+    """One gateway with short times for the whole table, and a worker behind it."""
+    with harness.Pipeline(broker, tmp_path_factory.mktemp("ingest")) as pipeline:
+        pipeline.init()
+        pipeline.issue(MOTE, OTHER)
+        pipeline.gateway(*STOP, "--body-bytes=64Ki", "--expanded-bytes=256Ki", "--request-packs=100")
+        yield pipeline
+
+
+@pytest.fixture
+def gateway(shared):
+    return shared.gateways[0]
+
+
+@pytest.fixture
+def token(shared):
+    return shared.tokens[MOTE]
+
+
+def serves(gateway, token):
+    """Others are served meanwhile."""
+    return ask(gateway, token, pack(7.5)).code == 202
+
+
+def taken(pipeline):
+    """(routing key, content type, message id, body) of everything in the queues."""
+    found = []
+    for partition in range(8):
+        for method, properties, body in pipeline.take_all(f"ir.observations.{partition}"):
+            found.append((method.routing_key, properties.content_type, properties.message_id, body))
+    return found
+
+
+@pytest.fixture
+def quiet(broker, tmp_path):
+    """Queues that nobody else writes to; single active consumers forbid basic.get, so these are of another kind."""
+    with harness.Pipeline(broker, tmp_path) as pipeline:
+        channel = pipeline.connect()
+        channel.exchange_declare("ir.observations", "x-consistent-hash", durable=True)
+        channel.queue_declare("all", durable=True)
+        channel.queue_bind("all", "ir.observations", "1")
+        pipeline.issue(MOTE, OTHER)
+        yield pipeline
+
+
+# ---- what is taken ----
+
+
+def test_json_cbor_gzip_and_lines_arrive_byte_for_byte(quiet):
+    gateway, token = quiet.gateway(), quiet.tokens[MOTE]
+    one, two = pack(11.5), b" " + pack(12.5, 13.5) + b"  "
+    binary = cbor2.dumps([{0: f"{MOTE}/00010", 2: 14.5, 6: T}])
+    lines = one + b"\r\n\n" + pack(15.5) + b"\n"
+    cases = [
+        (one, SENML_JSON, {}, [one]),
+        (two, "Application/SenML+JSON; charset=utf-8", {}, [two]),
+        (binary, SENML_CBOR, {}, [binary]),
+        (gzip.compress(one), SENML_JSON, {"Content_Encoding": "gzip"}, [one]),
+        (gzip.compress(one) + gzip.compress(b" "), SENML_JSON, {"Content_Encoding": "gzip"}, [one + b" "]),
+        (lines, LINES, {}, [one, pack(15.5)]),
+        (gzip.compress(lines), LINES, {"Content_Encoding": "GZIP"}, [one, pack(15.5)]),
+    ]
+    expected = []
+    for body, content_type, more, packs in cases:
+        answer = ask(gateway, token, body, content_type, **more)
+        assert answer.ids == [str(harness.raw_id(MOTE, each)) for each in packs]
+        media = SENML_CBOR if content_type == SENML_CBOR else SENML_JSON
+        expected += [(f"ir.{MOTE}", media, str(harness.raw_id(MOTE, each)), each) for each in packs]
+    found = [(m.routing_key, p.content_type, p.message_id, body) for m, p, body in quiet.take_all("all")]
+    assert sorted(found) == sorted(expected)
+    metrics = gateway.metrics()
+    assert metrics['ir_http_requests_total{code="202"}'] == len(cases)
+    assert metrics["ir_ingest_messages_total"] == metrics["ir_ingest_observations_total"] - 1 == len(expected)
+    assert metrics["ir_ingest_bytes_total"] == sum(len(each[3]) for each in expected)
+    assert metrics["ir_ingest_confirm_seconds_count"] == len(cases)
+    assert gateway.stop() == 0
+
+
+def test_chunked_and_continued_bodies(gateway, token):
+    body = pack(21.5)
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(body[i : i + 7]), body[i : i + 7]) for i in range(0, len(body), 7))
+    with Client(gateway) as client:
+        client.send(head(token, Transfer_Encoding="chunked") + chunks + b"0\r\n\r\n")
+        assert client.answer().ids == [str(harness.raw_id(MOTE, body))]
+        client.send(head(token, len(body), Expect="100-continue"))
+        assert client.socket.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert client.send(body).answer().code == 202
+
+
+def test_keep_alive_and_pipelining(gateway, token):
+    """All at once on one connection: every one is answered, in order."""
+    bodies = [pack(30 + i / 4) for i in range(200)]
+    with Client(gateway) as client:
+        sender = threading.Thread(target=client.send, args=(b"".join(request(token, body) for body in bodies),))
+        sender.start()
+        assert [client.answer().ids[0] for _ in bodies] == [str(harness.raw_id(MOTE, body)) for body in bodies]
+        sender.join()
+        answers = [client.send(request(token, body)).answer() for body in (pack(1.5), b"[", pack(2.5))]
+        assert [answer.code for answer in answers] == [202, 400, 202]
+        assert not any(answer.closes for answer in answers)
+        client.send(request(token, pack(3.5), Connection="close"))
+        assert client.answer().code == 202 and client.ended()
+
+
+def test_byte_by_byte(gateway, token):
+    with Client(gateway) as client:
+        client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in request(token, pack(41.5)):
+            client.send(bytes((byte,)))
+        assert client.answer().code == 202
+
+
+def test_half_closed(gateway, token):
+    """A client that has said all it will say still gets its answer; one that leaves in the middle is let go."""
+    with Client(gateway) as client:
+        client.send(request(token, pack(42.5))).socket.shutdown(socket.SHUT_WR)
+        assert client.answer().code == 202 and client.ended()
+    before = gateway.metric('ir_http_closed_total{reason="broken"}')
+    with Client(gateway) as client:
+        client.send(request(token, pack(42.5))[:-5]).socket.shutdown(socket.SHUT_WR)
+        assert client.ended()
+    assert gateway.metric('ir_http_closed_total{reason="broken"}') == before + 1
+    assert serves(gateway, token)
+
+
+def test_worker_takes_it(shared, gateway, token):
+    shared.worker()
+    message = harness.Message(MOTE, [{"n": f"{MOTE}/00010", "u": "Cel", "t": T + 5000, "v": 9.25}])
+    assert ask(gateway, token, message.body).ids == [str(message.raw_id)]
+    assert ask(gateway, token, message.body).ids == [str(message.raw_id)]
+    shared.drain()
+    assert shared.sqlite_ids().count(message.ids[0]) == 1
+    assert message.raw_id in shared.sqlite_ids("raw")
+    shared.stop_workers()
+
+
+# ---- what is not ----
+
+BAD = [{"n": f"{MOTE}/a", "v": 1}, {"n": f"{MOTE}/b c", "v": 1}, {"n": f"{MOTE}/d"}]
+DEEP = b"[" * 5000 + b"]" * 5000
+
+
+@pytest.mark.parametrize(
+    "body, content_type, more, code, reason",
+    (
+        (b"", SENML_JSON, {}, 400, "not-json"),
+        (b"\x00\xff\xfe garbage", SENML_JSON, {}, 400, "not-json"),
+        (b"\x00\xff\xfe garbage", SENML_CBOR, {}, 400, "not-senml"),
+        (b"[]", SENML_JSON, {}, 400, "empty-pack"),
+        (b"\n\r\n", LINES, {}, 400, "empty"),
+        (DEEP, SENML_JSON, {}, 400, "too-deep"),
+        (json.dumps(BAD).encode(), SENML_JSON, {}, 400, "bad-name"),
+        (pack(1), "text/plain", {}, 415, "content-type"),
+        (pack(1), None, {}, 415, "content-type"),
+        (pack(1), SENML_JSON, {"Content_Encoding": "br"}, 415, "content-encoding"),
+        (pack(1), SENML_JSON, {"Content_Encoding": "gzip"}, 400, "not-gzip"),
+        (gzip.compress(pack(1))[:-6], SENML_JSON, {"Content_Encoding": "gzip"}, 400, "not-gzip"),
+        (gzip.compress(b" " * 2**20), SENML_JSON, {"Content_Encoding": "gzip"}, 413, "too-large"),
+        (gzip.compress(bytes(60 * 2**20)), SENML_JSON, {"Content_Encoding": "gzip"}, 413, "too-large"),
+        (b" " * (64 * 1024 + 1), SENML_JSON, {}, 413, "too-large"),
+        (b"[1]\n" * 101, LINES, {}, 413, "too-many-packs"),
+        (pack(1, mote=OTHER), SENML_JSON, {}, 403, "foreign-name"),
+        (pack(1, mote=MOTE + "9"), SENML_JSON, {}, 403, "foreign-name"),
+        (pack(1) + b"\n" + pack(1, mote=OTHER), LINES, {}, 403, "foreign-name"),
+    ),
+)
+def test_refusal(gateway, token, body, content_type, more, code, reason):
+    before = gateway.metric(f'ir_http_requests_total{{code="{code}"}}')
+    messages = gateway.metric("ir_ingest_messages_total")
+    answer = ask(gateway, token, body, content_type, **more)
+    assert (answer.code, answer.problem["reason"]) == (code, reason), answer.body
+    assert gateway.metric(f'ir_http_requests_total{{code="{code}"}}') == before + 1
+    assert gateway.metric("ir_ingest_messages_total") == messages
+    assert serves(gateway, token)
+
+
+def test_refusals_are_listed_with_line_and_record(gateway, token):
+    problem = ask(gateway, token, pack(1) + b"\n\n" + json.dumps(BAD).encode() + b"\n{", LINES).problem
+    assert problem["refused"] == 3
+    assert [(each.get("line"), each.get("record"), each["reason"]) for each in problem["refusals"]] == [
+        (3, 1, "bad-name"), (3, 2, "no-value"), (4, None, "not-json")]
+    assert all(each["detail"] for each in problem["refusals"])
+    many = json.dumps([{"n": f"{MOTE}/a"}] * 500).encode()
+    problem = ask(gateway, token, many).problem
+    assert problem["refused"] == 500 and len(problem["refusals"]) == 16
+
+
+@pytest.mark.parametrize("given", (None, "Bearer", "Bearer ", "Bearer nobody", "Basic Z3Vlc3Q6Z3Vlc3Q=", "Bearer " + "x" * 5000))
+def test_wrong_tokens(gateway, token, given):
+    answer = ask(gateway, None, pack(1), **({"Authorization": given} if given is not None else {}))
+    assert answer.code == 401 and answer.headers["WWW-Authenticate"].startswith("Bearer realm=")
+    assert answer.problem["reason"] == ("no-token" if given is None else "bad-token")
+    assert token not in gateway.text()
+
+
+def test_paths_and_methods(gateway, token):
+    assert ask(gateway, token, b"", path="/v2/observations").problem["status"] == 404
+    assert ask(gateway, token, pack(1), path=PATH + "?a=b").code == 202
+    for method in ("GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
+        answer = ask(gateway, token, b"", method=method)
+        assert answer.code == 405 and answer.headers["Allow"] == "POST"
+    assert ask(gateway, token, b"", method="HEAD").code == 405
+    assert ask(gateway, token, b"", path="/metrics").code == 405
+    for path in ("/metrics", "/healthz", "/readyz"):
+        assert gateway.get(path)[0] == 200
+
+
+@pytest.mark.parametrize(
+    "more",
+    (
+        "Content-Length: 5\r\nTransfer-Encoding: chunked",
+        "Content-Length: 5\r\nContent-Length: 6",
+        "Transfer-Encoding: gzip, chunked",
+    ),
+)
+def test_bodies_whose_end_is_in_doubt(gateway, token, more):
+    with Client(gateway) as client:
+        client.send(head(token)[:-2] + more.encode() + b"\r\n\r\n0\r\n\r\n" + request(token, pack(5.5)))
+        answer = client.answer()
+        assert answer.code == 400 and answer.closes and client.ended()
+
+
+# ---- what is too much, too slow, or no HTTP at all ----
+
+
+def closed(gateway, reason):
+    return gateway.metric(f'ir_http_closed_total{{reason="{reason}"}}')
+
+
+@pytest.mark.parametrize(
+    "data, code, reason",
+    (
+        (b"POST " + b"/" * 2**20, 431, "large-headers"),
+        (head(None)[:-2] + b"A: " + b"b" * 2**20, 431, "large-headers"),
+        (head(None)[:-2] + b"a:b\r\n" * 10**6, 431, "many-headers"),
+        (head(None)[:-2] + b"a:b\r\n" * 200 + b"\r\n", 431, "many-headers"),
+    ),
+)
+def test_a_million_header_bytes(gateway, token, data, code, reason):
+    before = closed(gateway, reason)
+    with Client(gateway) as client:
+        sender = threading.Thread(target=lambda: quietly(client.send, data))
+        sender.start()
+        answer = client.answer()
+        assert answer.code == code and answer.problem["reason"] == reason
+        assert client.ended()
+        sender.join()
+    assert closed(gateway, reason) == before + 1
+    assert serves(gateway, token)
+
+
+def quietly(call, *arguments):
+    try:
+        call(*arguments)
+    except OSError:
+        pass
+
+
+@pytest.mark.parametrize("chunked", (False, True))
+def test_oversized_body(gateway, token, chunked):
+    """Ten megabytes where 64 KiB are taken: cut off early, and said why."""
+    before = closed(gateway, "large-body")
+    size = 10 * 2**20
+    begin = head(token, Transfer_Encoding="chunked") + b"%x\r\n" % size if chunked else head(token, size)
+    with Client(gateway) as client:
+        sender = threading.Thread(target=lambda: quietly(client.send, begin + bytes(size)))
+        sender.start()
+        answer = client.answer()
+        assert answer.code == 413 and answer.problem["reason"] == "large-body"
+        assert client.ended()
+        sender.join()
+    assert closed(gateway, "large-body") == before + 1
+
+
+def test_slow_headers_and_bodies(gateway, token):
+    before = closed(gateway, "slow-headers"), closed(gateway, "slow-body")
+    with Client(gateway) as slow, Client(gateway) as slower, Client(gateway) as silent:
+        slow.send(b"POST /v1/obs")
+        slower.send(request(token, pack(1) + bytes(50000))[:-49000])
+        began = time.monotonic()
+        while time.monotonic() - began < 0.8:
+            assert serves(gateway, token)
+            slow.send(b"e")
+            slower.send(b" ")
+        assert slow.answer().problem["reason"] == "slow-headers"
+        assert slower.answer().problem["reason"] == "slow-body"
+        assert slow.ended() and slower.ended()
+        assert silent.ended()
+    assert (closed(gateway, "slow-headers"), closed(gateway, "slow-body")) == (before[0] + 1, before[1] + 1)
+    assert closed(gateway, "idle") >= 1
+
+
+@pytest.mark.parametrize("data", (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500), b"AMQP\0\0\x09\x01\r\n\r\n",
+                                  b"\r\n\r\n", b"GET\r\n\r\n", b"POST /v1/observations HTTP/9.9\r\n\r\n", os.urandom(5000),
+                                  b"POST " + PATH.encode() + b" HTTP/1.1\r\nno colon\r\n\r\n"))
+def test_garbage(gateway, token, data):
+    """Refused, or at the latest when the time for headers is over; and the connection ends."""
+    with Client(gateway) as client:
+        client.send(data).socket.settimeout(15)
+        received = b""
+        try:
+            while part := client.socket.recv(4096):
+                received += part
+        except ConnectionResetError:
+            pass
+        assert received == b"" or received.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4", b"HTTP/1.1 5")), received
+    assert serves(gateway, token)
+
+
+def test_unknown_method(gateway):
+    with Client(gateway) as client:
+        assert client.send(b"BREW /pot HTTP/1.1\r\n\r\n").socket.recv(100).startswith(b"HTTP/1.1 501")
+
+
+def test_memory_of_unfinished_requests_is_bounded(shared):
+    gateway, token = shared.gateway("--request-memory=1Mi", "--body-bytes=256Ki"), shared.tokens[MOTE]
+    clients = [Client(gateway) for _ in range(10)]
+    for client in clients:
+        quietly(client.send, head(token, 250000) + bytes(200000))
+    harness.wait_for(lambda: closed(gateway, "memory") >= 4, "refusals", 20)
+    for client in clients:
+        client.close()
+    assert serves(gateway, token)
+    assert gateway.stop() == 0
+
+
+def test_the_longest_idle_makes_room(shared):
+    gateway, token = shared.gateway("--connections=20"), shared.tokens[MOTE]
+    idle = [Client(gateway) for _ in range(25)]
+    assert serves(gateway, token)
+    assert closed(gateway, "crowded") >= 5
+    assert idle[0].ended()
+    for client in idle:
+        client.close()
+    busy = [Client(gateway).send(b"POST") for _ in range(20)]
+    harness.wait_for(lambda: quietly_serves(gateway, token), "a place", 20)
+    for client in busy:
+        client.close()
+    assert gateway.stop() == 0
+
+
+def quietly_serves(gateway, token):
+    """Accepting pauses while all connections are busy; header-timeout ends that."""
+    try:
+        return serves(gateway, token)
+    except OSError:
+        return False
+
+
+def test_thousands_of_idle_connections(shared):
+    gateway, token = shared.gateway(), shared.tokens[MOTE]
+    idle = []
+    try:
+        for _ in range(4000):
+            idle.append(Client(gateway))
+        harness.wait_for(lambda: gateway.metric("ir_ingest_connections") >= 4000, "all of them")
+        assert all(serves(gateway, token) for _ in range(20))
+        assert idle[0].send(request(token, pack(1))).answer().code == 202
+    finally:
+        for client in idle:
+            client.close()
+    harness.wait_for(lambda: gateway.metric("ir_ingest_connections") < 10, "their end")
+    assert gateway.stop() == 0
+
+
+def test_the_description_names_every_answer(gateway):
+    """docs/openapi.yaml and docs/ingest.md have what the gateway counts and says."""
+    description = (harness.ROOT / "docs" / "openapi.yaml").read_text().split("/healthz:")[0]
+    described = set(re.findall(r"^        '(\d+)':", description, re.M))
+    counted = set(re.findall(r'ir_http_requests_total{code="(\d+)"}', gateway.get("/metrics")[1]))
+    assert counted | {"408", "431"} == described | {"404"}
+    text = (harness.ROOT / "docs" / "ingest.md").read_text()
+    assert all(f"| {code}" in text or f", {code} |" in text for code in described)
+    assert all(f"`{each}`" in text for each in re.findall(r'ir_http_closed_total{reason="([^"]+)"}', gateway.get("/metrics")[1]))
+
+
+# ---- rates, reload, tokens ----
+
+
+def test_rate_of_one_mote(shared):
+    gateway = shared.gateway("--rate=2", "--burst=10")
+    answers = [ask(gateway, shared.tokens[MOTE], pack(1, 2, 3, 4)) for _ in range(4)]
+    assert [answer.code for answer in answers] == [202, 202, 202, 429]
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 3 and answers[-1].problem["reason"] == "rate"
+    assert ask(gateway, shared.tokens[OTHER], pack(1, mote=OTHER)).code == 202
+    os.kill(gateway.process.pid, signal.SIGHUP)
+    harness.wait_for(lambda: "read again" in gateway.text(), "the reload")
+    assert ask(gateway, shared.tokens[MOTE], pack(1)).code == 429, "a reload gave what was used up"
+    time.sleep(2.5)
+    assert ask(gateway, shared.tokens[MOTE], pack(1)).code == 202
+    assert gateway.stop() == 0
+
+
+def test_reload(quiet):
+    gateway = quiet.gateway()
+    old = quiet.tokens[MOTE]
+    quiet.issue(MOTE, "new-mote")
+    assert oct((quiet.directory / "tokens.txt").stat().st_mode)[-3:] == "600"
+    assert old not in (quiet.directory / "tokens.txt").read_text()
+    os.kill(gateway.process.pid, signal.SIGHUP)
+    harness.wait_for(lambda: "3 for 3 motes" in gateway.text(), "the reload")
+    assert ask(gateway, old, pack(1)).code == 401
+    assert ask(gateway, quiet.tokens[MOTE], pack(1)).code == 202
+    assert ask(gateway, quiet.tokens["new-mote"], pack(1, mote="new-mote")).code == 202
+    with open(quiet.directory / "tokens.txt", "a") as file:
+        file.write("new-mote sha256:nothing\n")
+    os.kill(gateway.process.pid, signal.SIGHUP)
+    harness.wait_for(lambda: "tokens stay as they were" in gateway.text(), "the fault")
+    assert "tokens.txt:4:" in gateway.text()
+    assert ask(gateway, quiet.tokens[MOTE], pack(1)).code == 202
+    assert gateway.metric('ir_tokens_reloads_total{result="failed"}') == 1
+    assert gateway.stop() == 0
+
+
+def test_check(quiet):
+    def check(*more):
+        return quiet.call("ir-ingest", "--check", f"--amqp={quiet.amqp}", *more)
+
+    status, text, _ = check(f"--tokens={quiet.directory / 'tokens.txt'}")
+    assert status == 0 and "2 for 2 motes" in text
+    status, text, _ = check("--tokens=nowhere")
+    assert status == 1 and "WRONG" in text and "nowhere" in text
+    status, _, errors = check("--trusted-proxies=10.0.0.0/33")
+    assert status == 2 and "10.0.0.0" in errors
+    status, _, errors = check("--listen=8080")
+    assert status == 2 and "HOST:PORT" in errors
+
+
+def test_addresses_in_the_log(quiet):
+    gateway = quiet.gateway("--trusted-proxies=127.0.0.0/8")
+    ask(gateway, None, b"", X_Forwarded_For="203.0.113.9, 198.51.100.7, 127.0.0.2")
+    harness.wait_for(lambda: "401 no-token to 198.51.100.7" in gateway.text(), "the address")
+    assert gateway.stop() == 0
+
+
+# ---- the broker ----
+
+
+def limit_queue(pipeline, **definition):
+    body = {"pattern": "all", "definition": definition, "apply-to": "queues"}
+    pipeline.broker.api("PUT", f"policies/{pipeline.host}/full", body)
+
+
+def test_a_queue_that_is_full(quiet):
+    gateway, token = quiet.gateway(), quiet.tokens[MOTE]
+    limit_queue(quiet, **{"max-length": 3, "overflow": "reject-publish"})
+    harness.wait_for(lambda: ask(gateway, token, pack(1)).code == 503, "a refusal", 20)
+    answer = ask(gateway, token, pack(1))
+    assert answer.problem["reason"] == "broker-full" and int(answer.headers["Retry-After"]) > 0
+    quiet.connect().queue_purge("all")
+    assert ask(gateway, token, pack(1)).code == 202
+    assert gateway.get("/readyz")[0] == 200
+    assert gateway.metric("ir_broker_reconnects_total") == 0
+    assert gateway.stop() == 0
+
+
+def test_nothing_to_route_to(quiet):
+    gateway, token = quiet.gateway(), quiet.tokens[MOTE]
+    quiet.connect().queue_delete("all")
+    answer = ask(gateway, token, pack(1))
+    assert answer.code == 503 and "route" in answer.problem["detail"]
+    quiet.connect().queue_declare("all", durable=True)
+    quiet.connect().queue_bind("all", "ir.observations", "1")
+    harness.wait_for(lambda: ask(gateway, token, pack(1)).code == 202, "the way")
+    assert gateway.stop() == 0
+
+
+def send_all(gateway, token, messages, answers, threads=8):
+    """Posts each once; answers by raw id."""
+
+    def send(message):
+        try:
+            answers[str(message.raw_id)] = ask(gateway, token, message.body)
+        except (OSError, http.client.HTTPException):
+            answers[str(message.raw_id)] = None
+
+    with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+        list(pool.map(send, messages))
+
+
+def make_messages(count, first=0):
+    return [harness.Message(MOTE, [{"n": f"{MOTE}/00010", "u": "Cel", "t": T + 10000 + first + i, "v": 10 + i % 80 / 8}])
+            for i in range(count)]
+
+
+def test_broker_killed_while_requests_wait(own_broker, tmp_path):
+    """They get 503; sent again, everything is there once."""
+    with harness.Pipeline(own_broker, tmp_path) as pipeline:
+        pipeline.init()
+        pipeline.issue(MOTE)
+        gateway, token = pipeline.gateway("--confirm-timeout=3s"), pipeline.tokens[MOTE]
+        messages, answers = make_messages(60), {}
+        assert ask(gateway, token, messages[0].body).code == 202
+        own_broker.process.send_group(signal.SIGSTOP)
+        sender = threading.Thread(target=send_all, args=(gateway, token, messages[:20], answers))
+        sender.start()
+        harness.wait_for(lambda: gateway.metric("ir_ingest_requests_in_flight") >= 8, "requests that wait")
+        sender.join()
+        assert all(answer.code == 503 for answer in answers.values())
+        assert all(answer.problem["reason"] == "unconfirmed" for answer in answers.values())
+        assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers.values())
+
+        sender = threading.Thread(target=send_all, args=(gateway, token, messages[20:40], answers))
+        sender.start()
+        own_broker.process.send_group(signal.SIGCONT)
+        own_broker.kill()
+        pipeline.disconnect()
+        sender.join()
+        assert all(answer is not None and answer.code in (202, 503) for answer in answers.values())
+        harness.wait_for(lambda: gateway.get("/readyz")[0] == 503, "not ready")
+        answer = ask(gateway, token, messages[40].body)
+        assert answer.code == 503 and answer.problem["reason"] == "broker-away"
+
+        own_broker.start()
+        gateway.await_ready(60)
+        missing = [m for m in messages if answers.get(str(m.raw_id)) is None or answers[str(m.raw_id)].code != 202]
+        again = {}
+        send_all(gateway, token, missing, again)
+        assert all(answer.code == 202 for answer in again.values())
+        assert gateway.metric("ir_broker_reconnects_total") >= 1
+        assert gateway.stop() == 0
+        pipeline.worker()
+        pipeline.drain(120)
+        pipeline.stop_workers()
+        pipeline.assert_exactly(messages)
+
+
+def test_broker_that_blocks_publishers(own_broker, tmp_path):
+    with harness.Pipeline(own_broker, tmp_path) as pipeline:
+        pipeline.declare()
+        pipeline.issue(MOTE)
+        gateway, token = pipeline.gateway("--confirm-timeout=2s"), pipeline.tokens[MOTE]
+        assert ask(gateway, token, pack(1)).code == 202
+        own_broker.control("set_vm_memory_high_watermark", "0.00001")
+        answer = ask(gateway, token, pack(2))
+        assert answer.code == 503 and int(answer.headers["Retry-After"]) > 0
+        harness.wait_for(lambda: gateway.metric("ir_broker_blocked") == 1, "the block")
+        assert ask(gateway, token, pack(3)).problem["reason"] == "broker-full"
+        assert "blocks publishers" in gateway.get("/readyz")[1]
+        own_broker.control("set_vm_memory_high_watermark", "0.6")
+        gateway.await_ready(30)
+        assert ask(gateway, token, pack(3)).code == 202
+        assert gateway.stop() == 0
+
+
+def test_broker_away_at_start(own_broker, tmp_path):
+    with harness.Pipeline(own_broker, tmp_path) as pipeline:
+        pipeline.declare()
+        pipeline.issue(MOTE)
+        own_broker.stop()
+        gateway, token = pipeline.gateway(wait=False), pipeline.tokens[MOTE]
+        gateway.await_listening()
+        assert "broker" in gateway.not_ready()
+        assert gateway.get("/healthz")[0] == 200
+        assert ask(gateway, token, pack(1)).problem["reason"] == "broker-away"
+        own_broker.start()
+        gateway.await_ready(60)
+        assert ask(gateway, token, pack(1)).code == 202
+        own_broker.stop()
+        harness.wait_for(lambda: gateway.not_ready(), "not ready")
+        assert gateway.stop() == 0
+
+
+# ---- stopping ----
+
+
+def test_graceful_stop_under_load_loses_nothing(make_pipeline):
+    """What was answered with 202 is stored; what was taken is answered."""
+    pipeline = make_pipeline().init()
+    pipeline.issue(MOTE)
+    gateway, token = pipeline.gateway("--drain=500ms"), pipeline.tokens[MOTE]
+    messages, answers = make_messages(3000), {}
+    sender = threading.Thread(target=send_all, args=(gateway, token, messages, answers))
+    sender.start()
+    harness.wait_for(lambda: len(answers) > 200, "some answers")
+    with Client(gateway) as late:
+        late.send(request(token, messages[0].body)[:-4])
+        gateway.process.send(signal.SIGTERM)
+        harness.wait_for(lambda: "finishing" in gateway.text(), "the signal")
+        assert gateway.get("/readyz")[1] == "stopping\n"
+        time.sleep(0.7)
+        answer = late.send(request(token, messages[0].body)[-4:]).answer()
+        assert answer.code == 202 and answer.closes
+    assert gateway.process.wait(30) == 0, gateway.text()
+    sender.join()
+    confirmed = [m for m in messages if (answers[str(m.raw_id)] or answer).code == 202 and answers[str(m.raw_id)]]
+    assert 200 <= len(confirmed)
+    assert all(each is None or each.code == 202 for each in answers.values())
+    pipeline.worker()
+    pipeline.drain()
+    pipeline.stop_workers()
+    stored = set(pipeline.sqlite_ids("raw"))
+    assert {m.raw_id for m in confirmed} <= stored

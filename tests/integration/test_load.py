@@ -1,0 +1,459 @@
+"""ir-loadgen by every protocol against the real servers, and against small servers that stall, refuse and die: what it
+counts, and whether its figures say what happened."""
+
+import csv
+import http.server
+import json
+import os
+import signal
+import socketserver
+import subprocess
+import threading
+import time
+
+import pytest
+
+import harness
+from harness import programs, servers
+
+FIRST = 400  # messages of the replay that are sent
+
+
+class MqttBroker(harness.Broker):
+    n_ports = 5
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.more_plugins += ("rabbitmq_mqtt",)
+
+    def configuration(self):
+        return [*super().configuration(), f"mqtt.listeners.tcp.1 = {servers.HOST}:{self.ports[4]}"]
+
+
+@pytest.fixture(scope="module")
+def mqtt_broker(tmp_path_factory):
+    with MqttBroker(tmp_path_factory.mktemp("mqtt")) as server:
+        yield server
+
+
+@pytest.fixture
+def way(mqtt_broker, tmp_path):
+    """A pipeline behind AMQP and MQTT."""
+    with harness.Pipeline(mqtt_broker, tmp_path) as made:
+        made.init()
+        yield made
+
+
+class Load:
+    """One run of ir-loadgen and what it left."""
+
+    def __init__(self, directory, *words, env=None, build=harness.BUILD, seconds=120):
+        self.out = directory / f"load-{len(list(directory.iterdir()))}"
+        argv = [build / "ir-loadgen", f"--replay={harness.DATA}", f"--out={self.out}", *words]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=seconds, check=False, stdin=subprocess.DEVNULL,
+                              env={**os.environ, **(env or {})})
+        self.status, self.text, self.errors = done.returncode, done.stdout, done.stderr
+        path = self.out / "summary.json"
+        self.summary = json.loads(path.read_text()) if path.is_file() else None
+
+    def series(self):
+        with open(self.out / "series.csv", newline="") as file:
+            return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+    def assert_even(self):
+        """The sums, added up here; the series says the same as the summary."""
+        balance = self.summary["balance"]
+        assert balance["sent"] == balance["confirmed"] + balance["refused"] + balance["lost"], balance
+        if "republished" in balance:
+            parts = ("republished", "rejected", "missing", "repeated")
+            assert balance["confirmed"] == sum(balance[part] for part in parts), balance
+        assert balance["even"]
+        rows = self.series()
+        for column, key in (("messages_sent", "messages_sent"), ("sent", "observations_sent"),
+                            ("messages_confirmed", "messages_confirmed"), ("messages_refused", "messages_refused")):
+            assert sum(row[column] for row in rows) == self.summary[key], column
+        assert all(0 <= a["seconds"] < b["seconds"] for a, b in zip(rows, rows[1:]))
+
+    def assert_good(self):
+        assert self.status == 0, self.errors
+        assert self.summary["complete"] and self.summary["valid"]
+        self.assert_even()
+
+
+# A busy machine may hold up the generator; whether it may is not what most tests are about.
+PATIENT = "--late-bound=60s"
+
+
+@pytest.mark.parametrize("kinds", ["amqp", "mqtt", "http", "amqp,mqtt,http"])
+def test_every_target(way, tmp_path, messages, kinds):
+    """All arrives, once, in order, whichever way, also by several at once."""
+    uris = {
+        "amqp": way.amqp,
+        "mqtt": f"mqtt://{way.host}%3Aguest@{servers.HOST}:{way.broker.ports[4]}",
+    }
+    words = []
+    if "http" in kinds:
+        motes = sorted({message.mote for message in messages})
+        tokens = programs.issue_tokens(harness.BUILD, motes, tmp_path / "hashes.txt")
+        (tmp_path / "tokens.txt").write_text("".join(f"{mote} {token}\n" for mote, token in tokens.items()))
+        arguments = ["--listen=127.0.0.1:0", f"--amqp={way.amqp}", f"--tokens={tmp_path / 'hashes.txt'}"]
+        gateway = programs.Gateway(harness.BUILD, "gateway", tmp_path / "gateway.log", arguments, cwd=tmp_path)
+        way.workers.append(gateway)
+        gateway.await_ready()
+        uris["http"] = gateway.address
+        words = [f"--mote-tokens={tmp_path / 'tokens.txt'}"]
+    way.worker()
+    target = ",".join(uris[kind] for kind in kinds.split(","))
+    load = Load(tmp_path, f"--target={target}", f"--amqp={way.amqp}", f"--messages={FIRST}", "--rate=2000", "--threads=2",
+                "--connections=4", PATIENT, *words, env={"IR_MQTT_PASSWORD": "guest"})
+    load.assert_good()
+    summary = load.summary
+    assert summary["messages_sent"] == summary["messages_confirmed"] == summary["messages_republished"] == FIRST
+    assert summary["order_violations"] == summary["foreign_messages"] == summary["resent"] == 0
+    assert [each["protocol"] for each in summary["targets"]] == kinds.split(",")
+    assert sum(each["messages_confirmed"] for each in summary["targets"]) == FIRST
+    assert all(each["messages_confirmed"] > 0 for each in summary["targets"])
+    for name, count in (("confirm", FIRST), ("latency", FIRST)):
+        for file in (f"{name}.hgrm", f"{name}_corrected.hgrm"):
+            assert f"Total count = {count:12}]" in (load.out / file).read_text()
+    way.drain()
+    status, verdict = way.verify(load.out / "ledger.txt")
+    assert status == 0, verdict
+    assert len(way.sqlite_ids("raw")) == FIRST
+
+
+def test_rejected_messages_are_seen(mqtt_broker, tmp_path):
+    """Malformed messages, unknown sensors and repeats on purpose: each ends where it should, and is counted there."""
+    registry = tmp_path / "simulated.ttl"
+    simulated = ["--simulate=50", "--fault-malformed=0.1", "--fault-unknown=0.1", "--fault-duplicates=0.1"]
+    done = subprocess.run([harness.BUILD / "ir-loadgen", "--simulate=50", f"--write-registry={registry}"], check=False,
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    with harness.Pipeline(mqtt_broker, tmp_path, registry=registry) as way:
+        way.init()
+        way.worker()
+        load = Load(tmp_path, f"--amqp={way.amqp}", "--messages=1000", "--rate=3000", PATIENT, *simulated)
+    load.assert_good()
+    balance = load.summary["balance"]
+    assert balance["rejected"] > 50 and balance["repeated"] > 50 and balance["missing"] == 0
+    assert load.summary["messages_partly_rejected"] > 50
+    assert load.summary["sees_rejected"]
+
+
+def test_no_right_to_see_what_is_rejected(way, tmp_path):
+    """The run goes on; what is rejected is missing then, and said to be."""
+    way.broker.api("PUT", "users/viewer", {"password": "look", "tags": ""})
+    rights = {"configure": "^amq\\.gen.*", "write": "^amq\\.gen.*|^ir\\.observations$", "read": "^amq\\.gen.*|^ir\\.processed$"}
+    way.broker.api("PUT", f"permissions/{way.host}/viewer", rights)
+    way.worker()
+    uri = way.amqp.replace("amqp://", "amqp://viewer@")
+    load = Load(tmp_path, f"--amqp={uri}", "--messages=100", PATIENT, env={"IR_AMQP_PASSWORD": "look"})
+    load.assert_good()
+    assert not load.summary["sees_rejected"] and "ir.rejected" in load.errors
+
+
+# ---- made servers ----
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        status, headers = self.server.owner.answer(self, body)
+        text = b'{"title": "made"}'
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(text))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        pass
+
+
+class HttpServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def handle_error(self, *_):
+        """A client that is gone."""
+
+
+class Gate:
+    """An HTTP gateway of the test's own; `rule(count, mote, body)` is the status and headers of each answer."""
+
+    def __init__(self, rule=lambda *_: (202, {})):
+        self.rule = rule
+        self.taken = []  # bodies answered with 202, in order
+        self.lock = threading.Lock()
+        self.go = threading.Event()
+        self.go.set()
+        self.count = 0
+        self.server = HttpServer((servers.HOST, 0), Handler)
+        self.server.owner = self
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+
+    @property
+    def address(self):
+        return f"http://{servers.HOST}:{self.server.server_address[1]}"
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.go.set()
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join(10)
+
+    def answer(self, request, body):
+        self.go.wait(30)
+        with self.lock:
+            self.count += 1
+            status, headers = self.rule(self.count, request.headers, body)
+            if status == 202:
+                self.taken.append(body)
+        return status, headers
+
+    def stall(self, after, seconds):
+        """Answers nothing for a while, once so many requests have come."""
+
+        def run():
+            while self.count < after:
+                time.sleep(0.002)
+            self.go.clear()
+            time.sleep(seconds)
+            self.go.set()
+
+        threading.Thread(target=run, daemon=True).start()
+
+
+def mote_of(body):
+    return json.loads(body)[0]["bn"].split("/")[0]
+
+
+def assert_in_order(bodies):
+    """Times of a mote grow, as they do in the replay."""
+    last = {}
+    for body in bodies:
+        record = json.loads(body)[0]
+        mote = mote_of(body)
+        assert record["bt"] > last.get(mote, 0), mote
+        last[mote] = record["bt"]
+
+
+def test_http_refusals_and_putting_off(tmp_path):
+    """400 is final; 429 and 503 are tried again when the server says, and hold the order of the mote."""
+    put_off = {}
+
+    def rule(count, _headers, body):
+        if count % 10 == 0:
+            return 400, {}
+        if count % 7 == 0:
+            put_off[bytes(body)] = time.monotonic()
+            return (429 if count % 2 else 503), {"Retry-After": "1"}
+        if body in put_off:
+            assert time.monotonic() - put_off[body] > 0.9
+        return 202, {}
+
+    with Gate(rule) as gate:
+        load = Load(tmp_path, f"--target={gate.address}", "--no-subscribe", "--messages=200", "--connections=8", PATIENT)
+    assert load.status == 1, "messages that are good were refused"
+    load.assert_even()
+    summary = load.summary
+    assert summary["messages_sent"] == 200 and summary["messages_lost"] == 0
+    assert summary["messages_confirmed"] == len(gate.taken) == len(set(gate.taken))
+    assert summary["messages_refused"] == 200 - len(gate.taken) > 0
+    assert summary["resent"] == gate.count - 200 > 0
+    assert_in_order(gate.taken)
+    assert "answered 400" in load.errors and "made" in load.errors
+
+
+def test_http_tokens_go_with_their_motes(tmp_path, messages):
+    motes = {message.mote for message in messages}
+    tokens = tmp_path / "tokens.txt"
+    tokens.write_text("".join(f"{mote} token-of-{mote}\n" for mote in motes))
+
+    def rule(_count, headers, body):
+        good = headers["Authorization"] == f"Bearer token-of-{mote_of(body)}"
+        return (202 if good and headers["Content-Type"] == "application/senml+json" else 401), {}
+
+    with Gate(rule) as gate:
+        load = Load(tmp_path, f"--target={gate.address}", "--no-subscribe", "--messages=100", f"--mote-tokens={tokens}", PATIENT)
+        load.assert_good()
+        load = Load(tmp_path, f"--target={gate.address}", "--no-subscribe", "--messages=10", PATIENT)
+    assert load.status == 1 and load.summary["messages_refused"] == 10
+
+
+def quantile_of_curves(rows, share):
+    """The latency that `share` of the observations keep, from nothing but how many were due and how many were done until
+    when: first come, first served."""
+    due, done = [(0.0, 0.0)], [(0.0, 0.0)]
+    for row in rows:
+        due.append((row["seconds"], due[-1][1] + row["intended"]))
+        done.append((row["seconds"], done[-1][1] + row["confirmed"]))
+
+    def when(curve, count):
+        for (t0, c0), (t1, c1) in zip(curve, curve[1:]):
+            if c1 >= count > c0:
+                return t0 + (t1 - t0) * (count - c0) / (c1 - c0)
+        return curve[-1][0]
+
+    total = int(done[-1][1])
+    latencies = sorted(when(done, i + 0.5) - when(due, i + 0.5) for i in range(total))
+    return latencies[int(share * (total - 1))]
+
+
+@pytest.mark.parametrize("window", [2000, 30])
+def test_a_stall_shows(tmp_path, window):
+    """The target stalls for one second: the corrected times show it, whatever the window, and the series says the same."""
+    with Gate() as gate:
+        gate.stall(after=200, seconds=1)
+        load = Load(tmp_path, f"--target={gate.address}", "--no-subscribe", "--single-records", "--rate=200",
+                    "--duration=5s", f"--window={window}", "--series-interval=20ms", "--no-ledger")
+    load.assert_even()
+    assert load.summary["messages_lost"] == 0 and load.summary["complete"]
+    p99 = load.summary["confirm_latency_ms"]["p99"] / 1000
+    calculated = quantile_of_curves(load.series(), 0.99)
+    assert p99 > 0.8, "a fifth of the messages was due during the stall"
+    assert abs(p99 - calculated) < 0.1 + 0.1 * p99, (p99, calculated)
+    if window < 100:
+        raw = load.summary["confirm_latency_uncorrected_ms"]
+        assert raw["p90"] < load.summary["confirm_latency_ms"]["p90"], "the window hid the stall from these"
+
+
+def test_a_broker_that_stalls(way, tmp_path):
+    """The same with RabbitMQ, stopped for a second in the middle."""
+
+    def rows():
+        return sum(len(path.read_text().splitlines()) for path in tmp_path.glob("load-*/series.csv"))
+
+    def stall():
+        harness.wait_for(lambda: rows() > 100, "the load to run")
+        way.broker.process.send_group(signal.SIGSTOP)
+        time.sleep(1)
+        way.broker.process.send_group(signal.SIGCONT)
+
+    thread = threading.Thread(target=stall)
+    thread.start()
+    try:
+        load = Load(tmp_path, f"--amqp={way.amqp}", "--no-subscribe", "--single-records", "--rate=300", "--duration=6s",
+                    "--series-interval=20ms")
+    finally:
+        thread.join()
+    load.assert_even()
+    p99 = load.summary["confirm_latency_ms"]["p99"] / 1000
+    assert p99 > 0.7
+    assert abs(p99 - quantile_of_curves(load.series(), 0.99)) < 0.1 + 0.1 * p99
+
+
+def test_a_generator_that_cannot_keep_up_says_so(tmp_path):
+    load = Load(tmp_path, "--target=null:", "--rate=100000000", "--duration=1s", "--repeat=300", "--no-ledger")
+    assert load.status == 1
+    assert load.summary["complete"] and not load.summary["valid"]
+    assert "could not keep its own schedule" in load.summary["invalid_reason"]
+    assert "not valid" in load.errors
+    assert load.summary["observations_unsent"] > 0
+    load.assert_even()
+
+
+def test_a_target_that_dies(tmp_path):
+    """What has no answer is lost, and counted as such; what the server took is among what was sent."""
+    dies = threading.Event()
+
+    def rule(count, _headers, _body):
+        if count >= 150:
+            dies.set()
+            time.sleep(60)
+        return 202, {}
+
+    gate = Gate(rule)
+    with gate:
+        stopper = threading.Thread(target=lambda: (dies.wait(60), gate.server.socket.close()), daemon=True)
+        stopper.start()
+        load = Load(tmp_path, f"--target={gate.address}", "--no-subscribe", f"--messages={FIRST}", "--rate=1000",
+                    "--retry-for=2s", "--timeout=1s", PATIENT)
+    assert load.status == 1
+    load.assert_even()
+    summary = load.summary
+    assert not summary["complete"]
+    assert summary["messages_lost"] > 0 and summary["messages_refused"] == 0
+    assert summary["messages_confirmed"] == len(gate.taken) < summary["messages_sent"]
+    lines = (load.out / "ledger.txt").read_text().splitlines()
+    assert sum(line.startswith("u ") for line in lines) == summary["messages_lost"]
+    assert sum(line.startswith("m ") for line in lines) == summary["messages_confirmed"]
+
+
+def test_steps_have_lines_of_their_own(tmp_path):
+    load = Load(tmp_path, "--target=null:,null:", "--rate-steps=1000:3000:1000:1", "--repeat=5", "--arrivals=poisson",
+                "--threads=2", PATIENT)
+    load.assert_good()
+    steps = load.summary["steps"]
+    assert [step["rate_asked"] for step in steps] == [1000, 2000, 3000]
+    for step in steps:
+        due = step["observations_sent"] + step["observations_unsent"]
+        assert abs(due - step["rate_asked"]) < 0.3 * step["rate_asked"], step
+        assert step["verdict"] in ("kept", "behind", "backlog", "slow")
+    assert sum(step["observations_sent"] for step in steps) == load.summary["observations_sent"]
+    assert {row["asked"] for row in load.series()} >= {1000, 2000, 3000}
+
+
+def test_the_end_of_the_messages_before_the_last_step(tmp_path):
+    load = Load(tmp_path, "--target=null:", "--rate-steps=1000:3000:1000:1", "--messages=300")
+    assert load.status == 1 and "the messages ended before the last step" in load.errors
+
+
+def test_own_pace(tmp_path):
+    """The 1,000 first messages span 4 days; at 172,800 times that, two seconds."""
+    load = Load(tmp_path, "--target=null:", "--pace=172800", "--messages=1000", PATIENT)
+    load.assert_good()
+    assert load.summary["late_ms"]["p50"] < 60000
+
+
+def test_wrong_settings(tmp_path):
+    for words, text in (
+        (["--target=ftp://x"], "target ftp://x"),
+        (["--rate-steps=1:2"], "FROM:TO:STEP:SECONDS"),
+        (["--find-max", "--rate=5"], "only one of them"),
+        (["--target=null:", f"--mote-tokens={tmp_path / 'none'}"], "none"),
+    ):
+        load = Load(tmp_path, *words)
+        assert load.status in (1, 2) and text in load.errors, (words, load.errors)
+        assert load.summary is None
+
+
+def test_json_and_plain_progress(tmp_path):
+    load = Load(tmp_path, "--target=null:", "--messages=10", "--json")
+    load.assert_good()
+    assert json.loads(load.text) == load.summary
+    assert "\033" not in load.errors
+
+
+@pytest.mark.slow
+def test_find_max_finishes(tmp_path):
+    """What it finds is not this test's to judge; that it ends with a rate, and lists its trials."""
+    load = Load(tmp_path, "--target=null:", "--simulate=100", "--find-max", "--trial=300ms", "--warm-up=100ms",
+                "--late-bound=20ms", "--no-ledger")
+    found = load.summary["find_max"]
+    assert found["finished"] and found["rate"] > 0
+    assert found["trials"] == len(load.summary["steps"])
+    load.assert_even()
+
+
+def test_thread_sanitizer(way, tmp_path):
+    """ir-loadgen built with -fsanitize=thread finds no race: several threads, targets and a subscription."""
+    build = harness.ROOT / "out" / "tsan"
+    if not (build / "ir-loadgen").is_file():
+        pytest.skip("out/tsan/ir-loadgen is not built; run make MODE=tsan build")
+    way.worker()
+    with Gate() as gate:
+        load = Load(tmp_path, f"--target={way.amqp},null:,{gate.address}", f"--amqp={way.amqp}", "--threads=2",
+                    "--messages=600", "--rate=2000", "--no-wait", PATIENT, build=build,
+                    env={"TSAN_OPTIONS": "exitcode=66"})
+    assert "WARNING: ThreadSanitizer" not in load.errors, load.errors[-8000:]
+    assert load.status in (0, 1)
+    load.assert_even()

@@ -1,0 +1,111 @@
+"""Simulated motes with every fault: what is stored is what an independent reading of their messages says, and the
+ledger agrees."""
+
+import json
+
+import pytest
+
+import harness
+
+MOTES = 40
+START = "2025-03-01T00:00:00.123Z"
+FAULTS = ["duplicates", "late", "malformed", "unknown", "skew", "bursts"]
+
+
+@pytest.fixture
+def simulated(make_pipeline, tmp_path):
+    """A pipeline with the registry of the motes, and the words that simulate them."""
+    registry = tmp_path / "sim.ttl"
+    pipeline = make_pipeline(registry=registry)
+    pipeline.run("ir-loadgen", f"--simulate={MOTES}", f"--write-registry={registry}")
+    pipeline.init()
+    words = [f"--simulate={MOTES}", "--messages=3000", f"--start={START}", "--seed=7"]
+    return pipeline, words + [f"--fault-{fault}=0.1" for fault in FAULTS]
+
+
+class Sent:
+    """One line of a dump, read as the worker should."""
+
+    def __init__(self, line):
+        text = line.strip()
+        self.mote = text.split('"bn":"')[1].split("/")[0]
+        self.raw_id = harness.raw_id(self.mote, text.encode())
+        try:
+            pack = json.loads(text)
+            records = [] if "bver" in pack[0] else pack
+        except ValueError:
+            records = []
+        self.refused = not records or any(record["n"] == "99999" for record in records)
+        self.ids = []
+        for record in records:
+            if record["n"] != "99999":
+                time_ns = round(pack[0]["bt"] * 1000) * 10**6 + record.get("t", 0) * 10**9
+                self.ids.append(harness.observation_id(f"{pack[0]['bn']}{record['n']}", time_ns, record["v"]))
+
+
+def send(pipeline, words, *more):
+    """Sends without waiting for what comes back; the path of the ledger."""
+    load = pipeline.directory / "load"
+    pipeline.run("ir-loadgen", f"--amqp={pipeline.amqp}", f"--out={load}", "--no-subscribe", *words, *more)
+    return load / "ledger.txt"
+
+
+def counted(ledger, kind):
+    return len({line for line in ledger.read_text().splitlines() if line.startswith(kind)})
+
+
+def test_every_fault(simulated):
+    pipeline, words = simulated
+    sent = [Sent(line) for line in pipeline.run("ir-loadgen", *words, "--dump").splitlines()]
+    pipeline.worker()
+    pipeline.worker()
+    ledger = send(pipeline, words)
+    pipeline.drain()
+    pipeline.stop_workers()
+
+    raw = {each.raw_id for each in sent}
+    observations = {each for message in sent for each in message.ids}
+    assert 2600 < len(raw) < 2800
+    assert sorted(pipeline.sqlite_ids("raw")) == sorted(raw)
+    assert sorted(pipeline.sqlite_ids()) == sorted(observations)
+    assert sorted(pipeline.nquads_ids()) == sorted(observations)
+    assert counted(ledger, "m") + counted(ledger, "r") == len(raw)
+    assert counted(ledger, "r") == len({each.raw_id for each in sent if not each.ids})
+    status, verdict = pipeline.verify(ledger)
+    assert status == 0, verdict
+
+    letters = pipeline.take_all("ir.rejected")
+    assert len(letters) == sum(each.refused for each in sent)
+    reasons = {properties.headers["reason"] for _, properties, _ in letters}
+    assert reasons == {"not-json", "version", "unknown-sensor"}
+    ((late,),) = pipeline.sqlite("SELECT count(*) FROM observations WHERE late")
+    assert 0.05 < late / len(observations) < 0.15
+
+
+@pytest.mark.parametrize("records", [1, 20])
+def test_cbor(simulated, records):
+    """The ledger alone, with one and with many records to a message."""
+    pipeline, words = simulated
+    pipeline.worker()
+    ledger = send(pipeline, words, "--format=cbor", f"--records={records}", "--messages=1000")
+    pipeline.drain()
+    pipeline.stop_workers()
+    status, verdict = pipeline.verify(ledger)
+    assert status == 0, verdict
+    assert verdict["observations"]["present"] > 600 * records
+    reasons = {properties.headers["reason"] for _, properties, _ in pipeline.take_all("ir.rejected")}
+    assert reasons == {"not-cbor", "version", "unknown-sensor"}
+
+
+def test_files(pipeline, tmp_path):
+    """The names of the motes, and why a file cannot be written."""
+    motes = tmp_path / "motes.txt"
+    pipeline.run("ir-loadgen", "--simulate=3", f"--write-motes={motes}")
+    assert motes.read_text() == "sim-0000000\nsim-0000001\nsim-0000002\n"
+    pipeline.run("ir-loadgen", f"--replay={harness.DATA}", f"--write-motes={motes}")
+    assert len(motes.read_text().splitlines()) == 13
+    for path, why in (("/dev/full", "No space left"), (tmp_path / "none" / "motes", "No such file")):
+        status, _, errors = pipeline.call("ir-loadgen", "--simulate=100000", f"--write-motes={path}")
+        assert status == 1 and why in errors
+    status, _, errors = pipeline.call("ir-loadgen", f"--write-registry={motes}")
+    assert status == 2 and "--simulate" in errors

@@ -1,0 +1,336 @@
+"""Everything that observations pass through, started together: brokers, balancer, gateways, stores, workers.
+
+    stack = Stack(Settings(os.environ), "out/run")
+    stack.start()
+    Load(stack.description()).…
+    stack.stop()
+
+    python3 tools/stack.py up      starts one and leaves it running; out/run/stack.json says what and where
+    python3 tools/stack.py down    stops what that file names
+
+What each role runs with (files, arguments, environment) is here and in the classes of servers.py, cluster.py and
+programs.py; where it runs is its place (servers.Here, unless `place_of` says otherwise).
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cluster
+import programs
+import servers
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = ROOT / "out" / "release"
+OUT = ROOT / "out" / "run"
+REGISTRY = ROOT / "loadgen" / "usgs_river.ttl"
+STATE = "stack.json"
+READY_SECONDS = 60
+# All motes come from one address here.
+LIMITS = {"connections-per-source": "1000000", "new-connections-per-source": "1000000",
+          "requests-per-source": "1000000000"}
+
+
+class StackError(Exception):
+    """It cannot go on; the text is for the person who started it."""
+
+
+def show(path):
+    """A path as one would type it here."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def choice(environment, name, *words):
+    value = environment.get(name) or words[0]
+    if value not in words:
+        raise StackError(f"{name}={value}: it is one of {', '.join(words)}")
+    return value
+
+
+def number(environment, name, initial, low, high):
+    text = environment.get(name) or str(initial)
+    if not re.fullmatch(r"\d{1,9}", text) or not low <= int(text) <= high:
+        raise StackError(f"{name}={text}: it is a whole number from {low} to {high}")
+    return int(text)
+
+
+class Settings:
+    def __init__(self, environment):
+        self.brokers = int(choice(environment, "BROKERS", "1", "3", "5", "7"))
+        self.gateways = number(environment, "GATEWAYS", 2, 0, 16)
+        self.workers = number(environment, "WORKERS", 2, 1, 64)
+        self.documents = choice(environment, "DOCUMENTS", "sqlite", "mongodb", "null")
+        self.graph = choice(environment, "GRAPH", "nquads", "fuseki", "oxigraph", "virtuoso", "null")
+        self.formats = environment.get("FORMATS", "jsonld,senml")
+
+
+class Stack:
+    def __init__(self, settings, out, build=PROGRAMS, place_of=None):
+        """`place_of(role's name)` gives the place where it runs."""
+        self.settings = settings
+        self.out = Path(out).resolve()
+        self.build = Path(build)
+        self.place_of = place_of or (lambda _name: servers.Here())
+        self.registry = self.out / "registry.ttl"
+        self.tokens = self.out / "tokens"
+        self.cluster = cluster.Cluster(self.out / "brokers", settings.brokers, place_of=self.place_of)
+        self.cluster.nodes.limits.update(LIMITS)
+        self.balancer = cluster.HAProxy(self.out / "balancer", self.cluster.nodes, self.out / "certificates",
+                                        self.place_of("haproxy"))
+        self.document_server = self.store_server(servers.DOCUMENT_SERVERS, settings.documents)
+        self.graph_server = self.store_server(servers.GRAPH_SERVERS, settings.graph)
+        self.gateways = []
+        self.workers = []
+
+    def store_server(self, known, name):
+        return known[name](self.out / name, place=self.place_of(name)) if name in known else None
+
+    def stores(self):
+        return [each for each in (self.document_server, self.graph_server) if each]
+
+    # ---- addresses ----
+
+    def documents_uri(self):
+        if self.document_server:
+            return self.document_server.uri
+        return f"sqlite:{self.out / 'documents.sqlite'}" if self.settings.documents == "sqlite" else "null:"
+
+    def graph_uri(self):
+        if self.graph_server:
+            return self.graph_server.uri
+        return f"nquads:{self.out / 'graph'}" if self.settings.graph == "nquads" else "null:"
+
+    def inside(self, user):
+        return f"amqp://{user}@{self.balancer.address('inside')}"
+
+    def description(self):
+        """All that somebody needs who puts load on it or looks at it."""
+        kinds = {"amqp": "amqp", "amqps": "amqps", "mqtt": "mqtt", "mqtts": "mqtts", "http": "http", "https": "https"}
+        listeners = {name: f"{scheme}://{self.balancer.address(name)}" for name, scheme in kinds.items()}
+        return {
+            "listeners": listeners,
+            "inside": f"amqp://{self.balancer.address('inside')}",
+            "stats": f"http://{self.balancer.address('stats')}/stats",
+            "ca": str(self.out / "certificates" / "ca.pem"),
+            "passwords": str(self.cluster.passwords_file),
+            "tokens": str(self.tokens),
+            "registry": str(self.registry),
+            "documents": self.documents_uri(),
+            "graph": self.graph_uri(),
+            "formats": self.settings.formats,
+            "workers": [{"name": w.name, "address": w.address, "pid": w.process.pid} for w in self.workers],
+            "gateways": [{"name": g.name, "address": g.address, "pid": g.process.pid} for g in self.gateways],
+            "settings": vars(self.settings),
+            "programs": str(self.build),
+            "out": str(self.out),
+        }
+
+    # ---- what the programs run with ----
+
+    def environment(self, user):
+        return {**os.environ, "IR_AMQP_PASSWORD": self.cluster.passwords[user]}
+
+    def store_arguments(self):
+        return [f"--documents={self.documents_uri()}", f"--graph={self.graph_uri()}", f"--registry={self.registry}"]
+
+    def worker_arguments(self):
+        return [f"--amqp={self.inside('worker')}", *self.store_arguments(), f"--formats={self.settings.formats}"]
+
+    def gateway_arguments(self, listed):
+        # The replay's few stations are sent as fast as it goes: no limit for each mote.
+        return [f"--listen={listed.host}:{listed.http}", f"--amqp={self.inside('gateway')}", f"--tokens={self.tokens}",
+                "--rate=0", f"--trusted-proxies={self.balancer.host}"]
+
+    # ---- starting ----
+
+    def call(self, program, *words, user="worker"):
+        """Standard output of a program that ends by itself."""
+        log = self.out / "logs" / f"{program}.log"
+        status, text = programs.call([self.build / program, *words], log, self.out, self.environment(user))
+        if status != 0:
+            raise StackError(f"{program} {words[0]} ended with status {status}; {show(log)} ends:\n{servers.tail(log)}")
+        return text
+
+    def make_certificates(self):
+        made = subprocess.run([ROOT / "ingest" / "make-certificates", self.out / "certificates", "localhost",
+                               self.balancer.host], capture_output=True, text=True, check=False)
+        if made.returncode != 0:
+            raise StackError(f"make-certificates: {made.stderr.strip()}")
+
+    def start(self):
+        (self.out / "logs").mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(REGISTRY, self.registry)
+        self.tokens.touch(0o600)
+        self.make_certificates()
+        self.enter_gateways()
+        self.cluster.begin()
+        for each in self.stores():
+            each.begin()
+        self.cluster.await_ready()
+        for each in self.stores():
+            each.await_ready()
+        self.balancer.start()
+        self.call("ir-worker", "--declare", *self.worker_arguments())
+        self.call("ir-store", "init", *self.store_arguments())
+        for i in range(self.settings.gateways):
+            self.start_gateway(i)
+        for i in range(self.settings.workers):
+            self.start_worker(i)
+        for each in [*self.gateways, *self.workers]:
+            each.await_ready(READY_SECONDS)
+        self.await_membership()
+        self.await_gateways()
+
+    def enter_gateways(self):
+        """Into the list of nodes."""
+        for i in range(self.settings.gateways):
+            name = f"gateway-{i + 1}"
+            place = self.place_of(name)
+            port = str(place.free_ports(1)[0])
+            self.cluster.nodes.gateways.append(cluster.list_of_nodes.Gateway(name, place.host, port))
+
+    def start_gateway(self, index):
+        """Also in the place of one that ended."""
+        listed = self.cluster.nodes.gateways[index]
+        self.gateways[index : index + 1] = [
+            programs.Gateway(self.build, listed.name, self.out / "logs" / f"{listed.name}.log",
+                             self.gateway_arguments(listed), env=self.environment("gateway"), cwd=self.out,
+                             place=self.place_of(listed.name), address=f"http://{listed.host}:{listed.http}")]
+
+    def start_worker(self, index):
+        """Also in the place of one that ended."""
+        name = f"worker-{index + 1}"
+        self.workers[index : index + 1] = [
+            programs.Worker(self.build, name, self.out / "logs" / f"{name}.log", self.worker_arguments(),
+                            env=self.environment("worker"), cwd=self.out, place=self.place_of(name))]
+
+    def await_true(self, condition, what):
+        deadline = time.monotonic() + READY_SECONDS
+        while not condition():
+            self.check()
+            if time.monotonic() > deadline:
+                raise StackError(f"{what} after {READY_SECONDS} s; look at {show(self.out)}/logs")
+            time.sleep(0.05)
+
+    def await_membership(self):
+        """Until every worker knows the others: else the first seconds would measure the hand-over."""
+        self.await_true(lambda: all(each.metric("ir_workers") == len(self.workers) for each in self.workers),
+                        "the workers do not see each other")
+
+    def await_gateways(self):
+        self.await_true(lambda: self.balancer.up("gateways") == len(self.gateways),
+                        "the balancer does not see every gateway")
+
+    def check(self):
+        """That all of it runs."""
+        for each in [*self.gateways, *self.workers]:
+            each.check()
+
+    # ---- stopping ----
+
+    def stop(self):
+        programs_running = [*self.workers, *self.gateways]
+        for each in programs_running:
+            each.process.send(signal.SIGTERM)
+        for each in programs_running:
+            status = each.stop(READY_SECONDS)
+            if status != 0:
+                raise StackError(f"{each.name} ended with status {status} instead of 0; {show(each.log)} ends:\n"
+                                 f"{servers.tail(each.log)}")
+        self.balancer.stop()
+        for each in reversed(self.stores()):
+            each.stop()
+        self.cluster.stop()
+
+
+# ---- for people ----
+
+
+def roles(settings):
+    """In words."""
+    counts = ((settings.brokers, "broker"), (1, "balancer"), (settings.gateways, "gateway"), (settings.workers, "worker"))
+    words = [f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts if count]
+    return ", ".join([*words, settings.documents, settings.graph])
+
+
+def addresses(description):
+    """Where everything is, as lines."""
+    rows = [*description["listeners"].items(), ("inside", description["inside"])]
+    rows += [("statistics", description["stats"]), ("metrics", description["stats"].replace("/stats", "/metrics"))]
+    rows += [(each["name"], each["address"] + "/metrics") for each in description["gateways"] + description["workers"]]
+    rows += [("documents", description["documents"]), ("graph", description["graph"])]
+    rows += [("passwords", show(description["passwords"])), ("certificates", show(description["ca"]))]
+    return [f"  {name:<12} {address}" for name, address in rows]
+
+
+def read_state(out=OUT):
+    """What `up` left, or None."""
+    try:
+        return json.loads((out / STATE).read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise StackError(f"{show(out / STATE)}: {error}") from error
+
+
+def running(out=OUT):
+    """The description of the stack that `up` left running, or None."""
+    state = read_state(out)
+    alive = state and any(servers.start_time(pid) == started for pid, started in state["processes"])
+    return state["description"] if alive else None
+
+
+def refuse_second(out=OUT):
+    if running(out):
+        raise StackError(f"a stack is running below {show(out)}; end it with: make down")
+
+
+def up(settings, out=OUT):
+    refuse_second(out)
+    shutil.rmtree(out, ignore_errors=True)
+    stack = Stack(settings, out)
+    print(f"up: starting {roles(settings)}", flush=True)
+    stack.start()
+    description = stack.description()
+    state = {"description": description, "processes": servers.let_go()}
+    servers.Here().write(out / STATE, json.dumps(state, indent=2) + "\n")
+    print("It runs until make down:\n" + "\n".join(addresses(description)))
+
+
+def down(out=OUT):
+    state = read_state(out)
+    if state is None:
+        print("down: nothing is running")
+        return
+    count = servers.stop_kept(state["processes"])
+    (out / STATE).unlink()
+    print(f"down: {count} processes stopped")
+
+
+def main():
+    servers.stop_on_signals()
+    try:
+        if sys.argv[1:] == ["up"]:
+            up(Settings(os.environ))
+        elif sys.argv[1:] == ["down"]:
+            down()
+        else:
+            print("usage: tools/stack.py up|down", file=sys.stderr)
+            return 2
+    except (StackError, servers.ServerError, cluster.list_of_nodes.NodesError) as error:
+        print(f"{sys.argv[1]}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
