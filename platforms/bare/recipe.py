@@ -7,17 +7,16 @@ platforms are compared with.
 
 import os
 import signal
-import shutil
 import subprocess
 
-from ..lab import command, processes
+from ..lab import command, finding, processes
 from ..lab.cgroup import LIMITS, Group, has, hierarchies, node_cpus
 from ..lab.clean import remove_tree, wait_until
 from ..lab.errors import Unsupported
 from ..lab.host import device_of
 from ..lab.image import extra_servers
 from ..lab.payload import write_tree
-from ..lab.platform import ABSENT, RUNNING, STOPPED, Finding, Platform, Stats
+from ..lab.platform import ABSENT, RUNNING, STOPPED, Platform, Stats
 
 CONTROLLERS = ("cpu", "cpuset", "memory", "blkio")
 ROOT_FOLDERS = ("var/lib/river", "var/log/river", "run")
@@ -46,15 +45,8 @@ class Recipe(Platform):
     # ---- the host ----
 
     def check(self):
-        found = [Finding("root", os.geteuid() == 0, "" if os.geteuid() == 0 else "not root", "run it as root")]
-        for program in ("runsvdir", "ip", "ssh-keygen"):
-            there = shutil.which(program) is not None
-            found.append(Finding(program, there, "" if there else "not installed", "tools/install platforms"))
-        for controller in CONTROLLERS:
-            found.append(Finding(f"cgroup controller {controller}", has(controller),
-                                 "" if has(controller) else "not mounted",
-                                 f"mount -t cgroup -o {controller} none /sys/fs/cgroup/{controller}", controller == "cpu"))
-        return found
+        programs = [finding.program(each, "platforms") for each in ("runsvdir", "ip", "ssh-keygen")]
+        return [finding.root_user(), *programs, *(finding.controller(each, each == "cpu") for each in CONTROLLERS)]
 
     def facts(self):
         return {"emulated": False, "kernel": os.uname().release, "cgroup_version": 1 if "cpu" in hierarchies() else 2}

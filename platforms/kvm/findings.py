@@ -4,8 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
-from ..lab import cgroup, host
-from ..lab.platform import Finding
+from ..lab import host
+from ..lab.finding import controller, look, program, root_user
 from . import proof
 
 INSTALL = "run tools/install kvm"
@@ -13,34 +13,15 @@ PROGRAMS = ("libvirtd", "virtlogd", "virsh", "qemu-system-x86_64", "qemu-img", "
 
 
 def all_of(lab):
-    found = [root_user(), *map(program, PROGRAMS), device("/dev/net/tun", "modprobe tun")]
+    found = [root_user(), *(program(each, "kvm") for each in PROGRAMS), device("/dev/net/tun", "modprobe tun")]
     found += map(controller, ("cpu", "cpuset", "memory"))
     if all(each.ok for each in found if each.required):
         found += starts(lab)
     return [*found, vhost(), huge_pages(), page_sharing(), iommu(), virtual_functions(), schema()]
 
 
-def look(what, ok, reason, remedy, required=True):
-    """A Finding, with reason and remedy only when there is something to remedy."""
-    return Finding(what, True, required=required) if ok else Finding(what, False, reason, remedy, required)
-
-
-def root_user():
-    return look("root", os.geteuid() == 0, "namespaces, bridges and libvirt's system mode need it", "run as root")
-
-
-def program(name):
-    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin")
-    return look(f"program {name}", path is not None, "not installed", INSTALL)
-
-
 def device(path, remedy):
     return look(path, os.path.exists(path), "not there", remedy)
-
-
-def controller(name):
-    return look(f"cgroup controller {name}", cgroup.has(name), "not mounted; knobs that need it cannot be in effect",
-                f"mount -t cgroup -o {name} none /sys/fs/cgroup/{name}", required=False)
 
 
 # ---- whether a guest starts ----

@@ -14,26 +14,14 @@ and looked at the guest's state before, so a method does its one thing and nothi
 - Programs of the host are run by command.run(), files are taken away by clean.remove_tree().
 """
 
-import dataclasses
 import shlex
 from typing import NamedTuple
 
 from . import command, host, network, way
 from .errors import Unsupported
+from .finding import Finding  # noqa: F401 - what check() returns
 
 ABSENT, STOPPED, RUNNING, FROZEN = "absent", "stopped", "running", "frozen"
-
-
-@dataclasses.dataclass
-class Finding:
-    """One line of `check`: what was looked at, whether it is there, and what to do if not. One that is not required
-    restricts the platform (what is said in `reason`) but does not rule it out."""
-
-    what: str
-    ok: bool
-    reason: str = ""
-    remedy: str = ""
-    required: bool = True
 
 
 class Stats(NamedTuple):

@@ -8,7 +8,6 @@ read back from the cgroup's files. Everything of a container lies in the guest's
 import os
 import re
 import shlex
-import shutil
 import sys
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from ..lab.cgroup import LIMITS, Group, has, hierarchies, limit_file
 from ..lab.clean import remove_tree, wait_until
 from ..lab.errors import LabError, Unsupported
 from ..lab.host import device_of
-from ..lab.platform import ABSENT, FROZEN, RUNNING, STOPPED, Finding, Platform, Stats, interfaces_bytes
-from . import config
+from ..lab.platform import ABSENT, FROZEN, RUNNING, STOPPED, Platform, Stats, interfaces_bytes
+from . import config, findings
 from .roots import Roots
 
 STATES = {"RUNNING": RUNNING, "STOPPED": STOPPED, "FROZEN": FROZEN}
@@ -63,47 +62,10 @@ class Recipe(Platform):
     # ---- the host ----
 
     def check(self):
-        root = os.geteuid() == 0
-        found = [Finding("root", root, "" if root else "not root", "run it as root")]
-        for program, group in (("lxc-start", "lxc"), ("lxc-attach", "lxc"), ("ip", "lxc"), ("ssh-keygen", "platforms"),
-                               ("mmdebstrap", "platforms")):
-            there = shutil.which(program) is not None
-            found.append(Finding(program, there, "" if there else "not installed", f"tools/install {group}"))
-        filesystems = Path("/proc/filesystems").read_text(encoding="ascii").split()
-        overlay = "overlay" in filesystems
-        found.append(Finding("overlay filesystem", overlay, "" if overlay else "not in this kernel",
-                             "modprobe overlay; without it: --root copy", required=False))
-        for controller in ("cpu", "cpuset", "memory", "blkio"):
-            there = has(controller)
-            found.append(Finding(f"cgroup controller {controller}", there, "" if there else "not there",
-                                 f"mount -t cgroup -o {controller} none /sys/fs/cgroup/{controller}"))
-        spaces = Path("/proc/self/ns/user").exists()
-        found.append(Finding("user namespaces (kind unprivileged)", spaces, "" if spaces else "not in this kernel",
-                             "use a kernel with CONFIG_USER_NS", required=False))
-        found += [self.check_veth(), self.check_criu()]
-        return found
-
-    @staticmethod
-    def check_veth():
-        """A pair that is made and taken away."""
-        if os.geteuid() != 0 or shutil.which("ip") is None:
-            return Finding("veth and bridge", False, "cannot try without root and ip", "see above")
-        name = f"irc{os.getpid() % 10**8}"
-        done = command.run(["ip", "link", "add", name, "type", "veth", "peer", "name", f"{name}b"], good=None)
-        command.run(["ip", "link", "delete", name], good=None)
-        return Finding("veth and bridge", done.status == 0, done.err.strip(), "modprobe veth bridge")
-
-    @staticmethod
-    def check_criu():
-        if shutil.which("criu") is None:
-            return Finding("criu (verb migrate)", False, "not installed", "apt-get install criu", required=False)
-        done = command.run(["criu", "check"], good=None)
-        told = (done.out + done.err).strip().splitlines()
-        reason = "" if done.status == 0 else told[-1] if told else "criu check fails"
-        return Finding("criu (verb migrate)", done.status == 0, reason, "use a kernel that criu knows", required=False)
+        return findings.all_of()
 
     def kinds_here(self):
-        return self.kinds if Path("/proc/self/ns/user").exists() else self.kinds[:1]
+        return self.kinds if findings.user_namespaces().ok else self.kinds[:1]
 
     def facts(self):
         version = command.run(["lxc-start", "--version"], good=None).out.strip()
@@ -361,9 +323,9 @@ class Recipe(Platform):
     def migrate(self, guest, target):
         """By CRIU: the container is frozen into `target` (an empty folder), and goes on from there - here, or on a host
         that has the same lab directory on shared storage."""
-        finding = self.check_criu()
-        if not finding.ok:
-            raise Unsupported(f"containers migrate by CRIU: {finding.reason}", finding.remedy)
+        criu = findings.criu()
+        if not criu.ok:
+            raise Unsupported(f"containers migrate by CRIU: {criu.reason}", criu.remedy)
         if has("net_prio") and "network.priority" in guest.tuning:
             print("ir-platform: network.priority is not kept over a migration", file=sys.stderr)
         self.lxc("checkpoint", guest, "-s", "-D", target, seconds=300)
