@@ -104,6 +104,12 @@ def weight(shares):
     return shares // SHARES_A_WEIGHT
 
 
+def cap(guest, quota):
+    if quota > 100 * guest.cpus:
+        raise LabError(f"cpu.quota = {quota}%: a guest of {guest.cpus} CPUs can have {100 * guest.cpus}% at most")
+    return quota
+
+
 def processors(guest):
     pin, node = knob(guest, "cpu.pin"), knob(guest, "numa.node")
     shares, quota = knob(guest, "cpu.shares"), knob(guest, "cpu.quota")
@@ -115,7 +121,7 @@ def processors(guest):
     if shares is not None:
         settings["cpu_weight"] = weight(shares)
     if quota is not None:
-        settings["cap"] = quota
+        settings["cap"] = cap(guest, quota)
     return settings
 
 

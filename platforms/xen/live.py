@@ -62,8 +62,8 @@ def shares(_guest, name, _interface, value):
     xl.call("sched-credit2", "-d", name, "-w", str(config.weight(value)))
 
 
-def quota(_guest, name, _interface, value):
-    xl.call("sched-credit2", "-d", name, "-c", str(value))
+def quota(guest, name, _interface, value):
+    xl.call("sched-credit2", "-d", name, "-c", str(config.cap(guest, value)))
 
 
 def limit(_guest, name, _interface, value):

@@ -152,17 +152,24 @@ class Recipe(SshPlatform):
         told = xl.top(name)
         if told is None:
             raise LabError(f"xentop does not know {name}")
-        sent, received = interfaces_bytes(self.lab.interface(guest))[:2] if self.bridged(guest) else (None, None)
+        sent, received = interfaces_bytes(self.lab.interface(guest)) if self.bridged(guest) else (None, None)
+        read, written = self.disk_bytes(guest, told)
         return Stats(
             cpu_seconds=xl.domain(name).cpu_seconds,
             memory_bytes=int(told["MEM(k)"]) * KIB,
             memory_peak_bytes=int(told["MAXMEM(k)"]) * KIB,
-            disk_read_bytes=int(told["VBD_RSECT"]) * xl.SECTOR_BYTES,
-            disk_write_bytes=int(told["VBD_WSECT"]) * xl.SECTOR_BYTES,
+            disk_read_bytes=read,
+            disk_write_bytes=written,
             network_in_bytes=received,
             network_out_bytes=sent,
             processes=None,
         )
+
+    def disk_bytes(self, guest, told):
+        """xentop counts what dom0's kernel serves; what qemu serves, qemu."""
+        if self.disk(guest).format == "qcow2":
+            return xl.block_stats(self.lab.name(guest))
+        return tuple(int(told[column]) * xl.SECTOR_BYTES for column in ("VBD_RSECT", "VBD_WSECT"))
 
     def tuning_in_effect(self, guest):
         told = effect.in_effect(guest, self.lab.name(guest), self.lab.interface(guest))

@@ -1,6 +1,7 @@
 """xl and its companions, and what they print, in our words. Everything here is told by the hypervisor or xenstore."""
 
 import json
+import re
 from typing import NamedTuple
 
 from ..lab.command import need, run
@@ -103,6 +104,15 @@ def parse_top(text, name):
 
 def top(name):
     return parse_top(run([need("xentop", "xen"), "-b", "-f", "-i", "1"], seconds=60).out, name)
+
+
+def parse_block_stats(text):
+    """(bytes read, bytes written) of all disks that a guest's qemu serves, of its monitor's `info blockstats`."""
+    return tuple(sum(map(int, re.findall(rf"\b{word}_bytes=(\d+)", text))) for word in ("rd", "wr"))
+
+
+def block_stats(name):
+    return parse_block_stats(said("qemu-monitor-command", name, "info blockstats"))
 
 
 def parse_memory_nodes(text, number):

@@ -81,6 +81,8 @@ def test_weights_and_caps():
     assert (told["cpu_weight"], told["cap"]) == ("128", "150")
     with pytest.raises(LabError, match="multiple of 4"):
         written(guest({"cpu.shares": 1023}))
+    with pytest.raises(LabError, match="200%"):
+        written(guest({"cpu.quota": 201}))
 
 
 def test_memory_limit_and_balloon():
@@ -186,6 +188,7 @@ def test_what_xl_prints_is_read():
     assert xl.parse_schedule("Name ID Weight Cap\nir0000-one   4    512  150\n") == (512, 150)
     assert xl.parse_top(TOP, "ir0000-one")["MAXMEM(k)"] == "230400"
     assert xl.parse_top(TOP, "another") is None
+    assert xl.parse_block_stats(": rd_bytes=512 wr_bytes=7 rd_operations=1\n: rd_bytes=1 wr_bytes=0\n") == (513, 7)
 
 
 # ---- disks and host ----
