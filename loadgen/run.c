@@ -7,6 +7,7 @@
 #include "loadgen/plan.h"
 #include "loadgen/progress.h"
 #include "loadgen/receipts.h"
+#include "loadgen/report.h"
 #include "loadgen/result.h"
 #include "loadgen/series.h"
 #include "loadgen/source.h"
@@ -417,20 +418,6 @@ static ir_result_t *new_result(ir_run_t *run) {
     return &run->results[run->n_results++];
 }
 
-static void tell_step(ir_run_t *run, const ir_result_t *result) {
-    if (run->plan.kind == IR_PLAN_WHOLE) {
-        return;
-    }
-    ir_progress_clear(&run->progress);
-    ir_log(IR_LOG_INFO,
-           "%.0f/s asked: %.0f/s sent, %.0f/s %s, backlog grows %.0f/s, p99 %.1f ms, late p99 %.1f "
-           "ms: %s",
-           result->asked, ir_result_sent_rate(result), ir_result_done_rate(result),
-           result->heard ? "back" : "confirmed", result->growth,
-           result->heard ? result->back.p99 : result->confirms.p99, result->late.p99,
-           ir_verdict_text(result->verdict));
-}
-
 static ir_status_t end_step(ir_run_t *run, ir_error_t *error) {
     ir_trial_t trial;
     ir_result_t *result = new_result(run);
@@ -444,7 +431,10 @@ static ir_status_t end_step(ir_run_t *run, ir_error_t *error) {
                    to_ms(run->options->late_bound_ns));
     ir_result_trial(result, &trial);
     result->verdict = ir_plan_tell(&run->plan, &trial);
-    tell_step(run, result);
+    if (run->plan.kind != IR_PLAN_WHOLE) {
+        ir_progress_clear(&run->progress);
+        ir_report_step(result);
+    }
     return IR_OK;
 }
 
@@ -587,47 +577,6 @@ static void summarise(ir_run_t *run, ir_summary_t *summary) {
     summary->complete = ir_summary_is_complete(summary);
 }
 
-static void tell_latency(const char *what, const ir_histogram_t *histogram) {
-    ir_quantiles_t quantiles;
-    ir_quantiles_of(histogram, &quantiles);
-    ir_log(IR_LOG_INFO, "%s p50 %.1f ms, p90 %.1f ms, p99 %.1f ms, p99.9 %.1f ms, max %.1f ms",
-           what, quantiles.p50, quantiles.p90, quantiles.p99, quantiles.p999, quantiles.max);
-}
-
-static void tell_balance(const ir_balance_t *balance) {
-    char line[IR_BALANCE_LINE];
-    ir_log(ir_balance_sent_is_even(balance) ? IR_LOG_INFO : IR_LOG_ERROR, "%s",
-           ir_balance_sent_line(balance, line));
-    if (balance->heard) {
-        ir_log(ir_balance_back_is_even(balance) ? IR_LOG_INFO : IR_LOG_ERROR, "%s",
-               ir_balance_back_line(balance, line));
-    }
-}
-
-static void tell(const ir_run_t *run, const ir_summary_t *summary) {
-    const ir_feed_counts_t *sent = &run->now.sent;
-    ir_log(IR_LOG_INFO, "%llu of %llu messages sent (%llu observations), %llu confirmed",
-           (unsigned long long)sent->messages_sent, (unsigned long long)summary->messages,
-           (unsigned long long)sent->observations_sent,
-           (unsigned long long)sent->messages_confirmed);
-    tell_latency("to the confirm:", run->whole.confirms.corrected);
-    if (summary->heard) {
-        tell_latency("end to end:", run->whole.back.corrected);
-        if (run->now.back.order_violations > 0) {
-            ir_log(IR_LOG_WARN, "%llu order violations",
-                   (unsigned long long)run->now.back.order_violations);
-        }
-    }
-    if (run->plan.kind == IR_PLAN_SEARCH) {
-        ir_log(IR_LOG_INFO, "highest rate that is kept: %.0f observations/s (then: %s)",
-               ir_search_result(&run->plan.search), ir_verdict_text(run->plan.search.limit));
-    }
-    tell_balance(&summary->balance);
-    if (summary->invalid != NULL) {
-        ir_log(IR_LOG_ERROR, "not valid: %s", summary->invalid);
-    }
-}
-
 /* No more arrivals after this. */
 static void stop_listening(ir_run_t *run) {
     if (run->subscriber != NULL) {
@@ -672,7 +621,7 @@ static ir_status_t finish(ir_run_t *run, ir_status_t status, bool *complete, ir_
     end_row(run);
     status = close_files(run, status, error);
     summarise(run, &summary);
-    tell(run, &summary);
+    ir_report_tell(&summary);
     status = also(status, write_results(run, &summary, &cause), &cause, error);
     *complete = summary.complete && summary.invalid == NULL && ir_balance_is_even(&summary.balance);
     return status;

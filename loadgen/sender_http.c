@@ -15,7 +15,7 @@
 #define WHY_SIZE 480
 #define DEFAULT_HOLD_NS (500 * IR_MILLISECOND_NS) /* when the server does not say how long */
 #define LONGEST_HOLD_NS (30 * IR_SECOND_NS)
-#define FAILURES_MAX 3 /* in a row on each connection, with nothing good between: start anew */
+#define FAILING_NS IR_SECOND_NS /* with failures and not one answer: start anew */
 
 /* What of this is under way. */
 typedef struct ir_exchange {
@@ -37,7 +37,7 @@ typedef struct ir_http {
     ir_parcel_t parcels[IR_SENDER_OPEN_MAX]; /* by item */
     uint32_t spare[IR_SENDER_OPEN_MAX];      /* items not in use */
     uint32_t n_spare;
-    unsigned failures; /* since an answer came */
+    int64_t failing_ns; /* since when requests fail and none is answered; 0: not now */
 } ir_http_t;
 
 /* ---- life ---- */
@@ -157,7 +157,7 @@ static ir_outcome_t start_over(ir_http_t *http) {
     for (http->n_spare = 0; http->n_spare < IR_SENDER_OPEN_MAX; http->n_spare++) {
         http->spare[http->n_spare] = http->n_spare;
     }
-    http->failures = 0;
+    http->failing_ns = 0;
     return IR_OUTCOME_RETRY;
 }
 
@@ -273,11 +273,13 @@ static void take_status(ir_http_t *http, const ir_exchange_t *exchange, uint32_t
     }
 }
 
-/* True: so many failed that all is begun anew. */
+/* True: that goes on for so long that all is begun anew. */
 static bool take_failure(ir_http_t *http, uint32_t item, CURLcode code, ir_error_t *error) {
     char why[WHY_SIZE];
+    const int64_t now_ns = ir_clock_monotonic();
+    http->failing_ns = http->failing_ns == 0 ? now_ns : http->failing_ns;
     snprintf(why, sizeof why, "%s: %s", http->target->label, curl_easy_strerror(code));
-    if (++http->failures >= FAILURES_MAX * http->target->connections) {
+    if (now_ns - http->failing_ns > FAILING_NS) {
         ir_error_set(error, code == CURLE_OPERATION_TIMEDOUT ? IR_ERR_TIMEOUT : IR_ERR_CONNECT,
                      "%s", why);
         return true;
@@ -295,7 +297,7 @@ static ir_outcome_t take_answers(ir_http_t *http, ir_error_t *error) {
         const uint32_t item = exchange->item;
         rest(http, exchange);
         if (code == CURLE_OK) {
-            http->failures = 0;
+            http->failing_ns = 0;
             take_status(http, exchange, item);
         } else if (take_failure(http, item, code, error)) {
             return start_over(http);

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socketserver
+import ssl
 import subprocess
 import threading
 import time
@@ -185,8 +186,9 @@ class HttpServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
 class Gate:
     """An HTTP gateway of the test's own; `rule(count, mote, body)` is the status and headers of each answer."""
 
-    def __init__(self, rule=lambda *_: (202, {})):
+    def __init__(self, rule=lambda *_: (202, {}), certificate=None):
         self.rule = rule
+        self.scheme = "https" if certificate else "http"
         self.taken = []  # bodies answered with 202, in order
         self.lock = threading.Lock()
         self.go = threading.Event()
@@ -194,11 +196,15 @@ class Gate:
         self.count = 0
         self.server = HttpServer((servers.HOST, 0), Handler)
         self.server.owner = self
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     @property
     def address(self):
-        return f"http://{servers.HOST}:{self.server.server_address[1]}"
+        return f"{self.scheme}://localhost:{self.server.server_address[1]}"
 
     def __enter__(self):
         self.thread.start()
@@ -351,6 +357,26 @@ def test_a_broker_that_stalls(way, tmp_path):
     assert abs(p99 - quantile_of_curves(load.series(), 0.99)) < 0.1 + 0.1 * p99
 
 
+def test_targets_by_tls(front, make_front_pipeline, tmp_path):
+    """All three with the authority's certificate, none without it."""
+    way = make_front_pipeline().init()
+    ports = {name: front.balancer.address(name).split(":")[1] for name in ("amqps", "mqtts")}
+    login = dict.fromkeys(("IR_AMQP_PASSWORD", "IR_MQTT_PASSWORD"), front.cluster.passwords["mote"])
+    with Gate(certificate=front.directory / "certificates" / "server.pem") as gate:
+        targets = [f"{name}://mote@localhost:{port}" for name, port in ports.items()] + [gate.address]
+        load = Load(tmp_path, f"--target={','.join(targets)}", f"--ca={front.ca}", "--no-subscribe", "--messages=150", PATIENT,
+                    env=login)
+        load.assert_good()
+        assert all(each["messages_confirmed"] > 0 for each in load.summary["targets"])
+        assert len(gate.taken) == load.summary["targets"][2]["messages_confirmed"]
+        assert way.waiting() == 150 - len(gate.taken)
+        for target in targets:
+            load = Load(tmp_path, f"--target={target}", "--no-subscribe", "--messages=3", "--retry-for=500ms", "--timeout=3s", PATIENT,
+                        env=login)
+            assert load.status == 1 and load.summary["messages_confirmed"] == 0, target
+            assert "certificate" in load.errors.lower() or "tls" in load.errors.lower() or "ssl" in load.errors.lower(), target
+
+
 def test_a_generator_that_cannot_keep_up_says_so(tmp_path):
     load = Load(tmp_path, "--target=null:", "--rate=100000000", "--duration=1s", "--repeat=300", "--no-ledger")
     assert load.status == 1
@@ -431,6 +457,27 @@ def test_json_and_plain_progress(tmp_path):
     load.assert_good()
     assert json.loads(load.text) == load.summary
     assert "\033" not in load.errors
+
+
+def test_the_live_view(tmp_path):
+    """On a terminal: several lines that are drawn again in one place, and taken away before the log."""
+    ours, theirs = os.openpty()
+    argv = [harness.BUILD / "ir-loadgen", "--target=null:,null:", "--simulate=10", "--rate=1000", "--duration=2s",
+            f"--out={tmp_path / 'load'}", PATIENT]
+    with open(ours, "rb", buffering=0) as terminal:
+        child = subprocess.Popen(argv, stderr=theirs, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        os.close(theirs)
+        text = b""
+        try:
+            while part := terminal.read(4096):
+                text += part
+        except OSError:
+            pass  # the other end is closed
+        assert child.wait(30) == 0
+    shown = text.decode()
+    assert shown.count("of 1000/s asked") > 2 and shown.count("\033[6A") > 2
+    assert shown.count("null:") > 4 and "left" in shown and "p99" in shown
+    assert "\033[J" in shown and "\033[" not in shown.rsplit("\033[J", 1)[1].split("m", 1)[-1]
 
 
 @pytest.mark.slow

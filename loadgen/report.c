@@ -1,0 +1,55 @@
+#include "loadgen/report.h"
+
+#include "common/log.h"
+
+void ir_report_step(const ir_result_t *result) {
+    ir_log(IR_LOG_INFO,
+           "%.0f/s asked: %.0f/s sent, %.0f/s %s, backlog grows %.0f/s, p99 %.1f ms, late p99 %.1f "
+           "ms: %s",
+           result->asked, ir_result_sent_rate(result), ir_result_done_rate(result),
+           result->heard ? "back" : "confirmed", result->growth,
+           result->heard ? result->back.p99 : result->confirms.p99, result->late.p99,
+           ir_verdict_text(result->verdict));
+}
+
+static void tell_latency(const char *what, const ir_histogram_t *histogram) {
+    ir_quantiles_t quantiles;
+    ir_quantiles_of(histogram, &quantiles);
+    ir_log(IR_LOG_INFO, "%s p50 %.1f ms, p90 %.1f ms, p99 %.1f ms, p99.9 %.1f ms, max %.1f ms",
+           what, quantiles.p50, quantiles.p90, quantiles.p99, quantiles.p999, quantiles.max);
+}
+
+static void tell_balance(const ir_balance_t *balance) {
+    char line[IR_BALANCE_LINE];
+    ir_log(ir_balance_sent_is_even(balance) ? IR_LOG_INFO : IR_LOG_ERROR, "%s",
+           ir_balance_sent_line(balance, line));
+    if (balance->heard) {
+        ir_log(ir_balance_back_is_even(balance) ? IR_LOG_INFO : IR_LOG_ERROR, "%s",
+               ir_balance_back_line(balance, line));
+    }
+}
+
+void ir_report_tell(const ir_summary_t *summary) {
+    const ir_feed_counts_t *sent = &summary->whole->end.sent;
+    const ir_search_t *search = &summary->plan->search;
+    ir_log(IR_LOG_INFO, "%llu of %llu messages sent (%llu observations), %llu confirmed",
+           (unsigned long long)sent->messages_sent, (unsigned long long)summary->messages,
+           (unsigned long long)sent->observations_sent,
+           (unsigned long long)sent->messages_confirmed);
+    tell_latency("to the confirm:", summary->whole->confirms.corrected);
+    if (summary->heard) {
+        tell_latency("end to end:", summary->whole->back.corrected);
+        if (summary->whole->end.back.order_violations > 0) {
+            ir_log(IR_LOG_WARN, "%llu order violations",
+                   (unsigned long long)summary->whole->end.back.order_violations);
+        }
+    }
+    if (summary->plan->kind == IR_PLAN_SEARCH) {
+        ir_log(IR_LOG_INFO, "highest rate that is kept: %.0f observations/s (then: %s)",
+               ir_search_result(search), ir_verdict_text(search->limit));
+    }
+    tell_balance(&summary->balance);
+    if (summary->invalid != NULL) {
+        ir_log(IR_LOG_ERROR, "not valid: %s", summary->invalid);
+    }
+}
