@@ -4,12 +4,10 @@
 #include "common/buffer.h"
 #include "common/number.h"
 
-#include <uuid.h>
+#include <nettle/sha1.h>
 
-#include <stdlib.h>
 #include <string.h>
 
-#define STACK_SIZE 4096
 #define ID_TIME_SIZE 24
 
 /* The namespaces of identity.h as bytes; they differ in the last one. */
@@ -19,47 +17,35 @@
             last                                                                                   \
     }
 
-static const uuid_t namespace_raw = NAMESPACE(0x01);
-static const uuid_t namespace_observation = NAMESPACE(0x02);
-static const uuid_t namespace_revision = NAMESPACE(0x03);
+#define NAMESPACE_SIZE 16
 
-static void generate(const uuid_t name_space, const char *name, size_t size, ir_id_t *id) {
-    uuid_generate_sha1(id->bytes, name_space, name, size);
-}
+static const uint8_t namespace_raw[NAMESPACE_SIZE] = NAMESPACE(0x01);
+static const uint8_t namespace_observation[NAMESPACE_SIZE] = NAMESPACE(0x02);
+static const uint8_t namespace_revision[NAMESPACE_SIZE] = NAMESPACE(0x03);
 
-/* Hashes the parts with a line feed between each two. */
-static bool generate_joined(const uuid_t name_space, const ir_view_t *parts, size_t n_parts,
-                            ir_id_t *id) {
-    size_t size = 0;
-    for (size_t i = 0; i < n_parts; i++) {
-        size += parts[i].size + (i > 0);
-    }
-    char stack[STACK_SIZE];
-    stack[0] = '\0';
-    char *joined = size <= sizeof stack ? stack : malloc(size);
-    if (joined == NULL) {
-        return false;
-    }
-    char *at = joined;
+/* Hashes the parts with a line feed between each two (RFC 4122, section 4.3). */
+static void generate(const uint8_t name_space[static NAMESPACE_SIZE], const ir_view_t *parts,
+                     size_t n_parts, ir_id_t *id) {
+    struct sha1_ctx hash;
+    sha1_init(&hash);
+    sha1_update(&hash, NAMESPACE_SIZE, name_space);
     for (size_t i = 0; i < n_parts; i++) {
         if (i > 0) {
-            *at++ = '\n';
+            sha1_update(&hash, 1, (const uint8_t *)"\n");
         }
         if (parts[i].size > 0) {
-            memcpy(at, parts[i].data, parts[i].size);
-            at += parts[i].size;
+            sha1_update(&hash, parts[i].size, (const uint8_t *)parts[i].data);
         }
     }
-    generate(name_space, joined, size, id);
-    if (joined != stack) {
-        free(joined);
-    }
-    return true;
+    sha1_digest(&hash, sizeof id->bytes, id->bytes);
+    id->bytes[6] = (id->bytes[6] & 0x0f) | 0x50; /* version 5 */
+    id->bytes[8] = (id->bytes[8] & 0x3f) | 0x80; /* variant of the RFC */
 }
 
 bool ir_id_raw(ir_view_t mote, ir_view_t body, ir_id_t *id) {
     const ir_view_t parts[] = {mote, body};
-    return generate_joined(namespace_raw, parts, 2, id);
+    generate(namespace_raw, parts, 2, id);
+    return true;
 }
 
 static ir_view_t format_time(int64_t time_ns, char text[static ID_TIME_SIZE]) {
@@ -98,7 +84,10 @@ bool ir_id_observation(ir_view_t name, int64_t time_ns, const ir_value_t *value,
         parts[2] = ir_buffer_view(&data);
         break;
     }
-    const bool done = ir_buffer_ok(&data) && generate_joined(namespace_observation, parts, 3, id);
+    const bool done = ir_buffer_ok(&data);
+    if (done) {
+        generate(namespace_observation, parts, 3, id);
+    }
     ir_buffer_free(&data);
     return done;
 }
@@ -108,7 +97,8 @@ bool ir_id_revision(const ir_id_t *observation, const char *test, int flag, ir_i
     const char digit = (char)('0' + flag);
     const ir_view_t parts[] = {ir_view_text(ir_id_format(observation, text)), ir_view_text(test),
                                ir_view(&digit, 1)};
-    return generate_joined(namespace_revision, parts, 3, id);
+    generate(namespace_revision, parts, 3, id);
+    return true;
 }
 
 char *ir_id_format(const ir_id_t *id, char text[static IR_ID_TEXT_SIZE]) {

@@ -28,8 +28,8 @@ typedef struct ir_id {
 #define IR_NAMESPACE_OBSERVATION "0b6a0e0e-9d0c-5f0a-9c57-2f8d0d1b6a02"
 #define IR_NAMESPACE_REVISION "0b6a0e0e-9d0c-5f0a-9c57-2f8d0d1b6a03"
 
-/* All thread-safe and free of allocation, except that a name or value of more than 4 KiB together
- * uses the heap; false only when that memory is out. */
+/* All thread-safe and free of allocation, except that a value that is data uses the heap; false
+ * only when that memory is out. */
 bool ir_id_raw(ir_view_t mote, ir_view_t body, ir_id_t *id);
 bool ir_id_observation(ir_view_t name, int64_t time_ns, const ir_value_t *value, ir_id_t *id);
 bool ir_id_revision(const ir_id_t *observation, const char *test, int flag, ir_id_t *id);
