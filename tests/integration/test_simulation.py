@@ -109,3 +109,17 @@ def test_files(pipeline, tmp_path):
         assert status == 1 and why in errors
     status, _, errors = pipeline.call("ir-loadgen", f"--write-registry={motes}")
     assert status == 2 and "--simulate" in errors
+
+
+def test_what_comes_back(simulated):
+    """The generator's own account is even: what it meant to be refused was refused, the rest came back."""
+    pipeline, words = simulated
+    pipeline.worker()
+    load = pipeline.directory / "load"
+    pipeline.run("ir-loadgen", f"--amqp={pipeline.amqp}", f"--out={load}", *words, "--messages=600", "--pace=20000")
+    pipeline.stop_workers()
+    summary = json.loads((load / "summary.json").read_text())
+    assert summary["complete"] and summary["messages_sent"] == 600
+    assert summary["foreign_messages"] == 0
+    status, verdict = pipeline.verify(load / "ledger.txt")
+    assert status == 0, verdict
