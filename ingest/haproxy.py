@@ -4,6 +4,7 @@
     ingest/haproxy.py ingest/nodes.conf > /etc/haproxy/haproxy.cfg && haproxy -c -f /etc/haproxy/haproxy.cfg
 """
 
+import json
 import sys
 
 import nodes as list_of_nodes
@@ -91,8 +92,8 @@ backend amqp-brokers
     tcp-check expect binary 01
 """
 
-# Each node's AMQP check speaks for it: the two listeners come and go together, and RabbitMQ logs an error for every MQTT
-# check that does more than connect.
+# Each node's AMQP check speaks for it: the two listeners come and go together, and RabbitMQ logs an error for every
+# MQTT check that does more than connect.
 MQTT_BACKEND = """
 backend mqtt-brokers
     mode tcp
@@ -110,12 +111,12 @@ frontend http
     tcp-request connection track-sc0 src table sources
     tcp-request connection reject if {{ sc0_conn_cur gt {connections-per-source} }}
     tcp-request connection reject if {{ sc0_conn_rate gt {new-connections-per-source} }}
-    http-request return status 429 content-type application/problem+json string '{{"title":"Too Many Requests","status":429,"detail":"this address sends more requests than it may"}}' hdr Retry-After 10 if {{ sc0_http_req_rate gt {requests-per-source} }}
-    http-request return status 404 content-type application/problem+json string '{{"title":"Not Found","status":404,"detail":"observations go to /v1/observations"}}' if !{{ path_beg /v1/ }}
+    http-request return {too-many} hdr Retry-After 10 if {{ sc0_http_req_rate gt {requests-per-source} }}
+    http-request return {not-found} if !{{ path_beg /v1/ }}
     http-request del-header X-Forwarded-For
     http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
     option forwardfor
-    http-error status 503 content-type application/problem+json string '{{"title":"Service Unavailable","status":503,"detail":"no gateway takes requests now"}}' hdr Retry-After 2
+    http-error {no-gateway} hdr Retry-After 2
     default_backend gateways
 
 backend gateways
@@ -138,6 +139,19 @@ frontend stats
     stats refresh 5s
     stats show-legends
 """
+
+
+def problem(status, title, detail):
+    """An answer as the gateways give it (RFC 9457)."""
+    text = json.dumps({"title": title, "status": status, "detail": detail}, separators=(",", ":"))
+    return f"status {status} content-type application/problem+json string '{text}'"
+
+
+PROBLEMS = {
+    "too-many": problem(429, "Too Many Requests", "this address sends more requests than it may"),
+    "not-found": problem(404, "Not Found", "observations go to /v1/observations"),
+    "no-gateway": problem(503, "Service Unavailable", "no gateway takes requests now"),
+}
 
 
 def binds(nodes, plain, secure):
@@ -174,12 +188,13 @@ def configuration(nodes):
     parts = [HEAD.format(**values), session(nodes, "amqp", AMQP_GUARD), session(nodes, "mqtt", MQTT_GUARD)]
     if values["inside"]:
         parts.append(INSIDE_FRONTEND.format(**values))
-    parts += [AMQP_BACKEND.format(proxy=PROXY_HEADER, check=AMQP_HEADER, **values), broker_servers(nodes, "amqp", "check")]
+    check = AMQP_BACKEND.format(proxy=PROXY_HEADER, check=AMQP_HEADER, **values)
+    parts += [check, broker_servers(nodes, "amqp", "check")]
     if values["mqtt"] or values["mqtts"]:
         parts += [MQTT_BACKEND.format(**values), broker_servers(nodes, "mqtt", "track amqp-brokers/{}")]
     lines = binds(nodes, "http", "https")
     if lines:
-        parts.append(HTTP_FRONTEND.format(binds=lines, **values) + gateway_servers(nodes))
+        parts.append(HTTP_FRONTEND.format(binds=lines, **PROBLEMS, **values) + gateway_servers(nodes))
     if values["stats"]:
         parts.append(STATS.format(**values))
     return "".join(parts)

@@ -169,7 +169,8 @@ class HAProxy(servers.Server):
 
     def argv(self):
         program = servers.find_program("haproxy", "run", "/usr/sbin/haproxy")
-        return [program, "-W", "-S", f"{self.directory / 'master.sock'},mode,600", "-f", self.directory / "haproxy.cfg"]
+        master = f"{self.directory / 'master.sock'},mode,600"
+        return [program, "-W", "-S", master, "-f", self.directory / "haproxy.cfg"]
 
     def ready(self):
         try:
@@ -188,7 +189,8 @@ class HAProxy(servers.Server):
     def up(self, backend):
         """How many of its servers take requests."""
         rows = [line.split(",") for line in self.command("show stat").splitlines()]
-        return sum(row[0] == backend and row[1] != "BACKEND" and row[17].startswith("UP") for row in rows if len(row) > 17)
+        states = [row[17] for row in rows if row[0] == backend and row[1] != "BACKEND"]
+        return sum(state.startswith("UP") for state in states)
 
     def pid(self):
         """The process that serves now."""

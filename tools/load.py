@@ -1,6 +1,7 @@
-"""Puts load on a stack that runs, from its description alone (stack.py), and holds what was sent against what is stored.
+"""Puts load on a stack that runs, from its description alone (stack.py), and holds what was sent against what is
+stored.
 
-    python3 tools/load.py    simulated motes: MOTES= RATE= DURATION= VIA= from the environment, on what `make up` started
+    python3 tools/load.py    simulated motes on what `make up` started: MOTES= RATE= DURATION= VIA= from the environment
 """
 
 import json

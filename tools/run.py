@@ -45,7 +45,8 @@ def worker_cost(workers, before, observations):
 def measure(running, settings):
     """Replays, compares, and writes the summary."""
     load = Load(running.description(), OUT / "load", settings.via, running.check)
-    say(f"replaying {show(DATA)}" + (f" {settings.repeat} times" if settings.repeat > 1 else "") + f" via {settings.via}")
+    times = f" {settings.repeat} times" if settings.repeat > 1 else ""
+    say(f"replaying {show(DATA)}{times} via {settings.via}")
     before = [each.metric("process_cpu_seconds_total") for each in running.workers]
     sent = load.replay(settings.repeat, settings.rate)
     cpu, peak = worker_cost(running.workers, before, sent["observations_sent"])

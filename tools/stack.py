@@ -2,7 +2,7 @@
 
     stack = Stack(Settings(os.environ), "out/run")
     stack.start()
-    Load(stack.description()).…
+    Load(stack.description(), "out/run/load", "mix").replay(1, 0)
     stack.stop()
 
     python3 tools/stack.py up      starts one and leaves it running; out/run/stack.json says what and where
@@ -257,7 +257,8 @@ class Stack:
 
 def roles(settings):
     """In words."""
-    counts = ((settings.brokers, "broker"), (1, "balancer"), (settings.gateways, "gateway"), (settings.workers, "worker"))
+    counts = ((settings.brokers, "broker"), (1, "balancer"), (settings.gateways, "gateway"),
+              (settings.workers, "worker"))
     words = [f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts if count]
     return ", ".join([*words, settings.documents, settings.graph])
 

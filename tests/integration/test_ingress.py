@@ -1,15 +1,19 @@
-"""The way in: HAProxy before RabbitMQ, by AMQP and MQTT, plain and by TLS; users with the least rights; limits that push
-back; bytes that make no sense."""
+"""The way in: HAProxy before RabbitMQ and gateways, by AMQP, MQTT and HTTP, plain and by TLS; users with the least
+rights; limits that push back; bytes that make no sense."""
 
 import contextlib
 import http.client
+import http.server
 import json
+import os
 import re
 import socket
 import ssl
 import subprocess
+import threading
 import time
 import urllib.parse
+import urllib.request
 
 import pika
 import pytest
@@ -40,7 +44,8 @@ def publish(channel, message):
 def mosquitto(front, message, listener="mqtt", user="mote", password=None, seconds=30):
     """mosquitto_pub with QoS 1: it ends when the broker has acknowledged, and tries again until then."""
     port = front.balancer.address(listener).split(":")[1]
-    argv = ["timeout", str(seconds), "mosquitto_pub", "-h", "localhost", "-p", port, "-V", "mqttv311", "-q", "1", "-i", message.mote]
+    argv = ["timeout", str(seconds), "mosquitto_pub", "-h", "localhost", "-p", port, "-V", "mqttv311", "-q", "1"]
+    argv += ["-i", message.mote]
     argv += ["-u", user, "-P", password or front.cluster.passwords[user], "-t", f"ir/{message.mote}", "-s"]
     if listener == "mqtts":
         argv += ["--cafile", front.ca]
@@ -98,6 +103,68 @@ def test_mqtt(front, pipeline, messages, listener):
     pipeline.assert_exactly(messages[:8])
 
 
+@pytest.fixture
+def gateway(front, tmp_path):
+    """The one that the balancer looks for, and a token for MOTE."""
+    listed = front.cluster.nodes.gateways[0]
+    token = harness.programs.issue_tokens(harness.BUILD, [MOTE], tmp_path / "tokens")[MOTE]
+    words = [f"--listen={listed.host}:{listed.http}", f"--tokens={tmp_path / 'tokens'}", "--drain=0s"]
+    words.append(f"--amqp=amqp://gateway@{front.balancer.address('inside')}")
+    env = {**os.environ, "IR_AMQP_PASSWORD": front.cluster.passwords["gateway"]}
+    gateway = harness.programs.Gateway(harness.BUILD, "gateway", tmp_path / "gateway.log", words, env=env)
+    try:
+        gateway.await_ready()
+        harness.wait_for(lambda: front.balancer.up("gateways") == 1, "the balancer to see it")
+        yield token
+    finally:
+        gateway.stop()
+
+
+@pytest.mark.parametrize("listener", ["http", "https"])
+def test_http(front, pipeline, gateway, messages, listener):
+    pipeline.worker()
+    mine = [message for message in messages if message.mote == MOTE][:5]
+    context = ssl.create_default_context(cafile=front.ca) if listener == "https" else None
+    for message in mine:
+        headers = {"Content-Type": harness.SENML_JSON, "Authorization": f"Bearer {gateway}"}
+        url = f"{listener}://localhost:{front.balancer.address(listener).split(':')[1]}/v1/observations"
+        with urllib.request.urlopen(urllib.request.Request(url, message.body, headers), context=context) as answer:
+            assert answer.status == 202 and str(message.raw_id) in answer.read().decode()
+    pipeline.drain()
+    pipeline.assert_exactly(mine)
+
+
+class Listener(http.server.BaseHTTPRequestHandler):
+    """A gateway that keeps the headers it gets, but those of checks."""
+
+    seen = []
+
+    def do_GET(self):  # noqa: N802
+        if self.path.startswith("/v1/"):
+            self.seen.append(self.headers)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_the_gateway_knows_the_clients_address(front, tmp_path):
+    """And no client can pretend another."""
+    with http.server.ThreadingHTTPServer((servers.HOST, 0), Listener) as listener:
+        threading.Thread(target=listener.serve_forever, daemon=True).start()
+        nodes = list_of_nodes.Nodes(brokers=front.cluster.nodes.brokers)
+        nodes.gateways = [list_of_nodes.Gateway("one", servers.HOST, str(listener.server_address[1]))]
+        with cluster.HAProxy(tmp_path / "balancer", nodes, front.directory / "certificates") as balancer:
+            port = int(balancer.address("http").split(":")[1])
+            forged = {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "gopher"}
+            assert servers.http_request(port, "GET", "/v1/observations", None, forged)[0] == 200
+        listener.shutdown()
+    (headers,) = Listener.seen
+    assert headers.get_all("X-Forwarded-For") == [servers.HOST] and headers.get_all("X-Forwarded-Proto") == ["http"]
+
+
 def test_the_broker_knows_the_clients_address(front):
     with channel_of(front, "mote", "amqp") as channel:
         ours = channel.connection._impl._transport._sock.getsockname()  # noqa: SLF001
@@ -148,11 +215,14 @@ NOT_ALLOWED = {
              listen_to("ir.processed"), listen_to("ir.observations"),
              lambda channel: channel.queue_purge("ir.observations.0"),
              lambda channel: channel.exchange_declare("mine", "topic")],
-    "gateway": [send_to("ir.processed"), send_to("amq.topic"), take_from("ir.observations.0"), listen_to("ir.processed")],
-    "viewer": [send_to("ir.observations"), send_to("ir.processed"), send_to("amq.topic"), take_from("ir.observations.0"),
-               take_from("ir.rejected"), listen_to("ir.observations"), listen_to("ir.rejected"),
-               lambda channel: channel.queue_delete("ir.observations.0"),
+    "gateway": [send_to("ir.processed"), send_to("amq.topic"), take_from("ir.observations.0"),
+                listen_to("ir.processed")],
+    "viewer": [send_to("ir.observations"), send_to("ir.processed"), send_to("amq.topic"),
+               take_from("ir.observations.0"), take_from("ir.rejected"), listen_to("ir.observations"),
+               listen_to("ir.rejected"), lambda channel: channel.queue_delete("ir.observations.0"),
                lambda channel: channel.exchange_delete("ir.processed")],
+    "loadgen": [send_to("ir.observations"), send_to("ir.processed"), take_from("ir.observations.0"),
+                listen_to("ir.observations")],
     "worker": [send_to("amq.topic"), lambda channel: channel.exchange_declare("mine", "topic"),
                lambda channel: channel.queue_declare("mine", durable=True)],
 }
@@ -401,8 +471,8 @@ def test_the_example_is_valid(front, tmp_path):
     text = (harness.ROOT / "ingest" / "haproxy.cfg").read_text()
     text = text.replace("/etc/haproxy/river.pem", front.balancer.nodes.balancer["certificate"])
     (tmp_path / "haproxy.cfg").write_text(text.replace("maxconn 20000\n", "maxconn 1000\n"))
-    done = subprocess.run([servers.find_program("haproxy", "run", "/usr/sbin/haproxy"), "-c", "-f", tmp_path / "haproxy.cfg"],
-                          capture_output=True, text=True, check=False)
+    program = servers.find_program("haproxy", "run", "/usr/sbin/haproxy")
+    done = subprocess.run([program, "-c", "-f", tmp_path / "haproxy.cfg"], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "WARNING" not in done.stderr, done.stderr
 
 

@@ -1,5 +1,5 @@
-"""The whole way, three brokers and two gateways behind the balancer, with something killed or reloaded while motes send:
-nothing that was confirmed is missing, nothing is there twice."""
+"""The whole way, three brokers and two gateways behind the balancer, with something killed or reloaded while motes
+send: nothing that was confirmed is missing, nothing is there twice."""
 
 import time
 
