@@ -116,7 +116,8 @@ class Volume(Copy):
     def create(self, size):
         if not self.group():
             raise Unsupported("no volume group is named for root volume", f"set {GROUP} to one of `vgs`")
-        run([need("lvcreate", "xen"), "-q", "-y", "-W", "n", "-n", self.name, "-L", f"{-(-size // MIB)}m", self.group()])
+        run([need("lvcreate", "xen"), "-q", "-y", "-W", "n", "-n", self.name, "-L", f"{-(-size // MIB)}m",
+             self.group()])
 
     def fill(self, source, kind):
         qemu_img("convert", "-q", "-n", "-f", kind, "-O", "raw", source, self.path)

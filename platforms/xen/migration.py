@@ -1,7 +1,7 @@
 """Moving a running guest to another host under Xen.
 
     ir-platform migrate xen GUEST HOST      live, by xl migrate over ssh with the lab's key; as root@HOST
-    ir-platform migrate xen GUEST local     the same state saved to a file and restored here: what a host can prove alone
+    ir-platform migrate xen GUEST local     the same state saved to a file and restored here, without a second host
 
 For HOST, the disk, kernel and initrd must be there under the same paths (shared storage), and the bridge under the same
 name: make it by `ir-platform provision` of any guest in a lab of the same directory.
@@ -49,5 +49,5 @@ def require_files(recipe, guest, target):
     test = " && ".join(f"test -e '{path}'" for path in paths)
     done = run(recipe.lab.key.ssh_argv(target, f"xl info >/dev/null && {test}"), good=None)
     if done.status != 0:
-        raise LabError(f"{target}: no dom0 that root may log in to with {recipe.lab.key.path}, or the guest's files are not "
-                       f"there: {done.err.strip() or ', '.join(paths)}")
+        raise LabError(f"{target}: no dom0 that root may log in to with {recipe.lab.key.path}, or the guest's files are "
+                       f"not there: {done.err.strip() or ', '.join(paths)}")

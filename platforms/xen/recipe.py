@@ -119,7 +119,8 @@ class Recipe(SshPlatform):
 
     def gone(self, guest):
         """Neither the domain nor its interface is there."""
-        return xl.domain(self.lab.name(guest)) is None and not os.path.exists(f"/sys/class/net/{self.lab.interface(guest)}")
+        interface = f"/sys/class/net/{self.lab.interface(guest)}"
+        return xl.domain(self.lab.name(guest)) is None and not os.path.exists(interface)
 
     def destroy(self, guest):
         self.stop(guest, 0)
