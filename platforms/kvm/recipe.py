@@ -83,7 +83,7 @@ class Recipe(SshPlatform):
         payload.write_drive(self.lab, guest, self.folder(guest) / "payload.img")
 
     def start(self, guest):
-        require_home(guest)
+        migration.came_home(self, guest)
         network.require(guest.network)
         self.start_daemon()
         path = self.write(guest)
@@ -126,8 +126,12 @@ class Recipe(SshPlatform):
         return path
 
     def stop(self, guest, seconds):
-        if not self.there(guest):
-            return
+        if self.there(guest):
+            self.end(guest, seconds)
+        shaping.release(self.lab.interface(guest))
+        migration.came_home(self, guest)
+
+    def end(self, guest, seconds):
         deadline = time.monotonic() + seconds
         if seconds and self.state(guest) == RUNNING:
             self.ask_to_end(guest, seconds)
@@ -136,8 +140,6 @@ class Recipe(SshPlatform):
             self.connection(guest).call(["destroy", self.lab.name(guest)], good=None)
         if not wait_until(lambda: not self.there(guest), 30, 0.2):
             raise LabError(f"domain {self.lab.name(guest)} does not end; see {self.daemon.state}/log/libvirtd.log")
-        shaping.release(self.lab.interface(guest))
-        migration.came_home(self, guest)
 
     def ask_to_end(self, guest, seconds):
         with contextlib.suppress(LabError):
