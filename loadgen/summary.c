@@ -90,11 +90,16 @@ static ir_object_t settings_used(const ir_loadgen_options_t *options) {
     put(&object, "replay", json_string(options->replay));
     put_count(&object, "repeat", (uint64_t)options->repeat);
     put(&object, "single_records", json_boolean(options->single_records));
+    put_count(&object, "simulate", (uint64_t)options->simulate);
+    put_count(&object, "seed", (uint64_t)options->seed);
+    put_count(&object, "records", (uint64_t)options->records);
     put(&object, "format", json_string(options->format == IR_PACK_CBOR ? "cbor" : "json"));
     put_number(&object, "rate", options->rate);
     put(&object, "arrivals",
         json_string(options->arrivals == IR_ARRIVALS_POISSON ? "poisson" : "constant"));
     put_number(&object, "pace", options->pace);
+    put_number(&object, "duration", (double)options->duration_ns / (double)IR_SECOND_NS);
+    put(&object, "rate_steps", json_string(options->rate_steps != NULL ? options->rate_steps : ""));
     put_count(&object, "threads", (uint64_t)options->threads);
     put_count(&object, "connections", (uint64_t)options->connections);
     put_count(&object, "window", (uint64_t)options->window);
