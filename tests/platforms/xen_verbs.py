@@ -166,7 +166,10 @@ def hypervisor_agrees(kind):
         assert config["nics"][0]["rate_bytes_per_interval"] == 500_000
     if kind == "pvh":
         assert config["b_info"]["sched_params"]["cap"] == 90
-        assert Path("/sys/block/loop0/loop/dio").read_text().strip() == "1"
+        path = lab().guest_directory(guest("one")) / "disk.raw"
+        direct = subprocess.run(["losetup", "--noheadings", "--output", "DIO", "--associated", path], capture_output=True,
+                                text=True, check=True)
+        assert direct.stdout.strip() == "1", direct
     return inside("one", "cat /sys/hypervisor/type /sys/hypervisor/guest_type; grep -c ^processor /proc/cpuinfo").out.split()
 
 
