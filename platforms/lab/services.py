@@ -68,7 +68,10 @@ def graph(_guest, _others, _number):
 def gateway(guest, others, _number):
     brokers = addresses([guest], "broker") or addresses(others, "broker") or [guest.address]
     amqp = ",".join(f"amqp://{each}:{AMQP_PORT}" for each in brokers)
-    return {"river.conf": f"[ir-ingest]\namqp = {amqp}\nlisten = {guest.address}:{GATEWAY_PORT}\n"}
+    return {
+        "river.conf": f"[ir-ingest]\namqp = {amqp}\nlisten = {guest.address}:{GATEWAY_PORT}\ntokens = tokens.txt\n",
+        "tokens.txt": "# No mote has a token yet; ir-ingest --issue-tokens makes them.\n",
+    }
 
 
 def balancer(guest, others, _number):
