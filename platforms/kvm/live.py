@@ -8,7 +8,9 @@ from .domain import IOTUNE, MIB, OVERHEAD_MIB, TARGETS, memory_mib, pins, requir
 
 def change(connection, machine, asked):
     """Applies {knob: value}. All are translated before the first is applied."""
-    orders = [order for knob, value in asked.items() for order in order_of(machine, knob, value)]
+    others = {knob: value for knob, value in asked.items() if knob not in IOTUNE}
+    orders = [order for knob, value in others.items() for order in order_of(machine, knob, value)]
+    orders += throttle(machine, {knob: value for knob, value in asked.items() if knob in IOTUNE})
     for verb, *words in orders:
         apply(connection, [verb, machine.name, *map(str, words), "--live"])
 
@@ -70,11 +72,14 @@ def balloon(machine, size):
     return [("setmem", size // 1024)]
 
 
-def throttle(tag):
-    def order(machine, number):
-        return [("blkdeviotune", f"{TARGETS[machine.bus]}a", f"--{tag.replace('_', '-')}", number)]
-
-    return order
+def throttle(machine, asked):
+    """All limits of the disk at once: one that is left out would be lifted."""
+    if not asked:
+        return []
+    limits = {knob: value for knob, value in {**machine.guest.tuning, **asked}.items() if value != tuning.AUTO}
+    words = [word for knob, tag in IOTUNE.items() if knob in limits
+             for word in (f"--{tag.replace('_', '-')}", limits[knob])]
+    return [("blkdeviotune", f"{TARGETS[machine.bus]}a", *words)]
 
 
 ORDERS = {
@@ -86,5 +91,4 @@ ORDERS = {
     "cpu.quota": quota,
     "memory.limit": limit,
     "memory.balloon": balloon,
-    **{knob: throttle(tag) for knob, tag in IOTUNE.items()},
 }

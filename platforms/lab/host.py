@@ -15,6 +15,7 @@ from .errors import LabError, Unsupported
 THP = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 KSM = Path("/sys/kernel/mm/ksm/run")
 PAGES = Path("/proc/sys/vm/nr_hugepages")
+COMPACT = Path("/proc/sys/vm/compact_memory")
 
 
 def current(path):
@@ -80,6 +81,9 @@ class Journal:
         self.save()
         total = int(current(PAGES)) + pages - have
         write(PAGES, total)
+        if int(current(PAGES)) < total:
+            write(COMPACT, "1")
+            write(PAGES, total)
         if int(current(PAGES)) < total:
             raise LabError(f"{PAGES}: the host has no {total} huge pages in one piece; free memory, or reserve them at "
                            "boot (hugepages=)")

@@ -173,6 +173,13 @@ def test_limits_change_by_virsh(asked, first):
     assert recorder.words[0] == first
 
 
+def test_a_limit_of_the_disk_leaves_the_others():
+    recorder = Recorder()
+    live.change(recorder, machine({"disk.write-iops": 5}), {"disk.read-iops": 9})
+    assert recorder.words == [("blkdeviotune", "ir0000-one", "vda", "--read-iops-sec", "9", "--write-iops-sec", "5",
+                               "--live")]
+
+
 def test_nothing_is_changed_when_one_of_them_cannot():
     recorder = Recorder()
     with pytest.raises(Unsupported):

@@ -88,7 +88,9 @@ thread_on() { # NAME CPUS
     (($(in_libvirt dommemstat "$name" | awk '$1 == "actual" { print $2 }') == 512 * 1024))
     timed set kvm one cpu.quota=80% disk.read-iops=700 network.rate=50M memory.balloon=600M
     [[ $(limit_of cpu cpu.cfs_quota_us cpu.max) == 80000* ]]
-    [[ $(in_libvirt blkdeviotune "$name" sda) == *"read_iops_sec : 700"* ]]
+    in_libvirt blkdeviotune "$name" sda | tr -s ' ' >"$BATS_TEST_TMPDIR/limits"
+    grep -q '^read_iops_sec : 700$' "$BATS_TEST_TMPDIR/limits"
+    grep -q '^write_iops_sec : 1000$' "$BATS_TEST_TMPDIR/limits"
 }
 
 @test "emulated hardware, with a limit on memory and equal pages shared" {
