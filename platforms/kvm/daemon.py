@@ -118,9 +118,20 @@ class Daemon(Connection):
         self._end([pid for pid in self.processes() if name_of(pid) in ("libvirtd", "virtlogd")])
 
     def processes(self):
-        """Ids of all that runs in the daemon's mount namespace: there the state folder is a mount point."""
-        return [int(each.name) for each in Path("/proc").iterdir()
-                if each.name.isdigit() and is_mount_point(each, str(self.state))]
+        """Ids of all that runs in the daemon's mount namespace."""
+        return [int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit() and self.owns(each)]
+
+    def owns(self, process):
+        """Whether a process (its folder in /proc) is in there: the state folder is a mount point to it. Should somebody
+        have removed that folder, its mount is gone, but not that of /run/libvirt and not the paths it was given."""
+        points = mount_points(process)
+        return str(self.state) in points or ("/run/libvirt" in points and self.is_named_by(process))
+
+    def is_named_by(self, process):
+        try:
+            return f"{self.state.parent}/".encode() in (process / "cmdline").read_bytes()
+        except OSError:
+            return False
 
     def pid_of(self, name):
         """The process of a running domain; LabError when there is none."""
@@ -151,13 +162,13 @@ class Daemon(Connection):
         remove_tree(self.state)
 
 
-def is_mount_point(process, path):
-    """Whether a process (its folder in /proc) has a mount at that path."""
+def mount_points(process):
+    """Of the mount namespace that a process is in."""
     try:
         with open(process / "mountinfo", encoding="utf-8", errors="surrogateescape") as table:
-            return any(unescape(line.split()[4]) == path for line in table)
+            return {unescape(line.split()[4]) for line in table}
     except OSError:
-        return False
+        return set()
 
 
 def unescape(word):

@@ -251,6 +251,14 @@ def test_a_libvirtd_of_its_own_comes_back_and_leaves_nothing(own_daemon):
     assert str(own_daemon.state) not in Path("/proc/mounts").read_text()
 
 
+def test_a_libvirtd_whose_folder_was_removed_is_still_found(own_daemon):
+    own_daemon.start()
+    shutil.rmtree(own_daemon.state, ignore_errors=True)
+    assert len(own_daemon.processes()) == 2
+    own_daemon.stop()
+    assert not own_daemon.processes()
+
+
 def test_a_path_that_no_socket_can_have_is_told(tmp_path):
     with pytest.raises(LabError, match="IR_LAB"):
         daemon.Daemon(tmp_path / ("long" * 30)).start()
