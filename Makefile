@@ -73,7 +73,7 @@ $(OUT)/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(OUT)/tests/fuzz/driver.o $(LIBR
 
 # What run, up and load take from the command line or the environment: tools/stack.py, run.py and load.py read these
 # names and know what they are when empty.
-export BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH VIA REPEAT RATE KEEP MOTES DURATION
+export BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH VIA REPEAT RATE KEEP MOTES DURATION PLATFORM TOPOLOGY PROFILE MESSAGES
 FORMATS ?= jsonld,senml
 export FORMATS
 
@@ -87,7 +87,8 @@ down:
 load:
 	@exec python3 tools/load.py
 programs:
-	@tools/install build run $(filter mongodb,$(DOCUMENTS)) $(filter fuseki oxigraph virtuoso,$(GRAPH))
+	@tools/install build run $(filter mongodb,$(DOCUMENTS)) $(filter fuseki oxigraph virtuoso,$(GRAPH)) \
+	    $(if $(PLATFORM),platforms $(filter lxc kvm xen,$(subst :, ,$(PLATFORM)))) $(if $(filter split,$(TOPOLOGY)),mongodb fuseki)
 	+@$(SUBMAKE) -s MODE=release build
 
 # ---- tests ----
@@ -221,7 +222,8 @@ help:
 	@echo "make run         the main job on real data; ends with a table and out/run/summary.json"
 	@echo "                   DOCUMENTS=sqlite|mongodb|null  GRAPH=nquads|fuseki|oxigraph|virtuoso|null"
 	@echo "                   VIA=mix|amqp|mqtt|http  BROKERS=1|3|5|7  GATEWAYS=2  WORKERS=2"
-	@echo "                   REPEAT=1  RATE=0 (observations/s; 0: as fast as it goes)"
+	@echo "                   REPEAT=1  RATE=0 (observations/s; 0: as fast as it goes)  MESSAGES=0 (only so many)"
+	@echo "                   PLATFORM=bare|lxc|kvm|xen[:KIND]  TOPOLOGY=single|split  PROFILE=default|pinned|…: in guests"
 	@echo "                   FORMATS=jsonld,senml  KEEP=1 (leave it running, print the addresses)"
 	@echo "make up          the same stack, left running in the background; make down stops it"
 	@echo "make load        simulated motes on it: MOTES=1000 RATE=1000 DURATION=30 VIA=mix"

@@ -4,8 +4,8 @@
     ingest/rabbitmq.py ingest/nodes.conf rabbit-1 [DEFINITIONS.JSON] > /etc/rabbitmq/rabbitmq.conf
 
 Plugins: rabbitmq_consistent_hash_exchange and rabbitmq_mqtt. All brokers of the list become one cluster; they must have
-the same Erlang cookie. AMQP and MQTT are taken from the balancer only: both listeners want its PROXY header, so that
-the broker knows each client's own address.
+the same Erlang cookie. Where there is a balancer, AMQP and MQTT are taken from it only: both listeners want its PROXY
+header, so that the broker knows each client's own address.
 """
 
 import sys
@@ -17,17 +17,21 @@ PLUGINS = ("rabbitmq_consistent_hash_exchange", "rabbitmq_mqtt")
 BASE = """\
 # Made by ingest/rabbitmq.py from a list of nodes (see ingest/nodes.conf): change that, not this.
 listeners.tcp.1 = {broker.host}:{broker.amqp}
-proxy_protocol = true
 handshake_timeout = 10000
 heartbeat = 60
 mqtt.listeners.tcp.1 = {broker.host}:{broker.mqtt}
-mqtt.proxy_protocol = true
 mqtt.allow_anonymous = false
 mqtt.vhost = /
 mqtt.exchange = amq.topic
 queue_leader_locator = balanced
 # The balancer's checks come and go every second.
 log.connection.level = error
+"""
+
+# What comes from a balancer says first whom it comes from.
+PROXY = """\
+proxy_protocol = true
+mqtt.proxy_protocol = true
 """
 
 # A node that loses sight of the majority stops serving until it sees it again: nobody is told "confirmed" by a part
@@ -39,13 +43,15 @@ cluster_formation.peer_discovery_backend = classic_config
 """
 
 
-def configuration(nodes, name, definitions=None):
+def configuration(nodes, name, definitions=None, behind_balancer=True):
     """The text for the broker of that name."""
     found = [each for each in nodes.brokers if each.name == name]
     if not found:
         known = ", ".join(each.name for each in nodes.brokers)
         raise list_of_nodes.NodesError(f"there is no broker {name}; known: {known}")
     text = BASE.format(broker=found[0])
+    if behind_balancer:
+        text += PROXY
     if len(nodes.brokers) > 1:
         text += CLUSTER
         for i, each in enumerate(nodes.brokers, 1):

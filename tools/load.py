@@ -86,13 +86,16 @@ class Load:
         ends = [programs.Endpoint(each["address"]) for each in listed]
         before = [end.metric(series) for end in ends]
         for each in listed:
-            os.kill(each["pid"], signal.SIGHUP)
+            self.hang_up(each)
         deadline = time.monotonic() + RELOAD_SECONDS
         for each, end, count in zip(listed, ends, before):
             while end.metric(series) == count:
                 if time.monotonic() > deadline:
                     raise StackError(f"{each['name']} did not read its file again; look at its log")
                 time.sleep(0.02)
+
+    def hang_up(self, listed):
+        os.kill(listed["pid"], signal.SIGHUP)
 
     # ---- sending ----
 
@@ -131,8 +134,9 @@ class Load:
         except (OSError, ValueError) as error:
             raise StackError(f"ir-loadgen left no summary: {error}") from error
 
-    def replay(self, repeat, rate):
-        source = self.prepare(f"--replay={DATA}", f"--repeat={repeat}")
+    def replay(self, repeat, rate, messages=0):
+        """`messages`: only so many, when not 0."""
+        source = self.prepare(f"--replay={DATA}", f"--repeat={repeat}", f"--messages={messages}")
         return self.send(*source, f"--rate={rate}")
 
     def simulate(self, motes, seed, rate, seconds):

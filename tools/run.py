@@ -1,9 +1,9 @@
 """The main job: real river data through the balancer, the brokers and the workers into both stores, and out again.
 
-Starts a private stack below out/run/, replays the data, holds what was sent against what is stored, writes
-out/run/summary.json and stops everything. Settings come from the environment, as the Makefile gives them:
-BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH FORMATS (the stack), VIA REPEAT RATE KEEP. Exit status 0 only when nothing
-is missing, doubled or foreign.
+Starts a private stack below out/run/, or with PLATFORM in guests of that platform, replays the data, holds what was sent
+against what is stored, writes out/run/summary.json and stops everything. Settings come from the environment, as the
+Makefile gives them: BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH FORMATS (the stack), PLATFORM TOPOLOGY PROFILE DOCUMENTS
+GRAPH FORMATS (guests), VIA REPEAT RATE KEEP MESSAGES. Exit status 0 only when nothing is missing, doubled or foreign.
 """
 
 import json
@@ -13,6 +13,7 @@ import sys
 import time
 
 import facts
+import guests
 import servers
 import stack
 from load import DATA, VIAS, Load, total
@@ -23,15 +24,60 @@ def say(text):
     print(f"run: {text}", flush=True)
 
 
-class Settings(stack.Settings):
+class Settings:
+    """Of the run; those of the stack or the guests are `where`."""
+
     def __init__(self, environment):
-        super().__init__(environment)
+        self.where = guests.Settings(environment) if environment.get("PLATFORM") else stack.Settings(environment)
         self.via = stack.choice(environment, "VIA", *VIAS)
         self.repeat = stack.number(environment, "REPEAT", 1, 1, 100000)
         self.rate = stack.number(environment, "RATE", 0, 0, 10000000)
         self.keep = stack.number(environment, "KEEP", 0, 0, 1) == 1
-        if "http" in VIAS[self.via] and self.gateways == 0:
+        self.messages = stack.number(environment, "MESSAGES", 0, 0, 100000000)
+        if "http" in VIAS[self.via] and getattr(self.where, "gateways", 1) == 0:
             raise StackError(f"VIA={self.via} needs a gateway: GATEWAYS=1 or more")
+
+
+class Local(stack.Stack):
+    """The stack on this machine, as a run wants it; guests.GuestStack is the other one."""
+
+    def __enter__(self):
+        say("starting " + stack.roles(self.settings))
+        self.start()
+        return self
+
+    def __exit__(self, kind, _error, _trace):
+        """After an error the processes are stopped when the program ends."""
+        if kind is None:
+            self.stop()
+
+    def load(self, directory, via):
+        return Load(self.description(), directory, via, self.check)
+
+    def figures(self):
+        return {"workers": len(self.workers), "brokers": self.settings.brokers, "platform": facts.platform()}
+
+    def addresses(self):
+        return stack.addresses(self.description())
+
+    def hints(self, stays):
+        """Commands with which to look at the data."""
+        lines = []
+        if self.settings.documents == "sqlite":
+            query = "SELECT time, mote, property, value, unit, quality FROM readable LIMIT 5"
+            lines.append(f"sqlite3 -box {show(OUT / 'documents.sqlite')} '{query}'")
+        if self.settings.graph == "nquads":
+            lines.append(f"grep -h hasSimpleResult {show(OUT / 'graph')}/*-*.nq* | head -n 3")
+        if stays and self.graph_server:
+            address = f"http://{self.graph_server.host}:{self.graph_server.port}{self.graph_server.query_path}"
+            query = "SELECT * WHERE { ?o <http://www.w3.org/ns/sosa/hasSimpleResult> ?v } LIMIT 5"
+            lines.append(f"curl -s {address} -H 'Accept: text/csv' --data-urlencode 'query={query}'")
+        if stays or not self.document_server:
+            uri = self.documents_uri().replace(str(OUT), show(OUT))
+            lines.append(f"{show(stack.PROGRAMS / 'ir-store')} export --documents='{uri}' --graph=null: | head -n 2")
+        else:
+            lines.append("(the servers are stopped; with KEEP=1 they stay, and the commands are shown here)")
+        return lines
 
 
 def worker_cost(workers, before, observations):
@@ -44,11 +90,11 @@ def worker_cost(workers, before, observations):
 
 def measure(running, settings):
     """Replays, compares, and writes the summary."""
-    load = Load(running.description(), OUT / "load", settings.via, running.check)
+    load = running.load(OUT / "load", settings.via)
     times = f" {settings.repeat} times" if settings.repeat > 1 else ""
     say(f"replaying {show(DATA)}{times} via {settings.via}")
     before = [each.metric("process_cpu_seconds_total") for each in running.workers]
-    sent = load.replay(settings.repeat, settings.rate)
+    sent = load.replay(settings.repeat, settings.rate, settings.messages)
     cpu, peak = worker_cost(running.workers, before, sent["observations_sent"])
     say("comparing what was sent with what is stored")
     verdict, status = load.verify(), load.status()
@@ -67,13 +113,11 @@ def measure(running, settings):
         "latency_ms": {key: sent.get("latency_ms", {}).get(key, 0) for key in ("p50", "p90", "p99", "p999", "max")},
         "worker_cpu_us_per_observation": round(cpu, 2),
         "worker_peak_rss_mib": round(peak, 1),
-        "workers": settings.workers,
-        "brokers": settings.brokers,
+        **running.figures(),
         "via": settings.via,
-        "documents": settings.documents,
-        "graph": settings.graph,
-        "platform": facts.platform(),
-        "facts": facts.collect(ROOT, settings.documents, settings.graph),
+        "documents": settings.where.documents,
+        "graph": settings.where.graph,
+        "facts": facts.collect(ROOT, settings.where.documents, settings.where.graph),
     }
     (OUT / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     return summary
@@ -82,30 +126,9 @@ def measure(running, settings):
 # ---- for people ----
 
 
-def hints(running, settings):
-    """Commands with which to look at the data."""
-    lines = []
-    if settings.documents == "sqlite":
-        query = "SELECT time, mote, property, value, unit, quality FROM readable LIMIT 5"
-        lines.append(f"sqlite3 -box {show(OUT / 'documents.sqlite')} '{query}'")
-    if settings.graph == "nquads":
-        lines.append(f"grep -h hasSimpleResult {show(OUT / 'graph')}/*-*.nq* | head -n 3")
-    if settings.keep and running.graph_server:
-        address = f"http://{running.graph_server.host}:{running.graph_server.port}{running.graph_server.query_path}"
-        query = "SELECT * WHERE { ?o <http://www.w3.org/ns/sosa/hasSimpleResult> ?v } LIMIT 5"
-        lines.append(f"curl -s {address} -H 'Accept: text/csv' --data-urlencode 'query={query}'")
-    if settings.keep or not running.document_server:
-        uri = running.documents_uri().replace(str(OUT), show(OUT))
-        lines.append(f"{show(stack.PROGRAMS / 'ir-store')} export --documents='{uri}' --graph=null: | head -n 2")
-    else:
-        lines.append("(the servers are stopped; with KEEP=1 they stay, and the commands are shown here)")
-    lines.append(f"less {show(OUT / 'summary.json')}")
-    return lines
-
-
 def keep(running):
     """Until a signal comes, which is the ordinary end here."""
-    print("\nIt runs until Ctrl-C:\n" + "\n".join(stack.addresses(running.description())), flush=True)
+    print("\nIt runs until Ctrl-C:\n" + "\n".join(running.addresses()), flush=True)
     try:
         while True:
             time.sleep(0.5)
@@ -141,24 +164,28 @@ def is_clean(summary):
     return all(summary[key] == 0 for key in ("missing", "doubled", "foreign"))
 
 
+def run(settings):
+    """The summary of one run."""
+    stack.refuse_second()
+    shutil.rmtree(OUT, ignore_errors=True)
+    kind = guests.GuestStack if isinstance(settings.where, guests.Settings) else Local
+    with kind(settings.where, OUT) as running:
+        summary = measure(running, settings)
+        print(table(summary))
+        hints = [*running.hints(settings.keep), f"less {show(OUT / 'summary.json')}"]
+        print("\nLook at the data:\n" + "\n".join(f"  {line}" for line in hints), flush=True)
+        if settings.keep:
+            keep(running)
+    return summary
+
+
 def main():
     servers.stop_on_signals()
     try:
-        settings = Settings(os.environ)
-        stack.refuse_second()
-        shutil.rmtree(OUT, ignore_errors=True)
-        running = stack.Stack(settings, OUT)
-        say("starting " + stack.roles(settings))
-        running.start()
-        summary = measure(running, settings)
-        print(table(summary))
-        print("\nLook at the data:\n" + "\n".join(f"  {line}" for line in hints(running, settings)), flush=True)
-        if settings.keep:
-            keep(running)
-        running.stop()
-    except (StackError, servers.ServerError) as error:
+        summary = run(Settings(os.environ))
+    except (StackError, servers.ServerError, guests.LabError) as error:
         print(f"run: {error}", file=sys.stderr)
-        return 1
+        return getattr(error, "status", 1)
     if not is_clean(summary):
         print("run: what is stored is not what was sent", file=sys.stderr)
         return 1

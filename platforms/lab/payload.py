@@ -21,8 +21,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from . import command, services
+from . import command
 from .errors import LabError
+from .services import Services
 from .state import PLATFORMS, PROJECT
 
 LABEL = "river-payload"
@@ -91,6 +92,7 @@ def write_settings(lab, guest, folder, owner=0):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+        path.chmod(0o600 if name.startswith("services/") else 0o644)
     digest = hashlib.sha256()
     programs = folder.parent.parent / "opt" / "river"
     for path in sorted(each for each in [*folder.rglob("*"), *programs.rglob("*")] if each.is_file() and each.name != "version"):
@@ -108,7 +110,7 @@ def settings(lab, guest):
         "guest.conf": "".join(f"{key}='{value}'\n" for key, value in variables(lab, guest).items()),
         "authorized_keys": lab.key.public() + "\n",
         "hosts": hosts,
-        **services.settings(guest, others),
+        **Services(lab, [guest, *others]).files(guest),
         **guest.files,
     }
 

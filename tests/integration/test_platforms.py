@@ -15,7 +15,8 @@ import harness
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from platforms.lab import Guest, Lab, LabError, Unsupported, cgroup, clean, pinning, registry, services, topology, tuning  # noqa: E402
+from platforms.lab import Guest, Lab, LabError, Unsupported, cgroup, clean, pinning, registry, topology, tuning  # noqa: E402
+from platforms.lab.services import Services  # noqa: E402
 from platforms.lab.settings import read_ini  # noqa: E402
 
 PROFILES = sorted(each.stem for each in (ROOT / "platforms" / "profiles").glob("*.conf"))
@@ -112,11 +113,12 @@ def test_guest_names_are_bounded(name):
         Guest(name=name, platform="bare").validate()
 
 
-def test_roles_become_services():
+def test_roles_become_services(tmp_path):
     guest = Guest(name="one", platform="bare", roles=["broker", "worker:2"], address="10.0.0.7")
     assert list(guest.services()) == [("broker", "broker"), ("worker-1", "worker"), ("worker-2", "worker")]
-    files = services.settings(guest, [])
-    assert "amqp://10.0.0.7:5672" in files["services/worker-2/river.conf"]
+    files = Services(Lab(tmp_path), [guest]).files(guest)
+    assert "amqp://worker@10.0.0.7:5672" in files["services/worker-2/river.conf"]
+    assert "proxy_protocol" not in files["services/broker/rabbitmq.conf"]
     for wrong in ("baker", "worker:0", "worker:x", "worker:100"):
         with pytest.raises(LabError, match="role"):
             Guest(name="one", platform="bare", roles=[wrong]).validate()

@@ -21,11 +21,11 @@ transparent) huge=(env GLIBC_TUNABLES=glibc.malloc.hugetlb=1) ;;
 static) huge=(env GLIBC_TUNABLES=glibc.malloc.hugetlb=2) ;;
 esac
 
-# Makes the data folder and goes there.
+# Makes the data folder and goes there; the settings, with passwords in them, are the service's alone.
 enter_data() {
     mkdir -p "$data"
     if [[ -z $RIVER_ROOT ]]; then
-        chown river:river "$data"
+        chown -R river:river "$data" "$settings"
     fi
     cd "$data" || exit 1
 }

@@ -1,0 +1,223 @@
+"""The stack in guests of a platform: each role as a service of the guest that a topology gives it to, and the generator
+outside, on the host, as the motes are.
+
+    stack = GuestStack(Settings(os.environ), "out/run")
+    stack.start()
+    load = stack.load("out/run/load", "mix")
+    stack.stop()
+
+The lab is out/run/lab, in a network namespace of its own which this program enters; images are kept in out/lab/images.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import programs
+import servers
+import stack
+from load import Load
+from stack import ROOT, StackError
+
+sys.path.insert(0, str(ROOT))
+
+from platforms.lab import Lab, LabError, netns, registry, topology, verbs  # noqa: E402
+from platforms.lab.services import GRAPH_PATHS, Services  # noqa: E402
+
+TOPOLOGIES = ROOT / "platforms" / "topologies"
+IMAGES = ROOT / "out" / "lab" / "images"
+# What others need comes first.
+ORDER = ("broker", "documents", "graph", "balancer", "gateway", "worker")
+READY_SECONDS = 120
+IN_GUEST = 'cd "${RIVER_ROOT-}/var/lib/river/$1" && shift && exec "${RIVER_ROOT-}/opt/river/bin/$@"'
+
+
+def say(text):
+    print(f"run: {text}", flush=True)
+
+
+def names_in(folder):
+    return sorted(each.stem for each in folder.glob("*.conf"))
+
+
+class Settings:
+    def __init__(self, environment):
+        self.platform, _, self.kind = (environment.get("PLATFORM") or "").partition(":")
+        if self.platform not in registry.names():
+            raise StackError(f"PLATFORM={self.platform}: it is one of {', '.join(registry.names())}, or PLATFORM:KIND")
+        self.topology = stack.choice(environment, "TOPOLOGY", *sorted(names_in(TOPOLOGIES)))
+        self.profile = environment.get("PROFILE") or "default"
+        spread = self.topology != "single"
+        self.documents = stack.choice(environment, "DOCUMENTS", *(("mongodb",) if spread else ("sqlite", "mongodb")))
+        self.graph = stack.choice(environment, "GRAPH", *(() if spread else ("nquads",)), *GRAPH_PATHS)
+        self.formats = environment.get("FORMATS", "jsonld,senml")
+
+
+class GuestLoad(Load):
+    """What a guest's processes are to read again is pushed into the guest; stores within a guest are asked there."""
+
+    def __init__(self, running, directory, via):
+        super().__init__(running.description(), directory, via, running.check)
+        self.lab = running.lab
+
+    def hang_up(self, listed):
+        place = f"/etc/river/services/{listed['service']}"
+        tokens = Path(self.description["tokens"]).read_text(encoding="utf-8")
+        script = 'cat >"${RIVER_ROOT-}$1/tokens" && sv hup "${RIVER_ROOT-}/run/river/service/$2"'
+        verbs.execute(self.lab, listed["guest"], ["/bin/sh", "-c", script, "sh", place, listed["service"]], text=tokens)
+
+    def call(self, program, *words, good=(0,)):
+        worker = self.description["workers"][0]
+        if program != "ir-store" or not self.description["documents"].startswith("sqlite:"):
+            return super().call(program, *words, good=good)
+        ledger = self.directory / "ledger.txt"
+        if ledger.exists():
+            verbs.push(self.lab, worker["guest"], ledger, Path("/tmp"))
+        inside = [str(word).replace(str(ledger), "/tmp/ledger.txt") for word in words]
+        argv = ["/bin/sh", "-c", IN_GUEST, "sh", worker["service"], program, *inside]
+        return verbs.execute(self.lab, worker["guest"], argv, seconds=600, good=good).out
+
+
+class GuestStack:
+    def __init__(self, settings, out):
+        self.settings = settings
+        self.out = Path(out).resolve()
+        os.environ.setdefault("IR_IMAGES", str(IMAGES))
+        self.lab = Lab(self.out / "lab", netns=f"irrun{os.getpid()}")
+        self.guests = []
+        self.services = None
+        self.workers = []
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    # ---- starting ----
+
+    def start(self):
+        self.out.mkdir(parents=True, exist_ok=True)
+        (self.out / "tokens").touch(0o600)
+        verbs.require_host(registry.load(self.settings.platform, self.lab))
+        netns.enter(self.lab, create=True)
+        self.plan()
+        for guest in self.guests:
+            say(f"{guest.name}: {', '.join(guest.roles)}")
+            verbs.provision(self.lab, guest)
+        for guest in self.guests:
+            say(f"{guest.name}: ready after {verbs.boot(self.lab, guest.name):.1f} s")
+        self.workers = [programs.Endpoint(f"http://{place}") for _, _, place in self.services.workers()]
+        self.await_true(lambda: all(each.metric("ir_workers") == len(self.workers) for each in self.workers),
+                        "the workers do not see each other")
+
+    def plan(self):
+        """The guests with their roles, addresses and files."""
+        unused = [role for role, choice in (("documents", self.settings.documents), ("graph", self.settings.graph))
+                  if choice in ("sqlite", "nquads")]
+        path = TOPOLOGIES / f"{self.settings.topology}.conf"
+        planned = topology.read(path, self.settings.platform, kind=self.settings.kind, profile=self.settings.profile)
+        for guest in planned:
+            guest.roles = [role for role in guest.roles if role not in unused]
+        self.guests = sorted((guest for guest in planned if guest.roles), key=first_role)
+        for i, guest in enumerate(self.guests):
+            self.lab.network.place(guest, self.guests[:i])
+        engine = self.settings.graph if self.settings.graph in GRAPH_PATHS else "fuseki"
+        self.services = Services(self.lab, self.guests, self.settings.formats, engine)
+        for guest in self.guests:
+            guest.files = self.services.files(guest)
+
+    def await_true(self, condition, what):
+        deadline = time.monotonic() + READY_SECONDS
+        while not condition():
+            if time.monotonic() > deadline:
+                raise StackError(f"{what} after {READY_SECONDS} s; KEEP=1 leaves the guests to look into")
+            time.sleep(0.1)
+
+    def check(self):
+        """That the workers answer."""
+        for each in self.workers:
+            try:
+                each.get("/healthz")
+            except OSError as error:
+                raise StackError(f"{each.address} does not answer any more: {error}") from error
+
+    # ---- what runs ----
+
+    def description(self):
+        """As Stack.description()."""
+        kinds = ("amqp", "mqtt", "http")
+        return {
+            "listeners": {kind: f"{kind}://{self.services.balancer_address(kind)}" for kind in kinds},
+            "inside": f"amqp://{self.services.balancer_address('inside')}",
+            "stats": f"http://{self.services.balancer_address('stats')}/stats",
+            "passwords": str(self.services.passwords_file),
+            "tokens": str(self.out / "tokens"),
+            "registry": str(stack.REGISTRY) if self.settings.documents != "sqlite" else "registry.ttl",
+            "documents": self.services.documents_uri(),
+            "graph": self.services.graph_uri(),
+            "formats": self.settings.formats,
+            "workers": self.listed(self.services.workers()),
+            "gateways": self.listed(self.services.gateways()),
+            "programs": str(stack.PROGRAMS),
+            "out": str(self.out),
+        }
+
+    @staticmethod
+    def listed(places):
+        return [{"name": f"{guest.name}/{name}", "guest": guest.name, "service": name, "address": f"http://{place}"}
+                for guest, name, place in places]
+
+    def load(self, directory, via):
+        return GuestLoad(self, directory, via)
+
+    def figures(self):
+        """What a summary says of the stack."""
+        told = verbs.facts(self.lab, self.settings.platform)
+        guests = [verbs.facts(self.lab, self.settings.platform, each.name) for each in self.guests]
+        return {
+            "workers": len(self.workers),
+            "brokers": len(self.services.addresses("broker")),
+            "platform": self.settings.platform,
+            "emulated": bool(told.get("emulated")),
+            "topology": self.settings.topology,
+            "profile": self.settings.profile,
+            "platform_facts": told,
+            "guests": [{**each["guest"], "tuning": each["tuning"]} for each in guests],
+        }
+
+    def hints(self, stays):
+        """Commands with which to look at the data."""
+        if not stays:
+            return ["(the guests are gone; with KEEP=1 they stay, and their addresses are shown here)"]
+        store = '"${RIVER_ROOT-}/opt/river/bin/ir-store" status --settings "${RIVER_ROOT-}/etc/river/services/$0/river.conf"'
+        guest, service, _ = self.services.workers()[0]
+        inside = f"cd \"${{RIVER_ROOT-}}/var/lib/river/$0\" && {store}"
+        return [f"{self.verb('exec', guest.name)} -- /bin/sh -c '{inside}' {service}"]
+
+    def verb(self, word, name):
+        """An ir-platform command for a guest, as one would type it."""
+        return (f"IR_LAB={stack.show(self.lab.directory)} IR_LAB_NETNS={self.lab.netns} platforms/ir-platform {word} "
+                f"{self.settings.platform} {name}")
+
+    def addresses(self):
+        """Where everything is, as lines."""
+        lines = stack.addresses({**self.description(), "ca": ""})
+        return [*lines, f"  the network: ip netns exec {self.lab.netns} curl {self.description()['stats']}",
+                *(f"  {each.name}: {self.verb('exec', each.name)} -- /bin/bash" for each in self.guests)]
+
+    def stop(self):
+        try:
+            verbs.destroy_all(self.lab)
+        except LabError as error:
+            raise StackError(str(error)) from error
+
+
+def first_role(guest):
+    return min(ORDER.index(role) for _, role in guest.services())
