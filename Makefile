@@ -151,7 +151,7 @@ SHELL_FILES := tools/install ingest/make-certificates .ci/run $(wildcard tools/*
                $(wildcard platforms/appliance/river/roles/*/*) \
                platforms/kvm/private-libvirtd $(wildcard platforms/xen/nested/* platforms/xen/hotplug/*)
 PYTHON_FILES := $(wildcard tools/*.py ingest/*.py tests/*/*.py bench/*.py platforms/*.py platforms/*/*.py) \
-                platforms/ir-platform
+                platforms/ir-platform platforms/ir-deploy
 TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(FUZZ_SOURCES) \
               tests/fuzz/driver.c
 TIDY_STAMPS := $(TIDY_FILES:%.c=out/tidy/%.ok)
@@ -208,11 +208,11 @@ install:
 	install -m 755 ingest/haproxy.py ingest/rabbitmq.py ingest/definitions.py ingest/make-certificates $(SHAREDIR)/ingest
 	cp -R platforms $(SHAREDIR)
 	find $(SHAREDIR)/platforms -name __pycache__ -prune -exec rm -rf {} +
-	ln -sf ../share/intelligent-river/platforms/ir-platform $(BINDIR)/ir-platform
+	ln -sf ../share/intelligent-river/platforms/ir-platform ../share/intelligent-river/platforms/ir-deploy $(BINDIR)
 	install -m 644 $(wildcard README.md LICENSE docs/*.md docs/*.yaml) $(DOCDIR)
 
 uninstall:
-	rm -f $(addprefix $(BINDIR)/,$(notdir $(PROGRAMS)) ir-platform)
+	rm -f $(addprefix $(BINDIR)/,$(notdir $(PROGRAMS)) ir-platform ir-deploy)
 	rm -rf $(SHAREDIR) $(DOCDIR)
 
 clean:

@@ -22,9 +22,10 @@ STATIC = Path(__file__).resolve().parent / "definitions.json"
 HASHING = "rabbit_password_hashing_sha256"
 
 
-def password_hash(password):
-    """As RabbitMQ keeps it: base64 of salt and SHA-256 over salt and password."""
-    salt = os.urandom(4)
+def password_hash(user, password):
+    """As RabbitMQ keeps it: base64 of salt and SHA-256 over salt and password. The salt follows from both, so that the
+    same users give the same file."""
+    salt = hashlib.sha256(f"{user}\0{password}".encode()).digest()[:4]
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
@@ -57,7 +58,7 @@ def definitions(nodes, passwords_path):
     whole = json.loads(STATIC.read_text(encoding="utf-8"))
     passwords = complete_passwords(passwords_path, [user["name"] for user in whole["users"]])
     for user in whole["users"]:
-        user["password_hash"] = password_hash(passwords[user["name"]])
+        user["password_hash"] = password_hash(user["name"], passwords[user["name"]])
         user["hashing_algorithm"] = HASHING
     for policy in whole["policies"]:
         policy["definition"]["max-length"] = int(nodes.limits["queue-messages"])

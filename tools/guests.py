@@ -28,7 +28,7 @@ from platforms.lab.services import GRAPH_PATHS, Services  # noqa: E402
 TOPOLOGIES = ROOT / "platforms" / "topologies"
 IMAGES = ROOT / "out" / "lab" / "images"
 # What others need comes first.
-ORDER = ("broker", "documents", "graph", "balancer", "gateway", "worker")
+ORDER = ("broker", "config", "documents", "router", "graph", "balancer", "gateway", "worker")
 READY_SECONDS = 120
 IN_GUEST = 'cd "${RIVER_ROOT-}/var/lib/river/$1" && shift && exec "${RIVER_ROOT-}/opt/river/bin/$@"'
 
@@ -129,7 +129,7 @@ class GuestStack:
         for i, guest in enumerate(self.guests):
             self.lab.network.place(guest, self.guests[:i])
         engine = self.settings.graph if self.settings.graph in GRAPH_PATHS else "fuseki"
-        self.services = Services(self.lab, self.guests, self.settings.formats, engine)
+        self.services = Services(self.lab.directory, self.guests, self.settings.formats, engine)
         for guest in self.guests:
             guest.files = self.services.files(guest)
 

@@ -14,8 +14,7 @@ from ..lab.cgroup import LIMITS, Group, has, hierarchies, node_cpus
 from ..lab.clean import remove_tree, wait_until
 from ..lab.errors import Unsupported
 from ..lab.host import device_of
-from ..lab.image import extra_servers
-from ..lab.payload import write_tree
+from ..lab.payload import assignments, server_variables, write_tree
 from ..lab.platform import ABSENT, RUNNING, STOPPED, Platform, Stats
 
 CONTROLLERS = ("cpu", "cpuset", "memory", "blkio")
@@ -72,10 +71,8 @@ class Recipe(Platform):
 
     def inject(self, guest):
         write_tree(self.lab, guest, self.root(guest))
-        servers = {path.rsplit("/", 1)[-1]: source for path, source in extra_servers().items()}
-        names = {"MONGOD": "mongod", "OXIGRAPH": "oxigraph", "FUSEKI_JAR": "fuseki-server.jar"}
         with open(self.root(guest) / "etc" / "river" / "guest.conf", "a", encoding="utf-8") as file:
-            file.writelines(f"{key}='{servers[name]}'\n" for key, name in names.items() if name in servers)
+            file.write(assignments(server_variables()))
 
     def start(self, guest):
         remove_tree(self.root(guest) / "run")

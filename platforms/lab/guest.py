@@ -6,7 +6,7 @@ from pathlib import Path
 
 from .errors import LabError
 
-ROLES = ("broker", "gateway", "balancer", "worker", "documents", "graph")
+ROLES = ("broker", "gateway", "balancer", "worker", "documents", "graph", "config", "router")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
@@ -18,6 +18,7 @@ class Guest:
     platform: str
     kind: str = ""  # one of the platform's kinds; "" its first
     roles: list = dataclasses.field(default_factory=list)  # of ROLES; "worker:3" is three of them
+    shard: str = ""  # of the role documents: the replica set it belongs to; "" the one that all others belong to
     size: str = "small"  # a section of sizes.conf
     cpus: int = 0  # 0: the size's
     memory_mib: int = 0

@@ -53,6 +53,7 @@ def extra_servers():
     cache = cache_directory()
     places = {
         "usr/local/bin/mongod": [os.environ.get("MONGOD"), cache / "bin" / "mongod", shutil.which("mongod")],
+        "usr/local/bin/mongos": [os.environ.get("MONGOS"), shutil.which("mongos")],
         "usr/local/bin/oxigraph": [cache / "bin" / "oxigraph", shutil.which("oxigraph")],
         "usr/local/share/fuseki/fuseki-server.jar": [os.environ.get("FUSEKI_JAR"), cache / "fuseki" / "fuseki-server.jar"],
     }

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from . import command
 from .errors import LabError
+from .image import extra_servers
 from .services import Services
 from .state import PLATFORMS, PROJECT
 
@@ -80,19 +81,17 @@ def write_programs(folder):
 
 
 def strip(source, target):
-    """A copy without debugging symbols, where strip is there."""
-    shutil.copy(source, target)
+    """A copy without debugging symbols, where strip is there; the target may be running."""
+    part = target.with_name(target.name + ".new")
+    shutil.copy(source, part)
     if shutil.which("strip"):
-        command.run(["strip", "--strip-debug", target])
+        command.run(["strip", "--strip-debug", part])
+    os.replace(part, target)
 
 
 def write_settings(lab, guest, folder, owner=0):
     """/etc/river alone, over what is there."""
-    for name, text in settings(lab, guest).items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o600 if name.startswith("services/") else 0o644)
+    write_files(folder, settings(lab, guest))
     digest = hashlib.sha256()
     programs = folder.parent.parent / "opt" / "river"
     for path in sorted(each for each in [*folder.rglob("*"), *programs.rglob("*")] if each.is_file() and each.name != "version"):
@@ -102,17 +101,38 @@ def write_settings(lab, guest, folder, owner=0):
         give(folder, owner)
 
 
+def write_files(folder, files):
+    """{path: text} below a folder; what services run with is their own business."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o600 if name.startswith("services/") else 0o644)
+
+
 def settings(lab, guest):
     """{path below etc/river: text}."""
     others = [each for each in lab.guests() if each.name != guest.name]
     hosts = "".join(f"{each.address} {each.name}\n" for each in [guest, *others])
     return {
-        "guest.conf": "".join(f"{key}='{value}'\n" for key, value in variables(lab, guest).items()),
+        "guest.conf": assignments(variables(lab, guest)),
         "authorized_keys": lab.key.public() + "\n",
         "hosts": hosts,
-        **Services(lab, [guest, *others]).files(guest),
+        **Services(lab.directory, [guest, *others]).files(guest),
         **guest.files,
     }
+
+
+def assignments(values):
+    """As a shell reads them."""
+    return "".join(f"{key}='{value}'\n" for key, value in values.items())
+
+
+def server_variables():
+    """Where the servers are that are no Debian packages, for guests that see the host's files."""
+    servers = {path.rsplit("/", 1)[-1]: source for path, source in extra_servers().items()}
+    names = {"MONGOD": "mongod", "MONGOS": "mongos", "OXIGRAPH": "oxigraph", "FUSEKI_JAR": "fuseki-server.jar"}
+    return {key: servers[name] for key, name in names.items() if name in servers}
 
 
 def variables(lab, guest):

@@ -1,9 +1,10 @@
 """What each service of a guest runs with: files below etc/river/services/NAME, made from the guests that belong together.
 
 Brokers, balancer and users are configured as everywhere (ingest/): one list of nodes, users with the least rights,
-passwords and the brokers' cookie kept in the lab's folder. Which roles there are decides the rest: with `documents`
-workers write to MongoDB, else to SQLite in their guest; with `graph` to a SPARQL server, else to N-Quads files; with
-`balancer` they reach the brokers through it.
+passwords and the brokers' cookie kept in one folder. Which roles there are decides the rest: with `documents` workers
+write to MongoDB, else to SQLite in their guest; with `graph` to a SPARQL server, else to N-Quads files; with `balancer`
+they reach the brokers through it. With `router` (mongos) and `config` (its config servers) MongoDB is sharded: each
+replica set of `documents` guests, told apart by Guest.shard, is a shard.
 
 Ports are the usual ones of each program, so that all roles find room on one address.
 """
@@ -14,6 +15,7 @@ import os
 import secrets
 import sys
 
+from .errors import LabError
 from .state import PROJECT
 
 sys.path.insert(0, str(PROJECT / "ingest"))
@@ -25,8 +27,8 @@ import rabbitmq  # noqa: E402
 
 AMQP_PORT, MQTT_PORT = 5672, 1883
 GRAPH_PORT = 3030
-DOCUMENTS_PORT = 27017
-REPLICA_SET = "rs0"
+DOCUMENTS_PORT, ROUTER_PORT, CONFIG_PORT = 27017, 27016, 27019
+REPLICA_SET, CONFIG_SET = "rs0", "config"
 GATEWAY_PORT = 8080
 WORKER_PORT = 9400  # of the n-th service of a guest: 9400 + n
 BALANCER = {"http": "80", "amqp": "5670", "mqtt": "1880"}
@@ -40,11 +42,12 @@ LIMITS = {"connections-per-source": "1000000", "new-connections-per-source": "10
 
 
 class Services:
-    """The services of a group of guests, each with name and address."""
+    """The services of a group of guests, each with name and address; what they have in common of secrets is in
+    `directory`."""
 
-    def __init__(self, lab, guests, formats="jsonld,senml", engine="fuseki"):
+    def __init__(self, directory, guests, formats="jsonld,senml", engine="fuseki"):
         """`engine`: of the role graph, one of GRAPH_PATHS."""
-        self.lab = lab
+        self.directory = directory
         self.guests = guests
         self.formats = formats
         self.engine = engine
@@ -94,12 +97,12 @@ class Services:
 
     @property
     def passwords_file(self):
-        return self.lab.directory / "passwords"
+        return self.directory / "passwords"
 
     @functools.cached_property
     def definitions(self):
         """Completes the file of passwords, too."""
-        self.lab.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
         return json.dumps(definitions.definitions(self.nodes, self.passwords_file))
 
     def password(self, user):
@@ -109,9 +112,9 @@ class Services:
     @functools.cached_property
     def cookie(self):
         """The Erlang cookie that the brokers have in common."""
-        path = self.lab.directory / "cookie"
+        path = self.directory / "cookie"
         if not path.exists():
-            self.lab.directory.mkdir(parents=True, exist_ok=True)
+            self.directory.mkdir(parents=True, exist_ok=True)
             with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
                 file.write(secrets.token_hex(20))
         return path.read_text(encoding="ascii")
@@ -122,9 +125,33 @@ class Services:
         places = [through] if through else [f"{each}:{AMQP_PORT}" for each in self.addresses("broker")]
         return ",".join(f"amqp://{user}@{each}" for each in places) or f"amqp://{user}@{self.guests[0].address}"
 
+    def replica_sets(self):
+        """{name: "HOST:PORT,…"} of the role documents."""
+        sets = {}
+        for guest in self.guests:
+            if any(role == "documents" for _, role in guest.services()):
+                sets.setdefault(guest.shard or REPLICA_SET, []).append(f"{guest.address}:{DOCUMENTS_PORT}")
+        return {name: ",".join(hosts) for name, hosts in sets.items()}
+
+    def config_servers(self):
+        return ",".join(f"{each}:{CONFIG_PORT}" for each in self.addresses("config"))
+
     def documents_uri(self):
-        hosts = ",".join(f"{each}:{DOCUMENTS_PORT}" for each in self.addresses("documents"))
-        return f"mongodb://{hosts}/river?replicaSet={REPLICA_SET}" if hosts else EMBEDDED["documents"]
+        sets = self.replica_sets()
+        if routers := ",".join(f"{each}:{ROUTER_PORT}" for each in self.addresses("router")):
+            return f"mongodb://{routers}/river"
+        if len(sets) > 1:
+            raise LabError(f"replica sets {', '.join(sets)} need the roles config and router before them")
+        return next((f"mongodb://{hosts}/river?replicaSet={name}" for name, hosts in sets.items()), EMBEDDED["documents"])
+
+    def shards(self):
+        """What ir-store init adds at a router: "SET/HOST:PORT,… …"; "" without one."""
+        return " ".join(f"{name}/{hosts}" for name, hosts in self.replica_sets().items()) if self.addresses("router") else ""
+
+    def sets_to_initiate(self):
+        """URIs of the sets behind the routers."""
+        sets = {**self.replica_sets(), CONFIG_SET: self.config_servers()} if self.addresses("router") else {}
+        return [f"mongodb://{hosts}/?replicaSet={name}" for name, hosts in sets.items()]
 
     def graph_uri(self):
         path = GRAPH_PATHS[self.engine]
@@ -156,10 +183,20 @@ class Services:
         common = {"documents": self.documents_uri(), "graph": self.graph_uri(), "registry": "registry.ttl"}
         own = {"amqp": self.amqp("worker"), "amqp-password": self.password("worker"), "formats": self.formats,
                "http": f"{guest.address}:{WORKER_PORT + number}"}
-        return {"river.conf": section("common", common) + "\n" + section("ir-worker", own)}
+        store = {"shards": self.shards()} if self.shards() else {}
+        sections = (("common", common), ("ir-worker", own), ("ir-store", store))
+        return {"river.conf": "\n".join(section(*each) for each in sections),
+                "sets": "".join(f"{each}\n" for each in self.sets_to_initiate())}
 
-    def documents(self, _guest, _number):
-        return {"documents.conf": f"PORT={DOCUMENTS_PORT}\nREPLICA_SET={REPLICA_SET}\nCACHE_GB=0.25\n"}
+    def documents(self, guest, _number):
+        kind = "--shardsvr" if self.addresses("router") else ""
+        return {"mongod.conf": mongod(DOCUMENTS_PORT, guest.shard or REPLICA_SET, kind)}
+
+    def config(self, _guest, _number):
+        return {"mongod.conf": mongod(CONFIG_PORT, CONFIG_SET, "--configsvr")}
+
+    def router(self, _guest, _number):
+        return {"mongos.conf": f"PORT={ROUTER_PORT}\nCONFIG={CONFIG_SET}/{self.config_servers()}\n"}
 
     def graph(self, _guest, _number):
         return {"graph.conf": f"PORT={GRAPH_PORT}\nENGINE={self.engine}\nHEAP=512m\n"}
@@ -177,10 +214,16 @@ def section(name, values):
     return f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in values.items())
 
 
+def mongod(port, replica_set, kind):
+    return f"PORT={port}\nREPLICA_SET={replica_set}\nCACHE_GB=0.25\nKIND={kind}\n"
+
+
 CONFIGURATIONS = {
     "broker": Services.broker,
     "worker": Services.worker,
     "documents": Services.documents,
+    "config": Services.config,
+    "router": Services.router,
     "graph": Services.graph,
     "gateway": Services.gateway,
     "balancer": Services.balancer,

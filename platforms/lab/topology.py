@@ -7,7 +7,7 @@ from .errors import LabError
 from .guest import Guest
 from .settings import read_ini
 
-KEYS = ("roles", "count", "size")
+KEYS = ("roles", "count", "size", "shard")
 
 
 def read(path, platform, **options):
@@ -22,6 +22,7 @@ def read(path, platform, **options):
         roles = [each.strip() for each in section.get("roles", "").split(",") if each.strip()]
         names = [f"{name}-{i + 1}" for i in range(int(count))] if int(count) > 1 else [name]
         for each in names:
-            guests.append(Guest(name=each, platform=platform, roles=roles, size=section.get("size", "small"), **options))
+            guests.append(Guest(name=each, platform=platform, roles=roles, size=section.get("size", "small"),
+                                shard=section.get("shard", ""), **options))
             guests[-1].validate()
     return guests

@@ -116,7 +116,7 @@ def test_guest_names_are_bounded(name):
 def test_roles_become_services(tmp_path):
     guest = Guest(name="one", platform="bare", roles=["broker", "worker:2"], address="10.0.0.7")
     assert list(guest.services()) == [("broker", "broker"), ("worker-1", "worker"), ("worker-2", "worker")]
-    files = Services(Lab(tmp_path), [guest]).files(guest)
+    files = Services(tmp_path, [guest]).files(guest)
     assert "amqp://worker@10.0.0.7:5672" in files["services/worker-2/river.conf"]
     assert "proxy_protocol" not in files["services/broker/rabbitmq.conf"]
     for wrong in ("baker", "worker:0", "worker:x", "worker:100"):

@@ -1,0 +1,229 @@
+"""Servers of one's own instead of guests: an inventory names them with address and roles; each is given the same services,
+scripts and configuration as a guest of the lab.
+
+The folder INVENTORY.secrets beside the inventory holds what all servers have in common (passwords, the brokers' cookie).
+It is made by the first call; the other servers need a copy of it.
+"""
+
+import argparse
+import ipaddress
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from . import clean, command, payload
+from .errors import LabError
+from .guest import Guest
+from .services import GRAPH_PATHS, Services
+from .settings import read_ini
+from .state import PROJECT
+
+KEYS = ("address", "roles", "shard")
+RIVER_KEYS = ("formats", "engine")
+PACKAGES = {"documents": ["mongodb"], "config": ["mongodb"], "graph": ["fuseki"]}  # groups of tools/install
+READY_SECONDS = 300
+STOP_SECONDS = 60
+UNIT = Path("/etc/systemd/system/river.service")
+UNIT_TEXT = """\
+[Unit]
+Description=Intelligent River middleware, the roles of this server
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+ExecStart=/opt/river/supervise
+ExecStartPre=/bin/rm -rf /run/river
+KillMode=mixed
+KillSignal=SIGHUP
+LimitNOFILE=65536
+Restart=always
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+class Inventory:
+    def __init__(self, path):
+        self.path = Path(path).resolve()
+        sections = read_ini(self.path)
+        river = self.known("river", sections.pop("river", {}), RIVER_KEYS)
+        self.servers = [self.server(name, section) for name, section in sections.items()]
+        if river.get("engine", "fuseki") not in GRAPH_PATHS:
+            raise LabError(f"{path}: [river] engine = {river['engine']}: it is one of {', '.join(GRAPH_PATHS)}")
+        secrets = self.path.with_name(self.path.name + ".secrets")
+        self.services = Services(secrets, self.servers, river.get("formats", "jsonld,senml"), river.get("engine", "fuseki"))
+
+    def known(self, name, section, keys):
+        if unknown := set(section) - set(keys):
+            raise LabError(f"{self.path}: [{name}] {', '.join(sorted(unknown))}: known are {', '.join(keys)}")
+        return section
+
+    def server(self, title, section):
+        kind, _, name = title.partition(" ")
+        if kind != "server":
+            raise LabError(f"{self.path}: [{title}]: sections are [river] and [server NAME]")
+        self.known(title, section, KEYS)
+        try:
+            address = str(ipaddress.ip_address(section.get("address", "")))
+        except ValueError as error:
+            raise LabError(f"{self.path}: [{title}] address: {error}") from error
+        roles = [each.strip() for each in section.get("roles", "").split(",") if each.strip()]
+        server = Guest(name=name, platform="", roles=roles, address=address, shard=section.get("shard", ""))
+        server.validate()
+        return server
+
+    def named(self, name):
+        for each in self.servers:
+            if each.name == name:
+                return each
+        raise LabError(f"{self.path}: no server '{name}'; there are {', '.join(each.name for each in self.servers)}")
+
+
+class Deployment:
+    """One server, whose files lie below `root` ("/", or a folder that takes its place)."""
+
+    def __init__(self, inventory, name, root):
+        self.inventory = inventory
+        self.server = inventory.named(name)
+        self.root = Path(root).resolve()
+        self.prefix = "" if self.root == Path("/") else str(self.root)
+        self.pid_file = self.root / "run" / "river" / "supervisor"
+
+    def environment(self):
+        return {**os.environ, "RIVER_ROOT": self.prefix}
+
+    # ---- files ----
+
+    def install_packages(self):
+        groups = {"run", "platforms"}
+        for _, role in self.server.services():
+            groups.update(PACKAGES.get(role, []))
+        installer = PROJECT / "tools" / "install"
+        if installer.exists():
+            command.run([installer, *sorted(groups)], seconds=1800)
+
+    def write(self):
+        """Names of the services whose files have changed."""
+        before = self.contents()
+        for path in ("opt/river", "var/log/river"):
+            (self.root / path).mkdir(parents=True, exist_ok=True)
+        clean.remove_tree(self.root / "etc" / "river")
+        payload.write_programs(self.root / "opt" / "river")
+        payload.write_files(self.root / "etc" / "river", self.files())
+        after = self.contents()
+        shared = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+        names = [name for name, _ in self.server.services()]
+        if any(not path.startswith("etc/river/services/") for path in shared):
+            return names
+        return [name for name in names if any(path.startswith(f"etc/river/services/{name}/") for path in shared)]
+
+    def files(self):
+        values = {"NAME": self.server.name, "ADDRESS": self.server.address, "WORKER_PIN": "", "BROKER_SCHEDULERS": "",
+                  **payload.server_variables()}
+        return {"guest.conf": payload.assignments(values), **self.inventory.services.files(self.server)}
+
+    def contents(self):
+        found = [*(self.root / "etc" / "river").rglob("*"), *(self.root / "opt" / "river").rglob("*")]
+        return {str(path.relative_to(self.root)): path.read_bytes() for path in found if path.is_file()}
+
+    def make_user(self):
+        """In a folder the services run as whoever starts them."""
+        if self.prefix:
+            return
+        try:
+            pwd.getpwnam("river")
+        except KeyError:
+            command.run(["useradd", "--system", "--home-dir", "/var/lib/river", "--shell", "/usr/sbin/nologin", "river"])
+
+    # ---- the supervisor ----
+
+    def by_systemd(self):
+        return not self.prefix and Path("/run/systemd/system").is_dir()
+
+    def supervisor(self):
+        """Its process id while it runs, else None."""
+        try:
+            number = int(self.pid_file.read_text(encoding="ascii"))
+            words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
+        except (OSError, ValueError):
+            return None
+        return number if any(word.endswith(b"runsvdir") for word in words) else None
+
+    def start(self, changed):
+        if self.by_systemd():
+            UNIT.write_text(UNIT_TEXT, encoding="ascii")
+            command.run(["systemctl", "daemon-reload"])
+            command.run(["systemctl", "enable", "--now", "river"])
+        elif self.supervisor() is None:
+            clean.remove_tree(self.root / "run" / "river")
+            self.pid_file.parent.mkdir(parents=True)
+            log = self.root / "var" / "log" / "river" / "supervisor.log"
+            with open(log, "ab") as out:
+                child = command.start([f"{self.prefix}/opt/river/supervise"], stdin=subprocess.DEVNULL, stdout=out,
+                                      stderr=out, env=self.environment())
+            self.pid_file.write_text(str(child.pid), encoding="ascii")
+            return
+        self.restart(changed)
+
+    def restart(self, changed):
+        for name in changed:
+            if (folder := self.root / "run" / "river" / "service" / name).exists():
+                command.run(["sv", "-w", STOP_SECONDS, "restart", folder], seconds=STOP_SECONDS + 10)
+
+    def await_ready(self):
+        done = command.run([f"{self.prefix}/opt/river/ready", READY_SECONDS], seconds=READY_SECONDS + 30, good=None,
+                           env=self.environment())
+        if done.status != 0:
+            raise LabError(f"{self.server.name}: {done.out.strip()[-600:]}")
+
+    def stop(self):
+        if self.by_systemd():
+            command.run(["systemctl", "disable", "--now", "river"], seconds=STOP_SECONDS + 30)
+            return
+        number = self.supervisor()
+        if number is None:
+            return
+        for name, _ in self.server.services():
+            command.run(["sv", "-w", STOP_SECONDS, "down", self.root / "run" / "river" / "service" / name],
+                        seconds=STOP_SECONDS + 10, good=None)
+        os.kill(number, signal.SIGHUP)
+        clean.wait_until(lambda: self.supervisor() is None, STOP_SECONDS)
+        self.pid_file.unlink(missing_ok=True)
+
+
+def up(deployment):
+    begin = time.monotonic()
+    deployment.install_packages()
+    deployment.make_user()
+    changed = deployment.write()
+    deployment.start(changed)
+    deployment.await_ready()
+    name, roles = deployment.server.name, ", ".join(deployment.server.roles)
+    print(f"{name}: {roles} ready after {time.monotonic() - begin:.1f} s; changed: {', '.join(changed) or 'nothing'}")
+
+
+def main(words):
+    parser = argparse.ArgumentParser(prog="ir-deploy", description=__doc__.splitlines()[0],
+                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("inventory", help="see platforms/inventory.conf")
+    parser.add_argument("server", help="which of its servers this one is")
+    parser.add_argument("verb", nargs="?", choices=("up", "stop"), default="up",
+                        help="up: install, configure, start or restart what has changed")
+    parser.add_argument("--root", default="/", help="a folder in the place of /, for trials on one machine")
+    arguments = parser.parse_args(words)
+    clean.end_on_signals()
+    try:
+        deployment = Deployment(Inventory(arguments.inventory), arguments.server, arguments.root)
+        if arguments.verb == "stop":
+            deployment.stop()
+        else:
+            up(deployment)
+    except LabError as error:
+        print(f"ir-deploy: {error}", file=sys.stderr)
+        return error.status
+    return 0

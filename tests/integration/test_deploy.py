@@ -1,0 +1,156 @@
+"""Servers of one's own: an inventory of two, each in a folder that takes the place of its root, on addresses of loopback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import harness
+from harness import ROOT
+
+sys.path.insert(0, str(ROOT))
+
+from platforms.lab import LabError  # noqa: E402
+from platforms.lab.deploy import Inventory  # noqa: E402
+from platforms.lab.image import extra_servers  # noqa: E402
+
+INVENTORY = """
+[river]
+formats = {formats}
+[server front]
+address = 127.0.0.21
+roles = broker,balancer
+[server back]
+address = 127.0.0.22
+roles = worker:2
+"""
+
+
+def deploy(path, name, *verb, good=0):
+    """What ir-deploy prints."""
+    argv = [ROOT / "platforms" / "ir-deploy", path, name, *verb, f"--root={path.parent / name}"]
+    env = {**os.environ, "IR_BUILD": str(harness.BUILD)}
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=400, env=env, check=False)
+    assert done.returncode == good, done.stderr
+    return done.stdout + done.stderr
+
+
+def passwords(path):
+    lines = Path(f"{path}.secrets/passwords").read_text().splitlines()
+    return dict(line.split() for line in lines)
+
+
+def processes_of(folder):
+    """Ids of processes that mention the folder in their command or environment."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (each / "cmdline").read_bytes() + (each / "environ").read_bytes()
+        except OSError:
+            continue
+        if str(folder).encode() in text and int(each.name) != os.getpid():
+            found.append(text)
+    return found
+
+
+@pytest.fixture
+def inventory(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("the brokers of one host share the port mapper that root starts")
+    path = tmp_path / "inventory.conf"
+    path.write_text(INVENTORY.format(formats="jsonld,senml"))
+    yield path
+    for name in ("back", "front"):
+        deploy(path, name, "stop")
+    assert processes_of(tmp_path / "front") + processes_of(tmp_path / "back") == []
+
+
+def test_two_servers(inventory, tmp_path):
+    """Deployed, used, changed: only what has changed is restarted."""
+    assert "broker, balancer ready" in deploy(inventory, "front")
+    assert "changed: worker-1, worker-2" in deploy(inventory, "back")
+    secret = passwords(inventory)
+    argv = [harness.BUILD / "ir-loadgen", f"--replay={harness.DATA}", "--messages=300", f"--out={tmp_path / 'load'}"]
+    env = {**os.environ, "IR_AMQP": f"amqp://loadgen:{secret['loadgen']}@127.0.0.21:5671",
+           "IR_TARGET": f"amqp://mote:{secret['mote']}@127.0.0.21:5670"}
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=200, env=env, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "changed: nothing" in deploy(inventory, "back")
+    inventory.write_text(INVENTORY.format(formats="senml"))
+    assert "changed: nothing" in deploy(inventory, "front")
+    assert "changed: worker-1, worker-2" in deploy(inventory, "back")
+
+
+def test_secrets_are_the_owners_alone(tmp_path):
+    path = tmp_path / "inventory.conf"
+    path.write_text(INVENTORY.format(formats="senml"))
+    listed = Inventory(path)
+    files = listed.services.files(listed.named("back"))
+    assert passwords(path)["worker"] in files["services/worker-1/river.conf"]
+    for each in ("passwords", "cookie"):
+        listed.services.files(listed.named("front"))
+        assert Path(f"{path}.secrets", each).stat().st_mode & 0o77 == 0
+
+
+def test_the_example(tmp_path):
+    """Two shards, config servers and routers, as the example names them."""
+    path = tmp_path / "inventory.conf"
+    path.write_text((ROOT / "platforms" / "inventory.conf").read_text())
+    listed = Inventory(path)
+    assert len(listed.services.nodes.brokers) == 3
+    worker = listed.services.files(listed.named("worker-1"))
+    text = worker["services/worker-1/river.conf"]
+    assert "documents = mongodb://10.0.0.51:27016,10.0.0.52:27016/river\n" in text
+    assert "shards = shard-1/10.0.0.31:27017,10.0.0.32:27017,10.0.0.33:27017 shard-2/10.0.0.34:27017" in text
+    assert len(worker["services/worker-1/sets"].splitlines()) == 3
+    mongod = listed.services.files(listed.named("documents-2"))
+    assert "KIND=--configsvr" in mongod["services/config/mongod.conf"]
+    assert "KIND=--shardsvr" in mongod["services/documents/mongod.conf"]
+    router = worker["services/router/mongos.conf"]
+    assert "CONFIG=config/10.0.0.31:27019,10.0.0.32:27019,10.0.0.33:27019" in router
+
+
+@pytest.mark.parametrize("text, words", [
+    ("[server a]\naddress = 10.0.0.1\nroles = baker\n", "role 'baker'"),
+    ("[server a]\naddress = nowhere\nroles = broker\n", "address"),
+    ("[serve a]\naddress = 10.0.0.1\n", "sections are"),
+    ("[server a]\naddress = 10.0.0.1\nrole = broker\n", "known are"),
+    ("[river]\nengine = steam\n", "one of fuseki"),
+])
+def test_a_wrong_inventory_says_where(tmp_path, text, words):
+    path = tmp_path / "inventory.conf"
+    path.write_text(text)
+    with pytest.raises(LabError, match=words):
+        Inventory(path)
+
+
+SHARDS = """
+[server a]
+address = 127.0.0.31
+roles = documents,config
+shard = shard-1
+[server b]
+address = 127.0.0.32
+roles = documents
+shard = shard-2
+[server c]
+address = 127.0.0.33
+roles = broker,router,worker
+"""
+
+
+@pytest.mark.skipif("usr/local/bin/mongos" not in extra_servers(), reason="no mongos: MONGOS names its program")
+def test_shards(tmp_path):
+    """Documents in two shards, found again through mongos."""
+    path = tmp_path / "inventory.conf"
+    path.write_text(SHARDS)
+    try:
+        for name in ("a", "b", "c"):
+            deploy(path, name)
+        argv = [harness.BUILD / "ir-store", "status", "--documents=mongodb://127.0.0.33:27016/river", "--graph=null:"]
+        assert subprocess.run(argv, timeout=60, check=False).returncode == 0
+    finally:
+        for name in ("c", "b", "a"):
+            deploy(path, name, "stop")
