@@ -24,6 +24,7 @@ struct ir_endpoint {
     ir_endpoint_refresh_fn refresh;
     void *context;
     int port;
+    char where[IR_WHERE_SIZE];
 };
 
 static void answer(struct evhttp_request *request, int code, const char *reason,
@@ -194,7 +195,8 @@ ir_status_t ir_endpoint_new(ir_metrics_t *metrics, ir_endpoint_ready_fn ready,
     if (made == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "http endpoint: out of memory");
     }
-    *made = (ir_endpoint_t){NULL, metrics, ready, refresh, context, 0};
+    *made =
+        (ir_endpoint_t){.metrics = metrics, .ready = ready, .refresh = refresh, .context = context};
     *endpoint = made;
     return IR_OK;
 }
@@ -215,6 +217,7 @@ static ir_status_t open_server(ir_endpoint_t *endpoint, struct event_base *base,
     address_t where;
     if (status == IR_OK && get_address(bound, &where)) {
         endpoint->port = port_of(&where);
+        ir_endpoint_where(bound, endpoint->where, sizeof endpoint->where);
     }
     return status;
 }
@@ -237,6 +240,10 @@ ir_status_t ir_endpoint_open(struct event_base *base, const char *address, ir_me
 
 int ir_endpoint_port(const ir_endpoint_t *endpoint) {
     return endpoint->port;
+}
+
+const char *ir_endpoint_address(const ir_endpoint_t *endpoint) {
+    return endpoint->where;
 }
 
 void ir_endpoint_free(ir_endpoint_t *endpoint) {

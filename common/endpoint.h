@@ -16,6 +16,8 @@ struct evhttp_bound_socket;
 struct evhttp_request;
 typedef struct ir_endpoint ir_endpoint_t;
 
+#define IR_WHERE_SIZE 80 /* room for an address and a port */
+
 /* Appends the reasons why the program is not ready, one a line, and returns false; or true. */
 typedef bool (*ir_endpoint_ready_fn)(void *context, ir_buffer_t *reasons);
 
@@ -51,6 +53,9 @@ const char *ir_endpoint_where(struct evhttp_bound_socket *bound, char *text, siz
 
 /* The port it is bound to; 0 for that of a caller's server. */
 int ir_endpoint_port(const ir_endpoint_t *endpoint);
+
+/* Where it listens, as ir_endpoint_where says it; "" for a caller's server. */
+const char *ir_endpoint_address(const ir_endpoint_t *endpoint);
 
 void ir_endpoint_free(ir_endpoint_t *endpoint);
 

@@ -248,7 +248,7 @@ static void close_gateway(ir_gateway_t *gateway) {
 
 ir_status_t ir_gateway_run(const ir_ingest_options_t *options, ir_error_t *error) {
     ir_gateway_t gateway = {.options = options};
-    char where[80];
+    char where[IR_WHERE_SIZE];
     signal(SIGPIPE, SIG_IGN);
     TAILQ_INIT(&gateway.waiting);
     const ir_status_t status = open_gateway(&gateway, error);

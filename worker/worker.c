@@ -289,7 +289,7 @@ ir_status_t ir_worker_run(const ir_worker_options_t *options, ir_error_t *error)
         worker.status = start_stages(&worker, &worker.error);
     }
     if (worker.status == IR_OK) {
-        ir_log(IR_LOG_INFO, "listening on http://127.0.0.1:%d", ir_endpoint_port(worker.endpoint));
+        ir_log(IR_LOG_INFO, "listening on http://%s", ir_endpoint_address(worker.endpoint));
         ir_log(IR_LOG_INFO, "worker %s: %zu motes and %zu sensors in %s", options->name,
                ir_registry_motes(worker.registry), ir_registry_sensors(worker.registry),
                options->registry);
