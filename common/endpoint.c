@@ -159,7 +159,9 @@ static ir_status_t read_address(const char *address, char host[static HOST_SIZE]
     return split_address(address, host, HOST_SIZE, port)
                ? IR_OK
                : ir_error_set(error, IR_ERR_USAGE,
-                              "'%s' is not HOST:PORT, for example 127.0.0.1:9090", address);
+                              "cannot serve http at '%s': it is not HOST:PORT, for example "
+                              "127.0.0.1:9090",
+                              address);
 }
 
 ir_status_t ir_endpoint_check(const char *address, ir_error_t *error) {
