@@ -169,7 +169,7 @@ def real_stores(directory):
 
 
 def python_worker(stage, mongod, fuseki, observations):
-    text = run(sys.executable, ROOT / "bench" / "python_worker.py", f"--amqp={stage.broker.uri}",
+    text = run(servers.cache_directory() / "venv" / "bin" / "python", ROOT / "bench" / "python_worker.py", f"--amqp={stage.broker.uri}",
                f"--mongodb={mongod.uri}", f"--sparql=http://{servers.HOST}:{fuseki.port}/ir", f"--registry={REGISTRY}")
     done = json.loads(text)
     if done["observations"] != observations:
