@@ -99,7 +99,9 @@ can_clone_by_copy_on_write() {
 @test "observations go through the guest: all of them are stored" {
     [[ $IR_TEST_ROLES == *broker* && $IR_TEST_ROLES == *worker* ]] || skip "no broker and worker in this guest"
     address=$(ir list --json | value "it[0]['address']")
-    nsenter --net="/run/netns/$IR_LAB_NETNS" "$project/out/release/ir-loadgen" --amqp="amqp://$address" --messages=200 \
+    password() { sed -n "s/^$1 //p" "$IR_LAB/passwords"; }
+    IR_AMQP="amqp://loadgen:$(password loadgen)@$address" IR_TARGET="amqp://mote:$(password mote)@$address" \
+        nsenter --net="/run/netns/$IR_LAB_NETNS" "$project/out/release/ir-loadgen" --messages=200 \
         --replay="$project/loadgen/usgs_river_observations.csv.gz" --out="$BATS_TEST_TMPDIR/load" --drain-timeout=120s 3>&-
     sent=$(value "it['observations_sent']" <"$BATS_TEST_TMPDIR/load/summary.json")
     status=$(ir exec "$platform" one bash -c 'cd "${RIVER_ROOT-}/var/lib/river/worker" && "${RIVER_ROOT-}/opt/river/bin/ir-store" \
