@@ -85,7 +85,8 @@ class Services:
         nodes = list_of_nodes.Nodes()
         nodes.limits.update(LIMITS)
         for address in self.addresses("broker"):
-            broker = list_of_nodes.Broker(f"broker-{address}", address, str(AMQP_PORT), str(MQTT_PORT), f"rabbit@{address}")
+            node = f"rabbit-{address.rpartition('.')[2]}@{address}"
+            broker = list_of_nodes.Broker(f"broker-{address}", address, str(AMQP_PORT), str(MQTT_PORT), node)
             nodes.brokers.append(broker)
         for _guest, name, place in self.gateways():
             host, port = place.split(":")
