@@ -56,7 +56,16 @@ def processes_of(folder):
 
 
 @pytest.fixture
-def inventory(tmp_path):
+def port_mapper():
+    """Erlang's, which the first broker of a host starts if there is none, and leaves running."""
+    process = subprocess.Popen(["epmd"], stderr=subprocess.DEVNULL)
+    yield
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture
+def inventory(tmp_path, port_mapper):
     if os.geteuid() != 0:
         pytest.skip("the brokers of one host share the port mapper that root starts")
     path = tmp_path / "inventory.conf"
