@@ -34,9 +34,9 @@ defaults
     option tcpka
     option redispatch 1
     retries 3
-    timeout connect 2s
+    timeout connect {answer}
     timeout queue 5s
-    timeout check 3s
+    timeout check {answer}
     timeout client {idle-request}
     timeout server 60s
     timeout client-fin 10s

@@ -37,6 +37,7 @@ LIMITS = {
     "new-connections-per-source": ("200", COUNT, "a number"),
     "requests-per-source": ("2000", COUNT, "a number"),
     "connections-per-gateway": ("2000", COUNT, "a number"),
+    "answer": ("3s", TIME, "a time like 3s"),
     "first-bytes": ("5s", TIME, "a time like 5s"),
     "idle-request": ("10s", TIME, "a time like 10s"),
     "idle-keep-alive": ("60s", TIME, "a time like 60s"),

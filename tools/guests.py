@@ -118,20 +118,22 @@ class GuestStack:
                         "the workers do not see each other")
 
     def plan(self):
-        """The guests with their roles, addresses and files."""
+        """The guests with their roles, addresses and services."""
         unused = [role for role, choice in (("documents", self.settings.documents), ("graph", self.settings.graph))
                   if choice in ("sqlite", "nquads")]
         path = TOPOLOGIES / f"{self.settings.topology}.conf"
-        planned = topology.read(path, self.settings.platform, kind=self.settings.kind, profile=self.settings.profile)
+        platform = registry.load(self.settings.platform, self.lab)
+        kind = self.settings.kind or platform.kinds_here()[0]
+        planned = topology.read(path, platform.name, kind=kind, profile=self.settings.profile)
         for guest in planned:
             guest.roles = [role for role in guest.roles if role not in unused]
         self.guests = sorted((guest for guest in planned if guest.roles), key=first_role)
         for i, guest in enumerate(self.guests):
             self.lab.network.place(guest, self.guests[:i])
         engine = self.settings.graph if self.settings.graph in GRAPH_PATHS else "fuseki"
-        self.services = Services(self.lab.directory, self.guests, self.settings.formats, engine)
-        for guest in self.guests:
-            guest.files = self.services.files(guest)
+        patience = max(platform.patience(each) for each in self.guests)
+        self.services = Services(self.lab.directory, self.guests, self.settings.formats, engine, patience)
+        self.lab.clusters[path.stem] = self.services
 
     def await_true(self, condition, what):
         deadline = time.monotonic() + READY_SECONDS

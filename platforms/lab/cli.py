@@ -44,6 +44,7 @@ def add_facts(parser):
 def add_provision(parser):
     add_guest(parser)
     parser.add_argument("--roles", type=words, default=[], help="broker,gateway,balancer,worker:2,documents,graph")
+    parser.add_argument("--cluster", default="", help="guests of one name know each other's services")
     parser.add_argument("--kind", default="", help="of the platform: lxc privileged|unprivileged, kvm kvm|qemu, …")
     parser.add_argument("--size", default="small", help="a section of sizes.conf")
     parser.add_argument("--cpus", type=int, default=0, help="instead of the size's")
@@ -71,6 +72,7 @@ def add_clone(parser):
     add_guest(parser)
     parser.add_argument("copy", metavar="NEW")
     parser.add_argument("--full", action="store_true", help="a copy of its own, not copy-on-write over the first")
+    parser.add_argument("--cluster", default="", help="that it joins; without, it knows its own services alone")
 
 
 def add_stop(parser):
@@ -158,9 +160,9 @@ def do_provision(lab, arguments):
         path, _, source = word.partition("=")
         files[path] = Path(source).read_text(encoding="utf-8")
     guest = Guest(name=arguments.name, platform=arguments.platform, kind=arguments.kind, roles=arguments.roles,
-                  size=arguments.size, cpus=arguments.cpus, memory_mib=arguments.memory, disk_mib=arguments.disk,
-                  profile=arguments.profile, tuning=tuning.read_words(arguments.set), network=arguments.network,
-                  root=arguments.root, files=files)
+                  cluster=arguments.cluster, size=arguments.size, cpus=arguments.cpus,
+                  memory_mib=arguments.memory, disk_mib=arguments.disk, profile=arguments.profile,
+                  tuning=tuning.read_words(arguments.set), network=arguments.network, root=arguments.root, files=files)
     begin = time.monotonic()
     guest = verbs.provision(lab, guest)
     made = ", ".join(f"{name} made in {seconds} s" for name, seconds in lab.image.seconds.items())
@@ -208,7 +210,7 @@ def do_reboot(lab, arguments):
 def do_clone(lab, arguments):
     """a new stopped guest out of a stopped one"""
     begin = time.monotonic()
-    guest = verbs.clone(lab, guest_of(lab, arguments), arguments.copy, arguments.full)
+    guest = verbs.clone(lab, guest_of(lab, arguments), arguments.copy, arguments.full, arguments.cluster)
     print(f"{guest.name}: cloned in {time.monotonic() - begin:.2f} s at {guest.address}")
 
 

@@ -18,6 +18,7 @@ class Guest:
     platform: str
     kind: str = ""  # one of the platform's kinds; "" its first
     roles: list = dataclasses.field(default_factory=list)  # of ROLES; "worker:3" is three of them
+    cluster: str = ""  # those of one cluster know each other's services, see services.py; "" it knows its own alone
     shard: str = ""  # of the role documents: the replica set it belongs to; "" the one that all others belong to
     size: str = "small"  # a section of sizes.conf
     cpus: int = 0  # 0: the size's
@@ -38,11 +39,14 @@ class Guest:
     own: dict = dataclasses.field(default_factory=dict)
 
     # What an equal request must have in common with the guest that is there.
-    ASKED = ("platform", "kind", "roles", "cpus", "memory_mib", "disk_mib", "request", "network", "root", "files")
+    ASKED = ("platform", "kind", "roles", "cluster", "cpus", "memory_mib", "disk_mib", "request", "network", "root",
+             "files")
 
     def validate(self):
         if not NAME.fullmatch(self.name):
             raise LabError(f"guest name '{self.name}': lower-case letters, digits and '-', up to 31, a letter first")
+        if self.cluster and not NAME.fullmatch(self.cluster):
+            raise LabError(f"cluster '{self.cluster}': lower-case letters, digits and '-', up to 31, a letter first")
         for role in self.roles:
             word, _, count = role.partition(":")
             if word not in ROLES or not re.fullmatch(r"([1-9]\d?)?", count):

@@ -24,7 +24,6 @@ from pathlib import Path
 from . import command
 from .errors import LabError
 from .image import extra_servers
-from .services import Services
 from .state import PLATFORMS, PROJECT
 
 LABEL = "river-payload"
@@ -118,7 +117,7 @@ def settings(lab, guest):
         "guest.conf": assignments(variables(lab, guest)),
         "authorized_keys": lab.key.public() + "\n",
         "hosts": hosts,
-        **Services(lab.directory, [guest, *others]).files(guest),
+        **lab.services(guest).files(guest),
         **guest.files,
     }
 

@@ -1,4 +1,4 @@
-"""What each service of a guest runs with: files below etc/river/services/NAME, made from the guests that belong together.
+"""What each service of a guest runs with: files below etc/river/services/NAME, made from the guests of one cluster.
 
 Brokers, balancer and users are configured as everywhere (ingest/): one list of nodes, users with the least rights,
 passwords and the brokers' cookie kept in one folder. Which roles there are decides the rest: with `documents` workers
@@ -12,6 +12,7 @@ Ports are the usual ones of each program, so that all roles find room on one add
 import functools
 import json
 import os
+import re
 import secrets
 import sys
 
@@ -39,18 +40,21 @@ GRAPH_PATHS = {"fuseki": "/ir?strategy=quads", "oxigraph": "/store?strategy=quad
 # The generator is one address, whatever number of motes it plays.
 LIMITS = {"connections-per-source": "1000000", "new-connections-per-source": "1000000",
           "requests-per-source": "1000000000"}
+WAITS = ("answer", "first-bytes")  # limits that grow where guests are slow
 
 
 class Services:
-    """The services of a group of guests, each with name and address; what they have in common of secrets is in
+    """The services of guests of one cluster, each with name and address; what they have in common of secrets is in
     `directory`."""
 
-    def __init__(self, directory, guests, formats="jsonld,senml", engine="fuseki"):
-        """`engine`: of the role graph, one of GRAPH_PATHS."""
+    def __init__(self, directory, guests, formats="jsonld,senml", engine="fuseki", patience=1):
+        """`engine`: of the role graph, one of GRAPH_PATHS. `patience`: how many times longer than usual the balancer
+        waits for an answer."""
         self.directory = directory
         self.guests = guests
         self.formats = formats
         self.engine = engine
+        self.patience = patience
 
     # ---- who is where ----
 
@@ -83,7 +87,7 @@ class Services:
     def nodes(self):
         """The list of nodes, as ingest/nodes.conf would say it."""
         nodes = list_of_nodes.Nodes()
-        nodes.limits.update(LIMITS)
+        nodes.limits.update(LIMITS, **{key: longer(nodes.limits[key], self.patience) for key in WAITS})
         for address in self.addresses("broker"):
             node = f"rabbit-{address.rpartition('.')[2]}@{address}"
             broker = list_of_nodes.Broker(f"broker-{address}", address, str(AMQP_PORT), str(MQTT_PORT), node)
@@ -209,6 +213,12 @@ class Services:
 
     def balancer(self, _guest, _number):
         return {"haproxy.cfg": haproxy.configuration(self.nodes)}
+
+
+def longer(time, factor):
+    """"5s" as often as `factor`."""
+    number, unit = re.fullmatch(r"(\d+)([a-z]+)", time).groups()
+    return f"{int(number) * factor}{unit}"
 
 
 def section(name, values):

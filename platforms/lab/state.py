@@ -57,6 +57,7 @@ class Lab:
         self.directory = Path(directory or default_directory()).resolve()
         self.netns = netns if netns is not None else os.environ.get("IR_LAB_NETNS", "")
         self.prefix = "ir" + hashlib.sha256(str(self.directory).encode()).hexdigest()[:4]
+        self.clusters = {}  # {name: Services} of those that are planned as a whole, before their guests are there
 
     # ---- parts, made when first asked for ----
 
@@ -78,6 +79,16 @@ class Lab:
         from .ssh import Key
 
         return Key(self.directory)
+
+    def services(self, guest):
+        """Services of the guest's cluster: as planned, else of those of its guests that are there by now."""
+        from .registry import of
+        from .services import Services
+
+        if guest.cluster in self.clusters:
+            return self.clusters[guest.cluster]
+        others = [each for each in self.guests() if each.cluster == guest.cluster != "" and each.name != guest.name]
+        return Services(self.directory, [guest, *others], patience=of(self, guest).patience(guest))
 
     # ---- names ----
 

@@ -11,7 +11,8 @@ KEYS = ("roles", "count", "size", "shard")
 
 
 def read(path, platform, **options):
-    """The Guests of a topology in the order of the file, not yet provisioned; `options` go to each (kind, profile …)."""
+    """The Guests of a topology in the order of the file, not yet provisioned: a cluster of the file's name. `options` go
+    to each (kind, profile …)."""
     guests = []
     for name, section in read_ini(Path(path)).items():
         if unknown := set(section) - set(KEYS):
@@ -22,7 +23,7 @@ def read(path, platform, **options):
         roles = [each.strip() for each in section.get("roles", "").split(",") if each.strip()]
         names = [f"{name}-{i + 1}" for i in range(int(count))] if int(count) > 1 else [name]
         for each in names:
-            guests.append(Guest(name=each, platform=platform, roles=roles, size=section.get("size", "small"),
-                                shard=section.get("shard", ""), **options))
+            guests.append(Guest(name=each, platform=platform, roles=roles, cluster=Path(path).stem,
+                                size=section.get("size", "small"), shard=section.get("shard", ""), **options))
             guests[-1].validate()
     return guests

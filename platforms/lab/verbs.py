@@ -19,6 +19,9 @@ from .state import PLATFORMS
 
 ANSWER_SECONDS = 300  # until a guest answers and its roles are ready
 STOP_SECONDS = 30
+# Of a guest's record, in facts.
+TOLD = ("name", "kind", "roles", "cluster", "cpus", "memory_mib", "disk_mib", "profile", "network", "root", "address",
+        "boot_seconds")
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 
 
@@ -57,8 +60,7 @@ def facts(lab, platform_name, name=None):
     told = {"platform": platform_name, "kinds": list(platform.kinds_here()), **platform.facts()}
     if name:
         guest = lab.load(name)
-        told["guest"] = {key: getattr(guest, key) for key in ("name", "kind", "roles", "cpus", "memory_mib", "disk_mib",
-                                                               "profile", "network", "root", "address", "boot_seconds")}
+        told["guest"] = {key: getattr(guest, key) for key in TOLD}
         told["tuning"] = [row._asdict() | {"agrees": row.agrees} for row in tuning_rows(lab, platform, guest)]
     return told
 
@@ -307,8 +309,9 @@ def stats(lab, name):
 # ---- copies ----
 
 
-def clone(lab, source_name, name, full=False):
-    """Makes the stopped guest `name` out of a stopped one. Returns it."""
+def clone(lab, source_name, name, full=False, cluster=""):
+    """Makes the stopped guest `name` out of a stopped one. It knows the services of `cluster`; without, its own alone.
+    Returns it."""
     source = lab.load(source_name)
     platform = platform_of(lab, source)
     with lab.lock(f"guest-{source_name}"), lab.lock(f"guest-{name}"):
@@ -318,7 +321,8 @@ def clone(lab, source_name, name, full=False):
         if state != STOPPED:
             raise LabError(f"{source_name} is {state}; stop it first, its disk must not change under the copy")
         parent = "" if full else source_name
-        guest = dataclasses.replace(source, name=name, parent=parent, made=False, boot_seconds=0.0, own={})
+        guest = dataclasses.replace(source, name=name, cluster=cluster, parent=parent, made=False, boot_seconds=0.0,
+                                    own={})
         guest.validate()
         return make(lab, platform, guest, platform.clone, source, full)
 

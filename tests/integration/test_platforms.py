@@ -124,6 +124,30 @@ def test_roles_become_services(tmp_path):
             Guest(name="one", platform="bare", roles=[wrong]).validate()
 
 
+def test_guests_know_the_services_of_their_cluster_alone(tmp_path):
+    lab = Lab(tmp_path)
+    for i, (name, cluster) in enumerate([("a", "pair"), ("b", "pair"), ("c", ""), ("d", "")]):
+        lab.save(Guest(name=name, platform="bare", roles=["broker"], cluster=cluster, address=f"10.0.0.{i}"))
+    known = {each.name: {other.name for other in lab.services(each).guests} for each in lab.guests()}
+    assert known == {"a": {"a", "b"}, "b": {"a", "b"}, "c": {"c"}, "d": {"d"}}
+    with pytest.raises(LabError, match="cluster 'No'"):
+        Guest(name="one", platform="bare", cluster="No").validate()
+
+
+def test_a_slow_guests_balancer_is_patient(tmp_path):
+    guest = Guest(name="one", platform="bare", roles=["broker", "balancer"], address="10.0.0.7")
+    waits = {factor: Services(tmp_path, [guest], patience=factor).files(guest)["services/balancer/haproxy.cfg"]
+             for factor in (1, 4)}
+    assert "timeout check 3s" in waits[1] and "timeout check 12s" in waits[4]
+    assert "timeout check 12s" in lab_of_emulated(tmp_path / "lab")
+
+
+def lab_of_emulated(folder):
+    """The balancer's configuration of a guest that is emulated."""
+    guest = Guest(name="one", platform="kvm", kind="qemu", roles=["balancer"], address="10.0.0.7")
+    return Lab(folder).services(guest).files(guest)["services/balancer/haproxy.cfg"]
+
+
 def test_a_guests_record_comes_back_as_it_was(tmp_path):
     lab = Lab(tmp_path)
     guest = Guest(name="one", platform="bare", tuning={"cpu.quota": 50}, own={"x": [1]})

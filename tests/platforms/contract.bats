@@ -25,6 +25,34 @@ can_clone_by_copy_on_write() {
     [[ $platform != bare ]]
 }
 
+has_pipeline() {
+    [[ $IR_TEST_ROLES == *broker* && $IR_TEST_ROLES == *worker* ]]
+}
+
+# The first so many messages of the real data, into the guest `one`.
+send() { # MESSAGES WORDS…
+    local messages=$1 address
+    shift
+    address=$(ir list --json | value "[each['address'] for each in it if each['name'] == 'one'][0]")
+    password() { sed -n "s/^$1 //p" "$IR_LAB/passwords"; }
+    IR_AMQP="amqp://loadgen:$(password loadgen)@$address" IR_TARGET="amqp://mote:$(password mote)@$address" \
+        nsenter --net="/run/netns/$IR_LAB_NETNS" "$project/out/release/ir-loadgen" --messages="$messages" \
+        --replay="$project/loadgen/usgs_river_observations.csv.gz" --out="$BATS_TEST_TMPDIR/load" "$@" 3>&-
+}
+
+# Observations in a guest's store.
+stored() { # GUEST
+    ir exec "$platform" "$1" bash -c 'cd "${RIVER_ROOT-}/var/lib/river/worker" && "${RIVER_ROOT-}/opt/river/bin/ir-store" \
+        status --json --settings="${RIVER_ROOT-}/etc/river/services/worker/river.conf"' | value "it['documents']['observations']"
+}
+
+# How many brokers a guest's broker is a cluster of.
+brokers_with() { # GUEST
+    ir exec "$platform" "$1" bash -c '. "${RIVER_ROOT-}/etc/river/guest.conf" && HOME=${RIVER_ROOT-}/var/lib/river/broker \
+        /usr/lib/rabbitmq/bin/rabbitmqctl --longnames --node "rabbit-${ADDRESS##*.}@$ADDRESS" --formatter json cluster_status' |
+        value "len(it['running_nodes'])"
+}
+
 @test "check tells that this host can, line by line" {
     run -0 ir check "$platform"
     [[ ${lines[0]} == "$platform: yes" ]]
@@ -97,17 +125,11 @@ can_clone_by_copy_on_write() {
 }
 
 @test "observations go through the guest: all of them are stored" {
-    [[ $IR_TEST_ROLES == *broker* && $IR_TEST_ROLES == *worker* ]] || skip "no broker and worker in this guest"
-    address=$(ir list --json | value "it[0]['address']")
-    password() { sed -n "s/^$1 //p" "$IR_LAB/passwords"; }
-    IR_AMQP="amqp://loadgen:$(password loadgen)@$address" IR_TARGET="amqp://mote:$(password mote)@$address" \
-        nsenter --net="/run/netns/$IR_LAB_NETNS" "$project/out/release/ir-loadgen" --messages=200 \
-        --replay="$project/loadgen/usgs_river_observations.csv.gz" --out="$BATS_TEST_TMPDIR/load" --drain-timeout=120s 3>&-
+    has_pipeline || skip "no broker and worker in this guest"
+    send 200 --drain-timeout=120s
     sent=$(value "it['observations_sent']" <"$BATS_TEST_TMPDIR/load/summary.json")
-    status=$(ir exec "$platform" one bash -c 'cd "${RIVER_ROOT-}/var/lib/river/worker" && "${RIVER_ROOT-}/opt/river/bin/ir-store" \
-        status --json --settings="${RIVER_ROOT-}/etc/river/services/worker/river.conf"')
     ((sent > 0))
-    [[ $(value "it['documents']['observations']" <<<"$status") == "$sent" ]]
+    [[ $(stored one) == "$sent" ]]
 }
 
 @test "stats are those of the guest as the host sees it" {
@@ -171,14 +193,47 @@ can_clone_by_copy_on_write() {
     ir destroy "$platform" child
 }
 
-@test "clone as a full copy: source and copy run side by side" {
+@test "clone as a full copy: source and copy run side by side, each for itself" {
+    has_pipeline && wait_in_queue
     timed clone "$platform" one twin --full
-    ir boot "$platform" one
     timed boot "$platform" twin
+    ir boot "$platform" one
     run -0 ir exec "$platform" twin sh -c 'cat "${RIVER_ROOT-}/var/lib/river/kept"'
     [[ $output == kept ]]
+    has_pipeline && alone_with_a_copy
     ir destroy "$platform" twin
     ir stop "$platform" one
+}
+
+# Leaves messages in the queues of `one`, stopped. What is stored by then is in `before`.
+wait_in_queue() {
+    ir boot "$platform" one
+    before=$(stored one)
+    ir exec "$platform" one sh -c 'sv -w 30 down "${RIVER_ROOT-}/run/river/service/worker"'
+    send 250 --no-subscribe
+    ir stop "$platform" one
+}
+
+# The copy has what was stored, but its broker is no part of the source's, and what waited there is delivered there alone.
+alone_with_a_copy() {
+    [[ $(brokers_with twin) == 1 && $(brokers_with one) == 1 ]]
+    for _ in $(seq 60); do
+        (($(stored one) == before)) || break
+        sleep 1
+    done
+    (($(stored one) > before))
+    [[ $(stored twin) == "$before" ]]
+}
+
+@test "guests of one cluster: the second broker joins the first" {
+    has_pipeline || skip "no broker in this guest"
+    for each in left right; do
+        provision "$each" --roles broker --cluster pair
+        ir boot "$platform" "$each"
+    done
+    [[ $(brokers_with left) == 2 && $(brokers_with right) == 2 ]]
+    ir destroy "$platform" left
+    ir destroy "$platform" right
 }
 
 @test "interrupted while provisioning, nothing of it stays" {
