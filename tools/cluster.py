@@ -33,14 +33,10 @@ class Node(servers.RabbitMQ):
     plugins = rabbitmq.PLUGINS
     greeting = bytes.fromhex(haproxy.PROXY_HEADER) + servers.RabbitMQ.greeting
 
-    def __init__(self, directory, name, cluster, place=None):
+    def __init__(self, directory, name, cluster):
         self.name = name
-        super().__init__(directory, place=place)
+        super().__init__(directory, mapper=cluster.mapper)
         self.cluster = cluster
-
-    @property
-    def mapper_port(self):
-        return self.cluster.mapper_port
 
     def listed(self):
         """Its entry in the list of nodes."""
@@ -54,54 +50,35 @@ class Node(servers.RabbitMQ):
         more = {"definitions.json": self.cluster.definitions, "home/.erlang.cookie": self.cluster.cookie}
         return {**super().files(), **more}
 
-    def start_mapper(self):
-        self.cluster.start_mapper(self)
 
-
-class Cluster:
+class Cluster(servers.Startable):
     """Nodes that start and stop together; each can be killed and started by itself, too.
 
     `nodes` is the list that all configurations are made from: the brokers are entered when their ports are known.
     """
 
-    def __init__(self, directory, count, nodes=None, place_of=None):
+    def __init__(self, directory, count, nodes=None):
         self.directory = Path(directory).resolve()
         self.passwords_file = self.directory / "passwords"
         self.nodes = nodes or list_of_nodes.Nodes()
+        self.mapper = servers.PortMapper(self.directory / "epmd.log")
         names = [f"rabbit-{i + 1}" for i in range(count)]
-        place_of = place_of or (lambda _name: None)
-        self.members = [Node(self.directory / name, name, self, place_of(name)) for name in names]
+        self.members = [Node(self.directory / name, name, self) for name in names]
         self.cookie = secrets.token_hex(20)
         self.definitions = None
         self.passwords = {}
-        self.mapper = None
-        self.mapper_port = None
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
 
     def prepare(self):
         """Ports, users and the list of nodes."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.mapper_port = self.mapper_port or servers.free_ports(1)[0]
         for each in self.members:
-            each.ports = each.ports or each.place.free_ports(each.n_ports)
+            each.ports = each.ports or servers.free_ports(each.n_ports)
         self.nodes.brokers = [each.listed() for each in self.members]
         self.definitions = json.dumps(definitions.definitions(self.nodes, self.passwords_file))
         self.passwords = definitions.read_passwords(self.passwords_file)
 
-    def start_mapper(self, node):
-        """One for all nodes on this machine, and left there by those that end."""
-        if self.mapper is None or not self.mapper.alive():
-            argv = ["epmd", "-port", self.mapper_port, "-address", node.host]
-            self.mapper = node.place.run(argv, self.directory / "epmd.log", env=node.environment())
-
     def begin(self):
-        """The first half of start(): the others look for the first node when they come up, so it is first."""
+        """The others look for the first node when they come up, so it is first."""
         self.prepare()
         for each in self.members:
             each.begin()
@@ -110,20 +87,10 @@ class Cluster:
         for each in self.members:
             each.await_ready()
 
-    def start(self):
-        try:
-            self.begin()
-            self.await_ready()
-        except BaseException:
-            self.stop()
-            raise
-
     def stop(self):
         for each in reversed(self.members):
             each.stop()
-        if self.mapper is not None:
-            self.mapper.stop()
-            self.mapper = None
+        self.mapper.stop()
 
 
 def descriptors():
@@ -138,9 +105,9 @@ class HAProxy(servers.Server):
     listeners = ("amqp", "amqps", "mqtt", "mqtts", "http", "https")
     n_ports = len(listeners) + 2
 
-    def __init__(self, directory, nodes, certificates, place=None):
+    def __init__(self, directory, nodes, certificates):
         """`certificates`: what ingest/make-certificates made."""
-        super().__init__(directory, place)
+        super().__init__(directory)
         self.nodes = nodes
         self.certificates = Path(certificates).resolve()
 
@@ -174,7 +141,7 @@ class HAProxy(servers.Server):
 
     def ready(self):
         try:
-            return servers.http_request(self.ports[-1], "GET", "/metrics", timeout=5, host=self.host)[0] == 200
+            return servers.http_request(self.ports[-1], "GET", "/metrics", timeout=5)[0] == 200
         except OSError:
             return False
 
@@ -200,8 +167,7 @@ class HAProxy(servers.Server):
     def reload(self):
         """A new process with the list of nodes as it is now; the old one ends with its last connection."""
         before = self.pid()
-        for name, text in self.files().items():
-            self.place.write(self.directory / name, text)
+        self.write_files()
         self.process.send(signal.SIGUSR2)
         self.await_ready(lambda: self.reloaded(before))
 

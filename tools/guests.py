@@ -11,14 +11,13 @@ The lab is out/run/lab, in a network namespace of its own which this program ent
 
 import os
 import sys
-import time
 from pathlib import Path
 
 import programs
 import servers
 import stack
 from load import Load
-from stack import ROOT, StackError
+from stack import ROOT, StackError, say
 
 sys.path.insert(0, str(ROOT))
 
@@ -31,10 +30,6 @@ IMAGES = ROOT / "out" / "lab" / "images"
 ORDER = ("broker", "config", "documents", "router", "graph", "balancer", "gateway", "worker")
 READY_SECONDS = 120
 IN_GUEST = 'cd "${RIVER_ROOT-}/var/lib/river/$1" && shift && exec "${RIVER_ROOT-}/opt/river/bin/$@"'
-
-
-def say(text):
-    print(f"run: {text}", flush=True)
 
 
 def names_in(folder):
@@ -109,13 +104,12 @@ class GuestStack:
         netns.enter(self.lab, create=True)
         self.plan()
         for guest in self.guests:
-            say(f"{guest.name}: {', '.join(guest.roles)}")
+            say("run", f"{guest.name}: {', '.join(guest.roles)}")
             verbs.provision(self.lab, guest)
         for guest in self.guests:
-            say(f"{guest.name}: ready after {verbs.boot(self.lab, guest.name):.1f} s")
+            say("run", f"{guest.name}: ready after {verbs.boot(self.lab, guest.name):.1f} s")
         self.workers = [programs.Endpoint(f"http://{place}") for _, _, place in self.services.workers()]
-        self.await_true(lambda: all(each.metric("ir_workers") == len(self.workers) for each in self.workers),
-                        "the workers do not see each other")
+        stack.await_membership(self.workers, READY_SECONDS, self.check)
 
     def plan(self):
         """The guests with their roles, addresses and services."""
@@ -134,13 +128,6 @@ class GuestStack:
         patience = max(platform.patience(each) for each in self.guests)
         self.services = Services(self.lab.directory, self.guests, self.settings.formats, engine, patience)
         self.lab.clusters[path.stem] = self.services
-
-    def await_true(self, condition, what):
-        deadline = time.monotonic() + READY_SECONDS
-        while not condition():
-            if time.monotonic() > deadline:
-                raise StackError(f"{what} after {READY_SECONDS} s; KEEP=1 leaves the guests to look into")
-            time.sleep(0.1)
 
     def check(self):
         """That the workers answer."""

@@ -15,16 +15,12 @@ from pathlib import Path
 import programs
 import servers
 import stack
-from stack import StackError, show
+from stack import StackError, say, show
 
 DATA = stack.ROOT / "loadgen" / "usgs_river_observations.csv.gz"
 VIAS = {"mix": ("amqp", "mqtt", "http"), "amqp": ("amqp",), "mqtt": ("mqtt",), "http": ("http",)}
 DRAIN_SECONDS = 120
 RELOAD_SECONDS = 60
-
-
-def say(text):
-    print(f"load: {text}", flush=True)
 
 
 def read_passwords(path):
@@ -69,7 +65,7 @@ class Load:
         motes = self.directory / "motes"
         self.call("ir-loadgen", *source, f"--write-motes={motes}")
         tokens = programs.issue_tokens(self.programs, motes.read_text().split(), self.description["tokens"])
-        servers.Here().write(self.mote_tokens, "".join(f"{mote} {token}\n" for mote, token in tokens.items()))
+        servers.write_private(self.mote_tokens, "".join(f"{mote} {token}\n" for mote, token in tokens.items()))
         self.reload(self.description["gateways"], "ir_tokens_reloads_total")
 
     def register(self, registry):
@@ -87,12 +83,9 @@ class Load:
         before = [end.metric(series) for end in ends]
         for each in listed:
             self.hang_up(each)
-        deadline = time.monotonic() + RELOAD_SECONDS
         for each, end, count in zip(listed, ends, before):
-            while end.metric(series) == count:
-                if time.monotonic() > deadline:
-                    raise StackError(f"{each['name']} did not read its file again; look at its log")
-                time.sleep(0.02)
+            if not servers.wait_until(lambda end=end, count=count: end.metric(series) != count, RELOAD_SECONDS):
+                raise StackError(f"{each['name']} did not read its file again; look at its log")
 
     def hang_up(self, listed):
         os.kill(listed["pid"], signal.SIGHUP)
@@ -128,7 +121,7 @@ class Load:
             time.sleep(0.05)
         status = process.stop()
         if status != 0:
-            say(f"ir-loadgen ended with status {status}")
+            say("load", f"ir-loadgen ended with status {status}")
         try:
             return json.loads((self.directory / "summary.json").read_text())
         except (OSError, ValueError) as error:
@@ -175,7 +168,7 @@ def main():
         seconds = stack.number(os.environ, "DURATION", 30, 1, 10000000)
         loads = sorted(Path(description["out"]).glob("load-*"))
         load = Load(description, Path(description["out"]) / f"load-{len(loads) + 1:03}", via)
-        say(f"{motes} motes, {rate} observations/s for {seconds} s, via {via}")
+        say("load", f"{motes} motes, {rate} observations/s for {seconds} s, via {via}")
         summary = load.simulate(motes, len(loads) + 1, rate, seconds)
         verdict = load.verify(*loads)
     except (StackError, servers.ServerError) as error:

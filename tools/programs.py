@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -50,7 +49,7 @@ class Program(Endpoint):
 
     program = None
 
-    def __init__(self, build, name, log, arguments, env=None, cwd=None, place=None, address=None):
+    def __init__(self, build, name, log, arguments, env=None, cwd=None, address=None):
         super().__init__(address)
         self.name = name
         self.log = Path(log)
@@ -58,7 +57,7 @@ class Program(Endpoint):
         # An earlier one's lines stay in the log and must not be taken for this one's.
         self.begin = self.log.stat().st_size if self.log.exists() else 0
         argv = [Path(build) / self.program, *self.arguments(arguments)]
-        self.process = (place or servers.Here()).run(argv, self.log, env=env, cwd=cwd)
+        self.process = servers.Process(argv, self.log, env=env, cwd=cwd)
 
     def arguments(self, more):
         return more
@@ -70,31 +69,26 @@ class Program(Endpoint):
     def check(self):
         """That it runs."""
         if not self.process.alive():
-            status = self.process.child.returncode
-            raise servers.ServerError(f"{self.name} ended with status {status}; {self.log} ends:\n"
-                                      f"{servers.tail(self.log)}")
+            raise self.error(f"ended with status {self.process.child.returncode}")
+
+    def error(self, what):
+        return servers.ServerError(f"{self.name} {what}; {self.log} ends:\n{servers.tail(self.log)}")
+
+    def find_address(self):
+        """Whether it is known where the program listens."""
+        found = None if self.address else re.search(r"listening on (http://\S+)", self.text())
+        self.address = found.group(1) if found else self.address
+        return self.address is not None
 
     def await_listening(self, seconds=60):
-        deadline = time.monotonic() + seconds
-        while self.address is None:
-            found = re.search(r"listening on (http://\S+)", self.text())
-            self.address = found.group(1) if found else None
-            self.check()
-            if time.monotonic() > deadline:
-                raise servers.ServerError(f"{self.name} does not listen after {seconds} s; {self.log} ends:\n"
-                                          f"{servers.tail(self.log)}")
-            time.sleep(0.02)
+        if not servers.wait_until(self.find_address, seconds, self.check, 0.02):
+            raise self.error(f"does not listen after {seconds} s")
 
     def await_ready(self, seconds=60):
         """Until it says so itself."""
-        deadline = time.monotonic() + seconds
         self.await_listening(seconds)
-        while (reason := self.not_ready()) is not None:
-            self.check()
-            if time.monotonic() > deadline:
-                raise servers.ServerError(f"{self.name} is not ready after {seconds} s: {reason}; {self.log} ends:\n"
-                                          f"{servers.tail(self.log)}")
-            time.sleep(0.02)
+        if not servers.wait_until(lambda: self.not_ready() is None, seconds, self.check, 0.02):
+            raise self.error(f"is not ready after {seconds} s: {self.not_ready()}")
 
     def stop(self, seconds=60):
         """TERM; the exit status."""

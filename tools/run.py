@@ -17,11 +17,7 @@ import guests
 import servers
 import stack
 from load import DATA, VIAS, Load, total
-from stack import OUT, ROOT, StackError, show
-
-
-def say(text):
-    print(f"run: {text}", flush=True)
+from stack import OUT, ROOT, StackError, say, show
 
 
 class Settings:
@@ -42,7 +38,7 @@ class Local(stack.Stack):
     """The stack on this machine, as a run wants it; guests.GuestStack is the other one."""
 
     def __enter__(self):
-        say("starting " + stack.roles(self.settings))
+        say("run", "starting " + stack.roles(self.settings))
         self.start()
         return self
 
@@ -92,11 +88,11 @@ def measure(running, settings):
     """Replays, compares, and writes the summary."""
     load = running.load(OUT / "load", settings.via)
     times = f" {settings.repeat} times" if settings.repeat > 1 else ""
-    say(f"replaying {show(DATA)}{times} via {settings.via}")
+    say("run", f"replaying {show(DATA)}{times} via {settings.via}")
     before = [each.metric("process_cpu_seconds_total") for each in running.workers]
     sent = load.replay(settings.repeat, settings.rate, settings.messages)
     cpu, peak = worker_cost(running.workers, before, sent["observations_sent"])
-    say("comparing what was sent with what is stored")
+    say("run", "comparing what was sent with what is stored")
     verdict, status = load.verify(), load.status()
     summary = {
         "messages_sent": sent["messages_sent"],
@@ -134,7 +130,7 @@ def keep(running):
             time.sleep(0.5)
             running.check()
     except SystemExit:
-        say("stopping")
+        say("run", "stopping")
 
 
 def table(summary):

@@ -6,9 +6,6 @@ and is stopped by the id of the process group that was started, whatever ends th
     with RabbitMQ("out/run/rabbitmq") as broker:
         print(broker.uri)
 
-A server says what it runs with (files, argv, environment); its place says where it runs: Here, as a child of this
-program, or wherever something else with the same verbs puts it.
-
 Nothing but Python's own library is used, since `make run` comes here on a machine without any other.
 """
 
@@ -106,6 +103,24 @@ def stop_kept(kept, seconds=60):
     return found
 
 
+def wait_until(condition, seconds, check=lambda: None, pause=0.05):
+    """Whether it is so within `seconds`; check() may raise meanwhile."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        check()
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause)
+    return True
+
+
+def write_private(path, text):
+    """A file that may hold secrets."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
 def stop_on_signals():
     """Makes INT, TERM and HUP end the program by SystemExit, so that everything is stopped on the way."""
 
@@ -179,42 +194,48 @@ class Process:
         return self.wait(STOP_SECONDS)
 
 
-class Here:
-    """Where a server runs: on this machine, as a child of this program."""
+class Startable:
+    """What comes up in two halves, begin() and await_ready(), so that several can do so side by side."""
 
-    host = HOST
+    def __enter__(self):
+        self.start()
+        return self
 
-    def free_ports(self, count):
-        return free_ports(count)
+    def __exit__(self, *_):
+        self.stop()
 
-    def write(self, path, text):
-        """A file for the server; it may hold secrets."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
+    def begin(self):
+        raise NotImplementedError
 
-    def run(self, argv, log, env=None, cwd=None):
-        """Something with pid, alive(), send(), stop() and kill()."""
-        return Process(argv, log, env=env, cwd=cwd)
+    def await_ready(self):
+        raise NotImplementedError
+
+    def stop(self):
+        raise NotImplementedError
+
+    def start(self):
+        """Until it is ready; on failure nothing of it stays."""
+        try:
+            self.begin()
+            self.await_ready()
+        except BaseException:
+            self.stop()
+            raise
 
 
-class Server:
+class Server(Startable):
     """What the servers have in common. A server can be stopped and started again: ports and data stay."""
 
     name = "server"
+    host = HOST
     n_ports = 1
     folders = ()  # that it wants to find, below its directory
 
-    def __init__(self, directory, place=None):
-        self.place = place or Here()
+    def __init__(self, directory):
         self.directory = Path(directory).resolve()
         self.log = self.directory / f"{self.name}.log"
         self.process = None
         self.ports = []
-
-    @property
-    def host(self):
-        return self.place.host
 
     # ---- what it runs with ----
 
@@ -235,27 +256,10 @@ class Server:
     def port(self):
         return self.ports[0]
 
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
-    def start(self):
-        """Until it is ready; on failure nothing of it stays."""
-        try:
-            self.begin()
-            self.await_ready()
-        except BaseException:
-            self.stop()
-            raise
-
     def begin(self):
-        """The first half of start(), so that several can come up side by side."""
         self.directory.mkdir(parents=True, exist_ok=True)
         if not self.ports:
-            self.ports = self.place.free_ports(self.n_ports)
+            self.ports = free_ports(self.n_ports)
         self.process = self.launch()
 
     def stop(self):
@@ -275,25 +279,27 @@ class Server:
     def launch(self):
         for name in self.folders:
             (self.directory / name).mkdir(parents=True, exist_ok=True)
+        self.write_files()
+        return Process(self.argv(), self.log, env=self.environment(), cwd=self.directory)
+
+    def write_files(self):
         for name, text in self.files().items():
-            self.place.write(self.directory / name, text)
-        return self.place.run(self.argv(), self.log, env=self.environment(), cwd=self.directory)
+            write_private(self.directory / name, text)
 
     def ready(self):
         raise NotImplementedError
 
     def await_ready(self, ready=None):
-        ready = ready or self.ready
-        deadline = time.monotonic() + START_SECONDS
-        while not ready():
-            if not self.process.alive():
-                status = self.process.child.returncode
-                raise ServerError(f"{self.name} ended with status {status}; {self.log} ends:\n{tail(self.log)}")
-            if time.monotonic() > deadline:
-                raise ServerError(
-                    f"{self.name} is not ready after {START_SECONDS:.0f} s; {self.log} ends:\n{tail(self.log)}"
-                )
-            time.sleep(0.1)
+        if not wait_until(ready or self.ready, START_SECONDS, self.check):
+            raise self.error(f"is not ready after {START_SECONDS:.0f} s")
+
+    def check(self):
+        """That it runs."""
+        if not self.process.alive():
+            raise self.error(f"ended with status {self.process.child.returncode}")
+
+    def error(self, what):
+        return ServerError(f"{self.name} {what}; {self.log} ends:\n{tail(self.log)}")
 
 
 def find_program(name, package, *more):
@@ -308,21 +314,41 @@ def find_program(name, package, *more):
 # ---- RabbitMQ ----
 
 
+class PortMapper:
+    """Erlang's, a private one, since the usual one would stay behind. Nodes may share it; it can be started again."""
+
+    def __init__(self, log):
+        self.log = log
+        self.port = None
+        self.process = None
+
+    def start(self):
+        self.port = self.port or free_ports(1)[0]
+        if self.process is None or not self.process.alive():
+            self.process = Process(["epmd", "-port", self.port, "-address", HOST], self.log)
+
+    def stop(self):
+        if self.process is not None:
+            self.process.stop()
+            self.process = None
+
+
 class RabbitMQ(Server):
-    """One node. Its Erlang port mapper is a private one too, since the usual one would stay behind."""
+    """One node, with a port mapper of its own unless it is given one."""
 
     name = "rabbitmq"
-    n_ports = 3
+    n_ports = 2
     folders = ("home",)
     script = "/usr/lib/rabbitmq/bin/rabbitmq-server"
     plugins = ("rabbitmq_consistent_hash_exchange",)
     greeting = b"AMQP\0\0\x09\x01"
 
-    def __init__(self, directory, plugins=(), settings=(), place=None):
-        super().__init__(directory, place)
+    def __init__(self, directory, plugins=(), settings=(), mapper=None):
+        super().__init__(directory)
         self.more_plugins = tuple(plugins)
         self.settings = tuple(settings)
-        self.mapper = None
+        self.own_mapper = None if mapper else PortMapper(self.directory / "epmd.log")
+        self.mapper = mapper or self.own_mapper
 
     @property
     def uri(self):
@@ -332,10 +358,6 @@ class RabbitMQ(Server):
     def node(self):
         """Erlang's name of it."""
         return f"rabbit-{self.port}@localhost"
-
-    @property
-    def mapper_port(self):
-        return self.ports[2]
 
     def configuration(self):
         """The lines of rabbitmq.conf."""
@@ -356,7 +378,7 @@ class RabbitMQ(Server):
             "PATH": os.environ.get("PATH", os.defpath),
             "LANG": "C.UTF-8",
             "HOME": str(self.directory / "home"),
-            "ERL_EPMD_PORT": str(self.mapper_port),
+            "ERL_EPMD_PORT": str(self.mapper.port),
             "ERL_EPMD_ADDRESS": self.host,
             "RABBITMQ_NODENAME": self.node,
             "RABBITMQ_NODE_PORT": str(self.port),
@@ -376,13 +398,8 @@ class RabbitMQ(Server):
     def launch(self):
         if not os.access(self.script, os.X_OK):
             raise ServerError(f"{self.script} is not there; run tools/install run")
-        self.start_mapper()
+        self.mapper.start()
         return super().launch()
-
-    def start_mapper(self):
-        if self.mapper is None:
-            argv = ["epmd", "-port", self.mapper_port, "-address", self.host]
-            self.mapper = self.place.run(argv, self.directory / "epmd.log", env=self.environment())
 
     def ready(self):
         """The broker has said the first word of AMQP."""
@@ -403,9 +420,8 @@ class RabbitMQ(Server):
         self.stop_mapper()
 
     def stop_mapper(self):
-        if self.mapper is not None:
-            self.mapper.stop()
-            self.mapper = None
+        if self.own_mapper is not None:
+            self.own_mapper.stop()
 
     def control(self, *words):
         """Runs rabbitmqctl against this node; returns what it prints."""
@@ -448,8 +464,8 @@ class MongoDB(Server):
 
     folders = ("data",)
 
-    def __init__(self, directory, user=None, password=None, place=None):
-        super().__init__(directory, place)
+    def __init__(self, directory, user=None, password=None):
+        super().__init__(directory)
         self.user, self.password = user, password
         self.key = os.urandom(48).hex()
         self.set_up = False
@@ -509,9 +525,9 @@ class MongoDB(Server):
 # ---- graph stores ----
 
 
-def http_request(port, method, path, body=None, headers=None, timeout=60, host=HOST):
+def http_request(port, method, path, body=None, headers=None, timeout=60):
     """(status, body) of one request."""
-    connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
     try:
         connection.request(method, path, body=body, headers=headers or {})
         answer = connection.getresponse()
@@ -530,7 +546,7 @@ class GraphServer(Server):
         """The CSV answer's rows, without the head."""
         body = urllib.parse.urlencode({"query": query})
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/csv"}
-        status, text = http_request(self.port, "POST", self.query_path, body, headers, 300, self.host)
+        status, text = http_request(self.port, "POST", self.query_path, body, headers, 300)
         if status != 200:
             raise ServerError(f"{self.name}: query refused with status {status}: {text[:300]!r}")
         return [line.split(",") for line in text.decode().splitlines()[1:]]
@@ -542,7 +558,7 @@ class GraphServer(Server):
     def ready(self):
         try:
             path = self.query_path + "?query=ASK%7B%7D"
-            return http_request(self.port, "GET", path, timeout=5, host=self.host)[0] == 200
+            return http_request(self.port, "GET", path, timeout=5)[0] == 200
         except (OSError, http.client.HTTPException):
             return False
 
@@ -569,8 +585,7 @@ class Fuseki(GraphServer):
         # With few cores the serial collector leaves more of them to the rest: a sixth less CPU for the same triples.
         options = [f"-Xmx{os.environ.get('FUSEKI_HEAP', '1g')}", "-XX:+UseSerialGC"]
         java = [find_program("java", "fuseki"), *options, "-jar", self.jar()]
-        where = ["--port", self.port, *(["--localhost"] if self.host == HOST else [])]
-        return [*java, *where, "--update", "--tdb2", f"--loc={self.directory / 'data'}", "/ir"]
+        return [*java, "--port", self.port, "--localhost", "--update", "--tdb2", f"--loc={self.directory / 'data'}", "/ir"]
 
 
 class Oxigraph(GraphServer):
@@ -647,8 +662,8 @@ class Virtuoso(GraphServer):
     strategy = "update"
     password = "dba"
 
-    def __init__(self, directory, place=None):
-        super().__init__(directory, place)
+    def __init__(self, directory):
+        super().__init__(directory)
         self.granted = False
 
     @property

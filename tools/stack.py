@@ -9,7 +9,7 @@
     python3 tools/stack.py down    stops what that file names
 
 What each role runs with (files, arguments, environment) is here and in the classes of servers.py, cluster.py and
-programs.py; where it runs is its place (servers.Here, unless `place_of` says otherwise).
+programs.py.
 """
 
 import json
@@ -19,7 +19,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cluster
@@ -39,6 +38,11 @@ LIMITS = {"connections-per-source": "1000000", "new-connections-per-source": "10
 
 class StackError(Exception):
     """It cannot go on; the text is for the person who started it."""
+
+
+def say(verb, text):
+    """A line of progress of make's `verb`."""
+    print(f"{verb}: {text}", flush=True)
 
 
 def show(path):
@@ -73,26 +77,34 @@ class Settings:
         self.formats = environment.get("FORMATS", "jsonld,senml")
 
 
+def await_true(condition, seconds, check, what):
+    if not servers.wait_until(condition, seconds, check):
+        raise StackError(f"{what} after {seconds} s")
+
+
+def await_membership(workers, seconds, check):
+    """Until every worker knows the others: else the first seconds would measure the hand-over."""
+    await_true(lambda: all(each.metric("ir_workers") == len(workers) for each in workers), seconds, check,
+               "the workers do not see each other")
+
+
 class Stack:
-    def __init__(self, settings, out, build=PROGRAMS, place_of=None):
-        """`place_of(role's name)` gives the place where it runs."""
+    def __init__(self, settings, out, build=PROGRAMS):
         self.settings = settings
         self.out = Path(out).resolve()
         self.build = Path(build)
-        self.place_of = place_of or (lambda _name: servers.Here())
         self.registry = self.out / "registry.ttl"
         self.tokens = self.out / "tokens"
-        self.cluster = cluster.Cluster(self.out / "brokers", settings.brokers, place_of=self.place_of)
+        self.cluster = cluster.Cluster(self.out / "brokers", settings.brokers)
         self.cluster.nodes.limits.update(LIMITS)
-        self.balancer = cluster.HAProxy(self.out / "balancer", self.cluster.nodes, self.out / "certificates",
-                                        self.place_of("haproxy"))
+        self.balancer = cluster.HAProxy(self.out / "balancer", self.cluster.nodes, self.out / "certificates")
         self.document_server = self.store_server(servers.DOCUMENT_SERVERS, settings.documents)
         self.graph_server = self.store_server(servers.GRAPH_SERVERS, settings.graph)
         self.gateways = []
         self.workers = []
 
     def store_server(self, known, name):
-        return known[name](self.out / name, place=self.place_of(name)) if name in known else None
+        return known[name](self.out / name) if name in known else None
 
     def stores(self):
         return [each for each in (self.document_server, self.graph_server) if each]
@@ -187,16 +199,14 @@ class Stack:
             self.start_worker(i)
         for each in [*self.gateways, *self.workers]:
             each.await_ready(READY_SECONDS)
-        self.await_membership()
+        await_membership(self.workers, READY_SECONDS, self.check)
         self.await_gateways()
 
     def enter_gateways(self):
         """Into the list of nodes."""
         for i in range(self.settings.gateways):
-            name = f"gateway-{i + 1}"
-            place = self.place_of(name)
-            port = str(place.free_ports(1)[0])
-            self.cluster.nodes.gateways.append(cluster.list_of_nodes.Gateway(name, place.host, port))
+            port = str(servers.free_ports(1)[0])
+            self.cluster.nodes.gateways.append(cluster.list_of_nodes.Gateway(f"gateway-{i + 1}", servers.HOST, port))
 
     def start_gateway(self, index):
         """Also in the place of one that ended."""
@@ -204,31 +214,18 @@ class Stack:
         self.gateways[index : index + 1] = [
             programs.Gateway(self.build, listed.name, self.out / "logs" / f"{listed.name}.log",
                              self.gateway_arguments(listed), env=self.environment("gateway"), cwd=self.out,
-                             place=self.place_of(listed.name), address=f"http://{listed.host}:{listed.http}")]
+                             address=f"http://{listed.host}:{listed.http}")]
 
     def start_worker(self, index):
         """Also in the place of one that ended."""
         name = f"worker-{index + 1}"
         self.workers[index : index + 1] = [
             programs.Worker(self.build, name, self.out / "logs" / f"{name}.log", self.worker_arguments(),
-                            env=self.environment("worker"), cwd=self.out, place=self.place_of(name))]
-
-    def await_true(self, condition, what):
-        deadline = time.monotonic() + READY_SECONDS
-        while not condition():
-            self.check()
-            if time.monotonic() > deadline:
-                raise StackError(f"{what} after {READY_SECONDS} s; look at {show(self.out)}/logs")
-            time.sleep(0.05)
-
-    def await_membership(self):
-        """Until every worker knows the others: else the first seconds would measure the hand-over."""
-        self.await_true(lambda: all(each.metric("ir_workers") == len(self.workers) for each in self.workers),
-                        "the workers do not see each other")
+                            env=self.environment("worker"), cwd=self.out)]
 
     def await_gateways(self):
-        self.await_true(lambda: self.balancer.up("gateways") == len(self.gateways),
-                        "the balancer does not see every gateway")
+        await_true(lambda: self.balancer.up("gateways") == len(self.gateways), READY_SECONDS, self.check,
+                   "the balancer does not see every gateway")
 
     def check(self):
         """That all of it runs."""
@@ -299,22 +296,22 @@ def up(settings, out=OUT):
     refuse_second(out)
     shutil.rmtree(out, ignore_errors=True)
     stack = Stack(settings, out)
-    print(f"up: starting {roles(settings)}", flush=True)
+    say("up", f"starting {roles(settings)}")
     stack.start()
     description = stack.description()
     state = {"description": description, "processes": servers.let_go()}
-    servers.Here().write(out / STATE, json.dumps(state, indent=2) + "\n")
+    servers.write_private(out / STATE, json.dumps(state, indent=2) + "\n")
     print("It runs until make down:\n" + "\n".join(addresses(description)))
 
 
 def down(out=OUT):
     state = read_state(out)
     if state is None:
-        print("down: nothing is running")
+        say("down", "nothing is running")
         return
     count = servers.stop_kept(state["processes"])
     (out / STATE).unlink()
-    print(f"down: {count} processes stopped")
+    say("down", f"{count} processes stopped")
 
 
 def main():

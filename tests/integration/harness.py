@@ -122,7 +122,7 @@ def river_messages(limit=None):
 class Broker(servers.RabbitMQ):
     """A RabbitMQ with its management interface, so that every test has a virtual host of its own."""
 
-    n_ports = 4
+    n_ports = 3
 
     def __init__(self, directory):
         super().__init__(directory, plugins=("rabbitmq_management",))
@@ -131,7 +131,7 @@ class Broker(servers.RabbitMQ):
     def configuration(self):
         return [
             *super().configuration(),
-            f"management.tcp.port = {self.ports[3]}",
+            f"management.tcp.port = {self.ports[2]}",
             f"management.tcp.ip = {servers.HOST}",
             "management_agent.disable_metrics_collector = true",
         ]
@@ -140,7 +140,7 @@ class Broker(servers.RabbitMQ):
         login = base64.b64encode(b"guest:guest").decode()
         headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
         text = json.dumps(body) if body is not None else None
-        status, answer = servers.http_request(self.ports[3], method, "/api/" + path, text, headers)
+        status, answer = servers.http_request(self.ports[2], method, "/api/" + path, text, headers)
         assert status < 300, f"{method} {path}: {status} {answer!r}"
         return json.loads(answer) if answer else None
 

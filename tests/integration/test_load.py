@@ -21,14 +21,14 @@ FIRST = 400  # messages of the replay that are sent
 
 
 class MqttBroker(harness.Broker):
-    n_ports = 5
+    n_ports = 4
 
     def __init__(self, directory):
         super().__init__(directory)
         self.more_plugins += ("rabbitmq_mqtt",)
 
     def configuration(self):
-        return [*super().configuration(), f"mqtt.listeners.tcp.1 = {servers.HOST}:{self.ports[4]}"]
+        return [*super().configuration(), f"mqtt.listeners.tcp.1 = {servers.HOST}:{self.ports[3]}"]
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def test_every_target(way, tmp_path, messages, kinds):
     """All arrives, once, in order, whichever way, also by several at once."""
     uris = {
         "amqp": way.amqp,
-        "mqtt": f"mqtt://{way.host}%3Aguest@{servers.HOST}:{way.broker.ports[4]}",
+        "mqtt": f"mqtt://{way.host}%3Aguest@{servers.HOST}:{way.broker.ports[3]}",
     }
     words = []
     if "http" in kinds:
