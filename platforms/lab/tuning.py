@@ -48,6 +48,11 @@ def a_size(text):
     return int(number) * UNITS[unit.lower()]
 
 
+def a_share(text):
+    """Bytes, or percent of the guest's memory, which of_its_memory() makes bytes: 512M, 75%."""
+    return text.strip() if re.fullmatch(r"[1-9]\d?%", text.strip()) else a_size(text)
+
+
 def a_bit_rate(text):
     """bit/s: 100M."""
     number, unit = re.fullmatch(r"(\d{1,15})\s*([kKmMgG]?)(?:bit)?(?:/s)?", text.strip()).groups()
@@ -94,10 +99,11 @@ KNOBS = {
     "cpu.quota": Knob(a_percent, "percent of one CPU", "never more than this"),
     "cpu.online": Knob(a_number, "number", "so many of a virtual machine's CPUs are plugged in"),
     "numa.node": Knob(a_number, "number", "CPU and memory of this node alone"),
-    "memory.limit": Knob(a_size, "size", "the host gives no more than this"),
+    "memory.limit": Knob(a_share, "size or percent of the guest's memory", "the host gives no more than this"),
     "memory.hugepages": Knob(one_of("static", "transparent", "off"), "static, transparent or off", "backing of memory"),
     "memory.ksm": Knob(a_switch, "yes or no", "equal pages are shared"),
-    "memory.balloon": Knob(a_size, "size", "the guest is left with this much of its memory"),
+    "memory.balloon": Knob(a_share, "size or percent of the guest's memory",
+                           "the guest is left with this much of its memory"),
     "disk.bus": Knob(one_of("virtio", "scsi", "ide", "xen"), "virtio, scsi, ide or xen", "how the disk is attached"),
     "disk.cache": Knob(one_of("none", "writeback", "writethrough", "directsync"), "a cache mode", "the host's cache"),
     "disk.io": Knob(one_of("native", "threads"), "native or threads", "how the host does the I/O"),
@@ -163,6 +169,12 @@ def of_its_roles(asked, roles, shares_kernel):
     if shares_kernel:
         needs["memory.hugepages"] = "worker"
     return {knob: value for knob, value in asked.items() if needs.get(knob) in (None, *roles)}
+
+
+def of_its_memory(asked, memory_mib):
+    """With bytes in the place of percent of the guest's memory."""
+    return {knob: (memory_mib * int(value[:-1]) // 100) << 20 if str(value).endswith("%") else value
+            for knob, value in asked.items()}
 
 
 def require_known(platform, asked):

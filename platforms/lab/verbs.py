@@ -91,6 +91,7 @@ def resolve(lab, platform, guest):
     tuning.require_known(platform, guest.tuning)
     roles = {role for _, role in guest.services()}
     guest.tuning = tuning.of_its_roles(guest.tuning, roles, platform.shares_kernel)
+    guest.tuning = tuning.of_its_memory(guest.tuning, guest.memory_mib)
     guest.network = guest.network or guest.tuning.get("network.attach", "bridge")
     profile = network.split(guest.network)[0]
     if profile in network.PROFILES and profile not in platform.networks:
@@ -362,6 +363,7 @@ def set_limits(lab, name, asked):
     with hold(lab, name) as (guest, platform):
         require_running(platform, guest)
         tuning.require_known(platform, asked)
+        asked = tuning.of_its_memory(asked, guest.memory_mib)
         platform.set(guest, asked)
         guest.tuning = {**guest.tuning, **asked}
         rows = tuning_rows(lab, platform, guest)

@@ -30,6 +30,7 @@ PROFILES = sorted(each.stem for each in (ROOT / "platforms" / "profiles").glob("
     ("cpu.pin", "auto", "auto"),
     ("cpu.quota", "50%", 50),
     ("memory.limit", "512M", 512 << 20),
+    ("memory.limit", "75%", "75%"),
     ("disk.write-bps", "10k", 10240),
     ("network.rate", "100M", 100_000_000),
     ("memory.ksm", "yes", True),
@@ -41,7 +42,7 @@ def test_knobs_are_normalised(knob, text, value):
 
 
 @pytest.mark.parametrize("knob, text", [
-    ("cpu.pin", "one"), ("cpu.pin", ""), ("cpu.quota", "-5"), ("memory.limit", "5 apples"), ("memory.ksm", "maybe"),
+    ("cpu.pin", "one"), ("cpu.pin", ""), ("cpu.quota", "-5"), ("memory.limit", "5 apples"), ("memory.limit", "100%"), ("memory.ksm", "maybe"),
     ("disk.scheduler", "cfq"), ("cpu.speed", "3"), ("network.rate", "9" * 40), ("network.attach", "Bad Name"),
 ])
 def test_a_wrong_knob_is_told_by_name(knob, text):
@@ -68,6 +69,11 @@ def test_what_is_not_in_effect_is_an_error():
     assert [row.agrees for row in rows] == [False, True]
     with pytest.raises(LabError, match="asked 50, in effect 40"):
         tuning.require_effect(rows, "one")
+
+
+def test_percent_of_memory_become_bytes():
+    asked = {"memory.limit": "75%", "memory.balloon": 64 << 20, "cpu.quota": 50, "memory.ksm": True}
+    assert tuning.of_its_memory(asked, 256) == {**asked, "memory.limit": 192 << 20}
 
 
 def test_knobs_of_other_roles_are_left_out():

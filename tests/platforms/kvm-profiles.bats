@@ -85,7 +85,7 @@ thread_on() { # NAME CPUS
     [[ $(limit_of cpu cpu.cfs_quota_us cpu.max) == 50000* ]]
     [[ $(limit_of cpu cpu.shares cpu.weight) =~ ^(512|20)$ ]]
     [[ $(nsenter --net="/run/netns/$IR_LAB_NETNS" tc qdisc show) == *"tbf"*"100Mbit"*"tbf"*"100Mbit"* ]]
-    (($(in_libvirt dommemstat "$name" | awk '$1 == "actual" { print $2 }') == 512 * 1024))
+    (($(in_libvirt dommemstat "$name" | awk '$1 == "actual" { print $2 }') == 384 * 1024))
     timed set kvm one cpu.quota=80% disk.read-iops=700 network.rate=50M memory.balloon=600M
     [[ $(limit_of cpu cpu.cfs_quota_us cpu.max) == 80000* ]]
     in_libvirt blkdeviotune "$name" sda | tr -s ' ' >"$BATS_TEST_TMPDIR/limits"
