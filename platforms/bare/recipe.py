@@ -19,6 +19,8 @@ from ..lab.platform import ABSENT, RUNNING, STOPPED, Platform, Stats
 
 CONTROLLERS = ("cpu", "cpuset", "memory", "blkio")
 ROOT_FOLDERS = ("var/lib/river", "var/log/river", "run")
+# Those of the roles, by their groups of tools/install; each is needed where a guest has the role.
+SERVERS = (("rabbitmq-server", "run"), ("haproxy", "run"), ("java", "fuseki"))
 NO_MACHINE = "there is no virtual machine on bare metal"
 EPMD = "/usr/bin/epmd"
 
@@ -45,6 +47,7 @@ class Recipe(Platform):
 
     def check(self):
         programs = [finding.program(each, "platforms") for each in ("runsvdir", "ip", "ssh-keygen")]
+        programs += [finding.program(name, group, required=False) for name, group in SERVERS]
         return [finding.root_user(), *programs, *(finding.controller(each, each == "cpu") for each in CONTROLLERS)]
 
     def facts(self):

@@ -4,24 +4,29 @@ import os
 import shutil
 from pathlib import Path
 
-from ..lab import host
+from ..lab import command, host
 from ..lab.finding import controller, look, program, root_user
 from . import proof
 
-INSTALL = "run tools/install kvm"
-PROGRAMS = ("libvirtd", "virtlogd", "virsh", "qemu-system-x86_64", "qemu-img", "unshare", "ip", "ssh", "mke2fs")
+PROGRAMS = ("libvirtd", "virtlogd", "virsh", "qemu-system-x86_64", "qemu-img", "ip", "ssh", "mke2fs", "busybox", "cpio",
+            "depmod")
+SWITCH_ON = ("switch virtualisation on in the firmware or the outer hypervisor, modprobe kvm_intel or kvm_amd; until "
+             "then guests run by emulation, some 20 times slower, and are marked so")
 
 
 def all_of(lab):
-    found = [root_user(), *(program(each, "kvm") for each in PROGRAMS), device("/dev/net/tun", "modprobe tun")]
+    found = [root_user(), *(program(each, "kvm") for each in PROGRAMS)]
+    found += [*(program(each, "platforms") for each in ("unshare", "mmdebstrap")), device("/dev/net/tun", "modprobe tun")]
     found += map(controller, ("cpu", "cpuset", "memory"))
     if all(each.ok for each in found if each.required):
         found += starts(lab)
+    else:
+        found.append(device("/dev/kvm", SWITCH_ON, required=False))
     return [*found, vhost(), huge_pages(), page_sharing(), iommu(), virtual_functions(), schema()]
 
 
-def device(path, remedy):
-    return look(path, os.path.exists(path), "not there", remedy)
+def device(path, remedy, required=True):
+    return look(path, os.path.exists(path), "not there", remedy, required)
 
 
 # ---- whether a guest starts ----
@@ -49,8 +54,7 @@ def starts(lab):
                      required=False)]
     by_hardware = hardware(lab)
     found = [look("a guest starts by hardware (kind kvm)", by_hardware.ok, by_hardware.reason,
-                  "switch virtualisation on in the firmware or the outer hypervisor, modprobe kvm_intel or kvm_amd; until "
-                  "then guests run by emulation, some 20 times slower, and are marked so", required=False)]
+                  SWITCH_ON, required=False)]
     if not by_hardware.ok:
         emulated = proof.prove(kernel, "tcg")
         found.append(look("a guest starts by emulation (kind qemu)", emulated.ok, emulated.reason,
@@ -92,5 +96,5 @@ def virtual_functions():
 
 def schema():
     name = "virt-xml-validate"
-    return look(f"program {name}", shutil.which(name) is not None, "domain.xml is checked by libvirt alone", INSTALL,
-                required=False)
+    return look(f"program {name}", shutil.which(name) is not None, "domain.xml is checked by libvirt alone",
+                command.install("kvm"), required=False)

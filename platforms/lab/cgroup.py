@@ -40,8 +40,15 @@ def version(controller):
     if "" in mounted and name is not None:
         if name == "" or name in (mounted[""] / "cgroup.controllers").read_text(encoding="ascii").split():
             return 2
-    raise Unsupported(f"this host has no cgroup controller '{controller}'",
-                      f"mount -t cgroup -o {controller} none /sys/fs/cgroup/{controller}, if the kernel has it")
+    raise Unsupported(f"this host has no cgroup controller '{controller}'", remedy(controller))
+
+
+def remedy(controller):
+    """How it is mounted where it is not: version 1 beside others of version 1, else version 2 with all of them."""
+    if [each for each in hierarchies() if each]:
+        folder = f"/sys/fs/cgroup/{controller}"
+        return f"mkdir -p {folder} && mount -t cgroup -o {controller} none {folder}, if the kernel has it"
+    return "mount -t cgroup2 none /sys/fs/cgroup; a kernel with this controller (see /proc/cgroups)"
 
 
 def has(controller):

@@ -10,12 +10,16 @@ import os
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 from typing import NamedTuple
 
 from .errors import LabError, Unsupported
 
 LONGEST_TEXT = 600
 PR_SET_PDEATHSIG = 1
+INSTALLER = Path(__file__).resolve().parents[2] / "tools" / "install"
+# A shell by su may look into none of these.
+os.environ["PATH"] = ":".join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 LIBC = ctypes.CDLL(None)
 
 
@@ -81,7 +85,13 @@ def kill_group(child):
 
 def need(program, group):
     """The path of a program, or Unsupported that names the group of tools/install."""
-    path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin")
+    path = shutil.which(program)
     if path is None:
-        raise Unsupported(f"{program} is not installed", f"run tools/install {group}")
+        raise Unsupported(f"{program} is not installed", install(group))
     return path
+
+
+def install(group):
+    """What to do for a group of tools/install, as a remedy; its path as one would type it here."""
+    here = Path.cwd()
+    return f"run {INSTALLER.relative_to(here) if INSTALLER.is_relative_to(here) else INSTALLER} {group}"

@@ -4,9 +4,7 @@ import dataclasses
 import os
 import shutil
 
-from . import cgroup
-
-PATH = ":/usr/local/sbin:/usr/sbin:/sbin"
+from . import cgroup, command
 
 
 @dataclasses.dataclass
@@ -32,10 +30,9 @@ def root_user():
 
 def program(name, group, required=True):
     """A program of a group of tools/install."""
-    there = shutil.which(name, path=os.environ.get("PATH", "") + PATH) is not None
-    return look(f"program {name}", there, "not installed", f"run tools/install {group}", required)
+    return look(f"program {name}", shutil.which(name) is not None, "not installed", command.install(group), required)
 
 
 def controller(name, required=False):
     return look(f"cgroup controller {name}", cgroup.has(name), "not mounted; knobs that need it cannot be in effect",
-                f"mount -t cgroup -o {name} none /sys/fs/cgroup/{name}", required)
+                cgroup.remedy(name), required)

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from . import command
 from .errors import LabError
+from .finding import look
 from .image import extra_servers
 from .state import PLATFORMS, PROJECT
 
@@ -40,6 +41,14 @@ def program_folder():
         if (folder / REQUIRED).exists():
             return folder
     raise LabError("the project's programs are not built; run make build")
+
+
+def find_programs():
+    """Whether they are there, as `check` says it."""
+    try:
+        return look("the project's programs", bool(program_folder()), "", "")
+    except LabError:
+        return look("the project's programs", False, "not built", "make build")
 
 
 def registry_file():

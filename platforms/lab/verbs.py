@@ -40,9 +40,9 @@ def hold(lab, name):
 def check(lab, name):
     """The findings of a platform; what its own look stumbles over is one of them."""
     try:
-        return registry.load(name, lab).check()
+        return [*registry.load(name, lab).check(), payload.find_programs()]
     except LabError as error:
-        return [Finding("looking at this host", False, str(error), "tools/install platforms, then look again")]
+        return [Finding("looking at this host", False, str(error), command.install("platforms") + ", then look again")]
 
 
 def require_host(platform):

@@ -9,8 +9,8 @@ from ..lab.finding import Finding, controller, look, program, root_user
 
 
 def all_of():
-    programs = [program(each, "lxc") for each in ("lxc-start", "lxc-attach", "ip")]
-    programs += [program(each, "platforms") for each in ("ssh-keygen", "mmdebstrap", "unshare")]
+    programs = [program(each, "lxc") for each in ("lxc-start", "lxc-attach")]
+    programs += [program(each, "platforms") for each in ("ip", "ssh-keygen", "mmdebstrap", "unshare")]
     controllers = [controller(each, required=True) for each in ("cpu", "cpuset", "memory", "blkio")]
     return [root_user(), *programs, *controllers, veth(), overlay(), user_namespaces(), criu()]
 
@@ -18,7 +18,7 @@ def all_of():
 def veth():
     """A pair that is made and taken away."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
-        return Finding("veth and bridge", False, "cannot try without root and ip", "see above")
+        return Finding("veth and bridge", False, "not tried: it needs root and ip", "see above, then look again")
     name = f"irc{os.getpid() % 10**8}"
     done = command.run(["ip", "link", "add", name, "type", "veth", "peer", "name", f"{name}b"], good=None)
     command.run(["ip", "link", "delete", name], good=None)

@@ -3,6 +3,7 @@
 import functools
 import os
 import re
+import shutil
 from pathlib import Path
 
 from ..lab import command
@@ -10,7 +11,8 @@ from ..lab.errors import LabError, Unsupported
 from ..lab.finding import look, program, root_user
 from . import disk, xl
 
-PROGRAMS = ("xl", "xentop", "xenstore-read", "xenstore-write", "qemu-img", "losetup", "ip", "tc", "ssh", "mke2fs")
+PROGRAMS = ("xl", "xentop", "xenstore-read", "xenstore-write", "qemu-img", "losetup", "ip", "tc", "ssh", "mke2fs",
+            "modprobe")
 MODULES = ("xen_gntdev", "xen_evtchn", "xen_blkback", "xen_netback", "loop", "bridge")
 DEVICE_MODELS = ("/usr/libexec/xen-qemu-system-i386", "/usr/lib/xen/bin/qemu-system-i386")
 BOOT_XEN = ("boot the host under Xen: apt install xen-system-amd64 qemu-system-xen, choose 'Debian GNU/Linux, with Xen "
@@ -50,12 +52,13 @@ def find_modules():
 
 
 def loadable(name):
-    return command.run(["modprobe", "--dry-run", "--quiet", name], good=None).status == 0
+    return shutil.which("modprobe") is not None and \
+        command.run(["modprobe", "--dry-run", "--quiet", name], good=None).status == 0
 
 
 def find_device_model():
     there = any(os.access(each, os.X_OK) for each in DEVICE_MODELS)
-    return look("device model", there, "no qemu for Xen: it serves qcow2 disks and HVM guests", "run tools/install xen")
+    return look("device model", there, "no qemu for Xen: it serves qcow2 disks and HVM guests", command.install("xen"))
 
 
 def find_namespace(netns):
@@ -98,7 +101,7 @@ def capabilities():
 def findings(netns):
     """Everything; what needs a running Xen only where there is one."""
     dom0 = find_dom0()
-    programs = [program(name, "xen") for name in PROGRAMS]
+    programs = [*(program(name, "xen") for name in PROGRAMS), program("mmdebstrap", "platforms", required=False)]
     found = [dom0, root_user(), *programs, find_device_model(), find_modules(), find_namespace(netns)]
     if dom0.ok and programs[0].ok:
         found += [find_toolstack(), find_hvm(), find_passthrough(), find_volumes()]

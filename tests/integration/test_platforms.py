@@ -254,6 +254,26 @@ def test_check_on_a_host_without_anything_names_what_to_do(tmp_path):
     assert one.returncode == 77 and "tools/install lxc" in one.stdout
 
 
+# Programs of a Debian package that tools/install looks for by another one.
+SAME_PACKAGE = {"lxc-attach": "lxc-start", "xentop": "xl", "xenstore-write": "xenstore-read", "ssh": "ssh-keygen",
+                "unshare": "nsenter", "ip": "tc", "virt-xml-validate": "virsh"}
+
+
+def test_what_is_missing_is_in_the_group_that_check_names(tmp_path):
+    """tools/install has a row for every program that a platform looks for, in the group of the remedy."""
+    rows = [line.split() for line in (ROOT / "tools" / "install").read_text().splitlines() if len(line.split()) > 3]
+    table = {(row[0], name) for row in rows for name in row[1:3]}
+    environment = {"PATH": str(tmp_path), "HOME": str(tmp_path), "IR_LAB": str(tmp_path / "lab")}
+    script = "import shutil, sys; shutil.which = lambda *_: None; from platforms.lab import cli; cli.main(sys.argv[1:])"
+    done = subprocess.run([sys.executable, "-B", "-c", script, "check", "--json"], env=environment, cwd=ROOT,
+                          capture_output=True, text=True, timeout=120, check=True)
+    findings = [each for platform in json.loads(done.stdout).values() for each in platform["findings"]]
+    programs = {(each["remedy"].split()[-1], each["what"].split()[1]) for each in findings
+                if each["what"].startswith("program ")}
+    assert ("lxc", "lxc-start") in programs and ("xen", "modprobe") in programs
+    assert not {each for each in programs if not table & {each, (each[0], SAME_PACKAGE.get(each[1]))}}
+
+
 # ---- the life of a guest ----
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="guests need root")
