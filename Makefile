@@ -178,12 +178,14 @@ out/tidy/%.ok: %.c .clang-tidy $(filter %.h,$(C_FILES))
 format:
 	clang-format -i $(C_FILES)
 
-# The example of every setting; written anew when a setting changes, and a test holds it against the programs.
+# The example of every setting, and the list of their names, which tells a name in [common] from a misspelt one;
+# written anew when a setting changes, and a test holds both against the programs.
 .PHONY: river.conf
 river.conf: build
 	@{ sed -n '1,/^$$/p' $@; for each in ingest worker store loadgen annotate; do \
 	    $(OUT)/ir-$$each --print-example; echo; done; } | sed '$$d' > $(OUT)/river.conf
 	@mv $(OUT)/river.conf $@
+	@sed -n 's/^;\([a-z0-9-]*\) =.*/"\1",/p' $@ | LC_ALL=C sort -u > common/setting_names.inc
 
 # The example of the balancer's configuration; a test holds it against the list of nodes.
 .PHONY: haproxy.cfg

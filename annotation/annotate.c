@@ -178,6 +178,11 @@ static void report(ir_annotate_t *annotate, const char *path, unsigned long line
     annotate->rejected++;
 }
 
+static void report_unreadable(ir_annotate_t *annotate, const char *path) {
+    fprintf(annotate->rejects, "%s: cannot be read: %s\n", path, strerror(errno));
+    annotate->rejected++;
+}
+
 static ir_status_t take_pack(ir_annotate_t *annotate, const char *path, unsigned long line,
                              ir_media_t media, ir_view_t body, ir_error_t *error) {
     ir_batch_t *batch = annotate->batch;
@@ -233,7 +238,7 @@ static ir_status_t read_lines(ir_annotate_t *annotate, const char *path, int fd,
         status = take_line(annotate, path, &line, error);
     }
     if (next == IR_ERR_IO) {
-        status = ir_error_set(error, IR_ERR_IO, "cannot read %s: %s", path, strerror(errno));
+        report_unreadable(annotate, path);
     }
     ir_lines_free(lines);
     return status;
@@ -251,7 +256,7 @@ static ir_status_t read_pack(ir_annotate_t *annotate, const char *path, int fd, 
     }
     ir_status_t status = IR_OK;
     if (got < 0) {
-        status = ir_error_set(error, IR_ERR_IO, "cannot read %s: %s", path, strerror(errno));
+        report_unreadable(annotate, path);
     } else if (body.size == most) {
         report_too_long(annotate, path, 1);
     } else {
@@ -265,7 +270,8 @@ ir_status_t ir_annotate_file(ir_annotate_t *annotate, const char *path, ir_error
     const bool standard = strcmp(path, "-") == 0;
     const int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return ir_error_set(error, IR_ERR_IO, "cannot open %s: %s", path, strerror(errno));
+        report_unreadable(annotate, path);
+        return IR_OK;
     }
     const char *name = standard ? "stdin" : path;
     const ir_status_t status = annotate->options->input == IR_INPUT_CBOR

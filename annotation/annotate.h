@@ -30,13 +30,14 @@ ir_status_t ir_annotate_open(const ir_annotate_options_t *options, FILE *out, FI
                              ir_annotate_t **annotate, ir_error_t *error);
 void ir_annotate_close(ir_annotate_t *annotate);
 
-/* Reads one file ("-": standard input) to its end. */
+/* Reads one file ("-": standard input) to its end. One that cannot be read is reported and counted
+ * as what is refused; the next ones can follow. */
 ir_status_t ir_annotate_file(ir_annotate_t *annotate, const char *path, ir_error_t *error);
 
 /* Writes what is left. */
 ir_status_t ir_annotate_finish(ir_annotate_t *annotate, ir_error_t *error);
 
-/* How many messages or records were refused. */
+/* How many messages or records were refused, or files not read. */
 uint64_t ir_annotate_rejected(const ir_annotate_t *annotate);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "annotation/formats.h"
 #include "common/clock.h"
+#include "common/settings.h"
 
 #include <string.h>
 
@@ -55,6 +56,9 @@ ir_status_t ir_formats_parse(const char *list, const ir_format_t *found[static I
             found[n++] = format;
         }
         rest += size;
+    }
+    if (n == 0 && ir_setting_text(list) != NULL) {
+        return ir_error_set(error, IR_ERR_USAGE, "formats: '%s' names none; leave it empty", list);
     }
     *count = n;
     return IR_OK;

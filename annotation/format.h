@@ -61,8 +61,9 @@ const ir_format_t *const *ir_formats(size_t *count);
 /* The most formats that one program publishes or expects at once. */
 #define IR_FORMATS_MAX 8
 
-/* The formats of a list like "jsonld,senml", in its order and without repeats; an empty list gives
- * none. IR_ERR_USAGE names one that is unknown. */
+/* The formats of a list like "jsonld,senml", in its order and without repeats; an empty list (or
+ * NULL) gives none. IR_ERR_USAGE names one that is unknown, or says that only separators are there.
+ */
 ir_status_t ir_formats_parse(const char *list, const ir_format_t *found[static IR_FORMATS_MAX],
                              size_t *count, ir_error_t *error);
 

@@ -1,9 +1,8 @@
 #include "annotation/annotate.h"
+#include "common/program.h"
 
 #include <stddef.h>
 #include <stdio.h>
-
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 #define FIELD(member) offsetof(ir_annotate_options_t, member)
 
@@ -31,7 +30,7 @@ static const ir_program_t program = {
                "units, quality control, formats.",
     .usage = "[FILE…]",
     .notes = "Reads the FILEs, or standard input. What is rejected goes to standard error as\n"
-             "FILE:LINE: reason, and the rest is still written.\n"
+             "FILE:LINE: reason, a file that cannot be read as FILE: reason; the rest is written.\n"
              "Exit status: 0 done, 1 something was rejected or failed, 2 wrong usage.\n"
              "Example: ir-annotate --registry river.ttl --format json packs.jsonl\n",
     .settings = settings,
@@ -59,28 +58,21 @@ static int run(const ir_annotate_options_t *options, int n_files, char **files) 
     if (status == IR_OK) {
         status = read_all(annotate, n_files, files, &error);
     }
+    int code = IR_EXIT_DONE;
     if (status != IR_OK) {
-        fprintf(stderr, "ir-annotate: %s\n", error.text);
+        code = ir_program_refuse(&program, &error);
+    } else if (ir_annotate_rejected(annotate) > 0) {
+        code = IR_EXIT_FAILED;
     }
-    const bool rejected = annotate != NULL && ir_annotate_rejected(annotate) > 0;
     ir_annotate_close(annotate);
-    if (status == IR_ERR_USAGE) {
-        return EXIT_USAGE;
-    }
-    return status == IR_OK && !rejected ? EXIT_DONE : EXIT_FAILED;
+    return code;
 }
 
 int main(int argc, char **argv) {
     ir_annotate_options_t options = {0};
-    ir_error_t error = {.status = IR_OK};
     int first = argc;
-    const ir_settings_verdict_t verdict =
-        ir_settings_load(&program, argc, argv, &options, &first, &error);
-    int code = EXIT_DONE;
-    if (verdict == IR_SETTINGS_WRONG) {
-        fprintf(stderr, "ir-annotate: %s\n", error.text);
-        code = EXIT_USAGE;
-    } else if (verdict == IR_SETTINGS_RUN) {
+    int code = IR_EXIT_DONE;
+    if (ir_program_begin(&program, argc, argv, &options, &first, &code)) {
         code = run(&options, argc - first, argv + first);
     }
     ir_settings_free(&program, &options);

@@ -4,6 +4,14 @@
 
 typedef enum ir_log_level { IR_LOG_ERROR, IR_LOG_WARN, IR_LOG_INFO, IR_LOG_DEBUG } ir_log_level_t;
 
+/* The row for a program's table (common/settings.h): `type` is its struct, `member` an int in it
+ * that becomes an ir_log_level_t. */
+#define IR_LOG_SETTINGS(type, member)                                                              \
+    {                                                                                              \
+        "log-level", 0, IR_SETTING_CHOICE, "WORD", "error|warn|info|debug", 0, 0, "info",          \
+            offsetof(type, member), "Least important messages to log."                             \
+    }
+
 /* `program` (kept, not copied) stands at the start of every line; lines above `level` are left
  * out. Call once at start. */
 void ir_log_open(const char *program, ir_log_level_t level);

@@ -253,6 +253,19 @@ typedef struct ir_file_context {
     ir_status_t status;
 } ir_file_context_t;
 
+/* Whether any of the programs has it. */
+static bool is_known(const char *name) {
+    static const char *const names[] = {
+#include "common/setting_names.inc"
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int on_ini_line(void *user, const char *section, const char *name, const char *value) {
     ir_file_context_t *context = user;
     const bool mine = strcmp(section, context->program->name) == 0;
@@ -269,12 +282,13 @@ static int on_ini_line(void *user, const char *section, const char *name, const 
         return 1; /* another program's */
     }
     const ir_setting_t *setting = find_setting(context->program, name);
-    if (setting == NULL && !mine) {
-        return 1; /* [common] also serves programs that have other settings */
+    if (setting == NULL && common && is_known(name)) {
+        return 1; /* of programs that have other settings */
     }
     context->status = setting != NULL
                           ? set_value(setting, context->target, value, context->error)
-                          : ir_error_set(context->error, IR_ERR_USAGE, "%s: no such setting", name);
+                          : ir_error_set(context->error, IR_ERR_USAGE, "%s: no such setting%s",
+                                         name, common ? " of any program" : "");
     return context->status == IR_OK;
 }
 
@@ -575,11 +589,17 @@ static ir_status_t load_all(const ir_program_t *program, int argc, char **argv,
     if (status == IR_OK) {
         status = load_environment(program, target, error);
     }
-    return status == IR_OK ? walk_command_line(program, argc, argv, line, target, error) : status;
+    if (status == IR_OK) {
+        status = walk_command_line(program, argc, argv, line, target, error);
+    }
+    return status == IR_OK && program->check != NULL ? program->check(target, error) : status;
 }
 
 static ir_settings_verdict_t answer(const ir_program_t *program, const ir_command_line_t *line,
-                                    const void *target) {
+                                    const void *target, ir_error_t *error) {
+    if (line->asked == 0) {
+        return IR_SETTINGS_RUN;
+    }
     if (line->asked == OPTION_HELP) {
         print_help(program, stdout);
     } else if (line->asked == OPTION_VERSION) {
@@ -591,7 +611,11 @@ static ir_settings_verdict_t answer(const ir_program_t *program, const ir_comman
     } else if (line->asked == OPTION_MANUAL) {
         ir_settings_print_markdown(program, stdout);
     }
-    return line->asked != 0 ? IR_SETTINGS_EXIT : IR_SETTINGS_RUN;
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        ir_error_set(error, IR_ERR_IO, "cannot write the output: %s", strerror(errno));
+        return IR_SETTINGS_WRONG;
+    }
+    return IR_SETTINGS_EXIT;
 }
 
 ir_settings_verdict_t ir_settings_load(const ir_program_t *program, int argc, char **argv,
@@ -602,7 +626,7 @@ ir_settings_verdict_t ir_settings_load(const ir_program_t *program, int argc, ch
         ir_error_set(error, IR_ERR_MEMORY, "out of memory for the settings");
     } else if (load_all(program, argc, argv, &line, target, error) == IR_OK) {
         *first_argument = optind;
-        verdict = answer(program, &line, target);
+        verdict = answer(program, &line, target, error);
     }
     close_command_line(&line);
     return verdict;

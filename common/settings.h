@@ -45,19 +45,25 @@ typedef struct ir_program {
     const char *notes;   /* printed after the options by --help, or NULL: examples, exit status */
     const ir_setting_t *settings;
     size_t n_settings;
+    /* What goes beyond one setting: IR_ERR_USAGE and what is wrong. `options` is the program's
+     * struct. NULL: nothing. */
+    ir_status_t (*check)(const void *options, ir_error_t *error);
 } ir_program_t;
 
 typedef enum ir_settings_verdict {
     IR_SETTINGS_RUN,  /* go on */
-    IR_SETTINGS_EXIT, /* --help, --version or --print-settings was served: exit 0 */
-    IR_SETTINGS_WRONG /* `error` says which setting, where it stood and what is allowed: exit 2 */
+    IR_SETTINGS_EXIT, /* --help, --version or --print-… was served: exit 0 */
+    IR_SETTINGS_WRONG /* `error` says which setting, where it stood and what is allowed
+                         (IR_ERR_USAGE: exit 2), or why nothing can be shown (exit 1) */
 } ir_settings_verdict_t;
 
 /* Fills `target` (the program's struct, zeroed by the caller) from all sources. The options
  * --settings FILE, --help, --version, --print-settings (effective values as INI, secrets masked),
  * --print-example and --print-manual are built in. *first_argument is the index of the first
  * non-option argument in argv. A file that names an unknown setting is wrong; sections of other
- * programs are passed over. Texts are owned by `target`; free with ir_settings_free. */
+ * programs are passed over, and what only others know in [common] (common/setting_names.inc,
+ * written by `make river.conf`). All is checked before --print-settings shows it. Texts are owned
+ * by `target`; free with ir_settings_free. */
 ir_settings_verdict_t ir_settings_load(const ir_program_t *program, int argc, char **argv,
                                        void *target, int *first_argument, ir_error_t *error);
 
@@ -78,6 +84,14 @@ static inline const char *ir_setting_text(const char *text) {
 
 /* `uri` with its password replaced by "***", cut to `size`; for messages. Returns `out`. */
 const char *ir_uri_masked(const char *uri, char *out, size_t size);
+
+/* Units of bounds. */
+#define IR_KIB 1024.0
+#define IR_MIB (1024.0 * IR_KIB)
+#define IR_GIB (1024.0 * IR_MIB)
+#define IR_SECOND 1e9
+#define IR_HOUR (3600.0 * IR_SECOND)
+#define IR_DAY (24.0 * IR_HOUR)
 
 #define IR_VERSION "0.1.0"
 

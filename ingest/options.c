@@ -1,14 +1,9 @@
 #include "ingest/options.h"
 
 #include "common/endpoint.h"
+#include "common/log.h"
 
 #include <stddef.h>
-
-#define SECOND 1e9
-#define HOUR 3600e9
-#define KIB 1024.0
-#define MIB (1024.0 * KIB)
-#define GIB (1024.0 * MIB)
 
 #define FIELD(member) offsetof(ir_ingest_options_t, member)
 
@@ -20,63 +15,72 @@ static const ir_setting_t settings[] = {
      "The motes' tokens, as hashes: lines MOTE sha256:HEX; read again on SIGHUP."},
     IR_BROKER_SETTINGS(ir_ingest_options_t, broker),
     IR_LIMIT_SETTINGS(ir_ingest_options_t, limits),
-    {"body-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, KIB, 64 * MIB, "1Mi", FIELD(body_bytes),
+    {"body-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_KIB, 64 * IR_MIB, "1Mi", FIELD(body_bytes),
      "Largest body of a request as it comes, compressed or not."},
-    {"expanded-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, KIB, 256 * MIB, "4Mi",
+    {"expanded-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_KIB, 256 * IR_MIB, "4Mi",
      FIELD(expanded_bytes), "Largest body of a request out of gzip."},
     {"request-packs", 0, IR_SETTING_INTEGER, "N", NULL, 1, 4000, "1000", FIELD(request_packs),
      "Most packs in one request (application/x-ndjson)."},
-    {"header-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, 512, 256 * KIB, "8Ki", FIELD(header_bytes),
-     "Largest request line and headers."},
+    {"header-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, 512, 256 * IR_KIB, "8Ki",
+     FIELD(header_bytes), "Largest request line and headers."},
     {"header-lines", 0, IR_SETTING_INTEGER, "N", NULL, 8, 10000, "100", FIELD(header_lines),
      "Most header lines."},
-    {"header-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * SECOND, HOUR, "10s",
+    {"header-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, IR_HOUR, "10s",
      FIELD(header_timeout_ns),
      "Longest time from a request's first byte to the end of its headers."},
-    {"body-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * SECOND, HOUR, "30s",
+    {"body-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, IR_HOUR, "30s",
      FIELD(body_timeout_ns), "Longest time for the body after that."},
-    {"idle-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * SECOND, 24 * HOUR, "75s",
+    {"idle-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, 24 * IR_HOUR, "75s",
      FIELD(idle_timeout_ns), "A connection without a request is closed after this."},
-    {"write-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * SECOND, HOUR, "10s",
+    {"write-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, IR_HOUR, "10s",
      FIELD(write_timeout_ns), "Longest time for the peer to read an answer."},
     {"connections", 'c', IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "12000", FIELD(connections),
      "Most connections at once; the limit of open files is raised as far as it may be, and bounds "
      "them too."},
-    {"request-memory", 0, IR_SETTING_SIZE, "BYTES", NULL, MIB, 64 * GIB, "256Mi",
+    {"request-memory", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_MIB, 64 * IR_GIB, "256Mi",
      FIELD(request_memory), "Most bytes of unfinished requests held at once."},
     {"in-flight", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "12000", FIELD(in_flight),
      "Most requests that wait for the broker at once."},
-    {"in-flight-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, MIB, 64 * GIB, "128Mi",
+    {"in-flight-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_MIB, 64 * IR_GIB, "128Mi",
      FIELD(in_flight_bytes), "... and most bytes of their messages."},
-    {"confirm-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * SECOND, HOUR, "10s",
+    {"confirm-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, IR_HOUR, "10s",
      FIELD(confirm_timeout_ns), "A request whose messages are not confirmed by then gets 503."},
-    {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * SECOND, HOUR, "10s", FIELD(timeout_ns),
-     "Longest wait for one answer of the broker."},
-    {"backoff-first", 0, IR_SETTING_DURATION, "TIME", NULL, 0.001 * SECOND, 60 * SECOND, "100ms",
-     FIELD(backoff_first_ns), "First wait before the broker is tried again."},
-    {"backoff-longest", 0, IR_SETTING_DURATION, "TIME", NULL, 0.001 * SECOND, HOUR, "2s",
+    {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, IR_HOUR, "10s",
+     FIELD(timeout_ns), "Longest wait for one answer of the broker."},
+    {"backoff-first", 0, IR_SETTING_DURATION, "TIME", NULL, 0.001 * IR_SECOND, 60 * IR_SECOND,
+     "100ms", FIELD(backoff_first_ns), "First wait before the broker is tried again."},
+    {"backoff-longest", 0, IR_SETTING_DURATION, "TIME", NULL, 0.001 * IR_SECOND, IR_HOUR, "2s",
      FIELD(backoff_longest_ns), "Longest wait before the broker is tried again."},
     {"rate", 0, IR_SETTING_NUMBER, "N", NULL, 0, 1e9, "10000", FIELD(rate),
      "Observations a second that one mote may send in the long run; 0: no limit."},
     {"burst", 0, IR_SETTING_NUMBER, "N", NULL, 1, 1e12, "100000", FIELD(burst),
      "Observations that one mote may send at once after a pause."},
-    {"retry-after", 0, IR_SETTING_DURATION, "TIME", NULL, SECOND, HOUR, "5s", FIELD(retry_after_ns),
-     "What 503 tells a mote to wait, in whole seconds."},
-    {"drain", 0, IR_SETTING_DURATION, "TIME", NULL, 0, HOUR, "2s", FIELD(drain_ns),
+    {"retry-after", 0, IR_SETTING_DURATION, "TIME", NULL, IR_SECOND, IR_HOUR, "5s",
+     FIELD(retry_after_ns), "What 503 tells a mote to wait, in whole seconds."},
+    {"drain", 0, IR_SETTING_DURATION, "TIME", NULL, 0, IR_HOUR, "2s", FIELD(drain_ns),
      "On SIGTERM, /readyz says 503 for so long before no more connections are taken, so that a "
      "balancer notices."},
-    {"stop-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0, HOUR, "30s", FIELD(stop_timeout_ns),
-     "After that, requests that were taken may last so long."},
+    {"stop-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0, IR_HOUR, "30s",
+     FIELD(stop_timeout_ns), "After that, requests that were taken may last so long."},
     {"trusted-proxies", 0, IR_SETTING_TEXT, "LIST", NULL, 0, 0, NULL, FIELD(trusted_proxies),
      "Addresses or networks, separated by commas, whose X-Forwarded-For is believed, for the log."},
     {"issue-tokens", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(issue_tokens),
      "Make a token for each mote named in FILE (-: standard input), one a line; write MOTE TOKEN "
      "lines to standard output, merge the hashes into --tokens, and exit."},
-    {"log-level", 0, IR_SETTING_CHOICE, "WORD", "error|warn|info|debug", 0, 0, "info",
-     FIELD(log_level), "Least important messages to log."},
+    IR_LOG_SETTINGS(ir_ingest_options_t, log_level),
     {"check", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(check),
      "Validate settings and tokens, try the broker, say what would be done, and exit."},
 };
+
+static ir_status_t check(const void *given, ir_error_t *error) {
+    const ir_ingest_options_t *options = given;
+    ir_proxies_t proxies;
+    ir_status_t status = ir_broker_settings_check(&options->broker, error);
+    if (status == IR_OK) {
+        status = ir_endpoint_check(options->listen, error);
+    }
+    return status == IR_OK ? ir_proxies_parse(options->trusted_proxies, &proxies, error) : status;
+}
 
 const ir_program_t ir_ingest_program = {
     .name = "ir-ingest",
@@ -88,6 +92,7 @@ const ir_program_t ir_ingest_program = {
              "Exit status: 0 done, 2 wrong usage or settings, 1 anything else.\n",
     .settings = settings,
     .n_settings = sizeof settings / sizeof settings[0],
+    .check = check,
 };
 
 void ir_ingest_broker_options(const ir_ingest_options_t *options, ir_broker_options_t *broker) {
@@ -99,13 +104,4 @@ void ir_ingest_limits(const ir_ingest_options_t *options, ir_submission_limits_t
                                        .expanded_bytes = (size_t)options->expanded_bytes,
                                        .packs = (size_t)options->request_packs,
                                        .senml = ir_limit_settings_limits(&options->limits)};
-}
-
-ir_status_t ir_ingest_options_check(const ir_ingest_options_t *options, ir_error_t *error) {
-    ir_proxies_t proxies;
-    ir_status_t status = ir_broker_settings_check(&options->broker, error);
-    if (status == IR_OK) {
-        status = ir_endpoint_check(options->listen, error);
-    }
-    return status == IR_OK ? ir_proxies_parse(options->trusted_proxies, &proxies, error) : status;
 }

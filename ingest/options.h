@@ -39,7 +39,4 @@ extern const ir_program_t ir_ingest_program;
 void ir_ingest_broker_options(const ir_ingest_options_t *options, ir_broker_options_t *broker);
 void ir_ingest_limits(const ir_ingest_options_t *options, ir_submission_limits_t *limits);
 
-/* Checks that go beyond one setting. */
-ir_status_t ir_ingest_options_check(const ir_ingest_options_t *options, ir_error_t *error);
-
 #endif

@@ -2,14 +2,12 @@
 
 #include "annotation/format.h"
 #include "common/clock.h"
+#include "common/log.h"
 #include "loadgen/feed.h"
 #include "loadgen/simulation.h"
 
 #include <stddef.h>
 #include <string.h>
-
-#define SECOND 1e9
-#define DAY 86400e9
 
 #define FIELD(member) offsetof(ir_loadgen_options_t, member)
 
@@ -33,7 +31,8 @@ static const ir_setting_t settings[] = {
      "messages."},
     {"records", 0, IR_SETTING_INTEGER, "N", NULL, 1, IR_SIMULATION_RECORDS_MAX, "7", FIELD(records),
      "Records in each message of the simulation; 7: all sensors of a mote at one time."},
-    {"interval", 0, IR_SETTING_DURATION, "TIME", NULL, SECOND, DAY, "15min", FIELD(interval_ns),
+    {"interval", 0, IR_SETTING_DURATION, "TIME", NULL, IR_SECOND, IR_DAY, "15min",
+     FIELD(interval_ns),
      "Time between two measurements of a simulated sensor, in the time of the data; whole "
      "seconds."},
     {"start", 0, IR_SETTING_TEXT, "TIME", NULL, 0, 0, NULL, FIELD(start),
@@ -62,7 +61,7 @@ static const ir_setting_t settings[] = {
      FIELD(arrivals), "Whether messages are due at even distances or as if by chance."},
     {"pace", 0, IR_SETTING_NUMBER, "FACTOR", NULL, 0, 1e9, "0", FIELD(pace),
      "Sends as the data's own times say, faster by this factor, in place of a rate."},
-    {"duration", 'd', IR_SETTING_DURATION, "TIME", NULL, 0, 365 * DAY, "0s", FIELD(duration_ns),
+    {"duration", 'd', IR_SETTING_DURATION, "TIME", NULL, 0, 365 * IR_DAY, "0s", FIELD(duration_ns),
      "Sends for so long; 0: until the messages end."},
     {"rate-steps", 0, IR_SETTING_TEXT, "FROM:TO:STEP:SECONDS", NULL, 0, 0, NULL, FIELD(rate_steps),
      "One rate after the other, each for so many seconds, each with a line of its own in the "
@@ -70,13 +69,13 @@ static const ir_setting_t settings[] = {
     {"find-max", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(find_max),
      "Looks for the highest rate that is kept: nothing stays behind, the backlog does not grow, "
      "the 99th percentile is within its bound."},
-    {"p99-bound", 0, IR_SETTING_DURATION, "TIME", NULL, 1e6, DAY, "1s", FIELD(p99_bound_ns),
+    {"p99-bound", 0, IR_SETTING_DURATION, "TIME", NULL, 1e6, IR_DAY, "1s", FIELD(p99_bound_ns),
      "Of find-max: how long 99 of 100 messages may take."},
-    {"trial", 0, IR_SETTING_DURATION, "TIME", NULL, 0.2 * SECOND, DAY, "5s", FIELD(trial_ns),
+    {"trial", 0, IR_SETTING_DURATION, "TIME", NULL, 0.2 * IR_SECOND, IR_DAY, "5s", FIELD(trial_ns),
      "Of find-max: how long each trial is measured."},
-    {"warm-up", 0, IR_SETTING_DURATION, "TIME", NULL, 0, DAY, "2s", FIELD(warm_up_ns),
+    {"warm-up", 0, IR_SETTING_DURATION, "TIME", NULL, 0, IR_DAY, "2s", FIELD(warm_up_ns),
      "Of find-max: how long each trial runs before that."},
-    {"late-bound", 0, IR_SETTING_DURATION, "TIME", NULL, 1e6, DAY, "50ms", FIELD(late_bound_ns),
+    {"late-bound", 0, IR_SETTING_DURATION, "TIME", NULL, 1e6, IR_DAY, "50ms", FIELD(late_bound_ns),
      "A run is not valid when more than 1 % of the messages went out later than this by the "
      "generator's own fault."},
     {"target", 't', IR_SETTING_URI, "URI[,URI...]", NULL, 0, 0, NULL, FIELD(target),
@@ -108,9 +107,9 @@ static const ir_setting_t settings[] = {
      "when used."},
     {"no-wait", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(no_wait),
      "Ends when all is confirmed, without waiting for what is republished."},
-    {"drain-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 365 * DAY, "60s",
+    {"drain-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 365 * IR_DAY, "60s",
      FIELD(drain_timeout_ns), "Gives up waiting when nothing has come back for this long."},
-    {"retry-for", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 365 * DAY, "60s", FIELD(retry_for_ns),
+    {"retry-for", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 365 * IR_DAY, "60s", FIELD(retry_for_ns),
      "Gives up when a target was away or refused messages for this long."},
     {"out", 'o', IR_SETTING_TEXT, "DIR", NULL, 0, 0, NULL, FIELD(out),
      "Directory for ledger.txt, series.csv, histograms and summary.json; without it the summary "
@@ -119,14 +118,45 @@ static const ir_setting_t settings[] = {
      "Writes the summary to standard output, too."},
     {"no-ledger", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(no_ledger),
      "Writes no ledger, which takes a line for every message and observation."},
-    {"series-interval", 0, IR_SETTING_DURATION, "TIME", NULL, 0.01 * SECOND, DAY, "1s",
+    {"series-interval", 0, IR_SETTING_DURATION, "TIME", NULL, 0.01 * IR_SECOND, IR_DAY, "1s",
      FIELD(series_interval_ns), "Time between two rows of series.csv."},
     IR_BROKER_SETTINGS(ir_loadgen_options_t, broker),
-    {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * SECOND, 3600 * SECOND, "30s",
+    {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, "30s",
      FIELD(timeout_ns), "Longest wait for one answer of the broker."},
-    {"log-level", 0, IR_SETTING_CHOICE, "WORD", "error|warn|info|debug", 0, 0, "info",
-     FIELD(log_level), "Least important messages to log."},
+    IR_LOG_SETTINGS(ir_loadgen_options_t, log_level),
 };
+
+static ir_status_t check(const void *given, ir_error_t *error) {
+    const ir_loadgen_options_t *options = given;
+    ir_loadgen_formats_t formats;
+    ir_plan_t plan;
+    ir_targets_t targets;
+    if (ir_setting_text(options->replay) == NULL) {
+        return ir_error_set(error, IR_ERR_USAGE, "replay: name the file to send");
+    }
+    if (options->dump && options->format != IR_PACK_JSON) {
+        return ir_error_set(error, IR_ERR_USAGE, "dump: CBOR has no lines; use --format json");
+    }
+    if (ir_setting_text(options->write_registry) != NULL && options->simulate == 0) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "write-registry: that of the replay is loadgen/usgs_river.ttl; say "
+                            "--simulate N");
+    }
+    ir_status_t status = ir_broker_settings_check(&options->broker, error);
+    if (status == IR_OK) {
+        status = ir_loadgen_formats(options, &formats, error);
+    }
+    if (status == IR_OK) {
+        status = ir_loadgen_plan(options, &plan, error);
+    }
+    if (status == IR_OK) {
+        status = ir_loadgen_targets(options, NULL, &targets, error);
+    }
+    if (status == IR_OK) {
+        ir_targets_free(&targets);
+    }
+    return status;
+}
 
 const ir_program_t ir_loadgen_program = {
     .name = "ir-loadgen",
@@ -147,6 +177,7 @@ const ir_program_t ir_loadgen_program = {
              "settings, 1 anything else.\n",
     .settings = settings,
     .n_settings = sizeof settings / sizeof settings[0],
+    .check = check,
 };
 
 void ir_loadgen_broker_options(const ir_loadgen_options_t *options, const char *role,
@@ -239,35 +270,4 @@ ir_status_t ir_loadgen_formats(const ir_loadgen_options_t *options, ir_loadgen_f
         formats->names[formats->count++] = wanted[i]->name;
     }
     return IR_OK;
-}
-
-ir_status_t ir_loadgen_options_check(const ir_loadgen_options_t *options, ir_error_t *error) {
-    ir_loadgen_formats_t formats;
-    ir_plan_t plan;
-    ir_targets_t targets;
-    if (ir_setting_text(options->replay) == NULL) {
-        return ir_error_set(error, IR_ERR_USAGE, "replay: name the file to send");
-    }
-    if (options->dump && options->format != IR_PACK_JSON) {
-        return ir_error_set(error, IR_ERR_USAGE, "dump: CBOR has no lines; use --format json");
-    }
-    if (ir_setting_text(options->write_registry) != NULL && options->simulate == 0) {
-        return ir_error_set(error, IR_ERR_USAGE,
-                            "write-registry: that of the replay is loadgen/usgs_river.ttl; say "
-                            "--simulate N");
-    }
-    ir_status_t status = ir_broker_settings_check(&options->broker, error);
-    if (status == IR_OK) {
-        status = ir_loadgen_formats(options, &formats, error);
-    }
-    if (status == IR_OK) {
-        status = ir_loadgen_plan(options, &plan, error);
-    }
-    if (status == IR_OK) {
-        status = ir_loadgen_targets(options, NULL, &targets, error);
-    }
-    if (status == IR_OK) {
-        ir_targets_free(&targets);
-    }
-    return status;
 }

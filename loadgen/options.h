@@ -72,9 +72,6 @@ typedef struct ir_loadgen_formats {
 ir_status_t ir_loadgen_formats(const ir_loadgen_options_t *options, ir_loadgen_formats_t *formats,
                                ir_error_t *error);
 
-/* Checks that go beyond one setting. */
-ir_status_t ir_loadgen_options_check(const ir_loadgen_options_t *options, ir_error_t *error);
-
 static inline bool ir_loadgen_subscribes(const ir_loadgen_options_t *options) {
     return options->subscribe && !options->no_subscribe;
 }

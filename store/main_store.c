@@ -1,4 +1,4 @@
-#include "common/settings.h"
+#include "common/program.h"
 #include "store/command.h"
 
 #include <errno.h>
@@ -6,9 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-
-#define SECOND 1e9
 #define FIELD(member) offsetof(ir_store_options_t, member)
 
 static const ir_setting_t settings[] = {
@@ -16,7 +13,7 @@ static const ir_setting_t settings[] = {
     IR_FORMAT_SETTINGS(ir_store_options_t, format),
     {"registry", 'r', IR_SETTING_TEXT, "FILE", NULL, 0, 0, "registry.ttl", FIELD(registry),
      "The registry of motes and sensors, Turtle; init puts it into the graph store."},
-    {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * SECOND, 3600 * SECOND, "30s",
+    {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, "30s",
      FIELD(timeout_ns), "Longest wait for one answer of a store."},
     {"shards", 0, IR_SETTING_TEXT, "SETS", NULL, 0, 0, NULL, FIELD(shards),
      "init on a mongos: replica sets to add as shards, SET/HOST:PORT[,HOST:PORT…], separated by "
@@ -28,6 +25,11 @@ static const ir_setting_t settings[] = {
     {"json", 'j', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(json),
      "status, verify: answer as JSON."},
 };
+
+static ir_status_t check(const void *given, ir_error_t *error) {
+    const ir_store_options_t *options = given;
+    return ir_format_settings_check(&options->format, error);
+}
 
 const ir_program_t ir_store_program = {
     .name = "ir-store",
@@ -46,6 +48,7 @@ const ir_program_t ir_store_program = {
         "Exit status: 0 done, 2 wrong usage or settings, 1 anything else.\n",
     .settings = settings,
     .n_settings = sizeof settings / sizeof settings[0],
+    .check = check,
 };
 
 /* ---- commands ---- */
@@ -58,14 +61,14 @@ static int run_init(const ir_stores_t *stores, char *const *arguments, int n_arg
                     ir_error_t *error) {
     (void)arguments;
     (void)n_arguments;
-    return ir_store_init(stores, error) == IR_OK ? EXIT_DONE : EXIT_FAILED;
+    return ir_store_init(stores, error) == IR_OK ? IR_EXIT_DONE : IR_EXIT_FAILED;
 }
 
 static int run_initiate(const ir_stores_t *stores, char *const *arguments, int n_arguments,
                         ir_error_t *error) {
     (void)arguments;
     (void)n_arguments;
-    return ir_store_initiate(stores, error) == IR_OK ? EXIT_DONE : EXIT_FAILED;
+    return ir_store_initiate(stores, error) == IR_OK ? IR_EXIT_DONE : IR_EXIT_FAILED;
 }
 
 static int run_status(const ir_stores_t *stores, char *const *arguments, int n_arguments,
@@ -73,7 +76,7 @@ static int run_status(const ir_stores_t *stores, char *const *arguments, int n_a
     (void)arguments;
     (void)n_arguments;
     (void)error;
-    return ir_store_status(stores) ? EXIT_DONE : EXIT_FAILED;
+    return ir_store_status(stores) ? IR_EXIT_DONE : IR_EXIT_FAILED;
 }
 
 static int run_verify(const ir_stores_t *stores, char *const *arguments, int n_arguments,
@@ -81,16 +84,16 @@ static int run_verify(const ir_stores_t *stores, char *const *arguments, int n_a
     bool good = false;
     const ir_status_t status = ir_store_verify(stores, arguments, n_arguments, &good, error);
     if (status == IR_ERR_USAGE) {
-        return EXIT_USAGE;
+        return IR_EXIT_USAGE;
     }
-    return status == IR_OK && good ? EXIT_DONE : EXIT_FAILED;
+    return status == IR_OK && good ? IR_EXIT_DONE : IR_EXIT_FAILED;
 }
 
 static int run_export(const ir_stores_t *stores, char *const *arguments, int n_arguments,
                       ir_error_t *error) {
     (void)arguments;
     (void)n_arguments;
-    return ir_store_export(stores, error) == IR_OK ? EXIT_DONE : EXIT_FAILED;
+    return ir_store_export(stores, error) == IR_OK ? IR_EXIT_DONE : IR_EXIT_FAILED;
 }
 
 typedef struct ir_command {
@@ -141,15 +144,15 @@ static int run(const ir_store_options_t *options, const ir_command_t *command,
                char *const *arguments, int n_arguments, ir_error_t *error) {
     ir_stores_t stores = {.options = options, .out = stdout};
     const ir_status_t status = open_stores(options, &stores, error);
-    int code = status == IR_ERR_USAGE ? EXIT_USAGE : EXIT_FAILED;
+    int code = status == IR_ERR_USAGE ? IR_EXIT_USAGE : IR_EXIT_FAILED;
     if (status == IR_OK) {
         code = command->run(&stores, arguments, n_arguments, error);
     }
     ir_graph_close(stores.graph);
     ir_documents_close(stores.documents);
-    if (code == EXIT_DONE && (ferror(stdout) != 0 || fflush(stdout) != 0)) {
+    if (code == IR_EXIT_DONE && (ferror(stdout) != 0 || fflush(stdout) != 0)) {
         ir_error_set(error, IR_ERR_IO, "cannot write the output: %s", strerror(errno));
-        code = EXIT_FAILED;
+        code = IR_EXIT_FAILED;
     }
     return code;
 }
@@ -158,22 +161,16 @@ int main(int argc, char **argv) {
     ir_store_options_t options = {0};
     ir_error_t error = {.status = IR_OK};
     int first = argc;
-    int code = EXIT_USAGE;
-    const ir_settings_verdict_t verdict =
-        ir_settings_load(&ir_store_program, argc, argv, &options, &first, &error);
-    if (verdict == IR_SETTINGS_EXIT) {
-        code = EXIT_DONE;
-    } else if (verdict == IR_SETTINGS_RUN &&
-               ir_format_settings_check(&options.format, &error) == IR_OK) {
+    int code = IR_EXIT_DONE;
+    if (ir_program_begin(&ir_store_program, argc, argv, &options, &first, &code)) {
         const int n_arguments = argc - first - 1;
         const ir_command_t *command =
             find_command(first < argc ? argv[first] : NULL, n_arguments, &error);
-        if (command != NULL) {
-            code = run(&options, command, argv + first + 1, n_arguments, &error);
-        }
+        code = command != NULL ? run(&options, command, argv + first + 1, n_arguments, &error)
+                               : IR_EXIT_USAGE;
     }
     if (error.status != IR_OK) {
-        fprintf(stderr, "ir-store: %s\n", error.text);
+        ir_program_refuse(&ir_store_program, &error);
     }
     ir_settings_free(&ir_store_program, &options);
     return code;

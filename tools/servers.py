@@ -27,6 +27,9 @@ HOST = "127.0.0.1"
 START_SECONDS = float(os.environ.get("IR_SERVER_SECONDS", "120"))
 STOP_SECONDS = 20
 TAIL_LINES = 25
+# MongoDB's client library would keep its counters in a file of /dev/shm, which a program that is killed leaves behind,
+# and which another program that gets its process id later complains of.
+os.environ.setdefault("MONGOC_DISABLE_SHM", "1")
 
 
 class ServerError(Exception):

@@ -75,14 +75,6 @@ static void check_graph(ir_check_t *check) {
     ir_graph_close(graph);
 }
 
-static void check_formats(ir_check_t *check) {
-    const ir_format_t *formats[IR_FORMATS_MAX];
-    size_t count = 0;
-    ir_error_t error = {.status = IR_OK};
-    const ir_status_t status = ir_formats_parse(check->options->formats, formats, &count, &error);
-    report(check, "formats", status, check->options->formats, &error);
-}
-
 static void tell_plan(const ir_check_t *check) {
     const ir_worker_options_t *options = check->options;
     fprintf(
@@ -99,7 +91,6 @@ static void tell_plan(const ir_check_t *check) {
 
 ir_status_t ir_worker_check(const ir_worker_options_t *options, FILE *out) {
     ir_check_t check = {.options = options, .out = out, .status = IR_OK};
-    check_formats(&check);
     check_registry(&check);
     check_broker(&check);
     check_documents(&check);

@@ -1,17 +1,13 @@
 #include "worker/options.h"
 
 #include "common/endpoint.h"
+#include "common/log.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define SECOND 1e9
-#define DAY 86400e9
-#define KIB 1024.0
-#define MIB (1024.0 * KIB)
 
 #define FIELD(member) offsetof(ir_worker_options_t, member)
 
@@ -25,11 +21,11 @@ static const ir_setting_t settings[] = {
      FIELD(queue_type), "Type of the queues; the same for all workers."},
     {"prefetch", 0, IR_SETTING_INTEGER, "N", NULL, 1, 65535, "1000", FIELD(prefetch),
      "Unacknowledged messages of one partition that the broker lets out."},
-    {"announce", 0, IR_SETTING_DURATION, "TIME", NULL, 0.05 * SECOND, 60 * SECOND, "1s",
+    {"announce", 0, IR_SETTING_DURATION, "TIME", NULL, 0.05 * IR_SECOND, 60 * IR_SECOND, "1s",
      FIELD(announce_ns),
      "How often the worker announces itself; silent for four times this, it "
      "counts as gone."},
-    {"message-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, KIB, 128 * MIB, "12Mi",
+    {"message-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_KIB, 128 * IR_MIB, "12Mi",
      FIELD(message_bytes), "Larger messages are not read but dead-lettered whole by the broker."},
     IR_STORE_SETTINGS(ir_worker_options_t, stores),
     IR_FORMAT_SETTINGS(ir_worker_options_t, format),
@@ -42,29 +38,53 @@ static const ir_setting_t settings[] = {
      "Formats to publish, separated by commas; empty: none."},
     {"batch-observations", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "5000",
      FIELD(batch_observations), "A batch is sent on when it has this many observations."},
-    {"batch-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, KIB, 256 * MIB, "4Mi", FIELD(batch_bytes),
-     "… or message bodies of this size."},
+    {"batch-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_KIB, 256 * IR_MIB, "4Mi",
+     FIELD(batch_bytes), "… or message bodies of this size."},
     {"in-flight", 0, IR_SETTING_INTEGER, "N", NULL, 1, 64, "4", FIELD(in_flight),
      "Batches under way at once."},
-    {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * SECOND, 3600 * SECOND, "30s",
+    {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, "30s",
      FIELD(timeout_ns), "Longest wait for one answer of a broker or store."},
-    {"backoff-first", 0, IR_SETTING_DURATION, "TIME", NULL, 0.001 * SECOND, 60 * SECOND, "200ms",
-     FIELD(backoff_first_ns), "First wait before a store is asked again."},
-    {"backoff-longest", 0, IR_SETTING_DURATION, "TIME", NULL, 0.001 * SECOND, 3600 * SECOND, "10s",
-     FIELD(backoff_longest_ns), "Longest wait before a store is asked again."},
-    {"start-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0, DAY, "0s", FIELD(start_timeout_ns),
+    {"backoff-first", 0, IR_SETTING_DURATION, "TIME", NULL, 0.001 * IR_SECOND, 60 * IR_SECOND,
+     "200ms", FIELD(backoff_first_ns), "First wait before a store is asked again."},
+    {"backoff-longest", 0, IR_SETTING_DURATION, "TIME", NULL, 0.001 * IR_SECOND, 3600 * IR_SECOND,
+     "10s", FIELD(backoff_longest_ns), "Longest wait before a store is asked again."},
+    {"start-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0, IR_DAY, "0s",
+     FIELD(start_timeout_ns),
      "Give up when broker and stores are not all there after this; 0: keep trying."},
-    {"stop-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0, DAY, "30s", FIELD(stop_timeout_ns),
+    {"stop-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0, IR_DAY, "30s", FIELD(stop_timeout_ns),
      "On SIGTERM, batches under way may take this long; what is left goes back to the broker."},
     {"http", 0, IR_SETTING_TEXT, "ADDRESS", NULL, 0, 0, "127.0.0.1:0", FIELD(http),
      "Where /metrics, /healthz and /readyz are served; port 0 takes a free one."},
-    {"log-level", 0, IR_SETTING_CHOICE, "WORD", "error|warn|info|debug", 0, 0, "info",
-     FIELD(log_level), "Least important messages to log."},
+    IR_LOG_SETTINGS(ir_worker_options_t, log_level),
     {"check", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(check),
      "Validate settings and registry, try broker and stores, say what would be done, and exit."},
     {"declare", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(declare),
      "Declare exchanges, queues and bindings at the broker, and exit."},
 };
+
+static ir_status_t check(const void *given, ir_error_t *error) {
+    const ir_worker_options_t *options = given;
+    const ir_format_t *formats[IR_FORMATS_MAX];
+    size_t count = 0;
+    ir_status_t status = ir_format_settings_check(&options->format, error);
+    if (status == IR_OK) {
+        status = ir_formats_parse(options->formats, formats, &count, error);
+    }
+    if (status == IR_OK) {
+        status = ir_broker_settings_check(&options->broker, error);
+    }
+    if (status == IR_OK) {
+        status = ir_endpoint_check(options->http, error);
+    }
+    if (status == IR_OK && options->analysis.limits.pack_bytes > options->message_bytes) {
+        status = ir_error_set(error, IR_ERR_USAGE,
+                              "pack-bytes (%lld) is more than message-bytes (%lld): such packs "
+                              "could never be read",
+                              (long long)options->analysis.limits.pack_bytes,
+                              (long long)options->message_bytes);
+    }
+    return status;
+}
 
 const ir_program_t ir_worker_program = {
     .name = "ir-worker",
@@ -76,6 +96,7 @@ const ir_program_t ir_worker_program = {
              "Exit status: 0 done, 2 wrong usage or settings, 1 anything else.\n",
     .settings = settings,
     .n_settings = sizeof settings / sizeof settings[0],
+    .check = check,
 };
 
 void ir_worker_broker_options(const ir_worker_options_t *options, ir_broker_options_t *broker) {
@@ -98,22 +119,8 @@ void ir_worker_graph_options(const ir_worker_options_t *options, ir_graph_option
 }
 
 ir_status_t ir_worker_options_complete(ir_worker_options_t *options, ir_error_t *error) {
-    ir_status_t status = ir_format_settings_check(&options->format, error);
-    if (status == IR_OK) {
-        status = ir_broker_settings_check(&options->broker, error);
-    }
-    if (status == IR_OK) {
-        status = ir_endpoint_check(options->http, error);
-    }
-    if (status == IR_OK && options->analysis.limits.pack_bytes > options->message_bytes) {
-        status = ir_error_set(error, IR_ERR_USAGE,
-                              "pack-bytes (%lld) is more than message-bytes (%lld): such packs "
-                              "could never be read",
-                              (long long)options->analysis.limits.pack_bytes,
-                              (long long)options->message_bytes);
-    }
-    if (status != IR_OK || ir_setting_text(options->name) != NULL) {
-        return status;
+    if (ir_setting_text(options->name) != NULL) {
+        return IR_OK;
     }
     char host[64] = "worker";
     gethostname(host, sizeof host - 1);

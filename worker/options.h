@@ -48,7 +48,7 @@ void ir_worker_documents_options(const ir_worker_options_t *options,
                                  ir_documents_options_t *documents);
 void ir_worker_graph_options(const ir_worker_options_t *options, ir_graph_options_t *graph);
 
-/* Checks that go beyond one setting; fills an empty name with HOST-PID. */
+/* Fills an empty name with HOST-PID. */
 ir_status_t ir_worker_options_complete(ir_worker_options_t *options, ir_error_t *error);
 
 #endif

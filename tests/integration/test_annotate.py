@@ -292,6 +292,23 @@ def test_a_missing_file_is_status_1(tmp_path):
     assert "none.ttl" in annotate(text=b"", registry=tmp_path / "none.ttl", status=1)[1]
 
 
+@pytest.mark.parametrize("words", ([], ["--stream"], ["--input=cbor"]))
+def test_the_other_files_are_read(words, tmp_path):
+    """A file that is not there, and a folder, stand in the way of none."""
+    kind = "cbor" if words == ["--input=cbor"] else "jsonl"
+    pack = [{"n": "BUOY-7/temp", "u": "Cel", "t": 1800000000, "v": 1}]
+    good = [tmp_path / f"{name}.{kind}" for name in "ab"]
+    for number, path in enumerate(good):
+        pack[0]["t"] += number
+        path.write_bytes(cbor2.dumps([{0: p["n"], 1: p["u"], 6: p["t"], 2: p["v"]} for p in pack]) if kind == "cbor"
+                         else json.dumps(pack).encode() + b"\n")
+    text, errors = annotate("--format=json", *words, "--future-limit=36500d", good[0], tmp_path / "none", tmp_path,
+                            good[1], status=1)
+    assert len(lines_of(text)) == 2
+    assert errors == (f"{tmp_path / 'none'}: cannot be read: No such file or directory\n"
+                      f"{tmp_path}: cannot be read: Is a directory\n")
+
+
 @pytest.mark.parametrize("words", ([], ["--stream"]))
 def test_a_full_disk_is_told(words):
     argv = [harness.BUILD / "ir-annotate", f"--registry={LAKE / 'lake.ttl'}", *words, LAKE / "lake.jsonl"]

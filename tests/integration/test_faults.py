@@ -542,7 +542,6 @@ def test_check_is_content(pipeline):
     "words, code, says",
     [
         (["--partitions=4"], 1, "ir.observations.4"),
-        (["--formats=xml"], 2, "xml"),
         (["--documents=postgres://x"], 2, "postgres"),
         (["--graph=nquads:/dev/null"], 1, "/dev/null"),
     ],

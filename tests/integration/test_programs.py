@@ -1,5 +1,6 @@
 """What all programs have in common: help, version, settings, exit status."""
 
+import re
 import subprocess
 
 import pytest
@@ -24,10 +25,27 @@ def test_help_and_version(program):
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("option", ("--help", "--version", "--print-settings", "--print-example", "--print-manual"))
+def test_what_cannot_be_written_is_told(program, option):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([harness.BUILD / program, option], stdout=full, stderr=subprocess.PIPE, text=True,
+                              timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"{program}: cannot write the output: No space left on device\n"
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_the_example_file_shows_every_setting(program):
     status, text, _ = call(program, "--print-example")
     assert status == 0
     assert text in (harness.ROOT / "river.conf").read_text(), "make river.conf writes it anew"
+
+
+def test_every_name_may_stand_in_common():
+    example = (harness.ROOT / "river.conf").read_text()
+    listed = (harness.ROOT / "common" / "setting_names.inc").read_text().splitlines()
+    assert [line.strip('",') for line in listed] == sorted(set(re.findall(r"^;([a-z0-9-]+) =", example, re.M))), (
+        "make river.conf writes it anew")
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -55,11 +73,27 @@ def test_a_settings_file_with_a_fault_names_its_line(program, tmp_path):
 @pytest.mark.parametrize("head", ("", "[comon]\n", "[worker]\n"))
 def test_settings_that_no_program_would_read_are_told(program, head, tmp_path):
     path = tmp_path / "river.conf"
-    path.write_text("[ir-other]\nits-own = 1\n[common]\nof-others = 1\n")
+    path.write_text("[ir-other]\nits-own = 1\n[common]\nheartbeat = 5s\nshards = rs1/a\n")
     assert call(program, "--settings", str(path), "--print-settings")[0] == 0
+    path.write_text("[common]\nhartbeat = 5s\n")
+    status, _, errors = call(program, "--settings", str(path), "--print-settings")
+    assert status == 2 and f"{path}:2: hartbeat: no such setting of any program" in errors
     path.write_text(head + "timeout = 1s\n")
     status, _, errors = call(program, "--settings", str(path), "--print-settings")
     assert status == 2 and f"{path}:{1 + head.count(chr(10))}: " in errors and f"[{program}]" in errors
+
+
+@pytest.mark.parametrize("program, words, says", (
+    ("ir-worker", ["--formats=csv,xml"], "formats: 'xml' is not a format"),
+    ("ir-worker", ["--formats=,"], "formats: ',' names none"),
+    ("ir-loadgen", ["--formats=,"], "formats: ',' names none"),
+    ("ir-worker", ["--pack-bytes=1Mi", "--message-bytes=1Ki"], "pack-bytes"),
+    ("ir-ingest", ["--listen=nowhere"], "nowhere"),
+    ("ir-store", ["--base-iri=nowhere"], "base-iri"),
+))
+def test_settings_that_cannot_hold_are_not_shown(program, words, says):
+    status, text, errors = call(program, *words, "--print-settings")
+    assert status == 2 and text == "" and says in errors and errors.count("\n") == 1
 
 
 @pytest.mark.parametrize("program, secret", (("ir-worker", "amqp-password"),

@@ -152,6 +152,7 @@ static void lists_of_formats(void **state) {
     assert_string_equal(found[0]->name, "csv");
     assert_int_equal(ir_formats_parse("", found, &count, &error), IR_OK);
     assert_int_equal(count, 0);
+    assert_int_equal(ir_formats_parse(",", found, &count, &error), IR_ERR_USAGE);
     assert_int_equal(ir_formats_parse("csv,xml", found, &count, &error), IR_ERR_USAGE);
     assert_non_null(strstr(error.text, "xml"));
     assert_null(ir_format_find(ir_view_text("")));

@@ -1,0 +1,28 @@
+#include "common/program.h"
+
+#include <stdio.h>
+
+int ir_program_exit(ir_status_t status) {
+    return status == IR_OK ? IR_EXIT_DONE : status == IR_ERR_USAGE ? IR_EXIT_USAGE : IR_EXIT_FAILED;
+}
+
+int ir_program_refuse(const ir_program_t *program, const ir_error_t *error) {
+    fprintf(stderr, "%s: %s\n", program->name, error->text);
+    return ir_program_exit(error->status);
+}
+
+bool ir_program_begin(const ir_program_t *program, int argc, char **argv, void *options,
+                      int *first_argument, int *exit_status) {
+    ir_error_t error = {.status = IR_OK};
+    *exit_status = IR_EXIT_DONE;
+    const ir_settings_verdict_t verdict =
+        ir_settings_load(program, argc, argv, options, first_argument, &error);
+    if (verdict == IR_SETTINGS_RUN && program->usage[0] == '\0' && *first_argument < argc) {
+        ir_error_set(&error, IR_ERR_USAGE, "unexpected argument '%s'; see --help",
+                     argv[*first_argument]);
+    }
+    if (error.status != IR_OK) {
+        *exit_status = ir_program_refuse(program, &error);
+    }
+    return verdict == IR_SETTINGS_RUN && error.status == IR_OK;
+}
