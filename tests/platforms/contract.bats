@@ -42,14 +42,16 @@ send() { # MESSAGES WORDS…
 
 # Observations in a guest's store.
 stored() { # GUEST
-    ir exec "$platform" "$1" bash -c 'cd "${RIVER_ROOT-}/var/lib/river/worker" && "${RIVER_ROOT-}/opt/river/bin/ir-store" \
-        status --json --settings="${RIVER_ROOT-}/etc/river/services/worker/river.conf"' | value "it['documents']['observations']"
+    ir exec "$platform" "$1" bash -c 'cd "${RIVER_ROOT-}/var/lib/river/worker" &&
+        "${RIVER_ROOT-}/opt/river/bin/ir-store" status --json \
+            --settings="${RIVER_ROOT-}/etc/river/services/worker/river.conf"' | value "it['documents']['observations']"
 }
 
 # How many brokers a guest's broker is a cluster of.
 brokers_with() { # GUEST
-    ir exec "$platform" "$1" bash -c '. "${RIVER_ROOT-}/etc/river/guest.conf" && HOME=${RIVER_ROOT-}/var/lib/river/broker \
-        /usr/lib/rabbitmq/bin/rabbitmqctl --longnames --node "rabbit-${ADDRESS##*.}@$ADDRESS" --formatter json cluster_status' |
+    ir exec "$platform" "$1" bash -c '. "${RIVER_ROOT-}/etc/river/guest.conf" &&
+        HOME=${RIVER_ROOT-}/var/lib/river/broker /usr/lib/rabbitmq/bin/rabbitmqctl --longnames \
+            --node "rabbit-${ADDRESS##*.}@$ADDRESS" --formatter json cluster_status' |
         value "len(it['running_nodes'])"
 }
 
@@ -68,8 +70,8 @@ brokers_with() { # GUEST
 @test "what cannot be is refused with status 77 and the reason" {
     run -77 ir provision "$platform" never ${kind:+--kind "$kind"} --network passthrough:0000:ff:1f.7
     [[ $output == *"passthrough"* || $output == *"PCI"* ]]
-    run -77 ir provision "$platform" never ${kind:+--kind "$kind"} --set disk.bus=xen --set disk.bus=ide --set memory.balloon=1G \
-        --set network.nic=veth --set network.priority=7
+    run -77 ir provision "$platform" never ${kind:+--kind "$kind"} --set disk.bus=xen --set disk.bus=ide \
+        --set memory.balloon=1G --set network.nic=veth --set network.priority=7
     run -0 ir list
     [[ -z $output ]]
 }
@@ -214,7 +216,8 @@ wait_in_queue() {
     ir stop "$platform" one
 }
 
-# The copy has what was stored, but its broker is no part of the source's, and what waited there is delivered there alone.
+# The copy has what was stored, but its broker is no part of the source's, and what waited there is delivered there
+# alone.
 alone_with_a_copy() {
     [[ $(brokers_with twin) == 1 && $(brokers_with one) == 1 ]]
     for _ in $(seq 60); do

@@ -4,8 +4,8 @@
         machine.await_login(600)
         machine.run("xl list", seconds=60)
 
-dom0 is reached by ssh over a port of 127.0.0.1; the machine reaches nothing. Its console is FOLDER/console.log. What dom0 writes
-goes to an overlay in the folder.
+dom0 is reached by ssh over a port of 127.0.0.1; the machine reaches nothing. Its console is FOLDER/console.log. What
+dom0 writes goes to an overlay in the folder.
 """
 
 import os
@@ -23,8 +23,8 @@ STOP_SECONDS = 20
 MEMORY_MIB, DOM0_MIB, CPUS = 4096, 1024, 2
 # The EPYC model of a CPU makes this hypervisor crash; npt is what PVH and HVM guests need.
 CPU = "qemu64,+npt"
-SSH = ("ssh", "-F/dev/null", "-oBatchMode=yes", "-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null", "-oLogLevel=ERROR",
-       "-oConnectTimeout=60", "-oServerAliveInterval=30", "-oServerAliveCountMax=10")
+SSH = ("ssh", "-F/dev/null", "-oBatchMode=yes", "-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null",
+       "-oLogLevel=ERROR", "-oConnectTimeout=60", "-oServerAliveInterval=30", "-oServerAliveCountMax=10")
 
 
 def boot_files():
@@ -62,8 +62,8 @@ class Machine:
     def start(self):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "nested", "-f", self.key], check=True)
         overlay = self.folder / "dom0.qcow2"
-        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", self.files / "dom0.qcow2", "-F", "qcow2", overlay],
-                       check=True)
+        base = ["-b", self.files / "dom0.qcow2", "-F", "qcow2"]
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *base, overlay], check=True)
         with open(self.folder / "qemu.log", "w", encoding="utf-8") as log:
             self.child = subprocess.Popen(self.argv(overlay), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                           start_new_session=True)
@@ -72,11 +72,13 @@ class Machine:
         public = self.key.with_suffix(".pub").read_text(encoding="ascii").split()[1]
         hypervisor = f"com1=115200,8n1 console=com1 dom0_mem={DOM0_MIB}M,max:{DOM0_MIB}M dom0_max_vcpus=1 noreboot=1"
         kernel = f"{self.files / 'vmlinuz'} console=hvc0 loglevel=4 river.key={public}"
-        argv = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", CPU, "-m", str(MEMORY_MIB), "-smp", str(CPUS),
-                "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+        argv = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", CPU, "-m", str(MEMORY_MIB),
+                "-smp", str(CPUS), "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
                 "-serial", f"file:{self.folder / 'console.log'}", "-device", "virtio-rng-pci",
-                "-netdev", f"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:22", "-device", "virtio-net-pci,netdev=n0",
-                "-drive", f"if=none,id=d0,file={overlay},format=qcow2,cache=unsafe", "-device", "virtio-blk-pci,drive=d0"]
+                "-netdev", f"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-:22",
+                "-device", "virtio-net-pci,netdev=n0",
+                "-drive", f"if=none,id=d0,file={overlay},format=qcow2,cache=unsafe",
+                "-device", "virtio-blk-pci,drive=d0"]
         for number, each in enumerate(self.drives, 1):
             argv += ["-drive", f"if=none,id=d{number},file={each},format=raw,readonly=on",
                      "-device", f"virtio-blk-pci,drive=d{number}"]
@@ -101,14 +103,19 @@ class Machine:
 
     def await_login(self, seconds):
         deadline = time.monotonic() + seconds
-        while subprocess.run(self.ssh("true"), stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False).returncode:
+        while not self.answers():
             if self.child.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit(f"nested Xen: dom0 does not answer within {seconds} s:\n{self.said()}")
             time.sleep(2)
 
+    def answers(self):
+        done = subprocess.run(self.ssh("true"), stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
+        return done.returncode == 0
+
     def run(self, command, seconds, text=None):
         """Standard output of a command in dom0 that ends well."""
-        done = subprocess.run(self.ssh(command), input=text, stdout=subprocess.PIPE, text=True, timeout=seconds, check=True)
+        done = subprocess.run(self.ssh(command), input=text, stdout=subprocess.PIPE, text=True, timeout=seconds,
+                              check=True)
         return done.stdout
 
     def run_through(self, command, seconds):

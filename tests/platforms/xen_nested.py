@@ -1,8 +1,8 @@
 """`make test-xen`: every verb of the Xen platform, in the dom0 of a nested machine (xen_machine.py).
 
-What dom0 needs is put on a disk of its own: the project with its programs, and the appliance, which dom0 cannot make itself.
-The verbs and what is read back are in xen_verbs.py, which runs in dom0; this brings it there, passes on what it says, and ends
-with its count.
+What dom0 needs is put on a disk of its own: the project with its programs, and the appliance, which dom0 cannot make
+itself. The verbs and what is read back are in xen_verbs.py, which runs in dom0; this brings it there, passes on what it
+says, and ends with its count.
 
     IR_TEST_XEN_KINDS=pv,pvh      hvm is the slow one
     IR_TEST_XEN_TURNS=2           how often in a row
@@ -33,7 +33,7 @@ WORDS = {"KINDS": "pv,pvh", "TURNS": "2", "ROLES": "", "MINUTES": "25"}
 
 
 def appliance(folder):
-    """The appliance of kind generic as images/ of the supply, with given.json for a host that has no means to make it."""
+    """The appliance of kind generic as images/ of the supply, with given.json for a host that cannot make it."""
     os.environ.setdefault("IR_IMAGES", str(ROOT / "out" / "lab" / "images"))
     image = Lab().image
     kernel, initrd = image.kernel("generic")
@@ -61,7 +61,8 @@ def project(folder):
     (target / "out" / "release").mkdir(parents=True)
     for program in sorted((ROOT / "out" / "release").glob("ir-*")):
         if program.is_file() and not program.suffix:
-            subprocess.run(["strip", "--strip-debug", "-o", target / "out" / "release" / program.name, program], check=True)
+            stripped = target / "out" / "release" / program.name
+            subprocess.run(["strip", "--strip-debug", "-o", stripped, program], check=True)
     compileall.compile_dir(target / "platforms", quiet=2, stripdir=target, prependdir=f"{SUPPLY}/project",
                            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 
@@ -86,14 +87,16 @@ def test(folder):
     begin = time.monotonic()
     files = boot_files()
     supply = make_supply(folder)
-    print(f"prepared in {time.monotonic() - begin:.0f} s: {files.name}, {supply.stat().st_size / 2**20:.0f} MiB", flush=True)
+    size = supply.stat().st_size / 2**20
+    print(f"prepared in {time.monotonic() - begin:.0f} s: {files.name}, {size:.0f} MiB", flush=True)
     begin = time.monotonic()
     with Machine(files, [supply], folder) as machine:
         machine.await_login(LOGIN_SECONDS)
         print(f"dom0 answers after {time.monotonic() - begin:.0f} s", flush=True)
         machine.run(f"mkdir -p {SUPPLY} && mount -o ro /dev/vdb {SUPPLY}", 120)
         left = max(1, int(float(words["MINUTES"]) * 60 - (time.monotonic() - begin)))
-        argv = f"python3 {SUPPLY}/project/tests/platforms/xen_verbs.py {words['KINDS']} {words['TURNS']} {left} '{words['ROLES']}'"
+        script = f"{SUPPLY}/project/tests/platforms/xen_verbs.py"
+        argv = f"python3 {script} {words['KINDS']} {words['TURNS']} {left} '{words['ROLES']}'"
         status = machine.run_through(argv, left + SPARE_SECONDS)
         if status:
             print(machine.said(), flush=True)

@@ -2,8 +2,8 @@
 
     xen_verbs.py KINDS TURNS SECONDS ROLES
 
-Prints a line and the time of each step, and at last "N passed, N failed, N skipped". All in one process, since starting Python
-takes seconds by emulation; ir-platform itself is run where its own end matters.
+Prints a line and the time of each step, and at last "N passed, N failed, N skipped". All in one process, since starting
+Python takes seconds by emulation; ir-platform itself is run where its own end matters.
 """
 
 import contextlib
@@ -104,6 +104,11 @@ def inside(name, text, good=(0,)):
     return verbs.execute(lab(), name, ["/bin/sh", "-c", text], seconds=300, good=good)
 
 
+def said(*argv):
+    """Standard output of a program of dom0."""
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+
 def agree(name):
     """Every knob asked for is in effect; told as text."""
     rows = verbs.facts(lab(), "xen", name)["tuning"]
@@ -139,8 +144,8 @@ def configuration_is_taken():
 
 
 def provision(name, kind, roles, root, knobs, profile="default"):
-    asked = Guest(name=name, platform="xen", kind=kind, roles=roles, cpus=1, memory_mib=640 if roles else 512, disk_mib=1024,
-                  profile=profile, root=root, tuning=tuning.read_words(knobs))
+    asked = Guest(name=name, platform="xen", kind=kind, roles=roles, cpus=1, memory_mib=640 if roles else 512,
+                  disk_mib=1024, profile=profile, root=root, tuning=tuning.read_words(knobs))
     verbs.provision(lab(), asked)
     assert verbs.status(lab(), name) == "stopped"
 
@@ -167,10 +172,10 @@ def hypervisor_agrees(kind):
     if kind == "pvh":
         assert config["b_info"]["sched_params"]["cap"] == 90
         path = lab().guest_directory(guest("one")) / "disk.raw"
-        direct = subprocess.run(["losetup", "--noheadings", "--output", "DIO", "--associated", path], capture_output=True,
-                                text=True, check=True)
-        assert direct.stdout.strip() == "1", direct
-    return inside("one", "cat /sys/hypervisor/type /sys/hypervisor/guest_type; grep -c ^processor /proc/cpuinfo").out.split()
+        direct = said("losetup", "--noheadings", "--output", "DIO", "--associated", path)
+        assert direct.strip() == "1", direct
+    told = "cat /sys/hypervisor/type /sys/hypervisor/guest_type; grep -c ^processor /proc/cpuinfo"
+    return inside("one", told).out.split()
 
 
 def execution():
@@ -193,7 +198,8 @@ def files_go_and_come():
 def figures():
     told = verbs.stats(lab(), "one")
     assert told.cpu_seconds > 0 and told.memory_bytes > 100 * MIB, told
-    assert told.disk_read_bytes > 4 * MIB and told.disk_write_bytes > 0 and told.network_in_bytes > 0 and told.network_out_bytes > 0, told
+    assert told.disk_read_bytes > 4 * MIB and told.disk_write_bytes > 0, told
+    assert told.network_in_bytes > 0 and told.network_out_bytes > 0, told
     return told
 
 
@@ -286,9 +292,9 @@ def destroyed():
 def nothing_left():
     """Of domains, loop devices, interfaces, processes, logs, xenstore and files."""
     prefix = lab().prefix
-    processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    processes = said("ps", "-eo", "args").splitlines()
     left = [*(set(xl.parse_list(xl.said("list"))) - {"Domain-0"}),
-            *subprocess.run(["losetup", "--list", "--noheadings"], capture_output=True, text=True, check=True).stdout.splitlines(),
+            *said("losetup", "--list", "--noheadings").splitlines(),
             *[each for each in os.listdir("/sys/class/net") if each.startswith(prefix)],
             *[each for each in processes if each.startswith(("/usr/lib/xen-4.17/bin/xl", "/usr/libexec/xen-qemu"))],
             *map(str, Path("/var/log/xen").rglob(f"*{prefix}*")),
