@@ -10,6 +10,7 @@ The lab is out/run/lab, in a network namespace of its own which this program ent
 """
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -106,10 +107,29 @@ class GuestStack:
         for guest in self.guests:
             say("run", f"{guest.name}: {', '.join(guest.roles)}")
             verbs.provision(self.lab, guest)
-        for guest in self.guests:
-            say("run", f"{guest.name}: ready after {verbs.boot(self.lab, guest.name):.1f} s")
+        for front in (False, True):
+            self.boot([each for each in self.guests if is_front(each) == front])
         self.workers = [programs.Endpoint(f"http://{place}") for _, _, place in self.services.workers()]
         stack.await_membership(self.workers, READY_SECONDS, self.check)
+
+    def boot(self, guests):
+        """All at once: brokers that form a cluster wait for each other. Each guest by a program of its own, which takes
+        it down again when it is ended."""
+        argv = [sys.executable, "-B", ROOT / "platforms" / "ir-platform", f"--lab={self.lab.directory}",
+                f"--netns={self.lab.netns}", "boot", self.settings.platform]
+        children = [subprocess.Popen([*argv, each.name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                     start_new_session=True) for each in guests]
+        try:
+            for child in children:
+                told, wrong = child.communicate()
+                if child.returncode:
+                    raise StackError(wrong.strip())
+                say("run", told.strip())
+        finally:
+            for child in children:
+                child.terminate()
+            for child in children:
+                child.wait()
 
     def plan(self):
         """The guests with their roles, addresses and services."""
@@ -206,6 +226,11 @@ class GuestStack:
             verbs.destroy_all(self.lab)
         except LabError as error:
             raise StackError(str(error)) from error
+
+
+def is_front(guest):
+    """Whether its services can do nothing without those of others."""
+    return first_role(guest) >= ORDER.index("balancer")
 
 
 def first_role(guest):
