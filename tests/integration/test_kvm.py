@@ -33,7 +33,7 @@ def machine(asked=None, kind="qemu", network_profile="bridge", **sizes):
 
 def of_profile(names, kind="qemu"):
     """As provisioning reads it."""
-    asked = tuning.read_profile(ROOT / "platforms" / "profiles", names)
+    asked = tuning.of_its_memory(tuning.read_profile(ROOT / "platforms" / "profiles", names), 1024)
     made = machine(asked, kind, asked.get("network.attach", "bridge"))
     pinning.resolve(made.guest, [], False)
     return made

@@ -48,7 +48,7 @@ def recipe(tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_profile_is_written_or_refused_with_the_reason(name, kind, recipe):
-    asked = tuning.read_profile(ROOT / "platforms" / "profiles", name)
+    asked = tuning.of_its_memory(tuning.read_profile(ROOT / "platforms" / "profiles", name), 1024)
     made = guest(asked, kind, asked.get("network.attach", "bridge"))
     pinning.resolve(made, [], False)
     impossible = name in REFUSED or (name == "emulated" and kind != "hvm") or (name in ("passthrough", "sriov") and kind == "pvh")
