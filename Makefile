@@ -87,6 +87,7 @@ down:
 load:
 	@exec python3 tools/load.py
 programs:
+	@! command -v python3 >/dev/null || python3 tools/run.py check
 	@tools/install build run $(filter mongodb,$(DOCUMENTS)) $(filter fuseki oxigraph virtuoso,$(GRAPH)) \
 	    $(if $(PLATFORM),platforms $(filter lxc kvm xen,$(subst :, ,$(PLATFORM)))) $(if $(filter split,$(TOPOLOGY)),mongodb fuseki)
 	+@$(SUBMAKE) -s MODE=release build

@@ -117,8 +117,8 @@ ir_status_t ir_documents_export(ir_documents_t *documents, ir_each_line_fn each,
     return documents->backend->export(documents->store, each, context, error);
 }
 
-const char *ir_documents_backend(const ir_documents_t *documents) {
-    return documents->backend->name;
+bool ir_documents_keeps(const ir_documents_t *documents) {
+    return documents->backend != &ir_documents_null;
 }
 
 /* ---- what the backends share ---- */

@@ -79,7 +79,7 @@ typedef ir_status_t (*ir_each_line_fn)(void *context, ir_view_t line);
 ir_status_t ir_documents_export(ir_documents_t *documents, ir_each_line_fn each, void *context,
                                 ir_error_t *error);
 
-/* "mongodb", "sqlite", "null". */
-const char *ir_documents_backend(const ir_documents_t *documents);
+/* Whether what is put can be found again: not with null. */
+bool ir_documents_keeps(const ir_documents_t *documents);
 
 #endif

@@ -6,7 +6,6 @@
 #include "store/documents.h"
 
 typedef struct ir_documents_backend {
-    const char *name;
     const char *const *schemes; /* what a URI begins with, up to NULL */
     ir_status_t (*open)(const ir_documents_options_t *options, void **store, ir_error_t *error);
     void (*close)(void *store);

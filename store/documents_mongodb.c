@@ -278,7 +278,6 @@ static ir_status_t mongodb_ready(void *context, ir_error_t *error) {
 }
 
 const ir_documents_backend_t ir_documents_mongodb = {
-    .name = "mongodb",
     .schemes = schemes,
     .open = mongodb_open,
     .close = mongodb_close,

@@ -69,7 +69,6 @@ static ir_status_t null_export(void *store, ir_each_line_fn each, void *context,
 }
 
 const ir_documents_backend_t ir_documents_null = {
-    .name = "null",
     .schemes = schemes,
     .open = null_open,
     .close = null_close,

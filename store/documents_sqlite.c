@@ -198,7 +198,6 @@ static ir_status_t sqlite_ready(void *context, ir_error_t *error) {
 }
 
 const ir_documents_backend_t ir_documents_sqlite = {
-    .name = "sqlite",
     .schemes = schemes,
     .open = sqlite_open,
     .close = sqlite_close,

@@ -198,6 +198,15 @@ ir_status_t ir_graph_count(ir_graph_t *graph, uint64_t *observations, uint64_t *
     return IR_OK;
 }
 
+bool ir_graph_keeps(const ir_graph_t *graph) {
+    for (size_t i = 0; i < graph->n_servers; i++) {
+        if (graph->servers[i].backend != &ir_graph_null) {
+            return true;
+        }
+    }
+    return false;
+}
+
 ir_status_t ir_graph_each_id(ir_graph_t *graph, ir_each_id_fn each, void *context,
                              ir_error_t *error) {
     ir_status_t status = IR_OK;

@@ -48,6 +48,9 @@ ir_status_t ir_graph_count(ir_graph_t *graph, uint64_t *observations, uint64_t *
 ir_status_t ir_graph_each_id(ir_graph_t *graph, ir_each_id_fn each, void *context,
                              ir_error_t *error);
 
+/* Whether what is put can be found again: not when all of it goes to null. */
+bool ir_graph_keeps(const ir_graph_t *graph);
+
 /* All statements as N-Quads lines, for export. */
 ir_status_t ir_graph_export(ir_graph_t *graph, ir_each_line_fn each, void *context,
                             ir_error_t *error);

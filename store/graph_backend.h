@@ -14,7 +14,6 @@ typedef struct ir_graph_pick {
 } ir_graph_pick_t;
 
 typedef struct ir_graph_backend {
-    const char *name;
     const char *const *schemes; /* what a URI begins with, up to NULL */
     /* options->uris is this one URI; the options' texts live as long as the store. */
     ir_status_t (*open)(const ir_graph_options_t *options, void **store, ir_error_t *error);

@@ -522,8 +522,7 @@ static ir_status_t nquads_export(void *store, ir_each_line_fn each, void *contex
 
 static const char *const schemes[] = {SCHEME, NULL};
 
-const ir_graph_backend_t ir_graph_nquads = {.name = "nquads",
-                                            .schemes = schemes,
+const ir_graph_backend_t ir_graph_nquads = {.schemes = schemes,
                                             .open = nquads_open,
                                             .close = nquads_close,
                                             .init = nquads_init,

@@ -84,8 +84,7 @@ static ir_status_t null_export(void *store, ir_each_line_fn each, void *context,
 
 static const char *const schemes[] = {"null:", NULL};
 
-const ir_graph_backend_t ir_graph_null = {.name = "null",
-                                          .schemes = schemes,
+const ir_graph_backend_t ir_graph_null = {.schemes = schemes,
                                           .open = null_open,
                                           .close = null_close,
                                           .init = null_init,

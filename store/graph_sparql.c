@@ -695,8 +695,7 @@ static ir_status_t sparql_export(void *store, ir_each_line_fn each, void *contex
 
 static const char *const schemes[] = {"sparql+http://", "sparql+https://", NULL};
 
-const ir_graph_backend_t ir_graph_sparql = {.name = "sparql",
-                                            .schemes = schemes,
+const ir_graph_backend_t ir_graph_sparql = {.schemes = schemes,
                                             .open = sparql_open,
                                             .close = sparql_close,
                                             .init = sparql_init,

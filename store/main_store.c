@@ -42,8 +42,8 @@ const ir_program_t ir_store_program = {
         "          of the URI's hosts; on a mongos, the collections are sharded; repeatable.\n"
         "initiate  makes that replica set only: for config servers and shards.\n"
         "status    counts what is there.\n"
-        "verify    holds ledgers against raw messages, observations and graph; exit status 0\n"
-        "          only if nothing is missing, doubled or foreign.\n"
+        "verify    holds ledgers against raw messages, observations and graph (not a store that\n"
+        "          is null:); exit status 0 only if nothing is missing, doubled or foreign.\n"
         "export    writes all of one store to standard output.\n"
         "Exit status: 0 done, 2 wrong usage or settings, 1 anything else.\n",
     .settings = settings,

@@ -11,6 +11,7 @@ enum { PLACE_RAW, PLACE_OBSERVATIONS, PLACE_GRAPH, PLACES };
 static const char *const place_names[PLACES] = {"raw", "observations", "graph"};
 
 typedef struct ir_verdict {
+    bool kept; /* else the rest is 0 */
     uint64_t expected;
     ir_ledger_result_t result;
 } ir_verdict_t;
@@ -48,6 +49,11 @@ static ir_status_t see(void *context, const ir_id_t *id) {
     return IR_OK;
 }
 
+static bool keeps(const ir_stores_t *stores, int place) {
+    return place == PLACE_GRAPH ? ir_graph_keeps(stores->graph)
+                                : ir_documents_keeps(stores->documents);
+}
+
 static ir_status_t walk_place(const ir_stores_t *stores, int place, ir_ledger_t *ledger,
                               ir_error_t *error) {
     switch (place) {
@@ -64,6 +70,10 @@ static ir_status_t compare(const ir_stores_t *stores, ir_ledger_t *ledger,
                            ir_verdict_t verdicts[static PLACES], ir_error_t *error) {
     for (int place = 0; place < PLACES; place++) {
         const ir_ledger_kind_t kind = place == PLACE_RAW ? IR_LEDGER_RAW : IR_LEDGER_OBSERVATION;
+        verdicts[place].kept = keeps(stores, place);
+        if (!verdicts[place].kept) {
+            continue;
+        }
         ir_ledger_begin(ledger, kind);
         const ir_status_t status = walk_place(stores, place, ledger, error);
         if (status != IR_OK) {
@@ -94,6 +104,10 @@ static void show(FILE *out, const ir_verdict_t verdicts[static PLACES]) {
     fprintf(out, "%-12s %12s %12s %9s %9s %9s\n", "", "expected", "present", "missing", "doubled",
             "foreign");
     for (int place = 0; place < PLACES; place++) {
+        if (!verdicts[place].kept) {
+            fprintf(out, "%-12s not kept: null:\n", place_names[place]);
+            continue;
+        }
         const ir_ledger_result_t *result = &verdicts[place].result;
         fprintf(out, "%-12s %12" PRIu64 " %12" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 "\n",
                 place_names[place], verdicts[place].expected, result->present, result->missing,
@@ -108,6 +122,10 @@ static void show_json(FILE *out, const ir_verdict_t verdicts[static PLACES]) {
     const ir_ledger_result_t sum = add_up(verdicts);
     fputc('{', out);
     for (int place = 0; place < PLACES; place++) {
+        if (!verdicts[place].kept) {
+            fprintf(out, "\"%s\":null,", place_names[place]);
+            continue;
+        }
         const ir_ledger_result_t *result = &verdicts[place].result;
         fprintf(out,
                 "\"%s\":{\"expected\":%" PRIu64 ",\"present\":%" PRIu64 ",\"missing\":%" PRIu64
@@ -122,6 +140,11 @@ static void show_json(FILE *out, const ir_verdict_t verdicts[static PLACES]) {
 }
 
 static ir_status_t check_ready(const ir_stores_t *stores, ir_error_t *error) {
+    if (!ir_documents_keeps(stores->documents) && !ir_graph_keeps(stores->graph)) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "both stores are null:, which keep nothing that "
+                            "could be compared");
+    }
     const ir_status_t status = ir_documents_ready(stores->documents, error);
     return status == IR_OK ? ir_graph_ready(stores->graph, error) : status;
 }

@@ -18,7 +18,7 @@ import programs
 import servers
 import stack
 from load import Load
-from stack import ROOT, StackError, say
+from stack import ROOT, StackError, UsageError, say
 
 sys.path.insert(0, str(ROOT))
 
@@ -26,6 +26,7 @@ from platforms.lab import Lab, LabError, netns, registry, topology, verbs  # noq
 from platforms.lab.services import GRAPH_PATHS, Services  # noqa: E402
 
 TOPOLOGIES = ROOT / "platforms" / "topologies"
+PROFILES = ROOT / "platforms" / "profiles"
 IMAGES = ROOT / "out" / "lab" / "images"
 # What others need comes first.
 ORDER = ("broker", "config", "documents", "router", "graph", "balancer", "gateway", "worker")
@@ -41,9 +42,13 @@ class Settings:
     def __init__(self, environment):
         self.platform, _, self.kind = (environment.get("PLATFORM") or "").partition(":")
         if self.platform not in registry.names():
-            raise StackError(f"PLATFORM={self.platform}: it is one of {', '.join(registry.names())}, or PLATFORM:KIND")
+            raise UsageError(f"PLATFORM={self.platform}: it is one of {', '.join(registry.names())}, or PLATFORM:KIND")
+        kinds = registry.load(self.platform, None).kinds
+        if self.kind and self.kind not in kinds:
+            raise UsageError(f"PLATFORM={self.platform}:{self.kind}: {self.platform} has {', '.join(filter(None, kinds)) or 'no kinds'}")
+        stack.refuse_given(environment, ("BROKERS", "GATEWAYS", "WORKERS"), "with PLATFORM, TOPOLOGY says how many")
         self.topology = stack.choice(environment, "TOPOLOGY", *sorted(names_in(TOPOLOGIES)))
-        self.profile = environment.get("PROFILE") or "default"
+        self.profile = stack.choice(environment, "PROFILE", "default", *names_in(PROFILES))
         spread = self.topology != "single"
         self.documents = stack.choice(environment, "DOCUMENTS", *(("mongodb",) if spread else ("sqlite", "mongodb")))
         self.graph = stack.choice(environment, "GRAPH", *(() if spread else ("nquads",)), *GRAPH_PATHS)

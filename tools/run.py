@@ -4,6 +4,7 @@ Starts a private stack below out/run/, or with PLATFORM in guests of that platfo
 against what is stored, writes out/run/summary.json and stops everything. Settings come from the environment, as the
 Makefile gives them: BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH FORMATS (the stack), PLATFORM TOPOLOGY PROFILE DOCUMENTS
 GRAPH FORMATS (guests), VIA REPEAT RATE KEEP MESSAGES. Exit status 0 only when nothing is missing, doubled or foreign.
+With the word `check` it looks at the settings only.
 """
 
 import json
@@ -17,7 +18,7 @@ import guests
 import servers
 import stack
 from load import DATA, VIAS, Load, total
-from stack import OUT, ROOT, StackError, say, show
+from stack import OUT, ROOT, StackError, UsageError, say, show
 
 
 class Settings:
@@ -31,7 +32,7 @@ class Settings:
         self.keep = stack.number(environment, "KEEP", 0, 0, 1) == 1
         self.messages = stack.number(environment, "MESSAGES", 0, 0, 100000000)
         if "http" in VIAS[self.via] and getattr(self.where, "gateways", 1) == 0:
-            raise StackError(f"VIA={self.via} needs a gateway: GATEWAYS=1 or more")
+            raise UsageError(f"VIA={self.via} needs a gateway: GATEWAYS=1 or more")
 
 
 class Local(stack.Stack):
@@ -68,6 +69,8 @@ class Local(stack.Stack):
             address = f"http://{self.graph_server.host}:{self.graph_server.port}{self.graph_server.query_path}"
             query = "SELECT * WHERE { ?o <http://www.w3.org/ns/sosa/hasSimpleResult> ?v } LIMIT 5"
             lines.append(f"curl -s {address} -H 'Accept: text/csv' --data-urlencode 'query={query}'")
+        if self.settings.documents == "null":
+            return lines
         if stays or not self.document_server:
             uri = self.documents_uri().replace(str(OUT), show(OUT))
             lines.append(f"{show(stack.PROGRAMS / 'ir-store')} export --documents='{uri}' --graph=null: | head -n 2")
@@ -94,14 +97,16 @@ def measure(running, settings):
     cpu, peak = worker_cost(running.workers, before, sent["observations_sent"])
     say("run", "comparing what was sent with what is stored")
     verdict, status = load.verify(), load.status()
+    documents, graph = ({} if getattr(settings.where, kind) == "null" else status[kind] for kind in ("documents", "graph"))
     summary = {
         "messages_sent": sent["messages_sent"],
         "observations_sent": sent["observations_sent"],
-        "raw_stored": status["documents"]["raw"],
-        "observations_stored": status["documents"]["observations"],
-        "observations_in_graph": status["graph"]["observations"],
+        # None: in a store that keeps nothing.
+        "raw_stored": documents.get("raw"),
+        "observations_stored": documents.get("observations"),
+        "observations_in_graph": graph.get("observations"),
         "messages_republished": sent.get("messages_republished", 0),
-        "rejected": status["documents"]["raw_rejected"],
+        "rejected": documents.get("raw_rejected"),
         **{key: total(verdict, key) for key in ("missing", "doubled", "foreign")},
         # From the first message sent to the last one published again; of sending alone without formats.
         "seconds": sent.get("seconds_end_to_end", sent["seconds"]),
@@ -133,17 +138,27 @@ def keep(running):
         say("run", "stopping")
 
 
+def counted(number):
+    return "not kept" if number is None else f"{number:,}"
+
+
+def compared(summary):
+    if summary["documents"] == summary["graph"] == "null":
+        return "nothing is kept to compare"
+    return ", ".join(str(summary[key]) for key in ("missing", "doubled", "foreign"))
+
+
 def table(summary):
     latency = summary["latency_ms"]
     rows = [
-        ("messages sent", f"{summary['messages_sent']:,}"),
-        ("observations sent", f"{summary['observations_sent']:,}"),
-        ("messages stored raw", f"{summary['raw_stored']:,}"),
-        ("observations processed", f"{summary['observations_stored']:,}"),
-        ("observations in the graph", f"{summary['observations_in_graph']:,}"),
-        ("messages published again", f"{summary['messages_republished']:,}"),
-        ("rejected", f"{summary['rejected']:,}"),
-        ("missing, doubled, foreign", ", ".join(str(summary[k]) for k in ("missing", "doubled", "foreign"))),
+        ("messages sent", counted(summary["messages_sent"])),
+        ("observations sent", counted(summary["observations_sent"])),
+        ("messages stored raw", counted(summary["raw_stored"])),
+        ("observations processed", counted(summary["observations_stored"])),
+        ("observations in the graph", counted(summary["observations_in_graph"])),
+        ("messages published again", counted(summary["messages_republished"])),
+        ("rejected", counted(summary["rejected"])),
+        ("missing, doubled, foreign", compared(summary)),
         ("time", f"{summary['seconds']:.2f} s"),
         ("observations/s", f"{summary['observations_per_second']:,.0f}"),
         ("latency p50, p99, max", ", ".join(f"{latency[k]:,.1f}" for k in ("p50", "p99", "max")) + " ms"),
@@ -163,6 +178,7 @@ def is_clean(summary):
 def run(settings):
     """The summary of one run."""
     stack.refuse_second()
+    stack.check_formats(settings.where.formats)
     shutil.rmtree(OUT, ignore_errors=True)
     kind = guests.GuestStack if isinstance(settings.where, guests.Settings) else Local
     with kind(settings.where, OUT) as running:
@@ -178,7 +194,10 @@ def run(settings):
 def main():
     servers.stop_on_signals()
     try:
-        summary = run(Settings(os.environ))
+        settings = Settings(os.environ)
+        if sys.argv[1:] == ["check"]:
+            return 0
+        summary = run(settings)
     except (StackError, servers.ServerError, guests.LabError) as error:
         print(f"run: {error}", file=sys.stderr)
         return getattr(error, "status", 1)

@@ -39,6 +39,14 @@ LIMITS = {"connections-per-source": "1000000", "new-connections-per-source": "10
 class StackError(Exception):
     """It cannot go on; the text is for the person who started it."""
 
+    status = 1
+
+
+class UsageError(StackError):
+    """What was asked for cannot be; nothing was started."""
+
+    status = 2
+
 
 def say(verb, text):
     """A line of progress of make's `verb`."""
@@ -56,19 +64,35 @@ def show(path):
 def choice(environment, name, *words):
     value = environment.get(name) or words[0]
     if value not in words:
-        raise StackError(f"{name}={value}: it is one of {', '.join(words)}")
+        raise UsageError(f"{name}={value}: it is one of {', '.join(dict.fromkeys(words))}")
     return value
 
 
 def number(environment, name, initial, low, high):
     text = environment.get(name) or str(initial)
     if not re.fullmatch(r"\d{1,9}", text) or not low <= int(text) <= high:
-        raise StackError(f"{name}={text}: it is a whole number from {low} to {high}")
+        raise UsageError(f"{name}={text}: it is a whole number from {low} to {high}")
     return int(text)
+
+
+def refuse_given(environment, names, why):
+    """Settings that would be passed over in silence."""
+    given = [name for name in names if environment.get(name)]
+    if given:
+        raise UsageError(f"{given[0]}={environment[given[0]]}: {why}")
+
+
+def check_formats(formats):
+    """As ir-worker says."""
+    argv = [PROGRAMS / "ir-worker", f"--formats={formats}", "--print-settings"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise UsageError(done.stderr.strip().removeprefix("ir-worker: ").replace("formats:", "FORMATS:"))
 
 
 class Settings:
     def __init__(self, environment):
+        refuse_given(environment, ("TOPOLOGY", "PROFILE"), "it goes with PLATFORM only")
         self.brokers = int(choice(environment, "BROKERS", "1", "3", "5", "7"))
         self.gateways = number(environment, "GATEWAYS", 2, 0, 16)
         self.workers = number(environment, "WORKERS", 2, 1, 64)
@@ -294,6 +318,7 @@ def refuse_second(out=OUT):
 
 def up(settings, out=OUT):
     refuse_second(out)
+    check_formats(settings.formats)
     shutil.rmtree(out, ignore_errors=True)
     stack = Stack(settings, out)
     say("up", f"starting {roles(settings)}")
@@ -318,6 +343,7 @@ def main():
     servers.stop_on_signals()
     try:
         if sys.argv[1:] == ["up"]:
+            refuse_given(os.environ, ("PLATFORM",), "guests are for make run")
             up(Settings(os.environ))
         elif sys.argv[1:] == ["down"]:
             down()
@@ -326,7 +352,7 @@ def main():
             return 2
     except (StackError, servers.ServerError, cluster.list_of_nodes.NodesError) as error:
         print(f"{sys.argv[1]}: {error}", file=sys.stderr)
-        return 1
+        return getattr(error, "status", 1)
     return 0
 
 

@@ -1,5 +1,6 @@
 """What all programs have in common: help, version, settings, exit status."""
 
+import json
 import re
 import subprocess
 
@@ -94,6 +95,20 @@ def test_settings_that_no_program_would_read_are_told(program, head, tmp_path):
 def test_settings_that_cannot_hold_are_not_shown(program, words, says):
     status, text, errors = call(program, *words, "--print-settings")
     assert status == 2 and text == "" and says in errors and errors.count("\n") == 1
+
+
+def test_a_store_that_keeps_nothing_is_not_held_against(tmp_path):
+    ledger = tmp_path / "ledger.txt"
+    ledger.write_text("# ir-ledger 1\nm 6ba7b810-9dad-11d1-80b4-00c04fd430c8\n")
+    stores = [f"--documents=sqlite:{tmp_path / 'documents.sqlite'}", "--graph=null:", f"--registry={harness.REGISTRY}"]
+    assert call("ir-store", "init", *stores)[0] == 0
+    status, text, _ = call("ir-store", "verify", "--json", str(ledger), *stores)
+    verdict = json.loads(text)
+    assert status == 1 and verdict["missing"] == verdict["raw"]["missing"] == 1 and verdict["graph"] is None
+    status, text, _ = call("ir-store", "verify", str(ledger), *stores)
+    assert status == 1 and "not kept" in text
+    status, _, errors = call("ir-store", "verify", str(ledger), "--documents=null:", "--graph=null:")
+    assert status == 2 and "both stores are null:" in errors
 
 
 @pytest.mark.parametrize("program, secret", (("ir-worker", "amqp-password"),

@@ -606,7 +606,7 @@ static void test_null(void **state) {
     const ir_documents_options_t options = {.uri = "null:"};
     ir_documents_close(fixture->documents);
     assert_int_equal(ir_documents_open(&options, &fixture->documents, &fixture->error), IR_OK);
-    assert_string_equal(ir_documents_backend(fixture->documents), "null");
+    assert_false(ir_documents_keeps(fixture->documents));
     assert_int_equal(ir_documents_init(fixture->documents, &fixture->error), IR_OK);
     assert_int_equal(ir_documents_ready(fixture->documents, &fixture->error), IR_OK);
     fill(fixture->batch, 2);
