@@ -71,6 +71,7 @@ struct ir_connections {
     connection_t **by_descriptor;
     size_t n_descriptors;
     bool closing, paused;
+    bool inside; /* the library's own work on a request */
 };
 
 static const struct {
@@ -450,7 +451,7 @@ static void on_answered(struct evhttp_request *request, void *context) {
 }
 
 /* Over a bound, and whole all the same. */
-static void refuse_request(const ir_connections_t *all, struct evhttp_request *request,
+static void refuse_request(ir_connections_t *all, struct evhttp_request *request,
                            ir_closing_t why) {
     ir_buffer_t body;
     ir_buffer_init(&body);
@@ -459,22 +460,25 @@ static void refuse_request(const ir_connections_t *all, struct evhttp_request *r
     evbuffer_add(evhttp_request_get_output_buffer(request), body.data, body.size);
     ir_buffer_free(&body);
     evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", IR_PROBLEM_TYPE);
-    ir_connections_answer(request, closings[why].code, ir_problem_phrase(closings[why].code), true);
+    ir_connections_answer(all, request, closings[why].code, ir_problem_phrase(closings[why].code),
+                          true);
 }
 
 static void on_request(struct evhttp_request *request, void *context) {
     ir_connections_t *all = context;
     connection_t *connection = find(all, request);
+    const bool doomed = connection != NULL && connection->phase == PHASE_DOOMED;
     evhttp_request_set_on_complete_cb(request, on_answered, all);
-    if (connection != NULL && connection->phase == PHASE_DOOMED) {
-        enter(connection, PHASE_ANSWERING);
-        refuse_request(all, request, connection->doom);
-        return;
-    }
     if (connection != NULL) {
         enter(connection, PHASE_ANSWERING);
     }
-    all->options.on_request(request, all->options.context);
+    all->inside = true;
+    if (doomed) {
+        refuse_request(all, request, connection->doom);
+    } else {
+        all->options.on_request(request, all->options.context);
+    }
+    all->inside = false;
 }
 
 void ir_connections_release(ir_connections_t *connections, struct evhttp_request *request) {
@@ -486,12 +490,29 @@ void ir_connections_release(ir_connections_t *connections, struct evhttp_request
     }
 }
 
-void ir_connections_answer(struct evhttp_request *request, int code, const char *phrase,
-                           bool last) {
+/* What the library would do in the next turn of the loop, after asking the system whether it may.
+ * What the socket does not take, or refuses, is left to it. */
+static void write_now(const connection_t *connection) {
+    struct bufferevent *bufferevent = connection->bufferevent;
+    struct evbuffer *output = bufferevent_get_output(bufferevent);
+    evbuffer_unfreeze(output, 1);
+    evbuffer_write(output, bufferevent_getfd(bufferevent));
+    evbuffer_freeze(output, 1);
+    if (evbuffer_get_length(output) == 0) {
+        bufferevent_trigger(bufferevent, EV_WRITE, 0);
+    }
+}
+
+void ir_connections_answer(ir_connections_t *connections, struct evhttp_request *request, int code,
+                           const char *phrase, bool last) {
+    const connection_t *connection = connections->inside ? NULL : find(connections, request);
     if (last) {
         evhttp_add_header(evhttp_request_get_output_headers(request), "Connection", "close");
     }
     evhttp_send_reply(request, code, phrase, NULL);
+    if (connection != NULL && connection->phase == PHASE_ANSWERING) {
+        write_now(connection);
+    }
 }
 
 /* ---- life ---- */

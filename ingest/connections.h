@@ -64,8 +64,9 @@ const char *ir_connections_where(const ir_connections_t *connections, char *text
 void ir_connections_release(ir_connections_t *connections, struct evhttp_request *request);
 
 /* Sends the answer; headers and body are set up already. With `last` the connection ends after it.
- */
-void ir_connections_answer(struct evhttp_request *request, int code, const char *phrase, bool last);
+ * The request must not be touched afterwards. */
+void ir_connections_answer(ir_connections_t *connections, struct evhttp_request *request, int code,
+                           const char *phrase, bool last);
 
 /* The bound on connections, which the limit of open files may have lowered. */
 size_t ir_connections_most(const ir_connections_t *connections);

@@ -58,7 +58,7 @@ void ir_intake_answer(ir_gateway_t *gateway, struct evhttp_request *request, int
         evbuffer_add(evhttp_request_get_output_buffer(request), body->data, body->size);
     }
     ir_ingest_meters_answer(&gateway->meters, code);
-    ir_connections_answer(request, code, ir_problem_phrase(code),
+    ir_connections_answer(gateway->connections, request, code, ir_problem_phrase(code),
                           must_be_last(gateway, request, code));
 }
 

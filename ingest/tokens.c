@@ -4,8 +4,8 @@
 #include "observation/registry.h"
 #include "observation/table.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <nettle/memops.h>
+#include <nettle/sha2.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -211,19 +211,23 @@ void ir_tokens_free(ir_tokens_t *tokens) {
     free(tokens);
 }
 
-bool ir_token_digest(ir_view_t token, ir_token_hash_t *hash) {
-    return EVP_Digest(token.data, token.size, hash->bytes, NULL, EVP_sha256(), NULL) == 1;
+void ir_token_digest(ir_view_t token, ir_token_hash_t *hash) {
+    struct sha256_ctx digest;
+    sha256_init(&digest);
+    sha256_update(&digest, token.size, (const uint8_t *)token.data);
+    sha256_digest(&digest, sizeof hash->bytes, hash->bytes);
 }
 
 ir_account_t *ir_tokens_find(const ir_tokens_t *tokens, ir_view_t token) {
     entry_t wanted = {.account = NULL};
-    if (token.size == 0 || tokens->n_entries == 0 || !ir_token_digest(token, &wanted.hash)) {
+    if (token.size == 0 || tokens->n_entries == 0) {
         return NULL;
     }
+    ir_token_digest(token, &wanted.hash);
     const entry_t *found = bsearch(&wanted, tokens->entries, tokens->n_entries,
                                    sizeof *tokens->entries, compare_entries);
     return found != NULL &&
-                   CRYPTO_memcmp(found->hash.bytes, wanted.hash.bytes, IR_TOKEN_HASH_SIZE) == 0
+                   memeql_sec(found->hash.bytes, wanted.hash.bytes, IR_TOKEN_HASH_SIZE) != 0
                ? found->account
                : NULL;
 }

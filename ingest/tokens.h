@@ -41,8 +41,7 @@ void ir_tokens_inherit(ir_tokens_t *tokens, const ir_tokens_t *before);
 size_t ir_tokens_count(const ir_tokens_t *tokens);
 size_t ir_tokens_motes(const ir_tokens_t *tokens);
 
-/* False only when the library's memory is out. */
-bool ir_token_digest(ir_view_t token, ir_token_hash_t *hash);
+void ir_token_digest(ir_view_t token, ir_token_hash_t *hash);
 
 typedef void (*ir_token_line_fn)(void *context, ir_view_t mote, const ir_token_hash_t *hash);
 
