@@ -1,9 +1,13 @@
-"""What the gateway costs: bench/ingest.py [--rounds N] [--seconds N] [--idle N].
+"""What the gateway costs: bench/ingest.py [--rounds N] [--seconds N] [--windows N,N] [--idle N].
 
-In turns on the same machine: wrk posts packs of one record with keep-alive to ir-ingest, in front of a RabbitMQ with
-quorum queues; the same to an nginx that answers 202 from memory; ir-loadgen publishes packs of one record over AMQP
-with confirms. Then the memory of idle connections. Prints one JSON object with every sample, medians and the facts of
-the machine. Needs `make build` and tools/install bench.
+In turns on the same machine, with equally many messages under way (the window): wrk posts packs of one record with
+keep-alive to ir-ingest, in front of a RabbitMQ with quorum queues, over as many connections as the window says;
+ir-loadgen publishes packs of one record over AMQP with confirms. Between them wrk posts to an nginx that answers 202 from memory, for
+orientation. Then the memory of idle connections. On standard error a table, on standard output one JSON object with every
+sample, medians and the facts of the machine. Needs `make build` and tools/install bench.
+
+CPU is given per message for each process, so that a run on a busy machine says something, too: `ratio` compares
+messages a second, `ratio_by_cpu` what all processes together used for a message.
 """
 
 import argparse
@@ -32,7 +36,8 @@ import servers  # noqa: E402
 BUILD = ROOT / "out" / "release"
 DATA = ROOT / "loadgen" / "usgs_river_observations.csv.gz"
 MOTES = 200
-CONNECTIONS = 64
+NGINX_WINDOW = 64
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def run(*argv, **options):
@@ -60,9 +65,40 @@ def start_nginx(directory):
     return process, f"http://127.0.0.1:{port}"
 
 
-def wrk(address, tokens, seconds):
+def cpu_of(process):
+    """Seconds of CPU that a server and its children, which are one session, have used."""
+    used = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = path.read_text().rsplit(")", 1)[1].split()
+            used += int(fields[11]) + int(fields[12]) if int(fields[3]) == process.pid else 0
+    return used / TICKS
+
+
+def cpu_of_children():
+    """... and the commands that were run and have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+class Clocks:
+    """CPU of several processes while a load runs."""
+
+    def __init__(self, **processes):
+        self.processes = processes
+        self.before = self.read()
+
+    def read(self):
+        return {**{name: cpu_of(process) for name, process in self.processes.items()}, "client": cpu_of_children()}
+
+    def per_message(self, messages):
+        used = {name: (value - self.before[name]) / messages * 1e6 for name, value in self.read().items()}
+        return {**{f"{name}_cpu_us": value for name, value in used.items()}, "cpu_us": sum(used.values())}
+
+
+def wrk(address, tokens, seconds, connections):
     """(requests, seconds, requests that were not answered with 2xx, p99 in ms)."""
-    text = run("wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "--timeout=30s", "-s", ROOT / "bench" / "ingest.lua",
+    text = run("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout=30s", "-s", ROOT / "bench" / "ingest.lua",
                address, env={**os.environ, "IR_TOKENS": str(tokens)})
     requests, took = re.search(r"(\d+) requests in ([\d.]+)s", text).groups()
     failed = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
@@ -70,18 +106,21 @@ def wrk(address, tokens, seconds):
     return int(requests), float(took), int(failed.group(1)) if failed else 0, float(number) * {"us": 1e-3, "ms": 1, "s": 1e3}[unit]
 
 
-def load_gateway(gateway, tokens, seconds):
-    before = gateway.metric("process_cpu_seconds_total")
-    requests, took, failed, p99 = wrk(gateway.address, tokens, seconds)
-    cpu = gateway.metric("process_cpu_seconds_total") - before
-    return {"requests_per_s": requests / took, "not_202": failed, "p99_ms": p99, "cpu_us_per_request": cpu / requests * 1e6}
+def load_http(address, tokens, seconds, window, **processes):
+    clocks = Clocks(**processes)
+    requests, took, failed, p99 = wrk(address, tokens, seconds, window)
+    return {"messages_per_s": requests / took, "not_202": failed, "p99_ms": p99, **clocks.per_message(requests)}
 
 
-def load_amqp(broker, directory, messages):
+def load_amqp(broker, directory, messages, window):
     shutil.rmtree(directory, ignore_errors=True)
+    clocks = Clocks(broker=broker.process)
     run(BUILD / "ir-loadgen", f"--amqp={broker.uri}", f"--replay={DATA}", "--single-records", f"--messages={messages}",
-        "--no-subscribe", "--no-wait", f"--out={directory}")
-    return json.loads((directory / "summary.json").read_text())
+        "--repeat=10", f"--window={window}", "--no-subscribe", "--no-wait", f"--out={directory}")
+    summary = json.loads((directory / "summary.json").read_text())
+    confirmed = summary["messages_confirmed"]
+    return {"messages_per_s": confirmed / summary["seconds"],
+            "p99_ms": summary["confirm_latency_uncorrected_ms"]["p99"], **clocks.per_message(confirmed)}
 
 
 def purge(broker):
@@ -107,11 +146,42 @@ def medians(samples):
     return {name: statistics.median(each[name] for each in samples) for name in samples[0]}
 
 
+def compare(result):
+    """Per window the medians, and what of AMQP's throughput the gateway reaches."""
+    table = {}
+    for window, samples in result["windows"].items():
+        gateway, amqp = medians(samples["gateway"]), medians(samples["amqp"])
+        table[window] = {"gateway": gateway, "amqp": amqp, "ratio": gateway["messages_per_s"] / amqp["messages_per_s"],
+                         "ratio_by_cpu": amqp["cpu_us"] / gateway["cpu_us"]}
+    return {"windows": table, "nginx": medians(result["nginx"])}
+
+
+def tell(result):
+    """The table for people."""
+
+    def line(window, name, samples, more=""):
+        middle = medians(samples)
+        rates = [each["messages_per_s"] for each in samples]
+        cpu = " ".join(f"{part} {middle[part + '_cpu_us']:.1f}" for part in ("gateway", "nginx", "broker", "client")
+                       if part + "_cpu_us" in middle)
+        print(f"{window:>6}  {name:8}{middle['messages_per_s']:8,.0f}/s ({min(rates):,.0f} .. {max(rates):,.0f})  "
+              f"p99 {middle['p99_ms']:.1f} ms  CPU µs: {cpu}{more}", file=sys.stderr)
+
+    print("window", file=sys.stderr)
+    for window, samples in result["windows"].items():
+        ratios = result["medians"]["windows"][window]
+        line(window, "gateway", samples["gateway"], f"  ratio {ratios['ratio']:.2f}, by CPU {ratios['ratio_by_cpu']:.2f}")
+        line(window, "amqp", samples["amqp"])
+    line(NGINX_WINDOW, "nginx", result["nginx"])
+    print(f"idle connections: {result['idle']['connections']:,.0f}, {result['idle']['bytes_each']:,.0f} bytes each",
+          file=sys.stderr)
+
+
 def measure(directory, options):
     tokens = directory / "motes.txt"
     issued = programs.issue_tokens(BUILD, [f"mote-{i}" for i in range(MOTES)], directory / "tokens.txt")
     tokens.write_text("".join(f"{mote} {token}\n" for mote, token in issued.items()))
-    result = {"gateway": [], "nginx": [], "amqp": []}
+    result = {"windows": {window: {"gateway": [], "amqp": []} for window in options.windows}, "nginx": []}
     with servers.RabbitMQ(directory / "rabbitmq") as broker, contextlib.ExitStack() as stack:
         run(BUILD / "ir-worker", "--declare", f"--amqp={broker.uri}")
         arguments = [f"--amqp={broker.uri}", f"--tokens={directory / 'tokens.txt'}", "--listen=127.0.0.1:0", "--rate=0", "--drain=0s"]
@@ -121,14 +191,15 @@ def measure(directory, options):
         stack.callback(gateway.stop)
         gateway.await_ready()
         for _ in range(options.rounds):
-            result["gateway"].append(load_gateway(gateway, tokens, options.seconds))
-            requests, took, failed, p99 = wrk(nginx_address, tokens, options.seconds)
-            result["nginx"].append({"requests_per_s": requests / took, "not_202": failed, "p99_ms": p99})
-            summary = load_amqp(broker, directory / "load", options.messages)
-            result["amqp"].append({"messages_per_s": summary["messages_confirmed"] / summary["seconds"]})
-            purge(broker)
+            for window, samples in result["windows"].items():
+                samples["gateway"].append(load_http(gateway.address, tokens, options.seconds, window,
+                                                    gateway=gateway.process, broker=broker.process))
+                purge(broker)
+                samples["amqp"].append(load_amqp(broker, directory / "load", options.messages, window))
+                purge(broker)
+            result["nginx"].append(load_http(nginx_address, tokens, options.seconds, NGINX_WINDOW, nginx=nginx))
         result["idle"] = idle_memory(gateway, options.idle)
-    result["medians"] = {name: medians(result[name]) for name in ("gateway", "nginx", "amqp")}
+    result["medians"] = compare(result)
     return result
 
 
@@ -136,7 +207,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=10)
-    parser.add_argument("--messages", type=int, default=40000, help="of ir-loadgen in each round")
+    parser.add_argument("--messages", type=int, default=80000, help="of ir-loadgen in each round")
+    parser.add_argument("--windows", type=lambda text: [int(word) for word in text.split(",")], default=[64, 256, 1000],
+                        help="messages under way, on both sides alike")
     parser.add_argument("--idle", type=int, default=10000, help="connections")
     options = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -144,6 +217,7 @@ def main():
     servers.stop_on_signals()
     with tempfile.TemporaryDirectory(prefix="ir-ingest-") as directory:
         result = measure(Path(directory), options)
+    tell(result)
     print(json.dumps({"facts": facts.collect(ROOT, "null", "null"), **result}, indent=1))
 
 

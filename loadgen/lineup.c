@@ -2,16 +2,16 @@
 
 #include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
 typedef struct ir_place {
     unsigned mote;
-    uint32_t behind;  /* the next in the mote's line */
-    int64_t until_ns; /* of the first of a line that is held */
+    uint32_t ahead, behind; /* in the mote's line */
 } ir_place_t;
 
 typedef struct ir_line {
     uint32_t first, last; /* IR_LINEUP_NONE: empty */
+    bool taken;
+    int64_t time_ns; /* of one that waits */
 } ir_line_t;
 
 struct ir_lineup {
@@ -19,10 +19,10 @@ struct ir_lineup {
     uint32_t items;
     ir_line_t *lines; /* by mote, as many as were needed */
     size_t n_lines;
-    uint32_t *ready; /* firsts that may go, in turn: a ring of `items` places */
+    unsigned *ready; /* motes whose line may go, in turn: a ring of `items` places */
     uint64_t n_pushed, n_popped;
-    uint32_t *held; /* firsts that wait, in no order */
-    uint32_t n_held;
+    unsigned *waiting; /* those whose line waits, in no order */
+    uint32_t n_waiting;
     int64_t wake_ns;
 };
 
@@ -35,8 +35,8 @@ ir_lineup_t *ir_lineup_new(uint32_t items) {
     lineup->wake_ns = INT64_MAX;
     lineup->places = calloc(items, sizeof lineup->places[0]);
     lineup->ready = calloc(items, sizeof lineup->ready[0]);
-    lineup->held = calloc(items, sizeof lineup->held[0]);
-    if (lineup->places == NULL || lineup->ready == NULL || lineup->held == NULL) {
+    lineup->waiting = calloc(items, sizeof lineup->waiting[0]);
+    if (lineup->places == NULL || lineup->ready == NULL || lineup->waiting == NULL) {
         ir_lineup_free(lineup);
         return NULL;
     }
@@ -48,8 +48,14 @@ void ir_lineup_free(ir_lineup_t *lineup) {
         free(lineup->places);
         free(lineup->lines);
         free(lineup->ready);
-        free(lineup->held);
+        free(lineup->waiting);
         free(lineup);
+    }
+}
+
+static void empty_lines(ir_lineup_t *lineup, size_t from) {
+    for (size_t i = from; i < lineup->n_lines; i++) {
+        lineup->lines[i] = (ir_line_t){.first = IR_LINEUP_NONE, .last = IR_LINEUP_NONE};
     }
 }
 
@@ -57,19 +63,20 @@ static bool reach(ir_lineup_t *lineup, unsigned mote) {
     if (mote < lineup->n_lines) {
         return true;
     }
+    const size_t before = lineup->n_lines;
     const size_t wanted = ((size_t)mote + 1) * 3 / 2 + 16;
     ir_line_t *grown = realloc(lineup->lines, wanted * sizeof *grown);
     if (grown == NULL) {
         return false;
     }
-    memset(grown + lineup->n_lines, 0xff, (wanted - lineup->n_lines) * sizeof *grown);
     lineup->lines = grown;
     lineup->n_lines = wanted;
+    empty_lines(lineup, before);
     return true;
 }
 
-static void make_ready(ir_lineup_t *lineup, uint32_t item) {
-    lineup->ready[lineup->n_pushed++ % lineup->items] = item;
+static void make_ready(ir_lineup_t *lineup, unsigned mote) {
+    lineup->ready[lineup->n_pushed++ % lineup->items] = mote;
 }
 
 bool ir_lineup_put(ir_lineup_t *lineup, unsigned mote, uint32_t item) {
@@ -77,12 +84,15 @@ bool ir_lineup_put(ir_lineup_t *lineup, unsigned mote, uint32_t item) {
         return false;
     }
     ir_line_t *line = &lineup->lines[mote];
-    lineup->places[item] = (ir_place_t){.mote = mote, .behind = IR_LINEUP_NONE};
-    if (line->first == IR_LINEUP_NONE) {
-        line->first = item;
-        make_ready(lineup, item);
-    } else {
+    lineup->places[item] =
+        (ir_place_t){.mote = mote, .ahead = line->last, .behind = IR_LINEUP_NONE};
+    if (line->first != IR_LINEUP_NONE) {
         lineup->places[line->last].behind = item;
+    } else {
+        line->first = item;
+        if (!line->taken) {
+            make_ready(lineup, mote);
+        }
     }
     line->last = item;
     return true;
@@ -91,41 +101,63 @@ bool ir_lineup_put(ir_lineup_t *lineup, unsigned mote, uint32_t item) {
 static void wake(ir_lineup_t *lineup, int64_t now_ns) {
     uint32_t kept = 0;
     lineup->wake_ns = INT64_MAX;
-    for (uint32_t i = 0; i < lineup->n_held; i++) {
-        const uint32_t item = lineup->held[i];
-        const int64_t until_ns = lineup->places[item].until_ns;
-        if (until_ns <= now_ns) {
-            make_ready(lineup, item);
+    for (uint32_t i = 0; i < lineup->n_waiting; i++) {
+        const unsigned mote = lineup->waiting[i];
+        const int64_t time_ns = lineup->lines[mote].time_ns;
+        if (time_ns <= now_ns) {
+            make_ready(lineup, mote);
             continue;
         }
-        lineup->held[kept++] = item;
-        lineup->wake_ns = until_ns < lineup->wake_ns ? until_ns : lineup->wake_ns;
+        lineup->waiting[kept++] = mote;
+        lineup->wake_ns = time_ns < lineup->wake_ns ? time_ns : lineup->wake_ns;
     }
-    lineup->n_held = kept;
+    lineup->n_waiting = kept;
 }
 
-uint32_t ir_lineup_next(ir_lineup_t *lineup, int64_t now_ns) {
+uint32_t ir_lineup_take(ir_lineup_t *lineup, int64_t now_ns) {
     if (lineup->wake_ns <= now_ns) {
         wake(lineup, now_ns);
     }
-    return lineup->n_popped < lineup->n_pushed ? lineup->ready[lineup->n_popped++ % lineup->items]
-                                               : IR_LINEUP_NONE;
+    if (lineup->n_popped == lineup->n_pushed) {
+        return IR_LINEUP_NONE;
+    }
+    ir_line_t *line = &lineup->lines[lineup->ready[lineup->n_popped++ % lineup->items]];
+    line->taken = true;
+    return line->first;
 }
 
-void ir_lineup_done(ir_lineup_t *lineup, uint32_t item) {
-    ir_line_t *line = &lineup->lines[lineup->places[item].mote];
-    line->first = lineup->places[item].behind;
-    if (line->first == IR_LINEUP_NONE) {
-        line->last = IR_LINEUP_NONE;
+uint32_t ir_lineup_behind(const ir_lineup_t *lineup, uint32_t item) {
+    return lineup->places[item].behind;
+}
+
+void ir_lineup_remove(ir_lineup_t *lineup, uint32_t item) {
+    const ir_place_t place = lineup->places[item];
+    ir_line_t *line = &lineup->lines[place.mote];
+    if (place.ahead == IR_LINEUP_NONE) {
+        line->first = place.behind;
     } else {
-        make_ready(lineup, line->first);
+        lineup->places[place.ahead].behind = place.behind;
+    }
+    if (place.behind == IR_LINEUP_NONE) {
+        line->last = place.ahead;
+    } else {
+        lineup->places[place.behind].ahead = place.ahead;
     }
 }
 
-void ir_lineup_hold(ir_lineup_t *lineup, uint32_t item, int64_t until_ns) {
-    lineup->places[item].until_ns = until_ns;
-    lineup->held[lineup->n_held++] = item;
-    lineup->wake_ns = until_ns < lineup->wake_ns ? until_ns : lineup->wake_ns;
+void ir_lineup_give_back(ir_lineup_t *lineup, unsigned mote, int64_t time_ns) {
+    ir_line_t *line = &lineup->lines[mote];
+    line->taken = false;
+    if (line->first == IR_LINEUP_NONE) {
+        return;
+    }
+    if (time_ns == 0) {
+        make_ready(lineup, mote);
+    } else {
+        line->time_ns = time_ns;
+        lineup->waiting[lineup->n_waiting++] = mote;
+        lineup->wake_ns = time_ns < lineup->wake_ns ? time_ns : lineup->wake_ns;
+    }
 }
 
 int64_t ir_lineup_wake(const ir_lineup_t *lineup) {
@@ -133,10 +165,8 @@ int64_t ir_lineup_wake(const ir_lineup_t *lineup) {
 }
 
 void ir_lineup_clear(ir_lineup_t *lineup) {
-    if (lineup->n_lines > 0) {
-        memset(lineup->lines, 0xff, lineup->n_lines * sizeof lineup->lines[0]);
-    }
+    empty_lines(lineup, 0);
     lineup->n_pushed = lineup->n_popped = 0;
-    lineup->n_held = 0;
+    lineup->n_waiting = 0;
     lineup->wake_ns = INT64_MAX;
 }

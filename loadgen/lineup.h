@@ -1,6 +1,6 @@
-/* What waits to be sent, in a line for each mote: the first of a line goes out only when the one
- * before it is done, so that order per mote holds whichever connection takes it. Lines whose first
- * may go are served in turn. One thread. */
+/* What waits to be sent, in a line for each mote. A line is taken as a whole, so that order per
+ * mote holds whichever connection has it: who took it sends some of its first items, takes out
+ * those that are done with, and gives it back. Lines that may go are served in turn. One thread. */
 #ifndef IR_LOADGEN_LINEUP_H
 #define IR_LOADGEN_LINEUP_H
 
@@ -15,19 +15,23 @@ typedef struct ir_lineup ir_lineup_t;
 ir_lineup_t *ir_lineup_new(uint32_t items);
 void ir_lineup_free(ir_lineup_t *lineup);
 
-/* Puts an item, which stands in no line, at the end of the mote's. False when memory is out. */
+/* Puts an item, which stands in no line, at the end of the mote's, taken or not. False when memory
+ * is out. */
 bool ir_lineup_put(ir_lineup_t *lineup, unsigned mote, uint32_t item);
 
-/* The next item that may go at this time, which is then under way; IR_LINEUP_NONE: none now. */
-uint32_t ir_lineup_next(ir_lineup_t *lineup, int64_t now_ns);
+/* Takes the next line that may go at this time: its first item; IR_LINEUP_NONE: there is none. */
+uint32_t ir_lineup_take(ir_lineup_t *lineup, int64_t now_ns);
 
-/* An item under way is done with; the one behind it may go. */
-void ir_lineup_done(ir_lineup_t *lineup, uint32_t item);
+/* The next item in the same line, or IR_LINEUP_NONE. */
+uint32_t ir_lineup_behind(const ir_lineup_t *lineup, uint32_t item);
 
-/* An item under way goes back to the head of its line, until then. */
-void ir_lineup_hold(ir_lineup_t *lineup, uint32_t item, int64_t until_ns);
+/* An item of a taken line is done with. */
+void ir_lineup_remove(ir_lineup_t *lineup, uint32_t item);
 
-/* When the first of the lines that are held may go; INT64_MAX: none is held. */
+/* A taken line may go again at that time (0: at once), if anything is left in it. */
+void ir_lineup_give_back(ir_lineup_t *lineup, unsigned mote, int64_t time_ns);
+
+/* When the first of the lines that wait for a time may go; INT64_MAX: none does. */
 int64_t ir_lineup_wake(const ir_lineup_t *lineup);
 
 /* Forgets all items. */

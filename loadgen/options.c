@@ -85,6 +85,10 @@ static const ir_setting_t settings[] = {
      "Threads for each target; the motes are spread over them."},
     {"connections", 'c', IR_SETTING_INTEGER, "N", NULL, 0, 65536, "0", FIELD(connections),
      "Connections to each target, spread over its threads; 0: 1 a thread, for HTTP 16."},
+    {"request-packs", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000, "100", FIELD(request_packs),
+     "Most packs in one HTTP request: what waits of one mote goes together, as lines, if it is "
+     "JSON; "
+     "1: each by itself."},
     {"ca", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(ca),
      "Certificate authority for the targets with TLS."},
     {"mote-tokens", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(mote_tokens),
@@ -233,6 +237,7 @@ ir_status_t ir_loadgen_targets(const ir_loadgen_options_t *options, const ir_bea
         .mqtt_password = ir_setting_text(options->mqtt_password),
         .tokens = tokens,
         .connections = connections_of(options),
+        .packs = (unsigned)options->request_packs,
         .timeout_ns = options->timeout_ns,
     };
     ir_loadgen_broker_options(options, "ir-loadgen sender", &shared.broker);

@@ -32,7 +32,7 @@ typedef struct ir_loadgen_options {
     bool find_max;
     int64_t p99_bound_ns, trial_ns, warm_up_ns, late_bound_ns;
     char *target;
-    int64_t threads, connections, window;
+    int64_t threads, connections, request_packs, window;
     char *ca, *mqtt_password, *mote_tokens;
     bool dump;
     bool subscribe, no_subscribe; /* the latter wins */

@@ -1,9 +1,11 @@
 #include "loadgen/lineup.h"
+#include "loadgen/reply.h"
 #include "loadgen/sender.h"
 
 #include "common/buffer.h"
 #include "common/clock.h"
-#include "common/settings.h"
+#include "observation/identity.h"
+#include "observation/senml.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,18 +13,27 @@
 
 #include <curl/curl.h>
 
-#define KEPT_ANSWER 300 /* bytes of an answer's body that are shown */
+#define MEDIA_LINES "application/x-ndjson"
+#define REQUEST_BYTES (256 * 1024) /* of several packs together; ir-ingest takes 1 MiB */
+#define ANSWER_BYTES (256 * 1024)  /* of an answer's body that are kept */
+#define SHOWN_BYTES 300            /* … and shown */
 #define WHY_SIZE 480
 #define DEFAULT_HOLD_NS (500 * IR_MILLISECOND_NS) /* when the server does not say how long */
 #define LONGEST_HOLD_NS (30 * IR_SECOND_NS)
 #define FAILING_NS IR_SECOND_NS /* with failures and not one answer: start anew */
 
-/* What of this is under way. */
+typedef struct ir_item {
+    ir_parcel_t parcel;
+    char id[IR_ID_TEXT_SIZE];
+    bool alone; /* goes in a request of its own */
+} ir_item_t;
+
+/* A request under way: the first `count` items of a line. */
 typedef struct ir_exchange {
     CURL *easy;
-    uint32_t item; /* IR_LINEUP_NONE: idle */
-    char answer[KEPT_ANSWER + 1];
-    size_t answer_size;
+    uint32_t first, count; /* count 0: idle */
+    ir_buffer_t body;      /* of several packs, one a line */
+    ir_buffer_t answer;
 } ir_exchange_t;
 
 typedef struct ir_http {
@@ -32,10 +43,11 @@ typedef struct ir_http {
     ir_exchange_t *exchanges;
     unsigned n_idle;
     ir_exchange_t **idle;
-    struct curl_slist *headers;
+    struct curl_slist *single, *several; /* headers of a request of one pack, and of more */
+    uint32_t packs;                      /* most in one request */
     ir_lineup_t *lineup;
-    ir_parcel_t parcels[IR_SENDER_OPEN_MAX]; /* by item */
-    uint32_t spare[IR_SENDER_OPEN_MAX];      /* items not in use */
+    ir_item_t items[IR_SENDER_OPEN_MAX];
+    uint32_t spare[IR_SENDER_OPEN_MAX]; /* items not in use */
     uint32_t n_spare;
     int64_t failing_ns; /* since when requests fail and none is answered; 0: not now */
 } ir_http_t;
@@ -45,18 +57,16 @@ typedef struct ir_http {
 static size_t keep_answer(char *data, size_t size, size_t count, void *context) {
     ir_exchange_t *exchange = context;
     const size_t whole = size * count;
-    const size_t room = KEPT_ANSWER - exchange->answer_size;
-    const size_t kept = whole < room ? whole : room;
-    memcpy(exchange->answer + exchange->answer_size, data, kept);
-    exchange->answer_size += kept;
-    exchange->answer[exchange->answer_size] = '\0';
+    const size_t room = ANSWER_BYTES - exchange->answer.size;
+    ir_buffer_append(&exchange->answer, data, whole < room ? whole : room);
     return whole;
 }
 
 static bool prepare_exchange(ir_exchange_t *exchange, const ir_target_t *target) {
     CURL *easy = exchange->easy = curl_easy_init();
     const long timeout_ms = (long)(target->timeout_ns / IR_MILLISECOND_NS);
-    exchange->item = IR_LINEUP_NONE;
+    ir_buffer_init(&exchange->body);
+    ir_buffer_init(&exchange->answer);
     return easy != NULL && curl_easy_setopt(easy, CURLOPT_URL, target->uri) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
@@ -104,20 +114,26 @@ static bool prepare(ir_http_t *http) {
     return true;
 }
 
+static void close_exchange(ir_http_t *http, ir_exchange_t *exchange) {
+    if (exchange->count > 0) {
+        (void)curl_multi_remove_handle(http->multi, exchange->easy);
+    }
+    curl_easy_cleanup(exchange->easy);
+    ir_buffer_free(&exchange->body);
+    ir_buffer_free(&exchange->answer);
+}
+
 static void close_http(void *sender) {
     ir_http_t *http = sender;
     if (http == NULL) {
         return;
     }
     for (unsigned i = 0; http->exchanges != NULL && i < http->target->connections; i++) {
-        CURL *easy = http->exchanges[i].easy;
-        if (easy != NULL && http->exchanges[i].item != IR_LINEUP_NONE) {
-            (void)curl_multi_remove_handle(http->multi, easy);
-        }
-        curl_easy_cleanup(easy);
+        close_exchange(http, &http->exchanges[i]);
     }
     (void)curl_multi_cleanup(http->multi);
-    curl_slist_free_all(http->headers);
+    curl_slist_free_all(http->single);
+    curl_slist_free_all(http->several);
     ir_lineup_free(http->lineup);
     free(http->exchanges);
     free(http->idle);
@@ -142,14 +158,14 @@ static void *open_http(const ir_target_t *target, const ir_answers_t *answers) {
 
 static void rest(ir_http_t *http, ir_exchange_t *exchange) {
     (void)curl_multi_remove_handle(http->multi, exchange->easy);
-    exchange->item = IR_LINEUP_NONE;
+    exchange->count = 0;
     http->idle[http->n_idle++] = exchange;
 }
 
 /* All that waits or is under way will be given again. */
 static ir_outcome_t start_over(ir_http_t *http) {
     for (unsigned i = 0; i < http->target->connections; i++) {
-        if (http->exchanges[i].item != IR_LINEUP_NONE) {
+        if (http->exchanges[i].count > 0) {
             rest(http, &http->exchanges[i]);
         }
     }
@@ -175,30 +191,73 @@ static ir_outcome_t out_of_memory(ir_error_t *error) {
     return IR_OUTCOME_REJECT;
 }
 
-/* One kind of content goes out in a run. */
-static bool prepare_headers(ir_http_t *http, const char *content_type) {
+static struct curl_slist *make_headers(const char *content_type) {
     char line[256];
-    if (http->headers != NULL) {
-        return true;
-    }
     snprintf(line, sizeof line, "Content-Type: %s", content_type);
-    http->headers = curl_slist_append(NULL, line);
+    struct curl_slist *headers = curl_slist_append(NULL, line);
     /* Without waiting for "100 Continue" before the body. */
-    return http->headers != NULL && curl_slist_append(http->headers, "Expect:") != NULL;
+    if (headers != NULL && curl_slist_append(headers, "Expect:") == NULL) {
+        curl_slist_free_all(headers);
+        return NULL;
+    }
+    return headers;
 }
 
-static bool begin(ir_http_t *http, ir_exchange_t *exchange, uint32_t item) {
-    const ir_parcel_t *parcel = &http->parcels[item];
+/* One kind of content goes out in a run; only JSON can stand on a line. */
+static bool prepare_headers(ir_http_t *http, const char *content_type) {
+    if (http->single == NULL) {
+        const bool json = ir_media_parse(ir_view_text(content_type)) == IR_MEDIA_SENML_JSON;
+        http->packs = json ? http->target->packs : 1;
+        http->single = make_headers(content_type);
+        http->several = make_headers(MEDIA_LINES);
+    }
+    return http->single != NULL && http->several != NULL;
+}
+
+/* The gateway takes a line without the spaces around it, and the raw id is that of what it takes.
+ */
+static bool is_line(ir_view_t body) {
+    return body.size > 0 && strchr(" \t\r", body.data[0]) == NULL &&
+           strchr(" \t\r", body.data[body.size - 1]) == NULL &&
+           memchr(body.data, '\n', body.size) == NULL;
+}
+
+static bool may_join(const ir_http_t *http, uint32_t item) {
+    return !http->items[item].alone && is_line(http->items[item].parcel.body);
+}
+
+/* As many of the line's items as go into one request. */
+static void fill(const ir_http_t *http, ir_exchange_t *exchange) {
+    ir_buffer_clear(&exchange->body);
+    exchange->count = 0;
+    for (uint32_t item = exchange->first; item != IR_LINEUP_NONE && exchange->count < http->packs;
+         item = ir_lineup_behind(http->lineup, item)) {
+        const ir_view_t pack = http->items[item].parcel.body;
+        if (!may_join(http, item) || exchange->body.size + pack.size >= REQUEST_BYTES) {
+            break;
+        }
+        ir_buffer_append_view(&exchange->body, pack);
+        ir_buffer_append_char(&exchange->body, '\n');
+        exchange->count++;
+    }
+    exchange->count = exchange->count > 0 ? exchange->count : 1;
+}
+
+static bool begin(ir_http_t *http, ir_exchange_t *exchange, uint32_t first) {
+    const ir_parcel_t *parcel = &http->items[first].parcel;
     CURL *easy = exchange->easy;
     const char *token =
         http->target->tokens != NULL ? ir_bearers_find(http->target->tokens, parcel->mote) : NULL;
-    exchange->item = item;
-    exchange->answer_size = 0;
-    exchange->answer[0] = '\0';
-    return curl_easy_setopt(easy, CURLOPT_HTTPHEADER, http->headers) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)parcel->body.size) ==
+    ir_buffer_clear(&exchange->answer);
+    exchange->first = first;
+    fill(http, exchange);
+    const bool several = exchange->count > 1;
+    const ir_view_t body = several ? ir_buffer_view(&exchange->body) : parcel->body;
+    return ir_buffer_ok(&exchange->body) &&
+           curl_easy_setopt(easy, CURLOPT_HTTPHEADER, several ? http->several : http->single) ==
                CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_POSTFIELDS, parcel->body.data) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.size) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.data) == CURLE_OK &&
            (token == NULL ||
             curl_easy_setopt(easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER) == CURLE_OK) &&
            curl_easy_setopt(easy, CURLOPT_XOAUTH2_BEARER, token) == CURLE_OK &&
@@ -207,11 +266,11 @@ static bool begin(ir_http_t *http, ir_exchange_t *exchange, uint32_t item) {
 
 static ir_outcome_t begin_all(ir_http_t *http, int64_t now_ns, ir_error_t *error) {
     while (http->n_idle > 0) {
-        const uint32_t item = ir_lineup_next(http->lineup, now_ns);
-        if (item == IR_LINEUP_NONE) {
+        const uint32_t first = ir_lineup_take(http->lineup, now_ns);
+        if (first == IR_LINEUP_NONE) {
             break;
         }
-        if (!begin(http, http->idle[--http->n_idle], item)) {
+        if (!begin(http, http->idle[--http->n_idle], first)) {
             return out_of_memory(error);
         }
     }
@@ -220,34 +279,48 @@ static ir_outcome_t begin_all(ir_http_t *http, int64_t now_ns, ir_error_t *error
 
 static ir_outcome_t send_http(void *sender, const ir_parcel_t *parcel, ir_error_t *error) {
     ir_http_t *http = sender;
-    const uint32_t item = http->spare[http->n_spare - 1];
+    const uint32_t number = http->spare[http->n_spare - 1];
+    ir_item_t *item = &http->items[number];
     if (!prepare_headers(http, parcel->content_type) ||
-        !ir_lineup_put(http->lineup, parcel->mote_number, item)) {
+        !ir_lineup_put(http->lineup, parcel->mote_number, number)) {
         return out_of_memory(error);
     }
     http->n_spare--;
-    http->parcels[item] = *parcel;
+    *item = (ir_item_t){.parcel = *parcel};
+    snprintf(item->id, sizeof item->id, "%.*s", IR_VIEW_ARG(parcel->message_id));
     return IR_OUTCOME_OK;
 }
 
 /* ---- answers ---- */
 
 static void tell(ir_http_t *http, uint32_t item, ir_answer_t answer, const char *why) {
-    http->answers.take(http->answers.context, http->parcels[item].number, answer, why);
+    http->answers.take(http->answers.context, http->items[item].parcel.number, answer, why);
 }
 
 static void finish(ir_http_t *http, uint32_t item, ir_answer_t answer, const char *why) {
-    ir_lineup_done(http->lineup, item);
+    ir_lineup_remove(http->lineup, item);
     http->spare[http->n_spare++] = item;
     tell(http, item, answer, why);
 }
 
-static void hold(ir_http_t *http, uint32_t item, int64_t hold_ns, const char *why) {
-    hold_ns = hold_ns <= 0                ? DEFAULT_HOLD_NS
-              : hold_ns < LONGEST_HOLD_NS ? hold_ns
-                                          : LONGEST_HOLD_NS;
-    ir_lineup_hold(http->lineup, item, ir_clock_monotonic() + hold_ns);
-    tell(http, item, IR_ANSWER_AGAIN, why);
+static void tell_again(ir_http_t *http, uint32_t first, uint32_t count, const char *why) {
+    for (uint32_t item = first; count > 0; count--) {
+        tell(http, item, IR_ANSWER_AGAIN, why);
+        item = ir_lineup_behind(http->lineup, item);
+    }
+}
+
+static void set_alone(ir_http_t *http, const ir_exchange_t *exchange) {
+    uint32_t item = exchange->first;
+    for (uint32_t i = 0; i < exchange->count; i++) {
+        http->items[item].alone = true;
+        item = ir_lineup_behind(http->lineup, item);
+    }
+}
+
+static int64_t time_after(int64_t wait_ns) {
+    wait_ns = wait_ns <= 0 ? DEFAULT_HOLD_NS : wait_ns;
+    return ir_clock_monotonic() + (wait_ns < LONGEST_HOLD_NS ? wait_ns : LONGEST_HOLD_NS);
 }
 
 /* Whether the server only cannot take it now. */
@@ -255,26 +328,73 @@ static bool is_passing(long code) {
     return code == 408 || code == 425 || code == 429 || code >= 500;
 }
 
-static void take_status(ir_http_t *http, const ir_exchange_t *exchange, uint32_t item) {
+/* One of several packs: taken under its id, or named as a reason why none was. False: neither. */
+static bool take_pack(ir_http_t *http, const ir_reply_t *reply, uint32_t place, uint32_t item,
+                      bool taken) {
+    char why[WHY_SIZE];
+    const int size = snprintf(why, sizeof why, "%s refused ", http->target->label);
+    const size_t begin = (size_t)size < sizeof why ? (size_t)size : 0;
+    if (taken && ir_reply_takes(reply, place, ir_view_text(http->items[item].id))) {
+        finish(http, item, IR_ANSWER_CONFIRMED, NULL);
+        return true;
+    }
+    if (!taken && ir_reply_refuses(reply, place, why + begin, sizeof why - begin)) {
+        finish(http, item, IR_ANSWER_REFUSED, why);
+        return true;
+    }
+    return false;
+}
+
+/* What is left goes again, each by itself if the answer says nothing of any. */
+static void take_packs(ir_http_t *http, const ir_exchange_t *exchange, bool taken,
+                       const char *whole) {
+    ir_reply_t *reply = ir_reply_parse(ir_buffer_view(&exchange->answer));
+    uint32_t left = IR_LINEUP_NONE;
+    uint32_t n_left = 0;
+    uint32_t next = exchange->first;
+    for (uint32_t place = 0; place < exchange->count; place++) {
+        const uint32_t item = next;
+        next = ir_lineup_behind(http->lineup, item);
+        if (!take_pack(http, reply, place, item, taken) && n_left++ == 0) {
+            left = item;
+        }
+    }
+    if (n_left == exchange->count) {
+        set_alone(http, exchange);
+    }
+    if (taken) {
+        tell_again(http, left, n_left, whole);
+    }
+    ir_reply_free(reply);
+}
+
+static void take_status(ir_http_t *http, const ir_exchange_t *exchange) {
+    const uint32_t first = exchange->first;
+    const unsigned mote = http->items[first].parcel.mote_number;
     long code = 0;
     curl_off_t wait_s = 0;
+    int64_t time_ns = 0;
     char why[WHY_SIZE];
     (void)curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &code);
-    if (code >= 200 && code < 300) {
-        finish(http, item, IR_ANSWER_CONFIRMED, NULL);
-        return;
-    }
-    snprintf(why, sizeof why, "%s answered %ld %s", http->target->label, code, exchange->answer);
+    const bool taken = code >= 200 && code < 300;
+    snprintf(why, sizeof why, "%s answered %ld %.*s", http->target->label, code,
+             exchange->answer.size < SHOWN_BYTES ? (int)exchange->answer.size : SHOWN_BYTES,
+             exchange->answer.size > 0 ? exchange->answer.data : "");
     if (is_passing(code)) {
         (void)curl_easy_getinfo(exchange->easy, CURLINFO_RETRY_AFTER, &wait_s);
-        hold(http, item, (int64_t)wait_s * IR_SECOND_NS, why);
+        tell_again(http, first, exchange->count, why);
+        time_ns = time_after((int64_t)wait_s * IR_SECOND_NS);
+    } else if (exchange->count > 1) {
+        take_packs(http, exchange, taken, why);
     } else {
-        finish(http, item, IR_ANSWER_REFUSED, why);
+        finish(http, first, taken ? IR_ANSWER_CONFIRMED : IR_ANSWER_REFUSED, taken ? NULL : why);
     }
+    ir_lineup_give_back(http->lineup, mote, time_ns);
 }
 
 /* True: that goes on for so long that all is begun anew. */
-static bool take_failure(ir_http_t *http, uint32_t item, CURLcode code, ir_error_t *error) {
+static bool take_failure(ir_http_t *http, const ir_exchange_t *exchange, CURLcode code,
+                         ir_error_t *error) {
     char why[WHY_SIZE];
     const int64_t now_ns = ir_clock_monotonic();
     http->failing_ns = http->failing_ns == 0 ? now_ns : http->failing_ns;
@@ -284,7 +404,9 @@ static bool take_failure(ir_http_t *http, uint32_t item, CURLcode code, ir_error
                      "%s", why);
         return true;
     }
-    hold(http, item, DEFAULT_HOLD_NS, why);
+    tell_again(http, exchange->first, exchange->count, why);
+    ir_lineup_give_back(http->lineup, http->items[exchange->first].parcel.mote_number,
+                        time_after(0));
     return false;
 }
 
@@ -294,14 +416,13 @@ static ir_outcome_t take_answers(ir_http_t *http, ir_error_t *error) {
         ir_exchange_t *exchange = NULL;
         const CURLcode code = message->data.result;
         (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&exchange);
-        const uint32_t item = exchange->item;
-        rest(http, exchange);
         if (code == CURLE_OK) {
             http->failing_ns = 0;
-            take_status(http, exchange, item);
-        } else if (take_failure(http, item, code, error)) {
+            take_status(http, exchange);
+        } else if (take_failure(http, exchange, code, error)) {
             return start_over(http);
         }
+        rest(http, exchange);
     }
     return IR_OUTCOME_OK;
 }

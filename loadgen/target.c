@@ -144,6 +144,7 @@ static ir_status_t make(ir_view_t uri, const ir_target_options_t *options, ir_ta
         .tokens = options->tokens,
         .broker = options->broker,
         .connections = options->connections,
+        .packs = options->packs,
         .timeout_ns = options->timeout_ns,
     };
     made.broker.ca_file = options->ca != NULL ? options->ca : options->broker.ca_file;

@@ -28,6 +28,7 @@ typedef struct ir_target {
     const ir_bearers_t *tokens; /* http; NULL: none */
     ir_broker_options_t broker; /* amqp */
     unsigned connections;       /* of one thread */
+    unsigned packs;             /* http: most in one request */
     int64_t timeout_ns;         /* of connecting and of each answer */
 } ir_target_t;
 
@@ -37,6 +38,7 @@ typedef struct ir_target_options {
     const ir_bearers_t *tokens;
     ir_broker_options_t broker; /* its uri is the target when none is named */
     unsigned connections;       /* of one thread to each target; 0: as the protocol likes it */
+    unsigned packs;
     int64_t timeout_ns;
 } ir_target_options_t;
 

@@ -11,6 +11,7 @@ import ssl
 import subprocess
 import threading
 import time
+import zlib
 
 import pytest
 
@@ -153,6 +154,37 @@ def test_no_right_to_see_what_is_rejected(way, tmp_path):
     assert not load.summary["sees_rejected"] and "ir.rejected" in load.errors
 
 
+def test_many_packs_in_a_request(mqtt_broker, tmp_path):
+    """What waits of a mote goes together, and comes to the same as one by one, with packs that the gateway refuses."""
+    motes = tmp_path / "motes.txt"
+    simulated = ["--simulate=5", "--fault-malformed=0.1"]
+    subprocess.run([harness.BUILD / "ir-loadgen", *simulated, f"--write-motes={motes}"], check=True, timeout=60)
+    tokens = programs.issue_tokens(harness.BUILD, motes.read_text().split(), tmp_path / "hashes.txt")
+    (tmp_path / "tokens.txt").write_text("".join(f"{mote} {token}\n" for mote, token in tokens.items()))
+    with harness.Pipeline(mqtt_broker, tmp_path) as way:
+        way.init()
+        arguments = ["--listen=127.0.0.1:0", f"--amqp={way.amqp}", f"--tokens={tmp_path / 'hashes.txt'}"]
+        gateway = programs.Gateway(harness.BUILD, "gateway", tmp_path / "gateway.log", arguments, cwd=tmp_path)
+        way.workers.append(gateway)
+        gateway.await_ready()
+
+        def answers():
+            return sum(value for series, value in gateway.metrics().items() if series.startswith("ir_http_requests_total{"))
+
+        seen = []
+        for packs in (1, 100):
+            before = answers()
+            load = Load(tmp_path, f"--target={gateway.address}", "--no-subscribe", "--messages=1000", PATIENT,
+                        f"--request-packs={packs}", f"--mote-tokens={tmp_path / 'tokens.txt'}", *simulated)
+            load.assert_good()
+            assert load.summary["resent"] == load.summary["errors"] == 0
+            seen.append((answers() - before, load.summary["messages_confirmed"], load.summary["messages_refused"]))
+        assert way.waiting() == 2 * seen[0][1]
+    (single, *one_by_one), (together, *at_once) = seen
+    assert one_by_one == at_once and at_once[1] > 50
+    assert single == 1000 and together < 300
+
+
 # ---- made servers ----
 
 
@@ -162,8 +194,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        status, headers = self.server.owner.answer(self, body)
-        text = b'{"title": "made"}'
+        status, headers, text = self.server.owner.answer(self, body)
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(text))}.items():
             self.send_header(name, value)
@@ -184,12 +215,13 @@ class HttpServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 class Gate:
-    """An HTTP gateway of the test's own; `rule(count, mote, body)` is the status and headers of each answer."""
+    """An HTTP gateway of the test's own; `rule(count, headers, body)` is the status and headers of each answer, and its body
+    if it shall be another than usual."""
 
     def __init__(self, rule=lambda *_: (202, {}), certificate=None):
         self.rule = rule
         self.scheme = "https" if certificate else "http"
-        self.taken = []  # bodies answered with 202, in order
+        self.taken = []  # packs of what was answered with 202, in order
         self.lock = threading.Lock()
         self.go = threading.Event()
         self.go.set()
@@ -220,10 +252,16 @@ class Gate:
         self.go.wait(30)
         with self.lock:
             self.count += 1
-            status, headers = self.rule(self.count, request.headers, body)
+            status, headers, *text = self.rule(self.count, request.headers, body)
             if status == 202:
-                self.taken.append(body)
-        return status, headers
+                self.taken += packs_of(body)
+        return status, headers, *(text or [self.usual(status, body)])
+
+    @staticmethod
+    def usual(status, body):
+        if status != 202:
+            return b'{"title": "made"}'
+        return json.dumps({"raw_ids": [str(harness.raw_id(mote_of(pack), pack)) for pack in packs_of(body)]}).encode()
 
     def stall(self, after, seconds):
         """Answers nothing for a while, once so many requests have come."""
@@ -236,6 +274,11 @@ class Gate:
             self.go.set()
 
         threading.Thread(target=run, daemon=True).start()
+
+
+def packs_of(body):
+    """Of a request, whether it is one pack or one a line."""
+    return body.split(b"\n")[:-1] if body.endswith(b"\n") else [body]
 
 
 def mote_of(body):
@@ -267,7 +310,8 @@ def test_http_refusals_and_putting_off(tmp_path):
         return 202, {}
 
     with Gate(rule) as gate:
-        load = Load(tmp_path, f"--target={gate.address}", "--no-subscribe", "--messages=200", "--connections=8", PATIENT)
+        load = Load(tmp_path, f"--target={gate.address}", "--no-subscribe", "--messages=200", "--connections=8",
+                    "--request-packs=1", PATIENT)
     assert load.status == 1, "messages that are good were refused"
     load.assert_even()
     summary = load.summary
@@ -279,14 +323,67 @@ def test_http_refusals_and_putting_off(tmp_path):
     assert "answered 400" in load.errors and "made" in load.errors
 
 
+def is_bad(pack):
+    return zlib.crc32(pack) % 5 == 0
+
+
+def test_packs_that_wait_go_together(tmp_path):
+    """Some packs are why a request is refused whole: these are refused, each for its own reason, as far as the answer lists
+    them; the others go again, in order. A request that is put off goes again as it is."""
+    sizes, seen = [], set()
+
+    def rule(count, _headers, body):
+        packs = packs_of(body)
+        sizes.append(len(packs))
+        if count % 6 == 0:
+            return 503, {"Retry-After": "0"}
+        bad = [line for line, pack in enumerate(packs, 1) if is_bad(pack)]
+        if bad:
+            refusals = [{"reason": "no-value", "record": 0, "line": line, "detail": "made"} for line in bad[:3]]
+            single = [{"reason": "no-value", "record": 0, "detail": "made"}]
+            return 400, {}, json.dumps({"refused": len(bad), "refusals": refusals if len(packs) > 1 else single}).encode()
+        assert not seen & set(packs)
+        seen.update(packs)
+        return 202, {}
+
+    with Gate(rule) as gate:
+        load = Load(tmp_path, f"--target={gate.address}", "--no-subscribe", "--messages=600", "--connections=4",
+                    "--request-packs=20", PATIENT)
+    load.assert_even()
+    summary = load.summary
+    assert summary["messages_sent"] == 600 and summary["messages_lost"] == 0
+    assert summary["messages_confirmed"] == len(gate.taken) and not any(map(is_bad, gate.taken))
+    assert summary["messages_refused"] == 600 - len(gate.taken) > 50
+    assert max(sizes) == 20 and len(sizes) < 300
+    assert_in_order(gate.taken)
+    assert "no-value: made" in load.errors
+
+
+@pytest.mark.parametrize("answer", [b"", b"{}", b'{"raw_ids": ["38a28cbf-3847-573b-988c-c3503b432dc1"]}', b"<html>"])
+@pytest.mark.parametrize("status", [202, 400, 415])
+def test_answers_that_tell_of_no_pack(tmp_path, status, answer):
+    """Then each goes by itself: only what is named, or alone in its request, has its answer."""
+
+    def rule(_count, headers, _body):
+        return (status, {}, answer) if headers["Content-Type"] == "application/x-ndjson" else (202, {})
+
+    with Gate(rule) as gate:
+        load = Load(tmp_path, f"--target={gate.address}", "--no-subscribe", "--messages=100", PATIENT)
+    load.assert_good()
+    assert load.summary["messages_confirmed"] == 100 == len(set(gate.taken))
+    assert 100 < gate.count < 200
+
+
 def test_http_tokens_go_with_their_motes(tmp_path, messages):
     motes = {message.mote for message in messages}
     tokens = tmp_path / "tokens.txt"
     tokens.write_text("".join(f"{mote} token-of-{mote}\n" for mote in motes))
 
     def rule(_count, headers, body):
-        good = headers["Authorization"] == f"Bearer token-of-{mote_of(body)}"
-        return (202 if good and headers["Content-Type"] == "application/senml+json" else 401), {}
+        packs = packs_of(body)
+        kind = "application/x-ndjson" if len(packs) > 1 else "application/senml+json"
+        good = all(headers["Authorization"] == f"Bearer token-of-{mote_of(pack)}" for pack in packs)
+        return (202 if good and headers["Content-Type"] == kind else 401), {}
 
     with Gate(rule) as gate:
         load = Load(tmp_path, f"--target={gate.address}", "--no-subscribe", "--messages=100", f"--mote-tokens={tokens}", PATIENT)

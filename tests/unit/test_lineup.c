@@ -10,6 +10,12 @@
 #include <cmocka.h>
 
 #define ITEMS 64
+#define MOTES 9
+
+static void done(ir_lineup_t *lineup, unsigned mote, uint32_t item) {
+    ir_lineup_remove(lineup, item);
+    ir_lineup_give_back(lineup, mote, 0);
+}
 
 static void motes_take_turns_and_their_items_wait(void **state) {
     (void)state;
@@ -17,90 +23,145 @@ static void motes_take_turns_and_their_items_wait(void **state) {
     assert_true(ir_lineup_put(lineup, 7, 0));
     assert_true(ir_lineup_put(lineup, 7, 1));
     assert_true(ir_lineup_put(lineup, 3, 2));
-    assert_int_equal(ir_lineup_next(lineup, 0), 0);
-    assert_int_equal(ir_lineup_next(lineup, 0), 2);
-    assert_int_equal(ir_lineup_next(lineup, 0), IR_LINEUP_NONE);
-    ir_lineup_done(lineup, 2);
-    assert_int_equal(ir_lineup_next(lineup, 0), IR_LINEUP_NONE);
-    ir_lineup_done(lineup, 0);
-    assert_int_equal(ir_lineup_next(lineup, 0), 1);
-    ir_lineup_done(lineup, 1);
+    assert_int_equal(ir_lineup_take(lineup, 0), 0);
+    assert_int_equal(ir_lineup_take(lineup, 0), 2);
+    assert_int_equal(ir_lineup_take(lineup, 0), IR_LINEUP_NONE);
+    done(lineup, 3, 2);
+    assert_int_equal(ir_lineup_take(lineup, 0), IR_LINEUP_NONE);
+    done(lineup, 7, 0);
+    assert_int_equal(ir_lineup_take(lineup, 0), 1);
+    done(lineup, 7, 1);
     assert_true(ir_lineup_put(lineup, 7, 0));
-    assert_int_equal(ir_lineup_next(lineup, 0), 0);
+    assert_int_equal(ir_lineup_take(lineup, 0), 0);
     ir_lineup_free(lineup);
 }
 
-/* One that is held holds its mote and no other. */
+/* Several of a line go at once; any of them may be done with. */
+static void a_line_is_taken_as_a_whole(void **state) {
+    (void)state;
+    ir_lineup_t *lineup = ir_lineup_new(ITEMS);
+    for (uint32_t item = 0; item < 5; item++) {
+        assert_true(ir_lineup_put(lineup, 7, item));
+    }
+    assert_int_equal(ir_lineup_take(lineup, 0), 0);
+    for (uint32_t item = 0; item < 4; item++) {
+        assert_int_equal(ir_lineup_behind(lineup, item), item + 1);
+    }
+    assert_int_equal(ir_lineup_behind(lineup, 4), IR_LINEUP_NONE);
+    ir_lineup_remove(lineup, 0);
+    ir_lineup_remove(lineup, 2);
+    ir_lineup_remove(lineup, 4);
+    assert_true(ir_lineup_put(lineup, 7, 5));
+    assert_int_equal(ir_lineup_take(lineup, 0), IR_LINEUP_NONE);
+    ir_lineup_give_back(lineup, 7, 0);
+    assert_int_equal(ir_lineup_take(lineup, 0), 1);
+    assert_int_equal(ir_lineup_behind(lineup, 1), 3);
+    assert_int_equal(ir_lineup_behind(lineup, 3), 5);
+    ir_lineup_remove(lineup, 1);
+    ir_lineup_remove(lineup, 3);
+    ir_lineup_remove(lineup, 5);
+    /* Empty, but still taken. */
+    assert_true(ir_lineup_put(lineup, 7, 6));
+    assert_int_equal(ir_lineup_take(lineup, 0), IR_LINEUP_NONE);
+    ir_lineup_give_back(lineup, 7, 0);
+    assert_int_equal(ir_lineup_take(lineup, 0), 6);
+    ir_lineup_free(lineup);
+}
+
+/* One that waits for a time holds its mote and no other. */
 static void held_until_then(void **state) {
     (void)state;
     ir_lineup_t *lineup = ir_lineup_new(ITEMS);
     assert_true(ir_lineup_put(lineup, 0, 0));
     assert_true(ir_lineup_put(lineup, 0, 1));
     assert_true(ir_lineup_put(lineup, 1, 2));
-    assert_int_equal(ir_lineup_next(lineup, 0), 0);
+    assert_int_equal(ir_lineup_take(lineup, 0), 0);
     assert_int_equal(ir_lineup_wake(lineup), INT64_MAX);
-    ir_lineup_hold(lineup, 0, 100);
+    ir_lineup_give_back(lineup, 0, 100);
     assert_int_equal(ir_lineup_wake(lineup), 100);
-    assert_int_equal(ir_lineup_next(lineup, 50), 2);
-    ir_lineup_hold(lineup, 2, 80);
+    assert_int_equal(ir_lineup_take(lineup, 50), 2);
+    ir_lineup_give_back(lineup, 1, 80);
     assert_int_equal(ir_lineup_wake(lineup), 80);
-    assert_int_equal(ir_lineup_next(lineup, 79), IR_LINEUP_NONE);
-    assert_int_equal(ir_lineup_next(lineup, 80), 2);
+    assert_int_equal(ir_lineup_take(lineup, 79), IR_LINEUP_NONE);
+    assert_int_equal(ir_lineup_take(lineup, 80), 2);
     assert_int_equal(ir_lineup_wake(lineup), 100);
-    assert_int_equal(ir_lineup_next(lineup, 100), 0);
-    ir_lineup_done(lineup, 0);
-    assert_int_equal(ir_lineup_next(lineup, 100), 1);
+    assert_int_equal(ir_lineup_take(lineup, 100), 0);
+    done(lineup, 0, 0);
+    assert_int_equal(ir_lineup_take(lineup, 100), 1);
     ir_lineup_clear(lineup);
-    assert_int_equal(ir_lineup_next(lineup, INT64_MAX - 1), IR_LINEUP_NONE);
+    assert_int_equal(ir_lineup_take(lineup, INT64_MAX - 1), IR_LINEUP_NONE);
     assert_true(ir_lineup_put(lineup, 0, 1));
-    assert_int_equal(ir_lineup_next(lineup, 0), 1);
+    assert_int_equal(ir_lineup_take(lineup, 0), 1);
     ir_lineup_free(lineup);
 }
 
-/* Whatever happens, the items of a mote come in the order in which they were put, one at a time. */
+/* What a test knows of every item and mote. */
+typedef struct trial {
+    ir_lineup_t *lineup;
+    unsigned mote_of[ITEMS], rank_of[ITEMS];
+    bool used[ITEMS];
+    unsigned put[MOTES], came[MOTES];
+    uint32_t first[MOTES]; /* of a taken line */
+    unsigned going[MOTES], n_going;
+} trial_t;
+
+static void put_one(trial_t *trial) {
+    const uint32_t item = (uint32_t)(rand() % ITEMS);
+    const unsigned mote = (unsigned)(rand() % MOTES);
+    if (!trial->used[item]) {
+        trial->used[item] = true;
+        trial->mote_of[item] = mote;
+        trial->rank_of[item] = trial->put[mote]++;
+        assert_true(ir_lineup_put(trial->lineup, mote, item));
+    }
+}
+
+static void take_one(trial_t *trial, int64_t now) {
+    const uint32_t first = ir_lineup_take(trial->lineup, now);
+    if (first != IR_LINEUP_NONE) {
+        const unsigned mote = trial->mote_of[first];
+        for (unsigned i = 0; i < trial->n_going; i++) {
+            assert_int_not_equal(trial->going[i], mote);
+        }
+        trial->first[mote] = first;
+        trial->going[trial->n_going++] = mote;
+    }
+}
+
+/* Some of the line's first items are done with. */
+static void give_one_back(trial_t *trial, int64_t now) {
+    const unsigned chosen = (unsigned)rand() % trial->n_going;
+    const unsigned mote = trial->going[chosen];
+    uint32_t item = trial->first[mote];
+    trial->going[chosen] = trial->going[--trial->n_going];
+    for (int n = rand() % 4; n > 0 && item != IR_LINEUP_NONE; n--) {
+        const uint32_t behind = ir_lineup_behind(trial->lineup, item);
+        assert_int_equal(trial->mote_of[item], mote);
+        assert_int_equal(trial->rank_of[item], trial->came[mote]++);
+        trial->used[item] = false;
+        ir_lineup_remove(trial->lineup, item);
+        item = behind;
+    }
+    ir_lineup_give_back(trial->lineup, mote, rand() % 4 == 0 ? now + rand() % 20 : 0);
+}
+
+/* Whatever happens, the items of a mote come in the order in which they were put. */
 static void order_holds(void **state) {
     (void)state;
-    enum { MOTES = 9, STEPS = 200000 };
-    ir_lineup_t *lineup = ir_lineup_new(ITEMS);
-    unsigned mote_of[ITEMS], rank_of[ITEMS], put[MOTES] = {0}, came[MOTES] = {0};
-    bool used[ITEMS] = {false}, busy[MOTES] = {false};
-    uint32_t going[ITEMS];
-    unsigned n_going = 0;
+    enum { STEPS = 200000 };
+    trial_t trial = {.lineup = ir_lineup_new(ITEMS)};
     srand(1);
-    for (int64_t now = 0; now < STEPS; now++) {
-        const uint32_t item = (uint32_t)(rand() % ITEMS);
-        const unsigned mote = (unsigned)(rand() % MOTES);
-        if (!used[item]) {
-            used[item] = true;
-            mote_of[item] = mote;
-            rank_of[item] = put[mote]++;
-            assert_true(ir_lineup_put(lineup, mote, item));
-        }
-        const uint32_t next = ir_lineup_next(lineup, now);
-        if (next != IR_LINEUP_NONE) {
-            assert_false(busy[mote_of[next]]);
-            assert_int_equal(rank_of[next], came[mote_of[next]]);
-            busy[mote_of[next]] = true;
-            going[n_going++] = next;
-        }
-        if (n_going > 0 && rand() % 2 == 0) {
-            const unsigned chosen = (unsigned)rand() % n_going;
-            const uint32_t ended = going[chosen];
-            going[chosen] = going[--n_going];
-            busy[mote_of[ended]] = false;
-            if (rand() % 4 == 0) {
-                ir_lineup_hold(lineup, ended, now + rand() % 20);
-            } else {
-                came[mote_of[ended]]++;
-                used[ended] = false;
-                ir_lineup_done(lineup, ended);
-            }
+    for (int64_t now = 1; now < STEPS; now++) {
+        put_one(&trial);
+        take_one(&trial, now);
+        if (trial.n_going > 0 && rand() % 2 == 0) {
+            give_one_back(&trial, now);
         }
     }
     for (unsigned mote = 0; mote < MOTES; mote++) {
-        assert_true(came[mote] > STEPS / MOTES / 20);
+        assert_true(trial.came[mote] > STEPS / MOTES / 20);
     }
-    ir_lineup_free(lineup);
+    ir_lineup_free(trial.lineup);
 }
 
 static void every_allocation_failing(void **state) {
@@ -123,6 +184,7 @@ static void every_allocation_failing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(motes_take_turns_and_their_items_wait),
+        cmocka_unit_test(a_line_is_taken_as_a_whole),
         cmocka_unit_test(held_until_then),
         cmocka_unit_test(order_holds),
         cmocka_unit_test(every_allocation_failing),

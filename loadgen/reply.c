@@ -1,0 +1,44 @@
+#include "loadgen/reply.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+/* Jansson's own value, by another name. */
+static const json_t *value_of(const ir_reply_t *reply) {
+    return (const json_t *)reply;
+}
+
+ir_reply_t *ir_reply_parse(ir_view_t body) {
+    return (ir_reply_t *)json_loadb(body.data, body.size, 0, NULL);
+}
+
+void ir_reply_free(ir_reply_t *reply) {
+    json_decref((json_t *)reply);
+}
+
+bool ir_reply_takes(const ir_reply_t *reply, size_t place, ir_view_t raw_id) {
+    const char *id =
+        json_string_value(json_array_get(json_object_get(value_of(reply), "raw_ids"), place));
+    return id != NULL && ir_view_equal(ir_view_text(id), raw_id);
+}
+
+static const char *text_of(const json_t *object, const char *key) {
+    const char *text = json_string_value(json_object_get(object, key));
+    return text != NULL ? text : "";
+}
+
+bool ir_reply_refuses(const ir_reply_t *reply, size_t place, char *why, size_t size) {
+    const json_t *refusals = json_object_get(value_of(reply), "refusals");
+    const json_t *refusal = NULL;
+    size_t i = 0;
+    json_array_foreach(refusals, i, refusal) {
+        const json_t *line = json_object_get(refusal, "line");
+        if (json_is_integer(line) && json_integer_value(line) == (json_int_t)place + 1) {
+            snprintf(why, size, "%s: %s", text_of(refusal, "reason"), text_of(refusal, "detail"));
+            return true;
+        }
+    }
+    return false;
+}
