@@ -413,27 +413,8 @@ static ir_outcome_t nquads_put(void *store, const ir_graph_pick_t *picks, size_t
 
 /* ---- reading ---- */
 
-typedef ir_status_t (*line_fn)(void *context, ir_view_t line);
-
-static ir_status_t read_lines(int fd, const char *path, int64_t end, line_fn each, void *context,
-                              ir_error_t *error) {
-    ir_segment_lines_t lines;
-    ir_segment_lines_begin(&lines, fd, path, 0, end);
-    ir_view_t line;
-    bool more = true;
-    ir_status_t status = ir_segment_lines_next(&lines, &line, &more, error);
-    while (status == IR_OK && more) {
-        status = ir_segment_statement(line) ? each(context, line) : IR_OK;
-        if (status == IR_OK) {
-            status = ir_segment_lines_next(&lines, &line, &more, error);
-        }
-    }
-    ir_segment_lines_free(&lines);
-    return status;
-}
-
-static ir_status_t read_segment(const nquads_t *graph, const ir_segment_name_t *name, line_fn each,
-                                void *context, ir_error_t *error) {
+static ir_status_t read_segment(const nquads_t *graph, const ir_segment_name_t *name,
+                                ir_each_line_fn each, void *context, ir_error_t *error) {
     int fd = -1;
     ir_status_t status = ir_segment_list_open(graph->directory, name, &fd, error);
     if (status != IR_OK) {
@@ -442,13 +423,13 @@ static ir_status_t read_segment(const nquads_t *graph, const ir_segment_name_t *
     int64_t end = 0;
     status = ir_segment_end(fd, name->stem, &end, error);
     if (status == IR_OK) {
-        status = read_lines(fd, name->stem, end, each, context, error);
+        status = ir_segment_each_line(fd, name->stem, 0, end, each, context, error);
     }
     close(fd);
     return status;
 }
 
-static ir_status_t read_segments(const nquads_t *graph, line_fn each, void *context,
+static ir_status_t read_segments(const nquads_t *graph, ir_each_line_fn each, void *context,
                                  ir_error_t *error) {
     ir_segment_list_t list;
     ir_status_t status = ir_segment_list_read(graph->directory, &list, error);
@@ -513,7 +494,7 @@ static ir_status_t nquads_export(void *store, ir_each_line_fn each, void *contex
         return status;
     }
     status = fstat(fd, &facts) == 0
-                 ? read_lines(fd, REGISTRY_FILE, facts.st_size, each, context, error)
+                 ? ir_segment_each_line(fd, REGISTRY_FILE, 0, facts.st_size, each, context, error)
                  : ir_error_set(error, IR_ERR_IO, "cannot read %s/" REGISTRY_FILE ": %s",
                                 graph->directory, strerror(errno));
     close(fd);

@@ -257,28 +257,6 @@ static ir_status_t rename_sealed(const char *directory, const char *stem, ir_err
                                  : failed("seal", from, errno, error);
 }
 
-static ir_status_t read_ids(int fd, const char *path, int64_t end, ir_id_set_t *ids,
-                            ir_error_t *error) {
-    ir_segment_lines_t lines;
-    ir_segment_lines_begin(&lines, fd, path, 0, end);
-    ir_view_t line;
-    bool more = true;
-    ir_status_t status = ir_segment_lines_next(&lines, &line, &more, error);
-    while (status == IR_OK && more) {
-        ir_id_t id;
-        if (ir_segment_subject(line, &id) != IR_SUBJECT_NONE) {
-            if (!ir_id_set_reserve(ids, 1)) {
-                status = ir_error_set(error, IR_ERR_MEMORY, "graph: out of memory");
-                break;
-            }
-            ir_id_set_add(ids, &id);
-        }
-        status = ir_segment_lines_next(&lines, &line, &more, error);
-    }
-    ir_segment_lines_free(&lines);
-    return status;
-}
-
 static ir_status_t seal(const char *directory, const char *stem, int fd, ir_id_set_t *ids,
                         ir_error_t *error) {
     if (fsync(fd) != 0) {
@@ -297,7 +275,7 @@ ir_status_t ir_segment_seal(ir_segment_t *segment, ir_error_t *error) {
         }
     } else {
         ir_id_set_t ids = {NULL, 0, 0};
-        status = read_ids(segment->fd, segment->path, segment->size, &ids, error);
+        status = ir_segment_read_ids(segment->fd, segment->path, 0, segment->size, &ids, error);
         if (status == IR_OK) {
             status = seal(segment->directory, segment->stem, segment->fd, &ids, error);
         }
@@ -325,7 +303,7 @@ static ir_status_t repair_locked(const char *directory, const char *stem, const 
         return failed("repair", path, errno, error);
     }
     ir_id_set_t ids = {NULL, 0, 0};
-    status = read_ids(fd, path, end, &ids, error);
+    status = ir_segment_read_ids(fd, path, 0, end, &ids, error);
     if (status == IR_OK) {
         status = seal(directory, stem, fd, &ids, error);
     }
@@ -369,7 +347,7 @@ ir_status_t ir_segment_index(const char *directory, const char *stem, ir_error_t
     ir_id_set_t ids = {NULL, 0, 0};
     status = ir_segment_end(fd, path, &end, error);
     if (status == IR_OK) {
-        status = read_ids(fd, path, end, &ids, error);
+        status = ir_segment_read_ids(fd, path, 0, end, &ids, error);
     }
     if (status == IR_OK) {
         status = write_ids(directory, stem, &ids, error);

@@ -1,5 +1,7 @@
 #include "store/segment_lines.h"
 
+#include "common/buffer.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -78,17 +80,15 @@ ir_status_t ir_segment_end(int fd, const char *path, int64_t *end, ir_error_t *e
 
 /* ---- lines ---- */
 
-void ir_segment_lines_begin(ir_segment_lines_t *lines, int fd, const char *path, int64_t begin,
-                            int64_t end) {
-    *lines = (ir_segment_lines_t){.fd = fd, .path = path, .next = begin, .end = end};
-    ir_buffer_init(&lines->buffer);
-}
+typedef struct lines {
+    int fd;
+    const char *path;
+    int64_t next, end;  /* bytes of the file still to be read */
+    ir_buffer_t buffer; /* what was read */
+    size_t at;          /* in it */
+} lines_t;
 
-void ir_segment_lines_free(ir_segment_lines_t *lines) {
-    ir_buffer_free(&lines->buffer);
-}
-
-static ir_status_t read_more(ir_segment_lines_t *lines, ir_error_t *error) {
+static ir_status_t read_more(lines_t *lines, ir_error_t *error) {
     ir_buffer_t *buffer = &lines->buffer;
     const size_t rest = buffer->size - lines->at;
     if (rest > LINE_SIZE_MAX) {
@@ -114,8 +114,8 @@ static ir_status_t read_more(ir_segment_lines_t *lines, ir_error_t *error) {
     return status;
 }
 
-ir_status_t ir_segment_lines_next(ir_segment_lines_t *lines, ir_view_t *line, bool *more,
-                                  ir_error_t *error) {
+/* `more` is false behind the last. */
+static ir_status_t next_line(lines_t *lines, ir_view_t *line, bool *more, ir_error_t *error) {
     size_t searched = 0;
     for (;;) {
         const size_t size = lines->buffer.size - lines->at;
@@ -135,6 +135,29 @@ ir_status_t ir_segment_lines_next(ir_segment_lines_t *lines, ir_view_t *line, bo
         return IR_OK;
     }
 }
+
+static bool is_statement(ir_view_t line) {
+    return line.size > 0 && line.data[0] != '#';
+}
+
+ir_status_t ir_segment_each_line(int fd, const char *path, int64_t begin, int64_t end,
+                                 ir_each_line_fn each, void *context, ir_error_t *error) {
+    lines_t lines = {.fd = fd, .path = path, .next = begin, .end = end};
+    ir_buffer_init(&lines.buffer);
+    ir_view_t line;
+    bool more = true;
+    ir_status_t status = next_line(&lines, &line, &more, error);
+    while (status == IR_OK && more) {
+        status = is_statement(line) ? each(context, line) : IR_OK;
+        if (status == IR_OK) {
+            status = next_line(&lines, &line, &more, error);
+        }
+    }
+    ir_buffer_free(&lines.buffer);
+    return status;
+}
+
+/* ---- what a line says ---- */
 
 static bool starts(const char **at, const char *end, const char *text) {
     const size_t size = strlen(text);
@@ -162,6 +185,26 @@ ir_segment_subject_t ir_segment_subject(ir_view_t line, ir_id_t *id) {
     return starts(&at, end, OBSERVATION) ? IR_SUBJECT_OBSERVATION : IR_SUBJECT_OTHER;
 }
 
-bool ir_segment_statement(ir_view_t line) {
-    return line.size > 0 && line.data[0] != '#';
+typedef struct collection {
+    ir_id_set_t *ids;
+    ir_error_t *error;
+} collection_t;
+
+static ir_status_t collect(void *context, ir_view_t line) {
+    const collection_t *to = context;
+    ir_id_t id;
+    if (ir_segment_subject(line, &id) == IR_SUBJECT_NONE) {
+        return IR_OK;
+    }
+    if (!ir_id_set_reserve(to->ids, 1)) {
+        return ir_error_set(to->error, IR_ERR_MEMORY, "graph: out of memory");
+    }
+    ir_id_set_add(to->ids, &id);
+    return IR_OK;
+}
+
+ir_status_t ir_segment_read_ids(int fd, const char *path, int64_t begin, int64_t end,
+                                ir_id_set_t *ids, ir_error_t *error) {
+    collection_t to = {ids, error};
+    return ir_segment_each_line(fd, path, begin, end, collect, &to, error);
 }

@@ -2,11 +2,12 @@
 #ifndef IR_STORE_SEGMENT_LINES_H
 #define IR_STORE_SEGMENT_LINES_H
 
-#include "common/buffer.h"
 #include "common/status.h"
+#include "common/view.h"
 #include "observation/identity.h"
+#include "store/documents.h"
+#include "store/id_set.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #define IR_SEGMENT_MARK "# batch "
@@ -15,23 +16,15 @@
  * error's text. */
 ir_status_t ir_segment_end(int fd, const char *path, int64_t *end, ir_error_t *error);
 
-typedef struct ir_segment_lines {
-    int fd;
-    const char *path;
-    int64_t next, end;  /* bytes of the file still to be read */
-    ir_buffer_t buffer; /* what was read */
-    size_t at;          /* in it */
-} ir_segment_lines_t;
+/* Calls `each` for the lines from `begin` (the start of one) to `end`, but for comments and empty
+ * ones, without their newline; stops and returns its status when it does not return IR_OK. `path`
+ * is for the error's text. */
+ir_status_t ir_segment_each_line(int fd, const char *path, int64_t begin, int64_t end,
+                                 ir_each_line_fn each, void *context, ir_error_t *error);
 
-/* The lines from `begin` (the start of one) to `end`. `fd` and `path` must outlive it. */
-void ir_segment_lines_begin(ir_segment_lines_t *lines, int fd, const char *path, int64_t begin,
-                            int64_t end);
-
-/* The next line without its newline, valid until the next call; `more` is false behind the last. */
-ir_status_t ir_segment_lines_next(ir_segment_lines_t *lines, ir_view_t *line, bool *more,
-                                  ir_error_t *error);
-
-void ir_segment_lines_free(ir_segment_lines_t *lines);
+/* Adds whose last lines stand there (ir_segment_subject). */
+ir_status_t ir_segment_read_ids(int fd, const char *path, int64_t begin, int64_t end,
+                                ir_id_set_t *ids, ir_error_t *error);
 
 typedef enum ir_segment_subject {
     IR_SUBJECT_NONE,        /* not the line that gives an observation or a revision its type */
@@ -41,8 +34,5 @@ typedef enum ir_segment_subject {
 
 /* Whether the line is the last of an observation or a revision, and whose. */
 ir_segment_subject_t ir_segment_subject(ir_view_t line, ir_id_t *id);
-
-/* Whether the line is a statement, not a comment and not empty. */
-bool ir_segment_statement(ir_view_t line);
 
 #endif

@@ -264,23 +264,8 @@ static ir_status_t map_sealed(const ir_segments_t *segments, known_t *known, ir_
 }
 
 static ir_status_t take_lines(known_t *known, int fd, int64_t end, ir_error_t *error) {
-    ir_segment_lines_t lines;
-    ir_segment_lines_begin(&lines, fd, known->stem, known->seen, end);
-    ir_view_t line;
-    bool more = true;
-    ir_status_t status = ir_segment_lines_next(&lines, &line, &more, error);
-    while (status == IR_OK && more) {
-        ir_id_t id;
-        if (ir_segment_subject(line, &id) != IR_SUBJECT_NONE) {
-            if (!ir_id_set_reserve(&known->set, 1)) {
-                status = ir_error_set(error, IR_ERR_MEMORY, "graph: out of memory");
-                break;
-            }
-            ir_id_set_add(&known->set, &id);
-        }
-        status = ir_segment_lines_next(&lines, &line, &more, error);
-    }
-    ir_segment_lines_free(&lines);
+    const ir_status_t status =
+        ir_segment_read_ids(fd, known->stem, known->seen, end, &known->set, error);
     if (status == IR_OK) {
         known->seen = end;
     }
