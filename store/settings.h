@@ -28,7 +28,7 @@ typedef struct ir_store_settings {
      0,                                                                                            \
      "sqlite:documents.sqlite",                                                                    \
      offsetof(type, member.documents),                                                             \
-     "Document store: mongodb://HOST/DATABASE, sqlite:PATH or null:"},                             \
+     "Document store: mongodb://HOST/DATABASE, sqlite:PATH, or null:, which keeps nothing."},      \
         {"documents-password",                                                                     \
          0,                                                                                        \
          IR_SETTING_SECRET,                                                                        \
@@ -48,8 +48,8 @@ typedef struct ir_store_settings {
          0,                                                                                        \
          "nquads:graph",                                                                           \
          offsetof(type, member.graph),                                                             \
-         "Graph store: sparql+http(s)://HOST/PATH?strategy=quads|graph-store|update, nquads:DIR "  \
-         "or null:; several share the motes."},                                                    \
+         "Graph store: sparql+http(s)://HOST/PATH?strategy=quads|graph-store|update, nquads:DIR, " \
+         "or null:, which keeps nothing; several share the motes."},                               \
         {"graph-user",                                                                             \
          0,                                                                                        \
          IR_SETTING_TEXT,                                                                          \

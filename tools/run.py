@@ -135,7 +135,7 @@ def keep(running):
             time.sleep(0.5)
             running.check()
     except SystemExit:
-        say("run", "stopping")
+        pass
 
 
 def counted(number):

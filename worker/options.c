@@ -35,7 +35,8 @@ static const ir_setting_t settings[] = {
     {"series", 0, IR_SETTING_INTEGER, "N", NULL, 1, 10000000, "50000", FIELD(series),
      "Series whose recent points are kept in memory; others are read again from the store."},
     {"formats", 'f', IR_SETTING_TEXT, "LIST", NULL, 0, 0, "jsonld,senml", FIELD(formats),
-     "Formats to publish, separated by commas; empty: none."},
+     "Formats to publish, separated by commas: ntriples, nquads, turtle, jsonld, sensorthings, "
+     "senml, csv, json; empty: none."},
     {"batch-observations", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "5000",
      FIELD(batch_observations), "A batch is sent on when it has this many observations."},
     {"batch-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_KIB, 256 * IR_MIB, "4Mi",
