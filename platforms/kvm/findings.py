@@ -16,7 +16,8 @@ SWITCH_ON = ("switch virtualisation on in the firmware or the outer hypervisor, 
 
 def all_of(lab):
     found = [root_user(), *(program(each, "kvm") for each in PROGRAMS)]
-    found += [*(program(each, "platforms") for each in ("unshare", "mmdebstrap")), device("/dev/net/tun", "modprobe tun")]
+    found += [program(each, "platforms") for each in ("unshare", "mmdebstrap")]
+    found.append(device("/dev/net/tun", "modprobe tun"))
     found += map(controller, ("cpu", "cpuset", "memory"))
     if all(each.ok for each in found if each.required):
         found += starts(lab)

@@ -11,8 +11,8 @@ KEYS = ("roles", "count", "size", "shard")
 
 
 def read(path, platform, **options):
-    """The Guests of a topology in the order of the file, not yet provisioned: a cluster of the file's name. `options` go
-    to each (kind, profile …)."""
+    """The Guests of a topology in the order of the file, not yet provisioned: a cluster of the file's name. `options`
+    go to each (kind, profile …)."""
     guests = []
     for name, section in read_ini(Path(path)).items():
         if unknown := set(section) - set(KEYS):
