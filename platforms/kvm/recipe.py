@@ -20,7 +20,7 @@ from .domain import Files, Machine, memory_mib, text
 
 GROUP = "kvm"  # of tools/install
 PAGE_MIB = 2
-EMULATED_PATIENCE = 4
+EMULATED_PATIENCE = 6
 USE_CPUS = "for each in /sys/devices/system/cpu/cpu*/online; do echo 1 >$each; done"
 UNBRIDGED = ("macvlan", "passthrough", "sriov")
 CONSOLE_BYTES = 4096

@@ -145,7 +145,7 @@ def test_a_slow_guests_balancer_is_patient(tmp_path):
     waits = {factor: Services(tmp_path, [guest], patience=factor).files(guest)["services/balancer/haproxy.cfg"]
              for factor in (1, 4)}
     assert "timeout check 3s" in waits[1] and "timeout check 12s" in waits[4]
-    assert "timeout check 12s" in lab_of_emulated(tmp_path / "lab")
+    assert "timeout check 18s" in lab_of_emulated(tmp_path / "lab")
 
 
 def lab_of_emulated(folder):
