@@ -94,7 +94,7 @@ thread_on() { # NAME CPUS
 }
 
 @test "emulated hardware, with a limit on memory and equal pages shared" {
-    guest_with emulated+memory-limit+ksm
+    guest_with emulated+memory-limit+ksm --memory 1024
     in_xml "//interface/model[@type='e1000']"
     in_xml "//disk/target[@bus='ide']"
     [[ $command == *ide-hd* && $command == *e1000* ]]
