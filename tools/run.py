@@ -165,9 +165,8 @@ def table(summary):
         ("worker CPU per observation", f"{summary['worker_cpu_us_per_observation']:.1f} µs"),
         ("worker peak memory", f"{summary['worker_peak_rss_mib']:.1f} MiB"),
     ]
-    brokers = f"{summary['brokers']} broker{'s' if summary['brokers'] > 1 else ''}"
-    head = (f"{brokers}, {summary['workers']} workers, {summary['documents']} and {summary['graph']}, "
-            f"via {summary['via']}, {summary['platform']}")
+    head = (f"{stack.several(summary['brokers'], 'broker')}, {stack.several(summary['workers'], 'worker')}, "
+            f"{summary['documents']} and {summary['graph']}, via {summary['via']}, {summary['platform']}")
     return "\n".join(["", head, *(f"  {name:<28} {value}" for name, value in rows)])
 
 

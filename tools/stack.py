@@ -276,11 +276,15 @@ class Stack:
 # ---- for people ----
 
 
+def several(count, name):
+    return f"{count} {name}{'s' if count > 1 else ''}"
+
+
 def roles(settings):
     """In words."""
     counts = ((settings.brokers, "broker"), (1, "balancer"), (settings.gateways, "gateway"),
               (settings.workers, "worker"))
-    words = [f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts if count]
+    words = [several(count, name) for count, name in counts if count]
     return ", ".join([*words, settings.documents, settings.graph])
 
 

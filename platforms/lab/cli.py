@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from . import clean, netns, registry, tuning, verbs
 from .errors import LabError
 from .guest import Guest
+from .parser import Parser
 from .state import Lab
 
 EPILOG = """\
@@ -302,9 +303,9 @@ IN_THE_NETWORK = ("provision", "boot", "clone", "reboot")
 
 
 def parser():
-    made = argparse.ArgumentParser(prog="ir-platform", formatter_class=argparse.RawDescriptionHelpFormatter,
-                                   description="Guests on every platform, by the same verbs.",
-                                   epilog=EPILOG.format(platforms=", ".join(registry.names())))
+    made = Parser(prog="ir-platform", formatter_class=argparse.RawDescriptionHelpFormatter,
+                  description="Guests on every platform, by the same verbs.",
+                  epilog=EPILOG.format(platforms=", ".join(registry.names())))
     made.add_argument("--lab", metavar="DIRECTORY")
     made.add_argument("--netns", metavar="NAME")
     below = made.add_subparsers(dest="verb", metavar="VERB", required=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 from . import clean, command, payload
 from .errors import LabError
 from .guest import Guest
+from .parser import Parser
 from .services import GRAPH_PATHS, Services
 from .settings import read_ini
 from .state import PROJECT
@@ -208,8 +209,8 @@ def up(deployment):
 
 
 def main(words):
-    parser = argparse.ArgumentParser(prog="ir-deploy", description=__doc__.splitlines()[0],
-                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = Parser(prog="ir-deploy", description=__doc__.split("\n\n")[0],
+                    formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("inventory", help="see platforms/inventory.conf")
     parser.add_argument("server", help="which of its servers this one is")
     parser.add_argument("verb", nargs="?", choices=("up", "stop"), default="up",

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -25,14 +26,21 @@ def test_help_and_version(program):
     assert status == 0 and text.startswith(f"{program} ")
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-@pytest.mark.parametrize("option", ("--help", "--version", "--print-settings", "--print-example", "--print-manual"))
-def test_what_cannot_be_written_is_told(program, option):
+SHOWN = ("--help", "--version", "--print-settings", "--print-example", "--print-manual")
+PLATFORM_WORDS = (["--help"], ["boot", "--help"])
+
+
+@pytest.mark.parametrize("path, words", (
+    *((harness.BUILD / program, [option]) for program in PROGRAMS for option in SHOWN),
+    *((harness.ROOT / "platforms" / "ir-platform", words) for words in PLATFORM_WORDS),
+    (harness.ROOT / "platforms" / "ir-deploy", ["--help"]),
+), ids=lambda value: value.name if isinstance(value, Path) else " ".join(value))
+def test_what_cannot_be_written_is_told(path, words):
     with open("/dev/full", "w", encoding="utf-8") as full:
-        done = subprocess.run([harness.BUILD / program, option], stdout=full, stderr=subprocess.PIPE, text=True,
-                              timeout=60, check=False)
+        done = subprocess.run([path, *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     assert done.returncode == 1
-    assert done.stderr == f"{program}: cannot write the output: No space left on device\n"
+    name = " ".join([path.name, *words[:-1]])
+    assert done.stderr == f"{name}: cannot write the output: No space left on device\n"
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
