@@ -115,6 +115,7 @@ class Load:
     def send(self, *words):
         """Runs the generator, which shows its progress where this program does; returns its summary."""
         argv = [self.programs / "ir-loadgen", *words, *self.arguments()]
+        before = self.acknowledged()
         process = servers.Process(argv, None, cwd=self.directory, env=self.environment())
         while process.alive():
             self.check()
@@ -123,9 +124,26 @@ class Load:
         if status != 0:
             say("load", f"ir-loadgen ended with status {status}")
         try:
-            return json.loads((self.directory / "summary.json").read_text())
+            summary = json.loads((self.directory / "summary.json").read_text())
         except (OSError, ValueError) as error:
             raise StackError(f"ir-loadgen left no summary: {error}") from error
+        if not self.description["formats"]:
+            self.drain(before + summary["messages_confirmed"])
+        return summary
+
+    def acknowledged(self):
+        """Messages, by all workers so far."""
+        ends = [programs.Endpoint(each["address"]) for each in self.description["workers"]]
+        return sum(end.metric("ir_messages_acknowledged_total") for end in ends)
+
+    def drain(self, messages):
+        """Without formats nothing comes back to the generator: until the workers have acknowledged so many, or no more of
+        them for a while."""
+        done = self.acknowledged()
+        while done < messages:
+            if not servers.wait_until(lambda seen=done: self.acknowledged() > seen, self.drain_seconds, self.check, 0.2):
+                return
+            done = self.acknowledged()
 
     def replay(self, repeat, rate, messages=0):
         """`messages`: only so many, when not 0."""

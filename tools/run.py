@@ -97,6 +97,7 @@ def measure(running, settings):
     cpu, peak = worker_cost(running.workers, before, sent["observations_sent"])
     say("run", "comparing what was sent with what is stored")
     verdict, status = load.verify(), load.status()
+    latency = sent.get("latency_ms")  # None: nothing was published again
     documents, graph = ({} if getattr(settings.where, kind) == "null" else status[kind] for kind in ("documents", "graph"))
     summary = {
         "messages_sent": sent["messages_sent"],
@@ -111,7 +112,7 @@ def measure(running, settings):
         # From the first message sent to the last one published again; of sending alone without formats.
         "seconds": sent.get("seconds_end_to_end", sent["seconds"]),
         "observations_per_second": sent.get("observations_per_second_end_to_end", sent["observations_per_second"]),
-        "latency_ms": {key: sent.get("latency_ms", {}).get(key, 0) for key in ("p50", "p90", "p99", "p999", "max")},
+        "latency_ms": latency and {key: latency.get(key, 0) for key in ("p50", "p90", "p99", "p999", "max")},
         "worker_cpu_us_per_observation": round(cpu, 2),
         "worker_peak_rss_mib": round(peak, 1),
         **running.figures(),
@@ -142,6 +143,11 @@ def counted(number):
     return "not kept" if number is None else f"{number:,}"
 
 
+def milliseconds(latency):
+    keys = ("p50", "p99", "max")
+    return ", ".join(f"{latency[key]:,.1f}" for key in keys) + " ms" if latency else "nothing is published again"
+
+
 def compared(summary):
     if summary["documents"] == summary["graph"] == "null":
         return "nothing is kept to compare"
@@ -150,6 +156,7 @@ def compared(summary):
 
 def table(summary):
     latency = summary["latency_ms"]
+    what = "" if latency else " of sending"
     rows = [
         ("messages sent", counted(summary["messages_sent"])),
         ("observations sent", counted(summary["observations_sent"])),
@@ -159,9 +166,9 @@ def table(summary):
         ("messages published again", counted(summary["messages_republished"])),
         ("rejected", counted(summary["rejected"])),
         ("missing, doubled, foreign", compared(summary)),
-        ("time", f"{summary['seconds']:.2f} s"),
-        ("observations/s", f"{summary['observations_per_second']:,.0f}"),
-        ("latency p50, p99, max", ", ".join(f"{latency[k]:,.1f}" for k in ("p50", "p99", "max")) + " ms"),
+        (f"time{what}", f"{summary['seconds']:.2f} s"),
+        (f"observations/s{what}", f"{summary['observations_per_second']:,.0f}"),
+        ("latency p50, p99, max", milliseconds(latency)),
         ("worker CPU per observation", f"{summary['worker_cpu_us_per_observation']:.1f} µs"),
         ("worker peak memory", f"{summary['worker_peak_rss_mib']:.1f} MiB"),
     ]
@@ -198,7 +205,7 @@ def main():
             return 0
         summary = run(settings)
     except (StackError, servers.ServerError, guests.LabError) as error:
-        print(f"run: {error}", file=sys.stderr)
+        print(f"{'make' if sys.argv[1:] else 'run'}: {error}", file=sys.stderr)
         return getattr(error, "status", 1)
     if not is_clean(summary):
         print("run: what is stored is not what was sent", file=sys.stderr)

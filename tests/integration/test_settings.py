@@ -41,7 +41,7 @@ def call(script, *words, **settings):
 def test_a_wrong_setting_is_status_2(settings, says):
     status, text = call("run.py", "check", **settings)
     name = list(settings)[-1] if "GATEWAYS" not in settings else "VIA"
-    assert status == 2 and text.startswith(f"run: {name}=") and says in text
+    assert status == 2 and text.startswith(f"make: {name}=") and says in text
 
 
 def test_good_settings():
