@@ -219,6 +219,7 @@ uninstall:
 	rm -rf $(SHAREDIR) $(DOCDIR)
 
 clean:
+	@[ ! -e out/run/stack.json ] || python3 tools/stack.py down
 	rm -rf out
 
 help:
@@ -240,7 +241,7 @@ help:
 	@echo "make fuzz        every fuzzer for FUZZ_SECONDS=60"
 	@echo "make install     programs, examples and documents, below PREFIX=/usr/local (DESTDIR=)"
 	@echo "make uninstall   removes them"
-	@echo "make clean       removes out/"
+	@echo "make clean       stops what make up left, and removes out/"
 
 -include $(OBJECTS:.o=.d) $(MAINS:%.c=$(OUT)/%.d) $(UNIT_SOURCES:%.c=$(OUT)/%.d) \
          $(UNIT_HELPERS:%.c=$(OUT)/%.d) $(FUZZ_SOURCES:%.c=$(OUT)/%.d) $(OUT)/tests/fuzz/driver.d

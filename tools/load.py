@@ -186,8 +186,9 @@ def main():
         description = stack.running()
         if description is None:
             raise StackError("no stack is running; start one with: make up")
+        stack.check_running()
         loads = sorted(Path(description["out"]).glob("load-*"))
-        load = Load(description, Path(description["out"]) / f"load-{len(loads) + 1:03}", via)
+        load = Load(description, Path(description["out"]) / f"load-{len(loads) + 1:03}", via, stack.check_running)
         say("load", f"{motes} motes, {rate} observations/s for {seconds} s, via {via}")
         summary = load.simulate(motes, len(loads) + 1, rate, seconds)
         verdict = load.verify(*loads)

@@ -315,6 +315,16 @@ def running(out=OUT):
     return state["description"] if alive else None
 
 
+def check_running(out=OUT):
+    """That all of what `up` left still runs."""
+    state = read_state(out)
+    names = {each["pid"]: each["name"] for kind in ("workers", "gateways") for each in state["description"][kind]}
+    for pid, started in state["processes"]:
+        if servers.start_time(pid) != started:
+            raise StackError(f"{names.get(pid, 'a server')} of the stack has ended; look at the logs below {show(out)}, "
+                             "then: make down, make up")
+
+
 def refuse_second(out=OUT):
     if running(out):
         raise StackError(f"a stack is running below {show(out)}; end it with: make down")
