@@ -55,7 +55,8 @@ def project(folder):
     target = folder / "project"
     ignored = shutil.ignore_patterns("__pycache__", "nested")
     shutil.copytree(ROOT / "platforms", target / "platforms", ignore=ignored)
-    for name in ("Makefile", "loadgen/usgs_river.ttl", "tests/platforms/xen_verbs.py"):
+    configuration = (path.relative_to(ROOT) for path in (ROOT / "ingest").glob("*.py"))
+    for name in ("Makefile", "loadgen/usgs_river.ttl", "tests/platforms/xen_verbs.py", *configuration):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, target / name)
     (target / "out" / "release").mkdir(parents=True)
@@ -63,8 +64,9 @@ def project(folder):
         if program.is_file() and not program.suffix:
             stripped = target / "out" / "release" / program.name
             subprocess.run(["strip", "--strip-debug", "-o", stripped, program], check=True)
-    compileall.compile_dir(target / "platforms", quiet=2, stripdir=target, prependdir=f"{SUPPLY}/project",
-                           invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    for name in ("platforms", "ingest"):
+        compileall.compile_dir(target / name, quiet=2, stripdir=target, prependdir=f"{SUPPLY}/project",
+                               invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
 
 
 def make_supply(folder):
