@@ -45,7 +45,8 @@ class Settings:
             raise UsageError(f"PLATFORM={self.platform}: it is one of {', '.join(registry.names())}, or PLATFORM:KIND")
         kinds = registry.load(self.platform, None).kinds
         if self.kind and self.kind not in kinds:
-            raise UsageError(f"PLATFORM={self.platform}:{self.kind}: {self.platform} has {', '.join(filter(None, kinds)) or 'no kinds'}")
+            known = ", ".join(filter(None, kinds)) or "no kinds"
+            raise UsageError(f"PLATFORM={self.platform}:{self.kind}: {self.platform} has {known}")
         stack.refuse_given(environment, ("BROKERS", "GATEWAYS", "WORKERS"), "with PLATFORM, TOPOLOGY says how many")
         self.topology = stack.choice(environment, "TOPOLOGY", *sorted(names_in(TOPOLOGIES)))
         self.profile = stack.choice(environment, "PROFILE", "default", *names_in(PROFILES))

@@ -137,12 +137,11 @@ class Load:
         return sum(end.metric("ir_messages_acknowledged_total") for end in ends)
 
     def drain(self, messages):
-        """Without formats nothing comes back to the generator: until the workers have acknowledged so many, or no more of
-        them for a while."""
-        done = self.acknowledged()
-        while done < messages:
-            if not servers.wait_until(lambda seen=done: self.acknowledged() > seen, self.drain_seconds, self.check, 0.2):
-                return
+        """Without formats nothing comes back to the generator: until the workers have acknowledged so many, or no more
+        of them for a while."""
+        done, going_on = self.acknowledged(), True
+        while going_on and done < messages:
+            going_on = servers.wait_until(lambda seen=done: self.acknowledged() > seen, self.drain_seconds, self.check)
             done = self.acknowledged()
 
     def replay(self, repeat, rate, messages=0):
@@ -160,7 +159,7 @@ class Load:
     # ---- afterwards ----
 
     def verify(self, *earlier):
-        """ir-store's verdict on this load, and those whose directories are named; empty when no store keeps anything."""
+        """ir-store's verdict on this load, and those whose directories are named; empty when no store keeps any."""
         if self.description["documents"] == self.description["graph"] == "null:":
             return {}
         ledgers = ",".join(str(each / "ledger.txt") for each in (*earlier, self.directory))

@@ -98,7 +98,8 @@ def measure(running, settings):
     say("run", "comparing what was sent with what is stored")
     verdict, status = load.verify(), load.status()
     latency = sent.get("latency_ms")  # None: nothing was published again
-    documents, graph = ({} if getattr(settings.where, kind) == "null" else status[kind] for kind in ("documents", "graph"))
+    documents = {} if settings.where.documents == "null" else status["documents"]
+    graph = {} if settings.where.graph == "null" else status["graph"]
     summary = {
         "messages_sent": sent["messages_sent"],
         "observations_sent": sent["observations_sent"],

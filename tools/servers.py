@@ -589,7 +589,8 @@ class Fuseki(GraphServer):
         # With few cores the serial collector leaves more of them to the rest: a sixth less CPU for the same triples.
         options = [f"-Xmx{os.environ.get('FUSEKI_HEAP', '1g')}", "-XX:+UseSerialGC"]
         java = [find_program("java", "fuseki"), *options, "-jar", self.jar()]
-        return [*java, "--port", self.port, "--localhost", "--update", "--tdb2", f"--loc={self.directory / 'data'}", "/ir"]
+        return [*java, "--port", self.port, "--localhost", "--update", "--tdb2", f"--loc={self.directory / 'data'}",
+                "/ir"]
 
 
 class Oxigraph(GraphServer):

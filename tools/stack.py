@@ -321,8 +321,8 @@ def check_running(out=OUT):
     names = {each["pid"]: each["name"] for kind in ("workers", "gateways") for each in state["description"][kind]}
     for pid, started in state["processes"]:
         if servers.start_time(pid) != started:
-            raise StackError(f"{names.get(pid, 'a server')} of the stack has ended; look at the logs below {show(out)}, "
-                             "then: make down, make up")
+            raise StackError(f"{names.get(pid, 'a server')} of the stack has ended; look at the logs below "
+                             f"{show(out)}, then: make down, make up")
 
 
 def refuse_second(out=OUT):
