@@ -37,6 +37,7 @@ UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(OUT)/tests/%)
 # What several unit tests share; it takes the place of malloc, so only those get it that ask for it.
 UNIT_HELPERS := $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c))
 ALLOC_TESTS := $(shell grep -ls failing_alloc.h $(UNIT_SOURCES))
+SOURCE_TESTS := $(shell grep -ls unit/sources.h $(UNIT_SOURCES))
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZERS := $(FUZZ_SOURCES:tests/fuzz/%.c=$(OUT)/fuzz/%)
 
@@ -61,9 +62,10 @@ endef
 $(foreach m,$(MAINS),$(eval $(call program,$(m))))
 
 $(ALLOC_TESTS:tests/unit/%.c=$(OUT)/tests/%): $(OUT)/tests/unit/failing_alloc.o
+$(SOURCE_TESTS:tests/unit/%.c=$(OUT)/tests/%): $(OUT)/tests/unit/sources.o
 $(OUT)/tests/test_%: $(OUT)/tests/unit/test_%.o $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -ldl -o $@
+	$(CC) $(LDFLAGS) $(filter %.o,$^) $(LIBRARY) $(LDLIBS) -lcmocka -ldl -o $@
 
 $(OUT)/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(OUT)/tests/fuzz/driver.o $(LIBRARY)
 	@mkdir -p $(@D)

@@ -113,20 +113,25 @@ static ir_object_t settings_used(const ir_loadgen_options_t *options) {
 
 /* ---- parts of the summary ---- */
 
+/* Of the run as of each target. */
+static void put_messages(ir_object_t *object, const ir_feed_counts_t *counts) {
+    put_count(object, "messages_sent", counts->messages_sent);
+    put_count(object, "messages_confirmed", counts->messages_confirmed);
+    put_count(object, "messages_refused", counts->messages_refused);
+    put_count(object, "messages_lost", counts->messages_lost);
+    put_count(object, "resent", counts->resent);
+    put_count(object, "errors", counts->failures);
+}
+
 static void put_sent(ir_object_t *object, const ir_summary_t *summary) {
     const ir_feed_counts_t *sent = &summary->whole->end.sent;
     const double seconds = seconds_between(sent->first_send_ns, sent->last_confirm_ns);
     put_count(object, "messages", summary->messages);
     put_count(object, "observations", summary->observations);
-    put_count(object, "messages_sent", sent->messages_sent);
+    put_messages(object, sent);
     put_count(object, "observations_sent", sent->observations_sent);
-    put_count(object, "messages_confirmed", sent->messages_confirmed);
     put_count(object, "observations_confirmed", sent->observations_confirmed);
-    put_count(object, "messages_refused", sent->messages_refused);
-    put_count(object, "messages_lost", sent->messages_lost);
     put_count(object, "observations_unsent", sent->observations_unsent);
-    put_count(object, "resent", sent->resent);
-    put_count(object, "errors", sent->failures);
     put_number(object, "seconds", seconds);
     put_number(object, "observations_per_second",
                per_second(sent->observations_confirmed, seconds));
@@ -181,12 +186,7 @@ static ir_object_t target_object(const ir_target_t *target, const ir_feed_counts
     ir_object_t object = new_object();
     put(&object, "uri", json_string(target->label));
     put(&object, "protocol", json_string(target->sender->name));
-    put_count(&object, "messages_sent", counts->messages_sent);
-    put_count(&object, "messages_confirmed", counts->messages_confirmed);
-    put_count(&object, "messages_refused", counts->messages_refused);
-    put_count(&object, "messages_lost", counts->messages_lost);
-    put_count(&object, "resent", counts->resent);
-    put_count(&object, "errors", counts->failures);
+    put_messages(&object, counts);
     return object;
 }
 

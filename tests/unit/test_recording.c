@@ -5,6 +5,7 @@
 #include "loadgen/replay.h"
 #include "observation/senml.h"
 #include "tests/unit/failing_alloc.h"
+#include "tests/unit/sources.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,47 +17,7 @@
 
 #include <cmocka.h>
 
-#define REAL_FILE "loadgen/usgs_river_observations.csv.gz"
 #define IDS_MAX 16
-
-static char path[] = "/tmp/ir-test-recording-XXXXXX";
-
-static int make_file(void **state) {
-    (void)state;
-    const int fd = mkstemp(path);
-    return fd < 0 || close(fd) != 0;
-}
-
-static int remove_file(void **state) {
-    (void)state;
-    return unlink(path);
-}
-
-static void write_text(const char *text) {
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-}
-
-static ir_source_t open_with(const ir_source_options_t *options) {
-    ir_source_t source = {0};
-    ir_error_t error;
-    assert_int_equal(ir_recording_open(options, &source, &error), IR_OK);
-    return source;
-}
-
-static const char *body_of(const ir_source_t *source, uint64_t number) {
-    static char text[1000];
-    ir_buffer_t body;
-    ir_buffer_init(&body);
-    ir_source_body(source, number, &body);
-    assert_true(body.size < sizeof text);
-    memcpy(text, body.data, body.size);
-    text[body.size] = '\0';
-    ir_buffer_free(&body);
-    return text;
-}
 
 #define HEAD "station,parameter,time_utc,value,unit,qualifier\n"
 #define TWO                                                                                        \
@@ -65,21 +26,21 @@ static const char *body_of(const ir_source_t *source, uint64_t number) {
 
 static void json_text(void **state) {
     (void)state;
-    write_text(TWO);
-    ir_source_t source = open_with(&(ir_source_options_t){.replay = path, .repeat = 2});
+    sources_write_text(TWO);
+    ir_source_t source = sources_open(&(ir_source_options_t){.replay = sources_path, .repeat = 2});
     assert_int_equal(source.messages, 4);
     assert_int_equal(source.observations, 6);
     assert_int_equal(source.records_max, 2);
     assert_int_equal(source.motes, 1);
-    assert_string_equal(body_of(&source, 2),
+    assert_string_equal(sources_body(&source, 2),
                         "[{\"bn\":\"S/\",\"bt\":1304222400,\"n\":\"00065\",\"u\":\"m\",\"v\":3.048}"
                         ",{\"n\":\"00010\",\"u\":\"Cel\",\"v\":1.5}]");
     assert_string_equal(
-        body_of(&source, 3),
+        sources_body(&source, 3),
         "[{\"bn\":\"S/\",\"bt\":1304223300.25,\"n\":\"00065\",\"u\":\"m\",\"v\":3.048}]");
     /* the first repetition lies one day before */
     assert_string_equal(
-        body_of(&source, 1),
+        sources_body(&source, 1),
         "[{\"bn\":\"S/\",\"bt\":1304136900.25,\"n\":\"00065\",\"u\":\"m\",\"v\":3.048}]");
     ir_source_message_t message;
     ir_source_get(&source, 2, &message);
@@ -95,9 +56,9 @@ static void json_text(void **state) {
 /* Silence of more than an hour is cut, between repetitions too. */
 static void own_pace(void **state) {
     (void)state;
-    write_text(HEAD "S,a,2011-05-01T04:00:00Z,1,m,\nT,a,2011-05-01T04:00:00Z,1,m,\n"
-                    "S,a,2011-05-01T04:15:00Z,1,m,\nT,a,2011-05-01T08:00:00Z,1,m,\n");
-    ir_source_t source = open_with(&(ir_source_options_t){.replay = path, .repeat = 2});
+    sources_write_text(HEAD "S,a,2011-05-01T04:00:00Z,1,m,\nT,a,2011-05-01T04:00:00Z,1,m,\n"
+                            "S,a,2011-05-01T04:15:00Z,1,m,\nT,a,2011-05-01T08:00:00Z,1,m,\n");
+    ir_source_t source = sources_open(&(ir_source_options_t){.replay = sources_path, .repeat = 2});
     static const int64_t minutes[] = {0, 0, 15, 75, 135, 135, 150, 210};
     for (uint64_t number = 0; number < source.messages; number++) {
         ir_source_message_t message;
@@ -109,36 +70,37 @@ static void own_pace(void **state) {
 
 static void single_records_and_limits(void **state) {
     (void)state;
-    write_text(TWO);
-    ir_source_t source = open_with(
-        &(ir_source_options_t){.replay = path, .repeat = 2, .single_records = true, .messages = 4});
+    sources_write_text(TWO);
+    ir_source_t source = sources_open(&(ir_source_options_t){
+        .replay = sources_path, .repeat = 2, .single_records = true, .messages = 4});
     assert_int_equal(source.messages, 4);
     assert_int_equal(source.observations, 4);
     assert_string_equal(
-        body_of(&source, 4),
+        sources_body(&source, 4),
         "[{\"bn\":\"S/\",\"bt\":1304222400,\"n\":\"00010\",\"u\":\"Cel\",\"v\":1.5}]");
     ir_source_close(&source);
-    source = open_with(&(ir_source_options_t){.replay = path, .repeat = 3, .messages = 3});
+    source =
+        sources_open(&(ir_source_options_t){.replay = sources_path, .repeat = 3, .messages = 3});
     assert_int_equal(source.observations, 5);
     ir_source_close(&source);
 }
 
 static void too_many_repetitions(void **state) {
     (void)state;
-    write_text(TWO);
+    sources_write_text(TWO);
     ir_replay_t *replay = NULL;
     ir_source_t source = {0};
     ir_error_t error;
-    assert_int_equal(ir_replay_load(path, &replay, &error), IR_OK);
+    assert_int_equal(ir_replay_load(sources_path, &replay, &error), IR_OK);
     const int64_t most = ir_replay_repeats(replay);
     ir_replay_free(replay);
-    ir_source_options_t options = {.replay = path, .repeat = most + 1};
+    ir_source_options_t options = {.replay = sources_path, .repeat = most + 1};
     assert_int_equal(ir_recording_open(&options, &source, &error), IR_ERR_USAGE);
     options.repeat = 0;
     assert_int_equal(ir_recording_open(&options, &source, &error), IR_ERR_USAGE);
     assert_null(source.kind);
     options.repeat = most;
-    source = open_with(&options);
+    source = sources_open(&options);
     ir_source_close(&source);
 }
 
@@ -169,7 +131,7 @@ static size_t check_message(const ir_source_t *source, uint64_t number, ir_arena
 }
 
 static void check_all(const ir_source_options_t *options, uint64_t step) {
-    ir_source_t source = open_with(options);
+    ir_source_t source = sources_open(options);
     ir_arena_t *arena = ir_arena_new(65536);
     size_t observations = 0;
     for (uint64_t number = 0; number < source.messages; number += step) {
@@ -185,8 +147,8 @@ static void check_all(const ir_source_options_t *options, uint64_t step) {
 
 static void ids_are_those_of_the_decoder(void **state) {
     (void)state;
-    ir_source_options_t options = {.replay = REAL_FILE, .repeat = 1};
-    ir_source_t source = open_with(&options);
+    ir_source_options_t options = {.replay = SOURCES_REAL_FILE, .repeat = 1};
+    ir_source_t source = sources_open(&options);
     assert_int_equal(source.messages, 9383);
     assert_int_equal(source.observations, 40337);
     ir_source_close(&source);
@@ -195,13 +157,14 @@ static void ids_are_those_of_the_decoder(void **state) {
     check_all(&options, 1);
     options.repeat = 300;
     check_all(&options, 997);
-    options = (ir_source_options_t){.replay = REAL_FILE, .repeat = 300, .single_records = true};
+    options =
+        (ir_source_options_t){.replay = SOURCES_REAL_FILE, .repeat = 300, .single_records = true};
     check_all(&options, 2999);
-    write_text(HEAD "S,a,2011-05-01T04:00:00.000001Z,-1.25e-7,m,\n"
-                    "S,b,2025-12-31T23:59:59.999999Z,-0,m,\n"
-                    "S,c,2011-05-01T04:00:00.1Z,999999999999999,m,\n"
-                    "S,d,2011-05-01T04:00:00.123456Z,100000,ft,\n");
-    options = (ir_source_options_t){.replay = path, .repeat = 2};
+    sources_write_text(HEAD "S,a,2011-05-01T04:00:00.000001Z,-1.25e-7,m,\n"
+                            "S,b,2025-12-31T23:59:59.999999Z,-0,m,\n"
+                            "S,c,2011-05-01T04:00:00.1Z,999999999999999,m,\n"
+                            "S,d,2011-05-01T04:00:00.123456Z,100000,ft,\n");
+    options = (ir_source_options_t){.replay = sources_path, .repeat = 2};
     check_all(&options, 1);
     options.format = IR_PACK_CBOR;
     check_all(&options, 1);
@@ -210,11 +173,11 @@ static void ids_are_those_of_the_decoder(void **state) {
 static void every_allocation_failing(void **state) {
     (void)state;
     failing_alloc_required();
-    write_text(TWO);
+    sources_write_text(TWO);
     for (unsigned nth = 1;; nth++) {
         ir_source_t source = {0};
         ir_error_t error;
-        const ir_source_options_t options = {.replay = path, .repeat = 1};
+        const ir_source_options_t options = {.replay = sources_path, .repeat = 1};
         failing_alloc_arm(nth, FAILING_ALLOC_PROGRAM);
         const ir_status_t status = ir_recording_open(&options, &source, &error);
         if (!failing_alloc_disarm()) {
@@ -236,5 +199,5 @@ int main(void) {
         cmocka_unit_test(ids_are_those_of_the_decoder),
         cmocka_unit_test(every_allocation_failing),
     };
-    return cmocka_run_group_tests(tests, make_file, remove_file);
+    return cmocka_run_group_tests(tests, sources_make_file, sources_remove_file);
 }

@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "tests/unit/failing_alloc.h"
+#include "tests/unit/sources.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,39 +14,14 @@
 
 #include <cmocka.h>
 
-#define REAL_FILE "loadgen/usgs_river_observations.csv.gz"
 #define HEAD "station,parameter,time_utc,value,unit,qualifier\n"
 #define ROW "A-1,00010,2011-05-01T04:00:00Z,19.6,deg C,\n"
-
-static char path[] = "/tmp/ir-test-replay-XXXXXX";
-
-static int make_file(void **state) {
-    (void)state;
-    const int fd = mkstemp(path);
-    return fd < 0 || close(fd) != 0;
-}
-
-static int remove_file(void **state) {
-    (void)state;
-    return unlink(path);
-}
-
-static void write_bytes(const void *bytes, size_t size) {
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
-
-static void write_text(const char *text) {
-    write_bytes(text, strlen(text));
-}
 
 static ir_replay_t *load(const char *text) {
     ir_replay_t *replay = NULL;
     ir_error_t error = {.text = ""};
-    write_text(text);
-    if (ir_replay_load(path, &replay, &error) != IR_OK) {
+    sources_write_text(text);
+    if (ir_replay_load(sources_path, &replay, &error) != IR_OK) {
         print_error("%s\n", error.text);
     }
     assert_non_null(replay);
@@ -55,11 +31,11 @@ static ir_replay_t *load(const char *text) {
 static void expect_refusal(const char *text, unsigned line, const char *reason) {
     ir_replay_t *replay = NULL;
     ir_error_t error = {.text = ""};
-    write_text(text);
-    assert_int_not_equal(ir_replay_load(path, &replay, &error), IR_OK);
+    sources_write_text(text);
+    assert_int_not_equal(ir_replay_load(sources_path, &replay, &error), IR_OK);
     assert_null(replay);
     char place[64];
-    snprintf(place, sizeof place, "%s:%u: ", path, line);
+    snprintf(place, sizeof place, "%s:%u: ", sources_path, line);
     if (strstr(error.text, place) == NULL || strstr(error.text, reason) == NULL) {
         print_error("got: %s\nwanted: %s…%s\n", error.text, place, reason);
         fail();
@@ -70,7 +46,7 @@ static void real_data(void **state) {
     (void)state;
     ir_replay_t *replay = NULL;
     ir_error_t error;
-    assert_int_equal(ir_replay_load(REAL_FILE, &replay, &error), IR_OK);
+    assert_int_equal(ir_replay_load(SOURCES_REAL_FILE, &replay, &error), IR_OK);
     size_t count = 0;
     const ir_replay_row_t *rows = ir_replay_rows(replay, &count);
     assert_int_equal(count, 40337);
@@ -171,24 +147,24 @@ static void long_lines_and_nul_bytes(void **state) {
     static const char nul[] = HEAD "A,x\0,2011-05-01T04:00:00Z,1,m,\n" ROW;
     ir_replay_t *replay = NULL;
     ir_error_t error;
-    write_bytes(nul, sizeof nul - 1);
-    assert_int_equal(ir_replay_load(path, &replay, &error), IR_ERR_RANGE);
+    sources_write(nul, sizeof nul - 1);
+    assert_int_equal(ir_replay_load(sources_path, &replay, &error), IR_ERR_RANGE);
 }
 
 static void cut_archive(void **state) {
     (void)state;
     static char bytes[100000];
-    FILE *file = fopen(REAL_FILE, "r");
+    FILE *file = fopen(SOURCES_REAL_FILE, "r");
     assert_non_null(file);
     assert_int_equal(fread(bytes, 1, sizeof bytes, file), sizeof bytes);
     assert_int_equal(fclose(file), 0);
-    write_bytes(bytes, sizeof bytes);
+    sources_write(bytes, sizeof bytes);
     ir_replay_t *replay = NULL;
     ir_error_t error;
-    assert_int_not_equal(ir_replay_load(path, &replay, &error), IR_OK);
+    assert_int_not_equal(ir_replay_load(sources_path, &replay, &error), IR_OK);
     bytes[50000] ^= 0x55;
-    write_bytes(bytes, sizeof bytes);
-    assert_int_not_equal(ir_replay_load(path, &replay, &error), IR_OK);
+    sources_write(bytes, sizeof bytes);
+    assert_int_not_equal(ir_replay_load(sources_path, &replay, &error), IR_OK);
     assert_null(replay);
 }
 
@@ -205,12 +181,12 @@ static void files_that_cannot_be_read(void **state) {
 static void every_allocation_failing(void **state) {
     (void)state;
     failing_alloc_required();
-    write_text(HEAD ROW "B,y,2011-05-01T04:00:00Z,1,m,\n");
+    sources_write_text(HEAD ROW "B,y,2011-05-01T04:00:00Z,1,m,\n");
     for (unsigned nth = 1;; nth++) {
         ir_replay_t *replay = NULL;
         ir_error_t error;
         failing_alloc_arm(nth, FAILING_ALLOC_PROGRAM);
-        const ir_status_t status = ir_replay_load(path, &replay, &error);
+        const ir_status_t status = ir_replay_load(sources_path, &replay, &error);
         if (!failing_alloc_disarm()) {
             assert_int_equal(status, IR_OK);
             ir_replay_free(replay);
@@ -232,5 +208,5 @@ int main(void) {
         cmocka_unit_test(files_that_cannot_be_read),
         cmocka_unit_test(every_allocation_failing),
     };
-    return cmocka_run_group_tests(tests, make_file, remove_file);
+    return cmocka_run_group_tests(tests, sources_make_file, sources_remove_file);
 }

@@ -6,6 +6,7 @@
 #include "observation/registry.h"
 #include "observation/senml.h"
 #include "tests/unit/failing_alloc.h"
+#include "tests/unit/sources.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,43 +32,11 @@ static const ir_source_options_t plain = {.simulate = 20,
 static const ir_faults_t all_faults = {
     .duplicates = 0.1, .late = 0.1, .malformed = 0.1, .unknown = 0.1, .skew = 0.2, .bursts = 0.2};
 
-static char path[] = "/tmp/ir-test-simulation-XXXXXX";
-
-static int make_file(void **state) {
-    (void)state;
-    const int fd = mkstemp(path);
-    return fd < 0 || close(fd) != 0;
-}
-
-static int remove_file(void **state) {
-    (void)state;
-    return unlink(path);
-}
-
-static ir_source_t open_with(const ir_source_options_t *options) {
-    ir_source_t source = {0};
-    ir_error_t error;
-    assert_int_equal(ir_source_open(options, &source, &error), IR_OK);
-    return source;
-}
-
-static const char *body_of(const ir_source_t *source, uint64_t number) {
-    static char text[4000];
-    ir_buffer_t body;
-    ir_buffer_init(&body);
-    ir_source_body(source, number, &body);
-    assert_true(ir_buffer_ok(&body) && body.size < sizeof text);
-    memcpy(text, body.data, body.size);
-    text[body.size] = '\0';
-    ir_buffer_free(&body);
-    return text;
-}
-
 /* ---- what is sent ---- */
 
 static void first_messages(void **state) {
     (void)state;
-    ir_source_t source = open_with(&plain);
+    ir_source_t source = sources_open(&plain);
     ir_source_message_t message;
     assert_int_equal(source.messages, 2000);
     assert_int_equal(source.observations, 14000);
@@ -85,7 +54,7 @@ static void first_messages(void **state) {
     assert_int_equal(message.faults, 0);
     static const char expected[] =
         "[{\"bn\":\"sim-0000001/\",\"bt\":1735690545,\"n\":\"00010\",\"u\":\"Cel\",\"v\":";
-    assert_int_equal(strncmp(body_of(&source, 21), expected, strlen(expected)), 0);
+    assert_int_equal(strncmp(sources_body(&source, 21), expected, strlen(expected)), 0);
     ir_source_close(&source);
 }
 
@@ -96,7 +65,7 @@ static void records_fill_messages_in_order(void **state) {
     ir_source_options_t options = plain;
     options.simulate = 1;
     options.messages = 20;
-    ir_source_t source = open_with(&options);
+    ir_source_t source = sources_open(&options);
     ir_id_t expected[140];
     for (uint64_t number = 0; number < 20; number++) {
         assert_true(ir_source_ids(&source, number, expected + 7 * number));
@@ -105,7 +74,7 @@ static void records_fill_messages_in_order(void **state) {
     for (size_t i = 0; i < sizeof records / sizeof records[0]; i++) {
         options.records = records[i];
         options.messages = 140 / records[i];
-        source = open_with(&options);
+        source = sources_open(&options);
         ir_id_t found[140];
         for (uint64_t number = 0; number < options.messages; number++) {
             assert_true(ir_source_ids(&source, number, found + records[i] * number));
@@ -119,16 +88,16 @@ static void seeds_and_starts_decide(void **state) {
     (void)state;
     ir_source_options_t options = plain;
     options.faults = all_faults;
-    ir_source_t one = open_with(&options);
-    ir_source_t same = open_with(&options);
+    ir_source_t one = sources_open(&options);
+    ir_source_t same = sources_open(&options);
     options.seed++;
-    ir_source_t other = open_with(&options);
+    ir_source_t other = sources_open(&options);
     unsigned differ = 0;
     for (uint64_t number = 0; number < 500; number++) {
         char text[4000];
-        strcpy(text, body_of(&one, number));
-        assert_string_equal(text, body_of(&same, number));
-        differ += strcmp(text, body_of(&other, number)) != 0;
+        strcpy(text, sources_body(&one, number));
+        assert_string_equal(text, sources_body(&same, number));
+        differ += strcmp(text, sources_body(&other, number)) != 0;
     }
     assert_true(differ > 450);
     ir_source_close(&one);
@@ -164,11 +133,11 @@ static size_t worker_ids(const ir_registry_t *registry, ir_media_t media, ir_vie
 static ir_registry_t *load_registry(unsigned motes) {
     ir_registry_t *registry = NULL;
     ir_error_t error = {.text = ""};
-    FILE *file = fopen(path, "w");
+    FILE *file = fopen(sources_path, "w");
     assert_non_null(file);
     ir_river_registry_write(motes, QUARTER_NS, file);
     assert_int_equal(fclose(file), 0);
-    if (ir_registry_load(path, &registry, &error) != IR_OK) {
+    if (ir_registry_load(sources_path, &registry, &error) != IR_OK) {
         fail_msg("%s", error.text);
     }
     return registry;
@@ -206,7 +175,7 @@ static void ids_are_those_of_the_decoder(void **state) {
     for (size_t i = 0; i < sizeof records / sizeof records[0]; i++) {
         for (options.format = IR_PACK_JSON; options.format <= IR_PACK_CBOR; options.format++) {
             options.records = records[i];
-            ir_source_t source = open_with(&options);
+            ir_source_t source = sources_open(&options);
             for (uint64_t number = 0; number < source.messages; number++) {
                 check_message(&source, number, registry, arena);
                 ir_arena_reset(arena);
@@ -227,7 +196,7 @@ static void ids_are_distinct(void **state) {
     (void)state;
     ir_source_options_t options = plain;
     options.faults = all_faults;
-    ir_source_t source = open_with(&options);
+    ir_source_t source = sources_open(&options);
     ir_id_t *ids = calloc(source.observations + source.messages, sizeof *ids);
     size_t count = 0;
     for (uint64_t number = 0; number < source.messages; number++) {
@@ -236,12 +205,12 @@ static void ids_are_distinct(void **state) {
         if (message.original == number) {
             assert_true(ir_source_ids(&source, number, ids + count));
             count += message.n_accepted;
-            assert_true(
-                ir_id_raw(message.mote, ir_view_text(body_of(&source, number)), &ids[count++]));
+            assert_true(ir_id_raw(message.mote, ir_view_text(sources_body(&source, number)),
+                                  &ids[count++]));
         } else {
             char text[4000];
-            strcpy(text, body_of(&source, number));
-            assert_string_equal(text, body_of(&source, message.original));
+            strcpy(text, sources_body(&source, number));
+            assert_string_equal(text, sources_body(&source, message.original));
         }
     }
     qsort(ids, count, sizeof *ids, compare_ids);
@@ -281,7 +250,7 @@ static void nothing_is_measured_after_it_is_due(void **state) {
     for (size_t i = 0; i < sizeof records / sizeof records[0]; i++) {
         options.records = records[i];
         const int64_t before_ns = ir_clock_now();
-        ir_source_t source = open_with(&options);
+        ir_source_t source = sources_open(&options);
         int64_t due_ns = 0;
         for (uint64_t number = 0; number < source.messages; number++) {
             ir_source_message_t message;
@@ -303,24 +272,24 @@ static void data_end_now(void **state) {
     ir_source_options_t options = plain;
     options.start_ns = 0;
     const int64_t before_ns = ir_clock_now();
-    ir_source_t source = open_with(&options);
+    ir_source_t source = sources_open(&options);
     assert_true(time_of(&source, 1999) <= ir_clock_now());
     assert_true(time_of(&source, 1999) >= before_ns - 2 * QUARTER_NS);
     assert_true(time_of(&source, 0) >= before_ns - 102 * QUARTER_NS);
     ir_source_close(&source);
     options.messages = 0;
-    source = open_with(&options);
+    source = sources_open(&options);
     assert_true(source.messages > UINT64_C(20) * 20 * 365 * 96 &&
                 source.messages < UINT64_C(20) * 21 * 365 * 96);
     assert_true(time_of(&source, source.messages - 1) <= ir_clock_now());
     assert_true(time_of(&source, source.messages - 1) >= before_ns - 2 * QUARTER_NS);
     ir_source_close(&source);
     options.likely = 2000;
-    source = open_with(&options);
+    source = sources_open(&options);
     assert_in_range(source.messages, 2000, 2300);
     ir_source_close(&source);
     options.pace = 1;
-    source = open_with(&options);
+    source = sources_open(&options);
     assert_true(source.messages == IR_SOURCE_UNLIMITED);
     assert_true(source.observations == IR_SOURCE_UNLIMITED);
     ir_source_close(&source);
@@ -396,5 +365,5 @@ int main(void) {
         cmocka_unit_test(registry_knows_every_sensor),
         cmocka_unit_test(every_allocation_failing),
     };
-    return cmocka_run_group_tests(tests, make_file, remove_file);
+    return cmocka_run_group_tests(tests, sources_make_file, sources_remove_file);
 }

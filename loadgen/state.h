@@ -1,0 +1,97 @@
+/* A run's state, shared by the files that make it up: run.c (its life), watch.c (what it sees
+ * meanwhile) and steps.c (the stretches of its load). One thread, the one that called
+ * ir_loadgen_run. */
+#ifndef IR_LOADGEN_STATE_H
+#define IR_LOADGEN_STATE_H
+
+#include "common/clock.h"
+#include "loadgen/bearers.h"
+#include "loadgen/feeds.h"
+#include "loadgen/options.h"
+#include "loadgen/plan.h"
+#include "loadgen/progress.h"
+#include "loadgen/receipts.h"
+#include "loadgen/result.h"
+#include "loadgen/series.h"
+#include "loadgen/source.h"
+#include "loadgen/stretch.h"
+#include "loadgen/subscriber.h"
+#include "store/ledger.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define IR_RUN_LOOK_NS (50 * IR_MILLISECOND_NS)
+#define IR_RUN_REASON_SIZE 200
+
+typedef struct ir_run {
+    const ir_loadgen_options_t *options;
+    ir_loadgen_formats_t formats;
+    ir_bearers_t *tokens;
+    ir_targets_t targets;
+    ir_plan_t plan;
+    ir_source_t source;
+    ir_ledger_writer_t *ledger;
+    ir_series_t *series;
+    ir_receipts_t *receipts;
+    ir_subscriber_t *subscriber;
+    ir_feeds_t feeds;
+    ir_progress_t progress;
+
+    ir_snapshot_t now;
+    ir_feed_counts_t by_target[IR_TARGETS_MAX];
+    ir_stretch_t fresh, row, step, whole;      /* since the last look; of a row, a step, the run */
+    ir_quantiles_t shown_confirms, shown_back; /* of the last row */
+    ir_trend_t backlog;                        /* of the step */
+    double asked;
+    int64_t start_ns, row_ns;
+    int64_t measure_ns, end_ns; /* of the step: when measuring begins, and when it is over */
+    const char *note;
+
+    ir_result_t *results;
+    size_t n_results, results_capacity;
+
+    sigset_t signals;
+    unsigned n_signals; /* that came */
+    bool listening;     /* as last seen */
+    bool sees_rejected;
+    uint64_t gaps;
+    int64_t logged_ns;
+    int64_t cpu_ns; /* of the process when sending began */
+    char invalid[IR_RUN_REASON_SIZE];
+} ir_run_t;
+
+/* watch.c: from now on INT and TERM are seen by the next function only, whatever threads are
+ * started. */
+void ir_run_take_signals(ir_run_t *run);
+
+/* Waits for this long, at most IR_RUN_LOOK_NS; true when a signal came. */
+bool ir_run_wait_moment(ir_run_t *run, int64_t wait_ns);
+
+/* Does what the signal asks for. */
+void ir_run_take_signal(ir_run_t *run);
+
+/* Counts anew. */
+void ir_run_snap(ir_run_t *run);
+
+/* Counts anew, and adds what was measured since the last time to the row, the step and the run. */
+void ir_run_gather(ir_run_t *run);
+
+/* Writes the row of the series and begins the next. */
+void ir_run_end_row(ir_run_t *run);
+
+/* A moment of the run: waits, counts, shows, writes the row that is over. */
+void ir_run_look(ir_run_t *run);
+
+/* False after a signal, or when a sender has given up. */
+bool ir_run_goes_on(const ir_run_t *run);
+
+/* steps.c: all stretches of the plan, as long as the run goes on. IR_ERR_RANGE: the messages ended
+ * too soon; IR_ERR_MEMORY. */
+ir_status_t ir_run_steps(ir_run_t *run, ir_error_t *error);
+
+/* Until everything that went out is answered and back, or nothing has moved for too long. */
+void ir_run_wait_drained(ir_run_t *run);
+
+#endif

@@ -1,0 +1,26 @@
+/* What the tests of sources share: a file of their own, and messages as text. */
+#ifndef IR_TESTS_SOURCES_H
+#define IR_TESTS_SOURCES_H
+
+#include "loadgen/source.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SOURCES_REAL_FILE "loadgen/usgs_river_observations.csv.gz"
+
+/* A file below /tmp; set-up and tear-down of a group of tests. */
+extern char sources_path[];
+int sources_make_file(void **state);
+int sources_remove_file(void **state);
+
+void sources_write(const void *bytes, size_t size);
+void sources_write_text(const char *text);
+
+/* Opens or fails the test. */
+ir_source_t sources_open(const ir_source_options_t *options);
+
+/* Valid until the next call. */
+const char *sources_body(const ir_source_t *source, uint64_t number);
+
+#endif
