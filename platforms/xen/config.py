@@ -133,9 +133,10 @@ def bus(guest):
 
 
 def disks(guest, places):
-    """xvda and xvdb, or hda and hdb of an emulated controller. qcow2 is served by qemu, all else by dom0's kernel."""
-    prefix = "hd" if bus(guest) == "ide" else "xvd"
-    return [disk(f"{prefix}{letter}", *each) for letter, each in zip("abcd", places.disks)]
+    """The root's and the payload's. An HVM guest's first four are IDE disks, too, and those can always be written: its
+    payload is the fifth. qcow2 is served by qemu, all else by dom0's kernel."""
+    names = ("hda" if bus(guest) == "ide" else "xvda", "xvde" if guest.kind == "hvm" else "xvdb")
+    return [disk(name, *each) for name, each in zip(names, places.disks)]
 
 
 def disk(device, kind, path, writable):

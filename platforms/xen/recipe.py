@@ -137,14 +137,10 @@ class Recipe(SshPlatform):
     # ---- within a guest ----
 
     def console(self, guest):
-        """Of HVM guests their own file; of others what xenconsoled keeps, when it is started with --log=guest."""
-        kept = [path for path in self.logs(guest) if path.name.startswith("guest-") and path.suffix == ".log"]
-        for path in (self.folder(guest) / "console.log", *kept):
-            if path.exists():
-                with open(path, "rb") as file:
-                    file.seek(max(0, path.stat().st_size - CONSOLE_BYTES))
-                    return file.read().decode(errors="replace")
-        return ""
+        """Of HVM guests their own file, of others what xenconsoled keeps when it is started with --log=guest; and what xl
+        says of the domain's end."""
+        kept = [path for path in self.logs(guest) if path.name.startswith(("guest-", "xl-")) and path.suffix == ".log"]
+        return "\n".join(end_of(path) for path in (self.folder(guest) / "console.log", *sorted(kept)) if path.exists())
 
     # ---- as the host sees it ----
 
@@ -240,3 +236,9 @@ class Recipe(SshPlatform):
         path = self.config_path(guest)
         path.write_text(config.write(guest, places), encoding="utf-8")
         return path
+
+
+def end_of(path):
+    with open(path, "rb") as file:
+        file.seek(max(0, path.stat().st_size - CONSOLE_BYTES))
+        return file.read().decode(errors="replace")

@@ -104,7 +104,8 @@ def test_rate_in_netbacks_unit():
 
 def test_emulated_hardware_is_kept_by_the_guest():
     told = written(guest({"disk.bus": "ide", "network.nic": "e1000"}, "hvm", "emulated"))
-    assert "vdev=hda" in told["disk"] and "model=e1000" in told["vif"] and "xen_emul_unplug=never" in told["cmdline"]
+    assert "vdev=hda,access=rw" in told["disk"] and "vdev=xvde,access=ro" in told["disk"]
+    assert "model=e1000" in told["vif"] and "xen_emul_unplug=never" in told["cmdline"]
     assert "xen_emul_unplug=nics" in written(guest({"disk.bus": "ide"}, "hvm"))["cmdline"]
     assert "xen_emul_unplug=ide-disks" in written(guest({}, "hvm", "emulated"))["cmdline"]
     assert "type=vif" in written(guest({}, "hvm"))["vif"]
