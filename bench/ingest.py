@@ -1,10 +1,10 @@
 """What the gateway costs: bench/ingest.py [--rounds N] [--seconds N] [--windows N,N] [--idle N].
 
-In turns on the same machine, with equally many messages under way (the window): wrk posts packs of one record with
-keep-alive to ir-ingest, in front of a RabbitMQ with quorum queues, over as many connections as the window says;
-ir-loadgen publishes packs of one record over AMQP with confirms. Between them wrk posts to an nginx that answers 202 from memory, for
-orientation. Then the memory of idle connections. On standard error a table, on standard output one JSON object with every
-sample, medians and the facts of the machine. Needs `make build` and tools/install bench.
+In turns on the same machine, with equally many motes and messages under way (the window): wrk posts packs of one record
+with keep-alive to ir-ingest, in front of a RabbitMQ with quorum queues, over as many connections as the window says;
+ir-loadgen publishes packs of one record over AMQP with confirms. Between them wrk posts to an nginx that answers 202 from
+memory, for orientation. Then the memory of idle connections. On standard error a table, on standard output one JSON object
+with every sample, medians and the facts of the machine. Needs `make build` and tools/install bench.
 
 CPU is given per message for each process, so that a run on a busy machine says something, too: `ratio` compares
 messages a second, `ratio_by_cpu` what all processes together used for a message.
@@ -34,7 +34,6 @@ import programs  # noqa: E402
 import servers  # noqa: E402
 
 BUILD = ROOT / "out" / "release"
-DATA = ROOT / "loadgen" / "usgs_river_observations.csv.gz"
 MOTES = 200
 NGINX_WINDOW = 64
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -115,8 +114,8 @@ def load_http(address, tokens, seconds, window, **processes):
 def load_amqp(broker, directory, messages, window):
     shutil.rmtree(directory, ignore_errors=True)
     clocks = Clocks(broker=broker.process)
-    run(BUILD / "ir-loadgen", f"--amqp={broker.uri}", f"--replay={DATA}", "--single-records", f"--messages={messages}",
-        "--repeat=10", f"--window={window}", "--no-subscribe", "--no-wait", f"--out={directory}")
+    run(BUILD / "ir-loadgen", f"--amqp={broker.uri}", f"--simulate={MOTES}", "--records=1", f"--messages={messages}",
+        f"--window={window}", "--no-subscribe", "--no-wait", f"--out={directory}")
     summary = json.loads((directory / "summary.json").read_text())
     confirmed = summary["messages_confirmed"]
     return {"messages_per_s": confirmed / summary["seconds"],
