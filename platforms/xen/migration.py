@@ -28,7 +28,11 @@ def move(recipe, guest, target):
 def by_file(recipe, guest):
     """Saved and restored; when restoring fails the state is kept and the message says where."""
     name, state = recipe.lab.name(guest), recipe.folder(guest) / "state.save"
-    xl.call("save", name, str(state), seconds=MOVE_SECONDS)
+    try:
+        xl.call("save", name, str(state), seconds=MOVE_SECONDS)
+    except LabError:
+        state.unlink(missing_ok=True)
+        raise
     try:
         xl.call("restore", str(state), seconds=MOVE_SECONDS)
     except LabError as error:

@@ -5,7 +5,9 @@ Xen's own devices. Guests boot the appliance's kernel directly. The guest's fold
 volume), the payload's drive, kernel and initrd by reference, xl.cfg and, of HVM guests, the console.
 """
 
+import contextlib
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -20,7 +22,6 @@ SLOWER = 6  # times, that a guest may take on a hypervisor that is emulated itse
 CREATE_SECONDS = 300
 GONE_SECONDS = 60
 CONSOLE_BYTES = 4096
-LOGS = "/var/log/xen"
 PLAIN_KERNEL = "generic"
 UNBRIDGED = ("passthrough", "sriov")
 IN_KERNEL = "packets and blocks move in dom0's kernel"
@@ -109,13 +110,21 @@ class Recipe(SshPlatform):
         if seconds and self.state(guest) == RUNNING:
             xl.call("shutdown", "-F", name, good=None)
             wait_until(lambda: xl.domain(name) is None, deadline - time.monotonic(), 0.2)
+        self.dismiss_keepers(name)
         if xl.domain(name):
             xl.call("destroy", name, seconds=GONE_SECONDS, good=None)
         if not wait_until(lambda: self.gone(guest), GONE_SECONDS, 0.2):
-            raise LabError(f"domain {name} does not end; see xl list and {LOGS}/xl-{name}.log")
+            raise LabError(f"domain {name} does not end; see xl list and {xl.LOGS}/xl-{name}.log")
         for path in (self.disk(guest).path, self.payload_path(guest)):
             if os.path.isfile(path):
                 disk.detach(path)
+
+    @staticmethod
+    def dismiss_keepers(name):
+        """They would start a guest again that is just between two starts of its own."""
+        for number in xl.keepers(name):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGTERM)
 
     def gone(self, guest):
         """Neither the domain nor its interface is there."""
@@ -217,7 +226,7 @@ class Recipe(SshPlatform):
 
     def logs(self, guest):
         """What xl, qemu and xenconsoled have written of the guest, older ones too."""
-        return Path(LOGS).glob(f"**/*-{self.lab.name(guest)}.log*")
+        return Path(xl.LOGS).glob(f"**/*-{self.lab.name(guest)}.log*")
 
     def bridged(self, guest):
         return network.split(guest.network)[0] not in UNBRIDGED

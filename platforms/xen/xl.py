@@ -1,12 +1,15 @@
 """xl and its companions, and what they print, in our words. Everything here is told by the hypervisor or xenstore."""
 
 import json
+import os
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 from ..lab.command import need, run
 
 SECTOR_BYTES = 512
+LOGS = "/var/log/xen"
 
 
 class Domain(NamedTuple):
@@ -39,6 +42,19 @@ def domain(name):
     """The Domain of that name, or None. One that is on its way out counts as gone."""
     found = parse_list(said("list")).get(name)
     return None if found is None or "d" in found.flags else found
+
+
+def keepers(name):
+    """Ids of the processes of xl that wait for the domain's end, to take it away or to start it again: those that write
+    its log."""
+    return [int(each.parts[2]) for each in Path("/proc").glob("[0-9]*/fd/1") if link(each) == f"{LOGS}/xl-{name}.log"]
+
+
+def link(path):
+    try:
+        return os.readlink(path)
+    except OSError:
+        return None
 
 
 def parse_info(text):

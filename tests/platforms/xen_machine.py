@@ -41,6 +41,7 @@ def free_port():
 
 class Machine:
     def __init__(self, files, drives, folder):
+        """`drives`: (path of a raw image, "on" when it is read only, else "off"), in dom0 /dev/vdb and on."""
         self.files, self.drives, self.folder = Path(files), drives, Path(folder)
         self.port = free_port()
         self.key = self.folder / "key"
@@ -79,8 +80,8 @@ class Machine:
                 "-device", "virtio-net-pci,netdev=n0",
                 "-drive", f"if=none,id=d0,file={overlay},format=qcow2,cache=unsafe",
                 "-device", "virtio-blk-pci,drive=d0"]
-        for number, each in enumerate(self.drives, 1):
-            argv += ["-drive", f"if=none,id=d{number},file={each},format=raw,readonly=on",
+        for number, (path, readonly) in enumerate(self.drives, 1):
+            argv += ["-drive", f"if=none,id=d{number},file={path},format=raw,cache=unsafe,readonly={readonly}",
                      "-device", f"virtio-blk-pci,drive=d{number}"]
         return [*argv, "-kernel", str(self.files / "xen"), "-append", hypervisor,
                 "-initrd", f"{kernel},{self.files / 'initrd.img'}"]

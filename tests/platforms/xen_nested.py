@@ -27,6 +27,8 @@ sys.path.insert(0, str(ROOT))
 from platforms.lab.state import Lab  # noqa: E402
 
 SUPPLY = "/srv/supply"
+LAB = "/var/lib/ir-test"  # the lab of xen_verbs.py
+LAB_BYTES = 8 * 2**30  # full copies of disks and states of memory
 LOGIN_SECONDS = 600
 SPARE_SECONDS = 900  # for the step that is under way when the time is over
 WORDS = {"KINDS": "pv,pvh", "TURNS": "2", "ROLES": "", "MINUTES": "25"}
@@ -75,12 +77,17 @@ def make_supply(folder):
     tree.mkdir()
     appliance(tree)
     project(tree)
-    path = folder / "supply.raw"
     size = sum(each.stat().st_size for each in tree.rglob("*") if each.is_file()) * 11 // 10 + 64 * 2**20
+    path = file_system(folder / "supply.raw", size, "-d", tree)
+    shutil.rmtree(tree)
+    return path
+
+
+def file_system(path, size, *words):
+    """Makes an image of ext4; its path."""
     path.touch()
     os.truncate(path, size)
-    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-d", tree, path], check=True)
-    shutil.rmtree(tree)
+    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", *words, path], check=True)
     return path
 
 
@@ -92,10 +99,11 @@ def test(folder):
     size = supply.stat().st_size / 2**20
     print(f"prepared in {time.monotonic() - begin:.0f} s: {files.name}, {size:.0f} MiB", flush=True)
     begin = time.monotonic()
-    with Machine(files, [supply], folder) as machine:
+    lab = file_system(folder / "lab.raw", LAB_BYTES)
+    with Machine(files, [(supply, "on"), (lab, "off")], folder) as machine:
         machine.await_login(LOGIN_SECONDS)
         print(f"dom0 answers after {time.monotonic() - begin:.0f} s", flush=True)
-        machine.run(f"mkdir -p {SUPPLY} && mount -o ro /dev/vdb {SUPPLY}", 120)
+        machine.run(f"mkdir -p {SUPPLY} {LAB} && mount -o ro /dev/vdb {SUPPLY} && mount /dev/vdc {LAB}", 120)
         left = max(1, int(float(words["MINUTES"]) * 60 - (time.monotonic() - begin)))
         script = f"{SUPPLY}/project/tests/platforms/xen_verbs.py"
         argv = f"python3 {script} {words['KINDS']} {words['TURNS']} {left} '{words['ROLES']}'"

@@ -25,6 +25,7 @@ from platforms.lab import Guest, Lab, LabError, cli, tuning, verbs  # noqa: E402
 from platforms.xen import xl  # noqa: E402
 
 MIB = 2**20
+STARTS = 5  # of a guest, while the emulated processor fails
 TUNED = {"pv": ["cpu.pin=1", "cpu.shares=512", "memory.balloon=448M", "network.rate=80M"],
          "pvh": ["cpu.pin=0", "cpu.quota=90", "memory.limit=512M", "disk.cache=none", "numa.node=0"],
          "hvm": ["cpu.pin=1", "network.nic=xen"]}
@@ -150,11 +151,28 @@ def provision(name, kind, roles, root, knobs, profile="default"):
     assert verbs.status(lab(), name) == "stopped"
 
 
+def triple_faults():
+    return said("xl", "dmesg").count("Triple fault")
+
+
+def started(verb, name, start=1):
+    """Seconds and a remark of boot or reboot. The emulated processor now and then ends a PVH kernel's first second, in which
+    it reads ports in a loop, by a triple fault, which the hypervisor logs; then the guest is booted again."""
+    before = triple_faults()
+    try:
+        return verb(lab(), name), f" at start {start}, after triple faults" if start > 1 else ""
+    except LabError:
+        if start == STARTS or triple_faults() == before:
+            raise
+    assert verbs.status(lab(), name) == "stopped" and not xl.keepers(domain_name(name))
+    return started(verbs.boot, name, start + 1)
+
+
 def boot(name):
-    seconds = verbs.boot(lab(), name)
+    seconds, remark = started(verbs.boot, name)
     assert verbs.status(lab(), name) == "running"
     assert verbs.boot(lab(), name) == seconds
-    return f"ready after {seconds:.0f} s; {agree(name)}"
+    return f"ready after {seconds:.0f} s{remark}; {agree(name)}"
 
 
 def hypervisor_agrees(kind):
@@ -218,9 +236,9 @@ def limits_change(kind):
 
 def reboot():
     inside("one", "echo kept >/var/lib/river/kept && sync")
-    seconds = verbs.reboot(lab(), "one")
+    seconds, remark = started(verbs.reboot, "one")
     assert inside("one", "cat /var/lib/river/kept").out == "kept\n"
-    return f"ready after {seconds:.0f} s; {agree('one')}"
+    return f"ready after {seconds:.0f} s{remark}; {agree('one')}"
 
 
 def snapshot_of_running():
