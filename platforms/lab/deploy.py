@@ -189,11 +189,12 @@ class Deployment:
         number = self.supervisor()
         if number is None:
             return
-        for name, _ in self.server.services():
-            command.run(["sv", "-w", STOP_SECONDS, "down", self.root / "run" / "river" / "service" / name],
-                        seconds=STOP_SECONDS + 10, good=None)
+        # HUP: runsvdir tells every service to end and does not wait for it.
         os.kill(number, signal.SIGHUP)
         clean.wait_until(lambda: self.supervisor() is None, STOP_SECONDS)
+        for name, _ in self.server.services():
+            command.run(["sv", "-w", STOP_SECONDS, "shutdown", self.root / "run" / "river" / "service" / name],
+                        seconds=STOP_SECONDS + 10, good=None)
         self.pid_file.unlink(missing_ok=True)
 
 
