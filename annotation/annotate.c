@@ -4,6 +4,7 @@
 #include "annotation/lines.h"
 #include "annotation/quality.h"
 #include "common/clock.h"
+#include "common/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -298,8 +299,5 @@ ir_status_t ir_annotate_finish(ir_annotate_t *annotate, ir_error_t *error) {
     if (status == IR_OK) {
         status = flush_text(annotate, 0, error);
     }
-    if (status == IR_OK && fflush(annotate->out) != 0) {
-        status = ir_error_set(error, IR_ERR_IO, "cannot write the output: %s", strerror(errno));
-    }
-    return status;
+    return status == IR_OK ? ir_program_flush(annotate->out, error) : status;
 }

@@ -1,6 +1,7 @@
 #include "common/program.h"
 
-#include <stdio.h>
+#include <errno.h>
+#include <string.h>
 
 int ir_program_exit(ir_status_t status) {
     return status == IR_OK ? IR_EXIT_DONE : status == IR_ERR_USAGE ? IR_EXIT_USAGE : IR_EXIT_FAILED;
@@ -9,6 +10,12 @@ int ir_program_exit(ir_status_t status) {
 int ir_program_refuse(const ir_program_t *program, const ir_error_t *error) {
     fprintf(stderr, "%s: %s\n", program->name, error->text);
     return ir_program_exit(error->status);
+}
+
+ir_status_t ir_program_flush(FILE *out, ir_error_t *error) {
+    return ferror(out) == 0 && fflush(out) == 0
+               ? IR_OK
+               : ir_error_set(error, IR_ERR_IO, "cannot write the output: %s", strerror(errno));
 }
 
 bool ir_program_begin(const ir_program_t *program, int argc, char **argv, void *options,
@@ -20,6 +27,9 @@ bool ir_program_begin(const ir_program_t *program, int argc, char **argv, void *
     if (verdict == IR_SETTINGS_RUN && program->usage[0] == '\0' && *first_argument < argc) {
         ir_error_set(&error, IR_ERR_USAGE, "unexpected argument '%s'; see --help",
                      argv[*first_argument]);
+    }
+    if (verdict == IR_SETTINGS_EXIT) {
+        ir_program_flush(stdout, &error);
     }
     if (error.status != IR_OK) {
         *exit_status = ir_program_refuse(program, &error);

@@ -7,6 +7,7 @@
 #include "common/status.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 enum { IR_EXIT_DONE = 0, IR_EXIT_FAILED = 1, IR_EXIT_USAGE = 2 };
 
@@ -15,6 +16,9 @@ int ir_program_exit(ir_status_t status);
 
 /* The same, after saying on standard error why it ended so. */
 int ir_program_refuse(const ir_program_t *program, const ir_error_t *error);
+
+/* IR_ERR_IO when not all that was written to `out` got through. */
+ir_status_t ir_program_flush(FILE *out, ir_error_t *error);
 
 /* Fills `options` (the program's struct, zeroed) as ir_settings_load does. True: go on; the
  * arguments that are no options begin at argv[*first_argument], and a program without `usage` has

@@ -596,10 +596,7 @@ static ir_status_t load_all(const ir_program_t *program, int argc, char **argv,
 }
 
 static ir_settings_verdict_t answer(const ir_program_t *program, const ir_command_line_t *line,
-                                    const void *target, ir_error_t *error) {
-    if (line->asked == 0) {
-        return IR_SETTINGS_RUN;
-    }
+                                    const void *target) {
     if (line->asked == OPTION_HELP) {
         print_help(program, stdout);
     } else if (line->asked == OPTION_VERSION) {
@@ -611,11 +608,7 @@ static ir_settings_verdict_t answer(const ir_program_t *program, const ir_comman
     } else if (line->asked == OPTION_MANUAL) {
         ir_settings_print_markdown(program, stdout);
     }
-    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
-        ir_error_set(error, IR_ERR_IO, "cannot write the output: %s", strerror(errno));
-        return IR_SETTINGS_WRONG;
-    }
-    return IR_SETTINGS_EXIT;
+    return line->asked != 0 ? IR_SETTINGS_EXIT : IR_SETTINGS_RUN;
 }
 
 ir_settings_verdict_t ir_settings_load(const ir_program_t *program, int argc, char **argv,
@@ -626,7 +619,7 @@ ir_settings_verdict_t ir_settings_load(const ir_program_t *program, int argc, ch
         ir_error_set(error, IR_ERR_MEMORY, "out of memory for the settings");
     } else if (load_all(program, argc, argv, &line, target, error) == IR_OK) {
         *first_argument = optind;
-        verdict = answer(program, &line, target, error);
+        verdict = answer(program, &line, target);
     }
     close_command_line(&line);
     return verdict;

@@ -53,8 +53,7 @@ typedef struct ir_program {
 typedef enum ir_settings_verdict {
     IR_SETTINGS_RUN,  /* go on */
     IR_SETTINGS_EXIT, /* --help, --version or --print-… was served: exit 0 */
-    IR_SETTINGS_WRONG /* `error` says which setting, where it stood and what is allowed
-                         (IR_ERR_USAGE: exit 2), or why nothing can be shown (exit 1) */
+    IR_SETTINGS_WRONG /* `error` says which setting, where it stood and what is allowed: exit 2 */
 } ir_settings_verdict_t;
 
 /* Fills `target` (the program's struct, zeroed by the caller) from all sources. The options

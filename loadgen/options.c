@@ -87,8 +87,7 @@ static const ir_setting_t settings[] = {
      "Connections to each target, spread over its threads; 0: 1 a thread, for HTTP 16."},
     {"request-packs", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000, "100", FIELD(request_packs),
      "Most packs in one HTTP request: what waits of one mote goes together, as lines, if it is "
-     "JSON; "
-     "1: each by itself."},
+     "JSON; 1: each by itself."},
     {"ca", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(ca),
      "Certificate authority for the targets with TLS."},
     {"mote-tokens", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(mote_tokens),

@@ -331,14 +331,14 @@ static bool is_passing(long code) {
 /* One of several packs: taken under its id, or named as a reason why none was. False: neither. */
 static bool take_pack(ir_http_t *http, const ir_reply_t *reply, uint32_t place, uint32_t item,
                       bool taken) {
+    char reason[WHY_SIZE];
     char why[WHY_SIZE];
-    const int size = snprintf(why, sizeof why, "%s refused ", http->target->label);
-    const size_t begin = (size_t)size < sizeof why ? (size_t)size : 0;
     if (taken && ir_reply_takes(reply, place, ir_view_text(http->items[item].id))) {
         finish(http, item, IR_ANSWER_CONFIRMED, NULL);
         return true;
     }
-    if (!taken && ir_reply_refuses(reply, place, why + begin, sizeof why - begin)) {
+    if (!taken && ir_reply_refuses(reply, place, reason, sizeof reason)) {
+        snprintf(why, sizeof why, "%s refused %s", http->target->label, reason);
         finish(http, item, IR_ANSWER_REFUSED, why);
         return true;
     }

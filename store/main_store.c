@@ -1,7 +1,6 @@
 #include "common/program.h"
 #include "store/command.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -83,10 +82,7 @@ static int run_verify(const ir_stores_t *stores, char *const *arguments, int n_a
                       ir_error_t *error) {
     bool good = false;
     const ir_status_t status = ir_store_verify(stores, arguments, n_arguments, &good, error);
-    if (status == IR_ERR_USAGE) {
-        return IR_EXIT_USAGE;
-    }
-    return status == IR_OK && good ? IR_EXIT_DONE : IR_EXIT_FAILED;
+    return status == IR_OK && !good ? IR_EXIT_FAILED : ir_program_exit(status);
 }
 
 static int run_export(const ir_stores_t *stores, char *const *arguments, int n_arguments,
@@ -144,17 +140,13 @@ static int run(const ir_store_options_t *options, const ir_command_t *command,
                char *const *arguments, int n_arguments, ir_error_t *error) {
     ir_stores_t stores = {.options = options, .out = stdout};
     const ir_status_t status = open_stores(options, &stores, error);
-    int code = status == IR_ERR_USAGE ? IR_EXIT_USAGE : IR_EXIT_FAILED;
+    int code = ir_program_exit(status);
     if (status == IR_OK) {
         code = command->run(&stores, arguments, n_arguments, error);
     }
     ir_graph_close(stores.graph);
     ir_documents_close(stores.documents);
-    if (code == IR_EXIT_DONE && (ferror(stdout) != 0 || fflush(stdout) != 0)) {
-        ir_error_set(error, IR_ERR_IO, "cannot write the output: %s", strerror(errno));
-        code = IR_EXIT_FAILED;
-    }
-    return code;
+    return code == IR_EXIT_DONE ? ir_program_exit(ir_program_flush(stdout, error)) : code;
 }
 
 int main(int argc, char **argv) {

@@ -15,7 +15,7 @@ from ..lab.clean import remove_tree, wait_until
 from ..lab.errors import Unsupported
 from ..lab.host import device_of
 from ..lab.payload import assignments, server_variables, write_tree
-from ..lab.platform import ABSENT, RUNNING, STOPPED, Platform, Stats
+from ..lab.platform import ABSENT, RUNNING, STOPPED, Platform, Stats, ends
 
 CONTROLLERS = ("cpu", "cpuset", "memory", "blkio")
 ROOT_FOLDERS = ("var/lib/river", "var/log/river", "run")
@@ -148,8 +148,7 @@ class Recipe(Platform):
         return [*self.group(guest).enter_argv(), *environment, *argv]
 
     def console(self, guest):
-        path = self.lab.guest_directory(guest) / "console"
-        return path.read_text(errors="replace")[-2000:] if path.exists() else ""
+        return ends(self.lab.guest_directory(guest) / "console", most=2000)
 
     # ---- as the host sees it ----
 

@@ -7,23 +7,20 @@ where a guest does not really start by /dev/kvm.
 """
 
 import contextlib
-import os
 import time
 
 from ..lab import cgroup, command, inside, network, payload, shaping
 from ..lab.clean import Undo, wait_until
 from ..lab.errors import LabError, Unsupported
-from ..lab.platform import ABSENT, FROZEN, RUNNING, STOPPED, SshPlatform, Stats
+from ..lab.platform import ABSENT, EMULATED_PATIENCE, FROZEN, RUNNING, STOPPED, SshPlatform, Stats, ends
 from . import disks, effect, findings, live, migration
 from .daemon import Connection, Daemon
 from .domain import Files, Machine, memory_mib, text
 
 GROUP = "kvm"  # of tools/install
 PAGE_MIB = 2
-EMULATED_PATIENCE = 6
 USE_CPUS = "for each in /sys/devices/system/cpu/cpu*/online; do echo 1 >$each; done"
 UNBRIDGED = ("macvlan", "passthrough", "sriov")
-CONSOLE_BYTES = 4096
 STATES = {"running": RUNNING, "idle": RUNNING, "paused": FROZEN, "pmsuspended": FROZEN, "in shutdown": RUNNING}
 
 
@@ -167,12 +164,7 @@ class Recipe(SshPlatform):
     # ---- within a guest ----
 
     def console(self, guest):
-        try:
-            with open(self.folder(guest) / "console.log", "rb") as file:
-                file.seek(max(0, os.fstat(file.fileno()).st_size - CONSOLE_BYTES))
-                return file.read().decode(errors="replace")
-        except OSError:
-            return ""
+        return ends(self.folder(guest) / "console.log")
 
     # ---- as the host sees it ----
 

@@ -173,8 +173,15 @@ class Deployment:
 
     def restart(self, changed):
         for name in changed:
-            if (folder := self.root / "run" / "river" / "service" / name).exists():
-                command.run(["sv", "-w", STOP_SECONDS, "restart", folder], seconds=STOP_SECONDS + 10)
+            if self.service(name).exists():
+                self.tell(name, "restart")
+
+    def service(self, name):
+        return self.root / "run" / "river" / "service" / name
+
+    def tell(self, name, verb, good=(0,)):
+        """A verb of sv, until it is done."""
+        command.run(["sv", "-w", STOP_SECONDS, verb, self.service(name)], seconds=STOP_SECONDS + 10, good=good)
 
     def await_ready(self):
         done = command.run([f"{self.prefix}/opt/river/ready", READY_SECONDS], seconds=READY_SECONDS + 30, good=None,
@@ -193,8 +200,7 @@ class Deployment:
         os.kill(number, signal.SIGHUP)
         clean.wait_until(lambda: self.supervisor() is None, STOP_SECONDS)
         for name, _ in self.server.services():
-            command.run(["sv", "-w", STOP_SECONDS, "shutdown", self.root / "run" / "river" / "service" / name],
-                        seconds=STOP_SECONDS + 10, good=None)
+            self.tell(name, "shutdown", good=None)
         self.pid_file.unlink(missing_ok=True)
 
 

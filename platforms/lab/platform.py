@@ -14,6 +14,8 @@ and looked at the guest's state before, so a method does its one thing and nothi
 - Programs of the host are run by command.run(), files are taken away by clean.remove_tree().
 """
 
+import contextlib
+import os
 import shlex
 from typing import NamedTuple
 
@@ -22,6 +24,7 @@ from .errors import Unsupported
 from .finding import Finding  # noqa: F401 - what check() returns
 
 ABSENT, STOPPED, RUNNING, FROZEN = "absent", "stopped", "running", "frozen"
+EMULATED_PATIENCE = 6  # of guests, or a hypervisor, that run by emulation
 
 
 class Stats(NamedTuple):
@@ -189,6 +192,16 @@ class SshPlatform(Platform):
 
     def exec_argv(self, guest, argv):
         return [*way.words(self.lab, guest), *self.lab.key.ssh_argv(guest.address, shlex.join(argv))]
+
+
+def ends(*paths, most=4096):
+    """The last `most` bytes of each file that can be read, as one text."""
+    texts = []
+    for path in paths:
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - most))
+            texts.append(file.read().decode(errors="replace"))
+    return "\n".join(texts)
 
 
 def interfaces_bytes(interface):

@@ -16,7 +16,7 @@ from ..lab.cgroup import LIMITS, Group, has, hierarchies, limit_file
 from ..lab.clean import remove_tree, wait_until
 from ..lab.errors import LabError, Unsupported
 from ..lab.host import device_of
-from ..lab.platform import ABSENT, FROZEN, RUNNING, STOPPED, Platform, Stats, interfaces_bytes
+from ..lab.platform import ABSENT, FROZEN, RUNNING, STOPPED, Platform, Stats, ends, interfaces_bytes
 from . import config, findings
 from .roots import Roots
 
@@ -259,9 +259,7 @@ class Recipe(Platform):
         return self.lab.guest_directory(guest) / "lxc.log"
 
     def console(self, guest):
-        texts = [path.read_text(errors="replace")[-1500:] for path in (self.console_path(guest), self.log_path(guest))
-                 if path.exists()]
-        return "\n".join(texts)
+        return ends(self.console_path(guest), self.log_path(guest), most=1500)
 
     # ---- as the host sees it ----
 

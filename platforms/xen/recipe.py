@@ -14,14 +14,13 @@ from pathlib import Path
 from ..lab import inside, network, payload, shaping
 from ..lab.clean import Undo, wait_until
 from ..lab.errors import LabError
-from ..lab.platform import ABSENT, FROZEN, RUNNING, STOPPED, SshPlatform, Stats, interfaces_bytes
+from ..lab.platform import ABSENT, EMULATED_PATIENCE, FROZEN, RUNNING, STOPPED, SshPlatform, Stats, ends
+from ..lab.platform import interfaces_bytes
 from . import config, disk, effect, host, live, migration, xl
 
 KIB = 1024
-SLOWER = 6  # times, that a guest may take on a hypervisor that is emulated itself
 CREATE_SECONDS = 300
 GONE_SECONDS = 60
-CONSOLE_BYTES = 4096
 PLAIN_KERNEL = "generic"
 UNBRIDGED = ("passthrough", "sriov")
 IN_KERNEL = "packets and blocks move in dom0's kernel"
@@ -72,7 +71,7 @@ class Recipe(SshPlatform):
             super().require_network(text)
 
     def patience(self, guest):
-        return SLOWER if host.emulated() else 1
+        return EMULATED_PATIENCE if host.emulated() else 1
 
     # ---- life of a guest ----
 
@@ -149,7 +148,7 @@ class Recipe(SshPlatform):
         """Of HVM guests their own file, of others what xenconsoled keeps when it is started with --log=guest; and what xl
         says of the domain's end."""
         kept = [path for path in self.logs(guest) if path.name.startswith(("guest-", "xl-")) and path.suffix == ".log"]
-        return "\n".join(end_of(path) for path in (self.folder(guest) / "console.log", *sorted(kept)) if path.exists())
+        return ends(self.folder(guest) / "console.log", *sorted(kept))
 
     # ---- as the host sees it ----
 
@@ -245,9 +244,3 @@ class Recipe(SshPlatform):
         path = self.config_path(guest)
         path.write_text(config.write(guest, places), encoding="utf-8")
         return path
-
-
-def end_of(path):
-    with open(path, "rb") as file:
-        file.seek(max(0, path.stat().st_size - CONSOLE_BYTES))
-        return file.read().decode(errors="replace")

@@ -4,6 +4,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -213,6 +214,40 @@ def test_disks_are_made_cloned_and_kept(tmp_path):
         one.remove()
         one.remove()
         assert os.listdir(folders[0]) == ["kept"]
+
+
+def test_who_waits_for_a_domains_end_is_found_by_its_log(recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr(xl, "LOGS", str(tmp_path))
+    with open(tmp_path / "xl-ir0000-one.log", "wb") as log, subprocess.Popen(["sleep", "60"], stdout=log) as keeper:
+        assert xl.keepers("ir0000-one") == [keeper.pid] and xl.keepers("ir0000-on") == []
+        recipe.dismiss_keepers("ir0000-one")
+        assert keeper.wait(10) == -signal.SIGTERM
+    assert xl.keepers("ir0000-one") == []
+
+
+def test_a_state_that_cannot_be_saved_leaves_no_file(recipe, monkeypatch):
+    made = guest()
+    recipe.folder(made).mkdir(parents=True)
+
+    def half_saved(_verb, _name, path, **_options):
+        Path(path).write_bytes(b"half")
+        raise LabError("No space left on device")
+
+    monkeypatch.setattr(xl, "call", half_saved)
+    with pytest.raises(LabError, match="No space"):
+        recipe.migrate(made, "local")
+    assert not list(recipe.folder(made).iterdir())
+
+
+def test_the_console_shows_the_ends_of_what_is_there(recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr(xl, "LOGS", str(tmp_path))
+    made = guest()
+    recipe.folder(made).mkdir(parents=True)
+    assert recipe.console(made) == ""
+    (tmp_path / f"xl-{recipe.lab.name(made)}.log").write_text("x" * 5000 + "shut down")
+    (recipe.folder(made) / "console.log").write_text("booting")
+    text = recipe.console(made)
+    assert text.startswith("booting\nx") and text.endswith("shut down") and len(text) == len("booting\n") + 4096
 
 
 def test_a_volume_needs_its_group(tmp_path, monkeypatch):
