@@ -3,16 +3,18 @@
 
     ingest/rabbitmq.py ingest/nodes.conf rabbit-1 [DEFINITIONS.JSON] > /etc/rabbitmq/rabbitmq.conf
 
-Plugins: rabbitmq_consistent_hash_exchange and rabbitmq_mqtt. All brokers of the list become one cluster; they must have
-the same Erlang cookie. Where there is a balancer, AMQP and MQTT are taken from it only: both listeners want its PROXY
+Plugins: rabbitmq_consistent_hash_exchange; rabbitmq_mqtt comes when the broker is up, by start-mqtt.erl. All brokers of the
+list become one cluster; they must have the same Erlang cookie. Where there is a balancer, AMQP and MQTT are taken from it only: both listeners want its PROXY
 header, so that the broker knows each client's own address.
 """
 
 import sys
+from pathlib import Path
 
 import nodes as list_of_nodes
 
-PLUGINS = ("rabbitmq_consistent_hash_exchange", "rabbitmq_mqtt")
+PLUGINS = ("rabbitmq_consistent_hash_exchange",)
+START_MQTT = Path(__file__).resolve().parent / "start-mqtt.erl"
 
 BASE = """\
 # Made by ingest/rabbitmq.py from a list of nodes (see ingest/nodes.conf): change that, not this.

@@ -10,6 +10,7 @@ Clients reach it through the balancer only, since the nodes want its PROXY heade
 import json
 import resource
 import secrets
+import shutil
 import signal
 import socket
 import sys
@@ -47,8 +48,22 @@ class Node(servers.RabbitMQ):
         return [rabbitmq.configuration(self.cluster.nodes, self.name, self.directory / "definitions.json")]
 
     def files(self):
-        more = {"definitions.json": self.cluster.definitions, "home/.erlang.cookie": self.cluster.cookie}
+        more = {"definitions.json": self.cluster.definitions, "home/.erlang.cookie": self.cluster.cookie,
+                rabbitmq.START_MQTT.name: rabbitmq.START_MQTT.read_text()}
         return {**super().files(), **more}
+
+    def environment(self):
+        name = "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"
+        own = super().environment()
+        return {**own, name: f"{own[name]} -run file script {rabbitmq.START_MQTT.name}"}
+
+    def launch(self):
+        shutil.rmtree(self.directory / "mnesia" / self.node / "coordination", ignore_errors=True)
+        return super().launch()
+
+    def ready(self):
+        """MQTT is the last to come."""
+        return super().ready() and servers.listens(self.host, self.ports[2])
 
 
 class Cluster(servers.Startable):

@@ -51,6 +51,15 @@ def free_ports(count):
         return [one.getsockname()[1] for one in sockets]
 
 
+def listens(host, port):
+    """Whether something takes connections there."""
+    try:
+        socket.create_connection((host, port), 2).close()
+    except OSError:
+        return False
+    return True
+
+
 def tail(path, lines=TAIL_LINES):
     """The end of a log file, for a message."""
     try:

@@ -60,6 +60,14 @@ class Faulty:
     def start_broker(self, index):
         return lambda: self.stack.cluster.members[index].start()
 
+    def cut_power(self):
+        """Of all brokers; it comes back for all at once."""
+        for each in self.stack.cluster.members:
+            each.kill()
+        for each in self.stack.cluster.members:
+            each.begin()
+        self.stack.cluster.await_ready()
+
     def kill_gateway(self, index):
         return lambda: self.stack.gateways[index].kill()
 
@@ -73,6 +81,13 @@ class Faulty:
     def reload(self):
         return self.stack.balancer.reload
 
+    def assert_client_ids_are_kept(self):
+        """Every broker sees a leader of the group that MQTT keeps client ids in, and all brokers in it."""
+        brokers = self.stack.cluster.members
+        for each in brokers:
+            told = each.control("eval", "ra:members({mqtt_node, node()}, 5000).")
+            assert told.startswith("{ok,") and all(f"'{other.node}'" in told for other in brokers), told
+
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory):
@@ -85,6 +100,7 @@ def test_a_broker_a_gateway_and_the_balancer(faulty):
     faulty.send("mix", [(2, faulty.kill_broker(0)), (5, faulty.kill_gateway(0)), (7, faulty.reload()),
                         (9, faulty.start_gateway(0))])
     faulty.start_broker(0)()
+    faulty.assert_client_ids_are_kept()
 
 
 @pytest.mark.slow
@@ -93,6 +109,12 @@ def test_a_broker_a_gateway_and_the_balancer(faulty):
 def test_any_broker_is_killed(faulty, via, index):
     faulty.send(via, [(3, faulty.kill_broker(index))])
     faulty.start_broker(index)()
+
+
+@pytest.mark.slow
+def test_power_cut(faulty):
+    faulty.send("mix", [(3, faulty.cut_power)])
+    faulty.assert_client_ids_are_kept()
 
 
 @pytest.mark.slow

@@ -1,0 +1,24 @@
+%% Enables rabbitmq_mqtt when the broker is up, one broker of the cluster at a time. The broker is to be started without
+%% the plugin, without what its Raft system `coordination` had kept, and with `-run file script start-mqtt.erl`.
+%%
+%% RabbitMQ 3.10 keeps the ids of MQTT's clients in a Raft group of the plugin. Brokers that start the plugin at the same
+%% time leave each other out of the group, for good: when another one ends it has no leader. A broker that comes back
+%% waits 100 s for a leader before it takes any client, AMQP's too; when all come back at once, they wait for each other.
+%% One at a time, each finds a group that has a leader. The ids are of connections, which have ended with the broker, so
+%% nothing is lost with them.
+spawn(fun() ->
+    Enable = fun() ->
+        {ok, File} = application:get_env(rabbit, enabled_plugins_file),
+        {ok, [Plugins]} = file:consult(File),
+        ok = file:write_file(File, io_lib:format("~p.~n", [lists:usort([rabbitmq_mqtt | Plugins])])),
+        {ok, _Started, _Stopped} = rabbit_plugins:ensure(File)
+    end,
+    try
+        ok = rabbit:await_startup(),
+        global:trans({rabbitmq_mqtt, self()}, Enable)
+    catch
+        _:Reason ->
+            rabbit_log:error("rabbitmq_mqtt cannot be started, so the broker ends: ~p", [Reason]),
+            init:stop(1)
+    end
+end).
