@@ -71,7 +71,7 @@ static const ir_setting_t settings[] = {
      "the 99th percentile is within its bound."},
     {"p99-bound", 0, IR_SETTING_DURATION, "TIME", NULL, 1e6, IR_DAY, "1s", FIELD(p99_bound_ns),
      "Of find-max: how long 99 of 100 messages may take."},
-    {"trial", 0, IR_SETTING_DURATION, "TIME", NULL, 0.2 * IR_SECOND, IR_DAY, "5s", FIELD(trial_ns),
+    {"trial", 0, IR_SETTING_DURATION, "TIME", NULL, 0.2 * IR_SECOND, IR_DAY, "10s", FIELD(trial_ns),
      "Of find-max: how long each trial is measured."},
     {"warm-up", 0, IR_SETTING_DURATION, "TIME", NULL, 0, IR_DAY, "2s", FIELD(warm_up_ns),
      "Of find-max: how long each trial runs before that."},

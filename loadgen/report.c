@@ -45,8 +45,11 @@ void ir_report_tell(const ir_summary_t *summary) {
         }
     }
     if (summary->plan->kind == IR_PLAN_SEARCH) {
-        ir_log(IR_LOG_INFO, "highest rate that is kept: %.0f observations/s (then: %s)",
-               ir_search_result(search), ir_verdict_text(search->limit));
+        const ir_search_result_t found = ir_search_result(search);
+        ir_log(IR_LOG_INFO,
+               "highest rate that is kept: %.0f observations/s (half of the times between %.0f and "
+               "%.0f; then: %s)",
+               found.rate, found.low, found.high, ir_verdict_text(search->limit));
     }
     tell_balance(&summary->balance);
     if (summary->invalid != NULL) {

@@ -1,10 +1,8 @@
 #include "loadgen/search.h"
 
-#define VOTES 2         /* that agree */
-#define PRECISION 0.03  /* of the bounds when the search is close enough */
-#define HEADROOM 1.25   /* over what was reached without a rate */
-#define FURTHER 1.5     /* when even that is kept */
-#define RETREAT 0.8     /* where to go on when the result does not hold */
+#define CLOSE 0.1       /* of the bounds when the steps begin */
+#define FURTHER 1.5     /* while every rate is kept */
+#define STEP 0.03       /* of the rate */
 #define LOWEST_RATE 0.5 /* observations/s; below it there is nothing to find */
 #define SENT_SHARE 0.98
 #define GROWTH_SHARE 0.02
@@ -35,67 +33,65 @@ void ir_search_init(ir_search_t *search) {
     *search = (ir_search_t){.rate = 0, .limit = IR_VERDICT_KEPT};
 }
 
-static bool is_close(const ir_search_t *search) {
-    return search->high - search->low <= search->high * PRECISION;
-}
-
-static void choose(ir_search_t *search) {
-    search->kept = search->failed = 0;
-    if (!is_close(search)) {
-        search->rate = search->low + (search->high - search->low) / 2;
-        search->done = search->high < LOWEST_RATE;
-    } else if (!search->high_tried) {
-        search->high *= FURTHER;
-        search->rate = search->high;
-    } else {
-        search->confirming = true;
-        search->rate = search->low;
-    }
-}
-
-static void decide_confirmation(ir_search_t *search, bool kept) {
-    search->confirming = false;
-    if (kept) {
-        search->done = true;
+static void bisect(ir_search_t *search, bool kept) {
+    if (!kept && search->same++ == 0) {
         return;
     }
-    search->high = search->low;
-    search->low = 0;
-    search->kept = search->failed = 0;
-    search->rate = search->high * RETREAT;
-}
-
-static void decide(ir_search_t *search, bool kept, ir_verdict_t verdict) {
-    if (!kept) {
-        search->limit = verdict;
-    }
-    if (search->confirming) {
-        decide_confirmation(search, kept);
+    search->same = 0;
+    *(kept ? &search->low : &search->high) = search->rate;
+    if (search->high <= 0) {
+        search->rate *= FURTHER;
         return;
     }
+    search->rate = search->low + (search->high - search->low) / 2;
+    search->stepping = search->high - search->low <= search->high * CLOSE;
+    search->done = search->high < LOWEST_RATE;
+}
+
+static void add_turn(ir_search_t *search, double rate) {
+    unsigned at = search->n_turns++;
+    for (; at > 0 && search->turns[at - 1] > rate; at--) {
+        search->turns[at] = search->turns[at - 1];
+    }
+    search->turns[at] = rate;
+    search->done = search->n_turns == IR_SEARCH_TURNS;
+}
+
+static void step(ir_search_t *search, bool kept) {
     if (kept) {
         search->low = search->rate;
-        search->high = search->high > search->low ? search->high : search->low;
-        search->high_tried = search->high_tried && search->high > search->low;
-    } else {
-        search->high = search->rate;
-        search->high_tried = true;
     }
-    choose(search);
+    if (search->same > 0 && kept != search->kept) {
+        add_turn(search, search->low);
+        search->same = 0;
+    }
+    search->same++;
+    search->kept = kept;
+    const double factor = 1 + STEP * search->same;
+    search->rate = kept ? search->rate * factor : search->rate / factor;
 }
 
 void ir_search_tell(ir_search_t *search, const ir_trial_t *trial, ir_verdict_t verdict) {
+    const bool kept = verdict == IR_VERDICT_KEPT;
     search->trials++;
     if (search->rate <= 0) {
-        search->high = trial->reached * HEADROOM;
-        choose(search);
+        search->rate = trial->reached;
+        search->done = trial->reached <= 0;
+        search->limit = IR_VERDICT_BACKLOG;
         return;
     }
-    const bool kept = verdict == IR_VERDICT_KEPT;
-    search->kept += kept;
-    search->failed += !kept;
-    if (search->kept == VOTES || search->failed == VOTES) {
-        decide(search, kept, verdict);
+    search->limit = kept ? search->limit : verdict;
+    if (search->stepping) {
+        step(search, kept);
+    } else {
+        bisect(search, kept);
     }
     search->done = search->done || search->trials >= IR_SEARCH_TRIALS_MAX;
+}
+
+ir_search_result_t ir_search_result(const ir_search_t *search) {
+    const double *turns = search->turns;
+    const unsigned n = search->n_turns;
+    return n > 0 ? (ir_search_result_t){turns[n / 2], turns[n / 4], turns[n - 1 - n / 4]}
+                 : (ir_search_result_t){search->low, search->low, search->low};
 }

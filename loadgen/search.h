@@ -1,16 +1,19 @@
-/* Looks for the highest rate that is kept: bisection over trials that someone else makes. Pure
- * logic, one thread.
+/* Looks for the highest rate that is kept, over trials that someone else makes. Pure logic, one
+ * thread.
  *
- * The first trial has no rate and says what is reached without one; from then on a rate counts as
- * kept or not when two trials of it agree (the best of three), so that one disturbance decides
- * nothing. When the bounds are close enough, the result is tried once more in the same way; if it
- * does not hold, the search goes on below. */
+ * The first trial has no rate and says what is reached without one. From there bisection brings the
+ * bounds close together; a rate is not kept when two trials of it say so. Then the rate goes up in
+ * small steps after each trial that is kept and down after each that is not, in larger ones the
+ * longer it goes the same way (the up-and-down method: Dixon and Mood, 1948). The result is the
+ * median of the rates that were kept where it turned: a disturbed trial moves it little, wherever
+ * it falls. */
 #ifndef IR_LOADGEN_SEARCH_H
 #define IR_LOADGEN_SEARCH_H
 
 #include <stdbool.h>
 
-#define IR_SEARCH_TRIALS_MAX 60
+#define IR_SEARCH_TRIALS_MAX 80
+#define IR_SEARCH_TURNS 11 /* odd, for the median */
 
 /* What a trial showed; rates in observations/s. */
 typedef struct ir_trial {
@@ -37,14 +40,16 @@ const char *ir_verdict_text(ir_verdict_t verdict);
 ir_verdict_t ir_trial_judge(const ir_trial_t *trial, double p99_bound_ms);
 
 typedef struct ir_search {
-    double low, high; /* the highest rate kept, the lowest one not kept */
     double rate;      /* of the next trial; 0: without one */
-    bool high_tried;  /* `high` was really tried */
-    bool confirming;  /* the bounds are close; `low` is being tried again */
+    double low, high; /* bounds; when stepping, `low` is the rate last kept; 0: none */
+    double turns[IR_SEARCH_TURNS]; /* rates kept there, in order of size */
+    unsigned n_turns;
+    bool stepping; /* the bounds are close; from here on up and down */
+    bool kept;     /* the last trial was */
+    unsigned same; /* trials that went the same way as the last one, with it */
     bool done;
-    unsigned kept, failed; /* votes on `rate` */
     unsigned trials;
-    ir_verdict_t limit; /* why the lowest rate that was not kept was not */
+    ir_verdict_t limit; /* why the last rate that was not kept was not */
 } ir_search_t;
 
 void ir_search_init(ir_search_t *search);
@@ -52,9 +57,12 @@ void ir_search_init(ir_search_t *search);
 /* What came of a trial at `search->rate`. */
 void ir_search_tell(ir_search_t *search, const ir_trial_t *trial, ir_verdict_t verdict);
 
-/* The highest rate that is kept, when it is done; 0: none was. */
-static inline double ir_search_result(const ir_search_t *search) {
-    return search->low;
-}
+/* The highest rate that is kept, as far as it is known; 0: none was. Half of the turns lay between
+ * `low` and `high`, which tells how steady the target is. */
+typedef struct ir_search_result {
+    double rate, low, high;
+} ir_search_result_t;
+
+ir_search_result_t ir_search_result(const ir_search_t *search);
 
 #endif

@@ -237,8 +237,11 @@ static void put_lists(ir_object_t *object, const ir_summary_t *summary) {
 
 static ir_object_t search_object(const ir_search_t *search) {
     ir_object_t object = new_object();
+    const ir_search_result_t found = ir_search_result(search);
     put(&object, "finished", json_boolean(search->done));
-    put_number(&object, "rate", ir_search_result(search));
+    put_number(&object, "rate", found.rate);
+    put_number(&object, "rate_low", found.low);
+    put_number(&object, "rate_high", found.high);
     put(&object, "limit", json_string(ir_verdict_text(search->limit)));
     put_count(&object, "trials", search->trials);
     return object;

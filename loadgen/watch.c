@@ -89,10 +89,12 @@ void ir_run_end_row(ir_run_t *run) {
 
 static void show(ir_run_t *run) {
     const bool heard = run->receipts != NULL;
+    const bool ends_by_count =
+        run->source.messages != IR_SOURCE_UNLIMITED && run->plan.kind != IR_PLAN_SEARCH;
     const ir_progress_state_t state = {
         .now_ns = run->now.at_ns,
         .messages = heard ? run->now.back.complete : run->now.sent.messages_confirmed,
-        .to_send = run->source.messages != IR_SOURCE_UNLIMITED ? run->source.messages : 0,
+        .to_send = ends_by_count ? run->source.messages : 0,
         .length_ns = ir_plan_length(&run->plan),
         .asked = run->asked,
         .sent = run->now.sent.observations_sent,
