@@ -3,9 +3,9 @@
 
     ingest/rabbitmq.py ingest/nodes.conf rabbit-1 [DEFINITIONS.JSON] > /etc/rabbitmq/rabbitmq.conf
 
-Plugins: rabbitmq_consistent_hash_exchange; rabbitmq_mqtt comes when the broker is up, by start-mqtt.erl. All brokers of the
-list become one cluster; they must have the same Erlang cookie. Where there is a balancer, AMQP and MQTT are taken from it only: both listeners want its PROXY
-header, so that the broker knows each client's own address.
+Plugins: rabbitmq_consistent_hash_exchange; rabbitmq_mqtt comes when the broker is up, by start-mqtt.erl. All brokers of
+the list become one cluster; they must have the same Erlang cookie. Where there is a balancer, AMQP and MQTT are taken
+from it only: both listeners want its PROXY header, so that the broker knows each client's own address.
 """
 
 import sys

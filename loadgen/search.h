@@ -40,8 +40,8 @@ const char *ir_verdict_text(ir_verdict_t verdict);
 ir_verdict_t ir_trial_judge(const ir_trial_t *trial, double p99_bound_ms);
 
 typedef struct ir_search {
-    double rate;      /* of the next trial; 0: without one */
-    double low, high; /* bounds; when stepping, `low` is the rate last kept; 0: none */
+    double rate;                   /* of the next trial; 0: without one */
+    double low, high;              /* bounds; when stepping, `low` is the rate last kept; 0: none */
     double turns[IR_SEARCH_TURNS]; /* rates kept there, in order of size */
     unsigned n_turns;
     bool stepping; /* the bounds are close; from here on up and down */

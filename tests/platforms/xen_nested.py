@@ -57,7 +57,8 @@ def project(folder):
     target = folder / "project"
     ignored = shutil.ignore_patterns("__pycache__", "nested")
     shutil.copytree(ROOT / "platforms", target / "platforms", ignore=ignored)
-    configuration = (path.relative_to(ROOT) for path in (ROOT / "ingest").glob("*.py"))
+    kinds = ("*.py", "*.json", "*.erl")
+    configuration = (path.relative_to(ROOT) for kind in kinds for path in (ROOT / "ingest").glob(kind))
     for name in ("Makefile", "loadgen/usgs_river.ttl", "tests/platforms/xen_verbs.py", *configuration):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, target / name)
