@@ -37,6 +37,7 @@ BUILD_SECONDS = 900
 ROOT_LABEL = "river-root"
 DISK_MIB = 4096  # of the image itself; an overlay may be larger, and is grown at provisioning
 KERNELS = {"cloud": "linux-image-cloud-amd64", "generic": "linux-image-amd64"}
+BUSYBOX = "busybox-static"  # the host's own may want libraries that the initrd has not
 # What a guest needs to find its root and its network, before any module can be read from the root.
 MODULES = ("crc32c_generic", "ext4", "virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "virtio_net", "sd_mod",
            "ata_piix", "ahci", "e1000", "xen-blkfront", "xen-netfront", "virtio_balloon", "virtio_rng")
@@ -158,7 +159,7 @@ class Image:
 
     def kernel_folder(self, kind):
         package = newest_kernel(KERNELS[kind])
-        name = "kernel-" + digest(package, files_digest(APPLIANCE / "initrd"), *MODULES)
+        name = "kernel-" + digest(package, BUSYBOX, files_digest(APPLIANCE / "initrd"), *MODULES)
         return self.kept(name, lambda part: self.make_kernel(package, part))
 
     def kept(self, name, make):
@@ -235,15 +236,10 @@ class Image:
             command.run([command.need("qemu-img", "kvm"), "convert", "-O", "qcow2", raw, part], seconds=BUILD_SECONDS)
 
     def make_kernel(self, package, part):
-        part.mkdir()
-        command.run([*netns.outside_argv(), "apt-get", "download", "-q", package], seconds=BUILD_SECONDS, cwd=part, env=apt_environment())
-        archive = next(part.glob("*.deb"))
-        tree = part / "tree"
-        command.run(["dpkg-deb", "-x", archive, tree], seconds=300)
-        archive.unlink()
+        tree = unpack(package, ensure(part / "package"))
         os.rename(next(tree.glob("boot/vmlinuz-*")), part / "vmlinuz")
         os.rename(tree / "lib" / "modules", part / "modules")
-        shutil.rmtree(tree)
+        shutil.rmtree(part / "package")
         version = next((part / "modules").iterdir()).name
         (part / "lib").mkdir()
         os.rename(part / "modules", part / "lib" / "modules")
@@ -251,6 +247,15 @@ class Image:
         os.rename(part / "lib" / "modules", part / "modules")
         (part / "lib").rmdir()
         make_initrd(part, version)
+
+
+def unpack(package, folder):
+    """The files of a Debian package, as apt has it now, below a folder that has nothing else; where they are."""
+    command.run([*netns.outside_argv(), "apt-get", "download", "-q", package], seconds=BUILD_SECONDS, cwd=folder,
+                env=apt_environment())
+    tree = folder / "tree"
+    command.run(["dpkg-deb", "-x", next(folder.glob("*.deb")), tree], seconds=300)
+    return tree
 
 
 def apt_environment():
@@ -273,7 +278,8 @@ def make_initrd(folder, version):
     tree = folder / "initrd.tree"
     for name in ("bin", "dev", "proc", "sys", "root"):
         (tree / name).mkdir(parents=True)
-    shutil.copy(command.need("busybox", "kvm"), tree / "bin" / "busybox")
+    shutil.copy(unpack(BUSYBOX, ensure(folder / "package")) / "bin" / "busybox", tree / "bin" / "busybox")
+    shutil.rmtree(folder / "package")
     shutil.copy(APPLIANCE / "initrd" / "init", tree / "init")
     os.chmod(tree / "init", 0o755)
     modules = needed_modules(folder / "modules" / version)
