@@ -43,7 +43,7 @@ class Settings:
         self.platform, _, self.kind = (environment.get("PLATFORM") or "").partition(":")
         if self.platform not in registry.names():
             raise UsageError(f"PLATFORM={self.platform}: it is one of {', '.join(registry.names())}, or PLATFORM:KIND")
-        kinds = registry.load(self.platform, None).kinds
+        kinds = registry.recipe(self.platform).kinds
         if self.kind and self.kind not in kinds:
             known = ", ".join(filter(None, kinds)) or "no kinds"
             raise UsageError(f"PLATFORM={self.platform}:{self.kind}: {self.platform} has {known}")

@@ -12,13 +12,18 @@ def names():
     return sorted(path.parent.name for path in FOLDER.glob("*/recipe.py"))
 
 
-def load(name, lab):
-    """The Platform of that name."""
+def recipe(name):
+    """The class of the Platform of that name."""
     if name not in names():
         raise LabError(f"platform '{name}': it is one of {', '.join(names())}")
-    recipe = importlib.import_module(f"platforms.{name}.recipe").Recipe(lab)
-    recipe.name = name
-    return recipe
+    return importlib.import_module(f"platforms.{name}.recipe").Recipe
+
+
+def load(name, lab):
+    """The Platform of that name."""
+    platform = recipe(name)(lab)
+    platform.name = name
+    return platform
 
 
 def of(lab, guest):

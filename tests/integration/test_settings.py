@@ -8,6 +8,7 @@ import pytest
 import harness
 import run
 import stack
+from platforms.lab import registry
 
 
 def call(script, *words, **settings):
@@ -51,6 +52,12 @@ def test_good_settings():
     run.Settings({})
     guests = run.Settings({"PLATFORM": "lxc", "TOPOLOGY": "split", "PROFILE": "pinned", "VIA": "http"})
     assert guests.where.topology == "split"
+
+
+@pytest.mark.parametrize("platform", registry.names())
+def test_every_platform_and_kind(platform):
+    for kind in registry.recipe(platform).kinds:
+        assert run.Settings({"PLATFORM": f"{platform}:{kind}"}).where.kind == kind
 
 
 @pytest.mark.parametrize("words, settings, says", (
