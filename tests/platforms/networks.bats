@@ -30,6 +30,13 @@ pair_on() { # NETWORK
         provision "$each" --network "$1"
         ir boot "$platform" "$each"
     done
+    # The ssh server is none of its roles: a guest may be ready before.
+    # shellcheck disable=SC2016 # it is the guest's shell's
+    ir exec "$platform" two bash -c 'for ((try = 0; try < 100; try++)); do
+            : <>/dev/tcp/127.0.0.1/22 && exit
+            sleep 0.1
+        done 2>/dev/null
+        exit 1'
     address=$(ir list --json | value "[each['address'] for each in it if each['name'] == 'two'][0]")
 }
 
