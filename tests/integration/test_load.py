@@ -588,6 +588,26 @@ def test_find_max_finishes(tmp_path):
     load.assert_even()
 
 
+@pytest.mark.slow
+def test_find_max_finds_a_capacity_again(tmp_path):
+    """Twice in a row, of a target that takes one message every 4 ms and no more."""
+    capacity, due = 250, [0]
+
+    def paced(*_):
+        due[0] = max(due[0], time.monotonic()) + 1 / capacity
+        time.sleep(max(0, due[0] - time.monotonic()))
+        return 202, {}
+
+    rates = []
+    for _ in range(2):
+        with Gate(paced) as gate:
+            load = Load(tmp_path, f"--target={gate.address}", "--simulate=100", "--records=1", "--request-packs=1",
+                        "--find-max", "--trial=1s", "--warm-up=200ms", "--p99-bound=200ms", "--no-subscribe")
+        rates.append(load.summary["find_max"]["rate"])
+    assert all(0.9 * capacity < rate < 1.05 * capacity for rate in rates), rates
+    assert max(rates) / min(rates) < 1.1, rates
+
+
 def test_thread_sanitizer(way, tmp_path):
     """ir-loadgen built with -fsanitize=thread finds no race: several threads, targets and a subscription."""
     build = harness.ROOT / "out" / "tsan"
