@@ -46,7 +46,8 @@ typedef struct ir_search {
     unsigned n_turns;
     bool stepping; /* the bounds are close; from here on up and down */
     bool kept;     /* the last trial was */
-    unsigned same; /* trials that went the same way as the last one, with it */
+    unsigned same; /* trials that went the same way as the last, with it; bisecting: not kept at
+                      `rate` */
     bool done;
     unsigned trials;
     ir_verdict_t limit; /* why the last rate that was not kept was not */
