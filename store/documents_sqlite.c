@@ -7,19 +7,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define SCHEME "sqlite:"
 #define CACHE_KIB "8192"
 /* Pages of the log before it is copied into the database. Much larger than SQLite's own choice: a
  * page that many batches change is then copied once. */
-#define CHECKPOINT_PAGES "4000"
+#define CHECKPOINT_PAGES 16000
+#define CHECKPOINT_TIMEOUT_MS 1000
 
 static const char *const schemes[] = {SCHEME, NULL};
 
 static const char connection_sql[] = "PRAGMA synchronous = FULL;"
                                      "PRAGMA cache_size = -" CACHE_KIB ";"
                                      "PRAGMA cache_spill = OFF;"
-                                     "PRAGMA wal_autocheckpoint = " CHECKPOINT_PAGES ";"
                                      "PRAGMA temp_store = FILE;";
 
 /* ---- errors ---- */
@@ -102,6 +103,38 @@ void ir_sqlite_detach(ir_sqlite_t *store) {
     ir_sqlite_places_reset(&store->places);
 }
 
+/* Asked when another process has the lock. SQLite's own handler soon sleeps for 100 ms at a time
+ * and meets one that writes batch after batch in a pause by chance only; its turn must come in the
+ * moment between two of them. */
+static int wait_for_lock(void *context, int tries) {
+    const ir_sqlite_t *store = context;
+    const struct timespec moment = {.tv_nsec = IR_MILLISECOND_NS};
+    if (tries >= store->patience_ms) {
+        return 0;
+    }
+    nanosleep(&moment, NULL);
+    return 1;
+}
+
+/* After each commit, with the log's length. SQLite's own checkpoint lets others write meanwhile, so
+ * with several writers it never comes to the log's end: the log grows as long as they write, and
+ * what is looked up in it with it. This one holds them back, so the log then begins anew. Where
+ * something reads for long (a backup) it waits for the timeout in vain, and the log grows by as
+ * many pages again before the next try; nothing is lost by that. */
+static int keep_log_short(void *context, sqlite3 *db, const char *name, int pages) {
+    ir_sqlite_t *store = context;
+    if (pages < store->kept_pages) {
+        store->kept_pages = 0;
+    }
+    if (pages - store->kept_pages >= CHECKPOINT_PAGES) {
+        store->patience_ms = CHECKPOINT_TIMEOUT_MS;
+        const int code = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+        store->patience_ms = store->timeout_ms;
+        store->kept_pages = code == SQLITE_OK ? 0 : pages;
+    }
+    return SQLITE_OK;
+}
+
 static ir_status_t open_failed(ir_sqlite_t *store, int code, bool create, ir_error_t *error) {
     const int reason = store->db != NULL ? sqlite3_system_errno(store->db) : 0;
     ir_status_t status = IR_ERR_IO;
@@ -126,7 +159,10 @@ static ir_status_t open_database(ir_sqlite_t *store, bool create, ir_error_t *er
     if (code != SQLITE_OK) {
         return open_failed(store, code, create, error);
     }
-    sqlite3_busy_timeout(store->db, store->timeout_ms);
+    store->patience_ms = store->timeout_ms;
+    sqlite3_busy_handler(store->db, wait_for_lock, store);
+    sqlite3_wal_hook(store->db, keep_log_short, store);
+    store->kept_pages = 0;
     code = sqlite3_exec(store->db, connection_sql, NULL, NULL, NULL);
     if (code != SQLITE_OK) {
         return ir_sqlite_failed(store, code, "cannot open", error);

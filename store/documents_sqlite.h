@@ -7,9 +7,11 @@
  * sensors       what is known of a sensor; another description of the same name is another row with
  *               the same `series`
  * observations  keyed (series, time_ns, id): the id follows from name, time and value, so this is
- * as unique as the id itself, new rows go next to the last ones of their series, and the same tree
- * answers for a series' recent points revisions     one row a revision Views for people: readable,
- * readable_raw. */
+ *               as unique as the id itself, new rows go next to the last ones of their series, and
+ *               the same tree answers for a series' recent points
+ * revisions     one row a revision
+ *
+ * Views for people: readable, readable_raw. */
 #ifndef IR_STORE_DOCUMENTS_SQLITE_H
 #define IR_STORE_DOCUMENTS_SQLITE_H
 
@@ -51,7 +53,9 @@ typedef struct ir_sqlite_places {
 typedef struct ir_sqlite {
     char *path;
     int timeout_ms;
-    sqlite3 *db; /* NULL: not open (yet, or after it failed) */
+    int patience_ms; /* with the lock that is waited for now */
+    sqlite3 *db;     /* NULL: not open (yet, or after it failed) */
+    int kept_pages;  /* of the log, which could not begin anew when it had so many */
     sqlite3_stmt *statements[IR_SQL_COUNT];
     ir_sqlite_places_t places;
     ir_buffer_t text; /* scratch */

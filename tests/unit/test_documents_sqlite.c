@@ -3,6 +3,7 @@
 #include "common/clock.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -20,6 +21,9 @@
 #define START_NS (INT64_C(1304222400) * IR_SECOND_NS)
 #define BODY "[{\"n\":\"x\",\"v\":1}]"
 #define MANY 400
+#define SERIES 700
+#define BATCHES 80
+#define LOG_MIB 96 /* half as much again as that after which the log begins anew */
 
 /* ---- what is stored ---- */
 
@@ -79,16 +83,20 @@ static int set_up(void **state) {
     return 0;
 }
 
+static void free_batch(ir_batch_t *batch) {
+    free(batch->messages);
+    free(batch->observations);
+    free(batch->refusals);
+    batch->messages = NULL;
+    batch->observations = NULL;
+    batch->refusals = NULL;
+    ir_batch_free(batch);
+}
+
 static int tear_down(void **state) {
     ir_fixture_t *fixture = *state;
     ir_documents_close(fixture->documents);
-    free(fixture->batch->messages);
-    free(fixture->batch->observations);
-    free(fixture->batch->refusals);
-    fixture->batch->messages = NULL;
-    fixture->batch->observations = NULL;
-    fixture->batch->refusals = NULL;
-    ir_batch_free(fixture->batch);
+    free_batch(fixture->batch);
     char path[96];
     snprintf(path, sizeof path, "%s-wal", fixture->path);
     unlink(path);
@@ -261,6 +269,93 @@ static void test_two_writers(void **state) {
     put(fixture);
     assert_true(fixture->batch->messages[2].duplicate);
     assert_counts(fixture, 3, 0, 3, 0);
+}
+
+/* One of two that write at the same time. */
+typedef struct ir_writer {
+    const ir_fixture_t *fixture;
+    ir_sensor_t *sensors;
+    char kind; /* of its ids */
+    bool done;
+} ir_writer_t;
+
+/* Puts batches with one observation of each sensor: each batch changes a page for each of them. On
+ * a thread of its own, so it asserts nothing. */
+static void *write_much(void *context) {
+    ir_writer_t *writer = context;
+    const ir_documents_options_t options = {.uri = writer->fixture->uri,
+                                            .timeout_ns = 20 * IR_SECOND_NS};
+    ir_documents_t *documents = NULL;
+    ir_batch_t *batch = ir_batch_new(NULL);
+    ir_error_t error;
+    unsigned done = 0;
+    ir_documents_open(&options, &documents, &error);
+    for (unsigned i = 0; i < BATCHES; i++) {
+        fill(batch, SERIES);
+        for (unsigned k = 0; k < SERIES; k++) {
+            batch->messages[k].raw_id = make_id(writer->kind, i * SERIES + k);
+            batch->observations[k].id = batch->messages[k].raw_id;
+            batch->observations[k].sensor = &writer->sensors[k];
+            batch->observations[k].time_ns = START_NS + i * IR_SECOND_NS;
+        }
+        done += ir_documents_put(documents, batch, &error) == IR_OUTCOME_OK;
+    }
+    ir_documents_close(documents);
+    free_batch(batch);
+    writer->done = done == BATCHES;
+    return NULL;
+}
+
+static ir_sensor_t *many_sensors(void) {
+    static char names[SERIES][16];
+    ir_sensor_t *sensors = calloc(SERIES, sizeof *sensors);
+    for (unsigned i = 0; i < SERIES; i++) {
+        snprintf(names[i], sizeof names[i], "m1:%u", i);
+        sensors[i] = stage;
+        sensors[i].name = names[i];
+    }
+    return sensors;
+}
+
+static off_t log_size(const ir_fixture_t *fixture) {
+    char path[96];
+    struct stat facts;
+    snprintf(path, sizeof path, "%s-wal", fixture->path);
+    assert_int_equal(stat(path, &facts), 0);
+    return facts.st_size;
+}
+
+/* With two that write without a pause neither finds the log at rest. */
+static void test_log_stays_short(void **state) {
+    ir_fixture_t *fixture = *state;
+    ir_sensor_t *sensors = many_sensors();
+    ir_writer_t writers[] = {{fixture, sensors, 'a', false}, {fixture, sensors, 'b', false}};
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, write_much, &writers[i]), 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_true(writers[i].done);
+    }
+    assert_in_range(log_size(fixture), 1, LOG_MIB << 20);
+    assert_counts(fixture, 2 * BATCHES * SERIES, 0, 2 * BATCHES * SERIES, 0);
+    free(sensors);
+}
+
+/* What reads for long keeps the log from beginning anew, and holds up nobody. */
+static void test_log_under_a_reader(void **state) {
+    ir_fixture_t *fixture = *state;
+    ir_writer_t writer = {fixture, many_sensors(), 'a', false};
+    sqlite3 *other = open_shell(fixture);
+    const char *read = "BEGIN; SELECT count(*) FROM raw";
+    assert_int_equal(sqlite3_exec(other, read, NULL, NULL, NULL), SQLITE_OK);
+    write_much(&writer);
+    assert_true(writer.done);
+    assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    assert_counts(fixture, BATCHES * SERIES, 0, BATCHES * SERIES, 0);
+    free(writer.sensors);
 }
 
 static void test_refusals_of_decoding(void **state) {
@@ -621,6 +716,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_duplicate_in_batch, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_duplicate_after_change, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_two_writers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_log_stays_short, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_log_under_a_reader, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals_of_decoding, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused_observation, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused_raw, set_up, tear_down),
