@@ -209,7 +209,7 @@ install:
 	install -d $(BINDIR) $(SHAREDIR)/ingest $(DOCDIR)
 	install -m 755 $(PROGRAMS) $(BINDIR)
 	install -m 644 $(wildcard river.conf loadgen/usgs_river.ttl loadgen/*.csv.gz observation/*.ttl) $(SHAREDIR)
-	install -m 644 ingest/nodes.py ingest/nodes.conf ingest/haproxy.cfg ingest/definitions.json ingest/start-mqtt.erl \
+	install -m 644 ingest/nodes.py ingest/nodes.conf ingest/haproxy.cfg ingest/definitions.json $(wildcard ingest/*.erl) \
 		$(SHAREDIR)/ingest
 	install -m 755 ingest/haproxy.py ingest/rabbitmq.py ingest/definitions.py ingest/make-certificates $(SHAREDIR)/ingest
 	cp -R platforms $(SHAREDIR)

@@ -3,8 +3,8 @@
 
     ingest/rabbitmq.py ingest/nodes.conf rabbit-1 [DEFINITIONS.JSON] > /etc/rabbitmq/rabbitmq.conf
 
-Plugins: rabbitmq_consistent_hash_exchange; rabbitmq_mqtt comes when the broker is up, by start-mqtt.erl. All brokers of
-the list become one cluster; they must have the same Erlang cookie. Where there is a balancer, AMQP and MQTT are taken
+Plugins: rabbitmq_consistent_hash_exchange; the rest is done by SCRIPTS when the broker is up: start-mqtt.erl and
+join-queues.erl, which tell what they are for. All brokers of the list become one cluster; they must have the same Erlang cookie. Where there is a balancer, AMQP and MQTT are taken
 from it only: both listeners want its PROXY header, so that the broker knows each client's own address.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import nodes as list_of_nodes
 
 PLUGINS = ("rabbitmq_consistent_hash_exchange",)
-START_MQTT = Path(__file__).resolve().parent / "start-mqtt.erl"
+SCRIPTS = tuple(Path(__file__).resolve().parent / name for name in ("start-mqtt.erl", "join-queues.erl"))
 
 BASE = """\
 # Made by ingest/rabbitmq.py from a list of nodes (see ingest/nodes.conf): change that, not this.

@@ -49,13 +49,13 @@ class Node(servers.RabbitMQ):
 
     def files(self):
         more = {"definitions.json": self.cluster.definitions, "home/.erlang.cookie": self.cluster.cookie,
-                rabbitmq.START_MQTT.name: rabbitmq.START_MQTT.read_text()}
+                **{each.name: each.read_text() for each in rabbitmq.SCRIPTS}}
         return {**super().files(), **more}
 
     def environment(self):
         name = "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"
         own = super().environment()
-        return {**own, name: f"{own[name]} -run file script {rabbitmq.START_MQTT.name}"}
+        return {**own, name: " ".join([own[name], *(f"-run file script {each.name}" for each in rabbitmq.SCRIPTS)])}
 
     def launch(self):
         shutil.rmtree(self.directory / "mnesia" / self.node / "coordination", ignore_errors=True)

@@ -180,7 +180,7 @@ class Services:
                                                       behind_balancer=bool(self.addresses("balancer")))
                              + "disk_free_limit.absolute = 50MB\nraft.wal_max_size_bytes = 67108864\n",
             "enabled_plugins": f"[{','.join(rabbitmq.PLUGINS)}].\n",
-            rabbitmq.START_MQTT.name: rabbitmq.START_MQTT.read_text(),
+            **{each.name: each.read_text() for each in rabbitmq.SCRIPTS},
             "definitions.json": self.definitions,
             "cookie": self.cookie,
         }

@@ -1,6 +1,8 @@
-"""Servers of one's own: an inventory of two, each in a folder that takes the place of its root, on addresses of loopback."""
+"""Servers of one's own: inventories of a few, each in a folder that takes the place of its root, on addresses of loopback."""
 
+import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import harness
+import servers
 from harness import ROOT
 
 sys.path.insert(0, str(ROOT))
@@ -42,6 +45,17 @@ def passwords(path):
     return dict(line.split() for line in lines)
 
 
+def send(path, inside, outside, *words):
+    """The first messages of the real data, each of which comes out again."""
+    secret = passwords(path)
+    argv = [harness.BUILD / "ir-loadgen", f"--replay={harness.DATA}", "--messages=300", f"--out={path.parent / 'load'}",
+            *words]
+    env = {**os.environ, "IR_AMQP": f"amqp://loadgen:{secret['loadgen']}@{inside}",
+           "IR_TARGET": f"amqp://mote:{secret['mote']}@{outside}"}
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=200, env=env, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def processes_of(folder):
     """Ids of processes that mention the folder in their command or environment."""
     found = []
@@ -69,27 +83,72 @@ def inventory(tmp_path, port_mapper):
     if os.geteuid() != 0:
         pytest.skip("the brokers of one host share the port mapper that root starts")
     path = tmp_path / "inventory.conf"
-    path.write_text(INVENTORY.format(formats="jsonld,senml"))
     yield path
-    for name in ("back", "front"):
+    names = [each.name for each in Inventory(path).servers]
+    for name in reversed(names):
         deploy(path, name, "stop")
-    assert processes_of(tmp_path / "front") + processes_of(tmp_path / "back") == []
+    assert [process for name in names for process in processes_of(tmp_path / name)] == []
 
 
 def test_two_servers(inventory, tmp_path):
     """Deployed, used, changed: only what has changed is restarted."""
+    inventory.write_text(INVENTORY.format(formats="jsonld,senml"))
     assert "broker, balancer ready" in deploy(inventory, "front")
     assert "changed: worker-1, worker-2" in deploy(inventory, "back")
-    secret = passwords(inventory)
-    argv = [harness.BUILD / "ir-loadgen", f"--replay={harness.DATA}", "--messages=300", f"--out={tmp_path / 'load'}"]
-    env = {**os.environ, "IR_AMQP": f"amqp://loadgen:{secret['loadgen']}@127.0.0.21:5671",
-           "IR_TARGET": f"amqp://mote:{secret['mote']}@127.0.0.21:5670"}
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=200, env=env, check=False)
-    assert done.returncode == 0, done.stderr
+    send(inventory, "127.0.0.21:5671", "127.0.0.21:5670")
     assert "changed: nothing" in deploy(inventory, "back")
     inventory.write_text(INVENTORY.format(formats="senml"))
     assert "changed: nothing" in deploy(inventory, "front")
     assert "changed: worker-1, worker-2" in deploy(inventory, "back")
+
+
+ONE_BROKER = """
+[server one]
+address = 127.0.0.41
+roles = broker
+[server work]
+address = 127.0.0.44
+roles = worker
+"""
+TWO_MORE = """
+[server two]
+address = 127.0.0.42
+roles = broker
+[server three]
+address = 127.0.0.43
+roles = broker
+"""
+
+
+def members(path, name, address):
+    """How many brokers hold each quorum queue, as the broker of that server says. rabbitmqctl's list_queues would wait
+    for all nodes to reach rabbitmqctl itself."""
+    text = "[length(maps:get(nodes, amqqueue:get_type_state(Q))) || Q <- rabbit_amqqueue:list(), amqqueue:is_quorum(Q)]."
+    node = f"rabbit-{address.rpartition('.')[2]}@{address}"
+    argv = ["/usr/lib/rabbitmq/bin/rabbitmqctl", "--longnames", "--node", node, "eval", text]
+    env = {**os.environ, "HOME": str(path.parent / name / "var/lib/river/broker")}
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, env=env, check=True)
+    return set(json.loads(done.stdout))
+
+
+def test_brokers_that_come_later_share_the_queues(inventory):
+    """One broker whose queues hold messages becomes three; then the first can go."""
+    inventory.write_text(ONE_BROKER)
+    deploy(inventory, "one")
+    deploy(inventory, "work")
+    send(inventory, "127.0.0.41:5672", "127.0.0.41:5672")
+    deploy(inventory, "work", "stop")
+    send(inventory, "127.0.0.41:5672", "127.0.0.41:5672", "--repeat=2", "--no-subscribe")
+    assert members(inventory, "one", "127.0.0.41") == {1}
+    inventory.write_text(ONE_BROKER + TWO_MORE)
+    deploy(inventory, "two")
+    deploy(inventory, "three")
+    assert servers.wait_until(lambda: members(inventory, "three", "127.0.0.43") == {3}, 60)
+    deploy(inventory, "one", "stop")
+    deploy(inventory, "work")
+    send(inventory, "127.0.0.42:5672", "127.0.0.43:5672", "--repeat=3")
+    with sqlite3.connect(inventory.parent / "work/var/lib/river/stores/documents.sqlite", timeout=30) as database:
+        assert database.execute("SELECT count(*) FROM raw").fetchone() == (900,)
 
 
 def test_secrets_are_the_owners_alone(tmp_path):
