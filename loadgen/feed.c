@@ -4,15 +4,15 @@
 #include "common/buffer.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "loadgen/lateness.h"
 #include "loadgen/window.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
-#define TURN_MESSAGES 256
+#define TURN_MESSAGES IR_LATENESS_MAX
 #define TURN_SKIPS 65536 /* messages of other feeds' motes that are passed over in one turn */
 /* With a rate, all that is due goes out once in this time: waking for each message would cost more
  * than the message. */
@@ -22,12 +22,7 @@
 #define LONGEST_BACKOFF_NS (2 * IR_SECOND_NS)
 #define LOG_EVERY_NS (5 * IR_SECOND_NS)
 #define GRACE_NS (200 * IR_MILLISECOND_NS) /* after an order's end, for what was due before it */
-#define CATCH_UP_NS IR_SECOND_NS
-#define CALL_NS                                                                                    \
-    (5 * IR_MILLISECOND_NS) /* calls of the sender that waited this long were held up              \
-                             */
 #define UNSENT_MAX 10000000
-#define MICROSECOND_NS 1000
 
 /* One sender with its connections. */
 typedef struct ir_lane {
@@ -69,10 +64,7 @@ struct ir_feed {
     bool looked;        /* `message` is it */
     bool full;          /* the window was full and is not yet well below */
     int64_t blocked_ns; /* since when the receipts have no room; 0: they have */
-    int64_t held_ns;    /* since when the target holds up what is due; 0: it does not */
-    int64_t excused_ns; /* until then lateness is the target's fault */
-    int64_t late_us[TURN_MESSAGES];
-    unsigned n_late;
+    ir_lateness_t lateness;
     ir_id_t *observation_ids;
     int64_t logged_ns, logged_again_ns, logged_refused_ns;
     ir_status_t status;
@@ -120,39 +112,6 @@ static bool has_more(const ir_feed_t *feed) {
 
 static bool is_mine(const ir_feed_t *feed, const ir_source_message_t *message) {
     return message->mote_number % feed->options.feeds == feed->options.index;
-}
-
-/* ---- whose fault it is when messages go out late ---- */
-
-static void excuse(ir_feed_t *feed, int64_t since_ns, int64_t now_ns) {
-    const int64_t held_ns = now_ns - since_ns;
-    const int64_t until_ns = now_ns + (held_ns > CATCH_UP_NS ? held_ns : CATCH_UP_NS);
-    feed->excused_ns = until_ns > feed->excused_ns ? until_ns : feed->excused_ns;
-}
-
-/* How often the thread gave up its processor to wait for something. One that was only pushed off it
- * did not wait for the target. */
-static long waits_of_thread(void) {
-    struct rusage usage = {.ru_nvcsw = 0};
-    (void)getrusage(RUSAGE_THREAD, &usage);
-    return usage.ru_nvcsw;
-}
-
-typedef struct ir_watch {
-    int64_t begin_ns;
-    long waits;
-} ir_watch_t;
-
-static ir_watch_t watch_calls(void) {
-    return (ir_watch_t){.begin_ns = ir_clock_monotonic(), .waits = waits_of_thread()};
-}
-
-/* The calls of the sender since then were to take at most `meant_ns`. */
-static void judge_calls(ir_feed_t *feed, const ir_watch_t *watch, int64_t meant_ns) {
-    const int64_t now_ns = ir_clock_monotonic();
-    if (now_ns - watch->begin_ns > meant_ns + CALL_NS && waits_of_thread() > watch->waits) {
-        excuse(feed, watch->begin_ns, now_ns);
-    }
 }
 
 /* ---- trouble ---- */
@@ -275,9 +234,7 @@ static void count_sent(ir_feed_t *feed, const ir_open_t *open) {
     count(&feed->messages_sent, 1);
     count(&feed->observations_sent, open->n_records);
     if (ir_schedule_is_timed(&feed->schedule)) {
-        const int64_t late_ns = open->sent_ns - open->intended_ns;
-        feed->late_us[feed->n_late++] =
-            open->sent_ns <= feed->excused_ns ? 0 : late_ns / MICROSECOND_NS;
+        ir_lateness_add(&feed->lateness, open->intended_ns, open->sent_ns);
     }
 }
 
@@ -288,10 +245,7 @@ static bool send_message(ir_feed_t *feed, int64_t due_ns, int64_t now_ns) {
     if (open == NULL) {
         return false;
     }
-    if (feed->held_ns != 0) {
-        excuse(feed, feed->held_ns, now_ns);
-        feed->held_ns = 0;
-    }
+    ir_lateness_release(&feed->lateness, now_ns);
     count_sent(feed, open);
     const ir_source_message_t message = feed->message;
     step_on(feed);
@@ -320,17 +274,6 @@ static int64_t look(ir_feed_t *feed) {
     return ir_schedule_due(&feed->schedule, feed->message.due_ns);
 }
 
-static void record_late(ir_feed_t *feed) {
-    if (feed->n_late > 0) {
-        pthread_mutex_lock(&feed->mutex);
-        for (unsigned i = 0; i < feed->n_late; i++) {
-            ir_histogram_record(feed->late, feed->late_us[i], 1);
-        }
-        pthread_mutex_unlock(&feed->mutex);
-        feed->n_late = 0;
-    }
-}
-
 /* Sends the next message of its own if it is due. False: nothing more in this turn. */
 static bool send_one(ir_feed_t *feed, unsigned *skips) {
     const int64_t now_ns = ir_clock_monotonic();
@@ -347,7 +290,7 @@ static bool send_one(ir_feed_t *feed, unsigned *skips) {
     }
     if (!lane_of(feed, feed->message.mote_number)->up || !has_window(feed) ||
         !send_message(feed, due_ns, now_ns)) {
-        feed->held_ns = feed->held_ns == 0 ? now_ns : feed->held_ns;
+        ir_lateness_hold(&feed->lateness, now_ns);
         return false;
     }
     return true;
@@ -355,15 +298,19 @@ static bool send_one(ir_feed_t *feed, unsigned *skips) {
 
 static void send_due(ir_feed_t *feed) {
     unsigned skips = 0;
-    const ir_watch_t watch = watch_calls();
+    const ir_calls_t calls = ir_lateness_watch();
     for (unsigned i = 0; i < TURN_MESSAGES && feed->active && goes_on(feed) && has_more(feed);
          i++) {
         if (!send_one(feed, &skips)) {
             break;
         }
     }
-    judge_calls(feed, &watch, 0);
-    record_late(feed);
+    ir_lateness_judge(&feed->lateness, &calls, 0);
+    if (feed->lateness.count > 0) {
+        pthread_mutex_lock(&feed->mutex);
+        ir_lateness_take(&feed->lateness, feed->late);
+        pthread_mutex_unlock(&feed->mutex);
+    }
 }
 
 /* ---- orders ---- */
@@ -393,7 +340,7 @@ static void end_order(ir_feed_t *feed) {
         count_unsent(feed);
     }
     feed->active = false;
-    feed->held_ns = 0;
+    ir_lateness_forget(&feed->lateness);
     atomic_store(&feed->due_ns, 0);
     atomic_store(&feed->dry, feed->next >= feed->shared.source->messages);
     atomic_store(&feed->idle, true);
@@ -574,7 +521,7 @@ static void mend_lanes(ir_feed_t *feed) {
         if (!lane->up && now_ns >= lane->retry_ns) {
             mend_lane(feed, lane);
             if (feed->active) {
-                excuse(feed, now_ns, ir_clock_monotonic());
+                ir_lateness_excuse(&feed->lateness, now_ns, ir_clock_monotonic());
             }
         }
         all_up = all_up && lane->up;
@@ -595,11 +542,11 @@ static void push_lane(ir_feed_t *feed, ir_lane_t *lane, int64_t wait_ns) {
 }
 
 static void push_all(ir_feed_t *feed, int64_t wait_ns) {
-    const ir_watch_t watch = watch_calls();
+    const ir_calls_t calls = ir_lateness_watch();
     for (unsigned i = 0; i < feed->options.lanes; i++) {
         push_lane(feed, &feed->lanes[i], wait_ns);
     }
-    judge_calls(feed, &watch, wait_ns);
+    ir_lateness_judge(&feed->lateness, &calls, wait_ns);
 }
 
 /* ---- the thread ---- */
