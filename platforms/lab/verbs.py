@@ -188,7 +188,7 @@ def await_ready(platform, guest, seconds):
         if done.status == 0:
             return
         if platform.state(guest) != RUNNING:
-            raise LabError(f"{guest.name} has stopped while starting:\n{platform.console(guest)}")
+            raise LabError(f"{guest.name} has stopped before it was ready:\n{platform.console(guest)}")
         if time.monotonic() > deadline:
             told = (done.out + done.err).strip()[-600:]
             raise LabError(f"{guest.name} is not ready after {seconds} s: {told}\n{platform.console(guest)}")
@@ -373,7 +373,10 @@ def set_limits(lab, name, asked):
 
 
 def migrate(lab, name, target):
+    """Returns when the guest answers again, unless it is now where this host does not see it."""
     with hold(lab, name) as (guest, platform):
         require_running(platform, guest)
         platform.migrate(guest, target)
         lab.save(guest)
+        if platform.state(guest) == RUNNING:
+            await_ready(platform, guest, ANSWER_SECONDS * platform.patience(guest))

@@ -249,7 +249,7 @@ def snapshot_of_running():
 def moved():
     """Saved, restored, and the same boot goes on."""
     before = inside("one", "cat /proc/sys/kernel/random/boot_id").out
-    verbs.platform_of(lab(), guest("one")).migrate(guest("one"), "local")
+    verbs.migrate(lab(), "one", "local")
     assert verbs.status(lab(), "one") == "running"
     assert inside("one", "cat /proc/sys/kernel/random/boot_id").out == before
     return agree("one")
