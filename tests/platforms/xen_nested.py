@@ -59,7 +59,8 @@ def project(folder):
     shutil.copytree(ROOT / "platforms", target / "platforms", ignore=ignored)
     kinds = ("*.py", "*.json", "*.erl")
     configuration = (path.relative_to(ROOT) for kind in kinds for path in (ROOT / "ingest").glob(kind))
-    for name in ("Makefile", "loadgen/usgs_river.ttl", "tests/platforms/xen_verbs.py", *configuration):
+    load = ("loadgen/usgs_river.ttl", "loadgen/usgs_river_observations.csv.gz")
+    for name in ("Makefile", *load, "tests/platforms/xen_verbs.py", *configuration):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, target / name)
     (target / "out" / "release").mkdir(parents=True)
@@ -67,9 +68,19 @@ def project(folder):
         if program.is_file() and not program.suffix:
             stripped = target / "out" / "release" / program.name
             subprocess.run(["strip", "--strip-debug", "-o", stripped, program], check=True)
+    copy_libraries(ROOT / "out" / "release" / "ir-loadgen", target / "out" / "libraries")
     for name in ("platforms", "ingest"):
         compileall.compile_dir(target / name, quiet=2, stripdir=target, prependdir=f"{SUPPLY}/project",
                                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+
+
+def copy_libraries(program, folder):
+    """What a program is linked with, for a dom0 that has none of it."""
+    folder.mkdir()
+    told = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    for words in map(str.split, told.splitlines()):
+        if "=>" in words:
+            shutil.copy(words[words.index("=>") + 1], folder)
 
 
 def make_supply(folder):

@@ -8,6 +8,7 @@ Python takes seconds by emulation; ir-platform itself is run where its own end m
 
 import contextlib
 import io
+import json
 import os
 import signal
 import subprocess
@@ -203,6 +204,23 @@ def execution():
     assert verbs.execute(lab(), "one", ["cat"], seconds=120, text="through").out == "through"
 
 
+def observations_pass():
+    """The first messages of the real data, sent from dom0 as motes would, are in the guest's store."""
+    address = guest("one").address
+    words = dict(line.split() for line in (lab().directory / "passwords").read_text(encoding="ascii").splitlines())
+    release = PROJECT / "out" / "release"
+    out = lab().directory / "load"
+    env = {**os.environ, "LD_LIBRARY_PATH": str(PROJECT / "out" / "libraries"),
+           "IR_AMQP": f"amqp://loadgen:{words['loadgen']}@{address}", "IR_TARGET": f"amqp://mote:{words['mote']}@{address}"}
+    subprocess.run([release / "ir-loadgen", f"--replay={PROJECT}/loadgen/usgs_river_observations.csv.gz", f"--out={out}",
+                    "--messages=100", "--drain-timeout=300s"], env=env, capture_output=True, timeout=900, check=True)
+    sent = json.loads((out / "summary.json").read_text())["observations_sent"]
+    told = inside("one", "cd /var/lib/river/worker && /opt/river/bin/ir-store status --json "
+                         "--settings=/etc/river/services/worker/river.conf").out
+    assert json.loads(told)["documents"]["observations"] == sent > 0, told
+    return f"{sent} observations"
+
+
 def files_go_and_come():
     place = Path("/tmp/pushed")
     place.mkdir(exist_ok=True)
@@ -329,6 +347,8 @@ def life(count, kind, roles, first):
     count.step("the hypervisor says the same", hypervisor_agrees, kind)
     count.step("exec", execution)
     count.step("push, pull", files_go_and_come)
+    if {"broker", "worker"} <= set(roles):
+        count.step("observations go through", observations_pass)
     count.step("list, status", listed)
     count.step("stats", figures)
     count.step("set", limits_change, kind)
