@@ -4,8 +4,9 @@
     ingest/rabbitmq.py ingest/nodes.conf rabbit-1 [DEFINITIONS.JSON] > /etc/rabbitmq/rabbitmq.conf
 
 Plugins: rabbitmq_consistent_hash_exchange; the rest is done by SCRIPTS when the broker is up: start-mqtt.erl and
-join-queues.erl, which tell what they are for. All brokers of the list become one cluster; they must have the same Erlang cookie. Where there is a balancer, AMQP and MQTT are taken
-from it only: both listeners want its PROXY header, so that the broker knows each client's own address.
+join-queues.erl, which tell what they are for. All brokers of the list become one cluster; they must have the same
+Erlang cookie. Where there is a balancer, AMQP and MQTT are taken from it only: both listeners want its PROXY header, so
+that the broker knows each client's own address.
 """
 
 import sys

@@ -103,13 +103,12 @@ void ir_sqlite_detach(ir_sqlite_t *store) {
     ir_sqlite_places_reset(&store->places);
 }
 
-/* Asked when another process has the lock. SQLite's own handler soon sleeps for 100 ms at a time
- * and meets one that writes batch after batch in a pause by chance only; its turn must come in the
- * moment between two of them. */
-static int wait_for_lock(void *context, int tries) {
-    const ir_sqlite_t *store = context;
+/* Asked when another process has the lock, with how many ms to wait for it. SQLite's own handler
+ * soon sleeps for 100 ms at a time and meets one that writes batch after batch in a pause by chance
+ * only; its turn must come in the moment between two of them. */
+static int wait_for_lock(void *timeout_ms, int tries) {
     const struct timespec moment = {.tv_nsec = IR_MILLISECOND_NS};
-    if (tries >= store->patience_ms) {
+    if (tries >= *(const int *)timeout_ms) {
         return 0;
     }
     nanosleep(&moment, NULL);
@@ -123,13 +122,14 @@ static int wait_for_lock(void *context, int tries) {
  * many pages again before the next try; nothing is lost by that. */
 static int keep_log_short(void *context, sqlite3 *db, const char *name, int pages) {
     ir_sqlite_t *store = context;
+    int timeout_ms = CHECKPOINT_TIMEOUT_MS;
     if (pages < store->kept_pages) {
         store->kept_pages = 0;
     }
     if (pages - store->kept_pages >= CHECKPOINT_PAGES) {
-        store->patience_ms = CHECKPOINT_TIMEOUT_MS;
+        sqlite3_busy_handler(db, wait_for_lock, &timeout_ms);
         const int code = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
-        store->patience_ms = store->timeout_ms;
+        sqlite3_busy_handler(db, wait_for_lock, &store->timeout_ms);
         store->kept_pages = code == SQLITE_OK ? 0 : pages;
     }
     return SQLITE_OK;
@@ -159,8 +159,7 @@ static ir_status_t open_database(ir_sqlite_t *store, bool create, ir_error_t *er
     if (code != SQLITE_OK) {
         return open_failed(store, code, create, error);
     }
-    store->patience_ms = store->timeout_ms;
-    sqlite3_busy_handler(store->db, wait_for_lock, store);
+    sqlite3_busy_handler(store->db, wait_for_lock, &store->timeout_ms);
     sqlite3_wal_hook(store->db, keep_log_short, store);
     store->kept_pages = 0;
     code = sqlite3_exec(store->db, connection_sql, NULL, NULL, NULL);

@@ -53,9 +53,8 @@ typedef struct ir_sqlite_places {
 typedef struct ir_sqlite {
     char *path;
     int timeout_ms;
-    int patience_ms; /* with the lock that is waited for now */
-    sqlite3 *db;     /* NULL: not open (yet, or after it failed) */
-    int kept_pages;  /* of the log, which could not begin anew when it had so many */
+    sqlite3 *db;    /* NULL: not open (yet, or after it failed) */
+    int kept_pages; /* of the log, which could not begin anew when it had so many */
     sqlite3_stmt *statements[IR_SQL_COUNT];
     ir_sqlite_places_t places;
     ir_buffer_t text; /* scratch */

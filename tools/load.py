@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import cluster
 import programs
 import servers
 import stack
@@ -23,10 +24,6 @@ DRAIN_SECONDS = 120
 RELOAD_SECONDS = 60
 
 
-def read_passwords(path):
-    return dict(line.split() for line in Path(path).read_text().splitlines())
-
-
 class Load:
     """One load; its results go below `directory`. `check()` is called while it runs and may raise."""
 
@@ -36,7 +33,7 @@ class Load:
         self.via = via
         self.check = check
         self.programs = Path(description["programs"])
-        self.passwords = read_passwords(description["passwords"])
+        self.passwords = cluster.definitions.read_passwords(description["passwords"])
         self.mote_tokens = self.directory / "mote-tokens"
         self.drain_seconds = DRAIN_SECONDS
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import cluster
 import harness
 import servers
 from harness import ROOT
@@ -41,8 +42,7 @@ def deploy(path, name, *verb, good=0):
 
 
 def passwords(path):
-    lines = Path(f"{path}.secrets/passwords").read_text().splitlines()
-    return dict(line.split() for line in lines)
+    return cluster.definitions.read_passwords(f"{path}.secrets/passwords")
 
 
 def send(path, inside, outside, *words):

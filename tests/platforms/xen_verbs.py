@@ -22,7 +22,7 @@ sys.path.insert(0, str(PROJECT))
 sys.dont_write_bytecode = True
 os.environ.update(IR_LAB="/var/lib/ir-test", IR_IMAGES="/srv/supply/images", LC_ALL="C.UTF-8")
 
-from platforms.lab import Guest, Lab, LabError, cli, tuning, verbs  # noqa: E402
+from platforms.lab import Guest, Lab, LabError, cli, services, tuning, verbs  # noqa: E402
 from platforms.xen import xl  # noqa: E402
 
 MIB = 2**20
@@ -207,7 +207,7 @@ def execution():
 def observations_pass():
     """The first messages of the real data, sent from dom0 as motes would, are in the guest's store."""
     address = guest("one").address
-    words = dict(line.split() for line in (lab().directory / "passwords").read_text(encoding="ascii").splitlines())
+    words = services.definitions.read_passwords(lab().directory / "passwords")
     release = PROJECT / "out" / "release"
     out = lab().directory / "load"
     env = {**os.environ, "LD_LIBRARY_PATH": str(PROJECT / "out" / "libraries"),

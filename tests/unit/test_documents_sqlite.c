@@ -341,7 +341,7 @@ static void test_log_stays_short(void **state) {
     free(sensors);
 }
 
-/* What reads for long keeps the log from beginning anew, and holds up nobody. */
+/* What reads for long keeps the log from beginning anew; what is put meanwhile is stored. */
 static void test_log_under_a_reader(void **state) {
     ir_fixture_t *fixture = *state;
     ir_writer_t writer = {.fixture = fixture, .sensors = many_sensors(), .kind = 'a'};
