@@ -40,6 +40,9 @@ typedef struct ir_delivery {
     ir_view_t routing_key;
     ir_view_t content_type;
     ir_view_t body;
+    ir_view_t name;     /* the sender's own name for it (message-id); empty: none */
+    int64_t arrival_ns; /* when it arrived, as the broker or a trusted user stamped it; 0: no stamp */
+    int64_t sent_ns;    /* the sender's property `timestamp`: the base of relative times; 0: none */
 } ir_delivery_t;
 
 typedef struct ir_consumer_events {

@@ -141,6 +141,9 @@ typedef struct ir_input {
     ir_view_t routing_key; /* "ir.MOTE" */
     ir_view_t content_type;
     ir_view_t body;
+    ir_view_t name;     /* the sender's own name for it; empty: none */
+    int64_t arrival_ns; /* when it arrived, as stamped on the way in; 0: no stamp */
+    int64_t sent_ns;    /* when its sender says it was sent: the base of relative times; 0: unknown */
     int64_t received_ns;
     bool redelivered;
     uint32_t partition, session;
