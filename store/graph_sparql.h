@@ -1,0 +1,69 @@
+/* SPARQL servers over HTTP: Fuseki, Oxigraph, Virtuoso and others that follow the protocols. What
+ * the backend's own files share; one thread at a time. */
+#ifndef IR_STORE_GRAPH_SPARQL_H
+#define IR_STORE_GRAPH_SPARQL_H
+
+#include "store/graph_backend.h"
+#include "store/http.h"
+#include "store/sparql_uri.h"
+
+#define IR_SPARQL_OBSERVATION "<http://www.w3.org/ns/sosa/Observation>"
+#define IR_SPARQL_ACCEPT_JSON "application/sparql-results+json"
+
+/* One INSERT DATA: Virtuoso makes a program of it, which may have 10,000 lines. */
+#define IR_SPARQL_UPDATE_LINES_MAX 2000
+#define IR_SPARQL_UPDATE_BYTES_MAX ((size_t)512 * 1024)
+
+typedef struct ir_sparql {
+    ir_sparql_uri_t uri;
+    ir_http_t *http;
+    ir_format_options_t format;
+    char *registry_graph;
+    ir_buffer_t body, url;
+    ir_buffer_t names;  /* graph names of the picks, one after the other */
+    size_t *name_ends;  /* of each pick, in `names` */
+    size_t n_name_ends; /* capacity */
+    size_t most;        /* observations in one request */
+} ir_sparql_t;
+
+/* ---- requests (graph_sparql_request.c) ---- */
+
+/* All of these return IR_ERR_REFUSED when the server refuses the statements, as far as its answer
+ * says; else IR_ERR_CONNECT, IR_ERR_TIMEOUT, IR_ERR_AUTH, IR_ERR_NOT_FOUND or IR_ERR_PROTOCOL. */
+
+ir_status_t ir_sparql_no_memory(ir_error_t *error);
+
+ir_status_t ir_sparql_call(ir_sparql_t *graph, const ir_http_request_t *request, ir_error_t *error);
+
+/* Sends a query; the answer is taken by `take`, or kept. */
+ir_status_t ir_sparql_ask(ir_sparql_t *graph, const ir_buffer_t *query, const char *accept,
+                          ir_http_take_fn take, void *context, ir_error_t *error);
+
+/* Says that what came as the answer to a query is none. */
+ir_status_t ir_sparql_no_answer(const ir_sparql_t *graph, ir_error_t *error);
+
+ir_status_t ir_sparql_update(ir_sparql_t *graph, ir_view_t text, ir_error_t *error);
+
+/* The Graph Store Protocol: N-Triples to a graph; an empty name: the default graph. */
+ir_status_t ir_sparql_send_graph(ir_sparql_t *graph, const char *method, ir_view_t name,
+                                 ir_view_t body, ir_error_t *error);
+
+/* N-Quads to the dataset. */
+ir_status_t ir_sparql_send_quads(ir_sparql_t *graph, ir_view_t body, ir_error_t *error);
+
+/* The beginning of a graph's part of an INSERT DATA; an empty name: nothing. */
+void ir_sparql_open_graph(ir_buffer_t *out, ir_view_t name);
+
+/* Closes and sends the INSERT DATA in graph->body, whose last graph is `name`. */
+ir_status_t ir_sparql_send_insert(ir_sparql_t *graph, ir_view_t name, ir_error_t *error);
+
+/* ---- the backend's functions: put (graph_sparql_put.c), the rest (graph_sparql_read.c) ---- */
+
+ir_outcome_t ir_sparql_put(void *store, const ir_graph_pick_t *picks, size_t count,
+                           ir_error_t *error);
+ir_status_t ir_sparql_count(void *store, uint64_t *observations, uint64_t *triples,
+                            ir_error_t *error);
+ir_status_t ir_sparql_each_id(void *store, ir_each_id_fn each, void *context, ir_error_t *error);
+ir_status_t ir_sparql_export(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
+
+#endif
