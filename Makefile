@@ -1,18 +1,20 @@
 # Intelligent River middleware. `make run` does the main job, `make test` passes the tests; `make help`
 # lists the rest.
 #
-# MODE=release (default) | asan (ASan+UBSan) | tsan; each builds below out/MODE.
+# MODE=release (default) | asan (ASan+UBSan) | tsan | check; each builds below out/MODE. A warning is an error in the
+# tests' builds and in check's, not in a user's: another compiler or library may have new ones.
 MODE ?= release
 OUT := out/$(MODE)
 CC := gcc
 PACKAGES := librabbitmq libmongoc-1.0 serd-0 libevent_core libevent_extra libevent_pthreads jansson \
             libcbor libcurl libmosquitto sqlite3 uuid nettle inih zlib
 
-WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wformat=2 -Wno-format-truncation -Wundef -Wvla
 FLAGS_release := -O2 -g -DNDEBUG -D_FORTIFY_SOURCE=2 -fstack-protector-strong
-FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-FLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+FLAGS_check := $(FLAGS_release) -Werror
+FLAGS_asan := -O1 -g -Werror -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS_tsan := -O1 -g -Werror -fsanitize=thread -fno-omit-frame-pointer
 BASE_CFLAGS := -std=c17 -D_GNU_SOURCE -I. $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 CFLAGS = $(BASE_CFLAGS) $(WARNINGS) $(FLAGS_$(MODE)) -pthread -MMD -MP
 LDFLAGS = $(FLAGS_$(MODE)) -pthread
@@ -159,18 +161,20 @@ TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(FUZZ_SOURCES
               tests/fuzz/driver.c
 TIDY_STAMPS := $(TIDY_FILES:%.c=out/tidy/%.ok)
 
-.PHONY: check check-all check-format check-shell check-python check-tidy format
+.PHONY: check check-all check-format check-shell check-python check-warnings check-tidy format
 check:
 	@tools/install build check
 	+@$(SUBMAKE) check-all
 	@echo "check: nothing found"
-check-all: check-format check-shell check-python check-tidy
+check-all: check-format check-shell check-python check-warnings check-tidy
 check-format:
 	@clang-format --dry-run -Werror $(C_FILES)
 check-shell:
 	@shellcheck $(SHELL_FILES)
 check-python:
 	@python3 -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]' $(PYTHON_FILES)
+check-warnings:
+	+@$(SUBMAKE) -s MODE=check build
 check-tidy: $(TIDY_STAMPS)
 # A file is looked at again when it or any header has changed.
 out/tidy/%.ok: %.c .clang-tidy $(filter %.h,$(C_FILES))

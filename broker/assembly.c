@@ -1,10 +1,9 @@
 #include "broker/assembly.h"
 
 #include "broker/connection.h"
+#include "broker/rabbitmq_c.h"
 
 #include <string.h>
-
-#include <amqp_framing.h>
 
 void ir_assembly_init(ir_assembly_t *assembly) {
     memset(assembly, 0, sizeof *assembly);

@@ -4,13 +4,12 @@
 #ifndef IR_BROKER_ASSEMBLY_H
 #define IR_BROKER_ASSEMBLY_H
 
+#include "broker/rabbitmq_c.h"
 #include "common/buffer.h"
 #include "common/view.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#include <amqp.h>
 
 #define IR_SHORT_TEXT 256 /* an AMQP short string has at most 255 bytes */
 

@@ -1,5 +1,6 @@
 #include "broker/connection.h"
 
+#include "broker/rabbitmq_c.h"
 #include "common/clock.h"
 
 #include <errno.h>
@@ -10,10 +11,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-
-#include <amqp_framing.h>
-#include <amqp_ssl_socket.h>
-#include <amqp_tcp_socket.h>
 
 #define SYSTEM_CA_FILE "/etc/ssl/certs/ca-certificates.crt"
 

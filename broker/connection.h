@@ -2,13 +2,12 @@
 #ifndef IR_BROKER_CONNECTION_H
 #define IR_BROKER_CONNECTION_H
 
+#include "broker/rabbitmq_c.h"
 #include "common/status.h"
 #include "common/view.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#include <amqp.h>
 
 /* The texts are not copied: they outlive whatever was opened with them. */
 typedef struct ir_broker_options {

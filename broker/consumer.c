@@ -3,13 +3,13 @@
 #include "broker/link.h"
 #include "broker/partition.h"
 #include "broker/presence.h"
+#include "broker/rabbitmq_c.h"
 #include "common/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <amqp_framing.h>
 #include <event2/event.h>
 
 #define PARTITIONS_MAX 256

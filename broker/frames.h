@@ -5,13 +5,11 @@
 #define IR_BROKER_FRAMES_H
 
 #include "broker/publisher.h"
+#include "broker/rabbitmq_c.h"
 #include "common/buffer.h"
 #include "common/status.h"
 
 #include <stdint.h>
-
-#include <amqp.h>
-#include <amqp_framing.h>
 
 /* The publication's properties in the library's form; views of the publication's texts. */
 typedef struct ir_properties {

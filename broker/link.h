@@ -5,11 +5,10 @@
 #define IR_BROKER_LINK_H
 
 #include "broker/connection.h"
+#include "broker/rabbitmq_c.h"
 #include "common/status.h"
 
 #include <stdbool.h>
-
-#include <amqp.h>
 
 struct event_base;
 typedef struct ir_link ir_link_t;

@@ -1,11 +1,10 @@
 #include "broker/partition.h"
 
 #include "broker/connection.h"
+#include "broker/rabbitmq_c.h"
 #include "common/clock.h"
 
 #include <stdio.h>
-
-#include <amqp_framing.h>
 
 #define FIRST_WAIT_NS (200 * IR_MILLISECOND_NS)
 #define LONGEST_WAIT_NS (10 * IR_SECOND_NS)

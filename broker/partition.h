@@ -10,14 +10,13 @@
 #define IR_BROKER_PARTITION_H
 
 #include "broker/assembly.h"
+#include "broker/rabbitmq_c.h"
 #include "broker/topology.h"
 #include "common/backoff.h"
 #include "common/status.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#include <amqp.h>
 
 typedef enum ir_partition_state {
     IR_PARTITION_FREE,     /* not held; not taken before `due_ns` */

@@ -3,13 +3,13 @@
 #include "broker/assembly.h"
 #include "broker/link.h"
 #include "broker/membership.h"
+#include "broker/rabbitmq_c.h"
 #include "broker/topology.h"
 #include "common/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <amqp_framing.h>
 #include <event2/event.h>
 
 #define CHANNEL 1

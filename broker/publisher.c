@@ -2,6 +2,7 @@
 
 #include "broker/confirms.h"
 #include "broker/frames.h"
+#include "broker/rabbitmq_c.h"
 #include "common/buffer.h"
 #include "common/clock.h"
 
@@ -10,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#include <amqp_framing.h>
 
 #define CHANNEL 1
 #define GATHER_BYTES (64 * 1024)

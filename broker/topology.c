@@ -1,11 +1,10 @@
 #include "broker/topology.h"
 
 #include "broker/connection.h"
+#include "broker/rabbitmq_c.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#include <amqp_framing.h>
 
 #define BINDING_WEIGHT "1"
 #define MQTT_EXCHANGE "amq.topic"

@@ -11,11 +11,10 @@
 #ifndef IR_BROKER_TOPOLOGY_H
 #define IR_BROKER_TOPOLOGY_H
 
+#include "broker/rabbitmq_c.h"
 #include "common/status.h"
 
 #include <stdint.h>
-
-#include <amqp.h>
 
 #define IR_EXCHANGE_OBSERVATIONS "ir.observations"
 #define IR_EXCHANGE_PROCESSED "ir.processed"

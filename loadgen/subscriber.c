@@ -1,6 +1,7 @@
 #include "loadgen/subscriber.h"
 
 #include "broker/assembly.h"
+#include "broker/rabbitmq_c.h"
 #include "broker/topology.h"
 #include "common/backoff.h"
 #include "common/clock.h"
@@ -11,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#include <amqp_framing.h>
 
 #define CHANNEL 1
 #define CHANNEL_REJECTED 2

@@ -1,11 +1,10 @@
 /* AMQP frames of one channel, put together to messages: the input chooses frames and their content.
  */
 #include "broker/assembly.h"
+#include "broker/rabbitmq_c.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>
-
-#include <amqp_framing.h>
 
 #define BODY_LIMIT 512
 

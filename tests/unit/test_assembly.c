@@ -1,11 +1,12 @@
 #include "broker/assembly.h"
 
+#include "broker/rabbitmq_c.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
 
-#include <amqp_framing.h>
 #include <cmocka.h>
 
 #define LIMIT 100
