@@ -371,6 +371,16 @@ static void test_unreadable(void **state) {
                    "tests/data/registry: is a directory; the registry is one Turtle file");
 }
 
+/* "column 9:" becomes "column :". Releases of serd count columns from 0 or from 1. */
+static void forget_columns(char *text) {
+    for (char *at = text; (at = strstr(at, "column ")) != NULL;) {
+        at += strlen("column ");
+        size_t digits = strspn(at, "0123456789");
+        assert_true(digits > 0);
+        memmove(at, at + digits, strlen(at + digits) + 1);
+    }
+}
+
 static void assert_refused_content(const char *piece, size_t size, size_t count, ir_status_t status,
                                    const char *text) {
     char path[] = "/tmp/ir-test-registry-XXXXXX";
@@ -380,6 +390,7 @@ static void assert_refused_content(const char *piece, size_t size, size_t count,
     assert_int_equal(ir_registry_load(path, &registry, &error), status);
     assert_null(registry);
     assert_memory_equal(error.text, path, strlen(path));
+    forget_columns(error.text);
     assert_string_equal(error.text + strlen(path), text);
     unlink(path);
 }
@@ -393,11 +404,11 @@ static void test_not_turtle(void **state) {
     assert_refused_content(nul, sizeof nul - 1, 1, IR_ERR_SYNTAX,
                            ":3: not Turtle: the file has a NUL byte");
     assert_refused_content(latin1, sizeof latin1 - 1, 1, IR_ERR_SYNTAX,
-                           ":2: not Turtle: column 10: invalid UTF-8 start 0xFC");
+                           ":2: not Turtle: column : invalid UTF-8 start 0xFC");
     assert_refused_content(csv, sizeof csv - 1, 1, IR_ERR_SYNTAX,
-                           ":1: not Turtle: column 9: bad verb");
+                           ":1: not Turtle: column : bad verb");
     assert_refused_content(nested, sizeof nested - 1, 1, IR_ERR_SYNTAX,
-                           ":1: not Turtle: column 10: expected object");
+                           ":1: not Turtle: column : expected object");
 }
 
 static void test_depth(void **state) {
