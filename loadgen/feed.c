@@ -148,7 +148,6 @@ static ir_lane_t *lane_of(ir_feed_t *feed, unsigned mote_number) {
 }
 
 static void give(ir_feed_t *feed, const ir_open_t *open, const ir_source_message_t *message) {
-    char id[IR_ID_TEXT_SIZE];
     ir_error_t error = {.status = IR_OK};
     ir_lane_t *lane = &feed->lanes[open->lane];
     const ir_parcel_t parcel = {
@@ -157,7 +156,7 @@ static void give(ir_feed_t *feed, const ir_open_t *open, const ir_source_message
         .mote = message->mote,
         .routing_key = message->routing_key,
         .content_type = feed->shared.source->content_type,
-        .message_id = ir_view_text(ir_id_format(&open->raw_id, id)),
+        .name = ir_view_text(message->name),
         .body = ir_buffer_view(&open->body),
     };
     take_outcome(feed, lane, feed->options.target->sender->send(lane->sender, &parcel, &error),

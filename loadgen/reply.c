@@ -1,5 +1,7 @@
 #include "loadgen/reply.h"
 
+#include "observation/identity.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -18,10 +20,18 @@ void ir_reply_free(ir_reply_t *reply) {
     json_decref((json_t *)reply);
 }
 
-bool ir_reply_takes(const ir_reply_t *reply, size_t place, ir_view_t raw_id) {
-    const char *id =
-        json_string_value(json_array_get(json_object_get(value_of(reply), "raw_ids"), place));
-    return id != NULL && ir_view_equal(ir_view_text(id), raw_id);
+bool ir_reply_takes(const ir_reply_t *reply, size_t count) {
+    const json_t *ids = json_object_get(value_of(reply), "raw_ids");
+    const json_t *each = NULL;
+    size_t i = 0;
+    ir_id_t id;
+    json_array_foreach(ids, i, each) {
+        const char *text = json_string_value(each);
+        if (text == NULL || !ir_id_parse(ir_view_text(text), &id)) {
+            return false;
+        }
+    }
+    return json_array_size(ids) == count && count > 0;
 }
 
 static const char *text_of(const json_t *object, const char *key) {

@@ -1,5 +1,5 @@
 /* What ir-ingest answers to a request that carried several packs, one a line (docs/openapi.yaml):
- * which of them it has, or which of them are why it took none. */
+ * that it has them, or which of them are why it took none. */
 #ifndef IR_LOADGEN_REPLY_H
 #define IR_LOADGEN_REPLY_H
 
@@ -14,9 +14,10 @@ typedef struct ir_reply ir_reply_t;
 ir_reply_t *ir_reply_parse(ir_view_t body);
 void ir_reply_free(ir_reply_t *reply);
 
-/* Whether the pack at this place of the request, from 0, was taken under this raw id. False for
- * NULL. */
-bool ir_reply_takes(const ir_reply_t *reply, size_t place, ir_view_t raw_id);
+/* Whether it names a raw id for each of the request's `count` packs: all of them were taken. Which
+ * ids is the gateway's to say, since those of relative packs come from the arrival. False for NULL.
+ */
+bool ir_reply_takes(const ir_reply_t *reply, size_t count);
 
 /* Whether it is among those that are refused; then `why` gets the reason, cut to `size`. An answer
  * lists some of them only. False for NULL. */

@@ -14,14 +14,15 @@
 #define IR_SENDER_OPEN_MAX 5000
 
 /* `body` lives until the answer or the next RETRY; the other views as long as the sender, except
- * for `message_id`, which lives during the call. */
+ * for `name`, which lives during the call. */
 typedef struct ir_parcel {
     uint64_t number; /* the owner's name for it in answers */
     unsigned mote_number;
     ir_view_t mote;
     ir_view_t routing_key; /* "ir.MOTE" */
     const char *content_type;
-    ir_view_t message_id;
+    ir_view_t
+        name; /* its sender's name for it, fewer than IR_SOURCE_NAME_SIZE bytes; empty: none */
     ir_view_t body;
 } ir_parcel_t;
 

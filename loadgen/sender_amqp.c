@@ -58,7 +58,7 @@ static ir_outcome_t send_amqp(void *sender, const ir_parcel_t *parcel, ir_error_
         .exchange = IR_EXCHANGE_OBSERVATIONS,
         .routing_key = parcel->routing_key,
         .content_type = parcel->content_type,
-        .message_id = parcel->message_id,
+        .message_id = parcel->name,
         .body = parcel->body,
         .mandatory = true,
     };

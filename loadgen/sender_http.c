@@ -1,10 +1,10 @@
 #include "loadgen/lineup.h"
 #include "loadgen/reply.h"
 #include "loadgen/sender.h"
+#include "loadgen/source.h"
 
 #include "common/buffer.h"
 #include "common/clock.h"
-#include "observation/identity.h"
 #include "observation/senml.h"
 
 #include <stdio.h>
@@ -24,7 +24,7 @@
 
 typedef struct ir_item {
     ir_parcel_t parcel;
-    char id[IR_ID_TEXT_SIZE];
+    char name[IR_SOURCE_NAME_SIZE];
     bool alone; /* goes in a request of its own */
 } ir_item_t;
 
@@ -34,6 +34,7 @@ typedef struct ir_exchange {
     uint32_t first, count; /* count 0: idle */
     ir_buffer_t body;      /* of several packs, one a line */
     ir_buffer_t answer;
+    struct curl_slist *named; /* headers of a pack that has a name */
 } ir_exchange_t;
 
 typedef struct ir_http {
@@ -119,6 +120,7 @@ static void close_exchange(ir_http_t *http, ir_exchange_t *exchange) {
         (void)curl_multi_remove_handle(http->multi, exchange->easy);
     }
     curl_easy_cleanup(exchange->easy);
+    curl_slist_free_all(exchange->named);
     ir_buffer_free(&exchange->body);
     ir_buffer_free(&exchange->answer);
 }
@@ -191,12 +193,16 @@ static ir_outcome_t out_of_memory(ir_error_t *error) {
     return IR_OUTCOME_REJECT;
 }
 
-static struct curl_slist *make_headers(const char *content_type) {
-    char line[256];
-    snprintf(line, sizeof line, "Content-Type: %s", content_type);
-    struct curl_slist *headers = curl_slist_append(NULL, line);
+/* `name` may be empty. */
+static struct curl_slist *make_headers(const char *content_type, const char *name) {
+    char type[256];
+    char key[IR_SOURCE_NAME_SIZE + 32];
+    snprintf(type, sizeof type, "Content-Type: %s", content_type);
+    snprintf(key, sizeof key, "Idempotency-Key: %s", name);
+    struct curl_slist *headers = curl_slist_append(NULL, type);
     /* Without waiting for "100 Continue" before the body. */
-    if (headers != NULL && curl_slist_append(headers, "Expect:") == NULL) {
+    if (headers != NULL && (curl_slist_append(headers, "Expect:") == NULL ||
+                            (name[0] != '\0' && curl_slist_append(headers, key) == NULL))) {
         curl_slist_free_all(headers);
         return NULL;
     }
@@ -208,8 +214,8 @@ static bool prepare_headers(ir_http_t *http, const char *content_type) {
     if (http->single == NULL) {
         const bool json = ir_media_parse(ir_view_text(content_type)) == IR_MEDIA_SENML_JSON;
         http->packs = json ? http->target->packs : 1;
-        http->single = make_headers(content_type);
-        http->several = make_headers(MEDIA_LINES);
+        http->single = make_headers(content_type, "");
+        http->several = make_headers(MEDIA_LINES, "");
     }
     return http->single != NULL && http->several != NULL;
 }
@@ -222,8 +228,11 @@ static bool is_line(ir_view_t body) {
            memchr(body.data, '\n', body.size) == NULL;
 }
 
-static bool may_join(const ir_http_t *http, uint32_t item) {
-    return !http->items[item].alone && is_line(http->items[item].parcel.body);
+/* A name is one pack's: under a key for several they would be named by their places, which may be
+ * others the next time. */
+static bool may_join(const ir_http_t *http, uint32_t number) {
+    const ir_item_t *item = &http->items[number];
+    return !item->alone && item->name[0] == '\0' && is_line(item->parcel.body);
 }
 
 /* As many of the line's items as go into one request. */
@@ -243,6 +252,20 @@ static void fill(const ir_http_t *http, ir_exchange_t *exchange) {
     exchange->count = exchange->count > 0 ? exchange->count : 1;
 }
 
+/* NULL when memory is out. */
+static const struct curl_slist *choose_headers(ir_http_t *http, ir_exchange_t *exchange) {
+    const ir_item_t *first = &http->items[exchange->first];
+    if (exchange->count > 1) {
+        return http->several;
+    }
+    if (first->name[0] == '\0') {
+        return http->single;
+    }
+    curl_slist_free_all(exchange->named);
+    exchange->named = make_headers(first->parcel.content_type, first->name);
+    return exchange->named;
+}
+
 static bool begin(ir_http_t *http, ir_exchange_t *exchange, uint32_t first) {
     const ir_parcel_t *parcel = &http->items[first].parcel;
     CURL *easy = exchange->easy;
@@ -251,11 +274,10 @@ static bool begin(ir_http_t *http, ir_exchange_t *exchange, uint32_t first) {
     ir_buffer_clear(&exchange->answer);
     exchange->first = first;
     fill(http, exchange);
-    const bool several = exchange->count > 1;
-    const ir_view_t body = several ? ir_buffer_view(&exchange->body) : parcel->body;
-    return ir_buffer_ok(&exchange->body) &&
-           curl_easy_setopt(easy, CURLOPT_HTTPHEADER, several ? http->several : http->single) ==
-               CURLE_OK &&
+    const ir_view_t body = exchange->count > 1 ? ir_buffer_view(&exchange->body) : parcel->body;
+    const struct curl_slist *headers = choose_headers(http, exchange);
+    return ir_buffer_ok(&exchange->body) && headers != NULL &&
+           curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.size) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.data) == CURLE_OK &&
            (token == NULL ||
@@ -287,7 +309,7 @@ static ir_outcome_t send_http(void *sender, const ir_parcel_t *parcel, ir_error_
     }
     http->n_spare--;
     *item = (ir_item_t){.parcel = *parcel};
-    snprintf(item->id, sizeof item->id, "%.*s", IR_VIEW_ARG(parcel->message_id));
+    snprintf(item->name, sizeof item->name, "%.*s", IR_VIEW_ARG(parcel->name));
     return IR_OUTCOME_OK;
 }
 
@@ -328,42 +350,45 @@ static bool is_passing(long code) {
     return code == 408 || code == 425 || code == 429 || code >= 500;
 }
 
-/* One of several packs: taken under its id, or named as a reason why none was. False: neither. */
-static bool take_pack(ir_http_t *http, const ir_reply_t *reply, uint32_t place, uint32_t item,
-                      bool taken) {
-    char reason[WHY_SIZE];
-    char why[WHY_SIZE];
-    if (taken && ir_reply_takes(reply, place, ir_view_text(http->items[item].id))) {
-        finish(http, item, IR_ANSWER_CONFIRMED, NULL);
-        return true;
-    }
-    if (!taken && ir_reply_refuses(reply, place, reason, sizeof reason)) {
-        snprintf(why, sizeof why, "%s refused %s", http->target->label, reason);
-        finish(http, item, IR_ANSWER_REFUSED, why);
-        return true;
-    }
-    return false;
-}
-
-/* What is left goes again, each by itself if the answer says nothing of any. */
-static void take_packs(ir_http_t *http, const ir_exchange_t *exchange, bool taken,
-                       const char *whole) {
-    ir_reply_t *reply = ir_reply_parse(ir_buffer_view(&exchange->answer));
-    uint32_t left = IR_LINEUP_NONE;
-    uint32_t n_left = 0;
+static void finish_all(ir_http_t *http, const ir_exchange_t *exchange) {
     uint32_t next = exchange->first;
     for (uint32_t place = 0; place < exchange->count; place++) {
         const uint32_t item = next;
         next = ir_lineup_behind(http->lineup, item);
-        if (!take_pack(http, reply, place, item, taken) && n_left++ == 0) {
-            left = item;
+        finish(http, item, IR_ANSWER_CONFIRMED, NULL);
+    }
+}
+
+/* Returns how many of the packs are named as a reason why none was taken. */
+static uint32_t refuse_packs(ir_http_t *http, const ir_exchange_t *exchange,
+                             const ir_reply_t *reply) {
+    char reason[WHY_SIZE];
+    char why[WHY_SIZE];
+    uint32_t refused = 0;
+    uint32_t next = exchange->first;
+    for (uint32_t place = 0; place < exchange->count; place++) {
+        const uint32_t item = next;
+        next = ir_lineup_behind(http->lineup, item);
+        if (ir_reply_refuses(reply, place, reason, sizeof reason)) {
+            snprintf(why, sizeof why, "%s refused %s", http->target->label, reason);
+            finish(http, item, IR_ANSWER_REFUSED, why);
+            refused++;
         }
     }
-    if (n_left == exchange->count) {
+    return refused;
+}
+
+/* What is left of several packs goes again, each by itself if the answer says nothing of any. */
+static void take_packs(ir_http_t *http, const ir_exchange_t *exchange, bool taken,
+                       const char *whole) {
+    ir_reply_t *reply = ir_reply_parse(ir_buffer_view(&exchange->answer));
+    if (taken && ir_reply_takes(reply, exchange->count)) {
+        finish_all(http, exchange);
+    } else if (taken || refuse_packs(http, exchange, reply) == 0) {
         set_alone(http, exchange);
-    }
-    if (taken) {
-        tell_again(http, left, n_left, whole);
+        if (taken) {
+            tell_again(http, exchange->first, exchange->count, whole);
+        }
     }
     ir_reply_free(reply);
 }

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #define IR_SOURCE_UNLIMITED UINT64_MAX
+#define IR_SOURCE_NAME_SIZE 64
 
 /* What is known of a message without rendering it; a few dozen instructions. Views and texts live
  * as long as the source.
@@ -34,6 +35,8 @@ typedef struct ir_source_message {
     int64_t due_ns;  /* when it is sent at its own pace, after the first message, in the time of the
                         data; never less than that of the message before */
     unsigned faults; /* ir_fault_t */
+    char name[IR_SOURCE_NAME_SIZE]; /* that it is sent under: message-id by AMQP, Idempotency-Key by
+                                       HTTP, nothing by MQTT; empty: none */
 } ir_source_message_t;
 
 typedef struct ir_source_kind {

@@ -14,14 +14,14 @@ static ir_view_t view(const char *text) {
     return ir_view_text(text);
 }
 
-static void takes_by_place_and_id(void **state) {
+static void takes_as_many_as_there_are_ids(void **state) {
     (void)state;
     ir_reply_t *reply = ir_reply_parse(view("{\"raw_ids\":[\"" FIRST "\",\"" SECOND "\"]}\n"));
     assert_non_null(reply);
-    assert_true(ir_reply_takes(reply, 0, view(FIRST)));
-    assert_true(ir_reply_takes(reply, 1, view(SECOND)));
-    assert_false(ir_reply_takes(reply, 0, view(SECOND)));
-    assert_false(ir_reply_takes(reply, 2, view(FIRST)));
+    assert_true(ir_reply_takes(reply, 2));
+    assert_false(ir_reply_takes(reply, 1));
+    assert_false(ir_reply_takes(reply, 3));
+    assert_false(ir_reply_takes(reply, 0));
     char why[64];
     assert_false(ir_reply_refuses(reply, 0, why, sizeof why));
     ir_reply_free(reply);
@@ -44,7 +44,7 @@ static void refuses_by_line(void **state) {
     char cut[9];
     assert_true(ir_reply_refuses(reply, 1, cut, sizeof cut));
     assert_string_equal(cut, "no-value");
-    assert_false(ir_reply_takes(reply, 1, view(FIRST)));
+    assert_false(ir_reply_takes(reply, 3));
     ir_reply_free(reply);
 }
 
@@ -59,6 +59,8 @@ static void anything_else_says_nothing(void **state) {
         "{\"raw_ids\":\"38a28cbf-3847-573b-988c-c3503b432dc1\"}",
         "[\"38a28cbf-3847-573b-988c-c3503b432dc1\"]",
         "{\"raw_ids\":[1,null]}",
+        "{\"raw_ids\":[]}",
+        "{\"raw_ids\":[\"" FIRST "\",\"\"]}",
         "{\"raw_ids\":[",
         "{\"refusals\":{\"line\":1}}",
         "{\"refusals\":[{\"line\":\"1\"}]}",
@@ -66,7 +68,9 @@ static void anything_else_says_nothing(void **state) {
     char why[64];
     for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
         ir_reply_t *reply = ir_reply_parse(view(bodies[i]));
-        assert_false(ir_reply_takes(reply, 0, view(FIRST)));
+        for (size_t count = 0; count < 3; count++) {
+            assert_false(ir_reply_takes(reply, count));
+        }
         assert_false(ir_reply_refuses(reply, 0, why, sizeof why));
         ir_reply_free(reply);
     }
@@ -76,7 +80,7 @@ static void anything_else_says_nothing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takes_by_place_and_id),
+        cmocka_unit_test(takes_as_many_as_there_are_ids),
         cmocka_unit_test(refuses_by_line),
         cmocka_unit_test(anything_else_says_nothing),
     };
