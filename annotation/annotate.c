@@ -193,7 +193,7 @@ static ir_status_t take_pack(ir_annotate_t *annotate, const char *path, unsigned
     const ir_input_t input = {
         .content_type = ir_view_text(ir_media_text(media)),
         .body = body,
-        .received_ns = annotate->now_ns != 0 ? annotate->now_ns : ir_clock_now(),
+        .arrival_ns = annotate->now_ns != 0 ? annotate->now_ns : ir_clock_now(),
     };
     if (ir_batch_add(batch, &annotate->analysis, &input) != IR_OK) {
         return out_of_memory(error);

@@ -20,8 +20,8 @@ static const ir_setting_t settings[] = {
     IR_FORMAT_SETTINGS(ir_annotate_options_t, rdf),
     IR_ANALYSIS_SETTINGS(ir_annotate_options_t, analysis),
     {"now", 0, IR_SETTING_TEXT, "TIME", NULL, 0, 0, NULL, FIELD(now),
-     "Take this for the present time, for example 2026-01-31T12:00:00Z; relative times count from "
-     "it."},
+     "When all packs arrived, for example 2026-01-31T12:00:00Z; relative times count from it. "
+     "Without it, a pack arrives when it is read."},
 };
 
 static const ir_program_t program = {

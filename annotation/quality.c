@@ -170,8 +170,8 @@ static bool fill_revision(const decision_t *decision, const ir_point_t *point, i
                         .record = point->record},
     };
     memcpy(revision->observation.flags, point->flags, sizeof point->flags);
-    return unit.data != NULL &&
-           ir_id_revision(&point->id, ir_test_text(test), revision->flag, &revision->id);
+    ir_id_revision(&point->id, ir_test_text(test), revision->flag, &revision->id);
+    return unit.data != NULL;
 }
 
 /* A flag of an earlier point is known now. */

@@ -19,10 +19,17 @@ static bool take(const ir_source_t *source, uint64_t number, ir_effort_t effort,
     ir_buffer_clear(body);
     ir_source_get(source, number, &message);
     ir_source_body(source, number, body);
-    return ir_buffer_ok(body) &&
-           (effort < IR_EFFORT_RAW_ID ||
-            ir_id_raw(message.mote, ir_buffer_view(body), &ids[RECORDS_MAX])) &&
-           (effort < IR_EFFORT_ALL_IDS || ir_source_ids(source, number, ids));
+    if (effort >= IR_EFFORT_RAW_ID) {
+        const ir_raw_key_t key = {.kind = IR_RAW_ABSOLUTE,
+                                  .mote = message.mote,
+                                  .body = ir_buffer_view(body),
+                                  .time_ns = message.time_ns};
+        ir_id_raw(&key, &ids[RECORDS_MAX]);
+    }
+    if (effort >= IR_EFFORT_ALL_IDS) {
+        ir_source_ids(source, number, ids);
+    }
+    return ir_buffer_ok(body);
 }
 
 static double measure(const ir_source_t *source, ir_effort_t effort, double seconds) {

@@ -109,7 +109,8 @@ static void take_pack(reading_t *reading, ir_view_t body) {
     ir_submission_reader_t *reader = reading->reader;
     ir_senml_pack_t pack = {.n_records = 0};
     ir_arena_reset(reader->records);
-    reading->status = ir_senml_decode(reading->submission->media, body, reading->input->now_ns,
+    const ir_senml_clock_t clock = {.arrival_ns = reading->input->now_ns};
+    reading->status = ir_senml_decode(reading->submission->media, body, clock,
                                       &reader->limits.senml, reader->records, &pack);
     if (reading->status != IR_OK) {
         return;
@@ -120,10 +121,13 @@ static void take_pack(reading_t *reading, ir_view_t body) {
     check_names(reading, &pack);
     reading->submission->observations += pack.n_records;
     ir_submission_pack_t *kept = next_pack(reading);
-    if (kept == NULL || !ir_id_raw(ir_view_text(reading->input->mote), body, &kept->raw_id)) {
+    if (kept == NULL) {
         reading->status = IR_ERR_MEMORY;
         return;
     }
+    const ir_raw_key_t key = ir_raw_key(&pack, ir_view_text(reading->input->mote), body,
+                                        ir_view(NULL, 0), reading->input->now_ns);
+    ir_id_raw(&key, &kept->raw_id);
     kept->body = body;
 }
 

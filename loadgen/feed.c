@@ -164,12 +164,18 @@ static void give(ir_feed_t *feed, const ir_open_t *open, const ir_source_message
 }
 
 static bool render(ir_feed_t *feed, ir_open_t *open) {
+    const ir_source_message_t *message = &feed->message;
     ir_source_body(feed->shared.source, open->number, &open->body);
-    if (!ir_buffer_ok(&open->body) ||
-        !ir_id_raw(feed->message.mote, ir_buffer_view(&open->body), &open->raw_id)) {
+    if (!ir_buffer_ok(&open->body)) {
         fail_for_memory(feed);
         return false;
     }
+    const bool malformed = message->faults & IR_FAULT_MALFORMED;
+    const ir_raw_key_t key = {.kind = malformed ? IR_RAW_PLAIN : IR_RAW_ABSOLUTE,
+                              .mote = message->mote,
+                              .body = ir_buffer_view(&open->body),
+                              .time_ns = message->time_ns};
+    ir_id_raw(&key, &open->raw_id);
     return true;
 }
 
@@ -406,9 +412,8 @@ static void write_ledger(ir_feed_t *feed, char kind, const ir_open_t *open, size
     if (feed->shared.ledger == NULL) {
         return;
     }
-    if (n_ids > 0 && !ir_source_ids(feed->shared.source, open->number, feed->observation_ids)) {
-        fail_for_memory(feed);
-        return;
+    if (n_ids > 0) {
+        ir_source_ids(feed->shared.source, open->number, feed->observation_ids);
     }
     ir_error_t error;
     pthread_mutex_lock(feed->shared.ledger_mutex);

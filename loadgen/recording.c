@@ -198,6 +198,7 @@ static void get(const void *object, uint64_t number, ir_source_message_t *messag
                                      .n_records = frame->n_rows,
                                      .n_accepted = frame->n_rows,
                                      .original = number,
+                                     .time_ns = time_of(recording, number),
                                      .due_ns = due_of(recording, number)};
 }
 
@@ -210,19 +211,14 @@ static void body(const void *object, uint64_t number, ir_buffer_t *out) {
     ir_buffer_append(out, head + frame->head_size, frame->tail_size);
 }
 
-static bool ids_of(const void *object, uint64_t number, ir_id_t *ids) {
+static void ids_of(const void *object, uint64_t number, ir_id_t *ids) {
     const ir_recording_t *recording = object;
     const ir_frame_t *frame = frame_of(recording, number);
     const int64_t time_ns = time_of(recording, number);
     for (size_t i = 0; i < frame->n_rows; i++) {
         const ir_row_text_t *row = &recording->row_texts[frame->first_row + i];
-        /* A number's identity is that of its shortest text, which was written once. */
-        const ir_value_t value = {.kind = IR_VALUE_STRING, .bytes = row->value};
-        if (!ir_id_observation(row->name, time_ns, &value, &ids[i])) {
-            return false;
-        }
+        ir_id_observation_number(row->name, time_ns, row->value, &ids[i]);
     }
-    return true;
 }
 
 static const ir_source_kind_t kind = {.name = "replay",

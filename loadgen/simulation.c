@@ -70,6 +70,26 @@ static ir_view_t mote_of(const void *object, unsigned mote) {
     return ir_view(key_of(object, mote).data + PREFIX_SIZE, NAME_SIZE);
 }
 
+/* How manieth time of the mote is that of the message's first record. */
+static uint64_t first_tick(const ir_simulation_t *simulation, const ir_turn_t *turn) {
+    return turn->round * simulation->options.records / IR_RIVER_QUANTITIES;
+}
+
+static int64_t measured_at(const ir_simulation_t *simulation, const ir_turn_t *turn,
+                           uint64_t tick) {
+    const ir_source_options_t *options = &simulation->options;
+    const int64_t phase_ms =
+        options->interval_ns / IR_MILLISECOND_NS * turn->mote / options->simulate;
+    return simulation->start_ns + (int64_t)tick * options->interval_ns +
+           phase_ms * IR_MILLISECOND_NS;
+}
+
+/* How much the mote's clock is ahead. */
+static int64_t skew_of(const ir_simulation_t *simulation, const ir_turn_t *turn) {
+    const ir_source_options_t *options = &simulation->options;
+    return ir_faults_skew(&options->faults, options->seed, turn->mote);
+}
+
 static void get(const void *object, uint64_t number, ir_source_message_t *message) {
     const ir_simulation_t *simulation = object;
     ir_turn_t turn;
@@ -81,6 +101,8 @@ static void get(const void *object, uint64_t number, ir_source_message_t *messag
         .n_records = simulation->options.records,
         .n_accepted = accepted(simulation, turn.faults),
         .original = turn.original,
+        .time_ns = measured_at(simulation, &turn, first_tick(simulation, &turn)) +
+                   skew_of(simulation, &turn),
         .due_ns = due_of(&simulation->options, number),
         .faults = turn.faults,
     };
@@ -104,12 +126,8 @@ typedef struct ir_walk {
 } ir_walk_t;
 
 static void look(ir_walk_t *walk) {
-    const ir_source_options_t *options = &walk->simulation->options;
-    const int64_t phase_ms =
-        options->interval_ns / IR_MILLISECOND_NS * walk->turn.mote / options->simulate;
-    walk->time_ns = walk->simulation->start_ns + (int64_t)walk->tick * options->interval_ns +
-                    phase_ms * IR_MILLISECOND_NS;
-    ir_river_look(options->seed, walk->turn.mote, walk->time_ns, &walk->moment);
+    walk->time_ns = measured_at(walk->simulation, &walk->turn, walk->tick);
+    ir_river_look(walk->simulation->options.seed, walk->turn.mote, walk->time_ns, &walk->moment);
 }
 
 static void measure(ir_walk_t *walk) {
@@ -126,10 +144,9 @@ static void begin(const ir_simulation_t *simulation, uint64_t number, ir_walk_t 
     walk->unknown = walk->turn.faults & IR_FAULT_UNKNOWN
                         ? (unsigned)(choice_of(simulation, &walk->turn) % records)
                         : records;
-    walk->tick = walk->turn.round * records / IR_RIVER_QUANTITIES;
+    walk->tick = first_tick(simulation, &walk->turn);
     walk->quantity = (unsigned)(walk->turn.round * records % IR_RIVER_QUANTITIES);
-    walk->skew_ns =
-        ir_faults_skew(&simulation->options.faults, simulation->options.seed, walk->turn.mote);
+    walk->skew_ns = skew_of(simulation, &walk->turn);
     look(walk);
     measure(walk);
 }
@@ -185,13 +202,13 @@ static void body(const void *object, uint64_t number, ir_buffer_t *out) {
 
 /* ---- ids ---- */
 
-static bool ids_of(const void *object, uint64_t number, ir_id_t *ids) {
+static void ids_of(const void *object, uint64_t number, ir_id_t *ids) {
     const ir_simulation_t *simulation = object;
     ir_walk_t walk;
     char name[SENSOR_SIZE];
     begin(simulation, number, &walk);
     if (walk.turn.faults & IR_FAULT_MALFORMED) {
-        return true;
+        return;
     }
     memcpy(name, mote_of(simulation, walk.turn.mote).data, NAME_SIZE);
     name[NAME_SIZE] = '/';
@@ -199,16 +216,10 @@ static bool ids_of(const void *object, uint64_t number, ir_id_t *ids) {
         if (walk.at == walk.unknown) {
             continue;
         }
-        /* A number's identity is that of its shortest text. */
-        const ir_value_t value = {.kind = IR_VALUE_STRING,
-                                  .bytes = ir_view(walk.text, walk.text_size)};
         memcpy(name + NAME_SIZE + 1, ir_river_quantities[walk.quantity].code, CODE_SIZE);
-        if (!ir_id_observation(ir_view(name, sizeof name), walk.time_ns + walk.skew_ns, &value,
-                               ids++)) {
-            return false;
-        }
+        ir_id_observation_number(ir_view(name, sizeof name), walk.time_ns + walk.skew_ns,
+                                 ir_view(walk.text, walk.text_size), ids++);
     } while (next(&walk));
-    return true;
 }
 
 /* ---- opening ---- */

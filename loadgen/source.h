@@ -32,6 +32,7 @@ typedef struct ir_source_message {
     size_t n_accepted; /* observations that come of it: as many as `ids` gives */
     uint64_t original; /* the message that this one repeats, of the same mote; else its own number.
                           Body and ids are that one's, so the stores gain nothing by it */
+    int64_t time_ns;   /* of its first record, as the body says it */
     int64_t due_ns;  /* when it is sent at its own pace, after the first message, in the time of the
                         data; never less than that of the message before */
     unsigned faults; /* ir_fault_t */
@@ -44,9 +45,8 @@ typedef struct ir_source_kind {
     void (*get)(const void *object, uint64_t number, ir_source_message_t *message);
     /* Appends the body; see ir_buffer_ok. */
     void (*body)(const void *object, uint64_t number, ir_buffer_t *out);
-    /* The ids of the n_accepted observations as the worker will find them. False when memory is
-     * out. */
-    bool (*ids)(const void *object, uint64_t number, ir_id_t *ids);
+    /* The ids of the n_accepted observations as the worker will find them. */
+    void (*ids)(const void *object, uint64_t number, ir_id_t *ids);
     ir_view_t (*mote)(const void *object, unsigned mote_number);
     void (*free)(void *object); /* takes NULL */
 } ir_source_kind_t;
@@ -101,8 +101,8 @@ static inline void ir_source_body(const ir_source_t *source, uint64_t number, ir
     source->kind->body(source->object, number, out);
 }
 
-static inline bool ir_source_ids(const ir_source_t *source, uint64_t number, ir_id_t *ids) {
-    return source->kind->ids(source->object, number, ids);
+static inline void ir_source_ids(const ir_source_t *source, uint64_t number, ir_id_t *ids) {
+    source->kind->ids(source->object, number, ids);
 }
 
 static inline ir_view_t ir_source_mote(const ir_source_t *source, unsigned mote_number) {

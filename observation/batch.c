@@ -417,10 +417,7 @@ static void take_record(addition_t *addition, const ir_senml_record_t *record) {
     }
     memset(observation.flags, IR_FLAG_NOT_EVALUATED, sizeof observation.flags);
     observation.aggregate = IR_FLAG_NOT_EVALUATED;
-    if (!ir_id_observation(record->name, record->time_ns, &record->value, &observation.id)) {
-        addition->out_of_memory = true;
-        return;
-    }
+    ir_id_observation(record->name, record->time_ns, &record->value, &observation.id);
     if (addition->table != NULL ? found_in_table(addition, &observation)
                                 : found_one_by_one(addition, &observation)) {
         refuse(addition, IR_REASON_DUPLICATE, record->position,
@@ -458,25 +455,34 @@ static ir_media_t media_of(const ir_input_t *input) {
                                         : ir_media_guess(input->body);
 }
 
+/* `pack` is NULL when nothing could be decoded. */
+static void identify(addition_t *addition, const ir_senml_pack_t *pack) {
+    ir_message_t *message = &addition->message;
+    const ir_raw_key_t key = ir_raw_key(pack, message->mote, addition->input->body,
+                                        addition->input->name, addition->input->arrival_ns);
+    ir_id_raw(&key, &message->raw_id);
+}
+
 static void analyse(addition_t *addition) {
     const ir_input_t *input = addition->input;
     const ir_media_t media = media_of(input);
     const bool infer = addition->analysis->infer_mote;
     if (!infer && !find_mote_id(addition)) {
+        identify(addition, NULL);
         return;
     }
     if (media == IR_MEDIA_UNKNOWN) {
+        identify(addition, NULL);
         refuse(addition, IR_REASON_CONTENT_TYPE, -1,
                "content type '%.*s' is neither application/senml+json nor application/senml+cbor",
                input->content_type.size > 60 ? 60 : (int)input->content_type.size,
                input->content_type.size > 0 ? input->content_type.data : "");
         return;
     }
-    if (!infer && !find_mote(addition)) {
-        return;
-    }
+    const ir_senml_clock_t clock = {.arrival_ns = addition->message.arrival_ns,
+                                    .sent_ns = input->sent_ns};
     ir_senml_pack_t pack;
-    if (ir_senml_decode(media, input->body, input->received_ns, &addition->analysis->limits,
+    if (ir_senml_decode(media, input->body, clock, &addition->analysis->limits,
                         addition->batch->arena, &pack) != IR_OK) {
         addition->out_of_memory = true;
         return;
@@ -484,7 +490,10 @@ static void analyse(addition_t *addition) {
     if (infer) {
         infer_mote(addition, &pack);
     }
-    take_pack(addition, &pack);
+    identify(addition, &pack);
+    if (infer || find_mote(addition)) {
+        take_pack(addition, &pack);
+    }
 }
 
 /* A copy in the arena that is not NULL also when it is empty. */
@@ -508,7 +517,7 @@ ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis,
         .routing_key = copy(&addition, input->routing_key),
         .content_type = copy(&addition, input->content_type),
         .body = copy(&addition, input->body),
-        .received_ns = input->received_ns,
+        .arrival_ns = input->arrival_ns != 0 ? input->arrival_ns : input->now_ns,
         .redelivered = input->redelivered,
         .first_observation = n_observations,
         .first_refusal = n_refusals,
@@ -519,7 +528,7 @@ ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis,
     if (!addition.out_of_memory) {
         analyse(&addition);
     }
-    if (addition.out_of_memory || !ir_id_raw(message->mote, input->body, &message->raw_id)) {
+    if (addition.out_of_memory) {
         batch->n_observations = n_observations;
         batch->n_refusals = n_refusals;
         return IR_ERR_MEMORY;

@@ -82,7 +82,7 @@ typedef struct ir_message {
     ir_view_t mote; /* empty when the routing key has none */
     ir_view_t content_type;
     ir_view_t body;
-    int64_t received_ns;
+    int64_t arrival_ns;
     bool redelivered;
     bool refused;                               /* the whole of it: no observations */
     bool duplicate;                             /* the document store already had the raw message */
@@ -143,8 +143,8 @@ typedef struct ir_input {
     ir_view_t body;
     ir_view_t name;     /* the sender's own name for it; empty: none */
     int64_t arrival_ns; /* when it arrived, as stamped on the way in; 0: no stamp */
-    int64_t sent_ns;    /* when its sender says it was sent: the base of relative times; 0: unknown */
-    int64_t received_ns;
+    int64_t sent_ns; /* when its sender says it was sent: the base of relative times; 0: unknown */
+    int64_t now_ns;  /* takes the arrival's place where there is no stamp */
     bool redelivered;
     uint32_t partition, session;
     uint64_t delivery_tag;

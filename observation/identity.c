@@ -1,14 +1,14 @@
 #include "observation/identity.h"
 
-#include "common/base64.h"
-#include "common/buffer.h"
 #include "common/number.h"
 
-#include <nettle/sha1.h>
+#include <nettle/sha2.h>
 
 #include <string.h>
 
-#define ID_TIME_SIZE 24
+#define NUMBER_SIZE 24
+#define MILLISECOND_NS 1000000
+#define TIME_BYTES 6
 
 /* The namespaces of identity.h as bytes; they differ in the last one. */
 #define NAMESPACE(last)                                                                            \
@@ -23,83 +23,141 @@ static const uint8_t namespace_raw[NAMESPACE_SIZE] = NAMESPACE(0x01);
 static const uint8_t namespace_observation[NAMESPACE_SIZE] = NAMESPACE(0x02);
 static const uint8_t namespace_revision[NAMESPACE_SIZE] = NAMESPACE(0x03);
 
-/* Hashes the parts with a line feed between each two (RFC 4122, section 4.3). */
+/* ---- the hash and the time ---- */
+
+/* Hashes the parts with a line feed between each two. All but version and variant is hash. */
 static void generate(const uint8_t name_space[static NAMESPACE_SIZE], const ir_view_t *parts,
                      size_t n_parts, ir_id_t *id) {
-    struct sha1_ctx hash;
-    sha1_init(&hash);
-    sha1_update(&hash, NAMESPACE_SIZE, name_space);
+    struct sha256_ctx hash;
+    sha256_init(&hash);
+    sha256_update(&hash, NAMESPACE_SIZE, name_space);
     for (size_t i = 0; i < n_parts; i++) {
         if (i > 0) {
-            sha1_update(&hash, 1, (const uint8_t *)"\n");
+            sha256_update(&hash, 1, (const uint8_t *)"\n");
         }
         if (parts[i].size > 0) {
-            sha1_update(&hash, parts[i].size, (const uint8_t *)parts[i].data);
+            sha256_update(&hash, parts[i].size, (const uint8_t *)parts[i].data);
         }
     }
-    sha1_digest(&hash, sizeof id->bytes, id->bytes);
-    id->bytes[6] = (id->bytes[6] & 0x0f) | 0x50; /* version 5 */
+    sha256_digest(&hash, sizeof id->bytes, id->bytes);
+    id->bytes[6] = (id->bytes[6] & 0x0f) | IR_ID_VERSION << 4;
     id->bytes[8] = (id->bytes[8] & 0x3f) | 0x80; /* variant of the RFC */
 }
 
-bool ir_id_raw(ir_view_t mote, ir_view_t body, ir_id_t *id) {
-    const ir_view_t parts[] = {mote, body};
-    generate(namespace_raw, parts, 2, id);
-    return true;
+static void set_time(ir_id_t *id, int64_t time_ns) {
+    uint64_t ms = time_ns > 0 ? (uint64_t)time_ns / MILLISECOND_NS : 0;
+    for (size_t i = TIME_BYTES; i-- > 0; ms >>= 8) {
+        id->bytes[i] = (uint8_t)ms;
+    }
 }
 
-static ir_view_t format_time(int64_t time_ns, char text[static ID_TIME_SIZE]) {
-    char *first = text + ID_TIME_SIZE;
-    uint64_t rest = time_ns < 0 ? 0 - (uint64_t)time_ns : (uint64_t)time_ns;
+static ir_view_t format_number(uint64_t number, bool negative, char text[static NUMBER_SIZE]) {
+    char *first = text + NUMBER_SIZE;
     do {
-        *--first = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
-    if (time_ns < 0) {
+        *--first = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    if (negative) {
         *--first = '-';
     }
-    return ir_view(first, (size_t)(text + ID_TIME_SIZE - first));
+    return ir_view(first, (size_t)(text + NUMBER_SIZE - first));
 }
 
-bool ir_id_observation(ir_view_t name, int64_t time_ns, const ir_value_t *value, ir_id_t *id) {
-    char time_text[ID_TIME_SIZE];
+static ir_view_t format_time(int64_t time_ns, char text[static NUMBER_SIZE]) {
+    return format_number(time_ns < 0 ? 0 - (uint64_t)time_ns : (uint64_t)time_ns, time_ns < 0,
+                         text);
+}
+
+/* ---- raw messages ---- */
+
+ir_raw_key_t ir_raw_key(const ir_senml_pack_t *pack, ir_view_t mote, ir_view_t body, ir_view_t name,
+                        int64_t arrival_ns) {
+    ir_raw_key_t key = {.kind = IR_RAW_PLAIN, .mote = mote, .body = body};
+    if (pack == NULL || pack->n_valid == 0) {
+        return key;
+    }
+    if (!pack->relative) {
+        key.kind = IR_RAW_ABSOLUTE;
+        key.time_ns = pack->first_ns;
+    } else if (name.size > 0) {
+        key.kind = IR_RAW_NAMED;
+        key.name = name;
+    } else if (arrival_ns != 0) {
+        key.kind = IR_RAW_ARRIVED;
+        key.time_ns = arrival_ns;
+    }
+    return key;
+}
+
+/* The parts have no line feed before the body, but for the name, whose size is told. */
+void ir_id_raw(const ir_raw_key_t *key, ir_id_t *id) {
+    static const char *const kinds[] = {[IR_RAW_ABSOLUTE] = "absolute",
+                                        [IR_RAW_NAMED] = "named",
+                                        [IR_RAW_ARRIVED] = "arrived",
+                                        [IR_RAW_PLAIN] = "plain"};
+    char number[NUMBER_SIZE];
+    ir_view_t parts[5] = {ir_view_text(kinds[key->kind]), key->mote};
+    size_t n_parts = 2;
+    if (key->kind == IR_RAW_NAMED) {
+        parts[n_parts++] = format_number(key->name.size, false, number);
+        parts[n_parts++] = key->name;
+    } else if (key->kind == IR_RAW_ARRIVED) {
+        parts[n_parts++] = format_time(key->time_ns, number);
+    }
+    parts[n_parts++] = key->body;
+    generate(namespace_raw, parts, n_parts, id);
+    if (key->kind != IR_RAW_NAMED) {
+        set_time(id, key->kind == IR_RAW_PLAIN ? 0 : key->time_ns);
+    }
+}
+
+/* ---- observations ---- */
+
+static void generate_observation(ir_view_t name, int64_t time_ns, const char *label,
+                                 ir_view_t value, ir_id_t *id) {
+    char time_text[NUMBER_SIZE];
+    const ir_view_t parts[] = {name, format_time(time_ns, time_text), ir_view_text(label), value};
+    generate(namespace_observation, parts, 4, id);
+    set_time(id, time_ns);
+}
+
+void ir_id_observation_number(ir_view_t name, int64_t time_ns, ir_view_t number, ir_id_t *id) {
+    generate_observation(name, time_ns, "v", number, id);
+}
+
+void ir_id_observation(ir_view_t name, int64_t time_ns, const ir_value_t *value, ir_id_t *id) {
     char number[IR_NUMBER_SIZE];
-    ir_buffer_t data;
-    ir_view_t parts[] = {name, format_time(time_ns, time_text), {NULL, 0}};
-    ir_buffer_init(&data);
     switch (value->kind) {
     case IR_VALUE_NONE:
+        generate_observation(name, time_ns, "", ir_view(NULL, 0), id);
         break;
     case IR_VALUE_NUMBER:
-        parts[2] = ir_view(number, ir_number_format(value->number, number));
+        ir_id_observation_number(name, time_ns,
+                                 ir_view(number, ir_number_format(value->number, number)), id);
         break;
     case IR_VALUE_BOOL:
-        parts[2] = ir_view_text(value->boolean ? "true" : "false");
+        generate_observation(name, time_ns, "vb", ir_view_text(value->boolean ? "true" : "false"),
+                             id);
         break;
     case IR_VALUE_STRING:
-        parts[2] = value->bytes;
+        generate_observation(name, time_ns, "vs", value->bytes, id);
         break;
     case IR_VALUE_DATA:
-        ir_base64_append(&data, value->bytes, true);
-        parts[2] = ir_buffer_view(&data);
+        generate_observation(name, time_ns, "vd", value->bytes, id);
         break;
     }
-    const bool done = ir_buffer_ok(&data);
-    if (done) {
-        generate(namespace_observation, parts, 3, id);
-    }
-    ir_buffer_free(&data);
-    return done;
 }
 
-bool ir_id_revision(const ir_id_t *observation, const char *test, int flag, ir_id_t *id) {
+void ir_id_revision(const ir_id_t *observation, const char *test, int flag, ir_id_t *id) {
     char text[IR_ID_TEXT_SIZE];
     const char digit = (char)('0' + flag);
     const ir_view_t parts[] = {ir_view_text(ir_id_format(observation, text)), ir_view_text(test),
                                ir_view(&digit, 1)};
     generate(namespace_revision, parts, 3, id);
-    return true;
+    memcpy(id->bytes, observation->bytes, TIME_BYTES);
 }
+
+/* ---- text ---- */
 
 char *ir_id_format(const ir_id_t *id, char text[static IR_ID_TEXT_SIZE]) {
     static const char digits[] = "0123456789abcdef";

@@ -1,17 +1,26 @@
-/* Who is who: the ids of raw messages and of observations (RFC 4122, version 5).
+/* Who is who: the ids of raw messages, observations and revisions: UUIDs of version 8 (RFC 9562).
  *
- * raw message id = UUIDv5(IR_NAMESPACE_RAW, MOTE "\n" BODY)
- * observation id = UUIDv5(IR_NAMESPACE_OBSERVATION, NAME "\n" TIME "\n" VALUE)
- * revision id    = UUIDv5(IR_NAMESPACE_REVISION, OBSERVATION-ID "\n" TEST "\n" FLAG)
+ * The first 48 bits are milliseconds since 1970, big-endian as in version 7, so that an index by id
+ * grows at its end; the others, except version and variant, are those of the SHA-256 over a
+ * namespace and a text (section B.2 of the RFC). LF is one line feed.
  *
- * NAME is the full SenML name, TIME the decimal nanoseconds since the epoch, VALUE the value as
- * sent, before any unit conversion: a number as number.h writes it, a string as it is,
- * "true"/"false", or data as base64url. So what is delivered or resent twice has the same id, and a
- * corrected value at the same time is another observation. */
+ *   raw message   absolute LF MOTE LF BODY             the time of its first record
+ *                 named LF MOTE LF SIZE LF NAME LF BODY    no time: all bits are hash
+ *                 arrived LF MOTE LF ARRIVAL LF BODY   the arrival
+ *                 plain LF MOTE LF BODY                0
+ *   observation   NAME LF TIME LF LABEL LF VALUE       its time
+ *   revision      OBSERVATION-ID LF TEST LF FLAG       that of the revised observation
+ *
+ * TIME and ARRIVAL are decimal nanoseconds since the epoch; times before 1970 count as 0 in the 48
+ * bits only. LABEL is the value's in SenML: v, vs, vb, vd. VALUE is the value as sent, before any
+ * unit conversion: a number as number.h writes it, a string or data as they are, "true"/"false". So
+ * what is delivered or resent twice has the same id, and a corrected value at the same time is
+ * another observation. */
 #ifndef IR_OBSERVATION_IDENTITY_H
 #define IR_OBSERVATION_IDENTITY_H
 
 #include "common/view.h"
+#include "observation/senml.h"
 #include "observation/value.h"
 
 #include <stdbool.h>
@@ -22,17 +31,46 @@ typedef struct ir_id {
 } ir_id_t;
 
 #define IR_ID_TEXT_SIZE 37
+#define IR_ID_VERSION 8
 
 /* The namespaces, as UUID text, for docs and other programs. */
 #define IR_NAMESPACE_RAW "0b6a0e0e-9d0c-5f0a-9c57-2f8d0d1b6a01"
 #define IR_NAMESPACE_OBSERVATION "0b6a0e0e-9d0c-5f0a-9c57-2f8d0d1b6a02"
 #define IR_NAMESPACE_REVISION "0b6a0e0e-9d0c-5f0a-9c57-2f8d0d1b6a03"
 
-/* All thread-safe and free of allocation, except that a value that is data uses the heap; false
- * only when that memory is out. */
-bool ir_id_raw(ir_view_t mote, ir_view_t body, ir_id_t *id);
-bool ir_id_observation(ir_view_t name, int64_t time_ns, const ir_value_t *value, ir_id_t *id);
-bool ir_id_revision(const ir_id_t *observation, const char *test, int flag, ir_id_t *id);
+/* What tells a raw message from others. */
+typedef enum ir_raw_kind {
+    IR_RAW_ABSOLUTE, /* every record says its time: the content alone */
+    IR_RAW_NAMED,    /* some time is relative, and the sender named the message */
+    IR_RAW_ARRIVED,  /* some time is relative: when it arrived */
+    IR_RAW_PLAIN     /* no record is valid, or relative without a name or a known arrival */
+} ir_raw_kind_t;
+
+typedef struct ir_raw_key {
+    ir_raw_kind_t kind;
+    ir_view_t mote, body;
+    ir_view_t name;  /* NAMED */
+    int64_t time_ns; /* ABSOLUTE: of the first valid record; ARRIVED: the arrival */
+} ir_raw_key_t;
+
+/* The key of a message. Registry, clocks and limits on future times do not matter, so the id of a
+ * message never changes. `pack` NULL: it could not be decoded. An empty `name` is none;
+ * `arrival_ns` 0: the message has no stamp. Views are not copied. */
+ir_raw_key_t ir_raw_key(const ir_senml_pack_t *pack, ir_view_t mote, ir_view_t body, ir_view_t name,
+                        int64_t arrival_ns);
+
+/* All thread-safe and free of allocation. */
+void ir_id_raw(const ir_raw_key_t *key, ir_id_t *id);
+void ir_id_observation(ir_view_t name, int64_t time_ns, const ir_value_t *value, ir_id_t *id);
+void ir_id_revision(const ir_id_t *observation, const char *test, int flag, ir_id_t *id);
+
+/* That of an observation whose value is a number with this text (number.h). */
+void ir_id_observation_number(ir_view_t name, int64_t time_ns, ir_view_t number, ir_id_t *id);
+
+/* The version that the id says it is of. */
+static inline unsigned ir_id_version(const ir_id_t *id) {
+    return id->bytes[6] >> 4;
+}
 
 /* Lower-case 8-4-4-4-12. Returns `text`. */
 char *ir_id_format(const ir_id_t *id, char text[static IR_ID_TEXT_SIZE]);

@@ -13,6 +13,7 @@
 #define RELATIVE_BELOW_S 268435456.0 /* 2^28: RFC 8428, section 4.5.3 */
 #define TIME_MAX_S 9.2e9             /* int64 ns end a little later */
 #define MICROSECONDS 1e6
+#define MICROSECOND_NS 1000
 #define BIT(label) (UINT32_C(1) << (label))
 #define VALUE_BITS (BIT(IR_LABEL_V) | BIT(IR_LABEL_VS) | BIT(IR_LABEL_VB) | BIT(IR_LABEL_VD))
 #define BASE_BITS (BIT(IR_LABEL_N) - 1)
@@ -302,35 +303,53 @@ static __int128 nanoseconds(double seconds) {
     double whole = 0;
     const double fraction = modf(seconds, &whole);
     const bool coarse = fabs(seconds) >= RELATIVE_BELOW_S;
-    const double ns =
-        coarse ? round(fraction * MICROSECONDS) * 1e3 : round(fraction * (double)IR_SECOND_NS);
+    const double ns = coarse ? round(fraction * MICROSECONDS) * (double)MICROSECOND_NS
+                             : round(fraction * (double)IR_SECOND_NS);
     return (__int128)whole * IR_SECOND_NS + (__int128)ns;
 }
 
+/* To the nearest whole microsecond. */
+static __int128 whole_microseconds(__int128 ns) {
+    const __int128 half = ns < 0 ? -MICROSECOND_NS / 2 : MICROSECOND_NS / 2;
+    return (ns + half) / MICROSECOND_NS * MICROSECOND_NS;
+}
+
+static void note_valid(ir_senml_pack_t *pack, const ir_senml_record_t *record) {
+    if (pack->n_valid++ == 0) {
+        pack->first_ns = record->time_ns;
+    }
+    pack->relative = pack->relative || record->relative;
+}
+
+/* The last field to be resolved: a record whose time fits is valid. */
 static bool resolve_time(ir_resolver_t *resolver, ir_senml_fields_t *fields,
                          ir_senml_record_t *record) {
+    const ir_senml_clock_t *clock = &resolver->clock;
     const double own = number_of(fields, IR_LABEL_T);
-    if (fabs(own) > TIME_MAX_S || fabs(resolver->base_time) > TIME_MAX_S ||
-        fabs(own + resolver->base_time) > TIME_MAX_S) {
-        ir_senml_fields_fault(fields, IR_REASON_OUT_OF_RANGE, "time %.17g s does not fit",
-                              own + resolver->base_time);
-        return false;
+    __int128 time = 0;
+    bool fits = fabs(own) <= TIME_MAX_S && fabs(resolver->base_time) <= TIME_MAX_S &&
+                fabs(own + resolver->base_time) <= TIME_MAX_S;
+    if (fits) {
+        time = nanoseconds(own) + nanoseconds(resolver->base_time);
+        record->relative = time < (__int128)RELATIVE_BELOW_S * IR_SECOND_NS;
+        if (record->relative) {
+            time += clock->sent_ns != 0 ? clock->sent_ns : clock->arrival_ns;
+        }
+        time = whole_microseconds(time);
+        fits = time <= INT64_MAX && time >= INT64_MIN;
     }
-    __int128 time = nanoseconds(own) + nanoseconds(resolver->base_time);
-    if (time < (__int128)RELATIVE_BELOW_S * IR_SECOND_NS) {
-        time += resolver->now_ns;
-    }
-    if (time > INT64_MAX || time < INT64_MIN) {
+    if (!fits) {
         ir_senml_fields_fault(fields, IR_REASON_OUT_OF_RANGE, "time %.17g s does not fit",
                               own + resolver->base_time);
         return false;
     }
     record->time_ns = (int64_t)time;
-    if (time > (__int128)resolver->now_ns + resolver->limits->future_ns) {
+    note_valid(&resolver->pack, record);
+    if (time > (__int128)clock->arrival_ns + resolver->limits->future_ns) {
         char text[IR_TIME_SIZE];
         ir_clock_format(record->time_ns, text);
         ir_senml_fields_fault(fields, IR_REASON_FUTURE,
-                              "time %s is more than %.17g s ahead of the clock", text,
+                              "time %s is more than %.17g s after the message arrived", text,
                               (double)resolver->limits->future_ns / (double)IR_SECOND_NS);
         return false;
     }
@@ -429,8 +448,7 @@ bool ir_resolver_begin(ir_resolver_t *resolver, size_t n_records) {
 
 static void refuse_whole(ir_resolver_t *resolver) {
     ir_senml_pack_t *pack = &resolver->pack;
-    pack->n_records = 0;
-    pack->n_refusals = 1;
+    *pack = (ir_senml_pack_t){.n_refusals = 1};
     pack->refusals = ir_arena_alloc(resolver->arena, sizeof *pack->refusals);
     if (pack->refusals == NULL) {
         resolver->out_of_memory = true;
@@ -439,10 +457,10 @@ static void refuse_whole(ir_resolver_t *resolver) {
     *pack->refusals = resolver->whole;
 }
 
-ir_status_t ir_senml_decode(ir_media_t media, ir_view_t body, int64_t now_ns,
+ir_status_t ir_senml_decode(ir_media_t media, ir_view_t body, ir_senml_clock_t clock,
                             const ir_senml_limits_t *limits, ir_arena_t *arena,
                             ir_senml_pack_t *pack) {
-    ir_resolver_t resolver = {.arena = arena, .limits = limits, .now_ns = now_ns};
+    ir_resolver_t resolver = {.arena = arena, .limits = limits, .clock = clock};
     if (body.size > limits->bytes) {
         ir_resolver_refuse(&resolver, IR_REASON_TOO_LARGE,
                            "body of %zu bytes, at most %zu are taken", body.size, limits->bytes);

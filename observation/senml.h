@@ -2,8 +2,10 @@
  *
  * All rules of the RFC hold: base fields persist until replaced and apply from the record that
  * carries them on; name = bn‖n, time = bt + t, value = bv + v, sum = bs + s, u over bu; a time
- * below 2^28 is relative to `now_ns`; names are [A-Za-z0-9][A-Za-z0-9-:./_]*; JSON exponents in
- * lower case; CBOR integers, half/single/double floats, and decimal fractions (tag 4). */
+ * below 2^28 is relative; names are [A-Za-z0-9][A-Za-z0-9-:./_]*; JSON exponents in lower case;
+ * CBOR integers, half/single/double floats, and decimal fractions (tag 4). Times are whole
+ * microseconds: what a double of today's seconds holds, so that a time that is written as one is
+ * read back. */
 #ifndef IR_OBSERVATION_SENML_H
 #define IR_OBSERVATION_SENML_H
 
@@ -35,7 +37,7 @@ typedef struct ir_senml_limits {
     size_t bytes;      /* of the body */
     unsigned depth;    /* of nesting, the pack itself counts 1 */
     unsigned records;  /* in one pack */
-    int64_t future_ns; /* how far after `now_ns` a time may lie */
+    int64_t future_ns; /* how far after the arrival a time may lie */
 } ir_senml_limits_t;
 
 /* 1 MiB, depth 16, 10,000 records, one day. */
@@ -53,7 +55,8 @@ typedef struct ir_senml_record {
     bool has_update; /* ut */
     double update_seconds;
     int64_t time_ns;
-    int position; /* in the pack, from 0 */
+    bool relative; /* time_ns counts from the arrival, or from when it was sent */
+    int position;  /* in the pack, from 0 */
 } ir_senml_record_t;
 
 typedef struct ir_senml_pack {
@@ -61,13 +64,25 @@ typedef struct ir_senml_pack {
     size_t n_records;
     ir_refusal_t *refusals; /* of records, in order; or one with record -1: then n_records is 0 */
     size_t n_refusals;
+    /* What the raw id depends on (identity.h): all records that are valid SenML, also those that
+     * are refused because they lie too far in the future. */
+    size_t n_valid;
+    bool relative;    /* one of them at least */
+    int64_t first_ns; /* the time of the first */
 } ir_senml_pack_t;
+
+/* When a message arrived, and when its sender says that it was sent (0: unknown). Relative times
+ * count from the latter if it is known; what is too far in the future is told by the former. */
+typedef struct ir_senml_clock {
+    int64_t arrival_ns;
+    int64_t sent_ns;
+} ir_senml_clock_t;
 
 /* Decodes one body. Everything in `pack` lives in `arena`. What is wrong with the input is not an
  * error of this call but stands in `pack->refusals`; a bad base field, bver or a label ending in
  * '_' refuses the whole pack, any other fault its record only (its valid base fields still hold).
  * IR_ERR_MEMORY when memory is out; then `pack` is untouched. Any thread; nothing is kept. */
-ir_status_t ir_senml_decode(ir_media_t media, ir_view_t body, int64_t now_ns,
+ir_status_t ir_senml_decode(ir_media_t media, ir_view_t body, ir_senml_clock_t clock,
                             const ir_senml_limits_t *limits, ir_arena_t *arena,
                             ir_senml_pack_t *pack);
 

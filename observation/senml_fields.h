@@ -38,7 +38,7 @@ typedef struct ir_senml_fields {
 typedef struct ir_resolver {
     ir_arena_t *arena;
     const ir_senml_limits_t *limits;
-    int64_t now_ns;
+    ir_senml_clock_t clock;
     ir_senml_pack_t pack;
     ir_refusal_t whole; /* refuses the pack, or reason NONE */
     bool out_of_memory;

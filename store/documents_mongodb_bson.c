@@ -122,7 +122,7 @@ void ir_mongodb_raw(bson_t *document, const ir_batch_t *batch, uint32_t message)
     bson_append_binary(document, "body", -1, BSON_SUBTYPE_BINARY,
                        (const uint8_t *)(m->body.data != NULL ? m->body.data : ""),
                        (uint32_t)m->body.size);
-    append_time(document, "received", "received_ns", m->received_ns);
+    append_time(document, "received", "received_ns", m->arrival_ns);
     append_text(document, "status", ir_raw_status(batch, message));
     if (ir_raw_refusals(batch, message, NULL, NULL) > 0) {
         ir_refusals_t refusals = {.count = 0};

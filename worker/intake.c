@@ -167,7 +167,7 @@ static void on_delivery(void *context, const ir_delivery_t *delivery) {
         .name = delivery->name,
         .arrival_ns = delivery->arrival_ns,
         .sent_ns = delivery->sent_ns,
-        .received_ns = ir_clock_now(),
+        .now_ns = ir_clock_now(),
         .redelivered = delivery->redelivered,
         .partition = delivery->partition,
         .session = delivery->session,

@@ -26,7 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (int i = 0; i < 2; i++) {
         ir_arena_t *arena = ir_arena_new(4096);
         ir_senml_pack_t pack;
-        if (arena != NULL && ir_senml_decode(media[i], ir_view((const char *)data, size), NOW_NS,
+        const ir_senml_clock_t clock = {.arrival_ns = NOW_NS};
+        if (arena != NULL && ir_senml_decode(media[i], ir_view((const char *)data, size), clock,
                                              &ir_senml_limits_default, arena, &pack) == IR_OK) {
             check_pack(&pack);
         }

@@ -7,6 +7,7 @@ import csv
 import datetime
 import decimal
 import gzip
+import hashlib
 import itertools
 import json
 import os
@@ -18,6 +19,7 @@ import time
 import uuid
 from pathlib import Path
 
+import cbor2
 import pika
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -54,17 +56,31 @@ def wait_for(condition, what, seconds=WAIT_SECONDS, pause=0.05):
 # ---- what should come out ----
 
 
-def raw_id(mote, body):
-    """As observation/identity.h defines it."""
-    return uuid5(RAW_NAMESPACE, mote.encode() + b"\n" + body)
+def raw_id(mote, body, time_ns=0, kind="absolute", name=None):
+    """As observation/identity.h defines it. time_ns: of the first record, or the arrival of kind "arrived"."""
+    parts = [kind.encode(), mote.encode()]
+    if kind == "named":
+        parts += [str(len(name)).encode(), name]
+    elif kind == "arrived":
+        parts.append(str(time_ns).encode())
+    return uuid8(RAW_NAMESPACE, parts + [body], None if kind == "named" else 0 if kind == "plain" else time_ns)
 
 
-def uuid5(namespace, name):
-    """UUIDv5 of bytes."""
-    import hashlib
+def absolute_raw_id(mote, body):
+    """Of a good pack, JSON or CBOR, in which all times are absolute."""
+    first = json.loads(body)[0] if body.lstrip()[:1] == b"[" else cbor2.loads(body)[0]
+    seconds = sum(first.get(label, first.get(number, 0)) for label, number in (("bt", -3), ("t", 6)))
+    return raw_id(mote, body, round(seconds * 10**6) * 1000)
 
-    digest = hashlib.sha1(namespace.bytes + name, usedforsecurity=False).digest()
-    return uuid.UUID(bytes=digest[:16], version=5)
+
+def uuid8(namespace, parts, time_ns):
+    """UUIDv8 of bytes; time_ns None: without a time."""
+    digest = bytearray(hashlib.sha256(namespace.bytes + b"\n".join(parts)).digest()[:16])
+    if time_ns is not None:
+        digest[:6] = (max(0, time_ns) // 10**6).to_bytes(6, "big")
+    digest[6] = digest[6] & 0x0F | 0x80
+    digest[8] = digest[8] & 0x3F | 0x80
+    return uuid.UUID(bytes=bytes(digest))
 
 
 def number_text(value):
@@ -79,8 +95,11 @@ def number_text(value):
 
 
 def observation_id(name, time_ns, value):
-    text = str(value).lower() if isinstance(value, bool) else value if isinstance(value, str) else number_text(value)
-    return uuid5(OBSERVATION_NAMESPACE, f"{name}\n{time_ns}\n{text}".encode())
+    if isinstance(value, bool):
+        label, text = "vb", str(value).lower()
+    else:
+        label, text = ("vs", value) if isinstance(value, str) else ("v", number_text(value))
+    return uuid8(OBSERVATION_NAMESPACE, [x.encode() for x in (name, str(time_ns), label, text)], time_ns)
 
 
 class Message:
@@ -90,7 +109,7 @@ class Message:
         self.mote = mote
         self.records = records
         self.body = json.dumps(records).encode()
-        self.raw_id = raw_id(mote, self.body)
+        self.raw_id = raw_id(mote, self.body, round(records[0]["t"] * 1e9))
         self.ids = [observation_id(r["n"], round(r["t"] * 1e9), r["v"]) for r in records]
 
 

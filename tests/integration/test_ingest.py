@@ -178,9 +178,9 @@ def test_json_cbor_gzip_and_lines_arrive_byte_for_byte(quiet):
     expected = []
     for body, content_type, more, packs in cases:
         answer = ask(gateway, token, body, content_type, **more)
-        assert answer.ids == [str(harness.raw_id(MOTE, each)) for each in packs]
+        assert answer.ids == [str(harness.absolute_raw_id(MOTE, each)) for each in packs]
         media = SENML_CBOR if content_type == SENML_CBOR else SENML_JSON
-        expected += [(f"ir.{MOTE}", media, str(harness.raw_id(MOTE, each)), each) for each in packs]
+        expected += [(f"ir.{MOTE}", media, str(harness.absolute_raw_id(MOTE, each)), each) for each in packs]
     found = [(m.routing_key, p.content_type, p.message_id, body) for m, p, body in quiet.take_all("all")]
     assert sorted(found) == sorted(expected)
     metrics = gateway.metrics()
@@ -196,7 +196,7 @@ def test_chunked_and_continued_bodies(gateway, token):
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(body[i : i + 7]), body[i : i + 7]) for i in range(0, len(body), 7))
     with Client(gateway) as client:
         client.send(head(token, Transfer_Encoding="chunked") + chunks + b"0\r\n\r\n")
-        assert client.answer().ids == [str(harness.raw_id(MOTE, body))]
+        assert client.answer().ids == [str(harness.absolute_raw_id(MOTE, body))]
         client.send(head(token, len(body), Expect="100-continue"))
         assert client.socket.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         assert client.send(body).answer().code == 202
@@ -208,7 +208,7 @@ def test_keep_alive_and_pipelining(gateway, token):
     with Client(gateway) as client:
         sender = threading.Thread(target=client.send, args=(b"".join(request(token, body) for body in bodies),))
         sender.start()
-        assert [client.answer().ids[0] for _ in bodies] == [str(harness.raw_id(MOTE, body)) for body in bodies]
+        assert [client.answer().ids[0] for _ in bodies] == [str(harness.absolute_raw_id(MOTE, body)) for body in bodies]
         sender.join()
         answers = [client.send(request(token, body)).answer() for body in (pack(1.5), b"[", pack(2.5))]
         assert [answer.code for answer in answers] == [202, 400, 202]

@@ -261,7 +261,7 @@ class Gate:
     def usual(status, body):
         if status != 202:
             return b'{"title": "made"}'
-        return json.dumps({"raw_ids": [str(harness.raw_id(mote_of(pack), pack)) for pack in packs_of(body)]}).encode()
+        return json.dumps({"raw_ids": [str(harness.absolute_raw_id(mote_of(pack), pack)) for pack in packs_of(body)]}).encode()
 
     def stall(self, after, seconds):
         """Answers nothing for a while, once so many requests have come."""

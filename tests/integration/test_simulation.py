@@ -29,12 +29,16 @@ class Sent:
     def __init__(self, line):
         text = line.strip()
         self.mote = text.split('"bn":"')[1].split("/")[0]
-        self.raw_id = harness.raw_id(self.mote, text.encode())
         try:
             pack = json.loads(text)
             records = [] if "bver" in pack[0] else pack
         except ValueError:
             records = []
+        self.raw_id = (
+            harness.absolute_raw_id(self.mote, text.encode())
+            if records
+            else harness.raw_id(self.mote, text.encode(), kind="plain")
+        )
         self.refused = not records or any(record["n"] == "99999" for record in records)
         self.ids = []
         for record in records:

@@ -39,7 +39,7 @@ static ir_status_t add(ir_batch_t *batch, const char *key, const char *type, con
     const ir_input_t input = {.routing_key = ir_view_text(key),
                               .content_type = ir_view_text(type),
                               .body = ir_view_text(body),
-                              .received_ns = NOW_NS,
+                              .arrival_ns = NOW_NS,
                               .partition = 3,
                               .session = 2,
                               .delivery_tag = 9};

@@ -129,7 +129,7 @@ static void fill(ir_batch_t *batch, uint32_t n) {
             .mote = ir_view_text("m1"),
             .content_type = ir_view_text("application/senml+json"),
             .body = ir_view_text(BODY),
-            .received_ns = START_NS,
+            .arrival_ns = START_NS,
             .first_observation = i,
             .n_observations = 1,
         };

@@ -37,7 +37,7 @@ static void add(ir_batch_t *batch, const char *body) {
     const ir_input_t input = {.routing_key = ir_view_text("ir.BUOY-7"),
                               .content_type = ir_view_text("application/senml+json"),
                               .body = ir_view_text(body),
-                              .received_ns = INT64_C(1400000000000000000)};
+                              .arrival_ns = INT64_C(1400000000000000000)};
     assert_int_equal(ir_batch_add(batch, &analysis, &input), IR_OK);
 }
 

@@ -114,16 +114,19 @@ static size_t check_message(const ir_source_t *source, uint64_t number, ir_arena
     ir_source_body(source, number, &body);
     ir_source_get(source, number, &message);
     assert_int_equal(ir_senml_decode(ir_media_parse(ir_view_text(source->content_type)),
-                                     ir_buffer_view(&body), ir_clock_now(),
+                                     ir_buffer_view(&body),
+                                     (ir_senml_clock_t){.arrival_ns = ir_clock_now()},
                                      &ir_senml_limits_default, arena, &decoded),
                      IR_OK);
     assert_int_equal(decoded.n_refusals, 0);
     assert_int_equal(decoded.n_records, message.n_records);
-    assert_true(ir_source_ids(source, number, ids));
+    assert_false(decoded.relative);
+    assert_int_equal(decoded.first_ns, message.time_ns);
+    ir_source_ids(source, number, ids);
     for (size_t i = 0; i < decoded.n_records; i++) {
         const ir_senml_record_t *record = &decoded.records[i];
         ir_id_t id;
-        assert_true(ir_id_observation(record->name, record->time_ns, &record->value, &id));
+        ir_id_observation(record->name, record->time_ns, &record->value, &id);
         assert_int_equal(ir_id_compare(&id, &ids[i]), 0);
     }
     ir_buffer_free(&body);

@@ -114,7 +114,11 @@ static void packs_are_taken_as_they_are(void **state) {
     assert_int_equal(s.observations, 2);
     assert_true(ir_view_equal(s.packs[0].body, ir_view_text(body)));
     ir_id_t id;
-    assert_true(ir_id_raw(ir_view_text("creek-1"), ir_view_text(body), &id));
+    const ir_raw_key_t key = {.kind = IR_RAW_ARRIVED,
+                              .mote = ir_view_text("creek-1"),
+                              .body = ir_view_text(body),
+                              .time_ns = NOW_NS};
+    ir_id_raw(&key, &id);
     assert_memory_equal(&id, &s.packs[0].raw_id, sizeof id);
     read_body(*state, LINES, " [{\"n\":\"creek-1\",\"v\":1}]\r\n\n[{\"n\":\"creek-1\",\"v\":2}]",
               &s);
