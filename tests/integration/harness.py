@@ -96,10 +96,12 @@ def number_text(value):
 
 def observation_id(name, time_ns, value):
     if isinstance(value, bool):
-        label, text = "vb", str(value).lower()
+        label, text = b"vb", str(value).lower().encode()
+    elif isinstance(value, bytes):
+        label, text = b"vd", value
     else:
-        label, text = ("vs", value) if isinstance(value, str) else ("v", number_text(value))
-    return uuid8(OBSERVATION_NAMESPACE, [x.encode() for x in (name, str(time_ns), label, text)], time_ns)
+        label, text = (b"vs", value.encode()) if isinstance(value, str) else (b"v", number_text(value).encode())
+    return uuid8(OBSERVATION_NAMESPACE, [name.encode(), str(time_ns).encode(), label, text], time_ns)
 
 
 class Message:

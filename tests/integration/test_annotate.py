@@ -1,5 +1,6 @@
 """ir-annotate as its user meets it: formats against foreign parsers, flags against ioos_qc, refusals, exit status."""
 
+import base64
 import csv
 import datetime
 import io
@@ -68,6 +69,10 @@ def mere_packs():
 
 def lines_of(text):
     return [json.loads(line) for line in text.rstrip("\n").split("\n")]
+
+
+def without_raw(text):
+    return [{k: v for k, v in d.items() if k != "raw"} for d in lines_of(text)]
 
 
 def time_text(second):
@@ -179,8 +184,6 @@ def test_named_graphs(some_packs, naming, part):
 
 
 def test_senml_decodes_back_to_the_same_observations(some_packs, mere_packs):
-    def without_raw(text):
-        return [{k: v for k, v in d.items() if k != "raw"} for d in lines_of(text)]
     for packs, registry in ((some_packs, LAKE / "lake.ttl"), (mere_packs, MERE)):
         resolved = annotate("--format=senml", text=packs, registry=registry)[0]
         again = annotate("--format=json", text=resolved.encode(), registry=registry)[0]
@@ -198,11 +201,23 @@ def test_senml_is_what_was_sent_by_another_decoder(mere_packs):
     assert [d["id"] for d in documents] == [str(harness.observation_id(n, t, v)) for n, t, v, _ in sent]
 
 
+@pytest.mark.parametrize("times", [{}, {"t": -60.25}, {"bt": 1795867100, "t": 1e-7}, {"bt": -3.3e-7}])
+def test_times_of_senml_are_read_back_to_the_same_ids(times):
+    """Whatever a time counts from, it is written as it is read: to the microsecond."""
+    pack = json.dumps([{"n": "BUOY-7/temp", "u": "Cel", "v": 7.25, **times}, {"n": "BUOY-7/temp", "u": "Cel", "v": 8}])
+    words = ["--unregistered=accept", "--now=2026-11-28T12:00:00.123456789Z"]
+    resolved = annotate("--format=senml", *words, text=pack.encode())[0]
+    documents = [annotate("--format=json", *words, text=text)[0] for text in (pack.encode(), resolved.encode())]
+    assert without_raw(documents[0]) == without_raw(documents[1])
+
+
 def resolve(pack):
     base = {"bn": "", "bt": 0}
     for record in pack:
         base.update({k: v for k, v in record.items() if k in base})
         value = next(record[k] for k in ("v", "vs", "vb", "vd") if k in record)
+        if "vd" in record:
+            value = base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
         yield base["bn"] + record["n"], round((base["bt"] + record.get("t", 0)) * 1e6) * 1000, value, record.get("u")
 
 
