@@ -2,7 +2,9 @@
 #include "observation/turtle.h"
 
 #include "common/buffer.h"
+#include "observation/canonical.h"
 
+#include <ctype.h>
 #include <serd/serd.h>
 
 /* ---- for people ---- */
@@ -53,6 +55,9 @@ ir_shown_t ir_node_show(const ir_node_t *node) {
 
 /* ---- N-Triples ---- */
 
+#define XSD_STRING ir_view_text("http://www.w3.org/2001/XMLSchema#string") /* needs not be said */
+#define OUT_OF_MEMORY SERD_ERR_INTERNAL /* of which serd's writer makes no use */
+
 static size_t take_bytes(const void *bytes, size_t size, void *context) {
     ir_buffer_append(context, bytes, size);
     return size;
@@ -63,19 +68,47 @@ static SerdNode serd_text(SerdType type, ir_view_t text) {
 }
 
 static SerdNode serd_node(const ir_node_t *node) {
-    return node->kind == IR_NODE_LITERAL ? serd_text(SERD_LITERAL, node->text)
-                                         : serd_text(SERD_URI, ir_view_text(node->iri));
+    return serd_text(SERD_URI, ir_view_text(node->iri));
 }
 
-static SerdStatus write_statement(SerdWriter *writer, const ir_fact_t *statement) {
+/* What a literal is written as, in `scratch`: the canonical text, then the language in lower case
+ * (RDF 1.1, 3.3); that is what stores give back. */
+static void append_literal(ir_buffer_t *scratch, const ir_node_t *node, size_t *text_size) {
+    ir_buffer_clear(scratch);
+    ir_canonical_append(scratch, node->text, node->datatype);
+    *text_size = scratch->size;
+    for (size_t i = 0; i < node->language.size; i++) {
+        ir_buffer_append_char(scratch, (char)tolower((unsigned char)node->language.data[i]));
+    }
+}
+
+static SerdStatus write_literal(SerdWriter *writer, const SerdNode *subject,
+                                const SerdNode *predicate, const ir_node_t *node,
+                                ir_buffer_t *scratch) {
+    size_t size = 0;
+    append_literal(scratch, node, &size);
+    if (!ir_buffer_ok(scratch)) {
+        return OUT_OF_MEMORY;
+    }
+    const bool typed = node->datatype.size > 0 && !ir_view_equal(node->datatype, XSD_STRING);
+    const SerdNode object = serd_text(SERD_LITERAL, ir_view(size > 0 ? scratch->data : "", size));
+    const SerdNode datatype = serd_text(SERD_URI, node->datatype);
+    const SerdNode language =
+        serd_text(SERD_LITERAL, ir_view(scratch->data + size, scratch->size - size));
+    return serd_writer_write_statement(writer, 0, NULL, subject, predicate, &object,
+                                       typed ? &datatype : NULL,
+                                       node->language.size > 0 ? &language : NULL);
+}
+
+static SerdStatus write_statement(SerdWriter *writer, const ir_fact_t *statement,
+                                  ir_buffer_t *scratch) {
     const SerdNode subject = serd_node(statement->subject);
     const SerdNode predicate = serd_node(statement->predicate);
+    if (statement->object->kind == IR_NODE_LITERAL) {
+        return write_literal(writer, &subject, &predicate, statement->object, scratch);
+    }
     const SerdNode object = serd_node(statement->object);
-    const SerdNode datatype = serd_text(SERD_URI, statement->object->datatype);
-    const SerdNode language = serd_text(SERD_LITERAL, statement->object->language);
-    return serd_writer_write_statement(writer, 0, NULL, &subject, &predicate, &object,
-                                       datatype.n_bytes > 0 ? &datatype : NULL,
-                                       language.n_bytes > 0 ? &language : NULL);
+    return serd_writer_write_statement(writer, 0, NULL, &subject, &predicate, &object, NULL, NULL);
 }
 
 /* The status says it; serd would print it. */
@@ -86,7 +119,9 @@ static SerdStatus on_error(void *context, const SerdError *what) {
 }
 
 static SerdStatus write_all(const ir_turtle_t *turtle, ir_buffer_t *out) {
-    SerdStatus result = SERD_ERR_INTERNAL;
+    SerdStatus result = OUT_OF_MEMORY;
+    ir_buffer_t scratch;
+    ir_buffer_init(&scratch);
     SerdEnv *environment = serd_env_new(NULL);
     SerdWriter *writer = environment != NULL ? serd_writer_new(SERD_NTRIPLES, (SerdStyle)0,
                                                                environment, NULL, take_bytes, out)
@@ -95,12 +130,13 @@ static SerdStatus write_all(const ir_turtle_t *turtle, ir_buffer_t *out) {
         serd_writer_set_error_sink(writer, on_error, NULL);
         result = SERD_SUCCESS;
         for (const ir_fact_t *s = turtle->first; s != NULL && !result; s = s->next) {
-            result = write_statement(writer, s);
+            result = write_statement(writer, s, &scratch);
         }
         result = result ? result : serd_writer_finish(writer);
     }
     serd_writer_free(writer);
     serd_env_free(environment);
+    ir_buffer_free(&scratch);
     return result;
 }
 
@@ -109,13 +145,15 @@ ir_status_t ir_turtle_ntriples(const ir_turtle_t *turtle, char **text, size_t *s
     ir_buffer_t out;
     ir_buffer_init(&out);
     const SerdStatus result = write_all(turtle, &out);
-    if (result || !ir_buffer_reserve(&out, 1)) {
+    if (result == OUT_OF_MEMORY || (!result && !ir_buffer_reserve(&out, 1))) {
         ir_buffer_free(&out);
-        return result
-                   ? ir_error_set(error, IR_ERR_IO, "%s: cannot write it as N-Triples: %s",
-                                  turtle->path, serd_strerror(result))
-                   : ir_error_set(error, IR_ERR_MEMORY,
-                                  "%s: out of memory while writing it as N-Triples", turtle->path);
+        return ir_error_set(error, IR_ERR_MEMORY, "%s: out of memory while writing it as N-Triples",
+                            turtle->path);
+    }
+    if (result) {
+        ir_buffer_free(&out);
+        return ir_error_set(error, IR_ERR_IO, "%s: cannot write it as N-Triples: %s", turtle->path,
+                            serd_strerror(result));
     }
     *text = out.data;
     *size = out.size;

@@ -57,7 +57,20 @@ void ir_sparql_open_graph(ir_buffer_t *out, ir_view_t name);
 /* Closes and sends the INSERT DATA in graph->body, whose last graph is `name`. */
 ir_status_t ir_sparql_send_insert(ir_sparql_t *graph, ir_view_t name, ir_error_t *error);
 
-/* ---- the backend's functions: put (graph_sparql_put.c), the rest (graph_sparql_read.c) ---- */
+/* ---- answers (graph_sparql_read.c) ---- */
+
+/* The number that the query in graph->body binds to ?n. */
+ir_status_t ir_sparql_ask_number(ir_sparql_t *graph, uint64_t *number, ir_error_t *error);
+
+/* Every line of the answer to the query in graph->body, a head line of CSV, too. */
+ir_status_t ir_sparql_select_lines(ir_sparql_t *graph, const char *accept, ir_each_line_fn each,
+                                   void *context, ir_error_t *error);
+
+/* ---- the backend's functions: init (graph_sparql_registry.c), put (graph_sparql_put.c), the rest
+ * (graph_sparql_read.c) ---- */
+
+/* Repeatable after any error. IR_ERR_PROTOCOL: what the server holds then is not what was sent. */
+ir_status_t ir_sparql_init(void *store, ir_view_t registry, const char *name, ir_error_t *error);
 
 ir_outcome_t ir_sparql_put(void *store, const ir_graph_pick_t *picks, size_t count,
                            ir_error_t *error);

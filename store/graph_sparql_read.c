@@ -25,11 +25,7 @@ static void append_where(const ir_sparql_t *graph, ir_buffer_t *out, const char 
                             pattern, graph->format.base_iri, graph->registry_graph);
 }
 
-static ir_status_t ask_number(ir_sparql_t *graph, const char *what, const char *pattern,
-                              uint64_t *number, ir_error_t *error) {
-    ir_buffer_clear(&graph->body);
-    ir_buffer_append_format(&graph->body, "SELECT (COUNT(%s) AS ?n) WHERE ", what);
-    append_where(graph, &graph->body, pattern);
+ir_status_t ir_sparql_ask_number(ir_sparql_t *graph, uint64_t *number, ir_error_t *error) {
     const ir_status_t status =
         ir_sparql_ask(graph, &graph->body, IR_SPARQL_ACCEPT_JSON, NULL, NULL, error);
     if (status != IR_OK) {
@@ -38,6 +34,14 @@ static ir_status_t ask_number(ir_sparql_t *graph, const char *what, const char *
     return ir_sparql_number(ir_http_answer(graph->http), "n", number) == IR_OK
                ? IR_OK
                : ir_sparql_no_answer(graph, error);
+}
+
+static ir_status_t ask_number(ir_sparql_t *graph, const char *what, const char *pattern,
+                              uint64_t *number, ir_error_t *error) {
+    ir_buffer_clear(&graph->body);
+    ir_buffer_append_format(&graph->body, "SELECT (COUNT(%s) AS ?n) WHERE ", what);
+    append_where(graph, &graph->body, pattern);
+    return ir_sparql_ask_number(graph, number, error);
 }
 
 ir_status_t ir_sparql_count(void *store, uint64_t *observations, uint64_t *triples,
@@ -56,12 +60,12 @@ ir_status_t ir_sparql_count(void *store, uint64_t *observations, uint64_t *tripl
     return status;
 }
 
-/* A stream of CSV, one column, with a head line. */
-static ir_status_t select_lines(ir_sparql_t *graph, const ir_buffer_t *query, const char *accept,
-                                ir_each_line_fn each, void *context, ir_error_t *error) {
+ir_status_t ir_sparql_select_lines(ir_sparql_t *graph, const char *accept, ir_each_line_fn each,
+                                   void *context, ir_error_t *error) {
     ir_line_stream_t stream = {.each = each, .context = context, .error = error};
     ir_buffer_init(&stream.rest);
-    ir_status_t status = ir_sparql_ask(graph, query, accept, ir_line_stream_take, &stream, error);
+    ir_status_t status =
+        ir_sparql_ask(graph, &graph->body, accept, ir_line_stream_take, &stream, error);
     if (status == IR_OK) {
         status = ir_line_stream_end(&stream);
     }
@@ -93,7 +97,7 @@ ir_status_t ir_sparql_each_id(void *store, ir_each_id_fn each, void *context, ir
     ir_buffer_clear(&graph->body);
     ir_buffer_append_text(&graph->body, "SELECT ?o WHERE ");
     append_where(graph, &graph->body, "?o a " IR_SPARQL_OBSERVATION);
-    return select_lines(graph, &graph->body, "text/csv", walk_line, &walk, error);
+    return ir_sparql_select_lines(graph, "text/csv", walk_line, &walk, error);
 }
 
 /* ---- export ---- */
@@ -149,7 +153,7 @@ static ir_status_t export_graph(ir_sparql_t *graph, graph_export_t *export, ir_e
     ir_buffer_append_text(&graph->body, "CONSTRUCT { ?s ?p ?o } WHERE { ");
     ir_sparql_open_graph(&graph->body, export->name);
     ir_buffer_append_text(&graph->body, export->name.size > 0 ? "?s ?p ?o } }" : "?s ?p ?o }");
-    return select_lines(graph, &graph->body, "application/n-triples", export_triple, export, error);
+    return ir_sparql_select_lines(graph, "application/n-triples", export_triple, export, error);
 }
 
 static ir_status_t note_graph(void *context, ir_view_t line) {
@@ -171,7 +175,7 @@ static ir_status_t list_graphs(ir_sparql_t *graph, graph_export_t *export, ir_er
         ir_buffer_append_format(&graph->body, " || ?g = <%s>", graph->uri.graph);
     }
     ir_buffer_append_text(&graph->body, ") }");
-    return select_lines(graph, &graph->body, "text/csv", note_graph, export, error);
+    return ir_sparql_select_lines(graph, "text/csv", note_graph, export, error);
 }
 
 /* For servers that do not give a whole dataset: graph by graph. */

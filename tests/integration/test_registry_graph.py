@@ -1,0 +1,162 @@
+"""A registry is loaded again and again into every graph store: what changed is there, what is gone is gone, and the
+store goes on working. Readers find a whole registry at any moment."""
+
+import contextlib
+import threading
+import urllib.parse
+
+import pytest
+
+import harness
+from harness import servers
+
+BASE = "https://intelligent-river.example/id/"
+REGISTRY = BASE + "graph/registry"
+XSD = "http://www.w3.org/2001/XMLSchema#"
+LATITUDE = "http://www.w3.org/2003/01/geo/wgs84_pos#lat"
+MOTES = 300  # more statements than a server deletes in one step
+
+HEAD = """\
+@prefix sosa: <http://www.w3.org/ns/sosa/> .
+@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .
+@prefix geo: <http://www.w3.org/2003/01/geo/wgs84_pos#> .
+@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
+@prefix ir: <https://intelligent-river.example/ns#> .
+@prefix ex: <https://example.org/> .
+ex:temperature a sosa:ObservableProperty ; rdfs:label "temperature"@EN .
+ex:water a sosa:FeatureOfInterest ; rdfs:label "Fluß"@de-AT ;
+    ex:kinds +1.0 , 007 , 1.0E1 , true , "1"^^xsd:boolean , "042"^^xsd:int , "2020-01-01T00:00:00.500+00:00"^^xsd:dateTime ,
+        "2020-01-01+00:00"^^xsd:date , "PT24H"^^xsd:duration , "1.10"^^xsd:float , "text"^^xsd:string , -0.0 , 5.00 ,
+        "12:00:00.500"^^xsd:time , "POINT(1.0 2.50)"^^<http://www.opengis.net/ont/geosparql#wktLiteral> .
+"""
+
+MOTE = """\
+ex:m{n} a sosa:Platform ; ir:moteId "m{n}" ; geo:lat {latitude} ; geo:long {longitude} .
+ex:t{n} a sosa:Sensor ; sosa:isHostedBy ex:m{n} ; ir:senmlName "m{n}/t" ; sosa:observes ex:temperature ;
+    ir:featureOfInterest ex:water ; ir:samplingInterval "PT3600S"^^xsd:duration .
+"""
+
+
+def latitude(n):
+    return f"{30 + n % 40}.{n % 10}000"
+
+
+def write(path, motes=MOTES, **moved):
+    """A registry; moved: m3="12.50" is where that mote is now."""
+    text = [HEAD]
+    for n in range(motes):
+        place = moved.get(f"m{n}", latitude(n))
+        text.append(MOTE.format(n=n, latitude=place, longitude=f"-{n % 180}.50"))
+    path.write_text("".join(text))
+    return path
+
+
+def load(pipeline, registry, seconds=60):
+    status, _, errors = pipeline.call("ir-store", "init", *pipeline.stores(), f"--registry={registry}", seconds=seconds)
+    assert status == 0, errors
+
+
+def latitudes(server, mote):
+    pattern = f"GRAPH <{REGISTRY}> {{ <https://example.org/{mote}> <{LATITUDE}> ?o }}"
+    return sorted(float(row[0].strip('"')) for row in server.select(f"SELECT ?o WHERE {{ {pattern} }}"))
+
+
+def in_registry(server):
+    return server.count(f"GRAPH <{REGISTRY}> {{ ?s ?p ?o }}")
+
+
+def of_mote(server, n):
+    return server.count(f"GRAPH <{REGISTRY}> {{ {{ <https://example.org/m{n}> ?p ?o }} UNION "
+                        f"{{ <https://example.org/t{n}> ?p ?o }} }}")
+
+
+@pytest.mark.parametrize("name", ["fuseki", "oxigraph", "virtuoso"])
+def test_loaded_again(make_pipeline, request, tmp_path, messages, name):
+    """Twice the same, a mote that moved, a mote that is gone; then the server takes observations at once."""
+    server = request.getfixturevalue(name)
+    pipeline = make_pipeline(graph=server.uri)
+    load(pipeline, write(tmp_path / "one.ttl"))
+    first = in_registry(server)
+    load(pipeline, write(tmp_path / "one.ttl"))
+    assert in_registry(server) == first
+    load(pipeline, write(tmp_path / "two.ttl", m3="12.50", m4="35"))
+    assert in_registry(server) == first
+    assert latitudes(server, "m3") == [12.5] and latitudes(server, "m4") == [35]
+    assert latitudes(server, "m5") == [float(latitude(5))]
+    assert of_mote(server, MOTES - 1) > 0
+    load(pipeline, write(tmp_path / "three.ttl", motes=MOTES - 1, m3="12.5", m4="35.0"))
+    assert of_mote(server, MOTES - 1) == 0 and latitudes(server, "m3") == [12.5]
+    assert in_registry(server) < first
+    assert server.count(f"GRAPH <{BASE}registry/next> {{ ?s ?p ?o }}") == 0
+    load(pipeline, harness.REGISTRY)
+    before = server.count(f"?o a <{harness.OBSERVATION}>")
+    pipeline.worker()
+    sent = messages[-20:]
+    for message in sent:
+        pipeline.publish(message)
+    pipeline.drain()
+    assert server.count(f"?o a <{harness.OBSERVATION}>") - before == sum(len(message.ids) for message in sent)
+
+
+def put_as_older_programs(server, registry):
+    """The registry with its decimals as they stand in the file, by the Graph Store Protocol."""
+    lines = []
+    for n in range(MOTES):
+        lines.append(f'<https://example.org/m{n}> <{LATITUDE}> "{latitude(n)}"^^<{XSD}decimal> .')
+    address = f"/ir?graph={urllib.parse.quote(registry, '')}"
+    headers = {"Content-Type": "application/n-triples"}
+    status, text = servers.http_request(server.port, "PUT", address, "\n".join(lines).encode(), headers, 60)
+    assert status in (200, 201, 204), text
+
+
+def test_decimals_of_older_programs(make_pipeline, tmp_path_factory, tmp_path):
+    """TDB2 keeps 34.5000 with its scale, shows 34.5, and cannot delete what it shows."""
+    with servers.Fuseki(tmp_path_factory.mktemp("old-fuseki")) as fuseki:
+        put_as_older_programs(fuseki, REGISTRY)
+        pipeline = make_pipeline(graph=fuseki.uri)
+        load(pipeline, write(tmp_path / "one.ttl", m0="12.5"))
+        assert latitudes(fuseki, "m0") == [12.5]
+        assert all(latitudes(fuseki, f"m{n}") == [float(latitude(n))] for n in range(1, MOTES, 37))
+        load(pipeline, write(tmp_path / "two.ttl", motes=MOTES // 2, m0="12.75", m7="1.5"))
+        assert latitudes(fuseki, "m0") == [12.75] and latitudes(fuseki, "m7") == [1.5]
+        assert latitudes(fuseki, f"m{MOTES - 1}") == []
+        load(make_pipeline(), tmp_path / "two.ttl")
+        lines = (tmp_path / "graph" / "registry.nq").read_text().splitlines()
+        assert in_registry(fuseki) == len(set(lines))
+
+
+@pytest.mark.parametrize("name", ["fuseki", "oxigraph", "virtuoso"])
+def test_readers_find_all(make_pipeline, request, tmp_path, name):
+    """While it is loaded again and again, every mote has a position at any moment."""
+    server = request.getfixturevalue(name)
+    pipeline = make_pipeline(graph=server.uri)
+    registries = [write(tmp_path / f"{n}.ttl", m0=f"{n + 1}.5") for n in range(2)]
+    load(pipeline, registries[0])
+    seen = []
+    done = threading.Event()
+
+    def read():
+        query = f"SELECT (COUNT(DISTINCT ?s) AS ?n) WHERE {{ GRAPH <{REGISTRY}> {{ ?s <{LATITUDE}> ?o }} }}"
+        while not done.is_set():
+            seen.append(int(server.select(query)[0][0].strip('"')))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    with contextlib.ExitStack() as stack:
+        stack.callback(reader.join)
+        stack.callback(done.set)
+        for n in (1, 0, 1):
+            load(pipeline, registries[n])
+    assert len(seen) > 5 and set(seen) == {MOTES}
+
+
+def test_nquads(make_pipeline, tmp_path):
+    """The file is replaced as a whole; its literals are canonical."""
+    pipeline = make_pipeline()
+    load(pipeline, write(tmp_path / "one.ttl"))
+    load(pipeline, write(tmp_path / "two.ttl", motes=2, m1="12.50"))
+    text = (tmp_path / "graph" / "registry.nq").read_text()
+    assert f'"12.5"^^<{XSD}decimal>' in text and "m2>" not in text and "12.50" not in text
+    for literal in ('"1.0"', '"7"', '"1.0E1"', '"true"', '"5.0"', '"0.0"', '"P1D"', '"PT1H"', '"2020-01-01T00:00:00.5Z"',
+                    '"2020-01-01Z"', '"1.1E0"', '"12:00:00.5"', '"text" <', '"temperature"@en', '"Fluß"@de-at'):
+        assert literal in text, literal
