@@ -1,11 +1,11 @@
 %% Enables rabbitmq_mqtt when the broker is up, one broker of the cluster at a time. The broker is to be started without
-%% the plugin, without what its Raft system `coordination` had kept, and with `-run file script start-mqtt.erl`.
+%% the plugin, and with `-run file script start-mqtt.erl`.
 %%
-%% RabbitMQ 3.10 keeps the ids of MQTT's clients in a Raft group of the plugin. Brokers that start the plugin at the same
+%% RabbitMQ before 3.12 keeps the ids of MQTT's clients in a Raft group of the plugin. Brokers that start the plugin at the same
 %% time leave each other out of the group, for good: when another one ends it has no leader. A broker that comes back
 %% waits 100 s for a leader before it takes any client, AMQP's too; when all come back at once, they wait for each other.
-%% One at a time, each finds a group that has a leader. The ids are of connections, which have ended with the broker, so
-%% nothing is lost with them.
+%% One at a time, and without what it knew of the group before, each finds a group that has a leader. The ids are of
+%% connections, which have ended with the broker, so nothing is lost with them. Since 3.12 there is no such group.
 spawn(fun() ->
     Enable = fun() ->
         {ok, File} = application:get_env(rabbit, enabled_plugins_file),
@@ -13,8 +13,21 @@ spawn(fun() ->
         ok = file:write_file(File, io_lib:format("~p.~n", [lists:usort([rabbitmq_mqtt | Plugins])])),
         {ok, _Started, _Stopped} = rabbit_plugins:ensure(File)
     end,
+    ForgetGroup = fun() ->
+        {ok, Version} = application:get_key(rabbit, vsn),
+        case [list_to_integer(Each) || Each <- lists:sublist(string:tokens(Version, ".+-"), 2)] < [3, 12] of
+            true ->
+                Server = {mqtt_node, node()},
+                % Only of one that was started is the name deleted with the rest.
+                _ = ra:restart_server(coordination, Server),
+                _ = ra:force_delete_server(coordination, Server);
+            false ->
+                ok
+        end
+    end,
     try
         ok = rabbit:await_startup(),
+        ForgetGroup(),
         global:trans({rabbitmq_mqtt, self()}, Enable)
     catch
         _:Reason ->

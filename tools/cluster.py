@@ -10,7 +10,6 @@ Clients reach it through the balancer only, since the nodes want its PROXY heade
 import json
 import resource
 import secrets
-import shutil
 import signal
 import socket
 import sys
@@ -56,10 +55,6 @@ class Node(servers.RabbitMQ):
         name = "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"
         own = super().environment()
         return {**own, name: " ".join([own[name], *(f"-run file script {each.name}" for each in rabbitmq.SCRIPTS)])}
-
-    def launch(self):
-        shutil.rmtree(self.directory / "mnesia" / self.node / "coordination", ignore_errors=True)
-        return super().launch()
 
     def ready(self):
         """MQTT is the last to come."""
