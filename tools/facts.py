@@ -10,7 +10,11 @@ from pathlib import Path
 import servers
 
 PACKAGES = ("rabbitmq-server", "haproxy", "librabbitmq4", "libmongoc-1.0-0", "libserd-0-0", "libevent-2.1-7", "libjansson4",
-            "libcbor0.8", "libcurl4", "libsqlite3-0", "virtuoso-opensource-7-bin")
+            "libcbor0.8", "libcurl4", "libsqlite3-0", "virtuoso-opensource-7-bin",
+            # as Debian 13 names them
+            "libmongoc-1.0-0t64", "libevent-2.1-7t64", "libcbor0.10", "libcurl4t64")
+KVM = r"KVM|QEMU|Google|Amazon"
+HYPERVISORS = KVM + r"|VMware|VirtualBox|innotek|Microsoft Corporation Virtual|Parallels|Bochs|BHYVE|OpenStack"
 
 
 def read(path):
@@ -40,21 +44,58 @@ def memory_mib():
     return int(found.group(1)) // 1024 if found else 0
 
 
-def platform():
-    """bare, lxc, container, kvm, xen, vm (another hypervisor) or emulated."""
-    around = read("/proc/1/environ")
-    vendor = read("/sys/class/dmi/id/sys_vendor") + " " + read("/sys/class/dmi/id/product_name")
-    if "container=lxc" in around:
-        return "lxc"
-    if "container=" in around or Path("/.dockerenv").exists() or Path("/run/.containerenv").exists():
-        return "container"
-    if "TCG" in cpu() or cpu().startswith("QEMU Virtual CPU"):
+# The numbers of the namespaces that the kernel starts with (linux/proc_ns.h).
+FIRST_NAMESPACES = {"pid": 4026531836, "uts": 4026531838, "ipc": 4026531839, "cgroup": 4026531835}
+
+
+def platform(root="/"):
+    """What the programs run on: bare, kvm, xen, vm (another hypervisor) or emulated; within a container "lxc in kvm",
+    "docker in bare", "container in vm" … `root`: where the system's files are."""
+    root = Path(root)
+    inner, outer = container(root), machine(root)
+    return f"{inner} in {outer}" if inner else outer
+
+
+def container(root):
+    """The kind, "container" when nothing tells it, "" in none. A disk that was made from a container's image still has
+    its marks, so the kernel has the last word: in a container the processes are not those of its first namespaces."""
+    shared = {name: os.path.islink(path) and os.readlink(path) == f"{name}:[{number}]"
+              for name, number in FIRST_NAMESPACES.items() if os.path.islink(path := root / "proc/self/ns" / name)}
+    kind = container_kind(root)
+    if shared.get("pid") and (not kind or all(shared.values())):
+        return ""
+    return kind or ("container" if shared else "")
+
+
+def container_kind(root):
+    """As its manager or its marks name it."""
+    around = re.search(r"(?:^|\0)container=([a-z-]+)", read(root / "proc/1/environ"))
+    named = around.group(1) if around else read(root / "run/systemd/container").split(":")[0]
+    if named:
+        return named
+    if (root / "run/.containerenv").exists():
+        return "podman"
+    if (root / ".dockerenv").exists():
+        return "docker"
+    found = re.search(r"/(lxc|docker|libpod|kubepods)\b", read(root / "proc/1/cgroup"))
+    return found.group(1) if found else ""
+
+
+def machine(root):
+    info = read(root / "proc/cpuinfo")
+    vendor = " ".join(read(root / "sys/class/dmi/id" / name) for name in ("sys_vendor", "product_name"))
+    model = re.search(r"^model name\s*:\s*(.*)$", info, re.M)
+    if model and ("TCG" in model.group(1) or model.group(1).startswith("QEMU Virtual CPU")):
         return "emulated"
-    if read("/sys/hypervisor/type") == "xen" or "Xen" in vendor:
+    if read(root / "sys/hypervisor/type") == "xen" or "Xen" in vendor:
         return "xen"
-    if not re.search(r"^flags\s*:.*\bhypervisor\b", read("/proc/cpuinfo"), re.M):
+    if re.search(r"^flags\s*:", info, re.M):
+        virtual = re.search(r"^flags\s*:.*\bhypervisor\b", info, re.M)
+    else:  # not x86: firmware and paravirtual devices tell
+        virtual = re.search(HYPERVISORS, vendor) or any((root / "sys/bus/virtio/devices").glob("*"))
+    if not virtual:
         return "bare"
-    return "kvm" if re.search(r"KVM|QEMU|Google|Amazon", vendor) else "vm"
+    return "kvm" if re.search(KVM, vendor) else "vm"
 
 
 def versions(documents, graph):
