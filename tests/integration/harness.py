@@ -341,7 +341,7 @@ class Pipeline:
 
     def subscribe(self, pattern="#"):
         """A queue of what is published again."""
-        queue = self.connect().queue_declare("", exclusive=False, auto_delete=False).method.queue
+        queue = self.connect().queue_declare("", durable=True).method.queue
         self.channel.queue_bind(queue, "ir.processed", pattern)
         return queue
 

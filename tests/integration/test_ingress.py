@@ -252,7 +252,9 @@ def test_mqtt_rights(front, pipeline, messages):
         ["mosquitto_sub", "-h", "localhost", "-p", front.balancer.address("mqtt").split(":")[1], "-V", "mqttv311", "-q",
          "1", "-u", "mote", "-P", front.cluster.passwords["mote"], "-t", "ir/#", "-W", "3", "-C", "1"],
         capture_output=True, timeout=30, check=False)
-    assert listening.returncode != 0 and listening.stdout == b""
+    # Releases of mosquitto end with 0 or with another status when the broker denies what is asked for.
+    assert listening.returncode != 0 or b"denied" in listening.stderr
+    assert listening.stdout == b""
     assert pipeline.waiting() == 0
 
 
