@@ -105,12 +105,27 @@ THREADED := stage feed receipts histogram endpoint outlet
 test: test-programs
 	@python3 tools/test.py
 
+# Unit tests alone; they need no server.
+.PHONY: test-unit
+test-unit:
+	@tools/install build unit
+	+@$(SUBMAKE) -s MODE=asan unit
+	+@$(SUBMAKE) -s MODE=tsan tsan-unit
+	@python3 tools/test.py --unit
+
+# `make run` and `make test` on each Debian release, in roots made from the host's apt sources. RELEASE names one.
+RELEASE ?=
+.PHONY: test-distributions
+test-distributions:
+	@tools/install distributions
+	@python3 tests/distributions/run.py $(RELEASE:%=--release %)
+
 # Minutes to an hour: workers killed twenty times at random moments, long runs.
 test-slow: test-programs
 	@python3 tools/test.py --slow
 
 test-programs:
-	@tools/install build run test mongodb fuseki oxigraph virtuoso
+	@tools/install build run unit test platforms mongodb fuseki oxigraph virtuoso
 	+@$(SUBMAKE) -s MODE=asan build unit fuzzers
 	+@$(SUBMAKE) -s MODE=tsan build tsan-unit
 
@@ -141,7 +156,7 @@ fuzz:
 	    echo "$$each, $(FUZZ_SECONDS) s"; $$each $(FUZZ_SECONDS) tests/data || exit 1; done
 
 valgrind:
-	@tools/install build run test mongodb fuseki
+	@tools/install build run unit test mongodb fuseki
 	+@$(SUBMAKE) -s MODE=release build unit
 	@python3 tools/test.py --valgrind
 
@@ -150,6 +165,7 @@ valgrind:
 C_FILES := $(wildcard $(addsuffix /*.c,$(FOLDERS)) $(addsuffix /*.h,$(FOLDERS)) tests/unit/*.[ch] \
              tests/fuzz/*.[ch] bench/*.[ch])
 SHELL_FILES := tools/install ingest/make-certificates .ci/run $(wildcard tools/*.sh tests/*.sh) tests/platforms/run \
+               platforms/lab/sandbox.sh \
                $(wildcard tests/platforms/*.bats tests/platforms/*.bash platforms/appliance/initrd/init \
                platforms/appliance/root/etc/runit/* platforms/appliance/root/etc/sv/*/run) \
                $(addprefix platforms/appliance/river/,common.sh ready supervise) \
@@ -239,6 +255,8 @@ help:
 	@echo "make up          the same stack, left running in the background; make down stops it"
 	@echo "make load        simulated motes on it: MOTES=1000 RATE=1000 DURATION=30 VIA=mix"
 	@echo "make test        unit and integration tests under sanitizers; ends with the count"
+	@echo "make test-unit   the unit tests alone"
+	@echo "make test-distributions  make run and make test on Debian 12 and 13 (RELEASE=bookworm|trixie: on one)"
 	@echo "make test-slow   the long ones: workers killed twenty times, long runs"
 	@echo "make test-platforms  every verb on every platform this host can do (PLATFORMS=bare,lxc …)"
 	@echo "make test-xen    the same for Xen, in a machine of QEMU that runs it; half an hour"

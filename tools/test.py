@@ -153,6 +153,7 @@ def run_integration(marks, words):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--slow", action="store_true", help="only the long integration tests")
+    parser.add_argument("--unit", action="store_true", help="only the unit tests")
     parser.add_argument("--valgrind", action="store_true", help="unit tests and a short run, release build, under valgrind")
     parser.add_argument("words", nargs="*", help="passed on to pytest, after --")
     options = parser.parse_args()
@@ -162,6 +163,9 @@ def main():
         total.add(run_units("release", VALGRIND))
         os.environ["IR_BUILD"] = str(make_wrapped())
         total.add(run_integration("not slow", ["-k", VALGRIND_TESTS, *options.words]))
+    elif options.unit:
+        total.add(run_units("asan"))
+        total.add(run_units("tsan"))
     elif options.slow:
         total.add(run_integration("slow", options.words))
     else:

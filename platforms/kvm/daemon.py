@@ -17,7 +17,8 @@ from pathlib import Path
 
 from ..lab.clean import remove_tree, wait_until
 from ..lab.command import need, run
-from ..lab.errors import LabError
+from ..lab.errors import LabError, Unsupported
+from ..lab.finding import mounted_root
 
 HERE = Path(__file__).resolve().parent
 FOLDERS = ("etc", "etc/qemu", "run", "lib", "cache", "log", "huge")
@@ -80,6 +81,8 @@ class Daemon(Connection):
                            "shorter path")
         if self.state.parts[1:2] == ("run",):
             raise LabError(f"{self.state}: libvirtd has a /run of its own; set IR_LAB to a path outside")
+        if not (found := mounted_root()).ok:
+            raise Unsupported(f"libvirtd gets mounts of its own, but the root is no mount point: {found.reason}", found.remedy)
 
     def alive(self):
         """Whether it runs. One that was killed while guests run is started again, and finds them."""

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from ..lab import command, host
-from ..lab.finding import controller, look, program, root_user
+from ..lab.finding import controller, look, mounted_root, program, root_user
 from . import proof
 
 PROGRAMS = ("libvirtd", "virtlogd", "virsh", "qemu-system-x86_64", "qemu-img", "ip", "ssh", "mke2fs", "cpio", "depmod")
@@ -14,7 +14,7 @@ SWITCH_ON = ("switch virtualisation on in the firmware or the outer hypervisor, 
 
 
 def all_of(lab):
-    found = [root_user(), *(program(each, "kvm") for each in PROGRAMS)]
+    found = [root_user(), mounted_root(), *(program(each, "kvm") for each in PROGRAMS)]
     found += [program(each, "platforms") for each in ("unshare", "mmdebstrap")]
     found.append(device("/dev/net/tun", "modprobe tun"))
     found += map(controller, ("cpu", "cpuset", "memory"))

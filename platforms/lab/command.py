@@ -35,13 +35,18 @@ def show(argv):
     return text if len(text) <= 120 else text[:117] + "..."
 
 
+def die_with_parent():
+    """Called in a child before it becomes a program: that is killed when this program ends, whatever ends it."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def run(argv, seconds=60, good=(0,), text=None, env=None, cwd=None, before=None):
     """Runs a program to its end. `text` goes to its standard input; `good` are the exit statuses that are no error
     (None: all); `before` is called in the child first. Raises LabError with the end of what it said."""
     argv = [str(word) for word in argv]
 
     def prepare():
-        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        die_with_parent()
         if before:
             before()
 

@@ -5,6 +5,7 @@ import os
 import shutil
 
 from . import cgroup, command
+from .clean import mounts
 
 
 @dataclasses.dataclass
@@ -26,6 +27,12 @@ def look(what, ok, reason, remedy, required=True):
 
 def root_user():
     return look("root", os.geteuid() == 0, "not root; namespaces, bridges and cgroups need it", "run as root")
+
+
+def mounted_root():
+    """Without it no mount namespace can be made apart from the others, and unshare refuses."""
+    return look("the root is a mount point", "/" in mounts(), "it is a plain folder that chroot has entered",
+                "mount --bind FOLDER FOLDER before chroot FOLDER")
 
 
 def program(name, group, required=True):

@@ -29,6 +29,7 @@ class Guest:
     request: dict = dataclasses.field(default_factory=dict)  # the same as it was asked for: before `auto` became numbers
     network: str = ""  # a network profile, "PROFILE" or "PROFILE:ARGUMENT"; "" that of the tuning, else bridge
     root: str = "overlay"  # overlay: copy-on-write over the image; copy: a root of its own
+    release: str = ""  # Debian's, of its root; "" what is on the host, or an appliance that was made elsewhere
     files: dict = dataclasses.field(default_factory=dict)  # {path below /etc/river: text}, over the usual ones
     parent: str = ""  # the guest it was cloned from without copying: that one cannot be destroyed before
     number: int = 0  # its place in the subnet; address and MAC follow from it
@@ -40,7 +41,7 @@ class Guest:
 
     # What an equal request must have in common with the guest that is there.
     ASKED = ("platform", "kind", "roles", "cluster", "cpus", "memory_mib", "disk_mib", "request", "network", "root",
-             "files")
+             "release", "files")
 
     def validate(self):
         if not NAME.fullmatch(self.name):

@@ -1,5 +1,6 @@
 """The appliance: one root filesystem for every platform, made by mmdebstrap from the host's own apt sources and kept
-by content: what it is made from names it, so a changed input makes a new one and an old one is found again.
+by content: what it is made from names it, so a changed input makes a new one and an old one is found again. It is of
+the host's Debian release, or of the one that IR_APPLIANCE_RELEASE names (release.py).
 
     root()          folder with the root filesystem, for containers
     root(first_id)  the same with owners moved up by first_id, for user namespaces
@@ -10,7 +11,7 @@ by content: what it is made from names it, so a changed input makes a new one an
                     ext4, and becomes /sbin/init there
 
 A host that cannot make it (a dom0 without mmdebstrap or mirror) takes what another has made: given.json in the folder,
-{"disk": {KIND: FILE}, "kernel": {KIND: [VMLINUZ, INITRD]}}.
+{"disk": {KIND: FILE}, "kernel": {KIND: [VMLINUZ, INITRD]}}; our programs must fit it.
 
 Programs, services and addresses are not in it: they are the payload (payload.py), given to each guest. Servers that are
 no Debian packages (mongod, Fuseki, Oxigraph) are put in when tools/install has fetched them.
@@ -21,15 +22,18 @@ import contextlib
 import functools
 import hashlib
 import json
+import lzma
 import os
 import re
 import shutil
+import tempfile
 import time
 from pathlib import Path
 
-from . import command, netns
+from . import command, netns, release
 from .clean import Undo, remove_tree
 from .errors import LabError
+from .release import Apt
 from .state import PLATFORMS, locked
 
 APPLIANCE = PLATFORMS / "appliance"
@@ -66,33 +70,10 @@ def extra_servers():
     return found
 
 
-def packages():
-    lines = (APPLIANCE / "packages").read_text(encoding="ascii").splitlines()
-    return sorted(line.split("#")[0].strip() for line in lines if line.split("#")[0].strip())
-
-
-def release_name():
-    """The host's Debian release, of which the appliance is, too."""
-    text = Path("/etc/os-release").read_text(encoding="utf-8")
-    found = re.search(r"^VERSION_CODENAME=(\w+)$", text, re.M)
-    if not found or not re.search(r"^ID=debian$", text, re.M):
-        raise LabError("the appliance is made from the host's apt sources, and this is no Debian release: see /etc/os-release")
-    return found.group(1)
-
-
-def apt_sources(release):
-    """The host's source files of that release; others may be of somebody whose key mmdebstrap does not know."""
-    suite = re.compile(rf"(?<!\S){release}(-updates|-security|/updates)?(?!\S)")
-    candidates = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]
-    found = [each for each in candidates
-             if each.suffix in (".list", ".sources") and each.is_file() and suite.search(uncommented(each))]
-    if not found:
-        raise LabError(f"no apt source of {release} in /etc/apt/sources.list and /etc/apt/sources.list.d")
-    return found
-
-
-def uncommented(path):
-    return "\n".join(line for line in path.read_text(errors="replace").splitlines() if not line.startswith("#"))
+def packages(suite):
+    """Those of a release: lines "PACKAGE", or "PACKAGE RELEASE" where the names differ."""
+    lines = [line.split("#")[0].split() for line in (APPLIANCE / "packages").read_text(encoding="ascii").splitlines()]
+    return sorted(words[0] for words in lines if words and words[1:] in ([], [suite]))
 
 
 def digest(*parts):
@@ -125,8 +106,16 @@ class Image:
 
     def root_name(self):
         servers = extra_servers()
-        return "root-" + digest(release_name(), *packages(), files_digest(APPLIANCE / "root"),
+        suite = release.of_appliance()
+        return "root-" + digest(suite, *packages(suite), files_digest(APPLIANCE / "root"),
                                 *[f"{target}" for target in sorted(servers)], *sorted(servers.values()))
+
+    def release(self):
+        """Of the appliance; "" for one that was made elsewhere."""
+        return "" if self.given_path().exists() else release.of_appliance()
+
+    def given_path(self):
+        return self.directory / "given.json"
 
     # ---- what is kept ----
 
@@ -140,7 +129,7 @@ class Image:
 
     def given(self, what, kind):
         """What given.json says, None without."""
-        path = self.directory / "given.json"
+        path = self.given_path()
         return json.loads(path.read_text(encoding="utf-8")).get(what, {}).get(kind) if path.exists() else None
 
     def disk(self, kind):
@@ -158,9 +147,15 @@ class Image:
         return folder / "vmlinuz", folder / "initrd"
 
     def kernel_folder(self, kind):
-        package = newest_kernel(KERNELS[kind])
-        name = "kernel-" + digest(package, BUSYBOX, files_digest(APPLIANCE / "initrd"), *MODULES)
-        return self.kept(name, lambda part: self.make_kernel(package, part))
+        suite = release.of_appliance()
+        apt = self.apt(suite)
+        package = newest_kernel(apt, KERNELS[kind])
+        name = "kernel-" + digest(suite, package, BUSYBOX, files_digest(APPLIANCE / "initrd"), *MODULES)
+        return self.kept(name, lambda part: self.make_kernel(apt, package, part))
+
+    def apt(self, suite):
+        """The host's own, or for another release one with lists of its own."""
+        return Apt(suite, None if suite == release.of_host() else self.directory / f"apt-{suite}", netns.outside_argv())
 
     def kept(self, name, make):
         """images/NAME; when missing it is made beside and put in its place, so it is whole or not there."""
@@ -186,7 +181,7 @@ class Image:
     # ---- how it is made ----
 
     def make_root(self, part):
-        release = release_name()
+        suite = release.of_appliance()
         # In namespaces of its own, so that neither a mount nor a process stays of one that is killed.
         alone = [*netns.outside_argv(), command.need("unshare", "platforms"), "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         argv = [*alone, command.need("mmdebstrap", "platforms"), "--variant=minbase", "--quiet", "--format=directory",
@@ -194,8 +189,9 @@ class Image:
                 "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/locale/*",
                 # Java's alternatives want to lay their links there.
                 '--setup-hook=mkdir -p "$1/usr/share/man/man1"',
-                f"--include={','.join(packages())}", release, part, *apt_sources(release)]
-        self.build(argv)
+                *(f"--aptopt={line}" for line in release.settings()), f"--include={','.join(packages(suite))}", suite, part]
+        with tempfile.TemporaryDirectory() as sources:
+            self.build([*argv, *release.write_sources(suite, Path(sources))])
         shutil.copytree(APPLIANCE / "root", part, dirs_exist_ok=True)
         for target, source in extra_servers().items():
             (part / target).parent.mkdir(parents=True, exist_ok=True)
@@ -235,10 +231,10 @@ class Image:
             command.run([*mke2fs, "-d", tree, raw, f"{DISK_MIB}M"], seconds=BUILD_SECONDS)
             command.run([command.need("qemu-img", "kvm"), "convert", "-O", "qcow2", raw, part], seconds=BUILD_SECONDS)
 
-    def make_kernel(self, package, part):
-        tree = unpack(package, ensure(part / "package"))
+    def make_kernel(self, apt, package, part):
+        tree = unpack(apt, package, ensure(part / "package"))
         os.rename(next(tree.glob("boot/vmlinuz-*")), part / "vmlinuz")
-        os.rename(tree / "lib" / "modules", part / "modules")
+        os.rename(merged(tree, "lib/modules"), part / "modules")
         shutil.rmtree(part / "package")
         version = next((part / "modules").iterdir()).name
         (part / "lib").mkdir()
@@ -246,46 +242,46 @@ class Image:
         command.run([command.need("depmod", "kvm"), "-b", part, version])
         os.rename(part / "lib" / "modules", part / "modules")
         (part / "lib").rmdir()
-        make_initrd(part, version)
+        make_initrd(apt, part, version)
 
 
-def unpack(package, folder):
+def unpack(apt, package, folder):
     """The files of a Debian package, as apt has it now, below a folder that has nothing else; where they are."""
-    command.run([*netns.outside_argv(), "apt-get", "download", "-q", package], seconds=BUILD_SECONDS, cwd=folder,
-                env=apt_environment())
+    apt.run("apt-get", "download", "-q", package, cwd=folder)
     tree = folder / "tree"
     command.run(["dpkg-deb", "-x", next(folder.glob("*.deb")), tree], seconds=300)
     return tree
 
 
-def apt_environment():
-    """apt-get download as root drops to a user that may not write here; it is told not to complain."""
-    return {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+def merged(tree, path):
+    """A path of a package's files, which since Debian 13 lie below usr."""
+    return tree / path if (tree / path).exists() else tree / "usr" / path
 
 
 @functools.cache
-def newest_kernel(metapackage):
+def newest_kernel(apt, metapackage):
     """The package that a kernel's metapackage depends on now."""
-    text = command.output(["apt-cache", "depends", "--no-recommends", "--no-suggests", metapackage])
+    text = apt.run("apt-cache", "depends", "--no-recommends", "--no-suggests", metapackage)
     found = re.search(r"Depends: (linux-image-\d\S+)", text)
     if not found:
-        raise LabError(f"apt knows no {metapackage}; run apt-get update")
+        raise LabError(f"apt knows no {metapackage} of {apt.release}; run apt-get update")
     return found.group(1)
 
 
-def make_initrd(folder, version):
+def make_initrd(apt, folder, version):
     """A small initial filesystem: busybox, the modules that are needed, and appliance/initrd/init."""
     tree = folder / "initrd.tree"
     for name in ("bin", "dev", "proc", "sys", "root"):
         (tree / name).mkdir(parents=True)
-    shutil.copy(unpack(BUSYBOX, ensure(folder / "package")) / "bin" / "busybox", tree / "bin" / "busybox")
+    shutil.copy(merged(unpack(apt, BUSYBOX, ensure(folder / "package")), "bin/busybox"), tree / "bin" / "busybox")
     shutil.rmtree(folder / "package")
     shutil.copy(APPLIANCE / "initrd" / "init", tree / "init")
     os.chmod(tree / "init", 0o755)
     modules = needed_modules(folder / "modules" / version)
     for number, path in enumerate(modules):
-        target = ensure(tree / "modules") / f"{number:02d}-{path.name}"
-        shutil.copy(path, target)
+        # Busybox may load none that are compressed, as those of Debian 13 are.
+        plain = lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
+        (ensure(tree / "modules") / f"{number:02d}-{path.name.removesuffix('.xz')}").write_bytes(plain)
     listing = "\n".join(str(each.relative_to(tree)) for each in sorted(tree.rglob("*"))) + "\n"
     archive = command.need("cpio", "kvm")
     with open(folder / "initrd", "wb") as out:

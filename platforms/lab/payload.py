@@ -1,6 +1,7 @@
 """What a guest is given at provisioning: our programs, the scripts that run the roles, and /etc/river.
 
-    opt/river/bin/            ir-worker … of the build (out/release, or where this project is installed)
+    opt/river/bin/            ir-worker … of the build (out/release, or where this project is installed); for a guest
+                              of another Debian release than the host's they are built in a root of that (out/RELEASE)
     opt/river/share/          the registry
     opt/river/roles/ROLE/     run: becomes the role's process; ready: ends with 0 when the role is ready
     opt/river/ready           ends with 0 when every service of the guest is ready
@@ -21,26 +22,48 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from . import command
+from . import command, debian, release
 from .errors import LabError
 from .finding import look
 from .image import extra_servers
-from .state import PLATFORMS, PROJECT
+from .state import PLATFORMS, PROJECT, locked
 
 LABEL = "river-payload"
 PROGRAMS = ("ir-worker", "ir-store", "ir-annotate", "ir-ingest")
 REQUIRED = "ir-worker"
 SCRIPTS = PLATFORMS / "appliance" / "river"
+BUILD_SECONDS = 1800
 READY_COMMAND = "exec ${{RIVER_ROOT-}}/opt/river/ready {seconds}"
 
 
-def program_folder():
-    """Where the programs are: $IR_BUILD, the build's, or those that are installed beside this folder."""
+def program_folder(suite=""):
+    """Where the programs are for a guest of that release ("": the host's): $IR_BUILD, the build's, or those that are
+    installed beside this folder. For another release than the host's they are built first, unless IR_BUILD names some."""
     named = os.environ.get("IR_BUILD")
+    if suite and not named and suite != release.of_host():
+        return build_for(suite)
     for folder in (*([Path(named)] if named else []), PROJECT / "out" / "release", PROJECT.parent.parent / "bin"):
         if (folder / REQUIRED).exists():
             return folder
     raise LabError("the project's programs are not built; run make build")
+
+
+def build_for(suite):
+    """The programs as `make build` makes them in a root of that release: libraries of another may not be there, or not
+    do. What is built already stays."""
+    if not (PROJECT / "Makefile").exists():
+        raise LabError(f"the installed programs are for {release.of_host()}, the guest is of {suite}: build them on a host of "
+                       f"{suite} and let IR_BUILD name their folder, or set {release.VARIABLE}={release.of_host()}")
+    out = PROJECT / "out" / suite
+    with locked(PROJECT / "out" / f"{suite}.lock", BUILD_SECONDS), debian.Root(suite, ["build"]) as root:
+        out.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=root.folder) as layer:
+            sandbox = root.sandbox(layer, [("ro", PROJECT, debian.SOURCES), ("rw", out, f"{debian.SOURCES}/out")])
+            log = out / "build.log"
+            log.unlink(missing_ok=True)
+            if sandbox.run(["make", "-s", "-C", debian.SOURCES, "MODE=release", "build"], log, seconds=BUILD_SECONDS) != 0:
+                raise LabError(f"the programs cannot be built for {suite}: {debian.last_line(log)} (all of it: {log})")
+    return out / "release"
 
 
 def find_programs():
@@ -64,7 +87,7 @@ def write_tree(lab, guest, root, owner=0):
     for name in ("opt/river", "etc/river"):
         shutil.rmtree(root / name, ignore_errors=True)
         (root / name).mkdir(parents=True)
-    write_programs(root / "opt" / "river")
+    write_programs(root / "opt" / "river", guest.release)
     write_settings(lab, guest, root / "etc" / "river", owner)
     if owner:
         give(root / "opt" / "river", owner)
@@ -77,9 +100,9 @@ def give(folder, owner):
             os.chown(os.path.join(base, name), owner, owner, follow_symlinks=False)
 
 
-def write_programs(folder):
+def write_programs(folder, suite):
     shutil.copytree(SCRIPTS, folder, dirs_exist_ok=True)
-    source = program_folder()
+    source = program_folder(suite)
     for name in ("bin", "share"):
         (folder / name).mkdir(exist_ok=True)
     for name in PROGRAMS:

@@ -64,6 +64,10 @@ class Platform:
         """The kinds that this host can do, of self.kinds."""
         return self.kinds
 
+    def release(self):
+        """The Debian release of a new guest's root; "" when it has none of its own."""
+        return self.lab.image.release()
+
     def require_network(self, text):
         """Unsupported when the host lacks what a network profile needs; looks only."""
         network.require(text)

@@ -85,6 +85,7 @@ def resolve(lab, platform, guest):
         raise Unsupported(f"kind '{guest.kind}' is not possible on this host", f"ir-platform check {platform.name}")
     if guest.root not in platform.roots:
         raise Unsupported(f"{platform.name} has no root '{guest.root}'", f"it has {', '.join(platform.roots)}")
+    guest.release = platform.release()
     resolve_size(guest)
     guest.tuning = {**tuning.read_profile(PLATFORMS / "profiles", guest.profile), **guest.tuning}
     guest.request = dict(guest.tuning)

@@ -5,14 +5,14 @@ import shutil
 from pathlib import Path
 
 from ..lab import command
-from ..lab.finding import Finding, controller, look, program, root_user
+from ..lab.finding import Finding, controller, look, mounted_root, program, root_user
 
 
 def all_of():
     programs = [program(each, "lxc") for each in ("lxc-start", "lxc-attach")]
     programs += [program(each, "platforms") for each in ("ip", "ssh-keygen", "mmdebstrap", "unshare")]
     controllers = [controller(each, required=True) for each in ("cpu", "cpuset", "memory", "blkio")]
-    return [root_user(), *programs, *controllers, veth(), overlay(), user_namespaces(), criu()]
+    return [root_user(), mounted_root(), *programs, *controllers, veth(), overlay(), user_namespaces(), criu()]
 
 
 def veth():

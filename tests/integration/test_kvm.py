@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
 from platforms.kvm import daemon, domain, effect, live, migration, proof  # noqa: E402
-from platforms.lab import Guest, LabError, Unsupported, command, network, pinning, tuning  # noqa: E402
+from platforms.lab import Guest, LabError, Unsupported, command, finding, network, pinning, tuning  # noqa: E402
 
 PROFILES = sorted(each.stem for each in (ROOT / "platforms" / "profiles").glob("*.conf"))
 JOINED = ["pinned+hugepages", "virtio+pinned-vm+numa+hugepages+shares", "virtio-scsi+ksm+balloon+io-throttle+quota",
@@ -230,6 +230,8 @@ def test_the_program_of_the_proof_speaks(tmp_path):
 def own_daemon(tmp_path):
     if os.geteuid() != 0 or not all(map(shutil.which, ("libvirtd", "virtlogd", "virsh", "unshare"))):
         pytest.skip("needs root and libvirt (tools/install kvm)")
+    if not finding.mounted_root().ok:
+        pytest.skip("needs a root that is a mount point")
     made = daemon.Daemon(tmp_path / "libvirt")
     yield made
     made.remove()

@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -332,7 +333,7 @@ def nothing_left():
     left = [*(set(xl.parse_list(xl.said("list"))) - {"Domain-0"}),
             *said("losetup", "--list", "--noheadings").splitlines(),
             *[each for each in os.listdir("/sys/class/net") if each.startswith(prefix)],
-            *[each for each in processes if each.startswith(("/usr/lib/xen-4.17/bin/xl", "/usr/libexec/xen-qemu"))],
+            *[each for each in processes if re.match(r"/usr/lib/xen-[\d.]+/bin/xl|/usr/libexec/xen-qemu", each)],
             *map(str, Path("/var/log/xen").rglob(f"*{prefix}*")),
             *map(str, lab().directory.glob("guests/*"))]
     assert not left, left

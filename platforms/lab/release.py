@@ -1,0 +1,154 @@
+"""Debian releases: the host's own, the appliance's, and the apt sources of any of them, made from the host's own."""
+
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+
+from . import command
+from .errors import LabError, Unsupported
+
+KNOWN = ("bookworm", "trixie")  # Debian 12 and 13
+VARIABLE = "IR_APPLIANCE_RELEASE"
+LISTS_SECONDS = 86400
+APT_SECONDS = 900
+OS_RELEASE = Path("/etc/os-release")
+APT = Path("/etc/apt")
+# Settings of apt's Acquire that say nothing about the way to the archive.
+NO_WAY = re.compile(r"Acquire::(IndexTargets|Changelogs|Languages|CompressionTypes|cdrom|GzipIndexes)")
+# What apt verifies packages with; a root that is to use the host's sources needs the same.
+KEYRINGS = ("trusted.gpg", "trusted.gpg.d", "keyrings")
+
+
+def of_host():
+    """The host's release; Unsupported when it is no Debian."""
+    text = OS_RELEASE.read_text(encoding="utf-8")
+    found = re.search(r"^VERSION_CODENAME=(\w+)$", text, re.M)
+    if not found or not re.search(r"^ID=debian$", text, re.M):
+        raise Unsupported(f"roots are made from the apt sources of a Debian host, and this is none: see {OS_RELEASE}")
+    return found.group(1)
+
+
+def of_appliance():
+    """What IR_APPLIANCE_RELEASE names; else the host's."""
+    named = os.environ.get(VARIABLE)
+    if named and named not in KNOWN:
+        raise LabError(f"{VARIABLE}={named}: it is one of {', '.join(KNOWN)}")
+    return named or of_host()
+
+
+def sources(release):
+    """{file name: text} of the apt sources. The host's own files of that release are taken as they are; a host that
+    has none gets copies of those of its own release, which name the other one. Files of other suites are left out."""
+    there = sources_of(release)
+    if there:
+        return there
+    own = of_host()
+    translated = {name: suite_pattern(own).sub(lambda found: release + (found[1] or ""), text)
+                  for name, text in sources_of(own).items()}
+    if not translated:
+        raise Unsupported(f"no apt source of {release} or {own} in {APT}/sources.list and {APT}/sources.list.d")
+    return translated
+
+
+def sources_of(suite):
+    """Without comments, which may name suites that are not used."""
+    candidates = [APT / "sources.list", *sorted((APT / "sources.list.d").glob("*"))]
+    texts = {each.name: uncommented(each) for each in candidates if each.suffix in (".list", ".sources") and each.is_file()}
+    return {name: text for name, text in texts.items() if suite_pattern(suite).search(text)}
+
+
+def suite_pattern(suite):
+    return re.compile(rf"(?<!\S){suite}(-updates|-security|/updates)?(?!\S)")
+
+
+def uncommented(path):
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return "".join(f"{line}\n" for line in lines if not line.startswith("#"))
+
+
+def write_sources(release, folder):
+    """The same as files below a folder; their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, text in sources(release).items():
+        paths.append(folder / name)
+        paths[-1].write_text(text, encoding="utf-8")
+    return paths
+
+
+def settings():
+    """How the host reaches its archive (proxies, certificates, how old lists may be), as lines for apt.conf. A program
+    that finds the proxy is the host's own, and left out."""
+    dump = command.output(["apt-config", "dump", "Acquire"]).splitlines()
+    return [line for line in dump if not NO_WAY.match(line) and not line.endswith(' "";') and "Auto-Detect" not in line]
+
+
+def give_keys(root, texts):
+    """What apt in a root needs to take packages from the host's sources: the keyrings of apt, and those files that the
+    sources or settings name, at their own paths."""
+    for name in KEYRINGS:
+        copy_missing(APT / name, Path(root) / "etc" / "apt" / name)
+    for path in set(re.findall(r'(?<=["\s=])/[^\s";\]]+', "\n".join(texts))):
+        if Path(path).is_file():
+            copy_missing(Path(path), Path(root) / path.lstrip("/"))
+
+
+def copy_missing(source, target):
+    """A file, or those of a folder, where the target has none of that name."""
+    if source.is_dir():
+        for each in source.iterdir():
+            copy_missing(each, target / each.name)
+    elif source.is_file() and not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+
+
+class Apt:
+    """apt-get and apt-cache for a release: the host's own when `folder` is None, else with lists and settings of their
+    own below it, so that the host's are neither needed nor changed. `before`: words before a command that needs the
+    network. Two of one release and folder are equal."""
+
+    def __init__(self, name, folder=None, before=()):
+        self.release, self.folder, self.before = name, folder and Path(folder), list(before)
+
+    def __eq__(self, other):
+        return (self.release, self.folder) == (other.release, other.folder)
+
+    def __hash__(self):
+        return hash((self.release, self.folder))
+
+    def run(self, *words, cwd=None):
+        """What the command prints."""
+        if self.folder and not self.fresh():
+            self.prepare()
+        return self.call(*words, cwd=cwd)
+
+    def call(self, *words, cwd=None):
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+        if self.folder:
+            environment["APT_CONFIG"] = str(self.folder / "apt.conf")
+        return command.run([*self.before, *words], env=environment, cwd=cwd, seconds=APT_SECONDS).out
+
+    def fresh(self):
+        stamp = self.folder / "stamp"
+        return stamp.exists() and time.time() - stamp.stat().st_mtime < LISTS_SECONDS
+
+    def prepare(self):
+        """Its files, and the lists as the archive has them now; old lists do where that cannot be reached."""
+        for name in ("lists/partial", "cache/archives/partial", "etc/preferences.d"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        write_sources(self.release, self.folder / "etc" / "sources.list.d")
+        places = {"Dir::Etc": "etc", "Dir::State::lists": "lists", "Dir::Cache": "cache"}
+        lines = [*settings(), *(f'{key} "{self.folder / name}/";' for key, name in places.items()),
+                 'Dir::Etc::parts "/dev/null";', 'Dir::State::status "/dev/null";', 'Acquire::Languages "none";',
+                 f'Dir::Etc::trusted "{APT}/trusted.gpg";', f'Dir::Etc::trustedparts "{APT}/trusted.gpg.d/";']
+        (self.folder / "apt.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        stamp = self.folder / "stamp"
+        try:
+            self.call("apt-get", "update", "-q")
+        except LabError:
+            if not stamp.exists():
+                raise
+        stamp.touch()

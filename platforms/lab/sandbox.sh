@@ -1,0 +1,69 @@
+#!/bin/sh
+# Puts a root filesystem in the place of the host's and runs a command in it; the first process of the namespaces that
+# unshare(1) has made, with which every mount and process of it ends. Nothing of the host is seen in there but its
+# kernel, some devices, the cgroups, and what is bound.
+#
+#   sandbox.sh ROOT LAYER NAME [ro|rw SOURCE TARGET]... -- WORD...
+#
+# LAYER: a folder that takes what is written, ROOT stays as it is; "-": ROOT itself is written to.
+# NAME: the host's name in there.
+set -eu
+root=$1 layer=$2 name=$3
+shift 3
+
+if [ "$layer" = - ]; then
+    new=$root
+    mount --bind "$root" "$root"
+else
+    new=$layer/root
+    mkdir -p "$layer/upper" "$layer/work" "$new"
+    mount -t overlay -o "lowerdir=$root,upperdir=$layer/upper,workdir=$layer/work" root "$new"
+fi
+
+mount -t proc proc "$new/proc"
+mount -t sysfs sysfs "$new/sys"
+mount --rbind /sys/fs/cgroup "$new/sys/fs/cgroup"
+mount -t tmpfs -o mode=755 run "$new/run"
+mkdir -m 1777 "$new/run/lock"
+mount -t tmpfs -o mode=755 dev "$new/dev"
+mkdir "$new/dev/pts" "$new/dev/shm"
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$new/dev/pts"
+mount -t tmpfs shm "$new/dev/shm"
+for device in null zero full random urandom tty fuse kvm net/tun; do
+    [ -c "/dev/$device" ] || continue
+    mkdir -p "$(dirname "$new/dev/$device")"
+    : >"$new/dev/$device"
+    mount --bind "/dev/$device" "$new/dev/$device"
+done
+ln -s pts/ptmx "$new/dev/ptmx"
+ln -s /proc/self/fd "$new/dev/fd"
+for number in 0 1 2; do
+    ln -s "/proc/self/fd/$number" "$new/dev/$(echo stdin stdout stderr | cut -d ' ' -f $((number + 1)))"
+done
+
+while [ "$1" != -- ]; do
+    if [ -d "$2" ]; then
+        mkdir -p "$new$3"
+    else
+        mkdir -p "$(dirname "$new$3")"
+        [ -e "$new$3" ] || : >"$new$3"
+    fi
+    mount --bind "$2" "$new$3"
+    [ "$1" = rw ] || mount -o remount,ro,bind "$new$3"
+    shift 3
+done
+shift
+
+echo "$name" >/proc/sys/kernel/hostname
+rm -f "$new/etc/hosts" "$new/etc/hostname" "$new/etc/resolv.conf"
+{ cat /etc/hosts && printf '127.0.0.1 localhost %s\n' "$name"; } >"$new/etc/hosts"
+echo "$name" >"$new/etc/hostname"
+[ ! -e /etc/resolv.conf ] || cat /etc/resolv.conf >"$new/etc/resolv.conf"
+ip link set lo up
+
+cd "$new"
+pivot_root . mnt
+umount --lazy /mnt
+# The shell stays as process 1, and waits for what loses its parent.
+# shellcheck disable=SC2016 # that shell's words
+exec chroot . /bin/sh -c '"$@"; exit $?' sh "$@"

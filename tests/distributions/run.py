@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Runs and tests a fresh clone of this repository on Debian releases: in a root of each, in namespaces of its own, with
+the loopback for a network. The roots are kept (platforms/lab/debian.py); what is done in them is taken away again,
+whatever ends this program. Prints a table, and the count of all tests in the last line.
+
+    run.py                      make run, make run DOCUMENTS=mongodb GRAPH=fuseki, make test, on every release
+    run.py --release trixie     on that one (several: give it again)
+    run.py --quick --other      unit tests and a short make run, on the releases that the host has not
+
+Exit status 0: all passed; 1: something failed; 77: this host cannot do it, or the network to make a root is not there.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import re
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from platforms.lab import LabError, Unsupported, clean, command, debian, release, sandbox  # noqa: E402
+
+OUT = ROOT / "out" / "distributions"
+COUNT = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.M)
+TAIL_LINES = 60
+
+
+class Step(NamedTuple):
+    name: str  # of its log
+    words: tuple
+    seconds: int
+    counted: bool = False  # it prints a count of its own
+
+
+SERVERS = ("DOCUMENTS=mongodb", "GRAPH=fuseki")
+FULL = (["build", "run", "unit", "test", "platforms", "mongodb", "fuseki", "oxigraph", "virtuoso"],
+        [Step("run", ("make", "run"), 900), Step("run-servers", ("make", "run", *SERVERS), 900),
+         Step("test", ("make", "test"), 5400, counted=True)])
+QUICK = (["build", "run", "unit"],
+         [Step("unit", ("make", "test-unit"), 900, counted=True),
+          Step("run", ("make", "run", "MESSAGES=1000"), 600)])
+
+
+class Result(NamedTuple):
+    release: str
+    step: Step
+    status: int
+    seconds: float
+    counts: tuple  # passed, failed, skipped
+
+    @property
+    def failed(self):
+        return self.status != 0 or self.counts[1] > 0
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--release", action="append", choices=release.KNOWN, help="only this one")
+    parser.add_argument("--other", action="store_true", help="only those that the host has not")
+    parser.add_argument("--quick", action="store_true", help="unit tests and a short make run")
+    options = parser.parse_args()
+    clean.end_on_signals()
+    try:
+        results = run_all(chosen(options), *(QUICK if options.quick else FULL))
+    except LabError as error:
+        say(f"{'skipped' if error.status == 77 else 'failed'}: {error}")
+        return error.status
+    table(results)
+    say("{} passed, {} failed, {} skipped".format(*(sum(each.counts[i] for each in results) for i in range(3))))
+    return 1 if any(each.failed for each in results) else 0
+
+
+def chosen(options):
+    names = options.release or release.KNOWN
+    return [each for each in names if not (options.other and each == release.of_host())]
+
+
+def run_all(names, groups, steps):
+    OUT.mkdir(parents=True, exist_ok=True)
+    results = []
+    with open(OUT / "lock", "w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LabError(f"another of these runs in {OUT}") from None
+        sandbox.require(OUT / "probe")
+        for name in names:
+            results += run_release(name, groups, steps)
+    return results
+
+
+def run_release(name, groups, steps):
+    folder = OUT / name
+    clean.remove_tree(folder)
+    folder.mkdir()
+    say(f"{name}: making its root, if none is kept")
+    with debian.Root(name, groups) as root, contextlib.ExitStack() as stack:
+        say(f"{name}: root {f'made in {root.made:.0f} s' if root.made else 'kept'}: {root.path}")
+        if root.note:
+            say(root.note)
+        clone(folder / "source")
+        stack.callback(clean.remove_tree, folder / "source")
+        inside = root.sandbox(folder / "layer", [("rw", folder / "source", debian.SOURCES)])
+        stack.callback(inside.discard)
+        return [run_step(name, step, inside, folder / f"{step.name}.log") for step in steps]
+
+
+def clone(target):
+    """What is committed; a test of what nobody else has would say little."""
+    if not shutil.which("git") or not (ROOT / ".git").exists():
+        raise Unsupported(f"{ROOT} is no git clone, so there is none to be made of it")
+    if command.output(["git", "-C", ROOT, "status", "--porcelain", "--untracked-files=no"]):
+        say("changes that are not committed are left out")
+    command.run(["git", "clone", "--quiet", "--no-hardlinks", ROOT, target], seconds=300)
+
+
+def run_step(name, step, inside, log):
+    words = " ".join(step.words)
+    say(f"{name}: {words} … (log: {log})")
+    begin = time.monotonic()
+    try:
+        status = inside.run(["make", "-C", debian.SOURCES, "--no-print-directory", *step.words[1:]], log, seconds=step.seconds)
+    except LabError as error:
+        say(str(error))
+        status = 124
+    result = Result(name, step, status, time.monotonic() - begin, counts(step, status, log))
+    if result.failed:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        say("\n".join(f"    {line}" for line in lines[-TAIL_LINES:]))
+    say(f"{name}: {words}: {'failed' if result.failed else 'passed'} after {result.seconds:.0f} s")
+    return result
+
+
+def counts(step, status, log):
+    """Those that the step prints, or one for the step; a step that ends badly counts as one failure at least."""
+    found = COUNT.findall(log.read_text(encoding="utf-8", errors="replace")) if step.counted else []
+    passed, failed, skipped = map(int, found[-1]) if found else (0 if step.counted else int(status == 0), 0, 0)
+    return passed, max(failed, 1) if status != 0 or (step.counted and not found) else failed, skipped
+
+
+def table(results):
+    say("")
+    say(f"{'release':<10}{'step':<46}{'result':<8}{'time':>8}   passed, failed, skipped")
+    for each in results:
+        told = "failed" if each.failed else "passed"
+        say(f"{each.release:<10}{' '.join(each.step.words):<46}{told:<8}{each.seconds:>6.0f} s   "
+            + ", ".join(map(str, each.counts)))
+    say("")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
