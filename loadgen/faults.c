@@ -13,7 +13,10 @@ enum {
     KEY_UNKNOWN,
     KEY_SKEW,
     KEY_SKEW_SIZE,
-    KEY_BURST
+    KEY_BURST,
+    KEY_TIMING,
+    KEY_NAMED,
+    KEY_REPEATED
 };
 
 static bool happens(double share, uint64_t seed, unsigned space, uint64_t index) {
@@ -110,6 +113,24 @@ void ir_faults_turn(const ir_faults_t *faults, uint64_t seed, unsigned motes, ui
         turn->faults |= IR_FAULT_UNKNOWN;
     }
     turn->faults |= ir_faults_skew(faults, seed, turn->mote) != 0 ? IR_FAULT_SKEW : 0u;
+}
+
+void ir_faults_timed(const ir_timings_t *timings, const ir_faults_t *faults, uint64_t seed,
+                     uint64_t number, ir_timed_t *timed) {
+    *timed = (ir_timed_t){.timing = IR_TIMING_ABSOLUTE};
+    if (timings->relative + timings->clockless <= 0 || repeats(faults, seed, number | 1)) {
+        return;
+    }
+    const double share = ir_noise_share(ir_noise_key(ir_noise_key(seed, KEY_TIMING), number));
+    if (share < timings->relative) {
+        timed->timing = IR_TIMING_RELATIVE;
+    } else if (share < timings->relative + timings->clockless) {
+        timed->timing = IR_TIMING_CLOCKLESS;
+        timed->repeated = happens(timings->repeated, seed, KEY_REPEATED, number);
+    } else {
+        return;
+    }
+    timed->named = happens(timings->named, seed, KEY_NAMED, number);
 }
 
 unsigned ir_faults_shift(const ir_faults_t *faults) {

@@ -9,6 +9,7 @@
 #ifndef IR_LOADGEN_FAULTS_H
 #define IR_LOADGEN_FAULTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Bits. */
@@ -23,6 +24,13 @@ typedef enum ir_fault {
 
 #define IR_FAULTS_BLOCK 8 /* rounds; and motes that share a burst */
 
+/* What a pack says of the times of its records. */
+typedef enum ir_timing {
+    IR_TIMING_ABSOLUTE,
+    IR_TIMING_RELATIVE, /* how long before the pack was sent */
+    IR_TIMING_CLOCKLESS /* nothing */
+} ir_timing_t;
+
 /* The share of messages (of motes: skew) that have each fault, 0 … 1; duplicates and late at most
  * 0.5. A single mote has no bursts: it has no neighbours. */
 typedef struct ir_faults {
@@ -30,6 +38,24 @@ typedef struct ir_faults {
 } ir_faults_t;
 
 #define IR_FAULTS_SHARE_MAX 0.5 /* of duplicates and late */
+
+/* The share of messages whose times are relative and that have none, together at most 1; of these
+ * two, how many their sender names; of the clockless ones, how many have the body of another. */
+typedef struct ir_timings {
+    double relative, clockless, named, repeated;
+} ir_timings_t;
+
+typedef struct ir_timed {
+    ir_timing_t timing;
+    bool named;
+    bool repeated; /* the same reading, byte for byte, as others of the mote */
+} ir_timed_t;
+
+/* A pure function of seed and message number, as the faults are. Messages that a duplicate follows
+ * are absolute: the broker may stamp two messages in the same millisecond, and then nobody can tell
+ * a second reading from a copy. */
+void ir_faults_timed(const ir_timings_t *timings, const ir_faults_t *faults, uint64_t seed,
+                     uint64_t number, ir_timed_t *timed);
 
 /* Whose turn a message is. */
 typedef struct ir_turn {

@@ -163,19 +163,35 @@ static void give(ir_feed_t *feed, const ir_open_t *open, const ir_source_message
                  &error);
 }
 
-static bool render(ir_feed_t *feed, ir_open_t *open) {
+/* The raw id that the worker will give it, unless that follows from the arrival. */
+static void find_raw_id(const ir_feed_t *feed, ir_open_t *open) {
     const ir_source_message_t *message = &feed->message;
+    const bool malformed = (message->faults & IR_FAULT_MALFORMED) != 0;
+    ir_raw_key_t key = {.kind = IR_RAW_ABSOLUTE,
+                        .mote = message->mote,
+                        .body = ir_buffer_view(&open->body),
+                        .name = ir_view_text(message->name),
+                        .time_ns = message->time_ns};
+    open->arrives = message->timed.timing != IR_TIMING_ABSOLUTE && !malformed;
+    open->raw_id_known =
+        !open->arrives || (key.name.size > 0 && feed->options.target->sender->names);
+    if (malformed) {
+        key.kind = IR_RAW_PLAIN;
+    } else if (open->arrives) {
+        key.kind = IR_RAW_NAMED;
+    }
+    if (open->raw_id_known) {
+        ir_id_raw(&key, &open->raw_id);
+    }
+}
+
+static bool render(ir_feed_t *feed, ir_open_t *open) {
     ir_source_body(feed->shared.source, open->number, &open->body);
     if (!ir_buffer_ok(&open->body)) {
         fail_for_memory(feed);
         return false;
     }
-    const bool malformed = message->faults & IR_FAULT_MALFORMED;
-    const ir_raw_key_t key = {.kind = malformed ? IR_RAW_PLAIN : IR_RAW_ABSOLUTE,
-                              .mote = message->mote,
-                              .body = ir_buffer_view(&open->body),
-                              .time_ns = message->time_ns};
-    ir_id_raw(&key, &open->raw_id);
+    find_raw_id(feed, open);
     return true;
 }
 
@@ -193,7 +209,7 @@ static void note_stall(ir_feed_t *feed, int64_t now_ns) {
 
 static bool has_room(ir_feed_t *feed, ir_open_t *open) {
     const ir_expected_t expected = {
-        .raw_id = &open->raw_id,
+        .raw_id = open->raw_id_known ? &open->raw_id : NULL,
         .mote = feed->message.mote_number,
         .n_records = open->n_records,
         .n_accepted = open->n_accepted,
@@ -215,6 +231,7 @@ static ir_open_t *open_message(ir_feed_t *feed, int64_t due_ns, int64_t now_ns) 
     open->number = feed->next;
     open->intended_ns = ir_schedule_is_timed(&feed->schedule) ? due_ns : now_ns;
     open->sent_ns = now_ns;
+    open->sent = 1;
     open->lane = (uint32_t)(lane_of(feed, feed->message.mote_number) - feed->lanes);
     open->n_records = (uint32_t)feed->message.n_records;
     open->n_accepted = (uint32_t)feed->message.n_accepted;
@@ -408,10 +425,7 @@ static void take_answer(void *context, uint64_t number, ir_answer_t answer, cons
     }
 }
 
-static void write_ledger(ir_feed_t *feed, char kind, const ir_open_t *open, size_t n_ids) {
-    if (feed->shared.ledger == NULL) {
-        return;
-    }
+static void write_ids(ir_feed_t *feed, char kind, const ir_open_t *open, size_t n_ids) {
     if (n_ids > 0) {
         ir_source_ids(feed->shared.source, open->number, feed->observation_ids);
     }
@@ -425,8 +439,46 @@ static void write_ledger(ir_feed_t *feed, char kind, const ir_open_t *open, size
     }
 }
 
+/* What the ids follow from when the message has arrived. */
+static void write_arrival(ir_feed_t *feed, const ir_open_t *open, bool confirmed) {
+    ir_source_message_t message;
+    ir_error_t error;
+    ir_source_get(feed->shared.source, open->number, &message);
+    ir_ledger_arrival_t arrival = {.mote = message.mote,
+                                   .records = open->n_accepted,
+                                   .sent = open->sent,
+                                   .confirmed = confirmed,
+                                   .raw_id = open->raw_id};
+    arrival.name = ir_view_text(open->raw_id_known ? message.name : NULL);
+    ir_id_raw(&(ir_raw_key_t){.kind = IR_RAW_PLAIN,
+                              .mote = message.mote,
+                              .body = ir_buffer_view(&open->body)},
+              &arrival.content);
+    pthread_mutex_lock(feed->shared.ledger_mutex);
+    const ir_status_t status = ir_ledger_write_arrival(feed->shared.ledger, &arrival, &error);
+    pthread_mutex_unlock(feed->shared.ledger_mutex);
+    if (status != IR_OK) {
+        fail(feed, &error);
+    }
+}
+
+static void write_ledger(ir_feed_t *feed, const ir_open_t *open, bool confirmed) {
+    if (feed->shared.ledger == NULL) {
+        return;
+    }
+    if (open->arrives) {
+        write_arrival(feed, open, confirmed);
+    } else {
+        write_ids(feed,
+                  !confirmed             ? 'u'
+                  : open->n_accepted > 0 ? 'm'
+                                         : 'r',
+                  open, open->n_accepted);
+    }
+}
+
 static void confirm(ir_feed_t *feed, ir_open_t *open) {
-    write_ledger(feed, open->n_accepted > 0 ? 'm' : 'r', open, open->n_accepted);
+    write_ledger(feed, open, true);
     count(&feed->messages_confirmed, 1);
     count(&feed->observations_confirmed, open->n_records);
     count(&feed->repeats, open->repeat);
@@ -434,13 +486,14 @@ static void confirm(ir_feed_t *feed, ir_open_t *open) {
 
 /* Nothing of it can be in the stores, unless it was sent before and the answer got lost. */
 static void refuse(ir_feed_t *feed, ir_open_t *open) {
-    write_ledger(feed, 'u', open, open->n_accepted);
+    write_ledger(feed, open, false);
     count(&feed->messages_refused, 1);
     count(&feed->observations_refused, open->n_records);
     count(&feed->unmeant, open->n_accepted == open->n_records);
 }
 
-static void note_again(ir_feed_t *feed, const ir_open_t *open) {
+static void note_again(ir_feed_t *feed, ir_open_t *open) {
+    open->sent++;
     count(&feed->resent, 1);
     count(&feed->failures, 1);
     if (feed->shared.receipts != NULL && !open->repeat) {
@@ -501,6 +554,7 @@ static void resend_all(ir_feed_t *feed, const ir_lane_t *lane) {
         if (feed->shared.receipts != NULL && !open[i]->repeat) {
             ir_receipts_resent(feed->shared.receipts, open[i]->ticket);
         }
+        open[i]->sent++;
         count(&feed->resent, 1);
         give(feed, open[i], &message);
     }
@@ -596,7 +650,7 @@ static bool is_over(const ir_feed_t *feed) {
 /* What may or may not have arrived. */
 static void leave_unanswered(ir_feed_t *feed) {
     for (const ir_open_t *open = NULL; (open = ir_window_next(feed->window, open)) != NULL;) {
-        write_ledger(feed, 'u', open, open->n_accepted);
+        write_ledger(feed, open, false);
         count(&feed->messages_lost, 1);
         count(&feed->observations_lost, open->n_records);
     }

@@ -49,6 +49,16 @@ static const ir_setting_t settings[] = {
      "Share of simulated motes whose clock is wrong, each by its own time of up to two hours."},
     {"fault-bursts", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, 1, "0", FIELD(faults.bursts),
      "Share of simulated messages that come eight at once from a mote that was silent."},
+    {"relative-share", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, 1, "0", FIELD(timings.relative),
+     "Share of messages whose times are relative: so long before they arrive."},
+    {"clockless-share", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, 1, "0", FIELD(timings.clockless),
+     "Share of messages that say no time."},
+    {"named-share", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, 1, "0", FIELD(timings.named),
+     "Share of these two that go with a name of their own (AMQP: message-id, HTTP: "
+     "Idempotency-Key; MQTT has none)."},
+    {"repeated-share", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, 1, "0", FIELD(timings.repeated),
+     "Share of simulated messages without a time that repeat their mote's first one, byte for "
+     "byte, as another reading."},
     {"write-registry", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(write_registry),
      "Writes the registry (Turtle) of the simulated motes, and sends nothing."},
     {"write-motes", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(write_motes),
@@ -140,6 +150,10 @@ static ir_status_t check(const void *given, ir_error_t *error) {
     if (options->dump && options->format != IR_PACK_JSON) {
         return ir_error_set(error, IR_ERR_USAGE, "dump: CBOR has no lines; use --format json");
     }
+    if (options->timings.relative + options->timings.clockless > 1) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "relative-share and clockless-share are more than 1 together");
+    }
     if (ir_setting_text(options->write_registry) != NULL && options->simulate == 0) {
         return ir_error_set(error, IR_ERR_USAGE,
                             "write-registry: that of the replay is loadgen/usgs_river.ttl; say "
@@ -212,6 +226,7 @@ ir_status_t ir_loadgen_source(const ir_loadgen_options_t *options, ir_source_t *
         .records = (unsigned)options->records,
         .interval_ns = options->interval_ns,
         .faults = options->faults,
+        .timings = options->timings,
     };
     ir_plan_t plan;
     ir_status_t status = ir_loadgen_plan(options, &plan, error);

@@ -23,6 +23,7 @@ typedef struct ir_loadgen_options {
     int64_t simulate, seed, records, interval_ns;
     char *start;
     ir_faults_t faults;
+    ir_timings_t timings;
     char *write_registry, *write_motes;
     int format; /* ir_pack_format_t */
     double rate, pace;

@@ -9,6 +9,7 @@
 #define MICROSECOND_NS 1000
 #define FRACTION_DIGITS 6
 #define CBOR_ITEM_MAX 9 /* head of any item, or a number */
+#define SEQUENCE "seq"
 
 /* CBOR labels of RFC 8428, section 6: -1 - N for the negative ones. */
 enum { CBOR_BVER = 0, CBOR_BN = 1, CBOR_BT = 2, CBOR_N = 0, CBOR_U = 1, CBOR_V = 2, CBOR_T = 6 };
@@ -26,10 +27,21 @@ static void json_head(ir_buffer_t *out, const ir_pack_head_t *head) {
     }
     ir_buffer_append_text(out, "\"bn\":\"");
     ir_buffer_append_view(out, head->mote);
-    ir_buffer_append_text(out, "/\",\"bt\":");
+    ir_buffer_append_text(out, "/\"");
+    if (head->numbered) {
+        ir_buffer_append_text(out, ",\"" SEQUENCE "\":");
+        ir_buffer_append_uint(out, head->sequence);
+    }
+    if (!head->timeless) {
+        ir_buffer_append_text(out, ",\"bt\":");
+    }
 }
 
 static void json_time(ir_buffer_t *out, int64_t time_ns) {
+    if (time_ns < 0) {
+        ir_buffer_append_char(out, '-');
+        time_ns = -time_ns;
+    }
     ir_buffer_append_int(out, time_ns / IR_SECOND_NS);
     int64_t fraction = time_ns % IR_SECOND_NS / MICROSECOND_NS;
     if (fraction == 0) {
@@ -113,7 +125,7 @@ static void cbor_label(ir_buffer_t *out, const char *name, const char *unit) {
 
 static void cbor_head(ir_buffer_t *out, const ir_pack_head_t *head) {
     cbor_array(out, head->n_records);
-    cbor_map(out, head->version > 0 ? 6 : 5);
+    cbor_map(out, (size_t)4 + (head->version > 0) + head->numbered + !head->timeless);
     if (head->version > 0) {
         cbor_base_label(out, CBOR_BVER);
         cbor_uint(out, head->version);
@@ -122,11 +134,17 @@ static void cbor_head(ir_buffer_t *out, const ir_pack_head_t *head) {
     cbor_text_start(out, head->mote.size + 1);
     ir_buffer_append_view(out, head->mote);
     ir_buffer_append_char(out, '/');
-    cbor_base_label(out, CBOR_BT);
+    if (head->numbered) {
+        cbor_text(out, SEQUENCE);
+        cbor_uint(out, head->sequence);
+    }
+    if (!head->timeless) {
+        cbor_base_label(out, CBOR_BT);
+    }
 }
 
 static void cbor_time(ir_buffer_t *out, int64_t time_ns) {
-    if (time_ns % IR_SECOND_NS == 0) {
+    if (time_ns >= 0 && time_ns % IR_SECOND_NS == 0) {
         cbor_uint(out, (uint64_t)(time_ns / IR_SECOND_NS));
         return;
     }

@@ -15,7 +15,10 @@ typedef enum ir_pack_format { IR_PACK_JSON, IR_PACK_CBOR } ir_pack_format_t;
 typedef struct ir_pack_head {
     ir_view_t mote;
     size_t n_records;
-    unsigned version; /* of SenML; 0: none is said */
+    unsigned version;  /* of SenML; 0: none is said */
+    bool timeless;     /* no time follows */
+    bool numbered;     /* with a label of our own, which readers ignore (RFC 8428, 4.4) … */
+    uint64_t sequence; /* … and this value: it makes the body unique */
 } ir_pack_head_t;
 
 typedef struct ir_pack_record {
@@ -30,7 +33,7 @@ typedef struct ir_pack_writer {
     /* Name and unit of a record, to be made once for each sensor. */
     void (*label)(ir_buffer_t *out, const char *name, const char *unit);
     void (*head)(ir_buffer_t *out, const ir_pack_head_t *head);
-    void (*time)(ir_buffer_t *out, int64_t time_ns); /* whole microseconds, not negative */
+    void (*time)(ir_buffer_t *out, int64_t time_ns); /* whole microseconds */
     void (*record)(ir_buffer_t *out, const ir_pack_record_t *record, bool first);
     void (*tail)(ir_buffer_t *out);
 } ir_pack_writer_t;

@@ -5,16 +5,19 @@
 #include <string.h>
 
 #define NO_SLOT UINT32_MAX
+#define HASH_AT 9 /* the bytes of an id that are hash and nothing else */
 
 typedef struct ir_receipt {
     ir_id_t raw_id;
     int64_t intended_ns, sent_ns;
     uint64_t number;
     uint32_t mote;
-    uint16_t seen; /* bits of formats */
+    uint32_t behind; /* the mote's next message without an id, as a place in the ring */
+    uint16_t seen;   /* bits of formats */
     uint16_t n_accepted;
     uint8_t answer; /* ir_receipt_answer */
     bool all_good, resent, rejected;
+    bool nameless; /* nobody knows its raw id yet */
 } ir_receipt_t;
 
 enum ir_receipt_answer { NO_ANSWER, CONFIRMED, REFUSED };
@@ -25,7 +28,9 @@ struct ir_receipts {
     size_t capacity;
     uint32_t *index; /* open addressing by id; the place in the ring */
     size_t mask;
-    uint64_t *last; /* number + 1 of the last first arrival, by mote and format */
+    const ir_motes_t *names;   /* NULL: all raw ids are known */
+    uint32_t *oldest, *newest; /* of each mote's messages without an id; NO_SLOT: none */
+    uint64_t *last;            /* number + 1 of the last first arrival, by mote and format */
     unsigned motes, formats;
     uint16_t all;
     bool any;
@@ -73,6 +78,8 @@ void ir_receipts_free(ir_receipts_t *receipts) {
         free(receipts->ring);
         free(receipts->index);
         free(receipts->last);
+        free(receipts->oldest);
+        free(receipts->newest);
         ir_latency_free(&receipts->latency);
         free(receipts);
     }
@@ -80,10 +87,10 @@ void ir_receipts_free(ir_receipts_t *receipts) {
 
 /* ---- the index ---- */
 
-/* Ids are hashes: any of their bytes will do. */
+/* Ids end with a hash. */
 static size_t home_of(const ir_receipts_t *receipts, const ir_id_t *id) {
     uint64_t bits = 0;
-    memcpy(&bits, id->bytes, sizeof bits);
+    memcpy(&bits, id->bytes + HASH_AT, sizeof id->bytes - HASH_AT);
     return (size_t)bits & receipts->mask;
 }
 
@@ -110,6 +117,87 @@ static void forget(ir_receipts_t *receipts, const ir_id_t *id) {
         }
     }
     receipts->index[gap] = NO_SLOT;
+}
+
+/* ---- messages without an id ---- */
+
+bool ir_receipts_match(ir_receipts_t *receipts, const ir_motes_t *motes) {
+    const size_t size = (size_t)receipts->motes * sizeof receipts->oldest[0];
+    receipts->oldest = malloc(size + 1);
+    receipts->newest = malloc(size + 1);
+    if (receipts->oldest == NULL || receipts->newest == NULL) {
+        return false;
+    }
+    memset(receipts->oldest, 0xff, size);
+    memset(receipts->newest, 0xff, size);
+    receipts->names = motes;
+    return true;
+}
+
+static void line_up(ir_receipts_t *receipts, uint32_t slot) {
+    ir_receipt_t *receipt = &receipts->ring[slot];
+    uint32_t *newest = &receipts->newest[receipt->mote];
+    receipt->behind = NO_SLOT;
+    if (*newest == NO_SLOT) {
+        receipts->oldest[receipt->mote] = slot;
+    } else {
+        receipts->ring[*newest].behind = slot;
+    }
+    *newest = slot;
+}
+
+/* `before` is the one in front of it, NO_SLOT if it is the first. */
+static void leave_line(ir_receipts_t *receipts, uint32_t slot, uint32_t before) {
+    const ir_receipt_t *receipt = &receipts->ring[slot];
+    if (before == NO_SLOT) {
+        receipts->oldest[receipt->mote] = receipt->behind;
+    } else {
+        receipts->ring[before].behind = receipt->behind;
+    }
+    if (receipts->newest[receipt->mote] == slot) {
+        receipts->newest[receipt->mote] = before;
+    }
+}
+
+/* What comes back of a message is published in its mote's order, and what is rejected as well, but
+ * by ways of their own: a rejection is that of the first message that is to have one. */
+static uint32_t match(ir_receipts_t *receipts, const ir_id_t *raw_id, ir_view_t name,
+                      bool rejected) {
+    unsigned mote = 0;
+    if (receipts->names == NULL || !ir_motes_find(receipts->names, name, &mote)) {
+        return NO_SLOT;
+    }
+    uint32_t before = NO_SLOT;
+    uint32_t slot = receipts->oldest[mote];
+    while (slot != NO_SLOT &&
+           (rejected ? receipts->ring[slot].all_good : receipts->ring[slot].n_accepted == 0)) {
+        before = slot;
+        slot = receipts->ring[slot].behind;
+    }
+    if (slot != NO_SLOT) {
+        leave_line(receipts, slot, before);
+        receipts->ring[slot].raw_id = *raw_id;
+        receipts->ring[slot].nameless = false;
+        receipts->index[place_of(receipts, raw_id)] = slot;
+        receipts->counts.matched++;
+    }
+    return slot;
+}
+
+static uint32_t find(ir_receipts_t *receipts, const ir_id_t *raw_id, ir_view_t mote,
+                     bool rejected) {
+    const uint32_t slot = receipts->index[place_of(receipts, raw_id)];
+    return slot != NO_SLOT ? slot : match(receipts, raw_id, mote, rejected);
+}
+
+static void drop_from_line(ir_receipts_t *receipts, uint32_t wanted) {
+    uint32_t before = NO_SLOT;
+    uint32_t slot = receipts->oldest[receipts->ring[wanted].mote];
+    while (slot != wanted) {
+        before = slot;
+        slot = receipts->ring[slot].behind;
+    }
+    leave_line(receipts, wanted, before);
 }
 
 /* ---- what has become of a message ---- */
@@ -167,11 +255,16 @@ static bool make_room(ir_receipts_t *receipts) {
     if (receipts->counts.expected < receipts->capacity) {
         return true;
     }
-    const ir_receipt_t *oldest = &receipts->ring[receipts->counts.expected % receipts->capacity];
+    const size_t slot = (size_t)(receipts->counts.expected % receipts->capacity);
+    const ir_receipt_t *oldest = &receipts->ring[slot];
     if (!is_done(receipts, oldest)) {
         return false;
     }
-    forget(receipts, &oldest->raw_id);
+    if (oldest->nameless) {
+        drop_from_line(receipts, (uint32_t)slot);
+    } else {
+        forget(receipts, &oldest->raw_id);
+    }
     return true;
 }
 
@@ -181,16 +274,20 @@ bool ir_receipts_expect(ir_receipts_t *receipts, const ir_expected_t *expected, 
     if (room) {
         const uint64_t number = receipts->counts.expected++;
         const size_t slot = (size_t)(number % receipts->capacity);
-        const size_t place = place_of(receipts, expected->raw_id);
         receipts->ring[slot] =
-            (ir_receipt_t){.raw_id = *expected->raw_id,
-                           .intended_ns = expected->intended_ns,
+            (ir_receipt_t){.intended_ns = expected->intended_ns,
                            .sent_ns = expected->sent_ns,
                            .number = number,
                            .mote = expected->mote,
                            .n_accepted = (uint16_t)expected->n_accepted,
-                           .all_good = expected->n_accepted == expected->n_records};
-        receipts->index[place] = (uint32_t)slot;
+                           .all_good = expected->n_accepted == expected->n_records,
+                           .nameless = expected->raw_id == NULL};
+        if (expected->raw_id == NULL) {
+            line_up(receipts, (uint32_t)slot);
+        } else {
+            receipts->ring[slot].raw_id = *expected->raw_id;
+            receipts->index[place_of(receipts, expected->raw_id)] = (uint32_t)slot;
+        }
         tally(receipts, &receipts->ring[slot], 1);
         *ticket = number;
     }
@@ -250,10 +347,10 @@ static void take(ir_receipts_t *receipts, ir_receipt_t *receipt, unsigned format
     }
 }
 
-void ir_receipts_arrive(ir_receipts_t *receipts, const ir_id_t *raw_id, unsigned format,
-                        bool marked, int64_t now_ns) {
+void ir_receipts_arrive(ir_receipts_t *receipts, const ir_id_t *raw_id, ir_view_t mote,
+                        unsigned format, bool marked, int64_t now_ns) {
     pthread_mutex_lock(&receipts->mutex);
-    const uint32_t slot = receipts->index[place_of(receipts, raw_id)];
+    const uint32_t slot = find(receipts, raw_id, mote, false);
     receipts->counts.marked += marked;
     if (slot == NO_SLOT) {
         receipts->counts.foreign++;
@@ -263,9 +360,9 @@ void ir_receipts_arrive(ir_receipts_t *receipts, const ir_id_t *raw_id, unsigned
     pthread_mutex_unlock(&receipts->mutex);
 }
 
-void ir_receipts_reject(ir_receipts_t *receipts, const ir_id_t *raw_id) {
+void ir_receipts_reject(ir_receipts_t *receipts, const ir_id_t *raw_id, ir_view_t mote) {
     pthread_mutex_lock(&receipts->mutex);
-    const uint32_t slot = receipts->index[place_of(receipts, raw_id)];
+    const uint32_t slot = find(receipts, raw_id, mote, true);
     if (slot == NO_SLOT) {
         receipts->counts.foreign++;
     } else if (!receipts->ring[slot].rejected) {

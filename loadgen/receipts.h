@@ -6,7 +6,9 @@
 #define IR_LOADGEN_RECEIPTS_H
 
 #include "common/status.h"
+#include "common/view.h"
 #include "loadgen/latency.h"
+#include "loadgen/motes.h"
 #include "observation/identity.h"
 
 #include <stdbool.h>
@@ -22,8 +24,14 @@ typedef struct ir_receipts ir_receipts_t;
 ir_receipts_t *ir_receipts_new(size_t capacity, unsigned motes, unsigned formats, bool any);
 void ir_receipts_free(ir_receipts_t *receipts);
 
+/* Lets messages be expected whose raw ids follow from their arrival. The first id of a mote that
+ * nobody knows is then taken for that of its oldest such message, since a mote's messages come back
+ * in their order. Once, before anything is sent; the motes outlive the receipts. False when memory
+ * is out. */
+bool ir_receipts_match(ir_receipts_t *receipts, const ir_motes_t *motes);
+
 typedef struct ir_expected {
-    const ir_id_t *raw_id; /* not that of an earlier message */
+    const ir_id_t *raw_id; /* not that of an earlier message; NULL: it follows from the arrival */
     unsigned mote;
     size_t n_records;
     size_t n_accepted; /* 0: it is meant to be rejected, and only that */
@@ -41,12 +49,12 @@ void ir_receipts_resent(ir_receipts_t *receipts, uint64_t ticket);
 void ir_receipts_answer(ir_receipts_t *receipts, uint64_t ticket, bool confirmed);
 
 /* The subscriber. `marked`: the worker says that it may be a copy. */
-void ir_receipts_arrive(ir_receipts_t *receipts, const ir_id_t *raw_id, unsigned format,
-                        bool marked, int64_t now_ns);
+void ir_receipts_arrive(ir_receipts_t *receipts, const ir_id_t *raw_id, ir_view_t mote,
+                        unsigned format, bool marked, int64_t now_ns);
 void ir_receipts_revision(ir_receipts_t *receipts);
 
 /* The subscriber saw it in ir.rejected: it, or records of it. */
-void ir_receipts_reject(ir_receipts_t *receipts, const ir_id_t *raw_id);
+void ir_receipts_reject(ir_receipts_t *receipts, const ir_id_t *raw_id, ir_view_t mote);
 
 /* What a message has come to. Records that were rejected do not keep a message from being
  * republished: it then counts as republished, and as partly rejected. */
@@ -75,6 +83,7 @@ typedef struct ir_receipts_counts {
     uint64_t marked;                             /* arrivals marked as perhaps a copy */
     uint64_t copies;                             /* arrivals of what had arrived before */
     uint64_t foreign;                            /* arrivals of what was not sent by this run */
+    uint64_t matched; /* messages whose ids were taken from their order */
     uint64_t revisions;
     uint64_t order_violations; /* first arrivals, unmarked, of a mote's earlier message after a
                                   later one in the same format */

@@ -14,6 +14,7 @@
 #define ARENA_CHUNK (256 * 1024)
 /* At its own pace, a longer silence of all stations is cut to this. */
 #define SILENCE_NS (3600 * IR_SECOND_NS)
+#define RELATIVE_AGE_S 600
 
 /* What identifies a row beside its time. */
 typedef struct ir_row_text {
@@ -44,6 +45,9 @@ typedef struct ir_recording {
     ir_frame_t *frames;
     size_t n_frames;
     size_t records_max;
+    ir_timings_t timings;
+    uint64_t seed;
+    uint64_t run; /* for names */
 } ir_recording_t;
 
 /* ---- making ---- */
@@ -74,7 +78,8 @@ static void write_frame(ir_recording_t *recording, ir_frame_t *frame) {
     const ir_replay_row_t *rows = &recording->rows[frame->first_row];
     ir_buffer_t *text = &recording->text;
     frame->head = text->size;
-    writer->head(text, &(ir_pack_head_t){ir_view_text(rows->station), frame->n_rows, 0});
+    writer->head(
+        text, &(ir_pack_head_t){.mote = ir_view_text(rows->station), .n_records = frame->n_rows});
     frame->head_size = text->size - frame->head;
     for (size_t i = 0; i < frame->n_rows; i++) {
         write_record(recording, &rows[i], i == 0);
@@ -181,6 +186,11 @@ static int64_t due_of(const ir_recording_t *recording, uint64_t number) {
     return repetition * (last->due_ns + SILENCE_NS) + frame_of(recording, number)->due_ns;
 }
 
+static void timed_of(const ir_recording_t *recording, uint64_t number, ir_timed_t *timed) {
+    static const ir_faults_t none;
+    ir_faults_timed(&recording->timings, &none, recording->seed, number, timed);
+}
+
 static ir_view_t mote_of(const void *object, unsigned mote_number) {
     const ir_recording_t *recording = object;
     const ir_view_t key = recording->routing_keys[mote_number];
@@ -200,14 +210,40 @@ static void get(const void *object, uint64_t number, ir_source_message_t *messag
                                      .original = number,
                                      .time_ns = time_of(recording, number),
                                      .due_ns = due_of(recording, number)};
+    timed_of(recording, number, &message->timed);
+    if (message->timed.named) {
+        ir_source_make_name(recording->run, number, message->name);
+    }
+}
+
+/* Head and time of a pack whose times count from its arrival. */
+static void write_timed(const ir_recording_t *recording, uint64_t number, const ir_timed_t *timed,
+                        ir_buffer_t *out) {
+    const ir_frame_t *frame = frame_of(recording, number);
+    const ir_replay_row_t *row = &recording->rows[frame->first_row];
+    const bool timeless = timed->timing == IR_TIMING_CLOCKLESS;
+    recording->writer->head(out, &(ir_pack_head_t){.mote = ir_view_text(row->station),
+                                                   .n_records = frame->n_rows,
+                                                   .timeless = timeless,
+                                                   .numbered = true,
+                                                   .sequence = number});
+    if (!timeless) {
+        recording->writer->time(out, -(int64_t)(number % RELATIVE_AGE_S) * IR_SECOND_NS);
+    }
 }
 
 static void body(const void *object, uint64_t number, ir_buffer_t *out) {
     const ir_recording_t *recording = object;
     const ir_frame_t *frame = frame_of(recording, number);
     const char *head = recording->text.data + frame->head;
-    ir_buffer_append(out, head, frame->head_size);
-    recording->writer->time(out, time_of(recording, number));
+    ir_timed_t timed;
+    timed_of(recording, number, &timed);
+    if (timed.timing == IR_TIMING_ABSOLUTE) {
+        ir_buffer_append(out, head, frame->head_size);
+        recording->writer->time(out, time_of(recording, number));
+    } else {
+        write_timed(recording, number, &timed, out);
+    }
     ir_buffer_append(out, head + frame->head_size, frame->tail_size);
 }
 
@@ -265,6 +301,10 @@ static ir_recording_t *make(ir_replay_t *replay, const ir_source_options_t *opti
     made->step_ns = ir_replay_step(replay);
     made->repeat = options->repeat;
     made->writer = ir_pack_writer(options->format);
+    made->seed = options->seed;
+    made->run = ir_source_make_run();
+    made->timings = options->timings;
+    made->timings.repeated = 0;
     ir_buffer_init(&made->text);
     ir_buffer_init(&made->label);
     made->replay = replay;

@@ -91,6 +91,16 @@ static ir_status_t prepare(ir_run_t *run, ir_error_t *error) {
 
 /* ---- listening ---- */
 
+/* Messages whose raw ids nobody knows beforehand are told by their motes. */
+static bool match_arrivals(ir_run_t *run) {
+    const ir_timings_t *timings = &run->options->timings;
+    if (timings->relative + timings->clockless <= 0) {
+        return true;
+    }
+    run->motes = ir_motes_new(&run->source);
+    return run->motes != NULL && ir_receipts_match(run->receipts, run->motes);
+}
+
 static ir_status_t start_listening(ir_run_t *run, ir_error_t *error) {
     const uint64_t messages = run->source.messages;
     const uint64_t most = (uint64_t)run->options->outstanding;
@@ -104,6 +114,9 @@ static ir_status_t start_listening(ir_run_t *run, ir_error_t *error) {
                             "out of memory for the receipts of %llu messages; try a smaller "
                             "'outstanding'",
                             (unsigned long long)(messages < most ? messages : most));
+    }
+    if (!match_arrivals(run)) {
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the names of the motes");
     }
     return ir_subscriber_start(&options, run->receipts, &run->subscriber, error);
 }
@@ -307,6 +320,7 @@ static void clean_up(ir_run_t *run) {
     (void)ir_ledger_close(run->ledger, NULL);
     (void)ir_series_close(run->series, NULL);
     ir_receipts_free(run->receipts);
+    ir_motes_free(run->motes);
     ir_source_close(&run->source);
     ir_targets_free(&run->targets);
     ir_bearers_free(run->tokens);

@@ -40,6 +40,7 @@ typedef struct ir_answers {
 
 struct ir_sender {
     const char *name;
+    bool names;       /* what is sent carries its sender's name for it */
     bool multiplexes; /* one sender opens all of the target's connections */
 
     /* Prepares, connects nothing. `target` outlives the sender, `answers` is copied. NULL when

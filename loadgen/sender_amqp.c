@@ -118,6 +118,7 @@ static ir_outcome_t push_amqp(void *sender, int64_t wait_ns, ir_error_t *error) 
 
 const ir_sender_t ir_sender_amqp = {
     .name = "amqp",
+    .names = true,
     .open = open_amqp,
     .close = close_amqp,
     .connect = connect_amqp,

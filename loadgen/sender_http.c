@@ -496,6 +496,7 @@ static ir_outcome_t push_http(void *sender, int64_t wait_ns, ir_error_t *error) 
 
 const ir_sender_t ir_sender_http = {
     .name = "http",
+    .names = true,
     .multiplexes = true,
     .open = open_http,
     .close = close_http,

@@ -23,6 +23,7 @@
 #define UNKNOWN_CODE "99999"
 #define WRONG_VERSION 99
 #define CUT_BYTES 3 /* a text's end, or a number's */
+#define RELATIVE_AGE_MS 600000
 
 /* Key spaces under the seed. */
 enum { KEY_WHICH = 32 };
@@ -34,6 +35,7 @@ typedef struct ir_simulation {
     ir_buffer_t text;
     ir_view_t labels[IR_RIVER_QUANTITIES + 1]; /* in `text`; the last is the unknown sensor's */
     int64_t start_ns;
+    uint64_t run; /* for names */
 } ir_simulation_t;
 
 void ir_simulation_mote(unsigned mote, char name[static IR_SIMULATION_MOTE_SIZE]) {
@@ -50,6 +52,13 @@ static void turn_of(const ir_simulation_t *simulation, uint64_t number, ir_turn_
 /* Chooses among the details of a message's fault. */
 static uint64_t choice_of(const ir_simulation_t *simulation, const ir_turn_t *turn) {
     return ir_noise_key(ir_noise_key(simulation->options.seed, KEY_WHICH), turn->original);
+}
+
+/* What is refused whole is stored once, so it is not repeated. */
+static void timed_of(const ir_simulation_t *simulation, const ir_turn_t *turn, ir_timed_t *timed) {
+    const ir_source_options_t *options = &simulation->options;
+    ir_faults_timed(&options->timings, &options->faults, options->seed, turn->original, timed);
+    timed->repeated = timed->repeated && !(turn->faults & IR_FAULT_MALFORMED);
 }
 
 static size_t accepted(const ir_simulation_t *simulation, unsigned faults) {
@@ -106,6 +115,10 @@ static void get(const void *object, uint64_t number, ir_source_message_t *messag
         .due_ns = due_of(&simulation->options, number),
         .faults = turn.faults,
     };
+    timed_of(simulation, &turn, &message->timed);
+    if (message->timed.named) {
+        ir_source_make_name(simulation->run, turn.original, message->name);
+    }
 }
 
 /* ---- its records, one after the other ---- */
@@ -113,6 +126,7 @@ static void get(const void *object, uint64_t number, ir_source_message_t *messag
 typedef struct ir_walk {
     const ir_simulation_t *simulation;
     ir_turn_t turn;
+    ir_timed_t timed;
     unsigned at,
         unknown;     /* records: this one, and the unknown sensor's (none: as many as there are) */
     uint64_t tick;   /* how manieth time of the mote */
@@ -144,6 +158,10 @@ static void begin(const ir_simulation_t *simulation, uint64_t number, ir_walk_t 
     walk->unknown = walk->turn.faults & IR_FAULT_UNKNOWN
                         ? (unsigned)(choice_of(simulation, &walk->turn) % records)
                         : records;
+    timed_of(simulation, &walk->turn, &walk->timed);
+    if (walk->timed.repeated) {
+        walk->turn.round = 0; /* the mote's first reading, for ever */
+    }
     walk->tick = first_tick(simulation, &walk->turn);
     walk->quantity = (unsigned)(walk->turn.round * records % IR_RIVER_QUANTITIES);
     walk->skew_ns = skew_of(simulation, &walk->turn);
@@ -170,13 +188,30 @@ static bool next(ir_walk_t *walk) {
 static void write_record(const ir_walk_t *walk, int64_t first_ns, ir_buffer_t *out) {
     static const double scales[] = {1, 10, 100, 1000, 10000};
     const unsigned label = walk->at == walk->unknown ? IR_RIVER_QUANTITIES : walk->quantity;
+    const bool clockless = walk->timed.timing == IR_TIMING_CLOCKLESS;
     const ir_pack_record_t record = {
         .label = walk->simulation->labels[label],
         .text = ir_view(walk->text, walk->text_size),
         .value = (double)walk->units / scales[ir_river_quantities[walk->quantity].decimals],
-        .after_s = (uint64_t)(walk->time_ns - first_ns) / IR_SECOND_NS,
+        .after_s = clockless ? 0 : (uint64_t)(walk->time_ns - first_ns) / IR_SECOND_NS,
     };
     walk->simulation->writer->record(out, &record, walk->at == 0);
+}
+
+/* Of the first record, before the pack is sent: the last one is not after that. */
+static int64_t relative_time(const ir_simulation_t *simulation, const ir_walk_t *walk) {
+    const unsigned records = simulation->options.records;
+    const int64_t ticks = (walk->quantity + records - 1) / IR_RIVER_QUANTITIES;
+    const int64_t age_ms = (int64_t)(choice_of(simulation, &walk->turn) % RELATIVE_AGE_MS);
+    return -(ticks * simulation->options.interval_ns + age_ms * IR_MILLISECOND_NS);
+}
+
+static void write_time(const ir_simulation_t *simulation, const ir_walk_t *walk, ir_buffer_t *out) {
+    if (walk->timed.timing == IR_TIMING_ABSOLUTE) {
+        simulation->writer->time(out, walk->time_ns + walk->skew_ns);
+    } else if (walk->timed.timing == IR_TIMING_RELATIVE) {
+        simulation->writer->time(out, relative_time(simulation, walk));
+    }
 }
 
 static void body(const void *object, uint64_t number, ir_buffer_t *out) {
@@ -189,8 +224,12 @@ static void body(const void *object, uint64_t number, ir_buffer_t *out) {
     const int64_t first_ns = walk.time_ns;
     writer->head(out, &(ir_pack_head_t){.mote = mote_of(simulation, walk.turn.mote),
                                         .n_records = simulation->options.records,
-                                        .version = malformed && !cut ? WRONG_VERSION : 0});
-    writer->time(out, first_ns + walk.skew_ns);
+                                        .version = malformed && !cut ? WRONG_VERSION : 0,
+                                        .timeless = walk.timed.timing == IR_TIMING_CLOCKLESS,
+                                        .numbered = walk.timed.timing != IR_TIMING_ABSOLUTE &&
+                                                    !walk.timed.repeated,
+                                        .sequence = walk.turn.original});
+    write_time(simulation, &walk, out);
     do {
         write_record(&walk, first_ns, out);
     } while (next(&walk));
@@ -277,6 +316,7 @@ static ir_simulation_t *make(const ir_source_options_t *options, int64_t start_n
     made->options = *options;
     made->writer = ir_pack_writer(options->format);
     made->start_ns = start_ns;
+    made->run = ir_source_make_run();
     if (!make_labels(made) || !make_keys(made)) {
         free_simulation(made);
         return NULL;
@@ -368,6 +408,12 @@ ir_status_t ir_simulation_open(const ir_source_options_t *options, ir_source_t *
     int64_t start_ns = 0;
     if (options->interval_ns % IR_SECOND_NS != 0) {
         return ir_error_set(error, IR_ERR_USAGE, "interval: give whole seconds");
+    }
+    if (options->timings.clockless > 0 && options->records > IR_RIVER_QUANTITIES) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "clockless-share: with more than %d records a message holds several "
+                            "times",
+                            IR_RIVER_QUANTITIES);
     }
     const ir_status_t status = find_start(options, now_ns, &start_ns, error);
     if (status != IR_OK) {

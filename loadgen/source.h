@@ -32,10 +32,11 @@ typedef struct ir_source_message {
     size_t n_accepted; /* observations that come of it: as many as `ids` gives */
     uint64_t original; /* the message that this one repeats, of the same mote; else its own number.
                           Body and ids are that one's, so the stores gain nothing by it */
-    int64_t time_ns;   /* of its first record, as the body says it */
+    int64_t time_ns;   /* of its first record, as the body says it, if times are absolute */
     int64_t due_ns;  /* when it is sent at its own pace, after the first message, in the time of the
                         data; never less than that of the message before */
     unsigned faults; /* ir_fault_t */
+    ir_timed_t timed;
     char name[IR_SOURCE_NAME_SIZE]; /* that it is sent under: message-id by AMQP, Idempotency-Key by
                                        HTTP, nothing by MQTT; empty: none */
 } ir_source_message_t;
@@ -45,7 +46,8 @@ typedef struct ir_source_kind {
     void (*get)(const void *object, uint64_t number, ir_source_message_t *message);
     /* Appends the body; see ir_buffer_ok. */
     void (*body)(const void *object, uint64_t number, ir_buffer_t *out);
-    /* The ids of the n_accepted observations as the worker will find them. */
+    /* The ids of the n_accepted observations as the worker will find them; not of a message whose
+     * times count from its arrival. */
     void (*ids)(const void *object, uint64_t number, ir_id_t *ids);
     ir_view_t (*mote)(const void *object, unsigned mote_number);
     void (*free)(void *object); /* takes NULL */
@@ -78,12 +80,18 @@ typedef struct ir_source_options {
     int64_t interval_ns;
     int64_t start_ns; /* 0: so that the last message is of now (simulation.h) */
     ir_faults_t faults;
+    ir_timings_t timings;
 } ir_source_options_t;
 
 /* Opens what the options ask for; they need not outlive the source. `error` says what is wrong with
  * a file or a setting. `source` is untouched on failure. */
 ir_status_t ir_source_open(const ir_source_options_t *options, ir_source_t *source,
                            ir_error_t *error);
+
+/* Names for the messages of one opened source, which no other has: of a run's own number, which the
+ * second function makes, and the message's. */
+void ir_source_make_name(uint64_t run, uint64_t number, char name[static IR_SOURCE_NAME_SIZE]);
+uint64_t ir_source_make_run(void);
 
 static inline void ir_source_close(ir_source_t *source) {
     if (source->kind != NULL) {

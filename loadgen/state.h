@@ -34,6 +34,7 @@ typedef struct ir_run {
     ir_source_t source;
     ir_ledger_writer_t *ledger;
     ir_series_t *series;
+    ir_motes_t *motes; /* NULL: all raw ids are known beforehand */
     ir_receipts_t *receipts;
     ir_subscriber_t *subscriber;
     ir_feeds_t feeds;

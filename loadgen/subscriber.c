@@ -170,6 +170,13 @@ static bool find_format(const ir_subscriber_t *subscriber, ir_view_t key, unsign
     return false;
 }
 
+/* What follows its first word. */
+static ir_view_t mote_of(ir_view_t key) {
+    const char *dot = key.size > 0 ? memchr(key.data, '.', key.size) : NULL;
+    const size_t before = dot != NULL ? (size_t)(dot - key.data) + 1 : key.size;
+    return ir_view(key.data + before, key.size - before);
+}
+
 static void take_message(ir_subscriber_t *subscriber, const ir_assembled_t *message) {
     ir_id_t id;
     unsigned format = 0;
@@ -177,7 +184,7 @@ static void take_message(ir_subscriber_t *subscriber, const ir_assembled_t *mess
         ir_receipts_revision(subscriber->receipts);
     } else if (ir_id_parse(message->message_id, &id) &&
                find_format(subscriber, message->routing_key, &format)) {
-        ir_receipts_arrive(subscriber->receipts, &id, format,
+        ir_receipts_arrive(subscriber->receipts, &id, mote_of(message->routing_key), format,
                            (message->marks & (IR_MARK_REDELIVERED | IR_MARK_DUPLICATE)) != 0,
                            ir_clock_monotonic());
     }
@@ -187,7 +194,7 @@ static void take_message(ir_subscriber_t *subscriber, const ir_assembled_t *mess
 static void take_rejected(ir_subscriber_t *subscriber, const ir_assembled_t *message) {
     ir_id_t id;
     if (ir_id_parse(message->message_id, &id)) {
-        ir_receipts_reject(subscriber->receipts, &id);
+        ir_receipts_reject(subscriber->receipts, &id, mote_of(message->routing_key));
     }
 }
 

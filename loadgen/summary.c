@@ -93,6 +93,10 @@ static ir_object_t settings_used(const ir_loadgen_options_t *options) {
     put_count(&object, "simulate", (uint64_t)options->simulate);
     put_count(&object, "seed", (uint64_t)options->seed);
     put_count(&object, "records", (uint64_t)options->records);
+    put_number(&object, "relative_share", options->timings.relative);
+    put_number(&object, "clockless_share", options->timings.clockless);
+    put_number(&object, "named_share", options->timings.named);
+    put_number(&object, "repeated_share", options->timings.repeated);
     put(&object, "format", json_string(options->format == IR_PACK_CBOR ? "cbor" : "json"));
     put_number(&object, "rate", options->rate);
     put(&object, "arrivals",
@@ -156,6 +160,7 @@ static void put_back(ir_object_t *object, const ir_summary_t *summary) {
     put_count(object, "redelivered", back->marked);
     put_count(object, "copies", back->copies);
     put_count(object, "foreign_messages", back->foreign);
+    put_count(object, "messages_matched", back->matched);
     put_count(object, "revisions", back->revisions);
     put_count(object, "order_violations", back->order_violations);
     put_count(object, "subscription_gaps", summary->gaps);

@@ -18,7 +18,10 @@ typedef struct ir_open {
     ir_buffer_t body;
     uint32_t lane; /* that it goes by */
     uint32_t n_records, n_accepted;
-    bool repeat; /* of an earlier message */
+    uint32_t sent;     /* how often */
+    bool repeat;       /* of an earlier message */
+    bool arrives;      /* its times count from its arrival */
+    bool raw_id_known; /* else that follows from its arrival, too */
     bool used;
 } ir_open_t;
 

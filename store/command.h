@@ -41,10 +41,17 @@ ir_status_t ir_store_init(const ir_stores_t *stores, ir_error_t *error);
  * reason; the other one is still asked. */
 bool ir_store_status(const ir_stores_t *stores);
 
+/* What a comparison with ledgers came to. */
+typedef enum ir_verify_outcome {
+    IR_VERIFY_GOOD,    /* nothing is missing, doubled or foreign */
+    IR_VERIFY_CUT_OFF, /* nothing is missing or doubled, as far as ledgers that were cut off say */
+    IR_VERIFY_WRONG
+} ir_verify_outcome_t;
+
 /* Holds the ledgers (options->ledger, and n more paths) against both stores and shows the result.
- * *good tells whether nothing is missing, doubled or foreign. */
-ir_status_t ir_store_verify(const ir_stores_t *stores, char *const *more, int n_more, bool *good,
-                            ir_error_t *error);
+ */
+ir_status_t ir_store_verify(const ir_stores_t *stores, char *const *more, int n_more,
+                            ir_verify_outcome_t *outcome, ir_error_t *error);
 
 /* Writes all documents as JSON lines, or all statements as N-Quads. */
 ir_status_t ir_store_export(const ir_stores_t *stores, ir_error_t *error);

@@ -112,6 +112,11 @@ ir_status_t ir_documents_each_id(ir_documents_t *documents, ir_document_kind_t k
     return documents->backend->each_id(documents->store, kind, each, context, error);
 }
 
+ir_status_t ir_documents_each_raw(ir_documents_t *documents, ir_each_raw_fn each, void *context,
+                                  ir_error_t *error) {
+    return documents->backend->each_raw(documents->store, each, context, error);
+}
+
 ir_status_t ir_documents_export(ir_documents_t *documents, ir_each_line_fn each, void *context,
                                 ir_error_t *error) {
     return documents->backend->export(documents->store, each, context, error);
@@ -165,4 +170,18 @@ bool ir_document_refuse(ir_batch_t *batch, uint32_t message, uint32_t observatio
     }
     return ir_batch_add_store_refusal(batch, message, observation, IR_REASON_DOCUMENT_REFUSED,
                                       detail);
+}
+
+bool ir_refused_add(ir_refused_t *refused, int record) {
+    if (refused->count == refused->capacity) {
+        const size_t capacity = refused->capacity > 0 ? refused->capacity * 2 : 64;
+        int *grown = realloc(refused->records, capacity * sizeof *grown);
+        if (grown == NULL) {
+            return false;
+        }
+        refused->records = grown;
+        refused->capacity = capacity;
+    }
+    refused->records[refused->count++] = record;
+    return true;
 }

@@ -73,6 +73,22 @@ typedef ir_status_t (*ir_each_id_fn)(void *context, const ir_id_t *id);
 ir_status_t ir_documents_each_id(ir_documents_t *documents, ir_document_kind_t kind,
                                  ir_each_id_fn each, void *context, ir_error_t *error);
 
+/* A raw message as it is stored. Views live during the call. */
+typedef struct ir_raw_document {
+    ir_id_t id;
+    ir_view_t mote, content_type, body;
+    int64_t received_ns;
+    const int *refused; /* positions of records that were refused, by decoding or by a store; -1:
+                           the whole message */
+    size_t n_refused;
+} ir_raw_document_t;
+
+/* Calls `each` for every raw message, in any order, one after the other from the store. Stops and
+ * returns its status when `each` does not return IR_OK. */
+typedef ir_status_t (*ir_each_raw_fn)(void *context, const ir_raw_document_t *raw);
+ir_status_t ir_documents_each_raw(ir_documents_t *documents, ir_each_raw_fn each, void *context,
+                                  ir_error_t *error);
+
 /* Calls `each` with every stored observation as one JSON line (the "json" format's document), by
  * time when the store can; for export. */
 typedef ir_status_t (*ir_each_line_fn)(void *context, ir_view_t line);

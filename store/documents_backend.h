@@ -20,6 +20,7 @@ typedef struct ir_documents_backend {
     ir_status_t (*count)(void *store, ir_documents_counts_t *counts, ir_error_t *error);
     ir_status_t (*each_id)(void *store, ir_document_kind_t kind, ir_each_id_fn each, void *context,
                            ir_error_t *error);
+    ir_status_t (*each_raw)(void *store, ir_each_raw_fn each, void *context, ir_error_t *error);
     ir_status_t (*export)(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
 } ir_documents_backend_t;
 
@@ -36,6 +37,14 @@ const char *ir_raw_status(const ir_batch_t *batch, uint32_t message);
 typedef void (*ir_each_refusal_fn)(void *context, const ir_refusal_t *refusal);
 size_t ir_raw_refusals(const ir_batch_t *batch, uint32_t message, ir_each_refusal_fn each,
                        void *context);
+
+/* Positions of refused records while a walk over raw messages goes on. All zero: none. */
+typedef struct ir_refused {
+    int *records;
+    size_t count, capacity;
+} ir_refused_t;
+
+bool ir_refused_add(ir_refused_t *refused, int record); /* false when memory is out */
 
 /* Notes that the store refuses a document: an observation, or with UINT32_MAX the raw message.
  * False when memory is out. */

@@ -288,5 +288,6 @@ const ir_documents_backend_t ir_documents_mongodb = {
     .recent = ir_mongodb_recent,
     .count = ir_mongodb_count,
     .each_id = ir_mongodb_each_id,
+    .each_raw = ir_mongodb_each_raw,
     .export = ir_mongodb_export,
 };

@@ -58,6 +58,9 @@ void ir_mongodb_revision(bson_t *document, const ir_revision_t *revision);
 
 /* Reads back. False when a field is missing or of another type. */
 bool ir_mongodb_read_id(const bson_t *document, const char *key, ir_id_t *id);
+/* `refused` is used again by the next call, and freed by who has it. False when memory is out. */
+bool ir_mongodb_read_raw(const bson_t *document, ir_raw_document_t *raw, ir_refused_t *refused);
+
 bool ir_mongodb_read_point(const bson_t *document, ir_point_t *point);
 
 /* Appends an observation's document as JSON (annotation/document.h); false as above. */
@@ -69,6 +72,7 @@ ir_outcome_t ir_mongodb_recent(void *store, const ir_sensor_t *sensor, int64_t b
 ir_status_t ir_mongodb_count(void *context, ir_documents_counts_t *counts, ir_error_t *error);
 ir_status_t ir_mongodb_each_id(void *store, ir_document_kind_t kind, ir_each_id_fn each,
                                void *context, ir_error_t *error);
+ir_status_t ir_mongodb_each_raw(void *store, ir_each_raw_fn each, void *context, ir_error_t *error);
 ir_status_t ir_mongodb_export(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
 
 #endif

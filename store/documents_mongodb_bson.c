@@ -237,6 +237,46 @@ bool ir_mongodb_read_point(const bson_t *document, ir_point_t *point) {
            ir_mongodb_read_id(document, "raw", &point->raw_id);
 }
 
+static ir_view_t read_view(const bson_t *document, const char *key) {
+    const ir_value_t value = read_value(document, key);
+    return value.kind == IR_VALUE_STRING || value.kind == IR_VALUE_DATA ? value.bytes
+                                                                        : (ir_view_t){NULL, 0};
+}
+
+static bool read_refused(const bson_t *document, ir_refused_t *refused) {
+    bson_iter_t found;
+    bson_iter_t each;
+    refused->count = 0;
+    if (!bson_iter_init_find(&found, document, "refusals") || !bson_iter_recurse(&found, &each)) {
+        return true;
+    }
+    while (bson_iter_next(&each)) {
+        bson_iter_t fields;
+        if (bson_iter_recurse(&each, &fields) && bson_iter_find(&fields, "record") &&
+            !ir_refused_add(refused, (int)bson_iter_as_int64(&fields))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Somebody else's document has an id that no ledger has. */
+bool ir_mongodb_read_raw(const bson_t *document, ir_raw_document_t *raw, ir_refused_t *refused) {
+    *raw = (ir_raw_document_t){
+        .mote = read_view(document, "mote"),
+        .content_type = read_view(document, "content_type"),
+        .body = read_view(document, "body"),
+        .received_ns = read_int(document, "received_ns"),
+    };
+    (void)ir_mongodb_read_id(document, "_id", &raw->id);
+    if (!read_refused(document, refused)) {
+        return false;
+    }
+    raw->refused = refused->records;
+    raw->n_refused = refused->count;
+    return true;
+}
+
 static bool read_observation(const bson_t *document, const ir_sensor_t *sensor,
                              ir_observation_t *o) {
     const ir_value_t sum = read_value(document, "source.sum");

@@ -1,6 +1,8 @@
 #include "common/clock.h"
 #include "store/documents_mongodb.h"
 
+#include <stdlib.h>
+
 typedef ir_status_t (*ir_document_fn)(void *context, const bson_t *document);
 
 /* Calls `each` for every document that a query finds; destroys `filter` and `options`. */
@@ -121,6 +123,31 @@ ir_status_t ir_mongodb_each_id(void *store, ir_document_kind_t kind, ir_each_id_
     ir_walk_t ids = {.each_id = each, .context = context};
     bson_t *options = BCON_NEW("projection", "{", "_id", BCON_INT32(1), "}");
     return walk(store, collections[kind], bson_new(), options, visit_id, &ids, error);
+}
+
+typedef struct ir_raw_walk {
+    ir_each_raw_fn each;
+    void *context;
+    ir_refused_t refused;
+    ir_error_t *error;
+} ir_raw_walk_t;
+
+static ir_status_t visit_raw(void *context, const bson_t *document) {
+    ir_raw_walk_t *raws = context;
+    ir_raw_document_t raw;
+    if (!ir_mongodb_read_raw(document, &raw, &raws->refused)) {
+        return ir_error_set(raws->error, IR_ERR_MEMORY, "documents: out of memory for one message");
+    }
+    return raws->each(raws->context, &raw);
+}
+
+ir_status_t ir_mongodb_each_raw(void *store, ir_each_raw_fn each, void *context,
+                                ir_error_t *error) {
+    ir_raw_walk_t raws = {.each = each, .context = context, .error = error};
+    const ir_status_t status =
+        walk(store, IR_MONGODB_RAW, bson_new(), bson_new(), visit_raw, &raws, error);
+    free(raws.refused.records);
+    return status;
 }
 
 static ir_status_t visit_line(void *context, const bson_t *document) {

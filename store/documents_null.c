@@ -59,6 +59,15 @@ static ir_status_t null_each_id(void *store, ir_document_kind_t kind, ir_each_id
     return IR_OK;
 }
 
+static ir_status_t null_each_raw(void *store, ir_each_raw_fn each, void *context,
+                                 ir_error_t *error) {
+    (void)store;
+    (void)each;
+    (void)context;
+    (void)error;
+    return IR_OK;
+}
+
 static ir_status_t null_export(void *store, ir_each_line_fn each, void *context,
                                ir_error_t *error) {
     (void)store;
@@ -78,5 +87,6 @@ const ir_documents_backend_t ir_documents_null = {
     .recent = null_recent,
     .count = null_count,
     .each_id = null_each_id,
+    .each_raw = null_each_raw,
     .export = null_export,
 };

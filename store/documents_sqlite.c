@@ -242,5 +242,6 @@ const ir_documents_backend_t ir_documents_sqlite = {
     .recent = ir_sqlite_recent,
     .count = ir_sqlite_count,
     .each_id = ir_sqlite_each_id,
+    .each_raw = ir_sqlite_each_raw,
     .export = ir_sqlite_export,
 };

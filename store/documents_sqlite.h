@@ -106,6 +106,7 @@ ir_outcome_t ir_sqlite_recent(void *context, const ir_sensor_t *sensor, int64_t 
 ir_status_t ir_sqlite_count(void *store, ir_documents_counts_t *counts, ir_error_t *error);
 ir_status_t ir_sqlite_each_id(void *store, ir_document_kind_t kind, ir_each_id_fn each,
                               void *context, ir_error_t *error);
+ir_status_t ir_sqlite_each_raw(void *store, ir_each_raw_fn each, void *context, ir_error_t *error);
 ir_status_t ir_sqlite_export(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
 
 #endif

@@ -1,7 +1,10 @@
 #include "annotation/document.h"
 #include "store/documents_sqlite.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include <jansson.h>
 
 /* ---- columns ---- */
 
@@ -174,6 +177,59 @@ ir_status_t ir_sqlite_each_id(void *store, ir_document_kind_t kind, ir_each_id_f
     };
     ir_id_walk_t ids = {each, context};
     return walk(store, queries[kind], visit_id, &ids, error);
+}
+
+/* ---- raw messages ---- */
+
+enum { RAW_ID, RAW_MOTE, RAW_CONTENT_TYPE, RAW_BODY, RAW_RECEIVED, RAW_REFUSALS };
+
+typedef struct ir_raw_walk {
+    ir_each_raw_fn each;
+    void *context;
+    ir_refused_t refused;
+    ir_error_t *error;
+} ir_raw_walk_t;
+
+/* As append_refusal of the writing side made them; false when memory is out. */
+static bool read_refused(sqlite3_stmt *row, ir_refused_t *refused) {
+    const ir_view_t text = read_bytes(row, RAW_REFUSALS);
+    json_t *refusals = text.size > 0 ? json_loadb(text.data, text.size, 0, NULL) : NULL;
+    const json_t *refusal = NULL;
+    size_t i = 0;
+    bool good = true;
+    refused->count = 0;
+    json_array_foreach(refusals, i, refusal) {
+        good = good &&
+               ir_refused_add(refused, (int)json_integer_value(json_object_get(refusal, "record")));
+    }
+    json_decref(refusals);
+    return good;
+}
+
+static ir_status_t visit_raw(void *context, sqlite3_stmt *row) {
+    ir_raw_walk_t *raws = context;
+    if (!read_refused(row, &raws->refused)) {
+        return ir_error_set(raws->error, IR_ERR_MEMORY, "documents: out of memory for one message");
+    }
+    ir_raw_document_t raw = {
+        .mote = read_bytes(row, RAW_MOTE),
+        .content_type = read_bytes(row, RAW_CONTENT_TYPE),
+        .body = read_bytes(row, RAW_BODY),
+        .received_ns = sqlite3_column_int64(row, RAW_RECEIVED),
+        .refused = raws->refused.records,
+        .n_refused = raws->refused.count,
+    };
+    read_id(row, RAW_ID, &raw.id);
+    return raws->each(raws->context, &raw);
+}
+
+ir_status_t ir_sqlite_each_raw(void *store, ir_each_raw_fn each, void *context, ir_error_t *error) {
+    ir_raw_walk_t raws = {.each = each, .context = context, .error = error};
+    const ir_status_t status =
+        walk(store, "SELECT id, mote, content_type, body, received_ns, refusals FROM raw",
+             visit_raw, &raws, error);
+    free(raws.refused.records);
+    return status;
 }
 
 /* ---- export ---- */

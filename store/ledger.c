@@ -1,96 +1,16 @@
-#include "store/ledger.h"
+#include "store/ledger_parts.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define HEADER "# ir-ledger 1"
-#define PATH_SIZE 256
 #define KINDS 2
 #define FIRST_CAPACITY 1024
-#define WRITE_BUFFER_SIZE ((size_t)64 * 1024)
-/* Longer than any right line. */
-#define LINE_SIZE 64
 
-/* ---- writing ---- */
-
-struct ir_ledger_writer {
-    FILE *file;
-    char path[PATH_SIZE];
+enum {
+    MARK_REQUIRED = 1,
+    MARK_SEEN = 2,
+    MARK_SURPLUS = 4 /* of a message that is there more often than it was sent */
 };
-
-static ir_status_t write_failed(const char *path, ir_error_t *error) {
-    const int code = errno;
-    return ir_error_set(error, code == ENOSPC || code == EDQUOT ? IR_ERR_FULL : IR_ERR_IO,
-                        "ledger %s: cannot write: %s%s", path, strerror(code),
-                        code == ENOSPC ? "; free some space and send again" : "");
-}
-
-ir_status_t ir_ledger_create(const char *path, ir_ledger_writer_t **writer, ir_error_t *error) {
-    ir_ledger_writer_t *made = calloc(1, sizeof *made);
-    if (made == NULL) {
-        return ir_error_set(error, IR_ERR_MEMORY, "ledger %s: out of memory", path);
-    }
-    snprintf(made->path, sizeof made->path, "%s", path);
-    made->file = fopen(path, "we");
-    if (made->file == NULL) {
-        const ir_status_t status =
-            ir_error_set(error, IR_ERR_IO, "ledger %s: cannot create: %s", path, strerror(errno));
-        free(made);
-        return status;
-    }
-    setvbuf(made->file, NULL, _IOFBF, WRITE_BUFFER_SIZE);
-    if (fputs(HEADER "\n", made->file) < 0) {
-        const ir_status_t status = write_failed(path, error);
-        fclose(made->file);
-        free(made);
-        return status;
-    }
-    *writer = made;
-    return IR_OK;
-}
-
-static bool write_line(FILE *file, char kind, const ir_id_t *id) {
-    char line[2 + IR_ID_TEXT_SIZE] = {kind, ' '};
-    ir_id_format(id, line + 2);
-    line[sizeof line - 1] = '\n';
-    return fwrite(line, sizeof line, 1, file) == 1;
-}
-
-ir_status_t ir_ledger_write(ir_ledger_writer_t *writer, char kind, const ir_id_t *raw_id,
-                            const ir_id_t *observations, size_t n_observations, ir_error_t *error) {
-    if (strchr("mur", kind) == NULL || kind == '\0' || (kind == 'r' && n_observations > 0)) {
-        return ir_error_set(error, IR_ERR_USAGE, "ledger %s: no entry of kind '%c'%s", writer->path,
-                            kind, kind == 'r' ? " has observations" : "");
-    }
-    bool good = write_line(writer->file, kind, raw_id);
-    for (size_t i = 0; good && i < n_observations; i++) {
-        good = write_line(writer->file, kind == 'm' ? 'o' : 'p', &observations[i]);
-    }
-    return good ? IR_OK : write_failed(writer->path, error);
-}
-
-ir_status_t ir_ledger_close(ir_ledger_writer_t *writer, ir_error_t *error) {
-    if (writer == NULL) {
-        return IR_OK;
-    }
-    /* An error may stand from an earlier write while the last flush succeeds. */
-    const bool spoilt = ferror(writer->file) != 0;
-    ir_status_t status = IR_OK;
-    if (fclose(writer->file) != 0) {
-        status = write_failed(writer->path, error);
-    } else if (spoilt) {
-        status = ir_error_set(error, IR_ERR_IO, "ledger %s: incomplete, an earlier write failed",
-                              writer->path);
-    }
-    free(writer);
-    return status;
-}
-
-/* ---- reading ---- */
-
-enum { MARK_REQUIRED = 1, MARK_SEEN = 2 };
 
 /* Only bytes, so that it takes 17 of them. */
 typedef struct ir_ledger_entry {
@@ -101,26 +21,68 @@ typedef struct ir_ledger_entry {
 typedef struct ir_ledger_set {
     ir_ledger_entry_t *entries; /* sorted by id, distinct */
     size_t count, capacity;
-    uint64_t required;
 } ir_ledger_set_t;
+
+/* Messages whose times count from their arrival and that only that tells apart; or one with a name.
+ */
+typedef struct ir_ledger_group {
+    ir_id_t key;
+    uint32_t messages, records, sent, confirmed;
+    uint32_t found; /* raw messages */
+    bool named;
+} ir_ledger_group_t;
 
 struct ir_ledger {
     ir_ledger_set_t sets[KINDS];
-    ir_ledger_kind_t kind; /* of the comparison under way */
+    ir_ledger_group_t *groups; /* sorted by key, distinct */
+    size_t n_groups, groups_capacity;
+    uint64_t lacking, excess; /* observations of the raw messages seen, against `records` */
+    ir_ledger_kind_t kind;    /* of the comparison under way */
     ir_ledger_result_t result;
 };
 
+/* ---- what it says ---- */
+
+/* Room for one more; false when memory is out. */
+static bool reserve(void **array, size_t *capacity, size_t count, size_t size) {
+    if (count < *capacity) {
+        return true;
+    }
+    const size_t wanted = *capacity > 0 ? *capacity * 2 : FIRST_CAPACITY;
+    void *grown = realloc(*array, wanted * size);
+    if (grown == NULL) {
+        return false;
+    }
+    *array = grown;
+    *capacity = wanted;
+    return true;
+}
+
 static bool add_entry(ir_ledger_set_t *set, const ir_id_t *id, uint8_t marks) {
-    if (set->count == set->capacity) {
-        const size_t capacity = set->capacity > 0 ? set->capacity * 2 : FIRST_CAPACITY;
-        ir_ledger_entry_t *grown = realloc(set->entries, capacity * sizeof *grown);
-        if (grown == NULL) {
-            return false;
-        }
-        set->entries = grown;
-        set->capacity = capacity;
+    if (!reserve((void **)&set->entries, &set->capacity, set->count, sizeof set->entries[0])) {
+        return false;
     }
     set->entries[set->count++] = (ir_ledger_entry_t){*id, marks};
+    return true;
+}
+
+bool ir_ledger_note(ir_ledger_t *ledger, ir_ledger_kind_t kind, const ir_id_t *id, bool required) {
+    return add_entry(&ledger->sets[kind], id, required ? MARK_REQUIRED : 0);
+}
+
+bool ir_ledger_note_arrival(ir_ledger_t *ledger, const ir_ledger_arrival_t *arrival) {
+    if (!reserve((void **)&ledger->groups, &ledger->groups_capacity, ledger->n_groups,
+                 sizeof ledger->groups[0])) {
+        return false;
+    }
+    const bool named = arrival->name.size > 0;
+    ledger->groups[ledger->n_groups++] =
+        (ir_ledger_group_t){.key = named ? arrival->raw_id : arrival->content,
+                            .messages = 1,
+                            .records = arrival->records,
+                            .sent = arrival->sent,
+                            .confirmed = arrival->confirmed,
+                            .named = named};
     return true;
 }
 
@@ -142,99 +104,46 @@ static void sort_set(ir_ledger_set_t *set) {
         }
     }
     set->count = kept + 1;
-    set->required = 0;
-    for (size_t i = 0; i < set->count; i++) {
-        set->required += (set->entries[i].marks & MARK_REQUIRED) != 0;
-    }
 }
 
-/* One line without its newline. `message` is the kind of the message line above it, 0 at first. */
-static ir_status_t read_line(ir_ledger_t *ledger, const char *line, char *message,
-                             const char **wrong) {
-    ir_id_t id;
-    const char kind = line[0];
-    if (kind == '\0' || strchr("moupr", kind) == NULL || line[1] != ' ' ||
-        !ir_id_parse(ir_view_text(line + 2), &id)) {
-        *wrong = "neither \"m\", \"o\", \"u\", \"p\" nor \"r\", a space and an id";
-        return IR_ERR_SYNTAX;
-    }
-    const bool observation = kind == 'o' || kind == 'p';
-    if (observation && *message != (kind == 'o' ? 'm' : 'u')) {
-        *wrong = kind == 'o' ? "an \"o\" line without its \"m\" line"
-                             : "a \"p\" line without its \"u\" line";
-        return IR_ERR_SYNTAX;
-    }
-    if (!observation) {
-        *message = kind;
-    }
-    ir_ledger_set_t *set = &ledger->sets[observation ? IR_LEDGER_OBSERVATION : IR_LEDGER_RAW];
-    const uint8_t marks = kind == 'u' || kind == 'p' ? 0 : MARK_REQUIRED;
-    *wrong = "out of memory";
-    return add_entry(set, &id, marks) ? IR_OK : IR_ERR_MEMORY;
+static int compare_groups(const void *a, const void *b) {
+    return ir_id_compare(&((const ir_ledger_group_t *)a)->key,
+                         &((const ir_ledger_group_t *)b)->key);
 }
 
-static ir_status_t read_lines(ir_ledger_t *ledger, FILE *file, const char *path,
-                              ir_error_t *error) {
-    char line[LINE_SIZE];
-    char message = 0;
-    for (uint64_t number = 1; fgets(line, sizeof line, file) != NULL; number++) {
-        const size_t size = strlen(line);
-        const char *wrong = "cut off or too long";
-        ir_status_t status = IR_ERR_SYNTAX;
-        if (size > 0 && line[size - 1] == '\n') {
-            line[size - 1] = '\0';
-            wrong = "not a ledger: the first line is not \"" HEADER "\"";
-            if (number > 1) {
-                status = read_line(ledger, line, &message, &wrong);
-            } else if (strcmp(line, HEADER) == 0) {
-                status = IR_OK;
-            }
-        }
-        if (status != IR_OK) {
-            return ir_error_set(error, status, "ledger %s:%llu: %s", path,
-                                (unsigned long long)number, wrong);
+/* The same message, or the same reading once more. */
+static void join(ir_ledger_group_t *group, const ir_ledger_group_t *other) {
+    group->messages += other->messages;
+    group->sent += other->sent;
+    group->confirmed += other->confirmed;
+}
+
+static void sort_groups(ir_ledger_t *ledger) {
+    ir_ledger_group_t *groups = ledger->groups;
+    if (ledger->n_groups == 0) {
+        return;
+    }
+    qsort(groups, ledger->n_groups, sizeof *groups, compare_groups);
+    size_t kept = 0;
+    for (size_t i = 1; i < ledger->n_groups; i++) {
+        if (compare_groups(&groups[kept], &groups[i]) == 0) {
+            join(&groups[kept], &groups[i]);
+        } else {
+            groups[++kept] = groups[i];
         }
     }
-    if (ferror(file)) {
-        return ir_error_set(error, IR_ERR_IO, "ledger %s: cannot read: %s", path, strerror(errno));
-    }
-    return IR_OK;
+    ledger->n_groups = kept + 1;
 }
 
-ir_status_t ir_ledger_add(ir_ledger_t *ledger, const char *path, ir_error_t *error) {
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return ir_error_set(error, errno == ENOENT ? IR_ERR_NOT_FOUND : IR_ERR_IO,
-                            "ledger %s: cannot open: %s", path, strerror(errno));
-    }
-    ir_status_t status = IR_OK;
-    if (getc(file) == EOF) {
-        status =
-            ir_error_set(error, IR_ERR_SYNTAX,
-                         "ledger %s:1: not a ledger: the file is empty or cannot be read", path);
-    } else {
-        rewind(file);
-        status = read_lines(ledger, file, path, error);
-    }
-    fclose(file);
+void ir_ledger_sort(ir_ledger_t *ledger) {
     for (int kind = 0; kind < KINDS; kind++) {
         sort_set(&ledger->sets[kind]);
     }
-    return status;
+    sort_groups(ledger);
 }
 
-ir_status_t ir_ledger_load(const char *path, ir_ledger_t **ledger, ir_error_t *error) {
-    ir_ledger_t *made = calloc(1, sizeof *made);
-    if (made == NULL) {
-        return ir_error_set(error, IR_ERR_MEMORY, "ledger %s: out of memory", path);
-    }
-    const ir_status_t status = ir_ledger_add(made, path, error);
-    if (status != IR_OK) {
-        ir_ledger_free(made);
-        return status;
-    }
-    *ledger = made;
-    return IR_OK;
+ir_ledger_t *ir_ledger_new(void) {
+    return calloc(1, sizeof(ir_ledger_t));
 }
 
 void ir_ledger_free(ir_ledger_t *ledger) {
@@ -244,18 +153,43 @@ void ir_ledger_free(ir_ledger_t *ledger) {
     for (int kind = 0; kind < KINDS; kind++) {
         free(ledger->sets[kind].entries);
     }
+    free(ledger->groups);
     free(ledger);
 }
 
-uint64_t ir_ledger_count(const ir_ledger_t *ledger, ir_ledger_kind_t kind) {
-    return ledger->sets[kind].required;
+/* ---- looking up ---- */
+
+static ir_ledger_entry_t *find_entry(const ir_ledger_set_t *set, const ir_id_t *id) {
+    const ir_ledger_entry_t wanted = {*id, 0};
+    return set->count == 0
+               ? NULL
+               : bsearch(&wanted, set->entries, set->count, sizeof wanted, compare_entries);
+}
+
+static ir_ledger_group_t *find_group(const ir_ledger_t *ledger, const ir_id_t *key) {
+    const ir_ledger_group_t wanted = {.key = *key};
+    return ledger->n_groups == 0
+               ? NULL
+               : bsearch(&wanted, ledger->groups, ledger->n_groups, sizeof wanted, compare_groups);
+}
+
+bool ir_ledger_knows_raw(const ir_ledger_t *ledger, const ir_id_t *raw_id) {
+    return find_entry(&ledger->sets[IR_LEDGER_RAW], raw_id) != NULL;
+}
+
+bool ir_ledger_has_arrivals(const ir_ledger_t *ledger) {
+    return ledger->n_groups > 0;
+}
+
+bool ir_ledger_has_arrival(const ir_ledger_t *ledger, const ir_id_t *key) {
+    return find_group(ledger, key) != NULL;
 }
 
 /* ---- comparing ---- */
 
 void ir_ledger_begin(ir_ledger_t *ledger, ir_ledger_kind_t kind) {
     ledger->kind = kind;
-    ledger->result = (ir_ledger_result_t){0};
+    ledger->result = (ir_ledger_result_t){.expected = 0};
     ir_ledger_set_t *set = &ledger->sets[kind];
     for (size_t i = 0; i < set->count; i++) {
         set->entries[i].marks &= (uint8_t)~MARK_SEEN;
@@ -263,14 +197,11 @@ void ir_ledger_begin(ir_ledger_t *ledger, ir_ledger_kind_t kind) {
 }
 
 void ir_ledger_see(ir_ledger_t *ledger, const ir_id_t *id) {
-    const ir_ledger_set_t *set = &ledger->sets[ledger->kind];
-    const ir_ledger_entry_t wanted = {*id, 0};
-    ir_ledger_entry_t *found = set->count == 0 ? NULL
-                                               : bsearch(&wanted, set->entries, set->count,
-                                                         sizeof wanted, compare_entries);
+    ir_ledger_entry_t *found = find_entry(&ledger->sets[ledger->kind], id);
     if (found == NULL) {
         ledger->result.foreign++;
-    } else if ((found->marks & MARK_SEEN) != 0) {
+    } else if ((found->marks & (MARK_SEEN | MARK_SURPLUS)) != 0 &&
+               (found->marks & (MARK_SEEN | MARK_REQUIRED)) != MARK_REQUIRED) {
         ledger->result.doubled++;
     } else {
         found->marks |= MARK_SEEN;
@@ -278,10 +209,75 @@ void ir_ledger_see(ir_ledger_t *ledger, const ir_id_t *id) {
     }
 }
 
+/* How often it may be there: what is sent again under its name is one. */
+static uint32_t most_of(const ir_ledger_group_t *group) {
+    return group->named ? 1 : group->sent;
+}
+
+ir_status_t ir_ledger_see_arrival(ir_ledger_t *ledger, const ir_id_t *key,
+                                  const ir_id_t *observations, size_t n_observations) {
+    ir_ledger_group_t *group = find_group(ledger, key);
+    group->found++;
+    const bool surplus = group->found > most_of(group);
+    if (!surplus && n_observations < group->records) {
+        ledger->lacking += group->records - n_observations;
+    } else if (n_observations > group->records) {
+        ledger->excess += n_observations - group->records;
+    }
+    for (size_t i = 0; i < n_observations; i++) {
+        if (!add_entry(&ledger->sets[IR_LEDGER_OBSERVATION], &observations[i],
+                       surplus ? MARK_SURPLUS : MARK_REQUIRED)) {
+            return IR_ERR_MEMORY;
+        }
+    }
+    return IR_OK;
+}
+
+static uint32_t least_of(const ir_ledger_group_t *group) {
+    return group->named && group->confirmed > 1 ? 1 : group->confirmed;
+}
+
+/* A message of which there is a confirm is there, one that was sent again perhaps more often. */
+static void judge_raw_group(ir_ledger_result_t *result, const ir_ledger_group_t *group) {
+    const uint32_t least = least_of(group);
+    const uint32_t most = most_of(group);
+    const uint32_t within = group->found < most ? group->found : most;
+    const uint32_t messages = group->named ? 1 : group->messages;
+    result->expected += least;
+    result->missing += least > group->found ? least - group->found : 0;
+    result->doubled += group->found - within;
+    result->present += within < messages ? within : messages;
+    result->again += within > messages ? within - messages : 0;
+}
+
+static void judge_groups(const ir_ledger_t *ledger, ir_ledger_result_t *result) {
+    for (size_t i = 0; i < ledger->n_groups; i++) {
+        const ir_ledger_group_t *group = &ledger->groups[i];
+        if (ledger->kind == IR_LEDGER_RAW) {
+            judge_raw_group(result, group);
+        } else if (least_of(group) > group->found) {
+            const uint64_t lost = (uint64_t)(least_of(group) - group->found) * group->records;
+            result->expected += lost;
+            result->missing += lost;
+        }
+    }
+    if (ledger->kind == IR_LEDGER_OBSERVATION) {
+        result->expected += ledger->lacking;
+        result->missing += ledger->lacking;
+        result->foreign += ledger->excess;
+    }
+}
+
 void ir_ledger_end(ir_ledger_t *ledger, ir_ledger_result_t *result) {
     const ir_ledger_set_t *set = &ledger->sets[ledger->kind];
     for (size_t i = 0; i < set->count; i++) {
-        ledger->result.missing += set->entries[i].marks == MARK_REQUIRED;
+        const uint8_t marks = set->entries[i].marks;
+        ledger->result.expected += (marks & MARK_REQUIRED) != 0;
+        ledger->result.missing += (marks & (MARK_REQUIRED | MARK_SEEN)) == MARK_REQUIRED;
+    }
+    judge_groups(ledger, &ledger->result);
+    if (ledger->kind == IR_LEDGER_RAW) {
+        sort_set(&ledger->sets[IR_LEDGER_OBSERVATION]);
     }
     *result = ledger->result;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define EXIT_CUT_OFF 3 /* of verify */
 #define FIELD(member) offsetof(ir_store_options_t, member)
 
 static const ir_setting_t settings[] = {
@@ -42,7 +43,8 @@ const ir_program_t ir_store_program = {
         "initiate  makes that replica set only: for config servers and shards.\n"
         "status    counts what is there.\n"
         "verify    holds ledgers against raw messages, observations and graph (not a store that\n"
-        "          is null:); exit status 0 only if nothing is missing, doubled or foreign.\n"
+        "          is null:); exit status 0 only if nothing is missing, doubled or foreign; 3 if\n"
+        "          nothing is missing or doubled, but a ledger was cut off.\n"
         "export    writes all of one store to standard output.\n"
         "Exit status: 0 done, 2 wrong usage or settings, 1 anything else.\n",
     .settings = settings,
@@ -80,9 +82,12 @@ static int run_status(const ir_stores_t *stores, char *const *arguments, int n_a
 
 static int run_verify(const ir_stores_t *stores, char *const *arguments, int n_arguments,
                       ir_error_t *error) {
-    bool good = false;
-    const ir_status_t status = ir_store_verify(stores, arguments, n_arguments, &good, error);
-    return status == IR_OK && !good ? IR_EXIT_FAILED : ir_program_exit(status);
+    static const int codes[] = {[IR_VERIFY_GOOD] = IR_EXIT_DONE,
+                                [IR_VERIFY_CUT_OFF] = EXIT_CUT_OFF,
+                                [IR_VERIFY_WRONG] = IR_EXIT_FAILED};
+    ir_verify_outcome_t outcome = IR_VERIFY_WRONG;
+    const ir_status_t status = ir_store_verify(stores, arguments, n_arguments, &outcome, error);
+    return status == IR_OK ? codes[outcome] : ir_program_exit(status);
 }
 
 static int run_export(const ir_stores_t *stores, char *const *arguments, int n_arguments,

@@ -1,5 +1,6 @@
 #include "store/command.h"
 #include "store/ledger.h"
+#include "store/verify_raw.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -12,37 +13,62 @@ static const char *const place_names[PLACES] = {"raw", "observations", "graph"};
 
 typedef struct ir_verdict {
     bool kept; /* else the rest is 0 */
-    uint64_t expected;
     ir_ledger_result_t result;
 } ir_verdict_t;
 
-static ir_status_t add_ledger(ir_ledger_t **ledger, const char *path, ir_error_t *error) {
-    return *ledger == NULL ? ir_ledger_load(path, ledger, error)
-                           : ir_ledger_add(*ledger, path, error);
+typedef struct ir_comparison {
+    const ir_stores_t *stores;
+    ir_ledger_t *ledger;
+    uint64_t cut_off; /* so many ledgers were: what is not in them is not foreign for certain */
+    ir_verdict_t verdicts[PLACES];
+} ir_comparison_t;
+
+/* ---- the ledgers ---- */
+
+/* Said on standard error, since the output may be JSON. */
+static void tell_cut_off(const char *path, const ir_ledger_extent_t *extent) {
+    fprintf(stderr,
+            "ir-store: ledger %s was cut off%s: the %" PRIu64 " whole lines are taken, and what "
+            "they do not name counts as unlisted, not as foreign\n",
+            path, extent->incomplete ? " in the middle of a line" : "", extent->lines);
 }
 
-/* --ledger FILE[,FILE…] and the arguments. */
-static ir_status_t load_ledgers(const ir_stores_t *stores, char *const *more, int n_more,
-                                ir_ledger_t **ledger, ir_error_t *error) {
-    ir_status_t status = IR_OK;
-    char *list = strdup(stores->options->ledger != NULL ? stores->options->ledger : "");
-    if (list == NULL) {
-        return ir_error_set(error, IR_ERR_MEMORY, "out of memory");
-    }
-    char *rest = NULL;
-    for (char *path = strtok_r(list, ",", &rest); path != NULL && status == IR_OK;
-         path = strtok_r(NULL, ",", &rest)) {
-        status = add_ledger(ledger, path, error);
-    }
-    free(list);
-    for (int i = 0; i < n_more && status == IR_OK; i++) {
-        status = add_ledger(ledger, more[i], error);
-    }
-    if (status == IR_OK && *ledger == NULL) {
-        status = ir_error_set(error, IR_ERR_USAGE, "verify wants --ledger FILE");
+static ir_status_t add_ledger(ir_comparison_t *comparison, const char *path, ir_error_t *error) {
+    ir_ledger_extent_t extent;
+    const ir_status_t status = ir_ledger_add(comparison->ledger, path, &extent, error);
+    if (status == IR_OK && extent.cut_off) {
+        comparison->cut_off++;
+        tell_cut_off(path, &extent);
     }
     return status;
 }
+
+/* --ledger FILE[,FILE…] and the arguments. */
+static ir_status_t load_ledgers(ir_comparison_t *comparison, char *const *more, int n_more,
+                                ir_error_t *error) {
+    const char *given = ir_setting_text(comparison->stores->options->ledger);
+    char *list = strdup(given != NULL ? given : "");
+    comparison->ledger = ir_ledger_new();
+    if (list == NULL || comparison->ledger == NULL) {
+        free(list);
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory");
+    }
+    ir_status_t status = given == NULL && n_more == 0
+                             ? ir_error_set(error, IR_ERR_USAGE, "verify wants --ledger FILE")
+                             : IR_OK;
+    char *rest = NULL;
+    for (char *path = strtok_r(list, ",", &rest); path != NULL && status == IR_OK;
+         path = strtok_r(NULL, ",", &rest)) {
+        status = add_ledger(comparison, path, error);
+    }
+    free(list);
+    for (int i = 0; i < n_more && status == IR_OK; i++) {
+        status = add_ledger(comparison, more[i], error);
+    }
+    return status;
+}
+
+/* ---- comparing ---- */
 
 static ir_status_t see(void *context, const ir_id_t *id) {
     ir_ledger_see(context, id);
@@ -54,11 +80,15 @@ static bool keeps(const ir_stores_t *stores, int place) {
                                 : ir_documents_keeps(stores->documents);
 }
 
-static ir_status_t walk_place(const ir_stores_t *stores, int place, ir_ledger_t *ledger,
-                              ir_error_t *error) {
+/* Bodies are read only if something follows from them. */
+static ir_status_t walk_place(const ir_comparison_t *comparison, int place, ir_error_t *error) {
+    const ir_stores_t *stores = comparison->stores;
+    ir_ledger_t *ledger = comparison->ledger;
     switch (place) {
     case PLACE_RAW:
-        return ir_documents_each_id(stores->documents, IR_DOCUMENT_RAW, see, ledger, error);
+        return ir_ledger_has_arrivals(ledger)
+                   ? ir_verify_raw(stores->documents, ledger, error)
+                   : ir_documents_each_id(stores->documents, IR_DOCUMENT_RAW, see, ledger, error);
     case PLACE_OBSERVATIONS:
         return ir_documents_each_id(stores->documents, IR_DOCUMENT_OBSERVATION, see, ledger, error);
     default:
@@ -66,109 +96,157 @@ static ir_status_t walk_place(const ir_stores_t *stores, int place, ir_ledger_t 
     }
 }
 
-static ir_status_t compare(const ir_stores_t *stores, ir_ledger_t *ledger,
-                           ir_verdict_t verdicts[static PLACES], ir_error_t *error) {
+static ir_status_t compare(ir_comparison_t *comparison, ir_error_t *error) {
     for (int place = 0; place < PLACES; place++) {
-        const ir_ledger_kind_t kind = place == PLACE_RAW ? IR_LEDGER_RAW : IR_LEDGER_OBSERVATION;
-        verdicts[place].kept = keeps(stores, place);
-        if (!verdicts[place].kept) {
+        ir_verdict_t *verdict = &comparison->verdicts[place];
+        verdict->kept = keeps(comparison->stores, place);
+        if (!verdict->kept) {
             continue;
         }
-        ir_ledger_begin(ledger, kind);
-        const ir_status_t status = walk_place(stores, place, ledger, error);
+        ir_ledger_begin(comparison->ledger,
+                        place == PLACE_RAW ? IR_LEDGER_RAW : IR_LEDGER_OBSERVATION);
+        const ir_status_t status = walk_place(comparison, place, error);
         if (status != IR_OK) {
             return status;
         }
-        verdicts[place].expected = ir_ledger_count(ledger, kind);
-        ir_ledger_end(ledger, &verdicts[place].result);
+        ir_ledger_end(comparison->ledger, &verdict->result);
     }
     return IR_OK;
 }
 
-static ir_ledger_result_t add_up(const ir_verdict_t verdicts[static PLACES]) {
-    ir_ledger_result_t sum = {0};
+/* Of ids that no ledger has: those that are wrong, and those that nobody can judge. */
+static uint64_t foreign_of(const ir_comparison_t *comparison, const ir_ledger_result_t *result) {
+    return comparison->cut_off > 0 ? 0 : result->foreign;
+}
+
+static uint64_t unlisted_of(const ir_comparison_t *comparison, const ir_ledger_result_t *result) {
+    return comparison->cut_off > 0 ? result->foreign : 0;
+}
+
+static ir_ledger_result_t add_up(const ir_comparison_t *comparison) {
+    ir_ledger_result_t sum = {.expected = 0};
     for (int place = 0; place < PLACES; place++) {
-        sum.missing += verdicts[place].result.missing;
-        sum.doubled += verdicts[place].result.doubled;
-        sum.foreign += verdicts[place].result.foreign;
+        const ir_ledger_result_t *result = &comparison->verdicts[place].result;
+        sum.missing += result->missing;
+        sum.doubled += result->doubled;
+        sum.foreign += result->foreign;
+        sum.again += result->again;
     }
     return sum;
 }
 
-static bool is_good(const ir_verdict_t verdicts[static PLACES]) {
-    const ir_ledger_result_t sum = add_up(verdicts);
-    return sum.missing == 0 && sum.doubled == 0 && sum.foreign == 0;
+static ir_verify_outcome_t judge(const ir_comparison_t *comparison) {
+    const ir_ledger_result_t sum = add_up(comparison);
+    if (sum.missing > 0 || sum.doubled > 0 || foreign_of(comparison, &sum) > 0) {
+        return IR_VERIFY_WRONG;
+    }
+    return comparison->cut_off > 0 ? IR_VERIFY_CUT_OFF : IR_VERIFY_GOOD;
 }
 
-static void show(FILE *out, const ir_verdict_t verdicts[static PLACES]) {
+/* ---- showing ---- */
+
+static void show_place(const ir_comparison_t *comparison, int place) {
+    FILE *out = comparison->stores->out;
+    const ir_ledger_result_t *result = &comparison->verdicts[place].result;
+    if (!comparison->verdicts[place].kept) {
+        fprintf(out, "%-12s not kept: null:\n", place_names[place]);
+        return;
+    }
+    fprintf(out, "%-12s %12" PRIu64 " %12" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 "\n",
+            place_names[place], result->expected, result->present, result->missing, result->doubled,
+            foreign_of(comparison, result));
+}
+
+static void show(const ir_comparison_t *comparison) {
+    static const char *const conclusions[] = {
+        [IR_VERIFY_GOOD] = "Nothing is missing, doubled or foreign.",
+        [IR_VERIFY_CUT_OFF] = "Nothing is missing or doubled, as far as the ledger goes.",
+        [IR_VERIFY_WRONG] = "The stores do not hold what was sent.",
+    };
+    FILE *out = comparison->stores->out;
+    const ir_ledger_result_t sum = add_up(comparison);
     fprintf(out, "%-12s %12s %12s %9s %9s %9s\n", "", "expected", "present", "missing", "doubled",
             "foreign");
     for (int place = 0; place < PLACES; place++) {
-        if (!verdicts[place].kept) {
-            fprintf(out, "%-12s not kept: null:\n", place_names[place]);
-            continue;
-        }
-        const ir_ledger_result_t *result = &verdicts[place].result;
-        fprintf(out, "%-12s %12" PRIu64 " %12" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 "\n",
-                place_names[place], verdicts[place].expected, result->present, result->missing,
-                result->doubled, result->foreign);
+        show_place(comparison, place);
     }
-    fprintf(out, "%s\n",
-            is_good(verdicts) ? "Nothing is missing, doubled or foreign."
-                              : "The stores do not hold what was sent.");
+    if (sum.again > 0) {
+        fprintf(out,
+                "sent again without a name, cannot be told apart: %" PRIu64 " raw messages more\n",
+                sum.again);
+    }
+    if (comparison->cut_off > 0) {
+        fprintf(out, "not in a ledger that was cut off: %" PRIu64 " of what the stores hold\n",
+                unlisted_of(comparison, &sum));
+    }
+    fprintf(out, "%s\n", conclusions[judge(comparison)]);
 }
 
-static void show_json(FILE *out, const ir_verdict_t verdicts[static PLACES]) {
-    const ir_ledger_result_t sum = add_up(verdicts);
+static void show_json(const ir_comparison_t *comparison) {
+    FILE *out = comparison->stores->out;
+    const ir_ledger_result_t sum = add_up(comparison);
     fputc('{', out);
     for (int place = 0; place < PLACES; place++) {
-        if (!verdicts[place].kept) {
+        const ir_ledger_result_t *result = &comparison->verdicts[place].result;
+        if (!comparison->verdicts[place].kept) {
             fprintf(out, "\"%s\":null,", place_names[place]);
             continue;
         }
-        const ir_ledger_result_t *result = &verdicts[place].result;
         fprintf(out,
                 "\"%s\":{\"expected\":%" PRIu64 ",\"present\":%" PRIu64 ",\"missing\":%" PRIu64
-                ",\"doubled\":%" PRIu64 ",\"foreign\":%" PRIu64 "},",
-                place_names[place], verdicts[place].expected, result->present, result->missing,
-                result->doubled, result->foreign);
+                ",\"doubled\":%" PRIu64 ",\"foreign\":%" PRIu64 ",\"again\":%" PRIu64
+                ",\"unlisted\":%" PRIu64 "},",
+                place_names[place], result->expected, result->present, result->missing,
+                result->doubled, foreign_of(comparison, result), result->again,
+                unlisted_of(comparison, result));
     }
     fprintf(out,
             "\"missing\":%" PRIu64 ",\"doubled\":%" PRIu64 ",\"foreign\":%" PRIu64
+            ",\"again\":%" PRIu64 ",\"unlisted\":%" PRIu64 ",\"ledgers_cut_off\":%" PRIu64
             ",\"good\":%s}\n",
-            sum.missing, sum.doubled, sum.foreign, is_good(verdicts) ? "true" : "false");
+            sum.missing, sum.doubled, foreign_of(comparison, &sum), sum.again,
+            unlisted_of(comparison, &sum), comparison->cut_off,
+            judge(comparison) == IR_VERIFY_GOOD ? "true" : "false");
 }
 
-static ir_status_t check_ready(const ir_stores_t *stores, ir_error_t *error) {
-    if (!ir_documents_keeps(stores->documents) && !ir_graph_keeps(stores->graph)) {
+/* ---- the command ---- */
+
+static ir_status_t check_ready(const ir_comparison_t *comparison, ir_error_t *error) {
+    const ir_stores_t *stores = comparison->stores;
+    const bool documents = ir_documents_keeps(stores->documents);
+    if (!documents && !ir_graph_keeps(stores->graph)) {
         return ir_error_set(error, IR_ERR_USAGE,
                             "both stores are null:, which keep nothing that "
                             "could be compared");
+    }
+    if (!documents && ir_ledger_has_arrivals(comparison->ledger)) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "the ledger has messages whose times count from their arrival, which "
+                            "only the documents know, and these are null:");
     }
     const ir_status_t status = ir_documents_ready(stores->documents, error);
     return status == IR_OK ? ir_graph_ready(stores->graph, error) : status;
 }
 
-ir_status_t ir_store_verify(const ir_stores_t *stores, char *const *more, int n_more, bool *good,
-                            ir_error_t *error) {
-    ir_verdict_t verdicts[PLACES] = {0};
-    ir_ledger_t *ledger = NULL;
-    ir_status_t status = load_ledgers(stores, more, n_more, &ledger, error);
+ir_status_t ir_store_verify(const ir_stores_t *stores, char *const *more, int n_more,
+                            ir_verify_outcome_t *outcome, ir_error_t *error) {
+    ir_comparison_t comparison = {.stores = stores};
+    ir_status_t status = load_ledgers(&comparison, more, n_more, error);
     if (status == IR_OK) {
-        status = check_ready(stores, error);
+        status = check_ready(&comparison, error);
     }
     if (status == IR_OK) {
-        status = compare(stores, ledger, verdicts, error);
+        status = compare(&comparison, error);
     }
-    ir_ledger_free(ledger);
+    ir_ledger_free(comparison.ledger);
     if (status != IR_OK) {
         return status;
     }
     if (stores->options->json) {
-        show_json(stores->out, verdicts);
+        show_json(&comparison);
     } else {
-        show(stores->out, verdicts);
+        show(&comparison);
     }
-    *good = is_good(verdicts);
+    *outcome = judge(&comparison);
     return IR_OK;
 }

@@ -415,11 +415,11 @@ class Pipeline:
 
     def write_ledger(self, messages):
         path = self.directory / "ledger.txt"
-        lines = ["# ir-ledger 1"]
+        lines = ["# ir-ledger 2"]
         for message in messages:
             lines.append(f"m {message.raw_id}")
             lines += [f"o {each}" for each in message.ids]
-        path.write_text("\n".join(lines) + "\n")
+        path.write_text("\n".join([*lines, "# end"]) + "\n")
         return path
 
     def assert_exactly(self, messages):

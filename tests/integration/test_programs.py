@@ -107,7 +107,7 @@ def test_settings_that_cannot_hold_are_not_shown(program, words, says):
 
 def test_a_store_that_keeps_nothing_is_not_held_against(tmp_path):
     ledger = tmp_path / "ledger.txt"
-    ledger.write_text("# ir-ledger 1\nm 6ba7b810-9dad-11d1-80b4-00c04fd430c8\n")
+    ledger.write_text("# ir-ledger 2\nm 6ba7b810-9dad-11d1-80b4-00c04fd430c8\n# end\n")
     stores = [f"--documents=sqlite:{tmp_path / 'documents.sqlite'}", "--graph=null:", f"--registry={harness.REGISTRY}"]
     assert call("ir-store", "init", *stores)[0] == 0
     status, text, _ = call("ir-store", "verify", "--json", str(ledger), *stores)

@@ -164,6 +164,39 @@ static void clocks_stay_wrong(void **state) {
     assert_in_range(slow, 200, 300);
 }
 
+/* ---- what packs say of times ---- */
+
+static void timings_have_their_shares(void **state) {
+    (void)state;
+    enum { MESSAGES = 20000 };
+    const ir_timings_t timings = {.relative = 0.2, .clockless = 0.3, .named = 0.5, .repeated = 0.4};
+    const ir_faults_t faults = {.duplicates = 0.2};
+    unsigned relative = 0;
+    unsigned clockless = 0;
+    unsigned named = 0;
+    unsigned repeated = 0;
+    for (uint64_t number = 0; number < MESSAGES; number++) {
+        ir_timed_t timed;
+        ir_turn_t turn;
+        ir_faults_turn(&faults, SEED, 10, number, &turn);
+        ir_faults_timed(&timings, &faults, SEED, turn.original, &timed);
+        relative += timed.timing == IR_TIMING_RELATIVE;
+        clockless += timed.timing == IR_TIMING_CLOCKLESS;
+        named += timed.named;
+        repeated += timed.repeated;
+        assert_true(timed.timing != IR_TIMING_ABSOLUTE || !timed.named);
+        assert_true(timed.timing == IR_TIMING_CLOCKLESS || !timed.repeated);
+        if (turn.original != number) {
+            assert_int_equal(timed.timing, IR_TIMING_ABSOLUTE);
+        }
+    }
+    /* Two of five messages are duplicates or have one. */
+    assert_in_range(relative, 0.11 * MESSAGES, 0.13 * MESSAGES);
+    assert_in_range(clockless, 0.17 * MESSAGES, 0.19 * MESSAGES);
+    assert_in_range(named, 0.14 * MESSAGES, 0.16 * MESSAGES);
+    assert_in_range(repeated, 0.06 * MESSAGES, 0.085 * MESSAGES);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_faults_motes_take_turns),
@@ -172,6 +205,7 @@ int main(void) {
         cmocka_unit_test(bursts_come_together),
         cmocka_unit_test(late_is_after_younger_ones),
         cmocka_unit_test(clocks_stay_wrong),
+        cmocka_unit_test(timings_have_their_shares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

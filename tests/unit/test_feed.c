@@ -4,11 +4,13 @@
 
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -382,15 +384,145 @@ static void receipts_without_room_end_it(void **state) {
     ir_receipts_free(receipts);
 }
 
+/* ---- messages whose times count from their arrival ---- */
+
+/* Sends them all, with failures; the source's messages with the fake's answers are in `path`. */
+static void send_arrivals(const ir_sender_t *sender, ir_source_t *arrivals,
+                          ir_feed_counts_t *counts) {
+    const ir_source_options_t wanted = {
+        .simulate = 10,
+        .seed = 5,
+        .records = 7,
+        .interval_ns = 900 * IR_SECOND_NS,
+        .messages = MESSAGES,
+        .timings = {.relative = 0.3, .clockless = 0.3, .named = 0.5}};
+    const ir_target_t target = {.sender = sender, .connections = 1};
+    ir_error_t error;
+    ir_feed_options_t options = options_of(60);
+    options.target = &target;
+    fake.fail_every = 7;
+    assert_int_equal(ir_source_open(&wanted, arrivals, &error), IR_OK);
+    ir_ledger_writer_t *ledger = open_ledger();
+    const ir_feed_shared_t shared = {
+        .source = arrivals, .ledger = ledger, .ledger_mutex = &ledger_mutex};
+    ir_feed_t *feed = NULL;
+    assert_int_equal(ir_feed_start(&options, &shared, &feed, &error), IR_OK);
+    ir_feed_begin(feed, &at_once);
+    assert_int_equal(finish(feed, counts, &error), IR_OK);
+    assert_int_equal(ir_ledger_close(ledger, &error), IR_OK);
+}
+
+static ir_id_t id_of(const ir_source_t *arrivals, uint64_t number, ir_raw_kind_t kind) {
+    ir_source_message_t message;
+    ir_buffer_t body;
+    ir_id_t id;
+    ir_buffer_init(&body);
+    ir_source_get(arrivals, number, &message);
+    ir_source_body(arrivals, number, &body);
+    ir_id_raw(&(ir_raw_key_t){.kind = kind,
+                              .mote = message.mote,
+                              .body = ir_buffer_view(&body),
+                              .name = ir_view_text(message.name)},
+              &id);
+    ir_buffer_free(&body);
+    return id;
+}
+
+/* Whether the ledger has this line, up to the number of sendings. */
+static unsigned lines_with(const char *begin, const char *end) {
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    char line[400];
+    unsigned count = 0;
+    while (fgets(line, sizeof line, file) != NULL) {
+        const size_t size = strlen(line);
+        count += strncmp(line, begin, strlen(begin)) == 0 && size >= strlen(end) &&
+                 strcmp(line + size - strlen(end), end) == 0;
+    }
+    assert_int_equal(fclose(file), 0);
+    return count;
+}
+
+static void check_arrival_lines(const ir_source_t *arrivals, bool names) {
+    unsigned named = 0;
+    for (uint64_t number = 0; number < MESSAGES; number++) {
+        ir_source_message_t message;
+        char content[IR_ID_TEXT_SIZE];
+        char raw[IR_ID_TEXT_SIZE];
+        char begin_text[200];
+        char end_text[200] = " 1\n";
+        ir_source_get(arrivals, number, &message);
+        if (message.timed.timing == IR_TIMING_ABSOLUTE) {
+            continue;
+        }
+        const ir_id_t content_id = id_of(arrivals, number, IR_RAW_PLAIN);
+        const ir_id_t raw_id = id_of(arrivals, number, IR_RAW_NAMED);
+        snprintf(begin_text, sizeof begin_text, "t %s %.*s 7 ", ir_id_format(&content_id, content),
+                 IR_VIEW_ARG(message.mote));
+        if (names && message.name[0] != '\0') {
+            named++;
+            snprintf(end_text, sizeof end_text, " 1 %s %s\n", ir_id_format(&raw_id, raw),
+                     message.name);
+        }
+        assert_int_equal(lines_with(begin_text, end_text), 1);
+    }
+    assert_true(names == (named > 50));
+}
+
+static uint64_t sendings(void) {
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    char line[400];
+    uint64_t sum = 0;
+    while (fgets(line, sizeof line, file) != NULL) {
+        unsigned sent = 0;
+        if (sscanf(line, "t %*s %*s %*u %u", &sent) == 1) {
+            sum += sent;
+        }
+    }
+    assert_int_equal(fclose(file), 0);
+    return sum;
+}
+
+static void arrivals_stand_in_the_ledger_with_their_sendings(void **state) {
+    (void)state;
+    ir_feed_counts_t counts;
+    ir_source_t arrivals = {0};
+    ir_sender_t sender = fake_sender;
+    sender.names = true;
+    send_arrivals(&sender, &arrivals, &counts);
+    check_arrival_lines(&arrivals, true);
+    assert_true(counts.resent > 0);
+    assert_true(sendings() > ledger_lines('t'));
+    assert_true(sendings() <= ledger_lines('t') + counts.resent);
+    assert_int_equal(ledger_lines('t') + ledger_lines('m'), MESSAGES);
+    ir_source_close(&arrivals);
+}
+
+/* MQTT carries no names. */
+static void without_a_place_for_names_there_are_none(void **state) {
+    (void)state;
+    ir_feed_counts_t counts;
+    ir_source_t arrivals = {0};
+    send_arrivals(&fake_sender, &arrivals, &counts);
+    check_arrival_lines(&arrivals, false);
+    ir_source_close(&arrivals);
+}
+
 static void full_disk_ends_it(void **state) {
     (void)state;
     ir_feed_counts_t counts;
     ir_error_t error;
-    ir_ledger_writer_t *ledger = NULL;
-    assert_int_equal(ir_ledger_create("/dev/full", &ledger, &error), IR_OK);
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit small = {10000, before.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    ir_ledger_writer_t *ledger = open_ledger();
     const ir_status_t ended = finish(start(NULL, ledger, 50), &counts, &error);
     const ir_status_t closed = ir_ledger_close(ledger, NULL);
-    assert_true(ended == IR_ERR_FULL || closed == IR_ERR_FULL || closed == IR_ERR_IO);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_true(ended == IR_ERR_IO || closed == IR_ERR_IO);
 }
 
 int main(void) {
@@ -400,6 +532,8 @@ int main(void) {
         cmocka_unit_test_setup(what_is_not_confirmed_stands_so_in_the_ledger, begin),
         cmocka_unit_test_setup(refused_and_put_off, begin),
         cmocka_unit_test_setup(parts_make_the_whole, begin),
+        cmocka_unit_test_setup(arrivals_stand_in_the_ledger_with_their_sendings, begin),
+        cmocka_unit_test_setup(without_a_place_for_names_there_are_none, begin),
         cmocka_unit_test_setup(orders_end_in_time, begin),
         cmocka_unit_test_setup(refusals_end_it, begin),
         cmocka_unit_test_setup(receipts_without_room_end_it, begin),

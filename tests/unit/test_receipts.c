@@ -1,6 +1,8 @@
 #include "loadgen/receipts.h"
 
+#include "common/clock.h"
 #include "tests/unit/failing_alloc.h"
+#include "tests/unit/sources.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,11 +14,13 @@
 #define US 1000
 
 static ir_receipts_counts_t counts;
+static const ir_view_t no_mote;
 
-/* Ids that differ in their first bytes only now and then, so that places in the index collide. */
+/* Ids that differ in the first bytes of their hash only now and then, so that places in the index
+ * collide. */
 static ir_id_t id_of(unsigned n) {
     ir_id_t id = {{0}};
-    id.bytes[0] = (uint8_t)(n % 3);
+    id.bytes[9] = (uint8_t)(n % 3);
     memcpy(id.bytes + 12, &n, sizeof n);
     return id;
 }
@@ -45,13 +49,13 @@ static bool expect(ir_receipts_t *receipts, unsigned n, unsigned mote) {
 
 static void reject(ir_receipts_t *receipts, unsigned n) {
     const ir_id_t id = id_of(n);
-    ir_receipts_reject(receipts, &id);
+    ir_receipts_reject(receipts, &id, no_mote);
     ir_receipts_count(receipts, &counts);
 }
 
 static void arrive(ir_receipts_t *receipts, unsigned n, unsigned format, bool marked) {
     const ir_id_t id = id_of(n);
-    ir_receipts_arrive(receipts, &id, format, marked, 2200 * US);
+    ir_receipts_arrive(receipts, &id, no_mote, format, marked, 2200 * US);
     ir_receipts_count(receipts, &counts);
 }
 
@@ -255,6 +259,114 @@ static void the_index_holds_through_many_turns(void **state) {
     ir_receipts_free(receipts);
 }
 
+/* ---- messages whose raw ids nobody knows beforehand ---- */
+
+static const ir_source_options_t three_motes = {
+    .simulate = 3, .records = 7, .interval_ns = 900 * IR_SECOND_NS, .messages = 30};
+
+static ir_view_t name_of(const ir_source_t *source, unsigned mote) {
+    return ir_source_mote(source, mote);
+}
+
+static void expect_arrival(ir_receipts_t *receipts, unsigned mote, size_t n_accepted) {
+    uint64_t ticket = 0;
+    const ir_expected_t expected = {.mote = mote,
+                                    .n_records = 4,
+                                    .n_accepted = n_accepted,
+                                    .intended_ns = 1000 * US,
+                                    .sent_ns = 1200 * US};
+    assert_true(ir_receipts_expect(receipts, &expected, &ticket));
+    ir_receipts_answer(receipts, ticket, true);
+}
+
+static void arrive_of(ir_receipts_t *receipts, unsigned n, ir_view_t mote, unsigned format) {
+    const ir_id_t id = id_of(n);
+    ir_receipts_arrive(receipts, &id, mote, format, false, 2200 * US);
+    ir_receipts_count(receipts, &counts);
+}
+
+static void unknown_ids_are_matched_in_the_order_of_their_mote(void **state) {
+    (void)state;
+    ir_source_t source = sources_open(&three_motes);
+    ir_motes_t *motes = ir_motes_new(&source);
+    ir_receipts_t *receipts = ir_receipts_new(10, 3, 2, false);
+    assert_non_null(motes);
+    assert_true(ir_receipts_match(receipts, motes));
+    expect_arrival(receipts, 1, 4);
+    expect_arrival(receipts, 2, 4);
+    expect_arrival(receipts, 1, 4);
+    assert_true(expect(receipts, 7, 1));
+    arrive_of(receipts, 100, name_of(&source, 1), 0);
+    arrive_of(receipts, 101, name_of(&source, 1), 0);
+    arrive_of(receipts, 100, name_of(&source, 1), 1);
+    assert_int_equal(counts.complete, 1);
+    assert_int_equal(counts.matched, 2);
+    arrive_of(receipts, 7, name_of(&source, 1), 0); /* a known one is not taken for another */
+    arrive_of(receipts, 100, name_of(&source, 1), 1);
+    assert_int_equal(counts.copies, 1);
+    arrive_of(receipts, 102, name_of(&source, 1), 0); /* of this mote nothing is left */
+    arrive_of(receipts, 103, ir_view_text("nobody"), 0);
+    assert_int_equal(counts.foreign, 2);
+    arrive_of(receipts, 104, name_of(&source, 2), 0);
+    arrive_of(receipts, 104, name_of(&source, 2), 1);
+    arrive_of(receipts, 101, name_of(&source, 1), 1);
+    assert_int_equal(counts.complete, 3);
+    assert_int_equal(counts.matched, 3);
+    ir_receipts_free(receipts);
+    ir_motes_free(motes);
+    ir_source_close(&source);
+}
+
+/* What is rejected comes by a queue of its own, before or after what is published. */
+static void rejections_are_matched_with_what_is_to_be_rejected(void **state) {
+    (void)state;
+    ir_source_t source = sources_open(&three_motes);
+    ir_motes_t *motes = ir_motes_new(&source);
+    ir_receipts_t *receipts = ir_receipts_new(10, 3, 1, false);
+    const ir_view_t mote = name_of(&source, 0);
+    assert_true(ir_receipts_match(receipts, motes));
+    expect_arrival(receipts, 0, 0); /* nothing of it comes back */
+    expect_arrival(receipts, 0, 4);
+    expect_arrival(receipts, 0, 3);
+    arrive_of(receipts, 51, mote, 0);
+    for (unsigned n = 50; n <= 52; n += 2) {
+        const ir_id_t id = id_of(n);
+        ir_receipts_reject(receipts, &id, mote);
+    }
+    arrive_of(receipts, 52, mote, 0);
+    assert_int_equal(counts.complete, 2);
+    assert_int_equal(counts.by_fate[IR_FATE_REJECTED], 1);
+    assert_int_equal(counts.partly_rejected, 1);
+    assert_int_equal(counts.unmeant, 0);
+    assert_int_equal(counts.waiting, 0);
+    ir_receipts_free(receipts);
+    ir_motes_free(motes);
+    ir_source_close(&source);
+}
+
+/* A message that the target refused leaves the line when its place is needed. */
+static void refused_messages_leave_the_line(void **state) {
+    (void)state;
+    ir_source_t source = sources_open(&three_motes);
+    ir_motes_t *motes = ir_motes_new(&source);
+    ir_receipts_t *receipts = ir_receipts_new(2, 3, 1, false);
+    assert_true(ir_receipts_match(receipts, motes));
+    for (unsigned i = 0; i < 6; i++) {
+        uint64_t ticket = 0;
+        const ir_expected_t expected = {.mote = 0, .n_records = 4, .n_accepted = 4};
+        assert_true(ir_receipts_expect(receipts, &expected, &ticket));
+        ir_receipts_answer(receipts, ticket, false);
+    }
+    arrive_of(receipts, 1, name_of(&source, 0), 0); /* it was taken for all that */
+    arrive_of(receipts, 2, name_of(&source, 0), 0);
+    arrive_of(receipts, 3, name_of(&source, 0), 0);
+    assert_int_equal(counts.matched, 2);
+    assert_int_equal(counts.foreign, 1);
+    ir_receipts_free(receipts);
+    ir_motes_free(motes);
+    ir_source_close(&source);
+}
+
 static void every_allocation_failing(void **state) {
     (void)state;
     failing_alloc_required();
@@ -283,6 +395,9 @@ int main(void) {
         cmocka_unit_test(every_fate),
         cmocka_unit_test(every_fate_has_a_text),
         cmocka_unit_test(the_index_holds_through_many_turns),
+        cmocka_unit_test(unknown_ids_are_matched_in_the_order_of_their_mote),
+        cmocka_unit_test(rejections_are_matched_with_what_is_to_be_rejected),
+        cmocka_unit_test(refused_messages_leave_the_line),
         cmocka_unit_test(every_allocation_failing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,17 @@
+/* What the files of the ledger share; nobody else uses it. */
+#ifndef IR_STORE_LEDGER_PARTS_H
+#define IR_STORE_LEDGER_PARTS_H
+
+#include "store/ledger.h"
+
+#define IR_LEDGER_HEADER "# ir-ledger 2"
+#define IR_LEDGER_END "# end"
+
+/* Notes what a line says; false when memory is out. */
+bool ir_ledger_note(ir_ledger_t *ledger, ir_ledger_kind_t kind, const ir_id_t *id, bool required);
+bool ir_ledger_note_arrival(ir_ledger_t *ledger, const ir_ledger_arrival_t *arrival);
+
+/* After the last note, before the first comparison. */
+void ir_ledger_sort(ir_ledger_t *ledger);
+
+#endif
