@@ -2,65 +2,115 @@
 
 #include <string.h>
 
+#define NONE 0
+
 void ir_confirms_init(ir_confirms_t *confirms) {
-    memset(confirms, 0, sizeof *confirms);
-    confirms->oldest = 1;
     confirms->next = 1;
+    confirms->open = confirms->bytes = 0;
+    confirms->oldest = confirms->newest = NONE;
+    confirms->free = NONE;
+    confirms->used = 0;
+    memset(confirms->heads, 0, sizeof confirms->heads);
 }
 
-static uint64_t *word_of(ir_confirms_t *confirms, uint64_t tag) {
-    return &confirms->answered[tag % IR_CONFIRMS_WINDOW / 64];
+static ir_confirm_t *at(ir_confirms_t *confirms, uint16_t place) {
+    return &confirms->places[place - 1];
 }
 
-static uint64_t bit_of(uint64_t tag) {
-    return UINT64_C(1) << tag % 64;
+static uint16_t *head_of(ir_confirms_t *confirms, uint64_t tag) {
+    return &confirms->heads[tag % IR_CONFIRMS_WINDOW];
 }
 
-bool ir_confirms_is_open(const ir_confirms_t *confirms, uint64_t tag) {
-    return tag >= confirms->oldest && tag < confirms->next &&
-           (confirms->answered[tag % IR_CONFIRMS_WINDOW / 64] & bit_of(tag)) == 0;
+uint64_t ir_confirms_oldest(const ir_confirms_t *confirms) {
+    return confirms->oldest != NONE ? confirms->places[confirms->oldest - 1].tag : confirms->next;
 }
 
-/* Moves the window over its oldest number; true when that was still open. */
-static bool close_oldest(ir_confirms_t *confirms) {
-    const uint64_t tag = confirms->oldest++;
-    const bool was_open = (*word_of(confirms, tag) & bit_of(tag)) == 0;
-    *word_of(confirms, tag) &= ~bit_of(tag);
-    return was_open;
-}
+/* ---- places ---- */
 
-static void skip_answered(ir_confirms_t *confirms) {
-    while (confirms->oldest < confirms->next &&
-           (*word_of(confirms, confirms->oldest) & bit_of(confirms->oldest)) != 0) {
-        close_oldest(confirms);
+static uint16_t take_place(ir_confirms_t *confirms) {
+    const uint16_t place = confirms->free;
+    if (place == NONE) {
+        return ++confirms->used;
     }
+    confirms->free = at(confirms, place)->next;
+    return place;
 }
 
-static uint64_t answer_up_to(ir_confirms_t *confirms, uint64_t tag) {
-    uint64_t answered = 0;
-    while (confirms->oldest <= tag) {
-        answered += close_oldest(confirms);
+void ir_confirms_publish(ir_confirms_t *confirms, size_t bytes, void *ticket) {
+    const uint64_t tag = confirms->next++;
+    const uint16_t place = take_place(confirms);
+    uint16_t *head = head_of(confirms, tag);
+    *at(confirms, place) = (ir_confirm_t){
+        .tag = tag, .bytes = bytes, .ticket = ticket, .older = confirms->newest, .next = *head};
+    *head = place;
+    if (confirms->newest != NONE) {
+        at(confirms, confirms->newest)->newer = place;
+    } else {
+        confirms->oldest = place;
     }
-    return answered;
+    confirms->newest = place;
+    confirms->open++;
+    confirms->bytes += bytes;
 }
 
-static uint64_t answer_one(ir_confirms_t *confirms, uint64_t tag) {
-    if (tag < confirms->oldest || (*word_of(confirms, tag) & bit_of(tag)) != 0) {
+/* The link that leads to the place of an open number; to NONE when it is not open. */
+static uint16_t *link_to(ir_confirms_t *confirms, uint64_t tag) {
+    uint16_t *link = head_of(confirms, tag);
+    while (*link != NONE && at(confirms, *link)->tag != tag) {
+        link = &at(confirms, *link)->next;
+    }
+    return link;
+}
+
+/* Frees the place that the link leads to. */
+static void close_place(ir_confirms_t *confirms, uint16_t *link) {
+    const uint16_t place = *link;
+    ir_confirm_t *closed = at(confirms, place);
+    *link = closed->next;
+    *(closed->older != NONE ? &at(confirms, closed->older)->newer : &confirms->oldest) =
+        closed->newer;
+    *(closed->newer != NONE ? &at(confirms, closed->newer)->older : &confirms->newest) =
+        closed->older;
+    confirms->open--;
+    confirms->bytes -= closed->bytes;
+    closed->next = confirms->free;
+    confirms->free = place;
+}
+
+/* ---- answers ---- */
+
+static uint64_t answer_one(ir_confirms_t *confirms, uint64_t tag, ir_confirms_fn each,
+                           void *context) {
+    uint16_t *link = link_to(confirms, tag);
+    if (*link == NONE) {
         return 0;
     }
-    *word_of(confirms, tag) |= bit_of(tag);
+    void *ticket = at(confirms, *link)->ticket;
+    close_place(confirms, link);
+    if (each != NULL) {
+        each(context, tag, ticket);
+    }
     return 1;
 }
 
-bool ir_confirms_answer(ir_confirms_t *confirms, uint64_t tag, bool multiple, uint64_t *answered) {
+bool ir_confirms_answer(ir_confirms_t *confirms, uint64_t tag, bool multiple, ir_confirms_fn each,
+                        void *context, uint64_t *answered) {
     if (tag == 0 && multiple) {
         tag = confirms->next - 1;
     }
     if (tag >= confirms->next || (tag == 0 && !multiple)) {
         return false;
     }
-    *answered = multiple ? answer_up_to(confirms, tag) : answer_one(confirms, tag);
-    confirms->open -= *answered;
-    skip_answered(confirms);
+    *answered = 0;
+    if (!multiple) {
+        *answered = answer_one(confirms, tag, each, context);
+    }
+    while (multiple && confirms->oldest != NONE && ir_confirms_oldest(confirms) <= tag) {
+        *answered += answer_one(confirms, ir_confirms_oldest(confirms), each, context);
+    }
     return true;
+}
+
+void ir_confirms_forget(ir_confirms_t *confirms, uint64_t tag) {
+    answer_one(confirms, tag, NULL, NULL);
 }

@@ -15,11 +15,11 @@
 #define CHANNEL 1
 #define GATHER_BYTES (64 * 1024)
 #define BUFFER_KEPT (1024 * 1024)
-#define OPEN_MESSAGES 5000
-#define OPEN_BYTES (8 * 1024 * 1024)
 #define RENEW_NS (5 * IR_SECOND_NS)
 #define LOOK_EVERY 64 /* messages, over TLS, where nothing is gathered */
 #define BLOCKED_TEXT "broker blocks publishers (memory or disk alarm)"
+
+_Static_assert(IR_PUBLISHER_OPEN_MESSAGES <= IR_CONFIRMS_WINDOW, "every open message has a place");
 
 struct ir_publisher {
     ir_broker_options_t options;
@@ -36,11 +36,9 @@ struct ir_publisher {
     ir_buffer_t out; /* whole frames, the first `sent` bytes of which are on their way */
     size_t sent;
     ir_confirms_t confirms;
-    size_t open_bytes; /* published since all was confirmed */
 
     int wake_fd; /* the caller's, or -1 */
-    ir_publisher_answer_fn on_answer;
-    void *answer_context;
+    ir_publisher_answers_t answers;
 
     /* since the last flush that said OK or RETRY */
     uint64_t first; /* the number of the first message */
@@ -63,7 +61,6 @@ static void drop(ir_publisher_t *publisher) {
     publisher->blocked = publisher->nacks = false;
     ir_buffer_free(&publisher->out);
     publisher->sent = 0;
-    publisher->open_bytes = 0;
     ir_confirms_init(&publisher->confirms);
 }
 
@@ -110,54 +107,58 @@ static bool is_doubtful(const ir_publisher_t *publisher) {
 /* Messages of an earlier batch that are still open count as open of this one. A return comes before
  * the confirm of its message, so what was settled until then is sound. */
 static uint64_t count_settled(const ir_publisher_t *publisher) {
-    const uint64_t unsettled = publisher->confirms.next - publisher->confirms.oldest;
+    const uint64_t unsettled = publisher->confirms.next - ir_confirms_oldest(&publisher->confirms);
     if (publisher->nacked > 0 || publisher->returned > 0) {
         return publisher->settled;
     }
     return publisher->published > unsettled ? publisher->published - unsettled : 0;
 }
 
-/* Tells of every message that is answered only now; those of an earlier batch were given up. */
-static void tell_answers(const ir_publisher_t *publisher, uint64_t tag, bool multiple, bool nack) {
-    const ir_confirms_t *confirms = &publisher->confirms;
-    const uint64_t last = tag == 0 || tag >= confirms->next ? confirms->next - 1 : tag;
-    uint64_t each = multiple ? confirms->oldest : last;
-    each = each > publisher->first ? each : publisher->first;
-    for (; each <= last; each++) {
-        if (ir_confirms_is_open(confirms, each)) {
-            publisher->on_answer(publisher->answer_context, each - publisher->first,
-                                 !nack && publisher->returned == 0);
-        }
+static bool answers_singly(const ir_publisher_t *publisher) {
+    return publisher->answers.on_answer != NULL;
+}
+
+/* Messages of an earlier batch were given up. */
+static void tell_answer(const ir_publisher_t *publisher, uint64_t tag, void *ticket,
+                        bool confirmed) {
+    if (answers_singly(publisher) && tag >= publisher->first) {
+        publisher->answers.on_answer(publisher->answers.context, ticket, confirmed);
     }
+}
+
+static void on_ack(void *context, uint64_t tag, void *ticket) {
+    tell_answer(context, tag, ticket, true);
+}
+
+static void on_nack(void *context, uint64_t tag, void *ticket) {
+    tell_answer(context, tag, ticket, false);
 }
 
 static ir_status_t take_answer(ir_publisher_t *publisher, uint64_t tag, bool multiple, bool nack,
                                ir_error_t *error) {
-    if (publisher->on_answer != NULL && tag < publisher->confirms.next) {
-        tell_answers(publisher, tag, multiple, nack);
-    }
     uint64_t answered = 0;
-    if (!ir_confirms_answer(&publisher->confirms, tag, multiple, &answered)) {
+    if (!ir_confirms_answer(&publisher->confirms, tag, multiple, nack ? on_nack : on_ack, publisher,
+                            &answered)) {
         return ir_error_set(error, IR_ERR_PROTOCOL,
                             "RabbitMQ confirmed message %llu, which was not published",
                             (unsigned long long)tag);
     }
-    publisher->nacked += nack && publisher->on_answer == NULL ? answered : 0;
+    publisher->nacked += nack && !answers_singly(publisher) ? answered : 0;
     publisher->nacks |= nack;
     publisher->settled = count_settled(publisher);
-    if (publisher->confirms.open == 0) {
-        publisher->open_bytes = 0;
-    }
     return IR_OK;
 }
 
 static void take_return(ir_publisher_t *publisher, const amqp_basic_return_t *returned) {
-    if (publisher->returned++ == 0) {
-        ir_error_set(&publisher->first_return, IR_ERR_REFUSED,
-                     "exchange %.*s, routing key %.*s: %u %.*s",
-                     IR_VIEW_ARG(ir_broker_view(returned->exchange)),
-                     IR_VIEW_ARG(ir_broker_view(returned->routing_key)), returned->reply_code,
-                     IR_VIEW_ARG(ir_broker_view(returned->reply_text)));
+    ir_error_t why;
+    const ir_view_t routing_key = ir_broker_view(returned->routing_key);
+    ir_error_set(&why, IR_ERR_REFUSED, "exchange %.*s, routing key %.*s: %u %.*s",
+                 IR_VIEW_ARG(ir_broker_view(returned->exchange)), IR_VIEW_ARG(routing_key),
+                 returned->reply_code, IR_VIEW_ARG(ir_broker_view(returned->reply_text)));
+    if (answers_singly(publisher)) {
+        publisher->answers.on_return(publisher->answers.context, routing_key, &why);
+    } else if (publisher->returned++ == 0) {
+        publisher->first_return = why;
     }
 }
 
@@ -309,19 +310,23 @@ static ir_status_t look(ir_publisher_t *publisher, int64_t wait_ns, ir_error_t *
 
 /* ---- waiting ---- */
 
-typedef bool (*ir_publisher_done_fn)(const ir_publisher_t *publisher, uint64_t bound);
+typedef bool (*ir_publisher_done_fn)(const ir_publisher_t *publisher);
 
-static bool is_sent(const ir_publisher_t *publisher, uint64_t bound) {
-    (void)bound;
+static bool is_sent(const ir_publisher_t *publisher) {
     return !has_unsent(publisher);
 }
 
-static bool is_confirmed(const ir_publisher_t *publisher, uint64_t bound) {
-    return !has_unsent(publisher) && publisher->confirms.open <= bound;
+static bool is_confirmed(const ir_publisher_t *publisher) {
+    return !has_unsent(publisher) && publisher->confirms.open == 0;
 }
 
-static bool is_unblocked(const ir_publisher_t *publisher, uint64_t bound) {
-    (void)bound;
+/* As many again can be published before the next wait. */
+static bool is_half_confirmed(const ir_publisher_t *publisher) {
+    return publisher->confirms.open <= IR_PUBLISHER_OPEN_MESSAGES / 2 &&
+           publisher->confirms.bytes <= IR_PUBLISHER_OPEN_BYTES / 2;
+}
+
+static bool is_unblocked(const ir_publisher_t *publisher) {
     return !publisher->blocked;
 }
 
@@ -330,12 +335,12 @@ static uint64_t progress(const ir_publisher_t *publisher) {
     return publisher->confirms.open + (publisher->out.size - publisher->sent);
 }
 
-static ir_status_t wait_until(ir_publisher_t *publisher, ir_publisher_done_fn done, uint64_t bound,
+static ir_status_t wait_until(ir_publisher_t *publisher, ir_publisher_done_fn done,
                               ir_error_t *error) {
     const int64_t timeout_ns = publisher->options.timeout_ns;
     int64_t end_ns = ir_clock_monotonic() + timeout_ns;
     uint64_t before = progress(publisher);
-    while (!done(publisher, bound)) {
+    while (!done(publisher)) {
         const int64_t left_ns = end_ns - ir_clock_monotonic();
         if (left_ns <= 0) {
             return publisher->blocked
@@ -357,9 +362,10 @@ static ir_status_t wait_until(ir_publisher_t *publisher, ir_publisher_done_fn do
 }
 
 /* A broker that only blocks keeps its connection: what it was sent counts once it goes on, and a
- * new connection would send it again each time. */
-static ir_outcome_t retry(ir_publisher_t *publisher) {
-    if (publisher->connection != NULL && !publisher->blocked) {
+ * new connection would send it again each time. `status` is what ended the batch. */
+static ir_outcome_t retry(ir_publisher_t *publisher, ir_status_t status) {
+    const bool only_blocks = publisher->blocked && status == IR_ERR_TIMEOUT;
+    if (publisher->connection != NULL && !only_blocks) {
         drop(publisher);
     }
     forget_batch(publisher);
@@ -382,30 +388,35 @@ static ir_status_t make_ready(ir_publisher_t *publisher, ir_error_t *error) {
     if (publisher->connection == NULL) {
         return connect_publisher(publisher, error);
     }
-    return publisher->blocked ? wait_until(publisher, is_unblocked, 0, error) : IR_OK;
+    return publisher->blocked ? wait_until(publisher, is_unblocked, error) : IR_OK;
 }
 
 /* In the middle of a batch: takes the answers that are still to come, then ends it. */
 static ir_outcome_t renew(ir_publisher_t *publisher, ir_error_t *error) {
-    if (wait_until(publisher, is_confirmed, 0, error) == IR_OK) {
-        ir_error_set(error, IR_ERR_REFUSED,
-                     "RabbitMQ refused messages (a queue is full or its node was lost); connecting "
-                     "anew");
+    ir_status_t status = wait_until(publisher, is_confirmed, error);
+    if (status == IR_OK) {
+        status = ir_error_set(error, IR_ERR_REFUSED,
+                              "RabbitMQ refused messages (a queue is full or its node was lost); "
+                              "connecting again");
     }
-    return retry(publisher);
+    return retry(publisher, status);
+}
+
+static bool is_full(const ir_publisher_t *publisher) {
+    return publisher->confirms.open >= IR_PUBLISHER_OPEN_MESSAGES ||
+           publisher->confirms.bytes >= IR_PUBLISHER_OPEN_BYTES;
 }
 
 static ir_status_t keep_bounds(ir_publisher_t *publisher, ir_error_t *error) {
-    if (publisher->open_bytes >= OPEN_BYTES) {
-        return wait_until(publisher, is_confirmed, 0, error);
-    }
-    if (publisher->confirms.open >= OPEN_MESSAGES || ir_confirms_full(&publisher->confirms)) {
-        const ir_status_t status = wait_until(publisher, is_confirmed, OPEN_MESSAGES / 2, error);
-        return status == IR_OK && ir_confirms_full(&publisher->confirms)
-                   ? wait_until(publisher, is_confirmed, 0, error)
-                   : status;
-    }
-    return IR_OK;
+    return is_full(publisher) ? wait_until(publisher, is_half_confirmed, error) : IR_OK;
+}
+
+bool ir_publisher_full(const ir_publisher_t *publisher) {
+    return is_full(publisher) || publisher->out.size - publisher->sent >= GATHER_BYTES;
+}
+
+static void count_open(ir_publisher_t *publisher, const ir_publication_t *publication) {
+    ir_confirms_publish(&publisher->confirms, publication->body.size, publication->ticket);
 }
 
 static ir_status_t write_secure(ir_publisher_t *publisher, const ir_publication_t *publication,
@@ -420,7 +431,7 @@ static ir_status_t write_secure(ir_publisher_t *publisher, const ir_publication_
         return ir_broker_fault(sent, "publishing failed", error);
     }
     publisher->wrote_ns = ir_clock_monotonic();
-    ir_confirms_publish(&publisher->confirms);
+    count_open(publisher, publication);
     return publisher->confirms.next % LOOK_EVERY == 0 ? look(publisher, 0, error) : IR_OK;
 }
 
@@ -431,13 +442,15 @@ static ir_status_t write_plain(ir_publisher_t *publisher, const ir_publication_t
     if (status != IR_OK) {
         return status;
     }
-    ir_confirms_publish(&publisher->confirms);
+    count_open(publisher, publication);
     if (publisher->out.size < GATHER_BYTES) {
         return IR_OK;
     }
     const ir_status_t sent = send_some(publisher, error);
     const ir_status_t seen = sent == IR_OK ? look(publisher, 0, error) : sent;
-    return seen == IR_OK ? wait_until(publisher, is_sent, 0, error) : seen;
+    /* Who is told of each message asks ir_publisher_full instead of waiting here. */
+    return seen == IR_OK && !answers_singly(publisher) ? wait_until(publisher, is_sent, error)
+                                                       : seen;
 }
 
 ir_outcome_t ir_publisher_publish(ir_publisher_t *publisher, const ir_publication_t *publication,
@@ -448,7 +461,7 @@ ir_outcome_t ir_publisher_publish(ir_publisher_t *publisher, const ir_publicatio
         return IR_OUTCOME_REJECT;
     }
     ir_status_t status = IR_OK;
-    if (publisher->published > 0 && is_doubtful(publisher)) {
+    if (publisher->published > 0 && !answers_singly(publisher) && is_doubtful(publisher)) {
         return renew(publisher, error);
     }
     if (publisher->published == 0 || publisher->connection == NULL || publisher->blocked) {
@@ -465,10 +478,9 @@ ir_outcome_t ir_publisher_publish(ir_publisher_t *publisher, const ir_publicatio
                                    : write_plain(publisher, publication, error);
     }
     if (status != IR_OK) {
-        return retry(publisher);
+        return retry(publisher, status);
     }
     publisher->published++;
-    publisher->open_bytes += publication->body.size;
     return IR_OUTCOME_OK;
 }
 
@@ -497,10 +509,10 @@ ir_outcome_t ir_publisher_flush(ir_publisher_t *publisher, ir_error_t *error) {
             ? send_some(publisher, error)
             : ir_error_set(error, IR_ERR_CONNECT, "the connection to RabbitMQ broke");
     if (status == IR_OK) {
-        status = wait_until(publisher, is_confirmed, 0, error);
+        status = wait_until(publisher, is_confirmed, error);
     }
     if (status != IR_OK) {
-        return retry(publisher);
+        return retry(publisher, status);
     }
     if (publisher->nacked > 0 || publisher->returned > 0) {
         return refused(publisher, error);
@@ -510,7 +522,8 @@ ir_outcome_t ir_publisher_flush(ir_publisher_t *publisher, ir_error_t *error) {
 }
 
 ir_outcome_t ir_publisher_prepare(ir_publisher_t *publisher, ir_error_t *error) {
-    return make_ready(publisher, error) == IR_OK ? IR_OUTCOME_OK : retry(publisher);
+    const ir_status_t status = make_ready(publisher, error);
+    return status == IR_OK ? IR_OUTCOME_OK : retry(publisher, status);
 }
 
 ir_outcome_t ir_publisher_push(ir_publisher_t *publisher, int64_t wait_ns, ir_error_t *error) {
@@ -522,7 +535,7 @@ ir_outcome_t ir_publisher_push(ir_publisher_t *publisher, int64_t wait_ns, ir_er
         status = look_or_wake(publisher, wait_ns, publisher->wake_fd, error);
     }
     if (status != IR_OK) {
-        return retry(publisher);
+        return retry(publisher, status);
     }
     return publisher->nacked > 0 || publisher->returned > 0 ? ir_publisher_flush(publisher, error)
                                                             : IR_OUTCOME_OK;
@@ -551,10 +564,25 @@ void ir_publisher_wake_on(ir_publisher_t *publisher, int fd) {
     publisher->wake_fd = fd;
 }
 
-void ir_publisher_on_answer(ir_publisher_t *publisher, ir_publisher_answer_fn on_answer,
-                            void *context) {
-    publisher->on_answer = on_answer;
-    publisher->answer_context = context;
+void ir_publisher_on_answer(ir_publisher_t *publisher, const ir_publisher_answers_t *answers) {
+    publisher->answers = *answers;
+}
+
+uint64_t ir_publisher_last(const ir_publisher_t *publisher) {
+    return publisher->confirms.next - 1;
+}
+
+void ir_publisher_forget(ir_publisher_t *publisher, uint64_t number) {
+    ir_confirms_forget(&publisher->confirms, number);
+}
+
+bool ir_publisher_doubtful(const ir_publisher_t *publisher) {
+    return is_doubtful(publisher);
+}
+
+void ir_publisher_disconnect(ir_publisher_t *publisher) {
+    drop(publisher);
+    forget_batch(publisher);
 }
 
 /* ---- life ---- */

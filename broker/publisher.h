@@ -13,6 +13,10 @@
 
 typedef struct ir_publisher ir_publisher_t;
 
+/* Most messages, and bytes of their bodies, that are published and not confirmed. */
+#define IR_PUBLISHER_OPEN_MESSAGES 5000
+#define IR_PUBLISHER_OPEN_BYTES (8 * 1024 * 1024)
+
 /* Prepares; the first publish connects. NULL when memory is out. */
 ir_publisher_t *ir_publisher_new(const ir_broker_options_t *options);
 void ir_publisher_free(ir_publisher_t *publisher);
@@ -36,6 +40,7 @@ typedef struct ir_publication {
     ir_view_t body;
     bool mandatory; /* unroutable counts as a failure, not as done */
     bool transient; /* delivery mode 1 instead of 2 */
+    void *ticket;   /* comes back with the answer, see ir_publisher_on_answer */
 } ir_publication_t;
 
 /* Connects when not connected, then writes the message; it is not sent before the next flush or
@@ -67,15 +72,37 @@ void ir_publisher_wake_on(ir_publisher_t *publisher, int fd);
  * from the first one without a gap. */
 uint64_t ir_publisher_settled(const ir_publisher_t *publisher);
 
-/* Told of every message by itself: `place` counts those published since the last flush that said OK
- * or RETRY, from 0; `confirmed` is false when it was nacked, or when one was returned as unroutable
- * that may have been this one. Called inside the calls above, in any order of places, once for
- * each; what a RETRY leaves open is not told of. */
-typedef void (*ir_publisher_answer_fn)(void *context, uint64_t place, bool confirmed);
+/* For senders that are told of each message. Both are called inside the calls above. */
+typedef struct ir_publisher_answers {
+    /* Once for each ticket, in any order; `confirmed` is false for a nack. What a RETRY leaves open
+     * is not told of. */
+    void (*on_answer)(void *context, void *ticket, bool confirmed);
 
-/* Asks for that. A nack then fails only its own message and no longer push and flush. */
-void ir_publisher_on_answer(ir_publisher_t *publisher, ir_publisher_answer_fn on_answer,
-                            void *context);
+    /* A message with this routing key was unroutable. AMQP does not say which one; it is open, and
+     * its (good) answer is still to come. */
+    void (*on_return)(void *context, ir_view_t routing_key, const ir_error_t *why);
+
+    void *context;
+} ir_publisher_answers_t;
+
+/* Asks for that. A nack or a return then fails only its own message and no longer push and flush,
+ * and a doubtful connection is the caller's to give up. */
+void ir_publisher_on_answer(ir_publisher_t *publisher, const ir_publisher_answers_t *answers);
+
+/* The next publish would wait for confirms, or the socket does not take what is written: push
+ * first. */
+bool ir_publisher_full(const ir_publisher_t *publisher);
+
+/* The number of the message published last; and waiting no longer for the answer to one: its room
+ * is free again. */
+uint64_t ir_publisher_last(const ir_publisher_t *publisher);
+void ir_publisher_forget(ir_publisher_t *publisher, uint64_t number);
+
+/* There were nacks on this connection, and it is not new: a new one might do better. */
+bool ir_publisher_doubtful(const ir_publisher_t *publisher);
+
+/* Ends the connection, as a RETRY does. */
+void ir_publisher_disconnect(ir_publisher_t *publisher);
 
 /* Idle upkeep: drives heartbeats; call at least every few seconds when nothing is published. */
 void ir_publisher_idle(ir_publisher_t *publisher);

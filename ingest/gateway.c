@@ -16,6 +16,10 @@ static bool is_ready(void *context, ir_buffer_t *reasons) {
     ir_gateway_t *gateway = context;
     char fault[320];
     const bool open = ir_outlet_state(gateway->outlet) == IR_OUTLET_OPEN;
+    const bool stalled = open && ir_outlet_stalled(gateway->outlet);
+    if (stalled) {
+        ir_buffer_append_text(reasons, "broker: messages are open, and it confirms none\n");
+    }
     if (!open) {
         ir_buffer_append_format(reasons, "broker: %s\n",
                                 ir_outlet_fault(gateway->outlet, fault, sizeof fault));
@@ -23,7 +27,7 @@ static bool is_ready(void *context, ir_buffer_t *reasons) {
     if (gateway->phase != IR_GATEWAY_RUNNING) {
         ir_buffer_append_text(reasons, "stopping\n");
     }
-    return open && gateway->phase == IR_GATEWAY_RUNNING;
+    return open && !stalled && gateway->phase == IR_GATEWAY_RUNNING;
 }
 
 static void refresh(void *context) {
@@ -37,6 +41,10 @@ static void refresh(void *context) {
     ir_metric_set(meters->blocked, state == IR_OUTLET_BLOCKED);
     ir_metric_set(meters->reconnects, (int64_t)ir_outlet_reconnects(gateway->outlet));
     ir_metric_set(meters->motes, (int64_t)ir_tokens_motes(gateway->tokens));
+    const ir_outlet_counts_t counts = ir_outlet_counts(gateway->outlet);
+    ir_metric_set(meters->motes_waiting, (int64_t)counts.motes_waiting);
+    ir_metric_set(meters->messages_waiting, (int64_t)counts.messages_waiting);
+    ir_metric_set(meters->given_up, (int64_t)counts.given_up);
 }
 
 /* ---- stopping ---- */
@@ -130,6 +138,9 @@ static void on_reload(evutil_socket_t number, short what, void *context) {
 static ir_status_t open_outlet(ir_gateway_t *gateway, ir_error_t *error) {
     const ir_ingest_options_t *options = gateway->options;
     ir_outlet_options_t outlet = {.capacity = (size_t)options->in_flight,
+                                  .memory = (size_t)options->in_flight_bytes,
+                                  .mote_messages = (size_t)options->mote_messages,
+                                  .late_ns = options->mote_wait_ns,
                                   .backoff_first_ns = options->backoff_first_ns,
                                   .backoff_longest_ns = options->backoff_longest_ns};
     ir_ingest_broker_options(options, &outlet.broker);

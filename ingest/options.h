@@ -23,6 +23,7 @@ typedef struct ir_ingest_options {
     int64_t header_timeout_ns, body_timeout_ns, idle_timeout_ns, write_timeout_ns;
     int64_t connections, request_memory;
     int64_t in_flight, in_flight_bytes;
+    int64_t mote_messages, mote_wait_ns;
     int64_t confirm_timeout_ns, timeout_ns;
     int64_t backoff_first_ns, backoff_longest_ns;
     double rate, burst;

@@ -1,12 +1,12 @@
 #include "ingest/outlet.h"
 
-#include "broker/confirms.h"
 #include "broker/publisher.h"
 #include "broker/topology.h"
 #include "common/backoff.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/ring.h"
+#include "ingest/window.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,8 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define OPEN_MESSAGES 4000 /* below the number at which the publisher itself would wait */
+#define MOTE_PART 8 /* of the window's bytes may be one mote's */
 #define LOOK_NS IR_SECOND_NS
+#define JUDGE_NS (50 * IR_MILLISECOND_NS)
+#define DRAIN_NS (200 * IR_MILLISECOND_NS)
 #define GATHER_NS IR_MILLISECOND_NS
 #define LOG_EVERY_NS (10 * IR_SECOND_NS)
 
@@ -34,13 +36,15 @@ struct ir_outlet {
     char fault[sizeof(((ir_error_t *)0)->text)];
     atomic_int state;
     atomic_uint_fast64_t connections;
+    atomic_bool stalled;
+    atomic_uint_fast64_t motes_waiting, messages_waiting, given_up;
 
     /* the thread's */
-    ir_shipment_t *window[IR_CONFIRMS_WINDOW]; /* of the message at place N at N % size; or NULL */
-    uint64_t published;                        /* places given since the window was last empty */
-    uint64_t answered;
-    ir_shipment_t *current; /* not all of its messages are sent yet */
-    int64_t turned_ns;      /* when the last turn began */
+    ir_window_t *window;
+    int64_t silent_ns;  /* since when messages are open and none is answered */
+    bool admits;        /* it is a new shipment's turn, not that of one that is half sent */
+    int64_t turned_ns;  /* when the last turn began */
+    int64_t drained_ns; /* since when nothing is sent, to renew the connection; 0: not so */
     ir_backoff_t backoff;
     int64_t logged_ns;
 };
@@ -68,6 +72,16 @@ ir_outlet_state_t ir_outlet_state(const ir_outlet_t *outlet) {
 uint64_t ir_outlet_reconnects(const ir_outlet_t *outlet) {
     const uint64_t connections = atomic_load(&outlet->connections);
     return connections > 0 ? connections - 1 : 0;
+}
+
+bool ir_outlet_stalled(const ir_outlet_t *outlet) {
+    return atomic_load(&outlet->stalled);
+}
+
+ir_outlet_counts_t ir_outlet_counts(const ir_outlet_t *outlet) {
+    return (ir_outlet_counts_t){.motes_waiting = atomic_load(&outlet->motes_waiting),
+                                .messages_waiting = atomic_load(&outlet->messages_waiting),
+                                .given_up = atomic_load(&outlet->given_up)};
 }
 
 bool ir_outlet_give(ir_outlet_t *outlet, ir_shipment_t *shipment) {
@@ -106,49 +120,76 @@ ir_shipment_t *ir_outlet_take(ir_outlet_t *outlet) {
 /* ---- the window ---- */
 
 /* Both rings have room for everything under way. */
-static void settle(ir_outlet_t *outlet, ir_shipment_t *shipment, size_t n, ir_fate_t fate) {
-    ir_shipment_settle(shipment, n, fate);
-    if (shipment->open == 0) {
+static void send_back(ir_outlet_t *outlet, ir_shipment_t *shipment) {
+    if (shipment != NULL) {
         ir_ring_push(outlet->out, shipment);
     }
 }
 
-static void on_answer(void *context, uint64_t place, bool confirmed) {
+/* Nothing of it was sent, and nothing will be. */
+static void turn_away(ir_outlet_t *outlet, ir_shipment_t *shipment, ir_fate_t fate) {
+    ir_shipment_settle(shipment, shipment->n_messages, fate);
+    send_back(outlet, shipment);
+}
+
+static void on_answer(void *context, void *ticket, bool confirmed) {
     ir_outlet_t *outlet = context;
-    ir_shipment_t **slot = &outlet->window[place % IR_CONFIRMS_WINDOW];
-    ir_shipment_t *shipment = *slot;
-    if (shipment != NULL) {
-        *slot = NULL;
-        outlet->answered++;
-        settle(outlet, shipment, 1, confirmed ? IR_FATE_CONFIRMED : IR_FATE_REFUSED);
+    send_back(outlet, ir_window_answer(outlet->window, ticket, confirmed));
+    outlet->silent_ns = ir_clock_monotonic();
+}
+
+static bool has_open(const ir_outlet_t *outlet) {
+    return ir_window_counts(outlet->window)->messages > 0;
+}
+
+static bool is_silent(const ir_outlet_t *outlet, int64_t for_ns) {
+    return has_open(outlet) && ir_clock_monotonic() - outlet->silent_ns > for_ns &&
+           ir_window_all_silent(outlet->window);
+}
+
+static void show_window(ir_outlet_t *outlet) {
+    const ir_window_counts_t *counts = ir_window_counts(outlet->window);
+    atomic_store(&outlet->stalled, is_silent(outlet, outlet->options.late_ns));
+    atomic_store(&outlet->motes_waiting, counts->motes_waiting);
+    atomic_store(&outlet->messages_waiting, counts->messages_waiting);
+}
+
+static void refuse_half_sent(ir_outlet_t *outlet) {
+    ir_shipment_t *shipment = NULL;
+    while ((shipment = ir_window_give_up_unsent(outlet->window)) != NULL) {
+        send_back(outlet, shipment);
     }
 }
 
-/* What of a shipment has not been sent will not be: its mote sends all of it again. */
-static void give_up(ir_outlet_t *outlet, ir_shipment_t *shipment) {
-    settle(outlet, shipment, shipment->n_messages - shipment->sent, IR_FATE_UNSENT);
+/* After RETRY nothing that is open will be answered for. */
+static void clear_window(ir_outlet_t *outlet) {
+    ir_window_message_t *oldest = NULL;
+    while ((oldest = ir_window_oldest(outlet->window)) != NULL) {
+        send_back(outlet, ir_window_give_up(outlet->window, oldest, IR_FATE_UNKNOWN));
+    }
+    refuse_half_sent(outlet);
+    show_window(outlet);
 }
 
-/* After RETRY: places begin anew. */
-static void clear_window(ir_outlet_t *outlet, ir_fate_t fate) {
-    ir_shipment_t *current = outlet->current;
-    outlet->current = NULL;
-    for (size_t i = 0; i < IR_CONFIRMS_WINDOW; i++) {
-        ir_shipment_t *shipment = outlet->window[i];
-        outlet->window[i] = NULL;
-        if (shipment != NULL) {
-            settle(outlet, shipment, 1, fate);
-        }
+static void refuse_unsent(ir_outlet_t *outlet) {
+    ir_shipment_t *shipment = NULL;
+    refuse_half_sent(outlet);
+    while ((shipment = ir_ring_pop(outlet->in)) != NULL) {
+        turn_away(outlet, shipment, IR_FATE_UNSENT);
     }
-    if (current != NULL) {
-        give_up(outlet, current);
-    }
-    outlet->published = outlet->answered = 0;
 }
 
-static bool has_room(const ir_outlet_t *outlet) {
-    return outlet->published - outlet->answered < OPEN_MESSAGES &&
-           outlet->window[outlet->published % IR_CONFIRMS_WINDOW] == NULL;
+/* Which motes wait, and that the others have room. */
+static void judge_window(ir_outlet_t *outlet) {
+    ir_window_t *window = outlet->window;
+    ir_window_message_t *excess = NULL;
+    ir_window_judge(window, ir_clock_monotonic(), ir_publisher_full(outlet->publisher));
+    while ((excess = ir_window_excess(window)) != NULL) {
+        ir_publisher_forget(outlet->publisher, ir_window_message_number(excess));
+        send_back(outlet, ir_window_give_up(window, excess, IR_FATE_UNKNOWN));
+        atomic_fetch_add(&outlet->given_up, 1);
+    }
+    show_window(outlet);
 }
 
 /* ---- publishing ---- */
@@ -158,10 +199,21 @@ static void note_fault(ir_outlet_t *outlet, ir_outlet_state_t state, const ir_er
     ir_log_limited(&outlet->logged_ns, LOG_EVERY_NS, IR_LOG_WARN, "%s", error->text);
 }
 
-static ir_outcome_t publish_next(ir_outlet_t *outlet, ir_error_t *error) {
-    ir_shipment_t *shipment = outlet->current;
+static void on_return(void *context, ir_view_t routing_key, const ir_error_t *why) {
+    ir_outlet_t *outlet = context;
+    ir_error_t error;
+    ir_window_return(outlet->window, routing_key);
+    ir_error_set(&error, IR_ERR_REFUSED, "RabbitMQ could not route a message: %s", why->text);
+    note_fault(outlet, IR_OUTLET_OPEN, &error);
+}
+
+static ir_outcome_t publish_next(ir_outlet_t *outlet, const ir_shipment_t *shipment,
+                                 ir_error_t *error) {
     const ir_shipment_message_t *message = &shipment->messages[shipment->sent];
+    const int64_t now_ns = ir_clock_monotonic();
     char id[IR_ID_TEXT_SIZE];
+    outlet->silent_ns = has_open(outlet) ? outlet->silent_ns : now_ns;
+    ir_window_message_t *open = ir_window_send(outlet->window, now_ns);
     const ir_publication_t publication = {
         .exchange = IR_EXCHANGE_OBSERVATIONS,
         .routing_key = shipment->routing_key,
@@ -169,39 +221,45 @@ static ir_outcome_t publish_next(ir_outlet_t *outlet, ir_error_t *error) {
         .message_id = ir_view_text(ir_id_format(&message->raw_id, id)),
         .body = message->body,
         .mandatory = true,
+        .ticket = open,
     };
-    outlet->window[outlet->published % IR_CONFIRMS_WINDOW] = shipment;
-    outlet->published++;
-    shipment->sent++;
-    if (shipment->sent == shipment->n_messages) {
-        outlet->current = NULL;
+    const ir_outcome_t outcome = ir_publisher_publish(outlet->publisher, &publication, error);
+    if (outcome == IR_OUTCOME_OK) {
+        ir_window_number(open, ir_publisher_last(outlet->publisher));
+    } else if (outcome == IR_OUTCOME_REJECT) {
+        note_fault(outlet, IR_OUTLET_OPEN, error);
+        send_back(outlet, ir_window_give_up(outlet->window, open, IR_FATE_REFUSED));
     }
-    return ir_publisher_publish(outlet->publisher, &publication, error);
+    return outcome;
+}
+
+/* New shipments and those of which a part is sent take turns. */
+static ir_shipment_t *next_shipment(ir_outlet_t *outlet) {
+    ir_shipment_t *next = ir_window_next(outlet->window);
+    outlet->admits = !outlet->admits;
+    while ((outlet->admits || next == NULL) && !ir_window_crowded(outlet->window)) {
+        ir_shipment_t *shipment = ir_ring_pop(outlet->in);
+        if (shipment == NULL || ir_window_admit(outlet->window, shipment)) {
+            return ir_window_next(outlet->window);
+        }
+        turn_away(outlet, shipment, IR_FATE_HELD);
+    }
+    return next;
 }
 
 /* Writes what is there and what the window takes. */
 static ir_outcome_t publish_some(ir_outlet_t *outlet, ir_error_t *error) {
-    while (has_room(outlet) && !ir_publisher_blocked(outlet->publisher)) {
-        if (outlet->current == NULL) {
-            outlet->current = ir_ring_pop(outlet->in);
-        }
-        if (outlet->current == NULL) {
+    while (!ir_publisher_full(outlet->publisher) && !ir_publisher_blocked(outlet->publisher)) {
+        const ir_shipment_t *shipment = next_shipment(outlet);
+        if (shipment == NULL) {
             break;
         }
-        const ir_outcome_t outcome = publish_next(outlet, error);
-        if (outcome != IR_OUTCOME_OK) {
+        const ir_outcome_t outcome = publish_next(outlet, shipment, error);
+        if (outcome == IR_OUTCOME_RETRY) {
             return outcome;
         }
     }
     return IR_OUTCOME_OK;
-}
-
-static void refuse_waiting(ir_outlet_t *outlet) {
-    ir_shipment_t *shipment = outlet->current != NULL ? outlet->current : ir_ring_pop(outlet->in);
-    outlet->current = NULL;
-    for (; shipment != NULL; shipment = ir_ring_pop(outlet->in)) {
-        give_up(outlet, shipment);
-    }
 }
 
 static void watch_block(ir_outlet_t *outlet) {
@@ -213,7 +271,7 @@ static void watch_block(ir_outlet_t *outlet) {
                blocked ? "blocks publishers (memory or disk alarm)" : "takes messages again");
     }
     if (blocked) {
-        refuse_waiting(outlet);
+        refuse_unsent(outlet);
     }
 }
 
@@ -221,14 +279,54 @@ static void watch_block(ir_outlet_t *outlet) {
  * and comes back, together, which spares the broker and the loop more than it costs in time. A lone
  * message waits for nothing. */
 static void gather(ir_outlet_t *outlet) {
+    const ir_window_counts_t *counts = ir_window_counts(outlet->window);
     const int64_t now_ns = ir_clock_monotonic();
     const int64_t left_ns = outlet->turned_ns + GATHER_NS - now_ns;
     outlet->turned_ns = now_ns;
-    if (outlet->published > outlet->answered && left_ns > 0) {
+    if (counts->messages > counts->late && left_ns > 0) {
         const struct timespec wait = {.tv_nsec = left_ns};
         nanosleep(&wait, NULL);
         outlet->turned_ns += left_ns;
     }
+}
+
+/* After nacks a new connection might do better: sends nothing for a moment, so that the answers can
+ * come that do come, then ends this one. */
+static bool drains(ir_outlet_t *outlet) {
+    if (!ir_publisher_doubtful(outlet->publisher)) {
+        return false;
+    }
+    const int64_t now_ns = ir_clock_monotonic();
+    outlet->drained_ns = outlet->drained_ns != 0 ? outlet->drained_ns : now_ns;
+    return true;
+}
+
+static bool is_drained(const ir_outlet_t *outlet) {
+    const ir_window_counts_t *counts = ir_window_counts(outlet->window);
+    return outlet->drained_ns != 0 && (counts->messages == counts->late ||
+                                       ir_clock_monotonic() - outlet->drained_ns > DRAIN_NS);
+}
+
+static void give_connection_up(ir_outlet_t *outlet) {
+    ir_error_t error;
+    if (!ir_publisher_connected(outlet->publisher)) {
+        return;
+    }
+    if (is_drained(outlet)) {
+        ir_error_set(&error, IR_ERR_REFUSED,
+                     "RabbitMQ refused messages (a queue is full or its node was lost); connecting "
+                     "again");
+    } else if (!ir_publisher_blocked(outlet->publisher) &&
+               is_silent(outlet, outlet->options.broker.timeout_ns)) {
+        ir_error_set(&error, IR_ERR_TIMEOUT,
+                     "RabbitMQ confirmed none of %zu messages in time; connecting again",
+                     ir_window_counts(outlet->window)->messages);
+    } else {
+        return;
+    }
+    note_fault(outlet, IR_OUTLET_OPEN, &error);
+    ir_publisher_disconnect(outlet->publisher);
+    clear_window(outlet);
 }
 
 static void work(ir_outlet_t *outlet) {
@@ -236,17 +334,19 @@ static void work(ir_outlet_t *outlet) {
     uint64_t woken = 0;
     gather(outlet);
     (void)!read(outlet->wake_fd, &woken, sizeof woken);
-    ir_outcome_t outcome = publish_some(outlet, &error);
+    ir_outcome_t outcome = drains(outlet) ? IR_OUTCOME_OK : publish_some(outlet, &error);
     if (outcome == IR_OUTCOME_OK) {
-        outcome = ir_publisher_push(outlet->publisher, LOOK_NS, &error);
+        outcome =
+            ir_publisher_push(outlet->publisher, has_open(outlet) ? JUDGE_NS : LOOK_NS, &error);
     }
     if (outcome != IR_OUTCOME_OK) {
         const bool connected = ir_publisher_connected(outlet->publisher);
-        const bool refused = connected && error.status == IR_ERR_REFUSED;
         note_fault(outlet, connected ? IR_OUTLET_OPEN : IR_OUTLET_AWAY, &error);
-        clear_window(outlet, refused ? IR_FATE_REFUSED : IR_FATE_UNKNOWN);
+        clear_window(outlet);
     }
+    judge_window(outlet);
     watch_block(outlet);
+    give_connection_up(outlet);
 }
 
 /* ---- the broker is away ---- */
@@ -258,7 +358,7 @@ static void wait_away(ir_outlet_t *outlet, int64_t wait_ns) {
     do {
         shipment = ir_ring_wait(outlet->in, end_ns - ir_clock_monotonic());
         if (shipment != NULL) {
-            give_up(outlet, shipment);
+            turn_away(outlet, shipment, IR_FATE_UNSENT);
         }
     } while (shipment != NULL || (ir_clock_monotonic() < end_ns && !ir_ring_closed(outlet->in)));
 }
@@ -272,28 +372,37 @@ static void connect_outlet(ir_outlet_t *outlet) {
     }
     ir_backoff_reset(&outlet->backoff);
     atomic_fetch_add(&outlet->connections, 1);
+    outlet->drained_ns = 0;
     set_state(outlet, IR_OUTLET_OPEN, "");
     ir_log(IR_LOG_INFO, "connected to the broker");
 }
 
-static bool has_work(const ir_outlet_t *outlet) {
-    return !ir_ring_closed(outlet->in) || ir_ring_count(outlet->in) > 0 || outlet->current != NULL;
-}
-
+/* Who stops it waits for no more answers. */
 static void *run(void *context) {
     ir_outlet_t *outlet = context;
-    while (has_work(outlet)) {
+    while (!ir_ring_closed(outlet->in)) {
         if (ir_publisher_connected(outlet->publisher)) {
             work(outlet);
         } else {
             connect_outlet(outlet);
         }
     }
-    clear_window(outlet, IR_FATE_UNKNOWN);
+    clear_window(outlet);
+    refuse_unsent(outlet);
     return NULL;
 }
 
 /* ---- life ---- */
+
+static ir_window_t *new_window(const ir_outlet_options_t *options) {
+    const ir_window_limits_t limits = {.messages = IR_PUBLISHER_OPEN_MESSAGES,
+                                       .bytes = IR_PUBLISHER_OPEN_BYTES,
+                                       .memory = options->memory,
+                                       .mote_messages = options->mote_messages,
+                                       .mote_bytes = IR_PUBLISHER_OPEN_BYTES / MOTE_PART,
+                                       .late_ns = options->late_ns};
+    return ir_window_new(&limits);
+}
 
 ir_status_t ir_outlet_start(const ir_outlet_options_t *options, ir_outlet_t **outlet,
                             ir_error_t *error) {
@@ -306,14 +415,16 @@ ir_status_t ir_outlet_start(const ir_outlet_options_t *options, ir_outlet_t **ou
     snprintf(made->fault, sizeof made->fault, "not connected yet");
     ir_backoff_init(&made->backoff, options->backoff_first_ns, options->backoff_longest_ns);
     made->publisher = ir_publisher_new(&made->options.broker);
+    made->window = new_window(options);
     made->in = ir_ring_new(options->capacity, false);
     made->out = ir_ring_new(options->capacity, true);
     made->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (made->publisher == NULL || made->in == NULL || made->out == NULL || made->wake_fd < 0) {
+    if (made->publisher == NULL || made->window == NULL || made->in == NULL || made->out == NULL ||
+        made->wake_fd < 0) {
         ir_outlet_stop(made);
         return ir_error_set(error, IR_ERR_MEMORY, "outlet: out of memory or descriptors");
     }
-    ir_publisher_on_answer(made->publisher, on_answer, made);
+    ir_publisher_on_answer(made->publisher, &(ir_publisher_answers_t){on_answer, on_return, made});
     ir_publisher_wake_on(made->publisher, made->wake_fd);
     made->started = pthread_create(&made->thread, NULL, run, made) == 0;
     if (!made->started) {
@@ -337,6 +448,7 @@ void ir_outlet_stop(ir_outlet_t *outlet) {
         }
     }
     ir_publisher_free(outlet->publisher);
+    ir_window_free(outlet->window);
     ir_ring_free(outlet->in);
     ir_ring_free(outlet->out);
     if (outlet->wake_fd >= 0) {

@@ -1,8 +1,8 @@
 /* The way to the broker: a thread with a confirming publisher of its own. Shipments go in and come
  * back settled through bounded rings; many are under way at once, and one is settled as soon as the
- * broker has answered for the last of its messages, whatever else is open. While the broker is away
- * or blocks publishers they come back at once. Nothing is sent twice: that is for the mote to
- * decide, who is told. */
+ * broker has answered for the last of its messages, whatever else is open (ingest/window.h). While
+ * the broker is away or blocks publishers, and while their mote waits for the broker, they come
+ * back at once. Nothing is sent twice: that is for the mote to decide, who is told. */
 #ifndef IR_INGEST_OUTLET_H
 #define IR_INGEST_OUTLET_H
 
@@ -19,6 +19,9 @@ typedef struct ir_outlet ir_outlet_t;
 typedef struct ir_outlet_options {
     ir_broker_options_t broker; /* its texts outlive the outlet */
     size_t capacity;            /* shipments under way at once */
+    size_t memory;              /* ... and their bytes, about */
+    size_t mote_messages;       /* most open messages of one mote */
+    int64_t late_ns;            /* a mote waits while one of its messages is open for longer */
     int64_t backoff_first_ns, backoff_longest_ns;
 } ir_outlet_options_t;
 
@@ -46,6 +49,19 @@ ir_shipment_t *ir_outlet_take(ir_outlet_t *outlet);
 /* Any thread. */
 ir_outlet_state_t ir_outlet_state(const ir_outlet_t *outlet);
 uint64_t ir_outlet_reconnects(const ir_outlet_t *outlet);
+
+/* Any thread. Messages are open, and the broker has answered for none at all for longer than
+ * late_ns. One mote's silence is not enough when another's message was the last one answered for.
+ */
+bool ir_outlet_stalled(const ir_outlet_t *outlet);
+
+/* Any thread. Motes that wait, their open messages, and how many messages were given up so that
+ * others have room. */
+typedef struct ir_outlet_counts {
+    uint64_t motes_waiting, messages_waiting, given_up;
+} ir_outlet_counts_t;
+
+ir_outlet_counts_t ir_outlet_counts(const ir_outlet_t *outlet);
 
 /* Any thread. The last fault since it was opened, in words, cut to `size`; empty: none. Returns
  * `text`. */

@@ -13,9 +13,10 @@
 /* What became of it; of several messages the worst, which is the latest in this list. */
 typedef enum ir_fate {
     IR_FATE_CONFIRMED, /* the broker has it */
+    IR_FATE_HELD,      /* never sent: the broker has not answered for others of its mote */
     IR_FATE_UNSENT,    /* never sent */
     IR_FATE_REFUSED,   /* the broker did not take it */
-    IR_FATE_UNKNOWN    /* sent, and the connection broke: perhaps the broker has it */
+    IR_FATE_UNKNOWN    /* sent, and the wait for the answer is over: perhaps the broker has it */
 } ir_fate_t;
 
 typedef struct ir_shipment_message {

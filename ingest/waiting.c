@@ -42,6 +42,11 @@ static void answer_settled(ir_gateway_t *gateway, ir_waiting_t *waiting) {
     case IR_FATE_CONFIRMED:
         answer_confirmed(gateway, waiting);
         break;
+    case IR_FATE_HELD:
+        answer_failed(gateway, waiting, "waiting",
+                      "nothing was taken: the broker has not confirmed earlier messages of this "
+                      "mote");
+        break;
     case IR_FATE_UNSENT:
         answer_failed(gateway, waiting, "broker-away",
                       single ? "nothing was taken: the broker is away"
@@ -53,9 +58,9 @@ static void answer_settled(ir_gateway_t *gateway, ir_waiting_t *waiting) {
                              : "the broker refused some of it: " AGAIN);
         break;
     case IR_FATE_UNKNOWN:
-        answer_failed(gateway, waiting, "unconfirmed",
-                      "the connection to the broker broke before it had confirmed, and it may or "
-                      "may not have been taken: " AGAIN);
+        answer_failed(
+            gateway, waiting, "unconfirmed",
+            "the broker did not confirm it, and it may or may not have been taken: " AGAIN);
         break;
     }
 }

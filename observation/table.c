@@ -7,7 +7,7 @@
 #define MULTIPLIER UINT64_C(0x9e3779b97f4a7c15)
 
 /* Eight bytes a step; its low bits choose the place. */
-static uint32_t hash(ir_view_t name) {
+uint32_t ir_table_hash(ir_view_t name) {
     uint64_t state = name.size * MULTIPLIER;
     for (size_t i = 0; i < name.size; i += sizeof state) {
         uint64_t word = 0;
@@ -44,7 +44,7 @@ static ir_table_place_t *place_of(const ir_table_t *table, ir_view_t name, uint3
 }
 
 void *ir_table_find(const ir_table_t *table, ir_view_t name) {
-    return table->count > 0 ? place_of(table, name, hash(name))->value : NULL;
+    return table->count > 0 ? place_of(table, name, ir_table_hash(name))->value : NULL;
 }
 
 /* Names differ, so only their hashes are looked at. */
@@ -78,7 +78,7 @@ bool ir_table_add(ir_table_t *table, ir_view_t name, void *value) {
     if (table->count >= table->capacity / 4 * 3 && !grow(table)) {
         return false;
     }
-    const uint32_t hashed = hash(name);
+    const uint32_t hashed = ir_table_hash(name);
     *place_of(table, name, hashed) =
         (ir_table_place_t){name.data, value, (uint32_t)name.size, hashed};
     table->count++;

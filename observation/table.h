@@ -21,6 +21,9 @@ typedef struct ir_table {
     size_t count;
 } ir_table_t;
 
+/* What the places are found by; for other tables of names, too. */
+uint32_t ir_table_hash(ir_view_t name);
+
 /* Starts empty, allocates nothing. */
 void ir_table_init(ir_table_t *table);
 void ir_table_free(ir_table_t *table);

@@ -21,6 +21,9 @@ static ir_outlet_t *start(void) {
     const ir_outlet_options_t options = {
         .broker = {.uri = "amqp://127.0.0.1:1", .name = "test", .timeout_ns = IR_SECOND_NS},
         .capacity = CAPACITY,
+        .memory = 1 << 20,
+        .mote_messages = 8,
+        .late_ns = IR_SECOND_NS,
         .backoff_first_ns = IR_MILLISECOND_NS,
         .backoff_longest_ns = 5 * IR_MILLISECOND_NS,
     };

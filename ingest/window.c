@@ -1,0 +1,391 @@
+#include "ingest/window.h"
+
+#include "common/clock.h"
+#include "observation/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#define KEY_MAX 255 /* of a routing key (AMQP 0-9-1) */
+#define OVERTAKEN_NS (250 * IR_MILLISECOND_NS)
+
+/* A mote with open messages or with a shipment of which not all is sent. */
+typedef struct mote {
+    LIST_ENTRY(mote) chain; /* with the same hash; or of the free ones */
+    TAILQ_ENTRY(mote) turn; /* in `ready` or `held` while something is unsent */
+    TAILQ_HEAD(, ir_window_message) open;
+    ir_shipment_t *unsent; /* not all of its messages are sent; or NULL */
+    bool ready;            /* ... and the next one may be */
+    bool waits;            /* counted so */
+    size_t messages, bytes, memory, late;
+    uint32_t hash;
+    size_t key_size;
+    char key[KEY_MAX];
+} mote_t;
+
+struct ir_window_message {
+    TAILQ_ENTRY(ir_window_message) age;     /* in the window; or of the free ones */
+    TAILQ_ENTRY(ir_window_message) of_mote; /* both in the order of sending */
+    mote_t *mote;
+    ir_shipment_t *shipment;
+    uint64_t number;
+    int64_t sent_ns;
+    size_t bytes;
+    bool late;
+    ir_fate_t fate; /* if the broker's answer is good */
+};
+
+TAILQ_HEAD(messages, ir_window_message);
+TAILQ_HEAD(motes, mote);
+LIST_HEAD(bucket, mote);
+
+struct ir_window {
+    ir_window_limits_t limits;
+    ir_window_counts_t counts;
+    struct messages open, spare;
+    ir_window_message_t *next_late; /* the oldest that is not late */
+    int64_t answered_ns;            /* when the newest message was sent that is answered for */
+    uint32_t answered_mote;         /* the hash of its mote */
+    struct motes ready, held;
+    struct bucket spare_motes, *buckets;
+    size_t n_buckets; /* a power of two */
+    ir_window_message_t *messages;
+    mote_t *motes;
+};
+
+/* ---- life ---- */
+
+ir_window_t *ir_window_new(const ir_window_limits_t *limits) {
+    ir_window_t *window = calloc(1, sizeof *window);
+    if (window == NULL) {
+        return NULL;
+    }
+    window->limits = *limits;
+    TAILQ_INIT(&window->open);
+    TAILQ_INIT(&window->spare);
+    TAILQ_INIT(&window->ready);
+    TAILQ_INIT(&window->held);
+    LIST_INIT(&window->spare_motes);
+    for (window->n_buckets = 64; window->n_buckets < limits->messages;) {
+        window->n_buckets *= 2;
+    }
+    window->buckets = calloc(window->n_buckets, sizeof *window->buckets);
+    window->messages = calloc(limits->messages, sizeof *window->messages);
+    window->motes = calloc(limits->messages, sizeof *window->motes);
+    if (window->buckets == NULL || window->messages == NULL || window->motes == NULL) {
+        ir_window_free(window);
+        return NULL;
+    }
+    for (size_t i = limits->messages; i-- > 0;) {
+        TAILQ_INSERT_HEAD(&window->spare, &window->messages[i], age);
+        LIST_INSERT_HEAD(&window->spare_motes, &window->motes[i], chain);
+    }
+    return window;
+}
+
+void ir_window_free(ir_window_t *window) {
+    if (window == NULL) {
+        return;
+    }
+    free(window->buckets);
+    free(window->messages);
+    free(window->motes);
+    free(window);
+}
+
+const ir_window_counts_t *ir_window_counts(const ir_window_t *window) {
+    return &window->counts;
+}
+
+/* ---- motes ---- */
+
+static struct bucket *bucket_of(const ir_window_t *window, uint32_t hash) {
+    return &window->buckets[hash & (window->n_buckets - 1)];
+}
+
+static mote_t *find_mote(const ir_window_t *window, ir_view_t key, uint32_t hash) {
+    mote_t *mote = NULL;
+    LIST_FOREACH(mote, bucket_of(window, hash), chain) {
+        if (mote->hash == hash && mote->key_size == key.size &&
+            memcmp(mote->key, key.data, key.size) == 0) {
+            break;
+        }
+    }
+    return mote;
+}
+
+static mote_t *add_mote(ir_window_t *window, ir_view_t key, uint32_t hash) {
+    mote_t *mote = LIST_FIRST(&window->spare_motes);
+    LIST_REMOVE(mote, chain);
+    LIST_INSERT_HEAD(bucket_of(window, hash), mote, chain);
+    TAILQ_INIT(&mote->open);
+    mote->unsent = NULL;
+    mote->ready = mote->waits = false;
+    mote->messages = mote->bytes = mote->memory = mote->late = 0;
+    mote->hash = hash;
+    mote->key_size = key.size;
+    memcpy(mote->key, key.data, key.size);
+    return mote;
+}
+
+static bool has_room(const ir_window_t *window, const mote_t *mote) {
+    return mote->messages == 0 || (mote->messages < window->limits.mote_messages &&
+                                   mote->bytes < window->limits.mote_bytes);
+}
+
+static bool must_wait(const ir_window_t *window, const mote_t *mote) {
+    return mote->late > 0 || !has_room(window, mote);
+}
+
+static void count_waiting(ir_window_counts_t *counts, const mote_t *mote, size_t sign) {
+    counts->motes_waiting += sign;
+    counts->messages_waiting += sign * mote->messages;
+    counts->bytes_waiting += sign * mote->bytes;
+    counts->memory_waiting += sign * mote->memory;
+}
+
+/* Around every change of a mote's counts. */
+static void begin_change(ir_window_t *window, const mote_t *mote) {
+    if (mote->waits) {
+        count_waiting(&window->counts, mote, (size_t)-1);
+    }
+}
+
+static void end_change(ir_window_t *window, mote_t *mote) {
+    mote->waits = must_wait(window, mote);
+    if (mote->waits) {
+        count_waiting(&window->counts, mote, 1);
+    }
+}
+
+/* Puts a mote where it belongs: last of those whose turn comes, aside, or away. */
+static void leave_turn(ir_window_t *window, mote_t *mote) {
+    TAILQ_REMOVE(mote->ready ? &window->ready : &window->held, mote, turn);
+}
+
+static void enter_turn(ir_window_t *window, mote_t *mote) {
+    mote->ready = !must_wait(window, mote);
+    struct motes *list = mote->ready ? &window->ready : &window->held;
+    TAILQ_INSERT_TAIL(list, mote, turn);
+}
+
+static void settle_mote(ir_window_t *window, mote_t *mote) {
+    if (mote->unsent != NULL && mote->ready == must_wait(window, mote)) {
+        leave_turn(window, mote);
+        enter_turn(window, mote);
+    } else if (mote->unsent == NULL && mote->messages == 0) {
+        LIST_REMOVE(mote, chain);
+        LIST_INSERT_HEAD(&window->spare_motes, mote, chain);
+    }
+}
+
+/* ---- sending ---- */
+
+bool ir_window_crowded(const ir_window_t *window) {
+    return LIST_EMPTY(&window->spare_motes);
+}
+
+bool ir_window_admit(ir_window_t *window, ir_shipment_t *shipment) {
+    const ir_view_t key = shipment->routing_key;
+    const uint32_t hash = ir_table_hash(key);
+    mote_t *mote = find_mote(window, key, hash);
+    if (mote != NULL && (mote->unsent != NULL || mote->waits)) {
+        return false;
+    }
+    mote = mote != NULL ? mote : add_mote(window, key, hash);
+    mote->memory += shipment->bytes;
+    window->counts.memory += shipment->bytes;
+    mote->unsent = shipment;
+    mote->ready = true;
+    TAILQ_INSERT_HEAD(&window->ready, mote, turn);
+    return true;
+}
+
+ir_shipment_t *ir_window_next(const ir_window_t *window) {
+    const mote_t *mote = TAILQ_FIRST(&window->ready);
+    return mote != NULL && !TAILQ_EMPTY(&window->spare) ? mote->unsent : NULL;
+}
+
+ir_window_message_t *ir_window_send(ir_window_t *window, int64_t now_ns) {
+    mote_t *mote = TAILQ_FIRST(&window->ready);
+    ir_shipment_t *shipment = mote->unsent;
+    ir_window_message_t *message = TAILQ_FIRST(&window->spare);
+    TAILQ_REMOVE(&window->spare, message, age);
+    message->mote = mote;
+    message->shipment = shipment;
+    message->sent_ns = now_ns;
+    message->bytes = shipment->messages[shipment->sent++].body.size;
+    message->late = false;
+    message->fate = IR_FATE_CONFIRMED;
+    TAILQ_INSERT_TAIL(&window->open, message, age);
+    TAILQ_INSERT_TAIL(&mote->open, message, of_mote);
+    window->next_late = window->next_late != NULL ? window->next_late : message;
+    window->counts.messages++;
+    window->counts.bytes += message->bytes;
+    begin_change(window, mote);
+    mote->messages++;
+    mote->bytes += message->bytes;
+    end_change(window, mote);
+    leave_turn(window, mote);
+    if (shipment->sent < shipment->n_messages) {
+        enter_turn(window, mote);
+    } else {
+        mote->unsent = NULL;
+    }
+    return message;
+}
+
+void ir_window_number(ir_window_message_t *message, uint64_t number) {
+    message->number = number;
+}
+
+/* ---- answers ---- */
+
+/* The shipment when it is complete: its memory is its mote's no longer. */
+static ir_shipment_t *complete(ir_window_t *window, mote_t *mote, ir_shipment_t *shipment) {
+    if (shipment->open > 0) {
+        return NULL;
+    }
+    mote->memory -= shipment->bytes;
+    window->counts.memory -= shipment->bytes;
+    return shipment;
+}
+
+static void drop_unsent(ir_window_t *window, mote_t *mote) {
+    ir_shipment_t *shipment = mote->unsent;
+    leave_turn(window, mote);
+    mote->unsent = NULL;
+    ir_shipment_settle(shipment, shipment->n_messages - shipment->sent, IR_FATE_UNSENT);
+}
+
+static void take_out(ir_window_t *window, ir_window_message_t *message) {
+    mote_t *mote = message->mote;
+    if (window->next_late == message) {
+        window->next_late = TAILQ_NEXT(message, age);
+    }
+    TAILQ_REMOVE(&window->open, message, age);
+    TAILQ_REMOVE(&mote->open, message, of_mote);
+    TAILQ_INSERT_HEAD(&window->spare, message, age);
+    window->counts.messages--;
+    window->counts.bytes -= message->bytes;
+    window->counts.late -= message->late;
+    mote->messages--;
+    mote->bytes -= message->bytes;
+    mote->late -= message->late;
+}
+
+static ir_shipment_t *close_message(ir_window_t *window, ir_window_message_t *message,
+                                    ir_fate_t fate, bool with_unsent) {
+    mote_t *mote = message->mote;
+    ir_shipment_t *shipment = message->shipment;
+    begin_change(window, mote);
+    take_out(window, message);
+    ir_shipment_settle(shipment, 1, fate);
+    if (with_unsent && mote->unsent == shipment) {
+        drop_unsent(window, mote);
+    }
+    ir_shipment_t *done = complete(window, mote, shipment);
+    end_change(window, mote);
+    settle_mote(window, mote);
+    return done;
+}
+
+ir_shipment_t *ir_window_answer(ir_window_t *window, ir_window_message_t *message, bool confirmed) {
+    if (message->sent_ns > window->answered_ns) {
+        window->answered_ns = message->sent_ns;
+        window->answered_mote = message->mote->hash;
+    }
+    return close_message(window, message, confirmed ? message->fate : IR_FATE_REFUSED, false);
+}
+
+ir_shipment_t *ir_window_give_up(ir_window_t *window, ir_window_message_t *message,
+                                 ir_fate_t fate) {
+    return close_message(window, message, fate, true);
+}
+
+ir_shipment_t *ir_window_give_up_unsent(ir_window_t *window) {
+    ir_shipment_t *done = NULL;
+    while (done == NULL) {
+        mote_t *mote = TAILQ_FIRST(&window->ready);
+        mote = mote != NULL ? mote : TAILQ_FIRST(&window->held);
+        if (mote == NULL) {
+            return NULL;
+        }
+        ir_shipment_t *shipment = mote->unsent;
+        begin_change(window, mote);
+        drop_unsent(window, mote);
+        done = complete(window, mote, shipment);
+        end_change(window, mote);
+        settle_mote(window, mote);
+    }
+    return done;
+}
+
+/* When it was the only one it is known which; else each of them may be there or not. */
+void ir_window_return(ir_window_t *window, ir_view_t routing_key) {
+    const mote_t *mote = find_mote(window, routing_key, ir_table_hash(routing_key));
+    ir_window_message_t *message = NULL;
+    if (mote == NULL) {
+        return;
+    }
+    TAILQ_FOREACH(message, &mote->open, of_mote) {
+        message->fate = mote->messages == 1 ? IR_FATE_REFUSED : IR_FATE_UNKNOWN;
+    }
+}
+
+/* ---- age ---- */
+
+static void become_late(ir_window_t *window, ir_window_message_t *message) {
+    mote_t *mote = message->mote;
+    begin_change(window, mote);
+    message->late = true;
+    mote->late++;
+    window->counts.late++;
+    end_change(window, mote);
+    settle_mote(window, mote);
+}
+
+void ir_window_judge(ir_window_t *window, int64_t now_ns, bool full) {
+    int64_t bound_ns = now_ns - window->limits.late_ns;
+    full = full || window->counts.memory > window->limits.memory / 2;
+    if (full && window->answered_ns - OVERTAKEN_NS > bound_ns) {
+        bound_ns = window->answered_ns - OVERTAKEN_NS;
+    }
+    while (window->next_late != NULL && window->next_late->sent_ns < bound_ns) {
+        ir_window_message_t *message = window->next_late;
+        window->next_late = TAILQ_NEXT(message, age);
+        become_late(window, message);
+    }
+}
+
+ir_window_message_t *ir_window_excess(const ir_window_t *window) {
+    const ir_window_counts_t *counts = &window->counts;
+    const ir_window_limits_t *limits = &window->limits;
+    ir_window_message_t *oldest = TAILQ_FIRST(&window->open);
+    const bool over = counts->messages_waiting > limits->messages / 2 ||
+                      counts->bytes_waiting > limits->bytes / 2 ||
+                      counts->memory_waiting > limits->memory / 2;
+    return over && oldest != NULL && oldest->late ? oldest : NULL;
+}
+
+bool ir_window_all_silent(const ir_window_t *window) {
+    const ir_window_message_t *newest = TAILQ_LAST(&window->open, messages);
+    const ir_window_message_t *each = newest;
+    while (each != NULL && each->sent_ns > window->answered_ns) {
+        if (each->mote != newest->mote) {
+            return true;
+        }
+        each = TAILQ_PREV(each, messages, age);
+    }
+    return each != newest &&
+           (window->answered_ns == 0 || window->answered_mote == newest->mote->hash);
+}
+
+ir_window_message_t *ir_window_oldest(const ir_window_t *window) {
+    return TAILQ_FIRST(&window->open);
+}
+
+uint64_t ir_window_message_number(const ir_window_message_t *message) {
+    return message->number;
+}

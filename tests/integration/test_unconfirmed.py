@@ -1,0 +1,302 @@
+"""Messages that the broker does not confirm hold up nobody but their own motes. The broker is a fake, since a real one
+cannot be made to keep back what a test names."""
+
+import contextlib
+import json
+import select
+import signal
+import threading
+import time
+import zlib
+
+import pytest
+
+import harness
+from fake_broker import FakeBroker
+from harness import SENML_JSON, programs
+from test_ingest import LINES, Client, ask, request
+
+STUCK = "stuck-1"
+OTHER = "other-1"
+MOTES = [STUCK, OTHER, "other-2", *(f"mote-{i}" for i in range(40))]
+WAIT = ("--mote-wait=500ms", "--confirm-timeout=2s")
+
+
+class Setting:
+    def __init__(self, directory):
+        self.directory = directory
+        self.tokens = programs.issue_tokens(harness.BUILD, MOTES, directory / "tokens.txt")
+        self.gateways = []
+        self.count = 0
+        self.broker = FakeBroker()
+
+    def __enter__(self):
+        self.broker.__enter__()
+        return self
+
+    def __exit__(self, *_):
+        for gateway in self.gateways:
+            gateway.kill()
+        self.broker.__exit__()
+
+    def gateway(self, *more):
+        arguments = [f"--amqp={self.broker.uri}", f"--tokens={self.directory / 'tokens.txt'}", "--listen=127.0.0.1:0",
+                     "--drain=0s", "--backoff-longest=500ms", *WAIT, *more]
+        name = f"gateway-{len(self.gateways)}"
+        gateway = programs.Gateway(harness.BUILD, name, self.directory / f"{name}.log", arguments, cwd=self.directory)
+        self.gateways.append(gateway)
+        gateway.await_ready()
+        return gateway
+
+    def pack(self, mote, size=0):
+        """A new one, filled up with spaces."""
+        self.count += 1
+        return json.dumps([{"n": f"{mote}/00010", "u": "Cel", "t": 1320500000, "v": self.count}]).encode().ljust(size)
+
+    def lines(self, mote, packs):
+        return b"\n".join(self.pack(mote) for _ in range(packs))
+
+    def ask(self, mote, body=None, content_type=SENML_JSON):
+        return ask(self.gateways[-1], self.tokens[mote], body or self.pack(mote), content_type)
+
+    def reason(self, mote, body=None, content_type=SENML_JSON):
+        """Of a 503, or None for a 202."""
+        answer = self.ask(mote, body, content_type)
+        if answer.code == 202:
+            return None
+        assert answer.code == 503 and int(answer.headers["Retry-After"]) > 0, (answer.code, answer.body)
+        return answer.problem["reason"]
+
+    @contextlib.contextmanager
+    def meanwhile(self, mote, body=None, content_type=SENML_JSON):
+        """Sends it, and does not wait for the answer before the end."""
+        with Client(self.gateways[-1]) as client:
+            client.send(request(self.tokens[mote], body or self.pack(mote), content_type))
+            yield client
+
+    def hold(self, *motes):
+        keys = {f"ir.{mote}" for mote in motes}
+        self.broker.fate = lambda key: "hold" if key in keys else None
+
+    def metric(self, name):
+        return self.gateways[-1].metric(name)
+
+    def await_waiting(self, motes):
+        harness.wait_for(lambda: self.metric("ir_ingest_motes_waiting") == motes, f"{motes} motes that wait", 20)
+
+
+@pytest.fixture
+def setting(tmp_path):
+    with Setting(tmp_path) as setting:
+        yield setting
+
+
+def test_one_mote_waits_and_the_others_do_not(setting):
+    """However many messages, and bytes, come after the one that is not confirmed."""
+    gateway = setting.gateway()
+    setting.hold(STUCK)
+    with setting.meanwhile(STUCK) as client:
+        setting.await_waiting(1)
+        assert setting.reason(STUCK) == "waiting"
+        for _ in range(10):
+            assert setting.reason(OTHER, setting.lines(OTHER, 1000), LINES) is None
+        for _ in range(12):
+            assert setting.reason("other-2", setting.pack("other-2", 900_000)) is None
+        assert setting.reason(STUCK) == "waiting"
+        assert gateway.get("/readyz")[0] == 200
+        assert client.answer().problem["reason"] == "unconfirmed"
+    assert setting.metric("ir_ingest_motes_waiting") == setting.metric("ir_ingest_messages_waiting") == 1
+    assert setting.broker.keys[f"ir.{STUCK}"] == 1
+    setting.hold()
+    setting.broker.release()
+    setting.await_waiting(0)
+    assert setting.reason(STUCK) is None
+    assert setting.metric("ir_ingest_late_total") == 1
+    assert setting.metric("ir_broker_reconnects_total") == 0
+    assert gateway.stop() == 0
+
+
+def test_nothing_is_confirmed(setting):
+    """Then the gateway is not ready, until something is."""
+    gateway = setting.gateway("--timeout=60s")
+    assert setting.reason(OTHER) is None
+    setting.broker.fate = lambda key: "hold"
+    with setting.meanwhile(STUCK), setting.meanwhile(OTHER):
+        harness.wait_for(lambda: gateway.get("/readyz")[0] == 503, "not ready", 20)
+        assert "confirms none" in gateway.get("/readyz")[1]
+        assert gateway.get("/healthz")[0] == 200
+        setting.broker.fate = lambda key: None
+        setting.broker.release()
+        gateway.await_ready()
+    assert setting.reason(STUCK) is None
+    assert gateway.stop() == 0
+
+
+def test_a_silent_connection_ends(setting):
+    """A broker that stays mute over a new connection is one to which the motes are told to come back."""
+    gateway = setting.gateway("--timeout=1s")
+    assert setting.reason("other-2") is None
+    setting.hold(STUCK, OTHER)
+    with setting.meanwhile(STUCK) as first, setting.meanwhile(OTHER) as second:
+        assert first.answer().problem["reason"] == second.answer().problem["reason"] == "unconfirmed"
+    harness.wait_for(lambda: setting.metric("ir_broker_reconnects_total") == 1, "a new connection")
+    setting.hold()
+    gateway.await_ready()
+    assert setting.reason(STUCK) is None
+    assert gateway.stop() == 0
+
+
+def test_one_silent_mote_tells_nothing_of_the_others(setting):
+    """When nobody else sends, the gateway stays ready and keeps its connection."""
+    gateway = setting.gateway("--timeout=1s", "--confirm-timeout=3s")
+    assert setting.reason(OTHER) is None
+    setting.hold(STUCK)
+    with setting.meanwhile(STUCK) as client:
+        setting.await_waiting(1)
+        while not select_readable(client):
+            assert gateway.get("/readyz")[0] == 200
+        assert client.answer().problem["reason"] == "unconfirmed"
+    assert setting.metric("ir_broker_reconnects_total") == 0
+    assert setting.reason(OTHER) is None
+
+
+def select_readable(client):
+    return bool(select.select([client.socket], [], [], 0.1)[0])
+
+
+def test_what_one_mote_has_open_is_bounded(setting):
+    """A request of more packs than that is taken in parts; meanwhile the mote waits, and nobody else."""
+    gateway = setting.gateway("--mote-messages=10", "--mote-wait=30s", "--confirm-timeout=30s")
+    assert len(setting.ask(OTHER, setting.lines(OTHER, 500), LINES).ids) == 500
+    setting.hold(STUCK)
+    with setting.meanwhile(STUCK, setting.lines(STUCK, 100), LINES) as client:
+        setting.await_waiting(1)
+        assert setting.metric("ir_ingest_messages_waiting") == 10
+        assert setting.broker.keys[f"ir.{STUCK}"] == 10
+        assert setting.reason(STUCK) == "waiting"
+        assert setting.reason(OTHER) is None
+        setting.hold()
+        setting.broker.release()
+        assert len(client.answer().ids) == 100
+    assert setting.broker.keys[f"ir.{STUCK}"] == 100
+    assert gateway.stop() == 0
+
+
+def test_one_pack_of_many_is_not_confirmed(setting):
+    gateway = setting.gateway()
+    seen = []
+    setting.broker.fate = lambda key: "hold" if key == f"ir.{STUCK}" and seen.append(key) is None and len(seen) == 7 else None
+    with setting.meanwhile(STUCK, setting.lines(STUCK, 50), LINES) as client:
+        setting.await_waiting(1)
+        assert setting.metric("ir_ingest_messages_waiting") == 1
+        assert setting.reason(OTHER, setting.lines(OTHER, 50), LINES) is None
+        assert client.answer().problem["reason"] == "unconfirmed"
+    setting.broker.release()
+    setting.await_waiting(0)
+    assert setting.reason(STUCK) is None
+    assert gateway.stop() == 0
+
+
+def test_those_that_wait_hold_at_most_half(setting):
+    """What is over is given up, the oldest first, and the others always have room."""
+    gateway = setting.gateway("--confirm-timeout=20s", "--mote-messages=300")
+    stuck = MOTES[3:23]
+    setting.hold(*stuck)
+    with contextlib.ExitStack() as stack:
+        for mote in stuck:
+            stack.enter_context(setting.meanwhile(mote, setting.lines(mote, 400), LINES))
+        harness.wait_for(lambda: setting.metric("ir_ingest_given_up_total") > 0, "messages that are given up", 20)
+        assert setting.reason(OTHER, setting.lines(OTHER, 1000), LINES) is None
+        assert 0 < setting.metric("ir_ingest_messages_waiting") <= 2500
+        assert gateway.get("/readyz")[0] == 200
+
+
+def test_one_partition_of_eight(setting):
+    """Under load: no message of another partition fails, and all motes of this one are told at once."""
+    gateway = setting.gateway("--confirm-timeout=1s")
+    partition = {mote: zlib.crc32(mote.encode()) % 8 for mote in MOTES}
+    stuck = [mote for mote in MOTES if partition[mote] == partition[STUCK]]
+    reasons = {mote: [] for mote in MOTES}
+    setting.hold(*stuck)
+
+    def send(mote):
+        with Client(gateway) as client:
+            for _ in range(30):
+                answer = client.send(request(setting.tokens[mote], setting.pack(mote))).answer()
+                reasons[mote].append(answer.problem["reason"] if answer.code == 503 else answer.code)
+
+    threads = [threading.Thread(target=send, args=(mote,)) for mote in MOTES]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for mote in MOTES:
+        expected = ["unconfirmed"] + ["waiting"] * 29 if mote in stuck else [202] * 30
+        assert reasons[mote] == expected, mote
+    assert setting.metric("ir_ingest_motes_waiting") == len(stuck)
+    assert gateway.stop() == 0
+
+
+def test_a_return_fails_its_own_mote_only(setting):
+    gateway = setting.gateway()
+    setting.broker.fate = lambda key: {f"ir.{STUCK}": "hold", "ir.mote-1": "return"}.get(key)
+    with setting.meanwhile(STUCK):
+        for _ in range(5):
+            answer = setting.ask("mote-1")
+            assert answer.code == 503 and "route" in answer.problem["detail"] and answer.problem["reason"] == "broker-full"
+            assert setting.reason(OTHER) is None
+    assert setting.metric("ir_broker_reconnects_total") == 0
+    assert gateway.stop() == 0
+
+
+def test_nacks_renew_the_connection_and_hold_up_nobody(setting):
+    gateway = setting.gateway("--timeout=60s")
+    setting.broker.fate = lambda key: {f"ir.{STUCK}": "hold", "ir.mote-1": "refuse"}.get(key)
+    with setting.meanwhile(STUCK):
+        deadline = time.monotonic() + 30
+        while setting.metric("ir_broker_reconnects_total") == 0 and time.monotonic() < deadline:
+            assert setting.reason("mote-1") == "broker-full"
+            assert setting.reason(OTHER) is None
+            time.sleep(0.05)
+    assert setting.metric("ir_broker_reconnects_total") == 1
+    assert setting.reason(OTHER) is None
+    assert gateway.stop() == 0
+
+
+def test_a_broker_that_is_lost_while_it_blocks(setting):
+    """It had not confirmed everything; the connection ends all the same."""
+    gateway = setting.gateway("--confirm-timeout=10s")
+    setting.hold(STUCK)
+    with setting.meanwhile(STUCK) as client:
+        harness.wait_for(lambda: setting.broker.keys.get(f"ir.{STUCK}"), "the message")
+        setting.broker.block()
+        harness.wait_for(lambda: "alarm" in gateway.get("/readyz")[1], "the block", 20)
+        assert setting.reason(OTHER) == "broker-full"
+        setting.broker.disconnect()
+        assert client.answer().problem["reason"] == "unconfirmed"
+    gateway.await_ready()
+    assert setting.reason(OTHER) is None
+    assert gateway.stop() == 0
+
+
+def test_stopping_with_unconfirmed_messages(setting):
+    """What was taken is answered when its time is over; a part that was never sent keeps nobody."""
+    gateway = setting.gateway("--mote-messages=10")
+    setting.hold(STUCK)
+    with setting.meanwhile(STUCK, setting.lines(STUCK, 100), LINES) as client:
+        setting.await_waiting(1)
+        gateway.process.send(signal.SIGTERM)
+        assert client.answer().problem["reason"] == "unconfirmed"
+        assert gateway.process.wait(30) == 0, gateway.text()
+
+
+def test_a_second_signal_leaves_nothing_behind(setting):
+    """The build of the tests tells of every byte that is leaked."""
+    gateway = setting.gateway("--confirm-timeout=60s")
+    setting.hold(STUCK, OTHER)
+    with setting.meanwhile(STUCK), setting.meanwhile(OTHER):
+        harness.wait_for(lambda: setting.metric("ir_ingest_requests_in_flight") == 2, "both requests")
+        gateway.process.send(signal.SIGTERM)
+        harness.wait_for(lambda: "finishing" in gateway.text(), "the signal")
+        gateway.process.send(signal.SIGTERM)
+        assert gateway.process.wait(30) == 0, gateway.text()
