@@ -47,10 +47,12 @@ static ir_assembly_result_t complete(ir_assembly_t *assembly, ir_view_t body, ui
         .redelivered = assembly->redelivered,
         .oversize = assembly->size > limit,
         .marks = assembly->marks,
+        .arrival = assembly->arrival,
         .size = assembly->size,
         .routing_key = ir_view(assembly->key, assembly->key_size),
         .content_type = ir_view(assembly->type, assembly->type_size),
         .message_id = ir_view(assembly->id, assembly->id_size),
+        .user_id = ir_view(assembly->user, assembly->user_size),
         .body = body,
     };
     return IR_ASSEMBLY_COMPLETE;
@@ -95,7 +97,10 @@ static ir_assembly_result_t take_header(ir_assembly_t *assembly, const amqp_fram
     assembly->type_size = typed ? keep_text(assembly->type, properties->content_type) : 0;
     const bool named = (properties->_flags & AMQP_BASIC_MESSAGE_ID_FLAG) != 0;
     assembly->id_size = named ? keep_text(assembly->id, properties->message_id) : 0;
+    const bool signed_by = (properties->_flags & AMQP_BASIC_USER_ID_FLAG) != 0;
+    assembly->user_size = signed_by ? keep_text(assembly->user, properties->user_id) : 0;
     assembly->marks = marks_of(properties);
+    assembly->arrival = ir_arrival_read(properties);
     assembly->size = frame->payload.properties.body_size;
     assembly->received = 0;
     assembly->stage = IR_ASSEMBLY_BODY;

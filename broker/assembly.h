@@ -4,6 +4,7 @@
 #ifndef IR_BROKER_ASSEMBLY_H
 #define IR_BROKER_ASSEMBLY_H
 
+#include "broker/arrival.h"
 #include "broker/rabbitmq_c.h"
 #include "common/buffer.h"
 #include "common/view.h"
@@ -31,9 +32,10 @@ typedef struct ir_assembly {
     uint64_t tag;
     bool redelivered;
     unsigned marks;
+    ir_arrival_t arrival;
     uint64_t size, received;
-    size_t key_size, type_size, id_size;
-    char key[IR_SHORT_TEXT], type[IR_SHORT_TEXT], id[IR_SHORT_TEXT];
+    size_t key_size, type_size, id_size, user_size;
+    char key[IR_SHORT_TEXT], type[IR_SHORT_TEXT], id[IR_SHORT_TEXT], user[IR_SHORT_TEXT];
     ir_buffer_t body; /* used when the body comes in several frames */
 } ir_assembly_t;
 
@@ -43,8 +45,9 @@ typedef struct ir_assembled {
     bool redelivered;
     bool oversize;  /* `body` is empty */
     unsigned marks; /* of enum ir_mark */
+    ir_arrival_t arrival;
     uint64_t size;
-    ir_view_t routing_key, content_type, message_id, body;
+    ir_view_t routing_key, content_type, message_id, user_id, body;
 } ir_assembled_t;
 
 typedef enum ir_assembly_result {

@@ -404,6 +404,18 @@ static void say_goodbye(amqp_connection_state_t connection) {
     }
 }
 
+ir_view_t ir_broker_version(amqp_connection_state_t connection) {
+    const amqp_table_t *properties = amqp_get_server_properties(connection);
+    for (int i = 0; properties != NULL && i < properties->num_entries; i++) {
+        const amqp_table_entry_t *entry = &properties->entries[i];
+        if (entry->value.kind == AMQP_FIELD_KIND_UTF8 &&
+            ir_view_equal(ir_broker_view(entry->key), ir_view_text("version"))) {
+            return ir_broker_view(entry->value.value.bytes);
+        }
+    }
+    return ir_view(NULL, 0);
+}
+
 void ir_broker_disconnect(amqp_connection_state_t connection) {
     if (connection == NULL) {
         return;

@@ -32,6 +32,10 @@ ir_status_t ir_broker_check(const ir_broker_options_t *options, ir_error_t *erro
 /* Whether these options lead to connections over TLS. */
 bool ir_broker_secure(const ir_broker_options_t *options);
 
+/* The server's version, as it says itself ("3.10.8"); empty: it does not say. Lives as long as the
+ * connection. */
+ir_view_t ir_broker_version(amqp_connection_state_t connection);
+
 /* Closes within the time-out, or drops the socket; what still arrives is thrown away. Takes NULL.
  */
 void ir_broker_disconnect(amqp_connection_state_t connection);

@@ -25,7 +25,8 @@ struct ir_consumer {
     ir_presence_t *presence;
     struct event *tick;
     bool stopping, paused;
-    unsigned passed; /* deliveries of this turn */
+    bool keeps_timestamp; /* the broker leaves the senders' property timestamp as it is */
+    unsigned passed;      /* deliveries of this turn */
     unsigned n_partitions;
     ir_partition_t partitions[];
 };
@@ -99,7 +100,16 @@ static void on_change(void *context) {
 
 /* ---- frames ---- */
 
-static ir_delivery_t delivery_of(const ir_partition_t *partition, const ir_assembled_t *message) {
+static int64_t arrival_of(const ir_consumer_t *consumer, const ir_assembled_t *message) {
+    const ir_arrival_t *arrival = &message->arrival;
+    return arrival->header_ns > 0 &&
+                   ir_arrival_trusts(consumer->options.trusted_users, message->user_id)
+               ? arrival->header_ns
+               : arrival->broker_ns;
+}
+
+static ir_delivery_t delivery_of(const ir_consumer_t *consumer, const ir_partition_t *partition,
+                                 const ir_assembled_t *message) {
     return (ir_delivery_t){
         .partition = partition->number,
         .session = partition->session,
@@ -108,12 +118,15 @@ static ir_delivery_t delivery_of(const ir_partition_t *partition, const ir_assem
         .routing_key = message->routing_key,
         .content_type = message->content_type,
         .body = message->body,
+        .name = message->message_id,
+        .arrival_ns = arrival_of(consumer, message),
+        .sent_ns = consumer->keeps_timestamp ? message->arrival.sent_ns : 0,
     };
 }
 
 static void pass_on(ir_consumer_t *consumer, ir_partition_t *partition,
                     const ir_assembled_t *message) {
-    const ir_delivery_t delivery = delivery_of(partition, message);
+    const ir_delivery_t delivery = delivery_of(consumer, partition, message);
     ir_partition_passed(partition);
     consumer->events.on_delivery(consumer->context, &delivery);
     if (++consumer->passed >= consumer->options.turn) {
@@ -123,7 +136,7 @@ static void pass_on(ir_consumer_t *consumer, ir_partition_t *partition,
 
 static void refuse(ir_consumer_t *consumer, ir_partition_t *partition,
                    const ir_assembled_t *message) {
-    const ir_delivery_t delivery = delivery_of(partition, message);
+    const ir_delivery_t delivery = delivery_of(consumer, partition, message);
     if (ir_link_sent(
             consumer->link,
             ir_partition_reject(partition, ir_link_connection(consumer->link), message->tag)) &&
@@ -194,6 +207,8 @@ static ir_status_t prepare(void *context, amqp_connection_state_t connection, ir
 
 static void on_up(void *context) {
     ir_consumer_t *consumer = context;
+    consumer->keeps_timestamp =
+        ir_arrival_keeps_timestamp(ir_broker_version(ir_link_connection(consumer->link)));
     tell_state(consumer, true, "connected to RabbitMQ");
     turn_partitions(consumer);
 }

@@ -23,8 +23,9 @@ typedef struct ir_consumer ir_consumer_t;
 typedef struct ir_consumer_options {
     ir_broker_options_t broker;
     ir_topology_t topology;
-    const char *worker;   /* unique name of this worker */
-    uint16_t prefetch;    /* unacknowledged messages of one partition */
+    const char *worker;        /* unique name of this worker */
+    const char *trusted_users; /* separated by commas: their header ir-arrival counts */
+    uint16_t prefetch;         /* unacknowledged messages of one partition */
     size_t message_bytes; /* larger bodies are not read into memory: rejected to the dead-letter
                              exchange by the broker, and on_oversize is called */
     int64_t announce_ns;  /* interval of membership announcements; expiry is 4 × */
@@ -40,9 +41,10 @@ typedef struct ir_delivery {
     ir_view_t routing_key;
     ir_view_t content_type;
     ir_view_t body;
-    ir_view_t name;     /* the sender's own name for it (message-id); empty: none */
-    int64_t arrival_ns; /* when it arrived, as the broker or a trusted user stamped it; 0: no stamp */
-    int64_t sent_ns;    /* the sender's property `timestamp`: the base of relative times; 0: none */
+    ir_view_t name; /* the sender's own name for it (message-id); empty: none */
+    int64_t
+        arrival_ns;  /* when it arrived, as the broker or a trusted user stamped it; 0: no stamp */
+    int64_t sent_ns; /* the sender's property `timestamp`: the base of relative times; 0: none */
 } ir_delivery_t;
 
 typedef struct ir_consumer_events {

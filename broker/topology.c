@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define BINDING_WEIGHT "1"
-#define MQTT_EXCHANGE "amq.topic"
 #define MQTT_PATTERN IR_ROUTING_PREFIX "#"
 #define ARGUMENTS_MAX 5
 
@@ -143,9 +142,9 @@ static ir_status_t declare_rejected(amqp_connection_state_t connection, amqp_cha
 static ir_status_t bind_mqtt(amqp_connection_state_t connection, amqp_channel_t channel,
                              ir_error_t *error) {
     if (amqp_exchange_bind(connection, channel, amqp_cstring_bytes(IR_EXCHANGE_OBSERVATIONS),
-                           amqp_cstring_bytes(MQTT_EXCHANGE), amqp_cstring_bytes(MQTT_PATTERN),
+                           amqp_cstring_bytes(IR_EXCHANGE_MQTT), amqp_cstring_bytes(MQTT_PATTERN),
                            amqp_empty_table) == NULL) {
-        return refused(connection, "the binding to exchange", MQTT_EXCHANGE, error);
+        return refused(connection, "the binding to exchange", IR_EXCHANGE_MQTT, error);
     }
     return IR_OK;
 }

@@ -20,6 +20,7 @@
 #define IR_EXCHANGE_PROCESSED "ir.processed"
 #define IR_EXCHANGE_REJECTED "ir.rejected"
 #define IR_EXCHANGE_WORKERS "ir.workers"
+#define IR_EXCHANGE_MQTT "amq.topic"
 #define IR_QUEUE_REJECTED "ir.rejected"
 #define IR_ROUTING_PREFIX "ir."
 

@@ -10,6 +10,7 @@
 
 #define IR_SECOND_NS INT64_C(1000000000)
 #define IR_MILLISECOND_NS INT64_C(1000000)
+#define IR_MICROSECOND_NS INT64_C(1000)
 
 /* The wall clock. Any thread. */
 int64_t ir_clock_now(void);

@@ -3,9 +3,9 @@
 
     ingest/rabbitmq.py ingest/nodes.conf rabbit-1 [DEFINITIONS.JSON] > /etc/rabbitmq/rabbitmq.conf
 
-Plugins: rabbitmq_consistent_hash_exchange; the rest is done by SCRIPTS when the broker is up: start-mqtt.erl and
-join-queues.erl, which tell what they are for. All brokers of the list become one cluster; they must have the same
-Erlang cookie. Where there is a balancer, AMQP and MQTT are taken from it only: both listeners want its PROXY header, so
+Plugins: rabbitmq_consistent_hash_exchange. The broker is started with environment(): stamp-arrival.erl starts it, and
+start-mqtt.erl and join-queues.erl wait until it is up; each tells what it is for. All brokers of the list become one
+cluster; they must have the same Erlang cookie. Where there is a balancer, AMQP and MQTT are taken from it only: both listeners want its PROXY header, so
 that the broker knows each client's own address.
 """
 
@@ -15,7 +15,9 @@ from pathlib import Path
 import nodes as list_of_nodes
 
 PLUGINS = ("rabbitmq_consistent_hash_exchange",)
-SCRIPTS = tuple(Path(__file__).resolve().parent / name for name in ("start-mqtt.erl", "join-queues.erl"))
+HERE = Path(__file__).resolve().parent
+STAMP = HERE / "stamp-arrival.erl"
+SCRIPTS = (STAMP, HERE / "start-mqtt.erl", HERE / "join-queues.erl")
 
 BASE = """\
 # Made by ingest/rabbitmq.py from a list of nodes (see ingest/nodes.conf): change that, not this.
@@ -62,6 +64,20 @@ def configuration(nodes, name, definitions=None, behind_balancer=True):
     if definitions:
         text += f"load_definitions = {definitions}\n"
     return text
+
+
+def arguments(scripts=SCRIPTS, folder=""):
+    """Erlang's arguments for a broker that is started without starting itself; the scripts lie in `folder` ("": where it
+    is started)."""
+    start = (f'-eval {{ok,M,B}}=compile:file("{Path(folder) / STAMP.name}",[binary,report]),'
+             '{module,M}=code:load_binary(M,"",B),M:boot().')
+    return " ".join([start, *(f"-run file script {Path(folder) / each.name}" for each in scripts if each != STAMP)])
+
+
+def environment(scripts=SCRIPTS, folder="", more=""):
+    """What the broker is to be started with; `more` are other arguments."""
+    return {"RABBITMQ_NODE_ONLY": "true",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": " ".join(filter(None, [more, arguments(scripts, folder)]))}
 
 
 def main():

@@ -12,25 +12,21 @@ import resource
 import secrets
 import signal
 import socket
-import sys
 from pathlib import Path
 
-import servers
+import servers  # which finds what stands in ingest/
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "ingest"))
-
-import definitions  # noqa: E402
-import haproxy  # noqa: E402
-import nodes as list_of_nodes  # noqa: E402
-import rabbitmq  # noqa: E402
+import definitions
+import haproxy
+import nodes as list_of_nodes
+import rabbitmq
 
 
 class Node(servers.RabbitMQ):
     """One broker of a cluster."""
 
     n_ports = 3
-    plugins = rabbitmq.PLUGINS
+    scripts = rabbitmq.SCRIPTS
     greeting = bytes.fromhex(haproxy.PROXY_HEADER) + servers.RabbitMQ.greeting
 
     def __init__(self, directory, name, cluster):
@@ -47,14 +43,8 @@ class Node(servers.RabbitMQ):
         return [rabbitmq.configuration(self.cluster.nodes, self.name, self.directory / "definitions.json")]
 
     def files(self):
-        more = {"definitions.json": self.cluster.definitions, "home/.erlang.cookie": self.cluster.cookie,
-                **{each.name: each.read_text() for each in rabbitmq.SCRIPTS}}
+        more = {"definitions.json": self.cluster.definitions, "home/.erlang.cookie": self.cluster.cookie}
         return {**super().files(), **more}
-
-    def environment(self):
-        name = "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"
-        own = super().environment()
-        return {**own, name: " ".join([own[name], *(f"-run file script {each.name}" for each in rabbitmq.SCRIPTS)])}
 
     def ready(self):
         """MQTT is the last to come."""

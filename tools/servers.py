@@ -23,6 +23,10 @@ import time
 import urllib.parse
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "ingest"))
+
+import rabbitmq  # noqa: E402
+
 HOST = "127.0.0.1"
 START_SECONDS = float(os.environ.get("IR_SERVER_SECONDS", "120"))
 STOP_SECONDS = 20
@@ -353,7 +357,8 @@ class RabbitMQ(Server):
     n_ports = 2
     folders = ("home",)
     script = "/usr/lib/rabbitmq/bin/rabbitmq-server"
-    plugins = ("rabbitmq_consistent_hash_exchange",)
+    plugins = rabbitmq.PLUGINS
+    scripts = (rabbitmq.STAMP,)  # without: a broker that does not stamp what arrives
     greeting = b"AMQP\0\0\x09\x01"
 
     def __init__(self, directory, plugins=(), settings=(), mapper=None):
@@ -381,12 +386,14 @@ class RabbitMQ(Server):
         return {
             "enabled_plugins": f"[{','.join(self.plugins + self.more_plugins)}].\n",
             "rabbitmq.conf": "\n".join([*common, *self.configuration(), ""]),
+            **{each.name: each.read_text() for each in self.scripts},
         }
 
     def argv(self):
         return [self.script]
 
     def environment(self):
+        inside = f"-kernel inet_dist_use_interface {{{self.host.replace('.', ',')}}}"
         return {
             "PATH": os.environ.get("PATH", os.defpath),
             "LANG": "C.UTF-8",
@@ -403,7 +410,8 @@ class RabbitMQ(Server):
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.directory / "enabled_plugins"),
             "RABBITMQ_CONFIG_FILE": str(self.directory / "rabbitmq.conf"),
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-kernel inet_dist_use_interface {{{self.host.replace('.', ',')}}}",
+            **(rabbitmq.environment(self.scripts, more=inside) if self.scripts
+               else {"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": inside}),
             # The script then becomes the node instead of waiting for it.
             "RUNNING_UNDER_SYSTEMD": "true",
         }

@@ -1,8 +1,10 @@
 #include "worker/check.h"
 
+#include "broker/stamp.h"
 #include "broker/topology.h"
 
 #define MASKED_SIZE 512
+#define STAMP_CHANNEL 2
 
 typedef struct ir_check {
     const ir_worker_options_t *options;
@@ -32,6 +34,20 @@ static void check_registry(ir_check_t *check) {
     ir_registry_unref(registry);
 }
 
+static void check_stamp(ir_check_t *check, amqp_connection_state_t connection, int64_t timeout_ns) {
+    ir_error_t error = {.status = IR_OK};
+    char text[128] = "";
+    int64_t ahead_ns = 0;
+    const ir_status_t status =
+        ir_stamp_check(connection, STAMP_CHANNEL, timeout_ns, &ahead_ns, &error);
+    if (status == IR_OK) {
+        snprintf(text, sizeof text,
+                 "the broker stamps what arrives; its clock differs by %.1f s from this machine's",
+                 (double)ahead_ns / (double)IR_SECOND_NS);
+    }
+    report(check, "arrival", status, text, &error);
+}
+
 static void check_broker(ir_check_t *check) {
     ir_broker_options_t broker;
     ir_worker_broker_options(check->options, &broker);
@@ -44,6 +60,9 @@ static void check_broker(ir_check_t *check) {
         status = ir_topology_check(connection, 1, &topology, &error);
     }
     report(check, "broker", status, ir_uri_masked(broker.uri, masked, sizeof masked), &error);
+    if (connection != NULL) {
+        check_stamp(check, connection, broker.timeout_ns);
+    }
     ir_broker_disconnect(connection);
 }
 

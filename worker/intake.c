@@ -218,6 +218,7 @@ ir_status_t ir_intake_start(ir_worker_t *worker, ir_error_t *error) {
     ir_consumer_options_t consumer = {
         .topology = ir_worker_topology(options),
         .worker = options->name,
+        .trusted_users = options->trusted_users,
         .prefetch = (uint16_t)options->prefetch,
         .message_bytes = (size_t)options->message_bytes,
         .announce_ns = options->announce_ns,

@@ -15,6 +15,11 @@ static const ir_setting_t settings[] = {
     {"name", 'n', IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, FIELD(name),
      "Unique name of this worker; by default HOST-PID."},
     IR_BROKER_SETTINGS(ir_worker_options_t, broker),
+    {"trusted-users", 0, IR_SETTING_TEXT, "LIST", NULL, 0, 0, "gateway,operator",
+     FIELD(trusted_users),
+     "Users of RabbitMQ, separated by commas, whose header ir-arrival says when a message arrived: "
+     "the gateways', and the one that replays dead letters; for all others the broker's stamp "
+     "does."},
     {"partitions", 'p', IR_SETTING_INTEGER, "N", NULL, 1, 256, "8", FIELD(partitions),
      "Number of queues that observations are spread over; the same for all workers."},
     {"queue-type", 0, IR_SETTING_CHOICE, "TYPE", "quorum|classic", 0, 0, "quorum",

@@ -18,6 +18,7 @@
 typedef struct ir_worker_options {
     char *name;
     ir_broker_settings_t broker;
+    char *trusted_users;
     int64_t partitions;
     int queue_type;
     int64_t prefetch;

@@ -181,6 +181,7 @@ class Services:
                              + "disk_free_limit.absolute = 50MB\nraft.wal_max_size_bytes = 67108864\n",
             "enabled_plugins": f"[{','.join(rabbitmq.PLUGINS)}].\n",
             **{each.name: each.read_text() for each in rabbitmq.SCRIPTS},
+            "arguments": rabbitmq.arguments() + "\n",
             "definitions.json": self.definitions,
             "cookie": self.cookie,
         }

@@ -110,6 +110,32 @@ static void message_id_and_marks(void **state) {
     assert_int_equal(message.marks, 0);
 }
 
+/* They belong to their message only. */
+static void arrival_and_user(void **state) {
+    (void)state;
+    amqp_table_entry_t stamp = {.key = amqp_cstring_bytes(IR_HEADER_STAMP)};
+    stamp.value.kind = AMQP_FIELD_KIND_I64;
+    stamp.value.value.i64 = 1796000000123;
+    amqp_basic_properties_t properties = {
+        ._flags = AMQP_BASIC_USER_ID_FLAG | AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_TIMESTAMP_FLAG,
+        .user_id = amqp_cstring_bytes("gateway"),
+        .timestamp = 1796000000,
+        .headers = {.num_entries = 1, .entries = &stamp}};
+    amqp_frame_t frame = {.frame_type = AMQP_FRAME_HEADER};
+    frame.payload.properties.class_id = AMQP_BASIC_CLASS;
+    frame.payload.properties.decoded = &properties;
+    deliver(1, "k");
+    assert_int_equal(ir_assembly_take(&assembly, &frame, LIMIT, &message), IR_ASSEMBLY_COMPLETE);
+    assert_true(ir_view_equal(message.user_id, ir_view_text("gateway")));
+    assert_int_equal(message.arrival.broker_ns, INT64_C(1796000000123000000));
+    assert_int_equal(message.arrival.sent_ns, INT64_C(1796000000000000000));
+    deliver(2, "k");
+    header(0, NULL);
+    assert_int_equal(message.user_id.size, 0);
+    assert_int_equal(message.arrival.broker_ns, 0);
+    assert_int_equal(message.arrival.sent_ns, 0);
+}
+
 static void several_body_frames(void **state) {
     (void)state;
     for (int i = 0; i < 2; i++) {
@@ -168,6 +194,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(one_body_frame, begin, end),
         cmocka_unit_test_setup_teardown(message_id_and_marks, begin, end),
+        cmocka_unit_test_setup_teardown(arrival_and_user, begin, end),
         cmocka_unit_test_setup_teardown(several_body_frames, begin, end),
         cmocka_unit_test_setup_teardown(empty_body, begin, end),
         cmocka_unit_test_setup_teardown(large_body_is_counted_not_kept, begin, end),
