@@ -88,7 +88,7 @@ void ir_batch_reset(ir_batch_t *batch, ir_registry_t *registry) {
     batch->n_revisions = batch->n_store_refusals = 0;
     batch->body_bytes = 0;
     batch->sequence = 0;
-    batch->undone = false;
+    batch->undone = batch->contested = false;
     batch->opened_ns = 0;
 }
 
@@ -117,8 +117,8 @@ bool ir_batch_add_revision(ir_batch_t *batch, const ir_revision_t *revision) {
     return true;
 }
 
-bool ir_batch_add_store_refusal(ir_batch_t *batch, uint32_t message, uint32_t observation,
-                                ir_reason_t reason, const char *detail) {
+bool ir_batch_refuse(ir_batch_t *batch, uint32_t message, uint32_t observation, ir_reason_t reason,
+                     const char *detail) {
     if (!reserve((void **)&batch->store_refusals, &batch->store_refusals_capacity,
                  batch->n_store_refusals, 1, sizeof *batch->store_refusals)) {
         return false;
@@ -126,9 +126,24 @@ bool ir_batch_add_store_refusal(ir_batch_t *batch, uint32_t message, uint32_t ob
     ir_store_refusal_t *refusal = &batch->store_refusals[batch->n_store_refusals++];
     refusal->message = message;
     refusal->observation = observation;
-    const int record = observation != UINT32_MAX ? batch->observations[observation].record : -1;
+    int record = -1;
+    if (observation != UINT32_MAX) {
+        ir_observation_t *refused = &batch->observations[observation];
+        record = refused->record;
+        refusal->before = refused->state;
+        refused->state = IR_OBSERVATION_REFUSED;
+    }
     ir_refusal_set(&refusal->refusal, reason, record, "%s", detail);
     return true;
+}
+
+void ir_batch_undo_refusals(ir_batch_t *batch, uint32_t n_before) {
+    while (batch->n_store_refusals > n_before) {
+        const ir_store_refusal_t *refusal = &batch->store_refusals[--batch->n_store_refusals];
+        if (refusal->observation != UINT32_MAX) {
+            batch->observations[refusal->observation].state = refusal->before;
+        }
+    }
 }
 
 /* ---- one message on its way into the batch ---- */
@@ -458,9 +473,10 @@ static ir_media_t media_of(const ir_input_t *input) {
 /* `pack` is NULL when nothing could be decoded. */
 static void identify(addition_t *addition, const ir_senml_pack_t *pack) {
     ir_message_t *message = &addition->message;
-    const ir_raw_key_t key = ir_raw_key(pack, message->mote, addition->input->body,
-                                        addition->input->name, addition->input->arrival_ns);
+    const ir_raw_key_t key = ir_raw_key(pack, message->mote, message->body, message->name,
+                                        message->stamped ? message->arrival_ns : 0);
     ir_id_raw(&key, &message->raw_id);
+    message->ask = key.kind == IR_RAW_NAMED || !message->stamped;
 }
 
 static void analyse(addition_t *addition) {
@@ -480,7 +496,7 @@ static void analyse(addition_t *addition) {
         return;
     }
     const ir_senml_clock_t clock = {.arrival_ns = addition->message.arrival_ns,
-                                    .sent_ns = input->sent_ns};
+                                    .sent_ns = addition->message.sent_ns};
     ir_senml_pack_t pack;
     if (ir_senml_decode(media, input->body, clock, &addition->analysis->limits,
                         addition->batch->arena, &pack) != IR_OK) {
@@ -503,11 +519,16 @@ static ir_view_t copy(addition_t *addition, ir_view_t view) {
     return copied;
 }
 
+static int64_t whole_microseconds(int64_t ns) {
+    return ns - ns % 1000;
+}
+
 ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis,
                          const ir_input_t *input) {
     addition_t addition = {.batch = batch, .analysis = analysis, .input = input};
     const uint32_t n_observations = batch->n_observations;
     const uint32_t n_refusals = batch->n_refusals;
+    const bool stamped = input->arrival_ns != 0;
     if (!reserve((void **)&batch->messages, &batch->messages_capacity, batch->n_messages, 1,
                  sizeof *batch->messages)) {
         return IR_ERR_MEMORY;
@@ -517,7 +538,10 @@ ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis,
         .routing_key = copy(&addition, input->routing_key),
         .content_type = copy(&addition, input->content_type),
         .body = copy(&addition, input->body),
-        .arrival_ns = input->arrival_ns != 0 ? input->arrival_ns : input->now_ns,
+        .name = copy(&addition, input->name),
+        .arrival_ns = whole_microseconds(stamped ? input->arrival_ns : input->now_ns),
+        .sent_ns = input->sent_ns,
+        .stamped = stamped,
         .redelivered = input->redelivered,
         .first_observation = n_observations,
         .first_refusal = n_refusals,
@@ -537,5 +561,59 @@ ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis,
     message->n_refusals = batch->n_refusals - n_refusals;
     batch->messages[batch->n_messages++] = *message;
     batch->body_bytes += input->body.size;
+    return IR_OK;
+}
+
+/* ---- all of them again ---- */
+
+static ir_status_t add_again(ir_batch_t *batch, const ir_analysis_t *analysis,
+                             const ir_message_t *message, int64_t arrival_ns) {
+    const ir_input_t input = {
+        .routing_key = message->routing_key,
+        .content_type = message->content_type,
+        .body = message->body,
+        .name = message->name,
+        .arrival_ns = message->stamped ? arrival_ns : 0,
+        .sent_ns = message->sent_ns,
+        .now_ns = arrival_ns,
+        .redelivered = message->redelivered,
+        .partition = message->partition,
+        .session = message->session,
+        .delivery_tag = message->delivery_tag,
+    };
+    return ir_batch_add(batch, analysis, &input);
+}
+
+ir_status_t ir_batch_rebuild(ir_batch_t *batch, ir_batch_t *scratch, const ir_analysis_t *analysis,
+                             const int64_t *arrivals_ns) {
+    ir_batch_reset(scratch, batch->registry);
+    for (uint32_t i = 0; i < batch->n_messages; i++) {
+        const ir_status_t status =
+            add_again(scratch, analysis, &batch->messages[i], arrivals_ns[i]);
+        if (status != IR_OK) {
+            return status;
+        }
+    }
+    /* The messages are as many as before: the worker's loop counts them while a stage has it. */
+    const ir_batch_t before = *batch;
+    batch->arena = scratch->arena;
+    batch->messages = scratch->messages;
+    batch->messages_capacity = scratch->messages_capacity;
+    batch->observations = scratch->observations;
+    batch->n_observations = scratch->n_observations;
+    batch->observations_capacity = scratch->observations_capacity;
+    batch->refusals = scratch->refusals;
+    batch->n_refusals = scratch->n_refusals;
+    batch->refusals_capacity = scratch->refusals_capacity;
+    batch->n_revisions = batch->n_store_refusals = 0;
+    batch->contested = false;
+    scratch->arena = before.arena;
+    scratch->messages = before.messages;
+    scratch->messages_capacity = before.messages_capacity;
+    scratch->observations = before.observations;
+    scratch->observations_capacity = before.observations_capacity;
+    scratch->refusals = before.refusals;
+    scratch->refusals_capacity = before.refusals_capacity;
+    ir_batch_reset(scratch, batch->registry);
     return IR_OK;
 }

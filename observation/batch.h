@@ -82,7 +82,12 @@ typedef struct ir_message {
     ir_view_t mote; /* empty when the routing key has none */
     ir_view_t content_type;
     ir_view_t body;
-    int64_t arrival_ns;
+    ir_view_t name;     /* the sender's own for it; empty: none */
+    int64_t arrival_ns; /* whole microseconds */
+    int64_t sent_ns;    /* what relative times count from; 0: from the arrival */
+    bool stamped;       /* the arrival came with the message */
+    bool ask;           /* the raw message may be stored with another arrival, which wins */
+    bool known; /* of those: it is stored, or comes before in this batch, and with this one */
     bool redelivered;
     bool refused;                               /* the whole of it: no observations */
     bool duplicate;                             /* the document store already had the raw message */
@@ -98,6 +103,7 @@ typedef struct ir_message {
 typedef struct ir_store_refusal {
     uint32_t message;
     uint32_t observation; /* index into observations, or UINT32_MAX: the raw message itself */
+    uint8_t before;       /* the observation's state before: ir_observation_state_t */
     ir_refusal_t refusal;
 } ir_store_refusal_t;
 
@@ -117,6 +123,7 @@ typedef struct ir_batch {
     size_t body_bytes; /* sum of the bodies */
     uint64_t sequence; /* order of acknowledgement */
     bool undone;       /* a stage gave it up: it must not be acknowledged */
+    bool contested;    /* a message was not known, and another worker stored it meanwhile */
     int64_t opened_ns; /* monotonic, when its first message came */
 } ir_batch_t;
 
@@ -155,10 +162,22 @@ typedef struct ir_input {
  * batch as it was. */
 ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis, const ir_input_t *input);
 
-/* Appends (for quality control and the stores); false when memory is out. */
+/* Analyses every message again, as if message i had come at arrivals_ns[i], in `scratch`, and swaps
+ * the contents. Nothing that was found out after ir_batch_add is kept. IR_ERR_MEMORY leaves the
+ * batch as it was. */
+ir_status_t ir_batch_rebuild(ir_batch_t *batch, ir_batch_t *scratch, const ir_analysis_t *analysis,
+                             const int64_t *arrivals_ns);
+
+/* Appends (for quality control); false when memory is out. */
 bool ir_batch_add_revision(ir_batch_t *batch, const ir_revision_t *revision);
-bool ir_batch_add_store_refusal(ir_batch_t *batch, uint32_t message, uint32_t observation,
-                                ir_reason_t reason, const char *detail);
+
+/* A store refuses an observation, whose state says so from now on, or with UINT32_MAX something
+ * else of the message. False when memory is out. */
+bool ir_batch_refuse(ir_batch_t *batch, uint32_t message, uint32_t observation, ir_reason_t reason,
+                     const char *detail);
+
+/* Takes back all such refusals but the first n_before: each observation gets the state it had. */
+void ir_batch_undo_refusals(ir_batch_t *batch, uint32_t n_before);
 
 /* Whether the observation goes on to the graph and the subscribers. */
 static inline bool ir_observation_accepted(const ir_observation_t *observation) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define MASKED_SIZE 256
+#define ARRIVALS_MAX 50000 /* asked for at once: their ids are far from what a query may have */
 
 static const ir_documents_backend_t *const backends[] = {&ir_documents_sqlite,
                                                          &ir_documents_mongodb, &ir_documents_null};
@@ -74,22 +75,22 @@ ir_status_t ir_documents_ready(ir_documents_t *documents, ir_error_t *error) {
     return documents->backend->ready(documents->store, error);
 }
 
-/* A put that did not come through may have refused some documents; the next one finds them anew. */
-static void undo_refusals(ir_batch_t *batch, uint32_t n_before) {
-    for (uint32_t i = n_before; i < batch->n_store_refusals; i++) {
-        const uint32_t observation = batch->store_refusals[i].observation;
-        if (observation != UINT32_MAX) {
-            batch->observations[observation].state = IR_OBSERVATION_NEW;
-        }
-    }
-    batch->n_store_refusals = n_before;
-}
-
 ir_outcome_t ir_documents_put(ir_documents_t *documents, ir_batch_t *batch, ir_error_t *error) {
     const uint32_t n_before = batch->n_store_refusals;
     const ir_outcome_t outcome = documents->backend->put(documents->store, batch, error);
     if (outcome != IR_OUTCOME_OK) {
-        undo_refusals(batch, n_before);
+        ir_batch_undo_refusals(batch, n_before);
+    }
+    return outcome;
+}
+
+ir_outcome_t ir_documents_arrivals(ir_documents_t *documents, ir_arrival_t *arrivals, size_t count,
+                                   ir_error_t *error) {
+    ir_outcome_t outcome = IR_OUTCOME_OK;
+    for (size_t i = 0; i < count && outcome == IR_OUTCOME_OK; i += ARRIVALS_MAX) {
+        const size_t rest = count - i;
+        outcome = documents->backend->arrivals(documents->store, arrivals + i,
+                                               rest < ARRIVALS_MAX ? rest : ARRIVALS_MAX, error);
     }
     return outcome;
 }
@@ -165,11 +166,7 @@ const char *ir_raw_status(const ir_batch_t *batch, uint32_t message) {
 
 bool ir_document_refuse(ir_batch_t *batch, uint32_t message, uint32_t observation,
                         const char *detail) {
-    if (observation != UINT32_MAX) {
-        batch->observations[observation].state = IR_OBSERVATION_REFUSED;
-    }
-    return ir_batch_add_store_refusal(batch, message, observation, IR_REASON_DOCUMENT_REFUSED,
-                                      detail);
+    return ir_batch_refuse(batch, message, observation, IR_REASON_DOCUMENT_REFUSED, detail);
 }
 
 bool ir_refused_add(ir_refused_t *refused, int record) {

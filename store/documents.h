@@ -56,8 +56,22 @@ ir_status_t ir_documents_ready(ir_documents_t *documents, ir_error_t *error);
  * every observation, every revision. Sets message.duplicate and observation.state; a document that
  * the store refuses is found (by the server's answer or by splitting) and becomes a store refusal
  * of the batch, the rest is stored. OK: all of it is durable. RETRY: nothing may be assumed, call
- * again (it is idempotent). */
+ * again (it is idempotent); but when `batch->contested` is set, the store has got a message with
+ * `ask` that was not known (batch.h): ask for the arrivals again first. */
 ir_outcome_t ir_documents_put(ir_documents_t *documents, ir_batch_t *batch, ir_error_t *error);
+
+/* A raw message and its arrival. */
+typedef struct ir_arrival {
+    ir_id_t raw_id;
+    int64_t arrival_ns;
+    uint32_t message; /* the caller's */
+    bool stored;
+} ir_arrival_t;
+
+/* Gives those of these messages that are stored their stored arrival, and sets `stored` of all.
+ * They are in the order of their ids, each once. OK or RETRY. */
+ir_outcome_t ir_documents_arrivals(ir_documents_t *documents, ir_arrival_t *arrivals, size_t count,
+                                   ir_error_t *error);
 
 /* An ir_recent_fn; `context` is the ir_documents_t. */
 ir_outcome_t ir_documents_recent(void *context, const ir_sensor_t *sensor, int64_t before_ns,
@@ -78,8 +92,8 @@ typedef struct ir_raw_document {
     ir_id_t id;
     ir_view_t mote, content_type, body;
     int64_t received_ns;
-    const int *refused; /* positions of records that were refused, by decoding or by a store; -1:
-                           the whole message */
+    const int *refused; /* positions of records that were refused, by decoding or by a store, in
+                           its newest outcome; -1: the whole message */
     size_t n_refused;
 } ir_raw_document_t;
 

@@ -12,8 +12,9 @@
 #define PROBE_MS_MAX 2000
 
 static const char *const schemes[] = {"mongodb://", "mongodb+srv://", NULL};
-const char *const ir_mongodb_collections[] = {IR_MONGODB_RAW, IR_MONGODB_OBSERVATIONS,
-                                              IR_MONGODB_REVISIONS, NULL};
+const char *const ir_mongodb_collections[] = {IR_MONGODB_RAW,       IR_MONGODB_OBSERVATIONS,
+                                              IR_MONGODB_REVISIONS, IR_MONGODB_OUTCOMES,
+                                              IR_MONGODB_META,      NULL};
 
 /* ---- errors ---- */
 
@@ -245,15 +246,6 @@ bool ir_mongodb_command(mongoc_client_t *client, const char *database, bson_t *c
     return good;
 }
 
-static bool has_name(char **names, const char *name) {
-    for (; *names != NULL; names++) {
-        if (strcmp(*names, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static ir_status_t mongodb_ready(void *context, ir_error_t *error) {
     const ir_mongodb_t *store = context;
     bson_error_t reason;
@@ -261,20 +253,7 @@ static ir_status_t mongodb_ready(void *context, ir_error_t *error) {
                             &reason)) {
         return ir_mongodb_failed(store, &reason, "not ready", error);
     }
-    mongoc_database_t *database = mongoc_client_get_database(store->client, store->database);
-    char **names = mongoc_database_get_collection_names_with_opts(database, NULL, &reason);
-    mongoc_database_destroy(database);
-    if (names == NULL) {
-        return ir_mongodb_failed(store, &reason, "not ready", error);
-    }
-    bool good = true;
-    for (const char *const *name = ir_mongodb_collections; *name != NULL; name++) {
-        good = good && has_name(names, *name);
-    }
-    bson_strfreev(names);
-    return good ? IR_OK
-                : ir_error_set(error, IR_ERR_NOT_FOUND,
-                               "documents mongodb %s: not set up: run ir-store init", store->place);
+    return ir_mongodb_check_schema(store, error);
 }
 
 const ir_documents_backend_t ir_documents_mongodb = {
@@ -285,6 +264,7 @@ const ir_documents_backend_t ir_documents_mongodb = {
     .init = ir_mongodb_init,
     .ready = mongodb_ready,
     .put = ir_mongodb_put,
+    .arrivals = ir_mongodb_arrivals,
     .recent = ir_mongodb_recent,
     .count = ir_mongodb_count,
     .each_id = ir_mongodb_each_id,

@@ -1,11 +1,14 @@
 /* The MongoDB document store, as its own files share it. Collections of the database that the URI
  * names (default intelligent_river), every write with w: majority and j: true:
  *
- * raw           _id is the message's id (binary, subtype 4, as all ids); on a mongos sharded by
- *               mote (hashed)
+ * raw           _id is the message's id (binary, subtype 4, as all ids), with its first outcome
+ *               (status, refusals); on a mongos sharded by mote (hashed)
+ * outcomes      later ones of the same message that differ from the one before: `raw`, `at`,
+ *               `status`, `refusals`, and `first`, the status in the raw document
  * observations  the fields of the "json" format's document; `time` as a date, exact in `time_ns`;
  *               flags and source as sub-documents; sharded by (mote hashed, time)
  * revisions     likewise
+ * meta          one document, _id "schema", whose `version` is IR_MONGODB_SCHEMA
  *
  * On several shards _id is unique within a shard only; but mote and time belong to what the id is
  * computed from, so the same observation always comes to the same shard and meets itself there. */
@@ -20,6 +23,12 @@
 #define IR_MONGODB_RAW "raw"
 #define IR_MONGODB_OBSERVATIONS "observations"
 #define IR_MONGODB_REVISIONS "revisions"
+#define IR_MONGODB_OUTCOMES "outcomes"
+#define IR_MONGODB_META "meta"
+
+#define IR_MONGODB_SCHEMA                                                                          \
+    2 /* before there was `meta`, ids were of another kind (UUID version 5)                        \
+       */
 
 /* What BSON allows in one document. */
 #define IR_MONGODB_DOCUMENT_MAX (16U * 1024 * 1024)
@@ -47,6 +56,18 @@ bool ir_mongodb_command(mongoc_client_t *client, const char *database, bson_t *c
 ir_status_t ir_mongodb_failed(const ir_mongodb_t *store, const bson_error_t *reason,
                               const char *what, ir_error_t *error);
 
+/* Calls `each` for every document that a query finds, as long as it returns IR_OK; destroys
+ * `filter` and `options`. */
+typedef ir_status_t (*ir_document_fn)(void *context, const bson_t *document);
+ir_status_t ir_mongodb_walk(const ir_mongodb_t *store, const char *collection, bson_t *filter,
+                            bson_t *options, ir_document_fn each, void *context, ir_error_t *error);
+
+/* A filter: `key` is any of `count` ids, which stand `stride` bytes apart. */
+bson_t *ir_mongodb_any_of(const char *key, const ir_id_t *ids, size_t stride, size_t count);
+
+/* Whether the schema is this program's: OK, NOT_FOUND (there is nothing yet), or PROTOCOL. */
+ir_status_t ir_mongodb_check_schema(const ir_mongodb_t *store, ir_error_t *error);
+
 /* Setting up (documents_mongodb_setup.c). */
 ir_status_t ir_mongodb_initiate(void *context, ir_error_t *error);
 ir_status_t ir_mongodb_init(void *context, ir_error_t *error);
@@ -54,10 +75,16 @@ ir_status_t ir_mongodb_init(void *context, ir_error_t *error);
 /* Fill an empty document. */
 void ir_mongodb_observation(bson_t *document, const ir_batch_t *batch, const ir_observation_t *o);
 void ir_mongodb_raw(bson_t *document, const ir_batch_t *batch, uint32_t message);
+/* Status and refusals of a message, which `raw` has, too. */
+void ir_mongodb_outcome(bson_t *document, const ir_batch_t *batch, uint32_t message);
+void ir_mongodb_outcome_head(bson_t *document, const ir_message_t *message, const char *first,
+                             int64_t at_ns);
 void ir_mongodb_revision(bson_t *document, const ir_revision_t *revision);
 
 /* Reads back. False when a field is missing or of another type. */
 bool ir_mongodb_read_id(const bson_t *document, const char *key, ir_id_t *id);
+int64_t ir_mongodb_read_int(const bson_t *document, const char *path); /* 0: not there */
+bool ir_mongodb_says(const bson_t *document, const char *path, const char *text);
 /* `refused` is used again by the next call, and freed by who has it. False when memory is out. */
 bool ir_mongodb_read_raw(const bson_t *document, ir_raw_document_t *raw, ir_refused_t *refused);
 
@@ -67,6 +94,10 @@ bool ir_mongodb_read_point(const bson_t *document, ir_point_t *point);
 bool ir_mongodb_append_json(ir_buffer_t *out, const bson_t *document);
 
 ir_outcome_t ir_mongodb_put(void *context, ir_batch_t *batch, ir_error_t *error);
+ir_status_t ir_mongodb_put_outcomes(const ir_mongodb_t *store, const ir_batch_t *batch,
+                                    ir_error_t *error);
+ir_outcome_t ir_mongodb_arrivals(void *store, ir_arrival_t *arrivals, size_t count,
+                                 ir_error_t *error);
 ir_outcome_t ir_mongodb_recent(void *store, const ir_sensor_t *sensor, int64_t before_ns,
                                size_t limit, ir_point_t *points, size_t *count, ir_error_t *error);
 ir_status_t ir_mongodb_count(void *context, ir_documents_counts_t *counts, ir_error_t *error);

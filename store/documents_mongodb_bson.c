@@ -123,6 +123,18 @@ void ir_mongodb_raw(bson_t *document, const ir_batch_t *batch, uint32_t message)
                        (const uint8_t *)(m->body.data != NULL ? m->body.data : ""),
                        (uint32_t)m->body.size);
     append_time(document, "received", "received_ns", m->arrival_ns);
+    ir_mongodb_outcome(document, batch, message);
+}
+
+void ir_mongodb_outcome_head(bson_t *document, const ir_message_t *message, const char *first,
+                             int64_t at_ns) {
+    append_id(document, "raw", &message->raw_id);
+    append_view(document, "mote", message->mote);
+    append_time(document, "at", "at_ns", at_ns);
+    append_text(document, "first", first);
+}
+
+void ir_mongodb_outcome(bson_t *document, const ir_batch_t *batch, uint32_t message) {
     append_text(document, "status", ir_raw_status(batch, message));
     if (ir_raw_refusals(batch, message, NULL, NULL) > 0) {
         ir_refusals_t refusals = {.count = 0};
@@ -146,6 +158,22 @@ void ir_mongodb_revision(bson_t *document, const ir_revision_t *revision) {
     bson_append_int32(document, "previous", -1, revision->previous);
     bson_append_int32(document, "flag", -1, revision->flag);
     append_flags(document, o);
+}
+
+bson_t *ir_mongodb_any_of(const char *key, const ir_id_t *ids, size_t stride, size_t count) {
+    bson_t *filter = bson_new();
+    bson_t any, list;
+    BSON_APPEND_DOCUMENT_BEGIN(filter, key, &any);
+    BSON_APPEND_ARRAY_BEGIN(&any, "$in", &list);
+    for (size_t i = 0; i < count; i++) {
+        char scratch[16];
+        const char *number = NULL;
+        bson_uint32_to_string((uint32_t)i, &number, scratch, sizeof scratch);
+        append_id(&list, number, (const ir_id_t *)((const char *)ids + i * stride));
+    }
+    bson_append_array_end(&any, &list);
+    bson_append_document_end(filter, &any);
+    return filter;
 }
 
 /* ---- reading ---- */
@@ -184,9 +212,14 @@ static const char *read_text_or_empty(const bson_t *document, const char *key) {
     return text != NULL ? text : "";
 }
 
-static int64_t read_int(const bson_t *document, const char *key) {
+int64_t ir_mongodb_read_int(const bson_t *document, const char *key) {
     bson_iter_t found;
     return find(document, key, &found) ? bson_iter_as_int64(&found) : 0;
+}
+
+bool ir_mongodb_says(const bson_t *document, const char *path, const char *text) {
+    const char *found = read_text(document, path);
+    return found != NULL && strcmp(found, text) == 0;
 }
 
 static ir_value_t read_value(const bson_t *document, const char *path) {
@@ -216,7 +249,7 @@ static void read_flags(const bson_t *document, uint8_t flags[static IR_TEST_COUN
     for (int test = 0; test < IR_TEST_COUNT; test++) {
         char path[48];
         bson_snprintf(path, sizeof path, "flags.%s", ir_test_text((ir_test_t)test));
-        flags[test] = (uint8_t)read_int(document, path);
+        flags[test] = (uint8_t)ir_mongodb_read_int(document, path);
     }
 }
 
@@ -224,11 +257,11 @@ bool ir_mongodb_read_point(const bson_t *document, ir_point_t *point) {
     const ir_value_t value = read_value(document, "value");
     const ir_value_t source = read_value(document, "source.value");
     *point = (ir_point_t){
-        .time_ns = read_int(document, "time_ns"),
+        .time_ns = ir_mongodb_read_int(document, "time_ns"),
         .value = value.kind == IR_VALUE_NUMBER ? value.number : 0,
         .source_value = source.kind == IR_VALUE_NUMBER ? source.number : 0,
-        .aggregate = (uint8_t)read_int(document, "aggregate"),
-        .record = (int)read_int(document, "record"),
+        .aggregate = (uint8_t)ir_mongodb_read_int(document, "aggregate"),
+        .record = (int)ir_mongodb_read_int(document, "record"),
     };
     bson_strncpy(point->source_unit, read_text_or_empty(document, "source.unit"),
                  sizeof point->source_unit);
@@ -266,7 +299,7 @@ bool ir_mongodb_read_raw(const bson_t *document, ir_raw_document_t *raw, ir_refu
         .mote = read_view(document, "mote"),
         .content_type = read_view(document, "content_type"),
         .body = read_view(document, "body"),
-        .received_ns = read_int(document, "received_ns"),
+        .received_ns = ir_mongodb_read_int(document, "received_ns"),
     };
     (void)ir_mongodb_read_id(document, "_id", &raw->id);
     if (!read_refused(document, refused)) {
@@ -282,14 +315,14 @@ static bool read_observation(const bson_t *document, const ir_sensor_t *sensor,
     const ir_value_t sum = read_value(document, "source.sum");
     *o = (ir_observation_t){
         .sensor = sensor,
-        .time_ns = read_int(document, "time_ns"),
+        .time_ns = ir_mongodb_read_int(document, "time_ns"),
         .value = read_value(document, "value"),
         .source_value = read_value(document, "source.value"),
         .source_unit = ir_view_text(read_text(document, "source.unit")),
         .has_sum = sum.kind == IR_VALUE_NUMBER,
         .sum = sum.kind == IR_VALUE_NUMBER ? sum.number : 0,
-        .aggregate = (uint8_t)read_int(document, "aggregate"),
-        .record = (int)read_int(document, "record"),
+        .aggregate = (uint8_t)ir_mongodb_read_int(document, "aggregate"),
+        .record = (int)ir_mongodb_read_int(document, "record"),
     };
     bson_iter_t late;
     o->late = find(document, "late", &late) && bson_iter_as_bool(&late);

@@ -19,6 +19,7 @@ typedef struct ir_bulk {
 typedef struct ir_bulk_kind {
     const char *collection;
     uint32_t (*count)(const ir_batch_t *batch);
+    bool (*has)(const ir_batch_t *batch, uint32_t item); /* NULL: all of them */
     void (*build)(bson_t *document, const ir_batch_t *batch, uint32_t item);
     void (*set_duplicate)(ir_batch_t *batch, uint32_t item, bool duplicate);
     bool (*refuse)(ir_batch_t *batch, uint32_t item, const char *detail);
@@ -66,19 +67,31 @@ static uint32_t count_messages(const ir_batch_t *batch) {
 }
 
 static void set_duplicate_raw(ir_batch_t *batch, uint32_t item, bool duplicate) {
-    batch->messages[item].duplicate = duplicate;
+    ir_message_t *message = &batch->messages[item];
+    message->duplicate = duplicate;
+    batch->contested = batch->contested || (duplicate && message->ask && !message->known);
+}
+
+static bool has_claim(const ir_batch_t *batch, uint32_t item) {
+    return batch->messages[item].ask;
+}
+
+static bool has_no_claim(const ir_batch_t *batch, uint32_t item) {
+    return !has_claim(batch, item);
 }
 
 static bool refuse_raw(ir_batch_t *batch, uint32_t item, const char *detail) {
     return ir_document_refuse(batch, item, UINT32_MAX, detail);
 }
 
-/* Raw messages come last, so that they can say what became of their observations. */
+/* Raw messages come last, so that they can say what became of their observations; but those first
+ * whose arrival the store decides: no observation is written before it is settled. */
 static const ir_bulk_kind_t kinds[] = {
-    {IR_MONGODB_OBSERVATIONS, count_observations, build_observation, set_duplicate_observation,
-     refuse_observation},
-    {IR_MONGODB_REVISIONS, count_revisions, build_revision, keep_revision, refuse_revision},
-    {IR_MONGODB_RAW, count_messages, ir_mongodb_raw, set_duplicate_raw, refuse_raw},
+    {IR_MONGODB_RAW, count_messages, has_claim, ir_mongodb_raw, set_duplicate_raw, refuse_raw},
+    {IR_MONGODB_OBSERVATIONS, count_observations, NULL, build_observation,
+     set_duplicate_observation, refuse_observation},
+    {IR_MONGODB_REVISIONS, count_revisions, NULL, build_revision, keep_revision, refuse_revision},
+    {IR_MONGODB_RAW, count_messages, has_no_claim, ir_mongodb_raw, set_duplicate_raw, refuse_raw},
 };
 
 /* ---- what the server answers ---- */
@@ -253,14 +266,19 @@ static bool run_bulk(const ir_bulk_kind_t *kind, ir_bulk_t *bulk, ir_batch_t *ba
 static bool put_kind(const ir_mongodb_t *store, const ir_bulk_kind_t *kind, ir_batch_t *batch,
                      bson_error_t *reason) {
     const uint32_t count = kind->count(batch);
-    if (count == 0) {
+    uint32_t first = 0;
+    while (first < count && kind->has != NULL && !kind->has(batch, first)) {
+        first++;
+    }
+    if (first == count) {
         return true;
     }
     ir_bulk_t bulk;
     bson_set_error(reason, MONGOC_ERROR_BSON, 0, "out of memory");
     bool good = open_bulk(store, kind, count, &bulk);
-    for (uint32_t i = 0; good && i < count; i++) {
-        good = add_item(kind, &bulk, batch, i, reason);
+    for (uint32_t i = first; good && i < count; i++) {
+        good =
+            (kind->has != NULL && !kind->has(batch, i)) || add_item(kind, &bulk, batch, i, reason);
     }
     good = good && run_bulk(kind, &bulk, batch, reason);
     close_bulk(&bulk);
@@ -275,6 +293,12 @@ ir_outcome_t ir_mongodb_put(void *context, ir_batch_t *batch, ir_error_t *error)
             ir_mongodb_failed(store, &reason, "cannot store", error);
             return IR_OUTCOME_RETRY;
         }
+        if (batch->contested) {
+            ir_error_set(error, IR_ERR_STATE,
+                         "documents mongodb %s: another worker stores the same messages",
+                         store->place);
+            return IR_OUTCOME_RETRY;
+        }
     }
-    return IR_OUTCOME_OK;
+    return ir_mongodb_put_outcomes(store, batch, error) == IR_OK ? IR_OUTCOME_OK : IR_OUTCOME_RETRY;
 }

@@ -3,14 +3,9 @@
 
 #include <stdlib.h>
 
-typedef ir_status_t (*ir_document_fn)(void *context, const bson_t *document);
-
-/* Calls `each` for every document that a query finds; destroys `filter` and `options`. */
-static ir_status_t walk(const ir_mongodb_t *store, const char *collection_name, bson_t *filter,
-                        bson_t *options, ir_document_fn each, void *context, ir_error_t *error) {
-    mongoc_collection_t *collection =
-        mongoc_client_get_collection(store->client, store->database, collection_name);
-    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(collection, filter, options, NULL);
+/* Calls `each` for everything that the cursor finds; destroys it. */
+static ir_status_t follow(const ir_mongodb_t *store, mongoc_cursor_t *cursor, ir_document_fn each,
+                          void *context, ir_error_t *error) {
     const bson_t *document = NULL;
     bson_error_t reason;
     ir_status_t status = IR_OK;
@@ -21,10 +16,76 @@ static ir_status_t walk(const ir_mongodb_t *store, const char *collection_name, 
         status = ir_mongodb_failed(store, &reason, "cannot read", error);
     }
     mongoc_cursor_destroy(cursor);
+    return status;
+}
+
+ir_status_t ir_mongodb_walk(const ir_mongodb_t *store, const char *collection_name, bson_t *filter,
+                            bson_t *options, ir_document_fn each, void *context,
+                            ir_error_t *error) {
+    mongoc_collection_t *collection =
+        mongoc_client_get_collection(store->client, store->database, collection_name);
+    const ir_status_t status =
+        follow(store, mongoc_collection_find_with_opts(collection, filter, options, NULL), each,
+               context, error);
     mongoc_collection_destroy(collection);
     bson_destroy(filter);
     bson_destroy(options);
     return status;
+}
+
+/* Likewise for what a pipeline makes of a collection; destroys `pipeline`. */
+static ir_status_t aggregate(const ir_mongodb_t *store, const char *collection_name,
+                             bson_t *pipeline, ir_document_fn each, void *context,
+                             ir_error_t *error) {
+    bson_t *options = BCON_NEW("allowDiskUse", BCON_BOOL(true));
+    mongoc_collection_t *collection =
+        mongoc_client_get_collection(store->client, store->database, collection_name);
+    const ir_status_t status = follow(
+        store, mongoc_collection_aggregate(collection, MONGOC_QUERY_NONE, pipeline, options, NULL),
+        each, context, error);
+    mongoc_collection_destroy(collection);
+    bson_destroy(options);
+    bson_destroy(pipeline);
+    return status;
+}
+
+/* ---- arrivals ---- */
+
+typedef struct ir_asking {
+    ir_arrival_t *arrivals;
+    size_t count;
+} ir_asking_t;
+
+static int compare_arrival(const void *id, const void *arrival) {
+    return ir_id_compare(id, &((const ir_arrival_t *)arrival)->raw_id);
+}
+
+static ir_status_t visit_arrival(void *context, const bson_t *document) {
+    const ir_asking_t *asking = context;
+    ir_id_t id;
+    ir_arrival_t *arrival = ir_mongodb_read_id(document, "_id", &id)
+                                ? bsearch(&id, asking->arrivals, asking->count,
+                                          sizeof *asking->arrivals, compare_arrival)
+                                : NULL;
+    if (arrival != NULL) {
+        arrival->stored = true;
+        arrival->arrival_ns = ir_mongodb_read_int(document, "received_ns");
+    }
+    return IR_OK;
+}
+
+ir_outcome_t ir_mongodb_arrivals(void *store, ir_arrival_t *arrivals, size_t count,
+                                 ir_error_t *error) {
+    ir_asking_t asking = {arrivals, count};
+    for (size_t i = 0; i < count; i++) {
+        arrivals[i].stored = false;
+    }
+    bson_t *options = BCON_NEW("projection", "{", "received_ns", BCON_INT32(1), "}");
+    return ir_mongodb_walk(store, IR_MONGODB_RAW,
+                           ir_mongodb_any_of("_id", &arrivals->raw_id, sizeof *arrivals, count),
+                           options, visit_arrival, &asking, error) == IR_OK
+               ? IR_OUTCOME_OK
+               : IR_OUTCOME_RETRY;
 }
 
 /* ---- recent points ---- */
@@ -51,8 +112,8 @@ ir_outcome_t ir_mongodb_recent(void *store, const ir_sensor_t *sensor, int64_t b
     bson_t *options =
         BCON_NEW("sort", "{", "time_ns", BCON_INT32(-1), "}", "limit", BCON_INT64((int64_t)limit));
     ir_recent_t recent = {points, limit, 0};
-    if (walk(store, IR_MONGODB_OBSERVATIONS, filter, options, visit_point, &recent, error) !=
-        IR_OK) {
+    if (ir_mongodb_walk(store, IR_MONGODB_OBSERVATIONS, filter, options, visit_point, &recent,
+                        error) != IR_OK) {
         return IR_OUTCOME_RETRY;
     }
     *count = recent.count;
@@ -72,6 +133,27 @@ static bool count_documents(const ir_mongodb_t *store, const char *name, const b
     return found >= 0;
 }
 
+static ir_status_t visit_changes(void *context, const bson_t *group) {
+    uint64_t *rejected = context;
+    const bool was = ir_mongodb_says(group, "_id.first", "rejected");
+    const bool is = ir_mongodb_says(group, "_id.status", "rejected");
+    const uint64_t n = (uint64_t)ir_mongodb_read_int(group, "n");
+    *rejected += is && !was ? n : 0;
+    *rejected -= was && !is ? n : 0;
+    return IR_OK;
+}
+
+/* Adds to `rejected` what the newest outcomes change. */
+static ir_status_t count_changes(const ir_mongodb_t *store, uint64_t *rejected, ir_error_t *error) {
+    bson_t *pipeline = BCON_NEW(
+        "pipeline", "[", "{", "$sort", "{", "raw", BCON_INT32(1), "at_ns", BCON_INT32(1), "_id",
+        BCON_INT32(1), "}", "}", "{", "$group", "{", "_id", BCON_UTF8("$raw"), "first", "{",
+        "$last", BCON_UTF8("$first"), "}", "status", "{", "$last", BCON_UTF8("$status"), "}", "}",
+        "}", "{", "$group", "{", "_id", "{", "first", BCON_UTF8("$first"), "status",
+        BCON_UTF8("$status"), "}", "n", "{", "$sum", BCON_INT64(1), "}", "}", "}", "]");
+    return aggregate(store, IR_MONGODB_OUTCOMES, pipeline, visit_changes, rejected, error);
+}
+
 ir_status_t ir_mongodb_count(void *context, ir_documents_counts_t *counts, ir_error_t *error) {
     const ir_mongodb_t *store = context;
     ir_documents_counts_t found = {0};
@@ -89,8 +171,11 @@ ir_status_t ir_mongodb_count(void *context, ir_documents_counts_t *counts, ir_er
     if (!good) {
         return ir_mongodb_failed(store, &reason, "cannot count", error);
     }
-    *counts = found;
-    return IR_OK;
+    const ir_status_t status = count_changes(store, &found.raw_rejected, error);
+    if (status == IR_OK) {
+        *counts = found;
+    }
+    return status;
 }
 
 /* ---- ids and lines ---- */
@@ -122,7 +207,7 @@ ir_status_t ir_mongodb_each_id(void *store, ir_document_kind_t kind, ir_each_id_
     };
     ir_walk_t ids = {.each_id = each, .context = context};
     bson_t *options = BCON_NEW("projection", "{", "_id", BCON_INT32(1), "}");
-    return walk(store, collections[kind], bson_new(), options, visit_id, &ids, error);
+    return ir_mongodb_walk(store, collections[kind], bson_new(), options, visit_id, &ids, error);
 }
 
 typedef struct ir_raw_walk {
@@ -141,11 +226,38 @@ static ir_status_t visit_raw(void *context, const bson_t *document) {
     return raws->each(raws->context, &raw);
 }
 
+static ir_status_t see_outcome(void *context, const bson_t *document) {
+    (void)document;
+    *(bool *)context = true;
+    return IR_OK;
+}
+
+/* The raw messages with the refusals of their newest outcomes. */
+static bson_t *with_newest_outcomes(void) {
+    return BCON_NEW("pipeline", "[", "{", "$lookup", "{", "from", BCON_UTF8(IR_MONGODB_OUTCOMES),
+                    "let", "{", "raw", BCON_UTF8("$_id"), "}", "pipeline", "[", "{", "$match", "{",
+                    "$expr", "{", "$eq", "[", BCON_UTF8("$raw"), BCON_UTF8("$$raw"), "]", "}", "}",
+                    "}", "{", "$sort", "{", "at_ns", BCON_INT32(-1), "_id", BCON_INT32(-1), "}",
+                    "}", "{", "$limit", BCON_INT32(1), "}", "]", "as", BCON_UTF8("later"), "}", "}",
+                    "{", "$addFields", "{", "refusals", "{", "$cond", "[", "{", "$eq", "[",
+                    BCON_UTF8("$later"), "[", "]", "]", "}", BCON_UTF8("$refusals"), "{",
+                    "$arrayElemAt", "[", BCON_UTF8("$later.refusals"), BCON_INT32(0), "]", "}", "]",
+                    "}", "}", "}", "]");
+}
+
 ir_status_t ir_mongodb_each_raw(void *store, ir_each_raw_fn each, void *context,
                                 ir_error_t *error) {
     ir_raw_walk_t raws = {.each = each, .context = context, .error = error};
-    const ir_status_t status =
-        walk(store, IR_MONGODB_RAW, bson_new(), bson_new(), visit_raw, &raws, error);
+    bool later = false;
+    ir_status_t status =
+        ir_mongodb_walk(store, IR_MONGODB_OUTCOMES, bson_new(), BCON_NEW("limit", BCON_INT64(1)),
+                        see_outcome, &later, error);
+    if (status == IR_OK) {
+        status = later ? aggregate(store, IR_MONGODB_RAW, with_newest_outcomes(), visit_raw, &raws,
+                                   error)
+                       : ir_mongodb_walk(store, IR_MONGODB_RAW, bson_new(), bson_new(), visit_raw,
+                                         &raws, error);
+    }
     free(raws.refused.records);
     return status;
 }
@@ -170,8 +282,8 @@ ir_status_t ir_mongodb_export(void *store, ir_each_line_fn each, void *context, 
     ir_buffer_init(&lines.line);
     bson_t *options =
         BCON_NEW("sort", "{", "time_ns", BCON_INT32(1), "}", "allowDiskUse", BCON_BOOL(true));
-    const ir_status_t status =
-        walk(store, IR_MONGODB_OBSERVATIONS, bson_new(), options, visit_line, &lines, error);
+    const ir_status_t status = ir_mongodb_walk(store, IR_MONGODB_OBSERVATIONS, bson_new(), options,
+                                               visit_line, &lines, error);
     ir_buffer_free(&lines.line);
     return status;
 }

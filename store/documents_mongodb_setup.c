@@ -120,6 +120,110 @@ ir_status_t ir_mongodb_initiate(void *context, ir_error_t *error) {
     return status == IR_OK ? await_primary(store, error) : status;
 }
 
+/* ---- the schema ---- */
+
+static bool has_name(char **names, const char *name) {
+    for (; *names != NULL; names++) {
+        if (strcmp(*names, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static ir_status_t read_version(void *context, const bson_t *document) {
+    *(int64_t *)context = ir_mongodb_read_int(document, "version");
+    return IR_OK;
+}
+
+static ir_status_t see_document(void *context, const bson_t *document) {
+    (void)document;
+    *(bool *)context = true;
+    return IR_OK;
+}
+
+static ir_status_t has_document(const ir_mongodb_t *store, const char *collection, bool *has,
+                                ir_error_t *error) {
+    return *has ? IR_OK
+                : ir_mongodb_walk(store, collection, bson_new(),
+                                  BCON_NEW("limit", BCON_INT64(1), "projection", "{", "_id",
+                                           BCON_INT32(1), "}"),
+                                  see_document, has, error);
+}
+
+/* A store without a version: what was made before there was one, or nothing yet. */
+static ir_status_t check_unversioned(const ir_mongodb_t *store, ir_error_t *error) {
+    bool used = false;
+    ir_status_t status = has_document(store, IR_MONGODB_RAW, &used, error);
+    if (status == IR_OK) {
+        status = has_document(store, IR_MONGODB_OBSERVATIONS, &used, error);
+    }
+    if (status == IR_OK && used) {
+        status = ir_error_set(
+            error, IR_ERR_PROTOCOL,
+            "documents mongodb %s: the database is of an earlier release, whose ids are of another "
+            "kind: set up an empty store and graph, and bring it over with ir-store reprocess "
+            "--from mongodb://%s",
+            store->place, store->place);
+    } else if (status == IR_OK) {
+        status = ir_error_set(error, IR_ERR_NOT_FOUND,
+                              "documents mongodb %s: not set up: run ir-store init", store->place);
+    }
+    return status;
+}
+
+static ir_status_t check_collections(const ir_mongodb_t *store, ir_error_t *error) {
+    bson_error_t reason;
+    mongoc_database_t *database = mongoc_client_get_database(store->client, store->database);
+    char **names = mongoc_database_get_collection_names_with_opts(database, NULL, &reason);
+    mongoc_database_destroy(database);
+    if (names == NULL) {
+        return ir_mongodb_failed(store, &reason, "not ready", error);
+    }
+    bool good = true;
+    for (const char *const *name = ir_mongodb_collections; *name != NULL; name++) {
+        good = good && has_name(names, *name);
+    }
+    bson_strfreev(names);
+    return good ? IR_OK
+                : ir_error_set(error, IR_ERR_NOT_FOUND,
+                               "documents mongodb %s: not set up: run ir-store init", store->place);
+}
+
+ir_status_t ir_mongodb_check_schema(const ir_mongodb_t *store, ir_error_t *error) {
+    int64_t version = 0;
+    ir_status_t status =
+        ir_mongodb_walk(store, IR_MONGODB_META, BCON_NEW("_id", BCON_UTF8("schema")), bson_new(),
+                        read_version, &version, error);
+    if (status != IR_OK) {
+        return status;
+    }
+    if (version == 0) {
+        return check_unversioned(store, error);
+    }
+    if (version != IR_MONGODB_SCHEMA) {
+        return ir_error_set(error, IR_ERR_PROTOCOL,
+                            "documents mongodb %s: the database has schema version %lld, this "
+                            "program has %d; use the program it was made with",
+                            store->place, (long long)version, IR_MONGODB_SCHEMA);
+    }
+    return check_collections(store, error);
+}
+
+static bool note_schema(const ir_mongodb_t *store, bson_error_t *reason) {
+    bson_t *key = BCON_NEW("_id", BCON_UTF8("schema"));
+    bson_t *update = BCON_NEW("$set", "{", "version", BCON_INT32(IR_MONGODB_SCHEMA), "}");
+    bson_t *options = BCON_NEW("upsert", BCON_BOOL(true));
+    mongoc_collection_t *collection =
+        mongoc_client_get_collection(store->client, store->database, IR_MONGODB_META);
+    const bool good = mongoc_collection_update_one(collection, key, update, options, NULL, reason);
+    mongoc_collection_destroy(collection);
+    bson_destroy(options);
+    bson_destroy(update);
+    bson_destroy(key);
+    return good;
+}
+
 /* ---- collections and indexes ---- */
 
 static bool make_collection(const ir_mongodb_t *store, const char *name, bson_error_t *reason) {
@@ -151,7 +255,8 @@ static bool make_indexes(const ir_mongodb_t *store, bson_error_t *reason) {
            make_index(store, IR_MONGODB_OBSERVATIONS, "property_time", "property", false, "time",
                       reason) &&
            make_index(store, IR_MONGODB_OBSERVATIONS, "sensor_time", "sensor", false, "time_ns",
-                      reason);
+                      reason) &&
+           make_index(store, IR_MONGODB_OUTCOMES, "raw_at", "raw", false, "at_ns", reason);
 }
 
 /* ---- shards ---- */
@@ -190,6 +295,7 @@ static bool shard_all(const ir_mongodb_t *store, bson_error_t *reason) {
     bson_t *enable = BCON_NEW("enableSharding", BCON_UTF8(store->database));
     return ir_mongodb_command(store->client, "admin", enable, NULL, reason) &&
            shard(store, IR_MONGODB_RAW, NULL, reason) &&
+           shard(store, IR_MONGODB_OUTCOMES, NULL, reason) &&
            shard(store, IR_MONGODB_OBSERVATIONS, "time", reason) &&
            shard(store, IR_MONGODB_REVISIONS, "time", reason);
 }
@@ -215,7 +321,8 @@ static bool set_up(const ir_mongodb_t *store, bool mongos, bson_error_t *reason)
     for (const char *const *name = ir_mongodb_collections; good && *name != NULL; name++) {
         good = make_collection(store, *name, reason);
     }
-    return good && make_indexes(store, reason) && (!mongos || shard_all(store, reason));
+    return good && make_indexes(store, reason) && (!mongos || shard_all(store, reason)) &&
+           note_schema(store, reason);
 }
 
 ir_status_t ir_mongodb_init(void *context, ir_error_t *error) {
@@ -230,6 +337,11 @@ ir_status_t ir_mongodb_init(void *context, ir_error_t *error) {
                             "documents mongodb %s: shards are given, but there is no mongos: let "
                             "the URI lead to one",
                             store->place);
+    }
+    ir_error_t schema = {.status = IR_OK};
+    const ir_status_t status = ir_mongodb_check_schema(store, &schema);
+    if (status != IR_OK && status != IR_ERR_NOT_FOUND) {
+        return ir_error_set(error, status, "%s", schema.text);
     }
     return set_up(store, mongos, &reason)
                ? IR_OK

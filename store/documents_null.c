@@ -29,6 +29,16 @@ static ir_outcome_t null_put(void *store, ir_batch_t *batch, ir_error_t *error) 
     return IR_OUTCOME_OK;
 }
 
+static ir_outcome_t null_arrivals(void *store, ir_arrival_t *arrivals, size_t count,
+                                  ir_error_t *error) {
+    (void)store;
+    (void)error;
+    for (size_t i = 0; i < count; i++) {
+        arrivals[i].stored = false;
+    }
+    return IR_OUTCOME_OK;
+}
+
 static ir_outcome_t null_recent(void *store, const ir_sensor_t *sensor, int64_t before_ns,
                                 size_t limit, ir_point_t *points, size_t *count,
                                 ir_error_t *error) {
@@ -84,6 +94,7 @@ const ir_documents_backend_t ir_documents_null = {
     .init = null_good,
     .ready = null_good,
     .put = null_put,
+    .arrivals = null_arrivals,
     .recent = null_recent,
     .count = null_count,
     .each_id = null_each_id,

@@ -239,6 +239,7 @@ const ir_documents_backend_t ir_documents_sqlite = {
     .init = sqlite_init,
     .ready = sqlite_ready,
     .put = ir_sqlite_put,
+    .arrivals = ir_sqlite_arrivals,
     .recent = ir_sqlite_recent,
     .count = ir_sqlite_count,
     .each_id = ir_sqlite_each_id,

@@ -2,8 +2,8 @@
  * processes may have it open, each batch is one transaction.
  *
  * Tables (schema version IR_SQLITE_SCHEMA in PRAGMA user_version):
- * raw           one row a message, in order of arrival; unique by (hint, id), where the hint
- *               follows from the body as the id does (time_hint.h)
+ * raw           one row a message, with its first outcome (status, refusals)
+ * outcomes      later ones of the same message that differ from the one before
  * sensors       what is known of a sensor; another description of the same name is another row with
  *               the same `series`
  * observations  keyed (series, time_ns, id): the id follows from name, time and value, so this is
@@ -11,7 +11,8 @@
  *               the same tree answers for a series' recent points
  * revisions     one row a revision
  *
- * Views for people: readable, readable_raw. */
+ * Views: newest_outcomes, which holds the last outcome of every message; for people readable and
+ * readable_raw. */
 #ifndef IR_STORE_DOCUMENTS_SQLITE_H
 #define IR_STORE_DOCUMENTS_SQLITE_H
 
@@ -20,7 +21,7 @@
 
 #include <sqlite3.h>
 
-#define IR_SQLITE_SCHEMA 1
+#define IR_SQLITE_SCHEMA 2               /* 1 had ids of another kind (UUID version 5) */
 #define IR_SQLITE_APPLICATION 0x49526976 /* "IRiv" in PRAGMA application_id */
 
 /* Statements that are prepared once and kept. */
@@ -29,10 +30,12 @@ typedef enum ir_sqlite_sql {
     IR_SQL_COMMIT,
     IR_SQL_ROLLBACK,
     IR_SQL_PUT_RAW,
+    IR_SQL_PUT_OUTCOME,
     IR_SQL_PUT_OBSERVATION,
     IR_SQL_PUT_REVISION,
     IR_SQL_FIND_SENSOR,
     IR_SQL_PUT_SENSOR,
+    IR_SQL_ARRIVAL,
     IR_SQL_RECENT,
     IR_SQL_COUNT
 } ir_sqlite_sql_t;
@@ -101,6 +104,8 @@ int ir_sqlite_place(ir_sqlite_t *store, ir_registry_t *registry, const ir_sensor
 void ir_sqlite_places_reset(ir_sqlite_places_t *places);
 
 ir_outcome_t ir_sqlite_put(void *context, ir_batch_t *batch, ir_error_t *error);
+ir_outcome_t ir_sqlite_arrivals(void *context, ir_arrival_t *arrivals, size_t count,
+                                ir_error_t *error);
 ir_outcome_t ir_sqlite_recent(void *context, const ir_sensor_t *sensor, int64_t before_ns,
                               size_t limit, ir_point_t *points, size_t *count, ir_error_t *error);
 ir_status_t ir_sqlite_count(void *store, ir_documents_counts_t *counts, ir_error_t *error);

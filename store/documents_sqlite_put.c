@@ -1,5 +1,6 @@
 #include "store/documents_sqlite.h"
-#include "store/time_hint.h"
+
+#include "common/clock.h"
 
 #include <stdio.h>
 
@@ -115,12 +116,24 @@ static ir_sqlite_row_t insert_raw(ir_sqlite_t *store, const ir_batch_t *batch, u
         return ROW_FAILED;
     }
     ir_sqlite_bind_id(binder, &m->raw_id);
-    ir_sqlite_bind_int(binder, ir_time_hint(m->body));
     ir_sqlite_bind_text(binder, m->mote);
     ir_sqlite_bind_text(binder, m->routing_key);
     ir_sqlite_bind_text(binder, m->content_type);
     ir_sqlite_bind_blob(binder, m->body);
     ir_sqlite_bind_int(binder, m->arrival_ns);
+    ir_sqlite_bind_text(binder, ir_view_text(ir_raw_status(batch, message)));
+    bind_refusals(store, batch, message, binder);
+    return finish_row(store, binder, detail);
+}
+
+/* What became of a message that was stored before, when it differs from what is known. */
+static ir_sqlite_row_t insert_outcome(ir_sqlite_t *store, const ir_batch_t *batch, uint32_t message,
+                                      ir_sqlite_binder_t *binder, char detail[static DETAIL_SIZE]) {
+    if (!start_row(store, IR_SQL_PUT_OUTCOME, binder)) {
+        return ROW_FAILED;
+    }
+    ir_sqlite_bind_id(binder, &batch->messages[message].raw_id);
+    ir_sqlite_bind_int(binder, ir_clock_now());
     ir_sqlite_bind_text(binder, ir_view_text(ir_raw_status(batch, message)));
     bind_refusals(store, batch, message, binder);
     return finish_row(store, binder, detail);
@@ -181,8 +194,12 @@ static int put_message(ir_sqlite_t *store, ir_batch_t *batch, uint32_t message) 
     }
     ir_sqlite_binder_t binder;
     char detail[DETAIL_SIZE];
-    const ir_sqlite_row_t row = insert_raw(store, batch, message, &binder, detail);
+    ir_sqlite_row_t row = insert_raw(store, batch, message, &binder, detail);
     m->duplicate = row == ROW_DUPLICATE;
+    batch->contested = batch->contested || (m->duplicate && m->ask && !m->known);
+    if (m->duplicate) {
+        row = insert_outcome(store, batch, message, &binder, detail);
+    }
     if (row == ROW_REFUSED) {
         return ir_document_refuse(batch, message, UINT32_MAX, detail) ? SQLITE_OK : SQLITE_NOMEM;
     }
@@ -232,13 +249,20 @@ ir_outcome_t ir_sqlite_put(void *context, ir_batch_t *batch, ir_error_t *error) 
     if (code == SQLITE_OK) {
         code = put_rows(store, batch);
     }
-    if (code == SQLITE_OK) {
+    if (code == SQLITE_OK && !batch->contested) {
         code = ir_sqlite_run(store, IR_SQL_COMMIT);
+        if (code == SQLITE_OK) {
+            return IR_OUTCOME_OK;
+        }
     }
     if (code == SQLITE_OK) {
-        return IR_OUTCOME_OK;
+        ir_error_set(error, IR_ERR_STATE,
+                     "documents sqlite:%s: another worker stores the same "
+                     "messages",
+                     store->path);
+    } else {
+        ir_sqlite_failed(store, code, "cannot store", error);
     }
-    ir_sqlite_failed(store, code, "cannot store", error);
     roll_back(store);
     return IR_OUTCOME_RETRY;
 }

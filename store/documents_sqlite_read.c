@@ -48,6 +48,39 @@ static ir_value_t read_value(sqlite3_stmt *row, int column) {
     }
 }
 
+/* ---- arrivals ---- */
+
+/* SQLITE_ROW when the message is stored, SQLITE_DONE when not. */
+static int read_arrival(sqlite3_stmt *statement, ir_arrival_t *arrival) {
+    ir_sqlite_binder_t binder = {.statement = statement};
+    ir_sqlite_bind_id(&binder, &arrival->raw_id);
+    const int code = binder.code == SQLITE_OK ? sqlite3_step(statement) : binder.code;
+    arrival->stored = code == SQLITE_ROW;
+    if (arrival->stored) {
+        arrival->arrival_ns = sqlite3_column_int64(statement, 0);
+    }
+    sqlite3_reset(statement);
+    return code;
+}
+
+ir_outcome_t ir_sqlite_arrivals(void *context, ir_arrival_t *arrivals, size_t count,
+                                ir_error_t *error) {
+    ir_sqlite_t *store = context;
+    if (ir_sqlite_attach(store, false, error) != IR_OK) {
+        return IR_OUTCOME_RETRY;
+    }
+    sqlite3_stmt *statement = ir_sqlite_statement(store, IR_SQL_ARRIVAL);
+    int code = statement != NULL ? SQLITE_DONE : sqlite3_extended_errcode(store->db);
+    for (size_t i = 0; i < count && (code == SQLITE_DONE || code == SQLITE_ROW); i++) {
+        code = read_arrival(statement, &arrivals[i]);
+    }
+    if (code != SQLITE_DONE && code != SQLITE_ROW) {
+        ir_sqlite_failed(store, code, "cannot read arrivals", error);
+        return IR_OUTCOME_RETRY;
+    }
+    return IR_OUTCOME_OK;
+}
+
 /* ---- recent points ---- */
 
 enum {
@@ -151,7 +184,7 @@ static ir_status_t read_counts(void *context, sqlite3_stmt *row) {
 ir_status_t ir_sqlite_count(void *store, ir_documents_counts_t *counts, ir_error_t *error) {
     return walk(store,
                 "SELECT (SELECT count(*) FROM raw),"
-                " (SELECT count(*) FROM raw WHERE status = 'rejected'),"
+                " (SELECT count(*) FROM newest_outcomes WHERE status = 'rejected'),"
                 " (SELECT count(*) FROM observations), (SELECT count(*) FROM revisions)",
                 read_counts, counts, error);
 }
@@ -226,7 +259,9 @@ static ir_status_t visit_raw(void *context, sqlite3_stmt *row) {
 ir_status_t ir_sqlite_each_raw(void *store, ir_each_raw_fn each, void *context, ir_error_t *error) {
     ir_raw_walk_t raws = {.each = each, .context = context, .error = error};
     const ir_status_t status =
-        walk(store, "SELECT id, mote, content_type, body, received_ns, refusals FROM raw",
+        walk(store,
+             "SELECT r.id, r.mote, r.content_type, r.body, r.received_ns, n.refusals"
+             " FROM raw r JOIN newest_outcomes n ON n.raw = r.id",
              visit_raw, &raws, error);
     free(raws.refused.records);
     return status;

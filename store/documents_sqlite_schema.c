@@ -12,68 +12,69 @@
     "CASE " column " WHEN 1 THEN 'good' WHEN 2 THEN 'not_evaluated' WHEN 3 THEN 'suspect' "        \
     "WHEN 4 THEN 'fail' WHEN 9 THEN 'missing' END"
 
-static const char schema_sql[] =
-    "CREATE TABLE IF NOT EXISTS raw ("
-    " id BLOB NOT NULL, hint INTEGER NOT NULL, mote TEXT NOT NULL, routing_key TEXT NOT NULL,"
-    " content_type TEXT NOT NULL, body BLOB NOT NULL, received_ns INTEGER NOT NULL,"
-    " status TEXT NOT NULL, refusals TEXT, UNIQUE (hint, id));"
+static const char
+    schema_sql[] =
+        "CREATE TABLE IF NOT EXISTS raw ("
+        " id BLOB NOT NULL PRIMARY KEY, mote TEXT NOT NULL, routing_key TEXT NOT NULL,"
+        " content_type TEXT NOT NULL, body BLOB NOT NULL, received_ns INTEGER NOT NULL,"
+        " status TEXT NOT NULL, refusals TEXT);"
 
-    "CREATE TABLE IF NOT EXISTS sensors ("
-    " id INTEGER PRIMARY KEY, series INTEGER NOT NULL, name TEXT NOT NULL, iri TEXT NOT NULL,"
-    " label TEXT NOT NULL, mote TEXT NOT NULL, mote_iri TEXT NOT NULL, property TEXT NOT NULL,"
-    " property_iri TEXT NOT NULL, property_label TEXT NOT NULL, feature_iri TEXT NOT NULL,"
-    " feature_label TEXT NOT NULL, procedure_iri TEXT NOT NULL, unit TEXT NOT NULL,"
-    " unit_iri TEXT NOT NULL, registered INTEGER NOT NULL,"
-    " UNIQUE (name, iri, label, mote, mote_iri, property, property_iri, property_label,"
-    "  feature_iri, feature_label, procedure_iri, unit, unit_iri, registered));"
+        "CREATE TABLE IF NOT EXISTS outcomes ("
+        " number INTEGER PRIMARY KEY, raw BLOB NOT NULL, at_ns INTEGER NOT NULL, status TEXT NOT "
+        "NULL,"
+        " refusals TEXT);"
+        "CREATE INDEX IF NOT EXISTS outcomes_raw ON outcomes (raw);"
 
-    /* Values have no declared type, so that a boolean stays one and -0.0 keeps its sign. */
-    "CREATE TABLE IF NOT EXISTS observations ("
-    " series INTEGER NOT NULL, time_ns INTEGER NOT NULL, id BLOB NOT NULL, sensor INTEGER NOT "
-    "NULL,"
-    " raw BLOB NOT NULL, record INTEGER NOT NULL, value, source_value,"
-    " source_unit TEXT NOT NULL, sum, late INTEGER NOT NULL,"
-    " gross_range INTEGER NOT NULL, climatology INTEGER NOT NULL, spike INTEGER NOT NULL,"
-    " rate_of_change INTEGER NOT NULL, flat_line INTEGER NOT NULL, aggregate INTEGER NOT NULL,"
-    " PRIMARY KEY (series, time_ns, id)) WITHOUT ROWID;"
+        "CREATE TABLE IF NOT EXISTS sensors ("
+        " id INTEGER PRIMARY KEY, series INTEGER NOT NULL, name TEXT NOT NULL, iri TEXT NOT NULL,"
+        " label TEXT NOT NULL, mote TEXT NOT NULL, mote_iri TEXT NOT NULL, property TEXT NOT NULL,"
+        " property_iri TEXT NOT NULL, property_label TEXT NOT NULL, feature_iri TEXT NOT NULL,"
+        " feature_label TEXT NOT NULL, procedure_iri TEXT NOT NULL, unit TEXT NOT NULL,"
+        " unit_iri TEXT NOT NULL, registered INTEGER NOT NULL,"
+        " UNIQUE (name, iri, label, mote, mote_iri, property, property_iri, property_label,"
+        "  feature_iri, feature_label, procedure_iri, unit, unit_iri, registered));"
 
-    "CREATE TABLE IF NOT EXISTS revisions ("
-    " id BLOB NOT NULL PRIMARY KEY, observation BLOB NOT NULL, raw BLOB NOT NULL,"
-    " decided_by BLOB NOT NULL, sensor INTEGER NOT NULL, time_ns INTEGER NOT NULL,"
-    " test TEXT NOT NULL, previous INTEGER NOT NULL, flag INTEGER NOT NULL,"
-    " aggregate INTEGER NOT NULL) WITHOUT ROWID;"
+        /* Values have no declared type, so that a boolean stays one and -0.0 keeps its sign. */
+        "CREATE TABLE IF NOT EXISTS observations ("
+        " series INTEGER NOT NULL, time_ns INTEGER NOT NULL, id BLOB NOT NULL, sensor INTEGER NOT "
+        "NULL,"
+        " raw BLOB NOT NULL, record INTEGER NOT NULL, value, source_value,"
+        " source_unit TEXT NOT NULL, sum, late INTEGER NOT NULL,"
+        " gross_range INTEGER NOT NULL, climatology INTEGER NOT NULL, spike INTEGER NOT NULL,"
+        " rate_of_change INTEGER NOT NULL, flat_line INTEGER NOT NULL, aggregate INTEGER NOT NULL,"
+        " PRIMARY KEY (series, time_ns, id)) WITHOUT ROWID;"
 
+        "CREATE TABLE IF NOT EXISTS revisions ("
+        " id BLOB NOT NULL PRIMARY KEY, observation BLOB NOT NULL, raw BLOB NOT NULL,"
+        " decided_by BLOB NOT NULL, sensor INTEGER NOT NULL, time_ns INTEGER NOT NULL,"
+        " test TEXT NOT NULL, previous INTEGER NOT NULL, flag INTEGER NOT NULL,"
+        " aggregate INTEGER NOT NULL) WITHOUT ROWID;"
+
+        "DROP VIEW IF EXISTS newest_outcomes;"
+        "CREATE VIEW newest_outcomes AS SELECT r.id AS raw, coalesce(o.at_ns, r.received_ns) AS "
+        "at_ns,"
+        " coalesce(o.status, r.status) AS status,"
+        " CASE WHEN o.number IS NULL THEN r.refusals ELSE o.refusals END AS refusals"
+        " FROM raw r LEFT JOIN outcomes o"
+        " ON o.number = (SELECT max(number) FROM outcomes WHERE raw = r.id);"
+
+        /* clang-format off */
     "DROP VIEW IF EXISTS readable;"
-    "CREATE VIEW readable AS SELECT " TIME_TEXT(
-        "o.time_ns") " AS time, s.mote AS mote,"
-                     " s.property AS property, o.value AS value, s.unit AS unit, " FLAG_TEXT(
-                         "o.aggregate") " AS quality, o.source_value AS source_value, "
-                                        "o.source_unit AS source_unit,"
-                                        " o.gross_range AS gross_range, o.climatology AS "
-                                        "climatology, o.spike AS spike,"
-                                        " o.rate_of_change AS rate_of_change, o.flat_line AS "
-                                        "flat_line, o.late AS late,"
-                                        " s.name AS sensor, s.feature_iri AS "
-                                        "feature, " UUID_TEXT("o.id") " AS id, " UUID_TEXT(
-                                            "o.raw") " AS raw_id"
-                                                     " FROM observations o JOIN sensors s ON "
-                                                     "s.id = o.sensor;"
+    "CREATE VIEW readable AS SELECT " TIME_TEXT("o.time_ns") " AS time, s.mote AS mote,"
+    " s.property AS property, o.value AS value, s.unit AS unit, " FLAG_TEXT("o.aggregate")
+    " AS quality, o.source_value AS source_value, o.source_unit AS source_unit,"
+    " o.gross_range AS gross_range, o.climatology AS climatology, o.spike AS spike,"
+    " o.rate_of_change AS rate_of_change, o.flat_line AS flat_line, o.late AS late,"
+    " s.name AS sensor, s.feature_iri AS feature, " UUID_TEXT("o.id") " AS id, "
+    UUID_TEXT("o.raw") " AS raw_id FROM observations o JOIN sensors s ON s.id = o.sensor;"
 
-                                                     "DROP VIEW IF EXISTS readable_raw;"
-                                                     "CREATE VIEW readable_raw AS "
-                                                     "SELECT " TIME_TEXT(
-                                                         "received_ns") " AS received, mote,"
-                                                                        " content_type, "
-                                                                        "status, refusals, "
-                                                                        "length(body) AS bytes,"
-                                                                        " CASE WHEN "
-                                                                        "content_type LIKE "
-                                                                        "'%json%' THEN "
-                                                                        "CAST(body AS TEXT) "
-                                                                        "ELSE hex(body) END AS "
-                                                                        "body, " UUID_TEXT(
-                                                                            "id") " AS id FROM "
-                                                                                  "raw;";
+    "DROP VIEW IF EXISTS readable_raw;"
+    "CREATE VIEW readable_raw AS SELECT " TIME_TEXT("r.received_ns") " AS received,"
+    " r.mote AS mote, r.content_type AS content_type, n.status AS status,"
+    " n.refusals AS refusals, length(r.body) AS bytes,"
+    " CASE WHEN r.content_type LIKE '%json%' THEN CAST(r.body AS TEXT) ELSE hex(r.body) END"
+    " AS body, " UUID_TEXT("r.id") " AS id FROM raw r JOIN newest_outcomes n ON n.raw = r.id;";
+/* clang-format on */
 
 /* ---- what a file is ---- */
 
@@ -114,6 +115,13 @@ ir_status_t ir_sqlite_check_schema(ir_sqlite_t *store, ir_error_t *error) {
                             "documents sqlite:%s: the database belongs to another program; name "
                             "another path",
                             store->path);
+    }
+    if (version == 1) {
+        return ir_error_set(error, IR_ERR_PROTOCOL,
+                            "documents sqlite:%s: the database is of an earlier release, whose ids "
+                            "are of another kind: set up an empty store and graph, and bring it "
+                            "over with ir-store reprocess --from sqlite:%s",
+                            store->path, store->path);
     }
     if (version != IR_SQLITE_SCHEMA) {
         return ir_error_set(error, IR_ERR_PROTOCOL,

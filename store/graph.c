@@ -313,15 +313,10 @@ static bool distribute(ir_graph_t *graph, const ir_batch_t *batch) {
 static bool refuse(ir_batch_t *batch, const ir_graph_pick_t *pick, const char *detail) {
     const uint32_t message = pick->observation->message;
     if (pick->revision != NULL) {
-        return ir_batch_add_store_refusal(batch, message, UINT32_MAX, IR_REASON_GRAPH_REFUSED,
-                                          detail);
+        return ir_batch_refuse(batch, message, UINT32_MAX, IR_REASON_GRAPH_REFUSED, detail);
     }
     const uint32_t index = (uint32_t)(pick->observation - batch->observations);
-    if (!ir_batch_add_store_refusal(batch, message, index, IR_REASON_GRAPH_REFUSED, detail)) {
-        return false;
-    }
-    batch->observations[index].state = IR_OBSERVATION_REFUSED;
-    return true;
+    return ir_batch_refuse(batch, message, index, IR_REASON_GRAPH_REFUSED, detail);
 }
 
 typedef struct part {
@@ -355,29 +350,8 @@ static ir_outcome_t put_server(const ir_graph_t *graph, const server_t *server, 
     return IR_OUTCOME_OK;
 }
 
-/* A put that did not come through may have refused some; the next one finds them anew. */
-static void undo_refusals(ir_batch_t *batch, uint32_t n_before, uint32_t n_known) {
-    for (uint32_t i = n_before; i < batch->n_store_refusals; i++) {
-        const uint32_t observation = batch->store_refusals[i].observation;
-        if (observation != UINT32_MAX) {
-            batch->observations[observation].state =
-                n_known > 0 ? IR_OBSERVATION_DUPLICATE : IR_OBSERVATION_NEW;
-        }
-    }
-    batch->n_store_refusals = n_before;
-}
-
-static uint32_t count_known(const ir_batch_t *batch) {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < batch->n_observations; i++) {
-        count += batch->observations[i].state == IR_OBSERVATION_DUPLICATE;
-    }
-    return count;
-}
-
 ir_outcome_t ir_graph_put(ir_graph_t *graph, ir_batch_t *batch, ir_error_t *error) {
     const uint32_t n_before = batch->n_store_refusals;
-    const uint32_t n_known = count_known(batch);
     if (!distribute(graph, batch)) {
         ir_error_set(error, IR_ERR_MEMORY, "graph: out of memory");
         return IR_OUTCOME_RETRY;
@@ -389,7 +363,7 @@ ir_outcome_t ir_graph_put(ir_graph_t *graph, ir_batch_t *batch, ir_error_t *erro
         }
     }
     if (outcome != IR_OUTCOME_OK) {
-        undo_refusals(batch, n_before, n_known);
+        ir_batch_undo_refusals(batch, n_before);
     }
     return outcome;
 }

@@ -2,29 +2,35 @@
 
 #include "annotation/quality.h"
 #include "store/documents.h"
+#include "worker/arrivals.h"
 
 #include <stdlib.h>
 
 struct ir_documents_stage {
     ir_documents_t *documents;
     ir_quality_t *quality;
-    ir_registry_t *registry;   /* that the quality states were made with; a reference */
+    ir_registry_t *registry; /* that the quality states were made with; a reference */
+    const ir_analysis_t *analysis;
+    ir_batch_t *scratch;       /* for a batch that is analysed again */
     const ir_batch_t *checked; /* passed quality control, not stored yet */
 };
 
 ir_status_t ir_documents_stage_open(const ir_worker_options_t *options,
-                                    ir_documents_stage_t **stage, ir_error_t *error) {
+                                    const ir_analysis_t *analysis, ir_documents_stage_t **stage,
+                                    ir_error_t *error) {
     ir_documents_stage_t *made = calloc(1, sizeof *made);
     if (made == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "documents: out of memory");
     }
+    made->analysis = analysis;
     ir_documents_options_t documents;
     ir_worker_documents_options(options, &documents);
     ir_status_t status = ir_documents_open(&documents, &made->documents, error);
     if (status == IR_OK) {
         made->quality =
             ir_quality_new((size_t)options->series, ir_documents_recent, made->documents, false);
-        if (made->quality == NULL) {
+        made->scratch = ir_batch_new(NULL);
+        if (made->quality == NULL || made->scratch == NULL) {
             status = ir_error_set(error, IR_ERR_MEMORY, "quality control: out of memory");
         }
     }
@@ -41,6 +47,7 @@ void ir_documents_stage_close(ir_documents_stage_t *stage) {
         return;
     }
     ir_quality_free(stage->quality);
+    ir_batch_free(stage->scratch);
     ir_documents_close(stage->documents);
     ir_registry_unref(stage->registry);
     free(stage);
@@ -60,17 +67,31 @@ static void follow_registry(ir_documents_stage_t *stage, const ir_batch_t *batch
     stage->registry = ir_registry_ref(batch->registry);
 }
 
+static ir_outcome_t check(ir_documents_stage_t *stage, ir_batch_t *batch, ir_error_t *error) {
+    /* A batch that is tried again has moved the states on already. */
+    if (stage->checked == batch) {
+        return IR_OUTCOME_OK;
+    }
+    if (ir_arrivals_settle(stage->documents, stage->analysis, batch, stage->scratch, error) !=
+            IR_OUTCOME_OK ||
+        ir_quality_check(stage->quality, batch, error) != IR_OUTCOME_OK) {
+        return IR_OUTCOME_RETRY;
+    }
+    stage->checked = batch;
+    return IR_OUTCOME_OK;
+}
+
 ir_outcome_t ir_documents_stage_run(void *context, ir_batch_t *batch, ir_error_t *error) {
     ir_documents_stage_t *stage = context;
     follow_registry(stage, batch);
-    /* A batch that is tried again has moved the states on already. */
-    if (stage->checked != batch) {
-        if (ir_quality_check(stage->quality, batch, error) != IR_OUTCOME_OK) {
-            return IR_OUTCOME_RETRY;
-        }
-        stage->checked = batch;
+    if (check(stage, batch, error) != IR_OUTCOME_OK) {
+        return IR_OUTCOME_RETRY;
     }
     if (ir_documents_put(stage->documents, batch, error) != IR_OUTCOME_OK) {
+        if (batch->contested) {
+            ir_quality_reset(stage->quality);
+            stage->checked = NULL;
+        }
         return IR_OUTCOME_RETRY;
     }
     stage->checked = NULL;

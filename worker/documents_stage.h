@@ -9,8 +9,10 @@
 
 typedef struct ir_documents_stage ir_documents_stage_t;
 
+/* `analysis` is that of the batches; it lives as long as the stage. */
 ir_status_t ir_documents_stage_open(const ir_worker_options_t *options,
-                                    ir_documents_stage_t **stage, ir_error_t *error);
+                                    const ir_analysis_t *analysis, ir_documents_stage_t **stage,
+                                    ir_error_t *error);
 void ir_documents_stage_close(ir_documents_stage_t *stage);
 
 /* As ir_stage_work_t wants them; `context` is the stage. */

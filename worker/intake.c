@@ -153,6 +153,15 @@ void ir_intake_finish(ir_worker_t *worker) {
 
 /* ---- the broker's events ---- */
 
+static void note_unstamped(ir_worker_t *worker, const ir_delivery_t *delivery) {
+    ir_metric_increase(worker->meters.messages_unstamped, 1);
+    ir_log_limited(&worker->unstamped_logged_ns, LOG_INTERVAL_NS, IR_LOG_WARN,
+                   "a message with routing key %.*s has no stamp of its arrival: this worker's "
+                   "clock takes its place; the broker does not stamp, or it was in a queue before "
+                   "the broker did",
+                   IR_VIEW_ARG(delivery->routing_key));
+}
+
 static void on_delivery(void *context, const ir_delivery_t *delivery) {
     ir_worker_t *worker = context;
     if (!open_batch(worker)) {
@@ -181,6 +190,9 @@ static void on_delivery(void *context, const ir_delivery_t *delivery) {
     }
     ir_metric_increase(worker->meters.messages_received, 1);
     ir_metric_increase(worker->meters.messages_redelivered, delivery->redelivered);
+    if (delivery->arrival_ns == 0) {
+        note_unstamped(worker, delivery);
+    }
     if (is_full(worker, worker->open)) {
         ir_intake_dispatch(worker);
     }

@@ -26,6 +26,8 @@ static void add_single(ir_meters_t *m) {
          "Messages stored, published again and acknowledged."},
         {&m->messages_oversize, IR_METRIC_COUNTER, "ir_messages_oversize_total", NULL,
          "Messages over message-bytes, dead-lettered by the broker."},
+        {&m->messages_unstamped, IR_METRIC_COUNTER, "ir_messages_unstamped_total", NULL,
+         "Messages that no broker or gateway stamped with their arrival."},
         {&m->observations_stored, IR_METRIC_COUNTER, "ir_observations_total", "state=\"stored\"",
          "Observations by what became of them."},
         {&m->observations_duplicate, IR_METRIC_COUNTER, "ir_observations_total",

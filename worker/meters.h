@@ -24,7 +24,7 @@ const char *ir_worker_stage_text(ir_worker_stage_t stage);
 typedef struct ir_meters {
     ir_metrics_t *metrics;
     ir_metric_t *messages_received, *messages_redelivered, *messages_acknowledged;
-    ir_metric_t *messages_oversize;
+    ir_metric_t *messages_oversize, *messages_unstamped;
     ir_metric_t *observations_stored, *observations_duplicate;
     ir_metric_t *rejected[IR_REASON_COUNT];
     ir_metric_t *aggregates[10]; /* by flag */

@@ -80,6 +80,17 @@ static void write_body(ir_republish_t *republish, const ir_format_t *format,
 }
 
 /* One item in one format to FORMAT.MOTE. */
+/* Whether nothing of it is new: a message that was stored before may have more good records now. */
+static bool repeats(const ir_format_item_t *item) {
+    const ir_message_t *message = item->message;
+    for (uint32_t i = 0; i < message->n_observations; i++) {
+        if (item->batch->observations[message->first_observation + i].state == IR_OBSERVATION_NEW) {
+            return false;
+        }
+    }
+    return message->duplicate;
+}
+
 static ir_outcome_t publish_item(ir_republish_t *republish, size_t which,
                                  const ir_format_item_t *item, const char *message_id,
                                  ir_error_t *error) {
@@ -99,7 +110,7 @@ static ir_outcome_t publish_item(ir_republish_t *republish, size_t which,
     if (item->message->redelivered || republish->tried == item->batch) {
         headers[n_headers++] = flag_header("redelivered");
     }
-    if (item->message->duplicate) {
+    if (repeats(item)) {
         headers[n_headers++] = flag_header("duplicate");
     }
     if (item->revision != NULL) {

@@ -56,7 +56,7 @@ typedef struct ir_worker {
     int64_t started_ns, stopping_ns;
     bool abandoned;
     char broker_fault[sizeof(((ir_error_t *)0)->text)];
-    int64_t fault_logged_ns;
+    int64_t fault_logged_ns, unstamped_logged_ns;
     ir_status_t status;
     ir_error_t error;
 } ir_worker_t;

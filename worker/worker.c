@@ -146,7 +146,8 @@ static ir_status_t open_stores(ir_worker_t *worker, ir_error_t *error) {
     ir_worker_graph_options(worker->options, &graph);
     ir_broker_options_t broker;
     ir_worker_broker_options(worker->options, &broker);
-    ir_status_t status = ir_documents_stage_open(worker->options, &worker->documents, error);
+    ir_status_t status =
+        ir_documents_stage_open(worker->options, &worker->analysis, &worker->documents, error);
     if (status == IR_OK) {
         status = ir_graph_open(&graph, &worker->graph, error);
     }

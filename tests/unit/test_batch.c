@@ -189,12 +189,89 @@ static void a_batch_is_used_again(void **state) {
         assert_int_equal(add(batch, "ir.BUOY-7", JSON, "[{\"n\":\"BUOY-7/temp\",\"v\":1}]"), IR_OK);
         assert_int_equal(batch->n_messages, 1);
         assert_int_equal(batch->n_observations, 1);
-        assert_true(ir_batch_add_store_refusal(batch, 0, 0, IR_REASON_GRAPH_REFUSED, "no\nway"));
+        assert_true(ir_batch_refuse(batch, 0, 0, IR_REASON_GRAPH_REFUSED, "no\nway"));
         assert_int_equal(batch->store_refusals[0].refusal.record, 0);
         assert_string_equal(batch->store_refusals[0].refusal.detail, "no?way");
     }
     ir_batch_free(batch);
     ir_batch_free(NULL);
+}
+
+/* A store that refused some and then went away: each observation is again what it was. */
+static void refusals_are_taken_back(void **state) {
+    (void)state;
+    ir_batch_t *batch = ir_batch_new(registry);
+    assert_int_equal(add(batch, "ir.BUOY-7", JSON,
+                         "[{\"bn\":\"BUOY-7/\",\"n\":\"temp\",\"v\":1},{\"n\":\"temp\",\"v\":2},"
+                         "{\"n\":\"temp\",\"v\":3}]"),
+                     IR_OK);
+    static const uint8_t states[] = {IR_OBSERVATION_NEW, IR_OBSERVATION_DUPLICATE,
+                                     IR_OBSERVATION_NEW};
+    for (uint32_t i = 0; i < 3; i++) {
+        batch->observations[i].state = states[i];
+    }
+    assert_true(ir_batch_refuse(batch, 0, 2, IR_REASON_DOCUMENT_REFUSED, "stays"));
+    assert_true(ir_batch_refuse(batch, 0, 0, IR_REASON_GRAPH_REFUSED, "no"));
+    assert_true(ir_batch_refuse(batch, 0, 1, IR_REASON_GRAPH_REFUSED, "no"));
+    assert_true(ir_batch_refuse(batch, 0, UINT32_MAX, IR_REASON_GRAPH_REFUSED, "a revision"));
+    ir_batch_undo_refusals(batch, 1);
+    assert_int_equal(batch->n_store_refusals, 1);
+    assert_int_equal(batch->observations[0].state, IR_OBSERVATION_NEW);
+    assert_int_equal(batch->observations[1].state, IR_OBSERVATION_DUPLICATE);
+    assert_int_equal(batch->observations[2].state, IR_OBSERVATION_REFUSED);
+    ir_batch_free(batch);
+}
+
+/* The same messages at other arrivals, and nothing of what was found out meanwhile. */
+static void a_batch_is_analysed_again(void **state) {
+    (void)state;
+    failing_alloc_required();
+    ir_batch_t *batch = ir_batch_new(registry);
+    ir_batch_t *scratch = ir_batch_new(NULL);
+    assert_int_equal(add(batch, "ir.BUOY-7", JSON, "[{\"n\":\"BUOY-7/temp\",\"v\":1}]"), IR_OK);
+    assert_int_equal(add(batch, "ir.nobody", JSON, "[{\"n\":\"a\",\"v\":1}]"), IR_OK);
+    assert_int_equal(add(batch, "ir.BUOY-7", JSON, "[{\"n\":\"BUOY-7/temp\",\"v\":2}]"), IR_OK);
+    assert_true(ir_batch_refuse(batch, 2, 1, IR_REASON_GRAPH_REFUSED, "no"));
+    batch->sequence = 17;
+    const int64_t arrivals_ns[] = {NOW_NS - 5000, NOW_NS, NOW_NS + 5000};
+    failing_alloc_arm(1, FAILING_ALLOC_ALL);
+    assert_int_equal(ir_batch_rebuild(batch, scratch, &analysis, arrivals_ns), IR_ERR_MEMORY);
+    assert_true(failing_alloc_disarm());
+    assert_int_equal(batch->observations[0].time_ns, NOW_NS);
+    assert_int_equal(ir_batch_rebuild(batch, scratch, &analysis, arrivals_ns), IR_OK);
+    assert_int_equal(batch->n_messages, 3);
+    assert_int_equal(batch->n_observations, 2);
+    assert_int_equal(batch->n_refusals, 1);
+    assert_int_equal(batch->n_store_refusals, 0);
+    assert_int_equal(batch->sequence, 17);
+    assert_int_equal(batch->observations[0].time_ns, NOW_NS - 5000);
+    assert_int_equal(batch->observations[1].time_ns, NOW_NS + 5000);
+    assert_int_equal(batch->observations[1].message, 2);
+    assert_int_equal(batch->observations[1].state, IR_OBSERVATION_NEW);
+    assert_int_equal(batch->messages[2].delivery_tag, 9);
+    assert_int_equal(batch->messages[2].partition, 3);
+    assert_int_equal(scratch->n_messages, 0);
+    ir_batch_free(batch);
+    ir_batch_free(scratch);
+}
+
+/* Registering a mote or a sensor does not change the id of what it sent before. */
+static void raw_ids_do_not_depend_on_the_registry(void **state) {
+    (void)state;
+    ir_batch_t *batch = ir_batch_new(registry);
+    ir_registry_t *other = NULL;
+    ir_error_t error;
+    assert_int_equal(ir_registry_load("tests/data/annotate/mere.ttl", &other, &error), IR_OK);
+    ir_batch_t *stranger = ir_batch_new(other);
+    ir_registry_unref(other);
+    static const char body[] = "[{\"n\":\"BUOY-7/temp\",\"t\":1399999999,\"v\":1}]";
+    assert_int_equal(add(batch, "ir.BUOY-7", JSON, body), IR_OK);
+    assert_int_equal(add(stranger, "ir.BUOY-7", JSON, body), IR_OK);
+    assert_int_equal(batch->n_refusals, 0);
+    assert_int_equal(stranger->n_refusals, 1);
+    assert_int_equal(ir_id_compare(&batch->messages[0].raw_id, &stranger->messages[0].raw_id), 0);
+    ir_batch_free(batch);
+    ir_batch_free(stranger);
 }
 
 static void flags_and_tests_have_their_texts(void **state) {
@@ -221,6 +298,9 @@ int main(void) {
         cmocka_unit_test(the_mote_can_be_told_from_the_sensors),
         cmocka_unit_test(a_batch_without_memory_is_as_before),
         cmocka_unit_test(a_batch_is_used_again),
+        cmocka_unit_test(refusals_are_taken_back),
+        cmocka_unit_test(a_batch_is_analysed_again),
+        cmocka_unit_test(raw_ids_do_not_depend_on_the_registry),
         cmocka_unit_test(flags_and_tests_have_their_texts),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

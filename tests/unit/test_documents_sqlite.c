@@ -404,6 +404,31 @@ static void test_refused_observation(void **state) {
                  "\"detail\":\"sqlite: trapped\"}]");
 }
 
+/* What became of a message is appended when it changes, and the newest is shown. */
+static void test_outcomes(void **state) {
+    ir_fixture_t *fixture = *state;
+    shell(fixture, TRAP);
+    fill(fixture->batch, 3);
+    put(fixture);
+    assert_counts(fixture, 3, 1, 2, 0);
+    fill(fixture->batch, 3);
+    put(fixture);
+    assert_shell(fixture, "SELECT count(*) FROM outcomes", "0");
+    shell(fixture, "DROP TRIGGER trap");
+    fill(fixture->batch, 3);
+    put(fixture);
+    assert_true(fixture->batch->messages[1].duplicate);
+    assert_int_equal(fixture->batch->observations[1].state, IR_OBSERVATION_NEW);
+    assert_counts(fixture, 3, 0, 3, 0);
+    assert_shell(fixture, "SELECT status FROM raw WHERE refusals IS NOT NULL", "rejected");
+    assert_shell(fixture, "SELECT group_concat(status) || count(refusals) FROM readable_raw",
+                 "accepted,accepted,accepted0");
+    assert_shell(fixture, "SELECT status || (at_ns > 0) || count(*) FROM outcomes", "accepted11");
+    fill(fixture->batch, 3);
+    put(fixture);
+    assert_shell(fixture, "SELECT count(*) FROM outcomes", "1");
+}
+
 static void test_refused_raw(void **state) {
     ir_fixture_t *fixture = *state;
     shell(fixture, "CREATE TRIGGER trap BEFORE INSERT ON raw WHEN NEW.mote = 'm2' "
@@ -627,6 +652,19 @@ static void test_other_version(void **state) {
     assert_int_equal(ir_documents_init(fixture->documents, &fixture->error), IR_ERR_PROTOCOL);
 }
 
+/* A store with ids of the old kind is not touched, and the way over is named. */
+static void test_earlier_release(void **state) {
+    ir_fixture_t *fixture = *state;
+    shell(fixture, "PRAGMA application_id = 1230137718; PRAGMA user_version = 1;"
+                   "CREATE TABLE raw (id BLOB NOT NULL, hint INTEGER NOT NULL)");
+    assert_not_ready(fixture, IR_ERR_PROTOCOL, "ir-store reprocess --from sqlite:/tmp/test_");
+    assert_int_equal(ir_documents_init(fixture->documents, &fixture->error), IR_ERR_PROTOCOL);
+    assert_non_null(strstr(fixture->error.text, "ir-store reprocess --from sqlite:/tmp/test_"));
+    fill(fixture->batch, 1);
+    assert_retry(fixture, "ir-store reprocess --from");
+    assert_shell(fixture, "SELECT group_concat(name) FROM sqlite_schema", "raw");
+}
+
 static void test_damaged(void **state) {
     ir_fixture_t *fixture = *state;
     fill(fixture->batch, MANY);
@@ -718,6 +756,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_log_under_a_reader, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusals_of_decoding, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused_observation, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_outcomes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused_raw, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_revisions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_recent, set_up, tear_down),
@@ -728,6 +767,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_no_directory, set_up_empty, tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_files, set_up_empty, tear_down),
         cmocka_unit_test_setup_teardown(test_other_version, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_earlier_release, set_up_empty, tear_down),
         cmocka_unit_test_setup_teardown(test_damaged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_locked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),

@@ -1,0 +1,140 @@
+"""Messages whose times depend on when they arrived are stored once, in every store, with one time."""
+
+import json
+import signal
+import sqlite3
+import uuid
+
+import pymongo
+import pytest
+
+import harness
+from test_faults import GraphStub, serving
+
+MOTE = "USGS-08068500"
+SENSOR = f"{MOTE}/00010"
+
+
+class AwayGraph(GraphStub):
+    """Answers questions, and takes observations only when it is told to."""
+
+    lines, there = set(), False
+
+    def take(self, body):
+        if not self.there:
+            self.answer(b"not now", 503)
+        return self.there
+
+
+class Documents:
+    """What a document store holds, by other means than the project's."""
+
+    def __init__(self, kind, directory, mongodb=None):
+        self.kind = kind
+        self.uri = f"sqlite:{directory / 'documents.sqlite'}"
+        if mongodb is not None:
+            self.uri = mongodb.uri.replace("/river", f"/t{uuid.uuid4().hex[:8]}")
+            self.client = pymongo.MongoClient(self.uri, serverSelectionTimeoutMS=5000, uuidRepresentation="standard")
+            self.database = self.client.get_default_database()
+
+    def shell(self, query):
+        with sqlite3.connect(self.uri.removeprefix("sqlite:"), timeout=30) as database:
+            return database.execute(query).fetchall()
+
+    def observations(self):
+        """(id, time in ns) in order of time."""
+        if self.kind == "sqlite":
+            rows = self.shell("SELECT id, time_ns FROM observations ORDER BY time_ns")
+            return [(str(uuid.UUID(bytes=key)), time_ns) for key, time_ns in rows]
+        found = self.database["observations"].find({}).sort("time_ns", 1)
+        return [(str(each["_id"]), each["time_ns"]) for each in found]
+
+    def raw(self):
+        """(status, arrival in ns) in order of arrival."""
+        if self.kind == "sqlite":
+            return self.shell("SELECT n.status, r.received_ns FROM raw r JOIN newest_outcomes n ON n.raw = r.id"
+                              " ORDER BY r.received_ns")
+        newest = {each["raw"]: each["status"] for each in self.database["outcomes"].find({}).sort("at_ns", 1)}
+        found = self.database["raw"].find({}).sort("received_ns", 1)
+        return [(newest.get(each["_id"], each["status"]), each["received_ns"]) for each in found]
+
+
+@pytest.fixture(params=["sqlite", "mongodb"])
+def documents(request, tmp_path):
+    mongodb = request.getfixturevalue("mongodb") if request.param == "mongodb" else None
+    return Documents(request.param, tmp_path, mongodb)
+
+
+def pack(value, **more):
+    return json.dumps([{"n": SENSOR, "u": "Cel", "v": value, **more}, {"n": SENSOR, "u": "Cel", "v": value, "t": -60}])
+
+
+def test_killed_between_documents_and_graph(make_pipeline, documents):
+    """kill -9 after the documents took what has no time, before the graph did: it is still one observation."""
+    AwayGraph.there, AwayGraph.lines = False, set()
+    with serving(AwayGraph) as graph:
+        pipeline = make_pipeline(documents=documents.uri, graph=graph, settings=["--timeout=2s"])
+        pipeline.declare()
+        pipeline.run("ir-store", "init", f"--documents={documents.uri}", "--graph=null:", f"--registry={harness.REGISTRY}")
+        for i in range(5):
+            pipeline.publish_body(pack(11.5 + i).encode(), f"ir.{MOTE}")
+        worker = pipeline.worker()
+        harness.wait_for(lambda: len(documents.observations()) == 10, "the documents")
+        stored = documents.observations()
+        worker.kill()
+        pipeline.worker()
+        AwayGraph.there = True
+        pipeline.drain()
+        pipeline.stop_workers()
+    assert documents.observations() == stored
+    assert {key for key in AwayGraph.ids() if not key.startswith("<")} == {key for key, _ in stored}
+    assert [status for status, _ in documents.raw()] == ["accepted"] * 5
+
+
+def test_outcomes_are_appended(make_pipeline, documents, tmp_path):
+    """What is good only after the registry was mended is stored, shown as accepted, and not called a repeat."""
+    registry = tmp_path / "registry.ttl"
+    good = harness.REGISTRY.read_text()
+    registry.write_text(good.replace(f'"{SENSOR}"', f'"{MOTE}/other"'))
+    pipeline = make_pipeline(documents=documents.uri, registry=registry).init()
+    worker = pipeline.worker()
+    message = harness.Message(MOTE, [{"n": SENSOR, "u": "Cel", "t": 1320500000, "v": 7.25}])
+    queue = pipeline.subscribe("jsonld.#")
+    for _ in range(2):
+        pipeline.publish(message)
+        assert pipeline.dead_letter()[1].headers["reason"] == "unknown-sensor"
+    pipeline.drain()
+    status = [f"--documents={documents.uri}", f"--graph={pipeline.graph}", f"--registry={registry}"]
+    assert [each for each, _ in documents.raw()] == ["rejected"]
+    assert json.loads(pipeline.run("ir-store", "status", "--json", *status))["documents"]["raw_rejected"] == 1
+    registry.write_text(good)
+    worker.process.send(signal.SIGHUP)
+    harness.wait_for(lambda: worker.metric('ir_registry_reloads_total{result="done"}') == 1, "the reload", 10)
+    for _ in range(2):
+        pipeline.publish(message)
+        pipeline.drain()
+    pipeline.stop_workers()
+    assert [each for each, _ in documents.raw()] == ["accepted"]
+    assert [key for key, _ in documents.observations()] == [str(message.ids[0])]
+    repeats = [bool((properties.headers or {}).get("duplicate")) for _, properties, _ in pipeline.take_all(queue)]
+    assert repeats == [False, True]
+    told = pipeline.run("ir-store", "status", "--json", *status)
+    assert json.loads(told)["documents"]["raw_rejected"] == 0, told
+    assert pipeline.verify(pipeline.write_ledger([message]))[0] == 0
+
+
+def test_store_of_an_earlier_release(make_pipeline, documents):
+    """Is refused with one line that names the way over; nothing in it is touched."""
+    pipeline = make_pipeline(documents=documents.uri)
+    pipeline.declare()
+    if documents.kind == "sqlite":
+        documents.shell("PRAGMA application_id = 1230137718")
+        documents.shell("PRAGMA user_version = 1")
+        documents.shell("CREATE TABLE raw (id BLOB NOT NULL, hint INTEGER NOT NULL)")
+    else:
+        documents.database["raw"].insert_one({"_id": uuid.uuid5(uuid.NAMESPACE_DNS, "x"), "mote": MOTE})
+    for program, words in (("ir-store", ["init"]), ("ir-worker", ["--start-timeout=2s", *pipeline.arguments()])):
+        status, _, errors = pipeline.call(program, *words, *(pipeline.stores() if program == "ir-store" else []))
+        assert status == 1
+        said = [line for line in errors.splitlines() if "earlier release" in line]
+        assert said and all("ir-store reprocess --from" in line for line in said), errors

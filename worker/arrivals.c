@@ -1,0 +1,100 @@
+#include "worker/arrivals.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int compare(const void *a, const void *b) {
+    const ir_arrival_t *first = a;
+    const ir_arrival_t *second = b;
+    const int order = ir_id_compare(&first->raw_id, &second->raw_id);
+    return order != 0 ? order
+                      : (first->message > second->message) - (first->message < second->message);
+}
+
+static int compare_id(const void *id, const void *arrival) {
+    return ir_id_compare(id, &((const ir_arrival_t *)arrival)->raw_id);
+}
+
+static uint32_t count_asking(const ir_batch_t *batch) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < batch->n_messages; i++) {
+        count += batch->messages[i].ask;
+    }
+    return count;
+}
+
+/* By id, the first message of each. Returns how many there are. */
+static size_t collect(const ir_batch_t *batch, ir_arrival_t *arrivals) {
+    size_t count = 0;
+    for (uint32_t i = 0; i < batch->n_messages; i++) {
+        const ir_message_t *message = &batch->messages[i];
+        if (message->ask) {
+            arrivals[count++] = (ir_arrival_t){
+                .raw_id = message->raw_id, .arrival_ns = message->arrival_ns, .message = i};
+        }
+    }
+    qsort(arrivals, count, sizeof *arrivals, compare);
+    size_t distinct = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || ir_id_compare(&arrivals[i].raw_id, &arrivals[distinct - 1].raw_id) != 0) {
+            arrivals[distinct++] = arrivals[i];
+        }
+    }
+    return distinct;
+}
+
+static const ir_arrival_t *find(const ir_arrival_t *arrivals, size_t count,
+                                const ir_message_t *message) {
+    return bsearch(&message->raw_id, arrivals, count, sizeof *arrivals, compare_id);
+}
+
+/* Whether any message arrived at another time than the batch says. */
+static bool differ(const ir_batch_t *batch, const ir_arrival_t *arrivals, size_t count,
+                   int64_t *times_ns) {
+    bool other = false;
+    for (uint32_t i = 0; i < batch->n_messages; i++) {
+        const ir_message_t *message = &batch->messages[i];
+        times_ns[i] =
+            message->ask ? find(arrivals, count, message)->arrival_ns : message->arrival_ns;
+        other = other || times_ns[i] != message->arrival_ns;
+    }
+    return other;
+}
+
+static void note_known(ir_batch_t *batch, const ir_arrival_t *arrivals, size_t count) {
+    for (uint32_t i = 0; i < batch->n_messages; i++) {
+        ir_message_t *message = &batch->messages[i];
+        const ir_arrival_t *arrival = message->ask ? find(arrivals, count, message) : NULL;
+        message->known = arrival != NULL && (arrival->stored || arrival->message != i);
+    }
+}
+
+ir_outcome_t ir_arrivals_settle(ir_documents_t *documents, const ir_analysis_t *analysis,
+                                ir_batch_t *batch, ir_batch_t *scratch, ir_error_t *error) {
+    const uint32_t n_asking = count_asking(batch);
+    if (n_asking == 0) {
+        return IR_OUTCOME_OK;
+    }
+    ir_arrival_t *arrivals = malloc(n_asking * sizeof *arrivals);
+    int64_t *times_ns = malloc(batch->n_messages * sizeof *times_ns);
+    ir_status_t status = IR_ERR_MEMORY;
+    if (arrivals != NULL && times_ns != NULL) {
+        const size_t count = collect(batch, arrivals);
+        if (ir_documents_arrivals(documents, arrivals, count, error) != IR_OUTCOME_OK) {
+            status = error->status;
+        } else if (differ(batch, arrivals, count, times_ns) || batch->contested) {
+            status = ir_batch_rebuild(batch, scratch, analysis, times_ns);
+        } else {
+            status = IR_OK;
+        }
+        if (status == IR_OK) {
+            note_known(batch, arrivals, count);
+        }
+    }
+    free(arrivals);
+    free(times_ns);
+    if (status == IR_ERR_MEMORY) {
+        ir_error_set(error, status, "documents: out of memory for the arrivals of a batch");
+    }
+    return status == IR_OK ? IR_OUTCOME_OK : IR_OUTCOME_RETRY;
+}
