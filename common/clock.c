@@ -56,17 +56,22 @@ static char *put_digits(char *at, int64_t value, int width) {
     return at + width;
 }
 
-size_t ir_clock_format(int64_t time_ns, char text[static IR_TIME_SIZE]) {
+/* Nanoseconds after the full second. */
+static int64_t fraction_of(int64_t time_ns) {
+    const int64_t rest = time_ns % IR_SECOND_NS;
+    return rest < 0 ? rest + IR_SECOND_NS : rest;
+}
+
+/* To the full second; returns the end. */
+static char *put_seconds(char *at, int64_t time_ns) {
     const int64_t seconds = floor_div(time_ns, IR_SECOND_NS);
-    int64_t fraction = time_ns % IR_SECOND_NS;
-    fraction += fraction < 0 ? IR_SECOND_NS : 0;
     const int64_t days = floor_div(seconds, 86400);
     const int64_t of_day = seconds - days * 86400;
     int year = 0;
     int month = 0;
     int day = 0;
     civil_from_days(days, &year, &month, &day);
-    char *at = put_digits(text, year, 4);
+    at = put_digits(at, year, 4);
     *at++ = '-';
     at = put_digits(at, month, 2);
     *at++ = '-';
@@ -76,18 +81,30 @@ size_t ir_clock_format(int64_t time_ns, char text[static IR_TIME_SIZE]) {
     *at++ = ':';
     at = put_digits(at, of_day / 60 % 60, 2);
     *at++ = ':';
-    at = put_digits(at, of_day % 60, 2);
-    if (fraction > 0) {
-        int width = 9;
-        for (; fraction % 10 == 0; fraction /= 10) {
-            width--;
-        }
+    return put_digits(at, of_day % 60, 2);
+}
+
+size_t ir_clock_format_fixed(int64_t time_ns, int digits, char text[static IR_TIME_SIZE]) {
+    int64_t fraction = fraction_of(time_ns);
+    char *at = put_seconds(text, time_ns);
+    for (int i = digits; i < 9; i++) {
+        fraction /= 10;
+    }
+    if (digits > 0) {
         *at++ = '.';
-        at = put_digits(at, fraction, width);
+        at = put_digits(at, fraction, digits);
     }
     *at++ = 'Z';
     *at = '\0';
     return (size_t)(at - text);
+}
+
+size_t ir_clock_format(int64_t time_ns, char text[static IR_TIME_SIZE]) {
+    int digits = fraction_of(time_ns) > 0 ? 9 : 0;
+    for (int64_t fraction = fraction_of(time_ns); digits > 0 && fraction % 10 == 0; digits--) {
+        fraction /= 10;
+    }
+    return ir_clock_format_fixed(time_ns, digits, text);
 }
 
 /* Reads exactly `width` digits. */

@@ -29,6 +29,9 @@ int64_t ir_clock_process_cpu(void);
  * Returns the length without the NUL. */
 size_t ir_clock_format(int64_t time_ns, char text[static IR_TIME_SIZE]);
 
+/* The same with `digits` (0 to 9) fraction digits, what is finer cut off: for columns. */
+size_t ir_clock_format_fixed(int64_t time_ns, int digits, char text[static IR_TIME_SIZE]);
+
 /* Reads RFC 3339 ("Z" or an offset, up to nine fraction digits). False when it is none. */
 bool ir_clock_parse(ir_view_t text, int64_t *time_ns);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define LINE_SIZE 1024
+#define TIME_DIGITS 3 /* of a second */
 
 static const char *const level_texts[] = {"error", "warn", "info", "debug"};
 
@@ -27,7 +28,7 @@ static void write_line(ir_log_level_t level, const char *format, va_list argumen
         return;
     }
     char now[IR_TIME_SIZE];
-    ir_clock_format(ir_clock_now() / IR_MILLISECOND_NS * IR_MILLISECOND_NS, now);
+    ir_clock_format_fixed(ir_clock_now(), TIME_DIGITS, now);
     char line[LINE_SIZE];
     int head =
         snprintf(line, sizeof line, "%s %s %s: ", now, log_state.program, level_texts[level]);

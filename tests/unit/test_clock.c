@@ -28,6 +28,29 @@ static const struct {
     {INT64_MIN, "1677-09-21T00:12:43.145224192Z"},
 };
 
+static void fractions_have_as_many_digits_as_asked_for(void **state) {
+    (void)state;
+    static const struct {
+        int64_t time_ns;
+        int digits;
+        const char *text;
+    } fixed[] = {
+        {0, 3, "1970-01-01T00:00:00.000Z"},
+        {0, 0, "1970-01-01T00:00:00Z"},
+        {120 * IR_MILLISECOND_NS, 3, "1970-01-01T00:00:00.120Z"},
+        {IR_SECOND_NS - 1, 3, "1970-01-01T00:00:00.999Z"},
+        {-1, 3, "1969-12-31T23:59:59.999Z"},
+        {5, 9, "1970-01-01T00:00:00.000000005Z"},
+        {INT64_MIN, 1, "1677-09-21T00:12:43.1Z"},
+    };
+    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
+        char text[IR_TIME_SIZE];
+        const size_t size = ir_clock_format_fixed(fixed[i].time_ns, fixed[i].digits, text);
+        assert_int_equal(size, strlen(fixed[i].text));
+        assert_string_equal(text, fixed[i].text);
+    }
+}
+
 static void times_are_written_and_read(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
@@ -214,6 +237,7 @@ static void rendezvous_moves_little(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_are_written_and_read),
+        cmocka_unit_test(fractions_have_as_many_digits_as_asked_for),
         cmocka_unit_test(offsets_are_taken_into_account),
         cmocka_unit_test(what_is_no_time_is_refused),
         cmocka_unit_test(dates_are_those_of_the_c_library),
