@@ -1,6 +1,8 @@
 """Within a running guest: commands, and files to and fro, alike on every platform."""
 
+import os
 import subprocess
+import tempfile
 
 from . import command, registry
 from .errors import LabError
@@ -46,22 +48,26 @@ def pull(lab, name, source, target):
 
 
 def pipe(producer, consumer, what, seconds=600):
-    """producer | consumer, both ending well."""
-    with command.start(producer, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as first:
+    """producer | consumer, both ending well. What they say goes to a file: a pipe that nobody reads would stop them."""
+    running = []
+    with tempfile.TemporaryFile() as said:
         try:
-            second = command.start(consumer, stdin=first.stdout, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            first.stdout.close()
-            with second:
-                try:
-                    error = second.communicate(timeout=seconds)[1] + first.stderr.read()
-                    statuses = (first.wait(timeout=10), second.returncode)
-                except BaseException:
-                    command.kill_group(second)
-                    raise
+            reading, writing = os.pipe()
+            with open(reading, "rb") as source, open(writing, "wb") as target:
+                running.append(command.start(producer, stdin=subprocess.DEVNULL, stdout=target, stderr=said))
+                running.append(command.start(consumer, stdin=source, stdout=subprocess.DEVNULL, stderr=said))
+            statuses = (running[1].wait(timeout=seconds), running[0].wait(timeout=10))
         except subprocess.TimeoutExpired:
             raise LabError(f"{what}: did not end within {seconds} s") from None
         finally:
-            if first.poll() is None:
-                command.kill_group(first)
-    if statuses != (0, 0):
-        raise LabError(f"{what}: {error.decode(errors='replace').strip()[-600:] or 'failed'}")
+            for each in running:
+                if each.poll() is None:
+                    command.kill_group(each)
+        if statuses != (0, 0):
+            raise LabError(f"{what}: {last_words(said) or 'failed'}")
+
+
+def last_words(file, size=600):
+    """The end of a file that others wrote to."""
+    file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+    return file.read().decode(errors="replace").strip()

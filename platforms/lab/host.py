@@ -1,7 +1,11 @@
 """Settings of the host itself that a guest's tuning needs: huge pages, KSM, the disk's I/O scheduler. They are put back
 when the last guest that needs them is stopped. Kept in the lab's host.json:
 
-    {"set": {PATH: {"before": TEXT, "want": TEXT, "guests": [NAME]}}, "pages": {NAME: NUMBER}}
+    {"set": {PATH: {"before": TEXT, "want": TEXT, "guests": [NAME]}}, "pages": {NAME: NUMBER},
+     "asking": {"guest": NAME, "before": NUMBER}}
+
+`pages` is what the kernel gave for each guest, never what was asked for: the host may have huge pages of its own, and it
+often gives less. `asking` is there while the kernel is asked.
 """
 
 import json
@@ -58,7 +62,7 @@ class Journal:
             self.values = json.loads(self.path.read_text(encoding="utf-8"))
 
     def save(self):
-        if not self.values["set"] and not self.values["pages"]:
+        if not any(self.values.values()):
             self.path.unlink(missing_ok=True)
             return
         part = self.path.with_suffix(".part")
@@ -76,19 +80,36 @@ class Journal:
         write(path, text)
 
     def reserve(self, pages, name):
-        have = self.values["pages"].get(name, 0)
-        self.values["pages"][name] = pages
+        """Huge pages for a guest, all of them or none."""
+        self.settle()
+        before = int(current(PAGES))
+        total = before + pages - self.values["pages"].get(name, 0)
+        self.values["asking"] = {"guest": name, "before": before}
         self.save()
-        total = int(current(PAGES)) + pages - have
         write(PAGES, total)
         if int(current(PAGES)) < total:
             write(COMPACT, "1")
             write(PAGES, total)
-        if int(current(PAGES)) < total:
+        given = int(current(PAGES))
+        if given < total:
+            write(PAGES, before)
+        self.settle()
+        if given < total:
             raise LabError(f"{PAGES}: the host has no {total} huge pages in one piece; free memory, or reserve them at "
                            "boot (hugepages=)")
 
+    def settle(self):
+        """Notes what the kernel gave when it was asked last, perhaps by a program that was killed meanwhile."""
+        if asking := self.values.pop("asking", None):
+            name = asking["guest"]
+            pages = self.values["pages"].get(name, 0) + int(current(PAGES)) - asking["before"]
+            self.values["pages"][name] = max(0, pages)
+            if self.values["pages"][name] == 0:
+                del self.values["pages"][name]
+            self.save()
+
     def release(self, name):
+        self.settle()
         for path, entry in list(self.values["set"].items()):
             if name in entry["guests"]:
                 entry["guests"].remove(name)
@@ -120,6 +141,7 @@ def release(lab, guest):
 def release_all(lab):
     with lab.lock("host"):
         journal = Journal(lab)
+        journal.settle()
         names = {name for entry in journal.values["set"].values() for name in entry["guests"]}
         for name in names | set(journal.values["pages"]):
             journal.release(name)

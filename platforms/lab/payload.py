@@ -123,13 +123,21 @@ def strip(source, target):
 def write_settings(lab, guest, folder, owner=0):
     """/etc/river alone, over what is there."""
     write_files(folder, settings(lab, guest))
-    digest = hashlib.sha256()
-    programs = folder.parent.parent / "opt" / "river"
-    for path in sorted(each for each in [*folder.rglob("*"), *programs.rglob("*")] if each.is_file() and each.name != "version"):
-        digest.update(path.read_bytes())
-    (folder / "version").write_text(digest.hexdigest() + "\n", encoding="ascii")
+    (folder / "version").write_text(version(folder.parent.parent) + "\n", encoding="ascii")
     if owner:
         give(folder, owner)
+
+
+def version(root):
+    """Of the payload below `root`: names, modes and contents of all its files."""
+    digest = hashlib.sha256()
+    for path in sorted([*(root / "etc" / "river").rglob("*"), *(root / "opt" / "river").rglob("*")]):
+        name = path.relative_to(root).as_posix()
+        if path.is_file() and name != "etc/river/version":
+            status = path.stat()
+            digest.update(f"{name}\0{status.st_mode & 0o7777:o}\0{status.st_size}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def write_files(folder, files):

@@ -15,7 +15,8 @@ import harness
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from platforms.lab import Guest, Lab, LabError, Unsupported, cgroup, clean, pinning, registry, topology, tuning  # noqa: E402
+from platforms.lab import (Guest, Lab, LabError, Unsupported, access, cgroup, clean, host, payload, pinning, registry,  # noqa: E402
+                           topology, tuning)
 from platforms.lab.services import Services  # noqa: E402
 from platforms.lab.settings import read_ini  # noqa: E402
 
@@ -234,6 +235,121 @@ def test_a_lock_is_not_waited_for_without_end(tmp_path, monkeypatch):
     with state.locked(tmp_path / "lock"), pytest.raises(LabError, match="held by another"):
         with state.locked(tmp_path / "lock", 0.1):
             pass
+
+
+# ---- files to and from guests ----
+
+
+def test_pipe_takes_whatever_its_programs_say():
+    """More than a pipe holds, on standard error and before anything else."""
+    chatty = ["sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x >&2; echo done"]
+    access.pipe(chatty, ["sh", "-c", "head -c 300000 /dev/zero >&2; grep -q done"], "a test", 20)
+    with pytest.raises(LabError, match="a test: xxxit broke$"):
+        access.pipe(["sh", "-c", "printf xxx >&2; exit 3"], ["sh", "-c", "cat; echo; echo it broke >&2"], "a test", 20)
+    with pytest.raises(LabError, match="did not end within 0.2 s"):
+        access.pipe(["sleep", "30"], ["cat"], "a test", 0.2)
+    with pytest.raises(LabError, match="cannot start"):
+        access.pipe(["sleep", "30"], ["/nowhere/at/all"], "a test", 20)
+
+
+def test_the_payloads_version_sees_names_and_modes(tmp_path):
+    for name in ("etc/river/services/a/role", "opt/river/bin/ir-worker", "opt/river/share/version"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.write_text(name)
+    seen = {payload.version(tmp_path)}
+    (tmp_path / "etc/river/version").write_text("of before\n")
+    assert payload.version(tmp_path) in seen
+
+    def changed(what):
+        what()
+        seen.add(payload.version(tmp_path))
+        return len(seen)
+
+    assert changed(lambda: (tmp_path / "opt/river/bin/ir-worker").rename(tmp_path / "opt/river/bin/ir-store")) == 2
+    assert changed(lambda: (tmp_path / "etc/river/services/a").rename(tmp_path / "etc/river/services/b")) == 3
+    assert changed(lambda: (tmp_path / "opt/river/bin/ir-store").chmod(0o755)) == 4
+    assert changed(lambda: (tmp_path / "opt/river/share/version").write_text("another")) == 5
+
+
+# ---- the host's huge pages ----
+
+
+class Pages:
+    """The kernel's count of huge pages, of which it has so many."""
+
+    def __init__(self, directory, own, most):
+        self.path = directory / "nr_hugepages"
+        self.most = most
+        self.write(self.path, own)
+
+    def write(self, path, value):
+        if path == self.path:
+            self.path.write_text(f"{min(int(value), self.most)}\n")
+
+    def now(self):
+        return int(self.path.read_text())
+
+
+@pytest.fixture
+def pages(tmp_path, monkeypatch):
+    def make(own, most):
+        pages = Pages(tmp_path, own, most)
+        monkeypatch.setattr(host, "PAGES", pages.path)
+        monkeypatch.setattr(host, "write", pages.write)
+        return pages
+
+    return make
+
+
+def test_huge_pages_come_back_exactly(tmp_path, pages):
+    """Those that the host had before, whatever the lab asked for and got."""
+    kernel = pages(own=100, most=256)
+    lab = Lab(tmp_path / "lab")
+    lab.directory.mkdir()
+    host.Journal(lab).reserve(100, "one")
+    assert kernel.now() == 200
+    with pytest.raises(LabError, match="no 400 huge pages"):
+        host.Journal(lab).reserve(200, "two")
+    assert kernel.now() == 200
+    host.Journal(lab).release("two")
+    assert kernel.now() == 200
+    host.Journal(lab).reserve(60, "one")
+    host.Journal(lab).reserve(50, "three")
+    assert kernel.now() == 210
+    host.Journal(lab).release("one")
+    assert kernel.now() == 150
+    host.release_all(lab)
+    assert kernel.now() == 100
+    assert not host.Journal(lab).path.exists()
+
+
+def test_huge_pages_of_a_boot_that_failed(tmp_path, pages):
+    kernel = pages(own=300, most=310)
+    lab = Lab(tmp_path / "lab")
+    lab.directory.mkdir()
+    with pytest.raises(LabError):
+        host.Journal(lab).reserve(300, "one")
+    host.release_all(lab)
+    assert kernel.now() == 300
+
+
+def test_huge_pages_of_a_program_that_was_killed(tmp_path, pages, monkeypatch):
+    """While it asked the kernel: what it got is given back, no more."""
+    kernel = pages(own=100, most=120)
+    lab = Lab(tmp_path / "lab")
+    lab.directory.mkdir()
+
+    def die(path, value):
+        kernel.write(path, value)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(host, "write", die)
+        host.Journal(lab).reserve(50, "one")
+    assert kernel.now() == 120
+    host.release_all(lab)
+    assert kernel.now() == 100
 
 
 # ---- what a host can do ----
