@@ -1,0 +1,75 @@
+"""tools/install when something cannot be fetched: it shows what pip and Maven say, whose last line is not the cause."""
+
+import os
+import shutil
+import stat
+import subprocess
+
+import pytest
+
+import harness
+
+PIP = """\
+WARNING: Retrying (Retry(total=1, connect=None)) after connection broken by 'SSLError(SSLCertVerificationError(1, \
+'[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate in chain'))': /simple/oxigraph/
+WARNING: Retrying (Retry(total=0, connect=None)) after connection broken by 'SSLError(SSLCertVerificationError(1, \
+'[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate in chain'))': /simple/oxigraph/
+ERROR: Could not find a version that satisfies the requirement oxigraph (from versions: none)
+ERROR: No matching distribution found for oxigraph
+"""
+MAVEN = f"""\
+[INFO] Scanning for projects...
+[ERROR] Plugin maven-dependency-plugin or one of its dependencies could not be resolved: {"at a place, " * 60}\
+PKIX path building failed: unable to find valid certification path to requested target -> [Help 1]
+[ERROR]
+[ERROR] For more information about the errors and possible solutions, please read the following articles:
+"""
+
+
+@pytest.fixture
+def install(tmp_path):
+    """Runs it for a group, with a client that says this and fails."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+
+    def run(group, client, says):
+        (tmp_path / "says").write_text(says)
+        script = f"""#!/bin/sh
+case "$*" in *--version*|*ensurepip*) exit 0 ;; esac
+cat {tmp_path / "says"}
+exit 1
+"""
+        (programs / client).write_text(script)
+        (programs / client).chmod(stat.S_IRWXU)
+        environment = {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(tmp_path), "IR_CACHE": str(tmp_path / "cache")}
+        done = subprocess.run([harness.ROOT / "tools" / "install", group], env=environment, capture_output=True, text=True,
+                              timeout=60, check=False)
+        assert done.returncode == 1, done.stdout
+        return done.stderr
+
+    return run
+
+
+def test_pip_says_why(install):
+    if shutil.which("oxigraph", path="/usr/bin:/bin"):
+        pytest.skip("oxigraph is installed, so nothing is fetched")
+    told = install("oxigraph", "python3", PIP)
+    assert told.count("CERTIFICATE_VERIFY_FAILED") == 1 and "self-signed certificate in chain" in told
+    assert "No matching distribution" in told and "pip.log" in told
+
+
+def test_pip_says_why_nothing_can_be_written(install):
+    if shutil.which("oxigraph", path="/usr/bin:/bin"):
+        pytest.skip("oxigraph is installed, so nothing is fetched")
+    assert "No space left on device" in install("oxigraph", "python3", "ERROR: [Errno 28] No space left on device\n\n")
+
+
+@pytest.mark.skipif(not os.path.exists("/usr/bin/java"), reason="Java is not installed; install would fetch it first")
+def test_maven_says_why(install):
+    told = install("fuseki", "mvn", MAVEN)
+    assert "could not be resolved" in told and "unable to find valid certification path" in told
+
+
+@pytest.mark.skipif(not os.path.exists("/usr/bin/java"), reason="Java is not installed; install would fetch it first")
+def test_what_nobody_knows_is_shown_as_it_is(install):
+    assert "    the moon is full" in install("fuseki", "mvn", "a\nb\nthe moon is full\n")
