@@ -84,8 +84,8 @@ ir_outcome_t ir_documents_put(ir_documents_t *documents, ir_batch_t *batch, ir_e
     return outcome;
 }
 
-ir_outcome_t ir_documents_arrivals(ir_documents_t *documents, ir_arrival_t *arrivals, size_t count,
-                                   ir_error_t *error) {
+ir_outcome_t ir_documents_arrivals(ir_documents_t *documents, ir_raw_arrival_t *arrivals,
+                                   size_t count, ir_error_t *error) {
     ir_outcome_t outcome = IR_OUTCOME_OK;
     for (size_t i = 0; i < count && outcome == IR_OUTCOME_OK; i += ARRIVALS_MAX) {
         const size_t rest = count - i;

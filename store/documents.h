@@ -61,17 +61,17 @@ ir_status_t ir_documents_ready(ir_documents_t *documents, ir_error_t *error);
 ir_outcome_t ir_documents_put(ir_documents_t *documents, ir_batch_t *batch, ir_error_t *error);
 
 /* A raw message and its arrival. */
-typedef struct ir_arrival {
+typedef struct ir_raw_arrival {
     ir_id_t raw_id;
     int64_t arrival_ns;
     uint32_t message; /* the caller's */
     bool stored;
-} ir_arrival_t;
+} ir_raw_arrival_t;
 
 /* Gives those of these messages that are stored their stored arrival, and sets `stored` of all.
  * They are in the order of their ids, each once. OK or RETRY. */
-ir_outcome_t ir_documents_arrivals(ir_documents_t *documents, ir_arrival_t *arrivals, size_t count,
-                                   ir_error_t *error);
+ir_outcome_t ir_documents_arrivals(ir_documents_t *documents, ir_raw_arrival_t *arrivals,
+                                   size_t count, ir_error_t *error);
 
 /* An ir_recent_fn; `context` is the ir_documents_t. */
 ir_outcome_t ir_documents_recent(void *context, const ir_sensor_t *sensor, int64_t before_ns,

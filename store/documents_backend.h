@@ -15,7 +15,8 @@ typedef struct ir_documents_backend {
     /* May leave states and store refusals behind when it does not return OK: the front undoes
      * them. */
     ir_outcome_t (*put)(void *store, ir_batch_t *batch, ir_error_t *error);
-    ir_outcome_t (*arrivals)(void *store, ir_arrival_t *arrivals, size_t count, ir_error_t *error);
+    ir_outcome_t (*arrivals)(void *store, ir_raw_arrival_t *arrivals, size_t count,
+                             ir_error_t *error);
     ir_outcome_t (*recent)(void *store, const ir_sensor_t *sensor, int64_t before_ns, size_t limit,
                            ir_point_t *points, size_t *count, ir_error_t *error);
     ir_status_t (*count)(void *store, ir_documents_counts_t *counts, ir_error_t *error);

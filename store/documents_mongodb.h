@@ -96,7 +96,7 @@ bool ir_mongodb_append_json(ir_buffer_t *out, const bson_t *document);
 ir_outcome_t ir_mongodb_put(void *context, ir_batch_t *batch, ir_error_t *error);
 ir_status_t ir_mongodb_put_outcomes(const ir_mongodb_t *store, const ir_batch_t *batch,
                                     ir_error_t *error);
-ir_outcome_t ir_mongodb_arrivals(void *store, ir_arrival_t *arrivals, size_t count,
+ir_outcome_t ir_mongodb_arrivals(void *store, ir_raw_arrival_t *arrivals, size_t count,
                                  ir_error_t *error);
 ir_outcome_t ir_mongodb_recent(void *store, const ir_sensor_t *sensor, int64_t before_ns,
                                size_t limit, ir_point_t *points, size_t *count, ir_error_t *error);

@@ -52,21 +52,21 @@ static ir_status_t aggregate(const ir_mongodb_t *store, const char *collection_n
 /* ---- arrivals ---- */
 
 typedef struct ir_asking {
-    ir_arrival_t *arrivals;
+    ir_raw_arrival_t *arrivals;
     size_t count;
 } ir_asking_t;
 
 static int compare_arrival(const void *id, const void *arrival) {
-    return ir_id_compare(id, &((const ir_arrival_t *)arrival)->raw_id);
+    return ir_id_compare(id, &((const ir_raw_arrival_t *)arrival)->raw_id);
 }
 
 static ir_status_t visit_arrival(void *context, const bson_t *document) {
     const ir_asking_t *asking = context;
     ir_id_t id;
-    ir_arrival_t *arrival = ir_mongodb_read_id(document, "_id", &id)
-                                ? bsearch(&id, asking->arrivals, asking->count,
-                                          sizeof *asking->arrivals, compare_arrival)
-                                : NULL;
+    ir_raw_arrival_t *arrival = ir_mongodb_read_id(document, "_id", &id)
+                                    ? bsearch(&id, asking->arrivals, asking->count,
+                                              sizeof *asking->arrivals, compare_arrival)
+                                    : NULL;
     if (arrival != NULL) {
         arrival->stored = true;
         arrival->arrival_ns = ir_mongodb_read_int(document, "received_ns");
@@ -74,7 +74,7 @@ static ir_status_t visit_arrival(void *context, const bson_t *document) {
     return IR_OK;
 }
 
-ir_outcome_t ir_mongodb_arrivals(void *store, ir_arrival_t *arrivals, size_t count,
+ir_outcome_t ir_mongodb_arrivals(void *store, ir_raw_arrival_t *arrivals, size_t count,
                                  ir_error_t *error) {
     ir_asking_t asking = {arrivals, count};
     for (size_t i = 0; i < count; i++) {

@@ -29,7 +29,7 @@ static ir_outcome_t null_put(void *store, ir_batch_t *batch, ir_error_t *error) 
     return IR_OUTCOME_OK;
 }
 
-static ir_outcome_t null_arrivals(void *store, ir_arrival_t *arrivals, size_t count,
+static ir_outcome_t null_arrivals(void *store, ir_raw_arrival_t *arrivals, size_t count,
                                   ir_error_t *error) {
     (void)store;
     (void)error;

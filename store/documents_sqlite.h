@@ -104,7 +104,7 @@ int ir_sqlite_place(ir_sqlite_t *store, ir_registry_t *registry, const ir_sensor
 void ir_sqlite_places_reset(ir_sqlite_places_t *places);
 
 ir_outcome_t ir_sqlite_put(void *context, ir_batch_t *batch, ir_error_t *error);
-ir_outcome_t ir_sqlite_arrivals(void *context, ir_arrival_t *arrivals, size_t count,
+ir_outcome_t ir_sqlite_arrivals(void *context, ir_raw_arrival_t *arrivals, size_t count,
                                 ir_error_t *error);
 ir_outcome_t ir_sqlite_recent(void *context, const ir_sensor_t *sensor, int64_t before_ns,
                               size_t limit, ir_point_t *points, size_t *count, ir_error_t *error);

@@ -51,7 +51,7 @@ static ir_value_t read_value(sqlite3_stmt *row, int column) {
 /* ---- arrivals ---- */
 
 /* SQLITE_ROW when the message is stored, SQLITE_DONE when not. */
-static int read_arrival(sqlite3_stmt *statement, ir_arrival_t *arrival) {
+static int read_arrival(sqlite3_stmt *statement, ir_raw_arrival_t *arrival) {
     ir_sqlite_binder_t binder = {.statement = statement};
     ir_sqlite_bind_id(&binder, &arrival->raw_id);
     const int code = binder.code == SQLITE_OK ? sqlite3_step(statement) : binder.code;
@@ -63,7 +63,7 @@ static int read_arrival(sqlite3_stmt *statement, ir_arrival_t *arrival) {
     return code;
 }
 
-ir_outcome_t ir_sqlite_arrivals(void *context, ir_arrival_t *arrivals, size_t count,
+ir_outcome_t ir_sqlite_arrivals(void *context, ir_raw_arrival_t *arrivals, size_t count,
                                 ir_error_t *error) {
     ir_sqlite_t *store = context;
     if (ir_sqlite_attach(store, false, error) != IR_OK) {

@@ -150,6 +150,19 @@ void ir_graph_close(ir_graph_t *graph) {
     free(graph);
 }
 
+/* ---- what the backends share ---- */
+
+ir_status_t ir_graph_check_id(const ir_id_t *id, const char *place, ir_error_t *error) {
+    return ir_id_version(id) == IR_ID_VERSION
+               ? IR_OK
+               : ir_error_set(
+                     error, IR_ERR_PROTOCOL,
+                     "graph %s: it holds observations of an earlier release, whose ids are "
+                     "of another kind: name an empty one, and fill it from the old "
+                     "documents with ir-store reprocess --from OLD-DOCUMENTS",
+                     place);
+}
+
 /* ---- every server in turn ---- */
 
 ir_status_t ir_graph_init(ir_graph_t *graph, const ir_registry_t *registry, ir_error_t *error) {

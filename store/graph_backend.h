@@ -33,6 +33,10 @@ extern const ir_graph_backend_t ir_graph_sparql;
 extern const ir_graph_backend_t ir_graph_nquads;
 extern const ir_graph_backend_t ir_graph_null;
 
+/* Whether a store at `place` that holds this observation may be used: IR_ERR_PROTOCOL when it was
+ * written by an earlier release, whose ids were of another kind. */
+ir_status_t ir_graph_check_id(const ir_id_t *id, const char *place, ir_error_t *error);
+
 /* The id that a pick's statements are about. */
 static inline const ir_id_t *ir_graph_pick_id(const ir_graph_pick_t *pick) {
     return pick->revision != NULL ? &pick->revision->id : &pick->observation->id;

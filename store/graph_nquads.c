@@ -203,8 +203,11 @@ static ir_status_t attach(nquads_t *graph, ir_error_t *error) {
     return status;
 }
 
+static ir_status_t check_ids(nquads_t *graph, ir_error_t *error);
+
 static ir_status_t nquads_ready(void *store, ir_error_t *error) {
-    return attach(store, error);
+    const ir_status_t status = attach(store, error);
+    return status == IR_OK ? check_ids(store, error) : status;
 }
 
 /* ---- init ---- */
@@ -256,6 +259,9 @@ static ir_status_t nquads_init(void *store, ir_view_t registry, const char *grap
     ir_status_t status = make_directory(graph->directory, error);
     if (status == IR_OK) {
         status = attach(graph, error);
+    }
+    if (status == IR_OK) {
+        status = check_ids(graph, error);
     }
     if (status != IR_OK) {
         return status;
@@ -499,6 +505,22 @@ static ir_status_t nquads_export(void *store, ir_each_line_fn each, void *contex
                                 graph->directory, strerror(errno));
     close(fd);
     return status == IR_OK ? read_segments(graph, each, context, error) : status;
+}
+
+/* Stops at the first id. */
+static ir_status_t take_first(void *context, const ir_id_t *id) {
+    *(ir_id_t *)context = *id;
+    return IR_ERR_FULL;
+}
+
+static ir_status_t check_ids(nquads_t *graph, ir_error_t *error) {
+    ir_id_t id;
+    ir_error_t inner = {.status = IR_OK};
+    const ir_status_t status = nquads_each_id(graph, take_first, &id, &inner);
+    if (status == IR_ERR_FULL) {
+        return ir_graph_check_id(&id, graph->directory, error);
+    }
+    return status == IR_OK ? IR_OK : ir_error_set(error, status, "%s", inner.text);
 }
 
 static const char *const schemes[] = {SCHEME, NULL};

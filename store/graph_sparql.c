@@ -59,7 +59,7 @@ static ir_status_t sparql_ready(void *store, ir_error_t *error) {
     if (status != IR_OK) {
         return status;
     }
-    return ir_sparql_is_answer(ir_http_answer(graph->http)) ? IR_OK
+    return ir_sparql_is_answer(ir_http_answer(graph->http)) ? ir_sparql_check_ids(graph, error)
                                                             : ir_sparql_no_answer(graph, error);
 }
 

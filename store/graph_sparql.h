@@ -66,6 +66,9 @@ ir_status_t ir_sparql_ask_number(ir_sparql_t *graph, uint64_t *number, ir_error_
 ir_status_t ir_sparql_select_lines(ir_sparql_t *graph, const char *accept, ir_each_line_fn each,
                                    void *context, ir_error_t *error);
 
+/* Looks at one observation, if there is any: IR_ERR_PROTOCOL when an earlier release wrote it. */
+ir_status_t ir_sparql_check_ids(ir_sparql_t *graph, ir_error_t *error);
+
 /* ---- the backend's functions: init (graph_sparql_registry.c), put (graph_sparql_put.c), the rest
  * (graph_sparql_read.c) ---- */
 

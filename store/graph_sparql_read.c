@@ -100,6 +100,23 @@ ir_status_t ir_sparql_each_id(void *store, ir_each_id_fn each, void *context, ir
     return ir_sparql_select_lines(graph, "text/csv", walk_line, &walk, error);
 }
 
+static ir_status_t check_id(void *context, const ir_id_t *id) {
+    const id_walk_t *walk = context;
+    const ir_sparql_t *graph = walk->context;
+    return ir_graph_check_id(id, graph->uri.query, walk->error);
+}
+
+ir_status_t ir_sparql_check_ids(ir_sparql_t *graph, ir_error_t *error) {
+    id_walk_t check = {.context = graph, .error = error};
+    id_walk_t walk = {check_id, &check, error};
+    ir_buffer_clear(&graph->body);
+    ir_buffer_append_text(&graph->body, "SELECT ?o WHERE ");
+    append_where(graph, &graph->body,
+                 "?o a " IR_SPARQL_OBSERVATION " FILTER(STRSTARTS(STR(?o), \"" SUBJECT "\"))");
+    ir_buffer_append_text(&graph->body, " LIMIT 1");
+    return ir_sparql_select_lines(graph, "text/csv", walk_line, &walk, error);
+}
+
 /* ---- export ---- */
 
 static ir_status_t export_dataset(ir_sparql_t *graph, ir_each_line_fn each, void *context,

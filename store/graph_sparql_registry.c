@@ -347,7 +347,10 @@ ir_status_t ir_sparql_init(void *store, ir_view_t registry, const char *name, ir
     if (asprintf(&load.staging, "%sregistry/next", load.server->format.base_iri) < 0) {
         return ir_sparql_no_memory(error);
     }
-    ir_status_t status = count_lines(registry, &sent, error);
+    ir_status_t status = ir_sparql_check_ids(store, error);
+    if (status == IR_OK) {
+        status = count_lines(registry, &sent, error);
+    }
     if (status == IR_OK) {
         status = count_statements(&load, name, &before, error);
     }

@@ -4,15 +4,15 @@
 #include <string.h>
 
 static int compare(const void *a, const void *b) {
-    const ir_arrival_t *first = a;
-    const ir_arrival_t *second = b;
+    const ir_raw_arrival_t *first = a;
+    const ir_raw_arrival_t *second = b;
     const int order = ir_id_compare(&first->raw_id, &second->raw_id);
     return order != 0 ? order
                       : (first->message > second->message) - (first->message < second->message);
 }
 
 static int compare_id(const void *id, const void *arrival) {
-    return ir_id_compare(id, &((const ir_arrival_t *)arrival)->raw_id);
+    return ir_id_compare(id, &((const ir_raw_arrival_t *)arrival)->raw_id);
 }
 
 static uint32_t count_asking(const ir_batch_t *batch) {
@@ -24,12 +24,12 @@ static uint32_t count_asking(const ir_batch_t *batch) {
 }
 
 /* By id, the first message of each. Returns how many there are. */
-static size_t collect(const ir_batch_t *batch, ir_arrival_t *arrivals) {
+static size_t collect(const ir_batch_t *batch, ir_raw_arrival_t *arrivals) {
     size_t count = 0;
     for (uint32_t i = 0; i < batch->n_messages; i++) {
         const ir_message_t *message = &batch->messages[i];
         if (message->ask) {
-            arrivals[count++] = (ir_arrival_t){
+            arrivals[count++] = (ir_raw_arrival_t){
                 .raw_id = message->raw_id, .arrival_ns = message->arrival_ns, .message = i};
         }
     }
@@ -43,13 +43,13 @@ static size_t collect(const ir_batch_t *batch, ir_arrival_t *arrivals) {
     return distinct;
 }
 
-static const ir_arrival_t *find(const ir_arrival_t *arrivals, size_t count,
-                                const ir_message_t *message) {
+static const ir_raw_arrival_t *find(const ir_raw_arrival_t *arrivals, size_t count,
+                                    const ir_message_t *message) {
     return bsearch(&message->raw_id, arrivals, count, sizeof *arrivals, compare_id);
 }
 
 /* Whether any message arrived at another time than the batch says. */
-static bool differ(const ir_batch_t *batch, const ir_arrival_t *arrivals, size_t count,
+static bool differ(const ir_batch_t *batch, const ir_raw_arrival_t *arrivals, size_t count,
                    int64_t *times_ns) {
     bool other = false;
     for (uint32_t i = 0; i < batch->n_messages; i++) {
@@ -61,10 +61,10 @@ static bool differ(const ir_batch_t *batch, const ir_arrival_t *arrivals, size_t
     return other;
 }
 
-static void note_known(ir_batch_t *batch, const ir_arrival_t *arrivals, size_t count) {
+static void note_known(ir_batch_t *batch, const ir_raw_arrival_t *arrivals, size_t count) {
     for (uint32_t i = 0; i < batch->n_messages; i++) {
         ir_message_t *message = &batch->messages[i];
-        const ir_arrival_t *arrival = message->ask ? find(arrivals, count, message) : NULL;
+        const ir_raw_arrival_t *arrival = message->ask ? find(arrivals, count, message) : NULL;
         message->known = arrival != NULL && (arrival->stored || arrival->message != i);
     }
 }
@@ -75,7 +75,7 @@ ir_outcome_t ir_arrivals_settle(ir_documents_t *documents, const ir_analysis_t *
     if (n_asking == 0) {
         return IR_OUTCOME_OK;
     }
-    ir_arrival_t *arrivals = malloc(n_asking * sizeof *arrivals);
+    ir_raw_arrival_t *arrivals = malloc(n_asking * sizeof *arrivals);
     int64_t *times_ns = malloc(batch->n_messages * sizeof *times_ns);
     ir_status_t status = IR_ERR_MEMORY;
     if (arrivals != NULL && times_ns != NULL) {

@@ -332,8 +332,8 @@ class Pipeline:
             pass
         self.connection = None
 
-    def publish_body(self, body, key, content_type=SENML_JSON):
-        properties = pika.BasicProperties(content_type=content_type, delivery_mode=2)
+    def publish_body(self, body, key, content_type=SENML_JSON, name=None):
+        properties = pika.BasicProperties(content_type=content_type, delivery_mode=2, message_id=name)
         self.connect().basic_publish("ir.observations", key, body, properties)
 
     def publish(self, message):

@@ -3,12 +3,15 @@
 import json
 import signal
 import sqlite3
+import time
+import urllib.parse
 import uuid
 
 import pymongo
 import pytest
 
 import harness
+from harness import servers
 from test_faults import GraphStub, serving
 
 MOTE = "USGS-08068500"
@@ -138,3 +141,64 @@ def test_store_of_an_earlier_release(make_pipeline, documents):
         assert status == 1
         said = [line for line in errors.splitlines() if "earlier release" in line]
         assert said and all("ir-store reprocess --from" in line for line in said), errors
+
+
+@pytest.mark.parametrize("kind", [servers.Oxigraph, servers.Fuseki], ids=lambda kind: kind.name)
+def test_graph_of_an_earlier_release(make_pipeline, tmp_path, kind):
+    """Observations with ids of the old kind make a triplestore no place to write to."""
+    with kind(tmp_path / kind.name) as server:
+        pipeline = make_pipeline(graph=server.uri).init()
+        old = uuid.uuid5(uuid.NAMESPACE_DNS, "x")
+        update = urllib.parse.urlencode({"update": f"INSERT DATA {{ <urn:uuid:{old}> a <{harness.OBSERVATION}> }}"})
+        path = server.query_path.replace("query", "update")
+        head = {"Content-Type": "application/x-www-form-urlencoded"}
+        assert servers.http_request(server.port, "POST", path, update, head, 60)[0] in (200, 204)
+        before = server.count("?s ?p ?o")
+        for program, words in (("ir-store", ["init", *pipeline.stores()]), ("ir-worker", ["--check", *pipeline.arguments()])):
+            status, text, errors = pipeline.call(program, *words)
+            assert status == 1 and "ir-store reprocess --from" in text + errors, text + errors
+        assert server.count("?s ?p ?o") == before
+
+
+def wait_for_observations(documents, count):
+    harness.wait_for(lambda: len(documents.observations()) == count, f"{count} observations", pause=0.2)
+
+
+def test_clockless_and_named(make_pipeline, documents):
+    """The same reading three times is three observations; three times with one name it is one, at its first time."""
+    pipeline = make_pipeline(documents=documents.uri).init()
+    worker = pipeline.worker()
+    body = json.dumps([{"n": SENSOR, "u": "Cel", "v": 11.5}]).encode()
+    for i in range(3):
+        pipeline.publish_body(body, f"ir.{MOTE}")
+        wait_for_observations(documents, i + 1)
+    for _ in range(3):
+        pipeline.publish_body(body, f"ir.{MOTE}", name="reading-17")
+        pipeline.drain()
+    for _ in range(3):  # in one batch
+        pipeline.publish_body(body, f"ir.{MOTE}", name="reading-18")
+    pipeline.drain()
+    assert worker.metric("ir_messages_unstamped_total") == 0
+    pipeline.stop_workers()
+    stored, raw = documents.observations(), documents.raw()
+    assert len(stored) == len(raw) == 5
+    assert [time_ns for _, time_ns in stored] == [arrival_ns for _, arrival_ns in raw]
+    assert sorted(map(str, pipeline.nquads_ids())) == sorted(key for key, _ in stored)
+
+
+def test_backlog_keeps_its_times(make_pipeline, documents):
+    """What waited while no worker was there has the time at which it came; a clock that is wrong changes nothing."""
+    pipeline = make_pipeline(documents=documents.uri).init()
+    for i in range(3):
+        pipeline.publish_body(pack(11.5 + i).encode(), f"ir.{MOTE}")
+        time.sleep(1)
+    came = time.time_ns()
+    time.sleep(2)
+    pipeline.worker()
+    pipeline.drain()
+    pipeline.stop_workers()
+    arrivals = [arrival_ns for _, arrival_ns in documents.raw()]
+    assert all(came - 5 * 10**9 < each <= came for each in arrivals)
+    assert arrivals[2] - arrivals[0] > 10**9
+    minute = 60 * 10**9
+    assert [time_ns for _, time_ns in documents.observations()] == [a - minute for a in arrivals] + arrivals

@@ -120,6 +120,33 @@ static uint64_t count(const place_t *place) {
     return ids;
 }
 
+/* A folder of an earlier release is left alone, and the way over is named. */
+static void ids_of_the_old_kind_are_refused(void **state) {
+    place_t *place = *state;
+    ir_error_t error;
+    ir_batch_t *batch = fill(place, 0, 2, IR_OBSERVATION_NEW);
+    for (uint32_t i = 0; i < 2; i++) {
+        uint8_t *version = &place->observations[i].id.bytes[6];
+        *version = (*version & 0x0f) | 0x50;
+    }
+    ir_graph_t *graph = open_graph(place, NULL, "w", 0);
+    assert_int_equal(ir_graph_ready(graph, &error), IR_OK);
+    put(graph, batch);
+    ir_graph_close(graph);
+    graph = open_graph(place, NULL, "w", 0);
+    assert_int_equal(ir_graph_ready(graph, &error), IR_ERR_PROTOCOL);
+    assert_non_null(strstr(error.text, "ir-store reprocess --from"));
+    assert_non_null(strstr(error.text, place->directory));
+    ir_registry_t *registry = NULL;
+    assert_int_equal(ir_registry_load("tests/data/annotate/lake.ttl", &registry, &error), IR_OK);
+    assert_int_equal(ir_graph_init(graph, registry, &error), IR_ERR_PROTOCOL);
+    ir_registry_unref(registry);
+    ir_graph_close(graph);
+    char path[128];
+    snprintf(path, sizeof path, "%s/registry.nq", place->directory);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
 static void writes_known_ones_once(void **state) {
     place_t *place = *state;
     ir_graph_t *graph = open_graph(place, NULL, "w", 0);
@@ -234,6 +261,7 @@ static void says_what_is_wrong(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(ids_of_the_old_kind_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(writes_known_ones_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(finds_across_writers_and_segments, set_up, tear_down),
         cmocka_unit_test_setup_teardown(late_writer_sees_the_claim, set_up, tear_down),
