@@ -718,6 +718,8 @@ class Virtuoso(GraphServer):
         super().await_ready()
         if not self.granted:
             self.sql('GRANT SPARQL_UPDATE TO "SPARQL";')
+            # Virtuoso 7.2.12 asks whether the user may write to the graph, too, 7.2.5 did not: the public may.
+            self.sql("DB.DBA.RDF_DEFAULT_USER_PERMS_SET('nobody', 7);")
             self.granted = True
 
 
