@@ -37,6 +37,12 @@ def outside_argv():
     return ["nsenter", f"--net=/proc/{os.getpid()}/fd/{_before[0]}"] if _before else []
 
 
+def words_in(name):
+    """Words before a command that is to run in a namespace. `ip -n` would want mounts of its own, which cannot be had
+    where the root is no mount point."""
+    return ["nsenter", f"--net={FOLDER / name}", "--"]
+
+
 def exists(name):
     return (FOLDER / name).exists()
 
@@ -50,7 +56,7 @@ def make(lab):
     lab.directory.mkdir(parents=True, exist_ok=True)
     made_by(lab).write_text(lab.netns + "\n", encoding="ascii")
     command.run(["ip", "netns", "add", lab.netns])
-    command.run(["ip", "-n", lab.netns, "link", "set", "lo", "up"])
+    command.run([*words_in(lab.netns), "ip", "link", "set", "lo", "up"])
 
 
 def remove(lab):

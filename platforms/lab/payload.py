@@ -100,7 +100,7 @@ def give(folder, owner):
             os.chown(os.path.join(base, name), owner, owner, follow_symlinks=False)
 
 
-def write_programs(folder, suite):
+def write_programs(folder, suite=""):
     shutil.copytree(SCRIPTS, folder, dirs_exist_ok=True)
     source = program_folder(suite)
     for name in ("bin", "share"):

@@ -26,7 +26,7 @@ def words(lab, guest):
     with lab.lock("way"):
         if not netns.exists(name):
             make(lab, guest, name)
-    return ["nsenter", f"--net={netns.FOLDER / name}", "--"]
+    return netns.words_in(name)
 
 
 def make(lab, guest, name):
@@ -42,8 +42,8 @@ def make(lab, guest, name):
         else:
             command.run(["ip", "link", "add", name, "type", "veth", "peer", "name", INSIDE, "netns", name])
             lab.network.attach(name, guest)
-        command.run(["ip", "-n", name, "address", "add", address, "dev", INSIDE])
-        command.run(["ip", "-n", name, "link", "set", INSIDE, "up"])
+        command.run([*netns.words_in(name), "ip", "address", "add", address, "dev", INSIDE])
+        command.run([*netns.words_in(name), "ip", "link", "set", INSIDE, "up"])
         undo.keep()
 
 

@@ -286,8 +286,8 @@ try:
     command.run(["ip", "netns", "add", there])
     command.run(["ip", "link", "add", lab.interface(guest), "type", "veth", "peer", "name", "eth0", "netns", there])
     lab.network.attach(lab.interface(guest), guest)
-    command.run(["ip", "-n", there, "address", "add", f"{guest.address}/24", "dev", "eth0"])
-    command.run(["ip", "-n", there, "link", "set", "eth0", "up"])
+    command.run([*netns.words_in(there), "ip", "address", "add", f"{guest.address}/24", "dev", "eth0"])
+    command.run([*netns.words_in(there), "ip", "link", "set", "eth0", "up"])
     knock = ["timeout", "5", "bash", "-c", f": <>/dev/tcp/{guest.address}/22"]
     print(command.run([*way.words(lab, guest), *knock], good=None).err)
 finally:

@@ -24,6 +24,7 @@ from pathlib import Path
 from xen_machine import ROOT, Machine, boot_files, end_on_signals
 
 sys.path.insert(0, str(ROOT))
+from platforms.lab import payload, release  # noqa: E402
 from platforms.lab.state import Lab  # noqa: E402
 
 SUPPLY = "/srv/supply"
@@ -64,10 +65,13 @@ def project(folder):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, target / name)
     (target / "out" / "release").mkdir(parents=True)
+    # The guests' programs fit the appliance, the others this host.
+    guests = payload.program_folder(release.of_appliance())
     for program in sorted((ROOT / "out" / "release").glob("ir-*")):
         if program.is_file() and not program.suffix:
+            source = guests / program.name if program.name in payload.PROGRAMS else program
             stripped = target / "out" / "release" / program.name
-            subprocess.run(["strip", "--strip-debug", "-o", stripped, program], check=True)
+            subprocess.run(["strip", "--strip-debug", "-o", stripped, source], check=True)
     copy_libraries(ROOT / "out" / "release" / "ir-loadgen", target / "out" / "libraries")
     for name in ("platforms", "ingest"):
         compileall.compile_dir(target / name, quiet=2, stripdir=target, prependdir=f"{SUPPLY}/project",
