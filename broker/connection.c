@@ -341,6 +341,25 @@ ir_status_t ir_broker_check(const ir_broker_options_t *options, ir_error_t *erro
     return status;
 }
 
+ir_status_t ir_broker_user(const ir_broker_options_t *options,
+                           char user[static IR_BROKER_USER_SIZE], ir_error_t *error) {
+    const size_t count = count_uris(options->uri);
+    ir_status_t status = IR_OK;
+    for (size_t i = 0; i < count && status == IR_OK; i++) {
+        char *text = copy_uri(options->uri, i);
+        ir_target_t target = {.place = ""};
+        status = parse_target(options, i, text, &target, error);
+        if (status == IR_OK && i == 0) {
+            snprintf(user, IR_BROKER_USER_SIZE, "%s", target.info.user);
+        } else if (status == IR_OK && strcmp(user, target.info.user) != 0) {
+            status = ir_error_set(error, IR_ERR_USAGE,
+                                  "the broker's addresses name different users: use one for all");
+        }
+        free(text);
+    }
+    return status;
+}
+
 /* ---- afterwards ---- */
 
 int ir_broker_take_heartbeat(amqp_connection_state_t connection) {

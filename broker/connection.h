@@ -29,6 +29,12 @@ ir_status_t ir_broker_connect(const ir_broker_options_t *options, unsigned start
 /* Whether all the addresses parse, without reaching any. IR_ERR_USAGE, IR_ERR_MEMORY. */
 ir_status_t ir_broker_check(const ir_broker_options_t *options, ir_error_t *error);
 
+#define IR_BROKER_USER_SIZE 256
+
+/* The user that all the addresses log in as. IR_ERR_USAGE also when they name several. */
+ir_status_t ir_broker_user(const ir_broker_options_t *options,
+                           char user[static IR_BROKER_USER_SIZE], ir_error_t *error);
+
 /* Whether these options lead to connections over TLS. */
 bool ir_broker_secure(const ir_broker_options_t *options);
 

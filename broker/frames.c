@@ -40,6 +40,9 @@ ir_status_t ir_frames_check(const ir_publication_t *publication, uint32_t frame_
     if (publication->message_id.size > SHORT_MAX) {
         return too_long("message id", error);
     }
+    if (publication->user_id.size > SHORT_MAX) {
+        return too_long("user id", error);
+    }
     if (publication->content_type != NULL && strlen(publication->content_type) > SHORT_MAX) {
         return too_long("content type", error);
     }
@@ -89,6 +92,10 @@ void ir_frames_properties(const ir_publication_t *publication, ir_properties_t *
     if (publication->message_id.size > 0) {
         basic->_flags |= AMQP_BASIC_MESSAGE_ID_FLAG;
         basic->message_id = ir_broker_bytes(publication->message_id);
+    }
+    if (publication->user_id.size > 0) {
+        basic->_flags |= AMQP_BASIC_USER_ID_FLAG;
+        basic->user_id = ir_broker_bytes(publication->user_id);
     }
     if (publication->n_headers > 0) {
         basic->_flags |= AMQP_BASIC_HEADERS_FLAG;

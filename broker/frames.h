@@ -17,8 +17,8 @@ typedef struct ir_properties {
     amqp_table_entry_t headers[IR_HEADERS_MAX];
 } ir_properties_t;
 
-/* IR_ERR_RANGE when AMQP cannot carry it: routing key, exchange, message id or content type over
- * 255 bytes, more than IR_HEADERS_MAX headers, or headers that do not fit one frame. */
+/* IR_ERR_RANGE when AMQP cannot carry it: routing key, exchange, message id, user id or content
+ * type over 255 bytes, more than IR_HEADERS_MAX headers, or headers that do not fit one frame. */
 ir_status_t ir_frames_check(const ir_publication_t *publication, uint32_t frame_max,
                             ir_error_t *error);
 

@@ -35,6 +35,7 @@ typedef struct ir_publication {
     ir_view_t routing_key; /* at most 255 bytes */
     const char *content_type;
     ir_view_t message_id; /* or empty */
+    ir_view_t user_id;    /* or empty; the broker takes that of the connection's user only */
     const ir_header_t *headers;
     size_t n_headers;
     ir_view_t body;

@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #define PATH "/v1/observations"
+#define KEY "Idempotency-Key"
 #define CHALLENGE "Bearer realm=\"intelligent-river\""
 #define LOG_EVERY_NS IR_SECOND_NS
 #define ADDRESS_SIZE 64
@@ -140,6 +141,20 @@ static void refuse_submission(ir_gateway_t *gateway, struct evhttp_request *requ
     ir_buffer_free(&body);
 }
 
+static size_t count_header(struct evhttp_request *request, const char *name) {
+    size_t count = 0;
+    const struct evkeyval *each = NULL;
+    TAILQ_FOREACH(each, evhttp_request_get_input_headers(request), next) {
+        count += strcasecmp(each->key, name) == 0;
+    }
+    return count;
+}
+
+/* The sender's name for the request; one that stands there twice is none. */
+static const char *find_key(struct evhttp_request *request) {
+    return count_header(request, KEY) > 1 ? "" : header(request, KEY);
+}
+
 static void take_submission(ir_gateway_t *gateway, struct evhttp_request *request,
                             ir_account_t *account) {
     struct evbuffer *body = evhttp_request_get_input_buffer(request);
@@ -149,7 +164,8 @@ static void take_submission(ir_gateway_t *gateway, struct evhttp_request *reques
         .content_type = header(request, "Content-Type"),
         .content_encoding = header(request, "Content-Encoding"),
         .body = ir_view(size > 0 ? (const char *)evbuffer_pullup(body, -1) : "", size),
-        .now_ns = ir_clock_now(),
+        .idempotency_key = find_key(request),
+        .arrival_ns = ir_clock_now() / IR_MICROSECOND_NS * IR_MICROSECOND_NS,
     };
     ir_submission_t *submission = &gateway->submission;
     if (input.body.data == NULL ||
@@ -168,15 +184,6 @@ static void take_submission(ir_gateway_t *gateway, struct evhttp_request *reques
 }
 
 /* ---- routing ---- */
-
-static size_t count_header(struct evhttp_request *request, const char *name) {
-    size_t count = 0;
-    const struct evkeyval *each = NULL;
-    TAILQ_FOREACH(each, evhttp_request_get_input_headers(request), next) {
-        count += strcasecmp(each->key, name) == 0;
-    }
-    return count;
-}
 
 /* How long the body is must be beyond doubt: a balancer in front must not see other requests than
  * this. */

@@ -1,5 +1,6 @@
 #include "ingest/outlet.h"
 
+#include "broker/arrival.h"
 #include "broker/publisher.h"
 #include "broker/topology.h"
 #include "common/backoff.h"
@@ -25,6 +26,7 @@
 
 struct ir_outlet {
     ir_outlet_options_t options;
+    char user[IR_BROKER_USER_SIZE];
     ir_publisher_t *publisher;
     ir_ring_t *in, *out;
     int wake_fd;
@@ -211,14 +213,19 @@ static ir_outcome_t publish_next(ir_outlet_t *outlet, const ir_shipment_t *shipm
                                  ir_error_t *error) {
     const ir_shipment_message_t *message = &shipment->messages[shipment->sent];
     const int64_t now_ns = ir_clock_monotonic();
-    char id[IR_ID_TEXT_SIZE];
+    const ir_header_t arrival = {.name = IR_HEADER_ARRIVAL,
+                                 .kind = IR_HEADER_INTEGER,
+                                 .integer = shipment->arrival_ns / IR_MICROSECOND_NS};
     outlet->silent_ns = has_open(outlet) ? outlet->silent_ns : now_ns;
     ir_window_message_t *open = ir_window_send(outlet->window, now_ns);
     const ir_publication_t publication = {
         .exchange = IR_EXCHANGE_OBSERVATIONS,
         .routing_key = shipment->routing_key,
         .content_type = ir_media_text(shipment->media),
-        .message_id = ir_view_text(ir_id_format(&message->raw_id, id)),
+        .message_id = message->name,
+        .user_id = ir_view_text(outlet->user),
+        .headers = &arrival,
+        .n_headers = 1,
         .body = message->body,
         .mandatory = true,
         .ticket = open,
@@ -409,6 +416,11 @@ ir_status_t ir_outlet_start(const ir_outlet_options_t *options, ir_outlet_t **ou
     ir_outlet_t *made = calloc(1, sizeof *made);
     if (made == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "outlet: out of memory");
+    }
+    const ir_status_t status = ir_broker_user(&options->broker, made->user, error);
+    if (status != IR_OK) {
+        free(made);
+        return status;
     }
     made->options = *options;
     pthread_mutex_init(&made->lock, NULL);

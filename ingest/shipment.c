@@ -20,7 +20,7 @@ ir_shipment_t *ir_shipment_new(const ir_submission_t *submission, const char *mo
     ir_shipment_t *shipment = NULL;
     size_t bytes = sizeof *shipment + n * sizeof shipment->messages[0] + prefix + strlen(mote);
     for (size_t i = 0; i < n; i++) {
-        bytes += submission->packs[i].body.size;
+        bytes += submission->packs[i].body.size + submission->packs[i].name.size;
     }
     shipment = malloc(bytes);
     if (shipment == NULL) {
@@ -28,6 +28,7 @@ ir_shipment_t *ir_shipment_new(const ir_submission_t *submission, const char *mo
     }
     *shipment = (ir_shipment_t){.bytes = bytes,
                                 .media = submission->media,
+                                .arrival_ns = submission->arrival_ns,
                                 .open = n,
                                 .fate = IR_FATE_CONFIRMED,
                                 .n_messages = n};
@@ -38,6 +39,7 @@ ir_shipment_t *ir_shipment_new(const ir_submission_t *submission, const char *mo
     for (size_t i = 0; i < n; i++) {
         const ir_submission_pack_t *pack = &submission->packs[i];
         shipment->messages[i].body = put(&at, pack->body.data, pack->body.size);
+        shipment->messages[i].name = put(&at, pack->name.data, pack->name.size);
         shipment->messages[i].raw_id = pack->raw_id;
     }
     return shipment;

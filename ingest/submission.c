@@ -1,6 +1,7 @@
 #include "ingest/submission.h"
 
 #include "ingest/gunzip.h"
+#include "ingest/key.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,7 +28,8 @@ typedef struct reading {
     ir_submission_reader_t *reader;
     const ir_submission_input_t *input;
     ir_submission_t *submission;
-    size_t line; /* 0: the body is one pack */
+    ir_view_t key; /* Idempotency-Key; empty: none */
+    size_t line;   /* 0: the body is one pack */
     size_t capacity;
     ir_status_t status;
 } reading_t;
@@ -105,11 +107,18 @@ static void check_names(reading_t *reading, const ir_senml_pack_t *pack) {
     }
 }
 
+static bool name_pack(const reading_t *reading, ir_submission_pack_t *pack) {
+    const bool one = reading->line == 0 || reading->key.size == 0;
+    pack->name =
+        one ? reading->key : ir_key_line(reading->key, reading->line, reading->reader->packs);
+    return one || pack->name.size > 0;
+}
+
 static void take_pack(reading_t *reading, ir_view_t body) {
     ir_submission_reader_t *reader = reading->reader;
     ir_senml_pack_t pack = {.n_records = 0};
     ir_arena_reset(reader->records);
-    const ir_senml_clock_t clock = {.arrival_ns = reading->input->now_ns};
+    const ir_senml_clock_t clock = {.arrival_ns = reading->input->arrival_ns};
     reading->status = ir_senml_decode(reading->submission->media, body, clock,
                                       &reader->limits.senml, reader->records, &pack);
     if (reading->status != IR_OK) {
@@ -125,10 +134,14 @@ static void take_pack(reading_t *reading, ir_view_t body) {
         reading->status = IR_ERR_MEMORY;
         return;
     }
-    const ir_raw_key_t key = ir_raw_key(&pack, ir_view_text(reading->input->mote), body,
-                                        ir_view(NULL, 0), reading->input->now_ns);
-    ir_id_raw(&key, &kept->raw_id);
     kept->body = body;
+    if (!name_pack(reading, kept)) {
+        reading->status = IR_ERR_MEMORY;
+        return;
+    }
+    const ir_raw_key_t key = ir_raw_key(&pack, ir_view_text(reading->input->mote), body, kept->name,
+                                        reading->input->arrival_ns);
+    ir_id_raw(&key, &kept->raw_id);
 }
 
 /* ---- many packs, one a line ---- */
@@ -168,6 +181,18 @@ static void take_lines(reading_t *reading, ir_view_t body) {
 }
 
 /* ---- the whole body ---- */
+
+static bool find_key(reading_t *reading) {
+    const char *key = reading->input->idempotency_key;
+    if (key == NULL || ir_key_parse(key, &reading->key)) {
+        return true;
+    }
+    refuse(reading, BAD, "idempotency-key",
+           "Idempotency-Key must be 1 to %d visible ASCII characters without '\"' and '\\', in "
+           "quotes or not",
+           IR_KEY_MAX);
+    return false;
+}
 
 /* The media type without its parameters. */
 static bool is_type(const char *content_type, const char *type) {
@@ -247,9 +272,10 @@ ir_status_t ir_submission_read(ir_submission_reader_t *reader, const ir_submissi
     submission->code = ACCEPTED;
     submission->reason = "accepted";
     submission->detail[0] = '\0';
+    submission->arrival_ns = input->arrival_ns;
     submission->packs = NULL;
     submission->n_packs = submission->observations = submission->n_faults = 0;
-    if (!find_media(&reading, &lines) || !decode_body(&reading, &body)) {
+    if (!find_key(&reading) || !find_media(&reading, &lines) || !decode_body(&reading, &body)) {
         return reading.status;
     }
     if (lines) {

@@ -28,12 +28,14 @@ typedef struct ir_submission_input {
     const char *mote;
     const char *content_type;
     const char *content_encoding;
+    const char *idempotency_key;
     ir_view_t body;
-    int64_t now_ns;
+    int64_t arrival_ns; /* whole microseconds: so it goes along with the messages */
 } ir_submission_input_t;
 
 typedef struct ir_submission_pack {
     ir_view_t body;
+    ir_view_t name; /* its sender's; empty: none */
     ir_id_t raw_id;
 } ir_submission_pack_t;
 
@@ -49,7 +51,8 @@ typedef struct ir_submission {
     const char *reason; /* one word, for metrics and programs; a refusal's, or one of its own */
     char detail[200];   /* for people */
     ir_media_t media;
-    ir_submission_pack_t *packs; /* bodies are views of the input or of the reader */
+    int64_t arrival_ns;
+    ir_submission_pack_t *packs; /* bodies and names are views of the input or of the reader */
     size_t n_packs, observations;
     ir_submission_fault_t faults[IR_FAULTS_LISTED]; /* the first ones */
     size_t n_faults;                                /* how many there are */

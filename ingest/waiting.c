@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define AGAIN "send it again, as it is: what is there already is not stored twice"
+#define AGAIN                                                                                      \
+    "send it again, as it is and under the same Idempotency-Key: what is there already is not "    \
+    "stored twice (without a key, too, when all its times are absolute)"
 
 /* ---- answers ---- */
 

@@ -5,6 +5,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <jansson.h>
 
@@ -51,6 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                         "application/x-ndjson"};
     static const char *const encodings[] = {NULL, "gzip"};
     const uint8_t choice = size > 0 ? data[0] : 0;
+    char key[8] = "";
+    memcpy(key, data, size < sizeof key ? size : sizeof key - 1);
     ir_submission_reader_t *reader = ir_submission_reader_new(&limits);
     ir_submission_t submission;
     for (size_t shift = 0; shift < 2 && reader != NULL; shift++) {
@@ -60,7 +63,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             .content_type = types[choice % 3],
             .content_encoding = encodings[choice / 3 % 2],
             .body = ir_view((const char *)data + skipped, size - skipped),
-            .now_ns = NOW_NS,
+            .idempotency_key = choice / 6 % 2 != 0 ? key : NULL,
+            .arrival_ns = NOW_NS,
         };
         if (ir_submission_read(reader, &input, &submission) == IR_OK) {
             check(&submission);

@@ -137,15 +137,6 @@ def serves(gateway, token):
     return ask(gateway, token, pack(7.5)).code == 202
 
 
-def taken(pipeline):
-    """(routing key, content type, message id, body) of everything in the queues."""
-    found = []
-    for partition in range(8):
-        for method, properties, body in pipeline.take_all(f"ir.observations.{partition}"):
-            found.append((method.routing_key, properties.content_type, properties.message_id, body))
-    return found
-
-
 @pytest.fixture
 def quiet(broker, tmp_path):
     """Queues that nobody else writes to; single active consumers forbid basic.get, so these are of another kind."""
@@ -180,15 +171,54 @@ def test_json_cbor_gzip_and_lines_arrive_byte_for_byte(quiet):
         answer = ask(gateway, token, body, content_type, **more)
         assert answer.ids == [str(harness.absolute_raw_id(MOTE, each)) for each in packs]
         media = SENML_CBOR if content_type == SENML_CBOR else SENML_JSON
-        expected += [(f"ir.{MOTE}", media, str(harness.absolute_raw_id(MOTE, each)), each) for each in packs]
-    found = [(m.routing_key, p.content_type, p.message_id, body) for m, p, body in quiet.take_all("all")]
-    assert sorted(found) == sorted(expected)
+        expected += [(f"ir.{MOTE}", media, each) for each in packs]
+    messages = quiet.take_all("all")
+    assert sorted((m.routing_key, p.content_type, body) for m, p, body in messages) == sorted(expected)
+    assert not any(p.message_id for _, p, _ in messages), "a name that no sender gave"
     metrics = gateway.metrics()
     assert metrics['ir_http_requests_total{code="202"}'] == len(cases)
     assert metrics["ir_ingest_messages_total"] == metrics["ir_ingest_observations_total"] - 1 == len(expected)
-    assert metrics["ir_ingest_bytes_total"] == sum(len(each[3]) for each in expected)
+    assert metrics["ir_ingest_bytes_total"] == sum(len(each[2]) for each in expected)
     assert metrics["ir_ingest_confirm_seconds_count"] == len(cases)
     assert gateway.stop() == 0
+
+
+def clockless(value, mote=MOTE):
+    return json.dumps([{"n": f"{mote}/00010", "u": "Cel", "v": value}]).encode()
+
+
+def test_a_message_has_its_arrival_and_its_senders_name(quiet):
+    """The arrival is that of the request, signed with the user that the broker verifies; the answer's ids count from it."""
+    gateway, token = quiet.gateway(), quiet.tokens[MOTE]
+    body = clockless(16.5)
+    before = time.time_ns() // 1000
+    unnamed = ask(gateway, token, body).ids
+    named = ask(gateway, token, body, Idempotency_Key='"k-1"').ids
+    lines = ask(gateway, token, body + b"\n\n" + body + b"\n", LINES, Idempotency_Key="k-2").ids
+    after = time.time_ns() // 1000
+    found = [properties for _, properties, _ in quiet.take_all("all")]
+    assert [each.message_id for each in found] == [None, "k-1", "k-2/1", "k-2/3"]
+    assert {each.user_id for each in found} == {"guest"}
+    arrivals = [each.headers["ir-arrival"] for each in found]
+    assert all(before <= each <= after for each in arrivals)
+    assert unnamed == [str(harness.raw_id(MOTE, body, arrivals[0] * 1000, kind="arrived"))]
+    assert named == [str(harness.raw_id(MOTE, body, kind="named", name=b"k-1"))]
+    assert lines == [str(harness.raw_id(MOTE, body, kind="named", name=name)) for name in (b"k-2/1", b"k-2/3")]
+
+
+@pytest.mark.parametrize("key", ["", '""', "a b", "k\xe9", 'a"b', '"a\\b"', "k" * 201])
+def test_keys_that_are_none_are_refused(gateway, token, key):
+    answer = ask(gateway, token, clockless(17.5), Idempotency_Key=key)
+    assert answer.code == 400 and json.loads(answer.body)["reason"] == "idempotency-key"
+    assert serves(gateway, token)
+
+
+def test_two_keys_are_refused(gateway, token):
+    body = clockless(18.5)
+    twice = head(token, len(body), Idempotency_Key="a").replace(b"\r\n\r\n", b"\r\nidempotency-key: a\r\n\r\n")
+    with Client(gateway) as client:
+        answer = client.send(twice + body).answer()
+    assert answer.code == 400 and json.loads(answer.body)["reason"] == "idempotency-key"
 
 
 def test_chunked_and_continued_bodies(gateway, token):

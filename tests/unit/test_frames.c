@@ -58,6 +58,7 @@ static void the_library_reads_it_back(void **state) {
         .routing_key = ir_view_text("jsonld.08068500"),
         .content_type = "application/ld+json",
         .message_id = ir_view_text("id-1"),
+        .user_id = ir_view_text("gateway"),
         .headers = headers,
         .n_headers = 3,
         .body = ir_view_text("0123456789"),
@@ -85,6 +86,7 @@ static void the_library_reads_it_back(void **state) {
     const amqp_basic_properties_t *properties = reader.frame.payload.properties.decoded;
     expect_text(properties->content_type, "application/ld+json");
     expect_text(properties->message_id, "id-1");
+    expect_text(properties->user_id, "gateway");
     assert_int_equal(properties->delivery_mode, AMQP_DELIVERY_PERSISTENT);
     assert_int_equal(properties->headers.num_entries, 3);
     expect_text(properties->headers.entries[0].value.value.bytes, "no-value");
@@ -140,6 +142,7 @@ static void limits_of_amqp_are_refused(void **state) {
         {.exchange = "x", .routing_key = too_long},
         {.exchange = long_text},
         {.exchange = "x", .message_id = too_long},
+        {.exchange = "x", .user_id = too_long},
         {.exchange = "x", .content_type = long_text},
         {.exchange = "x", .headers = headers, .n_headers = IR_HEADERS_MAX + 1},
     };
@@ -170,6 +173,7 @@ static void the_largest_allowed_fits(void **state) {
         .routing_key = ir_view(long_text, 255),
         .content_type = name,
         .message_id = ir_view(long_text, 255),
+        .user_id = ir_view(long_text, 255),
         .headers = headers,
         .n_headers = IR_HEADERS_MAX,
         .body = ir_view(long_text, 299),

@@ -1,6 +1,7 @@
 /* What a request carries, the answer in words, gzip with a bound; and every allocation that fails.
  */
 #include "ingest/gunzip.h"
+#include "ingest/key.h"
 #include "ingest/problem.h"
 #include "ingest/shipment.h"
 #include "ingest/submission.h"
@@ -42,7 +43,7 @@ static ir_submission_input_t input_of(const char *type, const char *encoding, ir
                                    .content_type = type,
                                    .content_encoding = encoding,
                                    .body = body,
-                                   .now_ns = NOW_NS};
+                                   .arrival_ns = NOW_NS};
 }
 
 static void read_body(ir_submission_reader_t *reader, const char *type, const char *body,
@@ -125,6 +126,75 @@ static void packs_are_taken_as_they_are(void **state) {
     assert_int_equal(s.code, 202);
     assert_int_equal(s.n_packs, 2);
     assert_true(ir_view_equal(s.packs[0].body, ir_view_text("[{\"n\":\"creek-1\",\"v\":1}]")));
+}
+
+static void expect_named(const ir_submission_pack_t *pack, const char *name) {
+    const ir_raw_key_t key = {.kind = IR_RAW_NAMED,
+                              .mote = ir_view_text("creek-1"),
+                              .body = pack->body,
+                              .name = ir_view_text(name)};
+    ir_id_t id;
+    ir_id_raw(&key, &id);
+    assert_true(ir_view_equal(pack->name, ir_view_text(name)));
+    assert_memory_equal(&id, &pack->raw_id, sizeof id);
+}
+
+/* One key for a request of several packs names each by its line. */
+static void a_key_names_the_packs(void **state) {
+    ir_submission_t s;
+    ir_submission_input_t input =
+        input_of(JSON, NULL, ir_view_text("[{\"n\":\"creek-1/t\",\"v\":1}]"));
+    static const char *const keys[] = {"k-1", "\"k-1\""};
+    for (size_t i = 0; i < 2; i++) {
+        input.idempotency_key = keys[i];
+        assert_int_equal(ir_submission_read(*state, &input, &s), IR_OK);
+        assert_int_equal(s.code, 202);
+        expect_named(&s.packs[0], "k-1");
+    }
+    input.content_type = LINES;
+    input.body =
+        ir_view_text("[{\"n\":\"creek-1/t\",\"v\":1}]\n\n[{\"n\":\"creek-1/t\",\"v\":1}]\n");
+    assert_int_equal(ir_submission_read(*state, &input, &s), IR_OK);
+    assert_int_equal(s.n_packs, 2);
+    expect_named(&s.packs[0], "k-1/1");
+    expect_named(&s.packs[1], "k-1/3");
+}
+
+/* The name goes along all the same: whether times are relative is the worker's to say, too. */
+static void a_key_does_not_change_the_id_of_absolute_packs(void **state) {
+    ir_submission_t s;
+    ir_submission_input_t input =
+        input_of(JSON, NULL, ir_view_text("[{\"n\":\"creek-1/t\",\"t\":1320469200,\"v\":1}]"));
+    assert_int_equal(ir_submission_read(*state, &input, &s), IR_OK);
+    assert_int_equal(s.packs[0].name.size, 0);
+    const ir_id_t without = s.packs[0].raw_id;
+    input.idempotency_key = "k";
+    assert_int_equal(ir_submission_read(*state, &input, &s), IR_OK);
+    assert_memory_equal(&without, &s.packs[0].raw_id, sizeof without);
+    assert_true(ir_view_equal(s.packs[0].name, ir_view_text("k")));
+}
+
+static void keys_that_are_none(void **state) {
+    char longest[IR_KEY_MAX + 2];
+    memset(longest, 'k', sizeof longest);
+    longest[IR_KEY_MAX] = '\0';
+    ir_submission_t s;
+    ir_submission_input_t input =
+        input_of(JSON, NULL, ir_view_text("[{\"n\":\"creek-1/t\",\"v\":1}]"));
+    input.idempotency_key = longest;
+    assert_int_equal(ir_submission_read(*state, &input, &s), IR_OK);
+    assert_int_equal(s.code, 202);
+    longest[IR_KEY_MAX] = 'k';
+    longest[IR_KEY_MAX + 1] = '\0';
+    const char *const wrong[] = {"",          "\"\"", "\"",       "a b",      "a\tb", "k\x7f",
+                                 "k\xc3\xa9", "k\"",  "\"a\"b\"", "\"a\\b\"", longest};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        input.idempotency_key = wrong[i];
+        assert_int_equal(ir_submission_read(*state, &input, &s), IR_OK);
+        assert_int_equal(s.code, 400);
+        assert_string_equal(s.reason, "idempotency-key");
+        assert_int_equal(s.n_packs, 0);
+    }
 }
 
 static void anything_wrong_refuses_the_whole(void **state) {
@@ -218,9 +288,16 @@ static void a_shipment_copies_and_has_the_worst_fate(void **state) {
     ir_submission_t s;
     char body[] = "[{\"n\":\"creek-1\",\"v\":1}]\n[{\"n\":\"creek-1\",\"v\":22}]\n[{\"n\":\"creek-"
                   "1\",\"v\":3}]";
-    read_body(*state, LINES, body, &s);
+    char key[] = "k";
+    ir_submission_input_t input = input_of(LINES, NULL, ir_view_text(body));
+    input.idempotency_key = key;
+    assert_int_equal(ir_submission_read(*state, &input, &s), IR_OK);
     ir_shipment_t *shipment = ir_shipment_new(&s, "creek-1");
     memset(body, 'x', sizeof body - 1);
+    memset(key, 'x', sizeof key - 1);
+    memset((char *)s.packs[1].name.data, 'x', s.packs[1].name.size);
+    assert_true(ir_view_equal(shipment->messages[1].name, ir_view_text("k/2")));
+    assert_int_equal(shipment->arrival_ns, NOW_NS);
     assert_true(ir_view_equal(shipment->routing_key, ir_view_text("ir.creek-1")));
     assert_true(
         ir_view_equal(shipment->messages[1].body, ir_view_text("[{\"n\":\"creek-1\",\"v\":22}]")));
@@ -258,9 +335,10 @@ static void failing_allocations_are_told(void **state) {
     failing_alloc_required();
     static const char body[] = "[{\"n\":\"creek-1\",\"v\":1}]\n[{\"n\":\"creek-1\",\"v\":2}]";
     static char packed[512];
-    const ir_submission_input_t input =
+    ir_submission_input_t input =
         input_of(LINES, "gzip",
                  ir_view(packed, compress_text(body, sizeof body - 1, packed, sizeof packed)));
+    input.idempotency_key = "k";
     assert_true(read_all(&input));
     unsigned nth = 1;
     for (;; nth++) {
@@ -279,6 +357,10 @@ int main(void) {
         cmocka_unit_test(gzip_expands_up_to_the_bound_and_no_further),
         cmocka_unit_test(names_belong_to_the_mote_they_begin_with),
         cmocka_unit_test_setup_teardown(packs_are_taken_as_they_are, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_key_names_the_packs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_key_does_not_change_the_id_of_absolute_packs, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(keys_that_are_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(anything_wrong_refuses_the_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sizes_are_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(problems_are_json_with_the_first_faults, set_up, tear_down),

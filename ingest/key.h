@@ -1,0 +1,21 @@
+/* The name that a sender gives to a request by the header Idempotency-Key
+ * (draft-ietf-httpapi-idempotency-key-header), quoted as there or bare. Pure functions. */
+#ifndef IR_INGEST_KEY_H
+#define IR_INGEST_KEY_H
+
+#include "common/arena.h"
+#include "common/view.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define IR_KEY_MAX 200 /* bytes; the name of a pack, KEY/LINE, goes into a short string of AMQP */
+
+/* `key` becomes a view of `header`, without the quotes. False: empty, too long, or other bytes in
+ * it than visible ASCII without '"' and '\'. */
+bool ir_key_parse(const char *header, ir_view_t *key);
+
+/* The name of the pack on this line: KEY/LINE. Empty when memory is out. */
+ir_view_t ir_key_line(ir_view_t key, size_t line, ir_arena_t *arena);
+
+#endif
