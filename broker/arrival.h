@@ -12,13 +12,11 @@
 #ifndef IR_BROKER_ARRIVAL_H
 #define IR_BROKER_ARRIVAL_H
 
+#include "broker/rabbitmq_c.h"
 #include "common/view.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#include <amqp.h>
-#include <amqp_framing.h>
 
 #define IR_HEADER_STAMP "timestamp_in_ms"
 #define IR_HEADER_ARRIVAL "ir-arrival"

@@ -5,11 +5,10 @@
 #ifndef IR_BROKER_STAMP_H
 #define IR_BROKER_STAMP_H
 
+#include "broker/rabbitmq_c.h"
 #include "common/status.h"
 
 #include <stdint.h>
-
-#include <amqp.h>
 
 #define IR_STAMP_KEY_PREFIX "ir-check."
 
