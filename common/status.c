@@ -16,6 +16,7 @@ static const char *const status_texts[IR_STATUS_COUNT] = {
     [IR_ERR_AUTH] = "not authorised",
     [IR_ERR_PROTOCOL] = "protocol error",
     [IR_ERR_REFUSED] = "refused",
+    [IR_ERR_VANISHED] = "vanished",
     [IR_ERR_STATE] = "wrong state",
 };
 

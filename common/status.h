@@ -22,6 +22,7 @@ typedef enum ir_status {
     IR_ERR_AUTH,      /* a server refused the credentials */
     IR_ERR_PROTOCOL,  /* a server answered something that does not belong here */
     IR_ERR_REFUSED,   /* a server refused this very input; asking again will not help */
+    IR_ERR_VANISHED,  /* what was stored durably is not there any more */
     IR_ERR_STATE,     /* called in the wrong state (closed, stopping) */
     IR_STATUS_COUNT
 } ir_status_t;

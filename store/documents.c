@@ -75,6 +75,12 @@ ir_status_t ir_documents_ready(ir_documents_t *documents, ir_error_t *error) {
     return documents->backend->ready(documents->store, error);
 }
 
+ir_status_t ir_documents_present(ir_documents_t *documents, ir_error_t *error) {
+    return documents->backend->present != NULL
+               ? documents->backend->present(documents->store, error)
+               : IR_OK;
+}
+
 ir_outcome_t ir_documents_put(ir_documents_t *documents, ir_batch_t *batch, ir_error_t *error) {
     const uint32_t n_before = batch->n_store_refusals;
     const ir_outcome_t outcome = documents->backend->put(documents->store, batch, error);

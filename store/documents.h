@@ -52,6 +52,10 @@ ir_status_t ir_documents_init(ir_documents_t *documents, ir_error_t *error);
  * init). */
 ir_status_t ir_documents_ready(ir_documents_t *documents, ir_error_t *error);
 
+/* Whether what was stored is still where it was put, at the price of a few system calls; to be
+ * asked when nothing is put. IR_ERR_VANISHED: it is not; other errors as ready. */
+ir_status_t ir_documents_present(ir_documents_t *documents, ir_error_t *error);
+
 /* Stores the whole batch durably, in one group commit: every raw message (with its refusals),
  * every observation, every revision. Sets message.duplicate and observation.state; a document that
  * the store refuses is found (by the server's answer or by splitting) and becomes a store refusal

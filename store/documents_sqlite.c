@@ -173,9 +173,15 @@ ir_status_t ir_sqlite_attach(ir_sqlite_t *store, bool create, ir_error_t *error)
     if (store->db != NULL) {
         return IR_OK;
     }
-    ir_status_t status = open_database(store, create, error);
+    ir_status_t status = ir_sqlite_presence_spoilt(store, error);
+    if (status == IR_OK) {
+        status = open_database(store, create, error);
+    }
     if (status == IR_OK && !create) {
         status = ir_sqlite_check_schema(store, error);
+        if (status == IR_OK) {
+            status = ir_sqlite_presence_note(store, error);
+        }
         if (status != IR_OK) {
             ir_sqlite_detach(store);
         }
@@ -232,12 +238,19 @@ static ir_status_t sqlite_ready(void *context, ir_error_t *error) {
     return status;
 }
 
+static ir_status_t sqlite_present(void *context, ir_error_t *error) {
+    ir_sqlite_t *store = context;
+    const ir_status_t status = ir_sqlite_attach(store, false, error);
+    return status == IR_OK ? ir_sqlite_presence_check(store, error) : status;
+}
+
 const ir_documents_backend_t ir_documents_sqlite = {
     .schemes = schemes,
     .open = sqlite_open,
     .close = sqlite_close,
     .init = sqlite_init,
     .ready = sqlite_ready,
+    .present = sqlite_present,
     .put = ir_sqlite_put,
     .arrivals = ir_sqlite_arrivals,
     .recent = ir_sqlite_recent,

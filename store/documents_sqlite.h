@@ -18,6 +18,7 @@
 
 #include "common/buffer.h"
 #include "store/documents_backend.h"
+#include "store/presence.h"
 
 #include <sqlite3.h>
 
@@ -53,6 +54,21 @@ typedef struct ir_sqlite_places {
     size_t capacity, used;
 } ir_sqlite_places_t;
 
+#define IR_MARK_SIZE 16
+
+/* What the open files were when they were opened (documents_sqlite_presence.c). */
+typedef struct ir_sqlite_presence {
+    ir_presence_t database, log, index;
+    off_t size;              /* of the database */
+    struct timespec changed; /* when the database's file was looked into last */
+    bool marked;             /* it holds this mark, in this page */
+    uint8_t mark[IR_MARK_SIZE];
+    int64_t page_at;
+    int page_size;
+    uint64_t stored; /* messages */
+    int64_t since_ns;
+} ir_sqlite_presence_t;
+
 typedef struct ir_sqlite {
     char *path;
     int timeout_ms;
@@ -61,6 +77,8 @@ typedef struct ir_sqlite {
     sqlite3_stmt *statements[IR_SQL_COUNT];
     ir_sqlite_places_t places;
     ir_buffer_t text; /* scratch */
+    ir_sqlite_presence_t presence;
+    ir_presence_t spoilt; /* a file whose log does not belong to it */
 } ir_sqlite_t;
 
 /* Opens the database unless it is open. With `create` the file is made; else it must be set up. */
@@ -71,6 +89,19 @@ ir_status_t ir_sqlite_init(ir_sqlite_t *store, ir_error_t *error);
 /* What the open file is: set up by this program (OK), empty (NOT_FOUND), or something else
  * (PROTOCOL). */
 ir_status_t ir_sqlite_check_schema(ir_sqlite_t *store, ir_error_t *error);
+
+/* Gives the open database a mark of its own, once. */
+ir_status_t ir_sqlite_mark(ir_sqlite_t *store, ir_error_t *error);
+
+/* Notes which files are open. */
+ir_status_t ir_sqlite_presence_note(ir_sqlite_t *store, ir_error_t *error);
+
+/* Whether they are still those at the path. IR_ERR_VANISHED: what was stored is not there any more;
+ * IR_ERR_IO: it is. After both the database is detached. */
+ir_status_t ir_sqlite_presence_check(ir_sqlite_t *store, ir_error_t *error);
+
+/* IR_ERR_PROTOCOL when opening the file would add a log to it that is not its own. */
+ir_status_t ir_sqlite_presence_spoilt(ir_sqlite_t *store, ir_error_t *error);
 
 /* Says what the last call's `code` means; `what` is what could not be done. Detaches after errors
  * that only a new start can heal. */

@@ -240,26 +240,34 @@ static void roll_back(ir_sqlite_t *store) {
     ir_sqlite_places_reset(&store->places);
 }
 
-ir_outcome_t ir_sqlite_put(void *context, ir_batch_t *batch, ir_error_t *error) {
-    ir_sqlite_t *store = context;
-    if (ir_sqlite_attach(store, false, error) != IR_OK) {
-        return IR_OUTCOME_RETRY;
-    }
+/* Commits unless another worker stores the same messages. */
+static int put_transaction(ir_sqlite_t *store, ir_batch_t *batch) {
     int code = ir_sqlite_run(store, IR_SQL_BEGIN);
     if (code == SQLITE_OK) {
         code = put_rows(store, batch);
     }
+    return code == SQLITE_OK && !batch->contested ? ir_sqlite_run(store, IR_SQL_COMMIT) : code;
+}
+
+/* The files are looked at before, so that nothing is written where nobody finds it, and after,
+ * before anybody is told that it is stored. */
+ir_outcome_t ir_sqlite_put(void *context, ir_batch_t *batch, ir_error_t *error) {
+    ir_sqlite_t *store = context;
+    if (ir_sqlite_attach(store, false, error) != IR_OK ||
+        ir_sqlite_presence_check(store, error) != IR_OK) {
+        return IR_OUTCOME_RETRY;
+    }
+    const int code = put_transaction(store, batch);
+    if (ir_sqlite_presence_check(store, error) != IR_OK) {
+        return IR_OUTCOME_RETRY;
+    }
     if (code == SQLITE_OK && !batch->contested) {
-        code = ir_sqlite_run(store, IR_SQL_COMMIT);
-        if (code == SQLITE_OK) {
-            return IR_OUTCOME_OK;
-        }
+        store->presence.stored += batch->n_messages;
+        return IR_OUTCOME_OK;
     }
     if (code == SQLITE_OK) {
         ir_error_set(error, IR_ERR_STATE,
-                     "documents sqlite:%s: another worker stores the same "
-                     "messages",
-                     store->path);
+                     "documents sqlite:%s: another worker stores the same messages", store->path);
     } else {
         ir_sqlite_failed(store, code, "cannot store", error);
     }

@@ -183,6 +183,12 @@ ir_status_t ir_sqlite_init(ir_sqlite_t *store, ir_error_t *error) {
     if (status == IR_OK) {
         status = make_schema(store, error);
     }
+    if (status == IR_OK) {
+        status = ir_sqlite_mark(store, error);
+    }
+    if (status == IR_OK) {
+        status = ir_sqlite_presence_note(store, error);
+    }
     if (status != IR_OK) {
         ir_sqlite_detach(store);
     }

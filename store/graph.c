@@ -191,6 +191,17 @@ ir_status_t ir_graph_ready(ir_graph_t *graph, ir_error_t *error) {
     return status;
 }
 
+ir_status_t ir_graph_present(ir_graph_t *graph, ir_error_t *error) {
+    ir_status_t status = IR_OK;
+    for (size_t i = 0; i < graph->n_servers && status == IR_OK; i++) {
+        const server_t *server = &graph->servers[i];
+        if (server->backend->present != NULL) {
+            status = server->backend->present(server->store, error);
+        }
+    }
+    return status;
+}
+
 ir_status_t ir_graph_count(ir_graph_t *graph, uint64_t *observations, uint64_t *triples,
                            ir_error_t *error) {
     uint64_t all_observations = 0;

@@ -34,6 +34,9 @@ ir_status_t ir_graph_init(ir_graph_t *graph, const ir_registry_t *registry, ir_e
 
 ir_status_t ir_graph_ready(ir_graph_t *graph, ir_error_t *error);
 
+/* As ir_documents_present, of every server. */
+ir_status_t ir_graph_present(ir_graph_t *graph, ir_error_t *error);
+
 /* Writes the accepted observations and the revisions durably. Repeating it changes nothing (no
  * blank nodes; N-Quads looks up what the documents called duplicates). A statement that the server
  * refuses is found by splitting and becomes a store refusal. As ir_documents_put. */

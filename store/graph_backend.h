@@ -1,5 +1,5 @@
-/* What a kind of graph store is: one const table of functions, all required. The contracts are
- * those of graph.h; `store` is what `open` made. */
+/* What a kind of graph store is: one const table of functions, required unless it says otherwise.
+ * The contracts are those of graph.h; `store` is what `open` made. */
 #ifndef IR_STORE_GRAPH_BACKEND_H
 #define IR_STORE_GRAPH_BACKEND_H
 
@@ -21,6 +21,7 @@ typedef struct ir_graph_backend {
     /* `registry` is the registry's statements as N-Triples; they replace the graph `graph`. */
     ir_status_t (*init)(void *store, ir_view_t registry, const char *graph, ir_error_t *error);
     ir_status_t (*ready)(void *store, ir_error_t *error);
+    ir_status_t (*present)(void *store, ir_error_t *error); /* NULL: put finds out */
     /* REJECT: the server refuses something of these and may have stored nothing of them; the front
      * calls again with a part. */
     ir_outcome_t (*put)(void *store, const ir_graph_pick_t *picks, size_t count, ir_error_t *error);

@@ -6,15 +6,18 @@
  * latter looks it up and writes it if it is not there, alone in the directory, and notes in the
  * file `claims`, by one more byte, that it wrote in the first one's place. Every writer watches
  * that file grow, and after it grew looks up what it holds for new, too. */
+#include "common/clock.h"
 #include "store/directory_lock.h"
 #include "store/graph_backend.h"
 #include "store/id_set.h"
+#include "store/presence.h"
 #include "store/segment.h"
 #include "store/segment_lines.h"
 #include "store/segments.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +43,10 @@ typedef struct nquads {
     int lock;   /* -1: not attached yet */
     int claims; /* file whose size counts them */
     int64_t claims_seen;
+    ir_presence_t place; /* the directory */
+    bool lost;           /* it vanished, and none was opened since */
+    uint64_t stored;     /* picks since the directory was opened */
+    int64_t since_ns;
     unsigned wary; /* puts that are still to look up everything */
     ir_segment_t *segment;
     ir_segments_t *segments;
@@ -179,10 +186,24 @@ static void detach(nquads_t *graph) {
     graph->lock = graph->claims = -1;
 }
 
+/* After the directory vanished: one without the registry was made by hand, or is a mount point
+ * without its disk. */
+static ir_status_t is_set_up(const nquads_t *graph, ir_error_t *error) {
+    int fd = -1;
+    const ir_status_t status = open_file(graph, REGISTRY_FILE, O_RDONLY, &fd, error);
+    if (status == IR_OK) {
+        close(fd);
+    }
+    return status;
+}
+
 static ir_status_t attach(nquads_t *graph, ir_error_t *error) {
     if (graph->lock >= 0) {
         return IR_OK;
     }
+    ir_presence_note(&graph->place, graph->directory);
+    graph->stored = 0;
+    graph->since_ns = ir_clock_now();
     ir_status_t status = open_file(graph, "lock", O_RDWR | O_CREAT, &graph->lock, error);
     if (status == IR_OK) {
         status = open_file(graph, "claims", O_RDWR | O_CREAT | O_APPEND, &graph->claims, error);
@@ -203,11 +224,77 @@ static ir_status_t attach(nquads_t *graph, ir_error_t *error) {
     return status;
 }
 
+static ir_status_t attach_again(nquads_t *graph, ir_error_t *error) {
+    ir_status_t status = graph->lost ? is_set_up(graph, error) : IR_OK;
+    if (status == IR_OK) {
+        status = attach(graph, error);
+        graph->lost = graph->lost && status != IR_OK;
+    }
+    return status;
+}
+
 static ir_status_t check_ids(nquads_t *graph, ir_error_t *error);
 
 static ir_status_t nquads_ready(void *store, ir_error_t *error) {
-    const ir_status_t status = attach(store, error);
+    const ir_status_t status = attach_again(store, error);
     return status == IR_OK ? check_ids(store, error) : status;
+}
+
+/* ---- whether it is still there ---- */
+
+static const char *file_missing(const nquads_t *graph, const char *name, int fd) {
+    char path[PATH_MAX];
+    ir_presence_t opened;
+    ir_presence_note_open(&opened, fd);
+    snprintf(path, sizeof path, "%s/%s", graph->directory, name);
+    return ir_presence_missing(&opened, path, NULL);
+}
+
+/* Lets go of everything that is open: nothing of it is where others look for it. A segment that was
+ * moved is sealed by whoever opens its directory next. */
+static ir_status_t vanished(nquads_t *graph, const char *what, ir_error_t *error) {
+    char since[IR_TIME_SIZE];
+    const size_t size = ir_clock_format(graph->since_ns, since);
+    ir_error_set(
+        error, IR_ERR_VANISHED,
+        "graph nquads:%s: %s; %" PRIu64 " observations stored since %.*s by this process "
+        "may not be there any more; put it back, or run ir-store init to go on in a new one",
+        graph->directory, what, graph->stored, (int)size, since);
+    ir_segment_close(graph->segment);
+    graph->segment = NULL;
+    ir_segments_forget(graph->segments);
+    detach(graph);
+    graph->lost = true;
+    return IR_ERR_VANISHED;
+}
+
+static ir_status_t check_presence(nquads_t *graph, ir_error_t *error) {
+    static const char *const names[] = {"lock", "claims"};
+    const int fds[] = {graph->lock, graph->claims};
+    char what[PATH_MAX];
+    const char *missing = ir_presence_missing(&graph->place, graph->directory, NULL);
+    if (missing != NULL) {
+        snprintf(what, sizeof what, "the directory %s while it was in use", missing);
+        return vanished(graph, what, error);
+    }
+    ir_error_t why = {.status = IR_OK};
+    if (graph->segment != NULL && ir_segment_present(graph->segment, &why) != IR_OK) {
+        return vanished(graph, why.text, error);
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        missing = file_missing(graph, names[i], fds[i]);
+        if (missing != NULL) {
+            snprintf(what, sizeof what, "the file %s %s while it was in use", names[i], missing);
+            return vanished(graph, what, error);
+        }
+    }
+    return IR_OK;
+}
+
+static ir_status_t nquads_present(void *store, ir_error_t *error) {
+    nquads_t *graph = store;
+    const ir_status_t status = attach_again(graph, error);
+    return status == IR_OK ? check_presence(graph, error) : status;
 }
 
 /* ---- init ---- */
@@ -389,7 +476,10 @@ static ir_status_t put(nquads_t *graph, const ir_graph_pick_t *picks, size_t cou
     if (graph->lock < 0) {
         graph->wary = WARY_PUTS; /* claims may have been made before this first look */
     }
-    ir_status_t status = attach(graph, error);
+    ir_status_t status = attach_again(graph, error);
+    if (status == IR_OK) {
+        status = check_presence(graph, error);
+    }
     bool known = false;
     for (size_t i = 0; i < count && !known; i++) {
         known = picks[i].known;
@@ -409,6 +499,10 @@ static ir_status_t put(nquads_t *graph, const ir_graph_pick_t *picks, size_t cou
         graph->wary--;
     }
     ir_directory_unlock(graph->lock);
+    if (status == IR_OK) {
+        graph->stored += count;
+        status = check_presence(graph, error);
+    }
     return status;
 }
 
@@ -530,6 +624,7 @@ const ir_graph_backend_t ir_graph_nquads = {.schemes = schemes,
                                             .close = nquads_close,
                                             .init = nquads_init,
                                             .ready = nquads_ready,
+                                            .present = nquads_present,
                                             .put = nquads_put,
                                             .count = nquads_count,
                                             .each_id = nquads_each_id,

@@ -1,6 +1,7 @@
 #include "store/segment.h"
 
 #include "store/id_set.h"
+#include "store/presence.h"
 #include "store/segment_lines.h"
 
 #include <errno.h>
@@ -188,6 +189,20 @@ void ir_segment_close(ir_segment_t *segment) {
 
 bool ir_segment_broken(const ir_segment_t *segment) {
     return segment->broken;
+}
+
+ir_status_t ir_segment_present(const ir_segment_t *segment, ir_error_t *error) {
+    ir_presence_t opened;
+    struct stat facts = {0};
+    ir_presence_note_open(&opened, segment->fd);
+    const char *missing = ir_presence_missing(&opened, segment->path, &facts);
+    if (missing == NULL && opened.known && facts.st_size < segment->size) {
+        missing = "was cut off";
+    }
+    return missing == NULL
+               ? IR_OK
+               : ir_error_set(error, IR_ERR_VANISHED, "the segment %s %s while it was in use",
+                              segment->path, missing);
 }
 
 int64_t ir_segment_size(const ir_segment_t *segment) {

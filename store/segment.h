@@ -39,6 +39,10 @@ ir_status_t ir_segment_append(ir_segment_t *segment, ir_buffer_t *lines, const i
                               size_t n_ids, ir_error_t *error);
 bool ir_segment_broken(const ir_segment_t *segment);
 
+/* Whether what was appended is still where it was put: IR_ERR_VANISHED says what happened to the
+ * file. */
+ir_status_t ir_segment_present(const ir_segment_t *segment, ir_error_t *error);
+
 int64_t ir_segment_size(const ir_segment_t *segment);
 bool ir_segment_has(const ir_segment_t *segment, const ir_id_t *id);
 

@@ -171,14 +171,20 @@ static void forget(known_t *known) {
     free(known->stem);
 }
 
-void ir_segments_free(ir_segments_t *segments) {
-    if (segments == NULL) {
-        return;
-    }
+void ir_segments_forget(ir_segments_t *segments) {
     for (size_t i = 0; i < segments->count; i++) {
         forget(&segments->known[i]);
     }
     free(segments->known);
+    segments->known = NULL;
+    segments->count = 0;
+}
+
+void ir_segments_free(ir_segments_t *segments) {
+    if (segments == NULL) {
+        return;
+    }
+    ir_segments_forget(segments);
     free(segments->directory);
     free(segments);
 }

@@ -32,6 +32,9 @@ typedef struct ir_segments ir_segments_t;
 ir_segments_t *ir_segments_new(const char *directory);
 void ir_segments_free(ir_segments_t *segments);
 
+/* As new: after the directory is not the one that it was. */
+void ir_segments_forget(ir_segments_t *segments);
+
 /* Takes up what is new: sealed segments by their sorted ids, which are mapped, open ones by the
  * lines behind those read before, which are made durable first: their writer may have died before
  * it did so. The segment `own` (a stem, or NULL) is passed over while it is open. */

@@ -58,6 +58,11 @@ ir_status_t ir_documents_stage_ready(void *context, ir_error_t *error) {
     return ir_documents_ready(stage->documents, error);
 }
 
+ir_status_t ir_documents_stage_present(void *context, ir_error_t *error) {
+    const ir_documents_stage_t *stage = context;
+    return ir_documents_present(stage->documents, error);
+}
+
 static void follow_registry(ir_documents_stage_t *stage, const ir_batch_t *batch) {
     if (stage->registry == batch->registry) {
         return;

@@ -17,6 +17,7 @@ void ir_documents_stage_close(ir_documents_stage_t *stage);
 
 /* As ir_stage_work_t wants them; `context` is the stage. */
 ir_status_t ir_documents_stage_ready(void *context, ir_error_t *error);
+ir_status_t ir_documents_stage_present(void *context, ir_error_t *error);
 ir_outcome_t ir_documents_stage_run(void *context, ir_batch_t *batch, ir_error_t *error);
 
 #endif

@@ -62,12 +62,21 @@ static void wait_backoff(ir_stage_t *stage) {
     pthread_mutex_unlock(&stage->lock);
 }
 
-static void on_failure(ir_stage_t *stage, const ir_error_t *error) {
-    set_fault(stage, error->text);
-    ir_metric_increase(stage->options.retries, 1);
+static void log_failure(ir_stage_t *stage, const ir_error_t *error) {
+    if (error->status == IR_ERR_VANISHED) { /* said once, by the call that finds out */
+        ir_log(IR_LOG_ERROR, "%s: %s", stage->work.name, error->text);
+        stage->last_logged_ns = ir_clock_monotonic();
+        return;
+    }
     ir_log_limited(&stage->last_logged_ns, LOG_INTERVAL_NS, IR_LOG_WARN,
                    "%s: %s; what is under way is kept and tried again", stage->work.name,
                    error->text);
+}
+
+static void on_failure(ir_stage_t *stage, const ir_error_t *error) {
+    set_fault(stage, error->text);
+    ir_metric_increase(stage->options.retries, 1);
+    log_failure(stage, error);
     wait_backoff(stage);
 }
 
@@ -114,6 +123,21 @@ static void process(ir_stage_t *stage, ir_batch_t *batch) {
     }
 }
 
+static void look_idle(ir_stage_t *stage) {
+    ir_error_t error = {.status = IR_OK};
+    if (stage->work.idle != NULL) {
+        stage->work.idle(stage->work.context);
+    }
+    if (stage->work.present == NULL) {
+        return;
+    }
+    if (stage->work.present(stage->work.context, &error) == IR_OK) {
+        on_success(stage);
+    } else {
+        on_failure(stage, &error);
+    }
+}
+
 static void pass_on(ir_stage_t *stage, ir_batch_t *batch) {
     if (stage->options.next != NULL) {
         ir_stage_give(stage->options.next, batch);
@@ -132,9 +156,7 @@ static void *run(void *argument) {
             break;
         }
         if (batch == NULL) {
-            if (stage->work.idle != NULL) {
-                stage->work.idle(stage->work.context);
-            }
+            look_idle(stage);
             continue;
         }
         process(stage, batch);

@@ -25,6 +25,9 @@ typedef struct ir_stage_work {
     ir_outcome_t (*run)(void *context, ir_batch_t *batch, ir_error_t *error);
     /* Called about every second when no batch comes; may be NULL. */
     void (*idle)(void *context);
+    /* Asked at the same times, whether what was done is still where it was put; a failure is one as
+     * of `run`. NULL: nothing to ask. */
+    ir_status_t (*present)(void *context, ir_error_t *error);
     void *context; /* used by the stage's thread alone from start to join */
 } ir_stage_work_t;
 

@@ -165,15 +165,30 @@ static ir_status_t graph_ready(void *context, ir_error_t *error) {
     return ir_graph_ready(context, error);
 }
 
+static ir_status_t graph_present(void *context, ir_error_t *error) {
+    return ir_graph_present(context, error);
+}
+
 static ir_outcome_t graph_run(void *context, ir_batch_t *batch, ir_error_t *error) {
     return ir_graph_put(context, batch, error);
 }
 
 static ir_status_t start_stages(ir_worker_t *worker, ir_error_t *error) {
     const ir_stage_work_t works[IR_STAGE_COUNT] = {
-        {"documents", ir_documents_stage_ready, ir_documents_stage_run, NULL, worker->documents},
-        {"graph", graph_ready, graph_run, NULL, worker->graph},
-        {"republish", NULL, ir_republish_run, ir_republish_idle, worker->republish},
+        {.name = "documents",
+         .ready = ir_documents_stage_ready,
+         .run = ir_documents_stage_run,
+         .present = ir_documents_stage_present,
+         .context = worker->documents},
+        {.name = "graph",
+         .ready = graph_ready,
+         .run = graph_run,
+         .present = graph_present,
+         .context = worker->graph},
+        {.name = "republish",
+         .run = ir_republish_run,
+         .idle = ir_republish_idle,
+         .context = worker->republish},
     };
     for (int i = IR_STAGE_COUNT - 1; i >= 0; i--) {
         const ir_stage_options_t options = {

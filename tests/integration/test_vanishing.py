@@ -1,0 +1,115 @@
+"""The files of the stores are removed, moved and replaced while workers run: nothing is acknowledged that is not there,
+/readyz and the log say what happened, and work goes on when the files are back or new ones are set up."""
+
+import shutil
+
+import pytest
+
+import harness
+
+
+def send(pipeline, messages):
+    for message in messages:
+        pipeline.publish(message)
+
+
+def await_not_ready(worker, text):
+    harness.wait_for(lambda: text in (worker.not_ready() or ""), f"not ready: {text}")
+
+
+def stored(pipeline, messages):
+    """Which of the messages' observations are in (the documents, the graph)."""
+    ids = {identity for message in messages for identity in message.ids}
+    return len(ids & set(pipeline.sqlite_ids())), len(ids & set(pipeline.nquads_ids())), len(ids)
+
+
+def assert_all(pipeline, messages):
+    documents, graph, wanted = stored(pipeline, messages)
+    assert (documents, graph) == (wanted, wanted)
+
+
+def init_stores(pipeline):
+    pipeline.run("ir-store", "init", *pipeline.stores())
+
+
+def remove_database(pipeline):
+    for path in pipeline.directory.glob("documents.sqlite*"):
+        path.unlink()
+
+
+def remove_graph(pipeline):
+    shutil.rmtree(pipeline.directory / "graph")
+
+
+@pytest.mark.parametrize("remove, path", [(remove_database, "documents.sqlite"), (remove_graph, "graph")])
+def test_removed_and_set_up_again(pipeline, messages, remove, path):
+    """The worker is idle when it happens; what comes afterwards waits for the new store and is all there."""
+    workers = [pipeline.worker(name=f"w{n}") for n in range(2)]
+    send(pipeline, messages[:100])
+    pipeline.drain()
+    remove(pipeline)
+    for worker in workers:
+        await_not_ready(worker, path)
+    send(pipeline, messages[100:200])
+    init_stores(pipeline)
+    for worker in workers:
+        worker.await_ready()
+    pipeline.drain()
+    pipeline.stop_workers()
+    documents, graph, wanted = stored(pipeline, messages[100:200])
+    assert (documents, graph) == (wanted, wanted)
+    for worker in workers:
+        assert " error: " in worker.text() and "removed" in worker.text() and "ir-store init" in worker.text()
+
+
+def test_removed_under_load(pipeline, messages):
+    """Everything that is acknowledged after the new store is there is in it, also what was under way meanwhile."""
+    worker = pipeline.worker()
+    send(pipeline, messages[:50])
+    pipeline.drain()
+    for round_number in range(3):
+        part = messages[50 + 200 * round_number : 250 + 200 * round_number]
+        send(pipeline, part[:100])
+        remove_database(pipeline)
+        remove_graph(pipeline)
+        init_stores(pipeline)
+        send(pipeline, part[100:])
+        pipeline.drain()
+        harness.wait_for(lambda: worker.not_ready() is None, "ready")
+        assert_all(pipeline, part[100:])
+    pipeline.stop_workers()
+
+
+def test_moved_and_back(pipeline, messages):
+    """The folder of both stores is moved away while messages come, and comes back: nothing is missing or doubled."""
+    inside = pipeline.directory / "stores"
+    inside.mkdir()
+    pipeline.documents, pipeline.graph = f"sqlite:{inside}/documents.sqlite", f"nquads:{inside}/graph"
+    init_stores(pipeline)
+    workers = [pipeline.worker(name=f"w{n}") for n in range(2)]
+    send(pipeline, messages[:200])
+    inside.rename(pipeline.directory / "away")
+    for worker in workers:
+        await_not_ready(worker, "stores/")
+    send(pipeline, messages[200:300])
+    (pipeline.directory / "away").rename(inside)
+    pipeline.drain()
+    for worker in workers:
+        worker.await_ready()
+    pipeline.stop_workers()
+    status, verdict = pipeline.verify(pipeline.write_ledger(messages[:300]))
+    assert status == 0, verdict
+
+
+def test_log_removed(pipeline, messages):
+    """The database's -wal is removed by hand, under load: what it held is still stored."""
+    worker = pipeline.worker()
+    for n in range(4):
+        send(pipeline, messages[100 * n : 100 * n + 50])
+        for path in pipeline.directory.glob("documents.sqlite-*"):
+            path.unlink(missing_ok=True)
+        send(pipeline, messages[100 * n + 50 : 100 * n + 100])
+        pipeline.drain()
+        harness.wait_for(lambda: worker.not_ready() is None, "ready")
+    pipeline.stop_workers()
+    pipeline.assert_exactly(messages[:400])
