@@ -40,13 +40,15 @@ UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(OUT)/tests/%)
 UNIT_HELPERS := $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c))
 ALLOC_TESTS := $(shell grep -ls failing_alloc.h $(UNIT_SOURCES))
 SOURCE_TESTS := $(shell grep -ls unit/sources.h $(UNIT_SOURCES))
+BENCHES := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/bench_*.c))
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZERS := $(FUZZ_SOURCES:tests/fuzz/%.c=$(OUT)/fuzz/%)
 
-.PHONY: build unit fuzzers
+.PHONY: build unit fuzzers benches
 build: $(PROGRAMS)
 unit: $(UNIT_TESTS)
 fuzzers: $(FUZZERS)
+benches: $(BENCHES)
 
 .SECONDARY:
 $(OUT)/%.o: %.c
@@ -68,6 +70,9 @@ $(SOURCE_TESTS:tests/unit/%.c=$(OUT)/tests/%): $(OUT)/tests/unit/sources.o
 $(OUT)/tests/test_%: $(OUT)/tests/unit/test_%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $(filter %.o,$^) $(LIBRARY) $(LDLIBS) -lcmocka -ldl -o $@
+
+$(OUT)/bench/bench_%: $(OUT)/bench/bench_%.o $(LIBRARY)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 $(OUT)/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(OUT)/tests/fuzz/driver.o $(LIBRARY)
 	@mkdir -p $(@D)

@@ -485,9 +485,9 @@ class MongoDB(Server):
 
     folders = ("data",)
 
-    def __init__(self, directory, user=None, password=None):
+    def __init__(self, directory, user=None, password=None, cache_gb=0.5):
         super().__init__(directory)
-        self.user, self.password = user, password
+        self.user, self.password, self.cache_gb = user, password, cache_gb
         self.key = os.urandom(48).hex()
         self.set_up = False
 
@@ -507,7 +507,7 @@ class MongoDB(Server):
     def argv(self):
         argv = [self.program(), "--replSet", "rs0", "--bind_ip", self.host, "--port", self.port]
         argv += ["--dbpath", self.directory / "data"]
-        argv += ["--nounixsocket", "--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "256"]
+        argv += ["--nounixsocket", "--wiredTigerCacheSizeGB", self.cache_gb, "--oplogSize", "256"]
         return [*argv, "--keyFile", self.directory / "key"] if self.user else argv
 
     def command(self, document, database="admin"):
