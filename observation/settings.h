@@ -49,7 +49,7 @@ typedef struct ir_limit_settings {
     {                                                                                              \
         "future-limit", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 36500 * 86400e9, "1d",            \
             offsetof(type, member.future_limit_ns),                                                \
-            "An observation may be this far ahead of the clock."                                   \
+            "An observation may be this far ahead of its message's arrival."                       \
     }
 
 /* What follows from them. */

@@ -26,9 +26,8 @@
 #define IR_MONGODB_OUTCOMES "outcomes"
 #define IR_MONGODB_META "meta"
 
-#define IR_MONGODB_SCHEMA                                                                          \
-    2 /* before there was `meta`, ids were of another kind (UUID version 5)                        \
-       */
+/* Before there was `meta`, ids were of another kind (UUID version 5). */
+#define IR_MONGODB_SCHEMA 2
 
 /* What BSON allows in one document. */
 #define IR_MONGODB_DOCUMENT_MAX (16U * 1024 * 1024)

@@ -22,7 +22,8 @@
 
 #include <sqlite3.h>
 
-#define IR_SQLITE_SCHEMA 2               /* 1 had ids of another kind (UUID version 5) */
+/* Version 1 had ids of another kind (UUID version 5). */
+#define IR_SQLITE_SCHEMA 2
 #define IR_SQLITE_APPLICATION 0x49526976 /* "IRiv" in PRAGMA application_id */
 
 /* Statements that are prepared once and kept. */
