@@ -214,8 +214,9 @@ static ir_status_t login_fault(int fault, const ir_target_t *target, ir_error_t 
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for a broker connection");
     default:
         return ir_error_set(error, IR_ERR_CONNECT,
-                            "%s closed the connection during the login: is it RabbitMQ's AMQP port "
-                            "(amqps for TLS), and does its log give a reason?",
+                            "%s closed the connection during the login: the broker behind it is "
+                            "probably down or starting; if this lasts, check that it is RabbitMQ's "
+                            "AMQP port (amqps for TLS) and look into its log",
                             target->place);
     }
 }

@@ -25,6 +25,7 @@ void ir_partition_free(ir_partition_t *partition) {
 
 static void set_free(ir_partition_t *partition) {
     partition->state = IR_PARTITION_FREE;
+    partition->open = false;
     partition->outstanding = 0;
     ir_assembly_reset(&partition->assembly);
 }
@@ -112,13 +113,20 @@ static void wait_and_retry(ir_partition_t *partition, int64_t now_ns) {
     partition->due_ns = now_ns + ir_backoff_next(&partition->backoff);
 }
 
+/* RabbitMQ repeats channel.close of a channel over consumer_timeout until it has read the answer,
+ * and takes a second answer for a fault of the whole connection. Repeats come before open-ok of the
+ * next opening, so what comes while the channel is not open is one of them. */
 static ir_partition_event_t channel_closed(ir_partition_t *partition,
                                            amqp_connection_state_t connection,
                                            const amqp_method_t *method, int64_t now_ns,
                                            ir_error_t *error) {
     char what[64];
-    snprintf(what, sizeof what, "partition %u was closed, it is taken anew", partition->number);
+    snprintf(what, sizeof what, "partition %u is lost for now", partition->number);
     const ir_status_t status = ir_broker_refusal(method, what, error);
+    if (!partition->open) {
+        return IR_PARTITION_NOTHING;
+    }
+    partition->open = false;
     amqp_channel_close_ok_t ok = {0};
     const int sent =
         amqp_send_method(connection, channel_of(partition), AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
@@ -139,9 +147,12 @@ static ir_partition_event_t channel_closed(ir_partition_t *partition,
 static ir_partition_event_t cancelled(ir_partition_t *partition, amqp_connection_state_t connection,
                                       int64_t now_ns, ir_error_t *error) {
     ir_error_set(error, IR_ERR_NOT_FOUND,
-                 "RabbitMQ cancelled the consumer of partition %u (queue deleted or its node "
-                 "lost); it is taken anew",
+                 "partition %u is lost for now: RabbitMQ cancelled its consumer (the queue was "
+                 "deleted or its node lost)",
                  partition->number);
+    if (!partition->open) {
+        return IR_PARTITION_NOTHING;
+    }
     partition->missing = true;
     wait_and_retry(partition, now_ns);
     const int sent = ir_partition_give(partition, connection, now_ns);
@@ -188,6 +199,9 @@ static ir_partition_event_t take_method(ir_partition_t *partition,
                                         const amqp_method_t *method, int64_t now_ns,
                                         ir_error_t *error) {
     switch (method->id) {
+    case AMQP_CHANNEL_OPEN_OK_METHOD:
+        partition->open = true;
+        return IR_PARTITION_NOTHING;
     case AMQP_BASIC_CONSUME_OK_METHOD:
         return opened(partition);
     case AMQP_CHANNEL_CLOSE_METHOD:
@@ -197,7 +211,7 @@ static ir_partition_event_t take_method(ir_partition_t *partition,
     case AMQP_CHANNEL_CLOSE_OK_METHOD:
         set_free(partition);
         return IR_PARTITION_NOTHING;
-    default: /* open-ok, qos-ok */
+    default: /* qos-ok */
         return IR_PARTITION_NOTHING;
     }
 }

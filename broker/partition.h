@@ -30,6 +30,7 @@ typedef struct ir_partition {
     ir_partition_state_t state;
     unsigned number;
     uint32_t session;
+    bool open;            /* the channel is: open-ok has come, and no channel.close since */
     bool wanted;          /* this worker is the one for it */
     bool missing;         /* the queue was not there: declared again with the next taking */
     uint64_t outstanding; /* passed on, not acknowledged */

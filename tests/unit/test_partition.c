@@ -1,0 +1,182 @@
+/* What a partition answers the broker. The connection is a real one over a pair of sockets, from
+ * whose other end the frames are read. */
+#include "broker/partition.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <amqp_framing.h>
+#include <amqp_tcp_socket.h>
+#include <cmocka.h>
+
+#define NUMBER 3
+#define CHANNEL (NUMBER + 1)
+#define PREFETCH 10
+
+typedef struct ir_scene {
+    ir_partition_t partition;
+    amqp_connection_state_t connection;
+    int broker; /* the other end */
+    ir_error_t error;
+} ir_scene_t;
+
+static const ir_topology_t topology = {.partitions = 8, .queue_type = IR_QUEUE_QUORUM};
+
+static int set_up(void **state) {
+    static ir_scene_t scene;
+    int ends[2];
+    memset(&scene, 0, sizeof scene);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+    scene.connection = amqp_new_connection();
+    assert_non_null(scene.connection);
+    amqp_tcp_socket_set_sockfd(amqp_tcp_socket_new(scene.connection), ends[0]);
+    scene.broker = ends[1];
+    ir_partition_init(&scene.partition, NUMBER);
+    *state = &scene;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    ir_scene_t *scene = *state;
+    ir_partition_free(&scene->partition);
+    amqp_destroy_connection(scene->connection);
+    close(scene->broker);
+    return 0;
+}
+
+static uint32_t big_endian(const unsigned char *bytes, int count) {
+    uint32_t value = 0;
+    for (int i = 0; i < count; i++) {
+        value = value << 8 | bytes[i];
+    }
+    return value;
+}
+
+/* How many frames with this method were sent since the last call; all are taken. */
+static int count_sent(const ir_scene_t *scene, amqp_method_number_t id) {
+    unsigned char bytes[4096];
+    const ssize_t size = recv(scene->broker, bytes, sizeof bytes, 0);
+    int count = 0;
+    for (ssize_t at = 0; at < size; at += 8 + big_endian(bytes + at + 3, 4)) {
+        count += bytes[at] == AMQP_FRAME_METHOD && big_endian(bytes + at + 7, 4) == id;
+    }
+    return count;
+}
+
+static ir_partition_event_t hear(ir_scene_t *scene, amqp_method_number_t id, void *decoded) {
+    const amqp_frame_t frame = {.frame_type = AMQP_FRAME_METHOD,
+                                .channel = CHANNEL,
+                                .payload.method = {.id = id, .decoded = decoded}};
+    ir_assembled_t message;
+    return ir_partition_frame(&scene->partition, scene->connection, &frame, 1000, 0, &message,
+                              &scene->error);
+}
+
+static ir_partition_event_t hear_close(ir_scene_t *scene, int code) {
+    amqp_channel_close_t close = {.reply_code = (uint16_t)code,
+                                  .reply_text = amqp_cstring_bytes("delivery timed out")};
+    return hear(scene, AMQP_CHANNEL_CLOSE_METHOD, &close);
+}
+
+static void take(ir_scene_t *scene) {
+    assert_int_equal(
+        ir_partition_take(&scene->partition, scene->connection, &topology, PREFETCH, 0),
+        AMQP_STATUS_OK);
+}
+
+static void hold(ir_scene_t *scene) {
+    take(scene);
+    hear(scene, AMQP_CHANNEL_OPEN_OK_METHOD, NULL);
+    assert_int_equal(hear(scene, AMQP_BASIC_CONSUME_OK_METHOD, NULL), IR_PARTITION_OPENED);
+    count_sent(scene, 0);
+}
+
+static void a_repeated_close_is_answered_once(void **state) {
+    ir_scene_t *scene = *state;
+    hold(scene);
+    assert_int_equal(hear_close(scene, AMQP_PRECONDITION_FAILED), IR_PARTITION_LOST);
+    assert_non_null(strstr(scene->error.text, "partition 3"));
+    assert_non_null(strstr(scene->error.text, "delivery timed out"));
+    assert_int_equal(hear_close(scene, AMQP_PRECONDITION_FAILED), IR_PARTITION_NOTHING);
+    assert_int_equal(scene->partition.state, IR_PARTITION_FREE);
+    assert_int_equal(count_sent(scene, AMQP_CHANNEL_CLOSE_OK_METHOD), 1);
+}
+
+/* A repeat may have been on its way when the channel was opened again; a close after open-ok is a
+ * new one. */
+static void a_repeat_does_not_close_the_next_session(void **state) {
+    ir_scene_t *scene = *state;
+    hold(scene);
+    hear_close(scene, AMQP_PRECONDITION_FAILED);
+    take(scene);
+    assert_int_equal(count_sent(scene, AMQP_CHANNEL_CLOSE_OK_METHOD), 1);
+    assert_int_equal(hear_close(scene, AMQP_PRECONDITION_FAILED), IR_PARTITION_NOTHING);
+    assert_int_equal(scene->partition.state, IR_PARTITION_OPENING);
+    hear(scene, AMQP_CHANNEL_OPEN_OK_METHOD, NULL);
+    assert_int_equal(hear_close(scene, AMQP_ACCESS_REFUSED), IR_PARTITION_LOST);
+    assert_int_equal(count_sent(scene, AMQP_CHANNEL_CLOSE_OK_METHOD), 1);
+}
+
+/* Both sides close at once: the broker's is answered once, and our close-ok is waited for. */
+static void closes_that_cross(void **state) {
+    ir_scene_t *scene = *state;
+    hold(scene);
+    assert_int_equal(ir_partition_give(&scene->partition, scene->connection, 0), AMQP_STATUS_OK);
+    assert_int_equal(hear_close(scene, AMQP_PRECONDITION_FAILED), IR_PARTITION_NOTHING);
+    assert_int_equal(hear_close(scene, AMQP_PRECONDITION_FAILED), IR_PARTITION_NOTHING);
+    assert_int_equal(count_sent(scene, AMQP_CHANNEL_CLOSE_OK_METHOD), 1);
+    assert_int_equal(scene->partition.state, IR_PARTITION_CLOSING);
+    hear(scene, AMQP_CHANNEL_CLOSE_OK_METHOD, NULL);
+    assert_int_equal(scene->partition.state, IR_PARTITION_FREE);
+}
+
+/* The broker gives back what was outstanding: acknowledgements of the old session have no meaning,
+ * and the next session has another number. */
+static void a_close_ends_the_session(void **state) {
+    ir_scene_t *scene = *state;
+    hold(scene);
+    const uint32_t session = scene->partition.session;
+    ir_partition_passed(&scene->partition);
+    hear_close(scene, AMQP_PRECONDITION_FAILED);
+    assert_int_equal(scene->partition.outstanding, 0);
+    assert_true(scene->partition.due_ns > 0);
+    take(scene);
+    assert_int_not_equal(scene->partition.session, session);
+}
+
+static void a_queue_that_is_missing_is_declared_with_the_next_taking(void **state) {
+    ir_scene_t *scene = *state;
+    take(scene);
+    hear(scene, AMQP_CHANNEL_OPEN_OK_METHOD, NULL);
+    assert_int_equal(count_sent(scene, AMQP_QUEUE_DECLARE_METHOD), 0);
+    assert_int_equal(hear_close(scene, AMQP_NOT_FOUND), IR_PARTITION_LOST);
+    take(scene);
+    assert_int_equal(count_sent(scene, AMQP_QUEUE_DECLARE_METHOD), 1);
+}
+
+static void a_cancelled_consumer_closes_its_channel(void **state) {
+    ir_scene_t *scene = *state;
+    hold(scene);
+    assert_int_equal(hear(scene, AMQP_BASIC_CANCEL_METHOD, NULL), IR_PARTITION_LOST);
+    assert_int_equal(scene->partition.state, IR_PARTITION_CLOSING);
+    assert_true(scene->partition.missing);
+    assert_int_equal(count_sent(scene, AMQP_CHANNEL_CLOSE_METHOD), 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_repeated_close_is_answered_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_repeat_does_not_close_the_next_session, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(closes_that_cross, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_close_ends_the_session, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_queue_that_is_missing_is_declared_with_the_next_taking,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_cancelled_consumer_closes_its_channel, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
