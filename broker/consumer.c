@@ -12,10 +12,11 @@
 
 #include <event2/event.h>
 
-#define PARTITIONS_MAX 256
 #define WORKER_NAME_MAX 255
 #define TICK_NS (100 * IR_MILLISECOND_NS)
 #define SETUP_CHANNEL 1
+#define GRACE_INTERVALS 2
+#define WARN_AGAIN_NS (10 * IR_SECOND_NS)
 
 struct ir_consumer {
     ir_consumer_options_t options;
@@ -27,6 +28,12 @@ struct ir_consumer {
     bool stopping, paused;
     bool keeps_timestamp; /* the broker leaves the senders' property timestamp as it is */
     unsigned passed;      /* deliveries of this turn */
+    int64_t complete_ns;  /* when all was consumed last; 0: not on this connection */
+    bool was_ready;
+    uint64_t losses, missing;
+    ir_error_t loss; /* the last one */
+    int64_t warned_ns;
+    int64_t twin_ns; /* when a worker of the same name was last told of */
     unsigned n_partitions;
     ir_partition_t partitions[];
 };
@@ -45,7 +52,9 @@ static int turn_partition(ir_consumer_t *consumer, ir_partition_t *partition,
         return ir_partition_take(partition, connection, &consumer->options.topology,
                                  consumer->options.prefetch, now_ns);
     }
-    if (!wanted && is_held(partition)) {
+    const bool taken =
+        consumer->stopping || ir_presence_serves(consumer->presence, partition->number);
+    if (!wanted && taken && is_held(partition)) {
         return ir_partition_give(partition, connection, now_ns);
     }
     return AMQP_STATUS_OK;
@@ -80,14 +89,79 @@ static void check_answers(ir_consumer_t *consumer) {
     }
 }
 
+/* ---- is all of it consumed? ---- */
+
+static ir_partition_set_t held_set(const ir_consumer_t *consumer) {
+    ir_partition_set_t held = {{0}};
+    for (unsigned i = 0; i < consumer->n_partitions; i++) {
+        if (consumer->partitions[i].state == IR_PARTITION_HELD) {
+            ir_partition_set_add(&held, i);
+        }
+    }
+    return held;
+}
+
+/* Those that nobody is known to consume and, of this worker's own, those that it does not. */
+static ir_partition_set_t lacking_set(const ir_consumer_t *consumer, bool own_too) {
+    ir_partition_set_t lacking = {{0}};
+    for (unsigned i = 0; i < consumer->n_partitions; i++) {
+        const ir_partition_t *partition = &consumer->partitions[i];
+        const bool own = own_too && partition->wanted;
+        if (partition->state != IR_PARTITION_HELD &&
+            (own || !ir_presence_serves(consumer->presence, i))) {
+            ir_partition_set_add(&lacking, i);
+        }
+    }
+    return lacking;
+}
+
+static bool is_complete(const ir_consumer_t *consumer) {
+    const ir_partition_set_t lacking = lacking_set(consumer, true);
+    return ir_consumer_connected(consumer) && ir_presence_fault(consumer->presence) == NULL &&
+           ir_partition_set_empty(&lacking);
+}
+
+static void watch_completeness(ir_consumer_t *consumer, int64_t now_ns) {
+    if (!is_complete(consumer)) {
+        return;
+    }
+    consumer->complete_ns = now_ns;
+    if (!consumer->was_ready && consumer->events.on_ready != NULL) {
+        consumer->events.on_ready(consumer->context);
+    }
+    consumer->was_ready = true;
+}
+
+bool ir_consumer_ready(const ir_consumer_t *consumer, ir_buffer_t *reasons) {
+    const char *fault = ir_presence_fault(consumer->presence);
+    if (fault != NULL) {
+        ir_buffer_append_format(reasons, "membership: %s\n", fault);
+        return false;
+    }
+    const int64_t grace_ns = GRACE_INTERVALS * consumer->options.announce_ns;
+    if (is_complete(consumer) ||
+        (consumer->complete_ns != 0 && ir_clock_monotonic() - consumer->complete_ns <= grace_ns)) {
+        return true;
+    }
+    const ir_partition_set_t lacking = lacking_set(consumer, true);
+    ir_buffer_append_text(reasons, "partitions: ");
+    ir_partition_set_show(&lacking, reasons);
+    ir_buffer_append_format(reasons, " of %u are not consumed%s%s\n", consumer->n_partitions,
+                            consumer->loss.text[0] != '\0' ? "; " : " yet", consumer->loss.text);
+    return false;
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *context) {
     (void)fd;
     (void)what;
     ir_consumer_t *consumer = context;
+    const ir_partition_set_t held = held_set(consumer);
     if (!consumer->paused) { /* what the broker answers is read later */
         turn_partitions(consumer);
         check_answers(consumer);
     }
+    ir_presence_hold(consumer->presence, &held);
+    watch_completeness(consumer, ir_clock_monotonic());
 }
 
 static void on_change(void *context) {
@@ -145,6 +219,24 @@ static void refuse(ir_consumer_t *consumer, ir_partition_t *partition,
     }
 }
 
+static void warn(const ir_consumer_t *consumer, const char *text) {
+    if (consumer->events.on_warning != NULL) {
+        consumer->events.on_warning(consumer->context, text);
+    }
+}
+
+static void note_loss(ir_consumer_t *consumer, const ir_partition_t *partition,
+                      const ir_error_t *error) {
+    const int64_t now_ns = ir_clock_monotonic();
+    consumer->losses++;
+    consumer->missing += partition->missing;
+    consumer->loss = *error;
+    if (partition->failures == 1 || now_ns - consumer->warned_ns >= WARN_AGAIN_NS) {
+        consumer->warned_ns = now_ns;
+        warn(consumer, error->text);
+    }
+}
+
 static void tell_state(ir_consumer_t *consumer, bool connected, const char *text) {
     if (consumer->events.on_state != NULL) {
         consumer->events.on_state(consumer->context, connected, text);
@@ -170,12 +262,16 @@ static void on_frame(void *context, const amqp_frame_t *frame) {
         refuse(consumer, partition, &message);
         break;
     case IR_PARTITION_LOST:
-        tell_state(consumer, true, error.text);
+        note_loss(consumer, partition, &error);
         break;
     case IR_PARTITION_BROKEN:
         ir_link_fail(consumer->link, &error);
         break;
-    case IR_PARTITION_OPENED:
+    case IR_PARTITION_OPENED: {
+        const ir_partition_set_t held = held_set(consumer);
+        ir_presence_hold(consumer->presence, &held);
+        break;
+    }
     case IR_PARTITION_NOTHING:
         break;
     }
@@ -218,14 +314,42 @@ static void on_down(void *context, const ir_error_t *error) {
     for (unsigned i = 0; i < consumer->n_partitions; i++) {
         ir_partition_reset(&consumer->partitions[i]);
     }
+    consumer->complete_ns = 0;
+    consumer->loss.text[0] = '\0';
     tell_state(consumer, false, error->text);
 }
 
 static void on_presence_fault(void *context, const ir_error_t *error) {
-    ir_consumer_t *consumer = context;
+    const ir_consumer_t *consumer = context;
     char text[sizeof error->text + 64];
     snprintf(text, sizeof text, "the other workers cannot be heard: %s", error->text);
-    tell_state(consumer, ir_consumer_connected(consumer), text);
+    warn(consumer, text);
+}
+
+static void on_missing(void *context, const char *what) {
+    ir_consumer_t *consumer = context;
+    char text[128];
+    consumer->missing++;
+    snprintf(text, sizeof text, "%s was missing: it is declared again", what);
+    warn(consumer, text);
+}
+
+static void on_refused(void *context, const ir_error_t *error) {
+    warn(context, error->text);
+}
+
+static void on_twin(void *context) {
+    ir_consumer_t *consumer = context;
+    const int64_t now_ns = ir_clock_monotonic();
+    if (consumer->twin_ns == 0 || now_ns - consumer->twin_ns >= WARN_AGAIN_NS) {
+        char text[WORKER_NAME_MAX + 128];
+        consumer->twin_ns = now_ns;
+        snprintf(text, sizeof text,
+                 "another worker has the name %s too, and only one of them gets messages: each "
+                 "needs a name of its own",
+                 consumer->options.worker);
+        warn(consumer, text);
+    }
 }
 
 /* ---- the owner's side ---- */
@@ -236,8 +360,8 @@ static ir_status_t check_options(const ir_consumer_options_t *options, ir_error_
         return ir_error_set(error, IR_ERR_USAGE, "the worker's name must have 1 to %d bytes",
                             WORKER_NAME_MAX);
     }
-    if (options->topology.partitions == 0 || options->topology.partitions > PARTITIONS_MAX) {
-        return ir_error_set(error, IR_ERR_USAGE, "partitions must be 1 to %d", PARTITIONS_MAX);
+    if (options->topology.partitions == 0 || options->topology.partitions > IR_PARTITIONS_MAX) {
+        return ir_error_set(error, IR_ERR_USAGE, "partitions must be 1 to %d", IR_PARTITIONS_MAX);
     }
     if (options->prefetch == 0 || options->turn == 0 ||
         options->announce_ns < 10 * IR_MILLISECOND_NS) {
@@ -250,7 +374,8 @@ static ir_status_t check_options(const ir_consumer_options_t *options, ir_error_
 
 static ir_status_t start(ir_consumer_t *consumer, struct event_base *base, ir_error_t *error) {
     static const ir_link_events_t link_events = {prepare, on_up, on_frame, on_turn, on_down};
-    static const ir_presence_events_t presence_events = {on_change, on_presence_fault};
+    static const ir_presence_events_t presence_events = {on_change, on_presence_fault, on_missing,
+                                                         on_refused, on_twin};
     const struct timeval every = {.tv_usec = TICK_NS / 1000};
     consumer->tick = event_new(base, -1, EV_PERSIST, on_tick, consumer);
     if (consumer->tick == NULL || event_add(consumer->tick, &every) != 0) {
@@ -261,9 +386,9 @@ static ir_status_t start(ir_consumer_t *consumer, struct event_base *base, ir_er
     if (status != IR_OK) {
         return status;
     }
-    return ir_presence_open(base, &consumer->options.broker, consumer->options.worker,
-                            consumer->options.announce_ns, &presence_events, consumer,
-                            &consumer->presence, error);
+    return ir_presence_open(base, &consumer->options.broker, &consumer->options.topology,
+                            consumer->options.worker, consumer->options.announce_ns,
+                            &presence_events, consumer, &consumer->presence, error);
 }
 
 ir_status_t ir_consumer_open(struct event_base *base, const ir_consumer_options_t *options,
@@ -304,8 +429,12 @@ void ir_consumer_resume(ir_consumer_t *consumer) {
     for (unsigned i = 0; consumer->paused && i < consumer->n_partitions; i++) {
         consumer->partitions[i].asked_ns = now_ns;
     }
+    const bool was_paused = consumer->paused;
     consumer->paused = false;
     ir_link_resume(consumer->link);
+    if (was_paused) {
+        turn_partitions(consumer);
+    }
 }
 
 void ir_consumer_acknowledge(ir_consumer_t *consumer, uint32_t partition, uint32_t session,
@@ -331,6 +460,27 @@ unsigned ir_consumer_partitions(const ir_consumer_t *consumer) {
         count += consumer->partitions[i].state == IR_PARTITION_HELD;
     }
     return count;
+}
+
+unsigned ir_consumer_share(const ir_consumer_t *consumer) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < consumer->n_partitions; i++) {
+        count += consumer->partitions[i].wanted;
+    }
+    return count;
+}
+
+unsigned ir_consumer_unserved(const ir_consumer_t *consumer) {
+    const ir_partition_set_t lacking = lacking_set(consumer, false);
+    return ir_partition_set_count(&lacking);
+}
+
+uint64_t ir_consumer_missing(const ir_consumer_t *consumer) {
+    return consumer->missing;
+}
+
+uint64_t ir_consumer_losses(const ir_consumer_t *consumer) {
+    return consumer->losses;
 }
 
 size_t ir_consumer_workers(const ir_consumer_t *consumer) {

@@ -4,12 +4,15 @@
  *
  * Handing a partition over keeps order: messages of it that were delivered after the decision are
  * not passed on, those passed on are waited for, and only then the partition's channel is closed,
- * which returns what is left to the queue's head and lets the next single active consumer begin. */
+ * which returns what is left to the queue's head and lets the next single active consumer begin. A
+ * worker that goes on running begins this only when another one has subscribed, so that a partition
+ * is never without a consumer meanwhile, nor given to a worker that cannot take it. */
 #ifndef IR_BROKER_CONSUMER_H
 #define IR_BROKER_CONSUMER_H
 
 #include "broker/connection.h"
 #include "broker/topology.h"
+#include "common/buffer.h"
 #include "common/status.h"
 #include "common/view.h"
 
@@ -54,6 +57,11 @@ typedef struct ir_consumer_events {
     void (*on_oversize)(void *context, const ir_delivery_t *delivery, uint64_t size);
     /* connected or not, with the reason in `text`; for logs and /readyz */
     void (*on_state)(void *context, bool connected, const char *text);
+    /* Every partition is consumed, by this worker or another one: the first time. */
+    void (*on_ready)(void *context);
+    /* Something is lost while the connection stands: a partition, the other workers. What goes on
+     * is told again every ten seconds. */
+    void (*on_warning)(void *context, const char *text);
 } ir_consumer_events_t;
 
 /* Starts connecting at once; events come from the loop. */
@@ -73,7 +81,18 @@ void ir_consumer_acknowledge(ir_consumer_t *consumer, uint32_t partition, uint32
                              uint64_t tag, uint32_t count);
 
 bool ir_consumer_connected(const ir_consumer_t *consumer);
+
+/* Whether what arrives now is consumed: the other workers can be heard, this one holds its share of
+ * the partitions, and for each of the rest another worker says that it holds it. Partitions that
+ * change hands for a moment (two announcements) do not count once all were held. Appends why not,
+ * a line each. */
+bool ir_consumer_ready(const ir_consumer_t *consumer, ir_buffer_t *reasons);
+
 unsigned ir_consumer_partitions(const ir_consumer_t *consumer); /* held at present */
+unsigned ir_consumer_share(const ir_consumer_t *consumer);      /* this worker's own */
+unsigned ir_consumer_unserved(const ir_consumer_t *consumer);   /* nobody is known to consume */
+uint64_t ir_consumer_losses(const ir_consumer_t *consumer);     /* of partitions, by the broker */
+uint64_t ir_consumer_missing(const ir_consumer_t *consumer);    /* objects that were made again */
 size_t ir_consumer_workers(const ir_consumer_t *consumer);
 uint64_t ir_consumer_reconnects(const ir_consumer_t *consumer);
 

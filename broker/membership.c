@@ -13,6 +13,8 @@ typedef struct ir_member {
     char *name;
     size_t size;
     int64_t seen_ns;
+    bool says; /* `held` is known */
+    ir_partition_set_t held;
 } ir_member_t;
 
 /* The first member is this worker itself. */
@@ -52,7 +54,8 @@ static bool add(ir_membership_t *membership, ir_view_t name, int64_t now_ns) {
         return false;
     }
     memcpy(copy, name.data, name.size);
-    membership->members[membership->count++] = (ir_member_t){copy, name.size, now_ns};
+    membership->members[membership->count++] =
+        (ir_member_t){.name = copy, .size = name.size, .seen_ns = now_ns};
     return true;
 }
 
@@ -117,6 +120,15 @@ bool ir_membership_left(ir_membership_t *membership, ir_view_t name) {
     return true;
 }
 
+void ir_membership_holds(ir_membership_t *membership, ir_view_t name,
+                         const ir_partition_set_t *held) {
+    const size_t i = find(membership, name);
+    if (i < membership->count) {
+        membership->members[i].says = true;
+        membership->members[i].held = *held;
+    }
+}
+
 bool ir_membership_expire(ir_membership_t *membership, int64_t now_ns) {
     bool changed = false;
     for (size_t i = membership->count - 1; i > 0; i--) {
@@ -136,19 +148,41 @@ static bool goes_before(const ir_member_t *a, const ir_member_t *b) {
     return order != 0 ? order < 0 : a->size < b->size;
 }
 
-bool ir_membership_owns(const ir_membership_t *membership, unsigned partition) {
+static size_t owner_of(const ir_membership_t *membership, unsigned partition) {
     char text[16];
     const int size = snprintf(text, sizeof text, "%u", partition);
     const ir_view_t key = ir_view(text, (size_t)size);
-    const ir_member_t *self = &membership->members[0];
-    const uint64_t mine = ir_rendezvous_weight(name_of(self), key);
+    const ir_member_t *members = membership->members;
+    size_t owner = 0;
+    uint64_t most = ir_rendezvous_weight(name_of(&members[0]), key);
     for (size_t i = 1; i < membership->count; i++) {
-        const uint64_t other = ir_rendezvous_weight(name_of(&membership->members[i]), key);
-        if (other > mine || (other == mine && goes_before(&membership->members[i], self))) {
-            return false;
+        const uint64_t weight = ir_rendezvous_weight(name_of(&members[i]), key);
+        if (weight > most || (weight == most && goes_before(&members[i], &members[owner]))) {
+            owner = i;
+            most = weight;
         }
     }
-    return true;
+    return owner;
+}
+
+bool ir_membership_owns(const ir_membership_t *membership, unsigned partition) {
+    return owner_of(membership, partition) == 0;
+}
+
+bool ir_membership_serves(const ir_membership_t *membership, unsigned partition) {
+    bool silent = false;
+    for (size_t i = 1; i < membership->count; i++) {
+        const ir_member_t *member = &membership->members[i];
+        if (member->says && ir_partition_set_has(&member->held, partition)) {
+            return true;
+        }
+        silent = silent || !member->says;
+    }
+    if (!silent) {
+        return false;
+    }
+    const size_t owner = owner_of(membership, partition);
+    return owner > 0 && !membership->members[owner].says;
 }
 
 size_t ir_membership_count(const ir_membership_t *membership) {

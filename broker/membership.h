@@ -3,6 +3,7 @@
 #ifndef IR_BROKER_MEMBERSHIP_H
 #define IR_BROKER_MEMBERSHIP_H
 
+#include "broker/partition_set.h"
 #include "common/view.h"
 
 #include <stdbool.h>
@@ -20,11 +21,19 @@ void ir_membership_free(ir_membership_t *membership);
 bool ir_membership_seen(ir_membership_t *membership, ir_view_t name, int64_t now_ns);
 bool ir_membership_left(ir_membership_t *membership, ir_view_t name);
 
+/* What a member says that it consumes. A member that never said so (an older version) is taken to
+ * consume what is its own. */
+void ir_membership_holds(ir_membership_t *membership, ir_view_t name,
+                         const ir_partition_set_t *held);
+
 /* Forgets members that were silent too long. True when the set changed. */
 bool ir_membership_expire(ir_membership_t *membership, int64_t now_ns);
 
 /* Whether this worker is the one for `partition`. */
 bool ir_membership_owns(const ir_membership_t *membership, unsigned partition);
+
+/* Whether another member consumes `partition`, as far as is known. */
+bool ir_membership_serves(const ir_membership_t *membership, unsigned partition);
 
 size_t ir_membership_count(const ir_membership_t *membership);
 

@@ -33,6 +33,7 @@ static void set_free(ir_partition_t *partition) {
 void ir_partition_reset(ir_partition_t *partition) {
     set_free(partition);
     partition->due_ns = 0;
+    partition->failures = 0;
     ir_backoff_reset(&partition->backoff);
 }
 
@@ -110,6 +111,7 @@ int ir_partition_reject(ir_partition_t *partition, amqp_connection_state_t conne
 /* ---- frames ---- */
 
 static void wait_and_retry(ir_partition_t *partition, int64_t now_ns) {
+    partition->failures++;
     partition->due_ns = now_ns + ir_backoff_next(&partition->backoff);
 }
 
@@ -122,7 +124,7 @@ static ir_partition_event_t channel_closed(ir_partition_t *partition,
                                            ir_error_t *error) {
     char what[64];
     snprintf(what, sizeof what, "partition %u is lost for now", partition->number);
-    const ir_status_t status = ir_broker_refusal(method, what, error);
+    const ir_status_t status = ir_topology_refusal(method, what, error);
     if (!partition->open) {
         return IR_PARTITION_NOTHING;
     }
@@ -167,6 +169,7 @@ static ir_partition_event_t opened(ir_partition_t *partition) {
     if (partition->state == IR_PARTITION_OPENING) {
         partition->state = IR_PARTITION_HELD;
         partition->missing = false;
+        partition->failures = 0;
         ir_backoff_reset(&partition->backoff);
         return IR_PARTITION_OPENED;
     }

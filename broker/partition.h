@@ -36,6 +36,7 @@ typedef struct ir_partition {
     uint64_t outstanding; /* passed on, not acknowledged */
     int64_t asked_ns;     /* when OPENING or CLOSING began */
     int64_t due_ns;
+    unsigned failures; /* losses since it was last held */
     ir_backoff_t backoff;
     ir_assembly_t assembly;
 } ir_partition_t;

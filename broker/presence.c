@@ -5,17 +5,27 @@
 #include "broker/membership.h"
 #include "broker/rabbitmq_c.h"
 #include "broker/topology.h"
+#include "broker/watch.h"
 #include "common/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
 
 #include <event2/event.h>
 
 #define CHANNEL 1
+#define WATCH_CHANNEL 2
 #define ANNOUNCEMENT_MAX 300
 #define EXPIRY_INTERVALS 4
 #define TICKS_PER_INTERVAL 10
+/* A newcomer is answered by the others within two ticks, so that its first look at the set is whole
+ * after three. Should it not be, it takes partitions that another one holds, as a consumer that
+ * waits, and gives them back. */
+#define FIRST_TICKS 3
+#define CHANGE_TICKS 2
+#define PROCESS_SIZE 16
 #define JOIN "join "
 #define LEAVE "leave "
 
@@ -23,14 +33,19 @@ struct ir_presence {
     ir_link_t *link;
     ir_membership_t *membership;
     ir_assembly_t assembly;
+    ir_watch_t watch;
+    char queue[IR_SHORT_TEXT]; /* of this connection */
     const char *name;
     int64_t announce_ns;
     ir_presence_events_t events;
     void *context;
     struct event *tick;
 
-    int64_t announced_ns;    /* when this worker last announced itself; 0: not on this connection */
-    bool wanted;             /* a newcomer should hear from this worker soon */
+    int64_t announced_ns; /* when this worker last announced itself; 0: not on this connection */
+    bool wanted;          /* the others should hear from this worker soon */
+    char process[PROCESS_SIZE + 1];
+    ir_partition_set_t held;
+    char fault[sizeof(((ir_error_t *)0)->text)]; /* of the connection; empty while it stands */
     int64_t expire_after_ns; /* nobody is taken for gone before: the others could not be heard */
     bool settled;            /* has listened for a moment since the start */
     int64_t settle_ns;       /* when the change at hand counts; 0: there is none */
@@ -39,18 +54,32 @@ struct ir_presence {
 
 /* ---- announcing ---- */
 
+/* The exchange may have been deleted and made again by another worker: this one would be deaf. */
+static int bind_again(const ir_presence_t *presence, amqp_connection_state_t connection) {
+    amqp_queue_bind_t bind = {.queue = amqp_cstring_bytes(presence->queue),
+                              .exchange = amqp_cstring_bytes(IR_EXCHANGE_WORKERS),
+                              .nowait = 1};
+    return amqp_send_method(connection, CHANNEL, AMQP_QUEUE_BIND_METHOD, &bind);
+}
+
 static void announce(ir_presence_t *presence, const char *verb) {
     amqp_connection_state_t connection = ir_link_connection(presence->link);
-    if (connection == NULL || ir_link_blocked(presence->link)) {
+    if (connection == NULL || ir_link_blocked(presence->link) ||
+        !ir_link_sent(presence->link, bind_again(presence, connection))) {
         return;
     }
     char text[ANNOUNCEMENT_MAX];
+    char held[IR_PARTITION_SET_TEXT];
+    char key[PROCESS_SIZE + 1 + sizeof held];
     snprintf(text, sizeof text, "%s%s", verb, presence->name);
+    ir_partition_set_format(&presence->held, held);
+    snprintf(key, sizeof key, "%s %s", presence->process, held);
     amqp_basic_properties_t properties = {._flags = AMQP_BASIC_DELIVERY_MODE_FLAG,
                                           .delivery_mode = AMQP_DELIVERY_NONPERSISTENT};
     ir_link_sent(presence->link,
                  amqp_basic_publish(connection, CHANNEL, amqp_cstring_bytes(IR_EXCHANGE_WORKERS),
-                                    amqp_empty_bytes, 0, 0, &properties, amqp_cstring_bytes(text)));
+                                    amqp_cstring_bytes(key), 0, 0, &properties,
+                                    amqp_cstring_bytes(text)));
     presence->announced_ns = ir_clock_monotonic();
     presence->wanted = false;
 }
@@ -66,9 +95,10 @@ static bool announcement_due(const ir_presence_t *presence, int64_t now_ns) {
 
 /* Later changes join one that waits; it is never put off, so that a set that keeps changing is
  * followed too. */
-static void settle_after(ir_presence_t *presence, int64_t wait_ns) {
+static void settle_after(ir_presence_t *presence, int ticks) {
     if (presence->settle_ns == 0) {
-        presence->settle_ns = ir_clock_monotonic() + wait_ns;
+        presence->settle_ns =
+            ir_clock_monotonic() + presence->announce_ns / TICKS_PER_INTERVAL * ticks;
     }
 }
 
@@ -81,16 +111,32 @@ static bool skip_word(ir_view_t *text, const char *word) {
     return true;
 }
 
-static void hear(ir_presence_t *presence, ir_view_t text) {
+/* The second part of the key; the first is the process. */
+static void hear_held(ir_presence_t *presence, ir_view_t name, ir_view_t key) {
+    ir_partition_set_t held;
+    if (key.size <= PROCESS_SIZE || key.data[PROCESS_SIZE] != ' ' ||
+        !ir_partition_set_parse(ir_view(key.data + PROCESS_SIZE + 1, key.size - PROCESS_SIZE - 1),
+                                &held)) {
+        return;
+    }
+    if (!ir_view_equal(name, ir_view_text(presence->name))) {
+        ir_membership_holds(presence->membership, name, &held);
+    } else if (memcmp(key.data, presence->process, PROCESS_SIZE) != 0) {
+        presence->events.twin(presence->context);
+    }
+}
+
+static void hear(ir_presence_t *presence, ir_view_t text, ir_view_t key) {
     bool changed = false;
     if (skip_word(&text, JOIN)) {
         changed = ir_membership_seen(presence->membership, text, ir_clock_monotonic());
         presence->wanted |= changed;
+        hear_held(presence, text, key);
     } else if (skip_word(&text, LEAVE)) {
         changed = ir_membership_left(presence->membership, text);
     }
     if (changed) {
-        settle_after(presence, presence->announce_ns / 2);
+        settle_after(presence, CHANGE_TICKS);
     }
 }
 
@@ -102,14 +148,60 @@ static void fail(ir_presence_t *presence, ir_status_t status, const char *text) 
 
 static void refuse(ir_presence_t *presence, const amqp_method_t *method) {
     ir_error_t error;
-    if (ir_broker_refusal(method, "the channel of the workers was closed", &error) == IR_OK) {
+    if (ir_topology_refusal(method, "the channel of the workers was closed", &error) == IR_OK) {
         ir_error_set(&error, IR_ERR_CONNECT, "the queue for hearing other workers was deleted");
+    }
+    if (error.status == IR_ERR_NOT_FOUND) { /* connecting makes it again */
+        presence->events.missing(presence->context, "exchange " IR_EXCHANGE_WORKERS);
     }
     ir_link_fail(presence->link, &error);
 }
 
+/* ---- exchanges and queues ---- */
+
+static void turn_watch(ir_presence_t *presence, int64_t now_ns) {
+    amqp_connection_state_t connection = ir_link_connection(presence->link);
+    if (connection == NULL || presence->left) {
+        return;
+    }
+    ir_partition_set_t mine = {{0}};
+    for (unsigned i = 0; i < presence->watch.topology->partitions; i++) {
+        if (ir_presence_owns(presence, i)) {
+            ir_partition_set_add(&mine, i);
+        }
+    }
+    ir_link_sent(presence->link,
+                 ir_watch_turn(&presence->watch, connection, WATCH_CHANNEL, &mine, now_ns));
+}
+
+static void watch_method(ir_presence_t *presence, const amqp_method_t *method) {
+    ir_watch_news_t news;
+    switch (ir_watch_method(&presence->watch, ir_link_connection(presence->link), WATCH_CHANNEL,
+                            method, ir_clock_monotonic(), &news)) {
+    case IR_WATCH_MISSING:
+        presence->events.missing(presence->context, news.text);
+        break;
+    case IR_WATCH_REFUSED:
+        presence->events.refused(presence->context, &news.error);
+        break;
+    case IR_WATCH_BROKEN:
+        ir_link_sent(presence->link, news.library_status);
+        break;
+    case IR_WATCH_NOTHING:
+        break;
+    }
+}
+
+/* ---- frames ---- */
+
 static void on_frame(void *context, const amqp_frame_t *frame) {
     ir_presence_t *presence = context;
+    if (frame->channel == WATCH_CHANNEL) {
+        if (frame->frame_type == AMQP_FRAME_METHOD) {
+            watch_method(presence, &frame->payload.method);
+        }
+        return;
+    }
     if (frame->frame_type == AMQP_FRAME_METHOD &&
         frame->payload.method.id != AMQP_BASIC_DELIVER_METHOD) {
         refuse(presence, &frame->payload.method);
@@ -118,7 +210,7 @@ static void on_frame(void *context, const amqp_frame_t *frame) {
     ir_assembled_t message;
     switch (ir_assembly_take(&presence->assembly, frame, ANNOUNCEMENT_MAX, &message)) {
     case IR_ASSEMBLY_COMPLETE:
-        hear(presence, message.body);
+        hear(presence, message.body, message.routing_key);
         break;
     case IR_ASSEMBLY_MORE:
         break;
@@ -134,17 +226,17 @@ static void on_frame(void *context, const amqp_frame_t *frame) {
 /* ---- the connection ---- */
 
 static ir_status_t prepare(void *context, amqp_connection_state_t connection, ir_error_t *error) {
-    (void)context;
-    char queue[IR_SHORT_TEXT];
+    ir_presence_t *presence = context;
     if (amqp_channel_open(connection, CHANNEL) == NULL) {
         return ir_broker_reply(amqp_get_rpc_reply(connection), "cannot open a channel", error);
     }
-    const ir_status_t status = ir_topology_declare_member(connection, CHANNEL, queue, error);
+    const ir_status_t status =
+        ir_topology_declare_member(connection, CHANNEL, presence->queue, error);
     if (status != IR_OK) {
         return status;
     }
-    if (amqp_basic_consume(connection, CHANNEL, amqp_cstring_bytes(queue), amqp_empty_bytes, 0, 1,
-                           1, amqp_empty_table) == NULL) {
+    if (amqp_basic_consume(connection, CHANNEL, amqp_cstring_bytes(presence->queue),
+                           amqp_empty_bytes, 0, 1, 1, amqp_empty_table) == NULL) {
         return ir_broker_reply(amqp_get_rpc_reply(connection), "cannot hear other workers", error);
     }
     return IR_OK;
@@ -153,16 +245,19 @@ static ir_status_t prepare(void *context, amqp_connection_state_t connection, ir
 static void on_up(void *context) {
     ir_presence_t *presence = context;
     presence->announced_ns = 0;
+    presence->fault[0] = '\0';
     presence->expire_after_ns = ir_clock_monotonic() + EXPIRY_INTERVALS * presence->announce_ns;
     announce(presence, JOIN);
     if (!presence->settled) {
-        settle_after(presence, presence->announce_ns);
+        settle_after(presence, FIRST_TICKS);
     }
 }
 
 static void on_down(void *context, const ir_error_t *error) {
     ir_presence_t *presence = context;
     ir_assembly_reset(&presence->assembly);
+    ir_watch_reset(&presence->watch);
+    snprintf(presence->fault, sizeof presence->fault, "%s", error->text);
     if (!presence->settled) {
         presence->settle_ns = 0;
     }
@@ -177,7 +272,7 @@ static void expire(ir_presence_t *presence, int64_t now_ns) {
         presence->expire_after_ns = now_ns + expiry_ns;
     } else if (now_ns >= presence->expire_after_ns &&
                ir_membership_expire(presence->membership, now_ns)) {
-        settle_after(presence, presence->announce_ns / 2);
+        settle_after(presence, CHANGE_TICKS);
     }
 }
 
@@ -195,6 +290,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context) {
         presence->settled = true;
         presence->events.change(presence->context);
     }
+    turn_watch(presence, now_ns);
 }
 
 static ir_status_t start_tick(ir_presence_t *presence, struct event_base *base, ir_error_t *error) {
@@ -207,8 +303,16 @@ static ir_status_t start_tick(ir_presence_t *presence, struct event_base *base, 
     return IR_OK;
 }
 
+static void name_process(ir_presence_t *presence) {
+    uint64_t random = 0;
+    if (getrandom(&random, sizeof random, 0) != sizeof random) {
+        random = (uint64_t)ir_clock_now();
+    }
+    snprintf(presence->process, sizeof presence->process, "%016llx", (unsigned long long)random);
+}
+
 ir_status_t ir_presence_open(struct event_base *base, const ir_broker_options_t *options,
-                             const char *name, int64_t announce_ns,
+                             const ir_topology_t *topology, const char *name, int64_t announce_ns,
                              const ir_presence_events_t *events, void *context,
                              ir_presence_t **presence, ir_error_t *error) {
     static const ir_link_events_t link_events = {
@@ -221,7 +325,10 @@ ir_status_t ir_presence_open(struct event_base *base, const ir_broker_options_t 
     made->announce_ns = announce_ns;
     made->events = *events;
     made->context = context;
+    name_process(made);
+    snprintf(made->fault, sizeof made->fault, "not connected yet");
     ir_assembly_init(&made->assembly);
+    ir_watch_init(&made->watch, topology);
     made->membership = ir_membership_new(name, EXPIRY_INTERVALS * announce_ns);
     ir_status_t status =
         made->membership != NULL
@@ -241,6 +348,24 @@ ir_status_t ir_presence_open(struct event_base *base, const ir_broker_options_t 
 bool ir_presence_owns(const ir_presence_t *presence, unsigned partition) {
     return presence->settled && !presence->left &&
            ir_membership_owns(presence->membership, partition);
+}
+
+void ir_presence_hold(ir_presence_t *presence, const ir_partition_set_t *held) {
+    if (!ir_partition_set_equal(&presence->held, held)) {
+        presence->held = *held;
+        presence->wanted = true;
+    }
+}
+
+bool ir_presence_serves(const ir_presence_t *presence, unsigned partition) {
+    return ir_membership_serves(presence->membership, partition);
+}
+
+const char *ir_presence_fault(const ir_presence_t *presence) {
+    if (presence->fault[0] != '\0') {
+        return presence->fault;
+    }
+    return presence->settled ? NULL : "listens for other workers";
 }
 
 size_t ir_presence_workers(const ir_presence_t *presence) {

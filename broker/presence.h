@@ -1,6 +1,14 @@
 /* Being one of the workers: announces this one on the exchange ir.workers, hears the others, and
  * says which partitions are this worker's. Loop thread only.
  *
+ * An announcement is a message "join NAME" or "leave NAME". Its routing key, which a fanout
+ * exchange passes over, says which process it is and what it consumes: 16 hexadecimal digits that
+ * differ for each process, a space, and the set of partitions (broker/partition_set.h). Versions
+ * that knew only the text leave the key empty and pass over it.
+ *
+ * It also looks after the exchanges, queues and bindings (broker/watch.h): each worker after those
+ * of its partitions, and the one that has partition 0 after what they share.
+ *
  * It has a connection of its own: RabbitMQ stops reading a connection that publishes while a memory
  * or disk alarm lasts, and on the consumer's that would hold back the acknowledgements which could
  * end it. It is also read while the consumer pauses. */
@@ -8,6 +16,8 @@
 #define IR_BROKER_PRESENCE_H
 
 #include "broker/connection.h"
+#include "broker/partition_set.h"
+#include "broker/topology.h"
 #include "common/status.h"
 
 #include <stdbool.h>
@@ -22,17 +32,32 @@ typedef struct ir_presence_events {
     void (*change)(void *context);
     /* Others cannot be heard at present; the partitions stay as they are. */
     void (*fault)(void *context, const ir_error_t *error);
+    /* An exchange or queue was missing, `what` says which; it is made again. */
+    void (*missing)(void *context, const char *what);
+    /* Missing ones cannot be made, or looked for. */
+    void (*refused)(void *context, const ir_error_t *error);
+    /* Another process announces itself by this worker's name. */
+    void (*twin)(void *context);
 } ir_presence_events_t;
 
-/* `name` as in ir_membership_new; it is not copied. Announces every `announce_ns`; a worker that
- * was not heard for four of them is taken for gone. */
+/* `name` as in ir_membership_new; it is not copied, nor is `topology`. Announces every
+ * `announce_ns`; a worker that was not heard for four of them is taken for gone. */
 ir_status_t ir_presence_open(struct event_base *base, const ir_broker_options_t *options,
-                             const char *name, int64_t announce_ns,
+                             const ir_topology_t *topology, const char *name, int64_t announce_ns,
                              const ir_presence_events_t *events, void *context,
                              ir_presence_t **presence, ir_error_t *error);
 
 /* False until this worker has listened for a moment after its start: nobody's then. */
 bool ir_presence_owns(const ir_presence_t *presence, unsigned partition);
+
+/* What this worker consumes; the others are told soon when it is something else than before. */
+void ir_presence_hold(ir_presence_t *presence, const ir_partition_set_t *held);
+
+/* Whether another worker says that it consumes `partition`. */
+bool ir_presence_serves(const ir_presence_t *presence, unsigned partition);
+
+/* NULL when others are heard; else why not. */
+const char *ir_presence_fault(const ir_presence_t *presence);
 
 /* How many workers there are, this one included. */
 size_t ir_presence_workers(const ir_presence_t *presence);

@@ -10,6 +10,12 @@
 #define MQTT_PATTERN IR_ROUTING_PREFIX "#"
 #define ARGUMENTS_MAX 5
 
+/* Those of the user `worker` in ingest/definitions.json. */
+#define RIGHTS_HINT                                                                                \
+    "give the user the rights of \"worker\" in ingest/definitions.json: "                          \
+    "configure ^(ir\\.|amq\\.gen-), write ^(ir\\.|amq\\.gen-|amq\\.topic$), "                      \
+    "read ^(ir\\.|amq\\.gen-|amq\\.topic$)"
+
 typedef struct ir_exchange {
     const char *name;
     const char *type;
@@ -64,6 +70,24 @@ static void partition_arguments(ir_queue_type_t type, ir_arguments_t *arguments)
     }
 }
 
+static void rejected_arguments(ir_queue_type_t type, ir_arguments_t *arguments) {
+    arguments->table.num_entries = 0;
+    add_text(arguments, "x-queue-type", queue_types[type]);
+}
+
+/* ---- what the broker refuses ---- */
+
+static ir_status_t add_hint(ir_status_t status, const ir_error_t *cause, ir_error_t *error) {
+    return status == IR_ERR_AUTH ? ir_error_set(error, status, "%s; " RIGHTS_HINT, cause->text)
+                                 : ir_error_set(error, status, "%s", cause->text);
+}
+
+ir_status_t ir_topology_refusal(const amqp_method_t *method, const char *what, ir_error_t *error) {
+    ir_error_t cause = {0};
+    const ir_status_t status = ir_broker_refusal(method, what, &cause);
+    return status == IR_OK ? IR_OK : add_hint(status, &cause, error);
+}
+
 /* ---- declarations that wait for the answer ---- */
 
 static ir_status_t refused(amqp_connection_state_t connection, const char *what, const char *name,
@@ -86,12 +110,7 @@ static ir_status_t refused(amqp_connection_state_t connection, const char *what,
                             "rabbitmq_consistent_hash_exchange",
                             cause.text);
     }
-    if (status == IR_ERR_AUTH) {
-        return ir_error_set(error, status,
-                            "%s; give the user configure, write and read permissions on ir.*",
-                            cause.text);
-    }
-    return ir_error_set(error, status, "%s", cause.text);
+    return add_hint(status, &cause, error);
 }
 
 static ir_status_t declare_exchange(amqp_connection_state_t connection, amqp_channel_t channel,
@@ -133,8 +152,8 @@ static ir_status_t declare_partition(amqp_connection_state_t connection, amqp_ch
 
 static ir_status_t declare_rejected(amqp_connection_state_t connection, amqp_channel_t channel,
                                     const ir_topology_t *topology, ir_error_t *error) {
-    ir_arguments_t arguments = {.table.num_entries = 0};
-    add_text(&arguments, "x-queue-type", queue_types[topology->queue_type]);
+    ir_arguments_t arguments;
+    rejected_arguments(topology->queue_type, &arguments);
     return declare_queue(connection, channel, IR_QUEUE_REJECTED, IR_EXCHANGE_REJECTED, "",
                          &arguments, error);
 }
@@ -216,21 +235,99 @@ ir_status_t ir_topology_declare_member(amqp_connection_state_t connection, amqp_
 
 /* ---- declarations without waiting ---- */
 
+#define N_EXCHANGES (sizeof exchanges / sizeof exchanges[0])
+#define REJECTED_OBJECT N_EXCHANGES
+#define FIRST_PARTITION_OBJECT (N_EXCHANGES + 1)
+
+unsigned ir_topology_objects(const ir_topology_t *topology) {
+    return FIRST_PARTITION_OBJECT + topology->partitions;
+}
+
+unsigned ir_topology_object_partition(unsigned object) {
+    return object < FIRST_PARTITION_OBJECT ? 0 : object - FIRST_PARTITION_OBJECT;
+}
+
+static void queue_name(unsigned object, char name[static 32]) {
+    if (object == REJECTED_OBJECT) {
+        snprintf(name, 32, "%s", IR_QUEUE_REJECTED);
+    } else {
+        ir_topology_queue(object - FIRST_PARTITION_OBJECT, name);
+    }
+}
+
+void ir_topology_object_show(unsigned object, char text[static 64]) {
+    if (object < N_EXCHANGES) {
+        snprintf(text, 64, "exchange %s", exchanges[object].name);
+    } else {
+        char name[32];
+        queue_name(object, name);
+        snprintf(text, 64, "queue %s", name);
+    }
+}
+
+static int send_exchange(amqp_connection_state_t connection, amqp_channel_t channel,
+                         unsigned object, bool passive, bool nowait) {
+    amqp_exchange_declare_t declare = {.exchange = amqp_cstring_bytes(exchanges[object].name),
+                                       .type = amqp_cstring_bytes(exchanges[object].type),
+                                       .passive = passive,
+                                       .durable = 1,
+                                       .nowait = nowait};
+    return amqp_send_method(connection, channel, AMQP_EXCHANGE_DECLARE_METHOD, &declare);
+}
+
+static int send_queue(amqp_connection_state_t connection, amqp_channel_t channel,
+                      const ir_topology_t *topology, unsigned object, bool passive, bool nowait) {
+    char name[32];
+    queue_name(object, name);
+    ir_arguments_t arguments;
+    if (object == REJECTED_OBJECT) {
+        rejected_arguments(topology->queue_type, &arguments);
+    } else {
+        partition_arguments(topology->queue_type, &arguments);
+    }
+    amqp_queue_declare_t declare = {.queue = amqp_cstring_bytes(name),
+                                    .passive = passive,
+                                    .durable = 1,
+                                    .nowait = nowait,
+                                    .arguments = arguments.table};
+    return amqp_send_method(connection, channel, AMQP_QUEUE_DECLARE_METHOD, &declare);
+}
+
+int ir_topology_send_object(amqp_connection_state_t connection, amqp_channel_t channel,
+                            const ir_topology_t *topology, unsigned object, ir_topology_ask_t ask) {
+    const bool passive = ask != IR_TOPOLOGY_MAKE;
+    const bool nowait = ask == IR_TOPOLOGY_LOOK;
+    return object < N_EXCHANGES
+               ? send_exchange(connection, channel, object, passive, nowait)
+               : send_queue(connection, channel, topology, object, passive, nowait);
+}
+
+int ir_topology_send_binding(amqp_connection_state_t connection, amqp_channel_t channel,
+                             unsigned object) {
+    if (object == 0) {
+        amqp_exchange_bind_t bind = {.destination = amqp_cstring_bytes(IR_EXCHANGE_OBSERVATIONS),
+                                     .source = amqp_cstring_bytes(IR_EXCHANGE_MQTT),
+                                     .routing_key = amqp_cstring_bytes(MQTT_PATTERN),
+                                     .nowait = 1};
+        return amqp_send_method(connection, channel, AMQP_EXCHANGE_BIND_METHOD, &bind);
+    }
+    if (object < N_EXCHANGES) {
+        return AMQP_STATUS_OK;
+    }
+    char name[32];
+    queue_name(object, name);
+    const bool rejected = object == REJECTED_OBJECT;
+    amqp_queue_bind_t bind = {
+        .queue = amqp_cstring_bytes(name),
+        .exchange = amqp_cstring_bytes(rejected ? IR_EXCHANGE_REJECTED : IR_EXCHANGE_OBSERVATIONS),
+        .routing_key = rejected ? amqp_empty_bytes : amqp_cstring_bytes(BINDING_WEIGHT),
+        .nowait = 1};
+    return amqp_send_method(connection, channel, AMQP_QUEUE_BIND_METHOD, &bind);
+}
+
 int ir_topology_send_queue(amqp_connection_state_t connection, amqp_channel_t channel,
                            const ir_topology_t *topology, unsigned partition) {
-    char name[32];
-    ir_topology_queue(partition, name);
-    ir_arguments_t arguments;
-    partition_arguments(topology->queue_type, &arguments);
-    amqp_queue_declare_t declare = {
-        .queue = amqp_cstring_bytes(name), .durable = 1, .nowait = 1, .arguments = arguments.table};
-    const int sent = amqp_send_method(connection, channel, AMQP_QUEUE_DECLARE_METHOD, &declare);
-    if (sent != AMQP_STATUS_OK) {
-        return sent;
-    }
-    amqp_queue_bind_t bind = {.queue = declare.queue,
-                              .exchange = amqp_cstring_bytes(IR_EXCHANGE_OBSERVATIONS),
-                              .routing_key = amqp_cstring_bytes(BINDING_WEIGHT),
-                              .nowait = 1};
-    return amqp_send_method(connection, channel, AMQP_QUEUE_BIND_METHOD, &bind);
+    const unsigned object = FIRST_PARTITION_OBJECT + partition;
+    const int sent = send_queue(connection, channel, topology, object, false, true);
+    return sent == AMQP_STATUS_OK ? ir_topology_send_binding(connection, channel, object) : sent;
 }

@@ -47,10 +47,36 @@ ir_status_t ir_topology_check(amqp_connection_state_t connection, amqp_channel_t
 int ir_topology_send_queue(amqp_connection_state_t connection, amqp_channel_t channel,
                            const ir_topology_t *topology, unsigned partition);
 
+/* The objects by number, for those who look at each of them: the exchanges, the queue ir.rejected,
+ * the partitions' queues. */
+unsigned ir_topology_objects(const ir_topology_t *topology);
+
+/* "exchange ir.processed", "queue ir.observations.3". */
+void ir_topology_object_show(unsigned object, char text[static 64]);
+
+/* The partition whose owner looks after it; 0 for what belongs to none. */
+unsigned ir_topology_object_partition(unsigned object);
+
+typedef enum ir_topology_ask {
+    IR_TOPOLOGY_LOOK, /* passive; an answer comes only when it is missing: the channel is closed */
+    IR_TOPOLOGY_ASK,  /* passive; answered by declare-ok, or the channel is closed */
+    IR_TOPOLOGY_MAKE  /* declares it; answered likewise */
+} ir_topology_ask_t;
+
+/* Send without waiting and return the library's status. A binding is made if it is not there, and
+ * answered only by a refusal; objects without one are passed over. */
+int ir_topology_send_object(amqp_connection_state_t connection, amqp_channel_t channel,
+                            const ir_topology_t *topology, unsigned object, ir_topology_ask_t ask);
+int ir_topology_send_binding(amqp_connection_state_t connection, amqp_channel_t channel,
+                             unsigned object);
+
 /* Declares ir.workers and an exclusive queue on it that goes with the connection; `queue` is the
  * name that the broker gave it. */
 ir_status_t ir_topology_declare_member(amqp_connection_state_t connection, amqp_channel_t channel,
                                        char queue[static 256], ir_error_t *error);
+
+/* As ir_broker_refusal; a lack of rights comes with a hint which ones a worker needs. */
+ir_status_t ir_topology_refusal(const amqp_method_t *method, const char *what, ir_error_t *error);
 
 /* "ir.observations.N". */
 void ir_topology_queue(unsigned partition, char name[static 32]);

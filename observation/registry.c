@@ -66,6 +66,10 @@ void ir_registry_unref(ir_registry_t *registry) {
     }
 }
 
+bool ir_registry_shared(const ir_registry_t *registry) {
+    return atomic_load_explicit(&registry->references, memory_order_acquire) > 1;
+}
+
 const ir_sensor_t *ir_registry_sensor(const ir_registry_t *registry, ir_view_t name) {
     return ir_table_find(&registry->sensors, name);
 }

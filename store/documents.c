@@ -81,6 +81,12 @@ ir_status_t ir_documents_present(ir_documents_t *documents, ir_error_t *error) {
                : IR_OK;
 }
 
+void ir_documents_forget(ir_documents_t *documents) {
+    if (documents->backend->forget != NULL) {
+        documents->backend->forget(documents->store);
+    }
+}
+
 ir_outcome_t ir_documents_put(ir_documents_t *documents, ir_batch_t *batch, ir_error_t *error) {
     const uint32_t n_before = batch->n_store_refusals;
     const ir_outcome_t outcome = documents->backend->put(documents->store, batch, error);

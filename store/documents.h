@@ -56,6 +56,9 @@ ir_status_t ir_documents_ready(ir_documents_t *documents, ir_error_t *error);
  * asked when nothing is put. IR_ERR_VANISHED: it is not; other errors as ready. */
 ir_status_t ir_documents_present(ir_documents_t *documents, ir_error_t *error);
 
+/* Lets go of the registry of earlier batches, of which it may keep what it looked up. */
+void ir_documents_forget(ir_documents_t *documents);
+
 /* Stores the whole batch durably, in one group commit: every raw message (with its refusals),
  * every observation, every revision. Sets message.duplicate and observation.state; a document that
  * the store refuses is found (by the server's answer or by splitting) and becomes a store refusal

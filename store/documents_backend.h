@@ -13,6 +13,7 @@ typedef struct ir_documents_backend {
     ir_status_t (*init)(void *store, ir_error_t *error);
     ir_status_t (*ready)(void *store, ir_error_t *error);
     ir_status_t (*present)(void *store, ir_error_t *error); /* NULL: put finds out */
+    void (*forget)(void *store);                            /* NULL: keeps no registry */
     /* May leave states and store refusals behind when it does not return OK: the front undoes
      * them. */
     ir_outcome_t (*put)(void *store, ir_batch_t *batch, ir_error_t *error);

@@ -244,6 +244,11 @@ static ir_status_t sqlite_present(void *context, ir_error_t *error) {
     return status == IR_OK ? ir_sqlite_presence_check(store, error) : status;
 }
 
+static void sqlite_forget(void *store) {
+    ir_sqlite_t *sqlite = store;
+    ir_sqlite_places_reset(&sqlite->places);
+}
+
 const ir_documents_backend_t ir_documents_sqlite = {
     .schemes = schemes,
     .open = sqlite_open,
@@ -251,6 +256,7 @@ const ir_documents_backend_t ir_documents_sqlite = {
     .init = sqlite_init,
     .ready = sqlite_ready,
     .present = sqlite_present,
+    .forget = sqlite_forget,
     .put = ir_sqlite_put,
     .arrivals = ir_sqlite_arrivals,
     .recent = ir_sqlite_recent,

@@ -107,9 +107,15 @@ def await_true(condition, seconds, check, what):
 
 
 def await_membership(workers, seconds, check):
-    """Until every worker knows the others: else the first seconds would measure the hand-over."""
-    await_true(lambda: all(each.metric("ir_workers") == len(workers) for each in workers), seconds, check,
-               "the workers do not see each other")
+    """Until every worker knows the others, and consumes its share and no more: else the first seconds would measure the
+    hand-over."""
+
+    def shared_out():
+        known = [each.metrics() for each in workers]
+        return all(one["ir_workers"] == len(workers) and one["ir_partitions"] == one["ir_partition_share"]
+                   and one["ir_partitions_unserved"] == 0 for one in known)
+
+    await_true(shared_out, seconds, check, "the workers have not shared out the partitions")
 
 
 class Stack:

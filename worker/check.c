@@ -1,5 +1,6 @@
 #include "worker/check.h"
 
+#include "broker/rights.h"
 #include "broker/stamp.h"
 #include "broker/topology.h"
 
@@ -59,8 +60,15 @@ static void check_broker(ir_check_t *check) {
     if (status == IR_OK) {
         status = ir_topology_check(connection, 1, &topology, &error);
     }
-    report(check, "broker", status, ir_uri_masked(broker.uri, masked, sizeof masked), &error);
-    if (connection != NULL) {
+    bool complete = true;
+    if (status == IR_OK) {
+        status = ir_rights_check(connection, &topology, &complete, &error);
+    }
+    char good[MASKED_SIZE + 80];
+    snprintf(good, sizeof good, "%s%s", ir_uri_masked(broker.uri, masked, sizeof masked),
+             complete ? "" : "; exchanges or queues are missing, which a worker declares");
+    report(check, "broker", status, good, &error);
+    if (status == IR_OK) {
         check_stamp(check, connection, broker.timeout_ns);
     }
     ir_broker_disconnect(connection);

@@ -4,6 +4,7 @@
 #include "store/documents.h"
 #include "worker/arrivals.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 struct ir_documents_stage {
@@ -13,6 +14,7 @@ struct ir_documents_stage {
     const ir_analysis_t *analysis;
     ir_batch_t *scratch;       /* for a batch that is analysed again */
     const ir_batch_t *checked; /* passed quality control, not stored yet */
+    atomic_bool outdated;      /* there is another registry: this one is let go when idle */
 };
 
 ir_status_t ir_documents_stage_open(const ir_worker_options_t *options,
@@ -63,13 +65,27 @@ ir_status_t ir_documents_stage_present(void *context, ir_error_t *error) {
     return ir_documents_present(stage->documents, error);
 }
 
-static void follow_registry(ir_documents_stage_t *stage, const ir_batch_t *batch) {
-    if (stage->registry == batch->registry) {
-        return;
+/* NULL: none, until the next batch brings one. */
+static void set_registry(ir_documents_stage_t *stage, ir_registry_t *registry) {
+    if (stage->registry != registry) {
+        atomic_store(&stage->outdated, false);
+        ir_quality_reset(stage->quality);
+        ir_documents_forget(stage->documents);
+        ir_batch_reset(stage->scratch, NULL);
+        ir_registry_unref(stage->registry);
+        stage->registry = ir_registry_ref(registry);
     }
-    ir_quality_reset(stage->quality);
-    ir_registry_unref(stage->registry);
-    stage->registry = ir_registry_ref(batch->registry);
+}
+
+void ir_documents_stage_outdate(ir_documents_stage_t *stage) {
+    atomic_store(&stage->outdated, true);
+}
+
+void ir_documents_stage_idle(void *context) {
+    ir_documents_stage_t *stage = context;
+    if (atomic_load(&stage->outdated)) {
+        set_registry(stage, NULL);
+    }
 }
 
 static ir_outcome_t check(ir_documents_stage_t *stage, ir_batch_t *batch, ir_error_t *error) {
@@ -88,7 +104,7 @@ static ir_outcome_t check(ir_documents_stage_t *stage, ir_batch_t *batch, ir_err
 
 ir_outcome_t ir_documents_stage_run(void *context, ir_batch_t *batch, ir_error_t *error) {
     ir_documents_stage_t *stage = context;
-    follow_registry(stage, batch);
+    set_registry(stage, batch->registry);
     if (check(stage, batch, error) != IR_OUTCOME_OK) {
         return IR_OUTCOME_RETRY;
     }

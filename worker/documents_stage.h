@@ -19,5 +19,10 @@ void ir_documents_stage_close(ir_documents_stage_t *stage);
 ir_status_t ir_documents_stage_ready(void *context, ir_error_t *error);
 ir_status_t ir_documents_stage_present(void *context, ir_error_t *error);
 ir_outcome_t ir_documents_stage_run(void *context, ir_batch_t *batch, ir_error_t *error);
+void ir_documents_stage_idle(void *context);
+
+/* There is another registry: the stage lets go of the one that it keeps, with the next batch or
+ * when it is idle. Any thread. */
+void ir_documents_stage_outdate(ir_documents_stage_t *stage);
 
 #endif

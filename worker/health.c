@@ -18,6 +18,8 @@ bool ir_health_ready(void *context, ir_buffer_t *reasons) {
                                 worker->broker_fault[0] != '\0' ? worker->broker_fault
                                                                 : "not connected yet");
         ready = false;
+    } else if (!ir_consumer_ready(worker->consumer, reasons)) {
+        ready = false;
     }
     if (worker->phase >= IR_PHASE_STOPPING) {
         ir_buffer_append_text(reasons, "stopping\n");
@@ -41,6 +43,10 @@ void ir_health_refresh(void *context) {
     if (worker->consumer != NULL) {
         ir_metric_set(meters->connected, ir_consumer_connected(worker->consumer));
         ir_metric_set(meters->partitions, ir_consumer_partitions(worker->consumer));
+        ir_metric_set(meters->partition_share, ir_consumer_share(worker->consumer));
+        ir_metric_set(meters->partitions_unserved, ir_consumer_unserved(worker->consumer));
+        ir_metric_set(meters->partition_losses, (int64_t)ir_consumer_losses(worker->consumer));
+        ir_metric_set(meters->objects_missing, (int64_t)ir_consumer_missing(worker->consumer));
         ir_metric_set(meters->workers, (int64_t)ir_consumer_workers(worker->consumer));
         ir_metric_set(meters->reconnects, (int64_t)ir_consumer_reconnects(worker->consumer));
     }

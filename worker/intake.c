@@ -140,6 +140,22 @@ static void log_store_refusals(const ir_batch_t *batch) {
     }
 }
 
+/* An empty batch would keep an old registry for as long as nothing comes. */
+static void follow_registry(const ir_worker_t *worker, ir_batch_t *batch) {
+    if (batch->registry != worker->registry) {
+        ir_batch_reset(batch, worker->registry);
+    }
+}
+
+void ir_intake_follow_registry(ir_worker_t *worker) {
+    for (size_t i = 0; i < worker->n_spare; i++) {
+        follow_registry(worker, worker->spare[i]);
+    }
+    if (worker->open != NULL && worker->open->n_messages == 0) {
+        follow_registry(worker, worker->open);
+    }
+}
+
 void ir_intake_finish(ir_worker_t *worker) {
     for (ir_batch_t *batch; (batch = ir_ring_pop(worker->done)) != NULL;) {
         if (!batch->undone) {
@@ -147,6 +163,7 @@ void ir_intake_finish(ir_worker_t *worker) {
             ir_meters_count(&worker->meters, batch);
             log_store_refusals(batch);
         }
+        follow_registry(worker, batch);
         worker->spare[worker->n_spare++] = batch;
     }
 }
@@ -215,7 +232,6 @@ static void on_oversize(void *context, const ir_delivery_t *delivery, uint64_t s
 static void on_state(void *context, bool connected, const char *text) {
     ir_worker_t *worker = context;
     if (connected) {
-        worker->complete = true;
         worker->broker_fault[0] = '\0';
         worker->fault_logged_ns = 0;
         ir_log(IR_LOG_INFO, "broker: %s", text);
@@ -223,6 +239,18 @@ static void on_state(void *context, bool connected, const char *text) {
     }
     snprintf(worker->broker_fault, sizeof worker->broker_fault, "%s", text);
     ir_log_limited(&worker->fault_logged_ns, LOG_INTERVAL_NS, IR_LOG_WARN, "broker: %s", text);
+}
+
+static void on_ready(void *context) {
+    ir_worker_t *worker = context;
+    worker->complete = true;
+    ir_log(IR_LOG_INFO, "every partition is consumed: %u here, by %zu workers in all",
+           ir_consumer_partitions(worker->consumer), ir_consumer_workers(worker->consumer));
+}
+
+static void on_warning(void *context, const char *text) {
+    (void)context;
+    ir_log(IR_LOG_WARN, "broker: %s", text);
 }
 
 ir_status_t ir_intake_start(ir_worker_t *worker, ir_error_t *error) {
@@ -237,6 +265,7 @@ ir_status_t ir_intake_start(ir_worker_t *worker, ir_error_t *error) {
         .turn = TURN_DELIVERIES,
     };
     ir_worker_broker_options(options, &consumer.broker);
-    static const ir_consumer_events_t events = {on_delivery, on_turn, on_oversize, on_state};
+    static const ir_consumer_events_t events = {on_delivery, on_turn,  on_oversize,
+                                                on_state,    on_ready, on_warning};
     return ir_consumer_open(worker->base, &consumer, &events, worker, &worker->consumer, error);
 }

@@ -5,6 +5,7 @@
 
 #include "broker/consumer.h"
 #include "common/endpoint.h"
+#include "common/reload.h"
 #include "common/ring.h"
 #include "worker/documents_stage.h"
 #include "worker/meters.h"
@@ -30,6 +31,7 @@ typedef struct ir_worker {
     size_t n_formats;
     ir_meters_t meters;
     ir_registry_t *registry;
+    ir_reload_t *reload;
 
     struct event_base *base;
     struct event *on_wake, *on_upkeep, *on_hup, *on_term, *on_int;
@@ -52,7 +54,7 @@ typedef struct ir_worker {
     uint64_t next_sequence;
 
     ir_worker_phase_t phase;
-    bool complete; /* broker and stores have all been there: start-timeout has no more meaning */
+    bool complete; /* was ready once: start-timeout has no more meaning */
     int64_t started_ns, stopping_ns;
     bool abandoned;
     char broker_fault[sizeof(((ir_error_t *)0)->text)];
@@ -73,6 +75,9 @@ ir_status_t ir_intake_start(ir_worker_t *worker, ir_error_t *error);
 
 /* Acknowledges what came back from the last stage. */
 void ir_intake_finish(ir_worker_t *worker);
+
+/* Batches that are empty let go of an old registry. */
+void ir_intake_follow_registry(ir_worker_t *worker);
 
 /* Sends the collecting batch on when its time has come, and pauses or resumes the consumer. */
 void ir_intake_dispatch(ir_worker_t *worker);

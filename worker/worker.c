@@ -74,12 +74,13 @@ static void check_start(ir_worker_t *worker) {
     }
     ir_buffer_t reasons;
     ir_buffer_init(&reasons);
-    for (int i = 0; i < IR_STAGE_COUNT; i++) {
-        ir_stage_ready(worker->stages[i], &reasons);
+    ir_health_ready(worker, &reasons);
+    for (size_t i = 0; i < reasons.size; i++) {
+        reasons.data[i] = reasons.data[i] == '\n' ? ';' : reasons.data[i];
     }
     char text[sizeof worker->error.text];
-    snprintf(text, sizeof text, "not everything was there within start-timeout: %.*s%s",
-             IR_VIEW_ARG(ir_buffer_view(&reasons)), worker->broker_fault);
+    snprintf(text, sizeof text, "not everything was there within start-timeout: %.*s",
+             IR_VIEW_ARG(ir_buffer_view(&reasons)));
     ir_buffer_free(&reasons);
     ir_worker_fail(worker, IR_ERR_TIMEOUT, text);
 }
@@ -121,22 +122,50 @@ static void on_stop(evutil_socket_t number, short what, void *context) {
     advance_phase(worker);
 }
 
+/* ---- the registry is read again ---- */
+
+static ir_status_t load_registry(void *context, void **made, ir_error_t *error) {
+    const ir_worker_t *worker = context;
+    ir_registry_t *registry = NULL;
+    const ir_status_t status = ir_registry_load(worker->options->registry, &registry, error);
+    *made = registry;
+    return status;
+}
+
+static void *swap_registry(void *context, void *made) {
+    ir_worker_t *worker = context;
+    ir_registry_t *old = worker->registry;
+    worker->registry = made;
+    ir_intake_follow_registry(worker);
+    ir_documents_stage_outdate(worker->documents);
+    ir_metric_increase(worker->meters.registry_reloads, 1);
+    ir_log(IR_LOG_INFO, "registry read again: %zu motes, %zu sensors",
+           ir_registry_motes(worker->registry), ir_registry_sensors(worker->registry));
+    return old;
+}
+
+static void keep_registry(void *context, const ir_error_t *error) {
+    ir_worker_t *worker = context;
+    ir_metric_increase(worker->meters.registry_reload_failures, 1);
+    ir_log(IR_LOG_ERROR, "registry stays as it was: %s", error->text);
+}
+
+static bool registry_in_use(const void *old) {
+    return ir_registry_shared(old);
+}
+
+static void free_registry(void *old) {
+    ir_registry_unref(old);
+}
+
+static const ir_reload_work_t registry_work = {load_registry, swap_registry, keep_registry,
+                                               registry_in_use, free_registry};
+
 static void on_reload(evutil_socket_t number, short what, void *context) {
     (void)number;
     (void)what;
-    ir_worker_t *worker = context;
-    ir_registry_t *registry = NULL;
-    ir_error_t error;
-    if (ir_registry_load(worker->options->registry, &registry, &error) != IR_OK) {
-        ir_metric_increase(worker->meters.registry_reload_failures, 1);
-        ir_log(IR_LOG_ERROR, "registry stays as it was: %s", error.text);
-        return;
-    }
-    ir_registry_unref(worker->registry);
-    worker->registry = registry;
-    ir_metric_increase(worker->meters.registry_reloads, 1);
-    ir_log(IR_LOG_INFO, "registry read again: %zu motes, %zu sensors", ir_registry_motes(registry),
-           ir_registry_sensors(registry));
+    const ir_worker_t *worker = context;
+    ir_reload_request(worker->reload);
 }
 
 /* ---- start and end ---- */
@@ -178,6 +207,7 @@ static ir_status_t start_stages(ir_worker_t *worker, ir_error_t *error) {
         {.name = "documents",
          .ready = ir_documents_stage_ready,
          .run = ir_documents_stage_run,
+         .idle = ir_documents_stage_idle,
          .present = ir_documents_stage_present,
          .context = worker->documents},
         {.name = "graph",
@@ -247,6 +277,9 @@ static ir_status_t open_worker(ir_worker_t *worker, ir_error_t *error) {
         status = open_events(worker, error);
     }
     if (status == IR_OK) {
+        status = ir_reload_open(worker->base, &registry_work, worker, &worker->reload, error);
+    }
+    if (status == IR_OK) {
         status =
             ir_endpoint_open(worker->base, options->http, worker->meters.metrics, ir_health_ready,
                              ir_health_refresh, worker, &worker->endpoint, error);
@@ -286,6 +319,7 @@ static void join_stages(ir_worker_t *worker) {
 
 static void close_worker(ir_worker_t *worker) {
     join_stages(worker);
+    ir_reload_close(worker->reload);
     ir_consumer_close(worker->consumer);
     ir_republish_free(worker->republish);
     ir_graph_close(worker->graph);

@@ -326,6 +326,35 @@ def test_graph_store_that_refuses_a_statement(make_pipeline):
     assert len(pipeline.sqlite_ids()) == 5
 
 
+def test_broker_takes_back_what_waits_too_long(own_broker, tmp_path, messages):
+    """Over consumer_timeout the broker closes the channels, and says so again and again to a worker that does not read
+    because its batches are full. The partitions are taken again on the same connection, and all is stored once."""
+    own_broker.control("eval", "application:set_env(rabbit, consumer_timeout, 2000), "
+                               "application:set_env(rabbit, channel_tick_interval, 1000).")
+    log = own_broker.directory / "log" / "node.log"
+    with harness.Pipeline(own_broker, tmp_path) as pipeline:
+        pipeline.init()
+        worker = pipeline.worker("--in-flight=1", "--batch-observations=100", "--timeout=1s")
+        lock = sqlite3.connect(tmp_path / "documents.sqlite", isolation_level=None)
+        lock.execute("BEGIN EXCLUSIVE")
+        for message in messages[:400]:
+            pipeline.publish(message)
+
+        def told_again():
+            lines = [line for line in log.read_text(errors="replace").splitlines() if "acknowledgement on channel" in line]
+            channels = [line.split("acknowledgement on channel")[1].split()[0] for line in lines]
+            return any(channels.count(each) > 1 for each in channels)
+
+        harness.wait_for(told_again, "the broker to close a channel twice")
+        lock.close()
+        pipeline.drain()
+        worker.await_ready()
+        assert worker.metric("ir_partition_losses_total") > 0 and "warn: broker: partition" in worker.text()
+        assert worker.metric("ir_broker_reconnects_total") == 0, worker.text()
+        pipeline.stop_workers()
+        pipeline.assert_exactly(messages[:400])
+
+
 def test_start_timeout(make_pipeline):
     """A setting bounds how long a worker waits for what is away."""
     closed = servers.free_ports(1)[0]
@@ -590,6 +619,38 @@ def test_reload(make_pipeline, tmp_path):
     pipeline.stop_workers()
 
 
+def test_reload_of_a_large_registry(make_pipeline, tmp_path, messages):
+    """While 140,000 sensors are read, the loop goes on: every question is answered, and messages flow. However often
+    it is asked for meanwhile, it is read once more."""
+    registry = tmp_path / "registry.ttl"
+    shutil.copy(harness.REGISTRY, registry)
+    pipeline = make_pipeline(registry=registry).init()
+    worker = pipeline.worker()
+    large = tmp_path / "large.ttl"
+    pipeline.run("ir-loadgen", "--simulate=20000", f"--write-registry={large}")
+    # What was there before stays, so that the messages are known.
+    registry.write_text(f"@base <https://other.example/> .\n{large.read_text()}\n@base <{harness.BASE_IRI}> .\n"
+                        f"{harness.REGISTRY.read_text()}")
+    worker.process.send(signal.SIGHUP)
+    answers, sent = 0, 0
+    while worker.metric('ir_registry_reloads_total{result="done"}') < 1:
+        assert worker.get("/healthz")[0] == 200
+        assert worker.metric('ir_registry_reloads_total{result="failed"}') == 0, worker.text()
+        answers += 1
+        if sent < 200:
+            pipeline.publish(messages[sent])
+            sent += 1
+            harness.wait_for(lambda: worker.metric("ir_messages_acknowledged_total") >= sent, "the message", 30, 0.01)
+            worker.process.send(signal.SIGHUP)
+    assert answers > 1, "it was read before anything could be asked"
+    harness.wait_for(lambda: worker.metric('ir_registry_reloads_total{result="done"}') == 2, "the second reload", 60)
+    assert worker.metric("ir_registry_sensors") > 140_000
+    pipeline.drain()
+    assert worker.metric('ir_registry_reloads_total{result="done"}') == 2
+    pipeline.stop_workers()
+    pipeline.assert_exactly(messages[:sent])
+
+
 def test_reload_under_load(make_pipeline, tmp_path, messages):
     registry = tmp_path / "registry.ttl"
     shutil.copy(harness.REGISTRY, registry)
@@ -597,12 +658,11 @@ def test_reload_under_load(make_pipeline, tmp_path, messages):
     worker = pipeline.worker()
     sender = Sender(pipeline, messages[:600], rate=500)
     sender.start()
-    for _ in range(10):
-        time.sleep(0.1)
+    for count in range(1, 4):
         worker.process.send(signal.SIGHUP)
+        harness.wait_for(lambda: worker.metric('ir_registry_reloads_total{result="done"}') == count, "the reload", 20)
     sender.finish()
     pipeline.drain()
-    assert worker.metric('ir_registry_reloads_total{result="done"}') >= 5
     pipeline.stop_workers()
     pipeline.assert_exactly(messages[:600])
 

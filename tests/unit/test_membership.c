@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -117,6 +118,58 @@ static void odd_names_and_crowds_are_bounded(void **state) {
     ir_membership_free(NULL);
 }
 
+/* A member that says what it holds serves just that; one that says nothing is taken to serve its
+ * own. */
+static void members_serve_what_they_say(void **state) {
+    (void)state;
+    ir_membership_t *membership = ir_membership_new("a", EXPIRY_NS);
+    seen(membership, "b", 0);
+    unsigned others = 0;
+    for (unsigned i = 0; i < PARTITIONS; i++) {
+        assert_int_not_equal(ir_membership_owns(membership, i),
+                             ir_membership_serves(membership, i));
+        others += ir_membership_serves(membership, i);
+    }
+    assert_in_range(others, 1, PARTITIONS - 1);
+    ir_partition_set_t held = {{0}};
+    ir_partition_set_add(&held, 5);
+    ir_membership_holds(membership, ir_view_text("b"), &held);
+    for (unsigned i = 0; i < PARTITIONS; i++) {
+        assert_int_equal(ir_membership_serves(membership, i), i == 5);
+    }
+    ir_membership_holds(membership, ir_view_text("stranger"), &held);
+    ir_membership_left(membership, ir_view_text("b"));
+    assert_false(ir_membership_serves(membership, 5));
+    ir_membership_free(membership);
+}
+
+static void a_set_of_partitions_is_written_and_read(void **state) {
+    (void)state;
+    char text[IR_PARTITION_SET_TEXT];
+    ir_partition_set_t set = {{0}};
+    ir_partition_set_t read = {{0}};
+    static const unsigned some[] = {0, 1, 2, 63, 64, 200, 254, 255};
+    assert_true(ir_partition_set_empty(&set));
+    for (size_t i = 0; i < sizeof some / sizeof some[0]; i++) {
+        ir_partition_set_add(&set, some[i]);
+    }
+    assert_int_equal(ir_partition_set_count(&set), 8);
+    ir_partition_set_format(&set, text);
+    assert_int_equal(strlen(text), IR_PARTITION_SET_TEXT - 1);
+    assert_true(ir_partition_set_parse(ir_view_text(text), &read));
+    assert_true(ir_partition_set_equal(&set, &read));
+    ir_buffer_t shown;
+    ir_buffer_init(&shown);
+    ir_partition_set_show(&set, &shown);
+    ir_buffer_append_char(&shown, '\0');
+    assert_string_equal(shown.data, "0-2, 63-64, 200, 254-255");
+    ir_buffer_free(&shown);
+    text[3] = 'x';
+    assert_false(ir_partition_set_parse(ir_view_text(text), &read));
+    assert_false(ir_partition_set_parse(ir_view_text("ff"), &read));
+    assert_true(ir_partition_set_equal(&set, &read));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(alone_it_owns_everything),
@@ -125,6 +178,8 @@ int main(void) {
         cmocka_unit_test(silence_expires),
         cmocka_unit_test(goodbye_counts_at_once),
         cmocka_unit_test(odd_names_and_crowds_are_bounded),
+        cmocka_unit_test(members_serve_what_they_say),
+        cmocka_unit_test(a_set_of_partitions_is_written_and_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

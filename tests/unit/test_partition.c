@@ -1,6 +1,7 @@
 /* What a partition answers the broker. The connection is a real one over a pair of sockets, from
  * whose other end the frames are read. */
 #include "broker/partition.h"
+#include "broker/rabbitmq_c.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,8 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <amqp_framing.h>
-#include <amqp_tcp_socket.h>
 #include <cmocka.h>
 
 #define NUMBER 3

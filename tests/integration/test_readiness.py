@@ -1,0 +1,203 @@
+"""What a worker says of itself: ready means that what arrives now will be stored; what it lacks it names."""
+
+import json
+
+import pytest
+
+import harness
+
+USER = "narrow"
+PARTITIONS = 8
+
+
+def rights_of_worker():
+    definitions = json.loads((harness.ROOT / "ingest" / "definitions.json").read_text())
+    return next(each for each in definitions["permissions"] if each["user"] == "worker")
+
+
+class Narrow:
+    """A user of the broker whose rights are those of `worker` but for what a test takes away."""
+
+    def __init__(self, pipeline):
+        self.pipeline = pipeline
+        pipeline.broker.api("PUT", f"users/{USER}", {"password": USER, "tags": ""})
+        self.allow()
+        self.amqp = f"amqp://{USER}@{pipeline.broker.host}:{pipeline.broker.port}/{pipeline.host}"
+        self.env = {"IR_AMQP_PASSWORD": USER}
+
+    def allow(self, **rights):
+        wanted = {key: rights_of_worker()[key] for key in ("configure", "write", "read")}
+        self.pipeline.broker.api("PUT", f"permissions/{self.pipeline.host}/{USER}", {**wanted, **rights})
+
+    def worker(self, **options):
+        return self.pipeline.worker(f"--amqp={self.amqp}", env=self.env, **options)
+
+    def check(self):
+        words = ("--check", *self.pipeline.arguments(), f"--amqp={self.amqp}")
+        status, text, errors = self.pipeline.call("ir-worker", *words, env=self.env)
+        return status, "".join(line for line in text.splitlines() if "WRONG" in line) or text + errors
+
+
+@pytest.fixture
+def narrow(pipeline):
+    return Narrow(pipeline)
+
+
+def assert_hint(text):
+    rights = rights_of_worker()
+    assert all(rights[key] in text for key in ("configure", "write", "read")), text
+
+
+def consumers(pipeline):
+    """How many each partition has."""
+    names = [f"ir.observations.{i}" for i in range(PARTITIONS)]
+    return [pipeline.connect().queue_declare(name, passive=True).method.consumer_count for name in names]
+
+
+# ---- rights ----
+
+
+def test_rights_that_suffice(narrow):
+    """Those that the definitions give to `worker`."""
+    status, text = narrow.check()
+    assert status == 0, text
+    narrow.worker()
+    narrow.pipeline.stop_workers()
+
+
+def test_no_right_to_hear_other_workers(narrow):
+    """Without membership no partition is ever taken: not ready, told with the rights that are wanted, found by --check.
+    As soon as the rights are there, it goes on."""
+    ir_only = {"configure": "^ir\\.", "write": "^ir\\.", "read": "^(ir\\.|amq\\.topic$)"}
+    narrow.allow(**ir_only)
+    worker = narrow.worker(wait=False)
+    worker.await_listening()
+    reason = harness.wait_for(lambda: (worker.not_ready() or "").startswith("membership: cannot") and worker.not_ready(),
+                              "the reason")
+    assert "403" in reason and "amq.gen-" in reason
+    assert_hint(reason)
+    assert worker.metric("ir_partitions") == 0
+    [line] = [each for each in worker.text().splitlines() if "403" in each][:1]
+    assert " warn: " in line, line
+    status, text = narrow.check()
+    assert status == 1 and "broker" in text and "403" in text
+    assert_hint(text)
+    narrow.allow()
+    worker.await_ready()
+    assert worker.metric("ir_partitions") == PARTITIONS
+    narrow.pipeline.stop_workers()
+
+
+def test_no_right_to_one_partition(narrow):
+    """All the others are consumed, but what comes to that one would not be."""
+    rest = "^(ir\\.observations(\\.[0-24-7])?$|ir\\.[prw]|amq\\.gen-|amq\\.topic$)"
+    narrow.allow(read=rest)
+    worker = narrow.worker(wait=False)
+    worker.await_listening()
+    reason = harness.wait_for(lambda: "403" in (worker.not_ready() or "") and worker.not_ready(), "the reason")
+    assert reason.startswith("partitions: 3 of 8 are not consumed") and "ir.observations.3" in reason
+    assert_hint(reason)
+    assert "warn: broker: partition 3 is lost" in worker.text()
+    harness.wait_for(lambda: worker.metric("ir_partitions") == PARTITIONS - 1, "the others")
+    assert worker.metric("ir_partition_losses_total") > 0 and worker.metric("ir_partitions_unserved") == 1
+    status, text = narrow.check()
+    assert status == 1 and "ir.observations.3" in text
+    assert_hint(text)
+    narrow.allow()
+    worker.await_ready()
+    narrow.pipeline.stop_workers()
+
+
+@pytest.mark.parametrize("right, pattern, what", [
+    ("write", "^(ir\\.[orw]|amq\\.gen-)", "ir.processed"),
+    ("write", "^(ir\\.[opw]|amq\\.gen-)", "ir.rejected"),
+    ("configure", "^(ir\\.[opw]|amq\\.gen-)", "ir.rejected"),
+    ("read", "^(ir\\.|amq\\.gen-)", "amq.topic"),
+])
+def test_check_finds_the_right_that_is_missing(narrow, right, pattern, what):
+    narrow.allow(**{right: pattern})
+    status, text = narrow.check()
+    assert status == 1 and f"'{what}'" in text
+    assert_hint(text)
+
+
+def test_check_changes_nothing(make_pipeline):
+    """Before anything is declared it says so and declares nothing."""
+    pipeline = make_pipeline()
+    pipeline.run("ir-store", "init", *pipeline.stores())
+    status, text, errors = pipeline.call("ir-worker", "--check", *pipeline.arguments())
+    assert status == 0 and "are missing" in text, text + errors
+    names = [each["name"] for each in pipeline.broker.api("GET", f"exchanges/{pipeline.host}")]
+    assert not [name for name in names if name.startswith("ir.")]
+
+
+# ---- partitions ----
+
+
+def test_ready_when_all_is_consumed(pipeline):
+    """The first worker and every further one: at the moment when it says ready each partition has its consumer."""
+    for count in range(1, 4):
+        pipeline.worker()
+        assert min(consumers(pipeline)) >= 1
+        harness.wait_for(lambda count=count: all(each.metric("ir_workers") == count for each in pipeline.workers),
+                         "all to see each other")
+    pipeline.stop_workers()
+
+
+def test_a_partition_that_changes_hands_is_always_consumed(pipeline):
+    """The old worker gives it up only when the new one has subscribed; nobody turns unready."""
+    first = pipeline.worker()
+    second = pipeline.worker(wait=False)
+
+    def shared_out():
+        assert min(consumers(pipeline)) >= 1
+        assert first.not_ready() is None, first.not_ready()
+        held = first.metric("ir_partitions"), second.find_address() and second.metric("ir_partitions")
+        return sum(held) == PARTITIONS and min(held) > 0
+
+    harness.wait_for(shared_out, "the partitions to be shared out", pause=0)
+    pipeline.stop_workers()
+
+
+def test_a_worker_that_cannot_take_its_share_leaves_it_to_the_others(narrow):
+    """The one that held all goes on with what the other is refused."""
+    first = narrow.pipeline.worker()
+    narrow.allow(read="^(ir\\.observations$|ir\\.[prw]|amq\\.gen-|amq\\.topic$)")
+    second = narrow.worker(wait=False)
+    second.await_listening()
+    harness.wait_for(lambda: "403" in (second.not_ready() or ""), "the second's reason")
+    harness.wait_for(lambda: first.metric("ir_workers") == 2, "the first to see the second")
+    assert first.metric("ir_partitions") == PARTITIONS and first.not_ready() is None
+    narrow.pipeline.stop_workers()
+
+
+def test_a_queue_that_is_deleted(pipeline, messages):
+    """The broker cancels the consumer: a warning, and the queue is declared and consumed again."""
+    worker = pipeline.worker()
+    pipeline.connect().queue_delete("ir.observations.5")
+    harness.wait_for(lambda: "warn: broker: partition 5 is lost" in worker.text(), "the warning")
+    harness.wait_for(lambda: worker.metric("ir_partitions") == PARTITIONS, "the partition")
+    worker.await_ready()
+    for message in messages[:100]:
+        pipeline.publish(message)
+    pipeline.drain()
+    pipeline.stop_workers()
+    pipeline.assert_exactly(messages[:100])
+
+
+def test_a_peer_that_dies(pipeline):
+    """Its partitions are taken over when it is known to be gone."""
+    first, second = pipeline.worker(), pipeline.worker()
+    second.kill()
+    harness.wait_for(lambda: first.metric("ir_partitions") == PARTITIONS, "the dead worker's partitions")
+    harness.wait_for(lambda: first.not_ready() is None, "ready")
+    pipeline.stop_workers()
+
+
+def test_two_workers_of_one_name(pipeline):
+    """Both are told; one stands by."""
+    workers = [pipeline.worker(name="same"), pipeline.worker("--name=same", name="other")]
+    for worker in workers:
+        harness.wait_for(lambda worker=worker: "another worker has the name same too" in worker.text(), "the warning")
+        assert " warn: " in next(line for line in worker.text().splitlines() if "another worker" in line)
+    pipeline.stop_workers()
