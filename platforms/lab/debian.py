@@ -66,10 +66,9 @@ class Root:
         self.folder.chmod(0o700)  # the files of pip and Maven may hold what is nobody else's business
         self.lock = open(self.folder / f"{self.kind}.lock", "w", encoding="ascii")  # noqa: SIM115 - closed by __exit__
         try:
-            if self.stale():
-                self.hold(fcntl.LOCK_EX)
-                self.refresh()
-            self.hold(fcntl.LOCK_SH)
+            self.keep()
+            while not self.path.exists():  # another program, whose tools/install differs, has made its own in its place
+                self.keep()
         except BaseException:
             self.lock.close()
             raise
@@ -77,6 +76,13 @@ class Root:
 
     def __exit__(self, *_):
         self.lock.close()
+
+    def keep(self):
+        """Makes it when there is none, or it is old, and holds it."""
+        if self.stale():
+            self.hold(fcntl.LOCK_EX)
+            self.refresh()
+        self.hold(fcntl.LOCK_SH)
 
     def hold(self, how):
         deadline = time.monotonic() + MAKE_SECONDS
