@@ -110,7 +110,7 @@ class Root:
             except LabError as error:
                 if not self.path.exists():
                     raise
-                self.note = f"the root of {self.release} is older than {REFRESH_DAYS} days and could not be renewed: {error}"
+                self.note = f"the root is older than {REFRESH_DAYS} days and could not be renewed: {error}"
                 return
             for each in self.folder.glob(f"{self.kind}-*"):
                 remove_tree(each)
@@ -130,7 +130,8 @@ class Root:
             sandbox = Sandbox(part, name=self.release, binds=[("ro", PROJECT, SOURCES), *client_binds(part)],
                               environment={**environment(), "DEBIAN_FRONTEND": "noninteractive"})
             if sandbox.run(words, self.log, network=True, seconds=MAKE_SECONDS, before=netns.outside_argv()) != 0:
-                raise LabError(f"{words[0]} failed in a root of {self.release}: {last_line(self.log)} (all of it: {self.log})")
+                raise LabError(f"{words[0]} failed in a root of {self.release}: {last_line(self.log)} (all of it: "
+                               f"{self.log})")
         command.run(["chroot", part, "apt-get", "clean"])
 
     def bootstrap(self, part, sources):
@@ -143,8 +144,8 @@ class Root:
         self.log.write_text(done.out + done.err, encoding="utf-8")
         if done.status != 0:
             told = [line for line in done.err.splitlines() if re.search(r"^E:|error", line)]
-            raise Unsupported(f"mmdebstrap could not make a root of {self.release}: {' '.join(told[:3])[:500]} (all of it: {self.log})",
-                              "is there a network?")
+            raise Unsupported(f"mmdebstrap could not make a root of {self.release}: {' '.join(told[:3])[:500]} (all of it: "
+                              f"{self.log})", "is there a network?")
 
     def sandbox(self, layer=None, binds=()):
         """One without the network of the host."""
@@ -176,14 +177,16 @@ def client_files():
 
 def client_binds(root):
     """What the variables name by an absolute path and the root has not."""
-    words = re.findall(r"(?<![\w/.])/[\w./+-]+", " ".join(environment().values()))
-    return [("ro", word, word) for word in sorted(set(words)) if Path(word).exists() and not (root / word.lstrip("/")).exists()]
+    words = set(re.findall(r"(?<![\w/.])/[\w./+-]+", " ".join(environment().values())))
+    missing = [word for word in sorted(words) if Path(word).exists() and not (root / word.lstrip("/")).exists()]
+    return [("ro", word, word) for word in missing]
 
 
 def certificates():
     """Of all that the host's clients trust, in order."""
     bundles = {BUNDLE, *(Path(os.environ[each]) for each in BUNDLES if os.environ.get(each))}
-    return sorted({found for path in bundles if path.is_file() for found in CERTIFICATE.findall(path.read_text("latin-1"))})
+    texts = [path.read_text("latin-1") for path in bundles if path.is_file()]
+    return sorted({found for text in texts for found in CERTIFICATE.findall(text)})
 
 
 def furnish(root, name):
@@ -191,7 +194,8 @@ def furnish(root, name):
     texts = release.sources(name)
     release.give_keys(root, [*texts.values(), *release.settings()])
     # Files that are there before their package, as Maven's settings, stay.
-    (root / "etc" / "apt" / "apt.conf.d" / "90keep").write_text('DPkg::Options:: "--force-confold";\n', encoding="ascii")
+    keep = root / "etc" / "apt" / "apt.conf.d" / "90keep"
+    keep.write_text('DPkg::Options:: "--force-confold";\n', encoding="ascii")
     for path in client_files():
         inside = Path("/root") / path.relative_to(Path.home()) if path.is_relative_to(Path.home()) else path
         target = root / inside.relative_to("/")

@@ -55,7 +55,8 @@ def sources(release):
 def sources_of(suite):
     """Without comments, which may name suites that are not used."""
     candidates = [APT / "sources.list", *sorted((APT / "sources.list.d").glob("*"))]
-    texts = {each.name: uncommented(each) for each in candidates if each.suffix in (".list", ".sources") and each.is_file()}
+    files = [each for each in candidates if each.suffix in (".list", ".sources") and each.is_file()]
+    texts = {each.name: uncommented(each) for each in files}
     return {name: text for name, text in texts.items() if suite_pattern(suite).search(text)}
 
 

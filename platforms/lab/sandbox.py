@@ -14,7 +14,7 @@ from .finding import mounted_root
 
 SCRIPT = Path(__file__).with_name("sandbox.sh")
 NAMESPACES = ("--mount", "--pid", "--fork", "--kill-child", "--uts", "--ipc", "--propagation", "private")
-ENVIRONMENT = {"HOME": "/root", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8",
                "TERM": "dumb"}
 
 
@@ -32,7 +32,8 @@ class Sandbox:
         unshare = [command.need("unshare", "distributions"), *NAMESPACES, *([] if network else ["--net"])]
         inside = ["/usr/bin/env", "-i", *(f"{key}={value}" for key, value in self.environment.items()), *words]
         binds = [str(word) for each in self.binds for word in each]
-        return [*unshare, "sh", str(SCRIPT), str(self.root), str(self.layer or "-"), self.name, *binds, "--", *map(str, inside)]
+        places = [str(self.root), str(self.layer or "-"), self.name]
+        return [*unshare, "sh", str(SCRIPT), *places, *binds, "--", *map(str, inside)]
 
     def run(self, words, log, network=False, seconds=3600, before=()):
         """Runs it to its end; what it says goes to the file `log`. Returns the exit status; LabError after `seconds`.

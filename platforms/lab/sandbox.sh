@@ -37,9 +37,9 @@ for device in null zero full random urandom tty fuse kvm net/tun; do
 done
 ln -s pts/ptmx "$new/dev/ptmx"
 ln -s /proc/self/fd "$new/dev/fd"
-for number in 0 1 2; do
-    ln -s "/proc/self/fd/$number" "$new/dev/$(echo stdin stdout stderr | cut -d ' ' -f $((number + 1)))"
-done
+ln -s /proc/self/fd/0 "$new/dev/stdin"
+ln -s /proc/self/fd/1 "$new/dev/stdout"
+ln -s /proc/self/fd/2 "$new/dev/stderr"
 
 while [ "$1" != -- ]; do
     if [ -d "$2" ]; then

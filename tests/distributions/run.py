@@ -128,7 +128,8 @@ def run_step(name, step, inside, log):
     say(f"{name}: {words} … (log: {log})")
     begin = time.monotonic()
     try:
-        status = inside.run(["make", "-C", debian.SOURCES, "--no-print-directory", *step.words[1:]], log, seconds=step.seconds)
+        make = ["make", "-C", debian.SOURCES, "--no-print-directory"]
+        status = inside.run([*make, *step.words[1:]], log, seconds=step.seconds)
     except LabError as error:
         say(str(error))
         status = 124

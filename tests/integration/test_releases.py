@@ -116,7 +116,8 @@ def said(inside, script, tmp_path):
 
 
 def test_a_sandbox_shares_nothing_with_the_host(apart, tmp_path):
-    told = said(apart, "cat /proc/sys/kernel/hostname; ls /sys/class/net; ls -d /proc/[0-9]*; echo >/made-inside", tmp_path)
+    script = "cat /proc/sys/kernel/hostname; ls /sys/class/net; ls -d /proc/[0-9]*; echo >/made-inside"
+    told = said(apart, script, tmp_path)
     assert told[:2] == ["apart", "lo"] and "/proc/1" in told and len(told) < 10
     assert not Path("/made-inside").exists() and (tmp_path / "layer" / "upper" / "made-inside").exists()
 
