@@ -23,6 +23,7 @@ _Static_assert(IR_PUBLISHER_OPEN_MESSAGES <= IR_CONFIRMS_WINDOW, "every open mes
 
 struct ir_publisher {
     ir_broker_options_t options;
+    const char *needed; /* an exchange, or NULL */
     unsigned attempt;
     amqp_connection_state_t connection;
     int fd;
@@ -74,6 +75,16 @@ static ir_status_t open_channel(amqp_connection_state_t connection, ir_error_t *
     return IR_OK;
 }
 
+/* Passive: no right is needed for it. */
+static ir_status_t find_exchange(amqp_connection_state_t connection, const char *exchange,
+                                 ir_error_t *error) {
+    return amqp_exchange_declare(connection, CHANNEL, amqp_cstring_bytes(exchange),
+                                 amqp_empty_bytes, 1, 0, 0, 0, amqp_empty_table) != NULL
+               ? IR_OK
+               : ir_broker_reply(amqp_get_rpc_reply(connection),
+                                 "the exchange is missing until a worker declares it", error);
+}
+
 static ir_status_t connect_publisher(ir_publisher_t *publisher, ir_error_t *error) {
     amqp_connection_state_t connection = NULL;
     ir_status_t status =
@@ -82,6 +93,9 @@ static ir_status_t connect_publisher(ir_publisher_t *publisher, ir_error_t *erro
         return status;
     }
     status = open_channel(connection, error);
+    if (status == IR_OK && publisher->needed != NULL) {
+        status = find_exchange(connection, publisher->needed, error);
+    }
     if (status != IR_OK) {
         ir_broker_disconnect(connection);
         return status;
@@ -597,6 +611,10 @@ ir_publisher_t *ir_publisher_new(const ir_broker_options_t *options) {
     ir_buffer_init(&publisher->out);
     ir_confirms_init(&publisher->confirms);
     return publisher;
+}
+
+void ir_publisher_need(ir_publisher_t *publisher, const char *exchange) {
+    publisher->needed = exchange;
 }
 
 void ir_publisher_free(ir_publisher_t *publisher) {

@@ -21,6 +21,9 @@ typedef struct ir_publisher ir_publisher_t;
 ir_publisher_t *ir_publisher_new(const ir_broker_options_t *options);
 void ir_publisher_free(ir_publisher_t *publisher);
 
+/* Connecting fails while this exchange is not there. `exchange` is not copied. */
+void ir_publisher_need(ir_publisher_t *publisher, const char *exchange);
+
 typedef struct ir_header {
     const char *name;
     enum { IR_HEADER_TEXT, IR_HEADER_INTEGER, IR_HEADER_FLAG } kind;

@@ -114,23 +114,46 @@ static void on_stop(evutil_socket_t number, short what, void *context) {
     advance_phase(gateway, gateway->phase_ns);
 }
 
+/* ---- the tokens are read again ---- */
+
+static ir_status_t load_tokens(void *context, void **made, ir_error_t *error) {
+    const ir_gateway_t *gateway = context;
+    ir_tokens_t *tokens = NULL;
+    const ir_status_t status = ir_tokens_load(gateway->options->tokens, &tokens, error);
+    *made = tokens;
+    return status;
+}
+
+static void *swap_tokens(void *context, void *made) {
+    ir_gateway_t *gateway = context;
+    ir_tokens_t *old = gateway->tokens;
+    gateway->tokens = made;
+    ir_tokens_inherit(gateway->tokens, old);
+    ir_metric_increase(gateway->meters.reloads, 1);
+    ir_log(IR_LOG_INFO, "tokens read again: %zu for %zu motes", ir_tokens_count(gateway->tokens),
+           ir_tokens_motes(gateway->tokens));
+    return old;
+}
+
+static void keep_tokens(void *context, const ir_error_t *error) {
+    ir_gateway_t *gateway = context;
+    ir_metric_increase(gateway->meters.reload_failures, 1);
+    ir_log(IR_LOG_ERROR, "tokens stay as they were: %s", error->text);
+}
+
+static void free_tokens(void *old) {
+    ir_tokens_free(old);
+}
+
+/* Accounts are used only while a request is taken, within one turn of the loop. */
+static const ir_reload_work_t tokens_work = {
+    .load = load_tokens, .swap = swap_tokens, .failed = keep_tokens, .free = free_tokens};
+
 static void on_reload(evutil_socket_t number, short what, void *context) {
     (void)number;
     (void)what;
-    ir_gateway_t *gateway = context;
-    ir_tokens_t *tokens = NULL;
-    ir_error_t error;
-    if (ir_tokens_load(gateway->options->tokens, &tokens, &error) != IR_OK) {
-        ir_metric_increase(gateway->meters.reload_failures, 1);
-        ir_log(IR_LOG_ERROR, "tokens stay as they were: %s", error.text);
-        return;
-    }
-    ir_tokens_inherit(tokens, gateway->tokens);
-    ir_tokens_free(gateway->tokens);
-    gateway->tokens = tokens;
-    ir_metric_increase(gateway->meters.reloads, 1);
-    ir_log(IR_LOG_INFO, "tokens read again: %zu for %zu motes", ir_tokens_count(tokens),
-           ir_tokens_motes(tokens));
+    const ir_gateway_t *gateway = context;
+    ir_reload_request(gateway->reload);
 }
 
 /* ---- start and end ---- */
@@ -234,6 +257,9 @@ static ir_status_t open_gateway(ir_gateway_t *gateway, ir_error_t *error) {
     if (status == IR_OK) {
         status = open_outlet(gateway, error);
     }
+    if (status == IR_OK) {
+        status = ir_reload_open(gateway->base, &tokens_work, gateway, &gateway->reload, error);
+    }
     return status == IR_OK ? open_events(gateway, error) : status;
 }
 
@@ -247,6 +273,7 @@ static void close_gateway(ir_gateway_t *gateway) {
             event_free(all[i]);
         }
     }
+    ir_reload_close(gateway->reload);
     ir_outlet_stop(gateway->outlet);
     ir_endpoint_free(gateway->endpoint);
     if (gateway->base != NULL) {

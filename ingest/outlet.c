@@ -436,6 +436,7 @@ ir_status_t ir_outlet_start(const ir_outlet_options_t *options, ir_outlet_t **ou
         ir_outlet_stop(made);
         return ir_error_set(error, IR_ERR_MEMORY, "outlet: out of memory or descriptors");
     }
+    ir_publisher_need(made->publisher, IR_EXCHANGE_OBSERVATIONS);
     ir_publisher_on_answer(made->publisher, &(ir_publisher_answers_t){on_answer, on_return, made});
     ir_publisher_wake_on(made->publisher, made->wake_fd);
     made->started = pthread_create(&made->thread, NULL, run, made) == 0;

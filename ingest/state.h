@@ -5,6 +5,7 @@
 
 #include "common/buffer.h"
 #include "common/endpoint.h"
+#include "common/reload.h"
 #include "ingest/connections.h"
 #include "ingest/meters.h"
 #include "ingest/options.h"
@@ -44,6 +45,7 @@ typedef struct ir_gateway {
     ir_bucket_limits_t bucket_limits;
     ir_ingest_meters_t meters;
     ir_tokens_t *tokens;
+    ir_reload_t *reload;
     ir_submission_reader_t *reader;
     ir_submission_t submission; /* of the request that is being read */
 

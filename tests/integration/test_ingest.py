@@ -599,6 +599,23 @@ def test_a_queue_that_is_full(quiet):
     assert gateway.stop() == 0
 
 
+def test_exchange_that_is_missing(pipeline):
+    """Nothing is told as taken; the gateway, which may declare nothing, is not ready until a worker has declared it."""
+    pipeline.issue(MOTE)
+    gateway, token = pipeline.gateway(), pipeline.tokens[MOTE]
+    pipeline.connect().exchange_delete("ir.observations")
+    assert ask(gateway, token, pack(1)).code == 503
+    harness.wait_for(lambda: "exchange 'ir.observations'" in (gateway.not_ready() or ""), "the reason")
+    assert ask(gateway, token, pack(1)).problem["reason"] == "broker-away"
+    pipeline.worker()
+    gateway.await_ready()
+    assert ask(gateway, token, pack(1)).code == 202
+    pipeline.drain()
+    assert len(pipeline.sqlite_ids()) == 1
+    assert gateway.stop() == 0
+    pipeline.stop_workers()
+
+
 def test_nothing_to_route_to(quiet):
     gateway, token = quiet.gateway(), quiet.tokens[MOTE]
     quiet.connect().queue_delete("all")
