@@ -48,6 +48,11 @@ def own_broker(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def mqtt_broker(tmp_path_factory):
+    yield from _server(harness.MqttBroker, tmp_path_factory, "mqtt")
+
+
+@pytest.fixture(scope="session")
 def mongodb(tmp_path_factory):
     yield from _server(servers.MongoDB, tmp_path_factory, "mongodb")
 

@@ -107,12 +107,52 @@ def observation_id(name, time_ns, value):
 class Message:
     """One pack of one mote, with the ids that it must get."""
 
+    name = None  # its sender's name for it
+    timed = False  # its times count from its arrival
+
     def __init__(self, mote, records):
         self.mote = mote
         self.records = records
         self.body = json.dumps(records).encode()
         self.raw_id = raw_id(mote, self.body, round(records[0]["t"] * 1e9))
         self.ids = [observation_id(r["n"], round(r["t"] * 1e9), r["v"]) for r in records]
+
+
+class ArrivalMessage:
+    """One whose times count from its arrival: its ids follow from what is stored of that."""
+
+    timed = True
+
+    def __init__(self, mote, records, number, age=None, name=None):
+        """`records` of absolute times; `age`: seconds before the arrival, None: it says no time. `number` makes the
+        body unique."""
+        bare = [{key: value for key, value in record.items() if key != "t"} for record in records]
+        self.mote, self.name, self.age = mote, name, age
+        self.records = [{**each, "t": -age} if age is not None else each for each in bare]
+        self.records[0] = {**self.records[0], "seq": number}
+        self.body = json.dumps(self.records).encode()
+        self.content = raw_id(mote, self.body, kind="plain")
+        self.raw_id = raw_id(mote, self.body, kind="named", name=name.encode()) if name else None
+        self.ids = None
+
+    def arrive(self, arrival_ns):
+        if self.name is None:
+            self.raw_id = raw_id(self.mote, self.body, arrival_ns, kind="arrived")
+        time_ns = arrival_ns - (self.age or 0) * 10**9
+        self.ids = [observation_id(each["n"], time_ns, each["v"]) for each in self.records]
+
+
+def mix_times(messages):
+    """Half of them as they are, the others by turns with relative times or none, with a name or without."""
+    kinds = [None, (True, False), None, (False, True), None, (True, True), None, (False, False)]
+    mixed = []
+    for i, message in enumerate(messages):
+        if (kind := kinds[i % len(kinds)]) is not None:
+            relative, named = kind
+            message = ArrivalMessage(message.mote, message.records, i, i % 600 if relative else None,
+                                     f"test {i}" if named else None)
+        mixed.append(message)
+    return mixed
 
 
 UNITS = {"deg C": "Cel", "ft3/s": "ft3/s", "mg/l": "mg/l", "std units": "pH", "uS/cm @25C": "uS/cm", "ft": "ft"}
@@ -219,6 +259,19 @@ class Front:
 
 FRONT_LIMITS = {"connections": "2000", "first-bytes": "2s", "connections-per-source": "100000",
                 "new-connections-per-source": "100000", "requests-per-source": "1000000"}
+
+
+class MqttBroker(Broker):
+    """One that takes MQTT, too."""
+
+    n_ports = 4
+
+    def __init__(self, directory):
+        super().__init__(directory)
+        self.more_plugins += ("rabbitmq_mqtt",)
+
+    def configuration(self):
+        return [*super().configuration(), f"mqtt.listeners.tcp.1 = {servers.HOST}:{self.ports[3]}"]
 
 
 # ---- the pipeline ----
@@ -337,7 +390,7 @@ class Pipeline:
         self.connect().basic_publish("ir.observations", key, body, properties)
 
     def publish(self, message):
-        self.publish_body(message.body, f"ir.{message.mote}")
+        self.publish_body(message.body, f"ir.{message.mote}", name=message.name)
 
     def subscribe(self, pattern="#"):
         """A queue of what is published again."""
@@ -417,14 +470,26 @@ class Pipeline:
         path = self.directory / "ledger.txt"
         lines = ["# ir-ledger 2"]
         for message in messages:
-            lines.append(f"m {message.raw_id}")
-            lines += [f"o {each}" for each in message.ids]
+            if message.timed:
+                name = f" {message.raw_id} {message.name}" if message.name else ""
+                lines.append(f"t {message.content} {message.mote} {len(message.records)} 1 1{name}")
+            else:
+                lines.append(f"m {message.raw_id}")
+                lines += [f"o {each}" for each in message.ids]
         path.write_text("\n".join([*lines, "# end"]) + "\n")
         return path
 
+    def find_arrivals(self, messages):
+        """When they arrived, and so which ids they must have, as SQLite says it."""
+        arrivals = {bytes(body): time_ns for body, time_ns in self.sqlite("SELECT body, received_ns FROM raw")}
+        for message in messages:
+            if message.timed:
+                message.arrive(arrivals[message.body])
+
     def assert_exactly(self, messages):
-        """SQLite and N-Quads hold these messages, each once."""
-        expected = sorted(each for message in messages for each in message.ids)
+        """SQLite and N-Quads hold these messages, each once. Equal readings that arrive together are one."""
+        self.find_arrivals(messages)
+        expected = sorted({each for message in messages for each in message.ids})
         assert sorted(self.sqlite_ids("raw")) == sorted(message.raw_id for message in messages)
         assert sorted(self.sqlite_ids()) == expected
         assert sorted(self.nquads_ids()) == expected

@@ -21,23 +21,6 @@ from harness import programs, servers
 FIRST = 400  # messages of the replay that are sent
 
 
-class MqttBroker(harness.Broker):
-    n_ports = 4
-
-    def __init__(self, directory):
-        super().__init__(directory)
-        self.more_plugins += ("rabbitmq_mqtt",)
-
-    def configuration(self):
-        return [*super().configuration(), f"mqtt.listeners.tcp.1 = {servers.HOST}:{self.ports[3]}"]
-
-
-@pytest.fixture(scope="module")
-def mqtt_broker(tmp_path_factory):
-    with MqttBroker(tmp_path_factory.mktemp("mqtt")) as server:
-        yield server
-
-
 @pytest.fixture
 def way(mqtt_broker, tmp_path):
     """A pipeline behind AMQP and MQTT."""
