@@ -472,7 +472,7 @@ ir_outcome_t ir_publisher_publish(ir_publisher_t *publisher, const ir_publicatio
     const uint32_t frame_max =
         publisher->connection ? publisher->frame_max : AMQP_DEFAULT_FRAME_SIZE;
     if (ir_frames_check(publication, frame_max, error) != IR_OK) {
-        return IR_OUTCOME_REJECT;
+        return IR_OUTCOME_REFUSED;
     }
     ir_status_t status = IR_OK;
     if (publisher->published > 0 && !answers_singly(publisher) && is_doubtful(publisher)) {

@@ -23,7 +23,7 @@ static const char *const status_texts[IR_STATUS_COUNT] = {
 static const char *const outcome_texts[IR_OUTCOME_COUNT] = {
     [IR_OUTCOME_OK] = "ok",
     [IR_OUTCOME_RETRY] = "retry",
-    [IR_OUTCOME_REJECT] = "reject",
+    [IR_OUTCOME_REFUSED] = "refused",
 };
 
 const char *ir_status_text(ir_status_t status) {

@@ -43,15 +43,16 @@ typedef struct ir_error {
 ir_status_t ir_error_set(ir_error_t *error, ir_status_t status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* What becomes of a delivery, a document or a statement. */
+/* What becomes of a delivery, a document, a statement or a publication: of every stage, store and
+ * publisher. common/proof.h decides when a refusal is believed. */
 typedef enum ir_outcome {
-    IR_OUTCOME_OK,     /* durably done */
-    IR_OUTCOME_RETRY,  /* not done, the same call may succeed later: hold it and back off */
-    IR_OUTCOME_REJECT, /* not done and never will be: dead-letter it */
+    IR_OUTCOME_OK,      /* durably done */
+    IR_OUTCOME_RETRY,   /* not done, the same call may succeed later: hold it and back off */
+    IR_OUTCOME_REFUSED, /* this item was not taken and never will be: dead-letter it */
     IR_OUTCOME_COUNT
 } ir_outcome_t;
 
-/* "ok", "retry", "reject". */
+/* "ok", "retry", "refused". */
 const char *ir_outcome_text(ir_outcome_t outcome);
 
 #endif

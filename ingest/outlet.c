@@ -233,7 +233,7 @@ static ir_outcome_t publish_next(ir_outlet_t *outlet, const ir_shipment_t *shipm
     const ir_outcome_t outcome = ir_publisher_publish(outlet->publisher, &publication, error);
     if (outcome == IR_OUTCOME_OK) {
         ir_window_number(open, ir_publisher_last(outlet->publisher));
-    } else if (outcome == IR_OUTCOME_REJECT) {
+    } else if (outcome == IR_OUTCOME_REFUSED) {
         note_fault(outlet, IR_OUTLET_OPEN, error);
         send_back(outlet, ir_window_give_up(outlet->window, open, IR_FATE_REFUSED));
     }

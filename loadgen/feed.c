@@ -136,7 +136,7 @@ static void take_outcome(ir_feed_t *feed, ir_lane_t *lane, ir_outcome_t outcome,
                          const ir_error_t *error) {
     if (outcome == IR_OUTCOME_RETRY) {
         lose_lane(feed, lane, error);
-    } else if (outcome == IR_OUTCOME_REJECT) {
+    } else if (outcome == IR_OUTCOME_REFUSED) {
         fail(feed, error);
     }
 }

@@ -52,7 +52,7 @@ struct ir_sender {
     ir_outcome_t (*connect)(void *sender, ir_error_t *error);
 
     /* Takes a message over; it may go out only with the next push. RETRY: this message and all that
-     * have no final answer must be given again, in their order, after connecting. REJECT: this
+     * have no final answer must be given again, in their order, after connecting. REFUSED: this
      * message can never go. */
     ir_outcome_t (*send)(void *sender, const ir_parcel_t *parcel, ir_error_t *error);
 

@@ -190,7 +190,7 @@ static ir_outcome_t connect_http(void *sender, ir_error_t *error) {
 
 static ir_outcome_t out_of_memory(ir_error_t *error) {
     ir_error_set(error, IR_ERR_MEMORY, "out of memory for a request");
-    return IR_OUTCOME_REJECT;
+    return IR_OUTCOME_REFUSED;
 }
 
 /* `name` may be empty. */

@@ -20,7 +20,7 @@ typedef struct ir_stage_work {
     /* Whether the server is there: asked with back-off before the first batch; NULL: nothing to
      * ask. */
     ir_status_t (*ready)(void *context, ir_error_t *error);
-    /* OK hands the batch on; RETRY backs off and calls again. Never REJECT: refusals stand in the
+    /* OK hands the batch on; RETRY backs off and calls again. Never REFUSED: refusals stand in the
      * batch. */
     ir_outcome_t (*run)(void *context, ir_batch_t *batch, ir_error_t *error);
     /* Called about every second when no batch comes; may be NULL. */

@@ -62,7 +62,7 @@ static ir_outcome_t send_fake(void *sender, const ir_parcel_t *parcel, ir_error_
     (void)sender;
     if (fake.reject) {
         ir_error_set(error, IR_ERR_RANGE, "too long");
-        return IR_OUTCOME_REJECT;
+        return IR_OUTCOME_REFUSED;
     }
     assert_true(fake.n_given < sizeof fake.motes / sizeof fake.motes[0]);
     fake.motes[fake.n_given++] = parcel->mote_number;

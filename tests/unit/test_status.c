@@ -23,7 +23,7 @@ static void every_outcome_has_its_text(void **state) {
     (void)state;
     assert_string_equal(ir_outcome_text(IR_OUTCOME_OK), "ok");
     assert_string_equal(ir_outcome_text(IR_OUTCOME_RETRY), "retry");
-    assert_string_equal(ir_outcome_text(IR_OUTCOME_REJECT), "reject");
+    assert_string_equal(ir_outcome_text(IR_OUTCOME_REFUSED), "refused");
 }
 
 static void an_error_is_one_printable_line(void **state) {

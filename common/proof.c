@@ -1,0 +1,253 @@
+#include "common/proof.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define TOGETHER 64   /* suspects proved in the same two seconds */
+#define SPLITS_MAX 48 /* parts that wait: one for each halving of at most 2^32 */
+#define STUCK_MAX 3   /* puts of all suspects together that make them no fewer */
+#define ROUNDS_MAX (4 * IR_PROOF_TRIES)
+#define PAUSE_NS (IR_PROOF_SPREAD_NS / (IR_PROOF_TRIES - 1) + IR_MILLISECOND_NS)
+
+struct ir_suspects {
+    const ir_proof_work_t *work;
+    uint32_t *items;
+    size_t count, capacity;
+    ir_answer_t last; /* to the one added last */
+    bool out_of_memory;
+};
+
+/* ---- one item ---- */
+
+bool ir_proof_add(ir_proof_t *proof, const ir_answer_t *answer, int64_t now_ns) {
+    if (proof->tries == 0 || proof->code != answer->code) {
+        *proof = (ir_proof_t){.code = answer->code, .first_ns = now_ns};
+    }
+    proof->tries++;
+    return answer->certain ||
+           (proof->tries >= IR_PROOF_TRIES && now_ns - proof->first_ns >= IR_PROOF_SPREAD_NS);
+}
+
+/* ---- suspects ---- */
+
+static bool keep_suspect(ir_suspects_t *suspects, uint32_t item) {
+    if (suspects->count == suspects->capacity) {
+        const size_t capacity = suspects->capacity > 0 ? suspects->capacity * 2 : 64;
+        uint32_t *grown = realloc(suspects->items, capacity * sizeof *grown);
+        if (grown == NULL) {
+            suspects->out_of_memory = true;
+            return false;
+        }
+        suspects->items = grown;
+        suspects->capacity = capacity;
+    }
+    suspects->items[suspects->count++] = item;
+    return true;
+}
+
+bool ir_suspects_add(ir_suspects_t *suspects, uint32_t item, const ir_answer_t *answer) {
+    suspects->last = *answer;
+    if (answer->certain) {
+        const bool good = suspects->work->refuse(suspects->work->context, item, answer);
+        suspects->out_of_memory |= !good;
+        return good;
+    }
+    return keep_suspect(suspects, item);
+}
+
+static ir_outcome_t retry_for_memory(ir_error_t *error) {
+    ir_error_set(error, IR_ERR_MEMORY, "out of memory for what a server refused");
+    return IR_OUTCOME_RETRY;
+}
+
+static ir_outcome_t retry_for(const ir_answer_t *answer, ir_error_t *error) {
+    *error = answer->why;
+    return IR_OUTCOME_RETRY;
+}
+
+/* RETRY when the server does not take what is certainly good. */
+static ir_outcome_t control(const ir_proof_work_t *work, const ir_answer_t *answer,
+                            ir_error_t *error) {
+    ir_error_t why = {.status = IR_OK};
+    if (work->control(work->context, &why) == IR_OUTCOME_OK) {
+        return IR_OUTCOME_OK;
+    }
+    ir_error_set(error, why.status != IR_OK ? why.status : IR_ERR_IO,
+                 "refuses what is certainly good, too, so it is not the data: %.200s (%.200s)",
+                 why.text, answer->why.text);
+    return IR_OUTCOME_RETRY;
+}
+
+/* ---- one item alone ---- */
+
+/* OK: durable, or refused for certain. REFUSED: `answer` says what the server said. */
+static ir_outcome_t put_alone(const ir_proof_work_t *work, uint32_t item, ir_answer_t *answer) {
+    ir_suspects_t alone = {.work = work};
+    *answer = (ir_answer_t){.code = 0};
+    ir_outcome_t outcome = work->put(work->context, &item, 1, &alone, answer);
+    if (outcome == IR_OUTCOME_OK && alone.count > 0) {
+        *answer = alone.last;
+        outcome = IR_OUTCOME_REFUSED;
+    }
+    if (alone.out_of_memory || (outcome == IR_OUTCOME_REFUSED && answer->certain &&
+                                !work->refuse(work->context, item, answer))) {
+        outcome = retry_for_memory(&answer->why);
+    } else if (outcome == IR_OUTCOME_REFUSED && answer->certain) {
+        outcome = IR_OUTCOME_OK;
+    }
+    free(alone.items);
+    return outcome;
+}
+
+/* One try: *settled when the item is durable or its refusal is believed. */
+static ir_outcome_t try_item(const ir_proof_work_t *work, uint32_t item, ir_proof_t *proof,
+                             bool *settled, ir_error_t *error) {
+    ir_answer_t answer;
+    const ir_outcome_t outcome = put_alone(work, item, &answer);
+    *settled = outcome == IR_OUTCOME_OK;
+    if (outcome == IR_OUTCOME_RETRY) {
+        return retry_for(&answer, error);
+    }
+    if (*settled) {
+        return IR_OUTCOME_OK;
+    }
+    if (control(work, &answer, error) != IR_OUTCOME_OK) {
+        return IR_OUTCOME_RETRY;
+    }
+    *settled = ir_proof_add(proof, &answer, ir_clock_monotonic());
+    return *settled && !work->refuse(work->context, item, &answer) ? retry_for_memory(error)
+                                                                   : IR_OUTCOME_OK;
+}
+
+static void pause_between_tries(void) {
+    const struct timespec wait = {.tv_sec = PAUSE_NS / IR_SECOND_NS,
+                                  .tv_nsec = PAUSE_NS % IR_SECOND_NS};
+    nanosleep(&wait, NULL);
+}
+
+/* The items that are settled leave `items`. */
+static ir_outcome_t prove(const ir_proof_work_t *work, uint32_t *items, size_t count,
+                          ir_error_t *error) {
+    ir_proof_t proofs[TOGETHER] = {{0}};
+    for (unsigned round = 0; count > 0 && round < ROUNDS_MAX; round++) {
+        size_t left = 0;
+        if (round > 0) {
+            pause_between_tries();
+        }
+        for (size_t i = 0; i < count; i++) {
+            bool settled = false;
+            if (try_item(work, items[i], &proofs[i], &settled, error) != IR_OUTCOME_OK) {
+                return IR_OUTCOME_RETRY;
+            }
+            if (!settled) {
+                items[left] = items[i];
+                proofs[left++] = proofs[i];
+            }
+        }
+        count = left;
+    }
+    if (count > 0) {
+        ir_error_set(error, IR_ERR_IO, "the same item is refused now for this and now for that");
+    }
+    return count == 0 ? IR_OUTCOME_OK : IR_OUTCOME_RETRY;
+}
+
+/* ---- all items ---- */
+
+typedef struct ir_part {
+    size_t begin, count;
+} ir_part_t;
+
+/* A part of one item is refused. */
+static ir_outcome_t suspect(ir_suspects_t *suspects, uint32_t item, const ir_answer_t *answer,
+                            ir_error_t *error) {
+    if (answer->certain || !suspects->work->in_order) {
+        return ir_suspects_add(suspects, item, answer) ? IR_OUTCOME_OK : retry_for_memory(error);
+    }
+    return prove(suspects->work, &item, 1, error);
+}
+
+/* Puts all of them; what is refused together is halved until the suspects are alone. */
+static ir_outcome_t put_parts(const uint32_t *items, size_t count, ir_suspects_t *suspects,
+                              ir_error_t *error) {
+    const ir_proof_work_t *work = suspects->work;
+    ir_part_t parts[SPLITS_MAX];
+    size_t n_parts = 0;
+    parts[n_parts++] = (ir_part_t){0, count};
+    while (n_parts > 0) {
+        const ir_part_t part = parts[--n_parts];
+        ir_answer_t answer = {.code = 0};
+        ir_outcome_t outcome =
+            work->put(work->context, items + part.begin, part.count, suspects, &answer);
+        if (outcome == IR_OUTCOME_RETRY) {
+            return retry_for(&answer, error);
+        }
+        if (outcome == IR_OUTCOME_REFUSED && part.count == 1) {
+            outcome = suspect(suspects, items[part.begin], &answer, error);
+        } else if (outcome == IR_OUTCOME_REFUSED) {
+            const size_t half = part.count / 2;
+            parts[n_parts++] = (ir_part_t){part.begin + half, part.count - half};
+            parts[n_parts++] = (ir_part_t){part.begin, half};
+            outcome = control(work, &answer, error);
+        }
+        if (outcome != IR_OUTCOME_OK) {
+            return outcome;
+        }
+        if (suspects->out_of_memory) {
+            return retry_for_memory(error);
+        }
+    }
+    return IR_OUTCOME_OK;
+}
+
+/* Many suspects are seldom many bad items: puts them together until they become no fewer. */
+static ir_outcome_t sift(ir_suspects_t *suspects, ir_error_t *error) {
+    for (unsigned stuck = 0; suspects->count > TOGETHER && stuck < STUCK_MAX;) {
+        ir_suspects_t fewer = {.work = suspects->work};
+        ir_outcome_t outcome = control(suspects->work, &suspects->last, error);
+        if (outcome == IR_OUTCOME_OK) {
+            pause_between_tries();
+            outcome = put_parts(suspects->items, suspects->count, &fewer, error);
+        }
+        if (outcome != IR_OUTCOME_OK) {
+            free(fewer.items);
+            return outcome;
+        }
+        stuck = fewer.count < suspects->count ? 0 : stuck + 1;
+        free(suspects->items);
+        *suspects = fewer;
+    }
+    return IR_OUTCOME_OK;
+}
+
+static ir_outcome_t prove_all(const ir_suspects_t *suspects, ir_error_t *error) {
+    for (size_t i = 0; i < suspects->count; i += TOGETHER) {
+        const size_t left = suspects->count - i;
+        if (prove(suspects->work, suspects->items + i, left < TOGETHER ? left : TOGETHER, error) !=
+            IR_OUTCOME_OK) {
+            return IR_OUTCOME_RETRY;
+        }
+    }
+    return IR_OUTCOME_OK;
+}
+
+ir_outcome_t ir_proof_run(const ir_proof_work_t *work, uint32_t count, ir_error_t *error) {
+    ir_suspects_t suspects = {.work = work};
+    uint32_t *items = count > 0 ? malloc(count * sizeof *items) : NULL;
+    if (count == 0) {
+        return IR_OUTCOME_OK;
+    }
+    if (items == NULL) {
+        return retry_for_memory(error);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        items[i] = i;
+    }
+    ir_outcome_t outcome = put_parts(items, count, &suspects, error);
+    outcome = outcome == IR_OUTCOME_OK ? sift(&suspects, error) : outcome;
+    outcome = outcome == IR_OUTCOME_OK ? prove_all(&suspects, error) : outcome;
+    free(suspects.items);
+    free(items);
+    return outcome;
+}
