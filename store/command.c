@@ -17,12 +17,18 @@ static ir_status_t init_stores(const ir_stores_t *stores, const ir_registry_t *r
     if (status == IR_OK) {
         status = ir_documents_init(stores->documents, error);
     }
+    if (status == IR_OK) {
+        status = ir_documents_probe(stores->documents, error);
+    }
     if (status != IR_OK) {
         return status;
     }
     fprintf(stores->out, "documents  ready  %s\n",
             ir_uri_masked(stores->options->stores.documents, masked, sizeof masked));
     status = ir_graph_init(stores->graph, registry, error);
+    if (status == IR_OK) {
+        status = ir_graph_probe(stores->graph, error);
+    }
     if (status == IR_OK) {
         fprintf(stores->out, "graph      ready  %s, registry of %zu motes and %zu sensors\n",
                 ir_uri_masked(stores->options->stores.graph, masked, sizeof masked),
@@ -55,12 +61,12 @@ typedef struct ir_store_facts {
 } ir_store_facts_t;
 
 static void ask(const ir_stores_t *stores, ir_store_facts_t *facts) {
-    facts->documents_status = ir_documents_ready(stores->documents, &facts->documents_error);
+    facts->documents_status = ir_documents_probe(stores->documents, &facts->documents_error);
     if (facts->documents_status == IR_OK) {
         facts->documents_status =
             ir_documents_count(stores->documents, &facts->documents, &facts->documents_error);
     }
-    facts->graph_status = ir_graph_ready(stores->graph, &facts->graph_error);
+    facts->graph_status = ir_graph_probe(stores->graph, &facts->graph_error);
     if (facts->graph_status == IR_OK) {
         facts->graph_status = ir_graph_count(stores->graph, &facts->observations, &facts->triples,
                                              &facts->graph_error);

@@ -87,6 +87,13 @@ void ir_documents_forget(ir_documents_t *documents) {
     }
 }
 
+ir_status_t ir_documents_probe(ir_documents_t *documents, ir_error_t *error) {
+    const ir_status_t status = documents->backend->ready(documents->store, error);
+    return status == IR_OK && documents->backend->probe != NULL
+               ? documents->backend->probe(documents->store, error)
+               : status;
+}
+
 ir_outcome_t ir_documents_put(ir_documents_t *documents, ir_batch_t *batch, ir_error_t *error) {
     const uint32_t n_before = batch->n_store_refusals;
     const ir_outcome_t outcome = documents->backend->put(documents->store, batch, error);

@@ -52,6 +52,10 @@ ir_status_t ir_documents_init(ir_documents_t *documents, ir_error_t *error);
  * init). */
 ir_status_t ir_documents_ready(ir_documents_t *documents, ir_error_t *error);
 
+/* The same, and writes a control document where no reader looks, reads it back and removes it: a
+ * server that says yes to everything is found. IR_ERR_PROTOCOL when it is not there. */
+ir_status_t ir_documents_probe(ir_documents_t *documents, ir_error_t *error);
+
 /* Whether what was stored is still where it was put, at the price of a few system calls; to be
  * asked when nothing is put. IR_ERR_VANISHED: it is not; other errors as ready. */
 ir_status_t ir_documents_present(ir_documents_t *documents, ir_error_t *error);

@@ -12,6 +12,7 @@ typedef struct ir_documents_backend {
     ir_status_t (*initiate)(void *store, ir_error_t *error); /* NULL: nothing to be done */
     ir_status_t (*init)(void *store, ir_error_t *error);
     ir_status_t (*ready)(void *store, ir_error_t *error);
+    ir_status_t (*probe)(void *store, ir_error_t *error);   /* NULL: nothing more than `ready` */
     ir_status_t (*present)(void *store, ir_error_t *error); /* NULL: put finds out */
     void (*forget)(void *store);                            /* NULL: keeps no registry */
     /* May leave states and store refusals behind when it does not return OK: the front undoes

@@ -263,6 +263,7 @@ const ir_documents_backend_t ir_documents_mongodb = {
     .initiate = ir_mongodb_initiate,
     .init = ir_mongodb_init,
     .ready = mongodb_ready,
+    .probe = ir_mongodb_probe,
     .put = ir_mongodb_put,
     .arrivals = ir_mongodb_arrivals,
     .recent = ir_mongodb_recent,

@@ -9,6 +9,8 @@
  *               flags and source as sub-documents; sharded by (mote hashed, time)
  * revisions     likewise
  * meta          one document, _id "schema", whose `version` is IR_MONGODB_SCHEMA
+ * probe         control documents, which are removed again: to tell a server that refuses
+ * everything from one that refuses a document
  *
  * On several shards _id is unique within a shard only; but mote and time belong to what the id is
  * computed from, so the same observation always comes to the same shard and meets itself there. */
@@ -25,6 +27,8 @@
 #define IR_MONGODB_REVISIONS "revisions"
 #define IR_MONGODB_OUTCOMES "outcomes"
 #define IR_MONGODB_META "meta"
+
+#define IR_MONGODB_PROBE "probe"
 
 /* Before there was `meta`, ids were of another kind (UUID version 5). */
 #define IR_MONGODB_SCHEMA 2
@@ -91,6 +95,11 @@ bool ir_mongodb_read_point(const bson_t *document, ir_point_t *point);
 
 /* Appends an observation's document as JSON (annotation/document.h); false as above. */
 bool ir_mongodb_append_json(ir_buffer_t *out, const bson_t *document);
+
+/* Writes a control document, one that is certainly good, and removes it; with `read_back`, it must
+ * have been there (documents_mongodb_control.c). */
+ir_status_t ir_mongodb_put_control(const ir_mongodb_t *store, bool read_back, ir_error_t *error);
+ir_status_t ir_mongodb_probe(void *context, ir_error_t *error);
 
 ir_outcome_t ir_mongodb_put(void *context, ir_batch_t *batch, ir_error_t *error);
 ir_status_t ir_mongodb_put_outcomes(const ir_mongodb_t *store, const ir_batch_t *batch,

@@ -1,18 +1,8 @@
+#include "common/proof.h"
 #include "store/documents_mongodb.h"
+#include "store/mongodb_codes.h"
 
 #include <stdlib.h>
-
-#define DETAIL_SIZE 160
-
-/* One bulk of inserts into one collection, and what each of its documents is in the batch. */
-typedef struct ir_bulk {
-    bson_t document;  /* the one being built */
-    bson_t unchecked; /* options: the documents are made here, and sound */
-    mongoc_collection_t *collection;
-    mongoc_bulk_operation_t *operation;
-    uint32_t *items; /* index in the bulk → index in the batch */
-    uint32_t count;
-} ir_bulk_t;
 
 /* What a bulk's documents are, and what is done when one of them is there already (may be NULL) or
  * refused (false when memory is out). */
@@ -24,6 +14,19 @@ typedef struct ir_bulk_kind {
     void (*set_duplicate)(ir_batch_t *batch, uint32_t item, bool duplicate);
     bool (*refuse)(ir_batch_t *batch, uint32_t item, const char *detail);
 } ir_bulk_kind_t;
+
+/* One bulk of inserts into one collection, and what each of its documents is in the batch. */
+typedef struct ir_bulk {
+    bson_t document;  /* the one being built */
+    bson_t unchecked; /* options: the documents are made here, and sound */
+    const ir_mongodb_t *store;
+    const ir_bulk_kind_t *kind;
+    ir_batch_t *batch;
+    mongoc_collection_t *collection;
+    mongoc_bulk_operation_t *operation;
+    uint32_t *items; /* index in the bulk → index in the batch */
+    uint32_t count;
+} ir_bulk_t;
 
 /* ---- the kinds ---- */
 
@@ -96,48 +99,6 @@ static const ir_bulk_kind_t kinds[] = {
 
 /* ---- what the server answers ---- */
 
-static bool is_duplicate(int code) {
-    return code == 11000 || code == 11001 || code == 12582;
-}
-
-/* Errors of a single write that say something about the server, not about the document. */
-static bool is_passing(int code) {
-    static const int codes[] = {
-        6,     /* HostUnreachable */
-        7,     /* HostNotFound */
-        13,    /* Unauthorized */
-        24,    /* LockTimeout */
-        26,    /* NamespaceNotFound */
-        50,    /* MaxTimeMSExpired */
-        63,    /* StaleShardVersion */
-        64,    /* WriteConcernFailed */
-        89,    /* NetworkTimeout */
-        91,    /* ShutdownInProgress */
-        112,   /* WriteConflict */
-        133,   /* FailedToSatisfyReadPreference */
-        150,   /* StaleEpoch */
-        189,   /* PrimarySteppedDown */
-        234,   /* RetryChangeStream */
-        262,   /* ExceededTimeLimit */
-        9001,  /* SocketException */
-        10058, /* LegacyNotPrimary */
-        10107, /* NotWritablePrimary */
-        11600, /* InterruptedAtShutdown */
-        11601, /* Interrupted */
-        11602, /* InterruptedDueToReplStateChange */
-        13388, /* StaleConfig */
-        13435, /* NotPrimaryNoSecondaryOk */
-        13436, /* NotPrimaryOrSecondary */
-        14031, /* OutOfDiskSpace */
-    };
-    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
-        if (codes[i] == code) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int64_t read_int(const bson_t *document, const char *key) {
     bson_iter_t found;
     return bson_iter_init_find(&found, document, key) ? bson_iter_as_int64(&found) : -1;
@@ -167,55 +128,91 @@ static bool next_document(bson_iter_t *elements, bson_t *document) {
     return bson_init_static(document, bytes, size);
 }
 
-/* Takes one write error in: a repeat, or a refusal. Else false, and `passing` says what it was. */
-static bool take_write_error(const ir_bulk_kind_t *kind, const ir_bulk_t *bulk, ir_batch_t *batch,
-                             const bson_t *write_error, bson_error_t *passing) {
-    const int64_t index = read_int(write_error, "index");
-    const int code = (int)read_int(write_error, "code");
-    const char *message = read_text(write_error, "errmsg");
-    char detail[DETAIL_SIZE];
-    bson_snprintf(detail, sizeof detail, "mongodb: %s (%d)", message, code);
-    bson_set_error(passing, MONGOC_ERROR_SERVER, (uint32_t)code, "%s", message);
-    if (index < 0 || index >= bulk->count || is_passing(code)) {
-        return false;
-    }
-    const uint32_t item = bulk->items[index];
-    if (is_duplicate(code)) {
-        kind->set_duplicate(batch, item, true);
-        return true;
-    }
-    bson_set_error(passing, MONGOC_ERROR_BSON, 0, "out of memory");
-    return kind->refuse(batch, item, detail);
+static ir_outcome_t retry(const bson_error_t *reason, ir_answer_t *answer, const ir_bulk_t *bulk) {
+    ir_mongodb_failed(bulk->store, reason, "cannot store", &answer->why);
+    return IR_OUTCOME_RETRY;
 }
 
-/* Whether every document of the bulk is durable, a repeat, or refused; else `reason`. */
-static bool take_reply(const ir_bulk_kind_t *kind, const ir_bulk_t *bulk, ir_batch_t *batch,
-                       const bson_t *reply, bson_error_t *reason) {
+static void set_answer(ir_answer_t *answer, int64_t code, const char *message) {
+    answer->code = code;
+    answer->certain = ir_mongodb_fault(code) == IR_MONGODB_FAULT_DATA;
+    ir_error_set(&answer->why, IR_ERR_REFUSED, "mongodb: %s (%lld)", message, (long long)code);
+}
+
+/* Takes one write error in: a repeat, or a suspect. Else RETRY. */
+static ir_outcome_t take_write_error(const ir_bulk_t *bulk, const bson_t *write_error,
+                                     ir_suspects_t *suspects, ir_answer_t *answer) {
+    const int64_t index = read_int(write_error, "index");
+    const int64_t code = read_int(write_error, "code");
+    const char *message = read_text(write_error, "errmsg");
+    const ir_mongodb_fault_t fault = ir_mongodb_fault(code);
+    bson_error_t reason;
+    bson_set_error(&reason, MONGOC_ERROR_SERVER, (uint32_t)code, "%s", message);
+    if (index < 0 || index >= bulk->count || fault == IR_MONGODB_FAULT_SERVER) {
+        return retry(&reason, answer, bulk);
+    }
+    const uint32_t item = bulk->items[index];
+    if (fault == IR_MONGODB_FAULT_REPEAT) {
+        bulk->kind->set_duplicate(bulk->batch, item, true);
+        return IR_OUTCOME_OK;
+    }
+    set_answer(answer, code, message);
+    bson_set_error(&reason, MONGOC_ERROR_BSON, 0, "out of memory");
+    return ir_suspects_add(suspects, item, answer) ? IR_OUTCOME_OK : retry(&reason, answer, bulk);
+}
+
+/* Not all documents are answered for: the whole command was refused, or something is missing. */
+static ir_outcome_t take_command_error(const ir_bulk_t *bulk, const bson_t *reply,
+                                       const bson_error_t *reason, ir_answer_t *answer) {
+    const bool said =
+        reason->domain == MONGOC_ERROR_SERVER || reason->domain == MONGOC_ERROR_COMMAND;
+    if (said && ir_mongodb_fault(reason->code) != IR_MONGODB_FAULT_SERVER &&
+        !mongoc_error_has_label(reply, "RetryableWriteError")) {
+        set_answer(answer, reason->code, reason->message);
+        return IR_OUTCOME_REFUSED;
+    }
+    if (reason->message[0] == '\0') {
+        bson_error_t part;
+        bson_set_error(&part, MONGOC_ERROR_PROTOCOL, MONGOC_ERROR_PROTOCOL_INVALID_REPLY,
+                       "the server answered for a part of the documents only");
+        return retry(&part, answer, bulk);
+    }
+    return retry(reason, answer, bulk);
+}
+
+/* OK: every document of the bulk is durable, a repeat, or a suspect. */
+static ir_outcome_t take_reply(const ir_bulk_t *bulk, const bson_t *reply,
+                               const bson_error_t *reason, ir_suspects_t *suspects,
+                               ir_answer_t *answer) {
     bson_iter_t errors;
     bson_t one;
     int64_t settled = read_int(reply, "nInserted");
     if (enter_array(reply, "writeConcernErrors", &errors) && next_document(&errors, &one)) {
-        return false;
+        bson_error_t concern;
+        bson_set_error(&concern, MONGOC_ERROR_WRITE_CONCERN, (uint32_t)read_int(&one, "code"), "%s",
+                       read_text(&one, "errmsg"));
+        return retry(&concern, answer, bulk);
     }
     if (enter_array(reply, "writeErrors", &errors)) {
         while (next_document(&errors, &one)) {
-            bson_error_t passing;
-            if (!take_write_error(kind, bulk, batch, &one, &passing)) {
-                *reason = passing;
-                return false;
+            if (take_write_error(bulk, &one, suspects, answer) != IR_OUTCOME_OK) {
+                return IR_OUTCOME_RETRY;
             }
             settled++;
         }
     }
-    return settled == bulk->count;
+    return settled == bulk->count ? IR_OUTCOME_OK : take_command_error(bulk, reply, reason, answer);
 }
 
 /* ---- the bulk ---- */
 
-static bool open_bulk(const ir_mongodb_t *store, const ir_bulk_kind_t *kind, uint32_t count,
-                      ir_bulk_t *bulk) {
+static bool open_bulk(const ir_mongodb_t *store, const ir_bulk_kind_t *kind, ir_batch_t *batch,
+                      size_t count, ir_bulk_t *bulk) {
     bson_t ordered = BSON_INITIALIZER;
-    *bulk = (ir_bulk_t){.items = malloc((count > 0 ? count : 1) * sizeof *bulk->items)};
+    *bulk = (ir_bulk_t){.store = store,
+                        .kind = kind,
+                        .batch = batch,
+                        .items = malloc((count > 0 ? count : 1) * sizeof *bulk->items)};
     bson_init(&bulk->document);
     bson_init(&bulk->unchecked);
     BSON_APPEND_BOOL(&bulk->unchecked, "validate", false);
@@ -235,70 +232,104 @@ static void close_bulk(ir_bulk_t *bulk) {
     free(bulk->items);
 }
 
-static bool add_item(const ir_bulk_kind_t *kind, ir_bulk_t *bulk, ir_batch_t *batch, uint32_t item,
+static bool add_item(ir_bulk_t *bulk, uint32_t item, ir_suspects_t *suspects,
                      bson_error_t *reason) {
     bson_reinit(&bulk->document);
-    kind->build(&bulk->document, batch, item);
+    bulk->kind->build(&bulk->document, bulk->batch, item);
     if (bulk->document.len > IR_MONGODB_DOCUMENT_MAX) {
-        char detail[DETAIL_SIZE];
-        bson_snprintf(detail, sizeof detail, "mongodb: %u bytes are more than a document may have",
-                      bulk->document.len);
-        return kind->refuse(batch, item, detail);
+        ir_answer_t answer = {.certain = true};
+        ir_error_set(&answer.why, IR_ERR_REFUSED,
+                     "mongodb: %u bytes are more than a document may have", bulk->document.len);
+        return ir_suspects_add(suspects, item, &answer);
     }
-    kind->set_duplicate(batch, item, false);
+    bulk->kind->set_duplicate(bulk->batch, item, false);
     bulk->items[bulk->count++] = item;
     return mongoc_bulk_operation_insert_with_opts(bulk->operation, &bulk->document,
                                                   &bulk->unchecked, reason);
 }
 
-static bool run_bulk(const ir_bulk_kind_t *kind, ir_bulk_t *bulk, ir_batch_t *batch,
-                     bson_error_t *reason) {
+static ir_outcome_t run_bulk(ir_bulk_t *bulk, ir_suspects_t *suspects, ir_answer_t *answer) {
     if (bulk->count == 0) {
-        return true;
+        return IR_OUTCOME_OK;
     }
     bson_t reply;
-    const bool good = mongoc_bulk_operation_execute(bulk->operation, &reply, reason) != 0 ||
-                      take_reply(kind, bulk, batch, &reply, reason);
+    bson_error_t reason = {0};
+    (void)mongoc_bulk_operation_execute(bulk->operation, &reply, &reason);
+    const ir_outcome_t outcome = take_reply(bulk, &reply, &reason, suspects, answer);
     bson_destroy(&reply);
-    return good;
+    return outcome;
 }
 
-static bool put_kind(const ir_mongodb_t *store, const ir_bulk_kind_t *kind, ir_batch_t *batch,
-                     bson_error_t *reason) {
-    const uint32_t count = kind->count(batch);
-    uint32_t first = 0;
-    while (first < count && kind->has != NULL && !kind->has(batch, first)) {
-        first++;
-    }
-    if (first == count) {
-        return true;
-    }
+/* ---- proof ---- */
+
+/* One kind of documents of one batch. */
+typedef struct ir_putting {
+    const ir_mongodb_t *store;
+    const ir_bulk_kind_t *kind;
+    ir_batch_t *batch;
+} ir_putting_t;
+
+static bool is_of_kind(const ir_putting_t *putting, uint32_t item) {
+    return putting->kind->has == NULL || putting->kind->has(putting->batch, item);
+}
+
+static ir_outcome_t put_items(void *context, const uint32_t *items, size_t count,
+                              ir_suspects_t *suspects, ir_answer_t *answer) {
+    const ir_putting_t *putting = context;
     ir_bulk_t bulk;
-    bson_set_error(reason, MONGOC_ERROR_BSON, 0, "out of memory");
-    bool good = open_bulk(store, kind, count, &bulk);
-    for (uint32_t i = first; good && i < count; i++) {
-        good =
-            (kind->has != NULL && !kind->has(batch, i)) || add_item(kind, &bulk, batch, i, reason);
+    bson_error_t reason = {0};
+    bson_set_error(&reason, MONGOC_ERROR_BSON, 0, "out of memory");
+    bool good = open_bulk(putting->store, putting->kind, putting->batch, count, &bulk);
+    for (size_t i = 0; good && i < count; i++) {
+        good = !is_of_kind(putting, items[i]) || add_item(&bulk, items[i], suspects, &reason);
     }
-    good = good && run_bulk(kind, &bulk, batch, reason);
+    const ir_outcome_t outcome =
+        good ? run_bulk(&bulk, suspects, answer) : retry(&reason, answer, &bulk);
     close_bulk(&bulk);
-    return good;
+    return outcome;
+}
+
+static ir_outcome_t put_control(void *context, ir_error_t *error) {
+    const ir_putting_t *putting = context;
+    return ir_mongodb_put_control(putting->store, false, error) == IR_OK ? IR_OUTCOME_OK
+                                                                         : IR_OUTCOME_RETRY;
+}
+
+static bool refuse_item(void *context, uint32_t item, const ir_answer_t *answer) {
+    const ir_putting_t *putting = context;
+    return putting->kind->refuse(putting->batch, item, answer->why.text);
+}
+
+static ir_outcome_t put_kind(const ir_mongodb_t *store, const ir_bulk_kind_t *kind,
+                             ir_batch_t *batch, ir_error_t *error) {
+    ir_putting_t putting = {store, kind, batch};
+    const ir_proof_work_t work = {
+        .put = put_items, .control = put_control, .refuse = refuse_item, .context = &putting};
+    const uint32_t count = kind->count(batch);
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_of_kind(&putting, i)) {
+            return ir_proof_run(&work, count, error);
+        }
+    }
+    return IR_OUTCOME_OK;
+}
+
+static ir_outcome_t put_outcomes(const ir_mongodb_t *store, const ir_batch_t *batch,
+                                 ir_error_t *error) {
+    return ir_mongodb_put_outcomes(store, batch, error) == IR_OK ? IR_OUTCOME_OK : IR_OUTCOME_RETRY;
 }
 
 ir_outcome_t ir_mongodb_put(void *context, ir_batch_t *batch, ir_error_t *error) {
     const ir_mongodb_t *store = context;
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        bson_error_t reason = {0};
-        if (!put_kind(store, &kinds[i], batch, &reason)) {
-            ir_mongodb_failed(store, &reason, "cannot store", error);
-            return IR_OUTCOME_RETRY;
-        }
-        if (batch->contested) {
+    ir_outcome_t outcome = IR_OUTCOME_OK;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && outcome == IR_OUTCOME_OK; i++) {
+        outcome = put_kind(store, &kinds[i], batch, error);
+        if (outcome == IR_OUTCOME_OK && batch->contested) {
             ir_error_set(error, IR_ERR_STATE,
                          "documents mongodb %s: another worker stores the same messages",
                          store->place);
             return IR_OUTCOME_RETRY;
         }
     }
-    return ir_mongodb_put_outcomes(store, batch, error) == IR_OK ? IR_OUTCOME_OK : IR_OUTCOME_RETRY;
+    return outcome == IR_OUTCOME_OK ? put_outcomes(store, batch, error) : outcome;
 }

@@ -10,7 +10,6 @@
 
 #define MASKED_SIZE 256
 #define SERVERS_MAX 64
-#define SPLITS_MAX 48 /* pending parts of a refused batch: one for each halving of at most 2^32 */
 #define SEPARATORS " \t\n,"
 #define REGISTRY_GRAPH "graph/registry"
 
@@ -32,6 +31,7 @@ struct ir_graph {
     ir_graph_options_t options;
     ir_graph_pick_t *picks;
     size_t picks_capacity;
+    ir_graph_pick_t *gathered; /* those of one request, when they do not stand side by side */
 };
 
 static const ir_graph_backend_t *find_backend(const char *uri) {
@@ -143,6 +143,7 @@ void ir_graph_close(ir_graph_t *graph) {
         free(graph->servers[i].uri);
     }
     free(graph->picks);
+    free(graph->gathered);
     free(graph->user);
     free(graph->password);
     free(graph->writer);
@@ -187,6 +188,17 @@ ir_status_t ir_graph_ready(ir_graph_t *graph, ir_error_t *error) {
     ir_status_t status = IR_OK;
     for (size_t i = 0; i < graph->n_servers && status == IR_OK; i++) {
         status = graph->servers[i].backend->ready(graph->servers[i].store, error);
+    }
+    return status;
+}
+
+ir_status_t ir_graph_probe(ir_graph_t *graph, ir_error_t *error) {
+    ir_status_t status = ir_graph_ready(graph, error);
+    for (size_t i = 0; i < graph->n_servers && status == IR_OK; i++) {
+        const server_t *server = &graph->servers[i];
+        if (server->backend->probe != NULL) {
+            status = server->backend->probe(server->store, error);
+        }
     }
     return status;
 }
@@ -333,45 +345,63 @@ static bool distribute(ir_graph_t *graph, const ir_batch_t *batch) {
     return true;
 }
 
-/* A refused revision is only noted: the observation that it revises is not of this batch. */
-static bool refuse(ir_batch_t *batch, const ir_graph_pick_t *pick, const char *detail) {
-    const uint32_t message = pick->observation->message;
-    if (pick->revision != NULL) {
-        return ir_batch_refuse(batch, message, UINT32_MAX, IR_REASON_GRAPH_REFUSED, detail);
-    }
-    const uint32_t index = (uint32_t)(pick->observation - batch->observations);
-    return ir_batch_refuse(batch, message, index, IR_REASON_GRAPH_REFUSED, detail);
+/* One server's part of one batch. */
+typedef struct putting {
+    ir_graph_t *graph;
+    const server_t *server;
+    ir_batch_t *batch;
+} putting_t;
+
+static const ir_graph_pick_t *pick_of(const putting_t *putting, uint32_t item) {
+    return &putting->graph->picks[putting->server->begin + item];
 }
 
-typedef struct part {
-    size_t begin, count;
-} part_t;
-
-/* Puts a server's part of the batch; what it refuses is halved until the culprits stand alone. */
-static ir_outcome_t put_server(const ir_graph_t *graph, const server_t *server, ir_batch_t *batch,
-                               ir_error_t *error) {
-    part_t parts[SPLITS_MAX];
-    size_t n_parts = 0;
-    parts[n_parts++] = (part_t){server->begin, server->count};
-    while (n_parts > 0) {
-        const part_t part = parts[--n_parts];
-        ir_error_t why = {.status = IR_OK};
-        const ir_graph_pick_t *picks = &graph->picks[part.begin];
-        const ir_outcome_t outcome = server->backend->put(server->store, picks, part.count, &why);
-        if (outcome == IR_OUTCOME_RETRY) {
-            ir_error_set(error, why.status, "%s", why.text);
-            return outcome;
-        }
-        if (outcome == IR_OUTCOME_REJECT && part.count > 1) {
-            const size_t half = part.count / 2;
-            parts[n_parts++] = (part_t){part.begin + half, part.count - half};
-            parts[n_parts++] = (part_t){part.begin, half};
-        } else if (outcome == IR_OUTCOME_REJECT && !refuse(batch, picks, why.text)) {
-            ir_error_set(error, IR_ERR_MEMORY, "graph: out of memory");
-            return IR_OUTCOME_RETRY;
-        }
+/* The picks side by side. */
+static const ir_graph_pick_t *gather(const putting_t *putting, const uint32_t *items,
+                                     size_t count) {
+    ir_graph_t *graph = putting->graph;
+    if (items[count - 1] - items[0] == count - 1) {
+        return pick_of(putting, items[0]);
     }
-    return IR_OUTCOME_OK;
+    ir_graph_pick_t *grown = realloc(graph->gathered, count * sizeof *grown);
+    if (grown == NULL) {
+        return NULL;
+    }
+    graph->gathered = grown;
+    for (size_t i = 0; i < count; i++) {
+        grown[i] = *pick_of(putting, items[i]);
+    }
+    return grown;
+}
+
+static ir_outcome_t put_items(void *context, const uint32_t *items, size_t count,
+                              ir_suspects_t *suspects, ir_answer_t *answer) {
+    (void)suspects; /* no triplestore takes a part of a request */
+    const putting_t *putting = context;
+    const ir_graph_pick_t *picks = gather(putting, items, count);
+    if (picks == NULL) {
+        ir_error_set(&answer->why, IR_ERR_MEMORY, "graph: out of memory");
+        return IR_OUTCOME_RETRY;
+    }
+    return putting->server->backend->put(putting->server->store, picks, count, answer);
+}
+
+static ir_outcome_t put_control(void *context, ir_error_t *error) {
+    const putting_t *putting = context;
+    return putting->server->backend->control(putting->server->store, error) == IR_OK
+               ? IR_OUTCOME_OK
+               : IR_OUTCOME_RETRY;
+}
+
+/* A refused revision is only noted: the observation that it revises is not of this batch. */
+static bool refuse_item(void *context, uint32_t item, const ir_answer_t *answer) {
+    const putting_t *putting = context;
+    const ir_graph_pick_t *pick = pick_of(putting, item);
+    const uint32_t observation = pick->revision != NULL
+                                     ? UINT32_MAX
+                                     : (uint32_t)(pick->observation - putting->batch->observations);
+    return ir_batch_refuse(putting->batch, pick->observation->message, observation,
+                           IR_REASON_GRAPH_REFUSED, answer->why.text);
 }
 
 ir_outcome_t ir_graph_put(ir_graph_t *graph, ir_batch_t *batch, ir_error_t *error) {
@@ -382,9 +412,10 @@ ir_outcome_t ir_graph_put(ir_graph_t *graph, ir_batch_t *batch, ir_error_t *erro
     }
     ir_outcome_t outcome = IR_OUTCOME_OK;
     for (size_t i = 0; i < graph->n_servers && outcome == IR_OUTCOME_OK; i++) {
-        if (graph->servers[i].count > 0) {
-            outcome = put_server(graph, &graph->servers[i], batch, error);
-        }
+        putting_t putting = {graph, &graph->servers[i], batch};
+        const ir_proof_work_t work = {
+            .put = put_items, .control = put_control, .refuse = refuse_item, .context = &putting};
+        outcome = ir_proof_run(&work, (uint32_t)graph->servers[i].count, error);
     }
     if (outcome != IR_OUTCOME_OK) {
         ir_batch_undo_refusals(batch, n_before);

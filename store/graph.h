@@ -34,6 +34,10 @@ ir_status_t ir_graph_init(ir_graph_t *graph, const ir_registry_t *registry, ir_e
 
 ir_status_t ir_graph_ready(ir_graph_t *graph, ir_error_t *error);
 
+/* The same, and writes a statement where no reader looks, reads it back and removes it: a server
+ * that says yes to everything is found. IR_ERR_PROTOCOL when it is not there. */
+ir_status_t ir_graph_probe(ir_graph_t *graph, ir_error_t *error);
+
 /* As ir_documents_present, of every server. */
 ir_status_t ir_graph_present(ir_graph_t *graph, ir_error_t *error);
 

@@ -3,6 +3,7 @@
 #ifndef IR_STORE_GRAPH_BACKEND_H
 #define IR_STORE_GRAPH_BACKEND_H
 
+#include "common/proof.h"
 #include "store/graph.h"
 
 /* One thing to be written: an observation, or a revision. */
@@ -22,9 +23,14 @@ typedef struct ir_graph_backend {
     ir_status_t (*init)(void *store, ir_view_t registry, const char *graph, ir_error_t *error);
     ir_status_t (*ready)(void *store, ir_error_t *error);
     ir_status_t (*present)(void *store, ir_error_t *error); /* NULL: put finds out */
-    /* REJECT: the server refuses something of these and may have stored nothing of them; the front
-     * calls again with a part. */
-    ir_outcome_t (*put)(void *store, const ir_graph_pick_t *picks, size_t count, ir_error_t *error);
+    ir_status_t (*probe)(void *store, ir_error_t *error);   /* NULL: nothing more than `ready` */
+    /* REFUSED: the server refuses something of these and may have stored nothing of them; the front
+     * calls again with a part (common/proof.h). RETRY: answer->why says why. */
+    ir_outcome_t (*put)(void *store, const ir_graph_pick_t *picks, size_t count,
+                        ir_answer_t *answer);
+    /* Writes a statement that is certainly good where no reader looks; NULL: `put` never says
+     * REFUSED. */
+    ir_status_t (*control)(void *store, ir_error_t *error);
     ir_status_t (*count)(void *store, uint64_t *observations, uint64_t *triples, ir_error_t *error);
     ir_status_t (*each_id)(void *store, ir_each_id_fn each, void *context, ir_error_t *error);
     ir_status_t (*export)(void *store, ir_each_line_fn each, void *context, ir_error_t *error);

@@ -507,8 +507,8 @@ static ir_status_t put(nquads_t *graph, const ir_graph_pick_t *picks, size_t cou
 }
 
 static ir_outcome_t nquads_put(void *store, const ir_graph_pick_t *picks, size_t count,
-                               ir_error_t *error) {
-    return put(store, picks, count, error) == IR_OK ? IR_OUTCOME_OK : IR_OUTCOME_RETRY;
+                               ir_answer_t *answer) {
+    return put(store, picks, count, &answer->why) == IR_OK ? IR_OUTCOME_OK : IR_OUTCOME_RETRY;
 }
 
 /* ---- reading ---- */

@@ -42,7 +42,7 @@ static ir_status_t null_ready(void *store, ir_error_t *error) {
 }
 
 static ir_outcome_t null_put(void *store, const ir_graph_pick_t *picks, size_t count,
-                             ir_error_t *error) {
+                             ir_answer_t *answer) {
     null_graph_t *graph = store;
     ir_buffer_clear(&graph->body);
     for (size_t i = 0; i < count; i++) {
@@ -50,7 +50,7 @@ static ir_outcome_t null_put(void *store, const ir_graph_pick_t *picks, size_t c
                              true);
     }
     if (!ir_buffer_ok(&graph->body)) {
-        ir_error_set(error, IR_ERR_MEMORY, "graph null: out of memory");
+        ir_error_set(&answer->why, IR_ERR_MEMORY, "graph null: out of memory");
         return IR_OUTCOME_RETRY;
     }
     return IR_OUTCOME_OK;

@@ -14,6 +14,14 @@
 #define IR_SPARQL_UPDATE_LINES_MAX 2000
 #define IR_SPARQL_UPDATE_BYTES_MAX ((size_t)512 * 1024)
 
+/* How a server answers a write that it has done: status and media type. */
+typedef struct ir_sparql_shape {
+    int code;
+    char media_type[64];
+} ir_sparql_shape_t;
+
+#define IR_SPARQL_SHAPES_MAX 4
+
 typedef struct ir_sparql {
     ir_sparql_uri_t uri;
     ir_http_t *http;
@@ -24,6 +32,11 @@ typedef struct ir_sparql {
     size_t *name_ends;  /* of each pick, in `names` */
     size_t n_name_ends; /* capacity */
     size_t most;        /* observations in one request */
+    ir_sparql_shape_t shapes[IR_SPARQL_SHAPES_MAX]; /* of answers whose writes were read back */
+    size_t n_shapes;
+    bool learning; /* the shapes that come now are noted */
+    bool odd;      /* a write was answered 2xx in another shape: perhaps by somebody else */
+    int code;      /* of the last answer */
 } ir_sparql_t;
 
 /* ---- requests (graph_sparql_request.c) ---- */
@@ -59,6 +72,10 @@ ir_status_t ir_sparql_send_insert(ir_sparql_t *graph, ir_view_t name, ir_error_t
 
 /* ---- answers (graph_sparql_read.c) ---- */
 
+/* `pattern` where our statements are: in the default graph, in the one that stands for it, or in
+ * the named ones below base_iri that are not the registry's. */
+void ir_sparql_append_where(const ir_sparql_t *graph, ir_buffer_t *out, ir_view_t pattern);
+
 /* The number that the query in graph->body binds to ?n. */
 ir_status_t ir_sparql_ask_number(ir_sparql_t *graph, uint64_t *number, ir_error_t *error);
 
@@ -69,14 +86,16 @@ ir_status_t ir_sparql_select_lines(ir_sparql_t *graph, const char *accept, ir_ea
 /* Looks at one observation, if there is any: IR_ERR_PROTOCOL when an earlier release wrote it. */
 ir_status_t ir_sparql_check_ids(ir_sparql_t *graph, ir_error_t *error);
 
-/* ---- the backend's functions: init (graph_sparql_registry.c), put (graph_sparql_put.c), the rest
- * (graph_sparql_read.c) ---- */
+/* ---- the backend's functions: init (graph_sparql_registry.c), put (graph_sparql_put.c),
+ * control (graph_sparql_control.c), the rest (graph_sparql_read.c) ---- */
 
 /* Repeatable after any error. IR_ERR_PROTOCOL: what the server holds then is not what was sent. */
 ir_status_t ir_sparql_init(void *store, ir_view_t registry, const char *name, ir_error_t *error);
 
 ir_outcome_t ir_sparql_put(void *store, const ir_graph_pick_t *picks, size_t count,
-                           ir_error_t *error);
+                           ir_answer_t *answer);
+ir_status_t ir_sparql_control(void *store, ir_error_t *error);
+ir_status_t ir_sparql_probe(void *store, ir_error_t *error);
 ir_status_t ir_sparql_count(void *store, uint64_t *observations, uint64_t *triples,
                             ir_error_t *error);
 ir_status_t ir_sparql_each_id(void *store, ir_each_id_fn each, void *context, ir_error_t *error);

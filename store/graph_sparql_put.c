@@ -127,12 +127,79 @@ static void adapt(ir_sparql_t *graph, ir_status_t status, size_t tried, size_t l
     }
 }
 
+static int compare_ids(const void *one, const void *other) {
+    return memcmp(one, other, sizeof(ir_id_t));
+}
+
+/* The ids of the picks, each once; NULL when memory is out. */
+static ir_id_t *collect_ids(const ir_graph_pick_t *picks, size_t count, size_t *n_ids) {
+    ir_id_t *ids = malloc(count * sizeof *ids);
+    size_t n = 0;
+    for (size_t i = 0; ids != NULL && i < count; i++) {
+        ids[i] = *ir_graph_pick_id(&picks[i]);
+    }
+    if (ids != NULL) {
+        qsort(ids, count, sizeof *ids, compare_ids);
+    }
+    for (size_t i = 0; ids != NULL && i < count; i++) {
+        if (n == 0 || compare_ids(&ids[n - 1], &ids[i]) != 0) {
+            ids[n++] = ids[i];
+        }
+    }
+    *n_ids = n;
+    return ids;
+}
+
+static void append_values(ir_buffer_t *out, const ir_id_t *ids, size_t n_ids) {
+    char text[IR_ID_TEXT_SIZE];
+    ir_buffer_append_text(out, "VALUES ?s {");
+    for (size_t i = 0; i < n_ids; i++) {
+        ir_buffer_append_format(out, " <urn:uuid:%s>", ir_id_format(&ids[i], text));
+    }
+    ir_buffer_append_text(out, " } ?s ?p ?o");
+}
+
+/* Whether all of them can be found: for a server whose answer alone is not to be believed. */
+static ir_status_t read_back(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
+                             ir_error_t *error) {
+    size_t n_ids = 0;
+    uint64_t found = 0;
+    ir_id_t *ids = collect_ids(picks, count, &n_ids);
+    if (ids == NULL) {
+        return ir_sparql_no_memory(error);
+    }
+    ir_buffer_t pattern;
+    ir_buffer_init(&pattern);
+    append_values(&pattern, ids, n_ids);
+    free(ids);
+    ir_buffer_clear(&graph->body);
+    ir_buffer_append_text(&graph->body, "SELECT (COUNT(DISTINCT ?s) AS ?n) WHERE ");
+    ir_sparql_append_where(graph, &graph->body, ir_buffer_view(&pattern));
+    ir_status_t status = ir_buffer_ok(&pattern) ? ir_sparql_ask_number(graph, &found, error)
+                                                : ir_sparql_no_memory(error);
+    ir_buffer_free(&pattern);
+    if (status == IR_OK && found != n_ids) {
+        status = ir_error_set(error, IR_ERR_PROTOCOL,
+                              "%s said that it took %zu subjects, and has %llu of them: does "
+                              "something before the server answer in its place?",
+                              graph->uri.query, n_ids, (unsigned long long)found);
+    }
+    return status;
+}
+
+static ir_status_t put_request(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
+                               ir_error_t *error) {
+    graph->odd = false;
+    const ir_status_t status = put(graph, picks, count, error);
+    return status == IR_OK && graph->odd ? read_back(graph, picks, count, error) : status;
+}
+
 static ir_status_t put_in_requests(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
                                    ir_error_t *error) {
     ir_status_t status = IR_OK;
     while (count > 0 && status == IR_OK) {
         const size_t size = count < graph->most ? count : graph->most;
-        status = put(graph, picks, size, error);
+        status = put_request(graph, picks, size, error);
         picks += size;
         count -= size;
         adapt(graph, status, size, count);
@@ -140,48 +207,15 @@ static ir_status_t put_in_requests(ir_sparql_t *graph, const ir_graph_pick_t *pi
     return status;
 }
 
-/* Whether the server takes a statement that is certainly good: one of the registry's graph. */
-static ir_status_t probe(ir_sparql_t *graph, ir_error_t *error) {
-    static const char statement[] =
-        IR_SPARQL_OBSERVATION " <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> "
-                              "<http://www.w3.org/2002/07/owl#Class> ";
-    const ir_view_t name = ir_view_text(graph->registry_graph);
-    ir_buffer_clear(&graph->body);
-    switch (graph->uri.strategy) {
-    case IR_SPARQL_QUADS:
-        ir_buffer_append_format(&graph->body, "%s<%s> .\n", statement, graph->registry_graph);
-        return ir_sparql_send_quads(graph, ir_buffer_view(&graph->body), error);
-    case IR_SPARQL_GRAPH_STORE:
-        ir_buffer_append_format(&graph->body, "%s.\n", statement);
-        return ir_sparql_send_graph(graph, "POST", name, ir_buffer_view(&graph->body), error);
-    default:
-        ir_buffer_append_text(&graph->body, "INSERT DATA {\n");
-        ir_sparql_open_graph(&graph->body, name);
-        ir_buffer_append_format(&graph->body, "%s.\n", statement);
-        return ir_sparql_send_insert(graph, name, error);
-    }
-}
-
-/* Before a single observation is given up, the server must show that it takes good ones: a wrong
- * path or strategy may not make refusals of all. */
-static ir_outcome_t reject(ir_sparql_t *graph, size_t count, ir_error_t *error) {
-    ir_error_t why = {.status = IR_OK};
-    if (count > 1 || probe(graph, &why) == IR_OK) {
-        return IR_OUTCOME_REJECT;
-    }
-    ir_error_set(error, IR_ERR_PROTOCOL,
-                 "the graph server refuses also what is certainly good; check path and strategy "
-                 "in the graph store's URI: %s",
-                 why.text);
-    return IR_OUTCOME_RETRY;
-}
-
+/* What HTTP's codes say is as often about a proxy as about the statements: none of them counts
+ * without proof. */
 ir_outcome_t ir_sparql_put(void *store, const ir_graph_pick_t *picks, size_t count,
-                           ir_error_t *error) {
+                           ir_answer_t *answer) {
     ir_sparql_t *graph = store;
-    const ir_status_t status = put_in_requests(graph, picks, count, error);
+    const ir_status_t status = put_in_requests(graph, picks, count, &answer->why);
+    answer->code = graph->code;
     if (status == IR_ERR_REFUSED) {
-        return reject(graph, count, error);
+        return IR_OUTCOME_REFUSED;
     }
     return status == IR_OK ? IR_OUTCOME_OK : IR_OUTCOME_RETRY;
 }

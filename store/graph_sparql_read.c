@@ -8,21 +8,23 @@
 
 /* ---- asking ---- */
 
-/* Where our statements are: `pattern` in the default graph, in the one that stands for it, or in
- * the named ones below base_iri that are not the registry's. */
-static void append_where(const ir_sparql_t *graph, ir_buffer_t *out, const char *pattern) {
+void ir_sparql_append_where(const ir_sparql_t *graph, ir_buffer_t *out, ir_view_t pattern) {
     if (graph->uri.graph != NULL && graph->format.naming == IR_GRAPH_DEFAULT) {
-        ir_buffer_append_format(out, "{ GRAPH <%s> { %s } }", graph->uri.graph, pattern);
+        ir_buffer_append_format(out, "{ GRAPH <%s> { ", graph->uri.graph);
+        ir_buffer_append_view(out, pattern);
+        ir_buffer_append_text(out, " } }");
         return;
     }
     ir_buffer_append_text(out, "{ ");
     if (graph->uri.graph == NULL) {
-        ir_buffer_append_format(out, "{ %s } UNION ", pattern);
+        ir_buffer_append_text(out, "{ ");
+        ir_buffer_append_view(out, pattern);
+        ir_buffer_append_text(out, " } UNION ");
     }
-    ir_buffer_append_format(out,
-                            "{ GRAPH ?g { %s } FILTER(STRSTARTS(STR(?g), \"%sgraph/\") && "
-                            "?g != <%s>) } }",
-                            pattern, graph->format.base_iri, graph->registry_graph);
+    ir_buffer_append_text(out, "{ GRAPH ?g { ");
+    ir_buffer_append_view(out, pattern);
+    ir_buffer_append_format(out, " } FILTER(STRSTARTS(STR(?g), \"%sgraph/\") && ?g != <%s>) } }",
+                            graph->format.base_iri, graph->registry_graph);
 }
 
 ir_status_t ir_sparql_ask_number(ir_sparql_t *graph, uint64_t *number, ir_error_t *error) {
@@ -36,11 +38,11 @@ ir_status_t ir_sparql_ask_number(ir_sparql_t *graph, uint64_t *number, ir_error_
                : ir_sparql_no_answer(graph, error);
 }
 
-static ir_status_t ask_number(ir_sparql_t *graph, const char *what, const char *pattern,
-                              uint64_t *number, ir_error_t *error) {
+static ir_status_t count_pattern(ir_sparql_t *graph, const char *what, const char *pattern,
+                                 uint64_t *number, ir_error_t *error) {
     ir_buffer_clear(&graph->body);
     ir_buffer_append_format(&graph->body, "SELECT (COUNT(%s) AS ?n) WHERE ", what);
-    append_where(graph, &graph->body, pattern);
+    ir_sparql_append_where(graph, &graph->body, ir_view_text(pattern));
     return ir_sparql_ask_number(graph, number, error);
 }
 
@@ -49,9 +51,9 @@ ir_status_t ir_sparql_count(void *store, uint64_t *observations, uint64_t *tripl
     uint64_t n_observations = 0;
     uint64_t n_triples = 0;
     ir_status_t status =
-        ask_number(store, "DISTINCT ?o", "?o a " IR_SPARQL_OBSERVATION, &n_observations, error);
+        count_pattern(store, "DISTINCT ?o", "?o a " IR_SPARQL_OBSERVATION, &n_observations, error);
     if (status == IR_OK) {
-        status = ask_number(store, "*", "?s ?p ?o", &n_triples, error);
+        status = count_pattern(store, "*", "?s ?p ?o", &n_triples, error);
     }
     if (status == IR_OK) {
         *observations = n_observations;
@@ -96,7 +98,7 @@ ir_status_t ir_sparql_each_id(void *store, ir_each_id_fn each, void *context, ir
     id_walk_t walk = {each, context, error};
     ir_buffer_clear(&graph->body);
     ir_buffer_append_text(&graph->body, "SELECT ?o WHERE ");
-    append_where(graph, &graph->body, "?o a " IR_SPARQL_OBSERVATION);
+    ir_sparql_append_where(graph, &graph->body, ir_view_text("?o a " IR_SPARQL_OBSERVATION));
     return ir_sparql_select_lines(graph, "text/csv", walk_line, &walk, error);
 }
 
@@ -111,8 +113,9 @@ ir_status_t ir_sparql_check_ids(ir_sparql_t *graph, ir_error_t *error) {
     id_walk_t walk = {check_id, &check, error};
     ir_buffer_clear(&graph->body);
     ir_buffer_append_text(&graph->body, "SELECT ?o WHERE ");
-    append_where(graph, &graph->body,
-                 "?o a " IR_SPARQL_OBSERVATION " FILTER(STRSTARTS(STR(?o), \"" SUBJECT "\"))");
+    ir_sparql_append_where(
+        graph, &graph->body,
+        ir_view_text("?o a " IR_SPARQL_OBSERVATION " FILTER(STRSTARTS(STR(?o), \"" SUBJECT "\"))"));
     ir_buffer_append_text(&graph->body, " LIMIT 1");
     return ir_sparql_select_lines(graph, "text/csv", walk_line, &walk, error);
 }

@@ -1,6 +1,7 @@
 #include "store/graph_sparql.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #define DETAIL_SIZE 150
@@ -109,8 +110,44 @@ ir_status_t ir_sparql_no_answer(const ir_sparql_t *graph, ir_error_t *error) {
 ir_status_t ir_sparql_call(ir_sparql_t *graph, const ir_http_request_t *request,
                            ir_error_t *error) {
     int code = 0;
+    graph->code = 0;
     const ir_status_t status = ir_http_call(graph->http, request, &code, error);
+    graph->code = status == IR_OK ? code : 0;
     return status == IR_OK ? judge(graph, request->url, code, error) : status;
+}
+
+static bool is_known(const ir_sparql_t *graph, const ir_sparql_shape_t *shape) {
+    for (size_t i = 0; i < graph->n_shapes; i++) {
+        if (graph->shapes[i].code == shape->code &&
+            strcmp(graph->shapes[i].media_type, shape->media_type) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What is not of the shape that this server gives may come from a proxy before it. */
+static void look_at_shape(ir_sparql_t *graph) {
+    ir_sparql_shape_t shape = {.code = graph->code};
+    snprintf(shape.media_type, sizeof shape.media_type, "%.*s",
+             IR_VIEW_ARG(ir_http_media_type(graph->http)));
+    if (is_known(graph, &shape)) {
+        return;
+    }
+    if (graph->learning && graph->n_shapes < IR_SPARQL_SHAPES_MAX) {
+        graph->shapes[graph->n_shapes++] = shape;
+    } else {
+        graph->odd = true;
+    }
+}
+
+static ir_status_t write_to(ir_sparql_t *graph, const ir_http_request_t *request,
+                            ir_error_t *error) {
+    const ir_status_t status = ir_sparql_call(graph, request, error);
+    if (status == IR_OK) {
+        look_at_shape(graph);
+    }
+    return status;
 }
 
 static void append_escaped(ir_buffer_t *out, ir_view_t text) {
@@ -152,7 +189,7 @@ ir_status_t ir_sparql_update(ir_sparql_t *graph, ir_view_t text, ir_error_t *err
                                        .content_type = "application/sparql-update",
                                        .accept = "*/*",
                                        .body = text};
-    return ir_sparql_call(graph, &request, error);
+    return write_to(graph, &request, error);
 }
 
 ir_status_t ir_sparql_send_graph(ir_sparql_t *graph, const char *method, ir_view_t name,
@@ -174,7 +211,7 @@ ir_status_t ir_sparql_send_graph(ir_sparql_t *graph, const char *method, ir_view
                                        .content_type = "application/n-triples",
                                        .accept = "*/*",
                                        .body = body};
-    return ir_sparql_call(graph, &request, error);
+    return write_to(graph, &request, error);
 }
 
 ir_status_t ir_sparql_send_quads(ir_sparql_t *graph, ir_view_t body, ir_error_t *error) {
@@ -183,7 +220,7 @@ ir_status_t ir_sparql_send_quads(ir_sparql_t *graph, ir_view_t body, ir_error_t 
                                        .content_type = "application/n-quads",
                                        .accept = "*/*",
                                        .body = body};
-    return ir_sparql_call(graph, &request, error);
+    return write_to(graph, &request, error);
 }
 
 void ir_sparql_open_graph(ir_buffer_t *out, ir_view_t name) {

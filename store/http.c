@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <threads.h>
 
 #define CONNECT_TIMEOUT_MS 5000
@@ -16,6 +17,8 @@ struct ir_http {
     /* of the call under way */
     const ir_http_request_t *request;
     ir_status_t taken;
+    bool head_ended; /* the empty line was there */
+    bool chunked;
 };
 
 static once_flag started = ONCE_FLAG_INIT;
@@ -41,6 +44,21 @@ static size_t receive(char *data, size_t one, size_t size, void *context) {
     return http->taken == IR_OK ? size * one : 0;
 }
 
+/* Called with each line of the head, also of an interim answer and of trailers. */
+static size_t receive_head(char *data, size_t one, size_t size, void *context) {
+    static const char coding[] = "transfer-encoding:";
+    ir_http_t *http = context;
+    const size_t bytes = one * size;
+    if (bytes >= 5 && memcmp(data, "HTTP/", 5) == 0) {
+        http->head_ended = http->chunked = false;
+    } else if (bytes > 0 && (data[0] == '\r' || data[0] == '\n')) {
+        http->head_ended = true;
+    } else if (bytes >= sizeof coding - 1 && strncasecmp(data, coding, sizeof coding - 1) == 0) {
+        http->chunked = true;
+    }
+    return bytes;
+}
+
 static void set_fixed(ir_http_t *http, const char *user, const char *password) {
     CURL *curl = http->curl;
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->reason);
@@ -56,6 +74,8 @@ static void set_fixed(ir_http_t *http, const char *user, const char *password) {
                                                            : (long)CONNECT_TIMEOUT_MS);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, http);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, receive_head);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, http);
     if (user != NULL && *user != '\0') {
         curl_easy_setopt(curl, CURLOPT_USERNAME, user);
         curl_easy_setopt(curl, CURLOPT_PASSWORD, password != NULL ? password : "");
@@ -147,6 +167,24 @@ static ir_status_t explain(const ir_http_t *http, CURLcode result, ir_error_t *e
     }
 }
 
+/* The library takes an answer that breaks off in its head for a whole one, and one without a length
+ * for whole whenever the connection ends. */
+static ir_status_t check_whole(const ir_http_t *http, long code, ir_error_t *error) {
+    curl_off_t length = -1;
+    long version = 0;
+    curl_easy_getinfo(http->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    curl_easy_getinfo(http->curl, CURLINFO_HTTP_VERSION, &version);
+    const bool framed = length >= 0 || http->chunked || code == 204 ||
+                        version >= CURL_HTTP_VERSION_2_0 || code / 100 != 2;
+    if (http->head_ended && framed) {
+        return IR_OK;
+    }
+    const char *url = http->request->url;
+    return ir_error_set(error, IR_ERR_CONNECT, "%.*s: the answer %s", (int)strcspn(url, "?"), url,
+                        http->head_ended ? "does not say how long it is: it may be cut off"
+                                         : "was cut off in its head");
+}
+
 ir_status_t ir_http_call(ir_http_t *http, const ir_http_request_t *request, int *code,
                          ir_error_t *error) {
     struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
@@ -156,6 +194,7 @@ ir_status_t ir_http_call(ir_http_t *http, const ir_http_request_t *request, int 
     http->reason[0] = '\0';
     http->request = request;
     http->taken = IR_OK;
+    http->head_ended = http->chunked = false;
     set_request(http, request, headers);
     const CURLcode result = curl_easy_perform(http->curl);
     curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, NULL);
@@ -165,6 +204,15 @@ ir_status_t ir_http_call(ir_http_t *http, const ir_http_request_t *request, int 
     }
     long status = 0;
     curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
-    *code = (int)status;
-    return IR_OK;
+    const ir_status_t whole = check_whole(http, status, error);
+    if (whole == IR_OK) {
+        *code = (int)status;
+    }
+    return whole;
+}
+
+ir_view_t ir_http_media_type(const ir_http_t *http) {
+    char *type = NULL;
+    curl_easy_getinfo(http->curl, CURLINFO_CONTENT_TYPE, &type);
+    return type != NULL ? ir_view(type, strcspn(type, "; ")) : ir_view("", 0);
 }

@@ -33,12 +33,18 @@ typedef struct ir_http_request {
     bool stalls_only; /* the time-out bounds how long nothing arrives, not the whole call */
 } ir_http_request_t;
 
-/* IR_OK when an answer came: *code is its status, whatever it says. Else IR_ERR_CONNECT,
- * IR_ERR_TIMEOUT, IR_ERR_PROTOCOL (not HTTP) or what `take` returned. */
+/* IR_OK when an answer came whole: its head with the empty line, and the body that the head
+ * announces (RFC 9112, 8: one that only ends with the connection may be cut off). *code is its
+ * status, whatever it says. Else IR_ERR_CONNECT, IR_ERR_TIMEOUT, IR_ERR_PROTOCOL (not HTTP) or what
+ * `take` returned. */
 ir_status_t ir_http_call(ir_http_t *http, const ir_http_request_t *request, int *code,
                          ir_error_t *error);
 
 /* The bytes kept of the last answer. */
 ir_view_t ir_http_answer(const ir_http_t *http);
+
+/* The media type of the last answer, without parameters; empty: none was given. Lives until the
+ * next call. */
+ir_view_t ir_http_media_type(const ir_http_t *http);
 
 #endif

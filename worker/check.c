@@ -82,7 +82,7 @@ static void check_documents(ir_check_t *check) {
     char masked[MASKED_SIZE];
     ir_status_t status = ir_documents_open(&options, &documents, &error);
     if (status == IR_OK) {
-        status = ir_documents_ready(documents, &error);
+        status = ir_documents_probe(documents, &error);
     }
     report(check, "documents", status, ir_uri_masked(options.uri, masked, sizeof masked), &error);
     ir_documents_close(documents);
@@ -96,7 +96,7 @@ static void check_graph(ir_check_t *check) {
     char masked[MASKED_SIZE];
     ir_status_t status = ir_graph_open(&options, &graph, &error);
     if (status == IR_OK) {
-        status = ir_graph_ready(graph, &error);
+        status = ir_graph_probe(graph, &error);
     }
     report(check, "graph", status, ir_uri_masked(options.uris, masked, sizeof masked), &error);
     ir_graph_close(graph);

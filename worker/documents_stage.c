@@ -57,7 +57,7 @@ void ir_documents_stage_close(ir_documents_stage_t *stage) {
 
 ir_status_t ir_documents_stage_ready(void *context, ir_error_t *error) {
     const ir_documents_stage_t *stage = context;
-    return ir_documents_ready(stage->documents, error);
+    return ir_documents_probe(stage->documents, error);
 }
 
 ir_status_t ir_documents_stage_present(void *context, ir_error_t *error) {

@@ -191,7 +191,7 @@ static ir_status_t open_stores(ir_worker_t *worker, ir_error_t *error) {
 }
 
 static ir_status_t graph_ready(void *context, ir_error_t *error) {
-    return ir_graph_ready(context, error);
+    return ir_graph_probe(context, error);
 }
 
 static ir_status_t graph_present(void *context, ir_error_t *error) {

@@ -1,7 +1,6 @@
 """What breaks: workers that are killed, servers that are away, settings that are wrong. Nothing is lost or doubled."""
 
 import contextlib
-import http.server
 import json
 import random
 import shutil
@@ -15,6 +14,7 @@ import time
 import pytest
 
 import harness
+import proxies
 from harness import servers
 
 MOTE = "USGS-08068500"
@@ -233,93 +233,50 @@ def test_stores_away_at_start(make_pipeline, tmp_path_factory, messages):
         mongodb.stop()
 
 
-class GraphStub(http.server.BaseHTTPRequestHandler):
-    """A graph store that keeps the lines it takes."""
-
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def answer(self, text=b"", status=200):
-        self.send_response(status)
-        self.send_header("Content-Type", "application/sparql-results+json")
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def do_PUT(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.answer()
-
-    def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        if "n-quads" not in self.headers["Content-Type"]:
-            self.answer(b'{"head":{},"boolean":true}')
-        elif self.take(body):
-            self.lines.update(body.splitlines())
-            self.answer()
-
-    @classmethod
-    def ids(cls):
-        return {line.split(b">", 1)[0].removeprefix(b"<urn:uuid:").decode() for line in cls.lines}
+def graph_ids(server):
+    """Ids of all observations of a graph store."""
+    rows = server.select(f"SELECT ?o WHERE {{ {{ ?o a <{harness.OBSERVATION}> }} UNION "
+                         f"{{ GRAPH ?g {{ ?o a <{harness.OBSERVATION}> }} }} }}")
+    return {row[0].removeprefix("urn:uuid:") for row in rows}
 
 
-@contextlib.contextmanager
-def serving(handler):
-    """The graph store's URI."""
-    with http.server.ThreadingHTTPServer((servers.HOST, 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"sparql+http://{servers.HOST}:{server.server_port}/ir?strategy=quads"
-        server.shutdown()
+def is_data(content_type, body):
+    """Observations on their way into the graph."""
+    return "n-quads" in content_type and b"urn:uuid:" in body
 
 
-class SlowGraph(GraphStub):
-    """Takes small bodies at once and large ones too late."""
-
-    lines, too_late = set(), 0
-
-    def take(self, body):
-        if len(body) <= 300_000:
-            return True
-        SlowGraph.too_late += 1
-        time.sleep(4)
-        self.close_connection = True
-        return False
-
-
-def test_graph_store_that_is_slow(make_pipeline, messages):
+def test_graph_store_that_is_slow(make_pipeline, messages, oxigraph):
     """What it does not take in time is sent in smaller requests, until it does."""
-    with serving(SlowGraph) as graph:
-        pipeline = make_pipeline(graph=graph, settings=["--timeout=3s"]).init()
+
+    def fault(_method, _path, content_type, body):
+        if not is_data(content_type, body) or len(body) <= 100_000:
+            return None
+        time.sleep(4)
+        return b""
+
+    with proxies.HttpProxy(oxigraph.port, fault) as proxy:
+        pipeline = make_pipeline(graph=proxy.uri(oxigraph), settings=["--timeout=3s"]).init()
         for message in messages[:600]:
             pipeline.publish(message)
         pipeline.worker()
         pipeline.drain(120)
         pipeline.stop_workers()
-    assert SlowGraph.too_late > 0, "all requests were small"
+        assert proxy.faults > 0, "all requests were small"
     pipeline.find_arrivals(messages[:600])
-    assert {str(each) for message in messages[:600] for each in message.ids} <= SlowGraph.ids()
+    assert {str(each) for message in messages[:600] for each in message.ids} <= graph_ids(oxigraph)
 
 
-class PickyGraph(GraphStub):
-    """Refuses one value."""
-
-    lines = set()
-
-    def take(self, body):
-        good = b'"13.5"' not in body
-        if not good:
-            self.answer(b"not thirteen and a half", 400)
-        return good
-
-
-def test_graph_store_that_refuses_a_statement(make_pipeline):
+def test_graph_store_that_refuses_a_statement(make_pipeline, oxigraph):
     """It is found and told; the rest goes on, and the document stays."""
     sent = [harness.Message(MOTE, [{"n": f"{MOTE}/00010", "u": "Cel", "t": 1320500000 + 900 * i, "v": 11.5 + i}])
             for i in range(5)]
-    with serving(PickyGraph) as graph:
-        pipeline = make_pipeline(graph=graph).init()
+
+    def fault(_method, _path, content_type, body):
+        picky = is_data(content_type, body) and b'"13.5"' in body
+        return proxies.http_answer(400, b"not thirteen and a half") if picky else None
+
+    with proxies.HttpProxy(oxigraph.port, fault) as proxy:
+        pipeline = make_pipeline(graph=proxy.uri(oxigraph)).init()
         for message in sent:
             pipeline.publish(message)
         worker = pipeline.worker()
@@ -329,7 +286,7 @@ def test_graph_store_that_refuses_a_statement(make_pipeline):
         pipeline.stop_workers()
     assert (headers["reason"], headers["raw-id"], headers["record"]) == ("graph-refused", str(sent[2].raw_id), 0)
     assert "not thirteen and a half" in headers["detail"]
-    assert {str(each) for message in sent for each in message.ids} - PickyGraph.ids() == {str(sent[2].ids[0])}
+    assert {str(each) for message in sent for each in message.ids} - graph_ids(oxigraph) == {str(sent[2].ids[0])}
     assert len(pipeline.sqlite_ids()) == 5
 
 

@@ -11,22 +11,12 @@ import pymongo
 import pytest
 
 import harness
+import proxies
 from harness import servers
-from test_faults import GraphStub, serving
+from test_faults import graph_ids, is_data
 
 MOTE = "USGS-08068500"
 SENSOR = f"{MOTE}/00010"
-
-
-class AwayGraph(GraphStub):
-    """Answers questions, and takes observations only when it is told to."""
-
-    lines, there = set(), False
-
-    def take(self, body):
-        if not self.there:
-            self.answer(b"not now", 503)
-        return self.there
 
 
 class Documents:
@@ -72,11 +62,15 @@ def pack(value, **more):
     return json.dumps([{"n": SENSOR, "u": "Cel", "v": value, **more}, {"n": SENSOR, "u": "Cel", "v": value, "t": -60}])
 
 
-def test_killed_between_documents_and_graph(make_pipeline, documents):
+def test_killed_between_documents_and_graph(make_pipeline, documents, oxigraph):
     """kill -9 after the documents took what has no time, before the graph did: it is still one observation."""
-    AwayGraph.there, AwayGraph.lines = False, set()
-    with serving(AwayGraph) as graph:
-        pipeline = make_pipeline(documents=documents.uri, graph=graph, settings=["--timeout=2s"])
+
+    def away(_method, _path, content_type, body):
+        return proxies.http_answer(503, b"not now") if is_data(content_type, body) else None
+
+    before = graph_ids(oxigraph)
+    with proxies.HttpProxy(oxigraph.port, away) as proxy:
+        pipeline = make_pipeline(documents=documents.uri, graph=proxy.uri(oxigraph), settings=["--timeout=2s"])
         pipeline.declare()
         pipeline.run("ir-store", "init", f"--documents={documents.uri}", "--graph=null:", f"--registry={harness.REGISTRY}")
         for i in range(5):
@@ -86,11 +80,11 @@ def test_killed_between_documents_and_graph(make_pipeline, documents):
         stored = documents.observations()
         worker.kill()
         pipeline.worker()
-        AwayGraph.there = True
+        proxy.fault = lambda *_: None
         pipeline.drain()
         pipeline.stop_workers()
     assert documents.observations() == stored
-    assert {key for key in AwayGraph.ids() if not key.startswith("<")} == {key for key, _ in stored}
+    assert graph_ids(oxigraph) - before == {key for key, _ in stored}
     assert [status for status, _ in documents.raw()] == ["accepted"] * 5
 
 

@@ -1,0 +1,188 @@
+"""Proxies before real servers that put faults in their way: of HTTP, and of MongoDB's wire protocol."""
+
+import http.client
+import http.server
+import random
+import socket
+import socketserver
+import struct
+import threading
+
+import bson
+
+from harness import servers
+
+OP_MSG = 2013
+
+
+def share_of(percent, seed=1):
+    """A function that is true for that share of its calls."""
+    dice = random.Random(seed)
+    lock = threading.Lock()
+
+    def hit(*_):
+        with lock:
+            return dice.uniform(0, 100) < percent
+
+    return hit
+
+
+class Proxy:
+    """Listens on `port` until the end of the with statement."""
+
+    def __init__(self, target, handler, server=socketserver.ThreadingTCPServer):
+        self.target = target
+        self.server = server((servers.HOST, 0), handler)
+        self.server.daemon_threads = True
+        self.server.proxy = self
+        self.port = self.server.server_address[1]
+        self.faults = 0
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+# ---- HTTP ----
+
+
+class HttpHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def forward(self):
+        proxy = self.server.proxy
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        fault = proxy.fault(self.command, self.path, self.headers.get("Content-Type", ""), body)
+        if fault is not None:
+            proxy.faults += 1
+            self.wfile.write(fault)
+            self.close_connection = True
+            return
+        connection = http.client.HTTPConnection(servers.HOST, proxy.target, timeout=60)
+        try:
+            headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection")}
+            connection.request(self.command, self.path, body, headers)
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        self.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("transfer-encoding", "content-length", "connection", "date", "server"):
+                self.send_header(name, value)
+        if answer.status != 204:
+            self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_POST = do_PUT = do_DELETE = forward
+
+
+class HttpProxy(Proxy):
+    """`fault(method, path, content_type, body)` gives the bytes that are answered instead, or None."""
+
+    def __init__(self, target, fault=lambda *_: None):
+        super().__init__(target, HttpHandler, http.server.ThreadingHTTPServer)
+        self.fault = fault
+
+    def uri(self, server):
+        """The graph store's URI of a server of tools/servers.py, by way of the proxy."""
+        return server.uri.replace(f":{server.port}/", f":{self.port}/")
+
+
+def http_answer(status, text=b"", content_type="text/html"):
+    lines = f"HTTP/1.1 {status} X", f"Content-Type: {content_type}", f"Content-Length: {len(text)}", "Connection: close"
+    return "\r\n".join((*lines, "", "")).encode() + text
+
+
+# ---- MongoDB ----
+
+
+def parse_message(message):
+    """(command document, number of documents it carries) of an OP_MSG."""
+    document, carried, at = None, 0, 20
+    checksum = 4 if struct.unpack_from("<I", message, 16)[0] & 1 else 0
+    while at < len(message) - checksum:
+        kind, size = message[at], struct.unpack_from("<i", message, at + 1)[0]
+        if kind == 0:
+            document = bson.decode(message[at + 1:at + 1 + size])
+            carried += len(document.get("documents", ()))
+        else:
+            inner = at + 5 + message[at + 5:].index(b"\0") + 1
+            while inner < at + 1 + size:
+                carried += 1
+                inner += struct.unpack_from("<i", message, inner)[0]
+        at += 1 + size
+    return document, carried
+
+
+def pack_reply(request_id, document):
+    body = struct.pack("<I", 0) + b"\0" + bson.encode(document)
+    return struct.pack("<iiii", 16 + len(body), 0, request_id, OP_MSG) + body
+
+
+def read_exactly(sock, size):
+    data = b""
+    while len(data) < size:
+        piece = sock.recv(size - len(data))
+        if not piece:
+            raise ConnectionError
+        data += piece
+    return data
+
+
+def read_message(sock):
+    head = read_exactly(sock, 4)
+    return head + read_exactly(sock, struct.unpack("<i", head)[0] - 4)
+
+
+class MongoHandler(socketserver.BaseRequestHandler):
+    def handle(self):
+        with socket.create_connection((servers.HOST, self.server.proxy.target)) as self.target:
+            try:
+                while True:
+                    self.pass_on(read_message(self.request))
+            except OSError:
+                pass
+
+    def pass_on(self, message):
+        proxy = self.server.proxy
+        request_id, opcode = struct.unpack_from("<4xi4xi", message)
+        reply = None
+        if opcode == OP_MSG:
+            command, carried = parse_message(message)
+            reply = proxy.fault(command, carried)
+        if reply is not None:
+            proxy.faults += 1
+            self.request.sendall(pack_reply(request_id, reply))
+            return
+        self.target.sendall(message)
+        answer = read_message(self.target)
+        if opcode == OP_MSG and "insert" in command:
+            answer = pack_reply(request_id, proxy.change(parse_message(answer)[0]))
+        self.request.sendall(answer)
+
+
+class MongoProxy(Proxy):
+    """`fault(command, carried)` gives the reply that is sent instead, or None; `change(reply)` what becomes of the
+    server's own reply to an insert."""
+
+    def __init__(self, target, fault=lambda *_: None, change=lambda reply: reply):
+        super().__init__(target, MongoHandler)
+        self.fault, self.change = fault, change
+
+    def uri(self, database):
+        return f"mongodb://{servers.HOST}:{self.port}/{database}?directConnection=true"
+
+
+def write_errors(carried, code, text="try again"):
+    """The reply of an insert that refused every document."""
+    errors = [{"index": i, "code": code, "errmsg": text} for i in range(carried)]
+    return {"n": 0, "writeErrors": errors, "ok": 1.0}
