@@ -16,6 +16,7 @@
 #define TICK_NS (100 * IR_MILLISECOND_NS)
 #define SETUP_CHANNEL 1
 #define GRACE_INTERVALS 2
+#define GRACE_LEAST_NS (2 * IR_SECOND_NS)
 #define WARN_AGAIN_NS (10 * IR_SECOND_NS)
 
 struct ir_consumer {
@@ -138,7 +139,8 @@ bool ir_consumer_ready(const ir_consumer_t *consumer, ir_buffer_t *reasons) {
         ir_buffer_append_format(reasons, "membership: %s\n", fault);
         return false;
     }
-    const int64_t grace_ns = GRACE_INTERVALS * consumer->options.announce_ns;
+    const int64_t wait_ns = GRACE_INTERVALS * consumer->options.announce_ns;
+    const int64_t grace_ns = wait_ns > GRACE_LEAST_NS ? wait_ns : GRACE_LEAST_NS;
     if (is_complete(consumer) ||
         (consumer->complete_ns != 0 && ir_clock_monotonic() - consumer->complete_ns <= grace_ns)) {
         return true;
@@ -386,9 +388,12 @@ static ir_status_t start(ir_consumer_t *consumer, struct event_base *base, ir_er
     if (status != IR_OK) {
         return status;
     }
-    return ir_presence_open(base, &consumer->options.broker, &consumer->options.topology,
-                            consumer->options.worker, consumer->options.announce_ns,
-                            &presence_events, consumer, &consumer->presence, error);
+    const ir_presence_options_t presence = {.broker = consumer->options.broker,
+                                            .topology = &consumer->options.topology,
+                                            .name = consumer->options.worker,
+                                            .announce_ns = consumer->options.announce_ns};
+    return ir_presence_open(base, &presence, &presence_events, consumer, &consumer->presence,
+                            error);
 }
 
 ir_status_t ir_consumer_open(struct event_base *base, const ir_consumer_options_t *options,

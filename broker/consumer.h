@@ -84,8 +84,8 @@ bool ir_consumer_connected(const ir_consumer_t *consumer);
 
 /* Whether what arrives now is consumed: the other workers can be heard, this one holds its share of
  * the partitions, and for each of the rest another worker says that it holds it. Partitions that
- * change hands for a moment (two announcements) do not count once all were held. Appends why not,
- * a line each. */
+ * change hands for a moment (two announcements, at least two seconds) do not count once all were
+ * held. Appends why not, a line each. */
 bool ir_consumer_ready(const ir_consumer_t *consumer, ir_buffer_t *reasons);
 
 unsigned ir_consumer_partitions(const ir_consumer_t *consumer); /* held at present */

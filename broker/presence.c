@@ -311,8 +311,7 @@ static void name_process(ir_presence_t *presence) {
     snprintf(presence->process, sizeof presence->process, "%016llx", (unsigned long long)random);
 }
 
-ir_status_t ir_presence_open(struct event_base *base, const ir_broker_options_t *options,
-                             const ir_topology_t *topology, const char *name, int64_t announce_ns,
+ir_status_t ir_presence_open(struct event_base *base, const ir_presence_options_t *options,
                              const ir_presence_events_t *events, void *context,
                              ir_presence_t **presence, ir_error_t *error) {
     static const ir_link_events_t link_events = {
@@ -321,21 +320,21 @@ ir_status_t ir_presence_open(struct event_base *base, const ir_broker_options_t 
     if (made == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the set of workers");
     }
-    made->name = name;
-    made->announce_ns = announce_ns;
+    made->name = options->name;
+    made->announce_ns = options->announce_ns;
     made->events = *events;
     made->context = context;
     name_process(made);
     snprintf(made->fault, sizeof made->fault, "not connected yet");
     ir_assembly_init(&made->assembly);
-    ir_watch_init(&made->watch, topology);
-    made->membership = ir_membership_new(name, EXPIRY_INTERVALS * announce_ns);
+    ir_watch_init(&made->watch, options->topology);
+    made->membership = ir_membership_new(made->name, EXPIRY_INTERVALS * made->announce_ns);
     ir_status_t status =
         made->membership != NULL
             ? start_tick(made, base, error)
             : ir_error_set(error, IR_ERR_MEMORY, "out of memory for the set of workers");
     if (status == IR_OK) {
-        status = ir_link_open(base, options, &link_events, made, &made->link, error);
+        status = ir_link_open(base, &options->broker, &link_events, made, &made->link, error);
     }
     if (status != IR_OK) {
         ir_presence_close(made);

@@ -40,10 +40,14 @@ typedef struct ir_presence_events {
     void (*twin)(void *context);
 } ir_presence_events_t;
 
-/* `name` as in ir_membership_new; it is not copied, nor is `topology`. Announces every
- * `announce_ns`; a worker that was not heard for four of them is taken for gone. */
-ir_status_t ir_presence_open(struct event_base *base, const ir_broker_options_t *options,
-                             const ir_topology_t *topology, const char *name, int64_t announce_ns,
+typedef struct ir_presence_options {
+    ir_broker_options_t broker;
+    const ir_topology_t *topology; /* not copied */
+    const char *name;              /* as in ir_membership_new; not copied */
+    int64_t announce_ns; /* between announcements; who was not heard for four of them is gone */
+} ir_presence_options_t;
+
+ir_status_t ir_presence_open(struct event_base *base, const ir_presence_options_t *options,
                              const ir_presence_events_t *events, void *context,
                              ir_presence_t **presence, ir_error_t *error);
 

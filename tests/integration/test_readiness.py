@@ -159,6 +159,25 @@ def test_a_partition_that_changes_hands_is_always_consumed(pipeline):
     pipeline.stop_workers()
 
 
+def test_a_rolling_restart(pipeline, messages):
+    """Workers are stopped and started one after the other while motes send: the others stay ready, nothing is lost."""
+    for i in range(3):
+        pipeline.worker(name=f"w{i}")
+    for i in range(3):
+        leaving, staying = pipeline.workers[i], [each for each in pipeline.workers if each.process.alive()]
+        staying.remove(leaving)
+        for message in messages[i * 100 : (i + 1) * 100]:
+            pipeline.publish(message)
+        assert leaving.stop() == 0
+        pipeline.worker(name=f"w{i}-again")
+        for worker in staying:
+            assert "every partition is consumed" in worker.text()
+            assert worker.not_ready() is None
+    pipeline.drain()
+    pipeline.stop_workers()
+    pipeline.assert_exactly(messages[:300])
+
+
 def test_a_worker_that_cannot_take_its_share_leaves_it_to_the_others(narrow):
     """The one that held all goes on with what the other is refused."""
     first = narrow.pipeline.worker()

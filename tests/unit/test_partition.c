@@ -1,14 +1,11 @@
-/* What a partition answers the broker. The connection is a real one over a pair of sockets, from
- * whose other end the frames are read. */
+/* What a partition answers the broker. */
 #include "broker/partition.h"
-#include "broker/rabbitmq_c.h"
+#include "tests/unit/wire.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -18,8 +15,7 @@
 
 typedef struct ir_scene {
     ir_partition_t partition;
-    amqp_connection_state_t connection;
-    int broker; /* the other end */
+    ir_wire_t wire;
     ir_error_t error;
 } ir_scene_t;
 
@@ -27,13 +23,8 @@ static const ir_topology_t topology = {.partitions = 8, .queue_type = IR_QUEUE_Q
 
 static int set_up(void **state) {
     static ir_scene_t scene;
-    int ends[2];
     memset(&scene, 0, sizeof scene);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-    scene.connection = amqp_new_connection();
-    assert_non_null(scene.connection);
-    amqp_tcp_socket_set_sockfd(amqp_tcp_socket_new(scene.connection), ends[0]);
-    scene.broker = ends[1];
+    scene.wire = wire_open();
     ir_partition_init(&scene.partition, NUMBER);
     *state = &scene;
     return 0;
@@ -42,28 +33,8 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     ir_scene_t *scene = *state;
     ir_partition_free(&scene->partition);
-    amqp_destroy_connection(scene->connection);
-    close(scene->broker);
+    wire_close(&scene->wire);
     return 0;
-}
-
-static uint32_t big_endian(const unsigned char *bytes, int count) {
-    uint32_t value = 0;
-    for (int i = 0; i < count; i++) {
-        value = value << 8 | bytes[i];
-    }
-    return value;
-}
-
-/* How many frames with this method were sent since the last call; all are taken. */
-static int count_sent(const ir_scene_t *scene, amqp_method_number_t id) {
-    unsigned char bytes[4096];
-    const ssize_t size = recv(scene->broker, bytes, sizeof bytes, 0);
-    int count = 0;
-    for (ssize_t at = 0; at < size; at += 8 + big_endian(bytes + at + 3, 4)) {
-        count += bytes[at] == AMQP_FRAME_METHOD && big_endian(bytes + at + 7, 4) == id;
-    }
-    return count;
 }
 
 static ir_partition_event_t hear(ir_scene_t *scene, amqp_method_number_t id, void *decoded) {
@@ -71,7 +42,7 @@ static ir_partition_event_t hear(ir_scene_t *scene, amqp_method_number_t id, voi
                                 .channel = CHANNEL,
                                 .payload.method = {.id = id, .decoded = decoded}};
     ir_assembled_t message;
-    return ir_partition_frame(&scene->partition, scene->connection, &frame, 1000, 0, &message,
+    return ir_partition_frame(&scene->partition, scene->wire.connection, &frame, 1000, 0, &message,
                               &scene->error);
 }
 
@@ -83,7 +54,7 @@ static ir_partition_event_t hear_close(ir_scene_t *scene, int code) {
 
 static void take(ir_scene_t *scene) {
     assert_int_equal(
-        ir_partition_take(&scene->partition, scene->connection, &topology, PREFETCH, 0),
+        ir_partition_take(&scene->partition, scene->wire.connection, &topology, PREFETCH, 0),
         AMQP_STATUS_OK);
 }
 
@@ -91,7 +62,7 @@ static void hold(ir_scene_t *scene) {
     take(scene);
     hear(scene, AMQP_CHANNEL_OPEN_OK_METHOD, NULL);
     assert_int_equal(hear(scene, AMQP_BASIC_CONSUME_OK_METHOD, NULL), IR_PARTITION_OPENED);
-    count_sent(scene, 0);
+    wire_count(&scene->wire, 0);
 }
 
 static void a_repeated_close_is_answered_once(void **state) {
@@ -102,7 +73,7 @@ static void a_repeated_close_is_answered_once(void **state) {
     assert_non_null(strstr(scene->error.text, "delivery timed out"));
     assert_int_equal(hear_close(scene, AMQP_PRECONDITION_FAILED), IR_PARTITION_NOTHING);
     assert_int_equal(scene->partition.state, IR_PARTITION_FREE);
-    assert_int_equal(count_sent(scene, AMQP_CHANNEL_CLOSE_OK_METHOD), 1);
+    assert_int_equal(wire_count(&scene->wire, AMQP_CHANNEL_CLOSE_OK_METHOD), 1);
 }
 
 /* A repeat may have been on its way when the channel was opened again; a close after open-ok is a
@@ -112,22 +83,23 @@ static void a_repeat_does_not_close_the_next_session(void **state) {
     hold(scene);
     hear_close(scene, AMQP_PRECONDITION_FAILED);
     take(scene);
-    assert_int_equal(count_sent(scene, AMQP_CHANNEL_CLOSE_OK_METHOD), 1);
+    assert_int_equal(wire_count(&scene->wire, AMQP_CHANNEL_CLOSE_OK_METHOD), 1);
     assert_int_equal(hear_close(scene, AMQP_PRECONDITION_FAILED), IR_PARTITION_NOTHING);
     assert_int_equal(scene->partition.state, IR_PARTITION_OPENING);
     hear(scene, AMQP_CHANNEL_OPEN_OK_METHOD, NULL);
     assert_int_equal(hear_close(scene, AMQP_ACCESS_REFUSED), IR_PARTITION_LOST);
-    assert_int_equal(count_sent(scene, AMQP_CHANNEL_CLOSE_OK_METHOD), 1);
+    assert_int_equal(wire_count(&scene->wire, AMQP_CHANNEL_CLOSE_OK_METHOD), 1);
 }
 
 /* Both sides close at once: the broker's is answered once, and our close-ok is waited for. */
 static void closes_that_cross(void **state) {
     ir_scene_t *scene = *state;
     hold(scene);
-    assert_int_equal(ir_partition_give(&scene->partition, scene->connection, 0), AMQP_STATUS_OK);
+    assert_int_equal(ir_partition_give(&scene->partition, scene->wire.connection, 0),
+                     AMQP_STATUS_OK);
     assert_int_equal(hear_close(scene, AMQP_PRECONDITION_FAILED), IR_PARTITION_NOTHING);
     assert_int_equal(hear_close(scene, AMQP_PRECONDITION_FAILED), IR_PARTITION_NOTHING);
-    assert_int_equal(count_sent(scene, AMQP_CHANNEL_CLOSE_OK_METHOD), 1);
+    assert_int_equal(wire_count(&scene->wire, AMQP_CHANNEL_CLOSE_OK_METHOD), 1);
     assert_int_equal(scene->partition.state, IR_PARTITION_CLOSING);
     hear(scene, AMQP_CHANNEL_CLOSE_OK_METHOD, NULL);
     assert_int_equal(scene->partition.state, IR_PARTITION_FREE);
@@ -151,10 +123,10 @@ static void a_queue_that_is_missing_is_declared_with_the_next_taking(void **stat
     ir_scene_t *scene = *state;
     take(scene);
     hear(scene, AMQP_CHANNEL_OPEN_OK_METHOD, NULL);
-    assert_int_equal(count_sent(scene, AMQP_QUEUE_DECLARE_METHOD), 0);
+    assert_int_equal(wire_count(&scene->wire, AMQP_QUEUE_DECLARE_METHOD), 0);
     assert_int_equal(hear_close(scene, AMQP_NOT_FOUND), IR_PARTITION_LOST);
     take(scene);
-    assert_int_equal(count_sent(scene, AMQP_QUEUE_DECLARE_METHOD), 1);
+    assert_int_equal(wire_count(&scene->wire, AMQP_QUEUE_DECLARE_METHOD), 1);
 }
 
 static void a_cancelled_consumer_closes_its_channel(void **state) {
@@ -163,7 +135,7 @@ static void a_cancelled_consumer_closes_its_channel(void **state) {
     assert_int_equal(hear(scene, AMQP_BASIC_CANCEL_METHOD, NULL), IR_PARTITION_LOST);
     assert_int_equal(scene->partition.state, IR_PARTITION_CLOSING);
     assert_true(scene->partition.missing);
-    assert_int_equal(count_sent(scene, AMQP_CHANNEL_CLOSE_METHOD), 1);
+    assert_int_equal(wire_count(&scene->wire, AMQP_CHANNEL_CLOSE_METHOD), 1);
 }
 
 int main(void) {
