@@ -258,6 +258,36 @@ def test_mqtt_rights(front, pipeline, messages):
     assert pipeline.waiting() == 0
 
 
+@contextlib.contextmanager
+def mote_user(front, mote):
+    """A user with a mote's name, as docs/operations.md says; its password is the name."""
+    node = front.cluster.members[0]
+    node.control("add_user", mote, mote)
+    node.control("set_permissions", mote, "^$", "^amq\\.topic$", "^$")
+    node.control("set_topic_permissions", mote, "amq.topic", "^ir\\.{username}$", "^$")
+    front.cluster.passwords[mote] = mote
+    try:
+        yield mote
+    finally:
+        del front.cluster.passwords[mote]
+        node.control("delete_user", mote)
+
+
+def test_a_password_for_each_mote(front, pipeline, messages):
+    """With it a mote sends under its own name only, by AMQP as by MQTT: the exchange ir.observations would take any."""
+    own = next(each for each in messages if each.mote == MOTE)
+    other = next(each for each in messages if each.mote != MOTE)
+    with mote_user(front, MOTE) as user:
+        for key in (f"ir.{MOTE}", f"ir.{other.mote}"):
+            assert refused(front, user, send_to("ir.observations", key))
+        assert refused(front, user, send_to("amq.topic", f"ir.{other.mote}"))
+        mosquitto(front, other, user=user, seconds=3)
+        assert pipeline.waiting() == 0
+        assert not refused(front, user, send_to("amq.topic", f"ir.{MOTE}"))
+        assert mosquitto(front, own, user=user).returncode == 0
+        harness.wait_for(lambda: pipeline.waiting() == 2, "both messages")
+
+
 @pytest.mark.parametrize("user", ["mote", "guest"])
 def test_wrong_password(front, user):
     with pytest.raises(pika.exceptions.AMQPConnectionError):
