@@ -29,8 +29,11 @@ static void read_files(const char *path) {
     }
     ir_registry_unref(registry);
     error.text[0] = '\0';
-    ir_ledger_t *ledger = NULL;
-    must_say_why(ir_ledger_load(path, &ledger, &error), &error);
+    ir_ledger_t *ledger = ir_ledger_new();
+    ir_ledger_extent_t extent;
+    if (ledger != NULL) {
+        must_say_why(ir_ledger_add(ledger, path, &extent, &error), &error);
+    }
     ir_ledger_free(ledger);
     error.text[0] = '\0';
     ir_replay_t *replay = NULL;
