@@ -567,15 +567,15 @@ ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis,
 /* ---- all of them again ---- */
 
 static ir_status_t add_again(ir_batch_t *batch, const ir_analysis_t *analysis,
-                             const ir_message_t *message, int64_t arrival_ns) {
+                             const ir_message_t *message, ir_senml_clock_t clock) {
     const ir_input_t input = {
         .routing_key = message->routing_key,
         .content_type = message->content_type,
         .body = message->body,
         .name = message->name,
-        .arrival_ns = message->stamped ? arrival_ns : 0,
-        .sent_ns = message->sent_ns,
-        .now_ns = arrival_ns,
+        .arrival_ns = message->stamped ? clock.arrival_ns : 0,
+        .sent_ns = clock.sent_ns,
+        .now_ns = clock.arrival_ns,
         .redelivered = message->redelivered,
         .partition = message->partition,
         .session = message->session,
@@ -585,11 +585,10 @@ static ir_status_t add_again(ir_batch_t *batch, const ir_analysis_t *analysis,
 }
 
 ir_status_t ir_batch_rebuild(ir_batch_t *batch, ir_batch_t *scratch, const ir_analysis_t *analysis,
-                             const int64_t *arrivals_ns) {
+                             const ir_senml_clock_t *clocks) {
     ir_batch_reset(scratch, batch->registry);
     for (uint32_t i = 0; i < batch->n_messages; i++) {
-        const ir_status_t status =
-            add_again(scratch, analysis, &batch->messages[i], arrivals_ns[i]);
+        const ir_status_t status = add_again(scratch, analysis, &batch->messages[i], clocks[i]);
         if (status != IR_OK) {
             return status;
         }

@@ -86,7 +86,7 @@ typedef struct ir_message {
     int64_t arrival_ns; /* whole microseconds */
     int64_t sent_ns;    /* what relative times count from; 0: from the arrival */
     bool stamped;       /* the arrival came with the message */
-    bool ask;           /* the raw message may be stored with another arrival, which wins */
+    bool ask;           /* the raw message may be stored with other times, which win */
     bool known; /* of those: it is stored, or comes before in this batch, and with this one */
     bool redelivered;
     bool refused;                               /* the whole of it: no observations */
@@ -162,11 +162,11 @@ typedef struct ir_input {
  * batch as it was. */
 ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis, const ir_input_t *input);
 
-/* Analyses every message again, as if message i had come at arrivals_ns[i], in `scratch`, and swaps
- * the contents. Nothing that was found out after ir_batch_add is kept. IR_ERR_MEMORY leaves the
+/* Analyses every message again, with clocks[i] for message i, in `scratch`, and swaps the contents.
+ * Nothing that was found out after ir_batch_add is kept. IR_ERR_MEMORY leaves the
  * batch as it was. */
 ir_status_t ir_batch_rebuild(ir_batch_t *batch, ir_batch_t *scratch, const ir_analysis_t *analysis,
-                             const int64_t *arrivals_ns);
+                             const ir_senml_clock_t *clocks);
 
 /* Appends (for quality control); false when memory is out. */
 bool ir_batch_add_revision(ir_batch_t *batch, const ir_revision_t *revision);

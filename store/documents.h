@@ -71,16 +71,16 @@ void ir_documents_forget(ir_documents_t *documents);
  * `ask` that was not known (batch.h): ask for the arrivals again first. */
 ir_outcome_t ir_documents_put(ir_documents_t *documents, ir_batch_t *batch, ir_error_t *error);
 
-/* A raw message and its arrival. */
+/* A raw message, when it arrived and when it was sent. */
 typedef struct ir_raw_arrival {
     ir_id_t raw_id;
-    int64_t arrival_ns;
+    ir_senml_clock_t clock;
     uint32_t message; /* the caller's */
     bool stored;
 } ir_raw_arrival_t;
 
-/* Gives those of these messages that are stored their stored arrival, and sets `stored` of all.
- * They are in the order of their ids, each once. OK or RETRY. */
+/* Gives those of these messages that are stored their stored times, and sets `stored` of all. They
+ * are in the order of their ids, each once. OK or RETRY. */
 ir_outcome_t ir_documents_arrivals(ir_documents_t *documents, ir_raw_arrival_t *arrivals,
                                    size_t count, ir_error_t *error);
 
@@ -102,9 +102,10 @@ ir_status_t ir_documents_each_id(ir_documents_t *documents, ir_document_kind_t k
 typedef struct ir_raw_document {
     ir_id_t id;
     ir_view_t mote, content_type, body;
-    int64_t received_ns;
-    const int *refused; /* positions of records that were refused, by decoding or by a store, in
-                           its newest outcome; -1: the whole message */
+    ir_view_t name;         /* the sender's; empty: none */
+    ir_senml_clock_t clock; /* what its relative times count from */
+    const int *refused;     /* positions of records that were refused, by decoding or by a store, in
+                               its newest outcome; -1: the whole message */
     size_t n_refused;
 } ir_raw_document_t;
 

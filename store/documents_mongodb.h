@@ -2,9 +2,9 @@
  * names (default intelligent_river), every write with w: majority and j: true:
  *
  * raw           _id is the message's id (binary, subtype 4, as all ids), with its first outcome
- *               (status, refusals); on a mongos sharded by mote (hashed)
- * outcomes      later ones of the same message that differ from the one before: `raw`, `at`,
- *               `status`, `refusals`, and `first`, the status in the raw document
+ *               (status, refusals) and, where they exist, the sender's `name` and `sent`; on a
+ * mongos sharded by mote (hashed) outcomes      later ones of the same message that differ from the
+ * one before: `raw`, `at`, `status`, `refusals`, and `first`, the status in the raw document
  * observations  the fields of the "json" format's document; `time` as a date, exact in `time_ns`;
  *               flags and source as sub-documents; sharded by (mote hashed, time)
  * revisions     likewise

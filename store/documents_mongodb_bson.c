@@ -123,6 +123,13 @@ void ir_mongodb_raw(bson_t *document, const ir_batch_t *batch, uint32_t message)
                        (const uint8_t *)(m->body.data != NULL ? m->body.data : ""),
                        (uint32_t)m->body.size);
     append_time(document, "received", "received_ns", m->arrival_ns);
+    if (m->name.size > 0) {
+        bson_append_binary(document, "name", -1, BSON_SUBTYPE_BINARY, (const uint8_t *)m->name.data,
+                           (uint32_t)m->name.size);
+    }
+    if (m->sent_ns != 0) {
+        append_time(document, "sent", "sent_ns", m->sent_ns);
+    }
     ir_mongodb_outcome(document, batch, message);
 }
 
@@ -299,7 +306,9 @@ bool ir_mongodb_read_raw(const bson_t *document, ir_raw_document_t *raw, ir_refu
         .mote = read_view(document, "mote"),
         .content_type = read_view(document, "content_type"),
         .body = read_view(document, "body"),
-        .received_ns = ir_mongodb_read_int(document, "received_ns"),
+        .name = read_view(document, "name"),
+        .clock = {.arrival_ns = ir_mongodb_read_int(document, "received_ns"),
+                  .sent_ns = ir_mongodb_read_int(document, "sent_ns")},
     };
     (void)ir_mongodb_read_id(document, "_id", &raw->id);
     if (!read_refused(document, refused)) {

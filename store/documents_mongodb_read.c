@@ -69,7 +69,9 @@ static ir_status_t visit_arrival(void *context, const bson_t *document) {
                                     : NULL;
     if (arrival != NULL) {
         arrival->stored = true;
-        arrival->arrival_ns = ir_mongodb_read_int(document, "received_ns");
+        arrival->clock =
+            (ir_senml_clock_t){.arrival_ns = ir_mongodb_read_int(document, "received_ns"),
+                               .sent_ns = ir_mongodb_read_int(document, "sent_ns")};
     }
     return IR_OK;
 }
@@ -80,7 +82,8 @@ ir_outcome_t ir_mongodb_arrivals(void *store, ir_raw_arrival_t *arrivals, size_t
     for (size_t i = 0; i < count; i++) {
         arrivals[i].stored = false;
     }
-    bson_t *options = BCON_NEW("projection", "{", "received_ns", BCON_INT32(1), "}");
+    bson_t *options =
+        BCON_NEW("projection", "{", "received_ns", BCON_INT32(1), "sent_ns", BCON_INT32(1), "}");
     return ir_mongodb_walk(store, IR_MONGODB_RAW,
                            ir_mongodb_any_of("_id", &arrivals->raw_id, sizeof *arrivals, count),
                            options, visit_arrival, &asking, error) == IR_OK

@@ -2,7 +2,8 @@
  * processes may have it open, each batch is one transaction.
  *
  * Tables (schema version IR_SQLITE_SCHEMA in PRAGMA user_version):
- * raw           one row a message, with its first outcome (status, refusals)
+ * raw           one row a message, with its first outcome (status, refusals) and, where they exist,
+ *               the sender's name for it and when it was sent
  * outcomes      later ones of the same message that differ from the one before
  * sensors       what is known of a sensor; another description of the same name is another row with
  *               the same `series`

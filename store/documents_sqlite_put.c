@@ -121,6 +121,16 @@ static ir_sqlite_row_t insert_raw(ir_sqlite_t *store, const ir_batch_t *batch, u
     ir_sqlite_bind_text(binder, m->content_type);
     ir_sqlite_bind_blob(binder, m->body);
     ir_sqlite_bind_int(binder, m->arrival_ns);
+    if (m->name.size > 0) {
+        ir_sqlite_bind_blob(binder, m->name);
+    } else {
+        ir_sqlite_bind_null(binder);
+    }
+    if (m->sent_ns != 0) {
+        ir_sqlite_bind_int(binder, m->sent_ns);
+    } else {
+        ir_sqlite_bind_null(binder);
+    }
     ir_sqlite_bind_text(binder, ir_view_text(ir_raw_status(batch, message)));
     bind_refusals(store, batch, message, binder);
     return finish_row(store, binder, detail);

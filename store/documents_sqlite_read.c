@@ -57,7 +57,8 @@ static int read_arrival(sqlite3_stmt *statement, ir_raw_arrival_t *arrival) {
     const int code = binder.code == SQLITE_OK ? sqlite3_step(statement) : binder.code;
     arrival->stored = code == SQLITE_ROW;
     if (arrival->stored) {
-        arrival->arrival_ns = sqlite3_column_int64(statement, 0);
+        arrival->clock = (ir_senml_clock_t){.arrival_ns = sqlite3_column_int64(statement, 0),
+                                            .sent_ns = sqlite3_column_int64(statement, 1)};
     }
     sqlite3_reset(statement);
     return code;
@@ -214,7 +215,16 @@ ir_status_t ir_sqlite_each_id(void *store, ir_document_kind_t kind, ir_each_id_f
 
 /* ---- raw messages ---- */
 
-enum { RAW_ID, RAW_MOTE, RAW_CONTENT_TYPE, RAW_BODY, RAW_RECEIVED, RAW_REFUSALS };
+enum {
+    RAW_ID,
+    RAW_MOTE,
+    RAW_CONTENT_TYPE,
+    RAW_BODY,
+    RAW_RECEIVED,
+    RAW_NAME,
+    RAW_SENT,
+    RAW_REFUSALS
+};
 
 typedef struct ir_raw_walk {
     ir_each_raw_fn each;
@@ -248,7 +258,9 @@ static ir_status_t visit_raw(void *context, sqlite3_stmt *row) {
         .mote = read_bytes(row, RAW_MOTE),
         .content_type = read_bytes(row, RAW_CONTENT_TYPE),
         .body = read_bytes(row, RAW_BODY),
-        .received_ns = sqlite3_column_int64(row, RAW_RECEIVED),
+        .name = read_bytes(row, RAW_NAME),
+        .clock = {.arrival_ns = sqlite3_column_int64(row, RAW_RECEIVED),
+                  .sent_ns = sqlite3_column_int64(row, RAW_SENT)},
         .refused = raws->refused.records,
         .n_refused = raws->refused.count,
     };
@@ -260,7 +272,8 @@ ir_status_t ir_sqlite_each_raw(void *store, ir_each_raw_fn each, void *context, 
     ir_raw_walk_t raws = {.each = each, .context = context, .error = error};
     const ir_status_t status =
         walk(store,
-             "SELECT r.id, r.mote, r.content_type, r.body, r.received_ns, n.refusals"
+             "SELECT r.id, r.mote, r.content_type, r.body, r.received_ns, r.name,"
+             " r.sent_ns, n.refusals"
              " FROM raw r JOIN newest_outcomes n ON n.raw = r.id",
              visit_raw, &raws, error);
     free(raws.refused.records);

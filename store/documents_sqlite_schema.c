@@ -17,6 +17,8 @@ static const char
         "CREATE TABLE IF NOT EXISTS raw ("
         " id BLOB NOT NULL PRIMARY KEY, mote TEXT NOT NULL, routing_key TEXT NOT NULL,"
         " content_type TEXT NOT NULL, body BLOB NOT NULL, received_ns INTEGER NOT NULL,"
+        /* NULL: none; what the id or the times of some messages depend on */
+        " name BLOB, sent_ns INTEGER,"
         " status TEXT NOT NULL, refusals TEXT);"
 
         "CREATE TABLE IF NOT EXISTS outcomes ("

@@ -5,8 +5,9 @@ static const char *const statements_sql[IR_SQL_COUNT] = {
     [IR_SQL_COMMIT] = "COMMIT",
     [IR_SQL_ROLLBACK] = "ROLLBACK",
     /* Not INSERT OR IGNORE, which would pass over every broken constraint, not only repeats. */
-    [IR_SQL_PUT_RAW] = "INSERT INTO raw (id, mote, routing_key, content_type, body, received_ns,"
-                       " status, refusals) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+    [IR_SQL_PUT_RAW] =
+        "INSERT INTO raw (id, mote, routing_key, content_type, body, received_ns, name, sent_ns,"
+        " status, refusals) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     [IR_SQL_PUT_OUTCOME] = "INSERT INTO outcomes (raw, at_ns, status, refusals)"
                            " SELECT raw, ?2, ?3, ?4 FROM newest_outcomes"
                            " WHERE raw = ?1 AND (status IS NOT ?3 OR refusals IS NOT ?4)",
@@ -29,7 +30,7 @@ static const char *const statements_sql[IR_SQL_COUNT] = {
         " SELECT next, coalesce((SELECT series FROM sensors WHERE name = ?1 LIMIT 1), next),"
         " ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14"
         " FROM (SELECT coalesce(max(id), 0) + 1 AS next FROM sensors)",
-    [IR_SQL_ARRIVAL] = "SELECT received_ns FROM raw WHERE id = ?",
+    [IR_SQL_ARRIVAL] = "SELECT received_ns, sent_ns FROM raw WHERE id = ?",
     [IR_SQL_RECENT] =
         "SELECT o.id, o.raw, o.time_ns, o.value, o.source_value, o.source_unit, o.gross_range,"
         " o.climatology, o.spike, o.rate_of_change, o.flat_line, o.aggregate, o.record"

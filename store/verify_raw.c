@@ -53,7 +53,7 @@ static ir_id_t plain_id(const ir_raw_document_t *raw) {
  * broker did not stamp it. */
 static bool id_follows(const ir_raw_document_t *raw, const ir_senml_pack_t *pack) {
     const ir_raw_key_t key =
-        ir_raw_key(pack, raw->mote, raw->body, (ir_view_t){NULL, 0}, raw->received_ns);
+        ir_raw_key(pack, raw->mote, raw->body, (ir_view_t){NULL, 0}, raw->clock.arrival_ns);
     const ir_id_t plain = plain_id(raw);
     ir_id_t arrived;
     ir_id_raw(&key, &arrived);
@@ -101,11 +101,10 @@ static ir_status_t see_arrival(ir_verify_walk_t *walk, const ir_raw_document_t *
                                const ir_id_t *key, bool named) {
     const ir_media_t media =
         raw->content_type.size > 0 ? ir_media_parse(raw->content_type) : ir_media_guess(raw->body);
-    const ir_senml_clock_t clock = {.arrival_ns = raw->received_ns};
     ir_senml_pack_t pack;
     ir_arena_reset(walk->arena);
     const ir_status_t status =
-        ir_senml_decode(media, raw->body, clock, &limits, walk->arena, &pack);
+        ir_senml_decode(media, raw->body, raw->clock, &limits, walk->arena, &pack);
     if (status != IR_OK) {
         return status;
     }

@@ -23,6 +23,10 @@ static uint32_t count_asking(const ir_batch_t *batch) {
     return count;
 }
 
+static ir_senml_clock_t clock_of(const ir_message_t *message) {
+    return (ir_senml_clock_t){.arrival_ns = message->arrival_ns, .sent_ns = message->sent_ns};
+}
+
 /* By id, the first message of each. Returns how many there are. */
 static size_t collect(const ir_batch_t *batch, ir_raw_arrival_t *arrivals) {
     size_t count = 0;
@@ -30,7 +34,7 @@ static size_t collect(const ir_batch_t *batch, ir_raw_arrival_t *arrivals) {
         const ir_message_t *message = &batch->messages[i];
         if (message->ask) {
             arrivals[count++] = (ir_raw_arrival_t){
-                .raw_id = message->raw_id, .arrival_ns = message->arrival_ns, .message = i};
+                .raw_id = message->raw_id, .clock = clock_of(message), .message = i};
         }
     }
     qsort(arrivals, count, sizeof *arrivals, compare);
@@ -48,15 +52,15 @@ static const ir_raw_arrival_t *find(const ir_raw_arrival_t *arrivals, size_t cou
     return bsearch(&message->raw_id, arrivals, count, sizeof *arrivals, compare_id);
 }
 
-/* Whether any message arrived at another time than the batch says. */
+/* Whether any message has other times than the batch says. */
 static bool differ(const ir_batch_t *batch, const ir_raw_arrival_t *arrivals, size_t count,
-                   int64_t *times_ns) {
+                   ir_senml_clock_t *clocks) {
     bool other = false;
     for (uint32_t i = 0; i < batch->n_messages; i++) {
         const ir_message_t *message = &batch->messages[i];
-        times_ns[i] =
-            message->ask ? find(arrivals, count, message)->arrival_ns : message->arrival_ns;
-        other = other || times_ns[i] != message->arrival_ns;
+        clocks[i] = message->ask ? find(arrivals, count, message)->clock : clock_of(message);
+        other = other || clocks[i].arrival_ns != message->arrival_ns ||
+                clocks[i].sent_ns != message->sent_ns;
     }
     return other;
 }
@@ -76,14 +80,14 @@ ir_outcome_t ir_arrivals_settle(ir_documents_t *documents, const ir_analysis_t *
         return IR_OUTCOME_OK;
     }
     ir_raw_arrival_t *arrivals = malloc(n_asking * sizeof *arrivals);
-    int64_t *times_ns = malloc(batch->n_messages * sizeof *times_ns);
+    ir_senml_clock_t *clocks = malloc(batch->n_messages * sizeof *clocks);
     ir_status_t status = IR_ERR_MEMORY;
-    if (arrivals != NULL && times_ns != NULL) {
+    if (arrivals != NULL && clocks != NULL) {
         const size_t count = collect(batch, arrivals);
         if (ir_documents_arrivals(documents, arrivals, count, error) != IR_OUTCOME_OK) {
             status = error->status;
-        } else if (differ(batch, arrivals, count, times_ns) || batch->contested) {
-            status = ir_batch_rebuild(batch, scratch, analysis, times_ns);
+        } else if (differ(batch, arrivals, count, clocks) || batch->contested) {
+            status = ir_batch_rebuild(batch, scratch, analysis, clocks);
         } else {
             status = IR_OK;
         }
@@ -92,7 +96,7 @@ ir_outcome_t ir_arrivals_settle(ir_documents_t *documents, const ir_analysis_t *
         }
     }
     free(arrivals);
-    free(times_ns);
+    free(clocks);
     if (status == IR_ERR_MEMORY) {
         ir_error_set(error, status, "documents: out of memory for the arrivals of a batch");
     }

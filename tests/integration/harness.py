@@ -385,8 +385,9 @@ class Pipeline:
             pass
         self.connection = None
 
-    def publish_body(self, body, key, content_type=SENML_JSON, name=None):
-        properties = pika.BasicProperties(content_type=content_type, delivery_mode=2, message_id=name)
+    def publish_body(self, body, key, content_type=SENML_JSON, name=None, timestamp=None):
+        properties = pika.BasicProperties(content_type=content_type, delivery_mode=2, message_id=name,
+                                          timestamp=timestamp)
         self.connect().basic_publish("ir.observations", key, body, properties)
 
     def publish(self, message):

@@ -180,6 +180,21 @@ def test_clockless_and_named(make_pipeline, documents):
     assert sorted(map(str, pipeline.nquads_ids())) == sorted(key for key, _ in stored)
 
 
+def test_named_with_other_timestamps(make_pipeline, documents):
+    """A client that stamps each try of one named message means one: the first try's times count."""
+    pipeline = make_pipeline(documents=documents.uri).init()
+    pipeline.worker()
+    now = int(time.time())
+    for i in range(3):
+        pipeline.publish_body(pack(11.5).encode(), f"ir.{MOTE}", name="reading-17", timestamp=now - 100 + i)
+        pipeline.drain()
+    pipeline.stop_workers()
+    [(_, arrival_ns)] = documents.raw()
+    base = {arrival_ns, (now - 100) * 10**9}  # RabbitMQ 3.12 and later replace the timestamp
+    times = [time_ns for _, time_ns in documents.observations()]
+    assert len(times) == 2 and times[1] in base and times[0] == times[1] - 60 * 10**9
+
+
 def test_backlog_keeps_its_times(make_pipeline, documents):
     """What waited while no worker was there has the time at which it came; a clock that is wrong changes nothing."""
     pipeline = make_pipeline(documents=documents.uri).init()

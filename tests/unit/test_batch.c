@@ -233,19 +233,21 @@ static void a_batch_is_analysed_again(void **state) {
     assert_int_equal(add(batch, "ir.BUOY-7", JSON, "[{\"n\":\"BUOY-7/temp\",\"v\":2}]"), IR_OK);
     assert_true(ir_batch_refuse(batch, 2, 1, IR_REASON_GRAPH_REFUSED, "no"));
     batch->sequence = 17;
-    const int64_t arrivals_ns[] = {NOW_NS - 5000, NOW_NS, NOW_NS + 5000};
+    const ir_senml_clock_t clocks[] = {
+        {.arrival_ns = NOW_NS - 5000}, {.arrival_ns = NOW_NS}, {NOW_NS + 5000, NOW_NS - 9000}};
     failing_alloc_arm(1, FAILING_ALLOC_ALL);
-    assert_int_equal(ir_batch_rebuild(batch, scratch, &analysis, arrivals_ns), IR_ERR_MEMORY);
+    assert_int_equal(ir_batch_rebuild(batch, scratch, &analysis, clocks), IR_ERR_MEMORY);
     assert_true(failing_alloc_disarm());
     assert_int_equal(batch->observations[0].time_ns, NOW_NS);
-    assert_int_equal(ir_batch_rebuild(batch, scratch, &analysis, arrivals_ns), IR_OK);
+    assert_int_equal(ir_batch_rebuild(batch, scratch, &analysis, clocks), IR_OK);
     assert_int_equal(batch->n_messages, 3);
     assert_int_equal(batch->n_observations, 2);
     assert_int_equal(batch->n_refusals, 1);
     assert_int_equal(batch->n_store_refusals, 0);
     assert_int_equal(batch->sequence, 17);
     assert_int_equal(batch->observations[0].time_ns, NOW_NS - 5000);
-    assert_int_equal(batch->observations[1].time_ns, NOW_NS + 5000);
+    assert_int_equal(batch->observations[1].time_ns, NOW_NS - 9000);
+    assert_int_equal(batch->messages[2].arrival_ns, NOW_NS + 5000);
     assert_int_equal(batch->observations[1].message, 2);
     assert_int_equal(batch->observations[1].state, IR_OBSERVATION_NEW);
     assert_int_equal(batch->messages[2].delivery_tag, 9);

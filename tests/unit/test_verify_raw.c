@@ -106,7 +106,7 @@ static void see_message(ir_verify_walk_t *walk, const ir_message_t *message) {
                              .mote = message->mote,
                              .content_type = message->content_type,
                              .body = message->body,
-                             .received_ns = message->arrival_ns,
+                             .clock = {.arrival_ns = message->arrival_ns},
                              .refused = refused,
                              .n_refused = message->n_refusals};
     for (size_t i = 0; i < raw.n_refused; i++) {
