@@ -14,6 +14,7 @@ import load
 import stack
 
 MOTES, RATE, SECONDS = 200, 300, 14
+TIMINGS = ("--relative-share=0.25", "--clockless-share=0.25", "--named-share=0.5")
 
 
 class Faulty:
@@ -32,7 +33,7 @@ class Faulty:
     def __exit__(self, *_):
         self.stack.stop()
 
-    def send(self, via, actions):
+    def send(self, via, actions, seconds=SECONDS):
         """Simulated motes; `actions` are (seconds after the first check, what to do)."""
         left = list(actions)
         started = []
@@ -42,9 +43,11 @@ class Faulty:
             if left and time.monotonic() - started[0] >= left[0][0]:
                 left.pop(0)[1]()
 
+        for each in self.stack.workers:
+            each.await_ready()
         one = load.Load(self.stack.description(), self.directory / f"load-{len(self.loads)}", via, check)
         one.drain_seconds = 20
-        summary = one.simulate(MOTES, len(self.loads) + 1, RATE, SECONDS)
+        summary = one.simulate(MOTES, len(self.loads) + 1, RATE, seconds, *TIMINGS)
         assert not left, "the load was over before everything was done"
         assert summary["messages_confirmed"] == summary["messages_sent"]
         earlier, self.loads = self.loads, [*self.loads, one.directory]
@@ -53,6 +56,7 @@ class Faulty:
 
     @staticmethod
     def clean(one, earlier):
+        """What was sent again without a name may be there once more."""
         verdict = one.verify(*earlier)
         return all(load.total(verdict, key) == 0 for key in ("missing", "doubled", "foreign"))
 
@@ -81,6 +85,14 @@ class Faulty:
             self.stack.gateways[index].await_ready()
 
         return start
+
+    def kill_worker(self, index):
+        """Another takes its place at once."""
+        def kill():
+            self.stack.workers[index].kill()
+            self.stack.start_worker(index)
+
+        return kill
 
     def reload(self):
         return self.stack.balancer.reload
@@ -137,6 +149,16 @@ def test_a_broker_a_gateway_and_the_balancer(faulty):
 def test_any_broker_is_killed(faulty, via, index):
     faulty.send(via, [(3, faulty.kill_broker(index))])
     faulty.start_broker(index)()
+
+
+def test_workers_are_killed(faulty):
+    """By turns, while motes send by AMQP, MQTT and HTTP."""
+    faulty.send("mix", [(2 + i, faulty.kill_worker(i % 2)) for i in range(8)])
+
+
+@pytest.mark.slow
+def test_workers_are_killed_forty_times(faulty):
+    faulty.send("mix", [(2 + i, faulty.kill_worker(i % 2)) for i in range(40)], seconds=50)
 
 
 @pytest.mark.slow
