@@ -1,9 +1,20 @@
 """When a message arrived: the broker stamps it, whatever its sender says; a broker that cannot does not come up."""
 
+import contextlib
+import json
+import signal
+import subprocess
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import pika
 import pytest
 
 import harness
 from harness import servers
+from test_ingest import ask
 
 rabbitmq = servers.rabbitmq
 
@@ -83,3 +94,135 @@ def test_check_without_the_right_says_which(pipeline):
     status, text, _errors = check(pipeline, pipeline.amqp.replace("amqp://", "amqp://few@"), "few")
     assert status == 1
     assert "arrival    WRONG  not known whether the broker stamps" in text and "write" in text
+
+
+# ---- what arrives ----
+
+MOTE = "USGS-08068500"
+PAST, FUTURE = 1_300_000_000, 2_000_000_000  # seconds
+
+
+def clockless(value, **more):
+    return json.dumps([{"n": f"{MOTE}/00010", "u": "Cel", "v": value, **more}]).encode()
+
+
+def stored(pipeline):
+    """{value: (arrival, time of the observation, raw id)}, times in ns."""
+    rows = pipeline.sqlite("SELECT r.body, r.received_ns, o.time_ns, r.id FROM raw r JOIN observations o ON o.raw = r.id")
+    return {json.loads(body)[0]["v"]: (arrival, at, str(uuid.UUID(bytes=key))) for body, arrival, at, key in rows}
+
+
+def properties_of(stamp, arrival, **more):
+    return pika.BasicProperties(content_type=harness.SENML_JSON, delivery_mode=2,
+                                headers={"timestamp_in_ms": stamp, "ir-arrival": arrival}, **more)
+
+
+def forged(seconds, **more):
+    return properties_of(seconds * 1000, seconds * 1_000_000, **more)
+
+
+def by_mqtt(front, body, version, *more):
+    host, port = front.balancer.address("mqtt").split(":")
+    argv = ["mosquitto_pub", "-h", host, "-p", port, "-V", version, "-q", "1", "-i", MOTE, "-u", "mote", "-P",
+            front.cluster.passwords["mote"], "-t", f"ir/{MOTE}", "-s", *more]
+    return subprocess.run(argv, input=body, capture_output=True, timeout=30, check=False)
+
+
+def test_what_a_sender_says_of_the_arrival_does_not_count(front, make_front_pipeline):
+    """Neither header, from a user that nobody trusts, by any protocol; the property timestamp is at most the base of
+    relative times."""
+    pipeline = make_front_pipeline().init()
+    properties = []
+    for arrival in ("timestamp_in_ms", "ir-arrival"):
+        properties += ["-D", "publish", "user-property", arrival, str(PAST * 1000)]
+    before = time.time_ns()
+    with contextlib.closing(front.connect("mote", "amqp")) as connection:
+        version = connection._impl.server_properties["version"]
+        replaces = tuple(map(int, version.split(".")[:2])) >= (3, 12)  # and speaks MQTT 5
+        channel = connection.channel()
+        channel.confirm_delivery()
+        for i, exchange in enumerate(("ir.observations", "amq.topic")):
+            key = f"ir.{MOTE}"
+            channel.basic_publish(exchange, key, clockless(1.5 + 10 * i), forged(PAST, user_id="mote"))
+            channel.basic_publish(exchange, key, clockless(2.5 + 10 * i), forged(FUTURE))
+            channel.basic_publish(exchange, key, clockless(3.5 + 10 * i), forged(PAST, timestamp=PAST))
+            channel.basic_publish(exchange, key, clockless(4.5 + 10 * i), properties_of(*(("x", {"a": 1}), (True, -1))[i]))
+    assert by_mqtt(front, clockless(21.5), "mqttv311").returncode == 0
+    five = by_mqtt(front, clockless(22.5), "mqttv5", *properties)
+    after = time.time_ns()
+    pipeline.worker()
+    pipeline.drain()
+    found = stored(pipeline)
+    values = {v + 10 * i for v in (1.5, 2.5, 3.5, 4.5) for i in range(2)} | {21.5}
+    assert set(found) == values | ({22.5} if five.returncode == 0 else set())
+    assert five.returncode == 0 or not replaces, five.stderr
+    for value, (arrival, at, _) in found.items():
+        assert before - 10**6 <= arrival <= after, value
+        assert at == (PAST * 10**9 if value in (3.5, 13.5) and not replaces else arrival), value
+
+
+def test_nobody_signs_for_another(front, make_front_pipeline):
+    make_front_pipeline().init()
+    with contextlib.closing(front.connect("mote", "amqp")) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="user_id"):
+            channel.basic_publish("ir.observations", f"ir.{MOTE}", clockless(5.5), forged(PAST, user_id="gateway"))
+
+
+def send_while_stopped(pipeline, gateway, value):
+    """The broker stops before the request comes and goes on later: (before, when it went on, the answer)."""
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(ask(gateway, pipeline.tokens[MOTE], clockless(value))))
+    before = time.time_ns()
+    pipeline.broker.process.send_group(signal.SIGSTOP)
+    try:
+        thread.start()
+        time.sleep(2)
+    finally:
+        resumed = time.time_ns()
+        pipeline.broker.process.send_group(signal.SIGCONT)
+    thread.join(60)
+    assert answers[0].code == 202
+    return before, resumed, answers[0]
+
+
+def test_what_waits_in_the_gateway(own_broker, tmp_path):
+    """Its word counts when it is trusted, and then its answer names the ids that are stored."""
+    with harness.Pipeline(own_broker, tmp_path) as pipeline:
+        pipeline.init()
+        pipeline.issue(MOTE)
+        gateway = pipeline.gateway("--confirm-timeout=30s")
+        for value, trusted in ((6.5, "gateway,guest"), (7.5, "gateway,operator")):
+            before, resumed, answer = send_while_stopped(pipeline, gateway, value)
+            pipeline.worker(f"--trusted-users={trusted}")
+            pipeline.drain()
+            pipeline.stop_workers()
+            arrival, at, raw_id = stored(pipeline)[value]
+            assert at == arrival
+            if "guest" in trusted:
+                assert before - 1000 <= arrival < resumed and [raw_id] == answer.ids
+            else:
+                assert arrival >= resumed - 10**6
+
+
+@pytest.mark.parametrize("hours", [1, -1])
+def test_the_workers_clock_moves_nothing(make_pipeline, hours):
+    """It is an hour wrong, and the worker comes late; the times are those of sending."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    wrong = {"LD_PRELOAD": str(library), "FAKETIME": f"{hours:+d}h", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+             "ASAN_OPTIONS": "verify_asan_link_order=0"}
+    pipeline = make_pipeline().init()
+    before = time.time_ns()
+    pipeline.publish_body(clockless(6.5), f"ir.{MOTE}")
+    pipeline.publish_body(clockless(7.5, t=-30), f"ir.{MOTE}", name="reading-1")
+    assert pipeline.waiting() == 2
+    after = time.time_ns()
+    pipeline.worker(env=wrong)
+    pipeline.drain()
+    pipeline.stop_workers()
+    found = stored(pipeline)
+    assert set(found) == {6.5, 7.5}
+    for value, (arrival, at, _) in found.items():
+        assert before - 10**6 <= arrival <= after
+        assert at == arrival - (30 * 10**9 if value == 7.5 else 0)
