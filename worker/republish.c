@@ -1,5 +1,6 @@
 #include "worker/republish.h"
 
+#include "broker/arrival.h"
 #include "broker/topology.h"
 #include "common/buffer.h"
 
@@ -195,6 +196,29 @@ static ir_refusals_t collect_refusals(ir_republish_t *republish, const ir_batch_
     return refusals;
 }
 
+#define DEAD_LETTER_HEADERS 9
+
+/* Returns how many. What a replay needs for the message to be what it was is among them. */
+static size_t dead_letter_headers(const ir_republish_t *republish, const ir_message_t *message,
+                                  const ir_refusals_t *refusals, ir_view_t id,
+                                  ir_header_t headers[static DEAD_LETTER_HEADERS]) {
+    size_t n = 0;
+    headers[n++] = text_header("reason", ir_view_text(ir_reason_text(refusals->first->reason)));
+    headers[n++] = text_header("detail", ir_view_text(refusals->first->detail));
+    headers[n++] = integer_header("record", refusals->first->record);
+    headers[n++] = text_header("raw-id", id);
+    headers[n++] = integer_header("refused", refusals->count);
+    headers[n++] = text_header("refusals", ir_buffer_view(&republish->list));
+    headers[n++] = text_header("routing-key", message->routing_key);
+    if (message->stamped) {
+        headers[n++] = integer_header(IR_HEADER_ARRIVAL, message->arrival_ns / IR_MICROSECOND_NS);
+    }
+    if (message->name.size > 0) {
+        headers[n++] = text_header("name", message->name);
+    }
+    return n;
+}
+
 static ir_outcome_t publish_dead_letter(ir_republish_t *republish, const ir_batch_t *batch,
                                         uint32_t index, ir_error_t *error) {
     const ir_message_t *message = &batch->messages[index];
@@ -204,15 +228,8 @@ static ir_outcome_t publish_dead_letter(ir_republish_t *republish, const ir_batc
     }
     char id[IR_ID_TEXT_SIZE];
     const ir_view_t id_view = ir_view_text(ir_id_format(&message->raw_id, id));
-    const ir_header_t headers[] = {
-        text_header("reason", ir_view_text(ir_reason_text(refusals.first->reason))),
-        text_header("detail", ir_view_text(refusals.first->detail)),
-        integer_header("record", refusals.first->record),
-        text_header("raw-id", id_view),
-        integer_header("refused", refusals.count),
-        text_header("refusals", ir_buffer_view(&republish->list)),
-        text_header("routing-key", message->routing_key),
-    };
+    ir_header_t headers[DEAD_LETTER_HEADERS];
+    const size_t n_headers = dead_letter_headers(republish, message, &refusals, id_view, headers);
     char content_type[128];
     snprintf(content_type, sizeof content_type, "%.*s", IR_VIEW_ARG(message->content_type));
     const ir_publication_t publication = {
@@ -221,7 +238,7 @@ static ir_outcome_t publish_dead_letter(ir_republish_t *republish, const ir_batc
         .content_type = content_type,
         .message_id = id_view,
         .headers = headers,
-        .n_headers = sizeof headers / sizeof headers[0],
+        .n_headers = n_headers,
         .body = message->body,
         .mandatory = true,
     };

@@ -206,6 +206,34 @@ def test_what_waits_in_the_gateway(own_broker, tmp_path):
                 assert arrival >= resumed - 10**6
 
 
+@pytest.mark.parametrize("name", [None, "reading-1"])
+def test_a_replayed_dead_letter_keeps_its_arrival(make_pipeline, tmp_path, name):
+    """From a user who is trusted with it, it is the message that it was, and its name as well."""
+    registry = tmp_path / "registry.ttl"
+    good = harness.REGISTRY.read_text()
+    registry.write_text(good.replace(f'"{MOTE}/00010"', f'"{MOTE}/other"'))
+    pipeline = make_pipeline(registry=registry).init()
+    worker = pipeline.worker("--trusted-users=guest")
+    before = time.time_ns()
+    pipeline.publish_body(clockless(8.5), f"ir.{MOTE}", name=name)
+    _, properties, body = pipeline.dead_letter()
+    after = time.time_ns()
+    headers = properties.headers
+    assert headers["reason"] == "unknown-sensor" and headers.get("name") == name
+    assert before - 10**6 <= headers["ir-arrival"] * 1000 <= after
+    registry.write_text(good)
+    worker.process.send(signal.SIGHUP)
+    harness.wait_for(lambda: worker.metric('ir_registry_reloads_total{result="done"}') == 1, "the reload", 10)
+    again = pika.BasicProperties(content_type=properties.content_type, delivery_mode=2, user_id="guest", message_id=name,
+                                 headers={"ir-arrival": headers["ir-arrival"]})
+    for _ in range(2):
+        pipeline.connect().basic_publish("ir.observations", headers["routing-key"], body, again)
+        pipeline.drain()
+    pipeline.stop_workers()
+    assert stored(pipeline) == {8.5: (headers["ir-arrival"] * 1000, headers["ir-arrival"] * 1000, headers["raw-id"])}
+    assert len(pipeline.sqlite_ids("raw")) == len(pipeline.sqlite_ids()) == 1
+
+
 @pytest.mark.parametrize("hours", [1, -1])
 def test_the_workers_clock_moves_nothing(make_pipeline, hours):
     """It is an hour wrong, and the worker comes late; the times are those of sending."""
