@@ -36,8 +36,8 @@ boot() ->
 %% The boot step. What rabbitmq.conf says of interceptors has taken the place of what boot() set.
 stamp() ->
     case built_in() of
-        {Key, Interceptor} ->
-            case lists:member(Interceptor, application:get_env(rabbit, Key, [])) of
+        {Key, _Interceptor} ->
+            case lists:any(fun stamps/1, application:get_env(rabbit, Key, [])) of
                 true -> ok;
                 false -> {error, "rabbitmq.conf has message_interceptors, but not "
                                  "message_interceptors.incoming.set_header_timestamp.overwrite = true"}
@@ -53,6 +53,10 @@ built_in() ->
         {_, true} -> {incoming_message_interceptors, {set_header_timestamp, true}}; % 3.12
         _ -> none
     end.
+
+stamps({set_header_timestamp, true}) -> true;
+stamps({rabbit_msg_interceptor_timestamp, #{incoming := true, overwrite := true}}) -> true;
+stamps(_Other) -> false.
 
 exists(Module) ->
     code:which(Module) =/= non_existing.

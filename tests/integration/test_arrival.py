@@ -170,6 +170,23 @@ def test_nobody_signs_for_another(front, make_front_pipeline):
             channel.basic_publish("ir.observations", f"ir.{MOTE}", clockless(5.5), forged(PAST, user_id="gateway"))
 
 
+def test_properties_that_cannot_be_read(pipeline):
+    """End their connection with a word of why, and nothing else."""
+    with contextlib.closing(pipeline.open()) as other:
+        connection = pipeline.open()
+        number = connection.channel().channel_number
+        method = pika.frame.Method(number, pika.spec.Basic.Publish(exchange="ir.observations", routing_key="ir.x")).marshal()
+        header = pika.frame.Header(number, 1, pika.BasicProperties(headers={"abc": "d"})).marshal()
+        body = pika.frame.Body(number, b"x").marshal()
+        connection._impl._output_marshaled_frames([method, header.replace(b"abcS", b"abc?"), body])
+        with pytest.raises(pika.exceptions.ConnectionClosedByBroker, match="502.*SYNTAX_ERROR"):
+            connection.process_data_events(30)
+        channel = other.channel()
+        channel.confirm_delivery()
+        channel.basic_publish("ir.observations", f"ir.{MOTE}", clockless(9.5))
+    assert pipeline.waiting() == 1
+
+
 def send_while_stopped(pipeline, gateway, value):
     """The broker stops before the request comes and goes on later: (before, when it went on, the answer)."""
     answers = []
