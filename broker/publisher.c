@@ -582,6 +582,10 @@ void ir_publisher_on_answer(ir_publisher_t *publisher, const ir_publisher_answer
     publisher->answers = *answers;
 }
 
+uint64_t ir_publisher_open(const ir_publisher_t *publisher) {
+    return publisher->confirms.open;
+}
+
 uint64_t ir_publisher_last(const ir_publisher_t *publisher) {
     return publisher->confirms.next - 1;
 }

@@ -97,6 +97,9 @@ void ir_publisher_on_answer(ir_publisher_t *publisher, const ir_publisher_answer
  * first. */
 bool ir_publisher_full(const ir_publisher_t *publisher);
 
+/* How many messages are open. */
+uint64_t ir_publisher_open(const ir_publisher_t *publisher);
+
 /* The number of the message published last; and waiting no longer for the answer to one: its room
  * is free again. */
 uint64_t ir_publisher_last(const ir_publisher_t *publisher);

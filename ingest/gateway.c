@@ -44,6 +44,7 @@ static void refresh(void *context) {
     const ir_outlet_counts_t counts = ir_outlet_counts(gateway->outlet);
     ir_metric_set(meters->motes_waiting, (int64_t)counts.motes_waiting);
     ir_metric_set(meters->messages_waiting, (int64_t)counts.messages_waiting);
+    ir_metric_set(meters->set_aside, (int64_t)counts.set_aside);
     ir_metric_set(meters->given_up, (int64_t)counts.given_up);
 }
 

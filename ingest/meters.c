@@ -31,6 +31,8 @@ static void add_single(ir_ingest_meters_t *m) {
          "Open messages of these motes."},
         {&m->given_up, IR_METRIC_COUNTER, "ir_ingest_given_up_total", NULL,
          "Late messages that the gateway stopped waiting for, to keep room for other motes."},
+        {&m->set_aside, IR_METRIC_COUNTER, "ir_broker_set_aside_total", NULL,
+         "Connections to the broker that only wait for late answers; another one took over."},
         {&m->connected, IR_METRIC_GAUGE, "ir_broker_connected", NULL,
          "1 while the publishing connection stands."},
         {&m->blocked, IR_METRIC_GAUGE, "ir_broker_blocked", NULL,

@@ -18,7 +18,7 @@ typedef struct ir_ingest_meters {
     ir_metric_t *messages, *observations, *bytes; /* answered with 202 */
     ir_metric_t *records_refused, *late;
     ir_metric_t *connections, *in_flight, *in_flight_bytes;
-    ir_metric_t *motes_waiting, *messages_waiting, *given_up;
+    ir_metric_t *motes_waiting, *messages_waiting, *given_up, *set_aside;
     ir_metric_t *connected, *blocked, *reconnects;
     ir_metric_t *motes, *reloads, *reload_failures;
     ir_metric_histogram_t *confirm_seconds;

@@ -43,7 +43,7 @@ static const ir_setting_t settings[] = {
      "Most requests that wait for the broker at once."},
     {"in-flight-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_MIB, 64 * IR_GIB, "128Mi",
      FIELD(in_flight_bytes), "... and most bytes of their messages."},
-    {"mote-messages", 0, IR_SETTING_INTEGER, "N", NULL, 1, 2000, "250", FIELD(mote_messages),
+    {"mote-messages", 0, IR_SETTING_INTEGER, "N", NULL, 1, 2000, "64", FIELD(mote_messages),
      "Most messages of one mote that the broker has not confirmed; with so many, the mote gets 503 "
      "at once."},
     {"mote-wait", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, IR_HOUR, "2s",

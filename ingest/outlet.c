@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,7 +23,17 @@
 #define JUDGE_NS (50 * IR_MILLISECOND_NS)
 #define DRAIN_NS (200 * IR_MILLISECOND_NS)
 #define GATHER_NS IR_MILLISECOND_NS
+#define ASIDES 8
+#define LEFT_BEHIND                                                                                \
+    16 /* RabbitMQ slows a connection down from 32 on (quorum_commands_soft_limit) */
+#define SILENT_NS (500 * IR_MILLISECOND_NS)
 #define LOG_EVERY_NS (10 * IR_SECOND_NS)
+
+/* A connection that only waits for answers. */
+typedef struct aside {
+    ir_publisher_t *publisher;
+    int64_t end_ns; /* when it ends at last; 0: not before all is answered */
+} aside_t;
 
 struct ir_outlet {
     ir_outlet_options_t options;
@@ -39,14 +50,16 @@ struct ir_outlet {
     atomic_int state;
     atomic_uint_fast64_t connections;
     atomic_bool stalled;
-    atomic_uint_fast64_t motes_waiting, messages_waiting, given_up;
+    atomic_uint_fast64_t motes_waiting, messages_waiting, given_up, set_aside;
 
     /* the thread's */
+    aside_t asides[ASIDES]; /* the oldest first */
+    size_t n_asides;
     ir_window_t *window;
-    int64_t silent_ns;  /* since when messages are open and none is answered */
-    bool admits;        /* it is a new shipment's turn, not that of one that is half sent */
-    int64_t turned_ns;  /* when the last turn began */
-    int64_t drained_ns; /* since when nothing is sent, to renew the connection; 0: not so */
+    int64_t answered_ns; /* when the last answer came */
+    bool admits;         /* it is a new shipment's turn, not that of one that is half sent */
+    int64_t turned_ns;   /* when the last turn began */
+    int64_t drained_ns;  /* since when nothing is sent, to renew the connection; 0: not so */
     ir_backoff_t backoff;
     int64_t logged_ns;
 };
@@ -83,7 +96,8 @@ bool ir_outlet_stalled(const ir_outlet_t *outlet) {
 ir_outlet_counts_t ir_outlet_counts(const ir_outlet_t *outlet) {
     return (ir_outlet_counts_t){.motes_waiting = atomic_load(&outlet->motes_waiting),
                                 .messages_waiting = atomic_load(&outlet->messages_waiting),
-                                .given_up = atomic_load(&outlet->given_up)};
+                                .given_up = atomic_load(&outlet->given_up),
+                                .set_aside = atomic_load(&outlet->set_aside)};
 }
 
 bool ir_outlet_give(ir_outlet_t *outlet, ir_shipment_t *shipment) {
@@ -137,16 +151,18 @@ static void turn_away(ir_outlet_t *outlet, ir_shipment_t *shipment, ir_fate_t fa
 static void on_answer(void *context, void *ticket, bool confirmed) {
     ir_outlet_t *outlet = context;
     send_back(outlet, ir_window_answer(outlet->window, ticket, confirmed));
-    outlet->silent_ns = ir_clock_monotonic();
+    outlet->answered_ns = ir_clock_monotonic();
 }
 
 static bool has_open(const ir_outlet_t *outlet) {
     return ir_window_counts(outlet->window)->messages > 0;
 }
 
+/* For so long the broker has answered for nothing. */
 static bool is_silent(const ir_outlet_t *outlet, int64_t for_ns) {
-    return has_open(outlet) && ir_clock_monotonic() - outlet->silent_ns > for_ns &&
-           ir_window_all_silent(outlet->window);
+    const int64_t since_ns = ir_clock_monotonic() - for_ns;
+    return has_open(outlet) && outlet->answered_ns < since_ns &&
+           ir_window_all_silent(outlet->window, since_ns);
 }
 
 static void show_window(ir_outlet_t *outlet) {
@@ -163,12 +179,16 @@ static void refuse_half_sent(ir_outlet_t *outlet) {
     }
 }
 
-/* After RETRY nothing that is open will be answered for. */
-static void clear_window(ir_outlet_t *outlet) {
+static void give_up_open(ir_outlet_t *outlet, const ir_publisher_t *publisher) {
     ir_window_message_t *oldest = NULL;
-    while ((oldest = ir_window_oldest(outlet->window)) != NULL) {
+    while ((oldest = ir_window_oldest(outlet->window, publisher)) != NULL) {
         send_back(outlet, ir_window_give_up(outlet->window, oldest, IR_FATE_UNKNOWN));
     }
+}
+
+/* After RETRY nothing that is open there will be answered for. */
+static void clear_window(ir_outlet_t *outlet) {
+    give_up_open(outlet, outlet->publisher);
     refuse_half_sent(outlet);
     show_window(outlet);
 }
@@ -181,13 +201,28 @@ static void refuse_unsent(ir_outlet_t *outlet) {
     }
 }
 
+static bool is_full(const ir_outlet_t *outlet) {
+    return ir_publisher_full(outlet->publisher) ||
+           ir_window_counts(outlet->window)->bytes >= IR_PUBLISHER_OPEN_BYTES;
+}
+
+static ir_publisher_t *publisher_of(ir_outlet_t *outlet, const ir_window_message_t *message) {
+    const void *connection = ir_window_message_connection(message);
+    for (size_t i = 0; i < outlet->n_asides; i++) {
+        if (outlet->asides[i].publisher == connection) {
+            return outlet->asides[i].publisher;
+        }
+    }
+    return outlet->publisher;
+}
+
 /* Which motes wait, and that the others have room. */
 static void judge_window(ir_outlet_t *outlet) {
     ir_window_t *window = outlet->window;
     ir_window_message_t *excess = NULL;
-    ir_window_judge(window, ir_clock_monotonic(), ir_publisher_full(outlet->publisher));
+    ir_window_judge(window, ir_clock_monotonic(), is_full(outlet));
     while ((excess = ir_window_excess(window)) != NULL) {
-        ir_publisher_forget(outlet->publisher, ir_window_message_number(excess));
+        ir_publisher_forget(publisher_of(outlet, excess), ir_window_message_number(excess));
         send_back(outlet, ir_window_give_up(window, excess, IR_FATE_UNKNOWN));
         atomic_fetch_add(&outlet->given_up, 1);
     }
@@ -216,8 +251,8 @@ static ir_outcome_t publish_next(ir_outlet_t *outlet, const ir_shipment_t *shipm
     const ir_header_t arrival = {.name = IR_HEADER_ARRIVAL,
                                  .kind = IR_HEADER_INTEGER,
                                  .integer = shipment->arrival_ns / IR_MICROSECOND_NS};
-    outlet->silent_ns = has_open(outlet) ? outlet->silent_ns : now_ns;
     ir_window_message_t *open = ir_window_send(outlet->window, now_ns);
+    ir_window_number(open, outlet->publisher, 0);
     const ir_publication_t publication = {
         .exchange = IR_EXCHANGE_OBSERVATIONS,
         .routing_key = shipment->routing_key,
@@ -232,7 +267,7 @@ static ir_outcome_t publish_next(ir_outlet_t *outlet, const ir_shipment_t *shipm
     };
     const ir_outcome_t outcome = ir_publisher_publish(outlet->publisher, &publication, error);
     if (outcome == IR_OUTCOME_OK) {
-        ir_window_number(open, ir_publisher_last(outlet->publisher));
+        ir_window_number(open, outlet->publisher, ir_publisher_last(outlet->publisher));
     } else if (outcome == IR_OUTCOME_REFUSED) {
         note_fault(outlet, IR_OUTLET_OPEN, error);
         send_back(outlet, ir_window_give_up(outlet->window, open, IR_FATE_REFUSED));
@@ -256,7 +291,7 @@ static ir_shipment_t *next_shipment(ir_outlet_t *outlet) {
 
 /* Writes what is there and what the window takes. */
 static ir_outcome_t publish_some(ir_outlet_t *outlet, ir_error_t *error) {
-    while (!ir_publisher_full(outlet->publisher) && !ir_publisher_blocked(outlet->publisher)) {
+    while (!is_full(outlet) && !ir_publisher_blocked(outlet->publisher)) {
         const ir_shipment_t *shipment = next_shipment(outlet);
         if (shipment == NULL) {
             break;
@@ -314,6 +349,82 @@ static bool is_drained(const ir_outlet_t *outlet) {
                                        ir_clock_monotonic() - outlet->drained_ns > DRAIN_NS);
 }
 
+/* ---- connections that are set aside ---- */
+
+static ir_publisher_t *new_publisher(ir_outlet_t *outlet) {
+    ir_publisher_t *publisher = ir_publisher_new(&outlet->options.broker);
+    if (publisher != NULL) {
+        ir_publisher_need(publisher, IR_EXCHANGE_OBSERVATIONS);
+        ir_publisher_on_answer(publisher, &(ir_publisher_answers_t){on_answer, on_return, outlet});
+        ir_publisher_wake_on(publisher, outlet->wake_fd);
+    }
+    return publisher;
+}
+
+static void end_aside(ir_outlet_t *outlet, size_t i) {
+    ir_publisher_t *ended = outlet->asides[i].publisher;
+    outlet->n_asides--;
+    memmove(&outlet->asides[i], &outlet->asides[i + 1],
+            (outlet->n_asides - i) * sizeof outlet->asides[0]);
+    give_up_open(outlet, ended);
+    ir_publisher_disconnect(ended);
+    ir_publisher_free(ended);
+}
+
+static void end_asides(ir_outlet_t *outlet) {
+    while (outlet->n_asides > 0) {
+        end_aside(outlet, 0);
+    }
+}
+
+static bool is_trial(const ir_outlet_t *outlet) {
+    return outlet->n_asides > 0 && outlet->asides[outlet->n_asides - 1].end_ns != 0;
+}
+
+/* Silence is no proof, but a new connection does no harm; what the old one does not answer may then
+ * be anybody's, so it has an end. */
+static void set_aside(ir_outlet_t *outlet) {
+    ir_publisher_t *publisher = outlet->publisher;
+    const bool left = ir_window_left_behind(outlet->window, publisher, LEFT_BEHIND) == LEFT_BEHIND;
+    const bool silent = !left && !is_trial(outlet) && ir_publisher_open(publisher) > LEFT_BEHIND &&
+                        is_silent(outlet, SILENT_NS);
+    if (!ir_publisher_connected(publisher) || ir_publisher_blocked(publisher) ||
+        !(left || silent)) {
+        return;
+    }
+    ir_publisher_t *fresh = new_publisher(outlet);
+    if (fresh == NULL) {
+        return;
+    }
+    if (outlet->n_asides == ASIDES) {
+        end_aside(outlet, 0);
+    }
+    ir_publisher_wake_on(publisher, -1);
+    outlet->asides[outlet->n_asides++] =
+        (aside_t){publisher, left ? 0 : ir_clock_monotonic() + outlet->options.broker.timeout_ns};
+    outlet->publisher = fresh;
+    ir_window_hold(outlet->window);
+    atomic_fetch_add(&outlet->set_aside, 1);
+    ir_log_limited(
+        &outlet->logged_ns, LOG_EVERY_NS, IR_LOG_WARN,
+        "RabbitMQ leaves messages unconfirmed (a queue has lost its majority or hangs?); "
+        "a new connection takes what comes");
+}
+
+/* Takes what they answer, and ends those that have nothing open, are lost or have had their time.
+ */
+static void look_aside(ir_outlet_t *outlet) {
+    ir_error_t error;
+    for (size_t i = outlet->n_asides; i-- > 0;) {
+        const aside_t *aside = &outlet->asides[i];
+        if (ir_publisher_push(aside->publisher, 0, &error) != IR_OUTCOME_OK ||
+            ir_publisher_open(aside->publisher) == 0 ||
+            (aside->end_ns != 0 && ir_clock_monotonic() > aside->end_ns)) {
+            end_aside(outlet, i);
+        }
+    }
+}
+
 static void give_connection_up(ir_outlet_t *outlet) {
     ir_error_t error;
     if (!ir_publisher_connected(outlet->publisher)) {
@@ -328,6 +439,7 @@ static void give_connection_up(ir_outlet_t *outlet) {
         ir_error_set(&error, IR_ERR_TIMEOUT,
                      "RabbitMQ confirmed none of %zu messages in time; connecting again",
                      ir_window_counts(outlet->window)->messages);
+        end_asides(outlet);
     } else {
         return;
     }
@@ -354,6 +466,7 @@ static void work(ir_outlet_t *outlet) {
     judge_window(outlet);
     watch_block(outlet);
     give_connection_up(outlet);
+    set_aside(outlet);
 }
 
 /* ---- the broker is away ---- */
@@ -393,7 +506,9 @@ static void *run(void *context) {
         } else {
             connect_outlet(outlet);
         }
+        look_aside(outlet);
     }
+    end_asides(outlet);
     clear_window(outlet);
     refuse_unsent(outlet);
     return NULL;
@@ -426,19 +541,16 @@ ir_status_t ir_outlet_start(const ir_outlet_options_t *options, ir_outlet_t **ou
     pthread_mutex_init(&made->lock, NULL);
     snprintf(made->fault, sizeof made->fault, "not connected yet");
     ir_backoff_init(&made->backoff, options->backoff_first_ns, options->backoff_longest_ns);
-    made->publisher = ir_publisher_new(&made->options.broker);
     made->window = new_window(options);
     made->in = ir_ring_new(options->capacity, false);
     made->out = ir_ring_new(options->capacity, true);
     made->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    made->publisher = new_publisher(made);
     if (made->publisher == NULL || made->window == NULL || made->in == NULL || made->out == NULL ||
         made->wake_fd < 0) {
         ir_outlet_stop(made);
         return ir_error_set(error, IR_ERR_MEMORY, "outlet: out of memory or descriptors");
     }
-    ir_publisher_need(made->publisher, IR_EXCHANGE_OBSERVATIONS);
-    ir_publisher_on_answer(made->publisher, &(ir_publisher_answers_t){on_answer, on_return, made});
-    ir_publisher_wake_on(made->publisher, made->wake_fd);
     made->started = pthread_create(&made->thread, NULL, run, made) == 0;
     if (!made->started) {
         ir_outlet_stop(made);

@@ -60,6 +60,7 @@ bool ir_outlet_stalled(const ir_outlet_t *outlet);
  * others have room. */
 typedef struct ir_outlet_counts {
     uint64_t motes_waiting, messages_waiting, given_up;
+    uint64_t set_aside; /* connections, since the start */
 } ir_outlet_counts_t;
 
 ir_outlet_counts_t ir_outlet_counts(const ir_outlet_t *outlet);

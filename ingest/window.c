@@ -9,6 +9,8 @@
 
 #define KEY_MAX 255 /* of a routing key (AMQP 0-9-1) */
 #define OVERTAKEN_NS (250 * IR_MILLISECOND_NS)
+#define FIRST_MESSAGES 16 /* of a mote before the broker has answered for any of them */
+#define LEFT_BEHIND_NS (100 * IR_MILLISECOND_NS)
 
 /* A mote with open messages or with a shipment of which not all is sent. */
 typedef struct mote {
@@ -19,6 +21,7 @@ typedef struct mote {
     bool ready;            /* ... and the next one may be */
     bool waits;            /* counted so */
     size_t messages, bytes, memory, late;
+    size_t most; /* messages at once; grows with each that is confirmed */
     uint32_t hash;
     size_t key_size;
     char key[KEY_MAX];
@@ -29,7 +32,8 @@ struct ir_window_message {
     TAILQ_ENTRY(ir_window_message) of_mote; /* both in the order of sending */
     mote_t *mote;
     ir_shipment_t *shipment;
-    uint64_t number;
+    const void *connection;
+    uint64_t number; /* there */
     int64_t sent_ns;
     size_t bytes;
     bool late;
@@ -123,6 +127,8 @@ static mote_t *add_mote(ir_window_t *window, ir_view_t key, uint32_t hash) {
     mote->unsent = NULL;
     mote->ready = mote->waits = false;
     mote->messages = mote->bytes = mote->memory = mote->late = 0;
+    mote->most = window->limits.mote_messages < FIRST_MESSAGES ? window->limits.mote_messages
+                                                               : FIRST_MESSAGES;
     mote->hash = hash;
     mote->key_size = key.size;
     memcpy(mote->key, key.data, key.size);
@@ -130,8 +136,8 @@ static mote_t *add_mote(ir_window_t *window, ir_view_t key, uint32_t hash) {
 }
 
 static bool has_room(const ir_window_t *window, const mote_t *mote) {
-    return mote->messages == 0 || (mote->messages < window->limits.mote_messages &&
-                                   mote->bytes < window->limits.mote_bytes);
+    return mote->messages == 0 ||
+           (mote->messages < mote->most && mote->bytes < window->limits.mote_bytes);
 }
 
 static bool must_wait(const ir_window_t *window, const mote_t *mote) {
@@ -216,6 +222,7 @@ ir_window_message_t *ir_window_send(ir_window_t *window, int64_t now_ns) {
     message->shipment = shipment;
     message->sent_ns = now_ns;
     message->bytes = shipment->messages[shipment->sent++].body.size;
+    message->connection = NULL;
     message->late = false;
     message->fate = IR_FATE_CONFIRMED;
     TAILQ_INSERT_TAIL(&window->open, message, age);
@@ -236,7 +243,8 @@ ir_window_message_t *ir_window_send(ir_window_t *window, int64_t now_ns) {
     return message;
 }
 
-void ir_window_number(ir_window_message_t *message, uint64_t number) {
+void ir_window_number(ir_window_message_t *message, const void *connection, uint64_t number) {
+    message->connection = connection;
     message->number = number;
 }
 
@@ -296,6 +304,10 @@ ir_shipment_t *ir_window_answer(ir_window_t *window, ir_window_message_t *messag
         window->answered_ns = message->sent_ns;
         window->answered_mote = message->mote->hash;
     }
+    mote_t *mote = message->mote;
+    begin_change(window, mote);
+    mote->most += confirmed && mote->most < window->limits.mote_messages;
+    end_change(window, mote);
     return close_message(window, message, confirmed ? message->fate : IR_FATE_REFUSED, false);
 }
 
@@ -369,21 +381,46 @@ ir_window_message_t *ir_window_excess(const ir_window_t *window) {
     return over && oldest != NULL && oldest->late ? oldest : NULL;
 }
 
-bool ir_window_all_silent(const ir_window_t *window) {
-    const ir_window_message_t *newest = TAILQ_LAST(&window->open, messages);
-    const ir_window_message_t *each = newest;
-    while (each != NULL && each->sent_ns > window->answered_ns) {
-        if (each->mote != newest->mote) {
-            return true;
+bool ir_window_all_silent(const ir_window_t *window, int64_t before_ns) {
+    const mote_t *silent = NULL;
+    const ir_window_message_t *each = TAILQ_LAST(&window->open, messages);
+    for (; each != NULL && each->sent_ns > window->answered_ns;
+         each = TAILQ_PREV(each, messages, age)) {
+        if (each->sent_ns < before_ns) {
+            if (silent != NULL && each->mote != silent) {
+                return true;
+            }
+            silent = each->mote;
         }
-        each = TAILQ_PREV(each, messages, age);
     }
-    return each != newest &&
-           (window->answered_ns == 0 || window->answered_mote == newest->mote->hash);
+    return silent != NULL && (window->answered_ns == 0 || window->answered_mote == silent->hash);
 }
 
-ir_window_message_t *ir_window_oldest(const ir_window_t *window) {
-    return TAILQ_FIRST(&window->open);
+size_t ir_window_left_behind(const ir_window_t *window, const void *connection, size_t most) {
+    const int64_t bound_ns = window->answered_ns - LEFT_BEHIND_NS;
+    const ir_window_message_t *each = TAILQ_FIRST(&window->open);
+    size_t count = 0;
+    while (count < most && each != NULL && each->sent_ns < bound_ns) {
+        count += each->connection == connection;
+        each = TAILQ_NEXT(each, age);
+    }
+    return count;
+}
+
+void ir_window_hold(ir_window_t *window) {
+    ir_window_judge(window, INT64_MAX, false);
+}
+
+ir_window_message_t *ir_window_oldest(const ir_window_t *window, const void *connection) {
+    ir_window_message_t *each = TAILQ_FIRST(&window->open);
+    while (each != NULL && each->connection != connection) {
+        each = TAILQ_NEXT(each, age);
+    }
+    return each;
+}
+
+const void *ir_window_message_connection(const ir_window_message_t *message) {
+    return message->connection;
 }
 
 uint64_t ir_window_message_number(const ir_window_message_t *message) {

@@ -20,12 +20,12 @@ typedef struct ir_window ir_window_t;
 typedef struct ir_window_message ir_window_message_t;
 
 typedef struct ir_window_limits {
-    size_t messages; /* open ones, at most */
-    size_t bytes;    /* of their bodies, about */
-    size_t memory;   /* of their shipments, about */
-    size_t mote_messages;
-    size_t mote_bytes; /* a mote with nothing open may send a larger message */
-    int64_t late_ns;   /* an open message is late when it is older */
+    size_t messages;      /* open ones, at most */
+    size_t bytes;         /* of their bodies, about */
+    size_t memory;        /* of their shipments, about */
+    size_t mote_messages; /* a mote begins with fewer and gets there as messages are confirmed */
+    size_t mote_bytes;    /* a mote with nothing open may send a larger message */
+    int64_t late_ns;      /* an open message is late when it is older */
 } ir_window_limits_t;
 
 typedef struct ir_window_counts {
@@ -58,8 +58,8 @@ ir_shipment_t *ir_window_next(const ir_window_t *window);
 /* Its next message, shipment->messages[shipment->sent], is sent. */
 ir_window_message_t *ir_window_send(ir_window_t *window, int64_t now_ns);
 
-/* The broker knows it by this number. */
-void ir_window_number(ir_window_message_t *message, uint64_t number);
+/* This connection (a name to the window, no more) knows it by this number. */
+void ir_window_number(ir_window_message_t *message, const void *connection, uint64_t number);
 
 /* ---- answers; each returns a shipment all of whose messages have a fate now, or NULL ---- */
 
@@ -84,14 +84,24 @@ void ir_window_judge(ir_window_t *window, int64_t now_ns, bool full);
 /* The oldest message when it is late and those that wait hold more than half; else NULL. */
 ir_window_message_t *ir_window_excess(const ir_window_t *window);
 
-/* Whether the silence since the last answer tells of more than one mote: messages of several were
- * sent after the newest that is answered for, or nothing was ever answered for but this one mote's.
- * Walks those messages. */
-bool ir_window_all_silent(const ir_window_t *window);
+/* Whether the silence tells of more than one mote: messages of several, sent before `before_ns`,
+ * are newer than the newest that is answered for, or nothing was ever answered for but this one
+ * mote's. Walks the newest messages. */
+bool ir_window_all_silent(const ir_window_t *window, int64_t before_ns);
 
-/* The oldest message, or NULL. */
-ir_window_message_t *ir_window_oldest(const ir_window_t *window);
+/* How many messages of the connection were left behind: others, sent well after them, are answered
+ * for. Counts to `most`. Walks those messages. */
+size_t ir_window_left_behind(const ir_window_t *window, const void *connection, size_t most);
 
+/* All that are open are late from now on: their motes' next messages go another way, and must not
+ * overtake them. Walks them. */
+void ir_window_hold(ir_window_t *window);
+
+/* The oldest message of a connection, or NULL. Walks those of others. */
+ir_window_message_t *ir_window_oldest(const ir_window_t *window, const void *connection);
+
+/* How ir_window_number knows it. */
+const void *ir_window_message_connection(const ir_window_message_t *message);
 uint64_t ir_window_message_number(const ir_window_message_t *message);
 
 #endif

@@ -66,6 +66,7 @@ class Publisher:
             (10, 50): ((10, 51), b""),  # close: close-ok
             (20, 10): ((20, 11), long(b"")),  # channel.open
             (20, 40): ((20, 41), b""),  # channel.close
+            (40, 10): ((40, 11), b""),  # exchange.declare
             (85, 10): ((85, 11), b""),  # confirm.select
         }
         if number in answers:

@@ -1,7 +1,9 @@
 """Messages that the broker does not confirm hold up nobody but their own motes. The broker is a fake, since a real one
 cannot be made to keep back what a test names."""
 
+import concurrent.futures
 import contextlib
+import itertools
 import json
 import select
 import signal
@@ -199,15 +201,16 @@ def test_one_pack_of_many_is_not_confirmed(setting):
 
 def test_those_that_wait_hold_at_most_half(setting):
     """What is over is given up, the oldest first, and the others always have room."""
-    gateway = setting.gateway("--confirm-timeout=20s", "--mote-messages=300")
+    gateway = setting.gateway("--confirm-timeout=20s")
     stuck = MOTES[3:23]
     setting.hold(*stuck)
     with contextlib.ExitStack() as stack:
         for mote in stuck:
-            stack.enter_context(setting.meanwhile(mote, setting.lines(mote, 400), LINES))
+            stack.enter_context(setting.meanwhile(mote, setting.pack(mote, 300_000)))
         harness.wait_for(lambda: setting.metric("ir_ingest_given_up_total") > 0, "messages that are given up", 20)
-        assert setting.reason(OTHER, setting.lines(OTHER, 1000), LINES) is None
-        assert 0 < setting.metric("ir_ingest_messages_waiting") <= 2500
+        for _ in range(10):
+            assert setting.reason(OTHER, setting.pack(OTHER, 900_000)) is None
+        assert 0 < setting.metric("ir_ingest_messages_waiting") < 4 * 2**20 / 300_000
         assert gateway.get("/readyz")[0] == 200
 
 
@@ -234,6 +237,67 @@ def test_one_partition_of_eight(setting):
         expected = ["unconfirmed"] + ["waiting"] * 29 if mote in stuck else [202] * 30
         assert reasons[mote] == expected, mote
     assert setting.metric("ir_ingest_motes_waiting") == len(stuck)
+    assert gateway.stop() == 0
+
+
+def test_nothing_at_all_is_confirmed_under_load(setting):
+    """A second connection is tried; when it is silent as well, the gateway is not ready, and in the end begins again."""
+    gateway = setting.gateway("--timeout=4s", "--confirm-timeout=20s")
+    assert setting.reason(OTHER) is None
+    setting.broker.fate = lambda key: "hold"
+    with contextlib.ExitStack() as stack:
+        for mote in MOTES:
+            stack.enter_context(setting.meanwhile(mote))
+        harness.wait_for(lambda: gateway.get("/readyz")[0] == 503, "not ready", 20)
+        setting.broker.fate = lambda key: None
+        gateway.await_ready()
+        assert all(setting.reason(mote) is None for mote in MOTES)
+    assert setting.metric("ir_broker_set_aside_total") == 1
+
+
+def test_a_queue_that_hangs(make_pipeline):
+    """The real broker: one queue of eight stands still. RabbitMQ then stops every connection with a few dozen messages
+    for it, so that the others' messages must take another one."""
+    pipeline = make_pipeline().init()
+    motes = MOTES[3:]
+    pipeline.issue(*motes)
+    gateway = pipeline.gateway("--confirm-timeout=5s", "--mote-wait=1s")
+    queue = f"'{pipeline.host}_ir.observations.0'"
+
+    def body(mote, packs=1):
+        numbers = itertools.count()
+        return b"\n".join(json.dumps([{"n": f"{mote}/00010", "u": "Cel", "t": 1320500000 + next(numbers), "v": 1}]).encode()
+                          for _ in range(packs))
+
+    def codes(motes, packs):
+        with concurrent.futures.ThreadPoolExecutor(len(motes)) as pool:
+            return list(pool.map(lambda mote: ask(gateway, pipeline.tokens[mote], body(mote, packs), LINES).code, motes))
+
+    @contextlib.contextmanager
+    def suspended():
+        pipeline.broker.control("eval", f"sys:suspend({queue}).")
+        try:
+            yield
+        finally:
+            pipeline.broker.control("eval", f"sys:resume({queue}).")
+        harness.wait_for(lambda: gateway.metric("ir_ingest_motes_waiting") == 0, "the confirms")
+
+    assert set(codes(motes, 1)) == {202}
+    with suspended():
+        stuck = [mote for mote, code in zip(motes, codes(motes, 1)) if code == 503]
+    others = [mote for mote in motes if mote not in stuck]
+    assert 0 < len(stuck) < len(others)
+    with suspended():
+        sender = threading.Thread(target=codes, args=(stuck, 200))
+        sender.start()
+        harness.wait_for(lambda: gateway.metric("ir_ingest_motes_waiting") == len(stuck), "all that are stuck", 20)
+        for _ in range(20):
+            assert set(codes(others, 1)) == {202}
+        assert gateway.metric("ir_ingest_motes_waiting") == len(stuck)
+        assert gateway.metric("ir_broker_set_aside_total") >= 1
+        assert gateway.get("/readyz")[0] == 200
+        sender.join()
+    assert set(codes(motes, 1)) == {202}
     assert gateway.stop() == 0
 
 
