@@ -35,6 +35,7 @@ struct ir_link {
     int heartbeat_s;
     int64_t heard_ns;
     uint64_t count;
+    int64_t up_ns;
     ir_error_t error;
     ir_backoff_t backoff;
 
@@ -114,7 +115,11 @@ static void free_event(struct event **event) {
     }
 }
 
+/* One that was refused right after it came up is no reason to begin with short waits. */
 static void take_down(ir_link_t *link) {
+    if (ir_clock_monotonic() - link->up_ns >= LONGEST_WAIT_NS) {
+        ir_backoff_reset(&link->backoff);
+    }
     free_event(&link->readable);
     evtimer_del(link->heartbeat);
     evtimer_del(link->soon);
@@ -258,8 +263,8 @@ static void go_up(ir_link_t *link) {
         take_down(link);
         return;
     }
-    ir_backoff_reset(&link->backoff);
     link->count++;
+    link->up_ns = ir_clock_monotonic();
     start_heartbeat(link);
     link->events.up(link->context);
     add_timer(link->soon, 0);

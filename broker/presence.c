@@ -45,7 +45,7 @@ struct ir_presence {
     bool wanted;          /* the others should hear from this worker soon */
     char process[PROCESS_SIZE + 1];
     ir_partition_set_t held;
-    char fault[sizeof(((ir_error_t *)0)->text)]; /* of the connection; empty while it stands */
+    char fault[sizeof(((ir_error_t *)0)->text)]; /* until it hears itself on this connection */
     int64_t expire_after_ns; /* nobody is taken for gone before: the others could not be heard */
     bool settled;            /* has listened for a moment since the start */
     int64_t settle_ns;       /* when the change at hand counts; 0: there is none */
@@ -123,6 +123,8 @@ static void hear_held(ir_presence_t *presence, ir_view_t name, ir_view_t key) {
         ir_membership_holds(presence->membership, name, &held);
     } else if (memcmp(key.data, presence->process, PROCESS_SIZE) != 0) {
         presence->events.twin(presence->context);
+    } else {
+        presence->fault[0] = '\0';
     }
 }
 
@@ -245,7 +247,6 @@ static ir_status_t prepare(void *context, amqp_connection_state_t connection, ir
 static void on_up(void *context) {
     ir_presence_t *presence = context;
     presence->announced_ns = 0;
-    presence->fault[0] = '\0';
     presence->expire_after_ns = ir_clock_monotonic() + EXPIRY_INTERVALS * presence->announce_ns;
     announce(presence, JOIN);
     if (!presence->settled) {
