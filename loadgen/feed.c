@@ -718,8 +718,8 @@ static ir_feed_t *new_feed(const ir_feed_options_t *options, const ir_feed_share
     pthread_mutex_init(&feed->mutex, NULL);
     atomic_store(&feed->idle, true);
     feed->observation_ids = calloc(shared->source->records_max, sizeof feed->observation_ids[0]);
-    /* A message may be put off and then taken in one push. */
-    feed->answered = calloc(2 * (size_t)options->window, sizeof feed->answered[0]);
+    feed->answered =
+        calloc(IR_SENDER_ANSWERS_MAX * (size_t)options->window, sizeof feed->answered[0]);
     feed->window = ir_window_new(options->window);
     feed->late = ir_histogram_new(IR_LATENCY_HIGHEST_US, IR_LATENCY_DIGITS);
     if (feed->observation_ids == NULL || feed->answered == NULL || feed->window == NULL ||

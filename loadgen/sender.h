@@ -13,6 +13,9 @@
 /* Most messages given to one sender and not answered. */
 #define IR_SENDER_OPEN_MAX 5000
 
+/* Most answers to one message in one push: it may be put off twice in each of two exchanges. */
+#define IR_SENDER_ANSWERS_MAX 4
+
 /* `body` lives until the answer or the next RETRY; the other views as long as the sender, except
  * for `name`, which lives during the call. */
 typedef struct ir_parcel {

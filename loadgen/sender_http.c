@@ -32,6 +32,7 @@ typedef struct ir_item {
 typedef struct ir_exchange {
     CURL *easy;
     uint32_t first, count; /* count 0: idle */
+    unsigned requests;     /* how often it went out */
     ir_buffer_t body;      /* of several packs, one a line */
     ir_buffer_t answer;
     struct curl_slist *named; /* headers of a pack that has a name */
@@ -63,6 +64,18 @@ static size_t keep_answer(char *data, size_t size, size_t count, void *context) 
     return whole;
 }
 
+/* The library itself sends a request again whose kept connection was closed before an answer came.
+ */
+static int count_request(void *context, char *to, char *from, int to_port, int from_port) {
+    ir_exchange_t *exchange = context;
+    (void)to;
+    (void)from;
+    (void)to_port;
+    (void)from_port;
+    exchange->requests++;
+    return CURL_PREREQFUNC_OK;
+}
+
 static bool prepare_exchange(ir_exchange_t *exchange, const ir_target_t *target) {
     CURL *easy = exchange->easy = curl_easy_init();
     const long timeout_ms = (long)(target->timeout_ns / IR_MILLISECOND_NS);
@@ -79,6 +92,8 @@ static bool prepare_exchange(ir_exchange_t *exchange, const ir_target_t *target)
            (target->ca == NULL || curl_easy_setopt(easy, CURLOPT_CAINFO, target->ca) == CURLE_OK) &&
            curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, keep_answer) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, count_request) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PREREQDATA, exchange) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PRIVATE, exchange) == CURLE_OK;
 }
 
@@ -273,6 +288,7 @@ static bool begin(ir_http_t *http, ir_exchange_t *exchange, uint32_t first) {
         http->target->tokens != NULL ? ir_bearers_find(http->target->tokens, parcel->mote) : NULL;
     ir_buffer_clear(&exchange->answer);
     exchange->first = first;
+    exchange->requests = 0;
     fill(http, exchange);
     const ir_view_t body = exchange->count > 1 ? ir_buffer_view(&exchange->body) : parcel->body;
     const struct curl_slist *headers = choose_headers(http, exchange);
@@ -435,12 +451,21 @@ static bool take_failure(ir_http_t *http, const ir_exchange_t *exchange, CURLcod
     return false;
 }
 
+static void tell_repeats(ir_http_t *http, const ir_exchange_t *exchange) {
+    char why[WHY_SIZE];
+    if (exchange->requests > 1) {
+        snprintf(why, sizeof why, "%s closed a connection that it had kept", http->target->label);
+        tell_again(http, exchange->first, exchange->count, why);
+    }
+}
+
 static ir_outcome_t take_answers(ir_http_t *http, ir_error_t *error) {
     int left = 0;
     for (CURLMsg *message; (message = curl_multi_info_read(http->multi, &left)) != NULL;) {
         ir_exchange_t *exchange = NULL;
         const CURLcode code = message->data.result;
         (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&exchange);
+        tell_repeats(http, exchange);
         if (code == CURLE_OK) {
             http->failing_ns = 0;
             take_status(http, exchange);

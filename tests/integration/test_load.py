@@ -494,6 +494,38 @@ def test_a_target_that_dies(tmp_path):
     assert sum(line.startswith("m ") for line in lines) == summary["messages_confirmed"]
 
 
+class Closing(socketserver.StreamRequestHandler):
+    """Answers the first request of each connection; takes the next one and closes."""
+
+    taken = []
+
+    def handle(self):
+        for number in range(2):
+            size = 0
+            while (line := self.rfile.readline().strip()):
+                if line.lower().startswith(b"content-length:"):
+                    size = int(line.split(b":")[1])
+            if size == 0:
+                return
+            self.taken.append(self.rfile.read(size))
+            if number == 0:
+                self.wfile.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}")
+
+
+def test_what_the_library_sends_again_is_counted(tmp_path):
+    """A kept connection that ends without an answer: the request may have been taken, and goes out once more."""
+    Closing.taken.clear()
+    with socketserver.ThreadingTCPServer((servers.HOST, 0), Closing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        load = Load(tmp_path, f"--target=http://{servers.HOST}:{server.server_address[1]}", "--no-subscribe", "--messages=20",
+                    "--window=1", "--connections=1", "--request-packs=1", "--clockless-share=1", PATIENT)
+        server.shutdown()
+    load.assert_good()
+    sent = [int(line.split()[4]) for line in (load.out / "ledger.txt").read_text().splitlines() if line.startswith("t ")]
+    assert len(sent) == 20 and sum(sent) == len(Closing.taken) > 20
+    assert load.summary["resent"] == len(Closing.taken) - 20
+
+
 def test_steps_have_lines_of_their_own(tmp_path):
     load = Load(tmp_path, "--target=null:,null:", "--rate-steps=1000:3000:1000:1", "--repeat=5", "--arrivals=poisson",
                 "--threads=2", PATIENT)

@@ -26,7 +26,8 @@ class Way:
     def __init__(self, pipeline, directory):
         self.pipeline, self.directory = pipeline, directory
         motes = directory / "motes.txt"
-        pipeline.run("ir-loadgen", f"--simulate={MOTES}", f"--write-registry={pipeline.registry}", f"--write-motes={motes}")
+        pipeline.run("ir-loadgen", f"--simulate={MOTES}", f"--write-registry={pipeline.registry}",
+                     f"--write-motes={motes}")
         pipeline.init()
         tokens = programs.issue_tokens(harness.BUILD, motes.read_text().split(), directory / "hashes.txt")
         (directory / "tokens.txt").write_text("".join(f"{mote} {token}\n" for mote, token in tokens.items()))
