@@ -350,9 +350,10 @@ ir_status_t ir_broker_user(const ir_broker_options_t *options,
         char *text = copy_uri(options->uri, i);
         ir_target_t target = {.place = ""};
         status = parse_target(options, i, text, &target, error);
+        const char *found = status == IR_OK && target.info.user != NULL ? target.info.user : "";
         if (status == IR_OK && i == 0) {
-            snprintf(user, IR_BROKER_USER_SIZE, "%s", target.info.user);
-        } else if (status == IR_OK && strcmp(user, target.info.user) != 0) {
+            snprintf(user, IR_BROKER_USER_SIZE, "%s", found);
+        } else if (status == IR_OK && strcmp(user, found) != 0) {
             status = ir_error_set(error, IR_ERR_USAGE,
                                   "the broker's addresses name different users: use one for all");
         }

@@ -223,6 +223,26 @@ def test_what_waits_in_the_gateway(own_broker, tmp_path):
                 assert arrival >= resumed - 10**6
 
 
+def test_a_mote_without_a_clock_by_http(make_pipeline):
+    """One body three times: without a key three observations, with one key one; its repeats get the first one's id."""
+    pipeline = make_pipeline().init()
+    pipeline.issue(MOTE)
+    gateway, token = pipeline.gateway(), pipeline.tokens[MOTE]
+    pipeline.worker("--trusted-users=guest")
+    ids = [ask(gateway, token, clockless(6.5)).ids[0] for _ in range(3)]
+    first = time.time_ns()
+    ids += [ask(gateway, token, clockless(7.5), Idempotency_Key="reading-1").ids[0]]
+    pipeline.drain()
+    then = time.time_ns()
+    ids += [ask(gateway, token, clockless(7.5), Idempotency_Key=key).ids[0] for key in ("reading-1", '"reading-1"')]
+    pipeline.drain()
+    pipeline.stop_workers()
+    assert len(set(ids)) == 4 and len(set(ids[3:])) == 1
+    assert sorted(map(str, pipeline.sqlite_ids("raw"))) == sorted(set(ids))
+    assert pipeline.sqlite("SELECT value, count(*) FROM observations GROUP BY value") == [(6.5, 3), (7.5, 1)]
+    assert first - 1000 <= stored(pipeline)[7.5][0] <= then
+
+
 @pytest.mark.parametrize("name", [None, "reading-1"])
 def test_a_replayed_dead_letter_keeps_its_arrival(make_pipeline, tmp_path, name):
     """From a user who is trusted with it, it is the message that it was, and its name as well."""
