@@ -10,10 +10,10 @@
  * must come of them, and tells the ledger. Of a message is in memory what one decoding needs. */
 ir_status_t ir_verify_raw(ir_documents_t *documents, ir_ledger_t *ledger, ir_error_t *error);
 
-/* One of them; `walk` is what follows from ir_verify_raw_open. */
+/* The same one by one; the context of `see` is the walk. */
 typedef struct ir_verify_walk ir_verify_walk_t;
 ir_verify_walk_t *ir_verify_walk_new(ir_ledger_t *ledger); /* NULL when memory is out */
 void ir_verify_walk_free(ir_verify_walk_t *walk);
-ir_status_t ir_verify_walk_see(void *walk, const ir_raw_document_t *raw); /* an ir_each_raw_fn */
+ir_status_t ir_verify_walk_see(void *context, const ir_raw_document_t *raw); /* an ir_each_raw_fn */
 
 #endif

@@ -127,3 +127,21 @@ def test_what_comes_back(simulated):
     assert summary["foreign_messages"] == 0
     status, verdict = pipeline.verify(load / "ledger.txt")
     assert status == 0, verdict
+
+
+def test_dump_of_packs_without_absolute_times(simulated):
+    """What ir-annotate makes of them counts from when it reads them."""
+    pipeline, words = simulated
+    words = [word for word in words if not word.startswith("--fault")]
+    shares = ["--relative-share=0.4", "--clockless-share=0.4", "--messages=200"]
+    dump = pipeline.directory / "dump.jsonl"
+    dump.write_text(pipeline.run("ir-loadgen", *words, *shares, "--dump"))
+    packs = [json.loads(line) for line in dump.read_text().splitlines()]
+    times = [pack[0].get("bt") for pack in packs]
+    assert 50 < sum(each is None for each in times) < 110
+    assert 50 < sum(each is not None and -600 <= each <= 0 for each in times) < 110
+    now = "2026-01-31T12:00:00"
+    text = pipeline.run("ir-annotate", f"--registry={pipeline.registry}", "--format=csv", f"--now={now}Z", dump)
+    rows = [line.split(",") for line in text.splitlines()[1:]]
+    assert len(rows) == sum(len(pack) for pack in packs) == 1400
+    assert sum(row[0].startswith(now) for row in rows) >= 7 * sum(each is None for each in times)
