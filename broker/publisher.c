@@ -15,6 +15,7 @@
 #define CHANNEL 1
 #define GATHER_BYTES (64 * 1024)
 #define BUFFER_KEPT (1024 * 1024)
+#define FIND_NS IR_SECOND_NS
 #define RENEW_NS (5 * IR_SECOND_NS)
 #define LOOK_EVERY 64 /* messages, over TLS, where nothing is gathered */
 #define BLOCKED_TEXT "broker blocks publishers (memory or disk alarm)"
@@ -24,6 +25,7 @@ _Static_assert(IR_PUBLISHER_OPEN_MESSAGES <= IR_CONFIRMS_WINDOW, "every open mes
 struct ir_publisher {
     ir_broker_options_t options;
     const char *needed; /* an exchange, or NULL */
+    bool asks;          /* whether it is there, without an answer so far */
     unsigned attempt;
     amqp_connection_state_t connection;
     int fd;
@@ -76,13 +78,13 @@ static ir_status_t open_channel(amqp_connection_state_t connection, ir_error_t *
 }
 
 /* Passive: no right is needed for it. */
-static ir_status_t find_exchange(amqp_connection_state_t connection, const char *exchange,
-                                 ir_error_t *error) {
-    return amqp_exchange_declare(connection, CHANNEL, amqp_cstring_bytes(exchange),
-                                 amqp_empty_bytes, 1, 0, 0, 0, amqp_empty_table) != NULL
-               ? IR_OK
-               : ir_broker_reply(amqp_get_rpc_reply(connection),
-                                 "the exchange is missing until a worker declares it", error);
+static ir_status_t ask_for_exchange(amqp_connection_state_t connection, const char *exchange,
+                                    ir_error_t *error) {
+    amqp_exchange_declare_t declare = {
+        .exchange = amqp_cstring_bytes(exchange), .type = amqp_empty_bytes, .passive = 1};
+    const int sent = amqp_send_method(connection, CHANNEL, AMQP_EXCHANGE_DECLARE_METHOD, &declare);
+    return sent == AMQP_STATUS_OK ? IR_OK
+                                  : ir_broker_fault(sent, "cannot look for the exchange", error);
 }
 
 static ir_status_t connect_publisher(ir_publisher_t *publisher, ir_error_t *error) {
@@ -94,7 +96,7 @@ static ir_status_t connect_publisher(ir_publisher_t *publisher, ir_error_t *erro
     }
     status = open_channel(connection, error);
     if (status == IR_OK && publisher->needed != NULL) {
-        status = find_exchange(connection, publisher->needed, error);
+        status = ask_for_exchange(connection, publisher->needed, error);
     }
     if (status != IR_OK) {
         ir_broker_disconnect(connection);
@@ -106,6 +108,7 @@ static ir_status_t connect_publisher(ir_publisher_t *publisher, ir_error_t *erro
     publisher->secure = ir_broker_secure(&publisher->options);
     publisher->frame_max = (uint32_t)amqp_get_frame_max(connection);
     publisher->heard_ns = publisher->wrote_ns = publisher->connected_ns = ir_clock_monotonic();
+    publisher->asks = publisher->needed != NULL;
     return IR_OK;
 }
 
@@ -187,11 +190,18 @@ static ir_status_t take_method(ir_publisher_t *publisher, const amqp_method_t *m
         const amqp_basic_nack_t *nack = method->decoded;
         return take_answer(publisher, nack->delivery_tag, nack->multiple != 0, true, error);
     }
+    case AMQP_EXCHANGE_DECLARE_OK_METHOD:
+        publisher->asks = false;
+        return IR_OK;
     case AMQP_BASIC_RETURN_METHOD:
         take_return(publisher, method->decoded);
         return IR_OK;
     default:
-        return ir_broker_refusal(method, "publishing was refused", error);
+        return ir_broker_refusal(method,
+                                 publisher->asks
+                                     ? "the exchange is missing until a worker declares it"
+                                     : "publishing was refused",
+                                 error);
     }
 }
 
@@ -392,6 +402,19 @@ static bool is_quiet(const ir_publisher_t *publisher) {
     return publisher->confirms.open == 0 && publisher->out.size == 0;
 }
 
+/* A broker that does not answer may still take messages: then it is not waited for, and a refusal
+ * that comes later ends the connection. */
+static ir_status_t find_exchange(ir_publisher_t *publisher, ir_error_t *error) {
+    const int64_t end_ns = publisher->connected_ns + FIND_NS;
+    ir_status_t status = IR_OK;
+    for (int64_t left_ns = FIND_NS; status == IR_OK && publisher->asks && left_ns > 0;
+         left_ns = end_ns - ir_clock_monotonic()) {
+        status = look(publisher, left_ns, error);
+    }
+    publisher->asks = false;
+    return status;
+}
+
 /* Before the first message of a batch: a connection that was closed meanwhile is made anew. */
 static ir_status_t make_ready(ir_publisher_t *publisher, ir_error_t *error) {
     ir_error_t stale;
@@ -400,7 +423,8 @@ static ir_status_t make_ready(ir_publisher_t *publisher, ir_error_t *error) {
         drop(publisher);
     }
     if (publisher->connection == NULL) {
-        return connect_publisher(publisher, error);
+        const ir_status_t status = connect_publisher(publisher, error);
+        return status == IR_OK ? find_exchange(publisher, error) : status;
     }
     return publisher->blocked ? wait_until(publisher, is_unblocked, error) : IR_OK;
 }

@@ -69,7 +69,7 @@ class Publisher:
             (40, 10): ((40, 11), b""),  # exchange.declare
             (85, 10): ((85, 11), b""),  # confirm.select
         }
-        if number in answers:
+        if number in answers and number not in self.broker.unanswered:
             self.writer.write(method(channel, *answers[number]))
         elif number == (60, 40):  # basic.publish
             exchange = arguments[3 : 3 + arguments[2]]
@@ -117,6 +117,7 @@ class FakeBroker:
 
     def __init__(self):
         self.fate = lambda key: None
+        self.unanswered = ()  # methods
         self.held = []
         self.keys = {}
         self.publishers = set()

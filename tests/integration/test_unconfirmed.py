@@ -343,6 +343,14 @@ def test_a_broker_that_is_lost_while_it_blocks(setting):
     assert gateway.stop() == 0
 
 
+def test_a_broker_that_does_not_tell_of_its_exchange(setting):
+    """It takes messages all the same."""
+    setting.broker.unanswered = ((40, 10),)
+    gateway = setting.gateway()
+    assert setting.reason(OTHER) is None
+    assert gateway.stop() == 0
+
+
 def test_stopping_with_unconfirmed_messages(setting):
     """What was taken is answered when its time is over; a part that was never sent keeps nobody."""
     gateway = setting.gateway("--mote-messages=10")
