@@ -5,8 +5,8 @@
 
 Plugins: rabbitmq_consistent_hash_exchange. The broker is started with environment(): stamp-arrival.erl starts it, and
 start-mqtt.erl and join-queues.erl wait until it is up; each tells what it is for. All brokers of the list become one
-cluster; they must have the same Erlang cookie. Where there is a balancer, AMQP and MQTT are taken from it only: both listeners want its PROXY header, so
-that the broker knows each client's own address.
+cluster; they must have the same Erlang cookie. Where there is a balancer, AMQP and MQTT are taken from it only: both
+listeners want its PROXY header, so that the broker knows each client's own address.
 """
 
 import sys
@@ -67,8 +67,8 @@ def configuration(nodes, name, definitions=None, behind_balancer=True):
 
 
 def arguments(scripts=SCRIPTS, folder=""):
-    """Erlang's arguments for a broker that is started without starting itself; the scripts lie in `folder` ("": where it
-    is started)."""
+    """Erlang's arguments for a broker that is started without starting itself; the scripts lie in `folder` ("": the
+    working directory)."""
     start = (f'-eval {{ok,M,B}}=compile:file("{Path(folder) / STAMP.name}",[binary,report]),'
              '{module,M}=code:load_binary(M,"",B),M:boot().')
     return " ".join([start, *(f"-run file script {Path(folder) / each.name}" for each in scripts if each != STAMP)])

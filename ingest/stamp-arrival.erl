@@ -49,8 +49,10 @@ stamp() ->
 %% The setting that holds the interceptors, and what stands there for ours.
 built_in() ->
     case {exists(rabbit_msg_interceptor_timestamp), exists(rabbit_message_interceptor)} of
-        {true, _} -> {message_interceptors, {rabbit_msg_interceptor_timestamp, #{incoming => true, overwrite => true}}}; % 4.2
-        {_, true} -> {incoming_message_interceptors, {set_header_timestamp, true}}; % 3.12
+        {true, _} -> % 4.2
+            {message_interceptors, {rabbit_msg_interceptor_timestamp, #{incoming => true, overwrite => true}}};
+        {_, true} -> % 3.12
+            {incoming_message_interceptors, {set_header_timestamp, true}};
         _ -> none
     end.
 

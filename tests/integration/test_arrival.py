@@ -89,7 +89,8 @@ def test_check_without_the_right_says_which(pipeline):
     user = {"password": "few", "tags": ""}
     host = pipeline.host
     pipeline.broker.api("PUT", "users/few", user)
-    rights = {"configure": r"^(ir\.|amq\.gen-)", "write": r"^(ir\.|amq\.gen-)", "read": r"^(ir\.|amq\.gen-|amq\.topic$)"}
+    own = r"^(ir\.|amq\.gen-)"
+    rights = {"configure": own, "write": own, "read": r"^(ir\.|amq\.gen-|amq\.topic$)"}
     pipeline.broker.api("PUT", f"permissions/{host}/few", rights)
     status, text, _errors = check(pipeline, pipeline.amqp.replace("amqp://", "amqp://few@"), "few")
     assert status == 1
@@ -108,7 +109,8 @@ def clockless(value, **more):
 
 def stored(pipeline):
     """{value: (arrival, time of the observation, raw id)}, times in ns."""
-    rows = pipeline.sqlite("SELECT r.body, r.received_ns, o.time_ns, r.id FROM raw r JOIN observations o ON o.raw = r.id")
+    rows = pipeline.sqlite("SELECT r.body, r.received_ns, o.time_ns, r.id"
+                           " FROM raw r JOIN observations o ON o.raw = r.id")
     return {json.loads(body)[0]["v"]: (arrival, at, str(uuid.UUID(bytes=key))) for body, arrival, at, key in rows}
 
 
@@ -146,7 +148,8 @@ def test_what_a_sender_says_of_the_arrival_does_not_count(front, make_front_pipe
             channel.basic_publish(exchange, key, clockless(1.5 + 10 * i), forged(PAST, user_id="mote"))
             channel.basic_publish(exchange, key, clockless(2.5 + 10 * i), forged(FUTURE))
             channel.basic_publish(exchange, key, clockless(3.5 + 10 * i), forged(PAST, timestamp=PAST))
-            channel.basic_publish(exchange, key, clockless(4.5 + 10 * i), properties_of(*(("x", {"a": 1}), (True, -1))[i]))
+            odd = (("x", {"a": 1}), (True, -1))[i]
+            channel.basic_publish(exchange, key, clockless(4.5 + 10 * i), properties_of(*odd))
     assert by_mqtt(front, clockless(21.5), "mqttv311").returncode == 0
     five = by_mqtt(front, clockless(22.5), "mqttv5", *properties)
     after = time.time_ns()
@@ -175,7 +178,8 @@ def test_properties_that_cannot_be_read(pipeline):
     with contextlib.closing(pipeline.open()) as other:
         connection = pipeline.open()
         number = connection.channel().channel_number
-        method = pika.frame.Method(number, pika.spec.Basic.Publish(exchange="ir.observations", routing_key="ir.x")).marshal()
+        publish = pika.spec.Basic.Publish(exchange="ir.observations", routing_key="ir.x")
+        method = pika.frame.Method(number, publish).marshal()
         header = pika.frame.Header(number, 1, pika.BasicProperties(headers={"abc": "d"})).marshal()
         body = pika.frame.Body(number, b"x").marshal()
         connection._impl._output_marshaled_frames([method, header.replace(b"abcS", b"abc?"), body])
@@ -261,8 +265,8 @@ def test_a_replayed_dead_letter_keeps_its_arrival(make_pipeline, tmp_path, name)
     registry.write_text(good)
     worker.process.send(signal.SIGHUP)
     harness.wait_for(lambda: worker.metric('ir_registry_reloads_total{result="done"}') == 1, "the reload", 10)
-    again = pika.BasicProperties(content_type=properties.content_type, delivery_mode=2, user_id="guest", message_id=name,
-                                 headers={"ir-arrival": headers["ir-arrival"]})
+    again = pika.BasicProperties(content_type=properties.content_type, delivery_mode=2, user_id="guest",
+                                 message_id=name, headers={"ir-arrival": headers["ir-arrival"]})
     for _ in range(2):
         pipeline.connect().basic_publish("ir.observations", headers["routing-key"], body, again)
         pipeline.drain()
