@@ -3,25 +3,87 @@
 
 #include <jansson.h>
 
-#include <pthread.h>
+#include <setjmp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- memory ---- */
 
-/* jansson calls text invalid when memory runs out in the middle of a string; a good message must
- * not be refused for that. */
-static _Thread_local bool memory_failed;
-static pthread_once_t memory_watched = PTHREAD_ONCE_INIT;
+/* jansson does not look whether the text of a string found room: it goes on, calls the text
+ * invalid, or copies from behind the end of what it has. So an allocation that fails leaves the
+ * parser at once, and what the parser had is freed. For that its blocks are chained, those of one
+ * thread from the start of parsing until the value is freed. */
+typedef struct block {
+    struct block *next;
+    struct block **link; /* what points to this one; NULL: not chained */
+} block_t;
 
-static void *watched_malloc(size_t size) {
-    void *memory = malloc(size);
-    memory_failed = memory_failed || memory == NULL;
-    return memory;
+_Static_assert(sizeof(block_t) % _Alignof(max_align_t) == 0, "what follows a block is aligned");
+
+static _Thread_local struct {
+    jmp_buf *leave; /* while the parser runs */
+    block_t *blocks;
+} parsing;
+
+static void *block_new(size_t size) {
+    block_t *block = malloc(sizeof *block + size);
+    if (block == NULL) {
+        if (parsing.leave != NULL) {
+            longjmp(*parsing.leave, 1);
+        }
+        return NULL;
+    }
+    *block = (block_t){0};
+    if (parsing.leave != NULL) {
+        *block = (block_t){.next = parsing.blocks, .link = &parsing.blocks};
+        if (block->next != NULL) {
+            block->next->link = &block->next;
+        }
+        parsing.blocks = block;
+    }
+    return block + 1;
 }
 
-static void watch_memory(void) {
-    json_set_alloc_funcs(watched_malloc, free);
+static void block_free(void *memory) {
+    if (memory == NULL) {
+        return;
+    }
+    block_t *block = (block_t *)memory - 1;
+    if (block->link != NULL) {
+        *block->link = block->next;
+        if (block->next != NULL) {
+            block->next->link = block->link;
+        }
+    }
+    free(block);
+}
+
+/* Before main: jansson must not be given back what it had from elsewhere. */
+__attribute__((constructor)) static void take_over_memory(void) {
+    json_set_alloc_funcs(block_new, block_free);
+}
+
+/* NULL with `*failed` when memory ran out, else as json_loadb. The value is freed before the thread
+ * parses the next one. */
+static json_t *parse(ir_view_t body, json_error_t *error, bool *failed) {
+    jmp_buf leave;
+    parsing.blocks = NULL;
+    parsing.leave = &leave;
+    if (setjmp(leave) == 0) {
+        json_t *pack =
+            json_loadb(body.data != NULL ? body.data : "", body.size,
+                       JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL | JSON_DECODE_ANY, error);
+        parsing.leave = NULL;
+        *failed = false;
+        return pack;
+    }
+    parsing.leave = NULL;
+    *failed = true;
+    while (parsing.blocks != NULL) {
+        block_free(parsing.blocks + 1);
+    }
+    return NULL;
 }
 
 /* ---- what has to be known of the text before it is parsed ---- */
@@ -191,12 +253,9 @@ void ir_senml_decode_json(ir_resolver_t *resolver, ir_view_t body) {
         memset(capitals, 0, survey.commas + 1);
         survey_text(body, capitals);
     }
-    pthread_once(&memory_watched, watch_memory);
-    memory_failed = false;
     json_error_t error = {0};
-    json_t *pack =
-        json_loadb(body.data != NULL ? body.data : "", body.size,
-                   JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL | JSON_DECODE_ANY, &error);
+    bool memory_failed = false;
+    json_t *pack = parse(body, &error, &memory_failed);
     if (memory_failed) {
         resolver->out_of_memory = true;
     } else if (pack != NULL) {
