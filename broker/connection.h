@@ -7,6 +7,7 @@
 #include "common/view.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The texts are not copied: they outlive whatever was opened with them. */
@@ -18,6 +19,7 @@ typedef struct ir_broker_options {
     const char *ca_file;  /* for amqps, or NULL */
     int64_t timeout_ns;   /* of connecting, of each call and of closing */
     int heartbeat_s;
+    size_t message_bytes; /* larger ones are not published; 0: no bound */
 } ir_broker_options_t;
 
 /* Connects, logs in, negotiates heartbeats. IR_ERR_CONNECT, IR_ERR_AUTH, IR_ERR_PROTOCOL (something

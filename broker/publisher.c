@@ -3,6 +3,7 @@
 #include "broker/confirms.h"
 #include "broker/frames.h"
 #include "broker/rabbitmq_c.h"
+#include "broker/size_trial.h"
 #include "common/buffer.h"
 #include "common/clock.h"
 
@@ -35,6 +36,7 @@ struct ir_publisher {
     int64_t heard_ns, wrote_ns, connected_ns;
     bool blocked;
     bool nacks; /* there were some on this connection */
+    ir_size_bound_t bound;
 
     ir_buffer_t out; /* whole frames, the first `sent` bytes of which are on their way */
     size_t sent;
@@ -196,6 +198,11 @@ static ir_status_t take_method(ir_publisher_t *publisher, const amqp_method_t *m
     case AMQP_BASIC_RETURN_METHOD:
         take_return(publisher, method->decoded);
         return IR_OK;
+    case AMQP_CHANNEL_CLOSE_METHOD: {
+        const amqp_channel_close_t *closed = method->decoded;
+        ir_size_learn(&publisher->bound, ir_broker_view(closed->reply_text));
+        return ir_broker_refusal(method, "publishing was refused", error);
+    }
     default:
         return ir_broker_refusal(method,
                                  publisher->asks
@@ -498,7 +505,14 @@ ir_outcome_t ir_publisher_publish(ir_publisher_t *publisher, const ir_publicatio
     if (ir_frames_check(publication, frame_max, error) != IR_OK) {
         return IR_OUTCOME_REFUSED;
     }
-    ir_status_t status = IR_OK;
+    ir_status_t status =
+        ir_size_check(&publisher->bound, &publisher->options, publication->body.size, error);
+    if (status == IR_ERR_RANGE) {
+        return IR_OUTCOME_REFUSED;
+    }
+    if (status != IR_OK) {
+        return retry(publisher, status);
+    }
     if (publisher->published > 0 && !answers_singly(publisher) && is_doubtful(publisher)) {
         return renew(publisher, error);
     }

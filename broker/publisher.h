@@ -50,7 +50,8 @@ typedef struct ir_publication {
 /* Connects when not connected, then writes the message; it is not sent before the next flush or
  * until enough has gathered. Confirms that arrived are taken in passing. RETRY: the connection
  * broke or the broker blocks publishers; everything since the last good flush must be published
- * again. */
+ * again. REFUSED: AMQP cannot carry this message, or the broker does not take its size; it was not
+ * sent, and all others stand. */
 ir_outcome_t ir_publisher_publish(ir_publisher_t *publisher, const ir_publication_t *publication,
                                   ir_error_t *error);
 

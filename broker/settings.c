@@ -10,6 +10,7 @@ void ir_broker_settings_options(const ir_broker_settings_t *settings, const char
         .name = role,
         .ca_file = ir_setting_text(settings->ca),
         .timeout_ns = timeout_ns,
+        .message_bytes = (size_t)settings->publish_bytes,
         .heartbeat_s = (int)(settings->heartbeat_ns / IR_SECOND_NS),
     };
 }

@@ -13,6 +13,7 @@
 typedef struct ir_broker_settings {
     char *uri, *password, *ca;
     int64_t heartbeat_ns;
+    int64_t publish_bytes;
 } ir_broker_settings_t;
 
 /* The rows for a program's table: `type` is its struct, `member` the ir_broker_settings_t in it. */
@@ -48,6 +49,16 @@ typedef struct ir_broker_settings {
          NULL,                                                                                     \
          offsetof(type, member.ca),                                                                \
          "Certificate authority for amqps."},                                                      \
+        {"publish-bytes",                                                                          \
+         0,                                                                                        \
+         IR_SETTING_SIZE,                                                                          \
+         "BYTES",                                                                                  \
+         NULL,                                                                                     \
+         IR_KIB,                                                                                   \
+         512 * IR_MIB,                                                                             \
+         "16Mi",                                                                                   \
+         offsetof(type, member.publish_bytes),                                                     \
+         "Larger messages are refused, not published; RabbitMQ 4 takes 16 MiB."},                  \
     {                                                                                              \
         "heartbeat", 0, IR_SETTING_DURATION, "TIME", NULL, 2e9, 600e9, "20s",                      \
             offsetof(type, member.heartbeat_ns), "AMQP heartbeat interval."                        \

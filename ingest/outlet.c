@@ -270,7 +270,7 @@ static ir_outcome_t publish_next(ir_outlet_t *outlet, const ir_shipment_t *shipm
         ir_window_number(open, outlet->publisher, ir_publisher_last(outlet->publisher));
     } else if (outcome == IR_OUTCOME_REFUSED) {
         note_fault(outlet, IR_OUTLET_OPEN, error);
-        send_back(outlet, ir_window_give_up(outlet->window, open, IR_FATE_REFUSED));
+        send_back(outlet, ir_window_give_up(outlet->window, open, IR_FATE_TOO_LARGE));
     }
     return outcome;
 }

@@ -16,6 +16,7 @@ typedef enum ir_fate {
     IR_FATE_HELD,      /* never sent: the broker has not answered for others of its mote */
     IR_FATE_UNSENT,    /* never sent */
     IR_FATE_REFUSED,   /* the broker did not take it */
+    IR_FATE_TOO_LARGE, /* never sent: the broker takes no message of that size */
     IR_FATE_UNKNOWN    /* sent, and the wait for the answer is over: perhaps the broker has it */
 } ir_fate_t;
 

@@ -59,6 +59,13 @@ static void answer_settled(ir_gateway_t *gateway, ir_waiting_t *waiting) {
                       single ? "nothing was taken: the broker refused it"
                              : "the broker refused some of it: " AGAIN);
         break;
+    case IR_FATE_TOO_LARGE:
+        ir_intake_refuse(gateway, waiting->request, 413, "too-large",
+                         single ? "nothing was taken: the broker takes no message of that size"
+                                : "the broker takes no message of a size that is among these; the "
+                                  "others may have been taken",
+                         0);
+        break;
     case IR_FATE_UNKNOWN:
         answer_failed(
             gateway, waiting, "unconfirmed",

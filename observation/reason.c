@@ -31,6 +31,7 @@ static const char *const texts[IR_REASON_COUNT] = {
     [IR_REASON_DUPLICATE] = "duplicate",
     [IR_REASON_DOCUMENT_REFUSED] = "document-refused",
     [IR_REASON_GRAPH_REFUSED] = "graph-refused",
+    [IR_REASON_UNPUBLISHABLE] = "unpublishable",
 };
 
 const char *ir_reason_text(ir_reason_t reason) {

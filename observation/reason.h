@@ -34,6 +34,8 @@ typedef enum ir_reason {
     /* what a store says */
     IR_REASON_DOCUMENT_REFUSED, /* "document-refused" */
     IR_REASON_GRAPH_REFUSED,    /* "graph-refused" */
+    /* what the broker says */
+    IR_REASON_UNPUBLISHABLE, /* "unpublishable" */
     IR_REASON_COUNT
 } ir_reason_t;
 

@@ -10,7 +10,8 @@
 
 /* A dead letter tells the first refusal by its own headers and up to this many in one list. */
 #define REFUSALS_LISTED 16
-#define ROUTING_KEY_MAX 255
+#define ROUTING_KEY_SIZE 512
+#define LETTER_HEADERS_LEAST 6
 
 struct ir_republish {
     ir_publisher_t *publisher;
@@ -20,6 +21,7 @@ struct ir_republish {
     ir_meters_t *meters;
     ir_buffer_t body;
     ir_buffer_t list;
+    ir_batch_t *batch;       /* under way */
     const ir_batch_t *tried; /* failed before: a part of it may be published already */
     uint64_t published[IR_FORMATS_MAX];
     uint64_t dead_letters;
@@ -80,7 +82,6 @@ static void write_body(ir_republish_t *republish, const ir_format_t *format,
     }
 }
 
-/* One item in one format to FORMAT.MOTE. */
 /* Whether nothing of it is new: a message that was stored before may have more good records now. */
 static bool repeats(const ir_format_item_t *item) {
     const ir_message_t *message = item->message;
@@ -92,6 +93,19 @@ static bool repeats(const ir_format_item_t *item) {
     return message->duplicate;
 }
 
+/* It stays in the stores, and its message gets a dead letter; the others go on. */
+static ir_outcome_t refuse_item(ir_republish_t *republish, const ir_format_item_t *item,
+                                const ir_error_t *why, ir_error_t *error) {
+    const uint32_t message = (uint32_t)(item->message - item->batch->messages);
+    if (ir_batch_refuse(republish->batch, message, UINT32_MAX, IR_REASON_UNPUBLISHABLE,
+                        why->text)) {
+        return IR_OUTCOME_OK;
+    }
+    ir_error_set(error, IR_ERR_MEMORY, "out of memory for a refusal");
+    return IR_OUTCOME_RETRY;
+}
+
+/* One item in one format to FORMAT.MOTE. */
 static ir_outcome_t publish_item(ir_republish_t *republish, size_t which,
                                  const ir_format_item_t *item, const char *message_id,
                                  ir_error_t *error) {
@@ -104,7 +118,7 @@ static ir_outcome_t publish_item(ir_republish_t *republish, size_t which,
     }
     const char *mote = item->revision != NULL ? item->revision->observation.sensor->mote->id : NULL;
     const ir_view_t mote_view = mote != NULL ? ir_view_text(mote) : item->message->mote;
-    char key[ROUTING_KEY_MAX + 1];
+    char key[ROUTING_KEY_SIZE]; /* may be longer than AMQP takes */
     const int key_size = snprintf(key, sizeof key, "%s.%.*s", format->name, IR_VIEW_ARG(mote_view));
     ir_header_t headers[3];
     size_t n_headers = 0;
@@ -119,15 +133,21 @@ static ir_outcome_t publish_item(ir_republish_t *republish, size_t which,
     }
     const ir_publication_t publication = {
         .exchange = IR_EXCHANGE_PROCESSED,
-        .routing_key = ir_view(key, (size_t)key_size),
+        .routing_key =
+            ir_view(key, (size_t)key_size < sizeof key ? (size_t)key_size : sizeof key - 1),
         .content_type = format->content_type,
         .message_id = ir_view(message_id, IR_ID_TEXT_SIZE - 1),
         .headers = headers,
         .n_headers = n_headers,
         .body = ir_buffer_view(&republish->body),
     };
-    const ir_outcome_t outcome = ir_publisher_publish(republish->publisher, &publication, error);
+    ir_error_t why = {.status = IR_OK};
+    const ir_outcome_t outcome = ir_publisher_publish(republish->publisher, &publication, &why);
     republish->published[which] += outcome == IR_OUTCOME_OK;
+    if (outcome == IR_OUTCOME_REFUSED) {
+        return refuse_item(republish, item, &why, error);
+    }
+    *error = why;
     return outcome;
 }
 
@@ -196,7 +216,7 @@ static ir_refusals_t collect_refusals(ir_republish_t *republish, const ir_batch_
     return refusals;
 }
 
-#define DEAD_LETTER_HEADERS 9
+#define DEAD_LETTER_HEADERS 10
 
 /* Returns how many. What a replay needs for the message to be what it was is among them. */
 static size_t dead_letter_headers(const ir_republish_t *republish, const ir_message_t *message,
@@ -208,6 +228,7 @@ static size_t dead_letter_headers(const ir_republish_t *republish, const ir_mess
     headers[n++] = integer_header("record", refusals->first->record);
     headers[n++] = text_header("raw-id", id);
     headers[n++] = integer_header("refused", refusals->count);
+    headers[n++] = integer_header("bytes", (int64_t)message->body.size);
     headers[n++] = text_header("refusals", ir_buffer_view(&republish->list));
     headers[n++] = text_header("routing-key", message->routing_key);
     if (message->stamped) {
@@ -217,6 +238,23 @@ static size_t dead_letter_headers(const ir_republish_t *republish, const ir_mess
         headers[n++] = text_header("name", message->name);
     }
     return n;
+}
+
+/* One that the broker does not take goes without its body, which is in the raw documents; then with
+ * the first headers alone. */
+static ir_outcome_t publish_letter(ir_republish_t *republish, ir_publication_t *letter,
+                                   ir_error_t *error) {
+    ir_outcome_t outcome = ir_publisher_publish(republish->publisher, letter, error);
+    if (outcome == IR_OUTCOME_REFUSED) {
+        letter->body = ir_view("", 0);
+        outcome = ir_publisher_publish(republish->publisher, letter, error);
+    }
+    if (outcome == IR_OUTCOME_REFUSED) {
+        letter->n_headers = LETTER_HEADERS_LEAST;
+        letter->routing_key = ir_view("", 0);
+        outcome = ir_publisher_publish(republish->publisher, letter, error);
+    }
+    return outcome == IR_OUTCOME_REFUSED ? IR_OUTCOME_OK : outcome; /* the raw document tells it */
 }
 
 static ir_outcome_t publish_dead_letter(ir_republish_t *republish, const ir_batch_t *batch,
@@ -232,7 +270,7 @@ static ir_outcome_t publish_dead_letter(ir_republish_t *republish, const ir_batc
     const size_t n_headers = dead_letter_headers(republish, message, &refusals, id_view, headers);
     char content_type[128];
     snprintf(content_type, sizeof content_type, "%.*s", IR_VIEW_ARG(message->content_type));
-    const ir_publication_t publication = {
+    ir_publication_t publication = {
         .exchange = IR_EXCHANGE_REJECTED,
         .routing_key = message->routing_key,
         .content_type = content_type,
@@ -242,7 +280,7 @@ static ir_outcome_t publish_dead_letter(ir_republish_t *republish, const ir_batc
         .body = message->body,
         .mandatory = true,
     };
-    const ir_outcome_t outcome = ir_publisher_publish(republish->publisher, &publication, error);
+    const ir_outcome_t outcome = publish_letter(republish, &publication, error);
     republish->dead_letters += outcome == IR_OUTCOME_OK;
     return outcome;
 }
@@ -252,12 +290,12 @@ static ir_outcome_t publish_batch(ir_republish_t *republish, const ir_batch_t *b
     ir_outcome_t outcome = IR_OUTCOME_OK;
     for (uint32_t i = 0; i < batch->n_messages && outcome == IR_OUTCOME_OK; i++) {
         outcome = publish_message(republish, batch, &batch->messages[i], error);
-        if (outcome == IR_OUTCOME_OK) {
-            outcome = publish_dead_letter(republish, batch, i, error);
-        }
     }
     for (uint32_t i = 0; i < batch->n_revisions && outcome == IR_OUTCOME_OK; i++) {
         outcome = publish_revision(republish, batch, &batch->revisions[i], error);
+    }
+    for (uint32_t i = 0; i < batch->n_messages && outcome == IR_OUTCOME_OK; i++) {
+        outcome = publish_dead_letter(republish, batch, i, error);
     }
     return outcome == IR_OUTCOME_OK ? ir_publisher_flush(republish->publisher, error) : outcome;
 }
@@ -266,9 +304,12 @@ ir_outcome_t ir_republish_run(void *context, ir_batch_t *batch, ir_error_t *erro
     ir_republish_t *republish = context;
     memset(republish->published, 0, sizeof republish->published);
     republish->dead_letters = 0;
+    republish->batch = batch;
+    const uint32_t n_before = batch->n_store_refusals;
     const ir_outcome_t outcome = publish_batch(republish, batch, error);
     republish->tried = outcome == IR_OUTCOME_OK ? NULL : batch;
     if (outcome != IR_OUTCOME_OK) {
+        ir_batch_undo_refusals(batch, n_before);
         return IR_OUTCOME_RETRY;
     }
     for (size_t i = 0; i < republish->n_formats; i++) {

@@ -1,12 +1,16 @@
 """Servers that refuse what is good, and say yes to what they did not take: nothing is lost, and nothing refused that
 was not proved to be bad."""
 
+import concurrent.futures
+import json
 import time
+import urllib.parse
 
 import pytest
 
 import harness
 import proxies
+from harness import servers
 
 MOTE = "USGS-08068500"
 UNLISTED = 7777777
@@ -174,3 +178,89 @@ def test_something_that_says_yes_to_everything(make_pipeline, fuseki):
         pipeline.drain()
         pipeline.stop_workers()
     assert fuseki.count("GRAPH ?g { ?s ?p ?o } FILTER(CONTAINS(STR(?g), 'control/'))") == 0
+
+
+# ---- the broker ----
+
+
+class SmallBroker(harness.Broker):
+    """Takes messages of up to 1 MiB."""
+
+    def configuration(self):
+        return [*super().configuration(), "max_message_size = 1048576"]
+
+
+@pytest.fixture(scope="module")
+def small_broker(tmp_path_factory):
+    with SmallBroker(tmp_path_factory.mktemp("small-rabbitmq")) as server:
+        yield server
+
+
+def large_pack(records, begin):
+    name = {"n": f"{MOTE}/00010", "u": "Cel"}
+    return harness.Message(MOTE, [{**name, "t": begin + 900 * i, "v": 10.25 + i % 20} for i in range(records)])
+
+
+def test_what_is_too_large_to_be_published(small_broker, tmp_path):
+    """1,000 good records become 3 MB of N-Quads: a dead letter tells it, all is stored, and the others go on."""
+    large = large_pack(1000, 1320500000)
+    others = observations(20, mote="USGS-021989773")
+    with harness.Pipeline(small_broker, tmp_path) as pipeline:
+        pipeline.init()
+        nquads, senml = pipeline.subscribe("nquads.#"), pipeline.subscribe("senml.#")
+        for message in (*others[:10], large, *others[10:]):
+            pipeline.publish(message)
+        worker = pipeline.worker("--formats=nquads,senml", "--graph-detail=full")
+        properties = pipeline.dead_letter()[1]
+        pipeline.drain()
+        assert properties.headers["reason"] == "unpublishable" and properties.headers["raw-id"] == str(large.raw_id)
+        assert "1048576" in properties.headers["detail"]
+        assert worker.metric('ir_rejected_total{reason="unpublishable"}') == 1
+        assert "warn: republish" not in worker.text(), worker.text()
+        published = [properties.message_id for _, properties, _ in pipeline.take_all(nquads)
+                     if not (properties.headers or {}).get("revision")]
+        assert published == [str(message.raw_id) for message in others]
+        assert len(pipeline.take_all(senml)) == 21
+        pipeline.stop_workers()
+        pipeline.assert_exactly([*others, large])
+
+
+def test_dead_letter_that_is_too_large(small_broker, tmp_path):
+    """It goes without its body when the bound is below that; the raw document has it."""
+    body = b"[" + b" " * 200_000 + b"]"
+    with harness.Pipeline(small_broker, tmp_path) as pipeline:
+        pipeline.init()
+        pipeline.publish_body(body, f"ir.{MOTE}")
+        pipeline.worker("--publish-bytes=100Ki")
+        _, properties, letter = pipeline.dead_letter()
+        pipeline.drain()
+        assert properties.headers["reason"] == "empty-pack" and properties.headers["bytes"] == len(body)
+        assert letter == b""
+        assert pipeline.sqlite("SELECT length(body) FROM raw") == [(len(body),)]
+        pipeline.stop_workers()
+
+
+def test_request_that_is_too_large_for_the_broker(small_broker, tmp_path):
+    """It is answered 413; those that are under way beside it are answered 202."""
+    with harness.Pipeline(small_broker, tmp_path) as pipeline:
+        pipeline.init()
+        pipeline.issue(MOTE)
+        gateway = pipeline.gateway("--pack-bytes=4Mi", "--body-bytes=4Mi")
+        headers = {"Authorization": f"Bearer {pipeline.tokens[MOTE]}", "Content-Type": harness.SENML_JSON}
+        small = observations(200, 1360000000)
+        large = json.dumps([{"n": f"{MOTE}/00010", "t": 1361000000, "v": 1.5}]).encode()
+        large = large[:-1] + b" " * 1_500_000 + b"]"
+
+        def post(body):
+            port = urllib.parse.urlsplit(gateway.address).port
+            return servers.http_request(port, "POST", "/v1/observations", body, headers)[0]
+
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            bodies = [message.body for message in small]
+            answers = list(pool.map(post, [*bodies[:100], large, *bodies[100:]]))
+        assert answers[100] == 413, answers
+        assert answers[:100] == [202] * 100 and answers[101:] == [202] * 100, answers
+        pipeline.worker()
+        pipeline.drain()
+        pipeline.stop_workers()
+        assert len(pipeline.sqlite_ids("raw")) == 200

@@ -18,7 +18,7 @@ static void every_reason_has_its_text(void **state) {
         "unknown-mote",   "bad-field",        "bad-name",      "no-value",
         "many-values",    "not-finite",       "out-of-range",  "future",
         "unknown-sensor", "foreign-sensor",   "unit",          "value-type",
-        "duplicate",      "document-refused", "graph-refused",
+        "duplicate",      "document-refused", "graph-refused", "unpublishable",
     };
     for (int i = 0; i < IR_REASON_COUNT; i++) {
         assert_non_null(texts[i]);
