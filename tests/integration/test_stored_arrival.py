@@ -75,12 +75,12 @@ def test_killed_between_documents_and_graph(make_pipeline, documents, oxigraph):
         pipeline.run("ir-store", "init", f"--documents={documents.uri}", "--graph=null:", f"--registry={harness.REGISTRY}")
         for i in range(5):
             pipeline.publish_body(pack(11.5 + i).encode(), f"ir.{MOTE}")
-        worker = pipeline.worker()
+        worker = pipeline.worker(wait=False)  # it may not be ready once the graph has said no
         harness.wait_for(lambda: len(documents.observations()) == 10, "the documents")
         stored = documents.observations()
         worker.kill()
-        pipeline.worker()
         proxy.fault = lambda *_: None
+        pipeline.worker()
         pipeline.drain()
         pipeline.stop_workers()
     assert documents.observations() == stored
