@@ -362,6 +362,18 @@ ir_status_t ir_broker_user(const ir_broker_options_t *options,
     return status;
 }
 
+ir_status_t ir_broker_host(const ir_broker_options_t *options,
+                           char host[static IR_BROKER_USER_SIZE], ir_error_t *error) {
+    char *text = copy_uri(options->uri, 0);
+    ir_target_t target = {.place = ""};
+    const ir_status_t status = parse_target(options, 0, text, &target, error);
+    if (status == IR_OK) {
+        snprintf(host, IR_BROKER_USER_SIZE, "%s", target.info.vhost);
+    }
+    free(text);
+    return status;
+}
+
 /* ---- afterwards ---- */
 
 int ir_broker_take_heartbeat(amqp_connection_state_t connection) {

@@ -37,6 +37,10 @@ ir_status_t ir_broker_check(const ir_broker_options_t *options, ir_error_t *erro
 ir_status_t ir_broker_user(const ir_broker_options_t *options,
                            char user[static IR_BROKER_USER_SIZE], ir_error_t *error);
 
+/* The virtual host of the first address. */
+ir_status_t ir_broker_host(const ir_broker_options_t *options,
+                           char host[static IR_BROKER_USER_SIZE], ir_error_t *error);
+
 /* Whether these options lead to connections over TLS. */
 bool ir_broker_secure(const ir_broker_options_t *options);
 

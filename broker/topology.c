@@ -4,11 +4,12 @@
 #include "broker/rabbitmq_c.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define BINDING_WEIGHT "1"
 #define MQTT_PATTERN IR_ROUTING_PREFIX "#"
-#define ARGUMENTS_MAX 5
+#define ARGUMENTS_MAX 6
 
 /* Those of the user `worker` in ingest/definitions.json. */
 #define RIGHTS_HINT                                                                                \
@@ -124,11 +125,57 @@ static ir_status_t declare_exchange(amqp_connection_state_t connection, amqp_cha
     return IR_OK;
 }
 
+/* The limit that a queue of this name has, when it is that by which the broker calls it another. */
+static bool read_own_limit(amqp_connection_state_t connection, int64_t *limit) {
+    static const char current[] = "current is the value '";
+    const amqp_rpc_reply_t reply = amqp_get_rpc_reply(connection);
+    const amqp_channel_close_t *close = reply.reply.decoded;
+    if (reply.reply_type != AMQP_RESPONSE_SERVER_EXCEPTION ||
+        reply.reply.id != AMQP_CHANNEL_CLOSE_METHOD ||
+        close->reply_code != AMQP_PRECONDITION_FAILED) {
+        return false;
+    }
+    char text[256];
+    snprintf(text, sizeof text, "%.*s", (int)close->reply_text.len,
+             (const char *)close->reply_text.bytes);
+    const char *value = strstr(text, current);
+    if (strstr(text, "'x-delivery-limit'") == NULL || value == NULL) {
+        return false;
+    }
+    *limit = strtoll(value + sizeof current - 1, NULL, 10);
+    return true;
+}
+
+static bool reopen_channel(amqp_connection_state_t connection, amqp_channel_t channel) {
+    amqp_channel_close_ok_t ok = {0};
+    return amqp_send_method(connection, channel, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok) ==
+               AMQP_STATUS_OK &&
+           amqp_channel_open(connection, channel) != NULL;
+}
+
+/* A queue that differs by its delivery limit alone is taken as it is: the argument cannot be
+ * changed any more, and a limit that can drop messages is told where it is looked for
+ * (worker/policies.h). */
+static bool take_as_it_is(amqp_connection_state_t connection, amqp_channel_t channel,
+                          const char *name, const ir_arguments_t *arguments) {
+    ir_arguments_t again = *arguments;
+    int64_t limit = 0;
+    if (!read_own_limit(connection, &limit) || !reopen_channel(connection, channel)) {
+        return false;
+    }
+    amqp_field_value_t *value = add_argument(&again, "x-delivery-limit");
+    value->kind = AMQP_FIELD_KIND_I64;
+    value->value.i64 = limit;
+    return amqp_queue_declare(connection, channel, amqp_cstring_bytes(name), 0, 1, 0, 0,
+                              again.table) != NULL;
+}
+
 static ir_status_t declare_queue(amqp_connection_state_t connection, amqp_channel_t channel,
                                  const char *name, const char *exchange, const char *key,
                                  const ir_arguments_t *arguments, ir_error_t *error) {
     if (amqp_queue_declare(connection, channel, amqp_cstring_bytes(name), 0, 1, 0, 0,
-                           arguments->table) == NULL) {
+                           arguments->table) == NULL &&
+        !take_as_it_is(connection, channel, name, arguments)) {
         return refused(connection, "queue", name, error);
     }
     if (amqp_queue_bind(connection, channel, amqp_cstring_bytes(name), amqp_cstring_bytes(exchange),

@@ -60,9 +60,9 @@ def definitions(nodes, passwords_path):
     for user in whole["users"]:
         user["password_hash"] = password_hash(user["name"], passwords[user["name"]])
         user["hashing_algorithm"] = HASHING
+    limits = {"max-length": int(nodes.limits["queue-messages"]), "max-length-bytes": int(nodes.limits["queue-bytes"])}
     for policy in whole["policies"]:
-        policy["definition"]["max-length"] = int(nodes.limits["queue-messages"])
-        policy["definition"]["max-length-bytes"] = int(nodes.limits["queue-bytes"])
+        policy["definition"].update({key: value for key, value in limits.items() if key in policy["definition"]})
     return whole
 
 

@@ -49,6 +49,7 @@ BROKER = {
     "host": (None, HOST, "an address"),
     "amqp": ("5672", PORT, "a port"),
     "mqtt": ("1883", PORT, "a port"),
+    "management": ("15672", PORT, "a port"),
     "node": ("", rf"{NAME}@{NAME}", "NAME@HOST"),
 }
 GATEWAY = {"host": (None, HOST, "an address"), "http": ("8080", PORT, "a port")}
@@ -65,6 +66,7 @@ class Broker:
     host: str
     amqp: str
     mqtt: str
+    management: str
     node: str  # Erlang's name of it
 
 

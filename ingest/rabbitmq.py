@@ -3,7 +3,7 @@
 
     ingest/rabbitmq.py ingest/nodes.conf rabbit-1 [DEFINITIONS.JSON] > /etc/rabbitmq/rabbitmq.conf
 
-Plugins: rabbitmq_consistent_hash_exchange. The broker is started with environment(): stamp-arrival.erl starts it, and
+Plugins: rabbitmq_consistent_hash_exchange, rabbitmq_management. The broker is started with environment(): stamp-arrival.erl starts it, and
 start-mqtt.erl and join-queues.erl wait until it is up; each tells what it is for. All brokers of the list become one
 cluster; they must have the same Erlang cookie. Where there is a balancer, AMQP and MQTT are taken from it only: both
 listeners want its PROXY header, so that the broker knows each client's own address.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nodes as list_of_nodes
 
-PLUGINS = ("rabbitmq_consistent_hash_exchange",)
+PLUGINS = ("rabbitmq_consistent_hash_exchange", "rabbitmq_management")
 HERE = Path(__file__).resolve().parent
 STAMP = HERE / "stamp-arrival.erl"
 SCRIPTS = (STAMP, HERE / "start-mqtt.erl", HERE / "join-queues.erl")
@@ -28,6 +28,10 @@ mqtt.listeners.tcp.1 = {broker.host}:{broker.mqtt}
 mqtt.allow_anonymous = false
 mqtt.vhost = /
 mqtt.exchange = amq.topic
+management.tcp.ip = {broker.host}
+management.tcp.port = {broker.management}
+# Only queues and policies are asked for; collecting statistics would cost every message.
+management_agent.disable_metrics_collector = true
 queue_leader_locator = balanced
 # The balancer's checks come and go every second.
 log.connection.level = error

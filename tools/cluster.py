@@ -25,7 +25,8 @@ import rabbitmq
 class Node(servers.RabbitMQ):
     """One broker of a cluster."""
 
-    n_ports = 3
+    n_ports = 4
+    plugins = rabbitmq.PLUGINS
     scripts = rabbitmq.SCRIPTS
     greeting = bytes.fromhex(haproxy.PROXY_HEADER) + servers.RabbitMQ.greeting
 
@@ -36,8 +37,8 @@ class Node(servers.RabbitMQ):
 
     def listed(self):
         """Its entry in the list of nodes."""
-        amqp, _distribution, mqtt = map(str, self.ports)
-        return list_of_nodes.Broker(self.name, self.host, amqp, mqtt, self.node)
+        amqp, _distribution, mqtt, management = map(str, self.ports)
+        return list_of_nodes.Broker(self.name, self.host, amqp, mqtt, management, self.node)
 
     def configuration(self):
         return [rabbitmq.configuration(self.cluster.nodes, self.name, self.directory / "definitions.json")]

@@ -350,6 +350,16 @@ class PortMapper:
             self.process = None
 
 
+# Runs $3 in the root folder $1, with the folder $2 at the same place in it.
+IN_ROOT = """
+mkdir -p "$1$2"
+mount --bind "$2" "$1$2"
+mount -t proc proc "$1/proc"
+mount --bind /dev "$1/dev"
+exec chroot "$1" sh -ec 'cd "$1"; exec "$2"' sh "$2" "$3"
+"""
+
+
 class RabbitMQ(Server):
     """One node, with a port mapper of its own unless it is given one."""
 
@@ -357,13 +367,15 @@ class RabbitMQ(Server):
     n_ports = 2
     folders = ("home",)
     script = "/usr/lib/rabbitmq/bin/rabbitmq-server"
-    plugins = rabbitmq.PLUGINS
+    plugins = rabbitmq.PLUGINS[:1]
     scripts = (rabbitmq.STAMP,)  # without: a broker that does not stamp what arrives
     greeting = b"AMQP\0\0\x09\x01"
 
-    def __init__(self, directory, plugins=(), settings=(), mapper=None):
+    def __init__(self, directory, plugins=(), settings=(), mapper=None, root=None):
+        """`root`: another system's root folder, whose RabbitMQ is run (as root, in a mount namespace)."""
         super().__init__(directory)
         self.more_plugins = tuple(plugins)
+        self.root = root
         self.settings = tuple(settings)
         self.own_mapper = None if mapper else PortMapper(self.directory / "epmd.log")
         self.mapper = mapper or self.own_mapper
@@ -390,7 +402,10 @@ class RabbitMQ(Server):
         }
 
     def argv(self):
-        return [self.script]
+        if self.root is None:
+            return [self.script]
+        return ["unshare", "--mount", "--propagation", "private", "sh", "-ec", IN_ROOT, "sh", self.root, self.directory,
+                self.script]
 
     def environment(self):
         inside = f"-kernel inet_dist_use_interface {{{self.host.replace('.', ',')}}}"
@@ -417,7 +432,7 @@ class RabbitMQ(Server):
         }
 
     def launch(self):
-        if not os.access(self.script, os.X_OK):
+        if not os.access((self.root or "") + self.script, os.X_OK):
             raise ServerError(f"{self.script} is not there; run tools/install run")
         self.mapper.start()
         return super().launch()

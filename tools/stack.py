@@ -179,13 +179,16 @@ class Stack:
     # ---- what the programs run with ----
 
     def environment(self, user):
-        return {**os.environ, "IR_AMQP_PASSWORD": self.cluster.passwords[user]}
+        return {**os.environ, "IR_AMQP_PASSWORD": self.cluster.passwords[user],
+                "IR_MANAGEMENT_PASSWORD": self.cluster.passwords["monitor"] if user == "worker" else ""}
 
     def store_arguments(self):
         return [f"--documents={self.documents_uri()}", f"--graph={self.graph_uri()}", f"--registry={self.registry}"]
 
     def worker_arguments(self):
-        return [f"--amqp={self.inside('worker')}", *self.store_arguments(), f"--formats={self.settings.formats}"]
+        management = ",".join(f"http://monitor@{each.host}:{each.management}" for each in self.cluster.nodes.brokers)
+        return [f"--amqp={self.inside('worker')}", f"--management={management}", *self.store_arguments(),
+                f"--formats={self.settings.formats}"]
 
     def gateway_arguments(self, listed):
         # The replay's few stations are sent as fast as it goes: no limit for each mote.

@@ -3,6 +3,9 @@
 #include "broker/rights.h"
 #include "broker/stamp.h"
 #include "broker/topology.h"
+#include "worker/policy_watch.h"
+
+#include <string.h>
 
 #define MASKED_SIZE 512
 #define STAMP_CHANNEL 2
@@ -74,6 +77,36 @@ static void check_broker(ir_check_t *check) {
     ir_broker_disconnect(connection);
 }
 
+static void report_each(ir_check_t *check, ir_view_t lines) {
+    while (lines.size > 0) {
+        ir_error_t error = {.status = IR_OK};
+        const char *stop = memchr(lines.data, '\n', lines.size);
+        const size_t size = stop != NULL ? (size_t)(stop - lines.data) : lines.size;
+        ir_error_set(&error, IR_ERR_STATE, "%.*s", (int)size, lines.data);
+        report(check, "policies", IR_ERR_STATE, "", &error);
+        lines = ir_view(lines.data + size + (stop != NULL), lines.size - size - (stop != NULL));
+    }
+}
+
+/* What is not known is no fault: the management interface may be away. */
+static void check_policies(ir_check_t *check) {
+    ir_buffer_t reasons;
+    ir_buffer_init(&reasons);
+    ir_policy_verdict_t verdict = {0};
+    ir_error_t error = {.status = IR_OK};
+    char text[128];
+    if (ir_policies_ask(check->options, &verdict, &reasons, &error) != IR_OK) {
+        fprintf(check->out, "%-10s ?      not known whether queues can drop messages: %s\n",
+                "policies", error.text);
+    } else if (verdict.faults == 0) {
+        snprintf(text, sizeof text, "none of %u queues can drop messages", verdict.queues);
+        report(check, "policies", IR_OK, text, &error);
+    } else {
+        report_each(check, ir_buffer_view(&reasons));
+    }
+    ir_buffer_free(&reasons);
+}
+
 static void check_documents(ir_check_t *check) {
     ir_documents_options_t options;
     ir_worker_documents_options(check->options, &options);
@@ -120,6 +153,7 @@ ir_status_t ir_worker_check(const ir_worker_options_t *options, FILE *out) {
     ir_check_t check = {.options = options, .out = out, .status = IR_OK};
     check_registry(&check);
     check_broker(&check);
+    check_policies(&check);
     check_documents(&check);
     check_graph(&check);
     tell_plan(&check);

@@ -21,6 +21,7 @@ bool ir_health_ready(void *context, ir_buffer_t *reasons) {
     } else if (!ir_consumer_ready(worker->consumer, reasons)) {
         ready = false;
     }
+    ready = ir_policy_watch_ready(worker->policies, reasons) && ready;
     if (worker->phase >= IR_PHASE_STOPPING) {
         ir_buffer_append_text(reasons, "stopping\n");
         ready = false;

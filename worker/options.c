@@ -2,6 +2,7 @@
 
 #include "common/endpoint.h"
 #include "common/log.h"
+#include "worker/policy_watch.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -15,6 +16,15 @@ static const ir_setting_t settings[] = {
     {"name", 'n', IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, FIELD(name),
      "Unique name of this worker; by default HOST-PID."},
     IR_BROKER_SETTINGS(ir_worker_options_t, broker),
+    {"management", 0, IR_SETTING_TEXT, "URI", NULL, 0, 0, NULL, FIELD(management),
+     "RabbitMQ's management interface, http(s)://USER@HOST:15672; several, separated by commas, "
+     "are "
+     "tried in turn. Asked whether queues or policies can drop messages; then the worker is not "
+     "ready. Empty: not asked."},
+    {"management-password", 0, IR_SETTING_SECRET, "TEXT", NULL, 0, 0, NULL,
+     FIELD(management_password), "The password for it."},
+    {"management-interval", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, IR_DAY, "30s",
+     FIELD(management_interval_ns), "How often it is asked."},
     {"trusted-users", 0, IR_SETTING_TEXT, "LIST", NULL, 0, 0, "gateway,operator",
      FIELD(trusted_users),
      "Users of RabbitMQ, separated by commas, whose header ir-arrival says when a message arrived: "
@@ -78,6 +88,9 @@ static ir_status_t check(const void *given, ir_error_t *error) {
     }
     if (status == IR_OK) {
         status = ir_broker_settings_check(&options->broker, error);
+    }
+    if (status == IR_OK) {
+        status = ir_policy_uris_check(options->management, error);
     }
     if (status == IR_OK) {
         status = ir_endpoint_check(options->http, error);

@@ -18,6 +18,8 @@
 typedef struct ir_worker_options {
     char *name;
     ir_broker_settings_t broker;
+    char *management, *management_password;
+    int64_t management_interval_ns;
     char *trusted_users;
     int64_t partitions;
     int queue_type;

@@ -10,6 +10,7 @@
 #include "worker/documents_stage.h"
 #include "worker/meters.h"
 #include "worker/options.h"
+#include "worker/policy_watch.h"
 #include "worker/republish.h"
 #include "worker/stage.h"
 
@@ -37,6 +38,7 @@ typedef struct ir_worker {
     struct event *on_wake, *on_upkeep, *on_hup, *on_term, *on_int;
     int wake_fd;
     ir_endpoint_t *endpoint;
+    ir_policy_watch_t *policies;
     ir_consumer_t *consumer;
     bool paused;
 

@@ -285,6 +285,9 @@ static ir_status_t open_worker(ir_worker_t *worker, ir_error_t *error) {
                              ir_health_refresh, worker, &worker->endpoint, error);
     }
     if (status == IR_OK) {
+        status = ir_policy_watch_start(options, &worker->policies, error);
+    }
+    if (status == IR_OK) {
         status = ir_intake_open(worker, error);
     }
     return status == IR_OK ? open_stores(worker, error) : status;
@@ -319,6 +322,7 @@ static void join_stages(ir_worker_t *worker) {
 
 static void close_worker(ir_worker_t *worker) {
     join_stages(worker);
+    ir_policy_watch_stop(worker->policies);
     ir_reload_close(worker->reload);
     ir_consumer_close(worker->consumer);
     ir_republish_free(worker->republish);

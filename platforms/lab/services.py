@@ -26,7 +26,7 @@ import haproxy  # noqa: E402
 import nodes as list_of_nodes  # noqa: E402
 import rabbitmq  # noqa: E402
 
-AMQP_PORT, MQTT_PORT = 5672, 1883
+AMQP_PORT, MQTT_PORT, MANAGEMENT_PORT = 5672, 1883, 15672
 GRAPH_PORT = 3030
 DOCUMENTS_PORT, ROUTER_PORT, CONFIG_PORT = 27017, 27016, 27019
 REPLICA_SET, CONFIG_SET = "rs0", "config"
@@ -90,7 +90,7 @@ class Services:
         nodes.limits.update(LIMITS, **{key: longer(nodes.limits[key], self.patience) for key in WAITS})
         for address in self.addresses("broker"):
             node = f"rabbit-{address.rpartition('.')[2]}@{address}"
-            broker = list_of_nodes.Broker(f"broker-{address}", address, str(AMQP_PORT), str(MQTT_PORT), node)
+            broker = list_of_nodes.Broker(f"broker-{address}", address, str(AMQP_PORT), str(MQTT_PORT), str(MANAGEMENT_PORT), node)
             nodes.brokers.append(broker)
         for _guest, name, place in self.gateways():
             host, port = place.split(":")
@@ -129,6 +129,10 @@ class Services:
         through = self.balancer_address("inside")
         places = [through] if through else [f"{each}:{AMQP_PORT}" for each in self.addresses("broker")]
         return ",".join(f"amqp://{user}@{each}" for each in places) or f"amqp://{user}@{self.guests[0].address}"
+
+    def management(self):
+        """Where workers ask the brokers for their policies."""
+        return ",".join(f"http://monitor@{each}:{MANAGEMENT_PORT}" for each in self.addresses("broker"))
 
     def replica_sets(self):
         """{name: "HOST:PORT,…"} of the role documents."""
@@ -188,7 +192,8 @@ class Services:
 
     def worker(self, guest, number):
         common = {"documents": self.documents_uri(), "graph": self.graph_uri(), "registry": "registry.ttl"}
-        own = {"amqp": self.amqp("worker"), "amqp-password": self.password("worker"), "formats": self.formats,
+        own = {"amqp": self.amqp("worker"), "amqp-password": self.password("worker"),
+               "management": self.management(), "management-password": self.password("monitor"), "formats": self.formats,
                "http": f"{guest.address}:{WORKER_PORT + number}"}
         store = {"shards": self.shards()} if self.shards() else {}
         sections = (("common", common), ("ir-worker", own), ("ir-store", store))

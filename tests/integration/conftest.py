@@ -1,6 +1,7 @@
 """Servers for the whole session, and a pipeline for each test."""
 
 import contextlib
+import os
 
 import pytest
 
@@ -38,6 +39,14 @@ def front(tmp_path_factory):
     """The balancer before one broker."""
     with harness.Front(tmp_path_factory.mktemp("front")) as front:
         yield front
+
+
+@pytest.fixture(scope="session")
+def other_broker(tmp_path_factory):
+    """RabbitMQ of another series, in the root folder that IR_RABBITMQ_ROOT names (a chroot of another Debian release)."""
+    if not (root := os.environ.get("IR_RABBITMQ_ROOT")):
+        pytest.skip("IR_RABBITMQ_ROOT names no root folder with another RabbitMQ")
+    yield from _server(harness.Broker, tmp_path_factory, "other-rabbitmq", root=root)
 
 
 @pytest.fixture

@@ -185,8 +185,8 @@ class Broker(servers.RabbitMQ):
 
     n_ports = 3
 
-    def __init__(self, directory):
-        super().__init__(directory, plugins=("rabbitmq_management",))
+    def __init__(self, directory, plugins=(), root=None):
+        super().__init__(directory, plugins=("rabbitmq_management", *plugins), root=root)
         self.hosts = itertools.count(1)
 
     def configuration(self):
@@ -266,9 +266,8 @@ class MqttBroker(Broker):
 
     n_ports = 4
 
-    def __init__(self, directory):
-        super().__init__(directory)
-        self.more_plugins += ("rabbitmq_mqtt",)
+    def __init__(self, directory, root=None):
+        super().__init__(directory, plugins=("rabbitmq_mqtt",), root=root)
 
     def configuration(self):
         return [*super().configuration(), f"mqtt.listeners.tcp.1 = {servers.HOST}:{self.ports[3]}"]

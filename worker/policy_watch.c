@@ -1,0 +1,364 @@
+#include "worker/policy_watch.h"
+
+#include "broker/connection.h"
+#include "broker/topology.h"
+#include "common/log.h"
+#include "store/http.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define TIMEOUT_NS (5 * IR_SECOND_NS)
+#define ANSWER_MAX ((size_t)1024 * 1024) /* 257 queues have about 100 KB */
+#define URI_SIZE 512
+#define OUR_QUEUES "^ir%5C.(observations%5C.%5B0-9%5D%2B%7Crejected)%24"
+
+/* ---- addresses ---- */
+
+typedef struct place {
+    char user[128];
+    char base[URI_SIZE]; /* without the user */
+} place_t;
+
+/* Takes the next of the list; false at its end. */
+static bool next_uri(const char **uris, char uri[static URI_SIZE]) {
+    *uris += strspn(*uris, ", \t");
+    const size_t size = strcspn(*uris, ", \t");
+    snprintf(uri, URI_SIZE, "%.*s", (int)size, *uris);
+    *uris += size;
+    return size > 0;
+}
+
+static ir_status_t parse_uri(const char *uri, place_t *place, ir_error_t *error) {
+    const char *host = strstr(uri, "://");
+    const bool good =
+        (strncmp(uri, "http://", 7) == 0 || strncmp(uri, "https://", 8) == 0) && host[3] != '\0';
+    const char *at = good ? strchr(host, '@') : NULL;
+    if (!good || (at != NULL && memchr(host + 3, ':', (size_t)(at - host - 3)) != NULL)) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "management: an address is http://USER@HOST:15672, the password is set "
+                            "by itself");
+    }
+    const size_t scheme = (size_t)(host - uri) + 3;
+    snprintf(place->user, sizeof place->user, "%.*s", at != NULL ? (int)(at - host - 3) : 5,
+             at != NULL ? host + 3 : "guest");
+    snprintf(place->base, sizeof place->base, "%.*s%s", (int)scheme, uri,
+             at != NULL ? at + 1 : host + 3);
+    place->base[strcspn(place->base, " ")] = '\0';
+    const size_t size = strlen(place->base);
+    if (place->base[size - 1] == '/') {
+        place->base[size - 1] = '\0';
+    }
+    return IR_OK;
+}
+
+ir_status_t ir_policy_uris_check(const char *uris, ir_error_t *error) {
+    char uri[URI_SIZE];
+    place_t place;
+    ir_status_t status = IR_OK;
+    while (status == IR_OK && uris != NULL && next_uri(&uris, uri)) {
+        status = parse_uri(uri, &place, error);
+    }
+    return status;
+}
+
+/* ---- asking ---- */
+
+typedef struct asking {
+    ir_http_t *http;
+    const place_t *place;
+    char host[4 * IR_BROKER_USER_SIZE]; /* the virtual host, escaped */
+    ir_error_t *error;
+} asking_t;
+
+static ir_status_t take_bytes(void *context, ir_view_t bytes) {
+    ir_buffer_t *out = context;
+    if (out->size + bytes.size > ANSWER_MAX) {
+        return IR_ERR_RANGE;
+    }
+    ir_buffer_append_view(out, bytes);
+    return ir_buffer_ok(out) ? IR_OK : IR_ERR_MEMORY;
+}
+
+static ir_status_t judge_code(const asking_t *asking, int code) {
+    if (code / 100 == 2) {
+        return IR_OK;
+    }
+    if (code == 401 || code == 403) {
+        return ir_error_set(
+            asking->error, IR_ERR_AUTH,
+            "%s refuses the user %s (%d); it needs the tag monitoring, a permission "
+            "on the virtual host (^$ is enough), and the password in "
+            "IR_MANAGEMENT_PASSWORD",
+            asking->place->base, asking->place->user, code);
+    }
+    return ir_error_set(
+        asking->error, code == 404 ? IR_ERR_NOT_FOUND : IR_ERR_PROTOCOL,
+        "%s answers %d: is it RabbitMQ's management interface, and the virtual host "
+        "there?",
+        asking->place->base, code);
+}
+
+static ir_status_t get(const asking_t *asking, const char *path, ir_buffer_t *answer) {
+    char url[2 * URI_SIZE + sizeof asking->host];
+    snprintf(url, sizeof url, "%s/api/%s", asking->place->base, path);
+    const ir_http_request_t request = {.method = "GET",
+                                       .url = url,
+                                       .accept = "application/json",
+                                       .take = take_bytes,
+                                       .context = answer};
+    int code = 0;
+    ir_error_t why = {.status = IR_OK};
+    const ir_status_t status = ir_http_call(asking->http, &request, &code, &why);
+    if (status == IR_ERR_RANGE || status == IR_ERR_MEMORY) {
+        return ir_error_set(asking->error, status, "%s: the answer is larger than %zu KiB",
+                            asking->place->base, ANSWER_MAX / 1024);
+    }
+    return status == IR_OK ? judge_code(asking, code)
+                           : ir_error_set(asking->error, status, "%s", why.text);
+}
+
+static ir_status_t get_of_host(const asking_t *asking, const char *what, const char *more,
+                               ir_buffer_t *answer) {
+    char path[URI_SIZE + sizeof asking->host];
+    snprintf(path, sizeof path, "%s/%s%s", what, asking->host, more);
+    return get(asking, path, answer);
+}
+
+static ir_status_t ask_all(const asking_t *asking, ir_policy_verdict_t *verdict,
+                           ir_buffer_t *reasons) {
+    enum { OVERVIEW, QUEUES, POLICIES, OPERATOR_POLICIES, COUNT };
+    ir_buffer_t answers[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        ir_buffer_init(&answers[i]);
+    }
+    ir_status_t status = get(asking, "overview?columns=rabbitmq_version", &answers[OVERVIEW]);
+    if (status == IR_OK) {
+        status = get_of_host(asking, "queues",
+                             "?page=1&page_size=500&use_regex=true&name=" OUR_QUEUES
+                             "&columns=name,type,arguments,policy,effective_policy_definition",
+                             &answers[QUEUES]);
+    }
+    if (status == IR_OK) {
+        status = get_of_host(asking, "policies", "", &answers[POLICIES]);
+    }
+    if (status == IR_OK) {
+        status = get_of_host(asking, "operator-policies", "", &answers[OPERATOR_POLICIES]);
+    }
+    if (status == IR_OK) {
+        const ir_policy_answers_t all = {
+            ir_buffer_view(&answers[OVERVIEW]), ir_buffer_view(&answers[QUEUES]),
+            ir_buffer_view(&answers[POLICIES]), ir_buffer_view(&answers[OPERATOR_POLICIES])};
+        status = ir_policies_judge(&all, verdict, reasons, asking->error);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        ir_buffer_free(&answers[i]);
+    }
+    return status;
+}
+
+static void escape_host(const char *host, char out[static 4 * IR_BROKER_USER_SIZE]) {
+    size_t size = 0;
+    for (const char *c = host; *c != '\0'; c++) {
+        if (isalnum((unsigned char)*c) || strchr("-._~", *c) != NULL) {
+            out[size++] = *c;
+        } else {
+            size += (size_t)snprintf(out + size, 4, "%%%02X", (unsigned char)*c);
+        }
+    }
+    out[size] = '\0';
+}
+
+static ir_status_t ask_place(const ir_worker_options_t *options, const char *uri,
+                             ir_policy_verdict_t *verdict, ir_buffer_t *reasons,
+                             ir_error_t *error) {
+    place_t place;
+    char host[IR_BROKER_USER_SIZE];
+    ir_broker_options_t broker;
+    ir_worker_broker_options(options, &broker);
+    ir_status_t status = parse_uri(uri, &place, error);
+    if (status == IR_OK) {
+        status = ir_broker_host(&broker, host, error);
+    }
+    if (status != IR_OK) {
+        return status;
+    }
+    const char *password = ir_setting_text(options->management_password);
+    asking_t asking = {.place = &place, .error = error};
+    escape_host(host, asking.host);
+    asking.http = ir_http_new(place.user, password != NULL ? password : "guest", TIMEOUT_NS);
+    status = asking.http != NULL ? ask_all(&asking, verdict, reasons)
+                                 : ir_error_set(error, IR_ERR_MEMORY, "policies: out of memory");
+    ir_http_free(asking.http);
+    return status;
+}
+
+ir_status_t ir_policies_ask(const ir_worker_options_t *options, ir_policy_verdict_t *verdict,
+                            ir_buffer_t *reasons, ir_error_t *error) {
+    const char *uris = options->management;
+    char uri[URI_SIZE];
+    ir_status_t status = ir_error_set(error, IR_ERR_USAGE, "management: no address is set");
+    while (status != IR_OK && next_uri(&uris, uri)) {
+        ir_buffer_clear(reasons);
+        status = ask_place(options, uri, verdict, reasons, error);
+    }
+    return status;
+}
+
+/* ---- the thread ---- */
+
+struct ir_policy_watch {
+    const ir_worker_options_t *options;
+    pthread_t thread;
+    pthread_mutex_t lock; /* of all that follows */
+    pthread_cond_t changed;
+    bool stopping;
+    bool asked, known;
+    ir_buffer_t reasons; /* empty: nothing can be dropped, as far as is known */
+};
+
+static void log_news(const ir_policy_watch_t *watch, ir_status_t status, const ir_buffer_t *reasons,
+                     const ir_error_t *error) {
+    if (status != IR_OK) {
+        if (watch->known || !watch->asked) {
+            ir_log(IR_LOG_WARN, "it is not known whether the broker can drop messages: %s",
+                   error->text);
+        }
+        return;
+    }
+    if (watch->known && ir_view_equal(ir_buffer_view(reasons), ir_buffer_view(&watch->reasons))) {
+        return;
+    }
+    for (ir_view_t rest = ir_buffer_view(reasons); rest.size > 0;) {
+        const char *stop = memchr(rest.data, '\n', rest.size);
+        const size_t size = stop != NULL ? (size_t)(stop - rest.data) : rest.size;
+        ir_log(IR_LOG_ERROR, "the broker can drop messages: %.*s", (int)size, rest.data);
+        rest = ir_view(rest.data + size + (stop != NULL), rest.size - size - (stop != NULL));
+    }
+    if (reasons->size == 0 && watch->reasons.size > 0) {
+        ir_log(IR_LOG_INFO, "the broker can no more drop messages");
+    }
+}
+
+/* What cannot be asked any more keeps its last answer when that was bad. */
+static void look(ir_policy_watch_t *watch) {
+    ir_buffer_t reasons;
+    ir_buffer_init(&reasons);
+    ir_policy_verdict_t verdict = {0};
+    ir_error_t error = {.status = IR_OK};
+    const ir_status_t status = ir_policies_ask(watch->options, &verdict, &reasons, &error);
+    pthread_mutex_lock(&watch->lock);
+    log_news(watch, status, &reasons, &error);
+    watch->asked = true;
+    watch->known = status == IR_OK;
+    if (status == IR_OK) {
+        ir_buffer_clear(&watch->reasons);
+        ir_buffer_append_view(&watch->reasons, ir_buffer_view(&reasons));
+    }
+    pthread_mutex_unlock(&watch->lock);
+    ir_buffer_free(&reasons);
+}
+
+static bool wait_for_next(ir_policy_watch_t *watch) {
+    const int64_t until = ir_clock_monotonic() + watch->options->management_interval_ns;
+    const struct timespec deadline = {.tv_sec = until / IR_SECOND_NS,
+                                      .tv_nsec = until % IR_SECOND_NS};
+    int waited = 0;
+    pthread_mutex_lock(&watch->lock);
+    while (!watch->stopping && waited != ETIMEDOUT) {
+        waited = pthread_cond_timedwait(&watch->changed, &watch->lock, &deadline);
+    }
+    const bool go_on = !watch->stopping;
+    pthread_mutex_unlock(&watch->lock);
+    return go_on;
+}
+
+static void *run(void *argument) {
+    ir_policy_watch_t *watch = argument;
+    do {
+        look(watch);
+    } while (wait_for_next(watch));
+    return NULL;
+}
+
+static int start_thread(ir_policy_watch_t *watch) {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int failed = pthread_create(&watch->thread, NULL, run, watch);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
+}
+
+ir_status_t ir_policy_watch_start(const ir_worker_options_t *options, ir_policy_watch_t **watch,
+                                  ir_error_t *error) {
+    if (ir_setting_text(options->management) == NULL) {
+        return IR_OK;
+    }
+    ir_policy_watch_t *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "policies: out of memory");
+    }
+    made->options = options;
+    ir_buffer_init(&made->reasons);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&made->lock, NULL);
+    pthread_cond_init(&made->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    const int failed = start_thread(made);
+    if (failed != 0) {
+        free(made);
+        return ir_error_set(error, IR_ERR_MEMORY, "policies: cannot start a thread: %s",
+                            strerror(failed));
+    }
+    *watch = made;
+    return IR_OK;
+}
+
+void ir_policy_watch_stop(ir_policy_watch_t *watch) {
+    if (watch == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&watch->lock);
+    watch->stopping = true;
+    pthread_cond_signal(&watch->changed);
+    pthread_mutex_unlock(&watch->lock);
+    pthread_join(watch->thread, NULL);
+    pthread_mutex_destroy(&watch->lock);
+    pthread_cond_destroy(&watch->changed);
+    ir_buffer_free(&watch->reasons);
+    free(watch);
+}
+
+bool ir_policy_watch_ready(ir_policy_watch_t *watch, ir_buffer_t *reasons) {
+    if (watch == NULL) {
+        return true;
+    }
+    pthread_mutex_lock(&watch->lock);
+    const bool ready = watch->asked && watch->reasons.size == 0;
+    if (!watch->asked) {
+        ir_buffer_append_text(reasons, "policies: not asked for yet\n");
+    }
+    ir_buffer_append_view(reasons, ir_buffer_view(&watch->reasons));
+    pthread_mutex_unlock(&watch->lock);
+    return ready;
+}
+
+bool ir_policy_watch_known(ir_policy_watch_t *watch) {
+    if (watch == NULL) {
+        return false;
+    }
+    pthread_mutex_lock(&watch->lock);
+    const bool known = watch->known;
+    pthread_mutex_unlock(&watch->lock);
+    return known;
+}
