@@ -155,6 +155,15 @@ static const char *find_key(struct evhttp_request *request) {
     return count_header(request, KEY) > 1 ? "" : header(request, KEY);
 }
 
+/* Now, and later than every pack before: a reading that is equal to the last one stays apart. A
+ * clock that was set back far is believed. */
+static int64_t next_arrival(const ir_gateway_t *gateway) {
+    const int64_t now = ir_clock_now() / IR_MICROSECOND_NS * IR_MICROSECOND_NS;
+    const int64_t ahead = gateway->last_arrival_ns - now;
+    return ahead >= 0 && ahead < IR_SECOND_NS ? gateway->last_arrival_ns + IR_PACK_INTERVAL_NS
+                                              : now;
+}
+
 static void take_submission(ir_gateway_t *gateway, struct evhttp_request *request,
                             ir_account_t *account) {
     struct evbuffer *body = evhttp_request_get_input_buffer(request);
@@ -165,7 +174,7 @@ static void take_submission(ir_gateway_t *gateway, struct evhttp_request *reques
         .content_encoding = header(request, "Content-Encoding"),
         .body = ir_view(size > 0 ? (const char *)evbuffer_pullup(body, -1) : "", size),
         .idempotency_key = find_key(request),
-        .arrival_ns = ir_clock_now() / IR_MICROSECOND_NS * IR_MICROSECOND_NS,
+        .arrival_ns = next_arrival(gateway),
     };
     ir_submission_t *submission = &gateway->submission;
     if (input.body.data == NULL ||
@@ -173,6 +182,9 @@ static void take_submission(ir_gateway_t *gateway, struct evhttp_request *reques
         ir_intake_refuse(gateway, request, 503, "memory", "nothing was taken: out of memory",
                          gateway->options->retry_after_ns);
         return;
+    }
+    if (submission->n_packs > 0) {
+        gateway->last_arrival_ns = submission->packs[submission->n_packs - 1].arrival_ns;
     }
     const size_t cost = submission->observations > 0 ? submission->observations : 1;
     ir_bucket_take(&account->bucket, &gateway->bucket_limits, (double)cost);

@@ -250,7 +250,7 @@ static ir_outcome_t publish_next(ir_outlet_t *outlet, const ir_shipment_t *shipm
     const int64_t now_ns = ir_clock_monotonic();
     const ir_header_t arrival = {.name = IR_HEADER_ARRIVAL,
                                  .kind = IR_HEADER_INTEGER,
-                                 .integer = shipment->arrival_ns / IR_MICROSECOND_NS};
+                                 .integer = message->arrival_ns / IR_MICROSECOND_NS};
     ir_window_message_t *open = ir_window_send(outlet->window, now_ns);
     ir_window_number(open, outlet->publisher, 0);
     const ir_publication_t publication = {

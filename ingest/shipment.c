@@ -28,7 +28,6 @@ ir_shipment_t *ir_shipment_new(const ir_submission_t *submission, const char *mo
     }
     *shipment = (ir_shipment_t){.bytes = bytes,
                                 .media = submission->media,
-                                .arrival_ns = submission->arrival_ns,
                                 .open = n,
                                 .fate = IR_FATE_CONFIRMED,
                                 .n_messages = n};
@@ -40,6 +39,7 @@ ir_shipment_t *ir_shipment_new(const ir_submission_t *submission, const char *mo
         const ir_submission_pack_t *pack = &submission->packs[i];
         shipment->messages[i].body = put(&at, pack->body.data, pack->body.size);
         shipment->messages[i].name = put(&at, pack->name.data, pack->name.size);
+        shipment->messages[i].arrival_ns = pack->arrival_ns;
         shipment->messages[i].raw_id = pack->raw_id;
     }
     return shipment;

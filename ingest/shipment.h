@@ -22,6 +22,7 @@ typedef enum ir_fate {
 
 typedef struct ir_shipment_message {
     ir_view_t body, name; /* behind the messages, in the same memory; the name may be empty */
+    int64_t arrival_ns;
     ir_id_t raw_id;
 } ir_shipment_message_t;
 
@@ -31,7 +32,6 @@ typedef struct ir_shipment {
     size_t bytes; /* of memory */
     ir_media_t media;
     ir_view_t routing_key;
-    int64_t arrival_ns;
     /* the outlet's */
     size_t sent; /* messages handed to the broker */
     size_t open; /* messages without a fate */

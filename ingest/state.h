@@ -48,6 +48,7 @@ typedef struct ir_gateway {
     ir_reload_t *reload;
     ir_submission_reader_t *reader;
     ir_submission_t submission; /* of the request that is being read */
+    int64_t last_arrival_ns;    /* of the last pack */
 
     struct event_base *base;
     struct event *on_sent, *on_settled, *on_tick, *on_hup, *on_term, *on_int;

@@ -118,7 +118,9 @@ static void take_pack(reading_t *reading, ir_view_t body) {
     ir_submission_reader_t *reader = reading->reader;
     ir_senml_pack_t pack = {.n_records = 0};
     ir_arena_reset(reader->records);
-    const ir_senml_clock_t clock = {.arrival_ns = reading->input->arrival_ns};
+    const int64_t arrival_ns =
+        reading->input->arrival_ns + (int64_t)reading->submission->n_packs * IR_PACK_INTERVAL_NS;
+    const ir_senml_clock_t clock = {.arrival_ns = arrival_ns};
     reading->status = ir_senml_decode(reading->submission->media, body, clock,
                                       &reader->limits.senml, reader->records, &pack);
     if (reading->status != IR_OK) {
@@ -135,12 +137,13 @@ static void take_pack(reading_t *reading, ir_view_t body) {
         return;
     }
     kept->body = body;
+    kept->arrival_ns = arrival_ns;
     if (!name_pack(reading, kept)) {
         reading->status = IR_ERR_MEMORY;
         return;
     }
-    const ir_raw_key_t key = ir_raw_key(&pack, ir_view_text(reading->input->mote), body, kept->name,
-                                        reading->input->arrival_ns);
+    const ir_raw_key_t key =
+        ir_raw_key(&pack, ir_view_text(reading->input->mote), body, kept->name, arrival_ns);
     ir_id_raw(&key, &kept->raw_id);
 }
 
@@ -272,7 +275,6 @@ ir_status_t ir_submission_read(ir_submission_reader_t *reader, const ir_submissi
     submission->code = ACCEPTED;
     submission->reason = "accepted";
     submission->detail[0] = '\0';
-    submission->arrival_ns = input->arrival_ns;
     submission->packs = NULL;
     submission->n_packs = submission->observations = submission->n_faults = 0;
     if (!find_key(&reading) || !find_media(&reading, &lines) || !decode_body(&reading, &body)) {

@@ -33,9 +33,13 @@ typedef struct ir_submission_input {
     int64_t arrival_ns; /* whole microseconds: so it goes along with the messages */
 } ir_submission_input_t;
 
+/* Each further pack of a request arrives so much later: equal ones without a time stay apart. */
+#define IR_PACK_INTERVAL_NS 1000
+
 typedef struct ir_submission_pack {
     ir_view_t body;
     ir_view_t name; /* its sender's; empty: none */
+    int64_t arrival_ns;
     ir_id_t raw_id;
 } ir_submission_pack_t;
 
@@ -51,7 +55,6 @@ typedef struct ir_submission {
     const char *reason; /* one word, for metrics and programs; a refusal's, or one of its own */
     char detail[200];   /* for people */
     ir_media_t media;
-    int64_t arrival_ns;
     ir_submission_pack_t *packs; /* bodies and names are views of the input or of the reader */
     size_t n_packs, observations;
     ir_submission_fault_t faults[IR_FAULTS_LISTED]; /* the first ones */

@@ -128,6 +128,16 @@ static void packs_are_taken_as_they_are(void **state) {
     assert_true(ir_view_equal(s.packs[0].body, ir_view_text("[{\"n\":\"creek-1\",\"v\":1}]")));
 }
 
+/* Equal readings without a time stay apart: the second arrives a microsecond later. */
+static void equal_lines_without_a_time_have_ids_of_their_own(void **state) {
+    ir_submission_t s;
+    read_body(*state, LINES, "[{\"n\":\"creek-1\",\"v\":1}]\n[{\"n\":\"creek-1\",\"v\":1}]", &s);
+    assert_int_equal(s.n_packs, 2);
+    assert_int_equal(s.packs[0].arrival_ns, NOW_NS);
+    assert_int_equal(s.packs[1].arrival_ns, NOW_NS + IR_PACK_INTERVAL_NS);
+    assert_memory_not_equal(&s.packs[0].raw_id, &s.packs[1].raw_id, sizeof s.packs[0].raw_id);
+}
+
 static void expect_named(const ir_submission_pack_t *pack, const char *name) {
     const ir_raw_key_t key = {.kind = IR_RAW_NAMED,
                               .mote = ir_view_text("creek-1"),
@@ -297,7 +307,8 @@ static void a_shipment_copies_and_has_the_worst_fate(void **state) {
     memset(key, 'x', sizeof key - 1);
     memset((char *)s.packs[1].name.data, 'x', s.packs[1].name.size);
     assert_true(ir_view_equal(shipment->messages[1].name, ir_view_text("k/2")));
-    assert_int_equal(shipment->arrival_ns, NOW_NS);
+    assert_int_equal(shipment->messages[0].arrival_ns, NOW_NS);
+    assert_int_equal(shipment->messages[2].arrival_ns, NOW_NS + 2 * IR_PACK_INTERVAL_NS);
     assert_true(ir_view_equal(shipment->routing_key, ir_view_text("ir.creek-1")));
     assert_true(
         ir_view_equal(shipment->messages[1].body, ir_view_text("[{\"n\":\"creek-1\",\"v\":22}]")));
@@ -357,6 +368,8 @@ int main(void) {
         cmocka_unit_test(gzip_expands_up_to_the_bound_and_no_further),
         cmocka_unit_test(names_belong_to_the_mote_they_begin_with),
         cmocka_unit_test_setup_teardown(packs_are_taken_as_they_are, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(equal_lines_without_a_time_have_ids_of_their_own, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_key_names_the_packs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_key_does_not_change_the_id_of_absolute_packs, set_up,
                                         tear_down),
