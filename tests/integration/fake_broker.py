@@ -78,6 +78,10 @@ class Publisher:
 
     def take_message(self, channel):
         exchange, key, _ = self.message
+        if exchange != b"ir.observations":
+            arguments = struct.pack(">H", 404) + short(b"NOT_FOUND") + struct.pack(">HH", 60, 40)
+            self.writer.write(method(channel, (20, 40), arguments))
+            return
         self.published += 1
         self.open.add(self.published)
         self.broker.count(key)
