@@ -1,5 +1,5 @@
 /* Statements that are certainly good, in graphs that no reader looks at: BASE "control", and below
- * it one for each probe, which is removed again. */
+ * it one for each probe. They are removed again. */
 #include "store/graph_sparql.h"
 
 #include "common/clock.h"
@@ -100,5 +100,10 @@ ir_status_t ir_sparql_control(void *store, ir_error_t *error) {
     snprintf(name, sizeof name, "%scontrol", graph->format.base_iri);
     graph->odd = false;
     const ir_status_t status = write_statement(graph, name, 1, error);
-    return status == IR_OK && graph->odd ? ir_sparql_probe(graph, error) : status;
+    if (status != IR_OK) {
+        return status;
+    }
+    const bool odd = graph->odd;
+    remove_graph(graph, name);
+    return odd ? ir_sparql_probe(graph, error) : IR_OK;
 }

@@ -153,6 +153,7 @@ def test_graph_store_behind_a_bad_proxy(make_pipeline, fuseki, kind):
         pipeline.stop_workers()
         assert proxy.faults > 0
     assert fuseki.count(f"?o a <{harness.OBSERVATION}>") == fuseki_before + len(sent)
+    assert fuseki.count("GRAPH ?g { ?s ?p ?o } FILTER(STRENDS(STR(?g), 'control'))") == 0
     assert pipeline.ready_messages("ir.rejected") == 0
 
 

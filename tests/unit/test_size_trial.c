@@ -1,0 +1,53 @@
+/* The broker's words tell how large a message may be; what is over the bound is refused unsent. */
+#include "broker/size_trial.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static void learn(ir_size_bound_t *bound, const char *words) {
+    ir_size_learn(bound, ir_view_text(words));
+}
+
+static void the_bound_is_read_from_the_words(void **state) {
+    (void)state;
+    ir_size_bound_t bound = {0};
+    ir_error_t error;
+    const ir_broker_options_t options = {.uri = "amqp://127.0.0.1:1"};
+    learn(&bound,
+          "PRECONDITION_FAILED - message size 2000000 is larger than configured max size 1048576");
+    assert_int_equal(bound.most, 1048576);
+    assert_int_equal(ir_size_check(&bound, &options, 1048577, &error), IR_ERR_RANGE);
+    assert_int_equal(ir_size_check(&bound, &options, 1048576, &error), IR_OK);
+}
+
+static void other_words_tell_nothing(void **state) {
+    (void)state;
+    ir_size_bound_t bound = {0};
+    learn(&bound, "");
+    learn(&bound, "PRECONDITION_FAILED - invalid expiration");
+    learn(&bound, "max size ");
+    learn(&bound, "max size x");
+    assert_int_equal(bound.most, 0);
+}
+
+static void a_setting_bounds_before_the_broker_does(void **state) {
+    (void)state;
+    ir_size_bound_t bound = {0};
+    ir_error_t error;
+    const ir_broker_options_t options = {.uri = "amqp://127.0.0.1:1", .message_bytes = 1000};
+    assert_int_equal(ir_size_check(&bound, &options, 1001, &error), IR_ERR_RANGE);
+    assert_int_equal(ir_size_check(&bound, &options, 1000, &error), IR_OK);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_bound_is_read_from_the_words),
+        cmocka_unit_test(other_words_tell_nothing),
+        cmocka_unit_test(a_setting_bounds_before_the_broker_does),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
