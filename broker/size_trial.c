@@ -1,12 +1,11 @@
 #include "broker/size_trial.h"
 
+#include "broker/rabbitmq_c.h"
 #include "common/clock.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <amqp_framing.h>
 
 #define CHANNEL 1
 #define NOWHERE "ir.nowhere"

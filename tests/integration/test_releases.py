@@ -152,3 +152,14 @@ def read(path):
         return path.read_bytes()
     except OSError:
         return b""
+
+
+# ---- the build ----
+
+
+def test_one_header_knows_where_librabbitmqs_are():
+    """They lie elsewhere since 0.12, and those at the old place warn."""
+    listed = [each for kind in ("h", "c") for each in harness.ROOT.glob(f"[a-z]*/**/*.{kind}")]
+    sources = [each for each in listed if each.relative_to(harness.ROOT).parts[0] != "out"]
+    found = [str(each.relative_to(harness.ROOT)) for each in sources if "#include <amqp" in each.read_text()]
+    assert found == ["broker/rabbitmq_c.h"]
