@@ -20,6 +20,8 @@ typedef struct ir_broker_options {
     int64_t timeout_ns;   /* of connecting, of each call and of closing */
     int heartbeat_s;
     size_t message_bytes; /* larger ones are not published; 0: no bound */
+    size_t trial_bytes;   /* so large a message may come: publishers try it when they connect
+                             (broker/size_trial.h); 0: nothing is tried */
 } ir_broker_options_t;
 
 /* Connects, logs in, negotiates heartbeats. IR_ERR_CONNECT, IR_ERR_AUTH, IR_ERR_PROTOCOL (something

@@ -96,6 +96,7 @@ static ir_status_t connect_publisher(ir_publisher_t *publisher, ir_error_t *erro
     if (status != IR_OK) {
         return status;
     }
+    ir_size_try(&publisher->bound, &publisher->options, publisher->attempt - 1);
     status = open_channel(connection, error);
     if (status == IR_OK && publisher->needed != NULL) {
         status = ask_for_exchange(connection, publisher->needed, error);
@@ -505,19 +506,16 @@ ir_outcome_t ir_publisher_publish(ir_publisher_t *publisher, const ir_publicatio
     if (ir_frames_check(publication, frame_max, error) != IR_OK) {
         return IR_OUTCOME_REFUSED;
     }
-    ir_status_t status =
-        ir_size_check(&publisher->bound, &publisher->options, publication->body.size, error);
-    if (status == IR_ERR_RANGE) {
-        return IR_OUTCOME_REFUSED;
-    }
-    if (status != IR_OK) {
-        return retry(publisher, status);
-    }
     if (publisher->published > 0 && !answers_singly(publisher) && is_doubtful(publisher)) {
         return renew(publisher, error);
     }
+    ir_status_t status = IR_OK;
     if (publisher->published == 0 || publisher->connection == NULL || publisher->blocked) {
         status = make_ready(publisher, error);
+    }
+    if (status == IR_OK && ir_size_check(&publisher->bound, &publisher->options,
+                                         publication->body.size, error) != IR_OK) {
+        return IR_OUTCOME_REFUSED;
     }
     if (status == IR_OK) {
         status = keep_bounds(publisher, error);
@@ -657,6 +655,10 @@ ir_publisher_t *ir_publisher_new(const ir_broker_options_t *options) {
 
 void ir_publisher_need(ir_publisher_t *publisher, const char *exchange) {
     publisher->needed = exchange;
+}
+
+void ir_publisher_inherit(ir_publisher_t *publisher, const ir_publisher_t *from) {
+    publisher->bound = from->bound;
 }
 
 void ir_publisher_free(ir_publisher_t *publisher) {

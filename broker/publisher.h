@@ -24,6 +24,9 @@ void ir_publisher_free(ir_publisher_t *publisher);
 /* Connecting fails while this exchange is not there. `exchange` is not copied. */
 void ir_publisher_need(ir_publisher_t *publisher, const char *exchange);
 
+/* Takes over what `from`, a publisher to the same broker, knows of it. */
+void ir_publisher_inherit(ir_publisher_t *publisher, const ir_publisher_t *from);
+
 typedef struct ir_header {
     const char *name;
     enum { IR_HEADER_TEXT, IR_HEADER_INTEGER, IR_HEADER_FLAG } kind;

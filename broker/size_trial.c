@@ -9,7 +9,9 @@
 
 #define CHANNEL 1
 #define NOWHERE "ir.nowhere"
-#define FORGET_NS (60 * IR_SECOND_NS)
+#define TRIAL_NS (5 * IR_SECOND_NS)
+#define AGAIN_NS (60 * IR_SECOND_NS)
+#define PIECE_BYTES ((size_t)64 * 1024)
 
 /* "message size 2000000 is larger than configured max size 1048576" (rabbit_channel.erl). */
 void ir_size_learn(ir_size_bound_t *bound, ir_view_t words) {
@@ -23,7 +25,7 @@ void ir_size_learn(ir_size_bound_t *bound, ir_view_t words) {
         most = most * 10 + (size_t)(*at - '0');
     }
     if (most > 0) {
-        *bound = (ir_size_bound_t){.taken = most, .most = most, .learned_ns = ir_clock_monotonic()};
+        *bound = (ir_size_bound_t){.taken = most, .most = most, .tried_ns = ir_clock_monotonic()};
     }
 }
 
@@ -35,6 +37,7 @@ static ir_status_t take_reply(ir_size_bound_t *bound, size_t size, amqp_rpc_repl
         const amqp_channel_close_t *closed = reply.reply.decoded;
         if (closed->reply_code != AMQP_PRECONDITION_FAILED) {
             bound->taken = size;
+            bound->most = 0;
         } else {
             ir_size_learn(bound, ir_broker_view(closed->reply_text));
         }
@@ -46,45 +49,80 @@ static ir_status_t take_reply(ir_size_bound_t *bound, size_t size, amqp_rpc_repl
                                           "RabbitMQ took a message to nowhere without a word");
 }
 
-static ir_status_t send_nowhere(amqp_connection_state_t connection, size_t size,
-                                ir_error_t *error) {
-    char *body = calloc(size, 1);
-    if (body == NULL) {
-        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for a trial of %zu bytes", size);
+/* Zeros, in pieces, so that neither memory nor time is without a bound. */
+static int send_body(amqp_connection_state_t connection, size_t size, int64_t end_ns) {
+    static char zeros[PIECE_BYTES];
+    int sent = AMQP_STATUS_OK;
+    while (size > 0 && sent == AMQP_STATUS_OK) {
+        const size_t piece = size < sizeof zeros ? size : sizeof zeros;
+        const amqp_frame_t frame = {
+            .frame_type = AMQP_FRAME_BODY,
+            .channel = CHANNEL,
+            .payload.body_fragment = {.len = piece, .bytes = zeros},
+        };
+        sent = ir_clock_monotonic() < end_ns ? amqp_send_frame(connection, &frame)
+                                             : AMQP_STATUS_TIMEOUT;
+        size -= piece;
     }
-    const int sent =
-        amqp_basic_publish(connection, CHANNEL, amqp_cstring_bytes(NOWHERE), amqp_empty_bytes, 0, 0,
-                           NULL, (amqp_bytes_t){.len = size, .bytes = body});
-    free(body);
+    return sent;
+}
+
+static ir_status_t send_nowhere(amqp_connection_state_t connection, size_t size, int64_t end_ns,
+                                ir_error_t *error) {
+    amqp_basic_properties_t none = {._flags = 0};
+    amqp_basic_publish_t publish = {.exchange = amqp_cstring_bytes(NOWHERE)};
+    const amqp_frame_t header = {
+        .frame_type = AMQP_FRAME_HEADER,
+        .channel = CHANNEL,
+        .payload.properties = {.class_id = AMQP_BASIC_CLASS, .body_size = size, .decoded = &none},
+    };
+    int sent = amqp_send_method(connection, CHANNEL, AMQP_BASIC_PUBLISH_METHOD, &publish);
+    if (sent == AMQP_STATUS_OK) {
+        sent = amqp_send_frame(connection, &header);
+    }
+    if (sent == AMQP_STATUS_OK) {
+        sent = send_body(connection, size, end_ns);
+    }
     return sent == AMQP_STATUS_OK ? IR_OK
                                   : ir_broker_fault(sent, "cannot try a message's size", error);
 }
 
-static ir_status_t try_size(ir_size_bound_t *bound, const ir_broker_options_t *options, size_t size,
-                            ir_error_t *error) {
+static ir_status_t try_size(ir_size_bound_t *bound, const ir_broker_options_t *options,
+                            unsigned start, ir_error_t *error) {
+    const size_t size = options->trial_bytes;
     amqp_connection_state_t connection = NULL;
-    ir_status_t status = ir_broker_connect(options, 0, &connection, error);
+    ir_status_t status = ir_broker_connect(options, start, &connection, error);
     if (status != IR_OK) {
         return status;
     }
     amqp_channel_open(connection, CHANNEL);
     status = ir_broker_reply(amqp_get_rpc_reply(connection), "cannot open a channel", error);
     if (status == IR_OK) {
-        status = send_nowhere(connection, size, error);
+        status = send_nowhere(connection, size, ir_clock_monotonic() + options->timeout_ns, error);
     }
     if (status == IR_OK) {
         amqp_channel_flow(connection, CHANNEL, 1); /* the answer comes before, or in place of its */
         status = take_reply(bound, size, amqp_get_rpc_reply(connection), error);
+        ir_broker_disconnect(connection);
+    } else {
+        amqp_destroy_connection(connection); /* in the middle of a frame */
     }
-    ir_broker_disconnect(connection);
     return status;
 }
 
-/* Twice what is needed, so that sizes that grow little by little need few trials. */
-static size_t trial_size(const ir_broker_options_t *options, size_t size) {
-    const size_t twice = size * 2;
-    return options->message_bytes > 0 && twice > options->message_bytes ? options->message_bytes
-                                                                        : twice;
+void ir_size_try(ir_size_bound_t *bound, const ir_broker_options_t *options, unsigned start) {
+    const int64_t now_ns = ir_clock_monotonic();
+    if (options->trial_bytes <= IR_SIZE_UNTRIED || options->trial_bytes <= bound->taken ||
+        (bound->tried_ns != 0 && now_ns - bound->tried_ns < AGAIN_NS)) {
+        return;
+    }
+    /* Without heartbeats it is the time-out that bounds how long a send may hang. */
+    ir_broker_options_t trial = *options;
+    trial.heartbeat_s = 0;
+    trial.timeout_ns = options->timeout_ns < TRIAL_NS ? options->timeout_ns : TRIAL_NS;
+    ir_error_t unknown;
+    bound->tried_ns = now_ns;
+    (void)try_size(bound, &trial, start, &unknown);
 }
 
 static ir_status_t too_large(size_t size, size_t most, const char *whose, ir_error_t *error) {
@@ -92,22 +130,12 @@ static ir_status_t too_large(size_t size, size_t most, const char *whose, ir_err
                         whose, most);
 }
 
-ir_status_t ir_size_check(ir_size_bound_t *bound, const ir_broker_options_t *options, size_t size,
-                          ir_error_t *error) {
+ir_status_t ir_size_check(const ir_size_bound_t *bound, const ir_broker_options_t *options,
+                          size_t size, ir_error_t *error) {
     if (options->message_bytes > 0 && size > options->message_bytes) {
         return too_large(size, options->message_bytes, "publish-bytes", error);
     }
-    if (bound->most > 0 && ir_clock_monotonic() - bound->learned_ns > FORGET_NS) {
-        bound->most = 0;
-    }
-    if (bound->most > 0 && size > bound->most) {
-        return too_large(size, bound->most, "RabbitMQ's max_message_size", error);
-    }
-    if (size <= IR_SIZE_UNTRIED || size <= bound->taken) {
-        return IR_OK;
-    }
-    const ir_status_t status = try_size(bound, options, trial_size(options, size), error);
-    return status == IR_OK && bound->most > 0 && size > bound->most
+    return bound->most > 0 && size > bound->most
                ? too_large(size, bound->most, "RabbitMQ's max_message_size", error)
-               : status;
+               : IR_OK;
 }

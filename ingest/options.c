@@ -104,6 +104,10 @@ const ir_program_t ir_ingest_program = {
 
 void ir_ingest_broker_options(const ir_ingest_options_t *options, ir_broker_options_t *broker) {
     ir_broker_settings_options(&options->broker, "ir-ingest", options->timeout_ns, broker);
+    broker->trial_bytes = (size_t)options->limits.pack_bytes;
+    if (broker->trial_bytes > broker->message_bytes) {
+        broker->trial_bytes = broker->message_bytes;
+    }
 }
 
 void ir_ingest_limits(const ir_ingest_options_t *options, ir_submission_limits_t *limits) {

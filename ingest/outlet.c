@@ -399,6 +399,7 @@ static void set_aside(ir_outlet_t *outlet) {
     if (outlet->n_asides == ASIDES) {
         end_aside(outlet, 0);
     }
+    ir_publisher_inherit(fresh, publisher);
     ir_publisher_wake_on(publisher, -1);
     outlet->asides[outlet->n_asides++] =
         (aside_t){publisher, left ? 0 : ir_clock_monotonic() + outlet->options.broker.timeout_ns};

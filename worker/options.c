@@ -120,6 +120,7 @@ const ir_program_t ir_worker_program = {
 
 void ir_worker_broker_options(const ir_worker_options_t *options, ir_broker_options_t *broker) {
     ir_broker_settings_options(&options->broker, options->name, options->timeout_ns, broker);
+    broker->trial_bytes = broker->message_bytes;
 }
 
 ir_topology_t ir_worker_topology(const ir_worker_options_t *options) {

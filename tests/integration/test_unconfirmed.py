@@ -351,6 +351,29 @@ def test_a_broker_that_does_not_tell_of_its_exchange(setting):
     assert gateway.stop() == 0
 
 
+def test_a_broker_that_does_not_tell_how_large_a_message_may_be(setting):
+    """It is asked once, before the gateway counts as open; then messages of every size go on without a pause."""
+    setting.broker.mute = True
+    gateway = setting.gateway("--timeout=1s", "--confirm-timeout=30s")
+    assert setting.broker.tried == 1
+    setting.hold(STUCK)
+    with setting.meanwhile(STUCK, setting.pack(STUCK, 100_000)) as client:
+        setting.await_waiting(1)
+        for size in (0, 100_000, 300_000, 900_000):
+            assert setting.reason(OTHER, setting.pack(OTHER, size)) is None
+            assert setting.reason("other-2") is None
+        setting.hold()
+        setting.broker.release()
+        assert client.answer().code == 202
+    assert setting.broker.tried == 1, "a size was tried while messages flowed"
+    setting.broker.disconnect()
+    harness.wait_for(lambda: setting.metric("ir_broker_reconnects_total") == 1, "a new connection")
+    gateway.await_ready()
+    assert setting.reason(OTHER, setting.pack(OTHER, 900_000)) is None
+    assert setting.broker.tried == 1, "it was asked again within a minute"
+    assert gateway.stop() == 0
+
+
 def test_stopping_with_unconfirmed_messages(setting):
     """What was taken is answered when its time is over; a part that was never sent keeps nobody."""
     gateway = setting.gateway("--mote-messages=10")

@@ -1,6 +1,8 @@
 /* The broker's words tell how large a message may be; what is over the bound is refused unsent. */
 #include "broker/size_trial.h"
 
+#include "common/clock.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,6 +36,30 @@ static void other_words_tell_nothing(void **state) {
     assert_int_equal(bound.most, 0);
 }
 
+/* Nobody listens there: what cannot be found out stays as it was, and is not asked for again. */
+static void what_cannot_be_tried_stays_unknown(void **state) {
+    (void)state;
+    ir_size_bound_t bound = {0};
+    ir_error_t error;
+    const ir_broker_options_t options = {
+        .uri = "amqp://127.0.0.1:1", .timeout_ns = IR_SECOND_NS, .trial_bytes = 1 << 20};
+    ir_size_try(&bound, &options, 0);
+    const int64_t tried_ns = bound.tried_ns;
+    assert_true(tried_ns != 0);
+    assert_int_equal(ir_size_check(&bound, &options, 1 << 20, &error), IR_OK);
+    ir_size_try(&bound, &options, 0);
+    assert_int_equal(bound.tried_ns, tried_ns);
+}
+
+static void small_messages_are_not_tried(void **state) {
+    (void)state;
+    ir_size_bound_t bound = {0};
+    const ir_broker_options_t options = {.uri = "amqp://127.0.0.1:1",
+                                         .trial_bytes = IR_SIZE_UNTRIED};
+    ir_size_try(&bound, &options, 0);
+    assert_int_equal(bound.tried_ns, 0);
+}
+
 static void a_setting_bounds_before_the_broker_does(void **state) {
     (void)state;
     ir_size_bound_t bound = {0};
@@ -47,6 +73,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_bound_is_read_from_the_words),
         cmocka_unit_test(other_words_tell_nothing),
+        cmocka_unit_test(what_cannot_be_tried_stays_unknown),
+        cmocka_unit_test(small_messages_are_not_tried),
         cmocka_unit_test(a_setting_bounds_before_the_broker_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
