@@ -30,6 +30,7 @@ static ir_status_t sparql_open(const ir_graph_options_t *options, void **store, 
     }
     made->format = options->format;
     made->most = SIZE_MAX;
+    made->doubtful = true;
     ir_status_t status =
         ir_sparql_uri_parse(options->uris, options->format.base_iri, &made->uri, error);
     if (status == IR_OK) {
@@ -70,6 +71,7 @@ const ir_graph_backend_t ir_graph_sparql = {.schemes = schemes,
                                             .close = sparql_close,
                                             .init = ir_sparql_init,
                                             .ready = sparql_ready,
+                                            .present = ir_sparql_present,
                                             .probe = ir_sparql_probe,
                                             .put = ir_sparql_put,
                                             .control = ir_sparql_control,

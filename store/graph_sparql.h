@@ -34,9 +34,13 @@ typedef struct ir_sparql {
     size_t most;        /* observations in one request */
     ir_sparql_shape_t shapes[IR_SPARQL_SHAPES_MAX]; /* of answers whose writes were read back */
     size_t n_shapes;
-    bool learning; /* the shapes that come now are noted */
-    bool odd;      /* a write was answered 2xx in another shape: perhaps by somebody else */
-    int code;      /* of the last answer */
+    bool learning;     /* the shapes that come now are noted */
+    bool odd;          /* a write was answered 2xx in another shape: perhaps by somebody else */
+    int code;          /* of the last answer */
+    bool had_registry; /* when it was asked last */
+    bool doubtful;     /* it was away since then, or was never asked */
+    bool lost;         /* it came back without, and that was said */
+    uint64_t stored;   /* observations and revisions, since it was set up */
 } ir_sparql_t;
 
 /* ---- requests (graph_sparql_request.c) ---- */
@@ -88,6 +92,10 @@ ir_status_t ir_sparql_check_ids(ir_sparql_t *graph, ir_error_t *error);
 
 /* ---- the backend's functions: init (graph_sparql_registry.c), put (graph_sparql_put.c),
  * control (graph_sparql_control.c), the rest (graph_sparql_read.c) ---- */
+
+/* After a time away, and when there is nothing to put: IR_ERR_VANISHED, the first time, and then
+ * IR_ERR_NOT_FOUND when the registry that was there is not (graph_sparql_presence.c). */
+ir_status_t ir_sparql_present(void *store, ir_error_t *error);
 
 /* Repeatable after any error. IR_ERR_PROTOCOL: what the server holds then is not what was sent. */
 ir_status_t ir_sparql_init(void *store, ir_view_t registry, const char *name, ir_error_t *error);

@@ -212,7 +212,12 @@ static ir_status_t put_in_requests(ir_sparql_t *graph, const ir_graph_pick_t *pi
 ir_outcome_t ir_sparql_put(void *store, const ir_graph_pick_t *picks, size_t count,
                            ir_answer_t *answer) {
     ir_sparql_t *graph = store;
+    if (graph->doubtful && ir_sparql_present(graph, &answer->why) != IR_OK) {
+        return IR_OUTCOME_RETRY;
+    }
     const ir_status_t status = put_in_requests(graph, picks, count, &answer->why);
+    graph->doubtful = status != IR_OK && status != IR_ERR_REFUSED;
+    graph->stored += status == IR_OK ? count : 0;
     answer->code = graph->code;
     if (status == IR_ERR_REFUSED) {
         return IR_OUTCOME_REFUSED;

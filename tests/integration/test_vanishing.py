@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 import harness
+from harness import servers
 
 
 def send(pipeline, messages):
@@ -113,3 +114,26 @@ def test_log_removed(pipeline, messages):
         harness.wait_for(lambda: worker.not_ready() is None, "ready")
     pipeline.stop_workers()
     pipeline.assert_exactly(messages[:400])
+
+
+def test_graph_server_comes_back_empty(make_pipeline, tmp_path_factory, messages):
+    """Its data are gone with its registry: that is said, nothing is put into the empty dataset before it is set up."""
+    with servers.Oxigraph(tmp_path_factory.mktemp("own-oxigraph")) as oxigraph:
+        pipeline = make_pipeline(graph=oxigraph.uri, settings=["--timeout=3s"]).init()
+        worker = pipeline.worker()
+        send(pipeline, messages[:50])
+        pipeline.drain()
+        oxigraph.kill()
+        send(pipeline, messages[50:100])
+        await_not_ready(worker, "graph")
+        shutil.rmtree(oxigraph.directory / "data")
+        oxigraph.start()
+        await_not_ready(worker, "ir-store init")
+        harness.wait_for(lambda: "the registry is gone" in worker.text(), "said as an error")
+        assert oxigraph.count(f"?o a <{harness.OBSERVATION}>") == 0
+        init_stores(pipeline)
+        pipeline.drain(120)
+        worker.await_ready()
+        pipeline.stop_workers()
+        found = oxigraph.count(f"?o a <{harness.OBSERVATION}>")
+        assert found == sum(len(message.ids) for message in messages[50:100])
