@@ -35,7 +35,8 @@ struct ir_publisher {
     int heartbeat_s;
     int64_t heard_ns, wrote_ns, connected_ns;
     bool blocked;
-    bool nacks; /* there were some on this connection */
+    bool nacks;           /* there were some on this connection */
+    unsigned closed_code; /* the broker's, when it ended channel or connection; 0: it did not */
     ir_size_bound_t bound;
 
     ir_buffer_t out; /* whole frames, the first `sent` bytes of which are on their way */
@@ -91,6 +92,7 @@ static ir_status_t ask_for_exchange(amqp_connection_state_t connection, const ch
 
 static ir_status_t connect_publisher(ir_publisher_t *publisher, ir_error_t *error) {
     amqp_connection_state_t connection = NULL;
+    publisher->closed_code = 0;
     ir_status_t status =
         ir_broker_connect(&publisher->options, publisher->attempt++, &connection, error);
     if (status != IR_OK) {
@@ -202,6 +204,7 @@ static ir_status_t take_method(ir_publisher_t *publisher, const amqp_method_t *m
     case AMQP_CHANNEL_CLOSE_METHOD: {
         const amqp_channel_close_t *closed = method->decoded;
         ir_size_learn(&publisher->bound, ir_broker_view(closed->reply_text));
+        publisher->closed_code = closed->reply_code;
         return ir_broker_refusal(method, "publishing was refused", error);
     }
     default:
@@ -215,6 +218,11 @@ static ir_status_t take_method(ir_publisher_t *publisher, const amqp_method_t *m
 
 static ir_status_t take_frame(ir_publisher_t *publisher, const amqp_frame_t *frame,
                               ir_error_t *error) {
+    if (frame->channel == 0 && frame->frame_type == AMQP_FRAME_METHOD &&
+        frame->payload.method.id == AMQP_CONNECTION_CLOSE_METHOD) {
+        const amqp_connection_close_t *closed = frame->payload.method.decoded;
+        publisher->closed_code = closed->reply_code;
+    }
     if (frame->channel == 0) {
         return ir_broker_control(publisher->connection, frame, &publisher->blocked, error);
     }
@@ -608,6 +616,10 @@ bool ir_publisher_connected(const ir_publisher_t *publisher) {
 
 bool ir_publisher_blocked(const ir_publisher_t *publisher) {
     return publisher->blocked;
+}
+
+unsigned ir_publisher_closed_code(const ir_publisher_t *publisher) {
+    return publisher->closed_code;
 }
 
 void ir_publisher_wake_on(ir_publisher_t *publisher, int fd) {

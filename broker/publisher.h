@@ -58,6 +58,10 @@ typedef struct ir_publication {
 ir_outcome_t ir_publisher_publish(ir_publisher_t *publisher, const ir_publication_t *publication,
                                   ir_error_t *error);
 
+/* After RETRY: the code with which the broker ended the channel or the connection (RabbitMQ does so
+ * over one message that it does not take, and then says nothing of which one); 0: it did not. */
+unsigned ir_publisher_closed_code(const ir_publisher_t *publisher);
+
 /* Waits until every message since the last good flush is confirmed. RETRY as above, also when one
  * was nacked, returned as unroutable, or not confirmed within the time-out. */
 ir_outcome_t ir_publisher_flush(ir_publisher_t *publisher, ir_error_t *error);

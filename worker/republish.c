@@ -1,8 +1,11 @@
 #include "worker/republish.h"
 
 #include "broker/arrival.h"
+#include "broker/rehearsal.h"
 #include "broker/topology.h"
 #include "common/buffer.h"
+#include "common/proof.h"
+#include "worker/denied.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +14,11 @@
 /* A dead letter tells the first refusal by its own headers and up to this many in one list. */
 #define REFUSALS_LISTED 16
 #define ROUTING_KEY_SIZE 512
+#define CONTROL_NAME "ir-control" /* instead of a mote's */
 #define LETTER_HEADERS_LEAST 6
 
 struct ir_republish {
+    ir_broker_options_t broker;
     ir_publisher_t *publisher;
     const ir_format_t *const *formats;
     size_t n_formats;
@@ -21,8 +26,11 @@ struct ir_republish {
     ir_meters_t *meters;
     ir_buffer_t body;
     ir_buffer_t list;
-    ir_batch_t *batch;       /* under way */
-    const ir_batch_t *tried; /* failed before: a part of it may be published already */
+    ir_batch_t *batch;          /* under way */
+    const ir_batch_t *tried;    /* failed before: a part of it may be published already */
+    char key[ROUTING_KEY_SIZE]; /* of what was published last; may be longer than AMQP takes */
+    ir_denied_t denied;
+    uint64_t unconfirmed[IR_FORMATS_MAX]; /* since the last flush */
     uint64_t published[IR_FORMATS_MAX];
     uint64_t dead_letters;
 };
@@ -39,6 +47,7 @@ ir_republish_t *ir_republish_new(const ir_broker_options_t *broker,
         free(republish);
         return NULL;
     }
+    republish->broker = *broker;
     republish->formats = formats;
     republish->n_formats = n_formats;
     republish->options = *format_options;
@@ -93,16 +102,40 @@ static bool repeats(const ir_format_item_t *item) {
     return message->duplicate;
 }
 
-/* It stays in the stores, and its message gets a dead letter; the others go on. */
-static ir_outcome_t refuse_item(ir_republish_t *republish, const ir_format_item_t *item,
-                                const ir_error_t *why, ir_error_t *error) {
-    const uint32_t message = (uint32_t)(item->message - item->batch->messages);
-    if (ir_batch_refuse(republish->batch, message, UINT32_MAX, IR_REASON_UNPUBLISHABLE,
-                        why->text)) {
+/* A message in each format, of a mote that cannot exist. */
+static ir_outcome_t control(void *context, ir_error_t *error) {
+    ir_republish_t *republish = context;
+    ir_publication_t publications[IR_FORMATS_MAX];
+    char keys[IR_FORMATS_MAX][ROUTING_KEY_SIZE];
+    for (size_t i = 0; i < republish->n_formats; i++) {
+        snprintf(keys[i], sizeof keys[i], "%s.%s", republish->formats[i]->name, CONTROL_NAME);
+        publications[i] = (ir_publication_t){.exchange = IR_EXCHANGE_PROCESSED,
+                                             .routing_key = ir_view_text(keys[i]),
+                                             .content_type = republish->formats[i]->content_type};
+    }
+    return ir_rehearsal_run(&republish->broker, publications, republish->n_formats, error);
+}
+
+/* OK: it may go. */
+static ir_outcome_t look_denied(ir_republish_t *republish, const ir_publication_t *publication,
+                                ir_error_t *error) {
+    ir_denied_key_t *key = ir_denied_find(&republish->denied, publication->routing_key);
+    if (key == NULL) {
         return IR_OUTCOME_OK;
     }
-    ir_error_set(error, IR_ERR_MEMORY, "out of memory for a refusal");
-    return IR_OUTCOME_RETRY;
+    ir_outcome_t outcome = IR_OUTCOME_REFUSED;
+    if (ir_denied_ask(key)) {
+        outcome = ir_rehearsal_run(&republish->broker, publication, 1, error);
+        if (outcome == IR_OUTCOME_REFUSED && control(republish, error) != IR_OUTCOME_OK) {
+            outcome = IR_OUTCOME_RETRY;
+        }
+    }
+    if (outcome == IR_OUTCOME_OK) {
+        ir_denied_remove(&republish->denied, key);
+    } else if (outcome == IR_OUTCOME_REFUSED) {
+        *error = key->why;
+    }
+    return outcome;
 }
 
 /* One item in one format to FORMAT.MOTE. */
@@ -118,8 +151,8 @@ static ir_outcome_t publish_item(ir_republish_t *republish, size_t which,
     }
     const char *mote = item->revision != NULL ? item->revision->observation.sensor->mote->id : NULL;
     const ir_view_t mote_view = mote != NULL ? ir_view_text(mote) : item->message->mote;
-    char key[ROUTING_KEY_SIZE]; /* may be longer than AMQP takes */
-    const int key_size = snprintf(key, sizeof key, "%s.%.*s", format->name, IR_VIEW_ARG(mote_view));
+    snprintf(republish->key, sizeof republish->key, "%s.%.*s", format->name,
+             IR_VIEW_ARG(mote_view));
     ir_header_t headers[3];
     size_t n_headers = 0;
     if (item->message->redelivered || republish->tried == item->batch) {
@@ -133,54 +166,111 @@ static ir_outcome_t publish_item(ir_republish_t *republish, size_t which,
     }
     const ir_publication_t publication = {
         .exchange = IR_EXCHANGE_PROCESSED,
-        .routing_key =
-            ir_view(key, (size_t)key_size < sizeof key ? (size_t)key_size : sizeof key - 1),
+        .routing_key = ir_view_text(republish->key),
         .content_type = format->content_type,
         .message_id = ir_view(message_id, IR_ID_TEXT_SIZE - 1),
         .headers = headers,
         .n_headers = n_headers,
         .body = ir_buffer_view(&republish->body),
     };
-    ir_error_t why = {.status = IR_OK};
-    const ir_outcome_t outcome = ir_publisher_publish(republish->publisher, &publication, &why);
-    republish->published[which] += outcome == IR_OUTCOME_OK;
-    if (outcome == IR_OUTCOME_REFUSED) {
-        return refuse_item(republish, item, &why, error);
-    }
-    *error = why;
-    return outcome;
+    const ir_outcome_t outcome = look_denied(republish, &publication, error);
+    return outcome == IR_OUTCOME_OK
+               ? ir_publisher_publish(republish->publisher, &publication, error)
+               : outcome;
 }
 
-static ir_outcome_t publish_message(ir_republish_t *republish, const ir_batch_t *batch,
-                                    const ir_message_t *message, ir_error_t *error) {
-    const ir_format_item_t item = {.batch = batch, .message = message};
-    if (ir_format_item_empty(&item)) {
-        return IR_OUTCOME_OK;
-    }
-    char id[IR_ID_TEXT_SIZE];
-    ir_id_format(&message->raw_id, id);
-    ir_outcome_t outcome = IR_OUTCOME_OK;
-    for (size_t i = 0; i < republish->n_formats && outcome == IR_OUTCOME_OK; i++) {
-        outcome = publish_item(republish, i, &item, id, error);
-    }
-    return outcome;
+/* ---- one by one ---- */
+
+/* What is published has a number: first each message in each format, then each revision. */
+static uint32_t count_items(const ir_republish_t *republish) {
+    const ir_batch_t *batch = republish->batch;
+    return (batch->n_messages + batch->n_revisions) * (uint32_t)republish->n_formats;
 }
 
-static ir_outcome_t publish_revision(ir_republish_t *republish, const ir_batch_t *batch,
-                                     const ir_revision_t *revision, ir_error_t *error) {
+static uint32_t message_of(const ir_republish_t *republish, uint32_t number) {
+    const ir_batch_t *batch = republish->batch;
+    const uint32_t index = number / (uint32_t)republish->n_formats;
+    return index < batch->n_messages
+               ? index
+               : batch->revisions[index - batch->n_messages].observation.message;
+}
+
+/* Empty ones, and revisions in a format that cannot tell quality, count as published. */
+static ir_outcome_t publish_number(ir_republish_t *republish, uint32_t number, ir_error_t *error) {
+    const ir_batch_t *batch = republish->batch;
+    const size_t which = number % republish->n_formats;
+    const uint32_t index = number / (uint32_t)republish->n_formats;
+    ir_format_item_t item = {.batch = batch,
+                             .message = &batch->messages[message_of(republish, number)]};
     char id[IR_ID_TEXT_SIZE];
-    ir_id_format(&revision->id, id);
-    const ir_format_item_t item = {.batch = batch,
-                                   .message = &batch->messages[revision->observation.message],
-                                   .revision = revision};
-    ir_outcome_t outcome = IR_OUTCOME_OK;
-    for (size_t i = 0; i < republish->n_formats && outcome == IR_OUTCOME_OK; i++) {
-        if (republish->formats[i]->has_quality) {
-            outcome = publish_item(republish, i, &item, id, error);
+    if (index >= batch->n_messages) {
+        item.revision = &batch->revisions[index - batch->n_messages];
+        ir_id_format(&item.revision->id, id);
+        if (!republish->formats[which]->has_quality) {
+            return IR_OUTCOME_OK;
+        }
+    } else {
+        ir_id_format(&item.message->raw_id, id);
+        if (ir_format_item_empty(&item)) {
+            return IR_OUTCOME_OK;
         }
     }
-    return outcome;
+    republish->unconfirmed[which]++;
+    return publish_item(republish, which, &item, id, error);
 }
+
+/* ---- as common/proof.h wants it ---- */
+
+static ir_outcome_t publish_numbers(ir_republish_t *republish, const uint32_t *numbers,
+                                    size_t count, ir_suspects_t *suspects, ir_error_t *error) {
+    for (size_t i = 0; i < count; i++) {
+        ir_answer_t answer = {.certain = true};
+        const ir_outcome_t outcome = publish_number(republish, numbers[i], &answer.why);
+        if (outcome == IR_OUTCOME_RETRY) {
+            *error = answer.why;
+            return IR_OUTCOME_RETRY;
+        }
+        if (outcome == IR_OUTCOME_REFUSED) {
+            republish->unconfirmed[numbers[i] % republish->n_formats]--;
+        }
+        if (outcome == IR_OUTCOME_REFUSED && !ir_suspects_add(suspects, numbers[i], &answer)) {
+            ir_error_set(error, IR_ERR_MEMORY, "out of memory for a refusal");
+            return IR_OUTCOME_RETRY;
+        }
+    }
+    return ir_publisher_flush(republish->publisher, error);
+}
+
+/* RabbitMQ that shuts down ends connections with CONNECTION_FORCED; any other code may be about one
+ * of the messages. */
+static ir_outcome_t put(void *context, const uint32_t *numbers, size_t count,
+                        ir_suspects_t *suspects, ir_answer_t *answer) {
+    ir_republish_t *republish = context;
+    memset(republish->unconfirmed, 0, sizeof republish->unconfirmed);
+    if (publish_numbers(republish, numbers, count, suspects, &answer->why) == IR_OUTCOME_OK) {
+        for (size_t i = 0; i < republish->n_formats; i++) {
+            republish->published[i] += republish->unconfirmed[i];
+        }
+        return IR_OUTCOME_OK;
+    }
+    republish->tried = republish->batch;
+    answer->code = ir_publisher_closed_code(republish->publisher);
+    return answer->code != 0 && answer->code != AMQP_CONNECTION_FORCED ? IR_OUTCOME_REFUSED
+                                                                       : IR_OUTCOME_RETRY;
+}
+
+/* It stays in the stores, and its message gets a dead letter; the others go on. What the broker
+ * refused, rather than AMQP or a bound, was put alone just now. */
+static bool refuse(void *context, uint32_t number, const ir_answer_t *answer) {
+    ir_republish_t *republish = context;
+    if (answer->code == AMQP_ACCESS_REFUSED) {
+        ir_denied_add(&republish->denied, ir_view_text(republish->key), &answer->why);
+    }
+    return ir_batch_refuse(republish->batch, message_of(republish, number), UINT32_MAX,
+                           IR_REASON_UNPUBLISHABLE, answer->why.text);
+}
+
+/* ---- dead letters ---- */
 
 /* Every refusal of one message, decoding's first, then the stores'. */
 typedef struct ir_refusals {
@@ -287,13 +377,8 @@ static ir_outcome_t publish_dead_letter(ir_republish_t *republish, const ir_batc
 
 static ir_outcome_t publish_batch(ir_republish_t *republish, const ir_batch_t *batch,
                                   ir_error_t *error) {
-    ir_outcome_t outcome = IR_OUTCOME_OK;
-    for (uint32_t i = 0; i < batch->n_messages && outcome == IR_OUTCOME_OK; i++) {
-        outcome = publish_message(republish, batch, &batch->messages[i], error);
-    }
-    for (uint32_t i = 0; i < batch->n_revisions && outcome == IR_OUTCOME_OK; i++) {
-        outcome = publish_revision(republish, batch, &batch->revisions[i], error);
-    }
+    const ir_proof_work_t work = {put, control, refuse, republish, .in_order = true};
+    ir_outcome_t outcome = ir_proof_run(&work, count_items(republish), error);
     for (uint32_t i = 0; i < batch->n_messages && outcome == IR_OUTCOME_OK; i++) {
         outcome = publish_dead_letter(republish, batch, i, error);
     }

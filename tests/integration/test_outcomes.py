@@ -265,3 +265,68 @@ def test_request_that_is_too_large_for_the_broker(small_broker, tmp_path):
         pipeline.drain()
         pipeline.stop_workers()
         assert len(pipeline.sqlite_ids("raw")) == 200
+
+
+DENIED, ALLOWED = MOTE, "USGS-021989773"
+
+
+def forbid(pipeline, allowed):
+    """guest may publish to ir.processed with the keys that match; a channel that opens later is held to it."""
+    pipeline.broker.control("set_topic_permissions", "-p", pipeline.host, "guest", "ir.processed", allowed, ".*")
+
+
+def allow(pipeline):
+    pipeline.broker.control("clear_topic_permissions", "-p", pipeline.host, "guest")
+
+
+def test_one_routing_key_that_the_operator_forbids(make_pipeline):
+    """RabbitMQ closes the channel with 403 for each message with it. They are refused alone, after one proof of the
+    key, and nobody stands behind them; when the right is back, its messages are published."""
+    pipeline = make_pipeline().init()
+    forbid(pipeline, rf"^(?!nquads\.{DENIED}$)")
+    queue = pipeline.subscribe("#")
+    denied, others = observations(31), observations(30, mote=ALLOWED)
+    for message in (*others[:10], *denied[:15], *others[10:20], *denied[15:30]):
+        pipeline.publish(message)
+    worker = pipeline.worker("--formats=nquads,senml")
+    pipeline.drain()
+    letters = [properties.headers for _, properties, _ in pipeline.take_all("ir.rejected")]
+    assert [(each["reason"], each["raw-id"]) for each in letters] == \
+        [("unpublishable", str(message.raw_id)) for message in denied[:30]]
+    assert all("nquads" in each["detail"] and "403" in each["detail"] for each in letters)
+    allow(pipeline)
+    time.sleep(11)  # a key that was proved to be forbidden is asked for again after ten seconds
+    for message in (denied[30], *others[20:]):
+        pipeline.publish(message)
+    worker.await_ready()
+    pipeline.drain()
+    taken = [(method.routing_key, properties.message_id) for method, properties, _ in pipeline.take_all(queue)
+             if not (properties.headers or {}).get("revision")]
+    assert set(taken) == {(f"{name}.{message.mote}", str(message.raw_id))
+                          for name in ("nquads", "senml") for message in (*denied, *others)
+                          } - {(f"nquads.{DENIED}", str(message.raw_id)) for message in denied[:30]}
+    assert list(dict.fromkeys(each for each in taken if each[0] == f"nquads.{ALLOWED}")) == \
+        [(f"nquads.{ALLOWED}", str(message.raw_id)) for message in others]
+    pipeline.stop_workers()
+    pipeline.assert_exactly([*denied, *others])
+
+
+def test_rights_that_are_taken_for_all_keys(make_pipeline):
+    """The control message is refused, too, so it is no message's fault: all of them wait until the right is back."""
+    pipeline = make_pipeline().init()
+    forbid(pipeline, "^senml")
+    queue = pipeline.subscribe("#")
+    sent = observations(5)
+    for message in sent:
+        pipeline.publish(message)
+    worker = pipeline.worker("--formats=nquads,senml", wait=False)
+    worker.await_listening()
+    harness.wait_for(lambda: "403" in (worker.not_ready() or ""), "not ready", 30)
+    time.sleep(3)
+    assert worker.metric("ir_messages_acknowledged_total") == 0
+    allow(pipeline)
+    pipeline.drain()
+    keys = {(method.routing_key, properties.message_id) for method, properties, _ in pipeline.take_all(queue)}
+    assert keys == {(f"{name}.{MOTE}", str(message.raw_id)) for name in ("nquads", "senml") for message in sent}
+    assert pipeline.ready_messages("ir.rejected") == 0
+    pipeline.stop_workers()
