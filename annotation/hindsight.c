@@ -42,9 +42,8 @@ static ir_observation_t *observation_at(const ir_hindsight_t *hindsight, place_t
 
 /* The slot of that id, or the empty one where it belongs. */
 static place_t *find(const ir_hindsight_t *hindsight, const ir_id_t *id) {
-    size_t slot = 0;
-    memcpy(&slot, id->bytes, sizeof slot);
-    for (slot &= hindsight->n_slots - 1;; slot = (slot + 1) & (hindsight->n_slots - 1)) {
+    for (size_t slot = ir_id_hash(id) & (hindsight->n_slots - 1);;
+         slot = (slot + 1) & (hindsight->n_slots - 1)) {
         place_t *place = &hindsight->places[slot];
         if (place->batch == 0 || ir_id_compare(&observation_at(hindsight, *place)->id, id) == 0) {
             return place;

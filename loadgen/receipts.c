@@ -5,7 +5,6 @@
 #include <string.h>
 
 #define NO_SLOT UINT32_MAX
-#define HASH_AT 9 /* the bytes of an id that are hash and nothing else */
 
 typedef struct ir_receipt {
     ir_id_t raw_id;
@@ -87,11 +86,8 @@ void ir_receipts_free(ir_receipts_t *receipts) {
 
 /* ---- the index ---- */
 
-/* Ids end with a hash. */
 static size_t home_of(const ir_receipts_t *receipts, const ir_id_t *id) {
-    uint64_t bits = 0;
-    memcpy(&bits, id->bytes + HASH_AT, sizeof id->bytes - HASH_AT);
-    return (size_t)bits & receipts->mask;
+    return ir_id_hash(id) & receipts->mask;
 }
 
 /* Where the id is, or the free place where it would be. */

@@ -408,10 +408,8 @@ static bool make_table(addition_t *addition, size_t n_records) {
 /* Finds it, or notes it as the next observation of the batch. */
 static bool found_in_table(addition_t *addition, const ir_observation_t *wanted) {
     const ir_batch_t *batch = addition->batch;
-    size_t slot = 0;
-    memcpy(&slot, wanted->id.bytes, sizeof slot);
-    for (slot &= addition->table_mask; addition->table[slot] != 0;
-         slot = (slot + 1) & addition->table_mask) {
+    size_t slot = ir_id_hash(&wanted->id) & addition->table_mask;
+    for (; addition->table[slot] != 0; slot = (slot + 1) & addition->table_mask) {
         if (same_id(&batch->observations[addition->table[slot] - 1], wanted)) {
             return true;
         }

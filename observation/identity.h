@@ -25,6 +25,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct ir_id {
     uint8_t bytes[16];
@@ -32,6 +33,7 @@ typedef struct ir_id {
 
 #define IR_ID_TEXT_SIZE 37
 #define IR_ID_VERSION 8
+#define IR_ID_HASH_AT 9 /* from here on an id is hash and nothing else */
 
 /* The namespaces, as UUID text, for docs and other programs. */
 #define IR_NAMESPACE_RAW "0b6a0e0e-9d0c-5f0a-9c57-2f8d0d1b6a01"
@@ -70,6 +72,14 @@ void ir_id_observation_number(ir_view_t name, int64_t time_ns, ir_view_t number,
 /* The version that the id says it is of. */
 static inline unsigned ir_id_version(const ir_id_t *id) {
     return id->bytes[6] >> 4;
+}
+
+/* For hash tables: of the bytes that are hash and nothing else. The others are a time, a version
+ * and a variant, which ids of one batch share. */
+static inline size_t ir_id_hash(const ir_id_t *id) {
+    uint64_t hash = 0;
+    memcpy(&hash, id->bytes + IR_ID_HASH_AT, sizeof id->bytes - IR_ID_HASH_AT);
+    return (size_t)hash;
 }
 
 /* Lower-case 8-4-4-4-12. Returns `text`. */

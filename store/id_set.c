@@ -12,11 +12,8 @@ static bool is_nil(const ir_id_t *id) {
     return memcmp(id, &nil, sizeof nil) == 0;
 }
 
-/* The ids are hashes already. */
 static ir_id_t *find(const ir_id_set_t *set, const ir_id_t *id) {
-    uint64_t hash;
-    memcpy(&hash, id->bytes, sizeof hash);
-    size_t at = (size_t)(hash ^ (hash >> 32)) & (set->capacity - 1);
+    size_t at = ir_id_hash(id) & (set->capacity - 1);
     while (!is_nil(&set->slots[at]) && memcmp(&set->slots[at], id, sizeof *id) != 0) {
         at = (at + 1) & (set->capacity - 1);
     }

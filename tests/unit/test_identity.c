@@ -301,6 +301,23 @@ static void nothing_is_allocated(void **state) {
     free((void *)large.data);
 }
 
+/* Ids of one sensor, one after the other, lie all over a table. */
+static void hashes_are_spread(void **state) {
+    (void)state;
+    enum { IDS = 4096, SLOTS = 8192 };
+    static bool taken[SLOTS];
+    unsigned distinct = 0;
+    for (int64_t i = 0; i < IDS; i++) {
+        ir_id_t id;
+        ir_id_observation_number(ir_view_text(NAME), MAY_1 + i * 1000000000, ir_view_text("1"),
+                                 &id);
+        const size_t slot = ir_id_hash(&id) % SLOTS;
+        distinct += !taken[slot];
+        taken[slot] = true;
+    }
+    assert_true(distinct > IDS / 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(raw_messages),
@@ -313,6 +330,7 @@ int main(void) {
         cmocka_unit_test(text_is_read_back),
         cmocka_unit_test(other_texts_are_refused),
         cmocka_unit_test(every_place_is_looked_at),
+        cmocka_unit_test(hashes_are_spread),
         cmocka_unit_test(nothing_is_allocated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
