@@ -48,7 +48,8 @@ void ir_quality_free(ir_quality_t *quality);
 /* Flags every numeric observation of the batch in order, appends revisions to the
  * batch. A series whose message has another session than its state is read anew. Observations that
  * are not numbers get 2 everywhere.
- * IR_OUTCOME_RETRY when `recent` failed (the batch is then unchanged, call again); never REFUSED. */
+ * IR_OUTCOME_RETRY when `recent` failed (the batch is then unchanged, call again); never REFUSED.
+ */
 ir_outcome_t ir_quality_check(ir_quality_t *quality, ir_batch_t *batch, ir_error_t *error);
 
 /* Forgets all states (the registry was reloaded). */
