@@ -3,6 +3,7 @@
 #include "broker/link.h"
 #include "broker/partition.h"
 #include "broker/presence.h"
+#include "broker/queue_trial.h"
 #include "broker/rabbitmq_c.h"
 #include "common/clock.h"
 
@@ -25,6 +26,7 @@ struct ir_consumer {
     void *context;
     ir_link_t *link;
     ir_presence_t *presence;
+    ir_queue_trial_t *trial;
     struct event *tick;
     bool stopping, paused;
     bool keeps_timestamp; /* the broker leaves the senders' property timestamp as it is */
@@ -35,6 +37,7 @@ struct ir_consumer {
     ir_error_t loss; /* the last one */
     int64_t warned_ns;
     int64_t twin_ns; /* when a worker of the same name was last told of */
+    unsigned tried;  /* the partition whose queue was tried last */
     unsigned n_partitions;
     ir_partition_t partitions[];
 };
@@ -49,7 +52,7 @@ static int turn_partition(ir_consumer_t *consumer, ir_partition_t *partition,
                           amqp_connection_state_t connection, int64_t now_ns) {
     const bool wanted = partition->wanted && !consumer->stopping;
     if (wanted && !consumer->paused && partition->state == IR_PARTITION_FREE &&
-        now_ns >= partition->due_ns) {
+        !partition->suspect && now_ns >= partition->due_ns) {
         return ir_partition_take(partition, connection, &consumer->options.topology,
                                  consumer->options.prefetch, now_ns);
     }
@@ -74,20 +77,79 @@ static void turn_partitions(ir_consumer_t *consumer) {
     }
 }
 
+/* ---- what does not answer ---- */
+
+static void warn(const ir_consumer_t *consumer, const char *text) {
+    if (consumer->events.on_warning != NULL) {
+        consumer->events.on_warning(consumer->context, text);
+    }
+}
+
+static void note_loss(ir_consumer_t *consumer, const ir_partition_t *partition,
+                      const ir_error_t *error) {
+    const int64_t now_ns = ir_clock_monotonic();
+    consumer->losses++;
+    consumer->loss = *error;
+    if (partition->failures == 1 || now_ns - consumer->warned_ns >= WARN_AGAIN_NS) {
+        consumer->warned_ns = now_ns;
+        warn(consumer, error->text);
+    }
+}
+
+/* Concerns this partition alone: the others' channels go on. */
+static void give_up(ir_consumer_t *consumer, ir_partition_t *partition, int64_t now_ns) {
+    ir_error_t error;
+    ir_error_set(&error, IR_ERR_TIMEOUT,
+                 "partition %u is lost for now: RabbitMQ did not answer about its queue in time "
+                 "(it has no leader or hangs)",
+                 partition->number);
+    if (ir_link_sent(consumer->link,
+                     ir_partition_give_up(partition, ir_link_connection(consumer->link), now_ns))) {
+        note_loss(consumer, partition, &error);
+    }
+}
+
 static void check_answers(ir_consumer_t *consumer) {
     const int64_t now_ns = ir_clock_monotonic();
     for (unsigned i = 0; i < consumer->n_partitions; i++) {
-        const ir_partition_t *partition = &consumer->partitions[i];
+        ir_partition_t *partition = &consumer->partitions[i];
         const bool waits =
             partition->state == IR_PARTITION_OPENING || partition->state == IR_PARTITION_CLOSING;
-        if (waits && now_ns - partition->asked_ns > consumer->options.broker.timeout_ns) {
-            ir_error_t error;
-            ir_error_set(&error, IR_ERR_TIMEOUT,
-                         "RabbitMQ did not answer about partition %u in time", partition->number);
-            ir_link_fail(consumer->link, &error);
+        if (waits && ir_consumer_connected(consumer) &&
+            now_ns - partition->asked_ns > consumer->options.broker.timeout_ns) {
+            give_up(consumer, partition, now_ns);
+        }
+    }
+}
+
+/* The next suspected queue whose time has come, in turn. */
+static void try_suspects(ir_consumer_t *consumer) {
+    const int64_t now_ns = ir_clock_monotonic();
+    if (!ir_consumer_connected(consumer) || consumer->stopping) {
+        return;
+    }
+    for (unsigned i = 1; i <= consumer->n_partitions; i++) {
+        const unsigned number = (consumer->tried + i) % consumer->n_partitions;
+        const ir_partition_t *partition = &consumer->partitions[number];
+        if (partition->suspect && partition->wanted && partition->state == IR_PARTITION_FREE &&
+            now_ns >= partition->due_ns && ir_queue_trial_begin(consumer->trial, number)) {
+            consumer->tried = number;
             return;
         }
     }
+}
+
+static void on_tried(void *context, unsigned number, const ir_error_t *why) {
+    ir_consumer_t *consumer = context;
+    ir_partition_t *partition = &consumer->partitions[number];
+    ir_partition_judge(partition, why == NULL, ir_clock_monotonic());
+    if (why != NULL && ir_consumer_connected(consumer)) {
+        ir_error_t error;
+        ir_error_set(&error, why->status, "partition %u is lost for now: %s", number, why->text);
+        note_loss(consumer, partition, &error);
+    }
+    turn_partitions(consumer);
+    try_suspects(consumer);
 }
 
 /* ---- is all of it consumed? ---- */
@@ -161,6 +223,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context) {
     if (!consumer->paused) { /* what the broker answers is read later */
         turn_partitions(consumer);
         check_answers(consumer);
+        try_suspects(consumer);
     }
     ir_presence_hold(consumer->presence, &held);
     watch_completeness(consumer, ir_clock_monotonic());
@@ -221,24 +284,6 @@ static void refuse(ir_consumer_t *consumer, ir_partition_t *partition,
     }
 }
 
-static void warn(const ir_consumer_t *consumer, const char *text) {
-    if (consumer->events.on_warning != NULL) {
-        consumer->events.on_warning(consumer->context, text);
-    }
-}
-
-static void note_loss(ir_consumer_t *consumer, const ir_partition_t *partition,
-                      const ir_error_t *error) {
-    const int64_t now_ns = ir_clock_monotonic();
-    consumer->losses++;
-    consumer->missing += partition->missing;
-    consumer->loss = *error;
-    if (partition->failures == 1 || now_ns - consumer->warned_ns >= WARN_AGAIN_NS) {
-        consumer->warned_ns = now_ns;
-        warn(consumer, error->text);
-    }
-}
-
 static void tell_state(ir_consumer_t *consumer, bool connected, const char *text) {
     if (consumer->events.on_state != NULL) {
         consumer->events.on_state(consumer->context, connected, text);
@@ -264,6 +309,7 @@ static void on_frame(void *context, const amqp_frame_t *frame) {
         refuse(consumer, partition, &message);
         break;
     case IR_PARTITION_LOST:
+        consumer->missing += partition->missing;
         note_loss(consumer, partition, &error);
         break;
     case IR_PARTITION_BROKEN:
@@ -272,6 +318,7 @@ static void on_frame(void *context, const amqp_frame_t *frame) {
     case IR_PARTITION_OPENED: {
         const ir_partition_set_t held = held_set(consumer);
         ir_presence_hold(consumer->presence, &held);
+        watch_completeness(consumer, ir_clock_monotonic());
         break;
     }
     case IR_PARTITION_NOTHING:
@@ -383,8 +430,12 @@ static ir_status_t start(ir_consumer_t *consumer, struct event_base *base, ir_er
     if (consumer->tick == NULL || event_add(consumer->tick, &every) != 0) {
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for a timer");
     }
-    const ir_status_t status = ir_link_open(base, &consumer->options.broker, &link_events, consumer,
-                                            &consumer->link, error);
+    ir_status_t status = ir_link_open(base, &consumer->options.broker, &link_events, consumer,
+                                      &consumer->link, error);
+    if (status == IR_OK) {
+        status = ir_queue_trial_open(base, &consumer->options.broker, on_tried, consumer,
+                                     &consumer->trial, error);
+    }
     if (status != IR_OK) {
         return status;
     }
@@ -511,6 +562,7 @@ void ir_consumer_close(ir_consumer_t *consumer) {
         event_free(consumer->tick);
     }
     ir_presence_close(consumer->presence);
+    ir_queue_trial_close(consumer->trial);
     ir_link_close(consumer->link);
     for (unsigned i = 0; i < consumer->n_partitions; i++) {
         ir_partition_free(&consumer->partitions[i]);

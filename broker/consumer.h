@@ -6,7 +6,10 @@
  * not passed on, those passed on are waited for, and only then the partition's channel is closed,
  * which returns what is left to the queue's head and lets the next single active consumer begin. A
  * worker that goes on running begins this only when another one has subscribed, so that a partition
- * is never without a consumer meanwhile, nor given to a worker that cannot take it. */
+ * is never without a consumer meanwhile, nor given to a worker that cannot take it.
+ *
+ * A queue that does not answer costs its own partition only: after the broker's time-out its
+ * channel is given up, and it is taken again when a trial on another connection was answered. */
 #ifndef IR_BROKER_CONSUMER_H
 #define IR_BROKER_CONSUMER_H
 
@@ -91,7 +94,7 @@ bool ir_consumer_ready(const ir_consumer_t *consumer, ir_buffer_t *reasons);
 unsigned ir_consumer_partitions(const ir_consumer_t *consumer); /* held at present */
 unsigned ir_consumer_share(const ir_consumer_t *consumer);      /* this worker's own */
 unsigned ir_consumer_unserved(const ir_consumer_t *consumer);   /* nobody is known to consume */
-uint64_t ir_consumer_losses(const ir_consumer_t *consumer);     /* of partitions, by the broker */
+uint64_t ir_consumer_losses(const ir_consumer_t *consumer);     /* of partitions, or no answer */
 uint64_t ir_consumer_missing(const ir_consumer_t *consumer);    /* objects that were made again */
 size_t ir_consumer_workers(const ir_consumer_t *consumer);
 uint64_t ir_consumer_reconnects(const ir_consumer_t *consumer);

@@ -31,10 +31,16 @@ static void set_free(ir_partition_t *partition) {
 }
 
 void ir_partition_reset(ir_partition_t *partition) {
+    partition->suspect = partition->suspect || partition->state == IR_PARTITION_OPENING;
     set_free(partition);
     partition->due_ns = 0;
     partition->failures = 0;
     ir_backoff_reset(&partition->backoff);
+}
+
+static void wait_and_retry(ir_partition_t *partition, int64_t now_ns) {
+    partition->failures++;
+    partition->due_ns = now_ns + ir_backoff_next(&partition->backoff);
 }
 
 /* ---- taking ---- */
@@ -93,6 +99,27 @@ int ir_partition_give(ir_partition_t *partition, amqp_connection_state_t connect
     return send_close(partition, connection, now_ns);
 }
 
+int ir_partition_give_up(ir_partition_t *partition, amqp_connection_state_t connection,
+                         int64_t now_ns) {
+    if (partition->state == IR_PARTITION_CLOSING) {
+        partition->asked_ns = now_ns;
+        partition->failures++;
+        return AMQP_STATUS_OK;
+    }
+    wait_and_retry(partition, now_ns);
+    partition->suspect = true;
+    return send_close(partition, connection, now_ns);
+}
+
+void ir_partition_judge(ir_partition_t *partition, bool answered, int64_t now_ns) {
+    partition->suspect = !answered;
+    if (answered) {
+        partition->due_ns = now_ns;
+    } else {
+        wait_and_retry(partition, now_ns);
+    }
+}
+
 int ir_partition_acknowledge(ir_partition_t *partition, amqp_connection_state_t connection,
                              uint64_t tag, uint32_t count, int64_t now_ns) {
     partition->outstanding -= count < partition->outstanding ? count : partition->outstanding;
@@ -109,11 +136,6 @@ int ir_partition_reject(ir_partition_t *partition, amqp_connection_state_t conne
 }
 
 /* ---- frames ---- */
-
-static void wait_and_retry(ir_partition_t *partition, int64_t now_ns) {
-    partition->failures++;
-    partition->due_ns = now_ns + ir_backoff_next(&partition->backoff);
-}
 
 /* RabbitMQ repeats channel.close of a channel over consumer_timeout until it has read the answer,
  * and takes a second answer for a fault of the whole connection. Repeats come before open-ok of the

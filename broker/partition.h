@@ -33,6 +33,7 @@ typedef struct ir_partition {
     bool open;            /* the channel is: open-ok has come, and no channel.close since */
     bool wanted;          /* this worker is the one for it */
     bool missing;         /* the queue was not there: declared again with the next taking */
+    bool suspect;         /* its queue did not answer: not to be taken before it is cleared */
     uint64_t outstanding; /* passed on, not acknowledged */
     int64_t asked_ns;     /* when OPENING or CLOSING began */
     int64_t due_ns;
@@ -54,7 +55,8 @@ typedef enum ir_partition_event {
 void ir_partition_init(ir_partition_t *partition, unsigned number);
 void ir_partition_free(ir_partition_t *partition);
 
-/* The connection is gone, and the channel with it. */
+/* The connection is gone, and the channel with it. When it was OPENING, the queue is suspected: one
+ * that does not answer may be why. */
 void ir_partition_reset(ir_partition_t *partition);
 
 /* FREE → OPENING with a new session. */
@@ -64,6 +66,15 @@ int ir_partition_take(ir_partition_t *partition, amqp_connection_state_t connect
 /* OPENING, HELD → DRAINING, → CLOSING once nothing is outstanding. */
 int ir_partition_give(ir_partition_t *partition, amqp_connection_state_t connection,
                       int64_t now_ns);
+
+/* OPENING → CLOSING, CLOSING → CLOSING: the broker did not answer in time. A queue that was asked
+ * is suspected from now on. */
+int ir_partition_give_up(ir_partition_t *partition, amqp_connection_state_t connection,
+                         int64_t now_ns);
+
+/* A trial of the suspected queue is over: it answered, and may be taken at once; or it did not, and
+ * waits for the next trial until `due_ns`. */
+void ir_partition_judge(ir_partition_t *partition, bool answered, int64_t now_ns);
 
 /* `limit`: the largest body kept. */
 ir_partition_event_t ir_partition_frame(ir_partition_t *partition,

@@ -206,6 +206,45 @@ def test_a_queue_that_is_deleted(pipeline, messages):
     pipeline.assert_exactly(messages[:100])
 
 
+def fullest_queue(pipeline):
+    """The name of one that has messages, but not all of them, and how many."""
+    counts = {name: pipeline.ready_messages(name) for name in (f"ir.observations.{i}" for i in range(PARTITIONS))}
+    return max(counts.items(), key=lambda each: each[1])
+
+
+@pytest.mark.parametrize("stop, start", [
+    ("sys:suspend({name})", "sys:resume({name})"),
+    ("ra:stop_server(quorum_queues, {{{name}, node()}})", "ra:restart_server(quorum_queues, {{{name}, node()}})"),
+], ids=["hangs", "gone"])
+def test_a_queue_that_does_not_answer(pipeline, messages, stop, start):
+    """The others are consumed, and their messages stored; told as a warning and at /readyz. RabbitMQ closes the
+    connection of a consumer for it (at once, or after a minute), so it is tried on another one."""
+    for message in messages[:200]:
+        pipeline.publish(message)
+    harness.wait_for(lambda: pipeline.waiting() == 200, "the messages")
+    queue, count = fullest_queue(pipeline)
+    assert 0 < count < 200
+    name = f"'{pipeline.host}_{queue}'"
+    number = queue.rsplit(".", 1)[1]
+    pipeline.broker.control("eval", stop.format(name=name) + ".")
+    try:
+        worker = pipeline.worker("--timeout=1s", wait=False)
+        worker.await_listening()
+        harness.wait_for(lambda: worker.metric("ir_messages_acknowledged_total") == 200 - count, "the others' messages")
+        harness.wait_for(lambda: worker.metric("ir_partition_losses_total") > 2, "further losses")
+        assert f"warn: broker: partition {number} is lost for now" in worker.text()
+        assert worker.metric("ir_partitions") == PARTITIONS - 1 and worker.metric("ir_partitions_unserved") == 1
+        assert worker.not_ready().startswith(f"partitions: {number} of 8 are not consumed; partition {number} is lost")
+        assert worker.metric("ir_broker_reconnects_total") <= 1
+    finally:
+        pipeline.broker.control("eval", start.format(name=name) + ".")
+    worker.await_ready()
+    pipeline.drain()
+    assert worker.metric("ir_broker_reconnects_total") <= 1
+    pipeline.stop_workers()
+    pipeline.assert_exactly(messages[:200])
+
+
 def test_a_peer_that_dies(pipeline):
     """Its partitions are taken over when it is known to be gone."""
     first, second = pipeline.worker(), pipeline.worker()

@@ -138,6 +138,58 @@ static void a_cancelled_consumer_closes_its_channel(void **state) {
     assert_int_equal(wire_count(&scene->wire, AMQP_CHANNEL_CLOSE_METHOD), 1);
 }
 
+/* Its channel is closed, the connection stays; what the broker says late changes nothing. */
+static void a_queue_that_does_not_answer_is_suspected(void **state) {
+    ir_scene_t *scene = *state;
+    take(scene);
+    hear(scene, AMQP_CHANNEL_OPEN_OK_METHOD, NULL);
+    assert_int_equal(ir_partition_give_up(&scene->partition, scene->wire.connection, 5),
+                     AMQP_STATUS_OK);
+    assert_int_equal(wire_count(&scene->wire, AMQP_CHANNEL_CLOSE_METHOD), 1);
+    assert_true(scene->partition.suspect);
+    assert_true(scene->partition.due_ns > 5);
+    assert_int_equal(scene->partition.asked_ns, 5);
+    assert_int_equal(hear(scene, AMQP_BASIC_CONSUME_OK_METHOD, NULL), IR_PARTITION_NOTHING);
+    assert_int_equal(scene->partition.state, IR_PARTITION_CLOSING);
+    assert_int_equal(ir_partition_give_up(&scene->partition, scene->wire.connection, 9),
+                     AMQP_STATUS_OK);
+    assert_int_equal(wire_count(&scene->wire, AMQP_CHANNEL_CLOSE_METHOD), 0);
+    hear(scene, AMQP_CHANNEL_CLOSE_OK_METHOD, NULL);
+    assert_int_equal(scene->partition.state, IR_PARTITION_FREE);
+    assert_true(scene->partition.suspect);
+}
+
+/* RabbitMQ closes the connection of a channel that waited too long for a queue. */
+static void a_connection_lost_while_it_was_asked(void **state) {
+    ir_scene_t *scene = *state;
+    take(scene);
+    ir_partition_reset(&scene->partition);
+    assert_true(scene->partition.suspect);
+    ir_partition_reset(&scene->partition);
+    assert_true(scene->partition.suspect);
+    ir_partition_judge(&scene->partition, false, 7);
+    assert_true(scene->partition.suspect);
+    assert_true(scene->partition.due_ns > 7);
+    ir_partition_judge(&scene->partition, true, 8);
+    assert_false(scene->partition.suspect);
+    assert_int_equal(scene->partition.due_ns, 8);
+    hold(scene);
+    ir_partition_reset(&scene->partition);
+    assert_false(scene->partition.suspect);
+}
+
+/* The queue of a partition that is handed over does not answer: nothing is said against taking it.
+ */
+static void a_close_that_is_not_answered(void **state) {
+    ir_scene_t *scene = *state;
+    hold(scene);
+    ir_partition_give(&scene->partition, scene->wire.connection, 1);
+    ir_partition_give_up(&scene->partition, scene->wire.connection, 9);
+    assert_int_equal(scene->partition.state, IR_PARTITION_CLOSING);
+    assert_int_equal(scene->partition.asked_ns, 9);
+    assert_false(scene->partition.suspect);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_repeated_close_is_answered_once, set_up, tear_down),
@@ -148,6 +200,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_queue_that_is_missing_is_declared_with_the_next_taking,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_cancelled_consumer_closes_its_channel, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_queue_that_does_not_answer_is_suspected, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_connection_lost_while_it_was_asked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_close_that_is_not_answered, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
