@@ -219,9 +219,9 @@ static const char *read_text_or_empty(const bson_t *document, const char *key) {
     return text != NULL ? text : "";
 }
 
-int64_t ir_mongodb_read_int(const bson_t *document, const char *key) {
+int64_t ir_mongodb_read_int(const bson_t *document, const char *path) {
     bson_iter_t found;
-    return find(document, key, &found) ? bson_iter_as_int64(&found) : 0;
+    return find(document, path, &found) ? bson_iter_as_int64(&found) : 0;
 }
 
 bool ir_mongodb_says(const bson_t *document, const char *path, const char *text) {

@@ -19,8 +19,7 @@ static const ir_setting_t settings[] = {
     {"management", 0, IR_SETTING_TEXT, "URI", NULL, 0, 0, NULL, FIELD(management),
      "RabbitMQ's management interface, http(s)://USER@HOST:15672; several, separated by commas, "
      "are "
-     "tried in turn. Asked whether queues or policies can drop messages; then the worker is not "
-     "ready. Empty: not asked."},
+     "tried in turn. A policy by which messages can be dropped makes the worker not ready."},
     {"management-password", 0, IR_SETTING_SECRET, "TEXT", NULL, 0, 0, NULL,
      FIELD(management_password), "The password for it."},
     {"management-interval", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, IR_DAY, "30s",

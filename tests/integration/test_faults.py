@@ -336,6 +336,7 @@ def test_start_timeout_is_of_the_start(make_pipeline):
     """A broker that goes away when all was there once is waited for without that bound."""
     pipeline = make_pipeline(settings=["--start-timeout=2s"]).init()
     worker = pipeline.worker()
+    harness.wait_for(lambda: "every partition is consumed" in worker.text(), "the start")
     pipeline.broker.delete_host(pipeline.host)
     harness.wait_for(worker.not_ready, "not ready", 20)
     time.sleep(3.5)
@@ -365,7 +366,8 @@ def test_disk_full(make_pipeline, small_disk, messages, store, stage):
     ballast.write_bytes(bytes(room))
     for message in messages[:400]:
         pipeline.publish(message)
-    worker = pipeline.worker()
+    worker = pipeline.worker(wait=False)
+    worker.await_listening()
     harness.wait_for(lambda: "space" in (worker.not_ready() or ""), "not ready", 60)
     [reason] = worker.not_ready().splitlines()
     assert reason.startswith(stage) and str(small_disk) in reason and "free" in reason
