@@ -7,6 +7,7 @@ programs, under valgrind instead.
 
 import argparse
 import concurrent.futures
+import contextlib
 import os
 import re
 import subprocess
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "out"
 UNIT_SECONDS = 300
 FUZZ_ROUNDS = "10000x"
+INTEGRATION_SHARES = 2
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -131,23 +133,56 @@ def count_junit(path, status):
     return Count(passed, failed if failed or status in (0, 5) else 1, skipped)
 
 
+def share_out(files, count):
+    """The files in `count` shares of about the same size; each in the order of the alphabet."""
+    shares = [[] for _ in range(count)]
+    for file in sorted(files, key=lambda each: each.stat().st_size, reverse=True):
+        min(shares, key=lambda share: sum(each.stat().st_size for each in share)).append(file)
+    return [sorted(share) for share in shares if share]
+
+
+class Share:
+    """Some files of integration tests, in a process with servers of its own."""
+
+    def __init__(self, number, files, marks, words):
+        self.report = OUT / f"integration-{number}.xml"
+        self.report.unlink(missing_ok=True)
+        self.log = None if number == 1 else open(OUT / f"integration-{number}.log", "w+b")
+        python = servers.cache_directory() / "venv" / "bin" / "python"
+        argv = [str(python), "-m", "pytest", "-q", "-ra", "--color=no", "-p", "no:cacheprovider", "-W", "ignore", "-m", marks]
+        argv += ["--basetemp", str(OUT / f"integration-{number}"), f"--junitxml={self.report}", *words, *map(str, files)]
+        self.child = subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **SANITIZERS}, stdout=self.log, stderr=self.log)
+
+    def count(self):
+        """When it has ended. The first one's output could be seen meanwhile."""
+        status = self.child.wait()
+        if self.log is not None:
+            self.log.seek(0)
+            print(self.log.read().decode(errors="replace"), end="", flush=True)
+        return count_junit(self.report, status)
+
+    def stop(self):
+        if self.child.poll() is None:
+            self.child.terminate()
+            self.child.wait(servers.STOP_SECONDS * 4)
+        if self.log is not None:
+            self.log.close()
+
+
 def run_integration(marks, words):
-    python = servers.cache_directory() / "venv" / "bin" / "python"
-    report = OUT / "integration.xml"
-    report.unlink(missing_ok=True)
-    argv = [str(python), "-m", "pytest", "-q", "-ra", "--color=no", "-p", "no:cacheprovider", "-W", "ignore", "-m", marks]
-    argv += ["--basetemp", str(OUT / "integration"), f"--junitxml={report}", *words, "tests/integration"]
+    """Two processes share the files: the tests wait for servers more than they compute."""
     started = time.monotonic()
-    child = subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **SANITIZERS})
-    try:
-        status = child.wait()
-    finally:
-        if child.poll() is None:
-            child.terminate()
-            child.wait(servers.STOP_SECONDS * 4)
-    count = count_junit(report, status)
-    print(f"integration tests: {count} in {time.monotonic() - started:.0f} s", flush=True)
-    return count
+    total = Count()
+    files = (ROOT / "tests" / "integration").glob("test_*.py")
+    with contextlib.ExitStack() as stack:
+        running = []
+        for number, share in enumerate(share_out(files, INTEGRATION_SHARES), 1):
+            running.append(Share(number, share, marks, words))
+            stack.callback(running[-1].stop)
+        for each in running:
+            total.add(each.count())
+    print(f"integration tests: {total} in {time.monotonic() - started:.0f} s", flush=True)
+    return total
 
 
 def main():
