@@ -249,6 +249,7 @@ static ir_status_t load_defaults(const ir_program_t *program, void *target, ir_e
 typedef struct ir_file_context {
     const ir_program_t *program;
     void *target;
+    bool *given; /* by number of the setting */
     ir_error_t *error;
     ir_status_t status;
 } ir_file_context_t;
@@ -289,13 +290,16 @@ static int on_ini_line(void *user, const char *section, const char *name, const 
                           ? set_value(setting, context->target, value, context->error)
                           : ir_error_set(context->error, IR_ERR_USAGE, "%s: no such setting%s",
                                          name, common ? " of any program" : "");
+    if (setting != NULL && mine) {
+        context->given[setting - context->program->settings] = true;
+    }
     return context->status == IR_OK;
 }
 
 static ir_status_t load_file(const ir_program_t *program, void *target, const char *path,
-                             ir_error_t *error) {
+                             bool *given, ir_error_t *error) {
     ir_error_t inner = {.status = IR_OK};
-    ir_file_context_t context = {program, target, &inner, IR_OK};
+    ir_file_context_t context = {program, target, given, &inner, IR_OK};
     errno = 0;
     const int line = ini_parse(path, on_ini_line, &context);
     if (line == 0) {
@@ -345,6 +349,7 @@ enum {
 typedef struct ir_command_line {
     struct option *options; /* built-in ones first */
     char *letters;
+    bool *given; /* which settings stand there or in the program's section of the file */
     const char *file;
     int asked; /* OPTION_HELP … OPTION_PRINT, or 0 */
 } ir_command_line_t;
@@ -360,7 +365,8 @@ static bool open_command_line(const ir_program_t *program, ir_command_line_t *li
     };
     line->options = calloc(program->n_settings + BUILT_IN_OPTIONS + 1, sizeof *line->options);
     line->letters = calloc(program->n_settings * 2 + 8, 1);
-    if (line->options == NULL || line->letters == NULL) {
+    line->given = calloc(program->n_settings, sizeof *line->given);
+    if (line->options == NULL || line->letters == NULL || line->given == NULL) {
         return false;
     }
     memcpy(line->options, built_in, sizeof built_in);
@@ -386,6 +392,7 @@ static bool open_command_line(const ir_program_t *program, ir_command_line_t *li
 static void close_command_line(ir_command_line_t *line) {
     free(line->options);
     free(line->letters);
+    free(line->given);
 }
 
 static const ir_setting_t *setting_of_option(const ir_program_t *program, int value) {
@@ -449,6 +456,7 @@ static ir_status_t walk_command_line(const ir_program_t *program, int argc, char
         } else if (setting == NULL) {
             status = bad_option(value, argv, error);
         } else if (target != NULL) {
+            line->given[setting - program->settings] = true;
             status =
                 set_from_command_line(setting, target, optarg != NULL ? optarg : "true", error);
         }
@@ -574,6 +582,37 @@ void ir_settings_print_example(const ir_program_t *program, FILE *out) {
 
 /* ---- all together ---- */
 
+static bool is_off(const ir_setting_t *setting, const void *target) {
+    const char *value = (const char *)target + setting->offset;
+    switch (setting->type) {
+    case IR_SETTING_NUMBER:
+        return *(const double *)(const void *)value == 0;
+    case IR_SETTING_FLAG:
+        return !*(const bool *)(const void *)value;
+    case IR_SETTING_CHOICE:
+        return *(const int *)(const void *)value == 0;
+    case IR_SETTING_INTEGER:
+    case IR_SETTING_SIZE:
+    case IR_SETTING_DURATION:
+        return *(const int64_t *)(const void *)value == 0;
+    default:
+        return ir_setting_text(*(char *const *)(const void *)value) == NULL;
+    }
+}
+
+/* What was asked for and would be passed over in silence. */
+static ir_status_t check_given(const ir_program_t *program, const void *target,
+                               const ir_command_line_t *line, ir_error_t *error) {
+    ir_status_t status = IR_OK;
+    for (size_t i = 0; program->applies != NULL && i < program->n_settings && status == IR_OK;
+         i++) {
+        if (line->given[i] && !is_off(&program->settings[i], target)) {
+            status = program->applies(target, program->settings[i].name, error);
+        }
+    }
+    return status;
+}
+
 static ir_status_t load_all(const ir_program_t *program, int argc, char **argv,
                             ir_command_line_t *line, void *target, ir_error_t *error) {
     ir_status_t status = load_defaults(program, target, error);
@@ -584,7 +623,7 @@ static ir_status_t load_all(const ir_program_t *program, int argc, char **argv,
         return status;
     }
     if (line->file != NULL) {
-        status = load_file(program, target, line->file, error);
+        status = load_file(program, target, line->file, line->given, error);
     }
     if (status == IR_OK) {
         status = load_environment(program, target, error);
@@ -592,7 +631,10 @@ static ir_status_t load_all(const ir_program_t *program, int argc, char **argv,
     if (status == IR_OK) {
         status = walk_command_line(program, argc, argv, line, target, error);
     }
-    return status == IR_OK && program->check != NULL ? program->check(target, error) : status;
+    if (status == IR_OK && program->check != NULL) {
+        status = program->check(target, error);
+    }
+    return status == IR_OK ? check_given(program, target, line, error) : status;
 }
 
 static ir_settings_verdict_t answer(const ir_program_t *program, const ir_command_line_t *line,

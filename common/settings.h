@@ -48,6 +48,10 @@ typedef struct ir_program {
     /* What goes beyond one setting: IR_ERR_USAGE and what is wrong. `options` is the program's
      * struct. NULL: nothing. */
     ir_status_t (*check)(const void *options, ir_error_t *error);
+    /* Whether a setting does anything beside these options: IR_ERR_USAGE and what it goes with.
+     * Asked after `check` for each one that stands on the command line or in the program's own
+     * section of the file, and is not 0, false or empty. NULL: all do. */
+    ir_status_t (*applies)(const void *options, const char *setting, ir_error_t *error);
 } ir_program_t;
 
 typedef enum ir_settings_verdict {

@@ -43,7 +43,8 @@ struct ir_feed {
     ir_feed_options_t options;
     ir_feed_shared_t shared;
     pthread_t thread;
-    atomic_bool stop, abandon, finish, ready, idle, dry, failed, done;
+    atomic_bool stop, abandon, finish, ready, idle, dry, ran_dry, failed, done;
+    atomic_bool reached; /* what was given may have arrived */
 
     pthread_mutex_t mutex; /* for the following */
     ir_order_t order;
@@ -78,6 +79,7 @@ struct ir_feed {
     atomic_uint_fast64_t messages_unsent, observations_unsent;
     atomic_uint_fast64_t unmeant, repeats, resent, failures;
     atomic_int_fast64_t first_send_ns, last_confirm_ns;
+    atomic_int_fast64_t last_due_ns, last_send_ns;
     atomic_int_fast64_t due_ns, due_end_ns; /* of the next message; 0: nothing is due */
     _Atomic double rate;                    /* this feed's, on average */
 };
@@ -256,6 +258,8 @@ static void count_sent(ir_feed_t *feed, const ir_open_t *open) {
     count(&feed->messages_sent, 1);
     count(&feed->observations_sent, open->n_records);
     if (ir_schedule_is_timed(&feed->schedule)) {
+        atomic_store_explicit(&feed->last_due_ns, open->intended_ns, memory_order_relaxed);
+        atomic_store_explicit(&feed->last_send_ns, open->sent_ns, memory_order_relaxed);
         ir_lateness_add(&feed->lateness, open->intended_ns, open->sent_ns);
     }
 }
@@ -357,14 +361,33 @@ static void count_unsent(ir_feed_t *feed) {
     count(&feed->observations_unsent, observations);
 }
 
+/* The source has ended although one more message would have been due before the end. */
+static bool runs_dry(const ir_feed_t *feed) {
+    if (feed->next < feed->shared.source->messages || feed->end_ns == INT64_MAX ||
+        atomic_load(&feed->stop)) {
+        return false;
+    }
+    const int64_t next_ns = feed->schedule.pattern.rate > 0 && feed->schedule.pattern.pace <= 0
+                                ? ir_schedule_due(&feed->schedule, 0)
+                                : ir_clock_monotonic();
+    return next_ns < feed->end_ns;
+}
+
+static void note_dry(ir_feed_t *feed) {
+    atomic_store(&feed->dry, feed->next >= feed->shared.source->messages);
+    if (feed->active && runs_dry(feed)) {
+        atomic_store(&feed->ran_dry, true);
+    }
+}
+
 static void end_order(ir_feed_t *feed) {
+    note_dry(feed);
     if (ir_schedule_is_timed(&feed->schedule) && feed->end_ns < INT64_MAX && has_more(feed)) {
         count_unsent(feed);
     }
     feed->active = false;
     ir_lateness_forget(&feed->lateness);
     atomic_store(&feed->due_ns, 0);
-    atomic_store(&feed->dry, feed->next >= feed->shared.source->messages);
     atomic_store(&feed->idle, true);
 }
 
@@ -411,9 +434,17 @@ static void take_order(ir_feed_t *feed) {
 
 /* ---- answers ---- */
 
+static void reach(void *context) {
+    const ir_lane_t *lane = context;
+    atomic_store_explicit(&lane->feed->reached, true, memory_order_relaxed);
+}
+
 static void take_answer(void *context, uint64_t number, ir_answer_t answer, const char *why) {
     ir_lane_t *lane = context;
     ir_feed_t *feed = lane->feed;
+    if (answer != IR_ANSWER_AGAIN) {
+        reach(lane);
+    }
     feed->answered[feed->n_answered++] = (ir_answered_t){.place = number, .answer = answer};
     if (answer == IR_ANSWER_CONFIRMED) {
         lane->trouble_ns = 0;
@@ -568,6 +599,9 @@ static void mend_lane(ir_feed_t *feed, ir_lane_t *lane) {
         return;
     }
     lane->up = true;
+    if (!feed->options.target->sender->multiplexes) {
+        reach(lane);
+    }
     resend_all(feed, lane);
 }
 
@@ -666,7 +700,7 @@ static void *run(void *context) {
     }
     leave_unanswered(feed);
     atomic_store(&feed->due_ns, 0);
-    atomic_store(&feed->dry, feed->next >= feed->shared.source->messages);
+    note_dry(feed);
     atomic_store(&feed->failed, feed->status != IR_OK);
     atomic_store(&feed->ready, true);
     atomic_store(&feed->idle, true);
@@ -680,7 +714,7 @@ static bool open_lanes(ir_feed_t *feed) {
     feed->lanes = calloc(feed->options.lanes, sizeof feed->lanes[0]);
     for (unsigned i = 0; feed->lanes != NULL && i < feed->options.lanes; i++) {
         ir_lane_t *lane = &feed->lanes[i];
-        const ir_answers_t answers = {.take = take_answer, .context = lane};
+        const ir_answers_t answers = {.take = take_answer, .reach = reach, .context = lane};
         lane->feed = feed;
         ir_backoff_init(&lane->backoff, FIRST_BACKOFF_NS, LONGEST_BACKOFF_NS);
         lane->sender = feed->options.target->sender->open(feed->options.target, &answers);
@@ -790,8 +824,11 @@ static int64_t earlier(int64_t a, int64_t b) {
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
+static int64_t later(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
 void ir_feed_count(const ir_feed_t *feed, ir_feed_counts_t *counts) {
-    const int64_t last_ns = atomic_load(&feed->last_confirm_ns);
     counts->messages_confirmed += atomic_load(&feed->messages_confirmed);
     counts->observations_confirmed += atomic_load(&feed->observations_confirmed);
     counts->messages_refused += atomic_load(&feed->messages_refused);
@@ -808,7 +845,9 @@ void ir_feed_count(const ir_feed_t *feed, ir_feed_counts_t *counts) {
     counts->observations_sent += atomic_load(&feed->observations_sent);
     counts->observations_behind += behind(feed);
     counts->first_send_ns = earlier(counts->first_send_ns, atomic_load(&feed->first_send_ns));
-    counts->last_confirm_ns = last_ns > counts->last_confirm_ns ? last_ns : counts->last_confirm_ns;
+    counts->last_confirm_ns = later(counts->last_confirm_ns, atomic_load(&feed->last_confirm_ns));
+    counts->last_due_ns = later(counts->last_due_ns, atomic_load(&feed->last_due_ns));
+    counts->last_send_ns = later(counts->last_send_ns, atomic_load(&feed->last_send_ns));
 }
 
 void ir_feed_take(ir_feed_t *feed, ir_latency_t *confirms, ir_histogram_t *late) {
@@ -828,8 +867,16 @@ bool ir_feed_failed(const ir_feed_t *feed) {
     return atomic_load(&feed->failed);
 }
 
+bool ir_feed_reached(const ir_feed_t *feed) {
+    return atomic_load(&feed->reached);
+}
+
 bool ir_feed_dry(const ir_feed_t *feed) {
     return atomic_load(&feed->dry);
+}
+
+bool ir_feed_ran_dry(const ir_feed_t *feed) {
+    return atomic_load(&feed->ran_dry);
 }
 
 void ir_feed_stop(ir_feed_t *feed) {

@@ -78,6 +78,7 @@ typedef struct ir_feed_counts {
     uint64_t failures;          /* of the target: connections lost, answers that say "later" */
     double observations_behind; /* due now and not sent */
     int64_t first_send_ns, last_confirm_ns; /* monotonic; 0: none yet */
+    int64_t last_due_ns, last_send_ns;      /* of messages that were due at a time; 0: none yet */
 } ir_feed_counts_t;
 
 /* Adds to `counts`; of the times, the first and the last stay. Any thread. */
@@ -91,11 +92,14 @@ void ir_feed_take(ir_feed_t *feed, ir_latency_t *confirms, ir_histogram_t *late)
 
 bool ir_feed_done(const ir_feed_t *feed);
 
-/* Whether it is over because of an error, and whether it has seen the end of the source. Any
- * thread.
- */
+/* Whether it is over because of an error, whether it has seen the end of the source, and whether
+ * that came before the end of an order. Any thread. */
 bool ir_feed_failed(const ir_feed_t *feed);
 bool ir_feed_dry(const ir_feed_t *feed);
+bool ir_feed_ran_dry(const ir_feed_t *feed);
+
+/* Whether the target was reached once, so that what was sent may have arrived. Any thread. */
+bool ir_feed_reached(const ir_feed_t *feed);
 
 /* Sends nothing new, waits for the answers that are outstanding. Any thread. */
 void ir_feed_stop(ir_feed_t *feed);

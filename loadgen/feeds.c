@@ -85,6 +85,14 @@ bool ir_feeds_any_dry(const ir_feeds_t *feeds) {
     return any_of(feeds, ir_feed_dry);
 }
 
+bool ir_feeds_any_ran_dry(const ir_feeds_t *feeds) {
+    return any_of(feeds, ir_feed_ran_dry);
+}
+
+bool ir_feeds_any_reached(const ir_feeds_t *feeds) {
+    return any_of(feeds, ir_feed_reached);
+}
+
 void ir_feeds_count(const ir_feeds_t *feeds, ir_feed_counts_t *counts,
                     ir_feed_counts_t *by_target) {
     *counts = (ir_feed_counts_t){0};

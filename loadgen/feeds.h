@@ -41,6 +41,8 @@ void ir_feeds_take(ir_feeds_t *feeds, ir_latency_t *confirms, ir_histogram_t *la
 bool ir_feeds_done(const ir_feeds_t *feeds);
 bool ir_feeds_any_failed(const ir_feeds_t *feeds);
 bool ir_feeds_any_dry(const ir_feeds_t *feeds);
+bool ir_feeds_any_ran_dry(const ir_feeds_t *feeds);
+bool ir_feeds_any_reached(const ir_feeds_t *feeds);
 
 /* The sums of all, and of each target (as many as there are; may be NULL). */
 void ir_feeds_count(const ir_feeds_t *feeds, ir_feed_counts_t *counts, ir_feed_counts_t *by_target);

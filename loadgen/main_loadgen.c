@@ -6,14 +6,14 @@
 static int run(const ir_loadgen_options_t *options) {
     ir_log_open(ir_loadgen_program.name, (ir_log_level_t)options->log_level);
     ir_error_t error = {.status = IR_OK};
-    bool complete = true;
+    bool good = true;
     const ir_status_t status = ir_loadgen_writes(options) ? ir_loadgen_write(options, &error)
                                : options->dump            ? ir_loadgen_dump(options, &error)
-                                               : ir_loadgen_run(options, &complete, &error);
+                                                          : ir_loadgen_run(options, &good, &error);
     if (status != IR_OK) {
         ir_log(IR_LOG_ERROR, "%s", error.text);
     }
-    return status == IR_OK && !complete ? IR_EXIT_FAILED : ir_program_exit(status);
+    return status == IR_OK && !good ? IR_EXIT_FAILED : ir_program_exit(status);
 }
 
 int main(int argc, char **argv) {

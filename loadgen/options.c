@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "loadgen/feed.h"
+#include "loadgen/modes.h"
 #include "loadgen/simulation.h"
 
 #include <stddef.h>
@@ -180,21 +181,23 @@ const ir_program_t ir_loadgen_program = {
     .purpose = "Sends observations as motes would, and measures how long they take to come out "
                "again.",
     .usage = "",
-    .notes = "Examples:\n"
-             "  ir-loadgen --amqp amqp://HOST --out DIR --rate 2000 --duration 60s\n"
-             "  ir-loadgen --target http://GATEWAY:8080 --mote-tokens FILE --amqp amqp://HOST "
-             "--rate-steps 1000:5000:1000:30 --out DIR\n"
-             "  ir-loadgen --target mqtt://user@HOST --amqp amqp://HOST --find-max --p99-bound "
-             "500ms\n"
-             "  ir-loadgen --target null: --threads 2 --rate 400000 --duration 10s\n"
-             "Signals: SIGINT and SIGTERM send nothing new, wait for the confirms, write ledger "
-             "and summary, and exit; a second one waits for nothing.\n"
-             "Exit status: 0 everything was confirmed and (unless --no-wait or --no-subscribe) "
-             "came back, the sums are even, and the generator kept its schedule; 2 wrong usage or "
-             "settings, 1 anything else.\n",
+    .notes =
+        "Examples:\n"
+        "  ir-loadgen --amqp amqp://HOST --out DIR --rate 2000 --duration 60s\n"
+        "  ir-loadgen --target http://GATEWAY:8080 --mote-tokens FILE --amqp amqp://HOST "
+        "--rate-steps 1000:5000:1000:30 --out DIR\n"
+        "  ir-loadgen --target mqtt://user@HOST --amqp amqp://HOST --find-max --p99-bound "
+        "500ms\n"
+        "  ir-loadgen --target null: --threads 2 --rate 400000 --duration 10s\n"
+        "Signals: SIGINT, SIGTERM and SIGHUP send nothing new, wait for the confirms, write ledger "
+        "and summary, and exit; a second one waits for nothing.\n"
+        "Exit status: 0 all that was asked for was done (for the whole time, at the rate, all "
+        "confirmed and, unless --no-wait or --no-subscribe, back) and the figures are valid; "
+        "2 wrong usage or settings, 1 anything else.\n",
     .settings = settings,
     .n_settings = sizeof settings / sizeof settings[0],
     .check = check,
+    .applies = ir_modes_check,
 };
 
 void ir_loadgen_broker_options(const ir_loadgen_options_t *options, const char *role,
@@ -231,7 +234,7 @@ ir_status_t ir_loadgen_source(const ir_loadgen_options_t *options, ir_source_t *
     ir_plan_t plan;
     ir_status_t status = ir_loadgen_plan(options, &plan, error);
     if (status == IR_OK) {
-        wanted.likely = (uint64_t)(ir_plan_observations(&plan) / (double)options->records);
+        wanted.likely = ir_plan_observations(&plan) / (double)options->records;
         status = parse_start(options->start, &wanted.start_ns, error);
     }
     return status == IR_OK ? ir_source_open(&wanted, source, error) : status;

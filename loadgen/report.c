@@ -29,6 +29,16 @@ static void tell_balance(const ir_balance_t *balance) {
     }
 }
 
+/* Last, so that nobody takes a figure above for more than it is. */
+static void tell_conclusion(const ir_conclusion_t *conclusion) {
+    for (unsigned i = 0; i < conclusion->n_reasons; i++) {
+        ir_log(IR_LOG_ERROR, "not complete: %s", conclusion->reasons[i]);
+    }
+    if (!conclusion->valid) {
+        ir_log(IR_LOG_ERROR, "not valid: %s", conclusion->invalid);
+    }
+}
+
 void ir_report_tell(const ir_summary_t *summary) {
     const ir_feed_counts_t *sent = &summary->whole->end.sent;
     const ir_search_t *search = &summary->plan->search;
@@ -39,6 +49,12 @@ void ir_report_tell(const ir_summary_t *summary) {
     tell_latency("to the confirm:", summary->whole->confirms.corrected);
     if (summary->heard) {
         tell_latency("end to end:", summary->whole->back.corrected);
+        if (summary->options->no_wait && summary->conclusion.balance.missing > 0) {
+            ir_log(IR_LOG_WARN,
+                   "these are only the first to come back: %llu messages were not "
+                   "waited for",
+                   (unsigned long long)summary->conclusion.balance.missing);
+        }
         if (summary->whole->end.back.order_violations > 0) {
             ir_log(IR_LOG_WARN, "%llu order violations",
                    (unsigned long long)summary->whole->end.back.order_violations);
@@ -47,12 +63,11 @@ void ir_report_tell(const ir_summary_t *summary) {
     if (summary->plan->kind == IR_PLAN_SEARCH) {
         const ir_search_result_t found = ir_search_result(search);
         ir_log(IR_LOG_INFO,
-               "highest rate that is kept: %.0f observations/s (half of the times between %.0f and "
-               "%.0f; then: %s)",
+               "highest rate that is kept: %.0f observations/s (half of the turns of this one run "
+               "between %.0f and %.0f; then: %s)",
                found.rate, found.low, found.high, ir_verdict_text(search->limit));
+        ir_log(IR_LOG_INFO, "that is not the spread between runs: two runs differ by more");
     }
-    tell_balance(&summary->balance);
-    if (summary->invalid != NULL) {
-        ir_log(IR_LOG_ERROR, "not valid: %s", summary->invalid);
-    }
+    tell_balance(&summary->conclusion.balance);
+    tell_conclusion(&summary->conclusion);
 }

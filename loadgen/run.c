@@ -2,14 +2,13 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "loadgen/conclusion.h"
+#include "loadgen/folder.h"
 #include "loadgen/report.h"
 #include "loadgen/state.h"
 #include "loadgen/summary.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define LOG_EVERY_NS (5 * IR_SECOND_NS)
@@ -18,42 +17,29 @@ static bool has_text(const char *text) {
     return text != NULL && text[0] != '\0';
 }
 
-static double to_ms(int64_t duration_ns) {
-    return (double)duration_ns / (double)IR_MILLISECOND_NS;
-}
-
 /* ---- preparing ---- */
-
-static ir_status_t make_directory(const char *directory, ir_error_t *error) {
-    return mkdir(directory, 0777) == 0 || errno == EEXIST
-               ? IR_OK
-               : ir_error_set(error, IR_ERR_IO, "out: cannot make directory %s: %s", directory,
-                              strerror(errno));
-}
 
 static ir_status_t open_ledger(ir_run_t *run, ir_error_t *error) {
     char path[IR_PATH_SIZE];
     if (run->options->no_ledger) {
         return IR_OK;
     }
-    const ir_status_t status = ir_summary_path(run->options->out, "ledger.txt", path, error);
+    const ir_status_t status = ir_folder_new(&run->folder, "ledger.txt", path, error);
     return status == IR_OK ? ir_ledger_create(path, &run->ledger, error) : status;
 }
 
 static ir_status_t open_series(ir_run_t *run, ir_error_t *error) {
     char path[IR_PATH_SIZE];
-    const ir_status_t status = ir_summary_path(run->options->out, "series.csv", path, error);
+    const ir_status_t status = ir_folder_new(&run->folder, "series.csv", path, error);
     return status == IR_OK ? ir_series_create(path, &run->series, error) : status;
 }
 
 static ir_status_t open_files(ir_run_t *run, ir_error_t *error) {
-    if (!has_text(run->options->out)) {
-        return IR_OK;
+    ir_status_t status = ir_folder_open(&run->folder, ir_setting_text(run->options->out), error);
+    if (status != IR_OK || run->folder.path == NULL) {
+        return status;
     }
-    ir_status_t status = make_directory(run->options->out, error);
-    if (status == IR_OK) {
-        status = open_ledger(run, error);
-    }
+    status = open_ledger(run, error);
     return status == IR_OK ? open_series(run, error) : status;
 }
 
@@ -213,42 +199,50 @@ static void wait_back(ir_run_t *run) {
 
 /* ---- the end ---- */
 
-static const char *judge_validity(ir_run_t *run) {
-    if (run->plan.kind == IR_PLAN_SEARCH) {
-        if (run->plan.search.limit == IR_VERDICT_GENERATOR) {
-            snprintf(run->invalid, IR_RUN_REASON_SIZE,
-                     "the generator is the limit, not the target: more threads may help");
-        }
-        return run->invalid[0] != '\0' ? run->invalid : NULL;
-    }
-    for (size_t i = 0; i < run->n_results && run->invalid[0] == '\0'; i++) {
-        if (!run->results[i].valid) {
-            snprintf(run->invalid, IR_RUN_REASON_SIZE,
-                     "the generator could not keep its own schedule at %.0f/s: 1 %% of the "
-                     "messages went out more than %.1f ms late, bound %.1f ms",
-                     run->results[i].asked, run->results[i].late.p99,
-                     to_ms(run->options->late_bound_ns));
-        }
-    }
-    return run->invalid[0] != '\0' ? run->invalid : NULL;
+/* The messages that were to be sent; 0: as many as are due in the time that ends the run. */
+static uint64_t messages_asked(const ir_run_t *run) {
+    const bool timed = run->plan.kind != IR_PLAN_WHOLE || run->plan.options.duration_ns > 0;
+    return timed || run->source.messages == IR_SOURCE_UNLIMITED ? 0 : run->source.messages;
 }
 
-/* What there was to send: with a time that ends it, what was sent. */
-static bool is_open_ended(const ir_run_t *run) {
-    return run->source.messages == IR_SOURCE_UNLIMITED || run->plan.kind != IR_PLAN_WHOLE ||
-           run->plan.options.duration_ns > 0;
+/* With a number of messages besides a time, whichever comes first ends the run. */
+static bool ran_dry(const ir_run_t *run) {
+    const bool bounded = run->plan.kind == IR_PLAN_WHOLE && run->options->messages > 0;
+    return !bounded && ir_feeds_any_ran_dry(&run->feeds);
 }
 
-static void summarise(ir_run_t *run, ir_summary_t *summary) {
-    const bool open_ended = is_open_ended(run);
+static void conclude(const ir_run_t *run, bool failed, ir_conclusion_t *conclusion) {
+    const ir_evidence_t evidence = {
+        .plan = &run->plan,
+        .messages = messages_asked(run),
+        .late_bound_ms = (double)run->options->late_bound_ns / (double)IR_MILLISECOND_NS,
+        .failed = failed,
+        .interrupted = run->n_signals > 0,
+        .ran_dry = ran_dry(run),
+        .waited = !run->options->no_wait,
+        .gaps = run->gaps,
+        .sent = run->now.sent,
+        .back = run->receipts != NULL ? &run->now.back : NULL,
+        .results = run->results,
+        .n_results = run->n_results,
+    };
+    ir_conclusion_draw(conclusion, &evidence);
+}
+
+static void summarise(ir_run_t *run, bool failed, ir_summary_t *summary) {
+    const ir_feed_counts_t *sent = &run->now.sent;
+    const bool counted = messages_asked(run) > 0;
+    const bool due = run->plan.kind == IR_PLAN_WHOLE; /* a step takes over what the last one left */
     *summary = (ir_summary_t){
         .options = run->options,
         .targets = &run->targets,
         .by_target = run->by_target,
         .formats = &run->formats,
         .plan = &run->plan,
-        .messages = open_ended ? run->now.sent.messages_sent : run->source.messages,
-        .observations = open_ended ? run->now.sent.observations_sent : run->source.observations,
+        .messages = counted ? run->source.messages
+                            : sent->messages_sent + (due ? sent->messages_unsent : 0),
+        .observations = counted ? run->source.observations
+                                : sent->observations_sent + (due ? sent->observations_unsent : 0),
         .whole = &run->whole,
         .results = run->results,
         .n_results = run->n_results,
@@ -257,11 +251,8 @@ static void summarise(ir_run_t *run, ir_summary_t *summary) {
         .gaps = run->gaps,
         .cpu_ns = ir_clock_process_cpu() - run->cpu_ns,
         .interrupted = run->n_signals > 0,
-        .invalid = judge_validity(run),
     };
-    ir_balance_make(&summary->balance, &run->now.sent,
-                    run->receipts != NULL ? &run->now.back : NULL);
-    summary->complete = ir_summary_is_complete(summary);
+    conclude(run, failed, &summary->conclusion);
 }
 
 /* No more arrivals after this. */
@@ -290,8 +281,8 @@ static ir_status_t close_files(ir_run_t *run, ir_status_t status, ir_error_t *er
 
 static ir_status_t write_results(const ir_run_t *run, const ir_summary_t *summary,
                                  ir_error_t *error) {
-    const bool saves = has_text(run->options->out);
-    ir_status_t status = saves ? ir_summary_save(summary, run->options->out, error) : IR_OK;
+    const bool saves = run->folder.path != NULL;
+    ir_status_t status = run->folder.begun ? ir_summary_save(summary, &run->folder, error) : IR_OK;
     if (status == IR_OK && (!saves || run->options->json)) {
         status = ir_summary_write(summary, stdout, "the summary", error);
     }
@@ -299,18 +290,20 @@ static ir_status_t write_results(const ir_run_t *run, const ir_summary_t *summar
 }
 
 /* Joins the threads and writes what there is, whatever happened; the first error counts. */
-static ir_status_t finish(ir_run_t *run, ir_status_t status, bool *complete, ir_error_t *error) {
+static ir_status_t finish(ir_run_t *run, ir_status_t status, bool *good, ir_error_t *error) {
     ir_summary_t summary;
     ir_error_t cause = {.status = IR_OK};
     stop_listening(run);
     ir_progress_clear(&run->progress);
     status = also(status, ir_feeds_join(&run->feeds, &cause), &cause, error);
     ir_run_end_row(run);
+    ir_run_begin_results(run);
+    status = also(status, run->trouble.status, &run->trouble, error);
     status = close_files(run, status, error);
-    summarise(run, &summary);
+    summarise(run, status != IR_OK, &summary);
     ir_report_tell(&summary);
     status = also(status, write_results(run, &summary, &cause), &cause, error);
-    *complete = summary.complete && summary.invalid == NULL && ir_balance_is_even(&summary.balance);
+    *good = ir_conclusion_is_good(&summary.conclusion);
     return status;
 }
 
@@ -319,6 +312,7 @@ static void clean_up(ir_run_t *run) {
     ir_feeds_free(&run->feeds);
     (void)ir_ledger_close(run->ledger, NULL);
     (void)ir_series_close(run->series, NULL);
+    ir_folder_close(&run->folder);
     ir_receipts_free(run->receipts);
     ir_motes_free(run->motes);
     ir_source_close(&run->source);
@@ -331,8 +325,8 @@ static void clean_up(ir_run_t *run) {
     free(run->results);
 }
 
-ir_status_t ir_loadgen_run(const ir_loadgen_options_t *options, bool *complete, ir_error_t *error) {
-    ir_run_t run = {.options = options};
+ir_status_t ir_loadgen_run(const ir_loadgen_options_t *options, bool *good, ir_error_t *error) {
+    ir_run_t run = {.options = options, .folder = {.lock = -1}, .trouble = {.status = IR_OK}};
     ir_run_take_signals(&run);
     ir_status_t status = prepare(&run, error);
     if (status == IR_OK) {
@@ -347,7 +341,7 @@ ir_status_t ir_loadgen_run(const ir_loadgen_options_t *options, bool *complete, 
         status = ir_run_steps(&run, error);
         wait_answered(&run);
         wait_back(&run);
-        status = finish(&run, status, complete, error);
+        status = finish(&run, status, good, error);
     }
     clean_up(&run);
     return status;

@@ -38,6 +38,9 @@ typedef enum ir_answer {
 /* Called from push only. `why` (NULL: confirmed) lives during the call. */
 typedef struct ir_answers {
     void (*take)(void *context, uint64_t number, ir_answer_t answer, const char *why);
+    /* The other side was reached: from now on what was given may have arrived. For a sender that
+     * multiplexes, before the first answer; with others that is so when `connect` is done. */
+    void (*reach)(void *context);
     void *context;
 } ir_answers_t;
 

@@ -31,9 +31,10 @@ typedef struct ir_item {
 /* A request under way: the first `count` items of a line. */
 typedef struct ir_exchange {
     CURL *easy;
-    uint32_t first, count; /* count 0: idle */
-    unsigned requests;     /* how often it went out */
-    ir_buffer_t body;      /* of several packs, one a line */
+    const ir_answers_t *answers; /* the sender's */
+    uint32_t first, count;       /* count 0: idle */
+    unsigned requests;           /* how often it went out */
+    ir_buffer_t body;            /* of several packs, one a line */
     ir_buffer_t answer;
     struct curl_slist *named; /* headers of a pack that has a name */
 } ir_exchange_t;
@@ -73,6 +74,7 @@ static int count_request(void *context, char *to, char *from, int to_port, int f
     (void)to_port;
     (void)from_port;
     exchange->requests++;
+    exchange->answers->reach(exchange->answers->context);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -123,6 +125,7 @@ static bool prepare(ir_http_t *http) {
     while (http->n_idle < connections) {
         ir_exchange_t *exchange = &http->exchanges[http->n_idle];
         http->idle[http->n_idle++] = exchange;
+        exchange->answers = &http->answers;
         if (!prepare_exchange(exchange, http->target)) {
             return false;
         }

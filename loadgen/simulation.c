@@ -7,6 +7,7 @@
 #include "loadgen/pack.h"
 #include "loadgen/river.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,8 @@
 #define EARLIEST_NS (268435456 * IR_SECOND_NS) /* SenML takes smaller times as relative */
 #define YEARS_BACK 20
 #define LIKELY_MARGIN 1.1
+#define ROOM_DEVIATIONS 8 /* of the number of Poisson arrivals, which is its square root */
+#define ROOM_MESSAGES 32  /* for numbers too small for that */
 #define YEAR_NS (INT64_C(31557600) * IR_SECOND_NS)
 #define UNKNOWN_CODE "99999"
 #define WRONG_VERSION 99
@@ -338,10 +341,18 @@ static bool as_recorded(const ir_source_options_t *options) {
     return options->pace > 0 && options->pace <= 1;
 }
 
+/* For how many messages there must be time; 0: nobody knows. */
+static double messages_of(const ir_source_options_t *options) {
+    if (options->messages > 0 || options->likely <= 0) {
+        return (double)options->messages;
+    }
+    return options->likely * LIKELY_MARGIN + ROOM_DEVIATIONS * sqrt(options->likely) +
+           ROOM_MESSAGES;
+}
+
 /* How long before the last time the data begin. */
 static double back_of(const ir_source_options_t *options) {
-    const double messages =
-        options->messages > 0 ? (double)options->messages : (double)options->likely * LIKELY_MARGIN;
+    const double messages = messages_of(options);
     if (as_recorded(options)) {
         return 0;
     }

@@ -67,8 +67,8 @@ typedef struct ir_source {
 typedef struct ir_source_options {
     ir_pack_format_t format;
     uint64_t messages; /* at most so many; 0: all */
-    uint64_t likely;   /* when `messages` is 0: about how many will be taken; 0: nobody knows */
-    double pace;       /* times as fast as its own pace; 0: another schedule holds */
+    double likely; /* when `messages` is 0: how many will be taken on average; 0: nobody knows */
+    double pace;   /* times as fast as its own pace; 0: another schedule holds */
 
     const char *replay; /* path */
     int64_t repeat;

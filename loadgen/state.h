@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "loadgen/bearers.h"
 #include "loadgen/feeds.h"
+#include "loadgen/folder.h"
 #include "loadgen/options.h"
 #include "loadgen/plan.h"
 #include "loadgen/progress.h"
@@ -23,7 +24,6 @@
 #include <stdint.h>
 
 #define IR_RUN_LOOK_NS (50 * IR_MILLISECOND_NS)
-#define IR_RUN_REASON_SIZE 200
 
 typedef struct ir_run {
     const ir_loadgen_options_t *options;
@@ -32,6 +32,8 @@ typedef struct ir_run {
     ir_targets_t targets;
     ir_plan_t plan;
     ir_source_t source;
+    ir_folder_t folder;
+    ir_error_t trouble; /* with the folder, while the run went on */
     ir_ledger_writer_t *ledger;
     ir_series_t *series;
     ir_motes_t *motes; /* NULL: all raw ids are known beforehand */
@@ -60,10 +62,9 @@ typedef struct ir_run {
     uint64_t gaps;
     int64_t logged_ns;
     int64_t cpu_ns; /* of the process when sending began */
-    char invalid[IR_RUN_REASON_SIZE];
 } ir_run_t;
 
-/* watch.c: from now on INT and TERM are seen by the next function only, whatever threads are
+/* watch.c: from now on INT, TERM and HUP are seen by the next function only, whatever threads are
  * started. */
 void ir_run_take_signals(ir_run_t *run);
 
@@ -81,6 +82,9 @@ void ir_run_gather(ir_run_t *run);
 
 /* Writes the row of the series and begins the next. */
 void ir_run_end_row(ir_run_t *run);
+
+/* Makes the folder's results this run's, as soon as anything that was sent may have arrived. */
+void ir_run_begin_results(ir_run_t *run);
 
 /* A moment of the run: waits, counts, shows, writes the row that is over. */
 void ir_run_look(ir_run_t *run);

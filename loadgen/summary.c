@@ -11,15 +11,6 @@
 
 #define SIGNIFICANT_DIGITS 12
 
-bool ir_summary_is_complete(const ir_summary_t *summary) {
-    const ir_balance_t *balance = &summary->balance;
-    const ir_receipts_counts_t *back = &summary->whole->end.back;
-    const bool waited = summary->heard && !summary->options->no_wait;
-    return balance->sent == summary->messages && balance->lost == 0 &&
-           summary->whole->end.sent.unmeant == 0 &&
-           (!waited || (balance->missing == 0 && back->unmeant == 0));
-}
-
 /* ---- JSON ---- */
 
 /* jansson's setters take NULL for a value that could not be made, and answer -1: one sum tells. */
@@ -252,18 +243,27 @@ static ir_object_t search_object(const ir_search_t *search) {
     return object;
 }
 
-static void put_all(ir_object_t *object, const ir_summary_t *summary) {
-    put(object, "complete", json_boolean(summary->complete));
-    put(object, "valid", json_boolean(summary->invalid == NULL));
-    if (summary->invalid != NULL) {
-        put(object, "invalid_reason", json_string(summary->invalid));
+static void put_conclusion(ir_object_t *object, const ir_conclusion_t *conclusion) {
+    json_t *reasons = json_array();
+    for (unsigned i = 0; i < conclusion->n_reasons; i++) {
+        object->faults += json_array_append_new(reasons, json_string(conclusion->reasons[i])) != 0;
     }
+    put(object, "complete", json_boolean(conclusion->complete));
+    put(object, "incomplete_reasons", reasons);
+    put(object, "valid", json_boolean(conclusion->valid));
+    if (!conclusion->valid) {
+        put(object, "invalid_reason", json_string(conclusion->invalid));
+    }
+}
+
+static void put_all(ir_object_t *object, const ir_summary_t *summary) {
+    put_conclusion(object, &summary->conclusion);
     put(object, "interrupted", json_boolean(summary->interrupted));
     put_sent(object, summary);
     if (summary->heard) {
         put_back(object, summary);
     }
-    put_object(object, "balance", balance_object(&summary->balance));
+    put_object(object, "balance", balance_object(&summary->conclusion.balance));
     if (summary->plan->kind == IR_PLAN_SEARCH) {
         put_object(object, "find_max", search_object(&summary->plan->search));
     }
@@ -295,18 +295,9 @@ ir_status_t ir_summary_write(const ir_summary_t *summary, FILE *out, const char 
 
 /* ---- files ---- */
 
-ir_status_t ir_summary_path(const char *directory, const char *name, char path[static IR_PATH_SIZE],
-                            ir_error_t *error) {
-    const int size = snprintf(path, IR_PATH_SIZE, "%s/%s", directory, name);
-    return size > 0 && size < IR_PATH_SIZE
-               ? IR_OK
-               : ir_error_set(error, IR_ERR_RANGE, "out: the path is longer than %d bytes",
-                              IR_PATH_SIZE);
-}
-
-static ir_status_t open_file(const char *directory, const char *name,
+static ir_status_t open_file(const ir_folder_t *folder, const char *name,
                              char path[static IR_PATH_SIZE], FILE **file, ir_error_t *error) {
-    const ir_status_t status = ir_summary_path(directory, name, path, error);
+    const ir_status_t status = ir_folder_new(folder, name, path, error);
     if (status != IR_OK) {
         return status;
     }
@@ -316,35 +307,42 @@ static ir_status_t open_file(const char *directory, const char *name,
                : ir_error_set(error, IR_ERR_IO, "cannot create %s: %s", path, strerror(errno));
 }
 
-static ir_status_t close_file(FILE *file, const char *path, ir_status_t status, ir_error_t *error) {
-    return fclose(file) != 0 && status == IR_OK ? write_failed(path, error) : status;
+/* What is whole takes its place. */
+static ir_status_t close_file(const ir_folder_t *folder, const char *name, FILE *file,
+                              ir_status_t status, ir_error_t *error) {
+    if (fclose(file) != 0 && status == IR_OK) {
+        status = write_failed(name, error);
+    }
+    return status == IR_OK ? ir_folder_keep(folder, name, error) : status;
 }
 
-static ir_status_t save_summary(const ir_summary_t *summary, const char *directory,
+static ir_status_t save_summary(const ir_summary_t *summary, const ir_folder_t *folder,
                                 ir_error_t *error) {
+    static const char name[] = "summary.json";
     char path[IR_PATH_SIZE];
     FILE *file = NULL;
-    const ir_status_t status = open_file(directory, "summary.json", path, &file, error);
+    const ir_status_t status = open_file(folder, name, path, &file, error);
     return status == IR_OK
-               ? close_file(file, path, ir_summary_write(summary, file, path, error), error)
+               ? close_file(folder, name, file, ir_summary_write(summary, file, path, error), error)
                : status;
 }
 
-static ir_status_t save_histogram(const ir_histogram_t *histogram, const char *directory,
+static ir_status_t save_histogram(const ir_histogram_t *histogram, const ir_folder_t *folder,
                                   const char *name, ir_error_t *error) {
     char path[IR_PATH_SIZE];
     FILE *file = NULL;
-    ir_status_t status = open_file(directory, name, path, &file, error);
+    ir_status_t status = open_file(folder, name, path, &file, error);
     if (status == IR_OK) {
         status = ir_histogram_print(histogram, IR_LATENCY_US_PER_MS, file) == IR_OK
                      ? IR_OK
                      : write_failed(path, error);
-        status = close_file(file, path, status, error);
+        status = close_file(folder, name, file, status, error);
     }
     return status;
 }
 
-ir_status_t ir_summary_save(const ir_summary_t *summary, const char *directory, ir_error_t *error) {
+ir_status_t ir_summary_save(const ir_summary_t *summary, const ir_folder_t *folder,
+                            ir_error_t *error) {
     const struct {
         const char *name;
         const ir_histogram_t *histogram;
@@ -355,11 +353,11 @@ ir_status_t ir_summary_save(const ir_summary_t *summary, const char *directory, 
         {"latency.hgrm", summary->whole->back.raw, summary->heard},
         {"latency_corrected.hgrm", summary->whole->back.corrected, summary->heard},
     };
-    ir_status_t status = save_summary(summary, directory, error);
+    ir_status_t status = IR_OK;
     for (size_t i = 0; i < sizeof files / sizeof files[0] && status == IR_OK; i++) {
         if (files[i].wanted) {
-            status = save_histogram(files[i].histogram, directory, files[i].name, error);
+            status = save_histogram(files[i].histogram, folder, files[i].name, error);
         }
     }
-    return status;
+    return status == IR_OK ? save_summary(summary, folder, error) : status;
 }

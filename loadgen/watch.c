@@ -7,12 +7,21 @@
 
 /* ---- signals ---- */
 
+/* Under nohup a hangup is nothing; blocked, it would come all the same. */
+static bool is_ignored(int number) {
+    struct sigaction action;
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 /* The threads started later inherit the mask, so that only this one gets them. A connection that
  * broke is an error of its call, not the end of the program. */
 void ir_run_take_signals(ir_run_t *run) {
     sigemptyset(&run->signals);
     sigaddset(&run->signals, SIGINT);
     sigaddset(&run->signals, SIGTERM);
+    if (!is_ignored(SIGHUP)) {
+        sigaddset(&run->signals, SIGHUP);
+    }
     pthread_sigmask(SIG_BLOCK, &run->signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
 }
@@ -130,6 +139,14 @@ static void watch_feeds(ir_run_t *run) {
     }
 }
 
+void ir_run_begin_results(ir_run_t *run) {
+    if (!run->folder.begun && run->now.sent.messages_sent > 0 && run->trouble.status == IR_OK &&
+        ir_feeds_any_reached(&run->feeds) &&
+        ir_folder_begin(&run->folder, &run->trouble) != IR_OK) {
+        ir_feeds_stop(&run->feeds);
+    }
+}
+
 /* A moment of the run. */
 void ir_run_look(ir_run_t *run) {
     const int64_t left_ns = run->row_ns - ir_clock_monotonic();
@@ -139,6 +156,7 @@ void ir_run_look(ir_run_t *run) {
     watch_feeds(run);
     watch_listening(run);
     ir_run_snap(run);
+    ir_run_begin_results(run);
     if (run->now.at_ns >= run->row_ns) {
         ir_run_end_row(run);
     }

@@ -453,14 +453,14 @@ def test_targets_by_tls(front, make_front_pipeline, tmp_path):
         for target in targets:
             load = Load(tmp_path, f"--target={target}", "--no-subscribe", "--messages=3", "--retry-for=500ms", "--timeout=3s", PATIENT,
                         env=login)
-            assert load.status == 1 and load.summary["messages_confirmed"] == 0, target
+            assert load.status == 1 and load.summary is None, target
             assert "certificate" in load.errors.lower() or "tls" in load.errors.lower() or "ssl" in load.errors.lower(), target
 
 
 def test_a_generator_that_cannot_keep_up_says_so(tmp_path):
     load = Load(tmp_path, "--target=null:", "--rate=100000000", "--duration=1s", "--repeat=300", "--no-ledger")
     assert load.status == 1
-    assert load.summary["complete"] and not load.summary["valid"]
+    assert not load.summary["complete"] and not load.summary["valid"]
     assert "could not keep its own schedule" in load.summary["invalid_reason"]
     assert "not valid" in load.errors
     assert load.summary["observations_unsent"] > 0
@@ -557,7 +557,7 @@ def test_wrong_settings(tmp_path):
         (["--target=ftp://x"], "target ftp://x"),
         (["--rate-steps=1:2"], "FROM:TO:STEP:SECONDS"),
         (["--find-max", "--rate=5"], "only one of them"),
-        (["--target=null:", f"--mote-tokens={tmp_path / 'none'}"], "none"),
+        (["--target=http://127.0.0.1:1", f"--mote-tokens={tmp_path / 'none'}"], "none"),
     ):
         load = Load(tmp_path, *words)
         assert load.status in (1, 2) and text in load.errors, (words, load.errors)
