@@ -82,11 +82,11 @@ $(OUT)/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(OUT)/tests/fuzz/driver.o $(LIBR
 
 # What run, up and load take from the command line or the environment: tools/stack.py, run.py and load.py read these
 # names and know what they are when empty.
-export BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH VIA REPEAT RATE KEEP MOTES DURATION PLATFORM TOPOLOGY PROFILE MESSAGES
+export BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH VIA REPEAT RATE KEEP MOTES DURATION FIND_MAX PLATFORM TOPOLOGY PROFILE MESSAGES
 FORMATS ?= jsonld,senml
 export FORMATS
 
-.PHONY: run up down load programs
+.PHONY: run up down load find-max programs
 run: programs
 	@exec python3 tools/run.py
 up: programs
@@ -95,6 +95,9 @@ down:
 	@exec python3 tools/stack.py down
 load:
 	@exec python3 tools/load.py
+# The highest rate that the stack keeps; four to eight minutes.
+find-max:
+	@FIND_MAX=1 python3 tools/load.py
 programs:
 	@! command -v python3 >/dev/null || python3 tools/run.py check
 	@tools/install build run $(filter mongodb,$(DOCUMENTS)) $(filter fuseki oxigraph virtuoso,$(GRAPH)) \
@@ -247,7 +250,7 @@ uninstall:
 	rm -rf $(SHAREDIR) $(DOCDIR)
 
 clean:
-	@[ ! -e out/run/stack.json ] || python3 tools/stack.py down
+	@[ ! -e out/run.lock ] || python3 tools/stack.py down
 	rm -rf out
 
 help:
@@ -255,10 +258,11 @@ help:
 	@echo "                   DOCUMENTS=sqlite|mongodb|null  GRAPH=nquads|fuseki|oxigraph|virtuoso|null"
 	@echo "                   VIA=mix|amqp|mqtt|http  BROKERS=1|3|5|7  GATEWAYS=2  WORKERS=2"
 	@echo "                   REPEAT=1  RATE=0 (observations/s; 0: as fast as it goes)  MESSAGES=0 (only so many)"
-	@echo "                   PLATFORM=bare|lxc|kvm|xen[:KIND]  TOPOLOGY=single|split  PROFILE=default|pinned|…: in guests"
+	@echo "                   PLATFORM=bare|lxc|kvm|xen[:KIND] (kvm:qemu emulates)  TOPOLOGY=single|split  PROFILE=default|pinned|…: in guests"
 	@echo "                   FORMATS=jsonld,senml  KEEP=1 (leave it running, print the addresses)"
 	@echo "make up          the same stack, left running in the background; make down stops it"
 	@echo "make load        simulated motes on it: MOTES=1000 RATE=1000 DURATION=30 VIA=mix"
+	@echo "make find-max    looks for the highest rate that it keeps: MOTES=1000 VIA=mix; four to eight minutes"
 	@echo "make test        unit and integration tests under sanitizers; ends with the count"
 	@echo "make test-unit   the unit tests alone"
 	@echo "make test-distributions  make run and make test on Debian 12 and 13 (RELEASE=bookworm|trixie: on one)"

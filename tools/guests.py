@@ -23,6 +23,7 @@ from stack import ROOT, StackError, UsageError, say
 sys.path.insert(0, str(ROOT))
 
 from platforms.lab import Lab, LabError, netns, registry, topology, verbs  # noqa: E402
+from platforms.lab.errors import Unsupported  # noqa: E402
 from platforms.lab.services import GRAPH_PATHS, Services  # noqa: E402
 
 TOPOLOGIES = ROOT / "platforms" / "topologies"
@@ -88,6 +89,7 @@ class GuestStack:
         os.environ.setdefault("IR_IMAGES", str(IMAGES))
         self.lab = Lab(self.out / "lab", netns=f"irrun{os.getpid()}")
         self.guests = []
+        self.emulated = False
         self.services = None
         self.workers = []
 
@@ -107,9 +109,14 @@ class GuestStack:
     def start(self):
         self.out.mkdir(parents=True, exist_ok=True)
         (self.out / "tokens").touch(0o600)
-        verbs.require_host(registry.load(self.settings.platform, self.lab))
+        platform = registry.load(self.settings.platform, self.lab)
+        verbs.require_host(platform)
+        kind = choose_kind(platform, self.settings.kind)
+        self.emulated = kind in platform.emulated_kinds or bool(platform.facts().get("emulated"))
+        if self.emulated:
+            say("run", "no hardware virtualization: about 20 minutes, not a measurement")
         netns.enter(self.lab, create=True)
-        self.plan()
+        self.plan(platform, kind)
         for guest in self.guests:
             say("run", f"{guest.name}: {', '.join(guest.roles)}")
             verbs.provision(self.lab, guest)
@@ -137,13 +144,11 @@ class GuestStack:
             for child in children:
                 child.wait()
 
-    def plan(self):
+    def plan(self, platform, kind):
         """The guests with their roles, addresses and services."""
         unused = [role for role, choice in (("documents", self.settings.documents), ("graph", self.settings.graph))
                   if choice in ("sqlite", "nquads")]
         path = TOPOLOGIES / f"{self.settings.topology}.conf"
-        platform = registry.load(self.settings.platform, self.lab)
-        kind = self.settings.kind or platform.kinds_here()[0]
         planned = topology.read(path, platform.name, kind=kind, profile=self.settings.profile)
         for guest in planned:
             guest.roles = [role for role in guest.roles if role not in unused]
@@ -200,7 +205,7 @@ class GuestStack:
             "workers": len(self.workers),
             "brokers": len(self.services.addresses("broker")),
             "platform": self.settings.platform,
-            "emulated": bool(told.get("emulated")),
+            "emulated": self.emulated,
             "topology": self.settings.topology,
             "profile": self.settings.profile,
             "platform_facts": told,
@@ -232,6 +237,16 @@ class GuestStack:
             verbs.destroy_all(self.lab)
         except LabError as error:
             raise StackError(str(error)) from error
+
+
+def choose_kind(platform, asked):
+    """The kind of the guests. An emulated one only when it is asked for by its name."""
+    kind = asked or platform.kinds_here()[0]
+    if not asked and kind in platform.emulated_kinds:
+        raise Unsupported(f"{platform.name}: no hardware virtualization here",
+                          f"run it on a host that has /dev/kvm, or ask for emulation: PLATFORM={platform.name}:{kind} "
+                          "(about 20 minutes, not a measurement)")
+    return kind
 
 
 def is_front(guest):

@@ -1,7 +1,7 @@
 """Puts load on a stack that runs, from its description alone (stack.py), and holds what was sent against what is
 stored.
 
-    python3 tools/load.py    simulated motes on what `make up` started: MOTES= RATE= DURATION= VIA= from the environment
+    python3 tools/load.py    simulated motes on what `make up` started: MOTES= RATE= DURATION= VIA= FIND_MAX= from the environment
 """
 
 import json
@@ -101,9 +101,10 @@ class Load:
         return {**os.environ, "IR_AMQP": inside, "IR_TARGET": targets}
 
     def arguments(self):
-        words = [f"--out={self.directory}", f"--formats={self.description['formats']}",
-                 f"--drain-timeout={self.drain_seconds}s"]
-        if not self.description["formats"]:
+        words = [f"--out={self.directory}"]
+        if self.description["formats"]:
+            words += [f"--formats={self.description['formats']}", f"--drain-timeout={self.drain_seconds}s"]
+        else:
             words.append("--no-subscribe")
         if self.mote_tokens.exists():
             words.append(f"--mote-tokens={self.mote_tokens}")
@@ -146,15 +147,20 @@ class Load:
         source = self.prepare(f"--replay={DATA}", f"--repeat={repeat}", f"--messages={messages}")
         return self.send(*source, f"--rate={rate}")
 
-    def simulate(self, motes, seed, rate, seconds, *more):
-        """`more`: further words that say what the motes send."""
+    def simulate(self, motes, seed, shape, *more):
+        """`shape`: words that say how fast and how long; `more`: further words that say what the motes send."""
         source = self.prepare(f"--simulate={motes}", f"--seed={seed}", *more)
         registry = self.directory / "registry.ttl"
         self.call("ir-loadgen", *source, f"--write-registry={registry}")
         self.register(registry)
-        return self.send(*source, f"--rate={rate}", f"--duration={seconds}s")
+        return self.send(*source, *shape)
 
     # ---- afterwards ----
+
+    def results(self):
+        """Of the generator, for stack.keep_results: all but the ledger, which is large."""
+        names = ("series.csv", "confirm_corrected.hgrm", "confirm.hgrm", "latency_corrected.hgrm", "latency.hgrm")
+        return [(self.directory / "summary.json", "generator.json"), *((self.directory / name, name) for name in names)]
 
     def verify(self, *earlier):
         """ir-store's verdict on this load, and those whose directories are named; empty when no store keeps any."""
@@ -173,32 +179,74 @@ def total(verdict, key):
     return sum(part[key] for part in verdict.values() if isinstance(part, dict) and key in part)
 
 
+def judged(sent):
+    """What the generator says of itself, in words: whether its figures may be taken for what was asked for."""
+    reasons = [f"NOT COMPLETE: {each}" for each in sent["incomplete_reasons"]]
+    if not sent["valid"]:
+        reasons.append(f"NOT VALID: {sent['invalid_reason']}")
+    return reasons
+
+
+class Settings:
+    def __init__(self, environment):
+        self.via = stack.choice(environment, "VIA", *VIAS)
+        self.motes = stack.number(environment, "MOTES", 1000, 1, 1000000)
+        self.find_max = stack.number(environment, "FIND_MAX", 0, 0, 1) == 1
+        if self.find_max:
+            stack.refuse_given(environment, ("RATE", "DURATION"), "with FIND_MAX=1 the rates and their times are found")
+        self.rate = stack.number(environment, "RATE", 1000, 1, 10000000)
+        self.seconds = stack.number(environment, "DURATION", 30, 1, 10000000)
+
+    def shape(self):
+        return ["--find-max"] if self.find_max else [f"--rate={self.rate}", f"--duration={self.seconds}s"]
+
+    def __str__(self):
+        what = ("looking for the highest rate that is kept, four to eight minutes" if self.find_max
+                else f"{self.rate} observations/s for {self.seconds} s")
+        return f"{self.motes} motes, {what}, via {self.via}"
+
+
+def told(settings, sent, faults):
+    latency = sent.get("latency_ms", {})
+    lines = [f"{sent['observations_sent']:,} observations in {sent['messages_sent']:,} messages sent, "
+             f"{sent.get('messages_republished', 0):,} published again; latency p50 {latency.get('p50', 0):,.1f}, "
+             f"p99 {latency.get('p99', 0):,.1f} ms; " + ", ".join(f"{value} {key}" for key, value in faults.items())]
+    if settings.find_max:
+        found = sent["find_max"]
+        lines = [f"highest rate that is kept: {found['rate']:,.0f} observations/s; half of the turns of this one run between "
+                 f"{found['rate_low']:,.0f} and {found['rate_high']:,.0f}, which is not the spread between runs; "
+                 f"{sent['observations_sent']:,} observations stored; "
+                 + ", ".join(f"{value} {key}" for key, value in faults.items())]
+    return lines + judged(sent)
+
+
+def run(settings):
+    """Exit status."""
+    description = stack.running()
+    if description is None:
+        raise StackError("no stack is running; start one with: make up")
+    stack.check_running()
+    out = Path(description["out"])
+    stack.Claim.take(out / "load", "make load")
+    loads = sorted(out.glob("load-*"))
+    load = Load(description, out / f"load-{len(loads) + 1:03}", settings.via, stack.check_running)
+    say("load", str(settings))
+    sent = load.simulate(settings.motes, len(loads) + 1, settings.shape())
+    verdict = load.verify(*loads)
+    faults = {key: total(verdict, key) for key in ("missing", "doubled", "foreign")}
+    print("\n".join(told(settings, sent, faults)))
+    kept = stack.keep_results(*load.results())
+    print(f"All figures: {show(load.directory / 'summary.json')}; kept in {show(kept)}")
+    return 1 if any(faults.values()) or judged(sent) else 0
+
+
 def main():
     servers.stop_on_signals()
     try:
-        via = stack.choice(os.environ, "VIA", *VIAS)
-        motes = stack.number(os.environ, "MOTES", 1000, 1, 1000000)
-        rate = stack.number(os.environ, "RATE", 1000, 1, 10000000)
-        seconds = stack.number(os.environ, "DURATION", 30, 1, 10000000)
-        description = stack.running()
-        if description is None:
-            raise StackError("no stack is running; start one with: make up")
-        stack.check_running()
-        loads = sorted(Path(description["out"]).glob("load-*"))
-        load = Load(description, Path(description["out"]) / f"load-{len(loads) + 1:03}", via, stack.check_running)
-        say("load", f"{motes} motes, {rate} observations/s for {seconds} s, via {via}")
-        summary = load.simulate(motes, len(loads) + 1, rate, seconds)
-        verdict = load.verify(*loads)
+        return run(Settings(os.environ))
     except (StackError, servers.ServerError) as error:
         print(f"load: {error}", file=sys.stderr)
         return getattr(error, "status", 1)
-    faults = {key: total(verdict, key) for key in ("missing", "doubled", "foreign")}
-    latency = summary.get("latency_ms", {})
-    print(f"{summary['observations_sent']:,} observations in {summary['messages_sent']:,} messages sent, "
-          f"{summary.get('messages_republished', 0):,} published again; latency p50 {latency.get('p50', 0):,.1f}, "
-          f"p99 {latency.get('p99', 0):,.1f} ms; " + ", ".join(f"{value} {key}" for key, value in faults.items()))
-    print(f"All figures: {show(load.directory / 'summary.json')}")
-    return 1 if any(faults.values()) else 0
 
 
 if __name__ == "__main__":

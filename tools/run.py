@@ -1,9 +1,10 @@
 """The main job: real river data through the balancer, the brokers and the workers into both stores, and out again.
 
 Starts a private stack below out/run/, or with PLATFORM in guests of that platform, replays the data, holds what was sent
-against what is stored, writes out/run/summary.json and stops everything. Settings come from the environment, as the
+against what is stored, writes out/run/summary.json (a copy stays in out/results/) and stops everything. Settings come from the environment, as the
 Makefile gives them: BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH FORMATS (the stack), PLATFORM TOPOLOGY PROFILE DOCUMENTS
-GRAPH FORMATS (guests), VIA REPEAT RATE KEEP MESSAGES. Exit status 0 only when nothing is missing, doubled or foreign.
+GRAPH FORMATS (guests), VIA REPEAT RATE KEEP MESSAGES. Exit status 0 only when nothing is missing,
+doubled or foreign, and all that was asked for was sent.
 With the word `check` it looks at the settings only.
 """
 
@@ -17,8 +18,8 @@ import facts
 import guests
 import servers
 import stack
-from load import DATA, VIAS, Load, total
-from stack import OUT, ROOT, StackError, UsageError, say, show
+from load import DATA, VIAS, Load, judged, total
+from stack import OUT, ROOT, Claim, StackError, UsageError, say, show
 
 
 class Settings:
@@ -52,7 +53,8 @@ class Local(stack.Stack):
         return Load(self.description(), directory, via, self.check)
 
     def figures(self):
-        return {"workers": len(self.workers), "brokers": self.settings.brokers, "platform": facts.platform()}
+        return {"workers": len(self.workers), "brokers": self.settings.brokers, "platform": facts.platform(), "emulated": False,
+                "profile": "none"}
 
     def addresses(self):
         return stack.addresses(self.description())
@@ -87,8 +89,8 @@ def worker_cost(workers, before, observations):
     return used * 1e6 / max(observations, 1), peak / 2**20
 
 
-def measure(running, settings):
-    """Replays, compares, and writes the summary."""
+def measure(running, settings, idle):
+    """Replays, compares, and writes the summary. `idle`: the machine's load before."""
     load = running.load(OUT / "load", settings.via)
     times = f" {settings.repeat} times" if settings.repeat > 1 else ""
     say("run", f"replaying {show(DATA)}{times} via {settings.via}")
@@ -116,6 +118,8 @@ def measure(running, settings):
         "latency_ms": latency and {key: latency.get(key, 0) for key in ("p50", "p90", "p99", "p999", "max")},
         "worker_cpu_us_per_observation": round(cpu, 2),
         "worker_peak_rss_mib": round(peak, 1),
+        "generator": {key: sent[key] for key in ("complete", "incomplete_reasons", "valid")} | {"told": judged(sent)},
+        "load_before": idle,
         **running.figures(),
         "via": settings.via,
         "documents": settings.where.documents,
@@ -123,6 +127,7 @@ def measure(running, settings):
         "facts": facts.collect(ROOT, settings.where.documents, settings.where.graph),
     }
     (OUT / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    summary["kept"] = show(stack.keep_results((OUT / "summary.json", "summary.json"), *load.results()))
     return summary
 
 
@@ -155,6 +160,17 @@ def compared(summary):
     return ", ".join(str(summary[key]) for key in ("missing", "doubled", "foreign"))
 
 
+NOT_A_MEASUREMENT = """
+This was a check, not a measurement: one burst of {seconds:.1f} s. Such a figure differs several times over with what else
+the machine does, and one run tells nothing of the spread between runs. To compare platforms or tunings: make bench"""
+
+
+def headline(summary):
+    where = summary["platform"] + (", EMULATED: no measurement" if summary["emulated"] else "")
+    return (f"{stack.several(summary['brokers'], 'broker')}, {stack.several(summary['workers'], 'worker')}, "
+            f"{summary['documents']} and {summary['graph']}, via {summary['via']}, {where}")
+
+
 def table(summary):
     latency = summary["latency_ms"]
     what = "" if latency else " of sending"
@@ -172,10 +188,12 @@ def table(summary):
         ("latency p50, p99, max", milliseconds(latency)),
         ("worker CPU per observation", f"{summary['worker_cpu_us_per_observation']:.1f} µs"),
         ("worker peak memory", f"{summary['worker_peak_rss_mib']:.1f} MiB"),
+        ("platform, profile", f"{summary['platform']}, {summary['profile']}"),
+        ("load of the machine before", f"{summary['load_before']:.1f} on {summary['facts']['cores']} cores"),
+        ("the generator's figures", "; ".join(summary["generator"]["told"]) or "complete, valid"),
     ]
-    head = (f"{stack.several(summary['brokers'], 'broker')}, {stack.several(summary['workers'], 'worker')}, "
-            f"{summary['documents']} and {summary['graph']}, via {summary['via']}, {summary['platform']}")
-    return "\n".join(["", head, *(f"  {name:<28} {value}" for name, value in rows)])
+    return "\n".join(["", headline(summary), *(f"  {name:<28} {value}" for name, value in rows),
+                      NOT_A_MEASUREMENT.format(seconds=summary["seconds"])])
 
 
 def is_clean(summary):
@@ -184,14 +202,16 @@ def is_clean(summary):
 
 def run(settings):
     """The summary of one run."""
+    Claim.take(OUT, "make run")
     stack.refuse_second()
+    idle = os.getloadavg()[0]
     stack.check_formats(settings.where.formats)
     shutil.rmtree(OUT, ignore_errors=True)
     kind = guests.GuestStack if isinstance(settings.where, guests.Settings) else Local
     with kind(settings.where, OUT) as running:
-        summary = measure(running, settings)
+        summary = measure(running, settings, idle)
         print(table(summary))
-        hints = [*running.hints(settings.keep), f"less {show(OUT / 'summary.json')}"]
+        hints = [*running.hints(settings.keep), f"less {show(OUT / 'summary.json')}   # kept in {summary['kept']}"]
         print("\nLook at the data:\n" + "\n".join(f"  {line}" for line in hints), flush=True)
         if settings.keep:
             keep(running)
@@ -210,6 +230,10 @@ def main():
         return getattr(error, "status", 1)
     if not is_clean(summary):
         print("run: what is stored is not what was sent", file=sys.stderr)
+        return 1
+    if not summary["generator"]["complete"]:
+        print("run: not all that was asked for was done: " + "; ".join(summary["generator"]["incomplete_reasons"]),
+              file=sys.stderr)
         return 1
     return 0
 

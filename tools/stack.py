@@ -12,6 +12,7 @@ What each role runs with (files, arguments, environment) is here and in the clas
 programs.py.
 """
 
+import fcntl
 import json
 import os
 import re
@@ -19,6 +20,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cluster
@@ -28,6 +30,7 @@ import servers
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "out" / "release"
 OUT = ROOT / "out" / "run"
+RESULTS = ROOT / "out" / "results"
 REGISTRY = ROOT / "loadgen" / "usgs_river.ttl"
 STATE = "stack.json"
 READY_SECONDS = 60
@@ -46,6 +49,48 @@ class UsageError(StackError):
     """What was asked for cannot be; nothing was started."""
 
     status = 2
+
+
+class Claim:
+    """A folder that only one program at a time starts, runs or stops something below. It is held until this program ends,
+    however it ends; those that it starts do not inherit it."""
+
+    held = []
+
+    @classmethod
+    def take(cls, folder, what):
+        """`what` is done there: told to whoever comes second."""
+        path = folder.with_name(folder.name + ".lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - open as long as the program runs
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            told = file.read().strip() or "another program"
+            file.close()
+            raise StackError(f"{told} is at work below {show(folder)}; wait for its end") from None
+        file.truncate(0)
+        file.write(f"{what} (process {os.getpid()}, since {time.strftime('%H:%M:%S')})")
+        file.flush()
+        cls.held.append(file)
+
+
+def keep_results(*files):
+    """Copies of result files, as (file, name), in a folder of this moment that nothing overwrites; returns the folder."""
+    began, count = time.strftime("%Y%m%d-%H%M%S"), 1
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    while True:
+        folder = RESULTS / (began if count == 1 else f"{began}-{count}")
+        try:
+            folder.mkdir()
+            break
+        except FileExistsError:
+            count += 1
+    for file, name in files:
+        if Path(file).is_file():
+            shutil.copyfile(file, folder / name)
+    return folder
 
 
 def say(verb, text):
@@ -340,6 +385,7 @@ def refuse_second(out=OUT):
 
 
 def up(settings, out=OUT):
+    Claim.take(out, "make up")
     refuse_second(out)
     check_formats(settings.formats)
     shutil.rmtree(out, ignore_errors=True)
@@ -353,6 +399,7 @@ def up(settings, out=OUT):
 
 
 def down(out=OUT):
+    Claim.take(out, "make down")
     state = read_state(out)
     if state is None:
         say("down", "nothing is running")

@@ -26,6 +26,7 @@ STATES = {"running": RUNNING, "idle": RUNNING, "paused": FROZEN, "pmsuspended": 
 
 class Recipe(SshPlatform):
     kinds = ("kvm", "qemu")
+    emulated_kinds = ("qemu",)
     networks = network.PROFILES
     roots = ("overlay", "copy")
     knobs = frozenset(effect.READERS) | inside.KNOBS | {"disk.scheduler"}
@@ -51,7 +52,7 @@ class Recipe(SshPlatform):
                 "emulated": "kvm" not in self.kinds_here()}
 
     def patience(self, guest):
-        return EMULATED_PATIENCE if guest.kind == "qemu" else 1
+        return EMULATED_PATIENCE if guest.kind in self.emulated_kinds else 1
 
     def host_pages(self, guest):
         if guest.tuning.get("memory.hugepages") != "static":

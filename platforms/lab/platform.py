@@ -45,6 +45,7 @@ class Platform:
 
     name = ""  # the folder's
     kinds = ("",)  # what `kind` may be, the usual one first
+    emulated_kinds = ()  # of these, those whose CPU is emulated: to be asked for by name
     networks = ("bridge",)  # network profiles it can do, see network.py
     roots = ("overlay", "copy")
     shares_kernel = False  # the guest numbers CPUs and sees kernel settings as the host does

@@ -47,7 +47,7 @@ class Faulty:
             each.await_ready()
         one = load.Load(self.stack.description(), self.directory / f"load-{len(self.loads)}", via, check)
         one.drain_seconds = 20
-        summary = one.simulate(MOTES, len(self.loads) + 1, RATE, seconds, *TIMINGS)
+        summary = one.simulate(MOTES, len(self.loads) + 1, [f"--rate={RATE}", f"--duration={seconds}s"], *TIMINGS)
         assert not left, "the load was over before everything was done"
         assert summary["messages_confirmed"] == summary["messages_sent"]
         earlier, self.loads = self.loads, [*self.loads, one.directory]
