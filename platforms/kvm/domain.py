@@ -72,7 +72,7 @@ class Machine(NamedTuple):
 
     @property
     def nic(self):
-        if self.profile[0] == "emulated":
+        if self.profile[0] == "e1000":
             return "e1000"
         return self.knob("network.nic") or "virtio"
 

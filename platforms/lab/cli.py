@@ -53,7 +53,7 @@ def add_provision(parser):
     parser.add_argument("--disk", type=int, default=0, help="MiB, instead of the size's")
     parser.add_argument("--profile", default="default", help="of profiles/, several joined by '+'")
     parser.add_argument("--set", action="append", default=[], metavar="KNOB=VALUE", help="over the profile's")
-    parser.add_argument("--network", default="", help="bridge, emulated, private, host-bridge:NAME, vlan:ID, …")
+    parser.add_argument("--network", default="", help="bridge, e1000, private, host-bridge:NAME, vlan:ID, …")
     parser.add_argument("--root", default="overlay", help="overlay, copy, or another of the platform")
     parser.add_argument("--file", action="append", default=[], metavar="PATH=FILE", help="a file for /etc/river/PATH")
 

@@ -3,7 +3,7 @@
 A guest's `network` is a profile, or PROFILE:ARGUMENT:
 
     bridge              the lab's bridge, a paravirtual NIC (virtio, Xen vif) or a veth pair; the usual one
-    emulated            the lab's bridge, an emulated NIC (e1000)
+    e1000               the lab's bridge, an emulated NIC (e1000)
     private             a bridge of the guests alone: the host has no address on it
     host-bridge:BRIDGE  a bridge that is there already; it is used, never changed
     vlan:ID             the lab's bridge with VLAN filtering; guests of one ID see each other only
@@ -25,7 +25,7 @@ from . import command
 from .errors import LabError, Unsupported
 from .settings import read_ini
 
-PROFILES = ("bridge", "emulated", "private", "host-bridge", "vlan", "macvlan", "passthrough", "sriov")
+PROFILES = ("bridge", "e1000", "private", "host-bridge", "vlan", "macvlan", "passthrough", "sriov")
 NEED_ARGUMENT = ("host-bridge", "vlan", "macvlan", "passthrough", "sriov")
 
 
@@ -186,7 +186,7 @@ class Network:
                 command.run(["ip", "link", "delete", name])
 
     def bridge_for(self, guest):
-        """Name of the bridge that the guest's interface is to be put on (profiles bridge, emulated, private,
+        """Name of the bridge that the guest's interface is to be put on (profiles bridge, e1000, private,
         host-bridge, vlan), made if missing."""
         profile, argument = split(guest.network)
         if profile == "host-bridge":

@@ -18,6 +18,9 @@ DECIMAL = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 AUTO = "auto"
 
 
+OF_GUEST = "% of guest"
+
+
 def cpus(text):
     """"0-1,3" as a sorted list of numbers."""
     found = set()
@@ -49,7 +52,7 @@ def a_size(text):
 
 
 def a_share(text):
-    """Bytes, or percent of the guest's memory, which of_its_memory() makes bytes: 512M, 75%."""
+    """Bytes, or percent of the guest's memory, which of_its_size() makes bytes: 512M, 75%."""
     return text.strip() if re.fullmatch(r"[1-9]\d?%", text.strip()) else a_size(text)
 
 
@@ -59,9 +62,10 @@ def a_bit_rate(text):
     return int(number) * DECIMAL[unit.lower()]
 
 
-def a_percent(text):
-    """Percent of one CPU: 50%, 150%."""
-    return int(re.fullmatch(r"(\d{1,6})\s*%?", text.strip()).group(1))
+def a_quota(text):
+    """Percent of one CPU, or of the guest's CPUs, which of_its_size() makes percent of one: 50%, 150%, 50% of guest."""
+    share = re.fullmatch(r"([1-9]\d?|100)\s*%\s*of\s+guest", text.strip())
+    return f"{share.group(1)}{OF_GUEST}" if share else int(re.fullmatch(r"(\d{1,6})\s*%?", text.strip()).group(1))
 
 
 def a_number(text):
@@ -82,7 +86,7 @@ def one_of(*words):
 
 def a_network(text):
     """A network profile, PROFILE or PROFILE:ARGUMENT."""
-    return re.fullmatch(r"[a-z-]+(:\S+)?", text.strip()).group(0)
+    return re.fullmatch(r"[a-z0-9-]+(:\S+)?", text.strip()).group(0)
 
 
 class Knob(NamedTuple):
@@ -96,7 +100,7 @@ KNOBS = {
     "cpu.emulator-pin": Knob(a_cpuset, "CPU list", "the emulator's own threads run on these"),
     "cpu.io-pin": Knob(a_cpuset, "CPU list", "the disk's I/O thread runs on these"),
     "cpu.shares": Knob(a_number, "number", "weight against others when CPUs are short; 1024 is ordinary"),
-    "cpu.quota": Knob(a_percent, "percent of one CPU", "never more than this"),
+    "cpu.quota": Knob(a_quota, "percent of one CPU, or percent 'of guest'", "never more than this"),
     "cpu.online": Knob(a_number, "number", "so many of a virtual machine's CPUs are plugged in"),
     "numa.node": Knob(a_number, "number", "CPU and memory of this node alone"),
     "memory.limit": Knob(a_share, "size or percent of the guest's memory", "the host gives no more than this"),
@@ -171,10 +175,16 @@ def of_its_roles(asked, roles, shares_kernel):
     return {knob: value for knob, value in asked.items() if needs.get(knob) in (None, *roles)}
 
 
-def of_its_memory(asked, memory_mib):
-    """With bytes in the place of percent of the guest's memory."""
-    return {knob: (memory_mib * int(value[:-1]) // 100) << 20 if str(value).endswith("%") else value
-            for knob, value in asked.items()}
+def of_its_size(asked, memory_mib, cpus_of_guest):
+    """With bytes in the place of percent of the guest's memory, and percent of one CPU in that of a share of its CPUs."""
+
+    def resolve(value):
+        text = str(value)
+        if text.endswith(OF_GUEST):
+            return int(text.removesuffix(OF_GUEST)) * cpus_of_guest
+        return (memory_mib * int(text[:-1]) // 100) << 20 if text.endswith("%") else value
+
+    return {knob: resolve(value) for knob, value in asked.items()}
 
 
 def require_known(platform, asked):

@@ -92,7 +92,7 @@ def resolve(lab, platform, guest):
     tuning.require_known(platform, guest.tuning)
     roles = {role for _, role in guest.services()}
     guest.tuning = tuning.of_its_roles(guest.tuning, roles, platform.shares_kernel)
-    guest.tuning = tuning.of_its_memory(guest.tuning, guest.memory_mib)
+    guest.tuning = tuning.of_its_size(guest.tuning, guest.memory_mib, guest.cpus)
     guest.network = guest.network or guest.tuning.get("network.attach", "bridge")
     profile = network.split(guest.network)[0]
     if profile in network.PROFILES and profile not in platform.networks:
@@ -364,7 +364,7 @@ def set_limits(lab, name, asked):
     with hold(lab, name) as (guest, platform):
         require_running(platform, guest)
         tuning.require_known(platform, asked)
-        asked = tuning.of_its_memory(asked, guest.memory_mib)
+        asked = tuning.of_its_size(asked, guest.memory_mib, guest.cpus)
         platform.set(guest, asked)
         guest.tuning = {**guest.tuning, **asked}
         rows = tuning_rows(lab, platform, guest)

@@ -155,7 +155,7 @@ def field(value):
 
 
 def nic(guest):
-    emulated = split(guest.network)[0] == "emulated"
+    emulated = split(guest.network)[0] == "e1000"
     return knob(guest, "network.nic") or (EMULATED if emulated else "xen")
 
 

@@ -28,7 +28,7 @@ IN_KERNEL = "packets and blocks move in dom0's kernel"
 
 class Recipe(SshPlatform):
     kinds = ("pv", "pvh", "hvm")
-    networks = ("bridge", "emulated", "private", "host-bridge", "vlan", "passthrough", "sriov")
+    networks = ("bridge", "e1000", "private", "host-bridge", "vlan", "passthrough", "sriov")
     roots = ("overlay", "copy", "volume")
     knobs = frozenset((
         "cpu.pin", "cpu.shares", "cpu.quota", "numa.node", "memory.limit", "memory.balloon", "disk.bus", "disk.cache",

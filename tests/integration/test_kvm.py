@@ -17,8 +17,8 @@ from platforms.kvm import daemon, domain, effect, live, migration, proof  # noqa
 from platforms.lab import Guest, LabError, Unsupported, command, finding, network, pinning, tuning  # noqa: E402
 
 PROFILES = sorted(each.stem for each in (ROOT / "platforms" / "profiles").glob("*.conf"))
-JOINED = ["pinned+hugepages", "virtio+pinned-vm+numa+hugepages+shares", "virtio-scsi+ksm+balloon+io-throttle+quota",
-          "emulated+memory-limit"]
+JOINED = ["pinned+hugepages", "virtio+pinned-vm+numa+hugepages+shares", "virtio-scsi+ksm+balloon+io-throttle+quota-half-cpu",
+          "e1000-ide+memory-limit"]
 FILES = domain.Files("/lab/vmlinuz", "/lab/initrd", "/lab/disk.qcow2", "/lab/payload.img", "/lab/console.log")
 SCHEMA = shutil.which("virt-xml-validate") and Path("/usr/share/libvirt/schemas/domain.rng").exists()
 
@@ -33,7 +33,7 @@ def machine(asked=None, kind="qemu", network_profile="bridge", **sizes):
 
 def of_profile(names, kind="qemu"):
     """As provisioning reads it."""
-    asked = tuning.of_its_memory(tuning.read_profile(ROOT / "platforms" / "profiles", names), 1024)
+    asked = tuning.of_its_size(tuning.read_profile(ROOT / "platforms" / "profiles", names), 1024, 2)
     made = machine(asked, kind, asked.get("network.attach", "bridge"))
     pinning.resolve(made.guest, [], False)
     return made
@@ -57,7 +57,7 @@ def test_every_profile_is_valid_for_libvirt(names, kind, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("profile", ["bridge", "emulated", "private", "host-bridge:br9", "vlan:7", "macvlan:eth1",
+@pytest.mark.parametrize("profile", ["bridge", "e1000", "private", "host-bridge:br9", "vlan:7", "macvlan:eth1",
                                      "passthrough:0000:03:00.0", "sriov:0000:03:10.1"])
 def test_every_network_profile_is_valid_for_libvirt(profile, tmp_path):
     if not SCHEMA:
@@ -75,9 +75,9 @@ def test_every_network_profile_is_valid_for_libvirt(profile, tmp_path):
     ("virtio", "devices/interface/driver", "queues", "2"),
     ("virtio-scsi", "devices/controller[@type='scsi']/driver", "iothread", "1"),
     ("virtio-scsi", "devices/disk/target", "bus", "scsi"),
-    ("emulated", "devices/disk/target", "bus", "ide"),
-    ("emulated", "devices/interface/model", "type", "e1000"),
-    ("emulated", "os/type", "machine", "pc"),
+    ("e1000-ide", "devices/disk/target", "bus", "ide"),
+    ("e1000-ide", "devices/interface/model", "type", "e1000"),
+    ("e1000-ide", "os/type", "machine", "pc"),
     ("pinned", "cputune/vcpupin[@vcpu='0']", "cpuset", None),
     ("pinned-vm", "cputune/emulatorpin", "cpuset", None),
     ("pinned-vm", "cputune/iothreadpin", "cpuset", None),

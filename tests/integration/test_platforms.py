@@ -29,7 +29,7 @@ PROFILES = sorted(each.stem for each in (ROOT / "platforms" / "profiles").glob("
 @pytest.mark.parametrize("knob, text, value", [
     ("cpu.pin", "3,0-1", "0-1,3"),
     ("cpu.pin", "auto", "auto"),
-    ("cpu.quota", "50%", 50),
+    ("cpu.quota", "50%", 50), ("cpu.quota", "50 %  of guest", "50% of guest"),
     ("memory.limit", "512M", 512 << 20),
     ("memory.limit", "75%", "75%"),
     ("disk.write-bps", "10k", 10240),
@@ -43,7 +43,8 @@ def test_knobs_are_normalised(knob, text, value):
 
 
 @pytest.mark.parametrize("knob, text", [
-    ("cpu.pin", "one"), ("cpu.pin", ""), ("cpu.quota", "-5"), ("memory.limit", "5 apples"), ("memory.limit", "100%"), ("memory.ksm", "maybe"),
+    ("cpu.pin", "one"), ("cpu.pin", ""), ("cpu.quota", "-5"), ("cpu.quota", "0% of guest"),
+    ("cpu.quota", "101% of guest"), ("cpu.quota", "50% of host"), ("memory.limit", "5 apples"), ("memory.limit", "100%"), ("memory.ksm", "maybe"),
     ("disk.scheduler", "cfq"), ("cpu.speed", "3"), ("network.rate", "9" * 40), ("network.attach", "Bad Name"),
 ])
 def test_a_wrong_knob_is_told_by_name(knob, text):
@@ -72,9 +73,11 @@ def test_what_is_not_in_effect_is_an_error():
         tuning.require_effect(rows, "one")
 
 
-def test_percent_of_memory_become_bytes():
+def test_shares_of_the_guest_become_sizes():
     asked = {"memory.limit": "75%", "memory.balloon": 64 << 20, "cpu.quota": 50, "memory.ksm": True}
-    assert tuning.of_its_memory(asked, 256) == {**asked, "memory.limit": 192 << 20}
+    assert tuning.of_its_size(asked, 256, 4) == {**asked, "memory.limit": 192 << 20}
+    assert tuning.of_its_size({"cpu.quota": "50% of guest"}, 256, 1) == {"cpu.quota": 50}
+    assert tuning.of_its_size({"cpu.quota": "25% of guest"}, 256, 8) == {"cpu.quota": 200}
 
 
 def test_knobs_of_other_roles_are_left_out():

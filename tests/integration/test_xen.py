@@ -19,7 +19,7 @@ from platforms.xen import config, disk, host, live, xl  # noqa: E402
 
 PROFILES = sorted(each.stem for each in (ROOT / "platforms" / "profiles").glob("*.conf"))
 KINDS = ("pv", "pvh", "hvm")
-# What no Xen guest can have; `emulated` is for hvm.
+# What no Xen guest can have; `e1000-ide` is for hvm.
 REFUSED = {"hugepages", "hugepages-transparent", "io-throttle", "ksm", "pinned-vm", "virtio", "virtio-scsi"}
 DISKS = [("qcow2", "/lab/disk.qcow2", True), ("raw", "/lab/payload.img", False)]
 
@@ -49,10 +49,10 @@ def recipe(tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_profile_is_written_or_refused_with_the_reason(name, kind, recipe):
-    asked = tuning.of_its_memory(tuning.read_profile(ROOT / "platforms" / "profiles", name), 1024)
+    asked = tuning.of_its_size(tuning.read_profile(ROOT / "platforms" / "profiles", name), 1024, 2)
     made = guest(asked, kind, asked.get("network.attach", "bridge"))
     pinning.resolve(made, [], False)
-    impossible = name in REFUSED or (name == "emulated" and kind != "hvm") or (name in ("passthrough", "sriov") and kind == "pvh")
+    impossible = name in REFUSED or (name == "e1000-ide" and kind != "hvm") or (name in ("passthrough", "sriov") and kind == "pvh")
     if impossible:
         with pytest.raises(Unsupported):
             tuning.require_known(recipe, made.tuning)
@@ -104,11 +104,11 @@ def test_rate_in_netbacks_unit():
 
 
 def test_emulated_hardware_is_kept_by_the_guest():
-    told = written(guest({"disk.bus": "ide", "network.nic": "e1000"}, "hvm", "emulated"))
+    told = written(guest({"disk.bus": "ide", "network.nic": "e1000"}, "hvm", "e1000"))
     assert "vdev=hda,access=rw" in told["disk"] and "vdev=xvde,access=ro" in told["disk"]
     assert "model=e1000" in told["vif"] and "xen_emul_unplug=never" in told["cmdline"]
     assert "xen_emul_unplug=nics" in written(guest({"disk.bus": "ide"}, "hvm"))["cmdline"]
-    assert "xen_emul_unplug=ide-disks" in written(guest({}, "hvm", "emulated"))["cmdline"]
+    assert "xen_emul_unplug=ide-disks" in written(guest({}, "hvm", "e1000"))["cmdline"]
     assert "type=vif" in written(guest({}, "hvm"))["vif"]
 
 

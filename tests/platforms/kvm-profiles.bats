@@ -78,7 +78,7 @@ thread_on() { # NAME CPUS
 }
 
 @test "scsi, balloon, limits on CPU, disk and network" {
-    guest_with virtio-scsi+balloon+io-throttle+net-shaping+quota+shares
+    guest_with virtio-scsi+balloon+io-throttle+net-shaping+quota-half-cpu+shares
     in_xml "//controller[@type='scsi'][@model='virtio-scsi']/driver[@iothread='1'][@queues='2']"
     in_xml "//disk/target[@bus='scsi']"
     in_xml "//iotune[read_bytes_sec='52428800'][write_iops_sec='1000']"
@@ -94,7 +94,7 @@ thread_on() { # NAME CPUS
 }
 
 @test "emulated hardware, with a limit on memory and equal pages shared" {
-    guest_with emulated+memory-limit+ksm --memory 1024
+    guest_with e1000-ide+memory-limit+ksm --memory 1024
     in_xml "//interface/model[@type='e1000']"
     in_xml "//disk/target[@bus='ide']"
     [[ $command == *ide-hd* && $command == *e1000* ]]

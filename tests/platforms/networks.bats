@@ -97,7 +97,7 @@ from_host() {
 }
 
 @test "what needs hardware that is not there is refused with the reason" {
-    for each in passthrough:0000:ff:1f.7 sriov:0000:ff:1f.7 emulated; do
+    for each in passthrough:0000:ff:1f.7 sriov:0000:ff:1f.7 e1000; do
         run -77 ir provision "$platform" one ${kind:+--kind "$kind"} --network "$each"
         echo "# $each: $output" >&3
     done

@@ -61,8 +61,8 @@ refused() { # PROFILE
     [[ $(tr '\0' ' ' <"/proc/$(processes beam.smp)/cmdline") == *"-S 1:1"* ]]
 }
 
-@test "quota: half a CPU stands in the cgroup" {
-    guest_with quota ""
+@test "quota-half-cpu: half a CPU stands in the cgroup" {
+    guest_with quota-half-cpu ""
     file=$(group cpu)/cpu.cfs_quota_us
     [[ -e $file ]] || file=$(group cpu)/cpu.max
     [[ $(<"$file") == 50000* ]]
@@ -140,7 +140,7 @@ refused() { # PROFILE
 }
 
 @test "combined profiles are in effect together" {
-    guest_with pinned+hugepages+quota broker,worker
+    guest_with pinned+hugepages+quota-half-cpu broker,worker
     [[ $(value "len(it['tuning'])" <<<"$facts") -ge 5 ]]
 }
 
@@ -153,7 +153,7 @@ refused() { # PROFILE
 
 @test "what has no meaning here is refused with the reason" {
     refused balloon
-    refused emulated
+    refused e1000-ide
     refused virtio
     refused sriov
     refused passthrough
