@@ -19,6 +19,7 @@ from pathlib import Path
 import nodes as list_of_nodes
 
 STATIC = Path(__file__).resolve().parent / "definitions.json"
+LIMITS = {"ir-observations": "queue", "ir-rejected": "rejected"}  # policy: what its limits begin with in the list
 HASHING = "rabbit_password_hashing_sha256"
 
 
@@ -60,9 +61,10 @@ def definitions(nodes, passwords_path):
     for user in whole["users"]:
         user["password_hash"] = password_hash(user["name"], passwords[user["name"]])
         user["hashing_algorithm"] = HASHING
-    limits = {"max-length": int(nodes.limits["queue-messages"]), "max-length-bytes": int(nodes.limits["queue-bytes"])}
     for policy in whole["policies"]:
-        policy["definition"].update({key: value for key, value in limits.items() if key in policy["definition"]})
+        prefix = LIMITS[policy["name"]]
+        policy["definition"]["max-length"] = int(nodes.limits[f"{prefix}-messages"])
+        policy["definition"]["max-length-bytes"] = int(nodes.limits[f"{prefix}-bytes"])
     return whole
 
 

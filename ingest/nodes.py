@@ -44,6 +44,8 @@ LIMITS = {
     "idle-session": ("180s", TIME, "a time like 180s"),
     "queue-messages": ("5000000", COUNT, "a number"),
     "queue-bytes": ("4294967296", COUNT, "a number"),
+    "rejected-messages": ("100000", COUNT, "a number"),
+    "rejected-bytes": ("1073741824", COUNT, "a number"),
 }
 BROKER = {
     "host": (None, HOST, "an address"),

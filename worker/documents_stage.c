@@ -55,6 +55,10 @@ void ir_documents_stage_close(ir_documents_stage_t *stage) {
     free(stage);
 }
 
+bool ir_documents_stage_keeps(const ir_documents_stage_t *stage) {
+    return ir_documents_keeps(stage->documents);
+}
+
 ir_status_t ir_documents_stage_ready(void *context, ir_error_t *error) {
     const ir_documents_stage_t *stage = context;
     return ir_documents_probe(stage->documents, error);

@@ -7,6 +7,8 @@
 #include "observation/batch.h"
 #include "worker/options.h"
 
+#include <stdbool.h>
+
 typedef struct ir_documents_stage ir_documents_stage_t;
 
 /* `analysis` is that of the batches; it lives as long as the stage. */
@@ -14,6 +16,9 @@ ir_status_t ir_documents_stage_open(const ir_worker_options_t *options,
                                     const ir_analysis_t *analysis, ir_documents_stage_t **stage,
                                     ir_error_t *error);
 void ir_documents_stage_close(ir_documents_stage_t *stage);
+
+/* Whether raw messages are kept. Any thread. */
+bool ir_documents_stage_keeps(const ir_documents_stage_t *stage);
 
 /* As ir_stage_work_t wants them; `context` is the stage. */
 ir_status_t ir_documents_stage_ready(void *context, ir_error_t *error);

@@ -36,6 +36,8 @@ static void add_single(ir_meters_t *m) {
          "Quality flags decided later than their observation."},
         {&m->dead_letters, IR_METRIC_COUNTER, "ir_dead_letters_total", NULL,
          "Messages published to the exchange ir.rejected."},
+        {&m->dead_letters_left_out, IR_METRIC_COUNTER, "ir_dead_letters_left_out_total", NULL,
+         "Dead letters that ir.rejected had no room for; their messages are in the documents."},
         {&m->batches, IR_METRIC_COUNTER, "ir_batches_total", NULL, "Batches acknowledged."},
         {&m->batches_in_flight, IR_METRIC_GAUGE, "ir_batches_in_flight", NULL,
          "Batches in the stages."},

@@ -30,7 +30,7 @@ typedef struct ir_meters {
     ir_metric_t *aggregates[10]; /* by flag */
     ir_metric_t *revisions;
     ir_metric_t *republished[IR_FORMATS_MAX];
-    ir_metric_t *dead_letters;
+    ir_metric_t *dead_letters, *dead_letters_left_out;
     ir_metric_t *batches, *batches_in_flight, *messages_in_flight;
     ir_metric_t *partitions, *partition_share, *partitions_unserved, *partition_losses;
     ir_metric_t *objects_missing;

@@ -1,50 +1,48 @@
 #include "worker/republish.h"
 
-#include "broker/arrival.h"
 #include "broker/rehearsal.h"
 #include "broker/topology.h"
 #include "common/buffer.h"
 #include "common/proof.h"
 #include "worker/denied.h"
+#include "worker/letters.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A dead letter tells the first refusal by its own headers and up to this many in one list. */
-#define REFUSALS_LISTED 16
 #define ROUTING_KEY_SIZE 512
 #define CONTROL_NAME "ir-control" /* instead of a mote's */
-#define LETTER_HEADERS_LEAST 6
 
 struct ir_republish {
     ir_broker_options_t broker;
     ir_publisher_t *publisher;
+    ir_letters_t *letters;
     const ir_format_t *const *formats;
     size_t n_formats;
     ir_format_options_t options;
     ir_meters_t *meters;
     ir_buffer_t body;
-    ir_buffer_t list;
     ir_batch_t *batch;          /* under way */
     const ir_batch_t *tried;    /* failed before: a part of it may be published already */
     char key[ROUTING_KEY_SIZE]; /* of what was published last; may be longer than AMQP takes */
     ir_denied_t denied;
     uint64_t unconfirmed[IR_FORMATS_MAX]; /* since the last flush */
     uint64_t published[IR_FORMATS_MAX];
-    uint64_t dead_letters;
 };
 
 ir_republish_t *ir_republish_new(const ir_broker_options_t *broker,
                                  const ir_format_t *const *formats, size_t n_formats,
-                                 const ir_format_options_t *format_options, ir_meters_t *meters) {
+                                 const ir_format_options_t *format_options, bool documented,
+                                 ir_meters_t *meters) {
     ir_republish_t *republish = calloc(1, sizeof *republish);
     if (republish == NULL) {
         return NULL;
     }
     republish->publisher = ir_publisher_new(broker);
-    if (republish->publisher == NULL) {
-        free(republish);
+    republish->letters = ir_letters_new(broker, documented, meters);
+    if (republish->publisher == NULL || republish->letters == NULL) {
+        ir_republish_free(republish);
         return NULL;
     }
     republish->broker = *broker;
@@ -53,7 +51,6 @@ ir_republish_t *ir_republish_new(const ir_broker_options_t *broker,
     republish->options = *format_options;
     republish->meters = meters;
     ir_buffer_init(&republish->body);
-    ir_buffer_init(&republish->list);
     return republish;
 }
 
@@ -62,17 +59,9 @@ void ir_republish_free(ir_republish_t *republish) {
         return;
     }
     ir_publisher_free(republish->publisher);
+    ir_letters_free(republish->letters);
     ir_buffer_free(&republish->body);
-    ir_buffer_free(&republish->list);
     free(republish);
-}
-
-static ir_header_t text_header(const char *name, ir_view_t text) {
-    return (ir_header_t){.name = name, .kind = IR_HEADER_TEXT, .text = text};
-}
-
-static ir_header_t integer_header(const char *name, int64_t value) {
-    return (ir_header_t){.name = name, .kind = IR_HEADER_INTEGER, .integer = value};
 }
 
 static ir_header_t flag_header(const char *name) {
@@ -270,125 +259,18 @@ static bool refuse(void *context, uint32_t number, const ir_answer_t *answer) {
                            IR_REASON_UNPUBLISHABLE, answer->why.text);
 }
 
-/* ---- dead letters ---- */
-
-/* Every refusal of one message, decoding's first, then the stores'. */
-typedef struct ir_refusals {
-    const ir_refusal_t *first;
-    int64_t count;
-} ir_refusals_t;
-
-static void list_refusal(ir_republish_t *republish, ir_refusals_t *refusals,
-                         const ir_refusal_t *refusal) {
-    if (refusals->count == 0) {
-        refusals->first = refusal;
-    }
-    if (refusals->count < REFUSALS_LISTED) {
-        ir_buffer_append_format(&republish->list, "%s%d %s: %s", refusals->count > 0 ? "\n" : "",
-                                refusal->record, ir_reason_text(refusal->reason), refusal->detail);
-    }
-    refusals->count++;
-}
-
-static ir_refusals_t collect_refusals(ir_republish_t *republish, const ir_batch_t *batch,
-                                      uint32_t index) {
-    const ir_message_t *message = &batch->messages[index];
-    ir_refusals_t refusals = {.first = NULL};
-    ir_buffer_clear(&republish->list);
-    for (uint32_t i = 0; i < message->n_refusals; i++) {
-        list_refusal(republish, &refusals, &batch->refusals[message->first_refusal + i]);
-    }
-    for (uint32_t i = 0; i < batch->n_store_refusals; i++) {
-        if (batch->store_refusals[i].message == index) {
-            list_refusal(republish, &refusals, &batch->store_refusals[i].refusal);
-        }
-    }
-    return refusals;
-}
-
-#define DEAD_LETTER_HEADERS 10
-
-/* Returns how many. What a replay needs for the message to be what it was is among them. */
-static size_t dead_letter_headers(const ir_republish_t *republish, const ir_message_t *message,
-                                  const ir_refusals_t *refusals, ir_view_t id,
-                                  ir_header_t headers[static DEAD_LETTER_HEADERS]) {
-    size_t n = 0;
-    headers[n++] = text_header("reason", ir_view_text(ir_reason_text(refusals->first->reason)));
-    headers[n++] = text_header("detail", ir_view_text(refusals->first->detail));
-    headers[n++] = integer_header("record", refusals->first->record);
-    headers[n++] = text_header("raw-id", id);
-    headers[n++] = integer_header("refused", refusals->count);
-    headers[n++] = integer_header("bytes", (int64_t)message->body.size);
-    headers[n++] = text_header("refusals", ir_buffer_view(&republish->list));
-    headers[n++] = text_header("routing-key", message->routing_key);
-    if (message->stamped) {
-        headers[n++] = integer_header(IR_HEADER_ARRIVAL, message->arrival_ns / IR_MICROSECOND_NS);
-    }
-    if (message->name.size > 0) {
-        headers[n++] = text_header("name", message->name);
-    }
-    return n;
-}
-
-/* One that the broker does not take goes without its body, which is in the raw documents; then with
- * the first headers alone. */
-static ir_outcome_t publish_letter(ir_republish_t *republish, ir_publication_t *letter,
-                                   ir_error_t *error) {
-    ir_outcome_t outcome = ir_publisher_publish(republish->publisher, letter, error);
-    if (outcome == IR_OUTCOME_REFUSED) {
-        letter->body = ir_view("", 0);
-        outcome = ir_publisher_publish(republish->publisher, letter, error);
-    }
-    if (outcome == IR_OUTCOME_REFUSED) {
-        letter->n_headers = LETTER_HEADERS_LEAST;
-        letter->routing_key = ir_view("", 0);
-        outcome = ir_publisher_publish(republish->publisher, letter, error);
-    }
-    return outcome == IR_OUTCOME_REFUSED ? IR_OUTCOME_OK : outcome; /* the raw document tells it */
-}
-
-static ir_outcome_t publish_dead_letter(ir_republish_t *republish, const ir_batch_t *batch,
-                                        uint32_t index, ir_error_t *error) {
-    const ir_message_t *message = &batch->messages[index];
-    const ir_refusals_t refusals = collect_refusals(republish, batch, index);
-    if (refusals.count == 0) {
-        return IR_OUTCOME_OK;
-    }
-    char id[IR_ID_TEXT_SIZE];
-    const ir_view_t id_view = ir_view_text(ir_id_format(&message->raw_id, id));
-    ir_header_t headers[DEAD_LETTER_HEADERS];
-    const size_t n_headers = dead_letter_headers(republish, message, &refusals, id_view, headers);
-    char content_type[128];
-    snprintf(content_type, sizeof content_type, "%.*s", IR_VIEW_ARG(message->content_type));
-    ir_publication_t publication = {
-        .exchange = IR_EXCHANGE_REJECTED,
-        .routing_key = message->routing_key,
-        .content_type = content_type,
-        .message_id = id_view,
-        .headers = headers,
-        .n_headers = n_headers,
-        .body = message->body,
-        .mandatory = true,
-    };
-    const ir_outcome_t outcome = publish_letter(republish, &publication, error);
-    republish->dead_letters += outcome == IR_OUTCOME_OK;
-    return outcome;
-}
+/* ---- all of a batch ---- */
 
 static ir_outcome_t publish_batch(ir_republish_t *republish, const ir_batch_t *batch,
                                   ir_error_t *error) {
     const ir_proof_work_t work = {put, control, refuse, republish, .in_order = true};
-    ir_outcome_t outcome = ir_proof_run(&work, count_items(republish), error);
-    for (uint32_t i = 0; i < batch->n_messages && outcome == IR_OUTCOME_OK; i++) {
-        outcome = publish_dead_letter(republish, batch, i, error);
-    }
-    return outcome == IR_OUTCOME_OK ? ir_publisher_flush(republish->publisher, error) : outcome;
+    const ir_outcome_t outcome = ir_proof_run(&work, count_items(republish), error);
+    return outcome == IR_OUTCOME_OK ? ir_letters_run(republish->letters, batch, error) : outcome;
 }
 
 ir_outcome_t ir_republish_run(void *context, ir_batch_t *batch, ir_error_t *error) {
     ir_republish_t *republish = context;
     memset(republish->published, 0, sizeof republish->published);
-    republish->dead_letters = 0;
     republish->batch = batch;
     const uint32_t n_before = batch->n_store_refusals;
     const ir_outcome_t outcome = publish_batch(republish, batch, error);
@@ -400,11 +282,11 @@ ir_outcome_t ir_republish_run(void *context, ir_batch_t *batch, ir_error_t *erro
     for (size_t i = 0; i < republish->n_formats; i++) {
         ir_metric_increase(republish->meters->republished[i], republish->published[i]);
     }
-    ir_metric_increase(republish->meters->dead_letters, republish->dead_letters);
     return IR_OUTCOME_OK;
 }
 
 void ir_republish_idle(void *context) {
     ir_republish_t *republish = context;
     ir_publisher_idle(republish->publisher);
+    ir_letters_idle(republish->letters);
 }

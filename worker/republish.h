@@ -1,5 +1,5 @@
 /* The last stage: publishes every processed message again in each of the formats, and what was
- * refused to the dead-letter exchange with the reason; done when all of it is confirmed. */
+ * refused to the dead-letter exchange (letters.h); done when all of it is confirmed. */
 #ifndef IR_WORKER_REPUBLISH_H
 #define IR_WORKER_REPUBLISH_H
 
@@ -12,10 +12,12 @@
 
 typedef struct ir_republish ir_republish_t;
 
-/* `meters` and `formats` outlive it. NULL when memory is out. */
+/* `documented`: the documents keep raw messages. `meters` and `formats` outlive it. NULL when
+ * memory is out. */
 ir_republish_t *ir_republish_new(const ir_broker_options_t *broker,
                                  const ir_format_t *const *formats, size_t n_formats,
-                                 const ir_format_options_t *format_options, ir_meters_t *meters);
+                                 const ir_format_options_t *format_options, bool documented,
+                                 ir_meters_t *meters);
 void ir_republish_free(ir_republish_t *republish);
 
 /* As ir_stage_work_t wants them; `context` is the ir_republish_t. RETRY publishes the whole batch

@@ -181,8 +181,9 @@ static ir_status_t open_stores(ir_worker_t *worker, ir_error_t *error) {
         status = ir_graph_open(&graph, &worker->graph, error);
     }
     if (status == IR_OK) {
-        worker->republish = ir_republish_new(&broker, worker->formats, worker->n_formats,
-                                             &graph.format, &worker->meters);
+        worker->republish =
+            ir_republish_new(&broker, worker->formats, worker->n_formats, &graph.format,
+                             ir_documents_stage_keeps(worker->documents), &worker->meters);
         if (worker->republish == NULL) {
             status = ir_error_set(error, IR_ERR_MEMORY, "republish: out of memory");
         }
