@@ -170,7 +170,7 @@ static bool fill_revision(const decision_t *decision, const ir_point_t *point, i
                         .record = point->record},
     };
     memcpy(revision->observation.flags, point->flags, sizeof point->flags);
-    ir_id_revision(&point->id, ir_test_text(test), revision->flag, &revision->id);
+    ir_id_revision(&point->id, ir_test_text(test), revision->flag, NULL, &revision->id);
     return unit.data != NULL;
 }
 

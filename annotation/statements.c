@@ -172,6 +172,10 @@ void ir_statements_revision(ir_statements_t *statements, const ir_revision_t *re
     ir_id_format(&revision->decided_by, statements->time);
     add(statements, self, IR_NAME_REVISES, id_term(statements->other_id));
     add(statements, self, IR_NAME_DECIDED_BY, id_term(statements->time));
+    if (revision->supersedes) {
+        ir_id_format(&revision->superseded, statements->superseded_id);
+        add(statements, self, IR_NAME_SUPERSEDES, id_term(statements->superseded_id));
+    }
     add(statements, self, flag_predicates[revision->test], name_term(flag_name(revision->flag)));
     add(statements, self, IR_NAME_HAS_QUALITY,
         name_term(flag_name(revision->observation.aggregate)));

@@ -40,7 +40,7 @@ typedef struct ir_statements {
     size_t count;
     ir_view_t base_iri;
     ir_term_t self, instant, result;
-    char id[IR_ID_TEXT_SIZE], other_id[IR_ID_TEXT_SIZE];
+    char id[IR_ID_TEXT_SIZE], other_id[IR_ID_TEXT_SIZE], superseded_id[IR_ID_TEXT_SIZE];
     char time[IR_TIME_SIZE];
     char number[IR_NUMBER_SIZE], source_number[IR_NUMBER_SIZE], sum[IR_NUMBER_SIZE];
 } ir_statements_t;

@@ -30,6 +30,7 @@
     X(REVISION, ir, "Revision")                                                                    \
     X(REVISES, ir, "revises")                                                                      \
     X(DECIDED_BY, ir, "decidedBy")                                                                 \
+    X(SUPERSEDES, ir, "supersedes")                                                                \
     X(RAW_MESSAGE, ir, "rawMessage")                                                               \
     X(SOURCE_VALUE, ir, "sourceValue")                                                             \
     X(SOURCE_UNIT, ir, "sourceUnit")                                                               \

@@ -97,6 +97,10 @@ void ir_frames_properties(const ir_publication_t *publication, ir_properties_t *
         basic->_flags |= AMQP_BASIC_USER_ID_FLAG;
         basic->user_id = ir_broker_bytes(publication->user_id);
     }
+    if (publication->timestamp_s > 0) {
+        basic->_flags |= AMQP_BASIC_TIMESTAMP_FLAG;
+        basic->timestamp = (uint64_t)publication->timestamp_s;
+    }
     if (publication->n_headers > 0) {
         basic->_flags |= AMQP_BASIC_HEADERS_FLAG;
         basic->headers.entries = properties->headers;

@@ -42,6 +42,7 @@ typedef struct ir_publication {
     const char *content_type;
     ir_view_t message_id; /* or empty */
     ir_view_t user_id;    /* or empty; the broker takes that of the connection's user only */
+    int64_t timestamp_s;  /* property timestamp, seconds since 1970; 0: none */
     const ir_header_t *headers;
     size_t n_headers;
     ir_view_t body;

@@ -117,6 +117,19 @@ bool ir_batch_add_revision(ir_batch_t *batch, const ir_revision_t *revision) {
     return true;
 }
 
+bool ir_batch_add_observation(ir_batch_t *batch, const ir_observation_t *observation) {
+    static const ir_message_t nowhere = {.n_observations = 0};
+    if (!reserve((void **)&batch->messages, &batch->messages_capacity, 0, 1,
+                 sizeof *batch->messages) ||
+        !reserve((void **)&batch->observations, &batch->observations_capacity,
+                 batch->n_observations, 1, sizeof *batch->observations)) {
+        return false;
+    }
+    batch->messages[0] = nowhere;
+    batch->observations[batch->n_observations++] = *observation;
+    return true;
+}
+
 bool ir_batch_refuse(ir_batch_t *batch, uint32_t message, uint32_t observation, ir_reason_t reason,
                      const char *detail) {
     if (!reserve((void **)&batch->store_refusals, &batch->store_refusals_capacity,

@@ -74,6 +74,8 @@ typedef struct ir_revision {
     ir_observation_t observation; /* message is that of the deciding point */
     ir_id_t raw_id;               /* of the message that carried the revised observation */
     ir_id_t decided_by;           /* the observation that decided it */
+    bool supersedes;    /* made by analysing it again, it takes the place of an earlier verdict: */
+    ir_id_t superseded; /* a revision, or the observation itself when there was none */
 } ir_revision_t;
 
 typedef struct ir_message {
@@ -170,6 +172,10 @@ ir_status_t ir_batch_rebuild(ir_batch_t *batch, ir_batch_t *scratch, const ir_an
 
 /* Appends (for quality control); false when memory is out. */
 bool ir_batch_add_revision(ir_batch_t *batch, const ir_revision_t *revision);
+
+/* Appends one that is stored already, for quality control alone: a batch of these is not put. Its
+ * views are not copied. False when memory is out. */
+bool ir_batch_add_observation(ir_batch_t *batch, const ir_observation_t *observation);
 
 /* A store refuses an observation, whose state says so from now on, or with UINT32_MAX something
  * else of the message. False when memory is out. */

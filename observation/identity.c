@@ -51,6 +51,13 @@ static void set_time(ir_id_t *id, int64_t time_ns) {
     }
 }
 
+void ir_id_stretch(int64_t from_ns, int64_t to_ns, ir_id_t *least, ir_id_t *greatest) {
+    memset(least->bytes, 0, sizeof least->bytes);
+    memset(greatest->bytes, 0xff, sizeof greatest->bytes);
+    set_time(least, from_ns);
+    set_time(greatest, to_ns);
+}
+
 static ir_view_t format_number(uint64_t number, bool negative, char text[static NUMBER_SIZE]) {
     char *first = text + NUMBER_SIZE;
     do {
@@ -148,12 +155,15 @@ void ir_id_observation(ir_view_t name, int64_t time_ns, const ir_value_t *value,
     }
 }
 
-void ir_id_revision(const ir_id_t *observation, const char *test, int flag, ir_id_t *id) {
+void ir_id_revision(const ir_id_t *observation, const char *test, int flag,
+                    const ir_id_t *superseded, ir_id_t *id) {
     char text[IR_ID_TEXT_SIZE];
+    char other[IR_ID_TEXT_SIZE];
     const char digit = (char)('0' + flag);
-    const ir_view_t parts[] = {ir_view_text(ir_id_format(observation, text)), ir_view_text(test),
-                               ir_view(&digit, 1)};
-    generate(namespace_revision, parts, 3, id);
+    const ir_view_t parts[] = {
+        ir_view_text(ir_id_format(observation, text)), ir_view_text(test), ir_view(&digit, 1),
+        ir_view_text(superseded != NULL ? ir_id_format(superseded, other) : NULL)};
+    generate(namespace_revision, parts, superseded != NULL ? 4 : 3, id);
     memcpy(id->bytes, observation->bytes, TIME_BYTES);
 }
 

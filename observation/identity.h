@@ -10,6 +10,7 @@
  *                 plain LF MOTE LF BODY                0
  *   observation   NAME LF TIME LF LABEL LF VALUE       its time
  *   revision      OBSERVATION-ID LF TEST LF FLAG       that of the revised observation
+ *     superseding OBSERVATION-ID LF TEST LF FLAG LF SUPERSEDED-ID    likewise
  *
  * TIME and ARRIVAL are decimal nanoseconds since the epoch; times before 1970 count as 0 in the 48
  * bits only. LABEL is the value's in SenML: v, vs, vb, vd. VALUE is the value as sent, before any
@@ -64,10 +65,15 @@ ir_raw_key_t ir_raw_key(const ir_senml_pack_t *pack, ir_view_t mote, ir_view_t b
 /* All thread-safe and free of allocation. */
 void ir_id_raw(const ir_raw_key_t *key, ir_id_t *id);
 void ir_id_observation(ir_view_t name, int64_t time_ns, const ir_value_t *value, ir_id_t *id);
-void ir_id_revision(const ir_id_t *observation, const char *test, int flag, ir_id_t *id);
+/* `superseded` (or NULL): the verdict whose place it takes. */
+void ir_id_revision(const ir_id_t *observation, const char *test, int flag,
+                    const ir_id_t *superseded, ir_id_t *id);
 
 /* That of an observation whose value is a number with this text (number.h). */
 void ir_id_observation_number(ir_view_t name, int64_t time_ns, ir_view_t number, ir_id_t *id);
+
+/* The least and the greatest id that things of this stretch of time can have. */
+void ir_id_stretch(int64_t from_ns, int64_t to_ns, ir_id_t *least, ir_id_t *greatest);
 
 /* The version that the id says it is of. */
 static inline unsigned ir_id_version(const ir_id_t *id) {

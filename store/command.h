@@ -2,6 +2,7 @@
 #ifndef IR_STORE_COMMAND_H
 #define IR_STORE_COMMAND_H
 
+#include "broker/settings.h"
 #include "common/settings.h"
 #include "store/settings.h"
 
@@ -17,6 +18,14 @@ typedef struct ir_store_options {
     char *ledger;
     int what; /* ir_store_what_t */
     bool json;
+    ir_broker_settings_t broker;
+    char *trusted_users;
+    ir_analysis_settings_t analysis;
+    int64_t series, batch_observations;
+    char *mote, *reason, *since, *until; /* which raw messages; times as RFC 3339 */
+    int64_t limit;                       /* of messages; 0: none */
+    bool queue, yes, dry_run;
+    char *from;
 } ir_store_options_t;
 
 typedef enum ir_store_what { IR_WHAT_DOCUMENTS, IR_WHAT_GRAPH } ir_store_what_t;
@@ -29,6 +38,7 @@ typedef struct ir_stores {
     ir_documents_t *documents;
     ir_graph_t *graph;
     FILE *out;
+    char writer[32]; /* of N-Quads segments: others may write at the same time */
 } ir_stores_t;
 
 /* Makes the replica set of the document store's URI, where that is still to be done. */
@@ -55,5 +65,13 @@ ir_status_t ir_store_verify(const ir_stores_t *stores, char *const *more, int n_
 
 /* Writes all documents as JSON lines, or all statements as N-Quads. */
 ir_status_t ir_store_export(const ir_stores_t *stores, ir_error_t *error);
+
+/* Lists, shows, replays or drops what was refused (rejected.c); `words` are those behind the
+ * command. */
+ir_status_t ir_store_rejected(const ir_stores_t *stores, char *const *words, int n_words,
+                              ir_error_t *error);
+
+/* Analyses stored raw messages again (reprocess.c). */
+ir_status_t ir_store_reprocess(const ir_stores_t *stores, ir_error_t *error);
 
 #endif

@@ -132,9 +132,73 @@ ir_status_t ir_documents_each_id(ir_documents_t *documents, ir_document_kind_t k
     return documents->backend->each_id(documents->store, kind, each, context, error);
 }
 
-ir_status_t ir_documents_each_raw(ir_documents_t *documents, ir_each_raw_fn each, void *context,
-                                  ir_error_t *error) {
-    return documents->backend->each_raw(documents->store, each, context, error);
+/* ---- raw messages and their outcomes ---- */
+
+typedef struct selecting {
+    const char *reason;
+    ir_each_raw_fn each;
+    void *context;
+} selecting_t;
+
+static ir_status_t visit_with_reason(void *context, const ir_raw_document_t *raw) {
+    const selecting_t *selecting = context;
+    for (size_t i = 0; i < raw->n_refusals; i++) {
+        if (ir_view_equal(raw->refusals[i].reason, ir_view_text(selecting->reason))) {
+            return selecting->each(selecting->context, raw);
+        }
+    }
+    return IR_OK;
+}
+
+ir_status_t ir_documents_each_raw(ir_documents_t *documents, const ir_raw_selection_t *selection,
+                                  ir_each_raw_fn each, void *context, ir_error_t *error) {
+    const ir_documents_backend_t *backend = documents->backend;
+    if (selection == NULL || selection->reason == NULL) {
+        return backend->each_raw(documents->store, selection, each, context, error);
+    }
+    selecting_t selecting = {selection->reason, each, context};
+    return backend->each_raw(documents->store, selection, visit_with_reason, &selecting, error);
+}
+
+ir_status_t ir_documents_each_outcome(ir_documents_t *documents, const ir_id_t *raw_id,
+                                      ir_each_outcome_fn each, void *context, ir_error_t *error) {
+    return ir_documents_keeps(documents)
+               ? documents->backend->each_outcome(documents->store, raw_id, each, context, error)
+               : IR_OK;
+}
+
+ir_status_t ir_documents_drop(ir_documents_t *documents, const ir_raw_document_t *raw,
+                              ir_error_t *error) {
+    return ir_documents_keeps(documents) ? documents->backend->drop(documents->store, raw, error)
+                                         : IR_OK;
+}
+
+/* ---- series ---- */
+
+ir_status_t ir_documents_each_sensor(ir_documents_t *documents, ir_each_sensor_fn each,
+                                     void *context, ir_error_t *error) {
+    return ir_documents_keeps(documents)
+               ? documents->backend->each_sensor(documents->store, each, context, error)
+               : IR_OK;
+}
+
+ir_status_t ir_documents_each_observation(ir_documents_t *documents, const char *sensor,
+                                          int64_t from_ns, int64_t to_ns,
+                                          ir_each_observation_fn each, void *context,
+                                          ir_error_t *error) {
+    return ir_documents_keeps(documents)
+               ? documents->backend->each_observation(documents->store, sensor, from_ns, to_ns,
+                                                      each, context, error)
+               : IR_OK;
+}
+
+ir_status_t ir_documents_each_revision(ir_documents_t *documents, const char *sensor,
+                                       int64_t from_ns, int64_t to_ns, ir_each_revision_fn each,
+                                       void *context, ir_error_t *error) {
+    return ir_documents_keeps(documents)
+               ? documents->backend->each_revision(documents->store, sensor, from_ns, to_ns, each,
+                                                   context, error)
+               : IR_OK;
 }
 
 ir_status_t ir_documents_export(ir_documents_t *documents, ir_each_line_fn each, void *context,
@@ -188,16 +252,24 @@ bool ir_document_refuse(ir_batch_t *batch, uint32_t message, uint32_t observatio
     return ir_batch_refuse(batch, message, observation, IR_REASON_DOCUMENT_REFUSED, detail);
 }
 
-bool ir_refused_add(ir_refused_t *refused, int record) {
-    if (refused->count == refused->capacity) {
-        const size_t capacity = refused->capacity > 0 ? refused->capacity * 2 : 64;
-        int *grown = realloc(refused->records, capacity * sizeof *grown);
+bool ir_refusal_list_add(ir_refusal_list_t *list, ir_stored_refusal_t refusal) {
+    if (list->count == list->capacity) {
+        const size_t capacity = list->capacity > 0 ? list->capacity * 2 : 64;
+        ir_stored_refusal_t *grown = realloc(list->refusals, capacity * sizeof *grown);
         if (grown == NULL) {
             return false;
         }
-        refused->records = grown;
-        refused->capacity = capacity;
+        list->refusals = grown;
+        list->capacity = capacity;
     }
-    refused->records[refused->count++] = record;
+    list->refusals[list->count++] = refusal;
     return true;
+}
+
+ir_test_t ir_test_find(ir_view_t name) {
+    int test = 0;
+    while (test < IR_TEST_COUNT && !ir_view_equal(name, ir_view_text(ir_test_text(test)))) {
+        test++;
+    }
+    return (ir_test_t)test;
 }

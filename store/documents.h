@@ -20,6 +20,8 @@ typedef struct ir_documents_options {
     const char *password; /* for mongodb, kept out of the URI; or NULL */
     int64_t timeout_ns;   /* of one call to a server, or of waiting for a lock */
     const char *shards;   /* for init on a mongos: "SET/HOST:PORT[,HOST:PORT…] …" or NULL */
+    bool earlier; /* a store of an earlier release, whose ids are of another kind: it is only walked
+                     (each_raw, each_sensor, each_observation), and no other store is taken */
 } ir_documents_options_t;
 
 /* What kind of id ir_documents_each_id walks. */
@@ -98,22 +100,93 @@ typedef ir_status_t (*ir_each_id_fn)(void *context, const ir_id_t *id);
 ir_status_t ir_documents_each_id(ir_documents_t *documents, ir_document_kind_t kind,
                                  ir_each_id_fn each, void *context, ir_error_t *error);
 
-/* A raw message as it is stored. Views live during the call. */
+/* A refusal as it is stored: one of a record, by decoding or by a store, or of the whole message.
+ */
+typedef struct ir_stored_refusal {
+    ir_view_t reason, detail;
+    int record; /* -1: the whole message */
+} ir_stored_refusal_t;
+
+/* A raw message as it is stored, with its newest outcome. Views live during the call. */
 typedef struct ir_raw_document {
     ir_id_t id;
-    ir_view_t mote, content_type, body;
+    ir_view_t mote, routing_key, content_type, body;
     ir_view_t name;         /* the sender's; empty: none */
     ir_senml_clock_t clock; /* what its relative times count from */
-    const int *refused;     /* positions of records that were refused, by decoding or by a store, in
-                               its newest outcome; -1: the whole message */
-    size_t n_refused;
+    ir_view_t status;       /* "accepted", "partly", "rejected", "dropped" */
+    ir_view_t first_status; /* that of its first outcome */
+    const ir_stored_refusal_t *refusals;
+    size_t n_refusals;
 } ir_raw_document_t;
 
-/* Calls `each` for every raw message, in any order, one after the other from the store. Stops and
- * returns its status when `each` does not return IR_OK. */
+/* Which raw messages. All zero: all of them. */
+typedef struct ir_raw_selection {
+    const ir_id_t *id;          /* NULL: any */
+    const char *mote, *reason;  /* NULL: any; the reason of a refusal of its newest outcome */
+    int64_t since_ns, until_ns; /* of the arrival, the end not included; 0: no bound */
+    bool refused;               /* only what is "rejected" or "partly" */
+} ir_raw_selection_t;
+
+/* Calls `each` for every raw message of the selection, one after the other from the store, in the
+ * order in which they arrived (mongodb) or were stored (sqlite); without a selection (NULL: all) in
+ * any order. What is stored meanwhile may be among them. Holds up no writer. Stops and returns its
+ * status when `each` does not return IR_OK. */
 typedef ir_status_t (*ir_each_raw_fn)(void *context, const ir_raw_document_t *raw);
-ir_status_t ir_documents_each_raw(ir_documents_t *documents, ir_each_raw_fn each, void *context,
-                                  ir_error_t *error);
+ir_status_t ir_documents_each_raw(ir_documents_t *documents, const ir_raw_selection_t *selection,
+                                  ir_each_raw_fn each, void *context, ir_error_t *error);
+
+/* What became of a message at some time. Views live during the call. */
+typedef struct ir_raw_outcome {
+    int64_t at_ns; /* the arrival, of the first one */
+    ir_view_t status;
+    const ir_stored_refusal_t *refusals;
+    size_t n_refusals;
+} ir_raw_outcome_t;
+
+/* Calls `each` for every outcome of one message, the first one first. */
+typedef ir_status_t (*ir_each_outcome_fn)(void *context, const ir_raw_outcome_t *outcome);
+ir_status_t ir_documents_each_outcome(ir_documents_t *documents, const ir_id_t *raw_id,
+                                      ir_each_outcome_fn each, void *context, ir_error_t *error);
+
+/* Appends the outcome "dropped", with the refusals of the newest one, durably. `raw` as it was
+ * walked. */
+ir_status_t ir_documents_drop(ir_documents_t *documents, const ir_raw_document_t *raw,
+                              ir_error_t *error);
+
+/* Calls `each` for the full name of every sensor that has observations, in any order. */
+typedef ir_status_t (*ir_each_sensor_fn)(void *context, ir_view_t name);
+ir_status_t ir_documents_each_sensor(ir_documents_t *documents, ir_each_sensor_fn each,
+                                     void *context, ir_error_t *error);
+
+/* An observation as it is stored. Views live during the call. */
+typedef struct ir_stored_observation {
+    ir_observation_t observation; /* without a sensor */
+    ir_id_t raw_id;
+    ir_view_t unit; /* UCUM; empty: none */
+} ir_stored_observation_t;
+
+/* Calls `each` for the observations of one series from one time to another (both included), by
+ * time, at one time those first that were not late. Stops as above. */
+typedef ir_status_t (*ir_each_observation_fn)(void *context, const ir_stored_observation_t *stored);
+ir_status_t ir_documents_each_observation(ir_documents_t *documents, const char *sensor,
+                                          int64_t from_ns, int64_t to_ns,
+                                          ir_each_observation_fn each, void *context,
+                                          ir_error_t *error);
+
+/* A revision as it is stored. */
+typedef struct ir_stored_revision {
+    ir_id_t id, observation;
+    ir_test_t test;
+    uint8_t flag;
+    bool supersedes;    /* it takes the place of a verdict: */
+    ir_id_t superseded; /* a revision, or the observation */
+} ir_stored_revision_t;
+
+/* Calls `each` for the revisions of a series' observations of that time, in any order. */
+typedef ir_status_t (*ir_each_revision_fn)(void *context, const ir_stored_revision_t *stored);
+ir_status_t ir_documents_each_revision(ir_documents_t *documents, const char *sensor,
+                                       int64_t from_ns, int64_t to_ns, ir_each_revision_fn each,
+                                       void *context, ir_error_t *error);
 
 /* Calls `each` with every stored observation as one JSON line (the "json" format's document), by
  * time when the store can; for export. */

@@ -25,7 +25,20 @@ typedef struct ir_documents_backend {
     ir_status_t (*count)(void *store, ir_documents_counts_t *counts, ir_error_t *error);
     ir_status_t (*each_id)(void *store, ir_document_kind_t kind, ir_each_id_fn each, void *context,
                            ir_error_t *error);
-    ir_status_t (*each_raw)(void *store, ir_each_raw_fn each, void *context, ir_error_t *error);
+    /* `selection->reason` is looked at by the front. */
+    ir_status_t (*each_raw)(void *store, const ir_raw_selection_t *selection, ir_each_raw_fn each,
+                            void *context, ir_error_t *error);
+    ir_status_t (*each_outcome)(void *store, const ir_id_t *raw_id, ir_each_outcome_fn each,
+                                void *context, ir_error_t *error); /* NULL: keeps none */
+    ir_status_t (*drop)(void *store, const ir_raw_document_t *raw, ir_error_t *error); /* with it */
+    ir_status_t (*each_sensor)(void *store, ir_each_sensor_fn each, void *context,
+                               ir_error_t *error); /* with it */
+    ir_status_t (*each_observation)(void *store, const char *sensor, int64_t from_ns, int64_t to_ns,
+                                    ir_each_observation_fn each, void *context,
+                                    ir_error_t *error); /* with it */
+    ir_status_t (*each_revision)(void *store, const char *sensor, int64_t from_ns, int64_t to_ns,
+                                 ir_each_revision_fn each, void *context,
+                                 ir_error_t *error); /* with it */
     ir_status_t (*export)(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
 } ir_documents_backend_t;
 
@@ -43,13 +56,16 @@ typedef void (*ir_each_refusal_fn)(void *context, const ir_refusal_t *refusal);
 size_t ir_raw_refusals(const ir_batch_t *batch, uint32_t message, ir_each_refusal_fn each,
                        void *context);
 
-/* Positions of refused records while a walk over raw messages goes on. All zero: none. */
-typedef struct ir_refused {
-    int *records;
+/* The refusals of an outcome while a walk goes on; used again for each. All zero: none. */
+typedef struct ir_refusal_list {
+    ir_stored_refusal_t *refusals;
     size_t count, capacity;
-} ir_refused_t;
+} ir_refusal_list_t;
 
-bool ir_refused_add(ir_refused_t *refused, int record); /* false when memory is out */
+bool ir_refusal_list_add(ir_refusal_list_t *list, ir_stored_refusal_t refusal); /* false: memory */
+
+/* The test of that name; IR_TEST_COUNT: there is none. */
+ir_test_t ir_test_find(ir_view_t name);
 
 /* Notes that the store refuses a document: an observation, or with UINT32_MAX the raw message.
  * False when memory is out. */

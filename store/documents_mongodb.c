@@ -232,6 +232,7 @@ static ir_status_t mongodb_open(const ir_documents_options_t *options, void **ma
         return status;
     }
     store->shards = options->shards;
+    store->earlier = options->earlier;
     name_place(store);
     *made = store;
     return IR_OK;
@@ -270,5 +271,10 @@ const ir_documents_backend_t ir_documents_mongodb = {
     .count = ir_mongodb_count,
     .each_id = ir_mongodb_each_id,
     .each_raw = ir_mongodb_each_raw,
+    .each_outcome = ir_mongodb_each_outcome,
+    .drop = ir_mongodb_drop,
+    .each_sensor = ir_mongodb_each_sensor,
+    .each_observation = ir_mongodb_each_observation,
+    .each_revision = ir_mongodb_each_revision,
     .export = ir_mongodb_export,
 };

@@ -7,7 +7,7 @@
  * one before: `raw`, `at`, `status`, `refusals`, and `first`, the status in the raw document
  * observations  the fields of the "json" format's document; `time` as a date, exact in `time_ns`;
  *               flags and source as sub-documents; sharded by (mote hashed, time)
- * revisions     likewise
+ * revisions     likewise; `supersedes` is the verdict whose place one takes, if any
  * meta          one document, _id "schema", whose `version` is IR_MONGODB_SCHEMA
  * probe         control documents, which are removed again: to tell a server that refuses
  * everything from one that refuses a document
@@ -37,6 +37,7 @@
 #define IR_MONGODB_DOCUMENT_MAX (16U * 1024 * 1024)
 
 typedef struct ir_mongodb {
+    bool earlier; /* made before there was `meta`, and only walked */
     mongoc_uri_t *uri;
     mongoc_client_t *client;
     char *database;
@@ -65,6 +66,15 @@ typedef ir_status_t (*ir_document_fn)(void *context, const bson_t *document);
 ir_status_t ir_mongodb_walk(const ir_mongodb_t *store, const char *collection, bson_t *filter,
                             bson_t *options, ir_document_fn each, void *context, ir_error_t *error);
 
+/* Likewise for what a pipeline makes of a collection; destroys `pipeline`. */
+ir_status_t ir_mongodb_aggregate(const ir_mongodb_t *store, const char *collection,
+                                 bson_t *pipeline, ir_document_fn each, void *context,
+                                 ir_error_t *error);
+
+/* Adds to a filter: `key` is one of these ids or between them. */
+void ir_mongodb_append_bound(bson_t *document, const char *key, const ir_id_t *least,
+                             const ir_id_t *greatest);
+
 /* A filter: `key` is any of `count` ids, which stand `stride` bytes apart. */
 bson_t *ir_mongodb_any_of(const char *key, const ir_id_t *ids, size_t stride, size_t count);
 
@@ -80,17 +90,20 @@ void ir_mongodb_observation(bson_t *document, const ir_batch_t *batch, const ir_
 void ir_mongodb_raw(bson_t *document, const ir_batch_t *batch, uint32_t message);
 /* Status and refusals of a message, which `raw` has, too. */
 void ir_mongodb_outcome(bson_t *document, const ir_batch_t *batch, uint32_t message);
-void ir_mongodb_outcome_head(bson_t *document, const ir_message_t *message, const char *first,
-                             int64_t at_ns);
+void ir_mongodb_outcome_head(bson_t *document, const ir_id_t *raw_id, ir_view_t mote,
+                             ir_view_t first, int64_t at_ns);
+void ir_mongodb_dropped(bson_t *document, const ir_raw_document_t *raw);
 void ir_mongodb_revision(bson_t *document, const ir_revision_t *revision);
 
 /* Reads back. False when a field is missing or of another type. */
 bool ir_mongodb_read_id(const bson_t *document, const char *key, ir_id_t *id);
 int64_t ir_mongodb_read_int(const bson_t *document, const char *path); /* 0: not there */
 bool ir_mongodb_says(const bson_t *document, const char *path, const char *text);
-/* `refused` is used again by the next call, and freed by who has it. False when memory is out. */
-bool ir_mongodb_read_raw(const bson_t *document, ir_raw_document_t *raw, ir_refused_t *refused);
-
+/* `list` is used again by the next call, and freed by who has it. False when memory is out. */
+bool ir_mongodb_read_refusals(const bson_t *document, ir_refusal_list_t *list);
+bool ir_mongodb_read_raw(const bson_t *document, ir_raw_document_t *raw, ir_refusal_list_t *list);
+bool ir_mongodb_read_stored(const bson_t *document, ir_stored_observation_t *stored);
+bool ir_mongodb_read_revision(const bson_t *document, ir_stored_revision_t *stored);
 bool ir_mongodb_read_point(const bson_t *document, ir_point_t *point);
 
 /* Appends an observation's document as JSON (annotation/document.h); false as above. */
@@ -111,7 +124,19 @@ ir_outcome_t ir_mongodb_recent(void *store, const ir_sensor_t *sensor, int64_t b
 ir_status_t ir_mongodb_count(void *context, ir_documents_counts_t *counts, ir_error_t *error);
 ir_status_t ir_mongodb_each_id(void *store, ir_document_kind_t kind, ir_each_id_fn each,
                                void *context, ir_error_t *error);
-ir_status_t ir_mongodb_each_raw(void *store, ir_each_raw_fn each, void *context, ir_error_t *error);
+ir_status_t ir_mongodb_each_raw(void *store, const ir_raw_selection_t *selection,
+                                ir_each_raw_fn each, void *context, ir_error_t *error);
+ir_status_t ir_mongodb_each_outcome(void *context, const ir_id_t *raw_id, ir_each_outcome_fn each,
+                                    void *each_context, ir_error_t *error);
+ir_status_t ir_mongodb_drop(void *context, const ir_raw_document_t *raw, ir_error_t *error);
+ir_status_t ir_mongodb_each_sensor(void *store, ir_each_sensor_fn each, void *context,
+                                   ir_error_t *error);
+ir_status_t ir_mongodb_each_observation(void *store, const char *sensor, int64_t from_ns,
+                                        int64_t to_ns, ir_each_observation_fn each, void *context,
+                                        ir_error_t *error);
+ir_status_t ir_mongodb_each_revision(void *store, const char *sensor, int64_t from_ns,
+                                     int64_t to_ns, ir_each_revision_fn each, void *context,
+                                     ir_error_t *error);
 ir_status_t ir_mongodb_export(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
 
 #endif

@@ -133,12 +133,12 @@ void ir_mongodb_raw(bson_t *document, const ir_batch_t *batch, uint32_t message)
     ir_mongodb_outcome(document, batch, message);
 }
 
-void ir_mongodb_outcome_head(bson_t *document, const ir_message_t *message, const char *first,
-                             int64_t at_ns) {
-    append_id(document, "raw", &message->raw_id);
-    append_view(document, "mote", message->mote);
+void ir_mongodb_outcome_head(bson_t *document, const ir_id_t *raw_id, ir_view_t mote,
+                             ir_view_t first, int64_t at_ns) {
+    append_id(document, "raw", raw_id);
+    append_view(document, "mote", mote);
     append_time(document, "at", "at_ns", at_ns);
-    append_text(document, "first", first);
+    append_view(document, "first", first);
 }
 
 void ir_mongodb_outcome(bson_t *document, const ir_batch_t *batch, uint32_t message) {
@@ -157,6 +157,9 @@ void ir_mongodb_revision(bson_t *document, const ir_revision_t *revision) {
     append_id(document, "observation", &o->id);
     append_id(document, "raw", &revision->raw_id);
     append_id(document, "decided_by", &revision->decided_by);
+    if (revision->supersedes) {
+        append_id(document, "supersedes", &revision->superseded);
+    }
     append_text(document, "mote", o->sensor->mote->id);
     append_text(document, "sensor", o->sensor->name);
     append_text(document, "property", o->sensor->property->key);
@@ -165,6 +168,33 @@ void ir_mongodb_revision(bson_t *document, const ir_revision_t *revision) {
     bson_append_int32(document, "previous", -1, revision->previous);
     bson_append_int32(document, "flag", -1, revision->flag);
     append_flags(document, o);
+}
+
+void ir_mongodb_dropped(bson_t *document, const ir_raw_document_t *raw) {
+    bson_t list, one;
+    char scratch[16];
+    ir_mongodb_outcome_head(document, &raw->id, raw->mote, raw->first_status, ir_clock_now());
+    append_text(document, "status", "dropped");
+    bson_append_array_begin(document, "refusals", -1, &list);
+    for (size_t i = 0; i < raw->n_refusals; i++) {
+        const char *key = NULL;
+        bson_uint32_to_string((uint32_t)i, &key, scratch, sizeof scratch);
+        bson_append_document_begin(&list, key, -1, &one);
+        append_view(&one, "reason", raw->refusals[i].reason);
+        bson_append_int32(&one, "record", -1, raw->refusals[i].record);
+        append_view(&one, "detail", raw->refusals[i].detail);
+        bson_append_document_end(&list, &one);
+    }
+    bson_append_array_end(document, &list);
+}
+
+void ir_mongodb_append_bound(bson_t *document, const char *key, const ir_id_t *least,
+                             const ir_id_t *greatest) {
+    bson_t bounds;
+    bson_append_document_begin(document, key, -1, &bounds);
+    append_id(&bounds, "$gte", least);
+    append_id(&bounds, "$lte", greatest);
+    bson_append_document_end(document, &bounds);
 }
 
 bson_t *ir_mongodb_any_of(const char *key, const ir_id_t *ids, size_t stride, size_t count) {
@@ -283,17 +313,26 @@ static ir_view_t read_view(const bson_t *document, const char *key) {
                                                                         : (ir_view_t){NULL, 0};
 }
 
-static bool read_refused(const bson_t *document, ir_refused_t *refused) {
+bool ir_mongodb_read_refusals(const bson_t *document, ir_refusal_list_t *list) {
     bson_iter_t found;
     bson_iter_t each;
-    refused->count = 0;
+    list->count = 0;
     if (!bson_iter_init_find(&found, document, "refusals") || !bson_iter_recurse(&found, &each)) {
         return true;
     }
     while (bson_iter_next(&each)) {
-        bson_iter_t fields;
-        if (bson_iter_recurse(&each, &fields) && bson_iter_find(&fields, "record") &&
-            !ir_refused_add(refused, (int)bson_iter_as_int64(&fields))) {
+        const uint8_t *bytes = NULL;
+        uint32_t size = 0;
+        bson_t one;
+        if (!BSON_ITER_HOLDS_DOCUMENT(&each)) {
+            continue;
+        }
+        bson_iter_document(&each, &size, &bytes);
+        if (bson_init_static(&one, bytes, size) &&
+            !ir_refusal_list_add(
+                list, (ir_stored_refusal_t){.reason = read_view(&one, "reason"),
+                                            .detail = read_view(&one, "detail"),
+                                            .record = (int)ir_mongodb_read_int(&one, "record")})) {
             return false;
         }
     }
@@ -301,21 +340,27 @@ static bool read_refused(const bson_t *document, ir_refused_t *refused) {
 }
 
 /* Somebody else's document has an id that no ledger has. */
-bool ir_mongodb_read_raw(const bson_t *document, ir_raw_document_t *raw, ir_refused_t *refused) {
+bool ir_mongodb_read_raw(const bson_t *document, ir_raw_document_t *raw, ir_refusal_list_t *list) {
     *raw = (ir_raw_document_t){
         .mote = read_view(document, "mote"),
+        .routing_key = read_view(document, "routing_key"),
         .content_type = read_view(document, "content_type"),
         .body = read_view(document, "body"),
         .name = read_view(document, "name"),
         .clock = {.arrival_ns = ir_mongodb_read_int(document, "received_ns"),
                   .sent_ns = ir_mongodb_read_int(document, "sent_ns")},
+        .status = read_view(document, "status"),
+        .first_status = read_view(document, "first"),
     };
+    if (raw->first_status.size == 0) {
+        raw->first_status = raw->status;
+    }
     (void)ir_mongodb_read_id(document, "_id", &raw->id);
-    if (!read_refused(document, refused)) {
+    if (!ir_mongodb_read_refusals(document, list)) {
         return false;
     }
-    raw->refused = refused->records;
-    raw->n_refused = refused->count;
+    raw->refusals = list->refusals;
+    raw->n_refusals = list->count;
     return true;
 }
 
@@ -337,6 +382,22 @@ static bool read_observation(const bson_t *document, const ir_sensor_t *sensor,
     o->late = find(document, "late", &late) && bson_iter_as_bool(&late);
     read_flags(document, o->flags);
     return ir_mongodb_read_id(document, "_id", &o->id);
+}
+
+bool ir_mongodb_read_stored(const bson_t *document, ir_stored_observation_t *stored) {
+    stored->unit = ir_view_text(read_text(document, "unit"));
+    return read_observation(document, NULL, &stored->observation) &&
+           ir_mongodb_read_id(document, "raw", &stored->raw_id);
+}
+
+bool ir_mongodb_read_revision(const bson_t *document, ir_stored_revision_t *stored) {
+    *stored = (ir_stored_revision_t){
+        .test = ir_test_find(read_view(document, "test")),
+        .flag = (uint8_t)ir_mongodb_read_int(document, "flag"),
+    };
+    stored->supersedes = ir_mongodb_read_id(document, "supersedes", &stored->superseded);
+    return stored->test < IR_TEST_COUNT && ir_mongodb_read_id(document, "_id", &stored->id) &&
+           ir_mongodb_read_id(document, "observation", &stored->observation);
 }
 
 bool ir_mongodb_append_json(ir_buffer_t *out, const bson_t *document) {

@@ -95,11 +95,11 @@ static ir_status_t take_told(past_t *past, const bson_t *document, const char *k
     return IR_OK;
 }
 
-static ir_status_t visit_raw(void *context, const bson_t *document) {
+static ir_status_t visit_first(void *context, const bson_t *document) {
     return take_told(context, document, "_id");
 }
 
-static ir_status_t visit_outcome(void *context, const bson_t *document) {
+static ir_status_t visit_later(void *context, const bson_t *document) {
     return take_told(context, document, "raw");
 }
 
@@ -108,12 +108,12 @@ static ir_status_t read_past(const ir_mongodb_t *store, past_t *past, ir_error_t
         store, IR_MONGODB_RAW,
         ir_mongodb_any_of("_id", &past->told->raw_id, sizeof *past->told, past->count),
         BCON_NEW("projection", "{", "status", BCON_INT32(1), "refusals", BCON_INT32(1), "}"),
-        visit_raw, past, error);
+        visit_first, past, error);
     if (status == IR_OK) {
         status = ir_mongodb_walk(
             store, IR_MONGODB_OUTCOMES,
             ir_mongodb_any_of("raw", &past->told->raw_id, sizeof *past->told, past->count),
-            BCON_NEW("sort", "{", "at_ns", BCON_INT32(1), "_id", BCON_INT32(1), "}"), visit_outcome,
+            BCON_NEW("sort", "{", "at_ns", BCON_INT32(1), "_id", BCON_INT32(1), "}"), visit_later,
             past, error);
     }
     return status;
@@ -121,16 +121,23 @@ static ir_status_t read_past(const ir_mongodb_t *store, past_t *past, ir_error_t
 
 /* ---- appending ---- */
 
+static bool insert_outcome(const ir_mongodb_t *store, const bson_t *document,
+                           bson_error_t *reason) {
+    mongoc_collection_t *collection =
+        mongoc_client_get_collection(store->client, store->database, IR_MONGODB_OUTCOMES);
+    const bool good = mongoc_collection_insert_one(collection, document, NULL, NULL, reason);
+    mongoc_collection_destroy(collection);
+    return good;
+}
+
 static bool append_one(const ir_mongodb_t *store, const ir_batch_t *batch, uint32_t message,
                        const told_t *told, bson_error_t *reason) {
     bson_t document = BSON_INITIALIZER;
-    ir_mongodb_outcome_head(&document, &batch->messages[message], told->first, ir_clock_now());
+    ir_mongodb_outcome_head(&document, &told->raw_id, batch->messages[message].mote,
+                            ir_view_text(told->first), ir_clock_now());
     bson_concat(&document, told->newest);
-    mongoc_collection_t *collection =
-        mongoc_client_get_collection(store->client, store->database, IR_MONGODB_OUTCOMES);
-    const bool good = document.len > IR_MONGODB_DOCUMENT_MAX ||
-                      mongoc_collection_insert_one(collection, &document, NULL, NULL, reason);
-    mongoc_collection_destroy(collection);
+    const bool good =
+        document.len > IR_MONGODB_DOCUMENT_MAX || insert_outcome(store, &document, reason);
     bson_destroy(&document);
     return good;
 }
@@ -174,5 +181,69 @@ ir_status_t ir_mongodb_put_outcomes(const ir_mongodb_t *store, const ir_batch_t 
         status = ir_mongodb_failed(store, &reason, "cannot store what became of a message", error);
     }
     close_past(&past);
+    return status;
+}
+
+ir_status_t ir_mongodb_drop(void *context, const ir_raw_document_t *raw, ir_error_t *error) {
+    const ir_mongodb_t *store = context;
+    bson_error_t reason;
+    bson_t document = BSON_INITIALIZER;
+    ir_mongodb_dropped(&document, raw);
+    const bool good = insert_outcome(store, &document, &reason);
+    bson_destroy(&document);
+    return good ? IR_OK
+                : ir_mongodb_failed(store, &reason, "cannot store what became of a message", error);
+}
+
+/* ---- the history of one message ---- */
+
+typedef struct ir_outcome_walk {
+    ir_each_outcome_fn each;
+    void *context;
+    ir_refusal_list_t refusals;
+    ir_error_t *error;
+} ir_outcome_walk_t;
+
+static ir_status_t visit_outcome(ir_outcome_walk_t *outcomes, const bson_t *document,
+                                 const char *at) {
+    bson_iter_t status;
+    if (!ir_mongodb_read_refusals(document, &outcomes->refusals)) {
+        return ir_error_set(outcomes->error, IR_ERR_MEMORY,
+                            "documents: out of memory for one message");
+    }
+    const bool told =
+        bson_iter_init_find(&status, document, "status") && BSON_ITER_HOLDS_UTF8(&status);
+    const ir_raw_outcome_t outcome = {.at_ns = ir_mongodb_read_int(document, at),
+                                      .status =
+                                          ir_view_text(told ? bson_iter_utf8(&status, NULL) : ""),
+                                      .refusals = outcomes->refusals.refusals,
+                                      .n_refusals = outcomes->refusals.count};
+    return outcomes->each(outcomes->context, &outcome);
+}
+
+static ir_status_t visit_first_outcome(void *context, const bson_t *document) {
+    return visit_outcome(context, document, "received_ns");
+}
+
+static ir_status_t visit_later_outcome(void *context, const bson_t *document) {
+    return visit_outcome(context, document, "at_ns");
+}
+
+ir_status_t ir_mongodb_each_outcome(void *context, const ir_id_t *raw_id, ir_each_outcome_fn each,
+                                    void *each_context, ir_error_t *error) {
+    const ir_mongodb_t *store = context;
+    ir_outcome_walk_t outcomes = {.each = each, .context = each_context, .error = error};
+    ir_status_t status =
+        ir_mongodb_walk(store, IR_MONGODB_RAW, ir_mongodb_any_of("_id", raw_id, sizeof *raw_id, 1),
+                        BCON_NEW("projection", "{", "received_ns", BCON_INT32(1), "status",
+                                 BCON_INT32(1), "refusals", BCON_INT32(1), "}"),
+                        visit_first_outcome, &outcomes, error);
+    if (status == IR_OK) {
+        status = ir_mongodb_walk(
+            store, IR_MONGODB_OUTCOMES, ir_mongodb_any_of("raw", raw_id, sizeof *raw_id, 1),
+            BCON_NEW("sort", "{", "at_ns", BCON_INT32(1), "_id", BCON_INT32(1), "}"),
+            visit_later_outcome, &outcomes, error);
+    }
+    free(outcomes.refusals.refusals);
     return status;
 }

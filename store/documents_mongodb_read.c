@@ -33,10 +33,9 @@ ir_status_t ir_mongodb_walk(const ir_mongodb_t *store, const char *collection_na
     return status;
 }
 
-/* Likewise for what a pipeline makes of a collection; destroys `pipeline`. */
-static ir_status_t aggregate(const ir_mongodb_t *store, const char *collection_name,
-                             bson_t *pipeline, ir_document_fn each, void *context,
-                             ir_error_t *error) {
+ir_status_t ir_mongodb_aggregate(const ir_mongodb_t *store, const char *collection_name,
+                                 bson_t *pipeline, ir_document_fn each, void *context,
+                                 ir_error_t *error) {
     bson_t *options = BCON_NEW("allowDiskUse", BCON_BOOL(true));
     mongoc_collection_t *collection =
         mongoc_client_get_collection(store->client, store->database, collection_name);
@@ -154,7 +153,8 @@ static ir_status_t count_changes(const ir_mongodb_t *store, uint64_t *rejected, 
         "$last", BCON_UTF8("$first"), "}", "status", "{", "$last", BCON_UTF8("$status"), "}", "}",
         "}", "{", "$group", "{", "_id", "{", "first", BCON_UTF8("$first"), "status",
         BCON_UTF8("$status"), "}", "n", "{", "$sum", BCON_INT64(1), "}", "}", "}", "]");
-    return aggregate(store, IR_MONGODB_OUTCOMES, pipeline, visit_changes, rejected, error);
+    return ir_mongodb_aggregate(store, IR_MONGODB_OUTCOMES, pipeline, visit_changes, rejected,
+                                error);
 }
 
 ir_status_t ir_mongodb_count(void *context, ir_documents_counts_t *counts, ir_error_t *error) {
@@ -213,58 +213,6 @@ ir_status_t ir_mongodb_each_id(void *store, ir_document_kind_t kind, ir_each_id_
     return ir_mongodb_walk(store, collections[kind], bson_new(), options, visit_id, &ids, error);
 }
 
-typedef struct ir_raw_walk {
-    ir_each_raw_fn each;
-    void *context;
-    ir_refused_t refused;
-    ir_error_t *error;
-} ir_raw_walk_t;
-
-static ir_status_t visit_raw(void *context, const bson_t *document) {
-    ir_raw_walk_t *raws = context;
-    ir_raw_document_t raw;
-    if (!ir_mongodb_read_raw(document, &raw, &raws->refused)) {
-        return ir_error_set(raws->error, IR_ERR_MEMORY, "documents: out of memory for one message");
-    }
-    return raws->each(raws->context, &raw);
-}
-
-static ir_status_t see_outcome(void *context, const bson_t *document) {
-    (void)document;
-    *(bool *)context = true;
-    return IR_OK;
-}
-
-/* The raw messages with the refusals of their newest outcomes. */
-static bson_t *with_newest_outcomes(void) {
-    return BCON_NEW("pipeline", "[", "{", "$lookup", "{", "from", BCON_UTF8(IR_MONGODB_OUTCOMES),
-                    "let", "{", "raw", BCON_UTF8("$_id"), "}", "pipeline", "[", "{", "$match", "{",
-                    "$expr", "{", "$eq", "[", BCON_UTF8("$raw"), BCON_UTF8("$$raw"), "]", "}", "}",
-                    "}", "{", "$sort", "{", "at_ns", BCON_INT32(-1), "_id", BCON_INT32(-1), "}",
-                    "}", "{", "$limit", BCON_INT32(1), "}", "]", "as", BCON_UTF8("later"), "}", "}",
-                    "{", "$addFields", "{", "refusals", "{", "$cond", "[", "{", "$eq", "[",
-                    BCON_UTF8("$later"), "[", "]", "]", "}", BCON_UTF8("$refusals"), "{",
-                    "$arrayElemAt", "[", BCON_UTF8("$later.refusals"), BCON_INT32(0), "]", "}", "]",
-                    "}", "}", "}", "]");
-}
-
-ir_status_t ir_mongodb_each_raw(void *store, ir_each_raw_fn each, void *context,
-                                ir_error_t *error) {
-    ir_raw_walk_t raws = {.each = each, .context = context, .error = error};
-    bool later = false;
-    ir_status_t status =
-        ir_mongodb_walk(store, IR_MONGODB_OUTCOMES, bson_new(), BCON_NEW("limit", BCON_INT64(1)),
-                        see_outcome, &later, error);
-    if (status == IR_OK) {
-        status = later ? aggregate(store, IR_MONGODB_RAW, with_newest_outcomes(), visit_raw, &raws,
-                                   error)
-                       : ir_mongodb_walk(store, IR_MONGODB_RAW, bson_new(), bson_new(), visit_raw,
-                                         &raws, error);
-    }
-    free(raws.refused.records);
-    return status;
-}
-
 static ir_status_t visit_line(void *context, const bson_t *document) {
     ir_walk_t *lines = context;
     ir_buffer_clear(&lines->line);
@@ -289,4 +237,74 @@ ir_status_t ir_mongodb_export(void *store, ir_each_line_fn each, void *context, 
                                                visit_line, &lines, error);
     ir_buffer_free(&lines.line);
     return status;
+}
+
+/* ---- series ---- */
+
+typedef struct ir_series_walk {
+    ir_each_sensor_fn each_sensor;
+    ir_each_observation_fn each_observation;
+    ir_each_revision_fn each_revision;
+    void *context;
+} ir_series_walk_t;
+
+static ir_status_t visit_sensor(void *context, const bson_t *group) {
+    const ir_series_walk_t *series = context;
+    bson_iter_t name;
+    return bson_iter_init_find(&name, group, "_id") && BSON_ITER_HOLDS_UTF8(&name)
+               ? series->each_sensor(series->context, ir_view_text(bson_iter_utf8(&name, NULL)))
+               : IR_OK;
+}
+
+ir_status_t ir_mongodb_each_sensor(void *store, ir_each_sensor_fn each, void *context,
+                                   ir_error_t *error) {
+    ir_series_walk_t series = {.each_sensor = each, .context = context};
+    bson_t *pipeline =
+        BCON_NEW("pipeline", "[", "{", "$sort", "{", "sensor", BCON_INT32(1), "}", "}", "{",
+                 "$group", "{", "_id", BCON_UTF8("$sensor"), "}", "}", "]");
+    return ir_mongodb_aggregate(store, IR_MONGODB_OBSERVATIONS, pipeline, visit_sensor, &series,
+                                error);
+}
+
+static bson_t *stretch_of(const char *sensor, int64_t from_ns, int64_t to_ns) {
+    return BCON_NEW("sensor", BCON_UTF8(sensor), "time_ns", "{", "$gte", BCON_INT64(from_ns),
+                    "$lte", BCON_INT64(to_ns), "}");
+}
+
+static ir_status_t visit_stored(void *context, const bson_t *document) {
+    const ir_series_walk_t *series = context;
+    ir_stored_observation_t stored;
+    return ir_mongodb_read_stored(document, &stored)
+               ? series->each_observation(series->context, &stored)
+               : IR_OK;
+}
+
+ir_status_t ir_mongodb_each_observation(void *store, const char *sensor, int64_t from_ns,
+                                        int64_t to_ns, ir_each_observation_fn each, void *context,
+                                        ir_error_t *error) {
+    ir_series_walk_t series = {.each_observation = each, .context = context};
+    return ir_mongodb_walk(store, IR_MONGODB_OBSERVATIONS, stretch_of(sensor, from_ns, to_ns),
+                           BCON_NEW("sort", "{", "time_ns", BCON_INT32(1), "late", BCON_INT32(1),
+                                    "_id", BCON_INT32(1), "}", "allowDiskUse", BCON_BOOL(true)),
+                           visit_stored, &series, error);
+}
+
+static ir_status_t visit_revision(void *context, const bson_t *document) {
+    const ir_series_walk_t *series = context;
+    ir_stored_revision_t stored;
+    return ir_mongodb_read_revision(document, &stored)
+               ? series->each_revision(series->context, &stored)
+               : IR_OK;
+}
+
+ir_status_t ir_mongodb_each_revision(void *store, const char *sensor, int64_t from_ns,
+                                     int64_t to_ns, ir_each_revision_fn each, void *context,
+                                     ir_error_t *error) {
+    ir_series_walk_t series = {.each_revision = each, .context = context};
+    ir_id_t least, greatest;
+    bson_t *filter = stretch_of(sensor, from_ns, to_ns);
+    ir_id_stretch(from_ns, to_ns, &least, &greatest);
+    ir_mongodb_append_bound(filter, "_id", &least, &greatest);
+    return ir_mongodb_walk(store, IR_MONGODB_REVISIONS, filter, bson_new(), visit_revision, &series,
+                           error);
 }

@@ -158,14 +158,14 @@ static ir_status_t check_unversioned(const ir_mongodb_t *store, ir_error_t *erro
     if (status == IR_OK) {
         status = has_document(store, IR_MONGODB_OBSERVATIONS, &used, error);
     }
-    if (status == IR_OK && used) {
+    if (status == IR_OK && used && !store->earlier) {
         status = ir_error_set(
             error, IR_ERR_PROTOCOL,
             "documents mongodb %s: the database is of an earlier release, whose ids are of another "
             "kind: set up an empty store and graph, and bring it over with ir-store reprocess "
             "--from mongodb://%s",
             store->place, store->place);
-    } else if (status == IR_OK) {
+    } else if (status == IR_OK && !used) {
         status = ir_error_set(error, IR_ERR_NOT_FOUND,
                               "documents mongodb %s: not set up: run ir-store init", store->place);
     }
@@ -200,6 +200,12 @@ ir_status_t ir_mongodb_check_schema(const ir_mongodb_t *store, ir_error_t *error
     }
     if (version == 0) {
         return check_unversioned(store, error);
+    }
+    if (store->earlier) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "documents mongodb %s: this is no store of an earlier release, which "
+                            "--from wants",
+                            store->place);
     }
     if (version != IR_MONGODB_SCHEMA) {
         return ir_error_set(error, IR_ERR_PROTOCOL,

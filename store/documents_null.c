@@ -69,9 +69,10 @@ static ir_status_t null_each_id(void *store, ir_document_kind_t kind, ir_each_id
     return IR_OK;
 }
 
-static ir_status_t null_each_raw(void *store, ir_each_raw_fn each, void *context,
-                                 ir_error_t *error) {
+static ir_status_t null_each_raw(void *store, const ir_raw_selection_t *selection,
+                                 ir_each_raw_fn each, void *context, ir_error_t *error) {
     (void)store;
+    (void)selection;
     (void)each;
     (void)context;
     (void)error;

@@ -218,6 +218,7 @@ static ir_status_t sqlite_open(const ir_documents_options_t *options, void **mad
     }
     const int64_t timeout_ms = options->timeout_ns / IR_MILLISECOND_NS;
     store->path = copy;
+    store->earlier = options->earlier;
     store->timeout_ms = timeout_ms < INT_MAX ? (int)timeout_ms : INT_MAX;
     ir_buffer_init(&store->text);
     *made = store;
@@ -263,5 +264,10 @@ const ir_documents_backend_t ir_documents_sqlite = {
     .count = ir_sqlite_count,
     .each_id = ir_sqlite_each_id,
     .each_raw = ir_sqlite_each_raw,
+    .each_outcome = ir_sqlite_each_outcome,
+    .drop = ir_sqlite_drop,
+    .each_sensor = ir_sqlite_each_sensor,
+    .each_observation = ir_sqlite_each_observation,
+    .each_revision = ir_sqlite_each_revision,
     .export = ir_sqlite_export,
 };

@@ -10,7 +10,7 @@
  * observations  keyed (series, time_ns, id): the id follows from name, time and value, so this is
  *               as unique as the id itself, new rows go next to the last ones of their series, and
  *               the same tree answers for a series' recent points
- * revisions     one row a revision
+ * revisions     one row a revision; `supersedes` is the verdict whose place it takes, if any
  *
  * Views: newest_outcomes, which holds the last outcome of every message; for people readable and
  * readable_raw. */
@@ -34,6 +34,7 @@ typedef enum ir_sqlite_sql {
     IR_SQL_ROLLBACK,
     IR_SQL_PUT_RAW,
     IR_SQL_PUT_OUTCOME,
+    IR_SQL_DROP,
     IR_SQL_PUT_OBSERVATION,
     IR_SQL_PUT_REVISION,
     IR_SQL_FIND_SENSOR,
@@ -73,6 +74,7 @@ typedef struct ir_sqlite_presence {
 
 typedef struct ir_sqlite {
     char *path;
+    bool earlier; /* schema version 1, which is only walked */
     int timeout_ms;
     sqlite3 *db;    /* NULL: not open (yet, or after it failed) */
     int kept_pages; /* of the log, which could not begin anew when it had so many */
@@ -130,6 +132,17 @@ void ir_sqlite_bind_null(ir_sqlite_binder_t *binder);
 /* A number is REAL, text TEXT, data BLOB, a boolean INTEGER 0 or 1, no value NULL. */
 void ir_sqlite_bind_value(ir_sqlite_binder_t *binder, const ir_value_t *value);
 
+/* Calls `each` for every row of a query that is run once, with the parameters that `bind` (or NULL)
+ * gives it. */
+typedef void (*ir_sqlite_bind_fn)(void *context, ir_sqlite_binder_t *binder);
+typedef ir_status_t (*ir_sqlite_row_fn)(void *context, sqlite3_stmt *row);
+ir_status_t ir_sqlite_walk(ir_sqlite_t *store, const char *sql, ir_sqlite_bind_fn bind,
+                           ir_sqlite_row_fn each, void *context, ir_error_t *error);
+
+/* What points into a row is valid until the next step. An id of another size is all zeros. */
+void ir_sqlite_read_id(sqlite3_stmt *row, int column, ir_id_t *id);
+ir_view_t ir_sqlite_read_bytes(sqlite3_stmt *row, int column);
+
 /* The place of a sensor, made when it is new; within a transaction. An SQLite code. */
 int ir_sqlite_place(ir_sqlite_t *store, ir_registry_t *registry, const ir_sensor_t *sensor,
                     ir_sqlite_place_t *place);
@@ -144,7 +157,18 @@ ir_outcome_t ir_sqlite_recent(void *context, const ir_sensor_t *sensor, int64_t 
 ir_status_t ir_sqlite_count(void *store, ir_documents_counts_t *counts, ir_error_t *error);
 ir_status_t ir_sqlite_each_id(void *store, ir_document_kind_t kind, ir_each_id_fn each,
                               void *context, ir_error_t *error);
-ir_status_t ir_sqlite_each_raw(void *store, ir_each_raw_fn each, void *context, ir_error_t *error);
+ir_status_t ir_sqlite_each_raw(void *context, const ir_raw_selection_t *selection,
+                               ir_each_raw_fn each, void *each_context, ir_error_t *error);
+ir_status_t ir_sqlite_each_outcome(void *store, const ir_id_t *raw_id, ir_each_outcome_fn each,
+                                   void *context, ir_error_t *error);
+ir_status_t ir_sqlite_drop(void *context, const ir_raw_document_t *raw, ir_error_t *error);
+ir_status_t ir_sqlite_each_sensor(void *store, ir_each_sensor_fn each, void *context,
+                                  ir_error_t *error);
+ir_status_t ir_sqlite_each_observation(void *store, const char *sensor, int64_t from_ns,
+                                       int64_t to_ns, ir_each_observation_fn each, void *context,
+                                       ir_error_t *error);
+ir_status_t ir_sqlite_each_revision(void *store, const char *sensor, int64_t from_ns, int64_t to_ns,
+                                    ir_each_revision_fn each, void *context, ir_error_t *error);
 ir_status_t ir_sqlite_export(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
 
 #endif

@@ -168,6 +168,11 @@ static ir_sqlite_row_t insert_revision(ir_sqlite_t *store, const ir_batch_t *bat
     ir_sqlite_bind_int(binder, revision->previous);
     ir_sqlite_bind_int(binder, revision->flag);
     ir_sqlite_bind_int(binder, o->aggregate);
+    if (revision->supersedes) {
+        ir_sqlite_bind_id(binder, &revision->superseded);
+    } else {
+        ir_sqlite_bind_null(binder);
+    }
     return finish_row(store, binder, detail);
 }
 

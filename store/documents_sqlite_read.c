@@ -4,11 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 /* ---- columns ---- */
 
-static void read_id(sqlite3_stmt *row, int column, ir_id_t *id) {
+void ir_sqlite_read_id(sqlite3_stmt *row, int column, ir_id_t *id) {
     const void *bytes = sqlite3_column_blob(row, column);
     *id = (ir_id_t){{0}};
     if (bytes != NULL && sqlite3_column_bytes(row, column) == (int)sizeof id->bytes) {
@@ -27,7 +25,7 @@ static const char *read_text_or_null(sqlite3_stmt *row, int column) {
     return text[0] != '\0' ? text : NULL;
 }
 
-static ir_view_t read_bytes(sqlite3_stmt *row, int column) {
+ir_view_t ir_sqlite_read_bytes(sqlite3_stmt *row, int column) {
     const void *bytes = sqlite3_column_blob(row, column);
     return ir_view(bytes, (size_t)sqlite3_column_bytes(row, column));
 }
@@ -40,9 +38,9 @@ static ir_value_t read_value(sqlite3_stmt *row, int column) {
     case SQLITE_INTEGER:
         return (ir_value_t){.kind = IR_VALUE_BOOL, .boolean = sqlite3_column_int(row, column) != 0};
     case SQLITE_TEXT:
-        return (ir_value_t){.kind = IR_VALUE_STRING, .bytes = read_bytes(row, column)};
+        return (ir_value_t){.kind = IR_VALUE_STRING, .bytes = ir_sqlite_read_bytes(row, column)};
     case SQLITE_BLOB:
-        return (ir_value_t){.kind = IR_VALUE_DATA, .bytes = read_bytes(row, column)};
+        return (ir_value_t){.kind = IR_VALUE_DATA, .bytes = ir_sqlite_read_bytes(row, column)};
     default:
         return (ir_value_t){.kind = IR_VALUE_NONE};
     }
@@ -97,7 +95,7 @@ enum {
 };
 
 static void read_point(sqlite3_stmt *row, ir_point_t *point) {
-    const ir_view_t unit = read_bytes(row, RECENT_SOURCE_UNIT);
+    const ir_view_t unit = ir_sqlite_read_bytes(row, RECENT_SOURCE_UNIT);
     *point = (ir_point_t){
         .time_ns = sqlite3_column_int64(row, RECENT_TIME),
         .value = sqlite3_column_double(row, RECENT_VALUE),
@@ -105,8 +103,8 @@ static void read_point(sqlite3_stmt *row, ir_point_t *point) {
         .aggregate = (uint8_t)sqlite3_column_int(row, RECENT_AGGREGATE),
         .record = sqlite3_column_int(row, RECENT_RECORD),
     };
-    read_id(row, RECENT_ID, &point->id);
-    read_id(row, RECENT_RAW, &point->raw_id);
+    ir_sqlite_read_id(row, RECENT_ID, &point->id);
+    ir_sqlite_read_id(row, RECENT_RAW, &point->raw_id);
     if (unit.size > 0 && unit.size < sizeof point->source_unit) {
         memcpy(point->source_unit, unit.data, unit.size);
     }
@@ -147,25 +145,26 @@ ir_outcome_t ir_sqlite_recent(void *context, const ir_sensor_t *sensor, int64_t 
 
 /* ---- walking ---- */
 
-typedef ir_status_t (*ir_row_fn)(void *context, sqlite3_stmt *row);
-
-/* Calls `each` for every row of a query that is run once. */
-static ir_status_t walk(ir_sqlite_t *store, const char *sql, ir_row_fn each, void *context,
-                        ir_error_t *error) {
+ir_status_t ir_sqlite_walk(ir_sqlite_t *store, const char *sql, ir_sqlite_bind_fn bind,
+                           ir_sqlite_row_fn each, void *context, ir_error_t *error) {
     ir_status_t status = ir_sqlite_attach(store, false, error);
     if (status != IR_OK) {
         return status;
     }
-    sqlite3_stmt *row = NULL;
-    int code = sqlite3_prepare_v2(store->db, sql, -1, &row, NULL);
+    ir_sqlite_binder_t binder = {.code = SQLITE_OK};
+    int code = sqlite3_prepare_v2(store->db, sql, -1, &binder.statement, NULL);
+    if (code == SQLITE_OK && bind != NULL) {
+        bind(context, &binder);
+        code = binder.code;
+    }
     if (code == SQLITE_OK) {
-        code = sqlite3_step(row);
+        code = sqlite3_step(binder.statement);
     }
     while (code == SQLITE_ROW && status == IR_OK) {
-        status = each(context, row);
-        code = status == IR_OK ? sqlite3_step(row) : code;
+        status = each(context, binder.statement);
+        code = status == IR_OK ? sqlite3_step(binder.statement) : code;
     }
-    sqlite3_finalize(row);
+    sqlite3_finalize(binder.statement);
     if (status == IR_OK && code != SQLITE_DONE) {
         status = ir_sqlite_failed(store, code, "cannot read", error);
     }
@@ -183,11 +182,11 @@ static ir_status_t read_counts(void *context, sqlite3_stmt *row) {
 }
 
 ir_status_t ir_sqlite_count(void *store, ir_documents_counts_t *counts, ir_error_t *error) {
-    return walk(store,
-                "SELECT (SELECT count(*) FROM raw),"
-                " (SELECT count(*) FROM newest_outcomes WHERE status = 'rejected'),"
-                " (SELECT count(*) FROM observations), (SELECT count(*) FROM revisions)",
-                read_counts, counts, error);
+    return ir_sqlite_walk(store,
+                          "SELECT (SELECT count(*) FROM raw),"
+                          " (SELECT count(*) FROM newest_outcomes WHERE status = 'rejected'),"
+                          " (SELECT count(*) FROM observations), (SELECT count(*) FROM revisions)",
+                          NULL, read_counts, counts, error);
 }
 
 typedef struct ir_id_walk {
@@ -198,7 +197,7 @@ typedef struct ir_id_walk {
 static ir_status_t visit_id(void *context, sqlite3_stmt *row) {
     const ir_id_walk_t *ids = context;
     ir_id_t id;
-    read_id(row, 0, &id);
+    ir_sqlite_read_id(row, 0, &id);
     return ids->each(ids->context, &id);
 }
 
@@ -210,74 +209,7 @@ ir_status_t ir_sqlite_each_id(void *store, ir_document_kind_t kind, ir_each_id_f
         [IR_DOCUMENT_REVISION] = "SELECT id FROM revisions",
     };
     ir_id_walk_t ids = {each, context};
-    return walk(store, queries[kind], visit_id, &ids, error);
-}
-
-/* ---- raw messages ---- */
-
-enum {
-    RAW_ID,
-    RAW_MOTE,
-    RAW_CONTENT_TYPE,
-    RAW_BODY,
-    RAW_RECEIVED,
-    RAW_NAME,
-    RAW_SENT,
-    RAW_REFUSALS
-};
-
-typedef struct ir_raw_walk {
-    ir_each_raw_fn each;
-    void *context;
-    ir_refused_t refused;
-    ir_error_t *error;
-} ir_raw_walk_t;
-
-/* As append_refusal of the writing side made them; false when memory is out. */
-static bool read_refused(sqlite3_stmt *row, ir_refused_t *refused) {
-    const ir_view_t text = read_bytes(row, RAW_REFUSALS);
-    json_t *refusals = text.size > 0 ? json_loadb(text.data, text.size, 0, NULL) : NULL;
-    const json_t *refusal = NULL;
-    size_t i = 0;
-    bool good = true;
-    refused->count = 0;
-    json_array_foreach(refusals, i, refusal) {
-        good = good &&
-               ir_refused_add(refused, (int)json_integer_value(json_object_get(refusal, "record")));
-    }
-    json_decref(refusals);
-    return good;
-}
-
-static ir_status_t visit_raw(void *context, sqlite3_stmt *row) {
-    ir_raw_walk_t *raws = context;
-    if (!read_refused(row, &raws->refused)) {
-        return ir_error_set(raws->error, IR_ERR_MEMORY, "documents: out of memory for one message");
-    }
-    ir_raw_document_t raw = {
-        .mote = read_bytes(row, RAW_MOTE),
-        .content_type = read_bytes(row, RAW_CONTENT_TYPE),
-        .body = read_bytes(row, RAW_BODY),
-        .name = read_bytes(row, RAW_NAME),
-        .clock = {.arrival_ns = sqlite3_column_int64(row, RAW_RECEIVED),
-                  .sent_ns = sqlite3_column_int64(row, RAW_SENT)},
-        .refused = raws->refused.records,
-        .n_refused = raws->refused.count,
-    };
-    read_id(row, RAW_ID, &raw.id);
-    return raws->each(raws->context, &raw);
-}
-
-ir_status_t ir_sqlite_each_raw(void *store, ir_each_raw_fn each, void *context, ir_error_t *error) {
-    ir_raw_walk_t raws = {.each = each, .context = context, .error = error};
-    const ir_status_t status =
-        walk(store,
-             "SELECT r.id, r.mote, r.content_type, r.body, r.received_ns, r.name,"
-             " r.sent_ns, n.refusals"
-             " FROM raw r JOIN newest_outcomes n ON n.raw = r.id",
-             visit_raw, &raws, error);
-    free(raws.refused.records);
-    return status;
+    return ir_sqlite_walk(store, queries[kind], NULL, visit_id, &ids, error);
 }
 
 /* ---- export ---- */
@@ -320,14 +252,14 @@ static ir_observation_t read_observation(sqlite3_stmt *row, const ir_sensor_t *s
         .time_ns = sqlite3_column_int64(row, RECENT_TIME),
         .value = read_value(row, RECENT_VALUE),
         .source_value = read_value(row, RECENT_SOURCE_VALUE),
-        .source_unit = read_bytes(row, RECENT_SOURCE_UNIT),
+        .source_unit = ir_sqlite_read_bytes(row, RECENT_SOURCE_UNIT),
         .has_sum = sqlite3_column_type(row, EXPORT_SUM) != SQLITE_NULL,
         .sum = sqlite3_column_double(row, EXPORT_SUM),
         .late = sqlite3_column_int(row, EXPORT_LATE) != 0,
         .aggregate = (uint8_t)sqlite3_column_int(row, RECENT_AGGREGATE),
         .record = sqlite3_column_int(row, RECENT_RECORD),
     };
-    read_id(row, RECENT_ID, &o.id);
+    ir_sqlite_read_id(row, RECENT_ID, &o.id);
     for (int test = 0; test < IR_TEST_COUNT; test++) {
         o.flags[test] = (uint8_t)sqlite3_column_int(row, RECENT_FLAGS + test);
     }
@@ -358,7 +290,7 @@ static ir_status_t visit_observation(void *context, sqlite3_stmt *row) {
     };
     const ir_observation_t observation = read_observation(row, &sensor);
     ir_id_t raw_id;
-    read_id(row, RECENT_RAW, &raw_id);
+    ir_sqlite_read_id(row, RECENT_RAW, &raw_id);
     ir_buffer_clear(&lines->line);
     ir_document_append(&lines->line, &observation, &raw_id);
     return ir_buffer_ok(&lines->line) ? lines->each(lines->context, ir_buffer_view(&lines->line))
@@ -368,14 +300,111 @@ static ir_status_t visit_observation(void *context, sqlite3_stmt *row) {
 ir_status_t ir_sqlite_export(void *store, ir_each_line_fn each, void *context, ir_error_t *error) {
     ir_line_walk_t lines = {each, context, {0}};
     ir_buffer_init(&lines.line);
-    const ir_status_t status =
-        walk(store,
-             "SELECT " EXPORT_COLUMNS " FROM observations o JOIN sensors s ON s.id = o.sensor"
-             " ORDER BY o.time_ns, o.series, o.id",
-             visit_observation, &lines, error);
+    const ir_status_t status = ir_sqlite_walk(
+        store,
+        "SELECT " EXPORT_COLUMNS " FROM observations o JOIN sensors s ON s.id = o.sensor"
+        " ORDER BY o.time_ns, o.series, o.id",
+        NULL, visit_observation, &lines, error);
     if (!ir_buffer_ok(&lines.line)) {
         ir_error_set(error, IR_ERR_MEMORY, "documents: out of memory for one document");
     }
     ir_buffer_free(&lines.line);
     return status;
+}
+
+/* ---- series ---- */
+
+typedef struct ir_sensor_walk {
+    ir_each_sensor_fn each;
+    void *context;
+} ir_sensor_walk_t;
+
+static ir_status_t visit_sensor(void *context, sqlite3_stmt *row) {
+    const ir_sensor_walk_t *sensors = context;
+    return sensors->each(sensors->context, ir_sqlite_read_bytes(row, 0));
+}
+
+ir_status_t ir_sqlite_each_sensor(void *store, ir_each_sensor_fn each, void *context,
+                                  ir_error_t *error) {
+    ir_sensor_walk_t sensors = {each, context};
+    return ir_sqlite_walk(store, "SELECT DISTINCT name FROM sensors", NULL, visit_sensor, &sensors,
+                          error);
+}
+
+/* A stretch of a series. */
+typedef struct ir_stretch_walk {
+    const char *sensor;
+    int64_t from_ns, to_ns;
+    ir_id_t first, end; /* of revisions' ids, which begin with the time */
+    ir_each_observation_fn each_observation;
+    ir_each_revision_fn each_revision;
+    void *context;
+} ir_stretch_walk_t;
+
+static void bind_stretch(void *context, ir_sqlite_binder_t *binder) {
+    const ir_stretch_walk_t *stretch = context;
+    ir_sqlite_bind_text(binder, ir_view_text(stretch->sensor));
+    ir_sqlite_bind_int(binder, stretch->from_ns);
+    ir_sqlite_bind_int(binder, stretch->to_ns);
+}
+
+static ir_status_t visit_stored(void *context, sqlite3_stmt *row) {
+    const ir_stretch_walk_t *stretch = context;
+    ir_stored_observation_t stored = {.observation = read_observation(row, NULL),
+                                      .unit = ir_sqlite_read_bytes(row, EXPORT_UNIT)};
+    ir_sqlite_read_id(row, RECENT_RAW, &stored.raw_id);
+    return stretch->each_observation(stretch->context, &stored);
+}
+
+ir_status_t ir_sqlite_each_observation(void *store, const char *sensor, int64_t from_ns,
+                                       int64_t to_ns, ir_each_observation_fn each, void *context,
+                                       ir_error_t *error) {
+    ir_stretch_walk_t stretch = {.sensor = sensor,
+                                 .from_ns = from_ns,
+                                 .to_ns = to_ns,
+                                 .each_observation = each,
+                                 .context = context};
+    return ir_sqlite_walk(store,
+                          "SELECT " EXPORT_COLUMNS
+                          " FROM observations o JOIN sensors s ON s.id = o.sensor"
+                          " WHERE o.series = (SELECT series FROM sensors WHERE name = ? LIMIT 1)"
+                          " AND o.time_ns >= ? AND o.time_ns <= ? ORDER BY o.time_ns, o.late, o.id",
+                          bind_stretch, visit_stored, &stretch, error);
+}
+
+enum { REVISION_ID, REVISION_OBSERVATION, REVISION_TEST, REVISION_FLAG, REVISION_SUPERSEDES };
+
+static ir_status_t visit_revision(void *context, sqlite3_stmt *row) {
+    const ir_stretch_walk_t *stretch = context;
+    ir_stored_revision_t stored = {.test = ir_test_find(ir_sqlite_read_bytes(row, REVISION_TEST)),
+                                   .flag = (uint8_t)sqlite3_column_int(row, REVISION_FLAG),
+                                   .supersedes = sqlite3_column_type(row, REVISION_SUPERSEDES) !=
+                                                 SQLITE_NULL};
+    ir_sqlite_read_id(row, REVISION_ID, &stored.id);
+    ir_sqlite_read_id(row, REVISION_OBSERVATION, &stored.observation);
+    ir_sqlite_read_id(row, REVISION_SUPERSEDES, &stored.superseded);
+    return stored.test < IR_TEST_COUNT ? stretch->each_revision(stretch->context, &stored) : IR_OK;
+}
+
+static void bind_revisions(void *context, ir_sqlite_binder_t *binder) {
+    const ir_stretch_walk_t *stretch = context;
+    ir_sqlite_bind_id(binder, &stretch->first);
+    ir_sqlite_bind_id(binder, &stretch->end);
+    bind_stretch(context, binder);
+}
+
+ir_status_t ir_sqlite_each_revision(void *store, const char *sensor, int64_t from_ns, int64_t to_ns,
+                                    ir_each_revision_fn each, void *context, ir_error_t *error) {
+    ir_stretch_walk_t stretch = {.sensor = sensor,
+                                 .from_ns = from_ns,
+                                 .to_ns = to_ns,
+                                 .each_revision = each,
+                                 .context = context};
+    ir_id_stretch(from_ns, to_ns, &stretch.first, &stretch.end);
+    return ir_sqlite_walk(store,
+                          "SELECT id, observation, test, flag, supersedes FROM revisions"
+                          " WHERE id >= ? AND id <= ?"
+                          " AND sensor IN (SELECT id FROM sensors WHERE name = ?)"
+                          " AND time_ns >= ? AND time_ns <= ?",
+                          bind_revisions, visit_revision, &stretch, error);
 }

@@ -50,7 +50,7 @@ static const char
         " id BLOB NOT NULL PRIMARY KEY, observation BLOB NOT NULL, raw BLOB NOT NULL,"
         " decided_by BLOB NOT NULL, sensor INTEGER NOT NULL, time_ns INTEGER NOT NULL,"
         " test TEXT NOT NULL, previous INTEGER NOT NULL, flag INTEGER NOT NULL,"
-        " aggregate INTEGER NOT NULL) WITHOUT ROWID;"
+        " aggregate INTEGER NOT NULL, supersedes BLOB) WITHOUT ROWID;"
 
         "DROP VIEW IF EXISTS newest_outcomes;"
         "CREATE VIEW newest_outcomes AS SELECT r.id AS raw, coalesce(o.at_ns, r.received_ns) AS "
@@ -117,6 +117,13 @@ ir_status_t ir_sqlite_check_schema(ir_sqlite_t *store, ir_error_t *error) {
                             "documents sqlite:%s: the database belongs to another program; name "
                             "another path",
                             store->path);
+    }
+    if (store->earlier) {
+        return version == 1 ? IR_OK
+                            : ir_error_set(error, IR_ERR_USAGE,
+                                           "documents sqlite:%s: this is no store of an earlier "
+                                           "release, which --from wants",
+                                           store->path);
     }
     if (version == 1) {
         return ir_error_set(error, IR_ERR_PROTOCOL,

@@ -11,6 +11,9 @@ static const char *const statements_sql[IR_SQL_COUNT] = {
     [IR_SQL_PUT_OUTCOME] = "INSERT INTO outcomes (raw, at_ns, status, refusals)"
                            " SELECT raw, ?2, ?3, ?4 FROM newest_outcomes"
                            " WHERE raw = ?1 AND (status IS NOT ?3 OR refusals IS NOT ?4)",
+    [IR_SQL_DROP] = "INSERT INTO outcomes (raw, at_ns, status, refusals)"
+                    " SELECT raw, ?2, 'dropped', refusals FROM newest_outcomes"
+                    " WHERE raw = ?1 AND status IN ('rejected', 'partly')",
     [IR_SQL_PUT_OBSERVATION] =
         "INSERT INTO observations (series, time_ns, id, sensor, raw, record, value, source_value,"
         " source_unit, sum, late, gross_range, climatology, spike, rate_of_change, flat_line,"
@@ -18,7 +21,8 @@ static const char *const statements_sql[IR_SQL_COUNT] = {
         " ON CONFLICT DO NOTHING",
     [IR_SQL_PUT_REVISION] =
         "INSERT INTO revisions (id, observation, raw, decided_by, sensor, time_ns, test, previous,"
-        " flag, aggregate) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        " flag, aggregate, supersedes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
     [IR_SQL_FIND_SENSOR] =
         "SELECT id, series FROM sensors WHERE name = ? AND iri = ? AND label = ? AND mote = ?"
         " AND mote_iri = ? AND property = ? AND property_iri = ? AND property_label = ?"

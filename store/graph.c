@@ -286,14 +286,17 @@ static ir_graph_pick_t pick_observation(const ir_batch_t *batch, uint32_t index)
                                       message->duplicate};
 }
 
-/* A revision is known when the message that decided it was. */
+/* A revision is known when the message that decided it was; what analysing again finds, it may have
+ * found before. */
 static ir_graph_pick_t pick_revision(const ir_batch_t *batch, uint32_t index) {
     const ir_revision_t *revision = &batch->revisions[index];
-    const ir_message_t *message = &batch->messages[revision->observation.message];
+    const ir_message_t *message =
+        revision->supersedes ? NULL : &batch->messages[revision->observation.message];
     return (ir_graph_pick_t){.observation = &revision->observation,
                              .raw_id = &revision->raw_id,
                              .revision = revision,
-                             .known = message->duplicate || message->redelivered};
+                             .known =
+                                 message == NULL || message->duplicate || message->redelivered};
 }
 
 typedef void (*each_pick_fn)(ir_graph_t *graph, ir_graph_pick_t pick);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define EXIT_CUT_OFF 3 /* of verify */
 #define FIELD(member) offsetof(ir_store_options_t, member)
@@ -23,19 +24,49 @@ static const ir_setting_t settings[] = {
     {"what", 'w', IR_SETTING_CHOICE, "WORD", "documents|graph", 0, 0, "documents", FIELD(what),
      "export: the processed documents as JSON lines, or the statements as N-Quads."},
     {"json", 'j', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(json),
-     "status, verify: answer as JSON."},
+     "status, verify, rejected, reprocess: answer as JSON, a line each."},
+    {"mote", 'm', IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, FIELD(mote),
+     "rejected, reprocess: only messages of this mote."},
+    {"reason", 0, IR_SETTING_TEXT, "WORD", NULL, 0, 0, NULL, FIELD(reason),
+     "rejected, reprocess: only messages of which something is refused for this reason."},
+    {"since", 0, IR_SETTING_TEXT, "TIME", NULL, 0, 0, NULL, FIELD(since),
+     "rejected, reprocess: only messages that arrived then or later, as 2026-01-31T12:00:00Z."},
+    {"until", 0, IR_SETTING_TEXT, "TIME", NULL, 0, 0, NULL, FIELD(until),
+     "rejected, reprocess: only messages that arrived before."},
+    {"limit", 0, IR_SETTING_INTEGER, "N", NULL, 0, 9e15, "0", FIELD(limit),
+     "rejected, reprocess: no more messages than this; 0: all."},
+    {"queue", 'q', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(queue),
+     "rejected: what the broker itself moved to ir.rejected and no worker read, not the "
+     "documents."},
+    {"dry-run", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(dry_run),
+     "rejected replay, drop: only count."},
+    {"yes", 'y', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(yes),
+     "rejected drop: everything, without a selection."},
+    {"from", 0, IR_SETTING_URI, "URI", NULL, 0, 0, NULL, FIELD(from),
+     "reprocess: documents of an earlier release, to be brought over into documents and graph."},
+    IR_BROKER_SETTINGS(ir_store_options_t, broker),
+    {"trusted-users", 0, IR_SETTING_TEXT, "LIST", NULL, 0, 0, "gateway,operator",
+     FIELD(trusted_users),
+     "Users of RabbitMQ, separated by commas, whom the workers believe when a message arrived; "
+     "rejected replay must be one of them."},
+    IR_ANALYSIS_SETTINGS(ir_store_options_t, analysis),
+    {"series", 0, IR_SETTING_INTEGER, "N", NULL, 1, 10000000, "50000", FIELD(series),
+     "reprocess: series whose recent points are kept in memory."},
+    {"batch-observations", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "5000",
+     FIELD(batch_observations), "reprocess: observations that are stored together."},
 };
 
 static ir_status_t check(const void *given, ir_error_t *error) {
     const ir_store_options_t *options = given;
-    return ir_format_settings_check(&options->format, error);
+    const ir_status_t status = ir_format_settings_check(&options->format, error);
+    return status == IR_OK ? ir_broker_settings_check(&options->broker, error) : status;
 }
 
 const ir_program_t ir_store_program = {
     .name = "ir-store",
     .purpose = "Sets the document and graph stores up, shows what they hold, checks it, and "
                "writes it out.",
-    .usage = "init|initiate|status|verify|export [LEDGER…]",
+    .usage = "init|initiate|status|verify|export|rejected|reprocess [LEDGER…|VERB [ID]]",
     .notes =
         "init      makes tables, collections, indexes and directories, and puts the registry\n"
         "          into the graph store; a MongoDB replica set that does not exist yet is made\n"
@@ -46,6 +77,15 @@ const ir_program_t ir_store_program = {
         "          is null:); exit status 0 only if nothing is missing, doubled or foreign; 3 if\n"
         "          nothing is missing or doubled, but a ledger was cut off.\n"
         "export    writes all of one store to standard output.\n"
+        "rejected  list, show ID, replay [ID] or drop [ID]: messages of which something was\n"
+        "          refused and that wait to be dealt with, from the raw documents by mote, reason\n"
+        "          and time of arrival. show writes the body as it came, and on standard error "
+        "what\n"
+        "          became of it; replay publishes it again as what it was, with its first "
+        "arrival;\n"
+        "          drop notes that it is done with. With --queue, what no worker read.\n"
+        "reprocess analyses stored raw messages again: what is good now is stored, and flags that\n"
+        "          are others now become revisions. May be interrupted and repeated.\n"
         "Exit status: 0 done, 2 wrong usage or settings, 1 anything else.\n",
     .settings = settings,
     .n_settings = sizeof settings / sizeof settings[0],
@@ -97,6 +137,18 @@ static int run_export(const ir_stores_t *stores, char *const *arguments, int n_a
     return ir_store_export(stores, error) == IR_OK ? IR_EXIT_DONE : IR_EXIT_FAILED;
 }
 
+static int run_rejected(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                        ir_error_t *error) {
+    return ir_program_exit(ir_store_rejected(stores, arguments, n_arguments, error));
+}
+
+static int run_reprocess(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                         ir_error_t *error) {
+    (void)arguments;
+    (void)n_arguments;
+    return ir_program_exit(ir_store_reprocess(stores, error));
+}
+
 typedef struct ir_command {
     const char *name;
     bool takes_arguments;
@@ -104,8 +156,10 @@ typedef struct ir_command {
 } ir_command_t;
 
 static const ir_command_t commands[] = {
-    {"init", false, run_init},    {"initiate", false, run_initiate}, {"status", false, run_status},
-    {"verify", true, run_verify}, {"export", false, run_export},
+    {"init", false, run_init},           {"initiate", false, run_initiate},
+    {"status", false, run_status},       {"verify", true, run_verify},
+    {"export", false, run_export},       {"rejected", true, run_rejected},
+    {"reprocess", false, run_reprocess},
 };
 
 static const ir_command_t *find_command(const char *name, int n_arguments, ir_error_t *error) {
@@ -119,11 +173,13 @@ static const ir_command_t *find_command(const char *name, int n_arguments, ir_er
         }
         return &commands[i];
     }
-    ir_error_set(error, IR_ERR_USAGE,
-                 name == NULL
-                     ? "which command: init, initiate, status, verify or export?"
-                     : "no command '%s': there are init, initiate, status, verify and export",
-                 name);
+    ir_error_set(
+        error, IR_ERR_USAGE,
+        name == NULL
+            ? "which command: init, initiate, status, verify, export, rejected or reprocess?"
+            : "no command '%s': there are init, initiate, status, verify, export, rejected and "
+              "reprocess",
+        name);
     return NULL;
 }
 
@@ -135,7 +191,7 @@ static ir_status_t open_stores(const ir_store_options_t *options, ir_stores_t *s
     ir_graph_options_t graph;
     ir_store_settings_documents(&options->stores, options->timeout_ns, &documents);
     documents.shards = ir_setting_text(options->shards);
-    ir_store_settings_graph(&options->stores, &options->format, "ir-store", options->timeout_ns,
+    ir_store_settings_graph(&options->stores, &options->format, stores->writer, options->timeout_ns,
                             &graph);
     const ir_status_t status = ir_documents_open(&documents, &stores->documents, error);
     return status == IR_OK ? ir_graph_open(&graph, &stores->graph, error) : status;
@@ -144,6 +200,7 @@ static ir_status_t open_stores(const ir_store_options_t *options, ir_stores_t *s
 static int run(const ir_store_options_t *options, const ir_command_t *command,
                char *const *arguments, int n_arguments, ir_error_t *error) {
     ir_stores_t stores = {.options = options, .out = stdout};
+    snprintf(stores.writer, sizeof stores.writer, "ir-store-%ld", (long)getpid());
     const ir_status_t status = open_stores(options, &stores, error);
     int code = ir_program_exit(status);
     if (status == IR_OK) {

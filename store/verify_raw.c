@@ -2,12 +2,11 @@
 
 #include "common/arena.h"
 #include "observation/senml.h"
+#include "store/raw_pack.h"
 
-#include <limits.h>
 #include <stdlib.h>
 
 #define ARENA_CHUNK (64 * 1024)
-#define DEPTH_MAX 1000 /* of the setting pack-depth */
 
 struct ir_verify_walk {
     ir_ledger_t *ledger;
@@ -15,10 +14,6 @@ struct ir_verify_walk {
     ir_id_t *ids; /* of one message's observations */
     size_t capacity;
 };
-
-/* What a worker took is taken here, whatever its limits were; what it refused is known. */
-static const ir_senml_limits_t limits = {
-    .bytes = SIZE_MAX, .depth = DEPTH_MAX, .records = UINT_MAX, .future_ns = INT64_MAX};
 
 ir_verify_walk_t *ir_verify_walk_new(ir_ledger_t *ledger) {
     ir_verify_walk_t *walk = calloc(1, sizeof *walk);
@@ -42,27 +37,18 @@ void ir_verify_walk_free(ir_verify_walk_t *walk) {
     }
 }
 
-static ir_id_t plain_id(const ir_raw_document_t *raw) {
-    const ir_raw_key_t key = {.kind = IR_RAW_PLAIN, .mote = raw->mote, .body = raw->body};
-    ir_id_t id;
-    ir_id_raw(&key, &id);
-    return id;
-}
-
 /* Whether a message without a name would have its id: by its arrival, or without one when the
  * broker did not stamp it. */
 static bool id_follows(const ir_raw_document_t *raw, const ir_senml_pack_t *pack) {
-    const ir_raw_key_t key =
-        ir_raw_key(pack, raw->mote, raw->body, (ir_view_t){NULL, 0}, raw->clock.arrival_ns);
-    const ir_id_t plain = plain_id(raw);
-    ir_id_t arrived;
-    ir_id_raw(&key, &arrived);
-    return ir_id_compare(&raw->id, &arrived) == 0 || ir_id_compare(&raw->id, &plain) == 0;
+    ir_raw_document_t unnamed = *raw;
+    unnamed.name = (ir_view_t){NULL, 0};
+    const ir_id_t plain = ir_raw_plain_id(raw);
+    return ir_raw_pack_follows(&unnamed, pack) || ir_id_compare(&raw->id, &plain) == 0;
 }
 
 static bool was_refused(const ir_raw_document_t *raw, int position) {
-    for (size_t i = 0; i < raw->n_refused; i++) {
-        if (raw->refused[i] == position || raw->refused[i] < 0) {
+    for (size_t i = 0; i < raw->n_refusals; i++) {
+        if (raw->refusals[i].record == position || raw->refusals[i].record < 0) {
             return true;
         }
     }
@@ -99,12 +85,9 @@ static ir_status_t take_pack(ir_verify_walk_t *walk, const ir_raw_document_t *ra
 
 static ir_status_t see_arrival(ir_verify_walk_t *walk, const ir_raw_document_t *raw,
                                const ir_id_t *key, bool named) {
-    const ir_media_t media =
-        raw->content_type.size > 0 ? ir_media_parse(raw->content_type) : ir_media_guess(raw->body);
     ir_senml_pack_t pack;
     ir_arena_reset(walk->arena);
-    const ir_status_t status =
-        ir_senml_decode(media, raw->body, raw->clock, &limits, walk->arena, &pack);
+    const ir_status_t status = ir_raw_pack(raw, walk->arena, &pack);
     if (status != IR_OK) {
         return status;
     }
@@ -121,7 +104,7 @@ ir_status_t ir_verify_walk_see(void *context, const ir_raw_document_t *raw) {
         if (ir_ledger_has_arrival(walk->ledger, &raw->id)) {
             return see_arrival(walk, raw, &raw->id, true);
         }
-        const ir_id_t content = plain_id(raw);
+        const ir_id_t content = ir_raw_plain_id(raw);
         if (ir_ledger_has_arrival(walk->ledger, &content)) {
             return see_arrival(walk, raw, &content, false);
         }
@@ -135,7 +118,7 @@ ir_status_t ir_verify_raw(ir_documents_t *documents, ir_ledger_t *ledger, ir_err
     ir_error_t cause = {.status = IR_OK};
     ir_status_t status = IR_ERR_MEMORY;
     if (walk != NULL) {
-        status = ir_documents_each_raw(documents, ir_verify_walk_see, walk, &cause);
+        status = ir_documents_each_raw(documents, NULL, ir_verify_walk_see, walk, &cause);
     }
     ir_verify_walk_free(walk);
     if (status == IR_ERR_MEMORY) {

@@ -221,9 +221,26 @@ static void revisions(void **state) {
     assert_true(ir_id_parse(ir_view_text("c63c9519-0000-0000-0300-000000000000"), &observation));
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ir_id_t id;
-        ir_id_revision(&observation, cases[i].test, cases[i].flag, &id);
+        ir_id_revision(&observation, cases[i].test, cases[i].flag, NULL, &id);
         expect_id(&id, cases[i].id);
     }
+}
+
+/* A revision that supersedes another verdict is another one, and each has its own. */
+static void superseding_revisions(void **state) {
+    (void)state;
+    ir_id_t observation, plain, first, second;
+    assert_true(ir_id_parse(ir_view_text("c63c9519-0000-0000-0300-000000000000"), &observation));
+    ir_id_revision(&observation, "spike", 3, NULL, &plain);
+    ir_id_revision(&observation, "spike", 3, &observation, &first);
+    ir_id_revision(&observation, "spike", 3, &first, &second);
+    assert_int_not_equal(ir_id_compare(&plain, &first), 0);
+    assert_int_not_equal(ir_id_compare(&first, &second), 0);
+    assert_memory_equal(first.bytes, observation.bytes, 6);
+    ir_id_t least, greatest;
+    ir_id_stretch(-1, 1500000, &least, &greatest);
+    expect_id(&least, "00000000-0000-0000-0000-000000000000");
+    expect_id(&greatest, "00000000-0001-ffff-ffff-ffffffffffff");
 }
 
 /* The namespaces in the header are those that are used: version and variant alone would not tell.
@@ -326,6 +343,7 @@ int main(void) {
         cmocka_unit_test(observations),
         cmocka_unit_test(times_and_values_tell_observations_apart),
         cmocka_unit_test(revisions),
+        cmocka_unit_test(superseding_revisions),
         cmocka_unit_test(namespaces_are_ids),
         cmocka_unit_test(text_is_read_back),
         cmocka_unit_test(other_texts_are_refused),

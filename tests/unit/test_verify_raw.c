@@ -101,16 +101,16 @@ static void note_one(const char *body, const char *name) {
 /* ---- what is in the stores ---- */
 
 static void see_message(ir_verify_walk_t *walk, const ir_message_t *message) {
-    int refused[10];
+    ir_stored_refusal_t refusals[10] = {{.record = 0}};
     ir_raw_document_t raw = {.id = message->raw_id,
                              .mote = message->mote,
                              .content_type = message->content_type,
                              .body = message->body,
                              .clock = {.arrival_ns = message->arrival_ns},
-                             .refused = refused,
-                             .n_refused = message->n_refusals};
-    for (size_t i = 0; i < raw.n_refused; i++) {
-        refused[i] = batch->refusals[message->first_refusal + i].record;
+                             .refusals = refusals,
+                             .n_refusals = message->n_refusals};
+    for (size_t i = 0; i < raw.n_refusals; i++) {
+        refusals[i].record = batch->refusals[message->first_refusal + i].record;
     }
     assert_int_equal(ir_verify_walk_see(walk, &raw), IR_OK);
 }

@@ -1,0 +1,33 @@
+#include "store/raw_pack.h"
+
+#include <limits.h>
+
+#define DEPTH_MAX 1000 /* of the setting pack-depth */
+
+static const ir_senml_limits_t limits = {
+    .bytes = SIZE_MAX, .depth = DEPTH_MAX, .records = UINT_MAX, .future_ns = INT64_MAX};
+
+ir_status_t ir_raw_pack(const ir_raw_document_t *raw, ir_arena_t *arena, ir_senml_pack_t *pack) {
+    const ir_media_t media =
+        raw->content_type.size > 0 ? ir_media_parse(raw->content_type) : ir_media_guess(raw->body);
+    if (media == IR_MEDIA_UNKNOWN) {
+        *pack = (ir_senml_pack_t){.n_records = 0};
+        return IR_OK;
+    }
+    return ir_senml_decode(media, raw->body, raw->clock, &limits, arena, pack);
+}
+
+bool ir_raw_pack_follows(const ir_raw_document_t *raw, const ir_senml_pack_t *pack) {
+    const ir_raw_key_t key = ir_raw_key(raw->mote.size > 0 ? pack : NULL, raw->mote, raw->body,
+                                        raw->name, raw->clock.arrival_ns);
+    ir_id_t id;
+    ir_id_raw(&key, &id);
+    return ir_id_compare(&raw->id, &id) == 0;
+}
+
+ir_id_t ir_raw_plain_id(const ir_raw_document_t *raw) {
+    const ir_raw_key_t key = {.kind = IR_RAW_PLAIN, .mote = raw->mote, .body = raw->body};
+    ir_id_t id;
+    ir_id_raw(&key, &id);
+    return id;
+}

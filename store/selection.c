@@ -1,0 +1,50 @@
+#include "store/selection.h"
+
+#include "common/clock.h"
+
+static ir_status_t read_time(const char *name, const char *text, int64_t *time_ns,
+                             ir_error_t *error) {
+    if (ir_setting_text(text) == NULL) {
+        *time_ns = 0;
+        return IR_OK;
+    }
+    return ir_clock_parse(ir_view_text(text), time_ns)
+               ? IR_OK
+               : ir_error_set(error, IR_ERR_USAGE,
+                              "%s: '%s' is no time; write it like 2026-01-31T12:00:00Z", name,
+                              text);
+}
+
+static ir_status_t check_reason(const char *reason, ir_error_t *error) {
+    for (int i = 1; i < IR_REASON_COUNT && reason != NULL; i++) {
+        if (ir_view_equal(ir_view_text(reason), ir_view_text(ir_reason_text((ir_reason_t)i)))) {
+            return IR_OK;
+        }
+    }
+    return reason == NULL
+               ? IR_OK
+               : ir_error_set(error, IR_ERR_USAGE,
+                              "reason: there is no '%s'; docs/formats.md lists them", reason);
+}
+
+ir_status_t ir_store_selection(const ir_store_options_t *options, ir_raw_selection_t *selection,
+                               ir_error_t *error) {
+    *selection = (ir_raw_selection_t){.mote = ir_setting_text(options->mote),
+                                      .reason = ir_setting_text(options->reason)};
+    ir_status_t status = read_time("since", options->since, &selection->since_ns, error);
+    if (status == IR_OK) {
+        status = read_time("until", options->until, &selection->until_ns, error);
+    }
+    return status == IR_OK ? check_reason(selection->reason, error) : status;
+}
+
+bool ir_store_selects(const ir_store_options_t *options) {
+    return ir_setting_text(options->mote) != NULL || ir_setting_text(options->reason) != NULL ||
+           ir_setting_text(options->since) != NULL || ir_setting_text(options->until) != NULL;
+}
+
+bool ir_selection_has(const ir_raw_selection_t *selection, ir_view_t mote, int64_t arrival_ns) {
+    return (selection->mote == NULL || ir_view_equal(mote, ir_view_text(selection->mote))) &&
+           (selection->since_ns == 0 || arrival_ns >= selection->since_ns) &&
+           (selection->until_ns == 0 || arrival_ns < selection->until_ns);
+}
