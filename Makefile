@@ -133,7 +133,7 @@ test-slow: test-programs
 	@python3 tools/test.py --slow
 
 test-programs:
-	@tools/install build run unit test platforms mongodb fuseki oxigraph virtuoso
+	@tools/install build run unit test platforms lxc kvm mongodb fuseki oxigraph virtuoso
 	+@$(SUBMAKE) -s MODE=asan build unit fuzzers
 	+@$(SUBMAKE) -s MODE=tsan build tsan-unit
 

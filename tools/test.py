@@ -133,6 +133,27 @@ def count_junit(path, status):
     return Count(passed, failed if failed or status in (0, 5) else 1, skipped)
 
 
+# The platforms' own files of integration tests. Whole guests on each of them are make test-platforms and make test-xen.
+PLATFORM_FILES = {"test_platforms": "bare and what all share", "test_kvm": "kvm", "test_xen": "xen"}
+
+
+def count_platforms(paths):
+    """{platform: Count} of those files, from what pytest reported."""
+    counts = {platform: Count() for platform in PLATFORM_FILES.values()}
+    for path in paths:
+        try:
+            cases = xml.etree.ElementTree.parse(path).getroot().iter("testcase")
+        except (OSError, xml.etree.ElementTree.ParseError):
+            continue  # count_junit tells
+        for case in cases:
+            platform = PLATFORM_FILES.get(case.get("classname", "").split(".")[-1])
+            outcome = {each.tag for each in case} & {"failure", "error", "skipped"}
+            if platform:
+                counts[platform].add(Count(passed=not outcome, failed=bool(outcome - {"skipped"}),
+                                           skipped=outcome == {"skipped"}))
+    return counts
+
+
 def share_out(files, count):
     """The files in `count` shares of about the same size; each in the order of the alphabet."""
     shares = [[] for _ in range(count)]
@@ -182,6 +203,8 @@ def run_integration(marks, words):
         for each in running:
             total.add(each.count())
     print(f"integration tests: {total} in {time.monotonic() - started:.0f} s", flush=True)
+    for platform, count in count_platforms([each.report for each in running]).items():
+        print(f"  of these, {platform}: {count}", flush=True)
     return total
 
 

@@ -1,5 +1,6 @@
 """What `make run` and `make load` say of a run, and that none takes away what another made."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -13,6 +14,11 @@ import load  # noqa: E402
 import run  # noqa: E402
 import stack  # noqa: E402
 from platforms.lab.errors import Unsupported  # noqa: E402
+
+# tools/test.py; `import test` would be Python's own.
+SPEC = importlib.util.spec_from_file_location("runner", ROOT / "tools" / "test.py")
+runner = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(runner)
 
 SUMMARY = {
     "messages_sent": 10, "observations_sent": 40, "raw_stored": 10, "observations_stored": 40, "observations_in_graph": 40,
@@ -107,3 +113,15 @@ def test_the_search_has_no_rate_of_its_own():
     assert load.Settings({"RATE": "5", "DURATION": "7"}).shape() == ["--rate=5", "--duration=7s"]
     with pytest.raises(stack.UsageError, match="RATE"):
         load.Settings({"FIND_MAX": "1", "RATE": "5"})
+
+
+def test_the_closing_lines_count_each_platform(tmp_path):
+    report = tmp_path / "integration.xml"
+    report.write_text("""<testsuites><testsuite>
+        <testcase classname="tests.integration.test_kvm" name="a"/>
+        <testcase classname="tests.integration.test_kvm" name="b"><skipped/></testcase>
+        <testcase classname="tests.integration.test_xen" name="c"><failure/></testcase>
+        <testcase classname="tests.integration.test_load" name="d"/></testsuite></testsuites>""")
+    counts = {name: str(count) for name, count in runner.count_platforms([report, tmp_path / "none.xml"]).items()}
+    assert counts["kvm"] == "1 passed, 0 failed, 1 skipped" and counts["xen"] == "0 passed, 1 failed, 0 skipped"
+    assert counts["bare and what all share"] == "0 passed, 0 failed, 0 skipped"
