@@ -98,11 +98,13 @@ load:
 # The highest rate that the stack keeps; four to eight minutes.
 find-max:
 	@FIND_MAX=1 python3 tools/load.py
+# Two that begin at the same moment build one after the other.
 programs:
 	@! command -v python3 >/dev/null || python3 tools/run.py check
 	@tools/install build run $(filter mongodb,$(DOCUMENTS)) $(filter fuseki oxigraph virtuoso,$(GRAPH)) \
 	    $(if $(PLATFORM),platforms $(filter lxc kvm xen,$(subst :, ,$(PLATFORM)))) $(if $(filter split,$(TOPOLOGY)),mongodb fuseki)
-	+@$(SUBMAKE) -s MODE=release build
+	@mkdir -p out
+	+@flock out/build.lock $(SUBMAKE) -s MODE=release build
 
 # ---- tests ----
 

@@ -10,14 +10,15 @@
 
 __attribute__((format(printf, 2, 3))) static void give_reason(ir_conclusion_t *conclusion,
                                                               const char *format, ...) {
+    va_list arguments;
     conclusion->complete = false;
-    if (conclusion->n_reasons < IR_CONCLUSION_REASONS) {
-        va_list arguments;
-        va_start(arguments, format);
-        vsnprintf(conclusion->reasons[conclusion->n_reasons++], IR_CONCLUSION_LINE, format,
-                  arguments);
-        va_end(arguments);
+    if (conclusion->n_reasons == IR_CONCLUSION_REASONS) {
+        return;
     }
+    va_start(arguments, format);
+    (void)vsnprintf(conclusion->reasons[conclusion->n_reasons++], IR_CONCLUSION_LINE, format,
+                    arguments);
+    va_end(arguments);
 }
 
 static unsigned long long number(uint64_t count) {
