@@ -3,6 +3,7 @@
 #include "store/mongodb_codes.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* What a bulk's documents are, and what is done when one of them is there already (may be NULL) or
  * refused (false when memory is out). */
@@ -128,6 +129,17 @@ static bool next_document(bson_iter_t *elements, bson_t *document) {
     return bson_init_static(document, bytes, size);
 }
 
+/* The document itself is there. A unique index that somebody else made says the same of another
+ * one; servers before 4.2 and other makes name the index in their text only. */
+static bool is_repeat(const bson_t *write_error) {
+    bson_iter_t found, key;
+    if (bson_iter_init_find(&found, write_error, "keyPattern") &&
+        BSON_ITER_HOLDS_DOCUMENT(&found)) {
+        return bson_iter_recurse(&found, &key) && bson_iter_find(&key, "_id");
+    }
+    return strstr(read_text(write_error, "errmsg"), "_id") != NULL;
+}
+
 static ir_outcome_t retry(const bson_error_t *reason, ir_answer_t *answer, const ir_bulk_t *bulk) {
     ir_mongodb_failed(bulk->store, reason, "cannot store", &answer->why);
     return IR_OUTCOME_RETRY;
@@ -152,7 +164,7 @@ static ir_outcome_t take_write_error(const ir_bulk_t *bulk, const bson_t *write_
         return retry(&reason, answer, bulk);
     }
     const uint32_t item = bulk->items[index];
-    if (fault == IR_MONGODB_FAULT_REPEAT) {
+    if (fault == IR_MONGODB_FAULT_REPEAT && is_repeat(write_error)) {
         bulk->kind->set_duplicate(bulk->batch, item, true);
         return IR_OUTCOME_OK;
     }

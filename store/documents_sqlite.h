@@ -64,6 +64,7 @@ typedef struct ir_sqlite_presence {
     ir_presence_t database, log, index;
     off_t size;              /* of the database */
     struct timespec changed; /* when the database's file was looked into last */
+    uint32_t cookie;         /* its schema cookie then */
     bool marked;             /* it holds this mark, in this page */
     uint8_t mark[IR_MARK_SIZE];
     int64_t page_at;

@@ -1,10 +1,13 @@
 /* Whether the open database is still the one at its path. Three files belong to it, and each can
  * vanish:
  *
- * the database   removed, moved, replaced, or written over in place. What was stored is where it
- * went. A mark in the database, one row, is looked for in the file after it has changed the log
- * what it holds is still open here, and is copied into the database the index      only says where
- * things stand in the log; but writers agree on their turn by it */
+ * The database may be removed, moved, replaced, or written over in place: what was stored is where
+ * it went. Another database lacks the mark, which is one row, and an older copy of this one is
+ * shorter; both are looked for in the file after it has changed.
+ *
+ * What the log holds is still open here, and is copied into the database.
+ *
+ * The index only says where things stand in the log; but writers agree on their turn by it. */
 #include "store/documents_sqlite.h"
 
 #include "common/clock.h"
@@ -81,16 +84,33 @@ static bool find_mark_again(ir_sqlite_t *store, ir_sqlite_presence_t *presence) 
     return true;
 }
 
-/* A file that has become shorter was cut off unless it says so itself, as after VACUUM (SQLite's
- * file format, 1.3: page size at 16, number of pages at 28, big-endian). */
-static bool is_cut(const ir_sqlite_t *store, off_t size) {
-    uint8_t head[100];
-    if (!read_file(store, head, sizeof head, 0)) {
-        return true;
+/* What the file's head says (SQLite's file format, 1.3; big-endian). */
+typedef struct head {
+    int64_t bytes;   /* size of a page, at 16, by number of pages, at 28 */
+    uint32_t cookie; /* of the schema, at 40: VACUUM raises it */
+    bool shrinks;    /* by itself, at 52: auto-vacuum */
+} head_t;
+
+static uint32_t read_word(const uint8_t *at) {
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static bool read_head(const ir_sqlite_t *store, head_t *head) {
+    uint8_t raw[100];
+    if (!read_file(store, raw, sizeof raw, 0)) {
+        return false;
     }
-    const int64_t page_size = head[16] << 8 | head[17];
-    const int64_t pages = (int64_t)head[28] << 24 | head[29] << 16 | head[30] << 8 | head[31];
-    return pages * (page_size == 1 ? PAGE_MAX : page_size) > size;
+    const int64_t page_size = raw[16] << 8 | raw[17];
+    head->bytes = (int64_t)read_word(raw + 28) * (page_size == 1 ? PAGE_MAX : page_size);
+    head->cookie = read_word(raw + 40);
+    head->shrinks = read_word(raw + 52) != 0;
+    return true;
+}
+
+/* A file that has become shorter was cut off, or is an older copy, unless VACUUM made it so. */
+static bool is_shorter(const ir_sqlite_presence_t *presence, const head_t *head, off_t size) {
+    return size < presence->size &&
+           (head->bytes > size || (head->cookie == presence->cookie && !head->shrinks));
 }
 
 /* ---- noting ---- */
@@ -120,6 +140,8 @@ ir_status_t ir_sqlite_presence_note(ir_sqlite_t *store, ir_error_t *error) {
     presence->size = facts.st_size;
     presence->changed = facts.st_ctim;
     presence->marked = read_numbers(store, presence) && find_mark(store, presence);
+    head_t head = {0};
+    presence->cookie = read_head(store, &head) ? head.cookie : 0;
     return IR_OK;
 }
 
@@ -197,9 +219,11 @@ static bool has_other_content(ir_sqlite_t *store, const struct stat *facts) {
         presence->changed.tv_nsec == facts->st_ctim.tv_nsec) {
         return false;
     }
-    if (facts->st_size < presence->size && is_cut(store, facts->st_size)) {
+    head_t head;
+    if (!read_head(store, &head) || is_shorter(presence, &head, facts->st_size)) {
         return true;
     }
+    presence->cookie = head.cookie;
     presence->size = facts->st_size;
     presence->changed = facts->st_ctim;
     return presence->marked && !find_mark(store, presence) && !find_mark_again(store, presence);

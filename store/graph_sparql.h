@@ -14,10 +14,11 @@
 #define IR_SPARQL_UPDATE_LINES_MAX 2000
 #define IR_SPARQL_UPDATE_BYTES_MAX ((size_t)512 * 1024)
 
-/* How a server answers a write that it has done: status and media type. */
+/* How a server answers a write that it has done. */
 typedef struct ir_sparql_shape {
     int code;
     char media_type[64];
+    char beginning[48]; /* of the body, without digits: they count what was written */
 } ir_sparql_shape_t;
 
 #define IR_SPARQL_SHAPES_MAX 4

@@ -118,12 +118,23 @@ ir_status_t ir_sparql_call(ir_sparql_t *graph, const ir_http_request_t *request,
 
 static bool is_known(const ir_sparql_t *graph, const ir_sparql_shape_t *shape) {
     for (size_t i = 0; i < graph->n_shapes; i++) {
-        if (graph->shapes[i].code == shape->code &&
-            strcmp(graph->shapes[i].media_type, shape->media_type) == 0) {
+        const ir_sparql_shape_t *known = &graph->shapes[i];
+        if (known->code == shape->code && strcmp(known->media_type, shape->media_type) == 0 &&
+            strcmp(known->beginning, shape->beginning) == 0) {
             return true;
         }
     }
     return false;
+}
+
+static void take_beginning(ir_view_t body, ir_sparql_shape_t *shape) {
+    size_t size = 0;
+    for (size_t i = 0; i < body.size && size + 1 < sizeof shape->beginning; i++) {
+        if (!isdigit((unsigned char)body.data[i])) {
+            shape->beginning[size++] = body.data[i];
+        }
+    }
+    shape->beginning[size] = '\0';
 }
 
 /* What is not of the shape that this server gives may come from a proxy before it. */
@@ -131,6 +142,7 @@ static void look_at_shape(ir_sparql_t *graph) {
     ir_sparql_shape_t shape = {.code = graph->code};
     snprintf(shape.media_type, sizeof shape.media_type, "%.*s",
              IR_VIEW_ARG(ir_http_media_type(graph->http)));
+    take_beginning(ir_http_answer(graph->http), &shape);
     if (is_known(graph, &shape)) {
         return;
     }

@@ -115,6 +115,24 @@ def test_mongodb_refuses_one_document_for_a_reason_nobody_listed(make_pipeline, 
     assert sorted(pipeline.nquads_ids()) == sorted({message.ids[0] for message in sent} - bad_ones)
 
 
+def test_mongodb_has_a_unique_index_of_somebodys(make_pipeline, mongodb):
+    """What it refuses is no repeat of what is stored: it is told, and not in silence left out."""
+    import pymongo
+
+    pipeline = make_pipeline(documents=f"mongodb://{servers.HOST}:{mongodb.port}/unique?directConnection=true").init()
+    database = pymongo.MongoClient(mongodb.uri, serverSelectionTimeoutMS=5000)["unique"]
+    database["observations"].create_index("value", unique=True)
+    sent = observations(21, 1360000000)  # the last one's value is the first one's
+    worker = pipeline.worker()
+    for message in sent:
+        pipeline.publish(message)
+    assert pipeline.dead_letter()[1].headers["reason"] == "document-refused"
+    pipeline.drain()
+    assert worker.metric('ir_rejected_total{reason="document-refused"}') == 1
+    pipeline.stop_workers()
+    assert database["observations"].count_documents({}) == database["raw"].count_documents({}) - 1 == 20
+
+
 # ---- the graph ----
 
 
@@ -126,6 +144,8 @@ FAULTS = {
     "cut in a chunk": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n{",
     "without a length": b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n",
     "somebody else's 200": proxies.http_answer(200, b"<html>It works!</html>"),
+    "a 200 of this kind that says nothing": proxies.http_answer(200, b"", "application/json"),
+    "a 200 of this kind that says something else": proxies.http_answer(200, b'{"error": "later"}', "application/json"),
 }
 
 

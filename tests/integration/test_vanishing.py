@@ -1,7 +1,10 @@
 """The files of the stores are removed, moved and replaced while workers run: nothing is acknowledged that is not there,
 /readyz and the log say what happened, and work goes on when the files are back or new ones are set up."""
 
+import contextlib
 import shutil
+import sqlite3
+import time
 
 import pytest
 
@@ -100,6 +103,25 @@ def test_moved_and_back(pipeline, messages):
     pipeline.stop_workers()
     status, verdict = pipeline.verify(pipeline.write_ledger(messages[:300]))
     assert status == 0, verdict
+
+
+def test_older_copy_written_over_it(pipeline, messages):
+    """The database's file gets the content that it had before, in place: what came since is missing, and that is said."""
+    path = pipeline.directory / "documents.sqlite"
+    older = pipeline.directory / "older"
+    worker = pipeline.worker()
+    for part in (messages[:100], messages[100:300]):
+        send(pipeline, part)
+        pipeline.drain()
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if not older.exists():
+            shutil.copyfile(path, older)
+    time.sleep(2)  # it looks every second
+    shutil.copyfile(older, path)
+    await_not_ready(worker, "written over")
+    send(pipeline, messages[300:310])
+    assert worker.metric("ir_messages_acknowledged_total") == 300
 
 
 def test_log_removed(pipeline, messages):
