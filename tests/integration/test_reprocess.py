@@ -5,8 +5,6 @@ import sqlite3
 import subprocess
 import uuid
 
-import pytest
-
 import harness
 from test_rejected import documents  # noqa: F401 (a fixture)
 
@@ -93,8 +91,37 @@ def test_backfilled_data_get_their_flags(make_pipeline, documents):  # noqa: F81
     pipeline.stop_workers()
 
 
+def test_after_a_change_of_the_limits(make_pipeline, documents, tmp_path):  # noqa: F811
+    """Other limits are other flags: each change is a revision more, and the newest one holds, also back and forth."""
+    registry = tmp_path / "registry.ttl"
+    wide = harness.REGISTRY.read_text()
+    narrow = wide.replace("ir:grossFail ( -2 45 )", "ir:grossFail ( -2 14.5 )", 1)
+    narrow = narrow.replace("ir:grossSuspect ( 0 35 )", "ir:grossSuspect ( 0 12.5 )", 1)
+    assert narrow.count("14.5 )") == narrow.count("12.5 )") == 1
+    registry.write_text(wide)
+    pipeline = make_pipeline(documents=documents.uri, registry=registry).init()
+    pipeline.worker()
+    sent = [at(i, 10.0 + i) for i in range(6)]
+    for message in sent:
+        pipeline.publish(message)
+    pipeline.drain()
+    first = [newest(documents, message)["gross_range"] for message in sent]
+    assert set(first) == {1}
+    for turn, (text, expected) in enumerate([(narrow, [1, 1, 1, 3, 3, 4]), (wide, first)] * 2, 1):
+        registry.write_text(text)
+        assert reprocess(pipeline)[-1]["all"]["revisions"] > 0
+        assert [newest(documents, message)["gross_range"] for message in sent] == expected, f"turn {turn}"
+        assert reprocess(pipeline)[-1]["all"]["revisions"] == 0
+    chain = revisions(documents)[(sent[5].ids[0], "gross_range")]
+    assert sorted(flag for flag, _, _ in chain) == [1, 1, 4, 4]
+    stored = {str(key) for each in revisions(documents).values() for _, key, _ in each}
+    lines = pipeline.nquads_text()
+    assert all(f"<urn:uuid:{key}>" in lines for key in stored) and "supersedes" in lines
+    pipeline.stop_workers()
+
+
 def test_after_a_change_of_the_registry(make_pipeline, documents, tmp_path):  # noqa: F811
-    """Other limits are other flags, as revisions that supersede each other; what was refused is good now."""
+    """What was refused is good now: it is stored once, with its first arrival."""
     registry = tmp_path / "registry.ttl"
     good = harness.REGISTRY.read_text()
     registry.write_text(good.replace(f'"{SENSOR}"', f'"{MOTE}/other"'))
@@ -162,8 +189,8 @@ class Earlier:
                                   (raw.bytes, MOTE, f"ir.{MOTE}", harness.SENML_JSON, body, received, status))
         else:
             self.database["raw"].insert_one(
-                {"_id": raw, "mote": MOTE, "routing_key": f"ir.{MOTE}", "content_type": harness.SENML_JSON, "body": body,
-                 "received_ns": received, "status": status})
+                {"_id": raw, "mote": MOTE, "routing_key": f"ir.{MOTE}", "content_type": harness.SENML_JSON,
+                 "body": body, "received_ns": received, "status": status})
         for time_ns in times:
             self.observation(raw, received if time_ns is None else time_ns, value)
         return received
@@ -171,13 +198,15 @@ class Earlier:
     def observation(self, raw, time_ns, value):
         key = uuid.uuid5(uuid.NAMESPACE_DNS, f"{raw} {time_ns}")
         if self.kind == "sqlite":
-            self.database.execute("INSERT INTO observations VALUES (1, ?, ?, 1, ?, 0, ?, ?, 'Cel', NULL, 0, 1, 2, 2, 2, 2, 1)",
+            self.database.execute("INSERT INTO observations VALUES"
+                                  " (1, ?, ?, 1, ?, 0, ?, ?, 'Cel', NULL, 0, 1, 2, 2, 2, 2, 1)",
                                   (time_ns, key.bytes, raw.bytes, value, value))
             self.database.commit()
         else:
             self.database["observations"].insert_one(
-                {"_id": key, "raw": raw, "mote": MOTE, "sensor": SENSOR, "time_ns": time_ns, "value": value, "unit": "Cel",
-                 "source": {"value": value, "unit": "Cel"}, "flags": {}, "aggregate": 1, "late": False, "record": 0})
+                {"_id": key, "raw": raw, "mote": MOTE, "sensor": SENSOR, "time_ns": time_ns, "value": value,
+                 "unit": "Cel", "source": {"value": value, "unit": "Cel"}, "flags": {}, "aggregate": 1, "late": False,
+                 "record": 0})
 
     def snapshot(self):
         if self.kind == "sqlite":
@@ -204,11 +233,11 @@ def test_earlier_release_is_brought_over(make_pipeline, documents, tmp_path):  #
     before = earlier.snapshot()
     pipeline = make_pipeline(documents=documents.uri)
     pipeline.run("ir-store", "init", *pipeline.stores())
-    words = [harness.BUILD / "ir-store", "reprocess", f"--from={earlier.uri}", "--batch-observations=2", *pipeline.stores()]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as first:
-        harness.wait_for(lambda: first.poll() is not None or len(documents.observations()) > 4, "the first observations")
+    words = ["reprocess", f"--from={earlier.uri}", "--batch-observations=2", *pipeline.stores()]
+    with subprocess.Popen([harness.BUILD / "ir-store", *words], stdout=subprocess.DEVNULL) as first:
+        harness.wait_for(lambda: first.poll() is not None or len(documents.observations()) > 4, "observations")
         first.kill()
-    assert len(documents.observations()) > 4, first.stderr
+    assert len(documents.observations()) > 4
     for _ in range(2):
         lines = reprocess(pipeline, f"--from={earlier.uri}")
         told = lines[-1]["all"]
