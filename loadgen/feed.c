@@ -149,7 +149,10 @@ static ir_lane_t *lane_of(ir_feed_t *feed, unsigned mote_number) {
     return &feed->lanes[mote_number / feed->options.feeds % feed->options.lanes];
 }
 
-static void give(ir_feed_t *feed, const ir_open_t *open, const ir_source_message_t *message) {
+static void settle(ir_feed_t *feed, ir_open_t *open, bool confirmed);
+
+/* One that can never go is refused; the others go on. */
+static void give(ir_feed_t *feed, ir_open_t *open, const ir_source_message_t *message) {
     ir_error_t error = {.status = IR_OK};
     ir_lane_t *lane = &feed->lanes[open->lane];
     const ir_parcel_t parcel = {
@@ -161,8 +164,13 @@ static void give(ir_feed_t *feed, const ir_open_t *open, const ir_source_message
         .name = ir_view_text(message->name),
         .body = ir_buffer_view(&open->body),
     };
-    take_outcome(feed, lane, feed->options.target->sender->send(lane->sender, &parcel, &error),
-                 &error);
+    const ir_outcome_t outcome = feed->options.target->sender->send(lane->sender, &parcel, &error);
+    if (outcome == IR_OUTCOME_REFUSED && error.status != IR_ERR_MEMORY) {
+        ir_log_limited(&feed->logged_refused_ns, LOG_EVERY_NS, IR_LOG_WARN, "%s", error.text);
+        settle(feed, open, false);
+    } else {
+        take_outcome(feed, lane, outcome, &error);
+    }
 }
 
 /* The raw id that the worker will give it, unless that follows from the arrival. */

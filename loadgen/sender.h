@@ -59,7 +59,7 @@ struct ir_sender {
 
     /* Takes a message over; it may go out only with the next push. RETRY: this message and all that
      * have no final answer must be given again, in their order, after connecting. REFUSED: this
-     * message can never go. */
+     * message can never go; with IR_ERR_MEMORY, no other either. */
     ir_outcome_t (*send)(void *sender, const ir_parcel_t *parcel, ir_error_t *error);
 
     /* Sends what waits and tells what answers are here, waiting at most `wait_ns` for one (0: not

@@ -636,3 +636,30 @@ def test_thread_sanitizer(way, tmp_path):
     assert "WARNING: ThreadSanitizer" not in load.errors, load.errors[-8000:]
     assert load.status in (0, 1)
     load.assert_even()
+
+
+SMALL = 150  # bytes, in the middle of what the replay's packs have
+
+
+class SmallBroker(harness.Broker):
+    def configuration(self):
+        return [*super().configuration(), f"max_message_size = {SMALL}"]
+
+
+def test_messages_that_the_broker_finds_too_large(tmp_path_factory, tmp_path):
+    """They are refused, in the sums and in the ledger; the run goes on, and the others are stored."""
+    with SmallBroker(tmp_path_factory.mktemp("small")) as broker, harness.Pipeline(broker, tmp_path) as pipeline:
+        pipeline.init()
+        load = Load(tmp_path, f"--target={pipeline.amqp}", "--no-subscribe", f"--messages={FIRST}", "--rate=0", "--threads=2",
+                    PATIENT)
+        summary = load.summary
+        assert summary["messages_sent"] == FIRST and 0 < summary["messages_refused"] < FIRST, load.errors
+        assert summary["messages_confirmed"] == FIRST - summary["messages_refused"]
+        load.assert_even()
+        assert "max_message_size" in load.errors and not summary["complete"]
+        pipeline.worker()  # what it publishes again is too large, too, and has a dead letter
+        pipeline.drain()
+        status, verdict = pipeline.verify(load.out / "ledger.txt")
+        assert status == 0, verdict
+        sizes = [size for size, in pipeline.sqlite("SELECT length(body) FROM raw")]
+        assert len(sizes) == summary["messages_confirmed"] and max(sizes) <= SMALL
