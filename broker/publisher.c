@@ -507,13 +507,16 @@ static ir_status_t write_plain(ir_publisher_t *publisher, const ir_publication_t
                                                        : seen;
 }
 
+/* The broker says only when it is connected how large a frame may be. */
+static bool can_go(const ir_publisher_t *publisher, const ir_publication_t *publication,
+                   ir_error_t *error) {
+    return ir_frames_check(publication, publisher->frame_max, error) == IR_OK &&
+           ir_size_check(&publisher->bound, &publisher->options, publication->body.size, error) ==
+               IR_OK;
+}
+
 ir_outcome_t ir_publisher_publish(ir_publisher_t *publisher, const ir_publication_t *publication,
                                   ir_error_t *error) {
-    const uint32_t frame_max =
-        publisher->connection ? publisher->frame_max : AMQP_DEFAULT_FRAME_SIZE;
-    if (ir_frames_check(publication, frame_max, error) != IR_OK) {
-        return IR_OUTCOME_REFUSED;
-    }
     if (publisher->published > 0 && !answers_singly(publisher) && is_doubtful(publisher)) {
         return renew(publisher, error);
     }
@@ -521,8 +524,7 @@ ir_outcome_t ir_publisher_publish(ir_publisher_t *publisher, const ir_publicatio
     if (publisher->published == 0 || publisher->connection == NULL || publisher->blocked) {
         status = make_ready(publisher, error);
     }
-    if (status == IR_OK && ir_size_check(&publisher->bound, &publisher->options,
-                                         publication->body.size, error) != IR_OK) {
+    if (status == IR_OK && !can_go(publisher, publication, error)) {
         return IR_OUTCOME_REFUSED;
     }
     if (status == IR_OK) {

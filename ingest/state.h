@@ -85,7 +85,10 @@ void ir_waiting_settle(ir_gateway_t *gateway);
 /* Answers what has waited too long. */
 void ir_waiting_expire(ir_gateway_t *gateway, int64_t now_ns);
 
-/* Forgets those that wait; their requests are gone. */
+/* Forgets those that wait, after ir_connections_free: each request had its connection and was freed
+ * with it. (The library lets go of a request when its connection fails first. It does not notice
+ * that while a request is unanswered, since it reads nothing then; a connection that is ended for
+ * its slow answer has got one, since answer_ns is longer than confirm_timeout_ns.) */
 void ir_waiting_forget(ir_gateway_t *gateway);
 
 #endif
