@@ -27,7 +27,7 @@ typedef struct ir_fake {
     unsigned fail_every;   /* every so many pushes answers RETRY; 0: none */
     unsigned refuse_every; /* every so many messages is refused; 0: none */
     unsigned again_every;  /* … is put off once */
-    bool reject;           /* every send is rejected */
+    ir_status_t reject;    /* every send is rejected for it; IR_OK: none is */
     bool no_login;
     ir_answers_t answers;
     unsigned motes[MESSAGES * 40];     /* as given, in order */
@@ -60,8 +60,8 @@ static ir_outcome_t connect_fake(void *sender, ir_error_t *error) {
 
 static ir_outcome_t send_fake(void *sender, const ir_parcel_t *parcel, ir_error_t *error) {
     (void)sender;
-    if (fake.reject) {
-        ir_error_set(error, IR_ERR_RANGE, "too long");
+    if (fake.reject != IR_OK) {
+        ir_error_set(error, fake.reject, "too long");
         return IR_OUTCOME_REFUSED;
     }
     assert_true(fake.n_given < sizeof fake.motes / sizeof fake.motes[0]);
@@ -362,12 +362,22 @@ static void orders_end_in_time(void **state) {
     ir_histogram_free(late);
 }
 
-static void refusals_end_it(void **state) {
+static void what_can_never_go_is_refused_and_the_run_goes_on(void **state) {
     (void)state;
     ir_feed_counts_t counts;
     ir_error_t error;
-    fake.reject = true;
-    assert_int_equal(finish(start(NULL, NULL, 50), &counts, &error), IR_ERR_RANGE);
+    fake.reject = IR_ERR_RANGE;
+    assert_int_equal(finish(start(NULL, NULL, 50), &counts, &error), IR_OK);
+    assert_int_equal(counts.messages_sent, MESSAGES);
+    assert_int_equal(counts.messages_refused, MESSAGES);
+}
+
+static void memory_and_login_end_it(void **state) {
+    (void)state;
+    ir_feed_counts_t counts;
+    ir_error_t error;
+    fake.reject = IR_ERR_MEMORY;
+    assert_int_equal(finish(start(NULL, NULL, 50), &counts, &error), IR_ERR_MEMORY);
     assert_string_equal(error.text, "too long");
     fake.no_login = true;
     assert_int_equal(finish(start(NULL, NULL, 50), &counts, &error), IR_ERR_AUTH);
@@ -535,7 +545,8 @@ int main(void) {
         cmocka_unit_test_setup(arrivals_stand_in_the_ledger_with_their_sendings, begin),
         cmocka_unit_test_setup(without_a_place_for_names_there_are_none, begin),
         cmocka_unit_test_setup(orders_end_in_time, begin),
-        cmocka_unit_test_setup(refusals_end_it, begin),
+        cmocka_unit_test_setup(what_can_never_go_is_refused_and_the_run_goes_on, begin),
+        cmocka_unit_test_setup(memory_and_login_end_it, begin),
         cmocka_unit_test_setup(receipts_without_room_end_it, begin),
         cmocka_unit_test_setup(full_disk_ends_it, begin),
     };
