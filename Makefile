@@ -85,6 +85,7 @@ $(OUT)/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(OUT)/tests/fuzz/driver.o $(LIBR
 export BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH VIA REPEAT RATE KEEP MOTES DURATION FIND_MAX PLATFORM TOPOLOGY PROFILE MESSAGES
 FORMATS ?= jsonld,senml
 export FORMATS
+PLATFORMS ?=
 
 .PHONY: run up down load find-max programs
 run: programs
@@ -105,6 +106,19 @@ programs:
 	    $(if $(PLATFORM),platforms $(filter lxc kvm xen,$(subst :, ,$(PLATFORM)))) $(if $(filter split,$(TOPOLOGY)),mongodb fuseki)
 	@mkdir -p out
 	+@flock out/build.lock $(SUBMAKE) -s MODE=release build
+
+# ---- measuring ----
+
+# Which platform, which tuning: interleaved, with proofs. PLATFORMS="lxc …" PROFILES= EXPERIMENTS=quick MINUTES=18 SEED=
+EXPERIMENTS ?= quick
+MINUTES ?= 18
+.PHONY: bench bench-programs
+bench: bench-programs
+	@bench/ir-bench run $(EXPERIMENTS) --platforms "$(PLATFORMS)" --profiles "$(or $(PROFILES),default)" \
+	    --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+bench-programs:
+	@tools/install build run bench platforms $(if $(PLATFORMS),$(filter lxc kvm xen,$(subst :, ,$(PLATFORMS))),lxc)
+	+@$(SUBMAKE) -s MODE=release build benches
 
 # ---- tests ----
 
@@ -143,7 +157,6 @@ test-programs:
 tsan-unit: $(filter $(THREADED:%=$(OUT)/tests/test_%),$(UNIT_TESTS))
 
 # Every verb on every platform that this host can do, twice; minutes. PLATFORMS names some of them.
-PLATFORMS ?=
 .PHONY: test-platforms
 test-platforms:
 	@tools/install build run platforms lxc kvm test-platforms
@@ -181,7 +194,7 @@ SHELL_FILES := tools/install ingest/make-certificates .ci/run $(wildcard tools/*
                $(addprefix platforms/appliance/river/,common.sh ready supervise) \
                $(wildcard platforms/appliance/river/roles/*/*) \
                platforms/kvm/private-libvirtd $(wildcard platforms/xen/nested/* platforms/xen/hotplug/*)
-PYTHON_FILES := $(wildcard tools/*.py ingest/*.py tests/*/*.py bench/*.py platforms/*.py platforms/*/*.py) \
+PYTHON_FILES := $(wildcard tools/*.py ingest/*.py tests/*/*.py bench/*.py bench/*/*.py platforms/*.py platforms/*/*.py) \
                 platforms/ir-platform platforms/ir-deploy
 TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(FUZZ_SOURCES) \
               tests/fuzz/driver.c
@@ -265,6 +278,8 @@ help:
 	@echo "make up          the same stack, left running in the background; make down stops it"
 	@echo "make load        simulated motes on it: MOTES=1000 RATE=1000 DURATION=30 VIA=mix"
 	@echo "make find-max    looks for the highest rate that it keeps: MOTES=1000 VIA=mix; four to eight minutes"
+	@echo "make bench       compares bare metal with a platform: proofs, intervals, a report below out/bench"
+	@echo "                   PLATFORMS=\"lxc …\"  PROFILES=\"default pinned …\"  MINUTES=18  SEED=  EXPERIMENTS=quick"
 	@echo "make test        unit and integration tests under sanitizers; ends with the count"
 	@echo "make test-unit   the unit tests alone"
 	@echo "make test-distributions  make run and make test on Debian 12 and 13 (RELEASE=bookworm|trixie: on one)"

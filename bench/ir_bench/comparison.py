@@ -1,0 +1,169 @@
+"""Ratios of paired samples, their intervals, and what may be said of them.
+
+A pair is two subjects in the same block: two guests, each provisioned and booted for this sample alone. The estimate is the
+mean of the logarithms of the paired ratios, its interval Student's t on n - 1 degrees of freedom, both shown as ratios. The
+bootstrap (BCa) and the median stand beside it and decide nothing.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy
+from scipy import optimize, stats
+
+MIN_PAIRS = 6
+POWER = 0.8
+LEVEL = 0.95
+EQUIVALENCE = 0.05
+BOOTSTRAP_RESAMPLES = 2000
+BOOTSTRAP_SEED = 20130501
+
+# What a comparison can end in.
+VALUES = "values"  # too few pairs: the figures alone
+HIGHER = "higher"
+LOWER = "lower"
+SAME = "no difference"
+UNDECIDED = "not decided"
+WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """second / first over `pairs` pairs. Interval ends are None with fewer than two pairs."""
+
+    points: tuple
+    estimate: float
+    low: float | None
+    high: float | None
+    level: float
+    median: float
+    bootstrap_low: float | None
+    bootstrap_high: float | None
+    detectable: float | None  # the smallest ratio above 1 that n pairs find with a power of 80 %
+
+    @property
+    def pairs(self):
+        return len(self.points)
+
+    @property
+    def half_width(self):
+        """Of the interval, as a share: 0.02 means that the estimate is known within 2 %."""
+        return math.sqrt(self.high / self.low) - 1 if self.low else None
+
+
+def corrected_level(comparisons, level=LEVEL):
+    """The level of each of several intervals that shall hold together (Bonferroni)."""
+    return 1 - (1 - level) / max(comparisons, 1)
+
+
+def ratio(first, second, level=LEVEL):
+    """Of paired positive values. Raises ValueError for pairs that have none."""
+    if len(first) != len(second) or not first:
+        raise ValueError("pairs are needed")
+    if not all(value > 0 and math.isfinite(value) for value in (*first, *second)):
+        raise ValueError("a ratio needs positive values")
+    logs = numpy.log(numpy.asarray(second, dtype=float) / numpy.asarray(first, dtype=float))
+    low = high = detectable = None
+    bootstrap = (None, None)
+    if len(logs) > 1:
+        error = float(numpy.std(logs, ddof=1)) / math.sqrt(len(logs))
+        half = float(stats.t.ppf((1 + level) / 2, len(logs) - 1)) * error
+        low, high = math.exp(logs.mean() - half), math.exp(logs.mean() + half)
+        bootstrap = bootstrap_interval(logs, level)
+        detectable = math.exp(detectable_difference(float(numpy.std(logs, ddof=1)), len(logs), level))
+    return Ratio(
+        points=tuple(float(value) for value in numpy.exp(logs)),
+        estimate=math.exp(logs.mean()),
+        low=low,
+        high=high,
+        level=level,
+        median=math.exp(float(numpy.median(logs))),
+        bootstrap_low=bootstrap[0],
+        bootstrap_high=bootstrap[1],
+        detectable=detectable,
+    )
+
+
+def bootstrap_interval(logs, level):
+    if numpy.ptp(logs) == 0:
+        return math.exp(logs[0]), math.exp(logs[0])
+    found = stats.bootstrap((logs,), numpy.mean, confidence_level=level, n_resamples=BOOTSTRAP_RESAMPLES, method="BCa",
+                            random_state=BOOTSTRAP_SEED).confidence_interval
+    return math.exp(found.low), math.exp(found.high)
+
+
+# ---- power ----
+
+
+def power(difference, deviation, pairs, level=LEVEL):
+    """Of the two-sided paired t-test for a difference of logarithms (non-central t)."""
+    if deviation == 0:
+        return 1.0
+    degrees = pairs - 1
+    critical = stats.t.ppf((1 + level) / 2, degrees)
+    shift = difference / deviation * math.sqrt(pairs)
+    return float(stats.nct.sf(critical, degrees, shift) + stats.nct.cdf(-critical, degrees, shift))
+
+
+def detectable_difference(deviation, pairs, level=LEVEL, wanted=POWER):
+    """The smallest difference of logarithms that so many pairs find with this power."""
+    if deviation == 0:
+        return 0.0
+    highest = deviation
+    while power(highest, deviation, pairs, level) < wanted:
+        highest *= 2
+    return optimize.brentq(lambda d: power(d, deviation, pairs, level) - wanted, 0, highest, xtol=1e-6 * deviation)
+
+
+def pairs_needed(effect, deviation, level=LEVEL, wanted=POWER, most=1000):
+    """How many pairs find a ratio of 1 + effect with this power; None: more than `most`."""
+    difference = math.log1p(effect)
+    for pairs in range(MIN_PAIRS, most + 1):
+        if power(difference, deviation, pairs, level) >= wanted:
+            return pairs
+    return None
+
+
+# ---- verdicts ----
+
+
+def verdict(found, equivalence=EQUIVALENCE, resolution=0.0):
+    """One of the words above. `resolution`: the half-width that bare against itself had in the same run; a smaller
+    difference is never called one."""
+    if found.pairs < MIN_PAIRS:
+        return VALUES
+    differs = found.low > 1 or found.high < 1
+    if differs and abs(math.log(found.estimate)) > math.log1p(resolution):
+        return HIGHER if found.estimate > 1 else LOWER
+    if found.low >= 1 / (1 + equivalence) and found.high <= 1 + equivalence:
+        return SAME
+    return UNDECIDED
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A comparison over all blocks, and over those that nothing disturbed."""
+
+    all: Ratio
+    quiet: Ratio | None  # None: no block was quiet
+    word: str
+    why: str
+
+
+def finding(first, second, disturbed, level=LEVEL, equivalence=EQUIVALENCE, resolution=0.0):
+    """Values by block; `disturbed` says for each block whether something else went on. The verdict holds with and
+    without the disturbed blocks, or it is withdrawn."""
+    everything = ratio(first, second, level)
+    word = verdict(everything, equivalence, resolution)
+    kept = [i for i, bad in enumerate(disturbed) if not bad]
+    if len(kept) == len(first):
+        return Finding(everything, everything, word, "")
+    quiet = ratio([first[i] for i in kept], [second[i] for i in kept], level) if kept else None
+    without = verdict(quiet, equivalence, resolution) if quiet else VALUES
+    if word in (VALUES, UNDECIDED) or without == word:
+        return Finding(everything, quiet, word, "")
+    if without == VALUES:
+        why = f"only {len(kept)} of {len(first)} blocks were undisturbed, fewer than {MIN_PAIRS}"
+    else:
+        why = f"without the disturbed blocks it would be: {without}"
+    return Finding(everything, quiet, WITHDRAWN, why)

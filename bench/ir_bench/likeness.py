@@ -1,0 +1,59 @@
+"""The sheet of likeness: what two guests must have in common before their figures may be held against each other.
+
+A row is read from each guest while it runs. The two are the same, or differ in a way that is part of the platform itself
+(how the network comes in, as whom the services run), or differ; while any row differs no ratio is printed.
+"""
+
+from platforms.lab import verbs
+
+SAME, PART, DIFFERENT = "same", "part of the platform", "different"
+
+# What a platform brings with it: a difference there is what the comparison is about.
+OF_THE_PLATFORM = ("network", "user", "root filesystem")
+
+INSIDE = """
+echo "programs=$(cat "${RIVER_ROOT-}"/opt/river/bin/* | sha256sum | cut -c1-16)"
+echo "kernel=$(uname -r)"
+for each in rabbitmq-server haproxy erlang-base; do
+    echo "$each=$(dpkg-query -W -f '${Version}' "$each" 2>/dev/null)"
+done
+data=${RIVER_ROOT-}/var/lib/river
+echo "data filesystem=$(stat -f -c %T "$data")"
+echo "root filesystem=$(stat -f -c %T /)"
+echo "user=$(stat -c %U "$data/worker-1" 2>/dev/null || stat -c %U "$data")"
+echo "broker settings=$(grep -v '[0-9]\\.[0-9]' "${RIVER_ROOT-}/etc/river/services/broker/rabbitmq.conf" | sha256sum | cut -c1-16)"
+"""
+
+
+def read(stack):
+    """{row: text} over the guests of a stack."""
+    sheet = {}
+    for guest in stack.guests:
+        own = dict(line.split("=", 1) for line in verbs.execute(stack.lab, guest.name, ["/bin/sh", "-c", INSIDE]).out.splitlines()
+                   if "=" in line)
+        effect = {row.knob: row.in_effect for row in verbs.tuning_rows(stack.lab, verbs.platform_of(stack.lab, guest), guest)}
+        own["processors"] = str(effect.get("cpu.pin"))
+        own["memory limit"] = str(effect.get("memory.limit"))
+        own["network"] = guest.network
+        own["services"] = ",".join(name for name, _ in guest.services())
+        sheet.update({f"{guest.name}: {key}": value for key, value in own.items()})
+    return sheet
+
+
+def compare(first, second):
+    """[(row, first's, second's, one of the three words)] of two sheets."""
+    rows = []
+    for name in sorted({*first, *second}):
+        one, other = first.get(name, ""), second.get(name, "")
+        if one == other:
+            word = SAME
+        else:
+            word = PART if name.partition(": ")[2] in OF_THE_PLATFORM else DIFFERENT
+        rows.append((name, one, other, word))
+    return rows
+
+
+def differences(first, second):
+    """What forbids a ratio, in words."""
+    return [f"{name}: {one or 'none'} and {other or 'none'}" for name, one, other, word in compare(first, second)
+            if word == DIFFERENT]

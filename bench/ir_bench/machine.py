@@ -1,0 +1,130 @@
+"""What the host did while a sample ran: canaries before and after, processor time by part.
+
+Processor time is that of /proc/stat. `guest` time is part of `user` there and is not counted twice; `steal` stands apart,
+since nobody here used it. Kernel threads are the children of kthreadd.
+"""
+
+import json
+import os
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+TICKS = os.sysconf("SC_CLK_TCK")
+KTHREADD = 2
+CANARY_SECONDS = 30
+FIELDS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+BUSY = ("user", "nice", "system", "irq", "softirq")
+
+
+class CanaryError(Exception):
+    pass
+
+
+def canary(program, directory):
+    """{"loop_ns", "walk_ns", "sync_us"}: see bench/bench_canary.c."""
+    done = subprocess.run([str(program), str(directory)], capture_output=True, text=True, timeout=CANARY_SECONDS, check=False)
+    if done.returncode != 0:
+        raise CanaryError(done.stderr.strip() or f"{program} ended with status {done.returncode}")
+    told = json.loads(done.stdout)
+    del told["sink"]
+    return told
+
+
+# ---- processor time ----
+
+
+def read_stat(text):
+    """Seconds by field, over all processors."""
+    words = text.split("\n", 1)[0].split()
+    return {name: int(value) / TICKS for name, value in zip(FIELDS, words[1:])}
+
+
+def kernel_seconds(proc=Path("/proc")):
+    """Processor time of all kernel threads. What ended meanwhile is lost, as it is in /proc."""
+    total = 0
+    for entry in proc.iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(words[1]) == KTHREADD:
+                total += int(words[11]) + int(words[12])
+    return total / TICKS
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One look at the clocks. `guest` and `generator`: seconds of their control groups, or of the domain."""
+
+    monotonic: float
+    stat: dict
+    kernel: float
+    guest: float
+    generator: float
+
+
+def look(guest_seconds, generator_seconds):
+    """The arguments are functions."""
+    return Moment(time.monotonic(), read_stat(Path("/proc/stat").read_text()), kernel_seconds(), guest_seconds(),
+                  generator_seconds())
+
+
+def parts(before, after, processors):
+    """Seconds of processor time between two looks, by part. `other` is what no part accounts for: what else ran here.
+    `busy_by_idle` is wall time less idle: it tells how far /proc/stat's own counting is off."""
+    wall = after.monotonic - before.monotonic
+    stat = {name: after.stat[name] - before.stat[name] for name in FIELDS}
+    busy = sum(stat[name] for name in BUSY)
+    guest, generator = after.guest - before.guest, after.generator - before.generator
+    kernel = max(after.kernel - before.kernel, 0)
+    return {
+        "wall": wall,
+        "busy": busy,
+        "busy_by_idle": wall * processors - stat["idle"] - stat["iowait"] - stat["steal"],
+        "steal": stat["steal"],
+        "guest": guest,
+        "generator": generator,
+        "kernel": kernel,
+        "other": max(busy - guest - generator - kernel, 0),
+    }
+
+
+# ---- what counts as disturbed ----
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Fixed before the first block. Canaries against the medians of those taken before it; shares of all processors."""
+
+    loop_ns: float
+    walk_ns: float
+    sync_us: float
+    steal: float = 0.02
+    other: float = 0.05
+
+    @classmethod
+    def from_canaries(cls, canaries, slack=1.25):
+        def median(name):
+            values = sorted(each[name] for each in canaries)
+            return values[len(values) // 2]
+
+        # A disk's answer varies more than a processor's pace: three times the median.
+        return cls(median("loop_ns") * slack, median("walk_ns") * slack, median("sync_us") * 3)
+
+
+def disturbances(thresholds, canaries, used, processors):
+    """Why a sample counts as disturbed, in words; empty: it does not."""
+    found = []
+    for name, unit in (("loop_ns", "ns"), ("walk_ns", "ns"), ("sync_us", "µs")):
+        worst, bound = max(each[name] for each in canaries), getattr(thresholds, name)
+        if worst > bound:
+            found.append(f"canary {name.partition('_')[0]} {worst:.1f} {unit}, above {bound:.1f}")
+    available = used["wall"] * processors
+    for name in ("steal", "other"):
+        share, bound = used[name] / available, getattr(thresholds, name)
+        if share > bound:
+            found.append(f"{name} {share:.1%} of the processors, above {bound:.0%}")
+    return found

@@ -1,0 +1,53 @@
+"""A stored run, as `ir-bench run` leaves it, from values that a test chooses."""
+
+import math
+import random
+
+from ir_bench.rundir import RunDir
+
+SUBJECTS = ("bare", "bare-again", "lxc")
+SHEET = {"all: processors": "0-1", "all: memory limit": "2147483648", "all: kernel": "6.1", "all: network": "bridge"}
+QUIET = {"loop_ns": 1.0, "walk_ns": 100.0, "sync_us": 300.0}
+
+
+def sample(block, position, subject, measures, disturbed=(), sheet=None, emulated=False):
+    return {"block": block, "position": position, "subject": subject, "status": "ok", "why": "", "seconds": 50,
+            "measures": measures, "parts": {}, "canaries": [QUIET, QUIET], "disturbed": list(disturbed),
+            "likeness": {**SHEET, **(sheet or {})}, "figures": {"emulated": emulated}}
+
+
+def measures(draw, p50=1.0, cpu=1.0, rate=1.0, again=False):
+    told = {"fixed.p50_ms": 5 * p50 * draw(0.01), "fixed.p99_ms": 30 * draw(0.2), "fixed.cpu_us": 126 * cpu * draw(0.005),
+            "fixed.batch": 20 * draw(0.01), "full.rate": 38000 * rate * draw(0.05)}
+    if again:
+        told.update({"quota.rate": 0.55 * told["full.rate"] * draw(0.01), "quota.expected": 0.54})
+    return told
+
+
+def store(parent, blocks=8, seed=1, change=lambda line: line, proofs=None, **of_lxc):
+    """A run's folder; `of_lxc`: factors for lxc's p50, cpu and rate; `change` may alter a sample's line."""
+    numbers = random.Random(seed)
+
+    def draw(deviation):
+        return math.exp(numbers.gauss(0, deviation))
+
+    run = RunDir.create(parent, "quick")
+    from ir_bench import experiment
+
+    run.write_text("experiment.toml", experiment.read("quick")[1])
+    run.write("facts.json", {"commit": "abc", "cores": 2, "cpu": "a processor", "versions": {}})
+    run.write("plan.json", {
+        "experiment": "quick", "seed": seed, "subjects": [{"name": each, "platform": each.partition("-")[0], "profile": "default"}
+                                                           for each in SUBJECTS],
+        "tuning": {"cpu.pin": "0-1", "memory.limit": 2147483648}, "thresholds": QUIET, "generator_ceiling": 3000000,
+        "fixed": [{"name": "fixed", "rate": 15000, "seconds": 10}], "full_observations": 450000})
+    for block in range(blocks):
+        for position, subject in enumerate(SUBJECTS):
+            factors = of_lxc if subject == "lxc" else {}
+            line = sample(block, position, subject, measures(draw, **factors, again=subject == "bare-again"))
+            run.append(change(line))
+    loop = {"whole": 10.0, "half": 20.1}
+    run.write("proofs.json", {"quota_loop": proofs if proofs is not None else {"bare": loop, "lxc": loop}})
+    run.write("status.json", {"status": "done", "ended_by": "precision"})
+    run.seal()
+    return run

@@ -1,0 +1,52 @@
+"""Processor time by part, and what counts as a disturbance."""
+
+import subprocess
+
+import pytest
+
+from ir_bench import machine
+
+STAT = "cpu  1000 0 500 8000 100 10 20 30 400 0\ncpu0 …\n"
+
+
+def moment(at, guest, generator, kernel=0.0, **stat):
+    return machine.Moment(at, {**dict.fromkeys(machine.FIELDS, 0.0), **stat}, kernel, guest, generator)
+
+
+def test_guest_time_is_not_counted_twice():
+    """400 ticks of `guest` are within the 1,000 of `user`."""
+    seconds = machine.read_stat(STAT)
+    assert sum(seconds[name] for name in machine.BUSY) * machine.TICKS == pytest.approx(1530)
+
+
+def test_parts_add_up():
+    used = machine.parts(moment(0, 0, 0), moment(10, 6, 3, 0.5, user=8, system=3, idle=8, steal=1), 2)
+    assert used["busy"] == 11
+    assert used["other"] == pytest.approx(11 - 6 - 3 - 0.5)
+    assert used["busy_by_idle"] == pytest.approx(20 - 8 - 1)
+    assert used["steal"] == 1
+
+
+def test_a_part_is_never_negative():
+    """Ticks of /proc/stat are coarser than those of control groups."""
+    used = machine.parts(moment(0, 0, 0), moment(1, 1.2, 0.5, user=1.6, idle=0.4), 2)
+    assert used["other"] == 0
+
+
+def test_what_disturbs():
+    thresholds = machine.Thresholds.from_canaries([{"loop_ns": 1.0, "walk_ns": 100, "sync_us": 300}] * 3)
+    quiet = {"loop_ns": 1.1, "walk_ns": 110, "sync_us": 500}
+    used = {"wall": 10, "steal": 0.1, "other": 0.4}
+    assert machine.disturbances(thresholds, [quiet, quiet], used, 2) == []
+    assert machine.disturbances(thresholds, [quiet, {**quiet, "walk_ns": 140}], used, 2) == [
+        "canary walk 140.0 ns, above 125.0"]
+    assert machine.disturbances(thresholds, [quiet], {**used, "other": 2}, 2) == ["other 10.0% of the processors, above 5%"]
+    assert machine.disturbances(thresholds, [quiet], {**used, "steal": 2}, 2) == ["steal 10.0% of the processors, above 2%"]
+
+
+def test_own_work_is_seen_in_proc_stat():
+    before = machine.look(lambda: 0, lambda: 0)
+    subprocess.run(["sh", "-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done"], check=True)
+    used = machine.parts(before, machine.look(lambda: 0, lambda: 0), 1)
+    assert used["busy"] > 0.05
+    assert used["other"] > 0.05
