@@ -133,6 +133,20 @@ def count_junit(path, status):
     return Count(passed, failed if failed or status in (0, 5) else 1, skipped)
 
 
+def run_comparison():
+    """The tests of bench/ir_bench, with Debian's own Python, whose packages it uses."""
+    report = OUT / "comparison.xml"
+    report.unlink(missing_ok=True)
+    argv = ["/usr/bin/python3", "-m", "pytest", "-q", "--color=no", "-p", "no:cacheprovider", "-W", "ignore",
+            f"--junitxml={report}", "tests/bench"]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=UNIT_SECONDS, check=False)
+    total = count_junit(report, done.returncode)
+    if total.failed:
+        print(f"---- tests/bench\n{done.stdout}{done.stderr}\n----", flush=True)
+    print(f"tests of the comparison: {total}", flush=True)
+    return total
+
+
 # The platforms' own files of integration tests. Whole guests on each of them are make test-platforms and make test-xen.
 PLATFORM_FILES = {"test_platforms": "bare and what all share", "test_kvm": "kvm", "test_xen": "xen"}
 
@@ -230,6 +244,7 @@ def main():
         total.add(run_units("asan"))
         total.add(run_units("tsan"))
         total.add(run_fuzzers())
+        total.add(run_comparison())
         total.add(run_integration("not slow", options.words))
     print(total)
     return 1 if total.failed or total.passed == 0 else 0

@@ -125,9 +125,9 @@ def test_the_same_samples_give_the_same_report(tmp_path):
 
 
 def test_relabelled_samples_rarely_differ(tmp_path):
-    """Of 200 runs of one subject under three names, few give a verdict of a difference about any of three measures."""
+    """Of 100 runs of one subject under three names, few give a verdict of a difference about any of three measures."""
     wrong = 0
-    for seed in range(200):
+    for seed in range(100):
         found = analyse(store(tmp_path, blocks=6, seed=seed), QUICK)
         wrong += found.trusted and bool(set(words(found).values()) & {comparison.HIGHER, comparison.LOWER})
-    assert wrong <= 14
+    assert wrong <= 9
