@@ -119,10 +119,11 @@ int main(int argc, char **argv) {
     const double walk = time_walk(&sink);
     const double sync = time_sync(argv[1]);
     if (walk < 0 || sync < 0) {
-        fprintf(stderr, "canary: %s\n", walk < 0 ? "out of memory" : "cannot write and sync a file");
+        fprintf(stderr, "canary: %s\n",
+                walk < 0 ? "out of memory" : "cannot write and sync a file");
         return 1;
     }
-    printf("{\"loop_ns\": %.4f, \"walk_ns\": %.2f, \"sync_us\": %.1f, \"sink\": %llu}\n", loop, walk,
-           sync, (unsigned long long)sink);
+    printf("{\"loop_ns\": %.4f, \"walk_ns\": %.2f, \"sync_us\": %.1f, \"sink\": %llu}\n", loop,
+           walk, sync, (unsigned long long)sink);
     return 0;
 }
