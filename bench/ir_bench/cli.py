@@ -59,8 +59,8 @@ def here(names):
             continue
         if kind and kind not in platform.kinds_here():
             raise UsageError(f"{each}: this host has {', '.join(platform.kinds_here())}")
-        # An emulated guest is no measurement; it takes part only when it is asked for by its name.
-        if not wanted and (platform.facts().get("emulated") or name not in ("lxc",)):
+        # An emulated guest is not a measurement; it takes part only when its kind is named.
+        if not wanted and platform.kinds_here()[0] in platform.emulated_kinds:
             continue
         yield each
 

@@ -43,8 +43,8 @@ class BenchStack(guests.GuestStack):
         self.request = request
         self.registry = registry
 
-    def plan(self):
-        super().plan()
+    def plan(self, platform, kind):
+        super().plan(platform, kind)
         for guest in self.guests:
             profile = verbs.tuning.read_profile(verbs.PLATFORMS / "profiles", guest.profile)
             guest.tuning = {**self.request["tuning"], **profile}
