@@ -187,7 +187,7 @@ valgrind:
 
 C_FILES := $(wildcard $(addsuffix /*.c,$(FOLDERS)) $(addsuffix /*.h,$(FOLDERS)) tests/unit/*.[ch] \
              tests/fuzz/*.[ch] bench/*.[ch])
-SHELL_FILES := tools/install ingest/make-certificates .ci/run $(wildcard tools/*.sh tests/*.sh) tests/platforms/run \
+SHELL_FILES := tools/install ingest/make-certificates ingest/check-data .ci/run $(wildcard tools/*.sh tests/*.sh) tests/platforms/run \
                platforms/lab/sandbox.sh \
                $(wildcard tests/platforms/*.bats tests/platforms/*.bash platforms/appliance/initrd/init \
                platforms/appliance/root/etc/runit/* platforms/appliance/root/etc/sv/*/run) \
@@ -254,7 +254,8 @@ install:
 	install -m 644 $(wildcard river.conf loadgen/usgs_river.ttl loadgen/*.csv.gz observation/*.ttl) $(SHAREDIR)
 	install -m 644 ingest/nodes.py ingest/nodes.conf ingest/haproxy.cfg ingest/definitions.json $(wildcard ingest/*.erl) \
 		$(SHAREDIR)/ingest
-	install -m 755 ingest/haproxy.py ingest/rabbitmq.py ingest/definitions.py ingest/make-certificates $(SHAREDIR)/ingest
+	install -m 755 ingest/haproxy.py ingest/rabbitmq.py ingest/definitions.py ingest/carry.py ingest/cut.py ingest/drained.py \
+		ingest/make-certificates ingest/check-data $(SHAREDIR)/ingest
 	cp -R platforms $(SHAREDIR)
 	find $(SHAREDIR)/platforms -name __pycache__ -prune -exec rm -rf {} +
 	ln -sf ../share/intelligent-river/platforms/ir-platform ../share/intelligent-river/platforms/ir-deploy $(BINDIR)
@@ -283,7 +284,7 @@ help:
 	@echo "make test        unit and integration tests under sanitizers; ends with the count"
 	@echo "make test-unit   the unit tests alone"
 	@echo "make test-distributions  make run and make test on Debian 12 and 13 (RELEASE=bookworm|trixie: on one)"
-	@echo "make test-slow   the long ones: workers killed twenty times, long runs"
+	@echo "make test-slow   the long ones: workers killed forty times, long runs (IR_RABBITMQ_ROOT: another RabbitMQ, too)"
 	@echo "make test-platforms  every verb on every platform this host can do (PLATFORMS=bare,lxc …)"
 	@echo "make test-xen    the same for Xen, in a machine of QEMU that runs it; half an hour"
 	@echo "make build       the programs, below out/release (MODE=asan|tsan: below out/asan, out/tsan)"

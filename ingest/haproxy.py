@@ -73,7 +73,7 @@ MQTT_GUARD = """\
     tcp-request content reject if WAIT_END"""
 
 INSIDE_FRONTEND = """
-# Workers, gateways, subscribers.
+# Gateways, and whoever else of the house sends; workers and subscribers, too, where consumers is left out.
 frontend inside
     mode tcp
     option tcplog
@@ -81,8 +81,18 @@ frontend inside
     default_backend amqp-brokers
 """
 
+# Who reads has brokers of its own: senders can go to another cluster while what waits in this one is read.
+CONSUMERS_FRONTEND = """
+# Workers and subscribers.
+frontend consumers
+    mode tcp
+    option tcplog
+    bind {consumers}
+    default_backend consumer-brokers
+"""
+
 AMQP_BACKEND = """
-backend amqp-brokers
+backend {name}
     mode tcp
     balance leastconn
     timeout tunnel {idle-session}
@@ -171,9 +181,15 @@ def session(nodes, kind, guard):
     return SESSION_FRONTEND.format(kind=kind, binds=lines, guard=guard, **nodes.limits) if lines else ""
 
 
-def broker_servers(nodes, kind, check):
+def broker_servers(brokers, kind, check):
     return "".join(f"    server {each.name} {each.host}:{getattr(each, kind)} send-proxy-v2 {check.format(each.name)}"
-                   " on-marked-down shutdown-sessions\n" for each in nodes.brokers)
+                   " on-marked-down shutdown-sessions\n" for each in brokers)
+
+
+def amqp_backend(name, brokers, values):
+    """It checks its brokers: where one tracks another's checks, maintenance of that one cuts its sessions, too."""
+    text = AMQP_BACKEND.format(name=name, proxy=PROXY_HEADER, check=AMQP_HEADER, **values)
+    return text + broker_servers(brokers, "amqp", "check")
 
 
 def gateway_servers(nodes):
@@ -188,10 +204,13 @@ def configuration(nodes):
     parts = [HEAD.format(**values), session(nodes, "amqp", AMQP_GUARD), session(nodes, "mqtt", MQTT_GUARD)]
     if values["inside"]:
         parts.append(INSIDE_FRONTEND.format(**values))
-    check = AMQP_BACKEND.format(proxy=PROXY_HEADER, check=AMQP_HEADER, **values)
-    parts += [check, broker_servers(nodes, "amqp", "check")]
+    if values["consumers"]:
+        parts.append(CONSUMERS_FRONTEND.format(**values))
+    parts.append(amqp_backend("amqp-brokers", nodes.brokers, values))
+    if values["consumers"]:
+        parts.append(amqp_backend("consumer-brokers", nodes.draining or nodes.brokers, values))
     if values["mqtt"] or values["mqtts"]:
-        parts += [MQTT_BACKEND.format(**values), broker_servers(nodes, "mqtt", "track amqp-brokers/{}")]
+        parts += [MQTT_BACKEND.format(**values), broker_servers(nodes.brokers, "mqtt", "track amqp-brokers/{}")]
     lines = binds(nodes, "http", "https")
     if lines:
         parts.append(HTTP_FRONTEND.format(binds=lines, **PROBLEMS, **values) + gateway_servers(nodes))

@@ -1,4 +1,4 @@
-"""The one list of nodes, ingest/nodes.conf: balancer, limits, brokers, gateways.
+"""The one list of nodes, ingest/nodes.conf: balancer, limits, brokers, gateways, brokers of a cluster that is drained.
 
     nodes = read(path)
     nodes.balancer["stats"], nodes.limits["connections"], nodes.brokers[0].node
@@ -27,6 +27,7 @@ BALANCER = {
     "https": ("", PORT, "a port"),
     "certificate": ("", PATH, "an absolute path"),
     "inside": ("", PLACE, "ADDRESS:PORT"),
+    "consumers": ("", PLACE, "ADDRESS:PORT"),
     "stats": ("", PLACE, "ADDRESS:PORT"),
     "socket": ("", PATH, "an absolute path"),
     "user": ("", NAME, "a user's name"),
@@ -84,6 +85,7 @@ class Nodes:
     balancer: dict = field(default_factory=lambda: initial(BALANCER))
     limits: dict = field(default_factory=lambda: initial(LIMITS))
     brokers: list = field(default_factory=list)
+    draining: list = field(default_factory=list)  # brokers of the old cluster: consumers stay there, nobody sends to it
     gateways: list = field(default_factory=list)
 
 
@@ -113,15 +115,14 @@ def take(nodes, where, section, found):
         nodes.balancer = check(where, BALANCER, found)
     elif section == "limits":
         nodes.limits = check(where, LIMITS, found)
-    elif kind in ("broker", "gateway") and re.fullmatch(NAME, name):
-        values = check(where, BROKER if kind == "broker" else GATEWAY, found)
-        if kind == "broker":
-            values["node"] = values["node"] or f"rabbit@{name}"
-            nodes.brokers.append(Broker(name, **values))
-        else:
-            nodes.gateways.append(Gateway(name, **values))
+    elif kind in ("broker", "draining") and re.fullmatch(NAME, name):
+        values = check(where, BROKER, found)
+        values["node"] = values["node"] or f"rabbit@{name}"
+        (nodes.brokers if kind == "broker" else nodes.draining).append(Broker(name, **values))
+    elif kind == "gateway" and re.fullmatch(NAME, name):
+        nodes.gateways.append(Gateway(name, **check(where, GATEWAY, found)))
     else:
-        raise NodesError(f"{where}: sections are balancer, limits, broker NAME and gateway NAME")
+        raise NodesError(f"{where}: sections are balancer, limits, broker NAME, draining NAME and gateway NAME")
 
 
 def read(path):
@@ -138,6 +139,8 @@ def read(path):
         take(nodes, f"{path} [{section}]", section, parser[section])
     if not nodes.brokers:
         raise NodesError(f"{path}: there is no section [broker NAME]")
+    if nodes.draining and not nodes.balancer["consumers"]:
+        raise NodesError(f"{path} [balancer]: [draining …] needs consumers, a listener for who reads from them")
     secure = [key for key in SECURE if nodes.balancer[key]]
     if secure and not nodes.balancer["certificate"]:
         raise NodesError(f"{path} [balancer]: {secure[0]} needs a certificate")

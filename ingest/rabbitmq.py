@@ -3,10 +3,10 @@
 
     ingest/rabbitmq.py ingest/nodes.conf rabbit-1 [DEFINITIONS.JSON] > /etc/rabbitmq/rabbitmq.conf
 
-Plugins: rabbitmq_consistent_hash_exchange, rabbitmq_management. The broker is started with environment(): stamp-arrival.erl starts it, and
-start-mqtt.erl and join-queues.erl wait until it is up; each tells what it is for. All brokers of the list become one
-cluster; they must have the same Erlang cookie. Where there is a balancer, AMQP and MQTT are taken from it only: both
-listeners want its PROXY header, so that the broker knows each client's own address.
+Plugins: rabbitmq_consistent_hash_exchange, rabbitmq_management. The broker is started with environment(), after check-data:
+stamp-arrival.erl starts it, and start-mqtt.erl and join-queues.erl wait until it is up; each tells what it is for. All
+brokers of the list become one cluster; they must have the same Erlang cookie. Where there is a balancer, AMQP and MQTT are
+taken from it only: both listeners want its PROXY header, so that the broker knows each client's own address.
 """
 
 import sys
@@ -17,6 +17,7 @@ import nodes as list_of_nodes
 PLUGINS = ("rabbitmq_consistent_hash_exchange", "rabbitmq_management")
 HERE = Path(__file__).resolve().parent
 STAMP = HERE / "stamp-arrival.erl"
+CHECK_DATA = HERE / "check-data"  # to be called before the broker is started
 SCRIPTS = (STAMP, HERE / "start-mqtt.erl", HERE / "join-queues.erl")
 
 BASE = """\

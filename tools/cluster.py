@@ -30,9 +30,9 @@ class Node(servers.RabbitMQ):
     scripts = rabbitmq.SCRIPTS
     greeting = bytes.fromhex(haproxy.PROXY_HEADER) + servers.RabbitMQ.greeting
 
-    def __init__(self, directory, name, cluster):
+    def __init__(self, directory, name, cluster, root=None):
         self.name = name
-        super().__init__(directory, mapper=cluster.mapper)
+        super().__init__(directory, mapper=cluster.mapper, root=root)
         self.cluster = cluster
 
     def listed(self):
@@ -56,15 +56,16 @@ class Cluster(servers.Startable):
     """Nodes that start and stop together; each can be killed and started by itself, too.
 
     `nodes` is the list that all configurations are made from: the brokers are entered when their ports are known.
+    `root`: see servers.RabbitMQ.
     """
 
-    def __init__(self, directory, count, nodes=None):
+    def __init__(self, directory, count, nodes=None, root=None):
         self.directory = Path(directory).resolve()
         self.passwords_file = self.directory / "passwords"
         self.nodes = nodes or list_of_nodes.Nodes()
         self.mapper = servers.PortMapper(self.directory / "epmd.log")
         names = [f"rabbit-{i + 1}" for i in range(count)]
-        self.members = [Node(self.directory / name, name, self) for name in names]
+        self.members = [Node(self.directory / name, name, self, root) for name in names]
         self.cookie = secrets.token_hex(20)
         self.definitions = None
         self.passwords = {}
@@ -104,7 +105,7 @@ class HAProxy(servers.Server):
 
     name = "haproxy"
     listeners = ("amqp", "amqps", "mqtt", "mqtts", "http", "https")
-    n_ports = len(listeners) + 2
+    n_ports = len(listeners) + 3
 
     def __init__(self, directory, nodes, certificates):
         """`certificates`: what ingest/make-certificates made."""
@@ -114,20 +115,21 @@ class HAProxy(servers.Server):
 
     def enter(self):
         """Its addresses into the list of nodes."""
-        inside, stats = self.ports[-2:]
+        inside, consumers, stats = self.ports[-3:]
         self.nodes.limits["connections"] = str(min(int(self.nodes.limits["connections"]), descriptors() // 2 - 100))
         ports = {name: str(port) for name, port in zip(self.listeners, self.ports)}
         self.nodes.balancer.update(
             ports,
             address=self.host,
             inside=f"{self.host}:{inside}",
+            consumers=f"{self.host}:{consumers}",
             stats=f"{self.host}:{stats}",
             certificate=str(self.certificates / "server.pem"),
             socket=str(self.directory / "admin.sock"),
         )
 
     def address(self, kind):
-        """HOST:PORT of a listener, or of "inside" or "stats"."""
+        """HOST:PORT of a listener, "inside", "consumers" and "stats" too."""
         value = self.nodes.balancer[kind]
         return value if ":" in value else f"{self.host}:{value}"
 

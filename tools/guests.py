@@ -176,6 +176,7 @@ class GuestStack:
         return {
             "listeners": {kind: f"{kind}://{self.services.balancer_address(kind)}" for kind in kinds},
             "inside": f"amqp://{self.services.balancer_address('inside')}",
+            "consumers": f"amqp://{self.services.balancer_address('consumers')}",
             "stats": f"http://{self.services.balancer_address('stats')}/stats",
             "passwords": str(self.services.passwords_file),
             "tokens": str(self.out / "tokens"),

@@ -96,9 +96,9 @@ class Load:
 
     def environment(self):
         """Addresses with passwords stay off the command line."""
-        inside = self.description["inside"].replace("://", f"://loadgen:{self.passwords['loadgen']}@")
+        consumers = self.description["consumers"].replace("://", f"://loadgen:{self.passwords['loadgen']}@")
         targets = ",".join(self.target(kind) for kind in VIAS[self.via])
-        return {**os.environ, "IR_AMQP": inside, "IR_TARGET": targets}
+        return {**os.environ, "IR_AMQP": consumers, "IR_TARGET": targets}
 
     def arguments(self):
         words = [f"--out={self.directory}"]

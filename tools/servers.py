@@ -350,14 +350,32 @@ class PortMapper:
             self.process = None
 
 
-# Runs $3 in the root folder $1, with the folder $2 at the same place in it.
+# Runs the words from $3 on in the root folder $1, with the folder $2 at the same place in it.
 IN_ROOT = """
 mkdir -p "$1$2"
 mount --bind "$2" "$1$2"
 mount -t proc proc "$1/proc"
 mount --bind /dev "$1/dev"
-exec chroot "$1" sh -ec 'cd "$1"; exec "$2"' sh "$2" "$3"
+root=$1 directory=$2
+shift 2
+exec chroot "$root" sh -ec 'cd "$1"; shift; exec "$@"' sh "$directory" "$@"
 """
+
+
+def other_rabbitmq():
+    """The root folder of another Debian release, from which tests take a RabbitMQ of another series (docs/operations.md
+    says how to make one); None: there is none."""
+    return os.environ.get("IR_RABBITMQ_ROOT") or None
+
+
+def usual_rabbitmq():
+    """The root folder of the RabbitMQ that is used wherever nothing else is asked for; None: the host's. With
+    IR_RABBITMQ=other it is the other one, so that everything can be tried with either series."""
+    if os.environ.get("IR_RABBITMQ") != "other":
+        return None
+    if other_rabbitmq() is None:
+        raise ServerError("IR_RABBITMQ=other: IR_RABBITMQ_ROOT must name the root folder that has it")
+    return other_rabbitmq()
 
 
 class RabbitMQ(Server):
@@ -375,7 +393,7 @@ class RabbitMQ(Server):
         """`root`: another system's root folder, whose RabbitMQ is run (as root, in a mount namespace)."""
         super().__init__(directory)
         self.more_plugins = tuple(plugins)
-        self.root = root
+        self.root = root or usual_rabbitmq()
         self.settings = tuple(settings)
         self.own_mapper = None if mapper else PortMapper(self.directory / "epmd.log")
         self.mapper = mapper or self.own_mapper
@@ -401,11 +419,15 @@ class RabbitMQ(Server):
             **{each.name: each.read_text() for each in self.scripts},
         }
 
-    def argv(self):
+    def in_root(self, *words):
+        """The command that runs these words where this RabbitMQ is installed."""
         if self.root is None:
-            return [self.script]
-        return ["unshare", "--mount", "--propagation", "private", "sh", "-ec", IN_ROOT, "sh", self.root, self.directory,
-                self.script]
+            return [*words]
+        places = [self.root, str(self.directory)]
+        return ["unshare", "--mount", "--propagation", "private", "sh", "-ec", IN_ROOT, "sh", *places, *words]
+
+    def argv(self):
+        return self.in_root(self.script)
 
     def environment(self):
         inside = f"-kernel inet_dist_use_interface {{{self.host.replace('.', ',')}}}"
@@ -434,8 +456,16 @@ class RabbitMQ(Server):
     def launch(self):
         if not os.access((self.root or "") + self.script, os.X_OK):
             raise ServerError(f"{self.script} is not there; run tools/install run")
+        self.check_data()
         self.mapper.start()
         return super().launch()
+
+    def check_data(self):
+        """That they are of a series that this one starts on."""
+        argv = [rabbitmq.CHECK_DATA, self.directory / "mnesia", (self.root or "") + "/usr/lib/rabbitmq/lib"]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
+        if done.returncode != 0:
+            raise ServerError(f"{self.name}: {done.stderr.strip()}")
 
     def ready(self):
         """The broker has said the first word of AMQP."""
@@ -461,7 +491,7 @@ class RabbitMQ(Server):
 
     def control(self, *words):
         """Runs rabbitmqctl against this node; returns what it prints."""
-        argv = ["/usr/lib/rabbitmq/bin/rabbitmqctl", "-q", *words]
+        argv = self.in_root("/usr/lib/rabbitmq/bin/rabbitmqctl", "-q", *words)
         done = subprocess.run(argv, env=self.environment(), capture_output=True, text=True, timeout=60, check=False)
         if done.returncode != 0:
             raise ServerError(f"rabbitmqctl {' '.join(words)}: {done.stderr.strip() or done.stdout.strip()}")

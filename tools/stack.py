@@ -164,13 +164,14 @@ def await_membership(workers, seconds, check):
 
 
 class Stack:
-    def __init__(self, settings, out, build=PROGRAMS):
+    def __init__(self, settings, out, build=PROGRAMS, root=None):
+        """`root`: see servers.RabbitMQ."""
         self.settings = settings
         self.out = Path(out).resolve()
         self.build = Path(build)
         self.registry = self.out / "registry.ttl"
         self.tokens = self.out / "tokens"
-        self.cluster = cluster.Cluster(self.out / "brokers", settings.brokers)
+        self.cluster = cluster.Cluster(self.out / "brokers", settings.brokers, root=root)
         self.cluster.nodes.limits.update(LIMITS)
         self.balancer = cluster.HAProxy(self.out / "balancer", self.cluster.nodes, self.out / "certificates")
         self.document_server = self.store_server(servers.DOCUMENT_SERVERS, settings.documents)
@@ -196,8 +197,8 @@ class Stack:
             return self.graph_server.uri
         return f"nquads:{self.out / 'graph'}" if self.settings.graph == "nquads" else "null:"
 
-    def inside(self, user):
-        return f"amqp://{user}@{self.balancer.address('inside')}"
+    def amqp(self, user, listener):
+        return f"amqp://{user}@{self.balancer.address(listener)}"
 
     def description(self):
         """All that somebody needs who puts load on it or looks at it."""
@@ -206,6 +207,7 @@ class Stack:
         return {
             "listeners": listeners,
             "inside": f"amqp://{self.balancer.address('inside')}",
+            "consumers": f"amqp://{self.balancer.address('consumers')}",
             "stats": f"http://{self.balancer.address('stats')}/stats",
             "ca": str(self.out / "certificates" / "ca.pem"),
             "passwords": str(self.cluster.passwords_file),
@@ -227,17 +229,21 @@ class Stack:
         return {**os.environ, "IR_AMQP_PASSWORD": self.cluster.passwords[user],
                 "IR_MANAGEMENT_PASSWORD": self.cluster.passwords["monitor"] if user == "worker" else ""}
 
+    def worker_environment(self, _index):
+        """More of it, for one worker."""
+        return {}
+
     def store_arguments(self):
         return [f"--documents={self.documents_uri()}", f"--graph={self.graph_uri()}", f"--registry={self.registry}"]
 
     def worker_arguments(self):
         management = ",".join(f"http://monitor@{each.host}:{each.management}" for each in self.cluster.nodes.brokers)
-        return [f"--amqp={self.inside('worker')}", f"--management={management}", *self.store_arguments(),
+        return [f"--amqp={self.amqp('worker', 'consumers')}", f"--management={management}", *self.store_arguments(),
                 f"--formats={self.settings.formats}"]
 
     def gateway_arguments(self, listed):
         # The replay's few stations are sent as fast as it goes: no limit for each mote.
-        return [f"--listen={listed.host}:{listed.http}", f"--amqp={self.inside('gateway')}", f"--tokens={self.tokens}",
+        return [f"--listen={listed.host}:{listed.http}", f"--amqp={self.amqp('gateway', 'inside')}", f"--tokens={self.tokens}",
                 "--rate=0", f"--trusted-proxies={self.balancer.host}"]
 
     # ---- starting ----
@@ -297,9 +303,10 @@ class Stack:
     def start_worker(self, index):
         """Also in the place of one that ended."""
         name = f"worker-{index + 1}"
+        environment = {**self.environment("worker"), **self.worker_environment(index)}
         self.workers[index : index + 1] = [
             programs.Worker(self.build, name, self.out / "logs" / f"{name}.log", self.worker_arguments(),
-                            env=self.environment("worker"), cwd=self.out)]
+                            env=environment, cwd=self.out)]
 
     def await_gateways(self):
         await_true(lambda: self.balancer.up("gateways") == len(self.gateways), READY_SECONDS, self.check,
@@ -344,7 +351,7 @@ def roles(settings):
 
 def addresses(description):
     """Where everything is, as lines."""
-    rows = [*description["listeners"].items(), ("inside", description["inside"])]
+    rows = [*description["listeners"].items(), *((name, description[name]) for name in ("inside", "consumers"))]
     rows += [("statistics", description["stats"]), ("metrics", description["stats"].replace("/stats", "/metrics"))]
     rows += [(each["name"], each["address"] + "/metrics") for each in description["gateways"] + description["workers"]]
     rows += [("documents", description["documents"]), ("graph", description["graph"])]

@@ -28,6 +28,7 @@ RIVER_KEYS = ("formats", "engine")
 PACKAGES = {"documents": ["mongodb"], "config": ["mongodb"], "graph": ["fuseki"]}  # groups of tools/install
 READY_SECONDS = 300
 STOP_SECONDS = 60
+CHECK_DATA = PROJECT / "ingest" / "check-data"
 UNIT = Path("/etc/systemd/system/river.service")
 UNIT_TEXT = """\
 [Unit]
@@ -53,11 +54,13 @@ class Inventory:
         self.path = Path(path).resolve()
         sections = read_ini(self.path)
         river = self.known("river", sections.pop("river", {}), RIVER_KEYS)
+        draining = [self.address(name, sections.pop(name)) for name in [*sections] if name.startswith("draining ")]
         self.servers = [self.server(name, section) for name, section in sections.items()]
         if river.get("engine", "fuseki") not in GRAPH_PATHS:
             raise LabError(f"{path}: [river] engine = {river['engine']}: it is one of {', '.join(GRAPH_PATHS)}")
         secrets = self.path.with_name(self.path.name + ".secrets")
-        self.services = Services(secrets, self.servers, river.get("formats", "jsonld,senml"), river.get("engine", "fuseki"))
+        self.services = Services(secrets, self.servers, river.get("formats", "jsonld,senml"), river.get("engine", "fuseki"),
+                                 draining=draining)
 
     def known(self, name, section, keys):
         if unknown := set(section) - set(keys):
@@ -67,16 +70,19 @@ class Inventory:
     def server(self, title, section):
         kind, _, name = title.partition(" ")
         if kind != "server":
-            raise LabError(f"{self.path}: [{title}]: sections are [river] and [server NAME]")
-        self.known(title, section, KEYS)
-        try:
-            address = str(ipaddress.ip_address(section.get("address", "")))
-        except ValueError as error:
-            raise LabError(f"{self.path}: [{title}] address: {error}") from error
+            raise LabError(f"{self.path}: [{title}]: sections are [river], [server NAME] and [draining NAME]")
+        address = self.address(title, section, KEYS)
         roles = [each.strip() for each in section.get("roles", "").split(",") if each.strip()]
         server = Guest(name=name, platform="", roles=roles, address=address, shard=section.get("shard", ""))
         server.validate()
         return server
+
+    def address(self, title, section, keys=KEYS[:1]):
+        self.known(title, section, keys)
+        try:
+            return str(ipaddress.ip_address(section.get("address", "")))
+        except ValueError as error:
+            raise LabError(f"{self.path}: [{title}] address: {error}") from error
 
     def named(self, name):
         for each in self.servers:
@@ -131,6 +137,14 @@ class Deployment:
     def contents(self):
         found = [*(self.root / "etc" / "river").rglob("*"), *(self.root / "opt" / "river").rglob("*")]
         return {str(path.relative_to(self.root)): path.read_bytes() for path in found if path.is_file()}
+
+    def check_data(self):
+        """That the brokers' data are of a series on which what is installed starts."""
+        for name, role in self.server.services():
+            if role == "broker":
+                done = command.run([CHECK_DATA, self.root / "var" / "lib" / "river" / name / "mnesia"], good=None)
+                if done.status != 0:
+                    raise LabError(done.err.strip())
 
     def make_user(self):
         """In a folder the services run as whoever starts them."""
@@ -207,6 +221,7 @@ class Deployment:
 def up(deployment):
     begin = time.monotonic()
     deployment.install_packages()
+    deployment.check_data()
     deployment.make_user()
     changed = deployment.write()
     deployment.start(changed)

@@ -33,7 +33,7 @@ REPLICA_SET, CONFIG_SET = "rs0", "config"
 GATEWAY_PORT = 8080
 WORKER_PORT = 9400  # of the n-th service of a guest: 9400 + n
 BALANCER = {"http": "80", "amqp": "5670", "mqtt": "1880"}
-INSIDE_PORT, STATS_PORT = 5671, 8404
+INSIDE_PORT, CONSUMERS_PORT, STATS_PORT = 5671, 5674, 8404
 # Where a worker without servers for its stores keeps them, seen from a service's folder of data.
 EMBEDDED = {"documents": "sqlite:../stores/documents.sqlite", "graph": "nquads:../stores/graph"}
 GRAPH_PATHS = {"fuseki": "/ir?strategy=quads", "oxigraph": "/store?strategy=quads&query=/query"}
@@ -47,14 +47,15 @@ class Services:
     """The services of guests of one cluster, each with name and address; what they have in common of secrets is in
     `directory`."""
 
-    def __init__(self, directory, guests, formats="jsonld,senml", engine="fuseki", patience=1):
+    def __init__(self, directory, guests, formats="jsonld,senml", engine="fuseki", patience=1, draining=()):
         """`engine`: of the role graph, one of GRAPH_PATHS. `patience`: how many times longer than usual the balancer
-        waits for an answer."""
+        waits for an answer. `draining`: addresses of brokers that consumers stay with (docs/operations.md)."""
         self.directory = directory
         self.guests = guests
         self.formats = formats
         self.engine = engine
         self.patience = patience
+        self.draining = list(draining)
 
     # ---- who is where ----
 
@@ -76,8 +77,8 @@ class Services:
         return list(self.places("gateway", GATEWAY_PORT))
 
     def balancer_address(self, kind):
-        """HOST:PORT of a listener of the balancer, or of "inside" or "stats"; None without a balancer."""
-        ports = {**BALANCER, "inside": INSIDE_PORT, "stats": STATS_PORT}
+        """HOST:PORT of a listener of the balancer, "inside", "consumers" and "stats" too; None without a balancer."""
+        ports = {**BALANCER, "inside": INSIDE_PORT, "consumers": CONSUMERS_PORT, "stats": STATS_PORT}
         found = self.addresses("balancer")
         return f"{found[0]}:{ports[kind]}" if found else None
 
@@ -88,15 +89,14 @@ class Services:
         """The list of nodes, as ingest/nodes.conf would say it."""
         nodes = list_of_nodes.Nodes()
         nodes.limits.update(LIMITS, **{key: longer(nodes.limits[key], self.patience) for key in WAITS})
-        for address in self.addresses("broker"):
-            node = f"rabbit-{address.rpartition('.')[2]}@{address}"
-            broker = list_of_nodes.Broker(f"broker-{address}", address, str(AMQP_PORT), str(MQTT_PORT), str(MANAGEMENT_PORT), node)
-            nodes.brokers.append(broker)
+        nodes.brokers += map(listed, self.addresses("broker"))
+        nodes.draining += map(listed, self.draining)
         for _guest, name, place in self.gateways():
             host, port = place.split(":")
             nodes.gateways.append(list_of_nodes.Gateway(f"{name}-{host}", host, port))
         if balancers := self.addresses("balancer"):
             nodes.balancer.update(BALANCER, address=balancers[0], inside=f"{balancers[0]}:{INSIDE_PORT}",
+                                  consumers=f"{balancers[0]}:{CONSUMERS_PORT}",
                                   stats=f"{balancers[0]}:{STATS_PORT}", socket='"${RIVER_DATA}/admin.sock"')
         return nodes
 
@@ -126,13 +126,14 @@ class Services:
 
     def amqp(self, user):
         """Where programs of the house reach the brokers."""
-        through = self.balancer_address("inside")
+        through = self.balancer_address("inside" if user == "gateway" else "consumers")
         places = [through] if through else [f"{each}:{AMQP_PORT}" for each in self.addresses("broker")]
         return ",".join(f"amqp://{user}@{each}" for each in places) or f"amqp://{user}@{self.guests[0].address}"
 
     def management(self):
         """Where workers ask the brokers for their policies."""
-        return ",".join(f"http://monitor@{each}:{MANAGEMENT_PORT}" for each in self.addresses("broker"))
+        places = [*self.draining, *self.addresses("broker")]
+        return ",".join(f"http://monitor@{each}:{MANAGEMENT_PORT}" for each in places)
 
     def replica_sets(self):
         """{name: "HOST:PORT,…"} of the role documents."""
@@ -184,7 +185,7 @@ class Services:
                                                       behind_balancer=bool(self.addresses("balancer")))
                              + "disk_free_limit.absolute = 50MB\nraft.wal_max_size_bytes = 67108864\n",
             "enabled_plugins": f"[{','.join(rabbitmq.PLUGINS)}].\n",
-            **{each.name: each.read_text() for each in rabbitmq.SCRIPTS},
+            **{each.name: each.read_text() for each in (*rabbitmq.SCRIPTS, rabbitmq.CHECK_DATA)},
             "arguments": rabbitmq.arguments() + "\n",
             "definitions.json": self.definitions,
             "cookie": self.cookie,
@@ -220,6 +221,12 @@ class Services:
 
     def balancer(self, _guest, _number):
         return {"haproxy.cfg": haproxy.configuration(self.nodes)}
+
+
+def listed(address):
+    """A broker's entry in the list of nodes."""
+    node = f"rabbit-{address.rpartition('.')[2]}@{address}"
+    return list_of_nodes.Broker(f"broker-{address}", address, str(AMQP_PORT), str(MQTT_PORT), str(MANAGEMENT_PORT), node)
 
 
 def longer(time, factor):

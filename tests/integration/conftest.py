@@ -1,7 +1,6 @@
 """Servers for the whole session, and a pipeline for each test."""
 
 import contextlib
-import os
 
 import pytest
 
@@ -43,10 +42,8 @@ def front(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def other_broker(tmp_path_factory):
-    """RabbitMQ of another series, in the root folder that IR_RABBITMQ_ROOT names (a chroot of another Debian release)."""
-    if not (root := os.environ.get("IR_RABBITMQ_ROOT")):
-        pytest.skip("IR_RABBITMQ_ROOT names no root folder with another RabbitMQ")
-    yield from _server(harness.Broker, tmp_path_factory, "other-rabbitmq", root=root)
+    """RabbitMQ of another series, where there is one."""
+    yield from _server(harness.Broker, tmp_path_factory, "other-rabbitmq", root=harness.other_root())
 
 
 @pytest.fixture

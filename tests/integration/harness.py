@@ -21,6 +21,7 @@ from pathlib import Path
 
 import cbor2
 import pika
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
@@ -175,6 +176,40 @@ def river_messages(limit=None):
         if limit and len(messages) == limit:
             break
     return messages
+
+
+def write_ledger(path, sent):
+    """What ir-loadgen would note of (message, how often it was sent)."""
+    lines = ["# ir-ledger 2"]
+    for message, tries in sent:
+        if message.timed:
+            name = f" {message.raw_id} {message.name}" if message.name else ""
+            lines.append(f"t {message.content} {message.mote} {len(message.records)} {tries} 1{name}")
+        else:
+            lines.append(f"m {message.raw_id}")
+            lines += [f"o {each}" for each in message.ids]
+    path.write_text("\n".join([*lines, "# end"]) + "\n")
+    return path
+
+
+def wrong_clock(hours):
+    """The environment of a program whose clock is so many hours ahead."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    return {"LD_PRELOAD": str(library), "FAKETIME": f"{hours:+d}h", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "ASAN_OPTIONS": "verify_asan_link_order=0"}
+
+
+def other_root():
+    """See servers.other_rabbitmq; without one the test is skipped."""
+    if (root := servers.other_rabbitmq()) is None:
+        pytest.skip("IR_RABBITMQ_ROOT names no root folder with another RabbitMQ")
+    return root
+
+
+def series_of(root=None):
+    """(major, minor) of the RabbitMQ that is installed there."""
+    found = Path((root or "") + "/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*")
+    return tuple(map(int, next(found).name.split("-")[1].split(".")[:2]))
 
 
 # ---- the broker ----
@@ -467,17 +502,7 @@ class Pipeline:
         return status, json.loads(text)
 
     def write_ledger(self, messages):
-        path = self.directory / "ledger.txt"
-        lines = ["# ir-ledger 2"]
-        for message in messages:
-            if message.timed:
-                name = f" {message.raw_id} {message.name}" if message.name else ""
-                lines.append(f"t {message.content} {message.mote} {len(message.records)} 1 1{name}")
-            else:
-                lines.append(f"m {message.raw_id}")
-                lines += [f"o {each}" for each in message.ids]
-        path.write_text("\n".join([*lines, "# end"]) + "\n")
-        return path
+        return write_ledger(self.directory / "ledger.txt", [(message, 1) for message in messages])
 
     def find_arrivals(self, messages):
         """When they arrived, and so which ids they must have, as SQLite says it."""

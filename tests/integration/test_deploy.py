@@ -222,3 +222,38 @@ def test_shards(tmp_path):
     finally:
         for name in ("c", "b", "a"):
             deploy(path, name, "stop")
+
+
+DRAINING = """
+[draining old]
+address = 127.0.0.31
+"""
+
+
+def test_brokers_that_are_drained(tmp_path):
+    """Consumers are sent to them, and nobody else; they are no servers of this inventory."""
+    path = tmp_path / "inventory.conf"
+    path.write_text(INVENTORY.format(formats="senml") + DRAINING)
+    services = Inventory(path).services
+    front, back = services.guests
+    backends = services.files(front)["services/balancer/haproxy.cfg"].split("\nbackend ")
+    found = {text.split("\n", 1)[0]: text for text in backends if "-brokers" in text.split("\n", 1)[0]}
+    assert {name: ("127.0.0.31:" in text, "127.0.0.21:" in text) for name, text in found.items()} == {
+        "amqp-brokers": (False, True), "mqtt-brokers": (False, True), "consumer-brokers": (True, False)}
+    assert "127.0.0.31" not in services.files(front)["services/broker/rabbitmq.conf"]
+    assert "management = http://monitor@127.0.0.31:15672,http://monitor@127.0.0.21:15672" in str(
+        services.files(back)["services/worker-1/river.conf"])
+    path.write_text(INVENTORY.format(formats="senml") + DRAINING + "roles = broker\n")
+    with pytest.raises(LabError, match="draining old.*roles"):
+        Inventory(path)
+
+
+def test_data_of_another_series(inventory, tmp_path):
+    """Nothing of it is touched, and what is to be done is said."""
+    inventory.write_text(ONE_BROKER)
+    data = tmp_path / "one" / "var" / "lib" / "river" / "broker" / "mnesia"
+    data.mkdir(parents=True)
+    old = harness.series_of() < (4, 0)
+    (data / "rabbit-41@127.0.0.41-feature_flags").write_text("['rabbitmq_4.0.0']." if old else "[quorum_queue].")
+    assert f"holds data of RabbitMQ {4 if old else 3}" in deploy(inventory, "one", good=1)
+    assert not (tmp_path / "one" / "etc").exists()

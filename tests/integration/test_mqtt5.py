@@ -1,6 +1,5 @@
 """MQTT as brokers of another series speak it (IR_RABBITMQ_ROOT): version 5 has a content type."""
 
-import os
 import shutil
 import subprocess
 
@@ -14,11 +13,10 @@ MOTE = "USGS-08068500"
 
 @pytest.fixture(scope="module")
 def mqtt5(tmp_path_factory):
-    if not (root := os.environ.get("IR_RABBITMQ_ROOT")):
-        pytest.skip("IR_RABBITMQ_ROOT names no root folder with another RabbitMQ")
+    root = harness.other_root()
+    if harness.series_of(root) < (4, 0):
+        pytest.skip("before RabbitMQ 4 there is no MQTT 5 to rely on")
     with harness.MqttBroker(tmp_path_factory.mktemp("mqtt5"), root=root) as broker:
-        if int(broker.api("GET", "overview")["rabbitmq_version"].split(".")[0]) < 4:
-            pytest.skip("before RabbitMQ 4 there is no MQTT 5 to rely on")
         yield broker
 
 

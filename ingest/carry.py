@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""Prints what a new cluster is to take over from the definitions that an old one has exported:
+
+    rabbitmqctl export_definitions old.json && ingest/carry.py old.json > carried.json
+
+Exchanges, queues and bindings; users, rights and policies as far as ingest/definitions.json has no newer ones. Left out are
+the bindings of queues that last as long as their connection (RabbitMQ exports these bindings without their queues and takes
+none of it then), and the old cluster's name and id.
+"""
+
+import json
+import sys
+
+import definitions
+
+KEYS = {"users": ("name",), "vhosts": ("name",), "permissions": ("user", "vhost"),
+        "topic_permissions": ("user", "vhost", "exchange"), "policies": ("vhost", "name")}
+TAKEN = ("exchanges", "queues", "parameters")
+
+
+def carried(exported):
+    """The part as an object."""
+    own = json.loads(definitions.STATIC.read_text(encoding="utf-8"))
+    part = {key: exported.get(key, []) for key in TAKEN}
+    for section, names in KEYS.items():
+        known = {tuple(each[name] for name in names) for each in own[section]}
+        rows = exported.get(section, [])
+        part[section] = [each for each in rows if tuple(each[name] for name in names) not in known]
+    queues = {(each["vhost"], each["name"]) for each in part["queues"]}
+    part["bindings"] = [each for each in exported.get("bindings", []) if each["destination_type"] != "queue"
+                        or (each["vhost"], each["destination"]) in queues]
+    return part
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit("usage: ingest/carry.py EXPORTED.JSON > carried.json")
+    try:
+        with open(sys.argv[1], encoding="utf-8") as file:
+            json.dump(carried(json.load(file)), sys.stdout, indent=2)
+        print()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        sys.exit(f"ingest/carry.py: {sys.argv[1]}: {error!r}")
+
+
+if __name__ == "__main__":
+    main()

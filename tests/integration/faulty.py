@@ -1,0 +1,128 @@
+"""A stack, and loads on it during which things are done to it: nothing that was confirmed is missing, nothing is there
+twice. Its workers' clocks are an hour wrong, which must decide nothing."""
+
+import contextlib
+import sqlite3
+import time
+
+import pika
+
+import harness
+import load
+import stack
+from probes import Probes
+
+MOTES, RATE, SECONDS = 200, 300, 14
+TIMINGS = ("--relative-share=0.25", "--clockless-share=0.25", "--named-share=0.5")
+
+
+class WrongClocks(stack.Stack):
+    """One worker's clock is an hour ahead, the next one's an hour behind."""
+
+    def worker_environment(self, index):
+        return harness.wrong_clock((1, -1)[index % 2])
+
+
+class Faulty:
+    def __init__(self, directory, root=None, brokers=3):
+        settings = stack.Settings({"BROKERS": str(brokers), "GATEWAYS": "2", "WORKERS": "2"})
+        self.directory = directory
+        self.stack = WrongClocks(settings, directory / "stack", harness.BUILD, root)
+        self.loads = 0
+        self.ledgers = []  # folders with one each
+
+    def __enter__(self):
+        self.stack.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stack.stop()
+
+    def send(self, via, actions, seconds=SECONDS, probing=False):
+        """Simulated motes; `actions` are (seconds after the first check, what to do). `probing`: single packs besides,
+        whose arrivals are looked at."""
+        left = list(actions)
+        begun = []
+        for each in self.stack.workers:
+            each.await_ready()
+        self.loads += 1
+        with contextlib.ExitStack() as probing_stack:
+            probes = Probes(self.stack) if probing else None
+
+            def check():
+                if not begun and probing:
+                    probes.token = dict(line.split() for line in one.mote_tokens.read_text().splitlines())[probes.mote]
+                    probing_stack.enter_context(probes)
+                begun.append(time.monotonic())
+                if left and time.monotonic() - begun[0] >= left[0][0]:
+                    left.pop(0)[1]()
+
+            one = load.Load(self.stack.description(), self.directory / f"load-{self.loads}", via, check)
+            one.drain_seconds = 20
+            summary = one.simulate(MOTES, self.loads, [f"--rate={RATE}", f"--duration={seconds}s"], *TIMINGS)
+        assert not left, "the load was over before everything was done"
+        assert summary["messages_confirmed"] == summary["messages_sent"]
+        if probing:
+            self.ledgers.append(probes.write_ledger(self.directory / f"probes-{self.loads}"))
+        earlier, self.ledgers = self.ledgers, [*self.ledgers, one.directory]
+        harness.wait_for(lambda: self.clean(one, earlier), "everything to be stored once", 60, 1)
+        if probing:
+            probes.check(self.arrivals())
+        return summary
+
+    @staticmethod
+    def clean(one, earlier):
+        """What was sent again without a name may be there once more."""
+        verdict = one.verify(*earlier)
+        return all(load.total(verdict, key) == 0 for key in ("missing", "doubled", "foreign"))
+
+    def arrivals(self):
+        """[(body, ns, id)] of what is stored raw."""
+        path = self.stack.documents_uri().removeprefix("sqlite:")
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as database:
+            return database.execute("SELECT body, received_ns, id FROM raw").fetchall()
+
+    def rejected(self):
+        """How many dead letters there are."""
+        host, port = self.stack.balancer.address("consumers").split(":")
+        login = pika.PlainCredentials("worker", self.stack.cluster.passwords["worker"])
+        parameters = pika.ConnectionParameters(host, int(port), "/", login)
+        with contextlib.closing(pika.BlockingConnection(parameters)) as connection:
+            return connection.channel().queue_declare("ir.rejected", passive=True).method.message_count
+
+    # ---- what is done to it ----
+
+    def kill_broker(self, index):
+        return lambda: self.stack.cluster.members[index].kill()
+
+    def start_broker(self, index):
+        return lambda: self.stack.cluster.members[index].start()
+
+    def cut_power(self):
+        """Of all brokers; it comes back for all at once."""
+        for each in self.stack.cluster.members:
+            each.kill()
+        for each in self.stack.cluster.members:
+            each.begin()
+        self.stack.cluster.await_ready()
+
+    def kill_gateway(self, index):
+        return lambda: self.stack.gateways[index].kill()
+
+    def start_gateway(self, index):
+        def start():
+            self.stack.start_gateway(index)
+            self.stack.gateways[index].await_ready()
+
+        return start
+
+    def kill_worker(self, index):
+        """Another takes its place at once."""
+        def kill():
+            self.stack.workers[index].kill()
+            self.stack.start_worker(index)
+
+        return kill
+
+    def reload(self):
+        return self.stack.balancer.reload
