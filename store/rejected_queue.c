@@ -213,7 +213,7 @@ static ir_status_t fetch(amqp_connection_state_t connection, amqp_message_t *mes
 static ir_status_t visit_one(ir_rejected_t *rejected, amqp_connection_state_t connection,
                              bool *got) {
     amqp_message_t message;
-    amqp_basic_get_ok_t head;
+    amqp_basic_get_ok_t head = {.delivery_tag = 0};
     ir_status_t status = fetch(connection, &message, &head, got, rejected->error);
     if (status != IR_OK || !*got) {
         return status;
