@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ANSWERED UINT32_MAX
+
 /* What a bulk's documents are, and what is done when one of them is there already (may be NULL) or
  * refused (false when memory is out). */
 typedef struct ir_bulk_kind {
@@ -25,7 +27,7 @@ typedef struct ir_bulk {
     ir_batch_t *batch;
     mongoc_collection_t *collection;
     mongoc_bulk_operation_t *operation;
-    uint32_t *items; /* index in the bulk → index in the batch */
+    uint32_t *items; /* index in the bulk → index in the batch, or ANSWERED */
     uint32_t count;
 } ir_bulk_t;
 
@@ -152,7 +154,7 @@ static void set_answer(ir_answer_t *answer, int64_t code, const char *message) {
 }
 
 /* Takes one write error in: a repeat, or a suspect. Else RETRY. */
-static ir_outcome_t take_write_error(const ir_bulk_t *bulk, const bson_t *write_error,
+static ir_outcome_t take_write_error(ir_bulk_t *bulk, const bson_t *write_error,
                                      ir_suspects_t *suspects, ir_answer_t *answer) {
     const int64_t index = read_int(write_error, "index");
     const int64_t code = read_int(write_error, "code");
@@ -160,10 +162,12 @@ static ir_outcome_t take_write_error(const ir_bulk_t *bulk, const bson_t *write_
     const ir_mongodb_fault_t fault = ir_mongodb_fault(code);
     bson_error_t reason;
     bson_set_error(&reason, MONGOC_ERROR_SERVER, (uint32_t)code, "%s", message);
-    if (index < 0 || index >= bulk->count || fault == IR_MONGODB_FAULT_SERVER) {
+    if (index < 0 || index >= bulk->count || bulk->items[index] == ANSWERED ||
+        fault == IR_MONGODB_FAULT_SERVER) {
         return retry(&reason, answer, bulk);
     }
     const uint32_t item = bulk->items[index];
+    bulk->items[index] = ANSWERED; /* a second error for it would hide that one is missing */
     if (fault == IR_MONGODB_FAULT_REPEAT && is_repeat(write_error)) {
         bulk->kind->set_duplicate(bulk->batch, item, true);
         return IR_OUTCOME_OK;
@@ -193,9 +197,8 @@ static ir_outcome_t take_command_error(const ir_bulk_t *bulk, const bson_t *repl
 }
 
 /* OK: every document of the bulk is durable, a repeat, or a suspect. */
-static ir_outcome_t take_reply(const ir_bulk_t *bulk, const bson_t *reply,
-                               const bson_error_t *reason, ir_suspects_t *suspects,
-                               ir_answer_t *answer) {
+static ir_outcome_t take_reply(ir_bulk_t *bulk, const bson_t *reply, const bson_error_t *reason,
+                               ir_suspects_t *suspects, ir_answer_t *answer) {
     bson_iter_t errors;
     bson_t one;
     int64_t settled = read_int(reply, "nInserted");
