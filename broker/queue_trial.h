@@ -13,8 +13,8 @@
 struct event_base;
 typedef struct ir_queue_trial ir_queue_trial_t;
 
-/* The trial of `partition` is over. NULL: its queue answered, be it with a refusal, which whoever
- * consumes it will be told. Otherwise why not. The next trial may begin from here. */
+/* The trial of `partition` is over. NULL: its queue answered, be it with a refusal, which the one
+ * who consumes it will be told. Otherwise why not. The next trial may begin from here. */
 typedef void (*ir_queue_trial_done_t)(void *context, unsigned partition, const ir_error_t *error);
 
 /* `options` is copied, its texts are not. IR_ERR_MEMORY, IR_ERR_IO. */

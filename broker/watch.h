@@ -4,7 +4,7 @@
  * the owner passes on; sends without waiting. Loop thread only.
  *
  * Looking costs one small method an object, and no answer. Only when the broker closes the channel
- * because something is missing, each is asked for by itself, so that it can be told which it was.
+ * because something is missing, each is asked for alone, so that the answer names it.
  * Nobody can see over AMQP whether a binding is there; bindings are made again each time, in turns
  * when they are many, which changes nothing when they are. */
 #ifndef IR_BROKER_WATCH_H

@@ -45,7 +45,7 @@ bool ir_proof_add(ir_proof_t *proof, const ir_answer_t *answer, int64_t now_ns);
 
 /* ---- all items of a batch ---- */
 
-/* Where a writer notes items that a server refused, each by itself, while it took the others. */
+/* Where a writer notes items that a server refused, one by one, while it took the others. */
 typedef struct ir_suspects ir_suspects_t;
 
 /* False when memory is out. */

@@ -6,7 +6,7 @@ none of them in until the balancer is reloaded: so they move to other brokers al
     ingest/cut.py consumers /run/haproxy/master.sock && systemctl reload haproxy
 
 The socket is that of HAProxy's master process (-S). The others' sessions stay, unless a process that an earlier reload left
-behind holds them: such processes are ended, and their clients connect again. Whoever had no confirm sends again.
+behind holds them: such processes are ended, and their clients connect again. A sender without a confirm sends again.
 """
 
 import contextlib

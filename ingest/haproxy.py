@@ -73,7 +73,7 @@ MQTT_GUARD = """\
     tcp-request content reject if WAIT_END"""
 
 INSIDE_FRONTEND = """
-# Gateways, and whoever else of the house sends; workers and subscribers, too, where consumers is left out.
+# Gateways, and other senders of the project's own; workers and subscribers, too, where consumers is left out.
 frontend inside
     mode tcp
     option tcplog

@@ -31,7 +31,7 @@ typedef enum ir_outlet_state {
     IR_OUTLET_OPEN
 } ir_outlet_state_t;
 
-/* Starts the thread, which connects by itself. IR_ERR_MEMORY, IR_ERR_USAGE: the broker's addresses
+/* Starts the thread, which connects. IR_ERR_MEMORY, IR_ERR_USAGE: the broker's addresses
  * name several users, and each message carries the one that sends it. */
 ir_status_t ir_outlet_start(const ir_outlet_options_t *options, ir_outlet_t **outlet,
                             ir_error_t *error);

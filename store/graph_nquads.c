@@ -251,7 +251,7 @@ static const char *file_missing(const nquads_t *graph, const char *name, int fd)
 }
 
 /* Lets go of everything that is open: nothing of it is where others look for it. A segment that was
- * moved is sealed by whoever opens its directory next. */
+ * moved is sealed by the next process that opens its directory. */
 static ir_status_t vanished(nquads_t *graph, const char *what, ir_error_t *error) {
     char since[IR_TIME_SIZE];
     const size_t size = ir_clock_format(graph->since_ns, since);

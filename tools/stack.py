@@ -59,7 +59,7 @@ class Claim:
 
     @classmethod
     def take(cls, folder, what):
-        """`what` is done there: told to whoever comes second."""
+        """`what` is done there: told to the second one."""
         path = folder.with_name(folder.name + ".lock")
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - open as long as the program runs

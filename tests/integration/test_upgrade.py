@@ -86,7 +86,7 @@ def monitored(pipeline, broker):
 
 
 def test_drained(pipeline, monitored, monkeypatch):
-    """Messages that wait, those that a worker holds, and whoever may send are in the way."""
+    """Waiting messages, those that a worker holds, and remaining senders are in the way."""
     def await_line(text):
         harness.wait_for(lambda: any(text in each for each in drained.look(monitored, "secret")), text, 20)
 
