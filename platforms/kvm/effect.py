@@ -79,13 +79,14 @@ def fields_of(pid):
 
 
 def guest_memory(pid):
-    """The fields of /proc/PID/smaps of the largest mapping: the guest's memory. VmFlags is a set of words."""
+    """The fields of /proc/PID/smaps of the largest mapping that can be read: the guest's memory. Threads reserve larger
+    ones that cannot. VmFlags is a set of words."""
     best, size = {}, 0
     with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as file:
         for fields in mappings(file):
-            if int(fields["Size"].split()[0]) > size:
+            fields["VmFlags"] = set(fields["VmFlags"].split())
+            if "rd" in fields["VmFlags"] and int(fields["Size"].split()[0]) > size:
                 best, size = fields, int(fields["Size"].split()[0])
-    best["VmFlags"] = set(best["VmFlags"].split())
     return best
 
 

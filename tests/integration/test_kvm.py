@@ -1,6 +1,7 @@
 """KVM without a guest: the domain of every profile held against libvirt's schema, what is asked for found in it again,
 the private libvirtd's life, and the parts that read and translate. Guests run in `make test-platforms`."""
 
+import mmap
 import os
 import shutil
 import subprocess
@@ -200,8 +201,11 @@ def test_where_a_libvirtd_is(uri, local):
 
 
 def test_own_memory_is_found_in_smaps():
-    found = effect.guest_memory(os.getpid())
+    """Also beside a larger mapping that is only reserved, as threads have it."""
+    with mmap.mmap(-1, 1 << 30), mmap.mmap(-1, 2 << 30, prot=0):
+        found = effect.guest_memory(os.getpid())
     assert "rd" in found["VmFlags"] and found["KernelPageSize"].endswith("kB")
+    assert int(found["Size"].split()[0]) >= 1 << 20
 
 
 def test_the_archive_of_the_proof_is_one():
