@@ -106,7 +106,8 @@ static double time_sync(const char *directory) {
     }
     close(file);
     qsort(times, SYNCS, sizeof times[0], compare_times);
-    return good ? (double)times[SYNCS / 2] / 1000 : -1;
+    const int64_t median = times[SYNCS / 2];
+    return good ? (double)median / 1000 : -1;
 }
 
 int main(int argc, char **argv) {
