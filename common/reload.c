@@ -1,11 +1,11 @@
 #include "common/reload.h"
 
 #include "common/clock.h"
+#include "common/thread.h"
 
 #include <event2/event.h>
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,16 +48,9 @@ static void *run(void *argument) {
     return NULL;
 }
 
-/* Signals belong to the thread that runs the loop. */
 static int start_thread(ir_reload_t *reload, ir_reload_state_t state) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     reload->state = state;
-    const int failed = pthread_create(&reload->thread, NULL, run, reload);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed;
+    return ir_thread_start(&reload->thread, run, reload);
 }
 
 /* ---- steps ---- */

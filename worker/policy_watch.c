@@ -3,12 +3,12 @@
 #include "broker/connection.h"
 #include "broker/topology.h"
 #include "common/log.h"
+#include "common/thread.h"
 #include "store/http.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -287,16 +287,6 @@ static void *run(void *argument) {
     return NULL;
 }
 
-static int start_thread(ir_policy_watch_t *watch) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int failed = pthread_create(&watch->thread, NULL, run, watch);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed;
-}
-
 ir_status_t ir_policy_watch_start(const ir_worker_options_t *options, ir_policy_watch_t **watch,
                                   ir_error_t *error) {
     if (ir_setting_text(options->management) == NULL) {
@@ -314,7 +304,7 @@ ir_status_t ir_policy_watch_start(const ir_worker_options_t *options, ir_policy_
     pthread_mutex_init(&made->lock, NULL);
     pthread_cond_init(&made->changed, &attributes);
     pthread_condattr_destroy(&attributes);
-    const int failed = start_thread(made);
+    const int failed = ir_thread_start(&made->thread, run, made);
     if (failed != 0) {
         free(made);
         return ir_error_set(error, IR_ERR_MEMORY, "policies: cannot start a thread: %s",

@@ -3,10 +3,10 @@
 #include "common/backoff.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,16 +166,6 @@ static void *run(void *argument) {
     return NULL;
 }
 
-static int start_thread(ir_stage_t *stage) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int failed = pthread_create(&stage->thread, NULL, run, stage);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed;
-}
-
 ir_status_t ir_stage_start(const ir_stage_work_t *work, const ir_stage_options_t *options,
                            ir_stage_t **stage, ir_error_t *error) {
     ir_stage_t *made = calloc(1, sizeof *made);
@@ -192,7 +182,7 @@ ir_status_t ir_stage_start(const ir_stage_work_t *work, const ir_stage_options_t
     pthread_condattr_destroy(&attributes);
     ir_backoff_init(&made->backoff, options->backoff_first_ns, options->backoff_longest_ns);
     made->in = ir_ring_new(options->capacity, false);
-    const int failed = made->in != NULL ? start_thread(made) : ENOMEM;
+    const int failed = made->in != NULL ? ir_thread_start(&made->thread, run, made) : ENOMEM;
     if (failed != 0) {
         ir_ring_free(made->in);
         free(made);

@@ -12,7 +12,6 @@ from .subjects import AGAIN, REFERENCE, Subject
 
 CANARY = ROOT / "out" / "release" / "bench" / "bench_canary"
 SAMPLE_SECONDS = 420
-QUIET_SECONDS = 20
 CANARIES = 3
 SCOUT_OBSERVATIONS = 200000
 MIB = 1 << 20
