@@ -7,7 +7,9 @@ whose length limits push back.
 Clients reach it through the balancer only, since the nodes want its PROXY header.
 """
 
+import contextlib
 import json
+import os
 import resource
 import secrets
 import signal
@@ -100,11 +102,22 @@ def descriptors():
     return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
 
+@contextlib.contextmanager
+def short_path(directory):
+    """A name of the directory that leaves room for a socket's: its address has at most 107 bytes (unix(7))."""
+    descriptor = os.open(directory, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
 class HAProxy(servers.Server):
     """The balancer in front, for a list of nodes; its own ports are entered there when they are known."""
 
     name = "haproxy"
     listeners = ("amqp", "amqps", "mqtt", "mqtts", "http", "https")
+    admin_socket = "admin.sock"  # in its directory, where it runs: a whole path may be too long for a socket
     n_ports = len(listeners) + 3
 
     def __init__(self, directory, nodes, certificates):
@@ -125,7 +138,7 @@ class HAProxy(servers.Server):
             consumers=f"{self.host}:{consumers}",
             stats=f"{self.host}:{stats}",
             certificate=str(self.certificates / "server.pem"),
-            socket=str(self.directory / "admin.sock"),
+            socket=f"unix@{self.admin_socket}",
         )
 
     def address(self, kind):
@@ -139,8 +152,7 @@ class HAProxy(servers.Server):
 
     def argv(self):
         program = servers.find_program("haproxy", "run", "/usr/sbin/haproxy")
-        master = f"{self.directory / 'master.sock'},mode,600"
-        return [program, "-W", "-S", master, "-f", self.directory / "haproxy.cfg"]
+        return [program, "-W", "-S", "unix@master.sock,mode,600", "-f", self.directory / "haproxy.cfg"]
 
     def ready(self):
         try:
@@ -150,9 +162,9 @@ class HAProxy(servers.Server):
 
     def command(self, text):
         """The answer of its socket for commands."""
-        with socket.socket(socket.AF_UNIX) as connection:
+        with short_path(self.directory) as directory, socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(10)
-            connection.connect(str(self.directory / "admin.sock"))
+            connection.connect(f"{directory}/{self.admin_socket}")
             connection.sendall(text.encode() + b"\n")
             return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
 

@@ -97,7 +97,8 @@ class Services:
         if balancers := self.addresses("balancer"):
             nodes.balancer.update(BALANCER, address=balancers[0], inside=f"{balancers[0]}:{INSIDE_PORT}",
                                   consumers=f"{balancers[0]}:{CONSUMERS_PORT}",
-                                  stats=f"{balancers[0]}:{STATS_PORT}", socket='"${RIVER_DATA}/admin.sock"')
+                                  # In its data folder, where it runs: a whole path may be too long for a socket.
+                                  stats=f"{balancers[0]}:{STATS_PORT}", socket="unix@admin.sock")
         return nodes
 
     @property
