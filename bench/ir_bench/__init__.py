@@ -4,7 +4,9 @@
     subjects     what is compared
     blocks       the order of samples, drawn at random block by block
     machine      canaries, CPU time by part, limits and caches of the host
-    pipeline     one sample of the pipeline, from provisioning to clean-up
+    kinds        what can be measured: a module for each kind of experiment
+    sample       one sample of whatever kind, from provisioning to clean-up
+    needs        what an experiment needs of the host
     likeness     what two guests must have in common
     rundir       the folder of a run: samples as JSON lines, histograms, facts, checksums
     comparison   ratios, intervals, power and verdicts

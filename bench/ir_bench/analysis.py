@@ -5,20 +5,9 @@ import statistics
 from dataclasses import dataclass, field
 
 from . import blocks, comparison, likeness, proofs
-from .subjects import AGAIN, REFERENCE
+from .subjects import Subject
 
-# measure ending: (what it is in words, unit, digits)
-MEASURES = {
-    "p50_ms": ("p50", "ms", 1),
-    "p99_ms": ("p99", "ms", 1),
-    "cpu_us": ("CPU per observation", "µs", 1),
-    "guest_cpu_us": ("CPU of the guest per observation", "µs", 1),
-    "busy_cores": ("busy processors", "", 2),
-    "batch": ("observations in a batch", "", 0),
-    "disk_bytes": ("bytes to the disk per observation", "B", 0),
-    "flushes_per_1000": ("disk flushes per 1,000 observations", "", 1),
-    "rate": ("observations/s", "/s", 0),
-}
+BESIDE = 0.05
 WORDS = {
     comparison.HIGHER: "higher",
     comparison.LOWER: "lower",
@@ -31,7 +20,7 @@ WORDS = {
 
 @dataclass
 class Compared:
-    """One measure of one subject against bare metal."""
+    """One measure of one subject against the one that it is compared with."""
 
     subject: str
     measure: str
@@ -39,7 +28,7 @@ class Compared:
     primary: bool
     finding: object = None  # comparison.Finding; None: no ratio, `why` says the reason
     why: str = ""
-    batch_note: str = ""
+    beside: str = ""
 
     def sentence(self):
         if self.finding is None:
@@ -55,7 +44,7 @@ class Compared:
             text += f"{WORDS[self.finding.word]} {interval}"
         if self.finding.why:
             text += f"; {self.finding.why}"
-        return text + self.batch_note
+        return text + self.beside
 
 
 @dataclass
@@ -64,14 +53,24 @@ class Analysis:
     plan: dict
     facts: dict
     status: dict
-    subjects: list
+    subjects: list  # names; the reference and its twin first
+    against: dict  # {subject: the one that it is compared with}
     samples: list
     done: dict  # complete blocks
-    resolution: dict = field(default_factory=dict)  # measure: half-width of bare against itself
+    resolution: dict = field(default_factory=dict)  # measure: half-width of the reference against itself
     compared: list = field(default_factory=list)
     proofs: list = field(default_factory=list)  # (name, good, text)
-    sheets: dict = field(default_factory=dict)  # subject: rows of likeness against bare
+    sheets: dict = field(default_factory=dict)  # subject: rows of likeness
     tampered: list | None = None
+
+    @property
+    def kind(self):
+        return self.experiment.of_kind
+
+    @property
+    def twins(self):
+        """The reference, and the same again under another name."""
+        return self.subjects[:2]
 
     @property
     def trusted(self):
@@ -84,32 +83,28 @@ class Analysis:
         return {block: value for block, value in found.items() if value is not None}
 
     def measures(self):
+        """Names of all that was measured, but for what proofs alone are about."""
         names = dict.fromkeys(name for each in self.samples if each["status"] == "ok" for name in each["measures"])
-        return [name for name in names if name.rpartition(".")[2] in MEASURES and not name.startswith("quota.")]
+        return [name for name in names if self.kind.measure(name) and not name.startswith(f"{proofs.QUOTA}.")]
+
+    def describe(self, measure, title=""):
+        """A measure in words. A title may name what was scouted: {fixed}."""
+        scouted = self.plan["scouted"]
+        rates = {each["name"]: f"{each['rate']:,}" for each in scouted.get("fixed", [])}
+        return title.format(**rates) if title else self.kind.describe(scouted, measure)
 
 
 def percent(ratio):
     return f"{ratio - 1:+.1%}"
 
 
-def describe(plan, measure, title=""):
-    """A measure in words, with the rate it was taken at."""
-    rates = {each["name"]: f"{each['rate']:,}" for each in plan["fixed"]}
-    if title:
-        return title.format(**rates)
-    stretch, _, what = measure.rpartition(".")
-    words = MEASURES[what][0]
-    if stretch in rates:
-        return f"{words} at {rates[stretch]} observations/s"
-    return f"{words} at full speed" if stretch == "full" else words
-
-
 def analyse(folder, experiment):
     plan, status = folder.read("plan.json"), folder.read("status.json")
-    subjects = [each["name"] for each in plan["subjects"]]
-    samples = folder.samples()
-    found = Analysis(experiment, plan, folder.read("facts.json"), status, subjects, samples,
-                     blocks.complete(subjects, samples), tampered=folder.tampered() or [])
+    planned = [Subject(**each) for each in plan["subjects"]]
+    subjects, samples = [each.name for each in planned], folder.samples()
+    found = Analysis(experiment, plan, folder.read("facts.json"), status, subjects,
+                     {each.name: each.against for each in planned}, samples, blocks.complete(subjects, samples),
+                     tampered=folder.tampered() or [])
     level = comparison.corrected_level(len(experiment.primary))
     same_subject(found, level)
     prove(found, folder)
@@ -137,52 +132,55 @@ def ratio_of(found, first, second, measure, level):
 
 def same_subject(found, level):
     for measure in found.measures():
-        ratio = ratio_of(found, REFERENCE, AGAIN, measure, level)
+        ratio = ratio_of(found, *found.twins, measure, level)
         if ratio and ratio.half_width is not None:
             found.resolution[measure] = ratio.half_width
 
 
 def prove(found, folder):
     level = comparison.corrected_level(len(found.experiment.primary))
+    reference, again = found.twins
     for primary in found.experiment.primary:
-        good, text = proofs.judge_same(ratio_of(found, REFERENCE, AGAIN, primary.measure, level))
-        found.proofs.append((f"bare metal against itself, {describe(found.plan, primary.measure, primary.title)}", good, text))
-    for platform, told in (folder.read("proofs.json") if (folder.path / "proofs.json").exists() else {"quota_loop": {}}
-                           )["quota_loop"].items():
-        good, text = proofs.judge_loop(told)
-        found.proofs.append((f"half of a quota on a loop, {platform}", good, text))
-    quota = pairs_within(found, "full.rate", "quota.rate")
-    if quota[0]:
-        expected = statistics.geometric_mean(found.values(AGAIN, "quota.expected").values())
-        good, text = proofs.judge_quota(comparison.ratio(*quota), expected)
-        found.proofs.append(("half of the processors' time on the pipeline", good, text))
-    rates = [each["rate"] for each in found.plan["fixed"]]
-    rates += [max(found.values(each, "full.rate").values(), default=0) for each in found.subjects]
-    found.proofs.append(("the generator's own ceiling", *proofs.judge_null(found.plan["generator_ceiling"], rates)))
+        good, text = proofs.judge_same(ratio_of(found, reference, again, primary.measure, level))
+        found.proofs.append((f"{reference} against itself, {found.describe(primary.measure, primary.title)}", good, text))
+    of_guests = folder.read("proofs.json") if (folder.path / "proofs.json").exists() else {}
+    for platform, told in of_guests.get("loop", {}).items():
+        found.proofs.append((f"half of a quota on a loop, {platform}", *proofs.judge_loop(told)))
+    if "quota" in found.kind.proofs:
+        prove_quota(found)
+    if "null" in found.kind.proofs:
+        highest = [max(found.values(each, found.kind.full_speed).values(), default=0) for each in found.subjects]
+        rates = [each["rate"] for each in found.plan["scouted"]["fixed"]]
+        found.proofs.append(("the generator's own ceiling",
+                             *proofs.judge_null(found.plan["scouted"]["generator_ceiling"], highest + rates)))
 
 
-def pairs_within(found, first, second):
-    """Two measures of the guest that has both, block by block."""
-    one, other = found.values(AGAIN, first), found.values(AGAIN, second)
-    both = [block for block in one if block in other]
-    return [one[block] for block in both], [other[block] for block in both]
+def prove_quota(found):
+    """The twin's full speed with half of the quota against that without, block by block."""
+    again = found.twins[1]
+    whole, half = found.values(again, found.kind.full_speed), found.values(again, f"{proofs.QUOTA}.rate")
+    both = [block for block in whole if block in half]
+    if both:
+        expected = statistics.geometric_mean(found.values(again, f"{proofs.QUOTA}.expected").values())
+        ratio = comparison.ratio([whole[block] for block in both], [half[block] for block in both])
+        found.proofs.append(("half of the processors' time on the pipeline", *proofs.judge_quota(ratio, expected)))
 
 
 def sheet(found, subject):
-    """Rows of likeness against bare metal, over all complete blocks; the worst word counts."""
+    """Rows of likeness over all complete blocks; the worst word counts."""
     rows = {}
     for by in found.done.values():
-        for name, one, other, word in likeness.compare(by[REFERENCE]["likeness"], by[subject]["likeness"]):
+        for name, one, other, word in likeness.compare(by[found.against[subject]]["likeness"], by[subject]["likeness"]):
             if name not in rows or word == likeness.DIFFERENT:
                 rows[name] = (name, one, other, word)
     return [rows[name] for name in sorted(rows)]
 
 
 def compare(found, subject, measure, level, primary=None):
-    title = describe(found.plan, measure, primary.title if primary else "")
+    title = found.describe(measure, primary.title if primary else "")
     result = Compared(subject, measure, title, primary is not None)
     unlike = [row for row in found.sheets.get(subject, []) if row[3] == likeness.DIFFERENT]
-    first, second, disturbed = pairs(found, REFERENCE, subject, measure)
+    first, second, disturbed = pairs(found, found.against[subject], subject, measure)
     if unlike:
         result.why = "the guests are not alike: " + "; ".join(f"{name} is {one or 'none'} and {other or 'none'}"
                                                              for name, one, other, _ in unlike)
@@ -190,9 +188,11 @@ def compare(found, subject, measure, level, primary=None):
         result.why = "there is no block in which both have a value"
     elif emulated(found, subject):
         result.why = "the guest is emulated"
+    elif why := no_ratio(found, subject, measure):
+        result.why = why
     else:
         result.finding = comparison.finding(first, second, disturbed, level, resolution=found.resolution.get(measure, 0))
-        result.batch_note = batch_note(found, subject, measure)
+        result.beside = beside(found, subject, measure)
     return result
 
 
@@ -200,13 +200,24 @@ def emulated(found, subject):
     return any(by[subject].get("figures", {}).get("emulated") for by in found.done.values())
 
 
-def batch_note(found, subject, measure):
-    """CPU per observation depends on the size of batches; where these differ by more than 5 % it is said."""
+def no_ratio(found, subject, measure):
+    """Why a sample of either says that this measure's value stands alone; "" when none does."""
+    for by in found.done.values():
+        for each in (found.against[subject], subject):
+            for prefix, why in by[each].get("no_ratio", {}).items():
+                if measure == prefix or measure.startswith(f"{prefix}."):
+                    return f"{each}: {why}"
+    return ""
+
+
+def beside(found, subject, measure):
+    """What the kind wants to have said beside a measure, where it differs by more than 5 %."""
     stretch, _, what = measure.rpartition(".")
-    if what != "cpu_us":
+    if what not in found.kind.beside:
         return ""
-    first, second, _ = pairs(found, REFERENCE, subject, f"{stretch}.batch")
+    other, words = found.kind.beside[what]
+    first, second, _ = pairs(found, found.against[subject], subject, f"{stretch}.{other}")
     if not first:
         return ""
     ratio = statistics.geometric_mean(second) / statistics.geometric_mean(first)
-    return f"; batches were {ratio:.2f} times as large" if abs(math.log(ratio)) > math.log(1.05) else ""
+    return "; " + words.format(ratio) if abs(math.log(ratio)) > math.log1p(BESIDE) else ""

@@ -12,7 +12,7 @@ from platforms.lab import Lab, LabError, registry, verbs
 from platforms.lab.guest import read_sizes
 from platforms.lab.state import PLATFORMS
 
-from . import ROOT, experiment, machine, report, runner, subjects
+from . import ROOT, experiment, machine, needs, report, runner
 from .rundir import RunDir, RunError
 
 OUT = ROOT / "out" / "bench"
@@ -67,12 +67,15 @@ def here(names):
 
 def run(words):
     asked, text = experiment.read(words.experiment)
-    compared = subjects.of(list(here(words.platforms)), words.profiles.split())
+    if why := needs.unmet(asked, ROOT):
+        raise UsageError(f"{asked.name}: {'; '.join(why)}")
+    compared = asked.of_kind.subjects(asked, list(here(words.platforms)), words.profiles.split())
     if len(compared) < 2:
         raise UsageError("there is nothing to compare on this host; platforms/ir-platform check says why")
     seed = words.seed if words.seed is not None else random.SystemRandom().randrange(1, 100000)
     sizes = read_sizes(PLATFORMS / "sizes.conf")
-    told = {**facts.collect(ROOT, asked.documents, asked.graph), "platform": facts.platform()}
+    servers_used = (asked.parameters.get(each, "") for each in ("documents", "graph"))
+    told = {**facts.collect(ROOT, *servers_used), "platform": facts.platform()}
     runner.say(f"{asked.title}: {', '.join(each.name for each in compared)}; seed {seed}; {words.minutes:.0f} minutes")
     deadline = time.time() + words.minutes * 60
     started = runner.Run.start(OUT, asked, text, compared, sizes, seed, told)

@@ -1,12 +1,14 @@
-"""What an experiment file asks for: TOML, every key named here, so that a misspelt one is refused."""
+"""What an experiment file asks for: TOML, every key named here or by its kind, so that a misspelt one is refused."""
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from . import ROOT
+from . import ROOT, kinds
 
 FOLDER = ROOT / "bench" / "experiments"
 PRIMARY_MOST = 3
+GROUPS = ("quick", "thesis")
+NEEDS = {"cores": int, "memory_mib": int, "disk_mib": int, "install": [str]}
 
 
 class ExperimentError(Exception):
@@ -14,17 +16,8 @@ class ExperimentError(Exception):
 
 
 @dataclass(frozen=True)
-class Fixed:
-    """A stretch at a fixed rate, as a share of bare metal's full speed."""
-
-    name: str
-    share: float
-    seconds: float
-
-
-@dataclass(frozen=True)
 class Primary:
-    """A comparison that was named in advance. `title` may name rates: {fixed}."""
+    """A comparison that was named in advance. `title` may name what was scouted: {fixed}."""
 
     measure: str
     title: str
@@ -35,34 +28,42 @@ class Experiment:
     name: str
     title: str
     kind: str
-    topology: str
-    documents: str
-    graph: str
-    formats: str
-    via: str
-    motes: int
-    records: int
-    size: str
-    warm_up_seconds: float
-    full_seconds: float
-    fixed: tuple = ()
-    primary: tuple = ()
-    precision: dict = field(default_factory=dict)
+    size: str  # of guests, bare metal included
+    parameters: dict  # of the kind
+    primary: tuple
+    groups: tuple = ()
+    needs: dict = None  # of the host: NEEDS
+    precision: dict = None  # {measure: half-width}
+
+    @property
+    def of_kind(self):
+        return kinds.load(self.kind)
 
 
-TYPES = {"title": str, "kind": str, "topology": str, "documents": str, "graph": str, "formats": str, "via": str, "motes": int,
-         "records": int, "size": str, "warm_up_seconds": (int, float), "full_seconds": (int, float)}
-KINDS = ("pipeline",)
+# ---- shapes ----
 
 
-def table(where, given, types):
-    """A table's keys, all of them there and of their types."""
-    if unknown := sorted(set(given) - set(types)):
-        raise ExperimentError(f"{where}: unknown key '{unknown[0]}'; known: {', '.join(types)}")
-    for key, kind in types.items():
-        if not isinstance(given.get(key), kind):
-            raise ExperimentError(f"{where}: '{key}' is missing or of the wrong type")
-    return given
+def conform(where, value, shape, optional=()):
+    """Raises unless the value has the shape: a type, several, [shape] a list of them, {key: shape} a table of exactly those,
+    of which the optional may be left out."""
+    if isinstance(shape, dict):
+        conform(where, value, dict)
+        if unknown := sorted(set(value) - set(shape)):
+            raise ExperimentError(f"{where}: unknown key '{unknown[0]}'; known: {', '.join(shape)}")
+        for key, inner in shape.items():
+            if key in value:
+                conform(f"{where}: '{key}'", value[key], inner)
+            elif key not in optional:
+                raise ExperimentError(f"{where}: '{key}' is missing")
+    elif isinstance(shape, list):
+        conform(where, value, list)
+        for each in value:
+            conform(where, each, shape[0])
+    elif not isinstance(value, shape) or isinstance(value, bool) != (shape is bool):
+        raise ExperimentError(f"{where} is of the wrong type")
+
+
+# ---- reading ----
 
 
 def parse(name, text):
@@ -70,27 +71,35 @@ def parse(name, text):
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ExperimentError(f"{name}: {error}") from error
-    numbers = (int, float)
-    fixed = [Fixed(**table(f"{name}: [[fixed]]", each, {"name": str, "share": numbers, "seconds": numbers}))
-             for each in given.pop("fixed", [])]
-    primary = [Primary(**table(f"{name}: [[primary]]", each, {"measure": str, "title": str}))
-               for each in given.pop("primary", [])]
-    precision = given.pop("precision", {})
-    found = Experiment(name=name, fixed=tuple(fixed), primary=tuple(primary), precision=precision, **table(name, given, TYPES))
+    kind = given.get("kind")
+    if kind not in kinds.names():
+        raise ExperimentError(f"{name}: kind '{kind}' is one of {', '.join(kinds.names())}")
+    shape = {"title": str, "kind": str, "size": str, kind: kinds.load(kind).parameters,
+             "primary": [{"measure": str, "title": str}], "groups": [str], "needs": dict, "precision": dict}
+    conform(name, given, shape, optional=("groups", "needs", "precision"))
+    conform(f"{name}: [needs]", given.get("needs", {}), NEEDS, optional=NEEDS)
+    found = Experiment(name=name, title=given["title"], kind=kind, size=given["size"], parameters=given[kind],
+                       primary=tuple(Primary(**each) for each in given["primary"]), groups=tuple(given.get("groups", ())),
+                       needs=given.get("needs", {}), precision=given.get("precision", {}))
     check(found)
     return found
 
 
 def check(found):
-    if found.kind not in KINDS:
-        raise ExperimentError(f"{found.name}: kind '{found.kind}' is one of {', '.join(KINDS)}")
     if not 1 <= len(found.primary) <= PRIMARY_MOST:
         raise ExperimentError(f"{found.name}: one to {PRIMARY_MOST} [[primary]] comparisons are named in advance")
-    if any(not 0 < each.share < 1 for each in found.fixed):
-        raise ExperimentError(f"{found.name}: the share of a fixed rate lies between 0 and 1")
-    measured = {each.measure for each in found.primary}
-    if unknown := sorted(set(found.precision) - measured):
+    for each in found.primary:
+        if found.of_kind.measure(each.measure) is None:
+            raise ExperimentError(f"{found.name}: [[primary]] '{each.measure}': {found.kind} measures "
+                                  f"{', '.join(found.of_kind.measures)}")
+    if unknown := sorted(set(found.precision) - {each.measure for each in found.primary}):
         raise ExperimentError(f"{found.name}: [precision] '{unknown[0]}' is not the measure of a primary comparison")
+    if unknown := sorted(set(found.groups) - set(GROUPS)):
+        raise ExperimentError(f"{found.name}: group '{unknown[0]}' is one of {', '.join(GROUPS)}")
+    try:
+        found.of_kind.check(found.parameters)
+    except ValueError as error:
+        raise ExperimentError(f"{found.name}: [{found.kind}] {error}") from error
 
 
 def names():

@@ -25,13 +25,13 @@ echo "broker settings=$(grep -v '[0-9]\\.[0-9]' "${RIVER_ROOT-}/etc/river/servic
 """
 
 
-def read(stack):
-    """{row: text} over the guests of a stack."""
+def read(lab, guests):
+    """{row: text} over guests that run."""
     sheet = {}
-    for guest in stack.guests:
-        own = dict(line.split("=", 1) for line in verbs.execute(stack.lab, guest.name, ["/bin/sh", "-c", INSIDE]).out.splitlines()
-                   if "=" in line)
-        effect = {row.knob: row.in_effect for row in verbs.tuning_rows(stack.lab, verbs.platform_of(stack.lab, guest), guest)}
+    for guest in guests:
+        told = verbs.execute(lab, guest.name, ["/bin/sh", "-c", INSIDE]).out
+        own = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+        effect = {row.knob: row.in_effect for row in verbs.tuning_rows(lab, verbs.platform_of(lab, guest), guest)}
         own["processors"] = str(effect.get("cpu.pin"))
         own["memory limit"] = str(effect.get("memory.limit"))
         own["network"] = guest.network

@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from platforms.lab.host import device_of
+
 TICKS = os.sysconf("SC_CLK_TCK")
 KTHREADD = 2
 CANARY_SECONDS = 30
@@ -30,6 +32,27 @@ def canary(program, directory):
     told = json.loads(done.stdout)
     del told["sink"]
     return told
+
+
+# ---- the disk ----
+
+
+def disk_counters(directory):
+    """{"bytes", "flushes"} written by the disk under a directory (/proc/diskstats, fields 7 and 19 of a row's counters); None
+    where the kernel does not count."""
+    wanted = device_of(directory).split(":")
+    for line in Path("/proc/diskstats").read_text(encoding="ascii").splitlines():
+        words = line.split()
+        if words[:2] == wanted:
+            return {"bytes": int(words[9]) * 512, "flushes": int(words[18]) if len(words) > 18 else None}
+    return {"bytes": None, "flushes": None}
+
+
+def settle(directory):
+    """Nothing of the sample before is written or trimmed during this one, and no file of it is in the cache."""
+    os.sync()
+    subprocess.run(["fstrim", str(directory)], check=False, capture_output=True, timeout=120)
+    Path("/proc/sys/vm/drop_caches").write_text("3\n", encoding="ascii")
 
 
 # ---- processor time ----
@@ -115,13 +138,19 @@ class Thresholds:
         return cls(median("loop_ns") * slack, median("walk_ns") * slack, median("sync_us") * 3)
 
 
-def disturbances(thresholds, canaries, used, processors):
-    """Why a sample counts as disturbed, in words; empty: it does not."""
+def slow_canaries(thresholds, canaries):
+    """Those beyond a threshold, in words."""
     found = []
     for name, unit in (("loop_ns", "ns"), ("walk_ns", "ns"), ("sync_us", "µs")):
         worst, bound = max(each[name] for each in canaries), getattr(thresholds, name)
         if worst > bound:
             found.append(f"canary {name.partition('_')[0]} {worst:.1f} {unit}, above {bound:.1f}")
+    return found
+
+
+def shares_taken(thresholds, used, processors):
+    """What others took of the processors beyond a threshold, in words; `used` is of parts()."""
+    found = []
     available = used["wall"] * processors
     for name in ("steal", "other"):
         share, bound = used[name] / available, getattr(thresholds, name)

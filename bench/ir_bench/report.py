@@ -7,7 +7,7 @@ import statistics
 import jinja2
 
 from . import comparison, pictures
-from .analysis import MEASURES, WORDS, analyse, describe
+from .analysis import WORDS, analyse
 
 FACTS = ("commit", "time", "distribution", "kernel", "cpu", "cores", "memory_mib", "platform", "compiler", "load")
 
@@ -58,12 +58,12 @@ def generator(found):
 def group(found, primary):
     rows = [each for each in found.compared if each.primary and each.measure == primary.measure]
     shown = [(each.subject, each.finding) for each in rows if each.finding]
-    title = describe(found.plan, primary.measure, primary.title)
+    title = found.describe(primary.measure, primary.title)
     resolution = found.resolution.get(primary.measure)
     markup = jinja2.utils.markupsafe.Markup
     picture = pictures.ratios("ratio to bare metal: points of all blocks, estimate and interval", shown,
                               comparison.EQUIVALENCE, resolution) if shown else ""
-    unit = MEASURES[primary.measure.rpartition(".")[2]][1]
+    unit = found.kind.measure(primary.measure).unit
     bad = {subject: {block for block, by in found.done.items() if by[subject].get("disturbed")} for subject in found.subjects}
     points = pictures.values(title, unit, [(each, found.values(each, primary.measure), bad[each]) for each in found.subjects])
     return {"title": title, "rows": rows, "picture": markup(picture), "points": markup(points)}
@@ -72,13 +72,13 @@ def group(found, primary):
 def medians(found):
     rows = []
     for measure in found.measures():
-        digits = MEASURES[measure.rpartition(".")[2]][2]
+        about = found.kind.measure(measure)
         cells = []
         for subject in found.subjects:
             by = list(found.values(subject, measure).values())
-            cells.append(f"{statistics.median(by):,.{digits}f} ({min(by):,.{digits}f}–{max(by):,.{digits}f})" if by else "")
-        rows.append({"title": f"{describe(found.plan, measure)} {MEASURES[measure.rpartition('.')[2]][1]}".strip(),
-                     "cells": cells})
+            cells.append("{} ({}–{})".format(*(f"{each:,.{about.digits}f}" for each in (statistics.median(by), min(by), max(by))))
+                         if by else "")
+        rows.append({"title": ", ".join(filter(None, (found.describe(measure), about.unit))), "cells": cells})
     return rows
 
 

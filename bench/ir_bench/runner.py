@@ -7,13 +7,13 @@ import sys
 import time
 
 from . import ROOT, blocks, comparison, machine, proofs
-from .rundir import RunDir
-from .subjects import AGAIN, REFERENCE, Subject
+from .rundir import RunDir, RunError
+from .subjects import Subject
 
 CANARY = ROOT / "out" / "release" / "bench" / "bench_canary"
 SAMPLE_SECONDS = 420
 CANARIES = 3
-SCOUT_OBSERVATIONS = 200000
+SCOUTING = -1  # the number of no block
 MIB = 1 << 20
 
 
@@ -54,47 +54,37 @@ class Run:
         return cls(folder, experiment, folder.read("plan.json"))
 
     def scout(self):
-        """Bare metal's full speed, from which the rates and the fixed amount follow; and what canaries say before anything
-        runs. Written down before the first block, and never changed."""
+        """What canaries say before anything runs, and what the kind must know before its first block. Written down, and never
+        changed."""
         canaries = [machine.canary(CANARY, self.folder.path) for _ in range(CANARIES)]
         self.plan["thresholds"] = vars(machine.Thresholds.from_canaries(canaries))
-        self.plan["generator_ceiling"] = proofs.generator_ceiling(self.experiment)
-        self.plan["fixed"], self.plan["full_observations"] = [], SCOUT_OBSERVATIONS
-        say("finding bare metal's full speed")
-        found = self.sample(-1, 0, self.subjects[0])
-        if found["status"] == "failed":
-            raise machine.CanaryError(f"the first sample failed, so nothing can be compared: {found['why']}")
-        full = found["measures"]["full.rate"]
-        self.plan["scouted_rate"] = full
-        self.plan["fixed"] = [{"name": each.name, "rate": rounded(full * each.share), "seconds": each.seconds}
-                              for each in self.experiment.fixed]
-        self.plan["full_observations"] = rounded(full * self.experiment.full_seconds)
+        self.plan["scouted"] = self.experiment.of_kind.scout(self.experiment.parameters, self.once)
         self.folder.write("plan.json", self.plan)
-        rates = ", ".join(f"{each['rate']:,}/s" for each in self.plan["fixed"])
-        say(f"full speed is about {full:,.0f} observations/s; fixed rates {rates}; "
-            f"fixed amount {self.plan['full_observations']:,}")
+        words = self.experiment.of_kind.stretches(self.plan["scouted"]).values()
+        say(f"measured {', '.join(filter(None, words))}") if any(words) else None
+
+    def once(self, scouted):
+        """The measures of one sample of the reference that is in no block."""
+        self.plan["scouted"] = scouted
+        say(f"a first look at {self.subjects[0].name}")
+        found = self.sample(SCOUTING, 0, self.subjects[0])
+        if found["status"] != "ok":
+            raise RunError(f"the first sample is {found['status']}, so nothing can be compared: {found['why']}")
+        return found["measures"]
 
     # ---- samples ----
 
     def request(self, subject, block):
-        asked = self.experiment
         return {
-            "PLATFORM": subject.platform,
-            "TOPOLOGY": asked.topology,
-            "PROFILE": subject.profile,
-            "DOCUMENTS": asked.documents,
-            "GRAPH": asked.graph,
-            "FORMATS": asked.formats,
-            "via": asked.via,
-            "motes": asked.motes,
-            "records": asked.records,
+            "kind": self.experiment.kind,
+            "parameters": self.experiment.parameters,
+            "size": self.experiment.size,
+            "scouted": self.plan["scouted"],
+            "subject": vars(subject),
+            "block": block,
+            "again": subject.name == self.subjects[1].name,
             "seed": self.plan["seed"] * 1000 + (block + 1) * 100,
             "tuning": self.plan["tuning"],
-            "warm_up_seconds": asked.warm_up_seconds,
-            "fixed": self.plan["fixed"],
-            "full_observations": self.plan["full_observations"],
-            # The quota's proof needs one subject alone.
-            "quota": subject.name == AGAIN and block >= 0,
             "thresholds": self.plan["thresholds"],
             "canary": str(CANARY),
         }
@@ -104,9 +94,10 @@ class Run:
         folder = self.folder.sample_folder(block, subject.name)
         (folder / "request.json").write_text(json.dumps(self.request(subject, block), indent=2) + "\n", encoding="utf-8")
         begun = time.time()
-        argv = [sys.executable, "-m", "ir_bench.pipeline", folder / "request.json", folder]
+        argv = [sys.executable, "-m", "ir_bench.kinds", folder / "request.json", folder]
         with open(folder / "log", "wb") as log:
-            child = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=ROOT / "bench")
+            child = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=ROOT / "bench",
+                                     env={**os.environ, "IR_BENCH_BUILD": subject.build})
             try:
                 status = child.wait(SAMPLE_SECONDS)
             except subprocess.TimeoutExpired:
@@ -119,7 +110,7 @@ class Run:
             result = {"status": "failed", "why": last_line(folder / "log") or f"status {status}"}
         line = {"block": block, "position": position, "subject": subject.name, "begun": begun,
                 "seconds": time.time() - begun, **result}
-        if block >= 0:
+        if block != SCOUTING:
             self.folder.append(line)
         return line
 
@@ -151,7 +142,7 @@ class Run:
         level = comparison.corrected_level(len(self.experiment.primary))
         for measure, wanted in self.experiment.precision.items():
             for subject in self.subjects[1:]:
-                pairs = [(by[REFERENCE]["measures"].get(measure), by[subject.name]["measures"].get(measure))
+                pairs = [(by[subject.against]["measures"].get(measure), by[subject.name]["measures"].get(measure))
                          for by in done.values()]
                 pairs = [each for each in pairs if all(each)]
                 if len(pairs) < comparison.MIN_PAIRS:
@@ -163,15 +154,9 @@ class Run:
     # ---- the end ----
 
     def finish(self, why):
-        self.folder.write("proofs.json", {"quota_loop": proofs.quota_loop(self.subjects, self.folder.path / "proofs")})
+        self.folder.write("proofs.json", proofs.run(self.experiment.of_kind.proofs, self.subjects, self.folder.path / "proofs"))
         self.folder.write("status.json", {"status": "done", "ended_by": why, "ended": time.time()})
         self.folder.seal()
-
-
-def rounded(value):
-    """To two figures, so that a rate can be spoken."""
-    size = 10 ** max(len(str(int(value))) - 2, 0)
-    return int(round(value / size) * size)
 
 
 def end(child):

@@ -1,6 +1,6 @@
 """What is compared: a platform with a profile. Bare metal stands in every run twice, as `bare` and `bare-again`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 REFERENCE, AGAIN = "bare", "bare-again"
 
@@ -10,6 +10,9 @@ class Subject:
     name: str
     platform: str  # as PLATFORM= takes it: NAME or NAME:KIND
     profile: str = "default"
+    against: str = REFERENCE  # the subject that it is compared with
+    settings: dict = field(default_factory=dict)  # over the experiment's parameters
+    build: str = ""  # the checkout whose programs it runs; "" this one
 
 
 def of(platforms, profiles=("default",)):

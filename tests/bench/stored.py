@@ -39,15 +39,16 @@ def store(parent, blocks=8, seed=1, change=lambda line: line, proofs=None, **of_
     run.write("plan.json", {
         "experiment": "quick", "seed": seed, "subjects": [{"name": each, "platform": each.partition("-")[0], "profile": "default"}
                                                            for each in SUBJECTS],
-        "tuning": {"cpu.pin": "0-1", "memory.limit": 2147483648}, "thresholds": QUIET, "generator_ceiling": 3000000,
-        "fixed": [{"name": "fixed", "rate": 15000, "seconds": 10}], "full_observations": 450000})
+        "tuning": {"cpu.pin": "0-1", "memory.limit": 2147483648}, "thresholds": QUIET,
+        "scouted": {"generator_ceiling": 3000000, "fixed": [{"name": "fixed", "rate": 15000, "seconds": 10}],
+                    "full_observations": 450000}})
     for block in range(blocks):
         for position, subject in enumerate(SUBJECTS):
             factors = of_lxc if subject == "lxc" else {}
             line = sample(block, position, subject, measures(draw, **factors, again=subject == "bare-again"))
             run.append(change(line))
     loop = {"whole": 10.0, "half": 20.1}
-    run.write("proofs.json", {"quota_loop": proofs if proofs is not None else {"bare": loop, "lxc": loop}})
+    run.write("proofs.json", {"loop": proofs if proofs is not None else {"bare": loop, "lxc": loop}})
     run.write("status.json", {"status": "done", "ended_by": "precision"})
     run.seal()
     return run

@@ -24,7 +24,9 @@ def quick():
         ('kind = "pipeline"', 'kind = "pipelin"', "kind 'pipelin'"),
         ("share = 0.40", "share = 1.40", "between 0 and 1"),
         ('"full.rate" = 0.10', '"full.rat" = 0.10', "'full.rat'"),
-        ("[[fixed]]", "[[fixed]", "quick"),
+        ("[[primary]]", "[[primary]", "quick"),
+        ('"full.rate"\ntitle', '"full.rat"\ntitle', "'full.rat'"),
+        ("[precision]", "[needs]\ncore = 3\n[precision]", "unknown key 'core'"),
     ],
 )
 def test_what_is_wrong_is_named(before, after, told):

@@ -1,0 +1,31 @@
+"""What an experiment needs of the host: what is missing, in words."""
+
+import os
+import shutil
+import subprocess
+
+import facts
+
+from . import ROOT
+
+INSTALL_SECONDS = 1200
+
+
+def unmet(experiment, place):
+    """[reason]; `place`: the folder that guests' disks will be in."""
+    needs = experiment.needs
+    found = []
+    for what, unit, there in (("cores", "cores", os.cpu_count()), ("memory_mib", "MiB of memory", facts.memory_mib()),
+                              ("disk_mib", "MiB of free disk", shutil.disk_usage(place).free >> 20)):
+        if (wanted := needs.get(what, 0)) > there:
+            found.append(f"it needs {wanted} {unit}, this host has {there}")
+    if groups := needs.get("install"):
+        found += install(groups)
+    return found or experiment.of_kind.missing(experiment)
+
+
+def install(groups):
+    """Groups of tools/install; what could not be had, in words."""
+    done = subprocess.run([ROOT / "tools" / "install", *groups], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=INSTALL_SECONDS, check=False)
+    return [f"tools/install {' '.join(groups)}: {done.stdout.strip().splitlines()[-1]}"] if done.returncode else []
