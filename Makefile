@@ -199,7 +199,7 @@ SHELL_FILES := tools/install ingest/make-certificates ingest/check-data .ci/run 
                $(addprefix platforms/appliance/river/,common.sh ready supervise) \
                $(wildcard platforms/appliance/river/roles/*/*) \
                platforms/kvm/private-libvirtd $(wildcard platforms/xen/nested/* platforms/xen/hotplug/*)
-PYTHON_FILES := $(wildcard tools/*.py ingest/*.py tests/*/*.py bench/*.py bench/*/*.py platforms/*.py platforms/*/*.py) \
+PYTHON_FILES := $(wildcard tools/*.py ingest/*.py tests/*/*.py bench/*.py bench/*/*.py bench/*/*/*.py platforms/*.py platforms/*/*.py) \
                 platforms/ir-platform platforms/ir-deploy
 TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(FUZZ_SOURCES) \
               tests/fuzz/driver.c

@@ -21,7 +21,7 @@ data=${RIVER_ROOT-}/var/lib/river
 echo "data filesystem=$(stat -f -c %T "$data")"
 echo "root filesystem=$(stat -f -c %T /)"
 echo "user=$(stat -c %U "$data/worker-1" 2>/dev/null || stat -c %U "$data")"
-echo "broker settings=$(grep -v '[0-9]\\.[0-9]' "${RIVER_ROOT-}/etc/river/services/broker/rabbitmq.conf" | sha256sum | cut -c1-16)"
+echo "broker settings=$(grep -v '[0-9]\\.[0-9]' "${RIVER_ROOT-}/etc/river/services/broker/rabbitmq.conf" 2>/dev/null | sha256sum | cut -c1-16)"
 """
 
 

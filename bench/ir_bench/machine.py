@@ -65,8 +65,8 @@ def read_stat(text):
 
 
 def kernel_seconds(proc=Path("/proc")):
-    """Processor time of all kernel threads. What ended meanwhile is lost, as it is in /proc."""
-    total = 0
+    """{(id, start): processor time} of all kernel threads."""
+    found = {}
     for entry in proc.iterdir():
         if entry.name.isdigit():
             try:
@@ -74,8 +74,8 @@ def kernel_seconds(proc=Path("/proc")):
             except OSError:
                 continue
             if int(words[1]) == KTHREADD:
-                total += int(words[11]) + int(words[12])
-    return total / TICKS
+                found[entry.name, words[19]] = (int(words[11]) + int(words[12])) / TICKS
+    return found
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Moment:
 
     monotonic: float
     stat: dict
-    kernel: float
+    kernel: dict
     guest: float
     generator: float
 
@@ -102,7 +102,8 @@ def parts(before, after, processors):
     stat = {name: after.stat[name] - before.stat[name] for name in FIELDS}
     busy = sum(stat[name] for name in BUSY)
     guest, generator = after.guest - before.guest, after.generator - before.generator
-    kernel = max(after.kernel - before.kernel, 0)
+    # By thread: one that ended takes the time of its whole life with it. The kernel ends those that were idle for minutes.
+    kernel = sum(seconds - before.kernel.get(thread, 0) for thread, seconds in after.kernel.items())
     return {
         "wall": wall,
         "busy": busy,

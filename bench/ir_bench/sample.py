@@ -21,8 +21,9 @@ from pathlib import Path
 from platforms.lab import Guest, Lab, netns, verbs
 from platforms.lab.cgroup import Group
 
-from . import likeness, machine
+from . import ROOT, likeness, machine
 
+IMAGES = ROOT / "out" / "lab" / "images"  # of all samples and runs
 CLOCK_TOLERANCE = 0.01
 
 
@@ -137,13 +138,14 @@ class Sample:
     # ---- for kinds ----
 
     @contextlib.contextmanager
-    def guest(self, name="bench", **fields):
-        """A BenchGuest of the subject's platform and profile, with the CPUs and the memory limit that all have. `fields` are
-        those of platforms.lab.Guest."""
+    def guest(self, name="bench", tuning=None, **fields):
+        """A BenchGuest of the subject's platform and profile, with the CPUs and the memory limit that all have, unless `tuning`
+        says otherwise. `fields` are those of platforms.lab.Guest."""
         lab = self.lab()
         platform, _, kind = self.subject["platform"].partition(":")
-        asked = Guest(name=name, platform=platform, kind=kind, profile=self.subject["profile"], size=self.request["size"],
-                      tuning=self.tuning(self.subject["profile"]), **fields)
+        asked = Guest(**{"name": name, "platform": platform, "kind": kind, "profile": self.subject["profile"],
+                         "size": self.request["size"], **fields})
+        asked.tuning = {**self.tuning(asked.profile), **(tuning or {})}
         try:
             begun = time.monotonic()
             verbs.provision(lab, asked)
@@ -158,6 +160,7 @@ class Sample:
 
     def lab(self):
         """The sample's lab, in a network namespace of its own, which this process is in from now on."""
+        os.environ.setdefault("IR_IMAGES", str(IMAGES))
         lab = Lab(self.folder / "guests" / "lab", netns=f"irbench{os.getpid()}")
         if not netns.exists(lab.netns):
             netns.enter(lab, create=True)

@@ -9,8 +9,8 @@ from ir_bench import machine
 STAT = "cpu  1000 0 500 8000 100 10 20 30 400 0\ncpu0 …\n"
 
 
-def moment(at, guest, generator, kernel=0.0, **stat):
-    return machine.Moment(at, {**dict.fromkeys(machine.FIELDS, 0.0), **stat}, kernel, guest, generator)
+def moment(at, guest, generator, kernel=None, **stat):
+    return machine.Moment(at, {**dict.fromkeys(machine.FIELDS, 0.0), **stat}, kernel or {}, guest, generator)
 
 
 def test_guest_time_is_not_counted_twice():
@@ -20,7 +20,7 @@ def test_guest_time_is_not_counted_twice():
 
 
 def test_parts_add_up():
-    used = machine.parts(moment(0, 0, 0), moment(10, 6, 3, 0.5, user=8, system=3, idle=8, steal=1), 2)
+    used = machine.parts(moment(0, 0, 0), moment(10, 6, 3, {"kworker": 0.5}, user=8, system=3, idle=8, steal=1), 2)
     assert used["busy"] == 11
     assert used["other"] == pytest.approx(11 - 6 - 3 - 0.5)
     assert used["busy_by_idle"] == pytest.approx(20 - 8 - 1)
@@ -31,6 +31,12 @@ def test_a_part_is_never_negative():
     """Ticks of /proc/stat are coarser than those of control groups."""
     used = machine.parts(moment(0, 0, 0), moment(1, 1.2, 0.5, user=1.6, idle=0.4), 2)
     assert used["other"] == 0
+
+
+def test_a_kernel_thread_that_ended_takes_nothing_away():
+    before = moment(0, 0, 0, {"idle": 40.0, "busy": 7.0})
+    used = machine.parts(before, moment(10, 1, 1, {"busy": 7.4, "new": 0.1}, user=3, idle=17), 2)
+    assert used["kernel"] == pytest.approx(0.5)
 
 
 def test_what_disturbs():
