@@ -9,6 +9,7 @@
     needs        what an experiment needs of the host
     likeness     what two guests must have in common
     rundir       the folder of a run: samples as JSON lines, histograms, facts, checksums
+    within       ratios that are taken within one sample
     comparison   ratios, intervals, power and verdicts
     proofs       what a report must show of itself before it may give a verdict
     runner       scouting, blocks until the precision or the time is reached

@@ -4,7 +4,7 @@ import math
 import statistics
 from dataclasses import dataclass, field
 
-from . import blocks, comparison, likeness, proofs
+from . import blocks, comparison, likeness, proofs, within
 from .subjects import Subject
 
 BESIDE = 0.05
@@ -59,6 +59,7 @@ class Analysis:
     done: dict  # complete blocks
     resolution: dict = field(default_factory=dict)  # measure: half-width of the reference against itself
     compared: list = field(default_factory=list)
+    within: list = field(default_factory=list)  # within.Within
     proofs: list = field(default_factory=list)  # (name, good, text)
     sheets: dict = field(default_factory=dict)  # subject: rows of likeness
     tampered: list | None = None
@@ -76,6 +77,9 @@ class Analysis:
     def trusted(self):
         """Whether verdicts may be given at all."""
         return all(good for _, good, _ in self.proofs) and not self.tampered
+
+    def emulated(self, subject):
+        return any(by[subject].get("figures", {}).get("emulated") for by in self.done.values())
 
     def values(self, subject, measure):
         """{block: value} over complete blocks."""
@@ -114,6 +118,7 @@ def analyse(folder, experiment):
             found.compared.append(compare(found, subject, primary.measure, level, primary))
         chosen = {each.measure for each in experiment.primary}
         found.compared += [compare(found, subject, measure, level) for measure in found.measures() if measure not in chosen]
+    found.within = within.findings(found)
     return found
 
 
@@ -186,7 +191,7 @@ def compare(found, subject, measure, level, primary=None):
                                                              for name, one, other, _ in unlike)
     elif not first:
         result.why = "there is no block in which both have a value"
-    elif emulated(found, subject):
+    elif found.emulated(subject):
         result.why = "the guest is emulated"
     elif why := no_ratio(found, subject, measure):
         result.why = why
@@ -194,10 +199,6 @@ def compare(found, subject, measure, level, primary=None):
         result.finding = comparison.finding(first, second, disturbed, level, resolution=found.resolution.get(measure, 0))
         result.beside = beside(found, subject, measure)
     return result
-
-
-def emulated(found, subject):
-    return any(by[subject].get("figures", {}).get("emulated") for by in found.done.values())
 
 
 def no_ratio(found, subject, measure):

@@ -10,12 +10,14 @@ NUMBER = (int, float)
 
 @dataclass(frozen=True)
 class Measure:
-    """What a measure is in words. `better` is "higher", "lower", or "" where neither is."""
+    """What a measure is in words. `better` is "higher", "lower", or "" where neither is. `ratio`: it is a ratio itself, taken
+    within one sample; then the report says whether it differs from 1."""
 
     words: str
     unit: str = ""
     digits: int = 1
     better: str = ""
+    ratio: bool = False
 
 
 class Kind:

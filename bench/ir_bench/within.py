@@ -1,0 +1,30 @@
+"""What is said of measures that are ratios themselves: two looks at one guest, in one sample, with no second boot between
+them (stressed and calm, with a limit and without). The question is whether such a ratio differs from 1."""
+
+from dataclasses import dataclass
+
+from . import comparison
+
+
+@dataclass(frozen=True)
+class Within:
+    subject: str
+    measure: str
+    title: str
+    finding: comparison.Finding
+
+
+def findings(found):
+    """Of every subject, also the reference; `found` is an analysis. An emulated guest has values and no verdict."""
+    chosen = {each.measure for each in found.experiment.primary}
+    corrected = comparison.corrected_level(len(chosen))
+    told = []
+    for measure in found.measures():
+        if found.kind.measure(measure).ratio:
+            for subject in found.subjects:
+                if not found.emulated(subject) and (values := found.values(subject, measure)):
+                    level = corrected if measure in chosen else comparison.LEVEL
+                    disturbed = [bool(found.done[block][subject]["disturbed"]) for block in values]
+                    finding = comparison.finding([1.0] * len(values), list(values.values()), disturbed, level)
+                    told.append(Within(subject, measure, found.describe(measure), finding))
+    return told

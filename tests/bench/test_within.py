@@ -1,0 +1,46 @@
+"""Ratios that were taken within one sample: whether they differ from 1."""
+
+import pytest
+
+from ir_bench import comparison, experiment, report
+from ir_bench.analysis import analyse
+from ir_bench.kinds import pipeline
+from ir_bench.kinds.base import Measure
+from stored import store
+
+QUICK = experiment.read("quick")[0]
+FACTORS = (1.02, 0.97, 1.0, 0.99, 1.01, 1.03, 0.98, 1.0)
+
+
+@pytest.fixture(autouse=True)
+def with_ratio(monkeypatch):
+    monkeypatch.setitem(pipeline.Kind.measures, "kept", Measure("kept", "", 3, "higher", ratio=True))
+
+
+def kept(estimate, **more):
+    def change(line):
+        line["measures"]["full.kept"] = (estimate if line["subject"] == "lxc" else 1.0) * FACTORS[line["block"]]
+        return {**line, **more}
+
+    return change
+
+
+def words(found):
+    return {each.subject: each.finding.word for each in found.within}
+
+
+def test_a_loss_is_found_in_each_subject_by_itself(tmp_path):
+    found = analyse(store(tmp_path, change=kept(0.6)), QUICK)
+    assert words(found) == {"bare": comparison.SAME, "bare-again": comparison.SAME, "lxc": comparison.LOWER}
+    told = report.write(store(tmp_path, change=kept(0.6)), QUICK).with_suffix(".md").read_text()
+    assert "| lxc | kept at full speed | 0.600 |" in told
+
+
+def test_few_samples_give_no_verdict(tmp_path):
+    found = analyse(store(tmp_path, blocks=4, change=kept(0.6)), QUICK)
+    assert set(words(found).values()) == {comparison.VALUES}
+
+
+def test_an_emulated_guest_has_no_verdict(tmp_path):
+    found = analyse(store(tmp_path, change=kept(0.6, figures={"emulated": True})), QUICK)
+    assert words(found) == {}
