@@ -15,11 +15,21 @@
     runner       scouting, blocks until the precision or the time is reached
     analysis     from samples to what a report says
     report       HTML, Markdown, CSV and pictures
+    builds       commits and settings as subjects
+    side_by_side two runs of which no verdict is possible
+    plan_time    how many blocks and minutes a difference takes
+    forecast     what a rate takes that was not measured
+    plan         how many servers a network of motes takes
 """
 
+import os
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+# The checkout whose stack, platforms and programs a sample is made with: this one, or a subject's (builds.py).
+BUILD = Path(os.environ.get("IR_BENCH_BUILD") or ROOT)
 # tools/ has the stack and the facts of the machine; platforms/ is a package of the project's root.
-sys.path[:0] = [str(ROOT / "tools"), str(ROOT)]
+sys.path[:0] = [str(BUILD / "tools"), str(BUILD)]
+# Guests of all builds begin from the same images.
+os.environ.setdefault("IR_IMAGES", str(ROOT / "out" / "lab" / "images"))

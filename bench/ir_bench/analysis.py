@@ -55,6 +55,7 @@ class Analysis:
     status: dict
     subjects: list  # names; the reference and its twin first
     against: dict  # {subject: the one that it is compared with}
+    on_purpose: dict  # {subject: rows of likeness in which the two differ on purpose}
     samples: list
     done: dict  # complete blocks
     resolution: dict = field(default_factory=dict)  # measure: half-width of the reference against itself
@@ -105,10 +106,12 @@ def percent(ratio):
 def analyse(folder, experiment):
     plan, status = folder.read("plan.json"), folder.read("status.json")
     planned = [Subject(**each) for each in plan["subjects"]]
-    subjects, samples = [each.name for each in planned], folder.samples()
+    by_name, samples = {each.name: each for each in planned}, folder.samples()
+    subjects = list(by_name)
     found = Analysis(experiment, plan, folder.read("facts.json"), status, subjects,
-                     {each.name: each.against for each in planned}, samples, blocks.complete(subjects, samples),
-                     tampered=folder.tampered() or [])
+                     {each.name: each.against for each in planned},
+                     {each.name: likeness.purpose(by_name[each.against], each) for each in planned}, samples,
+                     blocks.complete(subjects, samples), tampered=folder.tampered() or [])
     level = comparison.corrected_level(len(experiment.primary))
     same_subject(found, level)
     prove(found, folder)
@@ -175,7 +178,8 @@ def sheet(found, subject):
     """Rows of likeness over all complete blocks; the worst word counts."""
     rows = {}
     for by in found.done.values():
-        for name, one, other, word in likeness.compare(by[found.against[subject]]["likeness"], by[subject]["likeness"]):
+        for name, one, other, word in likeness.compare(by[found.against[subject]]["likeness"], by[subject]["likeness"],
+                                                       found.on_purpose[subject]):
             if name not in rows or word == likeness.DIFFERENT:
                 rows[name] = (name, one, other, word)
     return [rows[name] for name in sorted(rows)]

@@ -5,6 +5,7 @@ import os
 import random
 import sys
 import time
+from pathlib import Path
 
 import facts
 import servers
@@ -12,7 +13,8 @@ from platforms.lab import Lab, LabError, registry, verbs
 from platforms.lab.guest import read_sizes
 from platforms.lab.state import PLATFORMS
 
-from . import ROOT, experiment, machine, needs, report, runner
+from . import ROOT, builds, experiment, forecast, machine, needs, plan, plan_time, report, runner, side_by_side
+from .analysis import analyse
 from .rundir import RunDir, RunError
 
 OUT = ROOT / "out" / "bench"
@@ -37,7 +39,26 @@ def parser():
     again = verb.add_parser("report", help="write a run's report again, from its samples")
     again.add_argument("folder", nargs="?", default=str(OUT / "latest"))
     verb.add_parser("list", help="the experiments")
+    add_compare(verb)
+    sizing = verb.add_parser("plan", help="how many servers a network of motes takes, from the figures of a run")
+    sizing.add_argument("network", metavar="DESCRIPTION.toml", help="as bench/networks/river.toml, which explains the keys")
+    sizing.add_argument("--run", default=str(OUT / "latest"), help="the folder of a run of 'sizing'")
+    sizing.add_argument("--subject", default="", help="of that run; without it the first one, with its twin")
+    sizing.add_argument("--hold-out", default="", metavar="RATE", help="name of the fixed rate that tests the forecast")
+    minutes = verb.add_parser("plan-time", help="how many blocks and minutes a difference of 2, 5 and 10 %% takes")
+    minutes.add_argument("experiment", nargs="?", default="quick")
+    minutes.add_argument("--run", default="", help="the folder of the run that tells the scatter; without it all of this host")
     return top
+
+
+def add_compare(verb):
+    compare = verb.add_parser("compare", help="two commits or settings in one run, or two runs side by side")
+    for side in ("A", "B"):
+        compare.add_argument(side, help="COMMIT ('.': this folder as it is), KEY=VALUE,…, COMMIT,KEY=VALUE,…, or a run's folder")
+    compare.add_argument("--experiment", default="quick")
+    compare.add_argument("--platform", default="bare", help="NAME[:KIND] of all guests")
+    compare.add_argument("--minutes", type=float, default=18)
+    compare.add_argument("--seed", type=int, default=None)
 
 
 def here(names):
@@ -72,6 +93,11 @@ def run(words):
     compared = asked.of_kind.subjects(asked, list(here(words.platforms)), words.profiles.split())
     if len(compared) < 2:
         raise UsageError("there is nothing to compare on this host; platforms/ir-platform check says why")
+    begin(asked, text, compared, words)
+
+
+def begin(asked, text, compared, words):
+    """A run of its own, until its report is written."""
     seed = words.seed if words.seed is not None else random.SystemRandom().randrange(1, 100000)
     sizes = read_sizes(PLATFORMS / "sizes.conf")
     servers_used = (asked.parameters.get(each, "") for each in ("documents", "graph"))
@@ -79,7 +105,7 @@ def run(words):
     runner.say(f"{asked.title}: {', '.join(each.name for each in compared)}; seed {seed}; {words.minutes:.0f} minutes")
     deadline = time.time() + words.minutes * 60
     started = runner.Run.start(OUT, asked, text, compared, sizes, seed, told)
-    return go_on(started, deadline)
+    go_on(started, deadline)
 
 
 def go_on(started, deadline):
@@ -89,19 +115,20 @@ def go_on(started, deadline):
     runner.say(f"ended by {why}; the report is {os.path.relpath(path)}")
 
 
-def opened(words):
-    folder = RunDir.open(words.folder)
+def opened(folder):
+    """(its RunDir, the Experiment as it was)."""
+    folder = RunDir.open(folder)
     text = (folder.path / "experiment.toml").read_text(encoding="utf-8")
     return folder, experiment.parse(folder.read("plan.json")["experiment"], text)
 
 
 def resume(words):
-    folder, asked = opened(words)
-    return go_on(runner.Run.resume(folder, asked), time.time() + words.minutes * 60)
+    folder, asked = opened(words.folder)
+    go_on(runner.Run.resume(folder, asked), time.time() + words.minutes * 60)
 
 
 def again(words):
-    print(os.path.relpath(report.write(*opened(words))))
+    print(os.path.relpath(report.write(*opened(words.folder))))
 
 
 def list_experiments(_words):
@@ -109,7 +136,51 @@ def list_experiments(_words):
         print(f"{name:12} {experiment.read(name)[0].title}")
 
 
-VERBS = {"run": run, "resume": resume, "report": again, "list": list_experiments}
+def compare(words):
+    sides = (words.A, words.B)
+    runs = [each for each in sides if (Path(each) / "plan.json").is_file()]
+    if len(runs) == 2:
+        return print(side_by_side.write([Path(each).resolve().name for each in runs], [analyse(*opened(each)) for each in runs]))
+    if runs:
+        raise UsageError(f"{runs[0]} is the folder of a run, so the other side must be one")
+    asked, text = experiment.read(words.experiment)
+    list(here(words.platform))
+    begin(asked, text, builds.subjects(*sides, asked, words.platform, OUT / "builds"), words)
+
+
+def size(words):
+    network = plan.read(Path(words.network))
+    folder, asked = opened(words.run)
+    found = analyse(folder, asked)
+    subjects = [words.subject] if words.subject else found.twins
+    figures = plan.Figures(found.plan["scouted"].get("fixed", []), found.samples, subjects)
+    source = f"{folder.path.name} on {found.facts['cpu']}, {found.facts['cores']} cores"
+    print(plan.write(network, figures, asked, source, words.hold_out))
+
+
+def plan_minutes(words):
+    asked, _ = experiment.read(words.experiment)
+    this_host = facts.collect(ROOT, "", "")
+    if words.run:
+        runs = [analyse(*opened(words.run))]
+    else:
+        runs = [found for found in stored_runs(asked) if plan_time.same_host(found.facts, this_host)]
+    print("\n".join(plan_time.table(asked, runs, this_host)))
+
+
+def stored_runs(asked):
+    """Analyses of those of an experiment as it is now; others, of an earlier form, are passed over."""
+    for place in sorted(OUT.glob(f"*-{asked.name}*/plan.json")):
+        try:
+            folder, stored = opened(place.parent)
+        except experiment.ExperimentError:
+            continue
+        if (stored.kind, stored.size, stored.parameters) == (asked.kind, asked.size, asked.parameters):
+            yield analyse(folder, stored)
+
+
+VERBS = {"run": run, "resume": resume, "report": again, "list": list_experiments, "compare": compare, "plan": size,
+         "plan-time": plan_minutes}
 
 
 def main(argv=None):
@@ -117,10 +188,10 @@ def main(argv=None):
     words = parser().parse_args(argv)
     try:
         VERBS[words.verb](words)
-    except (UsageError, experiment.ExperimentError) as error:
+    except (UsageError, builds.SideError, experiment.ExperimentError) as error:
         print(f"ir-bench: {error}", file=sys.stderr)
         return 2
-    except (RunError, LabError, machine.CanaryError, OSError) as error:
+    except (RunError, LabError, machine.CanaryError, forecast.NotEnough, OSError) as error:
         print(f"ir-bench: {error}", file=sys.stderr)
         return 1
     return 0

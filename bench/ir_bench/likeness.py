@@ -1,15 +1,19 @@
 """The sheet of likeness: what two guests must have in common before their figures may be held against each other.
 
 A row is read from each guest while it runs. The two are the same, or differ in a way that is part of the platform itself
-(how the network comes in, as whom the services run), or differ; while any row differs no ratio is printed.
+(how the network comes in, as whom the services run), or in what is compared on purpose (two commits, two settings), or
+differ; while any row differs no ratio is printed.
 """
 
 from platforms.lab import verbs
 
-SAME, PART, DIFFERENT = "same", "part of the platform", "different"
+SAME, PART, PURPOSE, DIFFERENT = "same", "part of the platform", "what is compared", "different"
 
 # What a platform brings with it: a difference there is what the comparison is about.
 OF_THE_PLATFORM = ("network", "user", "root filesystem")
+# What two commits, and two settings of the pipeline, may differ in.
+OF_BUILDS = ("programs", "broker settings", "services")
+OF_SETTINGS = ("services",)
 
 INSIDE = """
 echo "programs=$(cat "${RIVER_ROOT-}"/opt/river/bin/* | sha256sum | cut -c1-16)"
@@ -40,20 +44,20 @@ def read(lab, guests):
     return sheet
 
 
-def compare(first, second):
-    """[(row, first's, second's, one of the three words)] of two sheets."""
+def purpose(first, second):
+    """Rows in which two Subjects differ on purpose."""
+    return (OF_BUILDS if first.build != second.build else ()) + (OF_SETTINGS if first.settings != second.settings else ())
+
+
+def compare(first, second, on_purpose=()):
+    """[(row, first's, second's, one of the four words)] of two sheets."""
     rows = []
     for name in sorted({*first, *second}):
         one, other = first.get(name, ""), second.get(name, "")
         if one == other:
             word = SAME
         else:
-            word = PART if name.partition(": ")[2] in OF_THE_PLATFORM else DIFFERENT
+            what = name.partition(": ")[2]
+            word = PART if what in OF_THE_PLATFORM else PURPOSE if what in on_purpose else DIFFERENT
         rows.append((name, one, other, word))
     return rows
-
-
-def differences(first, second):
-    """What forbids a ratio, in words."""
-    return [f"{name}: {one or 'none'} and {other or 'none'}" for name, one, other, word in compare(first, second)
-            if word == DIFFERENT]

@@ -13,6 +13,7 @@ import datetime
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 
 SAMPLES = "samples.jsonl"
@@ -78,7 +79,7 @@ class RunDir:
     # ---- samples ----
 
     def sample_folder(self, block, subject):
-        folder = self.path / "samples" / f"{block:03}-{subject.replace(':', '_').replace('+', '_')}"
+        folder = self.path / "samples" / f"{block:03}-{re.sub('[^A-Za-z0-9_.-]', '_', subject)}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 

@@ -5,9 +5,9 @@ import subprocess
 
 import guests
 import stack
-from platforms.lab import verbs
+from platforms.lab import services, verbs
 
-from .. import machine, proofs, sample
+from .. import ROOT, machine, proofs, roles, sample
 from . import base
 from .base import Measure
 
@@ -16,10 +16,12 @@ DRAIN_SECONDS = 30
 SCOUT_OBSERVATIONS = 200000
 KEPT = 0.98  # of a rate that was asked for
 MIB = 1 << 20
-RESTART = (
-    'cd "${RIVER_ROOT-}/run/river/service" && for each in "$@"; do sv -w 30 stop "$PWD/$each"; done && '
-    'rm -rf "${RIVER_ROOT-}/var/lib/river/stores" && for each in "$@"; do sv -w 30 start "$PWD/$each"; done'
-)
+GENERATOR = ROOT / "out" / "release"  # one for all builds that are compared
+SERVICES = 'cd "${RIVER_ROOT-}/run/river/service" && '
+STOP = SERVICES + 'for each in "$@"; do sv -w 30 stop "$PWD/$each"; done'
+START = SERVICES + 'for each in "$@"; do sv -w 30 start "$PWD/$each"; done'
+START_EMPTY = 'rm -rf "${RIVER_ROOT-}/var/lib/river/stores" && ' + START
+WORKER = "worker."  # before a setting of ir-worker, in a subject's settings
 
 
 class BenchStack(guests.GuestStack):
@@ -41,6 +43,12 @@ class BenchStack(guests.GuestStack):
             for name, role in guest.services():
                 if role == "worker":
                     guest.files[f"services/{name}/registry.ttl"] = self.registry
+                    guest.files.update(self.worker_settings(guest, f"services/{name}/river.conf"))
+
+    def worker_settings(self, guest, file):
+        """{file: text} when the subject has settings of its own: they follow those of the stack."""
+        own = {key.removeprefix(WORKER): value for key, value in self.made_for.parameters.items() if key.startswith(WORKER)}
+        return {file: self.services.files(guest)[file] + services.section("ir-worker", own)} if own else {}
 
     def cpu_seconds(self):
         return sum(verbs.stats(self.lab, guest.name).cpu_seconds for guest in self.guests)
@@ -51,12 +59,21 @@ class BenchStack(guests.GuestStack):
     def batches(self):
         return sum(each.metric("ir_batches_total") for each in self.workers)
 
-    def empty_stores(self):
-        """Embedded stores begin again with nothing in them, as when the guest was booted."""
+    def in_workers(self, script):
+        """Runs it in each guest with workers, whose names it gets."""
         for guest in self.guests:
             workers = [name for name, role in guest.services() if role == "worker"]
             if workers:
-                verbs.execute(self.lab, guest.name, ["/bin/sh", "-c", RESTART, "sh", *workers], seconds=120)
+                verbs.execute(self.lab, guest.name, ["/bin/sh", "-c", script, "sh", *workers], seconds=120)
+
+    def stop_workers(self):
+        """Embedded stores are then as small as they get: nothing waits in a write-ahead log."""
+        self.in_workers(STOP)
+
+    def empty_stores(self):
+        """Embedded stores begin again with nothing in them, as when the guest was booted."""
+        self.stop_workers()
+        self.in_workers(START_EMPTY)
         stack.await_true(lambda: all(each.not_ready() is None for each in self.workers), READY_SECONDS, lambda: None,
                          "the workers are not ready again")
         stack.await_membership(self.workers, READY_SECONDS, self.check)
@@ -74,8 +91,10 @@ class Sample(sample.Sample):
             self.describe(self.stack.lab, self.stack.guests)
             self.load = self.stack.load(self.folder / "load", self.parameters["via"])
             self.load.drain_seconds = DRAIN_SECONDS
+            self.load.programs = GENERATOR
             self.fixed()
             self.full()
+            self.stores()
             self.quota()
             self.measures["guests.memory_mib"] = self.stack.peak_mib()
             self.figures.update(self.stack.figures())
@@ -88,7 +107,7 @@ class Sample(sample.Sample):
     def registry(self):
         """Of the simulated motes, as text."""
         path = self.folder / "registry.ttl"
-        subprocess.run([stack.PROGRAMS / "ir-loadgen", *self.source(0), f"--write-registry={path}"], check=True)
+        subprocess.run([GENERATOR / "ir-loadgen", *self.source(0), f"--write-registry={path}"], check=True)
         return path.read_text(encoding="utf-8")
 
     def source(self, seed):
@@ -115,6 +134,13 @@ class Sample(sample.Sample):
         summary = self.measured("full", 99, "--rate=0", f"--messages={self.messages()}")
         self.measures["full.rate"] = summary["observations_sent"] / summary["seconds_end_to_end"]
 
+    def stores(self):
+        """Bytes per observation of what the fixed amount left in embedded stores, which began with nothing."""
+        self.stack.stop_workers()
+        kinds = self.parameters["documents"], self.parameters["graph"]
+        for store, size in roles.store_bytes(self.stack.lab, self.stack.guests, kinds).items():
+            self.measures[f"full.{store}_bytes"] = size / (self.messages() * self.parameters["records"])
+
     def messages(self):
         return self.scouted["full_observations"] // self.parameters["records"]
 
@@ -140,6 +166,7 @@ class Sample(sample.Sample):
 
     def measured(self, name, seed, *words):
         disk, batches = machine.disk_counters(self.folder), self.stack.batches()
+        by_role = roles.cpu_seconds(self.stack.lab, self.stack.guests)
         with self.stretch(name, self.stack):
             summary = self.send(name, seed, *words)
         used = self.parts[name]
@@ -156,6 +183,8 @@ class Sample(sample.Sample):
             f"{name}.batch": done / max(self.stack.batches() - batches, 1),
             f"{name}.disk_bytes": per(written["bytes"], disk["bytes"], done),
             f"{name}.flushes_per_1000": per(written["flushes"], disk["flushes"], done / 1000),
+            **{f"{name}.{role}_cpu_us": (seconds - by_role[role]) / done * 1e6
+               for role, seconds in roles.cpu_seconds(self.stack.lab, self.stack.guests).items()},
         })
         return summary
 
@@ -177,6 +206,9 @@ class Kind(base.Kind):
         "p99_ms": Measure("p99", "ms", better="lower"),
         "cpu_us": Measure("CPU per observation", "µs", better="lower"),
         "guest_cpu_us": Measure("CPU of the guest per observation", "µs", better="lower"),
+        **{f"{role}_cpu_us": Measure(f"CPU of the {role} per observation", "µs", better="lower") for role in guests.ORDER},
+        "documents_bytes": Measure("bytes of documents per observation", "B", 0, "lower"),
+        "graph_bytes": Measure("bytes of the graph per observation", "B", 0, "lower"),
         "busy_cores": Measure("busy processors", digits=2),
         "batch": Measure("observations in a batch", digits=0),
         "disk_bytes": Measure("bytes to the disk per observation", "B", 0, "lower"),

@@ -1,0 +1,129 @@
+"""What a rate that was not measured would take, from the rates that were, with an interval.
+
+Processor time per observation falls with the rate, since spare time goes into smaller batches (docs/architecture.md, group
+commit). With batches of m + rate · t observations (m: what one message holds, t: how long a stage is busy) and a cost of
+a per observation and c per batch, it is
+
+    a + c / (m + rate · t)  =  a + b / (rate + r)
+
+`r` is common to all guests, `a` and `b` are fitted in each guest alone by non-negative least squares of relative errors
+(scipy.optimize.nnls), because the guest is the unit of repetition. The interval is for one more guest: Student's t over the
+logarithms of the guests' forecasts, and beyond that the curve's own error, the largest that it makes when each inner rate
+is left out in turn.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy
+from scipy import optimize, stats
+
+LEVEL = 0.95
+WIDEST = 0.25
+MIN_GUESTS = 3
+MIN_RATES = 3  # to fit by; one more is held out
+SHAPES = numpy.geomspace(0.01, 10, 25)  # of r, in units of the lowest rate; and 0
+
+
+class NotEnough(Exception):
+    """What was measured does not allow a forecast; the text says what is missing."""
+
+    def __str__(self):
+        return f"not enough to foretell: {super().__str__()}"
+
+
+@dataclass(frozen=True)
+class Forecast:
+    value: float
+    low: float
+    high: float
+
+    @property
+    def half_width(self):
+        return math.sqrt(self.high / self.low) - 1
+
+    def scaled(self, factor):
+        return Forecast(self.value * factor, self.low * factor, self.high * factor)
+
+    def words(self, digits=0):
+        return f"{self.value:,.{digits}f} ({self.low:,.{digits}f}–{self.high:,.{digits}f})"
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """How a forecast fared at a rate that was measured and not used for it."""
+
+    rate: float
+    forecast: Forecast
+    measured: float
+
+    @property
+    def good(self):
+        return self.forecast.low <= self.measured <= self.forecast.high and self.forecast.half_width <= WIDEST
+
+
+def one_more(values, beyond=0.0):
+    """What one more guest would show, from positive values of several. `beyond`: an error, of logarithms, that repeating
+    does not show."""
+    if len(values) < MIN_GUESTS:
+        raise NotEnough(f"{len(values)} guests were measured, at least {MIN_GUESTS} are needed")
+    logs = numpy.log(values)
+    half = stats.t.ppf((1 + LEVEL) / 2, len(logs) - 1) * logs.std(ddof=1) * math.sqrt(1 + 1 / len(logs)) + beyond
+    return Forecast(*(math.exp(logs.mean() + each) for each in (0, -half, half)))
+
+
+# ---- the curve ----
+
+
+def fit(points, shape):
+    """(a, b, squared relative errors) of one guest's {rate: value}."""
+    rates, values = numpy.array(list(points)), numpy.array(list(points.values()))
+    rows = numpy.column_stack([1 / values, 1 / ((rates + shape) * values)])
+    scale = rows.max(axis=0)
+    (a, b), rest = optimize.nnls(rows / scale, numpy.ones(len(rates)))
+    return a / scale[0], b / scale[1], rest**2
+
+
+def predictions(guests, rate):
+    """Each guest's value at a rate, by the shape that fits all of them best."""
+    lowest = min(min(points) for points in guests)
+    shape = min([0, *SHAPES * lowest], key=lambda each: sum(fit(points, each)[2] for points in guests))
+    return [a + b / (rate + shape) for a, b, _ in (fit(points, shape) for points in guests)]
+
+
+def without(guests, rate):
+    return [{each: value for each, value in points.items() if each != rate} for points in guests]
+
+
+def mean_log(values):
+    return float(numpy.log(values).mean())
+
+
+def curve_error(guests):
+    """The largest error of logarithms at an inner rate that the curve did not know."""
+    rates = sorted(guests[0])
+    return max(abs(mean_log(predictions(without(guests, rate), rate)) - mean_log([points[rate] for points in guests]))
+               for rate in rates[1:-1])
+
+
+def foretell(guests, rate):
+    """`guests`: for each guest {rate: value}, the same rates in all."""
+    rates = sorted(guests[0]) if guests else []
+    if len(rates) < MIN_RATES:
+        raise NotEnough(f"{len(rates)} rates were kept by every guest, at least {MIN_RATES} are needed")
+    if not rates[0] <= rate <= rates[-1]:
+        raise NotEnough(f"{rate:,.0f} observations/s lie outside of the measured {rates[0]:,.0f} to {rates[-1]:,.0f}")
+    return one_more(predictions(guests, rate), curve_error(guests))
+
+
+def held_out(guests, rate=None):
+    """A forecast for a rate that was measured, from the others. Without `rate`: the middle one."""
+    rates = sorted(guests[0]) if guests else []
+    if len(rates) < MIN_RATES + 1:
+        raise NotEnough(f"{len(rates)} rates were kept by every guest; a forecast takes {MIN_RATES}, and one more that is held "
+                        "out to test it")
+    rate = rates[len(rates) // 2] if rate is None else rate
+    if rate not in rates[1:-1]:
+        raise NotEnough(f"{rate:,.0f} observations/s is not one of the inner rates "
+                        + ", ".join(f"{each:,.0f}" for each in rates[1:-1]))
+    return HeldOut(rate, foretell(without(guests, rate), rate), math.exp(mean_log([points[rate] for points in guests])))

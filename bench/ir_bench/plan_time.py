@@ -1,0 +1,121 @@
+"""How many blocks, and how many minutes, a difference of 2, 5 and 10 % takes, from the scatter that was measured on this host.
+
+The scatter is the standard deviation of the logarithms of paired ratios, pooled over the stored runs of the experiment and
+over their subjects. It is itself known only from so many pairs, so beside each number stands that for the upper end of its
+interval (chi-squared, one-sided). The number of blocks follows from the power of the paired t-test (comparison.py).
+"""
+
+import math
+import statistics
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy
+from scipy import stats
+
+from . import comparison
+from .analysis import pairs
+
+EFFECTS = (0.02, 0.05, 0.10)
+UPPER_LEVEL = 0.9
+SAME_HOST = ("host", "cpu", "cores", "memory_mib")
+# By the last word of a measure: from a pilot on two other machines with two cores and neighbours. For a host without a run.
+PILOT = {"p50_ms": 0.015, "p99_ms": 0.09, "cpu_us": 0.015, "rate": 0.10}
+PILOT_SECONDS = 55.0
+
+
+@dataclass(frozen=True)
+class Scatter:
+    deviation: float
+    upper: float | None  # None: not measured here
+    pairs: int
+
+    def words(self):
+        return f"{self.deviation:.1%}" + (f" (at most {self.upper:.1%}, {self.pairs} pairs)" if self.upper else " (the pilot's)")
+
+
+def pooled(samples, sharing=1):
+    """Of several groups of logarithms; None without a group of two. `sharing`: so many groups have their reference in common
+    and tell together no more than one, as far as the interval is concerned."""
+    groups = [numpy.asarray(each) for each in samples if len(each) > 1]
+    degrees = sum(len(each) - 1 for each in groups)
+    if not degrees:
+        return None
+    variance = sum(((each - each.mean()) ** 2).sum() for each in groups) / degrees
+    apart = max(degrees // sharing, 1)
+    upper = variance * apart / stats.chi2.ppf(1 - UPPER_LEVEL, apart)
+    return Scatter(math.sqrt(variance), math.sqrt(upper), sum(len(each) for each in groups))
+
+
+def measured(analyses, measure):
+    """Scatter of a measure over runs that were analysed."""
+    groups = []
+    for found in analyses:
+        for subject in found.subjects[1:]:
+            first, second, _ = pairs(found, found.subjects[0], subject, measure)
+            groups.append([math.log(other / one) for one, other in zip(first, second)])
+    return pooled(groups, max((len(found.subjects) - 1 for found in analyses), default=1))
+
+
+def of_pilot(measure):
+    deviation = PILOT.get(measure.rpartition(".")[2])
+    return Scatter(deviation, None, 0) if deviation else None
+
+
+def seconds_by_subject(analyses):
+    """{subject: median seconds of a sample}."""
+    times = {}
+    for found in analyses:
+        for sample in found.samples:
+            times.setdefault(sample["subject"], []).append(sample["seconds"])
+    return {subject: statistics.median(values) for subject, values in times.items()}
+
+
+def same_host(one, other):
+    return all(one.get(key) == other.get(key) for key in SAME_HOST)
+
+
+# ---- the text ----
+
+
+def cell(scatter, effect, level, minutes):
+    """Blocks and minutes for one difference."""
+    told = []
+    for deviation in (scatter.deviation, scatter.upper):
+        if deviation is not None:
+            blocks = comparison.pairs_needed(effect, deviation, level)
+            told.append(f"{blocks} blocks, {blocks * minutes:,.0f} min" if blocks else "more than 1,000 blocks")
+    return told[0] + (f" (at most {told[1]})" if len(told) > 1 and told[1] != told[0] else "")
+
+
+def title(primary, analyses):
+    """A rate that was never found is not named."""
+    if analyses:
+        return analyses[-1].describe(primary.measure, primary.title)
+    return primary.title.format_map(defaultdict(lambda: "…"))
+
+
+def table(experiment, analyses, facts):
+    """Lines of Markdown. `facts`: of this machine."""
+    seconds = seconds_by_subject(analyses) or dict.fromkeys(("bare", "bare-again", "a guest"), PILOT_SECONDS)
+    minutes = sum(seconds.values()) / 60
+    blocks = sum(len(found.done) for found in analyses)
+    elsewhere = [found for found in analyses if not same_host(found.facts, facts)]
+    if not analyses:
+        source = "no run of it is stored: scatter and minutes are those of a pilot on two other machines, not measured here"
+    else:
+        source = f"from {blocks} blocks of {len(analyses)} {'run' if len(analyses) == 1 else 'runs'}"
+        source += ", made on another host: not measured here" if elsewhere else " on this host"
+    level = comparison.corrected_level(len(experiment.primary))
+    lines = [f"{experiment.name}: {source}.", f"A block of {', '.join(seconds)} takes {minutes:.1f} minutes.", "",
+             "| | scatter | " + " | ".join(f"{each:.0%}" for each in EFFECTS) + " |", "|---|---|" + "---|" * len(EFFECTS)]
+    for primary in experiment.primary:
+        scatter = measured(analyses, primary.measure) or of_pilot(primary.measure)
+        cells = [cell(scatter, each, level, minutes) if scatter else "" for each in EFFECTS]
+        told = scatter.words() if scatter else "not known: it was never measured"
+        lines.append(f"| {title(primary, analyses)} | {told} | {' | '.join(cells)} |")
+    further = ", ".join(f"{name} {value / 60:.1f}" for name, value in seconds.items())
+    typical = statistics.median(seconds.values()) / 60
+    return [*lines, "", f"Each further platform or profile adds about {typical:.1f} minutes to every block ({further}).",
+            f"Blocks for a power of {comparison.POWER:.0%}, at the level that holds for all {len(experiment.primary)} together; "
+            f"at least {comparison.MIN_PAIRS}."]

@@ -1,0 +1,53 @@
+"""What each role of guests takes: processor time of its services with all their children, bytes of the embedded stores.
+
+Read inside the guest, from /proc/PID/stat (proc(5), fields 4 and 14 to 17) and by du. Processor time of children that ended
+counts when they were waited for.
+"""
+
+from platforms.lab import verbs
+
+from .machine import TICKS
+
+PROCESSES = ('cd "${RIVER_ROOT-}/run/river/service" && for each in *; do echo "$each $(cat "$each/supervise/pid")"; done; '
+             "cat /proc/[0-9]*/stat 2>/dev/null; true")
+# {kind: (store, where it is)}, below var/lib/river.
+STORES = {"sqlite": ("documents", "stores/documents.sqlite"), "nquads": ("graph", "stores/graph")}
+BYTES = 'cd "${RIVER_ROOT-}/var/lib/river" && du -s -B1 "$1" 2>/dev/null | cut -f1'
+
+
+def cpu_seconds(lab, guests):
+    """{role: seconds}."""
+    total = {}
+    for guest in guests:
+        of_service = by_service(verbs.execute(lab, guest.name, ["/bin/sh", "-c", PROCESSES]).out)
+        for name, role in guest.services():
+            total[role] = total.get(role, 0) + of_service.get(name, 0)
+    return total
+
+
+def by_service(text):
+    """{service: seconds} from lines "NAME PID" and those of /proc/PID/stat."""
+    services, parents, ticks = {}, {}, {}
+    for line in text.splitlines():
+        before, bracket, after = line.rpartition(")")
+        if bracket:
+            words, pid = after.split(), int(before.split(" ", 1)[0])
+            parents[pid], ticks[pid] = int(words[1]), sum(map(int, words[11:15]))
+        elif line.partition(" ")[2]:
+            services[int(line.split()[1])] = line.split()[0]
+    seconds = dict.fromkeys(services.values(), 0)
+    for pid, used in ticks.items():
+        while pid and pid not in services:
+            pid = parents.get(pid)
+        if pid:
+            seconds[services[pid]] += used / TICKS
+    return seconds
+
+
+def store_bytes(lab, guests, kinds):
+    """{store: bytes} over all guests, of those kinds that are embedded."""
+    total = {}
+    for store, place in (STORES[kind] for kind in kinds if kind in STORES):
+        told = [verbs.execute(lab, guest.name, ["/bin/sh", "-c", BYTES, "sh", place]).out.strip() for guest in guests]
+        total[store] = sum(int(each) for each in told if each)
+    return total
