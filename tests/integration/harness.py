@@ -257,7 +257,8 @@ class Front:
         self.directory = Path(directory)
         self.cluster = cluster.Cluster(self.directory / "brokers", brokers)
         self.cluster.nodes.limits.update({**FRONT_LIMITS, **limits})
-        self.cluster.nodes.gateways.append(cluster.list_of_nodes.Gateway("none", servers.HOST, str(servers.free_ports(1)[0])))
+        nobody = cluster.list_of_nodes.Gateway("none", servers.HOST, str(servers.free_ports(1)[0]))
+        self.cluster.nodes.gateways.append(nobody)
         certificates = self.directory / "certificates"
         subprocess.run([ROOT / "ingest" / "make-certificates", certificates], check=True, capture_output=True)
         self.balancer = cluster.HAProxy(self.directory / "balancer", self.cluster.nodes, certificates)
@@ -497,7 +498,8 @@ class Pipeline:
 
     def verify(self, ledger):
         """ir-store's verdict."""
-        status, text, errors = self.call("ir-store", "verify", f"--ledger={ledger}", "--json", *self.stores(), seconds=300)
+        words = ["verify", f"--ledger={ledger}", "--json", *self.stores()]
+        status, text, errors = self.call("ir-store", *words, seconds=300)
         assert status in (0, 1), errors
         return status, json.loads(text)
 
