@@ -137,16 +137,19 @@ test-unit:
 	+@$(SUBMAKE) -s MODE=tsan tsan-unit
 	@python3 tools/test.py --unit
 
-# `make run` and `make test` on each Debian release, in roots made from the host's apt sources. RELEASE names one.
+# `make run` and `make test` on each Debian release, in roots made from the host's apt sources. RELEASE names one; STEPS,
+# what is done there: run run-servers test, and, only when named, kills upgrade.
 RELEASE ?=
+STEPS ?=
 .PHONY: test-distributions
 test-distributions:
 	@tools/install distributions
-	@python3 tests/distributions/run.py $(RELEASE:%=--release %)
+	@python3 tests/distributions/run.py $(RELEASE:%=--release %) $(STEPS:%=--step %)
 
-# Minutes to an hour: workers killed twenty times at random moments, long runs.
+# Minutes to an hour: workers killed twenty times at random moments, long runs. TESTS: only those, as pytest's -k.
+TESTS ?=
 test-slow: test-programs
-	@python3 tools/test.py --slow
+	@python3 tools/test.py --slow $(if $(TESTS),-- -k "$(TESTS)")
 
 # Groups of tools/install; tests/distributions asks for them, since it installs before the network is taken away.
 TEST_GROUPS := build run unit test platforms lxc kvm mongodb fuseki oxigraph virtuoso
@@ -288,8 +291,10 @@ help:
 	@echo "                   PLATFORMS=\"lxc …\"  PROFILES=\"default pinned …\"  MINUTES=18  SEED=  EXPERIMENTS=quick"
 	@echo "make test        unit and integration tests under sanitizers; ends with the count"
 	@echo "make test-unit   the unit tests alone"
-	@echo "make test-distributions  make run and make test on Debian 12 and 13 (RELEASE=bookworm|trixie: on one)"
-	@echo "make test-slow   the long ones: workers killed forty times, long runs (IR_RABBITMQ_ROOT: another RabbitMQ, too)"
+	@echo "make test-distributions  make run and make test on Debian 12 and 13 (RELEASE=bookworm|trixie: on one;"
+	@echo "                   STEPS=\"run run-servers test kills upgrade\": only these; the last two come only when named)"
+	@echo "make test-slow   the long ones: workers killed forty times, long runs (IR_RABBITMQ_ROOT: another RabbitMQ, too;"
+	@echo "                   TESTS=WORDS: only those, as pytest's -k)"
 	@echo "make test-platforms  every verb on every platform this host can do (PLATFORMS=bare,lxc …)"
 	@echo "make test-xen    the same for Xen, in a machine of QEMU that runs it; half an hour"
 	@echo "make build       the programs, below out/release (MODE=asan|tsan: below out/asan, out/tsan)"

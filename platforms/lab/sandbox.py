@@ -20,7 +20,8 @@ ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 
 class Sandbox:
     """`root` is not written to when there is a `layer`, a folder that is made when missing. `binds` are (how, source,
-    target): "ro" or "rw", a path of the host, a path in there."""
+    target): "ro", "rw", or "over", a folder that can be written to in there and stays as it is, which takes a layer; a
+    path of the host, a path in there."""
 
     def __init__(self, root, layer=None, name="sandbox", binds=(), environment=None):
         self.root, self.layer, self.name = Path(root), layer and Path(layer), name

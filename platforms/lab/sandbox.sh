@@ -3,21 +3,27 @@
 # unshare(1) has made, with which every mount and process of it ends. Nothing of the host is seen in there but its
 # kernel, some devices, the cgroups, and what is bound.
 #
-#   sandbox.sh ROOT LAYER NAME [ro|rw SOURCE TARGET]... -- WORD...
+#   sandbox.sh ROOT LAYER NAME [ro|rw|over SOURCE TARGET]... -- WORD...
 #
-# LAYER: a folder that takes what is written, ROOT stays as it is; "-": ROOT itself is written to.
+# LAYER: a folder that takes what is written, ROOT stays as it is, and so does what is bound "over"; "-": ROOT itself is
+# written to.
 # NAME: the host's name in there.
 set -eu
 root=$1 layer=$2 name=$3
 shift 3
+
+# What is written at TARGET goes to LAYER, SOURCE stays as it is.
+overlay() { # SOURCE LAYER TARGET
+    mkdir -p "$2/upper" "$2/work" "$3"
+    mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" overlay "$3"
+}
 
 if [ "$layer" = - ]; then
     new=$root
     mount --bind "$root" "$root"
 else
     new=$layer/root
-    mkdir -p "$layer/upper" "$layer/work" "$new"
-    mount -t overlay -o "lowerdir=$root,upperdir=$layer/upper,workdir=$layer/work" root "$new"
+    overlay "$root" "$layer" "$new"
 fi
 
 mount -t proc proc "$new/proc"
@@ -48,8 +54,11 @@ while [ "$1" != -- ]; do
         mkdir -p "$(dirname "$new$3")"
         [ -e "$new$3" ] || : >"$new$3"
     fi
-    mount --bind "$2" "$new$3"
-    [ "$1" = rw ] || mount -o remount,ro,bind "$new$3"
+    case $1 in
+    over) overlay "$2" "$layer/over$3" "$new$3" ;;
+    *) mount --bind "$2" "$new$3" ;;
+    esac
+    [ "$1" != ro ] || mount -o remount,ro,bind "$new$3"
     shift 3
 done
 shift

@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 """Runs and tests a fresh clone of this repository on Debian releases: in a root of each, in namespaces of its own, with
 the loopback for a network. The roots are kept (platforms/lab/debian.py); what is done in them is taken away again,
-whatever ends this program. Prints a table, and the count of all tests in the last line.
+whatever ends this program, but for the clone in which something failed: its out/ says more than the log. Prints a
+table, and the count of all tests in the last line.
 
     run.py                      make run, make run DOCUMENTS=mongodb GRAPH=fuseki, make test, on every release
     run.py --release trixie     on that one (several: give it again)
+    run.py --step kills         only that one (several: give it again): run, run-servers, test; and two that take long
+                                and come only when they are named: kills, a worker killed forty times under load, with
+                                the release's RabbitMQ; upgrade, from RabbitMQ 3 to 4 under load, with both releases'
     run.py --quick --other      unit tests and a short make run, on the releases that the host has not
 
 Exit status 0: all passed; 1: something failed; 77: this host cannot do it, or the network to make a root is not there.
@@ -36,11 +40,17 @@ class Step(NamedTuple):
     words: tuple
     seconds: int
     counted: bool = False  # it prints a count of its own
+    slow: bool = False  # only when it is named
+    other: bool = False  # it needs the root of the other release, at OTHER
 
 
 SERVERS = ("DOCUMENTS=mongodb", "GRAPH=fuseki")
+OTHER = "/srv/other-release"  # the root of the other release, as a step sees it
 FULL = [Step("run", ("make", "run"), 900), Step("run-servers", ("make", "run", *SERVERS), 900),
-        Step("test", ("make", "test"), 5400, counted=True)]
+        Step("test", ("make", "test"), 5400, counted=True),
+        Step("kills", ("make", "test-slow", "TESTS=killed_forty_times"), 1800, counted=True, slow=True),
+        Step("upgrade", ("make", "test-slow", "TESTS=upgrade_under_load", f"IR_RABBITMQ_ROOT={OTHER}"), 1800,
+             counted=True, slow=True, other=True)]
 QUICK = [Step("unit", ("make", "test-unit"), 900, counted=True), Step("run", ("make", "run", "MESSAGES=1000"), 600)]
 QUICK_GROUPS = ["build", "run", "unit"]
 
@@ -70,11 +80,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--release", action="append", choices=release.KNOWN, help="only this one")
     parser.add_argument("--other", action="store_true", help="only those that the host has not")
-    parser.add_argument("--quick", action="store_true", help="unit tests and a short make run")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--step", action="append", choices=[each.name for each in FULL], help="only this one")
+    kind.add_argument("--quick", action="store_true", help="unit tests and a short make run")
     options = parser.parse_args()
     clean.end_on_signals()
     try:
-        groups, steps = (QUICK_GROUPS, QUICK) if options.quick else (test_groups(), FULL)
+        groups, steps = (QUICK_GROUPS, QUICK) if options.quick else (test_groups(), chosen_steps(options.step))
         results = run_all(chosen(options), groups, steps)
     except LabError as error:
         say(f"{'skipped' if error.status == 77 else 'failed'}: {error}")
@@ -87,6 +99,11 @@ def main():
 def chosen(options):
     names = options.release or release.KNOWN
     return [each for each in names if not (options.other and each == release.of_host())]
+
+
+def chosen_steps(names):
+    """In the order of the table."""
+    return [each for each in FULL if (each.name in names if names else not each.slow)]
 
 
 def run_all(names, groups, steps):
@@ -108,15 +125,24 @@ def run_release(name, groups, steps):
     clean.remove_tree(folder)
     folder.mkdir()
     say(f"{name}: making its root, if none is kept")
-    with debian.Root(name, groups) as root, contextlib.ExitStack() as stack:
+    with debian.Root(name, groups) as root, contextlib.ExitStack() as stack, clean.Undo() as undo:
         say(f"{name}: root {f'made in {root.made:.0f} s' if root.made else 'kept'}: {root.path}")
         if root.note:
             say(root.note)
+        binds = [("rw", folder / "source", debian.SOURCES)]
+        if any(step.other for step in steps):
+            [other] = set(release.KNOWN) - {name}
+            say(f"{name}: making the root of {other} as well, if none is kept")
+            binds.append(("over", stack.enter_context(debian.Root(other, groups)).path, OTHER))
+        undo.add(clean.remove_tree, folder / "source")
         clone(folder / "source")
-        stack.callback(clean.remove_tree, folder / "source")
-        inside = root.sandbox(folder / "layer", [("rw", folder / "source", debian.SOURCES)])
+        inside = root.sandbox(folder / "layer", binds)
         stack.callback(inside.discard)
-        return [run_step(name, step, inside, folder / f"{step.name}.log") for step in steps]
+        results = [run_step(name, step, inside, folder / f"{step.name}.log") for step in steps]
+        if any(each.failed for each in results):
+            say(f"{name}: the clone is kept until the next call: {folder / 'source'}")
+            undo.keep()
+        return results
 
 
 def clone(target):

@@ -130,6 +130,14 @@ def test_what_is_bound_is_seen_and_read_only_when_asked_for(apart, tmp_path):
     assert not list((tmp_path / "fixed").iterdir()) and (tmp_path / "free" / "file").exists()
 
 
+def test_what_is_bound_over_can_be_written_to_and_stays(apart, tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").write_text("kept\n")
+    apart.binds = [("over", tmp_path / "kept", "/over")]
+    assert said(apart, "cat /over/file; echo changed >/over/file; cat /over/file", tmp_path) == ["kept", "changed"]
+    assert (tmp_path / "kept" / "file").read_text() == "kept\n"
+
+
 def test_a_sandbox_ends_with_the_program_that_runs_it(apart, tmp_path):
     """Killed, with a process in the background that nobody waits for."""
     script = ("from platforms.lab import sandbox; import sys; sandbox.Sandbox('/', sys.argv[1], 'apart').run("
