@@ -158,6 +158,9 @@ class Recipe(Platform):
     def stats(self, guest):
         return Stats(**self.group(guest).stats(), network_in_bytes=None, network_out_bytes=None)
 
+    def processes(self, guest):
+        return self.group(guest).processes()
+
     def tuning_in_effect(self, guest):
         group = self.group(guest)
         inside = processes.Inside(group.processes())

@@ -194,6 +194,9 @@ class Recipe(SshPlatform):
         huge = status.get("HugetlbPages", 0)
         return status["VmRSS"] + huge, status["VmHWM"] + huge
 
+    def processes(self, guest):
+        return [] if guest.own.get("away") else [self.daemon.pid_of(self.lab.name(guest))]
+
     def tuning_in_effect(self, guest):
         require_home(guest)
         view = effect.View(self.daemon, self.machine(guest))

@@ -39,6 +39,12 @@ def write(path, text):
         raise LabError(f"{path}: cannot write {text}: {error.strerror}") from error
 
 
+def available_memory():
+    """Bytes that programs can still have, as the kernel estimates them."""
+    found = re.search(r"^MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"), re.M)
+    return int(found.group(1)) << 10
+
+
 def disk_of(directory):
     """The whole disk (folder of /sys/block) that a directory lies on, or Unsupported."""
     number = os.stat(directory).st_dev

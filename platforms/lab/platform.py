@@ -97,6 +97,10 @@ class Platform:
         """Huge pages of 2 MiB that are reserved on the host while it runs."""
         return 0
 
+    def free_memory(self):
+        """Bytes that the host could still give to guests."""
+        return host.available_memory()
+
     def destroy_common(self):
         """Takes away what the platform has made for all guests of the lab (a daemon, a parent cgroup). There are no
         guests any more. Fine when there is nothing."""
@@ -156,6 +160,10 @@ class Platform:
     def stats(self, guest):
         """REQUIRED. Stats of a running guest."""
         raise NotImplementedError
+
+    def processes(self, guest):
+        """Ids of the processes on this host that a running guest consists of; none where the host does not see it so."""
+        return []
 
     def tuning_in_effect(self, guest):
         """REQUIRED. {knob: value} of a running guest, read from kernel, cgroup or hypervisor - never from what was

@@ -27,7 +27,7 @@ def basic(recipe, guest):
         ("lxc.mount.auto", "proc:mixed sys:mixed"),
         ("lxc.apparmor.profile", "unconfined"),
         ("lxc.cgroup.dir.container", recipe.group(guest).path),
-        ("lxc.cgroup.dir.monitor", f"{recipe.group(guest).path}-monitor"),
+        ("lxc.cgroup.dir.monitor", recipe.monitor(guest).path),
     ]
     if guest.kind == "unprivileged":
         first = recipe.first_id(guest)

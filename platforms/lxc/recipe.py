@@ -100,6 +100,10 @@ class Recipe(Platform):
     def group(self, guest):
         return Group(f"{self.lab.prefix}-lxc/{guest.name}")
 
+    def monitor(self, guest):
+        """Of the process of LXC that waits for the container's end."""
+        return Group(f"{self.group(guest).path}-monitor")
+
     def roots_of(self, guest):
         return Roots(self, guest)
 
@@ -221,8 +225,7 @@ class Recipe(Platform):
 
     def remove_group(self, guest):
         """LXC does this by itself, unless its monitor was killed."""
-        for path in (self.group(guest).path, f"{self.group(guest).path}-monitor"):
-            group = Group(path)
+        for group in (self.group(guest), self.monitor(guest)):
             if group.exists():
                 group.signal(9)
                 group.remove()
@@ -269,6 +272,9 @@ class Recipe(Platform):
 
     def wanted_limits(self, guest):
         return config.wanted_limits(guest)
+
+    def processes(self, guest):
+        return [*self.group(guest).processes(), *self.monitor(guest).processes()]
 
     def tuning_in_effect(self, guest):
         group = self.group(guest)

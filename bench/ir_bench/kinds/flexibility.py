@@ -1,0 +1,258 @@
+"""What a platform's verbs cost in seconds of the host's clock, and what a further guest costs in memory and disk.
+
+One sample makes guests of its own in a lab of its own, one after another: one without roles goes through every verb; one with
+roles tells how long it is until all of them are ready; idle ones are added until a bound is reached; a few are promised more
+memory than the host has. A verb that a platform lacks has no value, and the reason stands in its place.
+"""
+
+import time
+
+import facts
+from platforms.lab import Guest, LabError, verbs
+from platforms.lab.errors import Unsupported
+from platforms.lab.platform import RUNNING
+
+from .. import footprint, sample
+from . import base
+from .base import Measure
+
+MIB = 1 << 20
+PAGE_BYTES = 4096
+KSM_PAGES = "/sys/kernel/mm/ksm/pages_sharing"
+NO_MACHINE = "not applicable: on bare metal no machine is made or started, only its services"
+# Verbs that do something else on bare metal than elsewhere, or nothing.
+NOT_ON_BARE = ("boot", "reboot", "snapshot", "restore", "clone", "migrate")
+BARE_FOLDER = "on bare metal a guest is a folder and its services"
+FOLDERS_ON_BARE = ("provision", "clone-full", "destroy")
+# A process that keeps so many bytes, whose pages are all equal: a shell's variable.
+FILL = ('nohup sh -c \'x=$(yes | head -c "$1"); : >"${RIVER_ROOT-}/run/filled"; sleep 3600; :\' sh "$1" '
+        '</dev/null >/dev/null 2>&1 & until [ -e "${RIVER_ROOT-}/run/filled" ]; do sleep 0.1; done')
+WRITE = 'head -c "$1" /dev/urandom >"${RIVER_ROOT-}/var/lib/river/written" && sync'
+FILL_SECONDS = 120
+
+
+class Sample(sample.Sample):
+    lab_of_sample = None
+    platform = None
+
+    def measure(self):
+        lab = self.lab_of_sample = self.lab()
+        self.platform = verbs.registry.load(self.subject["platform"].partition(":")[0], lab)
+        try:
+            # What a lab makes once (network, key, daemon) is none of the first guest's cost, and stays as long as one is there.
+            self.add("keep")
+            verbs.stop(lab, "keep")
+            self.life()
+            self.ready()
+            self.idle()
+            self.promised("promised", {})
+            self.shared()
+        finally:
+            verbs.destroy_all(lab)
+
+    # ---- guests ----
+
+    def asked(self, name, roles=(), tuning=None, **fields):
+        platform, _, kind = self.subject["platform"].partition(":")
+        profile = self.subject["profile"]
+        return Guest(name=name, platform=platform, kind=kind, profile=profile, size=self.request["size"], roles=list(roles),
+                     tuning={**self.tuning(profile), **(tuning or {})}, **fields)
+
+    def add(self, name, **fields):
+        """A guest that runs."""
+        verbs.provision(self.lab_of_sample, self.asked(name, **fields))
+        return verbs.boot(self.lab_of_sample, name)
+
+    def run_in(self, name, script, number):
+        verbs.execute(self.lab_of_sample, name, ["/bin/sh", "-c", script, "sh", str(number)],
+                      seconds=FILL_SECONDS * self.platform.patience(self.lab_of_sample.load(name)))
+
+    # ---- verbs ----
+
+    def timed(self, what, verb, *words, **options):
+        """The seconds of a verb; or why there are none. Returns whether the platform has it."""
+        bare = self.platform.name == "bare"
+        if bare and what in NOT_ON_BARE:
+            self.notes[what] = NO_MACHINE
+        if bare and what in FOLDERS_ON_BARE:
+            self.no_ratio[what] = BARE_FOLDER
+        begun = time.monotonic()
+        try:
+            verb(self.lab_of_sample, *words, **options)
+        except Unsupported as error:
+            self.notes.setdefault(what, str(error))
+            return False
+        if what not in self.notes:
+            self.measures[f"{what}.seconds"] = time.monotonic() - begun
+        return True
+
+    def life(self):
+        """Every verb once, on a guest without roles that has written something."""
+        self.timed("provision", verbs.provision, self.asked("one"))
+        self.timed("boot", verbs.boot, "one")
+        self.run_in("one", WRITE, self.parameters["written_mib"] * MIB)
+        self.timed("reboot", verbs.reboot, "one")
+        self.migrate()
+        verbs.stop(self.lab_of_sample, "one")
+        if self.timed("snapshot", verbs.snapshot, "one", "before"):
+            self.timed("restore", verbs.restore, "one", "before")
+        else:
+            self.notes["restore"] = self.notes["snapshot"]
+        for what, full in (("clone", False), ("clone-full", True)):
+            self.timed(what, verbs.clone, "one", "two", full=full)
+            verbs.destroy(self.lab_of_sample, "two")
+        self.timed("destroy", verbs.destroy, "one")
+
+    def migrate(self):
+        """Away from where it is and on again, without a second host."""
+        target = "local"  # as Xen has it
+        if self.platform.name == "lxc":
+            target = str(self.folder / "guests" / "checkpoint")
+            (self.folder / "guests" / "checkpoint").mkdir(parents=True)
+        elif self.platform.name == "kvm" and not (target := self.parameters["kvm_target"]):
+            self.notes["migrate"] = "a KVM guest moves to another libvirtd, and the experiment names none (kvm_target)"
+            return
+        self.timed("migrate", verbs.migrate, "one", target)
+
+    def ready(self):
+        """With roles: until all are ready, what the first and the second such guest cost, and the orderly end."""
+        roles = self.parameters["roles"]
+        lab = self.lab_of_sample
+        for name in ("first", "second"):
+            before = self.memory()
+            seconds = self.add(name, roles=roles)
+            self.cost(f"roles-{name}", before)
+            blocks = footprint.disk_bytes(lab.guest_directory(lab.load(name)))
+            self.measures[f"roles-{name}.disk_mib"] = blocks / MIB
+            if name == "first":
+                self.measures["ready.seconds"] = seconds
+                self.describe(lab, [lab.load(name)])
+        self.timed("stop", verbs.stop, "first")
+        for name in ("first", "second"):
+            verbs.destroy(lab, name)
+
+    # ---- what a guest costs ----
+
+    def memory(self):
+        """Bytes that the host has left, and that the processes of all guests here have."""
+        guests = [each for each in self.lab_of_sample.guests() if self.platform.state(each) == RUNNING]
+        processes = [each for guest in guests for each in self.platform.processes(guest)]
+        return self.platform.free_memory(), footprint.proportional_bytes(processes)
+
+    def cost(self, stretch, before, guests=1):
+        """Of each guest that was added since then."""
+        free, proportional = self.memory()
+        for what, taken in (("memory_mib", before[0] - free), ("pss_mib", proportional - before[1])):
+            if taken > 0:
+                self.measures[f"{stretch}.{what}"] = taken / MIB / guests
+        if free > before[0]:
+            self.notes[f"{stretch}.memory_mib"] = "no value: others on the host gave memory back meanwhile"
+
+    def idle(self):
+        """Idle guests, until they have taken so much of the host's memory, or so many are there."""
+        bound, most = self.parameters["idle_mib"] * MIB, self.parameters["idle_guests"]
+        start = self.memory()
+        names, taken = [], 0
+        while len(names) < most and taken <= bound:
+            names.append(f"idle-{len(names) + 1}")
+            self.add(names[-1])
+            if len(names) == 1:
+                self.cost("idle-first", start)
+                first = self.memory()
+            taken = start[0] - self.platform.free_memory()
+        fit = len(names) - (taken > bound)
+        self.measures["idle.guests"] = fit
+        if taken <= bound:
+            self.no_ratio["idle"] = f"at least {fit}: no more were tried, and they took {taken / MIB:.0f} MiB"
+        if len(names) > 1:
+            self.cost("idle-next", first, len(names) - 1)
+        for name in names:
+            verbs.destroy(self.lab_of_sample, name)
+
+    # ---- more memory than there is ----
+
+    def promised(self, stretch, tuning):
+        """Guests that together are promised more memory than the host has, and each use a little of it. How many start and
+        answer, and what the host gives."""
+        count, touched = self.parameters["promised_guests"], self.parameters["touched_mib"] * MIB
+        each = int(facts.memory_mib() * self.parameters["promised_times"] / count)
+        before = self.memory()
+        names = []
+        try:
+            for number in range(count):
+                name = f"promised-{number + 1}"
+                self.add(name, memory_mib=each, tuning={**tuning, "memory.limit": each * MIB})
+                self.run_in(name, FILL, touched)
+                names.append(name)
+        except LabError as error:
+            self.notes[stretch] = f"{len(names)} of {count}: {str(error).splitlines()[0]}"
+        self.await_sharing(tuning)
+        self.measures[f"{stretch}.guests"] = sum(verbs.execute(self.lab_of_sample, name, ["true"], good=None).status == 0
+                                                 for name in names)
+        self.cost(stretch, before)
+        if tuning:
+            self.measures[f"{stretch}.shared_mib"] = shared_pages() * PAGE_BYTES / MIB
+        for number in range(count):
+            verbs.destroy(self.lab_of_sample, f"promised-{number + 1}")
+
+    def shared(self):
+        """The same with equal pages kept once. KSM looks at what programs offer: of a virtual machine its whole memory."""
+        if self.platform.shares_kernel:
+            self.notes["shared"] = "not applicable: the kernel merges a virtual machine's memory; programs here offer none of theirs"
+        elif "memory.ksm" not in self.platform.knobs:
+            self.notes["shared"] = self.platform.refused.get("memory.ksm", f"{self.platform.name} has no KSM")
+        else:
+            self.promised("shared", {"memory.ksm": True})
+
+    def await_sharing(self, tuning):
+        """Until KSM finds hardly any more equal pages in a second."""
+        if not tuning:
+            return
+        deadline = time.monotonic() + self.parameters["sharing_seconds"]
+        before, now = -1, 0
+        while time.monotonic() < deadline and (now > 1.01 * before or not now):
+            time.sleep(1)
+            before, now = now, shared_pages()
+
+
+def shared_pages():
+    with open(KSM_PAGES, encoding="ascii") as file:
+        return int(file.read())
+
+
+class Kind(base.Kind):
+    Sample = Sample
+    parameters = {
+        "roles": [str],
+        "written_mib": int,  # what a guest has written before it is copied
+        "kvm_target": str,  # of migrate, as docs/platforms.md has it; a KVM guest moves to another libvirtd
+        "idle_mib": int, "idle_guests": int,  # where adding idle guests ends
+        "promised_times": base.NUMBER, "promised_guests": int, "touched_mib": int,  # the host's memory so many times, by so many
+        "sharing_seconds": base.NUMBER,  # how long KSM is waited for
+    }
+    measures = {
+        "seconds": Measure("time", "s", 2, "lower"),
+        "memory_mib": Measure("host's memory taken", "MiB", 1, "lower"),
+        "pss_mib": Measure("memory of the guest's processes", "MiB", 1, "lower"),
+        "disk_mib": Measure("disk blocks", "MiB", 1, "lower"),
+        "guests": Measure("guests", "", 0, "higher"),
+        "shared_mib": Measure("equal pages kept once", "MiB", 1, "higher"),
+    }
+
+    def check(self, parameters):
+        for key in ("idle_guests", "promised_guests", "written_mib", "touched_mib"):
+            if parameters[key] < 1:
+                raise ValueError(f"'{key}' is at least 1")
+        if not 1 < parameters["promised_times"] <= 4:
+            raise ValueError("'promised_times' lies between 1 and 4")
+
+    def stretches(self, scouted):
+        return {
+            "provision": "to provision", "boot": "to boot until it answers", "ready": "to boot until every role is ready",
+            "reboot": "to reboot", "migrate": "to migrate on this host", "stop": "to stop in good order", "snapshot": "for a snapshot",
+            "restore": "to restore a snapshot", "clone": "to clone, copy-on-write", "clone-full": "to clone, a full copy",
+            "destroy": "to destroy", "roles-first": "by the first guest with roles", "roles-second": "by the second guest with roles",
+            "idle-first": "by the first idle guest", "idle-next": "by each further idle guest",
+            "idle": "idle that fit into the bound", "promised": "that were promised more memory than the host has",
+            "shared": "the same with KSM",
+        }
