@@ -4,7 +4,6 @@ import argparse
 import os
 import random
 import sys
-import time
 from pathlib import Path
 
 import facts
@@ -15,9 +14,11 @@ from platforms.lab.state import PLATFORMS
 
 from . import ROOT, builds, experiment, forecast, machine, needs, plan, plan_time, report, runner, side_by_side
 from .analysis import analyse
-from .rundir import RunDir, RunError
+from .rundir import LATEST, RunDir, RunError
 
 OUT = ROOT / "out" / "bench"
+MOST_BLOCKS = 1000
+SIZING = "sizing"  # the experiment that a plan is made from
 
 
 class UsageError(Exception):
@@ -27,15 +28,16 @@ class UsageError(Exception):
 def parser():
     top = argparse.ArgumentParser(prog="ir-bench", description="Compares platforms and tunings on this host, interleaved.")
     verb = top.add_subparsers(dest="verb", required=True)
-    run = verb.add_parser("run", help="run an experiment and write its report")
-    run.add_argument("experiment", nargs="?", default="quick")
+    run = verb.add_parser("run", help="run experiments and write one report")
+    run.add_argument("experiments", nargs="*", help="names, or the groups quick, thesis, all; without any: quick")
     run.add_argument("--platforms", default="", help="NAME[:KIND] …; without it bare and the first other this host can do")
     run.add_argument("--profiles", default="default", help="of guests, as platforms/profiles has them")
-    run.add_argument("--minutes", type=float, default=18, help="no block begins that would not end within this time")
+    run.add_argument("--minutes", type=float, help="for all; without it what six blocks of each take, and at least 20")
+    run.add_argument("--repeats", type=repeats, default=(runner.LEAST_BLOCKS, MOST_BLOCKS), metavar="LEAST[-MOST]", help="blocks")
     run.add_argument("--seed", type=int, default=None)
     resume = verb.add_parser("resume", help="go on with a run that was interrupted")
     resume.add_argument("folder", nargs="?", default=str(OUT / "latest"))
-    resume.add_argument("--minutes", type=float, default=18)
+    resume.add_argument("--minutes", type=float, help="from now on; without it as for a new run")
     again = verb.add_parser("report", help="write a run's report again, from its samples")
     again.add_argument("folder", nargs="?", default=str(OUT / "latest"))
     verb.add_parser("list", help="the experiments")
@@ -57,12 +59,22 @@ def add_compare(verb):
         compare.add_argument(side, help="COMMIT ('.': this folder as it is), KEY=VALUE,…, COMMIT,KEY=VALUE,…, or a run's folder")
     compare.add_argument("--experiment", default="quick")
     compare.add_argument("--platform", default="bare", help="NAME[:KIND] of all guests")
-    compare.add_argument("--minutes", type=float, default=18)
+    compare.add_argument("--minutes", type=float)
+    compare.add_argument("--repeats", type=repeats, default=(runner.LEAST_BLOCKS, MOST_BLOCKS), metavar="LEAST[-MOST]", help="blocks")
     compare.add_argument("--seed", type=int, default=None)
 
 
+def repeats(text):
+    """LEAST or LEAST-MOST; LEAST alone is both."""
+    least, _, most = text.partition("-")
+    found = int(least), int(most or least)
+    if not 1 <= found[0] <= found[1]:
+        raise ValueError(text)
+    return found
+
+
 def here(names):
-    """Those of the platforms asked for that this host can do; a platform that was named and cannot be is an error."""
+    """The platforms asked for, which this host must be able to do; none asked for: the first that it can."""
     lab = Lab(OUT / "lab")
     wanted = names.split()
     for each in wanted or registry.names():
@@ -84,85 +96,92 @@ def here(names):
         if not wanted and platform.kinds_here()[0] in platform.emulated_kinds:
             continue
         yield each
+        if not wanted:
+            return
 
 
 def run(words):
-    asked, text = experiment.read(words.experiment)
-    if why := needs.unmet(asked, ROOT):
-        raise UsageError(f"{asked.name}: {'; '.join(why)}")
-    compared = asked.of_kind.subjects(asked, list(here(words.platforms)), words.profiles.split())
-    if len(compared) < 2:
-        raise UsageError("there is nothing to compare on this host; platforms/ir-platform check says why")
-    begin(asked, text, compared, words)
+    platforms = list(here(words.platforms))
+    planned = []
+    for name in experiment.chosen(words.experiments or ["quick"]):
+        asked, text = experiment.read(name)
+        compared = asked.of_kind.subjects(asked, platforms, words.profiles.split())
+        planned.append((asked, text, compared, "; ".join(needs.unmet(asked, ROOT))))
+    possible = [(asked, compared) for asked, _, compared, why in planned if not why]
+    if not possible or all(len(compared) < 2 for _, compared in possible):
+        reasons = "; ".join(each[3] for each in planned if each[3])
+        raise UsageError(f"there is nothing to compare on this host: {reasons or 'platforms/ir-platform check says why'}")
+    begin(planned, words, platforms=platforms, profiles=words.profiles)
 
 
-def begin(asked, text, compared, words):
-    """A run of its own, until its report is written."""
+def begin(planned, words, **asked):
+    """A run of its own, until its report is written; `planned` as runner.Run.start takes it."""
     seed = words.seed if words.seed is not None else random.SystemRandom().randrange(1, 100000)
-    sizes = read_sizes(PLATFORMS / "sizes.conf")
-    servers_used = (asked.parameters.get(each, "") for each in ("documents", "graph"))
-    told = {**facts.collect(ROOT, *servers_used), "platform": facts.platform()}
-    runner.say(f"{asked.title}: {', '.join(each.name for each in compared)}; seed {seed}; {words.minutes:.0f} minutes")
-    deadline = time.time() + words.minutes * 60
-    started = runner.Run.start(OUT, asked, text, compared, sizes, seed, told)
-    go_on(started, deadline)
+    minutes = runner.minutes_for([(each, subjects) for each, _, subjects, why in planned if not why], words.minutes)
+    runner.announce(planned, minutes, seed)
+    started = runner.Run.start(OUT, planned, read_sizes(PLATFORMS / "sizes.conf"),
+                               {"seed": seed, "repeats": words.repeats, **asked})
+    go_on(started, minutes)
 
 
-def go_on(started, deadline):
-    why = started.blocks(deadline)
-    started.finish(why)
-    path = report.write(started.folder, started.experiment)
-    runner.say(f"ended by {why}; the report is {os.path.relpath(path)}")
-
-
-def opened(folder):
-    """(its RunDir, the Experiment as it was)."""
-    folder = RunDir.open(folder)
-    text = (folder.path / "experiment.toml").read_text(encoding="utf-8")
-    return folder, experiment.parse(folder.read("plan.json")["experiment"], text)
+def go_on(started, minutes):
+    started.go_on(minutes)
+    path = report.write(started.folder)
+    runner.say(f"the report is {os.path.relpath(path)}")
 
 
 def resume(words):
-    folder, asked = opened(words.folder)
-    go_on(runner.Run.resume(folder, asked), time.time() + words.minutes * 60)
+    started = runner.Run.resume(RunDir.open(words.folder))
+    left = [started.planned(part) for part in started.waiting()]
+    go_on(started, runner.minutes_for(left, words.minutes))
 
 
 def again(words):
-    print(os.path.relpath(report.write(*opened(words.folder))))
+    print(os.path.relpath(report.write(RunDir.open(words.folder))))
 
 
 def list_experiments(_words):
     for name in experiment.names():
-        print(f"{name:12} {experiment.read(name)[0].title}")
+        asked = experiment.read(name)[0]
+        print(f"{name:14} {' '.join(asked.groups) or '-':14} {asked.title}")
 
 
 def compare(words):
     sides = (words.A, words.B)
-    runs = [each for each in sides if (Path(each) / "plan.json").is_file()]
+    runs = [each for each in sides if (Path(each) / "run.json").is_file()]
     if len(runs) == 2:
-        return print(side_by_side.write([Path(each).resolve().name for each in runs], [analyse(*opened(each)) for each in runs]))
+        names = [Path(each).resolve().name for each in runs]
+        return print(side_by_side.write(names, [analysed(each, words.experiment) for each in runs]))
     if runs:
         raise UsageError(f"{runs[0]} is the folder of a run, so the other side must be one")
     asked, text = experiment.read(words.experiment)
     list(here(words.platform))
-    begin(asked, text, builds.subjects(*sides, asked, words.platform, OUT / "builds"), words)
+    begin([(asked, text, builds.subjects(*sides, asked, words.platform, OUT / "builds"), "")], words, sides=sides)
+
+
+def analysed(folder, name):
+    """The analysis of an experiment in a run."""
+    run_of_it = RunDir.open(folder)
+    for part in run_of_it.parts():
+        if part.name == name and part.has("plan.json"):
+            return analyse(part, experiment.of(part), run_of_it.tampered() or ())
+    raise UsageError(f"{folder}: nothing was measured of the experiment '{name}'")
 
 
 def size(words):
     network = plan.read(Path(words.network))
-    folder, asked = opened(words.run)
-    found = analyse(folder, asked)
+    found = analysed(words.run, SIZING)
     subjects = [words.subject] if words.subject else found.twins
     figures = plan.Figures(found.plan["scouted"].get("fixed", []), found.samples, subjects)
-    source = f"{folder.path.name} on {found.facts['cpu']}, {found.facts['cores']} cores"
-    print(plan.write(network, figures, asked, source, words.hold_out))
+    source = f"{Path(words.run).resolve().name} on {found.facts['cpu']}, {found.facts['cores']} cores"
+    print(plan.write(network, figures, found.experiment, source, words.hold_out))
 
 
 def plan_minutes(words):
     asked, _ = experiment.read(words.experiment)
     this_host = facts.collect(ROOT, "", "")
     if words.run:
-        runs = [analyse(*opened(words.run))]
+        runs = [analysed(words.run, asked.name)]
     else:
         runs = [found for found in stored_runs(asked) if plan_time.same_host(found.facts, this_host)]
     print("\n".join(plan_time.table(asked, runs, this_host)))
@@ -170,13 +189,16 @@ def plan_minutes(words):
 
 def stored_runs(asked):
     """Analyses of those of an experiment as it is now; others, of an earlier form, are passed over."""
-    for place in sorted(OUT.glob(f"*-{asked.name}*/plan.json")):
-        try:
-            folder, stored = opened(place.parent)
-        except experiment.ExperimentError:
+    for place in sorted(OUT.glob(f"*/{asked.name}/plan.json")):
+        if place.parts[-3] == LATEST:
             continue
+        try:
+            found = analysed(place.parents[1], asked.name)
+        except (experiment.ExperimentError, RunError):
+            continue
+        stored = found.experiment
         if (stored.kind, stored.size, stored.parameters) == (asked.kind, asked.size, asked.parameters):
-            yield analyse(folder, stored)
+            yield found
 
 
 VERBS = {"run": run, "resume": resume, "report": again, "list": list_experiments, "compare": compare, "plan": size,
