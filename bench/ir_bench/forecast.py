@@ -1,15 +1,16 @@
 """What a rate that was not measured would take, from the rates that were, with an interval.
 
-Processor time per observation falls with the rate, since spare time goes into smaller batches (docs/architecture.md, group
-commit). With batches of m + rate · t observations (m: what one message holds, t: how long a stage is busy) and a cost of
-a per observation and c per batch, it is
+Processor time per observation falls with the rate. What is done however few come, b a second, is shared among them; and spare
+time goes into smaller batches (docs/architecture.md, group commit): with batches of m + rate · t observations (m: what one
+message holds, t: how long a stage is busy), a cost of a per observation and of c per batch, it is
 
-    a + c / (m + rate · t)  =  a + b / (rate + r)
+    a + b / rate + c / (m + rate · t)
 
-`r` is common to all guests, `a` and `b` are fitted in each guest alone by non-negative least squares of relative errors
-(scipy.optimize.nnls), because the guest is the unit of repetition. The interval is for one more guest: Student's t over the
-logarithms of the guests' forecasts, and beyond that the curve's own error, the largest that it makes when each inner rate
-is left out in turn.
+Several stages have several t, so the curve is a sum of terms 1 / (rate + r), for r from 0 (b) to without end (a), with
+weights that are not negative. Each guest's are fitted alone, by non-negative least squares of relative errors
+(scipy.optimize.nnls), because the guest is the unit of repetition. The interval is for one more guest: Student's t over
+the logarithms of the guests' forecasts, and beyond that the curve's own error, the largest that it makes when each inner
+rate is left out in turn.
 """
 
 import math
@@ -22,7 +23,7 @@ LEVEL = 0.95
 WIDEST = 0.25
 MIN_GUESTS = 3
 MIN_RATES = 3  # to fit by; one more is held out
-SHAPES = numpy.geomspace(0.01, 10, 25)  # of r, in units of the lowest rate; and 0
+SHAPES = 12  # of r between 0 and infinity
 
 
 class NotEnough(Exception):
@@ -75,20 +76,22 @@ def one_more(values, beyond=0.0):
 # ---- the curve ----
 
 
-def fit(points, shape):
-    """(a, b, squared relative errors) of one guest's {rate: value}."""
+def terms(rates, shapes):
+    """A row for each rate: 1, and 1 / (1 + rate / r) for each r; r = 0 as 1 / rate. Scaled to be of one size."""
+    rates = numpy.asarray(rates, dtype=float)[:, None]
+    return numpy.hstack([numpy.ones_like(rates), shapes.min() / rates, 1 / (1 + rates / shapes)])
+
+
+def prediction(points, rate):
+    """One guest's value at a rate, from its {rate: value}."""
     rates, values = numpy.array(list(points)), numpy.array(list(points.values()))
-    rows = numpy.column_stack([1 / values, 1 / ((rates + shape) * values)])
-    scale = rows.max(axis=0)
-    (a, b), rest = optimize.nnls(rows / scale, numpy.ones(len(rates)))
-    return a / scale[0], b / scale[1], rest**2
+    shapes = numpy.geomspace(rates.min() / 10, rates.max() * 10, SHAPES)
+    weights, _ = optimize.nnls(terms(rates, shapes) / values[:, None], numpy.ones(len(rates)))
+    return float((terms([rate], shapes) @ weights)[0])
 
 
 def predictions(guests, rate):
-    """Each guest's value at a rate, by the shape that fits all of them best."""
-    lowest = min(min(points) for points in guests)
-    shape = min([0, *SHAPES * lowest], key=lambda each: sum(fit(points, each)[2] for points in guests))
-    return [a + b / (rate + shape) for a, b, _ in (fit(points, shape) for points in guests)]
+    return [prediction(points, rate) for points in guests]
 
 
 def without(guests, rate):

@@ -211,8 +211,9 @@ def test_lines(figures, hold_out):
             f"±{test.forecast.half_width:.0%}; measured {test.measured:,.1f} µs")
     if not test.good:
         raise NotEnough(f"{told}; the interval must hold the measured value and be no wider than ±{forecast.WIDEST:.0%}")
-    return [told, "the curve is a + b / (rate + r): spare processor time goes into smaller batches, so an observation costs more "
-                  "at low rates; utilisation is therefore the share of the highest throughput, not of processor time"]
+    return [told, "an observation costs more at low rates, since what is done however few come is shared among them, and spare "
+                  "processor time goes into smaller batches; utilisation is therefore the share of the highest throughput, not "
+                  "of processor time"]
 
 
 def one_server_lines(network, figures):

@@ -1,4 +1,4 @@
-"""Makes one sample: REQUEST.json FOLDER."""
+"""Makes one sample. FOLDER/result.json is written in any case but a kill; without it the sample failed."""
 
 import json
 import sys
