@@ -109,13 +109,12 @@ programs:
 
 # ---- measuring ----
 
-# Which platform, which tuning: interleaved, with proofs. PLATFORMS="lxc …" PROFILES= EXPERIMENTS=quick MINUTES=18 SEED=
+# Which platform, which tuning: interleaved, with proofs. PLATFORMS="lxc …" PROFILES= EXPERIMENTS=quick REPEATS= MINUTES= SEED=
 EXPERIMENTS ?= quick
-MINUTES ?= 18
 .PHONY: bench bench-programs
 bench: bench-programs
 	@bench/ir-bench run $(EXPERIMENTS) --platforms "$(PLATFORMS)" --profiles "$(or $(PROFILES),default)" \
-	    --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+	    $(if $(MINUTES),--minutes $(MINUTES)) $(if $(REPEATS),--repeats $(REPEATS)) $(if $(SEED),--seed $(SEED))
 bench-programs:
 	@tools/install build run bench platforms $(if $(PLATFORMS),$(filter lxc kvm xen,$(subst :, ,$(PLATFORMS))),lxc)
 	+@$(SUBMAKE) -s MODE=release build benches
@@ -288,7 +287,8 @@ help:
 	@echo "make load        simulated motes on it: MOTES=1000 RATE=1000 DURATION=30 VIA=mix"
 	@echo "make find-max    looks for the highest rate that it keeps: MOTES=1000 VIA=mix; four to eight minutes"
 	@echo "make bench       compares bare metal with a platform: proofs, intervals, a report below out/bench"
-	@echo "                   PLATFORMS=\"lxc …\"  PROFILES=\"default pinned …\"  MINUTES=18  SEED=  EXPERIMENTS=quick"
+	@echo "                   PLATFORMS=\"lxc …\"  PROFILES=\"default pinned …\"  EXPERIMENTS=quick|thesis|all|\"NAME …\""
+	@echo "                   REPEATS=LEAST-MOST (blocks)  MINUTES= (for all; else what six blocks take)  SEED="
 	@echo "make test        unit and integration tests under sanitizers; ends with the count"
 	@echo "make test-unit   the unit tests alone"
 	@echo "make test-distributions  make run and make test on Debian 12 and 13 (RELEASE=bookworm|trixie: on one;"

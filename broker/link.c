@@ -2,10 +2,10 @@
 
 #include "common/backoff.h"
 #include "common/clock.h"
+#include "common/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -74,16 +74,6 @@ static void *run_connecting(void *argument) {
     return NULL;
 }
 
-/* Signals belong to the thread that runs the loop. */
-static int start_thread(ir_link_t *link) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int failed = pthread_create(&link->thread, NULL, run_connecting, link);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed;
-}
-
 static void wait_and_retry(ir_link_t *link) {
     link->state = IR_LINK_WAITING;
     add_timer(link->wait, ir_backoff_next(&link->backoff));
@@ -96,7 +86,7 @@ static void on_wait_over(evutil_socket_t fd, short what, void *context) {
     link->attempt++;
     link->made = NULL;
     link->state = IR_LINK_CONNECTING;
-    const int failed = start_thread(link);
+    const int failed = ir_thread_start(&link->thread, run_connecting, link);
     if (failed != 0) {
         ir_error_t error;
         ir_error_set(&error, IR_ERR_MEMORY, "cannot start a thread to connect to RabbitMQ: %s",

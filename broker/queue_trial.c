@@ -2,9 +2,9 @@
 
 #include "broker/topology.h"
 #include "common/clock.h"
+#include "common/thread.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -83,11 +83,7 @@ bool ir_queue_trial_begin(ir_queue_trial_t *trial, unsigned partition) {
         return false;
     }
     trial->partition = partition;
-    sigset_t all, before; /* signals belong to the thread that runs the loop */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    trial->running = pthread_create(&trial->thread, NULL, run, trial) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    trial->running = ir_thread_start(&trial->thread, run, trial) == 0;
     return trial->running;
 }
 

@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/ring.h"
+#include "common/thread.h"
 #include "ingest/window.h"
 
 #include <pthread.h>
@@ -552,7 +553,7 @@ ir_status_t ir_outlet_start(const ir_outlet_options_t *options, ir_outlet_t **ou
         ir_outlet_stop(made);
         return ir_error_set(error, IR_ERR_MEMORY, "outlet: out of memory or descriptors");
     }
-    made->started = pthread_create(&made->thread, NULL, run, made) == 0;
+    made->started = ir_thread_start(&made->thread, run, made) == 0;
     if (!made->started) {
         ir_outlet_stop(made);
         return ir_error_set(error, IR_ERR_MEMORY, "outlet: cannot start a thread");

@@ -4,6 +4,7 @@
 #include "common/buffer.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/thread.h"
 #include "loadgen/lateness.h"
 #include "loadgen/window.h"
 
@@ -778,7 +779,7 @@ ir_status_t ir_feed_start(const ir_feed_options_t *options, const ir_feed_shared
     if (made == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the sender");
     }
-    const int failed = pthread_create(&made->thread, NULL, run, made);
+    const int failed = ir_thread_start(&made->thread, run, made);
     if (failed != 0) {
         ir_feed_free(made);
         return ir_error_set(error, IR_ERR_MEMORY, "cannot start the sender's thread: %s",

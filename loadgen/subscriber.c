@@ -5,6 +5,7 @@
 #include "broker/topology.h"
 #include "common/backoff.h"
 #include "common/clock.h"
+#include "common/thread.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -300,7 +301,7 @@ ir_status_t ir_subscriber_start(const ir_subscriber_options_t *options, ir_recei
     made->options = *options;
     made->receipts = receipts;
     pthread_mutex_init(&made->mutex, NULL);
-    const int failed = pthread_create(&made->thread, NULL, run, made);
+    const int failed = ir_thread_start(&made->thread, run, made);
     if (failed != 0) {
         pthread_mutex_destroy(&made->mutex);
         free(made);

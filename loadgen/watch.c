@@ -13,8 +13,8 @@ static bool is_ignored(int number) {
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* The threads started later inherit the mask, so that only this one gets them. A connection that
- * broke is an error of its call, not the end of the program. */
+/* They wait until this thread asks for them. A connection that broke is an error of its call, not
+ * the end of the program. */
 void ir_run_take_signals(ir_run_t *run) {
     sigemptyset(&run->signals);
     sigaddset(&run->signals, SIGINT);

@@ -17,13 +17,11 @@ typedef struct lone {
 typedef struct comparison {
     ir_documents_t *earlier;
     const ir_stores_t *stores;
-    const ir_registry_t *registry;
     const char *only;
     ir_tally_t *tally;
-    ir_buffer_t names; /* of all sensors, each with its NUL */
+    ir_buffer_t names; /* of all series, mote and sensor, each with its NUL */
     /* the series at hand */
-    const char *name;
-    ir_view_t mote;
+    const char *mote, *name;
     ir_id_t *ids; /* in the new store, sorted */
     size_t n_ids, ids_capacity;
     lone_t *lones;
@@ -125,8 +123,8 @@ static ir_status_t mark_merged(void *context, const ir_stored_observation_t *sto
 }
 
 static ir_status_t walk_earlier(comparison_t *comparison, ir_each_observation_fn each) {
-    return ir_documents_each_observation(comparison->earlier, comparison->name, INT64_MIN,
-                                         INT64_MAX, each, comparison, comparison->error);
+    return ir_documents_each_observation(comparison->earlier, comparison->mote, comparison->name,
+                                         INT64_MIN, INT64_MAX, each, comparison, comparison->error);
 }
 
 static void tell_lone(const comparison_t *comparison, const lone_t *lone) {
@@ -149,12 +147,12 @@ static ir_status_t count(comparison_t *comparison) {
         tell_lone(comparison, &comparison->lones[i]);
     }
     const uint64_t lones = comparison->n_lones;
-    return ir_tally_add(comparison->tally, comparison->mote, IR_TALLY_EARLIER, comparison->seen) &&
-                   ir_tally_add(comparison->tally, comparison->mote, IR_TALLY_EQUAL,
+    const ir_view_t mote = ir_view_text(comparison->mote);
+    return ir_tally_add(comparison->tally, mote, IR_TALLY_EARLIER, comparison->seen) &&
+                   ir_tally_add(comparison->tally, mote, IR_TALLY_EQUAL,
                                 comparison->seen - lones) &&
-                   ir_tally_add(comparison->tally, comparison->mote, IR_TALLY_MERGED, merged) &&
-                   ir_tally_add(comparison->tally, comparison->mote, IR_TALLY_MISSING,
-                                lones - merged)
+                   ir_tally_add(comparison->tally, mote, IR_TALLY_MERGED, merged) &&
+                   ir_tally_add(comparison->tally, mote, IR_TALLY_MISSING, lones - merged)
                ? IR_OK
                : no_memory(comparison);
 }
@@ -162,9 +160,9 @@ static ir_status_t count(comparison_t *comparison) {
 static ir_status_t compare_series(comparison_t *comparison) {
     comparison->n_ids = comparison->n_lones = 0;
     comparison->seen = 0;
-    ir_status_t status =
-        ir_documents_each_observation(comparison->stores->documents, comparison->name, INT64_MIN,
-                                      INT64_MAX, take_id, comparison, comparison->error);
+    ir_status_t status = ir_documents_each_observation(
+        comparison->stores->documents, comparison->mote, comparison->name, INT64_MIN, INT64_MAX,
+        take_id, comparison, comparison->error);
     if (comparison->n_ids > 0) {
         qsort(comparison->ids, comparison->n_ids, sizeof *comparison->ids, compare_ids);
     }
@@ -180,44 +178,35 @@ static ir_status_t compare_series(comparison_t *comparison) {
 
 /* ---- all of them ---- */
 
-static ir_status_t take_name(void *context, ir_view_t name) {
+static ir_status_t take_name(void *context, ir_view_t mote, ir_view_t name) {
     comparison_t *comparison = context;
-    ir_buffer_append(&comparison->names, name.data, name.size);
+    ir_buffer_append_view(&comparison->names, mote);
+    ir_buffer_append_char(&comparison->names, '\0');
+    ir_buffer_append_view(&comparison->names, name);
     ir_buffer_append_char(&comparison->names, '\0');
     return ir_buffer_ok(&comparison->names) ? IR_OK : no_memory(comparison);
-}
-
-/* A sensor that nobody registered belongs to what stands before the first '/'. */
-static ir_view_t mote_of(const comparison_t *comparison, const char *name) {
-    const ir_sensor_t *sensor = ir_registry_sensor(comparison->registry, ir_view_text(name));
-    return sensor != NULL ? ir_view_text(sensor->mote->id) : ir_view(name, strcspn(name, "/"));
 }
 
 static ir_status_t compare_all(comparison_t *comparison) {
     ir_status_t status =
         ir_documents_each_sensor(comparison->earlier, take_name, comparison, comparison->error);
-    const char *name = comparison->names.data;
-    const char *end = name + comparison->names.size;
-    for (; status == IR_OK && name < end; name += strlen(name) + 1) {
-        comparison->name = name;
-        comparison->mote = mote_of(comparison, name);
-        if (comparison->only == NULL ||
-            ir_view_equal(comparison->mote, ir_view_text(comparison->only))) {
+    const char *at = comparison->names.data;
+    const char *end = at + comparison->names.size;
+    while (status == IR_OK && at < end) {
+        comparison->mote = at;
+        comparison->name = at + strlen(at) + 1;
+        at = comparison->name + strlen(comparison->name) + 1;
+        if (comparison->only == NULL || strcmp(comparison->mote, comparison->only) == 0) {
             status = compare_series(comparison);
         }
     }
     return status;
 }
 
-ir_status_t ir_compare_earlier(ir_documents_t *earlier, const ir_stores_t *stores,
-                               const ir_registry_t *registry, const char *mote, ir_tally_t *tally,
-                               ir_error_t *error) {
-    comparison_t comparison = {.earlier = earlier,
-                               .stores = stores,
-                               .registry = registry,
-                               .only = mote,
-                               .tally = tally,
-                               .error = error};
+ir_status_t ir_compare_earlier(ir_documents_t *earlier, const ir_stores_t *stores, const char *mote,
+                               ir_tally_t *tally, ir_error_t *error) {
+    comparison_t comparison = {
+        .earlier = earlier, .stores = stores, .only = mote, .tally = tally, .error = error};
     ir_buffer_init(&comparison.names);
     const ir_status_t status = compare_all(&comparison);
     ir_buffer_free(&comparison.names);

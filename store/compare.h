@@ -2,7 +2,6 @@
 #ifndef IR_STORE_COMPARE_H
 #define IR_STORE_COMPARE_H
 
-#include "observation/registry.h"
 #include "store/command.h"
 #include "store/tally.h"
 
@@ -11,8 +10,7 @@
  * same message has an equal with another time (it was stored more than once), else "missing"; each
  * of these is written to stores->out, and all are counted. `mote`: only this one; NULL: all. Keeps
  * one series' ids in memory at a time. */
-ir_status_t ir_compare_earlier(ir_documents_t *earlier, const ir_stores_t *stores,
-                               const ir_registry_t *registry, const char *mote, ir_tally_t *tally,
-                               ir_error_t *error);
+ir_status_t ir_compare_earlier(ir_documents_t *earlier, const ir_stores_t *stores, const char *mote,
+                               ir_tally_t *tally, ir_error_t *error);
 
 #endif

@@ -182,13 +182,13 @@ ir_status_t ir_documents_each_sensor(ir_documents_t *documents, ir_each_sensor_f
                : IR_OK;
 }
 
-ir_status_t ir_documents_each_observation(ir_documents_t *documents, const char *sensor,
-                                          int64_t from_ns, int64_t to_ns,
+ir_status_t ir_documents_each_observation(ir_documents_t *documents, const char *mote,
+                                          const char *sensor, int64_t from_ns, int64_t to_ns,
                                           ir_each_observation_fn each, void *context,
                                           ir_error_t *error) {
     return ir_documents_keeps(documents)
-               ? documents->backend->each_observation(documents->store, sensor, from_ns, to_ns,
-                                                      each, context, error)
+               ? documents->backend->each_observation(documents->store, mote, sensor, from_ns,
+                                                      to_ns, each, context, error)
                : IR_OK;
 }
 

@@ -153,8 +153,9 @@ ir_status_t ir_documents_each_outcome(ir_documents_t *documents, const ir_id_t *
 ir_status_t ir_documents_drop(ir_documents_t *documents, const ir_raw_document_t *raw,
                               ir_error_t *error);
 
-/* Calls `each` for the full name of every sensor that has observations, in any order. */
-typedef ir_status_t (*ir_each_sensor_fn)(void *context, ir_view_t name);
+/* Calls `each` for every series that has observations, the full name of a sensor and its mote, in
+ * any order. */
+typedef ir_status_t (*ir_each_sensor_fn)(void *context, ir_view_t mote, ir_view_t name);
 ir_status_t ir_documents_each_sensor(ir_documents_t *documents, ir_each_sensor_fn each,
                                      void *context, ir_error_t *error);
 
@@ -165,11 +166,12 @@ typedef struct ir_stored_observation {
     ir_view_t unit; /* UCUM; empty: none */
 } ir_stored_observation_t;
 
-/* Calls `each` for the observations of one series from one time to another (both included), by
- * time, at one time those first that were not late. Stops as above. */
+/* Calls `each` for the observations of one series, what a sensor of a mote measured, from one time
+ * to another (both included), by time, at one time those first that were not late. Stops as above.
+ */
 typedef ir_status_t (*ir_each_observation_fn)(void *context, const ir_stored_observation_t *stored);
-ir_status_t ir_documents_each_observation(ir_documents_t *documents, const char *sensor,
-                                          int64_t from_ns, int64_t to_ns,
+ir_status_t ir_documents_each_observation(ir_documents_t *documents, const char *mote,
+                                          const char *sensor, int64_t from_ns, int64_t to_ns,
                                           ir_each_observation_fn each, void *context,
                                           ir_error_t *error);
 

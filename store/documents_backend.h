@@ -33,9 +33,9 @@ typedef struct ir_documents_backend {
     ir_status_t (*drop)(void *store, const ir_raw_document_t *raw, ir_error_t *error); /* with it */
     ir_status_t (*each_sensor)(void *store, ir_each_sensor_fn each, void *context,
                                ir_error_t *error); /* with it */
-    ir_status_t (*each_observation)(void *store, const char *sensor, int64_t from_ns, int64_t to_ns,
-                                    ir_each_observation_fn each, void *context,
-                                    ir_error_t *error); /* with it */
+    ir_status_t (*each_observation)(void *store, const char *mote, const char *sensor,
+                                    int64_t from_ns, int64_t to_ns, ir_each_observation_fn each,
+                                    void *context, ir_error_t *error); /* with it */
     ir_status_t (*each_revision)(void *store, const char *sensor, int64_t from_ns, int64_t to_ns,
                                  ir_each_revision_fn each, void *context,
                                  ir_error_t *error); /* with it */

@@ -12,6 +12,11 @@
  * probe         control documents, which are removed again: to tell a server that refuses
  * everything from one that refuses a document
  *
+ * Every index costs every insert, and one whose growing pages are many (one for each sensor) costs
+ * the more the larger the store is. So there is one beside each _id: observations by mote and time,
+ * which ends in what a look for a sensor's points has to know of a document before it reads it; raw
+ * messages by arrival; outcomes by message. A range of time over all motes goes by _id.
+ *
  * On several shards _id is unique within a shard only; but mote and time belong to what the id is
  * computed from, so the same observation always comes to the same shard and meets itself there. */
 #ifndef IR_STORE_DOCUMENTS_MONGODB_H
@@ -85,6 +90,9 @@ ir_status_t ir_mongodb_check_schema(const ir_mongodb_t *store, ir_error_t *error
 ir_status_t ir_mongodb_initiate(void *context, ir_error_t *error);
 ir_status_t ir_mongodb_init(void *context, ir_error_t *error);
 
+/* The millisecond since 1970 in which a time is, as a document's dates say it. */
+int64_t ir_mongodb_date(int64_t time_ns);
+
 /* Fill an empty document. */
 void ir_mongodb_observation(bson_t *document, const ir_batch_t *batch, const ir_observation_t *o);
 void ir_mongodb_raw(bson_t *document, const ir_batch_t *batch, uint32_t message);
@@ -131,9 +139,9 @@ ir_status_t ir_mongodb_each_outcome(void *context, const ir_id_t *raw_id, ir_eac
 ir_status_t ir_mongodb_drop(void *context, const ir_raw_document_t *raw, ir_error_t *error);
 ir_status_t ir_mongodb_each_sensor(void *store, ir_each_sensor_fn each, void *context,
                                    ir_error_t *error);
-ir_status_t ir_mongodb_each_observation(void *store, const char *sensor, int64_t from_ns,
-                                        int64_t to_ns, ir_each_observation_fn each, void *context,
-                                        ir_error_t *error);
+ir_status_t ir_mongodb_each_observation(void *store, const char *mote, const char *sensor,
+                                        int64_t from_ns, int64_t to_ns, ir_each_observation_fn each,
+                                        void *context, ir_error_t *error);
 ir_status_t ir_mongodb_each_revision(void *store, const char *sensor, int64_t from_ns,
                                      int64_t to_ns, ir_each_revision_fn each, void *context,
                                      ir_error_t *error);

@@ -18,10 +18,12 @@ static void append_text(bson_t *out, const char *key, const char *text) {
     }
 }
 
+int64_t ir_mongodb_date(int64_t time_ns) {
+    return time_ns / IR_MILLISECOND_NS - (time_ns % IR_MILLISECOND_NS < 0);
+}
+
 static void append_time(bson_t *out, const char *key, const char *key_ns, int64_t time_ns) {
-    int64_t ms = time_ns / IR_MILLISECOND_NS;
-    ms -= time_ns % IR_MILLISECOND_NS < 0;
-    bson_append_date_time(out, key, -1, ms);
+    bson_append_date_time(out, key, -1, ir_mongodb_date(time_ns));
     bson_append_int64(out, key_ns, -1, time_ns);
 }
 

@@ -90,6 +90,16 @@ ir_outcome_t ir_mongodb_arrivals(void *store, ir_raw_arrival_t *arrivals, size_t
                : IR_OUTCOME_RETRY;
 }
 
+/* ---- a stretch of a series ---- */
+
+/* What the index "series" answers: its first fields are the mote and the time as a date. */
+static bson_t *stretch_of(const char *mote, const char *sensor, int64_t from_ns, int64_t to_ns) {
+    return BCON_NEW(
+        "mote", BCON_UTF8(mote), "time", "{", "$gte", BCON_DATE_TIME(ir_mongodb_date(from_ns)),
+        "$lte", BCON_DATE_TIME(ir_mongodb_date(to_ns)), "}", "time_ns", "{", "$gte",
+        BCON_INT64(from_ns), "$lte", BCON_INT64(to_ns), "}", "sensor", BCON_UTF8(sensor));
+}
+
 /* ---- recent points ---- */
 
 typedef struct ir_recent {
@@ -108,11 +118,12 @@ static ir_status_t visit_point(void *context, const bson_t *document) {
 
 ir_outcome_t ir_mongodb_recent(void *store, const ir_sensor_t *sensor, int64_t before_ns,
                                size_t limit, ir_point_t *points, size_t *count, ir_error_t *error) {
-    bson_t *filter = BCON_NEW("sensor", BCON_UTF8(sensor->name), "late", BCON_BOOL(false), "unit",
-                              BCON_UTF8(sensor->unit != NULL ? sensor->unit->ucum : ""), "time_ns",
-                              "{", "$lt", BCON_INT64(before_ns), "}");
-    bson_t *options =
-        BCON_NEW("sort", "{", "time_ns", BCON_INT32(-1), "}", "limit", BCON_INT64((int64_t)limit));
+    bson_t *filter = stretch_of(sensor->mote->id, sensor->name, INT64_MIN,
+                                before_ns > INT64_MIN ? before_ns - 1 : INT64_MIN);
+    BSON_APPEND_BOOL(filter, "late", false);
+    BSON_APPEND_UTF8(filter, "unit", sensor->unit != NULL ? sensor->unit->ucum : "");
+    bson_t *options = BCON_NEW("sort", "{", "time", BCON_INT32(-1), "time_ns", BCON_INT32(-1), "}",
+                               "limit", BCON_INT64((int64_t)limit));
     ir_recent_t recent = {points, limit, 0};
     if (ir_mongodb_walk(store, IR_MONGODB_OBSERVATIONS, filter, options, visit_point, &recent,
                         error) != IR_OK) {
@@ -209,7 +220,8 @@ ir_status_t ir_mongodb_each_id(void *store, ir_document_kind_t kind, ir_each_id_
         [IR_DOCUMENT_REVISION] = IR_MONGODB_REVISIONS,
     };
     ir_walk_t ids = {.each_id = each, .context = context};
-    bson_t *options = BCON_NEW("projection", "{", "_id", BCON_INT32(1), "}");
+    bson_t *options = BCON_NEW("projection", "{", "_id", BCON_INT32(1), "}", "hint", "{", "_id",
+                               BCON_INT32(1), "}");
     return ir_mongodb_walk(store, collections[kind], bson_new(), options, visit_id, &ids, error);
 }
 
@@ -228,11 +240,11 @@ static ir_status_t visit_line(void *context, const bson_t *document) {
     return lines->each_line(lines->context, ir_buffer_view(&lines->line));
 }
 
+/* The index by id is in the order of time, to the millisecond; what was before 1970 comes first. */
 ir_status_t ir_mongodb_export(void *store, ir_each_line_fn each, void *context, ir_error_t *error) {
     ir_walk_t lines = {.each_line = each, .context = context, .error = error};
     ir_buffer_init(&lines.line);
-    bson_t *options =
-        BCON_NEW("sort", "{", "time_ns", BCON_INT32(1), "}", "allowDiskUse", BCON_BOOL(true));
+    bson_t *options = BCON_NEW("sort", "{", "_id", BCON_INT32(1), "}");
     const ir_status_t status = ir_mongodb_walk(store, IR_MONGODB_OBSERVATIONS, bson_new(), options,
                                                visit_line, &lines, error);
     ir_buffer_free(&lines.line);
@@ -248,27 +260,29 @@ typedef struct ir_series_walk {
     void *context;
 } ir_series_walk_t;
 
+static ir_view_t text_at(const bson_t *document, const char *path) {
+    bson_iter_t all, found;
+    return bson_iter_init(&all, document) && bson_iter_find_descendant(&all, path, &found) &&
+                   BSON_ITER_HOLDS_UTF8(&found)
+               ? ir_view_text(bson_iter_utf8(&found, NULL))
+               : ir_view(NULL, 0);
+}
+
 static ir_status_t visit_sensor(void *context, const bson_t *group) {
     const ir_series_walk_t *series = context;
-    bson_iter_t name;
-    return bson_iter_init_find(&name, group, "_id") && BSON_ITER_HOLDS_UTF8(&name)
-               ? series->each_sensor(series->context, ir_view_text(bson_iter_utf8(&name, NULL)))
-               : IR_OK;
+    const ir_view_t mote = text_at(group, "_id.mote");
+    const ir_view_t name = text_at(group, "_id.sensor");
+    return name.size > 0 ? series->each_sensor(series->context, mote, name) : IR_OK;
 }
 
 ir_status_t ir_mongodb_each_sensor(void *store, ir_each_sensor_fn each, void *context,
                                    ir_error_t *error) {
     ir_series_walk_t series = {.each_sensor = each, .context = context};
     bson_t *pipeline =
-        BCON_NEW("pipeline", "[", "{", "$sort", "{", "sensor", BCON_INT32(1), "}", "}", "{",
-                 "$group", "{", "_id", BCON_UTF8("$sensor"), "}", "}", "]");
+        BCON_NEW("pipeline", "[", "{", "$group", "{", "_id", "{", "mote", BCON_UTF8("$mote"),
+                 "sensor", BCON_UTF8("$sensor"), "}", "}", "}", "]");
     return ir_mongodb_aggregate(store, IR_MONGODB_OBSERVATIONS, pipeline, visit_sensor, &series,
                                 error);
-}
-
-static bson_t *stretch_of(const char *sensor, int64_t from_ns, int64_t to_ns) {
-    return BCON_NEW("sensor", BCON_UTF8(sensor), "time_ns", "{", "$gte", BCON_INT64(from_ns),
-                    "$lte", BCON_INT64(to_ns), "}");
 }
 
 static ir_status_t visit_stored(void *context, const bson_t *document) {
@@ -279,13 +293,13 @@ static ir_status_t visit_stored(void *context, const bson_t *document) {
                : IR_OK;
 }
 
-ir_status_t ir_mongodb_each_observation(void *store, const char *sensor, int64_t from_ns,
-                                        int64_t to_ns, ir_each_observation_fn each, void *context,
-                                        ir_error_t *error) {
+ir_status_t ir_mongodb_each_observation(void *store, const char *mote, const char *sensor,
+                                        int64_t from_ns, int64_t to_ns, ir_each_observation_fn each,
+                                        void *context, ir_error_t *error) {
     ir_series_walk_t series = {.each_observation = each, .context = context};
-    return ir_mongodb_walk(store, IR_MONGODB_OBSERVATIONS, stretch_of(sensor, from_ns, to_ns),
-                           BCON_NEW("sort", "{", "time_ns", BCON_INT32(1), "late", BCON_INT32(1),
-                                    "_id", BCON_INT32(1), "}", "allowDiskUse", BCON_BOOL(true)),
+    return ir_mongodb_walk(store, IR_MONGODB_OBSERVATIONS, stretch_of(mote, sensor, from_ns, to_ns),
+                           BCON_NEW("sort", "{", "time", BCON_INT32(1), "time_ns", BCON_INT32(1),
+                                    "late", BCON_INT32(1), "}", "allowDiskUse", BCON_BOOL(true)),
                            visit_stored, &series, error);
 }
 
@@ -302,7 +316,8 @@ ir_status_t ir_mongodb_each_revision(void *store, const char *sensor, int64_t fr
                                      ir_error_t *error) {
     ir_series_walk_t series = {.each_revision = each, .context = context};
     ir_id_t least, greatest;
-    bson_t *filter = stretch_of(sensor, from_ns, to_ns);
+    bson_t *filter = BCON_NEW("sensor", BCON_UTF8(sensor), "time_ns", "{", "$gte",
+                              BCON_INT64(from_ns), "$lte", BCON_INT64(to_ns), "}");
     ir_id_stretch(from_ns, to_ns, &least, &greatest);
     ir_mongodb_append_bound(filter, "_id", &least, &greatest);
     return ir_mongodb_walk(store, IR_MONGODB_REVISIONS, filter, bson_new(), visit_revision, &series,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define CODE_ALREADY_INITIALIZED 23
+#define CODE_INDEX_NOT_FOUND 27
 #define CODE_NAMESPACE_EXISTS 48
 #define CODE_INVALID_REPLICA_SET_CONFIG 93
 
@@ -238,31 +239,38 @@ static bool make_collection(const ir_mongodb_t *store, const char *name, bson_er
            reason->code == CODE_NAMESPACE_EXISTS;
 }
 
-/* An index over two fields; `kind` of the first is 1 or "hashed". */
+/* Destroys `keys`. */
 static bool make_index(const ir_mongodb_t *store, const char *collection, const char *name,
-                       const char *first, bool hashed, const char *second, bson_error_t *reason) {
-    bson_t keys = BSON_INITIALIZER;
-    if (hashed) {
-        BSON_APPEND_UTF8(&keys, first, "hashed");
-    } else {
-        BSON_APPEND_INT32(&keys, first, 1);
-    }
-    if (second != NULL) {
-        BSON_APPEND_INT32(&keys, second, 1);
-    }
+                       bson_t *keys, bson_error_t *reason) {
     bson_t *command = BCON_NEW("createIndexes", BCON_UTF8(collection), "indexes", "[", "{", "key",
-                               BCON_DOCUMENT(&keys), "name", BCON_UTF8(name), "}", "]");
-    bson_destroy(&keys);
+                               BCON_DOCUMENT(keys), "name", BCON_UTF8(name), "}", "]");
+    bson_destroy(keys);
     return ir_mongodb_command(store->client, store->database, command, NULL, reason);
 }
 
 static bool make_indexes(const ir_mongodb_t *store, bson_error_t *reason) {
-    return make_index(store, IR_MONGODB_OBSERVATIONS, "mote_time", "mote", false, "time", reason) &&
-           make_index(store, IR_MONGODB_OBSERVATIONS, "property_time", "property", false, "time",
+    return make_index(store, IR_MONGODB_OBSERVATIONS, "series",
+                      BCON_NEW("mote", BCON_INT32(1), "time", BCON_INT32(1), "time_ns",
+                               BCON_INT32(1), "late", BCON_INT32(1), "sensor", BCON_INT32(1)),
                       reason) &&
-           make_index(store, IR_MONGODB_OBSERVATIONS, "sensor_time", "sensor", false, "time_ns",
-                      reason) &&
-           make_index(store, IR_MONGODB_OUTCOMES, "raw_at", "raw", false, "at_ns", reason);
+           make_index(store, IR_MONGODB_RAW, "received",
+                      BCON_NEW("received_ns", BCON_INT32(1), "_id", BCON_INT32(1)), reason) &&
+           make_index(store, IR_MONGODB_OUTCOMES, "raw_at",
+                      BCON_NEW("raw", BCON_INT32(1), "at_ns", BCON_INT32(1)), reason);
+}
+
+/* Those of earlier releases, which cost every insert and which nothing asks for. */
+static bool drop_indexes(const ir_mongodb_t *store, bson_error_t *reason) {
+    static const char *const names[] = {"mote_time", "property_time", "sensor_time"};
+    bool good = true;
+    for (size_t i = 0; good && i < sizeof names / sizeof names[0]; i++) {
+        good = ir_mongodb_command(store->client, store->database,
+                                  BCON_NEW("dropIndexes", BCON_UTF8(IR_MONGODB_OBSERVATIONS),
+                                           "index", BCON_UTF8(names[i])),
+                                  NULL, reason) ||
+               reason->code == CODE_INDEX_NOT_FOUND;
+    }
+    return good;
 }
 
 /* ---- shards ---- */
@@ -282,15 +290,13 @@ static bool on_mongos(const ir_mongodb_t *store, bool *mongos, bson_error_t *rea
 static bool shard(const ir_mongodb_t *store, const char *collection, const char *second,
                   bson_error_t *reason) {
     char name[256];
-    bson_t key = BSON_INITIALIZER;
+    bson_t *keys = BCON_NEW("mote", BCON_UTF8("hashed"));
     snprintf(name, sizeof name, "%s.%s", store->database, collection);
-    BSON_APPEND_UTF8(&key, "mote", "hashed");
     if (second != NULL) {
-        BSON_APPEND_INT32(&key, second, 1);
+        BSON_APPEND_INT32(keys, second, 1);
     }
-    bson_t *command = BCON_NEW("shardCollection", BCON_UTF8(name), "key", BCON_DOCUMENT(&key));
-    bson_destroy(&key);
-    if (!make_index(store, collection, "shard", "mote", true, second, reason)) {
+    bson_t *command = BCON_NEW("shardCollection", BCON_UTF8(name), "key", BCON_DOCUMENT(keys));
+    if (!make_index(store, collection, "shard", keys, reason)) {
         bson_destroy(command);
         return false;
     }
@@ -327,8 +333,8 @@ static bool set_up(const ir_mongodb_t *store, bool mongos, bson_error_t *reason)
     for (const char *const *name = ir_mongodb_collections; good && *name != NULL; name++) {
         good = make_collection(store, *name, reason);
     }
-    return good && make_indexes(store, reason) && (!mongos || shard_all(store, reason)) &&
-           note_schema(store, reason);
+    return good && make_indexes(store, reason) && drop_indexes(store, reason) &&
+           (!mongos || shard_all(store, reason)) && note_schema(store, reason);
 }
 
 ir_status_t ir_mongodb_init(void *context, ir_error_t *error) {

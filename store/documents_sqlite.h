@@ -165,9 +165,9 @@ ir_status_t ir_sqlite_each_outcome(void *store, const ir_id_t *raw_id, ir_each_o
 ir_status_t ir_sqlite_drop(void *context, const ir_raw_document_t *raw, ir_error_t *error);
 ir_status_t ir_sqlite_each_sensor(void *store, ir_each_sensor_fn each, void *context,
                                   ir_error_t *error);
-ir_status_t ir_sqlite_each_observation(void *store, const char *sensor, int64_t from_ns,
-                                       int64_t to_ns, ir_each_observation_fn each, void *context,
-                                       ir_error_t *error);
+ir_status_t ir_sqlite_each_observation(void *store, const char *mote, const char *sensor,
+                                       int64_t from_ns, int64_t to_ns, ir_each_observation_fn each,
+                                       void *context, ir_error_t *error);
 ir_status_t ir_sqlite_each_revision(void *store, const char *sensor, int64_t from_ns, int64_t to_ns,
                                     ir_each_revision_fn each, void *context, ir_error_t *error);
 ir_status_t ir_sqlite_export(void *store, ir_each_line_fn each, void *context, ir_error_t *error);

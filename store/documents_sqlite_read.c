@@ -128,6 +128,7 @@ ir_outcome_t ir_sqlite_recent(void *context, const ir_sensor_t *sensor, int64_t 
         ir_sqlite_bind_text(&binder,
                             ir_view_text(sensor->unit != NULL ? sensor->unit->ucum : NULL));
         ir_sqlite_bind_int(&binder, (int64_t)limit);
+        ir_sqlite_bind_text(&binder, ir_view_text(sensor->mote->id));
         code = binder.code == SQLITE_OK ? sqlite3_step(binder.statement) : binder.code;
         while (code == SQLITE_ROW && n < limit) {
             read_point(binder.statement, &points[n++]);
@@ -321,19 +322,20 @@ typedef struct ir_sensor_walk {
 
 static ir_status_t visit_sensor(void *context, sqlite3_stmt *row) {
     const ir_sensor_walk_t *sensors = context;
-    return sensors->each(sensors->context, ir_sqlite_read_bytes(row, 0));
+    return sensors->each(sensors->context, ir_sqlite_read_bytes(row, 0),
+                         ir_sqlite_read_bytes(row, 1));
 }
 
 ir_status_t ir_sqlite_each_sensor(void *store, ir_each_sensor_fn each, void *context,
                                   ir_error_t *error) {
     ir_sensor_walk_t sensors = {each, context};
-    return ir_sqlite_walk(store, "SELECT DISTINCT name FROM sensors", NULL, visit_sensor, &sensors,
-                          error);
+    return ir_sqlite_walk(store, "SELECT DISTINCT mote, name FROM sensors", NULL, visit_sensor,
+                          &sensors, error);
 }
 
 /* A stretch of a series. */
 typedef struct ir_stretch_walk {
-    const char *sensor;
+    const char *mote, *sensor; /* the mote of observations only */
     int64_t from_ns, to_ns;
     ir_id_t first, end; /* of revisions' ids, which begin with the time */
     ir_each_observation_fn each_observation;
@@ -348,6 +350,12 @@ static void bind_stretch(void *context, ir_sqlite_binder_t *binder) {
     ir_sqlite_bind_int(binder, stretch->to_ns);
 }
 
+static void bind_observations(void *context, ir_sqlite_binder_t *binder) {
+    const ir_stretch_walk_t *stretch = context;
+    bind_stretch(context, binder);
+    ir_sqlite_bind_text(binder, ir_view_text(stretch->mote));
+}
+
 static ir_status_t visit_stored(void *context, sqlite3_stmt *row) {
     const ir_stretch_walk_t *stretch = context;
     ir_stored_observation_t stored = {.observation = read_observation(row, NULL),
@@ -356,10 +364,11 @@ static ir_status_t visit_stored(void *context, sqlite3_stmt *row) {
     return stretch->each_observation(stretch->context, &stored);
 }
 
-ir_status_t ir_sqlite_each_observation(void *store, const char *sensor, int64_t from_ns,
-                                       int64_t to_ns, ir_each_observation_fn each, void *context,
-                                       ir_error_t *error) {
-    ir_stretch_walk_t stretch = {.sensor = sensor,
+ir_status_t ir_sqlite_each_observation(void *store, const char *mote, const char *sensor,
+                                       int64_t from_ns, int64_t to_ns, ir_each_observation_fn each,
+                                       void *context, ir_error_t *error) {
+    ir_stretch_walk_t stretch = {.mote = mote,
+                                 .sensor = sensor,
                                  .from_ns = from_ns,
                                  .to_ns = to_ns,
                                  .each_observation = each,
@@ -368,8 +377,9 @@ ir_status_t ir_sqlite_each_observation(void *store, const char *sensor, int64_t 
                           "SELECT " EXPORT_COLUMNS
                           " FROM observations o JOIN sensors s ON s.id = o.sensor"
                           " WHERE o.series = (SELECT series FROM sensors WHERE name = ? LIMIT 1)"
-                          " AND o.time_ns >= ? AND o.time_ns <= ? ORDER BY o.time_ns, o.late, o.id",
-                          bind_stretch, visit_stored, &stretch, error);
+                          " AND o.time_ns >= ? AND o.time_ns <= ? AND s.mote = ?"
+                          " ORDER BY o.time_ns, o.late, o.id",
+                          bind_observations, visit_stored, &stretch, error);
 }
 
 enum { REVISION_ID, REVISION_OBSERVATION, REVISION_TEST, REVISION_FLAG, REVISION_SUPERSEDES };

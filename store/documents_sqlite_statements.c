@@ -40,7 +40,8 @@ static const char *const statements_sql[IR_SQL_COUNT] = {
         " o.climatology, o.spike, o.rate_of_change, o.flat_line, o.aggregate, o.record"
         " FROM observations o JOIN sensors s ON s.id = o.sensor"
         " WHERE o.series = (SELECT series FROM sensors WHERE name = ?1 LIMIT 1)"
-        " AND o.time_ns < ?2 AND o.late = 0 AND s.unit = ?3 AND typeof(o.value) = 'real'"
+        " AND o.time_ns < ?2 AND o.late = 0 AND s.unit = ?3 AND s.mote = ?5"
+        " AND typeof(o.value) = 'real'"
         " ORDER BY o.time_ns DESC LIMIT ?4",
 };
 

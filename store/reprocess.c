@@ -269,8 +269,8 @@ static ir_status_t run(ir_reprocess_t *reprocess) {
         status = revise_all(reprocess);
     }
     if (status == IR_OK && !interrupted && reprocess->earlier) {
-        status = ir_compare_earlier(reprocess->source, reprocess->stores, reprocess->registry,
-                                    reprocess->selection.mote, reprocess->tally, reprocess->error);
+        status = ir_compare_earlier(reprocess->source, reprocess->stores, reprocess->selection.mote,
+                                    reprocess->tally, reprocess->error);
     }
     return status;
 }

@@ -325,8 +325,9 @@ static ir_status_t walk_series(ir_verdicts_t *verdicts, int64_t start_ns) {
     if (verdicts->n_stored > 0) {
         qsort(verdicts->stored, verdicts->n_stored, sizeof *verdicts->stored, compare_stored);
     }
-    status = ir_documents_each_observation(verdicts->reader, name, start_ns, INT64_MAX, take_point,
-                                           verdicts, verdicts->error);
+    status =
+        ir_documents_each_observation(verdicts->reader, verdicts->sensor->mote->id, name, start_ns,
+                                      INT64_MAX, take_point, verdicts, verdicts->error);
     if (status == IR_OK || (status == IR_ERR_STATE && verdicts->after > verdicts->after_most)) {
         status = check_page(verdicts, true);
     }

@@ -12,7 +12,10 @@
     within       ratios that are taken within one sample
     comparison   ratios, intervals, power and verdicts
     proofs       what a report must show of itself before it may give a verdict
-    runner       scouting, blocks until the precision or the time is reached
+    runner       a run: experiments one after the other, each with its share of the time
+    course       an experiment in a run: scouting, blocks until the precision or the time is reached, proofs
+    child        a sample as a process of its own
+    leftovers    what a killed sample has left on the host, and how it is taken away
     analysis     from samples to what a report says
     report       HTML, Markdown, CSV and pictures
     builds       commits and settings as subjects

@@ -23,28 +23,55 @@ class Compared:
     """One measure of one subject against the one that it is compared with."""
 
     subject: str
+    against: str
     measure: str
     title: str
     primary: bool
     finding: object = None  # comparison.Finding; None: no ratio, `why` says the reason
     why: str = ""
-    beside: str = ""
+    beside: str = ""  # what stands beside the figure
+    doubt: str = ""  # the proof that failed; no verdict is given
+
+    @property
+    def word(self):
+        """The verdict; "" without one."""
+        return self.finding.word if self.finding and not self.doubt else ""
+
+    def verdict(self):
+        """In words, with the figures that it rests on."""
+        if self.finding is None:
+            return f"no comparison: {self.why}"
+        if self.doubt:
+            return f"no verdict: {self.doubt}"
+        found, word = self.finding.all, self.finding.word
+        if word in (comparison.HIGHER, comparison.LOWER):
+            low, high = sorted(abs(each - 1) * 100 for each in (found.low, found.high))
+            text = f"{abs(found.estimate - 1):.1%} {word} ({low:.1f}–{high:.1f} %)"
+        elif word == comparison.SAME:
+            text = f"no difference (within {farthest(found):.1f} %)"
+        elif found.low:
+            text = f"{WORDS[word]} ({percent(found.low)} to {percent(found.high)})"
+        else:
+            text = WORDS[word]
+        return text.replace("%", " %").replace("  %", " %") + (f"; {self.finding.why}" if self.finding.why else "") + self.beside
 
     def sentence(self):
-        if self.finding is None:
-            return f"{self.subject}: {self.title}: no comparison, because {self.why}"
-        found = self.finding.all
-        interval = f"({percent(found.low)} to {percent(found.high)})" if found.low else ""
-        text = f"{self.subject}: {self.title}: "
-        if self.finding.word in (comparison.HIGHER, comparison.LOWER):
-            text += f"{abs(found.estimate - 1):.1%} {self.finding.word} {interval}"
-        elif self.finding.word == comparison.SAME:
-            text += f"no difference {interval}"
-        else:
-            text += f"{WORDS[self.finding.word]} {interval}"
-        if self.finding.why:
-            text += f"; {self.finding.why}"
-        return text + self.beside
+        return f"{self.subject}: {self.title}: {self.verdict()}"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a report shows of itself. A verdict depends on it when it is about one of these measures and subjects; none named:
+    all."""
+
+    name: str
+    good: bool
+    text: str
+    measures: tuple = ()
+    subjects: tuple = ()
+
+    def covers(self, subject, measure):
+        return (not self.measures or measure in self.measures) and (not self.subjects or subject in self.subjects)
 
 
 @dataclass
@@ -57,11 +84,11 @@ class Analysis:
     against: dict  # {subject: the one that it is compared with}
     on_purpose: dict  # {subject: rows of likeness in which the two differ on purpose}
     samples: list
-    done: dict  # complete blocks
+    done: dict  # {block: {subject: sample}} of those that count
     resolution: dict = field(default_factory=dict)  # measure: half-width of the reference against itself
     compared: list = field(default_factory=list)
     within: list = field(default_factory=list)  # within.Within
-    proofs: list = field(default_factory=list)  # (name, good, text)
+    proofs: list = field(default_factory=list)  # Proofs
     sheets: dict = field(default_factory=dict)  # subject: rows of likeness
     tampered: list | None = None
 
@@ -74,17 +101,18 @@ class Analysis:
         """The reference, and the same again under another name."""
         return self.subjects[:2]
 
-    @property
-    def trusted(self):
-        """Whether verdicts may be given at all."""
-        return all(good for _, good, _ in self.proofs) and not self.tampered
+    def doubt(self, subject, measure):
+        """Why no verdict may be given of it; "" when one may."""
+        wrong = [f"{each} after the run" for each in self.tampered or []]
+        wrong += [f"{each.name}: {each.text}" for each in self.proofs if not each.good and each.covers(subject, measure)]
+        return "; ".join(wrong)
 
     def emulated(self, subject):
-        return any(by[subject].get("figures", {}).get("emulated") for by in self.done.values())
+        return any(by[subject]["figures"].get("emulated") for by in self.done.values() if subject in by)
 
     def values(self, subject, measure):
-        """{block: value} over complete blocks."""
-        found = {block: by[subject]["measures"].get(measure) for block, by in self.done.items()}
+        """{block: value}"""
+        found = {block: by[subject]["measures"].get(measure) for block, by in self.done.items() if subject in by}
         return {block: value for block, value in found.items() if value is not None}
 
     def measures(self):
@@ -100,21 +128,27 @@ class Analysis:
 
 
 def percent(ratio):
-    return f"{ratio - 1:+.1%}"
+    return f"{ratio - 1:+.1%}".replace("-", "−")
 
 
-def analyse(folder, experiment):
-    plan, status = folder.read("plan.json"), folder.read("status.json")
+def farthest(ratio):
+    """The farthest that the interval goes from 1, in per cent."""
+    return max(ratio.high - 1, 1 - ratio.low) * 100
+
+
+def analyse(part, experiment, tampered=()):
+    """`part`: the experiment's folder in a run; `tampered`: what differs from the run's checksums."""
+    plan, status = part.read("plan.json"), part.status
     planned = [Subject(**each) for each in plan["subjects"]]
-    by_name, samples = {each.name: each for each in planned}, folder.samples()
+    by_name, samples = {each.name: each for each in planned}, part.samples()
     subjects = list(by_name)
-    found = Analysis(experiment, plan, folder.read("facts.json"), status, subjects,
+    found = Analysis(experiment, plan, part.run.read("facts.json"), status, subjects,
                      {each.name: each.against for each in planned},
                      {each.name: likeness.purpose(by_name[each.against], each) for each in planned}, samples,
-                     blocks.complete(subjects, samples), tampered=folder.tampered() or [])
+                     blocks.good(samples), tampered=list(tampered))
     level = comparison.corrected_level(len(experiment.primary))
     same_subject(found, level)
-    prove(found, folder)
+    prove(found, part)
     for subject in subjects[1:]:
         found.sheets[subject] = sheet(found, subject)
         for primary in experiment.primary:
@@ -126,10 +160,10 @@ def analyse(folder, experiment):
 
 
 def pairs(found, first, second, measure):
-    """([first's], [second's], [disturbed]) of the complete blocks in which both have the measure."""
+    """([first's], [second's], [disturbed]) of the blocks in which both have the measure."""
     one, other = found.values(first, measure), found.values(second, measure)
     both = [block for block in found.done if one.get(block) and other.get(block)]
-    disturbed = [bool(found.done[block][first]["disturbed"] or found.done[block][second]["disturbed"]) for block in both]
+    disturbed = [any(blocks.reasons(found.done[block][each], measure) for each in (first, second)) for block in both]
     return [one[block] for block in both], [other[block] for block in both], disturbed
 
 
@@ -145,41 +179,45 @@ def same_subject(found, level):
             found.resolution[measure] = ratio.half_width
 
 
-def prove(found, folder):
+def prove(found, part):
     level = comparison.corrected_level(len(found.experiment.primary))
     reference, again = found.twins
     for primary in found.experiment.primary:
-        good, text = proofs.judge_same(ratio_of(found, reference, again, primary.measure, level))
-        found.proofs.append((f"{reference} against itself, {found.describe(primary.measure, primary.title)}", good, text))
-    of_guests = folder.read("proofs.json") if (folder.path / "proofs.json").exists() else {}
+        judged = proofs.judge_same(ratio_of(found, reference, again, primary.measure, level))
+        title = found.describe(primary.measure, primary.title)
+        found.proofs.append(Proof(f"{reference} against itself, {title}", *judged, measures=(primary.measure,)))
+    of_guests = part.read("proofs.json") if part.has("proofs.json") else {}
+    platforms = {each["name"]: each["platform"] for each in found.plan["subjects"]}
     for platform, told in of_guests.get("loop", {}).items():
-        found.proofs.append((f"half of a quota on a loop, {platform}", *proofs.judge_loop(told)))
+        named = () if platform == platforms[reference] else tuple(each for each in found.subjects if platforms[each] == platform)
+        found.proofs.append(Proof(f"half of a quota on a loop, {platform}", *proofs.judge_loop(told), subjects=named))
     if "quota" in found.kind.proofs:
-        prove_quota(found)
+        found.proofs.append(Proof("half of the processors' time on the pipeline", *judge_quota(found)))
     if "null" in found.kind.proofs:
         highest = [max(found.values(each, found.kind.full_speed).values(), default=0) for each in found.subjects]
         rates = [each["rate"] for each in found.plan["scouted"]["fixed"]]
-        found.proofs.append(("the generator's own ceiling",
-                             *proofs.judge_null(found.plan["scouted"]["generator_ceiling"], highest + rates)))
+        judged = proofs.judge_null(found.plan["scouted"]["generator_ceiling"], highest + rates)
+        found.proofs.append(Proof("the generator's own ceiling", *judged))
 
 
-def prove_quota(found):
+def judge_quota(found):
     """The twin's full speed with half of the quota against that without, block by block."""
     again = found.twins[1]
     whole, half = found.values(again, found.kind.full_speed), found.values(again, f"{proofs.QUOTA}.rate")
     both = [block for block in whole if block in half]
-    if both:
-        expected = statistics.geometric_mean(found.values(again, f"{proofs.QUOTA}.expected").values())
-        ratio = comparison.ratio([whole[block] for block in both], [half[block] for block in both])
-        found.proofs.append(("half of the processors' time on the pipeline", *proofs.judge_quota(ratio, expected)))
+    if not both:
+        return proofs.judge_quota(None, None)
+    expected = statistics.geometric_mean(found.values(again, f"{proofs.QUOTA}.expected").values())
+    return proofs.judge_quota(comparison.ratio([whole[block] for block in both], [half[block] for block in both]), expected)
 
 
 def sheet(found, subject):
-    """Rows of likeness over all complete blocks; the worst word counts."""
+    """Rows of likeness over all blocks; the worst word counts."""
     rows = {}
-    for by in found.done.values():
-        for name, one, other, word in likeness.compare(by[found.against[subject]]["likeness"], by[subject]["likeness"],
-                                                       found.on_purpose[subject]):
+    first = found.against[subject]
+    for block in blocks.pairs(found.done, first, subject):
+        by = found.done[block]
+        for name, one, other, word in likeness.compare(by[first]["likeness"], by[subject]["likeness"], found.on_purpose[subject]):
             if name not in rows or word == likeness.DIFFERENT:
                 rows[name] = (name, one, other, word)
     return [rows[name] for name in sorted(rows)]
@@ -187,19 +225,20 @@ def sheet(found, subject):
 
 def compare(found, subject, measure, level, primary=None):
     title = found.describe(measure, primary.title if primary else "")
-    result = Compared(subject, measure, title, primary is not None)
+    result = Compared(subject, found.against[subject], measure, title, primary is not None)
     unlike = [row for row in found.sheets.get(subject, []) if row[3] == likeness.DIFFERENT]
     first, second, disturbed = pairs(found, found.against[subject], subject, measure)
     if unlike:
         result.why = "the guests are not alike: " + "; ".join(f"{name} is {one or 'none'} and {other or 'none'}"
                                                              for name, one, other, _ in unlike)
-    elif not first:
-        result.why = "there is no block in which both have a value"
     elif found.emulated(subject):
         result.why = "the guest is emulated"
     elif why := no_ratio(found, subject, measure):
         result.why = why
+    elif not first:
+        result.why = "; ".join(notes(found, subject, measure)) or "there is no block in which both have a value"
     else:
+        result.doubt = found.doubt(subject, measure)
         result.finding = comparison.finding(first, second, disturbed, level, resolution=found.resolution.get(measure, 0))
         result.beside = beside(found, subject, measure)
     return result
@@ -208,11 +247,18 @@ def compare(found, subject, measure, level, primary=None):
 def no_ratio(found, subject, measure):
     """Why a sample of either says that this measure's value stands alone; "" when none does."""
     for by in found.done.values():
-        for each in (found.against[subject], subject):
+        for each in {found.against[subject], subject} & set(by):
             for prefix, why in by[each].get("no_ratio", {}).items():
                 if measure == prefix or measure.startswith(f"{prefix}."):
                     return f"{each}: {why}"
     return ""
+
+
+def notes(found, subject, measure):
+    """What samples say of a measure: [text], each once."""
+    told = {f"{each}: {text}": None for by in found.done.values() for each in (found.against[subject], subject) if each in by
+            for prefix, text in by[each].get("notes", {}).items() if measure == prefix or measure.startswith(f"{prefix}.")}
+    return list(told)
 
 
 def beside(found, subject, measure):

@@ -11,21 +11,26 @@ def order(subjects, block, seed):
     return drawn
 
 
-def remaining(subjects, seed, done):
-    """(block, position, subject) of every sample from the first block that is not complete, without end. `done` holds the
-    (block, subject) pairs that a run has already."""
-    block = 0
-    while True:
-        for position, subject in enumerate(order(subjects, block, seed)):
-            if (block, subject) not in done:
-                yield block, position, subject
-        block += 1
+def left(subjects, block, seed, done):
+    """[(position, subject)] of the block's samples that a run has not yet; `done` holds the (block, subject) pairs it has."""
+    return [(position, subject) for position, subject in enumerate(order(subjects, block, seed)) if (block, subject) not in done]
 
 
-def complete(subjects, samples):
-    """{block: {subject: sample}} of the blocks in which every subject has a sample that counts."""
+def good(samples):
+    """{block: {subject: sample}} of the samples that count."""
     found = {}
     for sample in samples:
         if sample["status"] == "ok":
             found.setdefault(sample["block"], {})[sample["subject"]] = sample
-    return {block: by for block, by in sorted(found.items()) if all(each in by for each in subjects)}
+    return dict(sorted(found.items()))
+
+
+def pairs(by_block, first, second):
+    """The blocks of good() in which both subjects have a sample."""
+    return [block for block, by in by_block.items() if first in by and second in by]
+
+
+def reasons(sample, measure):
+    """Why a measure of a sample counts as disturbed: what took place in its stretch, and what the canaries say."""
+    return [each for stretch, some in sample["disturbed"].items() if not stretch or measure.startswith(f"{stretch}.")
+            for each in some]

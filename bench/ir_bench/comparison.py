@@ -5,6 +5,7 @@ mean of the logarithms of the paired ratios, its interval Student's t on n - 1 d
 bootstrap (BCa) and the median stand beside it and decide nothing.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -29,21 +30,34 @@ WITHDRAWN = "withdrawn"
 
 @dataclass(frozen=True)
 class Ratio:
-    """second / first over `pairs` pairs. Interval ends are None with fewer than two pairs."""
+    """second / first of each pair. Interval ends are None with fewer than two."""
 
     points: tuple
     estimate: float
     low: float | None
     high: float | None
     level: float
-    median: float
-    bootstrap_low: float | None
-    bootstrap_high: float | None
-    detectable: float | None  # the smallest ratio above 1 that n pairs find with a power of 80 %
 
     @property
     def pairs(self):
         return len(self.points)
+
+    @property
+    def median(self):
+        return math.exp(float(numpy.median(numpy.log(self.points))))
+
+    @functools.cached_property
+    def bootstrap(self):
+        """(low, high), None with fewer than two pairs."""
+        return bootstrap_interval(numpy.log(self.points), self.level) if self.pairs > 1 else None
+
+    @functools.cached_property
+    def detectable(self):
+        """The smallest ratio above 1 that so many pairs find with a power of 80 %; None with fewer than two."""
+        if self.pairs < 2:
+            return None
+        deviation = float(numpy.std(numpy.log(self.points), ddof=1))
+        return math.exp(detectable_difference(deviation, self.pairs, self.level))
 
     @property
     def half_width(self):
@@ -63,24 +77,17 @@ def ratio(first, second, level=LEVEL):
     if not all(value > 0 and math.isfinite(value) for value in (*first, *second)):
         raise ValueError("a ratio needs positive values")
     logs = numpy.log(numpy.asarray(second, dtype=float) / numpy.asarray(first, dtype=float))
-    low = high = detectable = None
-    bootstrap = (None, None)
+    low = high = None
     if len(logs) > 1:
         error = float(numpy.std(logs, ddof=1)) / math.sqrt(len(logs))
         half = float(stats.t.ppf((1 + level) / 2, len(logs) - 1)) * error
         low, high = math.exp(logs.mean() - half), math.exp(logs.mean() + half)
-        bootstrap = bootstrap_interval(logs, level)
-        detectable = math.exp(detectable_difference(float(numpy.std(logs, ddof=1)), len(logs), level))
     return Ratio(
         points=tuple(float(value) for value in numpy.exp(logs)),
         estimate=math.exp(logs.mean()),
         low=low,
         high=high,
         level=level,
-        median=math.exp(float(numpy.median(logs))),
-        bootstrap_low=bootstrap[0],
-        bootstrap_high=bootstrap[1],
-        detectable=detectable,
     )
 
 

@@ -34,6 +34,7 @@ class Experiment:
     groups: tuple = ()
     needs: dict = None  # of the host: NEEDS
     precision: dict = None  # {measure: half-width}
+    sample_seconds: float = 60  # about; announced, and what the time is shared out by
 
     @property
     def of_kind(self):
@@ -75,12 +76,13 @@ def parse(name, text):
     if kind not in kinds.names():
         raise ExperimentError(f"{name}: kind '{kind}' is one of {', '.join(kinds.names())}")
     shape = {"title": str, "kind": str, "size": str, kind: kinds.load(kind).parameters,
-             "primary": [{"measure": str, "title": str}], "groups": [str], "needs": dict, "precision": dict}
-    conform(name, given, shape, optional=("groups", "needs", "precision"))
+             "primary": [{"measure": str, "title": str}], "groups": [str], "needs": dict, "precision": dict, "sample_seconds": (int, float)}
+    conform(name, given, shape, optional=("groups", "needs", "precision", "sample_seconds"))
     conform(f"{name}: [needs]", given.get("needs", {}), NEEDS, optional=NEEDS)
     found = Experiment(name=name, title=given["title"], kind=kind, size=given["size"], parameters=given[kind],
                        primary=tuple(Primary(**each) for each in given["primary"]), groups=tuple(given.get("groups", ())),
-                       needs=given.get("needs", {}), precision=given.get("precision", {}))
+                       needs=given.get("needs", {}), precision=given.get("precision", {}),
+                       sample_seconds=given.get("sample_seconds", Experiment.sample_seconds))
     check(found)
     return found
 
@@ -113,3 +115,21 @@ def read(name):
         raise ExperimentError(f"experiment '{name}': it is one of {', '.join(names())}")
     text = path.read_text(encoding="utf-8")
     return parse(name, text), text
+
+
+def of(part):
+    """The Experiment that an experiment's folder in a run was made for."""
+    return parse(part.name, (part.path / "experiment.toml").read_text(encoding="utf-8"))
+
+
+def chosen(words):
+    """Names of experiments by names and groups, each once, in order; `all` is every one."""
+    found = []
+    for word in words:
+        if word == "all":
+            found += names()
+        elif word in GROUPS and word not in names():
+            found += [each for each in names() if word in read(each)[0].groups]
+        else:
+            found.append(word)
+    return list(dict.fromkeys(found))

@@ -17,6 +17,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 KTHREADD = 2
 CANARY_SECONDS = 30
 FIELDS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+QUIET_SHARE = 0.05
 BUSY = ("user", "nice", "system", "irq", "softirq")
 
 
@@ -53,6 +54,19 @@ def settle(directory):
     os.sync()
     subprocess.run(["fstrim", str(directory)], check=False, capture_output=True, timeout=120)
     Path("/proc/sys/vm/drop_caches").write_text("3\n", encoding="ascii")
+
+
+def await_quiet(seconds):
+    """Waits until the processors were nearly idle for a second, but not longer than so many; returns how long it took."""
+    begun = time.monotonic()
+    while time.monotonic() - begun < seconds:
+        before = read_stat(Path("/proc/stat").read_text(encoding="ascii"))
+        time.sleep(1)
+        after = read_stat(Path("/proc/stat").read_text(encoding="ascii"))
+        busy = sum(after[name] - before[name] for name in BUSY)
+        if busy < QUIET_SHARE * os.cpu_count():
+            break
+    return time.monotonic() - begun
 
 
 # ---- processor time ----

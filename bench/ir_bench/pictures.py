@@ -5,10 +5,12 @@ import io
 import matplotlib
 
 matplotlib.use("svg")
-matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "ir-bench", "font.family": "sans-serif", "font.size": 10})
+matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "ir-bench", "font.family": "sans-serif", "font.size": 9,
+                            **{f"{part}.color": "#7a8794" for part in ("xtick", "ytick")}, "axes.edgecolor": "#7a8794"})
 
 from matplotlib import pyplot  # noqa: E402
 
+WIDTH = 5  # inches, so that letters are large enough on a telephone
 INK, ACCENT, FAINT, WARN = "#3b6ea5", "#c0504d", "#9aa5b1", "#d9902f"
 
 
@@ -22,7 +24,7 @@ def svg(figure):
 
 def ratios(title, rows, equivalence, resolution):
     """`rows`: (name, comparison.Finding) of one measure. A ratio of 1 is no difference; the band is what counts as none."""
-    figure, axes = pyplot.subplots(figsize=(7, 0.7 + 0.55 * len(rows)))
+    figure, axes = pyplot.subplots(figsize=(WIDTH, 0.7 + 0.5 * len(rows)))
     axes.axvspan(1 / (1 + equivalence), 1 + equivalence, color=FAINT, alpha=0.2, lw=0)
     axes.axvline(1, color=FAINT, lw=1)
     if resolution:
@@ -37,8 +39,8 @@ def ratios(title, rows, equivalence, resolution):
     axes.set_yticks(range(len(rows)), [name for name, _ in rows])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.invert_yaxis()
-    axes.set_xlabel("ratio to bare metal")
-    axes.set_title(title, loc="left", fontsize=10)
+    axes.set_xlabel("ratio; 1 is no difference")
+    axes.set_title(title, loc="left", fontsize=9)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.tick_params(axis="y", length=0)
@@ -47,7 +49,7 @@ def ratios(title, rows, equivalence, resolution):
 
 def values(title, unit, rows):
     """`rows`: (subject, {block: value}, disturbed blocks). One dot a sample, in the order of the blocks."""
-    figure, axes = pyplot.subplots(figsize=(7, 2.4))
+    figure, axes = pyplot.subplots(figsize=(WIDTH, 2.2))
     blocks = sorted({block for _, by, _ in rows for block in by})
     width = 0.7 / max(len(rows), 1)
     for number, (name, by, disturbed) in enumerate(rows):
@@ -60,7 +62,7 @@ def values(title, unit, rows):
     axes.set_xticks([block + 1 for block in blocks])
     axes.set_xlabel("block (× disturbed)")
     axes.set_ylabel(unit)
-    axes.set_title(title, loc="left", fontsize=10)
+    axes.set_title(title, loc="left", fontsize=9)
     axes.legend(frameon=False, fontsize=8, ncols=len(rows), loc="upper left", bbox_to_anchor=(0, -0.25))
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

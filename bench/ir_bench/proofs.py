@@ -8,9 +8,6 @@ null   the generator alone reaches at least twice the highest rate that was used
 
 import json
 import subprocess
-import time
-
-from platforms.lab import Guest, Lab, LabError, verbs
 
 from . import ROOT
 
@@ -18,8 +15,6 @@ NAMED = ("loop", "quota", "null")  # those that a kind may carry; A/A is in ever
 QUOTA = "quota"  # the stretch that is measured with half of the quota
 LOOP_TOLERANCE = 0.03
 CEILING_FACTOR = 2
-LOOP_ROUNDS = 4000000
-LOOP = f"i=0; while ((i < {LOOP_ROUNDS})); do ((i += 1)); done"
 CEILING_OBSERVATIONS = 2000000
 
 
@@ -32,45 +27,11 @@ def generator_ceiling(motes, records):
     return json.loads(done.stdout)["observations_per_second"]
 
 
-def run(named, subjects, folder):
-    """Those proofs that need guests of their own: {name: what was found}."""
-    return {"loop": quota_loop(subjects, folder)} if "loop" in named else {}
-
-
-def quota_loop(subjects, folder):
-    """{platform: {"whole", "half"}} in seconds of the same loop in a guest of each platform, with one processor's quota and
-    half of it."""
-    found = {}
-    for platform in dict.fromkeys(each.platform for each in subjects):
-        try:
-            found[platform] = loop_in_guest(platform, folder)
-        except LabError as error:
-            found[platform] = {"error": str(error)}
-    return found
-
-
-def loop_in_guest(platform, folder):
-    name, _, kind = platform.partition(":")
-    lab = Lab(folder / "lab")
-    told = {}
-    try:
-        verbs.provision(lab, Guest(name="loop", platform=name, kind=kind))
-        verbs.boot(lab, "loop")
-        for word, percent in (("whole", 100), ("half", 50)):
-            verbs.set_limits(lab, "loop", {"cpu.quota": percent})
-            begun = time.monotonic()
-            verbs.execute(lab, "loop", ["/bin/bash", "-c", LOOP], seconds=300)
-            told[word] = time.monotonic() - begun
-    finally:
-        verbs.destroy_all(lab)
-    return told
-
-
 def judge_loop(told):
-    """(good, text) of one platform."""
-    if "error" in told:
-        return False, told["error"]
-    ratio = told["whole"] / told["half"]
+    """(good, text) of one platform; `told`: the sample of kinds/loop.py."""
+    if told["status"] != "ok":
+        return False, told["why"]
+    ratio = told["measures"]["loop.halved"]
     return abs(ratio / 0.5 - 1) <= LOOP_TOLERANCE, f"{ratio:.3f} of the speed with half of the quota (0.5 within 3 %)"
 
 

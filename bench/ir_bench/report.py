@@ -1,4 +1,5 @@
-"""The report of a run: report/report.html (one file, no network), report.md and report.csv in the run's folder."""
+"""The report of a run: report/report.html (one file, no network), report.md, samples.csv (every value) and comparisons.csv in
+the run's folder."""
 
 import csv
 import io
@@ -6,67 +7,95 @@ import statistics
 
 import jinja2
 
-from . import comparison, pictures
-from .analysis import WORDS, analyse
+from . import blocks, comparison, experiment, pictures
+from .analysis import WORDS, analyse, percent
+from .likeness import DIFFERENT
 
-FACTS = ("commit", "time", "distribution", "kernel", "cpu", "cores", "memory_mib", "platform", "compiler", "load")
+FACTS = ("time", "commit", "distribution", "kernel", "cpu", "cores", "memory_mib", "platform", "compiler", "load")
+MARKUP = jinja2.utils.markupsafe.Markup
 
 
-def write(folder, experiment):
+def write(run):
     """Returns the path of the HTML."""
-    found = analyse(folder, experiment)
-    place = folder.path / "report"
+    place = run.path / "report"
     place.mkdir(exist_ok=True)
     environment = jinja2.Environment(loader=jinja2.PackageLoader("ir_bench"), trim_blocks=True, lstrip_blocks=True,
                                      autoescape=lambda name: name is not None and ".html" in name)
-    context = content(found)
+    context = content(run)
     for name in ("report.html", "report.md"):
-        text = environment.get_template(f"{name}.j2").render(**context)
-        (place / name).write_text(text, encoding="utf-8")
-    (place / "report.csv").write_text(table(found), encoding="utf-8")
+        (place / name).write_text(environment.get_template(f"{name}.j2").render(**context), encoding="utf-8")
+    analyses = [each["a"] for each in context["sections"]]
+    (place / "samples.csv").write_text(values(analyses), encoding="utf-8")
+    (place / "comparisons.csv").write_text(comparisons(analyses), encoding="utf-8")
     return place / "report.html"
 
 
-def content(found):
+def content(run):
+    tampered = run.tampered() or []
+    parts = run.parts()
+    measured = [part for part in parts if part.has("plan.json")]
+    facts = run.read("facts.json")
+    sections = [section(analyse(part, experiment.of(part), tampered)) for part in measured]
     return {
-        "a": found,
-        "groups": [group(found, primary) for primary in found.experiment.primary],
-        "medians": medians(found),
-        "words": WORDS,
+        "sections": sections,
+        "proofs": [(each["a"], proof) for each in sections for proof in each["a"].proofs],
+        "lost": [(each["a"], sample) for each in sections for sample in each["a"].samples if sample["status"] != "ok"],
+        "sheets": [(each["a"], subject, rows, any(row[3] == DIFFERENT for row in rows))
+                   for each in sections for subject, rows in each["a"].sheets.items() if subject in each["shown"]],
+        "not_run": [(part.name, experiment.of(part).title, part.status) for part in parts if part not in measured],
+        "tampered": tampered,
+        "sealed": run.tampered() is not None,
+        "seed": run.read("run.json")["seed"],
+        "status": run.read("status.json"),
         "equivalence": comparison.EQUIVALENCE,
-        "untrusted": untrusted(found),
-        "generator": generator(found),
-        "lost": [each for each in found.samples if each["status"] != "ok"],
-        "disturbed": [each for each in found.samples if each.get("disturbed")],
-        "facts": [(key, found.facts[key]) for key in FACTS if key in found.facts] + sorted(found.facts["versions"].items()),
+        "least": comparison.MIN_PAIRS,
+        "words": WORDS,
+        "percent": percent,
+        "facts": [(key.replace("_mib", ", MiB"), facts[key]) for key in FACTS if key in facts] + sorted(facts["versions"].items()),
     }
 
 
-def untrusted(found):
-    wrong = [f"{name}: {text}" for name, good, text in found.proofs if not good]
-    return "; ".join(wrong + [f"changed after the run: {each}" for each in found.tampered or []])
+def section(found):
+    """What the report says of one experiment."""
+    shown = [each for each in found.subjects if not found.emulated(each)]
+    return {
+        "a": found,
+        "shown": shown,
+        "apart": [each for each in found.subjects if each not in shown],
+        "groups": [group(found, primary, shown) for primary in found.experiment.primary],
+        "medians": medians(found),
+        "others": [each for each in found.compared if not each.primary and each.finding],
+        "generator": generator(found),
+        "disturbed": [(each, sorted({why for some in each["disturbed"].values() for why in some}))
+                      for each in found.samples if each.get("disturbed")],
+    }
 
 
 def generator(found):
-    cores = found.facts.get("cores", 0)
-    taken = 1 + max(int(word) for word in found.plan["tuning"]["cpu.pin"].split("-"))
-    if taken >= cores:
-        return f"The generator has no processor of its own: it competes with the guests for all {cores}, alike on every platform."
-    return f"The generator runs on the host's other processors ({cores - taken} of {cores})."
+    own, guests = (found.plan[key]["cpu.pin"] for key in ("generator", "tuning"))
+    if own == guests:
+        return (f"The load generator has no processors of its own: it competes with the guests for processors {guests}, with an "
+                "ordinary share in a control group of its own, alike on every platform.")
+    return f"The load generator runs on processors {own}, the guests on {guests}."
 
 
-def group(found, primary):
+def group(found, primary, shown):
+    """A primary comparison: its pictures and its rows."""
     rows = [each for each in found.compared if each.primary and each.measure == primary.measure]
-    shown = [(each.subject, each.finding) for each in rows if each.finding]
-    title = found.describe(primary.measure, primary.title)
+    ratios = [(each.subject, each.finding) for each in rows if each.finding]
+    title, about = found.describe(primary.measure, primary.title), found.kind.measure(primary.measure)
     resolution = found.resolution.get(primary.measure)
-    markup = jinja2.utils.markupsafe.Markup
-    picture = pictures.ratios("ratio to bare metal: points of all blocks, estimate and interval", shown,
-                              comparison.EQUIVALENCE, resolution) if shown else ""
-    unit = found.kind.measure(primary.measure).unit
-    bad = {subject: {block for block, by in found.done.items() if by[subject].get("disturbed")} for subject in found.subjects}
-    points = pictures.values(title, unit, [(each, found.values(each, primary.measure), bad[each]) for each in found.subjects])
-    return {"title": title, "rows": rows, "picture": markup(picture), "points": markup(points)}
+    bad = {subject: {block for block, by in found.done.items() if subject in by and blocks.reasons(by[subject], primary.measure)}
+           for subject in found.subjects}
+    values_of = [(each, found.values(each, primary.measure), bad[each]) for each in shown]
+    return {
+        "title": title,
+        "about": about,
+        "rows": rows,
+        "resolution": resolution,
+        "ratios": MARKUP(pictures.ratios(f"{title}: ratio", ratios, comparison.EQUIVALENCE, resolution)) if ratios else "",
+        "points": MARKUP(pictures.values(title, about.unit, values_of)) if any(by for _, by, _ in values_of) else "",
+    }
 
 
 def medians(found):
@@ -82,15 +111,41 @@ def medians(found):
     return rows
 
 
-def table(found):
-    """A row for each sample and measure."""
+# ---- tables for other programs ----
+
+
+def lines(header, rows):
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["block", "position", "subject", "status", "disturbed", "measure", "value"])
-    for sample in found.samples:
-        for name, value in sorted(sample.get("measures", {}).items()):
-            writer.writerow([sample["block"] + 1, sample["position"] + 1, sample["subject"], sample["status"],
-                             int(bool(sample.get("disturbed"))), name, value])
+    writer.writerow(header)
+    writer.writerows(rows)
     return out.getvalue()
 
 
+def values(analyses):
+    """A row for each sample and measure."""
+    header = ["experiment", "block", "position", "subject", "status", "disturbed", "measure", "value"]
+    return lines(header, (
+        [found.experiment.name, sample["block"] + 1, sample["position"] + 1, sample["subject"], sample["status"],
+         int(bool(blocks.reasons(sample, name))), name, value]
+        for found in analyses for sample in found.samples for name, value in sorted(sample.get("measures", {}).items())))
+
+
+def comparisons(analyses):
+    """A row for each comparison, over all blocks and over those that nothing disturbed."""
+    header = ["experiment", "subject", "against", "measure", "primary", "pairs", "ratio", "low", "high", "level", "median",
+              "bootstrap_low", "bootstrap_high", "detectable", "quiet_pairs", "quiet_ratio", "quiet_low", "quiet_high", "verdict",
+              "why"]
+    rows = []
+    for found in analyses:
+        for each in found.compared:
+            row = [found.experiment.name, each.subject, each.against, each.measure, int(each.primary)]
+            if each.finding:
+                everything, quiet = each.finding.all, each.finding.quiet
+                row += [everything.pairs, everything.estimate, everything.low, everything.high, everything.level, everything.median,
+                        *(everything.bootstrap or ("", "")), everything.detectable]
+                row += [quiet.pairs, quiet.estimate, quiet.low, quiet.high] if quiet else [0, "", "", ""]
+            else:
+                row += [""] * 13
+            rows.append([*row, each.word or "none", each.why or each.doubt])
+    return lines(header, rows)

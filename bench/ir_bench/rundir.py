@@ -1,12 +1,17 @@
 """The folder of one run, which is never overwritten:
 
-    experiment.toml   what was asked for, as it was
-    plan.json         subjects, seed, rates, thresholds: fixed before the first block
+    run.json          what was asked for: experiments, platforms, profiles, repeats, seed
     facts.json        the machine, once
-    samples.jsonl     one line for each sample, flushed to disk as soon as it ended
-    samples/NNN-SUBJECT/   what a sample left: histograms, logs, summaries
-    status.json       running, done or failed, and why it ended
-    checksums         SHA-256 of every other file, written when the run ends
+    status.json       running or done
+    checksums         SHA-256 of every other file but the report's, written when the run ends
+    report/           written from the others, as often as wanted
+    EXPERIMENT/
+        experiment.toml   the experiment, as it was
+        plan.json         subjects, rates, thresholds: fixed before the first block
+        samples.jsonl     one line for each sample, flushed to disk as soon as it ended
+        samples/NNN-SUBJECT/   what a sample left: histograms, logs, summaries
+        proofs.json       what the proofs that need guests of their own have found
+        status.json       running, done, skipped or failed, and why
 """
 
 import datetime
@@ -18,48 +23,20 @@ from pathlib import Path
 
 SAMPLES = "samples.jsonl"
 CHECKSUMS = "checksums"
+LATEST = "latest"  # the link to the last run
 
 
 class RunError(Exception):
     """A run's folder is not what it should be; the text is for the person who asked."""
 
 
-class RunDir:
+class Folder:
+    """Whole files, each replaced at once."""
+
     def __init__(self, path):
         self.path = Path(path).resolve()
 
-    @classmethod
-    def create(cls, parent, name):
-        """A new folder PARENT/TIME-NAME, and PARENT/latest, a link to it."""
-        parent = Path(parent)
-        parent.mkdir(parents=True, exist_ok=True)
-        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
-        for attempt in range(100):
-            path = parent / (f"{stamp}-{name}" + (f"-{attempt + 1}" if attempt else ""))
-            try:
-                path.mkdir()
-                break
-            except FileExistsError:
-                continue
-        else:
-            raise RunError(f"{parent}: too many runs begin in the same second")
-        link = parent / "latest"
-        fresh = parent / f".latest-{os.getpid()}"
-        fresh.symlink_to(path.name)
-        fresh.replace(link)
-        return cls(path)
-
-    @classmethod
-    def open(cls, path):
-        run = cls(path)
-        if not (run.path / "plan.json").is_file():
-            raise RunError(f"{path} is not the folder of a run: it has no plan.json")
-        return run
-
-    # ---- whole files ----
-
     def write(self, name, value):
-        """A JSON file, replaced as a whole."""
         self.write_text(name, json.dumps(value, indent=2, sort_keys=True) + "\n")
 
     def write_text(self, name, text):
@@ -70,13 +47,28 @@ class RunDir:
             os.fsync(file.fileno())
         fresh.replace(self.path / name)
 
+    def has(self, name):
+        return (self.path / name).is_file()
+
     def read(self, name):
         try:
             return json.loads((self.path / name).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise RunError(f"{self.path / name}: {error}") from error
 
-    # ---- samples ----
+
+class Part(Folder):
+    """One experiment's folder within a run's."""
+
+    def __init__(self, run, name):
+        super().__init__(run.path / name)
+        self.run = run
+        self.name = name
+        self.path.mkdir(exist_ok=True)
+
+    @property
+    def status(self):
+        return self.read("status.json") if self.has("status.json") else {"status": "not begun"}
 
     def sample_folder(self, block, subject):
         folder = self.path / "samples" / f"{block:03}-{re.sub('[^A-Za-z0-9_.-]', '_', subject)}"
@@ -105,6 +97,40 @@ class RunDir:
     def done(self):
         """The (block, subject) pairs that need no further try."""
         return {(each["block"], each["subject"]) for each in self.samples()}
+
+
+class RunDir(Folder):
+    @classmethod
+    def create(cls, parent, name):
+        """A new folder PARENT/TIME-NAME, and PARENT/latest, a link to it."""
+        parent = Path(parent)
+        parent.mkdir(parents=True, exist_ok=True)
+        stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+        for attempt in range(100):
+            path = parent / (f"{stamp}-{name}" + (f"-{attempt + 1}" if attempt else ""))
+            try:
+                path.mkdir()
+                break
+            except FileExistsError:
+                continue
+        else:
+            raise RunError(f"{parent}: too many runs begin in the same second")
+        link = parent / LATEST
+        fresh = parent / f".latest-{os.getpid()}"
+        fresh.symlink_to(path.name)
+        fresh.replace(link)
+        return cls(path)
+
+    @classmethod
+    def open(cls, path):
+        run = cls(path)
+        if not run.has("run.json"):
+            raise RunError(f"{path} is not the folder of a run: it has no run.json")
+        return run
+
+    def parts(self):
+        """Of the run's experiments, in their order."""
+        return [Part(self, name) for name in self.read("run.json")["experiments"]]
 
     # ---- whether it is as it was ----
 

@@ -7,24 +7,24 @@ A kind's class of samples has measure(), which fills `measures`. It ends in resu
     status   ok; invalid: measured, but it counts nowhere; skipped: it cannot be done here; failed
     why      in words, unless it is ok
     measures, parts, canaries, disturbed, likeness, figures, no_ratio, notes
+
+What is left of the guests is taken away by the program that started this one.
 """
 
 import contextlib
 import json
 import os
 import re
-import shutil
 import time
 import traceback
 from pathlib import Path
 
 from platforms.lab import Guest, Lab, netns, verbs
-from platforms.lab.cgroup import Group
 
-from . import ROOT, likeness, machine
+from . import leftovers, likeness, machine
 
-IMAGES = ROOT / "out" / "lab" / "images"  # of all samples and runs
 CLOCK_TOLERANCE = 0.01
+QUIET_SECONDS = 20
 
 
 class Skipped(Exception):
@@ -63,6 +63,8 @@ class BenchGuest:
 
 
 class Sample:
+    confined = True  # False: what is measured runs in this process's own group, on every processor
+
     def __init__(self, request, folder):
         self.request = request
         self.folder = folder
@@ -71,7 +73,8 @@ class Sample:
         self.scouted = request["scouted"]
         self.block = request["block"]
         self.again = request["again"]
-        self.generator = Group("ir-bench")
+        self.processors = os.cpu_count()
+        self.generator = leftovers.generator_of(folder)
         self.measures = {}
         self.parts = {}
         self.canaries = []
@@ -93,6 +96,7 @@ class Sample:
         try:
             self.enter_generator()
             machine.settle(self.folder)
+            self.figures["waited_seconds"] = machine.await_quiet(QUIET_SECONDS)
             self.canary()
             self.measure()
             self.canary()
@@ -102,13 +106,17 @@ class Sample:
         except Exception as error:  # noqa: BLE001 - whatever it was, the sample failed and the run goes on
             traceback.print_exc()
             status, why = "failed", str(error) or type(error).__name__
-        shutil.rmtree(self.folder / "guests", ignore_errors=True)
         part = self.folder / "result.json.part"
         part.write_text(json.dumps({"status": status, "why": why, **self.result()}, indent=2) + "\n", encoding="utf-8")
         part.replace(self.folder / "result.json")
 
     def enter_generator(self):
+        """The control group of this process and all that it starts beside the guests, alike on every platform."""
         self.generator.make()
+        for knob, value in self.request["generator"].items():
+            if self.confined or knob != "cpu.pin":
+                self.generator.set(knob, value)
+            self.sheet[f"generator: {knob}"] = str(self.generator.get(knob, value))
         for folder in self.generator.folders():
             (folder / "cgroup.procs").write_text(f"{os.getpid()}\n", encoding="ascii")
 
@@ -128,12 +136,11 @@ class Sample:
         }
 
     def disturbances(self):
-        if not self.request["thresholds"] or not self.canaries:
-            return []
+        """{stretch: reasons}; "" stands for all of them."""
         thresholds = machine.Thresholds(**self.request["thresholds"])
-        found = {f"{name}: {each}" for name, used in self.parts.items()
-                 for each in machine.shares_taken(thresholds, used, os.cpu_count())}
-        return sorted(found | set(machine.slow_canaries(thresholds, self.canaries)))
+        found = {name: machine.shares_taken(thresholds, used, self.processors) for name, used in self.parts.items()}
+        found[""] = machine.slow_canaries(thresholds, self.canaries) if self.canaries else []
+        return {name: reasons for name, reasons in found.items() if reasons}
 
     # ---- for kinds ----
 
@@ -160,7 +167,6 @@ class Sample:
 
     def lab(self):
         """The sample's lab, in a network namespace of its own, which this process is in from now on."""
-        os.environ.setdefault("IR_IMAGES", str(IMAGES))
         lab = Lab(self.folder / "guests" / "lab", netns=f"irbench{os.getpid()}")
         if not netns.exists(lab.netns):
             netns.enter(lab, create=True)
@@ -181,7 +187,7 @@ class Sample:
         """What is measured: processor time by part over it is in parts[name] afterwards. Guests have cpu_seconds()."""
         before = self.look(guests)
         yield
-        self.parts[name] = machine.parts(before, self.look(guests), os.cpu_count())
+        self.parts[name] = machine.parts(before, self.look(guests), self.processors)
 
     def look(self, guests):
         return machine.look(lambda: sum(each.cpu_seconds() for each in guests), self.generator.cpu_seconds)

@@ -3,7 +3,7 @@ them (stressed and calm, with a limit and without). The question is whether such
 
 from dataclasses import dataclass
 
-from . import comparison
+from . import blocks, comparison
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ def findings(found):
             for subject in found.subjects:
                 if not found.emulated(subject) and (values := found.values(subject, measure)):
                     level = corrected if measure in chosen else comparison.LEVEL
-                    disturbed = [bool(found.done[block][subject]["disturbed"]) for block in values]
+                    disturbed = [bool(blocks.reasons(found.done[block][subject], measure)) for block in values]
                     finding = comparison.finding([1.0] * len(values), list(values.values()), disturbed, level)
                     told.append(Within(subject, measure, found.describe(measure), finding))
     return told

@@ -3,6 +3,7 @@
 import math
 import random
 
+from ir_bench import experiment
 from ir_bench.rundir import RunDir
 
 SUBJECTS = ("bare", "bare-again", "lxc")
@@ -12,7 +13,7 @@ QUIET = {"loop_ns": 1.0, "walk_ns": 100.0, "sync_us": 300.0}
 
 def sample(block, position, subject, measures, disturbed=(), sheet=None, emulated=False):
     return {"block": block, "position": position, "subject": subject, "status": "ok", "why": "", "seconds": 50,
-            "measures": measures, "parts": {}, "canaries": [QUIET, QUIET], "disturbed": list(disturbed),
+            "measures": measures, "parts": {}, "canaries": [QUIET, QUIET], "disturbed": {"": list(disturbed)} if disturbed else {}, "no_ratio": {}, "notes": {},
             "likeness": {**SHEET, **(sheet or {})}, "figures": {"emulated": emulated}}
 
 
@@ -25,30 +26,31 @@ def measures(draw, p50=1.0, cpu=1.0, rate=1.0, again=False):
 
 
 def store(parent, blocks=8, seed=1, change=lambda line: line, proofs=None, **of_lxc):
-    """A run's folder; `of_lxc`: factors for lxc's p50, cpu and rate; `change` may alter a sample's line."""
+    """A run of one experiment, whose folder is returned; `of_lxc`: factors for lxc's p50, cpu and rate; `change` may alter a sample's line."""
     numbers = random.Random(seed)
 
     def draw(deviation):
         return math.exp(numbers.gauss(0, deviation))
 
     run = RunDir.create(parent, "quick")
-    from ir_bench import experiment
-
-    run.write_text("experiment.toml", experiment.read("quick")[1])
-    run.write("facts.json", {"commit": "abc", "cores": 2, "cpu": "a processor", "versions": {}})
-    run.write("plan.json", {
-        "experiment": "quick", "seed": seed, "subjects": [{"name": each, "platform": each.partition("-")[0], "profile": "default"}
-                                                           for each in SUBJECTS],
-        "tuning": {"cpu.pin": "0-1", "memory.limit": 2147483648}, "thresholds": QUIET,
+    subjects = [{"name": each, "platform": each.partition("-")[0]} for each in SUBJECTS]
+    run.write("facts.json", {"commit": "abc", "time": "today", "cores": 2, "cpu": "a processor", "versions": {}})
+    run.write("run.json", {"experiments": ["quick"], "seed": seed, "subjects": {"quick": subjects}, "repeats": [6, 12]})
+    part = run.parts()[0]
+    part.write_text("experiment.toml", experiment.read("quick")[1])
+    part.write("plan.json", {
+        "experiment": "quick", "seed": seed, "subjects": subjects, "thresholds": QUIET,
+        "tuning": {"cpu.pin": "0-1", "memory.limit": 2147483648}, "generator": {"cpu.pin": "0-1", "cpu.shares": 1024},
         "scouted": {"generator_ceiling": 3000000, "fixed": [{"name": "fixed", "rate": 15000, "seconds": 10}],
                     "full_observations": 450000}})
     for block in range(blocks):
         for position, subject in enumerate(SUBJECTS):
             factors = of_lxc if subject == "lxc" else {}
             line = sample(block, position, subject, measures(draw, **factors, again=subject == "bare-again"))
-            run.append(change(line))
-    loop = {"whole": 10.0, "half": 20.1}
-    run.write("proofs.json", {"loop": proofs if proofs is not None else {"bare": loop, "lxc": loop}})
-    run.write("status.json", {"status": "done", "ended_by": "precision"})
+            part.append(change(line))
+    loop = {"status": "ok", "why": "", "measures": {"loop.halved": 0.501}}
+    part.write("proofs.json", {"loop": proofs if proofs is not None else {"bare": loop, "lxc": loop}})
+    part.write("status.json", {"status": "done", "ended_by": "precision"})
+    run.write("status.json", {"status": "done"})
     run.seal()
-    return run
+    return part

@@ -90,7 +90,7 @@ def test_what_is_compared_on_purpose_forbids_nothing():
 
 def test_two_runs_stand_side_by_side_without_a_verdict(tmp_path, capsys):
     runs = [store(tmp_path, seed=seed) for seed in (1, 2)]
-    assert cli.main(["compare", *(str(each.path) for each in runs)]) == 0
+    assert cli.main(["compare", *(str(each.run.path) for each in runs)]) == 0
     text = capsys.readouterr().out
     assert "**No verdict is possible:**" in text
     assert "| canary: a walk through 32 MiB, ns | 100.0 (100.0–100.0) | 100.0 (100.0–100.0) |" in text
@@ -99,7 +99,7 @@ def test_two_runs_stand_side_by_side_without_a_verdict(tmp_path, capsys):
 
 
 def test_a_run_is_not_compared_with_a_commit(tmp_path, capsys):
-    assert cli.main(["compare", str(store(tmp_path).path), "HEAD"]) == 2
+    assert cli.main(["compare", str(store(tmp_path).run.path), "HEAD"]) == 2
     assert "the other side must be one" in capsys.readouterr().err
 
 

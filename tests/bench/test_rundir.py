@@ -1,7 +1,5 @@
 """The order of samples and the folder of a run, also after a crash."""
 
-import itertools
-
 import pytest
 
 from ir_bench import blocks
@@ -29,15 +27,17 @@ def test_every_subject_comes_first_about_equally_often():
 
 
 def test_a_resumed_run_takes_the_samples_that_are_left():
-    whole = list(itertools.islice(blocks.remaining(SUBJECTS, 3, set()), 9))
-    done = {(block, subject) for block, _, subject in whole[:4]}
-    assert list(itertools.islice(blocks.remaining(SUBJECTS, 3, done), 5)) == whole[4:]
+    whole = blocks.left(SUBJECTS, 4, 3, set())
+    assert [subject for _, subject in whole] == blocks.order(SUBJECTS, 4, 3)
+    assert blocks.left(SUBJECTS, 4, 3, {(4, whole[0][1]), (3, whole[1][1])}) == whole[1:]
 
 
-def test_only_complete_blocks_count():
+def test_a_sample_that_does_not_count_takes_only_its_own_pairs():
     samples = [{"block": 0, "subject": each, "status": "ok"} for each in SUBJECTS]
     samples += [{"block": 1, "subject": each, "status": "ok" if each != "lxc" else "failed"} for each in SUBJECTS]
-    assert list(blocks.complete(SUBJECTS, samples)) == [0]
+    good = blocks.good(samples)
+    assert blocks.pairs(good, "bare", "lxc") == [0]
+    assert blocks.pairs(good, "bare", "bare-again") == [0, 1]
 
 
 def test_runs_do_not_overwrite_each_other(tmp_path):
@@ -46,8 +46,14 @@ def test_runs_do_not_overwrite_each_other(tmp_path):
     assert (tmp_path / "latest").resolve() == second.path
 
 
+def part_of(parent):
+    run = RunDir.create(parent, "quick")
+    run.write("run.json", {"experiments": ["quick"]})
+    return run.parts()[0]
+
+
 def test_samples_survive_a_cut_line(tmp_path):
-    run = RunDir.create(tmp_path, "quick")
+    run = part_of(tmp_path)
     run.append({"block": 0, "subject": "bare"})
     with open(run.path / "samples.jsonl", "ab") as file:
         file.write(b'{"block": 0, "subj')
@@ -57,21 +63,22 @@ def test_samples_survive_a_cut_line(tmp_path):
 
 
 def test_tampering_is_noticed(tmp_path):
-    run = RunDir.create(tmp_path, "quick")
+    part = part_of(tmp_path)
+    run = part.run
     assert run.tampered() is None
-    run.append({"block": 0, "subject": "bare", "rate": 15000})
-    run.write("plan.json", {"seed": 1})
-    (run.sample_folder(0, "bare") / "fixed.hgrm").write_text("histogram")
+    part.append({"block": 0, "subject": "bare", "rate": 15000})
+    part.write("plan.json", {"seed": 1})
+    (part.sample_folder(0, "bare") / "fixed.hgrm").write_text("histogram")
     run.seal()
     assert run.tampered() == []
-    text = (run.path / "samples.jsonl").read_text()
-    (run.path / "samples.jsonl").write_text(text.replace("15000", "16000"))
-    (run.path / "samples" / "000-bare" / "fixed.hgrm").unlink()
+    text = (part.path / "samples.jsonl").read_text()
+    (part.path / "samples.jsonl").write_text(text.replace("15000", "16000"))
+    (part.path / "samples" / "000-bare" / "fixed.hgrm").unlink()
     (run.path / "extra").write_text("x")
-    assert run.tampered() == ["extra: not there when the run ended", "samples.jsonl: changed",
-                              "samples/000-bare/fixed.hgrm: missing"]
+    assert run.tampered() == ["extra: not there when the run ended", "quick/samples.jsonl: changed",
+                              "quick/samples/000-bare/fixed.hgrm: missing"]
 
 
-def test_a_folder_without_a_plan_is_not_a_run(tmp_path):
-    with pytest.raises(RunError, match="plan.json"):
+def test_a_folder_without_what_was_asked_is_not_a_run(tmp_path):
+    with pytest.raises(RunError, match="run.json"):
         RunDir.open(tmp_path)

@@ -32,7 +32,7 @@ def words(found):
 def test_a_loss_is_found_in_each_subject_by_itself(tmp_path):
     found = analyse(store(tmp_path, change=kept(0.6)), QUICK)
     assert words(found) == {"bare": comparison.SAME, "bare-again": comparison.SAME, "lxc": comparison.LOWER}
-    told = report.write(store(tmp_path, change=kept(0.6)), QUICK).with_suffix(".md").read_text()
+    told = report.write(store(tmp_path, change=kept(0.6)).run).with_suffix(".md").read_text()
     assert "| lxc | kept at full speed | 0.600 |" in told
 
 

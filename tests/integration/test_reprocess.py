@@ -1,5 +1,6 @@
 """ir-store reprocess: raw messages are analysed again, and stores of earlier releases brought over."""
 
+import datetime
 import json
 import sqlite3
 import subprocess
@@ -173,7 +174,8 @@ class Earlier:
         if self.kind == "sqlite":
             self.database = sqlite3.connect(directory / "earlier.sqlite")
             self.database.executescript(EARLIER_SQL)
-            self.database.execute("INSERT INTO sensors (id, series, name, unit) VALUES (1, 1, ?, 'Cel')", (SENSOR,))
+            self.database.execute("INSERT INTO sensors (id, series, name, mote, unit) VALUES (1, 1, ?, ?, 'Cel')",
+                                  (SENSOR, MOTE))
         else:
             name = f"e{uuid.uuid4().hex[:8]}"
             self.uri = documents.uri.rsplit("/", 1)[0] + "/" + name + "?" + documents.uri.partition("?")[2]
@@ -205,7 +207,7 @@ class Earlier:
         else:
             self.database["observations"].insert_one(
                 {"_id": key, "raw": raw, "mote": MOTE, "sensor": SENSOR, "time_ns": time_ns, "value": value,
-                 "unit": "Cel", "source": {"value": value, "unit": "Cel"}, "flags": {}, "aggregate": 1, "late": False,
+                 "time": datetime.datetime.fromtimestamp(time_ns / 1e9, datetime.timezone.utc), "unit": "Cel", "source": {"value": value, "unit": "Cel"}, "flags": {}, "aggregate": 1, "late": False,
                  "record": 0})
 
     def snapshot(self):

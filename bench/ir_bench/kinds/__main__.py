@@ -1,4 +1,4 @@
-"""Makes one sample. FOLDER/result.json is written in any case but a kill; without it the sample failed."""
+"""Makes one sample: REQUEST.json FOLDER."""
 
 import json
 import sys

@@ -1,0 +1,61 @@
+"""A sample as a process of its own: started, waited for, ended, and cleared after when it could not do that itself."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from platforms.lab import LabError, command
+
+from . import ROOT, leftovers
+
+END_SECONDS = 60
+
+
+def run(request, folder, seconds, build=""):
+    """What the sample leaves in result.json; without that, a failed result. `build`: the checkout whose programs it uses."""
+    (folder / "request.json").write_text(json.dumps(request, indent=2) + "\n", encoding="utf-8")
+    (folder / "result.json").unlink(missing_ok=True)
+    argv = [sys.executable, "-B", "-m", "ir_bench.kinds", folder / "request.json", folder]
+    begun = time.time()
+    with open(folder / "log", "wb") as log:
+        child = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=ROOT / "bench",
+                                 env={**os.environ, "IR_BENCH_BUILD": build}, preexec_fn=end_with_parent)
+        try:
+            status = child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            status = f"no end after {seconds:.0f} s"
+        finally:
+            end(child)
+    try:
+        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        result = {"status": "failed", "why": last_line(folder / "log") or f"status {status}"}
+    try:
+        leftovers.clear(folder)
+    except (LabError, OSError) as error:
+        result = {**result, "status": "failed", "why": f"{result['why']}; not everything could be taken away: {error}"}
+    return {"begun": begun, "seconds": time.time() - begun, **result}
+
+
+def end_with_parent():
+    """It is told to end when this program is killed."""
+    command.LIBC.prctl(command.PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+def end(child):
+    """The child takes its guests away when it is told to end."""
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def last_line(path):
+    lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1][:400] if lines else ""

@@ -1,0 +1,193 @@
+"""The course of one experiment within a run: scouting, blocks of samples until the precision, the repeats or the time is
+reached, then the proofs that need guests of their own."""
+
+import itertools
+import os
+import shutil
+import time
+
+from . import ROOT, blocks, child, comparison, experiment, machine
+from .rundir import RunError
+from .subjects import Subject
+
+CANARY = ROOT / "out" / "release" / "bench" / "bench_canary"
+CANARIES = 3
+LOOP = "loop"  # the experiment whose sample is a proof
+SCOUTING = -1  # the number of no block
+PATIENCE = 6  # times the seconds that a sample takes as a rule, and
+PATIENCE_SECONDS = 300  # for a guest that does not boot
+FREE_MIB = 1024  # of the disk, or a sample is not begun
+GIVEN_UP = 2  # samples in a row that failed; the subject is left out of further blocks
+MIB = 1 << 20
+
+
+def say(text):
+    print(f"bench: {text}", flush=True)
+
+
+def confine(size):
+    """(tuning of guests, that of the generator): the same CPUs and memory for every guest; the generator has processors of
+    its own where the host has three or more."""
+    cores = os.cpu_count()
+    taken = min(size["cpus"], cores - 1 if cores > 2 else cores)
+    rest = range(taken, cores) if cores > 2 else range(cores)
+    guests = {"cpu.pin": span(range(taken)), "memory.limit": size["memory_mib"] * MIB}
+    return guests, {"cpu.pin": span(rest), "cpu.shares": 1024}
+
+
+def span(numbers):
+    return f"{numbers[0]}-{numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
+
+
+class Course:
+    def __init__(self, part, asked, plan):
+        self.part = part
+        self.asked = asked
+        self.plan = plan
+        self.subjects = [Subject(**each) for each in plan["subjects"]]
+
+    # ---- before the first block ----
+
+    @classmethod
+    def begin(cls, part, asked, subjects, size, seed):
+        """Raises when the reference cannot be measured."""
+        guests, generator = confine(size)
+        plan = {"experiment": asked.name, "seed": seed, "subjects": [vars(each) for each in subjects], "tuning": guests,
+                "generator": generator, "begun": time.time()}
+        part.write("status.json", {"status": "running"})
+        course = cls(part, asked, plan)
+        course.scout()
+        return course
+
+    def scout(self):
+        """What canaries say before anything runs, and what the kind must know before its first block. Written down, and never
+        changed."""
+        canaries = [machine.canary(CANARY, self.part.path) for _ in range(CANARIES)]
+        self.plan["thresholds"] = vars(machine.Thresholds.from_canaries(canaries))
+        self.plan["scouted"] = self.asked.of_kind.scout(self.asked.parameters, self.once)
+        self.part.write("plan.json", self.plan)
+        if words := [each for each in self.asked.of_kind.stretches(self.plan["scouted"]).values() if each]:
+            say(f"measured {', '.join(words)}")
+
+    def once(self, scouted):
+        """The measures of one sample of the reference that is in no block."""
+        self.plan["scouted"] = scouted
+        say(f"a first look at {self.subjects[0].name}")
+        found = self.sample(SCOUTING, 0, self.subjects[0])
+        if found["status"] != "ok":
+            raise RunError(f"the first sample is {found['status']}, so nothing can be compared: {found['why']}")
+        return found["measures"]
+
+    # ---- samples ----
+
+    def request(self, subject, block):
+        return {
+            "kind": self.asked.kind,
+            "parameters": self.asked.parameters,
+            "size": self.asked.size,
+            "scouted": self.plan["scouted"],
+            "subject": vars(subject),
+            "block": block,
+            "again": subject.name == self.subjects[1].name,
+            "seed": self.plan["seed"] * 1000 + (block + 1) * 100,
+            "tuning": self.plan["tuning"],
+            "generator": self.plan["generator"],
+            "thresholds": self.plan["thresholds"],
+            "canary": str(CANARY),
+        }
+
+    def sample(self, block, position, subject):
+        """One line of samples.jsonl."""
+        free = shutil.disk_usage(self.part.path).free // MIB
+        if free < FREE_MIB:
+            result = {"begun": time.time(), "seconds": 0, "status": "failed",
+                      "why": f"the disk is full: {free} MiB are free, a sample is not begun below {FREE_MIB}"}
+        else:
+            result = child.run(self.request(subject, block), self.part.sample_folder(block, subject.name),
+                               PATIENCE_SECONDS + PATIENCE * self.asked.sample_seconds, subject.build)
+        line = {"block": block, "position": position, "subject": subject.name, **result}
+        if block != SCOUTING:
+            self.part.append(line)
+        return line
+
+    def left_out(self, samples):
+        """Subjects that are in no further block: what cannot be done here, and what failed again and again."""
+        gone = set()
+        for subject in self.subjects:
+            own = [each["status"] for each in samples if each["subject"] == subject.name]
+            if "skipped" in own or own[-GIVEN_UP:] == ["failed"] * GIVEN_UP:
+                gone.add(subject.name)
+        return gone
+
+    def blocks(self, deadline, repeats):
+        """Whole blocks only, so that each subject has been measured as often. Says why it ended. `repeats`: blocks at least
+        and at most."""
+        by_name = {each.name: each for each in self.subjects}
+        longest = len(by_name) * self.asked.sample_seconds
+        for block in itertools.count():
+            samples = self.part.samples()
+            todo = blocks.left(by_name, block, self.plan["seed"], self.part.done())
+            todo = [each for each in todo if each[1] not in self.left_out(samples)]
+            if len(todo) == len(by_name) - len(self.left_out(samples)) and (why := self.enough(samples, block, repeats)):
+                return why
+            if not todo:
+                continue
+            if time.time() + longest > deadline:
+                return "time"
+            say(f"{self.part.name}: block {block + 1}; {max(deadline - time.time(), 0) / 60:.0f} minutes left")
+            begun = time.monotonic()
+            for position, name in todo:
+                tell(self.sample(block, position, by_name[name]))
+            longest = max(longest if block else 0, time.monotonic() - begun)
+
+    def enough(self, samples, block, repeats):
+        """Why no further block is begun; "" when one is."""
+        if self.left_out(samples) & {each.name for each in self.subjects[:2]}:
+            return "failure of the reference"
+        if block >= repeats[1]:
+            return "repeats"
+        return "precision" if block >= repeats[0] and self.precise(samples) else ""
+
+    def precise(self, samples):
+        """Whether every precision that was asked for is reached, against every subject that has the measure."""
+        good = blocks.good(samples)
+        level = comparison.corrected_level(len(self.asked.primary))
+        for measure, wanted in self.asked.precision.items():
+            for subject in self.subjects[1:]:
+                both = [(good[block][subject.against]["measures"].get(measure), good[block][subject.name]["measures"].get(measure))
+                        for block in blocks.pairs(good, subject.against, subject.name)]
+                both = [each for each in both if all(each)]
+                if both and len(both) < comparison.MIN_PAIRS:
+                    return False
+                if both and comparison.ratio(*zip(*both), level).half_width > wanted:
+                    return False
+        return bool(self.asked.precision) and len(good) >= comparison.MIN_PAIRS
+
+    # ---- the end ----
+
+    def finish(self, why):
+        if not self.part.has("proofs.json"):
+            self.part.write("proofs.json", {"loop": self.loops()} if "loop" in self.asked.of_kind.proofs else {})
+        self.part.write("status.json", {"status": "done", "ended_by": why, "ended": time.time()})
+
+
+    def loops(self):
+        """{platform: what the loop's proof has found there} of every platform that took part to the end."""
+        found = {}
+        gone = self.left_out(self.part.samples())
+        for subject in self.subjects:
+            if subject.name not in gone and subject.platform not in found:
+                folder = self.part.path / "proofs" / subject.platform.replace(":", "_")
+                folder.mkdir(parents=True, exist_ok=True)
+                request = self.request(Subject(LOOP, subject.platform), SCOUTING)
+                loop = experiment.read(LOOP)[0]
+                found[subject.platform] = child.run({**request, "kind": loop.kind, "parameters": loop.parameters}, folder,
+                                                    PATIENCE_SECONDS + PATIENCE * loop.sample_seconds)
+        return found
+
+
+def tell(line):
+    """A sample in a line."""
+    reasons = sorted({each for some in line.get("disturbed", {}).values() for each in some})
+    told = line["why"] or ("disturbed: " + "; ".join(reasons) if reasons else "quiet")
+    say(f"  {line['subject']}: {line['status']}, {line['seconds']:.0f} s, {told}")

@@ -1,0 +1,52 @@
+"""A program that only computes, alone in a guest, with all and with half of a quota of one processor: the difference of known
+size that a report proves itself by. Short stretches of the two take turns, so that a neighbour that comes and goes falls on
+both."""
+
+import statistics
+import time
+
+from platforms.lab import verbs
+
+from .. import machine, sample
+from . import base
+from .base import Measure
+
+LOOP = "i=0; while ((i < $1)); do ((i += 1)); done"
+QUIET_PAIRS = 3  # of them undisturbed, or more are measured
+WHOLE, HALF = 100, 50  # per cent of one processor
+
+
+class Sample(sample.Sample):
+    def measure(self):
+        thresholds = machine.Thresholds(**self.request["thresholds"])
+        pairs, quiet = [], []
+        with self.guest("loop") as guest:
+            while len(pairs) < self.parameters["pairs"] or (
+                    len(pairs) < self.parameters["pairs_at_most"] and len(quiet) < QUIET_PAIRS):
+                name = f"pair-{len(pairs) + 1}"
+                with self.stretch(name, guest):
+                    pairs.append([self.seconds(guest, percent) for percent in (WHOLE, HALF)])
+                if not machine.shares_taken(thresholds, self.parts[name], self.processors):
+                    quiet.append(pairs[-1])
+        chosen = quiet if len(quiet) >= QUIET_PAIRS else pairs
+        self.figures["pairs"] = {"all": pairs, "quiet": quiet}
+        self.measures["loop.seconds"] = statistics.median(whole for whole, _ in chosen)
+        self.measures["loop.halved"] = statistics.median(whole / half for whole, half in chosen)
+
+    def seconds(self, guest, percent):
+        verbs.set_limits(guest.lab, guest.name, {"cpu.quota": percent})
+        begun = time.monotonic()
+        verbs.execute(guest.lab, guest.name, ["/bin/bash", "-c", LOOP, "bash", self.parameters["rounds"]], seconds=300)
+        return time.monotonic() - begun
+
+
+class Kind(base.Kind):
+    Sample = Sample
+    parameters = {"rounds": int, "pairs": int, "pairs_at_most": int}
+    measures = {
+        "seconds": Measure("time of a loop of additions", "s", 3, "lower"),
+        "halved": Measure("its speed with half of the quota", "", 3),
+    }
+
+    def stretches(self, scouted):
+        return {"loop": ""}

@@ -1,0 +1,51 @@
+"""What a sample or a proof that was killed has left on the host: processes, guests, networks, control groups, mounts. All is
+found by the lab in its own folder, never by a name."""
+
+import shutil
+import signal
+import sys
+
+from platforms.lab import Lab, command
+from platforms.lab.cgroup import Group
+from platforms.lab.clean import wait_until
+from platforms.lab.state import PLATFORMS
+
+DESTROY_SECONDS = 300
+KILL_ROUNDS = 50
+
+
+def lab_of(folder):
+    """Where the lab of a sample is, which its guests' folder holds."""
+    return Lab(folder / "guests" / "lab", netns="")
+
+
+def generator_of(folder):
+    """The control group of a sample's generator and measuring programs."""
+    return Group(f"{lab_of(folder).prefix}-generator")
+
+
+def clear(folder):
+    """Nothing of the sample runs afterwards, and its guests' files are gone. Raises LabError when something stays."""
+    group = generator_of(folder)
+    for _ in range(KILL_ROUNDS):
+        if not group.processes():
+            break
+        group.signal(signal.SIGKILL)
+        wait_until(lambda: not group.processes(), 0.2)
+    lab = lab_of(folder)
+    if lab.directory.exists():
+        made = lab.directory / "netns"
+        inside = [f"--netns={made.read_text(encoding='ascii').strip()}"] if made.exists() else []
+        command.run([sys.executable, "-B", PLATFORMS / "ir-platform", f"--lab={lab.directory}", *inside, "destroy", "--all"],
+                    seconds=DESTROY_SECONDS)
+    if group.exists():
+        group.remove()
+    shutil.rmtree(folder / "guests", ignore_errors=True)
+
+
+def clear_all(part):
+    """Of an experiment's folder: every sample and every proof that has a lab."""
+    cleared = [each.parent for each in sorted(part.path.glob("*/*/guests"))]
+    for folder in cleared:
+        clear(folder)
+    return len(cleared)
