@@ -1,6 +1,7 @@
 #include "common/clock.h"
 #include "common/log.h"
-#include "ingest/problem.h"
+#include "http/problem.h"
+#include "ingest/refusal.h"
 #include "ingest/state.h"
 
 #include <event2/buffer.h>
@@ -131,7 +132,7 @@ static void refuse_submission(ir_gateway_t *gateway, struct evhttp_request *requ
     const ir_submission_t *submission = &gateway->submission;
     ir_buffer_t body;
     ir_buffer_init(&body);
-    ir_problem_append_submission(&body, submission);
+    ir_refusal_append(&body, submission);
     ir_metric_increase(gateway->meters.records_refused, submission->n_faults);
     log_refusal(gateway, request, submission->code, submission->reason);
     if (submission->code == 415) {

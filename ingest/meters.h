@@ -4,7 +4,7 @@
 
 #include "common/metrics.h"
 #include "common/status.h"
-#include "ingest/connections.h"
+#include "http/connections.h"
 
 #define IR_METER_CODES 16
 

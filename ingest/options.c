@@ -1,6 +1,6 @@
 #include "ingest/options.h"
 
-#include "common/endpoint.h"
+#include "http/listener.h"
 #include "common/log.h"
 
 #include <stddef.h>
@@ -84,7 +84,7 @@ static ir_status_t check(const void *given, ir_error_t *error) {
     ir_proxies_t proxies;
     ir_status_t status = ir_broker_settings_check(&options->broker, error);
     if (status == IR_OK) {
-        status = ir_endpoint_check(options->listen, error);
+        status = ir_listener_check(options->listen, error);
     }
     return status == IR_OK ? ir_proxies_parse(options->trusted_proxies, &proxies, error) : status;
 }

@@ -1,5 +1,4 @@
 #include "common/clock.h"
-#include "ingest/problem.h"
 #include "ingest/state.h"
 
 #include <event2/event.h>

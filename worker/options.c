@@ -1,6 +1,6 @@
 #include "worker/options.h"
 
-#include "common/endpoint.h"
+#include "http/listener.h"
 #include "common/log.h"
 #include "worker/policy_watch.h"
 
@@ -92,7 +92,7 @@ static ir_status_t check(const void *given, ir_error_t *error) {
         status = ir_policy_uris_check(options->management, error);
     }
     if (status == IR_OK) {
-        status = ir_endpoint_check(options->http, error);
+        status = ir_listener_check(options->http, error);
     }
     if (status == IR_OK && options->analysis.limits.pack_bytes > options->message_bytes) {
         status = ir_error_set(error, IR_ERR_USAGE,

@@ -4,7 +4,7 @@
 #define IR_WORKER_STATE_H
 
 #include "broker/consumer.h"
-#include "common/endpoint.h"
+#include "http/endpoint.h"
 #include "common/reload.h"
 #include "common/ring.h"
 #include "worker/documents_stage.h"

@@ -1,6 +1,6 @@
 /* What a request carries, in each of its forms: the first byte chooses type and encoding. An answer
  * must be one of those that are documented, and be JSON. */
-#include "ingest/problem.h"
+#include "ingest/refusal.h"
 #include "ingest/submission.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -20,7 +20,7 @@ static const ir_submission_limits_t limits = {
 static void check_problem(const ir_submission_t *submission) {
     ir_buffer_t out;
     ir_buffer_init(&out);
-    ir_problem_append_submission(&out, submission);
+    ir_refusal_append(&out, submission);
     json_t *problem = json_loadb(out.data, out.size, 0, NULL);
     if (problem == NULL) {
         abort();

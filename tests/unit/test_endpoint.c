@@ -1,5 +1,5 @@
 /* The HTTP endpoint over a real socket, and the log's lines. */
-#include "common/endpoint.h"
+#include "http/endpoint.h"
 #include "common/log.h"
 
 #include <event2/event.h>
@@ -30,6 +30,10 @@ typedef struct fixture {
     char answer[ANSWER_SIZE];
     int ended[2]; /* a pipe: the client writes when it is through */
 } fixture_t;
+
+static uint16_t port_of(const ir_endpoint_t *endpoint) {
+    return (uint16_t)atoi(strrchr(ir_endpoint_address(endpoint), ':') + 1);
+}
 
 static bool is_ready(void *context, ir_buffer_t *reasons) {
     const fixture_t *fixture = context;
@@ -72,7 +76,7 @@ static void *ask(void *context) {
     const struct timeval bound = {.tv_sec = CLIENT_SECONDS};
     const struct sockaddr_in address = {.sin_family = AF_INET,
                                         .sin_port =
-                                            htons((uint16_t)ir_endpoint_port(fixture->endpoint)),
+                                            htons(port_of(fixture->endpoint)),
                                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     size_t size = 0;
@@ -148,7 +152,7 @@ static void other_requests_are_refused(void **state) {
 static void a_port_in_use_is_told(void **state) {
     fixture_t *fixture = *state;
     char address[32];
-    snprintf(address, sizeof address, "127.0.0.1:%d", ir_endpoint_port(fixture->endpoint));
+    snprintf(address, sizeof address, "%s", ir_endpoint_address(fixture->endpoint));
     ir_endpoint_t *second = NULL;
     ir_error_t error;
     assert_int_equal(ir_endpoint_open(fixture->base, address, fixture->metrics, NULL, NULL, NULL,

@@ -2,7 +2,8 @@
  */
 #include "ingest/gunzip.h"
 #include "ingest/key.h"
-#include "ingest/problem.h"
+#include "http/problem.h"
+#include "ingest/refusal.h"
 #include "ingest/shipment.h"
 #include "ingest/submission.h"
 #include "tests/unit/failing_alloc.h"
@@ -267,7 +268,7 @@ static void problems_are_json_with_the_first_faults(void **state) {
         *state, LINES,
         "[{\"n\":\"creek-1\"},{\"n\":\"a b\",\"v\":1}]\n\n[{\"n\":\"creek-1\",\"v\":\"\\\"\"}]\nx",
         &s);
-    ir_problem_append_submission(&out, &s);
+    ir_refusal_append(&out, &s);
     json_t *problem = json_loadb(out.data, out.size, 0, NULL);
     assert_non_null(problem);
     assert_int_equal(json_integer_value(json_object_get(problem, "status")), 400);

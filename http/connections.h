@@ -7,8 +7,8 @@
  * is closed, gently: what the peer still sends is thrown away for a moment, so that it can read the
  * answer. When there are too many connections the one that was idle longest goes; when none is
  * idle, accepting pauses. Loop thread only. */
-#ifndef IR_INGEST_CONNECTIONS_H
-#define IR_INGEST_CONNECTIONS_H
+#ifndef IR_HTTP_CONNECTIONS_H
+#define IR_HTTP_CONNECTIONS_H
 
 #include "common/metrics.h"
 #include "common/status.h"

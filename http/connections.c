@@ -1,9 +1,10 @@
-#include "ingest/connections.h"
+#include "http/connections.h"
 
 #include "common/buffer.h"
 #include "common/clock.h"
-#include "common/endpoint.h"
-#include "ingest/problem.h"
+#include "common/log.h"
+#include "http/listener.h"
+#include "http/problem.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -23,6 +24,9 @@
 
 #define BACKLOG 4096
 #define DESCRIPTORS_KEPT 64 /* for everything else */
+#define LEAST 16
+#define STARVED_NS IR_SECOND_NS
+#define LOG_EVERY_NS (10 * IR_SECOND_NS)
 #define TICK_NS (100 * IR_MILLISECOND_NS)
 #define LINGER_NS (2 * IR_SECOND_NS)
 #define SLACK_BYTES 65536 /* one read of the library, and what chunks cost */
@@ -71,6 +75,7 @@ struct ir_connections {
     connection_t **by_descriptor;
     size_t n_descriptors;
     bool closing, paused;
+    int64_t woken_ns; /* when the listener was last turned on again */
     bool inside; /* the library's own work on a request */
 };
 
@@ -296,6 +301,24 @@ static void set_accepting(ir_connections_t *all) {
     }
 }
 
+/* Most likely no descriptor is left: trying again at once would only spin. The context is the
+ * library's own. */
+static void on_accept_failed(struct evconnlistener *listener, void *context) {
+    static _Thread_local int64_t logged_ns;
+    (void)context;
+    ir_log_limited(&logged_ns, LOG_EVERY_NS, IR_LOG_WARN,
+                   "cannot accept http connections: %s; trying again every second",
+                   evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
+    evconnlistener_disable(listener);
+}
+
+static void wake_listener(ir_connections_t *all, int64_t now_ns) {
+    if (all->bound != NULL && !all->paused && now_ns - all->woken_ns > STARVED_NS) {
+        all->woken_ns = now_ns;
+        evconnlistener_enable(evhttp_bound_socket_get_listener(all->bound));
+    }
+}
+
 static void forget(connection_t *connection) {
     ir_connections_t *all = connection->all;
     forget_bytes(connection);
@@ -421,6 +444,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context) {
     while ((connection = overdue(all, PHASE_LINGERING, LINGER_NS, now_ns)) != NULL) {
         stop_lingering(connection);
     }
+    wake_listener(all, now_ns);
 }
 
 /* ---- requests ---- */
@@ -518,21 +542,28 @@ void ir_connections_answer(ir_connections_t *connections, struct evhttp_request 
 /* ---- life ---- */
 
 /* Raises the soft limit as far as it is needed and allowed; the bound follows what is there. */
-static void fit_descriptors(ir_connections_t *all) {
+static ir_status_t fit_descriptors(ir_connections_t *all, ir_error_t *error) {
     struct rlimit limit;
     const rlim_t wanted = all->options.most + DESCRIPTORS_KEPT;
+    const rlim_t least = (all->options.most < LEAST ? all->options.most : LEAST) + DESCRIPTORS_KEPT;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        return;
+        return IR_OK;
     }
     if (limit.rlim_cur < wanted) {
         limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
         setrlimit(RLIMIT_NOFILE, &limit);
         getrlimit(RLIMIT_NOFILE, &limit);
     }
-    if (limit.rlim_cur < wanted) {
-        all->options.most =
-            limit.rlim_cur > 2 * DESCRIPTORS_KEPT ? limit.rlim_cur - DESCRIPTORS_KEPT : 1;
+    if (limit.rlim_cur < least) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "the limit of open files is %llu, at least %llu are needed: raise it "
+                            "(ulimit -n, or LimitNOFILE of the unit)",
+                            (unsigned long long)limit.rlim_cur, (unsigned long long)least);
     }
+    if (limit.rlim_cur < wanted) {
+        all->options.most = limit.rlim_cur - DESCRIPTORS_KEPT;
+    }
+    return IR_OK;
 }
 
 static ir_status_t open_http(ir_connections_t *all, struct event_base *base, ir_error_t *error) {
@@ -549,10 +580,12 @@ static ir_status_t open_http(ir_connections_t *all, struct event_base *base, ir_
     evhttp_set_bevcb(all->http, on_accept, all);
     evhttp_set_gencb(all->http, on_request, all);
     const ir_status_t status =
-        ir_endpoint_bind(all->http, all->options.address, &all->bound, error);
+        ir_listener_bind(all->http, all->options.address, &all->bound, error);
     if (status == IR_OK) {
         /* Again, for a longer queue than the library's 128. */
         listen(evhttp_bound_socket_get_fd(all->bound), BACKLOG);
+        evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(all->bound),
+                                    on_accept_failed);
     }
     return status;
 }
@@ -577,12 +610,14 @@ ir_status_t ir_connections_open(struct event_base *base, const ir_connections_op
     for (size_t i = 0; i < PHASE_COUNT; i++) {
         TAILQ_INIT(&made->lists[i]);
     }
-    fit_descriptors(made);
-    made->n_descriptors = made->options.most + 2 * DESCRIPTORS_KEPT;
-    made->by_descriptor = calloc(made->n_descriptors, sizeof *made->by_descriptor);
-    ir_status_t status = made->by_descriptor != NULL
-                             ? open_events(made, base, error)
-                             : ir_error_set(error, IR_ERR_MEMORY, "http server: out of memory");
+    ir_status_t status = fit_descriptors(made, error);
+    if (status == IR_OK) {
+        made->n_descriptors = made->options.most + 2 * DESCRIPTORS_KEPT;
+        made->by_descriptor = calloc(made->n_descriptors, sizeof *made->by_descriptor);
+        status = made->by_descriptor != NULL
+                     ? open_events(made, base, error)
+                     : ir_error_set(error, IR_ERR_MEMORY, "http server: out of memory");
+    }
     if (status == IR_OK) {
         status = open_http(made, base, error);
     }
@@ -595,7 +630,7 @@ ir_status_t ir_connections_open(struct event_base *base, const ir_connections_op
 }
 
 const char *ir_connections_where(const ir_connections_t *connections, char *text, size_t size) {
-    return ir_endpoint_where(connections->bound, text, size);
+    return ir_listener_where(connections->bound, text, size);
 }
 
 size_t ir_connections_most(const ir_connections_t *connections) {

@@ -1,0 +1,164 @@
+#include "http/endpoint.h"
+
+#include "common/clock.h"
+#include "http/connections.h"
+#include "http/problem.h"
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CONNECTIONS 32
+#define HEADER_LINES 64
+#define HEADER_BYTES 8192
+#define MEMORY_BYTES (1024 * 1024)
+#define REQUEST_NS (10 * IR_SECOND_NS)
+
+struct ir_endpoint {
+    ir_connections_t *connections; /* NULL: the server is the caller's */
+    ir_metrics_t *metrics;
+    ir_endpoint_ready_fn ready;
+    ir_endpoint_refresh_fn refresh;
+    void *context;
+    char where[IR_WHERE_SIZE];
+};
+
+static void answer(struct evhttp_request *request, int code, const char *reason,
+                   const char *content_type, const ir_buffer_t *body) {
+    struct evbuffer *out = evhttp_request_get_output_buffer(request);
+    evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", content_type);
+    evbuffer_add(out, body->data, body->size);
+    evhttp_send_reply(request, code, reason, NULL);
+}
+
+static void show_metrics(const ir_endpoint_t *endpoint, struct evhttp_request *request) {
+    ir_buffer_t body;
+    ir_buffer_init(&body);
+    if (endpoint->refresh != NULL) {
+        endpoint->refresh(endpoint->context);
+    }
+    ir_metrics_render(endpoint->metrics, &body);
+    answer(request, HTTP_OK, "OK", "text/plain; version=0.0.4; charset=utf-8", &body);
+    ir_buffer_free(&body);
+}
+
+static void show_health(const ir_endpoint_t *endpoint, struct evhttp_request *request) {
+    (void)endpoint;
+    ir_buffer_t body;
+    ir_buffer_init(&body);
+    ir_buffer_append_text(&body, "ok\n");
+    answer(request, HTTP_OK, "OK", "text/plain; charset=utf-8", &body);
+    ir_buffer_free(&body);
+}
+
+static void show_ready(const ir_endpoint_t *endpoint, struct evhttp_request *request) {
+    ir_buffer_t body;
+    ir_buffer_init(&body);
+    const bool ready = endpoint->ready == NULL || endpoint->ready(endpoint->context, &body);
+    if (ready) {
+        ir_buffer_clear(&body);
+        ir_buffer_append_text(&body, "ready\n");
+    }
+    answer(request, ready ? HTTP_OK : HTTP_SERVUNAVAIL, ready ? "OK" : "Service Unavailable",
+           "text/plain; charset=utf-8", &body);
+    ir_buffer_free(&body);
+}
+
+static const struct page {
+    const char *path;
+    void (*show)(const ir_endpoint_t *endpoint, struct evhttp_request *request);
+} pages[] = {{"/metrics", show_metrics}, {"/healthz", show_health}, {"/readyz", show_ready}};
+
+static void show_page(const ir_endpoint_t *endpoint, struct evhttp_request *request,
+                      const struct page *page) {
+    const enum evhttp_cmd_type method = evhttp_request_get_command(request);
+    if (method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD) {
+        page->show(endpoint, request);
+        return;
+    }
+    evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
+    evhttp_send_reply(request, HTTP_BADMETHOD, ir_problem_phrase(HTTP_BADMETHOD), NULL);
+}
+
+bool ir_endpoint_serve(const ir_endpoint_t *endpoint, struct evhttp_request *request) {
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+    const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
+    for (size_t i = 0; path != NULL && i < sizeof pages / sizeof pages[0]; i++) {
+        if (strcmp(path, pages[i].path) == 0) {
+            show_page(endpoint, request, &pages[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_request(struct evhttp_request *request, void *context) {
+    if (!ir_endpoint_serve(context, request)) {
+        evhttp_send_error(request, HTTP_NOTFOUND, NULL);
+    }
+}
+
+ir_status_t ir_endpoint_new(ir_metrics_t *metrics, ir_endpoint_ready_fn ready,
+                            ir_endpoint_refresh_fn refresh, void *context, ir_endpoint_t **endpoint,
+                            ir_error_t *error) {
+    ir_endpoint_t *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "http endpoint: out of memory");
+    }
+    *made =
+        (ir_endpoint_t){.metrics = metrics, .ready = ready, .refresh = refresh, .context = context};
+    *endpoint = made;
+    return IR_OK;
+}
+
+static ir_status_t open_server(ir_endpoint_t *endpoint, struct event_base *base,
+                               const char *address, ir_error_t *error) {
+    const ir_connections_options_t options = {
+        .address = address,
+        .most = CONNECTIONS,
+        .header_lines = HEADER_LINES,
+        .header_bytes = HEADER_BYTES,
+        .memory_bytes = MEMORY_BYTES,
+        .header_ns = REQUEST_NS,
+        .body_ns = REQUEST_NS,
+        .idle_ns = REQUEST_NS,
+        .answer_ns = REQUEST_NS,
+        .on_request = on_request,
+        .context = endpoint,
+    };
+    const ir_status_t status =
+        ir_connections_open(base, &options, &endpoint->connections, error);
+    if (status == IR_OK) {
+        ir_connections_where(endpoint->connections, endpoint->where, sizeof endpoint->where);
+    }
+    return status;
+}
+
+ir_status_t ir_endpoint_open(struct event_base *base, const char *address, ir_metrics_t *metrics,
+                             ir_endpoint_ready_fn ready, ir_endpoint_refresh_fn refresh,
+                             void *context, ir_endpoint_t **endpoint, ir_error_t *error) {
+    ir_endpoint_t *made = NULL;
+    ir_status_t status = ir_endpoint_new(metrics, ready, refresh, context, &made, error);
+    if (status == IR_OK && made != NULL) {
+        status = open_server(made, base, address, error);
+    }
+    if (status != IR_OK) {
+        ir_endpoint_free(made);
+        return status;
+    }
+    *endpoint = made;
+    return IR_OK;
+}
+
+const char *ir_endpoint_address(const ir_endpoint_t *endpoint) {
+    return endpoint->where;
+}
+
+void ir_endpoint_free(ir_endpoint_t *endpoint) {
+    if (endpoint != NULL) {
+        ir_connections_free(endpoint->connections);
+        free(endpoint);
+    }
+}
