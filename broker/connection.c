@@ -13,6 +13,7 @@
 #include <sys/time.h>
 
 #define SYSTEM_CA_FILE "/etc/ssl/certs/ca-certificates.crt"
+#define RECEIVED_FRAME_BYTES (32 * 1024 * 1024) /* more than RabbitMQ takes as a whole message */
 
 /* ---- words for what went wrong ---- */
 
@@ -251,6 +252,14 @@ static amqp_rpc_reply_t login(amqp_connection_state_t connection,
                                       target->info.password);
 }
 
+/* The library's one bound holds for frames in both directions. */
+static ir_status_t raise_frame_bound(amqp_connection_state_t connection, ir_error_t *error) {
+    const int status = amqp_tune_connection(connection, amqp_get_channel_max(connection),
+                                            RECEIVED_FRAME_BYTES, amqp_get_heartbeat(connection));
+    return status == AMQP_STATUS_OK ? IR_OK
+                                    : ir_broker_fault(status, "cannot take larger frames", error);
+}
+
 static ir_status_t log_in(amqp_connection_state_t connection, const ir_broker_options_t *options,
                           const ir_target_t *target, ir_error_t *error) {
     const amqp_rpc_reply_t reply = login(connection, options, target);
@@ -260,7 +269,8 @@ static ir_status_t log_in(amqp_connection_state_t connection, const ir_broker_op
     char what[256];
     snprintf(what, sizeof what, "cannot log in to %s (check user, password and virtual host)",
              target->place);
-    return ir_broker_reply(reply, what, error);
+    const ir_status_t status = ir_broker_reply(reply, what, error);
+    return status == IR_OK && options->receives ? raise_frame_bound(connection, error) : status;
 }
 
 static struct timeval interval(int64_t ns) {

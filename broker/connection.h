@@ -22,6 +22,9 @@ typedef struct ir_broker_options {
     size_t message_bytes; /* larger ones are not published; 0: no bound */
     size_t trial_bytes;   /* so large a message may come: publishers try it when they connect
                              (broker/size_trial.h); 0: nothing is tried */
+    bool receives; /* the connection publishes nothing, and takes larger frames than it agreed to:
+                      RabbitMQ adds headers of its own to a message's, whatever that makes of the
+                      frame */
 } ir_broker_options_t;
 
 /* Connects, logs in, negotiates heartbeats. IR_ERR_CONNECT, IR_ERR_AUTH, IR_ERR_PROTOCOL (something

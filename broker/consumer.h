@@ -1,5 +1,5 @@
-/* Consuming on the event loop: one connection, one channel for each partition held, membership on a
- * channel of its own. Reconnects by itself with back-off, declares the topology, restores qos and
+/* Consuming on the event loop: one channel for each partition held, up to 16 on a connection, since
+ * RabbitMQ allows a connection few; membership on a connection of its own. Reconnects by itself with back-off, declares the topology, restores qos and
  * consumers, drives heartbeats also while paused. Loop thread only.
  *
  * Handing a partition over keeps order: messages of it that were delivered after the decision are
@@ -7,6 +7,11 @@
  * which returns what is left to the queue's head and lets the next single active consumer begin. A
  * worker that goes on running begins this only when another one has subscribed, so that a partition
  * is never without a consumer meanwhile, nor given to a worker that cannot take it.
+ *
+ * A message that RabbitMQ cannot deliver (a routing key over 255 bytes, taken by MQTT) breaks the
+ * connection again and again. After two such breaks each partition gets a connection of its own, so
+ * that the others go on; the one that still breaks is left to the brokers, which take the message
+ * aside (ingest/take-aside.erl).
  *
  * A queue that does not answer costs its own partition only: after the broker's time-out its
  * channel is given up, and it is taken again when a trial on another connection was answered. */
@@ -83,6 +88,7 @@ void ir_consumer_resume(ir_consumer_t *consumer);
 void ir_consumer_acknowledge(ir_consumer_t *consumer, uint32_t partition, uint32_t session,
                              uint64_t tag, uint32_t count);
 
+/* All its connections stand. */
 bool ir_consumer_connected(const ir_consumer_t *consumer);
 
 /* Whether what arrives now is consumed: the other workers can be heard, this one holds its share of
@@ -95,6 +101,7 @@ unsigned ir_consumer_partitions(const ir_consumer_t *consumer); /* held at prese
 unsigned ir_consumer_share(const ir_consumer_t *consumer);      /* this worker's own */
 unsigned ir_consumer_unserved(const ir_consumer_t *consumer);   /* nobody is known to consume */
 uint64_t ir_consumer_losses(const ir_consumer_t *consumer);     /* of partitions, or no answer */
+uint64_t ir_consumer_set_aside(const ir_consumer_t *consumer);  /* messages of its partitions */
 uint64_t ir_consumer_missing(const ir_consumer_t *consumer);    /* objects that were made again */
 size_t ir_consumer_workers(const ir_consumer_t *consumer);
 uint64_t ir_consumer_reconnects(const ir_consumer_t *consumer);

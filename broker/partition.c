@@ -9,12 +9,8 @@
 #define FIRST_WAIT_NS (200 * IR_MILLISECOND_NS)
 #define LONGEST_WAIT_NS (10 * IR_SECOND_NS)
 
-static amqp_channel_t channel_of(const ir_partition_t *partition) {
-    return (amqp_channel_t)(partition->number + 1);
-}
-
-void ir_partition_init(ir_partition_t *partition, unsigned number) {
-    *partition = (ir_partition_t){.number = number};
+void ir_partition_init(ir_partition_t *partition, unsigned number, amqp_channel_t channel) {
+    *partition = (ir_partition_t){.number = number, .channel = channel};
     ir_assembly_init(&partition->assembly);
     ir_backoff_init(&partition->backoff, FIRST_WAIT_NS, LONGEST_WAIT_NS);
 }
@@ -65,7 +61,7 @@ static int send_consume(amqp_connection_state_t connection, amqp_channel_t chann
 
 int ir_partition_take(ir_partition_t *partition, amqp_connection_state_t connection,
                       const ir_topology_t *topology, uint16_t prefetch, int64_t now_ns) {
-    const amqp_channel_t channel = channel_of(partition);
+    const amqp_channel_t channel = partition->channel;
     partition->state = IR_PARTITION_OPENING;
     partition->asked_ns = now_ns;
     partition->session += partition->session == UINT32_MAX ? 2 : 1;
@@ -85,7 +81,7 @@ static int send_close(ir_partition_t *partition, amqp_connection_state_t connect
                                   .reply_text = amqp_cstring_bytes("handed over")};
     partition->state = IR_PARTITION_CLOSING;
     partition->asked_ns = now_ns;
-    return amqp_send_method(connection, channel_of(partition), AMQP_CHANNEL_CLOSE_METHOD, &close);
+    return amqp_send_method(connection, partition->channel, AMQP_CHANNEL_CLOSE_METHOD, &close);
 }
 
 int ir_partition_give(ir_partition_t *partition, amqp_connection_state_t connection,
@@ -123,7 +119,7 @@ void ir_partition_judge(ir_partition_t *partition, bool answered, int64_t now_ns
 int ir_partition_acknowledge(ir_partition_t *partition, amqp_connection_state_t connection,
                              uint64_t tag, uint32_t count, int64_t now_ns) {
     partition->outstanding -= count < partition->outstanding ? count : partition->outstanding;
-    const int sent = amqp_basic_ack(connection, channel_of(partition), tag, 1);
+    const int sent = amqp_basic_ack(connection, partition->channel, tag, 1);
     if (sent != AMQP_STATUS_OK || partition->state != IR_PARTITION_DRAINING) {
         return sent;
     }
@@ -132,7 +128,7 @@ int ir_partition_acknowledge(ir_partition_t *partition, amqp_connection_state_t 
 
 int ir_partition_reject(ir_partition_t *partition, amqp_connection_state_t connection,
                         uint64_t tag) {
-    return amqp_basic_reject(connection, channel_of(partition), tag, 0);
+    return amqp_basic_reject(connection, partition->channel, tag, 0);
 }
 
 /* ---- frames ---- */
@@ -153,7 +149,7 @@ static ir_partition_event_t channel_closed(ir_partition_t *partition,
     partition->open = false;
     amqp_channel_close_ok_t ok = {0};
     const int sent =
-        amqp_send_method(connection, channel_of(partition), AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
+        amqp_send_method(connection, partition->channel, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
     if (sent != AMQP_STATUS_OK) {
         ir_broker_fault(sent, "sending failed", error);
         return IR_PARTITION_BROKEN;

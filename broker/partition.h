@@ -29,6 +29,7 @@ typedef enum ir_partition_state {
 typedef struct ir_partition {
     ir_partition_state_t state;
     unsigned number;
+    amqp_channel_t channel;
     uint32_t session;
     bool open;            /* the channel is: open-ok has come, and no channel.close since */
     bool wanted;          /* this worker is the one for it */
@@ -52,7 +53,8 @@ typedef enum ir_partition_event {
     IR_PARTITION_BROKEN    /* the whole connection is of no use any more; `error` says why */
 } ir_partition_event_t;
 
-void ir_partition_init(ir_partition_t *partition, unsigned number);
+/* `channel`: of whatever connection it is given to. */
+void ir_partition_init(ir_partition_t *partition, unsigned number, amqp_channel_t channel);
 void ir_partition_free(ir_partition_t *partition);
 
 /* The connection is gone, and the channel with it. When it was OPENING, the queue is suspected: one
@@ -93,10 +95,5 @@ int ir_partition_acknowledge(ir_partition_t *partition, amqp_connection_state_t 
 /* Rejects one message, which the broker dead-letters. */
 int ir_partition_reject(ir_partition_t *partition, amqp_connection_state_t connection,
                         uint64_t tag);
-
-/* The partition of a channel; wraps to a huge number for channels that are none's. */
-static inline unsigned ir_partition_of_channel(amqp_channel_t channel) {
-    return (unsigned)channel - 1;
-}
 
 #endif

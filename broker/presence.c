@@ -28,6 +28,8 @@
 #define PROCESS_SIZE 16
 #define JOIN "join "
 #define LEAVE "leave "
+#define ASIDE "aside "
+#define TOOK "took "
 
 struct ir_presence {
     ir_link_t *link;
@@ -62,6 +64,16 @@ static int bind_again(const ir_presence_t *presence, amqp_connection_state_t con
     return amqp_send_method(connection, CHANNEL, AMQP_QUEUE_BIND_METHOD, &bind);
 }
 
+static void say(ir_presence_t *presence, const char *key, const char *text) {
+    amqp_basic_properties_t properties = {._flags = AMQP_BASIC_DELIVERY_MODE_FLAG,
+                                          .delivery_mode = AMQP_DELIVERY_NONPERSISTENT};
+    ir_link_sent(presence->link,
+                 amqp_basic_publish(ir_link_connection(presence->link), CHANNEL,
+                                    amqp_cstring_bytes(IR_EXCHANGE_WORKERS),
+                                    amqp_cstring_bytes(key), 0, 0, &properties,
+                                    amqp_cstring_bytes(text)));
+}
+
 static void announce(ir_presence_t *presence, const char *verb) {
     amqp_connection_state_t connection = ir_link_connection(presence->link);
     if (connection == NULL || ir_link_blocked(presence->link) ||
@@ -74,12 +86,7 @@ static void announce(ir_presence_t *presence, const char *verb) {
     snprintf(text, sizeof text, "%s%s", verb, presence->name);
     ir_partition_set_format(&presence->held, held);
     snprintf(key, sizeof key, "%s %s", presence->process, held);
-    amqp_basic_properties_t properties = {._flags = AMQP_BASIC_DELIVERY_MODE_FLAG,
-                                          .delivery_mode = AMQP_DELIVERY_NONPERSISTENT};
-    ir_link_sent(presence->link,
-                 amqp_basic_publish(connection, CHANNEL, amqp_cstring_bytes(IR_EXCHANGE_WORKERS),
-                                    amqp_cstring_bytes(key), 0, 0, &properties,
-                                    amqp_cstring_bytes(text)));
+    say(presence, key, text);
     presence->announced_ns = ir_clock_monotonic();
     presence->wanted = false;
 }
@@ -128,6 +135,19 @@ static void hear_held(ir_presence_t *presence, ir_view_t name, ir_view_t key) {
     }
 }
 
+/* "N KEY" */
+static void hear_taken(const ir_presence_t *presence, ir_view_t text) {
+    unsigned partition = 0;
+    size_t at = 0;
+    while (at < text.size && at < 3 && text.data[at] >= '0' && text.data[at] <= '9') {
+        partition = partition * 10 + (unsigned)(text.data[at++] - '0');
+    }
+    if (at > 0 && at < text.size && text.data[at] == ' ') {
+        presence->events.set_aside(presence->context, partition,
+                                   ir_view(text.data + at + 1, text.size - at - 1));
+    }
+}
+
 static void hear(ir_presence_t *presence, ir_view_t text, ir_view_t key) {
     bool changed = false;
     if (skip_word(&text, JOIN)) {
@@ -136,6 +156,8 @@ static void hear(ir_presence_t *presence, ir_view_t text, ir_view_t key) {
         hear_held(presence, text, key);
     } else if (skip_word(&text, LEAVE)) {
         changed = ir_membership_left(presence->membership, text);
+    } else if (skip_word(&text, TOOK)) {
+        hear_taken(presence, text);
     }
     if (changed) {
         settle_after(presence, CHANGE_TICKS);
@@ -370,6 +392,14 @@ const char *ir_presence_fault(const ir_presence_t *presence) {
 
 size_t ir_presence_workers(const ir_presence_t *presence) {
     return ir_membership_count(presence->membership);
+}
+
+void ir_presence_ask_aside(ir_presence_t *presence, unsigned partition) {
+    char text[ANNOUNCEMENT_MAX];
+    snprintf(text, sizeof text, ASIDE "%u", partition);
+    if (ir_link_connection(presence->link) != NULL && !ir_link_blocked(presence->link)) {
+        say(presence, "", text);
+    }
 }
 
 void ir_presence_leave(ir_presence_t *presence) {

@@ -19,6 +19,7 @@
 #include "broker/partition_set.h"
 #include "broker/topology.h"
 #include "common/status.h"
+#include "common/view.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,6 +39,8 @@ typedef struct ir_presence_events {
     void (*refused)(void *context, const ir_error_t *error);
     /* Another process announces itself by this worker's name. */
     void (*twin)(void *context);
+    /* A broker took a message of `partition` aside; `what` is the beginning of its routing key. */
+    void (*set_aside)(void *context, unsigned partition, ir_view_t what);
 } ir_presence_events_t;
 
 typedef struct ir_presence_options {
@@ -65,6 +68,11 @@ const char *ir_presence_fault(const ir_presence_t *presence);
 
 /* How many workers there are, this one included. */
 size_t ir_presence_workers(const ir_presence_t *presence);
+
+/* Asks the brokers to take aside what they cannot deliver from the head of the partition's queue
+ * (ingest/take-aside.erl): the message "aside N" to the exchange of the workers. They answer "took N
+ * KEY" for each message. */
+void ir_presence_ask_aside(ir_presence_t *presence, unsigned partition);
 
 /* Tells the others that this worker takes part no more, and is silent from then on. */
 void ir_presence_leave(ir_presence_t *presence);

@@ -95,6 +95,7 @@ ir_status_t ir_queue_trial_open(struct event_base *base, const ir_broker_options
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the trial of queues");
     }
     made->options = *options;
+    made->options.receives = true;
     if (made->options.timeout_ns > LONGEST_NS) {
         made->options.timeout_ns = LONGEST_NS;
     }

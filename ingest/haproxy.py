@@ -37,11 +37,11 @@ defaults
     timeout connect {answer}
     timeout queue 5s
     timeout check {answer}
-    timeout client {idle-request}
+    timeout client 10s
     timeout server 60s
     timeout client-fin 10s
     timeout server-fin 10s
-    default-server inter 1s fastinter 500ms fall 2 rise 2 slowstart 10s
+    default-server inter 1s fastinter 500ms fall {misses} rise 2 slowstart 10s
 
 # What each source address has open and asks for.
 backend sources
@@ -116,6 +116,7 @@ frontend http
     mode http
     option httplog
 {binds}
+    timeout client {idle-keep-alive}
     timeout http-request {first-bytes}
     timeout http-keep-alive {idle-keep-alive}
     tcp-request connection track-sc0 src table sources

@@ -4,7 +4,7 @@
     ingest/rabbitmq.py ingest/nodes.conf rabbit-1 [DEFINITIONS.JSON] > /etc/rabbitmq/rabbitmq.conf
 
 Plugins: rabbitmq_consistent_hash_exchange, rabbitmq_management. The broker is started with environment(), after check-data:
-stamp-arrival.erl starts it, and start-mqtt.erl and join-queues.erl wait until it is up; each tells what it is for. All
+stamp-arrival.erl starts it, the other scripts wait until it is up; each tells what it is for. All
 brokers of the list become one cluster; they must have the same Erlang cookie. Where there is a balancer, AMQP and MQTT are
 taken from it only: both listeners want its PROXY header, so that the broker knows each client's own address.
 """
@@ -18,13 +18,19 @@ PLUGINS = ("rabbitmq_consistent_hash_exchange", "rabbitmq_management")
 HERE = Path(__file__).resolve().parent
 STAMP = HERE / "stamp-arrival.erl"
 CHECK_DATA = HERE / "check-data"  # to be called before the broker is started
-SCRIPTS = (STAMP, HERE / "start-mqtt.erl", HERE / "join-queues.erl")
+SCRIPTS = (STAMP, HERE / "start-mqtt.erl", HERE / "join-queues.erl", HERE / "take-aside.erl")
 
 BASE = """\
 # Made by ingest/rabbitmq.py from a list of nodes (see ingest/nodes.conf): change that, not this.
 listeners.tcp.1 = {broker.host}:{broker.amqp}
 handshake_timeout = 10000
 heartbeat = 60
+# A channel costs the broker 20 KiB, and motes need one. A worker spreads its partitions over several connections.
+channel_max = 32
+# Nobody may read what is retained, and the store of it has no bound.
+mqtt.retained_message_store = rabbit_mqtt_retained_msg_store_noop
+# RabbitMQ 4's own bound, for 3.x too.
+max_message_size = 16777216
 mqtt.listeners.tcp.1 = {broker.host}:{broker.mqtt}
 mqtt.allow_anonymous = false
 mqtt.vhost = /

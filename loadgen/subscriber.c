@@ -299,6 +299,7 @@ ir_status_t ir_subscriber_start(const ir_subscriber_options_t *options, ir_recei
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the subscription");
     }
     made->options = *options;
+    made->options.broker.receives = true;
     made->receipts = receipts;
     pthread_mutex_init(&made->mutex, NULL);
     const int failed = ir_thread_start(&made->thread, run, made);

@@ -1,5 +1,5 @@
-/* The queue ir.rejected, for what never reached a worker: the broker itself moved it there. What a
- * worker told is passed over unless the documents keep nothing. Messages are fetched and stay the
+/* The queue ir.rejected, for what never reached a worker: the broker dead-lettered it, or took it
+ * aside since nobody could be given it (ingest/take-aside.erl). What a worker told is passed over unless the documents keep nothing. Messages are fetched and stay the
  * broker's until they are acknowledged; what is not goes back to its place with the connection. */
 #include "broker/arrival.h"
 #include "broker/rabbitmq_c.h"
@@ -42,14 +42,31 @@ static ir_view_t property(const amqp_basic_properties_t *properties, amqp_flags_
     return (properties->_flags & flag) != 0 ? ir_broker_view(bytes) : (ir_view_t){NULL, 0};
 }
 
-/* A worker's letter carries what it knew in headers of its own, and is in its own name. */
+/* A letter that a worker wrote, or a broker that took a message aside, carries what they knew in
+ * headers of its own. */
 static void read_told(const amqp_basic_properties_t *properties, const ir_arrival_t *arrival,
                       ir_letter_t *letter) {
+    letter->told = header_text(properties, "raw-id").size > 0;
     letter->routing_key = header_text(properties, "routing-key");
-    letter->name = header_text(properties, "name");
     letter->reason = header_text(properties, "reason");
     letter->arrival_ns = arrival->header_ns;
-    letter->sent_ns = 0;
+    if (letter->told) {
+        letter->name = header_text(properties, "name");
+        letter->sent_ns = 0;
+    }
+}
+
+/* RabbitMQ says in a header of its own that it dead-lettered a message; then all others are the
+ * sender's. */
+static bool dead_lettered(const amqp_basic_properties_t *properties) {
+    const bool has = (properties->_flags & AMQP_BASIC_HEADERS_FLAG) != 0;
+    for (int i = 0; has && i < properties->headers.num_entries; i++) {
+        if (ir_view_equal(ir_broker_view(properties->headers.entries[i].key),
+                          ir_view_text("x-death"))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void read_letter(const ir_rejected_t *rejected, const amqp_message_t *message,
@@ -58,7 +75,6 @@ static void read_letter(const ir_rejected_t *rejected, const amqp_message_t *mes
     const ir_arrival_t arrival = ir_arrival_read(properties);
     const ir_view_t user = property(properties, AMQP_BASIC_USER_ID_FLAG, properties->user_id);
     const bool trusted = ir_arrival_trusts(rejected->stores->options->trusted_users, user);
-    letter->told = header_text(properties, "raw-id").size > 0;
     letter->routing_key = routing_key;
     letter->content_type =
         property(properties, AMQP_BASIC_CONTENT_TYPE_FLAG, properties->content_type);
@@ -67,7 +83,7 @@ static void read_letter(const ir_rejected_t *rejected, const amqp_message_t *mes
     letter->body = ir_broker_view(message->body);
     letter->arrival_ns = trusted && arrival.header_ns != 0 ? arrival.header_ns : arrival.broker_ns;
     letter->sent_ns = arrival.sent_ns;
-    if (letter->told) {
+    if (!dead_lettered(properties)) {
         read_told(properties, &arrival, letter);
     }
     const ir_raw_key_t key = {.kind = letter->arrival_ns != 0 ? IR_RAW_ARRIVED : IR_RAW_PLAIN,
@@ -241,7 +257,9 @@ static ir_status_t walk_queue(ir_rejected_t *rejected, amqp_connection_state_t c
 
 ir_status_t ir_rejected_in_queue(ir_rejected_t *rejected) {
     amqp_connection_state_t connection = NULL;
-    ir_status_t status = ir_broker_connect(&rejected->broker, 0, &connection, rejected->error);
+    ir_broker_options_t broker = rejected->broker;
+    broker.receives = true;
+    ir_status_t status = ir_broker_connect(&broker, 0, &connection, rejected->error);
     if (status != IR_OK) {
         return status;
     }

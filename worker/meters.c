@@ -48,6 +48,8 @@ static void add_single(ir_meters_t *m) {
          "Partitions that are this worker's own."},
         {&m->partitions_unserved, IR_METRIC_GAUGE, "ir_partitions_unserved", NULL,
          "Partitions that no worker is known to consume."},
+        {&m->set_aside, IR_METRIC_COUNTER, "ir_messages_set_aside_total", NULL,
+         "Messages that RabbitMQ could not deliver, moved to ir.rejected by the brokers."},
         {&m->partition_losses, IR_METRIC_COUNTER, "ir_partition_losses_total", NULL,
          "Times the broker took a partition from this worker or refused it."},
         {&m->objects_missing, IR_METRIC_COUNTER, "ir_broker_objects_missing_total", NULL,

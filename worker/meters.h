@@ -32,7 +32,7 @@ typedef struct ir_meters {
     ir_metric_t *republished[IR_FORMATS_MAX];
     ir_metric_t *dead_letters, *dead_letters_left_out;
     ir_metric_t *batches, *batches_in_flight, *messages_in_flight;
-    ir_metric_t *partitions, *partition_share, *partitions_unserved, *partition_losses;
+    ir_metric_t *partitions, *partition_share, *partitions_unserved, *partition_losses, *set_aside;
     ir_metric_t *objects_missing;
     ir_metric_t *workers, *reconnects, *connected;
     ir_metric_t *registry_sensors, *registry_reloads, *registry_reload_failures;

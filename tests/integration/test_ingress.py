@@ -41,12 +41,12 @@ def publish(channel, message):
     channel.basic_publish("ir.observations", f"ir.{message.mote}", message.body, properties, mandatory=True)
 
 
-def mosquitto(front, message, listener="mqtt", user="mote", password=None, seconds=30):
+def mosquitto(front, message, listener="mqtt", user="mote", password=None, seconds=30, more=()):
     """mosquitto_pub with QoS 1: it ends when the broker has acknowledged, and tries again until then."""
     port = front.balancer.address(listener).split(":")[1]
     argv = ["timeout", str(seconds), "mosquitto_pub", "-h", "localhost", "-p", port, "-V", "mqttv311", "-q", "1"]
     argv += ["-i", message.mote]
-    argv += ["-u", user, "-P", password or front.cluster.passwords[user], "-t", f"ir/{message.mote}", "-s"]
+    argv += ["-u", user, "-P", password or front.cluster.passwords[user], "-t", f"ir/{message.mote}", "-s", *more]
     if listener == "mqtts":
         argv += ["--cafile", front.ca]
     return subprocess.run(argv, input=message.body, capture_output=True, check=False)

@@ -25,7 +25,7 @@ static int set_up(void **state) {
     static ir_scene_t scene;
     memset(&scene, 0, sizeof scene);
     scene.wire = wire_open();
-    ir_partition_init(&scene.partition, NUMBER);
+    ir_partition_init(&scene.partition, NUMBER, NUMBER + 1);
     *state = &scene;
     return 0;
 }

@@ -1,0 +1,172 @@
+%% Takes messages aside that a queue of observations holds and that no client can be given: RabbitMQ takes a topic of more
+%% than 255 bytes by MQTT, and ends the connection of everybody to whom it shall deliver it by AMQP. The broker is to be
+%% started with `-run file script take-aside.erl`.
+%%
+%% A worker asks for it by the message "aside N" to the exchange ir.workers, when its connection for partition N alone broke,
+%% and leaves the queue for a moment. The broker that has the queue's leader then looks through the first messages of the
+%% queue as a consumer inside of the broker, which gets them as they are. What cannot be written in AMQP goes to ir.rejected:
+%% the same body, with the headers `reason`, `routing-key` (the whole of it), `ir-arrival` and, as far as they can be
+%% written, the old ones as `headers`. Only when that is confirmed is the message acknowledged; all others return to the head
+%% of the queue, in their order. For each message the broker says "took N KEY" on the same exchange.
+spawn(fun() ->
+    Host = <<"/">>,
+    Workers = <<"ir.workers">>,
+    Rejected = <<"ir.rejected">>,
+    Window = 64,           % messages; a worker that is under suspicion prefetches no more
+    Bytes = 64 * 1048576,  % of their bodies
+    Large = 16 * 1048576,  % properties above this are not delivered either
+
+    Open = fun() ->
+        {ok, Connection} = amqp_connection:start({amqp_params_direct, none, none, Host, node(), none, []}),
+        {ok, Channel} = amqp_connection:open_channel(Connection),
+        {Connection, Channel}
+    end,
+    Encoded = fun(Properties) -> iolist_size(rabbit_framing_amqp_0_9_1:encode_properties(Properties)) end,
+    Writable = fun({'basic.deliver', _Consumer, Tag, Redelivered, Exchange, Key}, Properties) ->
+        try
+            _ = rabbit_framing_amqp_0_9_1:encode_method_fields(
+                  {'basic.deliver', <<"c">>, Tag, Redelivered, Exchange, Key}),
+            Encoded(Properties) =< Large
+        catch
+            _:_ -> false
+        end
+    end,
+    LedHere = fun(Queue) ->
+        case rabbit_amqqueue:lookup({resource, Host, queue, Queue}) of
+            {ok, Found} ->
+                case amqqueue:get_pid(Found) of
+                    {_Name, Node} -> Node =:= node();
+                    Pid when is_pid(Pid) -> node(Pid) =:= node();
+                    _None -> false
+                end;
+            _NotFound -> false
+        end
+    end,
+
+    Short = fun(Text) when is_binary(Text), byte_size(Text) =< 255 -> Text; (_Other) -> undefined end,
+    Arrival = fun(Headers) ->
+        case [Value || {Name, _Type, Value} <- Headers, Name =:= <<"timestamp_in_ms">>, is_integer(Value)] of
+            [Milliseconds] -> [{<<"ir-arrival">>, long, Milliseconds * 1000}];
+            _None -> []
+        end
+    end,
+    %% P_basic: content type, encoding, headers, delivery mode, priority, correlation id, reply to, expiration,
+    %% message id, timestamp, type, user id, application, cluster.
+    Letter = fun(Key, Properties) ->
+        Old = case element(4, Properties) of undefined -> []; Some -> Some end,
+        Told = [{<<"reason">>, longstr, <<"undeliverable">>}, {<<"routing-key">>, longstr, Key} | Arrival(Old)],
+        With = fun(Headers) ->
+            {'P_basic', Short(element(2, Properties)), Short(element(3, Properties)), Headers, 2, undefined, undefined,
+             undefined, undefined, Short(element(10, Properties)), undefined, undefined, undefined, undefined, undefined}
+        end,
+        Whole = With(Told ++ [{<<"headers">>, table, Old}]),
+        case catch Encoded(Whole) of
+            Size when is_integer(Size), Size =< 131000 -> Whole;
+            _TooLarge -> With(Told)
+        end
+    end,
+
+    Move = fun(Channel, Number, {'basic.deliver', _, Tag, _, _, Key}, Properties, Body) ->
+        ok = amqp_channel:call(Channel, {'basic.publish', 0, <<>>, Rejected, true, false},
+                               {amqp_msg, Letter(Key, Properties), Body}),
+        true = amqp_channel:wait_for_confirms(Channel, 30),
+        ok = amqp_channel:call(Channel, {'basic.ack', Tag, false}),
+        Shown = binary:part(Key, 0, min(64, byte_size(Key))),
+        rabbit_log:warning("a message of partition ~s that cannot be delivered was taken aside into ~s: key ~p",
+                           [Number, Rejected, Shown]),
+        ok = amqp_channel:call(Channel, {'basic.publish', 0, Workers, <<>>, false, false},
+                               {amqp_msg, {'P_basic', undefined, undefined, undefined, 1, undefined, undefined, undefined,
+                                           undefined, undefined, undefined, undefined, undefined, undefined, undefined},
+                                <<"took ", Number/binary, " ", Shown/binary>>})
+    end,
+    %% Until the window is full or nothing more comes. The first delivery waits until the worker has left.
+    Look = fun Look(Channel, Number, Kept, Held, Wait) when Kept < Window, Held < Bytes ->
+            receive
+                {{'basic.deliver', _, _, _, _, _} = Deliver, {amqp_msg, Properties, Body}} ->
+                    case Writable(Deliver, Properties) of
+                        true ->
+                            Look(Channel, Number, Kept + 1, Held + byte_size(Body), 500);
+                        false ->
+                            Move(Channel, Number, Deliver, Properties, Body),
+                            Look(Channel, Number, Kept, Held, 500)
+                    end
+            after Wait ->
+                ok
+            end;
+        Look(_Channel, _Number, _Kept, _Held, _Wait) ->
+            ok
+    end,
+    Clear = fun(Number) ->
+        Queue = <<"ir.observations.", Number/binary>>,
+        {Connection, Channel} = Open(),
+        try
+            {'confirm.select_ok'} = amqp_channel:call(Channel, {'confirm.select', false}),
+            {'queue.declare_ok', _, _, _} =
+                amqp_channel:call(Channel, {'queue.declare', 0, Rejected, true, true, false, false, false, []}),
+            {'basic.qos_ok'} = amqp_channel:call(Channel, {'basic.qos', 0, Window, false}),
+            {'basic.consume_ok', Consumer} =
+                amqp_channel:subscribe(Channel, {'basic.consume', 0, Queue, <<>>, false, false, false, false, []}, self()),
+            receive {'basic.consume_ok', Consumer} -> ok after 5000 -> exit(no_consumer) end,
+            Look(Channel, Number, 0, 0, 4000)
+        after
+            amqp_connection:close(Connection)
+        end
+    end,
+    %% In a process of its own, which ends with whatever happened, its mailbox with it.
+    Begin = fun(Number) ->
+        case LedHere(<<"ir.observations.", Number/binary>>) of
+            true ->
+                {Pid, Reference} = spawn_monitor(fun() -> Clear(Number) end),
+                receive
+                    {'DOWN', Reference, process, Pid, normal} -> ok;
+                    {'DOWN', Reference, process, Pid, Why} ->
+                        rabbit_log:error("partition ~s: nothing was taken aside: ~p", [Number, Why])
+                end;
+            false ->
+                ok
+        end
+    end,
+    %% What was asked for while the last one was under way was meant for that one.
+    Forget = fun Forget(Number) ->
+        receive
+            {{'basic.deliver', _, _, _, _, _}, {amqp_msg, _, <<"aside ", Same/binary>>}} when Same =:= Number ->
+                Forget(Number)
+        after 0 ->
+            ok
+        end
+    end,
+    Listen = fun Listen() ->
+        receive
+            {{'basic.deliver', _, _, _, _, _}, {amqp_msg, _, <<"aside ", Number/binary>>}}
+              when byte_size(Number) > 0, byte_size(Number) =< 3 ->
+                Begin(Number),
+                Forget(Number),
+                Listen();
+            {{'basic.deliver', _, _, _, _, _}, _Announcement} -> Listen();
+            {'DOWN', _, process, _, Why} -> exit(Why);
+            _Other -> Listen()
+        end
+    end,
+    Serve = fun() ->
+        {Connection, Channel} = Open(),
+        _ = monitor(process, Channel),
+        try
+            {'queue.declare_ok', Queue, _, _} =
+                amqp_channel:call(Channel, {'queue.declare', 0, <<>>, false, false, true, true, false, []}),
+            {'queue.bind_ok'} = amqp_channel:call(Channel, {'queue.bind', 0, Queue, Workers, <<>>, false, []}),
+            {'basic.consume_ok', _} =
+                amqp_channel:subscribe(Channel, {'basic.consume', 0, Queue, <<>>, false, true, true, false, []}, self()),
+            Listen()
+        after
+            catch amqp_connection:close(Connection)
+        end
+    end,
+    %% The exchange is the workers' own, and may not be there yet.
+    Keep = fun Keep() ->
+        {Pid, Reference} = spawn_monitor(Serve),
+        receive {'DOWN', Reference, process, Pid, _Why} -> timer:sleep(2000) end,
+        Keep()
+    end,
+    ok = rabbit:await_startup(),
+    Keep()
+end).

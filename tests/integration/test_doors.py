@@ -1,0 +1,175 @@
+"""What a mote with a valid password can ask of the broker beyond its share: channels, headers, topics, retained messages."""
+
+import http.client
+import itertools
+import time
+
+import pika
+import pika.frame
+import pytest
+
+import harness
+from harness import cluster, servers
+from test_ingress import channel_of, mosquitto
+
+CHANNELS = 32
+FRAME_BYTES = 131072
+PARTITIONS = 40  # more than the channels of one connection
+
+
+@pytest.fixture(scope="module", params=["host", "other"])
+def front(request, tmp_path_factory):
+    """With the host's RabbitMQ, and with one of another series where there is one."""
+    root = harness.other_root() if request.param == "other" else None
+    with harness.Front(tmp_path_factory.mktemp("doors"), root=root) as front:
+        yield front
+
+
+@pytest.fixture
+def pipeline(front, make_front_pipeline):
+    return make_front_pipeline().init()
+
+
+def test_a_connection_has_few_channels(front):
+    connection = front.connect("mote", "amqp")
+    try:
+        channels = [connection.channel() for _ in range(CHANNELS)]
+        assert all(each.is_open for each in channels)
+        with pytest.raises((pika.exceptions.AMQPError, ValueError)):
+            connection.channel()
+    finally:
+        connection.close()
+
+
+def test_more_partitions_than_channels(make_pipeline, messages):
+    """A worker spreads them over several connections; a second one takes its half, and order is kept."""
+    pipeline = make_pipeline(settings=[f"--partitions={PARTITIONS}"]).init()
+    worker = pipeline.worker()
+    assert worker.metric("ir_partitions") == PARTITIONS
+    for message in messages[:200]:
+        pipeline.publish(message)
+    second = pipeline.worker()
+    harness.wait_for(lambda: 0 < second.metric("ir_partitions") < PARTITIONS, "the second one's share")
+    for message in messages[200:400]:
+        pipeline.publish(message)
+    harness.wait_for(lambda: pipeline.waiting(PARTITIONS) == 0, "the queues to be empty")
+    pipeline.drain()
+    pipeline.assert_exactly(messages[:400])
+
+
+def large_header(mote, body):
+    """Properties whose content header frame is as large as a frame may be."""
+
+    def properties(size):
+        return pika.BasicProperties(content_type=harness.SENML_JSON, delivery_mode=2, headers={"k": mote[0] * size})
+
+    def frame_size(size):
+        return len(pika.frame.Header(1, len(body), properties(size)).marshal())
+
+    return properties(FRAME_BYTES - frame_size(0))
+
+
+def test_a_header_that_grows_over_a_frame(pipeline, messages):
+    """RabbitMQ adds the arrival, and the count of deliveries when a worker has died, whatever that makes of the frame."""
+    worker = pipeline.worker()
+    worker.process.send_group(servers.signal.SIGSTOP)
+    large = messages[0]
+    pipeline.connect().basic_publish("ir.observations", f"ir.{large.mote}", large.body, large_header(large.mote, large.body))
+    for message in messages[1:40]:
+        pipeline.publish(message)
+    harness.wait_for(lambda: pipeline.waiting() == 0, "the worker to be given all")
+    worker.kill()
+    again = pipeline.worker()
+    pipeline.drain()
+    pipeline.assert_exactly(messages[:40])
+    assert again.metric("ir_broker_reconnects_total") == 0
+
+
+def send_by_topic(front, size):
+    mote = "a" * size
+    mosquitto(front, harness.Message(mote, [{"n": f"{mote[:10]}/x", "v": 1, "t": 1}]), seconds=3)
+
+
+@pytest.mark.parametrize("size", [201, 300, 60000])
+def test_long_topics_stop_at_the_door(front, pipeline, messages, size):
+    """A key over 255 bytes cannot be delivered: the broker would close the worker's connection again and again."""
+    worker = pipeline.worker()
+    send_by_topic(front, size)
+    for other in messages[:5]:
+        assert mosquitto(front, other).returncode == 0
+    pipeline.drain()
+    pipeline.assert_exactly(messages[:5])
+    assert worker.metric("ir_broker_reconnects_total") == 0
+
+
+def test_the_longest_topic_is_taken(front, pipeline):
+    pipeline.worker()
+    send_by_topic(front, 200)
+    assert pipeline.dead_letter()
+
+
+def test_nothing_is_retained(front):
+    """Nobody may read what is retained, so it is not kept."""
+    node = front.cluster.members[0]
+    for number in range(4):
+        message = harness.Message(f"retained-{number}", [{"n": "retained/x", "v": 1, "t": 1}])
+        message.body = message.body.ljust(2**20)
+        assert mosquitto(front, message, more=("-r",)).returncode == 0
+    kept = [path for path in node.directory.rglob("*retain*") if path.is_file() and path.stat().st_size > 2**19]
+    assert kept == []
+
+
+def test_an_idle_connection_is_kept(front, tmp_path):
+    """Between requests `idle-keep-alive` counts, and nothing shorter."""
+    nodes = cluster.list_of_nodes.Nodes(brokers=front.cluster.nodes.brokers)
+    nodes.limits.update({"idle-keep-alive": "30s", "first-bytes": "2s"})
+    with cluster.HAProxy(tmp_path / "balancer", nodes, front.directory / "certificates") as balancer:
+        connection = http.client.HTTPConnection(*balancer.address("http").split(":"), timeout=10)
+        connection.request("GET", "/v1/observations")
+        assert connection.getresponse().read()
+        first = connection.sock
+        assert first is not None
+        time.sleep(12)
+        connection.request("GET", "/v1/observations")
+        assert connection.getresponse().read() and connection.sock is first
+        connection.close()
+
+
+# ---- what is in a queue already, and cannot be delivered ----
+
+
+@pytest.fixture
+def open_door(front):
+    """Topics of any length, as before there was a bound."""
+    node = front.cluster.members[0]
+    node.control("set_topic_permissions", "mote", "amq.topic", "^ir\\.", "^$")
+    yield
+    node.control("set_topic_permissions", "mote", "amq.topic", "^ir\\.[^.]{1,200}$", "^$")
+
+
+def rejected_letters(pipeline):
+    return {method_properties[1].headers["routing-key"]: (method_properties[1].headers, method_properties[2])
+            for method_properties in pipeline.take_all("ir.rejected")}
+
+
+@pytest.mark.parametrize("sizes", [[300], [300, 5000, 300, 2000]])
+def test_what_cannot_be_delivered_is_taken_aside(front, pipeline, messages, open_door, sizes):
+    """The other messages of its partition arrive, in order, and so do those of all others; its own bytes are kept."""
+    worker = pipeline.worker()
+    poison = {f"ir.{chr(97 + i) * size}": harness.Message(chr(97 + i) * size, [{"n": f"x{i}", "v": i, "t": 1}])
+              for i, size in enumerate(sizes)}
+    rest = iter(messages[:80])
+    for message in poison.values():
+        for other in itertools.islice(rest, 80 // (len(sizes) + 1)):
+            pipeline.publish(other)
+        assert mosquitto(front, message).returncode == 0
+    for other in rest:
+        pipeline.publish(other)
+    harness.wait_for(lambda: worker.metric("ir_messages_set_aside_total") == len(sizes), "them to be taken aside", 60)
+    pipeline.drain()
+    pipeline.assert_exactly(messages[:80])
+    letters = rejected_letters(pipeline)
+    assert {key: body for key, (_, body) in letters.items()} == {key: each.body for key, each in poison.items()}
+    assert all(headers["reason"] == "undeliverable" for headers, _ in letters.values())
+    assert "was taken aside" in worker.text()
+    harness.wait_for(lambda: worker.not_ready() is None, "the worker to be ready")
