@@ -18,6 +18,7 @@
     leftovers    what a killed sample has left on the host, and how it is taken away
     analysis     from samples to what a report says
     report       HTML, Markdown, CSV and pictures
+    recommendation   which one, by what the user cares about
     builds       commits and settings as subjects
     side_by_side two runs of which no verdict is possible
     plan_time    how many blocks and minutes a difference takes

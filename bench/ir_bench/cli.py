@@ -188,7 +188,7 @@ def plan_minutes(words):
 
 
 def stored_runs(asked):
-    """Analyses of those of an experiment as it is now; others, of an earlier form, are passed over."""
+    """Analyses of those of an experiment as it is now, with two blocks or more; others, of an earlier form, are passed over."""
     for place in sorted(OUT.glob(f"*/{asked.name}/plan.json")):
         if place.parts[-3] == LATEST:
             continue
@@ -197,7 +197,7 @@ def stored_runs(asked):
         except (experiment.ExperimentError, RunError):
             continue
         stored = found.experiment
-        if (stored.kind, stored.size, stored.parameters) == (asked.kind, asked.size, asked.parameters):
+        if (stored.kind, stored.size, stored.parameters) == (asked.kind, asked.size, asked.parameters) and len(found.done) > 1:
             yield found
 
 

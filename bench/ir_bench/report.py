@@ -7,7 +7,7 @@ import statistics
 
 import jinja2
 
-from . import blocks, comparison, experiment, pictures
+from . import blocks, comparison, experiment, pictures, recommendation
 from .analysis import WORDS, analyse, percent
 from .likeness import DIFFERENT
 
@@ -36,7 +36,10 @@ def content(run):
     measured = [part for part in parts if part.has("plan.json")]
     facts = run.read("facts.json")
     sections = [section(analyse(part, experiment.of(part), tampered)) for part in measured]
+    advice = recommendation.table([each["a"] for each in sections])
     return {
+        "advice": advice,
+        "advised": recommendation.subjects(advice),
         "sections": sections,
         "proofs": [(each["a"], proof) for each in sections for proof in each["a"].proofs],
         "lost": [(each["a"], sample) for each in sections for sample in each["a"].samples if sample["status"] != "ok"],

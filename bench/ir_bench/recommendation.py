@@ -1,0 +1,94 @@
+"""Which one, by what the user cares about. It says only what verdicts say: one is best when it is better than the reference by a
+verdict while every other one is equal or worse by verdicts. What was not named in advance is marked exploratory; what has
+no verdict is "not decided", and what was not measured says so.
+"""
+
+from dataclasses import dataclass, field
+
+from . import comparison
+
+# (what the user cares about, kind of experiment, last words of measures; None: all of its primary ones)
+CONCERNS = (
+    ("throughput", "pipeline", ("rate",)),
+    ("latency", "pipeline", ("p50_ms", "p99_ms")),
+    ("processor time", "pipeline", ("cpu_us",)),
+    ("isolation", "isolation", None),
+    ("flexibility", "flexibility", None),
+)
+BETTER, WORSE, EQUAL, OPEN, NONE = "better", "worse", "equal", "not decided", "no comparison"
+NOT_MEASURED = "not measured"
+
+
+@dataclass
+class Row:
+    concern: str
+    title: str = ""  # of the measure; "" nothing was measured
+    primary: bool = True
+    reference: str = ""
+    words: dict = field(default_factory=dict)  # {subject: one of the five}
+    cells: dict = field(default_factory=dict)  # {subject: the verdict with its figures}
+
+    @property
+    def best(self):
+        """What the verdicts allow to be said of the whole row."""
+        if not self.words:
+            return NOT_MEASURED
+        judged = {subject: word for subject, word in self.words.items() if word != NONE}
+        if not judged or OPEN in judged.values():
+            return OPEN
+        better = [subject for subject, word in judged.items() if word == BETTER]
+        if len(better) > 1:
+            return f"{' and '.join(better)} are better than {self.reference}; between them nothing was compared"
+        if better:
+            return f"{better[0]} is best"
+        equal = [subject for subject, word in judged.items() if word == EQUAL]
+        if equal:
+            return f"{' and '.join([self.reference, *equal])} are equal" + (" and best" if len(equal) < len(judged) else "")
+        return f"{self.reference} is best"
+
+
+def word(verdict, better):
+    """One of the five for a verdict about the ratio to the reference; `better`: "higher", "lower" or ""."""
+    if not verdict:
+        return NONE
+    if verdict == comparison.SAME:
+        return EQUAL
+    if verdict in (comparison.HIGHER, comparison.LOWER) and better:
+        return BETTER if verdict == better else WORSE
+    return OPEN
+
+
+def chosen(found, endings):
+    """Names of measures for a concern: those named in advance, or without any of them the others."""
+    fitting = [each for each in found.compared if endings is None or each.measure.rpartition(".")[2] in endings]
+    primary = dict.fromkeys(each.measure for each in fitting if each.primary)
+    if primary or endings is None:
+        return list(primary)
+    return list(dict.fromkeys(each.measure for each in fitting))
+
+
+def row(found, concern, measure):
+    reference, again = found.twins
+    made = Row(concern, reference=reference)
+    for each in found.compared:
+        if each.measure == measure and each.against == reference and each.subject != again:
+            made.title, made.primary = each.title, each.primary
+            made.words[each.subject] = word(each.word, found.kind.measure(measure).better)
+            told = made.words[each.subject]
+            made.cells[each.subject] = f"{told}: {each.verdict()}" if told in (BETTER, WORSE) else each.verdict()
+    return made
+
+
+def table(analyses):
+    """Rows in the order of CONCERNS, from the analyses of one run; none when none of them was measured."""
+    rows = []
+    for concern, kind, endings in CONCERNS:
+        own = [row(found, concern, measure) for found in analyses if found.experiment.kind == kind
+               for measure in chosen(found, endings)]
+        rows += [each for each in own if each.words] or [Row(concern)]
+    return rows if any(each.words for each in rows) else []
+
+
+def subjects(rows):
+    """All that stand in any row, in their order."""
+    return list(dict.fromkeys(subject for each in rows for subject in each.words))
