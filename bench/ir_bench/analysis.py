@@ -1,5 +1,6 @@
 """From the samples of a run to what its report says. Nothing here writes; the same samples always give the same analysis."""
 
+import dataclasses
 import math
 import statistics
 from dataclasses import dataclass, field
@@ -46,14 +47,14 @@ class Compared:
         found, word = self.finding.all, self.finding.word
         if word in (comparison.HIGHER, comparison.LOWER):
             low, high = sorted(abs(each - 1) * 100 for each in (found.low, found.high))
-            text = f"{abs(found.estimate - 1):.1%} {word} ({low:.1f}–{high:.1f} %)"
+            text = f"{abs(found.estimate - 1) * 100:.1f} % {word} ({low:.1f}–{high:.1f} %)"
         elif word == comparison.SAME:
             text = f"no difference (within {farthest(found):.1f} %)"
         elif found.low:
             text = f"{WORDS[word]} ({percent(found.low)} to {percent(found.high)})"
         else:
             text = WORDS[word]
-        return text.replace("%", " %").replace("  %", " %") + (f"; {self.finding.why}" if self.finding.why else "") + self.beside
+        return text + (f"; {self.finding.why}" if self.finding.why else "") + self.beside
 
     def sentence(self):
         return f"{self.subject}: {self.title}: {self.verdict()}"
@@ -61,8 +62,8 @@ class Compared:
 
 @dataclass(frozen=True)
 class Proof:
-    """What a report shows of itself. A verdict depends on it when it is about one of these measures and subjects; none named:
-    all."""
+    """What a report shows of itself. A verdict depends on it when it is about one of these measures and subjects; when none is
+    named, about all."""
 
     name: str
     good: bool
@@ -128,7 +129,7 @@ class Analysis:
 
 
 def percent(ratio):
-    return f"{ratio - 1:+.1%}".replace("-", "−")
+    return f"{(ratio - 1) * 100:+.1f} %".replace("-", "−")
 
 
 def farthest(ratio):
@@ -189,7 +190,8 @@ def prove(found, part):
     of_guests = part.read("proofs.json") if part.has("proofs.json") else {}
     platforms = {each["name"]: each["platform"] for each in found.plan["subjects"]}
     for platform, told in of_guests.get("loop", {}).items():
-        named = () if platform == platforms[reference] else tuple(each for each in found.subjects if platforms[each] == platform)
+        here = tuple(each for each in found.subjects if platforms[each] == platform)
+        named = () if reference in here else here
         found.proofs.append(Proof(f"half of a quota on a loop, {platform}", *proofs.judge_loop(told), subjects=named))
     if "quota" in found.kind.proofs:
         found.proofs.append(Proof("half of the processors' time on the pipeline", *judge_quota(found)))
@@ -220,7 +222,18 @@ def sheet(found, subject):
         for name, one, other, word in likeness.compare(by[first]["likeness"], by[subject]["likeness"], found.on_purpose[subject]):
             if name not in rows or word == likeness.DIFFERENT:
                 rows[name] = (name, one, other, word)
-    return [rows[name] for name in sorted(rows)]
+    return [*(rows[name] for name in sorted(rows)), *measured_rows(found, first, subject)]
+
+
+def measured_rows(found, first, second):
+    """Rows of likeness from what was measured: medians that may differ by a factor and no more."""
+    for measure, factor in found.kind.alike(found.plan["scouted"]).items():
+        values = pairs(found, first, second, measure)[:2]
+        if values[0]:
+            one, other = (statistics.median(each) for each in values)
+            apart = max(one / other, other / one)
+            word = likeness.SAME if apart <= factor else likeness.DIFFERENT
+            yield (found.describe(measure), f"{one:,.0f}", f"{other:,.0f} (the same within a factor of {factor})", word)
 
 
 def compare(found, subject, measure, level, primary=None):
@@ -240,8 +253,29 @@ def compare(found, subject, measure, level, primary=None):
     else:
         result.doubt = found.doubt(subject, measure)
         result.finding = comparison.finding(first, second, disturbed, level, resolution=found.resolution.get(measure, 0))
+        if measure.rpartition(".")[2] in found.kind.processor_time:
+            result.finding = doubly_counted(found, subject, measure, result.finding)
         result.beside = beside(found, subject, measure)
     return result
+
+
+def doubly_counted(found, subject, measure, finding):
+    """No difference is claimed that is smaller than that between the kernel's two ways of counting processor time: ticks that
+    were busy, and wall time less what was idle."""
+    stretch = measure.rpartition(".")[0]
+    first = found.against[subject]
+
+    def shift(sample):
+        return math.log(sample["parts"][stretch]["busy_by_idle"] / sample["parts"][stretch]["busy"])
+
+    shifts = [shift(found.done[block][subject]) - shift(found.done[block][first])
+              for block in blocks.pairs(found.done, first, subject)
+              if all(stretch in found.done[block][each]["parts"] for each in (first, subject))]
+    apart = abs(statistics.mean(shifts)) if shifts else 0
+    if finding.word not in (comparison.HIGHER, comparison.LOWER) or apart < abs(math.log(finding.all.estimate)):
+        return finding
+    why = f"busy ticks and wall time less idle differ by {math.expm1(apart) * 100:.1f} %, more than that"
+    return dataclasses.replace(finding, word=comparison.UNDECIDED, why=why)
 
 
 def no_ratio(found, subject, measure):

@@ -13,7 +13,8 @@ def order(subjects, block, seed):
 
 def left(subjects, block, seed, done):
     """[(position, subject)] of the block's samples that a run has not yet; `done` holds the (block, subject) pairs it has."""
-    return [(position, subject) for position, subject in enumerate(order(subjects, block, seed)) if (block, subject) not in done]
+    drawn = enumerate(order(subjects, block, seed))
+    return [(position, subject) for position, subject in drawn if (block, subject) not in done]
 
 
 def good(samples):

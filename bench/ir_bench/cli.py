@@ -33,7 +33,7 @@ def parser():
     run.add_argument("--platforms", default="", help="NAME[:KIND] …; without it bare and the first other this host can do")
     run.add_argument("--profiles", default="default", help="of guests, as platforms/profiles has them")
     run.add_argument("--minutes", type=float, help="for all; without it what six blocks of each take, and at least 20")
-    run.add_argument("--repeats", type=repeats, default=(runner.LEAST_BLOCKS, MOST_BLOCKS), metavar="LEAST[-MOST]", help="blocks")
+    add_repeats(run)
     run.add_argument("--seed", type=int, default=None)
     resume = verb.add_parser("resume", help="go on with a run that was interrupted")
     resume.add_argument("folder", nargs="?", default=str(OUT / "latest"))
@@ -60,8 +60,12 @@ def add_compare(verb):
     compare.add_argument("--experiment", default="quick")
     compare.add_argument("--platform", default="bare", help="NAME[:KIND] of all guests")
     compare.add_argument("--minutes", type=float)
-    compare.add_argument("--repeats", type=repeats, default=(runner.LEAST_BLOCKS, MOST_BLOCKS), metavar="LEAST[-MOST]", help="blocks")
+    add_repeats(compare)
     compare.add_argument("--seed", type=int, default=None)
+
+
+def add_repeats(verb):
+    verb.add_argument("--repeats", type=repeats, default=(runner.LEAST_BLOCKS, MOST_BLOCKS), metavar="LEAST[-MOST]", help="blocks")
 
 
 def repeats(text):
@@ -119,9 +123,10 @@ def begin(planned, words, **asked):
     seed = words.seed if words.seed is not None else random.SystemRandom().randrange(1, 100000)
     minutes = runner.minutes_for([(each, subjects) for each, _, subjects, why in planned if not why], words.minutes)
     runner.announce(planned, minutes, seed)
-    started = runner.Run.start(OUT, planned, read_sizes(PLATFORMS / "sizes.conf"),
-                               {"seed": seed, "repeats": words.repeats, **asked})
-    go_on(started, minutes)
+    with runner.alone(OUT):
+        started = runner.Run.start(OUT, planned, read_sizes(PLATFORMS / "sizes.conf"),
+                                   {"seed": seed, "repeats": words.repeats, **asked})
+        go_on(started, minutes)
 
 
 def go_on(started, minutes):
@@ -131,9 +136,10 @@ def go_on(started, minutes):
 
 
 def resume(words):
-    started = runner.Run.resume(RunDir.open(words.folder))
-    left = [started.planned(part) for part in started.waiting()]
-    go_on(started, runner.minutes_for(left, words.minutes))
+    with runner.alone(OUT):
+        started = runner.Run.resume(RunDir.open(words.folder))
+        left = [started.planned(part) for part in started.waiting()]
+        go_on(started, runner.minutes_for(left, words.minutes))
 
 
 def again(words):

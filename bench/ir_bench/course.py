@@ -6,12 +6,15 @@ import os
 import shutil
 import time
 
-from . import ROOT, blocks, child, comparison, experiment, machine
+from platforms.lab import LabError
+
+from . import ROOT, blocks, child, comparison, experiment, leftovers, machine
 from .rundir import RunError
 from .subjects import Subject
 
 CANARY = ROOT / "out" / "release" / "bench" / "bench_canary"
 CANARIES = 3
+PREPARE_SECONDS = 1200
 LOOP = "loop"  # the experiment whose sample is a proof
 SCOUTING = -1  # the number of no block
 PATIENCE = 6  # times the seconds that a sample takes as a rule, and
@@ -56,8 +59,26 @@ class Course:
                 "generator": generator, "begun": time.time()}
         part.write("status.json", {"status": "running"})
         course = cls(part, asked, plan)
+        course.prepare()
         course.scout()
         return course
+
+    def prepare(self):
+        """Images are made before anything is measured, and timed apart. Where that fails, the samples tell why."""
+        self.plan["prepared_seconds"] = {}
+        for platform in dict.fromkeys(each.platform for each in self.subjects):
+            name, _, kind = platform.partition(":")
+            folder = self.part.path / "prepared" / platform.replace(":", "_")
+            words = ["provision", name, "image", f"--kind={kind}"]
+            if self.asked.of_kind.appliance:
+                words.append(f"--appliance={self.asked.of_kind.appliance}")
+            begun = time.monotonic()
+            try:
+                leftovers.ir_platform(leftovers.lab_of(folder), f"irbench{os.getpid()}", *words, seconds=PREPARE_SECONDS)
+            except LabError as error:
+                say(f"{platform}: {error}")
+            leftovers.clear(folder)
+            self.plan["prepared_seconds"][platform] = time.monotonic() - begun
 
     def scout(self):
         """What canaries say before anything runs, and what the kind must know before its first block. Written down, and never
@@ -154,8 +175,8 @@ class Course:
         level = comparison.corrected_level(len(self.asked.primary))
         for measure, wanted in self.asked.precision.items():
             for subject in self.subjects[1:]:
-                both = [(good[block][subject.against]["measures"].get(measure), good[block][subject.name]["measures"].get(measure))
-                        for block in blocks.pairs(good, subject.against, subject.name)]
+                names = (subject.against, subject.name)
+                both = [[good[block][name]["measures"].get(measure) for name in names] for block in blocks.pairs(good, *names)]
                 both = [each for each in both if all(each)]
                 if both and len(both) < comparison.MIN_PAIRS:
                     return False

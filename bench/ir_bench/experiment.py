@@ -31,6 +31,7 @@ class Experiment:
     size: str  # of guests, bare metal included
     parameters: dict  # of the kind
     primary: tuple
+    about: str = ""  # what a reader should know of it, in a sentence or two
     groups: tuple = ()
     needs: dict = None  # of the host: NEEDS
     precision: dict = None  # {measure: half-width}
@@ -76,11 +77,11 @@ def parse(name, text):
     if kind not in kinds.names():
         raise ExperimentError(f"{name}: kind '{kind}' is one of {', '.join(kinds.names())}")
     shape = {"title": str, "kind": str, "size": str, kind: kinds.load(kind).parameters,
-             "primary": [{"measure": str, "title": str}], "groups": [str], "needs": dict, "precision": dict, "sample_seconds": (int, float)}
-    conform(name, given, shape, optional=("groups", "needs", "precision", "sample_seconds"))
+             "primary": [{"measure": str, "title": str}], "about": str, "groups": [str], "needs": dict, "precision": dict, "sample_seconds": (int, float)}
+    conform(name, given, shape, optional=("about", "groups", "needs", "precision", "sample_seconds"))
     conform(f"{name}: [needs]", given.get("needs", {}), NEEDS, optional=NEEDS)
     found = Experiment(name=name, title=given["title"], kind=kind, size=given["size"], parameters=given[kind],
-                       primary=tuple(Primary(**each) for each in given["primary"]), groups=tuple(given.get("groups", ())),
+                       primary=tuple(Primary(**each) for each in given["primary"]), about=given.get("about", ""), groups=tuple(given.get("groups", ())),
                        needs=given.get("needs", {}), precision=given.get("precision", {}),
                        sample_seconds=given.get("sample_seconds", Experiment.sample_seconds))
     check(found)

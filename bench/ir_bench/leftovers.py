@@ -24,6 +24,12 @@ def generator_of(folder):
     return Group(f"{lab_of(folder).prefix}-generator")
 
 
+def ir_platform(lab, netns, *words, seconds=DESTROY_SECONDS):
+    """One of its verbs, in a program of its own, so that this one stays in its network namespace."""
+    inside = [f"--netns={netns}"] if netns else []
+    command.run([sys.executable, "-B", PLATFORMS / "ir-platform", f"--lab={lab.directory}", *inside, *words], seconds=seconds)
+
+
 def clear(folder):
     """Nothing of the sample runs afterwards, and its guests' files are gone. Raises LabError when something stays."""
     group = generator_of(folder)
@@ -35,9 +41,7 @@ def clear(folder):
     lab = lab_of(folder)
     if lab.directory.exists():
         made = lab.directory / "netns"
-        inside = [f"--netns={made.read_text(encoding='ascii').strip()}"] if made.exists() else []
-        command.run([sys.executable, "-B", PLATFORMS / "ir-platform", f"--lab={lab.directory}", *inside, "destroy", "--all"],
-                    seconds=DESTROY_SECONDS)
+        ir_platform(lab, made.read_text(encoding="ascii").strip() if made.exists() else "", "destroy", "--all")
     if group.exists():
         group.remove()
     shutil.rmtree(folder / "guests", ignore_errors=True)

@@ -10,22 +10,38 @@ from platforms.lab import verbs
 SAME, PART, PURPOSE, DIFFERENT = "same", "part of the platform", "what is compared", "different"
 
 # What a platform brings with it: a difference there is what the comparison is about.
-OF_THE_PLATFORM = ("network", "user", "root filesystem")
+OF_THE_PLATFORM = ("network", "user", "kernel", "root filesystem", "data filesystem", "mount options", "write cache")
 # What two commits, and two settings of the pipeline, may differ in.
-OF_BUILDS = ("programs", "broker settings", "services")
-OF_SETTINGS = ("services",)
+OF_BUILDS = ("programs", "broker settings", "worker settings", "services")
+OF_SETTINGS = ("services", "worker settings")
 
-INSIDE = """
-echo "programs=$(cat "${RIVER_ROOT-}"/opt/river/bin/* | sha256sum | cut -c1-16)"
+# Settings are held against each other without addresses and paths, which differ between guests. Processes of a guest on bare
+# metal are told from the host's by the root that stands in their environment.
+INSIDE = r"""
+root=${RIVER_ROOT-} data=${RIVER_ROOT-}/var/lib/river services=${RIVER_ROOT-}/etc/river/services
+sum() { sha256sum | cut -c1-16; }
+settings() { sed "s#$root##g" "$@" 2>/dev/null | grep -v '[0-9]\.[0-9]' | sum; }
+own() { [ -z "$root" ] || tr '\0' '\n' <"$1/environ" | grep -qx "RIVER_ROOT=$root"; }
+echo "programs=$(cat "$root"/opt/river/bin/* 2>/dev/null | sum)"
 echo "kernel=$(uname -r)"
 for each in rabbitmq-server haproxy erlang-base; do
-    echo "$each=$(dpkg-query -W -f '${Version}' "$each" 2>/dev/null)"
+    echo "version of $each=$(dpkg-query -W -f '${Version}' "$each" 2>/dev/null)"
 done
-data=${RIVER_ROOT-}/var/lib/river
-echo "data filesystem=$(stat -f -c %T "$data")"
+echo "servers=$(cat /usr/sbin/haproxy /usr/lib/erlang/erts-*/bin/beam.smp 2>/dev/null | sum)"
 echo "root filesystem=$(stat -f -c %T /)"
+echo "data filesystem=$(stat -f -c %T "$data")"
+echo "mount options=$(df --output=target "$data" | tail -1 | while read -r place; do
+    awk -v place="$place" '$2 == place { options = $4 } END { print options }' /proc/self/mounts; done)"
 echo "user=$(stat -c %U "$data/worker-1" 2>/dev/null || stat -c %U "$data")"
-echo "broker settings=$(grep -v '[0-9]\\.[0-9]' "${RIVER_ROOT-}/etc/river/services/broker/rabbitmq.conf" 2>/dev/null | sha256sum | cut -c1-16)"
+echo "write cache=$(cat /sys/block/[sv]d*/queue/write_cache /sys/block/xvd*/queue/write_cache 2>/dev/null | sort -u)"
+echo "broker settings=$(settings "$services/broker/rabbitmq.conf")"
+echo "worker settings=$(settings "$services"/worker*/river.conf)"
+echo "caches and heaps=$(grep -hE '^(HEAP|CACHE_GB)=' "$services"/*/*.conf 2>/dev/null | sort -u | tr '\n' ' ')"
+for each in /proc/[0-9]*; do
+    if [ "$(cat "$each/comm" 2>/dev/null)" = beam.smp ] && own "$each"; then
+        echo "broker schedulers=$(cat "$each"/task/*/comm | grep -c sched)"
+    fi
+done
 """
 
 
@@ -39,6 +55,7 @@ def read(lab, guests):
         own["processors"] = str(effect.get("cpu.pin"))
         own["memory limit"] = str(effect.get("memory.limit"))
         own["network"] = guest.network
+        own["CPU quota"], own["CPU shares"] = (str(effect.get(f"cpu.{knob}")) for knob in ("quota", "shares"))
         own["services"] = ",".join(name for name, _ in guest.services())
         sheet.update({f"{guest.name}: {key}": value for key, value in own.items()})
     return sheet

@@ -32,7 +32,7 @@ def ratios(title, rows, equivalence, resolution):
             axes.axvline(edge, color=FAINT, lw=0.8, ls=":")
     for place, (_, finding) in enumerate(rows):
         found = finding.all
-        axes.plot(found.points, [place] * len(found.points), "o", ms=4, color=INK, alpha=0.45)
+        axes.plot(found.points, [place - 0.2] * len(found.points), "o", ms=4, color=INK, alpha=0.6)
         if found.low:
             axes.plot([found.low, found.high], [place, place], color=ACCENT, lw=3, solid_capstyle="round", zorder=3)
         axes.plot([found.estimate], [place], "D", ms=6, color=ACCENT, zorder=4)

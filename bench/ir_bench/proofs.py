@@ -46,7 +46,8 @@ def judge_same(found):
     if found is None or found.low is None:
         return False, "too few blocks"
     good = found.low <= 1 <= found.high
-    return good, f"{found.estimate:.3f} ({found.low:.3f}–{found.high:.3f}): resolution {found.half_width:.1%}"
+    told = "" if good else ", which does not contain 1"
+    return good, f"ratio {found.estimate:.3f} ({found.low:.3f}–{found.high:.3f}{told}): resolution {found.half_width * 100:.1f} %"
 
 
 def judge_quota(found, expected, tolerance=0.15):

@@ -12,6 +12,7 @@ from .analysis import WORDS, analyse, percent
 from .likeness import DIFFERENT
 
 FACTS = ("time", "commit", "distribution", "kernel", "cpu", "cores", "memory_mib", "platform", "compiler", "load")
+PARTS = ("guest", "kernel", "generator", "other", "steal")
 MARKUP = jinja2.utils.markupsafe.Markup
 
 
@@ -41,6 +42,7 @@ def content(run):
         "advice": advice,
         "advised": recommendation.subjects(advice),
         "sections": sections,
+        "title": title(sections),
         "proofs": [(each["a"], proof) for each in sections for proof in each["a"].proofs],
         "lost": [(each["a"], sample) for each in sections for sample in each["a"].samples if sample["status"] != "ok"],
         "sheets": [(each["a"], subject, rows, any(row[3] == DIFFERENT for row in rows))
@@ -54,8 +56,18 @@ def content(run):
         "least": comparison.MIN_PAIRS,
         "words": WORDS,
         "percent": percent,
-        "facts": [(key.replace("_mib", ", MiB"), facts[key]) for key in FACTS if key in facts] + sorted(facts["versions"].items()),
+        "facts": [(key.replace("_mib", ", MiB"), facts[key]) for key in FACTS if key in facts]
+        + sorted(facts["versions"].items()),
     }
+
+
+def title(sections):
+    """What was compared with what."""
+    subjects = dict.fromkeys(name for each in sections for name in each["a"].subjects if name not in each["a"].twins)
+    references = dict.fromkeys(each["a"].twins[0] for each in sections)
+    if not sections:
+        return "Nothing could be measured"
+    return f"{', '.join(subjects) or 'Nothing'} compared with {', '.join(references)}"
 
 
 def section(found):
@@ -67,6 +79,8 @@ def section(found):
         "apart": [each for each in found.subjects if each not in shown],
         "groups": [group(found, primary, shown) for primary in found.experiment.primary],
         "medians": medians(found),
+        "parts": parts(found),
+        "prepared": sum(found.plan.get("prepared_seconds", {}).values()),
         "others": [each for each in found.compared if not each.primary and each.finding],
         "generator": generator(found),
         "disturbed": [(each, sorted({why for some in each["disturbed"].values() for why in some}))
@@ -108,9 +122,23 @@ def medians(found):
         cells = []
         for subject in found.subjects:
             by = list(found.values(subject, measure).values())
-            cells.append("{} ({}–{})".format(*(f"{each:,.{about.digits}f}" for each in (statistics.median(by), min(by), max(by))))
-                         if by else "")
+            told = (statistics.median(by), min(by), max(by)) if by else ()
+            cells.append("{} ({}–{})".format(*(f"{each:,.{about.digits}f}" for each in told)) if by else "")
         rows.append({"title": ", ".join(filter(None, (found.describe(measure), about.unit))), "cells": cells})
+    return rows
+
+
+def parts(found):
+    """Processors busy in each stretch, by part: medians over the samples of each subject."""
+    stretches = dict.fromkeys(name for by in found.done.values() for each in by.values() for name in each["parts"])
+    rows = []
+    for stretch in stretches:
+        for subject in found.subjects:
+            used = [by[subject]["parts"][stretch] for by in found.done.values()
+                    if subject in by and stretch in by[subject]["parts"]]
+            if used:
+                cells = [statistics.median(each[part] / each["wall"] for each in used) for part in PARTS]
+                rows.append((stretch, subject, [f"{each:.2f}" for each in cells]))
     return rows
 
 
@@ -137,16 +165,16 @@ def values(analyses):
 def comparisons(analyses):
     """A row for each comparison, over all blocks and over those that nothing disturbed."""
     header = ["experiment", "subject", "against", "measure", "primary", "pairs", "ratio", "low", "high", "level", "median",
-              "bootstrap_low", "bootstrap_high", "detectable", "quiet_pairs", "quiet_ratio", "quiet_low", "quiet_high", "verdict",
-              "why"]
+              "bootstrap_low", "bootstrap_high", "detectable", "quiet_pairs", "quiet_ratio", "quiet_low", "quiet_high",
+              "verdict", "why"]
     rows = []
     for found in analyses:
         for each in found.compared:
             row = [found.experiment.name, each.subject, each.against, each.measure, int(each.primary)]
             if each.finding:
                 everything, quiet = each.finding.all, each.finding.quiet
-                row += [everything.pairs, everything.estimate, everything.low, everything.high, everything.level, everything.median,
-                        *(everything.bootstrap or ("", "")), everything.detectable]
+                row += [everything.pairs, everything.estimate, everything.low, everything.high, everything.level]
+                row += [everything.median, *(everything.bootstrap or ("", "")), everything.detectable]
                 row += [quiet.pairs, quiet.estimate, quiet.low, quiet.high] if quiet else [0, "", "", ""]
             else:
                 row += [""] * 13

@@ -1,6 +1,8 @@
 """A run as a whole: its experiments one after the other, each with its share of the time; and going on with a run that was
 interrupted."""
 
+import contextlib
+import fcntl
 import math
 import time
 
@@ -14,6 +16,18 @@ from .subjects import Subject
 LEAST_BLOCKS = 6
 LEAST_MINUTES = 20
 PROOF_SECONDS = 60  # of one platform
+
+
+@contextlib.contextmanager
+def alone(parent):
+    """Two runs at once would measure each other, and one would take away the other's guests when it is resumed."""
+    parent.mkdir(parents=True, exist_ok=True)
+    with open(parent / "lock", "w", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"another run is measuring ({parent / 'lock'} is held); wait until it ends") from None
+        yield
 
 
 def seconds_wanted(asked, subjects):

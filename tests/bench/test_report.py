@@ -153,6 +153,18 @@ def test_relabelled_samples_rarely_differ(tmp_path):
     assert wrong <= 70
 
 
+def test_no_difference_smaller_than_that_between_two_ways_of_counting(tmp_path):
+    def count(line):
+        by_idle = 10.0 * (1.1 if line["subject"] == "lxc" else 1)
+        return {**line, "parts": {"fixed": {"busy": 10.0, "busy_by_idle": by_idle, "wall": 10, **dict.fromkeys(report.PARTS, 1)}}}
+
+    found = analyse(store(tmp_path, cpu=1.06, change=count), QUICK)
+    assert words(found)["fixed.cpu_us"] == comparison.UNDECIDED
+    told = next(each.verdict() for each in found.compared if each.measure == "fixed.cpu_us" and each.subject == "lxc")
+    assert "differ by 10.0 %, more than that" in told
+    assert words(analyse(store(tmp_path, cpu=1.2, change=count), QUICK))["fixed.cpu_us"] == comparison.HIGHER
+
+
 # ---- by foreign code: from the file of values alone, with nothing but Python's own library ----
 
 

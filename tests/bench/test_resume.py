@@ -1,5 +1,5 @@
-"""A run that is killed in the middle of a sample, with real guests on bare metal: resuming it gives a complete report and leaves
-nothing on the host."""
+"""A run that is killed in the middle of a sample, with real guests on bare metal: resuming it gives a complete report and
+leaves nothing on the host."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ from ir_bench import ROOT, course, experiment, leftovers, report, runner
 from ir_bench.rundir import RunDir
 from ir_bench.subjects import Subject
 
-GUEST_SECONDS = 120
+GUEST_SECONDS = 300  # until the second sample has a guest, on a machine that does other things
 RUN = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -35,12 +35,12 @@ pytestmark = [
 
 
 def a_run(parent):
-    """Two blocks of a short loop, on bare metal twice."""
+    """One block of a short loop, on bare metal twice."""
     text = experiment.read("loop")[1].replace("rounds = 700000", "rounds = 100000").replace("pairs = 5", "pairs = 1")
     text = text.replace("pairs_at_most = 12", "pairs_at_most = 1")
     twins = [Subject("bare", "bare"), Subject("bare-again", "bare")]
     return runner.Run.start(parent, [(experiment.parse("loop", text), text, twins, "")], SIZES,
-                            {"seed": 1, "repeats": [2, 2]}).folder
+                            {"seed": 1, "repeats": [1, 1]}).folder
 
 
 def await_true(condition, seconds):
@@ -54,27 +54,28 @@ def labs(part):
     return sorted(part.path.glob("samples/*/guests/lab"))
 
 
-def has_guest(part):
-    """Whether a guest of the second block's is being made or runs."""
-    return any(list(lab.glob("guests/*/guest.json")) for lab in labs(part) if lab.parts[-3].startswith("001"))
+def in_second(part):
+    """Whether the guest of the second sample is being made or runs."""
+    return part.samples() and any(list(lab.glob("guests/*/guest.json")) for lab in labs(part))
 
 
 def kill_all(part, child):
     """The bench, and the sample that it had started, with no chance to clean up."""
-    group = leftovers.generator_of(labs(part)[-1].parents[1])
     child.kill()
-    for process in group.processes():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
+    for lab in labs(part):
+        for process in leftovers.generator_of(lab.parents[1]).processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
     child.wait()
 
 
 def residue(prefixes):
-    """Network namespaces, bridges, control groups and mounts that have one of the prefixes, and processes in them."""
+    """Mounts, control groups and interfaces that have one of the prefixes."""
     words = []
     with open("/proc/self/mounts", encoding="utf-8") as table:
         words += [line.split()[1] for line in table]
-    words += [str(path) for root in ("/sys/fs/cgroup", "/sys/fs/cgroup/cpu") if os.path.isdir(root) for path in os.scandir(root)]
+    for root in ("/sys/fs/cgroup", "/sys/fs/cgroup/cpu"):
+        words += [path.path for path in os.scandir(root)] if os.path.isdir(root) else []
     words += os.listdir("/sys/class/net")
     return [each for each in words for prefix in prefixes if prefix in each]
 
@@ -90,22 +91,21 @@ def test_a_killed_run_is_resumed(tmp_path):
     part = folder.parts()[0]
     child = subprocess.Popen([sys.executable, "-B", "-c", RUN, str(ROOT / "bench"), str(folder.path)], start_new_session=True)
     try:
-        await_true(lambda: has_guest(part) or child.poll() is not None, GUEST_SECONDS)
+        await_true(lambda: in_second(part) or child.poll() is not None, GUEST_SECONDS)
     finally:
         kill_all(part, child)
-    assert len(part.samples()) < 4
+    assert len(part.samples()) == 1
     prefixes = [leftovers.lab_of(lab.parents[1]).prefix for lab in labs(part)]
     names = {(lab / "netns").read_text().strip() for lab in labs(part) if (lab / "netns").exists()}
     assert prefixes and names and names <= namespaces()
 
     runner.Run.resume(RunDir.open(folder.path)).go_on(20)
 
-    assert [(each["block"], each["status"]) for each in sorted(part.samples(), key=lambda line: line["block"])] == [
-        (0, "ok"), (0, "ok"), (1, "ok"), (1, "ok")]
+    assert {(each["subject"], each["status"]) for each in part.samples()} == {("bare", "ok"), ("bare-again", "ok")}
     assert part.status["ended_by"] == "repeats"
     assert residue(prefixes) == []
     assert not names & namespaces()
     assert labs(part) == []
     text = report.write(folder).with_suffix(".md").read_text()
-    assert "in 2 blocks; ended by repeats" in text
+    assert "in 1 block; ended by repeats" in text
     assert json.loads((folder.path / "status.json").read_text())["status"] == "done"

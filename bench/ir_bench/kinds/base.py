@@ -26,8 +26,10 @@ class Kind:
     parameters = {}
     # {last word of a measure's dotted name: Measure}. Those of proofs alone are not here.
     measures = {}
+    appliance = ""  # the guests' root, as Guest.appliance
     proofs = ()  # of proofs.NAMED; bare metal against itself is in every report
 
+    processor_time = ()  # measures that are processor time, which the kernel counts in two ways
     full_speed = ""  # the measure that the proof of the quota and that of the generator's ceiling are about
     beside = {}  # {measure: (another one, words)}: "batches were {:.2f} times as large" stands beside it where they differ
 
@@ -49,6 +51,10 @@ class Kind:
 
     def stretches(self, scouted):
         """{first part of measures' names: in words}."""
+        return {}
+
+    def alike(self, scouted):
+        """{measure: factor} that two subjects may differ by, or they are not alike: {"fixed.flushes_per_1000": 2}."""
         return {}
 
     def describe(self, scouted, measure):

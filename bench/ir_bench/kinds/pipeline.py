@@ -15,6 +15,7 @@ READY_SECONDS = 60
 DRAIN_SECONDS = 30
 SCOUT_OBSERVATIONS = 200000
 KEPT = 0.98  # of a rate that was asked for
+FLUSHES_APART = 2  # factor; a guest whose flushes do not reach the disk is much farther from the others
 MIB = 1 << 20
 GENERATOR = ROOT / "out" / "release"  # one for all builds that are compared
 SERVICES = 'cd "${RIVER_ROOT-}/run/river/service" && '
@@ -218,6 +219,7 @@ class Kind(base.Kind):
         "memory_mib": Measure("memory at its highest", "MiB", 0, "lower"),
     }
     proofs = ("loop", "quota", "null")
+    processor_time = ("cpu_us", "guest_cpu_us")
     full_speed = "full.rate"
     beside = {"cpu_us": ("batch", "batches were {:.2f} times as large")}
 
@@ -236,6 +238,9 @@ class Kind(base.Kind):
                       for each in parameters["fixed"]],
             "full_observations": rounded(full * parameters["full_seconds"]),
         }
+
+    def alike(self, scouted):
+        return {f"{each['name']}.flushes_per_1000": FLUSHES_APART for each in scouted["fixed"]}
 
     def stretches(self, scouted):
         rates = {each["name"]: f"at {each['rate']:,} observations/s" for each in scouted["fixed"]}
