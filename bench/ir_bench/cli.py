@@ -45,6 +45,7 @@ def parser():
     sizing = verb.add_parser("plan", help="how many servers a network of motes takes, from the figures of a run")
     sizing.add_argument("network", metavar="DESCRIPTION.toml", help="as bench/networks/river.toml, which explains the keys")
     sizing.add_argument("--run", default=str(OUT / "latest"), help="the folder of a run of 'sizing'")
+    sizing.add_argument("--experiment", default="", help="of that run; without it 'sizing', or the first that there is")
     sizing.add_argument("--subject", default="", help="of that run; without it the first one, with its twin")
     sizing.add_argument("--hold-out", default="", metavar="RATE", help="name of the fixed rate that tests the forecast")
     minutes = verb.add_parser("plan-time", help="how many blocks and minutes a difference of 2, 5 and 10 %% takes")
@@ -162,6 +163,7 @@ def compare(words):
         raise UsageError(f"{runs[0]} is the folder of a run, so the other side must be one")
     asked, text = experiment.read(words.experiment)
     list(here(words.platform))
+    builds.make(ROOT)
     begin([(asked, text, builds.subjects(*sides, asked, words.platform, OUT / "builds"), "")], words, sides=sides)
 
 
@@ -176,7 +178,8 @@ def analysed(folder, name):
 
 def size(words):
     network = plan.read(Path(words.network))
-    found = analysed(words.run, SIZING)
+    measured = [part.name for part in RunDir.open(words.run).parts() if part.has("plan.json")]
+    found = analysed(words.run, words.experiment or (SIZING if SIZING in measured else next(iter(measured), SIZING)))
     subjects = [words.subject] if words.subject else found.twins
     figures = plan.Figures(found.plan["scouted"].get("fixed", []), found.samples, subjects)
     source = f"{Path(words.run).resolve().name} on {found.facts['cpu']}, {found.facts['cores']} cores"

@@ -197,7 +197,7 @@ def load_lines(network):
     return [f"mean: {network.motes:,} motes × {network.packs_an_hour:g} packs an hour × {network.records_a_pack} records "
             f"÷ 3,600 s = {network.mean:,.0f} observations/s",
             f"highest: × {network.burst_factor:g} = {network.peak:,.0f} observations/s",
-            f"to be {network.utilisation:.0%} of the highest throughput: ÷ {network.utilisation:g} = {network.aim:,.0f} "
+            f"to be {network.utilisation * 100:.0f} % of the highest throughput: ÷ {network.utilisation:g} = {network.aim:,.0f} "
             "observations/s"]
 
 
@@ -208,9 +208,9 @@ def test_lines(figures, hold_out):
         raise NotEnough(f"the run has no rate '{hold_out}'; it has {', '.join(figures.rates) or 'none'}")
     test = forecast.held_out(guests, figures.rates[hold_out] if hold_out else None)
     told = (f"CPU per observation at {test.rate:,.0f} observations/s, from the other rates: {test.forecast.words(1)} µs, "
-            f"±{test.forecast.half_width:.0%}; measured {test.measured:,.1f} µs")
+            f"±{test.forecast.half_width * 100:.0f} %; measured {test.measured:,.1f} µs")
     if not test.good:
-        raise NotEnough(f"{told}; the interval must hold the measured value and be no wider than ±{forecast.WIDEST:.0%}")
+        raise NotEnough(f"{told}; the interval must hold the measured value and be no wider than ±{forecast.WIDEST * 100:.0f} %")
     return [told, "an observation costs more at low rates, since what is done however few come is shared among them, and spare "
                   "processor time goes into smaller batches; utilisation is therefore the share of the highest throughput, not "
                   "of processor time"]
@@ -221,7 +221,7 @@ def one_server_lines(network, figures):
     lines = [f"a server as measured, with everything on it: {full.words()} observations/s at full speed"]
     if network.aim > full.low:
         return [*lines, f"{network.aim:,.0f} are more: it takes servers for each role"]
-    lines.append(f"{network.aim:,.0f} are less: one such server does it all, at {network.peak / full.value:.0%} of its "
+    lines.append(f"{network.aim:,.0f} are less: one such server does it all, at {network.peak / full.value * 100:.0f} % of its "
                  "throughput at the highest rate; what follows is for roles on servers of their own")
     try:
         cost = forecast.foretell(figures.curves("guest_cpu_us"), network.peak)
@@ -240,7 +240,7 @@ def server_table(network, figures):
                       f"{network.aim * row.cost.value / 1e6 / row.cores:,.2f}")
         arithmetic += f", and {row.spare} to spare" if row.spare else ""
         lines.append(f"| {row.role} | {high} | {row.cores} | {arithmetic}, at least {row.least}: {estimate} | {low}–{high} | "
-                     f"{row.share(network.peak, high):.0%} | {row.limit} |")
+                     f"{row.share(network.peak, high) * 100:.0f} % | {row.limit} |")
     for role in ("documents", "graph"):
         if getattr(network, role) in EMBEDDED:
             lines.append(f"| {role} | 0 | | {getattr(network, role)} is part of the workers | | | |")

@@ -19,9 +19,9 @@ from .analysis import pairs
 EFFECTS = (0.02, 0.05, 0.10)
 UPPER_LEVEL = 0.9
 SAME_HOST = ("host", "cpu", "cores", "memory_mib")
-# By the last word of a measure: from a pilot on two other machines with two cores and neighbours. For a host without a run.
-PILOT = {"p50_ms": 0.015, "p99_ms": 0.09, "cpu_us": 0.015, "rate": 0.10}
-PILOT_SECONDS = 55.0
+# Of the pipeline, by the last word of a measure: from a pilot on two other machines with two cores and neighbours. For a host
+# without a run.
+PILOT = {"p50_ms": 0.015, "p99_ms": 0.09, "cpu_us": 0.015, "guest_cpu_us": 0.015, "rate": 0.10}
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Scatter:
     pairs: int
 
     def words(self):
-        return f"{self.deviation:.1%}" + (f" (at most {self.upper:.1%}, {self.pairs} pairs)" if self.upper else " (the pilot's)")
+        return f"{self.deviation * 100:.1f} %" + (f" (at most {self.upper * 100:.1f} %, {self.pairs} pairs)" if self.upper else " (the pilot's)")
 
 
 def pooled(samples, sharing=1):
@@ -57,8 +57,8 @@ def measured(analyses, measure):
     return pooled(groups, max((len(found.subjects) - 1 for found in analyses), default=1))
 
 
-def of_pilot(measure):
-    deviation = PILOT.get(measure.rpartition(".")[2])
+def of_pilot(experiment, measure):
+    deviation = PILOT.get(measure.rpartition(".")[2]) if experiment.kind == "pipeline" else None
     return Scatter(deviation, None, 0) if deviation else None
 
 
@@ -97,25 +97,25 @@ def title(primary, analyses):
 
 def table(experiment, analyses, facts):
     """Lines of Markdown. `facts`: of this machine."""
-    seconds = seconds_by_subject(analyses) or dict.fromkeys(("bare", "bare-again", "a guest"), PILOT_SECONDS)
+    seconds = seconds_by_subject(analyses) or dict.fromkeys(("bare", "bare-again", "a guest"), experiment.sample_seconds)
     minutes = sum(seconds.values()) / 60
     blocks = sum(len(found.done) for found in analyses)
     elsewhere = [found for found in analyses if not same_host(found.facts, facts)]
     if not analyses:
-        source = "no run of it is stored: scatter and minutes are those of a pilot on two other machines, not measured here"
+        source = "no run of it is stored: the scatter is that of a pilot on two other machines, not measured here"
     else:
         source = f"from {blocks} blocks of {len(analyses)} {'run' if len(analyses) == 1 else 'runs'}"
         source += ", made on another host: not measured here" if elsewhere else " on this host"
     level = comparison.corrected_level(len(experiment.primary))
     lines = [f"{experiment.name}: {source}.", f"A block of {', '.join(seconds)} takes {minutes:.1f} minutes.", "",
-             "| | scatter | " + " | ".join(f"{each:.0%}" for each in EFFECTS) + " |", "|---|---|" + "---|" * len(EFFECTS)]
+             "| | scatter | " + " | ".join(f"{each * 100:.0f} %" for each in EFFECTS) + " |", "|---|---|" + "---|" * len(EFFECTS)]
     for primary in experiment.primary:
-        scatter = measured(analyses, primary.measure) or of_pilot(primary.measure)
+        scatter = measured(analyses, primary.measure) or of_pilot(experiment, primary.measure)
         cells = [cell(scatter, each, level, minutes) if scatter else "" for each in EFFECTS]
         told = scatter.words() if scatter else "not known: it was never measured"
         lines.append(f"| {title(primary, analyses)} | {told} | {' | '.join(cells)} |")
     further = ", ".join(f"{name} {value / 60:.1f}" for name, value in seconds.items())
     typical = statistics.median(seconds.values()) / 60
     return [*lines, "", f"Each further platform or profile adds about {typical:.1f} minutes to every block ({further}).",
-            f"Blocks for a power of {comparison.POWER:.0%}, at the level that holds for all {len(experiment.primary)} together; "
+            f"Blocks for a power of {comparison.POWER * 100:.0f} %, at the level that holds for all {len(experiment.primary)} together; "
             f"at least {comparison.MIN_PAIRS}."]

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy
 import pytest
 
-from ir_bench import ROOT, experiment, plan
+from ir_bench import ROOT, cli, experiment, plan
 from ir_bench.forecast import NotEnough
+from stored import store
 
 NETWORKS = sorted((ROOT / "bench" / "networks").glob("*.toml"))
 RIVER = (ROOT / "bench" / "networks" / "river.toml").read_text()
@@ -43,7 +44,7 @@ def test_the_arithmetic_is_shown():
     assert "= 233 observations/s" in text
     assert "× 3 = 700 observations/s" in text
     assert "÷ 0.5 = 1,400 observations/s" in text
-    assert "one such server does it all, at 1% of its throughput" in text
+    assert "one such server does it all, at 1 % of its throughput" in text
     # 233.3 × 86,400 × 365 × 300 B ÷ 0.7 = 2.87 TiB
     assert re.search(r"documents: 233/s × 86,400 s × 365 days × (299|300|301) \(.*= 2\.9 TiB", text)
 
@@ -118,3 +119,10 @@ def test_what_is_wrong_in_a_description_is_named(before, after, told):
 def test_a_description_that_is_not_there():
     with pytest.raises(experiment.ExperimentError, match="bench/networks"):
         plan.read(Path("/nowhere/river.toml"))
+
+
+def test_a_run_of_quick_is_not_enough(tmp_path, capsys):
+    """One fixed rate of a stored run, by the command."""
+    network = ROOT / "bench" / "networks" / "river.toml"
+    assert cli.main(["plan", str(network), "--run", str(store(tmp_path).run.path)]) == 1
+    assert "not enough to foretell: 0 rates" in capsys.readouterr().err
