@@ -454,6 +454,43 @@ static void take_record(addition_t *addition, const ir_senml_record_t *record) {
     batch->observations[batch->n_observations++] = observation;
 }
 
+static int compare_times(const void *a, const void *b, void *observations) {
+    const ir_observation_t *first = &((const ir_observation_t *)observations)[*(const uint32_t *)a];
+    const ir_observation_t *second =
+        &((const ir_observation_t *)observations)[*(const uint32_t *)b];
+    if (first->time_ns != second->time_ns) {
+        return first->time_ns < second->time_ns ? -1 : 1;
+    }
+    return first->record - second->record;
+}
+
+static bool is_chronological(const ir_observation_t *observations, uint32_t count) {
+    for (uint32_t i = 1; i < count; i++) {
+        if (observations[i].time_ns < observations[i - 1].time_ns) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void order_by_time(addition_t *addition) {
+    const uint32_t begin = addition->message.first_observation;
+    const uint32_t count = addition->batch->n_observations - begin;
+    ir_observation_t *observations = addition->batch->observations + begin;
+    if (is_chronological(observations, count)) {
+        return;
+    }
+    uint32_t *by_time = make(addition, count * sizeof *by_time);
+    if (by_time == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        by_time[i] = i;
+    }
+    qsort_r(by_time, count, sizeof *by_time, compare_times, observations);
+    addition->message.by_time = by_time;
+}
+
 /* Decoding's refusals and this file's go into the batch in the order of the records. */
 static void take_pack(addition_t *addition, const ir_senml_pack_t *pack) {
     ir_batch_t *batch = addition->batch;
@@ -474,6 +511,7 @@ static void take_pack(addition_t *addition, const ir_senml_pack_t *pack) {
             take_record(addition, &pack->records[i]);
         }
     }
+    order_by_time(addition);
 }
 
 static ir_media_t media_of(const ir_input_t *input) {

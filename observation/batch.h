@@ -94,7 +94,8 @@ typedef struct ir_message {
     bool refused;                               /* the whole of it: no observations */
     bool duplicate;                             /* the document store already had the raw message */
     uint32_t first_observation, n_observations; /* contiguous in the batch */
-    uint32_t first_refusal, n_refusals;         /* decoding's, contiguous */
+    const uint32_t *by_time;            /* their order by time, from 0; NULL: they stand in it */
+    uint32_t first_refusal, n_refusals; /* decoding's, contiguous */
     /* where it came from, for the acknowledgement; 0 when not from a broker */
     uint32_t partition;
     uint32_t session; /* counts up whenever a partition is taken anew: quality state starts over */
