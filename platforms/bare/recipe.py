@@ -2,14 +2,15 @@
 services as everywhere, cgroups of its own around them, and an address of its own on the lab's bridge.
 
 There is no border: its processes see the host's files and network. Nothing is virtual, so this is what the other
-platforms are compared with.
+platforms are compared with. A guest of a variant of the appliance (Guest.appliance) has the appliance's files in place of
+the host's, so that it runs the very programs and libraries that the others run.
 """
 
 import os
 import signal
 import subprocess
 
-from ..lab import command, finding, processes
+from ..lab import command, finding, processes, rooted
 from ..lab.cgroup import LIMITS, Group, has, hierarchies, node_cpus
 from ..lab.clean import remove_tree, wait_until
 from ..lab.errors import Unsupported
@@ -18,7 +19,6 @@ from ..lab.payload import assignments, server_variables, write_tree
 from ..lab.platform import ABSENT, RUNNING, STOPPED, Platform, Stats, ends
 
 CONTROLLERS = ("cpu", "cpuset", "memory", "blkio")
-ROOT_FOLDERS = ("var/lib/river", "var/log/river", "run")
 # Those of the roles, by their groups of tools/install; each is needed where a guest has the role.
 SERVERS = (("rabbitmq-server", "run"), ("haproxy", "run"), ("java", "fuseki"))
 NO_MACHINE = "there is no virtual machine on bare metal"
@@ -67,16 +67,23 @@ class Recipe(Platform):
     def root(self, guest):
         return self.lab.guest_directory(guest) / "root"
 
+    def inside(self, guest):
+        """The same as its processes name it: RIVER_ROOT."""
+        return "" if guest.appliance else str(self.root(guest))
+
     def group(self, guest):
         return Group(f"{self.lab.prefix}-bare/{guest.name}")
 
     def provision(self, guest):
-        for name in ROOT_FOLDERS:
-            (self.root(guest) / name).mkdir(parents=True, exist_ok=True)
+        rooted.make_folders(self.root(guest))
+        if guest.appliance:
+            guest.own["files"] = str(self.lab.image.root(variant=guest.appliance))
         self.inject(guest)
 
     def inject(self, guest):
         write_tree(self.lab, guest, self.root(guest))
+        if guest.appliance:
+            return
         with open(self.root(guest) / "etc" / "river" / "guest.conf", "a", encoding="utf-8") as file:
             file.write(assignments(server_variables()))
 
@@ -90,7 +97,7 @@ class Recipe(Platform):
         self.start_mapper()
         log = self.lab.guest_directory(guest) / "console"
         with open(log, "ab") as out:
-            argv = self.exec_argv(guest, [f"{self.root(guest)}/opt/river/supervise"])
+            argv = self.exec_argv(guest, [f"{self.inside(guest)}/opt/river/supervise"])
             ready = processes.share_equal_pages if guest.tuning.get("memory.ksm") else None
             child = command.start(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, preexec_fn=ready)
         guest.own["supervisor"] = child.pid
@@ -147,7 +154,9 @@ class Recipe(Platform):
     # ---- within a guest ----
 
     def exec_argv(self, guest, argv):
-        environment = ["/usr/bin/env", "-C", str(self.root(guest)), f"RIVER_ROOT={self.root(guest)}"]
+        if guest.appliance:
+            return [*self.group(guest).enter_argv(), *rooted.argv(guest.own["files"], self.root(guest), argv)]
+        environment = ["/usr/bin/env", "-C", str(self.root(guest)), f"RIVER_ROOT={self.inside(guest)}"]
         return [*self.group(guest).enter_argv(), *environment, *argv]
 
     def console(self, guest):
@@ -179,4 +188,6 @@ class Recipe(Platform):
         if not full:
             raise Unsupported("bare metal has no copy-on-write", "clone --full")
         command.run(["cp", "-a", "--reflink=auto", self.root(source), self.root(guest)], seconds=600)
+        if guest.appliance:
+            guest.own["files"] = source.own["files"]
         self.inject(guest)

@@ -74,7 +74,7 @@ class Recipe(SshPlatform):
         kind = "generic" if self.machine(guest).needs_many_drivers else "cloud"
         guest.own["kernel"], guest.own["initrd"] = map(str, image.kernel(kind))
         self.write(guest)
-        disks.create(self.disk(guest), image.disk(kind), guest.disk_mib, guest.root == "copy")
+        disks.create(self.disk(guest), image.disk(kind, guest.appliance), guest.disk_mib, guest.root == "copy")
         self.inject(guest)
 
     def inject(self, guest):

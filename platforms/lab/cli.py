@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path, PurePosixPath
 
-from . import clean, netns, registry, tuning, verbs
+from . import clean, image, netns, registry, tuning, verbs
 from .errors import LabError
 from .guest import Guest
 from .parser import Parser
@@ -55,6 +55,7 @@ def add_provision(parser):
     parser.add_argument("--set", action="append", default=[], metavar="KNOB=VALUE", help="over the profile's")
     parser.add_argument("--network", default="", help="bridge, e1000, private, host-bridge:NAME, vlan:ID, …")
     parser.add_argument("--root", default="overlay", help="overlay, copy, or another of the platform")
+    parser.add_argument("--appliance", default="", help="a variant of it: tools, with what measures")
     parser.add_argument("--file", action="append", default=[], metavar="PATH=FILE", help="a file for /etc/river/PATH")
 
 
@@ -106,6 +107,7 @@ def add_migrate(parser):
 def add_image(parser):
     parser.add_argument("what", choices=("root", "disk", "kernel"), nargs="?", default="root")
     parser.add_argument("--kernel", default="cloud", choices=("cloud", "generic"))
+    parser.add_argument("--appliance", default="", choices=("", *image.variants()), help="a variant of it")
 
 
 # ---- verbs ----
@@ -163,7 +165,8 @@ def do_provision(lab, arguments):
     guest = Guest(name=arguments.name, platform=arguments.platform, kind=arguments.kind, roles=arguments.roles,
                   cluster=arguments.cluster, size=arguments.size, cpus=arguments.cpus,
                   memory_mib=arguments.memory, disk_mib=arguments.disk, profile=arguments.profile,
-                  tuning=tuning.read_words(arguments.set), network=arguments.network, root=arguments.root, files=files)
+                  tuning=tuning.read_words(arguments.set), network=arguments.network, root=arguments.root,
+                  appliance=arguments.appliance, files=files)
     begin = time.monotonic()
     guest = verbs.provision(lab, guest)
     made = ", ".join(f"{name} made in {seconds} s" for name, seconds in lab.image.seconds.items())
@@ -270,9 +273,9 @@ def do_migrate(lab, arguments):
 def do_image(lab, arguments):
     """makes the appliance, or a part of it, ahead of time and prints where it is"""
     if arguments.what == "root":
-        print(lab.image.root())
+        print(lab.image.root(variant=arguments.appliance))
     elif arguments.what == "disk":
-        print(lab.image.disk(arguments.kernel))
+        print(lab.image.disk(arguments.kernel, arguments.appliance))
     else:
         print(*lab.image.kernel(arguments.kernel))
 

@@ -28,6 +28,7 @@ class Guest:
     tuning: dict = dataclasses.field(default_factory=dict)
     request: dict = dataclasses.field(default_factory=dict)  # the same as it was asked for: before `auto` became numbers
     network: str = ""  # a network profile, "PROFILE" or "PROFILE:ARGUMENT"; "" that of the tuning, else bridge
+    appliance: str = ""  # a variant of the appliance: "tools" has the measuring tools; "" the usual one
     root: str = "overlay"  # overlay: copy-on-write over the image; copy: a root of its own
     release: str = ""  # Debian's, of its root; "" what is on the host, or an appliance that was made elsewhere
     files: dict = dataclasses.field(default_factory=dict)  # {path below /etc/river: text}, over the usual ones
@@ -41,7 +42,7 @@ class Guest:
 
     # What an equal request must have in common with the guest that is there.
     ASKED = ("platform", "kind", "roles", "cluster", "cpus", "memory_mib", "disk_mib", "request", "network", "root",
-             "release", "files")
+             "appliance", "release", "files")
 
     def validate(self):
         if not NAME.fullmatch(self.name):

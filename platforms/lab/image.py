@@ -6,12 +6,14 @@ the host's Debian release, or of the one that IR_APPLIANCE_RELEASE names (releas
     root(first_id)  the same with owners moved up by first_id, for user namespaces
     disk(kind)      qcow2 image of the same files with the modules of kernel(kind); guests lay an overlay over it.
                     One ext4 filesystem without partitions, labelled "river-root"
+    root(variant="tools"), disk(kind, "tools")
+                    the same with what appliance/packages-tools and extra_tools() add; "" is the usual one
     kernel(kind)    (vmlinuz, initrd) for direct boot; kind "cloud" (KVM) or "generic" (Xen, bare hardware). The initrd
                     loads what disks and NICs need and mounts `root=` of the kernel's command line (/dev/… or LABEL=…),
                     ext4, and becomes /sbin/init there
 
 A host that cannot make it (a dom0 without mmdebstrap or mirror) takes what another has made: given.json in the folder,
-{"disk": {KIND: FILE}, "kernel": {KIND: [VMLINUZ, INITRD]}}; our programs must fit it.
+{"disk": {KIND: FILE}, "kernel": {KIND: [VMLINUZ, INITRD]}}; our programs must fit it. A variant's disk is KIND-VARIANT.
 
 Programs, services and addresses are not in it: they are the payload (payload.py), given to each guest. Servers that are
 no Debian packages (mongod, Fuseki, Oxigraph) are put in when tools/install has fetched them.
@@ -70,9 +72,26 @@ def extra_servers():
     return found
 
 
-def packages(suite):
+def extra_tools():
+    """{path in the root: folder or file of the host} of the measuring tools that are no Debian packages and are there."""
+    cache = cache_directory()
+    places = {"usr/local/lib/pyperformance": cache / "pyperformance", "usr/local/share/php/bench.php": cache / "php" / "bench.php"}
+    return {target: source for target, source in places.items() if source.exists()}
+
+
+def extras(variant):
+    return {**extra_servers(), **(extra_tools() if variant == "tools" else {})}
+
+
+def variants():
+    """What an appliance may be besides the usual one."""
+    return sorted(path.name.removeprefix("packages-") for path in APPLIANCE.glob("packages-*"))
+
+
+def packages(suite, variant=""):
     """Those of a release: lines "PACKAGE", or "PACKAGE RELEASE" where the names differ."""
-    lines = [line.split("#")[0].split() for line in (APPLIANCE / "packages").read_text(encoding="ascii").splitlines()]
+    files = [APPLIANCE / name for name in ("packages", *([f"packages-{variant}"] if variant else []))]
+    lines = [line.split("#")[0].split() for file in files for line in file.read_text(encoding="ascii").splitlines()]
     return sorted(words[0] for words in lines if words and words[1:] in ([], [suite]))
 
 
@@ -104,11 +123,11 @@ class Image:
 
     # ---- names ----
 
-    def root_name(self):
-        servers = extra_servers()
+    def root_name(self, variant=""):
+        files = extras(variant)
         suite = release.of_appliance()
-        return "root-" + digest(suite, *packages(suite), files_digest(APPLIANCE / "root"),
-                                *[f"{target}" for target in sorted(servers)], *sorted(servers.values()))
+        return "root-" + digest(suite, *packages(suite, variant), files_digest(APPLIANCE / "root"),
+                                *[f"{target}" for target in sorted(files)], *sorted(files.values()))
 
     def release(self):
         """Of the appliance; "" for one that was made elsewhere."""
@@ -119,10 +138,10 @@ class Image:
 
     # ---- what is kept ----
 
-    def root(self, first_id=0):
+    def root(self, first_id=0, variant=""):
         """The folder; made when missing."""
-        name = self.root_name()
-        base = self.kept(name, self.make_root)
+        name = self.root_name(variant)
+        base = self.kept(name, lambda part: self.make_root(part, variant))
         if not first_id:
             return base
         return self.kept(f"{name}-{first_id}", lambda part: self.make_shifted(base, part, first_id))
@@ -132,11 +151,11 @@ class Image:
         path = self.given_path()
         return json.loads(path.read_text(encoding="utf-8")).get(what, {}).get(kind) if path.exists() else None
 
-    def disk(self, kind):
+    def disk(self, kind, variant=""):
         """The qcow2 file; made when missing."""
-        if given := self.given("disk", kind):
+        if given := self.given("disk", "-".join(filter(None, (kind, variant)))):
             return Path(given)
-        base, kernel = self.root(), self.kernel_folder(kind)
+        base, kernel = self.root(variant=variant), self.kernel_folder(kind)
         return self.kept(f"{base.name}-{kernel.name}.qcow2", lambda part: self.make_disk(base, kernel, part))
 
     def kernel(self, kind):
@@ -180,7 +199,7 @@ class Image:
 
     # ---- how it is made ----
 
-    def make_root(self, part):
+    def make_root(self, part, variant):
         suite = release.of_appliance()
         # In namespaces of its own, so that neither a mount nor a process stays of one that is killed.
         alone = [*netns.outside_argv(), command.need("unshare", "platforms"), "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
@@ -189,13 +208,13 @@ class Image:
                 "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/locale/*",
                 # Java's alternatives want to lay their links there.
                 '--setup-hook=mkdir -p "$1/usr/share/man/man1"',
-                *(f"--aptopt={line}" for line in release.settings()), f"--include={','.join(packages(suite))}", suite, part]
+                *(f"--aptopt={line}" for line in release.settings()), f"--include={','.join(packages(suite, variant))}", suite, part]
         with tempfile.TemporaryDirectory() as sources:
             self.build([*argv, *release.write_sources(suite, Path(sources))])
         shutil.copytree(APPLIANCE / "root", part, dirs_exist_ok=True)
-        for target, source in extra_servers().items():
+        for target, source in extras(variant).items():
             (part / target).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, part / target)
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, part / target)
         # The services' user; no key and no password is in the image, every guest makes its own host key.
         command.run(["chroot", part, "useradd", "--system", "--home-dir", "/var/lib/river", "--shell", "/usr/sbin/nologin", "river"])
         for key in part.glob("etc/ssh/ssh_host_*"):

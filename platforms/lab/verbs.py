@@ -9,7 +9,7 @@ import dataclasses
 import re
 import time
 
-from . import clean, command, host, netns, network, payload, pinning, registry, tuning
+from . import clean, command, host, image, netns, network, payload, pinning, registry, tuning
 from .access import exec_argv, execute, execute_through, pull, push, require_running  # noqa: F401 - verbs, too
 from .errors import LabError, Unsupported
 from .guest import read_sizes
@@ -20,8 +20,8 @@ from .state import PLATFORMS
 ANSWER_SECONDS = 300  # until a guest answers and its roles are ready
 STOP_SECONDS = 30
 # Of a guest's record, in facts.
-TOLD = ("name", "kind", "roles", "cluster", "cpus", "memory_mib", "disk_mib", "profile", "network", "root", "address",
-        "boot_seconds")
+TOLD = ("name", "kind", "roles", "cluster", "cpus", "memory_mib", "disk_mib", "profile", "network", "root", "appliance",
+        "address", "boot_seconds")
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 
 
@@ -85,6 +85,8 @@ def resolve(lab, platform, guest):
         raise Unsupported(f"kind '{guest.kind}' is not possible on this host", f"ir-platform check {platform.name}")
     if guest.root not in platform.roots:
         raise Unsupported(f"{platform.name} has no root '{guest.root}'", f"it has {', '.join(platform.roots)}")
+    if guest.appliance not in ("", *image.variants()):
+        raise LabError(f"appliance '{guest.appliance}': variants are {', '.join(image.variants())}")
     guest.release = platform.release()
     resolve_size(guest)
     guest.tuning = {**tuning.read_profile(PLATFORMS / "profiles", guest.profile), **guest.tuning}

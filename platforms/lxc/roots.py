@@ -51,7 +51,7 @@ class Roots:
                 str(self.path())]
 
     def make(self):
-        image = self.recipe.lab.image.root(self.first_id)
+        image = self.recipe.lab.image.root(self.first_id, self.guest.appliance)
         if self.guest.root == "copy":
             self.guest.own["lowers"] = []
             copy(image, self.writable)

@@ -83,7 +83,7 @@ class Recipe(SshPlatform):
         config.require_possible(guest)
         image = self.lab.image
         guest.own["kernel"], guest.own["initrd"] = map(str, image.kernel(PLAIN_KERNEL))
-        self.disk(guest).make(str(image.disk(PLAIN_KERNEL)), guest.disk_mib)
+        self.disk(guest).make(str(image.disk(PLAIN_KERNEL, guest.appliance)), guest.disk_mib)
         self.inject(guest)
         self.write_config(guest)
 
