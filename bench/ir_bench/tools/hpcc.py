@@ -1,0 +1,74 @@
+"""HPC Challenge: HPL (LINPACK) and STREAM, one process of MPI for each processor of the guest.
+
+It always runs all of its benchmarks; those that are read are few. Its settings are those of HPL's own file (N, block, grid).
+"""
+
+import re
+
+from .base import OutputError, Tool
+
+BLOCK = 80
+SETTINGS = """\
+HPLinpack benchmark input file
+as ir-bench writes it
+HPL.out      output file name (if any)
+8            device out (6=stdout,7=stderr,file)
+1            # of problems sizes (N)
+{n}          Ns
+1            # of NBs
+{block}      NBs
+0            PMAP process mapping (0=Row-,1=Column-major)
+1            # of process grids (P x Q)
+1            Ps
+{processes}  Qs
+16.0         threshold
+1            # of panel fact
+2            PFACTs (0=left, 1=Crout, 2=Right)
+1            # of recursive stopping criterium
+4            NBMINs (>= 1)
+1            # of panels in recursion
+2            NDIVs
+1            # of recursive panel fact.
+1            RFACTs (0=left, 1=Crout, 2=Right)
+1            # of broadcast
+1            BCASTs (0=1rg,1=1rM,2=2rg,3=2rM,4=Lng,5=LnM)
+1            # of lookahead depth
+1            DEPTHs (>=0)
+2            SWAP (0=bin-exch,1=long,2=mix)
+64           swapping threshold
+0            L1 in (0=transposed,1=no-transposed) form
+0            U  in (0=transposed,1=no-transposed) form
+1            Equilibration (0=no,1=yes)
+8            memory alignment in double (> 0)
+"""
+
+
+class Hpcc(Tool):
+    """`n`: order of HPL's matrix; STREAM's arrays follow from it."""
+
+    programs = ("hpcc",)
+    options = {"n": int, "seconds": int}
+    gives = ("gflops", "mib")
+
+    def prepare(self, options, place):
+        settings = SETTINGS.format(n=options["n"], block=BLOCK, processes=place.cpus)
+        return f"cat >hpccinf.txt <<'END'\n{settings}END\nrm -f hpccoutf.txt"
+
+    def command(self, options, place, amount):
+        mpi = "mpirun --allow-run-as-root --oversubscribe --mca btl self,vader --mca plm isolated --bind-to none"
+        return f"{mpi} -np {place.cpus} hpcc && cat hpccoutf.txt"
+
+    def parse(self, text, options):
+        """The lines KEY=VALUE of the last section; STREAM's figure is one process's mean, in GB/s."""
+        summary = dict(re.findall(r"^(\w+)=(\S+)$", text.partition("Begin of Summary section.")[2], re.M))
+        try:
+            if summary["Success"] != "1" or int(summary["HPL_N"]) != options["n"]:
+                raise OutputError(f"hpcc did not succeed: {text[-300:]!r}")
+            processes = int(summary["CommWorldProcs"])
+            return {"gflops": float(summary["HPL_Tflops"]) * 1000,
+                    "mib": float(summary["StarSTREAM_Triad"]) * 1e9 / (1 << 20) * processes}
+        except (KeyError, ValueError) as error:
+            raise OutputError(f"hpcc: {error!r} in: {text[-300:]!r}") from error
+
+
+TOOLS = {"hpcc": Hpcc()}

@@ -1,0 +1,80 @@
+"""Who answers a guest's network: servers in a network namespace of this host, reached by two ways.
+
+    bridge   an address in the lab's subnet, on the lab's bridge
+    nat      an address beyond the host, which forwards and puts its own address in place of the guest's
+
+There is no wire. On bare metal packets take the same bridge and the same rules, but begin on the host itself. The servers are
+the appliance's programs and count as generator.
+"""
+
+import contextlib
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+from platforms.lab import LabError, command, rooted, verbs
+from platforms.lab.clean import wait_until
+
+NUMBER = 2  # of the address in the lab's subnet; guests begin later
+NAT_HOST, NAT_PEER, NAT_PREFIX = "198.18.0.1", "198.18.0.2", 30  # of the range for benchmarks (RFC 2544)
+SERVERS = "iperf3 --server & qperf & wait"
+PORTS = (5201, 19765)
+START_SECONDS = 20
+ROUTE = f'ip route get {NAT_PEER} >/dev/null 2>&1 || ip route add {NAT_PEER} via "$1"'
+
+
+@contextlib.contextmanager
+def running(lab, guest, folder):
+    """{"bridge": ADDRESS, "nat": ADDRESS} of servers that answer a guest until the end. This process is in the lab's network."""
+    own = folder / "peer"
+    rooted.make_folders(own)
+    inside = rooted.argv(lab.image.root(variant="tools"), own, ["/bin/bash", "-c", SERVERS])
+    with open(folder / "peer.log", "ab") as log:
+        child = command.start(["unshare", "--net", "unshare", "--pid", "--fork", "--kill-child", *inside],
+                              stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=command.die_with_parent)
+    try:
+        addresses = connect(lab, child.pid)
+        verbs.execute(lab, guest, ["/bin/sh", "-c", ROUTE, "sh", lab.network.host_address])
+        if not wait_until(lambda: all(answers(addresses["bridge"], port) for port in PORTS), START_SECONDS):
+            raise LabError(f"the network's peer does not answer: {(folder / 'peer.log').read_text(errors='replace')[-300:]}")
+        yield addresses
+    finally:
+        command.kill_group(child)
+        command.run(["nft", "delete", "table", "ip", f"{lab.prefix}-peer"], good=None)
+
+
+def connect(lab, process):
+    """Both ways to the namespace of a process. Interfaces go with the namespace."""
+    own = os.stat("/proc/self/ns/net").st_ino
+    if not wait_until(lambda: os.stat(f"/proc/{process}/ns/net").st_ino != own, START_SECONDS):
+        raise LabError("the network's peer has no network of its own")
+    bridged = str(lab.network.subnet[NUMBER])
+    for name, device in ((f"{lab.prefix}-pb", "eth0"), (f"{lab.prefix}-pn", "eth1")):
+        command.run(["ip", "link", "add", name, "type", "veth", "peer", "name", device, "netns", process])
+    command.run(["ip", "link", "set", f"{lab.prefix}-pb", "master", lab.network.bridge, "up"])
+    command.run(["ip", "address", "add", f"{NAT_HOST}/{NAT_PREFIX}", "dev", f"{lab.prefix}-pn"])
+    command.run(["ip", "link", "set", f"{lab.prefix}-pn", "up"])
+    for device, address in (("lo", ""), ("eth0", f"{bridged}/{lab.network.prefix_length}"), ("eth1", f"{NAT_PEER}/{NAT_PREFIX}")):
+        there = ["nsenter", f"--net=/proc/{process}/ns/net", "ip"]
+        if address:
+            command.run([*there, "address", "add", address, "dev", device])
+        command.run([*there, "link", "set", device, "up"])
+    translate(lab)
+    return {"bridge": bridged, "nat": NAT_PEER}
+
+
+def translate(lab):
+    """Forwarding in the lab's network, and the host's address in place of the guest's on the way to the peer."""
+    Path("/proc/sys/net/ipv4/ip_forward").write_text("1\n", encoding="ascii")
+    table = f"{lab.prefix}-peer"
+    rules = (f"add table ip {table}\n"
+             f"add chain ip {table} post {{ type nat hook postrouting priority srcnat; }}\n"
+             f"add rule ip {table} post oifname {lab.prefix}-pn masquerade\n")
+    command.run([command.need("nft", "tools"), "-f", "-"], text=rules)
+
+
+def answers(address, port):
+    with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=1):
+        return True
+    return False

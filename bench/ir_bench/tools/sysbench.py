@@ -1,0 +1,60 @@
+"""sysbench 1.0: primes, threads that wait for each other, mutexes. It has no output for machines, so its report is read
+line by line."""
+
+from .base import Tool, number
+
+MAX_PRIME = 10000
+
+
+class Sysbench(Tool):
+    programs = ("sysbench",)
+    options = {"threads": int, "seconds": int}
+
+
+class Cpu(Sysbench):
+    """Primes for a time."""
+
+    gives = ("events",)
+
+    def command(self, options, place, amount):
+        return f"sysbench cpu --cpu-max-prime={MAX_PRIME} --threads={options['threads']} --time={options['seconds']} run"
+
+    def parse(self, text, options):
+        return {"events": number(text, r"^ *events per second: +([\d.]+)$")}
+
+
+class FixedWork(Sysbench):
+    gives = ("seconds",)
+
+    def parse(self, text, options):
+        return {"seconds": number(text, r"^ *total time: +([\d.]+)s$")}
+
+
+class Primes(FixedWork):
+    first_amount = 2000
+
+    def command(self, options, place, amount):
+        return f"sysbench cpu --cpu-max-prime={MAX_PRIME} --threads={options['threads']} --events={amount} --time=0 run"
+
+
+class Threads(FixedWork):
+    """Threads that take turns at eight locks."""
+
+    first_amount = 500
+
+    def command(self, options, place, amount):
+        return (f"sysbench threads --thread-yields=1000 --thread-locks=8 --threads={options['threads']} --events={amount} "
+                "--time=0 run")
+
+
+class Mutex(FixedWork):
+    """Each thread takes one of 4,096 mutexes `amount` times."""
+
+    first_amount = 20000
+
+    def command(self, options, place, amount):
+        return (f"sysbench mutex --mutex-num=4096 --mutex-loops=1000 --mutex-locks={amount} --threads={options['threads']} "
+                "--time=0 run")
+
+
+TOOLS = {"sysbench-cpu": Cpu(), "sysbench-primes": Primes(), "sysbench-threads": Threads(), "sysbench-mutex": Mutex()}

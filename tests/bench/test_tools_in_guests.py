@@ -1,0 +1,111 @@
+"""Every tool once, for a moment, in a guest on bare metal and in a container: all of them give their figures, by the same
+programs. A sample as ir-bench makes one; only what the tools measured under this machine's load is not looked at."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from ir_bench import ROOT, machine
+from ir_bench.tools import TOOLS
+from platforms.lab import LabError, registry, verbs
+from platforms.lab.image import Image
+from platforms.lab.state import Lab
+
+IMAGES = ROOT / "out" / "lab" / "images"
+CANARY = ROOT / "out" / "release" / "bench" / "bench_canary"
+SECONDS = 540
+# Tool: its options, and how much a tool of a fixed amount does.
+MOMENTS = {
+    "sysbench-cpu": ({"threads": 2, "seconds": 1}, 0),
+    "sysbench-primes": ({"threads": 2, "seconds": 1}, 200),
+    "sysbench-threads": ({"threads": 4, "seconds": 1}, 50),
+    "sysbench-mutex": ({"threads": 4, "seconds": 1}, 2000),
+    "openssl-rsa": ({"bits": 2048, "seconds": 2}, 0),
+    "mbw": ({"mib": 32, "seconds": 1}, 3),
+    "hpcc": ({"n": 200, "seconds": 1}, 0),
+    "fio": ({"rw": "randrw", "kib": 4, "depth": 4, "seconds": 1}, 0),
+    "cache-fio": ({"rw": "write", "kib": 1024, "depth": 1, "seconds": 1}, 0),
+    "ioping": ({"seconds": 1}, 0),
+    "dd-fdatasync": ({"mib": 4, "seconds": 1}, 2),
+    "dd-dsync": ({"mib": 1, "seconds": 1}, 1),
+    "iperf3": ({"way": "bridge", "seconds": 1}, 0),
+    "iperf3-reverse": ({"way": "nat", "seconds": 1}, 0),
+    "qperf": ({"way": "nat", "seconds": 1}, 0),
+    "nginx": ({"requests": 500, "clients": 10, "seconds": 1}, 0),
+    "pgbench": ({"scale": 1, "clients": 2, "seconds": 1}, 0),
+    "pyperformance": ({"benchmarks": ["json_dumps"], "seconds": 1}, 0),
+    "php": ({"seconds": 1}, 1),
+}
+ANYTHING = machine.Thresholds(1e9, 1e9, 1e9, steal=1, other=1)  # nothing is disturbed
+SLOW = {"7z"}  # one pass takes several seconds
+
+
+def why_not(platform):
+    """Why the tools cannot be tried here; making their appliance takes minutes and is not a test's business."""
+    images = Image(IMAGES)
+    if os.geteuid() != 0:
+        return "guests need root"
+    if not CANARY.exists():
+        return "the release build is not there: make MODE=release build benches"
+    try:
+        if not (IMAGES / images.root_name("tools")).exists():
+            return "the appliance with the tools is not made: IR_IMAGES=out/lab/images platforms/ir-platform image --appliance tools"
+        verbs.require_host(registry.load(platform, Lab(IMAGES.parent)))
+    except LabError as error:
+        return str(error)
+    return ""
+
+
+def sample(folder, platform):
+    """result.json of one sample."""
+    runs = [{"name": name, "title": name, "tool": name, "options": options} for name, (options, _) in MOMENTS.items()]
+    pin = {"cpu.pin": "0"}
+    request = {
+        "kind": "tools", "parameters": {"run": runs, "memory": []}, "size": "tiny",
+        "scouted": {"amounts": {name: amount for name, (_, amount) in MOMENTS.items()}, "flushes": 1.0, "titles": {}},
+        "subject": {"name": platform, "platform": platform, "profile": "default", "settings": {}, "build": ""},
+        "block": 0, "again": False, "seed": 1, "thresholds": vars(ANYTHING), "canary": str(CANARY),
+        "tuning": {**pin, "memory.limit": 256 << 20}, "generator": {**pin, "cpu.shares": 1024},
+    }
+    (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
+    subprocess.run([sys.executable, "-B", "-m", "ir_bench.kinds", folder / "request.json", folder], cwd=ROOT / "bench",
+                   timeout=SECONDS, check=True)
+    return json.loads((folder / "result.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def on_bare(tmp_path_factory):
+    if why := why_not("bare"):
+        pytest.skip(why)
+    return sample(tmp_path_factory.mktemp("bare"), "bare")
+
+
+def require_figures(result):
+    # A loaded machine may keep the two clocks' marks apart; any other reason is a fault.
+    assert result["status"] in ("ok", "invalid"), result["why"]
+    assert all("by the guest's clock" in why for why in filter(None, result["why"].split("; "))), result["why"]
+    for name in MOMENTS:
+        for what in TOOLS[name].gives:
+            assert result["measures"][f"{name}.{what}"] > 0
+    assert result["measures"]["durability.flushes"] is not None
+
+
+def test_every_tool_but_the_slow_is_tried():
+    assert set(MOMENTS) | SLOW == set(TOOLS)
+
+
+def test_bare_metal(on_bare):
+    require_figures(on_bare)
+    assert all(text.strip() for text in on_bare["notes"].values())
+
+
+def test_a_container_runs_the_same_programs(on_bare, tmp_path):
+    if why := why_not("lxc"):
+        pytest.skip(why)
+    result = sample(tmp_path, "lxc")
+    require_figures(result)
+    versions = {name: text for name, text in result["likeness"].items() if name.startswith("version of")}
+    assert versions and versions == {name: text for name, text in on_bare["likeness"].items() if name in versions}
