@@ -7,7 +7,7 @@ import statistics
 
 import jinja2
 
-from . import blocks, comparison, experiment, pictures, recommendation
+from . import blocks, comparison, experiment, pictures, recommendation, thesis
 from .analysis import WORDS, analyse, percent
 from .likeness import DIFFERENT
 
@@ -56,6 +56,7 @@ def content(run):
         "least": comparison.MIN_PAIRS,
         "words": WORDS,
         "percent": percent,
+        "thesis_platforms": thesis.PLATFORMS,
         "facts": [(key.replace("_mib", ", MiB"), facts[key]) for key in FACTS if key in facts]
         + sorted(facts["versions"].items()),
     }
@@ -83,6 +84,7 @@ def section(found):
         "prepared": sum(found.plan.get("prepared_seconds", {}).values()),
         "others": [each for each in found.compared if not each.primary and each.finding],
         "generator": generator(found),
+        "thesis": thesis.beside(found),
         "disturbed": [(each, sorted({why for some in each["disturbed"].values() for why in some}))
                       for each in found.samples if each.get("disturbed")],
     }
@@ -124,7 +126,8 @@ def medians(found):
             by = list(found.values(subject, measure).values())
             told = (statistics.median(by), min(by), max(by)) if by else ()
             cells.append("{} ({}–{})".format(*(f"{each:,.{about.digits}f}" for each in told)) if by else "")
-        rows.append({"title": ", ".join(filter(None, (found.describe(measure), about.unit))), "cells": cells})
+        rows.append({"title": ", ".join(filter(None, (found.describe(measure), about.unit))), "cells": cells,
+                     "said": said(found, measure)})
     return rows
 
 
@@ -140,6 +143,16 @@ def parts(found):
                 cells = [statistics.median(each[part] / each["wall"] for each in used) for part in PARTS]
                 rows.append((stretch, subject, [f"{each:.2f}" for each in cells]))
     return rows
+
+
+def said(found, measure):
+    """What samples say of a measure, and why it is in no ratio: "TEXT (SUBJECT, …)"."""
+    by_text = {}
+    for sample in found.samples:
+        for prefix, text in [*sample.get("notes", {}).items(), *sample.get("no_ratio", {}).items()]:
+            if measure == prefix or measure.startswith(f"{prefix}."):
+                by_text.setdefault(text, {})[sample["subject"]] = None
+    return "; ".join(f"{text} ({', '.join(subjects)})" for text, subjects in by_text.items())
 
 
 # ---- tables for other programs ----

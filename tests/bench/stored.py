@@ -25,24 +25,27 @@ def measures(draw, p50=1.0, cpu=1.0, rate=1.0, again=False):
     return told
 
 
-def store(parent, blocks=8, seed=1, change=lambda line: line, proofs=None, **of_lxc):
+SCOUTED = {"generator_ceiling": 3000000, "fixed": [{"name": "fixed", "rate": 15000, "seconds": 10}],
+           "full_observations": 450000}
+
+
+def store(parent, blocks=8, seed=1, change=lambda line: line, proofs=None, name="quick", scouted=None, **of_lxc):
     """A run of one experiment, whose folder is returned; `of_lxc`: factors for lxc's p50, cpu and rate; `change` may alter a sample's line."""
     numbers = random.Random(seed)
 
     def draw(deviation):
         return math.exp(numbers.gauss(0, deviation))
 
-    run = RunDir.create(parent, "quick")
+    run = RunDir.create(parent, name)
     subjects = [{"name": each, "platform": each.partition("-")[0]} for each in SUBJECTS]
     run.write("facts.json", {"commit": "abc", "time": "today", "cores": 2, "cpu": "a processor", "versions": {}})
-    run.write("run.json", {"experiments": ["quick"], "seed": seed, "subjects": {"quick": subjects}, "repeats": [6, 12]})
+    run.write("run.json", {"experiments": [name], "seed": seed, "subjects": {name: subjects}, "repeats": [6, 12]})
     part = run.parts()[0]
-    part.write_text("experiment.toml", experiment.read("quick")[1])
+    part.write_text("experiment.toml", experiment.read(name)[1])
     part.write("plan.json", {
-        "experiment": "quick", "seed": seed, "subjects": subjects, "thresholds": QUIET,
+        "experiment": name, "seed": seed, "subjects": subjects, "thresholds": QUIET,
         "tuning": {"cpu.pin": "0-1", "memory.limit": 2147483648}, "generator": {"cpu.pin": "0-1", "cpu.shares": 1024},
-        "scouted": {"generator_ceiling": 3000000, "fixed": [{"name": "fixed", "rate": 15000, "seconds": 10}],
-                    "full_observations": 450000}})
+        "scouted": scouted or SCOUTED})
     for block in range(blocks):
         for position, subject in enumerate(SUBJECTS):
             factors = of_lxc if subject == "lxc" else {}
