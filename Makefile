@@ -122,7 +122,7 @@ bench-programs:
 # ---- tests ----
 
 # Unit tests of what threads share; they run under the thread sanitizer too.
-THREADED := stage feed receipts histogram endpoint outlet
+THREADED := stage doubts feed receipts histogram endpoint outlet
 
 .PHONY: test test-slow test-programs
 test: test-programs

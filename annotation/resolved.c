@@ -1,6 +1,6 @@
-/* SenML in resolved form (RFC 8428, section 4.6): full names, absolute times, no base fields, the
- * values and units as they were sent. Whoever decodes it gets the same observations, ids included.
- */
+/* SenML in resolved form (RFC 8428, section 4.6): full names, absolute times in order, the values
+ * and units as they were sent, and of the base fields only the version, where a unit is a secondary
+ * one (RFC 9100, section 3). Whoever decodes it gets the same observations, ids included. */
 #include "annotation/formats.h"
 #include "common/base64.h"
 #include "common/clock.h"
@@ -49,10 +49,14 @@ static void append_value(ir_buffer_t *out, const ir_value_t *value) {
     }
 }
 
-static void write_record(ir_buffer_t *out, const ir_observation_t *observation,
-                         const ir_id_t *raw_id) {
-    (void)raw_id;
-    ir_buffer_append_text(out, "{\"n\":\"");
+static void append_record(ir_buffer_t *out, const ir_observation_t *observation, bool versioned) {
+    ir_buffer_append_char(out, '{');
+    if (versioned) {
+        ir_buffer_append_text(out, "\"bver\":");
+        ir_buffer_append_uint(out, IR_SENML_VERSION);
+        ir_buffer_append_char(out, ',');
+    }
+    ir_buffer_append_text(out, "\"n\":\"");
     ir_buffer_append_text(out, observation->sensor->name);
     ir_buffer_append_char(out, '"');
     if (observation->source_unit.size > 0) {
@@ -69,13 +73,58 @@ static void write_record(ir_buffer_t *out, const ir_observation_t *observation,
     ir_buffer_append_char(out, '}');
 }
 
+static bool is_secondary(const ir_observation_t *observation) {
+    const ir_view_t text = observation->source_unit;
+    const ir_unit_t *unit = observation->sensor->unit;
+    if (unit == NULL || !ir_view_equal(text, ir_view_text(unit->senml))) {
+        unit = ir_unit_find(text);
+    }
+    return unit != NULL && unit->secondary && ir_view_equal(text, ir_view_text(unit->senml));
+}
+
+/* The next accepted observation of a message by time, from place *at on; NULL: none is left. */
+static const ir_observation_t *next_by_time(const ir_format_item_t *item, uint32_t *at) {
+    const ir_message_t *message = item->message;
+    while (*at < message->n_observations) {
+        const uint32_t place = (*at)++;
+        const ir_observation_t *observation =
+            &item->batch
+                 ->observations[message->first_observation +
+                                (message->by_time != NULL ? message->by_time[place] : place)];
+        if (ir_observation_accepted(observation)) {
+            return observation;
+        }
+    }
+    return NULL;
+}
+
+static bool has_secondary(const ir_format_item_t *item) {
+    uint32_t at = 0;
+    const ir_observation_t *each = NULL;
+    while ((each = next_by_time(item, &at)) != NULL && !is_secondary(each)) {
+    }
+    return each != NULL;
+}
+
 /* One pack for each message, one a line: what ir-annotate reads. */
 static void item_pack(ir_buffer_t *out, const ir_format_item_t *item,
                       const ir_format_options_t *options, bool first) {
     (void)options;
     (void)first;
     ir_buffer_append_char(out, '[');
-    ir_format_each(out, item, true, ",", write_record);
+    if (item->revision != NULL) {
+        const ir_observation_t *revised = &item->revision->observation;
+        append_record(out, revised, is_secondary(revised));
+    } else {
+        const bool versioned = has_secondary(item);
+        const char *separator = "";
+        uint32_t at = 0;
+        for (const ir_observation_t *each; (each = next_by_time(item, &at)) != NULL;) {
+            ir_buffer_append_text(out, separator);
+            append_record(out, each, versioned);
+            separator = ",";
+        }
+    }
     ir_buffer_append(out, "]\n", 2);
 }
 

@@ -89,12 +89,10 @@ uint8_t ir_test_rate_of_change(const ir_limits_t *limits, double before, int64_t
     if (!limits->has_rate) {
         return IR_FLAG_NOT_EVALUATED;
     }
-    /* Whole seconds; of two points within one second any change is too fast. */
+    /* Whole seconds; of two points less than one apart the change itself counts. */
     const int64_t whole_seconds = (time_ns - before_ns) / IR_SECOND_NS;
-    const double seconds = (double)whole_seconds;
-    const double change = fabs(value - before);
-    const bool fast = seconds > 0 ? change / seconds > limits->rate : change > 0;
-    return fast ? IR_FLAG_SUSPECT : IR_FLAG_GOOD;
+    const double seconds = whole_seconds > 0 ? (double)whole_seconds : 1;
+    return fabs(value - before) / seconds > limits->rate ? IR_FLAG_SUSPECT : IR_FLAG_GOOD;
 }
 
 /* Points before the newest that belong to the window of this threshold. */

@@ -82,9 +82,9 @@ ir_status_t ir_consumer_open(struct event_base *base, const ir_consumer_options_
 void ir_consumer_pause(ir_consumer_t *consumer);
 void ir_consumer_resume(ir_consumer_t *consumer);
 
-/* Acknowledges all deliveries of the partition up to and including `tag` (one frame). Nothing
- * happens when `session` is over: those messages come again. `count` is how many deliveries it
- * covers. */
+/* Acknowledges all deliveries of the partition up to and including `tag` (one frame): `count` is
+ * how many these are; with 0 only the delivery `tag` itself. Nothing happens when `session` is
+ * over: those messages come again. */
 void ir_consumer_acknowledge(ir_consumer_t *consumer, uint32_t partition, uint32_t session,
                              uint64_t tag, uint32_t count);
 

@@ -118,8 +118,9 @@ void ir_partition_judge(ir_partition_t *partition, bool answered, int64_t now_ns
 
 int ir_partition_acknowledge(ir_partition_t *partition, amqp_connection_state_t connection,
                              uint64_t tag, uint32_t count, int64_t now_ns) {
-    partition->outstanding -= count < partition->outstanding ? count : partition->outstanding;
-    const int sent = amqp_basic_ack(connection, partition->channel, tag, 1);
+    const uint64_t settled = count > 0 ? count : 1;
+    partition->outstanding -= settled < partition->outstanding ? settled : partition->outstanding;
+    const int sent = amqp_basic_ack(connection, partition->channel, tag, count > 0);
     if (sent != AMQP_STATUS_OK || partition->state != IR_PARTITION_DRAINING) {
         return sent;
     }

@@ -88,7 +88,8 @@ static inline void ir_partition_passed(ir_partition_t *partition) {
     partition->outstanding++;
 }
 
-/* Acknowledges up to `tag` and goes on with a hand-over that waited for it. */
+/* Acknowledges up to `tag`, which are `count` messages, or with 0 this one alone; goes on with a
+ * hand-over that waited for it. */
 int ir_partition_acknowledge(ir_partition_t *partition, amqp_connection_state_t connection,
                              uint64_t tag, uint32_t count, int64_t now_ns);
 

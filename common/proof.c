@@ -120,21 +120,33 @@ static ir_outcome_t try_item(const ir_proof_work_t *work, uint32_t item, ir_proo
                                                                    : IR_OUTCOME_OK;
 }
 
-static void pause_between_tries(void) {
-    const struct timespec wait = {.tv_sec = PAUSE_NS / IR_SECOND_NS,
-                                  .tv_nsec = PAUSE_NS % IR_SECOND_NS};
-    nanosleep(&wait, NULL);
+/* Until the next round after the one that began at `begun_ns`. RETRY when nobody waits for the
+ * proof any more. */
+static ir_outcome_t pause_after(int64_t begun_ns, const ir_proof_work_t *work, ir_error_t *error) {
+    const int64_t left_ns = begun_ns + PAUSE_NS - ir_clock_monotonic();
+    const struct timespec wait = {.tv_sec = left_ns / IR_SECOND_NS,
+                                  .tv_nsec = left_ns % IR_SECOND_NS};
+    if (left_ns > 0) {
+        nanosleep(&wait, NULL);
+    }
+    if (work->given_up == NULL || !atomic_load(work->given_up)) {
+        return IR_OUTCOME_OK;
+    }
+    ir_error_set(error, IR_ERR_STATE, "a proof under way is given up");
+    return IR_OUTCOME_RETRY;
 }
 
 /* The items that are settled leave `items`. */
 static ir_outcome_t prove(const ir_proof_work_t *work, uint32_t *items, size_t count,
                           ir_error_t *error) {
     ir_proof_t proofs[TOGETHER] = {{0}};
+    int64_t begun_ns = 0;
     for (unsigned round = 0; count > 0 && round < ROUNDS_MAX; round++) {
         size_t left = 0;
-        if (round > 0) {
-            pause_between_tries();
+        if (round > 0 && pause_after(begun_ns, work, error) != IR_OUTCOME_OK) {
+            return IR_OUTCOME_RETRY;
         }
+        begun_ns = ir_clock_monotonic();
         for (size_t i = 0; i < count; i++) {
             bool settled = false;
             if (try_item(work, items[i], &proofs[i], &settled, error) != IR_OUTCOME_OK) {
@@ -153,6 +165,21 @@ static ir_outcome_t prove(const ir_proof_work_t *work, uint32_t *items, size_t c
     return count == 0 ? IR_OUTCOME_OK : IR_OUTCOME_RETRY;
 }
 
+/* ---- suspects that somebody else proves ---- */
+
+static ir_outcome_t set_aside(const ir_proof_work_t *work, const uint32_t *items, size_t count,
+                              const ir_answer_t *answer, ir_error_t *error) {
+    if (count > 0 && control(work, answer, error) != IR_OUTCOME_OK) {
+        return IR_OUTCOME_RETRY;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!work->set_aside(work->context, items[i], answer)) {
+            return retry_for_memory(error);
+        }
+    }
+    return IR_OUTCOME_OK;
+}
+
 /* ---- all items ---- */
 
 typedef struct ir_part {
@@ -162,10 +189,12 @@ typedef struct ir_part {
 /* A part of one item is refused. */
 static ir_outcome_t suspect(ir_suspects_t *suspects, uint32_t item, const ir_answer_t *answer,
                             ir_error_t *error) {
-    if (answer->certain || !suspects->work->in_order) {
+    const ir_proof_work_t *work = suspects->work;
+    if (answer->certain || !work->in_order) {
         return ir_suspects_add(suspects, item, answer) ? IR_OUTCOME_OK : retry_for_memory(error);
     }
-    return prove(suspects->work, &item, 1, error);
+    return work->set_aside != NULL ? set_aside(work, &item, 1, answer, error)
+                                   : prove(work, &item, 1, error);
 }
 
 /* Puts all of them; what is refused together is halved until the suspects are alone. */
@@ -207,7 +236,9 @@ static ir_outcome_t sift(ir_suspects_t *suspects, ir_error_t *error) {
         ir_suspects_t fewer = {.work = suspects->work};
         ir_outcome_t outcome = control(suspects->work, &suspects->last, error);
         if (outcome == IR_OUTCOME_OK) {
-            pause_between_tries();
+            outcome = pause_after(ir_clock_monotonic(), suspects->work, error);
+        }
+        if (outcome == IR_OUTCOME_OK) {
             outcome = put_parts(suspects->items, suspects->count, &fewer, error);
         }
         if (outcome != IR_OUTCOME_OK) {
@@ -221,7 +252,10 @@ static ir_outcome_t sift(ir_suspects_t *suspects, ir_error_t *error) {
     return IR_OUTCOME_OK;
 }
 
-static ir_outcome_t prove_all(const ir_suspects_t *suspects, ir_error_t *error) {
+static ir_outcome_t prove_all(ir_suspects_t *suspects, ir_error_t *error) {
+    if (sift(suspects, error) != IR_OUTCOME_OK) {
+        return IR_OUTCOME_RETRY;
+    }
     for (size_t i = 0; i < suspects->count; i += TOGETHER) {
         const size_t left = suspects->count - i;
         if (prove(suspects->work, suspects->items + i, left < TOGETHER ? left : TOGETHER, error) !=
@@ -245,8 +279,11 @@ ir_outcome_t ir_proof_run(const ir_proof_work_t *work, uint32_t count, ir_error_
         items[i] = i;
     }
     ir_outcome_t outcome = put_parts(items, count, &suspects, error);
-    outcome = outcome == IR_OUTCOME_OK ? sift(&suspects, error) : outcome;
-    outcome = outcome == IR_OUTCOME_OK ? prove_all(&suspects, error) : outcome;
+    if (outcome == IR_OUTCOME_OK) {
+        outcome = work->set_aside != NULL
+                      ? set_aside(work, suspects.items, suspects.count, &suspects.last, error)
+                      : prove_all(&suspects, error);
+    }
     free(suspects.items);
     free(items);
     return outcome;

@@ -9,14 +9,16 @@
  * not see. A control item that is not taken starts all over: it is the server's trouble, and the
  * outcome is RETRY.
  *
- * Meanwhile the rest is written: what is refused together is halved until the suspects are alone,
- * and these are proved together, in the same two seconds. One thread. */
+ * Meanwhile the rest is written: what is refused together is halved until the suspects are alone.
+ * Then these are proved together, in the same two seconds, or the writer sets them aside for
+ * somebody else to prove. One thread. */
 #ifndef IR_COMMON_PROOF_H
 #define IR_COMMON_PROOF_H
 
 #include "common/clock.h"
 #include "common/status.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -61,13 +63,17 @@ typedef struct ir_proof_work {
     ir_outcome_t (*control)(void *context, ir_error_t *error);
     /* The refusal is believed. False when memory is out. */
     bool (*refuse)(void *context, uint32_t item, const ir_answer_t *answer);
+    /* Takes a suspect away unproved, while the control item is taken; what has to wait for it is
+     * the writer's to know. False when memory is out. NULL: suspects are proved here. */
+    bool (*set_aside)(void *context, uint32_t item, const ir_answer_t *answer);
     void *context;
-    bool in_order; /* a suspect is proved before anything behind it is put */
+    bool in_order; /* a suspect is proved, or set aside, before anything behind it is put */
+    const atomic_bool *given_up; /* once it is true, a proof under way ends in RETRY; NULL: never */
 } ir_proof_work_t;
 
-/* Puts the items 0 … count - 1. OK: each is durable or was refused. RETRY: `error` says why; some
- * may be durable, and some may have been refused. Takes about two seconds when there are suspects.
- */
+/* Puts the items 0 … count - 1. OK: each is durable, was refused or was set aside. RETRY: `error`
+ * says why; any of this may be true of some. Takes about two seconds when there are suspects that
+ * are not set aside. */
 ir_outcome_t ir_proof_run(const ir_proof_work_t *work, uint32_t count, ir_error_t *error);
 
 #endif

@@ -85,7 +85,7 @@ void ir_batch_reset(ir_batch_t *batch, ir_registry_t *registry) {
     keep_bounded((void **)&batch->revisions, &batch->revisions_capacity);
     keep_bounded((void **)&batch->store_refusals, &batch->store_refusals_capacity);
     batch->n_messages = batch->n_observations = batch->n_refusals = 0;
-    batch->n_revisions = batch->n_store_refusals = 0;
+    batch->n_revisions = batch->n_store_refusals = batch->n_aside = 0;
     batch->body_bytes = 0;
     batch->sequence = 0;
     batch->undone = batch->contested = false;
@@ -150,12 +150,52 @@ bool ir_batch_refuse(ir_batch_t *batch, uint32_t message, uint32_t observation, 
     return true;
 }
 
+bool ir_batch_set_aside(ir_batch_t *batch, uint32_t message, uint32_t observation,
+                        const char *detail) {
+    const ir_view_t mote = batch->messages[message].mote;
+    if (!ir_batch_refuse(batch, message, observation, IR_REASON_NONE, detail)) {
+        return false;
+    }
+    if (batch->messages[message].aside != IR_ASIDE_NOT) {
+        return true;
+    }
+    for (uint32_t i = message; i < batch->n_messages; i++) {
+        ir_message_t *later = &batch->messages[i];
+        if (later->aside == IR_ASIDE_NOT && ir_view_equal(later->mote, mote)) {
+            later->aside = IR_ASIDE_NEWLY;
+            batch->n_aside++;
+        }
+    }
+    return true;
+}
+
+void ir_batch_leave_out(ir_batch_t *batch) {
+    for (uint32_t i = 0; batch->n_aside > 0 && i < batch->n_messages; i++) {
+        batch->messages[i].left_out = batch->messages[i].aside != IR_ASIDE_NOT;
+    }
+}
+
+static void undo_aside(ir_batch_t *batch) {
+    for (uint32_t i = 0; i < batch->n_messages; i++) {
+        if (batch->messages[i].aside == IR_ASIDE_NEWLY) {
+            batch->messages[i].aside = IR_ASIDE_NOT;
+            batch->messages[i].left_out = false;
+            batch->n_aside--;
+        }
+    }
+}
+
 void ir_batch_undo_refusals(ir_batch_t *batch, uint32_t n_before) {
+    bool doubts = false;
     while (batch->n_store_refusals > n_before) {
         const ir_store_refusal_t *refusal = &batch->store_refusals[--batch->n_store_refusals];
+        doubts = doubts || refusal->refusal.reason == IR_REASON_NONE;
         if (refusal->observation != UINT32_MAX) {
             batch->observations[refusal->observation].state = refusal->before;
         }
+    }
+    if (doubts) {
+        undo_aside(batch);
     }
 }
 
@@ -454,6 +494,43 @@ static void take_record(addition_t *addition, const ir_senml_record_t *record) {
     batch->observations[batch->n_observations++] = observation;
 }
 
+static int compare_times(const void *a, const void *b, void *observations) {
+    const ir_observation_t *first = &((const ir_observation_t *)observations)[*(const uint32_t *)a];
+    const ir_observation_t *second =
+        &((const ir_observation_t *)observations)[*(const uint32_t *)b];
+    if (first->time_ns != second->time_ns) {
+        return first->time_ns < second->time_ns ? -1 : 1;
+    }
+    return first->record - second->record;
+}
+
+static bool is_chronological(const ir_observation_t *observations, uint32_t count) {
+    for (uint32_t i = 1; i < count; i++) {
+        if (observations[i].time_ns < observations[i - 1].time_ns) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void order_by_time(addition_t *addition) {
+    const uint32_t begin = addition->message.first_observation;
+    const uint32_t count = addition->batch->n_observations - begin;
+    ir_observation_t *observations = addition->batch->observations + begin;
+    if (is_chronological(observations, count)) {
+        return;
+    }
+    uint32_t *by_time = make(addition, count * sizeof *by_time);
+    if (by_time == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        by_time[i] = i;
+    }
+    qsort_r(by_time, count, sizeof *by_time, compare_times, observations);
+    addition->message.by_time = by_time;
+}
+
 /* Decoding's refusals and this file's go into the batch in the order of the records. */
 static void take_pack(addition_t *addition, const ir_senml_pack_t *pack) {
     ir_batch_t *batch = addition->batch;
@@ -474,6 +551,7 @@ static void take_pack(addition_t *addition, const ir_senml_pack_t *pack) {
             take_record(addition, &pack->records[i]);
         }
     }
+    order_by_time(addition);
 }
 
 static ir_media_t media_of(const ir_input_t *input) {
@@ -575,10 +653,11 @@ ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis,
     return IR_OK;
 }
 
-/* ---- all of them again ---- */
+/* ---- once more ---- */
 
 static ir_status_t add_again(ir_batch_t *batch, const ir_analysis_t *analysis,
-                             const ir_message_t *message, ir_senml_clock_t clock) {
+                             const ir_message_t *message, ir_senml_clock_t clock,
+                             bool redelivered) {
     const ir_input_t input = {
         .routing_key = message->routing_key,
         .content_type = message->content_type,
@@ -587,7 +666,7 @@ static ir_status_t add_again(ir_batch_t *batch, const ir_analysis_t *analysis,
         .arrival_ns = message->stamped ? clock.arrival_ns : 0,
         .sent_ns = clock.sent_ns,
         .now_ns = clock.arrival_ns,
-        .redelivered = message->redelivered,
+        .redelivered = redelivered,
         .partition = message->partition,
         .session = message->session,
         .delivery_tag = message->delivery_tag,
@@ -595,14 +674,41 @@ static ir_status_t add_again(ir_batch_t *batch, const ir_analysis_t *analysis,
     return ir_batch_add(batch, analysis, &input);
 }
 
+/* An observation that was refused, or in doubt, is not stored. */
+static void keep_states(const ir_batch_t *from, const ir_message_t *before, ir_batch_t *batch) {
+    const ir_message_t *message = &batch->messages[batch->n_messages - 1];
+    for (uint32_t i = 0; i < message->n_observations && i < before->n_observations; i++) {
+        const ir_observation_t *known = &from->observations[before->first_observation + i];
+        ir_observation_t *observation = &batch->observations[message->first_observation + i];
+        if (ir_observation_accepted(known) && same_id(known, observation)) {
+            observation->state = known->state;
+            observation->stored = true;
+        }
+    }
+}
+
+ir_status_t ir_batch_add_again(ir_batch_t *batch, const ir_analysis_t *analysis,
+                               const ir_batch_t *from, uint32_t message) {
+    const ir_message_t *before = &from->messages[message];
+    const ir_senml_clock_t clock = {.arrival_ns = before->arrival_ns, .sent_ns = before->sent_ns};
+    const ir_status_t status = add_again(batch, analysis, before, clock, true);
+    if (status == IR_OK && !before->left_out) {
+        keep_states(from, before, batch);
+    }
+    return status;
+}
+
 ir_status_t ir_batch_rebuild(ir_batch_t *batch, ir_batch_t *scratch, const ir_analysis_t *analysis,
                              const ir_senml_clock_t *clocks) {
     ir_batch_reset(scratch, batch->registry);
     for (uint32_t i = 0; i < batch->n_messages; i++) {
-        const ir_status_t status = add_again(scratch, analysis, &batch->messages[i], clocks[i]);
+        const ir_message_t *message = &batch->messages[i];
+        const ir_status_t status =
+            add_again(scratch, analysis, message, clocks[i], message->redelivered);
         if (status != IR_OK) {
             return status;
         }
+        scratch->messages[i].aside = message->aside;
     }
     /* The messages are as many as before: the worker's loop counts them while a stage has it. */
     const ir_batch_t before = *batch;

@@ -12,6 +12,7 @@
 #include "observation/senml.h"
 #include "observation/value.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -60,6 +61,7 @@ typedef struct ir_observation {
     uint8_t flags[IR_TEST_COUNT];
     uint8_t aggregate;
     uint8_t state;    /* ir_observation_state_t */
+    bool stored;      /* the documents have it since it was set aside: not put once more */
     uint32_t message; /* index into the batch's messages */
     int record;       /* position in the pack */
 } ir_observation_t;
@@ -78,6 +80,13 @@ typedef struct ir_revision {
     ir_id_t superseded; /* a revision, or the observation itself when there was none */
 } ir_revision_t;
 
+/* Whether a message is set aside: no stage does anything more about it in this batch. */
+typedef enum ir_aside {
+    IR_ASIDE_NOT,
+    IR_ASIDE_NEWLY, /* by the stage that has the batch in hand; taken back when it has to retry */
+    IR_ASIDE_NOTED  /* for good: its mote is known to be in doubt */
+} ir_aside_t;
+
 typedef struct ir_message {
     ir_id_t raw_id;
     ir_view_t routing_key;
@@ -91,17 +100,21 @@ typedef struct ir_message {
     bool ask;           /* the raw message may be stored with other times, which win */
     bool known; /* of those: it is stored, or comes before in this batch, and with this one */
     bool redelivered;
-    bool refused;                               /* the whole of it: no observations */
-    bool duplicate;                             /* the document store already had the raw message */
+    bool refused;   /* the whole of it: no observations */
+    bool duplicate; /* the document store already had the raw message */
+    uint8_t aside;  /* ir_aside_t */
+    bool left_out;  /* it was set aside before its observations were put in the documents */
     uint32_t first_observation, n_observations; /* contiguous in the batch */
-    uint32_t first_refusal, n_refusals;         /* decoding's, contiguous */
+    const uint32_t *by_time;            /* their order by time, from 0; NULL: they stand in it */
+    uint32_t first_refusal, n_refusals; /* decoding's, contiguous */
     /* where it came from, for the acknowledgement; 0 when not from a broker */
     uint32_t partition;
     uint32_t session; /* counts up whenever a partition is taken anew: quality state starts over */
     uint64_t delivery_tag;
 } ir_message_t;
 
-/* A refusal by a store, found after decoding. */
+/* A refusal by a store, found after decoding; without a reason, a doubt (ir_batch_set_aside). Those
+ * of messages that are set aside count for nothing. */
 typedef struct ir_store_refusal {
     uint32_t message;
     uint32_t observation; /* index into observations, or UINT32_MAX: the raw message itself */
@@ -122,11 +135,15 @@ typedef struct ir_batch {
     uint32_t n_revisions, revisions_capacity;
     ir_store_refusal_t *store_refusals;
     uint32_t n_store_refusals, store_refusals_capacity;
+    uint32_t n_aside;  /* messages that are set aside */
     size_t body_bytes; /* sum of the bodies */
     uint64_t sequence; /* order of acknowledgement */
     bool undone;       /* a stage gave it up: it must not be acknowledged */
     bool contested;    /* a message was not known, and another worker stored it meanwhile */
     int64_t opened_ns; /* monotonic, when its first message came */
+    /* The owner's, kept by a reset. */
+    bool sets_aside;             /* what is in doubt is set aside, not proved (common/proof.h) */
+    const atomic_bool *given_up; /* of its proofs; NULL: never */
 } ir_batch_t;
 
 /* NULL when memory is out. `registry` is referenced. */
@@ -164,9 +181,14 @@ typedef struct ir_input {
  * batch as it was. */
 ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis, const ir_input_t *input);
 
+/* The same with message `message` of the batch `from`, in which it is set aside, as if the broker
+ * had delivered it once more. */
+ir_status_t ir_batch_add_again(ir_batch_t *batch, const ir_analysis_t *analysis,
+                               const ir_batch_t *from, uint32_t message);
+
 /* Analyses every message again, with clocks[i] for message i, in `scratch`, and swaps the contents.
- * Nothing that was found out after ir_batch_add is kept. IR_ERR_MEMORY leaves the
- * batch as it was. */
+ * Nothing that was found out after ir_batch_add is kept, but what is set aside. IR_ERR_MEMORY
+ * leaves the batch as it was. */
 ir_status_t ir_batch_rebuild(ir_batch_t *batch, ir_batch_t *scratch, const ir_analysis_t *analysis,
                              const ir_senml_clock_t *clocks);
 
@@ -182,8 +204,22 @@ bool ir_batch_add_observation(ir_batch_t *batch, const ir_observation_t *observa
 bool ir_batch_refuse(ir_batch_t *batch, uint32_t message, uint32_t observation, ir_reason_t reason,
                      const char *detail);
 
-/* Takes back all such refusals but the first n_before: each observation gets the state it had. */
+/* A store is in doubt about an observation, or with UINT32_MAX something else of the message. This
+ * is set aside, and so are all later messages of its mote in this batch: they have to wait for it.
+ * `detail` says why. False when memory is out. */
+bool ir_batch_set_aside(ir_batch_t *batch, uint32_t message, uint32_t observation,
+                        const char *detail);
+
+/* The observations are put in the documents now, without those of what is set aside already. */
+void ir_batch_leave_out(ir_batch_t *batch);
+
+/* Takes back all such refusals and doubts but the first n_before: each observation gets the state
+ * it had. */
 void ir_batch_undo_refusals(ir_batch_t *batch, uint32_t n_before);
+
+static inline bool ir_batch_is_aside(const ir_batch_t *batch, uint32_t message) {
+    return batch->n_aside > 0 && batch->messages[message].aside != IR_ASIDE_NOT;
+}
 
 /* Whether the observation goes on to the graph and the subscribers. */
 static inline bool ir_observation_accepted(const ir_observation_t *observation) {

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define VERSION_SUPPORTED 10.0
+#define VERSION_DEFAULT 10
 #define RELATIVE_BELOW_S 268435456.0 /* 2^28: RFC 8428, section 4.5.3 */
 #define TIME_MAX_S 9.2e9             /* int64 ns end a little later */
 #define MICROSECONDS 1e6
@@ -185,14 +185,20 @@ static double number_of(const ir_senml_fields_t *fields, ir_label_t label) {
 
 /* ---- base fields ---- */
 
+/* Above the default a version is a set of features, one a bit (RFC 9100, section 2). */
+static bool version_is_known(double version) {
+    return version <= VERSION_DEFAULT ||
+           (version <= IR_SENML_VERSION && ((unsigned)version & ~IR_SENML_VERSION) == 0);
+}
+
 static void take_version(ir_resolver_t *resolver, double version, int position) {
     if (version < 1 || version != floor(version)) {
         ir_resolver_refuse(resolver, IR_REASON_NOT_SENML,
                            "record %d: bver is not a positive integer", position);
-    } else if (version > VERSION_SUPPORTED) {
+    } else if (!version_is_known(version)) {
         ir_resolver_refuse(resolver, IR_REASON_VERSION,
-                           "record %d: bver %.17g, supported are versions up to 10", position,
-                           version);
+                           "record %d: bver %.17g wants more than secondary units (%u)", position,
+                           version, IR_SENML_VERSION);
     } else if (resolver->version != 0 && resolver->version != version) {
         ir_resolver_refuse(resolver, IR_REASON_VERSION, "record %d: bver changes from %g to %g",
                            position, resolver->version, version);
@@ -209,7 +215,7 @@ static void take_base(ir_resolver_t *resolver, const ir_senml_fields_t *fields, 
     if (has(fields, IR_LABEL_BVER)) {
         take_version(resolver, fields->values[IR_LABEL_BVER].number, position);
     } else if (position == 0) {
-        resolver->version = VERSION_SUPPORTED;
+        resolver->version = VERSION_DEFAULT;
     }
     if (has(fields, IR_LABEL_BN)) {
         keep_text(resolver, fields->values[IR_LABEL_BN].bytes, &resolver->base_name);
@@ -401,12 +407,18 @@ static bool resolve_sum(ir_resolver_t *resolver, ir_senml_fields_t *fields,
     return !record->has_sum || resolve_number(fields, resolver->base_sum, IR_LABEL_S, &record->sum);
 }
 
+/* It has no measurement (RFC 8428, section 5.1.7). */
+static bool is_base_only(const ir_senml_fields_t *fields) {
+    return fields->present != 0 && (fields->present & ~BASE_BITS) == 0 &&
+           fields->fault.reason == IR_REASON_NONE;
+}
+
 void ir_resolver_take(ir_resolver_t *resolver, const ir_senml_fields_t *found, int position) {
     if (ir_resolver_refused(resolver) || resolver->out_of_memory) {
         return;
     }
     take_base(resolver, found, position);
-    if (ir_resolver_refused(resolver) || resolver->out_of_memory) {
+    if (ir_resolver_refused(resolver) || resolver->out_of_memory || is_base_only(found)) {
         return;
     }
     ir_senml_fields_t fields = *found;
@@ -471,6 +483,9 @@ ir_status_t ir_senml_decode(ir_media_t media, ir_view_t body, ir_senml_clock_t c
     } else {
         ir_resolver_refuse(&resolver, IR_REASON_CONTENT_TYPE,
                            "neither application/senml+json nor application/senml+cbor");
+    }
+    if (resolver.pack.n_records == 0 && resolver.pack.n_refusals == 0) {
+        ir_resolver_refuse(&resolver, IR_REASON_EMPTY_PACK, "no record has a measurement");
     }
     if (!resolver.out_of_memory && ir_resolver_refused(&resolver)) {
         refuse_whole(&resolver);

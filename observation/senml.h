@@ -3,7 +3,9 @@
  * All rules of the RFC hold: base fields persist until replaced and apply from the record that
  * carries them on; name = bn‖n, time = bt + t, value = bv + v, sum = bs + s, u over bu; a time
  * below 2^28 is relative; names are [A-Za-z0-9][A-Za-z0-9-:./_]*; JSON exponents in lower case;
- * CBOR integers, half/single/double floats, and decimal fractions (tag 4). Times are whole
+ * CBOR integers, half/single/double floats, and decimal fractions (tag 4). A record of base fields
+ * alone is no measurement. bver is a set of features (RFC 9100), of which secondary units (RFC
+ * 8798) are known. Times are whole
  * microseconds: what a double of today's seconds holds, so that a time that is written as one is
  * read back. */
 #ifndef IR_OBSERVATION_SENML_H
@@ -42,6 +44,9 @@ typedef struct ir_senml_limits {
 
 /* 1 MiB, depth 16, 10,000 records, one day. */
 extern const ir_senml_limits_t ir_senml_limits_default;
+
+/* The highest bver that is taken, and that of a pack with secondary units: 10 + 2^4. */
+#define IR_SENML_VERSION 26U
 
 #define IR_NAME_SIZE_MAX 255
 #define IR_UNIT_SIZE_MAX 31

@@ -1,5 +1,6 @@
-/* Units of measure: SenML (RFC 8428, RFC 8798 and their IANA registry), UCUM and QUDT names for the
- * quantities of hydrology, and conversion by factor and offset. A table, read-only, any thread. */
+/* Units of measure: SenML (RFC 8428, RFC 8798 and their IANA registry; left out are dBW, Bspl, and
+ * those of energy per length and of apparent and reactive energy), UCUM and QUDT names, and
+ * conversion by factor and offset. A table, read-only, any thread. */
 #ifndef IR_OBSERVATION_UNIT_H
 #define IR_OBSERVATION_UNIT_H
 
@@ -22,6 +23,7 @@ typedef struct ir_unit {
     const char *apart; /* NULL, or a word: converts only to units with the same word (FNU, NTU) */
     double factor;     /* base = value × factor + offset */
     double offset;
+    bool secondary; /* the SenML name is a secondary one (RFC 8798): bver 26 */
 } ir_unit_t;
 
 /* By SenML name, UCUM code or alias (case matters); NULL when unknown. */

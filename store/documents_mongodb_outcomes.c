@@ -24,7 +24,8 @@ typedef struct past {
 /* Its raw document may say something else: it was there, or was written before the observations. */
 static bool may_differ(const ir_batch_t *batch, uint32_t message) {
     const ir_message_t *m = &batch->messages[message];
-    return m->duplicate || (m->ask && batch->n_store_refusals > 0);
+    return !ir_batch_is_aside(batch, message) &&
+           (m->duplicate || (m->ask && batch->n_store_refusals > 0));
 }
 
 static int compare(const void *a, const void *b) {

@@ -12,6 +12,8 @@
 typedef struct ir_bulk_kind {
     const char *collection;
     uint32_t (*count)(const ir_batch_t *batch);
+    uint32_t (*message)(const ir_batch_t *batch, uint32_t item);
+    bool is_observation;
     bool (*has)(const ir_batch_t *batch, uint32_t item); /* NULL: all of them */
     void (*build)(bson_t *document, const ir_batch_t *batch, uint32_t item);
     void (*set_duplicate)(ir_batch_t *batch, uint32_t item, bool duplicate);
@@ -37,6 +39,14 @@ static uint32_t count_observations(const ir_batch_t *batch) {
     return batch->n_observations;
 }
 
+static uint32_t message_of_observation(const ir_batch_t *batch, uint32_t item) {
+    return batch->observations[item].message;
+}
+
+static bool is_not_stored(const ir_batch_t *batch, uint32_t item) {
+    return !batch->observations[item].stored;
+}
+
 static void build_observation(bson_t *document, const ir_batch_t *batch, uint32_t item) {
     ir_mongodb_observation(document, batch, &batch->observations[item]);
 }
@@ -46,11 +56,15 @@ static void set_duplicate_observation(ir_batch_t *batch, uint32_t item, bool dup
 }
 
 static bool refuse_observation(ir_batch_t *batch, uint32_t item, const char *detail) {
-    return ir_document_refuse(batch, batch->observations[item].message, item, detail);
+    return ir_document_refuse(batch, message_of_observation(batch, item), item, detail);
 }
 
 static uint32_t count_revisions(const ir_batch_t *batch) {
     return batch->n_revisions;
+}
+
+static uint32_t message_of_revision(const ir_batch_t *batch, uint32_t item) {
+    return batch->revisions[item].observation.message;
 }
 
 static void build_revision(bson_t *document, const ir_batch_t *batch, uint32_t item) {
@@ -64,12 +78,16 @@ static void keep_revision(ir_batch_t *batch, uint32_t item, bool duplicate) {
 }
 
 static bool refuse_revision(ir_batch_t *batch, uint32_t item, const char *detail) {
-    return ir_document_refuse(batch, batch->revisions[item].observation.message, UINT32_MAX,
-                              detail);
+    return ir_document_refuse(batch, message_of_revision(batch, item), UINT32_MAX, detail);
 }
 
 static uint32_t count_messages(const ir_batch_t *batch) {
     return batch->n_messages;
+}
+
+static uint32_t message_itself(const ir_batch_t *batch, uint32_t item) {
+    (void)batch;
+    return item;
 }
 
 static void set_duplicate_raw(ir_batch_t *batch, uint32_t item, bool duplicate) {
@@ -93,11 +111,14 @@ static bool refuse_raw(ir_batch_t *batch, uint32_t item, const char *detail) {
 /* Raw messages come last, so that they can say what became of their observations; but those first
  * whose arrival the store decides: no observation is written before it is settled. */
 static const ir_bulk_kind_t kinds[] = {
-    {IR_MONGODB_RAW, count_messages, has_claim, ir_mongodb_raw, set_duplicate_raw, refuse_raw},
-    {IR_MONGODB_OBSERVATIONS, count_observations, NULL, build_observation,
-     set_duplicate_observation, refuse_observation},
-    {IR_MONGODB_REVISIONS, count_revisions, NULL, build_revision, keep_revision, refuse_revision},
-    {IR_MONGODB_RAW, count_messages, has_no_claim, ir_mongodb_raw, set_duplicate_raw, refuse_raw},
+    {IR_MONGODB_RAW, count_messages, message_itself, false, has_claim, ir_mongodb_raw,
+     set_duplicate_raw, refuse_raw},
+    {IR_MONGODB_OBSERVATIONS, count_observations, message_of_observation, true, is_not_stored,
+     build_observation, set_duplicate_observation, refuse_observation},
+    {IR_MONGODB_REVISIONS, count_revisions, message_of_revision, false, NULL, build_revision,
+     keep_revision, refuse_revision},
+    {IR_MONGODB_RAW, count_messages, message_itself, false, has_no_claim, ir_mongodb_raw,
+     set_duplicate_raw, refuse_raw},
 };
 
 /* ---- what the server answers ---- */
@@ -284,8 +305,12 @@ typedef struct ir_putting {
     ir_batch_t *batch;
 } ir_putting_t;
 
+/* What is set aside is not put. */
 static bool is_of_kind(const ir_putting_t *putting, uint32_t item) {
-    return putting->kind->has == NULL || putting->kind->has(putting->batch, item);
+    const ir_bulk_kind_t *kind = putting->kind;
+    const ir_batch_t *batch = putting->batch;
+    return (kind->has == NULL || kind->has(batch, item)) &&
+           (batch->n_aside == 0 || !ir_batch_is_aside(batch, kind->message(batch, item)));
 }
 
 static ir_outcome_t put_items(void *context, const uint32_t *items, size_t count,
@@ -315,12 +340,26 @@ static bool refuse_item(void *context, uint32_t item, const ir_answer_t *answer)
     return putting->kind->refuse(putting->batch, item, answer->why.text);
 }
 
+static bool set_item_aside(void *context, uint32_t item, const ir_answer_t *answer) {
+    const ir_putting_t *putting = context;
+    const ir_bulk_kind_t *kind = putting->kind;
+    return ir_batch_set_aside(putting->batch, kind->message(putting->batch, item),
+                              kind->is_observation ? item : UINT32_MAX, answer->why.text);
+}
+
 static ir_outcome_t put_kind(const ir_mongodb_t *store, const ir_bulk_kind_t *kind,
                              ir_batch_t *batch, ir_error_t *error) {
     ir_putting_t putting = {store, kind, batch};
-    const ir_proof_work_t work = {
-        .put = put_items, .control = put_control, .refuse = refuse_item, .context = &putting};
+    const ir_proof_work_t work = {.put = put_items,
+                                  .control = put_control,
+                                  .refuse = refuse_item,
+                                  .set_aside = batch->sets_aside ? set_item_aside : NULL,
+                                  .context = &putting,
+                                  .given_up = batch->given_up};
     const uint32_t count = kind->count(batch);
+    if (kind->is_observation) {
+        ir_batch_leave_out(batch);
+    }
     for (uint32_t i = 0; i < count; i++) {
         if (is_of_kind(&putting, i)) {
             return ir_proof_run(&work, count, error);

@@ -183,6 +183,9 @@ static int put_observation(ir_sqlite_t *store, ir_batch_t *batch, uint32_t index
     ir_observation_t *o = &batch->observations[index];
     ir_sqlite_binder_t binder;
     char detail[DETAIL_SIZE];
+    if (o->stored) {
+        return SQLITE_OK;
+    }
     switch (insert_observation(store, batch, o, &binder, detail)) {
     case ROW_NEW:
         o->state = IR_OBSERVATION_NEW;
@@ -201,6 +204,9 @@ static int put_observation(ir_sqlite_t *store, ir_batch_t *batch, uint32_t index
 /* The raw message comes after its observations, so that it can say what became of them. */
 static int put_message(ir_sqlite_t *store, ir_batch_t *batch, uint32_t message) {
     ir_message_t *m = &batch->messages[message];
+    if (ir_batch_is_aside(batch, message)) {
+        return SQLITE_OK;
+    }
     for (uint32_t i = 0; i < m->n_observations; i++) {
         const int code = put_observation(store, batch, m->first_observation + i);
         if (code != SQLITE_OK) {
@@ -224,6 +230,9 @@ static int put_message(ir_sqlite_t *store, ir_batch_t *batch, uint32_t message) 
 static int put_revision(ir_sqlite_t *store, ir_batch_t *batch, const ir_revision_t *revision) {
     ir_sqlite_binder_t binder;
     char detail[DETAIL_SIZE];
+    if (ir_batch_is_aside(batch, revision->observation.message)) {
+        return SQLITE_OK;
+    }
     const ir_sqlite_row_t row = insert_revision(store, batch, revision, &binder, detail);
     if (row == ROW_REFUSED) {
         return ir_document_refuse(batch, revision->observation.message, UINT32_MAX, detail)
@@ -235,6 +244,7 @@ static int put_revision(ir_sqlite_t *store, ir_batch_t *batch, const ir_revision
 
 static int put_rows(ir_sqlite_t *store, ir_batch_t *batch) {
     int code = SQLITE_OK;
+    ir_batch_leave_out(batch);
     for (uint32_t i = 0; code == SQLITE_OK && i < batch->n_messages; i++) {
         code = put_message(store, batch, i);
     }

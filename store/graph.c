@@ -283,7 +283,7 @@ static ir_graph_pick_t pick_observation(const ir_batch_t *batch, uint32_t index)
     return (ir_graph_pick_t){.observation = observation,
                              .raw_id = &message->raw_id,
                              .known = observation->state == IR_OBSERVATION_DUPLICATE ||
-                                      message->duplicate};
+                                      observation->stored || message->duplicate};
 }
 
 /* A revision is known when the message that decided it was; what analysing again finds, it may have
@@ -303,12 +303,16 @@ typedef void (*each_pick_fn)(ir_graph_t *graph, ir_graph_pick_t pick);
 
 static void each_pick(ir_graph_t *graph, const ir_batch_t *batch, each_pick_fn each) {
     for (uint32_t i = 0; i < batch->n_observations; i++) {
-        if (ir_observation_accepted(&batch->observations[i])) {
+        const ir_observation_t *observation = &batch->observations[i];
+        if (ir_observation_accepted(observation) &&
+            !ir_batch_is_aside(batch, observation->message)) {
             each(graph, pick_observation(batch, i));
         }
     }
     for (uint32_t i = 0; i < batch->n_revisions; i++) {
-        each(graph, pick_revision(batch, i));
+        if (!ir_batch_is_aside(batch, batch->revisions[i].observation.message)) {
+            each(graph, pick_revision(batch, i));
+        }
     }
 }
 
@@ -407,6 +411,12 @@ static bool refuse_item(void *context, uint32_t item, const ir_answer_t *answer)
                            IR_REASON_GRAPH_REFUSED, answer->why.text);
 }
 
+static bool set_item_aside(void *context, uint32_t item, const ir_answer_t *answer) {
+    const putting_t *putting = context;
+    return ir_batch_set_aside(putting->batch, pick_of(putting, item)->observation->message,
+                              UINT32_MAX, answer->why.text);
+}
+
 ir_outcome_t ir_graph_put(ir_graph_t *graph, ir_batch_t *batch, ir_error_t *error) {
     const uint32_t n_before = batch->n_store_refusals;
     if (!distribute(graph, batch)) {
@@ -416,8 +426,12 @@ ir_outcome_t ir_graph_put(ir_graph_t *graph, ir_batch_t *batch, ir_error_t *erro
     ir_outcome_t outcome = IR_OUTCOME_OK;
     for (size_t i = 0; i < graph->n_servers && outcome == IR_OUTCOME_OK; i++) {
         putting_t putting = {graph, &graph->servers[i], batch};
-        const ir_proof_work_t work = {
-            .put = put_items, .control = put_control, .refuse = refuse_item, .context = &putting};
+        const ir_proof_work_t work = {.put = put_items,
+                                      .control = put_control,
+                                      .refuse = refuse_item,
+                                      .set_aside = batch->sets_aside ? set_item_aside : NULL,
+                                      .context = &putting,
+                                      .given_up = batch->given_up};
         outcome = ir_proof_run(&work, (uint32_t)graph->servers[i].count, error);
     }
     if (outcome != IR_OUTCOME_OK) {

@@ -97,6 +97,10 @@ static ir_outcome_t check(ir_documents_stage_t *stage, ir_batch_t *batch, ir_err
     if (stage->checked == batch) {
         return IR_OUTCOME_OK;
     }
+    /* Between batches that were set aside, their series went on elsewhere. */
+    if (!batch->sets_aside) {
+        ir_quality_reset(stage->quality);
+    }
     if (ir_arrivals_settle(stage->documents, stage->analysis, batch, stage->scratch, error) !=
             IR_OUTCOME_OK ||
         ir_quality_check(stage->quality, batch, error) != IR_OUTCOME_OK) {

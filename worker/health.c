@@ -1,11 +1,11 @@
 #include "worker/state.h"
 
-bool ir_health_ready(void *context, ir_buffer_t *reasons) {
-    ir_worker_t *worker = context;
+static bool pipeline_ready(const ir_pipeline_t *pipeline, ir_buffer_t *reasons) {
     bool ready = true;
     for (int i = 0; i < IR_STAGE_COUNT; i++) {
-        const bool started = ir_stage_started(worker->stages[i]);
-        if (!ir_stage_ready(worker->stages[i], reasons)) {
+        ir_stage_t *stage = ir_pipeline_stage(pipeline, (ir_worker_stage_t)i);
+        const bool started = ir_stage_started(stage);
+        if (!ir_stage_ready(stage, reasons)) {
             ready = false;
             if (!started) {
                 ir_buffer_append_format(reasons, "%s: not there yet\n",
@@ -13,6 +13,13 @@ bool ir_health_ready(void *context, ir_buffer_t *reasons) {
             }
         }
     }
+    return ready;
+}
+
+bool ir_health_ready(void *context, ir_buffer_t *reasons) {
+    ir_worker_t *worker = context;
+    bool ready = pipeline_ready(worker->main_pipeline, reasons);
+    ready = pipeline_ready(worker->aside_pipeline, reasons) && ready;
     if (worker->consumer == NULL || !ir_consumer_connected(worker->consumer)) {
         ir_buffer_append_format(reasons, "broker: %s\n",
                                 worker->broker_fault[0] != '\0' ? worker->broker_fault
@@ -35,11 +42,16 @@ void ir_health_refresh(void *context) {
     ir_buffer_t ignored;
     ir_buffer_init(&ignored);
     for (int i = 0; i < IR_STAGE_COUNT; i++) {
-        ir_metric_set(meters->stage_ready[i], ir_stage_ready(worker->stages[i], &ignored));
+        ir_stage_t *stage = ir_pipeline_stage(worker->main_pipeline, (ir_worker_stage_t)i);
+        ir_metric_set(meters->stage_ready[i], ir_stage_ready(stage, &ignored));
     }
     ir_buffer_free(&ignored);
-    ir_metric_set(meters->batches_in_flight, (int64_t)ir_intake_batches(worker));
-    ir_metric_set(meters->messages_in_flight, (int64_t)ir_intake_messages(worker));
+    ir_metric_set(meters->batches_in_flight,
+                  (int64_t)(ir_pipeline_batches(worker->main_pipeline) +
+                            ir_pipeline_batches(worker->aside_pipeline)));
+    ir_metric_set(meters->messages_in_flight, (int64_t)ir_finish_messages(worker));
+    ir_metric_set(meters->motes_in_doubt, (int64_t)ir_doubts_motes(worker->doubts));
+    ir_metric_set(meters->messages_in_doubt, (int64_t)ir_doubts_messages(worker->doubts));
     ir_metric_set(meters->registry_sensors, (int64_t)ir_registry_sensors(worker->registry));
     if (worker->consumer != NULL) {
         ir_metric_set(meters->connected, ir_consumer_connected(worker->consumer));

@@ -5,88 +5,16 @@
 #include "common/log.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define LOG_INTERVAL_NS (10 * IR_SECOND_NS)
 #define TURN_DELIVERIES 256
 
 /* ---- batches ---- */
 
-ir_status_t ir_intake_open(ir_worker_t *worker, ir_error_t *error) {
-    worker->n_batches = (size_t)worker->options->in_flight + 1;
-    worker->batches = calloc(worker->n_batches, sizeof *worker->batches);
-    worker->spare = calloc(worker->n_batches, sizeof *worker->spare);
-    worker->done = ir_ring_new(worker->n_batches, false);
-    if (worker->batches == NULL || worker->spare == NULL || worker->done == NULL) {
-        return ir_error_set(error, IR_ERR_MEMORY, "batches: out of memory");
-    }
-    for (size_t i = 0; i < worker->n_batches; i++) {
-        worker->batches[i] = ir_batch_new(worker->registry);
-        if (worker->batches[i] == NULL) {
-            return ir_error_set(error, IR_ERR_MEMORY, "batches: out of memory");
-        }
-        worker->spare[worker->n_spare++] = worker->batches[i];
-    }
-    return IR_OK;
-}
-
-void ir_intake_close(ir_worker_t *worker) {
-    for (size_t i = 0; i < worker->n_batches && worker->batches != NULL; i++) {
-        ir_batch_free(worker->batches[i]);
-    }
-    ir_ring_free(worker->done);
-    free(worker->spare);
-    free(worker->batches);
-}
-
-size_t ir_intake_batches(const ir_worker_t *worker) {
-    return worker->n_batches - worker->n_spare - (worker->open != NULL);
-}
-
-/* Of batches that a stage owns, n_messages no longer changes. */
-uint64_t ir_intake_messages(const ir_worker_t *worker) {
-    uint64_t count = 0;
-    for (size_t i = 0; i < worker->n_batches; i++) {
-        count += worker->batches[i]->n_messages;
-    }
-    for (size_t i = 0; i < worker->n_spare; i++) {
-        count -= worker->spare[i]->n_messages;
-    }
-    return count;
-}
-
-static bool open_batch(ir_worker_t *worker) {
-    if (worker->open == NULL && worker->n_spare > 0) {
-        worker->open = worker->spare[--worker->n_spare];
-        ir_batch_reset(worker->open, worker->registry);
-        worker->open->opened_ns = ir_clock_monotonic();
-    }
-    return worker->open != NULL;
-}
-
-static bool is_full(const ir_worker_t *worker, const ir_batch_t *batch) {
-    return batch->n_observations >= (uint64_t)worker->options->batch_observations ||
-           batch->n_messages >= (uint64_t)worker->options->batch_observations ||
-           batch->body_bytes >= (size_t)worker->options->batch_bytes;
-}
-
-static void send_batch(ir_worker_t *worker) {
-    ir_batch_t *batch = worker->open;
-    worker->open = NULL;
-    batch->sequence = worker->next_sequence++;
-    ir_stage_give(worker->stages[IR_STAGE_DOCUMENTS], batch);
-}
-
-/* Group commit: a batch is sent on when the first stage has nothing to do, or when it is full. One
- * batch is always kept out of the stages to collect the next. */
 void ir_intake_dispatch(ir_worker_t *worker) {
-    const ir_batch_t *open = worker->open;
-    if (open != NULL && open->n_messages > 0 &&
-        ir_intake_batches(worker) < (size_t)worker->options->in_flight &&
-        (is_full(worker, open) || ir_stage_idle(worker->stages[IR_STAGE_DOCUMENTS]))) {
-        send_batch(worker);
-    }
-    const bool room = worker->open == NULL ? worker->n_spare > 0 : !is_full(worker, worker->open);
+    ir_pipeline_dispatch(worker->main_pipeline);
+    ir_pipeline_dispatch(worker->aside_pipeline);
+    const bool room = ir_pipeline_room(worker->main_pipeline);
     if (worker->phase == IR_PHASE_RUNNING && worker->consumer != NULL && room == worker->paused) {
         worker->paused = !room;
         if (room) {
@@ -94,77 +22,6 @@ void ir_intake_dispatch(ir_worker_t *worker) {
         } else {
             ir_consumer_pause(worker->consumer);
         }
-    }
-}
-
-typedef struct ir_acknowledgement {
-    uint32_t partition, session, count;
-    uint64_t tag;
-} ir_acknowledgement_t;
-
-static void flush_acknowledgement(ir_worker_t *worker, ir_acknowledgement_t *pending) {
-    if (pending->count > 0) {
-        ir_consumer_acknowledge(worker->consumer, pending->partition, pending->session,
-                                pending->tag, pending->count);
-    }
-    pending->count = 0;
-}
-
-/* One acknowledgement for each partition and session of the batch. */
-static void acknowledge(ir_worker_t *worker, const ir_batch_t *batch) {
-    ir_acknowledgement_t pending[256] = {{0}};
-    for (uint32_t i = 0; i < batch->n_messages; i++) {
-        const ir_message_t *message = &batch->messages[i];
-        ir_acknowledgement_t *mine = &pending[message->partition % 256];
-        if (mine->count > 0 && mine->session != message->session) {
-            flush_acknowledgement(worker, mine);
-        }
-        mine->partition = message->partition;
-        mine->session = message->session;
-        mine->tag = message->delivery_tag;
-        mine->count++;
-    }
-    for (size_t i = 0; i < 256; i++) {
-        flush_acknowledgement(worker, &pending[i]);
-    }
-}
-
-static void log_store_refusals(const ir_batch_t *batch) {
-    for (uint32_t i = 0; i < batch->n_store_refusals; i++) {
-        char id[IR_ID_TEXT_SIZE];
-        const ir_store_refusal_t *refused = &batch->store_refusals[i];
-        ir_log(IR_LOG_WARN, "%s: message %s, record %d: %s",
-               ir_reason_text(refused->refusal.reason),
-               ir_id_format(&batch->messages[refused->message].raw_id, id), refused->refusal.record,
-               refused->refusal.detail);
-    }
-}
-
-/* An empty batch would keep an old registry for as long as nothing comes. */
-static void follow_registry(const ir_worker_t *worker, ir_batch_t *batch) {
-    if (batch->registry != worker->registry) {
-        ir_batch_reset(batch, worker->registry);
-    }
-}
-
-void ir_intake_follow_registry(ir_worker_t *worker) {
-    for (size_t i = 0; i < worker->n_spare; i++) {
-        follow_registry(worker, worker->spare[i]);
-    }
-    if (worker->open != NULL && worker->open->n_messages == 0) {
-        follow_registry(worker, worker->open);
-    }
-}
-
-void ir_intake_finish(ir_worker_t *worker) {
-    for (ir_batch_t *batch; (batch = ir_ring_pop(worker->done)) != NULL;) {
-        if (!batch->undone) {
-            acknowledge(worker, batch);
-            ir_meters_count(&worker->meters, batch);
-            log_store_refusals(batch);
-        }
-        follow_registry(worker, batch);
-        worker->spare[worker->n_spare++] = batch;
     }
 }
 
@@ -181,7 +38,8 @@ static void note_unstamped(ir_worker_t *worker, const ir_delivery_t *delivery) {
 
 static void on_delivery(void *context, const ir_delivery_t *delivery) {
     ir_worker_t *worker = context;
-    if (!open_batch(worker)) {
+    ir_batch_t *batch = ir_pipeline_collect(worker->main_pipeline, worker->registry);
+    if (batch == NULL) {
         /* Deliveries stop on the turn's end at the latest; the pipeline has a batch for that. */
         ir_worker_fail(worker, IR_ERR_STATE, "a delivery came while no batch was free");
         return;
@@ -199,7 +57,7 @@ static void on_delivery(void *context, const ir_delivery_t *delivery) {
         .session = delivery->session,
         .delivery_tag = delivery->tag,
     };
-    if (ir_batch_add(worker->open, &worker->analysis, &input) != IR_OK) {
+    if (ir_batch_add(batch, &worker->analysis, &input) != IR_OK) {
         ir_worker_fail(
             worker, IR_ERR_MEMORY,
             "out of memory for a message; what is not acknowledged goes back to the broker");
@@ -210,7 +68,7 @@ static void on_delivery(void *context, const ir_delivery_t *delivery) {
     if (delivery->arrival_ns == 0) {
         note_unstamped(worker, delivery);
     }
-    if (is_full(worker, worker->open)) {
+    if (ir_pipeline_full(worker->main_pipeline)) {
         ir_intake_dispatch(worker);
     }
 }

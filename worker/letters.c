@@ -223,7 +223,9 @@ ir_outcome_t ir_letters_run(ir_letters_t *letters, const ir_batch_t *batch, ir_e
     letters->must = false;
     ir_outcome_t outcome = IR_OUTCOME_OK;
     for (uint32_t i = 0; i < batch->n_messages && outcome == IR_OUTCOME_OK; i++) {
-        outcome = publish_letter(letters, batch, i, error);
+        if (!ir_batch_is_aside(batch, i)) {
+            outcome = publish_letter(letters, batch, i, error);
+        }
     }
     if (outcome == IR_OUTCOME_OK) {
         outcome = ir_publisher_flush(letters->publisher, error);

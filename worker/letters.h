@@ -17,8 +17,8 @@ ir_letters_t *ir_letters_new(const ir_broker_options_t *broker, bool documented,
                              ir_meters_t *meters);
 void ir_letters_free(ir_letters_t *letters);
 
-/* One letter for every message with refusals, and waits until all are answered for. OK or RETRY,
- * which publishes all of them again. */
+/* One letter for every message with refusals that is not set aside, and waits until all are
+ * answered for. OK or RETRY, which publishes all of them again. */
 ir_outcome_t ir_letters_run(ir_letters_t *letters, const ir_batch_t *batch, ir_error_t *error);
 
 void ir_letters_idle(ir_letters_t *letters);

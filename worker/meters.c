@@ -38,6 +38,10 @@ static void add_single(ir_meters_t *m) {
          "Messages published to the exchange ir.rejected."},
         {&m->dead_letters_left_out, IR_METRIC_COUNTER, "ir_dead_letters_left_out_total", NULL,
          "Dead letters that ir.rejected had no room for; their messages are in the documents."},
+        {&m->motes_in_doubt, IR_METRIC_GAUGE, "ir_motes_in_doubt", NULL,
+         "Motes of which a server refuses a message, which is not proved to be bad yet."},
+        {&m->messages_in_doubt, IR_METRIC_GAUGE, "ir_messages_in_doubt", NULL,
+         "Messages of motes in doubt that wait for a proof or are being proved."},
         {&m->batches, IR_METRIC_COUNTER, "ir_batches_total", NULL, "Batches acknowledged."},
         {&m->batches_in_flight, IR_METRIC_GAUGE, "ir_batches_in_flight", NULL,
          "Batches in the stages."},
@@ -129,25 +133,42 @@ void ir_meters_close(ir_meters_t *meters) {
     meters->metrics = NULL;
 }
 
-void ir_meters_count(ir_meters_t *meters, const ir_batch_t *batch) {
+static void count_message(ir_meters_t *meters, const ir_batch_t *batch,
+                          const ir_message_t *message) {
     uint64_t stored = 0;
     uint64_t duplicate = 0;
-    for (uint32_t i = 0; i < batch->n_observations; i++) {
-        const ir_observation_t *observation = &batch->observations[i];
+    for (uint32_t i = 0; i < message->n_observations; i++) {
+        const ir_observation_t *observation = &batch->observations[message->first_observation + i];
         stored += observation->state == IR_OBSERVATION_NEW;
         duplicate += observation->state == IR_OBSERVATION_DUPLICATE;
         ir_metric_increase(meters->aggregates[observation->aggregate % 10], 1);
     }
-    for (uint32_t i = 0; i < batch->n_refusals; i++) {
-        ir_metric_increase(meters->rejected[batch->refusals[i].reason], 1);
-    }
-    for (uint32_t i = 0; i < batch->n_store_refusals; i++) {
-        ir_metric_increase(meters->rejected[batch->store_refusals[i].refusal.reason], 1);
+    for (uint32_t i = 0; i < message->n_refusals; i++) {
+        const ir_refusal_t *refusal = &batch->refusals[message->first_refusal + i];
+        ir_metric_increase(meters->rejected[refusal->reason], 1);
     }
     ir_metric_increase(meters->observations_stored, stored);
     ir_metric_increase(meters->observations_duplicate, duplicate);
-    ir_metric_increase(meters->revisions, batch->n_revisions);
-    ir_metric_increase(meters->messages_acknowledged, batch->n_messages);
+}
+
+void ir_meters_count(ir_meters_t *meters, const ir_batch_t *batch) {
+    for (uint32_t i = 0; i < batch->n_messages; i++) {
+        if (!ir_batch_is_aside(batch, i)) {
+            count_message(meters, batch, &batch->messages[i]);
+        }
+    }
+    for (uint32_t i = 0; i < batch->n_store_refusals; i++) {
+        const ir_store_refusal_t *refusal = &batch->store_refusals[i];
+        if (!ir_batch_is_aside(batch, refusal->message)) {
+            ir_metric_increase(meters->rejected[refusal->refusal.reason], 1);
+        }
+    }
+    uint64_t revisions = 0;
+    for (uint32_t i = 0; i < batch->n_revisions; i++) {
+        revisions += !ir_batch_is_aside(batch, batch->revisions[i].observation.message);
+    }
+    ir_metric_increase(meters->revisions, revisions);
+    ir_metric_increase(meters->messages_acknowledged, batch->n_messages - batch->n_aside);
     ir_metric_increase(meters->batches, 1);
     ir_metric_histogram_record(meters->message_seconds, ir_clock_monotonic() - batch->opened_ns);
 }

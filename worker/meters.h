@@ -31,6 +31,7 @@ typedef struct ir_meters {
     ir_metric_t *revisions;
     ir_metric_t *republished[IR_FORMATS_MAX];
     ir_metric_t *dead_letters, *dead_letters_left_out;
+    ir_metric_t *motes_in_doubt, *messages_in_doubt;
     ir_metric_t *batches, *batches_in_flight, *messages_in_flight;
     ir_metric_t *partitions, *partition_share, *partitions_unserved, *partition_losses, *set_aside;
     ir_metric_t *objects_missing;
@@ -47,7 +48,7 @@ ir_status_t ir_meters_open(ir_meters_t *meters, const ir_format_t *const *format
                            ir_error_t *error);
 void ir_meters_close(ir_meters_t *meters);
 
-/* Counts a batch that was acknowledged. Loop thread. */
+/* Counts a batch that was acknowledged, without what is set aside. Loop thread. */
 void ir_meters_count(ir_meters_t *meters, const ir_batch_t *batch);
 
 #endif

@@ -4,7 +4,6 @@
 #include "broker/topology.h"
 #include "common/buffer.h"
 #include "common/proof.h"
-#include "worker/denied.h"
 #include "worker/letters.h"
 
 #include <stdio.h>
@@ -26,7 +25,7 @@ struct ir_republish {
     ir_batch_t *batch;          /* under way */
     const ir_batch_t *tried;    /* failed before: a part of it may be published already */
     char key[ROUTING_KEY_SIZE]; /* of what was published last; may be longer than AMQP takes */
-    ir_denied_t denied;
+    ir_denied_t *denied;
     uint64_t unconfirmed[IR_FORMATS_MAX]; /* since the last flush */
     uint64_t published[IR_FORMATS_MAX];
 };
@@ -34,7 +33,7 @@ struct ir_republish {
 ir_republish_t *ir_republish_new(const ir_broker_options_t *broker,
                                  const ir_format_t *const *formats, size_t n_formats,
                                  const ir_format_options_t *format_options, bool documented,
-                                 ir_meters_t *meters) {
+                                 ir_denied_t *denied, ir_meters_t *meters) {
     ir_republish_t *republish = calloc(1, sizeof *republish);
     if (republish == NULL) {
         return NULL;
@@ -49,6 +48,7 @@ ir_republish_t *ir_republish_new(const ir_broker_options_t *broker,
     republish->formats = formats;
     republish->n_formats = n_formats;
     republish->options = *format_options;
+    republish->denied = denied;
     republish->meters = meters;
     ir_buffer_init(&republish->body);
     return republish;
@@ -108,21 +108,22 @@ static ir_outcome_t control(void *context, ir_error_t *error) {
 /* OK: it may go. */
 static ir_outcome_t look_denied(ir_republish_t *republish, const ir_publication_t *publication,
                                 ir_error_t *error) {
-    ir_denied_key_t *key = ir_denied_find(&republish->denied, publication->routing_key);
-    if (key == NULL) {
+    ir_error_t why;
+    const ir_denial_t denial = ir_denied_look(republish->denied, publication->routing_key, &why);
+    if (denial == IR_DENIAL_NONE) {
         return IR_OUTCOME_OK;
     }
     ir_outcome_t outcome = IR_OUTCOME_REFUSED;
-    if (ir_denied_ask(key)) {
+    if (denial == IR_DENIAL_DUE) {
         outcome = ir_rehearsal_run(&republish->broker, publication, 1, error);
         if (outcome == IR_OUTCOME_REFUSED && control(republish, error) != IR_OUTCOME_OK) {
             outcome = IR_OUTCOME_RETRY;
         }
     }
     if (outcome == IR_OUTCOME_OK) {
-        ir_denied_remove(&republish->denied, key);
+        ir_denied_remove(republish->denied, publication->routing_key);
     } else if (outcome == IR_OUTCOME_REFUSED) {
-        *error = key->why;
+        *error = why;
     }
     return outcome;
 }
@@ -184,7 +185,8 @@ static uint32_t message_of(const ir_republish_t *republish, uint32_t number) {
                : batch->revisions[index - batch->n_messages].observation.message;
 }
 
-/* Empty ones, and revisions in a format that cannot tell quality, count as published. */
+/* Empty ones, revisions in a format that cannot tell quality, and what is set aside count as
+ * published. */
 static ir_outcome_t publish_number(ir_republish_t *republish, uint32_t number, ir_error_t *error) {
     const ir_batch_t *batch = republish->batch;
     const size_t which = number % republish->n_formats;
@@ -192,6 +194,9 @@ static ir_outcome_t publish_number(ir_republish_t *republish, uint32_t number, i
     ir_format_item_t item = {.batch = batch,
                              .message = &batch->messages[message_of(republish, number)]};
     char id[IR_ID_TEXT_SIZE];
+    if (ir_batch_is_aside(batch, message_of(republish, number))) {
+        return IR_OUTCOME_OK;
+    }
     if (index >= batch->n_messages) {
         item.revision = &batch->revisions[index - batch->n_messages];
         ir_id_format(&item.revision->id, id);
@@ -253,17 +258,30 @@ static ir_outcome_t put(void *context, const uint32_t *numbers, size_t count,
 static bool refuse(void *context, uint32_t number, const ir_answer_t *answer) {
     ir_republish_t *republish = context;
     if (answer->code == AMQP_ACCESS_REFUSED) {
-        ir_denied_add(&republish->denied, ir_view_text(republish->key), &answer->why);
+        ir_denied_add(republish->denied, ir_view_text(republish->key), &answer->why);
     }
     return ir_batch_refuse(republish->batch, message_of(republish, number), UINT32_MAX,
                            IR_REASON_UNPUBLISHABLE, answer->why.text);
+}
+
+/* What of its message is published already is published once more with the rest of it. */
+static bool set_aside(void *context, uint32_t number, const ir_answer_t *answer) {
+    ir_republish_t *republish = context;
+    return ir_batch_set_aside(republish->batch, message_of(republish, number), UINT32_MAX,
+                              answer->why.text);
 }
 
 /* ---- all of a batch ---- */
 
 static ir_outcome_t publish_batch(ir_republish_t *republish, const ir_batch_t *batch,
                                   ir_error_t *error) {
-    const ir_proof_work_t work = {put, control, refuse, republish, .in_order = true};
+    const ir_proof_work_t work = {.put = put,
+                                  .control = control,
+                                  .refuse = refuse,
+                                  .set_aside = batch->sets_aside ? set_aside : NULL,
+                                  .context = republish,
+                                  .in_order = true,
+                                  .given_up = batch->given_up};
     const ir_outcome_t outcome = ir_proof_run(&work, count_items(republish), error);
     return outcome == IR_OUTCOME_OK ? ir_letters_run(republish->letters, batch, error) : outcome;
 }

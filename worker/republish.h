@@ -7,17 +7,18 @@
 #include "broker/publisher.h"
 #include "common/status.h"
 #include "observation/batch.h"
+#include "worker/denied.h"
 #include "worker/meters.h"
 #include "worker/options.h"
 
 typedef struct ir_republish ir_republish_t;
 
-/* `documented`: the documents keep raw messages. `meters` and `formats` outlive it. NULL when
- * memory is out. */
+/* `documented`: the documents keep raw messages. `denied`, `meters` and `formats` outlive it. NULL
+ * when memory is out. */
 ir_republish_t *ir_republish_new(const ir_broker_options_t *broker,
                                  const ir_format_t *const *formats, size_t n_formats,
                                  const ir_format_options_t *format_options, bool documented,
-                                 ir_meters_t *meters);
+                                 ir_denied_t *denied, ir_meters_t *meters);
 void ir_republish_free(ir_republish_t *republish);
 
 /* As ir_stage_work_t wants them; `context` is the ir_republish_t. RETRY publishes the whole batch

@@ -104,13 +104,27 @@ static void become_ready(ir_stage_t *stage) {
     }
 }
 
+static bool run_once(ir_stage_t *stage, ir_batch_t *batch, ir_error_t *error) {
+    if (stage->work.run(stage->work.context, batch, error) != IR_OUTCOME_OK) {
+        return false;
+    }
+    if (stage->options.doubts != NULL && !ir_doubts_note(stage->options.doubts, batch)) {
+        ir_error_set(error, IR_ERR_MEMORY, "out of memory for a mote in doubt");
+        return false;
+    }
+    return true;
+}
+
 static void process(ir_stage_t *stage, ir_batch_t *batch) {
     const int64_t begun = ir_clock_monotonic();
     bool done = false;
+    if (stage->options.doubts != NULL) {
+        ir_doubts_mark(stage->options.doubts, batch);
+    }
     while (!done && !batch->undone && !atomic_load(&stage->abandoned)) {
         ir_error_t error = {.status = IR_OK};
-        done = stage->work.run(stage->work.context, batch, &error) == IR_OUTCOME_OK;
-        if (!done) {
+        done = run_once(stage, batch, &error);
+        if (!done && !atomic_load(&stage->abandoned)) {
             on_failure(stage, &error);
         }
     }

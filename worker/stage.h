@@ -9,6 +9,7 @@
 #include "common/ring.h"
 #include "common/status.h"
 #include "observation/batch.h"
+#include "worker/doubts.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -33,10 +34,11 @@ typedef struct ir_stage_work {
 
 typedef struct ir_stage_options {
     int64_t backoff_first_ns, backoff_longest_ns;
-    size_t capacity;  /* as many batches as there are */
-    ir_stage_t *next; /* who gets what is done; NULL: `done` gets it */
-    ir_ring_t *done;  /* has room for every batch there is */
-    int wake_fd;      /* an eventfd that is written whenever the stage's state changes */
+    size_t capacity;     /* as many batches as there are */
+    ir_stage_t *next;    /* who gets what is done; NULL: `done` gets it */
+    ir_ring_t *done;     /* has room for every batch there is */
+    int wake_fd;         /* an eventfd that is written whenever the stage's state changes */
+    ir_doubts_t *doubts; /* what is in doubt is set aside; NULL: nothing is */
     ir_metric_t *retries;
     ir_metric_histogram_t *seconds;
 } ir_stage_options_t;

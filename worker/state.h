@@ -1,18 +1,17 @@
 /* The worker's state, shared by the files that make up the worker: worker.c (its life), intake.c
- * (batches and the broker's events) and health.c (what the endpoint shows). Loop thread only. */
+ * (the broker's events, and batches on their way in), finish.c (batches that come back) and
+ * health.c (what the endpoint shows). Loop thread only. */
 #ifndef IR_WORKER_STATE_H
 #define IR_WORKER_STATE_H
 
 #include "broker/consumer.h"
-#include "http/endpoint.h"
+#include "broker/partition_set.h"
 #include "common/reload.h"
-#include "common/ring.h"
-#include "worker/documents_stage.h"
+#include "http/endpoint.h"
 #include "worker/meters.h"
 #include "worker/options.h"
+#include "worker/pipeline.h"
 #include "worker/policy_watch.h"
-#include "worker/republish.h"
-#include "worker/stage.h"
 
 struct event;
 struct event_base;
@@ -42,18 +41,18 @@ typedef struct ir_worker {
     ir_consumer_t *consumer;
     bool paused;
 
-    ir_documents_stage_t *documents;
-    ir_graph_t *graph;
-    ir_republish_t *republish;
-    ir_stage_t *stages[IR_STAGE_COUNT];
+    ir_pipeline_t *main_pipeline, *aside_pipeline; /* pipeline.h */
+    ir_denied_t *denied;
+    ir_doubts_t *doubts;
 
-    ir_batch_t **batches; /* all there are */
-    size_t n_batches;
-    ir_batch_t **spare; /* stack of empty ones */
-    size_t n_spare;
-    ir_batch_t *open; /* the one that collects, or NULL */
-    ir_ring_t *done;
-    uint64_t next_sequence;
+    /* Batches of the main pipeline that are done but for messages that are set aside, which go to
+     * the other pipeline when it has room: the oldest first, from message `next_aside` on. */
+    ir_batch_t **parked;
+    size_t n_parked;
+    uint32_t next_aside;
+    uint32_t held[IR_PARTITIONS_MAX]; /* messages of a partition that are set aside */
+    int64_t told_ns;                  /* of motes in doubt: the second, and how often in it */
+    unsigned told;
 
     ir_worker_phase_t phase;
     bool complete; /* was ready once: start-timeout has no more meaning */
@@ -68,25 +67,19 @@ typedef struct ir_worker {
 /* Leaves the loop with a failure. */
 void ir_worker_fail(ir_worker_t *worker, ir_status_t status, const char *text);
 
-/* intake.c: makes the batches and the ring that brings them back. */
-ir_status_t ir_intake_open(ir_worker_t *worker, ir_error_t *error);
-void ir_intake_close(ir_worker_t *worker);
-
-/* Begins to consume. */
+/* intake.c: begins to consume. */
 ir_status_t ir_intake_start(ir_worker_t *worker, ir_error_t *error);
 
-/* Acknowledges what came back from the last stage. */
-void ir_intake_finish(ir_worker_t *worker);
-
-/* Batches that are empty let go of an old registry. */
-void ir_intake_follow_registry(ir_worker_t *worker);
-
-/* Sends the collecting batch on when its time has come, and pauses or resumes the consumer. */
+/* Sends the collecting batches on when their time has come, and pauses or resumes the consumer. */
 void ir_intake_dispatch(ir_worker_t *worker);
 
-/* Batches in the stages, and messages that are not acknowledged yet. */
-size_t ir_intake_batches(const ir_worker_t *worker);
-uint64_t ir_intake_messages(const ir_worker_t *worker);
+/* finish.c: acknowledges what came back from the last stages, and passes on what is set aside. */
+ir_status_t ir_finish_open(ir_worker_t *worker, ir_error_t *error);
+void ir_finish_close(ir_worker_t *worker);
+void ir_finish_batches(ir_worker_t *worker);
+
+/* Messages that are not acknowledged yet. */
+uint64_t ir_finish_messages(const ir_worker_t *worker);
 
 /* health.c: callbacks of the endpoint; `context` is the worker. */
 bool ir_health_ready(void *context, ir_buffer_t *reasons);

@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #define UPKEEP_SECONDS 1
+#define ASIDE_IN_FLIGHT 1                 /* batches under proof at once */
+#define ASK_DENIED_NS (10 * IR_SECOND_NS) /* a routing key that is refused may be allowed again */
 
 static void leave_loop(ir_worker_t *worker) {
     worker->phase = IR_PHASE_STOPPED;
@@ -25,24 +27,13 @@ void ir_worker_fail(ir_worker_t *worker, ir_status_t status, const char *text) {
 
 static void abandon(ir_worker_t *worker) {
     worker->abandoned = true;
-    for (int i = 0; i < IR_STAGE_COUNT; i++) {
-        ir_stage_abandon(worker->stages[i]);
-    }
+    ir_pipeline_abandon(worker->main_pipeline);
 }
 
 /* ---- the loop's events ---- */
 
-static bool stages_started(const ir_worker_t *worker) {
-    for (int i = 0; i < IR_STAGE_COUNT; i++) {
-        if (!ir_stage_started(worker->stages[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static void advance_phase(ir_worker_t *worker) {
-    if (worker->phase == IR_PHASE_STARTING && stages_started(worker)) {
+    if (worker->phase == IR_PHASE_STARTING && ir_pipeline_started(worker->main_pipeline)) {
         worker->phase = IR_PHASE_RUNNING;
         ir_log(IR_LOG_INFO, "stores are there; consuming");
         ir_error_t error;
@@ -51,8 +42,8 @@ static void advance_phase(ir_worker_t *worker) {
             ir_worker_fail(worker, status, error.text);
         }
     }
-    if (worker->phase == IR_PHASE_STOPPING && ir_intake_batches(worker) == 0 &&
-        (worker->open == NULL || worker->open->n_messages == 0 || worker->abandoned)) {
+    if (worker->phase == IR_PHASE_STOPPING && ir_pipeline_batches(worker->main_pipeline) == 0 &&
+        (ir_pipeline_collected(worker->main_pipeline) == 0 || worker->abandoned)) {
         leave_loop(worker);
     }
 }
@@ -62,7 +53,7 @@ static void on_wake(evutil_socket_t fd, short what, void *context) {
     uint64_t count = 0;
     (void)!read(fd, &count, sizeof count);
     ir_worker_t *worker = context;
-    ir_intake_finish(worker);
+    ir_finish_batches(worker);
     ir_intake_dispatch(worker);
     advance_phase(worker);
 }
@@ -115,9 +106,12 @@ static void on_stop(evutil_socket_t number, short what, void *context) {
         abandon(worker);
     }
     worker->phase = IR_PHASE_STOPPING;
+    ir_pipeline_abandon(
+        worker->aside_pipeline); /* proofs take long, and the next worker makes its own */
     if (worker->consumer != NULL) {
         ir_consumer_stop(worker->consumer);
     }
+    ir_finish_batches(worker);
     ir_intake_dispatch(worker);
     advance_phase(worker);
 }
@@ -136,8 +130,8 @@ static void *swap_registry(void *context, void *made) {
     ir_worker_t *worker = context;
     ir_registry_t *old = worker->registry;
     worker->registry = made;
-    ir_intake_follow_registry(worker);
-    ir_documents_stage_outdate(worker->documents);
+    ir_pipeline_follow_registry(worker->main_pipeline, worker->registry);
+    ir_pipeline_follow_registry(worker->aside_pipeline, worker->registry);
     ir_metric_increase(worker->meters.registry_reloads, 1);
     ir_log(IR_LOG_INFO, "registry read again: %zu motes, %zu sensors",
            ir_registry_motes(worker->registry), ir_registry_sensors(worker->registry));
@@ -170,74 +164,36 @@ static void on_reload(evutil_socket_t number, short what, void *context) {
 
 /* ---- start and end ---- */
 
-static ir_status_t open_stores(ir_worker_t *worker, ir_error_t *error) {
-    ir_graph_options_t graph;
-    ir_worker_graph_options(worker->options, &graph);
-    ir_broker_options_t broker;
-    ir_worker_broker_options(worker->options, &broker);
-    ir_status_t status =
-        ir_documents_stage_open(worker->options, &worker->analysis, &worker->documents, error);
-    if (status == IR_OK) {
-        status = ir_graph_open(&graph, &worker->graph, error);
+static ir_status_t open_pipelines(ir_worker_t *worker, ir_error_t *error) {
+    worker->denied = ir_denied_new(ASK_DENIED_NS);
+    worker->doubts = ir_doubts_new();
+    if (worker->denied == NULL || worker->doubts == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory");
     }
-    if (status == IR_OK) {
-        worker->republish =
-            ir_republish_new(&broker, worker->formats, worker->n_formats, &graph.format,
-                             ir_documents_stage_keeps(worker->documents), &worker->meters);
-        if (worker->republish == NULL) {
-            status = ir_error_set(error, IR_ERR_MEMORY, "republish: out of memory");
-        }
-    }
-    return status;
-}
-
-static ir_status_t graph_ready(void *context, ir_error_t *error) {
-    return ir_graph_probe(context, error);
-}
-
-static ir_status_t graph_present(void *context, ir_error_t *error) {
-    return ir_graph_present(context, error);
-}
-
-static ir_outcome_t graph_run(void *context, ir_batch_t *batch, ir_error_t *error) {
-    return ir_graph_put(context, batch, error);
-}
-
-static ir_status_t start_stages(ir_worker_t *worker, ir_error_t *error) {
-    const ir_stage_work_t works[IR_STAGE_COUNT] = {
-        {.name = "documents",
-         .ready = ir_documents_stage_ready,
-         .run = ir_documents_stage_run,
-         .idle = ir_documents_stage_idle,
-         .present = ir_documents_stage_present,
-         .context = worker->documents},
-        {.name = "graph",
-         .ready = graph_ready,
-         .run = graph_run,
-         .present = graph_present,
-         .context = worker->graph},
-        {.name = "republish",
-         .run = ir_republish_run,
-         .idle = ir_republish_idle,
-         .context = worker->republish},
+    ir_pipeline_options_t options = {
+        .worker = worker->options,
+        .analysis = &worker->analysis,
+        .formats = worker->formats,
+        .n_formats = worker->n_formats,
+        .denied = worker->denied,
+        .doubts = worker->doubts,
+        .meters = &worker->meters,
+        .in_flight = (size_t)worker->options->in_flight,
+        .wake_fd = worker->wake_fd,
     };
-    for (int i = IR_STAGE_COUNT - 1; i >= 0; i--) {
-        const ir_stage_options_t options = {
-            .backoff_first_ns = worker->options->backoff_first_ns,
-            .backoff_longest_ns = worker->options->backoff_longest_ns,
-            .capacity = worker->n_batches,
-            .next = i + 1 < IR_STAGE_COUNT ? worker->stages[i + 1] : NULL,
-            .done = worker->done,
-            .wake_fd = worker->wake_fd,
-            .retries = worker->meters.retries[i],
-            .seconds = worker->meters.stage_seconds[i],
-        };
-        const ir_status_t status = ir_stage_start(&works[i], &options, &worker->stages[i], error);
-        if (status != IR_OK) {
-            return status;
-        }
+    ir_status_t status =
+        ir_pipeline_open(&options, worker->registry, &worker->main_pipeline, error);
+    if (status == IR_OK) {
+        options.doubts = NULL;
+        options.in_flight = ASIDE_IN_FLIGHT;
+        status = ir_pipeline_open(&options, worker->registry, &worker->aside_pipeline, error);
     }
-    return IR_OK;
+    return status == IR_OK ? ir_finish_open(worker, error) : status;
+}
+
+static ir_status_t start_pipelines(ir_worker_t *worker, ir_error_t *error) {
+    const ir_status_t status = ir_pipeline_start(worker->main_pipeline, error);
+    return status == IR_OK ? ir_pipeline_start(worker->aside_pipeline, error) : status;
 }
 
 static ir_status_t open_events(ir_worker_t *worker, ir_error_t *error) {
@@ -288,10 +244,7 @@ static ir_status_t open_worker(ir_worker_t *worker, ir_error_t *error) {
     if (status == IR_OK) {
         status = ir_policy_watch_start(options, &worker->policies, error);
     }
-    if (status == IR_OK) {
-        status = ir_intake_open(worker, error);
-    }
-    return status == IR_OK ? open_stores(worker, error) : status;
+    return status == IR_OK ? open_pipelines(worker, error) : status;
 }
 
 static void free_events(ir_worker_t *worker) {
@@ -310,26 +263,26 @@ static void free_events(ir_worker_t *worker) {
     }
 }
 
-static void join_stages(ir_worker_t *worker) {
-    for (int i = 0; i < IR_STAGE_COUNT; i++) {
-        if (worker->stages[i] != NULL && worker->status != IR_OK) {
-            ir_stage_abandon(worker->stages[i]);
-        }
+static void join_pipeline(ir_pipeline_t *pipeline, bool failed) {
+    if (pipeline != NULL && failed) {
+        ir_pipeline_abandon(pipeline);
     }
-    for (int i = 0; i < IR_STAGE_COUNT; i++) {
-        ir_stage_join(worker->stages[i]);
+    if (pipeline != NULL) {
+        ir_pipeline_join(pipeline);
     }
 }
 
 static void close_worker(ir_worker_t *worker) {
-    join_stages(worker);
+    join_pipeline(worker->main_pipeline, worker->status != IR_OK);
+    join_pipeline(worker->aside_pipeline, worker->status != IR_OK);
     ir_policy_watch_stop(worker->policies);
     ir_reload_close(worker->reload);
     ir_consumer_close(worker->consumer);
-    ir_republish_free(worker->republish);
-    ir_graph_close(worker->graph);
-    ir_documents_stage_close(worker->documents);
-    ir_intake_close(worker);
+    ir_pipeline_close(worker->main_pipeline);
+    ir_pipeline_close(worker->aside_pipeline);
+    ir_finish_close(worker);
+    ir_doubts_free(worker->doubts);
+    ir_denied_free(worker->denied);
     ir_endpoint_free(worker->endpoint);
     free_events(worker);
     ir_meters_close(&worker->meters);
@@ -341,7 +294,7 @@ ir_status_t ir_worker_run(const ir_worker_options_t *options, ir_error_t *error)
     signal(SIGPIPE, SIG_IGN);
     worker.status = open_worker(&worker, &worker.error);
     if (worker.status == IR_OK) {
-        worker.status = start_stages(&worker, &worker.error);
+        worker.status = start_pipelines(&worker, &worker.error);
     }
     if (worker.status == IR_OK) {
         ir_log(IR_LOG_INFO, "listening on http://%s", ir_endpoint_address(worker.endpoint));

@@ -222,6 +222,101 @@ static void refusals_are_taken_back(void **state) {
     ir_batch_free(batch);
 }
 
+static void expect_aside(const ir_batch_t *batch, const char *expected) {
+    for (uint32_t i = 0; i < batch->n_messages; i++) {
+        assert_int_equal(ir_batch_is_aside(batch, i), expected[i] == 'x');
+    }
+}
+
+/* Two motes by turns. */
+static ir_batch_t *make_mixed(void) {
+    ir_batch_t *batch = ir_batch_new(registry);
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(add(batch, i % 2 == 0 ? "ir.BUOY-7" : "ir.nobody", JSON,
+                             "[{\"n\":\"BUOY-7/temp\",\"v\":1}]"),
+                         IR_OK);
+    }
+    return batch;
+}
+
+static void later_messages_of_a_mote_are_set_aside_with_the_first(void **state) {
+    (void)state;
+    ir_batch_t *batch = make_mixed();
+    expect_aside(batch, "......");
+    assert_true(ir_batch_set_aside(batch, 2, UINT32_MAX, "why"));
+    expect_aside(batch, "..x.x.");
+    assert_true(ir_batch_set_aside(batch, 4, UINT32_MAX, "the same"));
+    assert_true(ir_batch_set_aside(batch, 5, UINT32_MAX, "why"));
+    expect_aside(batch, "..x.xx");
+    assert_int_equal(batch->n_aside, 3);
+    assert_int_equal(batch->n_store_refusals, 3);
+    assert_int_equal(batch->store_refusals[0].refusal.reason, IR_REASON_NONE);
+    ir_batch_reset(batch, registry);
+    assert_int_equal(batch->n_aside, 0);
+    ir_batch_free(batch);
+}
+
+/* A stage that has to retry; what was noted before stays. */
+static void doubts_are_taken_back(void **state) {
+    (void)state;
+    ir_batch_t *batch = make_mixed();
+    assert_true(ir_batch_set_aside(batch, 3, UINT32_MAX, "before"));
+    batch->messages[3].aside = batch->messages[5].aside = IR_ASIDE_NOTED;
+    assert_true(ir_batch_set_aside(batch, 0, UINT32_MAX, "now"));
+    expect_aside(batch, "x.xxxx");
+    ir_batch_undo_refusals(batch, 1);
+    expect_aside(batch, "...x.x");
+    assert_int_equal(batch->n_aside, 2);
+    assert_int_equal(batch->n_store_refusals, 1);
+    ir_batch_free(batch);
+}
+
+static void a_message_that_was_set_aside_comes_again(void **state) {
+    (void)state;
+    ir_batch_t *from = make_mixed();
+    ir_batch_t *to = ir_batch_new(registry);
+    assert_int_equal(ir_batch_add_again(to, &analysis, from, 2), IR_OK);
+    ir_batch_free(from);
+    const ir_message_t *again = &to->messages[0];
+    assert_true(again->redelivered);
+    assert_int_equal(again->n_observations, 1);
+    assert_int_equal(again->arrival_ns, NOW_NS);
+    assert_int_equal(again->delivery_tag, 9);
+    assert_true(ir_view_equal(again->mote, ir_view_text("BUOY-7")));
+    ir_batch_free(to);
+}
+
+/* What was put before the doubt is not put once more; what was in doubt, or left out, is. */
+static void it_is_known_what_of_it_is_stored(void **state) {
+    (void)state;
+    ir_batch_t *from = ir_batch_new(registry);
+    ir_batch_t *to = ir_batch_new(registry);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(add(from, "ir.BUOY-7", JSON,
+                             "[{\"bn\":\"BUOY-7/\",\"n\":\"temp\",\"v\":1},"
+                             "{\"n\":\"temp\",\"v\":2},{\"n\":\"temp\",\"v\":3}]"),
+                         IR_OK);
+    }
+    ir_batch_leave_out(from);
+    from->observations[0].state = IR_OBSERVATION_DUPLICATE;
+    assert_true(ir_batch_set_aside(from, 0, 1, "why"));
+    assert_true(ir_batch_set_aside(from, 0, 2, "why"));
+    from->messages[1].left_out = true;
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(ir_batch_add_again(to, &analysis, from, i), IR_OK);
+    }
+    for (uint32_t i = 0; i < 6; i++) {
+        assert_int_equal(to->observations[i].stored, i == 0);
+        assert_int_equal(to->observations[i].state,
+                         i == 0 ? IR_OBSERVATION_DUPLICATE : IR_OBSERVATION_NEW);
+    }
+    ir_batch_undo_refusals(from, 0);
+    assert_int_equal(from->observations[1].state, IR_OBSERVATION_NEW);
+    assert_false(from->messages[1].left_out);
+    ir_batch_free(from);
+    ir_batch_free(to);
+}
+
 /* The same messages at other arrivals, and nothing of what was found out meanwhile. */
 static void a_batch_is_analysed_again(void **state) {
     (void)state;
@@ -232,6 +327,8 @@ static void a_batch_is_analysed_again(void **state) {
     assert_int_equal(add(batch, "ir.nobody", JSON, "[{\"n\":\"a\",\"v\":1}]"), IR_OK);
     assert_int_equal(add(batch, "ir.BUOY-7", JSON, "[{\"n\":\"BUOY-7/temp\",\"v\":2}]"), IR_OK);
     assert_true(ir_batch_refuse(batch, 2, 1, IR_REASON_GRAPH_REFUSED, "no"));
+    batch->messages[1].aside = IR_ASIDE_NOTED;
+    batch->n_aside = 1;
     batch->sequence = 17;
     const ir_senml_clock_t clocks[] = {
         {.arrival_ns = NOW_NS - 5000}, {.arrival_ns = NOW_NS}, {NOW_NS + 5000, NOW_NS - 9000}};
@@ -252,6 +349,7 @@ static void a_batch_is_analysed_again(void **state) {
     assert_int_equal(batch->observations[1].state, IR_OBSERVATION_NEW);
     assert_int_equal(batch->messages[2].delivery_tag, 9);
     assert_int_equal(batch->messages[2].partition, 3);
+    expect_aside(batch, ".x.");
     assert_int_equal(scratch->n_messages, 0);
     ir_batch_free(batch);
     ir_batch_free(scratch);
@@ -300,6 +398,10 @@ int main(void) {
         cmocka_unit_test(the_mote_can_be_told_from_the_sensors),
         cmocka_unit_test(a_batch_without_memory_is_as_before),
         cmocka_unit_test(a_batch_is_used_again),
+        cmocka_unit_test(later_messages_of_a_mote_are_set_aside_with_the_first),
+        cmocka_unit_test(doubts_are_taken_back),
+        cmocka_unit_test(a_message_that_was_set_aside_comes_again),
+        cmocka_unit_test(it_is_known_what_of_it_is_stored),
         cmocka_unit_test(refusals_are_taken_back),
         cmocka_unit_test(a_batch_is_analysed_again),
         cmocka_unit_test(raw_ids_do_not_depend_on_the_registry),

@@ -11,62 +11,70 @@
 
 #include <cmocka.h>
 
-static ir_denied_t denied;
+#define LONG_NS (3600 * IR_SECOND_NS)
 
-static int set_up(void **state) {
-    (void)state;
-    denied = (ir_denied_t){.count = 0};
-    return 0;
+static void add(ir_denied_t *denied, unsigned number) {
+    char key[32];
+    ir_error_t why;
+    snprintf(key, sizeof key, "csv.creek-%u", number);
+    ir_error_set(&why, IR_ERR_AUTH, "no right to %s", key);
+    ir_denied_add(denied, ir_view_text(key), &why);
 }
 
-static void add(unsigned number) {
-    char key[32];
-    const ir_error_t why = {.status = IR_ERR_AUTH};
-    snprintf(key, sizeof key, "csv.creek-%u", number);
-    ir_denied_add(&denied, ir_view_text(key), &why);
+static ir_denial_t look(ir_denied_t *denied, const char *key) {
+    ir_error_t why;
+    return ir_denied_look(denied, ir_view_text(key), &why);
 }
 
 static void only_what_was_added_is_found(void **state) {
     (void)state;
-    add(1);
-    add(2);
-    add(1);
-    assert_int_equal(denied.count, 2);
-    assert_non_null(ir_denied_find(&denied, ir_view_text("csv.creek-1")));
-    assert_null(ir_denied_find(&denied, ir_view_text("csv.creek-10")));
-    assert_null(ir_denied_find(&denied, ir_view_text("csv.creek")));
-    ir_denied_remove(&denied, ir_denied_find(&denied, ir_view_text("csv.creek-1")));
-    assert_null(ir_denied_find(&denied, ir_view_text("csv.creek-1")));
-    assert_non_null(ir_denied_find(&denied, ir_view_text("csv.creek-2")));
+    ir_denied_t *denied = ir_denied_new(LONG_NS);
+    ir_error_t why;
+    add(denied, 1);
+    add(denied, 2);
+    add(denied, 1);
+    assert_int_equal(ir_denied_look(denied, ir_view_text("csv.creek-1"), &why), IR_DENIAL_STANDS);
+    assert_string_equal(why.text, "no right to csv.creek-1");
+    assert_int_equal(look(denied, "csv.creek-10"), IR_DENIAL_NONE);
+    assert_int_equal(look(denied, "csv.creek"), IR_DENIAL_NONE);
+    ir_denied_remove(denied, ir_view_text("csv.creek-1"));
+    ir_denied_remove(denied, ir_view_text("csv.creek-1"));
+    assert_int_equal(look(denied, "csv.creek-1"), IR_DENIAL_NONE);
+    assert_int_equal(look(denied, "csv.creek-2"), IR_DENIAL_STANDS);
+    ir_denied_free(denied);
 }
 
-static void the_oldest_makes_room(void **state) {
+static void the_one_asked_for_longest_ago_makes_room(void **state) {
     (void)state;
+    ir_denied_t *denied = ir_denied_new(LONG_NS);
     for (unsigned i = 0; i < IR_DENIED_MAX; i++) {
-        add(i);
-        denied.keys[i].asked_ns = 1000 + (int64_t)i;
+        add(denied, i);
     }
-    denied.keys[7].asked_ns = 1;
-    add(IR_DENIED_MAX);
-    assert_int_equal(denied.count, IR_DENIED_MAX);
-    assert_null(ir_denied_find(&denied, ir_view_text("csv.creek-7")));
-    assert_non_null(ir_denied_find(&denied, ir_view_text("csv.creek-64")));
+    add(denied, 0);
+    add(denied, IR_DENIED_MAX);
+    assert_int_equal(look(denied, "csv.creek-0"), IR_DENIAL_STANDS);
+    assert_int_equal(look(denied, "csv.creek-1"), IR_DENIAL_NONE);
+    assert_int_equal(look(denied, "csv.creek-64"), IR_DENIAL_STANDS);
+    ir_denied_free(denied);
 }
 
-static void it_is_asked_for_now_and_then(void **state) {
+static void it_is_asked_for_when_its_time_has_come(void **state) {
     (void)state;
-    add(1);
-    assert_false(ir_denied_ask(&denied.keys[0]));
-    denied.keys[0].asked_ns -= 60 * IR_SECOND_NS;
-    assert_true(ir_denied_ask(&denied.keys[0]));
-    assert_false(ir_denied_ask(&denied.keys[0]));
+    ir_denied_t *now = ir_denied_new(0);
+    ir_denied_t *later = ir_denied_new(LONG_NS);
+    add(now, 1);
+    add(later, 1);
+    assert_int_equal(look(now, "csv.creek-1"), IR_DENIAL_DUE);
+    assert_int_equal(look(later, "csv.creek-1"), IR_DENIAL_STANDS);
+    ir_denied_free(now);
+    ir_denied_free(later);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(only_what_was_added_is_found, set_up),
-        cmocka_unit_test_setup(the_oldest_makes_room, set_up),
-        cmocka_unit_test_setup(it_is_asked_for_now_and_then, set_up),
+        cmocka_unit_test(only_what_was_added_is_found),
+        cmocka_unit_test(the_one_asked_for_longest_ago_makes_room),
+        cmocka_unit_test(it_is_asked_for_when_its_time_has_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

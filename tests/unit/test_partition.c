@@ -119,6 +119,22 @@ static void a_close_ends_the_session(void **state) {
     assert_int_not_equal(scene->partition.session, session);
 }
 
+/* What is set aside stays outstanding while later messages are acknowledged. */
+static void a_hand_over_waits_for_each_message(void **state) {
+    ir_scene_t *scene = *state;
+    hold(scene);
+    for (int i = 0; i < 4; i++) {
+        ir_partition_passed(&scene->partition);
+    }
+    ir_partition_give(&scene->partition, scene->wire.connection, 0);
+    ir_partition_acknowledge(&scene->partition, scene->wire.connection, 3, 0, 0);
+    ir_partition_acknowledge(&scene->partition, scene->wire.connection, 4, 0, 0);
+    assert_int_equal(scene->partition.state, IR_PARTITION_DRAINING);
+    ir_partition_acknowledge(&scene->partition, scene->wire.connection, 2, 2, 0);
+    assert_int_equal(scene->partition.state, IR_PARTITION_CLOSING);
+    assert_int_equal(wire_count(&scene->wire, AMQP_BASIC_ACK_METHOD), 3);
+}
+
 static void a_queue_that_is_missing_is_declared_with_the_next_taking(void **state) {
     ir_scene_t *scene = *state;
     take(scene);
@@ -197,6 +213,7 @@ int main(void) {
                                         tear_down),
         cmocka_unit_test_setup_teardown(closes_that_cross, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_close_ends_the_session, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_hand_over_waits_for_each_message, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_queue_that_is_missing_is_declared_with_the_next_taking,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_cancelled_consumer_closes_its_channel, set_up, tear_down),

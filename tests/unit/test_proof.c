@@ -1,6 +1,6 @@
 /* When a refusal is believed: after eight equal answers over two seconds with good control items
  * between them, at once when the code is about the data, and never while the server refuses what is
- * certainly good. */
+ * certainly good. Who does not wait for the proof sets the suspects aside. */
 #include "common/proof.h"
 
 #include <setjmp.h>
@@ -24,7 +24,7 @@ typedef struct ir_server {
     unsigned refused_percent;
     bool control_refused;
     uint64_t random;
-    unsigned written[ITEMS], alone[ITEMS], refused[ITEMS];
+    unsigned written[ITEMS], alone[ITEMS], refused[ITEMS], aside[ITEMS];
     unsigned controls;
     bool behind; /* an item was written before one in front of it was settled */
 } ir_server_t;
@@ -47,7 +47,7 @@ static int64_t code_of(const ir_server_t *server) {
 static void write_item(ir_server_t *server, uint32_t item) {
     server->written[item]++;
     for (uint32_t i = 0; i < item && server->bad[item] == false; i++) {
-        server->behind |= server->bad[i] && server->refused[i] == 0;
+        server->behind |= server->bad[i] && server->refused[i] == 0 && server->aside[i] == 0;
     }
 }
 
@@ -93,8 +93,30 @@ static bool refuse(void *context, uint32_t item, const ir_answer_t *answer) {
     return true;
 }
 
+static bool set_aside(void *context, uint32_t item, const ir_answer_t *answer) {
+    ir_server_t *server = context;
+    server->aside[item]++;
+    assert_true(answer->why.text[0] != '\0');
+    return true;
+}
+
 static ir_outcome_t run(ir_server_t *server, uint32_t count, bool in_order, ir_error_t *error) {
-    const ir_proof_work_t work = {put, write_control, refuse, server, in_order};
+    const ir_proof_work_t work = {.put = put,
+                                  .control = write_control,
+                                  .refuse = refuse,
+                                  .context = server,
+                                  .in_order = in_order};
+    return ir_proof_run(&work, count, error);
+}
+
+static ir_outcome_t run_setting_aside(ir_server_t *server, uint32_t count, bool in_order,
+                                      ir_error_t *error) {
+    const ir_proof_work_t work = {.put = put,
+                                  .control = write_control,
+                                  .refuse = refuse,
+                                  .set_aside = set_aside,
+                                  .context = server,
+                                  .in_order = in_order};
     return ir_proof_run(&work, count, error);
 }
 
@@ -191,6 +213,77 @@ static void in_order_nothing_passes_a_suspect(void **state) {
     assert_false(server->behind);
 }
 
+static void assert_set_aside(const ir_server_t *server, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(server->aside[i], server->bad[i]);
+        assert_int_equal(server->refused[i], 0);
+        assert_true(server->bad[i] == (server->written[i] == 0));
+    }
+}
+
+/* Each is tried alone once at most, which is no proof; the rest is written. */
+static void suspects_are_set_aside_without_a_proof(void **state) {
+    ir_server_t *server = *state;
+    ir_error_t error;
+    for (int each_by_itself = 0; each_by_itself <= 1; each_by_itself++) {
+        memset(server, 0, sizeof *server);
+        server->each_by_itself = each_by_itself;
+        for (uint32_t i = 0; i < 200; i++) {
+            server->bad[i * 17] = true;
+        }
+        assert_int_equal(run_setting_aside(server, ITEMS, false, &error), IR_OUTCOME_OK);
+        assert_set_aside(server, ITEMS);
+        assert_true(server->controls >= 1);
+        for (uint32_t i = 0; i < 200; i++) {
+            assert_true(server->alone[i * 17] <= 1);
+        }
+    }
+}
+
+static void in_order_nothing_passes_what_is_not_set_aside_yet(void **state) {
+    ir_server_t *server = *state;
+    ir_error_t error;
+    server->bad[5] = server->bad[6] = true;
+    assert_int_equal(run_setting_aside(server, 12, true, &error), IR_OUTCOME_OK);
+    assert_set_aside(server, 12);
+    assert_false(server->behind);
+}
+
+static void nothing_is_set_aside_while_the_control_item_is_refused(void **state) {
+    ir_server_t *server = *state;
+    ir_error_t error = {.status = IR_OK};
+    server->control_refused = server->each_by_itself = server->bad[3] = true;
+    for (int in_order = 0; in_order <= 1; in_order++) {
+        assert_int_equal(run_setting_aside(server, 10, in_order, &error), IR_OUTCOME_RETRY);
+    }
+    assert_int_equal(server->aside[3], 0);
+    assert_non_null(strstr(error.text, "throttled"));
+}
+
+static void what_is_known_to_be_about_the_data_is_not_set_aside(void **state) {
+    ir_server_t *server = *state;
+    ir_error_t error;
+    server->certain = server->bad[3] = true;
+    assert_int_equal(run_setting_aside(server, 10, true, &error), IR_OUTCOME_OK);
+    assert_all_settled(server, 10);
+    assert_int_equal(server->aside[3], 0);
+}
+
+static void a_proof_that_is_given_up_refuses_nothing(void **state) {
+    ir_server_t *server = *state;
+    ir_error_t error;
+    const atomic_bool given_up = true;
+    const ir_proof_work_t work = {.put = put,
+                                  .control = write_control,
+                                  .refuse = refuse,
+                                  .context = server,
+                                  .given_up = &given_up};
+    server->bad[3] = true;
+    assert_int_equal(ir_proof_run(&work, 10, &error), IR_OUTCOME_RETRY);
+    assert_int_equal(server->refused[3], 0);
+    assert_true(server->alone[3] < IR_PROOF_TRIES);
+}
+
 static void another_answer_and_a_short_time_prove_nothing(void **state) {
     (void)state;
     ir_proof_t proof = {0};
@@ -219,6 +312,15 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_share_of_all_requests_refused_refuses_nothing, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(in_order_nothing_passes_a_suspect, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(suspects_are_set_aside_without_a_proof, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(in_order_nothing_passes_what_is_not_set_aside_yet, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(nothing_is_set_aside_while_the_control_item_is_refused,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_known_to_be_about_the_data_is_not_set_aside, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_proof_that_is_given_up_refuses_nothing, set_up,
+                                        tear_down),
         cmocka_unit_test(another_answer_and_a_short_time_prove_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -430,6 +430,28 @@ static void a_spike_threshold_of_nothing_is_none(void **state) {
     assert_int_equal(ir_test_spike(&limits, 1, 100, 1), IR_FLAG_FAIL);
 }
 
+/* As ioos_qc 2.2.0 says for 1, 1.0004, 1.0005 and 1.3, and for jumps. */
+static void changes_within_a_second(void **state) {
+    (void)state;
+    static const struct {
+        double before, value;
+        int64_t before_ms, ms;
+        uint8_t flag;
+    } cases[] = {
+        {1, 1.0004, 0, 500, IR_FLAG_GOOD},          {1.0004, 1.0005, 500, 1000, IR_FLAG_GOOD},
+        {1.0005, 1.3, 1000, 2000, IR_FLAG_SUSPECT}, {1, 1.3, 0, 500, IR_FLAG_SUSPECT},
+        {1, 1.3, 900, 2100, IR_FLAG_SUSPECT},       {1, 1.3, -900, -100, IR_FLAG_SUSPECT},
+        {1, 1.3, -1100, 900, IR_FLAG_GOOD},
+    };
+    const ir_limits_t limits = {.has_rate = true, .rate = 0.2};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(ir_test_rate_of_change(&limits, cases[i].before,
+                                                cases[i].before_ms * SECOND / 1000, cases[i].value,
+                                                cases[i].ms * SECOND / 1000),
+                         cases[i].flag);
+    }
+}
+
 static void aggregates(void **state) {
     (void)state;
     static const struct {
@@ -454,6 +476,7 @@ int main(void) {
         cmocka_unit_test(series_are_bounded),
         cmocka_unit_test(texts_have_no_flags),
         cmocka_unit_test(a_spike_threshold_of_nothing_is_none),
+        cmocka_unit_test(changes_within_a_second),
         cmocka_unit_test(aggregates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,6 +99,20 @@ static const conversion_t conversions[] = {
     {0.5, "/", "/100", 50},
     {12.5, "%", "/", 0.125},
     {1, "%", "ppm", 10000},
+    {55, "%", "%RH", 55},
+    {0.555, "/", "%RH", 55.5},
+    {80, "%EL", "%", 80},
+    {35, "/1000", "%", 3.5},
+    /* what the registry of SenML has besides */
+    {250, "l", "m3", 0.25},
+    {1.5, "kg", "g", 1500},
+    {1.5, "kWh", "J", 5400000},
+    {1500, "ms", "s", 1.5},
+    {90, "1/min", "Hz", 1.5},
+    {2, "kW", "W", 2000},
+    {2, "KiB", "B", 2048},
+    {35, "ug/m3", "mg/l", 0.000035},
+    {3.6, "m/h", "m/s", 0.001},
     /* pressure */
     {1013.25, "hPa", "kPa", 101.325},
     {1013.25, "hPa", "Pa", 101325},
@@ -183,7 +197,7 @@ static void other_quantities_do_not_convert(void **state) {
     static const struct {
         const char *from, *to;
     } cases[] = {
-        {"Cel", "m"},    {"FNU", "NTU"},  {"NTU", "FNU"},  {"%RH", "%"},    {"%", "%RH"},
+        {"Cel", "m"},    {"FNU", "NTU"},  {"NTU", "FNU"},  {"C", "Cel"},    {"lat", "deg"},
         {"pH", "/"},     {"m/s", "mm/h"}, {"m", "m/s"},    {"mg/l", "ppm"}, {"V", "mA"},
         {"S/m", "mg/l"}, {"dBm", "W"},    {"lx", "W/m2"},  {"count", "/"},  {"hPa", "m"},
         {"m3/s", "m/s"}, {"deg", "Cel"},  {"l/s", "mg/l"}, {"min", "m"},    {"FNU", "mg/l"},
