@@ -104,8 +104,8 @@ class Analysis:
 
     def doubt(self, subject, measure):
         """Why no verdict may be given of it; "" when one may."""
-        wrong = [f"{each} after the run" for each in self.tampered or []]
-        wrong += [f"{each.name}: {each.text}" for each in self.proofs if not each.good and each.covers(subject, measure)]
+        wrong = ["files have changed since the run ended"] if self.tampered else []
+        wrong += [f"a proof fails ({each.name})" for each in self.proofs if not each.good and each.covers(subject, measure)]
         return "; ".join(wrong)
 
     def emulated(self, subject):
@@ -219,7 +219,8 @@ def sheet(found, subject):
     first = found.against[subject]
     for block in blocks.pairs(found.done, first, subject):
         by = found.done[block]
-        for name, one, other, word in likeness.compare(by[first]["likeness"], by[subject]["likeness"], found.on_purpose[subject]):
+        sheets = (by[each]["likeness"] for each in (first, subject))
+        for name, one, other, word in likeness.compare(*sheets, found.on_purpose[subject]):
             if name not in rows or word == likeness.DIFFERENT:
                 rows[name] = (name, one, other, word)
     return [*(rows[name] for name in sorted(rows)), *measured_rows(found, first, subject)]

@@ -27,8 +27,11 @@ def run(request, folder, seconds, build=""):
             status = child.wait(seconds)
         except subprocess.TimeoutExpired:
             status = f"no end after {seconds:.0f} s"
-        finally:
+        except BaseException:
             end(child)
+            leftovers.clear(folder)
+            raise
+        end(child)
     try:
         result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

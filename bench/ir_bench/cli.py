@@ -66,7 +66,8 @@ def add_compare(verb):
 
 
 def add_repeats(verb):
-    verb.add_argument("--repeats", type=repeats, default=(runner.LEAST_BLOCKS, MOST_BLOCKS), metavar="LEAST[-MOST]", help="blocks")
+    verb.add_argument("--repeats", type=repeats, default=(runner.LEAST_BLOCKS, MOST_BLOCKS), metavar="LEAST[-MOST]",
+                      help="blocks")
 
 
 def repeats(text):
@@ -131,7 +132,11 @@ def begin(planned, words, **asked):
 
 
 def go_on(started, minutes):
-    started.go_on(minutes)
+    try:
+        started.go_on(minutes)
+    except SystemExit:
+        runner.say(f"interrupted; go on with: bench/ir-bench resume {os.path.relpath(started.folder.path)}")
+        raise
     path = report.write(started.folder)
     runner.say(f"the report is {os.path.relpath(path)}")
 

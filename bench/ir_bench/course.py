@@ -8,12 +8,12 @@ import time
 
 from platforms.lab import LabError
 
-from . import ROOT, blocks, child, comparison, experiment, leftovers, machine
+from . import ROOT, blocks, child, comparison, experiment, leftovers, machine, sample
 from .rundir import RunError
 from .subjects import Subject
 
 CANARY = ROOT / "out" / "release" / "bench" / "bench_canary"
-CANARIES = 3
+CANARIES = 5
 PREPARE_SECONDS = 1200
 LOOP = "loop"  # the experiment whose sample is a proof
 SCOUTING = -1  # the number of no block
@@ -83,6 +83,8 @@ class Course:
     def scout(self):
         """What canaries say before anything runs, and what the kind must know before its first block. Written down, and never
         changed."""
+        machine.settle(self.part.path)
+        machine.await_quiet(sample.QUIET_SECONDS)
         canaries = [machine.canary(CANARY, self.part.path) for _ in range(CANARIES)]
         self.plan["thresholds"] = vars(machine.Thresholds.from_canaries(canaries))
         self.plan["scouted"] = self.asked.of_kind.scout(self.asked.parameters, self.once)
@@ -124,8 +126,9 @@ class Course:
             result = {"begun": time.time(), "seconds": 0, "status": "failed",
                       "why": f"the disk is full: {free} MiB are free, a sample is not begun below {FREE_MIB}"}
         else:
+            patience = PATIENCE_SECONDS + PATIENCE * self.asked.sample_seconds
             result = child.run(self.request(subject, block), self.part.sample_folder(block, subject.name),
-                               PATIENCE_SECONDS + PATIENCE * self.asked.sample_seconds, subject.build)
+                               patience * subject.slowness(), subject.build)
         line = {"block": block, "position": position, "subject": subject.name, **result}
         if block != SCOUTING:
             self.part.append(line)
@@ -144,7 +147,7 @@ class Course:
         """Whole blocks only, so that each subject has been measured as often. Says why it ended. `repeats`: blocks at least
         and at most."""
         by_name = {each.name: each for each in self.subjects}
-        longest = len(by_name) * self.asked.sample_seconds
+        longest = sum(each.slowness() for each in self.subjects) * self.asked.sample_seconds
         for block in itertools.count():
             samples = self.part.samples()
             todo = blocks.left(by_name, block, self.plan["seed"], self.part.done())

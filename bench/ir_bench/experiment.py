@@ -1,13 +1,16 @@
 """What an experiment file asks for: TOML, every key named here or by its kind, so that a misspelt one is refused."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from . import ROOT, kinds
 
 FOLDER = ROOT / "bench" / "experiments"
 PRIMARY_MOST = 3
 GROUPS = ("quick", "thesis")
+SHAPE = {"title": str, "kind": str, "size": str, "primary": [{"measure": str, "title": str}], "about": str, "groups": [str],
+         "needs": dict, "precision": dict, "sample_seconds": (int, float)}
+OPTIONAL = ("about", "groups", "needs", "precision", "sample_seconds")
 NEEDS = {"cores": int, "memory_mib": int, "disk_mib": int, "install": [str]}
 
 
@@ -32,9 +35,9 @@ class Experiment:
     parameters: dict  # of the kind
     primary: tuple
     about: str = ""  # what a reader should know of it, in a sentence or two
-    groups: tuple = ()
-    needs: dict = None  # of the host: NEEDS
-    precision: dict = None  # {measure: half-width}
+    groups: list = field(default_factory=list)
+    needs: dict = field(default_factory=dict)  # of the host: NEEDS
+    precision: dict = field(default_factory=dict)  # {measure: half-width}
     sample_seconds: float = 60  # about; announced, and what the time is shared out by
 
     @property
@@ -76,14 +79,10 @@ def parse(name, text):
     kind = given.get("kind")
     if kind not in kinds.names():
         raise ExperimentError(f"{name}: kind '{kind}' is one of {', '.join(kinds.names())}")
-    shape = {"title": str, "kind": str, "size": str, kind: kinds.load(kind).parameters,
-             "primary": [{"measure": str, "title": str}], "about": str, "groups": [str], "needs": dict, "precision": dict, "sample_seconds": (int, float)}
-    conform(name, given, shape, optional=("about", "groups", "needs", "precision", "sample_seconds"))
+    conform(name, given, {**SHAPE, kind: kinds.load(kind).parameters}, optional=OPTIONAL)
     conform(f"{name}: [needs]", given.get("needs", {}), NEEDS, optional=NEEDS)
-    found = Experiment(name=name, title=given["title"], kind=kind, size=given["size"], parameters=given[kind],
-                       primary=tuple(Primary(**each) for each in given["primary"]), about=given.get("about", ""), groups=tuple(given.get("groups", ())),
-                       needs=given.get("needs", {}), precision=given.get("precision", {}),
-                       sample_seconds=given.get("sample_seconds", Experiment.sample_seconds))
+    parameters, primary = given.pop(kind), given.pop("primary")
+    found = Experiment(name=name, parameters=parameters, primary=tuple(Primary(**each) for each in primary), **given)
     check(found)
     return found
 

@@ -15,8 +15,13 @@ KILL_ROUNDS = 50
 
 
 def lab_of(folder):
-    """Where the lab of a sample is, which its guests' folder holds."""
+    """The lab of a sample, which its folder of guests holds."""
     return Lab(folder / "guests" / "lab", netns="")
+
+
+def labs_of(folder):
+    """That, and those of its stacks, each in a folder of its own."""
+    return [Lab(path, netns="") for path in sorted([*folder.glob("guests/lab"), *folder.glob("guests/*/lab")])]
 
 
 def generator_of(folder):
@@ -38,8 +43,7 @@ def clear(folder):
             break
         group.signal(signal.SIGKILL)
         wait_until(lambda: not group.processes(), 0.2)
-    lab = lab_of(folder)
-    if lab.directory.exists():
+    for lab in labs_of(folder):
         made = lab.directory / "netns"
         ir_platform(lab, made.read_text(encoding="ascii").strip() if made.exists() else "", "destroy", "--all")
     if group.exists():

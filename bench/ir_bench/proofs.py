@@ -47,7 +47,8 @@ def judge_same(found):
         return False, "too few blocks"
     good = found.low <= 1 <= found.high
     told = "" if good else ", which does not contain 1"
-    return good, f"ratio {found.estimate:.3f} ({found.low:.3f}–{found.high:.3f}{told}): resolution {found.half_width * 100:.1f} %"
+    interval = f"{found.low:.3f}–{found.high:.3f}{told}"
+    return good, f"ratio {found.estimate:.3f} ({interval}): resolution {found.half_width * 100:.1f} %"
 
 
 def judge_quota(found, expected, tolerance=0.15):

@@ -93,8 +93,8 @@ def section(found):
 def generator(found):
     own, guests = (found.plan[key]["cpu.pin"] for key in ("generator", "tuning"))
     if own == guests:
-        return (f"The load generator has no processors of its own: it competes with the guests for processors {guests}, with an "
-                "ordinary share in a control group of its own, alike on every platform.")
+        return (f"The load generator has no processors of its own: it competes with the guests for processors {guests}, with "
+                "an ordinary share in a control group of its own, alike on every platform.")
     return f"The load generator runs on processors {own}, the guests on {guests}."
 
 
@@ -104,8 +104,8 @@ def group(found, primary, shown):
     ratios = [(each.subject, each.finding) for each in rows if each.finding]
     title, about = found.describe(primary.measure, primary.title), found.kind.measure(primary.measure)
     resolution = found.resolution.get(primary.measure)
-    bad = {subject: {block for block, by in found.done.items() if subject in by and blocks.reasons(by[subject], primary.measure)}
-           for subject in found.subjects}
+    bad = {subject: {block for block, by in found.done.items()
+                     if subject in by and blocks.reasons(by[subject], primary.measure)} for subject in found.subjects}
     values_of = [(each, found.values(each, primary.measure), bad[each]) for each in shown]
     return {
         "title": title,

@@ -4,9 +4,11 @@ interrupted."""
 import contextlib
 import fcntl
 import math
+import subprocess
 import time
 
 import facts
+from platforms.lab import LabError
 
 from . import ROOT, experiment, leftovers, machine
 from .course import Course, say
@@ -32,11 +34,14 @@ def alone(parent):
 
 def seconds_wanted(asked, subjects):
     """For six blocks, with the first look and the proofs."""
-    return (LEAST_BLOCKS * len(subjects) + 1) * asked.sample_seconds + proof_seconds(asked, subjects)
+    samples = LEAST_BLOCKS * sum(each.slowness() for each in subjects) + 1
+    return samples * asked.sample_seconds + proof_seconds(asked, subjects)
 
 
 def proof_seconds(asked, subjects):
-    return PROOF_SECONDS * len({each.platform for each in subjects}) if "loop" in asked.of_kind.proofs else 0
+    """Each platform's loop."""
+    slowness = {each.platform: each.slowness() for each in subjects}
+    return PROOF_SECONDS * sum(slowness.values()) if "loop" in asked.of_kind.proofs else 0
 
 
 def minutes_for(planned, asked):
@@ -100,7 +105,7 @@ class Run:
             share = (end - time.time()) * wanted[0] / sum(wanted)
             try:
                 self.one(part, time.time() + share)
-            except (RunError, machine.CanaryError) as error:
+            except (RunError, machine.CanaryError, LabError, OSError, subprocess.SubprocessError) as error:
                 say(f"{part.name}: failed: {error}")
                 part.write("status.json", {"status": "failed", "why": str(error)})
         self.folder.write("status.json", {"status": "done", "ended": time.time()})

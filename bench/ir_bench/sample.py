@@ -25,6 +25,7 @@ from . import leftovers, likeness, machine
 
 CLOCK_TOLERANCE = 0.01
 QUIET_SECONDS = 20
+EMULATED_SLOWER = 40
 
 
 class Skipped(Exception):
@@ -143,6 +144,12 @@ class Sample:
         return {name: reasons for name, reasons in found.items() if reasons}
 
     # ---- for kinds ----
+
+    @property
+    def slower(self):
+        """What a load is divided by in an emulated guest, whose figures are compared with nothing; 1 in all others. Known once
+        the guests are described."""
+        return EMULATED_SLOWER if self.figures.get("emulated") else 1
 
     @contextlib.contextmanager
     def guest(self, name="bench", tuning=None, **fields):

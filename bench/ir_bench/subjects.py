@@ -1,7 +1,11 @@
 """What is compared: a platform with a profile. Bare metal stands in every run twice, as `bare` and `bare-again`."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from platforms.lab import Guest, Lab, registry
+
+NO_LAB = Path("/nonexistent")  # a platform is asked what it can do; nothing is made
 REFERENCE, AGAIN = "bare", "bare-again"
 
 
@@ -13,6 +17,12 @@ class Subject:
     against: str = REFERENCE  # the subject that it is compared with
     settings: dict = field(default_factory=dict)  # over the experiment's parameters
     build: str = ""  # the checkout whose programs it runs; "" this one
+
+    def slowness(self):
+        """How many times longer its samples take than on bare metal: 1, but for emulated guests."""
+        name, _, kind = self.platform.partition(":")
+        platform = registry.load(name, Lab(NO_LAB))
+        return platform.patience(Guest("any", name, kind=kind or platform.kinds_here()[0]))
 
 
 def of(platforms, profiles=("default",)):

@@ -13,7 +13,8 @@ QUIET = {"loop_ns": 1.0, "walk_ns": 100.0, "sync_us": 300.0}
 
 def sample(block, position, subject, measures, disturbed=(), sheet=None, emulated=False):
     return {"block": block, "position": position, "subject": subject, "status": "ok", "why": "", "seconds": 50,
-            "measures": measures, "parts": {}, "canaries": [QUIET, QUIET], "disturbed": {"": list(disturbed)} if disturbed else {}, "no_ratio": {}, "notes": {},
+            "measures": measures, "parts": {},
+            "canaries": [QUIET, QUIET], "disturbed": {"": list(disturbed)} if disturbed else {}, "no_ratio": {}, "notes": {},
             "likeness": {**SHEET, **(sheet or {})}, "figures": {"emulated": emulated}}
 
 
@@ -30,7 +31,8 @@ SCOUTED = {"generator_ceiling": 3000000, "fixed": [{"name": "fixed", "rate": 150
 
 
 def store(parent, blocks=8, seed=1, change=lambda line: line, proofs=None, name="quick", scouted=None, **of_lxc):
-    """A run of one experiment, whose folder is returned; `of_lxc`: factors for lxc's p50, cpu and rate; `change` may alter a sample's line."""
+    """A run of one experiment, whose folder is returned; `of_lxc`: factors for lxc's p50, cpu and rate; `change` may alter a
+    sample's line."""
     numbers = random.Random(seed)
 
     def draw(deviation):

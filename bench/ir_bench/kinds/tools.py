@@ -67,6 +67,7 @@ class Sample(sample.Sample):
 
 
 class Kind(base.Kind):
+    appliance = APPLIANCE
     Sample = Sample
     parameters = {
         "run": [{"name": str, "title": str, "tool": str, "options": dict}],
