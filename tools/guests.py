@@ -148,7 +148,7 @@ class GuestStack:
         """The guests with their roles, addresses and services."""
         unused = [role for role, choice in (("documents", self.settings.documents), ("graph", self.settings.graph))
                   if choice in ("sqlite", "nquads")]
-        path = TOPOLOGIES / f"{self.settings.topology}.conf"
+        path = self.topology_file()
         planned = topology.read(path, platform.name, kind=kind, profile=self.settings.profile)
         for guest in planned:
             guest.roles = [role for role in guest.roles if role not in unused]
@@ -159,6 +159,9 @@ class GuestStack:
         patience = max(platform.patience(each) for each in self.guests)
         self.services = Services(self.lab.directory, self.guests, self.settings.formats, engine, patience)
         self.lab.clusters[path.stem] = self.services
+
+    def topology_file(self):
+        return TOPOLOGIES / f"{self.settings.topology}.conf"
 
     def check(self):
         """That the workers answer."""

@@ -6,10 +6,14 @@
     machine      canaries, CPU time by part, limits and caches of the host
     kinds        what can be measured: a module for each kind of experiment
     sample       one sample of whatever kind, from provisioning to clean-up
+    bench_stack  the pipeline in guests, with stores that can be emptied
+    stage        the pipeline on the host: filled queues, and one worker that empties them
+    triplestore  a client of a SPARQL server
     needs        what an experiment needs of the host
     likeness     what two guests must have in common
     rundir       the folder of a run: samples as JSON lines, histograms, facts, checksums
     within       ratios that are taken within one sample
+    scalability  how throughput grows with the number of workers
     comparison   ratios, intervals, power and verdicts
     proofs       what a report must show of itself before it may give a verdict
     runner       a run: experiments one after the other, each with its share of the time

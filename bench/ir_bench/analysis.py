@@ -116,6 +116,10 @@ class Analysis:
         found = {block: by[subject]["measures"].get(measure) for block, by in self.done.items() if subject in by}
         return {block: value for block, value in found.items() if value is not None}
 
+    def median(self, subject, measure):
+        """None when it was never measured."""
+        return statistics.median(by) if (by := self.values(subject, measure).values()) else None
+
     def measures(self):
         """Names of all that was measured, but for what proofs alone are about."""
         names = dict.fromkeys(name for each in self.samples if each["status"] == "ok" for name in each["measures"])

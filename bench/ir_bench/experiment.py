@@ -7,7 +7,7 @@ from . import ROOT, kinds
 
 FOLDER = ROOT / "bench" / "experiments"
 PRIMARY_MOST = 3
-GROUPS = ("quick", "thesis")
+GROUPS = ("quick", "thesis", "pipeline", "scale", "peers")
 SHAPE = {"title": str, "kind": str, "size": str, "primary": [{"measure": str, "title": str}], "about": str, "groups": [str],
          "needs": dict, "precision": dict, "sample_seconds": (int, float)}
 OPTIONAL = ("about", "groups", "needs", "precision", "sample_seconds")

@@ -49,6 +49,10 @@ class Kind:
         makes one sample of the reference and returns its measures."""
         return {}
 
+    def remarks(self, found):
+        """Sentences that follow from the samples and are no comparison; `found` is an analysis."""
+        return []
+
     def stretches(self, scouted):
         """{first part of measures' names: in words}."""
         return {}

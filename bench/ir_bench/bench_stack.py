@@ -1,0 +1,89 @@
+"""The pipeline in guests as samples want it: with the same CPUs and the same memory limit on every platform, the registry of
+the simulated motes, and stores that can be emptied between two loads."""
+
+import guests
+import stack
+from platforms.lab import services, verbs
+
+READY_SECONDS = 120
+MIB = 1 << 20
+STORES = ("documents", "graph")
+WORKER = "worker."  # before a setting of ir-worker, in a subject's settings
+DO = ('cd "${RIVER_ROOT-}/run/river/service" && verb=$1 && shift && '
+      'for each in "$@"; do sv -w 30 "$verb" "$PWD/$each"; done')
+EMPTY = 'cd "${RIVER_ROOT-}/var/lib/river" && rm -rf stores && for each in "$@"; do rm -rf "$each/db"; done'
+
+
+class BenchStack(guests.GuestStack):
+    """`topology`: text in the place of a file of platforms/topologies/. Without `stored` workers write nowhere, though the
+    stores' servers are there. One sample may start several, one after the other, each in a `folder` of its own."""
+
+    def __init__(self, made_for, registry, topology="", stored=True, folder="stack"):
+        parameters, subject = made_for.parameters, made_for.subject
+        environment = {"PLATFORM": subject["platform"], "PROFILE": subject["profile"],
+                       **{key.upper(): parameters[key] for key in ("topology", "documents", "graph", "formats")}}
+        super().__init__(guests.Settings(environment), made_for.folder / "guests" / folder)
+        self.made_for = made_for
+        self.registry = registry
+        self.topology = topology
+        self.stored = stored
+
+    def topology_file(self):
+        if not self.topology:
+            return super().topology_file()
+        path = self.out / "own.conf"
+        path.write_text(self.topology, encoding="utf-8")
+        return path
+
+    def plan(self, platform, kind):
+        super().plan(platform, kind)
+        for guest in self.guests:
+            guest.tuning = self.made_for.tuning(guest.profile)
+            for name, role in guest.services():
+                if role == "worker":
+                    guest.files[f"services/{name}/registry.ttl"] = self.registry
+                    guest.files.update(self.worker_settings(guest, f"services/{name}/river.conf"))
+
+    def worker_settings(self, guest, file):
+        """{file: text} when the workers have settings of their own: they follow those of the stack."""
+        own = {key.removeprefix(WORKER): value for key, value in self.made_for.parameters.items() if key.startswith(WORKER)}
+        own.update({} if self.stored else {"documents": "null:", "graph": "null:"})
+        return {file: self.services.files(guest)[file] + services.section("ir-worker", own)} if own else {}
+
+    # ---- what it takes ----
+
+    def cpu_seconds(self):
+        return sum(verbs.stats(self.lab, guest.name).cpu_seconds for guest in self.guests)
+
+    def peaks_mib(self):
+        """{guest: MiB}."""
+        return {guest.name: (verbs.stats(self.lab, guest.name).memory_peak_bytes or 0) / MIB for guest in self.guests}
+
+    def batches(self):
+        return sum(each.metric("ir_batches_total") for each in self.workers)
+
+    # ---- services ----
+
+    def names(self, guest, roles):
+        return [name for name, role in guest.services() if role in roles]
+
+    def each_guest(self, script, roles, *words):
+        """Runs a script with the names of a guest's services of these roles, in every guest that has any."""
+        for guest in self.guests:
+            if names := self.names(guest, roles):
+                verbs.execute(self.lab, guest.name, ["/bin/sh", "-c", script, "sh", *words, *names], seconds=120)
+
+    def stop_workers(self):
+        """Embedded stores are then as small as they get: nothing waits in a write-ahead log."""
+        self.each_guest(DO, ("worker",), "stop")
+
+    def empty_stores(self):
+        """All begin again with nothing in them, as when the guests were booted."""
+        self.stop_workers()
+        self.each_guest(DO, STORES, "stop")
+        self.each_guest(EMPTY, (*STORES, "worker"))
+        self.each_guest(DO, STORES, "start")
+        self.each_guest(DO, ("worker",), "start")
+        stack.await_true(lambda: all(each.not_ready() is None for each in self.workers), READY_SECONDS, lambda: None,
+                         "the workers are not ready again")
+        stack.await_membership(self.workers, READY_SECONDS, self.check)
