@@ -119,6 +119,16 @@ bench-programs:
 	@tools/install build run bench platforms $(if $(PLATFORMS),$(filter lxc kvm xen,$(subst :, ,$(PLATFORMS))),lxc)
 	+@$(SUBMAKE) -s MODE=release build benches
 
+# Workers of other kinds that are compiled, for the experiment peers (bench/peers/README.md).
+out/peers/java.ok: bench/peers/java/pom.xml $(wildcard bench/peers/java/src/main/java/river/*.java)
+	@rm -rf out/peers/java
+	@mvn -B -q -f bench/peers/java package
+	@touch $@
+out/peers/benthos.ok: $(wildcard bench/peers/benthos/*)
+	@mkdir -p $(@D)
+	@cd bench/peers/benthos && go build -o ../../../out/peers/river-benthos .
+	@touch $@
+
 # ---- tests ----
 
 # Unit tests of what threads share; they run under the thread sanitizer too.

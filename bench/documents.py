@@ -4,7 +4,7 @@ Puts simulated messages into a replica set of one member with a small cache, thr
 batches of the worker's size, and prints for each block of 250,000 documents how many a second were stored and what
 CPU each cost mongod. With ids that begin with the time the curve is flat; with random ones, an insert would cost ever more
 once the index by id has outgrown the cache. Ends with one JSON object: every block, the size of the indexes by id, and the
-facts of the machine. Needs `make build` and tools/install run mongodb. 3 million documents take some minutes and 4 GB.
+facts of the machine. 3 million documents take some minutes and 4 GB.
 """
 
 import argparse
@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import facts  # noqa: E402
 import servers  # noqa: E402
+from prepare import prepare  # noqa: E402
 
 BUILD = ROOT / "out" / "release"
 RECORDS = 7  # of one message, which is one raw document more
@@ -75,7 +76,7 @@ def main():
     parser.add_argument("--motes", type=int, default=1000)
     options = parser.parse_args()
     servers.stop_on_signals()
-    subprocess.run(["make", "-s", "-C", ROOT, "MODE=release", "build", "benches"], check=True, stdout=sys.stderr)
+    prepare("mongodb")
     with tempfile.TemporaryDirectory(prefix="ir-bench-") as directory:
         result = measure(options, Path(directory))
     result["facts"] = facts.collect(ROOT, "mongodb", "null")

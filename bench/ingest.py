@@ -4,7 +4,7 @@ In turns on the same machine, with equally many motes and messages under way (th
 with keep-alive to ir-ingest, in front of a RabbitMQ with quorum queues, over as many connections as the window says;
 ir-loadgen publishes packs of one record over AMQP with confirms. Between them wrk posts to an nginx that answers 202 from
 memory, for orientation. Then the memory of idle connections. On standard error a table, on standard output one JSON object
-with every sample, medians and the facts of the machine. Needs `make build` and tools/install bench.
+with every sample, medians and the facts of the machine.
 
 CPU is given per message for each process, so that a run on a busy machine says something, too: `ratio` compares
 messages a second, `ratio_by_cpu` what all processes together used for a message.
@@ -32,6 +32,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 import facts  # noqa: E402
 import programs  # noqa: E402
 import servers  # noqa: E402
+from prepare import prepare  # noqa: E402
 
 BUILD = ROOT / "out" / "release"
 MOTES = 200
@@ -214,6 +215,7 @@ def main():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, options.idle + 500)), hard))
     servers.stop_on_signals()
+    prepare("bench")
     with tempfile.TemporaryDirectory(prefix="ir-ingest-") as directory:
         result = measure(Path(directory), options)
     tell(result)

@@ -3,7 +3,7 @@
 In turns on the same machine, wrk posts packs of one record to ir-ingest in front of a RabbitMQ with eight quorum queues, from
 the motes of seven of them: first while all eight confirm, then while the eighth stands still, with its motes under load as
 well. On standard error the p99 of the seven in each round and their ratio, on standard output one JSON object with every sample
-and the facts of the machine. At most doubled is the aim. Needs `make build` and tools/install bench.
+and the facts of the machine. At most doubled is the aim.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import ingest
 from ingest import BUILD, facts, programs, servers
+from prepare import prepare
 
 MOTES = 80
 QUEUE = "'%2F_ir.observations.0'"
@@ -104,6 +105,7 @@ def main():
     parser.add_argument("--connections", type=int, default=64)
     options = parser.parse_args()
     servers.stop_on_signals()
+    prepare("bench")
     with tempfile.TemporaryDirectory(prefix="ir-stall-") as directory:
         result = measure(Path(directory), options)
     medians = {name: statistics.median(each["p99_ms"] for each in samples) for name, samples in result["samples"].items()}

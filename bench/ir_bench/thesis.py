@@ -17,6 +17,14 @@ HEADER = ["experiment", "metric", "unit", "better", *PLATFORMS, "no_ratio_becaus
 
 # (experiment, metric) of the thesis: the measure of an experiment here that comes nearest.
 NEAREST = {
+    ("worker-1000", "1000 observations by one worker from queue into all stores"): "bursts.seconds",
+    ("components", "RabbitMQ publish 50000 by 8 threads"): "publish.seconds",
+    ("components", "RabbitMQ consume 50000 by 8 threads"): "consume.seconds",
+    ("components", "MongoDB insert 12000 by 4 threads"): "documents-insert.seconds",
+    ("components", "MongoDB find 12000 by 4 threads"): "documents-find.seconds",
+    ("components", "MongoDB set 12000 by 4 threads"): "documents-update.seconds",
+    ("components", "triplestore insert 1000"): "graph-insert.seconds",
+    ("components", "triplestore retrieve 1000"): "graph-retrieve.seconds",
     ("w1 8 vCPU", "primes"): "primes.seconds",
     ("w1 8 vCPU", "threads and mutexes"): "threads.seconds",
     ("w1 8 vCPU", "500 RSA keys"): "rsa.signs",

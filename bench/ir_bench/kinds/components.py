@@ -36,6 +36,7 @@ class Sample(pipeline.Sample):
                 done += 1
         used = self.parts[name]
         self.measures[f"{name}.per_second"] = done * count / seconds
+        self.measures[f"{name}.seconds"] = seconds / done
         self.measures[f"{name}.cpu_us"] = (used["guest"] + used["kernel"]) / (done * count) * 1e6
         return done
 
@@ -94,6 +95,7 @@ class Kind(pipeline.Kind):
                   "broker_messages": int, "broker_clients": int, "documents_count": int, "documents_clients": int,
                   "graph_count": int, "worker_observations": int}
     measures = {"per_second": Measure("a second", "/s", 0, "higher"),
+                "seconds": Measure("the thesis's amount", "s", 2, "lower"),
                 "cpu_us": Measure("CPU of the guest each", "µs", better="lower"),
                 **{key: pipeline.Kind.measures[key] for key in ("boot_seconds", "memory_mib")}}
     proofs = ("loop",)

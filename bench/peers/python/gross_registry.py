@@ -1,0 +1,31 @@
+"""Prints a registry (Turtle) that has no limits but those of gross range: gross_registry.py FILE."""
+
+import sys
+
+import rdflib
+
+from river import BASE, IR
+
+OTHERS = ("spikeMethod", "spikeSuspect", "spikeFail", "rateOfChange", "flatLineTolerance", "flatLineSuspect", "flatLineFail",
+          "climatology")
+
+
+def main():
+    graph = rdflib.Graph().parse(sys.argv[1], format="turtle", publicID=BASE)
+    for name in OTHERS:
+        for triple in list(graph.triples((None, rdflib.URIRef(IR + name), None))):
+            graph.remove(triple)
+            forget(graph, triple[2])
+    sys.stdout.write(graph.serialize(format="turtle"))
+
+
+def forget(graph, node):
+    """What hangs on a blank node goes with it."""
+    if isinstance(node, rdflib.BNode):
+        for triple in list(graph.triples((node, None, None))):
+            graph.remove(triple)
+            forget(graph, triple[2])
+
+
+if __name__ == "__main__":
+    main()
