@@ -7,7 +7,7 @@ MODE ?= release
 OUT := out/$(MODE)
 CC := gcc
 PACKAGES := librabbitmq libmongoc-1.0 serd-0 libevent_core libevent_extra libevent_pthreads jansson \
-            libcbor libcurl libmosquitto sqlite3 uuid nettle inih zlib
+            libcbor libcurl libmosquitto sqlite3 uuid nettle inih zlib openssl
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wformat=2 -Wno-format-truncation -Wundef -Wvla

@@ -12,6 +12,9 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
 #define SYSTEM_CA_FILE "/etc/ssl/certs/ca-certificates.crt"
 #define RECEIVED_FRAME_BYTES (32 * 1024 * 1024) /* more than RabbitMQ takes as a whole message */
 
@@ -142,10 +145,19 @@ static ir_status_t parse_target(const ir_broker_options_t *options, size_t index
     return IR_OK;
 }
 
+/* The library compares names only; of an address OpenSSL sees to it that the certificate has it
+ * (subjectAltName, RFC 5280). */
+static void verify_host(amqp_socket_t *socket, const char *host) {
+    X509_VERIFY_PARAM *parameters = SSL_CTX_get0_param(amqp_ssl_socket_get_context(socket));
+    amqp_ssl_socket_set_verify_peer(socket, 1);
+    amqp_ssl_socket_set_verify_hostname(socket,
+                                        X509_VERIFY_PARAM_set1_ip_asc(parameters, host) != 1);
+}
+
 static amqp_socket_t *new_socket(amqp_connection_state_t connection,
-                                 const ir_broker_options_t *options, bool secure,
+                                 const ir_broker_options_t *options, const ir_target_t *target,
                                  ir_error_t *error) {
-    if (!secure) {
+    if (target->info.ssl == 0) {
         amqp_socket_t *socket = amqp_tcp_socket_new(connection);
         if (socket == NULL) {
             ir_error_set(error, IR_ERR_MEMORY, "out of memory for a broker connection");
@@ -162,8 +174,7 @@ static amqp_socket_t *new_socket(amqp_connection_state_t connection,
         ir_error_set(error, IR_ERR_USAGE, "cannot read the certificates in %s", ca_file);
         return NULL;
     }
-    amqp_ssl_socket_set_verify_peer(socket, 1);
-    amqp_ssl_socket_set_verify_hostname(socket, 1);
+    verify_host(socket, target->info.host);
     return socket;
 }
 
@@ -296,7 +307,7 @@ static ir_status_t try_target(const ir_broker_options_t *options, const ir_targe
         return ir_error_set(error, status, "out of memory for a broker connection");
     }
     ir_error_t fault = {0};
-    amqp_socket_t *socket = new_socket(made, options, target->info.ssl, &fault);
+    amqp_socket_t *socket = new_socket(made, options, target, &fault);
     if (socket == NULL) {
         status = ir_error_set(error, fault.status, "%s", fault.text);
         goto out;

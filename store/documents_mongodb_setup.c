@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define CODE_ALREADY_INITIALIZED 23
 #define CODE_INDEX_NOT_FOUND 27
@@ -59,17 +60,53 @@ static bool initiate(mongoc_client_t *member, const mongoc_uri_t *uri, bson_erro
     return good || reason->code == CODE_ALREADY_INITIALIZED;
 }
 
-/* The first host alone: the set has no primary that could be asked for. */
+/* Appends the options of a query ("a=1&b=2") but the name of the set, by which a member that is in
+ * none yet would not be chosen. */
+static void append_options(ir_buffer_t *out, const char *query) {
+    static const char set_name[] = "replicaSet=";
+    while (*query != '\0') {
+        const size_t size = strcspn(query, "&");
+        if (strncasecmp(query, set_name, sizeof set_name - 1) != 0) {
+            ir_buffer_append_char(out, '&');
+            ir_buffer_append(out, query, size);
+        }
+        query += size + (query[size] == '&');
+    }
+}
+
+/* The store's URI (mongodb://[USER@]HOST[,HOST…][/DB][?OPTIONS]) with the first host alone: login, TLS
+ * and all other options are the same. NULL when memory is out. */
+static mongoc_uri_t *first_host(const mongoc_uri_t *uri) {
+    const char *text = mongoc_uri_get_string(uri);
+    const char *authority = strstr(text, "://") + 3;
+    const size_t size = strcspn(authority, "/?");
+    const char *path = authority + size;
+    const size_t path_size = strcspn(path, "?");
+    const char *at = memrchr(authority, '@', size);
+    const char *host = at != NULL ? at + 1 : authority;
+    ir_buffer_t out;
+    ir_buffer_init(&out);
+    ir_buffer_append(&out, text, (size_t)(host - text) + strcspn(host, ",/?"));
+    ir_buffer_append(&out, path_size > 0 ? path : "/", path_size > 0 ? path_size : 1);
+    ir_buffer_append_text(&out, "?" MONGOC_URI_DIRECTCONNECTION "=true");
+    append_options(&out, path[path_size] == '?' ? path + path_size + 1 : "");
+    ir_buffer_append_char(&out, '\0');
+    mongoc_uri_t *made = ir_buffer_ok(&out) ? mongoc_uri_new(out.data) : NULL;
+    ir_buffer_free(&out);
+    return made;
+}
+
+/* The set has no primary that could be asked for. */
 static mongoc_client_t *first_member(const ir_mongodb_t *store) {
-    const mongoc_host_list_t *host = mongoc_uri_get_hosts(store->uri);
-    mongoc_uri_t *uri = host != NULL ? mongoc_uri_new_for_host_port(host->host, host->port) : NULL;
+    mongoc_uri_t *uri = first_host(store->uri);
     if (uri == NULL) {
         return NULL;
     }
-    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_DIRECTCONNECTION, true);
+    if (mongoc_uri_get_password(store->uri) != NULL) { /* it was given apart */
+        mongoc_uri_set_password(uri, mongoc_uri_get_password(store->uri));
+    }
     mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, store->timeout_ms);
     mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, store->timeout_ms);
-    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_TLS, mongoc_uri_get_tls(store->uri));
     mongoc_client_t *client = mongoc_client_new_from_uri(uri);
     mongoc_uri_destroy(uri);
     if (client != NULL) {

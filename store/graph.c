@@ -10,6 +10,7 @@
 
 #define MASKED_SIZE 256
 #define SERVERS_MAX 64
+#define OPTION_TEXTS 6
 #define SEPARATORS " \t\n,"
 #define REGISTRY_GRAPH "graph/registry"
 
@@ -27,7 +28,7 @@ typedef struct server {
 struct ir_graph {
     server_t servers[SERVERS_MAX];
     size_t n_servers;
-    char *user, *password, *writer, *base_iri;
+    char *texts[OPTION_TEXTS]; /* of the options, copied */
     ir_graph_options_t options;
     ir_graph_pick_t *picks;
     size_t picks_capacity;
@@ -53,18 +54,16 @@ static bool copy_text(char **to, const char *from) {
 }
 
 static bool copy_options(ir_graph_t *graph, const ir_graph_options_t *options) {
-    if (!copy_text(&graph->user, options->user) ||
-        !copy_text(&graph->password, options->password) ||
-        !copy_text(&graph->writer, options->writer) ||
-        !copy_text(&graph->base_iri, options->format.base_iri)) {
-        return false;
+    ir_graph_options_t *own = &graph->options;
+    *own = *options;
+    const char **const texts[OPTION_TEXTS] = {&own->user,    &own->password, &own->token,
+                                              &own->ca_file, &own->writer,   &own->format.base_iri};
+    bool good = true;
+    for (size_t i = 0; i < OPTION_TEXTS; i++) {
+        good = copy_text(&graph->texts[i], *texts[i]) && good;
+        *texts[i] = graph->texts[i];
     }
-    graph->options = *options;
-    graph->options.user = graph->user;
-    graph->options.password = graph->password;
-    graph->options.writer = graph->writer;
-    graph->options.format.base_iri = graph->base_iri;
-    return true;
+    return good;
 }
 
 static ir_status_t open_server(ir_graph_t *graph, ir_view_t uri, ir_error_t *error) {
@@ -144,10 +143,9 @@ void ir_graph_close(ir_graph_t *graph) {
     }
     free(graph->picks);
     free(graph->gathered);
-    free(graph->user);
-    free(graph->password);
-    free(graph->writer);
-    free(graph->base_iri);
+    for (size_t i = 0; i < OPTION_TEXTS; i++) {
+        free(graph->texts[i]);
+    }
     free(graph);
 }
 
@@ -170,7 +168,8 @@ ir_status_t ir_graph_init(ir_graph_t *graph, const ir_registry_t *registry, ir_e
     char *text = NULL;
     size_t size = 0;
     char name[1024];
-    const int length = snprintf(name, sizeof name, "%s" REGISTRY_GRAPH, graph->base_iri);
+    const int length = snprintf(name, sizeof name, "%s" REGISTRY_GRAPH,
+                                graph->options.format.base_iri);
     if (length < 0 || (size_t)length >= sizeof name) {
         return ir_error_set(error, IR_ERR_USAGE, "base-iri is longer than %zu bytes",
                             sizeof name - sizeof REGISTRY_GRAPH);

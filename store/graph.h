@@ -18,6 +18,8 @@ typedef struct ir_graph ir_graph_t;
 typedef struct ir_graph_options {
     const char *uris;
     const char *user, *password; /* for sparql, or NULL */
+    const char *token;           /* a bearer token in their place, or NULL */
+    const char *ca_file;         /* for https; NULL: the system's authorities */
     int64_t timeout_ns;
     int64_t segment_bytes; /* nquads: a segment is sealed when it has grown to this */
     const char *writer;    /* nquads: name of this writer's segments; unique among those running */

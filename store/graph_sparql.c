@@ -34,7 +34,11 @@ static ir_status_t sparql_open(const ir_graph_options_t *options, void **store, 
     ir_status_t status =
         ir_sparql_uri_parse(options->uris, options->format.base_iri, &made->uri, error);
     if (status == IR_OK) {
-        made->http = ir_http_new(options->user, options->password, options->timeout_ns);
+        const ir_http_login_t login = {.user = options->user,
+                                       .password = options->password,
+                                       .token = options->token,
+                                       .ca_file = options->ca_file};
+        made->http = ir_http_new(&login, options->timeout_ns);
         if (made->http == NULL ||
             asprintf(&made->registry_graph, "%sgraph/registry", options->format.base_iri) < 0) {
             made->registry_graph = NULL;

@@ -59,7 +59,21 @@ static size_t receive_head(char *data, size_t one, size_t size, void *context) {
     return bytes;
 }
 
-static void set_fixed(ir_http_t *http, const char *user, const char *password) {
+static void set_login(CURL *curl, const ir_http_login_t *login) {
+    if (login->ca_file != NULL) {
+        curl_easy_setopt(curl, CURLOPT_CAINFO, login->ca_file);
+    }
+    if (login->token != NULL && *login->token != '\0') {
+        curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
+        curl_easy_setopt(curl, CURLOPT_XOAUTH2_BEARER, login->token);
+    } else if (login->user != NULL && *login->user != '\0') {
+        curl_easy_setopt(curl, CURLOPT_USERNAME, login->user);
+        curl_easy_setopt(curl, CURLOPT_PASSWORD, login->password != NULL ? login->password : "");
+        curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)(CURLAUTH_BASIC | CURLAUTH_DIGEST));
+    }
+}
+
+static void set_fixed(ir_http_t *http) {
     CURL *curl = http->curl;
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, http->reason);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
@@ -76,14 +90,9 @@ static void set_fixed(ir_http_t *http, const char *user, const char *password) {
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, http);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, receive_head);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, http);
-    if (user != NULL && *user != '\0') {
-        curl_easy_setopt(curl, CURLOPT_USERNAME, user);
-        curl_easy_setopt(curl, CURLOPT_PASSWORD, password != NULL ? password : "");
-        curl_easy_setopt(curl, CURLOPT_HTTPAUTH, (long)(CURLAUTH_BASIC | CURLAUTH_DIGEST));
-    }
 }
 
-ir_http_t *ir_http_new(const char *user, const char *password, int64_t timeout_ns) {
+ir_http_t *ir_http_new(const ir_http_login_t *login, int64_t timeout_ns) {
     call_once(&started, start);
     ir_http_t *http = calloc(1, sizeof *http);
     if (http == NULL) {
@@ -96,7 +105,8 @@ ir_http_t *ir_http_new(const char *user, const char *password, int64_t timeout_n
     }
     http->timeout_ms = timeout_ns > 0 ? (long)(timeout_ns / 1000000) : TIMEOUT_DEFAULT_MS;
     http->timeout_ms = http->timeout_ms > 0 ? http->timeout_ms : 1;
-    set_fixed(http, user, password);
+    set_fixed(http);
+    set_login(http->curl, login);
     return http;
 }
 

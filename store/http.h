@@ -14,9 +14,15 @@
 
 typedef struct ir_http ir_http_t;
 
-/* `user` and `password` may be NULL (then none are sent; else basic or digest, as the server
- * wants); they are copied. NULL when memory is out. */
-ir_http_t *ir_http_new(const char *user, const char *password, int64_t timeout_ns);
+/* Who calls, and whom it trusts; each may be NULL. */
+typedef struct ir_http_login {
+    const char *user, *password; /* basic or digest, as the server wants */
+    const char *token;           /* a bearer token (RFC 6750), in their place */
+    const char *ca_file;         /* authorities for https, PEM; NULL: the system's */
+} ir_http_login_t;
+
+/* Copies the login. NULL when memory is out. */
+ir_http_t *ir_http_new(const ir_http_login_t *login, int64_t timeout_ns);
 void ir_http_free(ir_http_t *http);
 
 /* Takes part of the body of an answer; not IR_OK stops the call with that status. */

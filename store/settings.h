@@ -13,7 +13,7 @@
 /* Filled by common/settings.h; texts are owned by the program's struct. */
 typedef struct ir_store_settings {
     char *documents, *documents_password;
-    char *graph, *graph_user, *graph_password;
+    char *graph, *graph_user, *graph_password, *graph_token, *graph_ca;
     int64_t segment_bytes;
 } ir_store_settings_t;
 
@@ -70,6 +70,26 @@ typedef struct ir_store_settings {
          NULL,                                                                                     \
          offsetof(type, member.graph_password),                                                    \
          "Password at the graph store."},                                                          \
+        {"graph-token",                                                                            \
+         0,                                                                                        \
+         IR_SETTING_SECRET,                                                                        \
+         "TEXT",                                                                                   \
+         NULL,                                                                                     \
+         0,                                                                                        \
+         0,                                                                                        \
+         NULL,                                                                                     \
+         offsetof(type, member.graph_token),                                                       \
+         "Bearer token for the graph store, in place of user and password."},                      \
+        {"graph-ca",                                                                               \
+         0,                                                                                        \
+         IR_SETTING_TEXT,                                                                          \
+         "FILE",                                                                                   \
+         NULL,                                                                                     \
+         0,                                                                                        \
+         0,                                                                                        \
+         NULL,                                                                                     \
+         offsetof(type, member.graph_ca),                                                          \
+         "Authorities that vouch for the graph store's https (PEM); default: the system's."},      \
     {                                                                                              \
         "segment-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, 64.0 * 1024, 64.0 * (1 << 30), "64Mi", \
             offsetof(type, member.segment_bytes),                                                  \

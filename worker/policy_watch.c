@@ -192,7 +192,10 @@ static ir_status_t ask_place(const ir_worker_options_t *options, const char *uri
     const char *password = ir_setting_text(options->management_password);
     asking_t asking = {.place = &place, .error = error};
     escape_host(host, asking.host);
-    asking.http = ir_http_new(place.user, password != NULL ? password : "guest", TIMEOUT_NS);
+    const ir_http_login_t login = {.user = place.user,
+                                   .password = password != NULL ? password : "guest",
+                                   .ca_file = broker.ca_file};
+    asking.http = ir_http_new(&login, TIMEOUT_NS);
     status = asking.http != NULL ? ask_all(&asking, verdict, reasons)
                                  : ir_error_set(error, IR_ERR_MEMORY, "policies: out of memory");
     ir_http_free(asking.http);

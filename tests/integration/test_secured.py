@@ -1,0 +1,206 @@
+"""Every connection with TLS and a login required, from `ir-store init` to `verify`: RabbitMQ by name and by address, MongoDB
+with a password and with a certificate, a SPARQL server with basic and bearer authentication."""
+
+import contextlib
+import shutil
+import socket
+import ssl
+import struct
+import subprocess
+
+import pytest
+
+import harness
+from harness import servers
+
+NAMES = ["localhost", "127.0.0.1"]
+LOGIN = "river"
+PASSWORD = "of the river"
+TOKEN = "a-bearers-token"
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """An authority of our own, a server's certificate, and a client's for MongoDB (client.pem)."""
+    folder = tmp_path_factory.mktemp("certificates")
+    subprocess.run([harness.ROOT / "ingest" / "make-certificates", folder, *NAMES], check=True, capture_output=True)
+    openssl(folder, "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "client.key")
+    openssl(folder, "req", "-new", "-key", "client.key", "-subj", f"/O=river/CN={LOGIN}", "-out", "client.csr")
+    openssl(folder, "x509", "-req", "-in", "client.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "9",
+            "-out", "client.crt")
+    (folder / "client.pem").write_text((folder / "client.key").read_text() + (folder / "client.crt").read_text())
+    return folder
+
+
+def openssl(folder, *words):
+    subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+
+# ---- MongoDB ----
+
+
+class SecuredMongoDB(servers.MongoDB):
+    """With TLS; the set is left to `ir-store init` unless there is a login, which needs one."""
+
+    def __init__(self, directory, certificates, **login):
+        super().__init__(directory, **login)
+        self.certificates = certificates
+
+    def argv(self):
+        return [*super().argv(), "--tlsMode", "requireTLS", "--tlsCertificateKeyFile", self.certificates / "server.pem",
+                "--tlsCAFile", self.certificates / "ca.pem", "--tlsAllowConnectionsWithoutCertificates"]
+
+    def command(self, document, database="admin"):
+        body = struct.pack("<iB", 0, 0) + servers._bson({**document, "$db": database})
+        context = ssl.create_default_context(cafile=self.certificates / "ca.pem")
+        with context.wrap_socket(socket.create_connection((self.host, self.port), 5), server_hostname="localhost") as connection:
+            connection.settimeout(60)
+            connection.sendall(struct.pack("<iiii", len(body) + 16, 1, 0, 2013) + body)
+            stream = connection.makefile("rb")
+            (size,) = struct.unpack("<i", stream.read(4))
+            return stream.read(size - 4)
+
+    def await_ready(self, ready=None):
+        if self.user:
+            super().await_ready(ready)
+        else:
+            servers.Server.await_ready(self)
+
+    def address(self, login, options):
+        return (f"mongodb://{login}localhost:{self.port}/river?replicaSet=rs0&tls=true"
+                f"&tlsCAFile={self.certificates / 'ca.pem'}{options}")
+
+
+def runs_through(make_pipeline, messages, *more, env=None, **stores):
+    """init, a worker, messages, verify."""
+    pipeline = make_pipeline(settings=more, env=env, **stores)
+    pipeline.init()
+    pipeline.worker()
+    for message in messages[:30]:
+        pipeline.publish(message)
+    pipeline.drain()
+    status, verdict = pipeline.verify(pipeline.write_ledger(messages[:30]))
+    assert status == 0, verdict
+    return pipeline
+
+
+def test_mongodb_that_is_not_set_up(make_pipeline, messages, certificates, tmp_path):
+    with SecuredMongoDB(tmp_path / "mongodb", certificates) as mongodb:
+        runs_through(make_pipeline, messages, documents=mongodb.address("", ""))
+
+
+def test_mongodb_with_a_password(make_pipeline, messages, certificates, tmp_path):
+    login = {"user": LOGIN, "password": PASSWORD}
+    with SecuredMongoDB(tmp_path / "mongodb", certificates, **login) as mongodb:
+        runs_through(make_pipeline, messages, env={"IR_DOCUMENTS_PASSWORD": PASSWORD},
+                     documents=mongodb.address(f"{LOGIN}@", "&authSource=admin"))
+        wrong = make_pipeline(documents=mongodb.address(f"{LOGIN}@", "&authSource=admin"),
+                              env={"IR_DOCUMENTS_PASSWORD": "not-the-one"})
+        status, told, errors = wrong.call("ir-store", "status", *wrong.stores())
+        assert status != 0 and "not-the-one" not in told + errors
+
+
+def test_mongodb_with_a_certificate(make_pipeline, messages, certificates, tmp_path):
+    login = {"user": LOGIN, "password": PASSWORD}
+    with SecuredMongoDB(tmp_path / "mongodb", certificates, **login) as mongodb:
+        make_user(mongodb, f"CN={LOGIN},O=river")
+        runs_through(make_pipeline, messages, documents=mongodb.address(
+            "", f"&authMechanism=MONGODB-X509&authSource=$external&tlsCertificateKeyFile={certificates / 'client.pem'}"))
+
+
+def make_user(mongodb, name):
+    """One whom the certificate names; PyMongo logs in to make it."""
+    import pymongo
+
+    uri = mongodb.address(f"{LOGIN}:{PASSWORD.replace(' ', '%20')}@", "&authSource=admin")
+    with pymongo.MongoClient(uri) as client:
+        client["$external"].command("createUser", name, roles=[{"role": "readWrite", "db": "river"},
+                                                               {"role": "clusterMonitor", "db": "admin"}])
+
+
+# ---- SPARQL ----
+
+TLS_PROXY = """
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+frontend secured
+    bind 127.0.0.1:{port} ssl crt {certificate}
+    http-request deny status 401 hdr WWW-Authenticate 'Basic realm="river"' unless {{ req.hdr(authorization) -m str "{credential}" }}
+    default_backend graph
+backend graph
+    server graph 127.0.0.1:{target}
+"""
+
+
+class Secured(servers.Server):
+    """HAProxy with TLS before a SPARQL server; it wants this credential."""
+
+    name = "secured-graph"
+    n_ports = 1
+
+    def __init__(self, directory, target, certificates, credential):
+        super().__init__(directory)
+        self.target, self.certificates, self.credential = target, certificates, credential
+
+    def files(self):
+        return {"haproxy.cfg": TLS_PROXY.format(port=self.port, certificate=self.certificates / "server.pem",
+                                                credential=self.credential, target=self.target.port)}
+
+    def argv(self):
+        return [servers.find_program("haproxy", "run", "/usr/sbin/haproxy"), "-db", "-f", self.directory / "haproxy.cfg"]
+
+    def ready(self):
+        with contextlib.suppress(OSError):
+            socket.create_connection((self.host, self.port), 2).close()
+            return True
+        return False
+
+    @property
+    def uri(self):
+        return self.target.uri.replace(f"http://{self.host}:{self.target.port}", f"https://localhost:{self.port}")
+
+
+@pytest.mark.parametrize("kind", ["basic", "bearer"])
+def test_sparql(make_pipeline, messages, certificates, tmp_path, kind):
+    basic = "Basic cml2ZXI6c2VjcmV0"  # river:secret
+    credential = basic if kind == "basic" else f"Bearer {TOKEN}"
+    with (servers.Oxigraph(tmp_path / "oxigraph") as oxigraph,
+          Secured(tmp_path / "secured", oxigraph, certificates, credential) as secured):
+        login = {"IR_GRAPH_USER": LOGIN, "IR_GRAPH_PASSWORD": "secret"} if kind == "basic" else {"IR_GRAPH_TOKEN": TOKEN}
+        env = {**login, "IR_GRAPH_CA": str(certificates / "ca.pem")}
+        runs_through(make_pipeline, messages, env=env, graph=secured.uri)
+        stranger = make_pipeline(graph=secured.uri, env={**env, "IR_GRAPH_CA": "/etc/ssl/certs/ca-certificates.crt"})
+        status, told, errors = stranger.call("ir-store", "status", *stranger.stores())
+        assert status != 0 and "certificate" in told + errors
+
+
+# ---- RabbitMQ ----
+
+
+def send(front, address, tmp_path):
+    """Five messages; returns what ended."""
+    words = ["--simulate=3", "--messages=5", "--no-ledger", "--no-subscribe", "--retry-for=5s", f"--target=amqps://mote@{address}",
+             f"--amqp-ca={front.ca}", f"--out={tmp_path / 'load'}"]
+    return subprocess.run([harness.BUILD / "ir-loadgen", *words], capture_output=True, text=True, timeout=60, check=False,
+                          env={**harness.os.environ, "IR_AMQP_PASSWORD": front.cluster.passwords["mote"]})
+
+
+@pytest.mark.parametrize("host", NAMES)
+def test_amqps_by_name_and_by_address(front, make_front_pipeline, tmp_path, host):
+    make_front_pipeline().init()
+    done = send(front, f"{host}:{front.balancer.address('amqps').split(':')[1]}", tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_amqps_at_an_address_that_the_certificate_lacks(front, tmp_path):
+    """It has the name alone."""
+    named = tmp_path / "named"
+    shutil.copytree(front.directory / "certificates", named)
+    subprocess.run([harness.ROOT / "ingest" / "make-certificates", named, "localhost"], check=True, capture_output=True)
+    nodes = harness.cluster.list_of_nodes.Nodes(brokers=front.cluster.nodes.brokers)
+    with harness.cluster.HAProxy(tmp_path / "balancer", nodes, named) as balancer:
+        done = send(front, balancer.address("amqps"), tmp_path)
+    assert done.returncode != 0 and "is not trusted" in done.stderr, done.stderr
