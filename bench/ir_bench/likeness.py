@@ -15,12 +15,12 @@ OF_THE_PLATFORM = ("network", "user", "kernel", "root filesystem", "data filesys
 OF_BUILDS = ("programs", "broker settings", "worker settings", "services")
 OF_SETTINGS = ("services", "worker settings")
 
-# Settings are held against each other without addresses and paths, which differ between guests. Processes of a guest on bare
-# metal are told from the host's by the root that stands in their environment.
+# Settings are held against each other without addresses, paths and passwords, which differ between guests. Processes of a
+# guest on bare metal are told from the host's by the root that stands in their environment.
 INSIDE = r"""
 root=${RIVER_ROOT-} data=${RIVER_ROOT-}/var/lib/river services=${RIVER_ROOT-}/etc/river/services
 sum() { sha256sum | cut -c1-16; }
-settings() { sed "s#$root##g" "$@" 2>/dev/null | grep -v '[0-9]\.[0-9]' | sum; }
+settings() { sed "s#${root:-//}##g" "$@" 2>/dev/null | grep -v 'password\|[0-9]\.[0-9]' | sum; }
 own() { [ -z "$root" ] || tr '\0' '\n' <"$1/environ" | grep -qx "RIVER_ROOT=$root"; }
 echo "programs=$(cat "$root"/opt/river/bin/* 2>/dev/null | sum)"
 echo "kernel=$(uname -r)"
@@ -31,7 +31,7 @@ echo "servers=$(cat /usr/sbin/haproxy /usr/lib/erlang/erts-*/bin/beam.smp 2>/dev
 echo "root filesystem=$(stat -f -c %T /)"
 echo "data filesystem=$(stat -f -c %T "$data")"
 echo "mount options=$(df --output=target "$data" | tail -1 | while read -r place; do
-    awk -v place="$place" '$2 == place { options = $4 } END { print options }' /proc/self/mounts; done)"
+    awk -v place="$place" '$2 == place { options = $4 } END { print options }' /proc/self/mounts; done | sed 's/,[a-z]*dir=[^,]*//g')"
 echo "user=$(stat -c %U "$data/worker-1" 2>/dev/null || stat -c %U "$data")"
 echo "write cache=$(cat /sys/block/[sv]d*/queue/write_cache /sys/block/xvd*/queue/write_cache 2>/dev/null | sort -u)"
 echo "broker settings=$(settings "$services/broker/rabbitmq.conf")"

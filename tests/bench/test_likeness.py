@@ -1,0 +1,41 @@
+"""What is read within a guest for the sheet of likeness."""
+
+import subprocess
+
+from ir_bench import likeness
+
+SETTINGS = "cache = 64\nstore = {root}/var/lib/river/stores\nlisten = {address}:5672\namqp-password = {secret}\n"
+
+
+def read(root, settings=SETTINGS, address="10.1.2.3"):
+    """The rows of a guest on bare metal whose root is that folder."""
+    services = root / "etc/river/services"
+    for name, file in (("broker", "rabbitmq.conf"), ("worker-1", "river.conf")):
+        (services / name).mkdir(parents=True, exist_ok=True)
+        (services / name / file).write_text(settings.format(root=root, address=address, secret=root.name))
+    (root / "var/lib/river").mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(["/bin/sh", "-c", likeness.INSIDE], env={"RIVER_ROOT": str(root), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+                          capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return dict(line.split("=", 1) for line in done.stdout.splitlines())
+
+
+def test_settings_are_alike_in_guests_with_other_roots_and_addresses(tmp_path):
+    one, other = read(tmp_path / "one"), read(tmp_path / "other", address="10.9.9.9")
+    assert one == other
+    assert one["broker settings"] and one["kernel"] and one["data filesystem"] and one["user"]
+
+
+def test_another_setting_is_another_row(tmp_path):
+    one, other = read(tmp_path / "one"), read(tmp_path / "other", SETTINGS.replace("64", "65"))
+    assert {key for key in one if one[key] != other[key]} == {"broker settings", "worker settings"}
+
+
+def test_a_guest_with_the_root_of_its_own(tmp_path):
+    """As in a container: there is no RIVER_ROOT, and settings are those of the file nevertheless."""
+    path = tmp_path / "river.conf"
+    path.write_text(SETTINGS.format(root="", address="10.1.2.3", secret="x"))
+    function = next(line for line in likeness.INSIDE.splitlines() if line.startswith("settings()"))
+    script = f"sum() {{ cat; }}\n{function}\nroot= && settings {path}"
+    assert subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True).stdout == (
+        "cache = 64\nstore = /var/lib/river/stores\n")
