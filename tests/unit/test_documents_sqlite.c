@@ -442,6 +442,26 @@ static void test_refused_raw(void **state) {
     assert_int_equal(fixture->batch->store_refusals[0].observation, UINT32_MAX);
 }
 
+/* Nothing of it is put; and what is stored already is not put once more. */
+static void test_set_aside(void **state) {
+    ir_fixture_t *fixture = *state;
+    ir_batch_t *batch = fixture->batch;
+    fill(batch, 3);
+    batch->messages[1].aside = IR_ASIDE_NOTED;
+    batch->n_aside = 1;
+    put(fixture);
+    assert_counts(fixture, 2, 0, 2, 0);
+    assert_true(batch->messages[1].left_out);
+    assert_false(batch->messages[0].left_out);
+    fill(batch, 3);
+    batch->n_aside = 0;
+    batch->observations[1].stored = true;
+    put(fixture);
+    assert_counts(fixture, 3, 0, 2, 0);
+    assert_int_equal(batch->observations[1].state, IR_OBSERVATION_NEW);
+    assert_int_equal(batch->observations[0].state, IR_OBSERVATION_DUPLICATE);
+}
+
 static void test_revisions(void **state) {
     ir_fixture_t *fixture = *state;
     fill(fixture->batch, 2);
@@ -758,6 +778,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_refused_observation, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_outcomes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused_raw, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_set_aside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_revisions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_recent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_recent_after_unit_change, set_up, tear_down),

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -16,8 +17,11 @@
 #define BATCHES 64
 #define PATIENCE_NS (10 * IR_SECOND_NS)
 
-/* What a stage does in these tests: fails a given number of times, then succeeds. */
+/* What a stage does in these tests: fails a given number of times, then succeeds; is in doubt about
+ * the first message of the batch with the number `doubted`. */
 typedef struct ir_script {
+    ir_doubts_t *doubts; /* NULL: it sets nothing aside */
+    uint64_t doubted;
     atomic_int ready_failures;
     atomic_int run_failures;
     atomic_int runs;
@@ -35,9 +39,14 @@ static ir_status_t script_ready(void *context, ir_error_t *error) {
 
 static ir_outcome_t script_run(void *context, ir_batch_t *batch, ir_error_t *error) {
     ir_script_t *script = context;
+    const uint32_t n_before = batch->n_store_refusals;
     atomic_fetch_add(&script->runs, 1);
+    if (script->doubts != NULL && batch->sequence == script->doubted) {
+        assert_true(ir_batch_set_aside(batch, 0, UINT32_MAX, "why"));
+    }
     if (atomic_fetch_sub(&script->run_failures, 1) > 0) {
         ir_error_set(error, IR_ERR_CONNECT, "gone for a moment");
+        ir_batch_undo_refusals(batch, n_before);
         return IR_OUTCOME_RETRY;
     }
     script->out_of_order = script->out_of_order || batch->sequence < script->last_sequence;
@@ -79,7 +88,8 @@ static ir_stage_t *start(const ir_fixture_t *fixture, ir_script_t *script, ir_st
                                         .capacity = BATCHES,
                                         .next = next,
                                         .done = fixture->done,
-                                        .wake_fd = fixture->wake_fd};
+                                        .wake_fd = fixture->wake_fd,
+                                        .doubts = script->doubts};
     ir_stage_t *stage = NULL;
     ir_error_t error;
     assert_int_equal(ir_stage_start(&work, &options, &stage, &error), IR_OK);
@@ -149,6 +159,49 @@ static void abandoned_batches_come_back_undone(void **state) {
     assert_int_equal(atomic_load(&second.runs), 0);
 }
 
+static void add_messages(ir_batch_t *batch, const char *motes) {
+    batch->messages = calloc(strlen(motes), sizeof *batch->messages);
+    for (; motes[batch->n_messages] != '\0'; batch->n_messages++) {
+        batch->messages[batch->n_messages].mote = ir_view(&motes[batch->n_messages], 1);
+    }
+}
+
+static void expect_aside(const ir_batch_t *batch, const char *expected) {
+    for (uint32_t i = 0; i < batch->n_messages; i++) {
+        assert_int_equal(ir_batch_is_aside(batch, i), expected[i] == 'x');
+    }
+}
+
+/* From the message in doubt on, though the stage has to try again; what passed the first stage
+ * before is held up by the second one. Nobody else is. */
+static void a_mote_in_doubt_is_set_aside_by_all_stages(void **state) {
+    ir_fixture_t *fixture = *state;
+    ir_doubts_t *doubts = ir_doubts_new();
+    ir_script_t first = {.doubts = doubts, .doubted = UINT64_MAX};
+    ir_script_t second = {.doubts = doubts, .run_failures = 2};
+    static const char *const motes[] = {"ab", "abab", "ba"};
+    static const char *const aside[] = {"x.", "x.x.", ".x"};
+    ir_stage_t *to = start(fixture, &second, NULL);
+    ir_stage_t *from = start(fixture, &first, to);
+    for (size_t i = 0; i < 3; i++) {
+        add_messages(&fixture->batches[i], motes[i]);
+        ir_stage_give(from, &fixture->batches[i]);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        const ir_batch_t *batch = ir_ring_wait(fixture->done, PATIENCE_NS);
+        assert_non_null(batch);
+        expect_aside(batch, aside[i]);
+    }
+    assert_int_equal(ir_doubts_messages(doubts), 4);
+    assert_true(ir_stage_join(from));
+    assert_true(ir_stage_join(to));
+    for (size_t i = 0; i < 3; i++) {
+        free(fixture->batches[i].messages);
+        free(fixture->batches[i].store_refusals);
+    }
+    ir_doubts_free(doubts);
+}
+
 static void join_finishes_what_was_given(void **state) {
     ir_fixture_t *fixture = *state;
     ir_script_t script = {.run_failures = 0};
@@ -166,6 +219,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(batches_pass_two_stages_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(back_off_shows_in_readiness, set_up, tear_down),
         cmocka_unit_test_setup_teardown(abandoned_batches_come_back_undone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_mote_in_doubt_is_set_aside_by_all_stages, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(join_finishes_what_was_given, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
