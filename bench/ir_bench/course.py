@@ -168,7 +168,7 @@ class Course:
         """Why no further block is begun; "" when one is."""
         if self.left_out(samples) & {each.name for each in self.subjects[:2]}:
             return "failure of the reference"
-        if block >= repeats[1]:
+        if block >= min(repeats[1], self.asked.of_kind.blocks_most or repeats[1]):
             return "repeats"
         return "precision" if block >= repeats[0] and self.precise(samples) else ""
 

@@ -42,6 +42,13 @@ def test_blocks_end_by_repeats_and_by_precision_alone(tmp_path):
     assert exact.enough(lines("bare", "failed", "failed"), 2, (6, 100)) == "failure of the reference"
 
 
+def test_a_kind_may_want_fewer_blocks_than_the_run(tmp_path, monkeypatch):
+    found = of_stored(store(tmp_path, blocks=1))
+    assert found.enough(found.part.samples(), 1, (6, 12)) == ""
+    monkeypatch.setattr(QUICK.of_kind, "blocks_most", 1)
+    assert found.enough(found.part.samples(), 1, (6, 12)) == "repeats"
+
+
 def test_a_measure_that_one_subject_lacks_holds_nothing_up(tmp_path):
     def exact(line):
         told = {**line["measures"], "fixed.p50_ms": 5, "fixed.cpu_us": 126, "full.rate": 38000}

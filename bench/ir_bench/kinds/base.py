@@ -30,6 +30,7 @@ class Kind:
     proofs = ()  # of proofs.NAMED; bare metal against itself is in every report
 
     processor_time = ()  # measures that are processor time, which the kernel counts in two ways
+    blocks_most = 0  # blocks at most; 0: as many as the run says
     full_speed = ""  # the measure that the proof of the quota and that of the generator's ceiling are about
     beside = {}  # {measure: (another one, words)}: "batches were {:.2f} times as large" stands beside it where they differ
 

@@ -1,0 +1,56 @@
+"""The generator's search for the highest rate (ir-loadgen --find-max), once on each platform, with a bound on what it stores. It is
+no sample: rates follow each other in one guest whose stores grow, so its result stands with the amount and the disk it
+took, and in no ratio."""
+
+from . import pipeline
+from .base import Measure
+
+NO_SAMPLE = "--find-max is no sample: one guest, growing stores, once on each platform"
+
+
+class Sample(pipeline.Sample):
+    def measure(self):
+        with self.started():
+            messages = self.parameters["observations_most"] // self.parameters["records"]
+            summary = self.measured("search", 1, "--find-max", f"--messages={messages}")
+        found, sent = summary["find_max"], summary["observations_sent"]
+        self.measures["search.highest"] = found["rate"]
+        self.measures["search.stored"] = sent
+        if (each := self.measures["search.disk_bytes"]) is not None:
+            self.measures["search.written_mib"] = each * sent / (1 << 20)
+        self.no_ratio["search"] = NO_SAMPLE
+        if not found["finished"]:
+            self.notes["search"] = "ended before it came to its end, by the bound on what it stores"
+
+
+class Kind(pipeline.Kind):
+    Sample = Sample
+    blocks_most = 1
+    parameters = {**{key: pipeline.Kind.parameters[key] for key in ("topology", "documents", "graph", "formats", "via", "motes",
+                                                                      "records")},
+                  "observations_most": int}  # the bound
+    measures = {**pipeline.Kind.measures,
+                "highest": Measure("highest rate that was kept", "/s", 0, "higher"),
+                "stored": Measure("observations stored meanwhile", "", 0),
+                "written_mib": Measure("written to the disk meanwhile", "MiB", 0)}
+    proofs = ()
+    full_speed = ""
+
+    def check(self, parameters):
+        if parameters["observations_most"] < parameters["records"]:
+            raise ValueError("observations_most is at least one message")
+
+    def scout(self, parameters, once):
+        return {}
+
+    def stretches(self, scouted):
+        return {"search": "", "guests": ""}
+
+    def remarks(self, found):
+        told = []
+        for subject in found.subjects:
+            highest, stored, mib = (found.median(subject, f"search.{what}") for what in ("highest", "stored", "written_mib"))
+            if highest is not None:
+                disk = f" and wrote {mib:,.0f} MiB to the disk" if mib is not None else ""
+                told.append(f"{subject}: --find-max came to {highest:,.0f} observations/s; it stored {stored:,.0f} observations{disk}")
+        return told
