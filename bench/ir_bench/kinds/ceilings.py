@@ -2,6 +2,7 @@
 nothing beside them, and how near the whole comes to what the processors allow: all of them busy with nothing but the
 processor time that an observation takes in all processes together. Without guests."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -14,20 +15,19 @@ from .base import Measure
 BENCH = ROOT / "out" / "release" / "bench"
 WHOLE = {"embedded": ("sqlite", "nquads"), "servers": ("mongodb", "fuseki")}
 PARTS = {"embedded": ("publish", "consume", "sqlite"), "servers": ("publish", "consume", "mongodb", "fuseki")}
-GRAPH_BATCH = 5000  # observations, as many as ir-worker sends at once
-BATCH = 5000
+BATCH = 5000  # observations, as many as ir-worker stores at once
+SECONDS = 10  # that publishing is repeated for, and
+ROUNDS_MOST = 60
 SECONDS_MOST = 200
 
 
 class Sample(sample.Sample):
     confined = False
+    registry = None
 
     def measure(self):
-        self.observations = self.parameters["messages"] * self.parameters["records"]
-        self.source = (f"--simulate={self.parameters['motes']}", f"--records={self.parameters['records']}",
-                       f"--seed={self.request['seed'] + 1}", f"--messages={self.parameters['messages']}")
         self.registry = self.folder / "registry.ttl"
-        stage.call(stage.BUILD / "ir-loadgen", *self.source[:2], f"--write-registry={self.registry}")
+        stage.call(stage.BUILD / "ir-loadgen", *self.source(1)[:2], f"--write-registry={self.registry}")
         for name, (documents, graph) in WHOLE.items():
             self.whole(name, documents, graph)
         with self.stage("broker", "null", "null") as run:
@@ -37,38 +37,53 @@ class Sample(sample.Sample):
             self.graph(run.uri("graph"))
         self.documents("sqlite", f"sqlite:{self.folder / 'guests' / 'alone.sqlite'}")
 
+    def amount(self, name):
+        """Messages."""
+        return self.parameters["messages_of_servers" if name == "servers" else "messages"]
+
+    def source(self, messages):
+        return (f"--simulate={self.parameters['motes']}", f"--records={self.parameters['records']}",
+                f"--seed={self.request['seed'] + 1}", f"--messages={messages}")
+
     def stage(self, name, documents, graph):
-        return stage.Stage(self.folder / "guests" / name, documents, graph, self.registry, self.source)
+        return stage.Stage(self.folder / "guests" / name, documents, graph, self.registry, self.source(self.amount(name)))
 
     def whole(self, name, documents, graph):
         """The pipeline from filled queues, one worker."""
         with self.stage(name, documents, graph) as run:
-            run.fill()
+            sent = run.fill()["observations_sent"]
             with self.stretch(name):
-                used = run.drain(stage.Ours(run, "--formats=jsonld,senml"), self.observations)
+                used = run.drain(stage.Ours(run, "--formats=jsonld,senml"), sent)
         allowed = os.cpu_count() * 1e6 / used["all_us"]
         self.measures.update({f"{name}.{key}": used[key] for key in ("rate", "all_us")})
         self.measures.update({f"{name}.allowed": allowed, f"{name}.near": used["rate"] / allowed})
 
     def broker(self, run):
-        """The same bytes published and consumed, as observations a second."""
-        size = len(stage.call(stage.BUILD / "ir-loadgen", *self.source, "--dump")) // self.parameters["messages"]
-        messages, clients = self.parameters["messages"], self.parameters["clients"]
-        for verb in ("publish", "consume"):
+        """As many bytes published and consumed, in turns, as observations a second."""
+        messages, clients = self.amount("broker"), self.parameters["clients"]
+        size = len(stage.call(stage.BUILD / "ir-loadgen", *run.source, "--dump")) // messages
+        seconds = {"publish": [], "consume": []}
+        for verb in itertools.cycle(seconds):
             told = json.loads(self.program("bench_broker", verb, messages, clients, size, IR_AMQP=run.broker.uri))
-            self.measures[f"{verb}.rate"] = self.observations / told["seconds"]
+            seconds[verb].append(told["seconds"])
+            if verb == "consume" and (sum(seconds["publish"]) > SECONDS or len(seconds["publish"]) == ROUNDS_MOST):
+                break
+        for verb, times in seconds.items():
+            self.measures[f"{verb}.rate"] = len(times) * messages * self.parameters["records"] / sum(times)
 
     def documents(self, name, uri):
-        messages, motes = self.parameters["messages"], self.parameters["motes"]
+        messages, motes = self.amount(name), self.parameters["motes"]
         lines = self.program("bench_documents", uri, self.registry, messages, motes, BATCH)
-        self.measures[f"{name}.rate"] = self.observations / float(lines.split()[-1])
+        self.measures[f"{name}.rate"] = messages * self.parameters["records"] / float(lines.split()[-1])
 
     def graph(self, uri):
         """The same statements in as large batches as the worker's, one after the other."""
-        lines = stage.annotated(self.registry, "ntriples", *self.source).splitlines(keepends=True)
-        size = GRAPH_BATCH * len(lines) // self.observations
+        messages = self.amount("servers")
+        lines = stage.annotated(self.registry, "ntriples", *self.source(messages)).splitlines(keepends=True)
+        observations = messages * self.parameters["records"]
+        size = BATCH * len(lines) // observations
         batches = [b"".join(lines[i : i + size]) for i in range(0, len(lines), size)]
-        self.measures["fuseki.rate"] = self.observations / triplestore.timed(triplestore.Client(uri).post, batches)
+        self.measures["fuseki.rate"] = observations / triplestore.timed(triplestore.Client(uri).post, batches)
 
     def program(self, name, *words, **environment):
         done = subprocess.run([BENCH / name, *map(str, words)], capture_output=True, text=True, timeout=SECONDS_MOST,
@@ -80,7 +95,7 @@ class Sample(sample.Sample):
 
 class Kind(base.Kind):
     Sample = Sample
-    parameters = {"messages": int, "motes": int, "records": int, "clients": int}
+    parameters = {"messages": int, "messages_of_servers": int, "motes": int, "records": int, "clients": int}
     measures = {
         "rate": Measure("observations/s", "/s", 0, "higher"),
         "all_us": Measure("CPU of all processes per observation", "µs", better="lower"),

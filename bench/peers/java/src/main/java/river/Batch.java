@@ -1,13 +1,12 @@
 package river;
 
+import com.fasterxml.jackson.core.StreamWriteFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.fasterxml.jackson.core.StreamWriteFeature;
 import com.rabbitmq.client.AMQP.BasicProperties;
 import com.rabbitmq.client.Delivery;
 import java.io.IOException;
@@ -28,10 +27,8 @@ final class Batch {
 
     private static final ObjectMapper JSON = JsonMapper.builder()
             .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
-            .enable(StreamWriteFeature.WRITE_BIGDECIMAL_AS_PLAIN)
-            .disable(SerializationFeature.INDENT_OUTPUT).build();
+            .enable(StreamWriteFeature.WRITE_BIGDECIMAL_AS_PLAIN).build();
     private static final ObjectNode CONTEXT = Observation.context(JSON);
-    private static final BigDecimal ZERO = BigDecimal.ZERO;
     private static final int PERSISTENT = 2;
 
     private final Map<String, Sensor> registry;
@@ -77,7 +74,7 @@ final class Batch {
         List<Observation> found = new ArrayList<>();
         String baseName = "";
         String baseUnit = "";
-        BigDecimal baseTime = ZERO;
+        BigDecimal baseTime = BigDecimal.ZERO;
         UUID rawId = null;
         for (JsonNode record : JSON.readTree(body)) {
             baseName = record.path("bn").asText(baseName);

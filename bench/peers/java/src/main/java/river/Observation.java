@@ -15,7 +15,7 @@ import org.apache.jena.graph.Triple;
 import org.apache.jena.vocabulary.RDF;
 import org.bson.Document;
 
-/** One resolved record of a pack, and what it is written as. Not late: see Sensor. */
+/** One resolved record of a pack, and what it is written as. */
 record Observation(UUID id, UUID raw, String mote, Sensor sensor, long timeNs, String time, BigDecimal value,
                    BigDecimal sent, String sentUnit, int flag, boolean late, int record) {
     private static final Node MADE_BY = sosa("madeBySensor");
