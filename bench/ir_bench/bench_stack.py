@@ -73,14 +73,14 @@ class BenchStack(guests.GuestStack):
             if names := self.names(guest, roles):
                 verbs.execute(self.lab, guest.name, ["/bin/sh", "-c", script, "sh", *words, *names], seconds=120)
 
-    def stop_workers(self):
-        """Embedded stores are then as small as they get: nothing waits in a write-ahead log."""
+    def stop_stores(self):
+        """With the workers. All is then in its place: nothing waits in a write-ahead log."""
         self.each_guest(DO, ("worker",), "stop")
+        self.each_guest(DO, STORES, "stop")
 
     def empty_stores(self):
         """All begin again with nothing in them, as when the guests were booted."""
-        self.stop_workers()
-        self.each_guest(DO, STORES, "stop")
+        self.stop_stores()
         self.each_guest(EMPTY, (*STORES, "worker"))
         self.each_guest(DO, STORES, "start")
         self.each_guest(DO, ("worker",), "start")

@@ -280,7 +280,8 @@ ASSUMPTIONS = (
     "An observation costs as much on these servers as on the measured one. Another processor or disk: run `sizing` there.",
     "Servers add up. The run had one of each role on one machine; how servers hinder each other was not measured.",
     "Motes that keep a connection each take memory of brokers and balancer; that is not in these figures.",
-    "Stores cost as much when they are full as when they are empty. Bytes per observation are those of fresh stores.",
+    "Stores cost as much when they are full as when they are empty. Bytes per observation are those of fresh stores; MongoDB's "
+    "are with its log of operations, which ends growing at 256 MiB, so they are rather too many.",
 )
 
 

@@ -1,4 +1,4 @@
-"""What each role of guests takes: processor time of its services with all their children, bytes of the embedded stores.
+"""What each role of guests takes: processor time of its services with all their children, bytes of the stores.
 
 Read inside the guest, from /proc/PID/stat (proc(5), fields 4 and 14 to 17) and by du. Processor time of children that ended
 counts when they were waited for.
@@ -10,9 +10,11 @@ from .machine import TICKS
 
 PROCESSES = ('cd "${RIVER_ROOT-}/run/river/service" && for each in *; do echo "$each $(cat "$each/supervise/pid")"; done; '
              "cat /proc/[0-9]*/stat 2>/dev/null; true")
-# {kind: (store, where it is)}, below var/lib/river.
-STORES = {"sqlite": ("documents", "stores/documents.sqlite"), "nquads": ("graph", "stores/graph")}
-BYTES = 'cd "${RIVER_ROOT-}/var/lib/river" && du -s -B1 "$1" 2>/dev/null | cut -f1'
+# {kind: (store, where it is)}, below var/lib/river. MongoDB's journal is of a fixed size.
+STORES = {"sqlite": ("documents", "stores/documents.sqlite"), "nquads": ("graph", "stores/graph"),
+          "mongodb": ("documents", "documents/db"), "fuseki": ("graph", "graph/db"), "oxigraph": ("graph", "graph/db")}
+COPIES = ("mongodb",)  # each guest has everything
+BYTES = 'cd "${RIVER_ROOT-}/var/lib/river" && du -s -B1 --exclude=journal "$1" 2>/dev/null | cut -f1'
 
 
 def cpu_seconds(lab, guests):
@@ -45,9 +47,12 @@ def by_service(text):
 
 
 def store_bytes(lab, guests, kinds):
-    """{store: bytes} over all guests, of those kinds that are embedded."""
-    total = {}
-    for store, place in (STORES[kind] for kind in kinds if kind in STORES):
-        told = [verbs.execute(lab, guest.name, ["/bin/sh", "-c", BYTES, "sh", place]).out.strip() for guest in guests]
-        total[store] = sum(int(each) for each in told if each)
-    return total
+    """{store: bytes of one copy}. Services that have them open must have stopped: only then is everything in its place."""
+    found = {}
+    for kind in kinds:
+        if kind in STORES:
+            store, place = STORES[kind]
+            told = [verbs.execute(lab, guest.name, ["/bin/sh", "-c", BYTES, "sh", place]).out.strip() for guest in guests]
+            sizes = [int(each or 0) for each in told]
+            found[store] = max(sizes) if kind in COPIES else sum(sizes)
+    return found

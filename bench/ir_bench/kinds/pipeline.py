@@ -88,8 +88,8 @@ class Sample(sample.Sample):
         self.measures[f"{name}.rate"] = summary["observations_per_second_end_to_end"]
 
     def stores(self):
-        """Bytes per observation of what the fixed amount left in embedded stores, which began with nothing."""
-        self.stack.stop_workers()
+        """Bytes per observation of what the fixed amount left in stores that began with nothing."""
+        self.stack.stop_stores()
         kinds = self.parameters["documents"], self.parameters["graph"]
         for store, size in roles.store_bytes(self.stack.lab, self.stack.guests, kinds).items():
             self.measures[f"full.{store}_bytes"] = size / self.scouted["full_observations"]
