@@ -2,9 +2,10 @@
 
 Puts simulated messages into a replica set of one member with a small cache, through the worker's own document store in
 batches of the worker's size, and prints for each block of 250,000 documents how many a second were stored and what
-CPU each cost mongod. With ids that begin with the time the curve is flat; with random ones, an insert would cost ever more
-once the index by id has outgrown the cache. Ends with one JSON object: every block, the size of the indexes by id, and the
-facts of the machine. 3 million documents take some minutes and 4 GB.
+CPU each cost mongod. The curve is flat while ids begin with the time and the last pages of the index by mote fit into the
+cache's dirty part (bench/README.md); with random ids, or an index by sensor, an insert costs ever more. Ends with one
+JSON object: every block, the size of the indexes by id, and the facts of the machine. 3 million documents take some
+minutes and 4 GB.
 """
 
 import argparse

@@ -96,6 +96,7 @@ def test_no_right_to_one_partition(narrow):
     narrow.allow(read=rest)
     worker = narrow.worker(wait=False)
     worker.await_listening()
+    harness.wait_for(lambda: (worker.not_ready() or "").startswith("partitions: 3 of 8 are not consumed"), "the others")
     reason = harness.wait_for(lambda: "403" in (worker.not_ready() or "") and worker.not_ready(), "the reason")
     assert reason.startswith("partitions: 3 of 8 are not consumed") and "ir.observations.3" in reason
     assert_hint(reason)

@@ -41,13 +41,14 @@ class Setting:
             gateway.kill()
         self.broker.__exit__()
 
-    def gateway(self, *more):
+    def gateway(self, *more, wait=True):
         arguments = [f"--amqp={self.broker.uri}", f"--tokens={self.directory / 'tokens.txt'}", "--listen=127.0.0.1:0",
                      "--drain=0s", "--backoff-longest=500ms", *WAIT, *more]
         name = f"gateway-{len(self.gateways)}"
         gateway = programs.Gateway(harness.BUILD, name, self.directory / f"{name}.log", arguments, cwd=self.directory)
         self.gateways.append(gateway)
-        gateway.await_ready()
+        if wait:
+            gateway.await_ready()
         return gateway
 
     def pack(self, mote, size=0):
@@ -389,13 +390,34 @@ def test_stopping_with_unconfirmed_messages(setting):
         assert gateway.process.wait(30) == 0, gateway.text()
 
 
-def test_a_second_signal_leaves_nothing_behind(setting):
-    """The build of the tests tells of every byte that is leaked."""
-    gateway = setting.gateway("--confirm-timeout=60s")
-    setting.hold(STUCK, OTHER)
-    with setting.meanwhile(STUCK), setting.meanwhile(OTHER):
-        harness.wait_for(lambda: setting.metric("ir_ingest_requests_in_flight") == 2, "both requests")
+# The build of the tests ends with another status when a byte is leaked.
+
+
+@pytest.mark.parametrize("twice", [True, False], ids=["second-signal", "stop-timeout"])
+def test_an_end_with_open_connections_leaves_nothing_behind(setting, twice):
+    """Unanswered requests, of one pack and of many, one whose client has gone, half of one, and nothing at all."""
+    gateway = setting.gateway("--confirm-timeout=60s", "--stop-timeout=1s", "--mote-messages=10")
+    setting.hold(STUCK, OTHER, "other-2")
+    with contextlib.ExitStack() as stack:
+        answered, half, idle = (stack.enter_context(Client(gateway)) for _ in range(3))
+        assert answered.send(request(setting.tokens["mote-0"], setting.pack("mote-0"))).answer().code == 202
+        half.send(request(setting.tokens["mote-1"], setting.pack("mote-1"))[:-4])
+        stack.enter_context(setting.meanwhile(STUCK))
+        stack.enter_context(setting.meanwhile(OTHER, setting.lines(OTHER, 100), LINES))
+        with setting.meanwhile("other-2"):
+            harness.wait_for(lambda: setting.metric("ir_ingest_requests_in_flight") == 3, "the requests")
         gateway.process.send(signal.SIGTERM)
         harness.wait_for(lambda: "finishing" in gateway.text(), "the signal")
-        gateway.process.send(signal.SIGTERM)
+        if twice:
+            gateway.process.send(signal.SIGTERM)
         assert gateway.process.wait(30) == 0, gateway.text()
+
+
+@pytest.mark.parametrize("wrong", ["--listen", "--tokens"])
+def test_a_start_that_fails_leaves_nothing_behind(setting, wrong):
+    """A port that is taken, a file that is not there."""
+    gateway = setting.gateway()
+    value = {"--listen": gateway.address.removeprefix("http://"), "--tokens": "none"}
+    second = setting.gateway(f"{wrong}={value[wrong]}", wait=False)
+    assert second.process.wait(30) == 1, second.text()
+    assert gateway.stop() == 0
