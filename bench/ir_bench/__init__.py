@@ -14,6 +14,10 @@
     rundir       the folder of a run: samples as JSON lines, histograms, facts, checksums
     within       ratios that are taken within one sample
     scalability  how throughput grows with the number of workers
+    loads        loads of one guest by name, and its twin
+    stress       what a twin is stressed with
+    entitlement  what is due to a guest beside its twin, and the limits that hold the twin back
+    footprint    what guests take of their host's memory and disk
     comparison   ratios, intervals, power and verdicts
     proofs       what a report must show of itself before it may give a verdict
     runner       a run: experiments one after the other, each with its share of the time

@@ -16,7 +16,7 @@ UNBOUND_BITS = 10**11
 def fair_rate(processors, victim, outside, twin):
     """What of its rate a guest keeps by shares alone, at most 1. In processors: how many there are; what the guest used
     when it was alone, and what those outside used then for its load (they grow and shrink with it, and come first, as their
-    share is larger than what they take); what its twin takes. The twin may have half of what is left, or less if it takes less."""
+    share is larger than what they take); what its twin takes. The twin is due half of the rest, or less if it takes less."""
     if victim <= 0:
         return 1.0
     # r * victim = (processors - r * outside) / 2, and r * victim = processors - r * outside - twin
@@ -47,20 +47,35 @@ def second_half(pinned):
     return cpu_list(numbers[len(numbers) // 2:])
 
 
-def memory_knob(knobs):
+def shares(_tuning, _memory, _knobs):
+    return Lever({"cpu.shares": 102}, {"cpu.shares": 1024})
+
+
+def quota(_tuning, _memory, _knobs):
+    return Lever({"cpu.quota": "25% of guest"}, {"cpu.quota": "100% of guest"})
+
+
+def cpuset(tuning, _memory, _knobs):
+    return Lever({"cpu.pin": second_half(tuning["cpu.pin"])}, {"cpu.pin": tuning["cpu.pin"]})
+
+
+def memory_limit(_tuning, memory, knobs):
     """A virtual machine gives memory back by its balloon; its limit may not be lower than what it has."""
-    return "memory.balloon" if "memory.balloon" in knobs else "memory.limit"
+    knob = "memory.balloon" if "memory.balloon" in knobs else "memory.limit"
+    return Lever({knob: memory // 4}, {knob: memory})
 
 
-# {name: (the stressor it is against, function of (tuning of the twin, bytes of its memory, knobs of its platform))}
+def io_throttle(_tuning, _memory, _knobs):
+    return Lever({"disk.write-bps": 4 << 20, "disk.write-iops": 100},
+                 {"disk.write-bps": UNBOUND_BYTES, "disk.write-iops": UNBOUND_OPERATIONS})
+
+
+def shaping(_tuning, _memory, _knobs):
+    return Lever({"network.rate": 50 * 10**6}, {"network.rate": UNBOUND_BITS})
+
+
+# {name: (the stressor it is against, function of the twin's tuning, bytes of its memory, knobs of its platform)}
 LEVERS = {
-    "shares": ("cpu", lambda tuning, memory, knobs: Lever({"cpu.shares": 102}, {"cpu.shares": 1024})),
-    "quota": ("cpu", lambda tuning, memory, knobs: Lever({"cpu.quota": "25% of guest"}, {"cpu.quota": "100% of guest"})),
-    "cpuset": ("cpu", lambda tuning, memory, knobs: Lever({"cpu.pin": second_half(tuning["cpu.pin"])},
-                                                          {"cpu.pin": tuning["cpu.pin"]})),
-    "memory-limit": ("memory", lambda tuning, memory, knobs: Lever({memory_knob(knobs): memory // 4}, {memory_knob(knobs): memory})),
-    "io-throttle": ("disk", lambda tuning, memory, knobs: Lever({"disk.write-bps": 4 << 20, "disk.write-iops": 100},
-                                                                {"disk.write-bps": UNBOUND_BYTES,
-                                                                 "disk.write-iops": UNBOUND_OPERATIONS})),
-    "shaping": ("network", lambda tuning, memory, knobs: Lever({"network.rate": 50 * 10**6}, {"network.rate": UNBOUND_BITS})),
+    "shares": ("cpu", shares), "quota": ("cpu", quota), "cpuset": ("cpu", cpuset), "memory-limit": ("memory", memory_limit),
+    "io-throttle": ("disk", io_throttle), "shaping": ("network", shaping),
 }

@@ -62,7 +62,8 @@ def test_memory_that_others_gave_back_is_no_guests(sample):
     assert "no value" in sample.notes["roles-first.memory_mib"]
 
 
-@pytest.mark.parametrize("before, after", [("promised_times = 1.5", "promised_times = 0.5"), ("idle_guests = 6", "idle_guests = 0")])
+@pytest.mark.parametrize(
+    "before, after", [("promised_times = 1.5", "promised_times = 0.5"), ("idle_guests = 6", "idle_guests = 0")])
 def test_what_cannot_be_is_refused(before, after):
     text = experiment.read("flexibility")[1]
     with pytest.raises(experiment.ExperimentError, match=before.split()[0]):

@@ -19,6 +19,7 @@ PYTHON = {"benchmarks": ["nbody", "json_dumps"], "seconds": 2}
 # Tool, its options, the file with its output, what is read from it.
 OUTPUTS = [
     ("sysbench-cpu", {"threads": 2, "seconds": 2}, "sysbench-cpu.txt", {"events": 1128.76}),
+    ("sysbench-memory", {"threads": 1, "seconds": 1}, "sysbench-memory.txt", {"mib": 492.81}),
     ("sysbench-primes", {"threads": 2, "seconds": 12}, "sysbench-primes.txt", {"seconds": 1.9093}),
     ("sysbench-threads", {"threads": 64, "seconds": 12}, "sysbench-threads.txt", {"seconds": 1.6099}),
     ("sysbench-mutex", {"threads": 64, "seconds": 12}, "sysbench-mutex.txt", {"seconds": 1.4684}),

@@ -29,6 +29,26 @@ FILL = ('nohup sh -c \'x=$(yes | head -c "$1"); : >"${RIVER_ROOT-}/run/filled"; 
         '</dev/null >/dev/null 2>&1 & until [ -e "${RIVER_ROOT-}/run/filled" ]; do sleep 0.1; done')
 WRITE = 'head -c "$1" /dev/urandom >"${RIVER_ROOT-}/var/lib/river/written" && sync'
 FILL_SECONDS = 120
+STRETCHES = {
+    "provision": "to provision",
+    "boot": "to boot until it answers",
+    "ready": "to boot until every role is ready",
+    "reboot": "to reboot",
+    "migrate": "to migrate on this host",
+    "stop": "to stop in good order",
+    "snapshot": "for a snapshot",
+    "restore": "to restore a snapshot",
+    "clone": "to clone, copy-on-write",
+    "clone-full": "to clone, a full copy",
+    "destroy": "to destroy",
+    "roles-first": "by the first guest with roles",
+    "roles-second": "by the second guest with roles",
+    "idle-first": "by the first idle guest",
+    "idle-next": "by each further idle guest",
+    "idle": "idle that fit into the bound",
+    "promised": "that were promised more memory than the host has",
+    "shared": "the same with KSM",
+}
 
 
 class Sample(sample.Sample):
@@ -198,7 +218,7 @@ class Sample(sample.Sample):
     def shared(self):
         """The same with equal pages kept once. KSM looks at what programs offer: of a virtual machine its whole memory."""
         if self.platform.shares_kernel:
-            self.notes["shared"] = "not applicable: the kernel merges a virtual machine's memory; programs here offer none of theirs"
+            self.notes["shared"] = "not applicable: KSM merges a virtual machine's memory; programs here offer it none"
         elif "memory.ksm" not in self.platform.knobs:
             self.notes["shared"] = self.platform.refused.get("memory.ksm", f"{self.platform.name} has no KSM")
         else:
@@ -227,7 +247,8 @@ class Kind(base.Kind):
         "written_mib": int,  # what a guest has written before it is copied
         "kvm_target": str,  # of migrate, as docs/platforms.md has it; a KVM guest moves to another libvirtd
         "idle_mib": int, "idle_guests": int,  # where adding idle guests ends
-        "promised_times": base.NUMBER, "promised_guests": int, "touched_mib": int,  # the host's memory so many times, by so many
+        "promised_times": base.NUMBER, "promised_guests": int,  # so many times the host's memory, to so many guests
+        "touched_mib": int,  # of it, by each
         "sharing_seconds": base.NUMBER,  # how long KSM is waited for
     }
     measures = {
@@ -247,12 +268,4 @@ class Kind(base.Kind):
             raise ValueError("'promised_times' lies between 1 and 4")
 
     def stretches(self, scouted):
-        return {
-            "provision": "to provision", "boot": "to boot until it answers", "ready": "to boot until every role is ready",
-            "reboot": "to reboot", "migrate": "to migrate on this host", "stop": "to stop in good order", "snapshot": "for a snapshot",
-            "restore": "to restore a snapshot", "clone": "to clone, copy-on-write", "clone-full": "to clone, a full copy",
-            "destroy": "to destroy", "roles-first": "by the first guest with roles", "roles-second": "by the second guest with roles",
-            "idle-first": "by the first idle guest", "idle-next": "by each further idle guest",
-            "idle": "idle that fit into the bound", "promised": "that were promised more memory than the host has",
-            "shared": "the same with KSM",
-        }
+        return STRETCHES

@@ -22,6 +22,7 @@ GENERATOR = ROOT / "out" / "release"  # one for all builds that are compared
 
 
 class Sample(sample.Sample):
+    Stack = BenchStack
     stack = None
     load = None
 
@@ -35,7 +36,7 @@ class Sample(sample.Sample):
     @contextlib.contextmanager
     def started(self, **how):
         """The stack, made for this sample; `how` as BenchStack has it."""
-        self.stack = BenchStack(self, self.registry(), **how)
+        self.stack = self.Stack(self, self.registry(), **how)
         with self.stack:
             self.measures["guests.boot_seconds"] = sum(guest.boot_seconds for guest in self.booted())
             self.describe(self.stack.lab, self.stack.guests)

@@ -18,8 +18,9 @@ from platforms.lab.clean import wait_until
 
 NUMBER = 2  # of the address in the lab's subnet; guests begin later
 NAT_HOST, NAT_PEER, NAT_PREFIX = "198.18.0.1", "198.18.0.2", 30  # of the range for benchmarks (RFC 2544)
-SERVERS = "iperf3 --server & qperf & wait"
-PORTS = (5201, 19765)
+SECOND = 5202  # of another iperf3, since each serves one client at a time
+SERVERS = f"iperf3 --server & iperf3 --server --port {SECOND} & qperf & wait"
+PORTS = (5201, SECOND, 19765)
 START_SECONDS = 20
 ROUTE = f'ip route get {NAT_PEER} >/dev/null 2>&1 || ip route add {NAT_PEER} via "$1"'
 

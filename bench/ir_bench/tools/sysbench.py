@@ -23,6 +23,19 @@ class Cpu(Sysbench):
         return {"events": number(text, r"^ *events per second: +([\d.]+)$")}
 
 
+class Memory(Sysbench):
+    """Writes through blocks larger than caches, for a time."""
+
+    gives = ("mib",)
+
+    def command(self, options, place, amount):
+        return (f"sysbench memory --memory-block-size=64M --memory-total-size=1000T --memory-oper=write "
+                f"--threads={options['threads']} --time={options['seconds']} run")
+
+    def parse(self, text, options):
+        return {"mib": number(text, r"^[\d.]+ MiB transferred \(([\d.]+) MiB/sec\)$")}
+
+
 class FixedWork(Sysbench):
     gives = ("seconds",)
 
@@ -57,4 +70,5 @@ class Mutex(FixedWork):
                 "--time=0 run")
 
 
-TOOLS = {"sysbench-cpu": Cpu(), "sysbench-primes": Primes(), "sysbench-threads": Threads(), "sysbench-mutex": Mutex()}
+TOOLS = {"sysbench-cpu": Cpu(), "sysbench-memory": Memory(), "sysbench-primes": Primes(), "sysbench-threads": Threads(),
+         "sysbench-mutex": Mutex()}

@@ -1,0 +1,84 @@
+"""Every profile of a platform against the platform's default, each on the workload that it is meant for.
+
+The default goes through all loads, a profile through its own. Tuning asked and in effect is with every sample. A profile that
+this host or platform cannot do is skipped with its reason.
+"""
+
+from platforms.lab import verbs
+from platforms.lab.errors import Unsupported
+
+from .. import footprint, loads, sample, stress
+from ..subjects import REFERENCE, Subject
+from . import base
+from .base import Measure
+
+DEFAULT = "default"
+CONTENDED = "contended"  # sysbench cpu beside a twin without the profile that wants all processors
+FOLDER = verbs.PLATFORMS / "profiles"
+MIB = 1 << 20
+
+
+class Sample(loads.Sample):
+    def measure(self):
+        wanted = self.parameters.get("loads", [])
+        try:
+            with self.guests_running(twin_profile=DEFAULT if CONTENDED in wanted else None):
+                if not self.scouted:
+                    self.first_look()
+                    return
+                self.warm_up()
+                for load in wanted:
+                    self.contended() if load == CONTENDED else self.take(load, load)
+                if rate := self.bench.record.tuning.get("network.rate"):
+                    self.notes["network"] = f"limited by the profile: {rate / 1e6:g} Mbit/s"
+                self.footprint()
+        except Unsupported as error:
+            raise sample.Skipped(str(error)) from error
+
+    def contended(self):
+        with stress.running(self.twin, self.box_of_twin.place, "cpu", self.parameters["settle_seconds"]):
+            self.take(CONTENDED, "cpu")
+
+    def footprint(self):
+        """Memory of the guest's processes after the loads."""
+        guest = self.bench.record
+        processes = verbs.platform_of(self.bench.lab, guest).processes(guest)
+        self.measures["guests.pss_mib"] = footprint.proportional_bytes(processes) / MIB or None
+
+
+class Kind(base.Kind):
+    Sample = Sample
+    parameters = {**loads.PARAMETERS, "profiles": [{"name": str, "loads": [str]}]}
+    measures = {
+        **loads.MEASURES,
+        "pss_mib": Measure("memory of the guest's processes", "MiB", 0, "lower"),
+    }
+    scout = staticmethod(loads.scout)
+
+    def check(self, parameters):
+        loads.check(parameters)
+        known = (*loads.LOADS, CONTENDED)
+        for each in parameters["profiles"]:
+            if not (FOLDER / f"{each['name']}.conf").exists():
+                raise ValueError(f"profile '{each['name']}': there is no such file in platforms/profiles")
+            if unknown := [load for load in each["loads"] if load not in known]:
+                raise ValueError(f"load '{unknown[0]}' is one of {', '.join(known)}")
+
+    def subjects(self, experiment, platforms, profiles):
+        """Each platform with its default, the first of them twice, and with every profile against that; of bare metal only when
+        no other platform is there. Profiles that were named are taken alone."""
+        meant = {each["name"]: each["loads"] for each in experiment.parameters["profiles"]}
+        chosen = [name for name in profiles if name in meant] or list(meant)
+        every = {"loads": list(dict.fromkeys(load for name in chosen for load in meant[name]))}
+        found = []
+        for platform in platforms or [REFERENCE]:
+            first = platforms[0] if platforms else REFERENCE
+            found.append(Subject(platform, platform, DEFAULT, first, every))
+            if platform == first:
+                found.append(Subject(f"{first}-again", platform, DEFAULT, first, every))
+            found += [Subject(f"{platform}+{name}", platform, name, platform, {"loads": meant[name]}) for name in chosen]
+        return found
+
+    def stretches(self, scouted):
+        return {**{load: words for load, (words, _, _) in loads.LOADS.items()}, "guests": "",
+                CONTENDED: "sysbench cpu beside a twin that wants all processors"}
