@@ -256,6 +256,20 @@ static void flag_in_order(decision_t *decision, ir_series_t *series,
     series->last[0].aggregate = observation->aggregate;
 }
 
+/* A clock that is ahead once must not make all that follows late. */
+static bool is_ahead(const ir_message_t *message, const ir_observation_t *observation) {
+    return message->arrival_ns != 0 &&
+           observation->time_ns > message->arrival_ns + IR_QUALITY_AHEAD_NS;
+}
+
+static void flag_out_of_order(ir_observation_t *observation, bool ahead) {
+    observation->late = true;
+    observation->aggregate = ir_quality_aggregate(observation->flags);
+    if (ahead && observation->aggregate != IR_FLAG_FAIL) {
+        observation->aggregate = IR_FLAG_SUSPECT;
+    }
+}
+
 static void flag_observation(decision_t *decision, ir_series_t *series,
                              ir_observation_t *observation) {
     const ir_limits_t *limits = ir_sensor_limits(observation->sensor);
@@ -264,14 +278,15 @@ static void flag_observation(decision_t *decision, ir_series_t *series,
     observation->flags[IR_TEST_CLIMATOLOGY] =
         ir_test_climatology(limits, value, observation->time_ns);
     decision->by = observation;
-    if (series->seen == 0 || observation->time_ns > series->last[0].time_ns) {
+    if (is_ahead(&decision->batch->messages[observation->message], observation)) {
+        flag_out_of_order(observation, true);
+    } else if (series->seen == 0 || observation->time_ns > series->last[0].time_ns) {
         flag_in_order(decision, series, observation);
     } else if (ir_id_compare(&series->last[0].id, &observation->id) == 0) {
         memcpy(observation->flags, series->last[0].flags, sizeof observation->flags);
         observation->aggregate = series->last[0].aggregate;
     } else {
-        observation->late = true;
-        observation->aggregate = ir_quality_aggregate(observation->flags);
+        flag_out_of_order(observation, false);
     }
 }
 

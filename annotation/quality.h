@@ -6,12 +6,15 @@
  * revision (also flat-line of the second point, which ioos_qc evaluates only from three points on).
  * A late point (its time is not after the newest of its series) gets gross range and climatology
  * only, 2 for the others, and does not enter the series' state; the very same observation as the
- * newest again gets that one's flags. */
+ * newest again gets that one's flags. So does a point whose time is ahead of its message's arrival
+ * by more than IR_QUALITY_AHEAD_NS, which is suspect at least. */
 #ifndef IR_ANNOTATION_QUALITY_H
 #define IR_ANNOTATION_QUALITY_H
 
 #include "common/status.h"
 #include "observation/batch.h"
+
+#define IR_QUALITY_AHEAD_NS (INT64_C(600) * 1000000000)
 
 /* A point of a series' past, as quality control and the document store exchange it. */
 typedef struct ir_point {

@@ -57,7 +57,7 @@ typedef struct ir_observation {
     ir_view_t source_unit;     /* as sent; empty: none */
     bool has_sum;
     double sum; /* as sent */
-    bool late;  /* not later than a point of its series that was seen before */
+    bool late;  /* out of its series: not later than one seen before, or ahead (quality.h) */
     uint8_t flags[IR_TEST_COUNT];
     uint8_t aggregate;
     uint8_t state;    /* ir_observation_state_t */

@@ -115,6 +115,22 @@ def test_every_flag_of_a_network_with_all_kinds_of_limits_and_late_points():
         assert (same[0]["late"], flags) == (late == "late", list(map(int, wanted))), (name, same[0]["time"], value)
 
 
+def test_a_time_from_the_future_is_not_the_newest_of_its_series():
+    """One reading of a clock that is 23.9 h ahead: it is suspect, and what follows is judged as if it were not there."""
+    begin = 1795852800
+    packs = [{"n": "BUOY-7/temp", "u": "Cel", "t": begin + 900 * i, "v": 20 if i == 9 else 8 + i / 10} for i in range(14)]
+    ahead = {**packs[4], "t": packs[4]["t"] + 86040}
+
+    def annotated(records):
+        text = "".join(json.dumps([each]) + "\n" for each in records).encode()
+        documents = lines_of(annotate("--format=json", "--now=2026-11-28T12:00:00Z", text=text)[0])
+        return {d["time"]: (d["late"], d["flags"], d["aggregate"]) for d in documents}
+
+    expected, found = annotated(packs), annotated([*packs[:4], ahead, *packs[4:]])
+    assert found.pop("2026-11-29T08:54:00Z")[0::2] == (True, 3)
+    assert found == expected and any(flags["spike"] > 2 for _, flags, _ in found.values())
+
+
 def test_values_come_back_in_the_registered_unit():
     documents = lines_of(annotate("--format=json", LAKE / "lake.jsonl")[0])
     values = {(d["sensor"], d["time"]): d["value"] for d in documents}
