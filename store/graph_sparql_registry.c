@@ -12,7 +12,8 @@
 
 #define XSD_DECIMAL "http://www.w3.org/2001/XMLSchema#decimal"
 #define DECIMAL_END "\"^^<" XSD_DECIMAL ">"
-#define SCALES_MAX 16 /* more than the digits of a decimal that TDB2 keeps as a value */
+#define SCALES_MAX 16     /* more than the digits of a decimal that TDB2 keeps as a value */
+#define NS_PER_BYTE 10000 /* of N-Triples, beyond the time-out: 10 s a MB */
 #define REPAIR_BYTES ((size_t)4 * 1024 * 1024) /* of one update; the server parses it whole */
 
 typedef struct load {
@@ -347,6 +348,7 @@ ir_status_t ir_sparql_init(void *store, ir_view_t registry, const char *name, ir
     if (asprintf(&load.staging, "%sregistry/next", load.server->format.base_iri) < 0) {
         return ir_sparql_no_memory(error);
     }
+    ir_http_allow(load.server->http, (int64_t)registry.size * NS_PER_BYTE);
     ir_status_t status = ir_sparql_check_ids(store, error);
     if (status == IR_OK) {
         status = count_lines(registry, &sent, error);
@@ -358,6 +360,7 @@ ir_status_t ir_sparql_init(void *store, ir_view_t registry, const char *name, ir
         status = before == 0 ? load_first(&load, registry, &sent, error)
                              : replace(&load, registry, &sent, error);
     }
+    ir_http_allow(load.server->http, 0);
     free(load.staging);
     return status;
 }

@@ -13,7 +13,7 @@ struct ir_http {
     CURL *curl;
     char reason[CURL_ERROR_SIZE];
     ir_buffer_t answer;
-    long timeout_ms;
+    long timeout_ms, more_ms;
     /* of the call under way */
     const ir_http_request_t *request;
     ir_status_t taken;
@@ -110,6 +110,10 @@ ir_http_t *ir_http_new(const ir_http_login_t *login, int64_t timeout_ns) {
     return http;
 }
 
+void ir_http_allow(ir_http_t *http, int64_t more_ns) {
+    http->more_ms = (long)(more_ns / 1000000);
+}
+
 void ir_http_free(ir_http_t *http) {
     if (http == NULL) {
         return;
@@ -148,8 +152,9 @@ static void set_request(ir_http_t *http, const ir_http_request_t *request,
                          request->body.size > 0 ? request->body.data : "");
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.size);
     }
-    const long seconds = http->timeout_ms / 1000 + 1;
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, request->stalls_only ? 0L : http->timeout_ms);
+    const long longest_ms = http->timeout_ms + http->more_ms;
+    const long seconds = longest_ms / 1000 + 1;
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, request->stalls_only ? 0L : longest_ms);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, request->stalls_only ? 1L : 0L);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, request->stalls_only ? seconds : 0L);
 }

@@ -25,6 +25,9 @@ typedef struct ir_http_login {
 ir_http_t *ir_http_new(const ir_http_login_t *login, int64_t timeout_ns);
 void ir_http_free(ir_http_t *http);
 
+/* From now on a call may take so much longer than the time-out; 0: no longer. */
+void ir_http_allow(ir_http_t *http, int64_t more_ns);
+
 /* Takes part of the body of an answer; not IR_OK stops the call with that status. */
 typedef ir_status_t (*ir_http_take_fn)(void *context, ir_view_t bytes);
 

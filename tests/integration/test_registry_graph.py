@@ -3,11 +3,13 @@ store goes on working. Readers find a whole registry at any moment."""
 
 import contextlib
 import threading
+import time
 import urllib.parse
 
 import pytest
 
 import harness
+import proxies
 from harness import servers
 
 BASE = "https://intelligent-river.example/id/"
@@ -96,6 +98,26 @@ def test_loaded_again(make_pipeline, request, tmp_path, messages, name):
         pipeline.publish(message)
     pipeline.drain()
     assert server.count(f"?o a <{harness.OBSERVATION}>") - before == sum(len(message.ids) for message in sent)
+
+
+def test_a_large_registry_takes_its_time(make_pipeline, oxigraph, tmp_path):
+    """The time-out is for a request of bounded size; the registry's has more, by its size, each time it is loaded."""
+    slow = []
+
+    def fault(_method, path, _content_type, body):
+        if b"registry" in path.encode() + body[:4096] and len(slow) < 20:
+            slow.append(path)
+            time.sleep(1.5)
+        return None
+
+    registry = write(tmp_path / "large.ttl", motes=1000)
+    with proxies.HttpProxy(oxigraph.port, fault) as proxy:
+        pipeline = make_pipeline(graph=proxy.uri(oxigraph))
+        for _ in range(2):
+            words = [*pipeline.stores(), f"--registry={registry}", "--timeout=1s"]
+            status, _, errors = pipeline.call("ir-store", "init", *words, seconds=200)
+            assert status == 0, errors
+    assert len(slow) > 5
 
 
 def put_as_older_programs(server, registry):
