@@ -11,11 +11,10 @@ SAME, PART, PURPOSE, DIFFERENT = "same", "part of the platform", "what is compar
 
 # What a platform brings with it: a difference there is what the comparison is about.
 OF_THE_PLATFORM = ("network", "user", "kernel", "root filesystem", "data filesystem", "mount options", "write cache")
-# What two commits, and two settings of the pipeline, may differ in.
+# What two commits, two settings of the pipeline, and two profiles may differ in.
 OF_BUILDS = ("programs", "broker settings", "worker settings", "services")
 OF_SETTINGS = ("services", "worker settings")
-# And two profiles of one platform.
-OF_PROFILES = ("processors", "CPU quota", "CPU shares", "memory limit", "network", "broker schedulers", "broker settings")
+OF_PROFILES = ("processors", "memory limit", "CPU quota", "CPU shares", "broker schedulers")
 
 # Settings are held against each other without addresses, paths and passwords, which differ between guests. Processes of a
 # guest on bare metal are told from others of the host by their control group; lxc-attach makes one of its own (.lxc) with
@@ -68,8 +67,8 @@ def read(lab, guests):
 
 def purpose(first, second):
     """Rows in which two Subjects differ on purpose."""
-    found = (OF_BUILDS if first.build != second.build else ()) + (OF_SETTINGS if first.settings != second.settings else ())
-    return found + (OF_PROFILES if first.platform == second.platform and first.profile != second.profile else ())
+    return ((OF_BUILDS if first.build != second.build else ()) + (OF_SETTINGS if first.settings != second.settings else ())
+            + (OF_PROFILES if first.profile != second.profile else ()))
 
 
 def compare(first, second, on_purpose=()):

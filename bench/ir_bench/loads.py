@@ -97,7 +97,10 @@ class Sample(pipeline.Sample):
         self.pipeline(SCOUTED, "full", {"full_observations": pipeline.SCOUT_OBSERVATIONS[self.parameters["documents"]]})
 
     def warm_up(self):
-        self.send("warm-up", 0, f"--rate={self.scouted['fixed_rate']}", f"--duration={self.parameters['warm_up_seconds']}s")
+        self.send("warm-up", 0, self.rate(), f"--duration={self.parameters['warm_up_seconds']}s")
+
+    def rate(self):
+        return f"--rate={self.scouted['fixed_rate'] // self.slower}"
 
     def take(self, stretch, load):
         """One look at a load; its value becomes a measure of the stretch, or a note says why there is none."""
@@ -122,9 +125,9 @@ class Sample(pipeline.Sample):
     def pipeline(self, stretch, load, scouted):
         self.sent += 1
         if load == "fixed":
-            words = (f"--rate={scouted['fixed_rate']}", f"--duration={self.parameters['fixed_seconds']}s")
+            words = (self.rate(), f"--duration={self.parameters['fixed_seconds']}s")
         else:
-            words = ("--rate=0", f"--messages={scouted['full_observations'] // self.parameters['records']}")
+            words = ("--rate=0", f"--messages={scouted['full_observations'] // self.slower // self.parameters['records']}")
         with self.stretch(stretch, self.stack):
             summary = self.send(stretch, self.sent, *words)
         if not summary["valid"]:

@@ -128,7 +128,19 @@ def medians(found):
             cells.append("{} ({}–{})".format(*(f"{each:,.{about.digits}f}" for each in told)) if by else "")
         rows.append({"title": ", ".join(filter(None, (found.describe(measure), about.unit))), "cells": cells,
                      "said": said(found, measure)})
-    return rows
+    return rows + without_value(found, found.measures())
+
+
+def without_value(found, measures):
+    """Rows of what no sample has a value of, with the reason: a verb that a platform lacks, a limit that it has not."""
+    prefixes = dict.fromkeys(prefix for sample in found.samples for prefix in sample.get("notes", {}))
+    words = found.kind.stretches(found.plan["scouted"])
+
+    def title(prefix):
+        return found.describe(prefix) if found.kind.measure(prefix) else words.get(prefix, prefix)
+
+    return [{"title": title(prefix), "cells": [""] * len(found.subjects), "said": said(found, prefix)}
+            for prefix in prefixes if not any(each == prefix or each.startswith(f"{prefix}.") for each in measures)]
 
 
 def parts(found):

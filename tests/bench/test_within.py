@@ -1,5 +1,7 @@
 """Ratios that were taken within one sample: whether they differ from 1."""
 
+import re
+
 import pytest
 
 from ir_bench import comparison, experiment, report
@@ -44,3 +46,11 @@ def test_few_samples_give_no_verdict(tmp_path):
 def test_an_emulated_guest_has_no_verdict(tmp_path):
     found = analyse(store(tmp_path, change=kept(0.6, figures={"emulated": True})), QUICK)
     assert words(found) == {}
+
+
+def test_what_nothing_has_a_value_of_is_a_row_with_its_reason(tmp_path):
+    def lacking(line):
+        return {**line, "notes": {"migrate": "no CRIU here"} if line["subject"] == "lxc" else {}}
+
+    told = report.write(store(tmp_path, blocks=2, change=lacking).run).with_suffix(".md").read_text()
+    assert re.search(r"^\| migrate \|[ |]*no CRIU here \(lxc\) \|$", told, re.M)

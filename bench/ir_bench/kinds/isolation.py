@@ -48,7 +48,7 @@ class Sample(loads.Sample):
     # ---- levers ----
 
     def levers(self):
-        """{name: Lever} of those that the platform has, all wide open; why it has not the others is in the notes."""
+        """{name: Lever}, all wide open; in the place of one that the platform has not, why."""
         guest = self.twin.record
         knobs = verbs.platform_of(self.twin.lab, guest).knobs
         found = {}
@@ -58,7 +58,7 @@ class Sample(loads.Sample):
                 self.set(lever.off)
                 found[name] = lever
             except Unsupported as error:
-                self.notes[name] = str(error)
+                found[name] = str(error)
         return found
 
     def set(self, limits):
@@ -76,10 +76,11 @@ class Sample(loads.Sample):
 
     def stressed(self, load, stressor, lever, levers):
         stretch = f"{load}-{condition(stressor, lever)}"
-        if lever and lever not in levers:
-            self.notes[stretch] = self.notes[lever]
+        limit = levers.get(lever)
+        if isinstance(limit, str):
+            self.note(stretch, limit)
             return
-        with self.held_back(levers.get(lever)), \
+        with self.held_back(limit), \
                 stress.running(self.twin, self.box_of_twin.place, stressor, self.parameters["settle_seconds"]) as ended:
             self.take(stretch, load)
             if why := ended():
@@ -137,6 +138,7 @@ class Kind(base.Kind):
         "interference": Measure("loss beyond shares, as a factor", "", 3, "lower", ratio=True),
         "regained": Measure("with the lever, of the value without", "", 3, "higher", ratio=True),
     }
+    appliance = loads.APPLIANCE
     scout = staticmethod(loads.scout)
 
     def check(self, parameters):

@@ -53,6 +53,7 @@ class Kind(base.Kind):
         **loads.MEASURES,
         "pss_mib": Measure("memory of the guest's processes", "MiB", 0, "lower"),
     }
+    appliance = loads.APPLIANCE
     scout = staticmethod(loads.scout)
 
     def check(self, parameters):
