@@ -204,6 +204,17 @@ def prove(found, part):
         rates = [each["rate"] for each in found.plan["scouted"]["fixed"]]
         judged = proofs.judge_null(found.plan["scouted"]["generator_ceiling"], highest + rates)
         found.proofs.append(Proof("the generator's own ceiling", *judged))
+    prove_losses(found)
+
+
+def prove_losses(found):
+    """What is certainly lost must be found, in every subject by itself."""
+    for measure in found.kind.losses:
+        for subject in found.subjects:
+            values = list(found.values(subject, measure).values())
+            if values and not found.emulated(subject):
+                judged = proofs.judge_loss(comparison.ratio([1.0] * len(values), values))
+                found.proofs.append(Proof(f"a loss is found, {subject}: {found.describe(measure)}", *judged, subjects=(subject,)))
 
 
 def judge_quota(found):

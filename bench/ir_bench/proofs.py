@@ -4,6 +4,7 @@ A/A    bare metal against itself: the interval contains 1, and its half-width is
 loop   a program that only computes, alone in a guest, with all and with half of a quota: its speed is halved, within 3 %
 quota  the same quota on the pipeline is found, in the size that follows from the CPU seconds it used without it
 null   the generator alone reaches at least twice the highest rate that was used
+loss   what a guest certainly loses is found, in each subject by itself (of kinds that have Kind.losses)
 """
 
 import json
@@ -49,6 +50,13 @@ def judge_same(found):
     told = "" if good else ", which does not contain 1"
     interval = f"{found.low:.3f}–{found.high:.3f}{told}"
     return good, f"ratio {found.estimate:.3f} ({interval}): resolution {found.half_width * 100:.1f} %"
+
+
+def judge_loss(found):
+    """`found`: Ratio, within one guest, of what it keeps when a loss is certain."""
+    if found.low is None:
+        return False, "too few blocks"
+    return found.high < 1, f"{found.estimate:.3f} ({found.low:.3f}–{found.high:.3f})"
 
 
 def judge_quota(found, expected, tolerance=0.15):
