@@ -15,6 +15,7 @@ from . import ROOT
 NAMED = ("loop", "quota", "null")  # those that a kind may carry; A/A is in every report
 QUOTA = "quota"  # the stretch that is measured with half of the quota
 LOOP_TOLERANCE = 0.03
+WORDS = {True: "holds", False: "fails", None: "open"}  # open: there are too few blocks to tell
 CEILING_FACTOR = 2
 CEILING_OBSERVATIONS = 2000000
 
@@ -45,7 +46,7 @@ def judge_null(ceiling, rates):
 def judge_same(found):
     """`found`: comparison.Ratio of bare metal with itself."""
     if found is None or found.low is None:
-        return False, "too few blocks"
+        return None, "too few blocks"
     good = found.low <= 1 <= found.high
     told = "" if good else ", which does not contain 1"
     interval = f"{found.low:.3f}–{found.high:.3f}{told}"
@@ -55,13 +56,13 @@ def judge_same(found):
 def judge_loss(found):
     """`found`: Ratio, within one guest, of what it keeps when a loss is certain."""
     if found.low is None:
-        return False, "too few blocks"
+        return None, "too few blocks"
     return found.high < 1, f"{found.estimate:.3f} ({found.low:.3f}–{found.high:.3f})"
 
 
 def judge_quota(found, expected, tolerance=0.15):
     """`found`: Ratio of the rate with the quota to that without; `expected` follows from the CPU used without it."""
     if found is None or found.low is None:
-        return False, "too few blocks"
+        return None, "too few blocks"
     good = found.high < 1 and abs(found.estimate / expected - 1) <= tolerance
     return good, f"{found.estimate:.3f} ({found.low:.3f}–{found.high:.3f}), expected {expected:.3f}"

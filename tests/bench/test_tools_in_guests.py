@@ -1,14 +1,11 @@
 """Every tool once, for a moment, in a guest on bare metal and in a container: all of them give their figures, by the same
 programs. A sample as ir-bench makes one; only what the tools measured under this machine's load is not looked at."""
 
-import json
 import os
-import subprocess
-import sys
 
 import pytest
 
-from ir_bench import ROOT, machine
+from ir_bench import ROOT, child, machine
 from ir_bench.tools import TOOLS
 from platforms.lab import LabError, registry, verbs
 from platforms.lab.image import Image
@@ -70,10 +67,7 @@ def sample(folder, platform):
         "block": 0, "again": False, "seed": 1, "thresholds": vars(ANYTHING), "canary": str(CANARY),
         "tuning": {**pin, "memory.limit": 256 << 20}, "generator": {**pin, "cpu.shares": 1024},
     }
-    (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-    subprocess.run([sys.executable, "-B", "-m", "ir_bench.kinds", folder / "request.json", folder], cwd=ROOT / "bench",
-                   timeout=SECONDS, check=True)
-    return json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    return child.run(request, folder, SECONDS)
 
 
 @pytest.fixture(scope="module")
