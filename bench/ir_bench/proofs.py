@@ -39,6 +39,8 @@ def judge_loop(told):
 
 def judge_null(ceiling, rates):
     highest = max(rates)
+    if not highest:
+        return None, "no rate was measured"
     return ceiling >= CEILING_FACTOR * highest, (f"the generator alone makes {ceiling:,.0f} observations/s, "
                                                  f"{ceiling / highest:.1f} times the highest rate used")
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from ir_bench import comparison, experiment, report
+from ir_bench import comparison, experiment, proofs, report
 from ir_bench.analysis import analyse
 from stored import store
 
@@ -91,6 +91,13 @@ def test_no_ratio_of_emulated_guests(tmp_path):
 def test_few_blocks_give_values_only(tmp_path):
     found = analyse(store(tmp_path, blocks=5, p50=1.5), QUICK)
     assert words(found)["fixed.p50_ms"] == comparison.VALUES
+
+
+def test_a_run_that_ended_before_its_first_block_has_a_report(tmp_path):
+    text = report.write(store(tmp_path, blocks=0).run).with_suffix(".md").read_text()
+    assert "there is no block in which both have a value" in text
+    assert "| full speed | open | too few blocks |" in text.replace("bare against itself, ", "")
+    assert proofs.judge_null(3000000, [0, 0])[0] is None
 
 
 def test_failed_samples_are_listed_and_only_their_pairs_left_out(tmp_path):
