@@ -22,8 +22,9 @@ static bool is_held(const ir_partition_t *partition) {
 static int turn_partition(ir_consumer_t *consumer, ir_partition_t *partition,
                           amqp_connection_state_t connection, int64_t now_ns) {
     const bool wanted = partition->wanted && !consumer->stopping;
-    if (wanted && consumer->declared && !consumer->paused && partition->state == IR_PARTITION_FREE &&
-        !partition->suspect && now_ns >= partition->due_ns) {
+    if (wanted && consumer->declared && !consumer->paused &&
+        partition->state == IR_PARTITION_FREE && !partition->suspect &&
+        now_ns >= partition->due_ns) {
         return ir_partition_take(partition, connection, &consumer->options.topology,
                                  ir_lanes_prefetch(consumer, partition), now_ns);
     }
@@ -173,8 +174,8 @@ static void on_set_aside(void *context, unsigned partition, ir_view_t what) {
     }
     char text[256];
     snprintf(text, sizeof text,
-             "a message of partition %u that RabbitMQ cannot deliver was taken aside into "
-             IR_QUEUE_REJECTED ": routing key '%.*s'",
+             "a message of partition %u that RabbitMQ cannot deliver was taken aside "
+             "into " IR_QUEUE_REJECTED ": routing key '%.*s'",
              partition, IR_VIEW_ARG(what));
     consumer->set_aside++;
     consumer->partitions[partition].due_ns = 0;
@@ -216,8 +217,8 @@ static ir_status_t check_options(const ir_consumer_options_t *options, ir_error_
 }
 
 static ir_status_t start(ir_consumer_t *consumer, struct event_base *base, ir_error_t *error) {
-    static const ir_presence_events_t presence_events = {on_change, on_presence_fault, on_missing,
-                                                         on_refused, on_twin, on_set_aside};
+    static const ir_presence_events_t presence_events = {
+        on_change, on_presence_fault, on_missing, on_refused, on_twin, on_set_aside};
     const struct timeval every = {.tv_usec = TICK_NS / 1000};
     consumer->tick = event_new(base, -1, EV_PERSIST, on_tick, consumer);
     if (consumer->tick == NULL || event_add(consumer->tick, &every) != 0) {

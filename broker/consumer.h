@@ -1,6 +1,7 @@
 /* Consuming on the event loop: one channel for each partition held, up to 16 on a connection, since
- * RabbitMQ allows a connection few; membership on a connection of its own. Reconnects by itself with back-off, declares the topology, restores qos and
- * consumers, drives heartbeats also while paused. Loop thread only.
+ * RabbitMQ allows a connection few; membership on a connection of its own. Reconnects by itself
+ * with back-off, declares the topology, restores qos and consumers, drives heartbeats also while
+ * paused. Loop thread only.
  *
  * Handing a partition over keeps order: messages of it that were delivered after the decision are
  * not passed on, those passed on are waited for, and only then the partition's channel is closed,
@@ -40,7 +41,7 @@ typedef struct ir_consumer_options {
     size_t message_bytes; /* larger bodies are not read into memory: rejected to the dead-letter
                              exchange by the broker, and on_oversize is called */
     int64_t announce_ns;  /* interval of membership announcements; expiry is 4 × */
-    unsigned turn;        /* deliveries handled in one turn of the loop */
+    unsigned turn; /* deliveries handled in one turn of the loop, which lasts 20 ms at most */
 } ir_consumer_options_t;
 
 /* Views live during the call. */

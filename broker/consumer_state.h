@@ -10,7 +10,8 @@
 #include "broker/presence.h"
 #include "broker/queue_trial.h"
 
-#define IR_LANE_PARTITIONS 16 /* channels of one connection, half of what ingest/rabbitmq.py allows */
+#define IR_LANE_PARTITIONS                                                                         \
+    16 /* channels of one connection, half of what ingest/rabbitmq.py allows */
 #define IR_LANES_MAX ((IR_PARTITIONS_MAX + IR_LANE_PARTITIONS - 1) / IR_LANE_PARTITIONS)
 
 /* One of the connections, with a channel for each of its partitions. */
@@ -34,9 +35,10 @@ struct ir_consumer {
     ir_queue_trial_t *trial;
     struct event *tick;
     bool stopping, paused;
-    bool declared; /* the first connection was up, which declares the topology */
+    bool declared;        /* the first connection was up, which declares the topology */
     bool keeps_timestamp; /* the broker leaves the senders' property timestamp as it is */
     unsigned passed;      /* deliveries of this turn */
+    int64_t turn_ns;      /* when it began */
     int64_t complete_ns;  /* when all was consumed last; 0: not on this connection */
     bool was_ready;
     uint64_t losses, missing, set_aside;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define SETUP_CHANNEL 1
+#define TURN_NS (20 * IR_MILLISECOND_NS) /* then timers and requests have their turn */
 #define SOON_NS (10 * IR_SECOND_NS)
 #define BREAKS 2          /* of a connection in a row, and its partitions are set apart */
 #define APART_PREFETCH 64 /* as many as ingest/take-aside.erl looks through */
@@ -40,8 +41,12 @@ static void pass_on(ir_consumer_t *consumer, ir_partition_t *partition,
                     const ir_assembled_t *message) {
     const ir_delivery_t delivery = delivery_of(consumer, partition, message);
     ir_partition_passed(partition);
+    if (consumer->passed == 0) {
+        consumer->turn_ns = ir_clock_monotonic();
+    }
     consumer->events.on_delivery(consumer->context, &delivery);
-    if (++consumer->passed >= consumer->options.turn) {
+    if (++consumer->passed >= consumer->options.turn ||
+        ir_clock_monotonic() - consumer->turn_ns > TURN_NS) {
         ir_link_yield(ir_lanes_link(consumer, partition));
     }
 }
@@ -185,7 +190,8 @@ static void set_apart(ir_consumer_t *consumer, ir_lane_t *lane) {
     }
 }
 
-/* The brokers take it aside (ingest/take-aside.erl), for which nobody else may consume the queue. */
+/* The brokers take it aside (ingest/take-aside.erl), for which nobody else may consume the queue.
+ */
 static void ask_aside(ir_consumer_t *consumer, const ir_lane_t *lane, const ir_error_t *why) {
     ir_partition_t *partition = &consumer->partitions[lane->first];
     ir_error_t error;
@@ -285,14 +291,13 @@ void ir_lanes_resume(ir_consumer_t *consumer) {
 
 ir_link_t *ir_lanes_link(const ir_consumer_t *consumer, const ir_partition_t *partition) {
     const ir_lane_t *own = consumer->apart[partition->number];
-    return own != NULL ? own->link
-                       : consumer->lanes[partition->number / IR_LANE_PARTITIONS].link;
+    return own != NULL ? own->link : consumer->lanes[partition->number / IR_LANE_PARTITIONS].link;
 }
 
 uint16_t ir_lanes_prefetch(const ir_consumer_t *consumer, const ir_partition_t *partition) {
     const uint16_t usual = consumer->options.prefetch;
     return consumer->apart[partition->number] != NULL && usual > APART_PREFETCH ? APART_PREFETCH
-                                                                               : usual;
+                                                                                : usual;
 }
 
 bool ir_consumer_connected(const ir_consumer_t *consumer) {

@@ -67,11 +67,10 @@ static int bind_again(const ir_presence_t *presence, amqp_connection_state_t con
 static void say(ir_presence_t *presence, const char *key, const char *text) {
     amqp_basic_properties_t properties = {._flags = AMQP_BASIC_DELIVERY_MODE_FLAG,
                                           .delivery_mode = AMQP_DELIVERY_NONPERSISTENT};
-    ir_link_sent(presence->link,
-                 amqp_basic_publish(ir_link_connection(presence->link), CHANNEL,
-                                    amqp_cstring_bytes(IR_EXCHANGE_WORKERS),
-                                    amqp_cstring_bytes(key), 0, 0, &properties,
-                                    amqp_cstring_bytes(text)));
+    ir_link_sent(presence->link, amqp_basic_publish(ir_link_connection(presence->link), CHANNEL,
+                                                    amqp_cstring_bytes(IR_EXCHANGE_WORKERS),
+                                                    amqp_cstring_bytes(key), 0, 0, &properties,
+                                                    amqp_cstring_bytes(text)));
 }
 
 static void announce(ir_presence_t *presence, const char *verb) {

@@ -70,8 +70,8 @@ const char *ir_presence_fault(const ir_presence_t *presence);
 size_t ir_presence_workers(const ir_presence_t *presence);
 
 /* Asks the brokers to take aside what they cannot deliver from the head of the partition's queue
- * (ingest/take-aside.erl): the message "aside N" to the exchange of the workers. They answer "took N
- * KEY" for each message. */
+ * (ingest/take-aside.erl): the message "aside N" to the exchange of the workers. They answer "took
+ * N KEY" for each message. */
 void ir_presence_ask_aside(ir_presence_t *presence, unsigned partition);
 
 /* Tells the others that this worker takes part no more, and is silent from then on. */

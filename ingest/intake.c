@@ -187,8 +187,7 @@ static void take_submission(ir_gateway_t *gateway, struct evhttp_request *reques
     if (submission->n_packs > 0) {
         gateway->last_arrival_ns = submission->packs[submission->n_packs - 1].arrival_ns;
     }
-    const size_t cost = submission->observations > 0 ? submission->observations : 1;
-    ir_bucket_take(&account->bucket, &gateway->bucket_limits, (double)cost);
+    ir_bucket_take(&account->bucket, &gateway->bucket_limits, (double)submission->cost);
     if (submission->code == 202) {
         ir_waiting_begin(gateway, request, account);
     } else {

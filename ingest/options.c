@@ -1,7 +1,7 @@
 #include "ingest/options.h"
 
-#include "http/listener.h"
 #include "common/log.h"
+#include "http/listener.h"
 
 #include <stddef.h>
 
@@ -59,7 +59,9 @@ static const ir_setting_t settings[] = {
     {"backoff-longest", 0, IR_SETTING_DURATION, "TIME", NULL, 0.001 * IR_SECOND, IR_HOUR, "2s",
      FIELD(backoff_longest_ns), "Longest wait before the broker is tried again."},
     {"rate", 0, IR_SETTING_NUMBER, "N", NULL, 0, 1e9, "10000", FIELD(rate),
-     "Observations a second that one mote may send in the long run; 0: no limit."},
+     "Observations a second that one mote may send in the long run, refused ones and each KiB "
+     "counted "
+     "too; 0: no limit."},
     {"burst", 0, IR_SETTING_NUMBER, "N", NULL, 1, 1e12, "100000", FIELD(burst),
      "Observations that one mote may send at once after a pause."},
     {"retry-after", 0, IR_SETTING_DURATION, "TIME", NULL, IR_SECOND, IR_HOUR, "5s",

@@ -131,6 +131,7 @@ static void take_pack(reading_t *reading, ir_view_t body) {
     }
     check_names(reading, &pack);
     reading->submission->observations += pack.n_records;
+    reading->submission->cost += pack.n_records + pack.n_refusals;
     ir_submission_pack_t *kept = next_pack(reading);
     if (kept == NULL) {
         reading->status = IR_ERR_MEMORY;
@@ -162,7 +163,8 @@ static ir_view_t trim(ir_view_t line) {
 
 static void take_lines(reading_t *reading, ir_view_t body) {
     const size_t bound = reading->reader->limits.packs;
-    while (body.size > 0 && reading->status == IR_OK) {
+    while (body.size > 0 && reading->status == IR_OK &&
+           reading->submission->n_faults < IR_FAULTS_LISTED) {
         const char *end = memchr(body.data, '\n', body.size);
         const size_t size = end != NULL ? (size_t)(end - body.data) : body.size;
         const ir_view_t line = trim(ir_view(body.data, size));
@@ -178,7 +180,8 @@ static void take_lines(reading_t *reading, ir_view_t body) {
             take_pack(reading, line);
         }
     }
-    if (reading->status == IR_OK && reading->submission->n_packs == 0) {
+    if (reading->status == IR_OK && reading->submission->n_packs == 0 &&
+        reading->submission->n_faults == 0) {
         refuse(reading, BAD, "empty", "a body without any pack");
     }
 }
@@ -277,9 +280,11 @@ ir_status_t ir_submission_read(ir_submission_reader_t *reader, const ir_submissi
     submission->detail[0] = '\0';
     submission->packs = NULL;
     submission->n_packs = submission->observations = submission->n_faults = 0;
+    submission->cost = 1;
     if (!find_key(&reading) || !find_media(&reading, &lines) || !decode_body(&reading, &body)) {
         return reading.status;
     }
+    submission->cost += body.size / 1024;
     if (lines) {
         take_lines(&reading, body);
     } else {

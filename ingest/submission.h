@@ -1,6 +1,7 @@
 /* What one request carries: its body read as SenML packs of one mote, or the reasons why it cannot
  * be taken. All or nothing: a request with anything wrong in it is refused whole, so that who sent
- * it need not find out which part of it went through. Nothing here knows HTTP but the status codes.
+ * it need not find out which part of it went through. Reading ends when as many faults as are
+ * listed were found. Nothing here knows HTTP but the status codes.
  */
 #ifndef IR_INGEST_SUBMISSION_H
 #define IR_INGEST_SUBMISSION_H
@@ -57,6 +58,7 @@ typedef struct ir_submission {
     ir_media_t media;
     ir_submission_pack_t *packs; /* bodies and names are views of the input or of the reader */
     size_t n_packs, observations;
+    size_t cost; /* of reading it: its records, taken or not, and one for each KiB, out of gzip */
     ir_submission_fault_t faults[IR_FAULTS_LISTED]; /* the first ones */
     size_t n_faults;                                /* how many there are */
 } ir_submission_t;

@@ -42,13 +42,16 @@ const char *ir_flag_text(int flag) {
 
 ir_batch_t *ir_batch_new(ir_registry_t *registry) {
     ir_batch_t *batch = calloc(1, sizeof *batch);
-    ir_arena_t *arena = batch != NULL ? ir_arena_new(ARENA_CHUNK) : NULL;
-    if (arena == NULL) {
-        free(batch);
+    if (batch == NULL) {
         return NULL;
     }
-    batch->arena = arena;
     batch->registry = ir_registry_ref(registry);
+    batch->arena = ir_arena_new(ARENA_CHUNK);
+    batch->decoding = ir_arena_new(ARENA_CHUNK);
+    if (batch->arena == NULL || batch->decoding == NULL) {
+        ir_batch_free(batch);
+        return NULL;
+    }
     return batch;
 }
 
@@ -57,6 +60,7 @@ void ir_batch_free(ir_batch_t *batch) {
         return;
     }
     ir_arena_free(batch->arena);
+    ir_arena_free(batch->decoding);
     ir_registry_unref(batch->registry);
     free(batch->messages);
     free(batch->observations);
@@ -212,6 +216,13 @@ typedef struct addition {
     bool out_of_memory;
 } addition_t;
 
+/* A copy in the arena that is not NULL also when it is empty. */
+static ir_view_t copy(addition_t *addition, ir_view_t view) {
+    const ir_view_t copied = ir_arena_copy(addition->batch->arena, view);
+    addition->out_of_memory = addition->out_of_memory || copied.data == NULL;
+    return copied;
+}
+
 static ir_refusal_t *push_refusal(addition_t *addition) {
     ir_batch_t *batch = addition->batch;
     if (!reserve((void **)&batch->refusals, &batch->refusals_capacity, batch->n_refusals, 1,
@@ -236,6 +247,36 @@ static void refuse(addition_t *addition, ir_reason_t reason, int record, const c
         ir_refusal_set(refusal, reason, record, "%s", detail);
         addition->message.refused = addition->message.refused || record < 0;
     }
+}
+
+/* However many records are refused, what is kept of it is bounded: the first refusals, and one for
+ * all others. */
+static void fold_refusals(addition_t *addition) {
+    ir_batch_t *batch = addition->batch;
+    ir_refusal_t *refusals = batch->refusals + addition->message.first_refusal;
+    const uint32_t count = batch->n_refusals - addition->message.first_refusal;
+    if (count <= IR_REFUSALS_LISTED + 1) {
+        return;
+    }
+    const size_t size = (size_t)refusals[count - 1].record / 4 + 1;
+    char *records = ir_arena_alloc(batch->arena, size + 1);
+    if (records == NULL) {
+        addition->out_of_memory = true;
+        return;
+    }
+    memset(records, 0, size + 1);
+    for (uint32_t i = IR_REFUSALS_LISTED; i < count; i++) {
+        records[refusals[i].record / 4] |= (char)(1 << refusals[i].record % 4);
+    }
+    for (size_t i = 0; i < size; i++) {
+        records[i] = "0123456789abcdef"[(int)records[i]];
+    }
+    ir_refusal_t *rest = &refusals[IR_REFUSALS_LISTED];
+    ir_refusal_set(rest, rest->reason, rest->record, "and %u more records",
+                   count - IR_REFUSALS_LISTED);
+    rest->count = count - IR_REFUSALS_LISTED;
+    rest->records = records;
+    batch->n_refusals = addition->message.first_refusal + IR_REFUSALS_LISTED + 1;
 }
 
 static const char *join(addition_t *addition, const char *first, const char *second,
@@ -318,7 +359,7 @@ static void infer_mote(addition_t *addition, const ir_senml_pack_t *pack) {
         const ir_view_t id =
             ir_view(name.data, slash != NULL ? (size_t)(slash - name.data) : name.size);
         if (ir_mote_id_valid(id)) {
-            addition->message.mote = id;
+            addition->message.mote = copy(addition, id);
             find_mote(addition);
         }
     }
@@ -453,9 +494,13 @@ static bool make_table(addition_t *addition, size_t n_records) {
     while (size < n_records * 2) {
         size *= 2;
     }
-    addition->table = make(addition, size * sizeof *addition->table);
+    addition->table = ir_arena_alloc(addition->batch->decoding, size * sizeof *addition->table);
     addition->table_mask = size - 1;
-    return addition->table != NULL;
+    if (addition->table == NULL) {
+        return false;
+    }
+    memset(addition->table, 0, size * sizeof *addition->table);
+    return true;
 }
 
 /* Finds it, or notes it as the next observation of the batch. */
@@ -472,6 +517,22 @@ static bool found_in_table(addition_t *addition, const ir_observation_t *wanted)
 }
 
 /* ---- the records ---- */
+
+/* What decoding made goes with the next message. Records of one pack mostly share their unit. */
+static void keep_texts(addition_t *addition, ir_observation_t *observation) {
+    const ir_batch_t *batch = addition->batch;
+    const bool first = batch->n_observations == addition->message.first_observation;
+    const ir_view_t before =
+        first ? (ir_view_t){NULL, 0} : batch->observations[batch->n_observations - 1].source_unit;
+    observation->source_unit =
+        observation->source_unit.size > 0 && ir_view_equal(before, observation->source_unit)
+            ? before
+            : copy(addition, observation->source_unit);
+    if (observation->value.kind == IR_VALUE_STRING || observation->value.kind == IR_VALUE_DATA) {
+        observation->value.bytes = copy(addition, observation->value.bytes);
+        observation->source_value.bytes = observation->value.bytes;
+    }
+}
 
 static void take_record(addition_t *addition, const ir_senml_record_t *record) {
     ir_batch_t *batch = addition->batch;
@@ -491,6 +552,7 @@ static void take_record(addition_t *addition, const ir_senml_record_t *record) {
                observation.sensor->name);
         return;
     }
+    keep_texts(addition, &observation);
     batch->observations[batch->n_observations++] = observation;
 }
 
@@ -588,7 +650,7 @@ static void analyse(addition_t *addition) {
                                     .sent_ns = addition->message.sent_ns};
     ir_senml_pack_t pack;
     if (ir_senml_decode(media, input->body, clock, &addition->analysis->limits,
-                        addition->batch->arena, &pack) != IR_OK) {
+                        addition->batch->decoding, &pack) != IR_OK) {
         addition->out_of_memory = true;
         return;
     }
@@ -599,13 +661,6 @@ static void analyse(addition_t *addition) {
     if (infer || find_mote(addition)) {
         take_pack(addition, &pack);
     }
-}
-
-/* A copy in the arena that is not NULL also when it is empty. */
-static ir_view_t copy(addition_t *addition, ir_view_t view) {
-    const ir_view_t copied = ir_arena_copy(addition->batch->arena, view);
-    addition->out_of_memory = addition->out_of_memory || copied.data == NULL;
-    return copied;
 }
 
 static int64_t whole_microseconds(int64_t ns) {
@@ -638,8 +693,10 @@ ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis,
         .session = input->session,
         .delivery_tag = input->delivery_tag,
     };
+    ir_arena_reset(batch->decoding);
     if (!addition.out_of_memory) {
         analyse(&addition);
+        fold_refusals(&addition);
     }
     if (addition.out_of_memory) {
         batch->n_observations = n_observations;

@@ -106,7 +106,7 @@ typedef struct ir_message {
     bool left_out;  /* it was set aside before its observations were put in the documents */
     uint32_t first_observation, n_observations; /* contiguous in the batch */
     const uint32_t *by_time;            /* their order by time, from 0; NULL: they stand in it */
-    uint32_t first_refusal, n_refusals; /* decoding's, contiguous */
+    uint32_t first_refusal, n_refusals; /* decoding's, contiguous; the last may stand for many */
     /* where it came from, for the acknowledgement; 0 when not from a broker */
     uint32_t partition;
     uint32_t session; /* counts up whenever a partition is taken anew: quality state starts over */
@@ -124,6 +124,7 @@ typedef struct ir_store_refusal {
 
 typedef struct ir_batch {
     ir_arena_t *arena;
+    ir_arena_t *decoding;    /* of the message that is being added */
     ir_registry_t *registry; /* a reference */
     ir_message_t *messages;
     uint32_t n_messages, messages_capacity;

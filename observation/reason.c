@@ -42,6 +42,8 @@ void ir_refusal_set(ir_refusal_t *refusal, ir_reason_t reason, int record, const
                     ...) {
     refusal->reason = reason;
     refusal->record = record;
+    refusal->count = 1;
+    refusal->records = NULL;
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(refusal->detail, sizeof refusal->detail, format, arguments);
@@ -51,4 +53,14 @@ void ir_refusal_set(ir_refusal_t *refusal, ir_reason_t reason, int record, const
             *c = '?';
         }
     }
+}
+
+bool ir_refusal_has(ir_view_t records, int record) {
+    const size_t at = (size_t)record / 4;
+    if (record < 0 || at >= records.size) {
+        return false;
+    }
+    const char digit = records.data[at];
+    const int bits = digit <= '9' ? digit - '0' : digit - 'a' + 10;
+    return (bits >> record % 4 & 1) != 0;
 }

@@ -3,6 +3,10 @@
 #ifndef IR_OBSERVATION_REASON_H
 #define IR_OBSERVATION_REASON_H
 
+#include "common/view.h"
+
+#include <stdbool.h>
+
 typedef enum ir_reason {
     IR_REASON_NONE = 0,
     /* the whole message */
@@ -45,9 +49,18 @@ const char *ir_reason_text(ir_reason_t reason);
 /* A refusal with its place. */
 typedef struct ir_refusal {
     ir_reason_t reason;
-    int record;       /* 0-based position in the pack; -1: the whole pack */
-    char detail[160]; /* one line, printable, for people */
+    int record;          /* 0-based position in the pack; -1: the whole pack */
+    char detail[160];    /* one line, printable, for people */
+    unsigned count;      /* 1; or of records that are refused with it, too many to list each */
+    const char *records; /* which those are, `record` being the first: a hexadecimal digit for each
+                            four, the lowest record of the pack first and in the lowest bit; NULL:
+                            `record` alone */
 } ir_refusal_t;
+
+#define IR_REFUSALS_LISTED 16 /* of one message; the others become one */
+
+/* Whether record `record` stands in such a list. */
+bool ir_refusal_has(ir_view_t records, int record);
 
 void ir_refusal_set(ir_refusal_t *refusal, ir_reason_t reason, int record, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -88,10 +88,13 @@ static json_t *parse(ir_view_t body, json_error_t *error, bool *failed) {
 
 /* ---- what has to be known of the text before it is parsed ---- */
 
+#define ITEMS_PER_RECORD 16 /* SenML has 15 labels; the parser makes 80 bytes of a value of two */
+
 /* JSON's grammar outside strings has an 'E' in numbers only, and RFC 8428 wants 'e' there. */
 typedef struct survey {
     unsigned depth;   /* deepest nesting */
     size_t commas;    /* between the items of the outermost array */
+    size_t items;     /* at most so many values at all */
     bool has_capital; /* an exponent in upper case somewhere */
 } survey_t;
 
@@ -122,6 +125,7 @@ static survey_t survey_text(ir_view_t body, bool *capital) {
             break;
         case ',':
             survey.commas += depth == 1;
+            survey.items++;
             break;
         case 'E':
             survey.has_capital = true;
@@ -241,6 +245,13 @@ void ir_senml_decode_json(ir_resolver_t *resolver, ir_view_t body) {
     if (survey.depth > resolver->limits->depth) {
         ir_resolver_refuse(resolver, IR_REASON_TOO_DEEP, "nested %u deep, at most %u is taken",
                            survey.depth, resolver->limits->depth);
+        return;
+    }
+    if (survey.commas >= resolver->limits->records ||
+        survey.items / ITEMS_PER_RECORD >= resolver->limits->records) {
+        ir_resolver_refuse(resolver, IR_REASON_TOO_MANY_RECORDS,
+                           "%zu records with %zu values, at most %u are taken", survey.commas + 1,
+                           survey.items + 1, resolver->limits->records);
         return;
     }
     bool *capitals = NULL;

@@ -104,7 +104,8 @@ ir_status_t ir_documents_each_id(ir_documents_t *documents, ir_document_kind_t k
  */
 typedef struct ir_stored_refusal {
     ir_view_t reason, detail;
-    int record; /* -1: the whole message */
+    ir_view_t records; /* those refused with it (observation/reason.h); empty: `record` alone */
+    int record;        /* -1: the whole message */
 } ir_stored_refusal_t;
 
 /* A raw message as it is stored, with its newest outcome. Views live during the call. */

@@ -112,6 +112,9 @@ static void append_refusal(void *context, const ir_refusal_t *refusal) {
     append_text(&one, "reason", ir_reason_text(refusal->reason));
     bson_append_int32(&one, "record", -1, refusal->record);
     append_text(&one, "detail", refusal->detail);
+    if (refusal->records != NULL) {
+        append_text(&one, "records", refusal->records);
+    }
     bson_append_document_end(&refusals->array, &one);
 }
 
@@ -185,6 +188,9 @@ void ir_mongodb_dropped(bson_t *document, const ir_raw_document_t *raw) {
         append_view(&one, "reason", raw->refusals[i].reason);
         bson_append_int32(&one, "record", -1, raw->refusals[i].record);
         append_view(&one, "detail", raw->refusals[i].detail);
+        if (raw->refusals[i].records.size > 0) {
+            append_view(&one, "records", raw->refusals[i].records);
+        }
         bson_append_document_end(&list, &one);
     }
     bson_append_array_end(document, &list);
@@ -334,6 +340,7 @@ bool ir_mongodb_read_refusals(const bson_t *document, ir_refusal_list_t *list) {
             !ir_refusal_list_add(
                 list, (ir_stored_refusal_t){.reason = read_view(&one, "reason"),
                                             .detail = read_view(&one, "detail"),
+                                            .records = read_view(&one, "records"),
                                             .record = (int)ir_mongodb_read_int(&one, "record")})) {
             return false;
         }

@@ -74,8 +74,8 @@ static void append_options(ir_buffer_t *out, const char *query) {
     }
 }
 
-/* The store's URI (mongodb://[USER@]HOST[,HOST…][/DB][?OPTIONS]) with the first host alone: login, TLS
- * and all other options are the same. NULL when memory is out. */
+/* The store's URI (mongodb://[USER@]HOST[,HOST…][/DB][?OPTIONS]) with the first host alone: login,
+ * TLS and all other options are the same. NULL when memory is out. */
 static mongoc_uri_t *first_host(const mongoc_uri_t *uri) {
     const char *text = mongoc_uri_get_string(uri);
     const char *authority = strstr(text, "://") + 3;

@@ -91,6 +91,9 @@ static void append_refusal(void *context, const ir_refusal_t *refusal) {
     ir_buffer_append_int(out, refusal->record);
     ir_buffer_append_text(out, ",\"detail\":");
     ir_buffer_append_json_string(out, ir_view_text(refusal->detail));
+    if (refusal->records != NULL) {
+        ir_buffer_append_format(out, ",\"records\":\"%s\"", refusal->records);
+    }
     ir_buffer_append_char(out, '}');
 }
 

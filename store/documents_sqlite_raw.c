@@ -24,6 +24,7 @@ static bool read_refusals(sqlite3_stmt *row, int column, json_t **json, ir_refus
         const ir_stored_refusal_t one = {
             .reason = ir_view_text(json_string_value(json_object_get(refusal, "reason"))),
             .detail = ir_view_text(json_string_value(json_object_get(refusal, "detail"))),
+            .records = ir_view_text(json_string_value(json_object_get(refusal, "records"))),
             .record = (int)json_integer_value(json_object_get(refusal, "record"))};
         good = good && ir_refusal_list_add(list, one);
     }

@@ -168,8 +168,8 @@ ir_status_t ir_graph_init(ir_graph_t *graph, const ir_registry_t *registry, ir_e
     char *text = NULL;
     size_t size = 0;
     char name[1024];
-    const int length = snprintf(name, sizeof name, "%s" REGISTRY_GRAPH,
-                                graph->options.format.base_iri);
+    const int length =
+        snprintf(name, sizeof name, "%s" REGISTRY_GRAPH, graph->options.format.base_iri);
     if (length < 0 || (size_t)length >= sizeof name) {
         return ir_error_set(error, IR_ERR_USAGE, "base-iri is longer than %zu bytes",
                             sizeof name - sizeof REGISTRY_GRAPH);

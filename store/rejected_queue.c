@@ -1,6 +1,7 @@
 /* The queue ir.rejected, for what never reached a worker: the broker dead-lettered it, or took it
- * aside since nobody could be given it (ingest/take-aside.erl). What a worker told is passed over unless the documents keep nothing. Messages are fetched and stay the
- * broker's until they are acknowledged; what is not goes back to its place with the connection. */
+ * aside since nobody could be given it (ingest/take-aside.erl). What a worker told is passed over
+ * unless the documents keep nothing. Messages are fetched and stay the broker's until they are
+ * acknowledged; what is not goes back to its place with the connection. */
 #include "broker/arrival.h"
 #include "broker/rabbitmq_c.h"
 #include "broker/topology.h"

@@ -48,7 +48,8 @@ static bool id_follows(const ir_raw_document_t *raw, const ir_senml_pack_t *pack
 
 static bool was_refused(const ir_raw_document_t *raw, int position) {
     for (size_t i = 0; i < raw->n_refusals; i++) {
-        if (raw->refusals[i].record == position || raw->refusals[i].record < 0) {
+        if (raw->refusals[i].record == position || raw->refusals[i].record < 0 ||
+            ir_refusal_has(raw->refusals[i].records, position)) {
             return true;
         }
     }

@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A dead letter tells the first refusal by its own headers and up to this many in one list. */
-#define REFUSALS_LISTED 16
 #define LETTER_HEADERS 10
 #define LETTER_HEADERS_LEAST 6
 #define LOG_INTERVAL_NS (10 * IR_SECOND_NS)
@@ -102,11 +100,11 @@ static void list_refusal(ir_letters_t *letters, ir_refusals_t *refusals,
     if (refusals->count == 0) {
         refusals->first = refusal;
     }
-    if (refusals->count < REFUSALS_LISTED) {
+    if (refusals->count < IR_REFUSALS_LISTED) {
         ir_buffer_append_format(&letters->list, "%s%d %s: %s", refusals->count > 0 ? "\n" : "",
                                 refusal->record, ir_reason_text(refusal->reason), refusal->detail);
     }
-    refusals->count++;
+    refusals->count += refusal->count;
 }
 
 static ir_refusals_t collect_refusals(ir_letters_t *letters, const ir_batch_t *batch,

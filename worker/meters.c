@@ -145,7 +145,7 @@ static void count_message(ir_meters_t *meters, const ir_batch_t *batch,
     }
     for (uint32_t i = 0; i < message->n_refusals; i++) {
         const ir_refusal_t *refusal = &batch->refusals[message->first_refusal + i];
-        ir_metric_increase(meters->rejected[refusal->reason], 1);
+        ir_metric_increase(meters->rejected[refusal->reason], refusal->count);
     }
     ir_metric_increase(meters->observations_stored, stored);
     ir_metric_increase(meters->observations_duplicate, duplicate);

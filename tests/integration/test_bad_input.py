@@ -210,3 +210,38 @@ def test_unregistered_accept(make_pipeline):
     pipeline.drain()
     pipeline.assert_exactly([message])
     pipeline.stop_workers()
+
+
+# ---- small messages that ask for much ----
+
+RECORDS = 10000
+
+
+def bomb(number):
+    """Ten thousand empty CBOR records, made different by a base time."""
+    return b"\x99\x27\x10" + b"\xa1\x22\x1a" + (1_000_000_000 + number).to_bytes(4, "big") + b"\xa0" * (RECORDS - 1)
+
+
+def resident(program):
+    """Bytes of memory it has now."""
+    status = harness.Path(f"/proc/{program.process.child.pid}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))) * 1024
+
+
+def test_many_refusals_of_small_messages(pipeline, messages):
+    """Memory and documents stay in proportion to what was sent, each record counts, and the others' messages arrive."""
+    # Otherwise the sanitizer keeps 256 MB of what was freed.
+    worker = pipeline.worker("--formats=", env={"ASAN_OPTIONS": "quarantine_size_mb=4"})
+    before = resident(worker)
+    for number in range(300):
+        pipeline.publish_body(bomb(number), f"ir.{messages[0].mote}", "application/senml+cbor")
+    for message in messages[:20]:
+        pipeline.publish(message)
+    pipeline.drain()
+    assert worker.metric('ir_rejected_total{reason="bad-name"}') == 300 * (RECORDS - 1)
+    sent = 300 * len(bomb(0))
+    assert resident(worker) - before < 40 * sent
+    (size,) = pipeline.sqlite("SELECT sum(length(refusals)) FROM raw")[0]
+    assert size < 2 * sent
+    status, verdict = pipeline.verify(pipeline.write_ledger(messages[:20]))
+    assert verdict["missing"] == 0 and verdict["doubled"] == 0, (status, verdict)

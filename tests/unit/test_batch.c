@@ -120,8 +120,50 @@ static void repeats_in_a_large_pack_are_found(void **state) {
     ir_batch_t *batch = ir_batch_new(registry);
     assert_int_equal(add(batch, "ir.BUOY-7", JSON, body), IR_OK);
     assert_int_equal(batch->n_observations, 150);
-    assert_int_equal(batch->n_refusals, 50);
+    assert_int_equal(batch->n_refusals, IR_REFUSALS_LISTED + 1);
     assert_int_equal(batch->refusals[0].record, 150);
+    const ir_refusal_t *rest = &batch->refusals[IR_REFUSALS_LISTED];
+    assert_int_equal(rest->count, 50 - IR_REFUSALS_LISTED);
+    for (int record = 0; record < 210; record++) {
+        assert_int_equal(ir_refusal_has(ir_view_text(rest->records), record),
+                         record >= 150 + IR_REFUSALS_LISTED && record < 200);
+    }
+    ir_batch_free(batch);
+}
+
+/* A small message of many records that are all refused: 10,000 empty maps. */
+static void refusals_do_not_grow_with_the_records(void **state) {
+    (void)state;
+    enum { RECORDS = 10000 };
+    static char body[3 + RECORDS] = {(char)0x99, 0x27, 0x10};
+    memset(body + 3, 0xa0, RECORDS);
+    ir_batch_t *batch = ir_batch_new(registry);
+    for (int i = 0; i < 20; i++) {
+        const ir_input_t input = {.routing_key = ir_view_text("ir.BUOY-7"),
+                                  .content_type = ir_view_text("application/senml+cbor"),
+                                  .body = ir_view(body, sizeof body),
+                                  .arrival_ns = NOW_NS + i};
+        assert_int_equal(ir_batch_add(batch, &analysis, &input), IR_OK);
+        assert_int_equal(batch->messages[i].n_refusals, IR_REFUSALS_LISTED + 1);
+    }
+    assert_int_equal(batch->refusals[IR_REFUSALS_LISTED].count, RECORDS - IR_REFUSALS_LISTED);
+    assert_true(ir_arena_footprint(batch->arena) < 3 * batch->body_bytes);
+    ir_batch_free(batch);
+}
+
+/* Decoding another message must not touch what is kept of the first. */
+static void texts_of_a_message_outlive_its_decoding(void **state) {
+    (void)state;
+    ir_batch_t *batch = ir_batch_new(registry);
+    assert_int_equal(add(batch, "ir.BUOY-7", JSON,
+                         "[{\"n\":\"BUOY-7/temp\",\"u\":\"Cel\",\"t\":1304208000,\"v\":1}]"),
+                     IR_OK);
+    assert_int_equal(add(batch, "ir.BUOY-7", JSON,
+                         "[{\"n\":\"BUOY-7/temp\",\"u\":\"K\",\"t\":1304208001,\"v\":290}]"),
+                     IR_OK);
+    assert_int_equal(batch->n_observations, 2);
+    assert_true(ir_view_equal(batch->observations[0].source_unit, ir_view_text("Cel")));
+    assert_true(ir_view_equal(batch->observations[1].source_unit, ir_view_text("K")));
     ir_batch_free(batch);
 }
 
@@ -393,6 +435,8 @@ int main(void) {
         cmocka_unit_test(what_is_refused_and_why),
         cmocka_unit_test(values_are_converted_and_kept_as_sent),
         cmocka_unit_test(repeats_in_a_large_pack_are_found),
+        cmocka_unit_test(refusals_do_not_grow_with_the_records),
+        cmocka_unit_test(texts_of_a_message_outlive_its_decoding),
         cmocka_unit_test(strangers_get_generic_terms),
         cmocka_unit_test(a_sensor_of_another_mote_is_foreign),
         cmocka_unit_test(the_mote_can_be_told_from_the_sensors),
