@@ -122,6 +122,21 @@ def test_larger_batches_stand_beside_cpu(tmp_path):
     assert re.search(r"batches were 1\.(19|20|21) times as large$", told)
 
 
+def test_a_value_that_is_in_no_ratio_stands_with_its_reason(tmp_path):
+    def tell(line):
+        line["notes"] = {"full": "no wire"}
+        if line["subject"] == "lxc":
+            line["no_ratio"] = {"full": "does not reach the disk"}
+        return line
+
+    part = store(tmp_path, change=tell)
+    rate = next(each for each in analyse(part, QUICK).compared if (each.subject, each.measure) == ("lxc", "full.rate"))
+    assert rate.finding is None and rate.why == "lxc: does not reach the disk"
+    text = report.write(part.run).read_text()
+    assert "does not reach the disk (lxc)" in text
+    assert len(re.findall(r"no wire \([^)]*bare[^)]*\)", text)) == 1
+
+
 def test_the_report_needs_no_network(tmp_path):
     text = report.write(store(tmp_path).run).read_text()
     links = re.findall(r"(?:src|href)=[\"']([^\"'#][^\"']*)", text)
