@@ -16,6 +16,8 @@ OF_BUILDS = ("programs", "broker settings", "worker settings", "services")
 OF_SETTINGS = ("services", "worker settings")
 OF_PROFILES = ("processors", "memory limit", "CPU quota", "CPU shares", "broker schedulers")
 
+READ_SECONDS = 60
+
 # Settings are held against each other without addresses, paths and passwords, which differ between guests. Processes of a
 # guest on bare metal are told from others of the host by their control group; lxc-attach makes one of its own (.lxc) with
 # version 2.
@@ -53,9 +55,10 @@ def read(lab, guests):
     """{row: text} over guests that run."""
     sheet = {}
     for guest in guests:
-        told = verbs.execute(lab, guest.name, ["/bin/sh", "-c", INSIDE]).out
+        platform = verbs.platform_of(lab, guest)
+        told = verbs.execute(lab, guest.name, ["/bin/sh", "-c", INSIDE], seconds=READ_SECONDS * platform.patience(guest)).out
         own = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
-        effect = {row.knob: row.in_effect for row in verbs.tuning_rows(lab, verbs.platform_of(lab, guest), guest)}
+        effect = {row.knob: row.in_effect for row in verbs.tuning_rows(lab, platform, guest)}
         own["processors"] = str(effect.get("cpu.pin"))
         own["memory limit"] = str(effect.get("memory.limit"))
         own["network"] = guest.network

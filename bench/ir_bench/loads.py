@@ -87,7 +87,6 @@ class Sample(pipeline.Sample):
                 self.box = Toolbox(self, self.bench, peers)
                 if twin_profile is not None:
                     self.stack.add_twin(twin_profile)
-                    self.describe(lab, [lab.load(TWIN)])
                     self.twin = sample.BenchGuest(self, lab, TWIN)
                     self.box_of_twin = Toolbox(self, self.twin, peers)
                 yield

@@ -27,6 +27,7 @@ BY_GENERATOR = (*loads.PIPELINE, "network")  # loads of which a part runs outsid
 class Sample(loads.Sample):
     def measure(self):
         with self.guests_running(twin_profile=self.subject["profile"]):
+            self.describe(self.twin.lab, [self.twin.record])
             if not self.scouted:
                 self.first_look()
                 return
