@@ -76,7 +76,7 @@ struct ir_connections {
     size_t n_descriptors;
     bool closing, paused;
     int64_t woken_ns; /* when the listener was last turned on again */
-    bool inside; /* the library's own work on a request */
+    bool inside;      /* the library's own work on a request */
 };
 
 static const struct {
@@ -584,8 +584,7 @@ static ir_status_t open_http(ir_connections_t *all, struct event_base *base, ir_
     if (status == IR_OK) {
         /* Again, for a longer queue than the library's 128. */
         listen(evhttp_bound_socket_get_fd(all->bound), BACKLOG);
-        evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(all->bound),
-                                    on_accept_failed);
+        evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(all->bound), on_accept_failed);
     }
     return status;
 }

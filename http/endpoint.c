@@ -128,8 +128,7 @@ static ir_status_t open_server(ir_endpoint_t *endpoint, struct event_base *base,
         .on_request = on_request,
         .context = endpoint,
     };
-    const ir_status_t status =
-        ir_connections_open(base, &options, &endpoint->connections, error);
+    const ir_status_t status = ir_connections_open(base, &options, &endpoint->connections, error);
     if (status == IR_OK) {
         ir_connections_where(endpoint->connections, endpoint->where, sizeof endpoint->where);
     }

@@ -20,8 +20,8 @@ typedef bool (*ir_endpoint_ready_fn)(void *context, ir_buffer_t *reasons);
 /* Brings metrics that are read rather than counted up to date before a scrape; may be NULL. */
 typedef void (*ir_endpoint_refresh_fn)(void *context);
 
-/* Listens at `address`, as ir_listener_bind does. Bounds: 32 connections, 8 KiB of headers, no body,
- * ten seconds for each step. */
+/* Listens at `address`, as ir_listener_bind does. Bounds: 32 connections, 8 KiB of headers, no
+ * body, ten seconds for each step. */
 ir_status_t ir_endpoint_open(struct event_base *base, const char *address, ir_metrics_t *metrics,
                              ir_endpoint_ready_fn ready, ir_endpoint_refresh_fn refresh,
                              void *context, ir_endpoint_t **endpoint, ir_error_t *error);

@@ -4,9 +4,9 @@
 #define IR_INGEST_STATE_H
 
 #include "common/buffer.h"
-#include "http/endpoint.h"
 #include "common/reload.h"
 #include "http/connections.h"
+#include "http/endpoint.h"
 #include "ingest/meters.h"
 #include "ingest/options.h"
 #include "ingest/outlet.h"

@@ -1,7 +1,7 @@
 #include "worker/options.h"
 
-#include "http/listener.h"
 #include "common/log.h"
+#include "http/listener.h"
 #include "worker/policy_watch.h"
 
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* The HTTP endpoint over a real socket, and the log's lines. */
-#include "http/endpoint.h"
 #include "common/log.h"
+#include "http/endpoint.h"
 
 #include <event2/event.h>
 
@@ -75,8 +75,7 @@ static void *ask(void *context) {
     fixture_t *fixture = context;
     const struct timeval bound = {.tv_sec = CLIENT_SECONDS};
     const struct sockaddr_in address = {.sin_family = AF_INET,
-                                        .sin_port =
-                                            htons(port_of(fixture->endpoint)),
+                                        .sin_port = htons(port_of(fixture->endpoint)),
                                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
     size_t size = 0;

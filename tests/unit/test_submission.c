@@ -1,8 +1,8 @@
 /* What a request carries, the answer in words, gzip with a bound; and every allocation that fails.
  */
+#include "http/problem.h"
 #include "ingest/gunzip.h"
 #include "ingest/key.h"
-#include "http/problem.h"
 #include "ingest/refusal.h"
 #include "ingest/shipment.h"
 #include "ingest/submission.h"
