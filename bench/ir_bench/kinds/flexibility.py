@@ -29,6 +29,7 @@ FILL = ('nohup sh -c \'x=$(yes | head -c "$1"); : >"${RIVER_ROOT-}/run/filled"; 
         '</dev/null >/dev/null 2>&1 & until [ -e "${RIVER_ROOT-}/run/filled" ]; do sleep 0.1; done')
 WRITE = 'head -c "$1" /dev/urandom >"${RIVER_ROOT-}/var/lib/river/written" && sync'
 FILL_SECONDS = 120
+LONGEST_REASON = 300  # characters of an error's end, where QEMU says what it lacks
 STRETCHES = {
     "provision": "to provision",
     "boot": "to boot until it answers",
@@ -205,7 +206,7 @@ class Sample(sample.Sample):
                 self.run_in(name, FILL, touched)
                 names.append(name)
         except LabError as error:
-            self.notes[stretch] = f"{len(names)} of {count}: {str(error).splitlines()[0]}"
+            self.notes[stretch] = f"{len(names)} of {count}: {' '.join(str(error).split())[-LONGEST_REASON:]}"
         self.await_sharing(tuning)
         self.measures[f"{stretch}.guests"] = sum(verbs.execute(self.lab_of_sample, name, ["true"], good=None).status == 0
                                                  for name in names)
