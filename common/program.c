@@ -1,6 +1,8 @@
 #include "common/program.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 
 int ir_program_exit(ir_status_t status) {
@@ -10,6 +12,15 @@ int ir_program_exit(ir_status_t status) {
 int ir_program_refuse(const ir_program_t *program, const ir_error_t *error) {
     fprintf(stderr, "%s: %s\n", program->name, error->text);
     return ir_program_exit(error->status);
+}
+
+void ir_program_ends(void) {
+    sigset_t ending;
+    sigemptyset(&ending);
+    sigaddset(&ending, SIGHUP);
+    sigaddset(&ending, SIGINT);
+    sigaddset(&ending, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &ending, NULL);
 }
 
 ir_status_t ir_program_flush(FILE *out, ir_error_t *error) {

@@ -17,6 +17,10 @@ int ir_program_exit(ir_status_t status);
 /* The same, after saying on standard error why it ended so. */
 int ir_program_refuse(const ir_program_t *program, const ir_error_t *error);
 
+/* For a program whose event loop is over: from now on SIGHUP, SIGINT and SIGTERM, which the loop no
+ * longer handles, change nothing about how it ends. By the thread that takes signals. */
+void ir_program_ends(void);
+
 /* IR_ERR_IO when not all that was written to `out` got through. */
 ir_status_t ir_program_flush(FILE *out, ir_error_t *error);
 

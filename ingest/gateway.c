@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/program.h"
 #include "ingest/state.h"
 
 #include <event2/event.h>
@@ -298,6 +299,7 @@ ir_status_t ir_gateway_run(const ir_ingest_options_t *options, ir_error_t *error
                ir_tokens_count(gateway.tokens), ir_tokens_motes(gateway.tokens), options->tokens,
                ir_connections_most(gateway.connections));
         event_base_dispatch(gateway.base);
+        ir_program_ends();
         ir_log(IR_LOG_INFO, "ending");
     }
     close_gateway(&gateway);

@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/program.h"
 #include "worker/state.h"
 
 #include <event2/event.h>
@@ -302,6 +303,7 @@ ir_status_t ir_worker_run(const ir_worker_options_t *options, ir_error_t *error)
                ir_registry_motes(worker.registry), ir_registry_sensors(worker.registry),
                options->registry);
         event_base_dispatch(worker.base);
+        ir_program_ends();
         ir_log(IR_LOG_INFO, "ending");
     }
     close_worker(&worker);

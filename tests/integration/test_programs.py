@@ -2,7 +2,9 @@
 
 import json
 import re
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -128,3 +130,13 @@ def test_secrets_stay_off_the_command_line(program, secret):
     name = "IR_" + secret.upper().replace("-", "_")
     status, text, _ = call(program, "--print-settings", env={name: "swordfish"})
     assert status == 0 and "swordfish" not in text
+
+
+def test_signals_while_it_ends(pipeline):
+    """However often and late they come, it ends as the first one asked for."""
+    pipeline.issue("USGS-08068500")
+    for program in (pipeline.worker(), pipeline.gateway()):
+        while program.process.alive():
+            program.process.send(signal.SIGTERM)
+            time.sleep(0.001)
+        assert program.process.wait(30) == 0, program.text()
