@@ -20,6 +20,7 @@ import definitions
 import nodes as list_of_nodes
 
 CONSUMERS = ("worker", "viewer", "loadgen", "operator", "monitor")
+OWN = "none"  # as whom the management interface shows a broker's own connections: take-aside.erl has one
 APART_SECONDS = 12
 QUEUES = "/api/queues?disable_stats=true&enable_queue_totals=true"
 CONNECTIONS = "/api/connections"
@@ -68,7 +69,7 @@ def obstacles(queues, connections):
             found.append(f"queue {each['name']}: {count} messages, {held} of them with a consumer")
     users = {}
     for each in connections:
-        if each.get("user") not in CONSUMERS:
+        if each.get("user") not in (*CONSUMERS, OWN):
             users[each.get("user")] = users.get(each.get("user"), 0) + 1
     return found + [f"user {user}: {count} connections" for user, count in sorted(users.items(), key=str)]
 

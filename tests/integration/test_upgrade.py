@@ -102,6 +102,17 @@ def test_drained(pipeline, monitored, monkeypatch):
     assert any(each.startswith("user guest: ") for each in drained.drained(monitored, "secret"))
 
 
+def test_drained_passes_over_the_brokers_own_connections(front):
+    """Which stay as long as the broker does."""
+    one, password = front.cluster.nodes.brokers[0], front.cluster.passwords["monitor"]
+
+    def own():
+        return [each for each in drained.ask(one, password, drained.CONNECTIONS) if each.get("user") == drained.OWN]
+
+    harness.wait_for(own, "its own connection to be listed")
+    assert not any(f"user {drained.OWN}:" in each for each in drained.look([one], password))
+
+
 @pytest.mark.parametrize("consumers, says", [("", "a listener for who reads"), ("consumers = 127.0.0.1:2", "old ")])
 def test_drained_says_what_it_cannot_know(tmp_path, consumers, says):
     (tmp_path / "nodes.conf").write_text(NODES.format(consumers=consumers, port=servers.free_ports(1)[0]))
