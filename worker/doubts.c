@@ -9,6 +9,7 @@
 typedef struct mote {
     ir_view_t id;
     size_t n_messages; /* set aside and not settled */
+    uint64_t since;    /* the first batch in which one was in doubt */
     char text[];
 } mote_t;
 
@@ -50,12 +51,12 @@ static mote_t *find(const ir_doubts_t *doubts, ir_view_t id) {
 }
 
 /* NULL when memory is out. */
-static mote_t *add(ir_doubts_t *doubts, ir_view_t id) {
+static mote_t *add(ir_doubts_t *doubts, ir_view_t id, uint64_t since) {
     mote_t *mote = malloc(sizeof *mote + id.size);
     if (mote == NULL) {
         return NULL;
     }
-    *mote = (mote_t){.id = ir_view(mote->text, id.size)};
+    *mote = (mote_t){.id = ir_view(mote->text, id.size), .since = since};
     if (id.size > 0) {
         memcpy(mote->text, id.data, id.size);
     }
@@ -81,7 +82,7 @@ void ir_doubts_mark(ir_doubts_t *doubts, ir_batch_t *batch) {
     for (uint32_t i = 0; i < batch->n_messages; i++) {
         ir_message_t *message = &batch->messages[i];
         mote_t *mote = message->aside == IR_ASIDE_NOT ? find(doubts, message->mote) : NULL;
-        if (mote != NULL) {
+        if (mote != NULL && batch->sequence > mote->since) {
             count_message(doubts, mote, message);
             batch->n_aside++;
         }
@@ -99,9 +100,10 @@ bool ir_doubts_note(ir_doubts_t *doubts, ir_batch_t *batch) {
         ir_message_t *message = &batch->messages[i];
         if (message->aside == IR_ASIDE_NEWLY) {
             mote_t *mote = find(doubts, message->mote);
-            mote = mote != NULL ? mote : add(doubts, message->mote);
+            mote = mote != NULL ? mote : add(doubts, message->mote, batch->sequence);
             good = mote != NULL;
             if (good) {
+                mote->since = batch->sequence < mote->since ? batch->sequence : mote->since;
                 count_message(doubts, mote, message);
             }
         }

@@ -22,7 +22,8 @@ typedef struct ir_doubts ir_doubts_t;
 ir_doubts_t *ir_doubts_new(void);
 void ir_doubts_free(ir_doubts_t *doubts);
 
-/* Sets aside the messages of motes in doubt. */
+/* Sets aside the messages of motes that are in doubt since an earlier batch. What is ahead of the
+ * doubt, in a later stage, goes on. */
 void ir_doubts_mark(ir_doubts_t *doubts, ir_batch_t *batch);
 
 /* Motes whose messages were set aside meanwhile (ir_batch_set_aside) are in doubt from now on.

@@ -31,6 +31,7 @@ class Compared:
     finding: object = None  # comparison.Finding; None: no ratio, `why` says the reason
     why: str = ""
     beside: str = ""  # what stands beside the figure
+    ordinary: bool = True  # it is compared with the run's reference
     doubt: str = ""  # the proof that failed; no verdict is given
 
     @property
@@ -57,7 +58,12 @@ class Compared:
         return text + (f"; {self.finding.why}" if self.finding.why else "") + self.beside
 
     def sentence(self):
-        return f"{self.subject}: {self.title}: {self.verdict()}"
+        return f"{self.who}: {self.title}: {self.verdict()}"
+
+    @property
+    def who(self):
+        """The subject, with the one that it is compared with, unless that is the reference."""
+        return self.subject if self.ordinary else f"{self.subject} against {self.against}"
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class Proof:
     named, about all."""
 
     name: str
-    good: bool
+    good: bool | None  # None: not to be told
     text: str
     measures: tuple = ()
     subjects: tuple = ()
@@ -105,7 +111,8 @@ class Analysis:
     def doubt(self, subject, measure):
         """Why no verdict may be given of it; "" when one may."""
         wrong = ["files have changed since the run ended"] if self.tampered else []
-        wrong += [f"a proof fails ({each.name})" for each in self.proofs if not each.good and each.covers(subject, measure)]
+        wrong += [f"a proof {'fails' if each.good is False else 'is open'} ({each.name})" for each in self.proofs
+                  if not each.good and each.covers(subject, measure)]
         return "; ".join(wrong)
 
     def emulated(self, subject):
@@ -204,6 +211,17 @@ def prove(found, part):
         rates = [each["rate"] for each in found.plan["scouted"]["fixed"]]
         judged = proofs.judge_null(found.plan["scouted"]["generator_ceiling"], highest + rates)
         found.proofs.append(Proof("the generator's own ceiling", *judged))
+    prove_losses(found)
+
+
+def prove_losses(found):
+    """What is certainly lost must be found, in every subject by itself."""
+    for measure in found.kind.losses:
+        for subject in found.subjects:
+            values = list(found.values(subject, measure).values())
+            if values and not found.emulated(subject):
+                judged = proofs.judge_loss(comparison.ratio([1.0] * len(values), values))
+                found.proofs.append(Proof(f"a loss is found, {subject}: {found.describe(measure)}", *judged, subjects=(subject,)))
 
 
 def judge_quota(found):
@@ -243,7 +261,8 @@ def measured_rows(found, first, second):
 
 def compare(found, subject, measure, level, primary=None):
     title = found.describe(measure, primary.title if primary else "")
-    result = Compared(subject, found.against[subject], measure, title, primary is not None)
+    ordinary = found.against[subject] == found.twins[0]
+    result = Compared(subject, found.against[subject], measure, title, primary is not None, ordinary=ordinary)
     unlike = [row for row in found.sheets.get(subject, []) if row[3] == likeness.DIFFERENT]
     first, second, disturbed = pairs(found, found.against[subject], subject, measure)
     if unlike:
@@ -256,10 +275,10 @@ def compare(found, subject, measure, level, primary=None):
     elif not first:
         result.why = "; ".join(notes(found, subject, measure)) or "there is no block in which both have a value"
     else:
-        result.doubt = found.doubt(subject, measure)
         result.finding = comparison.finding(first, second, disturbed, level, resolution=found.resolution.get(measure, 0))
         if measure.rpartition(".")[2] in found.kind.processor_time:
             result.finding = doubly_counted(found, subject, measure, result.finding)
+        result.doubt = found.doubt(subject, measure) if result.finding.word != comparison.VALUES else ""
         result.beside = beside(found, subject, measure)
     return result
 

@@ -14,7 +14,7 @@ OF_THE_PLATFORM = ("network", "user", "kernel", "root filesystem", "data filesys
 # What two commits, two settings of the pipeline, and two profiles may differ in.
 OF_BUILDS = ("programs", "broker settings", "worker settings", "services")
 OF_SETTINGS = ("services", "worker settings")
-OF_PROFILES = ("processors", "memory limit", "CPU quota", "CPU shares", "broker schedulers")
+OF_PROFILES = ("processors", "CPU quota", "CPU shares", "memory limit", "network", "broker schedulers", "broker settings")
 
 READ_SECONDS = 60
 
@@ -71,7 +71,7 @@ def read(lab, guests):
 def purpose(first, second):
     """Rows in which two Subjects differ on purpose."""
     return ((OF_BUILDS if first.build != second.build else ()) + (OF_SETTINGS if first.settings != second.settings else ())
-            + (OF_PROFILES if first.profile != second.profile else ()))
+            + (OF_PROFILES if first.platform == second.platform and first.profile != second.profile else ()))
 
 
 def compare(first, second, on_purpose=()):

@@ -4,6 +4,7 @@ A/A    bare metal against itself: the interval contains 1, and its half-width is
 loop   a program that only computes, alone in a guest, with all and with half of a quota: its speed is halved, within 3 %
 quota  the same quota on the pipeline is found, in the size that follows from the CPU seconds it used without it
 null   the generator alone reaches at least twice the highest rate that was used
+loss   what a guest certainly loses is found, in each subject by itself (of kinds that have Kind.losses)
 """
 
 import json
@@ -14,6 +15,7 @@ from . import ROOT
 NAMED = ("loop", "quota", "null")  # those that a kind may carry; A/A is in every report
 QUOTA = "quota"  # the stretch that is measured with half of the quota
 LOOP_TOLERANCE = 0.03
+WORDS = {True: "holds", False: "fails", None: "open"}  # open: there are too few blocks to tell
 CEILING_FACTOR = 2
 CEILING_OBSERVATIONS = 2000000
 
@@ -46,16 +48,23 @@ def judge_null(ceiling, rates):
 def judge_same(found):
     """`found`: comparison.Ratio of bare metal with itself."""
     if found is None or found.low is None:
-        return False, "too few blocks"
+        return None, "too few blocks"
     good = found.low <= 1 <= found.high
     told = "" if good else ", which does not contain 1"
     interval = f"{found.low:.3f}–{found.high:.3f}{told}"
     return good, f"ratio {found.estimate:.3f} ({interval}): resolution {found.half_width * 100:.1f} %"
 
 
+def judge_loss(found):
+    """`found`: Ratio, within one guest, of what it keeps when a loss is certain."""
+    if found.low is None:
+        return None, "too few blocks"
+    return found.high < 1, f"{found.estimate:.3f} ({found.low:.3f}–{found.high:.3f})"
+
+
 def judge_quota(found, expected, tolerance=0.15):
     """`found`: Ratio of the rate with the quota to that without; `expected` follows from the CPU used without it."""
     if found is None or found.low is None:
-        return False, "too few blocks"
+        return None, "too few blocks"
     good = found.high < 1 and abs(found.estimate / expected - 1) <= tolerance
     return good, f"{found.estimate:.3f} ({found.low:.3f}–{found.high:.3f}), expected {expected:.3f}"

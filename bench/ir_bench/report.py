@@ -7,7 +7,7 @@ import statistics
 
 import jinja2
 
-from . import blocks, comparison, experiment, pictures, recommendation, thesis
+from . import blocks, comparison, experiment, pictures, proofs, recommendation, thesis
 from .analysis import WORDS, analyse, percent
 from .likeness import DIFFERENT
 
@@ -55,6 +55,7 @@ def content(run):
         "equivalence": comparison.EQUIVALENCE,
         "least": comparison.MIN_PAIRS,
         "words": WORDS,
+        "judged": proofs.WORDS,
         "percent": percent,
         "thesis_platforms": thesis.PLATFORMS,
         "facts": [(key.replace("_mib", ", MiB"), facts[key]) for key in FACTS if key in facts]

@@ -20,6 +20,7 @@ import traceback
 from pathlib import Path
 
 from platforms.lab import Guest, Lab, netns, verbs
+from platforms.lab.errors import Unsupported
 
 from . import leftovers, likeness, machine
 
@@ -102,7 +103,7 @@ class Sample:
             self.measure()
             self.canary()
             status, why = ("invalid", "; ".join(self.invalid)) if self.invalid else ("ok", "")
-        except Skipped as error:
+        except (Skipped, Unsupported) as error:
             status, why = "skipped", str(error)
         except Exception as error:  # noqa: BLE001 - whatever it was, the sample failed and the run goes on
             traceback.print_exc()

@@ -26,10 +26,12 @@ class Subject:
 
 
 def of(platforms, profiles=("default",)):
-    """The reference twice, then every other platform with every profile. Profiles other than the default are of guests."""
+    """The reference twice, then every other platform with every profile. Another profile than the default is compared with the
+    default on the same platform, which is there whether it was named or not."""
     found = [Subject(REFERENCE, "bare"), Subject(AGAIN, "bare")]
     for platform in platforms:
-        for profile in profiles:
-            if (platform, profile) != ("bare", "default"):
-                found.append(Subject(platform if profile == "default" else f"{platform}+{profile}", platform, profile))
+        if platform != "bare":
+            found.append(Subject(platform, platform))
+        found += [Subject(f"{platform}+{profile}", platform, profile, against=platform)
+                  for profile in profiles if profile != "default"]
     return found

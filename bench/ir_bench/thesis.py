@@ -48,6 +48,10 @@ NEAREST = {
     ("systems", "pgbench"): "pgbench.tps",
     ("systems", "pybench"): "python.ms",
     ("systems", "phpbench"): "php.seconds",
+    ("flexibility", "provision a guest with its system"): "provision.seconds",
+    ("flexibility", "boot"): "boot.seconds",
+    ("flexibility", "reboot"): "reboot.seconds",
+    ("flexibility", "clone"): "clone.seconds",
 }
 
 

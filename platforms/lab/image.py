@@ -39,7 +39,7 @@ from .release import Apt
 from .state import PLATFORMS, locked
 
 APPLIANCE = PLATFORMS / "appliance"
-BUILD_SECONDS = 900
+BUILD_SECONDS = 1800
 ROOT_LABEL = "river-root"
 DISK_MIB = 4096  # of the image itself; an overlay may be larger, and is grown at provisioning
 KERNELS = {"cloud": "linux-image-cloud-amd64", "generic": "linux-image-amd64"}

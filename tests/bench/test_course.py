@@ -2,7 +2,7 @@
 
 import pytest
 
-from ir_bench import comparison, course, experiment, runner
+from ir_bench import comparison, course, experiment, runner, subjects
 from ir_bench.rundir import RunError
 from ir_bench.subjects import Subject
 from stored import SUBJECTS, store
@@ -95,6 +95,12 @@ def test_two_runs_do_not_measure_at_once(tmp_path):
         pass
     with runner.alone(tmp_path):
         pass
+
+
+def test_a_profile_is_compared_with_the_default_of_its_platform():
+    found = subjects.of(["bare", "lxc"], ["pinned"])
+    assert [(each.name, each.against) for each in found] == [
+        ("bare", "bare"), ("bare-again", "bare"), ("bare+pinned", "bare"), ("lxc", "bare"), ("lxc+pinned", "lxc")]
 
 
 def test_groups_of_experiments():

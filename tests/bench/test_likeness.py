@@ -3,6 +3,7 @@
 import subprocess
 
 from ir_bench import likeness
+from ir_bench.subjects import Subject
 
 SETTINGS = "cache = 64\nstore = {root}/var/lib/river/stores\nlisten = {address}:5672\namqp-password = {secret}\n"
 
@@ -29,6 +30,14 @@ def test_settings_are_alike_in_guests_with_other_roots_and_addresses(tmp_path):
 def test_another_setting_is_another_row(tmp_path):
     one, other = read(tmp_path / "one"), read(tmp_path / "other", SETTINGS.replace("64", "65"))
     assert {key for key in one if one[key] != other[key]} == {"broker settings", "worker settings"}
+
+
+def test_what_a_profile_changes_is_what_is_compared():
+    whole, half = Subject("lxc", "lxc"), Subject("lxc+quota-half-cpu", "lxc", "quota-half-cpu")
+    one, other = {"all: CPU quota": "None", "all: programs": "a"}, {"all: CPU quota": "50", "all: programs": "b"}
+    words = [row[3] for row in likeness.compare(one, other, likeness.purpose(whole, half))]
+    assert words == [likeness.PURPOSE, likeness.DIFFERENT]
+    assert likeness.purpose(Subject("bare", "bare"), whole) == ()
 
 
 def test_a_guest_with_the_root_of_its_own(tmp_path):

@@ -14,7 +14,7 @@ MIB = 1 << 20
 FIO = {"rw": "randrw", "kib": 4, "depth": 16, "seconds": 2}
 IPERF = {"way": "bridge", "seconds": 3}
 DD = {"mib": 64, "seconds": 12}
-PYTHON = {"benchmarks": ["nbody", "json_dumps"], "seconds": 2}
+PYTHON = {"benchmarks": ["nbody", "json_dumps"]}
 
 # Tool, its options, the file with its output, what is read from it.
 OUTPUTS = [
@@ -26,16 +26,17 @@ OUTPUTS = [
     ("openssl-rsa", {"bits": 2048, "seconds": 2}, "openssl-rsa.txt", {"signs": 1177.67507, "verifies": 20688.118812}),
     ("7z", {"seconds": 12}, "7z.txt", {"mips": 1426}),
     ("mbw", {"mib": 100, "seconds": 12}, "mbw.txt", {"mib": 2847.989}),
-    ("hpcc", {"n": 1000, "seconds": 2}, "hpcc.txt", {"gflops": 0.349487, "mib": 2 * 29.6988e9 / MIB}),
+    ("hpcc", {"n": 1000, "repeats": 1}, "hpcc.txt", {"gflops": 0.3495, "mib": 2 * 29.6988e9 / MIB}),
     ("fio", FIO, "fio.json", {"mib": (117093197 + 117396149) / MIB, "iops": 28587.206397 + 28661.169415,
                               "latency_us": (57203 * 225.179369701 + 57351 * 331.833428205) / (57203 + 57351)}),
-    ("cache-fio", {**FIO, "rw": "read"}, "cache-fio.json", {"mib": 184888775 / MIB, "iops": 176.323676, "latency_us": 5664.921747875}),
+    ("cache-fio", {**FIO, "rw": "read"}, "cache-fio.json", {"mib": 184888775 / MIB, "iops": 176.323676,
+                                                            "latency_us": 5664.921747875}),
     ("ioping", {"seconds": 2}, "ioping.txt", {"latency_us": 138.285}),
     ("dd-fdatasync", DD, "dd.txt", {"seconds": 0.0794095 + 0.184571, "mib": 128 / (0.0794095 + 0.184571)}),
     ("iperf3", IPERF, "iperf3.json", {"mbit": 4753.021306644}),
     ("iperf3-reverse", IPERF, "iperf3-reverse.json", {"mbit": 6150.911960832}),
     ("qperf", IPERF, "qperf.txt", {"latency_us": 13.5106}),
-    ("nginx", {"requests": 20000, "clients": 100, "seconds": 2}, "ab.txt", {"requests": 20784.40}),
+    ("nginx", {"requests": 20000, "clients": 100}, "ab.txt", {"requests": 20784.40}),
     ("pgbench", {"scale": 1, "clients": 4, "seconds": 2}, "pgbench.txt", {"tps": 1045.041, "latency_us": 3828}),
     ("pyperformance", PYTHON, "pyperf.jsonl", {"ms": 101.98}),
     ("php", {"seconds": 12}, "php.txt", {"seconds": 1.048 + 1.252}),
@@ -61,12 +62,17 @@ def test_no_figure_is_taken_from_half_of_an_output(name, options, file, _expecte
 def test_failed_requests_give_no_figure():
     text = (DATA / "ab.txt").read_text(encoding="utf-8").replace("Failed requests:        0", "Failed requests:        3")
     with pytest.raises(OutputError, match="3 failed"):
-        TOOLS["nginx"].parse(text, {"requests": 20000, "clients": 100, "seconds": 2})
+        TOOLS["nginx"].parse(text, {"requests": 20000, "clients": 100})
 
 
-def test_hpcc_of_another_size_gives_no_figure():
+@pytest.mark.parametrize("options, change", [
+    ({"n": 2000, "repeats": 1}, ("", "")),
+    ({"n": 1000, "repeats": 2}, ("", "")),
+    ({"n": 1000, "repeats": 1}, ("...... PASSED", "...... FAILED")),
+])
+def test_hpcc_gives_no_figure_of_another_size_or_a_wrong_solution(options, change):
     with pytest.raises(OutputError):
-        TOOLS["hpcc"].parse((DATA / "hpcc.txt").read_text(encoding="utf-8"), {"n": 2000, "seconds": 2})
+        TOOLS["hpcc"].parse((DATA / "hpcc.txt").read_text(encoding="utf-8").replace(*change), options)
 
 
 def test_every_tool_is_read_once_at_least():

@@ -1,14 +1,11 @@
 """Every tool once, for a moment, in a guest on bare metal and in a container: all of them give their figures, by the same
 programs. A sample as ir-bench makes one; only what the tools measured under this machine's load is not looked at."""
 
-import json
 import os
-import subprocess
-import sys
 
 import pytest
 
-from ir_bench import ROOT, machine
+from ir_bench import ROOT, child, machine
 from ir_bench.tools import TOOLS
 from platforms.lab import LabError, registry, verbs
 from platforms.lab.image import Image
@@ -20,12 +17,14 @@ SECONDS = 540
 # Tool: its options, and how much a tool of a fixed amount does.
 MOMENTS = {
     "sysbench-cpu": ({"threads": 2, "seconds": 1}, 0),
+    "sysbench-memory": ({"threads": 2, "seconds": 1}, 0),
     "sysbench-primes": ({"threads": 2, "seconds": 1}, 200),
     "sysbench-threads": ({"threads": 4, "seconds": 1}, 50),
     "sysbench-mutex": ({"threads": 4, "seconds": 1}, 2000),
+    "sysbench-memory": ({"threads": 2, "seconds": 1}, 0),
     "openssl-rsa": ({"bits": 2048, "seconds": 2}, 0),
     "mbw": ({"mib": 32, "seconds": 1}, 3),
-    "hpcc": ({"n": 200, "seconds": 1}, 0),
+    "hpcc": ({"n": 200, "repeats": 2}, 0),
     "fio": ({"rw": "randrw", "kib": 4, "depth": 4, "seconds": 1}, 0),
     "cache-fio": ({"rw": "write", "kib": 1024, "depth": 1, "seconds": 1}, 0),
     "ioping": ({"seconds": 1}, 0),
@@ -34,9 +33,9 @@ MOMENTS = {
     "iperf3": ({"way": "bridge", "seconds": 1}, 0),
     "iperf3-reverse": ({"way": "nat", "seconds": 1}, 0),
     "qperf": ({"way": "nat", "seconds": 1}, 0),
-    "nginx": ({"requests": 500, "clients": 10, "seconds": 1}, 0),
+    "nginx": ({"requests": 500, "clients": 10}, 0),
     "pgbench": ({"scale": 1, "clients": 2, "seconds": 1}, 0),
-    "pyperformance": ({"benchmarks": ["json_dumps"], "seconds": 1}, 0),
+    "pyperformance": ({"benchmarks": ["json_dumps"]}, 0),
     "php": ({"seconds": 1}, 1),
 }
 ANYTHING = machine.Thresholds(1e9, 1e9, 1e9, steal=1, other=1)  # nothing is disturbed
@@ -52,35 +51,36 @@ def why_not(platform):
         return "the release build is not there: make MODE=release build benches"
     try:
         if not (IMAGES / images.root_name("tools")).exists():
-            return "the appliance with the tools is not made: IR_IMAGES=out/lab/images platforms/ir-platform image --appliance tools"
+            return ("the appliance with the tools is not made: "
+                    "IR_IMAGES=out/lab/images platforms/ir-platform image --appliance tools")
         verbs.require_host(registry.load(platform, Lab(IMAGES.parent)))
     except LabError as error:
         return str(error)
     return ""
 
 
-def sample(folder, platform):
-    """result.json of one sample."""
-    runs = [{"name": name, "title": name, "tool": name, "options": options} for name, (options, _) in MOMENTS.items()]
+SCOUTED = {"amounts": {name: amount for name, (_, amount) in MOMENTS.items()}, "flushes": 1.0, "titles": {}}
+
+
+def sample(folder, platform, scouted, names=tuple(MOMENTS)):
+    """What one sample leaves."""
+    runs = [{"name": name, "title": name, "tool": name, "options": MOMENTS[name][0]} for name in names]
     pin = {"cpu.pin": "0"}
     request = {
         "kind": "tools", "parameters": {"run": runs, "memory": []}, "size": "tiny",
-        "scouted": {"amounts": {name: amount for name, (_, amount) in MOMENTS.items()}, "flushes": 1.0, "titles": {}},
+        "scouted": scouted,
         "subject": {"name": platform, "platform": platform, "profile": "default", "settings": {}, "build": ""},
         "block": 0, "again": False, "seed": 1, "thresholds": vars(ANYTHING), "canary": str(CANARY),
         "tuning": {**pin, "memory.limit": 256 << 20}, "generator": {**pin, "cpu.shares": 1024},
     }
-    (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-    subprocess.run([sys.executable, "-B", "-m", "ir_bench.kinds", folder / "request.json", folder], cwd=ROOT / "bench",
-                   timeout=SECONDS, check=True)
-    return json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    return child.run(request, folder, SECONDS)
 
 
 @pytest.fixture(scope="module")
 def on_bare(tmp_path_factory):
     if why := why_not("bare"):
         pytest.skip(why)
-    return sample(tmp_path_factory.mktemp("bare"), "bare")
+    return sample(tmp_path_factory.mktemp("bare"), "bare", SCOUTED)
 
 
 def require_figures(result):
@@ -105,7 +105,17 @@ def test_bare_metal(on_bare):
 def test_a_container_runs_the_same_programs(on_bare, tmp_path):
     if why := why_not("lxc"):
         pytest.skip(why)
-    result = sample(tmp_path, "lxc")
+    result = sample(tmp_path, "lxc", SCOUTED)
     require_figures(result)
     versions = {name: text for name, text in result["likeness"].items() if name.startswith("version of")}
     assert versions and versions == {name: text for name, text in on_bare["likeness"].items() if name in versions}
+
+
+def test_the_first_look_finds_amounts(tmp_path):
+    if why := why_not("bare"):
+        pytest.skip(why)
+    fixed = ("sysbench-primes", "mbw", "dd-dsync")
+    result = sample(tmp_path, "bare", {}, fixed)
+    assert result["status"] in ("ok", "invalid"), result["why"]
+    assert all(result["measures"][f"{name}.amount"] >= 1 for name in fixed)
+    assert "durability.flushes" in result["measures"]

@@ -54,3 +54,11 @@ def test_what_nothing_has_a_value_of_is_a_row_with_its_reason(tmp_path):
 
     told = report.write(store(tmp_path, blocks=2, change=lacking).run).with_suffix(".md").read_text()
     assert re.search(r"^\| migrate \|[ |]*no CRIU here \(lxc\) \|$", told, re.M)
+
+
+@pytest.mark.parametrize("estimate, good", [(0.6, True), (1.0, False)])
+def test_a_loss_that_is_certain_must_be_found(tmp_path, monkeypatch, estimate, good):
+    monkeypatch.setattr(pipeline.Kind, "losses", ("full.kept",))
+    proofs = {each.name: each for each in analyse(store(tmp_path, change=kept(estimate)), QUICK).proofs}
+    assert proofs["a loss is found, lxc: kept at full speed"].good is good
+    assert proofs["a loss is found, lxc: kept at full speed"].subjects == ("lxc",)

@@ -2,6 +2,7 @@
 
 import http.client
 import http.server
+import math
 import random
 import socket
 import socketserver
@@ -15,14 +16,17 @@ from harness import servers
 OP_MSG = 2013
 
 
-def share_of(percent, seed=1):
-    """A function that is true for that share of its calls."""
+def share_of(percent, seed=1, calls=math.inf):
+    """A function that is true for that share of its calls, or of so many first ones."""
     dice = random.Random(seed)
     lock = threading.Lock()
+    left = calls
 
     def hit(*_):
+        nonlocal left
         with lock:
-            return dice.uniform(0, 100) < percent
+            left -= 1
+            return left >= 0 and dice.uniform(0, 100) < percent
 
     return hit
 

@@ -18,7 +18,9 @@
 /* A batch with a message of mote "a" for each 'a', and so on. */
 static ir_batch_t *make(const char *motes) {
     static const ir_analysis_t analysis = {.base_iri = "https://example.org/"};
+    static uint64_t sequence;
     ir_batch_t *batch = ir_batch_new(NULL);
+    batch->sequence = sequence++;
     for (const char *mote = motes; *mote != '\0'; mote++) {
         const char key[] = {'i', 'r', '.', *mote, '\0'};
         const ir_input_t input = {.routing_key = ir_view_text(key),
@@ -73,6 +75,32 @@ static void a_mote_waits_until_all_of_it_is_settled(void **state) {
     assert_int_equal(ir_doubts_motes(doubts), 0);
     assert_int_equal(ir_doubts_messages(doubts), 0);
     for (size_t i = 0; i < 4; i++) {
+        ir_batch_free(batches[i]);
+    }
+    ir_doubts_free(doubts);
+}
+
+/* It is in a later stage when the mote comes in doubt; unless it is in doubt there itself. */
+static void what_is_ahead_of_the_doubt_goes_on(void **state) {
+    (void)state;
+    ir_doubts_t *doubts = ir_doubts_new();
+    ir_batch_t *batches[] = {make("ab"), make("ab"), make("abba")};
+    work(doubts, batches[2], 3);
+    expect(batches[2], "...a");
+    for (size_t i = 0; i < 3; i++) {
+        ir_doubts_mark(doubts, batches[i]);
+    }
+    expect(batches[0], "..");
+    expect(batches[1], "..");
+    expect(batches[2], "...a");
+    work(doubts, batches[0], 0);
+    work(doubts, batches[1], UINT32_MAX);
+    work(doubts, batches[2], UINT32_MAX);
+    expect(batches[0], "a.");
+    expect(batches[1], "a.");
+    expect(batches[2], "a..a");
+    assert_int_equal(ir_doubts_messages(doubts), 4);
+    for (size_t i = 0; i < 3; i++) {
         ir_batch_free(batches[i]);
     }
     ir_doubts_free(doubts);
@@ -168,6 +196,7 @@ static void marking_and_settling_at_once(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_mote_waits_until_all_of_it_is_settled),
+        cmocka_unit_test(what_is_ahead_of_the_doubt_goes_on),
         cmocka_unit_test(each_stage_sets_aside_what_it_meets),
         cmocka_unit_test(without_memory_it_is_noted_later),
         cmocka_unit_test(marking_and_settling_at_once),

@@ -140,6 +140,8 @@ class Kind(base.Kind):
         "regained": Measure("with the lever, of the value without", "", 3, "higher", ratio=True),
     }
     appliance = loads.APPLIANCE
+    # Two that both want all processors: whatever the platform, neither keeps them all.
+    losses = ("full-cpu.kept", "cpu-cpu.kept")
     scout = staticmethod(loads.scout)
 
     def check(self, parameters):

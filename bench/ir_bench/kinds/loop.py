@@ -1,6 +1,6 @@
 """A program that only computes, alone in a guest, with all and with half of a quota of one processor: the difference of known
-size that a report proves itself by. Short stretches of the two take turns, so that a neighbour that comes and goes falls on
-both."""
+size that a report proves itself by. Short stretches of the two take turns. Where others want the processor, the quota is not what
+limits, so pairs count in which nothing else went on; they are waited for, up to a bound."""
 
 import statistics
 import time
@@ -12,7 +12,7 @@ from . import base
 from .base import Measure
 
 LOOP = "i=0; while ((i < $1)); do ((i += 1)); done"
-QUIET_PAIRS = 3  # of them undisturbed, or more are measured
+QUIET_PAIRS = 3  # fewer are not enough to leave the others out
 WHOLE, HALF = 100, 50  # per cent of one processor
 
 
@@ -21,8 +21,9 @@ class Sample(sample.Sample):
         thresholds = machine.Thresholds(**self.request["thresholds"])
         pairs, quiet = [], []
         with self.guest("loop") as guest:
-            while len(pairs) < self.parameters["pairs"] or (
-                    len(pairs) < self.parameters["pairs_at_most"] and len(quiet) < QUIET_PAIRS):
+            deadline = time.monotonic() + self.parameters["seconds_at_most"]
+            while len(quiet) < self.parameters["pairs"] and (not pairs or time.monotonic() < deadline):
+                machine.await_quiet(sample.QUIET_SECONDS)
                 name = f"pair-{len(pairs) + 1}"
                 with self.stretch(name, guest):
                     pairs.append([self.seconds(guest, percent) for percent in (WHOLE, HALF)])
@@ -42,7 +43,7 @@ class Sample(sample.Sample):
 
 class Kind(base.Kind):
     Sample = Sample
-    parameters = {"rounds": int, "pairs": int, "pairs_at_most": int}
+    parameters = {"rounds": int, "pairs": int, "seconds_at_most": base.NUMBER}
     measures = {
         "seconds": Measure("time of a loop of additions", "s", 3, "lower"),
         "halved": Measure("its speed with half of the quota", "", 3),

@@ -67,7 +67,7 @@ class Sample(sample.Sample):
     def fixed(self):
         """The warm-up, then each fixed rate."""
         for number, step in enumerate(self.scouted["fixed"], 1):
-            name, rate = step["name"], f"--rate={step['rate']}"
+            name, rate = step["name"], f"--rate={step['rate'] // self.slower}"
             self.send("warm-up", number * 10, rate, f"--duration={self.parameters['warm_up_seconds']}s")
             summary = self.measured(name, number * 10 + 1, rate, f"--duration={step['seconds']}s")
             if kept(summary):
@@ -83,7 +83,8 @@ class Sample(sample.Sample):
 
     def burst(self, name, seed, observations):
         """So many observations as fast as they are taken; NAME.rate is how many a second until the last is acknowledged."""
-        summary = self.measured(name, seed, "--rate=0", f"--messages={observations // self.parameters['records']}")
+        messages = observations // self.slower // self.parameters["records"]
+        summary = self.measured(name, seed, "--rate=0", f"--messages={messages}")
         if not summary["complete"]:
             raise stack.StackError(f"{name}: " + "; ".join(summary["incomplete_reasons"]))
         self.measures[f"{name}.rate"] = summary["observations_per_second_end_to_end"]
@@ -93,7 +94,7 @@ class Sample(sample.Sample):
         self.stack.stop_stores()
         kinds = self.parameters["documents"], self.parameters["graph"]
         for store, size in roles.store_bytes(self.stack.lab, self.stack.guests, kinds).items():
-            self.measures[f"full.{store}_bytes"] = size / self.scouted["full_observations"]
+            self.measures[f"full.{store}_bytes"] = size / (self.scouted["full_observations"] // self.slower)
 
     def quota(self):
         """The proof that the run finds a difference of known size: the twin of the reference, with half of the guest's

@@ -89,8 +89,8 @@ class Kind(base.Kind):
         amounts = {name.removesuffix(".amount"): int(value) for name, value in found.items() if name.endswith(".amount")}
         titles = {each["name"]: each["title"] for each in parameters["run"]}
         for memory in parameters["memory"]:
-            titles.update({f"{memory['name']}-{each['name']}": f"{each['title']}, memory {memory['name']} (× {memory['share']:g})"
-                           for each in parameters["run"]})
+            words = f"memory {memory['name']} (× {memory['share']:g})"
+            titles.update({f"{memory['name']}-{each['name']}": f"{each['title']}, {words}" for each in parameters["run"]})
         return {"amounts": amounts, "flushes": found.get("durability.flushes"), "titles": titles}
 
     def stretches(self, scouted):

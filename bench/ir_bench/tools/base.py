@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from ..kinds.base import Measure
 
-NUMBER = (int, float)
-
 # {last word of a measure's name: Measure}, of all tools.
 MEASURES = {
     "seconds": Measure("time for a fixed amount", "s", 2, "lower"),
@@ -70,10 +68,6 @@ class Tool:
     def limited_by(self, text, options, busy):
         """What held the figure down; "" where that is the platform itself. `busy`: share of all processors of the host."""
         return ""
-
-    def seconds(self, options):
-        """About how long the command takes."""
-        return options["seconds"]
 
 
 def number(text, pattern):

@@ -1,5 +1,5 @@
-"""Disks: fio, ioping and dd. Files are larger than the guest's memory limit. fio's own transfers are direct, past the page cache;
-tools whose name begins with "cache" go through it and say so.
+"""Disks: fio, ioping and dd. Files are larger than the guest's memory limit. fio's transfers are direct, past the page cache;
+those of tools whose name begins with "cache" go through it.
 """
 
 import json

@@ -1,12 +1,12 @@
-"""The proof that what a guest has synced is on the host's disk: the disk's own count of flushes rises for a guest's fdatasync as it
-does for bare metal's (/proc/diskstats, since Linux 5.5)."""
+"""The proof that what a guest has synced is on the host's disk: the disk's own count of flushes rises for a guest's fdatasync
+as it does for bare metal's (/proc/diskstats, since Linux 5.5)."""
 
 import statistics
 import time
 
 from .. import machine
 
-SYNCS = 128
+SYNCS = 256
 ROUNDS = 5
 # Flushes for each fdatasync: there is one where it reaches the disk, and none where it does not. Fewer than this on bare metal:
 # the disk has no cache to flush.
@@ -17,8 +17,8 @@ SCRIPT = f"fio --name=proof --filename=proof --size={SYNCS * 4}k --bs=4k --rw=wr
 
 
 def flushes_per_sync(box, folder):
-    """Of the host's disk below a folder, for each fdatasync in the guest; None where the host does not count. Flushes of others in
-    an equal time are taken off; they come in bursts, so of several rounds the median counts."""
+    """Of the host's disk below a folder, for each fdatasync in the guest; None where the host does not count. Flushes of
+    others in an equal time are taken off; they come in bursts, so of several rounds the median counts."""
     if machine.disk_counters(folder)["flushes"] is None:
         return None
     box.script(LAY_OUT)
@@ -41,7 +41,7 @@ def one_round(box, folder):
 def objection(guests, bares):
     """Why a guest's figures of the disk are in no ratio; "" when what it syncs reaches the disk."""
     if guests is None or bares is None or bares < REACHES:
-        return "nothing proves that it reaches the disk: the host's disk counts no flushes for bare metal's own fdatasync"
+        return "nothing proves that it reaches the disk: bare metal's own fdatasync is not seen in the disk's count of flushes"
     if guests < REACHES:
         return f"does not reach the disk: {guests:.2f} flushes for each fdatasync, bare metal {bares:.2f}"
     return ""

@@ -4,7 +4,7 @@ import json
 import math
 import statistics
 
-from .base import NUMBER, OutputError, Tool, number
+from .base import OutputError, Tool, number
 
 PYPERFORMANCE = "/usr/local/lib/pyperformance"
 PHP_BENCH = "/usr/local/share/php/bench.php"
@@ -14,7 +14,7 @@ class Pyperformance(Tool):
     """Each benchmark by pyperf in processes of its own; the geometric mean of their mean times."""
 
     programs = ("python3",)
-    options = {"benchmarks": [str], "seconds": NUMBER}
+    options = {"benchmarks": [str]}
     gives = ("ms",)
 
     def command(self, options, place, amount):

@@ -27,7 +27,8 @@ ROUTE = f'ip route get {NAT_PEER} >/dev/null 2>&1 || ip route add {NAT_PEER} via
 
 @contextlib.contextmanager
 def running(lab, guest, folder):
-    """{"bridge": ADDRESS, "nat": ADDRESS} of servers that answer a guest until the end. This process is in the lab's network."""
+    """{"bridge": ADDRESS, "nat": ADDRESS} of servers that answer a guest until the end. This process is in the lab's
+    network."""
     own = folder / "peer"
     rooted.make_folders(own)
     inside = rooted.argv(lab.image.root(variant="tools"), own, ["/bin/bash", "-c", SERVERS])
@@ -56,7 +57,8 @@ def connect(lab, process):
     command.run(["ip", "link", "set", f"{lab.prefix}-pb", "master", lab.network.bridge, "up"])
     command.run(["ip", "address", "add", f"{NAT_HOST}/{NAT_PREFIX}", "dev", f"{lab.prefix}-pn"])
     command.run(["ip", "link", "set", f"{lab.prefix}-pn", "up"])
-    for device, address in (("lo", ""), ("eth0", f"{bridged}/{lab.network.prefix_length}"), ("eth1", f"{NAT_PEER}/{NAT_PREFIX}")):
+    addresses = {"lo": "", "eth0": f"{bridged}/{lab.network.prefix_length}", "eth1": f"{NAT_PEER}/{NAT_PREFIX}"}
+    for device, address in addresses.items():
         there = ["nsenter", f"--net=/proc/{process}/ns/net", "ip"]
         if address:
             command.run([*there, "address", "add", address, "dev", device])

@@ -21,7 +21,7 @@ class Nginx(Tool):
     """`requests` by `clients` at once, each over a connection of its own."""
 
     programs = ("nginx", "ab")
-    options = {"requests": int, "clients": int, "seconds": int}
+    options = {"requests": int, "clients": int}
     gives = ("requests",)
 
     def prepare(self, options, place):

@@ -1,5 +1,5 @@
-"""A run that is killed in the middle of a sample, with real guests on bare metal: resuming it gives a complete report and
-leaves nothing on the host."""
+"""With real guests on bare metal: samples that go wrong end nothing else, and a run that is killed in the middle of a sample
+can be resumed, with a complete report and nothing left on the host."""
 
 import contextlib
 import json
@@ -24,6 +24,7 @@ from ir_bench import runner
 from ir_bench.rundir import RunDir
 runner.Run(RunDir.open(sys.argv[2])).go_on(20)
 """
+TWINS = [Subject("bare", "bare"), Subject("bare-again", "bare")]
 SIZES = {"small": {"cpus": 1, "memory_mib": 1024}}
 
 missing = [name for name in ("runsvdir", "ip", "ssh-keygen") if not shutil.which(name)]
@@ -37,9 +38,8 @@ pytestmark = [
 def a_run(parent):
     """One block of a short loop, on bare metal twice."""
     text = experiment.read("loop")[1].replace("rounds = 700000", "rounds = 100000").replace("pairs = 5", "pairs = 1")
-    text = text.replace("pairs_at_most = 12", "pairs_at_most = 1")
-    twins = [Subject("bare", "bare"), Subject("bare-again", "bare")]
-    return runner.Run.start(parent, [(experiment.parse("loop", text), text, twins, "")], SIZES,
+    text = text.replace("seconds_at_most = 150", "seconds_at_most = 1")
+    return runner.Run.start(parent, [(experiment.parse("loop", text), text, TWINS, "")], SIZES,
                             {"seed": 1, "repeats": [1, 1]}).folder
 
 
@@ -84,6 +84,23 @@ def namespaces():
     with contextlib.suppress(FileNotFoundError):
         return set(os.listdir("/run/netns"))
     return set()
+
+
+def test_what_cannot_be_and_what_does_not_work_ends_nothing_else(tmp_path):
+    """A profile that bare metal has no knobs for is skipped; a guest that cannot be made is a failed sample."""
+    folder = a_run(tmp_path)
+    part = folder.parts()[0]
+    subjects = [*TWINS, Subject("refused", "bare", "virtio"), Subject("broken", "bare:odd")]
+    guests, generator = course.confine(SIZES["small"])
+    thresholds = {"loop_ns": 10.0, "walk_ns": 1000.0, "sync_us": 10000.0}
+    plan = {"seed": 1, "subjects": [vars(each) for each in subjects], "tuning": guests, "generator": generator, "scouted": {},
+            "thresholds": thresholds}
+    made = course.Course(part, experiment.of(part), plan)
+    refused, broken = (made.sample(0, position, subjects[position]) for position in (2, 3))
+    assert refused["status"] == "skipped" and "disk" in refused["why"]
+    assert broken["status"] == "failed" and "kind 'odd'" in broken["why"]
+    assert labs(part) == []
+    assert made.left_out(part.samples()) == {"refused"}
 
 
 def test_a_killed_run_is_resumed(tmp_path):
