@@ -21,7 +21,6 @@ MOMENTS = {
     "sysbench-primes": ({"threads": 2, "seconds": 1}, 200),
     "sysbench-threads": ({"threads": 4, "seconds": 1}, 50),
     "sysbench-mutex": ({"threads": 4, "seconds": 1}, 2000),
-    "sysbench-memory": ({"threads": 2, "seconds": 1}, 0),
     "openssl-rsa": ({"bits": 2048, "seconds": 2}, 0),
     "mbw": ({"mib": 32, "seconds": 1}, 3),
     "hpcc": ({"n": 200, "repeats": 2}, 0),
