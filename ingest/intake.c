@@ -187,7 +187,8 @@ static void take_submission(ir_gateway_t *gateway, struct evhttp_request *reques
     if (submission->n_packs > 0) {
         gateway->last_arrival_ns = submission->packs[submission->n_packs - 1].arrival_ns;
     }
-    ir_bucket_take(&account->bucket, &gateway->bucket_limits, (double)submission->cost);
+    const size_t cost = submission->cost > 0 ? submission->cost : 1;
+    ir_bucket_take(&account->bucket, &gateway->bucket_limits, (double)cost);
     if (submission->code == 202) {
         ir_waiting_begin(gateway, request, account);
     } else {

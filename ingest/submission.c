@@ -279,8 +279,7 @@ ir_status_t ir_submission_read(ir_submission_reader_t *reader, const ir_submissi
     submission->reason = "accepted";
     submission->detail[0] = '\0';
     submission->packs = NULL;
-    submission->n_packs = submission->observations = submission->n_faults = 0;
-    submission->cost = 1;
+    submission->n_packs = submission->observations = submission->n_faults = submission->cost = 0;
     if (!find_key(&reading) || !find_media(&reading, &lines) || !decode_body(&reading, &body)) {
         return reading.status;
     }

@@ -303,7 +303,7 @@ DEEP = b"[" * 5000 + b"]" * 5000
         (gzip.compress(b" " * 2**20), SENML_JSON, {"Content_Encoding": "gzip"}, 413, "too-large"),
         (gzip.compress(bytes(60 * 2**20)), SENML_JSON, {"Content_Encoding": "gzip"}, 413, "too-large"),
         (b" " * (64 * 1024 + 1), SENML_JSON, {}, 413, "too-large"),
-        (b"[1]\n" * 101, LINES, {}, 413, "too-many-packs"),
+        ((pack(1) + b"\n") * 101, LINES, {}, 413, "too-many-packs"),
         (pack(1, mote=OTHER), SENML_JSON, {}, 403, "foreign-name"),
         (pack(1, mote=MOTE + "9"), SENML_JSON, {}, 403, "foreign-name"),
         (pack(1) + b"\n" + pack(1, mote=OTHER), LINES, {}, 403, "foreign-name"),
