@@ -37,7 +37,7 @@ pytestmark = [
 
 def a_run(parent):
     """One block of a short loop, on bare metal twice."""
-    text = experiment.read("loop")[1].replace("rounds = 700000", "rounds = 100000").replace("pairs = 5", "pairs = 1")
+    text = experiment.read("loop")[1].replace("rounds = 3500000", "rounds = 100000").replace("pairs = 5", "pairs = 1")
     text = text.replace("seconds_at_most = 150", "seconds_at_most = 1")
     return runner.Run.start(parent, [(experiment.parse("loop", text), text, TWINS, "")], SIZES,
                             {"seed": 1, "repeats": [1, 1]}).folder
