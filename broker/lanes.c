@@ -180,6 +180,9 @@ static void set_apart(ir_consumer_t *consumer, ir_lane_t *lane) {
                      "RabbitMQ holds a message that it cannot deliver: each partition gets a "
                      "connection of its own, to find out which one it is");
     for (unsigned i = lane->first; i < lane->first + lane->count; i++) {
+        if (consumer->apart[i] != NULL) {
+            continue; /* since an earlier time */
+        }
         ir_error_t error;
         ir_lane_t *own = calloc(1, sizeof *own);
         if (own == NULL || open_lane(consumer, own, i, 1, &error) == NULL) {
