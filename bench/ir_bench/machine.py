@@ -78,18 +78,20 @@ def read_stat(text):
     return {name: int(value) / TICKS for name, value in zip(FIELDS, words[1:])}
 
 
-def kernel_seconds(proc=Path("/proc")):
-    """{(id, start): processor time} of all kernel threads."""
-    found = {}
+def processes(proc=Path("/proc")):
+    """(id, the words of its stat after the name) of every process that is there (proc(5))."""
     for entry in proc.iterdir():
         if entry.name.isdigit():
             try:
-                words = (entry / "stat").read_text().rpartition(")")[2].split()
+                yield entry.name, (entry / "stat").read_text().rpartition(")")[2].split()
             except OSError:
                 continue
-            if int(words[1]) == KTHREADD:
-                found[entry.name, words[19]] = (int(words[11]) + int(words[12])) / TICKS
-    return found
+
+
+def kernel_seconds(proc=Path("/proc")):
+    """{(id, start): processor time} of all kernel threads."""
+    return {(name, words[19]): (int(words[11]) + int(words[12])) / TICKS for name, words in processes(proc)
+            if int(words[1]) == KTHREADD}
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ from pathlib import Path
 import programs
 import servers
 
-from . import ROOT
-from .machine import TICKS
+from . import ROOT, machine
 
 BUILD = ROOT / "out" / "release"
 REGISTRY = ROOT / "loadgen" / "usgs_river.ttl"
@@ -44,16 +43,8 @@ def call(*argv, **options):
 
 def session_seconds(pid, proc=Path("/proc")):
     """Processor time of all processes of the session that `pid` began, and of those of them that ended and were waited for."""
-    total = 0
-    for entry in proc.iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(words[3]) == pid:
-                total += sum(int(each) for each in words[11:15])
-    return total / TICKS
+    ticks = (int(each) for _, words in machine.processes(proc) if int(words[3]) == pid for each in words[11:15])
+    return sum(ticks) / machine.TICKS
 
 
 def peak_mib(pid):
