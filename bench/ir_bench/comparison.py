@@ -13,11 +13,13 @@ import numpy
 from scipy import optimize, stats
 
 MIN_PAIRS = 6
+MIN_QUIET = 4  # undisturbed pairs that may confirm a verdict over all
 POWER = 0.8
 LEVEL = 0.95
 EQUIVALENCE = 0.05
 BOOTSTRAP_RESAMPLES = 1000
 BOOTSTRAP_SEED = 20130501
+FAR = 37  # standard errors; power is 1 long before, and beyond it exp(-x²/2), which the non-central t needs, is 0
 
 # What a comparison can end in.
 VALUES = "values"  # too few pairs: the figures alone
@@ -109,6 +111,8 @@ def power(difference, deviation, pairs, level=LEVEL):
     degrees = pairs - 1
     critical = stats.t.ppf((1 + level) / 2, degrees)
     shift = difference / deviation * math.sqrt(pairs)
+    if shift > FAR:
+        return 1.0
     return float(stats.nct.sf(critical, degrees, shift) + stats.nct.cdf(-critical, degrees, shift))
 
 
@@ -134,10 +138,10 @@ def pairs_needed(effect, deviation, level=LEVEL, wanted=POWER, most=1000):
 # ---- verdicts ----
 
 
-def verdict(found, equivalence=EQUIVALENCE, resolution=0.0):
+def verdict(found, equivalence=EQUIVALENCE, resolution=0.0, least=MIN_PAIRS):
     """One of the words above. `resolution`: the half-width that bare against itself had in the same run; a smaller
-    difference is never called one."""
-    if found.pairs < MIN_PAIRS:
+    difference is never called one. `least`: pairs below which there is no verdict."""
+    if found.pairs < least:
         return VALUES
     differs = found.low > 1 or found.high < 1
     if differs and abs(math.log(found.estimate)) > math.log1p(resolution):
@@ -158,19 +162,19 @@ class Finding:
 
 
 def finding(first, second, disturbed, level=LEVEL, equivalence=EQUIVALENCE, resolution=0.0):
-    """Values by block; `disturbed` says for each block whether something else went on. The verdict holds with and
-    without the disturbed blocks, or it is withdrawn."""
+    """Values by block; `disturbed` says for each block whether something else went on. The verdict rests on all blocks. The
+    undisturbed ones alone, MIN_QUIET or more, must give the same one, or it is withdrawn."""
     everything = ratio(first, second, level)
     word = verdict(everything, equivalence, resolution)
     kept = [i for i, bad in enumerate(disturbed) if not bad]
     if len(kept) == len(first):
         return Finding(everything, everything, word, "")
     quiet = ratio([first[i] for i in kept], [second[i] for i in kept], level) if kept else None
-    without = verdict(quiet, equivalence, resolution) if quiet else VALUES
+    without = verdict(quiet, equivalence, resolution, MIN_QUIET) if quiet else VALUES
     if word in (VALUES, UNDECIDED) or without == word:
         return Finding(everything, quiet, word, "")
     if without == VALUES:
-        why = f"only {len(kept)} of {len(first)} blocks were undisturbed, fewer than {MIN_PAIRS}"
+        why = f"only {len(kept)} of {len(first)} blocks were undisturbed, fewer than {MIN_QUIET}"
     else:
         why = f"without the disturbed blocks it would be: {without}"
     return Finding(everything, quiet, WITHDRAWN, why)

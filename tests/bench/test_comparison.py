@@ -102,6 +102,12 @@ def test_power_against_simulation():
     assert comparison.power(difference, deviation, pairs) == pytest.approx(found / 2000, abs=0.03)
 
 
+@pytest.mark.filterwarnings("error")
+def test_power_of_a_difference_far_beyond_the_scatter():
+    assert comparison.power(math.log(2), 0.001, 6) == 1
+    assert comparison.pairs_needed(1.0, 1e-6) == comparison.MIN_PAIRS
+
+
 def test_detectable_difference_has_that_power():
     smallest = comparison.detectable_difference(0.03, 7)
     assert comparison.power(smallest, 0.03, 7) == pytest.approx(0.8, abs=1e-3)
@@ -152,9 +158,16 @@ def test_withdrawn_when_disturbed_blocks_decide():
 
 def test_withdrawn_when_too_few_blocks_were_quiet():
     first, second = [1.0] * 8, [1.5, 1.49, 1.51, 1.5, 1.5, 1.48, 1.5, 1.52]
-    found = comparison.finding(first, second, [True] * 4 + [False] * 4)
+    found = comparison.finding(first, second, [True] * 5 + [False] * 3)
     assert found.word == comparison.WITHDRAWN
-    assert "only 4 of 8" in found.why
+    assert "only 3 of 8" in found.why
+
+
+def test_one_disturbed_block_of_six_leaves_the_verdict():
+    first, second = [1.0] * 6, [1.5, 1.49, 1.51, 1.5, 1.5, 1.48]
+    found = comparison.finding(first, second, [True] + [False] * 5)
+    assert found.word == comparison.HIGHER
+    assert found.quiet.pairs == 5
 
 
 def test_stands_when_disturbed_blocks_agree():

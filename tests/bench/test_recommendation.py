@@ -38,6 +38,19 @@ def test_no_word_when_a_proof_fails(tmp_path):
     assert found["latency"].cells["lxc"].startswith("no verdict: a proof fails (half of a quota on a loop")
 
 
+def test_throughput_counts_the_highest_sustained_rate(tmp_path):
+    def on_a_grid(line):
+        line["measures"] = {"sustained.highest": 22000.0 if line["subject"] == "lxc" else 20000.0}
+        return line
+
+    scouted = {"generator_ceiling": 3000000, "fixed": [], "grid": [{"name": "grid-50", "rate": 20000}]}
+    part = store(tmp_path, name="sustained", change=on_a_grid, scouted=scouted)
+    found = recommendation.table([analyse(part, experiment.read("sustained")[0])])
+    throughput = [each for each in found if each.concern == "throughput"]
+    assert [each.title for each in throughput] == ["highest rate of the grid that was kept"]
+    assert throughput[0].best == "lxc is best"
+
+
 @pytest.mark.parametrize(
     "words, best",
     [
