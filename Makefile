@@ -11,13 +11,20 @@ PACKAGES := librabbitmq libmongoc-1.0 serd-0 libevent_core libevent_extra libeve
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wformat=2 -Wno-format-truncation -Wundef -Wvla
-FLAGS_release := -O2 -g -DNDEBUG -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+# Against memory faults, in what users run; tools/hardening.py holds the programs against it.
+HARDENING_x86_64 := -fcf-protection=full
+HARDENING_aarch64 := -mbranch-protection=standard
+HARDENING := -fPIE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection \
+             $(HARDENING_$(shell uname -m))
+FLAGS_release := -O2 -g -DNDEBUG $(HARDENING)
 FLAGS_check := $(FLAGS_release) -Werror
 FLAGS_asan := -O1 -g -Werror -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan := -O1 -g -Werror -fsanitize=thread -fno-omit-frame-pointer
 BASE_CFLAGS := -std=c17 -D_GNU_SOURCE -I. $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 CFLAGS = $(BASE_CFLAGS) $(WARNINGS) $(FLAGS_$(MODE)) -pthread -MMD -MP
-LDFLAGS = $(FLAGS_$(MODE)) -pthread
+LINKING_release := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+LINKING_check := $(LINKING_release)
+LDFLAGS = $(FLAGS_$(MODE)) $(LINKING_$(MODE)) -pthread
 LDLIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
 
 # All cores, unless told otherwise.
@@ -217,12 +224,12 @@ TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(FUZZ_SOURCES
               tests/fuzz/driver.c
 TIDY_STAMPS := $(TIDY_FILES:%.c=out/tidy/%.ok)
 
-.PHONY: check check-all check-format check-shell check-python check-warnings check-tidy format
+.PHONY: check check-all check-format check-shell check-python check-warnings check-hardening check-tidy format
 check:
 	@tools/install build check
 	+@$(SUBMAKE) check-all
 	@echo "check: nothing found"
-check-all: check-format check-shell check-python check-warnings check-tidy
+check-all: check-format check-shell check-python check-hardening check-tidy
 check-format:
 	@clang-format --dry-run -Werror $(C_FILES)
 check-shell:
@@ -231,6 +238,8 @@ check-python:
 	@python3 -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]' $(PYTHON_FILES)
 check-warnings:
 	+@$(SUBMAKE) -s MODE=check build
+check-hardening: check-warnings
+	@python3 tools/hardening.py $(PROGRAMS:$(OUT)/%=out/check/%)
 check-tidy: $(TIDY_STAMPS)
 # A file is looked at again when it or any header has changed.
 out/tidy/%.ok: %.c .clang-tidy $(filter %.h,$(C_FILES))
@@ -308,7 +317,7 @@ help:
 	@echo "make test-platforms  every verb on every platform this host can do (PLATFORMS=bare,lxc …)"
 	@echo "make test-xen    the same for Xen, in a machine of QEMU that runs it; half an hour"
 	@echo "make build       the programs, below out/release (MODE=asan|tsan: below out/asan, out/tsan)"
-	@echo "make check       format, clang-tidy, shellcheck; make format repairs the first"
+	@echo "make check       format, clang-tidy, shellcheck, hardening; make format repairs the first"
 	@echo "make valgrind    unit tests and short runs of the release build under valgrind"
 	@echo "make fuzz        every fuzzer for FUZZ_SECONDS=60"
 	@echo "make install     programs, examples and documents, below PREFIX=/usr/local (DESTDIR=)"

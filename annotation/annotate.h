@@ -19,6 +19,7 @@ typedef struct ir_annotate_options {
     ir_format_settings_t rdf;
     ir_analysis_settings_t analysis;
     char *now;
+    bool core_dumps;
 } ir_annotate_options_t;
 
 typedef enum ir_annotate_input { IR_INPUT_JSON, IR_INPUT_CBOR } ir_annotate_input_t;

@@ -22,6 +22,7 @@ static const ir_setting_t settings[] = {
     {"now", 0, IR_SETTING_TEXT, "TIME", NULL, 0, 0, NULL, FIELD(now),
      "When all packs arrived, for example 2026-01-31T12:00:00Z; relative times count from it. "
      "Without it, a pack arrives when it is read."},
+    IR_PROGRAM_SETTINGS(ir_annotate_options_t, core_dumps),
 };
 
 static const ir_program_t program = {

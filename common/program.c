@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 int ir_program_exit(ir_status_t status) {
     return status == IR_OK ? IR_EXIT_DONE : status == IR_ERR_USAGE ? IR_EXIT_USAGE : IR_EXIT_FAILED;
@@ -29,10 +30,20 @@ ir_status_t ir_program_flush(FILE *out, ir_error_t *error) {
                : ir_error_set(error, IR_ERR_IO, "cannot write the output: %s", strerror(errno));
 }
 
+static bool wants_dumps(const ir_program_t *program, const void *options) {
+    for (size_t i = 0; i < program->n_settings; i++) {
+        if (strcmp(program->settings[i].name, IR_CORE_DUMPS) == 0) {
+            return *(const bool *)((const char *)options + program->settings[i].offset);
+        }
+    }
+    return false;
+}
+
 bool ir_program_begin(const ir_program_t *program, int argc, char **argv, void *options,
                       int *first_argument, int *exit_status) {
     ir_error_t error = {.status = IR_OK};
     *exit_status = IR_EXIT_DONE;
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     const ir_settings_verdict_t verdict =
         ir_settings_load(program, argc, argv, options, first_argument, &error);
     if (verdict == IR_SETTINGS_RUN && program->usage[0] == '\0' && *first_argument < argc) {
@@ -44,6 +55,9 @@ bool ir_program_begin(const ir_program_t *program, int argc, char **argv, void *
     }
     if (error.status != IR_OK) {
         *exit_status = ir_program_refuse(program, &error);
+    }
+    if (wants_dumps(program, options)) {
+        prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     }
     return verdict == IR_SETTINGS_RUN && error.status == IR_OK;
 }

@@ -1,6 +1,7 @@
 #include "common/settings.h"
 
 #include "common/clock.h"
+#include "common/secret_file.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -252,7 +253,16 @@ typedef struct ir_file_context {
     bool *given; /* by number of the setting */
     ir_error_t *error;
     ir_status_t status;
+    bool secret; /* there is a password in it */
 } ir_file_context_t;
+
+static bool has_password(const ir_setting_t *setting, const char *value) {
+    const char *begin = NULL;
+    const char *end = NULL;
+    return setting->type == IR_SETTING_SECRET ? value[0] != '\0'
+           : setting->type == IR_SETTING_URI  ? find_password(value, &begin, &end)
+                                              : false;
+}
 
 /* Whether any of the programs has it. */
 static bool is_known(const char *name) {
@@ -290,8 +300,10 @@ static int on_ini_line(void *user, const char *section, const char *name, const 
                           ? set_value(setting, context->target, value, context->error)
                           : ir_error_set(context->error, IR_ERR_USAGE, "%s: no such setting%s",
                                          name, common ? " of any program" : "");
-    if (setting != NULL && mine) {
-        context->given[setting - context->program->settings] = true;
+    if (setting != NULL) {
+        context->secret = context->secret || has_password(setting, value);
+        bool *given = &context->given[setting - context->program->settings];
+        *given = *given || mine;
     }
     return context->status == IR_OK;
 }
@@ -299,19 +311,23 @@ static int on_ini_line(void *user, const char *section, const char *name, const 
 static ir_status_t load_file(const ir_program_t *program, void *target, const char *path,
                              bool *given, ir_error_t *error) {
     ir_error_t inner = {.status = IR_OK};
-    ir_file_context_t context = {program, target, given, &inner, IR_OK};
-    errno = 0;
-    const int line = ini_parse(path, on_ini_line, &context);
-    if (line == 0) {
-        return IR_OK;
-    }
-    if (line < 0) {
+    ir_file_context_t context = {program, target, given, &inner, IR_OK, false};
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
         return ir_error_set(error, IR_ERR_USAGE, "%s: cannot read the settings file: %s", path,
                             strerror(errno));
     }
-    return ir_error_set(error, IR_ERR_USAGE, "%s:%d: %s", path, line,
-                        context.status != IR_OK ? inner.text
-                                                : "neither a section nor NAME = VALUE");
+    ir_status_t status = IR_OK;
+    const int line = ini_parse_file(file, on_ini_line, &context);
+    if (line != 0) {
+        status = ir_error_set(error, IR_ERR_USAGE, "%s:%d: %s", path, line,
+                              context.status != IR_OK ? inner.text
+                                                      : "neither a section nor NAME = VALUE");
+    } else if (context.secret) {
+        status = ir_secret_file_check(file, path, error);
+    }
+    (void)fclose(file);
+    return status;
 }
 
 static void environment_name(const char *name, char out[static ENVIRONMENT_NAME_SIZE]) {
@@ -321,14 +337,26 @@ static void environment_name(const char *name, char out[static ENVIRONMENT_NAME_
     }
 }
 
+/* A password that was taken stays neither in /proc/PID/environ nor for a child. */
+static void forget_password(const ir_setting_t *setting, const char *name, char *value) {
+    if (has_password(setting, value)) {
+        explicit_bzero(value, strlen(value));
+        unsetenv(name);
+    }
+}
+
 static ir_status_t load_environment(const ir_program_t *program, void *target, ir_error_t *error) {
     for (size_t i = 0; i < program->n_settings; i++) {
+        const ir_setting_t *setting = &program->settings[i];
         char name[ENVIRONMENT_NAME_SIZE];
-        environment_name(program->settings[i].name, name);
-        const char *value = getenv(name);
+        environment_name(setting->name, name);
+        char *value = getenv(name);
         ir_error_t inner;
-        if (value != NULL && set_value(&program->settings[i], target, value, &inner) != IR_OK) {
+        if (value != NULL && set_value(setting, target, value, &inner) != IR_OK) {
             return ir_error_set(error, IR_ERR_USAGE, "environment %s: %s", name, inner.text);
+        }
+        if (value != NULL) {
+            forget_password(setting, name, value);
         }
     }
     return IR_OK;

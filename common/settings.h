@@ -3,7 +3,8 @@
  * Precedence, lowest first: default, file (INI, section named after the program or [common]),
  * environment (IR_NAME: upper case, '-' becomes '_'), command line (--name=value or --name value).
  * A secret is never taken from the command line (others could read it in the process list): only
- * from the file or the environment, and is printed as "(set)". */
+ * from the file, which nobody else may then read (common/secret_file.h), or from the environment,
+ * out of which it is wiped. It is printed as "(set)". */
 #ifndef IR_COMMON_SETTINGS_H
 #define IR_COMMON_SETTINGS_H
 
@@ -66,7 +67,7 @@ typedef enum ir_settings_verdict {
  * non-option argument in argv. A file that names an unknown setting is wrong; sections of other
  * programs are passed over, and what only others know in [common] (common/setting_names.inc,
  * written by `make river.conf`). All is checked before --print-settings shows it. Texts are owned
- * by `target`; free with ir_settings_free. */
+ * by `target`; free with ir_settings_free. Called before there are threads. */
 ir_settings_verdict_t ir_settings_load(const ir_program_t *program, int argc, char **argv,
                                        void *target, int *first_argument, ir_error_t *error);
 

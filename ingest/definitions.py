@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import secrets
+import stat
 import sys
 from pathlib import Path
 
@@ -33,9 +34,13 @@ def password_hash(user, password):
 def read_passwords(path):
     """{user: password}; nothing when there is no such file."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        with open(path, encoding="utf-8") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            lines = file.read().splitlines()
     except FileNotFoundError:
         return {}
+    if stat.S_ISREG(mode) and mode & 0o077:
+        raise list_of_nodes.NodesError(f"{path}: with mode {stat.S_IMODE(mode):04o} others may read or change it; chmod 600 it")
     pairs = [line.split() for line in lines if line.strip() and not line.startswith("#")]
     wrong = [number for number, words in enumerate(pairs, 1) if len(words) != 2]
     if wrong:

@@ -1,6 +1,7 @@
 #include "ingest/options.h"
 
 #include "common/log.h"
+#include "common/program.h"
 #include "http/listener.h"
 
 #include <stddef.h>
@@ -77,6 +78,7 @@ static const ir_setting_t settings[] = {
      "Make a token for each mote named in FILE (-: standard input), one a line; write MOTE TOKEN "
      "lines to standard output, merge the hashes into --tokens, and exit."},
     IR_LOG_SETTINGS(ir_ingest_options_t, log_level),
+    IR_PROGRAM_SETTINGS(ir_ingest_options_t, core_dumps),
     {"check", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(check),
      "Validate settings and tokens, try the broker, say what would be done, and exit."},
 };

@@ -31,6 +31,7 @@ typedef struct ir_ingest_options {
     char *trusted_proxies;
     char *issue_tokens;
     int log_level;
+    bool core_dumps;
     bool check;
 } ir_ingest_options_t;
 

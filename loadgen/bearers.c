@@ -1,5 +1,7 @@
 #include "loadgen/bearers.h"
 
+#include "common/secret_file.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -89,7 +91,10 @@ ir_status_t ir_bearers_load(const char *path, ir_bearers_t **tokens, ir_error_t 
         (void)fclose(file);
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the motes' tokens");
     }
-    const ir_status_t status = read_lines(made, file, path, error);
+    ir_status_t status = ir_secret_file_check(file, path, error);
+    if (status == IR_OK) {
+        status = read_lines(made, file, path, error);
+    }
     (void)fclose(file);
     if (status != IR_OK) {
         ir_bearers_free(made);

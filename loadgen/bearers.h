@@ -10,7 +10,8 @@
 
 typedef struct ir_bearers ir_bearers_t;
 
-/* Refuses with "FILE:LINE: what is wrong", without the token. */
+/* Refuses with "FILE:LINE: what is wrong", without the token, and a file that others may read
+ * (common/secret_file.h). */
 ir_status_t ir_bearers_load(const char *path, ir_bearers_t **tokens, ir_error_t *error);
 void ir_bearers_free(ir_bearers_t *tokens);
 

@@ -3,6 +3,7 @@
 #include "annotation/format.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/program.h"
 #include "loadgen/feed.h"
 #include "loadgen/modes.h"
 #include "loadgen/simulation.h"
@@ -138,6 +139,7 @@ static const ir_setting_t settings[] = {
     {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, "30s",
      FIELD(timeout_ns), "Longest wait for one answer of the broker."},
     IR_LOG_SETTINGS(ir_loadgen_options_t, log_level),
+    IR_PROGRAM_SETTINGS(ir_loadgen_options_t, core_dumps),
 };
 
 static ir_status_t check(const void *given, ir_error_t *error) {

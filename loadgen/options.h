@@ -48,6 +48,7 @@ typedef struct ir_loadgen_options {
     ir_broker_settings_t broker;
     int64_t timeout_ns;
     int log_level;
+    bool core_dumps;
 } ir_loadgen_options_t;
 
 extern const ir_program_t ir_loadgen_program;

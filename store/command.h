@@ -26,6 +26,7 @@ typedef struct ir_store_options {
     int64_t limit;                       /* of messages; 0: none */
     bool queue, yes, dry_run;
     char *from;
+    bool core_dumps;
 } ir_store_options_t;
 
 typedef enum ir_store_what { IR_WHAT_DOCUMENTS, IR_WHAT_GRAPH } ir_store_what_t;

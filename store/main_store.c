@@ -54,6 +54,7 @@ static const ir_setting_t settings[] = {
      "reprocess: series whose recent points are kept in memory."},
     {"batch-observations", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "5000",
      FIELD(batch_observations), "reprocess: observations that are stored together."},
+    IR_PROGRAM_SETTINGS(ir_store_options_t, core_dumps),
 };
 
 static ir_status_t check(const void *given, ir_error_t *error) {

@@ -119,6 +119,11 @@ def issue_tokens(build, motes, tokens):
     return dict(line.split() for line in done.stdout.splitlines())
 
 
+def write_tokens(path, tokens):
+    """As ir-loadgen reads them."""
+    servers.write_private(path, "".join(f"{mote} {token}\n" for mote, token in tokens.items()))
+
+
 def call(argv, log, cwd=None, env=None, seconds=600):
     """(status, standard output) of a program that ends by itself; the rest goes to the log. After `seconds` it is
     stopped, which is an error."""

@@ -1,6 +1,7 @@
 #include "worker/options.h"
 
 #include "common/log.h"
+#include "common/program.h"
 #include "http/listener.h"
 #include "worker/policy_watch.h"
 
@@ -71,6 +72,7 @@ static const ir_setting_t settings[] = {
     {"http", 0, IR_SETTING_TEXT, "ADDRESS", NULL, 0, 0, "127.0.0.1:0", FIELD(http),
      "Where /metrics, /healthz and /readyz are served; port 0 takes a free one."},
     IR_LOG_SETTINGS(ir_worker_options_t, log_level),
+    IR_PROGRAM_SETTINGS(ir_worker_options_t, core_dumps),
     {"check", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(check),
      "Validate settings and registry, try broker and stores, say what would be done, and exit."},
     {"declare", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(declare),

@@ -39,6 +39,7 @@ typedef struct ir_worker_options {
     int64_t start_timeout_ns, stop_timeout_ns;
     char *http;
     int log_level;
+    bool core_dumps;
     bool check, declare;
 } ir_worker_options_t;
 

@@ -80,7 +80,7 @@ def test_every_target(way, tmp_path, messages, kinds):
     if "http" in kinds:
         motes = sorted({message.mote for message in messages})
         tokens = programs.issue_tokens(harness.BUILD, motes, tmp_path / "hashes.txt")
-        (tmp_path / "tokens.txt").write_text("".join(f"{mote} {token}\n" for mote, token in tokens.items()))
+        programs.write_tokens(tmp_path / "tokens.txt", tokens)
         arguments = ["--listen=127.0.0.1:0", f"--amqp={way.amqp}", f"--tokens={tmp_path / 'hashes.txt'}"]
         gateway = programs.Gateway(harness.BUILD, "gateway", tmp_path / "gateway.log", arguments, cwd=tmp_path)
         way.workers.append(gateway)
@@ -144,7 +144,7 @@ def test_many_packs_in_a_request(mqtt_broker, tmp_path):
     simulated = ["--simulate=5", "--fault-malformed=0.1"]
     subprocess.run([harness.BUILD / "ir-loadgen", *simulated, f"--write-motes={motes}"], check=True, timeout=60)
     tokens = programs.issue_tokens(harness.BUILD, motes.read_text().split(), tmp_path / "hashes.txt")
-    (tmp_path / "tokens.txt").write_text("".join(f"{mote} {token}\n" for mote, token in tokens.items()))
+    programs.write_tokens(tmp_path / "tokens.txt", tokens)
     with harness.Pipeline(mqtt_broker, tmp_path) as way:
         way.init()
         arguments = ["--listen=127.0.0.1:0", f"--amqp={way.amqp}", f"--tokens={tmp_path / 'hashes.txt'}"]
@@ -365,7 +365,7 @@ def test_answers_that_tell_of_no_pack(tmp_path, status, answer):
 def test_http_tokens_go_with_their_motes(tmp_path, messages):
     motes = {message.mote for message in messages}
     tokens = tmp_path / "tokens.txt"
-    tokens.write_text("".join(f"{mote} token-of-{mote}\n" for mote in motes))
+    programs.write_tokens(tokens, {mote: f"token-of-{mote}" for mote in motes})
 
     def rule(_count, headers, body):
         packs = packs_of(body)

@@ -30,7 +30,7 @@ class Way:
                      f"--write-motes={motes}")
         pipeline.init()
         tokens = programs.issue_tokens(harness.BUILD, motes.read_text().split(), directory / "hashes.txt")
-        (directory / "tokens.txt").write_text("".join(f"{mote} {token}\n" for mote, token in tokens.items()))
+        programs.write_tokens(directory / "tokens.txt", tokens)
         arguments = ["--listen=127.0.0.1:0", f"--amqp={pipeline.amqp}", f"--tokens={directory / 'hashes.txt'}"]
         self.gateway = programs.Gateway(harness.BUILD, "gateway", directory / "gateway.log", arguments, cwd=directory)
         pipeline.gateways.append(self.gateway)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -182,8 +183,55 @@ static void secrets_come_from_file_or_environment_only(void **state) {
     setenv("IR_SECRET", "swordfish", 1);
     load(&l, "");
     assert_string_equal(l.target.secret, "swordfish");
+    assert_null(getenv("IR_SECRET"));
     drop(&l);
-    unsetenv("IR_SECRET");
+}
+
+static void what_was_taken_is_wiped_from_the_environment(void **state) {
+    (void)state;
+    setenv("IR_URI", "amqp://me:swordfish@host", 1);
+    const char *left = getenv("IR_URI");
+    load_t l;
+    load(&l, "");
+    assert_string_equal(l.target.uri, "amqp://me:swordfish@host");
+    assert_int_equal(left[0], '\0');
+    assert_null(getenv("IR_URI"));
+    drop(&l);
+    setenv("IR_URI", "amqp://me@host", 1);
+    load(&l, "");
+    assert_string_equal(getenv("IR_URI"), "amqp://me@host");
+    drop(&l);
+    unsetenv("IR_URI");
+}
+
+static void a_file_with_a_secret_is_for_its_owner_alone(void **state) {
+    (void)state;
+    const bool root = geteuid() == 0;
+    static const char secret[] = "[ir-test]\nsecret = swordfish\n";
+    static const char uri[] = "[common]\nuri = amqp://me:swordfish@host\n";
+    static const char harmless[] = "[ir-test]\nname = file\nsecret =\nuri = amqp://me@host\n"
+                                   "[ir-other]\nsecret = swordfish\n";
+    const struct {
+        const char *text;
+        mode_t mode;
+        bool good;
+    } cases[] = {{secret, 0600, true},  {secret, 0400, true},  {secret, 0640, root},
+                 {secret, 0660, false}, {secret, 0644, false}, {secret, 0602, false},
+                 {uri, 0600, true},     {uri, 0644, false},    {harmless, 0666, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char path[] = "/tmp/ir-test-settings-XXXXXX";
+        close(mkstemp(path));
+        write_file(path, cases[i].text);
+        assert_int_equal(chmod(path, cases[i].mode), 0);
+        char line[128];
+        snprintf(line, sizeof line, "--settings %s", path);
+        load_t l;
+        load(&l, line);
+        assert_int_equal(l.verdict, cases[i].good ? IR_SETTINGS_RUN : IR_SETTINGS_WRONG);
+        assert_true(cases[i].good || strstr(l.error.text, "chmod 600") != NULL);
+        drop(&l);
+        unlink(path);
+    }
 }
 
 static void passwords_in_uris_are_masked(void **state) {
@@ -235,6 +283,8 @@ int main(void) {
         cmocka_unit_test(faults_of_the_line_are_named),
         cmocka_unit_test(faults_of_the_file_name_its_line),
         cmocka_unit_test(secrets_come_from_file_or_environment_only),
+        cmocka_unit_test(what_was_taken_is_wiped_from_the_environment),
+        cmocka_unit_test(a_file_with_a_secret_is_for_its_owner_alone),
         cmocka_unit_test(passwords_in_uris_are_masked),
         cmocka_unit_test(one_field_from_text),
         cmocka_unit_test(the_manual_has_every_setting),

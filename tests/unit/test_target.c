@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -138,6 +139,10 @@ static void wrong_lines_are_named_without_the_token(void **state) {
     assert_int_equal(load("m-1 one secret\n", &tokens, &error), IR_ERR_SYNTAX);
     assert_null(strstr(error.text, "secret"));
     assert_int_equal(ir_bearers_load("/nonexistent/tokens", &tokens, &error), IR_ERR_IO);
+    assert_int_equal(chmod(path, 0644), 0);
+    assert_int_equal(load("m-1 secret\n", &tokens, &error), IR_ERR_USAGE);
+    assert_non_null(strstr(error.text, "chmod 600"));
+    assert_int_equal(chmod(path, 0600), 0);
 }
 
 int main(void) {
