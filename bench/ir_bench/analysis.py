@@ -33,6 +33,7 @@ class Compared:
     beside: str = ""  # what stands beside the figure
     ordinary: bool = True  # it is compared with the run's reference
     doubt: str = ""  # the proof that failed; no verdict is given
+    medians: tuple = ()  # of the one that it is compared with, and of the subject; () without a ratio
 
     @property
     def word(self):
@@ -56,6 +57,14 @@ class Compared:
         else:
             text = WORDS[word]
         return text + (f"; {self.finding.why}" if self.finding.why else "") + self.beside
+
+    def outlook(self):
+        """What it takes to decide an open comparison; "" for any other."""
+        if self.word != comparison.UNDECIDED:
+            return ""
+        blocks_needed = comparison.pairs_needed(comparison.EQUIVALENCE, self.finding.all.deviation, self.finding.all.level)
+        took = f"about {blocks_needed} blocks" if blocks_needed else "more than 1,000 blocks"
+        return f"a difference of {comparison.EQUIVALENCE * 100:.0f} % takes {took}"
 
     def sentence(self):
         return f"{self.who}: {self.title}: {self.verdict()}"
@@ -197,21 +206,27 @@ def prove(found, part):
     for primary in found.experiment.primary:
         judged = proofs.judge_same(ratio_of(found, reference, again, primary.measure, level))
         title = found.describe(primary.measure, primary.title)
-        found.proofs.append(Proof(f"{reference} against itself, {title}", *judged, measures=(primary.measure,)))
+        found.proofs.append(Proof(f"{reference} does not differ from itself: {title}", *judged, measures=(primary.measure,)))
     of_guests = part.read("proofs.json") if part.has("proofs.json") else {}
     platforms = {each["name"]: each["platform"] for each in found.plan["subjects"]}
     for platform, told in of_guests.get("loop", {}).items():
         here = tuple(each for each in found.subjects if platforms[each] == platform)
         named = () if reference in here else here
-        found.proofs.append(Proof(f"half of a quota on a loop, {platform}", *proofs.judge_loop(told), subjects=named))
+        found.proofs.append(Proof(f"half of the processor time on a program that only computes, {platform}", *proofs.judge_loop(told), subjects=named))
     if "quota" in found.kind.proofs:
-        found.proofs.append(Proof("half of the processors' time on the pipeline", *judge_quota(found)))
+        found.proofs.append(Proof("half of the processor time on the pipeline", *judge_quota(found)))
     if "null" in found.kind.proofs:
         highest = [max(found.values(each, found.kind.full_speed).values(), default=0) for each in found.subjects]
         rates = [each["rate"] for each in found.plan["scouted"]["fixed"]]
-        judged = proofs.judge_null(found.plan["scouted"]["generator_ceiling"], highest + rates)
-        found.proofs.append(Proof("the generator's own ceiling", *judged))
+        judged = proofs.judge_null(found.plan["scouted"]["generator_ceiling"], highest + rates, generator_cost(found))
+        found.proofs.append(Proof("the load generator is not the bottleneck", *judged))
     prove_losses(found)
+
+
+def generator_cost(found):
+    """Processor time of the generator per observation at full speed, in µs; None where it was not measured."""
+    stretch = found.kind.full_speed.rpartition(".")[0]
+    return found.median(found.twins[0], f"{stretch}.generator_cpu_us")
 
 
 def prove_losses(found):
@@ -280,6 +295,7 @@ def compare(found, subject, measure, level, primary=None):
             result.finding = doubly_counted(found, subject, measure, result.finding)
         result.doubt = found.doubt(subject, measure) if result.finding.word != comparison.VALUES else ""
         result.beside = beside(found, subject, measure)
+        result.medians = statistics.median(first), statistics.median(second)
     return result
 
 

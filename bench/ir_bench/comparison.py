@@ -19,7 +19,7 @@ LEVEL = 0.95
 EQUIVALENCE = 0.05
 BOOTSTRAP_RESAMPLES = 1000
 BOOTSTRAP_SEED = 20130501
-FAR = 37  # standard errors; power is 1 long before, and beyond it exp(-x²/2), which the non-central t needs, is 0
+FAR = 500  # standard errors: power is 1, and much farther out the library's non-central t ends the program
 
 # What a comparison can end in.
 VALUES = "values"  # too few pairs: the figures alone
@@ -48,6 +48,11 @@ class Ratio:
     def median(self):
         return math.exp(float(numpy.median(numpy.log(self.points))))
 
+    @property
+    def deviation(self):
+        """Of the logarithms; needs two pairs."""
+        return float(numpy.std(numpy.log(self.points), ddof=1))
+
     @functools.cached_property
     def bootstrap(self):
         """(low, high), None with fewer than two pairs."""
@@ -58,8 +63,7 @@ class Ratio:
         """The smallest ratio above 1 that so many pairs find with a power of 80 %; None with fewer than two."""
         if self.pairs < 2:
             return None
-        deviation = float(numpy.std(numpy.log(self.points), ddof=1))
-        return math.exp(detectable_difference(deviation, self.pairs, self.level))
+        return math.exp(detectable_difference(self.deviation, self.pairs, self.level))
 
     @property
     def half_width(self):
@@ -113,7 +117,8 @@ def power(difference, deviation, pairs, level=LEVEL):
     shift = difference / deviation * math.sqrt(pairs)
     if shift > FAR:
         return 1.0
-    return float(stats.nct.sf(critical, degrees, shift) + stats.nct.cdf(-critical, degrees, shift))
+    with numpy.errstate(divide="ignore", invalid="ignore"):  # of intermediate terms; the results are right
+        return float(stats.nct.sf(critical, degrees, shift) + stats.nct.cdf(-critical, degrees, shift))
 
 
 def detectable_difference(deviation, pairs, level=LEVEL, wanted=POWER):
@@ -174,7 +179,7 @@ def finding(first, second, disturbed, level=LEVEL, equivalence=EQUIVALENCE, reso
     if word in (VALUES, UNDECIDED) or without == word:
         return Finding(everything, quiet, word, "")
     if without == VALUES:
-        why = f"only {len(kept)} of {len(first)} blocks were undisturbed, fewer than {MIN_QUIET}"
+        why = f"only {len(kept)} of {len(first)} blocks were undisturbed; {MIN_QUIET} are required"
     else:
         why = f"without the disturbed blocks it would be: {without}"
     return Finding(everything, quiet, WITHDRAWN, why)

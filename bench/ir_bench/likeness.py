@@ -34,8 +34,8 @@ for each in rabbitmq-server haproxy erlang-base; do
     echo "version of $each=$(dpkg-query -W -f '${Version}' "$each" 2>/dev/null)"
 done
 echo "servers=$(cat /usr/sbin/haproxy /usr/lib/erlang/erts-*/bin/beam.smp 2>/dev/null | sum)"
-echo "root filesystem=$(stat -f -c %T /)"
-echo "data filesystem=$(stat -f -c %T "$data")"
+echo "root filesystem=$(df --output=fstype / | tail -1)"
+echo "data filesystem=$(df --output=fstype "$data" | tail -1)"
 echo "mount options=$(df --output=target "$data" | tail -1 | while read -r place; do
     awk -v place="$place" '$2 == place { options = $4 } END { print options }' /proc/self/mounts; done | sed 's/,[a-z]*dir=[^,]*//g')"
 echo "user=$(stat -c %U "$data/worker-1" 2>/dev/null || stat -c %U "$data")"
@@ -59,13 +59,22 @@ def read(lab, guests):
         told = verbs.execute(lab, guest.name, ["/bin/sh", "-c", INSIDE], seconds=READ_SECONDS * platform.patience(guest)).out
         own = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
         effect = {row.knob: row.in_effect for row in verbs.tuning_rows(lab, platform, guest)}
-        own["processors"] = str(effect.get("cpu.pin"))
-        own["memory limit"] = str(effect.get("memory.limit"))
+        own["processors"] = worded(effect.get("cpu.pin"))
+        own["memory limit"] = mib(effect.get("memory.limit"))
         own["network"] = guest.network
-        own["CPU quota"], own["CPU shares"] = (str(effect.get(f"cpu.{knob}")) for knob in ("quota", "shares"))
+        own["CPU quota"], own["CPU shares"] = (worded(effect.get(f"cpu.{knob}")) for knob in ("quota", "shares"))
         own["services"] = ",".join(name for name, _ in guest.services())
         sheet.update({f"{guest.name}: {key}": value for key, value in own.items()})
     return sheet
+
+
+def worded(value):
+    return "none" if value in (None, "") else str(value)
+
+
+def mib(value):
+    """Of a limit in bytes."""
+    return f"{int(value) >> 20:,} MiB" if str(value).isdigit() else worded(value)
 
 
 def purpose(first, second):

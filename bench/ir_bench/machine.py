@@ -134,6 +134,10 @@ def parts(before, after, processors):
 
 # ---- what counts as disturbed ----
 
+CANARIES = (("loop_ns", "a step of the canary's loop", "ns"), ("walk_ns", "a step of the canary's walk through memory", "ns"),
+            ("sync_us", "the canary's fdatasync", "µs"))
+TAKEN = {"steal": "the hypervisor took", "other": "other processes took"}
+
 
 @dataclass(frozen=True)
 class Thresholds:
@@ -158,10 +162,10 @@ class Thresholds:
 def slow_canaries(thresholds, canaries):
     """Those beyond a threshold, in words."""
     found = []
-    for name, unit in (("loop_ns", "ns"), ("walk_ns", "ns"), ("sync_us", "µs")):
+    for name, what, unit in CANARIES:
         worst, bound = max(each[name] for each in canaries), getattr(thresholds, name)
         if worst > bound:
-            found.append(f"canary {name.partition('_')[0]} {worst:.1f} {unit}, above {bound:.1f}")
+            found.append(f"{what} took {worst:.1f} {unit}, more than {bound:.1f}")
     return found
 
 
@@ -169,8 +173,8 @@ def shares_taken(thresholds, used, processors):
     """What others took of the processors beyond a threshold, in words; `used` is of parts()."""
     found = []
     available = used["wall"] * processors
-    for name in ("steal", "other"):
+    for name, who in TAKEN.items():
         share, bound = used[name] / available, getattr(thresholds, name)
         if share > bound:
-            found.append(f"{name} {share:.1%} of the processors, above {bound:.0%}")
+            found.append(f"{who} {share * 100:.1f} % of the processor time, more than {bound * 100:.0f} %")
     return found

@@ -11,7 +11,8 @@ matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "ir-bench", 
 from matplotlib import pyplot  # noqa: E402
 
 WIDTH = 5  # inches, so that letters are large enough on a telephone
-INK, ACCENT, FAINT, WARN = "#3b6ea5", "#c0504d", "#9aa5b1", "#d9902f"
+INK, ACCENT, FAINT, WARN = "#3b82c4", "#c0504d", "#9aa5b1", "#a64ac9"
+MARKS = "os^Dv<>p"  # of subjects, so that they differ in more than colour
 
 
 def svg(figure):
@@ -32,7 +33,7 @@ def ratios(title, rows, equivalence, resolution):
             axes.axvline(edge, color=FAINT, lw=0.8, ls=":")
     for place, (_, finding) in enumerate(rows):
         found = finding.all
-        axes.plot(found.points, [place - 0.2] * len(found.points), "o", ms=4, color=INK, alpha=0.6)
+        axes.plot(found.points, [place - 0.2] * len(found.points), "o", ms=4, color=INK, alpha=0.8)
         if found.low:
             axes.plot([found.low, found.high], [place, place], color=ACCENT, lw=3, solid_capstyle="round", zorder=3)
         axes.plot([found.estimate], [place], "D", ms=6, color=ACCENT, zorder=4)
@@ -54,7 +55,7 @@ def values(title, unit, rows):
     width = 0.7 / max(len(rows), 1)
     for number, (name, by, disturbed) in enumerate(rows):
         places = [block + 1 + (number - (len(rows) - 1) / 2) * width for block in by]
-        axes.plot(places, by.values(), "o", ms=5, label=name)
+        axes.plot(places, by.values(), MARKS[number % len(MARKS)], ls="", ms=5, label=name)
         marked = [(place, value) for place, (block, value) in zip(places, by.items()) if block in disturbed]
         if marked:
             axes.plot(*zip(*marked), "x", ms=9, color=WARN, zorder=4)

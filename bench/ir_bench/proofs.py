@@ -3,11 +3,13 @@
 A/A    bare metal against itself: the interval contains 1, and its half-width is the report's resolution
 loop   a program that only computes, alone in a guest, with all and with half of a quota: its speed is halved, within 3 %
 quota  the same quota on the pipeline is found, in the size that follows from the CPU seconds it used without it
-null   the generator alone reaches at least twice the highest rate that was used
+null   the generator could send at least twice the highest rate that was used: by what it makes when nothing takes it, and by
+       what one processor sends at the processor time that an observation cost it at full speed
 loss   what a guest certainly loses is found, in each subject by itself (of kinds that have Kind.losses)
 """
 
 import json
+import math
 import subprocess
 
 from . import ROOT
@@ -34,15 +36,17 @@ def judge_loop(told):
     if told["status"] != "ok":
         return False, told["why"]
     ratio = told["measures"]["loop.halved"]
-    return abs(ratio / 0.5 - 1) <= LOOP_TOLERANCE, f"{ratio:.3f} of the speed with half of the quota (0.5 within 3 %)"
+    return abs(ratio / 0.5 - 1) <= LOOP_TOLERANCE, f"it runs at {ratio:.3f} of its speed; 0.5, within 3 %, is required"
 
 
-def judge_null(ceiling, rates):
+def judge_null(ceiling, rates, cost=None):
+    """`ceiling`: of generator_ceiling(); `cost`: µs of its processor time per observation at full speed, None if unknown."""
     highest = max(rates)
     if not highest:
         return None, "no rate was measured"
-    return ceiling >= CEILING_FACTOR * highest, (f"the generator alone makes {ceiling:,.0f} observations/s, "
-                                                 f"{ceiling / highest:.1f} times the highest rate used")
+    least, how = min((ceiling, "makes without sending"), (1e6 / cost if cost else math.inf, "sends on one processor"))
+    return least >= CEILING_FACTOR * highest, (f"it {how} {least:,.0f} observations/s, {least / highest:.1f} times the highest "
+                                               f"rate used; {CEILING_FACTOR} are required")
 
 
 def judge_same(found):
@@ -50,9 +54,8 @@ def judge_same(found):
     if found is None or found.low is None:
         return None, "too few blocks"
     good = found.low <= 1 <= found.high
-    told = "" if good else ", which does not contain 1"
-    interval = f"{found.low:.3f}–{found.high:.3f}{told}"
-    return good, f"ratio {found.estimate:.3f} ({interval}): resolution {found.half_width * 100:.1f} %"
+    told = f"the interval of its ratio, {found.low:.3f}–{found.high:.3f}, {'contains' if good else 'does not contain'} 1"
+    return good, f"{told}; differences below {found.half_width * 100:.1f} % cannot be told in this run"
 
 
 def judge_loss(found):
@@ -67,4 +70,5 @@ def judge_quota(found, expected, tolerance=0.15):
     if found is None or found.low is None:
         return None, "too few blocks"
     good = found.high < 1 and abs(found.estimate / expected - 1) <= tolerance
-    return good, f"{found.estimate:.3f} ({found.low:.3f}–{found.high:.3f}), expected {expected:.3f}"
+    return good, (f"it runs at {found.estimate:.3f} ({found.low:.3f}–{found.high:.3f}) of its speed; {expected:.3f}, within "
+                  f"{tolerance * 100:.0f} %, follows from the processor time that it took without the limit")

@@ -10,6 +10,7 @@ import jinja2
 from . import blocks, comparison, experiment, pictures, proofs, recommendation, thesis
 from .analysis import WORDS, analyse, percent
 from .likeness import DIFFERENT
+from .subjects import Subject
 
 FACTS = ("time", "commit", "distribution", "kernel", "cpu", "cores", "memory_mib", "platform", "compiler", "load")
 PARTS = ("guest", "kernel", "generator", "other", "steal")
@@ -43,6 +44,10 @@ def content(run):
         "advised": recommendation.subjects(advice),
         "sections": sections,
         "title": title(sections),
+        "compared": list(subjects_of(sections).items()),
+        "nested": "" if facts.get("platform", "bare") == "bare" else facts["platform"],
+        "command": command(run),
+        "level": comparison.LEVEL,
         "proofs": [(each["a"], proof) for each in sections for proof in each["a"].proofs],
         "lost": [(each["a"], sample) for each in sections for sample in each["a"].samples if sample["status"] != "ok"],
         "sheets": [(each["a"], subject, rows, any(row[3] == DIFFERENT for row in rows))
@@ -63,6 +68,31 @@ def content(run):
     }
 
 
+def subjects_of(sections):
+    """{subject: what it is} of all sections."""
+    found = {}
+    for each in sections:
+        again = each["a"].twins[1]
+        for planned in each["a"].plan["subjects"]:
+            subject = Subject(**planned)
+            found[subject.name] = f"{each['a'].twins[0]} once more, so that the run can check itself" if subject.name == again \
+                else subject.about()
+    return found
+
+
+def command(run):
+    """That repeats the run."""
+    asked = run.read("run.json")
+    platforms = dict.fromkeys(each["platform"] for some in asked["subjects"].values() for each in some)
+    return f'bench/ir-bench run {" ".join(asked["experiments"])} --platforms "{" ".join(platforms)}" --seed {asked["seed"]}'
+
+
+def ended(status):
+    """How an experiment came to its end, in words."""
+    words = {"precision": "it ended when the wanted precision was reached", "time": "it ended when its time was over"}
+    return words.get(status.get("ended_by"), f"it ended by {status['ended_by']}" if status.get("ended_by") else status["status"])
+
+
 def title(sections):
     """What was compared with what."""
     subjects = dict.fromkeys(name for each in sections for name in each["a"].subjects if name not in each["a"].twins)
@@ -80,6 +110,8 @@ def section(found):
         "shown": shown,
         "apart": [each for each in found.subjects if each not in shown],
         "groups": [group(found, primary, shown) for primary in found.experiment.primary],
+        "glance": glance(found, shown),
+        "ended": ended(found.status),
         "medians": medians(found),
         "parts": parts(found),
         "prepared": sum(found.plan.get("prepared_seconds", {}).values()),
@@ -116,6 +148,19 @@ def group(found, primary, shown):
         "ratios": MARKUP(pictures.ratios(f"{title}: ratio", ratios, comparison.EQUIVALENCE, resolution)) if ratios else "",
         "points": MARKUP(pictures.values(title, about.unit, values_of)) if any(by for _, by, _ in values_of) else "",
     }
+
+
+def glance(found, shown):
+    """Medians of the primary measures and of what the kind has beside them, for the subjects that are shown."""
+    titles = {each.measure: each.title for each in found.experiment.primary} | dict.fromkeys(found.kind.glance, "")
+    rows = []
+    for measure, name in titles.items():
+        about = found.kind.measure(measure)
+        told = [found.median(subject, measure) for subject in shown]
+        if about and not about.ratio and any(each is not None for each in told):
+            rows.append({"title": ", ".join(filter(None, (found.describe(measure, name), about.unit))),
+                         "cells": ["" if each is None else f"{each:,.{about.digits}f}" for each in told]})
+    return rows
 
 
 def medians(found):

@@ -24,6 +24,14 @@ class Subject:
         platform = registry.load(name, Lab(NO_LAB))
         return platform.patience(Guest("any", name, kind=kind or platform.kinds_here()[0]))
 
+    def about(self):
+        """What it is, in words for a reader of the report."""
+        name, _, kind = self.platform.partition(":")
+        told = registry.recipe(name).about + (f" ({kind})" if kind else "")
+        told += f", with the profile {self.profile}" if self.profile != "default" else ""
+        told += "".join(f", {key} {value}" for key, value in self.settings.items())
+        return told + (f", programs of {self.build}" if self.build else "")
+
 
 def of(platforms, profiles=("default",)):
     """The reference twice, then every other platform with every profile. Another profile than the default is compared with the

@@ -26,6 +26,7 @@ EPMD = "/usr/bin/epmd"
 
 
 class Recipe(Platform):
+    about = "processes of the host itself, without virtualization, in a control group with the limits of a guest"
     shares_kernel = True
     networks = ("bridge",)
     roots = ("overlay", "copy")  # a folder either way

@@ -25,6 +25,7 @@ STATES = {"running": RUNNING, "idle": RUNNING, "paused": FROZEN, "pmsuspended": 
 
 
 class Recipe(SshPlatform):
+    about = "a virtual machine under KVM, with a kernel of its own"
     kinds = ("kvm", "qemu")
     emulated_kinds = ("qemu",)
     networks = network.PROFILES

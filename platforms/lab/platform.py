@@ -44,6 +44,7 @@ class Platform:
     """`lab` is the Lab (state.py): lab.network, lab.image, lab.key, lab.guest_directory(), lab.name()."""
 
     name = ""  # the folder's
+    about = ""  # REQUIRED. What a guest is, in words that a reader of a report understands
     kinds = ("",)  # what `kind` may be, the usual one first
     emulated_kinds = ()  # of these, those whose CPU is emulated: to be asked for by name
     networks = ("bridge",)  # network profiles it can do, see network.py

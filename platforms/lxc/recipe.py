@@ -43,6 +43,7 @@ def roots_range():
 
 
 class Recipe(Platform):
+    about = "a Linux container (LXC), which shares the kernel of the host"
     shares_kernel = True
     kinds = ("privileged", "unprivileged")
     networks = ("bridge", "private", "host-bridge", "vlan", "macvlan", "passthrough", "sriov")

@@ -27,6 +27,7 @@ IN_KERNEL = "packets and blocks move in dom0's kernel"
 
 
 class Recipe(SshPlatform):
+    about = "a virtual machine under Xen, with a kernel of its own"
     kinds = ("pv", "pvh", "hvm")
     networks = ("bridge", "e1000", "private", "host-bridge", "vlan", "passthrough", "sriov")
     roots = ("overlay", "copy", "volume")

@@ -103,8 +103,10 @@ def test_power_against_simulation():
 
 
 @pytest.mark.filterwarnings("error")
-def test_power_of_a_difference_far_beyond_the_scatter():
-    assert comparison.power(math.log(2), 0.001, 6) == 1
+def test_power_beyond_what_is_ordinary():
+    """Of two pairs, and of a difference that is far beyond the scatter."""
+    assert 0.05 < comparison.power(0.1, 0.02, 2) < comparison.power(0.1, 0.02, 3) < 1
+    assert comparison.power(math.log(2), 0.001, 6) == pytest.approx(1)
     assert comparison.pairs_needed(1.0, 1e-6) == comparison.MIN_PAIRS
 
 

@@ -44,10 +44,10 @@ def test_what_disturbs():
     quiet = {"loop_ns": 1.1, "walk_ns": 110, "sync_us": 500}
     used = {"wall": 10, "steal": 0.1, "other": 0.4}
     assert machine.slow_canaries(thresholds, [quiet, quiet]) == []
-    assert machine.slow_canaries(thresholds, [quiet, {**quiet, "walk_ns": 140}]) == ["canary walk 140.0 ns, above 125.0"]
+    assert machine.slow_canaries(thresholds, [quiet, {**quiet, "walk_ns": 140}]) == ["a step of the canary's walk through memory took 140.0 ns, more than 125.0"]
     assert machine.shares_taken(thresholds, used, 2) == []
-    assert machine.shares_taken(thresholds, {**used, "other": 2}, 2) == ["other 10.0% of the processors, above 5%"]
-    assert machine.shares_taken(thresholds, {**used, "steal": 2}, 2) == ["steal 10.0% of the processors, above 2%"]
+    assert machine.shares_taken(thresholds, {**used, "other": 2}, 2) == ["other processes took 10.0 % of the processor time, more than 5 %"]
+    assert machine.shares_taken(thresholds, {**used, "steal": 2}, 2) == ["the hypervisor took 10.0 % of the processor time, more than 2 %"]
 
 
 def test_own_work_is_seen_in_proc_stat():

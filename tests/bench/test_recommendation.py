@@ -35,7 +35,7 @@ def test_no_word_without_a_verdict(tmp_path):
 def test_no_word_when_a_proof_fails(tmp_path):
     found = rows(tmp_path, p50=2, proofs={"lxc": {"status": "failed", "why": "no such guest"}})
     assert found["latency"].best == "not decided"
-    assert found["latency"].cells["lxc"].startswith("no verdict: a proof fails (half of a quota on a loop")
+    assert found["latency"].cells["lxc"].startswith("no verdict: a proof fails (half of the processor time on a program that only computes")
 
 
 def test_throughput_counts_the_highest_sustained_rate(tmp_path):

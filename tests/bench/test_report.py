@@ -37,10 +37,10 @@ def test_bare_against_itself_is_never_called_different(tmp_path):
 @pytest.mark.parametrize(
     "spoilt, told",
     [
-        ({"proofs": {"bare": {"status": "ok", "measures": {"loop.halved": 0.66}}}}, "half of a quota"),
+        ({"proofs": {"bare": {"status": "ok", "measures": {"loop.halved": 0.66}}}}, "a program that only computes"),
         ({"proofs": {"lxc": {"status": "failed", "why": "no such guest"}}}, "no such guest"),
         ({"change": lambda line: {**line, "measures": {**line["measures"], "fixed.p50_ms": 9.0 + 0.001 * line["block"]}}
-          if line["subject"] == "bare-again" else line}, "against itself"),
+          if line["subject"] == "bare-again" else line}, "does not differ from itself"),
     ],
 )
 def test_no_verdict_without_proofs(tmp_path, spoilt, told):
@@ -48,7 +48,7 @@ def test_no_verdict_without_proofs(tmp_path, spoilt, told):
     assert "a proof fails" in words(analyse(part, QUICK))["fixed.p50_ms"]
     text = report.write(part.run).with_suffix(".md").read_text()
     assert "a proof fails" in text and told in text
-    assert "higher" not in text
+    assert not re.search(r"[0-9] % higher \([0-9]", text.replace("5 % higher (4–6 %)", ""))
 
 
 def test_no_verdict_on_tampered_samples(tmp_path):
@@ -96,7 +96,7 @@ def test_few_blocks_give_values_only(tmp_path):
 def test_a_run_that_ended_before_its_first_block_has_a_report(tmp_path):
     text = report.write(store(tmp_path, blocks=0).run).with_suffix(".md").read_text()
     assert "there is no block in which both have a value" in text
-    assert "| full speed | open | too few blocks |" in text.replace("bare against itself, ", "")
+    assert "| full speed | open | too few blocks |" in text.replace("bare does not differ from itself: ", "")
     assert proofs.judge_null(3000000, [0, 0])[0] is None
 
 
@@ -119,7 +119,7 @@ def test_larger_batches_stand_beside_cpu(tmp_path):
 
     found = analyse(store(tmp_path, change=larger), QUICK)
     told = next(each.sentence() for each in found.compared if each.measure == "fixed.cpu_us" and each.subject == "lxc")
-    assert re.search(r"batches were 1\.(19|20|21) times as large$", told)
+    assert re.search(r"workers took 1\.(19|20|21) times as many observations in a batch$", told)
 
 
 def test_a_value_that_is_in_no_ratio_stands_with_its_reason(tmp_path):
@@ -226,3 +226,11 @@ def test_figures_can_be_recomputed_from_the_values(tmp_path):
         assert int(row["pairs"]) == len(logs)
         told = [float(row[key]) for key in ("ratio", "low", "high")]
         assert told == pytest.approx([math.exp(mean), math.exp(mean - half), math.exp(mean + half)], rel=1e-6)
+
+
+def test_the_summary_says_what_was_compared_and_what_decides_it(tmp_path):
+    text = report.write(store(tmp_path, blocks=6, rate=1.03).run).with_suffix(".md").read_text()
+    assert "- **lxc**: a Linux container (LXC), which shares the kernel of the host" in text
+    assert re.search(r"\*\*lxc\*\*: full speed: not decided \(.*\); a difference of 5 % takes about \d+ blocks", text)
+    assert re.search(r"\| p99 at 15,000 observations/s, ms \| [\d.]+ \| [\d.]+ \| [\d.]+ \|", text)
+    assert '--platforms "bare lxc" --seed 1`' in text

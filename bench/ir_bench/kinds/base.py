@@ -32,6 +32,7 @@ class Kind:
     processor_time = ()  # measures that are processor time, which the kernel counts in two ways
     blocks_most = 0  # blocks at most; 0: as many as the run says
     full_speed = ""  # the measure that the proof of the quota and that of the generator's ceiling are about
+    glance = ()  # measures whose medians stand beside the verdicts in the summary, without a verdict
     losses = ()  # measures, ratios within one guest, that are certainly below 1: a proof that the run finds a loss
     beside = {}  # {measure: (another one, words)}: "batches were {:.2f} times as large" stands beside it where they differ
 

@@ -97,7 +97,7 @@ class Kind(base.Kind):
     Sample = Sample
     parameters = {"messages": int, "messages_of_servers": int, "motes": int, "records": int, "clients": int}
     measures = {
-        "rate": Measure("observations/s", "/s", 0, "higher"),
+        "rate": Measure("rate", "observations/s", 0, "higher"),
         "all_us": Measure("CPU of all processes per observation", "µs", better="lower"),
         "allowed": Measure("observations/s that the processors allow", "/s", 0, "higher"),
         "near": Measure("share of what the processors allow", "", 2, "higher"),

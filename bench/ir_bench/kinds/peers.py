@@ -80,7 +80,7 @@ class Kind(base.Kind):
     # How often the replay data, and where to; workers: of bench/peers/.
     parameters = {"workers": [str], "repeat": int, "documents": str, "graph": str}
     measures = {
-        "rate": Measure("observations/s", "/s", 0, "higher"),
+        "rate": Measure("rate", "observations/s", 0, "higher"),
         "worker_us": Measure("CPU of the worker per observation", "µs", better="lower"),
         "all_us": Measure("CPU of all processes per observation", "µs", better="lower"),
         "broker_us": Measure("CPU of the broker per observation", "µs", better="lower"),

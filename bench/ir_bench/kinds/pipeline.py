@@ -174,16 +174,17 @@ class Kind(base.Kind):
         "graph_bytes": Measure("bytes of the graph per observation", "B", 0, "lower"),
         "busy_cores": Measure("busy processors", digits=2),
         "batch": Measure("observations in a batch", digits=0),
-        "disk_bytes": Measure("bytes to the disk per observation", "B", 0, "lower"),
+        "disk_bytes": Measure("bytes written to the disk per observation", "B", 0, "lower"),
         "flushes_per_1000": Measure("disk flushes per 1,000 observations", better="lower"),
-        "rate": Measure("observations/s", "/s", 0, "higher"),
+        "rate": Measure("rate", "observations/s", 0, "higher"),
         "boot_seconds": Measure("boot", "s", better="lower"),
-        "memory_mib": Measure("memory at its highest", "MiB", 0, "lower"),
+        "memory_mib": Measure("peak memory", "MiB", 0, "lower"),
     }
     proofs = ("loop", "quota", "null")
     processor_time = ("cpu_us", "guest_cpu_us")
     full_speed = "full.rate"
-    beside = {"cpu_us": ("batch", "batches were {:.2f} times as large")}
+    glance = ("fixed.p99_ms", "all.memory_mib", "guests.boot_seconds")
+    beside = {"cpu_us": ("batch", "workers took {:.2f} times as many observations in a batch")}
 
     def check(self, parameters):
         if any(not 0 < each["share"] < 1 for each in parameters["fixed"]):
@@ -207,7 +208,7 @@ class Kind(base.Kind):
 
     def stretches(self, scouted):
         rates = {each["name"]: f"at {each['rate']:,} observations/s" for each in scouted["fixed"]}
-        return {**rates, "full": "at full speed", "guests": ""}
+        return {**rates, "full": "at full speed", "guests": "", "all": ""}
 
 
 def rounded(value):
