@@ -1,11 +1,11 @@
 # Intelligent River middleware. `make run` does the main job, `make test` passes the tests; `make help`
 # lists the rest.
 #
-# MODE=release (default) | asan (ASan+UBSan) | tsan | check; each builds below out/MODE. A warning is an error in the
-# tests' builds and in check's, not in a user's: another compiler or library may have new ones.
+# MODE=release (default) | asan (ASan+UBSan) | tsan | fuzz (asan for libFuzzer) | check; each builds below out/MODE. A warning
+# is an error in the tests' builds and in check's, not in a user's: another compiler or library may have new ones.
 MODE ?= release
 OUT := out/$(MODE)
-CC := gcc
+CC := $(if $(filter fuzz,$(MODE)),clang,gcc)
 PACKAGES := librabbitmq libmongoc-1.0 serd-0 libevent_core libevent_extra libevent_pthreads jansson \
             libcbor libcurl libmosquitto sqlite3 uuid nettle inih zlib openssl
 
@@ -19,6 +19,8 @@ HARDENING := -fPIE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-stron
 FLAGS_release := -O2 -g -DNDEBUG $(HARDENING)
 FLAGS_check := $(FLAGS_release) -Werror
 FLAGS_asan := -O1 -g -Werror -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS_fuzz := -O1 -g -Werror -Wno-unknown-warning-option -Wno-format-nonliteral -fsanitize=fuzzer-no-link,address,undefined \
+              -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan := -O1 -g -Werror -fsanitize=thread -fno-omit-frame-pointer
 BASE_CFLAGS := -std=c17 -D_GNU_SOURCE -I. $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 CFLAGS = $(BASE_CFLAGS) $(WARNINGS) $(FLAGS_$(MODE)) -pthread -MMD -MP
@@ -50,6 +52,8 @@ SOURCE_TESTS := $(shell grep -ls unit/sources.h $(UNIT_SOURCES))
 BENCHES := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/bench_*.c))
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZERS := $(FUZZ_SOURCES:tests/fuzz/%.c=$(OUT)/fuzz/%)
+# libFuzzer has a main of its own; driver.c is one without it.
+FUZZ_HELPERS := $(OUT)/tests/fuzz/bound.o $(OUT)/tests/fuzz/pack.o $(if $(filter fuzz,$(MODE)),,$(OUT)/tests/fuzz/driver.o)
 
 .PHONY: build unit fuzzers benches
 build: $(PROGRAMS)
@@ -81,9 +85,9 @@ $(OUT)/tests/test_%: $(OUT)/tests/unit/test_%.o $(LIBRARY)
 $(OUT)/bench/bench_%: $(OUT)/bench/bench_%.o $(LIBRARY)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
-$(OUT)/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(OUT)/tests/fuzz/driver.o $(LIBRARY)
+$(OUT)/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(FUZZ_HELPERS) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(CC) $(LDFLAGS) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) $^ $(LDLIBS) -o $@
 
 # ---- the main job ----
 
@@ -194,13 +198,15 @@ test-xen:
 	+@$(SUBMAKE) -s MODE=release build
 	@python3 tests/platforms/xen_nested.py
 
-FUZZ_SECONDS ?= 60
+# Each target for SECONDS; CORPUS: a folder with more inputs; TARGETS: only these (tests/fuzz/README.md).
+SECONDS ?= 60
+FUZZ = tests/fuzz/run.py --seconds "$(SECONDS)" $(if $(CORPUS),--corpus "$(CORPUS)") $(TARGETS)
 .PHONY: fuzz valgrind
 fuzz:
-	@tools/install build
-	+@$(SUBMAKE) -s MODE=asan fuzzers
-	@for each in $(FUZZERS:$(OUT)/%=out/asan/%); do \
-	    echo "$$each, $(FUZZ_SECONDS) s"; $$each $(FUZZ_SECONDS) tests/data || exit 1; done
+	@! command -v python3 >/dev/null || $(FUZZ) --check
+	@tools/install build fuzz
+	+@$(SUBMAKE) -s MODE=fuzz fuzzers
+	@$(FUZZ)
 
 valgrind:
 	@tools/install build run unit test mongodb fuseki
@@ -220,8 +226,7 @@ SHELL_FILES := tools/install ingest/make-certificates ingest/check-data .ci/run 
                platforms/kvm/private-libvirtd $(wildcard platforms/xen/nested/* platforms/xen/hotplug/*)
 PYTHON_FILES := $(wildcard tools/*.py ingest/*.py tests/*/*.py bench/*.py bench/*/*.py bench/*/*/*.py platforms/*.py platforms/*/*.py) \
                 platforms/ir-platform platforms/ir-deploy
-TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(FUZZ_SOURCES) \
-              tests/fuzz/driver.c
+TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(wildcard tests/fuzz/*.c)
 TIDY_STAMPS := $(TIDY_FILES:%.c=out/tidy/%.ok)
 
 .PHONY: check check-all check-format check-shell check-python check-warnings check-hardening check-tidy format
@@ -319,10 +324,10 @@ help:
 	@echo "make build       the programs, below out/release (MODE=asan|tsan: below out/asan, out/tsan)"
 	@echo "make check       format, clang-tidy, shellcheck, hardening; make format repairs the first"
 	@echo "make valgrind    unit tests and short runs of the release build under valgrind"
-	@echo "make fuzz        every fuzzer for FUZZ_SECONDS=60"
+	@echo "make fuzz        every parser of foreign bytes under libFuzzer: SECONDS=60 (each)  CORPUS=DIR (more inputs)  TARGETS=\"NAME …\""
 	@echo "make install     programs, examples and documents, below PREFIX=/usr/local (DESTDIR=)"
 	@echo "make uninstall   removes them"
 	@echo "make clean       stops what make up left, and removes out/"
 
 -include $(OBJECTS:.o=.d) $(MAINS:%.c=$(OUT)/%.d) $(UNIT_SOURCES:%.c=$(OUT)/%.d) \
-         $(UNIT_HELPERS:%.c=$(OUT)/%.d) $(FUZZ_SOURCES:%.c=$(OUT)/%.d) $(OUT)/tests/fuzz/driver.d
+         $(UNIT_HELPERS:%.c=$(OUT)/%.d) $(patsubst %.c,$(OUT)/%.d,$(wildcard tests/fuzz/*.c))

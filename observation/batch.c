@@ -253,11 +253,11 @@ static void refuse(addition_t *addition, ir_reason_t reason, int record, const c
  * all others. */
 static void fold_refusals(addition_t *addition) {
     ir_batch_t *batch = addition->batch;
-    ir_refusal_t *refusals = batch->refusals + addition->message.first_refusal;
     const uint32_t count = batch->n_refusals - addition->message.first_refusal;
     if (count <= IR_REFUSALS_LISTED + 1) {
         return;
     }
+    ir_refusal_t *refusals = batch->refusals + addition->message.first_refusal;
     const size_t size = (size_t)refusals[count - 1].record / 4 + 1;
     char *records = ir_arena_alloc(batch->arena, size + 1);
     if (records == NULL) {
@@ -578,7 +578,7 @@ static bool is_chronological(const ir_observation_t *observations, uint32_t coun
 static void order_by_time(addition_t *addition) {
     const uint32_t begin = addition->message.first_observation;
     const uint32_t count = addition->batch->n_observations - begin;
-    ir_observation_t *observations = addition->batch->observations + begin;
+    ir_observation_t *observations = count > 0 ? addition->batch->observations + begin : NULL;
     if (is_chronological(observations, count)) {
         return;
     }

@@ -462,6 +462,12 @@ void ir_senml_decode_cbor(ir_resolver_t *resolver, ir_view_t body) {
                            "not an array of records with definite length");
         return;
     }
+    /* A record is a byte at least: what is announced and cannot come gets no room. */
+    if (pack.length <= resolver->limits->records && pack.length > cursor.size - cursor.at) {
+        ir_resolver_refuse(resolver, IR_REASON_NOT_CBOR, "%zu records in %zu bytes", pack.length,
+                           cursor.size - cursor.at);
+        return;
+    }
     if (!ir_resolver_begin(resolver, pack.length)) {
         return;
     }

@@ -21,7 +21,7 @@ import servers
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "out"
 UNIT_SECONDS = 300
-FUZZ_ROUNDS = "10000x"
+FUZZ_ROUNDS = "10000"
 INTEGRATION_SHARES = 2
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1",
@@ -110,9 +110,12 @@ def make_wrapped():
 def run_fuzzers():
     """A short run of each; `make fuzz` is the long one."""
     total = Count()
+    seeds = OUT / "asan" / "seeds"
+    subprocess.run([sys.executable, ROOT / "tests" / "fuzz" / "seeds.py", seeds], check=True, timeout=UNIT_SECONDS)
     for source in sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c")):
         program = OUT / "asan" / "fuzz" / source.stem
-        done = subprocess.run([program, FUZZ_ROUNDS, "tests/data"], cwd=ROOT, env={**os.environ, **SANITIZERS},
+        folder = seeds / source.stem.removeprefix("fuzz_")
+        done = subprocess.run([program, FUZZ_ROUNDS, folder], cwd=ROOT, env={**os.environ, **SANITIZERS},
                               capture_output=True, text=True, timeout=UNIT_SECONDS, check=False)
         if done.returncode != 0:
             print(f"---- {program.relative_to(ROOT)}\n{done.stdout}{done.stderr}\n----", flush=True)

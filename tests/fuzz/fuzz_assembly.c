@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define BODY_LIMIT 512
+#define FIXED ((size_t)4 * 1024) /* a body up to its limit */
+#define FACTOR 0
 #define HEADERS_MAX 4
 
 typedef struct reader {
@@ -69,6 +71,7 @@ static void check_time(int64_t time_ns) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     reader_t reader = {data, size};
     ir_assembly_t assembly;
+    fuzz_watch(FIXED, FACTOR, size);
     ir_assembly_init(&assembly);
     while (reader.size > 0) {
         amqp_table_entry_t entries[HEADERS_MAX];
@@ -117,5 +120,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
     }
     ir_assembly_free(&assembly);
+    fuzz_unwatch();
     return 0;
 }

@@ -1,0 +1,7 @@
+/* SenML in CBOR. */
+#include "tests/fuzz/pack.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    fuzz_pack(IR_MEDIA_SENML_CBOR, data, size);
+    return 0;
+}
