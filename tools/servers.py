@@ -13,6 +13,7 @@ import atexit
 import contextlib
 import http.client
 import os
+import random
 import shutil
 import signal
 import socket
@@ -28,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "ingest"))
 import rabbitmq  # noqa: E402
 
 HOST = "127.0.0.1"
+LOWEST_PORT = 10000
 START_SECONDS = float(os.environ.get("IR_SERVER_SECONDS", "120"))
 STOP_SECONDS = 20
 TAIL_LINES = 25
@@ -47,12 +49,18 @@ def cache_directory():
 
 
 def free_ports(count):
-    """Ports that nothing listens on now; all taken at once, so that they differ."""
+    """Ports that nothing listens on now; all taken at once, so that they differ. They lie below those that the system gives
+    to outgoing connections, any of which might take one before its server does."""
+    end = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((HOST, 0))
-        return [one.getsockname()[1] for one in sockets]
+        ports = []
+        while len(ports) < count:
+            port = random.randrange(LOWEST_PORT, end)
+            one = stack.enter_context(socket.socket())
+            with contextlib.suppress(OSError):
+                one.bind((HOST, port))
+                ports.append(port)
+        return ports
 
 
 def listens(host, port):
