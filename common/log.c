@@ -1,6 +1,7 @@
 #include "common/log.h"
 
 #include "common/clock.h"
+#include "common/legible.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -29,18 +30,13 @@ static void write_line(ir_log_level_t level, const char *format, va_list argumen
     }
     char now[IR_TIME_SIZE];
     ir_clock_format_fixed(ir_clock_now(), TIME_DIGITS, now);
+    char body[LINE_SIZE] = "";
     char line[LINE_SIZE];
-    int head =
-        snprintf(line, sizeof line, "%s %s %s: ", now, log_state.program, level_texts[level]);
-    const int body = vsnprintf(line + head, sizeof line - (size_t)head - 1, format, arguments);
-    size_t size = (size_t)head + (body > 0 ? (size_t)body : 0);
-    size = size < sizeof line - 2 ? size : sizeof line - 2;
-    for (size_t i = (size_t)head; i < size; i++) {
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f) {
-            line[i] = '?';
-        }
-    }
-    line[size++] = '\n';
+    vsnprintf(body, sizeof body, format, arguments);
+    size_t size = (size_t)snprintf(line, sizeof line, "%s %s %s: ", now, log_state.program,
+                                   level_texts[level]);
+    size += ir_legible_line(line + size, sizeof line - size, ir_view_text(body));
+    line[size++] = '\n'; /* where the NUL was */
     /* There is nobody to tell when standard error is gone. */
     (void)!write(STDERR_FILENO, line, size);
 }

@@ -5,6 +5,10 @@
 #include "common/view.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+
+/* Bytes of the character with which the text begins, 1 to 4; 0: it is malformed, NUL or empty. */
+size_t ir_utf8_length(ir_view_t text);
 
 /* Well-formed UTF-8 (RFC 3629: shortest forms only, no surrogates, at most U+10FFFF) without NUL.
  */

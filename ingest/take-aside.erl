@@ -5,8 +5,8 @@
 %% A worker asks for it by the message "aside N" to the exchange ir.workers, when its connection for partition N alone broke,
 %% and leaves the queue for a moment. The broker that has the queue's leader then looks through the first messages of the
 %% queue as a consumer inside of the broker, which gets them as they are. What cannot be written in AMQP goes to ir.rejected:
-%% the same body, with the headers `reason`, `routing-key` (the whole of it), `ir-arrival` and, as far as they can be
-%% written, the old ones as `headers`. Only when that is confirmed is the message acknowledged; all others return to the head
+%% the same body, with the headers `reason`, `routing-key` (the whole of it, as legible text: common/legible.h), `ir-arrival`
+%% and, as far as they can be written, the old ones as `headers`. Only when that is confirmed is the message acknowledged; all others return to the head
 %% of the queue, in their order. For each message the broker says "took N KEY" on the same exchange.
 spawn(fun() ->
     Host = <<"/">>,
@@ -14,7 +14,7 @@ spawn(fun() ->
     Rejected = <<"ir.rejected">>,
     Window = 64,           % messages; a worker that is under suspicion prefetches no more
     Bytes = 64 * 1048576,  % of their bodies
-    Large = 16 * 1048576,  % properties above this are not delivered either
+    Large = 2 * 1048576,   % properties above this are too large for a worker (broker/connection.c)
 
     Open = fun() ->
         {ok, Connection} = amqp_connection:start({amqp_params_direct, none, none, Host, node(), none, []}),
@@ -43,7 +43,21 @@ spawn(fun() ->
         end
     end,
 
-    Short = fun(Text) when is_binary(Text), byte_size(Text) =< 255 -> Text; (_Other) -> undefined end,
+    Legible = fun
+        Legible(<<C/utf8, Rest/binary>>) when C >= 32, C =/= 127, C =/= $\\ -> [<<C/utf8>> | Legible(Rest)];
+        Legible(<<Byte, Rest/binary>>) -> [io_lib:format("\\x~2.16.0b", [Byte]) | Legible(Rest)];
+        Legible(<<>>) -> []
+    end,
+    Text = fun(Bytes) -> iolist_to_binary(Legible(Bytes)) end,
+    Short = fun(Bytes) when is_binary(Bytes) ->
+            case Text(Bytes) of Short when byte_size(Short) =< 255 -> Short; _TooLong -> undefined end;
+        (_None) -> undefined
+    end,
+    %% A text that would make a frame too large stays the bytes that it is.
+    Whole = fun(Key) ->
+        case Text(Key) of Shown when byte_size(Shown) =< 100000 -> Shown; _TooLong -> Key end
+    end,
+    Name = fun(Id) when is_binary(Id) -> [{<<"name">>, longstr, Text(Id)}]; (_None) -> [] end,
     Arrival = fun(Headers) ->
         case [Value || {Name, _Type, Value} <- Headers, Name =:= <<"timestamp_in_ms">>, is_integer(Value)] of
             [Milliseconds] -> [{<<"ir-arrival">>, long, Milliseconds * 1000}];
@@ -52,27 +66,29 @@ spawn(fun() ->
     end,
     %% P_basic: content type, encoding, headers, delivery mode, priority, correlation id, reply to, expiration,
     %% message id, timestamp, type, user id, application, cluster.
-    Letter = fun(Key, Properties) ->
+    Rewrite = fun(Key, Properties) ->
         Old = case element(4, Properties) of undefined -> []; Some -> Some end,
-        Told = [{<<"reason">>, longstr, <<"undeliverable">>}, {<<"routing-key">>, longstr, Key} | Arrival(Old)],
+        Told = [{<<"reason">>, longstr, <<"undeliverable">>}, {<<"routing-key">>, longstr, Whole(Key)}
+                | Name(element(10, Properties)) ++ Arrival(Old)],
         With = fun(Headers) ->
             {'P_basic', Short(element(2, Properties)), Short(element(3, Properties)), Headers, 2, undefined, undefined,
-             undefined, undefined, Short(element(10, Properties)), undefined, undefined, undefined, undefined, undefined}
+             undefined, undefined, undefined, undefined, undefined, undefined, undefined, undefined}
         end,
-        Whole = With(Told ++ [{<<"headers">>, table, Old}]),
-        case catch Encoded(Whole) of
-            Size when is_integer(Size), Size =< 131000 -> Whole;
+        Legibles = [{Text(Header), Type, Value} || {Header, Type, Value} <- Old],
+        Letter = With(Told ++ [{<<"headers">>, table, Legibles}]),
+        case catch Encoded(Letter) of
+            Size when is_integer(Size), Size =< 131000 -> Letter;
             _TooLarge -> With(Told)
         end
     end,
 
     Move = fun(Channel, Number, {'basic.deliver', _, Tag, _, _, Key}, Properties, Body) ->
         ok = amqp_channel:call(Channel, {'basic.publish', 0, <<>>, Rejected, true, false},
-                               {amqp_msg, Letter(Key, Properties), Body}),
+                               {amqp_msg, Rewrite(Key, Properties), Body}),
         true = amqp_channel:wait_for_confirms(Channel, 30),
         ok = amqp_channel:call(Channel, {'basic.ack', Tag, false}),
-        Shown = binary:part(Key, 0, min(64, byte_size(Key))),
-        rabbit_log:warning("a message of partition ~s that cannot be delivered was taken aside into ~s: key ~p",
+        Shown = Text(binary:part(Key, 0, min(64, byte_size(Key)))),
+        rabbit_log:warning("a message of partition ~s that cannot be delivered was taken aside into ~s: key ~ts",
                            [Number, Rejected, Shown]),
         ok = amqp_channel:call(Channel, {'basic.publish', 0, Workers, <<>>, false, false},
                                {amqp_msg, {'P_basic', undefined, undefined, undefined, 1, undefined, undefined, undefined,

@@ -1,5 +1,7 @@
 #include "observation/batch.h"
 
+#include "common/legible.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -215,6 +217,12 @@ typedef struct addition {
     size_t table_mask;
     bool out_of_memory;
 } addition_t;
+
+static ir_view_t text_of(addition_t *addition, ir_view_t bytes) {
+    const ir_view_t text = ir_legible_text(addition->batch->arena, bytes);
+    addition->out_of_memory = addition->out_of_memory || text.data == NULL;
+    return text;
+}
 
 /* A copy in the arena that is not NULL also when it is empty. */
 static ir_view_t copy(addition_t *addition, ir_view_t view) {
@@ -693,6 +701,8 @@ ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis,
         .session = input->session,
         .delivery_tag = input->delivery_tag,
     };
+    message->key_text = text_of(&addition, message->routing_key);
+    message->type_text = text_of(&addition, message->content_type);
     ir_arena_reset(batch->decoding);
     if (!addition.out_of_memory) {
         analyse(&addition);

@@ -89,9 +89,9 @@ typedef enum ir_aside {
 
 typedef struct ir_message {
     ir_id_t raw_id;
-    ir_view_t routing_key;
+    ir_view_t routing_key, content_type; /* as they came, and as text (common/legible.h): */
+    ir_view_t key_text, type_text;
     ir_view_t mote; /* empty when the routing key has none */
-    ir_view_t content_type;
     ir_view_t body;
     ir_view_t name;     /* the sender's own for it; empty: none */
     int64_t arrival_ns; /* whole microseconds */

@@ -1,5 +1,7 @@
 #include "observation/reason.h"
 
+#include "common/legible.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -46,13 +48,10 @@ void ir_refusal_set(ir_refusal_t *refusal, ir_reason_t reason, int record, const
     refusal->records = NULL;
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(refusal->detail, sizeof refusal->detail, format, arguments);
+    char text[sizeof refusal->detail];
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    for (unsigned char *c = (unsigned char *)refusal->detail; *c != '\0'; c++) {
-        if (*c < 0x20 || *c >= 0x7f) {
-            *c = '?';
-        }
-    }
+    ir_legible_line(refusal->detail, sizeof refusal->detail, ir_view_text(text));
 }
 
 bool ir_refusal_has(ir_view_t records, int record) {

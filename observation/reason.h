@@ -50,7 +50,7 @@ const char *ir_reason_text(ir_reason_t reason);
 typedef struct ir_refusal {
     ir_reason_t reason;
     int record;          /* 0-based position in the pack; -1: the whole pack */
-    char detail[160];    /* one line, printable, for people */
+    char detail[160];    /* one line for people (common/legible.h) */
     unsigned count;      /* 1; or of records that are refused with it, too many to list each */
     const char *records; /* which those are, `record` being the first: a hexadecimal digit for each
                             four, the lowest record of the pack first and in the lowest bit; NULL:

@@ -111,11 +111,12 @@ typedef struct ir_stored_refusal {
 /* A raw message as it is stored, with its newest outcome. Views live during the call. */
 typedef struct ir_raw_document {
     ir_id_t id;
-    ir_view_t mote, routing_key, content_type, body;
-    ir_view_t name;         /* the sender's; empty: none */
-    ir_senml_clock_t clock; /* what its relative times count from */
-    ir_view_t status;       /* "accepted", "partly", "rejected", "dropped" */
-    ir_view_t first_status; /* that of its first outcome */
+    ir_view_t mote, body;
+    ir_view_t key_text, type_text; /* routing key and content type (common/legible.h) */
+    ir_view_t name;                /* the sender's, its bytes; empty: none */
+    ir_senml_clock_t clock;        /* what its relative times count from */
+    ir_view_t status;              /* "accepted", "partly", "rejected", "dropped" */
+    ir_view_t first_status;        /* that of its first outcome */
     const ir_stored_refusal_t *refusals;
     size_t n_refusals;
 } ir_raw_document_t;

@@ -122,8 +122,8 @@ void ir_mongodb_raw(bson_t *document, const ir_batch_t *batch, uint32_t message)
     const ir_message_t *m = &batch->messages[message];
     append_id(document, "_id", &m->raw_id);
     append_view(document, "mote", m->mote);
-    append_view(document, "routing_key", m->routing_key);
-    append_view(document, "content_type", m->content_type);
+    append_view(document, "routing_key", m->key_text);
+    append_view(document, "content_type", m->type_text);
     bson_append_binary(document, "body", -1, BSON_SUBTYPE_BINARY,
                        (const uint8_t *)(m->body.data != NULL ? m->body.data : ""),
                        (uint32_t)m->body.size);
@@ -352,8 +352,8 @@ bool ir_mongodb_read_refusals(const bson_t *document, ir_refusal_list_t *list) {
 bool ir_mongodb_read_raw(const bson_t *document, ir_raw_document_t *raw, ir_refusal_list_t *list) {
     *raw = (ir_raw_document_t){
         .mote = read_view(document, "mote"),
-        .routing_key = read_view(document, "routing_key"),
-        .content_type = read_view(document, "content_type"),
+        .key_text = read_view(document, "routing_key"),
+        .type_text = read_view(document, "content_type"),
         .body = read_view(document, "body"),
         .name = read_view(document, "name"),
         .clock = {.arrival_ns = ir_mongodb_read_int(document, "received_ns"),

@@ -120,8 +120,8 @@ static ir_sqlite_row_t insert_raw(ir_sqlite_t *store, const ir_batch_t *batch, u
     }
     ir_sqlite_bind_id(binder, &m->raw_id);
     ir_sqlite_bind_text(binder, m->mote);
-    ir_sqlite_bind_text(binder, m->routing_key);
-    ir_sqlite_bind_text(binder, m->content_type);
+    ir_sqlite_bind_text(binder, m->key_text);
+    ir_sqlite_bind_text(binder, m->type_text);
     ir_sqlite_bind_blob(binder, m->body);
     ir_sqlite_bind_int(binder, m->arrival_ns);
     if (m->name.size > 0) {

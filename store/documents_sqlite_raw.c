@@ -92,8 +92,8 @@ static ir_status_t visit_raw(void *context, sqlite3_stmt *row) {
     }
     ir_raw_document_t raw = {
         .mote = ir_sqlite_read_bytes(row, RAW_MOTE),
-        .routing_key = ir_sqlite_read_bytes(row, RAW_ROUTING_KEY),
-        .content_type = ir_sqlite_read_bytes(row, RAW_CONTENT_TYPE),
+        .key_text = ir_sqlite_read_bytes(row, RAW_ROUTING_KEY),
+        .type_text = ir_sqlite_read_bytes(row, RAW_CONTENT_TYPE),
         .body = ir_sqlite_read_bytes(row, RAW_BODY),
         .name = ir_sqlite_read_bytes(row, RAW_NAME),
         .clock = {.arrival_ns = sqlite3_column_int64(row, RAW_RECEIVED),

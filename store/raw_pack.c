@@ -9,7 +9,7 @@ static const ir_senml_limits_t limits = {
 
 ir_status_t ir_raw_pack(const ir_raw_document_t *raw, ir_arena_t *arena, ir_senml_pack_t *pack) {
     const ir_media_t media =
-        raw->content_type.size > 0 ? ir_media_parse(raw->content_type) : ir_media_guess(raw->body);
+        raw->type_text.size > 0 ? ir_media_parse(raw->type_text) : ir_media_guess(raw->body);
     if (media == IR_MEDIA_UNKNOWN) {
         *pack = (ir_senml_pack_t){.n_records = 0};
         return IR_OK;

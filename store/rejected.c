@@ -1,8 +1,8 @@
 #include "store/rejected.h"
 
-#include "common/arena.h"
 #include "common/base64.h"
 #include "common/clock.h"
+#include "common/legible.h"
 #include "store/raw_pack.h"
 
 #include <errno.h>
@@ -60,20 +60,21 @@ static void append_refusals(ir_buffer_t *out, const ir_stored_refusal_t *refusal
     ir_buffer_append_char(out, ']');
 }
 
-static void append_head(ir_buffer_t *out, const ir_raw_document_t *raw) {
+static void append_head(ir_rejected_t *rejected, const ir_raw_document_t *raw) {
+    ir_buffer_t *out = &rejected->line;
     char id[IR_ID_TEXT_SIZE];
     ir_buffer_append_format(out, "{\"id\":\"%s\"", ir_id_format(&raw->id, id));
     append_text(out, "mote", raw->mote);
-    append_text(out, "routing_key", raw->routing_key);
+    append_text(out, "routing_key", raw->key_text);
     append_text(out, "status", raw->status);
     ir_rejected_append_time(out, "arrival", raw->clock.arrival_ns);
     if (raw->clock.sent_ns != 0) {
         ir_rejected_append_time(out, "sent", raw->clock.sent_ns);
     }
     if (raw->name.size > 0) {
-        append_text(out, "name", raw->name);
+        append_text(out, "name", ir_legible_text(rejected->arena, raw->name));
     }
-    append_text(out, "content_type", raw->content_type);
+    append_text(out, "content_type", raw->type_text);
     ir_buffer_append_format(out, ",\"bytes\":%zu", raw->body.size);
     append_refusals(out, raw->refusals, raw->n_refusals);
 }
@@ -97,7 +98,7 @@ static void append_columns(ir_buffer_t *out, const ir_raw_document_t *raw) {
 static ir_status_t list_one(ir_rejected_t *rejected, const ir_raw_document_t *raw) {
     rejected->done++;
     if (rejected->stores->options->json) {
-        append_head(&rejected->line, raw);
+        append_head(rejected, raw);
         ir_buffer_append_char(&rejected->line, '}');
     } else {
         append_columns(&rejected->line, raw);
@@ -133,7 +134,7 @@ static ir_status_t append_outcome(void *context, const ir_raw_outcome_t *outcome
 
 static ir_status_t show_json(ir_rejected_t *rejected, const ir_raw_document_t *raw) {
     ir_buffer_t *out = &rejected->line;
-    append_head(out, raw);
+    append_head(rejected, raw);
     ir_buffer_append_text(out, ",\"outcomes\":[");
     const ir_status_t status = ir_documents_each_outcome(rejected->stores->documents, &raw->id,
                                                          append_outcome, out, rejected->error);
@@ -150,10 +151,11 @@ static ir_status_t show_one(ir_rejected_t *rejected, const ir_raw_document_t *ra
         return show_json(rejected, raw);
     }
     char arrival[IR_TIME_SIZE];
+    const ir_view_t name = ir_legible_text(rejected->arena, raw->name);
     ir_clock_format(raw->clock.arrival_ns, arrival);
     fprintf(stderr, "arrival %s, routing key %.*s, content type %.*s, name %.*s, %zu bytes\n",
-            arrival, IR_VIEW_ARG(raw->routing_key), IR_VIEW_ARG(raw->content_type),
-            IR_VIEW_ARG(raw->name), raw->body.size);
+            arrival, IR_VIEW_ARG(raw->key_text), IR_VIEW_ARG(raw->type_text), IR_VIEW_ARG(name),
+            raw->body.size);
     const ir_status_t status = ir_documents_each_outcome(rejected->stores->documents, &raw->id,
                                                          show_outcome, NULL, rejected->error);
     return status == IR_OK ? ir_rejected_write(rejected, raw->body) : status;
@@ -162,15 +164,15 @@ static ir_status_t show_one(ir_rejected_t *rejected, const ir_raw_document_t *ra
 /* ---- replay ---- */
 
 /* What counts from an arrival that nobody stamped would be another message now. */
-static ir_status_t can_be_replayed(const ir_raw_document_t *raw, bool *can, ir_error_t *error) {
-    ir_arena_t *arena = ir_arena_new(ARENA_CHUNK);
+static ir_status_t can_be_replayed(const ir_rejected_t *rejected, const ir_raw_document_t *raw,
+                                   bool *can) {
     ir_senml_pack_t pack;
-    const ir_status_t status = arena != NULL ? ir_raw_pack(raw, arena, &pack) : IR_ERR_MEMORY;
-    if (status == IR_OK) {
-        *can = ir_raw_pack_follows(raw, &pack);
+    const ir_status_t status = ir_raw_pack(raw, rejected->arena, &pack);
+    if (status != IR_OK) {
+        return ir_error_set(rejected->error, status, "out of memory for one message");
     }
-    ir_arena_free(arena);
-    return status == IR_OK ? IR_OK : ir_error_set(error, status, "out of memory for one message");
+    *can = ir_raw_pack_follows(raw, &pack);
+    return IR_OK;
 }
 
 static void tell_unfit(ir_rejected_t *rejected, const ir_raw_document_t *raw, const char *why) {
@@ -181,7 +183,7 @@ static void tell_unfit(ir_rejected_t *rejected, const ir_raw_document_t *raw, co
 
 static ir_status_t replay_one(ir_rejected_t *rejected, const ir_raw_document_t *raw) {
     bool can = false;
-    const ir_status_t status = can_be_replayed(raw, &can, rejected->error);
+    const ir_status_t status = can_be_replayed(rejected, raw, &can);
     if (status != IR_OK) {
         return status;
     }
@@ -195,10 +197,10 @@ static ir_status_t replay_one(ir_rejected_t *rejected, const ir_raw_document_t *
         rejected->done++;
         return IR_OK;
     }
-    const ir_replay_message_t message = {.routing_key = raw->routing_key,
-                                         .content_type = raw->content_type,
+    const ir_replay_message_t message = {.key_text = raw->key_text,
+                                         .type_text = raw->type_text,
                                          .body = raw->body,
-                                         .name = raw->name,
+                                         .name_text = ir_legible_text(rejected->arena, raw->name),
                                          .arrival_ns = raw->clock.arrival_ns,
                                          .sent_ns = raw->clock.sent_ns};
     ir_error_t why = {.status = IR_OK};
@@ -240,6 +242,7 @@ static ir_status_t visit(void *context, const ir_raw_document_t *raw) {
         return IR_ERR_STATE; /* enough */
     }
     rejected->seen++;
+    ir_arena_reset(rejected->arena);
     return verbs[rejected->verb](rejected, raw);
 }
 
@@ -351,6 +354,10 @@ ir_status_t ir_store_rejected(const ir_stores_t *stores, char *const *words, int
     ir_buffer_init(&rejected.line);
     ir_broker_settings_options(&options->broker, "ir-store", options->timeout_ns, &rejected.broker);
     ir_status_t status = read_words(&rejected, words, n_words);
+    rejected.arena = ir_arena_new(ARENA_CHUNK);
+    if (status == IR_OK && rejected.arena == NULL) {
+        status = ir_error_set(error, IR_ERR_MEMORY, "out of memory");
+    }
     if (status == IR_OK) {
         status = select_messages(&rejected);
     }
@@ -371,5 +378,6 @@ ir_status_t ir_store_rejected(const ir_stores_t *stores, char *const *words, int
     }
     ir_replay_close(rejected.replay);
     ir_buffer_free(&rejected.line);
+    ir_arena_free(rejected.arena);
     return status;
 }

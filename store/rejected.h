@@ -2,6 +2,7 @@
 #ifndef IR_STORE_REJECTED_H
 #define IR_STORE_REJECTED_H
 
+#include "common/arena.h"
 #include "common/buffer.h"
 #include "store/command.h"
 #include "store/replay.h"
@@ -25,6 +26,7 @@ typedef struct ir_rejected {
     ir_replay_t *replay; /* open for replay, unless it is only tried */
     uint64_t seen, done, unfit;
     ir_buffer_t line;
+    ir_arena_t *arena; /* of the message in hand */
     ir_error_t *error;
 } ir_rejected_t;
 

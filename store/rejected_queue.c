@@ -7,6 +7,7 @@
 #include "broker/topology.h"
 #include "common/base64.h"
 #include "common/clock.h"
+#include "common/legible.h"
 #include "store/rejected.h"
 
 #include <string.h>
@@ -17,7 +18,8 @@
 typedef struct ir_letter {
     uint64_t tag;
     ir_id_t id; /* of routing key, body and arrival: its place in the queue may change */
-    ir_view_t routing_key, content_type, body, name, reason;
+    ir_view_t key_text, type_text, name_text, reason; /* legible */
+    ir_view_t body;
     int64_t arrival_ns, sent_ns;
     bool told; /* by a worker */
 } ir_letter_t;
@@ -47,14 +49,17 @@ static ir_view_t property(const amqp_basic_properties_t *properties, amqp_flags_
  * headers of its own. */
 static void read_told(const amqp_basic_properties_t *properties, const ir_arrival_t *arrival,
                       ir_letter_t *letter) {
+    const ir_view_t name = header_text(properties, "name");
     letter->told = header_text(properties, "raw-id").size > 0;
-    letter->routing_key = header_text(properties, "routing-key");
+    letter->key_text = header_text(properties, "routing-key");
     letter->reason = header_text(properties, "reason");
     letter->arrival_ns = arrival->header_ns;
-    if (letter->told) {
-        letter->name = header_text(properties, "name");
-        letter->sent_ns = 0;
+    letter->type_text =
+        property(properties, AMQP_BASIC_CONTENT_TYPE_FLAG, properties->content_type);
+    if (letter->told || name.size > 0) {
+        letter->name_text = name;
     }
+    letter->sent_ns = letter->told ? 0 : letter->sent_ns;
 }
 
 /* RabbitMQ says in a header of its own that it dead-lettered a message; then all others are the
@@ -76,10 +81,12 @@ static void read_letter(const ir_rejected_t *rejected, const amqp_message_t *mes
     const ir_arrival_t arrival = ir_arrival_read(properties);
     const ir_view_t user = property(properties, AMQP_BASIC_USER_ID_FLAG, properties->user_id);
     const bool trusted = ir_arrival_trusts(rejected->stores->options->trusted_users, user);
-    letter->routing_key = routing_key;
-    letter->content_type =
-        property(properties, AMQP_BASIC_CONTENT_TYPE_FLAG, properties->content_type);
-    letter->name = property(properties, AMQP_BASIC_MESSAGE_ID_FLAG, properties->message_id);
+    letter->key_text = ir_legible_text(rejected->arena, routing_key);
+    letter->type_text =
+        ir_legible_text(rejected->arena, property(properties, AMQP_BASIC_CONTENT_TYPE_FLAG,
+                                                  properties->content_type));
+    letter->name_text = ir_legible_text(
+        rejected->arena, property(properties, AMQP_BASIC_MESSAGE_ID_FLAG, properties->message_id));
     letter->reason = ir_view_text("dead-lettered by the broker");
     letter->body = ir_broker_view(message->body);
     letter->arrival_ns = trusted && arrival.header_ns != 0 ? arrival.header_ns : arrival.broker_ns;
@@ -88,7 +95,7 @@ static void read_letter(const ir_rejected_t *rejected, const amqp_message_t *mes
         read_told(properties, &arrival, letter);
     }
     const ir_raw_key_t key = {.kind = letter->arrival_ns != 0 ? IR_RAW_ARRIVED : IR_RAW_PLAIN,
-                              .mote = letter->routing_key,
+                              .mote = letter->key_text,
                               .body = letter->body,
                               .time_ns = letter->arrival_ns};
     ir_id_raw(&key, &letter->id);
@@ -99,18 +106,18 @@ static void read_letter(const ir_rejected_t *rejected, const amqp_message_t *mes
 static void append_head(ir_buffer_t *out, const ir_letter_t *letter) {
     char id[IR_ID_TEXT_SIZE];
     ir_buffer_append_format(out, "{\"id\":\"%s\",\"routing_key\":", ir_id_format(&letter->id, id));
-    ir_buffer_append_json_string(out, letter->routing_key);
+    ir_buffer_append_json_string(out, letter->key_text);
     ir_buffer_append_text(out, ",\"reason\":");
     ir_buffer_append_json_string(out, letter->reason);
     if (letter->arrival_ns != 0) {
         ir_rejected_append_time(out, "arrival", letter->arrival_ns);
     }
-    if (letter->name.size > 0) {
+    if (letter->name_text.size > 0) {
         ir_buffer_append_text(out, ",\"name\":");
-        ir_buffer_append_json_string(out, letter->name);
+        ir_buffer_append_json_string(out, letter->name_text);
     }
     ir_buffer_append_text(out, ",\"content_type\":");
-    ir_buffer_append_json_string(out, letter->content_type);
+    ir_buffer_append_json_string(out, letter->type_text);
     ir_buffer_append_format(out, ",\"bytes\":%zu", letter->body.size);
 }
 
@@ -135,7 +142,7 @@ static ir_status_t list_letter(ir_rejected_t *rejected, const ir_letter_t *lette
             ir_clock_format_fixed(letter->arrival_ns, 3, arrival);
         }
         ir_buffer_append_format(out, "%s  %-24s  %-24.*s %8zu  %.*s", ir_id_format(&letter->id, id),
-                                arrival, IR_VIEW_ARG(letter->routing_key), letter->body.size,
+                                arrival, IR_VIEW_ARG(letter->key_text), letter->body.size,
                                 IR_VIEW_ARG(letter->reason));
     }
     return ir_rejected_print(rejected);
@@ -154,10 +161,10 @@ static ir_status_t acknowledge(ir_rejected_t *rejected, amqp_connection_state_t 
 /* It leaves the queue only when it is confirmed to be in the other one. */
 static ir_status_t replay_letter(ir_rejected_t *rejected, amqp_connection_state_t connection,
                                  const ir_letter_t *letter) {
-    const ir_replay_message_t message = {.routing_key = letter->routing_key,
-                                         .content_type = letter->content_type,
+    const ir_replay_message_t message = {.key_text = letter->key_text,
+                                         .type_text = letter->type_text,
                                          .body = letter->body,
-                                         .name = letter->name,
+                                         .name_text = letter->name_text,
                                          .arrival_ns = letter->arrival_ns,
                                          .sent_ns = letter->sent_ns};
     if (rejected->replay == NULL) {
@@ -202,7 +209,7 @@ static ir_status_t take_letter(ir_rejected_t *rejected, amqp_connection_state_t 
 static bool selects(const ir_rejected_t *rejected, const ir_letter_t *letter) {
     const ir_raw_selection_t *selection = &rejected->selection;
     const size_t prefix = strlen(IR_ROUTING_PREFIX);
-    const ir_view_t key = letter->routing_key;
+    const ir_view_t key = letter->key_text;
     const ir_view_t mote =
         key.size > prefix ? ir_view(key.data + prefix, key.size - prefix) : (ir_view_t){NULL, 0};
     return (selection->id == NULL || ir_id_compare(&letter->id, selection->id) == 0) &&
@@ -236,6 +243,7 @@ static ir_status_t visit_one(ir_rejected_t *rejected, amqp_connection_state_t co
         return status;
     }
     ir_letter_t letter = {.tag = head.delivery_tag};
+    ir_arena_reset(rejected->arena);
     read_letter(rejected, &message, ir_broker_view(head.routing_key), &letter);
     if (selects(rejected, &letter)) {
         rejected->seen++;

@@ -18,8 +18,8 @@ ir_status_t ir_replay_open(const ir_broker_options_t *broker, const char *truste
 void ir_replay_close(ir_replay_t *replay);
 
 typedef struct ir_replay_message {
-    ir_view_t routing_key, content_type, body;
-    ir_view_t name;              /* empty: none */
+    ir_view_t key_text, type_text, name_text; /* common/legible.h; the name empty: none */
+    ir_view_t body;
     int64_t arrival_ns, sent_ns; /* 0: not known */
 } ir_replay_message_t;
 

@@ -1,4 +1,5 @@
 #include "common/clock.h"
+#include "common/legible.h"
 #include "store/compare.h"
 #include "store/put.h"
 #include "store/selection.h"
@@ -145,14 +146,15 @@ static ir_status_t visit_raw(void *context, const ir_raw_document_t *raw) {
     }
     reprocess->seen++;
     const bool stamped = reprocess->earlier || has_stamp(&raw->id);
-    const ir_input_t input = {.routing_key = raw->routing_key,
-                              .content_type = raw->content_type,
-                              .body = raw->body,
-                              .name = raw->name,
-                              .arrival_ns = stamped ? raw->clock.arrival_ns : 0,
-                              .sent_ns = raw->clock.sent_ns,
-                              .now_ns = raw->clock.arrival_ns};
-    if (ir_batch_add(reprocess->batch, &reprocess->analysis, &input) != IR_OK) {
+    ir_input_t input = {.body = raw->body,
+                        .name = raw->name,
+                        .arrival_ns = stamped ? raw->clock.arrival_ns : 0,
+                        .sent_ns = raw->clock.sent_ns,
+                        .now_ns = raw->clock.arrival_ns};
+    ir_arena_t *arena = reprocess->batch->arena;
+    if (!ir_legible_bytes(arena, raw->key_text, &input.routing_key) ||
+        !ir_legible_bytes(arena, raw->type_text, &input.content_type) ||
+        ir_batch_add(reprocess->batch, &reprocess->analysis, &input) != IR_OK) {
         return no_memory(reprocess->error);
     }
     keep_known(reprocess, raw);

@@ -5,6 +5,7 @@
 #include "broker/topology.h"
 #include "common/buffer.h"
 #include "common/clock.h"
+#include "common/legible.h"
 #include "common/log.h"
 
 #include <stdio.h>
@@ -12,6 +13,7 @@
 
 #define LETTER_HEADERS 10
 #define LETTER_HEADERS_LEAST 6
+#define ROUTING_KEY_MAX 255
 #define LOG_INTERVAL_NS (10 * IR_SECOND_NS)
 
 struct ir_letters {
@@ -138,7 +140,7 @@ static ir_header_t integer_header(const char *name, int64_t value) {
 
 /* Returns how many. What a replay needs for the message to be what it was is among them. */
 static size_t make_headers(const ir_letters_t *letters, const ir_message_t *message,
-                           const ir_refusals_t *refusals, ir_view_t id,
+                           const ir_refusals_t *refusals, ir_view_t id, ir_view_t name,
                            ir_header_t headers[static LETTER_HEADERS]) {
     size_t n = 0;
     headers[n++] = text_header("reason", ir_view_text(ir_reason_text(refusals->first->reason)));
@@ -148,12 +150,12 @@ static size_t make_headers(const ir_letters_t *letters, const ir_message_t *mess
     headers[n++] = integer_header("refused", refusals->count);
     headers[n++] = integer_header("bytes", (int64_t)message->body.size);
     headers[n++] = text_header("refusals", ir_buffer_view(&letters->list));
-    headers[n++] = text_header("routing-key", message->routing_key);
+    headers[n++] = text_header("routing-key", message->key_text);
     if (message->stamped) {
         headers[n++] = integer_header(IR_HEADER_ARRIVAL, message->arrival_ns / IR_MICROSECOND_NS);
     }
-    if (message->name.size > 0) {
-        headers[n++] = text_header("name", message->name);
+    if (name.size > 0) {
+        headers[n++] = text_header("name", name);
     }
     return n;
 }
@@ -184,13 +186,15 @@ static ir_outcome_t publish_letter(ir_letters_t *letters, const ir_batch_t *batc
     }
     char id[IR_ID_TEXT_SIZE];
     const ir_view_t id_view = ir_view_text(ir_id_format(&message->raw_id, id));
+    const ir_view_t name = ir_legible_text(batch->arena, message->name);
     ir_header_t headers[LETTER_HEADERS];
-    const size_t n_headers = make_headers(letters, message, &refusals, id_view, headers);
+    const size_t n_headers = make_headers(letters, message, &refusals, id_view, name, headers);
     char content_type[128];
-    snprintf(content_type, sizeof content_type, "%.*s", IR_VIEW_ARG(message->content_type));
+    ir_legible_line(content_type, sizeof content_type, message->type_text);
     ir_publication_t publication = {
         .exchange = IR_EXCHANGE_REJECTED,
-        .routing_key = message->routing_key,
+        .routing_key =
+            message->key_text.size <= ROUTING_KEY_MAX ? message->key_text : ir_view("", 0),
         .content_type = content_type,
         .message_id = id_view,
         .headers = headers,

@@ -233,7 +233,7 @@ static void a_batch_is_used_again(void **state) {
         assert_int_equal(batch->n_observations, 1);
         assert_true(ir_batch_refuse(batch, 0, 0, IR_REASON_GRAPH_REFUSED, "no\nway"));
         assert_int_equal(batch->store_refusals[0].refusal.record, 0);
-        assert_string_equal(batch->store_refusals[0].refusal.detail, "no?way");
+        assert_string_equal(batch->store_refusals[0].refusal.detail, "no\\x0away");
     }
     ir_batch_free(batch);
     ir_batch_free(NULL);

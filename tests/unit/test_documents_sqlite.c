@@ -125,9 +125,9 @@ static void fill(ir_batch_t *batch, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) {
         batch->messages[i] = (ir_message_t){
             .raw_id = make_id('r', i),
-            .routing_key = ir_view_text("ir.m1"),
+            .key_text = ir_view_text("ir.m1"),
             .mote = ir_view_text("m1"),
-            .content_type = ir_view_text("application/senml+json"),
+            .type_text = ir_view_text("application/senml+json"),
             .body = ir_view_text(BODY),
             .arrival_ns = START_NS,
             .first_observation = i,

@@ -184,7 +184,7 @@ static void a_log_line_is_one_line(void **state) {
     char text[512] = "";
     assert_true(read(ends[0], text, sizeof text - 1) > 0);
     close(ends[0]);
-    assert_non_null(strstr(text, "Z ir-test warn: one?two 3\n"));
+    assert_non_null(strstr(text, "Z ir-test warn: one\\x0atwo 3\n"));
     assert_non_null(strstr(text, "Z ir-test error: once\n"));
     assert_null(strstr(text, "left out"));
     assert_null(strstr(text, "twice"));

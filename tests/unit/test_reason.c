@@ -68,7 +68,7 @@ static void details_are_made_printable(void **state) {
                    "a\nb\rc\td\x01"
                    "e\x1f"
                    "f\x7fg\xc3\xa9\xff~ ");
-    assert_string_equal(refusal.detail, "a?b?c?d?e?f?g???~ ");
+    assert_string_equal(refusal.detail, "a\\x0ab\\x0dc\\x09d\\x01e\\x1ff\\x7fg\xc3\xa9\\xff~ ");
 }
 
 static void details_are_cut(void **state) {

@@ -104,7 +104,7 @@ static void see_message(ir_verify_walk_t *walk, const ir_message_t *message) {
     ir_stored_refusal_t refusals[10] = {{.record = 0}};
     ir_raw_document_t raw = {.id = message->raw_id,
                              .mote = message->mote,
-                             .content_type = message->content_type,
+                             .type_text = message->type_text,
                              .body = message->body,
                              .clock = {.arrival_ns = message->arrival_ns},
                              .refusals = refusals,
