@@ -16,7 +16,9 @@
 #include <openssl/x509v3.h>
 
 #define SYSTEM_CA_FILE "/etc/ssl/certs/ca-certificates.crt"
-#define RECEIVED_FRAME_BYTES (32 * 1024 * 1024) /* more than RabbitMQ takes as a whole message */
+/* A header with all properties of a packet of MQTT (ingest/start-mqtt.erl), and what RabbitMQ adds.
+ */
+#define RECEIVED_FRAME_BYTES (4 * 1024 * 1024)
 
 /* ---- words for what went wrong ---- */
 

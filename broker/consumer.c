@@ -110,8 +110,13 @@ static void try_suspects(ir_consumer_t *consumer) {
     }
 }
 
+/* A connection that ends by the broker's fault may have met a message that cannot be delivered:
+ * then the queue answers once that is taken aside (ingest/take-aside.erl). */
 static void on_tried(void *context, unsigned number, const ir_error_t *why) {
     ir_consumer_t *consumer = context;
+    if (why != NULL && why->status == IR_ERR_PROTOCOL) {
+        ir_presence_ask_aside(consumer->presence, number);
+    }
     ir_partition_t *partition = &consumer->partitions[number];
     ir_partition_judge(partition, why == NULL, ir_clock_monotonic());
     if (why != NULL && ir_consumer_connected(consumer)) {

@@ -6,8 +6,13 @@
 %% waits 100 s for a leader before it takes any client, AMQP's too; when all come back at once, they wait for each other.
 %% One at a time, and without what it knew of the group before, each finds a group that has a leader. The ids are of
 %% connections, which have ended with the broker, so nothing is lost with them. Since 3.12 there is no such group.
+%%
+%% Since 3.13 a packet may carry user properties, millions of them. All of a packet has a bound here; older series know no such
+%% setting, and have no properties.
 spawn(fun() ->
+    Packet = 2 * 1048576,
     Enable = fun() ->
+        ok = application:set_env(rabbitmq_mqtt, max_packet_size_authenticated, Packet, [{persistent, true}]),
         {ok, File} = application:get_env(rabbit, enabled_plugins_file),
         {ok, [Plugins]} = file:consult(File),
         ok = file:write_file(File, io_lib:format("~p.~n", [lists:usort([rabbitmq_mqtt | Plugins])])),

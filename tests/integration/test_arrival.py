@@ -276,6 +276,20 @@ def test_a_replayed_dead_letter_keeps_its_arrival(make_pipeline, tmp_path, name)
     assert len(pipeline.sqlite_ids("raw")) == len(pipeline.sqlite_ids()) == 1
 
 
+def test_the_present_is_no_future_to_a_worker_that_is_days_behind(make_pipeline):
+    """Whether a time is too far ahead is a question of its message's arrival."""
+    pipeline = make_pipeline().init()
+    now = int(time.time())
+    bodies = [clockless(9.5, t=now), clockless(10.5, t=now + 10 * 86400)]
+    pipeline.worker(env=harness.wrong_clock(-72))
+    for body in bodies:
+        pipeline.publish_body(body, f"ir.{MOTE}")
+    assert pipeline.dead_letter()[1].headers["reason"] == "future"
+    pipeline.drain()
+    assert pipeline.take("ir.rejected") is None
+    assert pipeline.sqlite("SELECT time_ns FROM observations") == [(now * 10**9,)]
+
+
 @pytest.mark.parametrize("hours", [1, -1])
 def test_the_workers_clock_moves_nothing(make_pipeline, hours):
     """It is an hour wrong, and the worker comes late; the times are those of sending."""

@@ -2,6 +2,7 @@
 
 import http.client
 import itertools
+import re
 import time
 
 import pika
@@ -9,6 +10,7 @@ import pika.frame
 import pytest
 
 import harness
+import raw_mqtt
 from harness import cluster, servers
 from test_ingress import channel_of, mosquitto
 
@@ -108,6 +110,33 @@ def test_the_longest_topic_is_taken(front, pipeline):
     assert pipeline.dead_letter()
 
 
+USER = [
+    [(raw_mqtt.USER, b"k" * 300, b"v" * 60000), (raw_mqtt.USER, b"\xff", b"\xfe")],
+    [(raw_mqtt.CONTENT_TYPE, b"a" * 300), (raw_mqtt.RESPONSE_TOPIC, b"a" * 60000), (raw_mqtt.CORRELATION, b"\xff" * 60000)],
+    [(raw_mqtt.USER, b"k", b"v" * 60000)] * 20,
+    [(raw_mqtt.USER, b"timestamp_in_ms", b"1"), (raw_mqtt.USER, b"ir-arrival", b"1"), (raw_mqtt.USER, b"x-death", b"1")],
+]
+
+
+def publish_5(front, mote, body, pairs):
+    password = front.cluster.passwords["mote"]
+    with raw_mqtt.Connection(front.balancer.address("mqtt"), "mote", password, mote.encode(), version=5) as connection:
+        return connection.publish(f"ir/{mote}".encode(), body, raw_mqtt.properties(*pairs))
+
+
+def test_properties_of_mqtt_5(front, pipeline, messages):
+    """Whatever they are, the message is taken as any other, up to a bound of the whole packet."""
+    if harness.series_of(front.cluster.members[0].root) < (4, 0):
+        pytest.skip("before RabbitMQ 4 there is no MQTT 5 to rely on")
+    worker = pipeline.worker()
+    for message, pairs in zip(messages, USER):
+        assert publish_5(front, message.mote, message.body, pairs)
+    assert not publish_5(front, messages[9].mote, messages[9].body, [(raw_mqtt.USER, b"", b"")] * 500000)
+    pipeline.drain()
+    pipeline.assert_exactly(messages[:len(USER)])
+    assert worker.metric("ir_broker_reconnects_total") == 0 and worker.metric("ir_messages_unstamped_total") == 0
+
+
 def test_nothing_is_retained(front):
     """Nobody may read what is retained, so it is not kept."""
     node = front.cluster.members[0]
@@ -175,3 +204,25 @@ def test_what_cannot_be_delivered_is_taken_aside(front, pipeline, messages, open
     assert all(headers["reason"] == "undeliverable" for headers, _ in letters.values())
     assert "was taken aside" in worker.text()
     harness.wait_for(lambda: worker.not_ready() is None, "the worker to be ready")
+
+
+def test_others_do_not_wait_for_it(mqtt_broker, tmp_path, messages):
+    """Where nobody takes it aside, its own partition stands still and all others go on undisturbed."""
+    with harness.Pipeline(mqtt_broker, tmp_path) as pipeline:
+        worker = pipeline.init().worker()
+        address = f"{servers.HOST}:{mqtt_broker.ports[3]}"
+        with raw_mqtt.Connection(address, f"{pipeline.host}:guest", "guest") as mote:
+            assert mote.publish(b"ir/" + b"a" * 300, b"[]")
+        pattern = r"partition (\d+) (holds a message|is lost for now)"
+        number = int(harness.wait_for(lambda: re.search(pattern, worker.text()), "it to be found").group(1))
+        harness.wait_for(lambda: worker.metric("ir_partitions") == 7, "the others to be consumed again")
+        before = worker.metric("ir_messages_redelivered_total")
+        for message in messages[:200]:
+            pipeline.publish(message)
+        others = [f"ir.observations.{i}" for i in range(8) if i != number]
+        harness.wait_for(lambda: not any(map(pipeline.ready_messages, others)) and worker.metric("ir_messages_in_flight") == 0,
+                         "the others' messages")
+        assert worker.metric("ir_messages_redelivered_total") == before
+        worker.stop()
+        stored = len(pipeline.sqlite_ids("raw"))
+        harness.wait_for(lambda: pipeline.ready_messages(f"ir.observations.{number}") == 200 - stored + 1, "the rest to be there")
