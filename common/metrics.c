@@ -94,6 +94,33 @@ ir_metric_t *ir_metrics_add(ir_metrics_t *metrics, ir_metric_kind_t kind, const 
     return metric;
 }
 
+/* Backslash and quote are escaped. */
+static void append_quoted(ir_buffer_t *out, const char *text) {
+    for (; *text != '\0'; text++) {
+        if (*text == '\\' || *text == '"') {
+            ir_buffer_append_char(out, '\\');
+        }
+        ir_buffer_append_char(out, *text);
+    }
+}
+
+void ir_metric_label(ir_metric_t *metric, const char *name, const char *value) {
+    if (metric == NULL) {
+        return;
+    }
+    free(metric->labels);
+    metric->labels = NULL;
+    if (value != NULL) {
+        ir_buffer_t text;
+        ir_buffer_init(&text);
+        ir_buffer_append_format(&text, "%s=\"", name);
+        append_quoted(&text, value);
+        ir_buffer_append(&text, "\"", 2);
+        metric->labels = ir_buffer_ok(&text) ? strdup(text.data) : NULL;
+        ir_buffer_free(&text);
+    }
+}
+
 void ir_metric_increase(ir_metric_t *metric, uint64_t by) {
     if (metric != NULL && by > 0) {
         atomic_fetch_add_explicit(&metric->value, (int_fast64_t)by, memory_order_relaxed);
@@ -153,6 +180,9 @@ static bool is_first(const ir_metric_t *from, const ir_metric_t *metric) {
 }
 
 static void render_metric(ir_buffer_t *out, const ir_metric_t *metric) {
+    if (metric->labels == NULL) {
+        return;
+    }
     const bool labelled = metric->labels[0] != '\0';
     ir_buffer_append_format(out, "%s%s%s%s %lld\n", metric->name, labelled ? "{" : "",
                             metric->labels, labelled ? "}" : "",

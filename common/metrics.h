@@ -23,6 +23,10 @@ void ir_metrics_free(ir_metrics_t *metrics);
 ir_metric_t *ir_metrics_add(ir_metrics_t *metrics, ir_metric_kind_t kind, const char *name,
                             const char *labels, const char *help);
 
+/* Gives it the one label `name`="`value`"; with NULL for the value it is not shown. For the thread
+ * that renders. */
+void ir_metric_label(ir_metric_t *metric, const char *name, const char *value);
+
 /* `metric` may be NULL in all of these (nothing happens, reads 0). */
 void ir_metric_increase(ir_metric_t *metric, uint64_t by);
 void ir_metric_set(ir_metric_t *metric, int64_t value);

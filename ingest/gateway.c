@@ -37,6 +37,7 @@ static void refresh(void *context) {
     const ir_outlet_state_t state = ir_outlet_state(gateway->outlet);
     ir_metric_set(meters->connections, (int64_t)ir_connections_count(gateway->connections));
     ir_metric_set(meters->in_flight, (int64_t)gateway->n_waiting);
+    ir_metric_set(meters->reading, (int64_t)ir_decoder_count(gateway->decoder));
     ir_metric_set(meters->in_flight_bytes, (int64_t)gateway->shipped_bytes);
     ir_metric_set(meters->connected, state != IR_OUTLET_AWAY);
     ir_metric_set(meters->blocked, state == IR_OUTLET_BLOCKED);
@@ -88,6 +89,12 @@ static void on_sent(evutil_socket_t fd, short what, void *context) {
     ir_outlet_wake(gateway->outlet);
 }
 
+static void on_read(evutil_socket_t fd, short what, void *context) {
+    (void)fd;
+    (void)what;
+    ir_reading_go_on(context);
+}
+
 static void on_settled(evutil_socket_t fd, short what, void *context) {
     (void)fd;
     (void)what;
@@ -99,6 +106,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context) {
     (void)what;
     ir_gateway_t *gateway = context;
     const int64_t now_ns = ir_clock_monotonic();
+    ir_reading_expire(gateway, now_ns);
     ir_waiting_expire(gateway, now_ns);
     advance_phase(gateway, now_ns);
 }
@@ -147,7 +155,7 @@ static void free_tokens(void *old) {
     ir_tokens_free(old);
 }
 
-/* Accounts are used only while a request is taken, within one turn of the loop. */
+/* Accounts are used only within one turn of the loop. */
 static const ir_reload_work_t tokens_work = {
     .load = load_tokens, .swap = swap_tokens, .failed = keep_tokens, .free = free_tokens};
 
@@ -197,6 +205,8 @@ static ir_status_t open_connections(ir_gateway_t *gateway, ir_error_t *error) {
 static ir_status_t open_events(ir_gateway_t *gateway, ir_error_t *error) {
     static const struct timeval tick = {.tv_usec = TICK_MS * 1000};
     gateway->on_sent = event_new(gateway->base, -1, 0, on_sent, gateway);
+    gateway->on_read = event_new(gateway->base, ir_decoder_fd(gateway->decoder),
+                                 EV_READ | EV_PERSIST, on_read, gateway);
     gateway->on_settled = event_new(gateway->base, ir_outlet_fd(gateway->outlet),
                                     EV_READ | EV_PERSIST, on_settled, gateway);
     gateway->on_tick = event_new(gateway->base, -1, EV_PERSIST, on_tick, gateway);
@@ -204,7 +214,7 @@ static ir_status_t open_events(ir_gateway_t *gateway, ir_error_t *error) {
     gateway->on_term = evsignal_new(gateway->base, SIGTERM, on_stop, gateway);
     gateway->on_int = evsignal_new(gateway->base, SIGINT, on_stop, gateway);
     struct event *const all[] = {gateway->on_settled, gateway->on_tick, gateway->on_hup,
-                                 gateway->on_term, gateway->on_int};
+                                 gateway->on_term,    gateway->on_int,  gateway->on_read};
     bool good = gateway->on_sent != NULL;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         good = good && all[i] != NULL && event_add(all[i], i == 1 ? &tick : NULL) == 0;
@@ -237,8 +247,10 @@ static ir_status_t open_reading(ir_gateway_t *gateway, ir_error_t *error) {
     }
     gateway->reader = ir_submission_reader_new(&limits);
     gateway->base = gateway->reader != NULL ? new_base() : NULL;
-    return gateway->base != NULL ? IR_OK
-                                 : ir_error_set(error, IR_ERR_MEMORY, "event loop: out of memory");
+    if (gateway->base == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "event loop: out of memory");
+    }
+    return ir_decoder_start(&limits, (size_t)options->mote_messages, &gateway->decoder, error);
 }
 
 static ir_status_t open_gateway(ir_gateway_t *gateway, ir_error_t *error) {
@@ -267,7 +279,8 @@ static ir_status_t open_gateway(ir_gateway_t *gateway, ir_error_t *error) {
 
 static void close_gateway(ir_gateway_t *gateway) {
     struct event *const all[] = {gateway->on_sent, gateway->on_settled, gateway->on_tick,
-                                 gateway->on_hup,  gateway->on_term,    gateway->on_int};
+                                 gateway->on_hup,  gateway->on_term,    gateway->on_int,
+                                 gateway->on_read};
     ir_connections_free(gateway->connections);
     ir_waiting_forget(gateway);
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -281,6 +294,7 @@ static void close_gateway(ir_gateway_t *gateway) {
     if (gateway->base != NULL) {
         event_base_free(gateway->base);
     }
+    ir_decoder_stop(gateway->decoder);
     ir_submission_reader_free(gateway->reader);
     ir_ingest_meters_close(&gateway->meters);
     ir_tokens_free(gateway->tokens);

@@ -103,10 +103,12 @@ static ir_account_t *authorize(ir_gateway_t *gateway, struct evhttp_request *req
     return account;
 }
 
-static bool may_send(ir_gateway_t *gateway, struct evhttp_request *request, ir_account_t *account) {
+bool ir_intake_may_send(ir_gateway_t *gateway, struct evhttp_request *request,
+                        ir_account_t *account) {
     const int64_t wait_ns =
         ir_bucket_wait(&account->bucket, &gateway->bucket_limits, ir_clock_monotonic());
     if (wait_ns > 0) {
+        ir_culprits_add(&gateway->meters.culprits, ir_view_text(account->mote), 1, "rate");
         ir_intake_refuse(gateway, request, 429, "rate",
                          "this mote has sent more than it may for now; nothing was taken", wait_ns);
     }
@@ -128,12 +130,14 @@ static bool has_broker(ir_gateway_t *gateway, struct evhttp_request *request) {
 
 /* ---- what it carries ---- */
 
-static void refuse_submission(ir_gateway_t *gateway, struct evhttp_request *request) {
-    const ir_submission_t *submission = &gateway->submission;
+void ir_intake_refuse_submission(ir_gateway_t *gateway, struct evhttp_request *request,
+                                 const ir_submission_t *submission, const char *mote) {
     ir_buffer_t body;
     ir_buffer_init(&body);
     ir_refusal_append(&body, submission);
     ir_metric_increase(gateway->meters.records_refused, submission->n_faults);
+    ir_culprits_add(&gateway->meters.culprits, ir_view_text(mote),
+                    submission->n_faults > 0 ? submission->n_faults : 1, submission->reason);
     log_refusal(gateway, request, submission->code, submission->reason);
     if (submission->code == 415) {
         set_header(request, "Accept-Encoding", "gzip");
@@ -156,44 +160,15 @@ static const char *find_key(struct evhttp_request *request) {
     return count_header(request, KEY) > 1 ? "" : header(request, KEY);
 }
 
-/* Now, and later than every pack before: a reading that is equal to the last one stays apart. A
- * clock that was set back far is believed. */
-static int64_t next_arrival(const ir_gateway_t *gateway) {
-    const int64_t now = ir_clock_now() / IR_MICROSECOND_NS * IR_MICROSECOND_NS;
-    const int64_t ahead = gateway->last_arrival_ns - now;
-    return ahead >= 0 && ahead < IR_SECOND_NS ? gateway->last_arrival_ns + IR_PACK_INTERVAL_NS
-                                              : now;
-}
-
 static void take_submission(ir_gateway_t *gateway, struct evhttp_request *request,
                             ir_account_t *account) {
-    struct evbuffer *body = evhttp_request_get_input_buffer(request);
-    const size_t size = evbuffer_get_length(body);
-    const ir_submission_input_t input = {
+    ir_submission_input_t input = {
         .mote = account->mote,
         .content_type = header(request, "Content-Type"),
         .content_encoding = header(request, "Content-Encoding"),
-        .body = ir_view(size > 0 ? (const char *)evbuffer_pullup(body, -1) : "", size),
         .idempotency_key = find_key(request),
-        .arrival_ns = next_arrival(gateway),
     };
-    ir_submission_t *submission = &gateway->submission;
-    if (input.body.data == NULL ||
-        ir_submission_read(gateway->reader, &input, submission) != IR_OK) {
-        ir_intake_refuse(gateway, request, 503, "memory", "nothing was taken: out of memory",
-                         gateway->options->retry_after_ns);
-        return;
-    }
-    if (submission->n_packs > 0) {
-        gateway->last_arrival_ns = submission->packs[submission->n_packs - 1].arrival_ns;
-    }
-    const size_t cost = submission->cost > 0 ? submission->cost : 1;
-    ir_bucket_take(&account->bucket, &gateway->bucket_limits, (double)cost);
-    if (submission->code == 202) {
-        ir_waiting_begin(gateway, request, account);
-    } else {
-        refuse_submission(gateway, request);
-    }
+    ir_reading_begin(gateway, request, account, &input);
 }
 
 /* ---- routing ---- */
@@ -235,7 +210,8 @@ void ir_intake_request(struct evhttp_request *request, void *context) {
         return;
     }
     ir_account_t *account = authorize(gateway, request);
-    if (account != NULL && may_send(gateway, request, account) && has_broker(gateway, request)) {
+    if (account != NULL && ir_intake_may_send(gateway, request, account) &&
+        has_broker(gateway, request)) {
         take_submission(gateway, request, account);
     }
 }

@@ -21,6 +21,8 @@ static void add_single(ir_ingest_meters_t *m) {
         {&m->late, IR_METRIC_COUNTER, "ir_ingest_late_total", NULL,
          "Messages that the broker answered for after their request was answered with 503."},
         {&m->connections, IR_METRIC_GAUGE, "ir_ingest_connections", NULL, "Connections open."},
+        {&m->reading, IR_METRIC_GAUGE, "ir_ingest_requests_reading", NULL,
+         "Requests whose bodies wait to be read beside the loop, or are read there."},
         {&m->in_flight, IR_METRIC_GAUGE, "ir_ingest_requests_in_flight", NULL,
          "Requests that wait for the broker."},
         {&m->in_flight_bytes, IR_METRIC_GAUGE, "ir_ingest_bytes_in_flight", NULL,
@@ -59,6 +61,9 @@ ir_status_t ir_ingest_meters_open(ir_ingest_meters_t *meters, ir_error_t *error)
         return ir_error_set(error, IR_ERR_MEMORY, "metrics: out of memory");
     }
     add_single(meters);
+    ir_culprits_open(
+        &meters->culprits, meters->metrics, "ir_ingest_refused_top",
+        "Records refused of the motes of which most was refused, and each 429 as one.");
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         snprintf(labels, sizeof labels, "code=\"%d\"", codes[i]);
         meters->answers[i].code = codes[i];

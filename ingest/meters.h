@@ -2,6 +2,7 @@
 #ifndef IR_INGEST_METERS_H
 #define IR_INGEST_METERS_H
 
+#include "common/culprits.h"
 #include "common/metrics.h"
 #include "common/status.h"
 #include "http/connections.h"
@@ -17,7 +18,8 @@ typedef struct ir_ingest_meters {
     ir_metric_t *closed[IR_CLOSING_COUNT];
     ir_metric_t *messages, *observations, *bytes; /* answered with 202 */
     ir_metric_t *records_refused, *late;
-    ir_metric_t *connections, *in_flight, *in_flight_bytes;
+    ir_culprits_t culprits;
+    ir_metric_t *connections, *reading, *in_flight, *in_flight_bytes;
     ir_metric_t *motes_waiting, *messages_waiting, *given_up, *set_aside;
     ir_metric_t *connected, *blocked, *reconnects;
     ir_metric_t *motes, *reloads, *reload_failures;

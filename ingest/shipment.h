@@ -27,9 +27,9 @@ typedef struct ir_shipment_message {
 } ir_shipment_message_t;
 
 typedef struct ir_shipment {
-    void *context; /* the loop's; the outlet's thread does not look at it */
-    int64_t given_ns;
-    size_t bytes; /* of memory */
+    void *context;    /* the loop's; the outlet's thread does not look at it */
+    int64_t since_ns; /* when its request was whole */
+    size_t bytes;     /* of memory */
     ir_media_t media;
     ir_view_t routing_key;
     /* the outlet's */

@@ -1,5 +1,6 @@
 /* The gateway's state, shared by the files that make it up: gateway.c (its life), intake.c
- * (requests) and waiting.c (those that wait for the broker). Loop thread only. */
+ * (requests), reading.c (their bodies) and waiting.c (those that wait for the broker). Loop thread
+ * only. */
 #ifndef IR_INGEST_STATE_H
 #define IR_INGEST_STATE_H
 
@@ -7,6 +8,7 @@
 #include "common/reload.h"
 #include "http/connections.h"
 #include "http/endpoint.h"
+#include "ingest/decoder.h"
 #include "ingest/meters.h"
 #include "ingest/options.h"
 #include "ingest/outlet.h"
@@ -47,11 +49,12 @@ typedef struct ir_gateway {
     ir_tokens_t *tokens;
     ir_reload_t *reload;
     ir_submission_reader_t *reader;
-    ir_submission_t submission; /* of the request that is being read */
+    ir_submission_t submission; /* of the request that is being read in the loop */
+    ir_decoder_t *decoder;      /* reads the others */
     int64_t last_arrival_ns;    /* of the last pack */
 
     struct event_base *base;
-    struct event *on_sent, *on_settled, *on_tick, *on_hup, *on_term, *on_int;
+    struct event *on_sent, *on_read, *on_settled, *on_tick, *on_hup, *on_term, *on_int;
     ir_endpoint_t *endpoint;
     ir_connections_t *connections;
     ir_outlet_t *outlet;
@@ -75,9 +78,32 @@ void ir_intake_answer(ir_gateway_t *gateway, struct evhttp_request *request, int
 void ir_intake_refuse(ir_gateway_t *gateway, struct evhttp_request *request, int code,
                       const char *reason, const char *detail, int64_t wait_ns);
 
-/* waiting.c: sends the messages off; answers 503 when that cannot be. */
+/* ... with what is wrong with its body; counts the faults. */
+void ir_intake_refuse_submission(ir_gateway_t *gateway, struct evhttp_request *request,
+                                 const ir_submission_t *submission, const char *mote);
+
+/* ... with 429 when the mote has to wait. */
+bool ir_intake_may_send(ir_gateway_t *gateway, struct evhttp_request *request,
+                        ir_account_t *account);
+
+/* reading.c: reads the body, now or beside the loop, and answers or sends off what is in it.
+ * `input` lacks body and arrival. */
+void ir_reading_begin(ir_gateway_t *gateway, struct evhttp_request *request, ir_account_t *account,
+                      ir_submission_input_t *input);
+
+/* Goes on with what was read beside the loop, and has the next one read. */
+void ir_reading_go_on(ir_gateway_t *gateway);
+
+/* Answers those whose bodies were not read in time. */
+void ir_reading_expire(ir_gateway_t *gateway, int64_t now_ns);
+
+/* Whether a request with so many bytes may be taken: there is a bound on all that are under way. */
+bool ir_waiting_has_room(const ir_gateway_t *gateway, size_t bytes);
+
+/* waiting.c: sends off the messages, which are its own from now on; answers 503 when that cannot
+ * be. The request was whole at `since_ns`. */
 void ir_waiting_begin(ir_gateway_t *gateway, struct evhttp_request *request,
-                      const ir_account_t *account);
+                      ir_shipment_t *shipment, size_t observations, int64_t since_ns);
 
 /* Answers what the broker has settled. */
 void ir_waiting_settle(ir_gateway_t *gateway);

@@ -232,12 +232,18 @@ ir_account_t *ir_tokens_find(const ir_tokens_t *tokens, ir_view_t token) {
                : NULL;
 }
 
+ir_account_t *ir_tokens_account(const ir_tokens_t *tokens, const char *mote) {
+    return ir_table_find(&tokens->motes, ir_view_text(mote));
+}
+
 void ir_tokens_inherit(ir_tokens_t *tokens, const ir_tokens_t *before) {
     for (size_t i = 0; i < tokens->n_entries; i++) {
         ir_account_t *account = tokens->entries[i].account;
         const ir_account_t *old = ir_table_find(&before->motes, ir_view_text(account->mote));
         if (old != NULL) {
             account->bucket = old->bucket;
+            account->decoding = old->decoding;
+            account->turn = old->turn;
         }
     }
 }

@@ -22,6 +22,8 @@ typedef struct ir_token_hash {
 typedef struct ir_account {
     const char *mote;
     ir_bucket_t bucket;
+    size_t decoding; /* its requests that are read beside the loop, and the last one's turn */
+    uint64_t turn;   /* (ingest/decoder.h) */
 } ir_account_t;
 
 typedef struct ir_tokens ir_tokens_t;
@@ -35,7 +37,10 @@ void ir_tokens_free(ir_tokens_t *tokens);
  * constant time: the time taken tells nothing about any token. */
 ir_account_t *ir_tokens_find(const ir_tokens_t *tokens, ir_view_t token);
 
-/* What the motes have sent so far goes on counting: takes over the buckets of the table before. */
+/* The account of a mote, or NULL. */
+ir_account_t *ir_tokens_account(const ir_tokens_t *tokens, const char *mote);
+
+/* What the motes have sent so far goes on counting: takes over the accounts of the table before. */
 void ir_tokens_inherit(ir_tokens_t *tokens, const ir_tokens_t *before);
 
 size_t ir_tokens_count(const ir_tokens_t *tokens);

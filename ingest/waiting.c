@@ -22,7 +22,7 @@ static void answer_confirmed(ir_gateway_t *gateway, ir_waiting_t *waiting) {
     ir_metric_increase(meters->messages, shipment->n_messages);
     ir_metric_increase(meters->observations, waiting->observations);
     ir_metric_increase(meters->bytes, ir_shipment_body_bytes(shipment));
-    ir_metric_histogram_record(meters->confirm_seconds, ir_clock_monotonic() - shipment->given_ns);
+    ir_metric_histogram_record(meters->confirm_seconds, ir_clock_monotonic() - shipment->since_ns);
     ir_intake_answer(gateway, waiting->request, 202, "application/json", &body);
     ir_buffer_free(&body);
 }
@@ -82,40 +82,52 @@ static void end_waiting(ir_gateway_t *gateway, ir_waiting_t *waiting) {
 
 /* ---- sending off ---- */
 
-static bool has_room(const ir_gateway_t *gateway, size_t bytes) {
-    return gateway->shipped < (size_t)gateway->options->in_flight &&
+bool ir_waiting_has_room(const ir_gateway_t *gateway, size_t bytes) {
+    const size_t under_way = gateway->shipped + ir_decoder_count(gateway->decoder);
+    return under_way < (size_t)gateway->options->in_flight &&
            gateway->shipped_bytes + bytes <= (size_t)gateway->options->in_flight_bytes;
+}
+
+/* Longest first: one that was read beside the loop goes before those that came after it. */
+static void insert(ir_gateway_t *gateway, ir_waiting_t *waiting) {
+    ir_waiting_t *before = TAILQ_LAST(&gateway->waiting, ir_waiting_list);
+    while (before != NULL && before->shipment->since_ns > waiting->shipment->since_ns) {
+        before = TAILQ_PREV(before, ir_waiting_list, place);
+    }
+    if (before != NULL) {
+        TAILQ_INSERT_AFTER(&gateway->waiting, before, waiting, place);
+    } else {
+        TAILQ_INSERT_HEAD(&gateway->waiting, waiting, place);
+    }
+    gateway->n_waiting++;
 }
 
 static bool send_off(ir_gateway_t *gateway, ir_waiting_t *waiting) {
     ir_shipment_t *shipment = waiting->shipment;
     shipment->context = waiting;
-    shipment->given_ns = ir_clock_monotonic();
     const size_t bytes = shipment->bytes;
-    if (!has_room(gateway, bytes) || !ir_outlet_give(gateway->outlet, shipment)) {
+    if (!ir_waiting_has_room(gateway, bytes) || !ir_outlet_give(gateway->outlet, shipment)) {
         return false;
     }
     gateway->shipped++;
     gateway->shipped_bytes += bytes;
-    TAILQ_INSERT_TAIL(&gateway->waiting, waiting, place);
-    gateway->n_waiting++;
+    insert(gateway, waiting);
     event_active(gateway->on_sent, EV_TIMEOUT, 1);
     return true;
 }
 
 void ir_waiting_begin(ir_gateway_t *gateway, struct evhttp_request *request,
-                      const ir_account_t *account) {
+                      ir_shipment_t *shipment, size_t observations, int64_t since_ns) {
     ir_waiting_t *waiting = calloc(1, sizeof *waiting);
-    ir_shipment_t *shipment = ir_shipment_new(&gateway->submission, account->mote);
-    if (waiting == NULL || shipment == NULL) {
-        free(waiting);
+    if (waiting == NULL) {
         ir_shipment_free(shipment);
         ir_intake_refuse(gateway, request, 503, "memory", "nothing was taken: out of memory",
                          gateway->options->retry_after_ns);
         return;
     }
-    *waiting = (ir_waiting_t){
-        .request = request, .shipment = shipment, .observations = gateway->submission.observations};
+    *waiting =
+        (ir_waiting_t){.request = request, .shipment = shipment, .observations = observations};
+    shipment->since_ns = since_ns;
     if (send_off(gateway, waiting)) {
         ir_connections_release(gateway->connections, request);
         return;
@@ -154,7 +166,7 @@ void ir_waiting_expire(ir_gateway_t *gateway, int64_t now_ns) {
     ir_waiting_t *next = NULL;
     for (ir_waiting_t *first = TAILQ_FIRST(&gateway->waiting); first != NULL; first = next) {
         next = TAILQ_NEXT(first, place);
-        if (now_ns - first->shipment->given_ns <= gateway->options->confirm_timeout_ns) {
+        if (now_ns - first->shipment->since_ns <= gateway->options->confirm_timeout_ns) {
             return;
         }
         answer_failed(

@@ -83,6 +83,8 @@ static void add_reasons_and_flags(ir_meters_t *m) {
         m->rejected[reason] = ir_metrics_add(m->metrics, IR_METRIC_COUNTER, "ir_rejected_total",
                                              labels, "Messages and records refused, by reason.");
     }
+    ir_culprits_open(&m->culprits, m->metrics, "ir_rejected_top",
+                     "Messages and records refused of the motes of which most was refused.");
     static const int flags[] = {IR_FLAG_GOOD, IR_FLAG_NOT_EVALUATED, IR_FLAG_SUSPECT, IR_FLAG_FAIL,
                                 IR_FLAG_MISSING};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
@@ -133,6 +135,27 @@ void ir_meters_close(ir_meters_t *meters) {
     meters->metrics = NULL;
 }
 
+static void blame(ir_meters_t *meters, const ir_message_t *message, const ir_refusal_t *refusal,
+                  uint64_t count) {
+    char why[sizeof refusal->detail + 64];
+    snprintf(why, sizeof why, "%s: %s", ir_reason_text(refusal->reason), refusal->detail);
+    ir_culprits_add(&meters->culprits, message->mote.size > 0 ? message->mote : message->key_text,
+                    count, why);
+}
+
+static void count_refusals(ir_meters_t *meters, const ir_batch_t *batch,
+                           const ir_message_t *message) {
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < message->n_refusals; i++) {
+        const ir_refusal_t *refusal = &batch->refusals[message->first_refusal + i];
+        ir_metric_increase(meters->rejected[refusal->reason], refusal->count);
+        count += refusal->count;
+    }
+    if (count > 0) {
+        blame(meters, message, &batch->refusals[message->first_refusal], count);
+    }
+}
+
 static void count_message(ir_meters_t *meters, const ir_batch_t *batch,
                           const ir_message_t *message) {
     uint64_t stored = 0;
@@ -143,10 +166,7 @@ static void count_message(ir_meters_t *meters, const ir_batch_t *batch,
         duplicate += observation->state == IR_OBSERVATION_DUPLICATE;
         ir_metric_increase(meters->aggregates[observation->aggregate % 10], 1);
     }
-    for (uint32_t i = 0; i < message->n_refusals; i++) {
-        const ir_refusal_t *refusal = &batch->refusals[message->first_refusal + i];
-        ir_metric_increase(meters->rejected[refusal->reason], refusal->count);
-    }
+    count_refusals(meters, batch, message);
     ir_metric_increase(meters->observations_stored, stored);
     ir_metric_increase(meters->observations_duplicate, duplicate);
 }
@@ -161,6 +181,7 @@ void ir_meters_count(ir_meters_t *meters, const ir_batch_t *batch) {
         const ir_store_refusal_t *refusal = &batch->store_refusals[i];
         if (!ir_batch_is_aside(batch, refusal->message)) {
             ir_metric_increase(meters->rejected[refusal->refusal.reason], 1);
+            blame(meters, &batch->messages[refusal->message], &refusal->refusal, 1);
         }
     }
     uint64_t revisions = 0;

@@ -3,6 +3,7 @@
 #define IR_WORKER_METERS_H
 
 #include "annotation/format.h"
+#include "common/culprits.h"
 #include "common/metrics.h"
 #include "observation/batch.h"
 #include "observation/reason.h"
@@ -27,6 +28,7 @@ typedef struct ir_meters {
     ir_metric_t *messages_oversize, *messages_unstamped;
     ir_metric_t *observations_stored, *observations_duplicate;
     ir_metric_t *rejected[IR_REASON_COUNT];
+    ir_culprits_t culprits;
     ir_metric_t *aggregates[10]; /* by flag */
     ir_metric_t *revisions;
     ir_metric_t *republished[IR_FORMATS_MAX];

@@ -519,6 +519,75 @@ def test_the_description_names_every_answer(gateway):
     assert all(f"`{each}`" in text for each in re.findall(r'ir_http_closed_total{reason="([^"]+)"}', gateway.get("/metrics")[1]))
 
 
+# ---- bodies that are read beside the loop ----
+
+
+def large(number):
+    """A pack at the bound of records."""
+    first = {"bn": f"{MOTE}/", "bt": T + number * 10000, "n": "00010", "u": "Cel", "v": 0}
+    return json.dumps([first] + [{"n": "00010", "t": i, "v": i} for i in range(1, 10000)]).encode()
+
+
+def under_way(gateway):
+    """(requests being read, all that were taken)"""
+    metrics = gateway.metrics()
+    reading = metrics["ir_ingest_requests_reading"]
+    return reading, reading + metrics["ir_ingest_requests_in_flight"] + metrics['ir_http_requests_total{code="202"}']
+
+
+def test_others_are_answered_while_large_bodies_are_read(quiet):
+    """Each waits for one turn of the loop, not for those who came before it."""
+    gateway, count = quiet.gateway("--rate=0"), 12
+    clients = [Client(gateway).send(request(quiet.tokens[MOTE], large(number))) for number in range(count)]
+    harness.wait_for(lambda: under_way(gateway)[0] > 1, "the first to be read", pause=0)
+    others = 0
+    with Client(gateway) as other:
+        while under_way(gateway)[0] > 0:
+            assert other.send(request(quiet.tokens[OTHER], pack(others, mote=OTHER))).answer().code == 202
+            others += 1
+    for client in clients:
+        with client:
+            assert client.answer().code == 202
+    assert others > 2 * count
+    assert gateway.stop() == 0
+
+
+def test_a_mote_keeps_its_order(quiet):
+    """A small request does not overtake a large one of its mote."""
+    gateway, token = quiet.gateway("--rate=0"), quiet.tokens[MOTE]
+    bodies = [large(0), pack(1), b"\n".join(pack(*range(200), at=T + 1000 * i) for i in range(9)), pack(500, at=T - 1), large(1), pack(501)]
+    clients = []
+    for number, body in enumerate(bodies, 1):
+        clients.append(Client(gateway).send(request(token, body, LINES if b"\n" in body else SENML_JSON)))
+        harness.wait_for(lambda: under_way(gateway)[1] == number, "it to be taken", pause=0)
+    for client in clients:
+        with client:
+            assert client.answer().code == 202
+    assert [body for _, _, body in quiet.take_all("all")] == [line for body in bodies for line in body.split(b"\n")]
+
+
+def test_a_mote_has_few_bodies_that_wait(quiet):
+    """Beyond its bound it is told at once; what it has used up meanwhile is not read in vain."""
+    gateway = quiet.gateway("--mote-messages=4", "--rate=1", "--burst=10")
+    clients = [Client(gateway).send(request(quiet.tokens[MOTE], large(number))) for number in range(8)]
+    answers = [client.answer() for client in clients]
+    reasons = sorted("taken" if each.code == 202 else each.problem["reason"] for each in answers)
+    assert reasons.count("taken") == 1 and reasons.count("rate") >= 3, reasons
+    assert set(reasons) <= {"taken", "rate", "busy"}
+    assert ask(gateway, quiet.tokens[OTHER], pack(1, mote=OTHER)).code == 202
+    for client in clients:
+        client.close()
+
+
+def test_a_client_that_leaves_while_its_body_is_read(quiet):
+    gateway = quiet.gateway("--rate=0")
+    for number in range(6):
+        Client(gateway).send(request(quiet.tokens[MOTE], large(number))).close()
+    assert ask(gateway, quiet.tokens[OTHER], pack(1, mote=OTHER)).code == 202
+    harness.wait_for(lambda: under_way(gateway)[0] == 0, "all to be read")
+    assert gateway.stop() == 0
+
+
 # ---- rates, reload, tokens ----
 
 
