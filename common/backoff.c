@@ -24,6 +24,10 @@ int64_t ir_backoff_next(ir_backoff_t *backoff) {
     return half + (int64_t)(next_random(backoff) % (uint64_t)(whole - half + 1));
 }
 
+int64_t ir_backoff_spread(ir_backoff_t *backoff, int64_t wait_ns) {
+    return wait_ns + (int64_t)(next_random(backoff) % (uint64_t)(wait_ns / 2 + 1));
+}
+
 void ir_backoff_reset(ir_backoff_t *backoff) {
     backoff->next_ns = backoff->first_ns;
 }

@@ -15,6 +15,10 @@ void ir_backoff_init(ir_backoff_t *backoff, int64_t first_ns, int64_t longest_ns
 /* The next wait; doubles up to the longest. */
 int64_t ir_backoff_next(ir_backoff_t *backoff);
 
+/* A wait that the other side asked for, and up to half as long again: else all whom it asked at the
+ * same time would come back at the same time. */
+int64_t ir_backoff_spread(ir_backoff_t *backoff, int64_t wait_ns);
+
 /* After a success: begins anew. */
 void ir_backoff_reset(ir_backoff_t *backoff);
 

@@ -33,6 +33,11 @@ typedef struct ir_lane {
     int64_t retry_ns;   /* when to try again, while not up */
     int64_t trouble_ns; /* since when it does not work; 0: it works */
     ir_backoff_t backoff;
+    unsigned given;   /* messages that the sender has and has not answered */
+    unsigned kept;    /* messages that were not answered and are to be given again */
+    unsigned allowed; /* at most so many are given: halved by a loss, and one more for as many
+                         confirms, so that what is refused or cut off is little */
+    unsigned credit;  /* confirms since `allowed` last changed */
 } ir_lane_t;
 
 typedef struct ir_answered {
@@ -119,9 +124,25 @@ static bool is_mine(const ir_feed_t *feed, const ir_source_message_t *message) {
 
 /* ---- trouble ---- */
 
+static void take_answers(ir_feed_t *feed);
+
+/* Only what has no answer is given again. */
+static void keep_given(ir_feed_t *feed, ir_lane_t *lane) {
+    lane->allowed = lane->given > 1 ? lane->given / 2 : 1;
+    lane->kept += lane->given;
+    lane->given = lane->credit = 0;
+    for (ir_open_t *open = NULL; (open = ir_window_next(feed->window, open)) != NULL;) {
+        open->given = open->given && &feed->lanes[open->lane] != lane;
+    }
+}
+
 /* The lane is of no use until it is connected anew. */
 static void lose_lane(ir_feed_t *feed, ir_lane_t *lane, const ir_error_t *error) {
     const int64_t now_ns = ir_clock_monotonic();
+    take_answers(feed);
+    if (lane->given > 0) {
+        keep_given(feed, lane);
+    }
     lane->up = false;
     lane->trouble_ns = lane->trouble_ns == 0 ? now_ns : lane->trouble_ns;
     count(&feed->failures, 1);
@@ -165,6 +186,8 @@ static void give(ir_feed_t *feed, ir_open_t *open, const ir_source_message_t *me
         .name = ir_view_text(message->name),
         .body = ir_buffer_view(&open->body),
     };
+    open->given = true;
+    lane->given++;
     const ir_outcome_t outcome = feed->options.target->sender->send(lane->sender, &parcel, &error);
     if (outcome == IR_OUTCOME_REFUSED && error.status != IR_ERR_MEMORY) {
         ir_log_limited(&feed->logged_refused_ns, LOG_EVERY_NS, IR_LOG_WARN, "%s", error.text);
@@ -301,6 +324,12 @@ static bool has_window(ir_feed_t *feed) {
     return !feed->full;
 }
 
+/* What is to go again goes first. */
+static bool has_lane(ir_feed_t *feed) {
+    const ir_lane_t *lane = lane_of(feed, feed->message.mote_number);
+    return lane->up && lane->kept == 0 && lane->given < lane->allowed;
+}
+
 static int64_t look(ir_feed_t *feed) {
     if (!feed->looked) {
         ir_source_get(feed->shared.source, feed->next, &feed->message);
@@ -323,8 +352,7 @@ static bool send_one(ir_feed_t *feed, unsigned *skips) {
     if (due_ns > now_ns || due_ns >= feed->end_ns || now_ns - GRACE_NS > feed->end_ns) {
         return false;
     }
-    if (!lane_of(feed, feed->message.mote_number)->up || !has_window(feed) ||
-        !send_message(feed, due_ns, now_ns)) {
+    if (!has_lane(feed) || !has_window(feed) || !send_message(feed, due_ns, now_ns)) {
         ir_lateness_hold(&feed->lateness, now_ns);
         return false;
     }
@@ -448,6 +476,13 @@ static void reach(void *context) {
     atomic_store_explicit(&lane->feed->reached, true, memory_order_relaxed);
 }
 
+static void widen(ir_lane_t *lane, unsigned most) {
+    if (lane->allowed < most && ++lane->credit >= lane->allowed) {
+        lane->allowed++;
+        lane->credit = 0;
+    }
+}
+
 static void take_answer(void *context, uint64_t number, ir_answer_t answer, const char *why) {
     ir_lane_t *lane = context;
     ir_feed_t *feed = lane->feed;
@@ -458,6 +493,7 @@ static void take_answer(void *context, uint64_t number, ir_answer_t answer, cons
     if (answer == IR_ANSWER_CONFIRMED) {
         lane->trouble_ns = 0;
         ir_backoff_reset(&lane->backoff);
+        widen(lane, feed->options.window);
     } else if (answer == IR_ANSWER_AGAIN) {
         ir_log_limited(&feed->logged_again_ns, LOG_EVERY_NS, IR_LOG_WARN, "%s; trying again", why);
     } else {
@@ -542,6 +578,7 @@ static void note_again(ir_feed_t *feed, ir_open_t *open) {
 }
 
 static void settle(ir_feed_t *feed, ir_open_t *open, bool confirmed) {
+    feed->lanes[open->lane].given--;
     if (confirmed) {
         confirm(feed, open);
     } else {
@@ -584,19 +621,31 @@ static void take_answers(ir_feed_t *feed) {
 
 /* ---- lanes ---- */
 
-static void resend_all(ir_feed_t *feed, const ir_lane_t *lane) {
+static void give_again(ir_feed_t *feed, ir_lane_t *lane, ir_open_t *open) {
+    ir_source_message_t message;
+    ir_source_get(feed->shared.source, open->number, &message);
+    if (feed->shared.receipts != NULL && !open->repeat) {
+        ir_receipts_resent(feed->shared.receipts, open->ticket);
+    }
+    open->sent++;
+    lane->kept--;
+    count(&feed->resent, 1);
+    give(feed, open, &message);
+}
+
+/* In their order, as many as may be given. */
+static void give_kept(ir_feed_t *feed, ir_lane_t *lane) {
+    if (lane->kept == 0 || lane->given > lane->allowed * 3 / 4) {
+        return;
+    }
     unsigned n_open = 0;
     ir_open_t *const *open =
         ir_window_of_lane(feed->window, (uint32_t)(lane - feed->lanes), &n_open);
-    for (unsigned i = 0; i < n_open && lane->up && goes_on(feed); i++) {
-        ir_source_message_t message;
-        ir_source_get(feed->shared.source, open[i]->number, &message);
-        if (feed->shared.receipts != NULL && !open[i]->repeat) {
-            ir_receipts_resent(feed->shared.receipts, open[i]->ticket);
+    for (unsigned i = 0; i < n_open && lane->up && lane->given < lane->allowed && goes_on(feed);
+         i++) {
+        if (!open[i]->given) {
+            give_again(feed, lane, open[i]);
         }
-        open[i]->sent++;
-        count(&feed->resent, 1);
-        give(feed, open[i], &message);
     }
 }
 
@@ -611,7 +660,7 @@ static void mend_lane(ir_feed_t *feed, ir_lane_t *lane) {
     if (!feed->options.target->sender->multiplexes) {
         reach(lane);
     }
-    resend_all(feed, lane);
+    give_kept(feed, lane);
 }
 
 static void mend_lanes(ir_feed_t *feed) {
@@ -640,6 +689,9 @@ static void push_lane(ir_feed_t *feed, ir_lane_t *lane, int64_t wait_ns) {
         take_answers(feed);
         take_outcome(feed, lane, outcome, &error);
     }
+    if (lane->up) {
+        give_kept(feed, lane);
+    }
 }
 
 static void push_all(ir_feed_t *feed, int64_t wait_ns) {
@@ -661,6 +713,9 @@ static int64_t leisure(ir_feed_t *feed) {
         return TICK_NS;
     }
     const int64_t wait_ns = look(feed) - ir_clock_monotonic();
+    if (is_mine(feed, &feed->message) && !has_lane(feed)) {
+        return LOOK_NS;
+    }
     if (ir_schedule_is_timed(&feed->schedule) && wait_ns < TICK_NS) {
         return TICK_NS;
     }
@@ -725,6 +780,7 @@ static bool open_lanes(ir_feed_t *feed) {
         ir_lane_t *lane = &feed->lanes[i];
         const ir_answers_t answers = {.take = take_answer, .reach = reach, .context = lane};
         lane->feed = feed;
+        lane->allowed = feed->options.window;
         ir_backoff_init(&lane->backoff, FIRST_BACKOFF_NS, LONGEST_BACKOFF_NS);
         lane->sender = feed->options.target->sender->open(feed->options.target, &answers);
         if (lane->sender == NULL) {

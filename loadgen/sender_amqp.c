@@ -4,6 +4,7 @@
 #include "broker/topology.h"
 #include "common/clock.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -11,10 +12,30 @@ typedef struct ir_amqp {
     ir_publisher_t *publisher;
     ir_answers_t answers;
     int64_t timeout_ns;
-    uint64_t sent, told; /* messages since the last RETRY, and how many push has called settled */
-    uint64_t numbers[IR_SENDER_OPEN_MAX]; /* of the message N at N % IR_SENDER_OPEN_MAX */
-    int64_t progress_ns; /* when the last of them was settled, or the first one sent */
+    int64_t progress_ns; /* the last answer, or the first message after all were answered */
+    uint64_t refused;    /* messages since the last RETRY */
+    ir_error_t returned; /* why one was unroutable since then; IR_OK: none was */
 } ir_amqp_t;
+
+/* ---- what the broker answers ---- */
+
+/* After a return nobody knows which of the confirms is its message's. */
+static void on_answer(void *context, void *ticket, bool confirmed) {
+    ir_amqp_t *amqp = context;
+    amqp->progress_ns = ir_clock_monotonic();
+    amqp->refused += !confirmed;
+    if (confirmed && amqp->returned.status == IR_OK) {
+        amqp->answers.take(amqp->answers.context, (uintptr_t)ticket, IR_ANSWER_CONFIRMED, NULL);
+    }
+}
+
+static void on_return(void *context, ir_view_t routing_key, const ir_error_t *why) {
+    ir_amqp_t *amqp = context;
+    (void)routing_key;
+    amqp->returned = *why;
+}
+
+/* ---- life ---- */
 
 static void *open_amqp(const ir_target_t *target, const ir_answers_t *answers) {
     ir_amqp_t *amqp = calloc(1, sizeof *amqp);
@@ -28,6 +49,7 @@ static void *open_amqp(const ir_target_t *target, const ir_answers_t *answers) {
         free(amqp);
         return NULL;
     }
+    ir_publisher_on_answer(amqp->publisher, &(ir_publisher_answers_t){on_answer, on_return, amqp});
     return amqp;
 }
 
@@ -39,17 +61,19 @@ static void close_amqp(void *sender) {
     }
 }
 
+/* ---- messages ---- */
+
+static ir_outcome_t after(ir_amqp_t *amqp, ir_outcome_t outcome) {
+    if (outcome == IR_OUTCOME_RETRY) {
+        amqp->refused = 0;
+        amqp->returned.status = IR_OK;
+    }
+    return outcome;
+}
+
 static ir_outcome_t connect_amqp(void *sender, ir_error_t *error) {
     ir_amqp_t *amqp = sender;
     return ir_publisher_prepare(amqp->publisher, error);
-}
-
-/* After RETRY the publisher counts anew. */
-static ir_outcome_t after(ir_amqp_t *amqp, ir_outcome_t outcome) {
-    if (outcome == IR_OUTCOME_RETRY) {
-        amqp->sent = amqp->told = 0;
-    }
-    return outcome;
 }
 
 static ir_outcome_t send_amqp(void *sender, const ir_parcel_t *parcel, ir_error_t *error) {
@@ -61,36 +85,31 @@ static ir_outcome_t send_amqp(void *sender, const ir_parcel_t *parcel, ir_error_
         .message_id = parcel->name,
         .body = parcel->body,
         .mandatory = true,
+        .ticket = (void *)(uintptr_t)parcel->number,
     };
+    const bool first = ir_publisher_open(amqp->publisher) == 0;
     const ir_outcome_t outcome = ir_publisher_publish(amqp->publisher, &publication, error);
-    if (outcome == IR_OUTCOME_OK) {
-        if (amqp->sent == amqp->told) {
-            amqp->progress_ns = ir_clock_monotonic();
-        }
-        amqp->numbers[amqp->sent++ % IR_SENDER_OPEN_MAX] = parcel->number;
+    if (outcome == IR_OUTCOME_OK && first) {
+        amqp->progress_ns = ir_clock_monotonic();
     }
     return after(amqp, outcome);
 }
 
-static void note_settled(ir_amqp_t *amqp, uint64_t settled) {
-    if (settled <= amqp->told) {
-        return;
+/* The answers that are still to come tell which messages need not go again. The connection stays.
+ */
+static ir_outcome_t take_rest(ir_amqp_t *amqp, ir_error_t *error) {
+    if (ir_publisher_flush(amqp->publisher, error) != IR_OUTCOME_OK) {
+        return IR_OUTCOME_RETRY;
     }
-    amqp->progress_ns = ir_clock_monotonic();
-    while (amqp->told < settled) {
-        const uint64_t number = amqp->numbers[amqp->told++ % IR_SENDER_OPEN_MAX];
-        amqp->answers.take(amqp->answers.context, number, IR_ANSWER_CONFIRMED, NULL);
+    if (amqp->returned.status != IR_OK) {
+        ir_error_set(error, IR_ERR_REFUSED, "RabbitMQ could not route a message to %s",
+                     amqp->returned.text);
+    } else {
+        ir_error_set(error, IR_ERR_REFUSED,
+                     "RabbitMQ refused %llu messages (a queue is full or its node is lost)",
+                     (unsigned long long)amqp->refused);
     }
-}
-
-/* Confirms did not come within the time-out: the flush waits once more and then says why. */
-static ir_outcome_t flush_late(ir_amqp_t *amqp, ir_error_t *error) {
-    const ir_outcome_t outcome = ir_publisher_flush(amqp->publisher, error);
-    if (outcome == IR_OUTCOME_OK) {
-        note_settled(amqp, amqp->sent);
-        amqp->sent = amqp->told = 0;
-    }
-    return after(amqp, outcome);
+    return IR_OUTCOME_RETRY;
 }
 
 static void wait_unconnected(int64_t wait_ns) {
@@ -99,19 +118,19 @@ static void wait_unconnected(int64_t wait_ns) {
     nanosleep(&wait, NULL);
 }
 
+/* Confirms that did not come within the time-out: the flush waits once more and then says why. */
 static ir_outcome_t push_amqp(void *sender, int64_t wait_ns, ir_error_t *error) {
     ir_amqp_t *amqp = sender;
-    const bool open = amqp->sent > amqp->told;
+    const bool open = ir_publisher_open(amqp->publisher) > 0;
     if (!ir_publisher_connected(amqp->publisher) && !open) {
         wait_unconnected(wait_ns);
         return IR_OUTCOME_OK;
     }
-    if (open && ir_clock_monotonic() - amqp->progress_ns > amqp->timeout_ns) {
-        return flush_late(amqp, error);
-    }
-    const ir_outcome_t outcome = ir_publisher_push(amqp->publisher, wait_ns, error);
-    if (outcome == IR_OUTCOME_OK) {
-        note_settled(amqp, ir_publisher_settled(amqp->publisher));
+    const bool late = open && ir_clock_monotonic() - amqp->progress_ns > amqp->timeout_ns;
+    ir_outcome_t outcome = late ? ir_publisher_flush(amqp->publisher, error)
+                                : ir_publisher_push(amqp->publisher, wait_ns, error);
+    if (outcome == IR_OUTCOME_OK && (amqp->refused > 0 || amqp->returned.status != IR_OK)) {
+        outcome = take_rest(amqp, error);
     }
     return after(amqp, outcome);
 }

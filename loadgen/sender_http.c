@@ -3,6 +3,7 @@
 #include "loadgen/sender.h"
 #include "loadgen/source.h"
 
+#include "common/backoff.h"
 #include "common/buffer.h"
 #include "common/clock.h"
 #include "observation/senml.h"
@@ -53,6 +54,7 @@ typedef struct ir_http {
     uint32_t spare[IR_SENDER_OPEN_MAX]; /* items not in use */
     uint32_t n_spare;
     int64_t failing_ns; /* since when requests fail and none is answered; 0: not now */
+    ir_backoff_t spread;
 } ir_http_t;
 
 /* ---- life ---- */
@@ -165,6 +167,7 @@ static void *open_http(const ir_target_t *target, const ir_answers_t *answers) {
     if (http == NULL) {
         return NULL;
     }
+    ir_backoff_init(&http->spread, DEFAULT_HOLD_NS, LONGEST_HOLD_NS);
     http->target = target;
     http->answers = *answers;
     if (!prepare(http)) {
@@ -359,9 +362,10 @@ static void set_alone(ir_http_t *http, const ir_exchange_t *exchange) {
     }
 }
 
-static int64_t time_after(int64_t wait_ns) {
+static int64_t time_after(ir_http_t *http, int64_t wait_ns) {
     wait_ns = wait_ns <= 0 ? DEFAULT_HOLD_NS : wait_ns;
-    return ir_clock_monotonic() + (wait_ns < LONGEST_HOLD_NS ? wait_ns : LONGEST_HOLD_NS);
+    wait_ns = wait_ns < LONGEST_HOLD_NS ? wait_ns : LONGEST_HOLD_NS;
+    return ir_clock_monotonic() + ir_backoff_spread(&http->spread, wait_ns);
 }
 
 /* Whether the server only cannot take it now. */
@@ -427,7 +431,7 @@ static void take_status(ir_http_t *http, const ir_exchange_t *exchange) {
     if (is_passing(code)) {
         (void)curl_easy_getinfo(exchange->easy, CURLINFO_RETRY_AFTER, &wait_s);
         tell_again(http, first, exchange->count, why);
-        time_ns = time_after((int64_t)wait_s * IR_SECOND_NS);
+        time_ns = time_after(http, (int64_t)wait_s * IR_SECOND_NS);
     } else if (exchange->count > 1) {
         take_packs(http, exchange, taken, why);
     } else {
@@ -450,7 +454,7 @@ static bool take_failure(ir_http_t *http, const ir_exchange_t *exchange, CURLcod
     }
     tell_again(http, exchange->first, exchange->count, why);
     ir_lineup_give_back(http->lineup, http->items[exchange->first].parcel.mote_number,
-                        time_after(0));
+                        time_after(http, 0));
     return false;
 }
 

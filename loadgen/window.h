@@ -19,6 +19,7 @@ typedef struct ir_open {
     uint32_t lane; /* that it goes by */
     uint32_t n_records, n_accepted;
     uint32_t sent;     /* how often */
+    bool given;        /* the sender has it; else it is to be given again */
     bool repeat;       /* of an earlier message */
     bool arrives;      /* its times count from its arrival */
     bool raw_id_known; /* else that follows from its arrival, too */
