@@ -1,0 +1,320 @@
+"""What one mote's poison costs a hundred others: bench/poison.py [NAME…] [--rate N] [--seconds N] [--root DIR].
+
+On a stack of its own (one broker, two gateways, two workers, SQLite, N-Quads), ir-loadgen sends for a hundred simulated motes by
+AMQP, MQTT and HTTP, from the publishing to the republished form: once alone and once while a mote with a valid password sends
+each kind of poison. On standard error, for each kind: p50 and p99 of the hundred without and with it, the workers' and gateways'
+memory, and what log and metrics say of it. On standard output one JSON object with all of that and the facts of the machine.
+At most doubled is the aim. With --root the broker is that of another system's root folder.
+"""
+
+import argparse
+import contextlib
+import gzip
+import http.client
+import json
+import os
+import re
+import socket
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+from pathlib import Path
+
+import cbor2
+import pika
+from ir_bench import ROOT
+
+import facts
+import load
+import programs
+import raw_mqtt
+import servers
+import stack
+from prepare import prepare
+
+MOTES = 100
+POISON = "poison"
+SENML_JSON, SENML_CBOR = "application/senml+json", "application/senml+cbor"
+IDLE = 2000
+
+
+class Stack(stack.Stack):
+    """With each mote's bucket, as in a deployment."""
+
+    def gateway_arguments(self, listed):
+        return [word for word in super().gateway_arguments(listed) if word != "--rate=0"]
+
+
+class Attack:
+    """One mote with a valid password and a valid token."""
+
+    def __init__(self, running, token):
+        self.running = running
+        self.token = token
+        self.over = threading.Event()
+        self.failed = None
+
+    @contextlib.contextmanager
+    def under_way(self, poison):
+        def act():
+            try:
+                poison(self)
+            except Exception as error:  # noqa: BLE001 - told with the result
+                self.failed = repr(error)
+
+        thread = threading.Thread(target=act)
+        thread.start()
+        try:
+            yield
+        finally:
+            self.over.set()
+            thread.join()
+
+    def times(self, per_second):
+        """Until it is over."""
+        while not self.over.wait(1 / per_second):
+            yield
+
+    def address(self, listener):
+        host, port = self.running.balancer.address(listener).split(":")
+        return host, int(port)
+
+    @contextlib.contextmanager
+    def channel(self):
+        login = pika.PlainCredentials("mote", self.running.cluster.passwords["mote"])
+        connection = pika.BlockingConnection(pika.ConnectionParameters(*self.address("amqp"), "/", login, heartbeat=0))
+        try:
+            yield connection.channel()
+        finally:
+            with contextlib.suppress(pika.exceptions.AMQPError):
+                connection.close()
+
+    def mqtt(self, **more):
+        return raw_mqtt.Connection(self.running.balancer.address("mqtt"), "mote", self.running.cluster.passwords["mote"], **more)
+
+    def post(self, body, content_type=SENML_JSON, **headers):
+        connection = http.client.HTTPConnection(*self.address("http"), timeout=30)
+        try:
+            connection.request("POST", "/v1/observations", body,
+                               {"Authorization": f"Bearer {self.token}", "Content-Type": content_type, **headers})
+            return connection.getresponse().status
+        except OSError:
+            return None
+        finally:
+            connection.close()
+
+
+def publish(channel, key, body, **properties):
+    channel.basic_publish("ir.observations", key, body, pika.BasicProperties(delivery_mode=2, **properties))
+
+
+def pack(number):
+    return json.dumps([{"n": f"{POISON}/x", "t": 1320469200 + number, "v": number}]).encode()
+
+
+# ---- the kinds of poison ----
+
+
+def long_topic(attack):
+    """A topic of 300 bytes, which no consumer can be given, past a door that lets it through."""
+    node = attack.running.cluster.members[0]
+    node.control("set_topic_permissions", "mote", "amq.topic", "^ir\\.", "^$")
+    try:
+        for _ in attack.times(0.2):
+            with attack.mqtt() as mote:
+                mote.publish(b"ir/" + POISON.encode() * 50, pack(1))
+    finally:
+        node.control("set_topic_permissions", "mote", "amq.topic", "^ir\\.[^.]{1,200}$", "^$")
+
+
+def large_header(attack):
+    """Headers that fill a frame."""
+    with attack.channel() as channel:
+        for number, _ in enumerate(attack.times(20)):
+            publish(channel, f"ir.{POISON}", pack(number), content_type=SENML_JSON, headers={"k": "x" * 130000})
+
+
+def refusals(attack):
+    """CBOR packs of 10 KB in which each of 10,000 records is refused."""
+    body = cbor2.dumps([{}] * 10000)
+    with attack.channel() as channel:
+        for _ in attack.times(90):
+            publish(channel, f"ir.{POISON}", body, content_type=SENML_CBOR)
+
+
+def gzip_bomb(attack):
+    """4 KB that become 4 MiB of records, each refused."""
+    body = gzip.compress(b"[" + b"{}," * 1398000 + b"{}]", 9)
+    for _ in attack.times(3):
+        attack.post(body, **{"Content-Encoding": "gzip"})
+
+
+def large_bodies(attack):
+    """Good packs at the bound of records, as many as the mote's bucket lets through."""
+    for number, _ in enumerate(attack.times(20)):
+        records = [{"bn": f"{POISON}/", "bt": 1320469200 + number * 10000, "n": "x", "v": 0}]
+        attack.post(json.dumps(records + [{"n": "x", "t": i, "v": i} for i in range(1, 10000)]).encode())
+
+
+def channels(attack):
+    """As many channels as the broker allows, on twelve connections that come and go."""
+    for _ in attack.times(2):
+        with contextlib.ExitStack() as opened, contextlib.suppress(pika.exceptions.AMQPError, ValueError):
+            for _ in range(12):
+                first = opened.enter_context(attack.channel())
+                for _ in range(31):
+                    first.connection.channel()
+
+
+def retained(attack):
+    """Messages of 1 MiB that the broker is to retain."""
+    body = pack(1).ljust(2**20)
+    for number, _ in enumerate(attack.times(4)):
+        with attack.mqtt(client=f"retained-{number}".encode()) as mote:
+            mote.publish(f"ir/{POISON}".encode(), body, first=0x33)
+
+
+def no_text(attack):
+    """Keys that are no UTF-8."""
+    with attack.channel() as channel:
+        for number, _ in enumerate(attack.times(100)):
+            publish(channel, b"ir.\xff\xfe" + bytes([128 + number % 128]), pack(number), content_type=b"\xff")
+
+
+def idle(attack):
+    """Idle connections at every door."""
+    held = []
+    for listener in ("amqp", "mqtt", "http"):
+        held += [socket.create_connection(attack.address(listener), 10) for _ in range(IDLE)]
+    for each in (*attack.running.workers, *attack.running.gateways):
+        place = urllib.parse.urlsplit(each.address)
+        held += [socket.create_connection((place.hostname, place.port), 10) for _ in range(IDLE // 4)]
+    attack.over.wait()
+    for each in held:
+        each.close()
+
+
+def slow_loris(attack):
+    """A byte a second on many connections at every door."""
+    begins = {"amqp": b"AMQP\0\0\x09\x01", "mqtt": b"\x10\x7f\0\4MQTT\4" + b"x" * 200, "http": b"POST /v1/observations HTTP/1.1\r\n" + b"a: b\r\n" * 90}
+    held = []
+    for at, _ in enumerate(attack.times(1)):
+        for listener, text in begins.items():
+            with contextlib.suppress(OSError):
+                held += [(socket.create_connection(attack.address(listener), 10), text) for _ in range(100)]
+        for connection, text in held:
+            with contextlib.suppress(OSError):
+                connection.sendall(text[at % len(text):][:1])
+    for connection, _ in held:
+        connection.close()
+
+
+KINDS = {each.__name__.replace("_", "-"): each for each in (
+    long_topic, large_header, refusals, gzip_bomb, large_bodies, channels, retained, no_text, idle, slow_loris)}
+
+
+# ---- measuring ----
+
+
+def endpoints(running):
+    return [*running.workers, *running.gateways]
+
+
+def counters(running):
+    """Sums over workers and gateways, without what grows by itself."""
+    total = {}
+    for each in endpoints(running):
+        for series, value in each.metrics().items():
+            total[series] = total.get(series, 0) + value
+    return total
+
+
+def memory(kind):
+    """The highest of these processes' memory so far, in MiB."""
+    peaks = []
+    for each in kind:
+        text = Path(f"/proc/{each.process.pid}/status").read_text(encoding="ascii")
+        peaks.append(int(re.search(r"VmHWM:\s+(\d+)", text).group(1)) / 1024)
+    return round(max(peaks), 1)
+
+
+def logs(running):
+    paths = [each.log for each in endpoints(running)]
+    return {path: path.stat().st_size if path.exists() else 0 for path in paths}
+
+
+def named(before):
+    """Lines written since that name the mote, and what is kept of the first."""
+    lines = []
+    for path, size in before.items():
+        lines += [line for line in path.read_bytes()[size:].decode(errors="replace").splitlines() if POISON in line]
+    return {"lines": len(lines), "first": lines[0][:200] if lines else None}
+
+
+def run_once(running, options, seed):
+    """p50 and p99 of the hundred motes in ms."""
+    one = load.Load(running.description(), running.out / f"load-{seed}", "mix")
+    sent = one.simulate(MOTES, seed, [f"--rate={options.rate}", f"--duration={options.seconds}s"])
+    verdict = one.verify()
+    wrong = {key: load.total(verdict, key) for key in ("missing", "doubled")}
+    return {"p50": sent["latency_ms"]["p50"], "p99": sent["latency_ms"]["p99"], "max": sent["latency_ms"]["max"], **wrong,
+            "resent": sent["resent"], "judged": load.judged(sent)}
+
+
+def changed(before, after):
+    """Metrics that say what happened, and by how much."""
+    telling = re.compile(r"refus|reject|dead_letter|set_aside|reconnect|closed|lost|oversize|http_requests|motes_top|faults")
+    return {name: value - before.get(name, 0) for name, value in after.items()
+            if telling.search(name) and value != before.get(name, 0) and 'code="202"' not in name}
+
+
+def measure(running, options, name, seed, token):
+    alone = run_once(running, options, seed)
+    metrics, sizes, attack = counters(running), logs(running), Attack(running, token)
+    with attack.under_way(KINDS[name]):
+        beside = run_once(running, options, seed + 1)
+    return {"kind": name, "alone": alone, "beside": beside, "attack_failed": attack.failed,
+            "worker_peak_mib": memory(running.workers), "gateway_peak_mib": memory(running.gateways),
+            "log": named(sizes), "metrics": changed(metrics, counters(running))}
+
+
+def tell(sample):
+    alone, beside = sample["alone"], sample["beside"]
+    print(f"{sample['kind']:13} p50 {alone['p50']:8.1f} -> {beside['p50']:8.1f}   p99 {alone['p99']:8.1f} -> {beside['p99']:8.1f} ms"
+          f" ({beside['p99'] / alone['p99']:5.2f})   max {beside['max']:8.1f}   missing {beside['missing']} doubled {beside['doubled']}"
+          f"   worker {sample['worker_peak_mib']:.0f}, gateway {sample['gateway_peak_mib']:.0f} MiB   named in {sample['log']['lines']} lines"
+          + (f"   ATTACK FAILED: {sample['attack_failed']}" if sample["attack_failed"] else ""), file=sys.stderr)
+    for key, value in sample["metrics"].items():
+        print(f"{'':13} {key} {value:+g}", file=sys.stderr)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("kinds", nargs="*", metavar="NAME", help=", ".join(KINDS))
+    parser.add_argument("--rate", type=int, default=1000)
+    parser.add_argument("--seconds", type=int, default=12)
+    parser.add_argument("--root")
+    options = parser.parse_args()
+    unknown = sorted(set(options.kinds) - set(KINDS))
+    if unknown:
+        parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(KINDS)}")
+    servers.stop_on_signals()
+    prepare("test")
+    samples = []
+    with tempfile.TemporaryDirectory(prefix="ir-poison-") as directory:
+        running = Stack(stack.Settings(os.environ), Path(directory) / "run", root=options.root)
+        try:
+            running.start()
+            token = programs.issue_tokens(running.build, [POISON], running.tokens)[POISON]
+            for number, name in enumerate(options.kinds or KINDS):
+                samples.append(measure(running, options, name, 10 + 2 * number, token))
+                tell(samples[-1])
+        finally:
+            servers.stop_all()
+    print(json.dumps({"facts": facts.collect(ROOT, "sqlite", "nquads"), "samples": samples}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
