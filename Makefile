@@ -37,7 +37,7 @@ SUBMAKE = $(MAKE) --no-print-directory
 
 # A folder's main program is FOLDER/main_NAME.c, which becomes ir-NAME; everything else in the folder
 # is its library. Libraries stand in the order of the house, upper first.
-FOLDERS := ingest worker loadgen store broker annotation observation http common
+FOLDERS := ingest worker loadgen send store broker annotation observation http common
 MAINS := $(wildcard $(addsuffix /main_*.c,$(FOLDERS)))
 SOURCES := $(filter-out $(MAINS),$(wildcard $(addsuffix /*.c,$(FOLDERS))))
 OBJECTS := $(SOURCES:%.c=$(OUT)/%.o)

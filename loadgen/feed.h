@@ -12,9 +12,9 @@
 #include "loadgen/latency.h"
 #include "loadgen/receipts.h"
 #include "loadgen/schedule.h"
-#include "loadgen/sender.h"
 #include "loadgen/source.h"
-#include "loadgen/target.h"
+#include "send/sender.h"
+#include "send/target.h"
 #include "store/ledger.h"
 
 #include <pthread.h>

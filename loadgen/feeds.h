@@ -5,7 +5,7 @@
 
 #include "common/status.h"
 #include "loadgen/feed.h"
-#include "loadgen/target.h"
+#include "send/target.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -249,7 +249,7 @@ static unsigned connections_of(const ir_loadgen_options_t *options) {
     return connections > 0 ? (unsigned)((connections + threads - 1) / threads) : 0;
 }
 
-ir_status_t ir_loadgen_targets(const ir_loadgen_options_t *options, const ir_bearers_t *tokens,
+ir_status_t ir_loadgen_targets(const ir_loadgen_options_t *options, const ir_mote_tokens_t *tokens,
                                ir_targets_t *targets, ir_error_t *error) {
     ir_target_options_t shared = {
         .ca = ir_setting_text(options->ca),

@@ -9,7 +9,7 @@
 #include "loadgen/plan.h"
 #include "loadgen/receipts.h"
 #include "loadgen/source.h"
-#include "loadgen/target.h"
+#include "send/target.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -60,7 +60,7 @@ ir_status_t ir_loadgen_source(const ir_loadgen_options_t *options, ir_source_t *
                               ir_error_t *error);
 
 /* `tokens` may be NULL. They and the options outlive the targets. */
-ir_status_t ir_loadgen_targets(const ir_loadgen_options_t *options, const ir_bearers_t *tokens,
+ir_status_t ir_loadgen_targets(const ir_loadgen_options_t *options, const ir_mote_tokens_t *tokens,
                                ir_targets_t *targets, ir_error_t *error);
 ir_status_t ir_loadgen_plan(const ir_loadgen_options_t *options, ir_plan_t *plan,
                             ir_error_t *error);

@@ -4,7 +4,7 @@
 #define IR_LOADGEN_PROGRESS_H
 
 #include "loadgen/result.h"
-#include "loadgen/target.h"
+#include "send/target.h"
 
 #include <stdbool.h>
 #include <stdint.h>

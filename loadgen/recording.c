@@ -4,9 +4,9 @@
 #include "common/arena.h"
 #include "common/clock.h"
 #include "common/number.h"
-#include "loadgen/pack.h"
 #include "loadgen/replay.h"
 #include "observation/senml.h"
+#include "observation/senml_writer.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -46,7 +46,7 @@ static ir_status_t open_files(ir_run_t *run, ir_error_t *error) {
 static ir_status_t find_targets(ir_run_t *run, ir_error_t *error) {
     const char *tokens = run->options->mote_tokens;
     const ir_status_t status =
-        has_text(tokens) ? ir_bearers_load(tokens, &run->tokens, error) : IR_OK;
+        has_text(tokens) ? ir_mote_tokens_load(tokens, &run->tokens, error) : IR_OK;
     return status == IR_OK ? ir_loadgen_targets(run->options, run->tokens, &run->targets, error)
                            : status;
 }
@@ -317,7 +317,7 @@ static void clean_up(ir_run_t *run) {
     ir_motes_free(run->motes);
     ir_source_close(&run->source);
     ir_targets_free(&run->targets);
-    ir_bearers_free(run->tokens);
+    ir_mote_tokens_free(run->tokens);
     ir_stretch_free(&run->fresh);
     ir_stretch_free(&run->row);
     ir_stretch_free(&run->step);

@@ -4,8 +4,8 @@
 #include "common/clock.h"
 #include "common/number.h"
 #include "loadgen/noise.h"
-#include "loadgen/pack.h"
 #include "loadgen/river.h"
+#include "observation/senml_writer.h"
 
 #include <math.h>
 #include <stdio.h>

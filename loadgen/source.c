@@ -19,6 +19,6 @@ uint64_t ir_source_make_run(void) {
     return ir_noise_key((uint64_t)ir_clock_now(), (uint64_t)getpid());
 }
 
-void ir_source_make_name(uint64_t run, uint64_t number, char name[static IR_SOURCE_NAME_SIZE]) {
-    snprintf(name, IR_SOURCE_NAME_SIZE, "%016" PRIx64 "-%" PRIu64, run, number);
+void ir_source_make_name(uint64_t run, uint64_t number, char name[static IR_SENDER_NAME_SIZE]) {
+    snprintf(name, IR_SENDER_NAME_SIZE, "%016" PRIx64 "-%" PRIu64, run, number);
 }

@@ -9,15 +9,15 @@
 #include "common/status.h"
 #include "common/view.h"
 #include "loadgen/faults.h"
-#include "loadgen/pack.h"
 #include "observation/identity.h"
+#include "observation/senml_writer.h"
+#include "send/sender.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define IR_SOURCE_UNLIMITED UINT64_MAX
-#define IR_SOURCE_NAME_SIZE 64
 
 /* What is known of a message without rendering it; a few dozen instructions. Views and texts live
  * as long as the source.
@@ -37,7 +37,7 @@ typedef struct ir_source_message {
                         data; never less than that of the message before */
     unsigned faults; /* ir_fault_t */
     ir_timed_t timed;
-    char name[IR_SOURCE_NAME_SIZE]; /* that it is sent under: message-id by AMQP, Idempotency-Key by
+    char name[IR_SENDER_NAME_SIZE]; /* that it is sent under: message-id by AMQP, Idempotency-Key by
                                        HTTP, nothing by MQTT; empty: none */
 } ir_source_message_t;
 
@@ -90,7 +90,7 @@ ir_status_t ir_source_open(const ir_source_options_t *options, ir_source_t *sour
 
 /* Names for the messages of one opened source, which no other has: of a run's own number, which the
  * second function makes, and the message's. */
-void ir_source_make_name(uint64_t run, uint64_t number, char name[static IR_SOURCE_NAME_SIZE]);
+void ir_source_make_name(uint64_t run, uint64_t number, char name[static IR_SENDER_NAME_SIZE]);
 uint64_t ir_source_make_run(void);
 
 static inline void ir_source_close(ir_source_t *source) {

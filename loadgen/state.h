@@ -5,7 +5,6 @@
 #define IR_LOADGEN_STATE_H
 
 #include "common/clock.h"
-#include "loadgen/bearers.h"
 #include "loadgen/feeds.h"
 #include "loadgen/folder.h"
 #include "loadgen/options.h"
@@ -17,6 +16,7 @@
 #include "loadgen/source.h"
 #include "loadgen/stretch.h"
 #include "loadgen/subscriber.h"
+#include "send/mote_tokens.h"
 #include "store/ledger.h"
 
 #include <signal.h>
@@ -28,7 +28,7 @@
 typedef struct ir_run {
     const ir_loadgen_options_t *options;
     ir_loadgen_formats_t formats;
-    ir_bearers_t *tokens;
+    ir_mote_tokens_t *tokens;
     ir_targets_t targets;
     ir_plan_t plan;
     ir_source_t source;

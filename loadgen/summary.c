@@ -1,7 +1,7 @@
 #include "loadgen/summary.h"
 
 #include "common/clock.h"
-#include "loadgen/sender.h"
+#include "send/sender.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-#include "loadgen/bearers.h"
-#include "loadgen/sender.h"
-#include "loadgen/target.h"
+#include "send/mote_tokens.h"
+#include "send/sender.h"
+#include "send/target.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -96,27 +96,27 @@ static int end(void **state) {
     return unlink(path);
 }
 
-static ir_status_t load(const char *text, ir_bearers_t **tokens, ir_error_t *error) {
+static ir_status_t load(const char *text, ir_mote_tokens_t **tokens, ir_error_t *error) {
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     fputs(text, file);
     assert_int_equal(fclose(file), 0);
-    return ir_bearers_load(path, tokens, error);
+    return ir_mote_tokens_load(path, tokens, error);
 }
 
-static const char *find(const ir_bearers_t *tokens, const char *mote) {
+static const char *find(const ir_mote_tokens_t *tokens, const char *mote) {
     /* The view need not end with a NUL. */
     char longer[40];
     snprintf(longer, sizeof longer, "%s/rest", mote);
-    return ir_bearers_find(tokens, ir_view(longer, strlen(mote)));
+    return ir_mote_tokens_find(tokens, ir_view(longer, strlen(mote)));
 }
 
 static void tokens_are_found(void **state) {
     (void)state;
-    ir_bearers_t *tokens = NULL;
+    ir_mote_tokens_t *tokens = NULL;
     assert_int_equal(
         load("# motes\n\nm-2\ttwo\n  m-10 ten \r\nm-1 one\nm-100 hundred", &tokens, NULL), IR_OK);
-    assert_int_equal(ir_bearers_count(tokens), 4);
+    assert_int_equal(ir_mote_tokens_count(tokens), 4);
     assert_string_equal(find(tokens, "m-1"), "one");
     assert_string_equal(find(tokens, "m-2"), "two");
     assert_string_equal(find(tokens, "m-10"), "ten");
@@ -124,21 +124,21 @@ static void tokens_are_found(void **state) {
     assert_null(find(tokens, "m-"));
     assert_null(find(tokens, "m-1000"));
     assert_null(find(tokens, ""));
-    ir_bearers_free(tokens);
+    ir_mote_tokens_free(tokens);
     assert_int_equal(load("", &tokens, NULL), IR_OK);
     assert_null(find(tokens, "m-1"));
-    ir_bearers_free(tokens);
+    ir_mote_tokens_free(tokens);
 }
 
 static void wrong_lines_are_named_without_the_token(void **state) {
     (void)state;
-    ir_bearers_t *tokens = NULL;
+    ir_mote_tokens_t *tokens = NULL;
     ir_error_t error;
     assert_int_equal(load("m-1 one\nm-2\n", &tokens, &error), IR_ERR_SYNTAX);
     assert_non_null(strstr(error.text, ":2:"));
     assert_int_equal(load("m-1 one secret\n", &tokens, &error), IR_ERR_SYNTAX);
     assert_null(strstr(error.text, "secret"));
-    assert_int_equal(ir_bearers_load("/nonexistent/tokens", &tokens, &error), IR_ERR_IO);
+    assert_int_equal(ir_mote_tokens_load("/nonexistent/tokens", &tokens, &error), IR_ERR_IO);
     assert_int_equal(chmod(path, 0644), 0);
     assert_int_equal(load("m-1 secret\n", &tokens, &error), IR_ERR_USAGE);
     assert_non_null(strstr(error.text, "chmod 600"));

@@ -37,7 +37,7 @@ typedef struct ir_seen {
     unsigned timings[3];
     unsigned named;
     ir_id_t contents[MESSAGES]; /* stand for the bodies */
-    char names[MESSAGES][IR_SOURCE_NAME_SIZE];
+    char names[MESSAGES][IR_SENDER_NAME_SIZE];
 } ir_seen_t;
 
 static void decode(const ir_source_t *source, uint64_t number, ir_arena_t *arena,

@@ -1,7 +1,7 @@
-#include "loadgen/target.h"
+#include "send/target.h"
 
 #include "common/settings.h"
-#include "loadgen/sender.h"
+#include "send/sender.h"
 
 #include <limits.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "loadgen/reply.h"
+#include "send/reply.h"
 
 #include "observation/identity.h"
 

@@ -1,11 +1,11 @@
 /* How messages go out: one const table of functions for each protocol. All of them are required and
  * called by one thread. Messages of one mote go out in the order in which they are given. */
-#ifndef IR_LOADGEN_SENDER_H
-#define IR_LOADGEN_SENDER_H
+#ifndef IR_SEND_SENDER_H
+#define IR_SEND_SENDER_H
 
 #include "common/status.h"
 #include "common/view.h"
-#include "loadgen/target.h"
+#include "send/target.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,6 +16,9 @@
 /* Most answers to one message in one push: it may be put off twice in each of two exchanges. */
 #define IR_SENDER_ANSWERS_MAX 4
 
+/* Of a message's own name, with its NUL. */
+#define IR_SENDER_NAME_SIZE 64
+
 /* `body` lives until the answer or the next RETRY; the other views as long as the sender, except
  * for `name`, which lives during the call. */
 typedef struct ir_parcel {
@@ -25,7 +28,7 @@ typedef struct ir_parcel {
     ir_view_t routing_key; /* "ir.MOTE" */
     const char *content_type;
     ir_view_t
-        name; /* its sender's name for it, fewer than IR_SOURCE_NAME_SIZE bytes; empty: none */
+        name; /* its sender's name for it, fewer than IR_SENDER_NAME_SIZE bytes; empty: none */
     ir_view_t body;
 } ir_parcel_t;
 

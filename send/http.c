@@ -1,7 +1,6 @@
-#include "loadgen/lineup.h"
-#include "loadgen/reply.h"
-#include "loadgen/sender.h"
-#include "loadgen/source.h"
+#include "send/mote_queue.h"
+#include "send/reply.h"
+#include "send/sender.h"
 
 #include "common/backoff.h"
 #include "common/buffer.h"
@@ -25,7 +24,7 @@
 
 typedef struct ir_item {
     ir_parcel_t parcel;
-    char name[IR_SOURCE_NAME_SIZE];
+    char name[IR_SENDER_NAME_SIZE];
     bool alone; /* goes in a request of its own */
 } ir_item_t;
 
@@ -49,7 +48,7 @@ typedef struct ir_http {
     ir_exchange_t **idle;
     struct curl_slist *single, *several; /* headers of a request of one pack, and of more */
     uint32_t packs;                      /* most in one request */
-    ir_lineup_t *lineup;
+    ir_mote_queue_t *queue;
     ir_item_t items[IR_SENDER_OPEN_MAX];
     uint32_t spare[IR_SENDER_OPEN_MAX]; /* items not in use */
     uint32_t n_spare;
@@ -113,10 +112,10 @@ static bool prepare_multi(ir_http_t *http) {
 
 static bool prepare(ir_http_t *http) {
     const unsigned connections = http->target->connections;
-    http->lineup = ir_lineup_new(IR_SENDER_OPEN_MAX);
+    http->queue = ir_mote_queue_new(IR_SENDER_OPEN_MAX);
     http->exchanges = calloc(connections, sizeof http->exchanges[0]);
     http->idle = calloc(connections, sizeof http->idle[0]);
-    if (http->lineup == NULL || http->exchanges == NULL || http->idle == NULL ||
+    if (http->queue == NULL || http->exchanges == NULL || http->idle == NULL ||
         !prepare_multi(http)) {
         return false;
     }
@@ -156,7 +155,7 @@ static void close_http(void *sender) {
     (void)curl_multi_cleanup(http->multi);
     curl_slist_free_all(http->single);
     curl_slist_free_all(http->several);
-    ir_lineup_free(http->lineup);
+    ir_mote_queue_free(http->queue);
     free(http->exchanges);
     free(http->idle);
     free(http);
@@ -192,7 +191,7 @@ static ir_outcome_t start_over(ir_http_t *http) {
             rest(http, &http->exchanges[i]);
         }
     }
-    ir_lineup_clear(http->lineup);
+    ir_mote_queue_clear(http->queue);
     for (http->n_spare = 0; http->n_spare < IR_SENDER_OPEN_MAX; http->n_spare++) {
         http->spare[http->n_spare] = http->n_spare;
     }
@@ -217,7 +216,7 @@ static ir_outcome_t out_of_memory(ir_error_t *error) {
 /* `name` may be empty. */
 static struct curl_slist *make_headers(const char *content_type, const char *name) {
     char type[256];
-    char key[IR_SOURCE_NAME_SIZE + 32];
+    char key[IR_SENDER_NAME_SIZE + 32];
     snprintf(type, sizeof type, "Content-Type: %s", content_type);
     snprintf(key, sizeof key, "Idempotency-Key: %s", name);
     struct curl_slist *headers = curl_slist_append(NULL, type);
@@ -260,8 +259,9 @@ static bool may_join(const ir_http_t *http, uint32_t number) {
 static void fill(const ir_http_t *http, ir_exchange_t *exchange) {
     ir_buffer_clear(&exchange->body);
     exchange->count = 0;
-    for (uint32_t item = exchange->first; item != IR_LINEUP_NONE && exchange->count < http->packs;
-         item = ir_lineup_behind(http->lineup, item)) {
+    for (uint32_t item = exchange->first;
+         item != IR_MOTE_QUEUE_NONE && exchange->count < http->packs;
+         item = ir_mote_queue_behind(http->queue, item)) {
         const ir_view_t pack = http->items[item].parcel.body;
         if (!may_join(http, item) || exchange->body.size + pack.size >= REQUEST_BYTES) {
             break;
@@ -290,8 +290,9 @@ static const struct curl_slist *choose_headers(ir_http_t *http, ir_exchange_t *e
 static bool begin(ir_http_t *http, ir_exchange_t *exchange, uint32_t first) {
     const ir_parcel_t *parcel = &http->items[first].parcel;
     CURL *easy = exchange->easy;
-    const char *token =
-        http->target->tokens != NULL ? ir_bearers_find(http->target->tokens, parcel->mote) : NULL;
+    const char *token = http->target->tokens != NULL
+                            ? ir_mote_tokens_find(http->target->tokens, parcel->mote)
+                            : NULL;
     ir_buffer_clear(&exchange->answer);
     exchange->first = first;
     exchange->requests = 0;
@@ -310,8 +311,8 @@ static bool begin(ir_http_t *http, ir_exchange_t *exchange, uint32_t first) {
 
 static ir_outcome_t begin_all(ir_http_t *http, int64_t now_ns, ir_error_t *error) {
     while (http->n_idle > 0) {
-        const uint32_t first = ir_lineup_take(http->lineup, now_ns);
-        if (first == IR_LINEUP_NONE) {
+        const uint32_t first = ir_mote_queue_take(http->queue, now_ns);
+        if (first == IR_MOTE_QUEUE_NONE) {
             break;
         }
         if (!begin(http, http->idle[--http->n_idle], first)) {
@@ -326,7 +327,7 @@ static ir_outcome_t send_http(void *sender, const ir_parcel_t *parcel, ir_error_
     const uint32_t number = http->spare[http->n_spare - 1];
     ir_item_t *item = &http->items[number];
     if (!prepare_headers(http, parcel->content_type) ||
-        !ir_lineup_put(http->lineup, parcel->mote_number, number)) {
+        !ir_mote_queue_put(http->queue, parcel->mote_number, number)) {
         return out_of_memory(error);
     }
     http->n_spare--;
@@ -342,7 +343,7 @@ static void tell(ir_http_t *http, uint32_t item, ir_answer_t answer, const char 
 }
 
 static void finish(ir_http_t *http, uint32_t item, ir_answer_t answer, const char *why) {
-    ir_lineup_remove(http->lineup, item);
+    ir_mote_queue_remove(http->queue, item);
     http->spare[http->n_spare++] = item;
     tell(http, item, answer, why);
 }
@@ -350,7 +351,7 @@ static void finish(ir_http_t *http, uint32_t item, ir_answer_t answer, const cha
 static void tell_again(ir_http_t *http, uint32_t first, uint32_t count, const char *why) {
     for (uint32_t item = first; count > 0; count--) {
         tell(http, item, IR_ANSWER_AGAIN, why);
-        item = ir_lineup_behind(http->lineup, item);
+        item = ir_mote_queue_behind(http->queue, item);
     }
 }
 
@@ -358,7 +359,7 @@ static void set_alone(ir_http_t *http, const ir_exchange_t *exchange) {
     uint32_t item = exchange->first;
     for (uint32_t i = 0; i < exchange->count; i++) {
         http->items[item].alone = true;
-        item = ir_lineup_behind(http->lineup, item);
+        item = ir_mote_queue_behind(http->queue, item);
     }
 }
 
@@ -377,7 +378,7 @@ static void finish_all(ir_http_t *http, const ir_exchange_t *exchange) {
     uint32_t next = exchange->first;
     for (uint32_t place = 0; place < exchange->count; place++) {
         const uint32_t item = next;
-        next = ir_lineup_behind(http->lineup, item);
+        next = ir_mote_queue_behind(http->queue, item);
         finish(http, item, IR_ANSWER_CONFIRMED, NULL);
     }
 }
@@ -391,7 +392,7 @@ static uint32_t refuse_packs(ir_http_t *http, const ir_exchange_t *exchange,
     uint32_t next = exchange->first;
     for (uint32_t place = 0; place < exchange->count; place++) {
         const uint32_t item = next;
-        next = ir_lineup_behind(http->lineup, item);
+        next = ir_mote_queue_behind(http->queue, item);
         if (ir_reply_refuses(reply, place, reason, sizeof reason)) {
             snprintf(why, sizeof why, "%s refused %s", http->target->label, reason);
             finish(http, item, IR_ANSWER_REFUSED, why);
@@ -437,7 +438,7 @@ static void take_status(ir_http_t *http, const ir_exchange_t *exchange) {
     } else {
         finish(http, first, taken ? IR_ANSWER_CONFIRMED : IR_ANSWER_REFUSED, taken ? NULL : why);
     }
-    ir_lineup_give_back(http->lineup, mote, time_ns);
+    ir_mote_queue_give_back(http->queue, mote, time_ns);
 }
 
 /* True: that goes on for so long that all is begun anew. */
@@ -453,8 +454,8 @@ static bool take_failure(ir_http_t *http, const ir_exchange_t *exchange, CURLcod
         return true;
     }
     tell_again(http, exchange->first, exchange->count, why);
-    ir_lineup_give_back(http->lineup, http->items[exchange->first].parcel.mote_number,
-                        time_after(http, 0));
+    ir_mote_queue_give_back(http->queue, http->items[exchange->first].parcel.mote_number,
+                            time_after(http, 0));
     return false;
 }
 
@@ -498,7 +499,7 @@ static ir_outcome_t perform(ir_http_t *http, ir_error_t *error) {
 }
 
 static void wait_for_bytes(ir_http_t *http, int64_t now_ns, int64_t wait_ns) {
-    const int64_t wake_ns = ir_lineup_wake(http->lineup);
+    const int64_t wake_ns = ir_mote_queue_wake(http->queue);
     if (wake_ns < INT64_MAX && wake_ns - now_ns < wait_ns) {
         wait_ns = wake_ns > now_ns ? wake_ns - now_ns : 0;
     }

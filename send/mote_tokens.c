@@ -1,4 +1,4 @@
-#include "loadgen/bearers.h"
+#include "send/mote_tokens.h"
 
 #include "common/secret_file.h"
 
@@ -11,26 +11,26 @@
 #define BLANKS " \t\r\n"
 #define FIRST_CAPACITY 64
 
-typedef struct ir_bearer {
+typedef struct ir_mote_token {
     char *mote; /* the line's memory: "MOTE\0TOKEN\0" */
     const char *token;
-} ir_bearer_t;
+} ir_mote_token_t;
 
-struct ir_bearers {
-    ir_bearer_t *all; /* sorted by mote */
+struct ir_mote_tokens {
+    ir_mote_token_t *all; /* sorted by mote */
     size_t count, capacity;
 };
 
 static int compare(const void *a, const void *b) {
-    return strcmp(((const ir_bearer_t *)a)->mote, ((const ir_bearer_t *)b)->mote);
+    return strcmp(((const ir_mote_token_t *)a)->mote, ((const ir_mote_token_t *)b)->mote);
 }
 
-static bool reserve(ir_bearers_t *tokens) {
+static bool reserve(ir_mote_tokens_t *tokens) {
     if (tokens->count < tokens->capacity) {
         return true;
     }
     const size_t capacity = tokens->capacity > 0 ? tokens->capacity * 2 : FIRST_CAPACITY;
-    ir_bearer_t *all = realloc(tokens->all, capacity * sizeof *all);
+    ir_mote_token_t *all = realloc(tokens->all, capacity * sizeof *all);
     if (all != NULL) {
         tokens->all = all;
         tokens->capacity = capacity;
@@ -38,7 +38,7 @@ static bool reserve(ir_bearers_t *tokens) {
     return all != NULL;
 }
 
-static ir_status_t add(ir_bearers_t *tokens, const char *mote, const char *token,
+static ir_status_t add(ir_mote_tokens_t *tokens, const char *mote, const char *token,
                        ir_error_t *error) {
     const size_t mote_size = strlen(mote) + 1;
     const size_t token_size = strlen(token) + 1;
@@ -49,12 +49,12 @@ static ir_status_t add(ir_bearers_t *tokens, const char *mote, const char *token
     }
     memcpy(text, mote, mote_size);
     memcpy(text + mote_size, token, token_size);
-    tokens->all[tokens->count++] = (ir_bearer_t){.mote = text, .token = text + mote_size};
+    tokens->all[tokens->count++] = (ir_mote_token_t){.mote = text, .token = text + mote_size};
     return IR_OK;
 }
 
-static ir_status_t take_line(ir_bearers_t *tokens, char *line, const char *path, unsigned number,
-                             ir_error_t *error) {
+static ir_status_t take_line(ir_mote_tokens_t *tokens, char *line, const char *path,
+                             unsigned number, ir_error_t *error) {
     char *rest = NULL;
     const char *mote = strtok_r(line, BLANKS, &rest);
     if (mote == NULL || mote[0] == '#') {
@@ -67,7 +67,7 @@ static ir_status_t take_line(ir_bearers_t *tokens, char *line, const char *path,
     return add(tokens, mote, token, error);
 }
 
-static ir_status_t read_lines(ir_bearers_t *tokens, FILE *file, const char *path,
+static ir_status_t read_lines(ir_mote_tokens_t *tokens, FILE *file, const char *path,
                               ir_error_t *error) {
     char *line = NULL;
     size_t size = 0;
@@ -81,12 +81,12 @@ static ir_status_t read_lines(ir_bearers_t *tokens, FILE *file, const char *path
                : status;
 }
 
-ir_status_t ir_bearers_load(const char *path, ir_bearers_t **tokens, ir_error_t *error) {
+ir_status_t ir_mote_tokens_load(const char *path, ir_mote_tokens_t **tokens, ir_error_t *error) {
     FILE *file = fopen(path, "re");
     if (file == NULL) {
         return ir_error_set(error, IR_ERR_IO, "cannot open %s: %s", path, strerror(errno));
     }
-    ir_bearers_t *made = calloc(1, sizeof *made);
+    ir_mote_tokens_t *made = calloc(1, sizeof *made);
     if (made == NULL) {
         (void)fclose(file);
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the motes' tokens");
@@ -97,7 +97,7 @@ ir_status_t ir_bearers_load(const char *path, ir_bearers_t **tokens, ir_error_t 
     }
     (void)fclose(file);
     if (status != IR_OK) {
-        ir_bearers_free(made);
+        ir_mote_tokens_free(made);
         return status;
     }
     if (made->count > 0) {
@@ -107,7 +107,7 @@ ir_status_t ir_bearers_load(const char *path, ir_bearers_t **tokens, ir_error_t 
     return IR_OK;
 }
 
-void ir_bearers_free(ir_bearers_t *tokens) {
+void ir_mote_tokens_free(ir_mote_tokens_t *tokens) {
     if (tokens != NULL) {
         for (size_t i = 0; i < tokens->count; i++) {
             free(tokens->all[i].mote);
@@ -117,7 +117,7 @@ void ir_bearers_free(ir_bearers_t *tokens) {
     }
 }
 
-size_t ir_bearers_count(const ir_bearers_t *tokens) {
+size_t ir_mote_tokens_count(const ir_mote_tokens_t *tokens) {
     return tokens->count;
 }
 
@@ -127,7 +127,7 @@ static int compare_view(ir_view_t mote, const char *text) {
     return order != 0 ? order : -(text[mote.size] != '\0');
 }
 
-const char *ir_bearers_find(const ir_bearers_t *tokens, ir_view_t mote) {
+const char *ir_mote_tokens_find(const ir_mote_tokens_t *tokens, ir_view_t mote) {
     size_t low = 0;
     size_t high = tokens->count;
     while (low < high) {

@@ -1,4 +1,4 @@
-#include "loadgen/sender.h"
+#include "send/sender.h"
 
 #include "broker/publisher.h"
 #include "broker/topology.h"

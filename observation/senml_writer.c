@@ -1,4 +1,4 @@
-#include "loadgen/pack.h"
+#include "observation/senml_writer.h"
 
 #include "common/clock.h"
 

@@ -1,7 +1,7 @@
 /* What ir-ingest answers to a request that carried several packs, one a line (docs/openapi.yaml):
  * that it has them, or which of them are why it took none. */
-#ifndef IR_LOADGEN_REPLY_H
-#define IR_LOADGEN_REPLY_H
+#ifndef IR_SEND_REPLY_H
+#define IR_SEND_REPLY_H
 
 #include "common/view.h"
 

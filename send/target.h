@@ -1,11 +1,11 @@
 /* Where messages go: amqp(s)://, mqtt(s)://, http(s):// and null: addresses. Read-only once made,
  * any thread. */
-#ifndef IR_LOADGEN_TARGET_H
-#define IR_LOADGEN_TARGET_H
+#ifndef IR_SEND_TARGET_H
+#define IR_SEND_TARGET_H
 
 #include "broker/connection.h"
 #include "common/status.h"
-#include "loadgen/bearers.h"
+#include "send/mote_tokens.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,25 +17,25 @@ typedef struct ir_sender ir_sender_t;
 typedef struct ir_target {
     const ir_sender_t *sender;
     char *uri;
-    char *label;                /* the address for people, without its password */
-    char *host;                 /* mqtt, http; NULL: amqp and null */
-    char *user;                 /* mqtt; NULL: none given */
-    char *password;             /* mqtt; that of the address. NULL: none given */
-    unsigned port;              /* mqtt */
-    bool secure;                /* mqtts */
-    const char *ca;             /* certificate authority's file, or NULL */
-    const char *secret;         /* mqtt-password, or NULL */
-    const ir_bearers_t *tokens; /* http; NULL: none */
-    ir_broker_options_t broker; /* amqp */
-    unsigned connections;       /* of one thread */
-    unsigned packs;             /* http: most in one request */
-    int64_t timeout_ns;         /* of connecting and of each answer */
+    char *label;                    /* the address for people, without its password */
+    char *host;                     /* mqtt, http; NULL: amqp and null */
+    char *user;                     /* mqtt; NULL: none given */
+    char *password;                 /* mqtt; that of the address. NULL: none given */
+    unsigned port;                  /* mqtt */
+    bool secure;                    /* mqtts */
+    const char *ca;                 /* certificate authority's file, or NULL */
+    const char *secret;             /* mqtt-password, or NULL */
+    const ir_mote_tokens_t *tokens; /* http; NULL: none */
+    ir_broker_options_t broker;     /* amqp */
+    unsigned connections;           /* of one thread */
+    unsigned packs;                 /* http: most in one request */
+    int64_t timeout_ns;             /* of connecting and of each answer */
 } ir_target_t;
 
 /* What all targets share. The texts are not copied. */
 typedef struct ir_target_options {
     const char *ca, *mqtt_password;
-    const ir_bearers_t *tokens;
+    const ir_mote_tokens_t *tokens;
     ir_broker_options_t broker; /* its uri is the target when none is named */
     unsigned connections;       /* of one thread to each target; 0: as the protocol likes it */
     unsigned packs;

@@ -1,7 +1,7 @@
 /* Writing SenML packs of one mote, as JSON or CBOR: head, time, records, tail, in this order. Names
  * and units need no escapes. See ir_buffer_ok. */
-#ifndef IR_LOADGEN_PACK_H
-#define IR_LOADGEN_PACK_H
+#ifndef IR_OBSERVATION_SENML_WRITER_H
+#define IR_OBSERVATION_SENML_WRITER_H
 
 #include "common/buffer.h"
 #include "common/view.h"
