@@ -143,7 +143,7 @@ out/peers/benthos.ok: $(wildcard bench/peers/benthos/*)
 # ---- tests ----
 
 # Unit tests of what threads share; they run under the thread sanitizer too.
-THREADED := stage doubts feed receipts histogram endpoint outlet decoder
+THREADED := stage doubts producer receipts histogram endpoint outlet decoder
 
 .PHONY: test test-slow test-programs
 test: test-programs

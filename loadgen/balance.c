@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-void ir_balance_make(ir_balance_t *balance, const ir_feed_counts_t *sent,
+void ir_balance_make(ir_balance_t *balance, const ir_producer_counts_t *sent,
                      const ir_receipts_counts_t *back) {
     *balance = (ir_balance_t){
         .sent = sent->messages_sent,

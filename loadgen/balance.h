@@ -5,7 +5,7 @@
 #ifndef IR_LOADGEN_BALANCE_H
 #define IR_LOADGEN_BALANCE_H
 
-#include "loadgen/feed.h"
+#include "loadgen/producer.h"
 #include "loadgen/receipts.h"
 
 #include <stdbool.h>
@@ -20,7 +20,7 @@ typedef struct ir_balance {
 } ir_balance_t;
 
 /* `back` is NULL when nobody listened. */
-void ir_balance_make(ir_balance_t *balance, const ir_feed_counts_t *sent,
+void ir_balance_make(ir_balance_t *balance, const ir_producer_counts_t *sent,
                      const ir_receipts_counts_t *back);
 
 bool ir_balance_sent_is_even(const ir_balance_t *balance);

@@ -5,7 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define BEHIND_MS 200.0 /* as long as a feed waits at the end of a time for what was due in it */
+#define BEHIND_MS                                                                                  \
+    200.0 /* as long as a producer waits at the end of a time for what was due in it */
 #define RATE_SHARE 0.98 /* of the rate; less is another rate */
 
 __attribute__((format(printf, 2, 3))) static void give_reason(ir_conclusion_t *conclusion,
@@ -72,7 +73,7 @@ static void check_unsent(ir_conclusion_t *conclusion, const ir_result_t *result)
 /* One that ended with its messages: the last of them may have gone out long after it was due. */
 static void check_behind(ir_conclusion_t *conclusion, const ir_evidence_t *evidence,
                          const ir_result_t *result) {
-    const ir_feed_counts_t *sent = &evidence->sent;
+    const ir_producer_counts_t *sent = &evidence->sent;
     const double behind_ms =
         (double)(sent->last_send_ns - sent->last_due_ns) / (double)IR_MILLISECOND_NS;
     const double took_ms =

@@ -11,8 +11,8 @@
 #define IR_LOADGEN_CONCLUSION_H
 
 #include "loadgen/balance.h"
-#include "loadgen/feed.h"
 #include "loadgen/plan.h"
+#include "loadgen/producer.h"
 #include "loadgen/receipts.h"
 #include "loadgen/result.h"
 
@@ -23,14 +23,14 @@
 /* What was asked for, and what came of it. */
 typedef struct ir_evidence {
     const ir_plan_t *plan;
-    uint64_t messages;     /* that were to be sent; 0: as many as are due in the time asked for */
-    double late_bound_ms;  /* that 99 of 100 messages may be late by the generator's own fault */
-    bool failed;           /* an error ended the run */
-    bool interrupted;      /* a signal did */
-    bool ran_dry;          /* the messages ended before the time that was asked for */
-    bool waited;           /* until what is republished was back */
-    uint64_t gaps;         /* in the subscription */
-    ir_feed_counts_t sent; /* of the whole run */
+    uint64_t messages;    /* that were to be sent; 0: as many as are due in the time asked for */
+    double late_bound_ms; /* that 99 of 100 messages may be late by the generator's own fault */
+    bool failed;          /* an error ended the run */
+    bool interrupted;     /* a signal did */
+    bool ran_dry;         /* the messages ended before the time that was asked for */
+    bool waited;          /* until what is republished was back */
+    uint64_t gaps;        /* in the subscription */
+    ir_producer_counts_t sent;        /* of the whole run */
     const ir_receipts_counts_t *back; /* NULL: nobody listened */
     const ir_result_t *results;       /* of its stretches */
     size_t n_results;

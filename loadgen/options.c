@@ -4,8 +4,10 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/program.h"
-#include "loadgen/feed.h"
 #include "loadgen/modes.h"
+#include "loadgen/producer.h"
+#include "loadgen/modes.h"
+#include "loadgen/producer.h"
 #include "loadgen/simulation.h"
 
 #include <stddef.h>
@@ -106,7 +108,7 @@ static const ir_setting_t settings[] = {
      "Tokens for HTTP: lines MOTE TOKEN."},
     {"mqtt-password", 0, IR_SETTING_SECRET, "TEXT", NULL, 0, 0, NULL, FIELD(mqtt_password),
      "Password of the MQTT targets' user."},
-    {"window", 'w', IR_SETTING_INTEGER, "N", NULL, 1, IR_FEED_WINDOW_MAX, "2000", FIELD(window),
+    {"window", 'w', IR_SETTING_INTEGER, "N", NULL, 1, IR_PRODUCER_WINDOW_MAX, "2000", FIELD(window),
      "Most messages of a thread that are sent and not yet confirmed."},
     {"dump", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(dump),
      "Writes the packs to standard output, one a line, and sends nothing."},

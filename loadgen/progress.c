@@ -148,7 +148,7 @@ static void write_quantiles(ir_progress_t *progress, const char *name,
 
 static void write_targets(ir_progress_t *progress, const ir_progress_state_t *state) {
     for (unsigned i = 0; i < state->targets->count; i++) {
-        const ir_feed_counts_t *counts = &state->by_target[i];
+        const ir_producer_counts_t *counts = &state->by_target[i];
         fprintf(progress->out, "  %.60s  sent %llu, confirmed %llu messages, errors %llu",
                 state->targets->all[i].label, (unsigned long long)counts->messages_sent,
                 (unsigned long long)counts->messages_confirmed,

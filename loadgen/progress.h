@@ -31,7 +31,7 @@ typedef struct ir_progress_state {
     bool heard;
     const ir_quantiles_t *confirms, *back; /* of the last interval */
     const ir_targets_t *targets;
-    const ir_feed_counts_t *by_target;
+    const ir_producer_counts_t *by_target;
     const char *note; /* what is being done, or NULL */
 } ir_progress_state_t;
 

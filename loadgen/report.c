@@ -40,7 +40,7 @@ static void tell_conclusion(const ir_conclusion_t *conclusion) {
 }
 
 void ir_report_tell(const ir_summary_t *summary) {
-    const ir_feed_counts_t *sent = &summary->whole->end.sent;
+    const ir_producer_counts_t *sent = &summary->whole->end.sent;
     const ir_search_t *search = &summary->plan->search;
     ir_log(IR_LOG_INFO, "%llu of %llu messages sent (%llu observations), %llu confirmed",
            (unsigned long long)sent->messages_sent, (unsigned long long)summary->messages,

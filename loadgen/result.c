@@ -10,8 +10,8 @@ void ir_quantiles_of(const ir_histogram_t *us, ir_quantiles_t *quantiles) {
     };
 }
 
-static void make_counts(ir_result_t *result, const ir_feed_counts_t *begin,
-                        const ir_feed_counts_t *end) {
+static void make_counts(ir_result_t *result, const ir_producer_counts_t *begin,
+                        const ir_producer_counts_t *end) {
     result->messages_sent = end->messages_sent - begin->messages_sent;
     result->observations_sent = end->observations_sent - begin->observations_sent;
     result->messages_confirmed = end->messages_confirmed - begin->messages_confirmed;

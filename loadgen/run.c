@@ -111,11 +111,11 @@ static ir_status_t wait_until_listening(ir_run_t *run, ir_error_t *error) {
     const int64_t end_ns = ir_clock_monotonic() + run->options->retry_for_ns;
     ir_error_t why = {.status = IR_OK};
     while (!ir_subscriber_ready(run->subscriber, &why)) {
-        if (why.status != IR_OK && !ir_feed_is_final(why.status)) {
+        if (why.status != IR_OK && !ir_producer_is_final(why.status)) {
             ir_log_limited(&run->logged_ns, LOG_EVERY_NS, IR_LOG_WARN, "%s; trying again",
                            why.text);
         }
-        if (ir_clock_monotonic() > end_ns || ir_feed_is_final(why.status)) {
+        if (ir_clock_monotonic() > end_ns || ir_producer_is_final(why.status)) {
             return why.status != IR_OK
                        ? ir_error_set(error, why.status, "%s", why.text)
                        : ir_error_set(error, IR_ERR_TIMEOUT, "cannot subscribe within retry-for");
@@ -145,16 +145,16 @@ static ir_status_t listen_back(ir_run_t *run, ir_error_t *error) {
 /* ---- sending ---- */
 
 static ir_status_t start_sending(ir_run_t *run, ir_error_t *error) {
-    const ir_feeds_options_t options = {
+    const ir_producers_options_t options = {
         .targets = &run->targets,
         .threads = (unsigned)run->options->threads,
         .window = (unsigned)run->options->window,
         .retry_ns = run->options->retry_for_ns,
         .stall_ns = run->options->drain_timeout_ns,
     };
-    const ir_feed_shared_t shared = {
+    const ir_producer_shared_t shared = {
         .source = &run->source, .receipts = run->receipts, .ledger = run->ledger};
-    return ir_feeds_start(&run->feeds, &options, &shared, error);
+    return ir_producers_start(&run->producers, &options, &shared, error);
 }
 
 static void begin_run(ir_run_t *run) {
@@ -169,7 +169,7 @@ static void begin_run(ir_run_t *run) {
 }
 
 static void wait_connected(ir_run_t *run) {
-    while (!ir_feeds_ready(&run->feeds) && ir_run_goes_on(run)) {
+    while (!ir_producers_ready(&run->producers) && ir_run_goes_on(run)) {
         if (ir_run_wait_moment(run, IR_RUN_LOOK_NS)) {
             ir_run_take_signal(run);
         }
@@ -179,8 +179,8 @@ static void wait_connected(ir_run_t *run) {
 /* ---- waiting ---- */
 
 static void wait_answered(ir_run_t *run) {
-    ir_feeds_finish(&run->feeds);
-    while (!ir_feeds_done(&run->feeds)) {
+    ir_producers_finish(&run->producers);
+    while (!ir_producers_done(&run->producers)) {
         ir_run_look(run);
     }
 }
@@ -208,7 +208,7 @@ static uint64_t messages_asked(const ir_run_t *run) {
 /* With a number of messages besides a time, whichever comes first ends the run. */
 static bool ran_dry(const ir_run_t *run) {
     const bool bounded = run->plan.kind == IR_PLAN_WHOLE && run->options->messages > 0;
-    return !bounded && ir_feeds_any_ran_dry(&run->feeds);
+    return !bounded && ir_producers_any_ran_dry(&run->producers);
 }
 
 static void conclude(const ir_run_t *run, bool failed, ir_conclusion_t *conclusion) {
@@ -230,7 +230,7 @@ static void conclude(const ir_run_t *run, bool failed, ir_conclusion_t *conclusi
 }
 
 static void summarise(ir_run_t *run, bool failed, ir_summary_t *summary) {
-    const ir_feed_counts_t *sent = &run->now.sent;
+    const ir_producer_counts_t *sent = &run->now.sent;
     const bool counted = messages_asked(run) > 0;
     const bool due = run->plan.kind == IR_PLAN_WHOLE; /* a step takes over what the last one left */
     *summary = (ir_summary_t){
@@ -295,7 +295,7 @@ static ir_status_t finish(ir_run_t *run, ir_status_t status, bool *good, ir_erro
     ir_error_t cause = {.status = IR_OK};
     stop_listening(run);
     ir_progress_clear(&run->progress);
-    status = also(status, ir_feeds_join(&run->feeds, &cause), &cause, error);
+    status = also(status, ir_producers_join(&run->producers, &cause), &cause, error);
     ir_run_end_row(run);
     ir_run_begin_results(run);
     status = also(status, run->trouble.status, &run->trouble, error);
@@ -309,7 +309,7 @@ static ir_status_t finish(ir_run_t *run, ir_status_t status, bool *good, ir_erro
 
 static void clean_up(ir_run_t *run) {
     ir_subscriber_stop(run->subscriber);
-    ir_feeds_free(&run->feeds);
+    ir_producers_free(&run->producers);
     (void)ir_ledger_close(run->ledger, NULL);
     (void)ir_series_close(run->series, NULL);
     ir_folder_close(&run->folder);

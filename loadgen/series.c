@@ -37,8 +37,8 @@ ir_status_t ir_series_create(const char *path, ir_series_t **series, ir_error_t 
 }
 
 static void write_counts(FILE *file, const ir_stretch_t *stretch) {
-    const ir_feed_counts_t *from = &stretch->begin.sent;
-    const ir_feed_counts_t *to = &stretch->end.sent;
+    const ir_producer_counts_t *from = &stretch->begin.sent;
+    const ir_producer_counts_t *to = &stretch->end.sent;
     const ir_receipts_counts_t *back_from = &stretch->begin.back;
     const ir_receipts_counts_t *back_to = &stretch->end.back;
     fprintf(file, ",%.0f", ir_snapshot_due(&stretch->end) - ir_snapshot_due(&stretch->begin));

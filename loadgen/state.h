@@ -5,10 +5,10 @@
 #define IR_LOADGEN_STATE_H
 
 #include "common/clock.h"
-#include "loadgen/feeds.h"
 #include "loadgen/folder.h"
 #include "loadgen/options.h"
 #include "loadgen/plan.h"
+#include "loadgen/producers.h"
 #include "loadgen/progress.h"
 #include "loadgen/receipts.h"
 #include "loadgen/result.h"
@@ -39,11 +39,11 @@ typedef struct ir_run {
     ir_motes_t *motes; /* NULL: all raw ids are known beforehand */
     ir_receipts_t *receipts;
     ir_subscriber_t *subscriber;
-    ir_feeds_t feeds;
+    ir_producers_t producers;
     ir_progress_t progress;
 
     ir_snapshot_t now;
-    ir_feed_counts_t by_target[IR_TARGETS_MAX];
+    ir_producer_counts_t by_target[IR_TARGETS_MAX];
     ir_stretch_t fresh, row, step, whole;      /* since the last look; of a row, a step, the run */
     ir_quantiles_t shown_confirms, shown_back; /* of the last row */
     ir_trend_t backlog;                        /* of the step */

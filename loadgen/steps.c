@@ -24,13 +24,13 @@ static void order_step(ir_run_t *run, const ir_step_t *step) {
     run->asked = step->pattern.pace > 0 ? 0 : step->pattern.rate;
     begin_measuring(run);
     run->step.begin.at_ns = start_ns;
-    ir_feeds_begin(&run->feeds, &order);
+    ir_producers_begin(&run->producers, &order);
 }
 
 /* Until all that is due went out, or the time is over. */
 static void watch_step(ir_run_t *run, bool warms_up) {
     bool measuring = !warms_up;
-    while (!ir_feeds_idle(&run->feeds)) {
+    while (!ir_producers_idle(&run->producers)) {
         ir_run_look(run);
         if (!measuring && run->now.at_ns >= run->measure_ns) {
             begin_measuring(run);
@@ -86,7 +86,7 @@ static uint64_t arrivals(const ir_run_t *run) {
 }
 
 static bool has_open(const ir_run_t *run) {
-    const ir_feed_counts_t *sent = &run->now.sent;
+    const ir_producer_counts_t *sent = &run->now.sent;
     return run->now.back.waiting > 0 ||
            sent->messages_sent - sent->messages_confirmed - sent->messages_refused > 0;
 }
@@ -120,7 +120,7 @@ static ir_status_t run_step(ir_run_t *run, const ir_step_t *step, ir_error_t *er
 }
 
 static ir_status_t check_source(const ir_run_t *run, ir_error_t *error) {
-    return ir_feeds_any_dry(&run->feeds) && ir_run_goes_on(run)
+    return ir_producers_any_dry(&run->producers) && ir_run_goes_on(run)
                ? ir_error_set(error, IR_ERR_RANGE,
                               "the messages ended before the last step: say a larger --repeat, or "
                               "--messages 0")

@@ -8,7 +8,7 @@ double ir_snapshot_due(const ir_snapshot_t *snapshot) {
 }
 
 double ir_snapshot_backlog(const ir_snapshot_t *snapshot) {
-    const ir_feed_counts_t *sent = &snapshot->sent;
+    const ir_producer_counts_t *sent = &snapshot->sent;
     return sent->observations_behind +
            (double)(sent->observations_sent - sent->observations_confirmed -
                     sent->observations_refused - sent->observations_lost) +

@@ -4,8 +4,8 @@
 #define IR_LOADGEN_STRETCH_H
 
 #include "common/histogram.h"
-#include "loadgen/feed.h"
 #include "loadgen/latency.h"
+#include "loadgen/producer.h"
 #include "loadgen/receipts.h"
 
 #include <stdbool.h>
@@ -14,7 +14,7 @@
 /* All counts at one moment. */
 typedef struct ir_snapshot {
     int64_t at_ns;
-    ir_feed_counts_t sent;     /* of all feeds */
+    ir_producer_counts_t sent; /* of all producers */
     ir_receipts_counts_t back; /* zeros when nobody listens */
 } ir_snapshot_t;
 

@@ -109,7 +109,7 @@ static ir_object_t settings_used(const ir_loadgen_options_t *options) {
 /* ---- parts of the summary ---- */
 
 /* Of the run as of each target. */
-static void put_messages(ir_object_t *object, const ir_feed_counts_t *counts) {
+static void put_messages(ir_object_t *object, const ir_producer_counts_t *counts) {
     put_count(object, "messages_sent", counts->messages_sent);
     put_count(object, "messages_confirmed", counts->messages_confirmed);
     put_count(object, "messages_refused", counts->messages_refused);
@@ -119,7 +119,7 @@ static void put_messages(ir_object_t *object, const ir_feed_counts_t *counts) {
 }
 
 static void put_sent(ir_object_t *object, const ir_summary_t *summary) {
-    const ir_feed_counts_t *sent = &summary->whole->end.sent;
+    const ir_producer_counts_t *sent = &summary->whole->end.sent;
     const double seconds = seconds_between(sent->first_send_ns, sent->last_confirm_ns);
     put_count(object, "messages", summary->messages);
     put_count(object, "observations", summary->observations);
@@ -178,7 +178,7 @@ static ir_object_t balance_object(const ir_balance_t *balance) {
     return object;
 }
 
-static ir_object_t target_object(const ir_target_t *target, const ir_feed_counts_t *counts) {
+static ir_object_t target_object(const ir_target_t *target, const ir_producer_counts_t *counts) {
     ir_object_t object = new_object();
     put(&object, "uri", json_string(target->label));
     put(&object, "protocol", json_string(target->sender->name));

@@ -18,7 +18,7 @@
 typedef struct ir_summary {
     const ir_loadgen_options_t *options;
     const ir_targets_t *targets;
-    const ir_feed_counts_t *by_target;
+    const ir_producer_counts_t *by_target;
     const ir_loadgen_formats_t *formats;
     const ir_plan_t *plan;
     uint64_t messages, observations; /* there were to send, or were due in the time */

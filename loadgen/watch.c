@@ -61,7 +61,7 @@ static void watch_listening(ir_run_t *run) {
 
 void ir_run_snap(ir_run_t *run) {
     run->now.at_ns = ir_clock_monotonic();
-    ir_feeds_count(&run->feeds, &run->now.sent, run->by_target);
+    ir_producers_count(&run->producers, &run->now.sent, run->by_target);
     if (run->receipts != NULL) {
         ir_receipts_count(run->receipts, &run->now.back);
     }
@@ -71,7 +71,7 @@ void ir_run_snap(ir_run_t *run) {
 void ir_run_gather(ir_run_t *run) {
     ir_run_snap(run);
     ir_stretch_begin(&run->fresh, &run->now);
-    ir_feeds_take(&run->feeds, &run->fresh.confirms, run->fresh.late);
+    ir_producers_take(&run->producers, &run->fresh.confirms, run->fresh.late);
     if (run->receipts != NULL) {
         ir_receipts_take(run->receipts, &run->fresh.back);
     }
@@ -125,25 +125,25 @@ void ir_run_take_signal(ir_run_t *run) {
     ir_progress_clear(&run->progress);
     if (run->n_signals == 1) {
         ir_log(IR_LOG_INFO, "stopping: waiting for the confirms of what was sent");
-        ir_feeds_stop(&run->feeds);
+        ir_producers_stop(&run->producers);
     } else {
         ir_log(IR_LOG_WARN, "second signal: waiting for nothing");
-        ir_feeds_abandon(&run->feeds);
+        ir_producers_abandon(&run->producers);
     }
 }
 
 /* One of the senders gave up: the others need not go on. */
-static void watch_feeds(ir_run_t *run) {
-    if (ir_feeds_any_failed(&run->feeds)) {
-        ir_feeds_stop(&run->feeds);
+static void watch_producers(ir_run_t *run) {
+    if (ir_producers_any_failed(&run->producers)) {
+        ir_producers_stop(&run->producers);
     }
 }
 
 void ir_run_begin_results(ir_run_t *run) {
     if (!run->folder.begun && run->now.sent.messages_sent > 0 && run->trouble.status == IR_OK &&
-        ir_feeds_any_reached(&run->feeds) &&
+        ir_producers_any_reached(&run->producers) &&
         ir_folder_begin(&run->folder, &run->trouble) != IR_OK) {
-        ir_feeds_stop(&run->feeds);
+        ir_producers_stop(&run->producers);
     }
 }
 
@@ -153,7 +153,7 @@ void ir_run_look(ir_run_t *run) {
     if (ir_run_wait_moment(run, left_ns > 0 ? left_ns : 0)) {
         ir_run_take_signal(run);
     }
-    watch_feeds(run);
+    watch_producers(run);
     watch_listening(run);
     ir_run_snap(run);
     ir_run_begin_results(run);
@@ -164,5 +164,5 @@ void ir_run_look(ir_run_t *run) {
 }
 
 bool ir_run_goes_on(const ir_run_t *run) {
-    return run->n_signals == 0 && !ir_feeds_any_failed(&run->feeds);
+    return run->n_signals == 0 && !ir_producers_any_failed(&run->producers);
 }

@@ -15,11 +15,11 @@ static void even_and_not(void **state) {
     (void)state;
     char line[IR_BALANCE_LINE];
     ir_balance_t balance;
-    ir_feed_counts_t sent = {.messages_sent = 10,
-                             .messages_confirmed = 7,
-                             .messages_refused = 2,
-                             .messages_lost = 1,
-                             .repeats = 1};
+    ir_producer_counts_t sent = {.messages_sent = 10,
+                                 .messages_confirmed = 7,
+                                 .messages_refused = 2,
+                                 .messages_lost = 1,
+                                 .repeats = 1};
     ir_receipts_counts_t back = {.by_fate = {[IR_FATE_REPUBLISHED] = 4,
                                              [IR_FATE_REJECTED] = 1,
                                              [IR_FATE_MISSING] = 1,

@@ -85,7 +85,7 @@ static void what_ends_it_early(void **state) {
                          "--repeat, or --messages 0");
     set_scene(&scene);
     scene.evidence.messages = 0;
-    scene.evidence.sent = (ir_feed_counts_t){0};
+    scene.evidence.sent = (ir_producer_counts_t){0};
     scene.back = (ir_receipts_counts_t){0};
     scene.result = (ir_result_t){.valid = true};
     assert_short(&scene, "nothing was sent");

@@ -1,4 +1,4 @@
-#include "loadgen/feed.h"
+#include "loadgen/producer.h"
 
 #include "common/clock.h"
 
@@ -20,8 +20,8 @@
 #define MESSAGES 500
 #define WAIT_NS (20 * IR_SECOND_NS)
 
-/* A sender that keeps what it is given and fails as the test wants. Touched by the feed's thread
- * only, until that is joined. */
+/* A sender that keeps what it is given and fails as the test wants. Touched by the producer's
+ * thread only, until that is joined. */
 typedef struct ir_fake {
     unsigned answers_kept; /* the newest so many messages stay unanswered */
     unsigned fail_every;   /* every so many pushes answers RETRY; 0: none */
@@ -37,7 +37,7 @@ typedef struct ir_fake {
 
 static ir_fake_t fake;
 static ir_source_t source;
-static char path[] = "/tmp/ir-test-feed-XXXXXX";
+static char path[] = "/tmp/ir-test-producer-XXXXXX";
 
 static void *open_fake(const ir_target_t *target, const ir_answers_t *answers) {
     (void)target;
@@ -141,30 +141,30 @@ static pthread_mutex_t ledger_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static const ir_order_t at_once = {.end_ns = INT64_MAX};
 
-static ir_feed_t *start_with(const ir_feed_options_t *options, ir_receipts_t *receipts,
-                             ir_ledger_writer_t *ledger) {
-    const ir_feed_shared_t shared = {
+static ir_producer_t *start_with(const ir_producer_options_t *options, ir_receipts_t *receipts,
+                                 ir_ledger_writer_t *ledger) {
+    const ir_producer_shared_t shared = {
         .source = &source, .receipts = receipts, .ledger = ledger, .ledger_mutex = &ledger_mutex};
-    ir_feed_t *feed = NULL;
+    ir_producer_t *producer = NULL;
     ir_error_t error;
-    assert_int_equal(ir_feed_start(options, &shared, &feed, &error), IR_OK);
-    return feed;
+    assert_int_equal(ir_producer_start(options, &shared, &producer, &error), IR_OK);
+    return producer;
 }
 
-static ir_feed_options_t options_of(unsigned window) {
-    return (ir_feed_options_t){.target = &fake_target,
-                               .feeds = 1,
-                               .lanes = 1,
-                               .window = window,
-                               .retry_ns = WAIT_NS,
-                               .stall_ns = IR_MILLISECOND_NS};
+static ir_producer_options_t options_of(unsigned window) {
+    return (ir_producer_options_t){.target = &fake_target,
+                                   .producers = 1,
+                                   .lanes = 1,
+                                   .window = window,
+                                   .retry_ns = WAIT_NS,
+                                   .stall_ns = IR_MILLISECOND_NS};
 }
 
-static ir_feed_t *start(ir_receipts_t *receipts, ir_ledger_writer_t *ledger, unsigned window) {
-    const ir_feed_options_t options = options_of(window);
-    ir_feed_t *feed = start_with(&options, receipts, ledger);
-    ir_feed_begin(feed, &at_once);
-    return feed;
+static ir_producer_t *start(ir_receipts_t *receipts, ir_ledger_writer_t *ledger, unsigned window) {
+    const ir_producer_options_t options = options_of(window);
+    ir_producer_t *producer = start_with(&options, receipts, ledger);
+    ir_producer_begin(producer, &at_once);
+    return producer;
 }
 
 static void pause_a_moment(void) {
@@ -172,16 +172,17 @@ static void pause_a_moment(void) {
     nanosleep(&moment, NULL);
 }
 
-static ir_status_t finish(ir_feed_t *feed, ir_feed_counts_t *counts, ir_error_t *error) {
+static ir_status_t finish(ir_producer_t *producer, ir_producer_counts_t *counts,
+                          ir_error_t *error) {
     const int64_t end_ns = ir_clock_monotonic() + WAIT_NS;
-    while (!ir_feed_done(feed) && ir_clock_monotonic() < end_ns) {
+    while (!ir_producer_done(producer) && ir_clock_monotonic() < end_ns) {
         pause_a_moment();
     }
-    assert_true(ir_feed_done(feed));
-    const ir_status_t status = ir_feed_join(feed, error);
-    *counts = (ir_feed_counts_t){0};
-    ir_feed_count(feed, counts);
-    ir_feed_free(feed);
+    assert_true(ir_producer_done(producer));
+    const ir_status_t status = ir_producer_join(producer, error);
+    *counts = (ir_producer_counts_t){0};
+    ir_producer_count(producer, counts);
+    ir_producer_free(producer);
     return status;
 }
 
@@ -200,7 +201,7 @@ static unsigned ledger_lines(char kind) {
 
 static void all_is_sent_and_confirmed(void **state) {
     (void)state;
-    ir_feed_counts_t counts;
+    ir_producer_counts_t counts;
     ir_error_t error;
     ir_ledger_writer_t *ledger = open_ledger();
     assert_int_equal(finish(start(NULL, ledger, 50), &counts, &error), IR_OK);
@@ -220,7 +221,7 @@ static void all_is_sent_and_confirmed(void **state) {
  * message once. */
 static void failures_are_sent_again(void **state) {
     (void)state;
-    ir_feed_counts_t counts;
+    ir_producer_counts_t counts;
     ir_error_t error;
     fake.fail_every = 7;
     ir_ledger_writer_t *ledger = open_ledger();
@@ -240,22 +241,22 @@ static void failures_are_sent_again(void **state) {
 
 static void what_is_not_confirmed_stands_so_in_the_ledger(void **state) {
     (void)state;
-    ir_feed_counts_t counts;
+    ir_producer_counts_t counts;
     ir_error_t error;
     fake.answers_kept = 10;
     ir_ledger_writer_t *ledger = open_ledger();
-    ir_feed_t *feed = start(NULL, ledger, 50);
+    ir_producer_t *producer = start(NULL, ledger, 50);
     const int64_t end_ns = ir_clock_monotonic() + WAIT_NS;
     do {
         pause_a_moment();
-        counts = (ir_feed_counts_t){0};
-        ir_feed_count(feed, &counts);
+        counts = (ir_producer_counts_t){0};
+        ir_producer_count(producer, &counts);
     } while (counts.messages_confirmed < MESSAGES - 10 && ir_clock_monotonic() < end_ns);
-    ir_feed_stop(feed);
+    ir_producer_stop(producer);
     pause_a_moment();
-    assert_false(ir_feed_done(feed));
-    ir_feed_abandon(feed);
-    assert_int_equal(finish(feed, &counts, &error), IR_OK);
+    assert_false(ir_producer_done(producer));
+    ir_producer_abandon(producer);
+    assert_int_equal(finish(producer, &counts, &error), IR_OK);
     assert_int_equal(ir_ledger_close(ledger, &error), IR_OK);
     assert_int_equal(counts.messages_sent, MESSAGES);
     assert_int_equal(counts.messages_confirmed, MESSAGES - 10);
@@ -269,7 +270,7 @@ static void what_is_not_confirmed_stands_so_in_the_ledger(void **state) {
 /* What the target refuses is done with; it may stand in the stores only if it got there before. */
 static void refused_and_put_off(void **state) {
     (void)state;
-    ir_feed_counts_t counts;
+    ir_producer_counts_t counts;
     ir_error_t error;
     fake.refuse_every = 5;
     fake.again_every = 7;
@@ -292,18 +293,19 @@ static void refused_and_put_off(void **state) {
     ir_receipts_free(receipts);
 }
 
-/* Each feed sends its own motes' messages; together they send all. */
+/* Each producer sends its own motes' messages; together they send all. */
 static void parts_make_the_whole(void **state) {
     (void)state;
     ir_error_t error;
-    ir_feed_options_t options = options_of(50);
+    ir_producer_options_t options = options_of(50);
     uint64_t sent = 0;
-    for (options.index = 0, options.feeds = 3; options.index < options.feeds; options.index++) {
-        ir_feed_counts_t counts;
+    for (options.index = 0, options.producers = 3; options.index < options.producers;
+         options.index++) {
+        ir_producer_counts_t counts;
         const unsigned before = fake.n_given;
-        ir_feed_t *feed = start_with(&options, NULL, NULL);
-        ir_feed_begin(feed, &at_once);
-        assert_int_equal(finish(feed, &counts, &error), IR_OK);
+        ir_producer_t *producer = start_with(&options, NULL, NULL);
+        ir_producer_begin(producer, &at_once);
+        assert_int_equal(finish(producer, &counts, &error), IR_OK);
         for (unsigned i = before; i < fake.n_given; i++) {
             assert_int_equal(fake.motes[i] % 3, options.index);
         }
@@ -311,52 +313,52 @@ static void parts_make_the_whole(void **state) {
     }
     assert_int_equal(sent, MESSAGES);
     options.index = source.motes; /* nothing is left for it */
-    options.feeds = source.motes + 1;
-    ir_feed_counts_t counts;
+    options.producers = source.motes + 1;
+    ir_producer_counts_t counts;
     assert_int_equal(finish(start_with(&options, NULL, NULL), &counts, &error), IR_OK);
     assert_int_equal(counts.messages_sent, 0);
 }
 
-static void await_idle(const ir_feed_t *feed) {
+static void await_idle(const ir_producer_t *producer) {
     const int64_t end_ns = ir_clock_monotonic() + WAIT_NS;
-    while (!ir_feed_idle(feed) && ir_clock_monotonic() < end_ns) {
+    while (!ir_producer_idle(producer) && ir_clock_monotonic() < end_ns) {
         pause_a_moment();
     }
-    assert_true(ir_feed_idle(feed));
+    assert_true(ir_producer_idle(producer));
 }
 
 /* An order that no thread could keep: what stays behind is counted, sent later, and its lateness is
- * the feed's own. */
+ * the producer's own. */
 static void orders_end_in_time(void **state) {
     (void)state;
-    ir_feed_counts_t counts = {0};
+    ir_producer_counts_t counts = {0};
     ir_error_t error;
     ir_latency_t confirms;
     ir_histogram_t *late = ir_histogram_new(IR_LATENCY_HIGHEST_US, IR_LATENCY_DIGITS);
     assert_true(ir_latency_init(&confirms));
-    const ir_feed_options_t options = options_of(MESSAGES);
-    ir_feed_t *feed = start_with(&options, NULL, NULL);
+    const ir_producer_options_t options = options_of(MESSAGES);
+    ir_producer_t *producer = start_with(&options, NULL, NULL);
     const int64_t start_ns = ir_clock_monotonic() - IR_SECOND_NS;
     const ir_order_t past = {
         .pattern = {.rate = 100}, .start_ns = start_ns, .end_ns = start_ns + IR_SECOND_NS / 2};
-    ir_feed_begin(feed, &past);
-    await_idle(feed);
-    ir_feed_count(feed, &counts);
+    ir_producer_begin(producer, &past);
+    await_idle(producer);
+    ir_producer_count(producer, &counts);
     assert_int_equal(counts.messages_sent, 0);
     assert_true(counts.observations_unsent >= 50 && counts.observations_unsent < 60);
     const ir_order_t behind = {.pattern = {.rate = 1e8}, .start_ns = start_ns, .end_ns = INT64_MAX};
-    ir_feed_begin(feed, &behind);
-    await_idle(feed);
-    ir_feed_finish(feed);
+    ir_producer_begin(producer, &behind);
+    await_idle(producer);
+    ir_producer_finish(producer);
     const int64_t end_ns = ir_clock_monotonic() + WAIT_NS;
-    while (!ir_feed_done(feed) && ir_clock_monotonic() < end_ns) {
+    while (!ir_producer_done(producer) && ir_clock_monotonic() < end_ns) {
         pause_a_moment();
     }
-    ir_feed_take(feed, &confirms, late);
+    ir_producer_take(producer, &confirms, late);
     assert_int_equal(ir_histogram_count(confirms.corrected), MESSAGES);
     assert_int_equal(ir_histogram_count(late), MESSAGES);
     assert_true(ir_histogram_percentile(late, 99) > 900000);
-    assert_int_equal(finish(feed, &counts, &error), IR_OK);
+    assert_int_equal(finish(producer, &counts, &error), IR_OK);
     assert_int_equal(counts.messages_confirmed, MESSAGES);
     ir_latency_free(&confirms);
     ir_histogram_free(late);
@@ -364,7 +366,7 @@ static void orders_end_in_time(void **state) {
 
 static void what_can_never_go_is_refused_and_the_run_goes_on(void **state) {
     (void)state;
-    ir_feed_counts_t counts;
+    ir_producer_counts_t counts;
     ir_error_t error;
     fake.reject = IR_ERR_RANGE;
     assert_int_equal(finish(start(NULL, NULL, 50), &counts, &error), IR_OK);
@@ -374,7 +376,7 @@ static void what_can_never_go_is_refused_and_the_run_goes_on(void **state) {
 
 static void memory_and_login_end_it(void **state) {
     (void)state;
-    ir_feed_counts_t counts;
+    ir_producer_counts_t counts;
     ir_error_t error;
     fake.reject = IR_ERR_MEMORY;
     assert_int_equal(finish(start(NULL, NULL, 50), &counts, &error), IR_ERR_MEMORY);
@@ -386,7 +388,7 @@ static void memory_and_login_end_it(void **state) {
 
 static void receipts_without_room_end_it(void **state) {
     (void)state;
-    ir_feed_counts_t counts;
+    ir_producer_counts_t counts;
     ir_error_t error;
     ir_receipts_t *receipts = ir_receipts_new(20, source.motes, 1, false);
     assert_int_equal(finish(start(receipts, NULL, 50), &counts, &error), IR_ERR_TIMEOUT);
@@ -398,7 +400,7 @@ static void receipts_without_room_end_it(void **state) {
 
 /* Sends them all, with failures; the source's messages with the fake's answers are in `path`. */
 static void send_arrivals(const ir_sender_t *sender, ir_source_t *arrivals,
-                          ir_feed_counts_t *counts) {
+                          ir_producer_counts_t *counts) {
     const ir_source_options_t wanted = {
         .simulate = 10,
         .seed = 5,
@@ -408,17 +410,17 @@ static void send_arrivals(const ir_sender_t *sender, ir_source_t *arrivals,
         .timings = {.relative = 0.3, .clockless = 0.3, .named = 0.5}};
     const ir_target_t target = {.sender = sender, .connections = 1};
     ir_error_t error;
-    ir_feed_options_t options = options_of(60);
+    ir_producer_options_t options = options_of(60);
     options.target = &target;
     fake.fail_every = 7;
     assert_int_equal(ir_source_open(&wanted, arrivals, &error), IR_OK);
     ir_ledger_writer_t *ledger = open_ledger();
-    const ir_feed_shared_t shared = {
+    const ir_producer_shared_t shared = {
         .source = arrivals, .ledger = ledger, .ledger_mutex = &ledger_mutex};
-    ir_feed_t *feed = NULL;
-    assert_int_equal(ir_feed_start(&options, &shared, &feed, &error), IR_OK);
-    ir_feed_begin(feed, &at_once);
-    assert_int_equal(finish(feed, counts, &error), IR_OK);
+    ir_producer_t *producer = NULL;
+    assert_int_equal(ir_producer_start(&options, &shared, &producer, &error), IR_OK);
+    ir_producer_begin(producer, &at_once);
+    assert_int_equal(finish(producer, counts, &error), IR_OK);
     assert_int_equal(ir_ledger_close(ledger, &error), IR_OK);
 }
 
@@ -496,7 +498,7 @@ static uint64_t sendings(void) {
 
 static void arrivals_stand_in_the_ledger_with_their_sendings(void **state) {
     (void)state;
-    ir_feed_counts_t counts;
+    ir_producer_counts_t counts;
     ir_source_t arrivals = {0};
     ir_sender_t sender = fake_sender;
     sender.names = true;
@@ -512,7 +514,7 @@ static void arrivals_stand_in_the_ledger_with_their_sendings(void **state) {
 /* MQTT carries no names. */
 static void without_a_place_for_names_there_are_none(void **state) {
     (void)state;
-    ir_feed_counts_t counts;
+    ir_producer_counts_t counts;
     ir_source_t arrivals = {0};
     send_arrivals(&fake_sender, &arrivals, &counts);
     check_arrival_lines(&arrivals, false);
@@ -521,7 +523,7 @@ static void without_a_place_for_names_there_are_none(void **state) {
 
 static void full_disk_ends_it(void **state) {
     (void)state;
-    ir_feed_counts_t counts;
+    ir_producer_counts_t counts;
     ir_error_t error;
     struct rlimit before;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
