@@ -6,8 +6,6 @@
 #include "common/program.h"
 #include "loadgen/modes.h"
 #include "loadgen/producer.h"
-#include "loadgen/modes.h"
-#include "loadgen/producer.h"
 #include "loadgen/simulation.h"
 
 #include <stddef.h>
@@ -99,15 +97,7 @@ static const ir_setting_t settings[] = {
      "Threads for each target; the motes are spread over them."},
     {"connections", 'c', IR_SETTING_INTEGER, "N", NULL, 0, 65536, "0", FIELD(connections),
      "Connections to each target, spread over its threads; 0: 1 a thread, for HTTP 16."},
-    {"request-packs", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000, "100", FIELD(request_packs),
-     "Most packs in one HTTP request: what waits of one mote goes together, as lines, if it is "
-     "JSON; 1: each by itself."},
-    {"ca", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(ca),
-     "Certificate authority for the targets with TLS."},
-    {"mote-tokens", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(mote_tokens),
-     "Tokens for HTTP: lines MOTE TOKEN."},
-    {"mqtt-password", 0, IR_SETTING_SECRET, "TEXT", NULL, 0, 0, NULL, FIELD(mqtt_password),
-     "Password of the MQTT targets' user."},
+    IR_SEND_SETTINGS(ir_loadgen_options_t, send),
     {"window", 'w', IR_SETTING_INTEGER, "N", NULL, 1, IR_PRODUCER_WINDOW_MAX, "2000", FIELD(window),
      "Most messages of a thread that are sent and not yet confirmed."},
     {"dump", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(dump),
@@ -254,11 +244,11 @@ static unsigned connections_of(const ir_loadgen_options_t *options) {
 ir_status_t ir_loadgen_targets(const ir_loadgen_options_t *options, const ir_mote_tokens_t *tokens,
                                ir_targets_t *targets, ir_error_t *error) {
     ir_target_options_t shared = {
-        .ca = ir_setting_text(options->ca),
-        .mqtt_password = ir_setting_text(options->mqtt_password),
+        .ca = ir_setting_text(options->send.ca),
+        .mqtt_password = ir_setting_text(options->send.mqtt_password),
         .tokens = tokens,
         .connections = connections_of(options),
-        .packs = (unsigned)options->request_packs,
+        .packs = (unsigned)options->send.request_packs,
         .timeout_ns = options->timeout_ns,
     };
     ir_loadgen_broker_options(options, "ir-loadgen sender", &shared.broker);

@@ -9,6 +9,7 @@
 #include "loadgen/plan.h"
 #include "loadgen/receipts.h"
 #include "loadgen/source.h"
+#include "send/settings.h"
 #include "send/target.h"
 
 #include <stdbool.h>
@@ -33,8 +34,8 @@ typedef struct ir_loadgen_options {
     bool find_max;
     int64_t p99_bound_ns, trial_ns, warm_up_ns, late_bound_ns;
     char *target;
-    int64_t threads, connections, request_packs, window;
-    char *ca, *mqtt_password, *mote_tokens;
+    int64_t threads, connections, window;
+    ir_send_settings_t send;
     bool dump;
     bool subscribe, no_subscribe; /* the latter wins */
     char *formats;

@@ -44,7 +44,7 @@ static ir_status_t open_files(ir_run_t *run, ir_error_t *error) {
 }
 
 static ir_status_t find_targets(ir_run_t *run, ir_error_t *error) {
-    const char *tokens = run->options->mote_tokens;
+    const char *tokens = run->options->send.mote_tokens;
     const ir_status_t status =
         has_text(tokens) ? ir_mote_tokens_load(tokens, &run->tokens, error) : IR_OK;
     return status == IR_OK ? ir_loadgen_targets(run->options, run->tokens, &run->targets, error)

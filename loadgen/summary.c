@@ -97,7 +97,7 @@ static ir_object_t settings_used(const ir_loadgen_options_t *options) {
     put(&object, "rate_steps", json_string(options->rate_steps != NULL ? options->rate_steps : ""));
     put_count(&object, "threads", (uint64_t)options->threads);
     put_count(&object, "connections", (uint64_t)options->connections);
-    put_count(&object, "request_packs", (uint64_t)options->request_packs);
+    put_count(&object, "request_packs", (uint64_t)options->send.request_packs);
     put_count(&object, "window", (uint64_t)options->window);
     put(&object, "formats", json_string(options->formats != NULL ? options->formats : ""));
     put(&object, "subscribe", json_boolean(ir_loadgen_subscribes(options)));

@@ -17,23 +17,39 @@ enum { CBOR_BVER = 0, CBOR_BN = 1, CBOR_BT = 2, CBOR_N = 0, CBOR_U = 1, CBOR_V =
 /* ---- JSON ---- */
 
 static void json_label(ir_buffer_t *out, const char *name, const char *unit) {
-    ir_buffer_append_format(out, "\"n\":\"%s\",\"u\":\"%s\",\"v\":", name, unit);
+    ir_buffer_append_format(out, "\"n\":\"%s\",", name);
+    if (unit != NULL) {
+        ir_buffer_append_format(out, "\"u\":\"%s\",", unit);
+    }
+    ir_buffer_append_text(out, "\"v\":");
+}
+
+/* Between the fields of the head. */
+static void json_comma(ir_buffer_t *out) {
+    if (out->size > 0 && out->data[out->size - 1] != '{') {
+        ir_buffer_append_char(out, ',');
+    }
 }
 
 static void json_head(ir_buffer_t *out, const ir_pack_head_t *head) {
     ir_buffer_append_text(out, "[{");
     if (head->version > 0) {
-        ir_buffer_append_format(out, "\"bver\":%u,", head->version);
+        ir_buffer_append_format(out, "\"bver\":%u", head->version);
     }
-    ir_buffer_append_text(out, "\"bn\":\"");
-    ir_buffer_append_view(out, head->mote);
-    ir_buffer_append_text(out, "/\"");
+    if (head->mote.size > 0) {
+        json_comma(out);
+        ir_buffer_append_text(out, "\"bn\":\"");
+        ir_buffer_append_view(out, head->mote);
+        ir_buffer_append_text(out, "/\"");
+    }
     if (head->numbered) {
-        ir_buffer_append_text(out, ",\"" SEQUENCE "\":");
+        json_comma(out);
+        ir_buffer_append_text(out, "\"" SEQUENCE "\":");
         ir_buffer_append_uint(out, head->sequence);
     }
     if (!head->timeless) {
-        ir_buffer_append_text(out, ",\"bt\":");
+        json_comma(out);
+        ir_buffer_append_text(out, "\"bt\":");
     }
 }
 
@@ -59,7 +75,11 @@ static void json_time(ir_buffer_t *out, int64_t time_ns) {
 }
 
 static void json_record(ir_buffer_t *out, const ir_pack_record_t *record, bool first) {
-    ir_buffer_append_text(out, first ? "," : ",{");
+    if (first) {
+        json_comma(out);
+    } else {
+        ir_buffer_append_text(out, ",{");
+    }
     if (record->after_s > 0) {
         ir_buffer_append_text(out, "\"t\":");
         ir_buffer_append_uint(out, record->after_s);

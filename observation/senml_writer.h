@@ -13,7 +13,7 @@
 typedef enum ir_pack_format { IR_PACK_JSON, IR_PACK_CBOR } ir_pack_format_t;
 
 typedef struct ir_pack_head {
-    ir_view_t mote;
+    ir_view_t mote; /* records are named after it; empty: they have their full names */
     size_t n_records;
     unsigned version;  /* of SenML; 0: none is said */
     bool timeless;     /* no time follows */
@@ -30,7 +30,7 @@ typedef struct ir_pack_record {
 
 typedef struct ir_pack_writer {
     const char *content_type;
-    /* Name and unit of a record, to be made once for each sensor. */
+    /* Name and unit (NULL: none is said) of a record, to be made once for each sensor. */
     void (*label)(ir_buffer_t *out, const char *name, const char *unit);
     void (*head)(ir_buffer_t *out, const ir_pack_head_t *head);
     void (*time)(ir_buffer_t *out, int64_t time_ns); /* whole microseconds */

@@ -19,7 +19,7 @@
 #define SHOWN_BYTES 300            /* … and shown */
 #define WHY_SIZE 480
 #define DEFAULT_HOLD_NS (500 * IR_MILLISECOND_NS) /* when the server does not say how long */
-#define LONGEST_HOLD_NS (30 * IR_SECOND_NS)
+#define LONGEST_HOLD_NS (3600 * IR_SECOND_NS)
 #define FAILING_NS IR_SECOND_NS /* with failures and not one answer: start anew */
 
 typedef struct ir_item {
@@ -374,6 +374,11 @@ static bool is_passing(long code) {
     return code == 408 || code == 425 || code == 429 || code >= 500;
 }
 
+/* Whether it would refuse any other body, too: no valid token, not this mote's, no such path. */
+static bool is_denial(long code) {
+    return code == 401 || code == 403 || code == 404 || code == 405;
+}
+
 static void finish_all(ir_http_t *http, const ir_exchange_t *exchange) {
     uint32_t next = exchange->first;
     for (uint32_t place = 0; place < exchange->count; place++) {
@@ -436,7 +441,11 @@ static void take_status(ir_http_t *http, const ir_exchange_t *exchange) {
     } else if (exchange->count > 1) {
         take_packs(http, exchange, taken, why);
     } else {
-        finish(http, first, taken ? IR_ANSWER_CONFIRMED : IR_ANSWER_REFUSED, taken ? NULL : why);
+        finish(http, first,
+               taken             ? IR_ANSWER_CONFIRMED
+               : is_denial(code) ? IR_ANSWER_DENIED
+                                 : IR_ANSWER_REFUSED,
+               taken ? NULL : why);
     }
     ir_mote_queue_give_back(http->queue, mote, time_ns);
 }

@@ -35,6 +35,7 @@ typedef struct ir_parcel {
 typedef enum ir_answer {
     IR_ANSWER_CONFIRMED, /* durable at the other side */
     IR_ANSWER_REFUSED,   /* never will be */
+    IR_ANSWER_DENIED,    /* the same, and not for what is in it: credential or address are wrong */
     IR_ANSWER_AGAIN      /* not now: the sender sends it again by itself; no final answer */
 } ir_answer_t;
 
