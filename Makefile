@@ -22,12 +22,15 @@ FLAGS_asan := -O1 -g -Werror -fsanitize=address,undefined -fno-sanitize-recover=
 FLAGS_fuzz := -O1 -g -Werror -Wno-unknown-warning-option -Wno-format-nonliteral -fsanitize=fuzzer-no-link,address,undefined \
               -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan := -O1 -g -Werror -fsanitize=thread -fno-omit-frame-pointer
-BASE_CFLAGS := -std=c17 -D_GNU_SOURCE -I. $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+# Only ir-feed uses it, so only that is bound to it.
+ZONES := glib-2.0
+BASE_CFLAGS := -std=c17 -D_GNU_SOURCE -I. $(shell pkg-config --cflags $(PACKAGES) $(ZONES) 2>/dev/null)
 CFLAGS = $(BASE_CFLAGS) $(WARNINGS) $(FLAGS_$(MODE)) -pthread -MMD -MP
 LINKING_release := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 LINKING_check := $(LINKING_release)
 LDFLAGS = $(FLAGS_$(MODE)) $(LINKING_$(MODE)) -pthread
-LDLIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
+LDLIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm \
+          -Wl,--push-state,--as-needed $(shell pkg-config --libs $(ZONES) 2>/dev/null) -Wl,--pop-state
 
 # All cores, unless told otherwise.
 ifeq ($(MAKELEVEL),0)
@@ -37,7 +40,7 @@ SUBMAKE = $(MAKE) --no-print-directory
 
 # A folder's main program is FOLDER/main_NAME.c, which becomes ir-NAME; everything else in the folder
 # is its library. Libraries stand in the order of the house, upper first.
-FOLDERS := ingest worker loadgen send store broker annotation observation http common
+FOLDERS := ingest worker loadgen feed send store broker annotation observation http common
 MAINS := $(wildcard $(addsuffix /main_*.c,$(FOLDERS)))
 SOURCES := $(filter-out $(MAINS),$(wildcard $(addsuffix /*.c,$(FOLDERS))))
 OBJECTS := $(SOURCES:%.c=$(OUT)/%.o)
@@ -259,7 +262,7 @@ format:
 # written anew when a setting changes, and a test holds both against the programs.
 .PHONY: river.conf
 river.conf: build
-	@{ sed -n '1,/^$$/p' $@; for each in ingest worker store loadgen annotate; do \
+	@{ sed -n '1,/^$$/p' $@; for each in ingest worker store loadgen feed annotate; do \
 	    $(OUT)/ir-$$each --print-example; echo; done; } | sed '$$d' > $(OUT)/river.conf
 	@mv $(OUT)/river.conf $@
 	@sed -n 's/^;\([a-z0-9-]*\) =.*/"\1",/p' $@ | LC_ALL=C sort -u > common/setting_names.inc
@@ -291,6 +294,7 @@ install:
 	find $(SHAREDIR)/platforms -name __pycache__ -prune -exec rm -rf {} +
 	ln -sf ../share/intelligent-river/platforms/ir-platform ../share/intelligent-river/platforms/ir-deploy $(BINDIR)
 	install -m 644 $(wildcard README.md LICENSE docs/*.md docs/*.yaml) $(DOCDIR)
+	install -D -m 644 feed/README.md $(DOCDIR)/feed/README.md
 
 uninstall:
 	rm -f $(addprefix $(BINDIR)/,$(notdir $(PROGRAMS)) ir-platform ir-deploy)

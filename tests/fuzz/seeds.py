@@ -233,6 +233,32 @@ def answers():
         'n\r\n"https://example.org/a"\r\n<b>\n"\n', "[" * 3000, "[" + "0," * MANY + "0]", "a" * 60000]]
 
 
+def loggers():
+    """As fuzz_logger.c reads them: the first byte says by which position of its mapping."""
+    csv = (DATA / "feed" / "logger.csv").read_bytes()
+    toa5 = (b'"TOA5","CR1000","CR1000","1234","CR1000.Std.25","CPU:a.CR1","1","Min15"\r\n"TIMESTAMP","RECORD","Temp"\r\n'
+            b'"TS","RN","Deg C"\r\n"","","Avg"\r\n"2012-05-25 10:15:00.25",0,21.5\r\n"2012-05-25 10:30:00",1,"NAN"\r\n')
+    rdb = (b"# USGS\nagency_cd\tsite_no\tdatetime\ttz_cd\t1_00060\t1_00060_cd\n5s\t15s\t20d\t6s\t14n\t10s\n"
+           b"USGS\t08068500\t2011-11-06 01:30\tCDT\t17\tA\nUSGS\t08068500\t2011-11-06 01:30\tCST\tIce\tA\n")
+    rows = b"station,parameter,time_utc,value\nA,00010,2011-05-01T04:00:00Z,19.6\nA,00060,2011-05-01T04:00:00Z,1\n"
+    zones = b"t,z,v\n2025-10-26 02:30,Europe/Berlin,1\n2025-10-26 02:15,Europe/Berlin,2\n2025-03-30 02:15,+01:00,3\n"
+    return [bytes([place]) + text for place, texts in enumerate((
+        [csv, csv.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + csv, csv[:-5], csv * 3],
+        [b"# x\n2025-01-01 12:00 1.5 2\n2025-01-01 12:15   .5   -3e2 \n"],
+        [toa5, toa5 * 2], [rdb, rdb * 2, rdb + b"#\n" + rdb.replace(b"00060", b"00010")], [rows],
+        [zones, zones.replace(b"Europe/Berlin", b"Australia/Lord_Howe")])) for text in texts]
+
+
+def uplinks():
+    return [line for each in ("tts", "chirpstack") for line in lines_of(DATA / "feed" / f"{each}.jsonl", 10)]
+
+
+def mappings():
+    text = (ROOT / "feed" / "README.md").read_text()
+    return [block.split("```", 1)[0].encode() for block in text.split("```ini\n")[1:]] + [
+        b"[a]\nfiles = x\n" * 300, b"[" + b"a" * 300 + b"]\n", b"[a]\nmissing = ,,,, ,\n"]
+
+
 TARGETS = {
     "senml_json": json_packs,
     "senml_cbor": cbor_packs,
@@ -247,6 +273,9 @@ TARGETS = {
     "replay": replays,
     "ledger": ledgers,
     "sparql": answers,
+    "logger": loggers,
+    "uplink": uplinks,
+    "mapping": mappings,
 }
 
 # ---- words ----
@@ -271,6 +300,9 @@ WORDS = {
     "amqp": lambda: ["timestamp_in_ms", "ir-arrival", "gateway", "redelivered"],
     "replay": lambda: ["ft3/s", "deg C", "ft", "mg/l", "2011-11-05T05:00:00Z"],
     "ledger": lambda: [ID, "# end"],
+    "logger": lambda: ["TOA5", "agency_cd", "Datum;Temp;Pegel", "Europe/Berlin", "26.10.2025 02:30", ";NAN", "\\x22\\x22"],
+    "uplink": lambda: ["uplink_message", "decoded_payload", "end_device_ids", "received_at", "f_cnt", "rxInfo", "object"],
+    "mapping": lambda: re.findall(r'\{"([a-z-]+)"', (ROOT / "feed" / "map.c").read_text()),
 }
 
 

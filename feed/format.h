@@ -1,0 +1,41 @@
+/* The formats that ir-feed reads, one row each. Three are tables of text, two are uplinks of
+ * LoRaWAN devices, one JSON object a line (feed/uplink.h).
+ *
+ * csv     any table, as the mapping describes it
+ * toa5    Campbell Scientific's Table-Oriented ASCII 5: four rows of head (origin, names, units,
+ *         processing)
+ * rdb     USGS NWIS: comments, names, widths ("5s 15s 20d"); several sites may follow one another
+ * tts     The Things Stack v3, the message `up` of its MQTT server
+ * chirpstack  ChirpStack v4, the event `up` of its MQTT integration, as JSON */
+#ifndef IR_FEED_FORMAT_H
+#define IR_FEED_FORMAT_H
+
+#include "feed/fields.h"
+
+#include <stdbool.h>
+
+typedef struct ir_uplink_kind ir_uplink_kind_t;
+
+typedef struct ir_input_format {
+    const char *name;
+    const ir_uplink_kind_t *uplink; /* NULL: a table */
+    ir_dialect_t dialect;           /* of a table; csv: as the mapping says */
+    char comment;                   /* rows that begin so are passed over; 0: none */
+    unsigned head_rows, name_row; /* how many, and which has the names; csv: as the mapping says */
+    const char *first;            /* what the first field of the head must be, or NULL */
+    const char *time, *zone;      /* what the mapping need not say, or NULL */
+} ir_input_format_t;
+
+/* In the order of the mapping's words for them. */
+#define IR_INPUT_FORMATS "csv|toa5|rdb|tts|chirpstack"
+typedef enum ir_input_kind {
+    IR_INPUT_CSV,
+    IR_INPUT_TOA5,
+    IR_INPUT_RDB,
+    IR_INPUT_TTS,
+    IR_INPUT_CHIRPSTACK
+} ir_input_kind_t;
+
+const ir_input_format_t *ir_input_format(ir_input_kind_t kind);
+
+#endif

@@ -1,0 +1,444 @@
+#include "feed/map.h"
+
+#include "common/secret_file.h"
+#include "common/view.h"
+#include "feed/timestamp.h"
+#include "observation/registry.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <libgen.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECTION_MAX 48 /* what libinih keeps of a section's name */
+#define COLUMN_PREFIX "column:"
+#define HEADER_MAX 1000
+#define MASKED_SIZE 4200
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+
+/* ---- keys ---- */
+
+/* Rows from here on say where things are, and not how they are read. */
+#define WHERE "files"
+
+#define FIELD(member) offsetof(ir_position_t, member)
+
+static const ir_setting_t position_settings[] = {
+    {"format", 0, IR_SETTING_CHOICE, "WORD", IR_INPUT_FORMATS, 0, 0, "csv", FIELD(kind),
+     "How they are written."},
+    {"encoding", 0, IR_SETTING_TEXT, "NAME", NULL, 0, 0, "utf-8", FIELD(encoding),
+     "Their encoding."},
+    {"separator", 0, IR_SETTING_CHOICE, "WORD", "comma|semicolon|tab|space", 0, 0, "comma",
+     FIELD(separator), "Of csv: what stands between fields."},
+    {"decimal", 0, IR_SETTING_CHOICE, "WORD", "point|comma", 0, 0, "point", FIELD(decimal),
+     "What stands before decimals."},
+    {"header", 0, IR_SETTING_INTEGER, "N", NULL, 0, HEADER_MAX, "1", FIELD(header),
+     "Of csv: the row that has the columns' names; 0: none, columns are called 1, 2, …"},
+    {"comment", 0, IR_SETTING_TEXT, "CHARACTER", NULL, 0, 0, NULL, FIELD(comment),
+     "Of csv: rows that begin with it are passed over."},
+    {"time", 0, IR_SETTING_TEXT, "COLUMN", NULL, 0, 0, NULL, FIELD(time), "The time."},
+    {"time-of-day", 0, IR_SETTING_TEXT, "COLUMN", NULL, 0, 0, NULL, FIELD(time_of_day),
+     "Where it has a column of its own: follows the time after a space."},
+    {"time-format", 0, IR_SETTING_TEXT, "FORMAT", NULL, 0, 0, "iso", FIELD(time_format),
+     "iso, unix, unix-ms, or as strptime has it."},
+    {"zone", 0, IR_SETTING_TEXT, "ZONE", NULL, 0, 0, NULL, FIELD(zone),
+     "Of times that say none: a name, an offset, or column:NAME."},
+    {"missing", 0, IR_SETTING_TEXT, "LIST", NULL, 0, 0, NULL, FIELD(missing),
+     "What stands for no value, separated by commas; an empty field is one, too."},
+    {"mote", 0, IR_SETTING_TEXT, "MOTE", NULL, 0, 0, NULL, FIELD(mote),
+     "The mote, or column:NAME."},
+    {"mote-prefix", 0, IR_SETTING_TEXT, "TEXT", NULL, 0, 0, NULL, FIELD(mote_prefix),
+     "Stands before what the column says."},
+    {"files", 0, IR_SETTING_TEXT, "PATTERNS", NULL, 0, 0, NULL, FIELD(files),
+     "Files, separated by commas; * and ? as in the shell; - is standard input."},
+    {"subscribe", 0, IR_SETTING_URI, "URI", NULL, 0, 0, NULL, FIELD(subscribe),
+     "Of uplinks: the network's MQTT broker, mqtt(s)://USER:PASSWORD@HOST."},
+    {"topic", 0, IR_SETTING_TEXT, "FILTER", NULL, 0, 0, NULL, FIELD(topic),
+     "What to subscribe to there; empty: all devices' uplinks."},
+    {"client-id", 0, IR_SETTING_TEXT, "TEXT", NULL, 0, 0, NULL, FIELD(client_id),
+     "By which the broker knows the session; empty: ir-feed-POSITION."},
+    {"ca", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(ca),
+     "Certificate authority of the broker; empty: the system's."},
+};
+
+static const ir_setting_t value_settings[] = {
+    {"sensor", 0, IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, offsetof(ir_map_value_t, sensor),
+     "Full name of the sensor; /NAME: the mote before it; column:NAME: the mote, / and the value."},
+    {"unit", 0, IR_SETTING_TEXT, "UNIT", NULL, 0, 0, NULL, offsetof(ir_map_value_t, unit),
+     "Unit of the column; empty: the registered one."},
+};
+
+const ir_program_t ir_position_keys = {
+    .name = "POSITION",
+    .settings = position_settings,
+    .n_settings = sizeof position_settings / sizeof position_settings[0],
+};
+const ir_program_t ir_value_keys = {
+    .name = "POSITION:COLUMN",
+    .settings = value_settings,
+    .n_settings = sizeof value_settings / sizeof value_settings[0],
+};
+
+/* ---- life ---- */
+
+static void free_position(ir_position_t *position) {
+    for (size_t i = 0; i < position->n_values; i++) {
+        ir_settings_free(&ir_value_keys, &position->values[i]);
+        free(position->values[i].column);
+    }
+    ir_settings_free(&ir_position_keys, position);
+    free(position->name);
+    free(position);
+}
+
+void ir_map_free(ir_map_t *map) {
+    if (map != NULL) {
+        for (size_t i = 0; i < map->n_positions; i++) {
+            free_position(map->positions[i]);
+        }
+        free(map->folder);
+        free(map);
+    }
+}
+
+static ir_status_t out_of_memory(ir_error_t *error) {
+    return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the mapping");
+}
+
+static ir_status_t set_defaults(const ir_program_t *keys, void *target, ir_error_t *error) {
+    ir_status_t status = IR_OK;
+    for (size_t i = 0; i < keys->n_settings && status == IR_OK; i++) {
+        const ir_setting_t *key = &keys->settings[i];
+        if (key->initial != NULL) {
+            status = ir_settings_set(keys, target, key->name, key->initial, error);
+        }
+    }
+    return status;
+}
+
+/* ---- lines ---- */
+
+typedef struct ir_map_reader {
+    ir_map_t *map;
+    ir_status_t status;
+    ir_error_t error;
+} ir_map_reader_t;
+
+static ir_position_t *find_position(const ir_map_t *map, ir_view_t name) {
+    for (size_t i = 0; i < map->n_positions; i++) {
+        if (ir_view_equal(ir_view_text(map->positions[i]->name), name)) {
+            return map->positions[i];
+        }
+    }
+    return NULL;
+}
+
+static ir_status_t add_position(ir_map_t *map, const char *name, ir_position_t **position,
+                                ir_error_t *error) {
+    if (name[0] == '\0' || name[strspn(name, NAME_CHARACTERS)] != '\0') {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "position '%s': its name wants letters, digits, - and _", name);
+    }
+    if (map->n_positions == IR_MAP_POSITIONS_MAX) {
+        return ir_error_set(error, IR_ERR_USAGE, "more than %d positions", IR_MAP_POSITIONS_MAX);
+    }
+    ir_position_t *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return out_of_memory(error);
+    }
+    map->positions[map->n_positions++] = made;
+    made->name = strdup(name);
+    made->folder = map->folder;
+    *position = made;
+    return made->name != NULL ? set_defaults(&ir_position_keys, made, error) : out_of_memory(error);
+}
+
+static ir_status_t find_value(ir_position_t *position, const char *column, ir_map_value_t **value,
+                              ir_error_t *error) {
+    for (size_t i = 0; i < position->n_values; i++) {
+        if (strcmp(position->values[i].column, column) == 0) {
+            *value = &position->values[i];
+            return IR_OK;
+        }
+    }
+    if (column[0] == '\0' || position->n_values == IR_MAP_VALUES_MAX) {
+        return ir_error_set(error, IR_ERR_USAGE, "position '%s': %s", position->name,
+                            column[0] == '\0' ? "no column after the colon" : "too many columns");
+    }
+    *value = &position->values[position->n_values];
+    (*value)->column = strdup(column);
+    if ((*value)->column == NULL) {
+        return out_of_memory(error);
+    }
+    position->n_values++;
+    return IR_OK;
+}
+
+static ir_status_t take_line(ir_map_reader_t *reader, const char *section, const char *name,
+                             const char *value, ir_error_t *error) {
+    const char *colon = strchr(section, ':');
+    const ir_view_t owner =
+        colon != NULL ? ir_view(section, (size_t)(colon - section)) : ir_view_text(section);
+    ir_position_t *position = find_position(reader->map, owner);
+    ir_map_value_t *column = NULL;
+    ir_status_t status = IR_OK;
+    if (strlen(section) > SECTION_MAX) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "the section's name is longer than %d bytes; a * can stand for a part "
+                            "of the column's name",
+                            SECTION_MAX);
+    }
+    if (colon == NULL) {
+        status = position == NULL ? add_position(reader->map, section, &position, error) : IR_OK;
+        return status == IR_OK ? ir_settings_set(&ir_position_keys, position, name, value, error)
+                               : status;
+    }
+    if (position == NULL) {
+        return ir_error_set(error, IR_ERR_USAGE, "[%s]: a section [%.*s] must stand before it",
+                            section, IR_VIEW_ARG(owner));
+    }
+    status = find_value(position, colon + 1, &column, error);
+    return status == IR_OK ? ir_settings_set(&ir_value_keys, column, name, value, error) : status;
+}
+
+static int on_line(void *user, const char *section, const char *name, const char *value) {
+    ir_map_reader_t *reader = user;
+    if (reader->status == IR_OK) {
+        reader->status = take_line(reader, section, name, value, &reader->error);
+    }
+    return reader->status == IR_OK;
+}
+
+/* ---- what follows ---- */
+
+static ir_origin_t origin_of(const char *text) {
+    const size_t size = strlen(COLUMN_PREFIX);
+    text = ir_setting_text(text);
+    const bool column = text != NULL && strncmp(text, COLUMN_PREFIX, size) == 0;
+    return (ir_origin_t){.text = column ? text + size : text, .column = column};
+}
+
+static ir_status_t wrong(const ir_position_t *position, const char *what, ir_error_t *error) {
+    return ir_error_set(error, IR_ERR_USAGE, "[%s]: %s", position->name, what);
+}
+
+static void derive_table(ir_position_t *position) {
+    static const char separators[] = {',', ';', '\t', ' '};
+    const char *comment = ir_setting_text(position->comment);
+    position->dialect = position->format->dialect;
+    position->comment_char = position->format->comment;
+    position->head_rows = position->format->head_rows;
+    position->name_row = position->format->name_row;
+    if (position->kind == IR_INPUT_CSV) {
+        position->dialect.separator = separators[position->separator];
+        position->comment_char = comment != NULL ? comment[0] : '\0';
+        position->head_rows = position->name_row = (unsigned)position->header;
+    }
+}
+
+static void derive(ir_position_t *position) {
+    position->format = ir_input_format((ir_input_kind_t)position->kind);
+    position->decimal_comma = position->decimal == 1;
+    position->mote_from = origin_of(position->mote);
+    position->zone_from = origin_of(position->zone);
+    position->time_column = ir_setting_text(position->time);
+    if (position->time_column == NULL) {
+        position->time_column = position->format->time;
+    }
+    if (position->zone_from.text == NULL) {
+        position->zone_from = origin_of(position->format->zone);
+    }
+    for (size_t i = 0; i < position->n_values; i++) {
+        ir_map_value_t *value = &position->values[i];
+        value->sensor_from = origin_of(value->sensor);
+        value->known_unit = ir_unit_find(ir_view_text(value->unit));
+    }
+    derive_table(position);
+}
+
+static ir_status_t check_source(const ir_position_t *position, ir_error_t *error) {
+    const bool files = ir_setting_text(position->files) != NULL;
+    const bool subscribes = ir_setting_text(position->subscribe) != NULL;
+    if (files == subscribes) {
+        return wrong(position, "wants either files or subscribe", error);
+    }
+    if (subscribes && position->format->uplink == NULL) {
+        return wrong(position, "subscribe goes with format = tts or chirpstack", error);
+    }
+    if (position->mote_from.text == NULL) {
+        return wrong(position, "wants a mote", error);
+    }
+    if (!position->mote_from.column && !ir_mote_id_valid(ir_view_text(position->mote_from.text))) {
+        return wrong(position,
+                     "mote wants letters, digits, - : and _, beginning with a letter or digit",
+                     error);
+    }
+    if (position->format->uplink == NULL && position->time_column == NULL) {
+        return wrong(position, "wants time, the column that has it", error);
+    }
+    return ir_timestamp_check(position->time_format, error);
+}
+
+static ir_status_t check_values(const ir_position_t *position, ir_error_t *error) {
+    if (position->n_values == 0) {
+        return ir_error_set(error, IR_ERR_USAGE, "[%s]: no section [%s:COLUMN] names a sensor",
+                            position->name, position->name);
+    }
+    for (size_t i = 0; i < position->n_values; i++) {
+        const ir_map_value_t *value = &position->values[i];
+        const char *unit = ir_setting_text(value->unit);
+        if (value->sensor_from.text == NULL) {
+            return ir_error_set(error, IR_ERR_USAGE, "[%s:%s]: wants a sensor", position->name,
+                                value->column);
+        }
+        if (value->sensor_from.column && position->format->uplink != NULL) {
+            return ir_error_set(error, IR_ERR_USAGE, "[%s:%s]: an uplink has no column of sensors",
+                                position->name, value->column);
+        }
+        if (unit != NULL && value->known_unit == NULL) {
+            return ir_error_set(error, IR_ERR_USAGE, "[%s:%s]: unit '%s' is not known",
+                                position->name, value->column, unit);
+        }
+    }
+    return IR_OK;
+}
+
+static ir_status_t complete(ir_map_t *map, ir_error_t *error) {
+    ir_status_t status = map->n_positions > 0
+                             ? IR_OK
+                             : ir_error_set(error, IR_ERR_USAGE, "has no section [POSITION]");
+    for (size_t i = 0; i < map->n_positions && status == IR_OK; i++) {
+        derive(map->positions[i]);
+        status = check_source(map->positions[i], error);
+        if (status == IR_OK) {
+            status = check_values(map->positions[i], error);
+        }
+    }
+    return status;
+}
+
+/* ---- loading ---- */
+
+static char *folder_of(const char *path) {
+    char *copy = strdup(path);
+    char *folder = copy != NULL ? strdup(dirname(copy)) : NULL;
+    free(copy);
+    return folder;
+}
+
+static bool has_password(const ir_map_t *map) {
+    char masked[MASKED_SIZE];
+    for (size_t i = 0; i < map->n_positions; i++) {
+        const char *uri = ir_setting_text(map->positions[i]->subscribe);
+        if (uri != NULL && strcmp(ir_uri_masked(uri, masked, sizeof masked), uri) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static ir_status_t read_lines(ir_map_t *map, FILE *file, const char *path, ir_error_t *error) {
+    ir_map_reader_t reader = {.map = map};
+    const int line = ini_parse_file(file, on_line, &reader);
+    if (line > 0) {
+        return ir_error_set(error, IR_ERR_USAGE, "%s:%d: %s", path, line,
+                            reader.status != IR_OK ? reader.error.text
+                                                   : "neither a section nor NAME = VALUE");
+    }
+    const ir_status_t status = complete(map, &reader.error);
+    if (status != IR_OK) {
+        return ir_error_set(error, status, "%s: %s", path, reader.error.text);
+    }
+    return has_password(map) ? ir_secret_file_check(file, path, error) : IR_OK;
+}
+
+static ir_status_t read_map(ir_map_t *map, const char *path, ir_error_t *error) {
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return ir_error_set(error, IR_ERR_USAGE, "%s: cannot read the mapping: %s", path,
+                            strerror(errno));
+    }
+    const ir_status_t status = read_lines(map, file, path, error);
+    (void)fclose(file);
+    return status;
+}
+
+ir_status_t ir_map_load(const char *path, ir_map_t **map, ir_error_t *error) {
+    ir_map_t *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return out_of_memory(error);
+    }
+    made->folder = folder_of(path);
+    const ir_status_t status =
+        made->folder != NULL ? read_map(made, path, error) : out_of_memory(error);
+    if (status != IR_OK) {
+        ir_map_free(made);
+        return status;
+    }
+    *map = made;
+    return IR_OK;
+}
+
+/* ---- missing values ---- */
+
+/* The next word of the list, from *at on; size 0: there is none. */
+static ir_view_t next_missing(const char **at) {
+    *at += strspn(*at, " \t,");
+    const char *word = *at;
+    size_t size = strcspn(word, ",");
+    *at += size;
+    while (size > 0 && (word[size - 1] == ' ' || word[size - 1] == '\t')) {
+        size--;
+    }
+    return ir_view(word, size);
+}
+
+bool ir_position_misses(const ir_position_t *position, ir_view_t text) {
+    const char *at = position->missing != NULL ? position->missing : "";
+    for (ir_view_t word = next_missing(&at); word.size > 0; word = next_missing(&at)) {
+        if (ir_view_equal(word, text)) {
+            return true;
+        }
+    }
+    return text.size == 0;
+}
+
+bool ir_position_misses_number(const ir_position_t *position, double number) {
+    const char *at = position->missing != NULL ? position->missing : "";
+    for (ir_view_t word = next_missing(&at); word.size > 0; word = next_missing(&at)) {
+        char *end = NULL;
+        const double missing = strtod(word.data, &end);
+        if (end == word.data + word.size && missing == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- what decides ---- */
+
+static void describe(const ir_program_t *keys, const void *target, ir_buffer_t *out) {
+    for (size_t i = 0; i < keys->n_settings && strcmp(keys->settings[i].name, WHERE) != 0; i++) {
+        const char *field = (const char *)target + keys->settings[i].offset;
+        ir_buffer_append_char(out, '\n');
+        if (keys->settings[i].type == IR_SETTING_TEXT) {
+            ir_buffer_append_view(out, ir_view_text(*(char *const *)(const void *)field));
+        } else if (keys->settings[i].type == IR_SETTING_INTEGER) {
+            ir_buffer_append_int(out, *(const int64_t *)(const void *)field);
+        } else {
+            ir_buffer_append_int(out, *(const int *)(const void *)field);
+        }
+    }
+}
+
+void ir_position_describe(const ir_position_t *position, ir_buffer_t *out) {
+    describe(&ir_position_keys, position, out);
+    for (size_t i = 0; i < position->n_values; i++) {
+        ir_buffer_append_char(out, '\n');
+        ir_buffer_append_text(out, position->values[i].column);
+        describe(&ir_value_keys, &position->values[i], out);
+    }
+}

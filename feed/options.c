@@ -1,0 +1,108 @@
+#include "feed/options.h"
+
+#include "common/log.h"
+#include "common/program.h"
+#include "send/sender.h"
+
+#include <string.h>
+
+#define FIELD(member) offsetof(ir_feed_options_t, member)
+#define ROUND_PACKS_MAX 10e6
+
+static const ir_setting_t settings[] = {
+    {"map", 'm', IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(map),
+     "The mapping: where files are, and which column is which sensor."},
+    {"state", 's', IR_SETTING_TEXT, "DIR", NULL, 0, 0, NULL, FIELD(state),
+     "Directory for how far each file has been confirmed, and for uplinks; empty: files are read "
+     "from their start."},
+    {"target", 't', IR_SETTING_URI, "URI", NULL, 0, 0, NULL, FIELD(target),
+     "Where to send: http(s)://HOST:PORT, mqtt(s)://, amqp(s)://, null: (nowhere). Empty: to the "
+     "broker of 'amqp'."},
+    {"follow", 'f', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(follow),
+     "Goes on when all is sent: looks for new rows, and subscribes to uplinks."},
+    {"check", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(check),
+     "Sends nothing: shows columns, rows that cannot be used, and the first packs."},
+    {"registry", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(registry),
+     "With --check: whether the sensors are registered, each with its mote and unit."},
+    {"poll", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, IR_DAY, "5s", FIELD(poll_ns),
+     "With --follow: time between two looks at the files of a position."},
+    {"round", 0, IR_SETTING_INTEGER, "N", NULL, 1, ROUND_PACKS_MAX, "20000", FIELD(round_packs),
+     "Most packs of a position that are read, sorted by time and confirmed together; some 300 "
+     "bytes "
+     "of memory each."},
+    {"window", 'w', IR_SETTING_INTEGER, "N", NULL, 1, IR_SENDER_OPEN_MAX, "2000", FIELD(window),
+     "Most packs that are sent and not yet confirmed."},
+    {"connections", 'c', IR_SETTING_INTEGER, "N", NULL, 0, 1024, "0", FIELD(connections),
+     "Connections for HTTP; 0: 16."},
+    {"spool-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_MIB, 1024 * IR_GIB, "64Mi",
+     FIELD(spool_bytes),
+     "Most uplinks of a position that wait on disk; then it leaves the broker."},
+    {"retry-for", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 365 * IR_DAY, "0s", FIELD(retry_for_ns),
+     "Gives up when the target was away for this long; 0: never."},
+    IR_SEND_SETTINGS(ir_feed_options_t, send),
+    IR_BROKER_SETTINGS(ir_feed_options_t, broker),
+    {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, "30s",
+     FIELD(timeout_ns), "Longest wait for one answer of a server."},
+    IR_LOG_SETTINGS(ir_feed_options_t, log_level),
+    IR_PROGRAM_SETTINGS(ir_feed_options_t, core_dumps),
+};
+
+static ir_status_t check(const void *given, ir_error_t *error) {
+    const ir_feed_options_t *options = given;
+    ir_targets_t targets;
+    ir_status_t status = ir_broker_settings_check(&options->broker, error);
+    if (status == IR_OK) {
+        status = ir_feed_target(options, NULL, &targets, error);
+    }
+    if (status == IR_OK) {
+        ir_targets_free(&targets);
+    }
+    return status;
+}
+
+static ir_status_t applies(const void *given, const char *setting, ir_error_t *error) {
+    const ir_feed_options_t *options = given;
+    return options->check || strcmp(setting, "registry") != 0
+               ? IR_OK
+               : ir_error_set(error, IR_ERR_USAGE, "registry: goes with --check");
+}
+
+const ir_program_t ir_feed_program = {
+    .name = "ir-feed",
+    .purpose = "Sends what loggers and LoRaWAN networks deliver: CSV, TOA5, RDB, uplinks as JSON.",
+    .usage = "",
+    .notes =
+        "Examples:\n"
+        "  ir-feed --map gauges.ini --check --registry river.ttl\n"
+        "  ir-feed --map gauges.ini --state DIR --target http://GATEWAY:8080 --mote-tokens FILE\n"
+        "  ir-feed --map gauges.ini --state DIR --target mqtt://user@HOST --follow\n"
+        "Signals: SIGINT, SIGTERM and SIGHUP send nothing new, wait for the confirms, keep how far "
+        "it came, and exit; a second one waits for nothing.\n"
+        "Exit status: 0 all that was read is confirmed; 2 wrong usage, settings or mapping, 1 "
+        "anything else, also rows that could not be used.\n",
+    .settings = settings,
+    .n_settings = sizeof settings / sizeof settings[0],
+    .check = check,
+    .applies = applies,
+};
+
+ir_status_t ir_feed_target(const ir_feed_options_t *options, const ir_mote_tokens_t *tokens,
+                           ir_targets_t *targets, ir_error_t *error) {
+    ir_target_options_t shared = {
+        .ca = ir_setting_text(options->send.ca),
+        .mqtt_password = ir_setting_text(options->send.mqtt_password),
+        .tokens = tokens,
+        .connections = (unsigned)options->connections,
+        .packs = (unsigned)options->send.request_packs,
+        .timeout_ns = options->timeout_ns,
+    };
+    ir_broker_settings_options(&options->broker, ir_feed_program.name, options->timeout_ns,
+                               &shared.broker);
+    const ir_status_t status =
+        ir_targets_parse(ir_setting_text(options->target), &shared, targets, error);
+    if (status == IR_OK && targets->count > 1) {
+        ir_targets_free(targets);
+        return ir_error_set(error, IR_ERR_USAGE, "target: one only");
+    }
+    return status;
+}

@@ -1,0 +1,50 @@
+/* One SenML pack: what a mote measured at one time. It follows from rows that stand together in one
+ * file and from the mapping alone, however much is read at once, so that reading again gives the
+ * same bytes. */
+#ifndef IR_FEED_PACK_H
+#define IR_FEED_PACK_H
+
+#include "common/arena.h"
+#include "common/buffer.h"
+#include "common/view.h"
+#include "feed/reading.h"
+#include "feed/rows.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Most records in one; what is more begins another. */
+#define IR_PACK_RECORDS_MAX 1000
+
+typedef struct ir_input ir_input_t;
+
+typedef struct ir_pack {
+    ir_view_t mote, body;
+    int64_t time_ns;
+    const ir_input_t *input;
+    ir_row_place_t begin; /* of its first row */
+    ir_row_place_t head;  /* in force there */
+    size_t notes;         /* of the input's notes, those up to its last row */
+    bool given;           /* to a sender */
+    bool settled;         /* it has a final answer, or had one before */
+} ir_pack_t;
+
+/* A pack in the making. */
+typedef struct ir_pack_draft {
+    ir_pack_t pack;
+    ir_reading_value_t values[IR_PACK_RECORDS_MAX];
+    size_t n_values; /* 0: there is none */
+} ir_pack_draft_t;
+
+/* Whether the reading belongs to the draft. */
+bool ir_pack_joins(const ir_pack_draft_t *draft, const ir_reading_t *reading);
+
+/* Begins a pack, or adds to it. A value that is there already (same sensor, same number) is not
+ * written twice. */
+void ir_pack_add(ir_pack_draft_t *draft, const ir_reading_t *reading);
+
+/* Writes it: body and texts are in the arena. False when memory is out. */
+bool ir_pack_finish(ir_pack_draft_t *draft, ir_arena_t *arena, ir_buffer_t *scratch);
+
+#endif

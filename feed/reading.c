@@ -1,0 +1,114 @@
+#include "feed/reading.h"
+
+#include "common/clock.h"
+#include "common/number.h"
+#include "observation/registry.h"
+#include "observation/senml.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NUMBER_SIZE 64
+
+/* ---- mote and time ---- */
+
+static ir_view_t join(ir_arena_t *arena, ir_view_t a, ir_view_t b) {
+    char *text = ir_arena_alloc(arena, a.size + b.size + 1);
+    if (text == NULL) {
+        return ir_view(NULL, 0);
+    }
+    memcpy(text, a.size > 0 ? a.data : "", a.size);
+    memcpy(text + a.size, b.size > 0 ? b.data : "", b.size);
+    text[a.size + b.size] = '\0';
+    return ir_view(text, a.size + b.size);
+}
+
+bool ir_reading_set_mote(const ir_reading_context_t *context, ir_view_t text,
+                         ir_reading_t *reading) {
+    const char *prefix = context->position->mote_prefix;
+    reading->mote = join(context->arena, ir_view_text(prefix), text);
+    if (!ir_mote_id_valid(reading->mote)) {
+        ir_report_unusable(context->report, "'%.*s' is no mote", IR_VIEW_ARG(reading->mote));
+        return false;
+    }
+    return true;
+}
+
+bool ir_reading_set_time(const ir_reading_context_t *context, int64_t time_ns,
+                         ir_reading_t *reading) {
+    if (time_ns < IR_READING_TIME_MIN_NS) {
+        ir_report_unusable(context->report,
+                           "a time before 1978-07-04T21:24:16Z cannot be said in SenML");
+        return false;
+    }
+    reading->time_ns = time_ns - time_ns % IR_MICROSECOND_NS;
+    return true;
+}
+
+/* ---- values ---- */
+
+static bool name_valid(ir_view_t name) {
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-:./_";
+    if (name.size == 0 || name.size > IR_NAME_SIZE_MAX || !isalnum((unsigned char)name.data[0])) {
+        return false;
+    }
+    for (size_t i = 0; i < name.size; i++) {
+        if (name.data[i] == '\0' || strchr(allowed, name.data[i]) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The sensor's full name: said in the mapping, after the mote, or after the mote in a column. */
+static ir_view_t full_name(const ir_reading_context_t *context, const ir_map_value_t *value,
+                           ir_view_t name, const ir_reading_t *reading) {
+    const ir_view_t text = ir_view_text(value->sensor_from.text);
+    if (value->sensor_from.column) {
+        const ir_view_t base = join(context->arena, reading->mote, ir_view_text("/"));
+        return join(context->arena, base, name);
+    }
+    return text.data[0] == '/' ? join(context->arena, reading->mote, text) : text;
+}
+
+void ir_reading_add(const ir_reading_context_t *context, const ir_map_value_t *value,
+                    ir_view_t name, double number, ir_reading_t *reading) {
+    const ir_view_t sensor = full_name(context, value, name, reading);
+    if (!name_valid(sensor)) {
+        ir_report_unusable(context->report, "'%.*s' is no sensor's name", IR_VIEW_ARG(sensor));
+        return;
+    }
+    reading->values[reading->n_values++] =
+        (ir_reading_value_t){.sensor = sensor, .unit = value->known_unit, .number = number};
+}
+
+/* strtod alone would take hexadecimal numbers, "inf" and what follows the number. */
+bool ir_reading_number(ir_view_t text, bool comma, double *number) {
+    char copy[NUMBER_SIZE];
+    size_t digits = 0;
+    if (text.size == 0 || text.size >= sizeof copy) {
+        return false;
+    }
+    for (size_t i = 0; i < text.size; i++) {
+        const char c = text.data[i];
+        digits += isdigit((unsigned char)c) != 0;
+        if (c == '\0' || strchr(comma ? "0123456789+-,eE" : "0123456789+-.eE", c) == NULL) {
+            return false;
+        }
+        copy[i] = c;
+        if (c == ',') {
+            copy[i] = '.';
+        }
+    }
+    copy[text.size] = '\0';
+    char *end = NULL;
+    const double value = strtod(copy, &end);
+    if (digits == 0 || *end != '\0' || !isfinite(value)) {
+        return false;
+    }
+    *number = value;
+    return true;
+}

@@ -1,0 +1,54 @@
+/* What one row or uplink says: a mote, a time, and values of its sensors. */
+#ifndef IR_FEED_READING_H
+#define IR_FEED_READING_H
+
+#include "common/arena.h"
+#include "common/view.h"
+#include "feed/map.h"
+#include "feed/report.h"
+#include "feed/track.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct ir_reading_value {
+    ir_view_t sensor;      /* full name, NUL-terminated */
+    const ir_unit_t *unit; /* NULL: the registered one */
+    double number;
+} ir_reading_value_t;
+
+typedef struct ir_reading {
+    ir_view_t mote;
+    int64_t time_ns; /* whole microseconds */
+    ir_reading_value_t values[IR_MAP_VALUES_MAX];
+    size_t n_values;
+} ir_reading_t;
+
+/* What readers of a file share. `arena` holds names until it is reset. */
+typedef struct ir_reading_context {
+    const ir_position_t *position;
+    ir_arena_t *arena;
+    ir_tracks_t *tracks;
+    ir_report_t *report;
+} ir_reading_context_t;
+
+/* SenML says times before this relative to now (RFC 8428, 4.5.3). */
+#define IR_READING_TIME_MIN_NS ((INT64_C(1) << 28) * 1000000000)
+
+/* Gives the reading its mote. `text` is UTF-8. False: it is no mote's id, which is reported. */
+bool ir_reading_set_mote(const ir_reading_context_t *context, ir_view_t text,
+                         ir_reading_t *reading);
+
+/* Gives it its time. False: SenML cannot say it, which is reported. */
+bool ir_reading_set_time(const ir_reading_context_t *context, int64_t time_ns,
+                         ir_reading_t *reading);
+
+/* Adds a value. `name` is that of a sensor that a column names (UTF-8), or empty. */
+void ir_reading_add(const ir_reading_context_t *context, const ir_map_value_t *value,
+                    ir_view_t name, double number, ir_reading_t *reading);
+
+/* A decimal number with a point, or with a comma; nothing but it. */
+bool ir_reading_number(ir_view_t text, bool comma, double *number);
+
+#endif

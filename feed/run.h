@@ -1,0 +1,16 @@
+/* The work of ir-feed: rounds of all positions, their delivery, and the subscriptions. */
+#ifndef IR_FEED_RUN_H
+#define IR_FEED_RUN_H
+
+#include "common/status.h"
+#include "feed/map.h"
+#include "feed/options.h"
+
+#include <stdbool.h>
+
+/* Sends all there is, and with `follow` until a signal comes. `*good`: all that was read could be
+ * used and is confirmed. */
+ir_status_t ir_feed_run(const ir_feed_options_t *options, const ir_map_t *map, bool *good,
+                        ir_error_t *error);
+
+#endif

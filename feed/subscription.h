@@ -1,0 +1,35 @@
+/* Uplinks from a network server's MQTT broker into a spool, on a thread of its own.
+ *
+ * A message is on disk before the broker is told that it arrived: the library's packets wait in its
+ * queue (mosquitto_threaded_set) until the spool is durable. With QoS 1 and a session that the
+ * broker keeps (ChirpStack), nothing is lost while this program is away, as far as the broker's own
+ * queue goes. With QoS 0 (The Things Stack) what comes meanwhile is lost. While the spool is full
+ * the subscription is away. */
+#ifndef IR_FEED_SUBSCRIPTION_H
+#define IR_FEED_SUBSCRIPTION_H
+
+#include "common/status.h"
+#include "feed/map.h"
+
+#include <stdint.h>
+
+typedef struct ir_subscription ir_subscription_t;
+
+typedef struct ir_subscription_options {
+    const ir_position_t *position;
+    const char *spool; /* folder */
+    int64_t spool_bytes;
+    int64_t timeout_ns;
+} ir_subscription_options_t;
+
+/* Everything given outlives it. */
+ir_status_t ir_subscription_start(const ir_subscription_options_t *options,
+                                  ir_subscription_t **subscription, ir_error_t *error);
+
+/* Leaves the broker and waits for the thread; takes NULL. */
+void ir_subscription_stop(ir_subscription_t *subscription);
+
+/* Checks the position's address. */
+ir_status_t ir_subscription_check(const ir_position_t *position, ir_error_t *error);
+
+#endif

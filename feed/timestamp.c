@@ -1,0 +1,207 @@
+#include "feed/timestamp.h"
+
+#include "common/clock.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define TEXT_SIZE 80
+#define YEAR_MIN 1900
+#define YEAR_MAX 2200
+#define TM_YEAR_0 1900
+#define NANOSECOND_DIGITS 9
+#define MINUTE_S 60
+#define MS_MIN (-INT64_C(2208988800000)) /* 1900 */
+#define MS_MAX INT64_C(7258118400000)    /* 2200 */
+
+/* ---- formats ---- */
+
+static bool has_directive(const char *format, char letter) {
+    for (const char *at = strchr(format, '%'); at != NULL && at[1] != '\0';
+         at = strchr(at + 2, '%')) {
+        if (at[1] == letter) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_word(const char *format) {
+    return strcmp(format, "iso") == 0 || strcmp(format, "unix") == 0 ||
+           strcmp(format, "unix-ms") == 0;
+}
+
+ir_status_t ir_timestamp_check(const char *format, ir_error_t *error) {
+    if (is_word(format)) {
+        return IR_OK;
+    }
+    if (strchr(format, '%') == NULL) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "time-format: '%.80s' is none of iso, unix, unix-ms, and has no %%",
+                            format);
+    }
+    if (has_directive(format, 's')) {
+        return ir_error_set(error, IR_ERR_USAGE, "time-format: instead of %%s write unix");
+    }
+    if (has_directive(format, 'Z')) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "time-format: %%Z is not read; put the abbreviation's column into "
+                            "zone = column:NAME, or write it as text");
+    }
+    return IR_OK;
+}
+
+/* ---- parts ---- */
+
+/* ".25" or ",25", nothing else; digits beyond nine are cut off. False when something else stands
+ * there. */
+static bool parse_fraction(const char **text, int64_t *ns) {
+    *ns = 0;
+    if ((*text)[0] != '.' && (*text)[0] != ',') {
+        return true;
+    }
+    const char *at = *text + 1;
+    if (!isdigit((unsigned char)*at)) {
+        return false;
+    }
+    int digits = 0;
+    for (; isdigit((unsigned char)*at); at++, digits++) {
+        *ns = digits < NANOSECOND_DIGITS ? *ns * 10 + (*at - '0') : *ns;
+    }
+    for (; digits < NANOSECOND_DIGITS; digits++) {
+        *ns *= 10;
+    }
+    *text = at;
+    return true;
+}
+
+/* timegm corrects what does not exist (30 February) instead of refusing it. */
+static bool to_seconds(const struct tm *parts, int64_t *seconds) {
+    struct tm corrected = *parts;
+    const int year = parts->tm_year + TM_YEAR_0;
+    corrected.tm_isdst = 0;
+    *seconds = timegm(&corrected);
+    return year >= YEAR_MIN && year < YEAR_MAX && corrected.tm_mday == parts->tm_mday &&
+           corrected.tm_mon == parts->tm_mon && corrected.tm_hour == parts->tm_hour &&
+           corrected.tm_min == parts->tm_min && corrected.tm_sec == parts->tm_sec;
+}
+
+static bool parse_parts(const char *text, const char *format, ir_timestamp_t *timestamp) {
+    struct tm parts = {.tm_mday = 1};
+    const bool zoned = has_directive(format, 'z');
+    int64_t seconds = 0;
+    int64_t fraction_ns = 0;
+    const char *rest = strptime(text, format, &parts);
+    const long offset_s = zoned ? parts.tm_gmtoff : 0;
+    if (rest == NULL || !parse_fraction(&rest, &fraction_ns) || rest[0] != '\0' ||
+        !to_seconds(&parts, &seconds)) {
+        return false;
+    }
+    *timestamp = (ir_timestamp_t){.zoned = zoned,
+                                  .time_ns = (seconds - offset_s) * IR_SECOND_NS + fraction_ns};
+    return true;
+}
+
+/* ---- words ---- */
+
+/* Two digits; false when they are not there. */
+static bool take_two(const char **text, int *number) {
+    const char *at = *text;
+    if (!isdigit((unsigned char)at[0]) || !isdigit((unsigned char)at[1])) {
+        return false;
+    }
+    *number = (at[0] - '0') * 10 + (at[1] - '0');
+    *text += 2;
+    return true;
+}
+
+/* "Z", "+02:00", "+0200", "+02", or nothing. */
+static bool parse_iso_offset(const char *text, ir_timestamp_t *timestamp) {
+    int hours = 0;
+    int minutes = 0;
+    timestamp->zoned = text[0] != '\0';
+    if (!timestamp->zoned || strcmp(text, "Z") == 0 || strcmp(text, "z") == 0) {
+        return true;
+    }
+    const int sign = text[0] == '-' ? -1 : 1;
+    if (text[0] != '+' && text[0] != '-') {
+        return false;
+    }
+    text++;
+    if (!take_two(&text, &hours)) {
+        return false;
+    }
+    text += text[0] == ':';
+    if ((text[0] != '\0' && !take_two(&text, &minutes)) || text[0] != '\0' || hours >= 24 ||
+        minutes >= 60) {
+        return false;
+    }
+    timestamp->time_ns -= sign * (int64_t)(hours * 60 + minutes) * MINUTE_S * IR_SECOND_NS;
+    return true;
+}
+
+static bool parse_iso(const char *text, ir_timestamp_t *timestamp) {
+    struct tm parts = {.tm_mday = 1};
+    int64_t seconds = 0;
+    int64_t fraction_ns = 0;
+    const char *rest = strptime(text, "%Y-%m-%d", &parts);
+    if (rest == NULL || (rest[0] != 'T' && rest[0] != 't' && rest[0] != ' ')) {
+        return false;
+    }
+    rest = strptime(rest + 1, "%H:%M", &parts);
+    if (rest != NULL && rest[0] == ':') {
+        rest = strptime(rest, ":%S", &parts);
+    }
+    if (rest == NULL || !parse_fraction(&rest, &fraction_ns) || !to_seconds(&parts, &seconds)) {
+        return false;
+    }
+    timestamp->time_ns = seconds * IR_SECOND_NS + fraction_ns;
+    while (rest[0] == ' ') {
+        rest++;
+    }
+    return parse_iso_offset(rest, timestamp);
+}
+
+static bool parse_unix(const char *text, int64_t unit_ns, ir_timestamp_t *timestamp) {
+    char *end = NULL;
+    const bool negative = text[0] == '-';
+    if (!isdigit((unsigned char)text[negative])) {
+        return false;
+    }
+    const int64_t units = strtoll(text, &end, 10);
+    const char *rest = end;
+    int64_t fraction_ns = 0;
+    const int64_t per_ms = IR_MILLISECOND_NS;
+    if (!parse_fraction(&rest, &fraction_ns) || rest[0] != '\0' ||
+        units < MS_MIN / (unit_ns / per_ms) || units > MS_MAX / (unit_ns / per_ms)) {
+        return false;
+    }
+    fraction_ns = fraction_ns / (IR_SECOND_NS / unit_ns);
+    timestamp->zoned = true;
+    timestamp->time_ns = units * unit_ns + (negative ? -fraction_ns : fraction_ns);
+    return true;
+}
+
+bool ir_timestamp_parse(ir_view_t text, const char *format, ir_timestamp_t *timestamp) {
+    char copy[TEXT_SIZE];
+    ir_timestamp_t parsed = {.time_ns = 0};
+    if (text.size == 0 || text.size >= sizeof copy || memchr(text.data, '\0', text.size) != NULL) {
+        return false;
+    }
+    memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    const bool good = strcmp(format, "iso") == 0    ? parse_iso(copy, &parsed)
+                      : strcmp(format, "unix") == 0 ? parse_unix(copy, IR_SECOND_NS, &parsed)
+                      : strcmp(format, "unix-ms") == 0
+                          ? parse_unix(copy, IR_MILLISECOND_NS, &parsed)
+                          : parse_parts(copy, format, &parsed);
+    if (good) {
+        *timestamp = parsed;
+    }
+    return good;
+}

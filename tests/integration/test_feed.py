@@ -1,0 +1,610 @@
+"""ir-feed: files of loggers and uplinks of LoRaWAN devices, with the real pipeline behind it."""
+
+import csv
+import datetime
+import gzip
+import itertools
+import json
+import random
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import uuid
+import zoneinfo
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+import harness
+from harness import servers
+
+ELBE = harness.ROOT / "tests" / "data" / "feed" / "elbe.ttl"
+LOGGER = """[gauge]
+files = *.csv
+separator = semicolon
+decimal = comma
+encoding = latin-1
+time = Datum
+time-format = %d.%m.%Y %H:%M
+zone = Europe/Berlin
+missing = NAN, -9999, ***
+mote = elbe
+[gauge:Temp*]
+sensor = elbe/temperature
+unit = Cel
+[gauge:Pegel]
+sensor = elbe/stage
+unit = cm
+"""
+UPLINKS = """[lora]
+subscribe = mqtt://127.0.0.1:{port}
+format = {kind}
+mote = {mote}
+[lora:level]
+sensor = pegel-1/level
+unit = m
+"""
+BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
+
+
+# ---- what a logger writes ----
+
+
+def logger_rows(days=3, minutes=15):
+    """(local text, UTC seconds, temperature, stage in cm) across the change of clocks in autumn."""
+    start = int(datetime.datetime(2024, 10, 26, tzinfo=datetime.timezone.utc).timestamp())
+    generator = random.Random(3)
+    for seconds in range(start, start + days * 86400, minutes * 60):
+        local = datetime.datetime.fromtimestamp(seconds, BERLIN)
+        yield local.strftime("%d.%m.%Y %H:%M"), seconds, generator.randint(40, 120) / 8, generator.randint(100, 300)
+
+
+def comma(number):
+    return f"{number:g}".replace(".", ",")
+
+
+def logger_text(rows):
+    return "".join(f'{local};{comma(warm)};{stage};"Dresden; Altstadt"\r\n' for local, _, warm, stage in rows)
+
+
+HEAD = "Datum;Temp [°C];Pegel;Ort\r\n"
+
+
+def expected_ids(rows):
+    return sorted(each for _, seconds, warm, stage in rows for each in (
+        harness.observation_id("elbe/temperature", seconds * 10**9, warm),
+        harness.observation_id("elbe/stage", seconds * 10**9, stage)))
+
+
+# ---- running it ----
+
+
+class Feed:
+    """A folder with a mapping and files, and the program on it."""
+
+    def __init__(self, pipeline, mapping, name="feed"):
+        self.pipeline = pipeline
+        self.directory = pipeline.directory / name
+        self.directory.mkdir()
+        self.map = self.directory / "map.ini"
+        self.map.write_text(mapping)
+        self.state = self.directory / "state"
+
+    def words(self, *more, target=True):
+        where = [f"--amqp={self.pipeline.amqp}"] if target is True else [f"--target={target}"]
+        return [f"--map={self.map}", f"--state={self.state}", *where, *more]
+
+    def write(self, name, text, mode="w"):
+        with open(self.directory / name, mode, encoding="latin-1", newline="") as file:
+            file.write(text)
+
+    def write_tokens(self, text):
+        path = self.directory / "mote-tokens"
+        servers.write_private(path, text)
+        return path
+
+    def call(self, *more, target=True, seconds=120):
+        return self.pipeline.call("ir-feed", *self.words(*more, target=target), seconds=seconds)
+
+    def run(self, *more, target=True):
+        status, text, errors = self.call(*more, target=target)
+        assert status == 0, errors
+        return text + errors
+
+    def start(self, *more, target=True):
+        return servers.Process([harness.BUILD / "ir-feed", *self.words(*more, target=target)],
+                               self.directory / "feed.log", env=self.pipeline.env, cwd=self.directory)
+
+    def log(self):
+        return (self.directory / "feed.log").read_text(errors="replace")
+
+
+@pytest.fixture
+def elbe(make_pipeline):
+    pipeline = make_pipeline(registry=ELBE).init()
+    pipeline.worker()
+    return pipeline
+
+
+def stored(pipeline):
+    """Ids of all observations, in both stores; each must be there once."""
+    pipeline.drain()
+    ids = sorted(pipeline.sqlite_ids())
+    assert ids == sorted(pipeline.nquads_ids())
+    return ids
+
+
+def packs(pipeline):
+    return [bytes(row[0]).decode() for row in pipeline.sqlite("SELECT body FROM raw ORDER BY received_ns")]
+
+
+# ---- files ----
+
+
+def test_a_file_is_fed_twice_across_the_change_of_clocks(elbe):
+    feed = Feed(elbe, LOGGER)
+    rows = list(logger_rows())
+    feed.write("elbe.csv", HEAD + logger_text(rows))
+    text = feed.run()
+    assert f"{len(rows)} packs confirmed, 0 refused; 0 rows" in text
+    assert stored(elbe) == expected_ids(rows)
+    assert "0 packs confirmed" in feed.run()
+    (feed.directory / "state").rename(feed.directory / "old-state")
+    assert f"{len(rows)} packs confirmed" in feed.run()
+    assert stored(elbe) == expected_ids(rows)
+    assert len(packs(elbe)) == len(rows)  # the same bytes, so not even a raw message is doubled
+    twice = [local for local, group in itertools.groupby(sorted(row[0] for row in rows)) if len(list(group)) == 2]
+    assert len(twice) == 4
+
+
+@pytest.mark.parametrize("via", ("amqp", "http", "mqtt"))
+def test_killed_in_the_middle(via, make_pipeline, mqtt_broker, tmp_path):
+    """Any protocol; nothing is missing and nothing doubled, however often it dies."""
+    pipeline = (harness.Pipeline(mqtt_broker, tmp_path, registry=ELBE) if via == "mqtt"
+                else make_pipeline(registry=ELBE))
+    with pipeline:
+        pipeline.init()
+        pipeline.worker()
+        feed = Feed(pipeline, LOGGER)
+        words, target = ["--round=200"], True
+        if via == "http":
+            pipeline.issue("elbe")
+            tokens = feed.write_tokens(f"elbe {pipeline.tokens['elbe']}\n")
+            target = pipeline.gateway().address
+            words.append(f"--mote-tokens={tokens}")
+        elif via == "mqtt":
+            pipeline.env = {**pipeline.env, "IR_MQTT_PASSWORD": "guest"}
+            target = f"mqtt://{pipeline.host}%3Aguest@127.0.0.1:{mqtt_broker.ports[3]}"
+        rows = list(logger_rows(days=40))
+        text = logger_text(rows)
+        feed.write("elbe.csv", HEAD)
+        generator = random.Random(7)
+        for part in range(6):
+            cut = [len(text) * part // 6, len(text) * (part + 1) // 6]
+            feed.write("elbe.csv", text[slice(*cut)], "a")
+            process = feed.start(*words, target=target)
+            process.wait(generator.uniform(0.05, 1.0))
+            process.kill()
+        feed.run(*words, target=target)
+        assert stored(pipeline) == expected_ids(rows)
+
+
+def test_a_file_that_grows(elbe):
+    feed = Feed(elbe, LOGGER)
+    rows = list(logger_rows(days=1))
+    feed.write("elbe.csv", HEAD + logger_text(rows[:10]))
+    process = feed.start("--follow", "--poll=100ms")
+    harness.wait_for(lambda: len(packs(elbe)) == 10, "the first rows")
+    half = logger_text(rows[10:11])
+    feed.write("elbe.csv", half[:20], "a")
+    feed.write("other.csv", HEAD + logger_text(rows[20:]))
+    harness.wait_for(lambda: len(packs(elbe)) == 10 + len(rows) - 20, "another file")
+    feed.write("elbe.csv", half[20:] + logger_text(rows[11:20]), "a")
+    harness.wait_for(lambda: len(packs(elbe)) == len(rows), "the rest")
+    assert process.stop() == 0, feed.log()
+    assert stored(elbe) == expected_ids(rows)
+
+
+def test_a_signal_keeps_what_is_confirmed(elbe):
+    feed = Feed(elbe, LOGGER)
+    rows = list(logger_rows(days=60))
+    feed.write("elbe.csv", HEAD + logger_text(rows))
+    process = feed.start("--window=20")
+    harness.wait_for(lambda: len(packs(elbe)) > 20, "some rows")
+    assert process.stop() == 0, feed.log()
+    text = feed.run()
+    assert f" {len(rows)} packs confirmed" not in text
+    assert stored(elbe) == expected_ids(rows)
+
+
+def test_the_replay_data_as_a_long_table(make_pipeline, messages):
+    """Real values, one a row: the packs are those of the replay, and the observations too."""
+    pipeline = make_pipeline().init()
+    pipeline.worker()
+    feed = Feed(pipeline, "[usgs]\nfiles = usgs.csv\ntime = time_utc\nmote = column:station\n"
+                          "[usgs:value]\nsensor = column:parameter\n")
+    with gzip.open(harness.DATA, "rt", newline="") as file:
+        rows = list(csv.reader(file))[: 1 + sum(len(each.records) for each in messages[:500])]
+    feed.write("usgs.csv", "".join(",".join(row) + "\n" for row in rows))
+    feed.run()
+    assert stored(pipeline) == sorted(
+        harness.observation_id(f"{station}/{parameter}", int(datetime.datetime.fromisoformat(
+            when.replace("Z", "+00:00")).timestamp()) * 10**9, float(value))
+        for station, parameter, when, value, *_ in rows[1:])
+
+
+def test_a_file_of_the_usgs(make_pipeline):
+    """The same station as NWIS gives it: local time with its abbreviation, across the end of daylight time."""
+    pipeline = make_pipeline().init()
+    pipeline.worker()
+    zone = zoneinfo.ZoneInfo("America/Chicago")
+    feed = Feed(pipeline, "[usgs]\nfiles = *.rdb\nformat = rdb\nmote = column:site_no\nmote-prefix = USGS-\n"
+                          "missing = Eqp\n[usgs:*_00060]\nsensor = /00060\nunit = ft3/s\n")
+    lines, expected = [], []
+    for seconds in range(1320548400, 1320548400 + 6 * 3600, 900):
+        local = datetime.datetime.fromtimestamp(seconds, zone)
+        value = seconds // 900 % 97
+        text = "Eqp" if value == 13 else value
+        lines.append(f"USGS\t08068500\t{local:%Y-%m-%d %H:%M}\t{local:%Z}\t{text}\tA\n")
+        if value != 13:
+            expected.append(harness.observation_id("USGS-08068500/00060", seconds * 10**9, value))
+    feed.write("spring-creek.rdb", "# ---- U.S. Geological Survey\n#\nagency_cd\tsite_no\tdatetime\ttz_cd\t7_00060\t"
+                                   "7_00060_cd\n5s\t15s\t20d\t6s\t14n\t10s\n" + "".join(lines))
+    feed.run()
+    assert stored(pipeline) == sorted(expected)
+
+
+def test_standard_input(elbe):
+    feed = Feed(elbe, LOGGER.replace("*.csv", "-"))
+    rows = list(logger_rows(days=1))
+    text = (HEAD + logger_text(rows)).encode("latin-1")
+    done = subprocess.run([harness.BUILD / "ir-feed", *feed.words("--round=7")], input=text, capture_output=True,
+                          timeout=120, check=False, env=elbe.env)
+    assert done.returncode == 0, done.stderr
+    assert stored(elbe) == expected_ids(rows)
+
+
+# ---- what is wrong ----
+
+
+def test_rows_that_cannot_be_used_are_named_and_the_others_go_on(elbe):
+    feed = Feed(elbe, LOGGER)
+    rows = list(logger_rows(days=1))
+    bad = ('27.10.2024 12:00;abc;1;x\r\n'  # one value of two is good
+           '31.03.2024 02:30;1;2;x\r\n'
+           '32.01.2024 02:30;1;2;x\r\n'
+           '27.10.2024 12:15;1\r\n')
+    feed.write("elbe.csv", HEAD + bad + logger_text(rows))
+    status, _, errors = feed.call()
+    assert status == 1
+    path = feed.directory / "elbe.csv"
+    for line, what in ((2, "column 'Temp [°C]': 'abc' is no number"), (3, "there is no such time in Europe/Berlin"),
+                       (4, "'32.01.2024 02:30' is no time"), (5, "2 fields, where the head has 4 names")):
+        assert f"{path}:{line}: {what}" in errors, errors
+    assert len(stored(elbe)) == len(expected_ids(rows)) + 1
+    assert feed.call()[0] == 0  # they are behind it
+
+
+def test_what_the_gateway_refuses_is_named(elbe):
+    """A pack of a time far ahead is refused alone; a wrong token ends the program, and nothing counts as read."""
+    elbe.issue("elbe")
+    gateway = elbe.gateway()
+    feed = Feed(elbe, LOGGER)
+    feed.write("elbe.csv", HEAD + "01.01.2190 10:00;1;2;x\r\n01.01.2024 10:00;1;2;x\r\n")
+    tokens = feed.write_tokens("elbe wrong\n")
+    status, _, errors = feed.call(f"--mote-tokens={tokens}", target=gateway.address)
+    assert status == 1 and " 401 " in errors and "0 packs confirmed" in errors
+    assert not list(feed.state.glob("*.state"))
+    feed.write_tokens(f"elbe {elbe.tokens['elbe']}\n")
+    status, _, errors = feed.call(f"--mote-tokens={tokens}", target=gateway.address)
+    assert status == 1 and f"{feed.directory / 'elbe.csv'}:2: " in errors and "1 packs confirmed, 1 refused" in errors
+    assert len(stored(elbe)) == 2
+
+
+class Reluctant(BaseHTTPRequestHandler):
+    """A gateway that puts everything off, and then takes it."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        packs = [line for line in body.splitlines() if line]
+        answers = self.server.answers
+        code = next(answers)
+        text = json.dumps({"raw_ids": [str(uuid.uuid4()) for _ in packs]}).encode() if code == 202 else b"{}"
+        self.server.seen.append((code, packs))
+        self.send_response(code)
+        if code in (429, 503):
+            self.send_header("Retry-After", "1")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_later_is_obeyed(tmp_path):
+    """429 and 503: the same bytes again, none left out, none out of order."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Reluctant) as server:
+        server.answers = itertools.chain((429, 503, 429), itertools.repeat(202))
+        server.seen = []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        rows = list(logger_rows(days=1))
+        (tmp_path / "map.ini").write_text(LOGGER)
+        (tmp_path / "elbe.csv").write_bytes((HEAD + logger_text(rows)).encode("latin-1"))
+        words = [f"--map={tmp_path / 'map.ini'}", f"--target=http://127.0.0.1:{server.server_port}",
+                 f"--state={tmp_path / 'state'}"]
+        done = subprocess.run([harness.BUILD / "ir-feed", *words], capture_output=True, timeout=120, check=False)
+        server.shutdown()
+    assert done.returncode == 0, done.stderr
+    taken = [pack for code, packs in server.seen if code == 202 for pack in packs]
+    assert [code for code, _ in server.seen][:3] == [429, 503, 429]
+    assert [json.loads(pack)[0]["bt"] for pack in taken] == [seconds for _, seconds, _, _ in rows]
+
+
+def test_a_broker_that_goes_away(own_broker, tmp_path):
+    with harness.Pipeline(own_broker, tmp_path, registry=ELBE) as pipeline:
+        pipeline.init()
+        feed = Feed(pipeline, LOGGER)
+        rows = list(logger_rows(days=20))
+        feed.write("elbe.csv", HEAD + logger_text(rows))
+        own_broker.stop()
+        process = feed.start("--round=500")
+        harness.wait_for(lambda: "trying again" in feed.log(), "it to see that the broker is away")
+        own_broker.start()
+        assert process.wait(120) == 0, feed.log()
+        pipeline.worker()
+        assert stored(pipeline) == expected_ids(rows)
+
+
+# ---- --check ----
+
+
+def check(directory, *words):
+    done = subprocess.run([harness.BUILD / "ir-feed", f"--map={directory / 'map.ini'}", "--check", *words],
+                          capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_check(tmp_path):
+    (tmp_path / "map.ini").write_text(LOGGER)
+    (tmp_path / "elbe.csv").write_bytes((HEAD + logger_text(list(logger_rows(days=1))[:5]) +
+                                         "01.01.2024 10:00;x;;\r\n").encode("latin-1"))
+    status, text = check(tmp_path, f"--registry={ELBE}")
+    assert status == 0, text
+    assert "Datum: time" in text and "Temp [°C]: elbe/temperature, in Cel" in text and "ignored: Ort" in text
+    assert text.count('"bt":') == 3 and f"{tmp_path / 'elbe.csv'}:7: column 'Temp [°C]': 'x' is no number" in text
+    assert "5 packs, 10 values; 1 rows or values cannot be used" in text
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("before, after, says", (
+    ("sensor = elbe/stage", "sensor = elbe/depth", "elbe/depth: not registered"),
+    ("mote = elbe", "mote = pegel-1", "elbe/stage: registered, but not with this mote"),
+    ("unit = cm", "unit = Cel", "elbe/stage: the unit does not convert"),
+    ("time = Datum", "time = Zeit", "no column 'Zeit', which time names"),
+    ("separator = semicolon", "separator = comma", "no column 'Datum'"),
+    ("[gauge:Pegel]", "[gauge:*]", "fits the columns"),
+    ("encoding = latin-1", "encoding = utf-8", "not in the encoding"),
+    ("files = *.csv", "files = *.txt", "0 packs"),
+), ids=lambda text: text.replace(" ", ""))
+def test_check_of_what_does_not_fit(before, after, says, tmp_path):
+    (tmp_path / "map.ini").write_text(LOGGER.replace(before, after))
+    (tmp_path / "elbe.csv").write_bytes((HEAD + logger_text(logger_rows(days=1))).encode("latin-1"))
+    status, text = check(tmp_path, f"--registry={ELBE}")
+    assert status == 1 and says in text, text
+
+
+@pytest.mark.parametrize("before, after, says", (
+    ("encoding = latin-1", "encoding = utf-16", "does not extend ASCII"),
+    ("encoding = latin-1", "encoding = x", "encoding: 'x' is not known"),
+    ("decimal = comma", "decimal = ,", "point|comma"),
+    ("mote = elbe", "moat = elbe", "map.ini:10: moat"),
+), ids=lambda text: text.replace(" ", ""))
+def test_a_wrong_mapping_is_one_line(before, after, says, tmp_path):
+    (tmp_path / "map.ini").write_text(LOGGER.replace(before, after))
+    done = subprocess.run([harness.BUILD / "ir-feed", f"--map={tmp_path / 'map.ini'}", "--target=null:"],
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2 and says in done.stderr and done.stderr.count("\n") == 1
+
+
+# ---- uplinks ----
+
+
+class Mosquitto(servers.Server):
+    """The MQTT broker of a network server; sessions outlive a restart of its clients."""
+
+    name = "mosquitto"
+
+    def files(self):
+        return {"mosquitto.conf": f"listener {self.port} {self.host}\nallow_anonymous true\nmax_queued_messages 0\n"}
+
+    def argv(self):
+        program = servers.find_program("mosquitto", "test", "/usr/sbin/mosquitto")
+        return [program, "-c", self.directory / "mosquitto.conf"]
+
+    def ready(self):
+        return servers.listens(self.host, self.port)
+
+    def publish(self, topic, messages, qos):
+        text = "".join(json.dumps(each) + "\n" for each in messages)
+        done = subprocess.run(["mosquitto_pub", "-h", self.host, "-p", str(self.port), "-t", topic, "-q", str(qos),
+                               "-l"], input=text, text=True, capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def network(tmp_path_factory):
+    with Mosquitto(tmp_path_factory.mktemp("mosquitto")) as server:
+        yield server
+
+
+def chirpstack(n, **more):
+    """An uplink as ChirpStack v4 publishes it; the frame counter is left out when it is zero."""
+    when = datetime.datetime(2024, 5, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(minutes=n)
+    return {"deduplicationId": str(uuid.UUID(int=n)), "time": when.isoformat(timespec="microseconds"),
+            "deviceInfo": {"applicationName": "River", "deviceName": "pegel-1", "devEui": "0101010101010101"},
+            "devAddr": "00189440", **({"fCnt": n} if n else {}), "fPort": 1, "data": "qg==",
+            "object": {"level": n / 8}, "rxInfo": [{"gatewayId": "0016c001f153a14c", "rssi": -36}],
+            "txInfo": {"frequency": 867100000}, **more}
+
+
+def things_stack(n, payload=True):
+    when = datetime.datetime(2024, 5, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(minutes=n)
+    stamp = when.isoformat().replace("+00:00", "Z")
+    up = {"f_port": 1, **({"f_cnt": n} if n else {}), "frm_payload": "gkHe", "received_at": stamp}
+    if payload:
+        up["decoded_payload"] = {"level": n / 8}
+    return {"end_device_ids": {"device_id": "pegel-1", "dev_eui": "0004A30B001C0530"}, "received_at": stamp,
+            "uplink_message": up}
+
+
+def uplink_ids(numbers):
+    start = datetime.datetime(2024, 5, 1, tzinfo=datetime.timezone.utc).timestamp()
+    return sorted(harness.observation_id("pegel-1/level", int(start + 60 * n) * 10**9, n / 8) for n in numbers)
+
+
+CHIRPSTACK_TOPIC = "application/17c82e96/device/0101010101010101/event/up"
+TTS_TOPIC = "v3/river@ttn/devices/pegel-1/up"
+
+
+def test_uplinks_of_chirpstack(elbe, network):
+    """Killed at any moment, and away for a while: the broker keeps the session, nothing is missing nor doubled."""
+    feed = Feed(elbe, UPLINKS.format(port=network.port, kind="chirpstack", mote="column:deviceName"))
+    words = ("--follow", "--poll=100ms")
+    process = feed.start(*words)
+    subscribed = lambda: "lora" in (network.log.read_text() if network.log.exists() else "")  # noqa: E731
+    harness.wait_for(subscribed, "the subscription")
+    sent = 0
+    generator = random.Random(5)
+    for _ in range(6):
+        network.publish(CHIRPSTACK_TOPIC, [chirpstack(n) for n in range(sent, sent + 200)], 1)
+        sent += 200
+        process.wait(generator.uniform(0.0, 0.5))
+        process.kill()
+        network.publish(CHIRPSTACK_TOPIC, [chirpstack(n) for n in range(sent, sent + 100)], 1)
+        sent += 100
+        process = feed.start(*words)
+    harness.wait_for(lambda: len(packs(elbe)) == sent, "all of them", 120)
+    assert process.stop() == 0, feed.log()
+    assert stored(elbe) == uplink_ids(range(sent))
+    assert "missing" not in feed.log()
+
+
+def test_uplinks_of_the_things_stack(elbe, network):
+    """QoS 0: what came while it was away is lost, and told by the frame counters."""
+    feed = Feed(elbe, UPLINKS.format(port=network.port, kind="tts", mote="column:device_id"))
+    words = ("--follow", "--poll=100ms")
+    process = feed.start(*words)
+    n = itertools.count()
+    first = next(n)
+
+    def arrives():
+        network.publish(TTS_TOPIC, [things_stack(first)], 0)
+        return packs(elbe)
+
+    harness.wait_for(arrives, "the first uplink", pause=0.3)
+    network.publish(TTS_TOPIC, [things_stack(1), things_stack(2, payload=False)], 0)
+    harness.wait_for(lambda: len(packs(elbe)) == 2, "the second")
+    assert process.stop() == 0, feed.log()
+    network.publish(TTS_TOPIC, [things_stack(3), things_stack(4), things_stack(5)], 0)
+    process = feed.start(*words)
+
+    def comes_back():
+        network.publish(TTS_TOPIC, [things_stack(6)], 0)
+        return len(packs(elbe)) == 3
+
+    harness.wait_for(comes_back, "what comes later", pause=0.3)
+    assert process.stop() == 0, feed.log()
+    assert stored(elbe) == uplink_ids([0, 1, 6])
+    assert "3 uplinks of pegel-1 are missing before frame 6" in feed.log()
+    assert "payloads of pegel-1 that the network did not decode: 1" in feed.log()
+
+
+def test_a_full_spool_waits(elbe, network):
+    """Without a target nothing leaves the spool: it stays within its bound, the rest stays with the broker."""
+    nowhere = f"mqtt://127.0.0.1:{servers.free_ports(1)[0]}"
+    feed = Feed(elbe, UPLINKS.format(port=network.port, kind="chirpstack", mote="column:deviceName"))
+    words = ("--follow", "--poll=100ms", "--spool-bytes=1Mi")
+    process = feed.start(*words, target=nowhere)
+    harness.wait_for(lambda: "lora" in network.log.read_text(), "the subscription")
+    filler = "x" * 4000
+    sent = 600
+    network.publish(CHIRPSTACK_TOPIC, [chirpstack(n, devAddr=filler) for n in range(sent)], 1)
+    harness.wait_for(lambda: "the spool is full" in feed.log(), "the spool to be full")
+    assert sum(each.stat().st_size for each in (feed.state / "spool-lora").iterdir()) <= 1 << 20
+    assert process.stop() == 0, feed.log()
+    process = feed.start(*words)
+    harness.wait_for(lambda: len(packs(elbe)) == sent, "all of them", 120)
+    assert process.stop() == 0, feed.log()
+    assert stored(elbe) == uplink_ids(range(sent))
+    assert len(list((feed.state / "spool-lora").iterdir())) <= 2  # what is confirmed is gone
+
+
+class OneMessage(threading.Thread):
+    """An MQTT broker of one message: notes what is on disk at the moment in which it is told that it arrived."""
+
+    def __init__(self, folder, topic, body):
+        super().__init__(daemon=True)
+        self.folder, self.topic, self.body = folder, topic, body
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.on_disk = None
+
+    def packet(self, stream):
+        head = stream.read(1)[0]
+        size = shift = 0
+        while True:
+            byte = stream.read(1)[0]
+            size |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return head >> 4, stream.read(size)
+
+    def run(self):
+        connection, _ = self.listener.accept()
+        stream = connection.makefile("rb")
+        while self.on_disk is None:
+            kind, data = self.packet(stream)
+            if kind == 1:
+                connection.sendall(b"\x20\x02\x00\x00")
+            elif kind == 8:
+                connection.sendall(b"\x90\x03" + data[:2] + b"\x01")
+                payload = struct.pack(">H", len(self.topic)) + self.topic.encode() + b"\x00\x07" + self.body
+                connection.sendall(b"\x32" + bytes((len(payload) & 127 | 128, len(payload) >> 7)) + payload)
+            elif kind == 4:
+                self.on_disk = b"".join(each.read_bytes() for each in sorted(self.folder.glob("*.jsonl")))
+
+
+def test_a_message_is_on_disk_before_it_is_acknowledged(tmp_path):
+    body = json.dumps(chirpstack(1)).encode()
+    broker = OneMessage(tmp_path / "state" / "spool-lora", CHIRPSTACK_TOPIC, body)
+    broker.start()
+    (tmp_path / "map.ini").write_text(UPLINKS.format(port=broker.port, kind="chirpstack", mote="pegel-1"))
+    nowhere = f"mqtt://127.0.0.1:{servers.free_ports(1)[0]}"
+    process = servers.Process([harness.BUILD / "ir-feed", f"--map={tmp_path / 'map.ini'}", "--follow",
+                               f"--state={tmp_path / 'state'}", f"--target={nowhere}"], tmp_path / "feed.log")
+    broker.join(60)
+    process.send(signal.SIGTERM)
+    assert broker.on_disk == body + b"\n"
+    assert process.stop() == 0, (tmp_path / "feed.log").read_text()
+
+
+# ---- documents ----
+
+
+def test_the_examples_of_the_readme(tmp_path):
+    """Each example of a mapping in feed/README.md is one that the program takes."""
+    text = (harness.ROOT / "feed" / "README.md").read_text()
+    examples = [block.split("```", 1)[0] for block in text.split("```ini\n")[1:]]
+    assert len(examples) >= 5
+    for number, example in enumerate(examples):
+        path = Path(tmp_path / f"{number}.ini")
+        servers.write_private(path, example)
+        done = subprocess.run([harness.BUILD / "ir-feed", f"--map={path}", "--check"], capture_output=True, text=True,
+                              timeout=60, check=False, stdin=subprocess.DEVNULL)
+        assert done.returncode != 2, f"{example}\n{done.stdout}{done.stderr}"
