@@ -13,7 +13,7 @@ typedef struct ir_chunk {
 } ir_chunk_t;
 
 struct ir_arena {
-    ir_chunk_t *chunks; /* the one that is filled stands first */
+    ir_chunk_t *chunks; /* the first one takes new allocations */
     size_t chunk_size;
     size_t footprint;
 };
@@ -75,7 +75,7 @@ static ir_chunk_t *new_chunk(ir_arena_t *arena, size_t size) {
     return chunk;
 }
 
-/* A chunk of its own goes behind the one that is filled. */
+/* A large request gets its own chunk, which goes second in the list: the first keeps filling. */
 static void *alloc_large(ir_arena_t *arena, size_t size) {
     ir_chunk_t *chunk = new_chunk(arena, size);
     if (chunk == NULL) {

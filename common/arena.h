@@ -8,23 +8,25 @@
 
 typedef struct ir_arena ir_arena_t;
 
-/* Chunks of `chunk_size` bytes are taken as needed; larger requests get a chunk of their own.
- * Returns NULL when memory is out. */
+/* Takes chunks of `chunk_size` bytes from the system when it needs them. A larger request gets a
+ * chunk of its own. Returns NULL when memory is exhausted. */
 ir_arena_t *ir_arena_new(size_t chunk_size);
 
-/* Takes NULL. */
+/* NULL is allowed. */
 void ir_arena_free(ir_arena_t *arena);
 
-/* Forgets all allocations; keeps one chunk for the next use and frees the others. */
+/* Discards all allocations. Keeps one chunk for reuse and frees the others. */
 void ir_arena_reset(ir_arena_t *arena);
 
-/* `size` bytes aligned for any type, not zeroed; NULL when memory is out. Valid until reset. */
+/* Returns `size` bytes, aligned for any type and not zeroed; NULL when memory is exhausted. Valid
+ * until the next reset. */
 void *ir_arena_alloc(ir_arena_t *arena, size_t size);
 
-/* A copy of the view's bytes, NUL-terminated beyond `size`; data is NULL when memory is out. */
+/* Copies the view's bytes and adds a NUL, which `size` does not count. `data` is NULL when memory
+ * is exhausted. */
 ir_view_t ir_arena_copy(ir_arena_t *arena, ir_view_t view);
 
-/* Bytes taken from the system at present. */
+/* Bytes currently held from the system. */
 size_t ir_arena_footprint(const ir_arena_t *arena);
 
 #endif

@@ -9,7 +9,7 @@ void ir_backoff_init(ir_backoff_t *backoff, int64_t first_ns, int64_t longest_ns
     backoff->random = (uint64_t)ir_clock_monotonic() * UINT64_C(0x9e3779b97f4a7c15) | 1;
 }
 
-/* xorshift64: enough to keep workers from knocking in step. */
+/* xorshift64: random enough to keep workers from retrying in step. */
 static uint64_t next_random(ir_backoff_t *backoff) {
     backoff->random ^= backoff->random << 13;
     backoff->random ^= backoff->random >> 7;

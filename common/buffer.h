@@ -1,5 +1,5 @@
-/* A growing byte buffer for output. An allocation that fails makes the buffer sticky-failed: later
- * appends do nothing and ir_buffer_ok() is false, so that a writer checks once at its end. */
+/* A growing byte buffer for output. After a failed allocation all later appends do nothing and
+ * ir_buffer_ok() returns false, so a writer needs to check only once, at the end. */
 #ifndef IR_COMMON_BUFFER_H
 #define IR_COMMON_BUFFER_H
 
@@ -16,16 +16,17 @@ typedef struct ir_buffer {
     bool failed;
 } ir_buffer_t;
 
-/* Starts empty, allocates nothing. */
+/* Makes an empty buffer; allocates nothing. */
 void ir_buffer_init(ir_buffer_t *buffer);
 
-/* Frees the bytes; the buffer is as after init. */
+/* Frees the bytes and leaves the buffer as after ir_buffer_init. */
 void ir_buffer_free(ir_buffer_t *buffer);
 
-/* Empties the buffer and its failure, keeps its memory. */
+/* Empties the buffer and clears its failure; keeps its memory. */
 void ir_buffer_clear(ir_buffer_t *buffer);
 
-/* Room for at least `extra` more bytes; false (and failed) when memory is out. */
+/* Ensures room for `extra` more bytes. Returns false (and marks the buffer failed) when memory is
+ * exhausted. */
 bool ir_buffer_reserve(ir_buffer_t *buffer, size_t extra);
 
 void ir_buffer_append(ir_buffer_t *buffer, const void *data, size_t size);
@@ -35,14 +36,14 @@ void ir_buffer_append_char(ir_buffer_t *buffer, char c);
 void ir_buffer_append_int(ir_buffer_t *buffer, int64_t value);
 void ir_buffer_append_uint(ir_buffer_t *buffer, uint64_t value);
 
-/* The shortest decimal that reads back as the same double (see number.h). */
+/* Appends the shortest decimal that reads back as the same double (see number.h). */
 void ir_buffer_append_double(ir_buffer_t *buffer, double value);
 
 void ir_buffer_append_format(ir_buffer_t *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* A JSON string with its quotes (RFC 8259, section 7); the view must be valid UTF-8, as every
- * text that a decoder of this project lets through is. */
+/* Appends a JSON string with its quotes (RFC 8259, section 7). The view must be valid UTF-8; every
+ * decoder of this project guarantees that. */
 void ir_buffer_append_json_string(ir_buffer_t *buffer, ir_view_t text);
 
 static inline bool ir_buffer_ok(const ir_buffer_t *buffer) {

@@ -20,13 +20,13 @@ int64_t ir_clock_process_cpu(void) {
     return read_clock(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-/* Floor division, so that times before 1970 fall into the right second and day. */
+/* Floor division, so that times before 1970 also get the right second and day. */
 static int64_t floor_div(int64_t value, int64_t by) {
     return value / by - (value % by < 0);
 }
 
-/* Days since 1970-01-01 to year, month, day and back: shifted to years that begin in March and eras
- * of 400 years, in which the calendar repeats. */
+/* Days since 1970-01-01 to year, month, day, and back. The arithmetic uses years that begin in
+ * March and eras of 400 years, after which the calendar repeats. */
 static void civil_from_days(int64_t days, int *year, int *month, int *day) {
     const int64_t shifted = days + 719468;
     const int64_t era = floor_div(shifted, 146097);
@@ -62,7 +62,7 @@ static int64_t fraction_of(int64_t time_ns) {
     return rest < 0 ? rest + IR_SECOND_NS : rest;
 }
 
-/* To the full second; returns the end. */
+/* Writes the time down to the full second; returns the end of the text. */
 static char *put_seconds(char *at, int64_t time_ns) {
     const int64_t seconds = floor_div(time_ns, IR_SECOND_NS);
     const int64_t days = floor_div(seconds, 86400);
@@ -204,7 +204,8 @@ static int iso_week(int year, int day_of_year, int weekday) {
     if (week >= 1 && week <= 52) {
         return week;
     }
-    /* The first days may belong to the last week of the year before, the last to week 1. */
+    /* The first days of a year may belong to the last week of the year before; the last days may
+     * belong to week 1 of the next year. */
     const int64_t first = days_from_civil(week < 1 ? year - 1 : year, 1, 1);
     const int64_t next = days_from_civil(week < 1 ? year : year + 1, 1, 1);
     const int first_weekday = (int)(((first + 3) % 7 + 7) % 7 + 1);

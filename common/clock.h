@@ -15,27 +15,29 @@
 /* The wall clock. Any thread. */
 int64_t ir_clock_now(void);
 
-/* A clock that never steps, for intervals. Any thread. */
+/* A clock that is never set back or forward, for intervals. Any thread. */
 int64_t ir_clock_monotonic(void);
 
 /* CPU time of this process, user and system, in nanoseconds. */
 int64_t ir_clock_process_cpu(void);
 
-/* Longest text of ir_clock_format with its NUL. */
+/* Room for the longest text of ir_clock_format, with its NUL. */
 #define IR_TIME_SIZE 40
 
-/* RFC 3339 / xsd:dateTime in UTC with as few fraction digits as needed:
- * "2011-05-01T04:00:00Z", "2011-05-01T04:00:00.25Z". Any int64 is accepted (years 1677–2262).
- * Returns the length without the NUL. */
+/* Writes RFC 3339 / xsd:dateTime in UTC with as few fraction digits as needed:
+ * "2011-05-01T04:00:00Z", "2011-05-01T04:00:00.25Z". Accepts any int64 (years 1677–2262). Returns
+ * the length without the NUL. */
 size_t ir_clock_format(int64_t time_ns, char text[static IR_TIME_SIZE]);
 
-/* The same with `digits` (0 to 9) fraction digits, what is finer cut off: for columns. */
+/* The same with exactly `digits` (0 to 9) fraction digits, for columns of equal width. Finer digits
+ * are cut off. */
 size_t ir_clock_format_fixed(int64_t time_ns, int digits, char text[static IR_TIME_SIZE]);
 
-/* Reads RFC 3339 ("Z" or an offset, up to nine fraction digits). False when it is none. */
+/* Parses RFC 3339 ("Z" or an offset, up to nine fraction digits). Returns false for any other
+ * text. */
 bool ir_clock_parse(ir_view_t text, int64_t *time_ns);
 
-/* The proleptic Gregorian date of a time in UTC. */
+/* The date of a time in UTC, in the proleptic Gregorian calendar. */
 typedef struct ir_date {
     int year;
     int month;       /* 1–12 */

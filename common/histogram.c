@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* HdrHistogram's layout: values are grouped by their highest bit; within a group the next
- * `sub_bits` bits choose the slot, so that the relative error is bounded by 10^-digits. */
+/* HdrHistogram's layout: values are grouped by their highest bit. Within a group the next
+ * `sub_bits` bits choose the slot, so the relative error is at most 10^-digits. */
 struct ir_histogram {
-    int sub_bits; /* slots of the first group: 2^sub_bits; of each further one half of it */
+    int sub_bits; /* the first group has 2^sub_bits slots, each later one half as many */
     int64_t highest;
     size_t slots;
     uint64_t total;
@@ -29,7 +29,7 @@ static size_t slot_of(int sub_bits, int64_t value) {
     return (size_t)(group + 1) * half + (size_t)(value >> group) - half;
 }
 
-/* The largest value that falls into the slot. */
+/* The largest value that belongs to the slot. */
 static int64_t highest_of(int sub_bits, size_t slot) {
     const size_t half = (size_t)1 << (sub_bits - 1);
     if (slot < 2 * half) {
@@ -107,7 +107,7 @@ double ir_histogram_mean(const ir_histogram_t *histogram) {
     return histogram->total > 0 ? histogram->sum / (double)histogram->total : 0;
 }
 
-/* The slot's highest value, but never beyond what was recorded. */
+/* The slot's highest value, limited to the largest value recorded. */
 static int64_t reported(const ir_histogram_t *histogram, size_t slot) {
     const int64_t value = highest_of(histogram->sub_bits, slot);
     return value < histogram->max ? value : histogram->max;

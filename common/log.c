@@ -37,7 +37,7 @@ static void write_line(ir_log_level_t level, const char *format, va_list argumen
                                    level_texts[level]);
     size += ir_legible_line(line + size, sizeof line - size, ir_view_text(body));
     line[size++] = '\n'; /* where the NUL was */
-    /* There is nobody to tell when standard error is gone. */
+    /* Ignored: if standard error is gone, there is nowhere to report it. */
     (void)!write(STDERR_FILENO, line, size);
 }
 

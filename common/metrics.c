@@ -169,7 +169,7 @@ static void render_head(ir_buffer_t *out, const char *name, const char *help, co
     ir_buffer_append_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* All series of one name stand together: the first of a name renders those that follow. */
+/* Lines of one name must stand together: the first series of a name renders all others too. */
 static bool is_first(const ir_metric_t *from, const ir_metric_t *metric) {
     for (; from != metric; from = from->next) {
         if (strcmp(from->name, metric->name) == 0) {
@@ -237,8 +237,8 @@ static void render_histograms(const ir_metrics_t *metrics, ir_buffer_t *out) {
     }
 }
 
-/* A line of /proc/self/status, in bytes. Not getrusage's ru_maxrss, which a program inherits from
- * the one that started it. */
+/* Reads one line of /proc/self/status, in bytes. getrusage's ru_maxrss would not do: a program
+ * inherits it from the program that started it. */
 static double status_bytes(const char *name) {
     FILE *file = fopen("/proc/self/status", "r");
     unsigned long long kibibytes = 0;

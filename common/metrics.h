@@ -1,5 +1,5 @@
 /* Counters, gauges and histograms in Prometheus' text format 0.0.4. Recording is lock-free and
- * may be done by any thread; registration is done before threads start. */
+ * allowed in any thread. Register all metrics before threads start. */
 #ifndef IR_COMMON_METRICS_H
 #define IR_COMMON_METRICS_H
 
@@ -13,32 +13,34 @@ typedef struct ir_metric ir_metric_t;
 
 typedef enum ir_metric_kind { IR_METRIC_COUNTER, IR_METRIC_GAUGE } ir_metric_kind_t;
 
-/* NULL when memory is out. process_cpu_seconds_total, process_resident_memory_bytes,
- * process_peak_resident_memory_bytes (VmHWM) and process_start_time_seconds are always there. */
+/* Always contains process_cpu_seconds_total, process_resident_memory_bytes,
+ * process_peak_resident_memory_bytes (VmHWM) and process_start_time_seconds. Returns NULL when
+ * memory is exhausted. */
 ir_metrics_t *ir_metrics_new(void);
 void ir_metrics_free(ir_metrics_t *metrics);
 
-/* One series. `labels` is the text between the braces ("reason=\"unknown-mote\"") or NULL. Series
- * of one name are given one HELP and TYPE line. Texts are copied. NULL when memory is out. */
+/* Adds one series. `labels` is the text between the braces ("reason=\"unknown-mote\"") or NULL.
+ * Series of the same name share one HELP and one TYPE line. Texts are copied. Returns NULL when
+ * memory is exhausted. */
 ir_metric_t *ir_metrics_add(ir_metrics_t *metrics, ir_metric_kind_t kind, const char *name,
                             const char *labels, const char *help);
 
-/* Gives it the one label `name`="`value`"; with NULL for the value it is not shown. For the thread
- * that renders. */
+/* Gives the metric the single label `name`="`value`". With `value` NULL the metric is not shown.
+ * Call in the thread that renders. */
 void ir_metric_label(ir_metric_t *metric, const char *name, const char *value);
 
-/* `metric` may be NULL in all of these (nothing happens, reads 0). */
+/* `metric` may be NULL in all of these: a write then does nothing, a read returns 0. */
 void ir_metric_increase(ir_metric_t *metric, uint64_t by);
 void ir_metric_set(ir_metric_t *metric, int64_t value);
 int64_t ir_metric_value(const ir_metric_t *metric);
 
-/* A Prometheus histogram of durations in seconds with fixed buckets 1 ms … 60 s. */
+/* A Prometheus histogram of durations in seconds with fixed buckets from 1 ms to 60 s. */
 typedef struct ir_metric_histogram ir_metric_histogram_t;
 ir_metric_histogram_t *ir_metrics_add_histogram(ir_metrics_t *metrics, const char *name,
                                                 const char *labels, const char *help);
 void ir_metric_histogram_record(ir_metric_histogram_t *histogram, int64_t duration_ns);
 
-/* Appends the whole exposition. Any thread. */
+/* Appends all metrics in the text format. Any thread. */
 void ir_metrics_render(const ir_metrics_t *metrics, ir_buffer_t *out);
 
 #endif

@@ -49,8 +49,8 @@ static size_t write_fixed(uint64_t scaled, unsigned decimals, bool negative, cha
     return length;
 }
 
-/* The fewest digits that read back, as D.DDDe±XX: 15 digits are always distinct for normal doubles,
- * 17 always suffice. */
+/* Writes the fewest digits that read back as the same double, as D.DDDe±XX. For normal doubles 15
+ * digits always survive the way through a double, and 17 always suffice. */
 static void fewest_digits(double value, char text[static IR_NUMBER_SIZE]) {
     for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         snprintf(text, IR_NUMBER_SIZE, "%.*e", digits - 1, value);
@@ -60,8 +60,8 @@ static void fewest_digits(double value, char text[static IR_NUMBER_SIZE]) {
     }
 }
 
-/* Digits d₁d₂… with the decimal point behind `point` of them (which may be negative or more than
- * there are), as ECMAScript's Number::toString lays them out. */
+/* Places the decimal point after `point` of the digits d₁d₂…, as ECMAScript's Number::toString
+ * does. `point` may be negative or exceed the number of digits. */
 static size_t lay_out(const char *digits, int n_digits, int point, bool negative, char *text) {
     char *at = text;
     if (negative) {
@@ -82,8 +82,8 @@ static size_t lay_out(const char *digits, int n_digits, int point, bool negative
 
 size_t ir_number_format(double value, char text[static IR_NUMBER_SIZE]) {
     const double size = fabs(value);
-    /* n / 10^d is correctly rounded for n < 2^53 and d <= 22, so when it gives the value back, the
-     * decimal does too; the first such d is the shortest. */
+    /* n / 10^d is correctly rounded for n < 2^53 and d <= 22. So if it equals the value, the
+     * decimal reads back as the value too; the first such d is the shortest. */
     for (unsigned decimals = 0; decimals <= FAST_DECIMALS && (size >= 1e-6 || size == 0);
          decimals++) {
         const double scaled = nearbyint(size * powers[decimals]);

@@ -1,5 +1,5 @@
-/* How every program begins and ends. `main` reads its settings with ir_program_begin, does its
- * work, and frees them with ir_settings_free, whatever came. */
+/* The start and the end of every program. `main` reads its settings with ir_program_begin, does its
+ * work, and always frees them with ir_settings_free. */
 #ifndef IR_COMMON_PROGRAM_H
 #define IR_COMMON_PROGRAM_H
 
@@ -14,7 +14,7 @@ enum { IR_EXIT_DONE = 0, IR_EXIT_FAILED = 1, IR_EXIT_USAGE = 2 };
 
 #define IR_CORE_DUMPS "core-dumps"
 
-/* The row for a program's table (common/settings.h): `type` is its struct, `member` a bool. */
+/* A row for a program's settings table. `type` is its struct, `member` a bool in it. */
 #define IR_PROGRAM_SETTINGS(type, member)                                                          \
     {                                                                                              \
         IR_CORE_DUMPS, 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, offsetof(type, member),         \
@@ -22,26 +22,29 @@ enum { IR_EXIT_DONE = 0, IR_EXIT_FAILED = 1, IR_EXIT_USAGE = 2 };
             "passwords are in its memory."                                                         \
     }
 
-/* The exit status of a program whose work ended so. */
+/* The exit code for the status with which the program's work ended. */
 int ir_program_exit(ir_status_t status);
 
-/* The same, after saying on standard error why it ended so. */
+/* The same; first prints the error on standard error. */
 int ir_program_refuse(const ir_program_t *program, const ir_error_t *error);
 
-/* For a program whose event loop is over: from now on SIGHUP, SIGINT and SIGTERM, which the loop no
- * longer handles, change nothing about how it ends. By the thread that takes signals. */
+/* Call when the event loop has ended and no longer handles SIGHUP, SIGINT and SIGTERM: from now on
+ * these signals are blocked, so that they cannot change the exit code. Call in the thread that
+ * handles signals. */
 void ir_program_ends(void);
 
-/* IR_ERR_IO when not all that was written to `out` got through. */
+/* Flushes `out`. IR_ERR_IO when anything written to it was lost. */
 ir_status_t ir_program_flush(FILE *out, ir_error_t *error);
 
-/* Fills `options` (the program's struct, zeroed) as ir_settings_load does. True: go on; the
- * arguments that are no options begin at argv[*first_argument], and a program without `usage` has
- * none. False: an option like --help was served, or something is wrong and was said; *exit_status
- * says which. Unless core-dumps is set, the process cannot be dumped or traced (PR_SET_DUMPABLE,
- * prctl(2)) from before the first password is read: libraries keep copies of passwords where no
- * madvise(2) of ours would reach, and a limit on cores does not hold for a core_pattern that is a
- * pipe (core(5)). */
+/* Fills `options` (the program's struct, zeroed) with ir_settings_load. Returns true when the
+ * program shall run; argv[*first_argument] is then the first argument that is not an option. A
+ * program without `usage` takes no such argument. Returns false when an option such as --help was
+ * served, or after printing what is wrong; *exit_status is then the exit code.
+ *
+ * Unless core-dumps is set, the process can be neither dumped nor traced (PR_SET_DUMPABLE,
+ * prctl(2)), from before the first password is read. This is done for the whole process because
+ * libraries keep copies of passwords, which our madvise(2) would not cover, and because a limit on
+ * core files has no effect when core_pattern is a pipe (core(5)). */
 bool ir_program_begin(const ir_program_t *program, int argc, char **argv, void *options,
                       int *first_argument, int *exit_status);
 

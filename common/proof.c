@@ -4,9 +4,9 @@
 #include <string.h>
 #include <time.h>
 
-#define TOGETHER 64   /* suspects proved in the same two seconds */
-#define SPLITS_MAX 48 /* parts that wait: one for each halving of at most 2^32 */
-#define STUCK_MAX 3   /* puts of all suspects together that make them no fewer */
+#define TOGETHER 64   /* most suspects proved side by side */
+#define SPLITS_MAX 48 /* waiting parts: one per halving; 2^32 items need 32 */
+#define STUCK_MAX 3   /* joint puts in a row that may leave as many suspects as before */
 #define ROUNDS_MAX (4 * IR_PROOF_TRIES)
 #define PAUSE_NS (IR_PROOF_SPREAD_NS / (IR_PROOF_TRIES - 1) + IR_MILLISECOND_NS)
 
@@ -14,7 +14,7 @@ struct ir_suspects {
     const ir_proof_work_t *work;
     uint32_t *items;
     size_t count, capacity;
-    ir_answer_t last; /* to the one added last */
+    ir_answer_t last; /* the answer to the suspect added last */
     bool out_of_memory;
 };
 
@@ -66,7 +66,7 @@ static ir_outcome_t retry_for(const ir_answer_t *answer, ir_error_t *error) {
     return IR_OUTCOME_RETRY;
 }
 
-/* RETRY when the server does not take what is certainly good. */
+/* Writes the control item. RETRY when the server refuses even that. */
 static ir_outcome_t control(const ir_proof_work_t *work, const ir_answer_t *answer,
                             ir_error_t *error) {
     ir_error_t why = {.status = IR_OK};
@@ -81,7 +81,8 @@ static ir_outcome_t control(const ir_proof_work_t *work, const ir_answer_t *answ
 
 /* ---- one item alone ---- */
 
-/* OK: durable, or refused for certain. REFUSED: `answer` says what the server said. */
+/* OK: the item is durable, or its refusal is certain and noted. REFUSED: `answer` holds the
+ * server's answer. */
 static ir_outcome_t put_alone(const ir_proof_work_t *work, uint32_t item, ir_answer_t *answer) {
     ir_suspects_t alone = {.work = work};
     *answer = (ir_answer_t){.code = 0};
@@ -100,7 +101,7 @@ static ir_outcome_t put_alone(const ir_proof_work_t *work, uint32_t item, ir_ans
     return outcome;
 }
 
-/* One try: *settled when the item is durable or its refusal is believed. */
+/* One try. Sets *settled when the item is durable or its refusal is believed. */
 static ir_outcome_t try_item(const ir_proof_work_t *work, uint32_t item, ir_proof_t *proof,
                              bool *settled, ir_error_t *error) {
     ir_answer_t answer;
@@ -120,8 +121,8 @@ static ir_outcome_t try_item(const ir_proof_work_t *work, uint32_t item, ir_proo
                                                                    : IR_OUTCOME_OK;
 }
 
-/* Until the next round after the one that began at `begun_ns`. RETRY when nobody waits for the
- * proof any more. */
+/* Waits for the next round; the last one began at `begun_ns`. RETRY when the owner has given up the
+ * proof. */
 static ir_outcome_t pause_after(int64_t begun_ns, const ir_proof_work_t *work, ir_error_t *error) {
     const int64_t left_ns = begun_ns + PAUSE_NS - ir_clock_monotonic();
     const struct timespec wait = {.tv_sec = left_ns / IR_SECOND_NS,
@@ -136,7 +137,7 @@ static ir_outcome_t pause_after(int64_t begun_ns, const ir_proof_work_t *work, i
     return IR_OUTCOME_RETRY;
 }
 
-/* The items that are settled leave `items`. */
+/* Proves the items side by side. Settled ones are removed from `items` after each round. */
 static ir_outcome_t prove(const ir_proof_work_t *work, uint32_t *items, size_t count,
                           ir_error_t *error) {
     ir_proof_t proofs[TOGETHER] = {{0}};
@@ -165,7 +166,7 @@ static ir_outcome_t prove(const ir_proof_work_t *work, uint32_t *items, size_t c
     return count == 0 ? IR_OUTCOME_OK : IR_OUTCOME_RETRY;
 }
 
-/* ---- suspects that somebody else proves ---- */
+/* ---- suspects that are proved elsewhere ---- */
 
 static ir_outcome_t set_aside(const ir_proof_work_t *work, const uint32_t *items, size_t count,
                               const ir_answer_t *answer, ir_error_t *error) {
@@ -186,7 +187,7 @@ typedef struct ir_part {
     size_t begin, count;
 } ir_part_t;
 
-/* A part of one item is refused. */
+/* The server refused this item when it was put alone. */
 static ir_outcome_t suspect(ir_suspects_t *suspects, uint32_t item, const ir_answer_t *answer,
                             ir_error_t *error) {
     const ir_proof_work_t *work = suspects->work;
@@ -197,7 +198,7 @@ static ir_outcome_t suspect(ir_suspects_t *suspects, uint32_t item, const ir_ans
                                    : prove(work, &item, 1, error);
 }
 
-/* Puts all of them; what is refused together is halved until the suspects are alone. */
+/* Puts all items. A refused part is halved and put again, until each suspect is alone. */
 static ir_outcome_t put_parts(const uint32_t *items, size_t count, ir_suspects_t *suspects,
                               ir_error_t *error) {
     const ir_proof_work_t *work = suspects->work;
@@ -230,7 +231,8 @@ static ir_outcome_t put_parts(const uint32_t *items, size_t count, ir_suspects_t
     return IR_OUTCOME_OK;
 }
 
-/* Many suspects are seldom many bad items: puts them together until they become no fewer. */
+/* Many suspects rarely mean many bad items. Puts the suspects together again, until a few attempts
+ * in a row do not reduce their number. */
 static ir_outcome_t sift(ir_suspects_t *suspects, ir_error_t *error) {
     for (unsigned stuck = 0; suspects->count > TOGETHER && stuck < STUCK_MAX;) {
         ir_suspects_t fewer = {.work = suspects->work};

@@ -1,17 +1,17 @@
-/* The one place that decides what becomes of items that a server does not take: documents,
- * statements, messages that are published. Every write ends in OK, RETRY or REFUSED
+/* Decides whether an item that a server refused is really bad. All stores and publishers use it,
+ * for documents, statements and messages. Every write ends in OK, RETRY or REFUSED
  * (common/status.h).
  *
- * A refusal counts at once only when its code is documented to be about the data; the writer says
- * so. Any other answer is believed only after the same answer in IR_PROOF_TRIES tries of this item
- * alone, spread over at least IR_PROOF_SPREAD_NS, each followed by a successful write of the
- * control item: one of the same kind that is certainly good, in a place of its own that readers do
- * not see. A control item that is not taken starts all over: it is the server's trouble, and the
- * outcome is RETRY.
+ * A refusal counts at once only if its code is documented to be about the data; the writer marks it
+ * as certain. Any other refusal must be proved: the same answer in IR_PROOF_TRIES tries of this
+ * item alone, over at least IR_PROOF_SPREAD_NS. After each try the writer must succeed in writing
+ * the control item: an item of the same kind that is certainly good, stored where readers do not
+ * see it. If the server refuses the control item too, the trouble is the server's: the outcome is
+ * RETRY, and the proof starts again.
  *
- * Meanwhile the rest is written: what is refused together is halved until the suspects are alone.
- * Then these are proved together, in the same two seconds, or the writer sets them aside for
- * somebody else to prove. One thread. */
+ * Meanwhile the other items are written: a part that is refused is halved until each suspect is
+ * alone. Then the suspects are proved side by side, within the same two seconds, or the writer sets
+ * them aside to be proved elsewhere. One thread. */
 #ifndef IR_COMMON_PROOF_H
 #define IR_COMMON_PROOF_H
 
@@ -26,7 +26,7 @@
 #define IR_PROOF_TRIES 8
 #define IR_PROOF_SPREAD_NS (2 * IR_SECOND_NS)
 
-/* What a server says to an item. Two answers with the same code are the same answer. */
+/* A server's answer to one item. Two answers with the same code count as the same. */
 typedef struct ir_answer {
     int64_t code;
     bool certain;   /* the code is documented to be about the data */
@@ -36,44 +36,45 @@ typedef struct ir_answer {
 /* ---- one item ---- */
 
 typedef struct ir_proof {
-    unsigned tries; /* with the same answer, each followed by a good control item */
+    unsigned tries; /* tries with the same answer and a good control item */
     int64_t code;
     int64_t first_ns;
 } ir_proof_t;
 
-/* Takes in that the item was refused at `now_ns` (monotonic), alone, and that the control item was
- * written after it. True when the refusal is to be believed. */
+/* Records that the item was refused alone at `now_ns` (monotonic) and that the control item was
+ * written after it. Returns true when the refusal is now believed. */
 bool ir_proof_add(ir_proof_t *proof, const ir_answer_t *answer, int64_t now_ns);
 
 /* ---- all items of a batch ---- */
 
-/* Where a writer notes items that a server refused, one by one, while it took the others. */
+/* Where a writer notes the items that a server refused one by one while it took the others. */
 typedef struct ir_suspects ir_suspects_t;
 
 /* False when memory is out. */
 bool ir_suspects_add(ir_suspects_t *suspects, uint32_t item, const ir_answer_t *answer);
 
 typedef struct ir_proof_work {
-    /* Writes these. OK: all are durable but those that it added to `suspects`. REFUSED: something
-     * among them is refused, and nothing may be assumed of any of them: `answer` says what the
-     * server said. RETRY: answer->why says why. */
+    /* Writes these items. OK: all are durable except those it added to `suspects`. REFUSED: at
+     * least one was refused and the state of all is unknown; `answer` holds the server's answer.
+     * RETRY: answer->why holds the reason. */
     ir_outcome_t (*put)(void *context, const uint32_t *items, size_t count, ir_suspects_t *suspects,
                         ir_answer_t *answer);
-    /* Writes the control item; OK or anything else. */
+    /* Writes the control item. OK means it was taken. */
     ir_outcome_t (*control)(void *context, ir_error_t *error);
-    /* The refusal is believed. False when memory is out. */
+    /* Called when a refusal is believed. Returns false when memory is exhausted. */
     bool (*refuse)(void *context, uint32_t item, const ir_answer_t *answer);
-    /* Takes a suspect away unproved, while the control item is taken; what has to wait for it is
-     * the writer's to know. False when memory is out. NULL: suspects are proved here. */
+    /* Takes a suspect away unproved, after the control item was written. The writer keeps track of
+     * what has to wait for it. Returns false when memory is exhausted. NULL: suspects are proved
+     * here. */
     bool (*set_aside)(void *context, uint32_t item, const ir_answer_t *answer);
     void *context;
-    bool in_order; /* a suspect is proved, or set aside, before anything behind it is put */
-    const atomic_bool *given_up; /* once it is true, a proof under way ends in RETRY; NULL: never */
+    bool in_order;               /* prove or set aside a suspect before putting any later item */
+    const atomic_bool *given_up; /* when true, a running proof ends in RETRY; NULL: never */
 } ir_proof_work_t;
 
-/* Puts the items 0 … count - 1. OK: each is durable, was refused or was set aside. RETRY: `error`
- * says why; any of this may be true of some. Takes about two seconds when there are suspects that
- * are not set aside. */
+/* Puts the items 0 … count - 1. OK: each item is durable, was refused or was set aside. RETRY:
+ * `error` holds the reason, and each item may or may not be done. Takes about two seconds when
+ * there are suspects that are not set aside. */
 ir_outcome_t ir_proof_run(const ir_proof_work_t *work, uint32_t count, ir_error_t *error);
 
 #endif

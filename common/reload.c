@@ -16,16 +16,16 @@
 
 typedef enum ir_reload_state {
     IR_RELOAD_IDLE,
-    IR_RELOAD_LOADING,  /* the thread is at work; it owns `made`, `status` and `error` */
-    IR_RELOAD_RETIRING, /* swapped; `old` is still used */
-    IR_RELOAD_FREEING   /* the thread is at work; it owns `old` */
+    IR_RELOAD_LOADING,  /* the thread is running and owns `made`, `status` and `error` */
+    IR_RELOAD_RETIRING, /* swapped, but `old` is still in use */
+    IR_RELOAD_FREEING   /* the thread is running and owns `old` */
 } ir_reload_state_t;
 
 struct ir_reload {
     const ir_reload_work_t *work;
     void *context;
     ir_reload_state_t state;
-    bool wanted; /* again, after what is under way */
+    bool wanted; /* another reload was requested */
     pthread_t thread;
     int done_fd;
     struct event *done, *look;

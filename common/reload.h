@@ -1,7 +1,7 @@
-/* Something that is read from a file and read again on a signal: the new one is made on a thread of
- * its own while the loop goes on with the one it has, then they are swapped in the loop. The old
- * one is freed on such a thread too, once nobody uses it, and before that no other is read: there
- * are never more than two. Loop thread only, except where it says so. */
+/* Reloads an object from its file on a signal. A thread reads the new object while the loop keeps
+ * using the old one; then the loop swaps them. A thread also frees the old object, once it is
+ * unused; no further reload starts before that, so there are never more than two. Loop thread only,
+ * unless stated otherwise. */
 #ifndef IR_COMMON_RELOAD_H
 #define IR_COMMON_RELOAD_H
 
@@ -12,29 +12,29 @@
 struct event_base;
 typedef struct ir_reload ir_reload_t;
 
-/* What it is; the callbacks share one `context`. */
+/* What to reload. All callbacks get the same `context`. */
 typedef struct ir_reload_work {
-    /* On the thread. On success *made belongs to the caller. */
+    /* Runs in the thread. On success the caller owns *made. */
     ir_status_t (*load)(void *context, void **made, ir_error_t *error);
-    /* Takes the new one, gives the old one away. */
+    /* Starts using the new object and returns the old one. */
     void *(*swap)(void *context, void *made);
-    /* The old one stays. */
+    /* Loading failed; the old object stays in use. */
     void (*failed)(void *context, const ir_error_t *error);
-    /* Whether anybody but the giver still uses the old one; NULL: nobody does after the swap. */
+    /* Whether the old object is still in use elsewhere. NULL: never after the swap. */
     bool (*in_use)(const void *old);
-    /* On the thread, or from ir_reload_close. */
+    /* Runs in the thread, or in ir_reload_close. */
     void (*free)(void *old);
 } ir_reload_work_t;
 
-/* `work` and `context` outlive it. */
+/* `work` and `context` must outlive the reload object. */
 ir_status_t ir_reload_open(struct event_base *base, const ir_reload_work_t *work, void *context,
                            ir_reload_t **reload, ir_error_t *error);
 
-/* Begins to read. While a reading is under way it is remembered: however often it was asked for
- * meanwhile, one more follows. */
+/* Starts a reload. If one is already running, one more follows it, however many requests arrive
+ * meanwhile. */
 void ir_reload_request(ir_reload_t *reload);
 
-/* Waits for the thread and frees what it made and what is old. Takes NULL. */
+/* Waits for the thread, then frees the object it made and the old one. NULL is allowed. */
 void ir_reload_close(ir_reload_t *reload);
 
 #endif

@@ -1,7 +1,7 @@
 #include "common/rendezvous.h"
 
-/* FNV-1a over node, a separator and key, then splitmix64's finaliser, without which near names
- * would get near weights. */
+/* FNV-1a over node, separator and key, followed by the finaliser of splitmix64. Without the
+ * finaliser similar names would get similar weights. */
 static uint64_t hash(uint64_t state, ir_view_t view) {
     for (size_t i = 0; i < view.size; i++) {
         state = (state ^ (unsigned char)view.data[i]) * UINT64_C(0x100000001b3);

@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Whole batches pass through here, a few hundred a second at most: a mutex is cheap enough and
- * plain to reason about. */
+/* Only whole batches pass through here, at most a few hundred a second. A mutex is fast enough for
+ * that and simple. */
 struct ir_ring {
     pthread_mutex_t lock;
     pthread_cond_t pushed;
@@ -78,7 +78,7 @@ bool ir_ring_push(ir_ring_t *ring, void *item) {
     return room;
 }
 
-/* With the lock held. */
+/* Call with the lock held. */
 static void *take(ir_ring_t *ring) {
     if (ring->count == 0) {
         return NULL;
@@ -117,7 +117,7 @@ void ir_ring_close(ir_ring_t *ring) {
     pthread_mutex_unlock(&ring->lock);
 }
 
-/* const for the caller: the lock is no part of the ring's value. */
+/* Takes a const ring although it locks: the lock is not part of the ring's value. */
 bool ir_ring_closed(const ir_ring_t *ring) {
     ir_ring_t *locked = (ir_ring_t *)ring;
     pthread_mutex_lock(&locked->lock);

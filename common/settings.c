@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROGRAM_PREFIX "ir-" /* of the sections of a settings file */
+#define PROGRAM_PREFIX "ir-" /* section names in a settings file begin with it */
 #define ENVIRONMENT_NAME_SIZE 80
 #define BUILT_IN_OPTIONS 6
 #define TEXT_MAX 4096
@@ -51,7 +51,8 @@ static const ir_suffix_t duration_suffixes[] = {
     {"min", 60e9}, {"h", 36e11}, {"d", 864e11}, {NULL, 0},
 };
 
-/* A decimal number with one of the suffixes; false when it is none. */
+/* Parses a decimal number with an optional suffix from `suffixes`. Returns false for any other
+ * text. */
 static bool parse_scaled(const char *text, const ir_suffix_t *suffixes, double *value) {
     if (!isdigit((unsigned char)text[0]) && text[0] != '-') {
         return false;
@@ -193,7 +194,7 @@ ir_status_t ir_settings_set(const ir_program_t *program, void *target, const cha
 
 /* ---- URIs ---- */
 
-/* Where the password of the first "scheme://user:password@" after `from` begins and ends. */
+/* Finds the password of the first "scheme://user:password@" after `from`. */
 static bool find_password(const char *from, const char **begin, const char **end) {
     for (const char *mark = strstr(from, "://"); mark != NULL; mark = strstr(mark + 3, "://")) {
         const char *authority = mark + 3;
@@ -250,7 +251,7 @@ static ir_status_t load_defaults(const ir_program_t *program, void *target, ir_e
 typedef struct ir_file_context {
     const ir_program_t *program;
     void *target;
-    bool *given; /* by number of the setting */
+    bool *given; /* one flag per setting */
     ir_error_t *error;
     ir_status_t status;
     bool secret; /* there is a password in it */
@@ -264,7 +265,7 @@ static bool has_password(const ir_setting_t *setting, const char *value) {
                                               : false;
 }
 
-/* Whether any of the programs has it. */
+/* Whether any program has a setting of this name. */
 static bool is_known(const char *name) {
     static const char *const names[] = {
 #include "common/setting_names.inc"
@@ -290,11 +291,11 @@ static int on_ini_line(void *user, const char *section, const char *name, const 
         return 0;
     }
     if (!mine && !common) {
-        return 1; /* another program's */
+        return 1; /* the section of another program */
     }
     const ir_setting_t *setting = find_setting(context->program, name);
     if (setting == NULL && common && is_known(name)) {
-        return 1; /* of programs that have other settings */
+        return 1; /* a setting that only other programs have */
     }
     context->status = setting != NULL
                           ? set_value(setting, context->target, value, context->error)
@@ -377,9 +378,9 @@ enum {
 typedef struct ir_command_line {
     struct option *options; /* built-in ones first */
     char *letters;
-    bool *given; /* which settings stand there or in the program's section of the file */
+    bool *given; /* settings given here or in the program's own section */
     const char *file;
-    int asked; /* OPTION_HELP … OPTION_PRINT, or 0 */
+    int asked; /* the built-in option to serve (OPTION_HELP …), or 0 */
 } ir_command_line_t;
 
 static bool open_command_line(const ir_program_t *program, ir_command_line_t *line) {
@@ -463,7 +464,8 @@ static ir_status_t bad_option(int value, char **argv, ir_error_t *error) {
                         what);
 }
 
-/* Runs over the options; with `target` NULL only for the built-in ones (what file to read). */
+/* Walks through the options. With `target` NULL it only looks for the built-in ones, such as
+ * --settings FILE. */
 static ir_status_t walk_command_line(const ir_program_t *program, int argc, char **argv,
                                      ir_command_line_t *line, void *target, ir_error_t *error) {
     optind = 0;
@@ -628,7 +630,7 @@ static bool is_off(const ir_setting_t *setting, const void *target) {
     }
 }
 
-/* What was asked for and would be passed over in silence. */
+/* Refuses a setting that was given but would have no effect. */
 static ir_status_t check_given(const ir_program_t *program, const void *target,
                                const ir_command_line_t *line, ir_error_t *error) {
     ir_status_t status = IR_OK;

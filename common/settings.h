@@ -1,10 +1,11 @@
 /* Settings: one table drives the file, the environment, the command line, --help and the manual.
  *
- * Precedence, lowest first: default, file (INI, section named after the program or [common]),
- * environment (IR_NAME: upper case, '-' becomes '_'), command line (--name=value or --name value).
- * A secret is never taken from the command line (others could read it in the process list): only
- * from the file, which nobody else may then read (common/secret_file.h), or from the environment,
- * out of which it is wiped. It is printed as "(set)". */
+ * Precedence, lowest first: default; file (INI, section [common] or the program's name);
+ * environment (IR_NAME: upper case, '-' becomes '_'); command line (--name=value or --name value).
+ * A secret is accepted only from the file, which nobody else may be able to read
+ * (common/secret_file.h), or from the environment, from which it is then erased. The command line
+ * is not allowed, because other users can read it in the process list. A secret is printed as
+ * "(set)". */
 #ifndef IR_COMMON_SETTINGS_H
 #define IR_COMMON_SETTINGS_H
 
@@ -17,13 +18,13 @@
 
 typedef enum ir_setting_type {
     IR_SETTING_TEXT,
-    IR_SETTING_SECRET,   /* text that stays off the command line and out of the logs */
-    IR_SETTING_URI,      /* text; a password inside it is refused on the command line and masked */
-    IR_SETTING_INTEGER,  /* int64_t; a suffix k, M, G (decimal) or Ki, Mi, Gi is read */
+    IR_SETTING_SECRET,   /* text; not allowed on the command line, never logged */
+    IR_SETTING_URI,      /* text; a password in it is refused on the command line and masked */
+    IR_SETTING_INTEGER,  /* int64_t; suffixes k, M, G (decimal) or Ki, Mi, Gi are allowed */
     IR_SETTING_SIZE,     /* int64_t bytes; the same suffixes */
     IR_SETTING_DURATION, /* int64_t ns; needs a unit: ns us ms s min h d */
     IR_SETTING_NUMBER,   /* double */
-    IR_SETTING_FLAG,     /* bool: true/false/yes/no/on/off/1/0; alone on the command line: true */
+    IR_SETTING_FLAG,     /* bool: true/false/yes/no/on/off/1/0; a bare option means true */
     IR_SETTING_CHOICE    /* int: index into the '|'-separated words of `choices` */
 } ir_setting_type_t;
 
@@ -33,7 +34,7 @@ typedef struct ir_setting {
     ir_setting_type_t type;
     const char *unit;    /* placeholder in --help: "URI", "FILE", "BYTES", … */
     const char *choices; /* for IR_SETTING_CHOICE */
-    double min, max;     /* bounds of numbers, in the base unit (bytes, ns); both 0: none */
+    double min, max;     /* bounds of numbers, in the base unit (bytes, ns); both 0: no bounds */
     const char *initial; /* default as text; NULL: empty text, or 0 */
     size_t offset;       /* offsetof() the field in the program's struct; texts are char * */
     const char *help;    /* one sentence */
@@ -46,50 +47,51 @@ typedef struct ir_program {
     const char *notes;   /* printed after the options by --help, or NULL: examples, exit status */
     const ir_setting_t *settings;
     size_t n_settings;
-    /* What goes beyond one setting: IR_ERR_USAGE and what is wrong. `options` is the program's
-     * struct. NULL: nothing. */
+    /* Checks rules that involve more than one setting. Returns IR_ERR_USAGE and the reason.
+     * `options` is the program's struct. NULL: nothing to check. */
     ir_status_t (*check)(const void *options, ir_error_t *error);
-    /* Whether a setting does anything beside these options: IR_ERR_USAGE and what it goes with.
-     * Asked after `check` for each one that stands on the command line or in the program's own
-     * section of the file, and is not 0, false or empty. NULL: all do. */
+    /* Checks that a setting has an effect with these options. Returns IR_ERR_USAGE and what it
+     * requires. Called after `check` for each setting on the command line or in the program's own
+     * section whose value is not 0, false or empty. NULL: all settings apply. */
     ir_status_t (*applies)(const void *options, const char *setting, ir_error_t *error);
 } ir_program_t;
 
 typedef enum ir_settings_verdict {
     IR_SETTINGS_RUN,  /* go on */
     IR_SETTINGS_EXIT, /* --help, --version or --print-… was served: exit 0 */
-    IR_SETTINGS_WRONG /* `error` says which setting, where it stood and what is allowed: exit 2 */
+    IR_SETTINGS_WRONG /* `error` names the setting, its source and what is allowed: exit 2 */
 } ir_settings_verdict_t;
 
-/* Fills `target` (the program's struct, zeroed by the caller) from all sources. The options
- * --settings FILE, --help, --version, --print-settings (effective values as INI, secrets masked),
- * --print-example and --print-manual are built in. *first_argument is the index of the first
- * non-option argument in argv. A file that names an unknown setting is wrong; sections of other
- * programs are passed over, and what only others know in [common] (common/setting_names.inc,
- * written by `make river.conf`). All is checked before --print-settings shows it. Texts are owned
- * by `target`; free with ir_settings_free. Called before there are threads. */
+/* Fills `target` (the program's struct, zeroed by the caller) from all sources. These options are
+ * built in: --settings FILE, --help, --version, --print-settings (effective values as INI, secrets
+ * masked), --print-example and --print-manual. *first_argument is the index of the first non-option
+ * argument in argv. An unknown setting in the file is an error. Ignored are the sections of other
+ * programs, and settings in [common] that only other programs have (they are listed in
+ * common/setting_names.inc, which `make river.conf` writes). --print-settings prints only after all
+ * checks have passed. `target` owns its texts; free them with ir_settings_free. Call before any
+ * thread is started. */
 ir_settings_verdict_t ir_settings_load(const ir_program_t *program, int argc, char **argv,
                                        void *target, int *first_argument, ir_error_t *error);
 
-/* Sets one field from text, as the parser does (for tests and reload). */
+/* Sets one field from text, exactly as the file parser does. For tests and reload. */
 ir_status_t ir_settings_set(const ir_program_t *program, void *target, const char *name,
                             const char *value, ir_error_t *error);
 
 void ir_settings_free(const ir_program_t *program, void *target);
 
-/* The manual's table of settings as Markdown, and the commented example as INI. */
+/* Print the manual's settings table as Markdown, and a commented example as INI. */
 void ir_settings_print_markdown(const ir_program_t *program, FILE *out);
 void ir_settings_print_example(const ir_program_t *program, FILE *out);
 
-/* A text setting as libraries want it: NULL when it is empty. */
+/* A text setting in the form libraries expect: NULL when it is empty. */
 static inline const char *ir_setting_text(const char *text) {
     return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
-/* `uri` with its password replaced by "***", cut to `size`; for messages. Returns `out`. */
+/* Writes `uri` with its password replaced by "***", cut to `size`, for messages. Returns `out`. */
 const char *ir_uri_masked(const char *uri, char *out, size_t size);
 
-/* Units of bounds. */
+/* Units for the bounds in a settings table. */
 #define IR_KIB 1024.0
 #define IR_MIB (1024.0 * IR_KIB)
 #define IR_GIB (1024.0 * IR_MIB)

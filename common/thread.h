@@ -1,11 +1,11 @@
-/* Threads that take no signals: those belong to the thread that runs the event loop. */
+/* Starts threads that receive no signals; the event-loop thread handles them. */
 #ifndef IR_COMMON_THREAD_H
 #define IR_COMMON_THREAD_H
 
 #include <pthread.h>
 
-/* As pthread_create, with every signal blocked in the new thread. 0, or an errno value; `thread` is
- * then undefined. Any thread. */
+/* Like pthread_create, but all signals are blocked in the new thread. Returns 0 or an errno value;
+ * on failure `thread` is undefined. Any thread. */
 int ir_thread_start(pthread_t *thread, void *(*run)(void *), void *argument);
 
 #endif

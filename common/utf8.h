@@ -1,4 +1,4 @@
-/* Whether bytes are text. */
+/* Checks that bytes are UTF-8 text. */
 #ifndef IR_COMMON_UTF8_H
 #define IR_COMMON_UTF8_H
 
@@ -10,8 +10,8 @@
 /* Bytes of the character with which the text begins, 1 to 4; 0: it is malformed, NUL or empty. */
 size_t ir_utf8_length(ir_view_t text);
 
-/* Well-formed UTF-8 (RFC 3629: shortest forms only, no surrogates, at most U+10FFFF) without NUL.
- */
+/* True for well-formed UTF-8 without NUL (RFC 3629: shortest forms only, no surrogates, at most
+ * U+10FFFF). */
 bool ir_utf8_valid(ir_view_t text);
 
 #endif

@@ -1,4 +1,4 @@
-/* A view of bytes that somebody else owns. Not NUL-terminated. */
+/* A view of bytes that another object owns. Not NUL-terminated. */
 #ifndef IR_COMMON_VIEW_H
 #define IR_COMMON_VIEW_H
 

@@ -23,24 +23,25 @@
 #include <sys/socket.h>
 
 #define BACKLOG 4096
-#define DESCRIPTORS_KEPT 64 /* for everything else */
+#define DESCRIPTORS_KEPT 64 /* reserved for other files and sockets */
 #define LEAST 16
 #define STARVED_NS IR_SECOND_NS
 #define LOG_EVERY_NS (10 * IR_SECOND_NS)
 #define TICK_NS (100 * IR_MILLISECOND_NS)
 #define LINGER_NS (2 * IR_SECOND_NS)
-#define SLACK_BYTES 65536 /* one read of the library, and what chunks cost */
+#define SLACK_BYTES 65536 /* one read by the library, and the overhead of chunked encoding */
 #define PEEKED 8
 
-/* Where a connection is; each phase has its list, the longest in it first. */
+/* The state of a connection. Each phase has its own list, ordered by time of entry, oldest
+ * first. */
 typedef enum phase {
     PHASE_NEW,       /* accepted, not yet looked at */
     PHASE_IDLE,      /* between requests */
     PHASE_HEADERS,   /* from a request's first byte to its empty line */
     PHASE_BODY,      /* until the whole request is here */
-    PHASE_DOOMED,    /* over a bound; the next turn of the loop refuses it */
+    PHASE_DOOMED,    /* exceeded a limit; refused in the next turn of the loop */
     PHASE_ANSWERING, /* until the answer is written */
-    PHASE_LINGERING, /* refused; what still comes is thrown away */
+    PHASE_LINGERING, /* refused; further input is discarded */
     PHASE_COUNT
 } phase_t;
 
@@ -52,9 +53,9 @@ typedef struct connection {
     phase_t phase;
     ir_closing_t doom;
     int64_t since_ns;
-    size_t received; /* bytes of the request that are held */
+    size_t received; /* bytes of the request in memory */
     size_t lines, header_size;
-    size_t line_size; /* of the line that is coming in */
+    size_t line_size; /* of the current, incomplete line */
     char line_last;
     /* the library's callbacks, while lingering */
     bufferevent_data_cb read_callback, write_callback;
@@ -76,7 +77,7 @@ struct ir_connections {
     size_t n_descriptors;
     bool closing, paused;
     int64_t woken_ns; /* when the listener was last turned on again */
-    bool inside;      /* the library's own work on a request */
+    bool inside;      /* the library is handling a request */
 };
 
 static const struct {
@@ -122,8 +123,8 @@ static void count_closing(const ir_connections_t *all, ir_closing_t closing) {
     ir_metric_increase(all->options.closed[closing], 1);
 }
 
-/* A connection over a bound cannot be ended where that is noticed, inside the library's own work.
- */
+/* Marks a connection that exceeded a limit. It cannot be closed here, inside a callback of the
+ * library; the next turn of the loop refuses it. */
 static void doom(connection_t *connection, ir_closing_t why) {
     connection->doom = why;
     enter(connection, PHASE_DOOMED);
@@ -133,7 +134,7 @@ static void doom(connection_t *connection, ir_closing_t why) {
 
 /* ---- the bytes of a request ---- */
 
-/* Counts header lines until the empty one. */
+/* Counts header lines up to the empty line. */
 static void scan_headers(connection_t *connection, const char *data, size_t size) {
     while (size > 0 && connection->phase == PHASE_HEADERS) {
         const char *end = memchr(data, '\n', size);
@@ -212,7 +213,7 @@ static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *inf
 
 /* ---- refusing and ending ---- */
 
-/* As if its time-out had passed: the library frees the connection, and on_gone follows. */
+/* Simulates a time-out: the library then frees the connection and calls on_gone. */
 static void end(connection_t *connection) {
     bufferevent_trigger_event(connection->bufferevent, BEV_EVENT_READING | BEV_EVENT_TIMEOUT, 0);
 }
@@ -236,7 +237,8 @@ static void on_linger_event(struct bufferevent *bufferevent, short what, void *c
     stop_lingering(context);
 }
 
-/* Takes the bytes away from the library until the peer has gone, or for a moment. */
+/* Discards further input, out of the library's sight, until the peer closes or LINGER_NS has
+ * passed. */
 static void linger(connection_t *connection) {
     struct bufferevent *bufferevent = connection->bufferevent;
     shutdown(bufferevent_getfd(bufferevent), SHUT_WR);
@@ -249,8 +251,8 @@ static void linger(connection_t *connection) {
     bufferevent_enable(bufferevent, EV_READ);
 }
 
-/* The answer goes past the library, which still waits for the request; nothing else is being
- * written then, and it is small enough for an empty socket. */
+/* Sends the answer directly, because the library is still waiting for the request. Nothing else is
+ * being written at that moment, and the answer fits into an empty socket buffer. */
 static void send_refusal(connection_t *connection, ir_closing_t why) {
     ir_buffer_t body;
     ir_buffer_t answer;
@@ -301,8 +303,8 @@ static void set_accepting(ir_connections_t *all) {
     }
 }
 
-/* Most likely no descriptor is left: trying again at once would only spin. The context is the
- * library's own. */
+/* Usually no file descriptor is left, and an immediate retry would only spin. Accepting stops until
+ * wake_listener turns it on again. `context` belongs to the library. */
 static void on_accept_failed(struct evconnlistener *listener, void *context) {
     static _Thread_local int64_t logged_ns;
     (void)context;
@@ -329,7 +331,7 @@ static void forget(connection_t *connection) {
     set_accepting(all);
 }
 
-/* The library is about to free it. */
+/* The library is about to free the connection. */
 static void on_gone(struct evhttp_connection *http, void *context) {
     (void)http;
     connection_t *connection = context;
@@ -345,8 +347,8 @@ static void on_gone(struct evhttp_connection *http, void *context) {
     forget(connection);
 }
 
-/* The library asks for a bufferevent before it has a connection; what it makes of it is seen only
- * once it is back in the loop. */
+/* The library asks for a bufferevent before its connection exists. The connection can be found only
+ * when control is back in the loop; see greet(). */
 static struct bufferevent *on_accept(struct event_base *base, void *context) {
     ir_connections_t *all = context;
     struct bufferevent *bufferevent = bufferevent_socket_new(base, -1, 0);
@@ -365,9 +367,8 @@ static struct bufferevent *on_accept(struct event_base *base, void *context) {
     return bufferevent;
 }
 
-/* The library's connection is the argument of the callbacks it has set; without one it has given
- * up.
- */
+/* Finds the library's connection: it is the argument of the callbacks that the library has set. If
+ * there is none, the library gave up the connection. */
 static void greet(connection_t *connection) {
     ir_connections_t *all = connection->all;
     struct bufferevent *bufferevent = connection->bufferevent;
@@ -456,8 +457,8 @@ static connection_t *find(const ir_connections_t *all, struct evhttp_request *re
     return fd >= 0 && (size_t)fd < all->n_descriptors ? all->by_descriptor[fd] : NULL;
 }
 
-/* The answer is written. What is here of the next request counts from now on; the library comes
- * back to it by itself. */
+/* The answer was written. Bytes of the next request that have arrived count from now on; the
+ * library returns to them on its own. */
 static void on_answered(struct evhttp_request *request, void *context) {
     connection_t *connection = find(context, request);
     if (connection == NULL || connection->phase != PHASE_ANSWERING) {
@@ -474,7 +475,7 @@ static void on_answered(struct evhttp_request *request, void *context) {
     }
 }
 
-/* Over a bound, and whole all the same. */
+/* Refuses a request that exceeded a limit but arrived completely. */
 static void refuse_request(ir_connections_t *all, struct evhttp_request *request,
                            ir_closing_t why) {
     ir_buffer_t body;
@@ -514,8 +515,8 @@ void ir_connections_release(ir_connections_t *connections, struct evhttp_request
     }
 }
 
-/* What the library would do in the next turn of the loop, after asking the system whether it may.
- * What the socket does not take, or refuses, is left to it. */
+/* Writes at once what the library would write in the next turn of the loop, after polling. Whatever
+ * the socket does not accept is left to the library. */
 static void write_now(const connection_t *connection) {
     struct bufferevent *bufferevent = connection->bufferevent;
     struct evbuffer *output = bufferevent_get_output(bufferevent);
@@ -541,7 +542,8 @@ void ir_connections_answer(ir_connections_t *connections, struct evhttp_request 
 
 /* ---- life ---- */
 
-/* Raises the soft limit as far as it is needed and allowed; the bound follows what is there. */
+/* Raises the soft limit on open files as far as needed and allowed. If that is not enough, lowers
+ * the limit on connections. */
 static ir_status_t fit_descriptors(ir_connections_t *all, ir_error_t *error) {
     struct rlimit limit;
     const rlim_t wanted = all->options.most + DESCRIPTORS_KEPT;
@@ -575,14 +577,15 @@ static ir_status_t open_http(ir_connections_t *all, struct event_base *base, ir_
                                               EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
                                               EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
                                               EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
-    /* The bound that answers in words comes first. */
+    /* The library's limit is higher than ours, which answers with problem details and must apply
+     * first. */
     evhttp_set_max_headers_size(all->http, (ev_ssize_t)(all->options.header_bytes + SLACK_BYTES));
     evhttp_set_bevcb(all->http, on_accept, all);
     evhttp_set_gencb(all->http, on_request, all);
     const ir_status_t status =
         ir_listener_bind(all->http, all->options.address, &all->bound, error);
     if (status == IR_OK) {
-        /* Again, for a longer queue than the library's 128. */
+        /* Calls listen() again for a longer queue than the library's 128. */
         listen(evhttp_bound_socket_get_fd(all->bound), BACKLOG);
         evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(all->bound), on_accept_failed);
     }

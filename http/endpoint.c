@@ -17,7 +17,7 @@
 #define REQUEST_NS (10 * IR_SECOND_NS)
 
 struct ir_endpoint {
-    ir_connections_t *connections; /* NULL: the server is the caller's */
+    ir_connections_t *connections; /* NULL: the caller runs the server */
     ir_metrics_t *metrics;
     ir_endpoint_ready_fn ready;
     ir_endpoint_refresh_fn refresh;

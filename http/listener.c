@@ -44,7 +44,7 @@ const char *ir_listener_where(struct evhttp_bound_socket *bound, char *text, siz
     return text;
 }
 
-/* "HOST:PORT" or "[HOST]:PORT" into its parts. */
+/* Splits "HOST:PORT" or "[HOST]:PORT" into its parts. */
 static bool split_address(const char *address, char *host, size_t size, int *port) {
     const char *colon = strrchr(address, ':');
     if (colon == NULL || colon == address) {

@@ -6,13 +6,13 @@
 
 #define IR_PROBLEM_TYPE "application/problem+json"
 
-/* The phrase of a status code, "Bad Request". Never NULL. */
+/* The reason phrase of a status code, such as "Bad Request". Never NULL. */
 const char *ir_problem_phrase(int code);
 
-/* {"title":…,"status":…,"reason":…,"detail":…}; the texts are ASCII or UTF-8. */
+/* Appends {"title":…,"status":…,"reason":…,"detail":…}. The texts are ASCII or UTF-8. */
 void ir_problem_append(ir_buffer_t *out, int code, const char *reason, const char *detail);
 
-/* The same in parts, for members of one's own before the closing brace. */
+/* The same in steps: the caller appends members of its own, then the closing brace. */
 void ir_problem_open(ir_buffer_t *out, int code, const char *reason, const char *detail);
 void ir_problem_member(ir_buffer_t *out, const char *name, const char *text);
 
