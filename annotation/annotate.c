@@ -22,10 +22,10 @@ struct ir_annotate {
     const ir_format_t *format;
     ir_format_options_t format_options;
     ir_analysis_t analysis;
-    int64_t now_ns; /* 0: the clock's */
+    int64_t now_ns; /* 0: use the clock */
     ir_registry_t *registry;
     ir_quality_t *quality;
-    ir_hindsight_t *hindsight; /* NULL: a stream */
+    ir_hindsight_t *hindsight; /* NULL when the output is a stream */
     ir_batch_t *batch;
     ir_buffer_t text;
     bool begun; /* the first item was written */
@@ -152,7 +152,7 @@ static ir_status_t write_batch(ir_annotate_t *annotate, const ir_batch_t *batch,
     return status;
 }
 
-/* Checks the batch and writes it, or keeps it until all is known. */
+/* Checks the batch, then writes it, or keeps it until all revisions are known. */
 static ir_status_t finish_batch(ir_annotate_t *annotate, ir_error_t *error) {
     if (ir_quality_check(annotate->quality, annotate->batch, error) != IR_OUTCOME_OK) {
         return error->status;
@@ -245,7 +245,7 @@ static ir_status_t read_lines(ir_annotate_t *annotate, const char *path, int fd,
     return status;
 }
 
-/* A file that is one CBOR pack. */
+/* Reads a file that holds one CBOR pack. */
 static ir_status_t read_pack(ir_annotate_t *annotate, const char *path, int fd, ir_error_t *error) {
     const size_t most = annotate->analysis.limits.bytes + 1;
     ir_buffer_t body;

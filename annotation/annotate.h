@@ -1,4 +1,4 @@
-/* ir-annotate: the worker's analysis from files to standard output. */
+/* ir-annotate: analyses observations as the worker does, from files to standard output. */
 #ifndef IR_ANNOTATION_ANNOTATE_H
 #define IR_ANNOTATION_ANNOTATE_H
 
@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Filled by common/settings.h; texts are owned. */
+/* Filled by common/settings.h. The struct owns its texts. */
 typedef struct ir_annotate_options {
     char *registry;
     char *format;
@@ -26,19 +26,20 @@ typedef enum ir_annotate_input { IR_INPUT_JSON, IR_INPUT_CBOR } ir_annotate_inpu
 
 typedef struct ir_annotate ir_annotate_t;
 
-/* IR_ERR_USAGE, or what ir_registry_load says. Observations go to `out`, refusals to `rejects`. */
+/* IR_ERR_USAGE, or an error of ir_registry_load. Observations go to `out`, refusals to
+ * `rejects`. */
 ir_status_t ir_annotate_open(const ir_annotate_options_t *options, FILE *out, FILE *rejects,
                              ir_annotate_t **annotate, ir_error_t *error);
 void ir_annotate_close(ir_annotate_t *annotate);
 
-/* Reads one file ("-": standard input) to its end. One that cannot be read is reported and counted
- * as what is refused; the next ones can follow. */
+/* Reads one file to its end; "-" is standard input. A file that cannot be read is reported and
+ * counted as refused; the caller can continue with the next one. */
 ir_status_t ir_annotate_file(ir_annotate_t *annotate, const char *path, ir_error_t *error);
 
-/* Writes what is left. */
+/* Writes everything that is still buffered. */
 ir_status_t ir_annotate_finish(ir_annotate_t *annotate, ir_error_t *error);
 
-/* How many messages or records were refused, or files not read. */
+/* The number of refused messages and records plus unreadable files. */
 uint64_t ir_annotate_rejected(const ir_annotate_t *annotate);
 
 #endif

@@ -1,4 +1,4 @@
-/* CSV (RFC 4180) with a header line, lines end in CR LF as the RFC has them. */
+/* CSV (RFC 4180) with a header line. Lines end in CR LF, as the RFC requires. */
 #include "annotation/formats.h"
 #include "common/base64.h"
 #include "common/clock.h"

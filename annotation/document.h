@@ -1,15 +1,15 @@
-/* The processed document of one observation as JSON: what the "json" format, the documents' export
- * and docs/formats.md call a document. */
+/* The processed document of one observation as JSON. The "json" format and the export of the
+ * document store both write it; docs/formats.md describes it. */
 #ifndef IR_ANNOTATION_DOCUMENT_H
 #define IR_ANNOTATION_DOCUMENT_H
 
 #include "common/buffer.h"
 #include "observation/batch.h"
 
-/* Appends one object without a newline: ids, mote, sensor, property, feature, time, value and unit
- * as registered, source value and unit, every flag by test, aggregate. `raw_id` is of the message
- * that carried it; of the sensor, mote, property and feature ids, names, keys, IRIs and units are
- * read. */
+/* Appends one JSON object without a newline: ids, mote, sensor, property, feature, time, value and
+ * unit as registered, source value and unit, the flag of every test, the aggregate flag. `raw_id`
+ * is the id of the message that carried the observation. Of the sensor, mote, property and feature
+ * it uses ids, names, keys, IRIs and units. */
 void ir_document_append(ir_buffer_t *out, const ir_observation_t *observation,
                         const ir_id_t *raw_id);
 

@@ -40,7 +40,7 @@ static ir_observation_t *observation_at(const ir_hindsight_t *hindsight, place_t
     return &hindsight->batches[place.batch - 1]->observations[place.observation];
 }
 
-/* The slot of that id, or the empty one where it belongs. */
+/* Finds the slot of that id, or the empty slot where it belongs. */
 static place_t *find(const ir_hindsight_t *hindsight, const ir_id_t *id) {
     for (size_t slot = ir_id_hash(id) & (hindsight->n_slots - 1);;
          slot = (slot + 1) & (hindsight->n_slots - 1)) {

@@ -1,5 +1,5 @@
-/* Puts revisions into the observations they are about, before these are written: for output that is
- * not a stream. Holds all batches given to it. One thread at a time. */
+/* Applies revisions to the observations they revise before these are written. For output that is
+ * not a stream: it keeps all batches in memory. One thread at a time. */
 #ifndef IR_ANNOTATION_HINDSIGHT_H
 #define IR_ANNOTATION_HINDSIGHT_H
 
@@ -10,16 +10,16 @@
 
 typedef struct ir_hindsight ir_hindsight_t;
 
-/* NULL when memory is out. */
+/* Returns NULL when memory is exhausted. */
 ir_hindsight_t *ir_hindsight_new(void);
-/* Frees the batches too. Takes NULL. */
+/* Also frees the batches. NULL is allowed. */
 void ir_hindsight_free(ir_hindsight_t *hindsight);
 
-/* Takes a checked batch over (also when it fails) and applies its revisions to it and the earlier
- * ones. False when memory is out. */
+/* Takes ownership of a checked batch, even on failure, and applies its revisions to it and to the
+ * earlier batches. Returns false when memory is exhausted. */
 bool ir_hindsight_add(ir_hindsight_t *hindsight, ir_batch_t *batch);
 
-/* The batches in the order in which they came. */
+/* Returns the batches in the order in which they were added. */
 ir_batch_t *const *ir_hindsight_batches(const ir_hindsight_t *hindsight, size_t *count);
 
 #endif

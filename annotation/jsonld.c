@@ -1,15 +1,15 @@
-/* JSON-LD 1.1 (W3C): the same statements as one graph with a fixed context, inline so that nothing
- * has to be fetched. Numbers are strings typed by the context: JSON's own would come back in
- * another spelling, and so as another literal. */
+/* JSON-LD 1.1 (W3C). The same statements in one graph, with a fixed inline context, so that nothing
+ * has to be fetched. Numbers are written as strings that the context types: a JSON number would
+ * come back in another spelling and thus as another literal. */
 #include "annotation/formats.h"
 #include "annotation/statements.h"
 #include "common/base64.h"
 
-/* How the context types a term: then its value is a plain string. */
+/* How the context types a term. The value of such a term is then a plain string. */
 typedef struct coercion {
-    const char *term;   /* in JSON: a short name in SOSA, or prefix:name */
-    const char *type;   /* "@id", a datatype, or NULL: typed where it stands */
-    ir_name_t datatype; /* of `type` when it is one */
+    const char *term;   /* the key in JSON: a short SOSA name, or prefix:name */
+    const char *type;   /* "@id" or a datatype; NULL: each value states its type */
+    ir_name_t datatype; /* the same as `type` when that is a datatype */
 } coercion_t;
 
 static const coercion_t coercions[IR_NAME_COUNT] = {
@@ -102,7 +102,7 @@ static void append_object(ir_buffer_t *out, const ir_statement_t *statement, ir_
     }
 }
 
-/* Types of one subject stand in one array: a JSON object has each key once. */
+/* Writes all types of a subject as one array, because a JSON object has each key only once. */
 static void append_types(ir_buffer_t *out, const ir_statements_t *statements,
                          const ir_term_t *subject) {
     bool first = true;

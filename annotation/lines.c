@@ -12,9 +12,9 @@ struct ir_lines {
     size_t longest;
     unsigned long number;
     bool ended;
-    bool skipping;     /* in a line that was too long */
-    size_t begin, end; /* what is read and not given out */
-    size_t searched;   /* of it, without a line feed */
+    bool skipping;     /* inside a line that is too long */
+    size_t begin, end; /* bytes read but not returned yet */
+    size_t searched;   /* how many of these hold no line feed */
     size_t capacity;
     char buffer[];
 };
@@ -52,7 +52,7 @@ static ir_status_t fill(ir_lines_t *lines) {
     return IR_OK;
 }
 
-/* Gives out `size` bytes and passes over them and the line feed behind them. */
+/* Returns `size` bytes as a line and skips them and the line feed after them. */
 static void take(ir_lines_t *lines, size_t size, size_t feed, ir_line_t *line) {
     size_t shown = size;
     if (shown > 0 && lines->buffer[lines->begin + shown - 1] == '\r') {

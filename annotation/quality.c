@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VALUES_MIN 3 /* the spike test and the third point's look back */
+#define VALUES_MIN 3 /* for the spike test, and for a third point that decides the first two */
 
 struct ir_quality {
     ir_series_table_t *series;
@@ -14,7 +14,7 @@ struct ir_quality {
     void *context;
     bool revise_all;
     uint64_t turn;
-    ir_point_t *points; /* room for what `recent` reads */
+    ir_point_t *points; /* buffer for the points that `recent` reads */
     size_t points_capacity;
 };
 
@@ -99,7 +99,8 @@ static size_t values_wanted(const ir_sensor_t *sensor) {
     return window > VALUES_MIN ? window : VALUES_MIN;
 }
 
-/* The series as it was just before the observation; NULL: `error` says why not. */
+/* Returns the series in its state just before the observation. NULL on failure; `error` holds the
+ * reason. */
 static ir_series_t *series_of(ir_quality_t *quality, const ir_observation_t *observation,
                               uint32_t session, ir_error_t *error) {
     const ir_sensor_t *sensor = observation->sensor;
@@ -174,7 +175,7 @@ static bool fill_revision(const decision_t *decision, const ir_point_t *point, i
     return unit.data != NULL;
 }
 
-/* A flag of an earlier point is known now. */
+/* Sets the flag of an earlier point, now that it is known. */
 static void decide(decision_t *decision, ir_point_t *point, ir_test_t test, uint8_t flag) {
     const uint8_t previous = point->flags[test];
     if (flag == previous) {
@@ -191,10 +192,11 @@ static void decide(decision_t *decision, ir_point_t *point, ir_test_t test, uint
                               !ir_batch_add_revision(decision->batch, &revision);
 }
 
-/* With the third point of a series its first two are evaluated for a flat line after all. */
+/* The third point of a series makes the flat-line test possible for the first two: evaluates it for
+ * them now. */
 static void decide_first_two(decision_t *decision, ir_series_t *series) {
     const ir_sensor_t *sensor = decision->by->sensor;
-    const double *values = ir_series_values(series); /* of the two that came before */
+    const double *values = ir_series_values(series); /* the values of the first two points */
     for (size_t i = 0; i < 2; i++) {
         if (ir_test_flat_line_window(ir_sensor_limits(sensor), sensor->interval_ns) > 0) {
             decide(decision, &series->last[i], IR_TEST_FLAT_LINE,
@@ -240,7 +242,7 @@ static uint8_t rate_of_change(const ir_limits_t *limits, const ir_series_t *seri
                                         observation->value.number, observation->time_ns);
 }
 
-/* Its flags from the tests that look at neighbours, and its place in the series. */
+/* Sets the flags that depend on neighbours and adds the observation to its series. */
 static void flag_in_order(decision_t *decision, ir_series_t *series,
                           ir_observation_t *observation) {
     const ir_sensor_t *sensor = observation->sensor;
@@ -256,7 +258,8 @@ static void flag_in_order(decision_t *decision, ir_series_t *series,
     series->last[0].aggregate = observation->aggregate;
 }
 
-/* A clock that is ahead once must not make all that follows late. */
+/* Such a point does not enter the series: otherwise one wrong clock would make all later points
+ * late. */
 static bool is_ahead(const ir_message_t *message, const ir_observation_t *observation) {
     return message->arrival_ns != 0 &&
            observation->time_ns > message->arrival_ns + IR_QUALITY_AHEAD_NS;
@@ -310,7 +313,7 @@ ir_outcome_t ir_quality_check(ir_quality_t *quality, ir_batch_t *batch, ir_error
             if (decision.out_of_memory) {
                 ir_error_set(error, IR_ERR_MEMORY, "quality control: out of memory");
             }
-            /* The states have taken in a part of the batch: they are read anew next time. */
+            /* Some states already include part of the batch. They are read again next time. */
             ir_quality_reset(quality);
             batch->n_revisions = 0;
             return IR_OUTCOME_RETRY;

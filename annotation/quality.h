@@ -1,13 +1,15 @@
-/* Quality control after QARTOD (US IOOS), as the reference implementation ioos_qc computes it,
- * streaming, per series. docs/formats.md says what each flag means.
+/* Quality control after QARTOD (US IOOS), computed like the reference implementation ioos_qc, but
+ * as a stream, one series at a time. docs/formats.md explains the flags.
  *
- * Streaming choices: the flat-line window takes the sensor's registered interval in place of the
- * median interval; a point's spike flag is 2 until the next point arrives and is then decided by a
- * revision (also flat-line of the second point, which ioos_qc evaluates only from three points on).
- * A late point (its time is not after the newest of its series) gets gross range and climatology
- * only, 2 for the others, and does not enter the series' state; the very same observation as the
- * newest again gets that one's flags. So does a point whose time is ahead of its message's arrival
- * by more than IR_QUALITY_AHEAD_NS, which is suspect at least. */
+ * Streaming differs from ioos_qc in these points. The flat-line window uses the sensor's registered
+ * interval instead of the median interval. A point's spike flag stays 2 (not evaluated) until the
+ * next point arrives; a revision then sets it. The same holds for the flat-line flags of a series'
+ * first two points, which ioos_qc evaluates from the third point on.
+ *
+ * A late point, not newer than the newest of its series, gets only the gross-range and climatology
+ * flags, 2 for the other tests, and does not change the series' state. If it is the newest
+ * observation again, it gets that observation's flags. A point more than IR_QUALITY_AHEAD_NS ahead
+ * of its message's arrival is treated like a late one, and its aggregate is at least suspect. */
 #ifndef IR_ANNOTATION_QUALITY_H
 #define IR_ANNOTATION_QUALITY_H
 
@@ -16,7 +18,7 @@
 
 #define IR_QUALITY_AHEAD_NS (INT64_C(600) * 1000000000)
 
-/* A point of a series' past, as quality control and the document store exchange it. */
+/* A past point of a series, as the document store returns it to quality control. */
 typedef struct ir_point {
     ir_id_t id;
     ir_id_t raw_id;
@@ -29,33 +31,33 @@ typedef struct ir_point {
     int record;
 } ir_point_t;
 
-/* The aggregate of flags: the last of 9 < 2 < 1 < 3 < 4 that occurs. */
+/* The aggregate flag is the worst one: fail (4), else suspect (3), else good (1), else not
+ * evaluated (2), else missing (9). */
 uint8_t ir_quality_aggregate(const uint8_t flags[static IR_TEST_COUNT]);
 
-/* Reads at most `limit` points of a series that were not late, with time < before_ns, newest first,
- * into `points`; *count how many. Blocking. */
+/* Reads up to `limit` points of a series into `points`, newest first: those with time < before_ns
+ * that were not late. *count is their number. Blocks. */
 typedef ir_outcome_t (*ir_recent_fn)(void *context, const ir_sensor_t *sensor, int64_t before_ns,
                                      size_t limit, ir_point_t *points, size_t *count,
                                      ir_error_t *error);
 
 typedef struct ir_quality ir_quality_t;
 
-/* State for at most `max_series` series (least recently used go first and are read again when they
- * come back). `recent` may be NULL: series start cold. `revise_all`: every decided flag makes a
- * revision (for output that applies them), not only suspect and fail. One thread at a time.
- * NULL when memory is out. */
+/* Keeps the state of at most `max_series` series. The least recently used are dropped and read
+ * again when needed. With `recent` NULL, series start without a past. With `revise_all`, every flag
+ * that is decided later makes a revision (for output that applies revisions); otherwise only
+ * suspect and fail do. One thread at a time. Returns NULL when memory is exhausted. */
 ir_quality_t *ir_quality_new(size_t max_series, ir_recent_fn recent, void *context,
                              bool revise_all);
 void ir_quality_free(ir_quality_t *quality);
 
-/* Flags every numeric observation of the batch in order, appends revisions to the
- * batch. A series whose message has another session than its state is read anew. Observations that
- * are not numbers get 2 everywhere.
- * IR_OUTCOME_RETRY when `recent` failed (the batch is then unchanged, call again); never REFUSED.
- */
+/* Sets the flags of every numeric observation of the batch, in order, and appends revisions to the
+ * batch. Other observations get 2 for every test. The state of a series is read again when the
+ * message belongs to another session than the state. IR_OUTCOME_RETRY when `recent` failed: the
+ * batch has no revisions, call again. Never REFUSED. */
 ir_outcome_t ir_quality_check(ir_quality_t *quality, ir_batch_t *batch, ir_error_t *error);
 
-/* Forgets all states (the registry was reloaded). */
+/* Discards all states, because the registry was reloaded. */
 void ir_quality_reset(ir_quality_t *quality);
 
 size_t ir_quality_series(const ir_quality_t *quality);

@@ -1,6 +1,6 @@
-/* SenML in resolved form (RFC 8428, section 4.6): full names, absolute times in order, the values
- * and units as they were sent, and of the base fields only the version, where a unit is a secondary
- * one (RFC 9100, section 3). Whoever decodes it gets the same observations, ids included. */
+/* SenML in resolved form (RFC 8428, section 4.6): full names, absolute times in order, values and
+ * units as sent. The only base field is the version, and only where a unit is a secondary unit (RFC
+ * 9100, section 3). Decoding the result gives the same observations with the same ids. */
 #include "annotation/formats.h"
 #include "common/base64.h"
 #include "common/clock.h"
@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Seconds as an exact decimal: a double would lose digits. */
+/* Appends seconds as an exact decimal; a double would lose digits. */
 static void append_seconds(ir_buffer_t *out, int64_t time_ns) {
     const bool negative = time_ns < 0;
     const uint64_t ns = negative ? 0 - (uint64_t)time_ns : (uint64_t)time_ns;
@@ -82,7 +82,7 @@ static bool is_secondary(const ir_observation_t *observation) {
     return unit != NULL && unit->secondary && ir_view_equal(text, ir_view_text(unit->senml));
 }
 
-/* The next accepted observation of a message by time, from place *at on; NULL: none is left. */
+/* Returns the next accepted observation in time order, starting at *at; NULL when none is left. */
 static const ir_observation_t *next_by_time(const ir_format_item_t *item, uint32_t *at) {
     const ir_message_t *message = item->message;
     while (*at < message->n_observations) {
@@ -106,7 +106,7 @@ static bool has_secondary(const ir_format_item_t *item) {
     return each != NULL;
 }
 
-/* One pack for each message, one a line: what ir-annotate reads. */
+/* Writes one pack per message, one per line, so that ir-annotate can read it. */
 static void item_pack(ir_buffer_t *out, const ir_format_item_t *item,
                       const ir_format_options_t *options, bool first) {
     (void)options;

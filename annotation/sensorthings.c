@@ -1,5 +1,5 @@
-/* Observation entities of the OGC SensorThings API (18-088, section 8.2.8) with their Datastream
- * and FeatureOfInterest inline, as the "value" of a collection. */
+/* OGC SensorThings API (18-088, section 8.2.8): Observation entities with their Datastream and
+ * FeatureOfInterest inline, as the "value" array of a collection. */
 #include "annotation/document.h"
 #include "annotation/formats.h"
 #include "common/clock.h"
@@ -11,7 +11,7 @@ static void append_name(ir_buffer_t *out, const char *before, const char *text) 
     ir_buffer_append_json_string(out, ir_view_text(text));
 }
 
-/* The standard wants a name of everything; what has no label is called by its id. */
+/* The standard requires a name for everything; without a label the id serves as the name. */
 static const char *name_of(const char *label, const char *id) {
     return label[0] != '\0' ? label : id;
 }

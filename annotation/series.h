@@ -1,5 +1,5 @@
-/* The recent past of every series that quality control has seen, least recently used first to go.
- * One thread at a time. */
+/* A table of the recent past of each series, for quality control. The least recently used series
+ * are dropped first. One thread at a time. */
 #ifndef IR_ANNOTATION_SERIES_H
 #define IR_ANNOTATION_SERIES_H
 
@@ -11,12 +11,12 @@
 
 typedef struct ir_series {
     /* used by quality control */
-    bool fresh;         /* nothing is known: to be read, or cold */
-    uint32_t session;   /* of the partition it was read in */
-    size_t seen;        /* points so far, at least; exact below 3 */
-    ir_point_t last[2]; /* newest first; valid as far as `seen` says */
-    double *values;     /* newest first from `begin` on */
-    size_t capacity;    /* values kept */
+    bool fresh;         /* new: its past is not read yet */
+    uint32_t session;   /* session of the partition when it was read */
+    size_t seen;        /* number of points so far; exact below 3, else a minimum */
+    ir_point_t last[2]; /* newest first; the first min(seen, 2) are valid */
+    double *values;     /* newest first, starting at `begin` */
+    size_t capacity;    /* how many values are kept */
     size_t begin;       /* index of the newest */
     size_t n_values;
     /* used by the table */
@@ -28,27 +28,27 @@ typedef struct ir_series {
 
 typedef struct ir_series_table ir_series_table_t;
 
-/* NULL when memory is out. */
+/* Returns NULL when memory is exhausted. */
 ir_series_table_t *ir_series_table_new(size_t most);
 void ir_series_table_free(ir_series_table_t *table);
 
-/* Forgets all of them. */
+/* Drops all series. */
 void ir_series_table_clear(ir_series_table_t *table);
 
 size_t ir_series_table_count(const ir_series_table_t *table);
 
-/* The series of that name, made fresh if it is not there; it keeps at least `capacity` values.
- * `turn` counts up with every batch: a series used in the present turn does not go. NULL when
- * memory is out. Valid until the turn ends. */
+/* Returns the series of that name. A missing one is made and marked fresh; it keeps at least
+ * `capacity` values. `turn` increases with every batch, and a series used in the current turn is
+ * never dropped, so the result stays valid for that turn. NULL when memory is exhausted. */
 ir_series_t *ir_series_table_get(ir_series_table_t *table, const char *name, size_t capacity,
                                  uint64_t turn);
 
-/* The values, newest first, `n_values` of them. */
+/* The values, newest first; there are `n_values`. */
 static inline const double *ir_series_values(const ir_series_t *series) {
     return series->values + series->begin;
 }
 
-/* Puts a new value before the others. */
+/* Adds a value as the newest. */
 void ir_series_push(ir_series_t *series, double value);
 
 #endif

@@ -22,7 +22,7 @@ typedef struct ir_analysis_settings {
     ir_limit_settings_t limits;
 } ir_analysis_settings_t;
 
-/* The rows for a program's table: `type` is its struct, `member` the settings in it. */
+/* Rows for a program's settings table. `type` is its struct, `member` these settings in it. */
 #define IR_FORMAT_SETTINGS(type, member)                                                           \
     {"graph-detail",                                                                               \
      0,                                                                                            \
@@ -63,12 +63,12 @@ typedef struct ir_analysis_settings {
      "What a sensor gets that the registry does not know."},                                       \
         IR_LIMIT_SETTINGS(type, member.limits)
 
-/* What follows from them. Texts belong to the settings. */
+/* Derives format options from the settings, which still own the texts. */
 void ir_format_settings_options(const ir_format_settings_t *settings, ir_format_options_t *options);
 void ir_analysis_settings_analysis(const ir_analysis_settings_t *settings, const char *base_iri,
                                    ir_analysis_t *analysis);
 
-/* Checks that go beyond one setting. */
+/* Checks rules that involve more than one setting. */
 ir_status_t ir_format_settings_check(const ir_format_settings_t *settings, ir_error_t *error);
 
 #endif

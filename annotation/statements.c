@@ -68,7 +68,7 @@ static const ir_name_t flag_predicates[IR_TEST_COUNT] = {
     [IR_TEST_FLAT_LINE] = IR_NAME_FLAT_LINE_FLAG,
 };
 
-/* What the lean detail leaves out about the observation itself. */
+/* Adds the provenance statements about the observation; the lean detail omits them. */
 static void add_provenance(ir_statements_t *statements, const ir_observation_t *observation,
                            const ir_id_t *raw_id) {
     const ir_term_t *self = &statements->self;
@@ -114,7 +114,7 @@ static void begin(ir_statements_t *statements, const ir_id_t *id,
     statements->self = id_term(ir_id_format(id, statements->id));
 }
 
-/* Whether the instant was described just before, in the same graph. */
+/* Whether the same instant was just described, in the same graph. */
 static bool shares_instant(const ir_observation_t *observation, const ir_observation_t *previous,
                            const ir_format_options_t *options) {
     return previous != NULL && previous->time_ns == observation->time_ns &&
@@ -167,7 +167,7 @@ void ir_statements_revision(ir_statements_t *statements, const ir_revision_t *re
     begin(statements, &revision->id, options);
     const ir_term_t *self = &statements->self;
     ir_id_format(&revision->observation.id, statements->other_id);
-    /* the deciding observation's id is as long as a time's text may be */
+    /* The buffer for a time's text also holds the id of the deciding observation. */
     _Static_assert(IR_TIME_SIZE >= IR_ID_TEXT_SIZE, "the text of an id must fit");
     ir_id_format(&revision->decided_by, statements->time);
     add(statements, self, IR_NAME_REVISES, id_term(statements->other_id));
@@ -226,7 +226,7 @@ void ir_term_append_iri(ir_buffer_t *out, const ir_term_t *term, ir_view_t base_
     }
 }
 
-/* N-Triples, section 2.4: what a string literal may not hold as it is. */
+/* Escapes the characters that a string literal may not contain (N-Triples, section 2.4). */
 static void append_escaped(ir_buffer_t *out, ir_view_t text) {
     size_t done = 0;
     for (size_t i = 0; i < text.size; i++) {

@@ -1,5 +1,5 @@
-/* What an observation is in RDF: the one place that says it. Every RDF syntax writes these
- * statements, so all of them give the same graph. */
+/* Turns an observation into RDF statements. Every RDF syntax writes these statements, so all of
+ * them give the same graph. */
 #ifndef IR_ANNOTATION_STATEMENTS_H
 #define IR_ANNOTATION_STATEMENTS_H
 
@@ -15,7 +15,7 @@ typedef enum ir_term_kind {
     IR_TERM_MINTED,  /* base_iri `segment` `text` */
     IR_TERM_ID,      /* urn:uuid:`text` */
     IR_TERM_LITERAL, /* `text` with the datatype `name` */
-    IR_TERM_DATA     /* the bytes of `text` as xsd:base64Binary, which `name` says */
+    IR_TERM_DATA     /* the bytes of `text` as base64; `name` is xsd:base64Binary */
 } ir_term_kind_t;
 
 typedef struct ir_term {
@@ -26,15 +26,15 @@ typedef struct ir_term {
 } ir_term_t;
 
 typedef struct ir_statement {
-    const ir_term_t *subject; /* statements with one subject stand together */
+    const ir_term_t *subject; /* statements of one subject are adjacent */
     ir_name_t predicate;
     ir_term_t object;
 } ir_statement_t;
 
 #define IR_STATEMENTS_MAX 32
 
-/* Filled anew for each observation; owns the texts that are not the observation's. Points into
- * itself: not to be copied. */
+/* Filled again for each observation. Owns the texts that the observation does not own. Do not copy
+ * it: it points into itself. */
 typedef struct ir_statements {
     ir_statement_t items[IR_STATEMENTS_MAX];
     size_t count;
@@ -45,29 +45,29 @@ typedef struct ir_statements {
     char number[IR_NUMBER_SIZE], source_number[IR_NUMBER_SIZE], sum[IR_NUMBER_SIZE];
 } ir_statements_t;
 
-/* The statements of one observation; that of its type stands last. `previous` is the observation
- * that stands just before it in the same output, or NULL: an instant that both share is not
+/* Makes the statements of one observation; the one with its type comes last. `previous` is the
+ * observation just before it in the same output, or NULL. A time instant that both share is not
  * described again. */
 void ir_statements_observation(ir_statements_t *statements, const ir_observation_t *observation,
                                const ir_observation_t *previous, const ir_id_t *raw_id,
                                const ir_format_options_t *options);
 
-/* Of one revision; also with the type last. */
+/* The same for one revision; its type comes last too. */
 void ir_statements_revision(ir_statements_t *statements, const ir_revision_t *revision,
                             const ir_format_options_t *options);
 
-/* Those of a format item: calls `write` once for every accepted observation, or for the revision.
- * `observation` is the one they are about, `nth` counts the calls. */
+/* Makes the statements of a format item: calls `write` once for every accepted observation, or for
+ * the revision. `observation` is the one described, `nth` counts the calls. */
 typedef void (*ir_statements_write_fn)(ir_buffer_t *out, const ir_statements_t *statements,
                                        const ir_observation_t *observation,
                                        const ir_format_options_t *options, uint32_t nth);
 void ir_statements_each(ir_buffer_t *out, const ir_format_item_t *item,
                         const ir_format_options_t *options, ir_statements_write_fn write);
 
-/* Appends a term's IRI without brackets; not for literals. */
+/* Appends the term's IRI without brackets. Not for literals. */
 void ir_term_append_iri(ir_buffer_t *out, const ir_term_t *term, ir_view_t base_iri);
 
-/* Appends a term as N-Triples and Turtle both write it. */
+/* Appends a term in the form that N-Triples and Turtle share. */
 void ir_term_append(ir_buffer_t *out, const ir_term_t *term, ir_view_t base_iri);
 
 #endif

@@ -67,7 +67,7 @@ static double spike_size(ir_spike_method_t method, double before, double value, 
     return opposite ? fmin(fabs(rise), fabs(fall)) : 0;
 }
 
-/* To ioos_qc a threshold of 0 is none. */
+/* ioos_qc treats a threshold of 0 as no threshold. */
 static bool exceeds(double size, bool given, double threshold) {
     return given && threshold > 0 && size > threshold;
 }
@@ -89,13 +89,14 @@ uint8_t ir_test_rate_of_change(const ir_limits_t *limits, double before, int64_t
     if (!limits->has_rate) {
         return IR_FLAG_NOT_EVALUATED;
     }
-    /* Whole seconds; of two points less than one apart the change itself counts. */
+    /* Like ioos_qc, counts whole seconds. Points less than a second apart count as one second
+     * apart. */
     const int64_t whole_seconds = (time_ns - before_ns) / IR_SECOND_NS;
     const double seconds = whole_seconds > 0 ? (double)whole_seconds : 1;
     return fabs(value - before) / seconds > limits->rate ? IR_FLAG_SUSPECT : IR_FLAG_GOOD;
 }
 
-/* Points before the newest that belong to the window of this threshold. */
+/* How many points before the newest belong to the window of this threshold. */
 static size_t window_count(int64_t threshold_ns, int64_t interval_ns) {
     return (size_t)(threshold_ns / interval_ns);
 }

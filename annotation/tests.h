@@ -1,4 +1,4 @@
-/* The QARTOD tests themselves, one point at a time, as ioos_qc computes them. Pure functions. */
+/* The QARTOD tests for single points, computed like ioos_qc. Pure functions. */
 #ifndef IR_ANNOTATION_TESTS_H
 #define IR_ANNOTATION_TESTS_H
 
@@ -7,23 +7,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Each returns a flag; IR_FLAG_NOT_EVALUATED when the limits do not have the test. */
+/* Each returns a flag: IR_FLAG_NOT_EVALUATED when the limits do not define the test. */
 uint8_t ir_test_gross_range(const ir_limits_t *limits, double value);
 uint8_t ir_test_climatology(const ir_limits_t *limits, double value, int64_t time_ns);
 
-/* Of the middle one of three points. */
+/* Tests the middle one of three consecutive points. */
 uint8_t ir_test_spike(const ir_limits_t *limits, double before, double value, double after);
 
-/* Of a point that is not its series' first (that one is good). */
+/* Tests a point that has a predecessor. The first point of a series is always good. */
 uint8_t ir_test_rate_of_change(const ir_limits_t *limits, double before, int64_t before_ns,
                                double value, int64_t time_ns);
 
-/* Of the newest of `n` values, newest first at `values[0]`; the series has at least three points.
- */
+/* Tests the newest of `n` values, which is values[0]. The series must have at least three
+ * points. */
 uint8_t ir_test_flat_line(const ir_limits_t *limits, int64_t interval_ns, const double *values,
                           size_t n);
 
-/* How many values the flat-line test looks at; 0: the limits do not have it. */
+/* How many values the flat-line test needs; 0 when the limits do not define the test. */
 size_t ir_test_flat_line_window(const ir_limits_t *limits, int64_t interval_ns);
 
 #endif

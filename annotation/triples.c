@@ -1,4 +1,4 @@
-/* N-Triples and N-Quads (W3C): one statement a line. */
+/* N-Triples and N-Quads (W3C): one statement per line. */
 #include "annotation/formats.h"
 #include "annotation/statements.h"
 
@@ -21,7 +21,8 @@ static void append_lines(ir_buffer_t *out, const ir_statements_t *statements, ir
 
 #define GRAPH_NAME_MAX 1024
 
-/* The graph's name is put behind what is written so far and taken away again: no allocation. */
+/* Builds the graph's name at the end of the buffer and removes it afterwards, which saves an
+ * allocation. */
 static void append_quads(ir_buffer_t *out, const ir_statements_t *statements,
                          const ir_observation_t *observation, const ir_format_options_t *options) {
     char graph[GRAPH_NAME_MAX];

@@ -1,4 +1,4 @@
-/* Turtle (W3C): the same statements, one block for each subject. */
+/* Turtle (W3C): the same statements, one block per subject. */
 #include "annotation/formats.h"
 #include "annotation/statements.h"
 
@@ -11,7 +11,7 @@ static void append_object(ir_buffer_t *out, const ir_term_t *object, ir_view_t b
         ir_term_append(out, object, base_iri);
         return;
     }
-    /* only texts of strings need escapes */
+    /* Only strings need escapes. */
     ir_buffer_append_char(out, '"');
     ir_buffer_append_view(out, object->text);
     ir_buffer_append(out, "\"^^", 3);

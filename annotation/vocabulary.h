@@ -1,5 +1,5 @@
-/* The RDF names that observations are described with, each in the three spellings that the syntaxes
- * need. Read-only, any thread. */
+/* The RDF terms that describe observations, each in the three spellings that the syntaxes need.
+ * Read-only; any thread. */
 #ifndef IR_ANNOTATION_VOCABULARY_H
 #define IR_ANNOTATION_VOCABULARY_H
 
@@ -62,7 +62,7 @@ typedef enum ir_name {
 typedef struct ir_name_spelling {
     ir_view_t bracketed; /* <http://www.w3.org/ns/sosa/Observation> */
     ir_view_t prefixed;  /* sosa:Observation */
-    ir_view_t iri;       /* bracketed without its brackets */
+    ir_view_t iri;       /* http://www.w3.org/ns/sosa/Observation */
 } ir_name_spelling_t;
 
 extern const ir_name_spelling_t ir_names[IR_NAME_COUNT];
