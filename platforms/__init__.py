@@ -1,1 +1,2 @@
-"""The pipeline on bare metal, in containers and in virtual machines, by the same verbs. See docs/platforms.md."""
+"""Runs the pipeline on bare metal, in containers and in virtual machines, with the same verbs. See
+docs/platforms.md."""

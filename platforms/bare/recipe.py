@@ -1,9 +1,9 @@
-"""Bare metal: a guest is a folder that takes the place of a root, a supervisor (runit's runsvdir) with the same
-services as everywhere, cgroups of its own around them, and an address of its own on the lab's bridge.
+"""Bare metal. A guest consists of a folder that stands for its root, a supervisor (runit's runsvdir) with the same
+services as on other platforms, its own cgroups, and its own address on the lab's bridge.
 
-There is no border: its processes see the host's files and network. Nothing is virtual, so this is what the other
-platforms are compared with. A guest of a variant of the appliance (Guest.appliance) has the appliance's files in place of
-the host's, so that it runs the very programs and libraries that the others run.
+There is no isolation: the processes see the host's files and network. Nothing is virtualised, so the other platforms
+are compared with this one. A guest that uses a variant of the appliance (Guest.appliance) sees the appliance's files in
+place of the host's. It then runs exactly the programs and libraries that guests of other platforms run.
 """
 
 import os
@@ -19,7 +19,7 @@ from ..lab.payload import assignments, server_variables, write_tree
 from ..lab.platform import ABSENT, RUNNING, STOPPED, Platform, Stats, ends
 
 CONTROLLERS = ("cpu", "cpuset", "memory", "blkio")
-# Those of the roles, by their groups of tools/install; each is needed where a guest has the role.
+# Servers of the roles, with their groups in tools/install. A guest needs only those of its own roles.
 SERVERS = (("rabbitmq-server", "run"), ("haproxy", "run"), ("java", "fuseki"))
 NO_MACHINE = "there is no virtual machine on bare metal"
 EPMD = "/usr/bin/epmd"
@@ -29,7 +29,7 @@ class Recipe(Platform):
     about = "processes of the host itself, without virtualization, in a control group with the limits of a guest"
     shares_kernel = True
     networks = ("bridge",)
-    roots = ("overlay", "copy")  # a folder either way
+    roots = ("overlay", "copy")  # both are a plain folder here
     knobs = frozenset([*LIMITS, "memory.hugepages", "memory.ksm", "disk.scheduler", "inside.worker-pin",
                        "inside.broker-schedulers", "inside.hugepages", "network.attach"])
     refused = {
@@ -69,7 +69,7 @@ class Recipe(Platform):
         return self.lab.guest_directory(guest) / "root"
 
     def inside(self, guest):
-        """The same as its processes name it: RIVER_ROOT."""
+        """The guest's folder under the name that its processes use (RIVER_ROOT)."""
         return "" if guest.appliance else str(self.root(guest))
 
     def group(self, guest):
@@ -104,14 +104,14 @@ class Recipe(Platform):
         guest.own["supervisor"] = child.pid
 
     def start_mapper(self):
-        """Erlang's port mapper takes the loopback of a host for itself alone, so all brokers here share one."""
+        """Starts Erlang's port mapper. It binds the host's loopback, so all brokers on the host share one."""
         group = Group(f"{self.lab.prefix}-bare/epmd")
         if os.access(EPMD, os.X_OK) and not group.processes():
             group.make()
             command.run([*group.enter_argv(), EPMD, "-daemon"])
 
     def limit(self, guest, asked):
-        """Writes what the cgroups can do of a tuning."""
+        """Writes those limits of the tuning that cgroups can enforce."""
         group = self.group(guest)
         if "numa.node" in asked and "cpu.pin" not in guest.tuning:
             group.set("cpu.pin", node_cpus(asked["numa.node"]))
@@ -125,7 +125,7 @@ class Recipe(Platform):
     def stop(self, guest, seconds):
         group = self.group(guest)
         if seconds and (supervisor := guest.own.get("supervisor")) in group.processes():
-            # HUP: runsvdir ends, and tells every service to end.
+            # On HUP runsvdir ends and tells every service to end.
             os.kill(supervisor, signal.SIGHUP)
             wait_until(lambda: not group.processes(), seconds)
         for _ in range(50):

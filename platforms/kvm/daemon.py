@@ -1,13 +1,13 @@
-"""A libvirtd that belongs to one lab, started without systemd and stopped with the last guest.
+"""A libvirtd that belongs to one lab. It is started without systemd and stopped with the last guest.
 
     daemon = Daemon(lab_directory / "libvirt")
-    daemon.start()                                  # nothing when it runs
+    daemon.start()                                  # does nothing when it runs
     daemon.virsh("list", "--all", "--name")
-    daemon.stop()                                   # libvirtd, virtlogd, and whatever qemu is left
+    daemon.stop()                                   # ends libvirtd, virtlogd and any qemu that is left
 
-It lives in a mount namespace (see private-libvirtd) and in the network namespace of the caller. Its sockets, logs and
-settings are below its state folder, which stop() leaves for a look; remove() takes that too. A libvirtd that was killed
-is started anew by the next start() and finds its guests again.
+It runs in a mount namespace of its own (see private-libvirtd) and in the caller's network namespace. Its sockets, logs
+and settings are in its state folder. stop() keeps that folder for inspection; remove() deletes it. If libvirtd was
+killed, the next start() starts it again, and it finds its guests.
 """
 
 import os
@@ -24,9 +24,9 @@ HERE = Path(__file__).resolve().parent
 FOLDERS = ("etc", "etc/qemu", "run", "lib", "cache", "log", "huge")
 START_SECONDS = 60
 STOP_SECONDS = 20
-LONGEST_SOCKET = 107  # what fits into a Unix socket's address
+LONGEST_SOCKET = 107  # longest path of a Unix socket
 
-# The guests' files are the lab's, root's alone; so qemu runs as root and changes no owner.
+# The guests' files belong to root, so qemu runs as root and changes no owner.
 QEMU_CONF = """\
 user = "root"
 group = "root"
@@ -37,7 +37,7 @@ hugetlbfs_mount = "{state}/huge"
 memory_backing_dir = "/var/lib/libvirt/qemu/ram"
 """
 
-# Two of them on one machine are two hosts to libvirt, by which it lets guests migrate.
+# With host UUIDs of their own, two libvirtd on one machine count as two hosts, so guests can migrate between them.
 LIBVIRTD_CONF = """\
 unix_sock_rw_perms = "0700"
 auth_unix_ro = "none"
@@ -48,23 +48,23 @@ host_uuid = "{uuid}"
 
 
 class Connection:
-    """A libvirtd, wherever it is."""
+    """A connection to a libvirtd, local or remote."""
 
     def __init__(self, uri):
         self.uri = uri
 
     def virsh(self, *words, seconds=60, good=(0,)):
-        """Standard output of virsh; words as its command line takes them."""
+        """Runs virsh with these command-line words; returns its standard output."""
         return self.call(words, seconds, good).out.strip("\n")
 
     def call(self, words, seconds=60, good=(0,)):
-        """virsh with its exit status and both outputs."""
+        """Runs virsh; returns its exit status and both outputs."""
         argv = [need("virsh", "kvm"), "--quiet", "--connect", self.uri, *words]
         return run(argv, seconds=seconds, good=good, env=os.environ | {"LC_ALL": "C"})
 
     def alive(self):
-        """Whether there is one to talk to. A far one that does not answer is an error, since nobody can say then what
-        its guests do."""
+        """Whether libvirtd answers. A remote one that does not answer raises an error, because the state of its guests
+        is then unknown."""
         self.virsh("version")
         return True
 
@@ -85,7 +85,7 @@ class Daemon(Connection):
             raise Unsupported(f"libvirtd gets mounts of its own, but the root is no mount point: {found.reason}", found.remedy)
 
     def alive(self):
-        """Whether it runs. One that was killed while guests run is started again, and finds them."""
+        """Whether it runs. If it was killed while guests run, it is started again and finds them."""
         if not self.runs() and self.guests_run():
             self.start()
         return self.runs()
@@ -94,7 +94,7 @@ class Daemon(Connection):
         return self.socket.exists() and self.call(["version"], seconds=20, good=None).status == 0
 
     def start(self):
-        """Returns when it answers."""
+        """Starts it and returns when it answers."""
         if self.runs():
             return
         self.require_usable()
@@ -112,7 +112,7 @@ class Daemon(Connection):
             raise
 
     def _settle(self):
-        """The folders and settings; a libvirtd that does not answer any more ends, its guests stay."""
+        """Writes folders and settings. Ends a libvirtd that no longer answers; its guests keep running."""
         for each in FOLDERS:
             (self.state / each).mkdir(mode=0o700, parents=True, exist_ok=True)
         (self.state / "etc/qemu.conf").write_text(QEMU_CONF.format(state=self.state))
@@ -121,12 +121,13 @@ class Daemon(Connection):
         self._end([pid for pid in self.processes() if name_of(pid) in ("libvirtd", "virtlogd")])
 
     def processes(self):
-        """Ids of all that runs in the daemon's mount namespace."""
+        """The ids of all processes in the daemon's mount namespace."""
         return [int(each.name) for each in Path("/proc").iterdir() if each.name.isdigit() and self.owns(each)]
 
     def owns(self, process):
-        """Whether a process (its folder in /proc) is in there: the state folder is a mount point to it. Should somebody
-        have removed that folder, its mount is gone, but not that of /run/libvirt and not the paths it was given."""
+        """Whether a process (its folder in /proc) belongs to the daemon. It does if it sees the state folder as a mount
+        point. If the state folder was removed, that mount is gone; the mount of /run/libvirt and the paths on the
+        command line then still identify the process."""
         points = mount_points(process)
         return str(self.state) in points or ("/run/libvirt" in points and self.is_named_by(process))
 
@@ -137,7 +138,7 @@ class Daemon(Connection):
             return False
 
     def pid_of(self, name):
-        """The process of a running domain; LabError when there is none."""
+        """The process id of a running domain. LabError when there is none."""
         path = self.state / "run/qemu" / f"{name}.pid"
         try:
             return int(path.read_text(encoding="ascii"))
@@ -148,7 +149,7 @@ class Daemon(Connection):
         return any(name_of(pid).startswith("qemu-system") for pid in self.processes())
 
     def stop(self):
-        """Ends libvirtd, virtlogd, and guests that are left. Returns when they are gone."""
+        """Ends libvirtd, virtlogd and any remaining guests; returns when they are gone."""
         self._end(self.processes())
 
     def _end(self, pids):
@@ -160,13 +161,13 @@ class Daemon(Connection):
         raise LabError(f"processes {pids} of {self.state} do not end")
 
     def remove(self):
-        """Stops it and takes its state folder away."""
+        """Stops it and deletes its state folder."""
         self.stop()
         remove_tree(self.state)
 
 
 def mount_points(process):
-    """Of the mount namespace that a process is in."""
+    """The mount points in the mount namespace of a process."""
     try:
         with open(process / "mountinfo", encoding="utf-8", errors="surrogateescape") as table:
             return {unescape(line.split()[4]) for line in table}
@@ -175,12 +176,12 @@ def mount_points(process):
 
 
 def unescape(word):
-    """A path as /proc writes it, blanks in octal."""
+    """Decodes a path from /proc, where blanks are written in octal."""
     return word if "\\" not in word else word.encode().decode("unicode_escape")
 
 
 def name_of(pid):
-    """The program's file name, '' when the process is gone."""
+    """The file name of the program; '' when the process is gone."""
     try:
         return os.path.basename(os.readlink(f"/proc/{pid}/exe"))
     except OSError:
@@ -188,7 +189,7 @@ def name_of(pid):
 
 
 def exists(pid):
-    """Whether the process runs; one that only waits for its parent does not."""
+    """Whether the process runs. A zombie does not count."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] not in "ZX"
     except OSError:

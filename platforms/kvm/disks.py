@@ -1,4 +1,4 @@
-"""Disks of guests: qcow2 files, made and looked at by qemu-img; snapshots are kept inside them."""
+"""Disks of guests: qcow2 files, handled with qemu-img. Snapshots are stored inside them."""
 
 import json
 import xml.etree.ElementTree as ET
@@ -13,7 +13,7 @@ def qemu_img(*words, seconds=COPY_SECONDS):
 
 
 def create(disk, image, mib, full):
-    """A disk of that size with what the image holds: an overlay over it, or a copy of its own."""
+    """Makes a disk of that size with the image's content: an overlay over the image, or with `full` a copy."""
     if full:
         qemu_img("convert", "-O", "qcow2", image, disk)
     else:
@@ -23,7 +23,7 @@ def create(disk, image, mib, full):
 
 
 def clone(disk, source, full):
-    """A disk that begins as the source: an overlay over it, or a copy that needs no other file."""
+    """Makes a disk that starts with the source's content: an overlay over it, or with `full` an independent copy."""
     if full:
         qemu_img("convert", "-O", "qcow2", source, disk)
     else:
@@ -31,12 +31,12 @@ def clone(disk, source, full):
 
 
 def info(disk):
-    """What qemu-img tells of a disk, also of one in use."""
+    """What qemu-img reports about a disk, even while it is in use."""
     return json.loads(qemu_img("info", "--force-share", "--output=json", disk))
 
 
 def snapshots(disk):
-    """Labels, oldest first."""
+    """The labels of the snapshots, oldest first."""
     found = info(disk).get("snapshots", [])
     return [each["name"] for each in sorted(found, key=lambda each: int(each["id"]))]
 
@@ -50,7 +50,8 @@ def restore(disk, label):
 
 
 def snapshot_running(daemon, name, label):
-    """The same of a running domain, at one instant, by QEMU itself: what a crash at that instant would have left."""
+    """Takes a snapshot of a running domain's disk through QEMU, at one instant. It holds what a crash at that instant
+    would leave."""
     drives = json.loads(daemon.virsh("qemu-monitor-command", name, json.dumps({"execute": "query-block"})))["return"]
     disk = ET.fromstring(daemon.virsh("dumpxml", name)).find("devices/disk/source").get("file")
     node = next(each["inserted"]["node-name"] for each in drives if each.get("inserted", {}).get("file") == disk)

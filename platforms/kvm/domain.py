@@ -1,10 +1,9 @@
-"""The libvirt domain of a guest as XML: what was asked for (sizes, tuning, network), in libvirt's words.
+"""Builds the libvirt domain XML of a guest from the request: sizes, tuning and network.
 
     text(Machine(guest, name, "kvm", files, "ir1234-br", "ir1234-g64", "/ir1234"))
 
-Nothing is looked up and nothing is changed here, so the same request gives the same text on every host. The
-elements and their units are those of libvirt's documentation of the domain format; tests hold every profile's
-text against libvirt's own schema.
+It reads and changes nothing on the host, so the same request gives the same text everywhere. Elements and units follow
+libvirt's documentation of the domain format. Tests validate the text of every profile against libvirt's own schema.
 """
 
 import uuid
@@ -18,7 +17,7 @@ from ..lab.guest import Guest
 from ..lab.network import split
 
 MIB = 2**20
-OVERHEAD_MIB = 384  # what QEMU itself may need beside the guest's memory, translated code included
+OVERHEAD_MIB = 384  # upper limit of QEMU's own memory, including translated code
 TRANSLATION_MIB = 128
 LEAST_MIB = 256
 NICS = ("virtio", "e1000")
@@ -39,7 +38,7 @@ class Files(NamedTuple):
 
 
 class Machine(NamedTuple):
-    """A guest with everything about it that does not follow from the request."""
+    """A guest, and everything about it that does not follow from the request."""
 
     guest: Guest
     name: str  # of the domain
@@ -48,11 +47,11 @@ class Machine(NamedTuple):
     bridge: str  # "" without one
     interface: str  # the tap's name
     partition: str  # cgroup
-    cgroup_version: int = 1  # of the CPU controller: it says in which unit weights are
+    cgroup_version: int = 1  # of the CPU controller; it determines the unit of weights
     node_cpus: str = ""  # of the NUMA node asked for
 
     def knob(self, name):
-        """What was asked, None when nothing or "auto"."""
+        """The value that was asked for; None when there is none or it is "auto"."""
         value = self.guest.tuning.get(name)
         return None if value == tuning.AUTO else value
 
@@ -63,7 +62,7 @@ class Machine(NamedTuple):
 
     @property
     def needs_many_drivers(self):
-        """Whether the guest sees hardware for which the small kernel has no drivers."""
+        """Whether the guest sees hardware that the small kernel has no drivers for."""
         return self.bus == "ide" or self.nic == "e1000" or self.profile[0] in ("passthrough", "sriov")
 
     @property
@@ -78,7 +77,7 @@ class Machine(NamedTuple):
 
 
 def put(parent, tag, text=None, **attributes):
-    """A new last child."""
+    """Appends a child element and returns it."""
     child = ET.SubElement(parent, tag, {key: str(value) for key, value in attributes.items() if value is not None})
     child.text = None if text is None else str(text)
     return child
@@ -92,14 +91,14 @@ def text(machine):
 
 
 def require_models(machine):
-    """Values of knobs that are other platforms'."""
+    """Refuses values that only other platforms support."""
     for knob, value, known in (("disk.bus", machine.bus, TARGETS), ("network.nic", machine.nic, NICS)):
         if value not in known:
             raise Unsupported(f"{knob} = {value}: a KVM guest has no such device", f"it has {', '.join(known)}")
 
 
 def build(machine):
-    """The element `domain`."""
+    """Builds the `domain` element."""
     require_models(machine)
     root = ET.Element("domain", type=machine.kind)
     put(root, "name", machine.name)
@@ -113,7 +112,7 @@ def build(machine):
 
 
 def memory_mib(machine):
-    """The guest's memory; with a limit, what the limit leaves beside QEMU's own."""
+    """The guest's memory. A limit covers QEMU's own memory too, so the guest gets at most the rest."""
     asked, limit = machine.guest.memory_mib, machine.knob("memory.limit")
     if limit is None:
         return asked
@@ -125,8 +124,8 @@ def memory_mib(machine):
 
 
 def add_memory(root, machine):
-    """Without the limit: given here, libvirt would also let QEMU lock so much, which not every host's root may. It is
-    set before the guest runs."""
+    """Adds the memory elements, but not the limit. With the limit in the XML, libvirt would also let QEMU lock that
+    much memory, which root may not do on every host. The limit is set before the guest runs."""
     mib, balloon = memory_mib(machine), machine.knob("memory.balloon")
     put(root, "memory", mib, unit="MiB")
     if balloon is not None:
@@ -151,7 +150,8 @@ def add_backing(root, machine):
 
 
 def pins(cpus, n_vcpus):
-    """The CPUs of each vCPU, as cpuset text: the n-th on the n-th; who is in the minority gets or shares more."""
+    """The host CPUs of each vCPU, as cpuset text. The n-th vCPU goes to the n-th CPU. With fewer CPUs than vCPUs some
+    are shared; with more, some vCPUs get several."""
     numbers = tuning.cpus(cpus)
     if len(numbers) < n_vcpus:
         return [str(numbers[i % len(numbers)]) for i in range(n_vcpus)]
@@ -257,7 +257,7 @@ def add_scsi_controller(devices, machine):
 
 
 def require_bus(machine):
-    """IDE has one queue, which QEMU's main thread serves."""
+    """Refuses impossible disk settings. An IDE disk has one queue, which QEMU's main thread serves."""
     if machine.bus == "ide" and (machine.knob("disk.iothread") or (machine.knob("disk.queues") or 1) > 1):
         raise LabError("disk.bus = ide: such a disk has neither disk.iothread nor disk.queues; disk.bus = virtio has")
     if machine.knob("disk.io") == "native" and machine.knob("disk.cache") not in ("none", "directsync"):
@@ -305,7 +305,7 @@ def add_network(devices, machine):
 
 
 def pci_address(text_of_it):
-    """0000:03:00.1 in libvirt's attributes."""
+    """A PCI address such as 0000:03:00.1 as libvirt's attributes."""
     domain, bus, rest = text_of_it.split(":")
     slot, function = rest.split(".")
     return {"domain": f"0x{domain}", "bus": f"0x{bus}", "slot": f"0x{slot}", "function": f"0x{function}"}

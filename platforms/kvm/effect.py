@@ -1,9 +1,9 @@
-"""The tuning of a running domain as it is in effect: read from the kernel (/proc, tc, the control group) and from
-QEMU's monitor; of devices, which never change while a guest runs, from the live domain's XML.
+"""Reads the tuning that is in effect for a running domain: from the kernel (/proc, tc, the control group) and from
+QEMU's monitor. Facts about devices come from the live domain's XML, because devices never change while a guest runs.
 
     in_effect(View(daemon, machine), ["cpu.pin", "cpu.quota"])    # {"cpu.pin": "0-1", "cpu.quota": 50}
 
-A value that cannot be found is None, which agrees with nothing that was asked for.
+A value that cannot be found is None, which never equals a requested value.
 """
 
 import functools
@@ -20,12 +20,12 @@ from ..lab.network import links
 from .domain import IOTUNE, pins
 
 KIB = 1024
-MARK = "libvirt-qemu"  # how libvirt ends the name of a domain's control group
+MARK = "libvirt-qemu"  # the end of the name that libvirt gives a domain's control group
 GUEST_SECONDS = 60
 
 
 class View:
-    """One look at a running domain; what is asked for twice is fetched once."""
+    """One look at a running domain. Each piece of information is fetched only once."""
 
     def __init__(self, daemon, machine):
         self.daemon, self.machine = daemon, machine
@@ -44,7 +44,7 @@ class View:
 
     @functools.cached_property
     def disk(self):
-        """The element of the guest's own disk, the first one."""
+        """The element of the guest's own disk, which is the first."""
         return self.xml.find("devices/disk")
 
     @functools.cached_property
@@ -61,7 +61,7 @@ class View:
         return {key.strip(): value.strip() for key, colon, value in (line.partition(":") for line in lines) if colon}
 
     def monitor(self, verb):
-        """What QEMU's monitor answers."""
+        """The answer of QEMU's monitor."""
         text = self.daemon.virsh("qemu-monitor-command", self.machine.name, json.dumps({"execute": verb}))
         return json.loads(text)["return"]
 
@@ -73,14 +73,14 @@ class View:
 
 
 def fields_of(pid):
-    """The sizes in /proc/PID/status as bytes."""
+    """The sizes in /proc/PID/status, in bytes."""
     text = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
     return {key: int(kib) * KIB for key, kib in re.findall(r"^(\w+):\s+(\d+) kB$", text, re.M)}
 
 
 def guest_memory(pid):
-    """The fields of /proc/PID/smaps of the largest mapping that can be read: the guest's memory. Threads reserve larger
-    ones that cannot. VmFlags is a set of words."""
+    """The fields in /proc/PID/smaps of the largest readable mapping, which is the guest's memory. Threads reserve
+    larger mappings, but those are not readable. VmFlags is a set of words."""
     best, size = {}, 0
     with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as file:
         for fields in mappings(file):
@@ -91,7 +91,7 @@ def guest_memory(pid):
 
 
 def mappings(lines):
-    """A dict for each mapping; its last line is VmFlags."""
+    """Yields one dict per mapping; VmFlags is its last line."""
     fields = {}
     for line in lines:
         key, _, value = line.partition(":")
@@ -102,7 +102,8 @@ def mappings(lines):
 
 
 def group_of(pid):
-    """The domain's control group: that of QEMU without the part that libvirt makes for its main thread."""
+    """The domain's control group: that of QEMU's process, without the subgroup that libvirt makes for the main
+    thread."""
     lines = Path(f"/proc/{pid}/cgroup").read_text(encoding="ascii").splitlines()
     path = next(line.split(":", 2)[2] for line in lines if f".{MARK}" in line)
     return path[: path.index(MARK) + len(MARK)].lstrip("/")
@@ -119,7 +120,7 @@ def in_group(knob):
 
 
 def vcpu_pin(view):
-    """What was asked, when each virtual CPU that is plugged in is where that puts it."""
+    """The requested value, if every plugged-in virtual CPU runs where that value places it."""
     threads = [each["thread-id"] for each in sorted(view.monitor("query-cpus-fast"), key=lambda cpu: cpu["cpu-index"])]
     allowed = [view.status("Cpus_allowed_list", thread) for thread in threads]
     asked = view.machine.knob("cpu.pin")
@@ -128,7 +129,7 @@ def vcpu_pin(view):
 
 
 def online(view):
-    """A guest lets go of a CPU by itself: waited for, but not for ever."""
+    """The number of CPUs online. A guest releases a CPU at its own pace, so this waits, for a limited time."""
     asked = view.machine.knob("cpu.online")
     wait_until(lambda: len(view.monitor("query-cpus-fast")) == asked, GUEST_SECONDS, 0.5)
     return len(view.monitor("query-cpus-fast"))
@@ -167,7 +168,7 @@ def ksm(view):
 
 
 def balloon(view):
-    """The guest gives its memory back little by little: waited for, but not for ever."""
+    """The guest returns its memory bit by bit, so this waits, for a limited time."""
 
     def actual():
         lines = view.daemon.virsh("dommemstat", view.machine.name).splitlines()
@@ -190,7 +191,7 @@ def bus(view):
 
 
 def disk_or_controller(view):
-    """The element that carries queues and thread: the disk's, or its SCSI controller's."""
+    """The element that carries queues and thread: the disk's, or that of its SCSI controller."""
     element = view.xml.find("devices/controller[@type='scsi']/driver") if bus(view) == "scsi" else None
     return view.disk.find("driver") if element is None else element
 
@@ -214,7 +215,7 @@ def throttle(field):
 
 
 def attach(view):
-    """The network profile, when the guest's interface is where that wants it."""
+    """The network profile, if the guest's interface is attached as the profile requires."""
     guest = view.machine.guest
     if not view.machine.bridge:
         return guest.network if view.xml.find("devices/hostdev") is not None or view.nic is not None else None
@@ -237,7 +238,7 @@ def vhost(view):
 
 
 def rate(view):
-    """bit/s of both directions, when they agree."""
+    """The rate in bit/s, if both directions have the same."""
     to, back = shaping.limited(view.machine.interface), shaping.limited_received(view.machine.interface)
     return to if to == back else f"{to} to the guest, {back} from it"
 
@@ -269,5 +270,5 @@ READERS = {
 
 
 def in_effect(view, knobs):
-    """{knob: value} of those knobs that this module reads."""
+    """{knob: value} for the given knobs that this module can read."""
     return {knob: READERS[knob](view) for knob in knobs if knob in READERS}

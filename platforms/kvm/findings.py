@@ -1,4 +1,4 @@
-"""What KVM guests need of a host, looked at one thing after the other; nothing is changed."""
+"""Checks what KVM guests need on a host, one requirement after another. Changes nothing."""
 
 import os
 import shutil
@@ -33,21 +33,21 @@ def device(path, remedy, required=True):
 
 
 def kernel_at_hand(lab):
-    """A kernel of the appliance when one is built, else the running host's; None when neither is there."""
+    """A kernel of the appliance if one is built, otherwise the running host's; None when there is neither."""
     built = sorted(lab.image.directory.glob("kernel-*/vmlinuz"), key=lambda each: each.stat().st_mtime)
     own = Path(f"/boot/vmlinuz-{os.uname().release}")
     return built[-1] if built else own if os.access(own, os.R_OK) else None
 
 
 def hardware(lab):
-    """Whether a guest really starts by /dev/kvm. The appliance's kernel is fetched when there is no other to try."""
+    """Whether a guest really starts with /dev/kvm. Fetches the appliance's kernel when there is no other to try."""
     if not os.path.exists("/dev/kvm"):
         return proof.Proof(False, "/dev/kvm is not there")
     return proof.prove(kernel_at_hand(lab) or lab.image.kernel("cloud")[0], "kvm")
 
 
 def starts(lab):
-    """Of hardware and of emulation; one of them must."""
+    """Findings for hardware virtualisation and emulation; one of the two must work."""
     kernel = kernel_at_hand(lab)
     if kernel is None:
         return [look("a guest starts", False, "not tried: there is no kernel to try yet", "ir-platform image kernel",

@@ -1,4 +1,4 @@
-"""Limits of a running domain, changed by virsh."""
+"""Changes limits of a running domain with virsh."""
 
 from ..lab import tuning
 from ..lab.cgroup import PERIOD_US, shares_to_weight
@@ -7,7 +7,7 @@ from .domain import IOTUNE, MIB, OVERHEAD_MIB, TARGETS, memory_mib, pins, requir
 
 
 def change(connection, machine, asked):
-    """Applies {knob: value}. All are translated before the first is applied."""
+    """Applies {knob: value}. Translates all of them before it applies the first."""
     others = {knob: value for knob, value in asked.items() if knob not in IOTUNE}
     orders = [order for knob, value in others.items() for order in order_of(machine, knob, value)]
     orders += throttle(machine, {knob: value for knob, value in asked.items() if knob in IOTUNE})
@@ -16,7 +16,8 @@ def change(connection, machine, asked):
 
 
 def apply(connection, words):
-    """A guest that lets go of a CPU may take longer than libvirt waits; what is in effect is read afterwards."""
+    """Runs the command. A guest may take longer to release a CPU than libvirt waits; the caller reads the effect
+    afterwards."""
     done = connection.call(words, good=None)
     if done.status != 0 and "unplug request timed out" not in done.err:
         raise LabError(f"virsh {' '.join(words)}: {done.err.strip()}")
@@ -57,7 +58,7 @@ def quota(_machine, percent):
 
 
 def limit(machine, size):
-    """The memory that the guest has already is not taken away by a limit: it would be killed."""
+    """Refuses a limit below the memory that the guest already has: it would be killed."""
     least = memory_mib(machine) + OVERHEAD_MIB
     if size < least * MIB:
         raise LabError(f"memory.limit = {size // MIB}M: {machine.guest.name} has memory that needs {least}M with QEMU; "
@@ -73,7 +74,7 @@ def balloon(machine, size):
 
 
 def throttle(machine, asked):
-    """All limits of the disk at once: one that is left out would be lifted."""
+    """Sets all limits of the disk at once, because virsh removes every limit that is left out."""
     if not asked:
         return []
     limits = {knob: value for knob, value in {**machine.guest.tuning, **asked}.items() if value != tuning.AUTO}

@@ -1,12 +1,12 @@
-"""Live migration of a guest to another libvirtd, and home again.
+"""Live migration of a guest to another libvirtd, and back.
 
-    shared:URI    the other host has the lab's directory at the same path (NFS and the like)
+    shared:URI    the other host has the lab's directory at the same path (NFS, for example)
     copy:URI      it has not: kernel, initrd, payload and disk are copied there, the disk while the guest runs
     home          from wherever it is to the lab's own libvirtd
 
-URI is what virsh knows, qemu+ssh://root@HOST/system. The other host needs the lab's bridge under the same name, on
-the same network. While a guest is away, `guest.own` says where ("away") and how its disk got there ("storage"); a
-guest that stops away with a copied disk is fetched home.
+URI is a virsh URI such as qemu+ssh://root@HOST/system. The other host needs a bridge with the name of the lab's bridge,
+on the same network. While a guest is away, `guest.own` records where ("away") and how its disk got there ("storage").
+If a guest stops while away, a copied disk is fetched back.
 """
 
 import os
@@ -25,7 +25,7 @@ WAYS = ("shared", "copy")
 
 
 def move(recipe, guest, target):
-    """Moves the running guest; when it fails the guest goes on where it was."""
+    """Moves the running guest. On failure it keeps running where it was."""
     if network.split(guest.network)[0] in ("passthrough", "sriov"):
         raise Unsupported(f"{guest.name} has a PCI device of this host, which cannot move")
     if target == "home":
@@ -58,7 +58,7 @@ def move_home(recipe, guest):
 
 
 def hand_over(recipe, guest, source, target, way):
-    """virsh migrate."""
+    """Runs virsh migrate."""
     name = recipe.lab.name(guest)
     sockets = [recipe.lab.directory / f"{name}.{each}" for each in ("memory", "disk")]
     words = ["migrate", "--live", "--auto-converge", "--abort-on-error", name, target.uri]
@@ -78,8 +78,8 @@ def hand_over(recipe, guest, source, target, way):
 
 
 def local_way(sockets, way):
-    """Between two libvirtd of one machine, whatever network namespaces they are in, by Unix sockets. Both have one page
-    cache, so every cache mode of the disk is safe."""
+    """Migrates between two libvirtd on one machine through Unix sockets, whatever network namespaces they are in. Both
+    use the same page cache, so every cache mode of the disk is safe."""
     memory, disk = sockets
     words = ["--unsafe", "--migrateuri", f"unix://{memory}"]
     return words + ["--disks-uri", f"unix://{disk}"] if way == "copy" else words
@@ -90,12 +90,12 @@ def host_of(uri):
 
 
 def is_local(uri):
-    """qemu:///system or qemu+unix:///system?socket=…"""
+    """Whether the URI is qemu:///system or qemu+unix:///system?socket=…"""
     return uri.partition("://")[2].startswith("/")
 
 
 def without_partition(xml):
-    """The lab's control group is there on this host alone."""
+    """Removes the lab's control group, which exists on this host only."""
     root = ET.fromstring(xml)
     for each in root.findall("resource"):
         root.remove(each)
@@ -108,7 +108,7 @@ def forget(guest):
 
 
 def came_home(recipe, guest):
-    """A guest that has stopped is at home: a copied disk is fetched."""
+    """Marks a stopped guest as being at home; fetches its disk if it was copied."""
     if guest.own.get("storage") == "copy":
         depot = Depot(recipe, guest, Connection(guest.own["away"]))
         depot.fetch()
@@ -117,7 +117,7 @@ def came_home(recipe, guest):
 
 
 class Depot:
-    """The guest's files at a libvirtd, as storage pools over the same folders as here."""
+    """The guest's files at another libvirtd, as storage pools over folders of the same names as here."""
 
     def __init__(self, recipe, guest, connection):
         self.connection = connection
@@ -127,7 +127,7 @@ class Depot:
         self.boot_files = [Path(guest.own[key]) for key in ("kernel", "initrd")]
 
     def fill(self):
-        """What must be there before; the disk itself libvirt makes and copies."""
+        """Uploads what must exist before the migration. The disk itself is made and copied by libvirt."""
         self.open(self.pool, self.disk.parent)
         self.put(self.pool, self.disk.parent / "payload.img")
         self.open(self.boot_pool, self.boot_files[0].parent)
@@ -146,7 +146,7 @@ class Depot:
         self.connection.virsh("vol-upload", "--pool", pool, path.name, str(path), seconds=SECONDS)
 
     def fetch(self):
-        """The disk, in place of the one that stayed here."""
+        """Fetches the disk and replaces the old one here."""
         part = self.disk.with_suffix(".part")
         self.connection.virsh("pool-refresh", self.pool)
         words = ["vol-download", "--sparse", "--pool", self.pool, self.disk.name, str(part)]
@@ -154,7 +154,7 @@ class Depot:
         os.replace(part, self.disk)
 
     def clear(self):
-        """Takes the guest's own files away there; kernel and initrd stay for the next."""
+        """Deletes the guest's own files there. Kernel and initrd stay for the next guest."""
         self.connection.call(["pool-refresh", self.pool], good=None)
         for name in (self.disk.name, "payload.img"):
             self.connection.call(["vol-delete", "--pool", self.pool, name], good=None)

@@ -1,8 +1,9 @@
-"""Whether a guest really starts here: a kernel is booted with an initrd of one program that says a line and powers off.
+"""Proves that a guest really starts on this host: boots a kernel with an initrd of one program, which prints a line and
+powers off.
 
-That /dev/kvm is there proves little: nested or restricted virtualisation may open it and then hang or refuse a
-register. So `check` boots the appliance's kernel, with a bound on the time, and keeps the answer until the
-host, its QEMU or the kernel is another.
+The mere presence of /dev/kvm proves little: with nested or restricted virtualisation it may open and then hang or
+refuse a register. So `check` boots the appliance's kernel, with a time limit. It keeps the answer until the host, its
+QEMU or the kernel changes.
 """
 
 import hashlib
@@ -32,7 +33,7 @@ class Proof(NamedTuple):
 
 
 def program():
-    """The init program: write(1, SAYS), reboot(power off), and stay where it is should that fail."""
+    """The init program: write(1, SAYS), reboot(power off), and an endless loop in case the latter fails."""
     load = {"eax": b"\xb8", "edi": b"\xbf", "esi": b"\xbe", "edx": b"\xba"}
     syscall, stay, lea_rsi = b"\x0f\x05", b"\xeb\xfe", b"\x48\x8d\x35"
 
@@ -46,7 +47,7 @@ def program():
 
 
 def elf(code):
-    """A static x86-64 ELF executable: one loaded segment that begins with the headers."""
+    """A static x86-64 ELF executable with one loaded segment, which includes the headers."""
     headers = 64 + 56
     ident = b"\x7fELF\x02\x01\x01"  # 64 bits, little-endian, version 1
     header = struct.pack("<16sHHIQQQIHHHHHH", ident, 2, 62, 1, LOAD_ADDRESS + headers, 64, 0, 0, 64, 56, 1, 0, 0, 0)
@@ -56,7 +57,7 @@ def elf(code):
 
 
 def cpio(files):
-    """An initrd of (name, mode, device, data) in the `newc` format of the kernel's initramfs documentation."""
+    """An initrd with files (name, mode, device, data), in the `newc` format of the kernel's initramfs documentation."""
     archive = b""
     for name, mode, device, data in [*files, ("TRAILER!!!", 0, (0, 0), b"")]:
         label = name.encode() + b"\0"
@@ -73,7 +74,7 @@ def initrd():
 
 
 def boot(kernel, accelerator):
-    """Starts a guest and looks whether its program spoke."""
+    """Starts a guest and checks that its program printed the line."""
     qemu = need("qemu-system-x86_64", "kvm")
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "initrd").write_bytes(initrd())
@@ -91,7 +92,7 @@ def boot(kernel, accelerator):
 
 
 def conditions(kernel, accelerator):
-    """What the answer depends on."""
+    """Everything that the answer depends on."""
     content = hashlib.sha256(Path(kernel).read_bytes()).hexdigest()
     boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     version = output([need("qemu-system-x86_64", "kvm"), "--version"]).splitlines()[0]
@@ -99,7 +100,7 @@ def conditions(kernel, accelerator):
 
 
 def prove(kernel, accelerator):
-    """The Proof for this host, from the cache when it was made before."""
+    """The Proof for this host; taken from the cache if it was made before."""
     basis = conditions(kernel, accelerator)
     kept = cache_directory() / f"proof-{hashlib.sha256(json.dumps(basis).encode()).hexdigest()[:16]}.json"
     try:

@@ -1,9 +1,9 @@
-"""KVM by libvirt: each guest is a domain of a libvirtd that belongs to the lab.
+"""KVM through libvirt: each guest is a domain of a libvirtd that belongs to the lab.
 
-A guest's folder holds disk.qcow2 (an overlay over the appliance, or a copy), payload.img, domain.xml as it was last
-started, and console.log. Domains are transient: libvirt knows a guest only while it runs, and what it is
-started with is always made from the guest's record. Kind "kvm" uses the hardware; "qemu" emulates it, for hosts
-where a guest does not really start by /dev/kvm.
+A guest's folder holds disk.qcow2 (an overlay over the appliance, or a copy), payload.img, domain.xml of the last start,
+and console.log. Domains are transient: libvirt knows a guest only while it runs, and each start builds the XML from the
+guest's record. Kind "kvm" uses hardware virtualisation. Kind "qemu" emulates, for hosts where guests do not really
+start with /dev/kvm.
 """
 
 import contextlib
@@ -95,7 +95,7 @@ class Recipe(SshPlatform):
             undo.keep()
 
     def attach(self, guest):
-        """The tap to its bridge, with its rate."""
+        """Puts the tap on its bridge and limits its rate."""
         interface = self.lab.interface(guest)
         if self.bridge(guest):
             self.lab.network.attach(interface, guest)
@@ -119,7 +119,7 @@ class Recipe(SshPlatform):
             self.daemon.start()
 
     def write(self, guest):
-        """domain.xml of the guest; returns its path."""
+        """Writes the guest's domain.xml; returns its path."""
         path = self.folder(guest) / "domain.xml"
         path.write_text(text(self.machine(guest)), encoding="utf-8")
         return path
@@ -159,7 +159,7 @@ class Recipe(SshPlatform):
         return STATES.get(done.out.strip(), STOPPED)
 
     def there(self, guest):
-        """Whether libvirt knows the domain, be it only about to start."""
+        """Whether libvirt knows the domain, even if it is only starting."""
         connection = self.connection(guest)
         return connection.alive() and connection.call(["domid", self.lab.name(guest)], good=None).status == 0
 
@@ -188,7 +188,7 @@ class Recipe(SshPlatform):
         )
 
     def memory(self, guest, number):
-        """Bytes that QEMU has now, and at most had; huge pages count."""
+        """The bytes that QEMU uses now, and its peak. Huge pages count."""
         if guest.own.get("away"):
             return number.get("balloon.rss", 0) * 1024 or None, None
         status = effect.fields_of(self.daemon.pid_of(self.lab.name(guest)))
@@ -251,7 +251,7 @@ class Recipe(SshPlatform):
         return "" if network.split(guest.network)[0] in UNBRIDGED else self.lab.network.bridge_for(guest)
 
     def connection(self, guest):
-        """The libvirtd that has the guest."""
+        """A connection to the libvirtd that runs the guest."""
         return Connection(guest.own["away"]) if guest.own.get("away") else self.daemon
 
     def machine(self, guest):

@@ -8,8 +8,8 @@
     print(verbs.execute(lab, "one", ["nproc"]).out)
     verbs.destroy(lab, "one")
 
-Every error is a LabError with one line that says what, where, what to do; Unsupported is the one for "this host
-or this platform cannot do that". Nothing but Python's own library is used.
+Every error is a LabError with one line: what failed, where, and what to do. Its subclass Unsupported means that this
+host or this platform cannot do it. Only Python's standard library is used.
 """
 
 from .errors import LabError, Unsupported

@@ -1,4 +1,4 @@
-"""Within a running guest: commands, and files to and fro, alike on every platform."""
+"""Runs commands in a guest and copies files to and from it, the same way on every platform."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ def require_running(platform, guest):
 
 
 def exec_argv(lab, name, argv):
-    """The host's command that runs argv in the guest."""
+    """The command for the host that runs argv in the guest."""
     guest = lab.load(name)
     platform = registry.of(lab, guest)
     require_running(platform, guest)
@@ -24,31 +24,32 @@ def exec_argv(lab, name, argv):
 
 
 def execute(lab, name, argv, seconds=60, good=(0,), text=None):
-    """Runs a command in a guest to its end: command.Done."""
+    """Runs a command in a guest until it ends. Returns a command.Done."""
     return command.run(exec_argv(lab, name, argv), seconds=seconds, good=good, text=text)
 
 
 def execute_through(lab, name, argv):
-    """The same with this program's own standard streams and no bound; returns the exit status."""
+    """The same with this program's standard streams and without a time limit. Returns the exit status."""
     return subprocess.run(exec_argv(lab, name, argv), check=False).returncode
 
 
 def push(lab, name, source, target):
-    """A file or folder of the host to a folder of the guest (made when missing), by tar through exec."""
+    """Copies a file or folder of the host into a folder of the guest (made if missing), with tar over exec."""
     unpack = exec_argv(lab, name, ["/bin/sh", "-c", 'mkdir -p "$1" && exec tar -x -C "$1"', "sh", str(target)])
     pack = ["tar", "-c", "--owner=0", "--group=0", "-C", str(source.parent), source.name]
     pipe(pack, unpack, f"push {source} to {name}:{target}")
 
 
 def pull(lab, name, source, target):
-    """A file or folder of the guest into a folder of the host (made when missing)."""
+    """Copies a file or folder of the guest into a folder of the host (made if missing)."""
     target.mkdir(parents=True, exist_ok=True)
     pack = exec_argv(lab, name, ["tar", "-c", "-C", str(source.parent), source.name])
     pipe(pack, ["tar", "-x", "--no-same-owner", "-C", str(target)], f"pull {name}:{source}")
 
 
 def pipe(producer, consumer, what, seconds=600):
-    """producer | consumer, both ending well. What they say goes to a file: a pipe that nobody reads would stop them."""
+    """Runs producer | consumer; both must succeed. Their error output goes to a file: an unread pipe would block
+    them."""
     running = []
     with tempfile.TemporaryFile() as said:
         try:
@@ -68,6 +69,6 @@ def pipe(producer, consumer, what, seconds=600):
 
 
 def last_words(file, size=600):
-    """The end of a file that others wrote to."""
+    """The end of a file that other processes wrote to."""
     file.seek(max(0, file.seek(0, os.SEEK_END) - size))
     return file.read().decode(errors="replace").strip()

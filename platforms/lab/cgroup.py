@@ -1,7 +1,7 @@
-"""Control groups, of the first and the second version, also mixed: which controller hangs where is asked from the host.
+"""Control groups of version 1, version 2, or both. The host is asked where each controller is mounted.
 
-A limit is one row of LIMITS: how a knob's value is written to and read from the file of either version, so that
-whoever sets limits by other means (LXC's keys, libvirt) reads them back in the same way.
+A limit is one row of LIMITS. It defines how a knob's value is written to and read from the file of either version. Code
+that sets limits by other means (LXC's keys, libvirt) can thus read them back in the same way.
 """
 
 import os
@@ -18,7 +18,7 @@ V2_CONTROLLER = {"blkio": "io", "cpuacct": "cpu", "freezer": "", "net_prio": Non
 
 
 def hierarchies():
-    """{controller: folder of a version 1 hierarchy}, and "" : folder of version 2, if mounted."""
+    """{controller: folder} of the version 1 hierarchies, and {"": folder} of version 2 if mounted."""
     found = {}
     with open("/proc/self/mounts", encoding="utf-8", errors="replace") as table:
         for line in table:
@@ -32,7 +32,7 @@ def hierarchies():
 
 
 def version(controller):
-    """1 or 2 where this host has the controller; Unsupported when it has not."""
+    """The cgroup version (1 or 2) that has the controller on this host. Unsupported when neither has it."""
     mounted = hierarchies()
     if controller in mounted:
         return 1
@@ -44,7 +44,8 @@ def version(controller):
 
 
 def remedy(controller):
-    """How it is mounted where it is not: version 1 beside others of version 1, else version 2 with all of them."""
+    """How to mount a missing controller: as version 1 beside others of version 1, else version 2 with all
+    controllers."""
     if [each for each in hierarchies() if each]:
         folder = f"/sys/fs/cgroup/{controller}"
         return f"mkdir -p {folder} && mount -t cgroup -o {controller} none {folder}, if the kernel has it"
@@ -63,7 +64,7 @@ def has(controller):
 
 
 def shares_to_weight(shares):
-    """As the kernel's documentation and systemd map them."""
+    """The mapping that the kernel's documentation and systemd use."""
     return max(1, min(10000, 1 + (shares - 2) * 9999 // 262142))
 
 
@@ -81,7 +82,7 @@ def read_quota_v2(text, _asked, _device):
 
 
 def read_weight(text, asked, _device):
-    """Many shares are one weight; the one that was asked for counts when it is among them."""
+    """Several numbers of shares map to one weight. Returns the requested number if it is one of them."""
     weight = int(text)
     if isinstance(asked, int) and shares_to_weight(asked) == weight:
         return asked
@@ -89,7 +90,7 @@ def read_weight(text, asked, _device):
 
 
 def read_memory(text, asked, _device):
-    """Limits are rounded down to whole pages."""
+    """The kernel rounds limits down to whole pages; returns the requested value if it rounds to this one."""
     if text == "max" or int(text) >= 2**62:
         return None
     page = os.sysconf("SC_PAGE_SIZE")
@@ -174,7 +175,7 @@ def node_cpus(node):
 
 
 class Group:
-    """One name in every hierarchy that is there. `path` is a relative path below their roots, "ir1234/one"."""
+    """One group in every mounted hierarchy. `path` is relative to their roots, for example "ir1234/one"."""
 
     USED = ("cpu", "cpuacct", "cpuset", "memory", "blkio", "pids", "freezer")
 
@@ -190,7 +191,7 @@ class Group:
         return [root / self.path for root in sorted(roots)]
 
     def everywhere(self):
-        """The group's folders in all hierarchies, also in those that others (LXC) have made them in."""
+        """The group's folders in all hierarchies, including folders that others (LXC) made."""
         return [root / self.path for root in sorted(set(hierarchies().values()))]
 
     @staticmethod
@@ -202,7 +203,7 @@ class Group:
         return (mounted[controller] if version(controller) == 1 else mounted[""]) / self.path
 
     def make(self):
-        """All folders, ready for processes."""
+        """Makes all folders and prepares them for processes."""
         for folder in self.folders():
             folder.mkdir(parents=True, exist_ok=True)
         if version("cpuset") == 1:
@@ -211,7 +212,7 @@ class Group:
             self.delegate()
 
     def inherit_cpuset(self):
-        """A new cpuset of version 1 is empty until told."""
+        """Fills a new cpuset of version 1, which starts empty."""
         folder = self.folder("cpuset")
         top = hierarchies()["cpuset"]
         for part in reversed([folder, *folder.parents[: len(folder.relative_to(top).parts) - 1]]):
@@ -220,7 +221,7 @@ class Group:
                     write(part / name, (part.parent / name).read_text(encoding="ascii").strip())
 
     def delegate(self):
-        """Version 2 gives controllers to children only when told."""
+        """Enables the controllers for child groups; version 2 does not do so by default."""
         folder = self.folder("cpuset")
         top = hierarchies()[""]
         wanted = " ".join(f"+{each}" for each in ("cpu", "cpuset", "memory", "io", "pids"))
@@ -231,7 +232,7 @@ class Group:
         return any(folder.exists() for folder in self.everywhere())
 
     def processes(self):
-        """Ids in the group or below it."""
+        """The ids of the processes in the group and below it."""
         found = set()
         for folder in self.everywhere():
             for path in folder.rglob("cgroup.procs"):
@@ -244,7 +245,7 @@ class Group:
         return sorted(found)
 
     def enter_argv(self):
-        """Words before a command: a shell that goes into the group, then becomes the command."""
+        """A command prefix: a shell that enters the group and then becomes the command."""
         procs = " ".join(f"'{folder}/cgroup.procs'" for folder in self.folders())
         return ["/bin/sh", "-c", f'for each in {procs}; do echo $$ >"$each" || exit 125; done; exec "$@"', "sh"]
 
@@ -256,7 +257,7 @@ class Group:
                 continue
 
     def remove(self, seconds=10):
-        """The empty folders, lower ones first."""
+        """Removes the empty folders, from the bottom up."""
         wait_until(lambda: not self.processes(), seconds)
         for folder in self.everywhere():
             if folder.exists():
@@ -267,13 +268,13 @@ class Group:
         write(self.folder(controller) / file.name, file.write(value, device))
 
     def get(self, knob, asked=None, device=None):
-        """The value in effect, None when there is no limit or no such group."""
+        """The value in effect; None when there is no limit or no such group."""
         controller, _, file = limit_file(knob)
         text = read(self.folder(controller) / file.name)
         return None if text is None else file.read(text, asked, device)
 
     def stats(self):
-        """A dict of what the kernel counts: cpu_seconds, memory_bytes, memory_peak_bytes, disk_read_bytes,
+        """The kernel's counters as a dict: cpu_seconds, memory_bytes, memory_peak_bytes, disk_read_bytes,
         disk_write_bytes, processes."""
         disk_read, disk_write = self.disk_bytes()
         old = version("memory") == 1

@@ -1,12 +1,12 @@
-"""Cleaning up: what a step has made is unmade when a later one fails or a signal comes.
+"""Clean-up: undoes the completed steps when a later one fails or a signal arrives.
 
     with Undo() as undo:
         make_bridge(); undo.add(remove_bridge)
         start_guest(); undo.add(stop_guest)
-        undo.keep()                              # all is well: nothing is undone
+        undo.keep()                              # success: nothing is undone
 
-Signals end the program by SystemExit (end_on_signals), so they pass through `with` like any error. While things are
-undone further signals wait.
+Signals raise SystemExit (end_on_signals), so they pass through `with` like any error. While steps are being undone,
+further signals wait.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def end_on_signals():
-    """INT, TERM and HUP raise SystemExit(128 + number)."""
+    """Makes INT, TERM and HUP raise SystemExit(128 + number)."""
 
     def leave(number, _frame):
         sys.exit(128 + number)
@@ -31,7 +31,7 @@ def end_on_signals():
 
 @contextlib.contextmanager
 def shielded():
-    """Signals wait until the block is done."""
+    """Holds signals back until the block ends."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
@@ -40,17 +40,17 @@ def shielded():
 
 
 def attempt(step, *words):
-    """Does a step of cleaning up; a failure is printed and the others go on. True when it went well."""
+    """Runs one clean-up step. A failure is printed, and the caller goes on. True on success."""
     try:
         step(*words)
         return True
-    except Exception as error:  # noqa: BLE001 - whatever it is, the next step must be done
+    except Exception as error:  # noqa: BLE001 - the next step must run in any case
         print(f"ir-platform: while cleaning up: {error}", file=sys.stderr)
         return False
 
 
 class Undo:
-    """A stack of steps that are done, last first, unless keep() was called."""
+    """A stack of steps that run, last first, unless keep() was called."""
 
     def __init__(self):
         self.steps = []
@@ -72,7 +72,7 @@ class Undo:
 
 
 def remove_tree(path):
-    """A folder with all below it, never across a mount point; none is fine."""
+    """Deletes a folder and everything below it, but never crosses a mount point. A missing folder is fine."""
     if os.path.islink(path) or not os.path.exists(path):
         return
     if below := [each for each in mounts() if each == str(path) or each.startswith(f"{path}/")]:
@@ -81,13 +81,13 @@ def remove_tree(path):
 
 
 def mounts():
-    """Mount points of this mount namespace."""
+    """The mount points of this mount namespace."""
     with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as table:
         return [line.split()[1].encode().decode("unicode_escape") for line in table]
 
 
 def wait_until(condition, seconds, pause=0.05):
-    """True as soon as the condition holds, False when it still does not after that time."""
+    """True as soon as the condition holds; False if it does not hold within that time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""The command line of ir-platform: one sub-command a verb."""
+"""The command line of ir-platform: one sub-command per verb."""
 
 import argparse
 import json
@@ -114,7 +114,7 @@ def add_image(parser):
 
 
 def guest_of(lab, arguments):
-    """The guest's name, after a look that it is on that platform."""
+    """The guest's name, after checking that it exists on that platform."""
     guest = lab.load(arguments.name)
     if guest.platform != arguments.platform:
         raise LabError(f"{guest.name} is a guest of {guest.platform}, not of {arguments.platform}")
@@ -301,7 +301,7 @@ VERBS = {
     "destroy": (add_destroy, do_destroy),
     "list": (add_list, do_list),
 }
-# Verbs for which a network namespace of the lab's own is made; the others enter it when it is there.
+# Verbs that create the lab's own network namespace if missing. The others enter it only if it exists.
 IN_THE_NETWORK = ("provision", "boot", "clone", "reboot")
 
 

@@ -1,8 +1,8 @@
-"""Programs of the host, run with a bound on their time.
+"""Runs programs of the host with a time limit.
 
-A child gets a session of its own, so that Ctrl-C reaches this program alone and the cleaning up is not cut short;
-when an exception passes, its whole process group is killed. One that run() waits for dies with this program, also when
-that is killed. Output is text, bad bytes replaced.
+A child gets its own session, so Ctrl-C reaches only this program and does not interrupt the clean-up. When an exception
+passes, the child's whole process group is killed. A program started by run() also dies when this program is killed.
+Output is text; invalid bytes are replaced.
 """
 
 import ctypes
@@ -18,7 +18,7 @@ from .errors import LabError, Unsupported
 LONGEST_TEXT = 600
 PR_SET_PDEATHSIG = 1
 INSTALLER = Path(__file__).resolve().parents[2] / "tools" / "install"
-# A shell by su may look into none of these.
+# A shell started by su may have none of these in its path.
 os.environ["PATH"] = ":".join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 LIBC = ctypes.CDLL(None)
 
@@ -30,19 +30,20 @@ class Done(NamedTuple):
 
 
 def show(argv):
-    """A command for a message."""
+    """Formats a command for a message."""
     text = " ".join(str(word) for word in argv)
     return text if len(text) <= 120 else text[:117] + "..."
 
 
 def die_with_parent():
-    """Called in a child before it becomes a program: that is killed when this program ends, whatever ends it."""
+    """Called in a child before it executes the program: the kernel kills the child when this program ends, for any
+    reason."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def run(argv, seconds=60, good=(0,), text=None, env=None, cwd=None, before=None):
-    """Runs a program to its end. `text` goes to its standard input; `good` are the exit statuses that are no error
-    (None: all); `before` is called in the child first. Raises LabError with the end of what it said."""
+    """Runs a program until it ends. `text` is its standard input. `good` lists the exit statuses that are no error
+    (None: all). `before` is called first in the child. Raises LabError with the end of the program's output."""
     argv = [str(word) for word in argv]
 
     def prepare():
@@ -67,12 +68,12 @@ def run(argv, seconds=60, good=(0,), text=None, env=None, cwd=None, before=None)
 
 
 def output(argv, **options):
-    """Standard output of a program that ends well, without the last newline."""
+    """The standard output of a successful program, without the last newline."""
     return run(argv, **options).out.rstrip("\n")
 
 
 def start(argv, **options):
-    """A child in a session of its own; a program that is not there is a LabError."""
+    """Starts a child in its own session. LabError when the program does not exist."""
     try:
         return subprocess.Popen(argv, start_new_session=True, **options)
     except OSError as error:
@@ -80,7 +81,7 @@ def start(argv, **options):
 
 
 def kill_group(child):
-    """Kills a child and what it started, and waits for it."""
+    """Kills a child and everything it started, and waits for it."""
     try:
         os.killpg(child.pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -89,7 +90,7 @@ def kill_group(child):
 
 
 def need(program, group):
-    """The path of a program, or Unsupported that names the group of tools/install."""
+    """The path of a program. If missing, raises Unsupported and names the group of tools/install that has it."""
     path = shutil.which(program)
     if path is None:
         raise Unsupported(f"{program} is not installed", install(group))
@@ -97,6 +98,6 @@ def need(program, group):
 
 
 def install(group):
-    """What to do for a group of tools/install, as a remedy; its path as one would type it here."""
+    """A remedy that tells how to install a group of tools/install, with a path that can be typed here."""
     here = Path.cwd()
     return f"run {INSTALLER.relative_to(here) if INSTALLER.is_relative_to(here) else INSTALLER} {group}"

@@ -1,12 +1,12 @@
-"""Root filesystems of Debian releases in which what this project needs is installed, for builds and tests of another
-release than the host's. They are made by mmdebstrap and tools/install, kept below the cache of tools/install, and made
-again when what they are made from has changed, or after REFRESH_DAYS, so that they get updates.
+"""Root filesystems of Debian releases with this project's dependencies installed, for builds and tests on a release
+other than the host's. mmdebstrap and tools/install make them; they are kept in the cache of tools/install. They are
+made again when their inputs change or after REFRESH_DAYS, so that they get updates.
 
     with Root("trixie", ["build", "run"]) as root:
         root.sandbox(layer=FOLDER).run(["make", "build"], "build.log")
 
-Package clients in there are configured as the host's are: apt's sources and settings, pip's and Maven's files, proxies
-and such in the environment, and the certificates that the host trusts.
+Package clients in a root use the host's configuration: apt's sources and settings, the files of pip and Maven,
+environment variables such as proxies, and the certificates that the host trusts.
 """
 
 import contextlib
@@ -28,10 +28,10 @@ from .state import PROJECT
 MAKE_SECONDS = 1800
 REFRESH_DAYS = 7
 PACKAGES = "ca-certificates,make,git"
-SOURCES = "/srv/intelligent-river"  # where the project is bound in a root
+SOURCES = "/srv/intelligent-river"  # where the project is mounted in a root
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\n", re.S)
-# Variables of package clients that hold in a root, too, and those that name a file of certificates.
+# Variables of package clients that also hold in a root, including those that name a file of certificates.
 CLIENT = re.compile(r"(?i:(https?|ftp|all|no)_proxy)|PIP_\w+|MAVEN_(OPTS|ARGS)|JAVA_TOOL_OPTIONS|SSL_CERT_(FILE|DIR)|"
                     r"REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE")
 BUNDLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -40,7 +40,7 @@ HOME_FILES = (".config/pip/pip.conf", ".pip/pip.conf", ".m2/settings.xml", ".m2/
 
 
 class Root:
-    """One that is in use (`with`) is not taken away by another program that makes a newer one."""
+    """A root filesystem. While it is in use (`with`), no other program deletes it when that makes a newer one."""
 
     def __init__(self, name, groups):
         self.release, self.groups = name, list(groups)
@@ -48,12 +48,12 @@ class Root:
         self.kind = f"{name}-{hashlib.sha256(' '.join(self.groups).encode()).hexdigest()[:6]}"
         self.path = self.folder / f"{self.kind}-{self.digest()}"
         self.log = self.folder / f"{self.kind}.log"
-        self.made = None  # seconds, when it was made by this program
+        self.made = None  # seconds it took, if this program made it
         self.note = ""
         self.lock = None
 
     def digest(self):
-        """Of everything that goes in."""
+        """A digest of all inputs."""
         made = hashlib.sha256()
         texts = release.sources(self.release)
         for part in (PACKAGES, *texts, *texts.values(), *release.settings(), *certificates(), *environment().items(),
@@ -63,11 +63,11 @@ class Root:
 
     def __enter__(self):
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.folder.chmod(0o700)  # the files of pip and Maven may hold what is nobody else's business
+        self.folder.chmod(0o700)  # the files of pip and Maven may hold secrets
         self.lock = open(self.folder / f"{self.kind}.lock", "w", encoding="ascii")  # noqa: SIM115 - closed by __exit__
         try:
             self.keep()
-            while not self.path.exists():  # another program, whose tools/install differs, has made its own in its place
+            while not self.path.exists():  # a program with another tools/install replaced it
                 self.keep()
         except BaseException:
             self.lock.close()
@@ -78,7 +78,7 @@ class Root:
         self.lock.close()
 
     def keep(self):
-        """Makes it when there is none, or it is old, and holds it."""
+        """Makes the root if it is missing or too old, and locks it."""
         if self.stale():
             self.hold(fcntl.LOCK_EX)
             self.refresh()
@@ -97,7 +97,7 @@ class Root:
         return not self.path.exists() or time.time() - self.path.stat().st_mtime > REFRESH_DAYS * 86400
 
     def refresh(self):
-        """Makes it, unless another program did meanwhile. One that is merely old is kept where that fails."""
+        """Makes the root, unless another program did meanwhile. If that fails, a root that is merely old is kept."""
         if not self.stale():
             return
         begin = time.monotonic()
@@ -148,7 +148,7 @@ class Root:
                               f"{self.log})", "is there a network?")
 
     def sandbox(self, layer=None, binds=()):
-        """One without the network of the host."""
+        """A Sandbox over this root, without the host's network."""
         return Sandbox(self.path, layer, self.release, binds)
 
 
@@ -169,31 +169,31 @@ def environment():
 
 
 def client_files():
-    """Those of the host that are there."""
+    """The configuration files that exist on the host."""
     named = os.environ.get("PIP_CONFIG_FILE")
     paths = [*CLIENT_FILES, *(Path.home() / each for each in HOME_FILES), *([named] if named else [])]
     return [path for each in paths if (path := Path(each)).is_file()]
 
 
 def client_binds(root):
-    """What the variables name by an absolute path and the root has not."""
+    """Mounts for absolute paths that the variables name and the root lacks."""
     words = set(re.findall(r"(?<![\w/.])/[\w./+-]+", " ".join(environment().values())))
     missing = [word for word in sorted(words) if Path(word).exists() and not (root / word.lstrip("/")).exists()]
     return [("ro", word, word) for word in missing]
 
 
 def certificates():
-    """Of all that the host's clients trust, in order."""
+    """All certificates that the host's clients trust, in order."""
     bundles = {BUNDLE, *(Path(os.environ[each]) for each in BUNDLES if os.environ.get(each))}
     texts = [path.read_text("latin-1") for path in bundles if path.is_file()]
     return sorted({found for text in texts for found in CERTIFICATE.findall(text)})
 
 
 def furnish(root, name):
-    """Keys, files of pip and Maven, and the certificates that Debian's own collection has not."""
+    """Adds keys, files of pip and Maven, and the certificates that Debian's own collection lacks."""
     texts = release.sources(name)
     release.give_keys(root, [*texts.values(), *release.settings()])
-    # Files that are there before their package, as Maven's settings, stay.
+    # Keep configuration files that exist before their package is installed, such as Maven's settings.
     keep = root / "etc" / "apt" / "apt.conf.d" / "90keep"
     keep.write_text('DPkg::Options:: "--force-confold";\n', encoding="ascii")
     for path in client_files():

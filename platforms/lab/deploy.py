@@ -1,8 +1,8 @@
-"""Servers of one's own instead of guests: an inventory names them with address and roles; each is given the same services,
-scripts and configuration as a guest of the lab.
+"""Deploys to real servers instead of guests. An inventory lists them with address and roles; each gets the same
+services, scripts and configuration as a guest of the lab.
 
-The folder INVENTORY.secrets beside the inventory holds what all servers have in common (passwords, the brokers' cookie).
-It is made by the first call; the other servers need a copy of it.
+The folder INVENTORY.secrets beside the inventory holds what all servers share (passwords, the brokers' cookie). The
+first call creates it; copy it to the other servers.
 """
 
 import argparse
@@ -92,7 +92,7 @@ class Inventory:
 
 
 class Deployment:
-    """One server, whose files lie below `root` ("/", or a folder that takes its place)."""
+    """One server. Its files are below `root`, which is "/" or a folder that stands for it."""
 
     def __init__(self, inventory, name, root):
         self.inventory = inventory
@@ -115,7 +115,7 @@ class Deployment:
             command.run([installer, *sorted(groups)], seconds=1800)
 
     def write(self):
-        """Names of the services whose files have changed."""
+        """Writes the files; returns the names of the services whose files changed."""
         before = self.contents()
         for path in ("opt/river", "var/log/river"):
             (self.root / path).mkdir(parents=True, exist_ok=True)
@@ -139,7 +139,8 @@ class Deployment:
         return {str(path.relative_to(self.root)): path.read_bytes() for path in found if path.is_file()}
 
     def check_data(self):
-        """That the brokers' data are of a series on which what is installed starts."""
+        """Checks that the installed broker can start on the existing data, which depends on the release series of
+        both."""
         for name, role in self.server.services():
             if role == "broker":
                 done = command.run([CHECK_DATA, self.root / "var" / "lib" / "river" / name / "mnesia"], good=None)
@@ -147,7 +148,7 @@ class Deployment:
                     raise LabError(done.err.strip())
 
     def make_user(self):
-        """In a folder the services run as whoever starts them."""
+        """Creates the services' user. If the root is a folder, the services run as the user who starts them."""
         if self.prefix:
             return
         try:
@@ -161,7 +162,7 @@ class Deployment:
         return not self.prefix and Path("/run/systemd/system").is_dir()
 
     def supervisor(self):
-        """Its process id while it runs, else None."""
+        """The supervisor's process id, or None when it does not run."""
         try:
             number = int(self.pid_file.read_text(encoding="ascii"))
             words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
@@ -194,7 +195,7 @@ class Deployment:
         return self.root / "run" / "river" / "service" / name
 
     def tell(self, name, verb, good=(0,)):
-        """A verb of sv, until it is done."""
+        """Runs a verb of sv and waits until it is done."""
         command.run(["sv", "-w", STOP_SECONDS, verb, self.service(name)], seconds=STOP_SECONDS + 10, good=good)
 
     def await_ready(self):
@@ -210,7 +211,7 @@ class Deployment:
         number = self.supervisor()
         if number is None:
             return
-        # HUP: runsvdir tells every service to end and does not wait for it.
+        # On HUP runsvdir tells every service to end, but does not wait for them.
         os.kill(number, signal.SIGHUP)
         clean.wait_until(lambda: self.supervisor() is None, STOP_SECONDS)
         for name, _ in self.server.services():

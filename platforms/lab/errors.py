@@ -1,14 +1,14 @@
-"""What can go wrong, as exceptions; `status` is the exit status of ir-platform."""
+"""The lab's exceptions. `status` is the exit status of ir-platform."""
 
 
 class LabError(Exception):
-    """The verb cannot be done; the text says what, where, and what to do."""
+    """The verb failed. The text says what failed, where, and what to do."""
 
     status = 1
 
 
 class Unsupported(LabError):
-    """This host or this platform cannot do it, whoever asks; the remedy says what would change that, if anything."""
+    """This host or this platform cannot do it at all. The remedy says what would change that, if anything."""
 
     status = 77
 

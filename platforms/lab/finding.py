@@ -1,4 +1,5 @@
-"""What `check` says: one finding a requirement. The looks here are those that several platforms need; they change nothing."""
+"""The results of `check`, one finding per requirement. The checks here are shared by several platforms; they change
+nothing."""
 
 import dataclasses
 import os
@@ -10,8 +11,8 @@ from .clean import mounts
 
 @dataclasses.dataclass
 class Finding:
-    """One line of `check`: what was looked at, whether it is there, and what to do if not. One that is not required
-    restricts the platform (what is said in `reason`) but does not rule it out."""
+    """One line of `check`: the requirement, whether it is met, and what to do if not. If an optional one is not met,
+    the platform still works, with the restriction given in `reason`."""
 
     what: str
     ok: bool
@@ -21,7 +22,7 @@ class Finding:
 
 
 def look(what, ok, reason, remedy, required=True):
-    """A Finding, with reason and remedy only when there is something to remedy."""
+    """A Finding. Reason and remedy are kept only if the requirement is not met."""
     return Finding(what, True, required=required) if ok else Finding(what, False, reason, remedy, required)
 
 
@@ -30,13 +31,13 @@ def root_user():
 
 
 def mounted_root():
-    """Without it no mount namespace can be made apart from the others, and unshare refuses."""
+    """Checks that / is a mount point. Otherwise unshare refuses to make a separate mount namespace."""
     return look("the root is a mount point", "/" in mounts(), "it is a plain folder that chroot has entered",
                 "mount --bind FOLDER FOLDER before chroot FOLDER")
 
 
 def program(name, group, required=True):
-    """A program of a group of tools/install."""
+    """Checks for a program of a group of tools/install."""
     return look(f"program {name}", shutil.which(name) is not None, "not installed", command.install(group), required)
 
 

@@ -1,4 +1,4 @@
-"""A guest: what was asked for, and what the lab gave it. Kept as guests/NAME/guest.json in the lab's directory."""
+"""A guest: the request and what the lab assigned to it. Saved as guests/NAME/guest.json in the lab's directory."""
 
 import dataclasses
 import re
@@ -12,35 +12,35 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 @dataclasses.dataclass
 class Guest:
-    """Sizes are MiB. `tuning` holds the profile's knobs as tuning.py normalises them. `own` is the platform's."""
+    """Sizes are in MiB. `tuning` holds the profile's knobs, normalised by tuning.py. `own` belongs to the platform."""
 
     name: str
     platform: str
-    kind: str = ""  # one of the platform's kinds; "" its first
-    roles: list = dataclasses.field(default_factory=list)  # of ROLES; "worker:3" is three of them
-    cluster: str = ""  # those of one cluster know each other's services, see services.py; "" it knows its own alone
-    shard: str = ""  # of the role documents: the replica set it belongs to; "" the one that all others belong to
+    kind: str = ""  # one of the platform's kinds; "": the first
+    roles: list = dataclasses.field(default_factory=list)  # from ROLES; "worker:3" means three of them
+    cluster: str = ""  # guests of a cluster know each other's services (services.py); "": only its own
+    shard: str = ""  # for the role documents: its replica set; "": the default one
     size: str = "small"  # a section of sizes.conf
-    cpus: int = 0  # 0: the size's
+    cpus: int = 0  # 0: as the size says
     memory_mib: int = 0
     disk_mib: int = 0
-    profile: str = "default"  # of profiles/, several joined by "+"
+    profile: str = "default"  # from profiles/; several are joined by "+"
     tuning: dict = dataclasses.field(default_factory=dict)
-    request: dict = dataclasses.field(default_factory=dict)  # the same as it was asked for: before `auto` became numbers
-    network: str = ""  # a network profile, "PROFILE" or "PROFILE:ARGUMENT"; "" that of the tuning, else bridge
-    appliance: str = ""  # a variant of the appliance: "tools" has the measuring tools; "" the usual one
-    root: str = "overlay"  # overlay: copy-on-write over the image; copy: a root of its own
-    release: str = ""  # Debian's, of its root; "" what is on the host, or an appliance that was made elsewhere
-    files: dict = dataclasses.field(default_factory=dict)  # {path below /etc/river: text}, over the usual ones
-    parent: str = ""  # the guest it was cloned from without copying: that one cannot be destroyed before
-    number: int = 0  # its place in the subnet; address and MAC follow from it
+    request: dict = dataclasses.field(default_factory=dict)  # the tuning as requested, before `auto` became numbers
+    network: str = ""  # a network profile, "PROFILE" or "PROFILE:ARGUMENT"; "": from the tuning, else bridge
+    appliance: str = ""  # a variant of the appliance: "tools" adds the measuring tools; "": the usual one
+    root: str = "overlay"  # overlay: copy-on-write over the image; copy: its own copy
+    release: str = ""  # Debian release of its root; "": the host's files, or an appliance made elsewhere
+    files: dict = dataclasses.field(default_factory=dict)  # {path below /etc/river: text}, they override the usual ones
+    parent: str = ""  # the guest it is a copy-on-write clone of; destroy the clone first
+    number: int = 0  # its number in the subnet; address and MAC derive from it
     address: str = ""
     mac: str = ""
     made: bool = False  # False while it is being provisioned
     boot_seconds: float = 0.0
     own: dict = dataclasses.field(default_factory=dict)
 
-    # What an equal request must have in common with the guest that is there.
+    # An equal request has the same values in these fields as the existing guest.
     ASKED = ("platform", "kind", "roles", "cluster", "cpus", "memory_mib", "disk_mib", "request", "network", "root",
              "appliance", "release", "files")
 
@@ -55,7 +55,7 @@ class Guest:
                 raise LabError(f"role '{role}': it is one of {', '.join(ROLES)}, or ROLE:COUNT")
 
     def services(self):
-        """(service name, role) of each process: worker:2 gives worker-1 and worker-2."""
+        """(service name, role) of each process. worker:2 gives worker-1 and worker-2."""
         for role in self.roles:
             word, _, count = role.partition(":")
             for i in range(int(count or 1)):

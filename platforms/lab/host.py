@@ -1,11 +1,11 @@
-"""Settings of the host itself that a guest's tuning needs: huge pages, KSM, the disk's I/O scheduler. They are put back
-when the last guest that needs them is stopped. Kept in the lab's host.json:
+"""Host-wide settings that a guest's tuning needs: huge pages, KSM, the disk's I/O scheduler. They are restored when the
+last guest that needs them stops. The lab's host.json records them:
 
     {"set": {PATH: {"before": TEXT, "want": TEXT, "guests": [NAME]}}, "pages": {NAME: NUMBER},
      "asking": {"guest": NAME, "before": NUMBER}}
 
-`pages` is what the kernel gave for each guest, never what was asked for: the host may have huge pages of its own, and it
-often gives less. `asking` is there while the kernel is asked.
+`pages` holds the huge pages that the kernel granted for each guest, which are often fewer than requested; the host may
+have others of its own. `asking` is present only during a request to the kernel.
 """
 
 import json
@@ -23,7 +23,7 @@ COMPACT = Path("/proc/sys/vm/compact_memory")
 
 
 def current(path):
-    """The value of a setting; of a choice ("always [madvise] never") the one in brackets."""
+    """The value of a setting. Of a choice such as "always [madvise] never" it is the word in brackets."""
     try:
         text = Path(path).read_text(encoding="ascii").strip()
     except OSError as error:
@@ -40,13 +40,13 @@ def write(path, text):
 
 
 def available_memory():
-    """Bytes that programs can still have, as the kernel estimates them."""
+    """The bytes that programs can still allocate, by the kernel's estimate."""
     found = re.search(r"^MemAvailable:\s*(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"), re.M)
     return int(found.group(1)) << 10
 
 
 def disk_of(directory):
-    """The whole disk (folder of /sys/block) that a directory lies on, or Unsupported."""
+    """The whole disk (a folder of /sys/block) that holds a directory. Unsupported when there is none."""
     number = os.stat(directory).st_dev
     link = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")
     if not link.exists():
@@ -56,7 +56,7 @@ def disk_of(directory):
 
 
 def device_of(directory):
-    """Its "MAJOR:MINOR"."""
+    """The disk's "MAJOR:MINOR"."""
     return (disk_of(directory) / "dev").read_text(encoding="ascii").strip()
 
 
@@ -86,7 +86,7 @@ class Journal:
         write(path, text)
 
     def reserve(self, pages, name):
-        """Huge pages for a guest, all of them or none."""
+        """Reserves huge pages for a guest: all of them or none."""
         self.settle()
         before = int(current(PAGES))
         total = before + pages - self.values["pages"].get(name, 0)
@@ -105,7 +105,8 @@ class Journal:
                            "boot (hugepages=)")
 
     def settle(self):
-        """Notes what the kernel gave when it was asked last, perhaps by a program that was killed meanwhile."""
+        """Records what the kernel granted for the last request, which may come from a program that was killed
+        meanwhile."""
         if asking := self.values.pop("asking", None):
             name = asking["guest"]
             pages = self.values["pages"].get(name, 0) + int(current(PAGES)) - asking["before"]
@@ -128,7 +129,7 @@ class Journal:
 
 
 def apply(lab, guest):
-    """What the guest's platform asks of the host."""
+    """Applies the host settings that the guest needs."""
     platform = registry.load(guest.platform, lab)
     with lab.lock("host"):
         journal = Journal(lab)
@@ -139,7 +140,7 @@ def apply(lab, guest):
 
 
 def release(lab, guest):
-    """Puts back what no other guest needs."""
+    """Restores the settings that no other guest needs."""
     with lab.lock("host"):
         Journal(lab).release(guest.name)
 

@@ -1,23 +1,24 @@
-"""The appliance: one root filesystem for every platform, made by mmdebstrap from the host's own apt sources and kept
-by content: what it is made from names it, so a changed input makes a new one and an old one is found again. It is of
-the host's Debian release, or of the one that IR_APPLIANCE_RELEASE names (release.py).
+"""The appliance: one root filesystem for every platform. mmdebstrap makes it from the host's own apt sources. It is
+cached by content: its name is a digest of its inputs, so changed inputs make a new one and old ones are found again.
+Its Debian release is the host's, or the one that IR_APPLIANCE_RELEASE names (release.py).
 
     root()          folder with the root filesystem, for containers
-    root(first_id)  the same with owners moved up by first_id, for user namespaces
-    disk(kind)      qcow2 image of the same files with the modules of kernel(kind); guests lay an overlay over it.
+    root(first_id)  the same with owners shifted by first_id, for user namespaces
+    disk(kind)      qcow2 image of the same files plus the modules of kernel(kind); guests lay an overlay over it.
                     One ext4 filesystem without partitions, labelled "river-root"
     root(variant="tools"), disk(kind, "tools")
-                    the same with what appliance/packages-tools and extra_tools() add; "" is the usual one
+                    the same plus appliance/packages-tools and extra_tools(); "" is the usual variant
     kernel(kind)    (vmlinuz, initrd) for direct boot; kind "cloud" (KVM) or "generic" (Xen, bare hardware). The initrd
-                    loads what disks and NICs need and mounts `root=` of the kernel's command line (/dev/… or LABEL=…),
-                    ext4, and becomes /sbin/init there
+                    loads the drivers of disks and NICs, mounts the ext4 filesystem that `root=` on the kernel's
+                    command line names (/dev/… or LABEL=…), and runs its /sbin/init
 
-A host that cannot make it (a dom0 without mmdebstrap or mirror) takes what another has made: given.json in the folder,
-{"disk": {KIND: FILE}, "kernel": {KIND: [VMLINUZ, INITRD]}}; our programs must fit it. A variant's disk is KIND-VARIANT.
+A host that cannot make the appliance (a dom0 without mmdebstrap or mirror) uses one that another host made. given.json
+in the folder names its files: {"disk": {KIND: FILE}, "kernel": {KIND: [VMLINUZ, INITRD]}}; our programs must fit it.
+The disk of a variant is KIND-VARIANT.
 
-Programs, services and addresses are not in it: they are the payload (payload.py), given to each guest. Servers that are
-no Debian packages (mongod, Fuseki, Oxigraph) are put in when tools/install has fetched them.
-All of them are read only: a guest never writes there.
+Programs, services and addresses are not in the appliance: they form the payload (payload.py), which each guest gets.
+Servers without a Debian package (mongod, Fuseki, Oxigraph) are included if tools/install has fetched them. All these
+files are read-only: a guest never writes to them.
 """
 
 import contextlib
@@ -41,22 +42,22 @@ from .state import PLATFORMS, locked
 APPLIANCE = PLATFORMS / "appliance"
 BUILD_SECONDS = 1800
 ROOT_LABEL = "river-root"
-DISK_MIB = 4096  # of the image itself; an overlay may be larger, and is grown at provisioning
+DISK_MIB = 4096  # of the image itself; a larger overlay is grown at provisioning
 KERNELS = {"cloud": "linux-image-cloud-amd64", "generic": "linux-image-amd64"}
-BUSYBOX = "busybox-static"  # the host's own may want libraries that the initrd has not
-# What a guest needs to find its root and its network, before any module can be read from the root.
+BUSYBOX = "busybox-static"  # the host's own may need libraries that the initrd lacks
+# Modules that a guest needs to find its root and network, before it can load modules from the root.
 MODULES = ("crc32c_generic", "ext4", "virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "virtio_net", "sd_mod",
            "ata_piix", "ahci", "e1000", "xen-blkfront", "xen-netfront", "virtio_balloon", "virtio_rng")
 
 
 def cache_directory():
-    """Where tools/install keeps what is no Debian package."""
+    """Where tools/install keeps software without a Debian package."""
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "intelligent-river"
     return Path(os.environ.get("IR_CACHE") or default)
 
 
 def extra_servers():
-    """{path in the root: file of the host} of the servers that are no Debian packages and are there."""
+    """{path in the root: file of the host} of the servers without a Debian package that are installed on the host."""
     cache = cache_directory()
     places = {
         "usr/local/bin/mongod": [os.environ.get("MONGOD"), cache / "bin" / "mongod", shutil.which("mongod")],
@@ -73,7 +74,8 @@ def extra_servers():
 
 
 def extra_tools():
-    """{path in the root: folder or file of the host} of the measuring tools that are no Debian packages and are there."""
+    """{path in the root: folder or file of the host} of the measuring tools without a Debian package that are on the
+    host."""
     cache = cache_directory()
     places = {"usr/local/lib/pyperformance": cache / "pyperformance", "usr/local/share/php/bench.php": cache / "php" / "bench.php"}
     return {target: source for target, source in places.items() if source.exists()}
@@ -84,19 +86,19 @@ def extras(variant):
 
 
 def variants():
-    """What an appliance may be besides the usual one."""
+    """The names of the appliance's variants besides the usual one."""
     return sorted(path.name.removeprefix("packages-") for path in APPLIANCE.glob("packages-*"))
 
 
 def packages(suite, variant=""):
-    """Those of a release: lines "PACKAGE", or "PACKAGE RELEASE" where the names differ."""
+    """The packages for a release. A line is "PACKAGE", or "PACKAGE RELEASE" for a package of that release only."""
     files = [APPLIANCE / name for name in ("packages", *([f"packages-{variant}"] if variant else []))]
     lines = [line.split("#")[0].split() for file in files for line in file.read_text(encoding="ascii").splitlines()]
     return sorted(words[0] for words in lines if words and words[1:] in ([], [suite]))
 
 
 def digest(*parts):
-    """A short name made from texts and files (a file counts by its path, size and time)."""
+    """A short name derived from texts and files (a file by its path, size and time)."""
     made = hashlib.sha256()
     for part in parts:
         if isinstance(part, Path):
@@ -107,7 +109,7 @@ def digest(*parts):
 
 
 def files_digest(folder):
-    """The same of all files below a folder, by content and mode."""
+    """The same for all files below a folder, by content and mode."""
     parts = []
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
         parts.append(f"{path.relative_to(folder)} {path.stat().st_mode:o} {hashlib.sha256(path.read_bytes()).hexdigest()}")
@@ -115,7 +117,7 @@ def files_digest(folder):
 
 
 class Image:
-    """Made by Lab. `seconds` tells what was made by this program and how long it took."""
+    """Made by Lab. `seconds` records what this program made and how long it took."""
 
     def __init__(self, directory):
         self.directory = directory
@@ -130,7 +132,7 @@ class Image:
                                 *[f"{target}" for target in sorted(files)], *sorted(files.values()))
 
     def release(self):
-        """Of the appliance; "" for one that was made elsewhere."""
+        """The appliance's release; "" for one that was made elsewhere."""
         return "" if self.given_path().exists() else release.of_appliance()
 
     def given_path(self):
@@ -139,7 +141,7 @@ class Image:
     # ---- what is kept ----
 
     def root(self, first_id=0, variant=""):
-        """The folder; made when missing."""
+        """The folder of the root; made if missing."""
         name = self.root_name(variant)
         base = self.kept(name, lambda part: self.make_root(part, variant))
         if not first_id:
@@ -147,19 +149,19 @@ class Image:
         return self.kept(f"{name}-{first_id}", lambda part: self.make_shifted(base, part, first_id))
 
     def given(self, what, kind):
-        """What given.json says, None without."""
+        """The entry of given.json, or None."""
         path = self.given_path()
         return json.loads(path.read_text(encoding="utf-8")).get(what, {}).get(kind) if path.exists() else None
 
     def disk(self, kind, variant=""):
-        """The qcow2 file; made when missing."""
+        """The qcow2 file; made if missing."""
         if given := self.given("disk", "-".join(filter(None, (kind, variant)))):
             return Path(given)
         base, kernel = self.root(variant=variant), self.kernel_folder(kind)
         return self.kept(f"{base.name}-{kernel.name}.qcow2", lambda part: self.make_disk(base, kernel, part))
 
     def kernel(self, kind):
-        """(vmlinuz, initrd), made when missing."""
+        """(vmlinuz, initrd); made if missing."""
         if given := self.given("kernel", kind):
             return tuple(map(Path, given))
         folder = self.kernel_folder(kind)
@@ -173,11 +175,11 @@ class Image:
         return self.kept(name, lambda part: self.make_kernel(apt, package, part))
 
     def apt(self, suite):
-        """The host's own, or for another release one with lists of its own."""
+        """The host's own apt, or for another release one with its own lists."""
         return Apt(suite, None if suite == release.of_host() else self.directory / f"apt-{suite}", netns.outside_argv())
 
     def kept(self, name, make):
-        """images/NAME; when missing it is made beside and put in its place, so it is whole or not there."""
+        """The path images/NAME. A missing one is made beside it and then renamed, so it is never incomplete."""
         target = self.directory / name
         if target.exists():
             return target
@@ -201,12 +203,12 @@ class Image:
 
     def make_root(self, part, variant):
         suite = release.of_appliance()
-        # In namespaces of its own, so that neither a mount nor a process stays of one that is killed.
+        # In namespaces of its own: if it is killed, no mount and no process remains.
         alone = [*netns.outside_argv(), command.need("unshare", "platforms"), "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         argv = [*alone, command.need("mmdebstrap", "platforms"), "--variant=minbase", "--quiet", "--format=directory",
                 '--aptopt=Apt::Install-Recommends "false"', '--dpkgopt=path-exclude=/usr/share/doc/*',
                 "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/locale/*",
-                # Java's alternatives want to lay their links there.
+                # Java's package places links there.
                 '--setup-hook=mkdir -p "$1/usr/share/man/man1"',
                 *(f"--aptopt={line}" for line in release.settings()), f"--include={','.join(packages(suite, variant))}", suite, part]
         with tempfile.TemporaryDirectory() as sources:
@@ -215,7 +217,7 @@ class Image:
         for target, source in extras(variant).items():
             (part / target).parent.mkdir(parents=True, exist_ok=True)
             (shutil.copytree if source.is_dir() else shutil.copy)(source, part / target)
-        # The services' user; no key and no password is in the image, every guest makes its own host key.
+        # The services' user. The image contains no key and no password; every guest makes its own host key.
         command.run(["chroot", part, "useradd", "--system", "--home-dir", "/var/lib/river", "--shell", "/usr/sbin/nologin", "river"])
         for key in part.glob("etc/ssh/ssh_host_*"):
             key.unlink()
@@ -225,7 +227,7 @@ class Image:
         (part / "etc" / "fstab").write_text("", encoding="ascii")
 
     def build(self, argv):
-        """Runs mmdebstrap; what it says is kept, since the reason of a failure stands far before the end."""
+        """Runs mmdebstrap. Keeps all its output, because the reason of a failure is far from the end."""
         done = command.run(argv, seconds=BUILD_SECONDS, good=None)
         log = self.directory / "build.log"
         log.write_text(done.out + done.err, encoding="utf-8")
@@ -265,7 +267,7 @@ class Image:
 
 
 def unpack(apt, package, folder):
-    """The files of a Debian package, as apt has it now, below a folder that has nothing else; where they are."""
+    """Unpacks the current version of a Debian package into an empty folder; returns the path of the files."""
     apt.run("apt-get", "download", "-q", package, cwd=folder)
     tree = folder / "tree"
     command.run(["dpkg-deb", "-x", next(folder.glob("*.deb")), tree], seconds=300)
@@ -273,13 +275,13 @@ def unpack(apt, package, folder):
 
 
 def merged(tree, path):
-    """A path of a package's files, which since Debian 13 lie below usr."""
+    """Where a file of a package is: since Debian 13 below usr."""
     return tree / path if (tree / path).exists() else tree / "usr" / path
 
 
 @functools.cache
 def newest_kernel(apt, metapackage):
-    """The package that a kernel's metapackage depends on now."""
+    """The package that a kernel's metapackage currently depends on."""
     text = apt.run("apt-cache", "depends", "--no-recommends", "--no-suggests", metapackage)
     found = re.search(r"Depends: (linux-image-\d\S+)", text)
     if not found:
@@ -288,7 +290,7 @@ def newest_kernel(apt, metapackage):
 
 
 def make_initrd(apt, folder, version):
-    """A small initial filesystem: busybox, the modules that are needed, and appliance/initrd/init."""
+    """Makes a small initial filesystem: busybox, the required modules, and appliance/initrd/init."""
     tree = folder / "initrd.tree"
     for name in ("bin", "dev", "proc", "sys", "root"):
         (tree / name).mkdir(parents=True)
@@ -298,7 +300,7 @@ def make_initrd(apt, folder, version):
     os.chmod(tree / "init", 0o755)
     modules = needed_modules(folder / "modules" / version)
     for number, path in enumerate(modules):
-        # Busybox may load none that are compressed, as those of Debian 13 are.
+        # Busybox may be unable to load compressed modules, which Debian 13 has.
         plain = lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
         (ensure(tree / "modules") / f"{number:02d}-{path.name.removesuffix('.xz')}").write_bytes(plain)
     listing = "\n".join(str(each.relative_to(tree)) for each in sorted(tree.rglob("*"))) + "\n"
@@ -312,7 +314,7 @@ def make_initrd(apt, folder, version):
 
 
 def needed_modules(folder):
-    """Files of MODULES and what they depend on, in the order of loading; those that are built in are left out."""
+    """The files of MODULES and their dependencies, in loading order. Built-in ones are left out."""
     depends = {}
     for line in (folder / "modules.dep").read_text(encoding="ascii").splitlines():
         file, _, others = line.partition(":")
@@ -328,8 +330,8 @@ def needed_modules(folder):
 
 
 def shift_owners(tree, first_id):
-    """Owners and groups moved up, of a file with several names once. Changing an owner clears set-uid bits, so modes
-    are set again."""
+    """Shifts owners and groups, once per file even if it has several names. Changing the owner clears set-uid bits, so
+    modes are set again."""
     if not first_id:
         return
     done = set()
@@ -356,7 +358,7 @@ def ensure(folder):
 
 
 def discard(path):
-    """A file or folder that may be there."""
+    """Deletes a file or folder if it exists."""
     if path.is_dir() and not path.is_symlink():
         remove_tree(path)
     else:

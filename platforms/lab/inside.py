@@ -1,4 +1,4 @@
-"""What is in effect inside a guest with a kernel of its own, asked there by the platform's exec."""
+"""Reads what is in effect inside a guest with its own kernel, by commands run there."""
 
 from . import command
 from .errors import LabError
@@ -6,7 +6,7 @@ from .tuning import a_cpuset
 
 KNOBS = frozenset(("inside.worker-pin", "inside.broker-schedulers", "inside.hugepages"))
 
-# Lines "knob value", one for each process found.
+# Prints lines "knob value", one per process found.
 LOOK = r"""
 for file in $(grep -lxE "ir-worker|beam.smp" /proc/[0-9]*/comm 2>/dev/null); do
     process=${file%/comm}
@@ -23,8 +23,8 @@ PARSERS = {"inside.worker-pin": a_cpuset, "inside.broker-schedulers": int, "insi
 
 
 def effect(platform, guest):
-    """{knob: value} of the knobs of KNOBS that the guest was asked for; None where it has no such process, a text of
-    all values where processes differ."""
+    """{knob: value} for the requested knobs that are in KNOBS. None when the guest has no such process; a text with all
+    values when processes differ."""
     asked = KNOBS & guest.tuning.keys()
     if not asked:
         return {}

@@ -1,4 +1,4 @@
-"""A network namespace of the lab's own, so that nothing of the host's network is seen or changed."""
+"""A network namespace for the lab, so that the host's network is neither seen nor changed."""
 
 import ctypes
 import os
@@ -10,12 +10,12 @@ from .errors import LabError
 
 FOLDER = Path("/run/netns")
 CLONE_NEWNET = 0x40000000
-_before = []  # descriptor of the namespace that the program was in
+_before = []  # descriptor of the namespace that the program came from
 
 
 def enter(lab, create):
-    """Puts this program into lab.netns (a name, as `ip netns` has them). When it is missing it is made, or without
-    `create` nothing is done, since then there is nothing in it either. To be called before any thread is started."""
+    """Moves this program into the namespace lab.netns (a name for `ip netns`). If the namespace is missing, `create`
+    makes it; without `create` nothing happens, because nothing can be in it. Call before any thread is started."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", lab.netns):
         raise LabError(f"network namespace '{lab.netns}': a name of letters, digits, '.', '_' and '-'")
     if not exists(lab.netns):
@@ -33,13 +33,13 @@ def enter(lab, create):
 
 
 def outside_argv():
-    """Words before a command that needs the host's network, as a download does."""
+    """A command prefix for commands that need the host's network, such as downloads."""
     return ["nsenter", f"--net=/proc/{os.getpid()}/fd/{_before[0]}"] if _before else []
 
 
 def words_in(name):
-    """Words before a command that is to run in a namespace. `ip -n` would want mounts of its own, which cannot be had
-    where the root is no mount point."""
+    """A command prefix that runs a command in a namespace. `ip -n` will not do: it mounts, which fails where / is not a
+    mount point."""
     return ["nsenter", f"--net={FOLDER / name}", "--"]
 
 
@@ -48,7 +48,7 @@ def exists(name):
 
 
 def made_by(lab):
-    """Where the lab keeps the name of a namespace it has made."""
+    """The file that records the name of a namespace that the lab made."""
     return lab.directory / "netns"
 
 
@@ -60,7 +60,7 @@ def make(lab):
 
 
 def remove(lab):
-    """Takes away a namespace that the lab has made."""
+    """Deletes a namespace that the lab made."""
     try:
         name = made_by(lab).read_text(encoding="ascii").strip()
     except FileNotFoundError:

@@ -1,18 +1,18 @@
-"""The lab's network: one bridge, fixed addresses from one file (network.conf), and the ways a guest can be attached.
+"""The lab's network: one bridge, fixed addresses from one file (network.conf), and the ways to attach a guest.
 
 A guest's `network` is a profile, or PROFILE:ARGUMENT:
 
-    bridge              the lab's bridge, a paravirtual NIC (virtio, Xen vif) or a veth pair; the usual one
-    e1000               the lab's bridge, an emulated NIC (e1000)
-    private             a bridge of the guests alone: the host has no address on it
-    host-bridge:BRIDGE  a bridge that is there already; it is used, never changed
-    vlan:ID             the lab's bridge with VLAN filtering; guests of one ID see each other only
-    macvlan:DEVICE      a macvlan over a device of the host
+    bridge              the lab's bridge, with a paravirtual NIC (virtio, Xen vif) or a veth pair; the default
+    e1000               the lab's bridge, with an emulated NIC (e1000)
+    private             a bridge for guests only: the host has no address on it
+    host-bridge:BRIDGE  an existing bridge; it is used but never changed
+    vlan:ID             the lab's bridge with VLAN filtering; guests with the same ID see only each other
+    macvlan:DEVICE      a macvlan on a device of the host
     passthrough:PCI     the whole PCI NIC, by VFIO
     sriov:PCI           a virtual function of a NIC
 
-Everything happens in the network namespace in which the program runs; with a netns of the lab's own (IR_LAB_NETNS or
---netns) ir-platform makes it, enters it first, and `destroy --all` takes it away.
+Everything happens in the network namespace of the running program. If the lab has its own (IR_LAB_NETNS or --netns),
+ir-platform makes it and enters it first; `destroy --all` deletes it.
 """
 
 import ipaddress
@@ -30,21 +30,22 @@ NEED_ARGUMENT = ("host-bridge", "vlan", "macvlan", "passthrough", "sriov")
 
 
 def split(text):
-    """("vlan", "100") of "vlan:100"."""
+    """Splits "vlan:100" into ("vlan", "100")."""
     profile, _, argument = text.partition(":")
     return profile, argument
 
 
 def links():
-    """{name: link} of this network namespace, as `ip -d -j link` tells them; where there is no ip, none is the lab's."""
+    """{name: link} of this network namespace, from `ip -d -j link`. Empty when ip is missing: then the lab has no
+    links."""
     if shutil.which("ip") is None:
         return {}
     return {each["ifname"]: each for each in json.loads(command.output(["ip", "-d", "-j", "link", "show"]) or "[]")}
 
 
 def require(text):
-    """That the host has what a network profile needs; else Unsupported with the remedy, or LabError when the profile is
-    written wrongly. Looks only."""
+    """Checks that the host has what a network profile needs; changes nothing. Raises Unsupported with the remedy, or
+    LabError when the profile is malformed."""
     profile, argument = split(text)
     if profile not in PROFILES:
         raise LabError(f"network profile '{profile}': it is one of {', '.join(PROFILES)}")
@@ -104,7 +105,7 @@ def bridges():
 
 
 def pci_networks():
-    """PCI addresses of NICs."""
+    """The PCI addresses of the NICs."""
     devices = Path("/sys/bus/pci/devices").glob("*")
     return sorted(each.name for each in devices if (each / "class").read_text().startswith("0x02"))
 
@@ -114,7 +115,7 @@ def see(names):
 
 
 class Network:
-    """Made by Lab. `bridge` is the name, `host_address` and `prefix_length` the host's end of it."""
+    """Made by Lab. `bridge` is its name; `host_address` and `prefix_length` are the host's address on it."""
 
     def __init__(self, lab, path):
         self.lab = lab
@@ -137,7 +138,7 @@ class Network:
     # ---- places ----
 
     def place(self, guest, others):
-        """Gives a guest its number, address and MAC, free of those of the others."""
+        """Assigns a guest its number, address and MAC, none of which another guest has."""
         taken = {each.number for each in others if each.name != guest.name}
         free = (n for n in range(self.first, self.subnet.num_addresses - 1) if n not in taken)
         guest.number = self.fixed.get(guest.name) or next(free, 0)
@@ -164,7 +165,7 @@ class Network:
         command.run(["ip", "link", "set", name, "up"])
 
     def require_free(self):
-        """That no route of this host leads into the subnet."""
+        """Refuses a subnet that a route of this host already covers."""
         for route in json.loads(command.output(["ip", "-j", "route", "show", "table", "all"]) or "[]"):
             target = "0.0.0.0/0" if route["dst"] == "default" else route["dst"]
             try:
@@ -177,7 +178,7 @@ class Network:
                                "the lab a network namespace: --netns NAME")
 
     def down(self):
-        """Takes the lab's bridges away, and the ways to networks where the host is not."""
+        """Deletes the lab's bridges and the namespaces that lead to networks without the host (way.py)."""
         from . import way
 
         way.remove_all(self.lab)
@@ -186,8 +187,8 @@ class Network:
                 command.run(["ip", "link", "delete", name])
 
     def bridge_for(self, guest):
-        """Name of the bridge that the guest's interface is to be put on (profiles bridge, e1000, private,
-        host-bridge, vlan), made if missing."""
+        """The name of the bridge for the guest's interface (profiles bridge, e1000, private, host-bridge, vlan). Makes
+        it if missing."""
         profile, argument = split(guest.network)
         if profile == "host-bridge":
             return argument
@@ -198,12 +199,12 @@ class Network:
         return self.bridge
 
     def attach(self, interface, guest):
-        """Puts an interface that is there (veth, tap, vif) on the guest's bridge, up, with its VLAN."""
+        """Puts an existing interface (veth, tap, vif) on the guest's bridge, brings it up and sets its VLAN."""
         for argv in self.attach_commands(interface, guest):
             command.run(argv)
 
     def attach_commands(self, interface, guest):
-        """What attach() runs, for whoever must do it later."""
+        """The commands that attach() runs, for code that must run them later."""
         bridge = self.bridge_for(guest)
         commands = [["ip", "link", "set", interface, "master", bridge, "up"]]
         profile, number = split(guest.network)
@@ -214,7 +215,7 @@ class Network:
         return commands
 
     def remove_interface(self, guest):
-        """The host's end of a guest's network, if it is still there."""
+        """Deletes the host's end of a guest's network, if it still exists."""
         name = self.lab.interface(guest)
         if name in links():
             command.run(["ip", "link", "delete", name], good=None)

@@ -1,4 +1,4 @@
-"""Command lines: argparse's parser, but a --help that cannot be written ends with a message and status 1."""
+"""argparse's parser for the command lines. If --help cannot be written, it ends with a message and status 1."""
 
 import argparse
 import sys

@@ -1,19 +1,19 @@
-"""What a guest is given at provisioning: our programs, the scripts that run the roles, and /etc/river.
+"""The payload that a guest gets at provisioning: our programs, the scripts that run the roles, and /etc/river.
 
-    opt/river/bin/            ir-worker … of the build (out/release, or where this project is installed); for a guest
-                              of another Debian release than the host's they are built in a root of that (out/RELEASE)
+    opt/river/bin/            the programs (ir-worker, …) of out/release or of the installed project; for a guest of
+                              another Debian release they are built in a root of that release (out/RELEASE)
     opt/river/share/          the registry
-    opt/river/roles/ROLE/     run: becomes the role's process; ready: ends with 0 when the role is ready
-    opt/river/ready           ends with 0 when every service of the guest is ready
+    opt/river/roles/ROLE/     run: becomes the role's process; ready: exits with 0 when the role is ready
+    opt/river/ready           exits with 0 when every service of the guest is ready
     etc/river/guest.conf      shell assignments: NAME, ADDRESS, PREFIX_LENGTH, GATEWAY, CPUS, MEMORY_MIB, …
     etc/river/authorized_keys the lab's public key
     etc/river/hosts           names and addresses of all guests
-    etc/river/services/NAME/  one folder for each process: `role`, and the configuration it runs with
-    etc/river/version         changes with all the others
+    etc/river/services/NAME/  one folder per process: `role`, and the configuration it runs with
+    etc/river/version         changes whenever any of the others changes
 
-Containers and bare metal get it as files (write_tree, below their root); virtual machines as a small ext4 disk with the
-label "river-payload" (write_drive), from which the appliance's init copies it to the root at each start when its
-version is not the one that is there.
+Containers and bare metal get it as files below their root (write_tree). Virtual machines get it as a small ext4 disk
+labelled "river-payload" (write_drive). At each start the appliance's init compares versions and, if they differ, copies
+the payload to the root.
 """
 
 import hashlib
@@ -37,8 +37,8 @@ READY_COMMAND = "exec ${{RIVER_ROOT-}}/opt/river/ready {seconds}"
 
 
 def program_folder(suite=""):
-    """Where the programs are for a guest of that release ("": the host's): $IR_BUILD, the build's, or those that are
-    installed beside this folder. For another release than the host's they are built first, unless IR_BUILD names some."""
+    """The folder with the programs for a guest of that release ("": the host's): $IR_BUILD, the build, or the installed
+    programs beside this folder. For another release than the host's they are built first, unless IR_BUILD is set."""
     named = os.environ.get("IR_BUILD")
     if suite and not named and suite != release.of_host():
         return build_for(suite)
@@ -49,8 +49,8 @@ def program_folder(suite=""):
 
 
 def build_for(suite):
-    """The programs as `make build` makes them in a root of that release: libraries of another may not be there, or not
-    do. What is built already stays."""
+    """Runs `make build` in a root of that release, because the libraries of another release may be missing or unfit.
+    Keeps what is already built."""
     if not (PROJECT / "Makefile").exists():
         raise LabError(f"the installed programs are for {release.of_host()}, the guest is of {suite}: build them on a host of "
                        f"{suite} and let IR_BUILD name their folder, or set {release.VARIABLE}={release.of_host()}")
@@ -67,7 +67,7 @@ def build_for(suite):
 
 
 def find_programs():
-    """Whether they are there, as `check` says it."""
+    """A finding for `check`: whether the programs exist."""
     try:
         return look("the project's programs", bool(program_folder()), "", "")
     except LabError:
@@ -82,7 +82,7 @@ def registry_file():
 
 
 def write_tree(lab, guest, root, owner=0):
-    """The payload below `root`, in place of an earlier one; owned by that id and its group."""
+    """Writes the payload below `root`, replacing an earlier one. That id owns it, as user and group."""
     root = Path(root)
     for name in ("opt/river", "etc/river"):
         shutil.rmtree(root / name, ignore_errors=True)
@@ -112,7 +112,7 @@ def write_programs(folder, suite=""):
 
 
 def strip(source, target):
-    """A copy without debugging symbols, where strip is there; the target may be running."""
+    """Copies a program without debugging symbols, if strip is available. The target may be running."""
     part = target.with_name(target.name + ".new")
     shutil.copy(source, part)
     if shutil.which("strip"):
@@ -121,7 +121,7 @@ def strip(source, target):
 
 
 def write_settings(lab, guest, folder, owner=0):
-    """/etc/river alone, over what is there."""
+    """Writes only /etc/river, over the existing files."""
     write_files(folder, settings(lab, guest))
     (folder / "version").write_text(version(folder.parent.parent) + "\n", encoding="ascii")
     if owner:
@@ -129,7 +129,7 @@ def write_settings(lab, guest, folder, owner=0):
 
 
 def version(root):
-    """Of the payload below `root`: names, modes and contents of all its files."""
+    """The version of the payload below `root`: a digest of names, modes and contents of all its files."""
     digest = hashlib.sha256()
     for path in sorted([*(root / "etc" / "river").rglob("*"), *(root / "opt" / "river").rglob("*")]):
         name = path.relative_to(root).as_posix()
@@ -141,7 +141,7 @@ def version(root):
 
 
 def write_files(folder, files):
-    """{path: text} below a folder; what services run with is their own business."""
+    """Writes {path: text} below a folder. Only the owner may read what services run with."""
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -163,12 +163,12 @@ def settings(lab, guest):
 
 
 def assignments(values):
-    """As a shell reads them."""
+    """Formats values as shell assignments."""
     return "".join(f"{key}='{value}'\n" for key, value in values.items())
 
 
 def server_variables():
-    """Where the servers are that are no Debian packages, for guests that see the host's files."""
+    """Paths of the servers without a Debian package, for guests that see the host's files."""
     servers = {path.rsplit("/", 1)[-1]: source for path, source in extra_servers().items()}
     names = {"MONGOD": "mongod", "MONGOS": "mongos", "OXIGRAPH": "oxigraph", "FUSEKI_JAR": "fuseki-server.jar"}
     return {key: servers[name] for key, name in names.items() if name in servers}
@@ -192,7 +192,7 @@ def variables(lab, guest):
 
 
 def write_drive(lab, guest, path):
-    """The payload as an ext4 image file (raw), written anew beside `path` and put in its place."""
+    """Writes the payload as a raw ext4 image, first beside `path`, then renames it."""
     path = Path(path)
     part = path.with_name(path.name + ".part")
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:

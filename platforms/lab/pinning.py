@@ -1,9 +1,10 @@
-"""Which CPUs a guest gets when its tuning says `auto`: the next ones in turn, so that guests spread over the host.
+"""Chooses CPUs for a guest whose tuning says `auto`. It takes the next ones in turn, so that guests spread over the
+host.
 
-    cpu.pin                   as many of the host's CPUs as the guest has, following those of the last guest
+    cpu.pin                   as many host CPUs as the guest has, after those of the last guest
     cpu.emulator-pin, io-pin  a CPU that is not among them, if the host has one
-    inside.worker-pin         the last of the guest's CPUs, as the guest numbers them
-    inside.broker-schedulers  one for each CPU of the guest that the workers do not have, at least one
+    inside.worker-pin         the last of the guest's CPUs, in the guest's numbering
+    inside.broker-schedulers  one per CPU of the guest that the workers do not have, at least one
 """
 
 import os
@@ -12,7 +13,7 @@ from .tuning import AUTO, cpu_list, cpus
 
 
 def resolve(guest, others, shares_kernel):
-    """Puts numbers in the place of `auto` in guest.tuning. `shares_kernel`: the guest numbers CPUs as the host does."""
+    """Replaces `auto` by numbers in guest.tuning. `shares_kernel`: the guest numbers CPUs as the host does."""
     tuning = guest.tuning
     host = sorted(os.sched_getaffinity(0))
     if tuning.get("cpu.pin") == AUTO:
@@ -30,5 +31,5 @@ def resolve(guest, others, shares_kernel):
 
 
 def next_cpus(host, count, skip):
-    """`count` of the host's CPUs after the first `skip`, in turn; no more than there are."""
+    """`count` host CPUs after the first `skip`, wrapping around; no more than the host has."""
     return [host[(skip + i) % len(host)] for i in range(min(count, len(host)))]

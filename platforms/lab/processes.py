@@ -1,4 +1,4 @@
-"""The processes of a guest that shares the host's kernel, as /proc tells of them."""
+"""Reads, from /proc, facts about the processes of a guest that shares the host's kernel."""
 
 import ctypes
 import re
@@ -8,12 +8,13 @@ from . import host
 from .tuning import cpu_list, cpus
 
 PR_SET_MEMORY_MERGE = 67
-HUGE_PAGES_PER_WORKER = 32  # of 2 MiB, reserved for each worker that takes its memory from static huge pages
+HUGE_PAGES_PER_WORKER = 32  # of 2 MiB; reserved per worker that uses static huge pages
 TUNABLES = {"1": "transparent", "2": "static"}
 
 
 def share_equal_pages():
-    """Lets KSM look at all anonymous memory of this process and its children (Linux 6.4); False where it cannot."""
+    """Allows KSM to merge all anonymous memory of this process and its children (Linux 6.4). False where not
+    supported."""
     return ctypes.CDLL(None).prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0) == 0
 
 
@@ -25,17 +26,17 @@ def read(process, name):
 
 
 class Inside:
-    """`processes` are ids as the host numbers them."""
+    """The guest's processes; `processes` are their ids on the host."""
 
     def __init__(self, processes):
         self.processes = processes
 
     def named(self, name):
-        """Those that run that program (the kernel keeps 15 characters of a name)."""
+        """The processes that run that program. The kernel keeps only 15 characters of a name."""
         return [each for each in self.processes if read(each, "comm").strip() == name[:15]]
 
     def effect(self, guest):
-        """{knob: value} of what is asked for and can be seen in the processes."""
+        """{knob: value} for the requested knobs that can be read from the processes."""
         readers = {
             "inside.worker-pin": self.worker_pin,
             "inside.broker-schedulers": self.schedulers,
@@ -51,13 +52,13 @@ class Inside:
         return ", ".join(sorted(allowed)) or None
 
     def schedulers(self):
-        """erl passes "+S" on as "-S"."""
+        """The number of schedulers of the broker. erl passes "+S" on as "-S"."""
         found = {int(each.group(1)) for process in self.named("beam.smp")
                  if (each := re.search(r"\0-S\0(\d+):", read(process, "cmdline")))}
         return found.pop() if len(found) == 1 else None
 
     def malloc_pages(self):
-        """What the C library of the workers backs its memory with; static counts only when huge pages are really held."""
+        """The kind of pages behind the workers' malloc. "static" counts only if huge pages are really in use."""
         kinds = set()
         for process in self.named("ir-worker"):
             found = re.search(r"glibc\.malloc\.hugetlb=(\d)", read(process, "environ"))
@@ -68,13 +69,13 @@ class Inside:
         return "off" if kind == "transparent" and host.current(host.THP) == "never" else kind
 
     def merging(self):
-        """That KSM runs and may look at every process of the guest's services."""
+        """Whether KSM runs and may merge the memory of every process of the guest's services."""
         running = host.current(host.KSM) == "1"
         return running and all("ksm_merge_any: yes" in read(each, "ksm_stat") for each in self.named("ir-worker"))
 
 
 def host_settings(guest):
-    """Settings of the kernel that host and guest share, see host.py."""
+    """Settings of the kernel that host and guest share; see host.py."""
     settings = {}
     if "inside.hugepages" in guest.tuning:
         settings[host.THP] = guest.tuning["inside.hugepages"]

@@ -1,4 +1,4 @@
-"""The platforms that are there: each folder with a recipe.py."""
+"""Finds the platforms: each folder with a recipe.py."""
 
 import importlib
 from pathlib import Path
@@ -13,19 +13,19 @@ def names():
 
 
 def recipe(name):
-    """The class of the Platform of that name."""
+    """The Recipe class of the platform of that name."""
     if name not in names():
         raise LabError(f"platform '{name}': it is one of {', '.join(names())}")
     return importlib.import_module(f"platforms.{name}.recipe").Recipe
 
 
 def load(name, lab):
-    """The Platform of that name."""
+    """The Platform object of that name."""
     platform = recipe(name)(lab)
     platform.name = name
     return platform
 
 
 def of(lab, guest):
-    """The Platform of a guest."""
+    """The Platform object of a guest."""
     return load(guest.platform, lab)

@@ -1,4 +1,4 @@
-"""Debian releases: the host's own, the appliance's, and the apt sources of any of them, made from the host's own."""
+"""Debian releases of the host and the appliance, and apt sources for any release, derived from the host's."""
 
 import os
 import re
@@ -15,14 +15,14 @@ LISTS_SECONDS = 86400
 APT_SECONDS = 900
 OS_RELEASE = Path("/etc/os-release")
 APT = Path("/etc/apt")
-# Settings of apt's Acquire that say nothing about the way to the archive.
+# Settings of apt's Acquire that do not affect how the archive is reached.
 NO_WAY = re.compile(r"Acquire::(IndexTargets|Changelogs|Languages|CompressionTypes|cdrom|GzipIndexes)")
-# What apt verifies packages with; a root that is to use the host's sources needs the same.
+# The keys that apt verifies packages with. A root that uses the host's sources needs them too.
 KEYRINGS = ("trusted.gpg", "trusted.gpg.d", "keyrings")
 
 
 def of_host():
-    """The host's release; Unsupported when it is no Debian."""
+    """The host's release. Unsupported when the host is not Debian."""
     text = OS_RELEASE.read_text(encoding="utf-8")
     found = re.search(r"^VERSION_CODENAME=(\w+)$", text, re.M)
     if not found or not re.search(r"^ID=debian$", text, re.M):
@@ -31,7 +31,7 @@ def of_host():
 
 
 def of_appliance():
-    """What IR_APPLIANCE_RELEASE names; else the host's."""
+    """The release that IR_APPLIANCE_RELEASE names; else the host's."""
     named = os.environ.get(VARIABLE)
     if named and named not in KNOWN:
         raise LabError(f"{VARIABLE}={named}: it is one of {', '.join(KNOWN)}")
@@ -39,8 +39,9 @@ def of_appliance():
 
 
 def sources(release):
-    """{file name: text} of the apt sources. The host's own files of that release are taken as they are; a host that
-    has none gets copies of those of its own release, which name the other one. Files of other suites are left out."""
+    """{file name: text} of the apt sources for a release. If the host has files for that release, they are used
+    unchanged. Otherwise the files for the host's own release are copied with the suite's name replaced. Files for other
+    suites are left out."""
     there = sources_of(release)
     if there:
         return there
@@ -53,7 +54,7 @@ def sources(release):
 
 
 def sources_of(suite):
-    """Without comments, which may name suites that are not used."""
+    """The source files that name the suite. Comments are ignored, because they may name unused suites."""
     candidates = [APT / "sources.list", *sorted((APT / "sources.list.d").glob("*"))]
     files = [each for each in candidates if each.suffix in (".list", ".sources") and each.is_file()]
     texts = {each.name: uncommented(each) for each in files}
@@ -70,7 +71,7 @@ def uncommented(path):
 
 
 def write_sources(release, folder):
-    """The same as files below a folder; their paths."""
+    """Writes the sources as files below a folder; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, text in sources(release).items():
@@ -80,15 +81,15 @@ def write_sources(release, folder):
 
 
 def settings():
-    """How the host reaches its archive (proxies, certificates, how old lists may be), as lines for apt.conf. A program
-    that finds the proxy is the host's own, and left out."""
+    """The host's settings for reaching its archive (proxies, certificates, how old lists may be), as lines for
+    apt.conf. A program that detects the proxy works only on the host, so it is left out."""
     dump = command.output(["apt-config", "dump", "Acquire"]).splitlines()
     return [line for line in dump if not NO_WAY.match(line) and not line.endswith(' "";') and "Auto-Detect" not in line]
 
 
 def give_keys(root, texts):
-    """What apt in a root needs to take packages from the host's sources: the keyrings of apt, and those files that the
-    sources or settings name, at their own paths."""
+    """Copies into a root what apt needs to verify packages from the host's sources: apt's keyrings, and files that the
+    sources or settings name, at the same paths."""
     for name in KEYRINGS:
         copy_missing(APT / name, Path(root) / "etc" / "apt" / name)
     for path in set(re.findall(r'(?<=["\s=])/[^\s";\]]+', "\n".join(texts))):
@@ -97,7 +98,7 @@ def give_keys(root, texts):
 
 
 def copy_missing(source, target):
-    """A file, or those of a folder, where the target has none of that name."""
+    """Copies a file, or the files of a folder, unless the target already has that name."""
     if source.is_dir():
         for each in source.iterdir():
             copy_missing(each, target / each.name)
@@ -107,9 +108,9 @@ def copy_missing(source, target):
 
 
 class Apt:
-    """apt-get and apt-cache for a release: the host's own when `folder` is None, else with lists and settings of their
-    own below it, so that the host's are neither needed nor changed. `before`: words before a command that needs the
-    network. Two of one release and folder are equal."""
+    """apt-get and apt-cache for a release. With `folder` None: the host's own. Otherwise lists and settings are kept
+    below `folder`, and the host's are neither needed nor changed. `before` is a command prefix for commands that need
+    the network. Two objects with the same release and folder are equal."""
 
     def __init__(self, name, folder=None, before=()):
         self.release, self.folder, self.before = name, folder and Path(folder), list(before)
@@ -121,7 +122,7 @@ class Apt:
         return hash((self.release, self.folder))
 
     def run(self, *words, cwd=None):
-        """What the command prints."""
+        """Runs a command; returns its output."""
         if self.folder and not self.fresh():
             self.prepare()
         return self.call(*words, cwd=cwd)
@@ -137,7 +138,7 @@ class Apt:
         return stamp.exists() and time.time() - stamp.stat().st_mtime < LISTS_SECONDS
 
     def prepare(self):
-        """Its files, and the lists as the archive has them now; old lists do where that cannot be reached."""
+        """Writes the files and fetches current package lists. If the archive cannot be reached, old lists are used."""
         for name in ("lists/partial", "cache/archives/partial", "etc/preferences.d"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         write_sources(self.release, self.folder / "etc" / "sources.list.d")

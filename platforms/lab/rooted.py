@@ -1,8 +1,9 @@
-"""Commands of the host that see the appliance's files in place of the host's: same kernel, network, devices and processes,
-other programs and libraries. Each command has a mount namespace of its own, so no mount is seen on the host and none stays.
+"""Runs commands on the host with the appliance's files in place of the host's: same kernel, network, devices and
+processes, but other programs and libraries. Each command has its own mount namespace, so the host sees none of the
+mounts and none remains.
 """
 
-# The files are read-only but for these folders, which are the caller's own.
+# All files are read-only except these folders, which belong to the caller.
 WRITABLE = ("etc/river", "opt/river", "var/lib/river", "var/log/river", "run", "tmp")
 ENVIRONMENT = ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8")
 SCRIPT = """
@@ -20,12 +21,12 @@ exec chroot "$root" /usr/bin/env -i %s "$@"
 
 
 def make_folders(own):
-    """Those of WRITABLE below a folder."""
+    """Makes the folders of WRITABLE below a folder."""
     for name in WRITABLE:
         (own / name).mkdir(parents=True, exist_ok=True)
 
 
 def argv(root, own, words):
-    """The host's command that runs `words` over the files of `root`; what it writes lies below `own`. Its process
+    """The command for the host that runs `words` over the files of `root`. Its writes go below `own`. The process
     becomes the command."""
     return ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", SCRIPT, "sh", str(root), str(own), *words]

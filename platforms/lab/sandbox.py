@@ -1,6 +1,6 @@
-"""Commands in a root filesystem of their own, in namespaces of their own: mounts, processes, names and, when asked for,
-the network, of which there is then the loopback alone. When the command ends, or this program does (also when it is
-killed), every process and mount of it is gone; what stays is what was written to the layer and to folders bound "rw".
+"""Runs commands in a separate root filesystem, with their own namespaces for mounts, processes, names and, on request,
+the network (then only the loopback exists). When the command or this program ends, even if killed, all its processes
+and mounts are gone. What remains are the files written to the layer and to folders bound "rw".
 """
 
 import os
@@ -19,9 +19,9 @@ ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 
 
 class Sandbox:
-    """`root` is not written to when there is a `layer`, a folder that is made when missing. `binds` are (how, source,
-    target): "ro", "rw", or "over", a folder that can be written to in there and stays as it is, which takes a layer; a
-    path of the host, a path in there."""
+    """With a `layer`, a folder that is made if missing, `root` is not written to. `binds` are (how, source, target), a
+    path of the host and a path inside. `how` is "ro", "rw", or "over": writable inside but unchanged on the host, which
+    requires a layer."""
 
     def __init__(self, root, layer=None, name="sandbox", binds=(), environment=None):
         self.root, self.layer, self.name = Path(root), layer and Path(layer), name
@@ -29,7 +29,7 @@ class Sandbox:
         self.environment = {**ENVIRONMENT, **(environment or {})}
 
     def argv(self, words, network=False):
-        """The host's command that runs `words` in there; `network`: with the host's network."""
+        """The command for the host that runs `words` inside. `network`: use the host's network."""
         unshare = [command.need("unshare", "distributions"), *NAMESPACES, *([] if network else ["--net"])]
         inside = ["/usr/bin/env", "-i", *(f"{key}={value}" for key, value in self.environment.items()), *words]
         binds = [str(word) for each in self.binds for word in each]
@@ -37,8 +37,8 @@ class Sandbox:
         return [*unshare, "sh", str(SCRIPT), *places, *binds, "--", *map(str, inside)]
 
     def run(self, words, log, network=False, seconds=3600, before=()):
-        """Runs it to its end; what it says goes to the file `log`. Returns the exit status; LabError after `seconds`.
-        `before`: words before the host's command."""
+        """Runs the command until it ends; its output goes to the file `log`. Returns the exit status; LabError after
+        `seconds`. `before` is a prefix for the host's command."""
         with open(log, "ab") as out:
             child = command.start([*before, *self.argv(words, network)], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                   preexec_fn=command.die_with_parent)
@@ -50,13 +50,13 @@ class Sandbox:
                 command.kill_group(child)
 
     def discard(self):
-        """Takes the layer away; of a command that runs no longer."""
+        """Deletes the layer. Call only when the command has ended."""
         if self.layer:
             remove_tree(self.layer)
 
 
 def require(folder):
-    """Unsupported, with the reason, when this host cannot run sandboxes whose roots lie below `folder`."""
+    """Raises Unsupported, with the reason, when this host cannot run sandboxes with roots below `folder`."""
     if os.geteuid() != 0:
         raise Unsupported("namespaces and roots need root", "call it as root")
     if not (found := mounted_root()).ok:

@@ -1,18 +1,19 @@
 #!/bin/sh
-# Puts a root filesystem in the place of the host's and runs a command in it; the first process of the namespaces that
-# unshare(1) has made, with which every mount and process of it ends. Nothing of the host is seen in there but its
-# kernel, some devices, the cgroups, and what is bound.
+# Replaces the host's root filesystem by another one and runs a command in it. This script is the
+# first process of the namespaces that unshare(1) made; when it ends, every mount and process in
+# them ends. Inside, only the host's kernel, some devices, the cgroups and the bound folders are
+# visible.
 #
 #   sandbox.sh ROOT LAYER NAME [ro|rw|over SOURCE TARGET]... -- WORD...
 #
-# LAYER: a folder that takes what is written, ROOT stays as it is, and so does what is bound "over"; "-": ROOT itself is
-# written to.
-# NAME: the host's name in there.
+# LAYER: a folder that receives all writes; ROOT and the folders bound "over" stay unchanged. "-":
+# write to ROOT itself.
+# NAME: the host name inside.
 set -eu
 root=$1 layer=$2 name=$3
 shift 3
 
-# What is written at TARGET goes to LAYER, SOURCE stays as it is.
+# Writes at TARGET go to LAYER; SOURCE stays unchanged.
 overlay() { # SOURCE LAYER TARGET
     mkdir -p "$2/upper" "$2/work" "$3"
     mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" overlay "$3"
@@ -73,6 +74,6 @@ ip link set lo up
 cd "$new"
 pivot_root . mnt
 umount --lazy /mnt
-# The shell stays as process 1, and waits for what loses its parent.
-# shellcheck disable=SC2016 # that shell's words
+# The shell stays as process 1, to reap orphaned processes.
+# shellcheck disable=SC2016 # expanded by that shell
 exec chroot . /bin/sh -c '"$@"; exit $?' sh "$@"

@@ -1,12 +1,13 @@
-"""What each service of a guest runs with: files below etc/river/services/NAME, made from the guests of one cluster.
+"""The configuration of each service of a guest: files below etc/river/services/NAME, derived from the guests of one
+cluster.
 
-Brokers, balancer and users are configured as everywhere (ingest/): one list of nodes, users with the least rights,
-passwords and the brokers' cookie kept in one folder. Which roles there are decides the rest: with `documents` workers
-write to MongoDB, else to SQLite in their guest; with `graph` to a SPARQL server, else to N-Quads files; with `balancer`
-they reach the brokers through it. With `router` (mongos) and `config` (its config servers) MongoDB is sharded: each
-replica set of `documents` guests, told apart by Guest.shard, is a shard.
+Brokers, balancer and users are configured as elsewhere (ingest/): one list of nodes, users with minimal rights, and one
+folder with passwords and the brokers' cookie. The rest depends on the roles in the cluster. With `documents` workers
+write to MongoDB, otherwise to SQLite in their guest. With `graph` they write to a SPARQL server, otherwise to N-Quads
+files. With `balancer` they reach the brokers through it. With `router` (mongos) and `config` (its config servers)
+MongoDB is sharded: each replica set of `documents` guests, identified by Guest.shard, is a shard.
 
-Ports are the usual ones of each program, so that all roles find room on one address.
+Ports are the usual ones of each program, so all roles fit on one address.
 """
 
 import functools
@@ -34,22 +35,23 @@ GATEWAY_PORT = 8080
 WORKER_PORT = 9400  # of the n-th service of a guest: 9400 + n
 BALANCER = {"http": "80", "amqp": "5670", "mqtt": "1880"}
 INSIDE_PORT, CONSUMERS_PORT, STATS_PORT = 5671, 5674, 8404
-# Where a worker without servers for its stores keeps them, seen from a service's folder of data.
+# Where a worker keeps its stores when no servers have that role, relative to the service's data folder.
 EMBEDDED = {"documents": "sqlite:../stores/documents.sqlite", "graph": "nquads:../stores/graph"}
 GRAPH_PATHS = {"fuseki": "/ir?strategy=quads", "oxigraph": "/store?strategy=quads&query=/query"}
-# The generator is one address, whatever number of motes it plays.
+# The load generator has one address, however many motes it simulates.
 LIMITS = {"connections-per-source": "1000000", "new-connections-per-source": "1000000",
           "requests-per-source": "1000000000"}
-WAITS = ("answer", "first-bytes")  # limits that grow where guests are slow
+WAITS = ("answer", "first-bytes")  # time limits that are longer for slow guests
 
 
 class Services:
-    """The services of guests of one cluster, each with name and address; what they have in common of secrets is in
+    """The services of the guests of one cluster, each with name and address. Their shared secrets are in
     `directory`."""
 
     def __init__(self, directory, guests, formats="jsonld,senml", engine="fuseki", patience=1, draining=()):
-        """`engine`: of the role graph, one of GRAPH_PATHS. `patience`: how many times longer than usual the balancer
-        waits for an answer. `draining`: addresses of brokers that consumers stay with (docs/operations.md)."""
+        """`engine`: for the role graph, one of GRAPH_PATHS. `patience`: the factor by which the balancer waits longer
+        for an answer. `draining`: addresses of brokers that are being drained but keep their consumers
+        (docs/operations.md)."""
         self.directory = directory
         self.guests = guests
         self.formats = formats
@@ -63,8 +65,8 @@ class Services:
         return [each.address for each in self.guests if any(word == role for _, word in each.services())]
 
     def places(self, role, first_port=None):
-        """(guest, service name, "ADDRESS:PORT") of every service of a role. With `first_port` each service of a guest has
-        the port of its place, so that several find room."""
+        """(guest, service name, "ADDRESS:PORT") of every service of a role. With `first_port` the services of a guest
+        get consecutive ports, so that several fit on one address."""
         for guest in self.guests:
             for number, (name, word) in enumerate(guest.services()):
                 if word == role:
@@ -77,7 +79,8 @@ class Services:
         return list(self.places("gateway", GATEWAY_PORT))
 
     def balancer_address(self, kind):
-        """HOST:PORT of a listener of the balancer, "inside", "consumers" and "stats" too; None without a balancer."""
+        """HOST:PORT of a listener of the balancer, including "inside", "consumers" and "stats". None without a
+        balancer."""
         ports = {**BALANCER, "inside": INSIDE_PORT, "consumers": CONSUMERS_PORT, "stats": STATS_PORT}
         found = self.addresses("balancer")
         return f"{found[0]}:{ports[kind]}" if found else None
@@ -86,7 +89,7 @@ class Services:
 
     @functools.cached_property
     def nodes(self):
-        """The list of nodes, as ingest/nodes.conf would say it."""
+        """The list of nodes, in the form of ingest/nodes.conf."""
         nodes = list_of_nodes.Nodes()
         nodes.limits.update(LIMITS, **{key: longer(nodes.limits[key], self.patience) for key in WAITS})
         nodes.brokers += map(listed, self.addresses("broker"))
@@ -97,7 +100,7 @@ class Services:
         if balancers := self.addresses("balancer"):
             nodes.balancer.update(BALANCER, address=balancers[0], inside=f"{balancers[0]}:{INSIDE_PORT}",
                                   consumers=f"{balancers[0]}:{CONSUMERS_PORT}",
-                                  # In its data folder, where it runs: a whole path may be too long for a socket.
+                                  # Relative to its data folder: an absolute path may be too long for a socket.
                                   stats=f"{balancers[0]}:{STATS_PORT}", socket="unix@admin.sock")
         return nodes
 
@@ -107,7 +110,7 @@ class Services:
 
     @functools.cached_property
     def definitions(self):
-        """Completes the file of passwords, too."""
+        """The broker's definitions. Also completes the file of passwords."""
         self.directory.mkdir(parents=True, exist_ok=True)
         return json.dumps(definitions.definitions(self.nodes, self.passwords_file))
 
@@ -117,7 +120,7 @@ class Services:
 
     @functools.cached_property
     def cookie(self):
-        """The Erlang cookie that the brokers have in common."""
+        """The Erlang cookie that the brokers share."""
         path = self.directory / "cookie"
         if not path.exists():
             self.directory.mkdir(parents=True, exist_ok=True)
@@ -126,18 +129,18 @@ class Services:
         return path.read_text(encoding="ascii")
 
     def amqp(self, user):
-        """Where programs of the house reach the brokers."""
+        """The AMQP URI at which our own programs reach the brokers."""
         through = self.balancer_address("inside" if user == "gateway" else "consumers")
         places = [through] if through else [f"{each}:{AMQP_PORT}" for each in self.addresses("broker")]
         return ",".join(f"amqp://{user}@{each}" for each in places) or f"amqp://{user}@{self.guests[0].address}"
 
     def management(self):
-        """Where workers ask the brokers for their policies."""
+        """The URL at which workers read the brokers' policies."""
         places = [*self.draining, *self.addresses("broker")]
         return ",".join(f"http://monitor@{each}:{MANAGEMENT_PORT}" for each in places)
 
     def replica_sets(self):
-        """{name: "HOST:PORT,…"} of the role documents."""
+        """{name: "HOST:PORT,…"} of the replica sets of the role documents."""
         sets = {}
         for guest in self.guests:
             if any(role == "documents" for _, role in guest.services()):
@@ -156,11 +159,11 @@ class Services:
         return next((f"mongodb://{hosts}/river?replicaSet={name}" for name, hosts in sets.items()), EMBEDDED["documents"])
 
     def shards(self):
-        """What ir-store init adds at a router: "SET/HOST:PORT,… …"; "" without one."""
+        """The shards that ir-store init adds through a router: "SET/HOST:PORT,… …"; "" without a router."""
         return " ".join(f"{name}/{hosts}" for name, hosts in self.replica_sets().items()) if self.addresses("router") else ""
 
     def sets_to_initiate(self):
-        """URIs of the sets behind the routers."""
+        """The URIs of the replica sets behind the routers."""
         sets = {**self.replica_sets(), CONFIG_SET: self.config_servers()} if self.addresses("router") else {}
         return [f"mongodb://{hosts}/?replicaSet={name}" for name, hosts in sets.items()]
 
@@ -172,7 +175,7 @@ class Services:
     # ---- files ----
 
     def files(self, guest):
-        """{path below etc/river: text} of one guest's services."""
+        """{path below etc/river: text} for the services of one guest."""
         files = {}
         for number, (name, role) in enumerate(guest.services()):
             files[f"services/{name}/role"] = role + "\n"
@@ -225,13 +228,13 @@ class Services:
 
 
 def listed(address):
-    """A broker's entry in the list of nodes."""
+    """The entry of a broker in the list of nodes."""
     node = f"rabbit-{address.rpartition('.')[2]}@{address}"
     return list_of_nodes.Broker(f"broker-{address}", address, str(AMQP_PORT), str(MQTT_PORT), str(MANAGEMENT_PORT), node)
 
 
 def longer(time, factor):
-    """"5s" as often as `factor`."""
+    """A time such as "5s" multiplied by `factor`."""
     number, unit = re.fullmatch(r"(\d+)([a-z]+)", time).groups()
     return f"{int(number) * factor}{unit}"
 

@@ -1,10 +1,10 @@
-"""Bandwidth of an interface, by the kernel's traffic control (tbf): what goes out of it is held to a rate.
+"""Limits the bandwidth of an interface with the kernel's traffic control (tbf), which limits outgoing traffic.
 
-    limit(interface, rate)        what goes out of the interface
-    limit_received(…)             what comes in by it: it takes the way over an ifb of its own, named INTERFACE + "i",
-                                  which release() takes away
+    limit(interface, rate)        outgoing traffic
+    limit_received(…)             incoming traffic: it is redirected through an ifb named INTERFACE + "i", which
+                                  release() deletes
 
-`process` is one within the network namespace that the interface is in; None: this one.
+`process` is a process in the interface's network namespace; None: this process.
 """
 
 import json
@@ -22,7 +22,7 @@ def within(process):
 
 
 def limit(interface, rate, process=None):
-    """At most `rate` bit/s; the burst is what that rate sends in 10 ms."""
+    """Limits outgoing traffic to `rate` bit/s. The burst is what that rate sends in 10 ms."""
     burst = max(SMALLEST_BURST, rate // 8 // 100)
     words = ["tc", "qdisc", "replace", "dev", interface, "root", "tbf", "rate", f"{rate}bit", "burst", str(burst)]
     done = command.run([*within(process), *words, "latency", LATENCY], good=None)
@@ -32,7 +32,7 @@ def limit(interface, rate, process=None):
 
 
 def limited(interface, process=None):
-    """The rate in effect in bit/s, None without."""
+    """The rate in effect in bit/s; None without a limit."""
     text = command.run([*within(process), "tc", "-j", "qdisc", "show", "dev", interface], good=None).out
     for each in json.loads(text or "[]"):
         if each["kind"] == "tbf":
@@ -46,7 +46,7 @@ def companion(interface):
 
 
 def limit_received(interface, rate):
-    """At most `rate` bit/s come in by the interface."""
+    """Limits incoming traffic to `rate` bit/s."""
     ifb = companion(interface)
     if limited(ifb) is None:
         command.run(["ip", "link", "add", ifb, "type", "ifb"])
@@ -59,17 +59,17 @@ def limit_received(interface, rate):
 
 
 def limited_received(interface):
-    """The rate in effect in bit/s, None without."""
+    """The rate in effect in bit/s; None without a limit."""
     redirected = command.run(["tc", "filter", "show", "dev", interface, "parent", "ffff:"], good=None).out
     return limited(companion(interface)) if companion(interface) in redirected else None
 
 
 def release(interface):
-    """Takes the ifb away, if there is one."""
+    """Deletes the ifb, if there is one."""
     command.run(["ip", "link", "delete", companion(interface)], good=None)
 
 
 def rate_of(text):
-    """bit/s of "100Mbit"."""
+    """Converts "100Mbit" to bit/s."""
     found = re.fullmatch(r"(\d+)([KMG]?)bit", text)
     return int(found.group(1)) * {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}[found.group(2)] if found else None

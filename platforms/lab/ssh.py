@@ -1,4 +1,5 @@
-"""The lab's ssh key and how guests are reached by it. Made at first use; the public half is put into guests."""
+"""The lab's ssh key, and the commands that use it to reach guests. The key is made at first use; guests get its public
+half."""
 
 from . import command
 
@@ -28,5 +29,5 @@ class Key:
         return self.path.with_suffix(".pub").read_text(encoding="ascii").strip()
 
     def ssh_argv(self, address, text):
-        """The command that runs a shell text as root at that address."""
+        """The command that runs a shell text as root on that address."""
         return [command.need("ssh", "platforms"), "-i", str(self.path), *OPTIONS, f"root@{address}", text]

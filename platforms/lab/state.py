@@ -1,13 +1,13 @@
-"""The lab: one directory that holds everything of it, and the names it may use on this host.
+"""The lab: one directory that holds all its files, and the names it uses on this host.
 
-    guests/NAME/guest.json   the record; beside it whatever the platform keeps of the guest
-    images/                  kept appliances, unless IR_IMAGES names a folder that several labs share
+    guests/NAME/guest.json   the guest's record; beside it the platform's files of the guest
+    images/                  cached appliances, unless IR_IMAGES names a folder that several labs share
     key, key.pub             the ssh key, made at first use
-    locks/                   one file a guest and one for the lab, locked while a verb works on it
-    network.conf             instead of the project's, when present
+    locks/                   one file per guest and one for the lab, locked while a verb works on it
+    network.conf             replaces the project's file, if present
 
-Names of bridges, interfaces, cgroups, domains and containers begin with `ir` and four digits made from the
-directory's path, so that two labs on one host keep out of each other's way.
+Names of bridges, interfaces, cgroups, domains and containers begin with `ir` and four hexadecimal digits derived from
+the directory's path. So two labs on one host do not collide.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ def default_directory():
 
 @contextlib.contextmanager
 def locked(path, seconds=LOCK_SECONDS):
-    """Holds a lock file. Waits for it, but not for ever."""
+    """Holds a lock file. Waits for it, for a limited time."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         deadline = time.monotonic() + seconds
@@ -57,7 +57,7 @@ class Lab:
         self.directory = Path(directory or default_directory()).resolve()
         self.netns = netns if netns is not None else os.environ.get("IR_LAB_NETNS", "")
         self.prefix = "ir" + hashlib.sha256(str(self.directory).encode()).hexdigest()[:4]
-        self.clusters = {}  # {name: Services} of those that are planned as a whole, before their guests are there
+        self.clusters = {}  # {name: Services} clusters planned as a whole, before their guests exist
 
     # ---- parts, made when first asked for ----
 
@@ -81,7 +81,7 @@ class Lab:
         return Key(self.directory)
 
     def services(self, guest):
-        """Services of the guest's cluster: as planned, else of those of its guests that are there by now."""
+        """The Services of the guest's cluster: as planned, or else those of its existing guests."""
         from .registry import of
         from .services import Services
 
@@ -93,11 +93,11 @@ class Lab:
     # ---- names ----
 
     def name(self, guest):
-        """Of a container, domain, cgroup."""
+        """The name of the guest's container, domain or cgroup."""
         return f"{self.prefix}-{guest.name}"
 
     def interface(self, guest):
-        """Of the host's end of a guest's network; at most 15 characters."""
+        """The name of the host's end of a guest's network; at most 15 characters."""
         return f"{self.prefix}-g{guest.number}"
 
     def guest_directory(self, guest):
@@ -106,7 +106,7 @@ class Lab:
     # ---- records ----
 
     def guests(self, platform=None):
-        """All guests, by name."""
+        """All guests, sorted by name."""
         found = [self.load(path.parent.name) for path in sorted(self.directory.glob("guests/*/guest.json"))]
         return [each for each in found if platform in (None, each.platform)]
 
@@ -130,7 +130,7 @@ class Lab:
         os.replace(part, directory / "guest.json")
 
     def forget(self, guest):
-        """The guest's folder; what was mounted below must be unmounted before."""
+        """Deletes the guest's folder. Unmount everything below it first."""
         from .clean import remove_tree
 
         remove_tree(self.guest_directory(guest))
@@ -138,9 +138,9 @@ class Lab:
     # ---- locks ----
 
     def lock(self, name="lab"):
-        """One verb at a time on a guest ("guest-NAME"), or on what all share ("lab")."""
+        """Allows one verb at a time on a guest ("guest-NAME") or on shared parts ("lab")."""
         return locked(self.directory / "locks" / name)
 
     def remove(self):
-        """The directory, images and key too."""
+        """Deletes the directory, including images and key."""
         shutil.rmtree(self.directory, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Topologies: which guests there are and what roles they have; files of topologies/."""
+"""Topologies: lists of guests with their roles, from the files of topologies/."""
 
 import re
 from pathlib import Path
@@ -11,8 +11,8 @@ KEYS = ("roles", "count", "size", "shard")
 
 
 def read(path, platform, **options):
-    """The Guests of a topology in the order of the file, not yet provisioned: a cluster of the file's name. `options`
-    go to each (kind, profile …)."""
+    """The Guests of a topology, in the file's order and not yet provisioned. They form a cluster with the file's name.
+    `options` apply to each of them (kind, profile …)."""
     guests = []
     for name, section in read_ini(Path(path)).items():
         if unknown := set(section) - set(KEYS):

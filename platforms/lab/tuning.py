@@ -1,9 +1,9 @@
-"""Tuning: abstract knobs, which each platform translates into its own words and reads back after the start.
+"""Tuning: abstract knobs. Each platform translates them into its own terms and reads them back after the start.
 
-A profile is an INI file of profiles/: section and key make the knob's name (`[cpu] pin = 0-1` is cpu.pin). Several
-are joined by "+", where a later one wins. Values are normalised when read, and platforms read back what is in effect
-in the same form, so asked and in effect can be held against each other by ==. `auto` leaves the choice to the
-platform and agrees with everything.
+A profile is an INI file of profiles/. Section and key form the name of a knob: `[cpu] pin = 0-1` is cpu.pin. Profiles
+are joined by "+"; a later one overrides an earlier one. Values are normalised when read, and platforms report what is
+in effect in the same form, so == compares requested and effective values. `auto` leaves the choice to the platform and
+matches every value.
 """
 
 import re
@@ -22,7 +22,7 @@ OF_GUEST = "% of guest"
 
 
 def cpus(text):
-    """"0-1,3" as a sorted list of numbers."""
+    """Parses "0-1,3" into a sorted list of numbers."""
     found = set()
     for part in text.split(","):
         low, _, high = part.strip().partition("-")
@@ -31,7 +31,7 @@ def cpus(text):
 
 
 def cpu_list(numbers):
-    """The shortest text of a set of CPUs: what cpuset files print."""
+    """The shortest text for a set of CPUs, as cpuset files print it."""
     parts, numbers = [], sorted(set(numbers))
     for n in numbers:
         if parts and parts[-1][1] == n - 1:
@@ -46,24 +46,24 @@ def a_cpuset(text):
 
 
 def a_size(text):
-    """Bytes: 512M, 2G."""
+    """Parses a size such as 512M or 2G into bytes."""
     number, unit = re.fullmatch(r"(\d{1,15})\s*([kKmMgG]?)(?:i?B)?", text.strip()).groups()
     return int(number) * UNITS[unit.lower()]
 
 
 def a_share(text):
-    """Bytes, or percent of the guest's memory, which of_its_size() makes bytes: 512M, 75%."""
+    """Parses 512M into bytes, or 75% of the guest's memory, which of_its_size() turns into bytes."""
     return text.strip() if re.fullmatch(r"[1-9]\d?%", text.strip()) else a_size(text)
 
 
 def a_bit_rate(text):
-    """bit/s: 100M."""
+    """Parses a rate such as 100M into bit/s."""
     number, unit = re.fullmatch(r"(\d{1,15})\s*([kKmMgG]?)(?:bit)?(?:/s)?", text.strip()).groups()
     return int(number) * DECIMAL[unit.lower()]
 
 
 def a_quota(text):
-    """Percent of one CPU, or of the guest's CPUs, which of_its_size() makes percent of one: 50%, 150%, 50% of guest."""
+    """Parses percent of one CPU (50%, 150%), or "50% of guest", which of_its_size() turns into percent of one CPU."""
     share = re.fullmatch(r"([1-9]\d?|100)\s*%\s*of\s+guest", text.strip())
     return f"{share.group(1)}{OF_GUEST}" if share else int(re.fullmatch(r"(\d{1,6})\s*%?", text.strip()).group(1))
 
@@ -85,12 +85,12 @@ def one_of(*words):
 
 
 def a_network(text):
-    """A network profile, PROFILE or PROFILE:ARGUMENT."""
+    """Parses a network profile, PROFILE or PROFILE:ARGUMENT."""
     return re.fullmatch(r"[a-z0-9-]+(:\S+)?", text.strip()).group(0)
 
 
 class Knob(NamedTuple):
-    parse: object  # text to normalised value; ValueError, KeyError or AttributeError when it is none
+    parse: object  # text to normalised value; raises ValueError, KeyError or AttributeError
     kind: str  # for messages
     help: str
 
@@ -133,7 +133,7 @@ KNOBS = {
 
 
 def normalise(knob, text, where):
-    """The value of a knob, AUTO, or LabError."""
+    """The value of a knob, or AUTO. LabError when the text is invalid."""
     if knob not in KNOBS:
         raise LabError(f"{where}: there is no knob '{knob}'; docs/platforms.md lists them")
     if text.strip() == AUTO:
@@ -145,7 +145,7 @@ def normalise(knob, text, where):
 
 
 def read_profile(folder, names):
-    """{knob: value} of "pinned+hugepages"."""
+    """{knob: value} of the profiles joined in `names`, such as "pinned+hugepages"."""
     asked = {}
     for name in names.split("+"):
         path = Path(folder) / f"{name}.conf"
@@ -168,7 +168,7 @@ def read_words(words):
 
 
 def of_its_roles(asked, roles, shares_kernel):
-    """Without the knobs that only programs of other roles could have in effect: a profile holds for a whole topology."""
+    """Drops the knobs that only affect programs of other roles. A profile applies to all guests of a topology."""
     needs = {"inside.worker-pin": "worker", "inside.broker-schedulers": "broker"}
     if shares_kernel:
         needs["memory.hugepages"] = "worker"
@@ -176,7 +176,7 @@ def of_its_roles(asked, roles, shares_kernel):
 
 
 def of_its_size(asked, memory_mib, cpus_of_guest):
-    """With bytes in the place of percent of the guest's memory, and percent of one CPU in that of a share of its CPUs."""
+    """Replaces percent of the guest's memory by bytes, and a share of its CPUs by percent of one CPU."""
 
     def resolve(value):
         text = str(value)
@@ -188,7 +188,7 @@ def of_its_size(asked, memory_mib, cpus_of_guest):
 
 
 def require_known(platform, asked):
-    """That the platform has every knob; Unsupported names the first that it has not."""
+    """Checks that the platform supports every knob. Unsupported names the first unknown one."""
     for knob in asked:
         if knob not in platform.knobs:
             reason = platform.refused.get(knob, f"{platform.name} has no such knob")
@@ -206,12 +206,12 @@ class Row(NamedTuple):
 
 
 def compare(asked, in_effect):
-    """A Row for each knob asked for."""
+    """A Row for each requested knob."""
     return [Row(knob, value, in_effect.get(knob)) for knob, value in sorted(asked.items())]
 
 
 def require_effect(rows, where):
-    """LabError when something asked for is not in effect."""
+    """Raises LabError when a requested value is not in effect."""
     if wrong := [row for row in rows if not row.agrees]:
         told = "; ".join(f"{row.knob}: asked {row.asked}, in effect {row.in_effect}" for row in wrong)
         raise LabError(f"{where}: the tuning is not in effect: {told}")

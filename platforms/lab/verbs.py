@@ -1,7 +1,7 @@
-"""The verbs: what ir-platform does, and what other programs call.
+"""The verbs: the actions of ir-platform, also called by other programs.
 
-Each takes the Lab and a guest's name, checks what is there first, holds the guest's lock, and cleans up after
-itself when it fails or a signal comes. Repeating a verb that is done already changes nothing.
+Each takes the Lab and a guest's name. It checks the present state first, holds the guest's lock, and cleans up after a
+failure or a signal. Repeating a verb that is already done changes nothing.
 """
 
 import contextlib
@@ -17,9 +17,9 @@ from .platform import ABSENT, FROZEN, RUNNING, STOPPED, Finding
 from .registry import of as platform_of
 from .state import PLATFORMS
 
-ANSWER_SECONDS = 300  # until a guest answers and its roles are ready
+ANSWER_SECONDS = 300  # limit until a guest answers and its roles are ready
 STOP_SECONDS = 30
-# Of a guest's record, in facts.
+# The fields of a guest's record that `facts` prints.
 TOLD = ("name", "kind", "roles", "cluster", "cpus", "memory_mib", "disk_mib", "profile", "network", "root", "appliance",
         "address", "boot_seconds")
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
@@ -27,7 +27,7 @@ LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 
 @contextlib.contextmanager
 def hold(lab, name):
-    """(guest, platform) of a guest that nobody else works on meanwhile."""
+    """(guest, platform), with the guest's lock held."""
     lab.load(name)
     with lab.lock(f"guest-{name}"):
         guest = lab.load(name)
@@ -38,7 +38,7 @@ def hold(lab, name):
 
 
 def check(lab, name):
-    """The findings of a platform; what its own look stumbles over is one of them."""
+    """The findings of a platform. If its check fails with an error, that error is a finding too."""
     try:
         return [*registry.load(name, lab).check(), payload.find_programs()]
     except LabError as error:
@@ -46,7 +46,7 @@ def check(lab, name):
 
 
 def require_host(platform):
-    """Unsupported with every reason, when the host cannot do the platform."""
+    """Raises Unsupported with all reasons, when the host cannot run the platform."""
     missing = [each for each in check(platform.lab, platform.name) if each.required and not each.ok]
     if missing:
         told = "; ".join(f"{each.what}: {each.reason}" + (f" ({each.remedy})" if each.remedy else "") for each in missing)
@@ -54,8 +54,8 @@ def require_host(platform):
 
 
 def facts(lab, platform_name, name=None):
-    """Facts of a platform here; with a running guest, also its tuning as asked and in effect. A mismatch is an
-    error, but the facts are told first: see mismatches()."""
+    """Facts of a platform here; with a running guest, also its tuning as requested and in effect. A mismatch does not
+    raise here: the caller prints the facts first, then calls mismatches()."""
     platform = registry.load(platform_name, lab)
     told = {"platform": platform_name, "kinds": list(platform.kinds_here()), **platform.facts()}
     if name:
@@ -66,7 +66,7 @@ def facts(lab, platform_name, name=None):
 
 
 def tuning_rows(lab, platform, guest):
-    """asked / in effect of a running guest."""
+    """Rows of requested and effective values of a running guest."""
     if platform.state(guest) != RUNNING:
         raise LabError(f"{guest.name} does not run; ir-platform boot {guest.platform} {guest.name}")
     return tuning.compare(guest.tuning, platform.tuning_in_effect(guest))
@@ -76,7 +76,7 @@ def tuning_rows(lab, platform, guest):
 
 
 def resolve(lab, platform, guest):
-    """Fills in what the request leaves open, and refuses what cannot be."""
+    """Fills in what the request leaves open, and refuses impossible requests."""
     guest.validate()
     guest.kind = guest.kind or platform.kinds_here()[0]
     if guest.kind not in platform.kinds:
@@ -111,7 +111,7 @@ def resolve_size(guest):
 
 
 def provision(lab, guest):
-    """Makes a stopped guest as asked for; one that is there already with an equal request is left alone. Returns it."""
+    """Makes a stopped guest as requested and returns it. An existing guest with an equal request is left alone."""
     platform = platform_of(lab, guest)
     require_host(platform)
     with lab.lock(f"guest-{guest.name}"):
@@ -128,7 +128,7 @@ def provision(lab, guest):
 
 
 def make(lab, platform, guest, step, *words):
-    """Records a guest, and makes it by one step of the platform; on failure nothing of it stays."""
+    """Records a guest and makes it with one step of the platform. On failure nothing of it remains."""
     with clean.Undo() as undo:
         with lab.lock():
             network_of_lab = lab.network
@@ -147,8 +147,8 @@ def make(lab, platform, guest, step, *words):
 
 
 def boot(lab, name):
-    """Starts a guest and waits until every role is ready and its tuning is in effect. Returns the seconds it took; of
-    one that runs already, those of its last start."""
+    """Starts a guest; waits until every role is ready and its tuning is in effect. Returns the seconds that took, or
+    for a running guest the seconds of its last start."""
     with hold(lab, name) as (guest, platform):
         state = require_made(platform, guest)
         if state == RUNNING and guest.boot_seconds:
@@ -171,7 +171,7 @@ def boot(lab, name):
 
 
 def halt(lab, platform, guest):
-    """Takes a guest down at once."""
+    """Stops a guest at once."""
     platform.stop(guest, 0)
     host.release(lab, guest)
     guest.boot_seconds = 0.0
@@ -179,7 +179,7 @@ def halt(lab, platform, guest):
 
 
 def await_ready(platform, guest, seconds):
-    """Until the guest answers, then until its services do."""
+    """Waits until the guest answers, then until its services are ready."""
     deadline = time.monotonic() + seconds
     while True:
         left = max(1, deadline - time.monotonic())
@@ -199,7 +199,7 @@ def await_ready(platform, guest, seconds):
 
 
 def require_made(platform, guest):
-    """The state of a guest that can be worked with."""
+    """The state of a guest, after checking that it is completely made."""
     state = platform.state(guest)
     if not guest.made or state == ABSENT:
         raise LabError(f"{guest.name} is only half made; ir-platform destroy {guest.platform} {guest.name}")
@@ -207,14 +207,14 @@ def require_made(platform, guest):
 
 
 def require_no_clones(lab, guest):
-    """A guest whose disk lies under another's must not write to it."""
+    """Refuses to start, restore or destroy a guest whose disk lies under a clone's disk."""
     children = [each.name for each in lab.guests() if each.parent == guest.name]
     if children:
         raise LabError(f"{guest.name} lies under its copy-on-write clones {', '.join(children)}; destroy those first")
 
 
 def reboot(lab, name):
-    """Returns the seconds until it is ready again."""
+    """Restarts a guest. Returns the seconds until it is ready again."""
     with hold(lab, name) as (guest, platform), clean.Undo() as undo:
         require_running(platform, guest)
         undo.add(halt, lab, platform, guest)
@@ -229,7 +229,7 @@ def reboot(lab, name):
 
 
 def stop(lab, name, seconds=None):
-    """`seconds`: before it is taken down hard."""
+    """Shuts a guest down; kills it after `seconds`."""
     with hold(lab, name) as (guest, platform):
         if seconds is None:
             seconds = STOP_SECONDS * platform.patience(guest)
@@ -241,7 +241,7 @@ def stop(lab, name, seconds=None):
 
 
 def destroy(lab, name):
-    """Takes a guest away, whatever state it is in; none of that name is fine. The bridge goes with the last one."""
+    """Removes a guest in whatever state; a missing one is fine. The bridge is removed with the last guest."""
     if not lab.has(name):
         return
     with lab.lock(f"guest-{name}"):
@@ -262,15 +262,15 @@ def take_away(lab, guest):
 
 
 def tidy(lab):
-    """Without guests the lab has no network."""
+    """Removes the lab's network when no guest is left."""
     with lab.lock():
         if not lab.guests():
             lab.network.down()
 
 
 def destroy_all(lab):
-    """Every guest, the bridge, the lab's network namespace and what the host was set to. Images and key stay.
-    Goes on after a failure; raises when something could not be taken away."""
+    """Removes every guest, the bridge and the lab's network namespace, and restores the host's settings. Images and key
+    stay. Goes on after a failure, and raises at the end when something could not be removed."""
     guests = lab.guests()
     children_first = sorted(guests, key=lambda each: (depth(each, guests), each.name), reverse=True)
     gone = [clean.attempt(destroy, lab, each.name) for each in children_first]
@@ -284,7 +284,7 @@ def destroy_all(lab):
 
 
 def depth(guest, guests):
-    """How many clones lie below it."""
+    """How many guests this one, as a clone of a clone, is stacked on."""
     parents = {each.name: each.parent for each in guests}
     steps, name = 0, guest.name
     while (name := parents.get(name)) and steps < len(guests):
@@ -314,8 +314,8 @@ def stats(lab, name):
 
 
 def clone(lab, source_name, name, full=False, cluster=""):
-    """Makes the stopped guest `name` out of a stopped one. It knows the services of `cluster`; without, its own alone.
-    Returns it."""
+    """Makes the stopped guest `name` from a stopped one and returns it. It knows the services of `cluster`, or without
+    one only its own."""
     source = lab.load(source_name)
     platform = platform_of(lab, source)
     with lab.lock(f"guest-{source_name}"), lab.lock(f"guest-{name}"):
@@ -362,7 +362,7 @@ def require_label(label):
 
 
 def set_limits(lab, name, asked):
-    """Changes limits of a running guest and reads them back. `asked` is {knob: value} of tuning.read_words()."""
+    """Changes limits of a running guest and reads them back. `asked` is the {knob: value} of tuning.read_words()."""
     with hold(lab, name) as (guest, platform):
         require_running(platform, guest)
         tuning.require_known(platform, asked)
@@ -376,7 +376,7 @@ def set_limits(lab, name, asked):
 
 
 def migrate(lab, name, target):
-    """Returns when the guest answers again, unless it is now where this host does not see it."""
+    """Migrates a guest. Returns when it answers again, or at once when it is now where this host cannot see it."""
     with hold(lab, name) as (guest, platform):
         require_running(platform, guest)
         platform.migrate(guest, target)

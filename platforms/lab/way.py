@@ -1,6 +1,6 @@
-"""How guests are reached by ssh that are on a network where the host has no address (profiles private, vlan, macvlan):
-from a small network namespace with the host's address there and nothing else. One for each such network, made when it
-is first needed; the host itself stays without an address there.
+"""Reaches guests by ssh on networks where the host has no address (profiles private, vlan, macvlan). For each such
+network a small network namespace holds the host's address on it and nothing else. It is made when first needed; the
+host itself stays without an address there.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ def name_of(lab, guest):
 
 
 def words(lab, guest):
-    """Words before a command that is to reach the guest; none where the host does so by itself."""
+    """A command prefix for reaching the guest; empty where the host reaches it directly."""
     if split(guest.network)[0] not in PROFILES:
         return []
     name = name_of(lab, guest)
@@ -30,7 +30,7 @@ def words(lab, guest):
 
 
 def make(lab, guest, name):
-    """The namespace, joined to the guest's network as a guest is."""
+    """Makes the namespace and attaches it to the guest's network as a guest would be."""
     address = f"{lab.network.host_address}/{lab.network.prefix_length}"
     with Undo() as undo:
         undo.add(delete, name)
@@ -48,7 +48,7 @@ def make(lab, guest, name):
 
 
 def delete(name):
-    """The namespace; the interfaces in it, and the other end of a pair, end with it."""
+    """Deletes the namespace. The interfaces in it, and the other end of a pair, end with it."""
     command.run(["ip", "netns", "delete", name], good=None)
 
 

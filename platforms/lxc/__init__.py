@@ -1,1 +1,2 @@
-"""Containers by LXC: recipe.py the verbs, config.py what is written for LXC, roots.py where a container's root lies."""
+"""Containers by LXC: recipe.py has the verbs, config.py writes LXC's configuration, roots.py manages the root
+filesystems."""

@@ -1,11 +1,11 @@
-"""A container's configuration, as lxc.container.conf(5) says."""
+"""Writes a container's configuration in the format of lxc.container.conf(5)."""
 
 from ..lab.cgroup import LIMITS, limit_file, node_cpus
 from ..lab.host import device_of
 from ..lab.network import split
 
 UNPRIVILEGED_IDS = 65536
-# What no service of the appliance needs and what would reach beyond the container.
+# Capabilities that no service of the appliance needs and that would affect the host.
 DROPPED = "mac_admin mac_override sys_module sys_rawio sys_time syslog"
 
 
@@ -45,7 +45,8 @@ def network(recipe, guest):
     elif profile in ("passthrough", "sriov"):
         how = [("type", "phys"), ("link", recipe.device_of_pci(argument))]
     else:
-        # LXC looks for a bridge in /sys, which may show another network namespace than this one: a script does it.
+        # LXC looks for a bridge in /sys, which may belong to another network namespace than this one. So a script
+        # attaches it.
         how = [("type", "veth"), ("veth.pair", lab.interface(guest)), ("script.up", recipe.script_path(guest))]
     address = f"{guest.address}/{lab.network.prefix_length}"
     how += [("name", "eth0"), ("flags", "up"), ("ipv4.address", address)]
@@ -55,20 +56,20 @@ def network(recipe, guest):
 
 
 def limits(recipe, guest):
-    """What is asked for; without more words a container has its size's CPUs and memory."""
+    """The limits as lines. Without tuning a container gets the CPUs and memory of its size."""
     wanted = recipe.wanted_limits(guest)
     device = device_of(recipe.lab.directory) if any(knob.startswith("disk.") for knob in wanted) else None
     return [(key(knob), limit_file(knob)[2].write(value, device)) for knob, value in wanted.items()]
 
 
 def key(knob):
-    """LXC's name of a limit: lxc.cgroup.FILE or lxc.cgroup2.FILE, as this host has it."""
+    """LXC's key for a limit: lxc.cgroup.FILE or lxc.cgroup2.FILE, depending on this host."""
     _, version, file = limit_file(knob)
     return f"lxc.cgroup{'' if version == 1 else '2'}.{file.name}"
 
 
 def wanted_limits(guest):
-    """{knob: value} for the cgroups: the tuning's, and the size where the tuning says nothing."""
+    """{knob: value} for the cgroups: from the tuning, else from the size."""
     wanted = {knob: value for knob, value in guest.tuning.items() if knob in LIMITS}
     if "numa.node" in wanted and "cpu.pin" not in wanted:
         wanted["cpu.pin"] = node_cpus(wanted["numa.node"])

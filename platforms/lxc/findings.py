@@ -1,4 +1,4 @@
-"""What containers need of a host, looked at one thing after the other."""
+"""Checks what containers need on a host, one requirement after another."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ def all_of():
 
 
 def veth():
-    """A pair that is made and taken away."""
+    """Whether a veth pair can be made; makes one and deletes it."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         return Finding("veth and bridge", False, "not tried: it needs root and ip", "see above, then look again")
     name = f"irc{os.getpid() % 10**8}"

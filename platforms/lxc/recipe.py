@@ -1,8 +1,8 @@
-"""LXC 5: privileged containers and such with a user namespace, over the appliance's folder.
+"""LXC 5: privileged containers and containers with a user namespace, over the appliance's folder.
 
-The container's limits are cgroup settings; LXC writes them at the start under the names that this host has, and they are
-read back from the cgroup's files. Everything of a container lies in the guest's folder, also its configuration
-(LXC's own path is that folder), so the host's /var/lib/lxc and /etc/lxc are not touched.
+Limits are cgroup settings. LXC writes them at the start, under the names that this host has; they are read back from
+the cgroup's files. Everything of a container is in the guest's folder, including its configuration (LXC's path is that
+folder). So the host's /var/lib/lxc and /etc/lxc are not touched.
 """
 
 import os
@@ -33,7 +33,7 @@ ENVIRONMENT = ["--set-var", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/
 
 
 def roots_range():
-    """The first id of a large enough range that both files give to root, or None."""
+    """The first id of a large enough range that both files grant to root, or None."""
     firsts = set()
     for path in map(Path, SUBID_FILES):
         text = path.read_text(encoding="ascii") if path.exists() else ""
@@ -80,7 +80,7 @@ class Recipe(Platform):
         return processes.host_pages(guest)
 
     def require_network(self, text):
-        """A container can be given a NIC of the host without VFIO: it is moved into its network namespace."""
+        """A container needs no VFIO for a NIC of the host: the NIC is moved into its network namespace."""
         profile, argument = network.split(text)
         if profile in ("passthrough", "sriov"):
             self.device_of_pci(argument)
@@ -89,7 +89,7 @@ class Recipe(Platform):
 
     @staticmethod
     def device_of_pci(address):
-        """The network device of a PCI address here."""
+        """The network device with that PCI address on this host."""
         found = [each.name for each in Path("/sys/bus/pci/devices").glob(f"{address}/net/*")]
         if not re.fullmatch(r"[0-9a-f:.]+", address) or not found:
             raise Unsupported(f"PCI device '{address}' has no network device here",
@@ -102,7 +102,7 @@ class Recipe(Platform):
         return Group(f"{self.lab.prefix}-lxc/{guest.name}")
 
     def monitor(self, guest):
-        """Of the process of LXC that waits for the container's end."""
+        """The id of the LXC process that waits for the container's end."""
         return Group(f"{self.group(guest).path}-monitor")
 
     def roots_of(self, guest):
@@ -119,14 +119,14 @@ class Recipe(Platform):
 
     @staticmethod
     def first_id(guest):
-        """The host's id of the container's root: root's range of /etc/subuid, or one far from all users."""
+        """The host's id for the container's root: root's range of /etc/subuid, or a range far from all users."""
         if guest.kind != "unprivileged":
             return 0
         return roots_range() or DEFAULT_FIRST_ID
 
     def start_words(self, guest):
-        """Words before lxc-start: what the container's monitor has mounted for itself alone, the root and, where root
-        has no range in /etc/subuid, files in which it has (where newuidmap is installed LXC insists on one)."""
+        """A command prefix for lxc-start. It mounts, for the container's monitor only, the root and, where root has no
+        range in /etc/subuid, files that grant one: LXC insists on a range if newuidmap is installed."""
         mounts = [self.roots_of(guest).mount_argv()]
         if guest.kind == "unprivileged" and not roots_range():
             path = self.lab.guest_directory(guest) / "subids"
@@ -148,7 +148,7 @@ class Recipe(Platform):
         self.roots_of(guest).make()
 
     def open_way(self, guest):
-        """The container's root must be reached by its ids: every folder above it lets others pass."""
+        """Makes every folder above the container's root passable, because the container's ids must reach it."""
         if guest.kind == "unprivileged":
             for folder in [self.lab.guest_directory(guest), *self.lab.guest_directory(guest).parents]:
                 if not folder.stat().st_mode & 0o001:
@@ -168,7 +168,7 @@ class Recipe(Platform):
             self.write_script(guest)
 
     def write_script(self, guest):
-        """LXC runs it each time it has made the veth pair, also when the container reboots by itself."""
+        """LXC runs this script each time it has made the veth pair, including when the container reboots itself."""
         commands = self.lab.network.attach_commands(self.lab.interface(guest), guest)
         path = self.script_path(guest)
         path.write_text("#!/bin/sh\nset -e\n" + "".join(f"{shlex.join(each)}\n" for each in commands), encoding="utf-8")
@@ -191,7 +191,7 @@ class Recipe(Platform):
             self.prefer(guest, priority)
 
     def shape(self, guest, rate):
-        """The host's end of the veth pair holds what goes in, the container's end what goes out."""
+        """Limits the rate: the host's end of the veth pair limits what goes in, the container's end what goes out."""
         shaping.limit(self.lab.interface(guest), rate)
         shaping.limit("eth0", rate, self.init(guest))
 
@@ -200,7 +200,8 @@ class Recipe(Platform):
         return rates.pop() if len(rates) == 1 else None
 
     def prefer(self, guest, priority):
-        """The map is written from within the container's network namespace, since it names an interface there."""
+        """Sets the network priority. The map names an interface of the container, so it is written from the container's
+        network namespace."""
         if not has("net_prio"):
             raise Unsupported("network.priority: no cgroup controller net_prio is mounted here",
                               "mount -t cgroup -o net_prio none /sys/fs/cgroup/net_prio, on kernels with cgroup v1")
@@ -225,7 +226,7 @@ class Recipe(Platform):
         return self.remove_group(guest)
 
     def remove_group(self, guest):
-        """LXC does this by itself, unless its monitor was killed."""
+        """Removes the cgroup. LXC does this itself unless its monitor was killed."""
         for group in (self.group(guest), self.monitor(guest)):
             if group.exists():
                 group.signal(9)
@@ -252,7 +253,7 @@ class Recipe(Platform):
     # ---- within a guest ----
 
     def init(self, guest):
-        """The host's id of the container's process 1, None when it does not run."""
+        """The host's id of the container's process 1; None when it does not run."""
         told = self.lxc("info", guest, "-pH", good=None).out.strip()
         return int(told) if told.isdigit() and int(told) > 0 else None
 
@@ -310,7 +311,7 @@ class Recipe(Platform):
         return self.roots_of(guest).snapshots()
 
     def snapshot(self, guest, label):
-        """Of a running container with its processes frozen, so that the files are of one moment."""
+        """Copies the files of one moment: a running container's processes are frozen meanwhile."""
         running = self.state(guest) == RUNNING
         if running:
             self.lxc("freeze", guest)
@@ -326,8 +327,8 @@ class Recipe(Platform):
     # ---- elsewhere ----
 
     def migrate(self, guest, target):
-        """By CRIU: the container is frozen into `target` (an empty folder), and goes on from there - here, or on a host
-        that has the same lab directory on shared storage."""
+        """Migrates with CRIU: saves the frozen container to `target` (an empty folder) and resumes it from there, on
+        this host or on one that shares the lab's directory."""
         criu = findings.criu()
         if not criu.ok:
             raise Unsupported(f"containers migrate by CRIU: {criu.reason}", criu.remedy)

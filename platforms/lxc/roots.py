@@ -1,8 +1,8 @@
-"""Where a container's root lies: copied, or an overlay whose lower layers nobody writes to.
+"""The root filesystem of a container: a copy, or an overlay whose lower layers are never written to.
 
     overlay:   mounted on the folder `rootfs`, over the layers in guest.own["lowers"] (lowest first); the folder `upper`
-               takes what the container writes. It is mounted in the mount namespace of the container's monitor, so the
-               host has no such mount, and it goes when the monitor does
+               receives the container's writes. It is mounted in the mount namespace of the container's monitor, so the
+               host has no such mount, and it ends with the monitor
     copy:      the folder `root`
 """
 
@@ -25,19 +25,19 @@ class Roots:
 
     @property
     def writable(self):
-        """The folder that the container writes to, and that a payload is put into."""
+        """The folder that the container writes to and that receives the payload."""
         return self.folder / ("root" if self.guest.root == "copy" else "upper")
 
     def lowers(self):
-        """Lowest first; none for a copied root."""
+        """The lower layers, lowest first; empty for a copied root."""
         return self.guest.own["lowers"]
 
     def path(self):
-        """The root as LXC is told of it."""
+        """The path of the root that LXC is given."""
         return self.writable if self.guest.root == "copy" else self.folder / "rootfs"
 
     def mount_argv(self):
-        """The command that mounts the overlay, None without one."""
+        """The command that mounts the overlay; None for a copied root."""
         if self.guest.root == "copy":
             return None
         work = self.folder / "work"
@@ -72,7 +72,7 @@ class Roots:
         write_tree(self.recipe.lab, self.guest, self.writable, self.first_id)
 
     def make_from(self, source, full):
-        """A copy of another container's, or an overlay over it."""
+        """Makes the root from another container's: a copy, or an overlay over it."""
         if full:
             self.guest.own["lowers"] = list(source.lowers())
             copy(source.writable, self.writable)
@@ -83,7 +83,7 @@ class Roots:
         self.rename()
 
     def rename(self):
-        """Name, address and hosts of a clone; its programs are those of its source."""
+        """Writes the name, address and hosts of a clone. Its programs stay those of its source."""
         for name in ("etc", "etc/river"):
             if not (self.writable / name).exists():
                 (self.writable / name).mkdir()
@@ -121,7 +121,7 @@ class Roots:
 
 
 def copy(source, target):
-    """A folder with owners, modes, attributes and devices; blocks are shared where the filesystem can."""
+    """Copies a folder with owners, modes, attributes and devices. Blocks are shared if the filesystem can."""
     if target.exists():
         shutil.rmtree(target)
     command.run(["cp", "-a", "--reflink=auto", source, target], seconds=COPY_SECONDS)

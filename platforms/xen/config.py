@@ -1,9 +1,10 @@
-"""The xl configuration of a guest: written from the guest's record alone, so that it can be tested without Xen.
+"""Writes the xl configuration of a guest from the guest's record alone, so that it can be tested without Xen.
 
     text = write(guest, Places(...))
 
-Memory is the guest's, `memory.limit` its ceiling and `memory.balloon` what it starts with. Virtual CPU i runs on
-the CPUs i, i + n, … of `cpu.pin`, so with as many CPUs as virtual ones each has one of its own.
+The guest has its own memory size; `memory.limit` is its ceiling and `memory.balloon` its size at the start. With n
+virtual CPUs, number i runs on the CPUs i, i + n, … of `cpu.pin`. So with as many CPUs as virtual ones, each virtual CPU
+has its own.
 """
 
 from pathlib import Path
@@ -14,23 +15,23 @@ from ..lab.network import split
 from ..lab.tuning import AUTO, cpu_list, cpus
 
 MIB = 2**20
-SHARES_A_WEIGHT = 4  # 1024 shares are ordinary, and so is weight 256
+SHARES_A_WEIGHT = 4  # the defaults are 1024 shares and weight 256
 LARGEST_WEIGHT = 65535
-RATE_INTERVAL_MS = 50  # netback counts bytes in each
+RATE_INTERVAL_MS = 50  # netback counts the bytes of each such interval
 EMULATED = "e1000"
 HOTPLUG = Path(__file__).resolve().parent / "hotplug"
 
 
 class Places(NamedTuple):
-    """What the guest's record does not say. `disks` are (format, path, writable), the root's first."""
+    """What the guest's record does not hold. `disks` are (format, path, writable), the root's first."""
 
     name: str
     kernel: str
     ramdisk: str
     disks: list
-    bridge: str  # "" without an interface of Xen's
+    bridge: str  # "" without a Xen interface
     interface: str
-    console: str  # file that an HVM guest's serial line is written to
+    console: str  # file for the output of an HVM guest's serial line
 
 
 def write(guest, places):
@@ -65,7 +66,7 @@ def value_text(key, value):
 
 
 def knob(guest, name):
-    """What is asked, None when nothing or `auto`."""
+    """The requested value; None when there is none or it is `auto`."""
     value = guest.tuning.get(name)
     return None if value == AUTO else value
 
@@ -133,8 +134,8 @@ def bus(guest):
 
 
 def disks(guest, places):
-    """The root's and the payload's. An HVM guest's first four are IDE disks, too, and those can always be written: its
-    payload is the fifth. qcow2 is served by qemu, all else by dom0's kernel."""
+    """The disk of the root and the disk of the payload. The first four disks of an HVM guest are also IDE disks, which
+    are always writable, so its payload is the fifth. qemu serves qcow2, dom0's kernel everything else."""
     names = ("hda" if bus(guest) == "ide" else "xvda", "xvde" if guest.kind == "hvm" else "xvdb")
     return [disk(name, *each) for name, each in zip(names, places.disks)]
 
@@ -145,7 +146,7 @@ def disk(device, kind, path, writable):
 
 
 def field(value):
-    """A part of a specification, which commas divide."""
+    """Checks a part of a specification, which must not contain commas: they separate the parts."""
     if "," in str(value):
         raise LabError(f"{value}: xl's configuration takes no comma here; put the lab (IR_LAB) elsewhere")
     return value
@@ -160,7 +161,7 @@ def nic(guest):
 
 
 def interval_bytes(rate):
-    """bit/s in netback's unit."""
+    """Converts bit/s to netback's unit."""
     amount, rest = divmod(rate * RATE_INTERVAL_MS, 8 * 1000)
     if rest or not amount:
         raise LabError(f"network.rate = {rate}: Xen counts bytes in {RATE_INTERVAL_MS} ms; give a multiple of "
@@ -187,14 +188,14 @@ def interfaces(guest, places):
 
 
 def machine(guest, places):
-    """An HVM guest's emulated machine: no screen, its serial line to a file."""
+    """The emulated machine of an HVM guest: no screen, its serial line to a file."""
     if guest.kind != "hvm":
         return {}
     return {"serial": f"file:{places.console}", "vnc": 0, "sdl": 0, "nographic": 1, "vga": "none", "usb": 0}
 
 
 def command_line(guest):
-    """Linux takes emulated disks and NICs of Xen away where it has better ones, unless told not to."""
+    """Linux drops Xen's emulated disks and NICs if paravirtual ones exist, unless told not to."""
     emulated_disk, emulated_nic = bus(guest) == "ide", nic(guest) == EMULATED
     words = ["root=LABEL=river-root", "rw", "quiet", f"console={'ttyS0' if guest.kind == 'hvm' else 'hvc0'}"]
     if emulated_disk or emulated_nic:

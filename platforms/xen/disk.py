@@ -1,13 +1,13 @@
 """A guest's disk in dom0: a qcow2 overlay over the appliance, a raw file, or an LVM volume.
 
     disk = of(guest, directory, name)      one of KINDS by guest.root
-    disk.make(image, mib)                  out of the appliance's qcow2 file, at least as large as it
-    disk.clone(source, full)               out of another guest's
-    disk.keep(path), disk.put_back(path)   a copy of what it holds, and back
+    disk.make(image, mib)                  from the appliance's qcow2 file, at least as large as that
+    disk.clone(source, full)               from another guest's disk
+    disk.keep(path), disk.put_back(path)   saves a copy of the content, and restores it
     disk.spec()                            (format, path) for xl
-    disk.remove()                          fine when there is none
+    disk.remove()                          no disk is fine
 
-Files lie in the guest's folder, which is removed by whoever owns it; a volume carries the guest's name.
+Files are in the guest's folder, which its owner removes. A volume is named after the guest.
 """
 
 import json
@@ -32,7 +32,7 @@ def bytes_of(path, kind):
 
 
 def copy_file(source, target):
-    """Shares the blocks where the filesystem can; holes stay holes. The target appears when it is whole."""
+    """Copies a file, sharing blocks if the filesystem can and keeping holes. The target appears only when complete."""
     part = f"{target}.part"
     try:
         run(["cp", "--reflink=auto", "--sparse=always", source, part], seconds=COPY_SECONDS)
@@ -46,13 +46,14 @@ def overlay_over(backing, kind, target, size=None):
 
 
 def detach(path):
-    """Loop devices that somebody who was killed has left over a file."""
+    """Detaches loop devices that a killed program left on a file."""
     for line in output([need("losetup", "xen"), "--noheadings", "--output", "NAME", "--associated", path]).split():
         run([need("losetup", "xen"), "--detach", line])
 
 
 class Overlay:
-    """qcow2 over the appliance's image: made at once, whatever the size. Blocks are served by qemu in dom0."""
+    """A qcow2 overlay over the appliance's image. Making it is instant, whatever the size. qemu in dom0 serves its
+    blocks."""
 
     format = "qcow2"
 
@@ -82,7 +83,7 @@ class Overlay:
 
 
 class Copy(Overlay):
-    """A raw file of its own. Blocks are served by dom0's kernel through a loop device."""
+    """A raw file. Dom0's kernel serves its blocks through a loop device."""
 
     format = "raw"
 
@@ -102,7 +103,7 @@ class Copy(Overlay):
 
 
 class Volume(Copy):
-    """A logical volume, `phy` in Xen's words: the fewest layers. The group is named by IR_XEN_VOLUME_GROUP."""
+    """A logical volume, which Xen calls `phy`: the fewest layers. IR_XEN_VOLUME_GROUP names the volume group."""
 
     def __init__(self, directory, name):
         super().__init__(directory, name)
@@ -153,7 +154,7 @@ def of(guest, directory, name):
 
 
 def require_group():
-    """The volume group, for `check`: LabError when it cannot be used."""
+    """The volume group, for `check`. LabError when it cannot be used."""
     group = Volume.group()
     if not group:
         raise LabError(f"{GROUP} names none")

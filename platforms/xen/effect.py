@@ -1,6 +1,6 @@
-"""The tuning of a running guest as it is in effect: read from the hypervisor, xenstore and dom0's kernel.
+"""Reads the tuning in effect for a running guest from the hypervisor, xenstore and dom0's kernel.
 
-    in_effect(guest, name, interface)       {knob: value}, normalised as tuning.KNOBS says; None: not in effect at all
+    in_effect(guest, name, interface)       {knob: value}, normalised as in tuning.KNOBS; None: not in effect
 """
 
 import os
@@ -28,7 +28,7 @@ def backend(number, kind, device):
 
 
 def pin(guest, name):
-    """The CPUs of all virtual CPUs together, when each is where the configuration put it."""
+    """The CPUs of all virtual CPUs together, if each is where the configuration placed it."""
     there = xl.affinities(name)
     if EVERYWHERE in there:
         return None
@@ -38,7 +38,7 @@ def pin(guest, name):
 
 
 def node(name):
-    """The node on which all of its CPUs and memory are."""
+    """The node that has all its CPUs and memory."""
     nodes = xl.node_cpus()
     on_nodes = set(xl.memory_nodes(xl.domain(name).number))
     allowed = {n for text in xl.affinities(name) for n in (cpus(text) if text != EVERYWHERE else ())}
@@ -53,7 +53,7 @@ def shares(name):
 
 
 def quota(name):
-    """None: no cap."""
+    """The cap in percent of one CPU; None without a cap."""
     return xl.schedule(name)[1] or None
 
 
@@ -69,7 +69,7 @@ def balloon(name):
 
 
 def disk_cache(number, bus):
-    """"none" when dom0 goes past its page cache for the root disk."""
+    """"none" when dom0 bypasses its page cache for the root disk."""
     path = backend(number, "vbd", ROOT_DEVICE["hda" if bus == "ide" else "xvda"])
     if path is None:
         return None
@@ -81,7 +81,7 @@ def disk_cache(number, bus):
 
 
 def disk_bus(name):
-    """"ide" while an emulated disk is what the guest sees."""
+    """"ide" while the guest sees an emulated disk."""
     devices = [each.get("vdev", "") for each in xl.config(name).get("disks", [])]
     return "ide" if devices and devices[0].startswith("hd") else "xen"
 
@@ -90,7 +90,7 @@ def disk_bus(name):
 
 
 def rate_out(number):
-    """bit/s that netback lets the guest send, None without bound."""
+    """The bit/s that netback lets the guest send; None without a limit."""
     text = xl.store(f"/local/domain/0/backend/vif/{number}/0/rate")
     if not text:
         return None
@@ -99,7 +99,7 @@ def rate_out(number):
 
 
 def rate(number, interface):
-    """One figure when both directions have it, else both as text."""
+    """One number if both directions have the same rate, else both as text."""
     out, into = rate_out(number), shaping.limited(interface)
     return out if out == into else f"out {out}, in {into}"
 
@@ -131,6 +131,6 @@ def readers(guest, name, interface):
 
 
 def in_effect(guest, name, interface):
-    """What is asked for is read; the rest only where it costs nothing."""
+    """Reads the requested knobs, and others only if reading them is cheap."""
     known = readers(guest, name, interface)
     return {knob: known[knob]() for knob in guest.tuning if knob in known and guest.tuning[knob] != AUTO}

@@ -1,4 +1,4 @@
-"""Whether this host is a Xen dom0 with all that guests need: the findings of `check`, each with its remedy; facts."""
+"""Checks whether this host is a Xen dom0 with all that guests need: findings with remedies, and facts."""
 
 import functools
 import os
@@ -62,7 +62,7 @@ def find_device_model():
 
 
 def find_namespace(netns):
-    """Back ends of the kernel always appear in the host's own network namespace."""
+    """Requires the host's own network namespace, because the kernel's back ends always appear there."""
     return look("network namespace", not netns, "Xen's interfaces appear in the host's own network namespace alone",
                 "leave --netns and IR_LAB_NETNS out")
 
@@ -91,7 +91,7 @@ def find_volumes():
 
 @functools.cache
 def capabilities():
-    """Of the hypervisor; they do not change while it runs."""
+    """The hypervisor's capabilities, which do not change while it runs."""
     try:
         return xl.info().get("virt_caps", "").split()
     except LabError:
@@ -99,7 +99,7 @@ def capabilities():
 
 
 def findings(netns):
-    """Everything; what needs a running Xen only where there is one."""
+    """All findings. Those that need a running Xen are included only if it runs."""
     dom0 = find_dom0()
     programs = [*(program(name, "xen") for name in PROGRAMS), program("mmdebstrap", "platforms", required=False)]
     found = [dom0, root_user(), *programs, find_device_model(), find_modules(), find_namespace(netns)]
@@ -109,7 +109,7 @@ def findings(netns):
 
 
 def require_assignable(address, virtual):
-    """That a PCI device can be given to a guest: it is in the hands of pciback."""
+    """Checks that a PCI device can be given to a guest, that is, that pciback holds it."""
     device = Path("/sys/bus/pci/devices") / address
     if not re.fullmatch(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]", address) or not device.exists():
         raise Unsupported(f"there is no PCI device '{address}' here", "write it as lspci -D does: 0000:03:00.0")
@@ -124,7 +124,7 @@ def require_assignable(address, virtual):
 
 
 def emulated():
-    """Whether the hypervisor itself runs on a CPU that is emulated."""
+    """Whether the hypervisor itself runs on an emulated CPU."""
     return any(name in read("/proc/cpuinfo") for name in ("QEMU Virtual CPU", "QEMU TCG"))
 
 

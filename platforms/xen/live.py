@@ -1,4 +1,4 @@
-"""Changes of a running guest, and what must be done to one right after its start."""
+"""Changes a running guest, and applies what a guest needs right after its start."""
 
 import contextlib
 
@@ -13,7 +13,7 @@ BALLOON_SECONDS = 120
 
 
 def bypass_cache(number, bus):
-    """The loop device below a raw file goes past dom0's page cache; other disks do by their configuration."""
+    """Makes the loop device under a raw file bypass dom0's page cache. Other disks do so by their configuration."""
     path = effect.backend(number, "vbd", effect.ROOT_DEVICE["hda" if bus == "ide" else "xvda"])
     device = xl.store(f"{path}/node") if path else None
     if device and device.startswith("/dev/loop"):
@@ -22,8 +22,8 @@ def bypass_cache(number, bus):
 
 @contextlib.contextmanager
 def held_still(name, running):
-    """A running guest stands still and its disk's file is whole while the block goes on: what is in the file then is
-    what a power failure would leave."""
+    """Pauses a running guest for the duration of the block, with its disk's file complete: the file then holds what a
+    power failure would leave."""
     if not running:
         yield
         return
@@ -37,7 +37,7 @@ def held_still(name, running):
 
 @contextlib.contextmanager
 def served_by_nobody(name):
-    """qemu, where it serves the disk, writes out what it holds of a qcow2 file when it is stopped."""
+    """Stops qemu during the block if it serves the disk. When stopped, qemu writes out what it holds of a qcow2 file."""
     number = xl.domain(name).number
     if xl.store(f"/local/domain/0/backend/qdisk/{number}") is None:
         run(["sync"])

@@ -1,10 +1,10 @@
-"""Moving a running guest to another host under Xen.
+"""Moves a running guest to another Xen host.
 
     ir-platform migrate xen GUEST HOST      live, by xl migrate over ssh with the lab's key; as root@HOST
-    ir-platform migrate xen GUEST local     the same state saved to a file and restored here, without a second host
+    ir-platform migrate xen GUEST local     the same state, saved to a file and restored here, without a second host
 
-For HOST, the disk, kernel and initrd must be there under the same paths (shared storage), and the bridge under the same
-name: make it by `ir-platform provision` of any guest in a lab of the same directory.
+HOST needs the disk, kernel and initrd under the same paths (shared storage), and a bridge with the same name. To make
+the bridge, run `ir-platform provision` for any guest there, in a lab of the same directory.
 """
 
 from ..lab.command import run
@@ -26,7 +26,7 @@ def move(recipe, guest, target):
 
 
 def by_file(recipe, guest):
-    """Saved and restored; when restoring fails the state is kept and the message says where."""
+    """Saves and restores the guest. If restoring fails, the state is kept and the message says where."""
     name, state = recipe.lab.name(guest), recipe.folder(guest) / "state.save"
     try:
         xl.call("save", name, str(state), seconds=MOVE_SECONDS)
@@ -42,7 +42,7 @@ def by_file(recipe, guest):
 
 
 def by_network(recipe, guest, target):
-    """The other side must answer, and have the guest's files, before anything is moved."""
+    """Migrates over the network. First checks that the other side answers and has the guest's files."""
     require_files(recipe, guest, target)
     shell = recipe.lab.key.ssh_argv(target, "")[:-2]
     xl.call("migrate", "-s", " ".join(shell + ["-l", "root"]), recipe.lab.name(guest), target, seconds=MOVE_SECONDS)

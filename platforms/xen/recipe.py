@@ -1,8 +1,8 @@
-"""Xen: guests by xl in dom0.
+"""Xen: guests driven by xl in dom0.
 
-Kinds: `pv` needs no virtualization of the CPU, `pvh` is the lean one with it, `hvm` has a whole emulated machine beside
-Xen's own devices. Guests boot the appliance's kernel directly. The guest's folder holds the disk (unless it is a
-volume), the payload's drive, kernel and initrd by reference, xl.cfg and, of HVM guests, the console.
+Kinds: `pv` needs no hardware virtualisation; `pvh` is the lean kind that uses it; `hvm` has a complete emulated machine
+beside Xen's own devices. Guests boot the appliance's kernel directly. The guest's folder holds the disk (unless it is a
+volume), the payload's drive, references to kernel and initrd, xl.cfg and, for HVM guests, the console.
 """
 
 import contextlib
@@ -72,7 +72,7 @@ class Recipe(SshPlatform):
             super().require_network(text)
 
     def free_memory(self):
-        """Dom0's own kernel sees nothing of it."""
+        """The free memory, from the hypervisor: dom0's own kernel does not see it."""
         return int(xl.info()["free_memory"]) << 20
 
     def patience(self, guest):
@@ -100,7 +100,7 @@ class Recipe(SshPlatform):
             undo.keep()
 
     def after_start(self, guest):
-        """What xl's configuration cannot say."""
+        """Applies what xl's configuration cannot express."""
         if self.bridged(guest):
             self.lab.network.attach(self.lab.interface(guest), guest)
             if rate := config.knob(guest, "network.rate"):
@@ -125,13 +125,13 @@ class Recipe(SshPlatform):
 
     @staticmethod
     def dismiss_keepers(name):
-        """They would start a guest again that is just between two starts of its own."""
+        """Ends the xl processes that watch the guest: they would restart it while it is stopped between two starts."""
         for number in xl.keepers(name):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(number, signal.SIGTERM)
 
     def gone(self, guest):
-        """Neither the domain nor its interface is there."""
+        """Whether neither the domain nor its interface exists."""
         interface = f"/sys/class/net/{self.lab.interface(guest)}"
         return xl.domain(self.lab.name(guest)) is None and not os.path.exists(interface)
 
@@ -150,8 +150,8 @@ class Recipe(SshPlatform):
     # ---- within a guest ----
 
     def console(self, guest):
-        """Of HVM guests their own file, of others what xenconsoled keeps when it is started with --log=guest; and what xl
-        says of the domain's end."""
+        """The console: of HVM guests their own file, of others what xenconsoled keeps when started with --log=guest.
+        Also what xl reports about the domain's end."""
         kept = [path for path in self.logs(guest) if path.name.startswith(("guest-", "xl-")) and path.suffix == ".log"]
         return ends(self.folder(guest) / "console.log", *sorted(kept))
 
@@ -176,7 +176,8 @@ class Recipe(SshPlatform):
         )
 
     def disk_bytes(self, guest, told):
-        """xentop counts what dom0's kernel serves; what qemu serves, qemu."""
+        """(read, written) in bytes. xentop counts what dom0's kernel serves; for a disk that qemu serves, qemu
+        counts."""
         if self.disk(guest).format == "qcow2":
             return xl.block_stats(self.lab.name(guest))
         return tuple(int(told[column]) * xl.SECTOR_BYTES for column in ("VBD_RSECT", "VBD_WSECT"))
@@ -229,14 +230,14 @@ class Recipe(SshPlatform):
         return disk.of(guest, self.folder(guest), self.lab.name(guest))
 
     def logs(self, guest):
-        """What xl, qemu and xenconsoled have written of the guest, older ones too."""
+        """What xl, qemu and xenconsoled logged about the guest, including older files."""
         return Path(xl.LOGS).glob(f"**/*-{self.lab.name(guest)}.log*")
 
     def bridged(self, guest):
         return network.split(guest.network)[0] not in UNBRIDGED
 
     def write_config(self, guest):
-        """xl.cfg of the guest's record; returns its path."""
+        """Writes xl.cfg from the guest's record; returns its path."""
         places = config.Places(
             name=self.lab.name(guest),
             kernel=guest.own["kernel"],

@@ -1,4 +1,4 @@
-"""xl and its companions, and what they print, in our words. Everything here is told by the hypervisor or xenstore."""
+"""Runs xl and related programs and parses their output. All values come from the hypervisor or xenstore."""
 
 import json
 import os
@@ -21,7 +21,7 @@ class Domain(NamedTuple):
 
 
 def call(*words, seconds=60, good=(0,)):
-    """Done of an xl command."""
+    """Runs an xl command; returns a Done."""
     return run([need("xl", "xen"), *words], seconds=seconds, good=good)
 
 
@@ -39,14 +39,14 @@ def parse_list(text):
 
 
 def domain(name):
-    """The Domain of that name, or None. One that is on its way out counts as gone."""
+    """The Domain of that name, or None. A dying domain counts as gone."""
     found = parse_list(said("list")).get(name)
     return None if found is None or "d" in found.flags else found
 
 
 def keepers(name):
-    """Ids of the processes of xl that wait for the domain's end, to take it away or to start it again: those that write
-    its log."""
+    """The ids of the xl processes that wait for the domain's end, to remove or restart it. They are the processes that
+    write its log."""
     return [int(each.parts[2]) for each in Path("/proc").glob("[0-9]*/fd/1") if link(each) == f"{LOGS}/xl-{name}.log"]
 
 
@@ -58,7 +58,7 @@ def link(path):
 
 
 def parse_info(text):
-    """{key: text} of `xl info`; indented and headless lines are left out."""
+    """{key: text} of `xl info`. Indented lines and lines without a key are left out."""
     pairs = (line.split(":", 1) for line in text.splitlines() if ":" in line and not line.startswith(" "))
     return {key.strip(): value.strip() for key, value in pairs}
 
@@ -68,7 +68,7 @@ def info():
 
 
 def parse_node_cpus(text):
-    """{node: set of CPUs} of the cpu_topology table of `xl info -n`."""
+    """{node: set of CPUs} from the cpu_topology table of `xl info -n`."""
     nodes, inside = {}, False
     for line in text.splitlines():
         if not line.startswith((" ", "cpu:")):
@@ -84,7 +84,7 @@ def node_cpus():
 
 
 def parse_affinities(text):
-    """The hard affinity of each vCPU, of `xl vcpu-list NAME`: a list of texts such as "0-1" or "all"."""
+    """The hard affinity of each vCPU, from `xl vcpu-list NAME`: a list of texts such as "0-1" or "all"."""
     return [line.rsplit(" / ", 1)[0].split()[-1] for line in text.splitlines()[1:]]
 
 
@@ -93,7 +93,7 @@ def affinities(name):
 
 
 def parse_schedule(text):
-    """(weight, cap) of `xl sched-credit2 -d NAME`."""
+    """(weight, cap) from `xl sched-credit2 -d NAME`."""
     weight, cap = text.splitlines()[-1].split()[-2:]
     return int(weight), int(cap)
 
@@ -103,12 +103,12 @@ def schedule(name):
 
 
 def config(name):
-    """The domain's configuration as libxl gathers it from hypervisor and xenstore."""
+    """The domain's configuration, which libxl collects from hypervisor and xenstore."""
     return json.loads(said("list", "-l", name))[0]["config"]
 
 
 def parse_top(text, name):
-    """{column: text} of a domain in `xentop -b`; the name stands first, the one-word state second."""
+    """{column: text} of a domain from `xentop -b`. The name comes first, then the state as one word."""
     lines = text.splitlines()
     columns = lines[0].split()
     for line in lines[1:]:
@@ -123,7 +123,7 @@ def top(name):
 
 
 def parse_block_stats(text):
-    """(bytes read, bytes written) of all disks that a guest's qemu serves, of its monitor's `info blockstats`."""
+    """(bytes read, bytes written) of all disks that qemu serves for a guest, from its monitor's `info blockstats`."""
     return tuple(sum(map(int, re.findall(rf"\b{word}_bytes=(\d+)", text))) for word in ("rd", "wr"))
 
 
@@ -132,7 +132,7 @@ def block_stats(name):
 
 
 def parse_memory_nodes(text, number):
-    """{node: pages} of a domain in the last answer to the hypervisor's debug key "u"."""
+    """{node: pages} of a domain, from the latest answer to the hypervisor's debug key "u"."""
     nodes, inside = {}, False
     for line in text.rpartition("Memory location of each domain")[2].splitlines():
         words = line.replace("(XEN)", "").split()
@@ -149,7 +149,7 @@ def memory_nodes(number):
 
 
 def store(path):
-    """A value of xenstore, or None."""
+    """The value of a xenstore key, or None."""
     done = run([need("xenstore-read", "xen"), path], good=None)
     return done.out.strip() if done.status == 0 else None
 

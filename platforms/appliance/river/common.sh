@@ -1,10 +1,11 @@
-# Sourced by the roles' scripts, with the service's name as $1. Sets: name, settings (the service's folder of
-# configuration), data (its folder of data, made), and the variables of guest.conf.
+# Sourced by the scripts of the roles, with the service's name as $1. Sets: name; settings (the
+# service's configuration folder); data (its data folder, created if missing); and the variables of
+# guest.conf.
 #
-# RIVER_ROOT is empty in a guest; on bare metal it is the folder that takes the place of the guest's root.
+# RIVER_ROOT is empty in a guest. On bare metal it is the folder that stands for the guest's root.
 # shellcheck shell=bash
 RIVER_ROOT=${RIVER_ROOT-}
-# shellcheck disable=SC2034 # for who sources this
+# shellcheck disable=SC2034 # used by the sourcing script
 {
     name=$1
     settings=$RIVER_ROOT/etc/river/services/$name
@@ -13,15 +14,16 @@ RIVER_ROOT=${RIVER_ROOT-}
 # shellcheck source=/dev/null
 . "$RIVER_ROOT/etc/river/guest.conf"
 
-# Words before a program that takes its memory from the C library, when that is to use huge pages.
+# A command prefix for programs that use the C library's malloc, when it shall use huge pages.
 huge=()
-# shellcheck disable=SC2034 # for who sources this
+# shellcheck disable=SC2034 # used by the sourcing script
 case ${MALLOC_HUGEPAGES-} in
 transparent) huge=(env GLIBC_TUNABLES=glibc.malloc.hugetlb=1) ;;
 static) huge=(env GLIBC_TUNABLES=glibc.malloc.hugetlb=2) ;;
 esac
 
-# Makes the data folder and goes there; the settings, with passwords in them, are the service's alone.
+# Creates the data folder and changes into it. Only the service's user may read the settings: they
+# contain passwords.
 enter_data() {
     mkdir -p "$data"
     if [[ -z $RIVER_ROOT ]]; then
@@ -30,7 +32,7 @@ enter_data() {
     cd "$data" || exit 1
 }
 
-# Runs a command as the user of the services; on bare metal that is who started them.
+# Runs a command as the services' user. On bare metal that is the user who started them.
 as_river() {
     if [[ -z $RIVER_ROOT ]]; then
         chpst -u river:river "$@"
@@ -39,7 +41,7 @@ as_river() {
     fi
 }
 
-# Becomes it.
+# The same, but replaces this shell by the command.
 become_river() {
     if [[ -z $RIVER_ROOT ]]; then
         exec chpst -u river:river "$@"
@@ -47,9 +49,9 @@ become_river() {
     exec "$@"
 }
 
-# The status line of an HTTP request, in one second.
+# Prints the status line of an HTTP response; waits at most one second.
 http_status() { # ADDRESS PORT PATH
-    # shellcheck disable=SC2016 # they are the inner shell's
+    # shellcheck disable=SC2016 # expanded by the inner shell
     timeout 1 bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" "$2" "$0" >&3 &&
         read -r _ status _ <&3 && echo "$status"' "$1" "$2" "$3" 2>/dev/null
 }
