@@ -1,8 +1,9 @@
-/* What a broker takes: bench_broker publish|consume COUNT CLIENTS [SIZE [BATCH]], at the address in
- * the environment's IR_AMQP. Publishes COUNT messages of SIZE bytes through the exchange ir.bench
- * into the quorum queue ir.bench, each client waiting for its confirms after every BATCH; or
- * consumes as many from it, acknowledging every BATCH. CLIENTS threads have a connection each.
- * Prints one JSON object: messages, seconds, and the program's own processor time. */
+/* Measures a broker: bench_broker publish|consume COUNT CLIENTS [SIZE [BATCH]]. The environment
+ * variable IR_AMQP holds its address. Publishes COUNT messages of SIZE bytes through the exchange
+ * ir.bench into the quorum queue ir.bench, and each client waits for its confirms after every BATCH
+ * messages. Or consumes COUNT messages from the queue and acknowledges after every BATCH. CLIENTS
+ * threads have one connection each. Prints one JSON object: messages, seconds, and the program's
+ * own processor time. */
 #include "broker/publisher.h"
 #include "broker/topology.h"
 #include "common/clock.h"
@@ -13,11 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OBJECT "ir.bench" /* exchange, queue and routing key */
+#define OBJECT "ir.bench" /* name of the exchange, the queue and the routing key */
 #define CLIENTS_MAX 64
 #define BODY_MAX 65536
 #define IDLE_MS 100
-#define IDLE_TURNS 300 /* so long may the queue be empty before the count is reached */
+#define IDLE_TURNS 300 /* gives up when the queue stays empty for so many turns */
 
 typedef struct bench {
     ir_broker_options_t options;
@@ -38,7 +39,7 @@ static unsigned long argument(int argc, char **argv, int index, unsigned long ot
     return argc > index ? strtoul(argv[index], NULL, 10) : otherwise;
 }
 
-/* A client's share of the messages; the first ones take what does not divide. */
+/* A client's share of the messages. The first clients take the remainder of the division. */
 static unsigned long share(const bench_t *bench, unsigned long client) {
     return bench->count / bench->clients + (client < bench->count % bench->clients);
 }
@@ -99,7 +100,7 @@ static bool subscribe(const bench_t *bench, amqp_connection_state_t connection, 
     return ir_broker_reply(amqp_get_rpc_reply(connection), "consume", error) == IR_OK;
 }
 
-/* The next message's tag, or 0: none came for a moment. */
+/* Returns the delivery tag of the next message, or 0 if none arrived within a moment. */
 static uint64_t take(amqp_connection_state_t connection, bench_t *bench) {
     struct timeval patience = {.tv_usec = IDLE_MS * 1000};
     amqp_envelope_t envelope;

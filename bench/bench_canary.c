@@ -1,5 +1,5 @@
-/* How quiet a machine is: bench_canary DIRECTORY does the same three things every time it is called
- * and prints what each took, as one JSON object. About one second.
+/* Measures how quiet a machine is. bench_canary DIRECTORY does the same three things at each call
+ * and prints the time of each as one JSON object. Takes about one second.
  *
  *   loop_ns   a dependent chain of integer operations: the processor's own speed
  *   walk_ns   a step of a random walk through 32 MiB: caches and memory, which other guests of the
@@ -38,7 +38,8 @@ static double time_loop(uint64_t *sink) {
     return (double)(ir_clock_monotonic() - begun) / LOOP_ROUNDS;
 }
 
-/* One cycle through all cache lines, so that no step can be foretold (Sattolo's algorithm). */
+/* One cycle through all cache lines, in an order that the processor cannot predict (Sattolo's
+ * algorithm). */
 static uint32_t *make_cycle(size_t lines) {
     uint32_t *next = malloc(WALK_BYTES);
     uint32_t *order = next != NULL ? malloc(lines * sizeof *order) : NULL;

@@ -1,8 +1,8 @@
-/* What storing costs as the store grows: bench_documents URI REGISTRY MESSAGES [MOTES [BATCH]] puts
- * the messages of a simulation into a document store, BATCH observations at a time as the worker
- * does (without quality control), and writes a line for each batch: how many documents are stored,
- * raw messages and observations, and the seconds that all puts together took. The registry is that
- * of ir-loadgen --write-registry. */
+/* Measures how the cost of storing grows with the store: bench_documents URI REGISTRY MESSAGES
+ * [MOTES [BATCH]]. Puts the messages of a simulation into a document store, BATCH observations at a
+ * time, as the worker does (without quality control). After each batch it writes one line: the
+ * number of stored documents (raw messages and observations) and the seconds of all puts so far.
+ * REGISTRY comes from ir-loadgen --write-registry. */
 #include "common/clock.h"
 #include "loadgen/source.h"
 #include "store/documents.h"

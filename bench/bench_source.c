@@ -1,6 +1,6 @@
-/* What generating costs, without sending: bench_source [MOTES [SECONDS]] renders the messages of a
- * simulation on one thread, as JSON and CBOR, with 1 and 7 records, alone, with the raw id, and
- * with the ids of all observations, and prints observations a second of CPU time. */
+/* Measures generating without sending: bench_source [MOTES [SECONDS]]. Renders the messages of a
+ * simulation in one thread, as JSON and CBOR, with 1 and 7 records, each without ids, with the raw
+ * id, and with the ids of all observations. Prints observations per second of CPU time. */
 #include "common/clock.h"
 #include "loadgen/source.h"
 

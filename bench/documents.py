@@ -1,11 +1,12 @@
-"""How MongoDB's cost grows with what it holds: bench/documents.py [--documents N] [--block N] [--cache GB] [--motes N].
+"""Measures how MongoDB's cost grows with its content: bench/documents.py [--documents N] [--block N] [--cache GB]
+[--motes N].
 
-Puts simulated messages into a replica set of one member with a small cache, through the worker's own document store in
-batches of the worker's size, and prints for each block of 250,000 documents how many a second were stored and what
-CPU each cost mongod. The curve is flat while ids begin with the time and the last pages of the index by mote fit into the
-cache's dirty part (bench/README.md); with random ids, or an index by sensor, an insert costs ever more. Ends with one
-JSON object: every block, the size of the indexes by id, and the facts of the machine. 3 million documents take some
-minutes and 4 GB.
+Puts simulated messages into a replica set of one member with a small cache, through the worker's own document store and
+in batches of the worker's size. For each block of 250,000 documents it prints how many were stored per second, and
+mongod's CPU time per document. The curve stays flat while ids begin with the time and the last pages of the index by
+mote fit into the dirty part of the cache (bench/README.md). With random ids, or an index by sensor, the cost of an
+insert keeps growing. At the end it prints one JSON object: every block, the size of the indexes by id, and the facts of
+the machine. 3 million documents take some minutes and 4 GB.
 """
 
 import argparse
@@ -26,7 +27,7 @@ import servers  # noqa: E402
 from prepare import prepare  # noqa: E402
 
 BUILD = ROOT / "out" / "release"
-RECORDS = 7  # of one message, which is one raw document more
+RECORDS = 7  # per message, which also makes one raw document
 
 
 def cpu_seconds(pid):
@@ -36,7 +37,7 @@ def cpu_seconds(pid):
 
 
 def id_index_bytes(mongod, collection):
-    """Of the index by _id, from the raw answer of collStats."""
+    """The size of the index by _id, from the raw answer of collStats."""
     answer = mongod.command({"collStats": collection}, "river")
     found = re.search(rb"indexSizes\0.*?([\x10\x12\x01])_id_\0(.{8})", answer, re.DOTALL)
     form = {b"\x10": "<i", b"\x12": "<q", b"\x01": "<d"}[found[1]]

@@ -1,13 +1,14 @@
-"""What the gateway costs: bench/ingest.py [--rounds N] [--seconds N] [--windows N,N] [--idle N].
+"""Measures what the gateway costs: bench/ingest.py [--rounds N] [--seconds N] [--windows N,N] [--idle N].
 
-In turns on the same machine, with equally many motes and messages under way (the window): wrk posts packs of one record
-with keep-alive to ir-ingest, in front of a RabbitMQ with quorum queues, over as many connections as the window says;
-ir-loadgen publishes packs of one record over AMQP with confirms. Between them wrk posts to an nginx that answers 202 from
-memory, for orientation. Then the memory of idle connections. On standard error a table, on standard output one JSON object
-with every sample, medians and the facts of the machine.
+Alternates two loads on the same machine, with the same number of motes and of messages in flight (the window). In one,
+wrk posts packs of one record with keep-alive to ir-ingest, in front of a RabbitMQ with quorum queues, over as many
+connections as the window. In the other, ir-loadgen publishes packs of one record over AMQP with confirms. For
+orientation, wrk also posts to an nginx that answers 202 from memory. Then it measures the memory of idle connections.
+Standard error shows a table; standard output is one JSON object with every sample, medians and the facts of the
+machine.
 
-CPU is given per message for each process, so that a run on a busy machine says something, too: `ratio` compares
-messages a second, `ratio_by_cpu` what all processes together used for a message.
+CPU is given per message and process, so that a run on a busy machine is meaningful too: `ratio` compares messages per
+second, `ratio_by_cpu` the CPU time of all processes per message.
 """
 
 import argparse
@@ -48,7 +49,7 @@ def run(*argv, **options):
 
 
 def start_nginx(directory):
-    """One worker that answers 202; its address."""
+    """Starts an nginx with one worker that answers 202; returns its address."""
     directory.mkdir()
     port = servers.free_ports(1)[0]
     (directory / "nginx.conf").write_text(
@@ -66,7 +67,7 @@ def start_nginx(directory):
 
 
 def cpu_of(process):
-    """Seconds of CPU that a server and its children, which are one session, have used."""
+    """Seconds of CPU used by a server and its children, which form one session."""
     used = 0
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -76,13 +77,13 @@ def cpu_of(process):
 
 
 def cpu_of_children():
-    """... and the commands that were run and have ended."""
+    """The same for commands that were run and have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
 class Clocks:
-    """CPU of several processes while a load runs."""
+    """CPU time of several processes during a load."""
 
     def __init__(self, **processes):
         self.processes = processes
@@ -97,7 +98,7 @@ class Clocks:
 
 
 def wrk(address, tokens, seconds, connections):
-    """(requests, seconds, requests that were not answered with 2xx, p99 in ms)."""
+    """(requests, seconds, requests not answered with 2xx, p99 in ms)."""
     text = run("wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout=30s", "-s", ROOT / "bench" / "ingest.lua",
                address, env={**os.environ, "IR_TOKENS": str(tokens)})
     requests, took = re.search(r"(\d+) requests in ([\d.]+)s", text).groups()
@@ -124,12 +125,12 @@ def load_amqp(broker, directory, messages, window):
 
 
 def purge(broker):
-    """All queues at once: rabbitmqctl takes seconds to start."""
+    """Purges all queues with one call, because rabbitmqctl takes seconds to start."""
     broker.control("eval", "[rabbit_amqqueue:purge(Queue) || Queue <- rabbit_amqqueue:list()].")
 
 
 def idle_memory(gateway, count):
-    """Bytes of memory of each idle connection."""
+    """Bytes of memory per idle connection."""
     address = urllib.parse.urlsplit(gateway.address)
     before = gateway.metric("process_resident_memory_bytes")
     with contextlib.ExitStack() as stack:
@@ -147,7 +148,7 @@ def medians(samples):
 
 
 def compare(result):
-    """Per window the medians, and what of AMQP's throughput the gateway reaches."""
+    """The medians for each window, and the gateway's throughput relative to AMQP's."""
     table = {}
     for window, samples in result["windows"].items():
         gateway, amqp = medians(samples["gateway"]), medians(samples["amqp"])
@@ -157,7 +158,7 @@ def compare(result):
 
 
 def tell(result):
-    """The table for people."""
+    """Prints the table for people."""
 
     def line(window, name, samples, more=""):
         middle = medians(samples)

@@ -1,8 +1,8 @@
-"""What one worker costs: bench/pipeline.py cost|memory [--rounds N].
+"""Measures what one worker costs: bench/pipeline.py cost|memory [--rounds N].
 
-cost      worker CPU an observation with packs of one record, embedded stores and two formats, and that of
+cost      CPU per observation of the worker, with packs of one record, embedded stores and two formats; and of
           ir-annotate to N-Triples
-memory    a worker's peak while a million messages wait in the queues
+memory    peak memory of a worker while a million messages wait in the queues
 
 Prints one JSON object with every sample, medians and the facts of the machine.
 """
@@ -28,7 +28,7 @@ def child_seconds():
 
 
 def summary_of(samples):
-    """Median, lowest and highest of every figure."""
+    """The median, lowest and highest value of every figure."""
     return {key: {"median": statistics.median(s[key] for s in samples), "min": min(s[key] for s in samples),
                   "max": max(s[key] for s in samples)} for key in samples[0]}
 

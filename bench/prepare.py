@@ -1,4 +1,4 @@
-"""Installs and builds what a measurement needs, so that each runs in a fresh clone."""
+"""Installs and builds what a measurement needs, so that each can run in a fresh clone."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def prepare(*groups):
-    """Groups of tools/install beyond those of `make run`."""
+    """`groups`: groups of tools/install, in addition to those of `make run`."""
     for argv in ([ROOT / "tools" / "install", "build", "run", *groups],
                  ["make", "-s", "-C", ROOT, "MODE=release", "build", "benches"]):
         done = subprocess.run(argv, check=False, stdout=sys.stderr)

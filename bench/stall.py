@@ -1,9 +1,10 @@
-"""What a hung queue costs the other seven's motes: bench/stall.py [--rounds N] [--seconds N] [--connections N].
+"""Measures what a hung queue costs motes of the other seven: bench/stall.py [--rounds N] [--seconds N] [--connections
+N].
 
-In turns on the same machine, wrk posts packs of one record to ir-ingest in front of a RabbitMQ with eight quorum queues, from
-the motes of seven of them: first while all eight confirm, then while the eighth stands still, with its motes under load as
-well. On standard error the p99 of the seven in each round and their ratio, on standard output one JSON object with every sample
-and the facts of the machine. At most doubled is the aim.
+wrk posts packs of one record to ir-ingest, in front of a RabbitMQ with eight quorum queues, from motes of seven of
+them. It alternates between two states on the same machine: all eight queues confirm; or the eighth hangs, with load
+from its own motes as well. Standard error shows the p99 of the seven in each round and the ratio; standard output is
+one JSON object with every sample and the facts of the machine. The aim is a p99 that at most doubles.
 """
 
 import argparse
@@ -27,7 +28,7 @@ QUEUE = "'%2F_ir.observations.0'"
 
 @contextlib.contextmanager
 def hung(broker):
-    """One queue of eight stands still."""
+    """Makes one queue of eight hang during the block."""
     broker.control("eval", f"sys:suspend({QUEUE}).")
     try:
         yield
@@ -36,7 +37,7 @@ def hung(broker):
 
 
 def post(gateway, mote, token):
-    """The status of one pack."""
+    """Posts one pack; returns the HTTP status."""
     address = urllib.parse.urlsplit(gateway.address)
     connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
     body = json.dumps([{"n": f"{mote}/00010", "u": "Cel", "t": 1320469200, "v": 1}])
@@ -48,8 +49,8 @@ def post(gateway, mote, token):
 
 
 def split_motes(broker, gateway, issued):
-    """(those of the queue that hangs, the others). A channel asks a queue before its first message and waits for the answer,
-    so there is one to every queue before."""
+    """(motes of the hung queue, the others). Before a channel's first message to a queue, it queries the queue and
+    waits for the answer, so each queue gets a message before one hangs."""
     for item in issued.items():
         post(gateway, *item)
     with hung(broker), ThreadPoolExecutor(8) as pool:
@@ -69,7 +70,7 @@ def load(gateway, tokens, options):
 
 
 def load_beside(gateway, stuck, tokens, options):
-    """The same while the motes of the queue that hangs send as well."""
+    """The same load, while motes of the hung queue also send."""
     with ThreadPoolExecutor(1) as pool:
         beside = pool.submit(ingest.wrk, gateway.address, stuck, options.seconds, 8)
         sample = load(gateway, tokens, options)

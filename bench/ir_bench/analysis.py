@@ -1,4 +1,5 @@
-"""From the samples of a run to what its report says. Nothing here writes; the same samples always give the same analysis."""
+"""Turns the samples of a run into the content of its report. It writes nothing; the same samples always give the same
+result."""
 
 import dataclasses
 import math
@@ -21,19 +22,19 @@ WORDS = {
 
 @dataclass
 class Compared:
-    """One measure of one subject against the one that it is compared with."""
+    """One measure of one subject, compared with another subject (usually the reference)."""
 
     subject: str
     against: str
     measure: str
     title: str
     primary: bool
-    finding: object = None  # comparison.Finding; None: no ratio, `why` says the reason
+    finding: object = None  # comparison.Finding; None: no ratio; `why` holds the reason
     why: str = ""
-    beside: str = ""  # what stands beside the figure
-    ordinary: bool = True  # it is compared with the run's reference
-    doubt: str = ""  # the proof that failed; no verdict is given
-    medians: tuple = ()  # of the one that it is compared with, and of the subject; () without a ratio
+    beside: str = ""  # a remark beside the figure
+    ordinary: bool = True  # compared with the run's reference
+    doubt: str = ""  # the failed proof because of which there is no verdict
+    medians: tuple = ()  # of the other subject and of this one; () without a ratio
 
     @property
     def word(self):
@@ -41,7 +42,7 @@ class Compared:
         return self.finding.word if self.finding and not self.doubt else ""
 
     def verdict(self):
-        """In words, with the figures that it rests on."""
+        """The verdict in words, with its figures."""
         if self.finding is None:
             return f"no comparison: {self.why}"
         if self.doubt:
@@ -59,7 +60,7 @@ class Compared:
         return text + (f"; {self.finding.why}" if self.finding.why else "") + self.beside
 
     def outlook(self):
-        """What it takes to decide an open comparison; "" for any other."""
+        """How many blocks would decide an open comparison; "" for any other."""
         if self.word != comparison.UNDECIDED:
             return ""
         blocks_needed = comparison.pairs_needed(comparison.EQUIVALENCE, self.finding.all.deviation, self.finding.all.level)
@@ -71,17 +72,17 @@ class Compared:
 
     @property
     def who(self):
-        """The subject, with the one that it is compared with, unless that is the reference."""
+        """The name of the subject and, unless it is the reference, of the other one."""
         return self.subject if self.ordinary else f"{self.subject} against {self.against}"
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What a report shows of itself. A verdict depends on it when it is about one of these measures and subjects; when none is
-    named, about all."""
+    """A check of the report itself. The verdicts about these measures and subjects depend on it; without any named, all
+    verdicts do."""
 
     name: str
-    good: bool | None  # None: not to be told
+    good: bool | None  # None: undecided
     text: str
     measures: tuple = ()
     subjects: tuple = ()
@@ -97,8 +98,8 @@ class Analysis:
     facts: dict
     status: dict
     subjects: list  # names; the reference and its twin first
-    against: dict  # {subject: the one that it is compared with}
-    on_purpose: dict  # {subject: rows of likeness in which the two differ on purpose}
+    against: dict  # {subject: the subject it is compared with}
+    on_purpose: dict  # {subject: rows of the sheet of likeness that differ on purpose}
     samples: list
     done: dict  # {block: {subject: sample}} of those that count
     resolution: dict = field(default_factory=dict)  # measure: half-width of the reference against itself
@@ -114,11 +115,11 @@ class Analysis:
 
     @property
     def twins(self):
-        """The reference, and the same again under another name."""
+        """The reference, and its repetition under another name."""
         return self.subjects[:2]
 
     def doubt(self, subject, measure):
-        """Why no verdict may be given of it; "" when one may."""
+        """The reason why no verdict may be given; "" when there is none."""
         wrong = ["files have changed since the run ended"] if self.tampered else []
         wrong += [f"a proof {'fails' if each.good is False else 'is open'} ({each.name})" for each in self.proofs
                   if not each.good and each.covers(subject, measure)]
@@ -133,16 +134,16 @@ class Analysis:
         return {block: value for block, value in found.items() if value is not None}
 
     def median(self, subject, measure):
-        """None when it was never measured."""
+        """The median; None when it was never measured."""
         return statistics.median(by) if (by := self.values(subject, measure).values()) else None
 
     def measures(self):
-        """Names of all that was measured, but for what proofs alone are about."""
+        """The names of all measures, except those that only serve proofs."""
         names = dict.fromkeys(name for each in self.samples if each["status"] == "ok" for name in each["measures"])
         return [name for name in names if self.kind.measure(name) and not name.startswith(f"{proofs.QUOTA}.")]
 
     def describe(self, measure, title=""):
-        """A measure in words. A title may name what was scouted: {fixed}."""
+        """The measure in words. Its title may contain a scouted value such as {fixed}."""
         scouted = self.plan["scouted"]
         rates = {each["name"]: f"{each['rate']:,}" for each in scouted.get("fixed", [])}
         return title.format(**rates) if title else self.kind.describe(scouted, measure)
@@ -153,12 +154,12 @@ def percent(ratio):
 
 
 def farthest(ratio):
-    """The farthest that the interval goes from 1, in per cent."""
+    """The distance of the interval's farther end from 1, in per cent."""
     return max(ratio.high - 1, 1 - ratio.low) * 100
 
 
 def analyse(part, experiment, tampered=()):
-    """`part`: the experiment's folder in a run; `tampered`: what differs from the run's checksums."""
+    """`part`: the experiment's folder in a run. `tampered`: files that differ from the run's checksums."""
     plan, status = part.read("plan.json"), part.status
     planned = [Subject(**each) for each in plan["subjects"]]
     by_name, samples = {each.name: each for each in planned}, part.samples()
@@ -181,7 +182,7 @@ def analyse(part, experiment, tampered=()):
 
 
 def pairs(found, first, second, measure):
-    """([first's], [second's], [disturbed]) of the blocks in which both have the measure."""
+    """([values of first], [values of second], [disturbed]) for the blocks in which both have the measure."""
     one, other = found.values(first, measure), found.values(second, measure)
     both = [block for block in found.done if one.get(block) and other.get(block)]
     disturbed = [any(blocks.reasons(found.done[block][each], measure) for each in (first, second)) for block in both]
@@ -224,13 +225,13 @@ def prove(found, part):
 
 
 def generator_cost(found):
-    """Processor time of the generator per observation at full speed, in µs; None where it was not measured."""
+    """The generator's processor time per observation at full speed, in µs; None if not measured."""
     stretch = found.kind.full_speed.rpartition(".")[0]
     return found.median(found.twins[0], f"{stretch}.generator_cpu_us")
 
 
 def prove_losses(found):
-    """What is certainly lost must be found, in every subject by itself."""
+    """A loss that certainly exists must be found, in each subject separately."""
     for measure in found.kind.losses:
         for subject in found.subjects:
             values = list(found.values(subject, measure).values())
@@ -240,7 +241,7 @@ def prove_losses(found):
 
 
 def judge_quota(found):
-    """The twin's full speed with half of the quota against that without, block by block."""
+    """The twin's full speed with half of the quota relative to that without, block by block."""
     again = found.twins[1]
     whole, half = found.values(again, found.kind.full_speed), found.values(again, f"{proofs.QUOTA}.rate")
     both = [block for block in whole if block in half]
@@ -251,7 +252,7 @@ def judge_quota(found):
 
 
 def sheet(found, subject):
-    """Rows of likeness over all blocks; the worst word counts."""
+    """Rows of likeness over all blocks; the worst result counts."""
     rows = {}
     first = found.against[subject]
     for block in blocks.pairs(found.done, first, subject):
@@ -264,7 +265,7 @@ def sheet(found, subject):
 
 
 def measured_rows(found, first, second):
-    """Rows of likeness from what was measured: medians that may differ by a factor and no more."""
+    """Rows of likeness from measured values: medians that may differ at most by a given factor."""
     for measure, factor in found.kind.alike(found.plan["scouted"]).items():
         values = pairs(found, first, second, measure)[:2]
         if values[0]:
@@ -300,8 +301,8 @@ def compare(found, subject, measure, level, primary=None):
 
 
 def doubly_counted(found, subject, measure, finding):
-    """No difference is claimed that is smaller than that between the kernel's two ways of counting processor time: ticks that
-    were busy, and wall time less what was idle."""
+    """The kernel counts processor time in two ways: busy ticks, and wall time minus idle time. A difference smaller
+    than the gap between the two is not claimed."""
     stretch = measure.rpartition(".")[0]
     first = found.against[subject]
 
@@ -319,7 +320,7 @@ def doubly_counted(found, subject, measure, finding):
 
 
 def no_ratio(found, subject, measure):
-    """Why a sample of either says that this measure's value stands alone; "" when none does."""
+    """Why a sample of either subject excludes this measure from ratios; "" when none does."""
     for by in found.done.values():
         for each in {found.against[subject], subject} & set(by):
             for prefix, why in by[each].get("no_ratio", {}).items():
@@ -329,14 +330,14 @@ def no_ratio(found, subject, measure):
 
 
 def notes(found, subject, measure):
-    """What samples say of a measure: [text], each once."""
+    """The notes of samples about a measure: [text], each once."""
     told = {f"{each}: {text}": None for by in found.done.values() for each in (found.against[subject], subject) if each in by
             for prefix, text in by[each].get("notes", {}).items() if measure == prefix or measure.startswith(f"{prefix}.")}
     return list(told)
 
 
 def beside(found, subject, measure):
-    """What the kind wants to have said beside a measure, where it differs by more than 5 %."""
+    """The kind's remark beside a measure, if the related values differ by more than 5 %."""
     stretch, _, what = measure.rpartition(".")
     if what not in found.kind.beside:
         return ""

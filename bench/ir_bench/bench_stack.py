@@ -1,5 +1,5 @@
-"""The pipeline in guests as samples want it: with the same CPUs and the same memory limit on every platform, the registry of
-the simulated motes, and stores that can be emptied between two loads."""
+"""The pipeline in guests, as samples need it: the same CPUs and memory limit on every platform, the registry of the
+simulated motes, and stores that can be emptied between two loads."""
 
 import guests
 import stack
@@ -8,15 +8,15 @@ from platforms.lab import services, verbs
 READY_SECONDS = 120
 MIB = 1 << 20
 STORES = ("documents", "graph")
-WORKER = "worker."  # before a setting of ir-worker, in a subject's settings
+WORKER = "worker."  # prefix of ir-worker's settings in a subject's settings
 DO = ('cd "${RIVER_ROOT-}/run/river/service" && verb=$1 && shift && '
       'for each in "$@"; do sv -w 30 "$verb" "$PWD/$each"; done')
 EMPTY = 'cd "${RIVER_ROOT-}/var/lib/river" && rm -rf stores && for each in "$@"; do rm -rf "$each/db"; done'
 
 
 class BenchStack(guests.GuestStack):
-    """`topology`: text in the place of a file of platforms/topologies/. Without `stored` workers write nowhere, though the
-    stores' servers are there. One sample may start several, one after the other, each in a `folder` of its own."""
+    """`topology`: text that replaces a file of platforms/topologies/. Without `stored` workers write nothing, although
+    the stores' servers run. A sample may start several stacks one after the other, each in its own `folder`."""
 
     def __init__(self, made_for, registry, topology="", stored=True, folder="stack"):
         parameters, subject = made_for.parameters, made_for.subject
@@ -45,7 +45,7 @@ class BenchStack(guests.GuestStack):
                     guest.files.update(self.worker_settings(guest, f"services/{name}/river.conf"))
 
     def worker_settings(self, guest, file):
-        """{file: text} when the workers have settings of their own: they follow those of the stack."""
+        """{file: text} with the workers' own settings appended to those of the stack, if there are any."""
         own = {key.removeprefix(WORKER): value for key, value in self.made_for.parameters.items() if key.startswith(WORKER)}
         own.update({} if self.stored else {"documents": "null:", "graph": "null:"})
         return {file: self.services.files(guest)[file] + services.section("ir-worker", own)} if own else {}
@@ -56,7 +56,7 @@ class BenchStack(guests.GuestStack):
         return sum(verbs.stats(self.lab, guest.name).cpu_seconds for guest in self.guests)
 
     def peaks_mib(self):
-        """{guest: MiB}."""
+        """{guest: peak memory in MiB}."""
         return {guest.name: (verbs.stats(self.lab, guest.name).memory_peak_bytes or 0) / MIB for guest in self.guests}
 
     def batches(self):
@@ -68,18 +68,18 @@ class BenchStack(guests.GuestStack):
         return [name for name, role in guest.services() if role in roles]
 
     def each_guest(self, script, roles, *words):
-        """Runs a script with the names of a guest's services of these roles, in every guest that has any."""
+        """Runs a script in every guest that has services of these roles, with their names as arguments."""
         for guest in self.guests:
             if names := self.names(guest, roles):
                 verbs.execute(self.lab, guest.name, ["/bin/sh", "-c", script, "sh", *words, *names], seconds=120)
 
     def stop_stores(self):
-        """With the workers. All is then in its place: nothing waits in a write-ahead log."""
+        """Stops workers and stores. Afterwards all data is in the store files; nothing waits in a write-ahead log."""
         self.each_guest(DO, ("worker",), "stop")
         self.each_guest(DO, STORES, "stop")
 
     def empty_stores(self):
-        """All begin again with nothing in them, as when the guests were booted."""
+        """Resets all stores to the empty state that they had after booting."""
         self.stop_stores()
         self.each_guest(EMPTY, (*STORES, "worker"))
         self.each_guest(DO, STORES, "start")

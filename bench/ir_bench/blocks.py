@@ -1,18 +1,19 @@
-"""The order of samples: each block holds every subject once, in an order drawn at random, so that drift of the machine falls
-on all alike. The order follows from the seed alone, so a run that was interrupted goes on where it stopped."""
+"""The order of samples. Each block holds every subject once, in random order, so that drift of the machine affects all
+alike. The order depends only on the seed, so an interrupted run can continue where it stopped."""
 
 import random
 
 
 def order(subjects, block, seed):
-    """The subjects of block number `block`, counted from 0, in the order of their samples."""
+    """The subjects of block number `block` (from 0), in the order of their samples."""
     drawn = list(subjects)
     random.Random(f"{seed}:{block}").shuffle(drawn)
     return drawn
 
 
 def left(subjects, block, seed, done):
-    """[(position, subject)] of the block's samples that a run has not yet; `done` holds the (block, subject) pairs it has."""
+    """[(position, subject)] of the block's samples that are still missing. `done` holds the finished (block, subject)
+    pairs."""
     drawn = enumerate(order(subjects, block, seed))
     return [(position, subject) for position, subject in drawn if (block, subject) not in done]
 
@@ -32,6 +33,6 @@ def pairs(by_block, first, second):
 
 
 def reasons(sample, measure):
-    """Why a measure of a sample counts as disturbed: what took place in its stretch, and what the canaries say."""
+    """Why a measure of a sample counts as disturbed: what happened in its stretch, and what the canaries show."""
     return [each for stretch, some in sample["disturbed"].items() if not stretch or measure.startswith(f"{stretch}.")
             for each in some]

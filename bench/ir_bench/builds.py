@@ -1,9 +1,9 @@
-"""The two sides of `ir-bench compare`: commits, settings, or both, as subjects of one run.
+"""The two sides of `ir-bench compare` as subjects of one run: commits, settings, or both.
 
-A side is written COMMIT, KEY=VALUE or COMMIT,KEY=VALUE,…; "." is this folder as it is. A commit is unpacked into
-out/bench/builds/COMMIT and built there; its guests get its programs, and its tools/ and platforms/ make them, so that
-broker settings and balancer rules are the commit's, too. What measures is this folder's on both sides: generator, canary,
-and this package. A key is a parameter of the experiment, `profile`, or worker.SETTING of ir-worker.
+A side is COMMIT, KEY=VALUE or COMMIT,KEY=VALUE,…; "." is this folder as it is. A commit is unpacked into
+out/bench/builds/COMMIT and built there. Its programs run in its guests, and its tools/ and platforms/ make the guests,
+so broker settings and balancer rules are the commit's too. The measuring code is this folder's on both sides:
+generator, canary, and this package. A key is a parameter of the experiment, `profile`, or worker.SETTING of ir-worker.
 """
 
 import dataclasses
@@ -26,7 +26,7 @@ class SideError(Exception):
 
 
 def subjects(first, second, asked, platform, folder):
-    """The first side, the same again, and the second one. `asked`: the experiment; builds go below `folder`."""
+    """The first side, its repetition, and the second side. `asked`: the experiment. Builds go below `folder`."""
     if first == second:
         raise SideError(f"both sides are '{first}'; the run has the first one twice by itself")
     one, other = (side(each, asked, platform, folder) for each in (first, second))
@@ -43,7 +43,7 @@ def side(text, asked, platform, folder):
 
 
 def setting(word, asked):
-    """(key, value) of KEY=VALUE, with the type that the experiment's parameter has."""
+    """(key, value) of KEY=VALUE, with the type of the experiment's parameter."""
     key, equals, value = word.partition("=")
     if not equals:
         raise SideError(f"'{word}' is not KEY=VALUE")
@@ -62,7 +62,7 @@ def setting(word, asked):
 
 
 def check_worker(name, value):
-    """As ir-worker says."""
+    """Lets ir-worker check the value."""
     argv = [ROOT / "out" / "release" / "ir-worker", f"--{name}={value}", "--print-settings"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -73,7 +73,7 @@ def check_worker(name, value):
 
 
 def build(commit, folder):
-    """The folder of a built checkout; "" for this one."""
+    """The folder of a built checkout; "" for this folder."""
     if commit == HERE:
         return ""
     named = git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
@@ -102,7 +102,7 @@ def unpack(commit, folder):
 
 
 def make(folder):
-    """Its programs, with the compiler's cache where there is one."""
+    """Builds its programs, with the compiler cache if there is one."""
     environment = {**os.environ, "PATH": f"{CCACHE}:{os.environ['PATH']}"}
     done = subprocess.run(["make", "-s", "-C", folder, "MODE=release", "build"], env=environment, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=BUILD_SECONDS, check=False)

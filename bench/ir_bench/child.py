@@ -1,4 +1,4 @@
-"""A sample as a process of its own: started, waited for, ended, and cleared after when it could not do that itself."""
+"""Runs a sample as a separate process: starts it, waits, ends it, and cleans up if it could not do that itself."""
 
 import json
 import os
@@ -15,7 +15,8 @@ END_SECONDS = 60
 
 
 def run(request, folder, seconds, build=""):
-    """What the sample leaves in result.json; without that, a failed result. `build`: the checkout whose programs it uses."""
+    """Returns the sample's result.json, or a failed result if there is none. `build`: the checkout whose programs it
+    uses."""
     (folder / "request.json").write_text(json.dumps(request, indent=2) + "\n", encoding="utf-8")
     (folder / "result.json").unlink(missing_ok=True)
     argv = [sys.executable, "-B", "-m", "ir_bench.kinds", folder / "request.json", folder]
@@ -44,12 +45,12 @@ def run(request, folder, seconds, build=""):
 
 
 def end_with_parent():
-    """It is told to end when this program is killed."""
+    """The kernel terminates the child when this program is killed."""
     command.LIBC.prctl(command.PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def end(child):
-    """The child takes its guests away when it is told to end."""
+    """Tells the child to end; it then destroys its guests."""
     if child.poll() is None:
         child.terminate()
         try:

@@ -1,4 +1,4 @@
-"""The verbs of ir-bench."""
+"""The command line of ir-bench."""
 
 import argparse
 import os
@@ -18,11 +18,11 @@ from .rundir import LATEST, RunDir, RunError
 
 OUT = ROOT / "out" / "bench"
 MOST_BLOCKS = 1000
-SIZING = "sizing"  # the experiment that a plan is made from
+SIZING = "sizing"  # the experiment that plans are based on
 
 
 class UsageError(Exception):
-    """What was asked for cannot be; nothing was started."""
+    """The request is invalid; nothing was started."""
 
 
 def parser():
@@ -71,7 +71,7 @@ def add_repeats(verb):
 
 
 def repeats(text):
-    """LEAST or LEAST-MOST; LEAST alone is both."""
+    """Parses LEAST or LEAST-MOST. LEAST alone means both."""
     least, _, most = text.partition("-")
     found = int(least), int(most or least)
     if not 1 <= found[0] <= found[1]:
@@ -80,7 +80,7 @@ def repeats(text):
 
 
 def here(names):
-    """The platforms asked for, which this host must be able to do; none asked for: the first that it can."""
+    """The requested platforms, each of which this host must support. Without a request: the first one it supports."""
     lab = Lab(OUT / "lab")
     wanted = names.split()
     for each in wanted or registry.names():
@@ -98,7 +98,7 @@ def here(names):
             continue
         if kind and kind not in platform.kinds_here():
             raise UsageError(f"{each}: this host has {', '.join(platform.kinds_here())}")
-        # An emulated guest is not a measurement; it takes part only when its kind is named.
+        # Emulated guests give no valid measurements; they take part only when their kind is named.
         if not wanted and platform.kinds_here()[0] in platform.emulated_kinds:
             continue
         yield each
@@ -121,7 +121,7 @@ def run(words):
 
 
 def begin(planned, words, **asked):
-    """A run of its own, until its report is written; `planned` as runner.Run.start takes it."""
+    """Makes a new run and writes its report. `planned` is the argument of runner.Run.start."""
     seed = words.seed if words.seed is not None else random.SystemRandom().randrange(1, 100000)
     minutes = runner.minutes_for([(each, subjects) for each, _, subjects, why in planned if not why], words.minutes)
     runner.announce(planned, minutes, seed)
@@ -202,7 +202,8 @@ def plan_minutes(words):
 
 
 def stored_runs(asked):
-    """Analyses of those of an experiment as it is now, with two blocks or more; others, of an earlier form, are passed over."""
+    """Analyses of the stored runs of an experiment in its present form with at least two blocks. Runs of an earlier
+    form are skipped."""
     for place in sorted(OUT.glob(f"*/{asked.name}/plan.json")):
         if place.parts[-3] == LATEST:
             continue

@@ -1,8 +1,8 @@
-"""Ratios of paired samples, their intervals, and what may be said of them.
+"""Ratios of paired samples, their intervals, and the verdicts they allow.
 
-A pair is two subjects in the same block: two guests, each provisioned and booted for this sample alone. The estimate is the
-mean of the logarithms of the paired ratios, its interval Student's t on n - 1 degrees of freedom, both shown as ratios. The
-bootstrap (BCa) and the median stand beside it and decide nothing.
+A pair is two subjects in the same block: two guests, each provisioned and booted only for this sample. The estimate is
+the mean of the logarithms of the paired ratios; its interval is Student's t with n - 1 degrees of freedom. Both are
+shown as ratios. The bootstrap (BCa) and the median are also given, but decide nothing.
 """
 
 import functools
@@ -13,16 +13,16 @@ import numpy
 from scipy import optimize, stats
 
 MIN_PAIRS = 6
-MIN_QUIET = 4  # undisturbed pairs that may confirm a verdict over all
+MIN_QUIET = 4  # undisturbed pairs needed to confirm a verdict
 POWER = 0.8
 LEVEL = 0.95
 EQUIVALENCE = 0.05
 BOOTSTRAP_RESAMPLES = 1000
 BOOTSTRAP_SEED = 20130501
-FAR = 500  # standard errors: power is 1, and much farther out the library's non-central t ends the program
+FAR = 500  # standard errors: here power is 1; much farther out the library's non-central t crashes
 
-# What a comparison can end in.
-VALUES = "values"  # too few pairs: the figures alone
+# The possible results of a comparison.
+VALUES = "values"  # too few pairs: only the figures are given
 HIGHER = "higher"
 LOWER = "lower"
 SAME = "no difference"
@@ -32,7 +32,7 @@ WITHDRAWN = "withdrawn"
 
 @dataclass(frozen=True)
 class Ratio:
-    """second / first of each pair. Interval ends are None with fewer than two."""
+    """The ratio second / first over all pairs. The interval's ends are None with fewer than two pairs."""
 
     points: tuple
     estimate: float
@@ -50,7 +50,7 @@ class Ratio:
 
     @property
     def deviation(self):
-        """Of the logarithms; needs two pairs."""
+        """The standard deviation of the logarithms; needs two pairs."""
         return float(numpy.std(numpy.log(self.points), ddof=1))
 
     @functools.cached_property
@@ -60,24 +60,25 @@ class Ratio:
 
     @functools.cached_property
     def detectable(self):
-        """The smallest ratio above 1 that so many pairs find with a power of 80 %; None with fewer than two."""
+        """The smallest ratio above 1 that this number of pairs detects with a power of 80 %; None with fewer than
+        two."""
         if self.pairs < 2:
             return None
         return math.exp(detectable_difference(self.deviation, self.pairs, self.level))
 
     @property
     def half_width(self):
-        """Of the interval, as a share: 0.02 means that the estimate is known within 2 %."""
+        """The interval's half-width as a fraction: 0.02 means that the estimate is known within 2 %."""
         return math.sqrt(self.high / self.low) - 1 if self.low else None
 
 
 def corrected_level(comparisons, level=LEVEL):
-    """The level of each of several intervals that shall hold together (Bonferroni)."""
+    """The level of each interval, so that several hold together with the given level (Bonferroni)."""
     return 1 - (1 - level) / max(comparisons, 1)
 
 
 def ratio(first, second, level=LEVEL):
-    """Of paired positive values. Raises ValueError for pairs that have none."""
+    """The Ratio of paired positive values. ValueError for pairs without a ratio."""
     if len(first) != len(second) or not first:
         raise ValueError("pairs are needed")
     if not all(value > 0 and math.isfinite(value) for value in (*first, *second)):
@@ -109,7 +110,7 @@ def bootstrap_interval(logs, level):
 
 
 def power(difference, deviation, pairs, level=LEVEL):
-    """Of the two-sided paired t-test for a difference of logarithms (non-central t)."""
+    """The power of the two-sided paired t-test for a difference of logarithms (non-central t)."""
     if deviation == 0:
         return 1.0
     degrees = pairs - 1
@@ -117,12 +118,12 @@ def power(difference, deviation, pairs, level=LEVEL):
     shift = difference / deviation * math.sqrt(pairs)
     if shift > FAR:
         return 1.0
-    with numpy.errstate(divide="ignore", invalid="ignore"):  # of intermediate terms; the results are right
+    with numpy.errstate(divide="ignore", invalid="ignore"):  # in intermediate terms; the results are correct
         return float(stats.nct.sf(critical, degrees, shift) + stats.nct.cdf(-critical, degrees, shift))
 
 
 def detectable_difference(deviation, pairs, level=LEVEL, wanted=POWER):
-    """The smallest difference of logarithms that so many pairs find with this power."""
+    """The smallest difference of logarithms that this number of pairs detects with this power."""
     if deviation == 0:
         return 0.0
     highest = deviation
@@ -132,7 +133,7 @@ def detectable_difference(deviation, pairs, level=LEVEL, wanted=POWER):
 
 
 def pairs_needed(effect, deviation, level=LEVEL, wanted=POWER, most=1000):
-    """How many pairs find a ratio of 1 + effect with this power; None: more than `most`."""
+    """How many pairs detect a ratio of 1 + effect with this power. None: more than `most`."""
     difference = math.log1p(effect)
     for pairs in range(MIN_PAIRS, most + 1):
         if power(difference, deviation, pairs, level) >= wanted:
@@ -144,8 +145,8 @@ def pairs_needed(effect, deviation, level=LEVEL, wanted=POWER, most=1000):
 
 
 def verdict(found, equivalence=EQUIVALENCE, resolution=0.0, least=MIN_PAIRS):
-    """One of the words above. `resolution`: the half-width that bare against itself had in the same run; a smaller
-    difference is never called one. `least`: pairs below which there is no verdict."""
+    """One of the words above. `resolution`: the half-width of the reference against itself in the same run; a smaller
+    difference is never claimed. `least`: with fewer pairs there is no verdict."""
     if found.pairs < least:
         return VALUES
     differs = found.low > 1 or found.high < 1
@@ -158,17 +159,17 @@ def verdict(found, equivalence=EQUIVALENCE, resolution=0.0, least=MIN_PAIRS):
 
 @dataclass(frozen=True)
 class Finding:
-    """A comparison over all blocks, and over those that nothing disturbed."""
+    """A comparison over all blocks, and over the undisturbed ones."""
 
     all: Ratio
-    quiet: Ratio | None  # None: no block was quiet
+    quiet: Ratio | None  # None: no block was undisturbed
     word: str
     why: str
 
 
 def finding(first, second, disturbed, level=LEVEL, equivalence=EQUIVALENCE, resolution=0.0):
-    """Values by block; `disturbed` says for each block whether something else went on. The verdict rests on all blocks. The
-    undisturbed ones alone, MIN_QUIET or more, must give the same one, or it is withdrawn."""
+    """The arguments are values by block; `disturbed` says for each block whether it was disturbed. The verdict uses all
+    blocks. The undisturbed blocks alone, at least MIN_QUIET, must give the same verdict; otherwise it is withdrawn."""
     everything = ratio(first, second, level)
     word = verdict(everything, equivalence, resolution)
     kept = [i for i, bad in enumerate(disturbed) if not bad]

@@ -1,5 +1,5 @@
-"""The course of one experiment within a run: scouting, blocks of samples until the precision, the repeats or the time is
-reached, then the proofs that need guests of their own."""
+"""Runs one experiment of a run: scouting; blocks of samples until the precision, the number of repeats or the time is
+reached; then the proofs that need their own guests."""
 
 import itertools
 import os
@@ -15,12 +15,12 @@ from .subjects import Subject
 CANARY = ROOT / "out" / "release" / "bench" / "bench_canary"
 CANARIES = 5
 PREPARE_SECONDS = 1200
-LOOP = "loop"  # the experiment whose sample is a proof
-SCOUTING = -1  # the number of no block
-PATIENCE = 6  # times the seconds that a sample takes as a rule, and
-PATIENCE_SECONDS = 300  # for a guest that does not boot
-FREE_MIB = 1024  # of the disk, or a sample is not begun
-GIVEN_UP = 2  # samples in a row that failed; the subject is left out of further blocks
+LOOP = "loop"  # the experiment whose samples serve as a proof
+SCOUTING = -1  # used in place of a block's number
+PATIENCE = 6  # time limit of a sample: this many times its usual seconds,
+PATIENCE_SECONDS = 300  # plus this, in case a guest does not boot
+FREE_MIB = 1024  # free disk space that a sample needs to start
+GIVEN_UP = 2  # after so many failures in a row a subject is left out
 MIB = 1 << 20
 
 
@@ -29,8 +29,8 @@ def say(text):
 
 
 def confine(size):
-    """(tuning of guests, that of the generator): the same CPUs and memory for every guest; the generator has processors of
-    its own where the host has three or more."""
+    """(tuning of the guests, tuning of the generator). All guests get the same CPUs and memory. The generator gets its
+    own processors if the host has three or more."""
     cores = os.cpu_count()
     taken = min(size["cpus"], cores - 1 if cores > 2 else cores)
     rest = range(taken, cores) if cores > 2 else range(cores)
@@ -53,7 +53,7 @@ class Course:
 
     @classmethod
     def begin(cls, part, asked, subjects, size, seed):
-        """Raises when the reference cannot be measured."""
+        """Raises an error when the reference cannot be measured."""
         guests, generator = confine(size)
         plan = {"experiment": asked.name, "seed": seed, "subjects": [vars(each) for each in subjects], "tuning": guests,
                 "generator": generator, "begun": time.time()}
@@ -64,7 +64,8 @@ class Course:
         return course
 
     def prepare(self):
-        """Images are made before anything is measured, and timed apart. Where that fails, the samples tell why."""
+        """Makes the images before anything is measured, and times that separately. If it fails, the samples report the
+        reason."""
         self.plan["prepared_seconds"] = {}
         for platform in dict.fromkeys(each.platform for each in self.subjects):
             name, _, kind = platform.partition(":")
@@ -81,8 +82,8 @@ class Course:
             self.plan["prepared_seconds"][platform] = time.monotonic() - begun
 
     def scout(self):
-        """What canaries say before anything runs, and what the kind must know before its first block. Written down, and never
-        changed."""
+        """Records what the canaries show before anything runs, and what the kind must know before its first block.
+        These values never change."""
         machine.settle(self.part.path)
         machine.await_quiet(sample.QUIET_SECONDS)
         canaries = [machine.canary(CANARY, self.part.path) for _ in range(CANARIES)]
@@ -93,7 +94,7 @@ class Course:
             say(f"measured {', '.join(words)}")
 
     def once(self, scouted):
-        """The measures of one sample of the reference that is in no block."""
+        """The measures of one sample of the reference, outside of any block."""
         self.plan["scouted"] = scouted
         say(f"a first look at {self.subjects[0].name}")
         found = self.sample(SCOUTING, 0, self.subjects[0])
@@ -120,7 +121,7 @@ class Course:
         }
 
     def sample(self, block, position, subject):
-        """One line of samples.jsonl."""
+        """Makes one sample: one line of samples.jsonl."""
         free = shutil.disk_usage(self.part.path).free // MIB
         if free < FREE_MIB:
             result = {"begun": time.time(), "seconds": 0, "status": "failed",
@@ -135,7 +136,7 @@ class Course:
         return line
 
     def left_out(self, samples):
-        """Subjects that are in no further block: what cannot be done here, and what failed again and again."""
+        """The subjects without further blocks: those that cannot run here, and those that failed repeatedly."""
         gone = set()
         for subject in self.subjects:
             own = [each["status"] for each in samples if each["subject"] == subject.name]
@@ -144,8 +145,8 @@ class Course:
         return gone
 
     def blocks(self, deadline, repeats):
-        """Whole blocks only, so that each subject has been measured as often. Says why it ended. `repeats`: blocks at least
-        and at most."""
+        """Runs whole blocks only, so that each subject is measured equally often. Returns why it ended. `repeats`: the
+        least and the largest number of blocks."""
         by_name = {each.name: each for each in self.subjects}
         longest = sum(each.slowness() for each in self.subjects) * self.asked.sample_seconds
         for block in itertools.count():
@@ -165,7 +166,7 @@ class Course:
             longest = max(longest if block else 0, time.monotonic() - begun)
 
     def enough(self, samples, block, repeats):
-        """Why no further block is begun; "" when one is."""
+        """Why no further block is started; "" when one is."""
         if self.left_out(samples) & {each.name for each in self.subjects[:2]}:
             return "failure of the reference"
         if block >= min(repeats[1], self.asked.of_kind.blocks_most or repeats[1]):
@@ -173,7 +174,7 @@ class Course:
         return "precision" if block >= repeats[0] and self.precise(samples) else ""
 
     def precise(self, samples):
-        """Whether every precision that was asked for is reached, against every subject that has the measure."""
+        """Whether every requested precision is reached, for every subject that has the measure."""
         good = blocks.good(samples)
         level = comparison.corrected_level(len(self.asked.primary))
         for measure, wanted in self.asked.precision.items():
@@ -196,7 +197,7 @@ class Course:
 
 
     def loops(self):
-        """{platform: what the loop's proof has found there} of every platform that took part to the end."""
+        """{platform: result of the loop's proof} for every platform that took part to the end."""
         found = {}
         gone = self.left_out(self.part.samples())
         for subject in self.subjects:
@@ -211,7 +212,7 @@ class Course:
 
 
 def tell(line):
-    """A sample in a line."""
+    """Describes a sample in one line."""
     reasons = sorted({each for some in line.get("disturbed", {}).values() for each in some})
     told = line["why"] or ("disturbed: " + "; ".join(reasons) if reasons else "quiet")
     say(f"  {line['subject']}: {line['status']}, {line['seconds']:.0f} s, {told}")

@@ -1,32 +1,34 @@
-"""What a guest is entitled to beside its twin, and the levers that hold the twin back.
+"""The share that a guest is entitled to beside its twin, and the levers that limit the twin.
 
-Two guests of equal shares: when both want all processors, each is due a half. A loss of that size is no fault of the
-platform; only what goes beyond it is called interference.
+If two guests of equal shares both want all processors, each is entitled to a half. Losing the other half is no fault of
+the platform; only a further loss is called interference.
 """
 
 from dataclasses import dataclass
 
 from platforms.lab.tuning import cpu_list, cpus
 
-UNBOUND_BYTES = 1 << 40  # a second: more than any disk does
+UNBOUND_BYTES = 1 << 40  # per second: more than any disk can do
 UNBOUND_OPERATIONS = 10**9
 UNBOUND_BITS = 10**11
 
 
 def fair_rate(processors, victim, outside, twin):
-    """What of its rate a guest keeps by shares alone, at most 1. In processors: how many there are; what the guest used
-    when it was alone, and what those outside used then for its load (they grow and shrink with it, and come first, as their
-    share is larger than what they take); what its twin takes. The twin is due half of the rest, or less if it takes less."""
+    """The fraction of its rate, at most 1, that a guest keeps by shares alone. All arguments are in processors.
+    `processors`: how many exist. `victim`: what the guest used when alone. `outside`: what processes outside used for
+    its load then; they scale with the load and come first, because their share exceeds their use. `twin`: what the twin
+    uses. The twin is entitled to half of the rest, or to what it uses if that is less."""
     if victim <= 0:
         return 1.0
-    # r * victim = (processors - r * outside) / 2, and r * victim = processors - r * outside - twin
+    # In the first case r * victim = (processors - r * outside) / 2; in the second r * victim = processors - r * outside
+    # - twin.
     half = processors / (2 * victim + outside)
     rest = max(processors - twin, 0) / (victim + outside)
     return min(1.0, max(half, rest))
 
 
 def interference(kept, fair):
-    """How many times more is lost than shares alone explain: 1 is none."""
+    """By which factor the loss exceeds what shares alone explain; 1 means no interference."""
     return fair / kept
 
 
@@ -35,14 +37,14 @@ def interference(kept, fair):
 
 @dataclass(frozen=True)
 class Lever:
-    """A limit of the twin: with `on` it is held back; `off` is the same limit, so wide that it holds nothing."""
+    """A limit of the twin. `on` holds it back; `off` is the same limit, so wide that it has no effect."""
 
     on: dict
     off: dict
 
 
 def second_half(pinned):
-    """Of the CPUs of a list, the last ones."""
+    """The second half of a list of CPUs."""
     numbers = cpus(pinned)
     return cpu_list(numbers[len(numbers) // 2:])
 
@@ -60,7 +62,8 @@ def cpuset(tuning, _memory, _knobs):
 
 
 def memory_limit(_tuning, memory, knobs):
-    """A virtual machine gives memory back by its balloon; its limit may not be lower than what it has."""
+    """The memory limit. A virtual machine is limited with its balloon, because its limit may not be lower than the
+    memory it has."""
     knob = "memory.balloon" if "memory.balloon" in knobs else "memory.limit"
     return Lever({knob: memory // 4}, {knob: memory})
 
@@ -74,7 +77,7 @@ def shaping(_tuning, _memory, _knobs):
     return Lever({"network.rate": 50 * 10**6}, {"network.rate": UNBOUND_BITS})
 
 
-# {name: (the stressor it is against, function of the twin's tuning, bytes of its memory, knobs of its platform)}
+# {name: (the stressor it acts against, function of the twin's tuning, its memory in bytes, its platform's knobs)}
 LEVERS = {
     "shares": ("cpu", shares), "quota": ("cpu", quota), "cpuset": ("cpu", cpuset), "memory-limit": ("memory", memory_limit),
     "io-throttle": ("disk", io_throttle), "shaping": ("network", shaping),

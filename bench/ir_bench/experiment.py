@@ -1,4 +1,4 @@
-"""What an experiment file asks for: TOML, every key named here or by its kind, so that a misspelt one is refused."""
+"""Reads experiment files (TOML). Every key is defined here or by the kind, so a misspelt key is refused."""
 
 import tomllib
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ NEEDS = {"cores": int, "memory_mib": int, "disk_mib": int, "install": [str]}
 
 
 class ExperimentError(Exception):
-    """The file cannot be used; the text names it and the key."""
+    """The file cannot be used; the text names the file and the key."""
 
 
 @dataclass(frozen=True)
 class Primary:
-    """A comparison that was named in advance. `title` may name what was scouted: {fixed}."""
+    """A comparison named in advance. `title` may contain a scouted value: {fixed}."""
 
     measure: str
     title: str
@@ -31,14 +31,14 @@ class Experiment:
     name: str
     title: str
     kind: str
-    size: str  # of guests, bare metal included
+    size: str  # size of all guests, bare metal included
     parameters: dict  # of the kind
     primary: tuple
-    about: str = ""  # what a reader should know of it, in a sentence or two
+    about: str = ""  # an explanation for readers, in a sentence or two
     groups: list = field(default_factory=list)
     needs: dict = field(default_factory=dict)  # of the host: NEEDS
     precision: dict = field(default_factory=dict)  # {measure: half-width}
-    sample_seconds: float = 60  # about; announced, and what the time is shared out by
+    sample_seconds: float = 60  # approximate; for the announcement and for sharing out the time
 
     @property
     def of_kind(self):
@@ -49,8 +49,8 @@ class Experiment:
 
 
 def conform(where, value, shape, optional=()):
-    """Raises unless the value has the shape: a type, several, [shape] a list of them, {key: shape} a table of exactly those,
-    of which the optional may be left out."""
+    """Raises an error unless the value has the shape. A shape is a type, a tuple of types, [shape] for a list, or {key:
+    shape} for a table with exactly those keys, of which the optional ones may be missing."""
     if isinstance(shape, dict):
         conform(where, value, dict)
         if unknown := sorted(set(value) - set(shape)):
@@ -109,7 +109,7 @@ def names():
 
 
 def read(name):
-    """(Experiment, its text)."""
+    """Returns (Experiment, the text of its file)."""
     path = FOLDER / f"{name}.toml"
     if name not in names():
         raise ExperimentError(f"experiment '{name}': it is one of {', '.join(names())}")
@@ -118,12 +118,12 @@ def read(name):
 
 
 def of(part):
-    """The Experiment that an experiment's folder in a run was made for."""
+    """The Experiment that belongs to an experiment's folder in a run."""
     return parse(part.name, (part.path / "experiment.toml").read_text(encoding="utf-8"))
 
 
 def chosen(words):
-    """Names of experiments by names and groups, each once, in order; `all` is every one."""
+    """Expands names of experiments and groups to experiments, each once, in order. `all` means every one."""
     found = []
     for word in words:
         if word == "all":

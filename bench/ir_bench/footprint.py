@@ -1,4 +1,4 @@
-"""What guests take of their host: pages that their processes have, disk blocks."""
+"""Measures what guests take of their host: memory pages of their processes, and disk blocks."""
 
 import os
 from pathlib import Path
@@ -7,19 +7,19 @@ SECTOR_BYTES = 512
 
 
 def proportional_bytes(processes, proc=Path("/proc")):
-    """Memory of processes, where a page that several have counts for each in equal parts (Pss of smaps_rollup)."""
+    """The memory of processes. A page shared by several is divided equally among them (Pss of smaps_rollup)."""
     total = 0
     for each in processes:
         try:
             lines = (proc / str(each) / "smaps_rollup").read_text(encoding="ascii", errors="replace").splitlines()
-        except OSError:  # it has ended
+        except OSError:  # the process has ended
             continue
         total += sum(int(line.split()[1]) << 10 for line in lines if line.startswith("Pss:"))
     return total
 
 
 def disk_bytes(folder):
-    """Blocks of a file or of all files below a folder; a file with several names counts once."""
+    """The disk blocks of a file, or of all files below a folder. A file with several names counts once."""
     seen = {}
     for base, folders, files in os.walk(folder):
         for name in (".", *folders, *files):

@@ -1,16 +1,17 @@
-"""What a rate that was not measured would take, from the rates that were, with an interval.
+"""Forecasts the cost at a rate that was not measured, with an interval, from the rates that were.
 
-Processor time per observation falls with the rate. What is done however few come, b a second, is shared among them; and spare
-time goes into smaller batches (docs/architecture.md, group commit): with batches of m + rate · t observations (m: what one
-message holds, t: how long a stage is busy), a cost of a per observation and of c per batch, it is
+Processor time per observation falls with the rate, for two reasons. Fixed work of b per second is shared by more
+observations. And batches grow with the rate (docs/architecture.md, group commit): to m + rate · t observations, where m
+is what one message holds and t is how long a stage is busy. With a cost of a per observation and c per batch, processor
+time per observation is
 
     a + b / rate + c / (m + rate · t)
 
-Several stages have several t, so the curve is a sum of terms 1 / (rate + r), for r from 0 (b) to without end (a), with
-weights that are not negative. Each guest's are fitted alone, by non-negative least squares of relative errors
-(scipy.optimize.nnls), because the guest is the unit of repetition. The interval is for one more guest: Student's t over
-the logarithms of the guests' forecasts, and beyond that the curve's own error, the largest that it makes when each inner
-rate is left out in turn.
+Several stages have different t. So the curve is a sum of terms 1 / (rate + r), for r from 0 (b) to infinity (a), with
+non-negative weights. Each guest is fitted alone, because the guest is the unit of repetition: non-negative least
+squares of relative errors (scipy.optimize.nnls). The interval is for one more guest: Student's t over the logarithms of
+the guests' forecasts, widened by the curve's own error. That error is the largest one at an inner rate when each is
+left out in turn.
 """
 
 import math
@@ -22,12 +23,12 @@ from scipy import optimize, stats
 LEVEL = 0.95
 WIDEST = 0.25
 MIN_GUESTS = 3
-MIN_RATES = 3  # to fit by; one more is held out
-SHAPES = 12  # of r between 0 and infinity
+MIN_RATES = 3  # for the fit; one more is held out
+SHAPES = 12  # number of values of r between 0 and infinity
 
 
 class NotEnough(Exception):
-    """What was measured does not allow a forecast; the text says what is missing."""
+    """The measurements do not allow a forecast; the text says what is missing."""
 
     def __str__(self):
         return f"not enough to foretell: {super().__str__()}"
@@ -52,7 +53,7 @@ class Forecast:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """How a forecast fared at a rate that was measured and not used for it."""
+    """The quality of a forecast at a rate that was measured but not used for it."""
 
     rate: float
     forecast: Forecast
@@ -64,8 +65,8 @@ class HeldOut:
 
 
 def one_more(values, beyond=0.0):
-    """What one more guest would show, from positive values of several. `beyond`: an error, of logarithms, that repeating
-    does not show."""
+    """The expected value of one more guest, from positive values of several. `beyond`: an additional error, of
+    logarithms, that repetition does not reveal."""
     if len(values) < MIN_GUESTS:
         raise NotEnough(f"{len(values)} guests were measured, at least {MIN_GUESTS} are needed")
     logs = numpy.log(values)
@@ -77,13 +78,14 @@ def one_more(values, beyond=0.0):
 
 
 def terms(rates, shapes):
-    """A row for each rate: 1, and 1 / (1 + rate / r) for each r; r = 0 as 1 / rate. Scaled to be of one size."""
+    """One row per rate: 1, and 1 / (1 + rate / r) for each r; for r = 0 it is 1 / rate. Scaled to similar
+    magnitudes."""
     rates = numpy.asarray(rates, dtype=float)[:, None]
     return numpy.hstack([numpy.ones_like(rates), shapes.min() / rates, 1 / (1 + rates / shapes)])
 
 
 def prediction(points, rate):
-    """One guest's value at a rate, from its {rate: value}."""
+    """The value of one guest at a rate, from its {rate: value}."""
     rates, values = numpy.array(list(points)), numpy.array(list(points.values()))
     shapes = numpy.geomspace(rates.min() / 10, rates.max() * 10, SHAPES)
     weights, _ = optimize.nnls(terms(rates, shapes) / values[:, None], numpy.ones(len(rates)))
@@ -103,14 +105,14 @@ def mean_log(values):
 
 
 def curve_error(guests):
-    """The largest error of logarithms at an inner rate that the curve did not know."""
+    """The largest error (of logarithms) at an inner rate that was left out of the fit."""
     rates = sorted(guests[0])
     return max(abs(mean_log(predictions(without(guests, rate), rate)) - mean_log([points[rate] for points in guests]))
                for rate in rates[1:-1])
 
 
 def foretell(guests, rate):
-    """`guests`: for each guest {rate: value}, the same rates in all."""
+    """`guests`: {rate: value} for each guest, with the same rates in all."""
     rates = sorted(guests[0]) if guests else []
     if len(rates) < MIN_RATES:
         raise NotEnough(f"{len(rates)} rates were kept by every guest, at least {MIN_RATES} are needed")
@@ -120,7 +122,7 @@ def foretell(guests, rate):
 
 
 def held_out(guests, rate=None):
-    """A forecast for a rate that was measured, from the others. Without `rate`: the middle one."""
+    """A forecast for a measured rate from the other rates. Without `rate`: the middle one."""
     rates = sorted(guests[0]) if guests else []
     if len(rates) < MIN_RATES + 1:
         raise NotEnough(f"{len(rates)} rates were kept by every guest; a forecast takes {MIN_RATES}, and one more that is held "

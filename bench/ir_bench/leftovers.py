@@ -1,5 +1,5 @@
-"""What a sample or a proof that was killed has left on the host: processes, guests, networks, control groups, mounts. All is
-found by the lab in its own folder, never by a name."""
+"""Removes what a killed sample or proof left on the host: processes, guests, networks, control groups, mounts. The lab
+finds all of it through its own folder, never by a name."""
 
 import shutil
 import signal
@@ -15,12 +15,12 @@ KILL_ROUNDS = 50
 
 
 def lab_of(folder):
-    """The lab of a sample, which its folder of guests holds."""
+    """The lab of a sample, found in its folder of guests."""
     return Lab(folder / "guests" / "lab", netns="")
 
 
 def labs_of(folder):
-    """That, and those of its stacks, each in a folder of its own."""
+    """That lab, and the labs of the sample's stacks, each in its own folder."""
     return [Lab(path, netns="") for path in sorted([*folder.glob("guests/lab"), *folder.glob("guests/*/lab")])]
 
 
@@ -30,13 +30,13 @@ def generator_of(folder):
 
 
 def ir_platform(lab, netns, *words, seconds=DESTROY_SECONDS):
-    """One of its verbs, in a program of its own, so that this one stays in its network namespace."""
+    """Runs a verb in a separate program, so that this one stays in its network namespace."""
     inside = [f"--netns={netns}"] if netns else []
     command.run([sys.executable, "-B", PLATFORMS / "ir-platform", f"--lab={lab.directory}", *inside, *words], seconds=seconds)
 
 
 def clear(folder):
-    """Nothing of the sample runs afterwards, and its guests' files are gone. Raises LabError when something stays."""
+    """Ends everything of the sample that still runs and deletes its guests' files. LabError when something remains."""
     group = generator_of(folder)
     for _ in range(KILL_ROUNDS):
         if not group.processes():
@@ -52,7 +52,7 @@ def clear(folder):
 
 
 def clear_all(part):
-    """Of an experiment's folder: every sample and every proof that has a lab."""
+    """Clears every sample and every proof with a lab in an experiment's folder."""
     cleared = [each.parent for each in sorted(part.path.glob("*/*/guests"))]
     for folder in cleared:
         clear(folder)

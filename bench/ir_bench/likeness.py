@@ -1,26 +1,26 @@
-"""The sheet of likeness: what two guests must have in common before their figures may be held against each other.
+"""The sheet of likeness: what two guests must have in common before their figures may be compared.
 
-A row is read from each guest while it runs. The two are the same, or differ in a way that is part of the platform itself
-(how the network comes in, as whom the services run), or in what is compared on purpose (two commits, two settings), or
-differ; while any row differs no ratio is printed.
+Each row is read from both guests while they run. The values are the same; or they differ in a way that belongs to the
+platform (how the network is attached, the user that services run as); or they differ in what is compared on purpose
+(two commits, two settings); or they differ otherwise. In the last case no ratio is printed.
 """
 
 from platforms.lab import verbs
 
 SAME, PART, PURPOSE, DIFFERENT = "same", "part of the platform", "what is compared", "different"
 
-# What a platform brings with it: a difference there is what the comparison is about.
+# Properties of the platform itself: a difference in them is what the comparison is about.
 OF_THE_PLATFORM = ("network", "user", "kernel", "root filesystem", "data filesystem", "mount options", "write cache")
-# What two commits, two settings of the pipeline, and two profiles may differ in.
+# Rows in which two commits, two settings of the pipeline, or two profiles may differ.
 OF_BUILDS = ("programs", "broker settings", "worker settings", "services")
 OF_SETTINGS = ("services", "worker settings")
 OF_PROFILES = ("processors", "CPU quota", "CPU shares", "memory limit", "network", "broker schedulers", "broker settings")
 
 READ_SECONDS = 60
 
-# Settings are held against each other without addresses, paths and passwords, which differ between guests. Processes of a
-# guest on bare metal are told from others of the host by their control group; lxc-attach makes one of its own (.lxc) with
-# version 2.
+# Settings are compared without addresses, paths and passwords, which differ between guests. On bare metal a guest's
+# processes are distinguished from others of the host by their control group; with version 2, lxc-attach makes its own
+# (.lxc).
 INSIDE = r"""
 root=${RIVER_ROOT-} data=${RIVER_ROOT-}/var/lib/river services=${RIVER_ROOT-}/etc/river/services
 sum() { sha256sum | cut -c1-16; }
@@ -52,7 +52,7 @@ done
 
 
 def read(lab, guests):
-    """{row: text} over guests that run."""
+    """{row: text} for running guests."""
     sheet = {}
     for guest in guests:
         platform = verbs.platform_of(lab, guest)
@@ -73,18 +73,18 @@ def worded(value):
 
 
 def mib(value):
-    """Of a limit in bytes."""
+    """Formats a limit given in bytes."""
     return f"{int(value) >> 20:,} MiB" if str(value).isdigit() else worded(value)
 
 
 def purpose(first, second):
-    """Rows in which two Subjects differ on purpose."""
+    """The rows in which two Subjects differ on purpose."""
     return ((OF_BUILDS if first.build != second.build else ()) + (OF_SETTINGS if first.settings != second.settings else ())
             + (OF_PROFILES if first.platform == second.platform and first.profile != second.profile else ()))
 
 
 def compare(first, second, on_purpose=()):
-    """[(row, first's, second's, one of the four words)] of two sheets."""
+    """[(row, value of first, value of second, one of the four words)] for two sheets."""
     rows = []
     for name in sorted({*first, *second}):
         one, other = first.get(name, ""), second.get(name, "")

@@ -1,7 +1,8 @@
-"""Loads of one guest, by name, each looked at for a few seconds: the pipeline at a fixed rate and at full speed, and a tool for
-each of processors, memory, disk and network. A guest may have a twin beside it, of equal size, which does something else.
+"""Named loads for one guest, each measured for a few seconds: the pipeline at a fixed rate and at full speed, and one
+tool each for processors, memory, disk and network. A guest may have a twin of equal size beside it, which does
+something else.
 
-Kinds that use them have PARAMETERS among their own, and scout() as their scouting.
+Kinds that use them include PARAMETERS in their parameters, and use scout() for scouting.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ APPLIANCE = "tools"
 TWIN = "twin"
 SCOUTED = "full-scouted"
 
-# {load: (in words, the last word of its measure's name, whether higher is better)}
+# {load: (description, last part of its measure's name, whether higher is better)}
 LOADS = {
     "fixed": ("the pipeline at a fixed rate", "p50_ms", False),
     "full": ("the pipeline at full speed", "rate", True),
@@ -48,14 +49,14 @@ def check(parameters):
 
 
 def scout(parameters, once):
-    """The reference's full speed, from which the fixed rate and the amount at full speed follow."""
+    """Measures the reference's full speed, which determines the fixed rate and the amount for full speed."""
     full = once({})[f"{SCOUTED}.rate"]
     return {"full_rate": full, "fixed_rate": pipeline.rounded(full * parameters["fixed_share"]),
             "full_observations": pipeline.rounded(full * parameters["full_seconds"])}
 
 
 class LoadStack(BenchStack):
-    """The guest of the pipeline, with measuring tools in it."""
+    """The guest with the pipeline, plus measuring tools."""
 
     def plan(self, platform, kind):
         super().plan(platform, kind)
@@ -79,7 +80,7 @@ class Sample(pipeline.Sample):
 
     @contextlib.contextmanager
     def guests_running(self, twin_profile=None):
-        """The guest under load, its tools and whom they talk to; with a profile also its twin."""
+        """Starts the guest under load, its tools and their peers; with a profile also its twin."""
         with self.started():
             lab, name = self.stack.lab, self.stack.guests[0].name
             with peer.running(lab, name, self.folder / "guests") as peers:
@@ -92,7 +93,7 @@ class Sample(pipeline.Sample):
                 yield
 
     def first_look(self):
-        """All that scout() asks for."""
+        """Measures everything that scout() needs."""
         self.pipeline(SCOUTED, "full", {"full_observations": pipeline.SCOUT_OBSERVATIONS[self.parameters["documents"]]})
 
     def warm_up(self):
@@ -102,14 +103,14 @@ class Sample(pipeline.Sample):
         return f"--rate={self.scouted['fixed_rate'] // self.slower}"
 
     def take(self, stretch, load):
-        """One look at a load; its value becomes a measure of the stretch, or a note says why there is none."""
+        """Measures a load once. Its value becomes a measure of the stretch, or a note says why there is none."""
         if load in PIPELINE:
             self.pipeline(stretch, load, self.scouted)
         else:
             self.box.take(stretch, *self.tool(load))
 
     def note(self, stretch, text):
-        """Beside what is said of the stretch already."""
+        """Adds a text to the notes of the stretch."""
         self.notes[stretch] = "; ".join(filter(None, (self.notes.get(stretch), text)))
 
     def tool(self, load):
@@ -142,7 +143,7 @@ class Sample(pipeline.Sample):
 
     @contextlib.contextmanager
     def stretch(self, name, *guests):
-        """What the twin takes is no disturbance, and stands apart."""
+        """The twin's processor time is not a disturbance; it is counted separately."""
         if self.twin is None:
             with super().stretch(name, *guests):
                 yield

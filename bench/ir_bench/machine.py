@@ -1,7 +1,7 @@
-"""What the host did while a sample ran: canaries before and after, processor time by part.
+"""What the host did while a sample ran: canaries before and after, and processor time by part.
 
-Processor time is that of /proc/stat. `guest` time is part of `user` there and is not counted twice; `steal` stands apart,
-since nobody here used it. Kernel threads are the children of kthreadd.
+Processor time comes from /proc/stat. There `guest` time is part of `user` and is not counted twice; `steal` is kept
+apart, because nobody here used it. Kernel threads are the children of kthreadd.
 """
 
 import json
@@ -39,8 +39,8 @@ def canary(program, directory):
 
 
 def disk_counters(directory):
-    """{"bytes", "flushes"} written by the disk under a directory (/proc/diskstats, fields 7 and 19 of a row's counters); None
-    where the kernel does not count."""
+    """{"bytes", "flushes"} written by the disk that holds a directory (/proc/diskstats, fields 7 and 19 of a row's
+    counters); None if the kernel does not count them."""
     wanted = device_of(directory).split(":")
     for line in Path("/proc/diskstats").read_text(encoding="ascii").splitlines():
         words = line.split()
@@ -50,14 +50,15 @@ def disk_counters(directory):
 
 
 def settle(directory):
-    """Nothing of the sample before is written or trimmed during this one, and no file of it is in the cache."""
+    """Writes out and trims what the last sample left, so that this does not happen during the next one; drops the page
+    cache."""
     os.sync()
     subprocess.run(["fstrim", str(directory)], check=False, capture_output=True, timeout=120)
     Path("/proc/sys/vm/drop_caches").write_text("3\n", encoding="ascii")
 
 
 def await_quiet(seconds):
-    """Waits until the processors were nearly idle for a second, but not longer than so many; returns how long it took."""
+    """Waits at most `seconds` until the processors were nearly idle for one second. Returns how long it waited."""
     begun = time.monotonic()
     while time.monotonic() - begun < seconds:
         before = read_stat(Path("/proc/stat").read_text(encoding="ascii"))
@@ -73,13 +74,13 @@ def await_quiet(seconds):
 
 
 def read_stat(text):
-    """Seconds by field, over all processors."""
+    """Seconds by field, summed over all processors."""
     words = text.split("\n", 1)[0].split()
     return {name: int(value) / TICKS for name, value in zip(FIELDS, words[1:])}
 
 
 def processes(proc=Path("/proc")):
-    """(id, the words of its stat after the name) of every process that is there (proc(5))."""
+    """(id, the fields of its stat after the name) of every process (proc(5))."""
     for entry in proc.iterdir():
         if entry.name.isdigit():
             try:
@@ -96,7 +97,7 @@ def kernel_seconds(proc=Path("/proc")):
 
 @dataclass(frozen=True)
 class Moment:
-    """One look at the clocks. `guest` and `generator`: seconds of their control groups, or of the domain."""
+    """A reading of the clocks. `guest` and `generator`: seconds of their control groups, or of the domain."""
 
     monotonic: float
     stat: dict
@@ -106,19 +107,20 @@ class Moment:
 
 
 def look(guest_seconds, generator_seconds):
-    """The arguments are functions."""
+    """Reads the clocks. Both arguments are functions."""
     return Moment(time.monotonic(), read_stat(Path("/proc/stat").read_text()), kernel_seconds(), guest_seconds(),
                   generator_seconds())
 
 
 def parts(before, after, processors):
-    """Seconds of processor time between two looks, by part. `other` is what no part accounts for: what else ran here.
-    `busy_by_idle` is wall time less idle: it tells how far /proc/stat's own counting is off."""
+    """Seconds of processor time between two readings, by part. `other` is what no part accounts for: other processes.
+    `busy_by_idle` is wall time minus idle time; it shows the error of /proc/stat's own counting."""
     wall = after.monotonic - before.monotonic
     stat = {name: after.stat[name] - before.stat[name] for name in FIELDS}
     busy = sum(stat[name] for name in BUSY)
     guest, generator = after.guest - before.guest, after.generator - before.generator
-    # By thread: one that ended takes the time of its whole life with it. The kernel ends those that were idle for minutes.
+    # Per thread, because a thread that ends takes the time of its whole life out of the sum. The kernel ends threads
+    # that were idle for minutes.
     kernel = sum(seconds - before.kernel.get(thread, 0) for thread, seconds in after.kernel.items())
     return {
         "wall": wall,
@@ -141,7 +143,8 @@ TAKEN = {"steal": "the hypervisor took", "other": "other processes took"}
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Fixed before the first block. Canaries against the medians of those taken before it; shares of all processors."""
+    """Limits, fixed before the first block: canaries relative to the medians of those before it; shares of all
+    processors."""
 
     loop_ns: float
     walk_ns: float
@@ -155,12 +158,12 @@ class Thresholds:
             values = sorted(each[name] for each in canaries)
             return values[len(values) // 2]
 
-        # A disk's answer varies more than a processor's pace: three times the median.
+        # A disk's response time varies more than a processor's speed, hence three times the median.
         return cls(median("loop_ns") * slack, median("walk_ns") * slack, median("sync_us") * 3)
 
 
 def slow_canaries(thresholds, canaries):
-    """Those beyond a threshold, in words."""
+    """Descriptions of the canaries beyond their thresholds."""
     found = []
     for name, what, unit in CANARIES:
         worst, bound = max(each[name] for each in canaries), getattr(thresholds, name)
@@ -170,7 +173,7 @@ def slow_canaries(thresholds, canaries):
 
 
 def shares_taken(thresholds, used, processors):
-    """What others took of the processors beyond a threshold, in words; `used` is of parts()."""
+    """Descriptions of what others took of the processors beyond a threshold. `used` is the result of parts()."""
     found = []
     available = used["wall"] * processors
     for name, who in TAKEN.items():

@@ -1,4 +1,4 @@
-"""What an experiment needs of the host: what is missing, in words."""
+"""Checks what an experiment needs on the host; describes what is missing."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ INSTALL_SECONDS = 1200
 
 
 def unmet(experiment, place):
-    """[reason]; `place`: the folder that guests' disks will be in."""
+    """[reason]. `place`: the folder for the guests' disks."""
     needs = experiment.needs
     found = []
     for what, unit, there in (("cores", "cores", os.cpu_count()), ("memory_mib", "MiB of memory", facts.memory_mib()),
@@ -25,7 +25,7 @@ def unmet(experiment, place):
 
 
 def install(groups):
-    """Groups of tools/install; what could not be had, in words."""
+    """Installs groups of tools/install; returns a description of what could not be installed."""
     done = subprocess.run([ROOT / "tools" / "install", *groups], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           timeout=INSTALL_SECONDS, check=False)
     return [f"tools/install {' '.join(groups)}: {done.stdout.strip().splitlines()[-1]}"] if done.returncode else []

@@ -1,4 +1,5 @@
-"""Pictures of a report, as SVG text: every point, the interval, and the line of no difference. Axes of values begin at zero."""
+"""Draws a report's pictures as SVG text: every point, the interval, and the line of no difference. Value axes begin at
+zero."""
 
 import io
 
@@ -12,7 +13,7 @@ from matplotlib import pyplot  # noqa: E402
 
 WIDTH = 5  # inches, so that letters are large enough on a telephone
 INK, ACCENT, FAINT, WARN = "#3b82c4", "#c0504d", "#9aa5b1", "#a64ac9"
-MARKS = "os^Dv<>p"  # of subjects, so that they differ in more than colour
+MARKS = "os^Dv<>p"  # markers, so that subjects differ in more than colour
 
 
 def svg(figure):
@@ -24,7 +25,8 @@ def svg(figure):
 
 
 def ratios(title, rows, equivalence, resolution):
-    """`rows`: (name, comparison.Finding) of one measure. A ratio of 1 is no difference; the band is what counts as none."""
+    """`rows`: (name, comparison.Finding) for one measure. A ratio of 1 means no difference; the band is what counts as
+    none."""
     figure, axes = pyplot.subplots(figsize=(WIDTH, 0.7 + 0.5 * len(rows)))
     axes.axvspan(1 / (1 + equivalence), 1 + equivalence, color=FAINT, alpha=0.2, lw=0)
     axes.axvline(1, color=FAINT, lw=1)
@@ -49,7 +51,7 @@ def ratios(title, rows, equivalence, resolution):
 
 
 def values(title, unit, rows):
-    """`rows`: (subject, {block: value}, disturbed blocks). One dot a sample, in the order of the blocks."""
+    """`rows`: (subject, {block: value}, disturbed blocks). One dot per sample, in the order of the blocks."""
     figure, axes = pyplot.subplots(figsize=(WIDTH, 2.2))
     blocks = sorted({block for _, by, _ in rows for block in by})
     width = 0.7 / max(len(rows), 1)

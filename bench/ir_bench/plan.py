@@ -1,9 +1,9 @@
-"""How many servers and how much disk a network of motes takes, from the figures of a run, with the arithmetic.
+"""Computes from a run how many servers and how much disk a network of motes needs, and shows the arithmetic.
 
-A network is described in TOML (bench/networks/). It must agree with the run in what the cost of an observation depends on;
-and the run must foretell a rate that it measured and that was held out (forecast.py), or there is no plan. What one
-observation costs each role at full speed, divided by the utilisation that is wanted, gives the number of servers; beyond
-one server of the measured kind it is arithmetic on the assumptions that are named.
+The network is described in TOML (bench/networks/). It must agree with the run in everything that affects the cost of an
+observation. And the run must correctly forecast a measured rate that was held out (forecast.py); otherwise there is no
+plan. The number of servers is the cost of an observation per role at full speed, divided by the wanted utilisation.
+Beyond one server of the measured kind this is arithmetic, based on assumptions that the plan names.
 """
 
 import math
@@ -15,7 +15,7 @@ from .forecast import Forecast, NotEnough
 
 AGREE = {"records": "records_a_pack", "via": "via", "formats": "formats", "documents": "documents", "graph": "graph"}
 EMBEDDED = ("sqlite", "nquads", "null")
-PARTITIONS = 8  # as ir-worker has them when nothing else is said
+PARTITIONS = 8  # ir-worker's default
 PARTITIONS_MOST = 256
 DAY = 86400
 UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1, "B"))
@@ -23,7 +23,7 @@ UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1, "B"))
 
 @dataclass(frozen=True)
 class Network:
-    """The keys of a description; bench/networks/river.toml explains them."""
+    """The keys of a network's description; bench/networks/river.toml explains them."""
 
     title: str
     motes: int
@@ -44,12 +44,12 @@ class Network:
 
     @property
     def packs(self):
-        """A second."""
+        """Packs per second."""
         return self.motes * self.packs_an_hour / 3600
 
     @property
     def mean(self):
-        """Observations a second."""
+        """Observations per second, on average."""
         return self.packs * self.records_a_pack
 
     @property
@@ -58,7 +58,7 @@ class Network:
 
     @property
     def aim(self):
-        """The highest throughput of which the peak is the share that is wanted."""
+        """The required maximum throughput: the peak divided by the wanted utilisation."""
         return self.peak / self.utilisation
 
 
@@ -91,16 +91,16 @@ def parse(name, text):
 
 
 class Figures:
-    """Of subjects of a run that are the same thing, over their guests."""
+    """Figures over the guests of those subjects of a run that are the same thing."""
 
     def __init__(self, fixed, samples, subjects):
-        """`fixed`: the fixed rates, as the run's plan has them."""
+        """`fixed`: the fixed rates of the run's plan."""
         self.subjects = subjects
         self.samples = [each for each in samples if each["subject"] in subjects and each["status"] == "ok"]
         self.rates = {each["name"]: each["rate"] for each in fixed}
 
     def of(self, measure):
-        """What one more guest would show."""
+        """The expected value for one more guest."""
         values = [each["measures"].get(measure) for each in self.samples]
         return forecast.one_more([value for value in values if value])
 
@@ -108,7 +108,7 @@ class Figures:
         return any(each["measures"].get(measure) for each in self.samples)
 
     def curves(self, what):
-        """For each guest {rate: value}, over the rates that every guest kept."""
+        """{rate: value} for each guest, over the rates that every guest kept."""
         kept = [name for name in self.rates
                 if all(f"{name}.{what}" in each["measures"] and name not in each["notes"] for each in self.samples)]
         return [{self.rates[name]: each["measures"][f"{name}.{what}"] for name in kept} for each in self.samples]
@@ -129,8 +129,8 @@ def require_agreement(network, asked):
 
 @dataclass(frozen=True)
 class Row:
-    """One role's servers. `cost`: µs of processor time per observation, all copies together; `spare`: beyond what the load
-    takes; `least`: with them."""
+    """The servers of one role. `cost`: µs of processor time per observation, for all copies together. `spare`: servers
+    beyond what the load needs. `least`: the smallest number including those."""
 
     role: str
     cost: Forecast
@@ -147,12 +147,12 @@ class Row:
         return tuple(self.count(aim, each) for each in (self.cost.value, self.cost.low, self.cost.high))
 
     def share(self, rate, count):
-        """Of the throughput of so many."""
+        """The utilisation of that many servers."""
         return rate * self.cost.value / 1e6 / count / self.cores
 
 
 def rows(network, figures):
-    """Of every role that the run measured."""
+    """The rows of every role that the run measured."""
     spare, majority = network.failures, 2 * network.failures + 1
     worker = "a worker fills one processor; more of them add up (measured with two)"
     files = 1
@@ -161,7 +161,7 @@ def rows(network, figures):
         files = math.ceil(network.aim / full.low)
         worker += (f"; those of one server share its SQLite file, which takes {full.low:,.0f}/s: {files} for the load, each on a "
                    "server of its own, which has the documents of its own motes only")
-    shapes = (  # role, copies of the work, spare ones, fewest, processors of one, what limits the forecast
+    shapes = (  # role, copies of the work, spare ones, fewest, processors per server, what limits the forecast
         ("balancer", 1, spare, 1, network.cores, "one works at a time; the others stand by"),
         ("gateway", 1, spare, 1, 1, "a gateway fills one processor; more of them add up (measured with one)"),
         ("broker", majority, 0, majority, network.cores,
@@ -202,7 +202,7 @@ def load_lines(network):
 
 
 def test_lines(figures, hold_out):
-    """The forecast's test; NotEnough when it fails."""
+    """The result of the forecast's test. NotEnough when it fails."""
     guests = figures.curves("guest_cpu_us")
     if hold_out and hold_out not in figures.rates:
         raise NotEnough(f"the run has no rate '{hold_out}'; it has {', '.join(figures.rates) or 'none'}")
@@ -248,7 +248,7 @@ def server_table(network, figures):
 
 
 def worker_lines(network, figures):
-    """What the number of workers asks of others."""
+    """What the number of workers requires of other parts."""
     workers = next(row for row in rows(network, figures) if row.role == "worker").counts(network.aim)[2]
     if workers > PARTITIONS_MOST:
         raise NotEnough(f"{workers} workers are more than there can be partitions ({PARTITIONS_MOST})")
@@ -286,7 +286,7 @@ ASSUMPTIONS = (
 
 
 def write(network, figures, asked, source, hold_out=""):
-    """The plan, as Markdown. NotEnough: there is none."""
+    """The plan as Markdown. NotEnough when there can be none."""
     require_agreement(network, asked)
     parts = (
         ("Load", listed(load_lines(network))),

@@ -1,7 +1,7 @@
-"""How many blocks, and how many minutes, a difference of 2, 5 and 10 % takes, from the scatter that was measured on this host.
+"""How many blocks and minutes it takes to find a difference of 2, 5 and 10 %, from the scatter measured on this host.
 
-The scatter is the standard deviation of the logarithms of paired ratios, pooled over the stored runs of the experiment and
-over their subjects. It is itself known only from so many pairs, so beside each number stands that for the upper end of its
+The scatter is the standard deviation of the logarithms of paired ratios, pooled over the stored runs of the experiment
+and over their subjects. It comes from a limited number of pairs, so a second number is given for the upper end of its
 interval (chi-squared, one-sided). The number of blocks follows from the power of the paired t-test (comparison.py).
 """
 
@@ -19,8 +19,8 @@ from .analysis import pairs
 EFFECTS = (0.02, 0.05, 0.10)
 UPPER_LEVEL = 0.9
 SAME_HOST = ("host", "cpu", "cores", "memory_mib")
-# Of the pipeline, by the last word of a measure: from a pilot on two other machines with two cores and neighbours. For a host
-# without a run.
+# The pipeline's scatter by the last part of a measure's name, for hosts without a run. From a pilot on two other
+# machines with two cores and noisy neighbours.
 PILOT = {"p50_ms": 0.015, "p99_ms": 0.09, "cpu_us": 0.015, "guest_cpu_us": 0.015, "rate": 0.10}
 
 
@@ -35,8 +35,8 @@ class Scatter:
 
 
 def pooled(samples, sharing=1):
-    """Of several groups of logarithms; None without a group of two. `sharing`: so many groups have their reference in common
-    and tell together no more than one, as far as the interval is concerned."""
+    """Pools several groups of logarithms; None without a group of two. `sharing`: that many groups share one reference,
+    and count as one group for the interval."""
     groups = [numpy.asarray(each) for each in samples if len(each) > 1]
     degrees = sum(len(each) - 1 for each in groups)
     if not degrees:
@@ -48,7 +48,7 @@ def pooled(samples, sharing=1):
 
 
 def measured(analyses, measure):
-    """Scatter of a measure over runs that were analysed."""
+    """The scatter of a measure over analysed runs."""
     groups = []
     for found in analyses:
         for subject in found.subjects[1:]:
@@ -79,7 +79,7 @@ def same_host(one, other):
 
 
 def cell(scatter, effect, level, minutes):
-    """Blocks and minutes for one difference."""
+    """Blocks and minutes for one size of difference."""
     told = []
     for deviation in (scatter.deviation, scatter.upper):
         if deviation is not None:
@@ -89,14 +89,14 @@ def cell(scatter, effect, level, minutes):
 
 
 def title(primary, analyses):
-    """A rate that was never found is not named."""
+    """The title, without a rate that was never determined."""
     if analyses:
         return analyses[-1].describe(primary.measure, primary.title)
     return primary.title.format_map(defaultdict(lambda: "…"))
 
 
 def table(experiment, analyses, facts):
-    """Lines of Markdown. `facts`: of this machine."""
+    """The lines of the table in Markdown. `facts`: of this machine."""
     seconds = seconds_by_subject(analyses) or dict.fromkeys(("bare", "bare-again", "a guest"), experiment.sample_seconds)
     minutes = sum(seconds.values()) / 60
     blocks = sum(len(found.done) for found in analyses)

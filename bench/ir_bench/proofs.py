@@ -1,11 +1,11 @@
-"""What a report must show of itself before it may give a verdict.
+"""Checks that a report must pass before it may give a verdict.
 
-A/A    bare metal against itself: the interval contains 1, and its half-width is the report's resolution
+A/A    bare metal against itself: the interval contains 1; its half-width is the report's resolution
 loop   a program that only computes, alone in a guest, with all and with half of a quota: its speed is halved, within 3 %
-quota  the same quota on the pipeline is found, in the size that follows from the CPU seconds it used without it
-null   the generator could send at least twice the highest rate that was used: by what it makes when nothing takes it, and by
-       what one processor sends at the processor time that an observation cost it at full speed
-loss   what a guest certainly loses is found, in each subject by itself (of kinds that have Kind.losses)
+quota  the same quota on the pipeline is found, with the size that follows from the CPU seconds used without it
+null   the generator could send at least twice the highest rate used: by what it makes without sending, and by what one
+       processor can send, given the processor time that an observation cost it at full speed
+loss   a certain loss of a guest is found, in each subject separately (for kinds with Kind.losses)
 """
 
 import json
@@ -14,8 +14,8 @@ import subprocess
 
 from . import ROOT
 
-NAMED = ("loop", "quota", "null")  # those that a kind may carry; A/A is in every report
-QUOTA = "quota"  # the stretch that is measured with half of the quota
+NAMED = ("loop", "quota", "null")  # proofs that a kind may require; A/A is in every report
+QUOTA = "quota"  # the stretch measured with half of the quota
 LOOP_TOLERANCE = 0.03
 WORDS = {True: "holds", False: "fails", None: "open"}  # open: there are too few blocks to tell
 CEILING_FACTOR = 2
@@ -23,7 +23,7 @@ CEILING_OBSERVATIONS = 2000000
 
 
 def generator_ceiling(motes, records):
-    """Observations a second that the generator makes when nothing takes them."""
+    """Observations per second that the generator makes without sending them."""
     argv = [ROOT / "out" / "release" / "ir-loadgen", f"--simulate={motes}", f"--records={records}",
             "--target=null:", "--rate=0", f"--messages={CEILING_OBSERVATIONS // records}", "--no-ledger", "--json",
             "--no-subscribe"]
@@ -32,7 +32,7 @@ def generator_ceiling(motes, records):
 
 
 def judge_loop(told):
-    """(good, text) of one platform; `told`: the sample of kinds/loop.py."""
+    """(good, text) for one platform. `told`: the sample of kinds/loop.py."""
     if told["status"] != "ok":
         return False, told["why"]
     ratio = told["measures"]["loop.halved"]
@@ -40,7 +40,8 @@ def judge_loop(told):
 
 
 def judge_null(ceiling, rates, cost=None):
-    """`ceiling`: of generator_ceiling(); `cost`: µs of its processor time per observation at full speed, None if unknown."""
+    """`ceiling`: from generator_ceiling(). `cost`: the generator's µs of processor time per observation at full speed,
+    None if unknown."""
     highest = max(rates)
     if not highest:
         return None, "no rate was measured"
@@ -50,7 +51,7 @@ def judge_null(ceiling, rates, cost=None):
 
 
 def judge_same(found):
-    """`found`: comparison.Ratio of bare metal with itself."""
+    """`found`: the comparison.Ratio of bare metal to itself."""
     if found is None or found.low is None:
         return None, "too few blocks"
     good = found.low <= 1 <= found.high
@@ -59,14 +60,15 @@ def judge_same(found):
 
 
 def judge_loss(found):
-    """`found`: Ratio, within one guest, of what it keeps when a loss is certain."""
+    """`found`: the Ratio, within one guest, of what it keeps under a certain loss."""
     if found.low is None:
         return None, "too few blocks"
     return found.high < 1, f"{found.estimate:.3f} ({found.low:.3f}–{found.high:.3f})"
 
 
 def judge_quota(found, expected, tolerance=0.15):
-    """`found`: Ratio of the rate with the quota to that without; `expected` follows from the CPU used without it."""
+    """`found`: the Ratio of the rate with the quota to that without. `expected` follows from the CPU time used without
+    it."""
     if found is None or found.low is None:
         return None, "too few blocks"
     good = found.high < 1 and abs(found.estimate / expected - 1) <= tolerance

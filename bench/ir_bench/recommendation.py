@@ -1,13 +1,13 @@
-"""Which one, by what the user cares about. It says only what verdicts say: one is best when it is better than the reference by a
-verdict while every other one is equal or worse by verdicts. What was not named in advance is marked exploratory; what has
-no verdict is "not decided", and what was not measured says so.
+"""Which subject is best for what the user cares about, based on verdicts alone. A subject is best when it is better
+than the reference by a verdict, and every other subject is equal or worse by a verdict. Measures that were not named in
+advance are marked exploratory. Without a verdict the table says "not decided"; what was not measured is named as such.
 """
 
 from dataclasses import dataclass, field
 
 from . import comparison
 
-# (what the user cares about, kinds of experiment, last words of measures; None: all of their primary ones)
+# (what the user cares about, kinds of experiment, last parts of measures' names; None: all primary measures)
 CONCERNS = (
     ("throughput", ("pipeline", "sustained"), ("rate", "highest")),
     ("latency", ("pipeline",), ("p50_ms", "p99_ms")),
@@ -22,7 +22,7 @@ NOT_MEASURED = "not measured"
 @dataclass
 class Row:
     concern: str
-    title: str = ""  # of the measure; "" nothing was measured
+    title: str = ""  # of the measure; "": nothing was measured
     primary: bool = True
     reference: str = ""
     words: dict = field(default_factory=dict)  # {subject: one of the five}
@@ -30,7 +30,7 @@ class Row:
 
     @property
     def best(self):
-        """What the verdicts allow to be said of the whole row."""
+        """The best subject of the row, as far as the verdicts allow to name one."""
         if not self.words:
             return NOT_MEASURED
         judged = {subject: word for subject, word in self.words.items() if word != NONE}
@@ -48,7 +48,7 @@ class Row:
 
 
 def word(verdict, better):
-    """One of the five for a verdict about the ratio to the reference; `better`: "higher", "lower" or ""."""
+    """One of the five words for a verdict on the ratio to the reference. `better`: "higher", "lower" or ""."""
     if not verdict:
         return NONE
     if verdict == comparison.SAME:
@@ -59,7 +59,7 @@ def word(verdict, better):
 
 
 def chosen(found, endings):
-    """Names of measures for a concern: those named in advance, or without any of them the others."""
+    """The names of the measures for a concern: those named in advance, or if there are none, the others."""
     fitting = [each for each in found.compared if endings is None or each.measure.rpartition(".")[2] in endings]
     primary = dict.fromkeys(each.measure for each in fitting if each.primary)
     if primary or endings is None:
@@ -80,7 +80,7 @@ def row(found, concern, measure):
 
 
 def table(analyses):
-    """Rows in the order of CONCERNS, from the analyses of one run; none when none of them was measured."""
+    """The rows in the order of CONCERNS, from the analyses of one run; empty when nothing of them was measured."""
     rows = []
     for concern, kinds, endings in CONCERNS:
         own = [row(found, concern, measure) for found in analyses if found.experiment.kind in kinds
@@ -90,5 +90,5 @@ def table(analyses):
 
 
 def subjects(rows):
-    """All that stand in any row, in their order."""
+    """All subjects of any row, in their order."""
     return list(dict.fromkeys(subject for each in rows for subject in each.words))

@@ -69,7 +69,7 @@ def content(run):
 
 
 def subjects_of(sections):
-    """{subject: what it is} of all sections."""
+    """{subject: its description} for all sections."""
     found = {}
     for each in sections:
         again = each["a"].twins[1]
@@ -81,20 +81,20 @@ def subjects_of(sections):
 
 
 def command(run):
-    """That repeats the run."""
+    """The command that repeats the run."""
     asked = run.read("run.json")
     platforms = dict.fromkeys(each["platform"] for some in asked["subjects"].values() for each in some)
     return f'bench/ir-bench run {" ".join(asked["experiments"])} --platforms "{" ".join(platforms)}" --seed {asked["seed"]}'
 
 
 def ended(status):
-    """How an experiment came to its end, in words."""
+    """How an experiment ended, in words."""
     words = {"precision": "it ended when the wanted precision was reached", "time": "it ended when its time was over"}
     return words.get(status.get("ended_by"), f"it ended by {status['ended_by']}" if status.get("ended_by") else status["status"])
 
 
 def title(sections):
-    """What was compared with what."""
+    """The title: what was compared with what."""
     subjects = dict.fromkeys(name for each in sections for name in each["a"].subjects if name not in each["a"].twins)
     references = dict.fromkeys(each["a"].twins[0] for each in sections)
     if not sections:
@@ -103,7 +103,7 @@ def title(sections):
 
 
 def section(found):
-    """What the report says of one experiment."""
+    """The content of the report's section about one experiment."""
     shown = [each for each in found.subjects if not found.emulated(each)]
     return {
         "a": found,
@@ -151,7 +151,7 @@ def group(found, primary, shown):
 
 
 def glance(found, shown):
-    """Medians of the primary measures and of what the kind has beside them, for the subjects that are shown."""
+    """Medians of the primary measures and of Kind.glance, for the shown subjects."""
     titles = {each.measure: each.title for each in found.experiment.primary} | dict.fromkeys(found.kind.glance, "")
     rows = []
     for measure, name in titles.items():
@@ -178,7 +178,7 @@ def medians(found):
 
 
 def without_value(found, measures):
-    """Rows of what no sample has a value of, with the reason: a verb that a platform lacks, a limit that it has not."""
+    """Rows for measures without any value, with the reason: a verb or a limit that a platform lacks."""
     prefixes = dict.fromkeys(prefix for sample in found.samples for prefix in sample.get("notes", {}))
     words = found.kind.stretches(found.plan["scouted"])
 
@@ -190,7 +190,7 @@ def without_value(found, measures):
 
 
 def parts(found):
-    """Processors busy in each stretch, by part: medians over the samples of each subject."""
+    """Busy processors in each stretch, by part: medians over each subject's samples."""
     stretches = dict.fromkeys(name for by in found.done.values() for each in by.values() for name in each["parts"])
     rows = []
     for stretch in stretches:
@@ -204,7 +204,7 @@ def parts(found):
 
 
 def said(found, measure):
-    """What samples say of a measure, and why it is in no ratio: "TEXT (SUBJECT, …)"."""
+    """The samples' notes on a measure, and why it is in no ratio: "TEXT (SUBJECT, …)"."""
     by_text = {}
     for sample in found.samples:
         for prefix, text in [*sample.get("notes", {}).items(), *sample.get("no_ratio", {}).items()]:
@@ -225,7 +225,7 @@ def lines(header, rows):
 
 
 def values(analyses):
-    """A row for each sample and measure."""
+    """One row per sample and measure."""
     header = ["experiment", "block", "position", "subject", "status", "disturbed", "measure", "value"]
     return lines(header, (
         [found.experiment.name, sample["block"] + 1, sample["position"] + 1, sample["subject"], sample["status"],
@@ -234,7 +234,7 @@ def values(analyses):
 
 
 def comparisons(analyses):
-    """A row for each comparison, over all blocks and over those that nothing disturbed."""
+    """One row per comparison, over all blocks and over the undisturbed ones."""
     header = ["experiment", "subject", "against", "measure", "primary", "pairs", "ratio", "low", "high", "level", "median",
               "bootstrap_low", "bootstrap_high", "detectable", "quiet_pairs", "quiet_ratio", "quiet_low", "quiet_high",
               "verdict", "why"]

@@ -1,7 +1,7 @@
-"""What each role of guests takes: processor time of its services with all their children, bytes of the stores.
+"""Measures each role of the guests: processor time of its services with all their children, and bytes of the stores.
 
-Read inside the guest, from /proc/PID/stat (proc(5), fields 4 and 14 to 17) and by du. Processor time of children that ended
-counts when they were waited for.
+Read inside the guest, from /proc/PID/stat (proc(5), fields 4 and 14 to 17) and with du. The time of an ended child
+counts once it was waited for.
 """
 
 from platforms.lab import verbs
@@ -10,10 +10,10 @@ from .machine import TICKS
 
 PROCESSES = ('cd "${RIVER_ROOT-}/run/river/service" && for each in *; do echo "$each $(cat "$each/supervise/pid")"; done; '
              "cat /proc/[0-9]*/stat 2>/dev/null; true")
-# {kind: (store, where it is)}, below var/lib/river. MongoDB's journal is of a fixed size.
+# {kind: (store, its path below var/lib/river)}. MongoDB's journal has a fixed size.
 STORES = {"sqlite": ("documents", "stores/documents.sqlite"), "nquads": ("graph", "stores/graph"),
           "mongodb": ("documents", "documents/db"), "fuseki": ("graph", "graph/db"), "oxigraph": ("graph", "graph/db")}
-COPIES = ("mongodb",)  # each guest has everything
+COPIES = ("mongodb",)  # each guest holds all data
 BYTES = 'cd "${RIVER_ROOT-}/var/lib/river" && du -s -B1 --exclude=journal "$1" 2>/dev/null | cut -f1'
 
 
@@ -28,7 +28,7 @@ def cpu_seconds(lab, guests):
 
 
 def by_service(text):
-    """{service: seconds} from lines "NAME PID" and those of /proc/PID/stat."""
+    """{service: seconds}, from lines "NAME PID" and the lines of /proc/PID/stat."""
     services, parents, ticks = {}, {}, {}
     for line in text.splitlines():
         before, bracket, after = line.rpartition(")")
@@ -47,7 +47,8 @@ def by_service(text):
 
 
 def store_bytes(lab, guests, kinds):
-    """{store: bytes of one copy}. Services that have them open must have stopped: only then is everything in its place."""
+    """{store: bytes of one copy}. Stop the services that have the stores open first: only then are all data in the
+    files."""
     found = {}
     for kind in kinds:
         if kind in STORES:

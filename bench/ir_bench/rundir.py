@@ -1,16 +1,16 @@
-"""The folder of one run, which is never overwritten:
+"""The folder of one run. It is never overwritten:
 
-    run.json          what was asked for: experiments, platforms, profiles, repeats, seed
-    facts.json        the machine, once
+    run.json          the request: experiments, platforms, profiles, repeats, seed
+    facts.json        the machine, recorded once
     status.json       running or done
-    checksums         SHA-256 of every other file but the report's, written when the run ends
-    report/           written from the others, as often as wanted
+    checksums         SHA-256 of every other file except the report, written when the run ends
+    report/           written from the other files, as often as wanted
     EXPERIMENT/
-        experiment.toml   the experiment, as it was
+        experiment.toml   the experiment as it was
         plan.json         subjects, rates, thresholds: fixed before the first block
-        samples.jsonl     one line for each sample, flushed to disk as soon as it ended
-        samples/NNN-SUBJECT/   what a sample left: histograms, logs, summaries
-        proofs.json       what the proofs that need guests of their own have found
+        samples.jsonl     one line per sample, flushed to disk as soon as it ends
+        samples/NNN-SUBJECT/   files of a sample: histograms, logs, summaries
+        proofs.json       results of the proofs that need their own guests
         status.json       running, done, skipped or failed, and why
 """
 
@@ -27,11 +27,11 @@ LATEST = "latest"  # the link to the last run
 
 
 class RunError(Exception):
-    """A run's folder is not what it should be; the text is for the person who asked."""
+    """A run's folder is not as expected; the text is for the user."""
 
 
 class Folder:
-    """Whole files, each replaced at once."""
+    """A folder of files that are each replaced atomically."""
 
     def __init__(self, path):
         self.path = Path(path).resolve()
@@ -58,7 +58,7 @@ class Folder:
 
 
 class Part(Folder):
-    """One experiment's folder within a run's."""
+    """The folder of one experiment within a run."""
 
     def __init__(self, run, name):
         super().__init__(run.path / name)
@@ -76,7 +76,7 @@ class Part(Folder):
         return folder
 
     def append(self, sample):
-        """On disk when this returns. A line that a crash cut in two is cut off first."""
+        """Returns when the sample is on disk. First removes a line that a crash left incomplete."""
         path = self.path / SAMPLES
         with open(path, "ab+") as file:
             file.seek(0)
@@ -87,7 +87,7 @@ class Part(Folder):
             os.fsync(file.fileno())
 
     def samples(self):
-        """Every whole line; what a crash cut in two is left out."""
+        """Every complete line; a line that a crash left incomplete is skipped."""
         try:
             lines = (self.path / SAMPLES).read_bytes().split(b"\n")
         except FileNotFoundError:
@@ -95,14 +95,14 @@ class Part(Folder):
         return [json.loads(line) for line in lines[:-1]]
 
     def done(self):
-        """The (block, subject) pairs that need no further try."""
+        """The (block, subject) pairs that need no further attempt."""
         return {(each["block"], each["subject"]) for each in self.samples()}
 
 
 class RunDir(Folder):
     @classmethod
     def create(cls, parent, name):
-        """A new folder PARENT/TIME-NAME, and PARENT/latest, a link to it."""
+        """Makes a new folder PARENT/TIME-NAME, and the link PARENT/latest to it."""
         parent = Path(parent)
         parent.mkdir(parents=True, exist_ok=True)
         stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
@@ -129,7 +129,7 @@ class RunDir(Folder):
         return run
 
     def parts(self):
-        """Of the run's experiments, in their order."""
+        """The folders of the run's experiments, in order."""
         return [Part(self, name) for name in self.read("run.json")["experiments"]]
 
     # ---- whether it is as it was ----
@@ -145,7 +145,8 @@ class RunDir(Folder):
         self.write_text(CHECKSUMS, "".join(lines))
 
     def tampered(self):
-        """What differs from the checksums: names with what is wrong. None: the run was never sealed."""
+        """The names of files that differ from the checksums, with the difference. None: the run never ended, so there
+        are no checksums."""
         try:
             text = (self.path / CHECKSUMS).read_text(encoding="utf-8")
         except FileNotFoundError:

@@ -1,5 +1,5 @@
-"""A run as a whole: its experiments one after the other, each with its share of the time; and going on with a run that was
-interrupted."""
+"""A run as a whole: its experiments one after the other, each with its share of the time. Also resumes an interrupted
+run."""
 
 import contextlib
 import fcntl
@@ -17,12 +17,13 @@ from .subjects import Subject
 
 LEAST_BLOCKS = 6
 LEAST_MINUTES = 20
-PROOF_SECONDS = 60  # of one platform
+PROOF_SECONDS = 60  # per platform
 
 
 @contextlib.contextmanager
 def alone(parent):
-    """Two runs at once would measure each other, and one would take away the other's guests when it is resumed."""
+    """Prevents a second run: two runs would disturb each other, and resuming one would destroy the guests of the
+    other."""
     parent.mkdir(parents=True, exist_ok=True)
     with open(parent / "lock", "w", encoding="ascii") as file:
         try:
@@ -33,24 +34,24 @@ def alone(parent):
 
 
 def seconds_wanted(asked, subjects):
-    """For six blocks, with the first look and the proofs."""
+    """The seconds for six blocks, with scouting and proofs."""
     samples = LEAST_BLOCKS * sum(each.slowness() for each in subjects) + 1
     return samples * asked.sample_seconds + proof_seconds(asked, subjects)
 
 
 def proof_seconds(asked, subjects):
-    """Each platform's loop."""
+    """The seconds for the loop's proof on each platform."""
     slowness = {each.platform: each.slowness() for each in subjects}
     return PROOF_SECONDS * sum(slowness.values()) if "loop" in asked.of_kind.proofs else 0
 
 
 def minutes_for(planned, asked):
-    """For [(Experiment, Subjects)]: as asked, else what six blocks of each take."""
+    """For [(Experiment, Subjects)]: the minutes asked for, else those that six blocks of each take."""
     return asked or max(LEAST_MINUTES, math.ceil(sum(seconds_wanted(*each) for each in planned) / 60))
 
 
 def announce(planned, minutes, seed):
-    """What each experiment takes, and each further platform. `planned` as Run.start takes it."""
+    """Prints the minutes of each experiment, and of each further platform. `planned` is the argument of Run.start."""
     total = 0
     for asked, _, subjects, why in planned:
         if why:
@@ -86,7 +87,7 @@ class Run:
 
     @classmethod
     def resume(cls, folder):
-        """Takes away first what the killed run has left on the host."""
+        """Resumes a run. First removes what the killed run left on the host."""
         run = cls(folder)
         if count := sum(leftovers.clear_all(part) for part in folder.parts()):
             say(f"cleared after {count} samples that were cut off")
@@ -97,7 +98,7 @@ class Run:
         return [part for part in self.folder.parts() if part.status["status"] not in ("done", "skipped")]
 
     def go_on(self, minutes):
-        """Each experiment that waits gets its share of what is left of the time."""
+        """Gives each waiting experiment its share of the remaining time."""
         end = time.time() + minutes * 60
         waiting = self.waiting()
         for number, part in enumerate(waiting):
@@ -126,7 +127,7 @@ class Run:
 
 
 def facts_of(experiments):
-    """Of the machine, with the versions of all servers that the experiments use."""
+    """The machine's facts, with the versions of all servers that the experiments use."""
     told = {**facts.collect(ROOT, "", ""), "platform": facts.platform()}
     for asked in experiments:
         told["versions"].update(facts.versions(asked.parameters.get("documents", ""), asked.parameters.get("graph", "")))

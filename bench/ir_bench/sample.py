@@ -1,14 +1,14 @@
-"""One sample, in a process of its own, so that what goes wrong in it (a boot that hangs, a lost network) ends with it. What
-is alike for all kinds stands here: the generator's control group, the quiet disk before, canaries before and after,
-the guests' size, the sheet of likeness, the result.
+"""One sample, in a separate process, so that a failure in it (a hanging boot, a lost network) ends with it. This module
+has what all kinds share: the generator's control group, the quiet disk before, canaries before and after, the size of
+the guests, the sheet of likeness, the result.
 
-A kind's class of samples has measure(), which fills `measures`. It ends in result.json:
+A kind's class of samples has measure(), which fills `measures`. The result is written to result.json:
 
-    status   ok; invalid: measured, but it counts nowhere; skipped: it cannot be done here; failed
+    status   ok; invalid: measured, but counts nowhere; skipped: not possible here; failed
     why      in words, unless it is ok
     measures, parts, canaries, disturbed, likeness, figures, no_ratio, notes
 
-What is left of the guests is taken away by the program that started this one.
+The program that started this process removes what is left of the guests.
 """
 
 import contextlib
@@ -30,11 +30,11 @@ EMULATED_SLOWER = 40
 
 
 class Skipped(Exception):
-    """This platform cannot do what the sample is about; the text says why."""
+    """This platform does not support what the sample measures; the text says why."""
 
 
 class BenchGuest:
-    """A guest that runs, made for one sample."""
+    """A running guest, made for one sample."""
 
     def __init__(self, sample, lab, name):
         self.sample = sample
@@ -46,7 +46,7 @@ class BenchGuest:
         return self.lab.load(self.name)
 
     def run(self, argv, seconds=60, text=None):
-        """Standard output of a program in the guest, which is kept in the sample's folder."""
+        """The standard output of a program in the guest; it is also kept in the sample's folder."""
         done = verbs.execute(self.lab, self.name, argv, seconds=seconds, text=text)
         self.sample.keep(f"{self.name}-{Path(str(argv[0])).name}", done.out)
         return done.out
@@ -65,7 +65,7 @@ class BenchGuest:
 
 
 class Sample:
-    confined = True  # False: what is measured runs in this process's own group, on every processor
+    confined = True  # False: the measured processes run in this process's group, on all processors
 
     def __init__(self, request, folder):
         self.request = request
@@ -88,13 +88,13 @@ class Sample:
         self.versions = {}
 
     def measure(self):
-        """Of the kind: from provisioning to clean-up."""
+        """Implemented by the kind: everything from provisioning to clean-up."""
         raise NotImplementedError
 
     # ---- the whole ----
 
     def make(self):
-        """Leaves result.json, whatever happens."""
+        """Writes result.json, whatever happens."""
         try:
             self.enter_generator()
             machine.settle(self.folder)
@@ -105,7 +105,7 @@ class Sample:
             status, why = ("invalid", "; ".join(self.invalid)) if self.invalid else ("ok", "")
         except (Skipped, Unsupported) as error:
             status, why = "skipped", str(error)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the sample failed and the run goes on
+        except Exception as error:  # noqa: BLE001 - any error fails the sample, and the run goes on
             traceback.print_exc()
             status, why = "failed", str(error) or type(error).__name__
         part = self.folder / "result.json.part"
@@ -113,7 +113,8 @@ class Sample:
         part.replace(self.folder / "result.json")
 
     def enter_generator(self):
-        """The control group of this process and all that it starts beside the guests, alike on every platform."""
+        """Enters the control group for this process and all that it starts beside the guests, the same on every
+        platform."""
         self.generator.make()
         for knob, value in self.request["generator"].items():
             if self.confined or knob != "cpu.pin":
@@ -138,7 +139,7 @@ class Sample:
         }
 
     def disturbances(self):
-        """{stretch: reasons}; "" stands for all of them."""
+        """{stretch: reasons}; the key "" means all stretches."""
         thresholds = machine.Thresholds(**self.request["thresholds"])
         found = {name: machine.shares_taken(thresholds, used, self.processors) for name, used in self.parts.items()}
         found[""] = machine.slow_canaries(thresholds, self.canaries) if self.canaries else []
@@ -148,14 +149,14 @@ class Sample:
 
     @property
     def slower(self):
-        """What a load is divided by in an emulated guest, whose figures are compared with nothing; 1 in all others. Known once
-        the guests are described."""
+        """The divisor of loads: 1, or more for emulated guests, whose figures are compared with nothing. Known once the
+        guests are described."""
         return EMULATED_SLOWER if self.figures.get("emulated") else 1
 
     @contextlib.contextmanager
     def guest(self, name="bench", tuning=None, **fields):
-        """A BenchGuest of the subject's platform and profile, with the CPUs and the memory limit that all have, unless `tuning`
-        says otherwise. `fields` are those of platforms.lab.Guest."""
+        """A BenchGuest of the subject's platform and profile, with the CPUs and memory limit that all guests get,
+        unless `tuning` overrides them. `fields` are those of platforms.lab.Guest."""
         lab = self.lab()
         platform, _, kind = self.subject["platform"].partition(":")
         asked = Guest(**{"name": name, "platform": platform, "kind": kind, "profile": self.subject["profile"],
@@ -174,25 +175,25 @@ class Sample:
                 verbs.destroy_all(lab)
 
     def lab(self):
-        """The sample's lab, in a network namespace of its own, which this process is in from now on."""
+        """The sample's lab. From now on this process is in the lab's own network namespace."""
         lab = Lab(self.folder / "guests" / "lab", netns=f"irbench{os.getpid()}")
         if not netns.exists(lab.netns):
             netns.enter(lab, create=True)
         return lab
 
     def tuning(self, profile):
-        """CPUs and memory as everywhere, unless the profile says otherwise."""
+        """CPUs and memory as for all guests, unless the profile overrides them."""
         return {**self.request["tuning"], **verbs.tuning.read_profile(verbs.PLATFORMS / "profiles", profile)}
 
     def describe(self, lab, guests):
-        """What the guests are, for the sheet of likeness."""
+        """Describes the guests for the sheet of likeness."""
         self.sheet.update(likeness.read(lab, guests))
         platform = verbs.platform_of(lab, guests[0])
         self.figures["emulated"] = guests[0].kind in platform.emulated_kinds or bool(platform.facts().get("emulated"))
 
     @contextlib.contextmanager
     def stretch(self, name, *guests):
-        """What is measured: processor time by part over it is in parts[name] afterwards. Guests have cpu_seconds()."""
+        """A measured stretch. Afterwards parts[name] holds the processor time by part. Guests need cpu_seconds()."""
         before = self.look(guests)
         yield
         self.parts[name] = machine.parts(before, self.look(guests), self.processors)
@@ -201,7 +202,7 @@ class Sample:
         return machine.look(lambda: sum(each.cpu_seconds() for each in guests), self.generator.cpu_seconds)
 
     def keep(self, name, text):
-        """A raw output, in the sample's folder, never over another one."""
+        """Saves raw output in the sample's folder; never overwrites a file."""
         name = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
         number = 1
         while (path := self.folder / f"{name}-{number}.txt").exists():
@@ -209,6 +210,7 @@ class Sample:
         path.write_text(text, encoding="utf-8")
 
     def clocks_agree(self, what, inside, outside):
-        """Seconds of the same stretch by the guest's and by the host's clock; more than 1 % apart makes the sample invalid."""
+        """Compares the seconds of one stretch by the guest's and the host's clock. More than 1 % apart makes the sample
+        invalid."""
         if abs(inside - outside) > CLOCK_TOLERANCE * outside:
             self.invalid.append(f"{what}: {inside:.3f} s by the guest's clock, {outside:.3f} s by the host's")

@@ -2,8 +2,8 @@
 
     X(n) = rate * n / (1 + contention * (n - 1) + coherence * n * (n - 1))
 
-(N. J. Gunther, Guerrilla Capacity Planning, Springer 2007, chapter 4). Three parameters want more than three points: with
-fewer than MIN_POINTS different n there is a table and no law.
+(N. J. Gunther, Guerrilla Capacity Planning, Springer 2007, chapter 4). Three parameters need more than three points:
+with fewer than MIN_POINTS different n there is a table and no law.
 """
 
 import math
@@ -17,9 +17,9 @@ MIN_POINTS = 5
 
 @dataclass(frozen=True)
 class Law:
-    rate: float  # of one
-    contention: float  # share of the work that only one at a time can do
-    coherence: float  # what each pays to agree with each of the others
+    rate: float  # throughput of one
+    contention: float  # fraction of the work that is serialised
+    coherence: float  # cost of coordination between each pair
     error: float  # largest relative distance of a point from the curve
 
     def __call__(self, n):
@@ -27,7 +27,7 @@ class Law:
 
     @property
     def peak(self):
-        """The n beyond which more make it slower; None: there is none."""
+        """The n beyond which throughput falls; None when there is no such n."""
         return math.sqrt((1 - self.contention) / self.coherence) if self.coherence > 0 and self.contention < 1 else None
 
 
@@ -36,8 +36,8 @@ def throughput(n, rate, contention, coherence):
 
 
 def fit(points):
-    """The Law of (n, throughput) pairs; None when there are too few different n. The distances are relative, as the scatter of
-    throughput is."""
+    """Fits the Law to (n, throughput) pairs; None when there are too few different n. Distances are relative, like the
+    scatter of throughput."""
     numbers, measured = (numpy.array(each, dtype=float) for each in zip(*points)) if points else ((), ())
     if len(set(numbers)) < MIN_POINTS:
         return None
@@ -49,5 +49,5 @@ def fit(points):
 
 
 def allowed(numbers, cores, generator_cores):
-    """Those of the numbers that have a core each beside the generator's; at least the smallest, which stands alone."""
+    """The numbers that have a core each beside the generator's. At least the smallest, which is then alone."""
     return [each for each in sorted(numbers) if each <= max(cores - generator_cores, 1)] or [min(numbers)]

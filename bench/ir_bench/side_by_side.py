@@ -1,5 +1,5 @@
-"""Two runs beside each other, from two machines or two days. There is no verdict: what differs between the runs may be the
-machine, its neighbours or the day as well as what was meant to differ; the canaries show how much the machines do."""
+"""Shows two runs from two machines or two days beside each other, without verdicts: the machine, its neighbours or the
+day may cause a difference as well as the intended change. The canaries show how much the machines differ."""
 
 import statistics
 
@@ -23,7 +23,7 @@ def disturbed(found):
 
 
 def write(names, analyses):
-    """Markdown, from two analyses of runs of one kind."""
+    """Markdown for two analyses of runs of one kind."""
     lines = ["# Two runs, side by side", "",
              "**No verdict is possible:** these runs were not interleaved on one host. Compare two commits or settings within one "
              "run: `ir-bench compare A B`.", "",
@@ -48,7 +48,7 @@ def write(names, analyses):
 
 
 def in_both(analyses):
-    """(subject, measure) that both have, in the order of the first."""
+    """(subject, measure) pairs that both have, in the order of the first."""
     first, second = ([(subject, measure) for subject in found.subjects for measure in found.measures()
                       if found.values(subject, measure)] for found in analyses)
     return [each for each in first if each in second]

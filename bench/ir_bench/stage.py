@@ -1,5 +1,5 @@
-"""A broker with filled queues and stores, all on this host and without guests, and one worker that empties the queues: what a
-worker costs, ours or one that was written otherwise, and the servers with it.
+"""A broker with filled queues, and stores, all on this host without guests, and one worker that empties the queues. It
+measures what a worker (ours or a peer) and the servers cost.
 
     with Stage(folder, "mongodb", "fuseki", registry) as stage:
         stage.fill("--repeat=2")
@@ -22,11 +22,11 @@ from . import ROOT, machine
 BUILD = ROOT / "out" / "release"
 REGISTRY = ROOT / "loadgen" / "usgs_river.ttl"
 REPLAY = (f"--replay={ROOT / 'loadgen' / 'usgs_river_observations.csv.gz'}",)
-OBSERVATIONS = 40337  # of the replay data
+OBSERVATIONS = 40337  # in the replay data
 START_SECONDS = 120
 STALL_SECONDS = 300
 DOUBLE = re.compile(rb'"([^"]*)"\^\^<http://www.w3.org/2001/XMLSchema#double>')
-OF_REGISTRY = b"/graph/registry> ."  # how a statement of the registry's graph ends
+OF_REGISTRY = b"/graph/registry> ."  # the end of a statement in the registry's graph
 
 
 class StageError(Exception):
@@ -34,7 +34,7 @@ class StageError(Exception):
 
 
 def call(*argv, **options):
-    """Standard output of a program that ends by itself."""
+    """The standard output of a program that ends by itself."""
     done = subprocess.run([str(word) for word in argv], check=False, capture_output=True, **options)
     if done.returncode != 0:
         raise StageError(f"{argv[0]} ended with status {done.returncode}:\n{done.stderr.decode(errors='replace')}")
@@ -42,7 +42,8 @@ def call(*argv, **options):
 
 
 def session_seconds(pid, proc=Path("/proc")):
-    """Processor time of all processes of the session that `pid` began, and of those of them that ended and were waited for."""
+    """The processor time of all processes of the session that `pid` started, including ended ones that were waited
+    for."""
     ticks = (int(each) for _, words in machine.processes(proc) if int(words[3]) == pid for each in words[11:15])
     return sum(ticks) / machine.TICKS
 
@@ -55,8 +56,8 @@ def peak_mib(pid):
 
 
 class Stage:
-    """`documents` and `graph`: the names that make run has, "null" too. Everything lies below `directory`. `source`: what the
-    generator sends."""
+    """`documents` and `graph`: the names that `make run` uses, including "null". All files are below `directory`.
+    `source`: what the generator sends."""
 
     def __init__(self, directory, documents, graph, registry=REGISTRY, source=REPLAY):
         self.directory = Path(directory).resolve()
@@ -109,7 +110,7 @@ class Stage:
     # ---- the work ----
 
     def fill(self, *words):
-        """Puts messages into the queues; the generator's summary. The ledger is left for verify()."""
+        """Puts messages into the queues; returns the generator's summary. The ledger is kept for verify()."""
         out = self.directory / "load"
         call(BUILD / "ir-loadgen", f"--amqp={self.broker.uri}", *self.source, "--no-subscribe", "--no-wait", f"--out={out}",
              *words)
@@ -119,8 +120,8 @@ class Stage:
         return {part: session_seconds(each.process.pid) for part, each in self.servers.items()}
 
     def drain(self, worker, observations):
-        """Starts a worker and waits until it has acknowledged so many observations. {"seconds", "rate", "peak_mib",
-        "worker_us", "broker_us", …, "all_us"}: microseconds of processor time an observation."""
+        """Starts a worker and waits until it has acknowledged that many observations. Returns {"seconds", "rate",
+        "peak_mib", "worker_us", "broker_us", …, "all_us"}; *_us are microseconds of processor time per observation."""
         with worker:
             wait(worker.begun, START_SECONDS, worker, "begins with no message")
             before, own, begun = self.server_seconds(), worker.seconds(), time.monotonic()
@@ -135,7 +136,7 @@ class Stage:
     # ---- what the stores hold ----
 
     def verify(self):
-        """{"missing", "doubled", "foreign"} against what fill() sent."""
+        """{"missing", "doubled", "foreign"} relative to what fill() sent."""
         words = ("verify", f"--ledger={self.directory / 'load' / 'ledger.txt'}", "--json", *self.arguments())
         done = subprocess.run([BUILD / "ir-store", *words], capture_output=True, text=True, check=False)
         try:
@@ -146,20 +147,20 @@ class Stage:
         return {key: sum(part.get(key, 0) for part in parts) for key in ("missing", "doubled", "foreign")}
 
     def digests(self):
-        """{"documents", "graph"}: digests of all observations and of all statements, whatever their order."""
+        """{"documents", "graph"}: digests of all observations and of all statements, independent of their order."""
         return {part: digest_of_lines(call(BUILD / "ir-store", "export", f"--what={part}", *self.arguments()))
                 for part in ("documents", "graph")}
 
 
 
 def annotated(registry, form, *source):
-    """What ir-annotate makes of all that the generator would send."""
+    """What ir-annotate makes of everything that the generator would send."""
     packs = call(BUILD / "ir-loadgen", *source, "--dump")
     return call(BUILD / "ir-annotate", f"--registry={registry}", f"--format={form}", input=packs)
 
 
 def digest_of_lines(text):
-    """Of the lines as a set, without the registry. Triplestores keep a double's value and not its text."""
+    """A digest of the lines as a set, without the registry. Triplestores keep a double's value, not its text."""
     lines = {DOUBLE.sub(lambda found: repr(float(found[1])).encode(), line) for line in text.splitlines()
              if not line.endswith(OF_REGISTRY)}
     return hashlib.sha256(b"\n".join(sorted(lines))).hexdigest()
@@ -171,7 +172,7 @@ def wait(condition, seconds, worker, what):
 
 
 class Ours:
-    """ir-worker, as Stage.drain() uses a worker."""
+    """ir-worker, in the form that Stage.drain() uses."""
 
     name = "ir-worker"
 
@@ -207,8 +208,8 @@ class Ours:
 
 
 class Peer:
-    """A worker of another kind: a program that prints "ready" and begins, prints "done" after so many observations, and waits
-    to be ended (bench/peers/README.md)."""
+    """Another worker: a program that prints "ready" and starts, prints "done" after that many observations, and waits
+    until it is ended (bench/peers/README.md)."""
 
     def __init__(self, stage, name, argv, environment=None):
         self.name = name

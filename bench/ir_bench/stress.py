@@ -1,5 +1,5 @@
-"""What a guest's twin is stressed with: one resource each, until it is told to end. Its processes are the twin's own, so the
-twin's shares and limits hold for them."""
+"""Stressors for a guest's twin: each loads one resource until it is told to end. The processes run in the twin, so the
+twin's shares and limits apply to them."""
 
 import contextlib
 import subprocess
@@ -14,7 +14,8 @@ FOLDER = "/var/lib/river/stress"
 LONGEST_SECONDS = 900
 END_SECONDS = 20
 START = f'mkdir -p {FOLDER} && cd {FOLDER} && echo $$ >leader && exec timeout {LONGEST_SECONDS} /bin/sh -c "exec $1"'
-# A session leader's group is all that it started; -1 would be everybody, so the number is looked at.
+# Kills the process group of the session leader, which is all that it started. The number is checked first, because -1
+# would kill everything.
 END = f'read -r leader <{FOLDER}/leader && [ "$leader" -gt 1 ] && kill -- "-$leader"'
 
 
@@ -26,12 +27,12 @@ def every_processor(place):
 
 
 def half_of_the_memory(place):
-    """One process writes through it, over and over."""
+    """One process writes through this memory again and again."""
     return f"stress-ng --quiet --vm 1 --vm-bytes {place.memory_mib // 2}m --vm-method write64 --vm-keep"
 
 
 def the_disk(_place):
-    """16 writes of 64 KiB at once, at random places, each flushed."""
+    """Keeps 16 writes of 64 KiB in flight, at random places, each flushed."""
     return ("fio --name=stress --filename=data --size=512m --rw=randwrite --bs=64k --direct=1 --fdatasync=1 --ioengine=libaio "
             f"--iodepth=16 --time_based --runtime={LONGEST_SECONDS} --output=log")
 
@@ -46,7 +47,7 @@ STRESSORS = {"cpu": every_processor, "memory": half_of_the_memory, "disk": the_d
 
 @contextlib.contextmanager
 def running(guest, place, name, settle_seconds):
-    """A stressor in a guest (sample.BenchGuest) that runs; yields a function that says how it ended, "" while it goes on."""
+    """Runs a stressor in a guest (sample.BenchGuest). Yields a function that says how it ended, or "" while it runs."""
     words = ["setsid", "--wait", "/bin/sh", "-c", START, "sh", STRESSORS[name](place)]
     argv = verbs.exec_argv(guest.lab, guest.name, words)
     log = guest.sample.folder / f"{guest.name}-{name}.log"
@@ -62,7 +63,7 @@ def running(guest, place, name, settle_seconds):
 
 
 def end(guest, child):
-    """Asks it to end within the guest, where its processes are; then takes away what is left here."""
+    """Tells it to end inside the guest, where its processes are; then removes what is left here."""
     verbs.execute(guest.lab, guest.name, ["/bin/sh", "-c", END], good=None)
     if not wait_until(lambda: child.poll() is not None, END_SECONDS):
         command.kill_group(child)

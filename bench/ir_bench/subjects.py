@@ -1,31 +1,31 @@
-"""What is compared: a platform with a profile. Bare metal stands in every run twice, as `bare` and `bare-again`."""
+"""What is compared: platforms with profiles. Every run has bare metal twice, as `bare` and `bare-again`."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from platforms.lab import Guest, Lab, registry
 
-NO_LAB = Path("/nonexistent")  # a platform is asked what it can do; nothing is made
+NO_LAB = Path("/nonexistent")  # for asking a platform what it supports; nothing is made there
 REFERENCE, AGAIN = "bare", "bare-again"
 
 
 @dataclass(frozen=True)
 class Subject:
     name: str
-    platform: str  # as PLATFORM= takes it: NAME or NAME:KIND
+    platform: str  # in the form of PLATFORM=: NAME or NAME:KIND
     profile: str = "default"
-    against: str = REFERENCE  # the subject that it is compared with
-    settings: dict = field(default_factory=dict)  # over the experiment's parameters
-    build: str = ""  # the checkout whose programs it runs; "" this one
+    against: str = REFERENCE  # the subject it is compared with
+    settings: dict = field(default_factory=dict)  # override the experiment's parameters
+    build: str = ""  # the checkout whose programs it runs; "": this one
 
     def slowness(self):
-        """How many times longer its samples take than on bare metal: 1, but for emulated guests."""
+        """By which factor its samples take longer than on bare metal: 1 except for emulated guests."""
         name, _, kind = self.platform.partition(":")
         platform = registry.load(name, Lab(NO_LAB))
         return platform.patience(Guest("any", name, kind=kind or platform.kinds_here()[0]))
 
     def about(self):
-        """What it is, in words for a reader of the report."""
+        """A description for readers of the report."""
         name, _, kind = self.platform.partition(":")
         told = registry.recipe(name).about + (f" ({kind})" if kind else "")
         told += f", with the profile {self.profile}" if self.profile != "default" else ""
@@ -34,8 +34,8 @@ class Subject:
 
 
 def of(platforms, profiles=("default",)):
-    """The reference twice, then every other platform with every profile. Another profile than the default is compared with the
-    default on the same platform, which is there whether it was named or not."""
+    """The reference twice, then every other platform with every profile. A profile other than the default is compared
+    with the default on the same platform, which is added if it was not named."""
     found = [Subject(REFERENCE, "bare"), Subject(AGAIN, "bare")]
     for platform in platforms:
         if platform != "bare":

@@ -1,9 +1,10 @@
-"""What 'Virtualizing Intelligent River' (Clemson University, 2013) measured, beside what was measured here.
+"""Shows what 'Virtualizing Intelligent River' (Clemson University, 2013) measured, beside what was measured here.
 
-bench/data/thesis_2013.csv has the figures, read from the thesis's tables and charts: one machine for each of bare metal, LXC,
-KVM and Xen (four cores, 8 GB, a disk of 7,200/min), one run each, no spread given, so none of them has an interval. A figure
-is shown as ratio to the thesis's own bare metal unless the last column says why that would mislead (bare metal had other
-processors or memory, the wire or the page cache was measured, whole seconds): then the value stands alone with that reason.
+bench/data/thesis_2013.csv holds the figures, read from the thesis's tables and charts. The thesis used one machine for
+each of bare metal, LXC, KVM and Xen (four cores, 8 GB, a disk of 7,200/min) and one run each. It gives no spread, so no
+figure has an interval. A figure is shown as a ratio to the thesis's own bare metal. If the last column says why that
+would mislead (bare metal had other processors or memory, the wire or the page cache was measured, whole seconds), the
+value is shown alone with that reason.
 """
 
 import csv
@@ -15,7 +16,7 @@ DATA = Path(__file__).resolve().parents[1] / "data" / "thesis_2013.csv"
 PLATFORMS = ("bare", "lxc", "kvm", "xen")
 HEADER = ["experiment", "metric", "unit", "better", *PLATFORMS, "no_ratio_because"]
 
-# (experiment, metric) of the thesis: the measure of an experiment here that comes nearest.
+# (experiment, metric) of the thesis: the nearest measure of an experiment here.
 NEAREST = {
     ("worker-1000", "1000 observations by one worker from queue into all stores"): "bursts.seconds",
     ("components", "RabbitMQ publish 50000 by 8 threads"): "publish.seconds",
@@ -61,17 +62,17 @@ class Row:
     metric: str
     unit: str
     better: str  # "lower" or "higher"
-    values: dict  # {platform: text}, "" where the thesis has none
+    values: dict  # {platform: text}, "" if the thesis has none
     no_ratio_because: str
 
     def ratio(self, platform):
-        """To the thesis's own bare metal; None where there is none."""
+        """The ratio to the thesis's own bare metal; None if there is none."""
         if platform == "bare" or self.no_ratio_because or not self.values["bare"] or not self.values[platform]:
             return None
         return float(self.values[platform]) / float(self.values["bare"])
 
     def text(self, platform):
-        """The value as the thesis gives it, with its ratio where there is one."""
+        """The value as the thesis gives it, with its ratio if there is one."""
         ratio = self.ratio(platform)
         return self.values[platform] + (f" (×{ratio:.2f})" if ratio else "")
 
@@ -85,13 +86,13 @@ def read(path=DATA):
 
 
 def of(experiment, rows):
-    """Those of an experiment, which the thesis may have in several settings: "w1" has "w1 1 vCPU" and more."""
+    """The rows of an experiment. The thesis may have several settings of it: "w1" also matches "w1 1 vCPU"."""
     return [row for row in rows if row.experiment == experiment or row.experiment.startswith(f"{experiment} ")]
 
 
 def beside(found):
-    """Lines for the report of an analysis.Analysis: {"row": Row, "nearest": words of what is nearest here,
-    "ours": [text by subject]}."""
+    """Lines for the report of an analysis.Analysis: {"row": Row, "nearest": the nearest measure here in words, "ours":
+    [text by subject]}."""
     lines = []
     for row in of(found.experiment.name, read()):
         measure = NEAREST.get((row.experiment, row.metric))
@@ -102,7 +103,7 @@ def beside(found):
 
 
 def ours(found, subject, measure):
-    """A subject's median, and its ratio where the report gives one."""
+    """A subject's median, and its ratio if the report gives one."""
     values = list(found.values(subject, measure).values()) if measure else []
     if not values:
         return ""

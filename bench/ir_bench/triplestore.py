@@ -1,4 +1,5 @@
-"""One client of a SPARQL server over one kept HTTP connection: an observation's statements in, and out again by its subject."""
+"""A SPARQL client over one persistent HTTP connection: stores an observation's statements, and reads them back by
+subject."""
 
 import http.client
 import time
@@ -24,7 +25,7 @@ class TriplestoreError(Exception):
 
 
 class Client:
-    """`uri`: as the settings have it, sparql+http://HOST:PORT/PATH?…; queries go to PATH/query, as Fuseki has it."""
+    """`uri`: in the form of the settings, sparql+http://HOST:PORT/PATH?…; queries go to PATH/query, as in Fuseki."""
 
     def __init__(self, uri):
         place = urllib.parse.urlsplit(uri.removeprefix("sparql+"))
@@ -53,7 +54,7 @@ class Client:
 
 
 def timed(operation, numbers):
-    """Seconds of one operation after the other."""
+    """The seconds of each operation, run one after the other."""
     begun = time.monotonic()
     for number in numbers:
         operation(number)

@@ -1,5 +1,5 @@
-"""What is said of measures that are ratios themselves: two looks at one guest, in one sample, with no second boot between
-them (stressed and calm, with a limit and without). The question is whether such a ratio differs from 1."""
+"""Statements about measures that are ratios themselves: two measurements of one guest in one sample, without a second
+boot between them (stressed and calm, with a limit and without). The question is whether such a ratio differs from 1."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,8 @@ class Within:
 
 
 def findings(found):
-    """Of every subject, also the reference; `found` is an analysis. An emulated guest has values and no verdict."""
+    """Findings for every subject, including the reference. `found` is an analysis. Emulated guests have values and no
+    verdict."""
     chosen = {each.measure for each in found.experiment.primary}
     corrected = comparison.corrected_level(len(chosen))
     told = []

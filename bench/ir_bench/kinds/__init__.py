@@ -1,8 +1,8 @@
-"""The kinds of experiments, one module each; an experiment file names one.
+"""The kinds of experiments, one module each. An experiment file names its kind.
 
     python3 -m ir_bench.kinds REQUEST.json FOLDER      makes one sample
 
-How one is added is told in bench/README.md.
+bench/README.md explains how to add a kind.
 """
 
 import functools
@@ -18,5 +18,5 @@ def names():
 
 @functools.cache
 def load(name):
-    """The Kind of that name, which names() has."""
+    """The Kind of that name, which must be one of names()."""
     return importlib.import_module(f".{name}", __package__).Kind()

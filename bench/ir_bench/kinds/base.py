@@ -1,5 +1,5 @@
-"""What a kind of experiment declares of itself. Each module of this package has a class `Kind` derived from the one here;
-what it leaves alone is as here."""
+"""The declarations of a kind of experiment. Each module of this package has a class `Kind` derived from the one here,
+and overrides what differs."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,8 @@ NUMBER = (int, float)
 
 @dataclass(frozen=True)
 class Measure:
-    """What a measure is in words. `better` is "higher", "lower", or "" where neither is. `ratio`: it is a ratio itself, taken
-    within one sample; then the report says whether it differs from 1."""
+    """A measure in words. `better` is "higher", "lower", or "" for neither. `ratio`: the measure is itself a ratio
+    taken within one sample, and the report tests whether it differs from 1."""
 
     words: str
     unit: str = ""
@@ -22,46 +22,47 @@ class Measure:
 
 class Kind:
     Sample = None  # a class derived from sample.Sample: how one sample is made
-    # {key: type, (types), [type] or [{key: type}]} of the table that an experiment file has for its kind. All are required.
+    # {key: type, (types), [type] or [{key: type}]} of the kind's table in an experiment file. All keys are required.
     parameters = {}
-    # {last word of a measure's dotted name: Measure}. Those of proofs alone are not here.
+    # {last part of a measure's dotted name: Measure}, without the measures that only serve proofs.
     measures = {}
     appliance = ""  # the guests' root, as Guest.appliance
-    proofs = ()  # of proofs.NAMED; bare metal against itself is in every report
+    proofs = ()  # of proofs.NAMED; every report also compares bare metal with itself
 
     processor_time = ()  # measures that are processor time, which the kernel counts in two ways
     blocks_most = 0  # blocks at most; 0: as many as the run says
-    full_speed = ""  # the measure that the proof of the quota and that of the generator's ceiling are about
-    glance = ()  # measures whose medians stand beside the verdicts in the summary, without a verdict
-    losses = ()  # measures, ratios within one guest, that are certainly below 1: a proof that the run finds a loss
-    beside = {}  # {measure: (another one, words)}: "batches were {:.2f} times as large" stands beside it where they differ
+    full_speed = ""  # the measure for the proofs of the quota and of the generator's ceiling
+    glance = ()  # measures whose medians appear in the summary, without verdicts
+    losses = ()  # ratios within one guest that are certainly below 1: a proof that the run detects losses
+    beside = {}  # {measure: (another measure, words with {:.2f})}: a remark where that other measure differs
 
     def check(self, parameters):
-        """Raises ValueError for values that cannot be."""
+        """Raises ValueError for invalid values."""
 
     def missing(self, experiment):
-        """Why this host cannot do the experiment, beyond its [needs]."""
+        """Why this host cannot run the experiment, beyond its [needs]."""
         return []
 
     def subjects(self, experiment, platforms, profiles):
-        """What is compared: Subjects, the reference and its twin first."""
+        """The Subjects to compare: first the reference and its twin."""
         return subjects.of(platforms, profiles)
 
     def scout(self, parameters, once):
-        """Before the first block: what the samples' loads are made from; kept in the plan, and never changed. once(scouted)
-        makes one sample of the reference and returns its measures."""
+        """Called before the first block. Returns the values that determine the samples' loads; they are stored in the
+        plan and never change. once(scouted) makes one sample of the reference and returns its measures."""
         return {}
 
     def remarks(self, found):
-        """Sentences that follow from the samples and are no comparison; `found` is an analysis."""
+        """Sentences that follow from the samples but are not comparisons. `found` is an analysis."""
         return []
 
     def stretches(self, scouted):
-        """{first part of measures' names: in words}."""
+        """{first part of the measures' names: its description}."""
         return {}
 
     def alike(self, scouted):
-        """{measure: factor} that two subjects may differ by, or they are not alike: {"fixed.flushes_per_1000": 2}."""
+        """{measure: factor} by which two subjects may differ and still count as alike: {"fixed.flushes_per_1000":
+        2}."""
         return {}
 
     def describe(self, scouted, measure):
@@ -71,5 +72,5 @@ class Kind:
         return " ".join(filter(None, (self.measures[what].words, told)))
 
     def measure(self, name):
-        """The Measure of a dotted name, None when it is none of this kind."""
+        """The Measure of a dotted name; None when the kind has no such measure."""
         return self.measures.get(name.rpartition(".")[2])

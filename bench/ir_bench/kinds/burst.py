@@ -1,5 +1,5 @@
-"""One worker, and a fixed small number of observations that come at once, each in a message of its own: how long until the last
-is in all stores. What the thesis of 2013 calls worker-1000; here the time also holds the publishing again."""
+"""One worker and a small fixed number of observations sent at once, each in its own message. Measures the time until
+the last one is in all stores and published again. The thesis of 2013 calls it worker-1000, without the publishing."""
 
 import stack
 
@@ -7,7 +7,7 @@ from . import pipeline
 from .base import NUMBER, Measure
 
 TOPOLOGY = "[all]\nroles = broker,gateway,balancer,worker,documents,graph\nsize = medium\n"
-ROUNDS_MOST = 90  # seeds that a sample has
+ROUNDS_MOST = 90  # a sample has so many seeds
 
 
 class Sample(pipeline.Sample):
@@ -24,7 +24,7 @@ class Sample(pipeline.Sample):
             self.measures["bursts.cpu_us"] = (used["guest"] + used["kernel"]) / count * 1e6
 
     def round(self, number):
-        """Seconds of one burst."""
+        """The seconds of one burst."""
         summary = self.send(f"burst-{number}", number, "--rate=0", f"--messages={self.parameters['observations']}")
         if not summary["complete"]:
             raise stack.StackError("; ".join(summary["incomplete_reasons"]))
@@ -33,7 +33,7 @@ class Sample(pipeline.Sample):
 
 class Kind(pipeline.Kind):
     Sample = Sample
-    # Bursts of so many observations, until so many seconds of them are measured.
+    # Bursts of that many observations, repeated until that many seconds are measured.
     parameters = {**{key: pipeline.Kind.parameters[key] for key in ("topology", "documents", "graph", "formats", "via", "motes",
                                                                       "records")},
                   "observations": int, "warm_up_rounds": int, "seconds": NUMBER}

@@ -1,6 +1,6 @@
-"""What the broker, the document stores and the triplestore take alone on this host, of the same observations and with
-nothing beside them, and how near the whole comes to what the processors allow: all of them busy with nothing but the
-processor time that an observation takes in all processes together. Without guests."""
+"""Measures the broker, the document stores and the triplestore alone on this host, each with the same observations.
+Reports how near the whole pipeline comes to the limit that the processors set: all of them busy with nothing but the
+processor time that an observation takes in all processes together. Uses no guests."""
 
 import itertools
 import json
@@ -16,7 +16,7 @@ BENCH = ROOT / "out" / "release" / "bench"
 WHOLE = {"embedded": ("sqlite", "nquads"), "servers": ("mongodb", "fuseki")}
 PARTS = {"embedded": ("publish", "consume", "sqlite"), "servers": ("publish", "consume", "mongodb", "fuseki")}
 BATCH = 5000  # observations, as many as ir-worker stores at once
-SECONDS = 10  # that publishing is repeated for, and
+SECONDS = 10  # publishing is repeated for so long, and
 ROUNDS_MOST = 60
 SECONDS_MOST = 200
 
@@ -38,7 +38,7 @@ class Sample(sample.Sample):
         self.documents("sqlite", f"sqlite:{self.folder / 'guests' / 'alone.sqlite'}")
 
     def amount(self, name):
-        """Messages."""
+        """The number of messages."""
         return self.parameters["messages_of_servers" if name == "servers" else "messages"]
 
     def source(self, messages):
@@ -49,7 +49,7 @@ class Sample(sample.Sample):
         return stage.Stage(self.folder / "guests" / name, documents, graph, self.registry, self.source(self.amount(name)))
 
     def whole(self, name, documents, graph):
-        """The pipeline from filled queues, one worker."""
+        """The whole pipeline with one worker, starting from filled queues."""
         with self.stage(name, documents, graph) as run:
             sent = run.fill()["observations_sent"]
             with self.stretch(name):
@@ -59,7 +59,7 @@ class Sample(sample.Sample):
         self.measures.update({f"{name}.allowed": allowed, f"{name}.near": used["rate"] / allowed})
 
     def broker(self, run):
-        """As many bytes published and consumed, in turns, as observations a second."""
+        """Publishes and consumes the same number of bytes alternately, expressed as observations per second."""
         messages, clients = self.amount("broker"), self.parameters["clients"]
         size = len(stage.call(stage.BUILD / "ir-loadgen", *run.source, "--dump")) // messages
         seconds = {"publish": [], "consume": []}
@@ -77,7 +77,7 @@ class Sample(sample.Sample):
         self.measures[f"{name}.rate"] = messages * self.parameters["records"] / float(lines.split()[-1])
 
     def graph(self, uri):
-        """The same statements in as large batches as the worker's, one after the other."""
+        """Writes the same statements in batches of the worker's size, one after the other."""
         messages = self.amount("servers")
         lines = stage.annotated(self.registry, "ntriples", *self.source(messages)).splitlines(keepends=True)
         observations = messages * self.parameters["records"]
@@ -104,7 +104,7 @@ class Kind(base.Kind):
     }
 
     def subjects(self, experiment, platforms, profiles):
-        """This host, twice; platforms do not come into it."""
+        """This host, twice. Platforms play no part here."""
         return [Subject(name, "bare", against="here") for name in ("here", "here-again")]
 
     def stretches(self, scouted):
@@ -113,11 +113,11 @@ class Kind(base.Kind):
                 "mongodb": "into MongoDB alone", "sqlite": "into SQLite alone", "fuseki": "into Fuseki alone"}
 
     def remarks(self, found):
-        """How near the whole is to its ceilings."""
+        """How near the whole comes to its ceilings."""
         return list(filter(None, (self.nearness(found, name) for name in WHOLE)))
 
     def nearness(self, found, name):
-        """ "" when something of it was never measured."""
+        """The remark for one setup; "" when a part of it was never measured."""
         middle = {part: found.median(found.subjects[0], f"{part}.rate") for part in (name, *PARTS[name])}
         if None in middle.values():
             return ""

@@ -1,7 +1,7 @@
-"""Each part of the pipeline by itself, under the amounts that the thesis of 2013 had: the broker publishes and consumes
-(bench_broker.c, through the balancer), MongoDB inserts, finds and updates single documents (bench_mongodb.c), the triplestore
-takes single observations and gives them back (triplestore.py), the worker runs without stores. An amount is repeated until it
-has taken long enough to be measured."""
+"""Measures each part of the pipeline alone, with the amounts of the thesis of 2013. The broker publishes and consumes
+(bench_broker.c, through the balancer). MongoDB inserts, finds and updates single documents (bench_mongodb.c). The
+triplestore stores single observations and returns them (triplestore.py). The worker runs without stores. Each amount is
+repeated until it has taken long enough to be measured."""
 
 import json
 import os
@@ -27,8 +27,8 @@ class Sample(pipeline.Sample):
             self.repeated("worker", self.parameters["worker_observations"], self.worker)
 
     def repeated(self, name, count, work, rounds=None):
-        """work(round) returns its seconds; rounds of `count` until there are enough seconds, or as many as `rounds`. Returns
-        how many there were."""
+        """Repeats work(round), which returns its seconds, until there are enough seconds, or exactly `rounds` times.
+        Returns the number of rounds."""
         done, seconds = 0, 0.0
         with self.stretch(name, self.stack):
             while done < rounds if rounds else seconds < self.parameters["seconds"] and done < ROUNDS_MOST:
@@ -67,7 +67,7 @@ class Sample(pipeline.Sample):
             client.retrieve, (number % (rounds * count) for number in range(done * count, (done + 1) * count))))
 
     def worker(self, done):
-        """Messages at once, until the worker has acknowledged the last."""
+        """Sends the messages at once; measures until the worker has acknowledged the last."""
         before = sum(each.metric("ir_messages_acknowledged_total") for each in self.stack.workers)
         messages = self.parameters["worker_observations"] // self.parameters["records"]
         seconds = triplestore.timed(lambda seed: self.send("worker", seed, "--rate=0", f"--messages={messages}"), [done + 1])
@@ -77,7 +77,7 @@ class Sample(pipeline.Sample):
         return seconds
 
     def program(self, name, *words, **environment):
-        """Seconds that one of bench/*.c says it took."""
+        """The seconds that one of bench/*.c reports."""
         argv = [BENCH / name, *map(str, words)]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=SECONDS_MOST, check=False,
                               env={**os.environ, **environment})
@@ -116,6 +116,6 @@ class Kind(pipeline.Kind):
                 "worker": "observations by the worker without stores", "guests": ""}
 
     def describe(self, scouted, measure):
-        """ "messages published, a second"."""
+        """For example "messages published, a second"."""
         stretch, _, what = measure.rpartition(".")
         return ", ".join(filter(None, (self.stretches(scouted).get(stretch, stretch), self.measures[what].words)))

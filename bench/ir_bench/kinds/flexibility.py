@@ -1,8 +1,8 @@
-"""What a platform's verbs cost in seconds of the host's clock, and what a further guest costs in memory and disk.
+"""Measures the seconds of each platform verb by the host's clock, and what one more guest costs in memory and disk.
 
-One sample makes guests of its own in a lab of its own, one after another: one without roles goes through every verb; one with
-roles tells how long it is until all of them are ready; idle ones are added until a bound is reached; a few are promised more
-memory than the host has. A verb that a platform lacks has no value, and the reason stands in its place.
+One sample makes its guests in its own lab, one after another. A guest without roles goes through every verb. A guest
+with roles measures how long it takes until all roles are ready. Then idle guests are added up to a limit. Finally a few
+guests are promised more memory than the host has. A verb that a platform lacks has a reason in place of a value.
 """
 
 import time
@@ -20,16 +20,16 @@ MIB = 1 << 20
 PAGE_BYTES = 4096
 KSM_PAGES = "/sys/kernel/mm/ksm/pages_sharing"
 NO_MACHINE = "not applicable: on bare metal no machine is made or started, only its services"
-# Verbs that do something else on bare metal than elsewhere, or nothing.
+# Verbs that do nothing on bare metal, or something else than on other platforms.
 NOT_ON_BARE = ("boot", "reboot", "snapshot", "restore", "clone", "migrate")
 BARE_FOLDER = "on bare metal a guest is a folder and its services"
 FOLDERS_ON_BARE = ("provision", "clone-full", "destroy")
-# A process that keeps so many bytes, whose pages are all equal: a shell's variable.
+# A process that holds that many bytes in equal pages: a variable of a shell.
 FILL = ('nohup sh -c \'x=$(yes | head -c "$1"); : >"${RIVER_ROOT-}/run/filled"; sleep 3600; :\' sh "$1" '
         '</dev/null >/dev/null 2>&1 & until [ -e "${RIVER_ROOT-}/run/filled" ]; do sleep 0.1; done')
 WRITE = 'head -c "$1" /dev/urandom >"${RIVER_ROOT-}/var/lib/river/written" && sync'
 FILL_SECONDS = 120
-LONGEST_REASON = 300  # characters of an error's end, where QEMU says what it lacks
+LONGEST_REASON = 300  # characters; only the end of an error is kept, where QEMU names the cause
 STRETCHES = {
     "provision": "to provision",
     "boot": "to boot until it answers",
@@ -60,7 +60,8 @@ class Sample(sample.Sample):
         lab = self.lab_of_sample = self.lab()
         self.platform = verbs.registry.load(self.subject["platform"].partition(":")[0], lab)
         try:
-            # What a lab makes once (network, key, daemon) is none of the first guest's cost, and stays as long as one is there.
+            # What a lab makes once (network, key, daemon) exists while it has a guest. This guest keeps it out of the
+            # first measurement.
             self.add("keep")
             verbs.stop(lab, "keep")
             self.life()
@@ -80,7 +81,7 @@ class Sample(sample.Sample):
                      tuning={**self.tuning(profile), **(tuning or {})}, **fields)
 
     def add(self, name, **fields):
-        """A guest that runs."""
+        """Adds a running guest."""
         verbs.provision(self.lab_of_sample, self.asked(name, **fields))
         return verbs.boot(self.lab_of_sample, name)
 
@@ -91,7 +92,7 @@ class Sample(sample.Sample):
     # ---- verbs ----
 
     def timed(self, what, verb, *words, **options):
-        """The seconds of a verb; or why there are none. Returns whether the platform has it."""
+        """Measures the seconds of a verb, or notes why there are none. Returns whether the platform has the verb."""
         bare = self.platform.name == "bare"
         if bare and what in NOT_ON_BARE:
             self.notes[what] = NO_MACHINE
@@ -108,7 +109,7 @@ class Sample(sample.Sample):
         return True
 
     def life(self):
-        """Every verb once, on a guest without roles that has written something."""
+        """Runs every verb once, on a guest without roles that has written something."""
         self.timed("provision", verbs.provision, self.asked("one"))
         self.timed("boot", verbs.boot, "one")
         self.run_in("one", WRITE, self.parameters["written_mib"] * MIB)
@@ -125,8 +126,8 @@ class Sample(sample.Sample):
         self.timed("destroy", verbs.destroy, "one")
 
     def migrate(self):
-        """Away from where it is and on again, without a second host."""
-        target = "local"  # as Xen has it
+        """Migrates the guest away and back, without a second host."""
+        target = "local"  # Xen's target
         if self.platform.name == "lxc":
             target = str(self.folder / "guests" / "checkpoint")
             (self.folder / "guests" / "checkpoint").mkdir(parents=True)
@@ -136,7 +137,8 @@ class Sample(sample.Sample):
         self.timed("migrate", verbs.migrate, "one", target)
 
     def ready(self):
-        """With roles: until all are ready, what the first and the second such guest cost, and the orderly end."""
+        """Guests with roles: the time until all roles are ready, the cost of the first and the second guest, and an
+        orderly stop."""
         roles = self.parameters["roles"]
         lab = self.lab_of_sample
         for name in ("first", "second"):
@@ -155,13 +157,13 @@ class Sample(sample.Sample):
     # ---- what a guest costs ----
 
     def memory(self):
-        """Bytes that the host has left, and that the processes of all guests here have."""
+        """(bytes left on the host, bytes that the processes of all guests here hold)."""
         guests = [each for each in self.lab_of_sample.guests() if self.platform.state(each) == RUNNING]
         processes = [each for guest in guests for each in self.platform.processes(guest)]
         return self.platform.free_memory(), footprint.proportional_bytes(processes)
 
     def cost(self, stretch, before, guests=1):
-        """Of each guest that was added since then."""
+        """The cost per guest added since `before`."""
         free, proportional = self.memory()
         for what, taken in (("memory_mib", before[0] - free), ("pss_mib", proportional - before[1])):
             if taken > 0:
@@ -170,7 +172,7 @@ class Sample(sample.Sample):
             self.notes[f"{stretch}.memory_mib"] = "no value: others on the host gave memory back meanwhile"
 
     def idle(self):
-        """Idle guests, until they have taken so much of the host's memory, or so many are there."""
+        """Adds idle guests until they take the given memory of the host, or reach the given number."""
         bound, most = self.parameters["idle_mib"] * MIB, self.parameters["idle_guests"]
         start = self.memory()
         names, taken = [], 0
@@ -193,8 +195,8 @@ class Sample(sample.Sample):
     # ---- more memory than there is ----
 
     def promised(self, stretch, tuning):
-        """Guests that together are promised more memory than the host has, and each use a little of it. How many start and
-        answer, and what the host gives."""
+        """Starts guests that are promised more memory in total than the host has, and that each use a little of it.
+        Measures how many start and answer, and what the host provides."""
         count, touched = self.parameters["promised_guests"], self.parameters["touched_mib"] * MIB
         each = int(facts.memory_mib() * self.parameters["promised_times"] / count)
         before = self.memory()
@@ -217,7 +219,8 @@ class Sample(sample.Sample):
             verbs.destroy(self.lab_of_sample, f"promised-{number + 1}")
 
     def shared(self):
-        """The same with equal pages kept once. KSM looks at what programs offer: of a virtual machine its whole memory."""
+        """The same with KSM merging equal pages. KSM scans memory that programs offer; a virtual machine offers all of
+        its memory."""
         if self.platform.shares_kernel:
             self.notes["shared"] = "not applicable: KSM merges a virtual machine's memory; programs here offer it none"
         elif "memory.ksm" not in self.platform.knobs:
@@ -226,7 +229,7 @@ class Sample(sample.Sample):
             self.promised("shared", {"memory.ksm": True})
 
     def await_sharing(self, tuning):
-        """Until KSM finds hardly any more equal pages in a second."""
+        """Waits until KSM finds hardly any further equal pages per second."""
         if not tuning:
             return
         deadline = time.monotonic() + self.parameters["sharing_seconds"]

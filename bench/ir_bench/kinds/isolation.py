@@ -1,8 +1,8 @@
-"""What a guest loses when its twin is stressed, and what each lever gives back.
+"""Measures what a guest loses when its twin is stressed, and what each lever restores.
 
-One sample boots a pair: a guest under a load, and a twin of equal size and shares. Each load is looked at calm, with the twin
-stressed in one resource after another in random order, with a lever on the twin, and calm again. Everything is a ratio to the
-calm value of the same pair: no second boot lies between the two.
+One sample boots a pair: a guest under load, and a twin of equal size and shares. Each load is measured calm; then with
+the twin stressed in one resource after another, in random order; then with a lever on the twin; and calm again. Every
+result is a ratio to the calm value of the same pair, so no second boot lies between the two.
 """
 
 import contextlib
@@ -19,9 +19,9 @@ from .base import Measure
 
 CALM, AGAIN = "calm", "calm-again"
 MIB = 1 << 20
-# Load and stressor that both want all of one thing which is not the processors: each is due a half.
+# Where load and stressor both want all of one resource other than the processors, each is entitled to a half.
 BOTH_WANT_ALL = ("disk", "network")
-BY_GENERATOR = (*loads.PIPELINE, "network")  # loads of which a part runs outside of the guest
+BY_GENERATOR = (*loads.PIPELINE, "network")  # loads that partly run outside the guest
 
 
 class Sample(loads.Sample):
@@ -49,7 +49,7 @@ class Sample(loads.Sample):
     # ---- levers ----
 
     def levers(self):
-        """{name: Lever}, all wide open; in the place of one that the platform has not, why."""
+        """{name: Lever}, all wide open; or the reason, for a lever that the platform lacks."""
         guest = self.twin.record
         knobs = verbs.platform_of(self.twin.lab, guest).knobs
         found = {}
@@ -92,7 +92,7 @@ class Sample(loads.Sample):
     # ---- what follows ----
 
     def conclude(self, load, conditions):
-        """The ratios of each condition to the calm before and after."""
+        """Computes the ratio of each condition to the calm values before and after."""
         calm = [self.value(load, name) for name in (CALM, AGAIN)]
         if None in calm:
             return
@@ -111,7 +111,8 @@ class Sample(loads.Sample):
         return self.measures.get(f"{load}-{name}.{loads.LOADS[load][1]}")
 
     def fair(self, load, stressor):
-        """What shares alone leave; None for a latency of which they take something: how much does not follow from them."""
+        """The fraction that shares alone leave; None for a latency that shares affect, because its size does not follow
+        from them."""
         calm, now = self.parts[f"{load}-{CALM}"], self.parts[f"{load}-{stressor}"]
         share = fair_rate(processors=self.processors, victim=(calm["guest"] - calm["twin"]) / calm["wall"],
                           outside=(calm["generator"] + calm["kernel"]) / calm["wall"], twin=now["twin"] / now["wall"])
@@ -125,7 +126,7 @@ def condition(stressor, lever):
 
 
 def kept(load, value, reference):
-    """The ratio of two values; less than 1 is always a loss."""
+    """The ratio of two values, oriented so that less than 1 is always a loss."""
     return value / reference if loads.LOADS[load][2] else reference / value
 
 
@@ -140,7 +141,7 @@ class Kind(base.Kind):
         "regained": Measure("with the lever, of the value without", "", 3, "higher", ratio=True),
     }
     appliance = loads.APPLIANCE
-    # Two that both want all processors: whatever the platform, neither keeps them all.
+    # If both guests want all processors, neither can keep them, whatever the platform.
     losses = ("full-cpu.kept", "cpu-cpu.kept")
     scout = staticmethod(loads.scout)
 

@@ -1,6 +1,6 @@
-"""A program that only computes, alone in a guest, with all and with half of a quota of one processor: the difference of known
-size that a report proves itself by. Short stretches of the two take turns. Where others want the processor, the quota is not what
-limits, so pairs count in which nothing else went on; they are waited for, up to a bound."""
+"""A program that only computes, alone in a guest, with all and with half of a quota of one processor. The difference is
+known, so the report can prove itself with it. Short stretches of the two alternate. While others use the processor, the
+quota is not the limit; so only undisturbed pairs count. The sample waits for them, up to a limit."""
 
 import statistics
 import time
@@ -12,7 +12,7 @@ from . import base
 from .base import Measure
 
 LOOP = "i=0; while ((i < $1)); do ((i += 1)); done"
-QUIET_PAIRS = 3  # fewer are not enough to leave the others out
+QUIET_PAIRS = 3  # with fewer, the disturbed pairs count too
 WHOLE, HALF = 100, 50  # per cent of one processor
 
 

@@ -1,6 +1,6 @@
-"""Workers that do the same job as ir-worker, written otherwise (bench/peers/), beside it: from filled queues into the same
-stores, one worker of each kind in turn. What stands in the stores afterwards must be what ir-annotate makes of the same
-packs, statement by statement and document by document; a worker that leaves anything else has no figures."""
+"""Compares ir-worker with other workers that do the same job (bench/peers/). Each starts from filled queues and writes
+to the same stores, one worker of each kind in turn. Afterwards the stores must hold, statement by statement and
+document by document, what ir-annotate makes of the same packs. A worker that leaves anything else gets no figures."""
 
 import servers
 
@@ -63,7 +63,8 @@ class Sample(sample.Sample):
         return stage.Peer(run, name, WORKERS[name](run, observations))
 
     def require_equal(self, run, repeat):
-        """Nothing is missing, doubled or foreign, and all documents and statements are as ir-annotate writes them."""
+        """Checks that nothing is missing, doubled or foreign, and that all documents and statements are as ir-annotate
+        writes them."""
         if "null" in run.names.values():
             return
         wrong = {key: value for key, value in run.verify().items() if value}
@@ -77,7 +78,7 @@ class Sample(sample.Sample):
 
 class Kind(base.Kind):
     Sample = Sample
-    # How often the replay data, and where to; workers: of bench/peers/.
+    # repeat: how often the replay data are sent; documents, graph: the stores; workers: names from bench/peers/.
     parameters = {"workers": [str], "repeat": int, "documents": str, "graph": str}
     measures = {
         "rate": Measure("rate", "observations/s", 0, "higher"),
@@ -95,7 +96,7 @@ class Kind(base.Kind):
             raise ValueError(f"worker '{unknown[0]}' is one of {', '.join(WORKERS)}")
 
     def missing(self, experiment):
-        """Builds the peers that are compiled."""
+        """Builds the compiled peers."""
         targets = [f"out/peers/{each}.ok" for each in experiment.parameters["workers"] if each != "python"]
         try:
             if targets:
@@ -105,7 +106,7 @@ class Kind(base.Kind):
         return []
 
     def subjects(self, experiment, platforms, profiles):
-        """Workers in the place of platforms; all run on this host without a guest."""
+        """The subjects are workers, not platforms. All run on this host without a guest."""
         def subject(name, worker):
             return Subject(name, "bare", against=OURS, settings={"worker": worker})
 

@@ -1,5 +1,5 @@
-"""The pipeline in guests, under the same loads on every platform: each fixed rate after a warm-up, then a fixed number of
-observations at full speed from empty stores."""
+"""The pipeline in guests, under the same loads on every platform: a warm-up, each fixed rate, then a fixed number of
+observations at full speed into empty stores."""
 
 import contextlib
 import subprocess
@@ -14,11 +14,11 @@ from . import base
 from .base import Measure
 
 DRAIN_SECONDS = 30
-# What a first look at full speed sends, by the document store; some seconds each.
+# How many observations the first scouting at full speed sends, by document store; they take some seconds.
 SCOUT_OBSERVATIONS = {"sqlite": 200000, "mongodb": 40000}
 KEPT = "kept"  # the generator's verdict on a rate (loadgen/README.md)
-FLUSHES_APART = 2  # factor; a guest whose flushes do not reach the disk is much farther from the others
-GENERATOR = ROOT / "out" / "release"  # one for all builds that are compared
+FLUSHES_APART = 2  # factor; guests whose flushes do not reach the disk differ by much more
+GENERATOR = ROOT / "out" / "release"  # the same for all compared builds
 
 
 class Sample(sample.Sample):
@@ -35,7 +35,7 @@ class Sample(sample.Sample):
 
     @contextlib.contextmanager
     def started(self, **how):
-        """The stack, made for this sample; `how` as BenchStack has it."""
+        """The stack of this sample, started; `how` are arguments of BenchStack."""
         self.stack = self.Stack(self, self.registry(), **how)
         with self.stack:
             self.measures["guests.boot_seconds"] = sum(guest.boot_seconds for guest in self.booted())
@@ -53,7 +53,7 @@ class Sample(sample.Sample):
         return [self.stack.lab.load(guest.name) for guest in self.stack.guests]
 
     def registry(self):
-        """Of the simulated motes, as text."""
+        """The registry of the simulated motes, as text."""
         path = self.folder / "registry.ttl"
         subprocess.run([GENERATOR / "ir-loadgen", *self.source(0), f"--write-registry={path}"], check=True)
         return path.read_text(encoding="utf-8")
@@ -77,12 +77,13 @@ class Sample(sample.Sample):
                 self.notes[name] = f"not kept: {verdict(summary)}"
 
     def full(self):
-        """A fixed number of observations, from empty stores until the last is acknowledged."""
+        """Sends a fixed number of observations into empty stores; measures until the last is acknowledged."""
         self.stack.empty_stores()
         self.burst("full", 99, self.scouted["full_observations"])
 
     def burst(self, name, seed, observations):
-        """So many observations as fast as they are taken; NAME.rate is how many a second until the last is acknowledged."""
+        """Sends that many observations as fast as they are taken. NAME.rate is observations per second until the last
+        is acknowledged."""
         messages = observations // self.slower // self.parameters["records"]
         summary = self.measured(name, seed, "--rate=0", f"--messages={messages}")
         if not summary["complete"]:
@@ -90,15 +91,15 @@ class Sample(sample.Sample):
         self.measures[f"{name}.rate"] = summary["observations_per_second_end_to_end"]
 
     def stores(self):
-        """Bytes per observation of what the fixed amount left in stores that began with nothing."""
+        """Bytes per observation that the fixed amount left in initially empty stores."""
         self.stack.stop_stores()
         kinds = self.parameters["documents"], self.parameters["graph"]
         for store, size in roles.store_bytes(self.stack.lab, self.stack.guests, kinds).items():
             self.measures[f"full.{store}_bytes"] = size / (self.scouted["full_observations"] // self.slower)
 
     def quota(self):
-        """The proof that the run finds a difference of known size: the twin of the reference, with half of the guest's
-        processors' time. What is to be expected follows from the processor time that the guest took without it."""
+        """The proof that the run finds a difference of known size: the reference's twin with half of the guest's
+        processor time. The expected result follows from the processor time that the guest took without the limit."""
         if not self.again or self.block < 0:
             return
         used = self.parts["full"]
@@ -141,7 +142,7 @@ class Sample(sample.Sample):
 
 
 def verdict(summary):
-    """The generator's, on the one stretch of a run."""
+    """The generator's verdict on the only stretch of its run."""
     return summary["steps"][0]["verdict"]
 
 
@@ -191,13 +192,14 @@ class Kind(base.Kind):
             raise ValueError("the share of a fixed rate lies between 0 and 1")
 
     def scout(self, parameters, once):
-        """The reference's full speed, from which the rates and the fixed amount follow."""
+        """Measures the reference's full speed, which determines the rates and the fixed amount."""
         found = self.full_rate(parameters, once, {"fixed": []})
         return {**found, "fixed": [{"name": each["name"], "rate": rounded(found["full_rate"] * each["share"]),
                                     "seconds": each["seconds"]} for each in parameters["fixed"]]}
 
     def full_rate(self, parameters, once, scouted, measure="full.rate"):
-        """Of the reference, by one sample; with the fixed amount that takes it full_seconds, and the generator's ceiling."""
+        """The reference's full speed, from one sample; also the amount that takes it full_seconds, and the generator's
+        ceiling."""
         ceiling = proofs.generator_ceiling(parameters["motes"], parameters["records"])
         full = once({"full_observations": SCOUT_OBSERVATIONS[parameters["documents"]], **scouted})[measure]
         return {"generator_ceiling": ceiling, "full_rate": full,
@@ -212,6 +214,6 @@ class Kind(base.Kind):
 
 
 def rounded(value):
-    """To two figures, so that a rate can be spoken."""
+    """Rounds to two significant digits, so that a rate is easy to name."""
     size = 10 ** max(len(str(int(value))) - 2, 0)
     return int(round(value / size) * size)

@@ -1,12 +1,12 @@
-"""Full speed by the number of workers, graph servers or brokers, each number with guests of its own. With five or more numbers
-that have a core each, the Universal Scalability Law is fitted; below that the table stands alone."""
+"""Full speed by the number of workers, graph servers or brokers; each number has its own guests. With five or more
+numbers that have a core each, the Universal Scalability Law is fitted; with fewer there is only the table."""
 
 import os
 
 from .. import scalability
 from . import pipeline
 
-# The guests of n; what is counted has its own guests, so that servers do not share an address.
+# The guests for n. The counted servers get their own guests, so they do not share an address.
 TOPOLOGIES = {
     "worker": "[all]\nroles = broker,gateway,balancer,worker:{n},documents,graph\nsize = medium\n",
     "graph": "[all]\nroles = broker,gateway,balancer,worker:2,documents\nsize = medium\n\n"
@@ -27,7 +27,7 @@ class Sample(pipeline.Sample):
 
 class Kind(pipeline.Kind):
     Sample = Sample
-    # What is counted, and how many of it; how long the fixed amount takes the smallest number.
+    # What is counted, and the numbers of it; the seconds that the fixed amount takes with the smallest number.
     parameters = {**{key: shape for key, shape in pipeline.Kind.parameters.items()
                      if key not in ("fixed", "warm_up_seconds")},
                   "role": str, "numbers": [int]}
@@ -41,7 +41,8 @@ class Kind(pipeline.Kind):
             raise ValueError("numbers are from 1 on")
 
     def scout(self, parameters, once):
-        """Numbers for which this host has the cores; with fewer than three cores the generator has none of its own."""
+        """Keeps the numbers for which this host has the cores. With fewer than three cores the generator has none of
+        its own."""
         cores = os.cpu_count()
         numbers = scalability.allowed(parameters["numbers"], cores, 1 if cores >= 3 else 0)
         found = self.full_rate(parameters, once, {"numbers": numbers[:1]}, "scale.rate")

@@ -1,6 +1,6 @@
-"""The generator's search for the highest rate (ir-loadgen --find-max), once on each platform, with a bound on what it stores. It is
-no sample: rates follow each other in one guest whose stores grow, so its result stands with the amount and the disk it
-took, and in no ratio."""
+"""The generator's search for the highest rate (ir-loadgen --find-max), once per platform, with a limit on what it
+stores. It is not a sample: the rates follow each other in one guest whose stores grow. So its result is given with the
+amount and the disk used, and is part of no ratio."""
 
 from . import pipeline
 from .base import Measure

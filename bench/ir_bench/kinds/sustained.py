@@ -1,5 +1,6 @@
-"""The highest rate that a platform sustains: rates on a grid, the same for all, each for the same time from empty stores. A
-rate counts when at least half of the blocks kept it, as the generator judges (loadgen/README.md)."""
+"""The highest rate that a platform sustains. The rates are a grid, the same for all; each is sent for the same time
+into empty stores. A rate counts when at least half of the blocks kept it, by the generator's verdict
+(loadgen/README.md)."""
 
 import statistics
 
@@ -26,7 +27,7 @@ class Sample(pipeline.Sample):
 
 class Kind(pipeline.Kind):
     Sample = Sample
-    # The grid: shares of the reference's full speed in per cent, and how long each rate is sent.
+    # The grid: per cent of the reference's full speed, and the seconds for which each rate is sent.
     parameters = {**{key: shape for key, shape in pipeline.Kind.parameters.items()
                      if key not in ("fixed", "full_seconds", "warm_up_seconds")},
                   "percent": [int], "seconds": NUMBER}
@@ -50,7 +51,7 @@ class Kind(pipeline.Kind):
         return {**rates, "sustained": "", "guests": ""}
 
     def remarks(self, found):
-        """The highest rate that was kept in at least half of the blocks, for each subject."""
+        """For each subject, the highest rate that at least half of the blocks kept."""
         told = []
         for subject in found.subjects:
             good = [each["rate"] for each in found.plan["scouted"]["grid"]

@@ -1,7 +1,8 @@
 """Measuring tools in a guest, one after the other: processors, memory, network, disks, and whole systems.
 
-Tools that do a fixed amount of work get an amount that takes bare metal the seconds their options name; it is found before the
-first block. Figures of the disk are in no ratio unless the guest's fdatasync reaches the host's disk as bare metal's does.
+For tools with a fixed amount of work, the amount is chosen before the first block so that it takes bare metal the
+seconds in the tool's options. Disk figures are in no ratio unless the guest's fdatasync reaches the host's disk as on
+bare metal.
 """
 
 import contextlib
@@ -31,7 +32,7 @@ class Sample(sample.Sample):
                     self.find_amounts(box, prefix)
 
     def asked(self, memory):
-        """Of the guest: the size's memory, or a share of the host's."""
+        """The guest's memory: that of its size, or a fraction of the host's."""
         if memory is None:
             return {"name": "bench", "appliance": APPLIANCE}
         mib = int(memory["share"] * facts.memory_mib())

@@ -1,7 +1,7 @@
-"""Every profile of a platform against the platform's default, each on the workload that it is meant for.
+"""Every profile of a platform against the platform's default, each on the workload it is meant for.
 
-The default goes through all loads, a profile through its own. Tuning asked and in effect is with every sample. A profile that
-this host or platform cannot do is skipped with its reason.
+The default runs all loads, a profile only its own. Each sample records the tuning as requested and in effect. A profile
+that this host or platform does not support is skipped with its reason.
 """
 
 from platforms.lab import verbs
@@ -12,7 +12,7 @@ from . import base
 from .base import Measure
 
 DEFAULT = "default"
-CONTENDED = "contended"  # sysbench cpu beside a twin without the profile that wants all processors
+CONTENDED = "contended"  # sysbench cpu beside a twin that has no profile and wants all processors
 FOLDER = verbs.PLATFORMS / "profiles"
 MIB = 1 << 20
 
@@ -62,8 +62,9 @@ class Kind(base.Kind):
                 raise ValueError(f"load '{unknown[0]}' is one of {', '.join(known)}")
 
     def subjects(self, experiment, platforms, profiles):
-        """Each platform with its default, the first of them twice, and with every profile against that; of bare metal only when
-        no other platform is there. Profiles that were named are taken alone."""
+        """Each platform with its default (the first platform twice), and with every profile, which is compared with
+        that default. Bare metal takes part only if no other platform does. If profiles were named, only those are
+        used."""
         meant = {each["name"]: each["loads"] for each in experiment.parameters["profiles"]}
         chosen = [name for name in profiles if name in meant] or list(meant)
         every = {"loads": list(dict.fromkeys(load for name in chosen for load in meant[name]))}

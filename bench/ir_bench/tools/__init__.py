@@ -1,4 +1,4 @@
-"""Measuring tools, one file a family: how each is called in a guest, and how its output is read."""
+"""Measuring tools, one file per family: the command in a guest, and the parser of its output."""
 
 from . import disk, hpcc, interpreters, mbw, network, openssl, servers, sevenzip, sysbench
 

@@ -1,7 +1,7 @@
-"""What a measuring tool is: how it is called in a guest, and how its output is read.
+"""The interface of a measuring tool: its command in a guest, and the parser of its output.
 
-A tool runs for a time that its options name, or does a fixed amount of work. That amount is found once, on bare metal, before
-the first block, so that the work lasts there as many seconds as the option `seconds` says; then it never changes.
+A tool runs for the time given in its options, or does a fixed amount of work. The amount is determined once, on bare
+metal before the first block, so that it takes the option `seconds` there. It never changes afterwards.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..kinds.base import Measure
 
-# {last word of a measure's name: Measure}, of all tools.
+# {last part of a measure's name: Measure} for all tools.
 MEASURES = {
     "seconds": Measure("time for a fixed amount", "s", 2, "lower"),
     "events": Measure("events", "/s", 0, "higher"),
@@ -28,50 +28,51 @@ MEASURES = {
 
 
 class OutputError(Exception):
-    """A tool's output is not as it is known to be; no figure is taken from it."""
+    """A tool's output is not in the expected form; no figure is taken from it."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a tool runs: a folder of the guest that is its own, the guest's size, and addresses of the peer on the host."""
+    """Where a tool runs: its own folder in the guest, the guest's size, and the peer's addresses on the host."""
 
     folder: str
     cpus: int
     memory_mib: int
-    peers: dict  # {"bridge": ADDRESS, "nat": ADDRESS}; empty where no tool asks for it
+    peers: dict  # {"bridge": ADDRESS, "nat": ADDRESS}; empty if no tool needs them
 
 
 class Tool:
-    programs = ()  # whose versions and checksums stand on the sheet of likeness
+    programs = ()  # the sheet of likeness has their versions and checksums
     options = {}  # {key: type}, all required
     gives = ()  # of MEASURES
-    first_amount = 0  # where the search for the fixed amount begins; 0: the tool runs for a time
-    reaches_disk = False  # whether what it writes must be on the disk for its figures to stand
+    first_amount = 0  # start of the search for the fixed amount; 0: the tool runs for a time
+    reaches_disk = False  # its figures are valid only if its writes reach the disk
     needs_peer = False
 
     def prepare(self, options, place):
-        """A script for bash, run in the tool's folder before the command and not measured."""
+        """A bash script that runs in the tool's folder before the command and is not measured."""
         return ""
 
     def command(self, options, place, amount):
-        """A script for bash; its standard output is what parse() reads."""
+        """A bash script whose standard output parse() reads."""
         raise NotImplementedError
 
     def finish(self, options, place):
-        """A script that ends what prepare() has started."""
+        """A script that ends what prepare() started."""
         return ""
 
     def parse(self, text, options):
-        """{WHAT: number}; OutputError when the text is not as expected."""
+        """{WHAT: number}. OutputError when the text is not in the expected form."""
         raise NotImplementedError
 
     def limited_by(self, text, options, busy):
-        """What held the figure down; "" where that is the platform itself. `busy`: share of all processors of the host."""
+        """What limited the figure; "" if it was the platform itself. `busy`: the busy fraction of all host
+        processors."""
         return ""
 
 
 def number(text, pattern):
-    """The number that a pattern's only group finds, exactly once."""
+    """The number in a pattern's only group; the pattern must match exactly once."""
     found = re.findall(pattern, text, re.M)
     if len(found) != 1:
         raise OutputError(f"{len(found)} matches of {pattern!r} in: {text[-300:]!r}")

@@ -1,5 +1,5 @@
-"""Disks: fio, ioping and dd. Files are larger than the guest's memory limit. fio's transfers are direct, past the page cache;
-those of tools whose name begins with "cache" go through it.
+"""Disk tools: fio, ioping and dd. Files are larger than the guest's memory limit. fio uses direct I/O, bypassing the
+page cache, except in the tools whose names begin with "cache".
 """
 
 import json
@@ -11,18 +11,18 @@ MIB = 1 << 20
 
 
 def file_mib(place):
-    """Of the file that fio and ioping work on, laid out once in a guest."""
+    """The size of the file for fio and ioping, which is written once per guest."""
     return int(place.memory_mib * LARGER_THAN_MEMORY)
 
 
 def lay_out(place):
-    """Written by fio with bytes that do not compress, and on the disk before anything is measured."""
+    """fio writes the file with incompressible bytes; it is on the disk before anything is measured."""
     return (f"test -e data || fio --name=data --filename=data.part --size={file_mib(place)}M --rw=write --bs=1M --direct=1 "
             "--end_fsync=1 --refill_buffers --output-format=json >/dev/null && { test -e data || mv data.part data; }")
 
 
 class Fio(Tool):
-    """`rw`: as fio has it; `kib`: of a block; `depth`: how many are under way at once."""
+    """`rw`: fio's option; `kib`: the block size; `depth`: how many requests are in flight."""
 
     programs = ("fio",)
     options = {"rw": str, "kib": int, "depth": int, "seconds": int}
@@ -58,7 +58,7 @@ class Fio(Tool):
 
 
 class CachedFio(Fio):
-    """Through the page cache, which the memory limit bounds; what is written is on the disk at the end."""
+    """fio through the page cache, whose size the memory limit bounds. All writes are on the disk at the end."""
 
     direct = 0
 
@@ -67,7 +67,7 @@ class CachedFio(Fio):
 
 
 class Ioping(Tool):
-    """One request of 4 KiB at a time, direct, at random places of the file."""
+    """One direct request of 4 KiB at a time, at random places of the file."""
 
     programs = ("ioping",)
     options = {"seconds": int}
@@ -89,7 +89,7 @@ class Ioping(Tool):
 
 
 class Dd(Tool):
-    """A file of `mib` MiB, written `amount` times over."""
+    """Writes a file of `mib` MiB, `amount` times."""
 
     programs = ("dd",)
     options = {"mib": int, "seconds": int}
@@ -105,7 +105,7 @@ class Dd(Tool):
                 "2>&1 || exit 1; done; rm dd")
 
     def parse(self, text, options):
-        """The line "BYTES bytes (…) copied, SECONDS s, …" of each time."""
+        """The line "BYTES bytes (…) copied, SECONDS s, …" of each pass."""
         bytes_, seconds = 0, 0.0
         for line in text.splitlines():
             if " copied, " in line:
@@ -117,13 +117,13 @@ class Dd(Tool):
 
 
 class DdFdatasync(Dd):
-    """On the disk at the end."""
+    """dd with one fdatasync at the end."""
 
     how = "conv=fdatasync"
 
 
 class DdDsync(Dd):
-    """Every block of 64 KiB on the disk before the next."""
+    """dd that syncs every block of 64 KiB before the next."""
 
     how = "oflag=dsync"
     kib = 64

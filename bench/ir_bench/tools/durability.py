@@ -1,5 +1,5 @@
-"""The proof that what a guest has synced is on the host's disk: the disk's own count of flushes rises for a guest's fdatasync
-as it does for bare metal's (/proc/diskstats, since Linux 5.5)."""
+"""Proves that data synced by a guest is on the host's disk: the disk's own count of flushes rises for a guest's
+fdatasync as it does for bare metal's (/proc/diskstats, since Linux 5.5)."""
 
 import statistics
 import time
@@ -8,17 +8,18 @@ from .. import machine
 
 SYNCS = 256
 ROUNDS = 5
-# Flushes for each fdatasync: there is one where it reaches the disk, and none where it does not. Fewer than this on bare metal:
-# the disk has no cache to flush.
+# Flushes per fdatasync: 1 if it reaches the disk, 0 if it does not. Fewer than this on bare metal means that the disk
+# has no cache to flush.
 REACHES = 0.5
-# The file is there before, so that no change of its size adds flushes of its own.
+# The file exists beforehand, so changes of its size add no flushes.
 LAY_OUT = f"dd if=/dev/zero of=proof bs=4k count={SYNCS} conv=fsync 2>/dev/null"
 SCRIPT = f"fio --name=proof --filename=proof --size={SYNCS * 4}k --bs=4k --rw=write --fdatasync=1 --output-format=json"
 
 
 def flushes_per_sync(box, folder):
-    """Of the host's disk below a folder, for each fdatasync in the guest; None where the host does not count. Flushes of
-    others in an equal time are taken off; they come in bursts, so of several rounds the median counts."""
+    """Flushes of the host's disk that holds a folder, per fdatasync in the guest; None if the host does not count them.
+    Flushes of other processes in an equal time are subtracted. Those come in bursts, so the median of several rounds is
+    used."""
     if machine.disk_counters(folder)["flushes"] is None:
         return None
     box.script(LAY_OUT)
@@ -39,7 +40,7 @@ def one_round(box, folder):
 
 
 def objection(guests, bares):
-    """Why a guest's figures of the disk are in no ratio; "" when what it syncs reaches the disk."""
+    """Why a guest's disk figures are in no ratio; "" when its syncs reach the disk."""
     if guests is None or bares is None or bares < REACHES:
         return "nothing proves that it reaches the disk: bare metal's own fdatasync is not seen in the disk's count of flushes"
     if guests < REACHES:

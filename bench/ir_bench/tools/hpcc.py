@@ -1,7 +1,7 @@
-"""HPC Challenge: HPL (LINPACK) and STREAM, one process of MPI for each processor of the guest.
+"""HPC Challenge: HPL (LINPACK) and STREAM, with one MPI process per processor of the guest.
 
-It always runs all of its benchmarks; those that are read are few. Its settings are those of HPL's own file (N, block, grid).
-OpenBLAS takes the same kernels everywhere: what a guest's processor calls itself is no reason for others.
+It always runs all of its benchmarks, of which only these are read. Its settings are those of HPL's own file (N, block,
+grid). OpenBLAS is told to use the same kernels everywhere, whatever processor model the guest reports.
 """
 
 import re
@@ -46,7 +46,8 @@ HPL.out      output file name (if any)
 
 
 class Hpcc(Tool):
-    """`n`: order of HPL's matrix, which is solved `repeats` times (20 at most); STREAM's arrays follow from it."""
+    """`n`: order of HPL's matrix, which is solved `repeats` times (at most 20). It also determines the size of STREAM's
+    arrays."""
 
     programs = ("hpcc",)
     options = {"n": int, "repeats": int}
@@ -63,8 +64,8 @@ class Hpcc(Tool):
         return f"{kernels}{mpi} -np {place.cpus} hpcc && cat hpccoutf.txt"
 
     def parse(self, text, options):
-        """HPL's lines "CODE N NB P Q SECONDS GFLOPS", each with its residual PASSED, and KEY=VALUE of the last section:
-        STREAM's figure is one process's mean, in GB/s, while all run."""
+        """HPL's lines "CODE N NB P Q SECONDS GFLOPS", each with a residual that PASSED; and KEY=VALUE of the last
+        section. STREAM's figure is the mean of one process in GB/s, while all processes run."""
         solved = re.findall(r"^W[RC]\w+ +(\d+) +\d+ +\d+ +\d+ +[\d.]+ +([\d.e+-]+)$", text, re.M)
         passed = len(re.findall(r"^\|\|Ax-b\|\|.*PASSED$", text, re.M))
         summary = dict(re.findall(r"^(\w+)=(\S+)$", text.partition("Begin of Summary section.")[2], re.M))

@@ -1,4 +1,4 @@
-"""Interpreters: benchmarks of pyperformance that need Python alone, and PHP's own benchmark."""
+"""Interpreters: benchmarks of pyperformance that need only Python, and PHP's own benchmark."""
 
 import json
 import math
@@ -11,7 +11,7 @@ PHP_BENCH = "/usr/local/share/php/bench.php"
 
 
 class Pyperformance(Tool):
-    """Each benchmark by pyperf in processes of its own; the geometric mean of their mean times."""
+    """Runs each benchmark with pyperf in separate processes; the figure is the geometric mean of their mean times."""
 
     programs = ("python3",)
     options = {"benchmarks": [str]}
@@ -24,7 +24,7 @@ class Pyperformance(Tool):
                 "cat $each.json; echo; done")
 
     def parse(self, text, options):
-        """pyperf's JSON, one suite a line: benchmarks[].runs[].values[] in seconds."""
+        """pyperf's JSON, one suite per line: benchmarks[].runs[].values[] in seconds."""
         try:
             suites = [json.loads(line) for line in text.splitlines() if line.strip()]
             means = [statistics.fmean(value for run in each["runs"] for value in run.get("values", []))
@@ -48,7 +48,7 @@ class Php(Tool):
         return f"for ((i = 0; i < {amount}; i++)); do php {PHP_BENCH} || exit 1; done"
 
     def parse(self, text, options):
-        """The line "Total SECONDS" of each time."""
+        """The line "Total SECONDS" of each pass."""
         totals = [number(line, r"^Total +([\d.]+)$") for line in text.splitlines() if line.startswith("Total ")]
         if not totals:
             raise OutputError(f"bench.php told no total: {text[-300:]!r}")

@@ -1,4 +1,4 @@
-"""mbw: copies an array of so many MiB by memcpy()."""
+"""mbw: copies an array of the given MiB with memcpy()."""
 
 from .base import Tool, number
 

@@ -1,6 +1,6 @@
-"""The network between a guest and a peer on its host: iperf3 both ways, and requests with answers by qperf.
+"""The network between a guest and a peer on its host: iperf3 in both directions, and request-response times with qperf.
 
-The peer is no other machine: there is no wire, and what limits the figures is the processors of the two sides. Each figure
+The peer is on the same machine: there is no wire, and the processors of the two sides limit the figures. Each figure
 says so.
 """
 
@@ -8,7 +8,7 @@ import json
 
 from .base import OutputError, Tool, number
 
-BUSY_PERCENT = 90  # of one processor: as much as one stream can use
+BUSY_PERCENT = 90  # of one processor, which is all that one stream can use
 HOST_BUSY = 0.9  # of all processors of the host
 
 
@@ -38,7 +38,7 @@ class Iperf(Tool):
 
 
 class IperfReverse(Iperf):
-    """Into the guest."""
+    """The direction into the guest."""
 
     direction = "--reverse"
 
@@ -46,14 +46,14 @@ class IperfReverse(Iperf):
 def ended(text):
     try:
         end = json.loads(text)["end"]
-        end["sum_received"]["bits_per_second"], end["cpu_utilization_percent"]["remote_total"]  # noqa: B018 - must be there
+        end["sum_received"]["bits_per_second"], end["cpu_utilization_percent"]["remote_total"]  # noqa: B018 - raises if missing
         return end
     except (ValueError, KeyError, TypeError) as error:
         raise OutputError(f"iperf3: {error!r} in: {text[-300:]!r}") from error
 
 
 class Answers(Tool):
-    """Half of the time from a request of one byte by TCP to its answer."""
+    """Half of the round-trip time of a one-byte TCP request and its answer."""
 
     programs = ("qperf",)
     options = {"way": str, "seconds": int}
@@ -64,7 +64,7 @@ class Answers(Tool):
         return f"qperf {place.peers[options['way']]} --time {options['seconds']} --unify_units --precision 6 tcp_lat"
 
     def parse(self, text, options):
-        """With units unified it is always ns."""
+        """With unified units the value is always in ns."""
         return {"latency_us": number(text, r"^ +latency += +([\d.]+) ns$") / 1000}
 
     def limited_by(self, text, options, busy):

@@ -1,4 +1,4 @@
-"""openssl speed -mr: RSA signatures and verifications a second, by as many processes as the guest has processors."""
+"""openssl speed -mr: RSA signatures and verifications per second, with one process per processor of the guest."""
 
 from .base import OutputError, Tool
 
@@ -13,7 +13,7 @@ class Rsa(Tool):
         return f"openssl speed -mr -seconds {options['seconds'] // 2} -multi {place.cpus} rsa{options['bits']} 2>/dev/null"
 
     def parse(self, text, options):
-        """The last line +F2:INDEX:BITS:SIGNATURES:VERIFICATIONS is the sum over the processes."""
+        """The last line +F2:INDEX:BITS:SIGNATURES:VERIFICATIONS is the sum over all processes."""
         rows = [line.split(":") for line in text.splitlines() if line.startswith("+F2:")]
         if not rows or len(rows[-1]) != 5 or rows[-1][2] != str(options["bits"]):
             raise OutputError(f"no line +F2 of {options['bits']} bits in: {text[-300:]!r}")

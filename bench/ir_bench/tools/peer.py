@@ -1,10 +1,10 @@
-"""Who answers a guest's network: servers in a network namespace of this host, reached by two ways.
+"""The peer for network tests: servers in a network namespace of this host, which a guest reaches in two ways.
 
     bridge   an address in the lab's subnet, on the lab's bridge
-    nat      an address beyond the host, which forwards and puts its own address in place of the guest's
+    nat      an address beyond the host, which forwards packets and replaces the guest's address by its own
 
-There is no wire. On bare metal packets take the same bridge and the same rules, but begin on the host itself. The servers are
-the appliance's programs and count as generator.
+There is no wire. On bare metal packets take the same bridge and the same rules, but start on the host itself. The
+servers are the appliance's programs, and their processor time counts as the generator's.
 """
 
 import contextlib
@@ -16,9 +16,9 @@ from pathlib import Path
 from platforms.lab import LabError, command, rooted, verbs
 from platforms.lab.clean import wait_until
 
-NUMBER = 2  # of the address in the lab's subnet; guests begin later
-NAT_HOST, NAT_PEER, NAT_PREFIX = "198.18.0.1", "198.18.0.2", 30  # of the range for benchmarks (RFC 2544)
-SECOND = 5202  # of another iperf3, since each serves one client at a time
+NUMBER = 2  # the address in the lab's subnet; guests have higher numbers
+NAT_HOST, NAT_PEER, NAT_PREFIX = "198.18.0.1", "198.18.0.2", 30  # from the range for benchmarks (RFC 2544)
+SECOND = 5202  # port of a second iperf3, because each serves one client at a time
 SERVERS = f"iperf3 --server & iperf3 --server --port {SECOND} & qperf & wait"
 PORTS = (5201, SECOND, 19765)
 START_SECONDS = 20
@@ -27,8 +27,8 @@ ROUTE = f'ip route get {NAT_PEER} >/dev/null 2>&1 || ip route add {NAT_PEER} via
 
 @contextlib.contextmanager
 def running(lab, guest, folder):
-    """{"bridge": ADDRESS, "nat": ADDRESS} of servers that answer a guest until the end. This process is in the lab's
-    network."""
+    """{"bridge": ADDRESS, "nat": ADDRESS} of servers that answer a guest during the block. This process must be in the
+    lab's network."""
     own = folder / "peer"
     rooted.make_folders(own)
     inside = rooted.argv(lab.image.root(variant="tools"), own, ["/bin/bash", "-c", SERVERS])
@@ -47,7 +47,7 @@ def running(lab, guest, folder):
 
 
 def connect(lab, process):
-    """Both ways to the namespace of a process. Interfaces go with the namespace."""
+    """Makes both ways to the namespace of a process. The interfaces are removed with the namespace."""
     own = os.stat("/proc/self/ns/net").st_ino
     if not wait_until(lambda: os.stat(f"/proc/{process}/ns/net").st_ino != own, START_SECONDS):
         raise LabError("the network's peer has no network of its own")
@@ -68,7 +68,7 @@ def connect(lab, process):
 
 
 def translate(lab):
-    """Forwarding in the lab's network, and the host's address in place of the guest's on the way to the peer."""
+    """Enables forwarding in the lab's network, and address translation on the way to the peer."""
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1\n", encoding="ascii")
     table = f"{lab.prefix}-peer"
     rules = (f"add table ip {table}\n"

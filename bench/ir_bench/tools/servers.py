@@ -1,4 +1,4 @@
-"""Servers under load from within the guest: nginx by ab, PostgreSQL by pgbench."""
+"""Servers under load from inside the guest: nginx with ab, PostgreSQL with pgbench."""
 
 from .base import OutputError, Tool, number
 
@@ -18,7 +18,7 @@ http {{
 
 
 class Nginx(Tool):
-    """`requests` by `clients` at once, each over a connection of its own."""
+    """`requests` from `clients` concurrent clients, each over a new connection."""
 
     programs = ("nginx", "ab")
     options = {"requests": int, "clients": int}
@@ -43,13 +43,13 @@ class Nginx(Tool):
 
 
 class Pgbench(Tool):
-    """TPC-B of pgbench on a cluster of its own; every transaction is on the disk when it is acknowledged."""
+    """pgbench's TPC-B on a separate PostgreSQL cluster. Every transaction is on the disk when it is acknowledged."""
 
     programs = ("pgbench",)
     options = {"scale": int, "clients": int, "seconds": int}
     gives = ("tps", "latency_us")
     reaches_disk = True
-    # Debian keeps PostgreSQL's own programs apart.
+    # Debian installs PostgreSQL's programs outside of PATH.
     AS_POSTGRES = 'pg() { runuser -u postgres -- env PATH="$(echo /usr/lib/postgresql/*/bin):$PATH" PGHOST="$PWD" "$@"; }; '
 
     def prepare(self, options, place):

@@ -1,4 +1,4 @@
-"""7-Zip's own benchmark: compression and decompression, as a rating in millions of instructions a second."""
+"""7-Zip's own benchmark: compression and decompression, rated in millions of instructions per second."""
 
 from .base import Tool, number
 
@@ -10,7 +10,7 @@ class SevenZip(Tool):
     first_amount = 1
 
     def command(self, options, place, amount):
-        """`amount`: passes, with a dictionary of 4 MiB, which fits into any guest's memory."""
+        """`amount`: the number of passes, with a dictionary of 4 MiB, which fits into any guest's memory."""
         return f"7zz b {amount} -mmt{place.cpus} -md22"
 
     def parse(self, text, options):

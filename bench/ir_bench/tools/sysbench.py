@@ -1,5 +1,5 @@
-"""sysbench 1.0: primes, threads that wait for each other, mutexes. It has no output for machines, so its report is read
-line by line."""
+"""sysbench 1.0: prime numbers, threads that wait for each other, mutexes. It has no machine-readable output, so its
+report is parsed line by line."""
 
 from .base import Tool, number
 
@@ -12,7 +12,7 @@ class Sysbench(Tool):
 
 
 class Cpu(Sysbench):
-    """Primes for a time."""
+    """Computes prime numbers for a given time."""
 
     gives = ("events",)
 
@@ -24,7 +24,7 @@ class Cpu(Sysbench):
 
 
 class Memory(Sysbench):
-    """Writes through blocks larger than caches, for a time."""
+    """Writes to blocks larger than the caches for a given time."""
 
     gives = ("mib",)
 
@@ -61,7 +61,7 @@ class Threads(FixedWork):
 
 
 class Mutex(FixedWork):
-    """Each thread takes one of 4,096 mutexes `amount` times."""
+    """Each thread locks one of 4,096 mutexes, `amount` times."""
 
     first_amount = 20000
 

@@ -1,5 +1,5 @@
-"""The tools of one guest: each is prepared, runs by two clocks, the guest's and the host's, and leaves what it said in the
-sample's folder.
+"""The tools of one guest. Each is prepared, runs while both the guest's and the host's clock measure it, and leaves its
+output in the sample's folder.
 
     box = Toolbox(sample, guest, peers)
     box.take("primes", "sysbench-primes", {"threads": 2, "seconds": 12}, amount)      fills sample.measures["primes.seconds"]
@@ -20,9 +20,10 @@ from .base import MEASURES, OutputError, Place
 
 FOLDER = "/var/lib/river/tools"
 LONGEST_SECONDS = 600
-SHORTEST_SECONDS = 10  # of work of a fixed amount
+SHORTEST_SECONDS = 10  # for a fixed amount of work
 ROUNDS = 8
-# The marks come from the guest with its clock's time, and the host notes when it sees them: both clocks measure the same.
+# The guest prints marks with its clock's time, and the host notes when it sees them. So both clocks measure the same
+# stretch.
 CLOCKED = f"""
 mkdir -p {FOLDER} && cd {FOLDER} || exit 125
 printf '@begin %s\\n' "$EPOCHREALTIME"
@@ -33,7 +34,7 @@ cat out
 ((status == 0)) || tail -c 600 err >&2
 exit $status
 """
-# Programs and the libraries that they are linked with, in one checksum. PostgreSQL's programs lie apart.
+# One checksum over a program and the libraries it is linked with. PostgreSQL's programs are in another folder.
 VERSIONS = r"""
 PATH="$(echo /usr/lib/postgresql/*/bin):$PATH"
 for each in "$@"; do
@@ -54,14 +55,14 @@ class Toolbox:
         self.place = Place(FOLDER, min(record.cpus, os.cpu_count()), limit >> 20, peers or {})
 
     def note_versions(self, names):
-        """For the sheet of likeness: of all programs that these tools call."""
+        """Records, for the sheet of likeness, the versions of all programs that these tools use."""
         programs = sorted({each for name in names for each in TOOLS[name].programs})
         for line in self.guest.run(["/bin/bash", "-c", VERSIONS, "bash", *programs]).splitlines():
             program, _, text = line.partition("=")
             self.sample.versions[program] = text
 
     def take(self, name, tool_name, options, amount=0):
-        """Runs a tool and fills in the sample's measures NAME.WHAT. `amount`: of work, for tools that do a fixed one."""
+        """Runs a tool and fills in the sample's measures NAME.WHAT. `amount`: for tools with a fixed amount of work."""
         tool = TOOLS[tool_name]
         with self.prepared(tool, options), self.sample.stretch(name, self.guest):
             text, inside = self.run(name, tool.command(options, self.place, amount))
@@ -90,7 +91,7 @@ class Toolbox:
         return Prepared(self, tool.prepare(options, self.place), tool.finish(options, self.place))
 
     def script(self, text):
-        """Runs what is not measured."""
+        """Runs a script that is not measured."""
         if text:
             argv = ["/bin/bash", "-c", f"mkdir -p {FOLDER} && cd {FOLDER} && {{ {text}\n}}"]
             verbs.execute(self.guest.lab, self.guest.name, argv, seconds=LONGEST_SECONDS)
@@ -104,7 +105,7 @@ class Toolbox:
 
 
 class Prepared:
-    """What a tool needs while it runs; servers are ended whatever happens."""
+    """What a tool needs while it runs. Servers are ended whatever happens."""
 
     def __init__(self, box, before, after):
         self.box, self.before, self.after = box, before, after

@@ -1,4 +1,4 @@
-"""Prints a registry (Turtle) that has no limits but those of gross range: gross_registry.py FILE."""
+"""Prints a registry (Turtle) without limits other than those of gross range: gross_registry.py FILE."""
 
 import sys
 
@@ -20,7 +20,7 @@ def main():
 
 
 def forget(graph, node):
-    """What hangs on a blank node goes with it."""
+    """Removes a node, and also the blank nodes that only it refers to."""
     if isinstance(node, rdflib.BNode):
         for triple in list(graph.triples((node, None, None))):
             graph.remove(triple)

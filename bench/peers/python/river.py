@@ -1,5 +1,6 @@
-"""What a message becomes: ids, sensors, quality flags, documents, statements and what is published again, as
-docs/formats.md defines them. Of the quality tests only gross range: the comparison's registry has no limits for others."""
+"""Converts a message into ids, sensors, quality flags, documents, statements and messages to publish, as
+docs/formats.md defines them. Gross range is the only quality test, because the comparison's registry has no other
+limits."""
 
 import datetime
 import decimal
@@ -25,7 +26,7 @@ NOT_EVALUATED, GOOD, SUSPECT, FAIL = 2, 1, 3, 4
 FLAGS = {NOT_EVALUATED: "not-evaluated", GOOD: "good", SUSPECT: "suspect", FAIL: "fail"}
 OTHER_TESTS = ("climatology", "spike", "rate_of_change", "flat_line")
 
-# A registered unit: its UCUM code, and what a value that comes in another unit is divided by.
+# Registered units: the UCUM code, and the divisors for values sent in other units.
 UNITS = {
     "DEG_C": ("Cel", {}),
     "FT": ("[ft_i]", {"m": 0.3048}),
@@ -46,7 +47,7 @@ def uuid8(time_ns, namespace, text):
 
 
 def number_text(value):
-    """As ECMAScript writes numbers from 1e-6 to below 1e21: the fewest digits, no exponent."""
+    """Formats a number like ECMAScript from 1e-6 to below 1e21: the fewest digits, no exponent."""
     text = repr(float(value))
     return format(decimal.Decimal(text), "f") if "e" in text else text.removesuffix(".0")
 
@@ -58,7 +59,7 @@ def time_text(time_ns):
 
 
 def instant(time_ns):
-    """For MongoDB, which keeps milliseconds."""
+    """A time for MongoDB, which stores milliseconds."""
     return bson.DatetimeMS(time_ns // 1_000_000)
 
 
@@ -101,7 +102,7 @@ class Sensor:
 
 
 def read_registry(path):
-    """{SenML name: Sensor}."""
+    """Reads a registry: {SenML name: Sensor}."""
     graph = rdflib.Graph().parse(path, format="turtle", publicID=BASE)
     return {str(name): Sensor(graph, node) for node, name in graph.subject_objects(rdflib.URIRef(IR + "senmlName"))}
 

@@ -1,11 +1,11 @@
-"""The same job as ir-worker in batched Python, as one would write it who knows the libraries.
+"""A worker that does the job of ir-worker in batched Python, written as someone who knows the libraries would write it.
 
-Takes SenML JSON packs from the partitions' queues, annotates them (river.py), writes raw messages and observations to
-MongoDB and statements to a SPARQL server side by side, publishes each message again as JSON-LD and as SenML in one
-transaction a batch, and acknowledges. It leaves out what ir-worker does beyond that: the handing over of partitions, other
-quality tests than gross range, the proof of refusals.
+It takes SenML JSON packs from the partitions' queues and annotates them (river.py). It writes raw messages and
+observations to MongoDB and, in parallel, statements to a SPARQL server. Then it publishes each message again as JSON-LD
+and as SenML, in one transaction per batch, and acknowledges. It omits some duties of ir-worker: handing over
+partitions, quality tests other than gross range, proving refusals.
 
-bench/peers/README.md says how a peer is run.
+bench/peers/README.md says how to run a peer.
 """
 
 import argparse
@@ -65,7 +65,7 @@ class Batch:
 
 
 def insert(collection, documents):
-    """What is there already from an earlier delivery is as good."""
+    """Inserts documents. One that an earlier delivery already inserted is fine."""
     try:
         collection.insert_many(documents, ordered=False)
     except pymongo.errors.BulkWriteError as error:
