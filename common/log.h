@@ -17,8 +17,8 @@ typedef enum ir_log_level { IR_LOG_ERROR, IR_LOG_WARN, IR_LOG_INFO, IR_LOG_DEBUG
  * than `level`. Call once at start. */
 void ir_log_open(const char *program, ir_log_level_t level);
 
-/* Writes "2026-01-02T03:04:05.678Z ir-worker warn: text\n" with one write(2). Control characters in
- * the text become '?'. */
+/* Writes "2026-01-02T03:04:05.678Z ir-worker warn: text\n" with one write(2). Control characters
+ * and malformed bytes in the text become \xHH (common/legible.h). */
 void ir_log(ir_log_level_t level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Logs at most once per `interval_ns` for each `*last_ns`, which starts at 0. Use it for conditions
