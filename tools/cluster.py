@@ -1,10 +1,10 @@
-"""A cluster of RabbitMQ nodes as ingest/ configures it, behind the balancer: users with the least rights, MQTT, queues
+"""A cluster of RabbitMQ nodes behind the balancer, configured like ingest/: users with minimal rights, MQTT, queues
 whose length limits push back.
 
     with Cluster("out/run/brokers", 3) as cluster:
         balancer = HAProxy("out/run/balancer", cluster.nodes)
 
-Clients reach it through the balancer only, since the nodes want its PROXY header.
+Clients can reach it only through the balancer, because the nodes require its PROXY header.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import signal
 import socket
 from pathlib import Path
 
-import servers  # which finds what stands in ingest/
+import servers  # puts ingest/ on the module path
 
 import definitions
 import haproxy
@@ -50,15 +50,15 @@ class Node(servers.RabbitMQ):
         return {**super().files(), **more}
 
     def ready(self):
-        """MQTT is the last to come."""
+        """Checks MQTT, which starts last."""
         return super().ready() and servers.listens(self.host, self.ports[2])
 
 
 class Cluster(servers.Startable):
-    """Nodes that start and stop together; each can be killed and started by itself, too.
+    """Nodes that start and stop together; each can also be killed and started alone.
 
-    `nodes` is the list that all configurations are made from: the brokers are entered when their ports are known.
-    `root`: see servers.RabbitMQ.
+    `nodes` is the list that all configurations are made from. Brokers are entered when their ports are known. `root`:
+    see servers.RabbitMQ.
     """
 
     def __init__(self, directory, count, nodes=None, root=None):
@@ -73,7 +73,7 @@ class Cluster(servers.Startable):
         self.passwords = {}
 
     def prepare(self):
-        """Ports, users and the list of nodes."""
+        """Chooses ports, creates users and makes the list of nodes."""
         self.directory.mkdir(parents=True, exist_ok=True)
         for each in self.members:
             each.ports = each.ports or servers.free_ports(each.n_ports)
@@ -82,7 +82,7 @@ class Cluster(servers.Startable):
         self.passwords = definitions.read_passwords(self.passwords_file)
 
     def begin(self):
-        """The others look for the first node when they come up, so it is first."""
+        """Starts the first node first, because the others look for it when they start."""
         self.prepare()
         for each in self.members:
             each.begin()
@@ -98,13 +98,14 @@ class Cluster(servers.Startable):
 
 
 def descriptors():
-    """Files that a process may have open; HAProxy needs two for each connection and does not start with fewer."""
+    """The limit on open files. HAProxy needs two per connection and does not start with fewer."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 
 
 @contextlib.contextmanager
 def short_path(directory):
-    """A name of the directory that leaves room for a socket's: its address has at most 107 bytes (unix(7))."""
+    """A name of the directory that is short enough for a socket in it: the address of a socket has at most 107 bytes
+    (unix(7))."""
     descriptor = os.open(directory, os.O_PATH | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{descriptor}"
@@ -113,21 +114,21 @@ def short_path(directory):
 
 
 class HAProxy(servers.Server):
-    """The balancer in front, for a list of nodes; its own ports are entered there when they are known."""
+    """The balancer for a list of nodes. It enters its own ports there when they are known."""
 
     name = "haproxy"
     listeners = ("amqp", "amqps", "mqtt", "mqtts", "http", "https")
-    admin_socket = "admin.sock"  # in its directory, where it runs: a whole path may be too long for a socket
+    admin_socket = "admin.sock"  # relative to its directory: an absolute path may be too long for a socket
     n_ports = len(listeners) + 3
 
     def __init__(self, directory, nodes, certificates):
-        """`certificates`: what ingest/make-certificates made."""
+        """`certificates`: the output of ingest/make-certificates."""
         super().__init__(directory)
         self.nodes = nodes
         self.certificates = Path(certificates).resolve()
 
     def enter(self):
-        """Its addresses into the list of nodes."""
+        """Enters its addresses into the list of nodes."""
         inside, consumers, stats = self.ports[-3:]
         self.nodes.limits["connections"] = str(min(int(self.nodes.limits["connections"]), descriptors() // 2 - 100))
         ports = {name: str(port) for name, port in zip(self.listeners, self.ports)}
@@ -142,7 +143,7 @@ class HAProxy(servers.Server):
         )
 
     def address(self, kind):
-        """HOST:PORT of a listener, "inside", "consumers" and "stats" too."""
+        """HOST:PORT of a listener, including "inside", "consumers" and "stats"."""
         value = self.nodes.balancer[kind]
         return value if ":" in value else f"{self.host}:{value}"
 
@@ -161,7 +162,7 @@ class HAProxy(servers.Server):
             return False
 
     def command(self, text):
-        """The answer of its socket for commands."""
+        """Sends a command to its admin socket; returns the answer."""
         with short_path(self.directory) as directory, socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(10)
             connection.connect(f"{directory}/{self.admin_socket}")
@@ -169,18 +170,18 @@ class HAProxy(servers.Server):
             return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
 
     def up(self, backend):
-        """How many of its servers take requests."""
+        """How many servers of the backend are up."""
         rows = [line.split(",") for line in self.command("show stat").splitlines()]
         states = [row[17] for row in rows if row[0] == backend and row[1] != "BACKEND"]
         return sum(state.startswith("UP") for state in states)
 
     def pid(self):
-        """The process that serves now."""
+        """The id of the process that serves now."""
         lines = self.command("show info").splitlines()
         return next((line.split(": ")[1] for line in lines if line.startswith("Pid: ")), None)
 
     def reload(self):
-        """A new process with the list of nodes as it is now; the old one ends with its last connection."""
+        """Starts a new process with the current list of nodes. The old one ends with its last connection."""
         before = self.pid()
         self.write_files()
         self.process.send(signal.SIGUSR2)

@@ -1,4 +1,4 @@
-"""The facts of the machine, without which a number says nothing."""
+"""Collects the facts of the machine, without which a measured number is meaningless."""
 
 import os
 import platform as python_platform
@@ -11,7 +11,7 @@ import servers
 
 PACKAGES = ("rabbitmq-server", "haproxy", "librabbitmq4", "libmongoc-1.0-0", "libserd-0-0", "libevent-2.1-7", "libjansson4",
             "libcbor0.8", "libcurl4", "libsqlite3-0", "virtuoso-opensource-7-bin",
-            # as Debian 13 names them
+            # Package names in Debian 13.
             "libmongoc-1.0-0t64", "libevent-2.1-7t64", "libcbor0.10", "libcurl4t64")
 KVM = r"KVM|QEMU|Google|Amazon"
 HYPERVISORS = KVM + r"|VMware|VirtualBox|innotek|Microsoft Corporation Virtual|Parallels|Bochs|BHYVE|OpenStack"
@@ -44,12 +44,12 @@ def memory_mib():
     return int(found.group(1)) // 1024 if found else 0
 
 
-# The numbers of the namespaces that the kernel starts with (linux/proc_ns.h).
+# The ids of the kernel's initial namespaces (linux/proc_ns.h).
 FIRST_NAMESPACES = {"pid": 4026531836, "uts": 4026531838, "ipc": 4026531839, "cgroup": 4026531835}
 
 
 def platform(root="/"):
-    """What the programs run on: bare, kvm, xen, vm (another hypervisor) or emulated; within a container "lxc in kvm",
+    """What the programs run on: bare, kvm, xen, vm (another hypervisor) or emulated; in a container "lxc in kvm",
     "docker in bare", "container in vm" … `root`: where the system's files are."""
     root = Path(root)
     inner, outer = container(root), machine(root)
@@ -57,8 +57,9 @@ def platform(root="/"):
 
 
 def container(root):
-    """The kind, "container" when nothing tells it, "" in none. A disk that was made from a container's image still has
-    its marks, so the kernel has the last word: in a container the processes are not those of its first namespaces."""
+    """The kind of container; "container" if the kind is unknown; "" outside of one. A disk made from a container's
+    image still carries its marks, so the kernel decides: in a container the processes are not in the initial
+    namespaces."""
     shared = {name: os.path.islink(path) and os.readlink(path) == f"{name}:[{number}]"
               for name, number in FIRST_NAMESPACES.items() if os.path.islink(path := root / "proc/self/ns" / name)}
     kind = container_kind(root)
@@ -68,7 +69,7 @@ def container(root):
 
 
 def container_kind(root):
-    """As its manager or its marks name it."""
+    """The kind, by the container manager's variable or by marks in the file system."""
     around = re.search(r"(?:^|\0)container=([a-z-]+)", read(root / "proc/1/environ"))
     named = around.group(1) if around else read(root / "run/systemd/container").split(":")[0]
     if named:
@@ -91,7 +92,7 @@ def machine(root):
         return "xen"
     if re.search(r"^flags\s*:", info, re.M):
         virtual = re.search(r"^flags\s*:.*\bhypervisor\b", info, re.M)
-    else:  # not x86: firmware and paravirtual devices tell
+    else:  # not x86: decide by firmware and paravirtual devices
         virtual = re.search(HYPERVISORS, vendor) or any((root / "sys/bus/virtio/devices").glob("*"))
     if not virtual:
         return "bare"
@@ -120,7 +121,7 @@ def versions(documents, graph):
 
 
 def commit(root):
-    """Of the sources, marked when they are not as committed."""
+    """The commit of the sources, marked when they have uncommitted changes."""
     head = output("git", "-C", str(root), "rev-parse", "HEAD")
     changed = output("git", "-C", str(root), "status", "--porcelain", "--untracked-files=no")
     return (head or "unknown") + ("+changes" if changed else "")

@@ -1,12 +1,12 @@
-"""The stack in guests of a platform: each role as a service of the guest that a topology gives it to, and the generator
-outside, on the host, as the motes are.
+"""Runs the stack in guests of a platform. Each role is a service of the guest that the topology assigns it to. The
+generator runs outside, on the host, as motes would.
 
     stack = GuestStack(Settings(os.environ), "out/run")
     stack.start()
     load = stack.load("out/run/load", "mix")
     stack.stop()
 
-The lab is out/run/lab, in a network namespace of its own which this program enters; images are kept in out/lab/images.
+The lab is out/run/lab, in its own network namespace, which this program enters. Images are kept in out/lab/images.
 """
 
 import os
@@ -29,7 +29,7 @@ from platforms.lab.services import GRAPH_PATHS, Services  # noqa: E402
 TOPOLOGIES = ROOT / "platforms" / "topologies"
 PROFILES = ROOT / "platforms" / "profiles"
 IMAGES = ROOT / "out" / "lab" / "images"
-# What others need comes first.
+# Start order: a role comes after the roles that it needs.
 ORDER = ("broker", "config", "documents", "router", "graph", "balancer", "gateway", "worker")
 READY_SECONDS = 120
 IN_GUEST = 'cd "${RIVER_ROOT-}/var/lib/river/$1" && shift && exec "${RIVER_ROOT-}/opt/river/bin/$@"'
@@ -58,7 +58,8 @@ class Settings:
 
 
 class GuestLoad(Load):
-    """What a guest's processes are to read again is pushed into the guest; stores within a guest are asked there."""
+    """The load on a stack in guests. Files that a guest's processes read again are pushed into the guest; stores inside
+    a guest are queried there."""
 
     def __init__(self, running, directory, via):
         super().__init__(running.description(), directory, via, running.check)
@@ -126,8 +127,8 @@ class GuestStack:
         stack.await_membership(self.workers, READY_SECONDS, self.check)
 
     def boot(self, guests):
-        """All at once: brokers that form a cluster wait for each other. Each guest by a program of its own, which takes
-        it down again when it is ended."""
+        """Boots all guests at once, because the brokers of a cluster wait for each other. A separate program boots each
+        guest, and shuts it down again when it is ended."""
         argv = [sys.executable, "-B", ROOT / "platforms" / "ir-platform", f"--lab={self.lab.directory}",
                 f"--netns={self.lab.netns}", "boot", self.settings.platform]
         children = [subprocess.Popen([*argv, each.name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -145,7 +146,7 @@ class GuestStack:
                 child.wait()
 
     def plan(self, platform, kind):
-        """The guests with their roles, addresses and services."""
+        """Plans the guests with their roles, addresses and services."""
         unused = [role for role, choice in (("documents", self.settings.documents), ("graph", self.settings.graph))
                   if choice in ("sqlite", "nquads")]
         path = self.topology_file()
@@ -164,7 +165,7 @@ class GuestStack:
         return TOPOLOGIES / f"{self.settings.topology}.conf"
 
     def check(self):
-        """That the workers answer."""
+        """Checks that the workers answer."""
         for each in self.workers:
             try:
                 each.get("/healthz")
@@ -174,7 +175,7 @@ class GuestStack:
     # ---- what runs ----
 
     def description(self):
-        """As Stack.description()."""
+        """The same as Stack.description()."""
         kinds = ("amqp", "mqtt", "http")
         return {
             "listeners": {kind: f"{kind}://{self.services.balancer_address(kind)}" for kind in kinds},
@@ -202,7 +203,7 @@ class GuestStack:
         return GuestLoad(self, directory, via)
 
     def figures(self):
-        """What a summary says of the stack."""
+        """The stack's part of a summary."""
         told = verbs.facts(self.lab, self.settings.platform)
         guests = [verbs.facts(self.lab, self.settings.platform, each.name) for each in self.guests]
         return {
@@ -217,7 +218,7 @@ class GuestStack:
         }
 
     def hints(self, stays):
-        """Commands with which to look at the data."""
+        """Commands for looking at the data."""
         if not stays:
             return ["(the guests are gone; with KEEP=1 they stay, and their addresses are shown here)"]
         store = '"${RIVER_ROOT-}/opt/river/bin/ir-store" status --settings "${RIVER_ROOT-}/etc/river/services/$0/river.conf"'
@@ -226,12 +227,12 @@ class GuestStack:
         return [f"{self.verb('exec', guest.name)} -- /bin/sh -c '{inside}' {service}"]
 
     def verb(self, word, name):
-        """An ir-platform command for a guest, as one would type it."""
+        """An ir-platform command for a guest, in the form a user would type."""
         return (f"IR_LAB={stack.show(self.lab.directory)} IR_LAB_NETNS={self.lab.netns} platforms/ir-platform {word} "
                 f"{self.settings.platform} {name}")
 
     def addresses(self):
-        """Where everything is, as lines."""
+        """All addresses, as lines."""
         lines = stack.addresses({**self.description(), "ca": ""})
         return [*lines, f"  the network: ip netns exec {self.lab.netns} curl {self.description()['stats']}",
                 *(f"  {each.name}: {self.verb('exec', each.name)} -- /bin/bash" for each in self.guests)]
@@ -244,7 +245,7 @@ class GuestStack:
 
 
 def choose_kind(platform, asked):
-    """The kind of the guests. An emulated one only when it is asked for by its name."""
+    """The kind of the guests. An emulated kind is used only if it was named."""
     kind = asked or platform.kinds_here()[0]
     if not asked and kind in platform.emulated_kinds:
         raise Unsupported(f"{platform.name}: no hardware virtualization here",
@@ -254,7 +255,7 @@ def choose_kind(platform, asked):
 
 
 def is_front(guest):
-    """Whether its services can do nothing without those of others."""
+    """Whether its services depend on services of other guests."""
     return first_role(guest) >= ORDER.index("balancer")
 
 

@@ -1,19 +1,21 @@
 #!/usr/bin/env python3
-"""Holds programs against what a release has against memory faults; names what is lacking and ends with 1:
+"""Checks that programs have the protections of a release against memory faults. Prints what is missing and exits with
+1:
 
     python3 tools/hardening.py out/release/ir-worker …
 
-A position-independent executable, everything relocated at the start and read-only then (full RELRO), no executable stack,
-stack protector, fortified library functions, stack-clash and control-flow protection. The last two and the protector must
-hold for every file that was compiled: the compiler notes its options with the debugging information. (The program's own mark of
-control-flow protection also needs it in the C library's start files, which Debian builds without.)
+Required are: a position-independent executable; full RELRO (all relocations done at the start, then read-only); no
+executable stack; stack protector; fortified library functions; stack-clash and control-flow protection. The last two
+and the stack protector must hold for every compiled file; the compiler records its options in the debugging
+information. (The program's own mark of control-flow protection would also need it in the C library's start files, which
+Debian builds without.)
 """
 
 import re
 import subprocess
 import sys
 
-# The compiler's own option for it, by the program's machine.
+# The compiler's option for control-flow protection, by machine.
 CONTROL_FLOW = {"X86-64": "-fcf-protection=full", "AArch64": "-mbranch-protection=standard"}
 EVERYWHERE = ("-fstack-protector-strong", "-fstack-clash-protection")
 
@@ -26,7 +28,7 @@ def readelf(program, *options):
 
 
 def check_image(program):
-    """What the program as it is loaded lacks."""
+    """What the executable image lacks."""
     dynamic, segments = readelf(program, "--dynamic"), readelf(program, "--segments")
     if not re.search(r"\(FLAGS_1\).*\bPIE\b", dynamic):
         yield "it is no position-independent executable"
@@ -47,7 +49,7 @@ def check_functions(program):
 
 
 def check_files(program):
-    """What it was compiled without."""
+    """Protections that were missing when its files were compiled."""
     compiled = re.findall(r"DW_AT_producer .*: (GNU C\d.*)", readelf(program, "--debug-dump=info", "--dwarf-depth=1"))
     if not compiled:
         yield "no debugging information, which would tell how it was compiled"

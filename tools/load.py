@@ -1,7 +1,6 @@
-"""Puts load on a stack that runs, from its description alone (stack.py), and holds what was sent against what is
-stored.
+"""Puts load on a running stack, given only its description (stack.py), and compares what was sent with what is stored.
 
-    python3 tools/load.py    simulated motes on what `make up` started: MOTES= RATE= DURATION= VIA= FIND_MAX= from the environment
+    python3 tools/load.py    simulated motes on the stack of `make up`; MOTES= RATE= DURATION= VIA= FIND_MAX= from the environment
 """
 
 import json
@@ -25,7 +24,7 @@ RELOAD_SECONDS = 60
 
 
 class Load:
-    """One load; its results go below `directory`. `check()` is called while it runs and may raise."""
+    """One load. Its results go below `directory`. `check()` is called while it runs and may raise."""
 
     def __init__(self, description, directory, via, check=lambda: None):
         self.description = description
@@ -51,7 +50,7 @@ class Load:
     # ---- what the motes need ----
 
     def prepare(self, *source):
-        """The directory, and tokens for the motes of that source; returns the words to give to the generator."""
+        """Makes the directory, and tokens for the motes of that source. Returns the arguments for the generator."""
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
         if "http" in VIAS[self.via]:
@@ -66,7 +65,7 @@ class Load:
         self.reload(self.description["gateways"], "ir_tokens_reloads_total")
 
     def register(self, registry):
-        """Makes it the stack's registry: in the graph store, and in the workers."""
+        """Makes it the registry of the stack: in the graph store and in the workers."""
         path = Path(self.description["registry"])
         shutil.copyfile(registry, path.with_suffix(".new"))
         path.with_suffix(".new").rename(path)
@@ -74,7 +73,7 @@ class Load:
         self.reload(self.description["workers"], "ir_registry_reloads_total")
 
     def reload(self, listed, counter):
-        """HUP, until each has counted that it read its file again."""
+        """Sends HUP, and waits until the counter of each process shows that it has read its file again."""
         series = f'{counter}{{result="done"}}'
         ends = [programs.Endpoint(each["address"]) for each in listed]
         before = [end.metric(series) for end in ends]
@@ -95,7 +94,7 @@ class Load:
         return address.replace("://", f"://{user}")
 
     def environment(self):
-        """Addresses with passwords stay off the command line."""
+        """Environment variables for the addresses: they contain passwords, which must not be on the command line."""
         consumers = self.description["consumers"].replace("://", f"://loadgen:{self.passwords['loadgen']}@")
         targets = ",".join(self.target(kind) for kind in VIAS[self.via])
         return {**os.environ, "IR_AMQP": consumers, "IR_TARGET": targets}
@@ -111,7 +110,7 @@ class Load:
         return words
 
     def send(self, *words):
-        """Runs the generator, which shows its progress where this program does; returns its summary."""
+        """Runs the generator, whose progress goes to this program's output. Returns its summary."""
         argv = [self.programs / "ir-loadgen", *words, *self.arguments()]
         before = self.acknowledged()
         process = servers.Process(argv, None, cwd=self.directory, env=self.environment())
@@ -130,25 +129,25 @@ class Load:
         return summary
 
     def acknowledged(self):
-        """Messages, by all workers so far."""
+        """The number of messages that all workers have acknowledged so far."""
         ends = [programs.Endpoint(each["address"]) for each in self.description["workers"]]
         return sum(end.metric("ir_messages_acknowledged_total") for end in ends)
 
     def drain(self, messages):
-        """Without formats nothing comes back to the generator: until the workers have acknowledged so many, or no more
-        of them for a while."""
+        """Without formats nothing comes back to the generator. So this waits until the workers have acknowledged that
+        many messages, or no further ones for a while."""
         done, going_on = self.acknowledged(), True
         while going_on and done < messages:
             going_on = servers.wait_until(lambda seen=done: self.acknowledged() > seen, self.drain_seconds, self.check)
             done = self.acknowledged()
 
     def replay(self, repeat, rate, messages=0):
-        """`messages`: only so many, when not 0."""
+        """`messages`: send only that many; 0: all."""
         source = self.prepare(f"--replay={DATA}", f"--repeat={repeat}", f"--messages={messages}")
         return self.send(*source, f"--rate={rate}")
 
     def simulate(self, motes, seed, shape, *more):
-        """`shape`: words that say how fast and how long; `more`: further words that say what the motes send."""
+        """`shape`: arguments for the rate and the duration. `more`: arguments for what the motes send."""
         source = self.prepare(f"--simulate={motes}", f"--seed={seed}", *more)
         registry = self.directory / "registry.ttl"
         self.call("ir-loadgen", *source, f"--write-registry={registry}")
@@ -158,12 +157,12 @@ class Load:
     # ---- afterwards ----
 
     def results(self):
-        """Of the generator, for stack.keep_results: all but the ledger, which is large."""
+        """The generator's files for stack.keep_results: all except the ledger, which is large."""
         names = ("series.csv", "confirm_corrected.hgrm", "confirm.hgrm", "latency_corrected.hgrm", "latency.hgrm")
         return [(self.directory / "summary.json", "generator.json"), *((self.directory / name, name) for name in names)]
 
     def verify(self, *earlier):
-        """ir-store's verdict on this load, and those whose directories are named; empty when no store keeps any."""
+        """ir-store's verdict on this load and on those in the named directories; empty when no store keeps anything."""
         if self.description["documents"] == self.description["graph"] == "null:":
             return {}
         ledgers = ",".join(str(each / "ledger.txt") for each in (*earlier, self.directory))
@@ -175,12 +174,12 @@ class Load:
 
 
 def total(verdict, key):
-    """Over raw messages, observations and graph."""
+    """The sum over raw messages, observations and graph."""
     return sum(part[key] for part in verdict.values() if isinstance(part, dict) and key in part)
 
 
 def judged(sent):
-    """What the generator says of itself, in words: whether its figures may be taken for what was asked for."""
+    """The generator's verdict on itself, in words: whether its figures are valid for what was requested."""
     reasons = [f"NOT COMPLETE: {each}" for each in sent["incomplete_reasons"]]
     if not sent["valid"]:
         reasons.append(f"NOT VALID: {sent['invalid_reason']}")
@@ -221,7 +220,7 @@ def told(settings, sent, faults):
 
 
 def run(settings):
-    """Exit status."""
+    """Returns the exit status."""
     description = stack.running()
     if description is None:
         raise StackError("no stack is running; start one with: make up")

@@ -1,4 +1,4 @@
-"""The project's own programs as runs and tests start them."""
+"""Starts the project's own programs, for runs and tests."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ import servers
 
 
 class Endpoint:
-    """/metrics, /healthz and /readyz of a program."""
+    """The pages /metrics, /healthz and /readyz of a program."""
 
     def __init__(self, address):
         self.address = address
@@ -24,7 +24,7 @@ class Endpoint:
             return answer.code, answer.read().decode(errors="replace")
 
     def not_ready(self):
-        """None, or why not."""
+        """The reasons why it is not ready, or None."""
         try:
             status, text = self.get("/readyz")
         except OSError as error:
@@ -32,7 +32,7 @@ class Endpoint:
         return None if status == 200 else text.strip()
 
     def metrics(self):
-        """Values by series, labels included as they are printed."""
+        """{series: value}; a series includes its labels as printed."""
         values = {}
         for line in self.get("/metrics")[1].splitlines():
             if line and not line.startswith("#"):
@@ -45,7 +45,7 @@ class Endpoint:
 
 
 class Program(Endpoint):
-    """One process of a program that serves, and its endpoint: at `address`, or where its log says."""
+    """One process of a serving program, and its endpoint: at `address`, or at the address in its log."""
 
     program = None
 
@@ -54,7 +54,7 @@ class Program(Endpoint):
         self.name = name
         self.log = Path(log)
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        # An earlier one's lines stay in the log and must not be taken for this one's.
+        # Lines of an earlier process stay in the log and must not count as this one's.
         self.begin = self.log.stat().st_size if self.log.exists() else 0
         argv = [Path(build) / self.program, *self.arguments(arguments)]
         self.process = servers.Process(argv, self.log, env=env, cwd=cwd)
@@ -67,7 +67,7 @@ class Program(Endpoint):
         return self.log.read_bytes()[self.begin :].decode(errors="replace")
 
     def check(self):
-        """That it runs."""
+        """Raises unless it runs."""
         if not self.process.alive():
             raise self.error(f"ended with status {self.process.child.returncode}")
 
@@ -75,7 +75,7 @@ class Program(Endpoint):
         return servers.ServerError(f"{self.name} {what}; {self.log} ends:\n{servers.tail(self.log)}")
 
     def find_address(self):
-        """Whether it is known where the program listens."""
+        """Whether the address it listens on is known."""
         found = None if self.address else re.search(r"listening on (http://\S+)", self.text())
         self.address = found.group(1) if found else self.address
         return self.address is not None
@@ -85,13 +85,13 @@ class Program(Endpoint):
             raise self.error(f"does not listen after {seconds} s")
 
     def await_ready(self, seconds=60):
-        """Until it says so itself."""
+        """Waits until its /readyz says that it is ready."""
         self.await_listening(seconds)
         if not servers.wait_until(lambda: self.not_ready() is None, seconds, self.check, 0.02):
             raise self.error(f"is not ready after {seconds} s: {self.not_ready()}")
 
     def stop(self, seconds=60):
-        """TERM; the exit status."""
+        """Sends TERM; returns the exit status."""
         return self.process.stop(seconds)
 
     def kill(self):
@@ -110,7 +110,7 @@ class Gateway(Program):
 
 
 def issue_tokens(build, motes, tokens):
-    """Tokens by mote; the file `tokens` gets their hashes."""
+    """{mote: token}; writes their hashes to the file `tokens`."""
     argv = [str(Path(build) / "ir-ingest"), "--issue-tokens=-", f"--tokens={tokens}"]
     done = subprocess.run(argv, input="".join(f"{mote}\n" for mote in motes), capture_output=True, text=True,
                           timeout=60, check=False)
@@ -120,13 +120,13 @@ def issue_tokens(build, motes, tokens):
 
 
 def write_tokens(path, tokens):
-    """As ir-loadgen reads them."""
+    """Writes tokens in the form that ir-loadgen reads."""
     servers.write_private(path, "".join(f"{mote} {token}\n" for mote, token in tokens.items()))
 
 
 def call(argv, log, cwd=None, env=None, seconds=600):
-    """(status, standard output) of a program that ends by itself; the rest goes to the log. After `seconds` it is
-    stopped, which is an error."""
+    """(status, standard output) of a program that ends by itself; its other output goes to the log. After `seconds` it
+    is stopped, which is an error."""
     process = servers.Process(argv, log, cwd=cwd, env=env, stdout=subprocess.PIPE)
     try:
         text = process.child.communicate(timeout=seconds)[0].decode()

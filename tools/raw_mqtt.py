@@ -1,4 +1,4 @@
-"""MQTT byte by byte, for what no client library sends."""
+"""MQTT written byte by byte, for packets that no client library sends."""
 
 import contextlib
 import socket
@@ -14,7 +14,7 @@ def text(data):
 
 
 def number(value):
-    """A variable byte integer."""
+    """Encodes a variable byte integer."""
     out = b""
     while True:
         value, digit = divmod(value, 128)
@@ -24,12 +24,12 @@ def number(value):
 
 
 def properties(*pairs):
-    """(number, bytes) of properties that are texts; a user property has two of them."""
+    """Encodes properties that are texts, from pairs (number, bytes). A user property has two texts."""
     return b"".join(bytes([kind]) + b"".join(map(text, values)) for kind, *values in pairs)
 
 
 class Connection:
-    """`version` 4 is 3.1.1."""
+    """`version`: 4 means MQTT 3.1.1, 5 means MQTT 5."""
 
     def __init__(self, address, user, password, client=b"raw", version=4):
         host, port = address.split(":")
@@ -58,7 +58,7 @@ class Connection:
         return data
 
     def exchange(self, first, rest):
-        """(kind, body) of the answer."""
+        """Sends a packet; returns (kind, body) of the answer."""
         self.socket.sendall(bytes([first]) + number(len(rest)) + rest)
         kind, size, shift = self.read(1)[0] >> 4, 0, 0
         while True:
@@ -69,7 +69,8 @@ class Connection:
                 return kind, self.read(size)
 
     def publish(self, topic, body, encoded=b"", first=0x32):
-        """With QoS 1 (0x33: retained): whether the broker took it. It may answer with a refusal, or by closing."""
+        """Publishes with QoS 1 (0x33: retained). Returns whether the broker accepted it. The broker refuses with an
+        answer or by closing the connection."""
         with contextlib.suppress(EOFError, ConnectionError):
             kind, answer = self.exchange(first, text(topic) + b"\0\1" + self.with_properties(encoded) + body)
             return kind == PUBACK and (len(answer) < 3 or answer[2] < 0x80)

@@ -1,11 +1,12 @@
-"""The main job: real river data through the balancer, the brokers and the workers into both stores, and out again.
+"""The main run: real river data passes through the balancer, the brokers and the workers into both stores, and out
+again.
 
-Starts a private stack below out/run/, or with PLATFORM in guests of that platform, replays the data, holds what was sent
-against what is stored, writes out/run/summary.json (a copy stays in out/results/) and stops everything. Settings come from the environment, as the
-Makefile gives them: BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH FORMATS (the stack), PLATFORM TOPOLOGY PROFILE DOCUMENTS
-GRAPH FORMATS (guests), VIA REPEAT RATE KEEP MESSAGES. Exit status 0 only when nothing is missing,
-doubled or foreign, and all that was asked for was sent.
-With the word `check` it looks at the settings only.
+It starts a private stack below out/run/ (with PLATFORM, in guests of that platform), replays the data, and compares
+what was sent with what is stored. It writes out/run/summary.json (with a copy in out/results/) and stops everything.
+Settings come from the environment, as the Makefile passes them: BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH FORMATS (the
+stack), PLATFORM TOPOLOGY PROFILE DOCUMENTS GRAPH FORMATS (guests), VIA REPEAT RATE KEEP MESSAGES. Exit status 0 means
+that everything requested was sent and nothing is missing, doubled or foreign. With the argument `check` it only checks
+the settings.
 """
 
 import json
@@ -23,7 +24,7 @@ from stack import OUT, ROOT, Claim, StackError, UsageError, say, show
 
 
 class Settings:
-    """Of the run; those of the stack or the guests are `where`."""
+    """The settings of the run. `where` holds those of the stack or the guests."""
 
     def __init__(self, environment):
         self.where = guests.Settings(environment) if environment.get("PLATFORM") else stack.Settings(environment)
@@ -37,7 +38,7 @@ class Settings:
 
 
 class Local(stack.Stack):
-    """The stack on this machine, as a run wants it; guests.GuestStack is the other one."""
+    """The stack on this machine, as a run needs it. The alternative is guests.GuestStack."""
 
     def __enter__(self):
         say("run", "starting " + stack.roles(self.settings))
@@ -60,7 +61,7 @@ class Local(stack.Stack):
         return stack.addresses(self.description())
 
     def hints(self, stays):
-        """Commands with which to look at the data."""
+        """Commands for looking at the data."""
         lines = []
         if self.settings.documents == "sqlite":
             query = "SELECT time, mote, property, value, unit, quality FROM readable LIMIT 5"
@@ -82,7 +83,7 @@ class Local(stack.Stack):
 
 
 def worker_cost(workers, before, observations):
-    """(CPU in µs an observation, highest peak in MiB)."""
+    """(CPU per observation in µs, highest peak memory in MiB)."""
     metrics = [each.metrics() for each in workers]
     used = sum(m["process_cpu_seconds_total"] for m in metrics) - sum(before)
     peak = max(m.get("process_peak_resident_memory_bytes", 0) for m in metrics)
@@ -105,14 +106,14 @@ def measure(running, settings, idle):
     summary = {
         "messages_sent": sent["messages_sent"],
         "observations_sent": sent["observations_sent"],
-        # None: in a store that keeps nothing.
+        # None for a store that keeps nothing.
         "raw_stored": documents.get("raw"),
         "observations_stored": documents.get("observations"),
         "observations_in_graph": graph.get("observations"),
         "messages_republished": sent.get("messages_republished", 0),
         "rejected": documents.get("raw_rejected"),
         **{key: total(verdict, key) for key in ("missing", "doubled", "foreign")},
-        # From the first message sent to the last one published again; of sending alone without formats.
+        # From the first message sent to the last one published again; without formats, only the sending.
         "seconds": sent.get("seconds_end_to_end", sent["seconds"]),
         "observations_per_second": sent.get("observations_per_second_end_to_end", sent["observations_per_second"]),
         "latency_ms": latency and {key: latency.get(key, 0) for key in ("p50", "p90", "p99", "p999", "max")},
@@ -135,7 +136,7 @@ def measure(running, settings, idle):
 
 
 def keep(running):
-    """Until a signal comes, which is the ordinary end here."""
+    """Waits for a signal, which is the normal end here."""
     print("\nIt runs until Ctrl-C:\n" + "\n".join(running.addresses()), flush=True)
     try:
         while True:
@@ -201,7 +202,7 @@ def is_clean(summary):
 
 
 def run(settings):
-    """The summary of one run."""
+    """Makes one run; returns its summary."""
     Claim.take(OUT, "make run")
     stack.refuse_second()
     idle = os.getloadavg()[0]

@@ -1,12 +1,12 @@
 """Private servers for runs and tests: RabbitMQ, MongoDB, Fuseki, Oxigraph, Virtuoso.
 
-Each lives below one directory, listens on free ports of 127.0.0.1 only, is ready when start() returns,
-and is stopped by the id of the process group that was started, whatever ends this program:
+Each lives below one directory, listens only on free ports of 127.0.0.1, and is ready when start() returns. However this
+program ends, each is stopped by the id of the process group that was started:
 
     with RabbitMQ("out/run/rabbitmq") as broker:
         print(broker.uri)
 
-Nothing but Python's own library is used, since `make run` comes here on a machine without any other.
+Only Python's standard library is used, because `make run` needs this module on machines without any other.
 """
 
 import atexit
@@ -33,24 +33,24 @@ LOWEST_PORT = 10000
 START_SECONDS = float(os.environ.get("IR_SERVER_SECONDS", "120"))
 STOP_SECONDS = 20
 TAIL_LINES = 25
-# MongoDB's client library would keep its counters in a file of /dev/shm, which a program that is killed leaves behind,
-# and which another program that gets its process id later complains of.
+# Otherwise MongoDB's client library would keep its counters in a file in /dev/shm. A killed program leaves that file
+# behind, and a later program with the same process id complains about it.
 os.environ.setdefault("MONGOC_DISABLE_SHM", "1")
 
 
 class ServerError(Exception):
-    """A server that cannot be found, started or reached; the text says what to do."""
+    """A server cannot be found, started or reached; the text says what to do."""
 
 
 def cache_directory():
-    """Where tools/install keeps what is no Debian package."""
+    """Where tools/install keeps software without a Debian package."""
     default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "intelligent-river"
     return Path(os.environ.get("IR_CACHE") or default)
 
 
 def free_ports(count):
-    """Ports that nothing listens on now; all taken at once, so that they differ. They lie below those that the system gives
-    to outgoing connections, any of which might take one before its server does."""
+    """Ports that nothing listens on now. All are reserved at once, so they differ. They are below the range for
+    outgoing connections, one of which could otherwise take a port before its server does."""
     end = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
     with contextlib.ExitStack() as stack:
         ports = []
@@ -64,7 +64,7 @@ def free_ports(count):
 
 
 def listens(host, port):
-    """Whether something takes connections there."""
+    """Whether something accepts connections there."""
     try:
         socket.create_connection((host, port), 2).close()
     except OSError:
@@ -85,7 +85,7 @@ _running = []
 
 
 def stop_all():
-    """Stops every process that is still there, the last one started first."""
+    """Stops every process that still exists, the last started first."""
     while _running:
         _running[-1].stop()
 
@@ -101,8 +101,8 @@ def let_go():
 
 
 def start_time(pid):
-    """When a process started, in the kernel's ticks: with it an id is not mistaken for a later process. None when it
-    is gone, or dead and not yet waited for."""
+    """The start time of a process in the kernel's ticks, which distinguishes it from a later process with the same id.
+    None when the process is gone, or dead but not yet waited for."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except (OSError, IndexError):
@@ -111,7 +111,7 @@ def start_time(pid):
 
 
 def stop_kept(kept, seconds=60):
-    """Stops what let_go() left, the last started first. Returns how many were still there."""
+    """Stops what let_go() left running, the last started first. Returns how many still existed."""
     found = 0
     for pid, started in reversed(kept):
         if started is None or start_time(pid) != started:
@@ -128,7 +128,7 @@ def stop_kept(kept, seconds=60):
 
 
 def wait_until(condition, seconds, check=lambda: None, pause=0.05):
-    """Whether it is so within `seconds`; check() may raise meanwhile."""
+    """Whether the condition became true within `seconds`. Meanwhile check() may raise."""
     deadline = time.monotonic() + seconds
     while not condition():
         check()
@@ -139,14 +139,14 @@ def wait_until(condition, seconds, check=lambda: None, pause=0.05):
 
 
 def write_private(path, text):
-    """A file that may hold secrets."""
+    """Writes a file that may hold secrets."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
 
 
 def stop_on_signals():
-    """Makes INT, TERM and HUP end the program by SystemExit, so that everything is stopped on the way."""
+    """Makes INT, TERM and HUP end the program with SystemExit, so that everything is stopped."""
 
     def leave(number, _frame):
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -159,7 +159,7 @@ def stop_on_signals():
 
 
 class Process:
-    """A child in a session of its own, with its output in a log file (None: where ours goes)."""
+    """A child in its own session, with its output in a log file (None: this program's output)."""
 
     def __init__(self, argv, log, env=None, cwd=None, stdout=None):
         self.argv = [str(word) for word in argv]
@@ -187,7 +187,7 @@ class Process:
         return self.child.poll() is None
 
     def send(self, number):
-        """To the process itself."""
+        """Sends a signal to the process itself."""
         if self.alive():
             self.child.send_signal(number)
 
@@ -196,14 +196,14 @@ class Process:
             os.killpg(self.pid, number)
 
     def wait(self, seconds):
-        """The exit status, or None when it still runs then."""
+        """The exit status, or None if it still runs after `seconds`."""
         try:
             return self.child.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
 
     def stop(self, seconds=STOP_SECONDS):
-        """TERM, then KILL to what is left of the group. Returns the exit status."""
+        """Sends TERM, then KILL to the rest of the process group. Returns the exit status."""
         if self in _running:
             _running.remove(self)
         self.send(signal.SIGTERM)
@@ -212,7 +212,7 @@ class Process:
         return self.wait(STOP_SECONDS)
 
     def kill(self):
-        """The whole group, at once, as a crash does."""
+        """Kills the whole group at once, like a crash."""
         if self in _running:
             _running.remove(self)
         self.send_group(signal.SIGKILL)
@@ -220,7 +220,7 @@ class Process:
 
 
 class Startable:
-    """What comes up in two halves, begin() and await_ready(), so that several can do so side by side."""
+    """Something that starts in two steps, begin() and await_ready(), so that several can start in parallel."""
 
     def __enter__(self):
         self.start()
@@ -239,7 +239,7 @@ class Startable:
         raise NotImplementedError
 
     def start(self):
-        """Until it is ready; on failure nothing of it stays."""
+        """Starts it and waits until it is ready. On failure nothing of it remains."""
         try:
             self.begin()
             self.await_ready()
@@ -249,12 +249,12 @@ class Startable:
 
 
 class Server(Startable):
-    """What the servers have in common. A server can be stopped and started again: ports and data stay."""
+    """What all servers share. A server can be stopped and started again; ports and data stay."""
 
     name = "server"
     host = HOST
     n_ports = 1
-    folders = ()  # that it wants to find, below its directory
+    folders = ()  # made below its directory before it starts
 
     def __init__(self, directory):
         self.directory = Path(directory).resolve()
@@ -272,7 +272,7 @@ class Server(Startable):
         raise NotImplementedError
 
     def environment(self):
-        """None: this program's own."""
+        """Its environment; None: this program's."""
         return None
 
     # ---- running it ----
@@ -319,7 +319,7 @@ class Server(Startable):
             raise self.error(f"is not ready after {START_SECONDS:.0f} s")
 
     def check(self):
-        """That it runs."""
+        """Raises unless it runs."""
         if not self.process.alive():
             raise self.error(f"ended with status {self.process.child.returncode}")
 
@@ -328,7 +328,7 @@ class Server(Startable):
 
 
 def find_program(name, package, *more):
-    """The path of a program, or an error that names the package."""
+    """The path of a program; an error names the package it belongs to."""
     for candidate in (*more, name):
         path = shutil.which(candidate)
         if path:
@@ -340,7 +340,8 @@ def find_program(name, package, *more):
 
 
 class PortMapper:
-    """Erlang's, a private one, since the usual one would stay behind. Nodes may share it; it can be started again."""
+    """A private Erlang port mapper, because the usual one would keep running. Nodes may share it; it can be
+    restarted."""
 
     def __init__(self, log):
         self.log = log
@@ -358,7 +359,7 @@ class PortMapper:
             self.process = None
 
 
-# Runs the words from $3 on in the root folder $1, with the folder $2 at the same place in it.
+# Runs the arguments from $3 on in the root folder $1, with the folder $2 mounted at the same path inside.
 IN_ROOT = """
 mkdir -p "$1$2"
 mount --bind "$2" "$1$2"
@@ -372,13 +373,13 @@ exec chroot "$root" sh -ec 'cd "$1"; shift; exec "$@"' sh "$directory" "$@"
 
 def other_rabbitmq():
     """The root folder of another Debian release, from which tests take a RabbitMQ of another series (docs/operations.md
-    says how to make one); None: there is none."""
+    says how to make one); None if there is none."""
     return os.environ.get("IR_RABBITMQ_ROOT") or None
 
 
 def usual_rabbitmq():
-    """The root folder of the RabbitMQ that is used wherever nothing else is asked for; None: the host's. With
-    IR_RABBITMQ=other it is the other one, so that everything can be tried with either series."""
+    """The root folder of the default RabbitMQ; None: the host's. IR_RABBITMQ=other selects the other one, so that
+    everything can be tried with either series."""
     if os.environ.get("IR_RABBITMQ") != "other":
         return None
     if other_rabbitmq() is None:
@@ -387,18 +388,18 @@ def usual_rabbitmq():
 
 
 class RabbitMQ(Server):
-    """One node, with a port mapper of its own unless it is given one."""
+    """One node, with its own port mapper unless one is given."""
 
     name = "rabbitmq"
     n_ports = 2
     folders = ("home",)
     script = "/usr/lib/rabbitmq/bin/rabbitmq-server"
     plugins = rabbitmq.PLUGINS[:1]
-    scripts = (rabbitmq.STAMP,)  # without: a broker that does not stamp what arrives
+    scripts = (rabbitmq.STAMP,)  # empty: a broker that does not stamp arriving messages
     greeting = b"AMQP\0\0\x09\x01"
 
     def __init__(self, directory, plugins=(), settings=(), mapper=None, root=None):
-        """`root`: another system's root folder, whose RabbitMQ is run (as root, in a mount namespace)."""
+        """`root`: the root folder of another system, whose RabbitMQ is run (as root, in a mount namespace)."""
         super().__init__(directory)
         self.more_plugins = tuple(plugins)
         self.root = root or usual_rabbitmq()
@@ -412,7 +413,7 @@ class RabbitMQ(Server):
 
     @property
     def node(self):
-        """Erlang's name of it."""
+        """The Erlang name of the node."""
         return f"rabbit-{self.port}@localhost"
 
     def configuration(self):
@@ -428,7 +429,7 @@ class RabbitMQ(Server):
         }
 
     def in_root(self, *words):
-        """The command that runs these words where this RabbitMQ is installed."""
+        """The command that runs these words in the root where this RabbitMQ is installed."""
         if self.root is None:
             return [*words]
         places = [self.root, str(self.directory)]
@@ -469,14 +470,14 @@ class RabbitMQ(Server):
         return super().launch()
 
     def check_data(self):
-        """That they are of a series that this one starts on."""
+        """Checks that this RabbitMQ can start on the existing data, which depends on the release series of both."""
         argv = [rabbitmq.CHECK_DATA, self.directory / "mnesia", (self.root or "") + "/usr/lib/rabbitmq/lib"]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False)
         if done.returncode != 0:
             raise ServerError(f"{self.name}: {done.stderr.strip()}")
 
     def ready(self):
-        """The broker has said the first word of AMQP."""
+        """Whether the broker answers with the first frame of AMQP."""
         try:
             with socket.create_connection((self.host, self.port), 2) as connection:
                 connection.settimeout(5)
@@ -531,7 +532,7 @@ def _bson(document):
 class MongoDB(Server):
     """A replica set of one member. With `user` and `password`, every client must log in.
 
-    The few commands that set it up are spoken here by hand, so that no driver is needed.
+    The few commands for its setup are encoded by hand here, so that no driver is needed.
     """
 
     name = "mongod"
@@ -611,13 +612,13 @@ def http_request(port, method, path, body=None, headers=None, timeout=60):
 
 
 class GraphServer(Server):
-    """A SPARQL server; query_path takes queries, uri is what the settings want."""
+    """A SPARQL server. Queries go to query_path; `uri` has the form that the settings expect."""
 
     query_path = "/query"
     strategy = "quads"
 
     def select(self, query):
-        """The CSV answer's rows, without the head."""
+        """The rows of the CSV answer, without the header."""
         body = urllib.parse.urlencode({"query": query})
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/csv"}
         status, text = http_request(self.port, "POST", self.query_path, body, headers, 300)
@@ -626,7 +627,7 @@ class GraphServer(Server):
         return [line.split(",") for line in text.decode().splitlines()[1:]]
 
     def count(self, pattern):
-        """SELECT (COUNT(*) …) of a pattern."""
+        """The result of SELECT (COUNT(*) …) for a pattern."""
         return int(self.select(f"SELECT (COUNT(*) AS ?n) WHERE {{ {pattern} }}")[0][0].strip('"'))
 
     def ready(self):
@@ -656,7 +657,8 @@ class Fuseki(GraphServer):
         return path
 
     def argv(self):
-        # With few cores the serial collector leaves more of them to the rest: a sixth less CPU for the same triples.
+        # With few cores the serial collector leaves more of them to other programs: a sixth less CPU for the same
+        # triples.
         options = [f"-Xmx{os.environ.get('FUSEKI_HEAP', '1g')}", "-XX:+UseSerialGC"]
         java = [find_program("java", "fuseki"), *options, "-jar", self.jar()]
         return [*java, "--port", self.port, "--localhost", "--update", "--tdb2", f"--loc={self.directory / 'data'}",
@@ -771,7 +773,7 @@ class Virtuoso(GraphServer):
         super().await_ready()
         if not self.granted:
             self.sql('GRANT SPARQL_UPDATE TO "SPARQL";')
-            # Virtuoso 7.2.12 asks whether the user may write to the graph, too, 7.2.5 did not: the public may.
+            # Virtuoso 7.2.12, unlike 7.2.5, also checks that the user may write to the graph: allow it for everybody.
             self.sql("DB.DBA.RDF_DEFAULT_USER_PERMS_SET('nobody', 7);")
             self.granted = True
 

@@ -1,14 +1,14 @@
-"""Everything that observations pass through, started together: brokers, balancer, gateways, stores, workers.
+"""Starts everything that observations pass through: brokers, balancer, gateways, stores, workers.
 
     stack = Stack(Settings(os.environ), "out/run")
     stack.start()
     Load(stack.description(), "out/run/load", "mix").replay(1, 0)
     stack.stop()
 
-    python3 tools/stack.py up      starts one and leaves it running; out/run/stack.json says what and where
+    python3 tools/stack.py up      starts a stack and leaves it running; out/run/stack.json describes it
     python3 tools/stack.py down    stops what that file names
 
-What each role runs with (files, arguments, environment) is here and in the classes of servers.py, cluster.py and
+The files, arguments and environment of each role are defined here and in the classes of servers.py, cluster.py and
 programs.py.
 """
 
@@ -34,32 +34,32 @@ RESULTS = ROOT / "out" / "results"
 REGISTRY = ROOT / "loadgen" / "usgs_river.ttl"
 STATE = "stack.json"
 READY_SECONDS = 60
-# All motes come from one address here.
+# Here all motes have the same address.
 LIMITS = {"connections-per-source": "1000000", "new-connections-per-source": "1000000",
           "requests-per-source": "1000000000"}
 
 
 class StackError(Exception):
-    """It cannot go on; the text is for the person who started it."""
+    """The stack cannot continue; the text is for the user who started it."""
 
     status = 1
 
 
 class UsageError(StackError):
-    """What was asked for cannot be; nothing was started."""
+    """The request is invalid; nothing was started."""
 
     status = 2
 
 
 class Claim:
-    """A folder that only one program at a time starts, runs or stops something below. It is held until this program ends,
-    however it ends; those that it starts do not inherit it."""
+    """A lock on a folder: only one program at a time may start, run or stop something below it. It is held until this
+    program ends, in whatever way. Child processes do not inherit it."""
 
     held = []
 
     @classmethod
     def take(cls, folder, what):
-        """`what` is done there: told to the second one."""
+        """`what` describes the work; a second program that wants the lock is told it."""
         path = folder.with_name(folder.name + ".lock")
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - open as long as the program runs
@@ -77,7 +77,8 @@ class Claim:
 
 
 def keep_results(*files):
-    """Copies of result files, as (file, name), in a folder of this moment that nothing overwrites; returns the folder."""
+    """Copies result files, given as (file, name), into a new folder named after the time, which is never overwritten.
+    Returns the folder."""
     began, count = time.strftime("%Y%m%d-%H%M%S"), 1
     RESULTS.mkdir(parents=True, exist_ok=True)
     while True:
@@ -94,12 +95,12 @@ def keep_results(*files):
 
 
 def say(verb, text):
-    """A line of progress of make's `verb`."""
+    """Prints a line of progress for make's `verb`."""
     print(f"{verb}: {text}", flush=True)
 
 
 def show(path):
-    """A path as one would type it here."""
+    """A path in the form a user would type here."""
     try:
         return str(Path(path).relative_to(Path.cwd()))
     except ValueError:
@@ -121,14 +122,14 @@ def number(environment, name, initial, low, high):
 
 
 def refuse_given(environment, names, why):
-    """Settings that would be passed over in silence."""
+    """Refuses settings that would have no effect."""
     given = [name for name in names if environment.get(name)]
     if given:
         raise UsageError(f"{given[0]}={environment[given[0]]}: {why}")
 
 
 def check_formats(formats):
-    """As ir-worker says."""
+    """Lets ir-worker check the formats."""
     argv = [PROGRAMS / "ir-worker", f"--formats={formats}", "--print-settings"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -152,8 +153,8 @@ def await_true(condition, seconds, check, what):
 
 
 def await_membership(workers, seconds, check):
-    """Until every worker knows the others, and consumes its share and no more: else the first seconds would measure the
-    hand-over."""
+    """Waits until every worker knows the others and consumes exactly its share. Otherwise the first seconds would
+    measure the hand-over."""
 
     def shared_out():
         known = [each.metrics() for each in workers]
@@ -201,7 +202,7 @@ class Stack:
         return f"amqp://{user}@{self.balancer.address(listener)}"
 
     def description(self):
-        """All that somebody needs who puts load on it or looks at it."""
+        """Everything that a program needs to put load on the stack or inspect it."""
         kinds = {"amqp": "amqp", "amqps": "amqps", "mqtt": "mqtt", "mqtts": "mqtts", "http": "http", "https": "https"}
         listeners = {name: f"{scheme}://{self.balancer.address(name)}" for name, scheme in kinds.items()}
         return {
@@ -230,7 +231,7 @@ class Stack:
                 "IR_MANAGEMENT_PASSWORD": self.cluster.passwords["monitor"] if user == "worker" else ""}
 
     def worker_environment(self, _index):
-        """More of it, for one worker."""
+        """Additional variables for one worker."""
         return {}
 
     def store_arguments(self):
@@ -242,14 +243,14 @@ class Stack:
                 f"--formats={self.settings.formats}"]
 
     def gateway_arguments(self, listed):
-        # The replay's few stations are sent as fast as it goes: no limit for each mote.
+        # The replay has few stations and sends as fast as possible, so there is no limit per mote.
         return [f"--listen={listed.host}:{listed.http}", f"--amqp={self.amqp('gateway', 'inside')}", f"--tokens={self.tokens}",
                 "--rate=0", f"--trusted-proxies={self.balancer.host}"]
 
     # ---- starting ----
 
     def call(self, program, *words, user="worker"):
-        """Standard output of a program that ends by itself."""
+        """The standard output of a program that ends by itself."""
         log = self.out / "logs" / f"{program}.log"
         status, text = programs.call([self.build / program, *words], log, self.out, self.environment(user))
         if status != 0:
@@ -287,13 +288,13 @@ class Stack:
         self.await_gateways()
 
     def enter_gateways(self):
-        """Into the list of nodes."""
+        """Enters the gateways into the list of nodes."""
         for i in range(self.settings.gateways):
             port = str(servers.free_ports(1)[0])
             self.cluster.nodes.gateways.append(cluster.list_of_nodes.Gateway(f"gateway-{i + 1}", servers.HOST, port))
 
     def start_gateway(self, index):
-        """Also in the place of one that ended."""
+        """Starts a gateway, or replaces one that ended."""
         listed = self.cluster.nodes.gateways[index]
         self.gateways[index : index + 1] = [
             programs.Gateway(self.build, listed.name, self.out / "logs" / f"{listed.name}.log",
@@ -301,7 +302,7 @@ class Stack:
                              address=f"http://{listed.host}:{listed.http}")]
 
     def start_worker(self, index):
-        """Also in the place of one that ended."""
+        """Starts a worker, or replaces one that ended."""
         name = f"worker-{index + 1}"
         environment = {**self.environment("worker"), **self.worker_environment(index)}
         self.workers[index : index + 1] = [
@@ -313,7 +314,7 @@ class Stack:
                    "the balancer does not see every gateway")
 
     def check(self):
-        """That all of it runs."""
+        """Raises unless all of it runs."""
         for each in [*self.gateways, *self.workers]:
             each.check()
 
@@ -342,7 +343,7 @@ def several(count, name):
 
 
 def roles(settings):
-    """In words."""
+    """Describes the roles in words."""
     counts = ((settings.brokers, "broker"), (1, "balancer"), (settings.gateways, "gateway"),
               (settings.workers, "worker"))
     words = [several(count, name) for count, name in counts if count]
@@ -350,7 +351,7 @@ def roles(settings):
 
 
 def addresses(description):
-    """Where everything is, as lines."""
+    """All addresses, as lines."""
     rows = [*description["listeners"].items(), *((name, description[name]) for name in ("inside", "consumers"))]
     rows += [("statistics", description["stats"]), ("metrics", description["stats"].replace("/stats", "/metrics"))]
     rows += [(each["name"], each["address"] + "/metrics") for each in description["gateways"] + description["workers"]]
@@ -360,7 +361,7 @@ def addresses(description):
 
 
 def read_state(out=OUT):
-    """What `up` left, or None."""
+    """The state that `up` left, or None."""
     try:
         return json.loads((out / STATE).read_text())
     except FileNotFoundError:
@@ -370,14 +371,14 @@ def read_state(out=OUT):
 
 
 def running(out=OUT):
-    """The description of the stack that `up` left running, or None."""
+    """The description of the running stack that `up` left, or None."""
     state = read_state(out)
     alive = state and any(servers.start_time(pid) == started for pid, started in state["processes"])
     return state["description"] if alive else None
 
 
 def check_running(out=OUT):
-    """That all of what `up` left still runs."""
+    """Raises unless everything that `up` started still runs."""
     state = read_state(out)
     names = {each["pid"]: each["name"] for kind in ("workers", "gateways") for each in state["description"][kind]}
     for pid, started in state["processes"]:

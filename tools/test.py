@@ -46,7 +46,8 @@ class Count:
 
 
 def listed(text, word):
-    """cmocka's closing lines: "[  FAILED  ] 2 test(s), listed below:", with the group's name before it or not."""
+    """Parses cmocka's closing lines: "[  FAILED  ] 2 test(s), listed below:", with or without the group's name before
+    it."""
     return sum(int(n) for n in re.findall(rf"^\[ +{word} +\] (?:.*: )?(\d+) test\(s\), listed below", text, re.M))
 
 
@@ -75,7 +76,7 @@ def run_unit(program, wrapper=()):
         return text + f"\nended after {UNIT_SECONDS} s", Count(failed=1)
     text = done.stdout.decode(errors="replace")
     if "unexpected memory mapping" in text and not wrapper:
-        # The thread sanitizer cannot live with as many random address bits as some kernels use.
+        # The thread sanitizer does not work with as much address randomisation as some kernels use.
         return run_unit(program, ("setarch", os.uname().machine, "-R"))
     return text, count_cmocka(text, done.returncode)
 
@@ -96,7 +97,7 @@ def run_units(mode, wrapper=()):
 
 
 def make_wrapped():
-    """Stand-ins of the release programs that run them under valgrind; the integration tests take them like a build."""
+    """Makes wrappers that run the release programs under valgrind; the integration tests use them like a build."""
     wrapped = OUT / "valgrind"
     wrapped.mkdir(parents=True, exist_ok=True)
     for program in (OUT / "release").glob("ir-*"):
@@ -108,7 +109,7 @@ def make_wrapped():
 
 
 def run_fuzzers():
-    """A short run of each; `make fuzz` is the long one."""
+    """Runs each fuzzer for a short time; `make fuzz` is the long run."""
     total = Count()
     seeds = OUT / "asan" / "seeds"
     subprocess.run([sys.executable, ROOT / "tests" / "fuzz" / "seeds.py", seeds], check=True, timeout=UNIT_SECONDS)
@@ -137,7 +138,7 @@ def count_junit(path, status):
 
 
 def run_comparison():
-    """The tests of bench/ir_bench, with Debian's own Python, whose packages it uses."""
+    """Runs the tests of bench/ir_bench with Debian's own Python, whose packages it uses."""
     report = OUT / "comparison.xml"
     report.unlink(missing_ok=True)
     argv = ["/usr/bin/python3", "-m", "pytest", "-q", "--color=no", "-p", "no:cacheprovider", "-W", "ignore",
@@ -150,12 +151,13 @@ def run_comparison():
     return total
 
 
-# The platforms' own files of integration tests. Whole guests on each of them are make test-platforms and make test-xen.
+# Integration tests of single platforms. Whole guests on each platform are tested by make test-platforms and make
+# test-xen.
 PLATFORM_FILES = {"test_platforms": "bare and what all share", "test_kvm": "kvm", "test_xen": "xen"}
 
 
 def count_platforms(paths):
-    """{platform: Count} of those files, from what pytest reported."""
+    """{platform: Count} of those files, from pytest's report."""
     counts = {platform: Count() for platform in PLATFORM_FILES.values()}
     for path in paths:
         try:
@@ -172,7 +174,7 @@ def count_platforms(paths):
 
 
 def share_out(files, count):
-    """The files in `count` shares of about the same size; each in the order of the alphabet."""
+    """Splits the files into `count` shares of similar size, each in alphabetical order."""
     shares = [[] for _ in range(count)]
     for file in sorted(files, key=lambda each: each.stat().st_size, reverse=True):
         min(shares, key=lambda share: sum(each.stat().st_size for each in share)).append(file)
@@ -180,7 +182,7 @@ def share_out(files, count):
 
 
 class Share:
-    """Some files of integration tests, in a process with servers of its own."""
+    """Some of the integration test files, in a process with its own servers."""
 
     def __init__(self, number, files, marks, words):
         self.report = OUT / f"integration-{number}.xml"
@@ -192,7 +194,7 @@ class Share:
         self.child = subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **SANITIZERS}, stdout=self.log, stderr=self.log)
 
     def count(self):
-        """When it has ended. The first one's output could be seen meanwhile."""
+        """Its count, when it has ended. The output of the first share was already visible."""
         status = self.child.wait()
         if self.log is not None:
             self.log.seek(0)
@@ -208,7 +210,7 @@ class Share:
 
 
 def run_integration(marks, words):
-    """Two processes share the files: the tests wait for servers more than they compute."""
+    """Splits the files between two processes, because the tests mostly wait for servers."""
     started = time.monotonic()
     total = Count()
     files = (ROOT / "tests" / "integration").glob("test_*.py")
