@@ -1,7 +1,7 @@
 #include "annotation/annotate.h"
 
 #include "annotation/hindsight.h"
-#include "annotation/lines.h"
+#include "annotation/packs.h"
 #include "annotation/quality.h"
 #include "common/clock.h"
 #include "common/program.h"
@@ -215,38 +215,37 @@ static void report_too_long(ir_annotate_t *annotate, const char *path, unsigned 
     report(annotate, path, line, &refusal);
 }
 
-static ir_status_t take_line(ir_annotate_t *annotate, const char *path, const ir_line_t *line,
+static ir_status_t take_json(ir_annotate_t *annotate, const char *path, const ir_pack_text_t *pack,
                              ir_error_t *error) {
-    if (line->too_long) {
-        report_too_long(annotate, path, line->number);
+    if (pack->too_long) {
+        report_too_long(annotate, path, pack->line);
         return IR_OK;
     }
-    return line->text.size == 0
+    return pack->text.size == 0
                ? IR_OK
-               : take_pack(annotate, path, line->number, IR_MEDIA_SENML_JSON, line->text, error);
+               : take_pack(annotate, path, pack->line, IR_MEDIA_SENML_JSON, pack->text, error);
 }
 
-static ir_status_t read_lines(ir_annotate_t *annotate, const char *path, int fd,
-                              ir_error_t *error) {
-    ir_lines_t *lines = ir_lines_new(fd, annotate->analysis.limits.bytes);
-    if (lines == NULL) {
+static ir_status_t read_json(ir_annotate_t *annotate, const char *path, int fd, ir_error_t *error) {
+    ir_packs_t *packs = ir_packs_new(fd, annotate->analysis.limits.bytes);
+    if (packs == NULL) {
         return out_of_memory(error);
     }
-    ir_line_t line = {.number = 0};
+    ir_pack_text_t pack = {.line = 0};
     ir_status_t status = IR_OK;
     ir_status_t next = IR_OK;
-    while (status == IR_OK && (next = ir_lines_next(lines, &line)) == IR_OK) {
-        status = take_line(annotate, path, &line, error);
+    while (status == IR_OK && (next = ir_packs_next(packs, &pack)) == IR_OK) {
+        status = take_json(annotate, path, &pack, error);
     }
     if (next == IR_ERR_IO) {
         report_unreadable(annotate, path);
     }
-    ir_lines_free(lines);
+    ir_packs_free(packs);
     return status;
 }
 
 /* Reads a file that holds one CBOR pack. */
-static ir_status_t read_pack(ir_annotate_t *annotate, const char *path, int fd, ir_error_t *error) {
+static ir_status_t read_cbor(ir_annotate_t *annotate, const char *path, int fd, ir_error_t *error) {
     const size_t most = annotate->analysis.limits.bytes + 1;
     ir_buffer_t body;
     ir_buffer_init(&body);
@@ -276,8 +275,8 @@ ir_status_t ir_annotate_file(ir_annotate_t *annotate, const char *path, ir_error
     }
     const char *name = standard ? "stdin" : path;
     const ir_status_t status = annotate->options->input == IR_INPUT_CBOR
-                                   ? read_pack(annotate, name, fd, error)
-                                   : read_lines(annotate, name, fd, error);
+                                   ? read_cbor(annotate, name, fd, error)
+                                   : read_json(annotate, name, fd, error);
     if (!standard) {
         close(fd);
     }

@@ -13,7 +13,7 @@ static const ir_setting_t settings[] = {
      "What to write: ntriples, nquads, turtle, jsonld, sensorthings, senml, csv, or json, the "
      "processed documents with every quality flag, one a line."},
     {"input", 'i', IR_SETTING_CHOICE, "WORD", "json|cbor", 0, 0, "json", FIELD(input),
-     "json: SenML packs, one a line; cbor: each FILE is one pack."},
+     "json: SenML packs, one a line or printed over several; cbor: each FILE is one pack."},
     {"stream", 's', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(stream),
      "Write at once, as the worker does, with revisions where flags are decided later; otherwise "
      "everything is held in memory until all flags are known."},

@@ -204,10 +204,29 @@ static void take_bytes(connection_t *connection, struct evbuffer *buffer, size_t
     }
 }
 
+/* Empty lines before a request: some clients end a body with one more than it has (RFC 9112,
+ * section 2.2). */
+static void drop_empty_lines(struct evbuffer *buffer) {
+    char bytes[2];
+    for (;;) {
+        const ev_ssize_t size = evbuffer_copyout(buffer, bytes, sizeof bytes);
+        const size_t feed = size > 0 && bytes[0] == '\r';
+        if (size <= (ev_ssize_t)feed || bytes[feed] != '\n') {
+            return;
+        }
+        evbuffer_drain(buffer, feed + 1);
+    }
+}
+
 static void on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *context) {
     connection_t *connection = context;
-    if (info->n_added > 0 && connection->phase < PHASE_DOOMED) {
-        take_bytes(connection, buffer, info->n_added);
+    size_t added = info->n_added;
+    if (added > 0 && connection->phase <= PHASE_IDLE) {
+        drop_empty_lines(buffer);
+        added = evbuffer_get_length(buffer);
+    }
+    if (added > 0 && connection->phase < PHASE_DOOMED) {
+        take_bytes(connection, buffer, added);
     }
 }
 
@@ -467,6 +486,7 @@ static void on_answered(struct evhttp_request *request, void *context) {
     struct evbuffer *input = bufferevent_get_input(connection->bufferevent);
     forget_bytes(connection);
     enter(connection, PHASE_IDLE);
+    drop_empty_lines(input);
     if (evbuffer_get_length(input) > 0) {
         take_bytes(connection, input, evbuffer_get_length(input));
     }

@@ -15,15 +15,20 @@ static void append_fault(ir_buffer_t *out, const ir_submission_fault_t *fault) {
     ir_buffer_append_char(out, '}');
 }
 
+void ir_refusal_append_list(ir_buffer_t *out, const ir_submission_t *submission) {
+    if (submission->n_faults == 0) {
+        return;
+    }
+    ir_buffer_append_format(out, ",\"refused\":%zu,\"refusals\":[", submission->n_faults);
+    for (size_t i = 0; i < submission->n_faults && i < IR_FAULTS_LISTED; i++) {
+        ir_buffer_append_text(out, i > 0 ? "," : "");
+        append_fault(out, &submission->faults[i]);
+    }
+    ir_buffer_append_char(out, ']');
+}
+
 void ir_refusal_append(ir_buffer_t *out, const ir_submission_t *submission) {
     ir_problem_open(out, submission->code, submission->reason, submission->detail);
-    if (submission->n_faults > 0) {
-        ir_buffer_append_format(out, ",\"refused\":%zu,\"refusals\":[", submission->n_faults);
-        for (size_t i = 0; i < submission->n_faults && i < IR_FAULTS_LISTED; i++) {
-            ir_buffer_append_text(out, i > 0 ? "," : "");
-            append_fault(out, &submission->faults[i]);
-        }
-        ir_buffer_append_char(out, ']');
-    }
+    ir_refusal_append_list(out, submission);
     ir_buffer_append_text(out, "}\n");
 }

@@ -1,7 +1,8 @@
 #include "ingest/submission.h"
 
-#include "ingest/gunzip.h"
+#include "common/gunzip.h"
 #include "ingest/key.h"
+#include "observation/resolve.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -53,9 +54,22 @@ refuse(reading_t *reading, int code, const char *reason, const char *format, ...
     va_end(arguments);
 }
 
-/* The first fault says what the answer is; another mote's name outweighs the rest. */
+static void list_fault(reading_t *reading, const ir_refusal_t *refusal) {
+    ir_submission_t *submission = reading->submission;
+    if (submission->n_faults < IR_FAULTS_LISTED) {
+        submission->faults[submission->n_faults] =
+            (ir_submission_fault_t){.line = reading->line, .refusal = *refusal};
+    }
+    submission->n_faults++;
+}
+
+/* The first fault says what the answer is; another mote's name outweighs the rest. What the
+ * registry found before is of no interest then. */
 static void add_fault(reading_t *reading, const ir_refusal_t *refusal, bool foreign) {
     ir_submission_t *submission = reading->submission;
+    if (submission->code == ACCEPTED) {
+        submission->n_faults = 0;
+    }
     if (foreign && submission->code != FORBIDDEN) {
         refuse(reading, FORBIDDEN, FOREIGN,
                "the token is that of mote %.*s, which may publish names "
@@ -66,11 +80,7 @@ static void add_fault(reading_t *reading, const ir_refusal_t *refusal, bool fore
         refuse(reading, large ? TOO_LARGE : BAD, ir_reason_text(refusal->reason),
                "nothing of this request was taken, because of what refusals lists");
     }
-    if (submission->n_faults < IR_FAULTS_LISTED) {
-        submission->faults[submission->n_faults] =
-            (ir_submission_fault_t){.line = reading->line, .refusal = *refusal};
-    }
-    submission->n_faults++;
+    list_fault(reading, refusal);
 }
 
 /* ---- one pack ---- */
@@ -93,18 +103,58 @@ static ir_submission_pack_t *next_pack(reading_t *reading) {
     return &submission->packs[submission->n_packs++];
 }
 
-static void check_names(reading_t *reading, const ir_senml_pack_t *pack) {
-    for (size_t i = 0; i < pack->n_records; i++) {
-        const ir_senml_record_t *record = &pack->records[i];
-        if (!ir_submission_owns(reading->input->mote, record->name)) {
-            ir_refusal_t refusal;
-            ir_refusal_set(&refusal, IR_REASON_FOREIGN_SENSOR, record->position,
-                           "'%.*s' is no name of mote '%.40s'",
-                           record->name.size > 80 ? 80 : (int)record->name.size, record->name.data,
-                           reading->input->mote);
-            add_fault(reading, &refusal, true);
-        }
+/* Whether its name alone lets the mote send it. */
+static bool check_name(reading_t *reading, const ir_senml_record_t *record) {
+    if (ir_submission_owns(reading->input->mote, record->name)) {
+        return true;
     }
+    ir_refusal_t refusal;
+    ir_refusal_set(&refusal, IR_REASON_FOREIGN_SENSOR, record->position,
+                   "'%.*s' is no name of mote '%.40s'",
+                   record->name.size > 80 ? 80 : (int)record->name.size, record->name.data,
+                   reading->input->mote);
+    add_fault(reading, &refusal, true);
+    return false;
+}
+
+/* Whether the worker will make an observation of it. */
+static bool check_record(reading_t *reading, ir_resolution_t *resolution,
+                         const ir_senml_record_t *record) {
+    if (resolution->registry == NULL) {
+        return check_name(reading, record);
+    }
+    ir_resolved_t resolved;
+    ir_refusal_t refusal;
+    if (ir_resolve_record(resolution, record, &resolved, &refusal)) {
+        return resolved.sensor->registered || check_name(reading, record);
+    }
+    if (!resolution->out_of_memory && reading->submission->code == ACCEPTED) {
+        list_fault(reading, &refusal);
+    }
+    return false;
+}
+
+/* How many of its records are of use. */
+static size_t check_records(reading_t *reading, const ir_senml_pack_t *pack) {
+    const ir_submission_input_t *input = reading->input;
+    ir_resolution_t resolution = {.registry = input->registry,
+                                  .strangers_iri = input->accept_unregistered ? "" : NULL,
+                                  .arena = reading->reader->records,
+                                  .mote_id = ir_view_text(input->mote)};
+    ir_refusal_t refusal;
+    if (resolution.registry != NULL && !ir_resolve_mote(&resolution, &refusal)) {
+        if (!resolution.out_of_memory && reading->submission->code == ACCEPTED) {
+            list_fault(reading, &refusal);
+        }
+        reading->status = resolution.out_of_memory ? IR_ERR_MEMORY : IR_OK;
+        return 0;
+    }
+    size_t usable = 0;
+    for (size_t i = 0; i < pack->n_records; i++) {
+        usable += check_record(reading, &resolution, &pack->records[i]);
+    }
+    reading->status = resolution.out_of_memory ? IR_ERR_MEMORY : IR_OK;
+    return usable;
 }
 
 static bool name_pack(const reading_t *reading, ir_submission_pack_t *pack) {
@@ -129,11 +179,10 @@ static void take_pack(reading_t *reading, ir_view_t body) {
     for (size_t i = 0; i < pack.n_refusals; i++) {
         add_fault(reading, &pack.refusals[i], false);
     }
-    check_names(reading, &pack);
-    reading->submission->observations += pack.n_records;
+    reading->submission->observations += check_records(reading, &pack);
     reading->submission->cost += pack.n_records + pack.n_refusals;
     ir_submission_pack_t *kept = next_pack(reading);
-    if (kept == NULL) {
+    if (kept == NULL || reading->status != IR_OK) {
         reading->status = IR_ERR_MEMORY;
         return;
     }
@@ -150,12 +199,13 @@ static void take_pack(reading_t *reading, ir_view_t body) {
 
 /* ---- many packs, one a line ---- */
 
+/* Without spaces on both sides, and NULs behind. */
 static ir_view_t trim(ir_view_t line) {
-    while (line.size > 0 && strchr(" \t\r", line.data[0]) != NULL && line.data[0] != '\0') {
+    static const char spaces[] = " \t\r";
+    while (line.size > 0 && memchr(spaces, line.data[0], sizeof spaces - 1) != NULL) {
         line = ir_view(line.data + 1, line.size - 1);
     }
-    while (line.size > 0 && line.data[line.size - 1] != '\0' &&
-           strchr(" \t\r", line.data[line.size - 1]) != NULL) {
+    while (line.size > 0 && memchr(spaces, line.data[line.size - 1], sizeof spaces) != NULL) {
         line.size--;
     }
     return line;
@@ -164,7 +214,8 @@ static ir_view_t trim(ir_view_t line) {
 static void take_lines(reading_t *reading, ir_view_t body) {
     const size_t bound = reading->reader->limits.packs;
     while (body.size > 0 && reading->status == IR_OK &&
-           reading->submission->n_faults < IR_FAULTS_LISTED) {
+           (reading->submission->code == ACCEPTED ||
+            reading->submission->n_faults < IR_FAULTS_LISTED)) {
         const char *end = memchr(body.data, '\n', body.size);
         const size_t size = end != NULL ? (size_t)(end - body.data) : body.size;
         const ir_view_t line = trim(ir_view(body.data, size));
@@ -209,15 +260,32 @@ static bool is_type(const char *content_type, const char *type) {
 static bool find_media(reading_t *reading, bool *lines) {
     const char *type = reading->input->content_type;
     *lines = type != NULL && is_type(type, MEDIA_LINES);
-    reading->submission->media = *lines         ? IR_MEDIA_SENML_JSON
-                                 : type != NULL ? ir_media_parse(ir_view_text(type))
-                                                : IR_MEDIA_UNKNOWN;
+    reading->submission->media = *lines ? IR_MEDIA_SENML_JSON : ir_media_parse(ir_view_text(type));
     if (reading->submission->media != IR_MEDIA_UNKNOWN) {
         return true;
     }
     refuse(reading, UNSUPPORTED, "content-type",
            "Content-Type must be application/senml+json, application/senml+cbor, or " MEDIA_LINES
-           " (JSON packs, one a line)");
+           " (JSON packs, one a line); or one that says nothing, and the body tells");
+    return false;
+}
+
+/* What the content type does not say. */
+static bool tell_media(reading_t *reading, ir_view_t body) {
+    ir_submission_t *submission = reading->submission;
+    if (body.size == 0) {
+        refuse(reading, BAD, "empty", "a body without any pack");
+        return false;
+    }
+    if (submission->media == IR_MEDIA_OPEN) {
+        submission->media = ir_media_of(ir_view(NULL, 0), body);
+    }
+    if (submission->media != IR_MEDIA_UNKNOWN) {
+        return true;
+    }
+    refuse(reading, UNSUPPORTED, "content-type",
+           "the body begins like neither JSON nor CBOR; set Content-Type to application/senml+json "
+           "or application/senml+cbor");
     return false;
 }
 
@@ -261,6 +329,16 @@ static bool decode_body(reading_t *reading, ir_view_t *body) {
     return expand(reading, body);
 }
 
+/* A worker could do nothing with it. */
+static void refuse_useless(reading_t *reading) {
+    ir_submission_t *submission = reading->submission;
+    if (submission->code == ACCEPTED && submission->observations == 0) {
+        refuse(reading, BAD, ir_reason_text(submission->faults[0].refusal.reason),
+               "nothing of this request was taken: the registry lets no record of it be used, as "
+               "refusals says");
+    }
+}
+
 static void forget_request(ir_submission_reader_t *reader) {
     ir_arena_reset(reader->packs);
     ir_arena_reset(reader->records);
@@ -284,10 +362,16 @@ ir_status_t ir_submission_read(ir_submission_reader_t *reader, const ir_submissi
         return reading.status;
     }
     submission->cost += body.size / 1024;
+    if (!tell_media(&reading, body)) {
+        return reading.status;
+    }
     if (lines) {
         take_lines(&reading, body);
     } else {
         take_pack(&reading, body);
+    }
+    if (reading.status == IR_OK) {
+        refuse_useless(&reading);
     }
     return reading.status;
 }

@@ -1,8 +1,8 @@
 /* What one request carries: its body read as SenML packs of one mote, or the reasons why it cannot
- * be taken. All or nothing: a request with anything wrong in it is refused whole, so that who sent
- * it need not find out which part of it went through. Reading ends when as many faults as are
- * listed were found. Nothing here knows HTTP but the status codes.
- */
+ * be taken. What is no valid SenML is refused whole, so that who sent it need not find out which
+ * part of it went through; then reading ends when as many faults as are listed were found. With a
+ * registry, records that it does not let a worker use are told as well: the packs are taken
+ * unchanged as long as one record is of use. Nothing here knows HTTP but the status codes. */
 #ifndef IR_INGEST_SUBMISSION_H
 #define IR_INGEST_SUBMISSION_H
 
@@ -12,6 +12,7 @@
 #include "common/view.h"
 #include "observation/identity.h"
 #include "observation/reason.h"
+#include "observation/registry.h"
 #include "observation/senml.h"
 
 #include <stddef.h>
@@ -31,7 +32,9 @@ typedef struct ir_submission_input {
     const char *content_encoding;
     const char *idempotency_key;
     ir_view_t body;
-    int64_t arrival_ns; /* whole microseconds: so it goes along with the messages */
+    int64_t arrival_ns;            /* whole microseconds: so it goes along with the messages */
+    const ir_registry_t *registry; /* NULL: names alone are looked at */
+    bool accept_unregistered;      /* what the registry lacks is of use, too */
 } ir_submission_input_t;
 
 /* Each further pack of a request arrives so much later: equal ones without a time stay apart. */
@@ -56,11 +59,11 @@ typedef struct ir_submission {
     const char *reason; /* one word, for metrics and programs; a refusal's, or one of its own */
     char detail[200];   /* for people */
     ir_media_t media;
-    ir_submission_pack_t *packs; /* bodies and names are views of the input or of the reader */
-    size_t n_packs, observations;
+    ir_submission_pack_t *packs;  /* bodies and names are views of the input or of the reader */
+    size_t n_packs, observations; /* that are of use */
     size_t cost; /* of reading it: its records, taken or not, and one for each KiB, out of gzip */
     ir_submission_fault_t faults[IR_FAULTS_LISTED]; /* the first ones */
-    size_t n_faults;                                /* how many there are */
+    size_t n_faults; /* how many there are; with 202, those that the registry finds */
 } ir_submission_t;
 
 /* What reading needs again and again; one thread. */
@@ -75,9 +78,9 @@ void ir_submission_reader_free(ir_submission_reader_t *reader);
 ir_status_t ir_submission_read(ir_submission_reader_t *reader, const ir_submission_input_t *input,
                                ir_submission_t *submission);
 
-/* Whether a record of this full name belongs to the mote: the name is the mote's id, or goes on
- * after it with one of "/.:_" ('-' is part of ids: "creek-1" does not own "creek-12"). Which
- * sensors a mote really has is the registry's to say, when the worker reads the message. */
+/* Whether a record of this full name belongs to the mote, for who has no registry, or a name that
+ * is not in it: the name is the mote's id, or goes on after it with one of "/.:_" ('-' is part of
+ * ids: "creek-1" does not own "creek-12"). */
 bool ir_submission_owns(const char *mote, ir_view_t name);
 
 #endif

@@ -1,8 +1,9 @@
 #include "observation/batch.h"
 
 #include "common/legible.h"
+#include "observation/body.h"
+#include "observation/resolve.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,7 +213,7 @@ typedef struct addition {
     const ir_analysis_t *analysis;
     const ir_input_t *input;
     ir_message_t message;
-    const ir_mote_t *mote;
+    ir_resolution_t resolution;
     uint32_t *table; /* of observations by id, for large packs; index + 1, or 0 */
     size_t table_mask;
     bool out_of_memory;
@@ -257,6 +258,15 @@ static void refuse(addition_t *addition, ir_reason_t reason, int record, const c
     }
 }
 
+/* What resolving found; returns whether it was good. */
+static bool note(addition_t *addition, bool good, const ir_refusal_t *refusal) {
+    addition->out_of_memory = addition->out_of_memory || addition->resolution.out_of_memory;
+    if (!good && !addition->out_of_memory) {
+        refuse(addition, refusal->reason, refusal->record, "%s", refusal->detail);
+    }
+    return good;
+}
+
 /* However many records are refused, what is kept of it is bounded: the first refusals, and one for
  * all others. */
 static void fold_refusals(addition_t *addition) {
@@ -287,30 +297,6 @@ static void fold_refusals(addition_t *addition) {
     batch->n_refusals = addition->message.first_refusal + IR_REFUSALS_LISTED + 1;
 }
 
-static const char *join(addition_t *addition, const char *first, const char *second,
-                        ir_view_t third) {
-    const size_t sizes[] = {strlen(first), strlen(second)};
-    char *text = ir_arena_alloc(addition->batch->arena, sizes[0] + sizes[1] + third.size + 1);
-    if (text == NULL) {
-        addition->out_of_memory = true;
-        return "";
-    }
-    memcpy(text, first, sizes[0]);
-    memcpy(text + sizes[0], second, sizes[1]);
-    memcpy(text + sizes[0] + sizes[1], third.data, third.size);
-    text[sizes[0] + sizes[1] + third.size] = '\0';
-    return text;
-}
-
-static void *make(addition_t *addition, size_t size) {
-    void *made = ir_arena_alloc(addition->batch->arena, size);
-    if (made == NULL) {
-        addition->out_of_memory = true;
-        return NULL;
-    }
-    return memset(made, 0, size);
-}
-
 /* ---- the mote ---- */
 
 static bool find_mote_id(addition_t *addition) {
@@ -329,26 +315,12 @@ static bool find_mote_id(addition_t *addition) {
     return true;
 }
 
-static const ir_mote_t *make_mote(addition_t *addition) {
-    ir_mote_t *mote = make(addition, sizeof *mote);
-    if (mote != NULL) {
-        mote->id = join(addition, "", "", addition->message.mote);
-        mote->label = mote->id;
-        mote->iri = join(addition, addition->analysis->base_iri, "mote/", addition->message.mote);
-    }
-    return mote;
-}
-
 static bool find_mote(addition_t *addition) {
-    addition->mote = ir_registry_mote(addition->batch->registry, addition->message.mote);
-    if (addition->mote == NULL && addition->analysis->accept_unregistered) {
-        addition->mote = make_mote(addition);
-    } else if (addition->mote == NULL) {
-        refuse(addition, IR_REASON_UNKNOWN_MOTE, -1, "mote '%.*s' is not in the registry",
-               addition->message.mote.size > 80 ? 80 : (int)addition->message.mote.size,
-               addition->message.mote.data);
-    }
-    return addition->mote != NULL && !addition->out_of_memory;
+    ir_refusal_t refusal;
+    addition->resolution.mote_id = addition->message.mote;
+    const bool found = ir_resolve_mote(&addition->resolution, &refusal);
+    note(addition, found, &refusal);
+    return found;
 }
 
 /* The mote of the first record whose sensor is registered; else, when strangers are accepted, what
@@ -359,8 +331,9 @@ static void infer_mote(addition_t *addition, const ir_senml_pack_t *pack) {
         sensor = ir_registry_sensor(addition->batch->registry, pack->records[i].name);
     }
     if (sensor != NULL) {
-        addition->mote = sensor->mote;
+        addition->resolution.mote = sensor->mote;
         addition->message.mote = ir_view_text(sensor->mote->id);
+        addition->resolution.mote_id = addition->message.mote;
     } else if (pack->n_records > 0 && addition->analysis->accept_unregistered) {
         const ir_view_t name = pack->records[0].name;
         const char *slash = memchr(name.data, '/', name.size);
@@ -371,114 +344,6 @@ static void infer_mote(addition_t *addition, const ir_senml_pack_t *pack) {
             find_mote(addition);
         }
     }
-}
-
-/* ---- the sensor ---- */
-
-static ir_view_t last_segment(ir_view_t name) {
-    size_t begin = name.size;
-    while (begin > 0 && name.data[begin - 1] != '/') {
-        begin--;
-    }
-    return begin < name.size ? ir_view(name.data + begin, name.size - begin) : name;
-}
-
-/* Generic terms for a sensor that nobody registered (unregistered = accept). */
-static const ir_sensor_t *make_sensor(addition_t *addition, const ir_senml_record_t *record) {
-    const char *base = addition->analysis->base_iri;
-    const ir_view_t segment = last_segment(record->name);
-    ir_sensor_t *sensor = make(addition, sizeof *sensor);
-    ir_property_t *property = make(addition, sizeof *property);
-    ir_feature_t *feature = make(addition, sizeof *feature);
-    if (addition->out_of_memory) {
-        return NULL;
-    }
-    property->key = join(addition, "", "", segment);
-    property->label = property->key;
-    property->iri = join(addition, base, "property/", segment);
-    feature->iri = join(addition, base, "feature/", addition->message.mote);
-    feature->label = addition->mote->id;
-    sensor->name = join(addition, "", "", record->name);
-    sensor->label = sensor->name;
-    sensor->iri = join(addition, base, "sensor/", record->name);
-    sensor->mote = addition->mote;
-    sensor->property = property;
-    sensor->feature = feature;
-    sensor->unit = ir_unit_find(record->unit);
-    if (sensor->unit != NULL) {
-        sensor->unit_iri = join(addition, IR_QUDT_UNIT, "", ir_view_text(sensor->unit->qudt));
-    }
-    return addition->out_of_memory ? NULL : sensor;
-}
-
-static const ir_sensor_t *find_sensor(addition_t *addition, const ir_senml_record_t *record) {
-    const ir_sensor_t *sensor = ir_registry_sensor(addition->batch->registry, record->name);
-    if (sensor == NULL && addition->mote != NULL && addition->analysis->accept_unregistered) {
-        return make_sensor(addition, record);
-    }
-    if (sensor == NULL) {
-        refuse(addition, IR_REASON_UNKNOWN_SENSOR, record->position,
-               "sensor '%.*s' is not in the registry",
-               record->name.size > 100 ? 100 : (int)record->name.size, record->name.data);
-    } else if (sensor->mote != addition->mote) {
-        refuse(addition, IR_REASON_FOREIGN_SENSOR, record->position,
-               "sensor '%.60s' belongs to mote '%.40s'", sensor->name, sensor->mote->id);
-        sensor = NULL;
-    }
-    return sensor;
-}
-
-/* ---- the value ---- */
-
-static const char *const kind_texts[] = {
-    [IR_VALUE_NONE] = "only a sum", [IR_VALUE_NUMBER] = "a number", [IR_VALUE_STRING] = "a string",
-    [IR_VALUE_BOOL] = "a boolean",  [IR_VALUE_DATA] = "data",
-};
-
-static bool convert_number(addition_t *addition, const ir_senml_record_t *record,
-                           const ir_sensor_t *sensor, double *number) {
-    *number = record->value.number;
-    /* A record without a unit is in the one that its sensor is registered with. */
-    if (record->unit.size == 0 || sensor->unit == NULL) {
-        return true;
-    }
-    /* A registry may have units that the table lacks; they are known by their text only. */
-    const bool same = ir_view_equal(record->unit, ir_view_text(sensor->unit->senml));
-    const ir_unit_t *from = same ? sensor->unit : ir_unit_find(record->unit);
-    if (from == NULL || !ir_unit_converts(from, sensor->unit)) {
-        refuse(addition, IR_REASON_UNIT, record->position,
-               from == NULL ? "unit '%.*s' is not known (sensor '%.60s' is in %.40s)"
-                            : "unit '%.*s' does not convert to that of sensor '%.60s', %.40s",
-               (int)record->unit.size, record->unit.data, sensor->name, sensor->unit->label);
-        return false;
-    }
-    *number = ir_unit_convert(record->value.number, from, sensor->unit);
-    if (!isfinite(*number)) {
-        refuse(addition, IR_REASON_OUT_OF_RANGE, record->position, "%.17g %.*s in %s does not fit",
-               record->value.number, (int)record->unit.size, record->unit.data,
-               sensor->unit->label);
-        return false;
-    }
-    return true;
-}
-
-static bool take_value(addition_t *addition, const ir_senml_record_t *record,
-                       ir_observation_t *observation) {
-    const ir_sensor_t *sensor = observation->sensor;
-    const bool is_number = record->value.kind == IR_VALUE_NUMBER;
-    observation->source_value = record->value;
-    observation->source_unit = record->unit;
-    observation->value = record->value;
-    observation->has_sum = record->has_sum;
-    observation->sum = record->sum;
-    if (record->value.kind == IR_VALUE_NONE ||
-        (sensor->registered && is_number != (sensor->unit != NULL))) {
-        refuse(addition, IR_REASON_VALUE_TYPE, record->position,
-               "%s for sensor '%.60s', which has %s", kind_texts[record->value.kind], sensor->name,
-               sensor->unit != NULL ? "numbers" : "values other than numbers");
-        return false;
-    }
-    return !is_number || convert_number(addition, record, sensor, &observation->value.number);
 }
 
 /* ---- the same measurement twice in one pack ---- */
@@ -544,14 +409,23 @@ static void keep_texts(addition_t *addition, ir_observation_t *observation) {
 
 static void take_record(addition_t *addition, const ir_senml_record_t *record) {
     ir_batch_t *batch = addition->batch;
-    ir_observation_t observation = {
-        .time_ns = record->time_ns, .message = batch->n_messages, .record = record->position};
-    observation.sensor = find_sensor(addition, record);
-    if (observation.sensor == NULL || !take_value(addition, record, &observation)) {
+    ir_resolved_t resolved;
+    ir_refusal_t refusal;
+    if (!note(addition, ir_resolve_record(&addition->resolution, record, &resolved, &refusal),
+              &refusal)) {
         return;
     }
+    ir_observation_t observation = {.sensor = resolved.sensor,
+                                    .time_ns = record->time_ns,
+                                    .value = resolved.value,
+                                    .source_value = record->value,
+                                    .source_unit = record->unit,
+                                    .has_sum = record->has_sum,
+                                    .sum = record->sum,
+                                    .aggregate = IR_FLAG_NOT_EVALUATED,
+                                    .message = batch->n_messages,
+                                    .record = record->position};
     memset(observation.flags, IR_FLAG_NOT_EVALUATED, sizeof observation.flags);
-    observation.aggregate = IR_FLAG_NOT_EVALUATED;
     ir_id_observation(record->name, record->time_ns, &record->value, &observation.id);
     if (addition->table != NULL ? found_in_table(addition, &observation)
                                 : found_one_by_one(addition, &observation)) {
@@ -590,8 +464,9 @@ static void order_by_time(addition_t *addition) {
     if (is_chronological(observations, count)) {
         return;
     }
-    uint32_t *by_time = make(addition, count * sizeof *by_time);
+    uint32_t *by_time = ir_arena_alloc(addition->batch->arena, count * sizeof *by_time);
     if (by_time == NULL) {
+        addition->out_of_memory = true;
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -624,11 +499,6 @@ static void take_pack(addition_t *addition, const ir_senml_pack_t *pack) {
     order_by_time(addition);
 }
 
-static ir_media_t media_of(const ir_input_t *input) {
-    return input->content_type.size > 0 ? ir_media_parse(input->content_type)
-                                        : ir_media_guess(input->body);
-}
-
 /* `pack` is NULL when nothing could be decoded. */
 static void identify(addition_t *addition, const ir_senml_pack_t *pack) {
     ir_message_t *message = &addition->message;
@@ -640,25 +510,16 @@ static void identify(addition_t *addition, const ir_senml_pack_t *pack) {
 
 static void analyse(addition_t *addition) {
     const ir_input_t *input = addition->input;
-    const ir_media_t media = media_of(input);
     const bool infer = addition->analysis->infer_mote;
     if (!infer && !find_mote_id(addition)) {
         identify(addition, NULL);
         return;
     }
-    if (media == IR_MEDIA_UNKNOWN) {
-        identify(addition, NULL);
-        refuse(addition, IR_REASON_CONTENT_TYPE, -1,
-               "content type '%.*s' is neither application/senml+json nor application/senml+cbor",
-               input->content_type.size > 60 ? 60 : (int)input->content_type.size,
-               input->content_type.size > 0 ? input->content_type.data : "");
-        return;
-    }
     const ir_senml_clock_t clock = {.arrival_ns = addition->message.arrival_ns,
                                     .sent_ns = addition->message.sent_ns};
     ir_senml_pack_t pack;
-    if (ir_senml_decode(media, input->body, clock, &addition->analysis->limits,
-                        addition->batch->decoding, &pack) != IR_OK) {
+    if (ir_body_decode(input->content_type, input->body, clock, &addition->analysis->limits,
+                       addition->batch->decoding, &pack) != IR_OK) {
         addition->out_of_memory = true;
         return;
     }
@@ -677,7 +538,13 @@ static int64_t whole_microseconds(int64_t ns) {
 
 ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis,
                          const ir_input_t *input) {
-    addition_t addition = {.batch = batch, .analysis = analysis, .input = input};
+    addition_t addition = {
+        .batch = batch,
+        .analysis = analysis,
+        .input = input,
+        .resolution = {.registry = batch->registry,
+                       .strangers_iri = analysis->accept_unregistered ? analysis->base_iri : NULL,
+                       .arena = batch->arena}};
     const uint32_t n_observations = batch->n_observations;
     const uint32_t n_refusals = batch->n_refusals;
     const bool stamped = input->arrival_ns != 0;

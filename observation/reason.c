@@ -10,6 +10,7 @@ static const char *const texts[IR_REASON_COUNT] = {
     [IR_REASON_NO_ROUTING_KEY] = "no-routing-key",
     [IR_REASON_CONTENT_TYPE] = "content-type",
     [IR_REASON_TOO_LARGE] = "too-large",
+    [IR_REASON_NOT_GZIP] = "not-gzip",
     [IR_REASON_NOT_JSON] = "not-json",
     [IR_REASON_NOT_CBOR] = "not-cbor",
     [IR_REASON_TOO_DEEP] = "too-deep",

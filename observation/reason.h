@@ -12,7 +12,8 @@ typedef enum ir_reason {
     /* the whole message */
     IR_REASON_NO_ROUTING_KEY, /* "no-routing-key": empty, or not ir.MOTE */
     IR_REASON_CONTENT_TYPE,   /* "content-type": neither SenML JSON nor SenML CBOR */
-    IR_REASON_TOO_LARGE,      /* "too-large": body over pack-bytes */
+    IR_REASON_TOO_LARGE,      /* "too-large": body over pack-bytes, or what comes out of it */
+    IR_REASON_NOT_GZIP,       /* "not-gzip": begins like gzip, and is cut off or damaged */
     IR_REASON_NOT_JSON,       /* "not-json" */
     IR_REASON_NOT_CBOR,       /* "not-cbor" */
     IR_REASON_TOO_DEEP,       /* "too-deep": nesting over the bound */

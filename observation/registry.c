@@ -71,11 +71,11 @@ bool ir_registry_shared(const ir_registry_t *registry) {
 }
 
 const ir_sensor_t *ir_registry_sensor(const ir_registry_t *registry, ir_view_t name) {
-    return ir_table_find(&registry->sensors, name);
+    return registry != NULL ? ir_table_find(&registry->sensors, name) : NULL;
 }
 
 const ir_mote_t *ir_registry_mote(const ir_registry_t *registry, ir_view_t id) {
-    return ir_table_find(&registry->motes, id);
+    return registry != NULL ? ir_table_find(&registry->motes, id) : NULL;
 }
 
 size_t ir_registry_sensors(const ir_registry_t *registry) {

@@ -115,7 +115,7 @@ void ir_registry_unref(ir_registry_t *registry);
 /* Whether there is more than one reference. With one, which is the caller's, it stays so. */
 bool ir_registry_shared(const ir_registry_t *registry);
 
-/* NULL when unknown. Any thread. */
+/* NULL when unknown; without a registry (NULL) everything is. Any thread. */
 const ir_sensor_t *ir_registry_sensor(const ir_registry_t *registry, ir_view_t name);
 const ir_mote_t *ir_registry_mote(const ir_registry_t *registry, ir_view_t id);
 

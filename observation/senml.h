@@ -5,9 +5,11 @@
  * below 2^28 is relative; names are [A-Za-z0-9][A-Za-z0-9-:./_]*; JSON exponents in lower case;
  * CBOR integers, half/single/double floats, and decimal fractions (tag 4). A record of base fields
  * alone is no measurement. bver is a set of features (RFC 9100), of which secondary units (RFC
- * 8798) are known. Times are whole
- * microseconds: what a double of today's seconds holds, so that a time that is written as one is
- * read back. */
+ * 8798) are known. Times are whole microseconds: what a double of today's seconds holds, so that a
+ * time that is written as one is read back.
+ *
+ * Beyond the RFC, JSON may have what writers leave there: a byte order mark in front, NULs behind
+ * (of a C string, or of its buffer), and the numbers nan and inf, which refuse their record. */
 #ifndef IR_OBSERVATION_SENML_H
 #define IR_OBSERVATION_SENML_H
 
@@ -23,17 +25,19 @@
 
 typedef enum ir_media {
     IR_MEDIA_UNKNOWN,
-    IR_MEDIA_SENML_JSON, /* application/senml+json */
-    IR_MEDIA_SENML_CBOR  /* application/senml+cbor */
+    IR_MEDIA_SENML_JSON, /* application/senml+json, application/json */
+    IR_MEDIA_SENML_CBOR, /* application/senml+cbor, application/cbor */
+    IR_MEDIA_OPEN        /* what clients send by default, and no type at all (MQTT 3.1.1 has none):
+                            text/plain, application/octet-stream, … */
 } ir_media_t;
 
-/* Compares without case, passes over parameters ("; charset=utf-8"). */
+/* By the content type alone. Compares without case, passes over parameters ("; charset=utf-8"). */
 ir_media_t ir_media_parse(ir_view_t content_type);
-const char *ir_media_text(ir_media_t media);
 
-/* Told from the first byte, for messages without a content type (MQTT 3.1.1 has none): a JSON array
- * or a CBOR array; UNKNOWN for anything else. */
-ir_media_t ir_media_guess(ir_view_t body);
+/* The same; an open one is told from the body's first byte: a JSON array or a CBOR array. UNKNOWN
+ * for anything else. */
+ir_media_t ir_media_of(ir_view_t content_type, ir_view_t body);
+const char *ir_media_text(ir_media_t media); /* that SenML has; of an open one: "unknown" */
 
 typedef struct ir_senml_limits {
     size_t bytes;      /* of the body */

@@ -3,10 +3,13 @@
 
 #include <jansson.h>
 
+#include <ctype.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- memory ---- */
 
@@ -88,18 +91,59 @@ static json_t *parse(ir_view_t body, json_error_t *error, bool *failed) {
 
 /* ---- what has to be known of the text before it is parsed ---- */
 
+size_t ir_json_mark(ir_view_t body) {
+    static const char mark[] = "\xef\xbb\xbf"; /* U+FEFF in UTF-8 */
+    const size_t size = sizeof mark - 1;
+    return body.size >= size && memcmp(body.data, mark, size) == 0 ? size : 0;
+}
+
 #define ITEMS_PER_RECORD 16 /* SenML has 15 labels; the parser makes 80 bytes of a value of two */
 
-/* JSON's grammar outside strings has an 'E' in numbers only, and RFC 8428 wants 'e' there. */
+/* What a record has that the parser does not tell, or does not take. */
+typedef enum mark {
+    MARK_CAPITAL = 1,   /* an exponent in upper case: an 'E' outside strings is in numbers only */
+    MARK_NOT_FINITE = 2 /* nan or inf, as many printers write them */
+} mark_t;
+
 typedef struct survey {
-    unsigned depth;   /* deepest nesting */
-    size_t commas;    /* between the items of the outermost array */
-    size_t items;     /* at most so many values at all */
-    bool has_capital; /* an exponent in upper case somewhere */
+    unsigned depth; /* deepest nesting */
+    size_t commas;  /* between the items of the outermost array */
+    size_t items;   /* at most so many values at all */
+    bool marked;    /* some record is */
 } survey_t;
 
-/* Calls `capital` (may be NULL) with the position of the record for every 'E' in a number. */
-static survey_t survey_text(ir_view_t body, bool *capital) {
+/* The size of a word here that stands for no finite number, or 0. */
+static size_t not_finite(ir_view_t rest) {
+    static const char *const words[] = {"infinity", "inf", "nan"};
+    const size_t sign = rest.data[0] == '-' || rest.data[0] == '+';
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        const size_t size = sign + strlen(words[i]);
+        if (rest.size >= size && strncasecmp(rest.data + sign, words[i], size - sign) == 0 &&
+            (rest.size == size || isalnum((unsigned char)rest.data[size]) == 0)) {
+            return size;
+        }
+    }
+    return 0;
+}
+
+/* An array in place of the word: no label of SenML has one. */
+static void replace(char *changed, size_t at, size_t size) {
+    if (changed != NULL) {
+        memset(changed + at, ' ', size);
+        memcpy(changed + at, "[]", 2);
+    }
+}
+
+static void note_mark(survey_t *survey, unsigned char *marks, mark_t mark) {
+    survey->marked = true;
+    if (marks != NULL) {
+        marks[survey->commas] |= (unsigned char)mark;
+    }
+}
+
+/* `marks` gets those of each record, and `changed`, a copy of the body, is made one that the parser
+ * takes; both may be NULL. */
+static survey_t survey_text(ir_view_t body, unsigned char *marks, char *changed) {
     survey_t survey = {0};
     unsigned depth = 0;
     bool in_string = false;
@@ -128,11 +172,22 @@ static survey_t survey_text(ir_view_t body, bool *capital) {
             survey.items++;
             break;
         case 'E':
-            survey.has_capital = true;
-            if (capital != NULL) {
-                capital[survey.commas] = true;
+            note_mark(&survey, marks, MARK_CAPITAL);
+            break;
+        case '-':
+        case '+':
+        case 'n':
+        case 'N':
+        case 'i':
+        case 'I': {
+            const size_t size = depth > 1 ? not_finite(ir_view(body.data + i, body.size - i)) : 0;
+            if (size > 0) {
+                note_mark(&survey, marks, MARK_NOT_FINITE);
+                replace(changed, i, size);
+                i += size - 1;
             }
             break;
+        }
         default:
             break;
         }
@@ -156,7 +211,8 @@ static bool decode_data(ir_resolver_t *resolver, ir_view_t text, ir_value_t *val
     return true;
 }
 
-static ir_value_t value_of(ir_resolver_t *resolver, ir_label_t label, const json_t *json) {
+static ir_value_t value_of(ir_resolver_t *resolver, ir_label_t label, const json_t *json,
+                           unsigned marks) {
     ir_value_t value = {.kind = IR_VALUE_NONE};
     switch (json_typeof(json)) {
     case JSON_REAL:
@@ -176,20 +232,25 @@ static ir_value_t value_of(ir_resolver_t *resolver, ir_label_t label, const json
         }
         break;
     }
+    case JSON_ARRAY:
+        if ((marks & MARK_NOT_FINITE) != 0 && json_array_size(json) == 0) {
+            value = (ir_value_t){.kind = IR_VALUE_NUMBER, .number = NAN};
+        }
+        break;
     default:
         break;
     }
     return value;
 }
 
-static void take_record(ir_resolver_t *resolver, json_t *record, int position, bool capital) {
+static void take_record(ir_resolver_t *resolver, json_t *record, int position, unsigned marks) {
     ir_senml_fields_t fields;
     ir_senml_fields_clear(&fields);
     if (!json_is_object(record)) {
         ir_resolver_refuse(resolver, IR_REASON_NOT_SENML, "record %d is not an object", position);
         return;
     }
-    if (capital) {
+    if ((marks & MARK_CAPITAL) != 0) {
         ir_senml_fields_fault(&fields, IR_REASON_BAD_FIELD,
                               "a number has its exponent in upper case (RFC 8428: e, not E)");
     }
@@ -199,7 +260,7 @@ static void take_record(ir_resolver_t *resolver, json_t *record, int position, b
         const ir_view_t name = ir_view_text(key);
         const ir_label_t label = ir_label_find(name);
         if (label != IR_LABEL_UNKNOWN) {
-            const ir_value_t value = value_of(resolver, label, json);
+            const ir_value_t value = value_of(resolver, label, json, marks);
             ir_resolver_set(resolver, &fields, label, &value, position);
         } else if (ir_label_must_understand(name)) {
             ir_resolver_refuse(resolver, IR_REASON_UNKNOWN_LABEL,
@@ -210,7 +271,7 @@ static void take_record(ir_resolver_t *resolver, json_t *record, int position, b
     ir_resolver_take(resolver, &fields, position);
 }
 
-static void take_pack(ir_resolver_t *resolver, const json_t *pack, const bool *capitals) {
+static void take_pack(ir_resolver_t *resolver, const json_t *pack, const unsigned char *marks) {
     if (!json_is_array(pack)) {
         ir_resolver_refuse(resolver, IR_REASON_NOT_SENML, "not an array of records");
         return;
@@ -221,7 +282,7 @@ static void take_pack(ir_resolver_t *resolver, const json_t *pack, const bool *c
     }
     for (size_t i = 0; i < n_records && !ir_resolver_refused(resolver) && !resolver->out_of_memory;
          i++) {
-        take_record(resolver, json_array_get(pack, i), (int)i, capitals != NULL && capitals[i]);
+        take_record(resolver, json_array_get(pack, i), (int)i, marks != NULL ? marks[i] : 0);
     }
 }
 
@@ -240,8 +301,32 @@ static ir_reason_t reason_of(const json_error_t *error) {
     }
 }
 
+/* What is inside a byte order mark and NULs. */
+static ir_view_t strip(ir_view_t body) {
+    const size_t mark = ir_json_mark(body);
+    while (body.size > mark && body.data[body.size - 1] == '\0') {
+        body.size--;
+    }
+    return ir_view(body.data + mark, body.size - mark);
+}
+
+/* The marks of each record; `body` becomes a copy without what the parser does not take. */
+static unsigned char *mark_records(ir_resolver_t *resolver, ir_view_t *body, size_t n_records) {
+    unsigned char *marks = ir_arena_alloc(resolver->arena, n_records);
+    const ir_view_t copy = ir_arena_copy(resolver->arena, *body);
+    if (marks == NULL || copy.data == NULL) {
+        resolver->out_of_memory = true;
+        return NULL;
+    }
+    memset(marks, 0, n_records);
+    survey_text(*body, marks, (char *)copy.data);
+    *body = copy;
+    return marks;
+}
+
 void ir_senml_decode_json(ir_resolver_t *resolver, ir_view_t body) {
-    const survey_t survey = survey_text(body, NULL);
+    body = strip(body);
+    const survey_t survey = survey_text(body, NULL, NULL);
     if (survey.depth > resolver->limits->depth) {
         ir_resolver_refuse(resolver, IR_REASON_TOO_DEEP, "nested %u deep, at most %u is taken",
                            survey.depth, resolver->limits->depth);
@@ -254,15 +339,10 @@ void ir_senml_decode_json(ir_resolver_t *resolver, ir_view_t body) {
                            survey.items + 1, resolver->limits->records);
         return;
     }
-    bool *capitals = NULL;
-    if (survey.has_capital) {
-        capitals = ir_arena_alloc(resolver->arena, survey.commas + 1);
-        if (capitals == NULL) {
-            resolver->out_of_memory = true;
-            return;
-        }
-        memset(capitals, 0, survey.commas + 1);
-        survey_text(body, capitals);
+    const unsigned char *marks =
+        survey.marked ? mark_records(resolver, &body, survey.commas + 1) : NULL;
+    if (resolver->out_of_memory) {
+        return;
     }
     json_error_t error = {0};
     bool memory_failed = false;
@@ -270,7 +350,7 @@ void ir_senml_decode_json(ir_resolver_t *resolver, ir_view_t body) {
     if (memory_failed) {
         resolver->out_of_memory = true;
     } else if (pack != NULL) {
-        take_pack(resolver, pack, capitals);
+        take_pack(resolver, pack, marks);
     } else {
         ir_resolver_refuse(resolver, reason_of(&error), "line %d column %d: %s", error.line,
                            error.column, error.text);

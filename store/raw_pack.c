@@ -1,20 +1,15 @@
 #include "store/raw_pack.h"
 
+#include "observation/body.h"
+
 #include <limits.h>
 
-#define DEPTH_MAX 1000 /* of the setting pack-depth */
-
+/* As much as the settings allow (observation/settings.h). */
 static const ir_senml_limits_t limits = {
-    .bytes = SIZE_MAX, .depth = DEPTH_MAX, .records = UINT_MAX, .future_ns = INT64_MAX};
+    .bytes = (size_t)64 * 1024 * 1024, .depth = 1000, .records = UINT_MAX, .future_ns = INT64_MAX};
 
 ir_status_t ir_raw_pack(const ir_raw_document_t *raw, ir_arena_t *arena, ir_senml_pack_t *pack) {
-    const ir_media_t media =
-        raw->type_text.size > 0 ? ir_media_parse(raw->type_text) : ir_media_guess(raw->body);
-    if (media == IR_MEDIA_UNKNOWN) {
-        *pack = (ir_senml_pack_t){.n_records = 0};
-        return IR_OK;
-    }
-    return ir_senml_decode(media, raw->body, raw->clock, &limits, arena, pack);
+    return ir_body_decode(raw->type_text, raw->body, raw->clock, &limits, arena, pack);
 }
 
 bool ir_raw_pack_follows(const ir_raw_document_t *raw, const ir_senml_pack_t *pack) {

@@ -17,10 +17,6 @@
 static const ir_format_options_t options = {
     .base_iri = BASE, .detail = IR_DETAIL_FULL, .naming = IR_GRAPH_DAY};
 
-static size_t accepted(const ir_message_t *message) {
-    return message->n_observations;
-}
-
 static void check_senml(const ir_buffer_t *out, const ir_message_t *message) {
     ir_senml_limits_t limits = ir_senml_limits_default;
     limits.bytes = SIZE_MAX;
@@ -31,7 +27,7 @@ static void check_senml(const ir_buffer_t *out, const ir_message_t *message) {
     if (arena != NULL &&
         ir_senml_decode(IR_MEDIA_SENML_JSON, ir_buffer_view(out), clock, &limits, arena, &pack) ==
             IR_OK &&
-        (pack.n_refusals != 0 || pack.n_records != accepted(message))) {
+        (pack.n_refusals != 0 || pack.n_records != message->n_observations)) {
         abort();
     }
     ir_arena_free(arena);
@@ -59,7 +55,7 @@ static void write_all(const ir_batch_t *batch, const ir_message_t *message) {
 }
 
 static void check_message(const ir_batch_t *batch, const ir_message_t *message) {
-    if (message->n_observations + message->n_refusals == 0 ||
+    if ((message->n_observations + message->n_refusals == 0) != (message->body.size == 0) ||
         message->n_refusals > IR_REFUSALS_LISTED + 1 ||
         (message->refused && message->n_observations > 0)) {
         abort();

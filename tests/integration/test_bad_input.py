@@ -41,7 +41,6 @@ BAD_JSON_NUMBER = f'[{{"n":"{SENSOR}","t":{T},"v":1e999}}]'.encode()
 
 CASES = [
     # the whole message
-    Case("empty body", b"", "not-json"),
     Case("not JSON", b"21 degrees", "not-json"),
     Case("cut JSON", b'[{"n":"a', "not-json"),
     Case("JSON of wrong encoding", b'[{"n":"\xff\xfe","v":1}]', "not-json"),
@@ -62,7 +61,9 @@ CASES = [
     Case("10,000 nested CBOR arrays in a record", b"\x81\xa1\x61x" + b"\x81" * 10000 + b"\x01", "too-deep",
          content_type=SENML_CBOR),
     Case("too many records", [{"n": "a", "v": 1}] * 10001, "too-many-records"),
-    Case("wrong content type", [good(1, T)], "content-type", content_type="text/plain", detail="text/plain"),
+    Case("wrong content type", [good(1, T)], "content-type", content_type="text/html", detail="text/html"),
+    Case("text", b"warm", "content-type", content_type="text/plain", detail="text/plain"),
+    Case("half of a gzip", b"\x1f\x8b\x08\0\0\0", "not-gzip"),
     Case("routing key that is no mote's", [good(1, T)], "no-routing-key", key="other", detail="other"),
     Case("no routing key", [good(1, T)], "no-routing-key", key=""),
     Case("unknown mote", [good(1, T)], "unknown-mote", key="ir.nobody", detail="nobody"),

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <zlib.h>
 
 #define NOW_NS INT64_C(1400000000000000000)
 #define JSON "application/senml+json"
@@ -74,7 +75,12 @@ static void what_is_refused_and_why(void **state) {
     expect("ir.", JSON, good, "no-routing-key@-1 0");
     expect("BUOY-7", JSON, good, "no-routing-key@-1 0");
     expect("ir.a b", JSON, good, "no-routing-key@-1 0");
-    expect("ir.BUOY-7", "text/plain", good, "content-type@-1 0");
+    expect("ir.BUOY-7", "text/plain; charset=utf-8", good, "1");
+    expect("ir.BUOY-7", "application/octet-stream", good, "1");
+    expect("ir.BUOY-7", "application/json", good, "1");
+    expect("ir.BUOY-7", "text/html", good, "content-type@-1 0");
+    expect("ir.BUOY-7", "text/plain", "temperature 7", "content-type@-1 0");
+    expect("ir.BUOY-7", "", "", "0"); /* MQTT's way to clear a retained topic */
     expect("ir.BUOY-8", JSON, good, "unknown-mote@-1 0");
     expect("ir.BUOY-7", JSON, "nonsense", "not-json@-1 0");
     expect("ir.BUOY-7", JSON,
@@ -85,6 +91,53 @@ static void what_is_refused_and_why(void **state) {
            "{\"n\":\"temp\",\"u\":\"K\",\"v\":280}]",
            "unknown-sensor@0 bad-field@2 unit@3 unit@4 value-type@5 value-type@6 value-type@8 "
            "duplicate@9 2");
+}
+
+static ir_view_t compress_text(const char *text, char *packed, size_t room) {
+    z_stream stream = {.next_in = (Bytef *)text, .avail_in = (uInt)strlen(text)};
+    assert_int_equal(deflateInit2(&stream, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    stream.next_out = (Bytef *)packed;
+    stream.avail_out = (uInt)room;
+    assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    deflateEnd(&stream);
+    return ir_view(packed, room - stream.avail_out);
+}
+
+static void expect_bytes(ir_batch_t *batch, ir_view_t body, ir_reason_t reason) {
+    const ir_input_t input = {
+        .routing_key = ir_view_text("ir.BUOY-7"), .body = body, .arrival_ns = NOW_NS};
+    ir_batch_reset(batch, registry);
+    assert_int_equal(ir_batch_add(batch, &analysis, &input), IR_OK);
+    const ir_message_t *message = &batch->messages[0];
+    assert_true(ir_view_equal(message->body, body));
+    assert_int_equal(message->n_observations, reason == IR_REASON_NONE);
+    assert_int_equal(message->n_refusals, reason != IR_REASON_NONE);
+    assert_true(reason == IR_REASON_NONE || batch->refusals[0].reason == reason);
+}
+
+/* Whatever its properties say: the raw body and its id are of what was sent. */
+static void gzip_is_expanded_within_the_bound(void **state) {
+    (void)state;
+    static char text[100000] = "[{\"n\":\"BUOY-7/temp\",\"t\":1304208000,\"u\":\"Cel\",\"v\":7}]";
+    char packed[1024];
+    ir_batch_t *batch = ir_batch_new(registry);
+    const ir_view_t good = compress_text(text, packed, sizeof packed);
+    expect_bytes(batch, good, IR_REASON_NONE);
+    const ir_raw_key_t key = {.kind = IR_RAW_ABSOLUTE,
+                              .mote = ir_view_text("BUOY-7"),
+                              .body = good,
+                              .time_ns = INT64_C(1304208000000000000)};
+    ir_id_t id;
+    ir_id_raw(&key, &id);
+    assert_int_equal(ir_id_compare(&id, &batch->messages[0].raw_id), 0);
+    expect_bytes(batch, ir_view(good.data, good.size - 1), IR_REASON_NOT_GZIP);
+    memset(text + strlen(text), ' ', sizeof text - 1 - strlen(text));
+    const ir_senml_limits_t before = analysis.limits;
+    analysis.limits.bytes = sizeof text - 2;
+    expect_bytes(batch, compress_text(text, packed, sizeof packed), IR_REASON_TOO_LARGE);
+    analysis.limits = before;
+    expect_bytes(batch, compress_text(text, packed, sizeof packed), IR_REASON_NONE);
+    ir_batch_free(batch);
 }
 
 static void values_are_converted_and_kept_as_sent(void **state) {
@@ -433,6 +486,7 @@ static void flags_and_tests_have_their_texts(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_refused_and_why),
+        cmocka_unit_test(gzip_is_expanded_within_the_bound),
         cmocka_unit_test(values_are_converted_and_kept_as_sent),
         cmocka_unit_test(repeats_in_a_large_pack_are_found),
         cmocka_unit_test(refusals_do_not_grow_with_the_records),

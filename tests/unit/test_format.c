@@ -3,7 +3,7 @@
  * here too. */
 #include "annotation/format.h"
 #include "annotation/hindsight.h"
-#include "annotation/lines.h"
+#include "annotation/packs.h"
 #include "annotation/quality.h"
 
 #include <setjmp.h>
@@ -197,34 +197,60 @@ static void hindsight_puts_a_revision_into_an_earlier_batch(void **state) {
     ir_hindsight_free(NULL);
 }
 
-/* ---- lines ---- */
+/* ---- packs ---- */
 
-static void lines_are_cut_and_bounded(void **state) {
-    (void)state;
+typedef struct pack_case {
+    const char *text;
+    unsigned long line;
+    bool too_long;
+} pack_case_t;
+
+static void expect_packs(const char *text, size_t longest, const pack_case_t *expected,
+                         size_t count) {
     int ends[2];
     assert_int_equal(pipe(ends), 0);
-    static const char text[] = "one\r\n\nthree\n0123456789\n01234567890\nlast";
-    assert_int_equal(write(ends[1], text, sizeof text - 1), sizeof text - 1);
+    assert_int_equal(write(ends[1], text, strlen(text)), strlen(text));
     close(ends[1]);
-    static const struct {
-        const char *text;
-        bool too_long;
-    } expected[] = {{"one", false},        {"", false}, {"three", false},
-                    {"0123456789", false}, {"", true},  {"last", false}};
-    ir_lines_t *lines = ir_lines_new(ends[0], 10);
-    ir_line_t line;
-    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
-        assert_int_equal(ir_lines_next(lines, &line), IR_OK);
-        assert_int_equal(line.number, i + 1);
-        assert_int_equal(line.too_long, expected[i].too_long);
-        assert_true(ir_view_equal(line.text, ir_view_text(expected[i].text)));
+    ir_packs_t *packs = ir_packs_new(ends[0], longest);
+    ir_pack_text_t pack;
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(ir_packs_next(packs, &pack), IR_OK);
+        assert_int_equal(pack.line, expected[i].line);
+        assert_int_equal(pack.too_long, expected[i].too_long);
+        assert_true(ir_view_equal(pack.text, ir_view_text(expected[i].text)));
     }
-    assert_int_equal(ir_lines_next(lines, &line), IR_ERR_NOT_FOUND);
-    ir_lines_free(lines);
+    assert_int_equal(ir_packs_next(packs, &pack), IR_ERR_NOT_FOUND);
+    ir_packs_free(packs);
     close(ends[0]);
-    lines = ir_lines_new(-1, 10);
-    assert_int_equal(ir_lines_next(lines, &line), IR_ERR_IO);
-    ir_lines_free(lines);
+}
+
+static void packs_on_lines_are_cut_and_bounded(void **state) {
+    (void)state;
+    static const pack_case_t expected[] = {{"one", 1, false},   {"", 2, false},
+                                           {"three", 3, false}, {"0123456789", 4, false},
+                                           {"", 5, true},       {"last", 6, false}};
+    expect_packs("one\r\n\nthree\n0123456789\n01234567890\nlast", 10, expected, 6);
+    ir_packs_t *packs = ir_packs_new(-1, 10);
+    ir_pack_text_t pack;
+    assert_int_equal(ir_packs_next(packs, &pack), IR_ERR_IO);
+    ir_packs_free(packs);
+}
+
+static void packs_go_over_lines(void **state) {
+    (void)state;
+    static const pack_case_t expected[] = {
+        {"[\n {\"n\":\"a]\\\"]\"}\r\n]", 1, false}, /* brackets in strings are none */
+        {"[1]", 4, false},
+        {"[{\"n\":\"cut", 5, false}, /* does not take the next one with it */
+        {"[2]", 6, false},
+        {"", 7, true},
+        {"[3]", 11, false},
+        {"]", 12, false},
+        {"[{", 13, false},
+    };
+    expect_packs("[\n {\"n\":\"a]\\\"]\"}\r\n]\r\n[1]\n[{\"n\":\"cut\n[2]\n"
+                 "[\n0123456789,\n0123456789\n]\n[3]\n]\n[{",
+                 20, expected, sizeof expected / sizeof expected[0]);
 }
 
 int main(void) {
@@ -234,7 +260,8 @@ int main(void) {
         cmocka_unit_test(lists_of_formats),
         cmocka_unit_test(base_iris),
         cmocka_unit_test(hindsight_puts_a_revision_into_an_earlier_batch),
-        cmocka_unit_test(lines_are_cut_and_bounded),
+        cmocka_unit_test(packs_on_lines_are_cut_and_bounded),
+        cmocka_unit_test(packs_go_over_lines),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -208,12 +208,44 @@ static void media_types(void **state) {
     assert_int_equal(ir_media_parse(ir_view_text("application/senml+json")), IR_MEDIA_SENML_JSON);
     assert_int_equal(ir_media_parse(ir_view_text("Application/SenML+CBOR; x=y")),
                      IR_MEDIA_SENML_CBOR);
-    assert_int_equal(ir_media_parse(ir_view_text("application/json")), IR_MEDIA_UNKNOWN);
-    assert_int_equal(ir_media_parse(ir_view_text("")), IR_MEDIA_UNKNOWN);
-    assert_int_equal(ir_media_guess(ir_view_text(" \n[{}]")), IR_MEDIA_SENML_JSON);
-    assert_int_equal(ir_media_guess(ir_view_text("\x81\xa0")), IR_MEDIA_SENML_CBOR);
-    assert_int_equal(ir_media_guess(ir_view_text("{}")), IR_MEDIA_UNKNOWN);
-    assert_int_equal(ir_media_guess(ir_view_text("")), IR_MEDIA_UNKNOWN);
+    assert_int_equal(ir_media_parse(ir_view_text("application/json;charset=utf-8")),
+                     IR_MEDIA_SENML_JSON);
+    assert_int_equal(ir_media_parse(ir_view_text("application/cbor")), IR_MEDIA_SENML_CBOR);
+    assert_int_equal(ir_media_parse(ir_view_text("text/plain; charset=UTF-8")), IR_MEDIA_OPEN);
+    assert_int_equal(ir_media_parse(ir_view_text("application/octet-stream")), IR_MEDIA_OPEN);
+    assert_int_equal(ir_media_parse(ir_view_text("")), IR_MEDIA_OPEN);
+    assert_int_equal(ir_media_parse(ir_view_text("application/jso")), IR_MEDIA_UNKNOWN);
+    assert_int_equal(ir_media_parse(ir_view_text("text/html")), IR_MEDIA_UNKNOWN);
+    assert_string_equal(ir_media_text(IR_MEDIA_SENML_JSON), "application/senml+json");
+    assert_string_equal(ir_media_text(IR_MEDIA_SENML_CBOR), "application/senml+cbor");
+}
+
+static void open_media_are_told_from_the_body(void **state) {
+    (void)state;
+    const ir_view_t none = ir_view_text("");
+    assert_int_equal(ir_media_of(none, ir_view_text(" \n[{}]")), IR_MEDIA_SENML_JSON);
+    assert_int_equal(ir_media_of(none, ir_view_text("\xef\xbb\xbf[{}]")), IR_MEDIA_SENML_JSON);
+    assert_int_equal(ir_media_of(none, ir_view_text("\x81\xa0")), IR_MEDIA_SENML_CBOR);
+    assert_int_equal(ir_media_of(none, ir_view_text("{}")), IR_MEDIA_UNKNOWN);
+    assert_int_equal(ir_media_of(none, none), IR_MEDIA_UNKNOWN);
+    assert_int_equal(ir_media_of(ir_view_text("text/plain"), ir_view_text("[")),
+                     IR_MEDIA_SENML_JSON);
+    assert_int_equal(ir_media_of(ir_view_text("application/senml+cbor"), ir_view_text("[")),
+                     IR_MEDIA_SENML_CBOR);
+    assert_int_equal(ir_media_of(ir_view_text("image/png"), ir_view_text("[")), IR_MEDIA_UNKNOWN);
+}
+
+static void what_writers_leave_around_json(void **state) {
+    (void)state;
+    static const char body[] = "\xef\xbb\xbf[{\"n\":\"a\",\"v\":1}]\n\0\0";
+    ir_arena_t *arena = ir_arena_new(4096);
+    ir_senml_pack_t pack;
+    assert_int_equal(ir_senml_decode(IR_MEDIA_SENML_JSON, ir_view(body, sizeof body), clock_now,
+                                     &ir_senml_limits_default, arena, &pack),
+                     IR_OK);
+    assert_int_equal(pack.n_records, 1);
+    assert_int_equal(pack.n_refusals, 0);
+    ir_arena_free(arena);
 }
 
 int main(void) {
@@ -223,6 +255,8 @@ int main(void) {
         cmocka_unit_test(every_cut_of_a_pack_is_refused),
         cmocka_unit_test(bounds),
         cmocka_unit_test(media_types),
+        cmocka_unit_test(open_media_are_told_from_the_body),
+        cmocka_unit_test(what_writers_leave_around_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

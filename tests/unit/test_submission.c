@@ -1,7 +1,7 @@
 /* What a request carries, the answer in words, gzip with a bound; and every allocation that fails.
  */
+#include "common/gunzip.h"
 #include "http/problem.h"
-#include "ingest/gunzip.h"
 #include "ingest/key.h"
 #include "ingest/refusal.h"
 #include "ingest/shipment.h"
@@ -215,9 +215,13 @@ static void anything_wrong_refuses_the_whole(void **state) {
         const char *reason;
         size_t faults;
     } cases[] = {
-        {NULL, "[]", 415, "content-type", 0},
-        {"text/plain", "[]", 415, "content-type", 0},
-        {JSON, "", 400, "not-json", 1},
+        {NULL, "{}", 415, "content-type", 0},
+        {"text/html", "[]", 415, "content-type", 0},
+        {"text/plain", "creek-1 7", 415, "content-type", 0},
+        {"application/json; charset=utf-8", "{}", 400, "not-senml", 1},
+        {"text/plain", "[]", 400, "empty-pack", 1},
+        {NULL, "", 400, "empty", 0},
+        {JSON, "", 400, "empty", 0},
         {JSON, "[]", 400, "empty-pack", 1},
         {LINES, "\n\n", 400, "empty", 0},
         {LINES, "[{\"n\":\"creek-1\",\"v\":1}]\n[1]\n{", 400, "not-senml", 2},
@@ -233,6 +237,25 @@ static void anything_wrong_refuses_the_whole(void **state) {
         assert_string_equal(s.reason, cases[i].reason);
         assert_int_equal(s.n_faults, cases[i].faults);
         assert_true(s.detail[0] != '\0');
+    }
+}
+
+/* The types that clients send when nobody tells them one; a string of C with its end. */
+static void what_clients_send_by_default(void **state) {
+    static const char *const types[] = {NULL,
+                                        "application/json; charset=utf-8",
+                                        "text/plain",
+                                        "application/x-www-form-urlencoded",
+                                        "application/octet-stream",
+                                        LINES};
+    static const char body[] = "\xef\xbb\xbf[{\"n\":\"creek-1\",\"v\":1}]\r\n";
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        ir_submission_t s;
+        const ir_submission_input_t input = input_of(types[i], NULL, ir_view(body, sizeof body));
+        assert_int_equal(ir_submission_read(*state, &input, &s), IR_OK);
+        assert_int_equal(s.code, 202);
+        assert_int_equal(s.media, IR_MEDIA_SENML_JSON);
+        assert_int_equal(s.n_packs, 1);
     }
 }
 
@@ -376,6 +399,7 @@ int main(void) {
                                         tear_down),
         cmocka_unit_test_setup_teardown(keys_that_are_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(anything_wrong_refuses_the_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_clients_send_by_default, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sizes_are_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(problems_are_json_with_the_first_faults, set_up, tear_down),
         cmocka_unit_test(every_code_has_a_phrase),

@@ -1,6 +1,8 @@
-/* Tokens: the file, finding, issuing; what one mote may send; whose word on an address is taken. */
+/* Tokens: the file, finding, by which header, issuing; what one mote may send; whose word on an
+ * address is taken. */
 #include "common/clock.h"
 #include "ingest/bucket.h"
+#include "ingest/credentials.h"
 #include "ingest/issue.h"
 #include "ingest/proxies.h"
 #include "ingest/tokens.h"
@@ -19,6 +21,7 @@
 #include <cmocka.h>
 
 #define SHA_OF_ABC "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define SHA_OF_DEF "cb8379ac2098aa165029e3938a51da0bcecfc008fd6795f401178647f96c5b34"
 #define SHA_OF_NOTHING "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 static char folder[] = "/tmp/ir-tokens-XXXXXX";
@@ -69,6 +72,41 @@ static void tokens_are_found_by_their_hash(void **state) {
     write_file(path, "");
     assert_int_equal(ir_tokens_load(path, &tokens, &error), IR_OK);
     assert_null(find(tokens, "abc"));
+    ir_tokens_free(tokens);
+}
+
+static void expect_sender(const ir_tokens_t *tokens, const char *header, const char *mote) {
+    const ir_account_t *account = ir_credentials_find(tokens, header);
+    assert_true((account != NULL) == (mote != NULL));
+    if (mote != NULL) {
+        assert_string_equal(account->mote, mote);
+    }
+}
+
+static void senders_are_known_by_bearer_and_basic(void **state) {
+    (void)state;
+    ir_tokens_t *tokens = NULL;
+    ir_error_t error;
+    write_file(path, "creek-1 sha256:" SHA_OF_ABC "\nurn:dev:1 sha256:" SHA_OF_DEF "\n");
+    assert_int_equal(ir_tokens_load(path, &tokens, &error), IR_OK);
+    expect_sender(tokens, "Bearer abc", "creek-1");
+    expect_sender(tokens, "bearer  abc", "creek-1");
+    expect_sender(tokens, "Bearer", NULL);
+    expect_sender(tokens, "Bearerabc", NULL);
+    expect_sender(tokens, "Bearer abd", NULL);
+    expect_sender(tokens, "Basic Y3JlZWstMTphYmM=", "creek-1"); /* creek-1:abc */
+    expect_sender(tokens, "BASIC   Y3JlZWstMTphYmM=", "creek-1");
+    expect_sender(tokens, "Basic dXJuOmRldjoxOmRlZg==", "urn:dev:1"); /* urn:dev:1:def */
+    expect_sender(tokens, "Basic Y3JlZWstMjphYmM=", NULL);            /* creek-2:abc */
+    expect_sender(tokens, "Basic OmFiYw==", NULL);                    /* :abc */
+    expect_sender(tokens, "Basic YWJj", NULL);                        /* abc */
+    expect_sender(tokens, "Basic Y3JlZWstMTphYmM", NULL);             /* no padding */
+    expect_sender(tokens, "Basic ", NULL);
+    expect_sender(tokens, "Digest abc", NULL);
+    expect_sender(tokens, "", NULL);
+    char longest[2000] = "Basic ";
+    memset(longest + strlen(longest), 'A', sizeof longest - 1 - strlen(longest));
+    expect_sender(tokens, longest, NULL);
     ir_tokens_free(tokens);
 }
 
@@ -251,6 +289,7 @@ static void the_client_is_the_last_one_that_is_no_proxy(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens_are_found_by_their_hash),
+        cmocka_unit_test(senders_are_known_by_bearer_and_basic),
         cmocka_unit_test(a_bad_line_is_named),
         cmocka_unit_test(issued_tokens_are_good_and_replace_earlier_ones),
         cmocka_unit_test(wrong_names_change_nothing),

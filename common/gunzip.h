@@ -1,6 +1,6 @@
 /* gzip (RFC 1952) with a bound on what comes out. */
-#ifndef IR_INGEST_GUNZIP_H
-#define IR_INGEST_GUNZIP_H
+#ifndef IR_COMMON_GUNZIP_H
+#define IR_COMMON_GUNZIP_H
 
 #include "common/buffer.h"
 #include "common/status.h"

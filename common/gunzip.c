@@ -1,4 +1,4 @@
-#include "ingest/gunzip.h"
+#include "common/gunzip.h"
 
 #include <stdbool.h>
 
