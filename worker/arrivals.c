@@ -27,7 +27,8 @@ static ir_senml_clock_t clock_of(const ir_message_t *message) {
     return (ir_senml_clock_t){.arrival_ns = message->arrival_ns, .sent_ns = message->sent_ns};
 }
 
-/* By id, the first message of each. Returns how many there are. */
+/* Collects the messages to ask about, by id, only the first message of each id. Returns their
+ * number. */
 static size_t collect(const ir_batch_t *batch, ir_raw_arrival_t *arrivals) {
     size_t count = 0;
     for (uint32_t i = 0; i < batch->n_messages; i++) {
@@ -52,7 +53,7 @@ static const ir_raw_arrival_t *find(const ir_raw_arrival_t *arrivals, size_t cou
     return bsearch(&message->raw_id, arrivals, count, sizeof *arrivals, compare_id);
 }
 
-/* Whether any message has other times than the batch says. */
+/* Whether the right times of any message differ from those in the batch. */
 static bool differ(const ir_batch_t *batch, const ir_raw_arrival_t *arrivals, size_t count,
                    ir_senml_clock_t *clocks) {
     bool other = false;

@@ -88,7 +88,7 @@ static void report_each(ir_check_t *check, ir_view_t lines) {
     }
 }
 
-/* What is not known is no fault: the management interface may be away. */
+/* An unknown result is not a fault: the management interface may be unavailable. */
 static void check_policies(ir_check_t *check) {
     ir_buffer_t reasons;
     ir_buffer_init(&reasons);

@@ -1,4 +1,4 @@
-/* ir-worker --check and --declare: what can be told without consuming anything. */
+/* ir-worker --check and --declare: everything that can be checked without consuming. */
 #ifndef IR_WORKER_CHECK_H
 #define IR_WORKER_CHECK_H
 
@@ -8,12 +8,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Validates settings and registry, tries broker and stores once each, and writes to `out` what the
- * worker would do and, for everything that is wrong, one line that says what. IR_OK when nothing
- * is; else the first fault's status, IR_ERR_USAGE before all others. */
+/* Checks settings and registry, and tries broker and stores once each. Writes to `out` what the
+ * worker would do, and one line for each fault. Returns IR_OK when there is none, otherwise the
+ * status of the first fault; IR_ERR_USAGE takes precedence. */
 ir_status_t ir_worker_check(const ir_worker_options_t *options, FILE *out);
 
-/* Declares the topology at the broker. */
+/* Declares the topology on the broker. */
 ir_status_t ir_worker_declare(const ir_worker_options_t *options, ir_error_t *error);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 typedef struct ir_denied_key {
-    char text[256]; /* AMQP's longest, and a zero */
+    char text[256]; /* AMQP's longest key, and a NUL */
     int64_t asked_ns;
     ir_error_t why;
 } ir_denied_key_t;

@@ -1,7 +1,7 @@
-/* Routing keys that the broker was proved to refuse to this worker's user (RabbitMQ: 403 by a topic
- * permission, which looks at the key and at nothing else of a message). What has such a key is
- * refused at once; now and then the key is rehearsed, so that a right that is given back is found.
- * Any thread; while there are none, looking takes no lock. */
+/* Routing keys that the broker provably refuses to this worker's user. (RabbitMQ answers 403
+ * because of a topic permission, which depends only on the key.) A publication with such a key is
+ * refused at once. From time to time the key is rehearsed, so that a restored permission is
+ * noticed. Any thread; while there are no such keys, a look-up takes no lock. */
 #ifndef IR_WORKER_DENIED_H
 #define IR_WORKER_DENIED_H
 
@@ -15,18 +15,18 @@
 
 typedef struct ir_denied ir_denied_t;
 
-/* NULL when memory is out. `ask_ns`: how long after it was asked for a key is asked for again. */
+/* Returns NULL when memory is exhausted. `ask_ns`: the time between two rehearsals of a key. */
 ir_denied_t *ir_denied_new(int64_t ask_ns);
 void ir_denied_free(ir_denied_t *denied);
 
-/* When it is full, the new key takes the place of the one that was asked for longest ago. */
+/* Adds a key. When the table is full, it replaces the key that was rehearsed longest ago. */
 void ir_denied_add(ir_denied_t *denied, ir_view_t key, const ir_error_t *why);
 void ir_denied_remove(ir_denied_t *denied, ir_view_t key);
 
 typedef enum ir_denial {
     IR_DENIAL_NONE,
-    IR_DENIAL_STANDS, /* *why says what the broker said */
-    IR_DENIAL_DUE     /* the same, but it is time to ask for the key; this counts as asked */
+    IR_DENIAL_STANDS, /* *why holds the broker's answer */
+    IR_DENIAL_DUE     /* the same, but the caller must rehearse the key now */
 } ir_denial_t;
 
 ir_denial_t ir_denied_look(ir_denied_t *denied, ir_view_t key, ir_error_t *why);

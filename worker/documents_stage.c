@@ -10,11 +10,11 @@
 struct ir_documents_stage {
     ir_documents_t *documents;
     ir_quality_t *quality;
-    ir_registry_t *registry; /* that the quality states were made with; a reference */
+    ir_registry_t *registry; /* a reference to the registry that the quality states belong to */
     const ir_analysis_t *analysis;
-    ir_batch_t *scratch;       /* for a batch that is analysed again */
+    ir_batch_t *scratch;       /* for analysing a batch again */
     const ir_batch_t *checked; /* passed quality control, not stored yet */
-    atomic_bool outdated;      /* there is another registry: this one is let go when idle */
+    atomic_bool outdated;      /* there is a newer registry: release this one when idle */
 };
 
 ir_status_t ir_documents_stage_open(const ir_worker_options_t *options,
@@ -69,7 +69,7 @@ ir_status_t ir_documents_stage_present(void *context, ir_error_t *error) {
     return ir_documents_present(stage->documents, error);
 }
 
-/* NULL: none, until the next batch brings one. */
+/* `registry` NULL: none until the next batch brings one. */
 static void set_registry(ir_documents_stage_t *stage, ir_registry_t *registry) {
     if (stage->registry != registry) {
         atomic_store(&stage->outdated, false);
@@ -93,11 +93,11 @@ void ir_documents_stage_idle(void *context) {
 }
 
 static ir_outcome_t check(ir_documents_stage_t *stage, ir_batch_t *batch, ir_error_t *error) {
-    /* A batch that is tried again has moved the states on already. */
+    /* On a retry the batch has already advanced the quality states. */
     if (stage->checked == batch) {
         return IR_OUTCOME_OK;
     }
-    /* Between batches that were set aside, their series went on elsewhere. */
+    /* In the second pipeline: between its batches the main pipeline advanced the same series. */
     if (!batch->sets_aside) {
         ir_quality_reset(stage->quality);
     }

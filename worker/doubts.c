@@ -8,14 +8,14 @@
 
 typedef struct mote {
     ir_view_t id;
-    size_t n_messages; /* set aside and not settled */
-    uint64_t since;    /* the first batch in which one was in doubt */
+    size_t n_messages; /* messages set aside but not settled */
+    uint64_t since;    /* number of the batch in which the doubt began */
     char text[];
 } mote_t;
 
 struct ir_doubts {
     pthread_mutex_t lock;
-    void *tree; /* of motes by id (search.h) */
+    void *tree; /* motes by id (search.h) */
     atomic_size_t n_motes;
     size_t n_messages;
 };
@@ -50,7 +50,7 @@ static mote_t *find(const ir_doubts_t *doubts, ir_view_t id) {
     return found != NULL ? *found : NULL;
 }
 
-/* NULL when memory is out. */
+/* Returns NULL when memory is exhausted. */
 static mote_t *add(ir_doubts_t *doubts, ir_view_t id, uint64_t since) {
     mote_t *mote = malloc(sizeof *mote + id.size);
     if (mote == NULL) {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOLD_MAX 20 /* lines about motes in doubt in a second */
+#define TOLD_MAX 20 /* log lines about motes in doubt per second */
 
 ir_status_t ir_finish_open(ir_worker_t *worker, ir_error_t *error) {
     worker->parked = calloc((size_t)worker->options->in_flight, sizeof(ir_batch_t *));
@@ -47,7 +47,7 @@ static void tell_doubt(ir_worker_t *worker, const ir_message_t *message, const c
     }
 }
 
-/* A doubt is told once for each message, whatever of it is in doubt. */
+/* Logs a doubt once per message, however much of the message is in doubt. */
 static void tell_refusals(ir_worker_t *worker, const ir_batch_t *batch) {
     uint32_t told = UINT32_MAX;
     for (uint32_t i = 0; i < batch->n_store_refusals; i++) {
@@ -97,8 +97,9 @@ static void add_acknowledgement(ir_worker_t *worker, const ir_message_t *message
     pending->count++;
 }
 
-/* One acknowledgement for each partition and session of the batch; but for each message when others
- * of its partition are set aside, for one acknowledgement would cover those, too. */
+/* Sends one acknowledgement per partition and session of the batch. If other messages of the
+ * partition are set aside, it sends one per message, because a cumulative one would include
+ * those. */
 static void acknowledge(ir_worker_t *worker, const ir_batch_t *batch) {
     ir_acknowledgement_t pending[IR_PARTITIONS_MAX] = {{0}};
     for (uint32_t i = 0; batch->n_aside > 0 && i < batch->n_messages; i++) {
@@ -117,7 +118,7 @@ static void acknowledge(ir_worker_t *worker, const ir_batch_t *batch) {
     }
 }
 
-/* ---- what was set aside is done ---- */
+/* ---- finishing messages that were set aside ---- */
 
 static void settle(ir_worker_t *worker, const ir_message_t *message) {
     worker->held[message->partition]--;
@@ -140,9 +141,9 @@ static void finish_aside(ir_worker_t *worker) {
     }
 }
 
-/* ---- what is set aside is passed on ---- */
+/* ---- passing set-aside messages on ---- */
 
-/* False when there is no room for it. */
+/* Returns false when the second pipeline has no room. */
 static bool pass_message(ir_worker_t *worker, const ir_batch_t *batch, uint32_t message) {
     ir_pipeline_dispatch(worker->aside_pipeline);
     if (!ir_pipeline_room(worker->aside_pipeline)) {
@@ -159,7 +160,7 @@ static bool pass_message(ir_worker_t *worker, const ir_batch_t *batch, uint32_t 
     return true;
 }
 
-/* False when some of it is left. */
+/* Returns false when some messages are left. */
 static bool pass_batch(ir_worker_t *worker, const ir_batch_t *batch) {
     for (; worker->next_aside < batch->n_messages; worker->next_aside++) {
         if (ir_batch_is_aside(batch, worker->next_aside) &&
@@ -170,7 +171,7 @@ static bool pass_batch(ir_worker_t *worker, const ir_batch_t *batch) {
     return true;
 }
 
-/* A worker that stops leaves them to the next. */
+/* Passes parked messages on. A worker that is stopping leaves them to the next worker. */
 static void pass_aside(ir_worker_t *worker) {
     while (worker->n_parked > 0) {
         ir_batch_t *batch = worker->parked[0];

@@ -40,7 +40,8 @@ static void on_delivery(void *context, const ir_delivery_t *delivery) {
     ir_worker_t *worker = context;
     ir_batch_t *batch = ir_pipeline_collect(worker->main_pipeline, worker->registry);
     if (batch == NULL) {
-        /* Deliveries stop on the turn's end at the latest; the pipeline has a batch for that. */
+        /* Cannot happen: one batch is always kept back, and the consumer pauses by the end of the
+         * turn at the latest. */
         ir_worker_fail(worker, IR_ERR_STATE, "a delivery came while no batch was free");
         return;
     }

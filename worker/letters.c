@@ -22,15 +22,15 @@ struct ir_letters {
     ir_meters_t *meters;
     ir_buffer_t list;
     int64_t logged_ns;
-    /* of the batch under way */
+    /* for the current batch */
     uint64_t taken, left_out;
-    bool must; /* one that has to be taken was not */
+    bool must; /* a letter that must be accepted was not */
     ir_error_t why;
 };
 
-/* ---- what the broker answers ---- */
+/* ---- the broker's answers ---- */
 
-/* A letter's ticket says whether it must be taken. */
+/* A letter's ticket says whether the broker must accept it: this address means yes. */
 static char must_be_taken;
 
 static void on_answer(void *context, void *ticket, bool confirmed) {
@@ -45,7 +45,7 @@ static void on_answer(void *context, void *ticket, bool confirmed) {
     }
 }
 
-/* Nobody has it then; the exchange's binding is made again within a second. */
+/* No queue received the letter; the binding of the exchange will be restored within a second. */
 static void on_return(void *context, ir_view_t routing_key, const ir_error_t *why) {
     ir_letters_t *letters = context;
     (void)routing_key;
@@ -90,11 +90,11 @@ void ir_letters_idle(ir_letters_t *letters) {
 
 /* ---- the refusals ---- */
 
-/* Every refusal of one message, decoding's first, then the stores'. */
+/* All refusals of one message: those of decoding first, then those of the stores. */
 typedef struct ir_refusals {
     const ir_refusal_t *first;
     int64_t count;
-    bool undocumented; /* the document store refused the raw message, or something with it */
+    bool undocumented; /* the document store refused the raw message */
 } ir_refusals_t;
 
 static void list_refusal(ir_letters_t *letters, ir_refusals_t *refusals,
@@ -138,7 +138,8 @@ static ir_header_t integer_header(const char *name, int64_t value) {
     return (ir_header_t){.name = name, .kind = IR_HEADER_INTEGER, .integer = value};
 }
 
-/* Returns how many. What a replay needs for the message to be what it was is among them. */
+/* Makes the headers; returns their number. They include everything that a replay needs to restore
+ * the message. */
 static size_t make_headers(const ir_letters_t *letters, const ir_message_t *message,
                            const ir_refusals_t *refusals, ir_view_t id, ir_view_t name,
                            ir_header_t headers[static LETTER_HEADERS]) {
@@ -160,8 +161,8 @@ static size_t make_headers(const ir_letters_t *letters, const ir_message_t *mess
     return n;
 }
 
-/* One that the broker does not take goes without its body, which is in the raw documents; then with
- * the first headers alone. */
+/* Publishes a letter that the broker finds too large again: first without the body, which is in the
+ * raw documents, then also with fewer headers. */
 static ir_outcome_t publish_smaller(ir_letters_t *letters, ir_publication_t *letter,
                                     ir_error_t *error) {
     ir_outcome_t outcome = ir_publisher_publish(letters->publisher, letter, error);
@@ -174,7 +175,8 @@ static ir_outcome_t publish_smaller(ir_letters_t *letters, ir_publication_t *let
         letter->routing_key = ir_view("", 0);
         outcome = ir_publisher_publish(letters->publisher, letter, error);
     }
-    return outcome == IR_OUTCOME_REFUSED ? IR_OUTCOME_OK : outcome; /* the raw document tells it */
+    return outcome == IR_OUTCOME_REFUSED ? IR_OUTCOME_OK
+                                         : outcome; /* the raw document has the refusal */
 }
 
 static ir_outcome_t publish_letter(ir_letters_t *letters, const ir_batch_t *batch, uint32_t index,

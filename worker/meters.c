@@ -11,7 +11,7 @@ const char *ir_worker_stage_text(ir_worker_stage_t stage) {
     return stage_texts[stage];
 }
 
-/* The series of the worker as a whole. */
+/* Adds the series that exist once per worker. */
 static void add_single(ir_meters_t *m) {
     const struct {
         ir_metric_t **metric;

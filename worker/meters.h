@@ -1,4 +1,4 @@
-/* What ir-worker counts, by the names that /metrics shows. */
+/* The metrics of ir-worker, under the names that /metrics shows. */
 #ifndef IR_WORKER_METERS_H
 #define IR_WORKER_METERS_H
 
@@ -21,7 +21,7 @@ typedef enum ir_worker_stage {
 /* "documents", "graph", "republish". */
 const char *ir_worker_stage_text(ir_worker_stage_t stage);
 
-/* Fields are NULL-safe handles (common/metrics.h). */
+/* Any field may be NULL (common/metrics.h). */
 typedef struct ir_meters {
     ir_metrics_t *metrics;
     ir_metric_t *messages_received, *messages_redelivered, *messages_acknowledged;
@@ -45,12 +45,12 @@ typedef struct ir_meters {
     ir_metric_histogram_t *message_seconds;
 } ir_meters_t;
 
-/* Registers everything; before any thread starts. IR_ERR_MEMORY. */
+/* Registers all metrics. Call before any thread starts. IR_ERR_MEMORY. */
 ir_status_t ir_meters_open(ir_meters_t *meters, const ir_format_t *const *formats, size_t n_formats,
                            ir_error_t *error);
 void ir_meters_close(ir_meters_t *meters);
 
-/* Counts a batch that was acknowledged, without what is set aside. Loop thread. */
+/* Counts an acknowledged batch, without the messages that are set aside. Loop thread. */
 void ir_meters_count(ir_meters_t *meters, const ir_batch_t *batch);
 
 #endif

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Filled by common/settings.h; texts are owned. Durations in ns, sizes in bytes. */
+/* Filled by common/settings.h, which owns the texts. Durations in ns, sizes in bytes. */
 typedef struct ir_worker_options {
     char *name;
     ir_broker_settings_t broker;
@@ -45,14 +45,14 @@ typedef struct ir_worker_options {
 
 extern const ir_program_t ir_worker_program;
 
-/* What follows from the options and is wanted in several places. Texts belong to the options. */
+/* Derive other options from the settings, which still own the texts. */
 void ir_worker_broker_options(const ir_worker_options_t *options, ir_broker_options_t *broker);
 ir_topology_t ir_worker_topology(const ir_worker_options_t *options);
 void ir_worker_documents_options(const ir_worker_options_t *options,
                                  ir_documents_options_t *documents);
 void ir_worker_graph_options(const ir_worker_options_t *options, ir_graph_options_t *graph);
 
-/* Fills an empty name with HOST-PID. */
+/* Sets an empty name to HOST-PID. */
 ir_status_t ir_worker_options_complete(ir_worker_options_t *options, ir_error_t *error);
 
 #endif

@@ -16,9 +16,9 @@ struct ir_pipeline {
     ir_republish_t *republish;
     ir_stage_t *stages[IR_STAGE_COUNT];
     atomic_bool given_up;
-    ir_batch_t **batches; /* all there are */
+    ir_batch_t **batches; /* all batches */
     size_t n_batches;
-    ir_batch_t **spare; /* stack of empty ones */
+    ir_batch_t **spare; /* a stack of the empty batches */
     size_t n_spare;
     ir_batch_t *open; /* the one that collects, or NULL */
     ir_ring_t *done;
@@ -46,7 +46,7 @@ static ir_status_t open_batches(ir_pipeline_t *pipeline, ir_registry_t *registry
     return good ? IR_OK : ir_error_set(error, IR_ERR_MEMORY, "batches: out of memory");
 }
 
-/* Each pipeline's N-Quads segments have a name of their own. */
+/* Each pipeline has its own name for its N-Quads segments. */
 static ir_status_t open_graph(ir_pipeline_t *pipeline, const ir_graph_options_t *main,
                               ir_error_t *error) {
     char writer[300];
@@ -129,7 +129,7 @@ static ir_outcome_t graph_run(void *context, ir_batch_t *batch, ir_error_t *erro
     return ir_graph_put(context, batch, error);
 }
 
-/* It is the main pipeline's to ask whether servers are there while there is nothing to do. */
+/* Only the main pipeline checks, while idle, whether the servers are available. */
 static ir_status_t start_stage(ir_pipeline_t *pipeline, int number, const ir_stage_work_t *given,
                                ir_error_t *error) {
     const ir_pipeline_options_t *pipeline_options = &pipeline->options;
@@ -246,7 +246,8 @@ ir_batch_t *ir_pipeline_done(ir_pipeline_t *pipeline) {
     return ir_ring_pop(pipeline->done);
 }
 
-/* An empty batch would keep an old registry for as long as nothing comes. */
+/* Releases the batch's old registry, which an empty batch would otherwise keep until it is used
+ * again. */
 static void let_go(ir_batch_t *batch, ir_registry_t *registry) {
     if (batch->registry != registry) {
         ir_batch_reset(batch, registry);
@@ -266,7 +267,7 @@ uint32_t ir_pipeline_collected(const ir_pipeline_t *pipeline) {
     return pipeline->open != NULL ? pipeline->open->n_messages : 0;
 }
 
-/* Of batches that a stage owns, n_messages no longer changes. */
+/* Safe for batches that a stage owns: their n_messages no longer changes. */
 uint64_t ir_pipeline_messages(const ir_pipeline_t *pipeline) {
     uint64_t count = 0;
     for (size_t i = 0; i < pipeline->n_batches; i++) {

@@ -11,11 +11,11 @@
 
 #define FAULTS_MAX 16
 #define TEXT_SIZE 200
-#define DEFAULT_LIMIT 20 /* of a quorum queue since RabbitMQ 4.0 */
+#define DEFAULT_LIMIT 20 /* the delivery limit of a quorum queue since RabbitMQ 4.0 */
 
 typedef struct fault {
     char text[TEXT_SIZE];
-    char queue[64]; /* the first one */
+    char queue[64]; /* the first queue with this fault */
     unsigned count;
 } fault_t;
 
@@ -27,7 +27,7 @@ typedef struct judge {
     ir_error_t *error;
 } judge_t;
 
-/* One queue with what holds for it. */
+/* A queue with everything that applies to it. */
 typedef struct subject {
     const char *name;
     bool quorum, partition;
@@ -35,14 +35,15 @@ typedef struct subject {
     const char *policy_name;
 } subject_t;
 
-/* ---- what holds ---- */
+/* ---- what applies ---- */
 
 static bool applies(const char *to, bool quorum) {
     return strcmp(to, "all") == 0 || strcmp(to, "queues") == 0 ||
            strcmp(to, quorum ? "quorum_queues" : "classic_queues") == 0;
 }
 
-/* RabbitMQ's patterns are Perl's; what differs from POSIX is rare in them, and is not guessed. */
+/* RabbitMQ uses Perl patterns. Those that differ from POSIX are rare here; they give an error
+ * instead of a guess. */
 static ir_status_t matches(const char *pattern, const char *name, bool *match, ir_error_t *error) {
     regex_t compiled;
     if (strstr(pattern, "(?") != NULL || strstr(pattern, "\\d") != NULL ||
@@ -56,7 +57,8 @@ static ir_status_t matches(const char *pattern, const char *name, bool *match, i
     return IR_OK;
 }
 
-/* The one of highest priority that matches; `wanted` (or NULL) is the one that the queue names. */
+/* Finds the matching policy with the highest priority. `wanted` (or NULL) is the one that the queue
+ * names. */
 static ir_status_t find_policy(const json_t *policies, const char *wanted, const char *queue,
                                bool quorum, const json_t **found, ir_error_t *error) {
     json_int_t best = 0;
@@ -114,7 +116,8 @@ static void add_fault(judge_t *judge, const subject_t *subject, const char *form
     snprintf(fault->queue, sizeof fault->queue, "%s", subject->name);
 }
 
-/* By operator policy, policy or argument, whichever is set first in this order. */
+/* The value from the operator policy, the policy or the argument: the first that sets it, in this
+ * order. */
 static const json_t *value_of(const subject_t *subject, const char *key) {
     char argument[64];
     const json_t *value = json_object_get(subject->operator_policy, key);
@@ -133,8 +136,8 @@ static void add_limit_fault(judge_t *judge, const subject_t *subject, json_int_t
               limit, subject->policy_name != NULL ? subject->policy_name : "ir-observations");
 }
 
-/* RabbitMQ takes the least of argument and policies. Negative: series 4 takes it for "none" in an
- * argument and for its default in a policy; series 3 drops at once. */
+/* RabbitMQ uses the smallest of argument and policies. Series 4 reads a negative value as "none" in
+ * an argument and as its default in a policy; series 3 drops messages at once. */
 static void judge_deliveries(judge_t *judge, const subject_t *subject) {
     const json_t *const values[] = {json_object_get(subject->arguments, "x-delivery-limit"),
                                     json_object_get(subject->policy, "delivery-limit"),
@@ -197,8 +200,8 @@ static void judge_length(judge_t *judge, const subject_t *subject) {
     }
 }
 
-/* What a worker rejects unread, because it is too large, must come to ir.rejected. The argument
- * goes before the policy. */
+/* A message that a worker rejects unread, because it is too large, must reach ir.rejected. The
+ * argument takes precedence over the policy. */
 static void judge_dead_letters(judge_t *judge, const subject_t *subject) {
     const json_t *exchange = json_object_get(subject->arguments, "x-dead-letter-exchange");
     if (!subject->partition) {

@@ -23,10 +23,10 @@
 
 typedef struct place {
     char user[128];
-    char base[URI_SIZE]; /* without the user */
+    char base[URI_SIZE]; /* the address without the user */
 } place_t;
 
-/* Takes the next of the list; false at its end. */
+/* Takes the next address of the list; returns false at its end. */
 static bool next_uri(const char **uris, char uri[static URI_SIZE]) {
     *uris += strspn(*uris, ", \t");
     const size_t size = strcspn(*uris, ", \t");
@@ -219,11 +219,11 @@ ir_status_t ir_policies_ask(const ir_worker_options_t *options, ir_policy_verdic
 struct ir_policy_watch {
     const ir_worker_options_t *options;
     pthread_t thread;
-    pthread_mutex_t lock; /* of all that follows */
+    pthread_mutex_t lock; /* protects the fields below */
     pthread_cond_t changed;
     bool stopping;
     bool asked, known;
-    ir_buffer_t reasons; /* empty: nothing can be dropped, as far as is known */
+    ir_buffer_t reasons; /* empty: as far as is known, nothing can be dropped */
 };
 
 static void log_news(const ir_policy_watch_t *watch, ir_status_t status, const ir_buffer_t *reasons,
@@ -249,7 +249,7 @@ static void log_news(const ir_policy_watch_t *watch, ir_status_t status, const i
     }
 }
 
-/* What cannot be asked any more keeps its last answer when that was bad. */
+/* If the question fails, the last answer stays valid. */
 static void look(ir_policy_watch_t *watch) {
     ir_buffer_t reasons;
     ir_buffer_init(&reasons);

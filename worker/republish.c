@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define ROUTING_KEY_SIZE 512
-#define CONTROL_NAME "ir-control" /* instead of a mote's */
+#define CONTROL_NAME "ir-control" /* used in place of a mote's name */
 
 struct ir_republish {
     ir_broker_options_t broker;
@@ -22,9 +22,9 @@ struct ir_republish {
     ir_format_options_t options;
     ir_meters_t *meters;
     ir_buffer_t body;
-    ir_batch_t *batch;          /* under way */
-    const ir_batch_t *tried;    /* failed before: a part of it may be published already */
-    char key[ROUTING_KEY_SIZE]; /* of what was published last; may be longer than AMQP takes */
+    ir_batch_t *batch;          /* the current batch */
+    const ir_batch_t *tried;    /* a batch that failed: part of it may be published already */
+    char key[ROUTING_KEY_SIZE]; /* key of the last publication; may be too long for AMQP */
     ir_denied_t *denied;
     uint64_t unconfirmed[IR_FORMATS_MAX]; /* since the last flush */
     uint64_t published[IR_FORMATS_MAX];
@@ -80,7 +80,8 @@ static void write_body(ir_republish_t *republish, const ir_format_t *format,
     }
 }
 
-/* Whether nothing of it is new: a message that was stored before may have more good records now. */
+/* Whether the item contains nothing new. A message that was stored before may have more valid
+ * records now. */
 static bool repeats(const ir_format_item_t *item) {
     const ir_message_t *message = item->message;
     for (uint32_t i = 0; i < message->n_observations; i++) {
@@ -91,7 +92,7 @@ static bool repeats(const ir_format_item_t *item) {
     return message->duplicate;
 }
 
-/* A message in each format, of a mote that cannot exist. */
+/* The control item: a message in each format, from a mote that cannot exist. */
 static ir_outcome_t control(void *context, ir_error_t *error) {
     ir_republish_t *republish = context;
     ir_publication_t publications[IR_FORMATS_MAX];
@@ -105,7 +106,7 @@ static ir_outcome_t control(void *context, ir_error_t *error) {
     return ir_rehearsal_run(&republish->broker, publications, republish->n_formats, error);
 }
 
-/* OK: it may go. */
+/* OK: the key is not denied, so publish. Rehearses a denied key when that is due. */
 static ir_outcome_t look_denied(ir_republish_t *republish, const ir_publication_t *publication,
                                 ir_error_t *error) {
     ir_error_t why;
@@ -128,7 +129,7 @@ static ir_outcome_t look_denied(ir_republish_t *republish, const ir_publication_
     return outcome;
 }
 
-/* One item in one format to FORMAT.MOTE. */
+/* Publishes one item in one format with the key FORMAT.MOTE. */
 static ir_outcome_t publish_item(ir_republish_t *republish, size_t which,
                                  const ir_format_item_t *item, const char *message_id,
                                  ir_error_t *error) {
@@ -171,7 +172,7 @@ static ir_outcome_t publish_item(ir_republish_t *republish, size_t which,
 
 /* ---- one by one ---- */
 
-/* What is published has a number: first each message in each format, then each revision. */
+/* Publications are numbered: first each message in each format, then each revision. */
 static uint32_t count_items(const ir_republish_t *republish) {
     const ir_batch_t *batch = republish->batch;
     return (batch->n_messages + batch->n_revisions) * (uint32_t)republish->n_formats;
@@ -185,7 +186,7 @@ static uint32_t message_of(const ir_republish_t *republish, uint32_t number) {
                : batch->revisions[index - batch->n_messages].observation.message;
 }
 
-/* Empty ones, revisions in a format that cannot tell quality, and what is set aside count as
+/* Empty items, revisions in a format without quality, and messages that are set aside count as
  * published. */
 static ir_outcome_t publish_number(ir_republish_t *republish, uint32_t number, ir_error_t *error) {
     const ir_batch_t *batch = republish->batch;
@@ -213,7 +214,7 @@ static ir_outcome_t publish_number(ir_republish_t *republish, uint32_t number, i
     return publish_item(republish, which, &item, id, error);
 }
 
-/* ---- as common/proof.h wants it ---- */
+/* ---- callbacks for common/proof.h ---- */
 
 static ir_outcome_t publish_numbers(ir_republish_t *republish, const uint32_t *numbers,
                                     size_t count, ir_suspects_t *suspects, ir_error_t *error) {
@@ -235,8 +236,8 @@ static ir_outcome_t publish_numbers(ir_republish_t *republish, const uint32_t *n
     return ir_publisher_flush(republish->publisher, error);
 }
 
-/* RabbitMQ that shuts down ends connections with CONNECTION_FORCED; any other code may be about one
- * of the messages. */
+/* When RabbitMQ shuts down, it closes connections with CONNECTION_FORCED. Any other code may
+ * concern one of the messages. */
 static ir_outcome_t put(void *context, const uint32_t *numbers, size_t count,
                         ir_suspects_t *suspects, ir_answer_t *answer) {
     ir_republish_t *republish = context;
@@ -253,8 +254,8 @@ static ir_outcome_t put(void *context, const uint32_t *numbers, size_t count,
                                                                        : IR_OUTCOME_RETRY;
 }
 
-/* It stays in the stores, and its message gets a dead letter; the others go on. What the broker
- * refused, rather than AMQP or a bound, was put alone just now. */
+/* The item stays in the stores and its message gets a dead letter; the other items go on. If the
+ * broker refused it for lack of permission, it was put alone just now, so `key` is its key. */
 static bool refuse(void *context, uint32_t number, const ir_answer_t *answer) {
     ir_republish_t *republish = context;
     if (answer->code == AMQP_ACCESS_REFUSED) {
@@ -264,7 +265,7 @@ static bool refuse(void *context, uint32_t number, const ir_answer_t *answer) {
                            IR_REASON_UNPUBLISHABLE, answer->why.text);
 }
 
-/* What of its message is published already is published once more with the rest of it. */
+/* Parts of the message that were already published are published once more with the rest. */
 static bool set_aside(void *context, uint32_t number, const ir_answer_t *answer) {
     ir_republish_t *republish = context;
     return ir_batch_set_aside(republish->batch, message_of(republish, number), UINT32_MAX,

@@ -1,5 +1,5 @@
-/* The last stage: publishes every processed message again in each of the formats, and what was
- * refused to the dead-letter exchange (letters.h); done when all of it is confirmed. */
+/* The last stage: publishes every processed message again in each format, and everything refused to
+ * the dead-letter exchange (letters.h). It is done when all of that is confirmed. */
 #ifndef IR_WORKER_REPUBLISH_H
 #define IR_WORKER_REPUBLISH_H
 
@@ -13,16 +13,16 @@
 
 typedef struct ir_republish ir_republish_t;
 
-/* `documented`: the documents keep raw messages. `denied`, `meters` and `formats` outlive it. NULL
- * when memory is out. */
+/* `documented`: the documents keep raw messages. `denied`, `meters` and `formats` must outlive it.
+ * Returns NULL when memory is exhausted. */
 ir_republish_t *ir_republish_new(const ir_broker_options_t *broker,
                                  const ir_format_t *const *formats, size_t n_formats,
                                  const ir_format_options_t *format_options, bool documented,
                                  ir_denied_t *denied, ir_meters_t *meters);
 void ir_republish_free(ir_republish_t *republish);
 
-/* As ir_stage_work_t wants them; `context` is the ir_republish_t. RETRY publishes the whole batch
- * anew: subscribers tell repeats by observation id. */
+/* Callbacks for ir_stage_work_t; `context` is the ir_republish_t. After RETRY the whole batch is
+ * published again: subscribers recognise repeats by the observation's id. */
 ir_outcome_t ir_republish_run(void *context, ir_batch_t *batch, ir_error_t *error);
 void ir_republish_idle(void *context);
 

@@ -23,9 +23,9 @@ struct ir_stage {
     pthread_t thread;
     atomic_bool started;
     atomic_bool abandoned;
-    atomic_bool dropped; /* some batch was passed on undone */
+    atomic_bool dropped; /* a batch was passed on undone */
     atomic_size_t in_hand;
-    pthread_mutex_t lock; /* of `fault` and the condition */
+    pthread_mutex_t lock; /* protects `fault` and the condition */
     pthread_cond_t changed;
     char fault[sizeof(((ir_error_t *)0)->text)]; /* empty: no back-off */
     ir_backoff_t backoff;
@@ -34,8 +34,8 @@ struct ir_stage {
 
 static void wake_loop(const ir_stage_t *stage) {
     const uint64_t one = 1;
-    /* The eventfd's counter cannot overflow in practice; EAGAIN would mean it is readable anyway.
-     */
+    /* The eventfd's counter does not overflow in practice, and EAGAIN would mean that it is
+     * readable anyway. */
     (void)!write(stage->options.wake_fd, &one, sizeof one);
 }
 
@@ -49,7 +49,7 @@ static void set_fault(ir_stage_t *stage, const char *text) {
     }
 }
 
-/* Sleeps until the back-off is over or the stage is abandoned. */
+/* Sleeps until the back-off ends or the stage is abandoned. */
 static void wait_backoff(ir_stage_t *stage) {
     const int64_t until = ir_clock_monotonic() + ir_backoff_next(&stage->backoff);
     const struct timespec deadline = {.tv_sec = until / IR_SECOND_NS,
@@ -63,7 +63,7 @@ static void wait_backoff(ir_stage_t *stage) {
 }
 
 static void log_failure(ir_stage_t *stage, const ir_error_t *error) {
-    if (error->status == IR_ERR_VANISHED) { /* said once, by the call that finds out */
+    if (error->status == IR_ERR_VANISHED) { /* already logged, once, by the call that noticed */
         ir_log(IR_LOG_ERROR, "%s: %s", stage->work.name, error->text);
         stage->last_logged_ns = ir_clock_monotonic();
         return;

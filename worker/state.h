@@ -1,6 +1,6 @@
-/* The worker's state, shared by the files that make up the worker: worker.c (its life), intake.c
- * (the broker's events, and batches on their way in), finish.c (batches that come back) and
- * health.c (what the endpoint shows). Loop thread only. */
+/* The worker's state, shared by its files: worker.c (start, loop and end), intake.c (the broker's
+ * events, and batches on their way in), finish.c (batches that come back) and health.c (what the
+ * endpoint shows). Loop thread only. */
 #ifndef IR_WORKER_STATE_H
 #define IR_WORKER_STATE_H
 
@@ -16,12 +16,12 @@
 struct event;
 struct event_base;
 
-/* Where the worker is in its life. */
+/* The phase of the worker. */
 typedef enum ir_worker_phase {
-    IR_PHASE_STARTING, /* waits for the stores; nothing is consumed yet */
+    IR_PHASE_STARTING, /* waiting for the stores; not consuming yet */
     IR_PHASE_RUNNING,
-    IR_PHASE_STOPPING, /* takes no more; what is under way is finished */
-    IR_PHASE_STOPPED   /* the loop is leaving */
+    IR_PHASE_STOPPING, /* takes no more messages; finishes those in progress */
+    IR_PHASE_STOPPED   /* the loop is ending */
 } ir_worker_phase_t;
 
 typedef struct ir_worker {
@@ -45,17 +45,18 @@ typedef struct ir_worker {
     ir_denied_t *denied;
     ir_doubts_t *doubts;
 
-    /* Batches of the main pipeline that are done but for messages that are set aside, which go to
-     * the other pipeline when it has room: the oldest first, from message `next_aside` on. */
+    /* Batches of the main pipeline that are done except for messages that are set aside. These are
+     * passed to the second pipeline when it has room: the oldest batch first, starting with message
+     * `next_aside`. */
     ir_batch_t **parked;
     size_t n_parked;
     uint32_t next_aside;
-    uint32_t held[IR_PARTITIONS_MAX]; /* messages of a partition that are set aside */
-    int64_t told_ns;                  /* of motes in doubt: the second, and how often in it */
+    uint32_t held[IR_PARTITIONS_MAX]; /* number of set-aside messages per partition */
+    int64_t told_ns; /* limits log lines about motes in doubt: the second, and the lines in it */
     unsigned told;
 
     ir_worker_phase_t phase;
-    bool complete; /* was ready once: start-timeout has no more meaning */
+    bool complete; /* was ready once, so start-timeout no longer applies */
     int64_t started_ns, stopping_ns;
     bool abandoned;
     char broker_fault[sizeof(((ir_error_t *)0)->text)];
@@ -64,21 +65,22 @@ typedef struct ir_worker {
     ir_error_t error;
 } ir_worker_t;
 
-/* Leaves the loop with a failure. */
+/* Ends the loop with a failure. */
 void ir_worker_fail(ir_worker_t *worker, ir_status_t status, const char *text);
 
-/* intake.c: begins to consume. */
+/* intake.c: starts consuming. */
 ir_status_t ir_intake_start(ir_worker_t *worker, ir_error_t *error);
 
-/* Sends the collecting batches on when their time has come, and pauses or resumes the consumer. */
+/* Passes collecting batches on when it is time, and pauses or resumes the consumer. */
 void ir_intake_dispatch(ir_worker_t *worker);
 
-/* finish.c: acknowledges what came back from the last stages, and passes on what is set aside. */
+/* finish.c: acknowledges batches that came back from the last stages, and passes on messages that
+ * are set aside. */
 ir_status_t ir_finish_open(ir_worker_t *worker, ir_error_t *error);
 void ir_finish_close(ir_worker_t *worker);
 void ir_finish_batches(ir_worker_t *worker);
 
-/* Messages that are not acknowledged yet. */
+/* The number of messages that are not acknowledged yet. */
 uint64_t ir_finish_messages(const ir_worker_t *worker);
 
 /* health.c: callbacks of the endpoint; `context` is the worker. */

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #define UPKEEP_SECONDS 1
-#define ASIDE_IN_FLIGHT 1                 /* batches under proof at once */
-#define ASK_DENIED_NS (10 * IR_SECOND_NS) /* a routing key that is refused may be allowed again */
+#define ASIDE_IN_FLIGHT 1                 /* batches in proof at the same time */
+#define ASK_DENIED_NS (10 * IR_SECOND_NS) /* a refused routing key may be allowed again later */
 
 static void leave_loop(ir_worker_t *worker) {
     worker->phase = IR_PHASE_STOPPED;
@@ -107,8 +107,8 @@ static void on_stop(evutil_socket_t number, short what, void *context) {
         abandon(worker);
     }
     worker->phase = IR_PHASE_STOPPING;
-    ir_pipeline_abandon(
-        worker->aside_pipeline); /* proofs take long, and the next worker makes its own */
+    /* Proofs take long, and the next worker makes its own. */
+    ir_pipeline_abandon(worker->aside_pipeline);
     if (worker->consumer != NULL) {
         ir_consumer_stop(worker->consumer);
     }
@@ -117,7 +117,7 @@ static void on_stop(evutil_socket_t number, short what, void *context) {
     advance_phase(worker);
 }
 
-/* ---- the registry is read again ---- */
+/* ---- reloading the registry ---- */
 
 static ir_status_t load_registry(void *context, void **made, ir_error_t *error) {
     const ir_worker_t *worker = context;
