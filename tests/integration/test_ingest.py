@@ -557,7 +557,8 @@ def test_others_are_answered_while_large_bodies_are_read(quiet):
 def test_a_mote_keeps_its_order(quiet):
     """A small request does not overtake a large one of its mote."""
     gateway, token = quiet.gateway("--rate=0"), quiet.tokens[MOTE]
-    bodies = [large(0), pack(1), b"\n".join(pack(*range(200), at=T + 1000 * i) for i in range(9)), pack(500, at=T - 1), large(1), pack(501)]
+    lines = b"\n".join(pack(*range(200), at=T + 1000 * i) for i in range(9))
+    bodies = [large(0), pack(1), lines, pack(500, at=T - 1), large(1), pack(501)]
     clients = []
     for number, body in enumerate(bodies, 1):
         clients.append(Client(gateway).send(request(token, body, LINES if b"\n" in body else SENML_JSON)))

@@ -10,7 +10,8 @@ import pytest
 import harness
 import raw_mqtt
 
-KEYS = [b"ir.\xff\xfe", b"ir.a\\xff", b"\xe2\x82", b"ir.a\nb\x7f", b"ir." + b"\xff" * 252, "ir.Bäch".encode(), b"ir.a\xed\xa0\x80"]
+KEYS = [b"ir.\xff\xfe", b"ir.a\\xff", b"\xe2\x82", b"ir.a\nb\x7f", b"ir." + b"\xff" * 252, "ir.Bäch".encode(),
+        b"ir.a\xed\xa0\x80"]
 
 
 def legible(data):
@@ -47,6 +48,10 @@ def publish(pipeline, key, body, content_type=harness.SENML_JSON, name=None):
     pipeline.connect().basic_publish("ir.observations", key, body, properties)
 
 
+def connect(front, **more):
+    return raw_mqtt.Connection(front.balancer.address("mqtt"), "mote", front.cluster.passwords["mote"], **more)
+
+
 def letters(pipeline):
     """{body: (routing key, properties)}; reading them at all takes that they are text."""
     return {body: (method.routing_key, properties) for method, properties, body in pipeline.take_all("ir.rejected")}
@@ -71,7 +76,8 @@ def test_keys_types_and_names_by_amqp(front, make_front_pipeline, messages):
     assert {body: stored[body] for body in sent} == {body: legible(key) for body, key in sent.items()}
     assert dict(pipeline.sqlite("SELECT body, content_type FROM raw"))[messages[0].body] == "text/\\xff"
     assert dict(pipeline.sqlite("SELECT body, name FROM raw"))[messages[1].body] == b"name\xff"
-    listed = [json.loads(line) for line in pipeline.run("ir-store", "rejected", "list", "--json", *pipeline.stores()).splitlines()]
+    text = pipeline.run("ir-store", "rejected", "list", "--json", *pipeline.stores())
+    listed = [json.loads(line) for line in text.splitlines()]
     assert sorted(each["routing_key"] for each in listed if each["mote"] == "") == sorted(map(legible, KEYS))
     told = letters(pipeline)
     for body, key in sent.items():
@@ -104,7 +110,8 @@ def test_mongodb_has_text(front, make_front_pipeline, mongodb):
     import pymongo
 
     name = f"legible{front.cluster.nodes.brokers[0].amqp}"
-    pipeline = make_front_pipeline(documents=f"mongodb://{harness.servers.HOST}:{mongodb.port}/{name}?directConnection=true").init()
+    uri = f"mongodb://{harness.servers.HOST}:{mongodb.port}/{name}?directConnection=true"
+    pipeline = make_front_pipeline(documents=uri).init()
     worker = pipeline.worker()
     sent = dict(zip(bodies(len(KEYS), "mongodb"), KEYS))
     for body, key in sent.items():
@@ -127,7 +134,7 @@ def test_topics_by_mqtt(front, make_front_pipeline, messages, version):
     taken = {}
     for body, key in zip(bodies(len(KEYS), f"mqtt{version}"), KEYS):
         topic = key.replace(b".", b"/")
-        with raw_mqtt.Connection(front.balancer.address("mqtt"), "mote", front.cluster.passwords["mote"], version=version) as mote:
+        with connect(front, version=version) as mote:
             if key.startswith(b"ir.") and mote.publish(topic, body):
                 taken[body] = key
     for message in messages[:5]:
@@ -149,7 +156,7 @@ def test_what_cannot_be_delivered(front, make_front_pipeline, messages):
         pipeline = make_front_pipeline().init()
         worker = pipeline.worker()
         key = b"ir." + b"\xff\\" * 200
-        with raw_mqtt.Connection(front.balancer.address("mqtt"), "mote", front.cluster.passwords["mote"]) as mote:
+        with connect(front) as mote:
             assert mote.publish(key.replace(b".", b"/"), b"body")
         for message in messages[:20]:
             pipeline.publish(message)
