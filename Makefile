@@ -288,8 +288,8 @@ install:
 	install -m 644 $(wildcard river.conf loadgen/usgs_river.ttl loadgen/*.csv.gz observation/*.ttl) $(SHAREDIR)
 	install -m 644 ingest/nodes.py ingest/nodes.conf ingest/haproxy.cfg ingest/definitions.json $(wildcard ingest/*.erl) \
 		$(SHAREDIR)/ingest
-	install -m 755 ingest/haproxy.py ingest/rabbitmq.py ingest/definitions.py ingest/carry.py ingest/cut.py ingest/drained.py \
-		ingest/make-certificates ingest/check-data $(SHAREDIR)/ingest
+	install -m 755 ingest/haproxy.py ingest/rabbitmq.py ingest/definitions.py ingest/motes.py \
+		ingest/carry.py ingest/cut.py ingest/drained.py ingest/make-certificates ingest/check-data $(SHAREDIR)/ingest
 	cp -R platforms $(SHAREDIR)
 	find $(SHAREDIR)/platforms -name __pycache__ -prune -exec rm -rf {} +
 	ln -sf ../share/intelligent-river/platforms/ir-platform ../share/intelligent-river/platforms/ir-deploy $(BINDIR)

@@ -20,7 +20,7 @@ TAKEN = ("exchanges", "queues", "parameters")
 
 def carried(exported):
     """The part as an object."""
-    own = json.loads(definitions.STATIC.read_text(encoding="utf-8"))
+    own = definitions.static()
     part = {key: exported.get(key, []) for key in TAKEN}
     for section, names in KEYS.items():
         known = {tuple(each[name] for name in names) for each in own[section]}

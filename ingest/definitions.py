@@ -21,7 +21,7 @@ import nodes as list_of_nodes
 
 STATIC = Path(__file__).resolve().parent / "definitions.json"
 LIMITS = {"ir-observations": "queue", "ir-rejected": "rejected"}  # policy: what its limits begin with in the list
-HASHING = "rabbit_password_hashing_sha256"
+SHARED = "mote"  # the user of all motes, where they have none of their own
 
 
 def password_hash(user, password):
@@ -29,6 +29,11 @@ def password_hash(user, password):
     same users give the same file."""
     salt = hashlib.sha256(f"{user}\0{password}".encode()).digest()[:4]
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
+
+
+def hashed(user, password):
+    """What a user's entry says of the password."""
+    return {"password_hash": password_hash(user, password), "hashing_algorithm": "rabbit_password_hashing_sha256"}
 
 
 def read_passwords(path):
@@ -59,13 +64,28 @@ def complete_passwords(path, users):
     return passwords
 
 
+def static():
+    """Users, rights and policies, before a list of nodes says more."""
+    return json.loads(STATIC.read_text(encoding="utf-8"))
+
+
+def without(whole, name):
+    """All but this user."""
+    key = {"users": "name"}
+    return {kind: [row for row in rows if row.get(key.get(kind, "user")) != name] for kind, rows in whole.items()}
+
+
+def merged(whole, more):
+    """Both in one."""
+    return {kind: rows + more.get(kind, []) for kind, rows in whole.items()}
+
+
 def definitions(nodes, passwords_path):
     """The whole as an object; completes the file of passwords."""
-    whole = json.loads(STATIC.read_text(encoding="utf-8"))
+    whole = static() if nodes.motes["users"] == "shared" else without(static(), SHARED)
     passwords = complete_passwords(passwords_path, [user["name"] for user in whole["users"]])
     for user in whole["users"]:
-        user["password_hash"] = password_hash(user["name"], passwords[user["name"]])
-        user["hashing_algorithm"] = HASHING
+        user.update(hashed(user["name"], passwords[user["name"]]))
     for policy in whole["policies"]:
         prefix = LIMITS[policy["name"]]
         policy["definition"]["max-length"] = int(nodes.limits[f"{prefix}-messages"])

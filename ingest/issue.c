@@ -18,11 +18,16 @@
 #define TOKEN_BYTES 32
 #define ARENA_CHUNK 65536
 
+#define REGISTRY_SUFFIX ".ttl"
+
 typedef struct issue {
+    const ir_issue_request_t *request;
     ir_arena_t *arena;
+    ir_table_t known;   /* when only missing ones are wanted: the motes that have a token */
     ir_table_t named;   /* the motes that get a token */
     ir_buffer_t tokens; /* what the caller gets */
     ir_buffer_t hashes; /* what the file gets */
+    bool out_of_memory;
 } issue_t;
 
 static void append_hash(ir_buffer_t *out, ir_view_t mote, const ir_token_hash_t *hash) {
@@ -55,6 +60,21 @@ static ir_status_t make_token(issue_t *issue, ir_view_t mote, ir_error_t *error)
     return IR_OK;
 }
 
+static bool remember(issue_t *issue, ir_table_t *motes, ir_view_t *name) {
+    *name = ir_arena_copy(issue->arena, *name);
+    return name->data != NULL && ir_table_add(motes, *name, issue);
+}
+
+/* A mote that is named for the first time. */
+static ir_status_t take_mote(issue_t *issue, ir_view_t name, ir_error_t *error) {
+    if (ir_table_find(&issue->known, name) != NULL) {
+        return IR_OK;
+    }
+    return remember(issue, &issue->named, &name)
+               ? make_token(issue, name, error)
+               : ir_error_set(error, IR_ERR_MEMORY, "out of memory for a mote");
+}
+
 static ir_status_t take_name(issue_t *issue, const char *path, unsigned line, ir_view_t name,
                              ir_error_t *error) {
     if (!ir_mote_id_valid(name)) {
@@ -67,11 +87,21 @@ static ir_status_t take_name(issue_t *issue, const char *path, unsigned line, ir
         return ir_error_set(error, IR_ERR_SYNTAX, "%s:%u: mote '%.*s' is named twice", path, line,
                             IR_VIEW_ARG(name));
     }
-    const ir_view_t kept = ir_arena_copy(issue->arena, name);
-    if (kept.data == NULL || !ir_table_add(&issue->named, kept, issue)) {
-        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for a mote");
+    return take_mote(issue, name, error);
+}
+
+static ir_status_t take_registered(void *context, const ir_mote_t *mote, ir_error_t *error) {
+    return take_mote(context, ir_view_text(mote->id), error);
+}
+
+static ir_status_t read_registry(issue_t *issue, const char *path, ir_error_t *error) {
+    ir_registry_t *registry = NULL;
+    ir_status_t status = ir_registry_load(path, &registry, error);
+    if (status == IR_OK) {
+        status = ir_registry_each_mote(registry, take_registered, issue, error);
     }
-    return make_token(issue, kept, error);
+    ir_registry_unref(registry);
+    return status;
 }
 
 static ir_status_t read_names(issue_t *issue, const char *path, ir_error_t *error) {
@@ -99,7 +129,35 @@ static ir_status_t read_names(issue_t *issue, const char *path, ir_error_t *erro
     return status;
 }
 
+static ir_status_t read_motes(issue_t *issue, ir_error_t *error) {
+    const char *path = issue->request->names;
+    const size_t size = strlen(path);
+    const size_t suffix = strlen(REGISTRY_SUFFIX);
+    return size > suffix && strcmp(path + size - suffix, REGISTRY_SUFFIX) == 0
+               ? read_registry(issue, path, error)
+               : read_names(issue, path, error);
+}
+
 /* ---- the file ---- */
+
+static void know_mote(void *context, ir_view_t mote, const ir_token_hash_t *hash) {
+    issue_t *issue = context;
+    (void)hash;
+    if (ir_table_find(&issue->known, mote) == NULL) {
+        issue->out_of_memory = !remember(issue, &issue->known, &mote) || issue->out_of_memory;
+    }
+}
+
+static ir_status_t find_known(issue_t *issue, ir_error_t *error) {
+    if (!issue->request->missing || issue->request->tokens == NULL) {
+        return IR_OK;
+    }
+    const ir_status_t status = ir_tokens_scan(issue->request->tokens, know_mote, issue, error);
+    if (issue->out_of_memory) {
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the tokens");
+    }
+    return status == IR_ERR_NOT_FOUND ? IR_OK : status;
+}
 
 static void keep_line(void *context, ir_view_t mote, const ir_token_hash_t *hash) {
     issue_t *issue = context;
@@ -159,24 +217,33 @@ static ir_status_t merge(issue_t *issue, const char *path, ir_error_t *error) {
                : ir_error_set(error, IR_ERR_MEMORY, "out of memory for the tokens");
 }
 
-ir_status_t ir_issue_tokens(const char *names, const char *tokens, FILE *out, ir_error_t *error) {
-    issue_t issue = {.arena = ir_arena_new(ARENA_CHUNK)};
+static ir_status_t write_tokens(const issue_t *issue, FILE *out, ir_error_t *error) {
+    if (!ir_buffer_ok(&issue->tokens) || !ir_buffer_ok(&issue->hashes)) {
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for tokens");
+    }
+    return fwrite(issue->tokens.data, 1, issue->tokens.size, out) == issue->tokens.size &&
+                   fflush(out) == 0
+               ? IR_OK
+               : ir_error_set(error, IR_ERR_IO, "cannot write the tokens: %s", strerror(errno));
+}
+
+ir_status_t ir_issue_tokens(const ir_issue_request_t *request, FILE *out, ir_error_t *error) {
+    issue_t issue = {.request = request, .arena = ir_arena_new(ARENA_CHUNK)};
     ir_buffer_init(&issue.tokens);
     ir_buffer_init(&issue.hashes);
     ir_status_t status = issue.arena != NULL
-                             ? read_names(&issue, names, error)
+                             ? find_known(&issue, error)
                              : ir_error_set(error, IR_ERR_MEMORY, "out of memory for tokens");
-    if (status == IR_OK && (!ir_buffer_ok(&issue.tokens) || !ir_buffer_ok(&issue.hashes))) {
-        status = ir_error_set(error, IR_ERR_MEMORY, "out of memory for tokens");
+    if (status == IR_OK) {
+        status = read_motes(&issue, error);
     }
-    if (status == IR_OK && tokens != NULL) {
-        status = merge(&issue, tokens, error);
+    if (status == IR_OK && issue.named.count > 0) {
+        status = write_tokens(&issue, out, error);
     }
-    if (status == IR_OK &&
-        (fwrite(issue.tokens.data, 1, issue.tokens.size, out) != issue.tokens.size ||
-         fflush(out) != 0)) {
-        status = ir_error_set(error, IR_ERR_IO, "cannot write the tokens: %s", strerror(errno));
+    if (status == IR_OK && issue.named.count > 0 && request->tokens != NULL) {
+        status = merge(&issue, request->tokens, error);
     }
+    ir_table_free(&issue.known);
     ir_table_free(&issue.named);
     ir_arena_free(issue.arena);
     ir_buffer_free(&issue.tokens);

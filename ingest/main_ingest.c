@@ -13,10 +13,11 @@ static int run(const ir_ingest_options_t *options) {
         return ir_ingest_check(options, stdout) ? IR_EXIT_DONE : IR_EXIT_FAILED;
     }
     ir_error_t error = {.status = IR_OK};
-    const char *names = ir_setting_text(options->issue_tokens);
-    const ir_status_t status =
-        names != NULL ? ir_issue_tokens(names, ir_setting_text(options->tokens), stdout, &error)
-                      : ir_gateway_run(options, &error);
+    const ir_issue_request_t request = {.names = ir_setting_text(options->issue_tokens),
+                                        .tokens = ir_setting_text(options->tokens),
+                                        .missing = options->issue_missing};
+    const ir_status_t status = request.names != NULL ? ir_issue_tokens(&request, stdout, &error)
+                                                     : ir_gateway_run(options, &error);
     if (status != IR_OK) {
         ir_log(IR_LOG_ERROR, "%s", error.text);
     }

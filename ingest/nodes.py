@@ -1,4 +1,4 @@
-"""The one list of nodes, ingest/nodes.conf: balancer, limits, brokers, gateways, brokers of a cluster that is drained.
+"""The one list of nodes, ingest/nodes.conf: balancer, limits, motes, brokers, gateways, brokers of a cluster that is drained.
 
     nodes = read(path)
     nodes.balancer["stats"], nodes.limits["connections"], nodes.brokers[0].node
@@ -48,6 +48,7 @@ LIMITS = {
     "rejected-messages": ("100000", COUNT, "a number"),
     "rejected-bytes": ("1073741824", COUNT, "a number"),
 }
+MOTES = {"users": ("own", "own|shared", "own or shared")}
 BROKER = {
     "host": (None, HOST, "an address"),
     "amqp": ("5672", PORT, "a port"),
@@ -57,6 +58,9 @@ BROKER = {
 }
 GATEWAY = {"host": (None, HOST, "an address"), "http": ("8080", PORT, "a port")}
 SECURE = ("amqps", "mqtts", "https")
+# Limits where all motes have one address: those that a generator plays.
+ONE_ADDRESS = {"connections-per-source": "1000000", "new-connections-per-source": "1000000",
+               "requests-per-source": "1000000000"}
 
 
 class NodesError(Exception):
@@ -84,6 +88,7 @@ class Gateway:
 class Nodes:
     balancer: dict = field(default_factory=lambda: initial(BALANCER))
     limits: dict = field(default_factory=lambda: initial(LIMITS))
+    motes: dict = field(default_factory=lambda: initial(MOTES))
     brokers: list = field(default_factory=list)
     draining: list = field(default_factory=list)  # brokers of the old cluster: consumers stay there, nobody sends to it
     gateways: list = field(default_factory=list)
@@ -115,6 +120,8 @@ def take(nodes, where, section, found):
         nodes.balancer = check(where, BALANCER, found)
     elif section == "limits":
         nodes.limits = check(where, LIMITS, found)
+    elif section == "motes":
+        nodes.motes = check(where, MOTES, found)
     elif kind in ("broker", "draining") and re.fullmatch(NAME, name):
         values = check(where, BROKER, found)
         values["node"] = values["node"] or f"rabbit@{name}"
@@ -122,7 +129,7 @@ def take(nodes, where, section, found):
     elif kind == "gateway" and re.fullmatch(NAME, name):
         nodes.gateways.append(Gateway(name, **check(where, GATEWAY, found)))
     else:
-        raise NodesError(f"{where}: sections are balancer, limits, broker NAME, draining NAME and gateway NAME")
+        raise NodesError(f"{where}: sections are balancer, limits, motes, broker NAME, draining NAME and gateway NAME")
 
 
 def read(path):

@@ -75,8 +75,11 @@ static const ir_setting_t settings[] = {
     {"trusted-proxies", 0, IR_SETTING_TEXT, "LIST", NULL, 0, 0, NULL, FIELD(trusted_proxies),
      "Addresses or networks, separated by commas, whose X-Forwarded-For is believed, for the log."},
     {"issue-tokens", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(issue_tokens),
-     "Make a token for each mote named in FILE (-: standard input), one a line; write MOTE TOKEN "
-     "lines to standard output, merge the hashes into --tokens, and exit."},
+     "Make a token for each mote named in FILE (-: standard input), one a line, or in the registry "
+     "FILE.ttl; write MOTE TOKEN lines to standard output, merge the hashes into --tokens, and "
+     "exit."},
+    {"issue-missing", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(issue_missing),
+     "With --issue-tokens: only for motes that have no token; the others keep theirs."},
     IR_LOG_SETTINGS(ir_ingest_options_t, log_level),
     IR_PROGRAM_SETTINGS(ir_ingest_options_t, core_dumps),
     {"check", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(check),

@@ -30,6 +30,7 @@ typedef struct ir_ingest_options {
     int64_t retry_after_ns, drain_ns, stop_timeout_ns;
     char *trusted_proxies;
     char *issue_tokens;
+    bool issue_missing;
     int log_level;
     bool core_dumps;
     bool check;

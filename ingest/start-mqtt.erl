@@ -13,6 +13,8 @@ spawn(fun() ->
     Packet = 2 * 1048576,
     Enable = fun() ->
         ok = application:set_env(rabbitmq_mqtt, max_packet_size_authenticated, Packet, [{persistent, true}]),
+        % A mote's name may have a colon: what stands before one would be taken for a virtual host.
+        ok = application:set_env(rabbitmq_mqtt, ignore_colons_in_username, true, [{persistent, true}]),
         {ok, File} = application:get_env(rabbit, enabled_plugins_file),
         {ok, [Plugins]} = file:consult(File),
         ok = file:write_file(File, io_lib:format("~p.~n", [lists:usort([rabbitmq_mqtt | Plugins])])),

@@ -82,6 +82,16 @@ size_t ir_registry_sensors(const ir_registry_t *registry) {
     return registry->sensors.count;
 }
 
+ir_status_t ir_registry_each_mote(const ir_registry_t *registry, ir_registry_mote_fn each,
+                                  void *context, ir_error_t *error) {
+    ir_status_t status = IR_OK;
+    for (size_t i = 0; i < registry->motes.capacity && status == IR_OK; i++) {
+        const ir_mote_t *mote = registry->motes.places[i].value;
+        status = mote != NULL ? each(context, mote, error) : IR_OK;
+    }
+    return status;
+}
+
 size_t ir_registry_motes(const ir_registry_t *registry) {
     return registry->motes.count;
 }

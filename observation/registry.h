@@ -119,6 +119,12 @@ bool ir_registry_shared(const ir_registry_t *registry);
 const ir_sensor_t *ir_registry_sensor(const ir_registry_t *registry, ir_view_t name);
 const ir_mote_t *ir_registry_mote(const ir_registry_t *registry, ir_view_t id);
 
+typedef ir_status_t (*ir_registry_mote_fn)(void *context, const ir_mote_t *mote, ir_error_t *error);
+
+/* Calls `each` for every mote, in no order that means anything, until it does not return IR_OK. */
+ir_status_t ir_registry_each_mote(const ir_registry_t *registry, ir_registry_mote_fn each,
+                                  void *context, ir_error_t *error);
+
 size_t ir_registry_sensors(const ir_registry_t *registry);
 size_t ir_registry_motes(const ir_registry_t *registry);
 

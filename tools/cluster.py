@@ -20,6 +20,7 @@ import servers  # puts ingest/ on the module path
 
 import definitions
 import haproxy
+import motes
 import nodes as list_of_nodes
 import rabbitmq
 
@@ -57,7 +58,8 @@ class Node(servers.RabbitMQ):
 class Cluster(servers.Startable):
     """Nodes that start and stop together; each can also be killed and started alone.
 
-    `nodes` is the list that all configurations are made from. Brokers are entered when their ports are known. `root`:
+    `nodes` is the list that all configurations are made from. Brokers are entered when their ports are known. One
+    generator plays all motes, so there is the shared user; motes of `mote_tokens` also have users of their own. `root`:
     see servers.RabbitMQ.
     """
 
@@ -65,6 +67,8 @@ class Cluster(servers.Startable):
         self.directory = Path(directory).resolve()
         self.passwords_file = self.directory / "passwords"
         self.nodes = nodes or list_of_nodes.Nodes()
+        self.nodes.motes["users"] = "shared"
+        self.mote_tokens = {}
         self.mapper = servers.PortMapper(self.directory / "epmd.log")
         names = [f"rabbit-{i + 1}" for i in range(count)]
         self.members = [Node(self.directory / name, name, self, root) for name in names]
@@ -78,8 +82,9 @@ class Cluster(servers.Startable):
         for each in self.members:
             each.ports = each.ports or servers.free_ports(each.n_ports)
         self.nodes.brokers = [each.listed() for each in self.members]
-        self.definitions = json.dumps(definitions.definitions(self.nodes, self.passwords_file))
-        self.passwords = definitions.read_passwords(self.passwords_file)
+        house = definitions.definitions(self.nodes, self.passwords_file)
+        self.definitions = json.dumps(definitions.merged(house, motes.users(self.mote_tokens)))
+        self.passwords = {**definitions.read_passwords(self.passwords_file), **self.mote_tokens}
 
     def begin(self):
         """Starts the first node first, because the others look for it when they start."""

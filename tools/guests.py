@@ -109,7 +109,8 @@ class GuestStack:
 
     def start(self):
         self.out.mkdir(parents=True, exist_ok=True)
-        (self.out / "tokens").touch(0o600)
+        for name in ("tokens", "mote-tokens"):
+            servers.write_private(self.out / name, "")
         platform = registry.load(self.settings.platform, self.lab)
         verbs.require_host(platform)
         kind = choose_kind(platform, self.settings.kind)
@@ -184,6 +185,8 @@ class GuestStack:
             "stats": f"http://{self.services.balancer_address('stats')}/stats",
             "passwords": str(self.services.passwords_file),
             "tokens": str(self.out / "tokens"),
+            "mote-tokens": str(self.out / "mote-tokens"),
+            "own-users": False,
             "registry": str(stack.REGISTRY) if self.settings.documents != "sqlite" else "registry.ttl",
             "documents": self.services.documents_uri(),
             "graph": self.services.graph_uri(),

@@ -33,7 +33,7 @@ class Load:
         self.check = check
         self.programs = Path(description["programs"])
         self.passwords = cluster.definitions.read_passwords(description["passwords"])
-        self.mote_tokens = self.directory / "mote-tokens"
+        self.mote_tokens = Path(description["mote-tokens"])
         self.drain_seconds = DRAIN_SECONDS
 
     def store_arguments(self):
@@ -50,7 +50,8 @@ class Load:
     # ---- what the motes need ----
 
     def prepare(self, *source):
-        """Makes the directory, and tokens for the motes of that source. Returns the arguments for the generator."""
+        """Makes the directory, and tokens for those motes of the source that have none. Returns the arguments for the
+        generator."""
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
         if "http" in VIAS[self.via]:
@@ -60,9 +61,8 @@ class Load:
     def issue_tokens(self, *source):
         motes = self.directory / "motes"
         self.call("ir-loadgen", *source, f"--write-motes={motes}")
-        tokens = programs.issue_tokens(self.programs, motes.read_text().split(), self.description["tokens"])
-        servers.write_private(self.mote_tokens, "".join(f"{mote} {token}\n" for mote, token in tokens.items()))
-        self.reload(self.description["gateways"], "ir_tokens_reloads_total")
+        if cluster.motes.issue(self.programs / "ir-ingest", motes, self.description["tokens"], self.mote_tokens):
+            self.reload(self.description["gateways"], "ir_tokens_reloads_total")
 
     def register(self, registry):
         """Makes it the registry of the stack: in the graph store and in the workers."""
@@ -105,7 +105,7 @@ class Load:
             words += [f"--formats={self.description['formats']}", f"--drain-timeout={self.drain_seconds}s"]
         else:
             words.append("--no-subscribe")
-        if self.mote_tokens.exists():
+        if "http" in VIAS[self.via]:
             words.append(f"--mote-tokens={self.mote_tokens}")
         return words
 
@@ -243,7 +243,7 @@ def main():
     servers.stop_on_signals()
     try:
         return run(Settings(os.environ))
-    except (StackError, servers.ServerError) as error:
+    except (StackError, servers.ServerError, cluster.list_of_nodes.NodesError) as error:
         print(f"load: {error}", file=sys.stderr)
         return getattr(error, "status", 1)
 

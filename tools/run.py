@@ -226,7 +226,7 @@ def main():
         if sys.argv[1:] == ["check"]:
             return 0
         summary = run(settings)
-    except (StackError, servers.ServerError, guests.LabError) as error:
+    except (StackError, servers.ServerError, stack.cluster.list_of_nodes.NodesError, guests.LabError) as error:
         print(f"{'make' if sys.argv[1:] else 'run'}: {error}", file=sys.stderr)
         return getattr(error, "status", 1)
     if not is_clean(summary):

@@ -34,9 +34,6 @@ RESULTS = ROOT / "out" / "results"
 REGISTRY = ROOT / "loadgen" / "usgs_river.ttl"
 STATE = "stack.json"
 READY_SECONDS = 60
-# Here all motes have the same address.
-LIMITS = {"connections-per-source": "1000000", "new-connections-per-source": "1000000",
-          "requests-per-source": "1000000000"}
 
 
 class StackError(Exception):
@@ -172,8 +169,9 @@ class Stack:
         self.build = Path(build)
         self.registry = self.out / "registry.ttl"
         self.tokens = self.out / "tokens"
+        self.mote_tokens = self.out / "mote-tokens"
         self.cluster = cluster.Cluster(self.out / "brokers", settings.brokers, root=root)
-        self.cluster.nodes.limits.update(LIMITS)
+        self.cluster.nodes.limits.update(cluster.list_of_nodes.ONE_ADDRESS)
         self.balancer = cluster.HAProxy(self.out / "balancer", self.cluster.nodes, self.out / "certificates")
         self.document_server = self.store_server(servers.DOCUMENT_SERVERS, settings.documents)
         self.graph_server = self.store_server(servers.GRAPH_SERVERS, settings.graph)
@@ -213,6 +211,8 @@ class Stack:
             "ca": str(self.out / "certificates" / "ca.pem"),
             "passwords": str(self.cluster.passwords_file),
             "tokens": str(self.tokens),
+            "mote-tokens": str(self.mote_tokens),
+            "own-users": bool(self.cluster.mote_tokens),
             "registry": str(self.registry),
             "documents": self.documents_uri(),
             "graph": self.graph_uri(),
@@ -263,10 +263,15 @@ class Stack:
         if made.returncode != 0:
             raise StackError(f"make-certificates: {made.stderr.strip()}")
 
+    def issue_tokens(self):
+        """For the motes of the registry: tokens for HTTP, which are the passwords of their users at the brokers."""
+        cluster.motes.issue(self.build / "ir-ingest", self.registry, self.tokens, self.mote_tokens)
+        self.cluster.mote_tokens = cluster.definitions.read_passwords(self.mote_tokens)
+
     def start(self):
         (self.out / "logs").mkdir(parents=True, exist_ok=True)
         shutil.copyfile(REGISTRY, self.registry)
-        self.tokens.touch(0o600)
+        self.issue_tokens()
         self.make_certificates()
         self.enter_gateways()
         self.cluster.begin()
@@ -357,6 +362,9 @@ def addresses(description):
     rows += [(each["name"], each["address"] + "/metrics") for each in description["gateways"] + description["workers"]]
     rows += [("documents", description["documents"]), ("graph", description["graph"])]
     rows += [("passwords", show(description["passwords"])), ("certificates", show(description["ca"]))]
+    also = ", and the passwords of their users for AMQP and MQTT" if description["own-users"] else ""
+    rows += [("motes", f"{show(description['mote-tokens'])} has their tokens for HTTP{also}"),
+             ("", "the generator plays them all as the shared user mote, which is for closed networks")]
     return [f"  {name:<12} {address}" for name, address in rows]
 
 

@@ -38,9 +38,6 @@ INSIDE_PORT, CONSUMERS_PORT, STATS_PORT = 5671, 5674, 8404
 # Where a worker keeps its stores when no servers have that role, relative to the service's data folder.
 EMBEDDED = {"documents": "sqlite:../stores/documents.sqlite", "graph": "nquads:../stores/graph"}
 GRAPH_PATHS = {"fuseki": "/ir?strategy=quads", "oxigraph": "/store?strategy=quads&query=/query"}
-# The load generator has one address, however many motes it simulates.
-LIMITS = {"connections-per-source": "1000000", "new-connections-per-source": "1000000",
-          "requests-per-source": "1000000000"}
 WAITS = ("answer", "first-bytes")  # time limits that are longer for slow guests
 
 
@@ -91,7 +88,9 @@ class Services:
     def nodes(self):
         """The list of nodes, in the form of ingest/nodes.conf."""
         nodes = list_of_nodes.Nodes()
-        nodes.limits.update(LIMITS, **{key: longer(nodes.limits[key], self.patience) for key in WAITS})
+        # The load generator has one address, and simulates all motes.
+        nodes.limits.update(list_of_nodes.ONE_ADDRESS, **{key: longer(nodes.limits[key], self.patience) for key in WAITS})
+        nodes.motes["users"] = "shared"
         nodes.brokers += map(listed, self.addresses("broker"))
         nodes.draining += map(listed, self.draining)
         for _guest, name, place in self.gateways():

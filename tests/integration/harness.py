@@ -253,9 +253,12 @@ class Broker(servers.RabbitMQ):
 class Front:
     """Balancer and brokers as ingest/ configures them, with limits of our own."""
 
-    def __init__(self, directory, brokers=1, root=None, **limits):
+    def __init__(self, directory, brokers=1, root=None, motes=(), **limits):
+        """These `motes` have users of their own."""
         self.directory = Path(directory)
         self.cluster = cluster.Cluster(self.directory / "brokers", brokers, root=root)
+        self.tokens = self.directory / "tokens"
+        self.cluster.mote_tokens = programs.issue_tokens(BUILD, motes, self.tokens) if motes else {}
         self.cluster.nodes.limits.update({**FRONT_LIMITS, **limits})
         nobody = cluster.list_of_nodes.Gateway("none", servers.HOST, str(servers.free_ports(1)[0]))
         self.cluster.nodes.gateways.append(nobody)

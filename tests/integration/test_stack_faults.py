@@ -2,35 +2,19 @@
 send: nothing that was confirmed is missing, nothing is there twice."""
 
 import contextlib
-import socket
-import struct
 
 import pytest
 
 import harness
 import haproxy
+import mqtt
 from faulty import Faulty
 
 
-def mqtt_connection(broker, client):
-    """A socket to that broker's MQTT listener, past the balancer, on which a client of that id is logged in."""
-    def text(value):
-        return struct.pack("!H", len(value)) + value
-
-    password = broker.cluster.passwords["mote"].encode()
-    body = text(b"MQTT") + bytes([4, 0b11000010]) + struct.pack("!H", 60) + text(client) + text(b"mote") + text(password)
-    connection = socket.create_connection((broker.host, broker.ports[2]), 20)
-    connection.sendall(bytes.fromhex(haproxy.PROXY_HEADER) + bytes([0x10, len(body)]) + body)
-    assert connection.recv(4, socket.MSG_WAITALL) == bytes([0x20, 2, 0, 0])
-    return connection
-
-
-def is_closed(connection):
-    """Waits for it."""
-    try:
-        return connection.recv(64) == b""
-    except ConnectionResetError:
-        return True
+def mqtt_client(broker, name):
+    """One of that name at that broker's MQTT listener, past the balancer."""
+    address, password = f"{broker.host}:{broker.ports[2]}", broker.cluster.passwords["mote"]
+    return mqtt.Client(address, "mote", password, name, before=bytes.fromhex(haproxy.PROXY_HEADER))
 
 
 def assert_client_ids_are_kept(faulty):
@@ -39,8 +23,8 @@ def assert_client_ids_are_kept(faulty):
     with contextlib.ExitStack() as stack:
         there = None
         for each in [*brokers, brokers[0]]:
-            client = stack.enter_context(mqtt_connection(each, b"same"))
-            assert there is None or is_closed(there), "the first connection stays"
+            client = stack.enter_context(mqtt_client(each, "same"))
+            assert there is None or there.is_closed(), "the first connection stays"
             there = client
 
 

@@ -138,11 +138,14 @@ static void a_bad_line_is_named(void **state) {
 
 /* ---- issuing ---- */
 
+static bool missing;
+
 static ir_status_t issue(const char *text, char *out, size_t size, ir_error_t *error) {
     write_file(names, text);
     FILE *file = fmemopen(out, size, "w");
     assert_non_null(file);
-    const ir_status_t status = ir_issue_tokens(names, path, file, error);
+    const ir_issue_request_t request = {.names = names, .tokens = path, .missing = missing};
+    const ir_status_t status = ir_issue_tokens(&request, file, error);
     fclose(file);
     return status;
 }
@@ -170,6 +173,26 @@ static void issued_tokens_are_good_and_replace_earlier_ones(void **state) {
     assert_int_equal(ir_tokens_load(path, &tokens, &error), IR_OK);
     assert_int_equal(ir_tokens_count(tokens), 3);
     assert_null(find(tokens, token));
+    ir_tokens_free(tokens);
+}
+
+static void only_missing_tokens_are_issued(void **state) {
+    (void)state;
+    char out[512] = "";
+    char mote[64];
+    ir_error_t error;
+    write_file(path, "# kept\na sha256:" SHA_OF_ABC "\n");
+    missing = true;
+    assert_int_equal(issue("a\n", out, sizeof out, &error), IR_OK);
+    assert_string_equal(out, "");
+    assert_int_equal(issue("a\nb\na\n", out, sizeof out, &error), IR_OK);
+    assert_int_equal(sscanf(out, "%63s", mote), 1);
+    assert_string_equal(mote, "b");
+    missing = false;
+    ir_tokens_t *tokens = NULL;
+    assert_int_equal(ir_tokens_load(path, &tokens, &error), IR_OK);
+    assert_int_equal(ir_tokens_count(tokens), 2);
+    assert_string_equal(find(tokens, "abc")->mote, "a");
     ir_tokens_free(tokens);
 }
 
@@ -201,7 +224,8 @@ static void failing_allocations_are_told(void **state) {
         failing_alloc_arm(nth, FAILING_ALLOC_PROGRAM);
         ir_status_t status = ir_tokens_load(path, &tokens, &error);
         if (status == IR_OK) {
-            status = ir_issue_tokens(names, NULL, file, &error);
+            const ir_issue_request_t request = {.names = names, .tokens = path, .missing = true};
+            status = ir_issue_tokens(&request, file, &error);
         }
         const bool failed = failing_alloc_disarm();
         ir_tokens_free(tokens);
@@ -292,6 +316,7 @@ int main(void) {
         cmocka_unit_test(senders_are_known_by_bearer_and_basic),
         cmocka_unit_test(a_bad_line_is_named),
         cmocka_unit_test(issued_tokens_are_good_and_replace_earlier_ones),
+        cmocka_unit_test(only_missing_tokens_are_issued),
         cmocka_unit_test(wrong_names_change_nothing),
         cmocka_unit_test(failing_allocations_are_told),
         cmocka_unit_test(a_bucket_fills_at_its_rate),

@@ -46,7 +46,7 @@ class Sample(sample.Sample):
             yield
             self.measures.update({f"{name}.memory_mib": mib for name, mib in self.stack.peaks_mib().items()})
             self.figures.update(self.stack.figures())
-        for each in self.folder.glob("*/mote-tokens"):
+        for each in self.folder.glob("guests/*/mote-tokens"):
             each.unlink()
 
     def booted(self):

@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Prints the definitions that give each mote a user of its own at the brokers:
+
+    ir-ingest --issue-tokens=river.ttl --issue-missing --tokens=tokens.txt >> mote-tokens
+    ingest/motes.py mote-tokens > motes.json && rabbitmqctl import_definitions motes.json
+
+A mote's token for HTTP is its password for AMQP and MQTT. MOTE-TOKENS has a line "MOTE TOKEN" for each, the last one of a
+mote counts; it is readable by its owner only. What is printed holds no password, but keep it to yourself as well.
+
+Such a user publishes to amq.topic, under its own name: topic permissions are looked at for topic exchanges only, so who
+may write to ir.observations may say any name.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+import definitions
+import nodes as list_of_nodes
+
+RIGHTS = {"vhost": "/", "configure": "^$", "write": "^amq\\.topic$", "read": "^$"}
+TOPICS = {"vhost": "/", "exchange": "amq.topic", "write": "^ir\\.{username}$", "read": "^$"}
+LIMITS = {"max-connections": 4, "max-channels": 16}  # of all connections of a mote together
+ISSUE_SECONDS = 60
+
+
+def issue(program, source, hashes, kept):
+    """Tokens for the motes of `source` (names or a registry, as ir-ingest, the `program`, takes them) that have none in the
+    file `hashes`; their lines are added to the file `kept`. Whether there were any."""
+    argv = [program, f"--issue-tokens={source}", "--issue-missing", f"--tokens={hashes}"]
+    with open(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as out:
+        before = os.fstat(out.fileno()).st_size
+        done = subprocess.run(argv, stdout=out, stderr=subprocess.PIPE, text=True, timeout=ISSUE_SECONDS, check=False)
+        if done.returncode != 0:
+            raise list_of_nodes.NodesError(done.stderr.strip())
+        return os.fstat(out.fileno()).st_size > before
+
+
+def users(tokens):
+    """Definitions of the users of {mote: token}."""
+    house = {user["name"] for user in definitions.static()["users"]} | {"guest"}
+    if taken := sorted(house & tokens.keys()):
+        raise list_of_nodes.NodesError(f"mote {taken[0]}: a user of the house has that name; give the mote another one")
+    return {
+        "users": [{"name": mote, "tags": [], "limits": LIMITS, **definitions.hashed(mote, token)}
+                  for mote, token in tokens.items()],
+        "permissions": [{"user": mote, **RIGHTS} for mote in tokens],
+        "topic_permissions": [{"user": mote, **TOPICS} for mote in tokens],
+    }
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit("usage: ingest/motes.py MOTE-TOKENS > motes.json")
+    try:
+        json.dump(users(definitions.read_passwords(sys.argv[1])), sys.stdout)
+        print()
+    except (list_of_nodes.NodesError, OSError) as error:
+        sys.exit(f"ingest/motes.py: {error}")
+
+
+if __name__ == "__main__":
+    main()

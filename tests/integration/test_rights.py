@@ -1,0 +1,329 @@
+"""Every door tried with the rights of the next one: each user, by AMQP, MQTT, HTTP and the management interface, does all
+that can be done there; what each may do is one table, and the rest is refused."""
+
+import base64
+import concurrent.futures
+import contextlib
+import json
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pika
+import pytest
+
+import harness
+import mqtt
+from harness import cluster, servers
+
+OWN, OTHER = "USGS-08068500", "USGS-02337170"  # motes, each with a user of its own
+COLON = "BUOY:7_b-c"
+BODY = b'[{"n":"%s/00010","u":"Cel","v":1,"t":1320469200}]'
+REFUSED = (403, 406)  # ACCESS_REFUSED; PRECONDITION_FAILED for a user-id that is not the sender's
+
+
+@pytest.fixture(scope="module", params=["host", "other"])
+def front(request, tmp_path_factory):
+    """With the host's RabbitMQ, and with one of another series where there is one."""
+    root = harness.other_root() if request.param == "other" else None
+    with harness.Front(tmp_path_factory.mktemp("rights"), root=root, motes=(OWN, OTHER, COLON)) as front:
+        yield front
+
+
+@pytest.fixture(scope="module")
+def pipeline(front, tmp_path_factory):
+    with harness.FrontPipeline(front, tmp_path_factory.mktemp("pipeline")) as pipeline:
+        yield pipeline.init()
+
+
+# ---- AMQP ----
+
+
+def send(exchange, key, user_id=None):
+    return lambda channel: channel.basic_publish(exchange, key, BODY % OWN.encode(), pika.BasicProperties(user_id=user_id))
+
+
+def listen(exchange, key="#"):
+    def bind(channel):
+        queue = channel.queue_declare("", exclusive=True).method.queue
+        channel.queue_bind(queue, exchange, key)
+
+    return bind
+
+
+# What can be done, by name. What would harm the others is not tried by who may do it.
+HARMFUL = {
+    "delete a queue": lambda channel: channel.queue_delete("ir.observations.0"),
+    "delete an exchange": lambda channel: channel.exchange_delete("ir.processed"),
+    "unbind a queue": lambda channel: channel.queue_unbind("ir.observations.0", "ir.observations", "1"),
+}
+ACTIONS = {
+    "send as itself by amq.topic": send("amq.topic", f"ir.{OWN}"),
+    "send as another by amq.topic": send("amq.topic", f"ir.{OTHER}"),
+    "send below a name": send("amq.topic", f"ir.{OWN}.more"),
+    "send a longer name": send("amq.topic", f"ir.{OWN}x"),
+    "send any topic": send("amq.topic", "other.x"),
+    "send as itself": send("ir.observations", f"ir.{OWN}"),
+    "send as another": send("ir.observations", f"ir.{OTHER}"),
+    "send as the gateway": send("amq.topic", f"ir.{OWN}", "gateway"),
+    "send to a queue": send("", "ir.observations.0"),
+    "send to amq.direct": send("amq.direct", f"ir.{OWN}"),
+    "send to amq.headers": send("amq.headers", f"ir.{OWN}"),
+    "publish again": send("ir.processed", f"jsonld.{OWN}"),
+    "reject": send("ir.rejected", f"ir.{OWN}"),
+    "speak to workers": send("ir.workers", ""),
+    "consume": lambda channel: channel.basic_consume("ir.observations.0", lambda *_: None),
+    "get": lambda channel: channel.basic_get("ir.rejected"),
+    "purge": lambda channel: channel.queue_purge("ir.rejected"),
+    "declare a queue": lambda channel: channel.queue_declare("mine", durable=True),
+    "declare an exchange": lambda channel: channel.exchange_declare("mine", "topic"),
+    "declare a queue of the broker's naming": lambda channel: channel.queue_declare("", exclusive=True),
+    "listen to amq.topic": listen("amq.topic"),
+    "listen to observations": listen("ir.observations", "1"),
+    "listen to what is published again": listen("ir.processed"),
+    "listen to what is rejected": listen("ir.rejected"),
+    "listen to workers": listen("ir.workers"),
+    **HARMFUL,
+}
+SENDS = {"send as itself", "send as another"}
+LISTENS = {"declare a queue of the broker's naming", "listen to what is published again"}
+READS = {"get", "purge"}
+MENDS = {*SENDS, *READS, *HARMFUL, "publish again", "reject", "speak to workers", "consume"}
+MAY = {
+    OWN: {"send as itself by amq.topic"},
+    OTHER: {"send as another by amq.topic"},
+    COLON: set(),
+    "mote": {*SENDS, "send as itself by amq.topic", "send as another by amq.topic", "send a longer name"},
+    "gateway": SENDS,
+    "worker": {*MENDS, *LISTENS, "listen to observations", "listen to what is rejected", "listen to workers"},
+    "viewer": LISTENS,
+    # Whoever may bind to the exchange ir.rejected may read the queue of that name.
+    "loadgen": {*LISTENS, *READS, "listen to what is rejected"},
+    "operator": MENDS,
+    "monitor": set(),
+}
+
+
+def allowed(front, user, action):
+    connection = front.connect(user)
+    try:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        action(channel)
+        return True
+    except pika.exceptions.ChannelClosedByBroker as closed:
+        assert closed.reply_code in REFUSED, closed
+        return False
+    finally:
+        if connection.is_open:
+            connection.close()
+
+
+def test_every_user_is_in_the_table(front):
+    assert MAY.keys() == front.cluster.passwords.keys()
+
+
+@pytest.mark.parametrize("user", MAY)
+def test_amqp(front, pipeline, user):
+    tried = {name: action for name, action in ACTIONS.items() if not (name in HARMFUL and name in MAY[user])}
+    may = {name for name, action in tried.items() if allowed(front, user, action)}
+    assert may == MAY[user] & tried.keys()
+
+
+@pytest.mark.parametrize("user", [*MAY, "guest"])
+def test_a_wrong_password(front, user):
+    other = front.cluster.passwords["worker" if user != "worker" else "operator"]
+    for password in ("guest", other):
+        with pytest.raises(pika.exceptions.AMQPConnectionError):
+            front.connect(user, password=password)
+        with pytest.raises(mqtt.Refused):
+            mqtt.Client(front.balancer.address("mqtt"), user, password, "stranger")
+
+
+# ---- MQTT ----
+
+MQTT_ACTIONS = {
+    "send as itself": lambda client: client.publish(f"ir/{OWN}", BODY % OWN.encode()),
+    "send as another": lambda client: client.publish(f"ir/{OTHER}", BODY % OTHER.encode()),
+    "send below a name": lambda client: client.publish(f"ir/{OWN}/more", b"[]"),
+    "send any topic": lambda client: client.publish("other", b"[]"),
+    "send what the check sends": lambda client: client.publish("ir-check/x", b"[]"),
+    "listen to all": lambda client: client.subscribe("#"),
+    "listen to motes": lambda client: client.subscribe("ir/+"),
+    "listen to itself": lambda client: client.subscribe(f"ir/{OWN}"),
+}
+MAY_BY_MQTT = {OWN: {"send as itself"}, OTHER: {"send as another"}, "mote": SENDS, "worker": {"send what the check sends"}}
+
+
+SILENCE_SECONDS = 5  # RabbitMQ 3.10 says nothing to who may not write to amq.topic at all
+
+
+@pytest.mark.parametrize("user", MAY)
+def test_mqtt(front, pipeline, user):
+    def may(name):
+        login = (front.balancer.address("mqtt"), user, front.cluster.passwords[user])
+        with mqtt.Client(*login, f"{user} {name}", seconds=SILENCE_SECONDS) as client, contextlib.suppress(mqtt.Refused):
+            MQTT_ACTIONS[name](client)
+            return True
+        return False
+
+    before = pipeline.waiting()
+    # A mote has few connections.
+    with concurrent.futures.ThreadPoolExecutor(1 if user in front.cluster.mote_tokens else len(MQTT_ACTIONS)) as pool:
+        found = {name for name, good in zip(MQTT_ACTIONS, pool.map(may, MQTT_ACTIONS)) if good}
+    assert found == MAY_BY_MQTT.get(user, set())
+    assert pipeline.waiting() == before + len(found & SENDS)
+
+
+def test_a_name_with_a_colon(front, pipeline):
+    """RabbitMQ would take what stands before it for a virtual host."""
+    with mqtt.Client(front.balancer.address("mqtt"), COLON, front.cluster.passwords[COLON], "colon") as client:
+        client.publish(f"ir/{COLON}", BODY % COLON.encode())
+    assert allowed(front, COLON, send("amq.topic", f"ir.{COLON}"))
+
+
+# ---- HTTP ----
+
+
+@pytest.fixture(scope="module")
+def gateway(front, pipeline):
+    return pipeline.gateway(f"--tokens={front.tokens}")
+
+
+def post(gateway, secret, mote):
+    headers = {"Authorization": f"Bearer {secret}", "Content-Type": harness.SENML_JSON}
+    request = urllib.request.Request(f"{gateway.address}/v1/observations", BODY % mote.encode(), headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status
+    except urllib.error.HTTPError as answer:
+        return answer.code
+
+
+@pytest.mark.parametrize("user", MAY)
+def test_http(front, gateway, user):
+    """A mote's password is its token; those of the house are none."""
+    codes = [post(gateway, front.cluster.passwords[user], mote) for mote in (OWN, OTHER)]
+    assert codes == {OWN: [202, 403], OTHER: [403, 202], COLON: [403, 403]}.get(user, [401, 401])
+
+
+@pytest.mark.parametrize("user", MAY)
+def test_management(front, user):
+    """Only who has a tag sees anything, and nobody administers users."""
+    one = front.cluster.nodes.brokers[0]
+    login = base64.b64encode(f"{user}:{front.cluster.passwords[user]}".encode()).decode()
+    sees = {"operator", "monitor"}
+    for path in ("queues", "policies", "users"):
+        headers = {"Authorization": f"Basic {login}"}
+        status, _ = servers.http_request(int(one.management), "GET", f"/api/{path}", headers=headers)
+        assert (status == 200) == (user in sees and path != "users"), (path, status)
+
+
+# ---- limits ----
+
+
+def open_connections(front, stack, user, most=10):
+    """As many as it gets."""
+    opened = []
+    with contextlib.suppress(pika.exceptions.AMQPConnectionError):
+        for _ in range(most):
+            opened.append(front.connect(user, "amqp"))
+            stack.callback(opened[-1].close)
+    return opened
+
+
+def open_channels(connections):
+    """As many as they get together; the connection on which one is refused ends."""
+    count = 0
+    with contextlib.suppress(pika.exceptions.AMQPError):
+        for connection in connections:
+            for _ in range(8):
+                connection.channel()
+                count += 1
+    return count
+
+
+def send_by_all_ways(front, gateway, mote, source=None):
+    """By AMQP, unless it comes from another address."""
+    password = front.cluster.passwords[mote]
+    if source is None:
+        assert allowed(front, mote, send("amq.topic", f"ir.{mote}"))
+    with mqtt.Client(front.balancer.address("mqtt"), mote, password, mote, source) as client:
+        client.publish(f"ir/{mote}", BODY % mote.encode())
+    assert post(gateway, password, mote) == 202
+
+
+def test_a_mote_at_its_limits_locks_out_nobody(front, pipeline, gateway):
+    """With users of their own each has its limits: the fifth connection is refused, and the seventeenth channel, by AMQP
+    and MQTT together."""
+    with contextlib.ExitStack() as stack:
+        connections = open_connections(front, stack, OWN)
+        assert len(connections) == 4
+        with pytest.raises(mqtt.Refused):
+            mqtt.Client(front.balancer.address("mqtt"), OWN, front.cluster.passwords[OWN], "fifth")
+        send_by_all_ways(front, gateway, OTHER)
+        assert open_channels(connections) == 16
+        send_by_all_ways(front, gateway, OTHER)
+        stack.pop_all()
+    for connection in connections:
+        with contextlib.suppress(pika.exceptions.AMQPError):
+            connection.close()
+
+
+def test_with_the_shared_user_the_source_is_bounded(front, tmp_path):
+    """All connections of one user count together at the broker, so there is no limit there; the balancer has one for each
+    address. Meanwhile a worker holds 256 partitions."""
+    with harness.Front(tmp_path / "narrow", **{"connections-per-source": "20"}) as narrow, \
+            harness.FrontPipeline(narrow, tmp_path, settings=["--partitions=256"]) as pipeline:
+        pipeline.init()
+        worker = pipeline.worker()
+        with contextlib.ExitStack() as stack:
+            assert len(open_connections(narrow, stack, "mote", 30)) == 20
+            login = (narrow.balancer.address("mqtt"), "mote", narrow.cluster.passwords["mote"])
+            with pytest.raises(mqtt.Refused):
+                mqtt.Client(*login, "more")
+            with mqtt.Client(*login, OTHER, source="127.0.0.2") as client:
+                client.publish(f"ir/{OTHER}", BODY % OTHER.encode())
+            harness.wait_for(lambda: len(pipeline.sqlite_ids("raw")) == 1, "the other mote's message")
+        assert worker.not_ready() is None
+
+
+# ---- how they are made ----
+
+
+def definitions(*argv):
+    done = subprocess.run([sys.executable, *argv], capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout or done.stderr
+
+
+def test_a_mote_cannot_take_a_users_name(tmp_path):
+    kept = tmp_path / "mote-tokens"
+    for name in ("worker", "mote", "guest"):
+        harness.programs.write_tokens(kept, {"BUOY-7": "a", name: "b"})
+        status, told = definitions(harness.ROOT / "ingest" / "motes.py", kept)
+        assert status == 1 and f"mote {name}: " in told
+
+
+def test_the_shared_user_is_a_choice(tmp_path):
+    nodes = tmp_path / "nodes.conf"
+    for choice, there in (("", False), ("[motes]\nusers = own\n", False), ("[motes]\nusers = shared\n", True)):
+        nodes.write_text(f"[broker one]\nhost = 10.0.0.1\n{choice}")
+        status, told = definitions(harness.ROOT / "ingest" / "definitions.py", nodes, tmp_path / "passwords")
+        whole = json.loads(told)
+        assert status == 0 and ('"mote"' in told) == there
+        assert ("mote" in [each["name"] for each in whole["users"]]) == there
+
+
+def test_later_issues_add_and_keep(tmp_path):
+    """From the registry: whoever has a token keeps it, also when the call before was cut off between its two files."""
+    registry, hashes, kept = tmp_path / "river.ttl", tmp_path / "tokens", tmp_path / "mote-tokens"
+    registry.write_text(harness.REGISTRY.read_text())
+    assert cluster.motes.issue(harness.BUILD / "ir-ingest", registry, hashes, kept)
+    first = cluster.definitions.read_passwords(kept)
+    assert OWN in first and OTHER in first and kept.stat().st_mode & 0o77 == 0
+    assert not cluster.motes.issue(harness.BUILD / "ir-ingest", registry, hashes, kept)
+    hashes.write_text("".join(line for line in hashes.read_text().splitlines(True) if not line.startswith(f"{OWN} ")))
+    assert cluster.motes.issue(harness.BUILD / "ir-ingest", registry, hashes, kept)
+    second = cluster.definitions.read_passwords(kept)
+    assert {mote for mote in first if first[mote] != second[mote]} == {OWN}
