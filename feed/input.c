@@ -1,8 +1,6 @@
 #include "feed/input.h"
 
-#include "feed/cursor.h"
-#include "feed/rows.h"
-#include "feed/uplink.h"
+#include "feed/input_state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,52 +11,6 @@
 
 #define STANDARD_INPUT "-"
 #define ARENA_CHUNK (256 * 1024)
-#define FIRST_CAPACITY 64
-
-/* A mote's track after a row. */
-typedef struct ir_note {
-    ir_view_t mote;
-    ir_track_t track;
-} ir_note_t;
-
-struct ir_input_tools {
-    const ir_position_t *position;
-    ir_report_t *report;
-    ir_arena_t *arena;
-    ir_rows_t *rows;
-    ir_buffer_t scratch, description;
-    ir_buffer_t row; /* a copy, which splitting changes */
-    ir_row_reader_t row_reader;
-    ir_fields_t fields;
-    ir_reading_t reading;
-    ir_pack_draft_t draft;
-};
-
-struct ir_input {
-    const ir_position_t *position;
-    char *path, *state; /* `state` NULL: nothing is kept */
-    bool standard;
-    bool looked;    /* the file was held against the cursor since the program began */
-    uint64_t named; /* of its rows that cannot be used, those that were said */
-    ir_cursor_t cursor;
-
-    /* the last read */
-    ir_tracks_t *tracks;
-    ir_pack_t *packs;
-    size_t n_packs, capacity;
-    ir_note_t *notes;
-    size_t n_notes, notes_capacity;
-    ir_fingerprint_t fingerprint;
-    int64_t size;       /* of the file then; -1: standard input */
-    ir_row_place_t end; /* where reading goes on when all of it is confirmed */
-    bool ended, open;   /* `open`: rows to come may join the last pack */
-
-    /* the head in force */
-    ir_row_place_t head;
-    unsigned head_rows; /* of it that were read */
-    char *mark;         /* the first field of its first row */
-    ir_layout_t *layout;
-};
 
 /* ---- tools ---- */
 
@@ -105,17 +57,9 @@ void ir_input_tools_reset(ir_input_tools_t *tools) {
 
 /* ---- life ---- */
 
-static void drop_head(ir_input_t *input) {
-    ir_layout_free(input->layout);
-    free(input->mark);
-    input->layout = NULL;
-    input->mark = NULL;
-    input->head_rows = 0;
-}
-
 void ir_input_close(ir_input_t *input) {
     if (input != NULL) {
-        drop_head(input);
+        ir_input_drop_head(input);
         ir_cursor_free(&input->cursor);
         ir_tracks_free(input->tracks);
         free(input->packs);
@@ -186,225 +130,6 @@ const ir_layout_t *ir_input_layout(const ir_input_t *input) {
     return input->layout;
 }
 
-/* ---- packs ---- */
-
-static bool push_note(ir_input_t *input, ir_view_t mote) {
-    if (input->n_notes == input->notes_capacity) {
-        const size_t capacity = input->n_notes > 0 ? 2 * input->n_notes : FIRST_CAPACITY;
-        ir_note_t *notes = realloc(input->notes, capacity * sizeof *notes);
-        if (notes == NULL) {
-            return false;
-        }
-        input->notes = notes;
-        input->notes_capacity = capacity;
-    }
-    const ir_track_t *track = ir_tracks_of(input->tracks, mote);
-    if (track != NULL) {
-        input->notes[input->n_notes++] = (ir_note_t){.mote = mote, .track = *track};
-    }
-    return true;
-}
-
-static void find_id(const ir_pack_t *pack, ir_id_t *id) {
-    ir_id_raw(&(ir_raw_key_t){.kind = IR_RAW_ABSOLUTE,
-                              .mote = pack->mote,
-                              .body = pack->body,
-                              .time_ns = pack->time_ns},
-              id);
-}
-
-/* Whether it is the one that was confirmed before, with nothing added since. */
-static bool is_last(const ir_input_t *input, const ir_pack_t *pack) {
-    ir_id_t id;
-    if (!input->cursor.has_last || input->n_packs > 0 ||
-        pack->begin.offset != input->cursor.at.offset) {
-        return false;
-    }
-    find_id(pack, &id);
-    return ir_id_compare(&id, &input->cursor.last) == 0;
-}
-
-static ir_status_t push_draft(ir_input_t *input, ir_input_tools_t *tools, ir_error_t *error) {
-    if (tools->draft.n_values == 0) {
-        return IR_OK;
-    }
-    if (input->n_packs == input->capacity) {
-        const size_t capacity = input->n_packs > 0 ? 2 * input->n_packs : FIRST_CAPACITY;
-        ir_pack_t *packs = realloc(input->packs, capacity * sizeof *packs);
-        if (packs == NULL) {
-            return out_of_memory(error);
-        }
-        input->packs = packs;
-        input->capacity = capacity;
-    }
-    if (!ir_pack_finish(&tools->draft, tools->arena, &tools->scratch)) {
-        return out_of_memory(error);
-    }
-    ir_pack_t *pack = &input->packs[input->n_packs];
-    *pack = tools->draft.pack;
-    pack->settled = is_last(input, pack);
-    input->n_packs++;
-    return IR_OK;
-}
-
-/* `*full`: there are as many packs as were asked for, and the row was not taken. */
-static ir_status_t add_reading(ir_input_t *input, ir_input_tools_t *tools, const ir_row_t *row,
-                               size_t limit, bool *full, ir_error_t *error) {
-    if (!ir_pack_joins(&tools->draft, &tools->reading)) {
-        const ir_status_t status = push_draft(input, tools, error);
-        *full = status == IR_OK && input->n_packs == limit;
-        if (status != IR_OK || *full) {
-            return status;
-        }
-        tools->draft.pack = (ir_pack_t){.input = input, .begin = row->begin, .head = input->head};
-    }
-    ir_pack_add(&tools->draft, &tools->reading);
-    return IR_OK;
-}
-
-/* ---- heads ---- */
-
-/* The first head of a file must fit. A later one (another site, another program of the logger) that
- * does not is reported, and its rows are passed over. */
-static ir_status_t take_names(ir_input_t *input, ir_input_tools_t *tools, const ir_fields_t *names,
-                              ir_error_t *error) {
-    ir_error_t inner = {.status = IR_OK};
-    const ir_status_t status =
-        ir_layout_make(input->position, tools->row_reader.encoding, names, &input->layout, &inner);
-    if (status == IR_OK || status == IR_ERR_MEMORY || input->head.offset == 0) {
-        return status == IR_OK ? IR_OK : ir_error_set(error, status, "%s", inner.text);
-    }
-    ir_report_unusable(tools->report, "rows from here on are passed over: %s", inner.text);
-    return IR_OK;
-}
-
-static ir_status_t take_head_row(ir_input_t *input, ir_input_tools_t *tools, ir_error_t *error) {
-    const ir_view_t first = tools->fields.all[0];
-    if (input->head_rows++ == 0) {
-        const char *wanted = input->position->format->first;
-        input->mark = strndup(first.size > 0 ? first.data : "", first.size);
-        if (input->mark == NULL) {
-            return out_of_memory(error);
-        }
-        if (wanted != NULL && strcmp(input->mark, wanted) != 0) {
-            return ir_error_set(error, IR_ERR_SYNTAX, "does not begin with %s", wanted);
-        }
-    }
-    return input->head_rows == input->position->name_row
-               ? take_names(input, tools, &tools->fields, error)
-               : IR_OK;
-}
-
-static bool begins_head(const ir_input_t *input, const ir_fields_t *fields) {
-    return input->head_rows == input->position->head_rows && input->mark != NULL &&
-           input->mark[0] != '\0' && ir_view_equal(fields->all[0], ir_view_text(input->mark));
-}
-
-/* ---- rows ---- */
-
-static bool is_blank(const ir_fields_t *fields) {
-    for (size_t i = 0; i < fields->count; i++) {
-        if (fields->all[i].size > 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool copy_row(ir_buffer_t *copy, const ir_row_t *row) {
-    ir_buffer_clear(copy);
-    ir_buffer_append(copy, row->data, row->size);
-    return ir_buffer_ok(copy);
-}
-
-/* Splits the row; false when it is none that counts. */
-static bool split(const ir_input_t *input, ir_input_tools_t *tools, const ir_row_t *row) {
-    const char comment = input->position->comment_char;
-    if (comment != '\0' && row->size > 0 && row->data[0] == comment) {
-        return false;
-    }
-    if (!copy_row(&tools->row, row) ||
-        !ir_fields_split(tools->row.data, row->size, &input->position->dialect, &tools->fields)) {
-        ir_report_unusable(tools->report, "more than %d fields, or out of memory", IR_FIELDS_MAX);
-        return false;
-    }
-    return true;
-}
-
-static bool read_uplink(const ir_reading_context_t *context, const ir_row_t *row,
-                        ir_reading_t *reading) {
-    const ir_view_t line = ir_view(row->data, row->size);
-    uint64_t missed = 0;
-    return row->size > strspn(row->data, "\r\n") &&
-           ir_uplink_read(context, line, reading, &missed) == IR_UPLINK_READ;
-}
-
-static ir_status_t take_row(ir_input_t *input, ir_input_tools_t *tools, const ir_row_t *row,
-                            size_t limit, bool *full, ir_error_t *error) {
-    const bool table = input->position->format->uplink == NULL;
-    const size_t notes = input->n_notes;
-    const ir_reading_context_t context = {input->position, tools->arena, input->tracks,
-                                          tools->report};
-    bool read = false;
-    tools->report->line = row->begin.line;
-    tools->reading.mote = ir_view(NULL, 0);
-    if (table && !split(input, tools, row)) {
-        return IR_OK;
-    }
-    if (table && begins_head(input, &tools->fields)) {
-        drop_head(input);
-        input->head = row->begin;
-    }
-    if (table && input->head_rows < input->position->head_rows) {
-        return take_head_row(input, tools, error);
-    }
-    if (!table) {
-        read = read_uplink(&context, row, &tools->reading);
-    } else if (input->layout != NULL && !is_blank(&tools->fields)) {
-        tools->row_reader.layout = input->layout;
-        read = ir_row_read(&tools->row_reader, &context, &tools->fields, &tools->reading);
-    }
-    if (tools->reading.mote.size > 0 && !push_note(input, tools->reading.mote)) {
-        return out_of_memory(error);
-    }
-    const ir_status_t status = read ? add_reading(input, tools, row, limit, full, error) : IR_OK;
-    input->n_notes = *full ? notes : input->n_notes;
-    tools->draft.pack.notes = input->n_notes;
-    return status;
-}
-
-/* `heads_only`: until the head is complete. */
-static ir_status_t read_rows(ir_input_t *input, ir_input_tools_t *tools, bool heads_only,
-                             size_t limit, ir_error_t *error) {
-    ir_row_t row;
-    bool full = false;
-    ir_status_t status = IR_OK;
-    while (status == IR_OK && !full &&
-           !(heads_only && input->head_rows == input->position->head_rows)) {
-        switch (ir_rows_next(tools->rows, &input->position->dialect, &row, error)) {
-        case IR_ROWS_END:
-            input->ended = true;
-            return IR_OK;
-        case IR_ROWS_FAILED:
-            return IR_ERR_IO;
-        case IR_ROWS_LONG:
-            tools->report->line = row.begin.line;
-            ir_report_unusable(tools->report,
-                               "longer than %d bytes: is a quote left open in this row?",
-                               IR_ROW_BYTES_MAX);
-            break;
-        case IR_ROWS_ROW:
-            status = take_row(input, tools, &row, limit, &full, error);
-            break;
-        }
-        input->end = full ? row.begin : row.end;
-    }
-    if (full) {
-        ir_rows_back(tools->rows, &row);
-    }
-    return status;
-}
-
 /* ---- reading ---- */
 
 static ir_status_t seek(ir_input_t *input, ir_input_tools_t *tools, int fd, ir_row_place_t at,
@@ -446,12 +171,12 @@ static ir_status_t read_from(ir_input_t *input, ir_input_tools_t *tools, int fd,
     const ir_row_place_t at = input->cursor.at;
     ir_status_t status = seek(input, tools, fd, input->cursor.head, error);
     if (status == IR_OK && at.offset > input->cursor.head.offset) {
-        status = read_rows(input, tools, true, limit, error);
+        status = ir_input_read_rows(input, tools, true, limit, error);
         if (status == IR_OK) {
             status = seek(input, tools, fd, at, error);
         }
     }
-    return status == IR_OK ? read_rows(input, tools, false, limit, error) : status;
+    return status == IR_OK ? ir_input_read_rows(input, tools, false, limit, error) : status;
 }
 
 static ir_status_t open_file(ir_input_t *input, int *fd, ir_error_t *error) {
@@ -477,12 +202,12 @@ static ir_status_t read_file(ir_input_t *input, ir_input_tools_t *tools, size_t 
         status = ir_tracks_copy(input->tracks, input->cursor.tracks) ? IR_OK : out_of_memory(error);
     }
     if (status == IR_OK) {
-        drop_head(input);
+        ir_input_drop_head(input);
         input->looked = true;
         tools->report->told = input->cursor.told;
         input->head = input->cursor.head;
         status = input->position->head_rows == 0 && input->position->format->uplink == NULL
-                     ? take_names(input, tools, NULL, error)
+                     ? ir_input_number_columns(input, tools, error)
                      : IR_OK;
     }
     if (status == IR_OK) {
@@ -501,14 +226,14 @@ static ir_status_t read_standard(ir_input_t *input, ir_input_tools_t *tools, siz
     if (input->layout == NULL && input->end.offset == 0) {
         ir_rows_begin(tools->rows, STDIN_FILENO, input->end);
         if (input->position->head_rows == 0 && input->position->format->uplink == NULL) {
-            const ir_status_t status = take_names(input, tools, NULL, error);
+            const ir_status_t status = ir_input_number_columns(input, tools, error);
             if (status != IR_OK) {
                 return status;
             }
         }
     }
     tools->report->told = input->cursor.told;
-    const ir_status_t status = read_rows(input, tools, false, limit, error);
+    const ir_status_t status = ir_input_read_rows(input, tools, false, limit, error);
     if (status == IR_OK && input->ended && ir_rows_waits(tools->rows)) {
         tools->report->line = input->end.line;
         ir_report_unusable(tools->report, "the input ends in the middle of this row");
@@ -516,9 +241,9 @@ static ir_status_t read_standard(ir_input_t *input, ir_input_tools_t *tools, siz
     return status;
 }
 
-static void note_told(ir_input_t *input, const ir_report_t *report) {
-    if (report->line > input->cursor.told) {
-        input->cursor.told = report->line;
+static void note_told(ir_input_t *input) {
+    if (input->read_line > input->cursor.told) {
+        input->cursor.told = input->read_line;
     }
 }
 
@@ -527,6 +252,7 @@ ir_status_t ir_input_read(ir_input_t *input, ir_input_tools_t *tools, size_t pac
     ir_error_t inner = {.status = IR_OK};
     input->n_packs = input->n_notes = 0;
     input->ended = input->open = false;
+    input->read_line = 0;
     tools->draft.n_values = 0;
     tools->report->path = input->path;
     tools->report->named = input->named;
@@ -534,10 +260,10 @@ ir_status_t ir_input_read(ir_input_t *input, ir_input_tools_t *tools, size_t pac
     ir_status_t status = input->standard ? read_standard(input, tools, packs, &inner)
                                          : read_file(input, tools, packs, &inner);
     input->named = tools->report->named;
-    note_told(input, tools->report);
+    note_told(input);
     if (status == IR_OK && input->ended) {
         input->open = tools->draft.n_values > 0 && input->position->format->uplink == NULL;
-        status = push_draft(input, tools, &inner);
+        status = ir_input_end_pack(input, tools, &inner);
     }
     if (status != IR_OK) {
         input->n_packs = 0;
@@ -570,7 +296,7 @@ static void move_to_end(ir_input_t *input) {
         cursor->at = last->begin;
         cursor->head = last->head;
         cursor->has_last = true;
-        find_id(last, &cursor->last);
+        ir_input_find_id(last, &cursor->last);
     }
 }
 

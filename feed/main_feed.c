@@ -28,6 +28,16 @@ static ir_status_t check(const ir_feed_options_t *options, const ir_map_t *map, 
     return status == IR_OK ? ir_program_flush(stdout, error) : status;
 }
 
+static ir_status_t use(const ir_feed_options_t *options, const ir_map_t *map, bool *good,
+                       ir_error_t *error) {
+    const ir_status_t status = check_subscriptions(map, error);
+    if (status != IR_OK) {
+        return status;
+    }
+    return options->check ? check(options, map, good, error)
+                          : ir_feed_run(options, map, good, error);
+}
+
 static int run(const ir_feed_options_t *options) {
     ir_log_open(ir_feed_program.name, (ir_log_level_t)options->log_level);
     ir_error_t error = {.status = IR_OK};
@@ -36,12 +46,8 @@ static int run(const ir_feed_options_t *options) {
     ir_status_t status = ir_setting_text(options->map) != NULL
                              ? ir_map_load(options->map, &map, &error)
                              : ir_error_set(&error, IR_ERR_USAGE, "map: name the mapping's file");
-    if (status == IR_OK) {
-        status = check_subscriptions(map, &error);
-    }
-    if (status == IR_OK) {
-        status = options->check ? check(options, map, &good, &error)
-                                : ir_feed_run(options, map, &good, &error);
+    if (status == IR_OK && map != NULL) {
+        status = use(options, map, &good, &error);
     }
     if (status != IR_OK) {
         ir_log(IR_LOG_ERROR, "%s", error.text);

@@ -59,7 +59,7 @@ void ir_round_close(ir_round_t *round) {
     if (round == NULL) {
         return;
     }
-    for (size_t i = 0; i < round->n_files; i++) {
+    for (size_t i = 0; round->files != NULL && i < round->n_files; i++) {
         ir_input_close(round->files[i]->input);
         free(round->files[i]);
     }

@@ -372,6 +372,23 @@ static void test_no_head(void **state) {
     free_scene(scene);
 }
 
+/* What is said of one file does not keep the next one's rows from being named. */
+static void test_each_row_is_named_once(void **state) {
+    (void)state;
+    ir_scene_t *scene = new_scene("[g]\nfiles = *.txt\nheader = 0\ntime = 1\nzone = UTC\n"
+                                  "mote = m\n[g:2]\nsensor = m/t\n");
+    write_file(scene, "a.txt", "w", "2025-01-01 12:00,1\nx,1\ny,1\n");
+    write_file(scene, "b.txt", "w", "");
+    read_all(scene);
+    assert_int_equal(scene->report.unusable, 2);
+    restart(scene, 20000);
+    write_file(scene, "a.txt", "a", "z,1\n");
+    write_file(scene, "b.txt", "w", "x,1\n");
+    read_all(scene);
+    assert_int_equal(scene->report.unusable, 4);
+    free_scene(scene);
+}
+
 static void test_a_head_behind_a_preamble(void **state) {
     (void)state;
     ir_scene_t *scene = new_scene("[g]\nfiles = *.txt\nheader = 3\ntime = T\nzone = UTC\n"
@@ -551,6 +568,7 @@ int main(void) {
         cmocka_unit_test(test_the_newest_first),
         cmocka_unit_test(test_heads_that_do_not_fit),
         cmocka_unit_test(test_no_head),
+        cmocka_unit_test(test_each_row_is_named_once),
         cmocka_unit_test(test_a_head_behind_a_preamble),
         cmocka_unit_test(test_toa5),
         cmocka_unit_test(test_rdb),

@@ -59,7 +59,7 @@ typedef struct ir_expected {
 
 static uint64_t check_lines(const char *mapping, const char *path, const ir_expected_t *expected,
                             size_t count) {
-    char *lines[LINES_MAX];
+    char *lines[LINES_MAX] = {NULL};
     static ir_reading_t reading;
     ir_map_t *map = map_of(mapping);
     ir_report_t report = {.path = path};
