@@ -12,7 +12,7 @@
 
 /* ---- one value ---- */
 
-/* Smaller integers hold no time of these centuries in any of the units. */
+/* Smaller integers are outside of the accepted years in every unit. */
 static bool integer_of(const amqp_field_value_t *value, int64_t *integer) {
     switch (value->kind) {
     case AMQP_FIELD_KIND_I64:
@@ -26,7 +26,8 @@ static bool integer_of(const amqp_field_value_t *value, int64_t *integer) {
     }
 }
 
-/* `unit_ns` nanoseconds each; 0 when that is no time of these centuries. */
+/* Converts a count of units of `unit_ns` nanoseconds; 0 when the time is outside of the accepted
+ * years. */
 static int64_t time_of(int64_t count, int64_t unit_ns) {
     const int64_t per_second = IR_SECOND_NS / unit_ns;
     return count >= LEAST_S * per_second && count < END_S * per_second ? count * unit_ns : 0;

@@ -1,14 +1,15 @@
-/* When a message arrived, by the headers that brokers and gateways put there, and when its sender
- * says it was sent:
+/* When a message arrived, from the headers that brokers and gateways set, and when its sender says
+ * that it was sent:
  *
- *   header timestamp_in_ms   milliseconds since 1970, set by the broker, whatever the sender wrote
- * there (ingest/stamp-arrival.erl) header ir-arrival        microseconds since 1970, set by
- * ir-ingest; counts from certain users only, whose names the broker has verified (property user-id)
- *   property timestamp       seconds since 1970, the sender's own. RabbitMQ 3.12 and later replace
- * it when they stamp.
+ * - header timestamp_in_ms: milliseconds since 1970. The broker sets it and overwrites a sender's
+ *   value (ingest/stamp-arrival.erl).
+ * - header ir-arrival: microseconds since 1970, set by ir-ingest. It counts only from certain
+ *   users, whose names the broker has verified (property user-id).
+ * - property timestamp: seconds since 1970, set by the sender. RabbitMQ 3.12 and later overwrite it
+ *   when they stamp.
  *
- * What is no integer, stands there twice, or lies outside of the years 2000 to 2199 counts as not
- * there. Pure functions. */
+ * A value that is not an integer, occurs twice, or is outside of the years 2000 to 2199 counts as
+ * absent. Pure functions. */
 #ifndef IR_BROKER_ARRIVAL_H
 #define IR_BROKER_ARRIVAL_H
 
@@ -21,20 +22,20 @@
 #define IR_HEADER_STAMP "timestamp_in_ms"
 #define IR_HEADER_ARRIVAL "ir-arrival"
 
-/* Nanoseconds since 1970; 0: none. */
+/* Nanoseconds since 1970; 0: absent. */
 typedef struct ir_arrival {
-    int64_t broker_ns; /* by the broker's stamp */
-    int64_t header_ns; /* by ir-arrival, whoever sent it */
-    int64_t sent_ns;   /* by the property timestamp */
+    int64_t broker_ns; /* from the broker's stamp */
+    int64_t header_ns; /* from ir-arrival, whoever set it */
+    int64_t sent_ns;   /* from the property timestamp */
 } ir_arrival_t;
 
 ir_arrival_t ir_arrival_read(const amqp_basic_properties_t *properties);
 
-/* Whether `users`, names separated by commas, has this one. False for an empty name. */
+/* Whether `users`, a list separated by commas, contains this name. False for an empty name. */
 bool ir_arrival_trusts(const char *users, ir_view_t user);
 
-/* Whether a broker of this version ("3.10.8") leaves the sender's timestamp as it is. False for
- * what does not parse. */
+/* Whether a broker of this version ("3.10.8") keeps the sender's timestamp. False for a version
+ * that does not parse. */
 bool ir_arrival_keeps_timestamp(ir_view_t version);
 
 #endif

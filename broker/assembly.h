@@ -1,6 +1,6 @@
-/* Puts the frames of one channel together to messages: method, header, bodies. Frames of several
- * channels may come interleaved, so each channel has its own. A body over the limit is counted, not
- * kept. One thread. */
+/* Assembles the frames of one channel into messages: method, header, bodies. Frames of several
+ * channels may be interleaved, so each channel has its own assembly. A body over the limit is
+ * counted but not kept. One thread. */
 #ifndef IR_BROKER_ASSEMBLY_H
 #define IR_BROKER_ASSEMBLY_H
 
@@ -15,15 +15,15 @@
 #define IR_SHORT_TEXT 256 /* an AMQP short string has at most 255 bytes */
 
 typedef enum ir_assembly_stage {
-    IR_ASSEMBLY_IDLE,   /* basic.deliver comes next */
-    IR_ASSEMBLY_HEADER, /* the content header comes next */
-    IR_ASSEMBLY_BODY    /* `size - received` bytes of body are still to come */
+    IR_ASSEMBLY_IDLE,   /* expects basic.deliver */
+    IR_ASSEMBLY_HEADER, /* expects the content header */
+    IR_ASSEMBLY_BODY    /* expects `size - received` more bytes of body */
 } ir_assembly_stage_t;
 
-/* Headers of republished messages: flags, of which the set ones are kept. */
+/* Flags for the headers of republished messages. Only the set ones are sent. */
 enum ir_mark {
-    IR_MARK_REDELIVERED = 1, /* header "redelivered": perhaps published before */
-    IR_MARK_DUPLICATE = 2,   /* header "duplicate": the document store had the message already */
+    IR_MARK_REDELIVERED = 1, /* header "redelivered": may have been published before */
+    IR_MARK_DUPLICATE = 2,   /* header "duplicate": the document store already had the message */
     IR_MARK_REVISION = 4     /* header "revision": later flags of an earlier observation */
 };
 
@@ -36,10 +36,10 @@ typedef struct ir_assembly {
     uint64_t size, received;
     size_t key_size, type_size, id_size, user_size;
     char key[IR_SHORT_TEXT], type[IR_SHORT_TEXT], id[IR_SHORT_TEXT], user[IR_SHORT_TEXT];
-    ir_buffer_t body; /* used when the body comes in several frames */
+    ir_buffer_t body; /* used when the body has several frames */
 } ir_assembly_t;
 
-/* Views live until the next frame is given. */
+/* The views are valid until the next frame is taken. */
 typedef struct ir_assembled {
     uint64_t tag;
     bool redelivered;
@@ -51,19 +51,19 @@ typedef struct ir_assembled {
 } ir_assembled_t;
 
 typedef enum ir_assembly_result {
-    IR_ASSEMBLY_MORE,     /* taken; the message goes on */
-    IR_ASSEMBLY_COMPLETE, /* `message` is filled */
-    IR_ASSEMBLY_WRONG,    /* a frame that cannot stand here: the connection is of no use any more */
+    IR_ASSEMBLY_MORE,     /* taken; the message is not complete yet */
+    IR_ASSEMBLY_COMPLETE, /* `message` is complete */
+    IR_ASSEMBLY_WRONG,    /* an unexpected frame: the connection can no longer be used */
     IR_ASSEMBLY_MEMORY    /* no memory for the body */
 } ir_assembly_result_t;
 
 void ir_assembly_init(ir_assembly_t *assembly);
 void ir_assembly_free(ir_assembly_t *assembly);
 
-/* Forgets a message that was begun. */
+/* Discards an incomplete message. */
 void ir_assembly_reset(ir_assembly_t *assembly);
 
-/* Takes basic.deliver, or a header or body frame. `limit`: the largest body kept. */
+/* Takes basic.deliver, or a header or body frame. `limit`: the largest body to keep. */
 ir_assembly_result_t ir_assembly_take(ir_assembly_t *assembly, const amqp_frame_t *frame,
                                       uint64_t limit, ir_assembled_t *message);
 

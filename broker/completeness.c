@@ -1,4 +1,4 @@
-/* Whether what arrives now is consumed, by this worker or another one. */
+/* Decides whether arriving messages are consumed, by this worker or by others. */
 #include "broker/consumer_state.h"
 #include "common/clock.h"
 
@@ -15,7 +15,8 @@ ir_partition_set_t ir_completeness_held(const ir_consumer_t *consumer) {
     return held;
 }
 
-/* Those that nobody is known to consume and, of this worker's own, those that it does not. */
+/* The partitions that nobody is known to consume. With `own_too`, also those of this worker that it
+ * does not consume yet. */
 static ir_partition_set_t lacking_set(const ir_consumer_t *consumer, bool own_too) {
     ir_partition_set_t lacking = {{0}};
     for (unsigned i = 0; i < consumer->n_partitions; i++) {

@@ -16,11 +16,11 @@
 #include <openssl/x509v3.h>
 
 #define SYSTEM_CA_FILE "/etc/ssl/certs/ca-certificates.crt"
-/* A header with all properties of a packet of MQTT (ingest/start-mqtt.erl), and what RabbitMQ adds.
- */
+/* Large enough for a header with all properties of an MQTT packet (ingest/start-mqtt.erl) and
+ * RabbitMQ's additions. */
 #define RECEIVED_FRAME_BYTES (4 * 1024 * 1024)
 
-/* ---- words for what went wrong ---- */
+/* ---- error texts ---- */
 
 static ir_status_t status_of_code(unsigned code) {
     switch (code) {
@@ -120,7 +120,7 @@ bool ir_broker_secure(const ir_broker_options_t *options) {
     return strncmp(options->uri, "amqps:", strlen("amqps:")) == 0;
 }
 
-/* `text` is one URI, which the library cuts into the fields of target->info. */
+/* `text` is one URI; the library splits it, in place, into the fields of target->info. */
 static ir_status_t parse_target(const ir_broker_options_t *options, size_t index, char *text,
                                 ir_target_t *target, ir_error_t *error) {
     if (text == NULL) {
@@ -147,8 +147,8 @@ static ir_status_t parse_target(const ir_broker_options_t *options, size_t index
     return IR_OK;
 }
 
-/* The library compares names only; of an address OpenSSL sees to it that the certificate has it
- * (subjectAltName, RFC 5280). */
+/* The library checks only host names. For an address OpenSSL checks that the certificate contains
+ * it (subjectAltName, RFC 5280). */
 static void verify_host(amqp_socket_t *socket, const char *host) {
     X509_VERIFY_PARAM *parameters = SSL_CTX_get0_param(amqp_ssl_socket_get_context(socket));
     amqp_ssl_socket_set_verify_peer(socket, 1);
@@ -242,7 +242,7 @@ static amqp_table_entry_t flag_entry(const char *name) {
     return entry;
 }
 
-/* librabbitmq 0.11 announces neither consumer cancellation nor connection.blocked by itself. */
+/* librabbitmq 0.11 does not announce consumer cancellation and connection.blocked by itself. */
 static amqp_rpc_reply_t login(amqp_connection_state_t connection,
                               const ir_broker_options_t *options, const ir_target_t *target) {
     amqp_table_entry_t capabilities[] = {
@@ -265,7 +265,7 @@ static amqp_rpc_reply_t login(amqp_connection_state_t connection,
                                       target->info.password);
 }
 
-/* The library's one bound holds for frames in both directions. */
+/* The library has a single limit for frames in both directions. */
 static ir_status_t raise_frame_bound(amqp_connection_state_t connection, ir_error_t *error) {
     const int status = amqp_tune_connection(connection, amqp_get_channel_max(connection),
                                             RECEIVED_FRAME_BYTES, amqp_get_heartbeat(connection));
@@ -290,7 +290,8 @@ static struct timeval interval(int64_t ns) {
     return (struct timeval){.tv_sec = ns / IR_SECOND_NS, .tv_usec = ns % IR_SECOND_NS / 1000};
 }
 
-/* The library sends without a deadline; the kernel gives up on a peer that takes nothing. */
+/* The library sends without a time limit. This makes the kernel give up on a peer that takes
+ * nothing. */
 static void bound_sending(int fd, const ir_broker_options_t *options) {
     int64_t longest_ns = options->heartbeat_s * 2 * IR_SECOND_NS;
     if (longest_ns < options->timeout_ns) {
@@ -401,8 +402,8 @@ ir_status_t ir_broker_host(const ir_broker_options_t *options,
 
 int ir_broker_take_heartbeat(amqp_connection_state_t connection) {
     const int seconds = amqp_get_heartbeat(connection);
-    /* The library aborts when it is asked in the middle of a frame; then it keeps its heartbeats,
-     * and the caller's come on top. */
+    /* The library aborts when called in the middle of a frame. In that case it keeps its own
+     * heartbeats, in addition to the caller's. */
     if (amqp_release_buffers_ok(connection)) {
         (void)amqp_tune_connection(connection, amqp_get_channel_max(connection),
                                    amqp_get_frame_max(connection), 0);
@@ -438,7 +439,8 @@ static bool is_method(const amqp_frame_t *frame, amqp_channel_t channel, amqp_me
            frame->payload.method.id == id;
 }
 
-/* amqp_connection_close keeps everything that arrives before the answer; this throws it away. */
+/* Closes the connection and discards everything that arrives before the answer;
+ * amqp_connection_close would keep it. */
 static void say_goodbye(amqp_connection_state_t connection) {
     amqp_connection_close_t request = {.reply_code = AMQP_REPLY_SUCCESS,
                                        .reply_text = amqp_cstring_bytes("goodbye")};

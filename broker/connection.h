@@ -1,4 +1,4 @@
-/* One AMQP 0-9-1 connection to RabbitMQ over librabbitmq. Belongs to one thread. */
+/* One AMQP 0-9-1 connection to RabbitMQ, through librabbitmq. Belongs to one thread. */
 #ifndef IR_BROKER_CONNECTION_H
 #define IR_BROKER_CONNECTION_H
 
@@ -10,35 +10,35 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The texts are not copied: they outlive whatever was opened with them. */
+/* The texts are not copied: they must outlive whatever was opened with them. */
 typedef struct ir_broker_options {
     const char *uri; /* amqp(s)://[USER@]HOST[:PORT][/VHOST]; several, separated by commas: tried
                         in turn, all with or all without TLS */
     const char *password; /* kept out of the URI; NULL: the URI's own, or guest */
-    const char *name;     /* connection_name that RabbitMQ's management shows */
+    const char *name;     /* connection_name, shown by RabbitMQ's management */
     const char *ca_file;  /* for amqps, or NULL */
-    int64_t timeout_ns;   /* of connecting, of each call and of closing */
+    int64_t timeout_ns;   /* for connecting, for each call and for closing */
     int heartbeat_s;
-    size_t message_bytes; /* larger ones are not published; 0: no bound */
-    size_t trial_bytes;   /* so large a message may come: publishers try it when they connect
+    size_t message_bytes; /* limit on published messages; 0: no limit */
+    size_t trial_bytes;   /* the largest message to expect: publishers try it when they connect
                              (broker/size_trial.h); 0: nothing is tried */
-    bool receives; /* the connection publishes nothing, and takes larger frames than it agreed to:
-                      RabbitMQ adds headers of its own to a message's, whatever that makes of the
+    bool receives; /* the connection publishes nothing, and accepts larger frames than negotiated:
+                      RabbitMQ adds its own headers to those of a message, even if that exceeds the
                       frame */
 } ir_broker_options_t;
 
-/* Connects, logs in, negotiates heartbeats. IR_ERR_CONNECT, IR_ERR_AUTH, IR_ERR_PROTOCOL (something
- * that is no AMQP server answers), IR_ERR_USAGE (URI); the text masks passwords. `start` picks
- * which of several URIs is tried first. */
+/* Connects, logs in and negotiates heartbeats. IR_ERR_CONNECT, IR_ERR_AUTH, IR_ERR_PROTOCOL (the
+ * peer is not an AMQP server), IR_ERR_USAGE (URI). Passwords in the text are masked. `start`
+ * selects which of several URIs is tried first. */
 ir_status_t ir_broker_connect(const ir_broker_options_t *options, unsigned start,
                               amqp_connection_state_t *connection, ir_error_t *error);
 
-/* Whether all the addresses parse, without reaching any. IR_ERR_USAGE, IR_ERR_MEMORY. */
+/* Checks that all addresses parse, without connecting. IR_ERR_USAGE, IR_ERR_MEMORY. */
 ir_status_t ir_broker_check(const ir_broker_options_t *options, ir_error_t *error);
 
 #define IR_BROKER_USER_SIZE 256
 
-/* The user that all the addresses log in as. IR_ERR_USAGE also when they name several. */
+/* The user that all addresses log in as. IR_ERR_USAGE also when they name several users. */
 ir_status_t ir_broker_user(const ir_broker_options_t *options,
                            char user[static IR_BROKER_USER_SIZE], ir_error_t *error);
 
@@ -46,40 +46,40 @@ ir_status_t ir_broker_user(const ir_broker_options_t *options,
 ir_status_t ir_broker_host(const ir_broker_options_t *options,
                            char host[static IR_BROKER_USER_SIZE], ir_error_t *error);
 
-/* Whether these options lead to connections over TLS. */
+/* Whether these options use TLS. */
 bool ir_broker_secure(const ir_broker_options_t *options);
 
-/* The server's version, as it says itself ("3.10.8"); empty: it does not say. Lives as long as the
- * connection. */
+/* The server's version as it reports it ("3.10.8"); empty when it reports none. Valid as long as
+ * the connection. */
 ir_view_t ir_broker_version(amqp_connection_state_t connection);
 
-/* Closes within the time-out, or drops the socket; what still arrives is thrown away. Takes NULL.
- */
+/* Closes within the time-out, or drops the socket. Discards everything that still arrives. NULL is
+ * allowed. */
 void ir_broker_disconnect(amqp_connection_state_t connection);
 
-/* Hands the heartbeats over to the caller, who from now on sends one at least every half interval
- * (AMQP_FRAME_HEARTBEAT on channel 0) and watches for silence: the library sends its own only
- * inside waiting calls, where they would come too late or in the middle of a frame written past it.
- * Returns the negotiated interval in seconds; 0: none. */
+/* Passes the duty of heartbeats to the caller. The caller must send one at least every half
+ * interval (AMQP_FRAME_HEARTBEAT on channel 0) and watch for silence. The library sends its own
+ * only inside waiting calls, which would be too late, or in the middle of a frame that was written
+ * without the library. Returns the negotiated interval in seconds; 0: none. */
 int ir_broker_take_heartbeat(amqp_connection_state_t connection);
 
-/* The next frame that is already here. AMQP_STATUS_OK, AMQP_STATUS_TIMEOUT when there is none, or
- * the library's fault. Never waits. */
+/* Reads the next frame that has already arrived. AMQP_STATUS_OK, AMQP_STATUS_TIMEOUT when there is
+ * none, or the library's error. Never waits. */
 int ir_broker_read(amqp_connection_state_t connection, amqp_frame_t *frame);
 
-/* Takes a frame of channel 0: connection.close is answered and comes back as IR_ERR_CONNECT (or
- * IR_ERR_AUTH …) with the server's words; blocked and unblocked set `*blocked`. */
+/* Processes a frame of channel 0. connection.close is answered and returned as IR_ERR_CONNECT (or
+ * IR_ERR_AUTH …) with the server's text; blocked and unblocked set `*blocked`. */
 ir_status_t ir_broker_control(amqp_connection_state_t connection, const amqp_frame_t *frame,
                               bool *blocked, ir_error_t *error);
 
-/* Puts the last answer of the server, or the library's fault, into words with `what` before it.
+/* Converts the server's last answer, or the library's error, to a text that begins with `what`.
  * Returns IR_OK when the reply was normal. */
 ir_status_t ir_broker_reply(amqp_rpc_reply_t reply, const char *what, ir_error_t *error);
 
-/* The same for connection.close and channel.close methods (IR_OK for any other) … */
+/* The same for the methods connection.close and channel.close (IR_OK for any other). */
 ir_status_t ir_broker_refusal(const amqp_method_t *method, const char *what, ir_error_t *error);
 
-/* … and for a status that a library call returned; `library_status` is negative. */
+/* The same for a status that a library call returned; `library_status` is negative. */
 ir_status_t ir_broker_fault(int library_status, const char *what, ir_error_t *error);
 
 static inline amqp_bytes_t ir_broker_bytes(ir_view_t view) {

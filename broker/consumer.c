@@ -48,7 +48,7 @@ void ir_consumer_turn(ir_consumer_t *consumer) {
     }
 }
 
-/* ---- what does not answer ---- */
+/* ---- queues that do not answer ---- */
 
 void ir_consumer_warn(const ir_consumer_t *consumer, const char *text) {
     if (consumer->events.on_warning != NULL) {
@@ -67,7 +67,7 @@ void ir_consumer_lost(ir_consumer_t *consumer, const ir_partition_t *partition,
     }
 }
 
-/* Concerns this partition alone: the others' channels go on. */
+/* Affects only this partition: the channels of the others go on. */
 static void give_up(ir_consumer_t *consumer, ir_partition_t *partition, int64_t now_ns) {
     ir_link_t *link = ir_lanes_link(consumer, partition);
     ir_error_t error;
@@ -93,7 +93,7 @@ static void check_answers(ir_consumer_t *consumer) {
     }
 }
 
-/* The next suspected queue whose time has come, in turn. */
+/* Starts a trial of the next suspected queue that is due, in turn. */
 static void try_suspects(ir_consumer_t *consumer) {
     const int64_t now_ns = ir_clock_monotonic();
     if (!ir_consumer_connected(consumer) || consumer->stopping) {
@@ -110,8 +110,8 @@ static void try_suspects(ir_consumer_t *consumer) {
     }
 }
 
-/* A connection that ends by the broker's fault may have met a message that cannot be delivered:
- * then the queue answers once that is taken aside (ingest/take-aside.erl). */
+/* If the connection ended with a protocol error, the queue may hold an undeliverable message. The
+ * queue answers again once the broker has taken it aside (ingest/take-aside.erl). */
 static void on_tried(void *context, unsigned number, const ir_error_t *why) {
     ir_consumer_t *consumer = context;
     if (why != NULL && why->status == IR_ERR_PROTOCOL) {
@@ -135,7 +135,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context) {
     (void)what;
     ir_consumer_t *consumer = context;
     const ir_partition_set_t held = ir_completeness_held(consumer);
-    if (!consumer->paused) { /* what the broker answers is read later */
+    if (!consumer->paused) { /* the broker's answers are read later */
         ir_consumer_turn(consumer);
         check_answers(consumer);
         try_suspects(consumer);
@@ -171,7 +171,8 @@ static void on_refused(void *context, const ir_error_t *error) {
     ir_consumer_warn(context, error->text);
 }
 
-/* All workers hear of it; the partition's own counts it and goes on at once. */
+/* All workers receive this; the worker that has the partition counts it and consumes again at
+ * once. */
 static void on_set_aside(void *context, unsigned partition, ir_view_t what) {
     ir_consumer_t *consumer = context;
     if (partition >= consumer->n_partitions || !ir_presence_owns(consumer->presence, partition)) {

@@ -10,7 +10,8 @@
 #define METHOD_SIZE_MAX                                                                            \
     600                    /* exchange and routing key of 255 bytes each, and what goes with it    \
                             */
-#define HEADERS_EXTRA 2048 /* flags, short strings, lengths and types beside the headers' texts */
+#define HEADERS_EXTRA 2048 /* flags, short strings, lengths and types, besides the headers' texts  \
+                            */
 #define SHORT_MAX 255
 
 /* ---- checks ---- */
@@ -120,7 +121,7 @@ static char *put_big_endian(char *at, uint64_t value, int bytes) {
     return at;
 }
 
-/* A frame of `size` bytes stands behind its header, which is `at`: fills in header and end. */
+/* Completes a frame: its `size` bytes follow the header at `at`. Writes header and end. */
 static char *close_frame(char *at, uint8_t type, amqp_channel_t channel, size_t size) {
     at = put_big_endian(at, type, 1);
     at = put_big_endian(at, channel, 2);
@@ -128,7 +129,7 @@ static char *close_frame(char *at, uint8_t type, amqp_channel_t channel, size_t 
     return put_big_endian(at, AMQP_FRAME_END, 1);
 }
 
-/* NULL when it does not fit. */
+/* Returns NULL when it does not fit. */
 static char *put_method(char *at, const ir_publication_t *publication, amqp_channel_t channel) {
     amqp_basic_publish_t publish = {
         .exchange = amqp_cstring_bytes(publication->exchange),

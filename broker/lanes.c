@@ -1,14 +1,14 @@
-/* The consumer's connections: what comes in on them, and which partitions share one. */
+/* The consumer's connections: which partitions share one, and what arrives on them. */
 #include "broker/consumer_state.h"
 #include "common/clock.h"
 
 #include <stdlib.h>
 
 #define SETUP_CHANNEL 1
-#define TURN_NS (20 * IR_MILLISECOND_NS) /* then timers and requests have their turn */
+#define TURN_NS (20 * IR_MILLISECOND_NS) /* then timers and requests get their turn */
 #define SOON_NS (10 * IR_SECOND_NS)
-#define BREAKS 2          /* of a connection in a row, and its partitions are set apart */
-#define APART_PREFETCH 64 /* as many as ingest/take-aside.erl looks through */
+#define BREAKS 2          /* after so many breaks in a row each partition gets a connection */
+#define APART_PREFETCH 64 /* the number that ingest/take-aside.erl examines */
 #define ASIDE_NS (2 * IR_SECOND_NS)
 
 /* ---- frames ---- */
@@ -129,7 +129,8 @@ static ir_status_t prepare(void *context, amqp_connection_state_t connection, ir
     const ir_lane_t *lane = context;
     const ir_consumer_t *consumer = lane->consumer;
     const ir_status_t enough = check_channels(connection, error);
-    if (enough != IR_OK || lane->first > 0) { /* the first one declares for all */
+    if (enough != IR_OK ||
+        lane->first > 0) { /* the first connection declares the topology for all */
         return enough;
     }
     if (amqp_channel_open(connection, SETUP_CHANNEL) == NULL) {
@@ -162,8 +163,8 @@ static void on_up(void *context) {
 static ir_lane_t *open_lane(ir_consumer_t *consumer, ir_lane_t *lane, unsigned first,
                             unsigned count, ir_error_t *error);
 
-/* The broker breaks the connection over a message that it cannot write (541), or that the library
- * cannot read, and holds on to it: the next connection ends in the same place. */
+/* The broker breaks the connection because of a message that it cannot encode (541), or that the
+ * library cannot read. It keeps the message, so the next connection ends in the same place. */
 static bool broke_again(ir_lane_t *lane, const ir_error_t *error) {
     if (lane->up_ns != 0) {
         const bool soon = ir_clock_monotonic() - lane->up_ns < SOON_NS;
@@ -172,8 +173,8 @@ static bool broke_again(ir_lane_t *lane, const ir_error_t *error) {
     return lane->up_ns != 0 && lane->breaks >= BREAKS;
 }
 
-/* To find out whose message it is, while the other partitions go on. It stays so: a queue that got
- * one may get another. */
+/* Gives each partition its own connection, to find out which one holds the message while the others
+ * go on. This is never undone: a queue that got one such message may get another. */
 static void set_apart(ir_consumer_t *consumer, ir_lane_t *lane) {
     lane->breaks = 0;
     ir_consumer_warn(consumer,
@@ -181,20 +182,20 @@ static void set_apart(ir_consumer_t *consumer, ir_lane_t *lane) {
                      "connection of its own, to find out which one it is");
     for (unsigned i = lane->first; i < lane->first + lane->count; i++) {
         if (consumer->apart[i] != NULL) {
-            continue; /* since an earlier time */
+            continue; /* has its own connection already */
         }
         ir_error_t error;
         ir_lane_t *own = calloc(1, sizeof *own);
         if (own == NULL || open_lane(consumer, own, i, 1, &error) == NULL) {
             free(own);
-            continue; /* it stays where it is */
+            continue; /* it stays on the shared connection */
         }
         consumer->apart[i] = own;
     }
 }
 
-/* The brokers take it aside (ingest/take-aside.erl), for which nobody else may consume the queue.
- */
+/* Asks the brokers to take the message aside (ingest/take-aside.erl). Meanwhile nobody else may
+ * consume the queue. */
 static void ask_aside(ir_consumer_t *consumer, const ir_lane_t *lane, const ir_error_t *why) {
     ir_partition_t *partition = &consumer->partitions[lane->first];
     ir_error_t error;

@@ -17,10 +17,10 @@
 #define LONGEST_WAIT_NS (10 * IR_SECOND_NS)
 
 typedef enum ir_link_state {
-    IR_LINK_WAITING,    /* for the end of the back-off */
-    IR_LINK_CONNECTING, /* the thread is at work; it owns `made`, `status` and `made_error` */
+    IR_LINK_WAITING,    /* waiting for the end of the back-off */
+    IR_LINK_CONNECTING, /* the thread is running and owns `made`, `status` and `made_error` */
     IR_LINK_UP,
-    IR_LINK_FAILED /* `error` says why; the loop takes the connection down next */
+    IR_LINK_FAILED /* `error` says why; the loop closes the connection next */
 } ir_link_state_t;
 
 struct ir_link {
@@ -40,7 +40,7 @@ struct ir_link {
     ir_backoff_t backoff;
 
     struct event *readable; /* on the connection's socket */
-    struct event *soon;     /* frames are left over, or the connection failed */
+    struct event *soon;     /* unread frames are left, or the connection failed */
     struct event *heartbeat;
     struct event *wait; /* back-off */
 
@@ -105,7 +105,7 @@ static void free_event(struct event **event) {
     }
 }
 
-/* One that was refused right after it came up is no reason to begin with short waits. */
+/* A connection that is refused right after it was established does not reset the back-off. */
 static void take_down(ir_link_t *link) {
     if (ir_clock_monotonic() - link->up_ns >= LONGEST_WAIT_NS) {
         ir_backoff_reset(&link->backoff);
@@ -153,7 +153,7 @@ static void hand_out(ir_link_t *link, const amqp_frame_t *frame) {
     amqp_maybe_release_buffers_on_channel(link->connection, frame->channel);
 }
 
-/* Reads once from the socket at most, and hands out what that gave. */
+/* Reads at most once from the socket, and passes on the frames of that read. */
 static void read_frames(ir_link_t *link) {
     link->yielded = false;
     do {

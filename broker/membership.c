@@ -17,7 +17,7 @@ typedef struct ir_member {
     ir_partition_set_t held;
 } ir_member_t;
 
-/* The first member is this worker itself. */
+/* The first member is this worker. */
 struct ir_membership {
     ir_member_t *members;
     size_t count, capacity;
@@ -64,7 +64,7 @@ static void take_out(ir_membership_t *membership, size_t index) {
     membership->members[index] = membership->members[--membership->count];
 }
 
-/* The member's index, or the count. */
+/* Returns the member's index, or the number of members if it is not one. */
 static size_t find(const ir_membership_t *membership, ir_view_t name) {
     size_t i = 0;
     while (i < membership->count && !ir_view_equal(name_of(&membership->members[i]), name)) {
@@ -140,8 +140,8 @@ bool ir_membership_expire(ir_membership_t *membership, int64_t now_ns) {
     return changed;
 }
 
-/* Equal weights (of different names: practically never) go to the lesser name, so that all workers
- * agree. */
+/* If weights are equal (for different names practically never), the lesser name wins, so that all
+ * workers agree. */
 static bool goes_before(const ir_member_t *a, const ir_member_t *b) {
     const size_t shorter = a->size < b->size ? a->size : b->size;
     const int order = memcmp(a->name, b->name, shorter);

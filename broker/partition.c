@@ -134,9 +134,9 @@ int ir_partition_reject(ir_partition_t *partition, amqp_connection_state_t conne
 
 /* ---- frames ---- */
 
-/* RabbitMQ repeats channel.close of a channel over consumer_timeout until it has read the answer,
- * and takes a second answer for a fault of the whole connection. Repeats come before open-ok of the
- * next opening, so what comes while the channel is not open is one of them. */
+/* RabbitMQ repeats the channel.close for a consumer_timeout until it has read our answer, and
+ * treats a second answer as an error of the whole connection. Repeats arrive before open-ok of the
+ * next opening. So a channel.close that arrives while the channel is not open is a repeat. */
 static ir_partition_event_t channel_closed(ir_partition_t *partition,
                                            amqp_connection_state_t connection,
                                            const amqp_method_t *method, int64_t now_ns,
@@ -155,7 +155,7 @@ static ir_partition_event_t channel_closed(ir_partition_t *partition,
         ir_broker_fault(sent, "sending failed", error);
         return IR_PARTITION_BROKEN;
     }
-    /* When both sides closed at once, the answer to our close is still to come. */
+    /* Both sides closed at the same time; the answer to our channel.close is still to come. */
     if (partition->state == IR_PARTITION_CLOSING) {
         return IR_PARTITION_NOTHING;
     }

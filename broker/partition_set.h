@@ -1,4 +1,4 @@
-/* A set of partitions, and how it stands in announcements. Pure. */
+/* A set of partitions, and its text in announcements. Pure. */
 #ifndef IR_BROKER_PARTITION_SET_H
 #define IR_BROKER_PARTITION_SET_H
 
@@ -36,14 +36,14 @@ unsigned ir_partition_set_count(const ir_partition_set_t *set);
 
 bool ir_partition_set_equal(const ir_partition_set_t *a, const ir_partition_set_t *b);
 
-/* 64 hexadecimal digits, partition 255 first. */
+/* Writes 64 hexadecimal digits, partition 255 first. */
 void ir_partition_set_format(const ir_partition_set_t *set,
                              char text[static IR_PARTITION_SET_TEXT]);
 
-/* The same back; false when it is anything else, and `set` stays as it was. */
+/* Parses such a text. Returns false for any other, and leaves `set` unchanged. */
 bool ir_partition_set_parse(ir_view_t text, ir_partition_set_t *set);
 
-/* For people: "0-3, 7". */
+/* Appends the set for people: "0-3, 7". */
 void ir_partition_set_show(const ir_partition_set_t *set, ir_buffer_t *out);
 
 #endif

@@ -20,9 +20,9 @@
 #define ANNOUNCEMENT_MAX 300
 #define EXPIRY_INTERVALS 4
 #define TICKS_PER_INTERVAL 10
-/* A newcomer is answered by the others within two ticks, so that its first look at the set is whole
- * after three. Should it not be, it takes partitions that another one holds, as a consumer that
- * waits, and gives them back. */
+/* The other workers answer a new one within two ticks, so after three ticks its first view of the
+ * set is complete. If it is not, the new worker subscribes, as a waiting consumer, to partitions
+ * that another worker holds, and gives them back later. */
 #define FIRST_TICKS 3
 #define CHANGE_TICKS 2
 #define PROCESS_SIZE 16
@@ -43,20 +43,22 @@ struct ir_presence {
     void *context;
     struct event *tick;
 
-    int64_t announced_ns; /* when this worker last announced itself; 0: not on this connection */
-    bool wanted;          /* the others should hear from this worker soon */
+    int64_t announced_ns; /* time of the last announcement; 0: none on this connection */
+    bool wanted;          /* an announcement is due soon */
     char process[PROCESS_SIZE + 1];
     ir_partition_set_t held;
-    char fault[sizeof(((ir_error_t *)0)->text)]; /* until it hears itself on this connection */
-    int64_t expire_after_ns; /* nobody is taken for gone before: the others could not be heard */
-    bool settled;            /* has listened for a moment since the start */
-    int64_t settle_ns;       /* when the change at hand counts; 0: there is none */
+    char fault[sizeof(
+        ((ir_error_t *)0)->text)]; /* set until this worker hears itself on this connection */
+    int64_t expire_after_ns; /* no worker is declared gone before: the others could not be heard */
+    bool settled;            /* has listened for three ticks since the start */
+    int64_t settle_ns;       /* when the pending change takes effect; 0: none pending */
     bool left;
 };
 
 /* ---- announcing ---- */
 
-/* The exchange may have been deleted and made again by another worker: this one would be deaf. */
+/* Another worker may have deleted and recreated the exchange; without its binding this worker would
+ * hear nothing. */
 static int bind_again(const ir_presence_t *presence, amqp_connection_state_t connection) {
     amqp_queue_bind_t bind = {.queue = amqp_cstring_bytes(presence->queue),
                               .exchange = amqp_cstring_bytes(IR_EXCHANGE_WORKERS),
@@ -99,8 +101,8 @@ static bool announcement_due(const ir_presence_t *presence, int64_t now_ns) {
 
 /* ---- hearing ---- */
 
-/* Later changes join one that waits; it is never put off, so that a set that keeps changing is
- * followed too. */
+/* Schedules the pending change. Later changes join it but never delay it, so a set that keeps
+ * changing is followed too. */
 static void settle_after(ir_presence_t *presence, int ticks) {
     if (presence->settle_ns == 0) {
         presence->settle_ns =
@@ -117,7 +119,8 @@ static bool skip_word(ir_view_t *text, const char *word) {
     return true;
 }
 
-/* The second part of the key; the first is the process. */
+/* Reads the second part of the key, which is the set of partitions. The first part is the
+ * process. */
 static void hear_held(ir_presence_t *presence, ir_view_t name, ir_view_t key) {
     ir_partition_set_t held;
     if (key.size <= PROCESS_SIZE || key.data[PROCESS_SIZE] != ' ' ||
@@ -134,7 +137,7 @@ static void hear_held(ir_presence_t *presence, ir_view_t name, ir_view_t key) {
     }
 }
 
-/* "N KEY" */
+/* Parses "N KEY". */
 static void hear_taken(const ir_presence_t *presence, ir_view_t text) {
     unsigned partition = 0;
     size_t at = 0;
@@ -174,7 +177,7 @@ static void refuse(ir_presence_t *presence, const amqp_method_t *method) {
     if (ir_topology_refusal(method, "the channel of the workers was closed", &error) == IR_OK) {
         ir_error_set(&error, IR_ERR_CONNECT, "the queue for hearing other workers was deleted");
     }
-    if (error.status == IR_ERR_NOT_FOUND) { /* connecting makes it again */
+    if (error.status == IR_ERR_NOT_FOUND) { /* the next connection makes it again */
         presence->events.missing(presence->context, "exchange " IR_EXCHANGE_WORKERS);
     }
     ir_link_fail(presence->link, &error);

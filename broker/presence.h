@@ -1,17 +1,17 @@
-/* Being one of the workers: announces this one on the exchange ir.workers, hears the others, and
- * says which partitions are this worker's. Loop thread only.
+/* Membership of this worker: announces it on the exchange ir.workers, listens to the others, and
+ * says which partitions belong to this worker. Loop thread only.
  *
- * An announcement is a message "join NAME" or "leave NAME". Its routing key, which a fanout
- * exchange passes over, says which process it is and what it consumes: 16 hexadecimal digits that
- * differ for each process, a space, and the set of partitions (broker/partition_set.h). Versions
- * that knew only the text leave the key empty and pass over it.
+ * An announcement is a message "join NAME" or "leave NAME". A fanout exchange ignores the routing
+ * key, so the key tells the process and what it consumes: 16 hexadecimal digits that differ for
+ * each process, a space, and the set of partitions (broker/partition_set.h). Versions that know
+ * only the text leave the key empty and ignore it.
  *
- * It also looks after the exchanges, queues and bindings (broker/watch.h): each worker after those
- * of its partitions, and the one that has partition 0 after what they share.
+ * It also maintains the exchanges, queues and bindings (broker/watch.h): each worker those of its
+ * partitions, and the worker with partition 0 also the shared ones.
  *
- * It has a connection of its own: RabbitMQ stops reading a connection that publishes while a memory
- * or disk alarm lasts, and on the consumer's that would hold back the acknowledgements which could
- * end it. It is also read while the consumer pauses. */
+ * It uses a separate connection. During a memory or disk alarm RabbitMQ stops reading from
+ * connections that publish. On the consumer's connection that would hold back the acknowledgements,
+ * which could end the alarm. The separate connection is also read while the consumer pauses. */
 #ifndef IR_BROKER_PRESENCE_H
 #define IR_BROKER_PRESENCE_H
 
@@ -29,17 +29,17 @@ struct event_base;
 typedef struct ir_presence ir_presence_t;
 
 typedef struct ir_presence_events {
-    /* The partitions may be others now: the set of workers changed and a moment has passed. */
+    /* This worker's partitions may have changed: the set of workers changed a moment ago. */
     void (*change)(void *context);
-    /* Others cannot be heard at present; the partitions stay as they are. */
+    /* The others cannot be heard at present. The partitions stay as they are. */
     void (*fault)(void *context, const ir_error_t *error);
-    /* An exchange or queue was missing, `what` says which; it is made again. */
+    /* An exchange or queue was missing (`what` names it) and is being made again. */
     void (*missing)(void *context, const char *what);
-    /* Missing ones cannot be made, or looked for. */
+    /* Missing objects cannot be made, or cannot be checked. */
     void (*refused)(void *context, const ir_error_t *error);
-    /* Another process announces itself by this worker's name. */
+    /* Another process announces itself with this worker's name. */
     void (*twin)(void *context);
-    /* A broker took a message of `partition` aside; `what` is the beginning of its routing key. */
+    /* A broker took a message of `partition` aside; `what` is the start of its routing key. */
     void (*set_aside)(void *context, unsigned partition, ir_view_t what);
 } ir_presence_events_t;
 
@@ -47,37 +47,39 @@ typedef struct ir_presence_options {
     ir_broker_options_t broker;
     const ir_topology_t *topology; /* not copied */
     const char *name;              /* as in ir_membership_new; not copied */
-    int64_t announce_ns; /* between announcements; who was not heard for four of them is gone */
+    int64_t
+        announce_ns; /* interval of announcements; a worker not heard for four intervals is gone */
 } ir_presence_options_t;
 
 ir_status_t ir_presence_open(struct event_base *base, const ir_presence_options_t *options,
                              const ir_presence_events_t *events, void *context,
                              ir_presence_t **presence, ir_error_t *error);
 
-/* False until this worker has listened for a moment after its start: nobody's then. */
+/* Whether `partition` belongs to this worker. Always false until it has listened for a moment after
+ * its start. */
 bool ir_presence_owns(const ir_presence_t *presence, unsigned partition);
 
-/* What this worker consumes; the others are told soon when it is something else than before. */
+/* Sets what this worker consumes. If that changed, the others are told soon. */
 void ir_presence_hold(ir_presence_t *presence, const ir_partition_set_t *held);
 
 /* Whether another worker says that it consumes `partition`. */
 bool ir_presence_serves(const ir_presence_t *presence, unsigned partition);
 
-/* NULL when others are heard; else why not. */
+/* NULL when the others can be heard; otherwise the reason why not. */
 const char *ir_presence_fault(const ir_presence_t *presence);
 
-/* How many workers there are, this one included. */
+/* The number of workers, including this one. */
 size_t ir_presence_workers(const ir_presence_t *presence);
 
-/* Asks the brokers to take aside what they cannot deliver from the head of the partition's queue
- * (ingest/take-aside.erl): the message "aside N" to the exchange of the workers. They answer "took
+/* Asks the brokers to take aside undeliverable messages at the head of the partition's queue
+ * (ingest/take-aside.erl): sends "aside N" to the exchange of the workers. The brokers answer "took
  * N KEY" for each message. */
 void ir_presence_ask_aside(ir_presence_t *presence, unsigned partition);
 
-/* Tells the others that this worker takes part no more, and is silent from then on. */
+/* Tells the others that this worker leaves, and sends nothing afterwards. */
 void ir_presence_leave(ir_presence_t *presence);
 
-/* Closes within the time-out. Takes NULL. */
+/* Closes within the time-out. NULL is allowed. */
 void ir_presence_close(ir_presence_t *presence);
 
 #endif

@@ -18,7 +18,7 @@
 #define BUFFER_KEPT (1024 * 1024)
 #define FIND_NS IR_SECOND_NS
 #define RENEW_NS (5 * IR_SECOND_NS)
-#define LOOK_EVERY 64 /* messages, over TLS, where nothing is gathered */
+#define LOOK_EVERY 64 /* messages; only with TLS, where messages are not collected */
 #define BLOCKED_TEXT "broker blocks publishers (memory or disk alarm)"
 
 _Static_assert(IR_PUBLISHER_OPEN_MESSAGES <= IR_CONFIRMS_WINDOW, "every open message has a place");
@@ -26,24 +26,25 @@ _Static_assert(IR_PUBLISHER_OPEN_MESSAGES <= IR_CONFIRMS_WINDOW, "every open mes
 struct ir_publisher {
     ir_broker_options_t options;
     const char *needed; /* an exchange, or NULL */
-    bool asks;          /* whether it is there, without an answer so far */
+    bool asks;          /* asked whether it exists; no answer yet */
     unsigned attempt;
     amqp_connection_state_t connection;
     int fd;
-    bool secure; /* bytes can only go through the library */
+    bool secure; /* TLS: bytes can be sent only through the library */
     uint32_t frame_max;
     int heartbeat_s;
     int64_t heard_ns, wrote_ns, connected_ns;
     bool blocked;
-    bool nacks;           /* there were some on this connection */
-    unsigned closed_code; /* the broker's, when it ended channel or connection; 0: it did not */
+    bool nacks; /* there were nacks on this connection */
+    unsigned
+        closed_code; /* the broker's code when it closed channel or connection; 0: it did not */
     ir_size_bound_t bound;
 
-    ir_buffer_t out; /* whole frames, the first `sent` bytes of which are on their way */
+    ir_buffer_t out; /* complete frames; the first `sent` bytes are sent */
     size_t sent;
     ir_confirms_t confirms;
 
-    int wake_fd; /* the caller's, or -1 */
+    int wake_fd; /* the caller's descriptor, or -1 */
     ir_publisher_answers_t answers;
 
     /* since the last flush that said OK or RETRY */
@@ -80,7 +81,7 @@ static ir_status_t open_channel(amqp_connection_state_t connection, ir_error_t *
     return IR_OK;
 }
 
-/* Passive: no right is needed for it. */
+/* A passive declaration, which needs no permission. */
 static ir_status_t ask_for_exchange(amqp_connection_state_t connection, const char *exchange,
                                     ir_error_t *error) {
     amqp_exchange_declare_t declare = {
@@ -117,17 +118,17 @@ static ir_status_t connect_publisher(ir_publisher_t *publisher, ir_error_t *erro
     return IR_OK;
 }
 
-/* A channel that began while a quorum queue was without a leader goes on to be refused by that
- * queue for ever (RabbitMQ 3.10); a nack tells nothing of whether that is the reason, or a full
- * queue. So a connection with nacks is made anew, but not every moment. */
+/* A channel that was opened while a quorum queue had no leader is refused by that queue for ever
+ * (RabbitMQ 3.10). A nack does not tell whether that is the reason, or a full queue. So a
+ * connection with nacks is replaced, but not too often. */
 static bool is_doubtful(const ir_publisher_t *publisher) {
     return publisher->nacks && ir_clock_monotonic() - publisher->connected_ns >= RENEW_NS;
 }
 
-/* ---- what the broker says ---- */
+/* ---- the broker's answers ---- */
 
-/* Messages of an earlier batch that are still open count as open of this one. A return comes before
- * the confirm of its message, so what was settled until then is sound. */
+/* Open messages of an earlier batch count as open messages of this one. A return arrives before the
+ * confirm of its message, so everything settled before it is safe. */
 static uint64_t count_settled(const ir_publisher_t *publisher) {
     const uint64_t unsettled = publisher->confirms.next - ir_confirms_oldest(&publisher->confirms);
     if (publisher->nacked > 0 || publisher->returned > 0) {
@@ -140,7 +141,7 @@ static bool answers_singly(const ir_publisher_t *publisher) {
     return publisher->answers.on_answer != NULL;
 }
 
-/* Messages of an earlier batch were given up. */
+/* Messages of an earlier batch were given up: ignore their answers. */
 static void tell_answer(const ir_publisher_t *publisher, uint64_t tag, void *ticket,
                         bool confirmed) {
     if (answers_singly(publisher) && tag >= publisher->first) {
@@ -226,7 +227,7 @@ static ir_status_t take_frame(ir_publisher_t *publisher, const amqp_frame_t *fra
     if (frame->channel == 0) {
         return ir_broker_control(publisher->connection, frame, &publisher->blocked, error);
     }
-    /* The content of a returned message is of no interest. */
+    /* The content of a returned message is ignored. */
     return frame->frame_type == AMQP_FRAME_METHOD
                ? take_method(publisher, &frame->payload.method, error)
                : IR_OK;
@@ -254,7 +255,7 @@ static ir_status_t read_frames(ir_publisher_t *publisher, ir_error_t *error) {
 
 /* ---- bytes ---- */
 
-/* Sends what the socket takes. */
+/* Sends as much as the socket accepts. */
 static ir_status_t send_some(ir_publisher_t *publisher, ir_error_t *error) {
     while (publisher->sent < publisher->out.size) {
         const ssize_t sent =
@@ -311,14 +312,14 @@ static ir_status_t keep_alive(ir_publisher_t *publisher, ir_error_t *error) {
         return ir_error_set(error, IR_ERR_CONNECT, "RabbitMQ was silent for two heartbeats (%d s)",
                             2 * publisher->heartbeat_s);
     }
-    /* Unsent bytes are a sign of life that only waits for the broker to read. */
+    /* With bytes unsent no heartbeat is needed: the broker will read those first. */
     return now_ns - publisher->wrote_ns >= interval_ns / 2 && !has_unsent(publisher)
                ? send_heartbeat(publisher, error)
                : IR_OK;
 }
 
-/* Reads what came, after waiting at most `wait_ns` for it, for `wake_fd` (or -1) or, with bytes
- * unsent, for room to send. */
+/* Reads what arrived. First waits at most `wait_ns` for input, for `wake_fd` (or -1) or, if bytes
+ * are unsent, for room to send. */
 static ir_status_t look_or_wake(ir_publisher_t *publisher, int64_t wait_ns, int wake_fd,
                                 ir_error_t *error) {
     struct pollfd polled[] = {
@@ -328,7 +329,7 @@ static ir_status_t look_or_wake(ir_publisher_t *publisher, int64_t wait_ns, int 
     const int64_t slice_ns =
         publisher->heartbeat_s > 0 ? publisher->heartbeat_s * IR_SECOND_NS / 2 : IR_SECOND_NS;
     wait_ns = wait_ns < slice_ns ? wait_ns : slice_ns;
-    /* Rounded up: half a millisecond must not become a busy loop. */
+    /* Rounded up: rounding half a millisecond down would make a busy loop. */
     const int ms = (int)((wait_ns + IR_MILLISECOND_NS - 1) / IR_MILLISECOND_NS);
     if (poll(polled, 2, ms) < 0 && errno != EINTR) {
         return ir_error_set(error, IR_ERR_IO, "cannot wait for RabbitMQ: %s", strerror(errno));
@@ -360,7 +361,7 @@ static bool is_confirmed(const ir_publisher_t *publisher) {
     return !has_unsent(publisher) && publisher->confirms.open == 0;
 }
 
-/* As many again can be published before the next wait. */
+/* Half of the window is free: as many messages again can be published before the next wait. */
 static bool is_half_confirmed(const ir_publisher_t *publisher) {
     return publisher->confirms.open <= IR_PUBLISHER_OPEN_MESSAGES / 2 &&
            publisher->confirms.bytes <= IR_PUBLISHER_OPEN_BYTES / 2;
@@ -370,7 +371,7 @@ static bool is_unblocked(const ir_publisher_t *publisher) {
     return !publisher->blocked;
 }
 
-/* What must change within the time-out for the waiting to go on. */
+/* A value that must change within the time-out, or the waiting ends. */
 static uint64_t progress(const ir_publisher_t *publisher) {
     return publisher->confirms.open + (publisher->out.size - publisher->sent);
 }
@@ -401,8 +402,8 @@ static ir_status_t wait_until(ir_publisher_t *publisher, ir_publisher_done_fn do
     return IR_OK;
 }
 
-/* A broker that only blocks keeps its connection: what it was sent counts once it goes on, and a
- * new connection would send it again each time. `status` is what ended the batch. */
+/* A broker that only blocks keeps its connection: what it was sent is confirmed once it continues,
+ * and a new connection would send it again each time. `status` is what ended the batch. */
 static ir_outcome_t retry(ir_publisher_t *publisher, ir_status_t status) {
     const bool only_blocks = publisher->blocked && status == IR_ERR_TIMEOUT;
     if (publisher->connection != NULL && !only_blocks) {
@@ -418,8 +419,8 @@ static bool is_quiet(const ir_publisher_t *publisher) {
     return publisher->confirms.open == 0 && publisher->out.size == 0;
 }
 
-/* A broker that does not answer may still take messages: then it is not waited for, and a refusal
- * that comes later ends the connection. */
+/* A broker that does not answer may still accept messages. So this does not wait for the answer; a
+ * later refusal closes the connection. */
 static ir_status_t find_exchange(ir_publisher_t *publisher, ir_error_t *error) {
     const int64_t end_ns = publisher->connected_ns + FIND_NS;
     ir_status_t status = IR_OK;
@@ -431,7 +432,7 @@ static ir_status_t find_exchange(ir_publisher_t *publisher, ir_error_t *error) {
     return status;
 }
 
-/* Before the first message of a batch: a connection that was closed meanwhile is made anew. */
+/* Before the first message of a batch: replaces a connection that was closed meanwhile. */
 static ir_status_t make_ready(ir_publisher_t *publisher, ir_error_t *error) {
     ir_error_t stale;
     if (publisher->connection != NULL && is_quiet(publisher) &&
@@ -445,7 +446,7 @@ static ir_status_t make_ready(ir_publisher_t *publisher, ir_error_t *error) {
     return publisher->blocked ? wait_until(publisher, is_unblocked, error) : IR_OK;
 }
 
-/* In the middle of a batch: takes the answers that are still to come, then ends it. */
+/* In the middle of a batch: takes the answers that still arrive, then ends the batch. */
 static ir_outcome_t renew(ir_publisher_t *publisher, ir_error_t *error) {
     ir_status_t status = wait_until(publisher, is_confirmed, error);
     if (status == IR_OK) {
@@ -502,12 +503,12 @@ static ir_status_t write_plain(ir_publisher_t *publisher, const ir_publication_t
     }
     const ir_status_t sent = send_some(publisher, error);
     const ir_status_t seen = sent == IR_OK ? look(publisher, 0, error) : sent;
-    /* Who is told of each message asks ir_publisher_full instead of waiting here. */
+    /* Callers that are told of each message check ir_publisher_full instead of waiting here. */
     return seen == IR_OK && !answers_singly(publisher) ? wait_until(publisher, is_sent, error)
                                                        : seen;
 }
 
-/* The broker says only when it is connected how large a frame may be. */
+/* The broker's limit on frames is known only once connected. */
 static bool can_go(const ir_publisher_t *publisher, const ir_publication_t *publication,
                    ir_error_t *error) {
     return ir_frames_check(publication, publisher->frame_max, error) == IR_OK &&
@@ -679,8 +680,8 @@ void ir_publisher_free(ir_publisher_t *publisher) {
     if (publisher == NULL) {
         return;
     }
-    /* A goodbye may not stand in the middle of a frame, and a broker that blocks does not read it.
-     */
+    /* A close must not be sent in the middle of a frame, and a broker that blocks does not read
+     * it. */
     if (publisher->connection != NULL && publisher->sent == 0 && !publisher->blocked) {
         ir_broker_disconnect(publisher->connection);
         publisher->connection = NULL;

@@ -21,7 +21,7 @@ struct ir_queue_trial {
     int done_fd;
     struct event *event;
     pthread_t thread;
-    bool running; /* the thread owns what follows */
+    bool running; /* while true, the thread owns the fields below */
     unsigned partition;
     ir_status_t status;
     ir_error_t error;
@@ -48,7 +48,7 @@ static ir_status_t consume(amqp_connection_state_t connection, unsigned partitio
                                  : ir_broker_reply(reply, "its queue does not answer", error);
 }
 
-/* A connection that waits for a queue does not answer a goodbye either. */
+/* A connection that waits for a queue would not answer a close either, so the socket is dropped. */
 static void *run(void *argument) {
     ir_queue_trial_t *trial = argument;
     amqp_connection_state_t connection = NULL;

@@ -1,5 +1,4 @@
-/* librabbitmq's headers, which lie in a folder of their own since 0.12 (Debian 13) and did not
- * before. */
+/* Includes librabbitmq's headers, which are in a separate folder since 0.12 (Debian 13). */
 #ifndef IR_BROKER_RABBITMQ_C_H
 #define IR_BROKER_RABBITMQ_C_H
 

@@ -14,7 +14,8 @@ static ir_status_t open_channel(amqp_connection_state_t connection, amqp_channel
                : ir_broker_reply(amqp_get_rpc_reply(connection), "cannot open a channel", error);
 }
 
-/* The broker has closed the channel, as it was meant to, or said yes to what it should refuse. */
+/* Checks that the broker closed the channel, as intended, and did not accept what it should
+ * refuse. */
 static ir_status_t judge(amqp_connection_state_t connection, const char *what, ir_error_t *error) {
     const amqp_rpc_reply_t reply = amqp_get_rpc_reply(connection);
     if (reply.reply_type != AMQP_RESPONSE_SERVER_EXCEPTION ||
@@ -33,7 +34,7 @@ static ir_status_t judge(amqp_connection_state_t connection, const char *what, i
     return status == IR_ERR_REFUSED ? IR_OK : status;
 }
 
-/* A priority that is no number is refused to those who may read the queue. */
+/* The broker refuses a priority that is not a number, but only to users that may read the queue. */
 static ir_status_t try_consuming(amqp_connection_state_t connection, const char *queue,
                                  ir_error_t *error) {
     char what[64];
@@ -51,7 +52,8 @@ static ir_status_t try_consuming(amqp_connection_state_t connection, const char 
     return judge(connection, what, error);
 }
 
-/* An expiration that is no number is refused to those who may write to the exchange. */
+/* The broker refuses an expiration that is not a number, but only to users that may write to the
+ * exchange. */
 static ir_status_t try_publishing(amqp_connection_state_t connection, const char *exchange,
                                   ir_error_t *error) {
     char what[64];
@@ -121,7 +123,7 @@ ir_status_t ir_rights_check(amqp_connection_state_t connection, const ir_topolog
     if (status == IR_OK) {
         status = try_rest(connection, topology, complete, error);
     }
-    /* What stands there already is declared again, which changes nothing, as the worker will. */
+    /* Declares existing objects again, as the worker will; this changes nothing. */
     if (status == IR_OK && *complete) {
         status = open_channel(connection, DECLARE_CHANNEL, error);
         if (status == IR_OK) {

@@ -1,5 +1,5 @@
-/* Whether the user may do all that a worker does, found out without doing it: the broker looks at
- * the rights before it looks at the arguments, and is asked for what it must refuse. Blocking
+/* Checks that the user has all permissions that a worker needs, without using them: the broker
+ * checks permissions before arguments, so it is asked for things that it must refuse. Blocking
  * calls; one thread. */
 #ifndef IR_BROKER_RIGHTS_H
 #define IR_BROKER_RIGHTS_H
@@ -9,11 +9,11 @@
 
 #include <stdbool.h>
 
-/* On channels of its own, which are closed again. IR_ERR_AUTH says what is refused and which rights
- * are wanted; IR_ERR_REFUSED that something stands there with other settings. With *complete false
- * objects are missing, which a worker declares at its start: whether it may is not known then. What
- * is asked changes nothing, but for the queue for hearing other workers, which goes with the
- * connection. */
+/* Uses its own channels and closes them again. IR_ERR_AUTH says what is refused and which
+ * permissions are needed. IR_ERR_REFUSED: an object exists with other settings. With *complete
+ * false, objects are missing; a worker declares them at its start, and whether it may is not known
+ * then. The check changes nothing, except that it makes the queue for listening to other workers,
+ * which goes with the connection. */
 ir_status_t ir_rights_check(amqp_connection_state_t connection, const ir_topology_t *topology,
                             bool *complete, ir_error_t *error);
 

@@ -9,14 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Filled by common/settings.h; texts are owned by the program's struct. */
+/* Filled by common/settings.h. The program's struct owns the texts. */
 typedef struct ir_broker_settings {
     char *uri, *password, *ca;
     int64_t heartbeat_ns;
     int64_t publish_bytes;
 } ir_broker_settings_t;
 
-/* The rows for a program's table: `type` is its struct, `member` the ir_broker_settings_t in it. */
+/* Rows for a program's settings table. `type` is its struct, `member` the ir_broker_settings_t in
+ * it. */
 #define IR_BROKER_SETTINGS(type, member)                                                           \
     {"amqp",                                                                                       \
      'a',                                                                                          \
@@ -64,11 +65,12 @@ typedef struct ir_broker_settings {
             offsetof(type, member.heartbeat_ns), "AMQP heartbeat interval."                        \
     }
 
-/* What follows from them; `role` is the connection's name. Texts belong to the settings. */
+/* Derives options from the settings, which still own the texts. `role` becomes the connection's
+ * name. */
 void ir_broker_settings_options(const ir_broker_settings_t *settings, const char *role,
                                 int64_t timeout_ns, ir_broker_options_t *broker);
 
-/* Checks that go beyond one setting. */
+/* Checks rules that involve more than one setting. */
 ir_status_t ir_broker_settings_check(const ir_broker_settings_t *settings, ir_error_t *error);
 
 #endif

@@ -13,7 +13,7 @@
 #define AGAIN_NS (60 * IR_SECOND_NS)
 #define PIECE_BYTES ((size_t)64 * 1024)
 
-/* "message size 2000000 is larger than configured max size 1048576" (rabbit_channel.erl). */
+/* Parses "message size 2000000 is larger than configured max size 1048576" (rabbit_channel.erl). */
 void ir_size_learn(ir_size_bound_t *bound, ir_view_t words) {
     static const char before[] = "max size ";
     const char *at = words.size > 0 ? memmem(words.data, words.size, before, strlen(before)) : NULL;
@@ -29,7 +29,8 @@ void ir_size_learn(ir_size_bound_t *bound, ir_view_t words) {
     }
 }
 
-/* The size is looked at before rights and exchange: what is not over it is refused for these. */
+/* The broker checks the size before permissions and exchange. So a message within the limit is
+ * refused because of those. */
 static ir_status_t take_reply(ir_size_bound_t *bound, size_t size, amqp_rpc_reply_t reply,
                               ir_error_t *error) {
     if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
@@ -49,7 +50,7 @@ static ir_status_t take_reply(ir_size_bound_t *bound, size_t size, amqp_rpc_repl
                                           "RabbitMQ took a message to nowhere without a word");
 }
 
-/* Zeros, in pieces, so that neither memory nor time is without a bound. */
+/* Sends zeros in pieces, so that memory and time stay limited. */
 static int send_body(amqp_connection_state_t connection, size_t size, int64_t end_ns) {
     static char zeros[PIECE_BYTES];
     int sent = AMQP_STATUS_OK;
@@ -101,7 +102,8 @@ static ir_status_t try_size(ir_size_bound_t *bound, const ir_broker_options_t *o
         status = send_nowhere(connection, size, ir_clock_monotonic() + options->timeout_ns, error);
     }
     if (status == IR_OK) {
-        amqp_channel_flow(connection, CHANNEL, 1); /* the answer comes before, or in place of its */
+        /* The answer to the message arrives before the reply to this call, or instead of it. */
+        amqp_channel_flow(connection, CHANNEL, 1);
         status = take_reply(bound, size, amqp_get_rpc_reply(connection), error);
         ir_broker_disconnect(connection);
     } else {
@@ -116,7 +118,7 @@ void ir_size_try(ir_size_bound_t *bound, const ir_broker_options_t *options, uns
         (bound->tried_ns != 0 && now_ns - bound->tried_ns < AGAIN_NS)) {
         return;
     }
-    /* Without heartbeats it is the time-out that bounds how long a send may hang. */
+    /* Without heartbeats the time-out limits how long a send may hang. */
     ir_broker_options_t trial = *options;
     trial.heartbeat_s = 0;
     trial.timeout_ns = options->timeout_ns < TRIAL_NS ? options->timeout_ns : TRIAL_NS;

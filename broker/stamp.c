@@ -25,7 +25,7 @@ static ir_status_t refused(amqp_connection_state_t connection, const char *what,
                : ir_error_set(error, status, "%s", cause.text);
 }
 
-/* An exclusive queue that goes with the connection. */
+/* Declares an exclusive queue, which is deleted with the connection. */
 static ir_status_t declare(amqp_connection_state_t connection, amqp_channel_t channel,
                            char queue[static QUEUE_SIZE], char key[static KEY_SIZE],
                            ir_error_t *error) {
@@ -73,7 +73,7 @@ static ir_status_t judge(const amqp_basic_properties_t *properties, int64_t *ahe
     return IR_OK;
 }
 
-/* Takes the message from the queue; `found` stays false when it is not there yet. */
+/* Gets the message from the queue; `found` stays false while it has not arrived. */
 static ir_status_t fetch(amqp_connection_state_t connection, amqp_channel_t channel,
                          const char *queue, bool *found, int64_t *ahead_ns, ir_error_t *error) {
     const amqp_rpc_reply_t reply =

@@ -11,7 +11,7 @@
 #define MQTT_PATTERN IR_ROUTING_PREFIX "#"
 #define ARGUMENTS_MAX 6
 
-/* Those of the user `worker` in ingest/definitions.json. */
+/* The permissions of the user `worker` in ingest/definitions.json. */
 #define RIGHTS_HINT                                                                                \
     "give the user the rights of \"worker\" in ingest/definitions.json: "                          \
     "configure ^(ir\\.|amq\\.gen-), write ^(ir\\.|amq\\.gen-|amq\\.topic$), "                      \
@@ -76,7 +76,7 @@ static void rejected_arguments(ir_queue_type_t type, ir_arguments_t *arguments) 
     add_text(arguments, "x-queue-type", queue_types[type]);
 }
 
-/* ---- what the broker refuses ---- */
+/* ---- the broker's refusals ---- */
 
 static ir_status_t add_hint(ir_status_t status, const ir_error_t *cause, ir_error_t *error) {
     return status == IR_ERR_AUTH ? ir_error_set(error, status, "%s; " RIGHTS_HINT, cause->text)
@@ -125,7 +125,8 @@ static ir_status_t declare_exchange(amqp_connection_state_t connection, amqp_cha
     return IR_OK;
 }
 
-/* The limit that a queue of this name has, when it is that by which the broker calls it another. */
+/* If the broker says that an existing queue differs in its delivery limit, reads that queue's
+ * limit. */
 static bool read_own_limit(amqp_connection_state_t connection, int64_t *limit) {
     static const char current[] = "current is the value '";
     const amqp_rpc_reply_t reply = amqp_get_rpc_reply(connection);
@@ -153,9 +154,8 @@ static bool reopen_channel(amqp_connection_state_t connection, amqp_channel_t ch
            amqp_channel_open(connection, channel) != NULL;
 }
 
-/* A queue that differs by its delivery limit alone is taken as it is: the argument cannot be
- * changed any more, and a limit that can drop messages is told where it is looked for
- * (worker/policies.h). */
+/* Accepts a queue that differs only in its delivery limit. The argument cannot be changed any more,
+ * and worker/policies.h reports a limit that can drop messages. */
 static bool take_as_it_is(amqp_connection_state_t connection, amqp_channel_t channel,
                           const char *name, const ir_arguments_t *arguments) {
     ir_arguments_t again = *arguments;
@@ -215,7 +215,7 @@ static ir_status_t bind_mqtt(amqp_connection_state_t connection, amqp_channel_t 
     return IR_OK;
 }
 
-/* A queue beyond the last partition would still be given messages, which nobody consumes. */
+/* A queue beyond the last partition would still receive messages, and nobody would consume them. */
 ir_status_t ir_topology_check(amqp_connection_state_t connection, amqp_channel_t channel,
                               const ir_topology_t *topology, ir_error_t *error) {
     char name[32];

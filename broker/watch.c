@@ -17,13 +17,13 @@ void ir_watch_reset(ir_watch_t *watch) {
     ir_watch_init(watch, watch->topology);
 }
 
-/* ---- what is looked after ---- */
+/* ---- the maintained objects ---- */
 
 static bool is_mine(const ir_watch_t *watch, unsigned object) {
     return ir_partition_set_has(&watch->mine, ir_topology_object_partition(object));
 }
 
-/* The object at that place in the list; the number of objects when the list is shorter. */
+/* The object at that position of the list; the number of objects when the list is shorter. */
 static unsigned object_at(const ir_watch_t *watch, unsigned place) {
     const unsigned count = ir_topology_objects(watch->topology);
     unsigned object = 0;
@@ -54,7 +54,7 @@ static int send_objects(ir_watch_t *watch, amqp_connection_state_t connection,
     return sent;
 }
 
-/* Queues before exchanges: what comes by MQTT shall find the queues bound. */
+/* Binds queues before exchanges, so that MQTT messages find the queues bound. */
 static int send_bindings(ir_watch_t *watch, amqp_connection_state_t connection,
                          amqp_channel_t channel, unsigned most) {
     const unsigned count = ir_topology_objects(watch->topology);
@@ -70,7 +70,7 @@ static int send_bindings(ir_watch_t *watch, amqp_connection_state_t connection,
     return sent;
 }
 
-/* All that is looked after is there again: whatever was made has no bindings yet. */
+/* All maintained objects exist again. Those just made have no bindings yet. */
 static int end_asking(ir_watch_t *watch, amqp_connection_state_t connection, amqp_channel_t channel,
                       int64_t now_ns) {
     watch->asked_ns = now_ns;
@@ -124,7 +124,7 @@ static ir_watch_event_t sent_or_broken(int sent, ir_watch_news_t *news) {
     return sent == AMQP_STATUS_OK ? IR_WATCH_NOTHING : IR_WATCH_BROKEN;
 }
 
-/* What is missing is noted and asked for again at once; the answers before were yes. */
+/* Notes the missing object and asks for it again at once. All objects asked before it exist. */
 static ir_watch_event_t closed(ir_watch_t *watch, const amqp_method_t *method, int64_t now_ns,
                                ir_watch_news_t *news) {
     const bool asking = watch->state == IR_WATCH_ASKING;
@@ -138,7 +138,7 @@ static ir_watch_event_t closed(ir_watch_t *watch, const amqp_method_t *method, i
     const unsigned object = object_at(watch, watch->answered);
     watch->doubtful = true;
     if (!asking || object >= ir_topology_objects(watch->topology)) {
-        /* What was just there: another worker's is missing, who makes it in its turn. */
+        /* It existed just now: the missing object is another worker's, who will make it. */
         watch->not_before_ns = now_ns - watch->asked_ns < TURN_NS ? now_ns + TURN_NS : 0;
         return IR_WATCH_NOTHING;
     }

@@ -1,12 +1,12 @@
-/* Looks every second whether the exchanges, queues and bindings are there, and makes those again
- * that are not: without ir.observations motes that speak MQTT would be told that what they sent is
- * taken, without ir.processed no worker would end a batch. On a channel of its own, whose frames
- * the owner passes on; sends without waiting. Loop thread only.
+/* Checks every second that the exchanges, queues and bindings exist, and makes missing ones again.
+ * Without ir.observations, MQTT motes would get confirmations for messages that are lost; without
+ * ir.processed, no worker could finish a batch. It uses its own channel, whose frames the owner
+ * passes on, and sends without waiting. Loop thread only.
  *
- * Looking costs one small method an object, and no answer. Only when the broker closes the channel
- * because something is missing, each is asked for alone, so that the answer names it.
- * Nobody can see over AMQP whether a binding is there; bindings are made again each time, in turns
- * when they are many, which changes nothing when they are. */
+ * A check costs one small method per object, and no answer. Only when the broker closes the
+ * channel, because something is missing, each object is asked for alone, so that the answer names
+ * it. AMQP cannot show whether a binding exists, so bindings are made again each time (in turns if
+ * there are many), which changes nothing for those that exist. */
 #ifndef IR_BROKER_WATCH_H
 #define IR_BROKER_WATCH_H
 
@@ -19,9 +19,9 @@
 
 typedef enum ir_watch_state {
     IR_WATCH_CLOSED,
-    IR_WATCH_OPENING, /* channel.open is sent */
-    IR_WATCH_LOOKING, /* what is missing closes the channel */
-    IR_WATCH_ASKING   /* `answered` of the objects asked for are there */
+    IR_WATCH_OPENING, /* channel.open was sent */
+    IR_WATCH_LOOKING, /* a missing object closes the channel */
+    IR_WATCH_ASKING   /* `answered` of the requested objects exist */
 } ir_watch_state_t;
 
 #define IR_WATCH_OBJECTS_MAX (IR_PARTITIONS_MAX + 8)
@@ -29,22 +29,22 @@ typedef enum ir_watch_state {
 typedef struct ir_watch {
     const ir_topology_t *topology;
     ir_watch_state_t state;
-    int64_t turned_ns;     /* when it looked last */
+    int64_t turned_ns;     /* time of the last check */
     int64_t not_before_ns; /* after a refusal */
     ir_partition_set_t
-        mine; /* whose queues are looked after; with partition 0, all that is shared */
-    unsigned asked, answered; /* ASKING: places in the list of what is looked after */
-    int64_t asked_ns;         /* when all that was asked for was there last */
+        mine; /* partitions whose queues are maintained; with partition 0, also shared objects */
+    unsigned asked, answered; /* ASKING: positions in the list of maintained objects */
+    int64_t asked_ns;         /* when all requested objects last existed */
     unsigned next_binding;
-    bool doubtful; /* something is missing: ask, instead of looking */
-    bool unbound;  /* ir.observations was made again: all its bindings are gone, not only ours */
-    bool missing[IR_WATCH_OBJECTS_MAX]; /* is made with the next asking */
+    bool doubtful; /* something is missing: ask for each object */
+    bool unbound;  /* ir.observations was made again: all of its bindings are gone */
+    bool missing[IR_WATCH_OBJECTS_MAX]; /* to be made with the next request */
 } ir_watch_t;
 
-/* What a frame came to. */
+/* The result of a frame. */
 typedef enum ir_watch_event {
     IR_WATCH_NOTHING,
-    IR_WATCH_MISSING, /* `text` says what; it is made again */
+    IR_WATCH_MISSING, /* `text` names the object; it is made again */
     IR_WATCH_REFUSED, /* `error` says why; tried again later */
     IR_WATCH_BROKEN   /* sending failed; `library_status` */
 } ir_watch_event_t;
@@ -60,12 +60,12 @@ void ir_watch_init(ir_watch_t *watch, const ir_topology_t *topology);
 /* The connection is gone, and the channel with it. */
 void ir_watch_reset(ir_watch_t *watch);
 
-/* To be called several times a second; `mine` are the partitions that are this worker's. Returns
- * the library's status. */
+/* Call several times a second. `mine` are this worker's partitions. Returns the library's
+ * status. */
 int ir_watch_turn(ir_watch_t *watch, amqp_connection_state_t connection, amqp_channel_t channel,
                   const ir_partition_set_t *mine, int64_t now_ns);
 
-/* A method of its channel. */
+/* Processes a method of its channel. */
 ir_watch_event_t ir_watch_method(ir_watch_t *watch, amqp_connection_state_t connection,
                                  amqp_channel_t channel, const amqp_method_t *method,
                                  int64_t now_ns, ir_watch_news_t *news);
