@@ -1,12 +1,12 @@
 """ir-feed: files of loggers and uplinks of LoRaWAN devices, with the real pipeline behind it."""
 
+import contextlib
 import csv
 import datetime
 import gzip
 import itertools
 import json
 import random
-import signal
 import socket
 import struct
 import subprocess
@@ -545,53 +545,71 @@ def test_a_full_spool_waits(elbe, network):
     assert len(list((feed.state / "spool-lora").iterdir())) <= 2  # what is confirmed is gone
 
 
-class OneMessage(threading.Thread):
-    """An MQTT broker of one message: notes what is on disk at the moment in which it is told that it arrived."""
+class FirstHour(threading.Thread):
+    """An MQTT broker that publishes its messages at once, and notes which of them it is told to have arrived."""
 
-    def __init__(self, folder, topic, body):
+    def __init__(self, topic, bodies):
         super().__init__(daemon=True)
-        self.folder, self.topic, self.body = folder, topic, body
+        self.topic, self.bodies = topic.encode(), bodies
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        self.on_disk = None
+        self.acknowledged = []
 
-    def packet(self, stream):
-        head = stream.read(1)[0]
-        size = shift = 0
+    def publish(self, number):
+        payload = struct.pack(">H", len(self.topic)) + self.topic + struct.pack(">H", number) + self.bodies[number - 1]
+        size, head = len(payload), b"\x32"
         while True:
-            byte = stream.read(1)[0]
-            size |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return head >> 4, stream.read(size)
+            size, low = size >> 7, size & 127
+            head += bytes((low | 128 * (size > 0),))
+            if not size:
+                return head + payload
+
+    def packets(self, stream):
+        while head := stream.read(1):
+            size = shift = 0
+            while True:
+                byte = stream.read(1)[0]
+                size |= (byte & 127) << shift
+                shift += 7
+                if byte < 128:
+                    break
+            yield head[0] >> 4, stream.read(size)
 
     def run(self):
         connection, _ = self.listener.accept()
-        stream = connection.makefile("rb")
-        while self.on_disk is None:
-            kind, data = self.packet(stream)
-            if kind == 1:
-                connection.sendall(b"\x20\x02\x00\x00")
-            elif kind == 8:
-                connection.sendall(b"\x90\x03" + data[:2] + b"\x01")
-                payload = struct.pack(">H", len(self.topic)) + self.topic.encode() + b"\x00\x07" + self.body
-                connection.sendall(b"\x32" + bytes((len(payload) & 127 | 128, len(payload) >> 7)) + payload)
-            elif kind == 4:
-                self.on_disk = b"".join(each.read_bytes() for each in sorted(self.folder.glob("*.jsonl")))
+        self.listener.close()
+        with contextlib.suppress(ConnectionError), connection:
+            for kind, data in self.packets(connection.makefile("rb")):
+                if kind == 1:
+                    connection.sendall(b"\x20\x02\x00\x00")
+                elif kind == 8:
+                    connection.sendall(b"\x90\x03" + data[:2] + b"\x01")
+                    threading.Thread(target=self.publish_all, args=(connection,), daemon=True).start()
+                elif kind == 4:
+                    self.acknowledged.append(struct.unpack(">H", data)[0])
+
+    def publish_all(self, connection):
+        with contextlib.suppress(OSError):
+            for number in range(1, len(self.bodies) + 1):
+                connection.sendall(self.publish(number))
 
 
-def test_a_message_is_on_disk_before_it_is_acknowledged(tmp_path):
-    body = json.dumps(chirpstack(1)).encode()
-    broker = OneMessage(tmp_path / "state" / "spool-lora", CHIRPSTACK_TOPIC, body)
+def test_what_is_acknowledged_is_on_disk(tmp_path):
+    """Until the spool is full: the message that does not fit any more is not acknowledged either."""
+    bodies = [json.dumps(chirpstack(n, devAddr="x" * 50000)).encode() for n in range(40)]
+    broker = FirstHour(CHIRPSTACK_TOPIC, bodies)
     broker.start()
     (tmp_path / "map.ini").write_text(UPLINKS.format(port=broker.port, kind="chirpstack", mote="pegel-1"))
     nowhere = f"mqtt://127.0.0.1:{servers.free_ports(1)[0]}"
     process = servers.Process([harness.BUILD / "ir-feed", f"--map={tmp_path / 'map.ini'}", "--follow",
-                               f"--state={tmp_path / 'state'}", f"--target={nowhere}"], tmp_path / "feed.log")
+                               f"--state={tmp_path / 'state'}", "--spool-bytes=1Mi", f"--target={nowhere}"],
+                              tmp_path / "feed.log")
     broker.join(60)
-    process.send(signal.SIGTERM)
-    assert broker.on_disk == body + b"\n"
     assert process.stop() == 0, (tmp_path / "feed.log").read_text()
+    segments = sorted((tmp_path / "state" / "spool-lora").glob("*.jsonl"))
+    on_disk = set(b"".join(each.read_bytes() for each in segments).splitlines())
+    assert 0 < len(broker.acknowledged) < len(bodies)
+    assert {bodies[number - 1] for number in broker.acknowledged} <= on_disk
 
 
 # ---- documents ----
