@@ -160,9 +160,10 @@ static bool split(const ir_input_t *input, ir_input_tools_t *tools, const ir_row
     if (comment != '\0' && row->size > 0 && row->data[0] == comment) {
         return false;
     }
-    if (!copy_row(&tools->row, row) ||
+    tools->report->out_of_memory = !copy_row(&tools->row, row);
+    if (tools->report->out_of_memory ||
         !ir_fields_split(tools->row.data, row->size, &input->position->dialect, &tools->fields)) {
-        ir_report_unusable(tools->report, "more than %d fields, or out of memory", IR_FIELDS_MAX);
+        ir_report_unusable(tools->report, "more than %d fields", IR_FIELDS_MAX);
         return false;
     }
     return true;
@@ -230,7 +231,11 @@ ir_status_t ir_input_read_rows(ir_input_t *input, ir_input_tools_t *tools, bool 
                                IR_ROW_BYTES_MAX);
             break;
         case IR_ROWS_ROW:
+            tools->report->out_of_memory = false;
             status = take_row(input, tools, &row, limit, &full, error);
+            if (tools->report->out_of_memory) {
+                status = out_of_memory(error);
+            }
             break;
         }
         input->end = full ? row.begin : row.end;

@@ -322,9 +322,10 @@ static ir_status_t complete(ir_map_t *map, ir_error_t *error) {
 
 /* ---- loading ---- */
 
+/* Absolute, so that a file has the same name from wherever the program is called. */
 static char *folder_of(const char *path) {
     char *copy = strdup(path);
-    char *folder = copy != NULL ? strdup(dirname(copy)) : NULL;
+    char *folder = copy != NULL ? realpath(dirname(copy), NULL) : NULL;
     free(copy);
     return folder;
 }
@@ -373,7 +374,9 @@ ir_status_t ir_map_load(const char *path, ir_map_t **map, ir_error_t *error) {
     }
     made->folder = folder_of(path);
     const ir_status_t status =
-        made->folder != NULL ? read_map(made, path, error) : out_of_memory(error);
+        made->folder != NULL ? read_map(made, path, error)
+                             : ir_error_set(error, IR_ERR_USAGE, "%s: cannot read the mapping: %s",
+                                            path, strerror(errno));
     if (status != IR_OK) {
         ir_map_free(made);
         return status;

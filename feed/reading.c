@@ -14,9 +14,10 @@
 
 /* ---- mote and time ---- */
 
-static ir_view_t join(ir_arena_t *arena, ir_view_t a, ir_view_t b) {
-    char *text = ir_arena_alloc(arena, a.size + b.size + 1);
+static ir_view_t join(const ir_reading_context_t *context, ir_view_t a, ir_view_t b) {
+    char *text = ir_arena_alloc(context->arena, a.size + b.size + 1);
     if (text == NULL) {
+        context->report->out_of_memory = true;
         return ir_view(NULL, 0);
     }
     memcpy(text, a.size > 0 ? a.data : "", a.size);
@@ -28,7 +29,7 @@ static ir_view_t join(ir_arena_t *arena, ir_view_t a, ir_view_t b) {
 bool ir_reading_set_mote(const ir_reading_context_t *context, ir_view_t text,
                          ir_reading_t *reading) {
     const char *prefix = context->position->mote_prefix;
-    reading->mote = join(context->arena, ir_view_text(prefix), text);
+    reading->mote = join(context, ir_view_text(prefix), text);
     if (!ir_mote_id_valid(reading->mote)) {
         ir_report_unusable(context->report, "'%.*s' is no mote", IR_VIEW_ARG(reading->mote));
         return false;
@@ -68,10 +69,10 @@ static ir_view_t full_name(const ir_reading_context_t *context, const ir_map_val
                            ir_view_t name, const ir_reading_t *reading) {
     const ir_view_t text = ir_view_text(value->sensor_from.text);
     if (value->sensor_from.column) {
-        const ir_view_t base = join(context->arena, reading->mote, ir_view_text("/"));
-        return join(context->arena, base, name);
+        const ir_view_t base = join(context, reading->mote, ir_view_text("/"));
+        return join(context, base, name);
     }
-    return text.data[0] == '/' ? join(context->arena, reading->mote, text) : text;
+    return text.data[0] == '/' ? join(context, reading->mote, text) : text;
 }
 
 void ir_reading_add(const ir_reading_context_t *context, const ir_map_value_t *value,

@@ -17,7 +17,7 @@ static void say(const ir_report_t *report, ir_log_level_t level, const char *tex
 void ir_report_unusable(ir_report_t *report, const char *format, ...) {
     char text[sizeof((ir_error_t *)NULL)->text];
     va_list arguments;
-    if (report->line <= report->told) {
+    if (report->line <= report->told || report->out_of_memory) {
         return;
     }
     report->unusable++;

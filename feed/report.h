@@ -10,12 +10,14 @@
 #define IR_REPORT_LINES_MAX 1000
 
 typedef struct ir_report {
-    const char *path;  /* of the file at hand */
-    uint64_t line;     /* … and the row */
-    uint64_t told;     /* rows up to this line were read before: nothing is said of them again */
-    bool printed;      /* on standard output */
-    uint64_t named;    /* of the file at hand */
-    uint64_t unusable; /* rows and values, of all files */
+    const char *path;   /* of the file at hand */
+    uint64_t line;      /* … and the row */
+    uint64_t told;      /* rows up to this line were read before: nothing is said of them again */
+    bool printed;       /* on standard output */
+    bool out_of_memory; /* the row at hand could not be read for that: nothing is said of it, and it
+                           does not count as read */
+    uint64_t named;     /* of the file at hand */
+    uint64_t unusable;  /* rows and values, of all files */
 } ir_report_t;
 
 /* Something of the row at hand cannot be used. */

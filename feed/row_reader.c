@@ -2,6 +2,7 @@
 
 #include "feed/timestamp.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ static ir_view_t field_of(const ir_fields_t *fields, size_t field) {
 static bool text_of(ir_row_reader_t *reader, const ir_reading_context_t *context, ir_view_t field,
                     ir_view_t *text) {
     if (!ir_encoding_utf8(reader->encoding, field, &reader->text)) {
+        context->report->out_of_memory = !ir_buffer_ok(&reader->text);
         ir_report_unusable(context->report, "a field is not in the encoding %s",
                            context->position->encoding);
         return false;
@@ -52,6 +54,7 @@ static const ir_zone_t *zone_of(ir_row_reader_t *reader, const ir_reading_contex
     *name = from.column ? field_of(fields, reader->layout->zone) : ir_view_text(from.text);
     const ir_zone_t *zone = name->size > 0 ? ir_zones_find(reader->zones, *name) : NULL;
     if (zone == NULL) {
+        context->report->out_of_memory = name->size > 0 && errno == ENOMEM;
         ir_report_unusable(context->report,
                            name->size > 0
                                ? "time zone '%.*s' is not known"
@@ -94,6 +97,7 @@ static bool take_time(ir_row_reader_t *reader, const ir_reading_context_t *conte
     const ir_view_t text = time_text(reader, fields, joined);
     ir_track_t *track = ir_tracks_of(context->tracks, reading->mote);
     if (track == NULL) {
+        context->report->out_of_memory = !ir_tracks_full(context->tracks);
         ir_report_unusable(context->report, "more than %d motes in one file", IR_TRACKS_MAX);
         return false;
     }

@@ -130,6 +130,10 @@ ir_track_t *ir_tracks_of(ir_tracks_t *tracks, ir_view_t mote) {
     return &entry->track;
 }
 
+bool ir_tracks_full(const ir_tracks_t *tracks) {
+    return tracks->count == IR_TRACKS_MAX;
+}
+
 const char *ir_tracks_at(const ir_tracks_t *tracks, size_t i, const ir_track_t **track) {
     if (i >= tracks->count) {
         return NULL;

@@ -48,6 +48,9 @@ void ir_tracks_clear(ir_tracks_t *tracks);
  * where it is. */
 ir_track_t *ir_tracks_of(ir_tracks_t *tracks, ir_view_t mote);
 
+/* Whether no other mote can be added. */
+bool ir_tracks_full(const ir_tracks_t *tracks);
+
 /* The mote that came I-th; NULL at the end. */
 const char *ir_tracks_at(const ir_tracks_t *tracks, size_t i, const ir_track_t **track);
 

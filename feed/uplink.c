@@ -162,6 +162,7 @@ static ir_uplink_result_t read_message(const ir_reading_context_t *context, cons
     }
     ir_track_t *track = ir_tracks_of(context->tracks, reading->mote);
     if (track == NULL) {
+        context->report->out_of_memory = !ir_tracks_full(context->tracks);
         ir_report_unusable(context->report, "more than %d devices in one file", IR_TRACKS_MAX);
         return IR_UPLINK_NOTHING;
     }
@@ -185,6 +186,7 @@ ir_uplink_result_t ir_uplink_read(const ir_reading_context_t *context, ir_view_t
     reading->n_values = 0;
     json_t *message = json_loadb(line.size > 0 ? line.data : "", line.size, 0, &error);
     if (message == NULL) {
+        context->report->out_of_memory = json_error_code(&error) == json_error_out_of_memory;
         ir_report_unusable(context->report, "no JSON: %s", error.text);
         return IR_UPLINK_NOTHING;
     }

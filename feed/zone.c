@@ -4,6 +4,7 @@
 #include "observation/table.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +126,7 @@ void ir_zones_free(ir_zones_t *zones) {
 
 const ir_zone_t *ir_zones_find(ir_zones_t *zones, ir_view_t name) {
     ir_zone_t *zone = ir_table_find(&zones->by_name, name);
+    errno = 0;
     if (zone != NULL) {
         return zone;
     }
@@ -133,13 +135,15 @@ const ir_zone_t *ir_zones_find(ir_zones_t *zones, ir_view_t name) {
         return NULL;
     }
     zone = calloc(1, sizeof *zone);
-    if (zone == NULL) {
+    if (zone == NULL || (zone->name = strndup(name.data, name.size)) == NULL) {
+        free(zone);
+        errno = ENOMEM;
         return NULL;
     }
-    zone->name = strndup(name.data, name.size);
-    if (zone->name == NULL || !fill(zone) ||
-        !ir_table_add(&zones->by_name, ir_view_text(zone->name), zone)) {
+    const bool known = fill(zone);
+    if (!known || !ir_table_add(&zones->by_name, ir_view_text(zone->name), zone)) {
         free_zone(zone);
+        errno = known ? ENOMEM : 0;
         return NULL;
     }
     zones->all[zones->count++] = zone;

@@ -23,7 +23,8 @@ typedef struct ir_zone ir_zone_t;
 ir_zones_t *ir_zones_new(void);
 void ir_zones_free(ir_zones_t *zones);
 
-/* NULL: not known, or the bound is reached, or memory is out. Lives as long as `zones`. */
+/* NULL: not known or the bound is reached, or memory is out: then errno is ENOMEM. Lives as long as
+ * `zones`. */
 const ir_zone_t *ir_zones_find(ir_zones_t *zones, ir_view_t name);
 
 /* What a clock on the wall showed: nanoseconds as if it showed UTC. */

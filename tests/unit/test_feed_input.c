@@ -3,6 +3,7 @@
 #include "feed/cursor.h"
 #include "feed/input.h"
 #include "feed/round.h"
+#include "tests/unit/failing_alloc.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -554,6 +555,50 @@ static void test_patterns(void **state) {
     assert_false(ir_layout_fits("a*b", "abc"));
 }
 
+/* Nothing is passed over for want of memory: either all is read, or the call says why not. */
+static void test_every_allocation_failing(void **state) {
+    (void)state;
+    ir_scene_t *scene = new_scene(GAUGE);
+    write_file(scene, "a.csv", "w",
+               "Datum;Temp;Pegel\n25.10.2025 10:00;8,5;1\n26.10.2025 10:15;\"8,5\";2\n");
+    failing_alloc_required();
+    for (unsigned nth = 1;; nth++) {
+        ir_error_t error = {.text = ""};
+        ir_input_tools_t *tools = NULL;
+        ir_input_t *input = NULL;
+        ir_report_t report = {.told = 0};
+        ir_zones_t *zones = NULL;
+        size_t count = 0;
+        failing_alloc_arm(nth, FAILING_ALLOC_PROGRAM);
+        zones = ir_zones_new();
+        ir_status_t status = zones != NULL ? IR_OK : IR_ERR_MEMORY;
+        if (status == IR_OK) {
+            status = ir_input_tools_open(scene->map->positions[0], zones, &report, &tools, &error);
+        }
+        if (status == IR_OK) {
+            status = ir_input_open(scene->map->positions[0], path_in(scene, "a.csv"), scene->state,
+                                   &input, &error);
+        }
+        if (status == IR_OK) {
+            status = ir_input_read(input, tools, 100, &error);
+        }
+        const bool failed = failing_alloc_disarm();
+        if (status == IR_OK) {
+            (void)ir_input_packs(input, &count);
+            assert_int_equal(count, 2);
+        }
+        assert_int_equal(report.unusable, 0);
+        ir_input_close(input);
+        ir_input_tools_close(tools);
+        ir_zones_free(zones);
+        if (!failed) {
+            assert_int_equal(status, IR_OK);
+            break;
+        }
+    }
+    free_scene(scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_file_of_a_logger),
@@ -575,6 +620,7 @@ int main(void) {
         cmocka_unit_test(test_one_value_a_row),
         cmocka_unit_test(test_mappings_that_are_wrong),
         cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_every_allocation_failing),
         cmocka_unit_test(test_patterns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
