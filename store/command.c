@@ -48,7 +48,13 @@ ir_status_t ir_store_init(const ir_stores_t *stores, ir_error_t *error) {
 }
 
 ir_status_t ir_store_initiate(const ir_stores_t *stores, ir_error_t *error) {
-    return ir_documents_initiate(stores->documents, error);
+    const ir_documents_user_t user = {.name = ir_setting_text(stores->options->new_user),
+                                      .password = stores->options->new_user_password,
+                                      .may_shard = stores->options->new_user_may == IR_MAY_SHARD};
+    const ir_status_t status = ir_documents_initiate(stores->documents, error);
+    return status == IR_OK && user.name != NULL
+               ? ir_documents_grant(stores->documents, &user, error)
+               : status;
 }
 
 /* ---- status ---- */

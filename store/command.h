@@ -15,6 +15,8 @@ typedef struct ir_store_options {
     char *registry;
     int64_t timeout_ns;
     char *shards;
+    char *new_user, *new_user_password;
+    int new_user_may; /* ir_store_may_t */
     char *ledger;
     int what; /* ir_store_what_t */
     bool json;
@@ -28,6 +30,8 @@ typedef struct ir_store_options {
     char *from;
     bool core_dumps;
 } ir_store_options_t;
+
+typedef enum ir_store_may { IR_MAY_WRITE, IR_MAY_SHARD } ir_store_may_t;
 
 typedef enum ir_store_what { IR_WHAT_DOCUMENTS, IR_WHAT_GRAPH } ir_store_what_t;
 

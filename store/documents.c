@@ -67,6 +67,13 @@ ir_status_t ir_documents_initiate(ir_documents_t *documents, ir_error_t *error) 
                : IR_OK;
 }
 
+ir_status_t ir_documents_grant(ir_documents_t *documents, const ir_documents_user_t *user,
+                               ir_error_t *error) {
+    return documents->backend->grant != NULL
+               ? documents->backend->grant(documents->store, user, error)
+               : ir_error_set(error, IR_ERR_USAGE, "new-user: this document store has no users");
+}
+
 ir_status_t ir_documents_init(ir_documents_t *documents, ir_error_t *error) {
     return documents->backend->init(documents->store, error);
 }

@@ -45,6 +45,16 @@ void ir_documents_close(ir_documents_t *documents);
  * set of config servers, too. Nothing to do for the other stores. Repeatable. */
 ir_status_t ir_documents_initiate(ir_documents_t *documents, ir_error_t *error);
 
+typedef struct ir_documents_user {
+    const char *name, *password;
+    bool may_shard; /* also add shards and spread collections over them */
+} ir_documents_user_t;
+
+/* Makes a user who may read and write the store, or gives the one of that name this password. By
+ * whoever may make users. IR_ERR_USAGE: the store has no users. */
+ir_status_t ir_documents_grant(ir_documents_t *documents, const ir_documents_user_t *user,
+                               ir_error_t *error);
+
 /* Creates collections or tables and indexes; on a mongos adds the shards that are given and spreads
  * the collections over them (mote hashed, time). Repeatable. */
 ir_status_t ir_documents_init(ir_documents_t *documents, ir_error_t *error);

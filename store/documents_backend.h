@@ -10,6 +10,8 @@ typedef struct ir_documents_backend {
     ir_status_t (*open)(const ir_documents_options_t *options, void **store, ir_error_t *error);
     void (*close)(void *store);
     ir_status_t (*initiate)(void *store, ir_error_t *error); /* NULL: nothing to be done */
+    ir_status_t (*grant)(void *store, const ir_documents_user_t *user,
+                         ir_error_t *error); /* NULL: it has no users */
     ir_status_t (*init)(void *store, ir_error_t *error);
     ir_status_t (*ready)(void *store, ir_error_t *error);
     ir_status_t (*probe)(void *store, ir_error_t *error);   /* NULL: nothing more than `ready` */

@@ -262,6 +262,7 @@ const ir_documents_backend_t ir_documents_mongodb = {
     .open = mongodb_open,
     .close = mongodb_close,
     .initiate = ir_mongodb_initiate,
+    .grant = ir_mongodb_grant,
     .init = ir_mongodb_init,
     .ready = mongodb_ready,
     .probe = ir_mongodb_probe,

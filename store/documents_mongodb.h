@@ -86,8 +86,9 @@ bson_t *ir_mongodb_any_of(const char *key, const ir_id_t *ids, size_t stride, si
 /* Whether the schema is this program's: OK, NOT_FOUND (there is nothing yet), or PROTOCOL. */
 ir_status_t ir_mongodb_check_schema(const ir_mongodb_t *store, ir_error_t *error);
 
-/* Setting up (documents_mongodb_setup.c). */
+/* Setting up (documents_mongodb_setup.c, documents_mongodb_user.c). */
 ir_status_t ir_mongodb_initiate(void *context, ir_error_t *error);
+ir_status_t ir_mongodb_grant(void *context, const ir_documents_user_t *user, ir_error_t *error);
 ir_status_t ir_mongodb_init(void *context, ir_error_t *error);
 
 /* The millisecond since 1970 in which a time is, as a document's dates say it. */

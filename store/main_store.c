@@ -19,6 +19,14 @@ static const ir_setting_t settings[] = {
     {"shards", 0, IR_SETTING_TEXT, "SETS", NULL, 0, 0, NULL, FIELD(shards),
      "init on a mongos: replica sets to add as shards, SET/HOST:PORT[,HOST:PORT…], separated by "
      "spaces."},
+    {"new-user", 0, IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, FIELD(new_user),
+     "initiate: make this user of MongoDB, who may read and write the URI's database, or give it "
+     "another password. For whoever may make users."},
+    {"new-user-password", 0, IR_SETTING_SECRET, "TEXT", NULL, 0, 0, NULL, FIELD(new_user_password),
+     "Its password."},
+    {"new-user-may", 0, IR_SETTING_CHOICE, "WORD", "write|shard", 0, 0, "write",
+     FIELD(new_user_may),
+     "What it may do; shard: at config servers, also what init does on a mongos."},
     {"ledger", 'l', IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(ledger),
      "verify: what was sent, as ir-loadgen wrote it; several, separated by commas."},
     {"what", 'w', IR_SETTING_CHOICE, "WORD", "documents|graph", 0, 0, "documents", FIELD(what),
@@ -59,6 +67,10 @@ static const ir_setting_t settings[] = {
 
 static ir_status_t check(const void *given, ir_error_t *error) {
     const ir_store_options_t *options = given;
+    if (ir_setting_text(options->new_user) != NULL &&
+        ir_setting_text(options->new_user_password) == NULL) {
+        return ir_error_set(error, IR_ERR_USAGE, "new-user: wants new-user-password");
+    }
     const ir_status_t status = ir_format_settings_check(&options->format, error);
     return status == IR_OK ? ir_broker_settings_check(&options->broker, error) : status;
 }
@@ -72,7 +84,8 @@ const ir_program_t ir_store_program = {
         "init      makes tables, collections, indexes and directories, and puts the registry\n"
         "          into the graph store; a MongoDB replica set that does not exist yet is made\n"
         "          of the URI's hosts; on a mongos, the collections are sharded; repeatable.\n"
-        "initiate  makes that replica set only: for config servers and shards.\n"
+        "initiate  makes that replica set only: for config servers and shards; and a user, if one\n"
+        "          is named.\n"
         "status    counts what is there.\n"
         "verify    holds ledgers against raw messages, observations and graph (not a store that\n"
         "          is null:); exit status 0 only if nothing is missing, doubled or foreign; 3 if\n"

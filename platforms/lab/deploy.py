@@ -1,8 +1,11 @@
 """Deploys to real servers instead of guests. An inventory lists them with address and roles; each gets the same
 services, scripts and configuration as a guest of the lab.
 
-The folder INVENTORY.secrets beside the inventory holds what all servers share (passwords, the brokers' cookie). The
+The folder INVENTORY.secrets beside the inventory holds what all servers share (passwords, keys, the motes' tokens). The
 first call creates it; copy it to the other servers.
+
+Unlike a lab, servers are open to strangers: the limits are those of ingest/nodes.conf, motes come in by TLS, at an
+address of their own and each with its own password, and the stores want a login. The inventory can say otherwise.
 """
 
 import argparse
@@ -19,12 +22,23 @@ from . import clean, command, payload
 from .errors import LabError
 from .guest import Guest
 from .parser import Parser
-from .services import GRAPH_PATHS, Services
+from .services import GRAPH_PATHS, PLAIN, SECURE, Doors, Services, list_of_nodes
 from .settings import read_ini
 from .state import PROJECT
 
-KEYS = ("address", "roles", "shard")
-RIVER_KEYS = ("formats", "engine")
+KEYS = ("address", "outside", "watch", "roles", "shard")
+# Key: (initial value, what it may be; None: any text).
+RIVER_KEYS = {
+    "formats": ("jsonld,senml", None),
+    "engine": ("fuseki", tuple(GRAPH_PATHS)),
+    "registry": ("", None),
+    "certificate": ("", None),
+    "listeners": ("https,amqps,mqtts", None),
+    "motes": ("own", ("own", "shared")),
+    "logins": ("yes", ("yes", "no")),
+}
+# What a service need not be started again for: its role's `reload` tells it.
+RELOADED = {"broker": {"motes.json"}, "gateway": {"tokens"}, "worker": {"registry.ttl"}}
 PACKAGES = {"documents": ["mongodb"], "config": ["mongodb"], "graph": ["fuseki"]}  # groups of tools/install
 READY_SECONDS = 300
 STOP_SECONDS = 60
@@ -53,14 +67,53 @@ class Inventory:
     def __init__(self, path):
         self.path = Path(path).resolve()
         sections = read_ini(self.path)
-        river = self.known("river", sections.pop("river", {}), RIVER_KEYS)
+        river = self.river(sections.pop("river", {}))
+        limits = self.limits(sections.pop("limits", {}))
         draining = [self.address(name, sections.pop(name)) for name in [*sections] if name.startswith("draining ")]
         self.servers = [self.server(name, section) for name, section in sections.items()]
-        if river.get("engine", "fuseki") not in GRAPH_PATHS:
-            raise LabError(f"{path}: [river] engine = {river['engine']}: it is one of {', '.join(GRAPH_PATHS)}")
+        doors = Doors(listeners=self.listeners(river["listeners"]), limits=limits, motes=river["motes"],
+                      certificate=self.file(river["certificate"]), logins=river["logins"] == "yes",
+                      registry=self.file(river["registry"]) or payload.registry_file())
+        self.check_doors(river, doors)
         secrets = self.path.with_name(self.path.name + ".secrets")
-        self.services = Services(secrets, self.servers, river.get("formats", "jsonld,senml"), river.get("engine", "fuseki"),
-                                 draining=draining)
+        self.services = Services(secrets, self.servers, river["formats"], river["engine"], draining=draining, doors=doors)
+
+    def river(self, section):
+        values = {key: initial for key, (initial, _) in RIVER_KEYS.items()} | self.known("river", section, RIVER_KEYS)
+        for key, (_, words) in RIVER_KEYS.items():
+            if words and values[key] not in words:
+                raise LabError(f"{self.path}: [river] {key} = {values[key]}: it is one of {', '.join(words)}")
+        return values
+
+    def limits(self, section):
+        try:
+            checked = list_of_nodes.check(f"{self.path} [limits]", list_of_nodes.LIMITS, section)
+        except list_of_nodes.NodesError as error:
+            raise LabError(str(error)) from error
+        return {key: checked[key] for key in section}
+
+    def listeners(self, text):
+        words = tuple(each.strip() for each in text.split(","))
+        if unknown := set(words) - {*PLAIN, *SECURE}:
+            raise LabError(f"{self.path}: [river] listeners: {', '.join(sorted(unknown))}: known are "
+                           + ", ".join((*PLAIN, *SECURE)))
+        return words
+
+    def file(self, name):
+        """One that the inventory names, from its own folder; None when it names none."""
+        return self.path.parent / name if name else None
+
+    def check_doors(self, river, doors):
+        """What would leave a door open that nobody asked for."""
+        roles = [role for each in self.servers for _, role in each.services()]
+        for each in self.servers:
+            balances = any(role == "balancer" for _, role in each.services())
+            if balances and each.outside in ("", each.address, each.watch):
+                raise LabError(f"{self.path}: [server {each.name}] outside: the balancer needs the address at which motes come "
+                               "in, another one than address and watch, at which the house does")
+        if doors.logins and river["engine"] == "oxigraph" and "graph" in roles:
+            raise LabError(f"{self.path}: [river] engine = oxigraph: it knows no logins; logins = no leaves all stores open, "
+                           "for a network on which nobody else is")
 
     def known(self, name, section, keys):
         if unknown := set(section) - set(keys):
@@ -73,7 +126,8 @@ class Inventory:
             raise LabError(f"{self.path}: [{title}]: sections are [river], [server NAME] and [draining NAME]")
         address = self.address(title, section, KEYS)
         roles = [each.strip() for each in section.get("roles", "").split(",") if each.strip()]
-        server = Guest(name=name, platform="", roles=roles, address=address, shard=section.get("shard", ""))
+        more = {key: self.address(title, {"address": section[key]}) for key in ("outside", "watch") if key in section}
+        server = Guest(name=name, platform="", roles=roles, address=address, shard=section.get("shard", ""), **more)
         server.validate()
         return server
 
@@ -115,19 +169,25 @@ class Deployment:
             command.run([installer, *sorted(groups)], seconds=1800)
 
     def write(self):
-        """Writes the files; returns the names of the services whose files changed."""
+        """Writes the files; returns the names of the services to restart because files changed, and of those that only
+        need to read a file again."""
         before = self.contents()
         for path in ("opt/river", "var/log/river"):
             (self.root / path).mkdir(parents=True, exist_ok=True)
         clean.remove_tree(self.root / "etc" / "river")
         payload.write_programs(self.root / "opt" / "river")
         payload.write_files(self.root / "etc" / "river", self.files())
+        if not self.prefix:  # what a running service reads again is its own
+            command.run(["chown", "-R", "river:river", self.root / "etc" / "river" / "services"])
         after = self.contents()
         shared = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
-        names = [name for name, _ in self.server.services()]
+        services = dict(self.server.services())
         if any(not path.startswith("etc/river/services/") for path in shared):
-            return names
-        return [name for name in names if any(path.startswith(f"etc/river/services/{name}/") for path in shared)]
+            return [*services], []
+        changed = {name: {Path(path).name for path in shared if path.startswith(f"etc/river/services/{name}/")}
+                   for name in services}
+        reload = [name for name, files in changed.items() if files and files <= RELOADED.get(services[name], set())]
+        return [name for name, files in changed.items() if files and name not in reload], reload
 
     def files(self):
         values = {"NAME": self.server.name, "ADDRESS": self.server.address, "WORKER_PIN": "", "BROKER_SCHEDULERS": "",
@@ -191,6 +251,12 @@ class Deployment:
             if self.service(name).exists():
                 self.tell(name, "restart")
 
+    def reload(self, names):
+        roles = dict(self.server.services())
+        for name in names:
+            script = f"{self.prefix}/opt/river/roles/{roles[name]}/reload"
+            command.run([script, name], seconds=READY_SECONDS, env=self.environment())
+
     def service(self, name):
         return self.root / "run" / "river" / "service" / name
 
@@ -224,11 +290,13 @@ def up(deployment):
     deployment.install_packages()
     deployment.check_data()
     deployment.make_user()
-    changed = deployment.write()
+    changed, reloaded = deployment.write()
     deployment.start(changed)
     deployment.await_ready()
+    deployment.reload(reloaded)
     name, roles = deployment.server.name, ", ".join(deployment.server.roles)
-    print(f"{name}: {roles} ready after {time.monotonic() - begin:.1f} s; changed: {', '.join(changed) or 'nothing'}")
+    told = ", ".join(changed + reloaded) or "nothing"
+    print(f"{name}: {roles} ready after {time.monotonic() - begin:.1f} s; changed: {told}")
 
 
 def main(words):
@@ -247,7 +315,7 @@ def main(words):
             deployment.stop()
         else:
             up(deployment)
-    except LabError as error:
+    except (LabError, list_of_nodes.NodesError) as error:
         print(f"ir-deploy: {error}", file=sys.stderr)
-        return error.status
+        return getattr(error, "status", 1)
     return 0

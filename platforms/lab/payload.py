@@ -3,7 +3,8 @@
     opt/river/bin/            the programs (ir-worker, …) of out/release or of the installed project; for a guest of
                               another Debian release they are built in a root of that release (out/RELEASE)
     opt/river/share/          the registry
-    opt/river/roles/ROLE/     run: becomes the role's process; ready: exits with 0 when the role is ready
+    opt/river/roles/ROLE/     run: becomes the role's process; ready: exits with 0 when the role is ready; reload, if
+                              it exists: makes the role read again what needs no restart
     opt/river/ready           exits with 0 when every service of the guest is ready
     etc/river/guest.conf      shell assignments: NAME, ADDRESS, PREFIX_LENGTH, GATEWAY, CPUS, MEMORY_MIB, …
     etc/river/authorized_keys the lab's public key

@@ -5,18 +5,22 @@ Brokers, balancer and users are configured as elsewhere (ingest/): one list of n
 folder with passwords and the brokers' cookie. The rest depends on the roles in the cluster. With `documents` workers
 write to MongoDB, otherwise to SQLite in their guest. With `graph` they write to a SPARQL server, otherwise to N-Quads
 files. With `balancer` they reach the brokers through it. With `router` (mongos) and `config` (its config servers)
-MongoDB is sharded: each replica set of `documents` guests, identified by Guest.shard, is a shard.
+MongoDB is sharded: each replica set of `documents` guests, identified by Guest.shard, is a shard. Doors says who may
+come in where.
 
 Ports are the usual ones of each program, so all roles fit on one address.
 """
 
+import dataclasses
 import functools
 import json
 import os
 import re
 import secrets
 import sys
+from pathlib import Path
 
+from . import command, payload
 from .errors import LabError
 from .state import PROJECT
 
@@ -24,6 +28,7 @@ sys.path.insert(0, str(PROJECT / "ingest"))
 
 import definitions  # noqa: E402
 import haproxy  # noqa: E402
+import motes  # noqa: E402
 import nodes as list_of_nodes  # noqa: E402
 import rabbitmq  # noqa: E402
 
@@ -33,22 +38,39 @@ DOCUMENTS_PORT, ROUTER_PORT, CONFIG_PORT = 27017, 27016, 27019
 REPLICA_SET, CONFIG_SET = "rs0", "config"
 GATEWAY_PORT = 8080
 WORKER_PORT = 9400  # of the n-th service of a guest: 9400 + n
-BALANCER = {"http": "80", "amqp": "5670", "mqtt": "1880"}
+PLAIN = {"http": "80", "amqp": "5670", "mqtt": "1880"}
+SECURE = {"https": "443", "amqps": "5671", "mqtts": "8883"}
 INSIDE_PORT, CONSUMERS_PORT, STATS_PORT = 5671, 5674, 8404
 # Where a worker keeps its stores when no servers have that role, relative to the service's data folder.
 EMBEDDED = {"documents": "sqlite:../stores/documents.sqlite", "graph": "nquads:../stores/graph"}
+CERTIFICATE = "certificate.pem"
+STORES_USER = "worker"
 GRAPH_PATHS = {"fuseki": "/ir?strategy=quads", "oxigraph": "/store?strategy=quads&query=/query"}
 WAITS = ("answer", "first-bytes")  # time limits that are longer for slow guests
+
+
+@dataclasses.dataclass
+class Doors:
+    """Who may come in where. The initial values are for a closed network in which one generator plays all motes, as a
+    lab is."""
+
+    listeners: tuple = tuple(PLAIN)  # of PLAIN and SECURE
+    certificate: Path = None  # key and chain in one file; None: of an authority of our own, in the folder of secrets
+    limits: dict = dataclasses.field(default_factory=lambda: dict(list_of_nodes.ONE_ADDRESS))  # that are not the usual ones
+    motes: str = "shared"  # as in the list of nodes
+    registry: Path = None  # whose motes get tokens; None: nobody gets one
+    logins: bool = False  # whether the stores want one
 
 
 class Services:
     """The services of the guests of one cluster, each with name and address. Their shared secrets are in
     `directory`."""
 
-    def __init__(self, directory, guests, formats="jsonld,senml", engine="fuseki", patience=1, draining=()):
+    def __init__(self, directory, guests, formats="jsonld,senml", engine="fuseki", patience=1, draining=(), doors=None):
         """`engine`: for the role graph, one of GRAPH_PATHS. `patience`: the factor by which the balancer waits longer
         for an answer. `draining`: addresses of brokers that are being drained but keep their consumers
-        (docs/operations.md)."""
+        (docs/operations.md). `doors`: None, those of a lab."""
+        self.doors = doors or Doors()
         self.directory = directory
         self.guests = guests
         self.formats = formats
@@ -75,12 +97,20 @@ class Services:
     def gateways(self):
         return list(self.places("gateway", GATEWAY_PORT))
 
+    @functools.cached_property
+    def balancers(self):
+        return [guest for guest, _, _ in self.places("balancer", 0)]
+
     def balancer_address(self, kind):
         """HOST:PORT of a listener of the balancer, including "inside", "consumers" and "stats". None without a
         balancer."""
-        ports = {**BALANCER, "inside": INSIDE_PORT, "consumers": CONSUMERS_PORT, "stats": STATS_PORT}
-        found = self.addresses("balancer")
-        return f"{found[0]}:{ports[kind]}" if found else None
+        if not self.balancers:
+            return None
+        found = self.balancers[0]
+        own = {"inside": (found.address, INSIDE_PORT), "consumers": (found.address, CONSUMERS_PORT),
+               "stats": (found.watch or found.address, STATS_PORT)}
+        host, port = own.get(kind) or (found.outside or found.address, {**PLAIN, **SECURE}[kind])
+        return f"{host}:{port}"
 
     # ---- what follows for all ----
 
@@ -88,19 +118,21 @@ class Services:
     def nodes(self):
         """The list of nodes, in the form of ingest/nodes.conf."""
         nodes = list_of_nodes.Nodes()
-        # The load generator has one address, and simulates all motes.
-        nodes.limits.update(list_of_nodes.ONE_ADDRESS, **{key: longer(nodes.limits[key], self.patience) for key in WAITS})
-        nodes.motes["users"] = "shared"
+        nodes.limits.update(self.doors.limits)
+        nodes.limits.update({key: longer(nodes.limits[key], self.patience) for key in WAITS})
+        nodes.motes["users"] = self.doors.motes
         nodes.brokers += map(listed, self.addresses("broker"))
         nodes.draining += map(listed, self.draining)
         for _guest, name, place in self.gateways():
             host, port = place.split(":")
             nodes.gateways.append(list_of_nodes.Gateway(f"{name}-{host}", host, port))
-        if balancers := self.addresses("balancer"):
-            nodes.balancer.update(BALANCER, address=balancers[0], inside=f"{balancers[0]}:{INSIDE_PORT}",
-                                  consumers=f"{balancers[0]}:{CONSUMERS_PORT}",
+        if self.balancers:
+            ports = {**PLAIN, **SECURE}
+            nodes.balancer.update({kind: ports[kind] for kind in self.doors.listeners},
+                                  address=self.balancers[0].outside or self.balancers[0].address,
+                                  **{kind: self.balancer_address(kind) for kind in ("inside", "consumers", "stats")},
                                   # Relative to its data folder: an absolute path may be too long for a socket.
-                                  stats=f"{balancers[0]}:{STATS_PORT}", socket="unix@admin.sock")
+                                  certificate=CERTIFICATE, socket="unix@admin.sock")
         return nodes
 
     @property
@@ -117,15 +149,39 @@ class Services:
         assert self.definitions
         return definitions.read_passwords(self.passwords_file)[user]
 
-    @functools.cached_property
-    def cookie(self):
-        """The Erlang cookie that the brokers share."""
-        path = self.directory / "cookie"
+    def secret(self, name):
+        """A secret that several servers share, created on first use: the brokers' Erlang cookie, MongoDB's key."""
+        path = self.directory / name
         if not path.exists():
             self.directory.mkdir(parents=True, exist_ok=True)
             with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
                 file.write(secrets.token_hex(20))
         return path.read_text(encoding="ascii")
+
+    @functools.cached_property
+    def store_password(self):
+        """With which STORES_USER logs in at the stores: not the worker's at the brokers."""
+        return definitions.complete_passwords(self.directory / "stores", [STORES_USER])[STORES_USER]
+
+    @functools.cached_property
+    def certificate(self):
+        """Key and chain of the balancer; for the first call makes them, if none is named."""
+        if self.doors.certificate:
+            return self.doors.certificate.read_text(encoding="ascii")
+        folder = self.directory / "certificates"
+        if not (folder / "server.pem").exists():
+            found = self.balancers[0]
+            command.run([PROJECT / "ingest" / "make-certificates", folder, found.outside or found.address, found.name])
+        return (folder / "server.pem").read_text(encoding="ascii")
+
+    @functools.cached_property
+    def mote_tokens(self):
+        """{mote: token} of all that were ever in the registry; makes those that are missing."""
+        kept = self.directory / "mote-tokens"
+        if self.doors.registry:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            motes.issue(payload.program_folder() / "ir-ingest", self.doors.registry, self.directory / "tokens", kept)
+        return definitions.read_passwords(kept)
 
     def amqp(self, user):
         """The AMQP URI at which our own programs reach the brokers."""
@@ -151,18 +207,22 @@ class Services:
 
     def documents_uri(self):
         sets = self.replica_sets()
+        login, source = (f"{STORES_USER}@", "authSource=admin") if self.doors.logins else ("", "")
         if routers := ",".join(f"{each}:{ROUTER_PORT}" for each in self.addresses("router")):
-            return f"mongodb://{routers}/river"
+            return f"mongodb://{login}{routers}/river" + (f"?{source}" if source else "")
         if len(sets) > 1:
             raise LabError(f"replica sets {', '.join(sets)} need the roles config and router before them")
-        return next((f"mongodb://{hosts}/river?replicaSet={name}" for name, hosts in sets.items()), EMBEDDED["documents"])
+        return next((f"mongodb://{login}{hosts}/river?replicaSet={name}" + (f"&{source}" if source else "")
+                     for name, hosts in sets.items()), EMBEDDED["documents"])
 
     def shards(self):
         """The shards that ir-store init adds through a router: "SET/HOST:PORT,… …"; "" without a router."""
         return " ".join(f"{name}/{hosts}" for name, hosts in self.replica_sets().items()) if self.addresses("router") else ""
 
     def sets_to_initiate(self):
-        """The URIs of the replica sets behind the routers."""
+        """The URIs of the replica sets behind the routers; with logins each set is initiated by its own members."""
+        if self.doors.logins:
+            return []
         sets = {**self.replica_sets(), CONFIG_SET: self.config_servers()} if self.addresses("router") else {}
         return [f"mongodb://{hosts}/?replicaSet={name}" for name, hosts in sets.items()]
 
@@ -183,7 +243,9 @@ class Services:
         return files
 
     def broker(self, guest, _number):
+        own = {"motes.json": json.dumps(motes.users(self.mote_tokens))} if self.doors.motes == "own" else {}
         return {
+            **own,
             "rabbitmq.conf": rabbitmq.configuration(self.nodes, f"broker-{guest.address}",
                                                       behind_balancer=bool(self.addresses("balancer")))
                              + "disk_free_limit.absolute = 50MB\nraft.wal_max_size_bytes = 67108864\n",
@@ -191,39 +253,61 @@ class Services:
             **{each.name: each.read_text() for each in (*rabbitmq.SCRIPTS, rabbitmq.CHECK_DATA)},
             "arguments": rabbitmq.arguments() + "\n",
             "definitions.json": self.definitions,
-            "cookie": self.cookie,
+            "cookie": self.secret("cookie"),
         }
 
     def worker(self, guest, number):
         common = {"documents": self.documents_uri(), "graph": self.graph_uri(), "registry": "registry.ttl"}
         own = {"amqp": self.amqp("worker"), "amqp-password": self.password("worker"),
                "management": self.management(), "management-password": self.password("monitor"), "formats": self.formats,
-               "http": f"{guest.address}:{WORKER_PORT + number}"}
+               "http": f"{guest.watch or guest.address}:{WORKER_PORT + number}"}
+        if self.doors.logins:
+            common |= {"documents-password": self.store_password, "graph-user": STORES_USER,
+                       "graph-password": self.store_password}
         store = {"shards": self.shards()} if self.shards() else {}
         sections = (("common", common), ("ir-worker", own), ("ir-store", store))
-        return {"river.conf": "\n".join(section(*each) for each in sections),
+        files = {"registry.ttl": self.doors.registry.read_text(encoding="utf-8")} if self.doors.registry else {}
+        return {**files, "river.conf": "\n".join(section(*each) for each in sections),
                 "sets": "".join(f"{each}\n" for each in self.sets_to_initiate())}
 
     def documents(self, guest, _number):
         kind = "--shardsvr" if self.addresses("router") else ""
-        return {"mongod.conf": mongod(DOCUMENTS_PORT, guest.shard or REPLICA_SET, kind)}
+        name = guest.shard or REPLICA_SET
+        return {"mongod.conf": mongod(DOCUMENTS_PORT, name, kind), **self.set_up(name, self.replica_sets()[name])}
 
     def config(self, _guest, _number):
-        return {"mongod.conf": mongod(CONFIG_PORT, CONFIG_SET, "--configsvr")}
+        return {"mongod.conf": mongod(CONFIG_PORT, CONFIG_SET, "--configsvr"),
+                **self.set_up(CONFIG_SET, self.config_servers(), {"new-user-may": "shard"})}
 
     def router(self, _guest, _number):
-        return {"mongos.conf": f"PORT={ROUTER_PORT}\nCONFIG={CONFIG_SET}/{self.config_servers()}\n"}
+        key = {"key": self.secret("mongodb-key")} if self.doors.logins else {}
+        return {"mongos.conf": f"PORT={ROUTER_PORT}\nCONFIG={CONFIG_SET}/{self.config_servers()}\n", **key}
+
+    def set_up(self, name, hosts, more=None):
+        """What members of a replica set with logins know each other by, and how one of them initiates it and makes
+        STORES_USER: as the members' own user, whose password is the key."""
+        if not self.doors.logins:
+            return {}
+        key = self.secret("mongodb-key")
+        uri = f"mongodb://__system@{hosts}/river?replicaSet={name}&authSource=local"
+        values = {"documents": uri, "documents-password": key, "graph": "null:", "new-user": STORES_USER,
+                  "new-user-password": self.store_password, **(more or {})}
+        return {"key": key, "river.conf": section("ir-store", values)}
 
     def graph(self, _guest, _number):
-        return {"graph.conf": f"PORT={GRAPH_PORT}\nENGINE={self.engine}\nHEAP=512m\n"}
+        # Fuseki's file of passwords: "USER: PASSWORD".
+        login = {"users": f"{STORES_USER}: {self.store_password}\n"} if self.doors.logins else {}
+        return {"graph.conf": f"PORT={GRAPH_PORT}\nENGINE={self.engine}\nHEAP=512m\n", **login}
 
     def gateway(self, guest, number):
         own = {"listen": f"{guest.address}:{GATEWAY_PORT + number}", "amqp": self.amqp("gateway"),
                "amqp-password": self.password("gateway")}
-        return {"river.conf": section("ir-ingest", own), "tokens": ""}
+        hashes = (self.directory / "tokens").read_text(encoding="ascii") if self.mote_tokens else ""
+        return {"river.conf": section("ir-ingest", own), "tokens": hashes}
 
     def balancer(self, _guest, _number):
-        return {"haproxy.cfg": haproxy.configuration(self.nodes)}
+        secure = set(self.doors.listeners) & SECURE.keys()
+        return {"haproxy.cfg": haproxy.configuration(self.nodes), **({CERTIFICATE: self.certificate} if secure else {})}
 
 
 def listed(address):

@@ -20,11 +20,18 @@ from platforms.lab import LabError  # noqa: E402
 from platforms.lab.deploy import Inventory  # noqa: E402
 from platforms.lab.image import extra_servers  # noqa: E402
 
+# Of a closed network: the generator plays all motes.
 INVENTORY = """
 [river]
 formats = {formats}
+listeners = amqp,mqtt
+motes = shared
+[limits]
+connections-per-source = 1000
+new-connections-per-source = 1000
 [server front]
 address = 127.0.0.21
+outside = 127.0.0.20
 roles = broker,balancer
 [server back]
 address = 127.0.0.22
@@ -95,7 +102,7 @@ def test_two_servers(inventory, tmp_path):
     inventory.write_text(INVENTORY.format(formats="jsonld,senml"))
     assert "broker, balancer ready" in deploy(inventory, "front")
     assert "changed: worker-1, worker-2" in deploy(inventory, "back")
-    send(inventory, "127.0.0.21:5671", "127.0.0.21:5670")
+    send(inventory, "127.0.0.21:5671", "127.0.0.20:5670")
     assert "changed: nothing" in deploy(inventory, "back")
     inventory.write_text(INVENTORY.format(formats="senml"))
     assert "changed: nothing" in deploy(inventory, "front")
@@ -103,6 +110,8 @@ def test_two_servers(inventory, tmp_path):
 
 
 ONE_BROKER = """
+[river]
+motes = shared
 [server one]
 address = 127.0.0.41
 roles = broker
@@ -170,9 +179,9 @@ def test_the_example(tmp_path):
     assert len(listed.services.nodes.brokers) == 3
     worker = listed.services.files(listed.named("worker-1"))
     text = worker["services/worker-1/river.conf"]
-    assert "documents = mongodb://10.0.0.51:27016,10.0.0.52:27016/river\n" in text
+    assert "documents = mongodb://worker@10.0.0.51:27016,10.0.0.52:27016/river?authSource=admin\n" in text
     assert "shards = shard-1/10.0.0.31:27017,10.0.0.32:27017,10.0.0.33:27017 shard-2/10.0.0.34:27017" in text
-    assert len(worker["services/worker-1/sets"].splitlines()) == 3
+    assert worker["services/worker-1/sets"] == ""
     mongod = listed.services.files(listed.named("documents-2"))
     assert "KIND=--configsvr" in mongod["services/config/mongod.conf"]
     assert "KIND=--shardsvr" in mongod["services/documents/mongod.conf"]
@@ -186,6 +195,14 @@ def test_the_example(tmp_path):
     ("[serve a]\naddress = 10.0.0.1\n", "sections are"),
     ("[server a]\naddress = 10.0.0.1\nrole = broker\n", "known are"),
     ("[river]\nengine = steam\n", "one of fuseki"),
+    ("[river]\nmotes = some\n", "one of own, shared"),
+    ("[river]\nlisteners = amqps,telnet\n", "telnet: known are"),
+    ("[limits]\nconnection = 5\n", "there is no such key"),
+    ("[limits]\nconnections = many\n", "it is a number"),
+    ("[river]\nengine = oxigraph\n[server a]\naddress = 10.0.0.1\nroles = graph\n", "knows no logins"),
+    ("[server a]\naddress = 10.0.0.1\nroles = balancer\n", "outside: the balancer needs the address"),
+    ("[server a]\naddress = 10.0.0.1\noutside = 10.0.0.1\nroles = balancer\n", "outside: the balancer needs the address"),
+    ("[server a]\naddress = 10.0.0.1\noutside = 10.0.0.2\nwatch = 10.0.0.2\nroles = balancer\n", "outside"),
 ])
 def test_a_wrong_inventory_says_where(tmp_path, text, words):
     path = tmp_path / "inventory.conf"
@@ -195,6 +212,8 @@ def test_a_wrong_inventory_says_where(tmp_path, text, words):
 
 
 SHARDS = """
+[river]
+motes = shared
 [server a]
 address = 127.0.0.31
 roles = documents,config
@@ -217,8 +236,10 @@ def test_shards(tmp_path):
     try:
         for name in ("a", "b", "c"):
             deploy(path, name)
-        argv = [harness.BUILD / "ir-store", "status", "--documents=mongodb://127.0.0.33:27016/river", "--graph=null:"]
-        assert subprocess.run(argv, timeout=60, check=False).returncode == 0
+        uri = "mongodb://worker@127.0.0.33:27016/river?authSource=admin"
+        argv = [harness.BUILD / "ir-store", "status", f"--documents={uri}", "--graph=null:"]
+        env = {**os.environ, "IR_DOCUMENTS_PASSWORD": Inventory(path).services.store_password}
+        assert subprocess.run(argv, env=env, timeout=60, check=False).returncode == 0
     finally:
         for name in ("c", "b", "a"):
             deploy(path, name, "stop")
