@@ -160,6 +160,15 @@ test-unit:
 	+@$(SUBMAKE) -s MODE=tsan tsan-unit
 	@python3 tools/test.py --unit
 
+# The whole stack under load while one part after the other is killed, cut off, filled, poisoned: tests/faults/README.md.
+# Its README has the settings, which come from the command line or the environment.
+export SEED OBSERVATIONS FAULTS MINUTES KINDS LONGEST PATIENCE
+.PHONY: faults
+faults:
+	@tools/install build run mongodb fuseki faults
+	+@$(SUBMAKE) -s MODE=release build
+	@IR_BUILD=out/release PYTHONPATH=tests exec /usr/bin/python3 -m faults
+
 # `make run` and `make test` on each Debian release, in roots made from the host's apt sources. RELEASE names one; STEPS,
 # what is done there: run run-servers test, and, only when named, kills upgrade.
 RELEASE ?=
@@ -175,7 +184,7 @@ test-slow: test-programs
 	@python3 tools/test.py --slow $(if $(TESTS),-- -k "$(TESTS)")
 
 # Groups of tools/install; tests/distributions asks for them, since it installs before the network is taken away.
-TEST_GROUPS := build run unit test platforms lxc kvm mongodb fuseki oxigraph virtuoso
+TEST_GROUPS := build run unit test faults platforms lxc kvm mongodb fuseki oxigraph virtuoso
 .PHONY: test-groups
 test-groups:
 	@echo $(TEST_GROUPS)
@@ -227,7 +236,7 @@ SHELL_FILES := tools/install ingest/make-certificates ingest/check-data .ci/run 
                $(addprefix platforms/appliance/river/,common.sh ready supervise) \
                $(wildcard platforms/appliance/river/roles/*/*) \
                platforms/kvm/private-libvirtd $(wildcard platforms/xen/nested/* platforms/xen/hotplug/*)
-PYTHON_FILES := $(wildcard tools/*.py ingest/*.py tests/*/*.py bench/*.py bench/*/*.py bench/*/*/*.py platforms/*.py platforms/*/*.py) \
+PYTHON_FILES := $(wildcard tools/*.py ingest/*.py tests/*/*.py tests/*/*/*.py bench/*.py bench/*/*.py bench/*/*/*.py platforms/*.py platforms/*/*.py) \
                 platforms/ir-platform platforms/ir-deploy
 TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(wildcard tests/fuzz/*.c)
 TIDY_STAMPS := $(TIDY_FILES:%.c=out/tidy/%.ok)
@@ -323,6 +332,8 @@ help:
 	@echo "                   STEPS=\"run run-servers test kills upgrade\": only these; the last two come only when named)"
 	@echo "make test-slow   the long ones: workers killed forty times, long runs (IR_RABBITMQ_ROOT: another RabbitMQ, too;"
 	@echo "                   TESTS=WORDS: only those, as pytest's -k)"
+	@echo "make faults      the stack under load while its parts are killed, cut off, filled, poisoned: FAULTS=100"
+	@echo "                   OBSERVATIONS=1000000 RATE=500 MINUTES= SEED= KINDS=\"kill partition …\"; a report below out/faults"
 	@echo "make test-platforms  every verb on every platform this host can do (PLATFORMS=bare,lxc …)"
 	@echo "make test-xen    the same for Xen, in a machine of QEMU that runs it; half an hour"
 	@echo "make build       the programs, below out/release (MODE=asan|tsan: below out/asan, out/tsan)"

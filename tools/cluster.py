@@ -162,7 +162,7 @@ class HAProxy(servers.Server):
 
     def ready(self):
         try:
-            return servers.http_request(self.ports[-1], "GET", "/metrics", timeout=5)[0] == 200
+            return servers.http_request(self.ports[-1], "GET", "/metrics", timeout=5, host=self.host)[0] == 200
         except OSError:
             return False
 

@@ -29,7 +29,7 @@ class Load:
     def __init__(self, description, directory, via, check=lambda: None):
         self.description = description
         self.directory = Path(directory).resolve()
-        self.via = via
+        self.ways = VIAS[via]
         self.check = check
         self.programs = Path(description["programs"])
         self.passwords = cluster.definitions.read_passwords(description["passwords"])
@@ -54,7 +54,7 @@ class Load:
         generator."""
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
-        if "http" in VIAS[self.via]:
+        if "http" in self.ways:
             self.issue_tokens(*source)
         return source
 
@@ -96,7 +96,7 @@ class Load:
     def environment(self):
         """Environment variables for the addresses: they contain passwords, which must not be on the command line."""
         consumers = self.description["consumers"].replace("://", f"://loadgen:{self.passwords['loadgen']}@")
-        targets = ",".join(self.target(kind) for kind in VIAS[self.via])
+        targets = ",".join(self.target(kind) for kind in self.ways)
         return {**os.environ, "IR_AMQP": consumers, "IR_TARGET": targets}
 
     def arguments(self):
@@ -105,25 +105,32 @@ class Load:
             words += [f"--formats={self.description['formats']}", f"--drain-timeout={self.drain_seconds}s"]
         else:
             words.append("--no-subscribe")
-        if "http" in VIAS[self.via]:
+        if "http" in self.ways:
             words.append(f"--mote-tokens={self.mote_tokens}")
         return words
 
-    def send(self, *words):
-        """Runs the generator, whose progress goes to this program's output. Returns its summary."""
+    def begin(self, *words, log=None):
+        """Starts the generator. Without a log its progress goes to this program's output. Returns the process."""
         argv = [self.programs / "ir-loadgen", *words, *self.arguments()]
+        return servers.Process(argv, log, cwd=self.directory, env=self.environment())
+
+    def summary(self):
+        try:
+            return json.loads((self.directory / "summary.json").read_text())
+        except (OSError, ValueError) as error:
+            raise StackError(f"ir-loadgen left no summary: {error}") from error
+
+    def send(self, *words):
+        """Runs the generator to its end. Returns its summary."""
         before = self.acknowledged()
-        process = servers.Process(argv, None, cwd=self.directory, env=self.environment())
+        process = self.begin(*words)
         while process.alive():
             self.check()
             time.sleep(0.05)
         status = process.stop()
         if status != 0:
             say("load", f"ir-loadgen ended with status {status}")
-        try:
-            summary = json.loads((self.directory / "summary.json").read_text())
-        except (OSError, ValueError) as error:
-            raise StackError(f"ir-loadgen left no summary: {error}") from error
+        summary = self.summary()
         if not self.description["formats"]:
             self.drain(before + summary["messages_confirmed"])
         return summary
@@ -167,7 +174,11 @@ class Load:
             return {}
         ledgers = ",".join(str(each / "ledger.txt") for each in (*earlier, self.directory))
         words = ("verify", f"--ledger={ledgers}", "--json", *self.store_arguments())
-        return json.loads(self.call("ir-store", *words, good=(0, 1, 3)))
+        text = self.call("ir-store", *words, good=(0, 1, 3))
+        if not text:
+            log = self.directory / "ir-store.log"
+            raise StackError(f"ir-store verify could not compare; {show(log)} ends:\n{servers.tail(log)}")
+        return json.loads(text)
 
     def status(self):
         return json.loads(self.call("ir-store", "status", "--json", *self.store_arguments()))

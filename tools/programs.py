@@ -49,14 +49,15 @@ class Program(Endpoint):
 
     program = None
 
-    def __init__(self, build, name, log, arguments, env=None, cwd=None, address=None):
+    def __init__(self, build, name, log, arguments, env=None, cwd=None, address=None, words_before=()):
+        """`words_before`: of its command, such as those that enter a network namespace."""
         super().__init__(address)
         self.name = name
         self.log = Path(log)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         # Lines of an earlier process stay in the log and must not count as this one's.
         self.begin = self.log.stat().st_size if self.log.exists() else 0
-        argv = [Path(build) / self.program, *self.arguments(arguments)]
+        argv = [*words_before, Path(build) / self.program, *self.arguments(arguments)]
         self.process = servers.Process(argv, self.log, env=env, cwd=cwd)
 
     def arguments(self, more):

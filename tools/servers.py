@@ -253,6 +253,7 @@ class Server(Startable):
 
     name = "server"
     host = HOST
+    words_before = ()  # of its command, such as those that enter a network namespace
     n_ports = 1
     folders = ()  # made below its directory before it starts
 
@@ -305,7 +306,7 @@ class Server(Startable):
         for name in self.folders:
             (self.directory / name).mkdir(parents=True, exist_ok=True)
         self.write_files()
-        return Process(self.argv(), self.log, env=self.environment(), cwd=self.directory)
+        return Process([*self.words_before, *self.argv()], self.log, env=self.environment(), cwd=self.directory)
 
     def write_files(self):
         for name, text in self.files().items():
@@ -343,6 +344,9 @@ class PortMapper:
     """A private Erlang port mapper, because the usual one would keep running. Nodes may share it; it can be
     restarted."""
 
+    host = HOST
+    words_before = ()
+
     def __init__(self, log):
         self.log = log
         self.port = None
@@ -351,7 +355,8 @@ class PortMapper:
     def start(self):
         self.port = self.port or free_ports(1)[0]
         if self.process is None or not self.process.alive():
-            self.process = Process(["epmd", "-port", self.port, "-address", HOST], self.log)
+            argv = [*self.words_before, "epmd", "-port", self.port, "-address", self.host]
+            self.process = Process(argv, self.log)
 
     def stop(self):
         if self.process is not None:
@@ -397,6 +402,7 @@ class RabbitMQ(Server):
     plugins = rabbitmq.PLUGINS[:1]
     scripts = (rabbitmq.STAMP,)  # empty: a broker that does not stamp arriving messages
     greeting = b"AMQP\0\0\x09\x01"
+    machine = "localhost"  # the host's name, as the other nodes find it
 
     def __init__(self, directory, plugins=(), settings=(), mapper=None, root=None):
         """`root`: the root folder of another system, whose RabbitMQ is run (as root, in a mount namespace)."""
@@ -414,7 +420,7 @@ class RabbitMQ(Server):
     @property
     def node(self):
         """The Erlang name of the node."""
-        return f"rabbit-{self.port}@localhost"
+        return f"rabbit-{self.port}@{self.machine}"
 
     def configuration(self):
         """The lines of rabbitmq.conf."""
@@ -500,7 +506,7 @@ class RabbitMQ(Server):
 
     def control(self, *words):
         """Runs rabbitmqctl against this node; returns what it prints."""
-        argv = self.in_root("/usr/lib/rabbitmq/bin/rabbitmqctl", "-q", *words)
+        argv = [*self.words_before, *self.in_root("/usr/lib/rabbitmq/bin/rabbitmqctl", "-q", *words)]
         done = subprocess.run(argv, env=self.environment(), capture_output=True, text=True, timeout=60, check=False)
         if done.returncode != 0:
             raise ServerError(f"rabbitmqctl {' '.join(words)}: {done.stderr.strip() or done.stdout.strip()}")
@@ -527,6 +533,9 @@ def _bson_value(name, value):
 def _bson(document):
     body = b"".join(_bson_value(name, value) for name, value in document.items())
     return struct.pack("<i", len(body) + 5) + body + b"\0"
+
+
+DONE = b"\x01ok\0" + struct.pack("<d", 1.0)  # in the answer to a command that succeeded
 
 
 class MongoDB(Server):
@@ -576,7 +585,7 @@ class MongoDB(Server):
 
     def ready(self):
         try:
-            return b"ok\0" + struct.pack("<d", 1.0) in self.command({"hello": 1})
+            return DONE in self.command({"hello": 1})
         except (OSError, struct.error):
             return False
 
@@ -600,9 +609,9 @@ class MongoDB(Server):
 # ---- graph stores ----
 
 
-def http_request(port, method, path, body=None, headers=None, timeout=60):
+def http_request(port, method, path, body=None, headers=None, timeout=60, host=HOST):
     """(status, body) of one request."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
+    connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
         connection.request(method, path, body=body, headers=headers or {})
         answer = connection.getresponse()
@@ -621,7 +630,7 @@ class GraphServer(Server):
         """The rows of the CSV answer, without the header."""
         body = urllib.parse.urlencode({"query": query})
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "text/csv"}
-        status, text = http_request(self.port, "POST", self.query_path, body, headers, 300)
+        status, text = http_request(self.port, "POST", self.query_path, body, headers, 300, self.host)
         if status != 200:
             raise ServerError(f"{self.name}: query refused with status {status}: {text[:300]!r}")
         return [line.split(",") for line in text.decode().splitlines()[1:]]
@@ -633,7 +642,7 @@ class GraphServer(Server):
     def ready(self):
         try:
             path = self.query_path + "?query=ASK%7B%7D"
-            return http_request(self.port, "GET", path, timeout=5)[0] == 200
+            return http_request(self.port, "GET", path, timeout=5, host=self.host)[0] == 200
         except (OSError, http.client.HTTPException):
             return False
 
@@ -661,8 +670,8 @@ class Fuseki(GraphServer):
         # triples.
         options = [f"-Xmx{os.environ.get('FUSEKI_HEAP', '1g')}", "-XX:+UseSerialGC"]
         java = [find_program("java", "fuseki"), *options, "-jar", self.jar()]
-        return [*java, "--port", self.port, "--localhost", "--update", "--tdb2", f"--loc={self.directory / 'data'}",
-                "/ir"]
+        where = ["--localhost"] if self.host == HOST else []
+        return [*java, "--port", self.port, *where, "--update", "--tdb2", f"--loc={self.directory / 'data'}", "/ir"]
 
 
 class Oxigraph(GraphServer):

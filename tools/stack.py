@@ -230,9 +230,13 @@ class Stack:
         return {**os.environ, "IR_AMQP_PASSWORD": self.cluster.passwords[user],
                 "IR_MANAGEMENT_PASSWORD": self.cluster.passwords["monitor"] if user == "worker" else ""}
 
-    def worker_environment(self, _index):
-        """Additional variables for one worker."""
+    def environment_of(self, _name):
+        """Additional variables for one worker or gateway."""
         return {}
+
+    def words_before(self, _name):
+        """Of the command of a worker or gateway, such as those that enter a network namespace."""
+        return ()
 
     def store_arguments(self):
         return [f"--documents={self.documents_uri()}", f"--graph={self.graph_uri()}", f"--registry={self.registry}"]
@@ -301,18 +305,19 @@ class Stack:
     def start_gateway(self, index):
         """Starts a gateway, or replaces one that ended."""
         listed = self.cluster.nodes.gateways[index]
+        environment = {**self.environment("gateway"), **self.environment_of(listed.name)}
         self.gateways[index : index + 1] = [
             programs.Gateway(self.build, listed.name, self.out / "logs" / f"{listed.name}.log",
-                             self.gateway_arguments(listed), env=self.environment("gateway"), cwd=self.out,
-                             address=f"http://{listed.host}:{listed.http}")]
+                             self.gateway_arguments(listed), env=environment, cwd=self.out,
+                             address=f"http://{listed.host}:{listed.http}", words_before=self.words_before(listed.name))]
 
     def start_worker(self, index):
         """Starts a worker, or replaces one that ended."""
         name = f"worker-{index + 1}"
-        environment = {**self.environment("worker"), **self.worker_environment(index)}
+        environment = {**self.environment("worker"), **self.environment_of(name)}
         self.workers[index : index + 1] = [
             programs.Worker(self.build, name, self.out / "logs" / f"{name}.log", self.worker_arguments(),
-                            env=environment, cwd=self.out)]
+                            env=environment, cwd=self.out, words_before=self.words_before(name))]
 
     def await_gateways(self):
         await_true(lambda: self.balancer.up("gateways") == len(self.gateways), READY_SECONDS, self.check,

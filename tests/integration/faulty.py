@@ -19,8 +19,8 @@ TIMINGS = ("--relative-share=0.25", "--clockless-share=0.25", "--named-share=0.5
 class WrongClocks(stack.Stack):
     """One worker's clock is an hour ahead, the next one's an hour behind."""
 
-    def worker_environment(self, index):
-        return harness.wrong_clock((1, -1)[index % 2])
+    def environment_of(self, name):
+        return harness.wrong_clock({"worker-1": 1, "worker-2": -1}[name]) if name.startswith("worker") else {}
 
 
 class Faulty:

@@ -32,15 +32,24 @@ def share_of(percent, seed=1, calls=math.inf):
 
 
 class Proxy:
-    """Listens on `port` until the end of the with statement."""
+    """Listens on `host` and `port` until the end of the with statement. `target`: a port there, or (host, port).
+    `cut(answer)` is what of a server's whole answer, as bytes, is passed on; after less than all the connection ends."""
 
-    def __init__(self, target, handler, server=socketserver.ThreadingTCPServer):
-        self.target = target
-        self.server = server((servers.HOST, 0), handler)
+    def __init__(self, target, handler, server=socketserver.ThreadingTCPServer, host=servers.HOST):
+        self.target = target if isinstance(target, tuple) else (host, target)
+        self.server = server((host, 0), handler)
+        self.server.handle_error = lambda *_: None  # a client or server that is gone
         self.server.daemon_threads = True
         self.server.proxy = self
-        self.port = self.server.server_address[1]
+        self.host, self.port = self.server.server_address
         self.faults = 0
+        self.cut = lambda answer: answer
+
+    def passed_on(self, answer):
+        """(what of it is passed on, whether that is all)."""
+        part = self.cut(answer)
+        self.faults += len(part) < len(answer)
+        return part, len(part) == len(answer)
 
     def __enter__(self):
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -69,7 +78,16 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(fault)
             self.close_connection = True
             return
-        connection = http.client.HTTPConnection(servers.HOST, proxy.target, timeout=60)
+        try:
+            answer, all_of_it = proxy.passed_on(self.ask(body))
+            self.wfile.write(answer)
+        except (OSError, http.client.HTTPException):
+            all_of_it = False
+        self.close_connection = self.close_connection or not all_of_it
+
+    def ask(self, body):
+        """The server's answer, with a length of its own."""
+        connection = http.client.HTTPConnection(*self.server.proxy.target, timeout=60)
         try:
             headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection")}
             connection.request(self.command, self.path, body, headers)
@@ -77,14 +95,12 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
             text = answer.read()
         finally:
             connection.close()
-        self.send_response(answer.status)
-        for name, value in answer.getheaders():
-            if name.lower() not in ("transfer-encoding", "content-length", "connection", "date", "server"):
-                self.send_header(name, value)
+        lines = [f"HTTP/1.1 {answer.status} {answer.reason}"]
+        lines += [f"{name}: {value}" for name, value in answer.getheaders()
+                  if name.lower() not in ("transfer-encoding", "content-length", "connection", "date", "server")]
         if answer.status != 204:
-            self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
+            lines.append(f"Content-Length: {len(text)}")
+        return "\r\n".join([*lines, "", ""]).encode("latin-1") + text
 
     do_GET = do_POST = do_PUT = do_DELETE = forward
 
@@ -92,13 +108,13 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
 class HttpProxy(Proxy):
     """`fault(method, path, content_type, body)` gives the bytes that are answered instead, or None."""
 
-    def __init__(self, target, fault=lambda *_: None):
-        super().__init__(target, HttpHandler, http.server.ThreadingHTTPServer)
+    def __init__(self, target, fault=lambda *_: None, host=servers.HOST):
+        super().__init__(target, HttpHandler, http.server.ThreadingHTTPServer, host)
         self.fault = fault
 
     def uri(self, server):
         """The graph store's URI of a server of tools/servers.py, by way of the proxy."""
-        return server.uri.replace(f":{server.port}/", f":{self.port}/")
+        return server.uri.replace(f"//{server.host}:{server.port}/", f"//{self.host}:{self.port}/")
 
 
 def http_answer(status, text=b"", content_type="text/html"):
@@ -149,14 +165,16 @@ def read_message(sock):
 
 class MongoHandler(socketserver.BaseRequestHandler):
     def handle(self):
-        with socket.create_connection((servers.HOST, self.server.proxy.target)) as self.target:
-            try:
-                while True:
-                    self.pass_on(read_message(self.request))
-            except OSError:
-                pass
+        try:
+            with socket.create_connection(self.server.proxy.target, 60) as self.target:
+                self.target.settimeout(None)
+                while self.pass_on(read_message(self.request)):
+                    pass
+        except OSError:
+            pass
 
     def pass_on(self, message):
+        """Whether the connection goes on."""
         proxy = self.server.proxy
         request_id, opcode = struct.unpack_from("<4xi4xi", message)
         reply = None
@@ -166,24 +184,26 @@ class MongoHandler(socketserver.BaseRequestHandler):
         if reply is not None:
             proxy.faults += 1
             self.request.sendall(pack_reply(request_id, reply))
-            return
+            return True
         self.target.sendall(message)
         answer = read_message(self.target)
         if opcode == OP_MSG and "insert" in command:
             answer = pack_reply(request_id, proxy.change(parse_message(answer)[0]))
-        self.request.sendall(answer)
+        part, all_of_it = proxy.passed_on(answer)
+        self.request.sendall(part)
+        return all_of_it
 
 
 class MongoProxy(Proxy):
     """`fault(command, carried)` gives the reply that is sent instead, or None; `change(reply)` what becomes of the
     server's own reply to an insert."""
 
-    def __init__(self, target, fault=lambda *_: None, change=lambda reply: reply):
-        super().__init__(target, MongoHandler)
+    def __init__(self, target, fault=lambda *_: None, change=lambda reply: reply, host=servers.HOST):
+        super().__init__(target, MongoHandler, host=host)
         self.fault, self.change = fault, change
 
     def uri(self, database):
-        return f"mongodb://{servers.HOST}:{self.port}/{database}?directConnection=true"
+        return f"mongodb://{self.host}:{self.port}/{database}?directConnection=true"
 
 
 def write_errors(carried, code, text="try again"):

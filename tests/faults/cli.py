@@ -1,0 +1,155 @@
+"""make faults: settings from the environment, namespaces, the rounds of the plan, the report, the exit status.
+
+The program calls itself in network, mount and process namespaces of its own. All that it starts, mounts and sets up is in
+these, and ends with them, whatever ends the program.
+"""
+
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import facts
+import harness
+import load
+import servers
+import stack
+
+from . import ROOT, plan, poisons, report
+from .kinds import TABLE
+from .motes import RECORDS, Motes
+from .places import NAMESPACES, lacking
+from .river import River
+from .rounds import Rounds
+from .verdict import Verdicts
+from .watch import Watch
+
+OUT = ROOT / "out" / "faults"
+INSIDE = "inside"
+STOP_SECONDS = 120
+
+
+class Settings:
+    def __init__(self, environment):
+        self.seed = stack.number(environment, "SEED", random.SystemRandom().randrange(10**6), 0, 10**9 - 1)
+        self.faults = stack.number(environment, "FAULTS", 100, 1, 100000)
+        self.observations = stack.number(environment, "OBSERVATIONS", 1000000, 1000, 10**9 - 1)
+        self.minutes = stack.number(environment, "MINUTES", 0, 0, 100000)
+        self.rate = stack.number(environment, "RATE", 500, 10, 1000000)
+        self.patience = stack.number(environment, "PATIENCE", 1, 1, 100)
+        self.longest = stack.number(environment, "LONGEST", 90, 1, 3600)
+        self.kinds = self.chosen(environment.get("KINDS", ""))
+        servers_of_it = {"BROKERS": "3", "DOCUMENTS": "mongodb", "GRAPH": "fuseki"}
+        stack.refuse_given(environment, tuple(servers_of_it), "faults are made in MongoDB, Fuseki and three brokers")
+        self.where = stack.Settings({**environment, **servers_of_it})
+        self.out = Path(environment.get("OUT") or OUT / time.strftime("%Y%m%d-%H%M%S"))
+
+    @staticmethod
+    def chosen(words):
+        unknown = [name for name in words.split() if name not in TABLE]
+        if unknown:
+            raise stack.UsageError(f"KINDS: there is no {unknown[0]}; known: {', '.join(TABLE)}")
+        return [TABLE[name] for name in words.split()] or list(TABLE.values())
+
+
+def say(text):
+    print(f"faults: {time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+# ---- inside ----
+
+
+def run(settings):
+    """Everything; returns the run as run.json has it."""
+    river = River(settings.where, settings.out / "stack", harness.BUILD, servers.usual_rabbitmq())
+    say(f"seed {settings.seed}; starting {stack.roles(settings.where)}, each in a network namespace of its own")
+    river.start()
+    poisons.check(river)
+    river.motes = Motes(river, "0000").introduce()
+    river.message_rate = settings.rate / RECORDS
+    poisons.prepare(river)
+    left_out = [f"{kind.name}: {kind.lacks(river)}" for kind in settings.kinds if kind.lacks(river)]
+    kinds = [kind for kind in settings.kinds if not kind.lacks(river)]
+    rounds = plan.plan(settings.seed, settings.faults, settings.observations, kinds, river, settings.longest, settings.rate)
+    (settings.out / "plan.txt").write_text("\n".join([f"seed {settings.seed}", *plan.told(rounds), ""]))
+    told = {"seed": settings.seed, "stack": stack.roles(settings.where), "left_out": left_out, "rounds": [], "error": None,
+            "settings": {key: getattr(settings, key) for key in ("faults", "observations", "rate", "longest", "minutes",
+                                                                      "patience")},
+            "facts": facts.collect(ROOT, "mongodb", "fuseki"), "seconds": 0}
+    watch = Watch(river)
+    watch.start()
+    try:
+        do_rounds(settings, river, watch, rounds, told)
+        river.stop()
+    except (servers.ServerError, stack.StackError) as error:
+        told["error"] = str(error)
+    finally:
+        watch.over.set()
+        write(settings, told, watch)
+    return told
+
+
+def do_rounds(settings, river, watch, planned, told):
+    rounds = Rounds(river, watch, Verdicts(river), settings, say)
+    for each in planned:
+        if settings.minutes and watch.now() > 60 * settings.minutes:
+            told["left_out"].append(f"rounds from {each.number} on: {settings.minutes} minutes were over")
+            break
+        done = rounds.run(each)
+        told["rounds"].append(done)
+        recovered = ", ".join(f"{row['fault']} normal after {row['recovery']:.1f} s" for row in done["faults"])
+        say(f"round {each.number} of {len(planned)}: {recovered}; " + ("; ".join(done["wrong"]) or "as promised"))
+        write(settings, told, watch)
+    watch.stop()
+
+
+def write(settings, told, watch):
+    told["seconds"] = watch.now()
+    report.write(settings.out, told, list(watch.samples))
+
+
+def conclude(settings, told):
+    """The last lines, and the exit status."""
+    rounds = told["rounds"]
+    bad = [each for each in rounds if each["wrong"]]
+    print(f"{sum(len(each['faults']) for each in rounds)} faults in {len(rounds)} rounds, "
+          f"{sum(each['observations'] for each in rounds):,} observations, {told['seconds'] / 60:.1f} minutes: "
+          + ", ".join(f"{sum(each[key] for each in rounds)} {key}" for key in ("missing", "doubled", "foreign"))
+          + f"; {len(bad)} rounds not as promised. Again: SEED={told['seed']}")
+    for each in bad:
+        print(f"  round {each['round']}: " + "; ".join(each["wrong"]))
+    if told["error"]:
+        print(f"  ended early: {told['error']}")
+    print(f"Report: {stack.show(settings.out / 'report.md')}, {stack.show(settings.out / 'course.svg')}")
+    return 1 if bad or told["error"] or not rounds else 0
+
+
+# ---- outside ----
+
+
+def call_inside(settings):
+    """This program again, in its namespaces; a signal that comes here ends it there first."""
+    environment = {**os.environ, "SEED": str(settings.seed), "OUT": str(settings.out), "PYTHONPATH": str(ROOT / "tests")}
+    process = servers.Process([*NAMESPACES, sys.executable, "-m", "faults", INSIDE], None, env=environment, cwd=ROOT)
+    try:
+        return process.child.wait()
+    finally:
+        process.send_group(signal.SIGTERM)
+        process.stop(STOP_SECONDS)
+
+
+def main():
+    servers.stop_on_signals()
+    try:
+        settings = Settings(os.environ)
+        if sys.argv[1:] == [INSIDE]:
+            return conclude(settings, run(settings))
+        if (why := lacking()) is not None:
+            raise stack.StackError(why)
+        settings.out.mkdir(parents=True)
+        return call_inside(settings)
+    except (stack.StackError, servers.ServerError, load.StackError, OSError) as error:
+        print(f"faults: {error}", file=sys.stderr)
+        return getattr(error, "status", 1)

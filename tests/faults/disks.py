@@ -1,0 +1,64 @@
+"""A small ext4 file system for each server that keeps data, in a file, so that it can be full, broken or slow alone. The mounts
+are in the runner's own mount namespace and end with it."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import servers
+
+from .places import run
+
+FILLER = "filler"
+UNMOUNT_SECONDS = 20  # children of a killed server may live a moment longer
+
+
+class Disk:
+    """`directory` is where it is mounted."""
+
+    def __init__(self, directory, mebibytes):
+        self.directory = Path(directory)
+        self.image = self.directory.with_name(self.directory.name + ".disk")
+        self.mebibytes = mebibytes
+
+    def make(self):
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with open(self.image, "wb") as file:
+            file.truncate(self.mebibytes * 2**20)
+        run("mkfs.ext4", "-q", self.image)
+        self.mount()
+
+    def mount(self):
+        # What an error of the device leads to: nothing more is written.
+        run("mount", "-o", "loop,errors=remount-ro", self.image, self.directory)
+
+    def fill(self):
+        """To the last byte."""
+        with open(self.directory / FILLER, "wb") as file:
+            size = 2**28
+            while size >= 4096:
+                try:
+                    os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, size)
+                except OSError:
+                    size //= 2
+
+    def empty(self):
+        (self.directory / FILLER).unlink()
+
+    def device(self):
+        """Its name below /dev."""
+        return Path(run("findmnt", "-n", "-o", "SOURCE", "--mountpoint", self.directory).strip()).name
+
+    def break_down(self):
+        """As an error of the device does: the kernel makes it read-only under whoever writes."""
+        Path(f"/sys/fs/ext4/{self.device()}/trigger_fs_error").write_text("faults\n")
+
+    def unmount(self):
+        return subprocess.run(["umount", self.directory], capture_output=True, timeout=60, check=False).returncode == 0
+
+    def repair(self):
+        """Nobody may use it."""
+        if not servers.wait_until(self.unmount, UNMOUNT_SECONDS, pause=0.2):
+            raise servers.ServerError(f"{self.directory} stays in use")
+        run("sh", "-c", 'e2fsck -fy "$1" || [ $? -lt 4 ]', "sh", self.image)
+        self.mount()

@@ -1,0 +1,63 @@
+"""The load: simulated motes with absolute, relative and no times, by AMQP, MQTT and HTTP."""
+
+import csv
+import signal
+
+import load
+
+TIMINGS = ("--relative-share=0.25", "--clockless-share=0.25", "--named-share=0.5")
+MOTES = 200
+RECORDS = 7  # of each message
+# A generator does not give up, whatever is away; nor do its own delays matter here.
+PATIENCE = ("--retry-for=30min", "--late-bound=1h", "--series-interval=500ms")
+DRAIN_SECONDS = 120
+
+
+class Motes(load.Load):
+    """One load; the first one is to introduce() the motes."""
+
+    def __init__(self, river, name, ways=("amqp", "mqtt", "http")):
+        super().__init__(river.description(), river.out / "loads" / name, "mix")
+        self.ways = ways
+        self.drain_seconds = DRAIN_SECONDS
+        self.source = (f"--simulate={MOTES}",)
+        self.messages = 0
+        self.process = None
+
+    def introduce(self):
+        """Their registry and tokens; returns their names."""
+        self.prepare(*self.source)
+        registry = self.directory / "registry.ttl"
+        self.call("ir-loadgen", *self.source, f"--write-registry={registry}")
+        self.register(registry)
+        return (self.directory / "motes").read_text().split()
+
+    def start(self, seed, observations, rate):
+        self.directory.mkdir(parents=True)
+        self.messages = observations // RECORDS
+        shape = [f"--seed={seed}", f"--messages={self.messages}", f"--rate={rate}"]
+        self.process = self.begin(*self.source, *shape, *TIMINGS, *PATIENCE, log=self.directory / "ir-loadgen.log")
+
+    def series(self):
+        """The rows so far, as numbers."""
+        try:
+            with open(self.directory / "series.csv", newline="") as file:
+                return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file) if None not in
+                        row.values()]
+        except (OSError, ValueError):
+            return []
+
+    def unanswered(self):
+        """(messages that were due or sent and have no answer, whether all have one)."""
+        rows = self.series()
+        sent = sum(row["messages_sent"] for row in rows)
+        answered = sum(row["messages_confirmed"] + row["messages_refused"] for row in rows)
+        due = sum(row["intended"] for row in rows) / RECORDS
+        return (0, True) if answered >= self.messages else (max(due, sent) - answered, False)
+
+    def end(self, seconds):
+        """What it waits for still, it waits for in vain: nothing is under way. Returns its summary."""
+        self.process.send(signal.SIGTERM)
+        self.process.wait(seconds)
+        self.process.stop()
+        return self.summary()

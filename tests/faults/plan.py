@@ -1,0 +1,98 @@
+"""What happens when: the same seed, settings and parts give the same plan."""
+
+import random
+from dataclasses import dataclass, field
+
+OVERLAPPING = 0.2  # share of the rounds in which a second fault begins while the first goes on
+SETTLING_SECONDS = 2  # of load before the first fault
+
+
+@dataclass(frozen=True)
+class Fault:
+    kind: object
+    target: str
+    at: float  # seconds after the round's load began
+    lasts: float
+    seed: int  # of its own dice
+
+
+@dataclass(frozen=True)
+class Round:
+    number: int
+    observations: int
+    faults: list = field(default_factory=list)
+
+    @property
+    def ways(self):
+        """In which the motes send: those that every fault allows."""
+        return min((each.kind.ways for each in self.faults), key=len)
+
+
+def cards(kinds, river):
+    """(kind, target): everything that can be done."""
+    return [(kind, target) for kind in kinds for target in kind.targets(river)]
+
+
+class Deck:
+    """Everything that can be done once, in a random order, and again; the kinds by turns, so that a short run has many."""
+
+    def __init__(self, all_cards, dice):
+        self.all_cards, self.dice, self.left = all_cards, dice, []
+
+    def shuffled(self):
+        by_kind = {}
+        for card in self.dice.sample(self.all_cards, len(self.all_cards)):
+            by_kind.setdefault(card[0].name, []).append(card)
+        turns = []
+        while by_kind:
+            names = self.dice.sample(list(by_kind), len(by_kind))
+            turns += [by_kind[name].pop() for name in names]
+            by_kind = {name: each for name, each in by_kind.items() if each}
+        return turns
+
+    def draw(self, fits=lambda card: True):
+        """The next one that fits, or None."""
+        self.left = self.left or self.shuffled()
+        for place, card in enumerate(self.left):
+            if fits(card):
+                return self.left.pop(place)
+        return None
+
+
+def plan(seed, faults, observations, kinds, river, longest, rate):
+    """Rounds with so many faults and observations in all. `longest`: seconds that no fault lasts longer than; `rate`: of
+    observations a second."""
+    dice = random.Random(seed)
+    deck = Deck(cards(kinds, river), dice)
+    drawn = []
+    count = 0
+    while count < faults:
+        first = deck.draw()
+        second = None
+        if count + 2 <= faults and not first[0].alone and dice.random() < OVERLAPPING:
+            second = deck.draw(lambda card: not card[0].alone and card[1] != first[1])
+        drawn.append([first, *([second] if second else [])])
+        count += len(drawn[-1])
+    return [make_round(number, cards_of, observations // len(drawn), dice, longest, rate)
+            for number, cards_of in enumerate(drawn, 1)]
+
+
+def make_round(number, drawn, observations, dice, longest, rate):
+    seconds = observations / rate
+    begin = dice.uniform(SETTLING_SECONDS, max(SETTLING_SECONDS, seconds / 3))
+    faults = []
+    for kind, target in drawn:
+        lasts = min(dice.uniform(*kind.lasts), max(longest, kind.lasts[0]))
+        at = begin if not faults else dice.uniform(begin, begin + faults[0].lasts)
+        faults.append(Fault(kind, target, round(at, 2), round(lasts, 2), dice.randrange(2**31)))
+    return Round(number, observations, faults)
+
+
+def told(rounds):
+    """The plan as lines."""
+    lines = []
+    for each in rounds:
+        for fault in each.faults:
+            lines.append(f"round {each.number}: {fault.at:5.1f} s: {fault.target} {fault.kind.what}, {fault.lasts:.1f} s "
+                         f"({fault.kind.name})")
+    return lines

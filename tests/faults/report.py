@@ -1,0 +1,81 @@
+"""What a run leaves: run.json with everything, faults.csv and rounds.csv, report.md, course.csv and course.svg."""
+
+import csv
+import json
+
+from . import picture
+
+FAULT_COLUMNS = ("round", "kind", "target", "begun", "ended", "recovery", "bound", "wrong")
+ROUND_COLUMNS = ("round", "begun", "ended", "ways", "messages", "observations", "resent", "missing", "doubled", "foreign",
+                 "again", "order_violations", "wrong")
+TITLE = "# Faults: {good} of {count} rounds as promised\n"
+NOTES = """
+Recovery is from the end of a fault (what was killed is started again then) until every part says that it is ready, the balancer
+sees all of them, and no more than two seconds' worth of messages is on its way; when two faults overlap, from the end of both.
+*again*: messages that were sent again without a name and arrived twice; nobody can tell these from another reading.
+"""
+
+
+def flat(value):
+    return "; ".join(value) if isinstance(value, list) else f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def fault_rows(rounds):
+    return [{"round": each["round"], **fault} for each in rounds for fault in each["faults"]]
+
+
+def write_csv(path, columns, rows):
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows([flat(row.get(column, "")) for column in columns] for row in rows)
+
+
+def table(columns, rows):
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    lines += ["| " + " | ".join(flat(row.get(column, "")).replace("|", "/") for column in columns) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def by_kind(rounds):
+    """A row for each kind and target: how often, and how long recovery took."""
+    found = {}
+    for row in fault_rows(rounds):
+        found.setdefault((row["kind"], row["target"].rstrip("0123456789").rstrip("-")), []).append(row)
+    rows = []
+    for (kind, role), each in sorted(found.items()):
+        times = sorted(row["recovery"] for row in each)
+        rows.append({"kind": kind, "target": role, "times": len(each), "median s": times[len(times) // 2],
+                     "longest s": times[-1], "bound s": max(row["bound"] for row in each)})
+    return rows
+
+
+def markdown(run):
+    rounds = run["rounds"]
+    good = sum(not each["wrong"] for each in rounds)
+    facts = run["facts"]
+    lines = [TITLE.format(good=good, count=len(rounds)),
+             f"Seed {run['seed']}; {sum(len(each['faults']) for each in rounds)} faults, "
+             f"{sum(each['observations'] for each in rounds):,} observations confirmed in "
+             f"{sum(each['messages'] for each in rounds):,} messages, {run['seconds'] / 60:.1f} minutes. {run['stack']}.",
+             *(f"{key}: {value}. " for key, value in facts.items()), ""]
+    lines += [f"**Ended early:** {run['error']}\n"] if run["error"] else []
+    wrong = [f"- round {each['round']}: {text}" for each in rounds for text in each["wrong"]]
+    lines += ["## What was wrong", "", *(wrong or ["Nothing."]), "", "![The course](course.svg)", ""]
+    kinds = by_kind(rounds)
+    if kinds:
+        lines += ["## Recovery", "", table(tuple(kinds[0]), kinds), NOTES]
+    lines += ["## Rounds", "", table(ROUND_COLUMNS, rounds), "", "## Faults", "", table(FAULT_COLUMNS, fault_rows(rounds)), ""]
+    lines += [f"Left out: {each}" for each in run["left_out"]]
+    return "\n".join(lines)
+
+
+def write(folder, run, samples):
+    """Also after each round, so that a run that is killed leaves what it has."""
+    (folder / "run.json").write_text(json.dumps(run, indent=1) + "\n")
+    write_csv(folder / "faults.csv", FAULT_COLUMNS, fault_rows(run["rounds"]))
+    write_csv(folder / "rounds.csv", ROUND_COLUMNS, run["rounds"])
+    course = ("at", "confirmed", "waiting", "unanswered", "troubles")
+    write_csv(folder / "course.csv", course, samples)
+    (folder / "report.md").write_text(markdown(run))
+    (folder / "course.svg").write_text(picture.course(samples, fault_rows(run["rounds"])))

@@ -1,0 +1,192 @@
+"""The stack with each part in a network namespace of its own, each store and broker on a disk of its own, and proxies before
+the stores; and the parts by name, to be killed, stopped and started again."""
+
+import concurrent.futures
+import signal
+
+import proxies
+import servers
+import stack
+
+from .disks import Disk
+from .places import HUB, Places
+
+ROLES = ("worker", "gateway", "balancer", "broker", "documents", "graph")
+DISK_MEBIBYTES = {"broker": 2048, "documents": 16384, "graph": 32768}
+PUBLISH_BYTES = 20 * 1024  # so that a pack of a hundred good records is too large to be published again
+# Small values, so that the seconds of a fault are many of their periods.
+WORKER_SETTINGS = ("--timeout=5s", "--backoff-longest=2s", "--announce=500ms", f"--publish-bytes={PUBLISH_BYTES}")
+
+
+class River(stack.Stack):
+    def __init__(self, settings, out, build, root=None):
+        super().__init__(settings, out, build, root)
+        self.roles = {"balancer": "balancer"}
+        self.roles |= {each.name: "broker" for each in self.cluster.members}
+        self.roles |= {f"gateway-{i + 1}": "gateway" for i in range(settings.gateways)}
+        self.roles |= {f"worker-{i + 1}": "worker" for i in range(settings.workers)}
+        self.servers = {"balancer": self.balancer, **{each.name: each for each in self.cluster.members}}
+        for role, name, server in (("documents", settings.documents, self.document_server),
+                                   ("graph", settings.graph, self.graph_server)):
+            if server:
+                self.roles[name], self.servers[name] = role, server
+        self.places = Places(self.out / "places", self.roles)
+        self.disks = {name: Disk(server.directory, DISK_MEBIBYTES[self.roles[name]])
+                      for name, server in self.servers.items() if name != "balancer"}
+        self.no_disks = None  # why there are none
+        self.document_proxy = self.graph_proxy = None
+        self.pool = concurrent.futures.ThreadPoolExecutor(8)
+        self.motes = []  # their names
+        self.message_rate = 0  # of all motes together, a second
+        self.ledgers = []  # folders with one each
+        self.afterwards = []  # asked when a round is over: what is wrong, as a list of words
+
+    def named(self, role):
+        return [name for name, each in self.roles.items() if each == role]
+
+    # ---- before it starts ----
+
+    def start(self):
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.places.make()
+        self.make_disks()
+        for name, server in self.servers.items():
+            place = self.places[name]
+            server.host, server.words_before = place.address, place.words
+            server.ports = servers.free_ports(server.n_ports)
+        for each in self.cluster.members:
+            each.machine = each.name
+            each.mapper = each.own_mapper = self.port_mapper(each)
+        for name in self.roles:
+            self.set_clock(name, 0)
+        self.make_proxies()
+        super().start()
+
+    def port_mapper(self, broker):
+        """The one of its namespace; all of them listen on the same port."""
+        mapper = servers.PortMapper(self.out / "logs" / f"{broker.name}-epmd.log")
+        mapper.host, mapper.words_before, mapper.port = broker.host, broker.words_before, 4369
+        return mapper
+
+    def make_disks(self):
+        try:
+            for each in self.disks.values():
+                each.make()
+        except servers.ServerError as error:
+            self.no_disks, self.disks = str(error), {}
+
+    def make_proxies(self):
+        if self.document_server:
+            target = (self.document_server.host, self.document_server.port)
+            self.document_proxy = proxies.MongoProxy(target, host=HUB).__enter__()
+        if self.graph_server:
+            target = (self.graph_server.host, self.graph_server.port)
+            self.graph_proxy = proxies.HttpProxy(target, host=HUB).__enter__()
+
+    def enter_gateways(self):
+        for name in self.named("gateway"):
+            listed = stack.cluster.list_of_nodes.Gateway(name, self.places[name].address, "8080")
+            self.cluster.nodes.gateways.append(listed)
+
+    # ---- what the parts run with ----
+
+    def documents_uri(self):
+        return self.document_proxy.uri("river") if self.document_proxy else super().documents_uri()
+
+    def graph_uri(self):
+        return self.graph_proxy.uri(self.graph_server) if self.graph_proxy else super().graph_uri()
+
+    def worker_arguments(self):
+        return [*super().worker_arguments(), *WORKER_SETTINGS]
+
+    def words_before(self, name):
+        return self.places[name].words
+
+    def clock_file(self, name):
+        return self.out / "clocks" / name
+
+    def set_clock(self, name, seconds):
+        """Of a worker or gateway, from the true time."""
+        path = self.clock_file(name)
+        path.parent.mkdir(exist_ok=True)
+        path.with_suffix(".new").write_text(f"{seconds:+d}\n")
+        path.with_suffix(".new").rename(path)
+
+    def environment_of(self, name):
+        more = {"IR_HTTP": f"{self.places[name].address}:8081"} if self.roles[name] == "worker" else {}
+        return {**more, "LD_PRELOAD": str(next(stack.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))),
+                "FAKETIME_TIMESTAMP_FILE": str(self.clock_file(name)), "FAKETIME_CACHE_DURATION": "1",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1", "ASAN_OPTIONS": "verify_asan_link_order=0"}
+
+    # ---- its parts ----
+
+    def program(self, name):
+        """A worker or gateway."""
+        return next(each for each in (*self.workers, *self.gateways) if each.name == name)
+
+    def process(self, name):
+        return (self.servers.get(name) or self.program(name)).process
+
+    def alive(self, name):
+        process = self.process(name)
+        return process is not None and process.alive()
+
+    def signal(self, name, number):
+        if self.alive(name):
+            self.process(name).send_group(number)
+
+    def kill(self, name):
+        (self.servers.get(name) or self.program(name)).kill()
+
+    def start_again(self, name):
+        """Without waiting until it is ready."""
+        if name in self.servers:
+            self.servers[name].kill()  # what is left of it
+            self.servers[name].begin()
+        else:
+            index = int(name.rsplit("-", 1)[1]) - 1
+            (self.start_worker if self.roles[name] == "worker" else self.start_gateway)(index)
+
+    def revive(self):
+        """Starts every part that is not running, as a supervisor would; returns their names."""
+        dead = [name for name in self.roles if not self.alive(name)]
+        for name in dead:
+            self.start_again(name)
+        return dead
+
+    def new_ledger(self, name):
+        """A folder for one more ledger."""
+        folder = self.out / "loads" / f"{name}-{len(self.ledgers) + 1}"
+        folder.mkdir(parents=True)
+        self.ledgers.append(folder)
+        return folder
+
+    # ---- how it is ----
+
+    def troubles(self):
+        """What is not as it should be, one line each."""
+        found = [f"{name} does not run" for name in self.roles if not self.alive(name)]
+        programs = [*self.workers, *self.gateways]
+        found += [f"{each.name}: {why}" for each, why in zip(programs, self.pool.map(not_ready, programs)) if why]
+        for backend in ("amqp-brokers", "consumer-brokers", "mqtt-brokers", "gateways"):
+            wanted = len(self.named("gateway" if backend == "gateways" else "broker"))
+            try:
+                up = self.balancer.up(backend)
+            except OSError as error:
+                return [*found, f"balancer: {error}"]
+            if up != wanted:
+                found.append(f"balancer: {up} of {wanted} {backend} are up")
+        return found
+
+    def stop(self):
+        for name in self.roles:
+            self.signal(name, signal.SIGCONT)
+        super().stop()
+
+
+def not_ready(program):
+    try:
+        why = program.not_ready() if program.find_address() else "does not listen yet"
+    except (OSError, ValueError) as error:
+        why = str(error)
+    return why and " ".join(why.split())

@@ -1,0 +1,99 @@
+"""One round: load, the faults of the plan in it, recovery after each, and the verdict when nothing is under way any more."""
+
+import contextlib
+import random
+import time
+
+import pika
+import servers
+
+from .kinds.kind import behind
+from .motes import Motes
+from .verdict import judge
+
+NEVER = 10  # times the bound of its faults: then a round is given up
+DRAIN_SECONDS = 120
+TROUBLES = (servers.ServerError, pika.exceptions.AMQPError, OSError)
+
+
+class Rounds:
+    """`watch` and `verdicts` see all rounds; `settings` are those of cli.py; `tell(text)` shows progress."""
+
+    def __init__(self, river, watch, verdicts, settings, tell):
+        self.river, self.watch, self.verdicts, self.settings, self.tell = river, watch, verdicts, settings, tell
+        self.few = max(20, 2 * river.message_rate)
+
+    def run(self, planned):
+        """The round's row and those of its faults. A part of ours that ended by itself, what does not recover in time and
+        what is stored wrongly is in "wrong", in words."""
+        motes = Motes(self.river, f"{planned.number:04}", planned.ways)
+        self.river.ledgers.append(motes.directory)
+        self.watch.motes = motes
+        begun = self.watch.now()
+        motes.start(planned.number, planned.observations, self.settings.rate)
+        rows = self.break_things(planned, begun)
+        wrong = [f"{row['fault']}: {text}" for row in rows for text in row["wrong"]]
+        if self.watch.await_drained(self.settings.patience * DRAIN_SECONDS) is None:
+            wrong.append(f"not all through {self.settings.patience * DRAIN_SECONDS} s later: {self.watch.trouble(0)}")
+        wrong += [text for ask in self.river.afterwards for text in ask()]
+        self.river.afterwards.clear()
+        summary = motes.end(DRAIN_SECONDS)
+        verdict = self.verdicts.of(motes)
+        wrong += judge(verdict, summary, all(behind(self.river.roles[each.target]) for each in planned.faults))
+        return {"round": planned.number, "begun": begun, "ended": self.watch.now(), "ways": "+".join(planned.ways),
+                "messages": summary["messages_confirmed"], "observations": summary["observations_confirmed"],
+                "resent": summary["resent"], "order_violations": summary["order_violations"], **verdict, "wrong": wrong,
+                "faults": rows}
+
+    def break_things(self, planned, begun):
+        """Every fault at its time, each until its end; one that overlaps another is ended with it."""
+        rows = []
+        with contextlib.ExitStack() as going_on:
+            for fault in planned.faults:
+                time.sleep(max(0, begun + fault.at - self.watch.now()))
+                rows.append(self.begin(planned, fault, going_on))
+            last = max(row["begun"] + fault.lasts for row, fault in zip(rows, planned.faults))
+            time.sleep(max(0, last - self.watch.now()))
+            by_itself = self.ended_by_itself(planned.faults)
+            try:
+                going_on.pop_all().close()
+            except TROUBLES as error:
+                rows[-1]["wrong"].append(f"{error!r}")
+        self.river.revive()
+        ended = self.watch.now()
+        self.recover(planned, rows, ended)
+        rows[0]["wrong"] += [f"{name} ended by itself" for name in by_itself]
+        return rows
+
+    def begin(self, planned, fault, going_on):
+        name = f"{fault.target} {fault.kind.name}"
+        self.tell(f"round {planned.number}: {fault.target} {fault.kind.what}, {fault.lasts:.1f} s")
+        row = {"fault": name, "kind": fault.kind.name, "target": fault.target, "begun": self.watch.now(), "wrong": []}
+        try:
+            end = fault.kind.begin(self.river, fault.target, random.Random(fault.seed))
+        except TROUBLES as error:
+            row["wrong"].append(f"could not be done: {error!r}")
+            end = None
+        if end:
+            going_on.callback(end)
+        return row
+
+    def ended_by_itself(self, faults):
+        """Workers and gateways that nobody killed, and that do not run."""
+        killed = {fault.target for fault in faults} | {
+            name for fault in faults if fault.kind.name.startswith("all-") for name in self.river.named(fault.kind.roles[0])}
+        return [name for name, role in self.river.roles.items()
+                if role in ("worker", "gateway") and name not in killed and not self.river.alive(name)]
+
+    def recover(self, planned, rows, ended):
+        """Waits until all is normal."""
+        bound = self.settings.patience * sum(each.kind.bound_of(self.river.roles[each.target]) for each in planned.faults)
+        normal = self.watch.await_normal(self.few, bound)
+        if normal is None:
+            rows[-1]["wrong"].append(f"not normal again {bound} s after its end: {self.watch.trouble(self.few)}")
+            normal = self.watch.await_normal(self.few, NEVER * bound)
+        if normal is None:
+            raise servers.ServerError(f"{rows[-1]['fault']}: nothing works {NEVER * bound} s after its end: "
+                                      f"{self.watch.trouble(self.few)}")
+        for row in rows:
+            row.update(ended=ended, recovered=normal, recovery=normal - ended, bound=bound)

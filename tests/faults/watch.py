@@ -1,0 +1,104 @@
+"""How it goes meanwhile: twice a second what is wrong, what waits and what was confirmed; and when all is normal again."""
+
+import threading
+import time
+
+import pika
+
+from .kinds.broker import connect
+
+PERIOD = 0.5
+FEW_SECONDS = 2  # worth of messages on their way that are no backlog
+TWICE = 2  # samples in a row; a message may be on its way between two places where it is counted
+
+
+class Queues:
+    """Messages that wait, and that workers have in hand; None when nobody can tell."""
+
+    def __init__(self, river):
+        self.river, self.connection = river, None
+
+    def waiting(self):
+        try:
+            if self.connection is None or self.connection.is_closed:
+                self.connection = connect(self.river)
+                self.channel = self.connection.channel()
+            names = [f"ir.observations.{i}" for i in range(8)]
+            return sum(self.channel.queue_declare(name, passive=True).method.message_count for name in names)
+        except (pika.exceptions.AMQPError, OSError):
+            self.connection = None
+            return None
+
+    def in_hand(self):
+        try:
+            return sum(each.metric("ir_messages_in_flight") for each in self.river.workers)
+        except (OSError, ValueError):
+            return None
+
+
+class Watch(threading.Thread):
+    """Samples until stop(): (seconds since it began, troubles, waiting, unanswered, whether all are answered)."""
+
+    def __init__(self, river):
+        super().__init__(daemon=True)
+        self.river, self.queues = river, Queues(river)
+        self.motes = None  # of the round that goes on
+        self.begun = time.monotonic()
+        self.samples = []
+        self.over = threading.Event()
+
+    def now(self):
+        return time.monotonic() - self.begun
+
+    def run(self):
+        while not self.over.wait(PERIOD):
+            self.samples.append(self.sample())
+
+    def sample(self):
+        began = self.now()
+        troubles = self.river.troubles()
+        waiting, in_hand = self.queues.waiting(), self.queues.in_hand()
+        motes = self.motes
+        unanswered, answered = motes.unanswered() if motes else (0, True)
+        return {"began": began, "at": self.now(), "troubles": troubles, "unanswered": unanswered, "answered": answered,
+                "waiting": None if waiting is None or in_hand is None else waiting + in_hand,
+                "confirmed": sum(row["messages_confirmed"] for row in motes.series()) if motes else 0}
+
+    def stop(self):
+        self.over.set()
+        self.join(60)
+
+    # ---- waiting for something ----
+
+    def await_samples(self, good, seconds):
+        """When the first of TWICE samples in a row that began after now was good; None: not within so many seconds."""
+        first = self.now()
+        while self.now() < first + seconds + PERIOD:
+            found = [each for each in list(self.samples[-40:]) if each["began"] >= first]
+            for one, *others in zip(*(found[i:] for i in range(TWICE))):
+                if good(one) and all(map(good, others)):
+                    return one["at"]
+            time.sleep(PERIOD / 2)
+        return None
+
+    def await_normal(self, few, seconds):
+        """All is ready, and not more than a few messages are under way."""
+        return self.await_samples(lambda each: self.why_not(each, few) is None, seconds)
+
+    def await_drained(self, seconds):
+        """All was sent and answered, and nothing is under way."""
+        return self.await_samples(lambda each: each["answered"] and self.why_not(each, 0) is None, seconds)
+
+    @staticmethod
+    def why_not(sample, few):
+        if sample["troubles"]:
+            return "; ".join(sample["troubles"])
+        if sample["waiting"] is None:
+            return "the queues cannot be asked"
+        if sample["waiting"] > few or sample["unanswered"] > few:
+            return f"{sample['waiting']:.0f} messages wait, {sample['unanswered']:.0f} are not confirmed"
+        return None
+
+    def trouble(self, few):
+        """In words, of the last sample."""
+        return (self.why_not(self.samples[-1], few) if self.samples else None) or "it took too long"
