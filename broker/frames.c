@@ -7,11 +7,10 @@
 #define FRAME_HEADER_SIZE 7
 #define FRAME_EXTRA_SIZE (FRAME_HEADER_SIZE + 1)
 #define CONTENT_HEADER_SIZE 12 /* class, weight, body size */
-#define METHOD_SIZE_MAX                                                                            \
-    600                    /* exchange and routing key of 255 bytes each, and what goes with it    \
-                            */
-#define HEADERS_EXTRA 2048 /* flags, short strings, lengths and types, besides the headers' texts  \
-                            */
+/* Exchange and routing key of 255 bytes each, and the rest of the method. */
+#define METHOD_SIZE_MAX 600
+/* Flags, short strings, lengths and types, besides the headers' texts. */
+#define HEADERS_EXTRA 2048
 #define SHORT_MAX 255
 
 /* ---- checks ---- */
