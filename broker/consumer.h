@@ -103,9 +103,8 @@ unsigned ir_consumer_partitions(const ir_consumer_t *consumer); /* held at prese
 unsigned ir_consumer_share(const ir_consumer_t *consumer);      /* this worker's own */
 unsigned ir_consumer_unserved(const ir_consumer_t *consumer);   /* not known to be consumed */
 uint64_t ir_consumer_losses(const ir_consumer_t *consumer);     /* lost partitions, or no answer */
-uint64_t
-ir_consumer_set_aside(const ir_consumer_t *consumer); /* messages set aside in its partitions */
-uint64_t ir_consumer_missing(const ir_consumer_t *consumer); /* objects that had to be made again */
+uint64_t ir_consumer_set_aside(const ir_consumer_t *consumer);  /* messages, in its partitions */
+uint64_t ir_consumer_missing(const ir_consumer_t *consumer);    /* objects made again */
 size_t ir_consumer_workers(const ir_consumer_t *consumer);
 uint64_t ir_consumer_reconnects(const ir_consumer_t *consumer);
 

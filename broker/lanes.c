@@ -129,8 +129,7 @@ static ir_status_t prepare(void *context, amqp_connection_state_t connection, ir
     const ir_lane_t *lane = context;
     const ir_consumer_t *consumer = lane->consumer;
     const ir_status_t enough = check_channels(connection, error);
-    if (enough != IR_OK ||
-        lane->first > 0) { /* the first connection declares the topology for all */
+    if (enough != IR_OK || lane->first > 0) { /* the first lane declares for all */
         return enough;
     }
     if (amqp_channel_open(connection, SETUP_CHANNEL) == NULL) {

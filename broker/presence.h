@@ -47,8 +47,7 @@ typedef struct ir_presence_options {
     ir_broker_options_t broker;
     const ir_topology_t *topology; /* not copied */
     const char *name;              /* as in ir_membership_new; not copied */
-    int64_t
-        announce_ns; /* interval of announcements; a worker not heard for four intervals is gone */
+    int64_t announce_ns; /* interval; a worker that is silent for four intervals is gone */
 } ir_presence_options_t;
 
 ir_status_t ir_presence_open(struct event_base *base, const ir_presence_options_t *options,

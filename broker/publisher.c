@@ -35,9 +35,8 @@ struct ir_publisher {
     int heartbeat_s;
     int64_t heard_ns, wrote_ns, connected_ns;
     bool blocked;
-    bool nacks; /* there were nacks on this connection */
-    unsigned
-        closed_code; /* the broker's code when it closed channel or connection; 0: it did not */
+    bool nacks;           /* there were nacks on this connection */
+    unsigned closed_code; /* of the broker, when it closed channel or connection; or 0 */
     ir_size_bound_t bound;
 
     ir_buffer_t out; /* complete frames; the first `sent` bytes are sent */

@@ -1,4 +1,4 @@
-/* The commands of ir-store. Only the program uses this: its functions write to `out`. */
+/* The commands of ir-store. For the program only: these functions write to `out`. */
 #ifndef IR_STORE_COMMAND_H
 #define IR_STORE_COMMAND_H
 
@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-/* Filled by common/settings.h; texts are owned. */
+/* Filled by common/settings.h, which owns the texts. */
 typedef struct ir_store_options {
     ir_store_settings_t stores;
     ir_format_settings_t format;
@@ -24,8 +24,8 @@ typedef struct ir_store_options {
     char *trusted_users;
     ir_analysis_settings_t analysis;
     int64_t series, batch_observations;
-    char *mote, *reason, *since, *until; /* which raw messages; times as RFC 3339 */
-    int64_t limit;                       /* of messages; 0: none */
+    char *mote, *reason, *since, *until; /* select raw messages; times as RFC 3339 */
+    int64_t limit;                       /* limit on messages; 0: none */
     bool queue, yes, dry_run;
     char *from;
     bool core_dumps;
@@ -43,35 +43,35 @@ typedef struct ir_stores {
     ir_documents_t *documents;
     ir_graph_t *graph;
     FILE *out;
-    char writer[32]; /* of N-Quads segments: others may write at the same time */
+    char writer[32]; /* name for N-Quads segments: other writers may be active */
 } ir_stores_t;
 
-/* Makes the replica set of the document store's URI, where that is still to be done. */
+/* Initiates the replica set in the document store's URI, if that has not been done. */
 ir_status_t ir_store_initiate(const ir_stores_t *stores, ir_error_t *error);
 
-/* The same, and makes both stores ready to be written: tables, indexes, the registry's graph. */
+/* The same; then prepares both stores for writing: tables, indexes, the registry's graph. */
 ir_status_t ir_store_init(const ir_stores_t *stores, ir_error_t *error);
 
-/* Shows what the stores hold. False when one of them cannot be asked, which is shown with the
- * reason; the other one is still asked. */
+/* Shows what the stores hold. Returns false when one of them cannot be queried; the reason is
+ * shown, and the other one is still queried. */
 bool ir_store_status(const ir_stores_t *stores);
 
-/* What a comparison with ledgers came to. */
+/* The result of a comparison with ledgers. */
 typedef enum ir_verify_outcome {
     IR_VERIFY_GOOD,    /* nothing is missing, doubled or foreign */
-    IR_VERIFY_CUT_OFF, /* nothing is missing or doubled, as far as ledgers that were cut off say */
+    IR_VERIFY_CUT_OFF, /* as far as truncated ledgers show, nothing is missing or doubled */
     IR_VERIFY_WRONG
 } ir_verify_outcome_t;
 
-/* Holds the ledgers (options->ledger, and n more paths) against both stores and shows the result.
- */
+/* Compares the ledgers (options->ledger, and n more paths) with both stores and shows the
+ * result. */
 ir_status_t ir_store_verify(const ir_stores_t *stores, char *const *more, int n_more,
                             ir_verify_outcome_t *outcome, ir_error_t *error);
 
 /* Writes all documents as JSON lines, or all statements as N-Quads. */
 ir_status_t ir_store_export(const ir_stores_t *stores, ir_error_t *error);
 
-/* Lists, shows, replays or drops what was refused (rejected.c); `words` are those behind the
+/* Lists, shows, replays or drops refused messages (rejected.c). `words` are the arguments after the
  * command. */
 ir_status_t ir_store_rejected(const ir_stores_t *stores, char *const *words, int n_words,
                               ir_error_t *error);

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An earlier observation without an equal. */
+/* An earlier observation that has no equal. */
 typedef struct lone {
     ir_id_t raw_id;
     int record;
     int64_t time_ns;
-    bool merged; /* another of the same record has an equal */
+    bool merged; /* another observation of the same record has an equal */
 } lone_t;
 
 typedef struct comparison {
@@ -19,8 +19,8 @@ typedef struct comparison {
     const ir_stores_t *stores;
     const char *only;
     ir_tally_t *tally;
-    ir_buffer_t names; /* of all series, mote and sensor, each with its NUL */
-    /* the series at hand */
+    ir_buffer_t names; /* mote and sensor of all series, each with its NUL */
+    /* the current series */
     const char *mote, *name;
     ir_id_t *ids; /* in the new store, sorted */
     size_t n_ids, ids_capacity;
@@ -78,8 +78,8 @@ static bool has_id(const comparison_t *comparison, const ir_observation_t *o, in
                                             sizeof *comparison->ids, compare_ids) != NULL;
 }
 
-/* Earlier releases kept nanoseconds: an arrival's are cut off now, those of a time that was sent
- * are rounded. */
+/* Earlier releases kept nanoseconds. Now an arrival's nanoseconds are cut off, and those of a sent
+ * time are rounded. */
 static bool has_equal(const comparison_t *comparison, const ir_observation_t *o) {
     const int64_t rest = o->time_ns % IR_MICROSECOND_NS;
     const int64_t below = o->time_ns - rest - (rest < 0 ? IR_MICROSECOND_NS : 0);
@@ -103,7 +103,7 @@ static ir_status_t take_earlier(void *context, const ir_stored_observation_t *st
     return IR_OK;
 }
 
-/* Marks all that stand for the same record as one with an equal. */
+/* Marks all observations of the same record as merged with one that has an equal. */
 static ir_status_t mark_merged(void *context, const ir_stored_observation_t *stored) {
     comparison_t *comparison = context;
     const lone_t key = {.raw_id = stored->raw_id, .record = stored->observation.record};

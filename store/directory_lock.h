@@ -1,6 +1,7 @@
-/* Who may write to an N-Quads directory at a moment: writers of what is certainly new together,
- * one that looks up before it writes alone. A waiting writer stands in a queue of one place, so
- * that those who write together cannot keep it out for ever. The locks end with their process. */
+/* Decides who may write to an N-Quads directory at a given time. Writers of certainly new
+ * observations may write together; a writer that looks up before it writes is alone. A waiting
+ * writer occupies a queue of one place, so that writers of the first kind cannot keep it waiting
+ * for ever. The locks end with their process. */
 #ifndef IR_STORE_DIRECTORY_LOCK_H
 #define IR_STORE_DIRECTORY_LOCK_H
 
@@ -9,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* `fd` is the lock file, opened for reading and writing by this writer. Waits at most `timeout_ns`;
- * IR_ERR_TIMEOUT then. */
+/* `fd` is the lock file, opened by this writer for reading and writing. Waits at most `timeout_ns`,
+ * then returns IR_ERR_TIMEOUT. */
 ir_status_t ir_directory_lock(int fd, const char *directory, bool alone, int64_t timeout_ns,
                               ir_error_t *error);
 void ir_directory_unlock(int fd);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define MASKED_SIZE 256
-#define ARRIVALS_MAX 50000 /* asked for at once: their ids are far from what a query may have */
+#define ARRIVALS_MAX 50000 /* in one query: their ids are far below the size limit of a query */
 
 static const ir_documents_backend_t *const backends[] = {&ir_documents_sqlite,
                                                          &ir_documents_mongodb, &ir_documents_null};

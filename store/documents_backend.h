@@ -1,24 +1,24 @@
-/* What a kind of document store is: one const table of functions, required unless it says
- * otherwise. The contracts are those of documents.h; `store` is what `open` made. */
+/* The interface of a document store: one const table of functions. They are required unless marked
+ * otherwise. documents.h defines their contracts; `store` is the object that `open` made. */
 #ifndef IR_STORE_DOCUMENTS_BACKEND_H
 #define IR_STORE_DOCUMENTS_BACKEND_H
 
 #include "store/documents.h"
 
 typedef struct ir_documents_backend {
-    const char *const *schemes; /* what a URI begins with, up to NULL */
+    const char *const *schemes; /* prefixes of a URI; ends with NULL */
     ir_status_t (*open)(const ir_documents_options_t *options, void **store, ir_error_t *error);
     void (*close)(void *store);
-    ir_status_t (*initiate)(void *store, ir_error_t *error); /* NULL: nothing to be done */
-    ir_status_t (*grant)(void *store, const ir_documents_user_t *user,
-                         ir_error_t *error); /* NULL: it has no users */
+    ir_status_t (*initiate)(void *store, ir_error_t *error); /* NULL: nothing to do */
+    /* NULL: the store has no users */
+    ir_status_t (*grant)(void *store, const ir_documents_user_t *user, ir_error_t *error);
     ir_status_t (*init)(void *store, ir_error_t *error);
     ir_status_t (*ready)(void *store, ir_error_t *error);
-    ir_status_t (*probe)(void *store, ir_error_t *error);   /* NULL: nothing more than `ready` */
-    ir_status_t (*present)(void *store, ir_error_t *error); /* NULL: put finds out */
-    void (*forget)(void *store);                            /* NULL: keeps no registry */
-    /* May leave states and store refusals behind when it does not return OK: the front undoes
-     * them. */
+    ir_status_t (*probe)(void *store, ir_error_t *error);   /* NULL: same as `ready` */
+    ir_status_t (*present)(void *store, ir_error_t *error); /* NULL: `put` notices */
+    void (*forget)(void *store); /* NULL: keeps no reference to a registry */
+    /* Unless it returns OK it may leave states and store refusals behind; the caller (documents.c)
+     * undoes them. */
     ir_outcome_t (*put)(void *store, ir_batch_t *batch, ir_error_t *error);
     ir_outcome_t (*arrivals)(void *store, ir_raw_arrival_t *arrivals, size_t count,
                              ir_error_t *error);
@@ -27,20 +27,20 @@ typedef struct ir_documents_backend {
     ir_status_t (*count)(void *store, ir_documents_counts_t *counts, ir_error_t *error);
     ir_status_t (*each_id)(void *store, ir_document_kind_t kind, ir_each_id_fn each, void *context,
                            ir_error_t *error);
-    /* `selection->reason` is looked at by the front. */
+    /* The caller (documents.c) checks `selection->reason`. */
     ir_status_t (*each_raw)(void *store, const ir_raw_selection_t *selection, ir_each_raw_fn each,
                             void *context, ir_error_t *error);
+    /* The next five are NULL when the store keeps nothing. */
     ir_status_t (*each_outcome)(void *store, const ir_id_t *raw_id, ir_each_outcome_fn each,
-                                void *context, ir_error_t *error); /* NULL: keeps none */
-    ir_status_t (*drop)(void *store, const ir_raw_document_t *raw, ir_error_t *error); /* with it */
+                                void *context, ir_error_t *error);
+    ir_status_t (*drop)(void *store, const ir_raw_document_t *raw, ir_error_t *error);
     ir_status_t (*each_sensor)(void *store, ir_each_sensor_fn each, void *context,
-                               ir_error_t *error); /* with it */
+                               ir_error_t *error);
     ir_status_t (*each_observation)(void *store, const char *mote, const char *sensor,
                                     int64_t from_ns, int64_t to_ns, ir_each_observation_fn each,
-                                    void *context, ir_error_t *error); /* with it */
+                                    void *context, ir_error_t *error);
     ir_status_t (*each_revision)(void *store, const char *sensor, int64_t from_ns, int64_t to_ns,
-                                 ir_each_revision_fn each, void *context,
-                                 ir_error_t *error); /* with it */
+                                 ir_each_revision_fn each, void *context, ir_error_t *error);
     ir_status_t (*export)(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
 } ir_documents_backend_t;
 
@@ -48,17 +48,17 @@ extern const ir_documents_backend_t ir_documents_sqlite;
 extern const ir_documents_backend_t ir_documents_mongodb;
 extern const ir_documents_backend_t ir_documents_null;
 
-/* What became of a message, as raw documents say it: "accepted", "partly" (some records were
- * refused), "rejected" (no record was taken). To be asked after its observations were stored. */
+/* The status of a message in its raw document: "accepted", "partly" (some records were refused) or
+ * "rejected" (no record was accepted). Call it after the message's observations were stored. */
 const char *ir_raw_status(const ir_batch_t *batch, uint32_t message);
 
-/* Calls `each` for every refusal of the message's records, by decoding and by the store; returns
- * how many there are. `each` may be NULL. */
+/* Calls `each` for every refusal of the message's records, by decoding and by the store. Returns
+ * their number. `each` may be NULL. */
 typedef void (*ir_each_refusal_fn)(void *context, const ir_refusal_t *refusal);
 size_t ir_raw_refusals(const ir_batch_t *batch, uint32_t message, ir_each_refusal_fn each,
                        void *context);
 
-/* The refusals of an outcome while a walk goes on; used again for each. All zero: none. */
+/* Collects the refusals of an outcome during a walk; reused for each. All zero: empty. */
 typedef struct ir_refusal_list {
     ir_stored_refusal_t *refusals;
     size_t count, capacity;
@@ -66,11 +66,11 @@ typedef struct ir_refusal_list {
 
 bool ir_refusal_list_add(ir_refusal_list_t *list, ir_stored_refusal_t refusal); /* false: memory */
 
-/* The test of that name; IR_TEST_COUNT: there is none. */
+/* Finds the test of that name; IR_TEST_COUNT if there is none. */
 ir_test_t ir_test_find(ir_view_t name);
 
-/* Notes that the store refuses a document: an observation, or with UINT32_MAX the raw message.
- * False when memory is out. */
+/* Records that the store refuses a document: an observation, or with UINT32_MAX the raw message.
+ * Returns false when memory is exhausted. */
 bool ir_document_refuse(ir_batch_t *batch, uint32_t message, uint32_t observation,
                         const char *detail);
 

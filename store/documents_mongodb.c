@@ -18,7 +18,7 @@ const char *const ir_mongodb_collections[] = {IR_MONGODB_RAW,       IR_MONGODB_O
 
 /* ---- errors ---- */
 
-/* Whether some server of the set has been recognised as MongoDB. */
+/* Whether any server of the set was recognised as MongoDB. */
 static bool is_mongodb(const ir_mongodb_t *store) {
     size_t n = 0;
     bool known = false;
@@ -58,7 +58,7 @@ static ir_status_t no_server(const ir_mongodb_t *store, const bson_error_t *reas
                         store->place, what, reason->message);
 }
 
-/* What a server's error codes mean for us. */
+/* The meaning of a server's error codes for us. */
 static const struct {
     uint32_t code;
     ir_status_t status;
@@ -124,7 +124,7 @@ ir_status_t ir_mongodb_failed(const ir_mongodb_t *store, const bson_error_t *rea
 
 static void start_library(void) {
     mongoc_init();
-    /* Libraries do not log: what matters comes back as errors. */
+    /* Libraries do not log: everything relevant is returned as an error. */
     mongoc_log_set_handler(NULL, NULL);
     atexit(mongoc_cleanup);
 }
@@ -140,7 +140,7 @@ static ir_status_t make_uri(const ir_documents_options_t *options, int timeout_m
     bson_error_t reason;
     mongoc_uri_t *uri = mongoc_uri_new_with_error(options->uri, &reason);
     if (uri == NULL) {
-        /* The library may repeat the URI with its password: say only where the fault is. */
+        /* The library may repeat the URI with its password, so only name the place of the fault. */
         return ir_error_set(error, IR_ERR_USAGE,
                             "documents: the MongoDB URI is wrong (%s); write "
                             "mongodb://[USER@]HOST[:PORT][,HOST…]/DATABASE[?OPTIONS]",

@@ -1,24 +1,26 @@
-/* The MongoDB document store, as its own files share it. Collections of the database that the URI
- * names (default intelligent_river), every write with w: majority and j: true:
+/* The MongoDB document store, as shared by its own files. The URI names the database (default
+ * intelligent_river). Every write uses w: majority and j: true. Collections:
  *
- * raw           _id is the message's id (binary, subtype 4, as all ids), with its first outcome
- *               (status, refusals) and, where they exist, the sender's `name` and `sent`; on a
- * mongos sharded by mote (hashed) outcomes      later ones of the same message that differ from the
- * one before: `raw`, `at`, `status`, `refusals`, and `first`, the status in the raw document
- * observations  the fields of the "json" format's document; `time` as a date, exact in `time_ns`;
- *               flags and source as sub-documents; sharded by (mote hashed, time)
- * revisions     likewise; `supersedes` is the verdict whose place one takes, if any
- * meta          one document, _id "schema", whose `version` is IR_MONGODB_SCHEMA
- * probe         control documents, which are removed again: to tell a server that refuses
- * everything from one that refuses a document
+ * - raw: _id is the message's id (binary, subtype 4, like all ids). It has the first outcome
+ *   (status, refusals) and, if they exist, the sender's `name` and `sent`. On a mongos it is
+ *   sharded by mote (hashed).
+ * - outcomes: later outcomes of a message that differ from the one before: `raw`, `at`, `status`,
+ *   `refusals`, and `first`, the status in the raw document.
+ * - observations: the fields of the "json" format's document. `time` is a date, `time_ns` is exact;
+ *   flags and source are sub-documents. Sharded by (mote hashed, time).
+ * - revisions: sharded in the same way. `supersedes` is the verdict that one replaces, if any.
+ * - meta: one document, _id "schema", whose `version` is IR_MONGODB_SCHEMA.
+ * - probe: control documents, which are removed again. They distinguish a server that refuses
+ *   everything from one that refuses a document.
  *
- * Every index costs every insert, and one whose growing pages are many (one for each sensor) costs
- * the more the larger the store is. So there is one beside each _id: observations by mote and time,
- * which ends in what a look for a sensor's points has to know of a document before it reads it; raw
- * messages by arrival; outcomes by message. A range of time over all motes goes by _id.
+ * Every index adds to the cost of every insert. An index with many growing pages (one per sensor)
+ * costs more the larger the store is. So each collection has one index beside _id: observations by
+ * mote and time, followed by the fields that decide whether a document must be read at all; raw
+ * messages by arrival; outcomes by message. A time range over all motes uses _id.
  *
- * On several shards _id is unique within a shard only; but mote and time belong to what the id is
- * computed from, so the same observation always comes to the same shard and meets itself there. */
+ * On several shards _id is unique only within a shard. But mote and time are part of the content
+ * that the id is computed from. So the same observation always goes to the same shard, where its
+ * first copy is. */
 #ifndef IR_STORE_DOCUMENTS_MONGODB_H
 #define IR_STORE_DOCUMENTS_MONGODB_H
 
@@ -35,14 +37,14 @@
 
 #define IR_MONGODB_PROBE "probe"
 
-/* Before there was `meta`, ids were of another kind (UUID version 5). */
+/* Without `meta`, ids were of another kind (UUID version 5). */
 #define IR_MONGODB_SCHEMA 2
 
-/* What BSON allows in one document. */
+/* BSON's size limit for one document. */
 #define IR_MONGODB_DOCUMENT_MAX (16U * 1024 * 1024)
 
 typedef struct ir_mongodb {
-    bool earlier; /* made before there was `meta`, and only walked */
+    bool earlier; /* made before `meta` existed; can only be read */
     mongoc_uri_t *uri;
     mongoc_client_t *client;
     char *database;
@@ -51,75 +53,75 @@ typedef struct ir_mongodb {
     const char *shards; /* for init; or NULL */
 } ir_mongodb_t;
 
-extern const char *const ir_mongodb_collections[]; /* up to NULL */
+extern const char *const ir_mongodb_collections[]; /* ends with NULL */
 
-/* A client for store->uri, in the place of an earlier one. */
+/* Makes a client for store->uri, replacing an earlier one. */
 ir_status_t ir_mongodb_make_client(ir_mongodb_t *store, ir_error_t *error);
 
-/* Runs one command at `database`; takes `command` over. `reply` (may be NULL) is to be destroyed in
- * any case. */
+/* Runs one command on `database`; takes ownership of `command`. The caller must destroy `reply`
+ * (may be NULL) in any case. */
 bool ir_mongodb_command(mongoc_client_t *client, const char *database, bson_t *command,
                         bson_t *reply, bson_error_t *reason);
 
-/* Says what `reason` means; `what` is what could not be done. */
+/* Converts `reason` to a status and an error; `what` describes what failed. */
 ir_status_t ir_mongodb_failed(const ir_mongodb_t *store, const bson_error_t *reason,
                               const char *what, ir_error_t *error);
 
-/* Calls `each` for every document that a query finds, as long as it returns IR_OK; destroys
- * `filter` and `options`. */
+/* Calls `each` for every document that a query finds, while it returns IR_OK. Destroys `filter` and
+ * `options`. */
 typedef ir_status_t (*ir_document_fn)(void *context, const bson_t *document);
 ir_status_t ir_mongodb_walk(const ir_mongodb_t *store, const char *collection, bson_t *filter,
                             bson_t *options, ir_document_fn each, void *context, ir_error_t *error);
 
-/* Likewise for what a pipeline makes of a collection; destroys `pipeline`. */
+/* The same for the results of an aggregation pipeline on a collection. Destroys `pipeline`. */
 ir_status_t ir_mongodb_aggregate(const ir_mongodb_t *store, const char *collection,
                                  bson_t *pipeline, ir_document_fn each, void *context,
                                  ir_error_t *error);
 
-/* Adds to a filter: `key` is one of these ids or between them. */
+/* Adds to a filter: `key` lies between these ids, both included. */
 void ir_mongodb_append_bound(bson_t *document, const char *key, const ir_id_t *least,
                              const ir_id_t *greatest);
 
-/* A filter: `key` is any of `count` ids, which stand `stride` bytes apart. */
+/* A filter: `key` is one of `count` ids, which are `stride` bytes apart in memory. */
 bson_t *ir_mongodb_any_of(const char *key, const ir_id_t *ids, size_t stride, size_t count);
 
-/* Whether the schema is this program's: OK, NOT_FOUND (there is nothing yet), or PROTOCOL. */
+/* Checks the schema: OK, NOT_FOUND (nothing exists yet), or PROTOCOL (another schema). */
 ir_status_t ir_mongodb_check_schema(const ir_mongodb_t *store, ir_error_t *error);
 
-/* Setting up (documents_mongodb_setup.c, documents_mongodb_user.c). */
+/* Setup (documents_mongodb_setup.c, documents_mongodb_user.c). */
 ir_status_t ir_mongodb_initiate(void *context, ir_error_t *error);
 ir_status_t ir_mongodb_grant(void *context, const ir_documents_user_t *user, ir_error_t *error);
 ir_status_t ir_mongodb_init(void *context, ir_error_t *error);
 
-/* The millisecond since 1970 in which a time is, as a document's dates say it. */
+/* The millisecond since 1970 that contains a time, as documents store dates. */
 int64_t ir_mongodb_date(int64_t time_ns);
 
 /* Fill an empty document. */
 void ir_mongodb_observation(bson_t *document, const ir_batch_t *batch, const ir_observation_t *o);
 void ir_mongodb_raw(bson_t *document, const ir_batch_t *batch, uint32_t message);
-/* Status and refusals of a message, which `raw` has, too. */
+/* Status and refusals of a message; `raw` has them too. */
 void ir_mongodb_outcome(bson_t *document, const ir_batch_t *batch, uint32_t message);
 void ir_mongodb_outcome_head(bson_t *document, const ir_id_t *raw_id, ir_view_t mote,
                              ir_view_t first, int64_t at_ns);
 void ir_mongodb_dropped(bson_t *document, const ir_raw_document_t *raw);
 void ir_mongodb_revision(bson_t *document, const ir_revision_t *revision);
 
-/* Reads back. False when a field is missing or of another type. */
+/* Read fields back. Return false when a field is missing or has another type. */
 bool ir_mongodb_read_id(const bson_t *document, const char *key, ir_id_t *id);
-int64_t ir_mongodb_read_int(const bson_t *document, const char *path); /* 0: not there */
+int64_t ir_mongodb_read_int(const bson_t *document, const char *path); /* 0: absent */
 bool ir_mongodb_says(const bson_t *document, const char *path, const char *text);
-/* `list` is used again by the next call, and freed by who has it. False when memory is out. */
+/* The next call reuses `list`; its owner frees it. Returns false when memory is exhausted. */
 bool ir_mongodb_read_refusals(const bson_t *document, ir_refusal_list_t *list);
 bool ir_mongodb_read_raw(const bson_t *document, ir_raw_document_t *raw, ir_refusal_list_t *list);
 bool ir_mongodb_read_stored(const bson_t *document, ir_stored_observation_t *stored);
 bool ir_mongodb_read_revision(const bson_t *document, ir_stored_revision_t *stored);
 bool ir_mongodb_read_point(const bson_t *document, ir_point_t *point);
 
-/* Appends an observation's document as JSON (annotation/document.h); false as above. */
+/* Appends an observation's document as JSON (annotation/document.h). Returns false as above. */
 bool ir_mongodb_append_json(ir_buffer_t *out, const bson_t *document);
 
-/* Writes a control document, one that is certainly good, and removes it; with `read_back`, it must
- * have been there (documents_mongodb_control.c). */
+/* Writes a control document, which is certainly good, and removes it. With `read_back`, it must be
+ * found before that (documents_mongodb_control.c). */
 ir_status_t ir_mongodb_put_control(const ir_mongodb_t *store, bool read_back, ir_error_t *error);
 ir_status_t ir_mongodb_probe(void *context, ir_error_t *error);
 

@@ -244,7 +244,7 @@ bool ir_mongodb_read_id(const bson_t *document, const char *key, ir_id_t *id) {
     return true;
 }
 
-/* NULL when there is none. */
+/* NULL when the field is absent. */
 static const char *read_text(const bson_t *document, const char *key) {
     bson_iter_t found;
     return find(document, key, &found) && BSON_ITER_HOLDS_UTF8(&found)
@@ -348,7 +348,7 @@ bool ir_mongodb_read_refusals(const bson_t *document, ir_refusal_list_t *list) {
     return true;
 }
 
-/* Somebody else's document has an id that no ledger has. */
+/* A foreign document gets an id that no ledger has. */
 bool ir_mongodb_read_raw(const bson_t *document, ir_raw_document_t *raw, ir_refusal_list_t *list) {
     *raw = (ir_raw_document_t){
         .mote = read_view(document, "mote"),
@@ -415,7 +415,7 @@ bool ir_mongodb_append_json(ir_buffer_t *out, const bson_t *document) {
                                     .iri = read_text_or_empty(document, "property_iri"),
                                     .label = ""};
     const ir_feature_t feature = {.iri = read_text_or_empty(document, "feature"), .label = ""};
-    const ir_unit_t unit = {.ucum = read_text(document, "unit")}; /* a document shows no more */
+    const ir_unit_t unit = {.ucum = read_text(document, "unit")}; /* all that is stored of it */
     const ir_sensor_t sensor = {
         .name = read_text_or_empty(document, "sensor"),
         .iri = read_text_or_empty(document, "sensor_iri"),

@@ -1,5 +1,5 @@
-/* What became of messages that were stored before: a later outcome that differs from the newest one
- * is appended. Only batches that repeat something come here. */
+/* Outcomes of messages that were stored before. A later outcome that differs from the newest one is
+ * appended. Only batches with repeats need this. */
 #include "common/clock.h"
 #include "store/documents_mongodb.h"
 
@@ -17,11 +17,12 @@ typedef struct told {
 typedef struct past {
     told_t *told; /* by id */
     size_t count;
-    uint32_t *messages; /* of the batch */
+    uint32_t *messages; /* messages of the batch, by index */
     uint32_t n_messages;
 } past_t;
 
-/* Its raw document may say something else: it was there, or was written before the observations. */
+/* Whether the message's raw document may have another outcome: it existed before, or was written
+ * before the observations. */
 static bool may_differ(const ir_batch_t *batch, uint32_t message) {
     const ir_message_t *m = &batch->messages[message];
     return !ir_batch_is_aside(batch, message) &&
@@ -78,7 +79,7 @@ static void copy_field(const bson_t *from, const char *key, bson_t *to) {
     }
 }
 
-/* Documents come oldest first. */
+/* Documents arrive oldest first. */
 static ir_status_t take_told(past_t *past, const bson_t *document, const char *key) {
     ir_id_t raw_id;
     told_t *told = ir_mongodb_read_id(document, key, &raw_id) ? find(past, &raw_id) : NULL;

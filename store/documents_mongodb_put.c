@@ -7,8 +7,8 @@
 
 #define ANSWERED UINT32_MAX
 
-/* What a bulk's documents are, and what is done when one of them is there already (may be NULL) or
- * refused (false when memory is out). */
+/* A kind of documents in a bulk, and what to do when one of them exists already (may be NULL) or is
+ * refused (returns false when memory is exhausted). */
 typedef struct ir_bulk_kind {
     const char *collection;
     uint32_t (*count)(const ir_batch_t *batch);
@@ -20,10 +20,10 @@ typedef struct ir_bulk_kind {
     bool (*refuse)(ir_batch_t *batch, uint32_t item, const char *detail);
 } ir_bulk_kind_t;
 
-/* One bulk of inserts into one collection, and what each of its documents is in the batch. */
+/* One bulk of inserts into one collection, with the index of each document in the batch. */
 typedef struct ir_bulk {
-    bson_t document;  /* the one being built */
-    bson_t unchecked; /* options: the documents are made here, and sound */
+    bson_t document;  /* the document being built */
+    bson_t unchecked; /* options: no validation, because the documents are made here */
     const ir_mongodb_t *store;
     const ir_bulk_kind_t *kind;
     ir_batch_t *batch;
@@ -108,8 +108,8 @@ static bool refuse_raw(ir_batch_t *batch, uint32_t item, const char *detail) {
     return ir_document_refuse(batch, item, UINT32_MAX, detail);
 }
 
-/* Raw messages come last, so that they can say what became of their observations; but those first
- * whose arrival the store decides: no observation is written before it is settled. */
+/* Raw messages come last, because they state what became of their observations. But those whose
+ * arrival the store decides come first: no observation is written before the arrival is settled. */
 static const ir_bulk_kind_t kinds[] = {
     {IR_MONGODB_RAW, count_messages, message_itself, false, has_claim, ir_mongodb_raw,
      set_duplicate_raw, refuse_raw},
@@ -121,7 +121,7 @@ static const ir_bulk_kind_t kinds[] = {
      set_duplicate_raw, refuse_raw},
 };
 
-/* ---- what the server answers ---- */
+/* ---- the server's answers ---- */
 
 static int64_t read_int(const bson_t *document, const char *key) {
     bson_iter_t found;
@@ -135,7 +135,7 @@ static const char *read_text(const bson_t *document, const char *key) {
                : "no reason given";
 }
 
-/* Starts at the elements of an array of documents; false when there are none. */
+/* Enters an array of documents; returns false when it is absent. */
 static bool enter_array(const bson_t *reply, const char *key, bson_iter_t *elements) {
     bson_iter_t found;
     return bson_iter_init_find(&found, reply, key) && BSON_ITER_HOLDS_ARRAY(&found) &&
@@ -152,8 +152,9 @@ static bool next_document(bson_iter_t *elements, bson_t *document) {
     return bson_init_static(document, bytes, size);
 }
 
-/* The document itself is there. A unique index that somebody else made says the same of another
- * one; servers before 4.2 and other makes name the index in their text only. */
+/* Whether the document itself exists already. A unique index made by others gives the same error
+ * for a different document; servers before 4.2 and other vendors' name the index only in the
+ * text. */
 static bool is_repeat(const bson_t *write_error) {
     bson_iter_t found, key;
     if (bson_iter_init_find(&found, write_error, "keyPattern") &&
@@ -174,7 +175,7 @@ static void set_answer(ir_answer_t *answer, int64_t code, const char *message) {
     ir_error_set(&answer->why, IR_ERR_REFUSED, "mongodb: %s (%lld)", message, (long long)code);
 }
 
-/* Takes one write error in: a repeat, or a suspect. Else RETRY. */
+/* Processes one write error: a repeat or a suspect; otherwise RETRY. */
 static ir_outcome_t take_write_error(ir_bulk_t *bulk, const bson_t *write_error,
                                      ir_suspects_t *suspects, ir_answer_t *answer) {
     const int64_t index = read_int(write_error, "index");
@@ -188,7 +189,7 @@ static ir_outcome_t take_write_error(ir_bulk_t *bulk, const bson_t *write_error,
         return retry(&reason, answer, bulk);
     }
     const uint32_t item = bulk->items[index];
-    bulk->items[index] = ANSWERED; /* a second error for it would hide that one is missing */
+    bulk->items[index] = ANSWERED; /* a second error for it must not hide a missing answer */
     if (fault == IR_MONGODB_FAULT_REPEAT && is_repeat(write_error)) {
         bulk->kind->set_duplicate(bulk->batch, item, true);
         return IR_OUTCOME_OK;
@@ -198,7 +199,7 @@ static ir_outcome_t take_write_error(ir_bulk_t *bulk, const bson_t *write_error,
     return ir_suspects_add(suspects, item, answer) ? IR_OUTCOME_OK : retry(&reason, answer, bulk);
 }
 
-/* Not all documents are answered for: the whole command was refused, or something is missing. */
+/* Some documents have no answer: the whole command was refused, or the answer is incomplete. */
 static ir_outcome_t take_command_error(const ir_bulk_t *bulk, const bson_t *reply,
                                        const bson_error_t *reason, ir_answer_t *answer) {
     const bool said =
@@ -298,14 +299,14 @@ static ir_outcome_t run_bulk(ir_bulk_t *bulk, ir_suspects_t *suspects, ir_answer
 
 /* ---- proof ---- */
 
-/* One kind of documents of one batch. */
+/* The documents of one kind in one batch. */
 typedef struct ir_putting {
     const ir_mongodb_t *store;
     const ir_bulk_kind_t *kind;
     ir_batch_t *batch;
 } ir_putting_t;
 
-/* What is set aside is not put. */
+/* Messages that are set aside are not written. */
 static bool is_of_kind(const ir_putting_t *putting, uint32_t item) {
     const ir_bulk_kind_t *kind = putting->kind;
     const ir_batch_t *batch = putting->batch;

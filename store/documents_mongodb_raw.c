@@ -59,7 +59,7 @@ static bson_t *match(const ir_raw_selection_t *selection) {
     return stage;
 }
 
-/* The newest outcome as `later`, an array of one or none. */
+/* Adds the newest outcome as `later`, an array with one element or none. */
 static bson_t *look_up(void) {
     return BCON_NEW("$lookup", "{", "from", BCON_UTF8(IR_MONGODB_OUTCOMES), "let", "{", "raw",
                     BCON_UTF8("$_id"), "}", "pipeline", "[", "{", "$match", "{", "$expr", "{",
@@ -68,7 +68,7 @@ static bson_t *look_up(void) {
                     "$limit", BCON_INT32(1), "}", "]", "as", BCON_UTF8("later"), "}");
 }
 
-/* Its status and refusals take the place of the first ones, whose status becomes `first`. */
+/* Replaces the first status and refusals by those of `later`; the first status becomes `first`. */
 static bson_t *take_newest(void) {
     return BCON_NEW("$addFields", "{", "first", BCON_UTF8("$status"), "status", "{", "$ifNull", "[",
                     "{", "$arrayElemAt", "[", BCON_UTF8("$later.status"), BCON_INT32(0), "]", "}",
@@ -83,7 +83,7 @@ static bson_t *match_refused(void) {
                     BCON_UTF8("partly"), "]", "}", "}");
 }
 
-/* Bodies are not sorted in memory: the server may use its disk. */
+/* Sorting bodies may exceed the server's memory limit, so it may use its disk. */
 static bson_t *pipeline_of(const ir_raw_selection_t *selection, bool ordered, bool later) {
     bson_t *whole = bson_new();
     bson_t stages;

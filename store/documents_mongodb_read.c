@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-/* Calls `each` for everything that the cursor finds; destroys it. */
+/* Calls `each` for every document of the cursor; destroys the cursor. */
 static ir_status_t follow(const ir_mongodb_t *store, mongoc_cursor_t *cursor, ir_document_fn each,
                           void *context, ir_error_t *error) {
     const bson_t *document = NULL;
@@ -90,9 +90,10 @@ ir_outcome_t ir_mongodb_arrivals(void *store, ir_raw_arrival_t *arrivals, size_t
                : IR_OUTCOME_RETRY;
 }
 
-/* ---- a stretch of a series ---- */
+/* ---- a time range of a series ---- */
 
-/* What the index "series" answers: its first fields are the mote and the time as a date. */
+/* A query that the index "series" can answer: its first fields are the mote and the time as a
+ * date. */
 static bson_t *stretch_of(const char *mote, const char *sensor, int64_t from_ns, int64_t to_ns) {
     return BCON_NEW(
         "mote", BCON_UTF8(mote), "time", "{", "$gte", BCON_DATE_TIME(ir_mongodb_date(from_ns)),
@@ -156,7 +157,7 @@ static ir_status_t visit_changes(void *context, const bson_t *group) {
     return IR_OK;
 }
 
-/* Adds to `rejected` what the newest outcomes change. */
+/* Adds to `rejected` the changes by newest outcomes. */
 static ir_status_t count_changes(const ir_mongodb_t *store, uint64_t *rejected, ir_error_t *error) {
     bson_t *pipeline = BCON_NEW(
         "pipeline", "[", "{", "$sort", "{", "raw", BCON_INT32(1), "at_ns", BCON_INT32(1), "_id",
@@ -206,7 +207,7 @@ static ir_status_t visit_id(void *context, const bson_t *document) {
     const ir_walk_t *ids = context;
     ir_id_t id;
     if (!ir_mongodb_read_id(document, "_id", &id)) {
-        /* Somebody else's document: an id that no ledger has. */
+        /* A foreign document gets an id that no ledger has. */
         id = (ir_id_t){{0}};
     }
     return ids->each_id(ids->context, &id);
@@ -240,7 +241,7 @@ static ir_status_t visit_line(void *context, const bson_t *document) {
     return lines->each_line(lines->context, ir_buffer_view(&lines->line));
 }
 
-/* The index by id is in the order of time, to the millisecond; what was before 1970 comes first. */
+/* The index by id is ordered by time, to the millisecond; times before 1970 come first. */
 ir_status_t ir_mongodb_export(void *store, ir_each_line_fn each, void *context, ir_error_t *error) {
     ir_walk_t lines = {.each_line = each, .context = context, .error = error};
     ir_buffer_init(&lines.line);

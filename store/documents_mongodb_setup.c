@@ -17,7 +17,7 @@ static bool says_true(const bson_t *reply, const char *key) {
     return bson_iter_init_find(&found, reply, key) && bson_iter_as_bool(&found);
 }
 
-/* A member that was started for a replica set which does not exist yet. */
+/* Whether a member was started for a replica set that does not exist yet. */
 static bool awaits_initiation(mongoc_client_t *member, bool *waits, bson_error_t *reason) {
     bson_t reply;
     const bool good =
@@ -51,7 +51,7 @@ static bson_t *initiation(const mongoc_uri_t *uri, bool config_servers) {
     return command;
 }
 
-/* Somebody else may have done it meanwhile; a set of config servers wants to be called one. */
+/* Another process may have done it meanwhile. A set of config servers must be initiated as one. */
 static bool initiate(mongoc_client_t *member, const mongoc_uri_t *uri, bson_error_t *reason) {
     bool good = ir_mongodb_command(member, "admin", initiation(uri, false), NULL, reason);
     if (!good && reason->code == CODE_INVALID_REPLICA_SET_CONFIG) {
@@ -60,8 +60,8 @@ static bool initiate(mongoc_client_t *member, const mongoc_uri_t *uri, bson_erro
     return good || reason->code == CODE_ALREADY_INITIALIZED;
 }
 
-/* Appends the options of a query ("a=1&b=2") but the name of the set, by which a member that is in
- * none yet would not be chosen. */
+/* Appends the options of a query ("a=1&b=2") except the set's name: with it the client would not
+ * choose a member that is in no set yet. */
 static void append_options(ir_buffer_t *out, const char *query) {
     static const char set_name[] = "replicaSet=";
     while (*query != '\0') {
@@ -74,8 +74,8 @@ static void append_options(ir_buffer_t *out, const char *query) {
     }
 }
 
-/* The store's URI (mongodb://[USER@]HOST[,HOST…][/DB][?OPTIONS]) with the first host alone: login,
- * TLS and all other options are the same. NULL when memory is out. */
+/* The store's URI (mongodb://[USER@]HOST[,HOST…][/DB][?OPTIONS]) reduced to its first host; login,
+ * TLS and all other options are the same. Returns NULL when memory is exhausted. */
 static mongoc_uri_t *first_host(const mongoc_uri_t *uri) {
     const char *text = mongoc_uri_get_string(uri);
     const char *authority = strstr(text, "://") + 3;
@@ -96,13 +96,13 @@ static mongoc_uri_t *first_host(const mongoc_uri_t *uri) {
     return made;
 }
 
-/* The set has no primary that could be asked for. */
+/* Makes a client for the first host, because the set has no primary yet. */
 static mongoc_client_t *first_member(const ir_mongodb_t *store) {
     mongoc_uri_t *uri = first_host(store->uri);
     if (uri == NULL) {
         return NULL;
     }
-    if (mongoc_uri_get_password(store->uri) != NULL) { /* it was given apart */
+    if (mongoc_uri_get_password(store->uri) != NULL) { /* it was not in the URI's text */
         mongoc_uri_set_password(uri, mongoc_uri_get_password(store->uri));
     }
     mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, store->timeout_ms);
@@ -124,8 +124,7 @@ static ir_status_t make_set(ir_mongodb_t *store, mongoc_client_t *member, ir_err
                 : ir_mongodb_failed(store, &reason, "cannot initiate the replica set", error);
 }
 
-/* The members elect one after the set has been made: the client asks again and again from now on.
- */
+/* The members elect a primary after the set was made; the client asks repeatedly until then. */
 static ir_status_t await_primary(ir_mongodb_t *store, ir_error_t *error) {
     bson_error_t reason;
     mongoc_uri_set_option_as_bool(store->uri, MONGOC_URI_SERVERSELECTIONTRYONCE, false);
@@ -189,7 +188,7 @@ static ir_status_t has_document(const ir_mongodb_t *store, const char *collectio
                                   see_document, has, error);
 }
 
-/* A store without a version: what was made before there was one, or nothing yet. */
+/* A store without a version: made before versions existed, or empty. */
 static ir_status_t check_unversioned(const ir_mongodb_t *store, ir_error_t *error) {
     bool used = false;
     ir_status_t status = has_document(store, IR_MONGODB_RAW, &used, error);
@@ -276,7 +275,7 @@ static bool make_collection(const ir_mongodb_t *store, const char *name, bson_er
            reason->code == CODE_NAMESPACE_EXISTS;
 }
 
-/* Destroys `keys`. */
+/* Makes an index; destroys `keys`. */
 static bool make_index(const ir_mongodb_t *store, const char *collection, const char *name,
                        bson_t *keys, bson_error_t *reason) {
     bson_t *command = BCON_NEW("createIndexes", BCON_UTF8(collection), "indexes", "[", "{", "key",
@@ -296,7 +295,7 @@ static bool make_indexes(const ir_mongodb_t *store, bson_error_t *reason) {
                       BCON_NEW("raw", BCON_INT32(1), "at_ns", BCON_INT32(1)), reason);
 }
 
-/* Those of earlier releases, which cost every insert and which nothing asks for. */
+/* Drops indexes of earlier releases, which slow every insert and which no query uses. */
 static bool drop_indexes(const ir_mongodb_t *store, bson_error_t *reason) {
     static const char *const names[] = {"mote_time", "property_time", "sensor_time"};
     bool good = true;
@@ -323,7 +322,7 @@ static bool on_mongos(const ir_mongodb_t *store, bool *mongos, bson_error_t *rea
     return good;
 }
 
-/* A collection that is not empty wants the index of its shard key first. */
+/* A collection that is not empty must first have an index on its shard key. */
 static bool shard(const ir_mongodb_t *store, const char *collection, const char *second,
                   bson_error_t *reason) {
     char name[256];
@@ -349,7 +348,7 @@ static bool shard_all(const ir_mongodb_t *store, bson_error_t *reason) {
            shard(store, IR_MONGODB_REVISIONS, "time", reason);
 }
 
-/* Each is SET/HOST:PORT[,HOST:PORT…]; one that is a shard already stays one. */
+/* Each entry is SET/HOST:PORT[,HOST:PORT…]. Adding an existing shard again changes nothing. */
 static bool add_shards(const ir_mongodb_t *store, bson_error_t *reason) {
     char *words = strdup(store->shards != NULL ? store->shards : "");
     char *rest = NULL;

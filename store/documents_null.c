@@ -1,6 +1,6 @@
 #include "store/documents_backend.h"
 
-/* Keeps nothing and says yes: what the other stores are measured against. */
+/* Keeps nothing and accepts everything: the baseline for the other stores. */
 
 static const char *const schemes[] = {"null:", NULL};
 

@@ -11,8 +11,8 @@
 
 #define SCHEME "sqlite:"
 #define CACHE_KIB "8192"
-/* Pages of the log before it is copied into the database. Much larger than SQLite's own choice: a
- * page that many batches change is then copied once. */
+/* Pages in the log before it is copied into the database. Much more than SQLite's default, so that
+ * a page that many batches change is copied only once. */
 #define CHECKPOINT_PAGES 16000
 #define CHECKPOINT_TIMEOUT_MS 1000
 
@@ -103,9 +103,10 @@ void ir_sqlite_detach(ir_sqlite_t *store) {
     ir_sqlite_places_reset(&store->places);
 }
 
-/* Asked when another process has the lock, with how many ms to wait for it. SQLite's own handler
- * soon sleeps for 100 ms at a time and meets one that writes batch after batch in a pause by chance
- * only; its turn must come in the moment between two of them. */
+/* SQLite calls this while another process has the lock; timeout_ms is how long to wait for it.
+ * SQLite's own handler soon sleeps for 100 ms at a time. So it would meet a pause of a process that
+ * writes batch after batch only by chance; this one polls often enough to get in between two
+ * batches. */
 static int wait_for_lock(void *timeout_ms, int tries) {
     const struct timespec moment = {.tv_nsec = IR_MILLISECOND_NS};
     if (tries >= *(const int *)timeout_ms) {
@@ -115,11 +116,12 @@ static int wait_for_lock(void *timeout_ms, int tries) {
     return 1;
 }
 
-/* After each commit, with the log's length. SQLite's own checkpoint lets others write meanwhile, so
- * with several writers it never comes to the log's end: the log grows as long as they write, and
- * what is looked up in it with it. This one holds them back, so the log then begins anew. Where
- * something reads for long (a backup) it waits for the timeout in vain, and the log grows by as
- * many pages again before the next try; nothing is lost by that. */
+/* Called after each commit, with the log's length. SQLite's own checkpoint lets others write
+ * meanwhile. So with several writers it never reaches the end of the log; the log keeps growing,
+ * and with it the cost of look-ups in it. This checkpoint blocks other writers, so that the log
+ * starts again from its beginning. While a long read runs (a backup), the checkpoint waits in vain
+ * for the time-out, and the log grows by the same number of pages before the next attempt; nothing
+ * is lost by that. */
 static int keep_log_short(void *context, sqlite3 *db, const char *name, int pages) {
     ir_sqlite_t *store = context;
     int timeout_ms = CHECKPOINT_TIMEOUT_MS;

@@ -1,19 +1,20 @@
-/* The SQLite document store, as its own files share it. One database file in WAL mode; several
- * processes may have it open, each batch is one transaction.
+/* The SQLite document store, as shared by its own files. One database file in WAL mode. Several
+ * processes may have it open; each batch is one transaction.
  *
  * Tables (schema version IR_SQLITE_SCHEMA in PRAGMA user_version):
- * raw           one row a message, with its first outcome (status, refusals) and, where they exist,
- *               the sender's name for it and when it was sent
- * outcomes      later ones of the same message that differ from the one before
- * sensors       what is known of a sensor; another description of the same name is another row with
- *               the same `series`
- * observations  keyed (series, time_ns, id): the id follows from name, time and value, so this is
- *               as unique as the id itself, new rows go next to the last ones of their series, and
- *               the same tree answers for a series' recent points
- * revisions     one row a revision; `supersedes` is the verdict whose place it takes, if any
  *
- * Views: newest_outcomes, which holds the last outcome of every message; for people readable and
- * readable_raw. */
+ * - raw: one row per message, with its first outcome (status, refusals) and, if they exist, the
+ *   sender's name for it and when it was sent
+ * - outcomes: later outcomes of a message that differ from the one before
+ * - sensors: what is known of a sensor. Another description of the same name is another row with
+ *   the same `series`
+ * - observations: keyed by (series, time_ns, id). The id follows from name, time and value, so this
+ *   key is as unique as the id. New rows are placed next to the last ones of their series, and the
+ *   same tree yields a series' recent points
+ * - revisions: one row per revision; `supersedes` is the verdict that it replaces, if any
+ *
+ * Views: newest_outcomes has the last outcome of every message; readable and readable_raw are for
+ * people. */
 #ifndef IR_STORE_DOCUMENTS_SQLITE_H
 #define IR_STORE_DOCUMENTS_SQLITE_H
 
@@ -27,7 +28,7 @@
 #define IR_SQLITE_SCHEMA 2
 #define IR_SQLITE_APPLICATION 0x49526976 /* "IRiv" in PRAGMA application_id */
 
-/* Statements that are prepared once and kept. */
+/* Statements that are prepared once and then kept. */
 typedef enum ir_sqlite_sql {
     IR_SQL_BEGIN,
     IR_SQL_COMMIT,
@@ -44,12 +45,12 @@ typedef enum ir_sqlite_sql {
     IR_SQL_COUNT
 } ir_sqlite_sql_t;
 
-/* Where a sensor's rows go. */
+/* The keys of a sensor's rows. */
 typedef struct ir_sqlite_place {
     int64_t sensor, series;
 } ir_sqlite_place_t;
 
-/* The places of a registry's sensors by the sensor's address, which stays valid while the
+/* The places of a registry's sensors, by the sensor's address. The address is valid while the
  * reference to the registry is held. */
 typedef struct ir_sqlite_places {
     ir_registry_t *registry;
@@ -59,66 +60,68 @@ typedef struct ir_sqlite_places {
 
 #define IR_MARK_SIZE 16
 
-/* What the open files were when they were opened (documents_sqlite_presence.c). */
+/* The identity of the open files when they were opened (documents_sqlite_presence.c). */
 typedef struct ir_sqlite_presence {
     ir_presence_t database, log, index;
-    off_t size;              /* of the database */
-    struct timespec changed; /* when the database's file was looked into last */
-    uint32_t cookie;         /* its schema cookie then */
-    bool marked;             /* it holds this mark, in this page */
+    off_t size;              /* size of the database */
+    struct timespec changed; /* the file's change time when it was last examined */
+    uint32_t cookie;         /* its schema cookie at that time */
+    bool marked;             /* it contains this mark, on this page */
     uint8_t mark[IR_MARK_SIZE];
     int64_t page_at;
     int page_size;
-    uint64_t stored; /* messages */
+    uint64_t stored; /* number of messages stored */
     int64_t since_ns;
 } ir_sqlite_presence_t;
 
 typedef struct ir_sqlite {
     char *path;
-    bool earlier; /* schema version 1, which is only walked */
+    bool earlier; /* schema version 1, which can only be read */
     int timeout_ms;
-    sqlite3 *db;    /* NULL: not open (yet, or after it failed) */
-    int kept_pages; /* of the log, which could not begin anew when it had so many */
+    sqlite3 *db;    /* NULL: not open (not yet, or after a failure) */
+    int kept_pages; /* length of the log when it could not be restarted */
     sqlite3_stmt *statements[IR_SQL_COUNT];
     ir_sqlite_places_t places;
     ir_buffer_t text; /* scratch */
     ir_sqlite_presence_t presence;
-    ir_presence_t spoilt; /* a file whose log does not belong to it */
+    ir_presence_t spoilt; /* a file at the path whose log is not its own */
 } ir_sqlite_t;
 
-/* Opens the database unless it is open. With `create` the file is made; else it must be set up. */
+/* Opens the database unless it is open. `create` makes the file; otherwise it must be set up
+ * already. */
 ir_status_t ir_sqlite_attach(ir_sqlite_t *store, bool create, ir_error_t *error);
 void ir_sqlite_detach(ir_sqlite_t *store);
 ir_status_t ir_sqlite_init(ir_sqlite_t *store, ir_error_t *error);
 
-/* What the open file is: set up by this program (OK), empty (NOT_FOUND), or something else
+/* Identifies the open file: set up by this program (OK), empty (NOT_FOUND), or something else
  * (PROTOCOL). */
 ir_status_t ir_sqlite_check_schema(ir_sqlite_t *store, ir_error_t *error);
 
-/* Gives the open database a mark of its own, once. */
+/* Writes a unique mark into the open database, once. */
 ir_status_t ir_sqlite_mark(ir_sqlite_t *store, ir_error_t *error);
 
-/* Notes which files are open. */
+/* Records which files are open. */
 ir_status_t ir_sqlite_presence_note(ir_sqlite_t *store, ir_error_t *error);
 
-/* Whether they are still those at the path. IR_ERR_VANISHED: what was stored is not there any more;
- * IR_ERR_IO: it is. After both the database is detached. */
+/* Whether they are still the files at the path. IR_ERR_VANISHED: stored data is no longer there.
+ * IR_ERR_IO: stored data is there, but the files must be opened again. After either error the
+ * database is detached. */
 ir_status_t ir_sqlite_presence_check(ir_sqlite_t *store, ir_error_t *error);
 
-/* IR_ERR_PROTOCOL when opening the file would add a log to it that is not its own. */
+/* IR_ERR_PROTOCOL when opening the file would apply a log to it that is not its own. */
 ir_status_t ir_sqlite_presence_spoilt(ir_sqlite_t *store, ir_error_t *error);
 
-/* Says what the last call's `code` means; `what` is what could not be done. Detaches after errors
- * that only a new start can heal. */
+/* Converts the last call's `code` to a status and an error; `what` describes what failed. Detaches
+ * after errors that only reopening can cure. */
 ir_status_t ir_sqlite_failed(ir_sqlite_t *store, int code, const char *what, ir_error_t *error);
 
-/* NULL when it cannot be prepared: see sqlite3_errcode. */
+/* NULL when it cannot be prepared; see sqlite3_errcode. */
 sqlite3_stmt *ir_sqlite_statement(ir_sqlite_t *store, ir_sqlite_sql_t sql);
 
-/* Runs a statement without parameters and result. An SQLite code. */
+/* Runs a statement without parameters and results. Returns an SQLite code. */
 int ir_sqlite_run(ir_sqlite_t *store, ir_sqlite_sql_t sql);
 
-/* Binds parameters in order; `code` keeps the first failure. */
+/* Binds parameters in order; `code` keeps the first error. */
 typedef struct ir_sqlite_binder {
     sqlite3_stmt *statement;
     int next;
@@ -130,24 +133,24 @@ void ir_sqlite_bind_text(ir_sqlite_binder_t *binder, ir_view_t text);
 void ir_sqlite_bind_blob(ir_sqlite_binder_t *binder, ir_view_t bytes);
 void ir_sqlite_bind_double(ir_sqlite_binder_t *binder, double value);
 void ir_sqlite_bind_null(ir_sqlite_binder_t *binder);
-/* A number is REAL, text TEXT, data BLOB, a boolean INTEGER 0 or 1, no value NULL. */
+/* Binds a number as REAL, text as TEXT, data as BLOB, a boolean as INTEGER 0 or 1, no value as
+ * NULL. */
 void ir_sqlite_bind_value(ir_sqlite_binder_t *binder, const ir_value_t *value);
 
-/* Calls `each` for every row of a query that is run once, with the parameters that `bind` (or NULL)
- * gives it. */
+/* Runs a query once and calls `each` for every row. `bind` (or NULL) sets its parameters. */
 typedef void (*ir_sqlite_bind_fn)(void *context, ir_sqlite_binder_t *binder);
 typedef ir_status_t (*ir_sqlite_row_fn)(void *context, sqlite3_stmt *row);
 ir_status_t ir_sqlite_walk(ir_sqlite_t *store, const char *sql, ir_sqlite_bind_fn bind,
                            ir_sqlite_row_fn each, void *context, ir_error_t *error);
 
-/* What points into a row is valid until the next step. An id of another size is all zeros. */
+/* Pointers into a row are valid until the next step. An id of a wrong size is read as all zeros. */
 void ir_sqlite_read_id(sqlite3_stmt *row, int column, ir_id_t *id);
 ir_view_t ir_sqlite_read_bytes(sqlite3_stmt *row, int column);
 
-/* The place of a sensor, made when it is new; within a transaction. An SQLite code. */
+/* The place of a sensor; makes a new one. Call within a transaction. Returns an SQLite code. */
 int ir_sqlite_place(ir_sqlite_t *store, ir_registry_t *registry, const ir_sensor_t *sensor,
                     ir_sqlite_place_t *place);
-/* Forgets: after a rollback the rows may not be there. */
+/* Forgets all places: after a rollback their rows may be gone. */
 void ir_sqlite_places_reset(ir_sqlite_places_t *places);
 
 ir_outcome_t ir_sqlite_put(void *context, ir_batch_t *batch, ir_error_t *error);

@@ -1,13 +1,13 @@
-/* Whether the open database is still the one at its path. Three files belong to it, and each can
- * vanish:
+/* Checks that the open database is still the one at its path. It consists of three files, and each
+ * can vanish:
  *
- * The database may be removed, moved, replaced, or written over in place: what was stored is where
- * it went. Another database lacks the mark, which is one row, and an older copy of this one is
- * shorter; both are looked for in the file after it has changed.
+ * The database may be removed, moved, replaced, or overwritten in place. What was stored went to
+ * that file. Another database lacks the mark, which is one row; an older copy of this one is
+ * shorter. Both are checked in the file after it has changed.
  *
- * What the log holds is still open here, and is copied into the database.
+ * The log stays open here, so its content can still be copied into the database.
  *
- * The index only says where things stand in the log; but writers agree on their turn by it. */
+ * The index only says where pages are in the log; but writers use it to agree on their turn. */
 #include "store/documents_sqlite.h"
 
 #include "common/clock.h"
@@ -34,8 +34,8 @@ ir_status_t ir_sqlite_mark(ir_sqlite_t *store, ir_error_t *error) {
     if (code != SQLITE_OK) {
         return ir_sqlite_failed(store, code, "cannot set up", error);
     }
-    /* The mark is looked for in the file itself. Where another one reads, a later checkpoint does.
-     */
+    /* The mark is searched in the file itself. If another process is reading now, a later
+     * checkpoint copies it. */
     sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_FULL, NULL, NULL);
     return IR_OK;
 }
@@ -58,8 +58,8 @@ static bool read_numbers(ir_sqlite_t *store, ir_sqlite_presence_t *presence) {
     return found;
 }
 
-/* The file itself, past SQLite's cache and log; by SQLite's own descriptor, since closing another
- * one would give up its locks. */
+/* Reads the file itself, bypassing SQLite's cache and log. Uses SQLite's own descriptor, because
+ * closing another one would release its locks. */
 static bool read_file(const ir_sqlite_t *store, void *out, int size, int64_t at) {
     sqlite3_file *file = NULL;
     return sqlite3_file_control(store->db, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK &&
@@ -72,23 +72,23 @@ static bool find_mark(const ir_sqlite_t *store, const ir_sqlite_presence_t *pres
            memmem(page, (size_t)presence->page_size, presence->mark, IR_MARK_SIZE) != NULL;
 }
 
-/* The mark is elsewhere after VACUUM. */
+/* After VACUUM the mark is elsewhere. */
 static bool find_mark_again(ir_sqlite_t *store, ir_sqlite_presence_t *presence) {
     ir_sqlite_presence_t again = *presence;
-    sqlite3_db_release_memory(store->db); /* the pages that it remembers */
+    sqlite3_db_release_memory(store->db); /* drops its cached pages */
     if (!read_numbers(store, &again) || memcmp(again.mark, presence->mark, IR_MARK_SIZE) != 0) {
         return false;
     }
     *presence = again;
-    presence->marked = find_mark(store, presence); /* not yet while the log holds its page */
+    presence->marked = find_mark(store, presence); /* not found while the log holds its page */
     return true;
 }
 
-/* What the file's head says (SQLite's file format, 1.3; big-endian). */
+/* The head of the file (SQLite's file format, 1.3; big-endian). */
 typedef struct head {
-    int64_t bytes;   /* size of a page, at 16, by number of pages, at 28 */
-    uint32_t cookie; /* of the schema, at 40: VACUUM raises it */
-    bool shrinks;    /* by itself, at 52: auto-vacuum */
+    int64_t bytes;   /* page size (at 16) times number of pages (at 28) */
+    uint32_t cookie; /* schema cookie (at 40): VACUUM increases it */
+    bool shrinks;    /* auto-vacuum (at 52): it shrinks by itself */
 } head_t;
 
 static uint32_t read_word(const uint8_t *at) {
@@ -107,7 +107,7 @@ static bool read_head(const ir_sqlite_t *store, head_t *head) {
     return true;
 }
 
-/* A file that has become shorter was cut off, or is an older copy, unless VACUUM made it so. */
+/* A file that became shorter was truncated, or is an older copy, unless VACUUM shortened it. */
 static bool is_shorter(const ir_sqlite_presence_t *presence, const head_t *head, off_t size) {
     return size < presence->size &&
            (head->bytes > size || (head->cookie == presence->cookie && !head->shrinks));
@@ -158,9 +158,9 @@ static ir_status_t vanished(ir_sqlite_t *store, const char *what, const char *ad
                         store->path, what, presence->stored, (int)size, since, advice);
 }
 
-/* What the log holds goes into the database, wherever that is now, and the log becomes empty:
- * SQLite would add it to whatever stands at the path next. False: something reads, or the disk
- * fails. */
+/* Copies the log into the database, wherever that file is now, and empties the log. Otherwise
+ * SQLite would apply it to whatever is at the path next. Returns false when another process reads,
+ * or the disk fails. */
 static bool copy_log(ir_sqlite_t *store) {
     int in_log = 0;
     int copied = 0;
@@ -172,8 +172,8 @@ static bool copy_log(ir_sqlite_t *store) {
            in_log == copied;
 }
 
-/* The database at its path has other content: SQLite must neither add the log to it now nor when it
- * is opened again. */
+/* The database at its path has other content: SQLite must not apply the log to it, neither now nor
+ * when it is opened again. */
 static ir_status_t written_over(ir_sqlite_t *store, ir_error_t *error) {
     sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     const ir_status_t status =
@@ -211,8 +211,8 @@ static ir_status_t log_missing(ir_sqlite_t *store, const char *what, ir_error_t 
     return status;
 }
 
-/* Looked into only when the file has changed: at checkpoints, and when somebody else writes to it.
- */
+/* Reads the file only when it has changed: after checkpoints, and when another process writes to
+ * it. */
 static bool has_other_content(ir_sqlite_t *store, const struct stat *facts) {
     ir_sqlite_presence_t *presence = &store->presence;
     if (presence->changed.tv_sec == facts->st_ctim.tv_sec &&

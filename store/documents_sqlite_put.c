@@ -6,12 +6,12 @@
 
 #define DETAIL_SIZE 160
 
-/* What became of one row. */
+/* The result of writing one row. */
 typedef enum ir_sqlite_row {
     ROW_NEW,
     ROW_DUPLICATE,
-    ROW_REFUSED, /* this row and always: too large, or against a constraint */
-    ROW_FAILED   /* the transaction cannot go on: binder.code says why */
+    ROW_REFUSED, /* this row will always be refused: too large, or against a constraint */
+    ROW_FAILED   /* the transaction must end: binder.code holds the reason */
 } ir_sqlite_row_t;
 
 static bool start_row(ir_sqlite_t *store, ir_sqlite_sql_t sql, ir_sqlite_binder_t *binder) {
@@ -139,7 +139,7 @@ static ir_sqlite_row_t insert_raw(ir_sqlite_t *store, const ir_batch_t *batch, u
     return finish_row(store, binder, detail);
 }
 
-/* What became of a message that was stored before, when it differs from what is known. */
+/* Appends the outcome of a message that was stored before, if it differs from the known one. */
 static ir_sqlite_row_t insert_outcome(ir_sqlite_t *store, const ir_batch_t *batch, uint32_t message,
                                       ir_sqlite_binder_t *binder, char detail[static DETAIL_SIZE]) {
     if (!start_row(store, IR_SQL_PUT_OUTCOME, binder)) {
@@ -181,7 +181,7 @@ static ir_sqlite_row_t insert_revision(ir_sqlite_t *store, const ir_batch_t *bat
 
 /* ---- the batch ---- */
 
-/* All of these return an SQLite code, SQLITE_OK to go on. */
+/* All of these return an SQLite code; SQLITE_OK means continue. */
 static int put_observation(ir_sqlite_t *store, ir_batch_t *batch, uint32_t index) {
     ir_observation_t *o = &batch->observations[index];
     ir_sqlite_binder_t binder;
@@ -204,7 +204,7 @@ static int put_observation(ir_sqlite_t *store, ir_batch_t *batch, uint32_t index
     return binder.code;
 }
 
-/* The raw message comes after its observations, so that it can say what became of them. */
+/* The raw message is written after its observations, because it states what became of them. */
 static int put_message(ir_sqlite_t *store, ir_batch_t *batch, uint32_t message) {
     ir_message_t *m = &batch->messages[message];
     if (ir_batch_is_aside(batch, message)) {
@@ -257,7 +257,7 @@ static int put_rows(ir_sqlite_t *store, ir_batch_t *batch) {
     return code;
 }
 
-/* Some failures have rolled back already. New sensors may be gone with the transaction. */
+/* Some failures have already rolled back. New sensors may have been undone with the transaction. */
 static void roll_back(ir_sqlite_t *store) {
     if (store->db == NULL) {
         return;
@@ -268,7 +268,7 @@ static void roll_back(ir_sqlite_t *store) {
     ir_sqlite_places_reset(&store->places);
 }
 
-/* Commits unless another worker stores the same messages. */
+/* Commits, unless another worker has stored the same messages. */
 static int put_transaction(ir_sqlite_t *store, ir_batch_t *batch) {
     int code = ir_sqlite_run(store, IR_SQL_BEGIN);
     if (code == SQLITE_OK) {
@@ -277,8 +277,8 @@ static int put_transaction(ir_sqlite_t *store, ir_batch_t *batch) {
     return code == SQLITE_OK && !batch->contested ? ir_sqlite_run(store, IR_SQL_COMMIT) : code;
 }
 
-/* The files are looked at before, so that nothing is written where nobody finds it, and after,
- * before anybody is told that it is stored. */
+/* Checks the files before writing, so that nothing goes where nobody finds it, and afterwards,
+ * before reporting that the batch is stored. */
 ir_outcome_t ir_sqlite_put(void *context, ir_batch_t *batch, ir_error_t *error) {
     ir_sqlite_t *store = context;
     if (ir_sqlite_attach(store, false, error) != IR_OK ||

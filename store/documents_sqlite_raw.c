@@ -6,13 +6,15 @@
 
 #include <jansson.h>
 
-/* A page is one query, so that no writer's log waits for a long walk to end. */
+/* Each page is a separate query, so that a long walk does not keep a writer's log from being
+ * emptied. */
 #define PAGE_ROWS 256
 #define PAGE_ROWS_TEXT "256"
 
 /* ---- refusals ---- */
 
-/* What put wrote, as JSON; the views live as long as `json`. False when memory is out. */
+/* Parses the JSON that put wrote. The views are valid as long as `json`. Returns false when memory
+ * is exhausted. */
 static bool read_refusals(sqlite3_stmt *row, int column, json_t **json, ir_refusal_list_t *list) {
     const ir_view_t text = ir_sqlite_read_bytes(row, column);
     *json = text.size > 0 ? json_loadb(text.data, text.size, 0, NULL) : NULL;
@@ -59,7 +61,7 @@ enum {
     " FROM raw r LEFT JOIN outcomes o"                                                             \
     " ON o.number = (SELECT max(number) FROM outcomes WHERE raw = r.id)"
 
-/* Schema version 1. */
+/* For schema version 1. */
 #define EARLIER_SQL                                                                                \
     "SELECT r.rowid, r.id, r.mote, r.routing_key, r.content_type, r.body, r.received_ns, NULL,"    \
     " NULL, r.status, r.status AS newest, r.refusals FROM raw r"
@@ -76,8 +78,8 @@ typedef struct ir_raw_walk {
     ir_each_raw_fn each;
     void *context;
     ir_refusal_list_t refusals;
-    int64_t row; /* the last one seen */
-    int rows;    /* of the page */
+    int64_t row; /* the last row seen */
+    int rows;    /* rows of the page so far */
     ir_error_t *error;
 } ir_raw_walk_t;
 

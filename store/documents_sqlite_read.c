@@ -14,7 +14,7 @@ void ir_sqlite_read_id(sqlite3_stmt *row, int column, ir_id_t *id) {
     }
 }
 
-/* Valid until the next step, as everything that points into a row. */
+/* Valid until the next step, like all pointers into a row. */
 static const char *read_text(sqlite3_stmt *row, int column) {
     const unsigned char *text = sqlite3_column_text(row, column);
     return text != NULL ? (const char *)text : "";
@@ -30,7 +30,7 @@ ir_view_t ir_sqlite_read_bytes(sqlite3_stmt *row, int column) {
     return ir_view(bytes, (size_t)sqlite3_column_bytes(row, column));
 }
 
-/* The other direction of ir_sqlite_bind_value. */
+/* The inverse of ir_sqlite_bind_value. */
 static ir_value_t read_value(sqlite3_stmt *row, int column) {
     switch (sqlite3_column_type(row, column)) {
     case SQLITE_FLOAT:
@@ -48,7 +48,7 @@ static ir_value_t read_value(sqlite3_stmt *row, int column) {
 
 /* ---- arrivals ---- */
 
-/* SQLITE_ROW when the message is stored, SQLITE_DONE when not. */
+/* SQLITE_ROW when the message is stored, SQLITE_DONE when it is not. */
 static int read_arrival(sqlite3_stmt *statement, ir_raw_arrival_t *arrival) {
     ir_sqlite_binder_t binder = {.statement = statement};
     ir_sqlite_bind_id(&binder, &arrival->raw_id);
@@ -276,7 +276,7 @@ static ir_status_t visit_observation(void *context, sqlite3_stmt *row) {
                                     .label = read_text(row, EXPORT_PROPERTY_LABEL)};
     const ir_feature_t feature = {.iri = read_text(row, EXPORT_FEATURE_IRI),
                                   .label = read_text(row, EXPORT_FEATURE_LABEL)};
-    const ir_unit_t unit = {.ucum = read_text_or_null(row, EXPORT_UNIT)}; /* all that is shown */
+    const ir_unit_t unit = {.ucum = read_text_or_null(row, EXPORT_UNIT)}; /* all that is exported */
     const ir_sensor_t sensor = {
         .name = read_text(row, EXPORT_NAME),
         .iri = read_text(row, EXPORT_IRI),
@@ -333,11 +333,11 @@ ir_status_t ir_sqlite_each_sensor(void *store, ir_each_sensor_fn each, void *con
                           &sensors, error);
 }
 
-/* A stretch of a series. */
+/* A time range of a series. */
 typedef struct ir_stretch_walk {
-    const char *mote, *sensor; /* the mote of observations only */
+    const char *mote, *sensor; /* the mote only for observations */
     int64_t from_ns, to_ns;
-    ir_id_t first, end; /* of revisions' ids, which begin with the time */
+    ir_id_t first, end; /* range of revisions' ids, which begin with the time */
     ir_each_observation_fn each_observation;
     ir_each_revision_fn each_revision;
     void *context;

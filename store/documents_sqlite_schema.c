@@ -17,7 +17,7 @@ static const char
         "CREATE TABLE IF NOT EXISTS raw ("
         " id BLOB NOT NULL PRIMARY KEY, mote TEXT NOT NULL, routing_key TEXT NOT NULL,"
         " content_type TEXT NOT NULL, body BLOB NOT NULL, received_ns INTEGER NOT NULL,"
-        /* NULL: none; what the id or the times of some messages depend on */
+        /* NULL: none. The id or the times of some messages depend on these. */
         " name BLOB, sent_ns INTEGER,"
         " status TEXT NOT NULL, refusals TEXT);"
 
@@ -36,7 +36,8 @@ static const char
         " UNIQUE (name, iri, label, mote, mote_iri, property, property_iri, property_label,"
         "  feature_iri, feature_label, procedure_iri, unit, unit_iri, registered));"
 
-        /* Values have no declared type, so that a boolean stays one and -0.0 keeps its sign. */
+        /* Values have no declared type, so that a boolean remains a boolean and -0.0 keeps its
+         * sign. */
         "CREATE TABLE IF NOT EXISTS observations ("
         " series INTEGER NOT NULL, time_ns INTEGER NOT NULL, id BLOB NOT NULL, sensor INTEGER NOT "
         "NULL,"
@@ -78,7 +79,7 @@ static const char
     " AS body, " UUID_TEXT("r.id") " AS id FROM raw r JOIN newest_outcomes n ON n.raw = r.id;";
 /* clang-format on */
 
-/* ---- what a file is ---- */
+/* ---- identifying a file ---- */
 
 static int read_pragma(sqlite3 *db, const char *sql, int64_t *value) {
     sqlite3_stmt *statement = NULL;

@@ -16,7 +16,7 @@ void ir_sqlite_places_reset(ir_sqlite_places_t *places) {
 }
 
 static ir_sqlite_slot_t *find_slot(const ir_sqlite_places_t *places, const ir_sensor_t *sensor) {
-    /* Multiplying spreads addresses that differ in few bits (Knuth). */
+    /* Multiplication spreads addresses that differ in few bits (Knuth). */
     const uint64_t hash = (uint64_t)(uintptr_t)sensor * UINT64_C(0x9e3779b97f4a7c15);
     for (size_t i = (size_t)(hash >> 32);; i++) {
         ir_sqlite_slot_t *slot = &places->slots[i & (places->capacity - 1)];
@@ -44,7 +44,7 @@ static bool grow(ir_sqlite_places_t *places) {
     return true;
 }
 
-/* A place that cannot be kept for want of memory is looked up again the next time. */
+/* If memory is exhausted the place is not kept, and is looked up again the next time. */
 static void keep_place(ir_sqlite_places_t *places, const ir_sensor_t *sensor,
                        ir_sqlite_place_t place) {
     if (places->used * 2 >= places->capacity && !grow(places)) {
@@ -112,7 +112,7 @@ static int look_up(ir_sqlite_t *store, const ir_sensor_t *sensor, ir_sqlite_plac
 int ir_sqlite_place(ir_sqlite_t *store, ir_registry_t *registry, const ir_sensor_t *sensor,
                     ir_sqlite_place_t *place) {
     ir_sqlite_places_t *places = &store->places;
-    /* A sensor that is not registered lives in its batch: its address says nothing later. */
+    /* A sensor that is not registered belongs to its batch, so its address is not valid later. */
     if (!sensor->registered || registry == NULL) {
         return look_up(store, sensor, place);
     }

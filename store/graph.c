@@ -21,18 +21,18 @@ typedef struct server {
     const ir_graph_backend_t *backend;
     void *store;
     char *uri;
-    ir_view_t node;      /* what the hash sees of it: scheme, host and path, without options */
-    size_t begin, count; /* its part of the picks */
+    ir_view_t node;      /* the part that is hashed: scheme, host and path, without options */
+    size_t begin, count; /* its range of the picks */
 } server_t;
 
 struct ir_graph {
     server_t servers[SERVERS_MAX];
     size_t n_servers;
-    char *texts[OPTION_TEXTS]; /* of the options, copied */
+    char *texts[OPTION_TEXTS]; /* copies of the options' texts */
     ir_graph_options_t options;
     ir_graph_pick_t *picks;
     size_t picks_capacity;
-    ir_graph_pick_t *gathered; /* those of one request, when they do not stand side by side */
+    ir_graph_pick_t *gathered; /* picks of one request, when they are not adjacent */
 };
 
 static const ir_graph_backend_t *find_backend(const char *uri) {
@@ -285,8 +285,8 @@ static ir_graph_pick_t pick_observation(const ir_batch_t *batch, uint32_t index)
                                       observation->stored || message->duplicate};
 }
 
-/* A revision is known when the message that decided it was; what analysing again finds, it may have
- * found before. */
+/* A revision counts as known when the message that decided it was known. A revision found by
+ * reprocessing may have been found before. */
 static ir_graph_pick_t pick_revision(const ir_batch_t *batch, uint32_t index) {
     const ir_revision_t *revision = &batch->revisions[index];
     const ir_message_t *message =
@@ -324,7 +324,7 @@ static void take_pick(ir_graph_t *graph, ir_graph_pick_t pick) {
     graph->picks[server->begin + server->count++] = pick;
 }
 
-/* Sorts what is to be written by server, keeping its order. */
+/* Sorts the picks by server, keeping their order. */
 static bool distribute(ir_graph_t *graph, const ir_batch_t *batch) {
     const size_t most = (size_t)batch->n_observations + batch->n_revisions;
     if (most > graph->picks_capacity) {
@@ -351,7 +351,7 @@ static bool distribute(ir_graph_t *graph, const ir_batch_t *batch) {
     return true;
 }
 
-/* One server's part of one batch. */
+/* The part of one batch that goes to one server. */
 typedef struct putting {
     ir_graph_t *graph;
     const server_t *server;
@@ -362,7 +362,7 @@ static const ir_graph_pick_t *pick_of(const putting_t *putting, uint32_t item) {
     return &putting->graph->picks[putting->server->begin + item];
 }
 
-/* The picks side by side. */
+/* Makes the picks adjacent. */
 static const ir_graph_pick_t *gather(const putting_t *putting, const uint32_t *items,
                                      size_t count) {
     ir_graph_t *graph = putting->graph;
@@ -382,7 +382,7 @@ static const ir_graph_pick_t *gather(const putting_t *putting, const uint32_t *i
 
 static ir_outcome_t put_items(void *context, const uint32_t *items, size_t count,
                               ir_suspects_t *suspects, ir_answer_t *answer) {
-    (void)suspects; /* no triplestore takes a part of a request */
+    (void)suspects; /* a triplestore accepts a request as a whole or not at all */
     const putting_t *putting = context;
     const ir_graph_pick_t *picks = gather(putting, items, count);
     if (picks == NULL) {
@@ -399,7 +399,7 @@ static ir_outcome_t put_control(void *context, ir_error_t *error) {
                : IR_OUTCOME_RETRY;
 }
 
-/* A refused revision is only noted: the observation that it revises is not of this batch. */
+/* A refused revision is only noted: the observation that it revises is not in this batch. */
 static bool refuse_item(void *context, uint32_t item, const ir_answer_t *answer) {
     const putting_t *putting = context;
     const ir_graph_pick_t *pick = pick_of(putting, item);

@@ -1,34 +1,35 @@
-/* What a kind of graph store is: one const table of functions, required unless it says otherwise.
- * The contracts are those of graph.h; `store` is what `open` made. */
+/* The interface of a graph store: one const table of functions. They are required unless marked
+ * otherwise. graph.h defines their contracts; `store` is the object that `open` made. */
 #ifndef IR_STORE_GRAPH_BACKEND_H
 #define IR_STORE_GRAPH_BACKEND_H
 
 #include "common/proof.h"
 #include "store/graph.h"
 
-/* One thing to be written: an observation, or a revision. */
+/* One item to write: an observation or a revision. */
 typedef struct ir_graph_pick {
-    const ir_observation_t *observation; /* the revised one when it is a revision */
+    const ir_observation_t *observation; /* for a revision, the revised observation */
     const ir_id_t *raw_id;               /* of the observation's message */
     const ir_revision_t *revision;       /* or NULL */
-    bool known; /* the document store had it before: the graph may have it, too */
+    bool known; /* the document store had it before, so the graph may have it too */
 } ir_graph_pick_t;
 
 typedef struct ir_graph_backend {
-    const char *const *schemes; /* what a URI begins with, up to NULL */
-    /* options->uris is this one URI; the options' texts live as long as the store. */
+    const char *const *schemes; /* prefixes of a URI; ends with NULL */
+    /* options->uris is this one URI. The options' texts are valid as long as the store. */
     ir_status_t (*open)(const ir_graph_options_t *options, void **store, ir_error_t *error);
     void (*close)(void *store);
-    /* `registry` is the registry's statements as N-Triples; they replace the graph `graph`. */
+    /* `registry` holds the registry's statements as N-Triples; they replace the content of
+     * `graph`. */
     ir_status_t (*init)(void *store, ir_view_t registry, const char *graph, ir_error_t *error);
     ir_status_t (*ready)(void *store, ir_error_t *error);
-    ir_status_t (*present)(void *store, ir_error_t *error); /* NULL: put finds out */
-    ir_status_t (*probe)(void *store, ir_error_t *error);   /* NULL: nothing more than `ready` */
-    /* REFUSED: the server refuses something of these and may have stored nothing of them; the front
-     * calls again with a part (common/proof.h). RETRY: answer->why says why. */
+    ir_status_t (*present)(void *store, ir_error_t *error); /* NULL: `put` notices */
+    ir_status_t (*probe)(void *store, ir_error_t *error);   /* NULL: same as `ready` */
+    /* REFUSED: the server refuses at least one of these and may have stored none of them; the
+     * caller tries parts (common/proof.h). RETRY: answer->why holds the reason. */
     ir_outcome_t (*put)(void *store, const ir_graph_pick_t *picks, size_t count,
                         ir_answer_t *answer);
-    /* Writes a statement that is certainly good where no reader looks; NULL: `put` never says
+    /* Writes a certainly good statement where no reader looks. NULL: `put` never returns
      * REFUSED. */
     ir_status_t (*control)(void *store, ir_error_t *error);
     ir_status_t (*count)(void *store, uint64_t *observations, uint64_t *triples, ir_error_t *error);
@@ -40,17 +41,17 @@ extern const ir_graph_backend_t ir_graph_sparql;
 extern const ir_graph_backend_t ir_graph_nquads;
 extern const ir_graph_backend_t ir_graph_null;
 
-/* Whether a store at `place` that holds this observation may be used: IR_ERR_PROTOCOL when it was
- * written by an earlier release, whose ids were of another kind. */
+/* Whether a store at `place` that contains this observation may be used. IR_ERR_PROTOCOL when an
+ * earlier release wrote it, whose ids were of another kind. */
 ir_status_t ir_graph_check_id(const ir_id_t *id, const char *place, ir_error_t *error);
 
-/* The id that a pick's statements are about. */
+/* The id that the pick's statements describe. */
 static inline const ir_id_t *ir_graph_pick_id(const ir_graph_pick_t *pick) {
     return pick->revision != NULL ? &pick->revision->id : &pick->observation->id;
 }
 
-/* Appends its statements; `previous` is the pick appended just before to the same graph and buffer,
- * or NULL. */
+/* Appends the pick's statements. `previous` is the pick appended just before to the same graph and
+ * buffer, or NULL. */
 static inline void ir_graph_pick_append(ir_buffer_t *out, const ir_graph_pick_t *pick,
                                         const ir_graph_pick_t *previous,
                                         const ir_format_options_t *format, bool quads) {

@@ -1,11 +1,11 @@
-/* N-Quads files in a directory. Each writer has a segment of its own (segment.h); what may have
- * been written before is looked up in all of them (segments.h).
+/* N-Quads files in a directory. Each writer has its own segment (segment.h). Observations that may
+ * have been written before are looked up in all segments (segments.h).
  *
- * Two writers can hold the same observation when the broker gave it to a second one while the first
- * was cut off. The document store calls it new to one of them and a duplicate to the other. The
- * latter looks it up and writes it if it is not there, alone in the directory, and notes in the
- * file `claims`, by one more byte, that it wrote in the first one's place. Every writer watches
- * that file grow, and after it grew looks up what it holds for new, too. */
+ * Two writers can have the same observation when the broker gave it to a second one while the first
+ * was cut off. The document store calls it new for one of them and a duplicate for the other. The
+ * latter looks it up and, if it is missing, writes it, alone in the directory. It then appends one
+ * byte to the file `claims`, to note that it wrote in place of the first. Every writer watches that
+ * file; after it grew, the writer also looks up what it considers new. */
 #include "common/clock.h"
 #include "store/directory_lock.h"
 #include "store/graph_backend.h"
@@ -31,8 +31,8 @@
 #define TIMEOUT_DEFAULT_NS INT64_C(10000000000)
 #define CLOSE_WAIT_NS INT64_C(1000000000)
 
-/* For how many puts after another's claim all is looked up: more than a worker has batches under
- * way that were called new before the claim. */
+/* For how many puts after another writer's claim everything is looked up. It is more than the
+ * number of batches that a worker may have in progress which were called new before the claim. */
 #define WARY_PUTS 1024
 
 typedef struct nquads {
@@ -41,18 +41,18 @@ typedef struct nquads {
     int64_t segment_bytes, timeout_ns;
     ir_format_options_t format;
     int lock;   /* -1: not attached yet */
-    int claims; /* file whose size counts them */
+    int claims; /* file whose size is the number of claims */
     int64_t claims_seen;
     ir_presence_t place; /* the directory */
-    bool lost;           /* it vanished, and none was opened since */
+    bool lost;           /* the directory vanished and was not opened again */
     uint64_t stored;     /* picks since the directory was opened */
     int64_t since_ns;
-    unsigned wary; /* puts that are still to look up everything */
+    unsigned wary; /* number of further puts that look up everything */
     ir_segment_t *segment;
     ir_segments_t *segments;
     ir_buffer_t lines;
     ir_buffer_t ids;
-    bool claiming; /* the lines hold something known */
+    bool claiming; /* the lines contain something known */
 } nquads_t;
 
 /* ---- opening ---- */
@@ -61,7 +61,7 @@ static ir_status_t out_of_memory(ir_error_t *error) {
     return ir_error_set(error, IR_ERR_MEMORY, "graph: out of memory");
 }
 
-/* A segment that cannot be sealed now is sealed by whoever opens the directory next. */
+/* If it cannot be sealed now, the process that next opens the directory seals it. */
 static void close_segment(nquads_t *graph) {
     ir_segment_t *segment = graph->segment;
     graph->segment = NULL;
@@ -149,7 +149,7 @@ static ir_status_t open_file(const nquads_t *graph, const char *name, int flags,
                                          : "give this user the right to write there");
 }
 
-/* Seals what dead writers left. */
+/* Seals segments that dead writers left. */
 static ir_status_t repair(nquads_t *graph, ir_error_t *error) {
     ir_segment_list_t list;
     ir_status_t status = ir_segment_list_read(graph->directory, &list, error);
@@ -186,8 +186,8 @@ static void detach(nquads_t *graph) {
     graph->lock = graph->claims = -1;
 }
 
-/* After the directory vanished: one without the registry was made by hand, or is a mount point
- * without its disk. */
+/* After the directory vanished: a directory without the registry was made by hand, or is a mount
+ * point without its disk. */
 static ir_status_t is_set_up(const nquads_t *graph, ir_error_t *error) {
     int fd = -1;
     const ir_status_t status = open_file(graph, REGISTRY_FILE, O_RDONLY, &fd, error);
@@ -250,8 +250,8 @@ static const char *file_missing(const nquads_t *graph, const char *name, int fd)
     return ir_presence_missing(&opened, path, NULL);
 }
 
-/* Lets go of everything that is open: nothing of it is where others look for it. A segment that was
- * moved is sealed by the next process that opens its directory. */
+/* Closes everything: none of it is where others look for it. A moved segment is sealed by the
+ * process that next opens its directory. */
 static ir_status_t vanished(nquads_t *graph, const char *what, ir_error_t *error) {
     char since[IR_TIME_SIZE];
     const size_t size = ir_clock_format(graph->since_ns, since);
@@ -321,7 +321,7 @@ static ir_status_t make_directory(const char *directory, ir_error_t *error) {
     return IR_OK;
 }
 
-/* N-Triples lines become quads: " ." at the end makes room for the graph. */
+/* Turns N-Triples lines into quads: the graph is inserted before " ." at the end. */
 static void append_quads(ir_buffer_t *out, ir_view_t triples, const char *graph) {
     while (triples.size > 0) {
         const char *stop = memchr(triples.data, '\n', triples.size);
@@ -369,7 +369,8 @@ static ir_status_t nquads_init(void *store, ir_view_t registry, const char *grap
 
 /* ---- putting ---- */
 
-/* Whether the batch must be looked up: it holds something known, or somebody claimed something. */
+/* Whether the batch must be looked up: it contains something known, or another writer made a
+ * claim. */
 static ir_status_t must_look(nquads_t *graph, bool known, bool *look, ir_error_t *error) {
     int64_t size = 0;
     const ir_status_t status = look_at_claims(graph, &size, error);
@@ -388,7 +389,7 @@ static ir_status_t write_claim(nquads_t *graph, ir_error_t *error) {
     if (!graph->claiming) {
         return IR_OK;
     }
-    /* No need of durability: the claim is for writers that are alive. */
+    /* It need not be durable: the claim is for writers that are alive. */
     const ssize_t written = write(graph->claims, "+", 1);
     if (written != 1) {
         return ir_error_set(error, IR_ERR_IO, "cannot write %s/claims: %s", graph->directory,
@@ -403,8 +404,8 @@ static bool is_there(const nquads_t *graph, const ir_id_set_t *batch, const ir_i
            ir_id_set_has(batch, id);
 }
 
-/* Writes the lines of what is not there yet into the buffer; what was sent twice may stand twice in
- * one batch. */
+/* Writes the lines of missing observations into the buffer. An observation that was sent twice may
+ * be in one batch twice. */
 static bool collect(nquads_t *graph, const ir_graph_pick_t *picks, size_t count, bool look) {
     ir_buffer_clear(&graph->lines);
     ir_buffer_clear(&graph->ids);
@@ -429,7 +430,8 @@ static bool collect(nquads_t *graph, const ir_graph_pick_t *picks, size_t count,
     return room && ir_buffer_ok(&graph->lines) && ir_buffer_ok(&graph->ids);
 }
 
-/* Closes a segment that failed beyond repair, seals one that has grown, and makes a new one. */
+/* Closes a segment with an unrepairable failure, seals one that is large enough, and makes a new
+ * one. */
 static ir_status_t have_segment(nquads_t *graph, ir_error_t *error) {
     if (graph->segment != NULL && ir_segment_broken(graph->segment)) {
         ir_segment_close(graph->segment);
@@ -462,7 +464,7 @@ static ir_status_t put_locked(nquads_t *graph, const ir_graph_pick_t *picks, siz
     if (graph->lines.size == 0) {
         return IR_OK;
     }
-    /* The claim comes first: one that is not followed by its lines only costs a look. */
+    /* The claim is written first: a claim without lines only costs a look-up. */
     status = write_claim(graph, error);
     if (status != IR_OK) {
         return status;
@@ -474,7 +476,7 @@ static ir_status_t put_locked(nquads_t *graph, const ir_graph_pick_t *picks, siz
 static ir_status_t put(nquads_t *graph, const ir_graph_pick_t *picks, size_t count,
                        ir_error_t *error) {
     if (graph->lock < 0) {
-        graph->wary = WARY_PUTS; /* claims may have been made before this first look */
+        graph->wary = WARY_PUTS; /* claims may be older than this first look */
     }
     ir_status_t status = attach_again(graph, error);
     if (status == IR_OK) {
@@ -601,7 +603,7 @@ static ir_status_t nquads_export(void *store, ir_each_line_fn each, void *contex
     return status == IR_OK ? read_segments(graph, each, context, error) : status;
 }
 
-/* Stops at the first id. */
+/* Keeps the first id and stops. */
 static ir_status_t take_first(void *context, const ir_id_t *id) {
     *(ir_id_t *)context = *id;
     return IR_ERR_FULL;

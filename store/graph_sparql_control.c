@@ -1,5 +1,5 @@
-/* Statements that are certainly good, in graphs that no reader looks at: BASE "control", and below
- * it one for each probe. They are removed again. */
+/* Certainly good statements, in graphs that no reader uses: BASE "control", and below it one graph
+ * per probe. They are removed again. */
 #include "store/graph_sparql.h"
 
 #include "common/clock.h"
@@ -12,7 +12,7 @@
 #define INTEGER "<http://www.w3.org/2001/XMLSchema#integer>"
 #define NAME_SIZE 1100
 
-/* One statement in the graph `name`, of which it also tells. */
+/* Writes one statement about the graph `name` into that graph. */
 static ir_status_t write_statement(ir_sparql_t *graph, const char *name, uint32_t value,
                                    ir_error_t *error) {
     ir_buffer_clear(&graph->body);
@@ -35,7 +35,7 @@ static ir_status_t write_statement(ir_sparql_t *graph, const char *name, uint32_
     }
 }
 
-/* Another value than the one written is as good as none: somebody answers in the server's place. */
+/* Another value than the one written counts as none: another server answers in this one's place. */
 static ir_status_t read_statement(ir_sparql_t *graph, const char *name, uint32_t value,
                                   ir_error_t *error) {
     uint64_t found = 0;
@@ -56,7 +56,7 @@ static ir_status_t read_statement(ir_sparql_t *graph, const char *name, uint32_t
                         graph->uri.query);
 }
 
-/* What cannot be removed does no harm: no reader looks there. */
+/* If it cannot be removed it does no harm, because no reader uses that graph. */
 static void remove_graph(ir_sparql_t *graph, const char *name) {
     ir_error_t ignored;
     if (graph->uri.strategy != IR_SPARQL_UPDATE) {
@@ -68,7 +68,7 @@ static void remove_graph(ir_sparql_t *graph, const char *name) {
     (void)ir_sparql_update(graph, ir_buffer_view(&graph->body), &ignored);
 }
 
-/* Twice: the answer to the first statement of a graph may differ from that to the next. */
+/* Writes twice: the answer to the first statement of a graph may differ from that to the second. */
 ir_status_t ir_sparql_probe(void *store, ir_error_t *error) {
     ir_sparql_t *graph = store;
     char name[NAME_SIZE];

@@ -1,6 +1,6 @@
-/* Whether the server still has what it was given. One that comes back with an empty dataset (in
- * memory, or on another disk) takes everything as before; that its registry is gone gives it away.
- */
+/* Checks that the server still has what it was given. A server that comes back with an empty
+ * dataset (in memory, or on another disk) accepts writes as before; the missing registry reveals
+ * it. */
 #include "store/graph_sparql.h"
 
 #include <inttypes.h>

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_TRIPLES_MAX 16 /* about what one observation has */
-#define REQUEST_LEAST 64    /* observations; a request of so few is not made smaller */
+#define LINE_TRIPLES_MAX 16 /* approximate number for one observation */
+#define REQUEST_LEAST 64    /* observations; smaller requests are not used */
 
 static ir_status_t put_quads(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
                              ir_error_t *error) {
@@ -18,7 +18,7 @@ static ir_status_t put_quads(ir_sparql_t *graph, const ir_graph_pick_t *picks, s
                : ir_sparql_no_memory(error);
 }
 
-/* Writes down the graph of every pick. */
+/* Records the graph of every pick. */
 static bool name_graphs(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count) {
     if (count > graph->n_name_ends) {
         size_t *grown = realloc(graph->name_ends, count * sizeof *grown);
@@ -44,8 +44,8 @@ static ir_view_t graph_of(const ir_sparql_t *graph, size_t pick) {
     return ir_view(graph->names.data + begin, graph->name_ends[pick] - begin);
 }
 
-/* One request for each graph: the picks of the first one's graph, then of the first one that is of
- * another, and so on. Few graphs take part in one batch. */
+/* Sends one request per graph: the picks of the first pick's graph, then those of the next graph,
+ * and so on. A batch contains few graphs. */
 static ir_status_t put_graphs(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
                               ir_error_t *error) {
     ir_status_t status = IR_OK;
@@ -77,7 +77,7 @@ static ir_status_t put_graphs(ir_sparql_t *graph, const ir_graph_pick_t *picks, 
     return status;
 }
 
-/* Requests of bounded size; a new graph inside one closes the one before. */
+/* Sends updates of limited size. Within one, a new graph closes the graph before it. */
 static ir_status_t put_updates(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
                                ir_error_t *error) {
     ir_status_t status = IR_OK;
@@ -117,8 +117,8 @@ static ir_status_t put(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t 
                                                         : put_updates(graph, picks, count, error);
 }
 
-/* A server that does not take a request in time gets smaller ones. They grow again only with whole
- * batches that went well: a batch that fails is sent from its beginning. */
+/* A server that does not accept a request in time gets smaller ones. They grow again only after
+ * whole successful batches, because a failed batch is sent again from its start. */
 static void adapt(ir_sparql_t *graph, ir_status_t status, size_t tried, size_t left) {
     if (status == IR_ERR_TIMEOUT && tried > REQUEST_LEAST) {
         graph->most = tried / 2;
@@ -131,7 +131,7 @@ static int compare_ids(const void *one, const void *other) {
     return memcmp(one, other, sizeof(ir_id_t));
 }
 
-/* The ids of the picks, each once; NULL when memory is out. */
+/* Collects the ids of the picks, each once. Returns NULL when memory is exhausted. */
 static ir_id_t *collect_ids(const ir_graph_pick_t *picks, size_t count, size_t *n_ids) {
     ir_id_t *ids = malloc(count * sizeof *ids);
     size_t n = 0;
@@ -159,7 +159,7 @@ static void append_values(ir_buffer_t *out, const ir_id_t *ids, size_t n_ids) {
     ir_buffer_append_text(out, " } ?s ?p ?o");
 }
 
-/* Whether all of them can be found: for a server whose answer alone is not to be believed. */
+/* Whether all of them can be found, for a server whose answer alone cannot be trusted. */
 static ir_status_t read_back(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
                              ir_error_t *error) {
     size_t n_ids = 0;
@@ -207,8 +207,7 @@ static ir_status_t put_in_requests(ir_sparql_t *graph, const ir_graph_pick_t *pi
     return status;
 }
 
-/* What HTTP's codes say is as often about a proxy as about the statements: none of them counts
- * without proof. */
+/* HTTP codes concern a proxy as often as the statements, so no code counts without proof. */
 ir_outcome_t ir_sparql_put(void *store, const ir_graph_pick_t *picks, size_t count,
                            ir_answer_t *answer) {
     ir_sparql_t *graph = store;

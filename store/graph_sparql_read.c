@@ -90,7 +90,7 @@ static ir_status_t walk_line(void *context, ir_view_t line) {
         ir_id_parse(ir_view(cell.data + prefix, cell.size - prefix), &id)) {
         return walk->each(walk->context, &id);
     }
-    return IR_OK; /* the head, or an observation that somebody else put there */
+    return IR_OK; /* the header, or a foreign observation */
 }
 
 ir_status_t ir_sparql_each_id(void *store, ir_each_id_fn each, void *context, ir_error_t *error) {
@@ -143,7 +143,7 @@ static ir_status_t export_dataset(ir_sparql_t *graph, ir_each_line_fn each, void
 typedef struct graph_export {
     ir_each_line_fn each;
     void *context;
-    ir_view_t name; /* of the graph, or empty */
+    ir_view_t name; /* the graph's name, or empty */
     ir_buffer_t line;
     ir_buffer_t graphs; /* the graphs' names, each with a NUL */
     uint64_t lines;
@@ -178,7 +178,7 @@ static ir_status_t export_graph(ir_sparql_t *graph, graph_export_t *export, ir_e
 
 static ir_status_t note_graph(void *context, ir_view_t line) {
     graph_export_t *export = context;
-    if (export->lines++ > 0) { /* the head */
+    if (export->lines++ > 0) { /* the header line */
         ir_buffer_append_view(&export->graphs, ir_sparql_cell(line));
         ir_buffer_append_char(&export->graphs, '\0');
     }
@@ -198,7 +198,7 @@ static ir_status_t list_graphs(ir_sparql_t *graph, graph_export_t *export, ir_er
     return ir_sparql_select_lines(graph, "text/csv", note_graph, export, error);
 }
 
-/* For servers that do not give a whole dataset: graph by graph. */
+/* For servers that cannot export a whole dataset: exports graph by graph. */
 static ir_status_t export_graphs(ir_sparql_t *graph, ir_each_line_fn each, void *context,
                                  ir_error_t *error) {
     graph_export_t export = {.each = each, .context = context};

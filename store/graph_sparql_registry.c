@@ -1,7 +1,7 @@
-/* The registry's graph. A new version is loaded into a graph of its own, counted, and then taken
- * over statement by statement inside the server: first what is new is added, then what is gone is
- * deleted. So readers always find a whole registry, and nothing is cleared (TDB2 never ends
- * clearing decimals that an older program wrote in another form than the canonical one). */
+/* The registry's graph. A new version is loaded into a separate graph, counted, and then
+ * transferred by the server: first it adds new statements, then it deletes old ones. So readers
+ * always find a complete registry, and nothing is cleared. (TDB2 never finishes clearing decimals
+ * that an older program wrote in a form other than the canonical one.) */
 #include "store/graph_sparql.h"
 #include "store/sparql_results.h"
 
@@ -12,20 +12,20 @@
 
 #define XSD_DECIMAL "http://www.w3.org/2001/XMLSchema#decimal"
 #define DECIMAL_END "\"^^<" XSD_DECIMAL ">"
-#define SCALES_MAX 16     /* more than the digits of a decimal that TDB2 keeps as a value */
-#define NS_PER_BYTE 10000 /* of N-Triples, beyond the time-out: 10 s a MB */
-#define REPAIR_BYTES ((size_t)4 * 1024 * 1024) /* of one update; the server parses it whole */
+#define SCALES_MAX 16     /* exceeds the digits of a decimal that TDB2 stores by value */
+#define NS_PER_BYTE 10000 /* additional time per byte of N-Triples: 10 s per MB */
+#define REPAIR_BYTES ((size_t)4 * 1024 * 1024) /* of one update, which is parsed as a whole */
 
 typedef struct load {
     ir_sparql_t *server; /* updates and queries are written into its body */
-    const char *graph;   /* the registry's */
-    char *staging;       /* that nobody reads */
+    const char *graph;   /* name of the registry's graph */
+    char *staging;       /* name of a graph that nobody reads */
 } load_t;
 
-/* What a graph holds, counted so that every server comes to the same numbers: literals that are
- * equal by value may be one statement or two, and not all servers keep a literal's type. */
+/* The content of a graph, counted so that every server gives the same numbers: literals with equal
+ * values may be one statement or two, and not all servers keep a literal's type. */
 typedef struct counts {
-    uint64_t pairs; /* distinct subjects with predicate */
+    uint64_t pairs; /* distinct pairs of subject and predicate */
     uint64_t iris;  /* statements whose object is an IRI */
 } counts_t;
 
@@ -39,7 +39,7 @@ static int compare_lines(const void *a, const void *b) {
     return order != 0 ? order : (left->size > right->size) - (left->size < right->size);
 }
 
-/* Up to the blank before the object. */
+/* The size of a line up to the blank before its object. */
 static size_t pair_size(ir_view_t line) {
     const char *first = memchr(line.data, ' ', line.size);
     const char *second =
@@ -111,7 +111,7 @@ static ir_status_t count_statements(load_t *load, const char *graph, uint64_t *c
     return ir_sparql_ask_number(load->server, count, error);
 }
 
-/* That a graph holds what was sent. */
+/* Checks that a graph holds what was sent. */
 static ir_status_t check(load_t *load, const char *graph, const counts_t *sent, ir_error_t *error) {
     counts_t found = {0, 0};
     const ir_status_t status = count_graph(load, graph, &found, error);
@@ -157,12 +157,12 @@ static ir_status_t switch_over(load_t *load, ir_error_t *error) {
     return update(load, error);
 }
 
-/* ---- decimals that TDB2 shows in another form than it keeps them ---- */
+/* ---- decimals that TDB2 shows in a form other than the stored one ---- */
 
 typedef struct repair {
     load_t *load;
-    ir_buffer_t updates; /* DELETE DATA … of all forms but the canonical one, each with a NUL */
-    size_t begin;        /* of the last one */
+    ir_buffer_t updates; /* DELETE DATA … of all non-canonical forms, each with a NUL */
+    size_t begin;        /* start of the last update */
     bool open;
 } repair_t;
 
@@ -189,7 +189,7 @@ static void append_form(repair_t *repair, ir_view_t head, ir_view_t digits, int 
     ir_buffer_append_text(&repair->updates, DECIMAL_END " .\n");
 }
 
-/* The same value with other scales: 34.50, 34.500 …, and for 34.0 also 34. */
+/* Notes the same value with other scales: 34.50, 34.500 …, and for 34.0 also 34. */
 static ir_status_t note_forms(void *context, ir_view_t line) {
     repair_t *repair = context;
     const char *stop = memmem(line.data, line.size, DECIMAL_END, strlen(DECIMAL_END));
@@ -200,7 +200,7 @@ static ir_status_t note_forms(void *context, ir_view_t line) {
     const ir_view_t head = ir_view(line.data, (size_t)(quote + 1 - line.data));
     const ir_view_t digits = ir_view(quote + 1, (size_t)(stop - quote - 1));
     if (memchr(digits.data, '.', digits.size) == NULL) {
-        return IR_OK; /* not as TDB2 writes it */
+        return IR_OK; /* not in TDB2's form */
     }
     if (digits.size > 2 && memcmp(stop - 2, ".0", 2) == 0) {
         append_form(repair, head, ir_view(digits.data, digits.size - 2), 0);
@@ -214,8 +214,8 @@ static ir_status_t note_forms(void *context, ir_view_t line) {
     return ir_buffer_ok(&repair->updates) ? IR_OK : IR_ERR_MEMORY;
 }
 
-/* Each update deletes the other forms and, since with them the server may count the canonical one
- * as deleted, adds the registry again. */
+/* Each update deletes the other forms. The server may then count the canonical form as deleted too,
+ * so the update also adds the registry again. */
 static ir_status_t send_repairs(const repair_t *repair, ir_error_t *error) {
     load_t *load = repair->load;
     ir_status_t status = IR_OK;
@@ -250,7 +250,7 @@ static ir_status_t delete_other_forms(load_t *load, ir_error_t *error) {
     return status;
 }
 
-/* Whether statements stand in the registry's graph that the new version does not have. */
+/* Whether the registry's graph contains statements that the new version lacks. */
 static ir_status_t find_leftovers(load_t *load, bool *left, ir_error_t *error) {
     uint64_t is = 0;
     uint64_t wanted = 0;
@@ -286,7 +286,7 @@ static ir_status_t take_over(load_t *load, ir_error_t *error) {
 
 /* ---- loading ---- */
 
-/* Inserts N-Triples lines by updates of bounded size. */
+/* Inserts N-Triples lines with updates of limited size. */
 static ir_status_t insert_lines(ir_sparql_t *graph, ir_view_t lines, ir_view_t name,
                                 ir_error_t *error) {
     ir_status_t status = IR_OK;
@@ -307,8 +307,8 @@ static ir_status_t insert_lines(ir_sparql_t *graph, ir_view_t lines, ir_view_t n
     return status;
 }
 
-/* By the Graph Store Protocol; else by updates, for a server that only takes those. Virtuoso has
- * both, and fails at some literals in updates. */
+/* Uses the Graph Store Protocol; for servers without it, updates. Virtuoso has both, and fails on
+ * some literals in updates. */
 static ir_status_t add(ir_sparql_t *server, const char *graph, ir_view_t lines, ir_error_t *error) {
     const ir_view_t name = ir_view_text(graph);
     const ir_status_t status = ir_sparql_send_graph(server, "POST", name, lines, error);
@@ -334,7 +334,7 @@ static ir_status_t replace(load_t *load, ir_view_t lines, const counts_t *sent, 
     return status == IR_OK ? empty_staging(load, error) : status;
 }
 
-/* The first one needs no switch: there is nothing that readers could miss. */
+/* The first version is loaded directly: readers cannot miss anything. */
 static ir_status_t load_first(load_t *load, ir_view_t lines, const counts_t *sent,
                               ir_error_t *error) {
     const ir_status_t status = add(load->server, load->graph, lines, error);

@@ -10,7 +10,7 @@ ir_status_t ir_sparql_no_memory(ir_error_t *error) {
     return ir_error_set(error, IR_ERR_MEMORY, "graph: out of memory");
 }
 
-/* ---- what an answer means ---- */
+/* ---- the meaning of an answer ---- */
 
 /* The first words of the server's text, without markup. */
 static void shorten(ir_view_t answer, char text[static DETAIL_SIZE]) {
@@ -38,8 +38,8 @@ static bool contains(ir_view_t answer, const char *text) {
     return answer.size > 0 && memmem(answer.data, answer.size, text, strlen(text)) != NULL;
 }
 
-/* Whether the server means the statements, not itself. Virtuoso answers 500 for a bad document:
- * SQL states 37000 (syntax) and 22… (data), RDF… (its parsers). */
+/* Whether the answer is about the statements, not about the server. Virtuoso answers 500 for a bad
+ * document: SQL states 37000 (syntax) and 22… (data), RDF… (its parsers). */
 static bool refuses_input(int code, ir_view_t answer) {
     if (code == 500) {
         static const char *const states[] = {"Error 37000",    "Error 22",    "Error RDF",
@@ -137,7 +137,7 @@ static void take_beginning(ir_view_t body, ir_sparql_shape_t *shape) {
     shape->beginning[size] = '\0';
 }
 
-/* What is not of the shape that this server gives may come from a proxy before it. */
+/* An answer of an unknown shape may come from a proxy in front of the server. */
 static void look_at_shape(ir_sparql_t *graph) {
     ir_sparql_shape_t shape = {.code = graph->code};
     snprintf(shape.media_type, sizeof shape.media_type, "%.*s",

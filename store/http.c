@@ -14,10 +14,10 @@ struct ir_http {
     char reason[CURL_ERROR_SIZE];
     ir_buffer_t answer;
     long timeout_ms, more_ms;
-    /* of the call under way */
+    /* of the current call */
     const ir_http_request_t *request;
     ir_status_t taken;
-    bool head_ended; /* the empty line was there */
+    bool head_ended; /* the empty line has arrived */
     bool chunked;
 };
 
@@ -44,7 +44,7 @@ static size_t receive(char *data, size_t one, size_t size, void *context) {
     return http->taken == IR_OK ? size * one : 0;
 }
 
-/* Called with each line of the head, also of an interim answer and of trailers. */
+/* Called with each line of the head, including those of interim responses and trailers. */
 static size_t receive_head(char *data, size_t one, size_t size, void *context) {
     static const char coding[] = "transfer-encoding:";
     ir_http_t *http = context;
@@ -182,8 +182,8 @@ static ir_status_t explain(const ir_http_t *http, CURLcode result, ir_error_t *e
     }
 }
 
-/* The library takes an answer that breaks off in its head for a whole one, and one without a length
- * for whole whenever the connection ends. */
+/* The library accepts a response that breaks off in its head, and one without a length whenever the
+ * connection ends. This detects both. */
 static ir_status_t check_whole(const ir_http_t *http, long code, ir_error_t *error) {
     curl_off_t length = -1;
     long version = 0;

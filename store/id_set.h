@@ -13,15 +13,15 @@ typedef struct ir_id_set {
     size_t capacity, used;
 } ir_id_set_t;
 
-/* Makes sure that `extra` more fit; false when memory is out. */
+/* Makes room for `extra` more ids. Returns false when memory is exhausted. */
 bool ir_id_set_reserve(ir_id_set_t *set, size_t extra);
 
-/* There must be room. An id that is there stays there once. */
+/* Adds an id; there must be room. Adding an id again changes nothing. */
 void ir_id_set_add(ir_id_set_t *set, const ir_id_t *id);
 
 bool ir_id_set_has(const ir_id_set_t *set, const ir_id_t *id);
 
-/* Turns the set into a sorted array at slots[0 … used), which is no set any more. */
+/* Turns the set into a sorted array at slots[0 … used). It is no longer a set then. */
 void ir_id_set_sort(ir_id_set_t *set);
 
 void ir_id_set_free(ir_id_set_t *set);

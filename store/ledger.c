@@ -9,10 +9,10 @@
 enum {
     MARK_REQUIRED = 1,
     MARK_SEEN = 2,
-    MARK_SURPLUS = 4 /* of a message that is there more often than it was sent */
+    MARK_SURPLUS = 4 /* of a message that is stored more often than it was sent */
 };
 
-/* Only bytes, so that it takes 17 of them. */
+/* Only byte arrays, so that an entry takes 17 bytes. */
 typedef struct ir_ledger_entry {
     ir_id_t id;
     uint8_t marks;
@@ -23,12 +23,12 @@ typedef struct ir_ledger_set {
     size_t count, capacity;
 } ir_ledger_set_t;
 
-/* Messages whose times count from their arrival and that only that tells apart; or one with a name.
- */
+/* Messages with relative times that only their arrival distinguishes; or one message with a
+ * name. */
 typedef struct ir_ledger_group {
     ir_id_t key;
     uint32_t messages, records, sent, confirmed;
-    uint32_t found; /* raw messages */
+    uint32_t found; /* raw messages found */
     bool named;
 } ir_ledger_group_t;
 
@@ -36,14 +36,14 @@ struct ir_ledger {
     ir_ledger_set_t sets[KINDS];
     ir_ledger_group_t *groups; /* sorted by key, distinct */
     size_t n_groups, groups_capacity;
-    uint64_t lacking, excess; /* observations of the raw messages seen, against `records` */
-    ir_ledger_kind_t kind;    /* of the comparison under way */
+    uint64_t lacking, excess; /* observations of the raw messages seen, compared with `records` */
+    ir_ledger_kind_t kind;    /* of the current comparison */
     ir_ledger_result_t result;
 };
 
-/* ---- what it says ---- */
+/* ---- the content ---- */
 
-/* Room for one more; false when memory is out. */
+/* Makes room for one more item. Returns false when memory is exhausted. */
 static bool reserve(void **array, size_t *capacity, size_t count, size_t size) {
     if (count < *capacity) {
         return true;
@@ -111,7 +111,7 @@ static int compare_groups(const void *a, const void *b) {
                          &((const ir_ledger_group_t *)b)->key);
 }
 
-/* The same message, or the same reading once more. */
+/* The same message, or the same reading again. */
 static void join(ir_ledger_group_t *group, const ir_ledger_group_t *other) {
     group->messages += other->messages;
     group->sent += other->sent;
@@ -209,7 +209,8 @@ void ir_ledger_see(ir_ledger_t *ledger, const ir_id_t *id) {
     }
 }
 
-/* How often it may be there: what is sent again under its name is one. */
+/* How often the message may be stored. Sending again under the same name makes no further
+ * message. */
 static uint32_t most_of(const ir_ledger_group_t *group) {
     return group->named ? 1 : group->sent;
 }
@@ -237,7 +238,7 @@ static uint32_t least_of(const ir_ledger_group_t *group) {
     return group->named && group->confirmed > 1 ? 1 : group->confirmed;
 }
 
-/* A message of which there is a confirm is there, one that was sent again perhaps more often. */
+/* A confirmed message must be stored. One that was sent again may be stored more often. */
 static void judge_raw_group(ir_ledger_result_t *result, const ir_ledger_group_t *group) {
     const uint32_t least = least_of(group);
     const uint32_t most = most_of(group);

@@ -1,20 +1,21 @@
-/* The ledger: what a load generator says it sent, so that the stores can be held against it.
+/* The ledger records what a load generator sent, so that the stores can be compared with it.
  *
- * Text, one line each, LF, fields parted by one space. The first is "# ir-ledger 2", the last
- * "# end": a ledger without it was cut off. Between them stand, in any order:
+ * It is text with one entry per line (LF); one space separates the fields. The first line is
+ * "# ir-ledger 2", the last "# end": a ledger without it is truncated. In between, in any order:
  *
  *   m RAW-ID                  a confirmed message whose times are absolute, followed by an
  *   o OBSERVATION-ID          for each of its records
- *   u RAW-ID                  one without a confirm, which may or may not have arrived, with a
+ *   u RAW-ID                  a message without a confirm, which may or may not be stored, with a
  *   p OBSERVATION-ID          for each of its records
- *   r RAW-ID                  a message meant to be refused whole (a fault on purpose)
+ *   r RAW-ID                  a message that must be refused completely (a deliberate fault)
  *   t CONTENT MOTE RECORDS SENT CONFIRMED [RAW-ID NAME]
- *                             a message whose times count from its arrival, so that the ids of its
- *                             observations follow from what the stores say of that
+ *                             a message whose times are relative to its arrival. The ids of its
+ *                             observations follow from the arrival that the stores have
  *
- * CONTENT stands for mote and body (the id of kind IR_RAW_PLAIN), RECORDS for those that become
- * observations, SENT and CONFIRMED for how often; a name and the raw id that follows from it are
- * there if it was sent with one. Messages with the same mote and body have a line each. */
+ * CONTENT identifies mote and body (the id of kind IR_RAW_PLAIN). RECORDS is the number of records
+ * that become observations; SENT and CONFIRMED say how often the message was sent and confirmed.
+ * NAME, and RAW-ID which follows from it, are present if it was sent with a name. Messages with the
+ * same mote and body have one line each. */
 #ifndef IR_STORE_LEDGER_H
 #define IR_STORE_LEDGER_H
 
@@ -30,7 +31,7 @@
 
 typedef struct ir_ledger_writer ir_ledger_writer_t;
 
-/* A message whose times count from its arrival. */
+/* A message whose times are relative to its arrival. */
 typedef struct ir_ledger_arrival {
     ir_id_t content;
     ir_view_t mote;
@@ -45,7 +46,8 @@ ir_status_t ir_ledger_write(ir_ledger_writer_t *writer, char kind, const ir_id_t
                             const ir_id_t *observations, size_t n_observations, ir_error_t *error);
 ir_status_t ir_ledger_write_arrival(ir_ledger_writer_t *writer, const ir_ledger_arrival_t *arrival,
                                     ir_error_t *error);
-/* Ends the ledger, flushes and closes; reports what a full disk did. Takes NULL. */
+/* Ends the ledger, flushes and closes it; reports earlier errors, such as a full disk. NULL is
+ * allowed. */
 ir_status_t ir_ledger_close(ir_ledger_writer_t *writer, ir_error_t *error);
 
 /* ---- reading ---- */
@@ -54,9 +56,9 @@ typedef enum ir_ledger_kind { IR_LEDGER_RAW, IR_LEDGER_OBSERVATION } ir_ledger_k
 
 typedef struct ir_ledger ir_ledger_t;
 
-/* How far a ledger goes. */
+/* How complete a ledger is. */
 typedef struct ir_ledger_extent {
-    uint64_t lines;  /* that were taken, the first one included */
+    uint64_t lines;  /* lines read, including the first */
     bool cut_off;    /* the end is missing … */
     bool incomplete; /* … in the middle of a line */
 } ir_ledger_extent_t;
@@ -64,39 +66,38 @@ typedef struct ir_ledger_extent {
 ir_ledger_t *ir_ledger_new(void); /* empty; NULL when memory is out */
 void ir_ledger_free(ir_ledger_t *ledger);
 
-/* Adds what a file says, before the first comparison, in memory: 17 bytes an id, 40 a message whose
- * times count from its arrival. An id counts once, and must be there when any ledger says so. Of a
- * ledger that was cut off the whole lines are taken, and nothing that is not in it is foreign for
- * certain. IR_ERR_SYNTAX names file and line. */
+/* Adds a file's content; call it before the first comparison. Memory: 17 bytes per id, 40 per
+ * message with relative times. An id counts once, and must be stored if any ledger says so. Of a
+ * truncated ledger the complete lines are used; then an id that is not in it is not certainly
+ * foreign. IR_ERR_SYNTAX names file and line. */
 ir_status_t ir_ledger_add(ir_ledger_t *ledger, const char *path, ir_ledger_extent_t *extent,
                           ir_error_t *error);
 
 /* ---- comparing ---- */
 
-/* Whether there are messages whose times count from their arrival. */
+/* Whether there are messages whose times are relative to their arrival. */
 bool ir_ledger_has_arrivals(const ir_ledger_t *ledger);
 
-/* Starts a comparison of `kind`; then one ir_ledger_see (or ir_ledger_see_arrival) for every id a
- * store has; then the result. */
+/* Starts a comparison of `kind`. Then call ir_ledger_see (or ir_ledger_see_arrival) once for every
+ * id in a store, then get the result. */
 typedef struct ir_ledger_result {
-    uint64_t expected; /* distinct ids that must be there */
+    uint64_t expected; /* distinct ids that must be stored */
     uint64_t present;  /* distinct ids of the ledger that were seen */
-    uint64_t missing;  /* ids that must be there and were not seen */
-    uint64_t
-        doubled; /* sightings of an id beyond its first, and of messages beyond their sendings */
-    uint64_t foreign; /* sightings of ids that the ledger does not have */
-    uint64_t again;   /* messages beyond the first of one that was sent again without a name */
+    uint64_t missing;  /* ids that must be stored but were not seen */
+    uint64_t doubled;  /* further sightings of an id, and messages seen more often than sent */
+    uint64_t foreign;  /* sightings of ids that the ledger does not have */
+    uint64_t again;    /* extra copies of messages that were sent again without a name */
 } ir_ledger_result_t;
 void ir_ledger_begin(ir_ledger_t *ledger, ir_ledger_kind_t kind);
 void ir_ledger_see(ir_ledger_t *ledger, const ir_id_t *id);
 void ir_ledger_end(ir_ledger_t *ledger, ir_ledger_result_t *result);
 
-/* Whether the ledger says which ids this message has: then it is to be seen by its id. */
+/* Whether the ledger knows the id of this message; then report it by its id. */
 bool ir_ledger_knows_raw(const ir_ledger_t *ledger, const ir_id_t *raw_id);
 
-/* Sees a raw message whose times count from its arrival, with the ids of the observations that must
- * come of it. `key` is its id if it has a name, else that of its content. False: the ledger has no
- * such message; then nothing was noted. IR_ERR_MEMORY in `status`. */
+/* Reports a raw message with relative times, and the ids of its observations. `key` is its id if it
+ * has a name, otherwise that of its content. Returns false, and records nothing, when the ledger
+ * has no such message. IR_ERR_MEMORY in `status`. */
 bool ir_ledger_has_arrival(const ir_ledger_t *ledger, const ir_id_t *key);
 ir_status_t ir_ledger_see_arrival(ir_ledger_t *ledger, const ir_id_t *key,
                                   const ir_id_t *observations, size_t n_observations);

@@ -8,13 +8,13 @@
 #include <string.h>
 
 #define OLD_HEADER "# ir-ledger 1"
-/* Longer than any right line: two names, two ids, three numbers. */
+/* Longer than any valid line: two names, two ids, three numbers. */
 #define LINE_SIZE (2 * IR_NAME_SIZE_MAX + 2 * IR_ID_TEXT_SIZE + 64)
 
-/* Where reading is. */
+/* The state of reading. */
 typedef struct ir_ledger_reading {
     ir_ledger_t *ledger;
-    char message; /* kind of the message line above this one; 0 at first */
+    char message; /* kind of the last message line; 0 before the first */
     bool ended;
     const char *wrong;
 } ir_ledger_reading_t;
@@ -49,7 +49,7 @@ static ir_status_t take_id(ir_ledger_reading_t *reading, const char *line) {
                                          kind != 'u' && kind != 'p'));
 }
 
-/* The next field of a line that strsep takes apart; empty: there is none. */
+/* The next field of a line that strsep splits; empty when there is none. */
 static ir_view_t next_field(char **rest) {
     const char *field = strsep(rest, " ");
     return ir_view_text(field != NULL ? field : "");
@@ -70,7 +70,7 @@ static bool next_count(char **rest, uint32_t *count) {
 static ir_status_t take_arrival(ir_ledger_reading_t *reading, char *line) {
     ir_ledger_arrival_t arrival = {.records = 0};
     char *rest = line + 1;
-    (void)next_field(&rest); /* before the space */
+    (void)next_field(&rest); /* the empty field before the space */
     const bool good = ir_id_parse(next_field(&rest), &arrival.content) &&
                       (arrival.mote = next_field(&rest)).size > 0 &&
                       next_count(&rest, &arrival.records) && next_count(&rest, &arrival.sent) &&
@@ -93,7 +93,7 @@ static ir_status_t take_first(ir_ledger_reading_t *reading, const char *line) {
                : wrong(reading, "not a ledger: the first line is not \"" IR_LEDGER_HEADER "\"");
 }
 
-/* One line without its newline. */
+/* Processes one line without its newline. */
 static ir_status_t take_line(ir_ledger_reading_t *reading, char *line, uint64_t number) {
     if (number == 1) {
         return take_first(reading, line);

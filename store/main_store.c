@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define EXIT_CUT_OFF 3 /* of verify */
+#define EXIT_CUT_OFF 3 /* exit status of verify */
 #define FIELD(member) offsetof(ir_store_options_t, member)
 
 static const ir_setting_t settings[] = {
@@ -108,7 +108,7 @@ const ir_program_t ir_store_program = {
 
 /* ---- commands ---- */
 
-/* All return the exit status, and say in `error` what they did not show themselves. */
+/* All return the exit status; `error` holds what they have not shown themselves. */
 typedef int (*ir_command_fn)(const ir_stores_t *stores, char *const *arguments, int n_arguments,
                              ir_error_t *error);
 

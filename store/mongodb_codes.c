@@ -3,8 +3,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The category ValidationError, and what is named after nothing else. BadValue (2), FailedToParse
- * (9) and their like are also what a server says to a command that it does not understand. */
+/* The category ValidationError, and codes whose names mean nothing else. BadValue (2),
+ * FailedToParse (9) and similar codes are not included: a server also uses them for a command that
+ * it does not understand. */
 static const int64_t data_codes[] = {
     15,    /* Overflow: nested too deeply */
     22,    /* InvalidBSON */
@@ -16,8 +17,8 @@ static const int64_t data_codes[] = {
 
 /* The categories NetworkError, Interruption, NotPrimaryError, StaleShardVersionError,
  * NeedRetargettingError, WriteConcernError, ShutdownError, CancellationError,
- * ExceededTimeLimitError, SnapshotError, RetriableError and SystemOverloadedError; rights; and what
- * is named after a state of the server. */
+ * ExceededTimeLimitError, SnapshotError, RetriableError and SystemOverloadedError; permissions; and
+ * codes named after a state of the server. */
 static const int64_t server_codes[] = {
     6,     /* HostUnreachable */
     7,     /* HostNotFound */
@@ -102,7 +103,7 @@ static const int64_t server_codes[] = {
     91331, /* RetriableRemoteCommandFailure */
 };
 
-static const int64_t repeat_codes[] = {11000, 11001, 12582}; /* DuplicateKey, and of old servers */
+static const int64_t repeat_codes[] = {11000, 11001, 12582}; /* DuplicateKey; old servers */
 
 static bool is_in(const int64_t *codes, size_t count, int64_t code) {
     for (size_t i = 0; i < count; i++) {

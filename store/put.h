@@ -1,5 +1,5 @@
-/* Puts batches into the stores from a program that does nothing else: a store that is away or busy
- * is tried again for some seconds. Return the error of the last try. */
+/* Puts batches into the stores, for a program that does nothing else: retries for some seconds when
+ * a store is unavailable or busy. Returns the error of the last attempt. */
 #ifndef IR_STORE_PUT_H
 #define IR_STORE_PUT_H
 

@@ -12,7 +12,7 @@
 #define ARENA_CHUNK (64 * 1024)
 #define FLUSH_EVERY 500
 
-/* ---- what both places share ---- */
+/* ---- shared by documents and queue ---- */
 
 bool ir_rejected_full(const ir_rejected_t *rejected) {
     const int64_t limit = rejected->stores->options->limit;
@@ -144,7 +144,7 @@ static ir_status_t show_json(ir_rejected_t *rejected, const ir_raw_document_t *r
     return status == IR_OK ? ir_rejected_print(rejected) : status;
 }
 
-/* The body is all that comes to standard output, byte for byte. */
+/* Standard output gets only the body, byte for byte. */
 static ir_status_t show_one(ir_rejected_t *rejected, const ir_raw_document_t *raw) {
     rejected->done++;
     if (rejected->stores->options->json) {
@@ -163,7 +163,8 @@ static ir_status_t show_one(ir_rejected_t *rejected, const ir_raw_document_t *ra
 
 /* ---- replay ---- */
 
-/* What counts from an arrival that nobody stamped would be another message now. */
+/* A message whose times are relative to an arrival that was never stamped would become another
+ * message now. */
 static ir_status_t can_be_replayed(const ir_rejected_t *rejected, const ir_raw_document_t *raw,
                                    bool *can) {
     ir_senml_pack_t pack;
@@ -239,7 +240,7 @@ static ir_status_t visit(void *context, const ir_raw_document_t *raw) {
     };
     ir_rejected_t *rejected = context;
     if (ir_rejected_full(rejected)) {
-        return IR_ERR_STATE; /* enough */
+        return IR_ERR_STATE; /* the limit is reached: stop */
     }
     rejected->seen++;
     ir_arena_reset(rejected->arena);
@@ -302,7 +303,7 @@ static ir_status_t read_words(ir_rejected_t *rejected, char *const *words, int n
     return IR_OK;
 }
 
-/* An id is all that is asked for. */
+/* If an id is given, it is the only criterion. */
 static ir_status_t select_messages(ir_rejected_t *rejected) {
     const ir_status_t status =
         ir_store_selection(rejected->stores->options, &rejected->selection, rejected->error);

@@ -1,7 +1,8 @@
-/* The queue ir.rejected, for what never reached a worker: the broker dead-lettered it, or took it
- * aside since nobody could be given it (ingest/take-aside.erl). What a worker told is passed over
- * unless the documents keep nothing. Messages are fetched and stay the broker's until they are
- * acknowledged; what is not goes back to its place with the connection. */
+/* The queue ir.rejected, for messages that never reached a worker: the broker dead-lettered
+ * them, or took them aside because it could not deliver them (ingest/take-aside.erl). Letters
+ * that a worker wrote are skipped, unless the documents keep nothing. Messages are fetched and
+ * remain the broker's until they are acknowledged; the others return to their place when the
+ * connection ends. */
 #include "broker/arrival.h"
 #include "broker/rabbitmq_c.h"
 #include "broker/topology.h"
@@ -14,19 +15,19 @@
 
 #define CHANNEL 1
 
-/* A message of the queue; views live until the next. */
+/* A message of the queue. The views are valid until the next one. */
 typedef struct ir_letter {
     uint64_t tag;
-    ir_id_t id; /* of routing key, body and arrival: its place in the queue may change */
+    ir_id_t id; /* computed from routing key, body and arrival: its position may change */
     ir_view_t key_text, type_text, name_text, reason; /* legible */
     ir_view_t body;
     int64_t arrival_ns, sent_ns;
-    bool told; /* by a worker */
+    bool told; /* written by a worker */
 } ir_letter_t;
 
 /* ---- reading one ---- */
 
-/* Texts only; empty when there is none. */
+/* Text headers only; empty when absent. */
 static ir_view_t header_text(const amqp_basic_properties_t *properties, const char *name) {
     const ir_view_t wanted = ir_view_text(name);
     const bool has = (properties->_flags & AMQP_BASIC_HEADERS_FLAG) != 0;
@@ -45,8 +46,8 @@ static ir_view_t property(const amqp_basic_properties_t *properties, amqp_flags_
     return (properties->_flags & flag) != 0 ? ir_broker_view(bytes) : (ir_view_t){NULL, 0};
 }
 
-/* A letter that a worker wrote, or a broker that took a message aside, carries what they knew in
- * headers of its own. */
+/* A letter from a worker, or from a broker that took a message aside, has what they knew in headers
+ * of its own. */
 static void read_told(const amqp_basic_properties_t *properties, const ir_arrival_t *arrival,
                       ir_letter_t *letter) {
     const ir_view_t name = header_text(properties, "name");
@@ -62,8 +63,8 @@ static void read_told(const amqp_basic_properties_t *properties, const ir_arriva
     letter->sent_ns = letter->told ? 0 : letter->sent_ns;
 }
 
-/* RabbitMQ says in a header of its own that it dead-lettered a message; then all others are the
- * sender's. */
+/* When RabbitMQ dead-letters a message, it says so in its own header; all other headers are then
+ * the sender's. */
 static bool dead_lettered(const amqp_basic_properties_t *properties) {
     const bool has = (properties->_flags & AMQP_BASIC_HEADERS_FLAG) != 0;
     for (int i = 0; has && i < properties->headers.num_entries; i++) {
@@ -158,7 +159,7 @@ static ir_status_t acknowledge(ir_rejected_t *rejected, amqp_connection_state_t 
                                  rejected->error);
 }
 
-/* It leaves the queue only when it is confirmed to be in the other one. */
+/* The message leaves this queue only when its publication to the other is confirmed. */
 static ir_status_t replay_letter(ir_rejected_t *rejected, amqp_connection_state_t connection,
                                  const ir_letter_t *letter) {
     const ir_replay_message_t message = {.key_text = letter->key_text,
@@ -219,7 +220,7 @@ static bool selects(const ir_rejected_t *rejected, const ir_letter_t *letter) {
            ir_selection_has(selection, mote, letter->arrival_ns);
 }
 
-/* The next message; *got is false when there is none. */
+/* Gets the next message; *got is false when there is none. */
 static ir_status_t fetch(amqp_connection_state_t connection, amqp_message_t *message,
                          amqp_basic_get_ok_t *head, bool *got, ir_error_t *error) {
     amqp_rpc_reply_t reply =
@@ -254,7 +255,8 @@ static ir_status_t visit_one(ir_rejected_t *rejected, amqp_connection_state_t co
     return status;
 }
 
-/* Each message once: what is fetched and not acknowledged does not come again on this channel. */
+/* Visits each message once: a message that is fetched but not acknowledged is not delivered again
+ * on this channel. */
 static ir_status_t walk_queue(ir_rejected_t *rejected, amqp_connection_state_t connection) {
     ir_status_t status = IR_OK;
     bool got = true;

@@ -18,7 +18,7 @@ static volatile sig_atomic_t interrupted;
 /* One call of the command. */
 typedef struct ir_reprocess {
     const ir_stores_t *stores;
-    ir_documents_t *source; /* where the raw messages are: the store itself, or an earlier one */
+    ir_documents_t *source; /* the store to read raw messages from: this one, or an earlier one */
     bool earlier;
     ir_raw_selection_t selection;
     ir_analysis_t analysis;
@@ -27,7 +27,7 @@ typedef struct ir_reprocess {
     ir_batch_t *batch;
     ir_tally_t *tally;
     ir_touched_t touched;
-    uint64_t foreign; /* raw messages whose ids do not follow from what is stored of them */
+    uint64_t foreign; /* raw messages whose ids do not follow from their stored content */
     int64_t seen;
     ir_error_t *error;
 } ir_reprocess_t;
@@ -37,7 +37,7 @@ static void on_signal(int number) {
     interrupted = 1;
 }
 
-/* A second signal ends the program at once. */
+/* The first signal ends the run in order; a second one ends the program at once. */
 static void catch_signals(void) {
     const struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     sigaction(SIGINT, &action, NULL);
@@ -79,7 +79,8 @@ static ir_status_t count_batch(ir_reprocess_t *reprocess) {
     return good ? IR_OK : no_memory(reprocess->error);
 }
 
-/* Of the store's own messages the verdicts are looked at afterwards, with all that is stored. */
+/* For the store's own messages, the verdicts are checked afterwards, with everything that is
+ * stored. */
 static ir_status_t put_batch(ir_reprocess_t *reprocess) {
     ir_batch_t *batch = reprocess->batch;
     if (batch->n_messages == 0) {
@@ -112,15 +113,15 @@ static bool is_full(const ir_reprocess_t *reprocess) {
            batch->body_bytes >= BATCH_BYTES;
 }
 
-/* An id that begins with no time is of a message whose arrival nobody stamped, or for which it
- * makes no difference. */
+/* An id that begins with no time belongs to a message whose arrival was never stamped, or does not
+ * matter. */
 static bool has_stamp(const ir_id_t *id) {
     static const uint8_t none[6] = {0};
     return memcmp(id->bytes, none, sizeof none) != 0;
 }
 
-/* It is in the store, so its arrival need not be asked for; one whose id does not follow from what
- * is stored is somebody else's. */
+/* The message is stored, so its arrival need not be asked for. A message whose id does not follow
+ * from its stored content is foreign. */
 static void keep_known(ir_reprocess_t *reprocess, const ir_raw_document_t *raw) {
     ir_batch_t *batch = reprocess->batch;
     ir_message_t *message = &batch->messages[batch->n_messages - 1];
@@ -139,7 +140,7 @@ static ir_status_t visit_raw(void *context, const ir_raw_document_t *raw) {
     ir_reprocess_t *reprocess = context;
     const int64_t limit = reprocess->stores->options->limit;
     if (interrupted || (limit > 0 && reprocess->seen >= limit)) {
-        return IR_ERR_STATE; /* enough */
+        return IR_ERR_STATE; /* interrupted or limit reached: stop */
     }
     if (ir_view_equal(raw->status, ir_view_text("dropped"))) {
         return IR_OK;
@@ -194,7 +195,7 @@ static ir_status_t revise_all(ir_reprocess_t *reprocess) {
 
 /* ---- start and end ---- */
 
-/* The second client of the store, or the one of the earlier store. */
+/* Opens the second client of the store, or the earlier store. */
 static ir_status_t open_source(ir_reprocess_t *reprocess) {
     const ir_store_options_t *options = reprocess->stores->options;
     ir_documents_options_t documents;

@@ -22,7 +22,7 @@ struct ir_segment {
     char *directory;
     char stem[NAME_SIZE_MAX + 16];
     char path[PATH_MAX];
-    int64_t size; /* up to the last mark */
+    int64_t size; /* size up to the last mark */
     uint64_t batches;
     ir_id_set_t ids;
     bool broken;
@@ -130,7 +130,7 @@ static bool exists(const char *directory, const char *stem, const char *ending) 
     return path_of(directory, stem, ending, path, NULL) == IR_OK && stat(path, &facts) == 0;
 }
 
-/* Takes the first number that is free, and the lock. */
+/* Takes the first free number, and the lock. */
 static int create_file(ir_segment_t *segment, const char *name) {
     for (int sequence = 1; sequence <= SEQUENCE_MAX; sequence++) {
         snprintf(segment->stem, sizeof segment->stem, "%s-%08d", name, sequence);
@@ -281,7 +281,7 @@ static ir_status_t seal(const char *directory, const char *stem, int fd, ir_id_s
     return status == IR_OK ? rename_sealed(directory, stem, error) : status;
 }
 
-/* The ids are read anew: the set in memory must stay good in case that this fails. */
+/* Reads the ids again from the file: the set in memory must stay intact in case this fails. */
 ir_status_t ir_segment_seal(ir_segment_t *segment, ir_error_t *error) {
     ir_status_t status = IR_OK;
     if (segment->size == 0) {
@@ -302,7 +302,7 @@ ir_status_t ir_segment_seal(ir_segment_t *segment, ir_error_t *error) {
     return status;
 }
 
-/* ---- what others left behind ---- */
+/* ---- segments of dead writers ---- */
 
 static ir_status_t repair_locked(const char *directory, const char *stem, const char *path, int fd,
                                  ir_error_t *error) {

@@ -35,7 +35,7 @@ static ir_status_t read_at(int fd, const char *path, char *to, size_t size, int6
     return IR_OK;
 }
 
-/* The offset behind the last mark line that stands whole in the window, or 0. */
+/* The offset after the last complete mark line in the window, or 0. */
 static size_t last_mark(const char *window, size_t size, bool at_start) {
     const char *stop = memrchr(window, '\n', size);
     while (stop != NULL) {
@@ -71,7 +71,7 @@ ir_status_t ir_segment_end(int fd, const char *path, int64_t *end, ir_error_t *e
             *end = low + (int64_t)found;
             return IR_OK;
         }
-        /* a mark that begins before this window ends within its first bytes */
+        /* A mark that begins before this window ends within its first bytes. */
         high = low > 0 ? low + MARK_SIZE_MAX : 0;
     }
     *end = 0;
@@ -83,9 +83,9 @@ ir_status_t ir_segment_end(int fd, const char *path, int64_t *end, ir_error_t *e
 typedef struct lines {
     int fd;
     const char *path;
-    int64_t next, end;  /* bytes of the file still to be read */
-    ir_buffer_t buffer; /* what was read */
-    size_t at;          /* in it */
+    int64_t next, end;  /* range of the file that is still to be read */
+    ir_buffer_t buffer; /* bytes read */
+    size_t at;          /* position in the buffer */
 } lines_t;
 
 static ir_status_t read_more(lines_t *lines, ir_error_t *error) {
@@ -114,7 +114,7 @@ static ir_status_t read_more(lines_t *lines, ir_error_t *error) {
     return status;
 }
 
-/* `more` is false behind the last. */
+/* `more` becomes false after the last line. */
 static ir_status_t next_line(lines_t *lines, ir_view_t *line, bool *more, ir_error_t *error) {
     size_t searched = 0;
     for (;;) {
@@ -157,7 +157,7 @@ ir_status_t ir_segment_each_line(int fd, const char *path, int64_t begin, int64_
     return status;
 }
 
-/* ---- what a line says ---- */
+/* ---- the content of a line ---- */
 
 static bool starts(const char **at, const char *end, const char *text) {
     const size_t size = strlen(text);

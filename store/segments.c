@@ -44,7 +44,7 @@ static bool list_add(ir_segment_list_t *list, const char *name, size_t stem_size
     return stem != NULL;
 }
 
-/* Of two that were seen around a renaming the sealed one stands first. */
+/* If a segment was seen both before and after its renaming, the sealed one comes first. */
 static int compare_names(const void *a, const void *b) {
     const ir_segment_name_t *left = a;
     const ir_segment_name_t *right = b;
@@ -71,7 +71,7 @@ static bool list_take(ir_segment_list_t *list, const char *name) {
     size_t stem_size = 0;
     const bool open = ends_with(name, IR_SEGMENT_OPEN, &stem_size);
     const bool sealed = !open && ends_with(name, IR_SEGMENT_SEALED, &stem_size);
-    /* STEM-00000001; other N-Quads files, as that of the registry, are no segments */
+    /* The form is STEM-00000001; other N-Quads files, such as the registry's, are not segments. */
     return (!open && !sealed) || stem_size < 10 || name[stem_size - 9] != '-' ||
            list_add(list, name, stem_size, open);
 }
@@ -126,7 +126,7 @@ ir_status_t ir_segment_list_open(const char *directory, const ir_segment_name_t 
         made = open_as(directory, name->stem, IR_SEGMENT_SEALED);
     }
     if (made < 0) {
-        /* an open one without a whole batch is removed when its writer is gone */
+        /* An open segment without a complete batch is removed when its writer is gone. */
         const int code = errno;
         return ir_error_set(error, name->open && code == ENOENT ? IR_ERR_NOT_FOUND : IR_ERR_IO,
                             "cannot open segment %s/%s: %s", directory, name->stem, strerror(code));
@@ -139,16 +139,16 @@ ir_status_t ir_segment_list_open(const char *directory, const ir_segment_name_t 
 
 typedef struct known {
     char *stem;
-    ir_id_t *ids; /* mapped to be read, of a sealed one */
+    ir_id_t *ids; /* mapped read-only, for a sealed one */
     size_t n_ids;
     bool sealed;
-    int64_t seen; /* of an open one: bytes that stand in `set` */
+    int64_t seen; /* for an open one: number of bytes whose ids are in `set` */
     ir_id_set_t set;
 } known_t;
 
 struct ir_segments {
     char *directory;
-    known_t *known; /* sorted by stem */
+    known_t *known; /* known segments, sorted by stem */
     size_t count;
 };
 
@@ -189,7 +189,7 @@ void ir_segments_free(ir_segments_t *segments) {
     free(segments);
 }
 
-/* Makes the array follow the list: both are sorted. Takes the stems out of the list. */
+/* Updates the array from the list; both are sorted. Takes the stems out of the list. */
 static bool follow(ir_segments_t *segments, ir_segment_list_t *list) {
     known_t *made = calloc(list->count > 0 ? list->count : 1, sizeof *made);
     if (made == NULL) {
@@ -206,7 +206,7 @@ static bool follow(ir_segments_t *segments, ir_segment_list_t *list) {
         } else {
             made[i] = (known_t){.stem = strdup(list->names[i].stem)};
             if (made[i].stem == NULL) {
-                /* what was known is partly moved: start over with nothing known */
+                /* Some known segments are already moved: start again with nothing known. */
                 for (size_t k = 0; k < i; k++) {
                     forget(&made[k]);
                 }

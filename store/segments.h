@@ -1,5 +1,5 @@
-/* The segments of an N-Quads directory: their list, and which of them has an id. One thread at a
- * time. */
+/* The segments of an N-Quads directory: their list, and which of them contains an id. One thread at
+ * a time. */
 #ifndef IR_STORE_SEGMENTS_H
 #define IR_STORE_SEGMENTS_H
 
@@ -11,7 +11,7 @@
 
 typedef struct ir_segment_name {
     char *stem; /* the name without its ending */
-    bool open;  /* being written, by somebody alive or dead */
+    bool open;  /* being written, by a live or a dead writer */
 } ir_segment_name_t;
 
 typedef struct ir_segment_list {
@@ -22,25 +22,25 @@ typedef struct ir_segment_list {
 ir_status_t ir_segment_list_read(const char *directory, ir_segment_list_t *list, ir_error_t *error);
 void ir_segment_list_free(ir_segment_list_t *list);
 
-/* Opens a segment for reading, also when it is sealed while this call looks. */
+/* Opens a segment for reading, even if it is sealed during this call. */
 ir_status_t ir_segment_list_open(const char *directory, const ir_segment_name_t *name, int *fd,
                                  ir_error_t *error);
 
 typedef struct ir_segments ir_segments_t;
 
-/* NULL when memory is out. Reads nothing yet. */
+/* Reads nothing yet. Returns NULL when memory is exhausted. */
 ir_segments_t *ir_segments_new(const char *directory);
 void ir_segments_free(ir_segments_t *segments);
 
-/* As new: after the directory is not the one that it was. */
+/* Resets it to new, after the directory was replaced. */
 void ir_segments_forget(ir_segments_t *segments);
 
-/* Takes up what is new: sealed segments by their sorted ids, which are mapped, open ones by the
- * lines behind those read before, which are made durable first: their writer may have died before
- * it did so. The segment `own` (a stem, or NULL) is passed over while it is open. */
+/* Takes up new data: the sorted ids of sealed segments, which are mapped, and the lines of open
+ * segments that were not read before. Those are made durable first, because their writer may have
+ * died before it did so. The segment `own` (a stem, or NULL) is skipped while it is open. */
 ir_status_t ir_segments_refresh(ir_segments_t *segments, const char *own, ir_error_t *error);
 
-/* Whether one of them had it at the last refresh. */
+/* Whether any segment had the id at the last refresh. */
 bool ir_segments_has(const ir_segments_t *segments, const ir_id_t *id);
 
 #endif

@@ -1,18 +1,18 @@
-/* Which raw messages a command of ir-store is about, by its options. */
+/* The raw messages that a command of ir-store selects by its options. */
 #ifndef IR_STORE_SELECTION_H
 #define IR_STORE_SELECTION_H
 
 #include "store/command.h"
 
-/* From mote, reason, since and until. Texts belong to the options. IR_ERR_USAGE names what is no
- * time or no reason. */
+/* Made from mote, reason, since and until. The options own the texts. IR_ERR_USAGE names an invalid
+ * time or reason. */
 ir_status_t ir_store_selection(const ir_store_options_t *options, ir_raw_selection_t *selection,
                                ir_error_t *error);
 
-/* Whether any of these options narrows it. */
+/* Whether any of these options restricts the selection. */
 bool ir_store_selects(const ir_store_options_t *options);
 
-/* Whether a message of this mote and arrival belongs to it; reasons are not looked at. */
+/* Whether a message of this mote and arrival is selected; ignores reasons. */
 bool ir_selection_has(const ir_raw_selection_t *selection, ir_view_t mote, int64_t arrival_ns);
 
 #endif

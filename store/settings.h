@@ -10,14 +10,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Filled by common/settings.h; texts are owned by the program's struct. */
+/* Filled by common/settings.h. The program's struct owns the texts. */
 typedef struct ir_store_settings {
     char *documents, *documents_password;
     char *graph, *graph_user, *graph_password, *graph_token, *graph_ca;
     int64_t segment_bytes;
 } ir_store_settings_t;
 
-/* The rows for a program's table: `type` is its struct, `member` the ir_store_settings_t in it. */
+/* Rows for a program's settings table. `type` is its struct, `member` the ir_store_settings_t in
+ * it. */
 #define IR_STORE_SETTINGS(type, member)                                                            \
     {"documents",                                                                                  \
      'd',                                                                                          \
@@ -96,7 +97,7 @@ typedef struct ir_store_settings {
             "An N-Quads segment is sealed when it has grown to this."                              \
     }
 
-/* What follows from them. Texts belong to the settings. */
+/* Derive options from the settings, which still own the texts. */
 void ir_store_settings_documents(const ir_store_settings_t *settings, int64_t timeout_ns,
                                  ir_documents_options_t *documents);
 void ir_store_settings_graph(const ir_store_settings_t *settings,

@@ -79,7 +79,7 @@ static char *join(ir_view_t first, ir_view_t second) {
     return text;
 }
 
-/* Oxigraph's endpoints stand side by side. */
+/* Oxigraph's endpoints are siblings in the path. */
 static char *beside(const paths_t *paths, const char *name) {
     ir_view_t folder = paths->path;
     while (folder.size > 0 && folder.data[folder.size - 1] != '/') {
@@ -117,7 +117,7 @@ static bool is_virtuoso(ir_view_t path) {
            ends_with(path, "/sparql-graph-crud") || ends_with(path, "/sparql-graph-crud-auth");
 }
 
-/* Virtuoso answers 2xx to quads and forgets their graphs. */
+/* Virtuoso answers 2xx to quads but ignores their graphs. */
 static ir_status_t check_strategy(const paths_t *paths, ir_error_t *error) {
     if (paths->strategy == IR_SPARQL_QUADS && paths->store.size == 0 && is_virtuoso(paths->path)) {
         return ir_error_set(error, IR_ERR_USAGE,

@@ -24,9 +24,9 @@ typedef struct row {
 } row_t;
 
 struct ir_tally {
-    row_t *rows; /* by mote */
+    row_t *rows; /* sorted by mote */
     size_t count, capacity;
-    size_t last; /* the row found last: most calls are about the same mote */
+    size_t last; /* the row found last: most calls concern the same mote */
 };
 
 ir_tally_t *ir_tally_new(void) {
@@ -50,7 +50,7 @@ static int compare(ir_view_t a, const char *b) {
     return order != 0 ? order : (a.size > size) - (a.size < size);
 }
 
-/* Its place, or that where it belongs. */
+/* The index of the mote's row, or where it belongs. */
 static size_t find(const ir_tally_t *tally, ir_view_t mote) {
     size_t first = 0;
     size_t end = tally->count;

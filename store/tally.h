@@ -1,4 +1,4 @@
-/* What a reprocessing came to, counted by mote. One thread. */
+/* Counts the results of a reprocessing, per mote. One thread. */
 #ifndef IR_STORE_TALLY_H
 #define IR_STORE_TALLY_H
 
@@ -11,15 +11,15 @@
 
 typedef enum ir_tally_column {
     IR_TALLY_MESSAGES,
-    IR_TALLY_REFUSED,      /* messages of which something was refused */
+    IR_TALLY_REFUSED,      /* messages with refusals */
     IR_TALLY_OBSERVATIONS, /* accepted */
     IR_TALLY_NEW,          /* of them: not stored before */
-    IR_TALLY_REVISIONS,    /* written because a flag is another one now */
-    /* of a store of an earlier release */
+    IR_TALLY_REVISIONS,    /* written because a flag changed */
+    /* for a store of an earlier release */
     IR_TALLY_EARLIER, /* observations in it */
-    IR_TALLY_EQUAL,   /* of them: with an equal in the new store */
-    IR_TALLY_MERGED,  /* of them: a record that stood there more than once and is one now */
-    IR_TALLY_MISSING, /* of them: with no equal */
+    IR_TALLY_EQUAL,   /* of them: those with an equal in the new store */
+    IR_TALLY_MERGED,  /* of them: a record stored more than once, and now once */
+    IR_TALLY_MISSING, /* of them: those without an equal */
     IR_TALLY_COLUMNS
 } ir_tally_column_t;
 
@@ -28,13 +28,13 @@ typedef struct ir_tally ir_tally_t;
 ir_tally_t *ir_tally_new(void); /* NULL when memory is out */
 void ir_tally_free(ir_tally_t *tally);
 
-/* False when memory is out. */
+/* Returns false when memory is exhausted. */
 bool ir_tally_add(ir_tally_t *tally, ir_view_t mote, ir_tally_column_t column, uint64_t count);
 
 uint64_t ir_tally_total(const ir_tally_t *tally, ir_tally_column_t column);
 
-/* A line for each mote, by name, and one for all; with the columns of an earlier store or without.
- * As a table, or as one JSON object on one line. */
+/* Shows one line per mote, by name, and one for all, with or without the columns of an earlier
+ * store. As a table, or as one JSON object on one line. */
 void ir_tally_show(ir_tally_t *tally, bool earlier, FILE *out);
 void ir_tally_show_json(ir_tally_t *tally, bool earlier, FILE *out);
 

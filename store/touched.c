@@ -32,7 +32,7 @@ void ir_touched_sort(ir_touched_t *touched) {
     touched->count = distinct;
 }
 
-/* Repeats are put together first: memory is bounded by the registry. */
+/* Merges repeats first, so that the registry's size limits the memory. */
 static bool make_room(ir_touched_t *touched) {
     ir_touched_sort(touched);
     if (touched->count < touched->capacity / 2) {

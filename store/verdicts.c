@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGE 1000 /* points that are checked together */
-#define PENDING 2 /* the last points, on which the next ones may decide */
-#define CONTEXT 3 /* points on either side, at least, on which flags depend */
+#define PAGE 1000 /* number of points checked together */
+#define PENDING 2 /* number of last points whose flags later points may decide */
+#define CONTEXT 3 /* fewest points on either side that flags depend on */
 #define SERIES 1
 
-/* A point with its flags as they are stored and as they should be. */
+/* A point with its stored flags and its correct flags. */
 typedef struct point {
     ir_observation_t now;
     ir_id_t raw_id;
@@ -25,18 +25,18 @@ struct ir_verdicts {
     ir_documents_t *reader, *documents;
     ir_graph_t *graph;
     ir_quality_t *quality;
-    ir_batch_t *checked;   /* the page, for quality control */
-    ir_batch_t *revisions; /* to be written */
+    ir_batch_t *checked;   /* the page being checked */
+    ir_batch_t *revisions; /* revisions to be written */
     ir_point_t *recent;
     size_t recent_capacity;
-    ir_stored_revision_t *stored; /* of the series, by observation and test */
+    ir_stored_revision_t *stored; /* revisions of the series, by observation and test */
     size_t n_stored, stored_capacity;
-    /* the series at hand */
+    /* the current series */
     const ir_sensor_t *sensor;
     int64_t from_ns, to_ns;
     size_t after, after_most; /* points after to_ns */
     point_t points[PENDING + PAGE];
-    size_t n_points, n_checked; /* the first n_checked have their flags */
+    size_t n_points, n_checked; /* the first n_checked have their correct flags */
     uint64_t written;
     ir_error_t *error;
 };
@@ -104,7 +104,7 @@ static ir_status_t take_stored(void *context, const ir_stored_revision_t *stored
     return IR_OK;
 }
 
-/* The revisions of one test of one observation. */
+/* Finds the revisions of one test of one observation. */
 static const ir_stored_revision_t *find_group(const ir_verdicts_t *verdicts, const ir_id_t *id,
                                               ir_test_t test, size_t *count) {
     size_t first = 0;
@@ -136,7 +136,7 @@ static const ir_stored_revision_t *find_next(const ir_stored_revision_t *group, 
 }
 
 typedef struct verdict {
-    ir_id_t id; /* the revision's, or the observation's */
+    ir_id_t id; /* id of the revision or of the observation */
     uint8_t flag;
 } verdict_t;
 
@@ -148,7 +148,7 @@ static verdict_t newest(const ir_verdicts_t *verdicts, const point_t *point, ir_
         found = group[i].supersedes ? NULL : &group[i];
     }
     const ir_stored_revision_t *next = found;
-    for (size_t i = 0; i < count && next != NULL; i++) { /* no chain is longer */
+    for (size_t i = 0; i < count && next != NULL; i++) { /* a chain cannot be longer */
         found = next;
         next = find_next(group, count, &found->id);
     }
@@ -156,9 +156,10 @@ static verdict_t newest(const ir_verdicts_t *verdicts, const point_t *point, ir_
                          : (verdict_t){point->now.id, point->stored[test]};
 }
 
-/* ---- writing what differs ---- */
+/* ---- writing differences ---- */
 
-/* The graph first: what the documents have is not looked for again after an interruption. */
+/* Writes the graph first: after an interruption, revisions that the documents have are not searched
+ * again. */
 static ir_status_t write_revisions(ir_verdicts_t *verdicts) {
     ir_batch_t *batch = verdicts->revisions;
     if (batch->n_revisions == 0) {
@@ -220,7 +221,8 @@ static ir_status_t settle_point(ir_verdicts_t *verdicts, point_t *point) {
 
 /* ---- checking ---- */
 
-/* Revisions come in the order of the points that decided them, and are about the few before. */
+/* Revisions come in the order of the points that decided them, and concern the few points
+ * before. */
 static void apply_revisions(ir_verdicts_t *verdicts) {
     size_t at = 0;
     for (uint32_t i = 0; i < verdicts->checked->n_revisions; i++) {
@@ -237,7 +239,8 @@ static void apply_revisions(ir_verdicts_t *verdicts) {
     }
 }
 
-/* All points get their flags; all but the last ones are settled, at the series' end these too. */
+/* Sets the flags of all points. All but the last ones are then final; at the end of the series,
+ * these too. */
 static ir_status_t check_page(ir_verdicts_t *verdicts, bool end) {
     ir_batch_t *batch = verdicts->checked;
     ir_batch_reset(batch, batch->registry);
@@ -278,7 +281,7 @@ static ir_status_t take_point(void *context, const ir_stored_observation_t *stor
         return IR_OK;
     }
     if (o->time_ns > verdicts->to_ns && verdicts->after++ == verdicts->after_most) {
-        return IR_ERR_STATE; /* enough */
+        return IR_ERR_STATE; /* enough points: stop */
     }
     point_t *point = &verdicts->points[verdicts->n_points++];
     *point = (point_t){.now = *o, .raw_id = stored->raw_id, .was_late = o->late};
@@ -292,7 +295,7 @@ static ir_status_t take_point(void *context, const ir_stored_observation_t *stor
     return verdicts->n_points == PENDING + PAGE ? check_page(verdicts, false) : IR_OK;
 }
 
-/* From when on the points are needed: as many before as flags depend on. */
+/* Finds the time from which points are needed: flags depend on a number of points before. */
 static ir_status_t find_start(ir_verdicts_t *verdicts, int64_t *start_ns) {
     const ir_sensor_t *sensor = verdicts->sensor;
     const size_t window = ir_test_flat_line_window(ir_sensor_limits(sensor), sensor->interval_ns);

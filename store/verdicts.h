@@ -1,9 +1,10 @@
-/* The verdicts of quality control on stored series, looked at again: as if all that is stored now
- * had come in the order of its time. What differs from the newest verdict is written as a revision
- * that supersedes it; nothing is overwritten. The newest verdict on a test of an observation: the
- * end of the chain of superseding revisions, else a revision that supersedes nothing, else the
- * observation's own flag. A spike or flat-line flag that was left at "not evaluated" because only
- * later points tell, and is good, needs no revision, as with workers. One thread. */
+/* Checks the quality verdicts of stored series again, as if everything that is stored now had
+ * arrived in the order of its time. A flag that differs from the newest verdict is written as a
+ * revision that supersedes that verdict; nothing is overwritten. The newest verdict on a test of an
+ * observation is the end of the chain of superseding revisions, else a revision that supersedes
+ * nothing, else the observation's own flag. As in workers, no revision is needed for a spike or
+ * flat-line flag that was left at "not evaluated", because only later points decide it, and that is
+ * good. One thread. */
 #ifndef IR_STORE_VERDICTS_H
 #define IR_STORE_VERDICTS_H
 
@@ -13,14 +14,14 @@
 
 typedef struct ir_verdicts ir_verdicts_t;
 
-/* `reader` and `documents` are two clients of one store. All outlive it. NULL when memory is out.
- */
+/* `reader` and `documents` are two clients of one store. All arguments must outlive it. Returns
+ * NULL when memory is exhausted. */
 ir_verdicts_t *ir_verdicts_new(ir_documents_t *reader, ir_documents_t *documents, ir_graph_t *graph,
                                ir_registry_t *registry);
 void ir_verdicts_free(ir_verdicts_t *verdicts);
 
-/* One series, a sensor of the registry, from one time to another (both included), and as many
- * points after that as depend on it. *written: how many revisions. */
+/* Checks one series, of a sensor in the registry, in a time range (ends included), and as many
+ * later points as depend on it. *written is the number of revisions. */
 ir_status_t ir_verdicts_revise(ir_verdicts_t *verdicts, const ir_sensor_t *sensor, int64_t from_ns,
                                int64_t to_ns, uint64_t *written, ir_error_t *error);
 

@@ -6,26 +6,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is held against the ledger, in this order. */
+/* The places that are compared with the ledger, in this order. */
 enum { PLACE_RAW, PLACE_OBSERVATIONS, PLACE_GRAPH, PLACES };
 
 static const char *const place_names[PLACES] = {"raw", "observations", "graph"};
 
 typedef struct ir_verdict {
-    bool kept; /* else the rest is 0 */
+    bool kept; /* false: the other fields are 0 */
     ir_ledger_result_t result;
 } ir_verdict_t;
 
 typedef struct ir_comparison {
     const ir_stores_t *stores;
     ir_ledger_t *ledger;
-    uint64_t cut_off; /* so many ledgers were: what is not in them is not foreign for certain */
+    uint64_t cut_off; /* number of truncated ledgers: other ids are then not certainly foreign */
     ir_verdict_t verdicts[PLACES];
 } ir_comparison_t;
 
 /* ---- the ledgers ---- */
 
-/* Said on standard error, since the output may be JSON. */
+/* Printed on standard error, because the output may be JSON. */
 static void tell_cut_off(const char *path, const ir_ledger_extent_t *extent) {
     fprintf(stderr,
             "ir-store: ledger %s was cut off%s: the %" PRIu64 " whole lines are taken, and what "
@@ -43,7 +43,7 @@ static ir_status_t add_ledger(ir_comparison_t *comparison, const char *path, ir_
     return status;
 }
 
-/* --ledger FILE[,FILE…] and the arguments. */
+/* Loads --ledger FILE[,FILE…] and the arguments. */
 static ir_status_t load_ledgers(ir_comparison_t *comparison, char *const *more, int n_more,
                                 ir_error_t *error) {
     const char *given = ir_setting_text(comparison->stores->options->ledger);
@@ -80,7 +80,7 @@ static bool keeps(const ir_stores_t *stores, int place) {
                                 : ir_documents_keeps(stores->documents);
 }
 
-/* Bodies are read only if something follows from them. */
+/* Reads bodies only if they are needed. */
 static ir_status_t walk_place(const ir_comparison_t *comparison, int place, ir_error_t *error) {
     const ir_stores_t *stores = comparison->stores;
     ir_ledger_t *ledger = comparison->ledger;
@@ -114,7 +114,7 @@ static ir_status_t compare(ir_comparison_t *comparison, ir_error_t *error) {
     return IR_OK;
 }
 
-/* Of ids that no ledger has: those that are wrong, and those that nobody can judge. */
+/* Of the ids that no ledger has: those that are wrong, or those that cannot be judged. */
 static uint64_t foreign_of(const ir_comparison_t *comparison, const ir_ledger_result_t *result) {
     return comparison->cut_off > 0 ? 0 : result->foreign;
 }

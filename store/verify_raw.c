@@ -11,7 +11,7 @@
 struct ir_verify_walk {
     ir_ledger_t *ledger;
     ir_arena_t *arena;
-    ir_id_t *ids; /* of one message's observations */
+    ir_id_t *ids; /* ids of one message's observations */
     size_t capacity;
 };
 
@@ -37,8 +37,8 @@ void ir_verify_walk_free(ir_verify_walk_t *walk) {
     }
 }
 
-/* Whether a message without a name would have its id: by its arrival, or without one when the
- * broker did not stamp it. */
+/* Whether a message without a name would have its id: computed with its arrival, or without it when
+ * the broker did not stamp it. */
 static bool id_follows(const ir_raw_document_t *raw, const ir_senml_pack_t *pack) {
     ir_raw_document_t unnamed = *raw;
     unnamed.name = (ir_view_t){NULL, 0};
@@ -93,7 +93,7 @@ static ir_status_t see_arrival(ir_verify_walk_t *walk, const ir_raw_document_t *
         return status;
     }
     if (!named && !id_follows(raw, &pack)) {
-        ir_ledger_see(walk->ledger, &raw->id); /* of nothing that was sent */
+        ir_ledger_see(walk->ledger, &raw->id); /* matches nothing that was sent */
         return IR_OK;
     }
     return take_pack(walk, raw, &pack, key);

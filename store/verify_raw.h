@@ -1,16 +1,16 @@
-/* Raw messages against a ledger. */
+/* Compares raw messages with a ledger. */
 #ifndef IR_STORE_VERIFY_RAW_H
 #define IR_STORE_VERIFY_RAW_H
 
 #include "store/documents.h"
 #include "store/ledger.h"
 
-/* Sees all raw messages of the store. Of those whose times count from their arrival it finds by
- * body and stored arrival, with the worker's own code, which id they have and which observations
- * must come of them, and tells the ledger. Of a message is in memory what one decoding needs. */
+/* Reads all raw messages of the store. For those with relative times it computes, from body and
+ * stored arrival and with the worker's own code, their id and the observations that must result,
+ * and reports them to the ledger. Memory holds what decoding one message needs. */
 ir_status_t ir_verify_raw(ir_documents_t *documents, ir_ledger_t *ledger, ir_error_t *error);
 
-/* The same one by one; the context of `see` is the walk. */
+/* The same for single messages; the walk is the context of `see`. */
 typedef struct ir_verify_walk ir_verify_walk_t;
 ir_verify_walk_t *ir_verify_walk_new(ir_ledger_t *ledger); /* NULL when memory is out */
 void ir_verify_walk_free(ir_verify_walk_t *walk);

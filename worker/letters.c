@@ -175,8 +175,8 @@ static ir_outcome_t publish_smaller(ir_letters_t *letters, ir_publication_t *let
         letter->routing_key = ir_view("", 0);
         outcome = ir_publisher_publish(letters->publisher, letter, error);
     }
-    return outcome == IR_OUTCOME_REFUSED ? IR_OUTCOME_OK
-                                         : outcome; /* the raw document has the refusal */
+    /* Refused for good: the raw document still has the refusal. */
+    return outcome == IR_OUTCOME_REFUSED ? IR_OUTCOME_OK : outcome;
 }
 
 static ir_outcome_t publish_letter(ir_letters_t *letters, const ir_batch_t *batch, uint32_t index,
