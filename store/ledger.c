@@ -23,8 +23,8 @@ typedef struct ir_ledger_set {
     size_t count, capacity;
 } ir_ledger_set_t;
 
-/* Messages with relative times that only their arrival distinguishes; or one message with a
- * name. */
+/* Messages with relative times and the same mote and body: only their arrival distinguishes them.
+ * Or one message with a name. */
 typedef struct ir_ledger_group {
     ir_id_t key;
     uint32_t messages, records, sent, confirmed;
