@@ -5,6 +5,7 @@ static const struct phrase {
     const char *text;
 } phrases[] = {
     {202, "Accepted"},
+    {204, "No Content"},
     {400, "Bad Request"},
     {401, "Unauthorized"},
     {403, "Forbidden"},

@@ -25,6 +25,23 @@ static bool check_tokens(const ir_ingest_options_t *options, FILE *out) {
     return report(out, "tokens", status, text, &error);
 }
 
+static bool check_registry(const ir_ingest_options_t *options, FILE *out) {
+    ir_registry_t *registry = NULL;
+    ir_error_t error = {.status = IR_OK};
+    char text[160] = "";
+    if (ir_setting_text(options->registry) == NULL) {
+        fprintf(out, "%-10s note   none: only the names of sensors are looked at\n", "registry");
+        return true;
+    }
+    const ir_status_t status = ir_registry_load(options->registry, &registry, &error);
+    if (status == IR_OK) {
+        snprintf(text, sizeof text, "%zu motes, %zu sensors", ir_registry_motes(registry),
+                 ir_registry_sensors(registry));
+    }
+    ir_registry_unref(registry);
+    return report(out, "registry", status, text, &error);
+}
+
 static bool check_broker(const ir_ingest_options_t *options, FILE *out) {
     ir_broker_options_t broker;
     ir_ingest_broker_options(options, &broker);
@@ -38,6 +55,7 @@ static bool check_broker(const ir_ingest_options_t *options, FILE *out) {
 
 bool ir_ingest_check(const ir_ingest_options_t *options, FILE *out) {
     const bool tokens = check_tokens(options, out);
+    const bool registry = check_registry(options, out);
     const bool broker = check_broker(options, out);
     fprintf(out,
             "\nThe gateway would take requests at %s on up to %lld connections, bodies of up to "
@@ -46,5 +64,5 @@ bool ir_ingest_check(const ir_ingest_options_t *options, FILE *out) {
             options->listen, (long long)options->connections, (long long)options->body_bytes,
             (long long)options->expanded_bytes, IR_EXCHANGE_OBSERVATIONS,
             (long long)(options->confirm_timeout_ns / 1000000));
-    return tokens && broker;
+    return tokens && registry && broker;
 }

@@ -90,6 +90,7 @@ ir_status_t ir_decoder_start(const ir_submission_limits_t *limits, size_t mote_m
 
 static void free_decoding(ir_decoding_t *decoding) {
     ir_shipment_free(decoding->shipment);
+    ir_registry_unref(decoding->input.registry);
     evbuffer_free(decoding->body);
     free(decoding);
 }
@@ -158,6 +159,8 @@ static ir_decoding_t *new_decoding(const ir_submission_input_t *input, struct ev
         .content_encoding = copy_text(input->content_encoding, &at),
         .idempotency_key = copy_text(input->idempotency_key, &at),
         .arrival_ns = input->arrival_ns,
+        .registry = ir_registry_ref(input->registry),
+        .accept_unregistered = input->accept_unregistered,
     };
     decoding->body = own;
     return decoding;

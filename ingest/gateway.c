@@ -43,6 +43,8 @@ static void refresh(void *context) {
     ir_metric_set(meters->blocked, state == IR_OUTLET_BLOCKED);
     ir_metric_set(meters->reconnects, (int64_t)ir_outlet_reconnects(gateway->outlet));
     ir_metric_set(meters->motes, (int64_t)ir_tokens_motes(gateway->tokens));
+    ir_metric_set(meters->registry_sensors,
+                  gateway->registry != NULL ? (int64_t)ir_registry_sensors(gateway->registry) : 0);
     const ir_outlet_counts_t counts = ir_outlet_counts(gateway->outlet);
     ir_metric_set(meters->motes_waiting, (int64_t)counts.motes_waiting);
     ir_metric_set(meters->messages_waiting, (int64_t)counts.messages_waiting);
@@ -159,11 +161,66 @@ static void free_tokens(void *old) {
 static const ir_reload_work_t tokens_work = {
     .load = load_tokens, .swap = swap_tokens, .failed = keep_tokens, .free = free_tokens};
 
+/* ---- and the registry ---- */
+
+static ir_status_t load_registry(void *context, void **made, ir_error_t *error) {
+    const ir_gateway_t *gateway = context;
+    ir_registry_t *registry = NULL;
+    const ir_status_t status = ir_registry_load(gateway->options->registry, &registry, error);
+    *made = registry;
+    return status;
+}
+
+static void *swap_registry(void *context, void *made) {
+    ir_gateway_t *gateway = context;
+    ir_registry_t *old = gateway->registry;
+    gateway->registry = made;
+    ir_metric_increase(gateway->meters.registry_reloads, 1);
+    ir_log(IR_LOG_INFO, "registry read again: %zu motes, %zu sensors",
+           ir_registry_motes(gateway->registry), ir_registry_sensors(gateway->registry));
+    return old;
+}
+
+static void keep_registry(void *context, const ir_error_t *error) {
+    ir_gateway_t *gateway = context;
+    ir_metric_increase(gateway->meters.registry_reload_failures, 1);
+    ir_log(IR_LOG_ERROR, "registry stays as it was: %s", error->text);
+}
+
+static bool registry_in_use(const void *old) {
+    return ir_registry_shared(old);
+}
+
+static void free_registry(void *old) {
+    ir_registry_unref(old);
+}
+
+/* A body that is read beside the loop holds the registry that it began with. */
+static const ir_reload_work_t registry_work = {.load = load_registry,
+                                               .swap = swap_registry,
+                                               .failed = keep_registry,
+                                               .in_use = registry_in_use,
+                                               .free = free_registry};
+
+static ir_status_t open_registry(ir_gateway_t *gateway, ir_error_t *error) {
+    if (ir_setting_text(gateway->options->registry) == NULL) {
+        return IR_OK;
+    }
+    const ir_status_t status =
+        ir_registry_load(gateway->options->registry, &gateway->registry, error);
+    return status == IR_OK ? ir_reload_open(gateway->base, &registry_work, gateway,
+                                            &gateway->registry_reload, error)
+                           : status;
+}
+
 static void on_reload(evutil_socket_t number, short what, void *context) {
     (void)number;
     (void)what;
     const ir_gateway_t *gateway = context;
     ir_reload_request(gateway->reload);
+    if (gateway->registry_reload != NULL) {
+        ir_reload_request(gateway->registry_reload);
+    }
 }
 
 /* ---- start and end ---- */
@@ -274,6 +331,9 @@ static ir_status_t open_gateway(ir_gateway_t *gateway, ir_error_t *error) {
     if (status == IR_OK) {
         status = ir_reload_open(gateway->base, &tokens_work, gateway, &gateway->reload, error);
     }
+    if (status == IR_OK) {
+        status = open_registry(gateway, error);
+    }
     return status == IR_OK ? open_events(gateway, error) : status;
 }
 
@@ -289,6 +349,7 @@ static void close_gateway(ir_gateway_t *gateway) {
         }
     }
     ir_reload_close(gateway->reload);
+    ir_reload_close(gateway->registry_reload);
     ir_outlet_stop(gateway->outlet);
     ir_endpoint_free(gateway->endpoint);
     if (gateway->base != NULL) {
@@ -298,6 +359,7 @@ static void close_gateway(ir_gateway_t *gateway) {
     ir_submission_reader_free(gateway->reader);
     ir_ingest_meters_close(&gateway->meters);
     ir_tokens_free(gateway->tokens);
+    ir_registry_unref(gateway->registry);
 }
 
 ir_status_t ir_gateway_run(const ir_ingest_options_t *options, ir_error_t *error) {

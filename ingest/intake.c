@@ -1,11 +1,14 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "http/problem.h"
+#include "ingest/cors.h"
+#include "ingest/credentials.h"
 #include "ingest/refusal.h"
 #include "ingest/state.h"
 
 #include <event2/buffer.h>
 #include <event2/http.h>
+#include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
 
 #include <stdio.h>
@@ -13,8 +16,8 @@
 #include <strings.h>
 
 #define PATH "/v1/observations"
+#define METHODS "POST, OPTIONS"
 #define KEY "Idempotency-Key"
-#define CHALLENGE "Bearer realm=\"intelligent-river\""
 #define LOG_EVERY_NS IR_SECOND_NS
 #define ADDRESS_SIZE 64
 
@@ -53,8 +56,21 @@ static bool must_be_last(const ir_gateway_t *gateway, struct evhttp_request *req
                          header(request, "Transfer-Encoding") != NULL));
 }
 
+/* Lets the page that asks read the answer. */
+static bool allow_page(const ir_gateway_t *gateway, struct evhttp_request *request) {
+    const char *origin = header(request, "Origin");
+    if (!ir_cors_allows(gateway->options->cors_origins, origin)) {
+        return false;
+    }
+    set_header(request, "Access-Control-Allow-Origin", origin);
+    set_header(request, "Access-Control-Expose-Headers", IR_CORS_EXPOSED);
+    set_header(request, "Vary", "Origin");
+    return true;
+}
+
 void ir_intake_answer(ir_gateway_t *gateway, struct evhttp_request *request, int code,
                       const char *type, const ir_buffer_t *body) {
+    allow_page(gateway, request);
     if (type != NULL) {
         set_header(request, "Content-Type", type);
         evbuffer_add(evhttp_request_get_output_buffer(request), body->data, body->size);
@@ -87,14 +103,13 @@ void ir_intake_refuse(ir_gateway_t *gateway, struct evhttp_request *request, int
 /* ---- who it is ---- */
 
 static ir_account_t *authorize(ir_gateway_t *gateway, struct evhttp_request *request) {
-    static const char scheme[] = "Bearer ";
     const char *given = header(request, "Authorization");
-    const bool bearer = given != NULL && strncasecmp(given, scheme, sizeof scheme - 1) == 0;
-    ir_account_t *account =
-        bearer ? ir_tokens_find(gateway->tokens, ir_view_text(given + sizeof scheme - 1)) : NULL;
+    ir_account_t *account = given != NULL ? ir_credentials_find(gateway->tokens, given) : NULL;
     if (account == NULL) {
         set_header(request, "WWW-Authenticate",
-                   given == NULL ? CHALLENGE : CHALLENGE ", error=\"invalid_token\"");
+                   given == NULL ? IR_CHALLENGE_BEARER
+                                 : IR_CHALLENGE_BEARER ", error=\"invalid_token\"");
+        set_header(request, "WWW-Authenticate", IR_CHALLENGE_BASIC);
         ir_intake_refuse(gateway, request, 401, given == NULL ? "no-token" : "bad-token",
                          given == NULL ? "send the mote's token: Authorization: Bearer TOKEN"
                                        : "this is no mote's token",
@@ -167,6 +182,8 @@ static void take_submission(ir_gateway_t *gateway, struct evhttp_request *reques
         .content_type = header(request, "Content-Type"),
         .content_encoding = header(request, "Content-Encoding"),
         .idempotency_key = find_key(request),
+        .registry = gateway->registry,
+        .accept_unregistered = gateway->options->analysis.unregistered == 1,
     };
     ir_reading_begin(gateway, request, account, &input);
 }
@@ -188,15 +205,52 @@ static bool is_framed(ir_gateway_t *gateway, struct evhttp_request *request) {
     return false;
 }
 
+/* HTTP/1.1 wants one (RFC 9112, section 3.2): whoever stands in front may else take the request for
+ * one to another server. */
+static bool has_host(ir_gateway_t *gateway, struct evhttp_request *request) {
+    const size_t hosts = count_header(request, "Host");
+    if (hosts == 1 || (hosts == 0 && request->major == 1 && request->minor == 0)) {
+        return true;
+    }
+    ir_intake_refuse(gateway, request, 400, "host",
+                     hosts == 0 ? "a request of HTTP/1.1 without Host" : "more than one Host", 0);
+    return false;
+}
+
+/* What may be done here, and by which pages. */
+static void answer_options(ir_gateway_t *gateway, struct evhttp_request *request) {
+    set_header(request, "Allow", METHODS);
+    if (header(request, "Access-Control-Request-Method") != NULL &&
+        ir_cors_allows(gateway->options->cors_origins, header(request, "Origin"))) {
+        set_header(request, "Access-Control-Allow-Methods", IR_CORS_METHODS);
+        set_header(request, "Access-Control-Allow-Headers", IR_CORS_HEADERS);
+        set_header(request, "Access-Control-Max-Age", IR_CORS_SECONDS);
+    }
+    ir_intake_answer(gateway, request, 204, NULL, NULL);
+}
+
+static bool is_path(const char *path) {
+    const size_t size = sizeof PATH - 1;
+    return path != NULL && strncmp(path, PATH, size) == 0 &&
+           (path[size] == '\0' || strcmp(path + size, "/") == 0);
+}
+
 static bool is_for_observations(ir_gateway_t *gateway, struct evhttp_request *request) {
     const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
-    const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
-    if (path == NULL || strcmp(path, PATH) != 0) {
+    const enum evhttp_cmd_type method = evhttp_request_get_command(request);
+    if (!is_path(uri != NULL ? evhttp_uri_get_path(uri) : NULL)) {
         ir_intake_refuse(gateway, request, 404, "path", "observations are sent to " PATH, 0);
         return false;
     }
-    if (evhttp_request_get_command(request) != EVHTTP_REQ_POST) {
-        set_header(request, "Allow", "POST");
+    if (!has_host(gateway, request)) {
+        return false;
+    }
+    if (method == EVHTTP_REQ_OPTIONS) {
+        answer_options(gateway, request);
+        return false;
+    }
+    if (method != EVHTTP_REQ_POST) {
+        set_header(request, "Allow", METHODS);
         ir_intake_refuse(gateway, request, 405, "method", "observations are sent with POST", 0);
         return false;
     }

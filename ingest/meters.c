@@ -46,6 +46,12 @@ static void add_single(ir_ingest_meters_t *m) {
          "Reloads of the tokens."},
         {&m->reload_failures, IR_METRIC_COUNTER, "ir_tokens_reloads_total", "result=\"failed\"",
          "Reloads of the tokens."},
+        {&m->registry_reloads, IR_METRIC_COUNTER, "ir_registry_reloads_total", "result=\"done\"",
+         "Reloads of the registry."},
+        {&m->registry_reload_failures, IR_METRIC_COUNTER, "ir_registry_reloads_total",
+         "result=\"failed\"", "Reloads of the registry."},
+        {&m->registry_sensors, IR_METRIC_GAUGE, "ir_registry_sensors", NULL,
+         "Sensors in the registry; 0 without one."},
     };
     for (size_t i = 0; i < sizeof series / sizeof series[0]; i++) {
         *series[i].metric = ir_metrics_add(m->metrics, series[i].kind, series[i].name,

@@ -23,6 +23,7 @@ typedef struct ir_ingest_meters {
     ir_metric_t *motes_waiting, *messages_waiting, *given_up, *set_aside;
     ir_metric_t *connected, *blocked, *reconnects;
     ir_metric_t *motes, *reloads, *reload_failures;
+    ir_metric_t *registry_reloads, *registry_reload_failures, *registry_sensors;
     ir_metric_histogram_t *confirm_seconds;
 } ir_ingest_meters_t;
 

@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "common/program.h"
 #include "http/listener.h"
+#include "ingest/cors.h"
 
 #include <stddef.h>
 
@@ -15,7 +16,10 @@ static const ir_setting_t settings[] = {
     {"tokens", 't', IR_SETTING_TEXT, "FILE", NULL, 0, 0, "tokens.txt", FIELD(tokens),
      "The motes' tokens, as hashes: lines MOTE sha256:HEX; read again on SIGHUP."},
     IR_BROKER_SETTINGS(ir_ingest_options_t, broker),
-    IR_LIMIT_SETTINGS(ir_ingest_options_t, limits),
+    {"registry", 'r', IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(registry),
+     "The workers' registry: what it lets no worker use is refused at once; read again on SIGHUP. "
+     "Without it names are looked at only."},
+    IR_ANALYSIS_SETTINGS(ir_ingest_options_t, analysis),
     {"body-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_KIB, 64 * IR_MIB, "1Mi", FIELD(body_bytes),
      "Largest body of a request as it comes, compressed or not."},
     {"expanded-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_KIB, 256 * IR_MIB, "4Mi",
@@ -74,6 +78,9 @@ static const ir_setting_t settings[] = {
      FIELD(stop_timeout_ns), "After that, requests that were taken may last so long."},
     {"trusted-proxies", 0, IR_SETTING_TEXT, "LIST", NULL, 0, 0, NULL, FIELD(trusted_proxies),
      "Addresses or networks, separated by commas, whose X-Forwarded-For is believed, for the log."},
+    {"cors-origins", 0, IR_SETTING_TEXT, "LIST", NULL, 0, 0, NULL, FIELD(cors_origins),
+     "Origins of web pages that may send (https://river.example), separated by commas, or *: all. "
+     "Empty: none."},
     {"issue-tokens", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(issue_tokens),
      "Make a token for each mote named in FILE (-: standard input), one a line, or in the registry "
      "FILE.ttl; write MOTE TOKEN lines to standard output, merge the hashes into --tokens, and "
@@ -93,7 +100,10 @@ static ir_status_t check(const void *given, ir_error_t *error) {
     if (status == IR_OK) {
         status = ir_listener_check(options->listen, error);
     }
-    return status == IR_OK ? ir_proxies_parse(options->trusted_proxies, &proxies, error) : status;
+    if (status == IR_OK) {
+        status = ir_proxies_parse(options->trusted_proxies, &proxies, error);
+    }
+    return status == IR_OK ? ir_cors_check(options->cors_origins, error) : status;
 }
 
 const ir_program_t ir_ingest_program = {
@@ -101,7 +111,8 @@ const ir_program_t ir_ingest_program = {
     .purpose = "Takes observations from motes by HTTP and hands them to RabbitMQ; answers 202 once "
                "the broker has confirmed them.",
     .usage = "",
-    .notes = "Signals: SIGHUP reads the tokens again; SIGTERM and SIGINT finish what was taken and "
+    .notes = "Signals: SIGHUP reads tokens and registry again; SIGTERM and SIGINT finish what was "
+             "taken and "
              "exit; a second one exits at once.\n"
              "Exit status: 0 done, 2 wrong usage or settings, 1 anything else.\n",
     .settings = settings,
@@ -111,15 +122,16 @@ const ir_program_t ir_ingest_program = {
 
 void ir_ingest_broker_options(const ir_ingest_options_t *options, ir_broker_options_t *broker) {
     ir_broker_settings_options(&options->broker, "ir-ingest", options->timeout_ns, broker);
-    broker->trial_bytes = (size_t)options->limits.pack_bytes;
+    broker->trial_bytes = (size_t)options->analysis.limits.pack_bytes;
     if (broker->trial_bytes > broker->message_bytes) {
         broker->trial_bytes = broker->message_bytes;
     }
 }
 
 void ir_ingest_limits(const ir_ingest_options_t *options, ir_submission_limits_t *limits) {
-    *limits = (ir_submission_limits_t){.body_bytes = (size_t)options->body_bytes,
-                                       .expanded_bytes = (size_t)options->expanded_bytes,
-                                       .packs = (size_t)options->request_packs,
-                                       .senml = ir_limit_settings_limits(&options->limits)};
+    *limits =
+        (ir_submission_limits_t){.body_bytes = (size_t)options->body_bytes,
+                                 .expanded_bytes = (size_t)options->expanded_bytes,
+                                 .packs = (size_t)options->request_packs,
+                                 .senml = ir_limit_settings_limits(&options->analysis.limits)};
 }

@@ -2,12 +2,12 @@
 #ifndef IR_INGEST_OPTIONS_H
 #define IR_INGEST_OPTIONS_H
 
+#include "annotation/settings.h"
 #include "broker/settings.h"
 #include "common/settings.h"
 #include "common/status.h"
 #include "ingest/proxies.h"
 #include "ingest/submission.h"
-#include "observation/settings.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,7 +17,8 @@ typedef struct ir_ingest_options {
     char *listen;
     char *tokens;
     ir_broker_settings_t broker;
-    ir_limit_settings_t limits;
+    char *registry; /* empty: none */
+    ir_analysis_settings_t analysis;
     int64_t body_bytes, expanded_bytes, request_packs;
     int64_t header_bytes, header_lines;
     int64_t header_timeout_ns, body_timeout_ns, idle_timeout_ns, write_timeout_ns;
@@ -29,6 +30,7 @@ typedef struct ir_ingest_options {
     double rate, burst;
     int64_t retry_after_ns, drain_ns, stop_timeout_ns;
     char *trusted_proxies;
+    char *cors_origins;
     char *issue_tokens;
     bool issue_missing;
     int log_level;

@@ -25,6 +25,7 @@ static void conclude(ir_gateway_t *gateway, struct evhttp_request *request, cons
     if (request == NULL) {
         ir_shipment_free(shipment);
     } else if (shipment != NULL) {
+        ir_metric_increase(gateway->meters.records_refused, submission->n_faults);
         ir_waiting_begin(gateway, request, shipment, submission->observations, since_ns);
     } else {
         ir_intake_refuse_submission(gateway, request, submission, mote);

@@ -32,6 +32,7 @@ typedef struct ir_shipment {
     size_t bytes;     /* of memory */
     ir_media_t media;
     ir_view_t routing_key;
+    ir_view_t refusals; /* members of the answer's JSON (ir_refusal_append_list); may be empty */
     /* the outlet's */
     size_t sent; /* messages handed to the broker */
     size_t open; /* messages without a fate */
@@ -47,8 +48,8 @@ void ir_shipment_free(ir_shipment_t *shipment);
 /* Gives `n` of its messages this fate. */
 void ir_shipment_settle(ir_shipment_t *shipment, size_t n, ir_fate_t fate);
 
-/* {"raw_ids":[…]}, in the order of the messages. */
-void ir_shipment_append_ids(const ir_shipment_t *shipment, ir_buffer_t *out);
+/* {"raw_ids":[…]}, in the order of the messages, and what the registry refuses of them. */
+void ir_shipment_append_answer(const ir_shipment_t *shipment, ir_buffer_t *out);
 
 /* The bodies' bytes together. */
 size_t ir_shipment_body_bytes(const ir_shipment_t *shipment);

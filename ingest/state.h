@@ -48,6 +48,8 @@ typedef struct ir_gateway {
     ir_ingest_meters_t meters;
     ir_tokens_t *tokens;
     ir_reload_t *reload;
+    ir_registry_t *registry; /* NULL: none */
+    ir_reload_t *registry_reload;
     ir_submission_reader_t *reader;
     ir_submission_t submission; /* of the request that is being read in the loop */
     ir_decoder_t *decoder;      /* reads the others */

@@ -2,6 +2,7 @@
 
 #include "common/gunzip.h"
 #include "ingest/key.h"
+#include "observation/ownership.h"
 #include "observation/resolve.h"
 
 #include <stdarg.h>
@@ -34,12 +35,6 @@ typedef struct reading {
     size_t capacity;
     ir_status_t status;
 } reading_t;
-
-bool ir_submission_owns(const char *mote, ir_view_t name) {
-    const size_t size = strlen(mote);
-    return name.size >= size && memcmp(name.data, mote, size) == 0 &&
-           (name.size == size || strchr("/.:_", name.data[size]) != NULL);
-}
 
 /* ---- refusing ---- */
 
@@ -105,7 +100,7 @@ static ir_submission_pack_t *next_pack(reading_t *reading) {
 
 /* Whether its name alone lets the mote send it. */
 static bool check_name(reading_t *reading, const ir_senml_record_t *record) {
-    if (ir_submission_owns(reading->input->mote, record->name)) {
+    if (ir_mote_owns(reading->input->mote, record->name)) {
         return true;
     }
     ir_refusal_t refusal;

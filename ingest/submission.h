@@ -32,9 +32,9 @@ typedef struct ir_submission_input {
     const char *content_encoding;
     const char *idempotency_key;
     ir_view_t body;
-    int64_t arrival_ns;            /* whole microseconds: so it goes along with the messages */
-    const ir_registry_t *registry; /* NULL: names alone are looked at */
-    bool accept_unregistered;      /* what the registry lacks is of use, too */
+    int64_t arrival_ns;       /* whole microseconds: so it goes along with the messages */
+    ir_registry_t *registry;  /* NULL: names alone are looked at */
+    bool accept_unregistered; /* what the registry lacks is of use, too */
 } ir_submission_input_t;
 
 /* Each further pack of a request arrives so much later: equal ones without a time stay apart. */
@@ -77,10 +77,5 @@ void ir_submission_reader_free(ir_submission_reader_t *reader);
  * the request is no error of this call. IR_ERR_MEMORY. */
 ir_status_t ir_submission_read(ir_submission_reader_t *reader, const ir_submission_input_t *input,
                                ir_submission_t *submission);
-
-/* Whether a record of this full name belongs to the mote, for who has no registry, or a name that
- * is not in it: the name is the mote's id, or goes on after it with one of "/.:_" ('-' is part of
- * ids: "creek-1" does not own "creek-12"). */
-bool ir_submission_owns(const char *mote, ir_view_t name);
 
 #endif

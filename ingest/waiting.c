@@ -18,7 +18,7 @@ static void answer_confirmed(ir_gateway_t *gateway, ir_waiting_t *waiting) {
     ir_ingest_meters_t *meters = &gateway->meters;
     ir_buffer_t body;
     ir_buffer_init(&body);
-    ir_shipment_append_ids(shipment, &body);
+    ir_shipment_append_answer(shipment, &body);
     ir_metric_increase(meters->messages, shipment->n_messages);
     ir_metric_increase(meters->observations, waiting->observations);
     ir_metric_increase(meters->bytes, ir_shipment_body_bytes(shipment));

@@ -1,5 +1,6 @@
 """The HTTP gateway: every answer, every wrong thing, and that nothing answered with 202 is lost."""
 
+import base64
 import concurrent.futures
 import gzip
 import http.client
@@ -11,6 +12,7 @@ import socket
 import threading
 import time
 import urllib.parse
+from pathlib import Path
 
 import cbor2
 import pytest
@@ -343,13 +345,123 @@ def test_wrong_tokens(gateway, token, given):
 def test_paths_and_methods(gateway, token):
     assert ask(gateway, token, b"", path="/v2/observations").problem["status"] == 404
     assert ask(gateway, token, pack(1), path=PATH + "?a=b").code == 202
-    for method in ("GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
+    assert ask(gateway, token, pack(1), path=PATH + "/").code == 202
+    assert ask(gateway, token, pack(1), path=PATH + "//").code == 404
+    for method in ("GET", "PUT", "DELETE", "PATCH", "TRACE"):
         answer = ask(gateway, token, b"", method=method)
-        assert answer.code == 405 and answer.headers["Allow"] == "POST"
+        assert answer.code == 405 and answer.headers["Allow"] == "POST, OPTIONS"
+    answer = ask(gateway, None, b"", method="OPTIONS")
+    assert (answer.code, answer.headers["Allow"]) == (204, "POST, OPTIONS")
     assert ask(gateway, token, b"", method="HEAD").code == 405
     assert ask(gateway, token, b"", path="/metrics").code == 405
     for path in ("/metrics", "/healthz", "/readyz"):
         assert gateway.get(path)[0] == 200
+
+
+@pytest.mark.parametrize("scheme", ("Bearer  {0}", "bearer {0}", "Basic {1}", "basic   {1}"))
+def test_ways_to_say_who_it_is(gateway, token, scheme):
+    pair = base64.b64encode(f"{MOTE}:{token}".encode()).decode()
+    assert ask(gateway, None, pack(1), Authorization=scheme.format(token, pair)).code == 202
+
+
+def test_the_password_of_another_mote(gateway, token):
+    pair = base64.b64encode(f"{OTHER}:{token}".encode()).decode()
+    assert ask(gateway, None, pack(1), Authorization=f"Basic {pair}").code == 401
+
+
+@pytest.mark.parametrize("lines, code", ((b"", 400), (b"Host: a\r\nHost: b\r\n", 400), (b"Host:\r\n", 202)))
+def test_one_host(gateway, token, lines, code):
+    body = pack(6.5)
+    data = request(token, body).replace(b"Host: gateway\r\n", lines)
+    with Client(gateway) as client:
+        answer = client.send(data).answer()
+    assert answer.code == code and (code == 202 or answer.problem["reason"] == "host")
+    with Client(gateway) as client:
+        assert client.send(data.replace(lines + b"Auth", b"Auth").replace(b"HTTP/1.1", b"HTTP/1.0")).answer().code == 202
+
+
+def test_an_empty_line_after_a_body(gateway, token):
+    """Old clients end a body with one more than it has; with it, or after a while."""
+    with Client(gateway) as client:
+        for _ in range(2):
+            assert client.send(request(token, pack(1)) + b"\r\n").answer().code == 202
+            assert client.send(request(token, pack(1)) + b"\r\n" + request(token, pack(1))).answer().code == 202
+            assert client.answer().code == 202
+            client.send(b"\r\n\r\n")
+
+
+def test_pages_may_send_when_they_are_named(shared):
+    gateway = shared.gateway("--cors-origins=https://river.example, http://127.0.0.1:3000")
+    token = shared.tokens[MOTE]
+    asked = {"Access_Control_Request_Method": "POST", "Access_Control_Request_Headers": "authorization,content-type"}
+    answer = ask(gateway, None, b"", method="OPTIONS", Origin="https://river.example", **asked)
+    assert answer.code == 204 and answer.headers["Access-Control-Allow-Origin"] == "https://river.example"
+    assert answer.headers["Access-Control-Allow-Methods"] == "POST" and answer.headers["Vary"] == "Origin"
+    assert {"Authorization", "Content-Type"} <= set(answer.headers["Access-Control-Allow-Headers"].split(", "))
+    for origin in ("https://river.example", "http://127.0.0.1:3000"):
+        assert ask(gateway, token, pack(1), Origin=origin).headers["Access-Control-Allow-Origin"] == origin
+    assert ask(gateway, "wrong", pack(1), Origin=origin).headers["Access-Control-Allow-Origin"] == origin
+    for origin in ("https://river.example.org", "http://river.example", "null"):
+        answer = ask(gateway, None, b"", method="OPTIONS", Origin=origin, **asked)
+        assert answer.code == 204 and "Access-Control-Allow-Origin" not in answer.headers
+    status, _, errors = shared.call("ir-ingest", "--check", "--cors-origins=river.example")
+    assert status == 2 and "cors-origins" in errors
+
+
+# ---- with the registry ----
+
+
+@pytest.fixture(scope="module")
+def knowing(shared):
+    """A gateway that has the workers' registry."""
+    return shared.gateway(f"--registry={shared.registry}")
+
+
+def test_what_no_worker_can_use_is_refused_at_once(knowing, token):
+    messages = knowing.metric("ir_ingest_messages_total")
+    for record, reason in (({"n": f"{MOTE}/99999", "v": 1}, "unknown-sensor"), ({"n": f"{OTHER}/00010", "v": 1}, "foreign-sensor"),
+                           ({"n": f"{MOTE}/00010", "u": "mg/l", "v": 1}, "unit"), ({"n": f"{MOTE}/00010", "vs": "warm"}, "value-type")):
+        answer = ask(knowing, token, json.dumps([{**record, "t": T}]).encode())
+        assert (answer.code, answer.problem["reason"]) == (400, reason)
+        assert [(each["record"], each["reason"]) for each in answer.problem["refusals"]] == [(0, reason)]
+    assert knowing.metric("ir_ingest_messages_total") == messages
+
+
+def test_the_rest_of_a_pack_goes_through(make_pipeline):
+    """The pack is published as it came; the worker makes the same of it as the gateway says."""
+    pipeline = make_pipeline().init()
+    pipeline.worker()
+    pipeline.issue(MOTE)
+    knowing, token = pipeline.gateway(f"--registry={pipeline.registry}"), pipeline.tokens[MOTE]
+    body = json.dumps([{"n": f"{MOTE}/00010", "u": "Cel", "t": T + 77000, "v": 3.25}, {"n": f"{MOTE}/99999", "t": T, "v": 1}]).encode()
+    answer = ask(knowing, token, body)
+    assert answer.code == 202 and len(answer.ids) == 1
+    said = json.loads(answer.body)
+    assert said["refused"] == 1
+    assert [(each["record"], each["reason"]) for each in said["refusals"]] == [(1, "unknown-sensor")]
+    pipeline.drain()
+    rows = pipeline.sqlite("SELECT status, refusals FROM raw WHERE body = ?", body)
+    assert len(rows) == 1 and rows[0][0] == "partly" and json.loads(rows[0][1])[0]["record"] == 1
+    large = json.dumps([{"n": f"{MOTE}/00010", "t": T + 78000 + i, "v": i} for i in range(900)] + [{"n": f"{MOTE}/99999", "v": 1}])
+    answer = ask(knowing, token, large.encode())
+    assert answer.code == 202 and json.loads(answer.body)["refused"] == 1
+
+
+def test_the_registry_is_read_again(shared, token, tmp_path):
+    registry = tmp_path / "registry.ttl"
+    text = Path(shared.registry).read_text()
+    registry.write_text(text)
+    gateway = shared.gateway(f"--registry={registry}")
+    body = json.dumps([{"n": f"{MOTE}/new", "v": 1}]).encode()
+    assert ask(gateway, token, body).code == 400
+    registry.write_text(text.replace(f'"{MOTE}/00010"', f'"{MOTE}/new"'))
+    os.kill(gateway.process.pid, signal.SIGHUP)
+    harness.wait_for(lambda: gateway.metric('ir_registry_reloads_total{result="done"}') == 1, "the new registry")
+    assert ask(gateway, token, body).code == 202
+    registry.write_text("nonsense")
+    os.kill(gateway.process.pid, signal.SIGHUP)
+    harness.wait_for(lambda: gateway.metric('ir_registry_reloads_total{result="failed"}') == 1, "the bad registry")
+    assert ask(gateway, token, body).code == 202
 
 
 @pytest.mark.parametrize(

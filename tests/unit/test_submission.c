@@ -6,6 +6,7 @@
 #include "ingest/refusal.h"
 #include "ingest/shipment.h"
 #include "ingest/submission.h"
+#include "observation/ownership.h"
 #include "tests/unit/failing_alloc.h"
 
 #include <setjmp.h>
@@ -101,7 +102,7 @@ static void names_belong_to_the_mote_they_begin_with(void **state) {
         {"creek", false},    {"Creek-1/t", false},  {"", false},          {"xcreek-1/t", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(ir_submission_owns("creek-1", ir_view_text(cases[i].name)), cases[i].own);
+        assert_int_equal(ir_mote_owns("creek-1", ir_view_text(cases[i].name)), cases[i].own);
     }
 }
 
@@ -259,6 +260,62 @@ static void what_clients_send_by_default(void **state) {
     }
 }
 
+/* ---- with a registry ---- */
+
+static ir_submission_t read_known(ir_submission_reader_t *reader, const char *type,
+                                  const char *body, bool accept) {
+    static ir_registry_t *registry;
+    ir_error_t error;
+    ir_submission_t s;
+    if (registry == NULL) {
+        assert_int_equal(ir_registry_load("tests/data/annotate/lake.ttl", &registry, &error),
+                         IR_OK);
+    }
+    ir_submission_input_t input = input_of(type, NULL, ir_view_text(body));
+    input.mote = "BUOY-7";
+    input.registry = registry;
+    input.accept_unregistered = accept;
+    assert_int_equal(ir_submission_read(reader, &input, &s), IR_OK);
+    return s;
+}
+
+static void what_the_registry_knows_is_told_at_once(void **state) {
+    static const struct {
+        const char *type, *body;
+        int code;
+        const char *reason;
+        size_t faults, observations;
+    } cases[] = {
+        {JSON, "[{\"n\":\"BUOY-7/temp\",\"v\":1}]", 202, "accepted", 0, 1},
+        {JSON, "[{\"n\":\"BUOY-7/none\",\"v\":1}]", 400, "unknown-sensor", 1, 0},
+        {JSON, "[{\"n\":\"other/none\",\"v\":1}]", 400, "unknown-sensor", 1, 0},
+        {JSON, "[{\"n\":\"BUOY-7/temp\",\"u\":\"m\",\"v\":1}]", 400, "unit", 1, 0},
+        {JSON, "[{\"n\":\"BUOY-7/temp\",\"vs\":\"x\"}]", 400, "value-type", 1, 0},
+        {JSON, "[{\"n\":\"BUOY-7/none\",\"v\":1},{\"n\":\"BUOY-7/temp\",\"v\":1}]", 202, "accepted",
+         1, 1},
+        {LINES, "[{\"n\":\"BUOY-7/none\",\"v\":1}]\n[{\"n\":\"BUOY-7/temp\",\"v\":1}]", 202,
+         "accepted", 1, 1},
+        /* what is no SenML outweighs it */
+        {LINES, "[{\"n\":\"BUOY-7/none\",\"v\":1}]\n[{\"n\":\"BUOY-7/temp\"}]", 400, "no-value", 1,
+         0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const ir_submission_t s = read_known(*state, cases[i].type, cases[i].body, false);
+        assert_int_equal(s.code, cases[i].code);
+        assert_string_equal(s.reason, cases[i].reason);
+        assert_int_equal(s.n_faults, cases[i].faults);
+        assert_int_equal(s.observations, cases[i].observations);
+    }
+}
+
+static void strangers_are_known_by_their_names(void **state) {
+    ir_submission_t s = read_known(*state, JSON, "[{\"n\":\"BUOY-7/none\",\"v\":1}]", true);
+    assert_int_equal(s.code, 202);
+    assert_int_equal(s.observations, 1);
+    s = read_known(*state, JSON, "[{\"n\":\"other/none\",\"v\":1}]", true);
+    assert_int_equal(s.code, 403);
+}
+
 static void sizes_are_bounded(void **state) {
     static char body[3000];
     ir_submission_t s;
@@ -345,7 +402,7 @@ static void a_shipment_copies_and_has_the_worst_fate(void **state) {
     assert_int_equal(shipment->fate, IR_FATE_UNKNOWN);
     ir_buffer_t out;
     ir_buffer_init(&out);
-    ir_shipment_append_ids(shipment, &out);
+    ir_shipment_append_answer(shipment, &out);
     json_t *answer = json_loadb(out.data, out.size, 0, NULL);
     assert_int_equal(json_array_size(json_object_get(answer, "raw_ids")), 3);
     json_decref(answer);
@@ -400,6 +457,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(keys_that_are_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(anything_wrong_refuses_the_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_clients_send_by_default, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_the_registry_knows_is_told_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(strangers_are_known_by_their_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sizes_are_bounded, set_up, tear_down),
         cmocka_unit_test_setup_teardown(problems_are_json_with_the_first_faults, set_up, tear_down),
         cmocka_unit_test(every_code_has_a_phrase),

@@ -1,0 +1,24 @@
+/* Which web pages may send: Cross-Origin Resource Sharing (Fetch standard, section 3.2). A browser
+ * asks with OPTIONS before it posts, and shows a page the answer only if the origin is named in it.
+ * Pure functions. */
+#ifndef IR_INGEST_CORS_H
+#define IR_INGEST_CORS_H
+
+#include "common/status.h"
+
+#include <stdbool.h>
+
+/* What a page may ask with, and read of the answer. */
+#define IR_CORS_METHODS "POST"
+#define IR_CORS_HEADERS "Authorization, Content-Type, Content-Encoding, Idempotency-Key"
+#define IR_CORS_EXPOSED "Retry-After"
+#define IR_CORS_SECONDS "600" /* a browser need not ask again for so long */
+
+/* `list`: origins like "https://river.example:8443", parted by commas, or "*" for all. IR_ERR_USAGE
+ * names one that is none. */
+ir_status_t ir_cors_check(const char *list, ir_error_t *error);
+
+/* Whether a page of this origin may send; `origin` NULL: no page does. */
+bool ir_cors_allows(const char *list, const char *origin);
+
+#endif
