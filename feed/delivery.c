@@ -64,7 +64,6 @@ static void take_answer(void *context, uint64_t number, ir_answer_t answer, cons
                      (unsigned long long)ir_round_pack(round, place)->begin.line);
         break;
     case IR_ANSWER_AGAIN:
-        delivery->counts.put_off++;
         ir_log_limited(&delivery->logged_later_ns, LOG_EVERY_NS, IR_LOG_WARN,
                        "%s; trying again later", why);
         break;

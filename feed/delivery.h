@@ -33,7 +33,7 @@ ir_status_t ir_delivery_turn(ir_delivery_t *delivery, bool stopping, int64_t wai
                              ir_error_t *error);
 
 typedef struct ir_delivery_counts {
-    uint64_t confirmed, refused, put_off; /* packs; answers that say "later" */
+    uint64_t confirmed, refused; /* packs */
 } ir_delivery_counts_t;
 
 ir_delivery_counts_t ir_delivery_counts(const ir_delivery_t *delivery);

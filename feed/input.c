@@ -261,7 +261,7 @@ ir_status_t ir_input_read(ir_input_t *input, ir_input_tools_t *tools, size_t pac
                                          : read_file(input, tools, packs, &inner);
     input->named = tools->report->named;
     note_told(input);
-    if (status == IR_OK && input->ended) {
+    if (status == IR_OK) {
         input->open = tools->draft.n_values > 0 && input->position->format->uplink == NULL;
         status = ir_input_end_pack(input, tools, &inner);
     }

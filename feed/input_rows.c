@@ -220,7 +220,7 @@ ir_status_t ir_input_read_rows(ir_input_t *input, ir_input_tools_t *tools, bool 
            !(heads_only && input->head_rows == input->position->head_rows)) {
         switch (ir_rows_next(tools->rows, &input->position->dialect, &row, error)) {
         case IR_ROWS_END:
-            input->ended = true;
+            input->ended = ir_rows_ended(tools->rows);
             return IR_OK;
         case IR_ROWS_FAILED:
             return IR_ERR_IO;

@@ -1,6 +1,7 @@
 #include "feed/rows.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,6 +31,10 @@ void ir_rows_begin(ir_rows_t *rows, int fd, ir_row_place_t at) {
     rows->ended = rows->cut = false;
 }
 
+bool ir_rows_ended(const ir_rows_t *rows) {
+    return rows->ended;
+}
+
 bool ir_rows_waits(const ir_rows_t *rows) {
     return rows->begin < rows->end;
 }
@@ -39,8 +44,13 @@ void ir_rows_back(ir_rows_t *rows, const ir_row_t *row) {
     rows->at = row->begin;
 }
 
-/* False: nothing more was read; `ended` or an error in errno. */
+/* False: nothing more was read; why is in errno, 0: the end, or a pipe that is empty now. */
 static bool read_more(ir_rows_t *rows) {
+    struct pollfd polled = {.fd = rows->fd, .events = POLLIN};
+    if (poll(&polled, 1, 0) == 0) {
+        errno = 0;
+        return false;
+    }
     if (rows->begin > 0) {
         memmove(rows->data, rows->data + rows->begin, rows->end - rows->begin);
         rows->end -= rows->begin;
@@ -117,7 +127,7 @@ ir_rows_result_t ir_rows_next(ir_rows_t *rows, const ir_dialect_t *dialect, ir_r
             return give(rows, size, lines, row);
         }
         if (!read_more(rows)) {
-            return rows->ended ? IR_ROWS_END : fail(error);
+            return errno == 0 ? IR_ROWS_END : fail(error);
         }
     }
 }

@@ -29,7 +29,7 @@ typedef struct ir_row {
 
 typedef enum ir_rows_result {
     IR_ROWS_ROW,
-    IR_ROWS_END,  /* no complete row is left */
+    IR_ROWS_END,  /* no complete row is there at present */
     IR_ROWS_LONG, /* the row is longer than the bound; its first line was passed over */
     IR_ROWS_FAILED
 } ir_rows_result_t;
@@ -49,6 +49,9 @@ ir_rows_result_t ir_rows_next(ir_rows_t *rows, const ir_dialect_t *dialect, ir_r
 
 /* Gives the row that came last once more with the next call. */
 void ir_rows_back(ir_rows_t *rows, const ir_row_t *row);
+
+/* Whether the file has ended, as far as it has been written; a pipe may bring more. */
+bool ir_rows_ended(const ir_rows_t *rows);
 
 /* Whether bytes of an incomplete row are left. */
 bool ir_rows_waits(const ir_rows_t *rows);

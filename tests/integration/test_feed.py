@@ -267,6 +267,21 @@ def test_standard_input(elbe):
     assert stored(elbe) == expected_ids(rows)
 
 
+def test_a_pipe_that_brings_rows_now_and_then(elbe):
+    """What is there is sent; nobody waits for the end."""
+    feed = Feed(elbe, LOGGER.replace("*.csv", "-"))
+    rows = list(logger_rows(days=1))
+    with subprocess.Popen([harness.BUILD / "ir-feed", *feed.words()], stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env=elbe.env) as process:
+        process.stdin.write((HEAD + logger_text(rows[:10])).encode("latin-1"))
+        process.stdin.flush()
+        harness.wait_for(lambda: len(packs(elbe)) == 10, "the first rows")
+        process.stdin.write(logger_text(rows[10:]).encode("latin-1"))
+        process.stdin.close()
+        assert process.wait(60) == 0
+    assert stored(elbe) == expected_ids(rows)
+
+
 # ---- what is wrong ----
 
 
