@@ -80,8 +80,8 @@ class Rounds:
 
     def ended_by_itself(self, faults):
         """Workers and gateways that nobody killed, and that do not run."""
-        killed = {fault.target for fault in faults} | {
-            name for fault in faults if fault.kind.name.startswith("all-") for name in self.river.named(fault.kind.roles[0])}
+        killed = {name for fault in faults for name in (
+            self.river.named(self.river.roles[fault.target]) if fault.kind.of_all else [fault.target])}
         return [name for name, role in self.river.roles.items()
                 if role in ("worker", "gateway") and name not in killed and not self.river.alive(name)]
 

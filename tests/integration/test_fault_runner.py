@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ import harness
 
 sys.path.insert(0, str(harness.ROOT / "tests"))
 
-from faults import places, plan  # noqa: E402
+from faults import places, plan, poisons, verdict  # noqa: E402
 from faults.kinds import TABLE  # noqa: E402
 
 PYTHON = "/usr/bin/python3"  # with Debian's packages
@@ -39,6 +40,31 @@ def test_the_same_seed_gives_the_same_plan():
 def test_every_kind_comes_before_any_comes_often():
     names = [fault.kind.name for each in make_plan(1, len(TABLE) + 10) for fault in each.faults]
     assert len(set(names[: len(TABLE) + 4])) >= len(TABLE) - 2
+
+
+def test_every_reason_has_poison():
+    known = re.findall(r'\[IR_REASON_\w+\] = "(.+)"', (harness.ROOT / "observation" / "reason.c").read_text())
+    assert {each.reason for each in poisons.of("a", "b", poisons.FIRST_TIME)} == {*known} - {"none"}
+
+
+GOOD = {"missing": 0, "doubled": 0, "foreign": 0, "again": 0}
+SENT = {"resent": 3, "order_violations": 0, "messages_lost": 0, "messages_refused": 0}
+
+
+@pytest.mark.parametrize("stored, sent, behind, wrong", [
+    ({}, {}, False, 0),
+    ({}, {}, True, 0),
+    ({"again": 3}, {}, False, 0),
+    ({"again": 4}, {}, False, 1),
+    ({"again": 3}, {}, True, 1),
+    ({"missing": 1}, {}, False, 1),
+    ({"doubled": 1, "foreign": 1}, {}, False, 2),
+    ({}, {"order_violations": 1}, False, 1),
+    ({}, {"messages_lost": 1}, False, 1),
+    ({}, {"messages_refused": 1}, True, 1),
+])
+def test_what_is_not_as_promised(stored, sent, behind, wrong):
+    assert len(verdict.judge({**GOOD, **stored}, {**SENT, **sent}, behind)) == wrong
 
 
 def test_five_faults(tmp_path):

@@ -21,13 +21,15 @@ class Kind:
     slower: tuple = ()  # (role, seconds)
     ways: tuple = ALL_WAYS  # in which motes send meanwhile
     alone: bool = False  # no other one may be going on
+    of_all: bool = False  # done to all of the role at once
     lacks: Callable = lambda river: None  # why it cannot be done there, or None
 
     def bound_of(self, role):
         return dict(self.slower).get(role, self.bound)
 
     def targets(self, river):
-        return [name for name, role in river.roles.items() if role in self.roles]
+        named = {role: [name for name, each in river.roles.items() if each == role] for role in self.roles}
+        return [name for names in named.values() for name in (names[:1] if self.of_all else names)]
 
 
 def behind(role):

@@ -37,9 +37,12 @@ def hang_up(river, target, _dice):
 ROWS = [
     Kind("kill", "killed with SIGKILL and started again", ROLES, kill, (0, 8), 30, SLOWER),
     Kind("freeze", "stopped with SIGSTOP", ROLES, freeze, (3, 30), 30, SLOWER),
-    Kind("power-cut", "killed together with all others of its role", ("broker",), kill_all("broker"), (0, 3), 120),
-    Kind("all-workers", "killed together with all others of its role", ("worker",), kill_all("worker"), (0, 8), 30),
-    Kind("all-gateways", "killed together with all others of its role", ("gateway",), kill_all("gateway"), (0, 8), 30),
+    Kind("power-cut", "killed together with all others of its role", ("broker",), kill_all("broker"), (0, 3), 120,
+         of_all=True),
+    Kind("all-workers", "killed together with all others of its role", ("worker",), kill_all("worker"), (0, 8), 30,
+         of_all=True),
+    Kind("all-gateways", "killed together with all others of its role", ("gateway",), kill_all("gateway"), (0, 8), 30,
+         of_all=True),
     Kind("reload", "reloaded with its configuration", ("balancer",), reload, (0, 2), 30),
     Kind("hang-up", "told to read its files again", ("worker", "gateway"), hang_up, (0, 2), 30),
 ]
