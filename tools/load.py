@@ -65,12 +65,13 @@ class Load:
             self.reload(self.description["gateways"], "ir_tokens_reloads_total")
 
     def register(self, registry):
-        """Makes it the registry of the stack: in the graph store and in the workers."""
+        """Makes it the registry of the stack: in the graph store, in the workers, and then in the gateways."""
         path = Path(self.description["registry"])
         shutil.copyfile(registry, path.with_suffix(".new"))
         path.with_suffix(".new").rename(path)
         self.call("ir-store", "init", *self.store_arguments())
         self.reload(self.description["workers"], "ir_registry_reloads_total")
+        self.reload(self.description["gateways"], "ir_registry_reloads_total")
 
     def reload(self, listed, counter):
         """Sends HUP, and waits until the counter of each process shows that it has read its file again."""

@@ -249,7 +249,7 @@ class Stack:
     def gateway_arguments(self, listed):
         # The replay has few stations and sends as fast as possible, so there is no limit per mote.
         return [f"--listen={listed.host}:{listed.http}", f"--amqp={self.amqp('gateway', 'inside')}", f"--tokens={self.tokens}",
-                "--rate=0", f"--trusted-proxies={self.balancer.host}"]
+                f"--registry={self.registry}", "--rate=0", f"--trusted-proxies={self.balancer.host}"]
 
     # ---- starting ----
 
