@@ -11,12 +11,12 @@ struct ir_packs {
     int fd;
     size_t longest;
     bool ended;
-    bool skipping;     /* in a pack that was too long */
-    size_t begin, end; /* what is read and not given out */
-    size_t searched;   /* of it */
-    /* where searching is */
-    unsigned long line, first; /* this line, and the first of the pack */
-    size_t depth;              /* of open brackets */
+    bool skipping;     /* inside a pack that is too long */
+    size_t begin, end; /* bytes read but not returned yet */
+    size_t searched;   /* how many of these were searched */
+    /* the state of the search */
+    unsigned long line, first; /* the current line, and the first line of the pack */
+    size_t depth;              /* number of open brackets */
     bool in_string, escaped, line_begins;
     size_t capacity;
     char buffer[];
@@ -71,8 +71,8 @@ static void follow_brackets(ir_packs_t *packs, char c) {
     }
 }
 
-/* Whether a pack ends with this byte, which is a line feed, or before it. A string does not go on
- * in the next line. */
+/* Whether a pack ends with this byte, which is a line feed, or before it. A string ends at the end
+ * of its line. */
 static bool ends_at(ir_packs_t *packs, char c) {
     if (c == '\n') {
         packs->line++;
@@ -88,7 +88,7 @@ static bool ends_at(ir_packs_t *packs, char c) {
     return false;
 }
 
-/* Goes on to the end of the pack; false when more has to be read. */
+/* Searches for the end of the pack. Returns false when more bytes must be read. */
 static bool search(ir_packs_t *packs) {
     const char *bytes = packs->buffer + packs->begin;
     const size_t size = packs->end - packs->begin;
@@ -103,7 +103,7 @@ static bool search(ir_packs_t *packs) {
     return false;
 }
 
-/* Gives out what was searched. */
+/* Returns the bytes that were searched, as a pack. */
 static void take(ir_packs_t *packs, ir_pack_text_t *pack) {
     const char *bytes = packs->buffer + packs->begin;
     size_t size = packs->searched;

@@ -1,8 +1,8 @@
-/* JSON packs of a file or pipe, one a line or printed over several, each bounded: what is longer is
- * told, not read into memory.
+/* Reads JSON packs from a file or pipe, each on one line or spread over several. Their size is
+ * limited: a larger pack is reported but not read into memory.
  *
- * A pack goes on to the line that closes its brackets, but not beyond a line that begins with '[':
- * so one that is cut off does not take the next one with it. */
+ * A pack extends to the line that closes its brackets, but not beyond a line that begins with '['.
+ * So a truncated pack does not swallow the next one. */
 #ifndef IR_ANNOTATION_PACKS_H
 #define IR_ANNOTATION_PACKS_H
 
@@ -14,17 +14,17 @@
 
 typedef struct ir_packs ir_packs_t;
 
-/* Reads `fd`, which stays the caller's. NULL when memory is out. */
+/* Reads from `fd`, which the caller still owns. Returns NULL when memory is exhausted. */
 ir_packs_t *ir_packs_new(int fd, size_t longest);
 void ir_packs_free(ir_packs_t *packs);
 
 typedef struct ir_pack_text {
-    ir_view_t text; /* without the end of its last line (LF or CR LF); lives until the next call */
-    unsigned long line; /* its first, from 1 */
+    ir_view_t text;     /* without the last LF or CR LF; valid until the next call */
+    unsigned long line; /* its first line, from 1 */
     bool too_long;      /* `text` is empty */
 } ir_pack_text_t;
 
-/* IR_OK, IR_ERR_NOT_FOUND at the end, IR_ERR_IO with errno set. */
+/* IR_OK; IR_ERR_NOT_FOUND at the end of the input; IR_ERR_IO with errno set. */
 ir_status_t ir_packs_next(ir_packs_t *packs, ir_pack_text_t *pack);
 
 #endif

@@ -1,6 +1,6 @@
--- For wrk: packs of one record from the motes of the file that IR_TOKENS names ("MOTE TOKEN" lines); every pack is
--- another one. What a mote's requests have in common is made once, so that the load costs little beside its target.
-local PLACE = "@@@@@@@@@@@@@@@@@@@@@@@@" -- as long as what comes in its place
+-- For wrk: sends packs of one record from the motes in the file that IR_TOKENS names ("MOTE TOKEN" lines); all packs
+-- differ. The common part of a mote's requests is made only once, so that the load generator uses little CPU.
+local PLACE = "@@@@@@@@@@@@@@@@@@@@@@@@" -- as long as the text that replaces it
 local POINT = '"t":%d,"v":%.2f'      -- ten digits and five characters
 
 local motes, number = {}, 0
@@ -10,7 +10,7 @@ function setup(thread)
     place = (place or 0) + 1
 end
 
--- What stands before and after the point.
+-- The text before and after the point.
 local function parts(mote, token)
     local headers = {["Content-Type"] = "application/senml+json", ["Authorization"] = "Bearer " .. token}
     local body = string.format('[{"n":"%s/00010","u":"Cel",%s}]', mote, PLACE)

@@ -1,11 +1,13 @@
-"""What one mote's poison costs a hundred others: bench/poison.py [NAME…] [--rate N] [--seconds N] [--root DIR].
+"""Measures what one mote's poison costs a hundred others: bench/poison.py [NAME…] [--rate N] [--seconds N] [--root
+DIR].
 
-On a stack of its own (one broker, two gateways, two workers, SQLite, N-Quads), ir-loadgen sends for a hundred simulated
-motes by AMQP, MQTT and HTTP, and measures until they are published again: once alone and once while a mote with a valid
-password sends each kind of poison. On standard error, for each kind: p50 and p99 of the hundred without and with it, the
-workers' and gateways' memory, and what log and metrics say of it. On standard output one JSON object with all of that and the facts of the machine.
-At most doubled is the aim. With --root the broker is that of another system's root folder, with --build all programs are
-those of another build. It needs the tests' Python: ~/.cache/intelligent-river/venv/bin/python.
+On a separate stack (one broker, two gateways, two workers, SQLite, N-Quads) ir-loadgen sends for a hundred simulated
+motes over AMQP, MQTT and HTTP, and measures the time until the observations are published again: once alone, and once
+while a mote with a valid password sends each kind of poison. Standard error shows, for each kind: p50 and p99 of the
+hundred without and with it, the memory of workers and gateways, and what log and metrics report. Standard output is one
+JSON object with all of that and the facts of the machine. The aim is a time that at most doubles. --root uses the
+broker of another system's root folder, --build all programs of another build. It needs the tests' Python:
+~/.cache/intelligent-river/venv/bin/python.
 """
 
 import argparse
@@ -42,7 +44,7 @@ IDLE = 2000
 
 
 class Stack(stack.Stack):
-    """With each mote's bucket, as in a deployment."""
+    """A stack with a limit per mote, as in a deployment."""
 
     def gateway_arguments(self, listed):
         return [word for word in super().gateway_arguments(listed) if word != "--rate=0"]
@@ -62,7 +64,7 @@ class Attack:
         def act():
             try:
                 poison(self)
-            except Exception as error:  # noqa: BLE001 - told with the result
+            except Exception as error:  # noqa: BLE001 - reported with the result
                 self.failed = repr(error)
 
         thread = threading.Thread(target=act)
@@ -74,7 +76,7 @@ class Attack:
             thread.join()
 
     def times(self, per_second):
-        """Until it is over."""
+        """Yields that many times per second, until the attack ends."""
         while not self.over.wait(1 / per_second):
             yield
 
@@ -120,7 +122,7 @@ def pack(number):
 
 
 def long_topic(attack):
-    """A topic of 300 bytes, which no consumer can be given, past a door that lets it through."""
+    """A topic of 300 bytes, which no consumer can receive, through an entrance that lets it pass."""
     node = attack.running.cluster.members[0]
     node.control("set_topic_permissions", "mote", "amq.topic", "^ir\\.", "^$")
     try:
@@ -147,21 +149,21 @@ def refusals(attack):
 
 
 def gzip_bomb(attack):
-    """12 KB that become 4 MiB: packs at the bound of records, each of which is refused."""
+    """12 KB that expand to 4 MiB: packs with the largest number of records, each of which is refused."""
     body = gzip.compress(b"\n".join([b"[" + b"{}," * 9998 + b"{}]"] * 139), 9)
     for _ in attack.times(3):
         attack.post(body, "application/x-ndjson", **{"Content-Encoding": "gzip"})
 
 
 def large_bodies(attack):
-    """Good packs at the bound of records, as many as the mote's bucket lets through."""
+    """Valid packs with the largest number of records, as many as the mote's limit allows."""
     for number, _ in enumerate(attack.times(20)):
         records = [{"bn": f"{POISON}/", "bt": 1320469200 + number * 10000, "n": "x", "v": 0}]
         attack.post(json.dumps(records + [{"n": "x", "t": i, "v": i} for i in range(1, 10000)]).encode())
 
 
 def channels(attack):
-    """As many channels as the broker allows, on twelve connections that come and go."""
+    """As many channels as the broker allows, on twelve connections that open and close."""
     for _ in attack.times(2):
         with contextlib.ExitStack() as opened, contextlib.suppress(pika.exceptions.AMQPError, ValueError):
             for _ in range(12):
@@ -171,7 +173,7 @@ def channels(attack):
 
 
 def retained(attack):
-    """Messages of 1 MiB that the broker is to retain."""
+    """Messages of 1 MiB with the retained flag."""
     body = pack(1).ljust(2**20)
     for number, _ in enumerate(attack.times(4)):
         with attack.mqtt(client=f"retained-{number}".encode()) as mote:
@@ -179,14 +181,14 @@ def retained(attack):
 
 
 def no_text(attack):
-    """Keys that are no UTF-8."""
+    """Keys that are not UTF-8."""
     with attack.channel() as channel:
         for number, _ in enumerate(attack.times(100)):
             publish(channel, f"ir.{POISON}".encode() + b"\xff", pack(number), content_type=b"\xff")
 
 
 def idle(attack):
-    """Idle connections at every door."""
+    """Idle connections at every entrance."""
     held = []
     for listener in ("amqp", "mqtt", "http"):
         held += [socket.create_connection(attack.address(listener), 10) for _ in range(IDLE)]
@@ -199,7 +201,7 @@ def idle(attack):
 
 
 def slow_loris(attack):
-    """A byte a second on many connections at every door."""
+    """One byte per second on many connections at every entrance."""
     begins = {"amqp": b"AMQP\0\0\x09\x01", "mqtt": b"\x10\x7f\0\4MQTT\4" + b"x" * 200,
               "http": b"POST /v1/observations HTTP/1.1\r\n" + b"a: b\r\n" * 90}
     held = []
@@ -226,7 +228,7 @@ def endpoints(running):
 
 
 def counters(running):
-    """Sums over workers and gateways, without what grows by itself."""
+    """Counters summed over workers and gateways, without those that grow by themselves."""
     total = {}
     for each in endpoints(running):
         for series, value in each.metrics().items():
@@ -235,7 +237,7 @@ def counters(running):
 
 
 def memory(kind):
-    """The highest of these processes' memory so far, in MiB."""
+    """The highest memory use so far of these processes, in MiB."""
     peaks = []
     for each in kind:
         text = Path(f"/proc/{each.process.pid}/status").read_text(encoding="ascii")
@@ -249,7 +251,7 @@ def logs(running):
 
 
 def named(before):
-    """Lines written since that name the mote, and what is kept of the first."""
+    """The number of log lines since then that name the mote, and the start of the first."""
     lines = []
     for path, size in before.items():
         lines += [line for line in path.read_bytes()[size:].decode(errors="replace").splitlines() if POISON in line]
@@ -267,7 +269,7 @@ def run_once(running, options, seed):
 
 
 def changed(before, after):
-    """Metrics that say what happened, and by how much."""
+    """The metrics that changed, and by how much."""
     telling = re.compile(r"refus|reject|dead_letter|set_aside|reconnect|closed|lost|oversize|http_requests")
     return {name: value - before.get(name, 0) for name, value in after.items()
             if telling.search(name) and value != before.get(name, 0) and 'code="202"' not in name}

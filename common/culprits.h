@@ -1,8 +1,8 @@
-/* Who has most refused: the motes of which most was refused, by name, in the metrics and once in a
- * while in the log. It has room for a few; a name that is new takes the place of the one with least
- * and begins at its count (Metwally, Agrawal, El Abbadi: Efficient computation of frequent and
- * top-k elements in data streams, 2005), so that none with more than a sixteenth of all is missing,
- * and a count is too high by at most that. One thread, which also renders the metrics. */
+/* The motes with the most refusals, by name, for the metrics and an occasional line in the log.
+ * There is room for only a few. A new name replaces the one with the lowest count and starts with
+ * that count (Metwally, Agrawal, El Abbadi: Efficient computation of frequent and top-k elements in
+ * data streams, 2005). So no mote with more than a sixteenth of all refusals is missing, and a
+ * count is too high by at most that. One thread, which also renders the metrics. */
 #ifndef IR_COMMON_CULPRITS_H
 #define IR_COMMON_CULPRITS_H
 
@@ -17,13 +17,13 @@
 typedef struct ir_culprit {
     char name[IR_CULPRIT_SIZE];
     uint64_t count;  /* since the start */
-    uint64_t recent; /* since the last line of the log */
+    uint64_t recent; /* since the last log line */
     ir_metric_t *metric;
 } ir_culprit_t;
 
 typedef struct ir_culprits {
     ir_culprit_t places[IR_CULPRITS_MOST];
-    uint64_t recent;   /* of all */
+    uint64_t recent;   /* of all motes, since the last log line */
     int64_t logged_ns; /* monotonic */
 } ir_culprits_t;
 
@@ -31,7 +31,7 @@ typedef struct ir_culprits {
 void ir_culprits_open(ir_culprits_t *culprits, ir_metrics_t *metrics, const char *name,
                       const char *help);
 
-/* So many refusals of this mote, the latest of which says why, in words. */
+/* Counts refusals of this mote; `why` describes the latest one. */
 void ir_culprits_add(ir_culprits_t *culprits, ir_view_t mote, uint64_t count, const char *why);
 
 #endif

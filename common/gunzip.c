@@ -4,14 +4,14 @@
 
 #include <zlib.h>
 
-#define GZIP_ONLY (15 + 16) /* window bits; 16: a gzip header must be there */
+#define GZIP_ONLY (15 + 16) /* window bits; 16: requires a gzip header */
 #define STEP 16384
 
 static ir_status_t status_of(int code) {
     return code == Z_MEM_ERROR ? IR_ERR_MEMORY : IR_ERR_SYNTAX;
 }
 
-/* One step of output; one byte of room beyond the bound tells that it would be more. */
+/* One step of output. A byte of room beyond the limit shows whether there would be more. */
 static int expand_some(z_stream *stream, size_t left, ir_buffer_t *out) {
     const size_t room = left + 1 < STEP ? left + 1 : STEP;
     if (!ir_buffer_reserve(out, room)) {

@@ -1,4 +1,4 @@
-/* gzip (RFC 1952) with a bound on what comes out. */
+/* Expands gzip (RFC 1952) up to a limit. */
 #ifndef IR_COMMON_GUNZIP_H
 #define IR_COMMON_GUNZIP_H
 
@@ -8,9 +8,9 @@
 
 #include <stddef.h>
 
-/* Appends what `bytes` (one or more whole gzip members) expand to, at most `bound` bytes.
- * IR_ERR_SYNTAX: no gzip, or cut off; IR_ERR_FULL: it would be more than `bound`; IR_ERR_MEMORY.
- * What was appended until then stays. */
+/* Appends the expansion of `bytes` (one or more complete gzip members), at most `bound` bytes.
+ * IR_ERR_SYNTAX: not gzip, or truncated. IR_ERR_FULL: it would exceed `bound`. IR_ERR_MEMORY. On an
+ * error, bytes appended so far remain. */
 ir_status_t ir_gunzip(ir_view_t bytes, size_t bound, ir_buffer_t *out);
 
 #endif

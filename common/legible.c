@@ -6,7 +6,7 @@
 
 #define ESCAPE_SIZE 4 /* \xHH */
 
-/* How many bytes at `at` stay what they are, as one character; 0: the first becomes \xHH. */
+/* How many bytes at `at` are kept as one character; 0: the first becomes \xHH. */
 static size_t kept(ir_view_t bytes, size_t at, bool backslash) {
     const unsigned char first = (unsigned char)bytes.data[at];
     if (first < 0x20 || first == 0x7f || (first == '\\' && !backslash)) {
@@ -23,7 +23,7 @@ static void escape(char out[static ESCAPE_SIZE], char byte) {
     out[3] = digits[(unsigned char)byte & 0xf];
 }
 
-/* The first byte that does not stay, or the end. */
+/* The offset of the first byte that is not kept, or the size. */
 static size_t first_escaped(ir_view_t bytes) {
     size_t at = 0;
     size_t length = 0;
@@ -67,7 +67,7 @@ static int digit_of(char c) {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The byte that the text at `at` stands for, or -1. */
+/* The byte that the escape at `at` stands for, or -1. */
 static int escaped_byte(ir_view_t text, size_t at) {
     if (text.size - at < ESCAPE_SIZE || text.data[at] != '\\' || text.data[at + 1] != 'x') {
         return -1;

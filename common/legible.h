@@ -1,7 +1,7 @@
-/* Bytes that a stranger chose (a routing key, a content type, a name), as text that every reader
- * takes, and back. Well-formed UTF-8 stays what it is; a backslash, a control character and each
- * byte that is part of no well-formed sequence become \xHH, two lower-case hexadecimal digits. So
- * different bytes are different texts, and the bytes can be had again. ingest/take-aside.erl does
+/* Converts bytes that a sender chose (a routing key, a content type, a name) to text that every
+ * reader accepts, and back. Well-formed UTF-8 is kept. A backslash, a control character, and each
+ * byte outside of a well-formed sequence become \xHH, with two lower-case hexadecimal digits. So
+ * different bytes give different texts, and the bytes can be restored. ingest/take-aside.erl does
  * the same. Pure functions. */
 #ifndef IR_COMMON_LEGIBLE_H
 #define IR_COMMON_LEGIBLE_H
@@ -12,16 +12,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The text, in the arena, or the very same view when nothing of it changes; data is NULL when
- * memory is out. */
+/* Converts bytes to text. The result is in the arena, or is the same view when nothing changes.
+ * `data` is NULL when memory is exhausted. */
 ir_view_t ir_legible_text(ir_arena_t *arena, ir_view_t bytes);
 
-/* The bytes of such a text, in the same way; false when memory is out. What is no \xHH stays, so
- * that texts from before this rule are their own bytes. */
+/* Converts text back to bytes, in the same way. Returns false when memory is exhausted. Anything
+ * that is not \xHH is kept, so texts from before this rule give their own bytes. */
 bool ir_legible_bytes(ir_arena_t *arena, ir_view_t text, ir_view_t *bytes);
 
-/* A line for people: the same, but a backslash stays. Writes at most `size` - 1 bytes and a NUL;
- * what does not fit is cut off between characters. Returns how many it wrote. */
+/* Converts bytes to a line for people: the same, but a backslash is kept. Writes at most `size` - 1
+ * bytes and a NUL; cuts between characters. Returns the number of bytes written. */
 size_t ir_legible_line(char *out, size_t size, ir_view_t bytes);
 
 #endif

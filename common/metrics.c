@@ -94,7 +94,7 @@ ir_metric_t *ir_metrics_add(ir_metrics_t *metrics, ir_metric_kind_t kind, const 
     return metric;
 }
 
-/* Backslash and quote are escaped. */
+/* Escapes backslash and quote. */
 static void append_quoted(ir_buffer_t *out, const char *text) {
     for (; *text != '\0'; text++) {
         if (*text == '\\' || *text == '"') {

@@ -50,7 +50,7 @@ bool ir_proof_add(ir_proof_t *proof, const ir_answer_t *answer, int64_t now_ns);
 /* Where a writer notes the items that a server refused one by one while it took the others. */
 typedef struct ir_suspects ir_suspects_t;
 
-/* False when memory is out. */
+/* Returns false when memory is exhausted. */
 bool ir_suspects_add(ir_suspects_t *suspects, uint32_t item, const ir_answer_t *answer);
 
 typedef struct ir_proof_work {

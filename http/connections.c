@@ -35,7 +35,7 @@
 /* The state of a connection. Each phase has its own list, ordered by time of entry, oldest
  * first. */
 typedef enum phase {
-    PHASE_NEW,       /* accepted, not yet looked at */
+    PHASE_NEW,       /* accepted, not yet examined */
     PHASE_IDLE,      /* between requests */
     PHASE_HEADERS,   /* from a request's first byte to its empty line */
     PHASE_BODY,      /* until the whole request is here */

@@ -10,7 +10,7 @@ static void append_role(bson_t *roles, const char *key, const char *role, const 
     bson_append_document_end(roles, &entry);
 }
 
-/* createUser and updateUser take the same. */
+/* createUser and updateUser take the same arguments. */
 static bson_t *command_of(const ir_mongodb_t *store, const char *verb,
                           const ir_documents_user_t *user) {
     bson_t *command = BCON_NEW(verb, BCON_UTF8(user->name), "pwd", BCON_UTF8(user->password),

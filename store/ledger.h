@@ -63,7 +63,7 @@ typedef struct ir_ledger_extent {
     bool incomplete; /* … in the middle of a line */
 } ir_ledger_extent_t;
 
-ir_ledger_t *ir_ledger_new(void); /* empty; NULL when memory is out */
+ir_ledger_t *ir_ledger_new(void); /* empty; NULL when memory is exhausted */
 void ir_ledger_free(ir_ledger_t *ledger);
 
 /* Adds a file's content; call it before the first comparison. Memory: 17 bytes per id, 40 per

@@ -25,7 +25,7 @@ typedef enum ir_tally_column {
 
 typedef struct ir_tally ir_tally_t;
 
-ir_tally_t *ir_tally_new(void); /* NULL when memory is out */
+ir_tally_t *ir_tally_new(void); /* NULL when memory is exhausted */
 void ir_tally_free(ir_tally_t *tally);
 
 /* Returns false when memory is exhausted. */

@@ -12,7 +12,7 @@ ir_status_t ir_verify_raw(ir_documents_t *documents, ir_ledger_t *ledger, ir_err
 
 /* The same for single messages; the walk is the context of `see`. */
 typedef struct ir_verify_walk ir_verify_walk_t;
-ir_verify_walk_t *ir_verify_walk_new(ir_ledger_t *ledger); /* NULL when memory is out */
+ir_verify_walk_t *ir_verify_walk_new(ir_ledger_t *ledger); /* NULL when memory is exhausted */
 void ir_verify_walk_free(ir_verify_walk_t *walk);
 ir_status_t ir_verify_walk_see(void *context, const ir_raw_document_t *raw); /* an ir_each_raw_fn */
 

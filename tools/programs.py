@@ -50,7 +50,7 @@ class Program(Endpoint):
     program = None
 
     def __init__(self, build, name, log, arguments, env=None, cwd=None, address=None, words_before=()):
-        """`words_before`: of its command, such as those that enter a network namespace."""
+        """`words_before`: a prefix for its command, such as one that enters a network namespace."""
         super().__init__(address)
         self.name = name
         self.log = Path(log)

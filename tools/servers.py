@@ -253,7 +253,7 @@ class Server(Startable):
 
     name = "server"
     host = HOST
-    words_before = ()  # of its command, such as those that enter a network namespace
+    words_before = ()  # a prefix for its command, such as one that enters a network namespace
     n_ports = 1
     folders = ()  # made below its directory before it starts
 

@@ -235,7 +235,7 @@ class Stack:
         return {}
 
     def words_before(self, _name):
-        """Of the command of a worker or gateway, such as those that enter a network namespace."""
+        """A prefix for the command of a worker or gateway, such as one that enters a network namespace."""
         return ()
 
     def store_arguments(self):

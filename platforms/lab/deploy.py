@@ -27,7 +27,7 @@ from .settings import read_ini
 from .state import PROJECT
 
 KEYS = ("address", "outside", "watch", "roles", "shard")
-# Key: (initial value, what it may be; None: any text).
+# Key: (initial value, allowed values; None: any text).
 RIVER_KEYS = {
     "formats": ("jsonld,senml", None),
     "engine": ("fuseki", tuple(GRAPH_PATHS)),
@@ -37,7 +37,7 @@ RIVER_KEYS = {
     "motes": ("own", ("own", "shared")),
     "logins": ("yes", ("yes", "no")),
 }
-# What a service need not be started again for: its role's `reload` tells it.
+# Files whose change needs no restart of the service: its role's `reload` makes it read them again.
 RELOADED = {"broker": {"motes.json"}, "gateway": {"tokens"}, "worker": {"registry.ttl"}}
 PACKAGES = {"documents": ["mongodb"], "config": ["mongodb"], "graph": ["fuseki"]}  # groups of tools/install
 READY_SECONDS = 300
@@ -100,11 +100,11 @@ class Inventory:
         return words
 
     def file(self, name):
-        """One that the inventory names, from its own folder; None when it names none."""
+        """A file that the inventory names, relative to the inventory's folder; None when it names none."""
         return self.path.parent / name if name else None
 
     def check_doors(self, river, doors):
-        """What would leave a door open that nobody asked for."""
+        """Refuses settings that would leave a door open which nobody asked for."""
         roles = [role for each in self.servers for _, role in each.services()]
         for each in self.servers:
             balances = any(role == "balancer" for _, role in each.services())
@@ -177,7 +177,7 @@ class Deployment:
         clean.remove_tree(self.root / "etc" / "river")
         payload.write_programs(self.root / "opt" / "river")
         payload.write_files(self.root / "etc" / "river", self.files())
-        if not self.prefix:  # what a running service reads again is its own
+        if not self.prefix:  # a running service must own the files that it reads again
             command.run(["chown", "-R", "river:river", self.root / "etc" / "river" / "services"])
         after = self.contents()
         shared = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}

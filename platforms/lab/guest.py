@@ -35,8 +35,8 @@ class Guest:
     parent: str = ""  # the guest it is a copy-on-write clone of; destroy the clone first
     number: int = 0  # its number in the subnet; address and MAC derive from it
     address: str = ""
-    outside: str = ""  # of the role balancer: the address at which motes come in; "" the same
-    watch: str = ""  # where statistics and metrics are served; "" the same
+    outside: str = ""  # for the role balancer: the address at which motes connect; "": the same
+    watch: str = ""  # address for statistics and metrics; "": the same
     mac: str = ""
     made: bool = False  # False while it is being provisioned
     boot_seconds: float = 0.0

@@ -51,15 +51,15 @@ WAITS = ("answer", "first-bytes")  # time limits that are longer for slow guests
 
 @dataclasses.dataclass
 class Doors:
-    """Who may come in where. The initial values are for a closed network in which one generator plays all motes, as a
-    lab is."""
+    """Who may connect where. The initial values suit a closed network in which one generator plays all motes, such as a
+    lab."""
 
-    listeners: tuple = tuple(PLAIN)  # of PLAIN and SECURE
-    certificate: Path = None  # key and chain in one file; None: of an authority of our own, in the folder of secrets
-    limits: dict = dataclasses.field(default_factory=lambda: dict(list_of_nodes.ONE_ADDRESS))  # that are not the usual ones
+    listeners: tuple = tuple(PLAIN)  # from PLAIN and SECURE
+    certificate: Path = None  # key and chain in one file; None: made with our own authority, in the folder of secrets
+    limits: dict = dataclasses.field(default_factory=lambda: dict(list_of_nodes.ONE_ADDRESS))  # only those that differ from the usual ones
     motes: str = "shared"  # as in the list of nodes
-    registry: Path = None  # whose motes get tokens; None: nobody gets one
-    logins: bool = False  # whether the stores want one
+    registry: Path = None  # its motes get tokens; None: no tokens
+    logins: bool = False  # whether the stores require a login
 
 
 class Services:
@@ -160,12 +160,12 @@ class Services:
 
     @functools.cached_property
     def store_password(self):
-        """With which STORES_USER logs in at the stores: not the worker's at the brokers."""
+        """The password of STORES_USER at the stores; the worker has another one at the brokers."""
         return definitions.complete_passwords(self.directory / "stores", [STORES_USER])[STORES_USER]
 
     @functools.cached_property
     def certificate(self):
-        """Key and chain of the balancer; for the first call makes them, if none is named."""
+        """The balancer's key and chain. Makes them at the first call, if none is named."""
         if self.doors.certificate:
             return self.doors.certificate.read_text(encoding="ascii")
         folder = self.directory / "certificates"
@@ -176,7 +176,7 @@ class Services:
 
     @functools.cached_property
     def mote_tokens(self):
-        """{mote: token} of all that were ever in the registry; makes those that are missing."""
+        """{mote: token} of all motes that were ever in the registry. Makes the missing ones."""
         kept = self.directory / "mote-tokens"
         if self.doors.registry:
             self.directory.mkdir(parents=True, exist_ok=True)
@@ -284,8 +284,9 @@ class Services:
         return {"mongos.conf": f"PORT={ROUTER_PORT}\nCONFIG={CONFIG_SET}/{self.config_servers()}\n", **key}
 
     def set_up(self, name, hosts, more=None):
-        """What members of a replica set with logins know each other by, and how one of them initiates it and makes
-        STORES_USER: as the members' own user, whose password is the key."""
+        """For a replica set with logins: the key by which its members recognise each other, and the script by which one
+        of them initiates the set and makes STORES_USER. The script logs in as the members' own user, whose password is
+        the key."""
         if not self.doors.logins:
             return {}
         key = self.secret("mongodb-key")

@@ -77,7 +77,7 @@ func (r *reader) Connect(context.Context) (err error) {
 	return nil
 }
 
-// What has arrived, at least one message.
+// Returns the messages that have arrived, at least one.
 func (r *reader) ReadBatch(ctx context.Context) (service.MessageBatch, service.AckFunc, error) {
 	var taken []amqp091.Delivery
 	select {
@@ -157,7 +157,7 @@ func (w *writer) Connect(context.Context) (err error) {
 	return w.channel.Confirm(false)
 }
 
-// Until every message is confirmed.
+// Waits until every message is confirmed.
 func (w *writer) WriteBatch(ctx context.Context, batch service.MessageBatch) error {
 	open := make([]*amqp091.DeferredConfirmation, 0, len(batch))
 	for _, each := range batch {

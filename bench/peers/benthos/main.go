@@ -1,5 +1,5 @@
-// The part of ir-worker's job that Benthos can do, the engine of Redpanda Connect under the MIT licence: AMQP in,
-// transformation by its mapping language (mapping.blobl), AMQP out. Its AMQP connectors are not part of that module; the two
+// The part of ir-worker's job that Benthos, the engine of Redpanda Connect under the MIT licence, can do: AMQP in,
+// transformation by its mapping language (mapping.blobl), AMQP out. That module has no AMQP connectors; the two
 // here (amqp.go) are as small as a user would write them.
 //
 // bench/peers/README.md says how a peer is run.

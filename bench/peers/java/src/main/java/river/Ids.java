@@ -14,12 +14,12 @@ final class Ids {
 
     private Ids() {}
 
-    /** Of a message whose times are all absolute. */
+    /** The id of a message whose times are all absolute. */
     static UUID raw(String mote, byte[] body, long timeNs) {
         return make(RAW, timeNs, ("absolute\n" + mote + "\n").getBytes(StandardCharsets.UTF_8), body);
     }
 
-    /** Of a number, as it was sent. */
+    /** The id of an observation with a number, as it was sent. */
     static UUID observation(String name, long timeNs, String value) {
         String text = name + "\n" + timeNs + "\nv\n" + value;
         return make(OBSERVATION, timeNs, text.getBytes(StandardCharsets.UTF_8));

@@ -15,7 +15,7 @@ import org.apache.jena.graph.Triple;
 import org.apache.jena.vocabulary.RDF;
 import org.bson.Document;
 
-/** One resolved record of a pack, and what it is written as. */
+/** One resolved record of a pack, and the forms it is written in. */
 record Observation(UUID id, UUID raw, String mote, Sensor sensor, long timeNs, String time, BigDecimal value,
                    BigDecimal sent, String sentUnit, int flag, boolean late, int record) {
     private static final Node MADE_BY = sosa("madeBySensor");
@@ -34,7 +34,7 @@ record Observation(UUID id, UUID raw, String mote, Sensor sensor, long timeNs, S
                 value, sent, sentUnit, sensor.flag(value.doubleValue()), sensor.isLate(timeNs), record);
     }
 
-    /** The fewest digits, without an exponent. */
+    /** Formats a number with the fewest digits, without an exponent. */
     static String text(BigDecimal number) {
         return number.signum() == 0 ? "0" : number.stripTrailingZeros().toPlainString();
     }

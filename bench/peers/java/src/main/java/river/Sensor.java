@@ -16,7 +16,7 @@ import org.apache.jena.rdf.model.Resource;
 import org.apache.jena.riot.Lang;
 import org.apache.jena.riot.RDFParser;
 
-/** A registered sensor. Of the quality tests it has only gross range: the registry has no limits for others. */
+/** A registered sensor. Gross range is its only quality test: the registry has no limits for others. */
 final class Sensor {
     static final int GOOD = 1;
     static final int NOT_EVALUATED = 2;
@@ -25,10 +25,10 @@ final class Sensor {
     static final Map<Integer, String> FLAGS =
             Map.of(GOOD, "good", NOT_EVALUATED, "not-evaluated", SUSPECT, "suspect", FAIL, "fail");
 
-    /** As unit conversion rounds its results. */
+    /** The rounding of unit conversion. */
     private static final MathContext DIGITS = new MathContext(15, RoundingMode.HALF_EVEN);
 
-    /** UCUM code, and what a value that comes in another unit is divided by. */
+    /** The UCUM code, and the divisors for values sent in other units. */
     private record Unit(String ucum, Map<String, Double> divisors) {}
 
     private static final Map<String, Unit> UNITS = Map.of(
@@ -68,7 +68,7 @@ final class Sensor {
         suspect = span(node, "grossSuspect");
     }
 
-    /** By SenML name. */
+    /** Reads a registry: sensors by SenML name. */
     static Map<String, Sensor> readRegistry(String path) {
         Model model = ModelFactory.createDefaultModel();
         RDFParser.source(path).lang(Lang.TURTLE).base(Names.BASE).parse(model);
@@ -95,7 +95,7 @@ final class Sensor {
                 .map(each -> each.asLiteral().getDouble()).collect(Collectors.toList());
     }
 
-    /** A value as it was sent, in the unit that this sensor is registered with. */
+    /** Converts a value as sent to the unit that this sensor is registered with. */
     BigDecimal convert(BigDecimal value, String sentUnit) {
         Double divisor = divisors.get(sentUnit);
         return divisor == null ? value : new BigDecimal(value.doubleValue() / divisor).round(DIGITS);
@@ -115,7 +115,7 @@ final class Sensor {
         return value >= span.get(0) && value <= span.get(1);
     }
 
-    /** Whether a newer one was here before. One thread at a time. */
+    /** Whether a newer observation arrived before. One thread at a time. */
     boolean isLate(long timeNs) {
         boolean late = timeNs <= newestNs;
         newestNs = Math.max(newestNs, timeNs);

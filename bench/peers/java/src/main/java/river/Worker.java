@@ -28,11 +28,12 @@ import org.bson.Document;
 import org.bson.UuidRepresentation;
 
 /**
- * The same job as ir-worker in Java, as one would write it who knows the libraries: several batches at once, of each batch
- * documents and statements side by side by a pool of threads, then publishing with confirms and acknowledging in order.
+ * Does the job of ir-worker in Java, written as someone who knows the libraries would write it: several batches at once. For
+ * each batch a pool of threads writes documents and statements in parallel; then it publishes with confirms and acknowledges
+ * in order.
  *
- * <p>It leaves out what ir-worker does beyond that: the handing over of partitions, other quality tests than gross range,
- * the proof of refusals. bench/peers/README.md says how a peer is run.
+ * <p>It omits some duties of ir-worker: handing over partitions, quality tests other than gross range, proving refusals.
+ * bench/peers/README.md says how to run a peer.
  */
 public final class Worker {
     private static final int IN_FLIGHT = 4;
@@ -108,7 +109,7 @@ public final class Worker {
         previous.join();
     }
 
-    /** What has arrived, at least one message. */
+    /** Takes the messages that have arrived, at least one. */
     private Batch collect() throws Exception {
         Batch batch = new Batch(registry);
         for (Delivery next = arrived.take(); next != null;
@@ -123,7 +124,7 @@ public final class Worker {
         insert("observations", batch.documents);
     }
 
-    /** What is there already from an earlier delivery is as good. */
+    /** Inserts documents. One that an earlier delivery already inserted is fine. */
     private void insert(String collection, List<Document> documents) {
         try {
             database.getCollection(collection).insertMany(documents, new InsertManyOptions().ordered(false));
@@ -138,7 +139,7 @@ public final class Worker {
         GSP.service(options.get("sparql")).defaultGraph().POST(batch.graph);
     }
 
-    /** In the order of the batches. */
+    /** Publishes in the order of the batches. */
     private void publish(Batch batch) {
         try {
             for (Batch.Message each : batch.messages) {
