@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Bytes of the character with which the text begins, 1 to 4; 0: it is malformed, NUL or empty. */
+/* The size of the text's first character in bytes, 1 to 4; 0 when it is malformed or NUL, or when
+ * the text is empty. */
 size_t ir_utf8_length(ir_view_t text);
 
 /* True for well-formed UTF-8 without NUL (RFC 3629: shortest forms only, no surrogates, at most

@@ -22,8 +22,8 @@ typedef struct ir_doubts ir_doubts_t;
 ir_doubts_t *ir_doubts_new(void);
 void ir_doubts_free(ir_doubts_t *doubts);
 
-/* Sets aside the messages of motes that have been in doubt since an earlier batch. Messages that
- * are ahead of the doubt, in a later stage, continue. */
+/* Sets aside the batch's messages of motes that have been in doubt since an earlier batch. Earlier
+ * messages of these motes, which are in later stages already, continue. */
 void ir_doubts_mark(ir_doubts_t *doubts, ir_batch_t *batch);
 
 /* Motes with messages that the stage set aside (ir_batch_set_aside) are in doubt from now on.
