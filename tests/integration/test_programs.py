@@ -101,6 +101,7 @@ def test_settings_that_no_program_would_read_are_told(program, head, tmp_path):
     ("ir-worker", ["--pack-bytes=1Mi", "--message-bytes=1Ki"], "pack-bytes"),
     ("ir-ingest", ["--listen=nowhere"], "nowhere"),
     ("ir-store", ["--base-iri=nowhere"], "base-iri"),
+    ("ir-store", ["--new-user=worker"], "new-user-password"),
 ))
 def test_settings_that_cannot_hold_are_not_shown(program, words, says):
     status, text, errors = call(program, *words, "--print-settings")
