@@ -48,6 +48,10 @@ static void take_answer(void *context, uint64_t number, ir_answer_t answer, cons
     switch (answer) {
     case IR_ANSWER_CONFIRMED:
         delivery->counts.confirmed++;
+        if (why != NULL) {
+            delivery->counts.partly++;
+            name_refusal(ir_round_pack(round, place), why);
+        }
         delivery->reached = true;
         delivery->trouble_ns = 0;
         ir_round_settle(round, place);

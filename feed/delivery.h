@@ -34,6 +34,7 @@ ir_status_t ir_delivery_turn(ir_delivery_t *delivery, bool stopping, int64_t wai
 
 typedef struct ir_delivery_counts {
     uint64_t confirmed, refused; /* packs */
+    uint64_t partly;             /* of those that are confirmed: some records cannot be used */
 } ir_delivery_counts_t;
 
 ir_delivery_counts_t ir_delivery_counts(const ir_delivery_t *delivery);

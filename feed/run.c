@@ -201,9 +201,11 @@ static bool is_over(ir_feed_run_t *run) {
 
 static void say_counts(ir_feed_run_t *run) {
     const ir_delivery_counts_t counts = ir_delivery_counts(run->delivery);
-    ir_log(IR_LOG_INFO, "%llu packs confirmed, %llu refused; %llu rows or values not used",
-           (unsigned long long)counts.confirmed, (unsigned long long)counts.refused,
-           (unsigned long long)run->report.unusable);
+    ir_log(
+        IR_LOG_INFO,
+        "%llu packs confirmed (%llu of them in part), %llu refused; %llu rows or values not used",
+        (unsigned long long)counts.confirmed, (unsigned long long)counts.partly,
+        (unsigned long long)counts.refused, (unsigned long long)run->report.unusable);
     run->said = counts.confirmed;
     run->said_ns = ir_clock_monotonic();
 }
@@ -237,7 +239,8 @@ static ir_status_t keep(ir_feed_run_t *run, ir_error_t *error) {
 }
 
 static bool is_good(const ir_feed_run_t *run) {
-    bool good = run->report.unusable == 0 && ir_delivery_counts(run->delivery).refused == 0;
+    const ir_delivery_counts_t counts = ir_delivery_counts(run->delivery);
+    bool good = run->report.unusable == 0 && counts.refused == 0 && counts.partly == 0;
     for (size_t i = 0; i < run->map->n_positions; i++) {
         good = good && !ir_round_failed(run->lines[i].round);
     }

@@ -379,12 +379,23 @@ static bool is_denial(long code) {
     return code == 401 || code == 403 || code == 404 || code == 405;
 }
 
-static void finish_all(ir_http_t *http, const ir_exchange_t *exchange) {
+/* Of a pack that was taken, records may be of no use; `reply` NULL: none is. */
+static void confirm(ir_http_t *http, uint32_t item, size_t place, const ir_reply_t *reply) {
+    char reason[WHY_SIZE];
+    char why[WHY_SIZE];
+    const bool partly = ir_reply_refuses(reply, place, reason, sizeof reason);
+    if (partly) {
+        snprintf(why, sizeof why, "%s took it, but not %s", http->target->label, reason);
+    }
+    finish(http, item, IR_ANSWER_CONFIRMED, partly ? why : NULL);
+}
+
+static void finish_all(ir_http_t *http, const ir_exchange_t *exchange, const ir_reply_t *reply) {
     uint32_t next = exchange->first;
     for (uint32_t place = 0; place < exchange->count; place++) {
         const uint32_t item = next;
         next = ir_mote_queue_behind(http->queue, item);
-        finish(http, item, IR_ANSWER_CONFIRMED, NULL);
+        confirm(http, item, place, reply);
     }
 }
 
@@ -412,7 +423,7 @@ static void take_packs(ir_http_t *http, const ir_exchange_t *exchange, bool take
                        const char *whole) {
     ir_reply_t *reply = ir_reply_parse(ir_buffer_view(&exchange->answer));
     if (taken && ir_reply_takes(reply, exchange->count)) {
-        finish_all(http, exchange);
+        finish_all(http, exchange, reply);
     } else if (taken || refuse_packs(http, exchange, reply) == 0) {
         set_alone(http, exchange);
         if (taken) {
@@ -420,6 +431,19 @@ static void take_packs(ir_http_t *http, const ir_exchange_t *exchange, bool take
         }
     }
     ir_reply_free(reply);
+}
+
+static void take_pack(ir_http_t *http, const ir_exchange_t *exchange, long code, bool taken,
+                      const char *whole) {
+    const ir_view_t answer = ir_buffer_view(&exchange->answer);
+    if (taken) {
+        ir_reply_t *reply = ir_reply_mentions_refusals(answer) ? ir_reply_parse(answer) : NULL;
+        confirm(http, exchange->first, IR_REPLY_WHOLE, reply);
+        ir_reply_free(reply);
+    } else {
+        finish(http, exchange->first, is_denial(code) ? IR_ANSWER_DENIED : IR_ANSWER_REFUSED,
+               whole);
+    }
 }
 
 static void take_status(ir_http_t *http, const ir_exchange_t *exchange) {
@@ -441,11 +465,7 @@ static void take_status(ir_http_t *http, const ir_exchange_t *exchange) {
     } else if (exchange->count > 1) {
         take_packs(http, exchange, taken, why);
     } else {
-        finish(http, first,
-               taken             ? IR_ANSWER_CONFIRMED
-               : is_denial(code) ? IR_ANSWER_DENIED
-                                 : IR_ANSWER_REFUSED,
-               taken ? NULL : why);
+        take_pack(http, exchange, code, taken, why);
     }
     ir_mote_queue_give_back(http->queue, mote, time_ns);
 }

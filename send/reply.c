@@ -45,10 +45,16 @@ bool ir_reply_refuses(const ir_reply_t *reply, size_t place, char *why, size_t s
     size_t i = 0;
     json_array_foreach(refusals, i, refusal) {
         const json_t *line = json_object_get(refusal, "line");
-        if (json_is_integer(line) && json_integer_value(line) == (json_int_t)place + 1) {
+        if (place == IR_REPLY_WHOLE
+                ? line == NULL && json_is_object(refusal)
+                : json_is_integer(line) && json_integer_value(line) == (json_int_t)place + 1) {
             snprintf(why, size, "%s: %s", text_of(refusal, "reason"), text_of(refusal, "detail"));
             return true;
         }
     }
     return false;
+}
+
+bool ir_reply_mentions_refusals(ir_view_t body) {
+    return body.size > 0 && memmem(body.data, body.size, "\"refusals\"", 10) != NULL;
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct ir_reply ir_reply_t;
 
@@ -19,8 +20,13 @@ void ir_reply_free(ir_reply_t *reply);
  */
 bool ir_reply_takes(const ir_reply_t *reply, size_t count);
 
-/* Whether it is among those that are refused; then `why` gets the reason, cut to `size`. An answer
- * lists some of them only. False for NULL. */
+/* Whether something of this pack is refused; then `why` gets the first reason, cut to `size`. An
+ * answer lists some of them only; those of a request with a single pack have no line:
+ * IR_REPLY_WHOLE. False for NULL. */
+#define IR_REPLY_WHOLE SIZE_MAX
 bool ir_reply_refuses(const ir_reply_t *reply, size_t place, char *why, size_t size);
+
+/* Whether an answer is worth parsing for that. */
+bool ir_reply_mentions_refusals(ir_view_t body);
 
 #endif

@@ -39,7 +39,8 @@ typedef enum ir_answer {
     IR_ANSWER_AGAIN      /* not now: the sender sends it again by itself; no final answer */
 } ir_answer_t;
 
-/* Called from push only. `why` (NULL: confirmed) lives during the call. */
+/* Called from push only. `why` lives during the call. With CONFIRMED it is NULL, unless some of the
+ * message's records cannot be used: then it says which of them first. */
 typedef struct ir_answers {
     void (*take)(void *context, uint64_t number, ir_answer_t answer, const char *why);
     /* The other side was reached: from now on what was given may have arrived. For a sender that

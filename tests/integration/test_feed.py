@@ -149,7 +149,7 @@ def test_a_file_is_fed_twice_across_the_change_of_clocks(elbe):
     rows = list(logger_rows())
     feed.write("elbe.csv", HEAD + logger_text(rows))
     text = feed.run()
-    assert f"{len(rows)} packs confirmed, 0 refused; 0 rows" in text
+    assert f"{len(rows)} packs confirmed (0 of them in part), 0 refused; 0 rows" in text
     assert stored(elbe) == expected_ids(rows)
     assert "0 packs confirmed" in feed.run()
     (feed.directory / "state").rename(feed.directory / "old-state")
@@ -315,8 +315,23 @@ def test_what_the_gateway_refuses_is_named(elbe):
     assert not list(feed.state.glob("*.state"))
     feed.write_tokens(f"elbe {elbe.tokens['elbe']}\n")
     status, _, errors = feed.call(f"--mote-tokens={tokens}", target=gateway.address)
-    assert status == 1 and f"{feed.directory / 'elbe.csv'}:2: " in errors and "1 packs confirmed, 1 refused" in errors
+    assert status == 1 and f"{feed.directory / 'elbe.csv'}:2: " in errors and "1 packs confirmed (0 of them in part), 1 refused" in errors
     assert len(stored(elbe)) == 2
+
+
+def test_a_sensor_that_is_not_registered_is_named(elbe):
+    """The gateway has the registry: the other values of the row are taken."""
+    elbe.issue("elbe")
+    gateway = elbe.gateway(f"--registry={ELBE}")
+    feed = Feed(elbe, LOGGER.replace("elbe/stage", "elbe/depth"))
+    rows = list(logger_rows(days=1))[:3]
+    feed.write("elbe.csv", HEAD + logger_text(rows))
+    tokens = feed.write_tokens(f"elbe {elbe.tokens['elbe']}\n")
+    status, _, errors = feed.call(f"--mote-tokens={tokens}", target=gateway.address)
+    assert status == 1 and "3 packs confirmed (3 of them in part), 0 refused" in errors, errors
+    assert f"{feed.directory / 'elbe.csv'}:2: " in errors and "elbe/depth" in errors
+    assert stored(elbe) == sorted(harness.observation_id("elbe/temperature", seconds * 10**9, warm)
+                                  for _, seconds, warm, _ in rows)
 
 
 class Reluctant(BaseHTTPRequestHandler):

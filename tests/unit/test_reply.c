@@ -41,6 +41,8 @@ static void refuses_by_line(void **state) {
     assert_string_equal(why, "no-value: none of v");
     assert_true(ir_reply_refuses(reply, 3, why, sizeof why));
     assert_string_equal(why, ": ");
+    assert_true(ir_reply_refuses(reply, IR_REPLY_WHOLE, why, sizeof why));
+    assert_string_equal(why, "not-json: of the whole");
     char cut[9];
     assert_true(ir_reply_refuses(reply, 1, cut, sizeof cut));
     assert_string_equal(cut, "no-value");
