@@ -72,6 +72,14 @@ void fuzz_unwatch(void) {
     }
 }
 
+size_t fuzz_expanded_size(const uint8_t *data, size_t size, size_t bound) {
+    static const size_t most = 1032; /* bytes out of one, by DEFLATE */
+    if (size < 2 || data[0] != 0x1f || data[1] != 0x8b) {
+        return size;
+    }
+    return size * most < bound ? size * most : bound;
+}
+
 int fuzz_file(const uint8_t *data, size_t size, char path[static FUZZ_PATH_SIZE]) {
     const int fd = memfd_create("fuzz", MFD_CLOEXEC);
     if (fd >= 0 && write(fd, data, size) != (ssize_t)size) {

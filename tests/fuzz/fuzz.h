@@ -33,6 +33,10 @@ int fuzz_file(const uint8_t *data, size_t size, char path[static FUZZ_PATH_SIZE]
 /* Aborts when something failed and did not say why. */
 void fuzz_must_say_why(ir_status_t status, const ir_error_t *error);
 
+/* What memory is to be in proportion to: the size, or of gzip the most that can come out of it, up
+ * to `bound`. */
+size_t fuzz_expanded_size(const uint8_t *data, size_t size, size_t bound);
+
 static inline ir_view_t fuzz_view(const uint8_t *data, size_t size) {
     return ir_view((const char *)data, size);
 }

@@ -78,13 +78,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                     .base_iri = BASE,
                                     .infer_mote = true};
     const ir_input_t input = {.body = fuzz_view(data, size), .arrival_ns = NOW_NS};
-    fuzz_watch(FIXED, FACTOR, size);
+    const size_t expanded = fuzz_expanded_size(data, size, analysis.limits.bytes);
+    fuzz_watch(FIXED, FACTOR, expanded);
     ir_batch_t *batch = ir_batch_new(registry);
     const bool added = batch != NULL && ir_batch_add(batch, &analysis, &input) == IR_OK;
     fuzz_unwatch();
     if (added) {
         check_message(batch, &batch->messages[0]);
-        fuzz_watch(FIXED, WRITTEN_FACTOR, size);
+        fuzz_watch(FIXED, WRITTEN_FACTOR, expanded);
         write_all(batch, &batch->messages[0]);
         fuzz_unwatch();
     }

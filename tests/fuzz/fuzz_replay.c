@@ -7,7 +7,6 @@
 
 #define FIXED ((size_t)1024 * 1024)
 #define FACTOR 16
-#define GZIP_MOST 1032 /* bytes out of one: the most that DEFLATE does */
 
 static void read_replay(const char *path) {
     ir_error_t error = {.status = IR_OK};
@@ -30,10 +29,9 @@ static void read_replay(const char *path) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char path[FUZZ_PATH_SIZE];
-    const bool packed = size > 2 && data[0] == 0x1f && data[1] == 0x8b;
     const int fd = fuzz_file(data, size, path);
     if (fd >= 0) {
-        fuzz_watch(FIXED, FACTOR, packed ? size * GZIP_MOST : size);
+        fuzz_watch(FIXED, FACTOR, fuzz_expanded_size(data, size, SIZE_MAX));
         read_replay(path);
         fuzz_unwatch();
         close(fd);

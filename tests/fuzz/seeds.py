@@ -207,6 +207,8 @@ def tokens():
         b"".join(b"m%d sha256:%064x\n" % (i, i) for i in range(500)),
         b"\xef\xbb\xbfcreek-1 " + digest + b" x\r\n",
         b"a" * 60000,
+        b"Bearer  abc",
+        b"Basic YTphYmM=",
     ]
 
 
@@ -262,7 +264,8 @@ def mappings():
 TARGETS = {
     "senml_json": json_packs,
     "senml_cbor": cbor_packs,
-    "message": lambda: json_packs() + cbor_packs(),
+    "message": lambda: json_packs() + cbor_packs() + [gzip.compress(each, mtime=0) for each in json_packs()[:12]] + [
+        gzip.compress(b"[" + b"{}," * 300000 + b"{}]", mtime=0), gzip.compress(bytes(2 << 20), mtime=0)],
     "submission": bodies,
     "http": requests,
     "amqp": headers,
