@@ -245,12 +245,19 @@ static ir_refusal_t *push_refusal(addition_t *addition) {
 static void refuse(addition_t *addition, ir_reason_t reason, int record, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Those that will be folded into one need no words. */
+static bool needs_words(const addition_t *addition) {
+    return addition->batch->n_refusals - addition->message.first_refusal <= IR_REFUSALS_LISTED;
+}
+
 static void refuse(addition_t *addition, ir_reason_t reason, int record, const char *format, ...) {
-    char detail[sizeof((ir_refusal_t *)0)->detail];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(detail, sizeof detail, format, arguments);
-    va_end(arguments);
+    char detail[sizeof((ir_refusal_t *)0)->detail] = "";
+    if (needs_words(addition)) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(detail, sizeof detail, format, arguments);
+        va_end(arguments);
+    }
     ir_refusal_t *refusal = push_refusal(addition);
     if (refusal != NULL) {
         ir_refusal_set(refusal, reason, record, "%s", detail);
@@ -258,11 +265,20 @@ static void refuse(addition_t *addition, ir_reason_t reason, int record, const c
     }
 }
 
+/* One that decoding or resolving made. */
+static void pass_on(addition_t *addition, const ir_refusal_t *refusal) {
+    ir_refusal_t *pushed = push_refusal(addition);
+    if (pushed != NULL) {
+        *pushed = *refusal;
+        addition->message.refused = addition->message.refused || refusal->record < 0;
+    }
+}
+
 /* What resolving found; returns whether it was good. */
 static bool note(addition_t *addition, bool good, const ir_refusal_t *refusal) {
     addition->out_of_memory = addition->out_of_memory || addition->resolution.out_of_memory;
     if (!good && !addition->out_of_memory) {
-        refuse(addition, refusal->reason, refusal->record, "%s", refusal->detail);
+        pass_on(addition, refusal);
     }
     return good;
 }
@@ -489,8 +505,7 @@ static void take_pack(addition_t *addition, const ir_senml_pack_t *pack) {
     for (size_t i = 0; i <= pack->n_records && !addition->out_of_memory; i++) {
         const int position = i < pack->n_records ? pack->records[i].position : INT32_MAX;
         for (; r < pack->n_refusals && pack->refusals[r].record < position; r++) {
-            refuse(addition, pack->refusals[r].reason, pack->refusals[r].record, "%s",
-                   pack->refusals[r].detail);
+            pass_on(addition, &pack->refusals[r]);
         }
         if (i < pack->n_records) {
             take_record(addition, &pack->records[i]);

@@ -128,17 +128,20 @@ bool ir_label_must_understand(ir_view_t name) {
 void ir_senml_fields_clear(ir_senml_fields_t *fields) {
     fields->present = 0;
     fields->fault.reason = IR_REASON_NONE;
+    fields->wordless = false;
 }
 
 void ir_senml_fields_fault(ir_senml_fields_t *fields, ir_reason_t reason, const char *format, ...) {
     if (fields->fault.reason != IR_REASON_NONE) {
         return;
     }
-    char detail[sizeof fields->fault.detail];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(detail, sizeof detail, format, arguments);
-    va_end(arguments);
+    char detail[sizeof fields->fault.detail] = "";
+    if (!fields->wordless) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(detail, sizeof detail, format, arguments);
+        va_end(arguments);
+    }
     ir_refusal_set(&fields->fault, reason, -1, "%s", detail);
 }
 
@@ -438,6 +441,7 @@ void ir_resolver_take(ir_resolver_t *resolver, const ir_senml_fields_t *found, i
         return;
     }
     ir_senml_fields_t fields = *found;
+    fields.wordless = resolver->pack.n_refusals > IR_REFUSALS_LISTED;
     ir_senml_record_t *record = &resolver->pack.records[resolver->pack.n_records];
     record->position = position;
     const bool good =

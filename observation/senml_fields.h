@@ -33,6 +33,7 @@ typedef struct ir_senml_fields {
     uint32_t present; /* bit (1 << label) */
     ir_value_t values[IR_LABEL_COUNT];
     ir_refusal_t fault; /* the record's first, or reason NONE */
+    bool wordless;      /* so many records are refused already that nobody reads its detail */
 } ir_senml_fields_t;
 
 typedef struct ir_resolver {
