@@ -1,5 +1,6 @@
 /* CSV (RFC 4180) with a header line. Lines end in CR LF, as the RFC requires. */
 #include "annotation/formats.h"
+#include "annotation/reasons.h"
 #include "common/base64.h"
 #include "common/clock.h"
 
@@ -73,6 +74,8 @@ static void write_row(ir_buffer_t *out, const ir_observation_t *observation,
     ir_buffer_append(out, ir_id_format(&observation->id, id), IR_ID_TEXT_SIZE - 1);
     ir_buffer_append_char(out, ',');
     ir_buffer_append(out, ir_id_format(raw_id, id), IR_ID_TEXT_SIZE - 1);
+    ir_buffer_append_char(out, ',');
+    ir_reasons_append(out, observation);
     ir_buffer_append(out, "\r\n", 2);
 }
 
@@ -84,7 +87,7 @@ static void head(ir_buffer_t *out, const ir_format_options_t *options) {
         ir_buffer_append_char(out, ',');
         ir_buffer_append_text(out, ir_test_text((ir_test_t)test));
     }
-    ir_buffer_append_text(out, ",late,id,raw\r\n");
+    ir_buffer_append_text(out, ",late,id,raw,reasons\r\n");
 }
 
 static void item_rows(ir_buffer_t *out, const ir_format_item_t *item,

@@ -1,6 +1,7 @@
 #include "annotation/document.h"
 
 #include "annotation/formats.h"
+#include "annotation/reasons.h"
 #include "common/base64.h"
 #include "common/clock.h"
 
@@ -71,6 +72,12 @@ static void append_flags(ir_buffer_t *out, const ir_observation_t *observation) 
     append_key(out, "aggregate");
     ir_buffer_append_uint(out, observation->aggregate);
     append_member(out, "quality", ir_flag_text(observation->aggregate));
+    if (ir_flag_is_bad(observation->aggregate)) {
+        append_key(out, "reasons");
+        ir_buffer_append_char(out, '"');
+        ir_reasons_append(out, observation);
+        ir_buffer_append_char(out, '"');
+    }
 }
 
 static void append_sensor(ir_buffer_t *out, const ir_sensor_t *sensor) {

@@ -7,9 +7,9 @@
 #include "observation/batch.h"
 
 /* Appends one JSON object without a newline: ids, mote, sensor, property, feature, time, value and
- * unit as registered, source value and unit, the flag of every test, the aggregate flag. `raw_id`
- * is the id of the message that carried the observation. Of the sensor, mote, property and feature
- * it uses ids, names, keys, IRIs and units. */
+ * unit as registered, source value and unit, the flag of every test, the aggregate flag, and the
+ * reasons if it is suspect or fail. `raw_id` is the id of the message that carried the observation.
+ * Of the sensor, mote, property and feature it uses ids, names, keys, IRIs and units. */
 void ir_document_append(ir_buffer_t *out, const ir_observation_t *observation,
                         const ir_id_t *raw_id);
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 typedef enum ir_graph_detail {
-    IR_DETAIL_LEAN, /* at most 9 triples per observation: what SOSA queries need */
+    IR_DETAIL_LEAN, /* 9 triples per observation at most, and one for each suspect or failed test */
     IR_DETAIL_FULL  /* also result with unit, typed instant, provenance, all flags */
 } ir_graph_detail_t;
 

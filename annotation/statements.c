@@ -1,5 +1,6 @@
 #include "annotation/statements.h"
 
+#include "annotation/reasons.h"
 #include "common/base64.h"
 
 #include <string.h>
@@ -87,11 +88,17 @@ static void add_provenance(ir_statements_t *statements, const ir_observation_t *
         const size_t size = ir_number_format(observation->sum, statements->sum);
         add(statements, self, IR_NAME_SUM, literal(ir_view(statements->sum, size), IR_NAME_DOUBLE));
     }
-    for (int test = 0; test < IR_TEST_COUNT; test++) {
-        add(statements, self, flag_predicates[test],
-            name_term(flag_name(observation->flags[test])));
-    }
     add(statements, self, IR_NAME_HAS_RESULT, statements->result);
+}
+
+/* Lean: of the tests that say that something is wrong. */
+static void add_flags(ir_statements_t *statements, const ir_observation_t *observation, bool full) {
+    for (int test = 0; test < IR_TEST_COUNT; test++) {
+        const uint8_t flag = observation->flags[test];
+        if (full || ir_flag_is_bad(flag)) {
+            add(statements, &statements->self, flag_predicates[test], name_term(flag_name(flag)));
+        }
+    }
 }
 
 static void add_result(ir_statements_t *statements, const ir_observation_t *observation,
@@ -156,6 +163,7 @@ void ir_statements_observation(ir_statements_t *statements, const ir_observation
     add(statements, self, IR_NAME_RESULT_TIME, literal(time, IR_NAME_DATE_TIME));
     add(statements, self, IR_NAME_PHENOMENON_TIME, statements->instant);
     add(statements, self, IR_NAME_HAS_QUALITY, name_term(flag_name(observation->aggregate)));
+    add_flags(statements, observation, full);
     if (full) {
         add_provenance(statements, observation, raw_id);
     }

@@ -8,7 +8,6 @@
 
 #define NUMBER_SIZE 24
 #define MILLISECOND_NS 1000000
-#define TIME_BYTES 6
 
 /* The namespaces of identity.h as bytes; they differ in the last one. */
 #define NAMESPACE(last)                                                                            \
@@ -46,7 +45,7 @@ static void generate(const uint8_t name_space[static NAMESPACE_SIZE], const ir_v
 
 static void set_time(ir_id_t *id, int64_t time_ns) {
     uint64_t ms = time_ns > 0 ? (uint64_t)time_ns / MILLISECOND_NS : 0;
-    for (size_t i = TIME_BYTES; i-- > 0; ms >>= 8) {
+    for (size_t i = IR_ID_TIME_SIZE; i-- > 0; ms >>= 8) {
         id->bytes[i] = (uint8_t)ms;
     }
 }
@@ -164,7 +163,7 @@ void ir_id_revision(const ir_id_t *observation, const char *test, int flag,
         ir_view_text(ir_id_format(observation, text)), ir_view_text(test), ir_view(&digit, 1),
         ir_view_text(superseded != NULL ? ir_id_format(superseded, other) : NULL)};
     generate(namespace_revision, parts, superseded != NULL ? 4 : 3, id);
-    memcpy(id->bytes, observation->bytes, TIME_BYTES);
+    memcpy(id->bytes, observation->bytes, IR_ID_TIME_SIZE);
 }
 
 /* ---- text ---- */

@@ -34,7 +34,8 @@ typedef struct ir_id {
 
 #define IR_ID_TEXT_SIZE 37
 #define IR_ID_VERSION 8
-#define IR_ID_HASH_AT 9 /* from here on an id is hash and nothing else */
+#define IR_ID_TIME_SIZE 6 /* bytes of the time, which an id begins with */
+#define IR_ID_HASH_AT 9   /* from here on an id is hash and nothing else */
 
 /* The namespaces, as UUID text, for docs and other programs. */
 #define IR_NAMESPACE_RAW "0b6a0e0e-9d0c-5f0a-9c57-2f8d0d1b6a01"

@@ -2,7 +2,6 @@
 
 #include "common/buffer.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -147,33 +146,4 @@ bool ir_store_status(const ir_stores_t *stores) {
         show_status(stores, &facts);
     }
     return facts.documents_status == IR_OK && facts.graph_status == IR_OK;
-}
-
-/* ---- export ---- */
-
-typedef struct ir_export {
-    FILE *out;
-    ir_error_t *error;
-} ir_export_t;
-
-static ir_status_t write_line(void *context, ir_view_t line) {
-    const ir_export_t *export = context;
-    if (fwrite(line.data, 1, line.size, export->out) != line.size ||
-        putc('\n', export->out) == EOF) {
-        return ir_error_set(export->error, IR_ERR_IO, "cannot write the output: %s",
-                            strerror(errno));
-    }
-    return IR_OK;
-}
-
-ir_status_t ir_store_export(const ir_stores_t *stores, ir_error_t *error) {
-    ir_export_t export = {stores->out, error};
-    ir_status_t status = IR_OK;
-    if (stores->options->what == IR_WHAT_DOCUMENTS) {
-        status = ir_documents_ready(stores->documents, error);
-        return status == IR_OK ? ir_documents_export(stores->documents, write_line, &export, error)
-                               : status;
-    }
-    status = ir_graph_ready(stores->graph, error);
-    return status == IR_OK ? ir_graph_export(stores->graph, write_line, &export, error) : status;
 }

@@ -24,16 +24,19 @@ typedef struct ir_store_options {
     char *trusted_users;
     ir_analysis_settings_t analysis;
     int64_t series, batch_observations;
-    char *mote, *reason, *since, *until; /* select raw messages; times as RFC 3339 */
-    int64_t limit;                       /* limit on messages; 0: none */
+    char *mote, *reason, *since, *until; /* select messages or observations; times as RFC 3339 */
+    int64_t limit;                       /* limit on these; 0: none */
     bool queue, yes, dry_run;
     char *from;
+    char *output, *property, *quality, *after; /* which observations, and how */
+    int verdict;                               /* ir_store_verdict_t */
     bool core_dumps;
 } ir_store_options_t;
 
 typedef enum ir_store_may { IR_MAY_WRITE, IR_MAY_SHARD } ir_store_may_t;
 
 typedef enum ir_store_what { IR_WHAT_DOCUMENTS, IR_WHAT_GRAPH } ir_store_what_t;
+typedef enum ir_store_verdict { IR_VERDICT_NEWEST, IR_VERDICT_FIRST } ir_store_verdict_t;
 
 extern const ir_program_t ir_store_program;
 
@@ -68,8 +71,11 @@ typedef enum ir_verify_outcome {
 ir_status_t ir_store_verify(const ir_stores_t *stores, char *const *more, int n_more,
                             ir_verify_outcome_t *outcome, ir_error_t *error);
 
-/* Writes all documents as JSON lines, or all statements as N-Quads. */
+/* Writes observations in a format, or all statements as N-Quads (export.c). */
 ir_status_t ir_store_export(const ir_stores_t *stores, ir_error_t *error);
+
+/* Shows the newest observation of every series, of one mote or of all (last.c). */
+ir_status_t ir_store_last(const ir_stores_t *stores, ir_error_t *error);
 
 /* Lists, shows, replays or drops refused messages (rejected.c). `words` are the arguments after the
  * command. */

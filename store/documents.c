@@ -208,9 +208,30 @@ ir_status_t ir_documents_each_revision(ir_documents_t *documents, const char *se
                : IR_OK;
 }
 
-ir_status_t ir_documents_export(ir_documents_t *documents, ir_each_line_fn each, void *context,
-                                ir_error_t *error) {
-    return documents->backend->export(documents->store, each, context, error);
+const ir_observation_selection_t ir_observations_all = {.from_ns = INT64_MIN, .to_ns = INT64_MAX};
+
+ir_status_t ir_documents_each_selected(ir_documents_t *documents,
+                                       const ir_observation_selection_t *selection,
+                                       ir_each_observation_fn each, void *context,
+                                       ir_error_t *error) {
+    return ir_documents_keeps(documents) ? documents->backend->each_selected(
+                                               documents->store, selection, each, context, error)
+                                         : IR_OK;
+}
+
+ir_status_t ir_documents_last(ir_documents_t *documents, const char *mote, const char *sensor,
+                              ir_each_observation_fn each, void *context, ir_error_t *error) {
+    return ir_documents_keeps(documents)
+               ? documents->backend->last(documents->store, mote, sensor, each, context, error)
+               : IR_OK;
+}
+
+ir_status_t ir_documents_revisions_from(ir_documents_t *documents, const ir_id_t *least,
+                                        size_t limit, ir_each_revision_fn each, void *context,
+                                        ir_error_t *error) {
+    return ir_documents_keeps(documents) ? documents->backend->revisions_from(
+                                               documents->store, least, limit, each, context, error)
+                                         : IR_OK;
 }
 
 bool ir_documents_keeps(const ir_documents_t *documents) {

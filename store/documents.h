@@ -170,9 +170,9 @@ typedef ir_status_t (*ir_each_sensor_fn)(void *context, ir_view_t mote, ir_view_
 ir_status_t ir_documents_each_sensor(ir_documents_t *documents, ir_each_sensor_fn each,
                                      void *context, ir_error_t *error);
 
-/* A stored observation. The views are valid during the call. */
+/* A stored observation. The views and the sensor are valid during the call. */
 typedef struct ir_stored_observation {
-    ir_observation_t observation; /* without a sensor */
+    ir_observation_t observation; /* its sensor: only where it is said */
     ir_id_t raw_id;
     ir_view_t unit; /* UCUM; empty: none */
 } ir_stored_observation_t;
@@ -185,6 +185,28 @@ ir_status_t ir_documents_each_observation(ir_documents_t *documents, const char 
                                           const char *sensor, int64_t from_ns, int64_t to_ns,
                                           ir_each_observation_fn each, void *context,
                                           ir_error_t *error);
+
+/* Which observations. Zero is not "all of them": see ir_observations_all. */
+typedef struct ir_observation_selection {
+    const char *mote, *property; /* NULL: any; the property's key */
+    int64_t from_ns, to_ns;      /* of their time, both included */
+    const ir_id_t *after;        /* only those whose ids come later; NULL: from the first on */
+} ir_observation_selection_t;
+
+extern const ir_observation_selection_t ir_observations_all;
+
+/* Calls `each` for every observation of the selection, one after the other from the store, in the
+ * order of ids: by time to the millisecond, what was before 1970 first. They have sensors, as far
+ * as the store describes them: mote, name, IRIs, property, feature, procedure and unit, no place
+ * and no limits. What is stored meanwhile may be among them. Stops as above. */
+ir_status_t ir_documents_each_selected(ir_documents_t *documents,
+                                       const ir_observation_selection_t *selection,
+                                       ir_each_observation_fn each, void *context,
+                                       ir_error_t *error);
+
+/* The same for the newest observation, by its time, of one series. */
+ir_status_t ir_documents_last(ir_documents_t *documents, const char *mote, const char *sensor,
+                              ir_each_observation_fn each, void *context, ir_error_t *error);
 
 /* A stored revision. */
 typedef struct ir_stored_revision {
@@ -201,11 +223,11 @@ ir_status_t ir_documents_each_revision(ir_documents_t *documents, const char *se
                                        int64_t from_ns, int64_t to_ns, ir_each_revision_fn each,
                                        void *context, ir_error_t *error);
 
-/* Calls `each` with every stored observation as one JSON line (the document of the "json" format),
- * ordered by time if the store can. For export. */
-typedef ir_status_t (*ir_each_line_fn)(void *context, ir_view_t line);
-ir_status_t ir_documents_export(ir_documents_t *documents, ir_each_line_fn each, void *context,
-                                ir_error_t *error);
+/* Calls `each` for the first `limit` revisions of any series whose ids are not less than `least`,
+ * in the order of ids. May be called while observations are walked. */
+ir_status_t ir_documents_revisions_from(ir_documents_t *documents, const ir_id_t *least,
+                                        size_t limit, ir_each_revision_fn each, void *context,
+                                        ir_error_t *error);
 
 /* Whether stored documents can be found again; false for null. */
 bool ir_documents_keeps(const ir_documents_t *documents);

@@ -30,7 +30,7 @@ typedef struct ir_documents_backend {
     /* The caller (documents.c) checks `selection->reason`. */
     ir_status_t (*each_raw)(void *store, const ir_raw_selection_t *selection, ir_each_raw_fn each,
                             void *context, ir_error_t *error);
-    /* The next five are NULL when the store keeps nothing. */
+    /* The next eight are NULL when the store keeps nothing. */
     ir_status_t (*each_outcome)(void *store, const ir_id_t *raw_id, ir_each_outcome_fn each,
                                 void *context, ir_error_t *error);
     ir_status_t (*drop)(void *store, const ir_raw_document_t *raw, ir_error_t *error);
@@ -41,7 +41,12 @@ typedef struct ir_documents_backend {
                                     void *context, ir_error_t *error);
     ir_status_t (*each_revision)(void *store, const char *sensor, int64_t from_ns, int64_t to_ns,
                                  ir_each_revision_fn each, void *context, ir_error_t *error);
-    ir_status_t (*export)(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
+    ir_status_t (*each_selected)(void *store, const ir_observation_selection_t *selection,
+                                 ir_each_observation_fn each, void *context, ir_error_t *error);
+    ir_status_t (*last)(void *store, const char *mote, const char *sensor,
+                        ir_each_observation_fn each, void *context, ir_error_t *error);
+    ir_status_t (*revisions_from)(void *store, const ir_id_t *least, size_t limit,
+                                  ir_each_revision_fn each, void *context, ir_error_t *error);
 } ir_documents_backend_t;
 
 extern const ir_documents_backend_t ir_documents_sqlite;

@@ -277,5 +277,7 @@ const ir_documents_backend_t ir_documents_mongodb = {
     .each_sensor = ir_mongodb_each_sensor,
     .each_observation = ir_mongodb_each_observation,
     .each_revision = ir_mongodb_each_revision,
-    .export = ir_mongodb_export,
+    .each_selected = ir_mongodb_each_selected,
+    .last = ir_mongodb_last,
+    .revisions_from = ir_mongodb_revisions_from,
 };

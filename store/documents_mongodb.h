@@ -10,13 +10,16 @@
  *   flags and source are sub-documents. Sharded by (mote hashed, time).
  * - revisions: sharded in the same way. `supersedes` is the verdict that one replaces, if any.
  * - meta: one document, _id "schema", whose `version` is IR_MONGODB_SCHEMA.
+ * - readable: a view of observations with their newest verdict (newest.h). `flags`, `aggregate` and
+ *   `quality` are the newest ones, `reasons` are words, `first_quality` is the stored quality.
  * - probe: control documents, which are removed again. They distinguish a server that refuses
  *   everything from one that refuses a document.
  *
  * Every index adds to the cost of every insert. An index with many growing pages (one per sensor)
  * costs more the larger the store is. So each collection has one index beside _id: observations by
  * mote and time, followed by the fields that decide whether a document must be read at all; raw
- * messages by arrival; outcomes by message. A time range over all motes uses _id.
+ * messages by arrival; outcomes by message; revisions by observation. A time range over all motes
+ * uses _id.
  *
  * On several shards _id is unique only within a shard. But mote and time are part of the content
  * that the id is computed from. So the same observation always goes to the same shard, where its
@@ -36,6 +39,9 @@
 #define IR_MONGODB_META "meta"
 
 #define IR_MONGODB_PROBE "probe"
+#define IR_MONGODB_READABLE "readable"
+
+#define IR_MONGODB_NAMESPACE_EXISTS 48 /* an error code */
 
 /* Without `meta`, ids were of another kind (UUID version 5). */
 #define IR_MONGODB_SCHEMA 2
@@ -57,6 +63,9 @@ extern const char *const ir_mongodb_collections[]; /* ends with NULL */
 
 /* Makes a client for store->uri, replacing an earlier one. */
 ir_status_t ir_mongodb_make_client(ir_mongodb_t *store, ir_error_t *error);
+
+/* Makes the view `readable`, or changes it to what this program has. */
+bool ir_mongodb_make_view(const ir_mongodb_t *store, bson_error_t *reason);
 
 /* Runs one command on `database`; takes ownership of `command`. The caller must destroy `reply`
  * (may be NULL) in any case. */
@@ -80,6 +89,9 @@ ir_status_t ir_mongodb_aggregate(const ir_mongodb_t *store, const char *collecti
 
 /* Adds to a filter: `key` lies between these ids, both included. */
 void ir_mongodb_append_bound(bson_t *document, const char *key, const ir_id_t *least,
+                             const ir_id_t *greatest);
+/* The same, without the first one. */
+void ir_mongodb_append_later(bson_t *document, const char *key, const ir_id_t *after,
                              const ir_id_t *greatest);
 
 /* A filter: `key` is one of `count` ids, which are `stride` bytes apart in memory. */
@@ -117,8 +129,19 @@ bool ir_mongodb_read_stored(const bson_t *document, ir_stored_observation_t *sto
 bool ir_mongodb_read_revision(const bson_t *document, ir_stored_revision_t *stored);
 bool ir_mongodb_read_point(const bson_t *document, ir_point_t *point);
 
-/* Appends an observation's document as JSON (annotation/document.h). Returns false as above. */
-bool ir_mongodb_append_json(ir_buffer_t *out, const bson_t *document);
+/* An observation with what its document says about the sensor. Points into itself and into the
+ * document: not to be copied. */
+typedef struct ir_mongodb_described {
+    ir_mote_t mote;
+    ir_property_t property;
+    ir_feature_t feature;
+    ir_unit_t unit;
+    ir_sensor_t sensor;
+    ir_stored_observation_t stored;
+} ir_mongodb_described_t;
+
+/* False as above. */
+bool ir_mongodb_read_described(const bson_t *document, ir_mongodb_described_t *described);
 
 /* Writes a control document, which is certainly good, and removes it. With `read_back`, it must be
  * found before that (documents_mongodb_control.c). */
@@ -148,6 +171,11 @@ ir_status_t ir_mongodb_each_observation(void *store, const char *mote, const cha
 ir_status_t ir_mongodb_each_revision(void *store, const char *sensor, int64_t from_ns,
                                      int64_t to_ns, ir_each_revision_fn each, void *context,
                                      ir_error_t *error);
-ir_status_t ir_mongodb_export(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
+ir_status_t ir_mongodb_each_selected(void *store, const ir_observation_selection_t *selection,
+                                     ir_each_observation_fn each, void *context, ir_error_t *error);
+ir_status_t ir_mongodb_last(void *store, const char *mote, const char *sensor,
+                            ir_each_observation_fn each, void *context, ir_error_t *error);
+ir_status_t ir_mongodb_revisions_from(void *store, const ir_id_t *least, size_t limit,
+                                      ir_each_revision_fn each, void *context, ir_error_t *error);
 
 #endif

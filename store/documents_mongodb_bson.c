@@ -205,6 +205,15 @@ void ir_mongodb_append_bound(bson_t *document, const char *key, const ir_id_t *l
     bson_append_document_end(document, &bounds);
 }
 
+void ir_mongodb_append_later(bson_t *document, const char *key, const ir_id_t *after,
+                             const ir_id_t *greatest) {
+    bson_t bounds;
+    bson_append_document_begin(document, key, -1, &bounds);
+    append_id(&bounds, "$gt", after);
+    append_id(&bounds, "$lte", greatest);
+    bson_append_document_end(document, &bounds);
+}
+
 bson_t *ir_mongodb_any_of(const char *key, const ir_id_t *ids, size_t stride, size_t count) {
     bson_t *filter = bson_new();
     bson_t any, list;
@@ -373,11 +382,9 @@ bool ir_mongodb_read_raw(const bson_t *document, ir_raw_document_t *raw, ir_refu
     return true;
 }
 
-static bool read_observation(const bson_t *document, const ir_sensor_t *sensor,
-                             ir_observation_t *o) {
+static bool read_observation(const bson_t *document, ir_observation_t *o) {
     const ir_value_t sum = read_value(document, "source.sum");
     *o = (ir_observation_t){
-        .sensor = sensor,
         .time_ns = ir_mongodb_read_int(document, "time_ns"),
         .value = read_value(document, "value"),
         .source_value = read_value(document, "source.value"),
@@ -395,7 +402,7 @@ static bool read_observation(const bson_t *document, const ir_sensor_t *sensor,
 
 bool ir_mongodb_read_stored(const bson_t *document, ir_stored_observation_t *stored) {
     stored->unit = ir_view_text(read_text(document, "unit"));
-    return read_observation(document, NULL, &stored->observation) &&
+    return read_observation(document, &stored->observation) &&
            ir_mongodb_read_id(document, "raw", &stored->raw_id);
 }
 
@@ -409,30 +416,27 @@ bool ir_mongodb_read_revision(const bson_t *document, ir_stored_revision_t *stor
            ir_mongodb_read_id(document, "observation", &stored->observation);
 }
 
-bool ir_mongodb_append_json(ir_buffer_t *out, const bson_t *document) {
-    const ir_mote_t mote = {.id = read_text_or_empty(document, "mote"), .iri = "", .label = ""};
-    const ir_property_t property = {.key = read_text_or_empty(document, "property"),
-                                    .iri = read_text_or_empty(document, "property_iri"),
-                                    .label = ""};
-    const ir_feature_t feature = {.iri = read_text_or_empty(document, "feature"), .label = ""};
-    const ir_unit_t unit = {.ucum = read_text(document, "unit")}; /* all that is stored of it */
-    const ir_sensor_t sensor = {
+bool ir_mongodb_read_described(const bson_t *document, ir_mongodb_described_t *described) {
+    described->mote =
+        (ir_mote_t){.id = read_text_or_empty(document, "mote"), .iri = "", .label = ""};
+    described->property = (ir_property_t){.key = read_text_or_empty(document, "property"),
+                                          .iri = read_text_or_empty(document, "property_iri"),
+                                          .label = ""};
+    described->feature =
+        (ir_feature_t){.iri = read_text_or_empty(document, "feature"), .label = ""};
+    described->unit = (ir_unit_t){.ucum = read_text(document, "unit")}; /* all that is shown */
+    described->sensor = (ir_sensor_t){
         .name = read_text_or_empty(document, "sensor"),
         .iri = read_text_or_empty(document, "sensor_iri"),
         .label = "",
-        .mote = &mote,
-        .property = &property,
-        .feature = &feature,
+        .mote = &described->mote,
+        .property = &described->property,
+        .feature = &described->feature,
         .procedure_iri = read_text(document, "procedure"),
-        .unit = unit.ucum != NULL ? &unit : NULL,
+        .unit = described->unit.ucum != NULL ? &described->unit : NULL,
         .unit_iri = read_text(document, "unit_iri"),
     };
-    ir_observation_t observation;
-    ir_id_t raw_id;
-    if (!read_observation(document, &sensor, &observation) ||
-        !ir_mongodb_read_id(document, "raw", &raw_id)) {
-        return false;
-    }
-    ir_document_append(out, &observation, &raw_id);
-    return true;
+    const bool good = ir_mongodb_read_stored(document, &described->stored);
+    described->stored.observation.sensor = &described->sensor;
+    return good;
 }

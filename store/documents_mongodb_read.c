@@ -2,6 +2,7 @@
 #include "store/documents_mongodb.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Calls `each` for every document of the cursor; destroys the cursor. */
 static ir_status_t follow(const ir_mongodb_t *store, mongoc_cursor_t *cursor, ir_document_fn each,
@@ -193,14 +194,11 @@ ir_status_t ir_mongodb_count(void *context, ir_documents_counts_t *counts, ir_er
     return status;
 }
 
-/* ---- ids and lines ---- */
+/* ---- ids ---- */
 
 typedef struct ir_walk {
     ir_each_id_fn each_id;
-    ir_each_line_fn each_line;
     void *context;
-    ir_buffer_t line;
-    ir_error_t *error;
 } ir_walk_t;
 
 static ir_status_t visit_id(void *context, const bson_t *document) {
@@ -226,30 +224,59 @@ ir_status_t ir_mongodb_each_id(void *store, ir_document_kind_t kind, ir_each_id_
     return ir_mongodb_walk(store, collections[kind], bson_new(), options, visit_id, &ids, error);
 }
 
-static ir_status_t visit_line(void *context, const bson_t *document) {
-    ir_walk_t *lines = context;
-    ir_buffer_clear(&lines->line);
-    if (!ir_mongodb_append_json(&lines->line, document)) {
-        return ir_error_set(lines->error, IR_ERR_PROTOCOL,
-                            "documents mongodb: a document of the collection observations is not "
-                            "one of this program's; remove it");
-    }
-    if (!ir_buffer_ok(&lines->line)) {
-        return ir_error_set(lines->error, IR_ERR_MEMORY,
-                            "documents: out of memory for one document");
-    }
-    return lines->each_line(lines->context, ir_buffer_view(&lines->line));
+/* ---- whole observations ---- */
+
+typedef struct ir_selected_walk {
+    ir_each_observation_fn each;
+    void *context;
+    ir_error_t *error;
+} ir_selected_walk_t;
+
+static ir_status_t visit_described(void *context, const bson_t *document) {
+    const ir_selected_walk_t *walk = context;
+    ir_mongodb_described_t described;
+    return ir_mongodb_read_described(document, &described)
+               ? walk->each(walk->context, &described.stored)
+               : ir_error_set(walk->error, IR_ERR_PROTOCOL,
+                              "documents mongodb: a document of the collection observations is not "
+                              "one of this program's; remove it");
 }
 
 /* The index by id is ordered by time, to the millisecond; times before 1970 come first. */
-ir_status_t ir_mongodb_export(void *store, ir_each_line_fn each, void *context, ir_error_t *error) {
-    ir_walk_t lines = {.each_line = each, .context = context, .error = error};
-    ir_buffer_init(&lines.line);
-    bson_t *options = BCON_NEW("sort", "{", "_id", BCON_INT32(1), "}");
-    const ir_status_t status = ir_mongodb_walk(store, IR_MONGODB_OBSERVATIONS, bson_new(), options,
-                                               visit_line, &lines, error);
-    ir_buffer_free(&lines.line);
-    return status;
+ir_status_t ir_mongodb_each_selected(void *store, const ir_observation_selection_t *selection,
+                                     ir_each_observation_fn each, void *context,
+                                     ir_error_t *error) {
+    ir_selected_walk_t walk = {each, context, error};
+    ir_id_t least, greatest;
+    bson_t *filter = bson_new();
+    ir_id_stretch(selection->from_ns, selection->to_ns, &least, &greatest);
+    if (selection->after != NULL) {
+        ir_mongodb_append_later(filter, "_id", selection->after, &greatest);
+    } else {
+        ir_mongodb_append_bound(filter, "_id", &least, &greatest);
+    }
+    BCON_APPEND(filter, "time_ns", "{", "$gte", BCON_INT64(selection->from_ns), "$lte",
+                BCON_INT64(selection->to_ns), "}");
+    if (selection->mote != NULL) {
+        BSON_APPEND_UTF8(filter, "mote", selection->mote);
+    }
+    if (selection->property != NULL) {
+        BSON_APPEND_UTF8(filter, "property", selection->property);
+    }
+    return ir_mongodb_walk(
+        store, IR_MONGODB_OBSERVATIONS, filter,
+        BCON_NEW("sort", "{", "_id", BCON_INT32(1), "}", "allowDiskUse", BCON_BOOL(true)),
+        visit_described, &walk, error);
+}
+
+ir_status_t ir_mongodb_last(void *store, const char *mote, const char *sensor,
+                            ir_each_observation_fn each, void *context, ir_error_t *error) {
+    ir_selected_walk_t walk = {each, context, error};
+    return ir_mongodb_walk(store, IR_MONGODB_OBSERVATIONS,
+                           BCON_NEW("mote", BCON_UTF8(mote), "sensor", BCON_UTF8(sensor)),
+                           BCON_NEW("sort", "{", "time", BCON_INT32(-1), "time_ns", BCON_INT32(-1),
+                                    "}", "limit", BCON_INT64(1)),
+                           visit_described, &walk, error);
 }
 
 /* ---- series ---- */
@@ -323,4 +350,17 @@ ir_status_t ir_mongodb_each_revision(void *store, const char *sensor, int64_t fr
     ir_mongodb_append_bound(filter, "_id", &least, &greatest);
     return ir_mongodb_walk(store, IR_MONGODB_REVISIONS, filter, bson_new(), visit_revision, &series,
                            error);
+}
+
+ir_status_t ir_mongodb_revisions_from(void *store, const ir_id_t *least, size_t limit,
+                                      ir_each_revision_fn each, void *context, ir_error_t *error) {
+    ir_series_walk_t series = {.each_revision = each, .context = context};
+    ir_id_t greatest;
+    bson_t *filter = bson_new();
+    memset(greatest.bytes, 0xff, sizeof greatest.bytes);
+    ir_mongodb_append_bound(filter, "_id", least, &greatest);
+    return ir_mongodb_walk(
+        store, IR_MONGODB_REVISIONS, filter,
+        BCON_NEW("sort", "{", "_id", BCON_INT32(1), "}", "limit", BCON_INT64((int64_t)limit)),
+        visit_revision, &series, error);
 }

@@ -7,7 +7,6 @@
 
 #define CODE_ALREADY_INITIALIZED 23
 #define CODE_INDEX_NOT_FOUND 27
-#define CODE_NAMESPACE_EXISTS 48
 #define CODE_INVALID_REPLICA_SET_CONFIG 93
 
 /* ---- a replica set ---- */
@@ -272,7 +271,7 @@ static bool note_schema(const ir_mongodb_t *store, bson_error_t *reason) {
 static bool make_collection(const ir_mongodb_t *store, const char *name, bson_error_t *reason) {
     return ir_mongodb_command(store->client, store->database, BCON_NEW("create", BCON_UTF8(name)),
                               NULL, reason) ||
-           reason->code == CODE_NAMESPACE_EXISTS;
+           reason->code == IR_MONGODB_NAMESPACE_EXISTS;
 }
 
 /* Makes an index; destroys `keys`. */
@@ -292,7 +291,9 @@ static bool make_indexes(const ir_mongodb_t *store, bson_error_t *reason) {
            make_index(store, IR_MONGODB_RAW, "received",
                       BCON_NEW("received_ns", BCON_INT32(1), "_id", BCON_INT32(1)), reason) &&
            make_index(store, IR_MONGODB_OUTCOMES, "raw_at",
-                      BCON_NEW("raw", BCON_INT32(1), "at_ns", BCON_INT32(1)), reason);
+                      BCON_NEW("raw", BCON_INT32(1), "at_ns", BCON_INT32(1)), reason) &&
+           make_index(store, IR_MONGODB_REVISIONS, "observation",
+                      BCON_NEW("observation", BCON_INT32(1)), reason);
 }
 
 /* Drops indexes of earlier releases, which slow every insert and which no query uses. */
@@ -370,7 +371,8 @@ static bool set_up(const ir_mongodb_t *store, bool mongos, bson_error_t *reason)
         good = make_collection(store, *name, reason);
     }
     return good && make_indexes(store, reason) && drop_indexes(store, reason) &&
-           (!mongos || shard_all(store, reason)) && note_schema(store, reason);
+           (!mongos || shard_all(store, reason)) && ir_mongodb_make_view(store, reason) &&
+           note_schema(store, reason);
 }
 
 ir_status_t ir_mongodb_init(void *context, ir_error_t *error) {

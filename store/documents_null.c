@@ -79,15 +79,6 @@ static ir_status_t null_each_raw(void *store, const ir_raw_selection_t *selectio
     return IR_OK;
 }
 
-static ir_status_t null_export(void *store, ir_each_line_fn each, void *context,
-                               ir_error_t *error) {
-    (void)store;
-    (void)each;
-    (void)context;
-    (void)error;
-    return IR_OK;
-}
-
 const ir_documents_backend_t ir_documents_null = {
     .schemes = schemes,
     .open = null_open,
@@ -100,5 +91,4 @@ const ir_documents_backend_t ir_documents_null = {
     .count = null_count,
     .each_id = null_each_id,
     .each_raw = null_each_raw,
-    .export = null_export,
 };

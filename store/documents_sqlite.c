@@ -271,5 +271,7 @@ const ir_documents_backend_t ir_documents_sqlite = {
     .each_sensor = ir_sqlite_each_sensor,
     .each_observation = ir_sqlite_each_observation,
     .each_revision = ir_sqlite_each_revision,
-    .export = ir_sqlite_export,
+    .each_selected = ir_sqlite_each_selected,
+    .last = ir_sqlite_last,
+    .revisions_from = ir_sqlite_revisions_from,
 };

@@ -13,8 +13,9 @@
  *   same tree yields a series' recent points
  * - revisions: one row per revision; `supersedes` is the verdict that it replaces, if any
  *
- * Views: newest_outcomes has the last outcome of every message; readable and readable_raw are for
- * people. */
+ * Views: newest_outcomes has the last outcome of every message; newest_flags has the flags that
+ * revisions give to observations (newest.h); newest_observations has the observations with them;
+ * readable and readable_raw are for people. */
 #ifndef IR_STORE_DOCUMENTS_SQLITE_H
 #define IR_STORE_DOCUMENTS_SQLITE_H
 
@@ -86,6 +87,9 @@ typedef struct ir_sqlite {
     ir_sqlite_presence_t presence;
     ir_presence_t spoilt; /* a file at the path whose log is not its own */
 } ir_sqlite_t;
+
+/* Makes the views, replacing earlier ones (documents_sqlite_views.c). */
+extern const char ir_sqlite_views_sql[];
 
 /* Opens the database unless it is open. `create` makes the file; otherwise it must be set up
  * already. */
@@ -173,6 +177,11 @@ ir_status_t ir_sqlite_each_observation(void *store, const char *mote, const char
                                        void *context, ir_error_t *error);
 ir_status_t ir_sqlite_each_revision(void *store, const char *sensor, int64_t from_ns, int64_t to_ns,
                                     ir_each_revision_fn each, void *context, ir_error_t *error);
-ir_status_t ir_sqlite_export(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
+ir_status_t ir_sqlite_each_selected(void *store, const ir_observation_selection_t *selection,
+                                    ir_each_observation_fn each, void *context, ir_error_t *error);
+ir_status_t ir_sqlite_last(void *store, const char *mote, const char *sensor,
+                           ir_each_observation_fn each, void *context, ir_error_t *error);
+ir_status_t ir_sqlite_revisions_from(void *store, const ir_id_t *least, size_t limit,
+                                     ir_each_revision_fn each, void *context, ir_error_t *error);
 
 #endif

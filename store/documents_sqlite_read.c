@@ -1,6 +1,6 @@
-#include "annotation/document.h"
 #include "store/documents_sqlite.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -213,7 +213,7 @@ ir_status_t ir_sqlite_each_id(void *store, ir_document_kind_t kind, ir_each_id_f
     return ir_sqlite_walk(store, queries[kind], NULL, visit_id, &ids, error);
 }
 
-/* ---- export ---- */
+/* ---- whole observations ---- */
 
 #define EXPORT_COLUMNS                                                                             \
     "o.id, o.raw, o.time_ns, o.value, o.source_value, o.source_unit, o.gross_range,"               \
@@ -241,12 +241,6 @@ enum {
     EXPORT_REGISTERED
 };
 
-typedef struct ir_line_walk {
-    ir_each_line_fn each;
-    void *context;
-    ir_buffer_t line;
-} ir_line_walk_t;
-
 static ir_observation_t read_observation(sqlite3_stmt *row, const ir_sensor_t *sensor) {
     ir_observation_t o = {
         .sensor = sensor,
@@ -267,8 +261,15 @@ static ir_observation_t read_observation(sqlite3_stmt *row, const ir_sensor_t *s
     return o;
 }
 
+typedef struct ir_selected_walk {
+    const ir_observation_selection_t *selection;
+    const char *mote, *sensor; /* of the last one */
+    ir_each_observation_fn each;
+    void *context;
+} ir_selected_walk_t;
+
 static ir_status_t visit_observation(void *context, sqlite3_stmt *row) {
-    ir_line_walk_t *lines = context;
+    const ir_selected_walk_t *walk = context;
     const ir_mote_t mote = {
         .id = read_text(row, EXPORT_MOTE), .iri = read_text(row, EXPORT_MOTE_IRI), .label = ""};
     const ir_property_t property = {.key = read_text(row, EXPORT_PROPERTY),
@@ -289,28 +290,59 @@ static ir_status_t visit_observation(void *context, sqlite3_stmt *row) {
         .unit_iri = read_text_or_null(row, EXPORT_UNIT_IRI),
         .registered = sqlite3_column_int(row, EXPORT_REGISTERED) != 0,
     };
-    const ir_observation_t observation = read_observation(row, &sensor);
-    ir_id_t raw_id;
-    ir_sqlite_read_id(row, RECENT_RAW, &raw_id);
-    ir_buffer_clear(&lines->line);
-    ir_document_append(&lines->line, &observation, &raw_id);
-    return ir_buffer_ok(&lines->line) ? lines->each(lines->context, ir_buffer_view(&lines->line))
-                                      : IR_ERR_MEMORY;
+    ir_stored_observation_t stored = {.observation = read_observation(row, &sensor),
+                                      .unit = ir_sqlite_read_bytes(row, EXPORT_UNIT)};
+    ir_sqlite_read_id(row, RECENT_RAW, &stored.raw_id);
+    return walk->each(walk->context, &stored);
 }
 
-ir_status_t ir_sqlite_export(void *store, ir_each_line_fn each, void *context, ir_error_t *error) {
-    ir_line_walk_t lines = {each, context, {0}};
-    ir_buffer_init(&lines.line);
-    const ir_status_t status = ir_sqlite_walk(
-        store,
-        "SELECT " EXPORT_COLUMNS " FROM observations o JOIN sensors s ON s.id = o.sensor"
-        " ORDER BY o.time_ns, o.series, o.id",
-        NULL, visit_observation, &lines, error);
-    if (!ir_buffer_ok(&lines.line)) {
-        ir_error_set(error, IR_ERR_MEMORY, "documents: out of memory for one document");
+static void bind_selected(void *context, ir_sqlite_binder_t *binder) {
+    const ir_observation_selection_t *selection = ((const ir_selected_walk_t *)context)->selection;
+    ir_sqlite_bind_int(binder, selection->from_ns);
+    ir_sqlite_bind_int(binder, selection->to_ns);
+    if (selection->mote != NULL) {
+        ir_sqlite_bind_text(binder, ir_view_text(selection->mote));
+        ir_sqlite_bind_text(binder, ir_view_text(selection->mote));
     }
-    ir_buffer_free(&lines.line);
-    return status;
+    if (selection->property != NULL) {
+        ir_sqlite_bind_text(binder, ir_view_text(selection->property));
+    }
+    if (selection->after != NULL) {
+        ir_sqlite_bind_id(binder, selection->after);
+    }
+}
+
+#define SELECT_OBSERVATIONS                                                                        \
+    "SELECT " EXPORT_COLUMNS " FROM observations o JOIN sensors s ON s.id = o.sensor"
+
+ir_status_t ir_sqlite_each_selected(void *store, const ir_observation_selection_t *selection,
+                                    ir_each_observation_fn each, void *context, ir_error_t *error) {
+    ir_selected_walk_t walk = {.selection = selection, .each = each, .context = context};
+    char sql[1024];
+    snprintf(sql, sizeof sql, "%s%s%s%s%s",
+             SELECT_OBSERVATIONS " WHERE o.time_ns >= ? AND o.time_ns <= ?",
+             selection->mote != NULL
+                 ? " AND o.series IN (SELECT series FROM sensors WHERE mote = ?) AND s.mote = ?"
+                 : "",
+             selection->property != NULL ? " AND s.property = ?" : "",
+             selection->after != NULL ? " AND o.id > ?" : "", " ORDER BY o.id");
+    return ir_sqlite_walk(store, sql, bind_selected, visit_observation, &walk, error);
+}
+
+static void bind_last(void *context, ir_sqlite_binder_t *binder) {
+    const ir_selected_walk_t *walk = context;
+    ir_sqlite_bind_text(binder, ir_view_text(walk->sensor));
+    ir_sqlite_bind_text(binder, ir_view_text(walk->mote));
+}
+
+ir_status_t ir_sqlite_last(void *store, const char *mote, const char *sensor,
+                           ir_each_observation_fn each, void *context, ir_error_t *error) {
+    ir_selected_walk_t walk = {.mote = mote, .sensor = sensor, .each = each, .context = context};
+    return ir_sqlite_walk(store,
+                          SELECT_OBSERVATIONS
+                          " WHERE o.series = (SELECT series FROM sensors WHERE name = ? LIMIT 1)"
+                          " AND s.mote = ? ORDER BY o.time_ns DESC, o.id DESC LIMIT 1",
+                          bind_last, visit_observation, &walk, error);
 }
 
 /* ---- series ---- */
@@ -338,6 +370,7 @@ typedef struct ir_stretch_walk {
     const char *mote, *sensor; /* the mote only for observations */
     int64_t from_ns, to_ns;
     ir_id_t first, end; /* range of revisions' ids, which begin with the time */
+    size_t limit;
     ir_each_observation_fn each_observation;
     ir_each_revision_fn each_revision;
     void *context;
@@ -417,4 +450,20 @@ ir_status_t ir_sqlite_each_revision(void *store, const char *sensor, int64_t fro
                           " AND sensor IN (SELECT id FROM sensors WHERE name = ?)"
                           " AND time_ns >= ? AND time_ns <= ?",
                           bind_revisions, visit_revision, &stretch, error);
+}
+
+static void bind_ahead(void *context, ir_sqlite_binder_t *binder) {
+    const ir_stretch_walk_t *ahead = context;
+    ir_sqlite_bind_id(binder, &ahead->first);
+    ir_sqlite_bind_int(binder, (int64_t)ahead->limit);
+}
+
+ir_status_t ir_sqlite_revisions_from(void *store, const ir_id_t *least, size_t limit,
+                                     ir_each_revision_fn each, void *context, ir_error_t *error) {
+    ir_stretch_walk_t ahead = {
+        .first = *least, .limit = limit, .each_revision = each, .context = context};
+    return ir_sqlite_walk(store,
+                          "SELECT id, observation, test, flag, supersedes FROM revisions"
+                          " WHERE id >= ? ORDER BY id LIMIT ?",
+                          bind_ahead, visit_revision, &ahead, error);
 }

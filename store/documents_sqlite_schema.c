@@ -3,81 +3,46 @@
 #include <stdio.h>
 #include <string.h>
 
-#define UUID_TEXT(column)                                                                          \
-    "lower(substr(hex(" column "), 1, 8) || '-' || substr(hex(" column "), 9, 4) || '-' || "       \
-    "substr(hex(" column "), 13, 4) || '-' || substr(hex(" column "), 17, 4) || '-' || "           \
-    "substr(hex(" column "), 21))"
-#define TIME_TEXT(column) "strftime('%Y-%m-%dT%H:%M:%fZ', " column " / 1e9, 'unixepoch')"
-#define FLAG_TEXT(column)                                                                          \
-    "CASE " column " WHEN 1 THEN 'good' WHEN 2 THEN 'not_evaluated' WHEN 3 THEN 'suspect' "        \
-    "WHEN 4 THEN 'fail' WHEN 9 THEN 'missing' END"
+static const char tables_sql[] =
+    "CREATE TABLE IF NOT EXISTS raw ("
+    " id BLOB NOT NULL PRIMARY KEY, mote TEXT NOT NULL, routing_key TEXT NOT NULL,"
+    " content_type TEXT NOT NULL, body BLOB NOT NULL, received_ns INTEGER NOT NULL,"
+    /* NULL: none. The id or the times of some messages depend on these. */
+    " name BLOB, sent_ns INTEGER,"
+    " status TEXT NOT NULL, refusals TEXT);"
 
-static const char
-    schema_sql[] =
-        "CREATE TABLE IF NOT EXISTS raw ("
-        " id BLOB NOT NULL PRIMARY KEY, mote TEXT NOT NULL, routing_key TEXT NOT NULL,"
-        " content_type TEXT NOT NULL, body BLOB NOT NULL, received_ns INTEGER NOT NULL,"
-        /* NULL: none. The id or the times of some messages depend on these. */
-        " name BLOB, sent_ns INTEGER,"
-        " status TEXT NOT NULL, refusals TEXT);"
+    "CREATE TABLE IF NOT EXISTS outcomes ("
+    " number INTEGER PRIMARY KEY, raw BLOB NOT NULL, at_ns INTEGER NOT NULL, status TEXT NOT "
+    "NULL,"
+    " refusals TEXT);"
+    "CREATE INDEX IF NOT EXISTS outcomes_raw ON outcomes (raw);"
 
-        "CREATE TABLE IF NOT EXISTS outcomes ("
-        " number INTEGER PRIMARY KEY, raw BLOB NOT NULL, at_ns INTEGER NOT NULL, status TEXT NOT "
-        "NULL,"
-        " refusals TEXT);"
-        "CREATE INDEX IF NOT EXISTS outcomes_raw ON outcomes (raw);"
+    "CREATE TABLE IF NOT EXISTS sensors ("
+    " id INTEGER PRIMARY KEY, series INTEGER NOT NULL, name TEXT NOT NULL, iri TEXT NOT NULL,"
+    " label TEXT NOT NULL, mote TEXT NOT NULL, mote_iri TEXT NOT NULL, property TEXT NOT NULL,"
+    " property_iri TEXT NOT NULL, property_label TEXT NOT NULL, feature_iri TEXT NOT NULL,"
+    " feature_label TEXT NOT NULL, procedure_iri TEXT NOT NULL, unit TEXT NOT NULL,"
+    " unit_iri TEXT NOT NULL, registered INTEGER NOT NULL,"
+    " UNIQUE (name, iri, label, mote, mote_iri, property, property_iri, property_label,"
+    "  feature_iri, feature_label, procedure_iri, unit, unit_iri, registered));"
 
-        "CREATE TABLE IF NOT EXISTS sensors ("
-        " id INTEGER PRIMARY KEY, series INTEGER NOT NULL, name TEXT NOT NULL, iri TEXT NOT NULL,"
-        " label TEXT NOT NULL, mote TEXT NOT NULL, mote_iri TEXT NOT NULL, property TEXT NOT NULL,"
-        " property_iri TEXT NOT NULL, property_label TEXT NOT NULL, feature_iri TEXT NOT NULL,"
-        " feature_label TEXT NOT NULL, procedure_iri TEXT NOT NULL, unit TEXT NOT NULL,"
-        " unit_iri TEXT NOT NULL, registered INTEGER NOT NULL,"
-        " UNIQUE (name, iri, label, mote, mote_iri, property, property_iri, property_label,"
-        "  feature_iri, feature_label, procedure_iri, unit, unit_iri, registered));"
+    /* Values have no declared type, so that a boolean remains a boolean and -0.0 keeps its
+     * sign. */
+    "CREATE TABLE IF NOT EXISTS observations ("
+    " series INTEGER NOT NULL, time_ns INTEGER NOT NULL, id BLOB NOT NULL, sensor INTEGER NOT "
+    "NULL,"
+    " raw BLOB NOT NULL, record INTEGER NOT NULL, value, source_value,"
+    " source_unit TEXT NOT NULL, sum, late INTEGER NOT NULL,"
+    " gross_range INTEGER NOT NULL, climatology INTEGER NOT NULL, spike INTEGER NOT NULL,"
+    " rate_of_change INTEGER NOT NULL, flat_line INTEGER NOT NULL, aggregate INTEGER NOT NULL,"
+    " PRIMARY KEY (series, time_ns, id)) WITHOUT ROWID;"
 
-        /* Values have no declared type, so that a boolean remains a boolean and -0.0 keeps its
-         * sign. */
-        "CREATE TABLE IF NOT EXISTS observations ("
-        " series INTEGER NOT NULL, time_ns INTEGER NOT NULL, id BLOB NOT NULL, sensor INTEGER NOT "
-        "NULL,"
-        " raw BLOB NOT NULL, record INTEGER NOT NULL, value, source_value,"
-        " source_unit TEXT NOT NULL, sum, late INTEGER NOT NULL,"
-        " gross_range INTEGER NOT NULL, climatology INTEGER NOT NULL, spike INTEGER NOT NULL,"
-        " rate_of_change INTEGER NOT NULL, flat_line INTEGER NOT NULL, aggregate INTEGER NOT NULL,"
-        " PRIMARY KEY (series, time_ns, id)) WITHOUT ROWID;"
-
-        "CREATE TABLE IF NOT EXISTS revisions ("
-        " id BLOB NOT NULL PRIMARY KEY, observation BLOB NOT NULL, raw BLOB NOT NULL,"
-        " decided_by BLOB NOT NULL, sensor INTEGER NOT NULL, time_ns INTEGER NOT NULL,"
-        " test TEXT NOT NULL, previous INTEGER NOT NULL, flag INTEGER NOT NULL,"
-        " aggregate INTEGER NOT NULL, supersedes BLOB) WITHOUT ROWID;"
-
-        "DROP VIEW IF EXISTS newest_outcomes;"
-        "CREATE VIEW newest_outcomes AS SELECT r.id AS raw, coalesce(o.at_ns, r.received_ns) AS "
-        "at_ns,"
-        " coalesce(o.status, r.status) AS status,"
-        " CASE WHEN o.number IS NULL THEN r.refusals ELSE o.refusals END AS refusals"
-        " FROM raw r LEFT JOIN outcomes o"
-        " ON o.number = (SELECT max(number) FROM outcomes WHERE raw = r.id);"
-
-        /* clang-format off */
-    "DROP VIEW IF EXISTS readable;"
-    "CREATE VIEW readable AS SELECT " TIME_TEXT("o.time_ns") " AS time, s.mote AS mote,"
-    " s.property AS property, o.value AS value, s.unit AS unit, " FLAG_TEXT("o.aggregate")
-    " AS quality, o.source_value AS source_value, o.source_unit AS source_unit,"
-    " o.gross_range AS gross_range, o.climatology AS climatology, o.spike AS spike,"
-    " o.rate_of_change AS rate_of_change, o.flat_line AS flat_line, o.late AS late,"
-    " s.name AS sensor, s.feature_iri AS feature, " UUID_TEXT("o.id") " AS id, "
-    UUID_TEXT("o.raw") " AS raw_id FROM observations o JOIN sensors s ON s.id = o.sensor;"
-
-    "DROP VIEW IF EXISTS readable_raw;"
-    "CREATE VIEW readable_raw AS SELECT " TIME_TEXT("r.received_ns") " AS received,"
-    " r.mote AS mote, r.content_type AS content_type, n.status AS status,"
-    " n.refusals AS refusals, length(r.body) AS bytes,"
-    " CASE WHEN r.content_type LIKE '%json%' THEN CAST(r.body AS TEXT) ELSE hex(r.body) END"
-    " AS body, " UUID_TEXT("r.id") " AS id FROM raw r JOIN newest_outcomes n ON n.raw = r.id;";
-/* clang-format on */
+    "CREATE TABLE IF NOT EXISTS revisions ("
+    " id BLOB NOT NULL PRIMARY KEY, observation BLOB NOT NULL, raw BLOB NOT NULL,"
+    " decided_by BLOB NOT NULL, sensor INTEGER NOT NULL, time_ns INTEGER NOT NULL,"
+    " test TEXT NOT NULL, previous INTEGER NOT NULL, flag INTEGER NOT NULL,"
+    " aggregate INTEGER NOT NULL, supersedes BLOB) WITHOUT ROWID;"
+    "CREATE INDEX IF NOT EXISTS revisions_observation ON revisions (observation);";
 
 /* ---- identifying a file ---- */
 
@@ -170,7 +135,10 @@ static ir_status_t make_schema(ir_sqlite_t *store, ir_error_t *error) {
              IR_SQLITE_APPLICATION, IR_SQLITE_SCHEMA);
     int code = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
     if (code == SQLITE_OK) {
-        code = sqlite3_exec(store->db, schema_sql, NULL, NULL, NULL);
+        code = sqlite3_exec(store->db, tables_sql, NULL, NULL, NULL);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_exec(store->db, ir_sqlite_views_sql, NULL, NULL, NULL);
     }
     if (code == SQLITE_OK) {
         code = sqlite3_exec(store->db, sql, NULL, NULL, NULL);

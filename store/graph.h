@@ -62,6 +62,7 @@ ir_status_t ir_graph_each_id(ir_graph_t *graph, ir_each_id_fn each, void *contex
 bool ir_graph_keeps(const ir_graph_t *graph);
 
 /* Calls `each` for all statements as N-Quads lines, for export. */
+typedef ir_status_t (*ir_each_line_fn)(void *context, ir_view_t line);
 ir_status_t ir_graph_export(ir_graph_t *graph, ir_each_line_fn each, void *context,
                             ir_error_t *error);
 

@@ -30,19 +30,30 @@ static const ir_setting_t settings[] = {
     {"ledger", 'l', IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(ledger),
      "verify: what was sent, as ir-loadgen wrote it; several, separated by commas."},
     {"what", 'w', IR_SETTING_CHOICE, "WORD", "documents|graph", 0, 0, "documents", FIELD(what),
-     "export: the processed documents as JSON lines, or the statements as N-Quads."},
+     "export: the processed observations, or all statements as N-Quads."},
+    {"format", 'f', IR_SETTING_TEXT, "NAME", NULL, 0, 0, "json", FIELD(output),
+     "export: ntriples, nquads, turtle, jsonld, senml, csv, or json, the documents, one a line."},
+    {"property", 0, IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, FIELD(property),
+     "export: only of this property, by its short name."},
+    {"quality", 0, IR_SETTING_TEXT, "LIST", NULL, 0, 0, NULL, FIELD(quality),
+     "export: only what is one of these, as good,not_evaluated."},
+    {"verdict", 0, IR_SETTING_CHOICE, "WORD", "newest|first", 0, 0, "newest", FIELD(verdict),
+     "export: flags as revisions left them, or as they were stored first."},
+    {"after", 0, IR_SETTING_TEXT, "ID", NULL, 0, 0, NULL, FIELD(after),
+     "export: only what comes after this observation, the last one of an earlier export."},
     {"json", 'j', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(json),
-     "status, verify, rejected, reprocess: answer as JSON, a line each."},
+     "status, verify, last, rejected, reprocess: answer as JSON, a line each."},
     {"mote", 'm', IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, FIELD(mote),
-     "rejected, reprocess: only messages of this mote."},
+     "rejected, reprocess, export, last: only of this mote."},
     {"reason", 0, IR_SETTING_TEXT, "WORD", NULL, 0, 0, NULL, FIELD(reason),
      "rejected, reprocess: only messages of which something is refused for this reason."},
     {"since", 0, IR_SETTING_TEXT, "TIME", NULL, 0, 0, NULL, FIELD(since),
-     "rejected, reprocess: only messages that arrived then or later, as 2026-01-31T12:00:00Z."},
+     "rejected, reprocess: only messages that arrived then or later, as 2026-01-31T12:00:00Z; "
+     "export: only observations of then or later."},
     {"until", 0, IR_SETTING_TEXT, "TIME", NULL, 0, 0, NULL, FIELD(until),
-     "rejected, reprocess: only messages that arrived before."},
+     "rejected, reprocess: only messages that arrived before; export: only observations before."},
     {"limit", 0, IR_SETTING_INTEGER, "N", NULL, 0, 9e15, "0", FIELD(limit),
-     "rejected, reprocess: no more messages than this; 0: all."},
+     "rejected, reprocess: no more messages than this; export: observations; 0: all."},
     {"queue", 'q', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(queue),
      "rejected: what the broker itself moved to ir.rejected and no worker read, not the "
      "documents."},
@@ -79,7 +90,7 @@ const ir_program_t ir_store_program = {
     .name = "ir-store",
     .purpose = "Sets the document and graph stores up, shows what they hold, checks it, and "
                "writes it out.",
-    .usage = "init|initiate|status|verify|export|rejected|reprocess [LEDGER…|VERB [ID]]",
+    .usage = "init|initiate|status|verify|export|last|rejected|reprocess [LEDGER…|VERB [ID]]",
     .notes =
         "init      makes tables, collections, indexes and directories, and puts the registry\n"
         "          into the graph store; a MongoDB replica set that does not exist yet is made\n"
@@ -90,7 +101,11 @@ const ir_program_t ir_store_program = {
         "verify    holds ledgers against raw messages, observations and graph (not a store that\n"
         "          is null:); exit status 0 only if nothing is missing, doubled or foreign; 3 if\n"
         "          nothing is missing or doubled, but a ledger was cut off.\n"
-        "export    writes all of one store to standard output.\n"
+        "export    writes observations with their newest verdict in the order of their ids, which\n"
+        "          is that of time, or all statements. --after the last id goes on where an "
+        "export\n"
+        "          ended, or with --limit where the page did.\n"
+        "last      shows the newest observation of each sensor with its newest verdict.\n"
         "rejected  list, show ID, replay [ID] or drop [ID]: messages of which something was\n"
         "          refused and that wait to be dealt with, from the raw documents by mote, reason\n"
         "          and time of arrival. show writes the body as it came, and on standard error "
@@ -148,7 +163,14 @@ static int run_export(const ir_stores_t *stores, char *const *arguments, int n_a
                       ir_error_t *error) {
     (void)arguments;
     (void)n_arguments;
-    return ir_store_export(stores, error) == IR_OK ? IR_EXIT_DONE : IR_EXIT_FAILED;
+    return ir_program_exit(ir_store_export(stores, error));
+}
+
+static int run_last(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                    ir_error_t *error) {
+    (void)arguments;
+    (void)n_arguments;
+    return ir_program_exit(ir_store_last(stores, error));
 }
 
 static int run_rejected(const ir_stores_t *stores, char *const *arguments, int n_arguments,
@@ -170,10 +192,10 @@ typedef struct ir_command {
 } ir_command_t;
 
 static const ir_command_t commands[] = {
-    {"init", false, run_init},           {"initiate", false, run_initiate},
-    {"status", false, run_status},       {"verify", true, run_verify},
-    {"export", false, run_export},       {"rejected", true, run_rejected},
-    {"reprocess", false, run_reprocess},
+    {"init", false, run_init},        {"initiate", false, run_initiate},
+    {"status", false, run_status},    {"verify", true, run_verify},
+    {"export", false, run_export},    {"last", false, run_last},
+    {"rejected", true, run_rejected}, {"reprocess", false, run_reprocess},
 };
 
 static const ir_command_t *find_command(const char *name, int n_arguments, ir_error_t *error) {
@@ -190,8 +212,9 @@ static const ir_command_t *find_command(const char *name, int n_arguments, ir_er
     ir_error_set(
         error, IR_ERR_USAGE,
         name == NULL
-            ? "which command: init, initiate, status, verify, export, rejected or reprocess?"
-            : "no command '%s': there are init, initiate, status, verify, export, rejected and "
+            ? "which command: init, initiate, status, verify, export, last, rejected or reprocess?"
+            : "no command '%s': there are init, initiate, status, verify, export, last, rejected "
+              "and "
               "reprocess",
         name);
     return NULL;

@@ -5,7 +5,7 @@
 #include "common/status.h"
 #include "common/view.h"
 #include "observation/identity.h"
-#include "store/documents.h"
+#include "store/graph.h"
 #include "store/id_set.h"
 
 #include <stdint.h>

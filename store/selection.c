@@ -38,6 +38,30 @@ ir_status_t ir_store_selection(const ir_store_options_t *options, ir_raw_selecti
     return status == IR_OK ? check_reason(selection->reason, error) : status;
 }
 
+ir_status_t ir_store_observations(const ir_store_options_t *options, ir_id_t *id,
+                                  ir_observation_selection_t *selection, ir_error_t *error) {
+    const char *after = ir_setting_text(options->after);
+    *selection = ir_observations_all;
+    selection->mote = ir_setting_text(options->mote);
+    selection->property = ir_setting_text(options->property);
+    if (after != NULL && !ir_id_parse(ir_view_text(after), id)) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "after: '%s' is no id of an observation, as each line of an export has",
+                            after);
+    }
+    selection->after = after != NULL ? id : NULL;
+    int64_t until_ns = 0;
+    ir_status_t status = IR_OK;
+    if (ir_setting_text(options->since) != NULL) {
+        status = read_time("since", options->since, &selection->from_ns, error);
+    }
+    if (status == IR_OK && ir_setting_text(options->until) != NULL) {
+        status = read_time("until", options->until, &until_ns, error);
+        selection->to_ns = until_ns - 1;
+    }
+    return status;
+}
+
 bool ir_store_selects(const ir_store_options_t *options) {
     return ir_setting_text(options->mote) != NULL || ir_setting_text(options->reason) != NULL ||
            ir_setting_text(options->since) != NULL || ir_setting_text(options->until) != NULL;

@@ -4,7 +4,7 @@
 
 #include "common/buffer.h"
 #include "common/status.h"
-#include "store/documents.h"
+#include "store/graph.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,6 +2,7 @@
 
 #include "annotation/quality.h"
 #include "annotation/tests.h"
+#include "store/newest.h"
 #include "store/put.h"
 
 #include <stdlib.h>
@@ -29,8 +30,7 @@ struct ir_verdicts {
     ir_batch_t *revisions; /* revisions to be written */
     ir_point_t *recent;
     size_t recent_capacity;
-    ir_stored_revision_t *stored; /* revisions of the series, by observation and test */
-    size_t n_stored, stored_capacity;
+    ir_revision_list_t stored; /* of the series */
     /* the current series */
     const ir_sensor_t *sensor;
     int64_t from_ns, to_ns;
@@ -68,7 +68,7 @@ void ir_verdicts_free(ir_verdicts_t *verdicts) {
     ir_batch_free(verdicts->checked);
     ir_batch_free(verdicts->revisions);
     free(verdicts->recent);
-    free(verdicts->stored);
+    ir_revision_list_free(&verdicts->stored);
     free(verdicts);
 }
 
@@ -78,61 +78,9 @@ static ir_status_t no_memory(const ir_verdicts_t *verdicts) {
 
 /* ---- the newest verdict ---- */
 
-static int compare_group(const ir_id_t *observation, ir_test_t test,
-                         const ir_stored_revision_t *revision) {
-    const int order = ir_id_compare(observation, &revision->observation);
-    return order != 0 ? order : (test > revision->test) - (test < revision->test);
-}
-
-static int compare_stored(const void *a, const void *b) {
-    const ir_stored_revision_t *first = a;
-    return compare_group(&first->observation, first->test, b);
-}
-
 static ir_status_t take_stored(void *context, const ir_stored_revision_t *stored) {
     ir_verdicts_t *verdicts = context;
-    if (verdicts->n_stored == verdicts->stored_capacity) {
-        const size_t capacity = verdicts->stored_capacity > 0 ? verdicts->stored_capacity * 2 : 64;
-        ir_stored_revision_t *grown = realloc(verdicts->stored, capacity * sizeof *grown);
-        if (grown == NULL) {
-            return no_memory(verdicts);
-        }
-        verdicts->stored = grown;
-        verdicts->stored_capacity = capacity;
-    }
-    verdicts->stored[verdicts->n_stored++] = *stored;
-    return IR_OK;
-}
-
-/* Finds the revisions of one test of one observation. */
-static const ir_stored_revision_t *find_group(const ir_verdicts_t *verdicts, const ir_id_t *id,
-                                              ir_test_t test, size_t *count) {
-    size_t first = 0;
-    size_t end = verdicts->n_stored;
-    while (first < end) {
-        const size_t middle = first + (end - first) / 2;
-        if (compare_group(id, test, &verdicts->stored[middle]) > 0) {
-            first = middle + 1;
-        } else {
-            end = middle;
-        }
-    }
-    for (end = first;
-         end < verdicts->n_stored && compare_group(id, test, &verdicts->stored[end]) == 0;) {
-        end++;
-    }
-    *count = end - first;
-    return verdicts->stored + first;
-}
-
-static const ir_stored_revision_t *find_next(const ir_stored_revision_t *group, size_t count,
-                                             const ir_id_t *superseded) {
-    for (size_t i = 0; i < count; i++) {
-        if (group[i].supersedes && ir_id_compare(&group[i].superseded, superseded) == 0) {
-            return &group[i];
-        }
-    }
-    return NULL;
+    return ir_revision_list_add(&verdicts->stored, stored) ? IR_OK : no_memory(verdicts);
 }
 
 typedef struct verdict {
@@ -141,17 +89,7 @@ typedef struct verdict {
 } verdict_t;
 
 static verdict_t newest(const ir_verdicts_t *verdicts, const point_t *point, ir_test_t test) {
-    size_t count = 0;
-    const ir_stored_revision_t *group = find_group(verdicts, &point->now.id, test, &count);
-    const ir_stored_revision_t *found = find_next(group, count, &point->now.id);
-    for (size_t i = 0; i < count && found == NULL; i++) {
-        found = group[i].supersedes ? NULL : &group[i];
-    }
-    const ir_stored_revision_t *next = found;
-    for (size_t i = 0; i < count && next != NULL; i++) { /* a chain cannot be longer */
-        found = next;
-        next = find_next(group, count, &found->id);
-    }
+    const ir_stored_revision_t *found = ir_newest_revision(&verdicts->stored, &point->now.id, test);
     return found != NULL ? (verdict_t){found->id, found->flag}
                          : (verdict_t){point->now.id, point->stored[test]};
 }
@@ -325,9 +263,7 @@ static ir_status_t walk_series(ir_verdicts_t *verdicts, int64_t start_ns) {
     if (status != IR_OK) {
         return status;
     }
-    if (verdicts->n_stored > 0) {
-        qsort(verdicts->stored, verdicts->n_stored, sizeof *verdicts->stored, compare_stored);
-    }
+    ir_revision_list_sort(&verdicts->stored);
     status =
         ir_documents_each_observation(verdicts->reader, verdicts->sensor->mote->id, name, start_ns,
                                       INT64_MAX, take_point, verdicts, verdicts->error);
@@ -343,7 +279,7 @@ ir_status_t ir_verdicts_revise(ir_verdicts_t *verdicts, const ir_sensor_t *senso
     verdicts->sensor = sensor;
     verdicts->from_ns = from_ns;
     verdicts->to_ns = to_ns;
-    verdicts->after = verdicts->n_points = verdicts->n_checked = verdicts->n_stored = 0;
+    verdicts->after = verdicts->n_points = verdicts->n_checked = verdicts->stored.count = 0;
     verdicts->written = 0;
     verdicts->error = error;
     ir_quality_reset(verdicts->quality);

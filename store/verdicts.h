@@ -1,10 +1,8 @@
 /* Checks the quality verdicts of stored series again, as if everything that is stored now had
- * arrived in the order of its time. A flag that differs from the newest verdict is written as a
- * revision that supersedes that verdict; nothing is overwritten. The newest verdict on a test of an
- * observation is the end of the chain of superseding revisions, else a revision that supersedes
- * nothing, else the observation's own flag. As in workers, no revision is needed for a spike or
- * flat-line flag that was left at "not evaluated", because only later points decide it, and that is
- * good. One thread. */
+ * arrived in the order of its time. A flag that differs from the newest verdict (newest.h) is
+ * written as a revision that supersedes that verdict; nothing is overwritten. As in workers, no
+ * revision is needed for a spike or flat-line flag that was left at "not evaluated", because only
+ * later points decide it, and that is good. One thread. */
 #ifndef IR_STORE_VERDICTS_H
 #define IR_STORE_VERDICTS_H
 

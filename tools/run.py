@@ -64,7 +64,7 @@ class Local(stack.Stack):
         """Commands for looking at the data."""
         lines = []
         if self.settings.documents == "sqlite":
-            query = "SELECT time, mote, property, value, unit, quality FROM readable LIMIT 5"
+            query = "SELECT time, mote, property, value, unit, quality, reasons FROM readable LIMIT 5"
             lines.append(f"sqlite3 -box {show(OUT / 'documents.sqlite')} '{query}'")
         if self.settings.graph == "nquads":
             lines.append(f"grep -h hasSimpleResult {show(OUT / 'graph')}/*-*.nq* | head -n 3")

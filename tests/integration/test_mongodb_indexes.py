@@ -14,7 +14,7 @@ KEYS = {
     "observations": [["_id"], ["mote", "time", "time_ns", "late", "sensor"]],
     "raw": [["_id"], ["received_ns", "_id"]],
     "outcomes": [["_id"], ["raw", "at_ns"]],
-    "revisions": [["_id"]],
+    "revisions": [["_id"], ["observation"]],
 }
 MANY = 60  # more than quality control looks back
 

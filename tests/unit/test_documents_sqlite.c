@@ -1,5 +1,6 @@
 #include "store/documents.h"
 
+#include "annotation/document.h"
 #include "common/clock.h"
 
 #include <fcntl.h>
@@ -564,9 +565,13 @@ static void test_each_id(void **state) {
     assert_int_equal(seen.count, 2);
 }
 
-static ir_status_t see_line(void *context, ir_view_t line) {
+static ir_status_t see_observation(void *context, const ir_stored_observation_t *stored) {
     ir_seen_t *seen = context;
-    snprintf(seen->lines[seen->count++], sizeof seen->lines[0], "%.*s", IR_VIEW_ARG(line));
+    ir_buffer_t line;
+    ir_buffer_init(&line);
+    ir_document_append(&line, &stored->observation, &stored->raw_id);
+    snprintf(seen->lines[seen->count++], sizeof seen->lines[0], "%.*s", (int)line.size, line.data);
+    ir_buffer_free(&line);
     return IR_OK;
 }
 
@@ -593,7 +598,8 @@ static void test_export(void **state) {
     batch->observations[4].has_sum = true;
     batch->observations[4].sum = 12.5;
     put(fixture);
-    assert_int_equal(ir_documents_export(fixture->documents, see_line, seen, &fixture->error),
+    assert_int_equal(ir_documents_each_selected(fixture->documents, &ir_observations_all,
+                                                see_observation, seen, &fixture->error),
                      IR_OK);
     assert_int_equal(seen->count, 6);
     for (int i = 0; i < 6; i++) {

@@ -23,6 +23,9 @@
 <urn:uuid:012fa8e3-ecba-8cca-94c1-8c2c0db742fd> <http://www.w3.org/ns/sosa/resultTime> "2011-05-01T00:10:00.25Z"^^<http://www.w3.org/2001/XMLSchema#dateTime> <https://example.org/graph/day/2011-05-01> .
 <urn:uuid:012fa8e3-ecba-8cca-94c1-8c2c0db742fd> <http://www.w3.org/ns/sosa/phenomenonTime> <https://example.org/instant/2011-05-01T00:10:00.25Z> <https://example.org/graph/day/2011-05-01> .
 <urn:uuid:012fa8e3-ecba-8cca-94c1-8c2c0db742fd> <http://www.w3.org/ns/dqv#hasQualityAnnotation> <https://intelligent-river.example/ns#fail> <https://example.org/graph/day/2011-05-01> .
+<urn:uuid:012fa8e3-ecba-8cca-94c1-8c2c0db742fd> <https://intelligent-river.example/ns#grossRangeFlag> <https://intelligent-river.example/ns#suspect> <https://example.org/graph/day/2011-05-01> .
+<urn:uuid:012fa8e3-ecba-8cca-94c1-8c2c0db742fd> <https://intelligent-river.example/ns#climatologyFlag> <https://intelligent-river.example/ns#fail> <https://example.org/graph/day/2011-05-01> .
+<urn:uuid:012fa8e3-ecba-8cca-94c1-8c2c0db742fd> <https://intelligent-river.example/ns#rateOfChangeFlag> <https://intelligent-river.example/ns#suspect> <https://example.org/graph/day/2011-05-01> .
 <urn:uuid:012fa8e3-ecba-8cca-94c1-8c2c0db742fd> <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> <http://www.w3.org/ns/sosa/Observation> <https://example.org/graph/day/2011-05-01> .
 <urn:uuid:012fa8e3-ecba-80c9-a514-af48ac9abf92> <http://www.w3.org/ns/sosa/madeBySensor> <https://lake.example/logger> <https://example.org/graph/day/2011-05-01> .
 <urn:uuid:012fa8e3-ecba-80c9-a514-af48ac9abf92> <http://www.w3.org/ns/sosa/observedProperty> <https://lake.example/mode> <https://example.org/graph/day/2011-05-01> .
@@ -56,6 +59,7 @@
 <urn:uuid:012fa8ed-1380-8846-af14-52a976e25baf> <http://www.w3.org/ns/sosa/resultTime> "2011-05-01T00:20:00Z"^^<http://www.w3.org/2001/XMLSchema#dateTime> <https://example.org/graph/day/2011-05-01> .
 <urn:uuid:012fa8ed-1380-8846-af14-52a976e25baf> <http://www.w3.org/ns/sosa/phenomenonTime> <https://example.org/instant/2011-05-01T00:20:00Z> <https://example.org/graph/day/2011-05-01> .
 <urn:uuid:012fa8ed-1380-8846-af14-52a976e25baf> <http://www.w3.org/ns/dqv#hasQualityAnnotation> <https://intelligent-river.example/ns#suspect> <https://example.org/graph/day/2011-05-01> .
+<urn:uuid:012fa8ed-1380-8846-af14-52a976e25baf> <https://intelligent-river.example/ns#rateOfChangeFlag> <https://intelligent-river.example/ns#suspect> <https://example.org/graph/day/2011-05-01> .
 <urn:uuid:012fa8ed-1380-8846-af14-52a976e25baf> <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> <http://www.w3.org/ns/sosa/Observation> <https://example.org/graph/day/2011-05-01> .
 <urn:uuid:012fa8e3-ecba-8a8f-8157-8642d1ee8fe4> <https://intelligent-river.example/ns#revises> <urn:uuid:012fa8e3-ecba-8cca-94c1-8c2c0db742fd> <https://example.org/graph/day/2011-05-01> .
 <urn:uuid:012fa8e3-ecba-8a8f-8157-8642d1ee8fe4> <https://intelligent-river.example/ns#decidedBy> <urn:uuid:012fa8ed-1380-8846-af14-52a976e25baf> <https://example.org/graph/day/2011-05-01> .

@@ -31,6 +31,9 @@
     sosa:resultTime "2011-05-01T00:10:00.25Z"^^xsd:dateTime ;
     sosa:phenomenonTime <https://example.org/instant/2011-05-01T00:10:00.25Z> ;
     dqv:hasQualityAnnotation ir:fail ;
+    ir:grossRangeFlag ir:suspect ;
+    ir:climatologyFlag ir:fail ;
+    ir:rateOfChangeFlag ir:suspect ;
     a sosa:Observation .
 <urn:uuid:012fa8e3-ecba-80c9-a514-af48ac9abf92> sosa:madeBySensor <https://lake.example/logger> ;
     sosa:observedProperty <https://lake.example/mode> ;
@@ -64,6 +67,7 @@
     sosa:resultTime "2011-05-01T00:20:00Z"^^xsd:dateTime ;
     sosa:phenomenonTime <https://example.org/instant/2011-05-01T00:20:00Z> ;
     dqv:hasQualityAnnotation ir:suspect ;
+    ir:rateOfChangeFlag ir:suspect ;
     a sosa:Observation .
 <urn:uuid:012fa8e3-ecba-8a8f-8157-8642d1ee8fe4> ir:revises <urn:uuid:012fa8e3-ecba-8cca-94c1-8c2c0db742fd> ;
     ir:decidedBy <urn:uuid:012fa8ed-1380-8846-af14-52a976e25baf> ;

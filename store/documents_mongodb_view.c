@@ -1,0 +1,96 @@
+#include "common/buffer.h"
+#include "store/documents_mongodb.h"
+
+/* The view `readable`: the rule of store/newest.h as an aggregation. Severity is the place in
+ * SEVERITY (annotation/quality.h), -1 what is not in it. */
+#define SEVERITY "[9,2,1,3,4]"
+#define INDEX_OF(flag) "{\"$indexOfArray\":[" SEVERITY "," flag "]}"
+
+static void append_test(ir_buffer_t *out, const char *format, int test) {
+    const char *name = ir_test_text((ir_test_t)test);
+    for (const char *at = format; *at != '\0'; at++) {
+        if (*at == '@') {
+            ir_buffer_append_text(out, name);
+        } else if (*at == '#') { /* the name in words */
+            for (const char *c = name; *c != '\0'; c++) {
+                ir_buffer_append_char(out, *c == '_' ? ' ' : *c);
+            }
+        } else {
+            ir_buffer_append_char(out, *at);
+        }
+    }
+}
+
+/* `format` for every test, with commas between: '@' stands for its name, '#' for its words. */
+static void append_tests(ir_buffer_t *out, const char *format) {
+    for (int test = 0; test < IR_TEST_COUNT; test++) {
+        ir_buffer_append_text(out, test > 0 ? "," : "");
+        append_test(out, format, test);
+    }
+}
+
+static const char newest_flag[] =
+    "\"@\":{\"$let\":{\"vars\":{\"of\":{\"$filter\":{\"input\":\"$revisions\",\"as\":\"r\","
+    "\"cond\":{\"$eq\":[\"$$r.test\",\"@\"]}}}},\"in\":{\"$let\":{\"vars\":{\"again\":{\"$filter\":"
+    "{"
+    "\"input\":\"$$of\",\"as\":\"r\",\"cond\":{\"$and\":[{\"$gt\":[\"$$r.supersedes\",null]},"
+    "{\"$not\":[{\"$in\":[\"$$r._id\",\"$$of.supersedes\"]}]}]}}}},\"in\":{\"$let\":{\"vars\":{"
+    "\"held\":{\"$cond\":[{\"$eq\":[\"$$again\",[]]},\"$$of\",\"$$again\"]}},\"in\":{\"$cond\":["
+    "{\"$eq\":[\"$$held\",[]]},\"$flags.@\",{\"$arrayElemAt\":[" SEVERITY ",{\"$max\":{\"$map\":{"
+    "\"input\":\"$$held\",\"in\":" INDEX_OF("\"$$this.flag\"") "}}}]}]}}}}}}}";
+
+static const char reason[] =
+    "{\"$switch\":{\"branches\":[{\"case\":{\"$eq\":[\"$flags.@\",3]},\"then\":\"; # suspect\"},"
+    "{\"case\":{\"$eq\":[\"$flags.@\",4]},\"then\":\"; # fail\"}],\"default\":\"\"}}";
+
+static void append_stages(ir_buffer_t *out) {
+    ir_buffer_append_text(
+        out, "{\"pipeline\":[{\"$lookup\":{\"from\":\"" IR_MONGODB_REVISIONS
+             "\",\"localField\":\"_id\",\"foreignField\":\"observation\",\"as\":\"revisions\"}},"
+             "{\"$set\":{\"first_quality\":\"$quality\",\"ahead\":{\"$and\":[{\"$eq\":["
+             "\"$aggregate\",3]},{\"$not\":[{\"$in\":[3,[");
+    append_tests(out, "\"$flags.@\"");
+    ir_buffer_append_text(out, "]]}]}]},\"flags\":{");
+    append_tests(out, newest_flag);
+    ir_buffer_append_text(out, "}}},{\"$set\":{\"reasons\":{\"$concat\":[");
+    append_tests(out, reason);
+    ir_buffer_append_text(out, "]},\"aggregate\":{\"$arrayElemAt\":[" SEVERITY ",{\"$max\":[");
+    append_tests(out, INDEX_OF("\"$flags.@\""));
+    ir_buffer_append_text(
+        out, ",{\"$cond\":[\"$ahead\",3,0]}]}]}}},"
+             "{\"$set\":{\"quality\":{\"$arrayElemAt\":[[\"missing\",\"not_evaluated\",\"good\","
+             "\"suspect\",\"fail\"]," INDEX_OF(
+                 "\"$aggregate\"") "]},"
+                                   "\"reasons\":{\"$switch\":{\"branches\":["
+                                   "{\"case\":{\"$ne\":[\"$reasons\",\"\"]},"
+                                   "\"then\":{\"$substrCP\":[\"$reasons\",2,1000]}},"
+                                   "{\"case\":\"$ahead\",\"then\":\"ahead of arrival "
+                                   "suspect\"}],\"default\":\"\"}}}},"
+                                   "{\"$unset\":[\"revisions\",\"ahead\"]}]}");
+}
+
+bool ir_mongodb_make_view(const ir_mongodb_t *store, bson_error_t *error) {
+    ir_buffer_t text;
+    ir_buffer_init(&text);
+    append_stages(&text);
+    bson_t *view = ir_buffer_ok(&text)
+                       ? bson_new_from_json((const uint8_t *)text.data, (ssize_t)text.size, error)
+                       : NULL;
+    ir_buffer_free(&text);
+    if (view == NULL) {
+        return false;
+    }
+    static const char *const verbs[] = {"create", "collMod"}; /* the second: it exists */
+    bool good = false;
+    for (size_t i = 0; i < 2 && !good; i++) {
+        bson_t *command = BCON_NEW(verbs[i], BCON_UTF8(IR_MONGODB_READABLE), "viewOn",
+                                   BCON_UTF8(IR_MONGODB_OBSERVATIONS));
+        bson_concat(command, view);
+        good = ir_mongodb_command(store->client, store->database, command, NULL, error);
+        if (error->code != IR_MONGODB_NAMESPACE_EXISTS) {
+            break;
+        }
+    }
+    bson_destroy(view);
+    return good;
+}
