@@ -4,6 +4,17 @@
 # MODE=release (default) | asan (ASan+UBSan) | tsan | fuzz (asan for libFuzzer) | check; each builds below out/MODE. A warning
 # is an error in the tests' builds and in check's, not in a user's: another compiler or library may have new ones.
 MODE ?= release
+
+# What the command line sets is looked at before anything is done: unknown names and wrong values are refused. A machine
+# without Python does so when Python is installed (programs).
+QUOTED_OVERRIDES = '$(subst ','\'',$(MAKEOVERRIDES))'
+ifneq ($(MAKEOVERRIDES),)
+ifeq ($(MAKELEVEL),0)
+FAULT := $(shell ! command -v python3 >/dev/null || python3 tools/variables.py "$(MAKECMDGOALS)" $(QUOTED_OVERRIDES))
+$(if $(FAULT),$(error $(FAULT)))
+endif
+endif
+
 OUT := out/$(MODE)
 CC := $(if $(filter fuzz,$(MODE)),clang,gcc)
 PACKAGES := librabbitmq libmongoc-1.0 serd-0 libevent_core libevent_extra libevent_pthreads jansson \
@@ -94,30 +105,34 @@ $(OUT)/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(FUZZ_HELPERS) $(LIBRARY)
 
 # ---- the main job ----
 
-# What run, up and load take from the command line or the environment: tools/stack.py, run.py and load.py read these
-# names and know what they are when empty.
-export BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH VIA REPEAT RATE KEEP MOTES DURATION FIND_MAX PLATFORM TOPOLOGY PROFILE MESSAGES
-FORMATS ?= jsonld,senml
-export FORMATS
+# What these take from the command line or the environment; tools/variables.py knows what each may be.
+export BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH FORMATS VIA REPEAT RATE KEEP MOTES DURATION PLATFORM TOPOLOGY PROFILE MESSAGES
+export REGISTRY DATA FRESH LISTEN FILE
 PLATFORMS ?=
 
-.PHONY: run up down load find-max programs
+.PHONY: run up down registry load find-max programs up-programs
 run: programs
 	@exec python3 tools/run.py
-up: programs
-	@exec python3 tools/stack.py up
+up: up-programs
+	@exec python3 tools/up.py up
 down:
-	@exec python3 tools/stack.py down
+	@exec python3 tools/up.py down
+registry:
+	@exec python3 tools/up.py registry
 load:
 	@exec python3 tools/load.py
 # The highest rate that the stack keeps; four to eight minutes.
 find-max:
-	@FIND_MAX=1 python3 tools/load.py
+	@exec python3 tools/load.py find-max
+# What the commands that `make up` prints are typed with.
+up-programs: programs
+	@tools/install paste
 # Two that begin at the same moment build one after the other.
 programs:
 	@! command -v python3 >/dev/null || python3 tools/run.py check
 	@tools/install build run $(filter mongodb,$(DOCUMENTS)) $(filter fuseki oxigraph virtuoso,$(GRAPH)) \
 	    $(if $(PLATFORM),platforms $(filter lxc kvm xen,$(subst :, ,$(PLATFORM)))) $(if $(filter split,$(TOPOLOGY)),mongodb fuseki)
+	@fault=$$(python3 tools/variables.py "$(MAKECMDGOALS)" $(QUOTED_OVERRIDES)) || { echo "make: $$fault" >&2; exit 2; }
 	@mkdir -p out
 	+@flock out/build.lock $(SUBMAKE) -s MODE=release build
 
@@ -267,14 +282,15 @@ out/tidy/%.ok: %.c .clang-tidy $(filter %.h,$(C_FILES))
 format:
 	clang-format -i $(C_FILES)
 
-# The example of every setting, and the list of their names, which tells a name in [common] from a misspelt one;
-# written anew when a setting changes, and a test holds both against the programs.
+# The example of every setting, and the lists of their names and of the programs, which tell those of others from misspelt
+# ones; written anew when a setting changes, and a test holds both against the programs.
 .PHONY: river.conf
 river.conf: build
 	@{ sed -n '1,/^$$/p' $@; for each in ingest worker store loadgen feed annotate; do \
 	    $(OUT)/ir-$$each --print-example; echo; done; } | sed '$$d' > $(OUT)/river.conf
 	@mv $(OUT)/river.conf $@
 	@sed -n 's/^;\([a-z0-9-]*\) =.*/"\1",/p' $@ | LC_ALL=C sort -u > common/setting_names.inc
+	@sed -n 's/^\[\(ir-[a-z]*\)\]/"\1",/p' $@ | LC_ALL=C sort -u > common/program_names.inc
 
 # The example of the balancer's configuration; a test holds it against the list of nodes.
 .PHONY: haproxy.cfg
@@ -310,7 +326,6 @@ uninstall:
 	rm -rf $(SHAREDIR) $(DOCDIR)
 
 clean:
-	@[ ! -e out/run.lock ] || python3 tools/stack.py down
 	rm -rf out
 
 help:
@@ -320,7 +335,10 @@ help:
 	@echo "                   REPEAT=1  RATE=0 (observations/s; 0: as fast as it goes)  MESSAGES=0 (only so many)"
 	@echo "                   PLATFORM=bare|lxc|kvm|xen[:KIND] (kvm:qemu emulates)  TOPOLOGY=single|split  PROFILE=default|pinned|…: in guests"
 	@echo "                   FORMATS=jsonld,senml  KEEP=1 (leave it running, print the addresses)"
-	@echo "make up          the same stack, left running in the background; make down stops it"
+	@echo "make up          a river of your own, kept in river/ and left running: REGISTRY=MY.ttl (several: A.ttl,B.ttl)"
+	@echo "                   DATA=DIR (in the place of river/)  LISTEN=127.0.0.1 (where motes reach it)  FRESH=1 (empty it first)"
+	@echo "                   BROKERS DOCUMENTS GRAPH GATEWAYS WORKERS FORMATS as above; again: goes on with what is there"
+	@echo "make registry    FILE=MY.ttl: the registry of what runs from now on;  make down  stops it"
 	@echo "make load        simulated motes on it: MOTES=1000 RATE=1000 DURATION=30 VIA=mix"
 	@echo "make find-max    looks for the highest rate that it keeps: MOTES=1000 VIA=mix; four to eight minutes"
 	@echo "make bench       compares bare metal with a platform: proofs, intervals, a report below out/bench"
@@ -342,7 +360,7 @@ help:
 	@echo "make fuzz        every parser of foreign bytes under libFuzzer: SECONDS=60 (each)  CORPUS=DIR (more inputs)  TARGETS=\"NAME …\""
 	@echo "make install     programs, examples and documents, below PREFIX=/usr/local (DESTDIR=)"
 	@echo "make uninstall   removes them"
-	@echo "make clean       stops what make up left, and removes out/"
+	@echo "make clean       removes out/; a river of make up stays"
 
 -include $(OBJECTS:.o=.d) $(MAINS:%.c=$(OUT)/%.d) $(UNIT_SOURCES:%.c=$(OUT)/%.d) \
          $(UNIT_HELPERS:%.c=$(OUT)/%.d) $(patsubst %.c,$(OUT)/%.d,$(wildcard tests/fuzz/*.c))

@@ -15,6 +15,7 @@ typedef struct ir_annotate_options {
     char *registry;
     char *format;
     int input;
+    bool list;
     bool stream;
     ir_format_settings_t rdf;
     ir_analysis_settings_t analysis;

@@ -7,8 +7,9 @@
 #define FIELD(member) offsetof(ir_annotate_options_t, member)
 
 static const ir_setting_t settings[] = {
-    {"registry", 'r', IR_SETTING_TEXT, "FILE", NULL, 0, 0, "registry.ttl", FIELD(registry),
-     "The registry of motes and sensors, Turtle."},
+    IR_REGISTRY_SETTING(ir_annotate_options_t, registry, ""),
+    {"list", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(list),
+     "Write the registry's sensors as CSV (mote, name, property, unit), and exit."},
     {"format", 'f', IR_SETTING_TEXT, "NAME", NULL, 0, 0, "ntriples", FIELD(format),
      "What to write: ntriples, nquads, turtle, jsonld, sensorthings, senml, csv, or json, the "
      "processed documents with every quality flag, one a line."},
@@ -52,6 +53,25 @@ static ir_status_t read_all(ir_annotate_t *annotate, int n_files, char **files, 
     return status == IR_OK ? ir_annotate_finish(annotate, error) : status;
 }
 
+static bool list_sensor(void *context, const ir_sensor_t *sensor) {
+    (void)context;
+    printf("%s,%s,%s,%s\n", sensor->mote->id, sensor->name, sensor->property->key,
+           sensor->unit != NULL ? sensor->unit->senml : "");
+    return true;
+}
+
+static int list(const ir_annotate_options_t *options) {
+    ir_registry_t *registry = NULL;
+    ir_error_t error = {.status = IR_OK};
+    if (ir_registry_load(options->registry, &registry, &error) != IR_OK) {
+        return ir_program_refuse(&program, &error);
+    }
+    puts("mote,name,property,unit");
+    ir_registry_each_sensor(registry, list_sensor, NULL);
+    ir_registry_unref(registry);
+    return fflush(stdout) == 0 && !ferror(stdout) ? IR_EXIT_DONE : IR_EXIT_FAILED;
+}
+
 static int run(const ir_annotate_options_t *options, int n_files, char **files) {
     ir_annotate_t *annotate = NULL;
     ir_error_t error = {.status = IR_OK};
@@ -74,7 +94,7 @@ int main(int argc, char **argv) {
     int first = argc;
     int code = IR_EXIT_DONE;
     if (ir_program_begin(&program, argc, argv, &options, &first, &code)) {
-        code = run(&options, argc - first, argv + first);
+        code = options.list ? list(&options) : run(&options, argc - first, argv + first);
     }
     ir_settings_free(&program, &options);
     return code;

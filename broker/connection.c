@@ -2,6 +2,7 @@
 
 #include "broker/rabbitmq_c.h"
 #include "common/clock.h"
+#include "common/settings.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -126,6 +127,7 @@ static ir_status_t parse_target(const ir_broker_options_t *options, size_t index
     if (text == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the broker's address");
     }
+    const char *apart = ir_uri_password_apart(text, options->password); /* parsing cuts the text */
     if (amqp_parse_url(text, &target->info) != AMQP_STATUS_OK) {
         return ir_error_set(error, IR_ERR_USAGE,
                             "the broker's address %zu does not parse: write "
@@ -139,8 +141,8 @@ static ir_status_t parse_target(const ir_broker_options_t *options, size_t index
     if (target->info.vhost[0] == '\0') {
         target->info.vhost = "/";
     }
-    if (options->password != NULL) {
-        target->info.password = (char *)options->password;
+    if (apart != NULL) {
+        target->info.password = (char *)apart;
     }
     snprintf(target->place, sizeof target->place, "%s:%d, virtual host %s, user %s",
              target->info.host, target->info.port, target->info.vhost, target->info.user);

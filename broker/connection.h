@@ -14,7 +14,7 @@
 typedef struct ir_broker_options {
     const char *uri; /* amqp(s)://[USER@]HOST[:PORT][/VHOST]; several, separated by commas: tried
                         in turn, all with or all without TLS */
-    const char *password; /* kept out of the URI; NULL: the URI's own, or guest */
+    const char *password; /* for URIs that have none; NULL: guest */
     const char *name;     /* connection_name, shown by RabbitMQ's management */
     const char *ca_file;  /* for amqps, or NULL */
     int64_t timeout_ns;   /* for connecting, for each call and for closing */

@@ -19,6 +19,7 @@ ir_status_t ir_broker_settings_check(const ir_broker_settings_t *settings, ir_er
     ir_broker_options_t broker;
     ir_broker_settings_options(settings, "", 0, &broker);
     ir_error_t cause;
+    ir_uri_warn_of_passwords("amqp", settings->uri, settings->password);
     return ir_broker_check(&broker, &cause) == IR_OK
                ? IR_OK
                : ir_error_set(error, cause.status, "amqp: %s", cause.text);

@@ -1,6 +1,8 @@
 #include "common/settings.h"
 
 #include "common/clock.h"
+#include "common/log.h"
+#include "common/nearest.h"
 #include "common/secret_file.h"
 
 #include <ctype.h>
@@ -10,8 +12,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define PROGRAM_PREFIX "ir-" /* section names in a settings file begin with it */
 #define ENVIRONMENT_NAME_SIZE 80
 #define BUILT_IN_OPTIONS 6
 #define TEXT_MAX 4096
@@ -215,6 +217,24 @@ static bool find_password(const char *from, const char **begin, const char **end
     return false;
 }
 
+const char *ir_uri_password_apart(const char *uri, const char *apart) {
+    const char *begin = NULL;
+    const char *end = NULL;
+    return find_password(uri, &begin, &end) ? NULL : ir_setting_text(apart);
+}
+
+void ir_uri_warn_of_passwords(const char *setting, const char *uri, const char *apart) {
+    const char *begin = NULL;
+    const char *end = NULL;
+    if (ir_setting_text(apart) != NULL && find_password(uri, &begin, &end) &&
+        (strlen(apart) != (size_t)(end - begin) || memcmp(apart, begin, strlen(apart)) != 0)) {
+        ir_log(IR_LOG_WARN,
+               "%s: the password in the URI is another one than %s-password; the URI's is used: "
+               "leave one of them out",
+               setting, setting);
+    }
+}
+
 const char *ir_uri_masked(const char *uri, char *out, size_t size) {
     size_t length = 0;
     const char *begin = NULL;
@@ -265,47 +285,73 @@ static bool has_password(const ir_setting_t *setting, const char *value) {
                                               : false;
 }
 
-/* Whether any program has a setting of this name. */
-static bool is_known(const char *name) {
-    static const char *const names[] = {
+/* Of all programs, up to NULL; also the sections of a file. */
+static const char *const all_settings[] = {
 #include "common/setting_names.inc"
-    };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(names[i], name) == 0) {
+    NULL};
+static const char *const all_sections[] = {"common",
+#include "common/program_names.inc"
+                                           NULL};
+
+/* Whether it is one of them; else, the one that is most like it. */
+static bool is_one_of(const char *const *names, const char *name, ir_nearest_t *nearest) {
+    *nearest = ir_nearest(ir_view_text(name));
+    for (; *names != NULL; names++) {
+        if (strcmp(*names, name) == 0) {
             return true;
         }
+        ir_nearest_try(nearest, *names);
     }
     return false;
+}
+
+static const char *like_of_program(const ir_program_t *program, const char *name,
+                                   char out[static IR_NEAREST_TEXT_SIZE]) {
+    ir_nearest_t nearest = ir_nearest(ir_view_text(name));
+    for (size_t i = 0; i < program->n_settings; i++) {
+        ir_nearest_try(&nearest, program->settings[i].name);
+    }
+    return ir_nearest_text(&nearest, "", out);
+}
+
+static ir_status_t check_section(const ir_file_context_t *context, const char *section,
+                                 const char *name) {
+    ir_nearest_t nearest;
+    char like[IR_NEAREST_TEXT_SIZE];
+    return strcmp(section, context->program->name) == 0 ||
+                   is_one_of(all_sections, section, &nearest)
+               ? IR_OK
+               : ir_error_set(context->error, IR_ERR_USAGE,
+                              "%s stands in section '%.40s', which no program reads%s; put it into "
+                              "[%s] or [common]",
+                              name, section, ir_nearest_text(&nearest, "", like),
+                              context->program->name);
 }
 
 static int on_ini_line(void *user, const char *section, const char *name, const char *value) {
     ir_file_context_t *context = user;
     const bool mine = strcmp(section, context->program->name) == 0;
     const bool common = strcmp(section, "common") == 0;
-    if (!mine && !common && strncmp(section, PROGRAM_PREFIX, strlen(PROGRAM_PREFIX)) != 0) {
-        context->status =
-            ir_error_set(context->error, IR_ERR_USAGE,
-                         "%s stands in section '%s', which no program reads; put it into [%s] or "
-                         "[common]",
-                         name, section, context->program->name);
-        return 0;
-    }
-    if (!mine && !common) {
-        return 1; /* the section of another program */
+    ir_nearest_t nearest;
+    char like[IR_NEAREST_TEXT_SIZE];
+    context->status = check_section(context, section, name);
+    if (context->status != IR_OK || (!mine && !common)) {
+        return context->status == IR_OK; /* another program's */
     }
     const ir_setting_t *setting = find_setting(context->program, name);
-    if (setting == NULL && common && is_known(name)) {
-        return 1; /* a setting that only other programs have */
-    }
-    context->status = setting != NULL
-                          ? set_value(setting, context->target, value, context->error)
-                          : ir_error_set(context->error, IR_ERR_USAGE, "%s: no such setting%s",
-                                         name, common ? " of any program" : "");
     if (setting != NULL) {
-        context->secret = context->secret || has_password(setting, value);
         bool *given = &context->given[setting - context->program->settings];
+        context->status = set_value(setting, context->target, value, context->error);
+        context->secret = context->secret || has_password(setting, value);
         *given = *given || mine;
-    }
+    } else if (!common) {
+        context->status = ir_error_set(context->error, IR_ERR_USAGE, "%s: no such setting%s", name,
+                                       like_of_program(context->program, name, like));
+    } else if (!is_one_of(all_settings, name, &nearest)) {
+        context->status =
+            ir_error_set(context->error, IR_ERR_USAGE, "%s: no such setting of any program%s", name,
+                         ir_nearest_text(&nearest, "", like));
+    } /* else: of programs that have other settings */
     return context->status == IR_OK;
 }
 
@@ -346,6 +392,32 @@ static void forget_password(const ir_setting_t *setting, const char *name, char 
     }
 }
 
+/* A variable that is no setting of any program, and so much like one that it must be meant. Others
+ * that begin with IR_ are none of ours. */
+static ir_status_t check_environment(const ir_program_t *program, ir_error_t *error) {
+    for (char **entry = environ; *entry != NULL; entry++) {
+        char name[ENVIRONMENT_NAME_SIZE];
+        char meant[ENVIRONMENT_NAME_SIZE];
+        const size_t size = strcspn(*entry, "=");
+        if (strncmp(*entry, "IR_", 3) != 0 || size >= sizeof name) {
+            continue;
+        }
+        for (size_t i = 3; i <= size; i++) {
+            const char c = (*entry)[i];
+            name[i - 3] = i == size ? '\0' : c == '_' ? '-' : (char)tolower((unsigned char)c);
+        }
+        ir_nearest_t nearest;
+        if (find_setting(program, name) == NULL && !is_one_of(all_settings, name, &nearest) &&
+            nearest.name != NULL) {
+            environment_name(nearest.name, meant);
+            return ir_error_set(error, IR_ERR_USAGE,
+                                "environment %.*s: no such setting; did you mean %s?", (int)size,
+                                *entry, meant);
+        }
+    }
+    return IR_OK;
+}
+
 static ir_status_t load_environment(const ir_program_t *program, void *target, ir_error_t *error) {
     for (size_t i = 0; i < program->n_settings; i++) {
         const ir_setting_t *setting = &program->settings[i];
@@ -360,7 +432,7 @@ static ir_status_t load_environment(const ir_program_t *program, void *target, i
             forget_password(setting, name, value);
         }
     }
-    return IR_OK;
+    return check_environment(program, error);
 }
 
 /* ---- the command line ---- */
@@ -457,11 +529,19 @@ static ir_status_t set_from_command_line(const ir_setting_t *setting, void *targ
     return set_value(setting, target, value, error);
 }
 
-static ir_status_t bad_option(int value, char **argv, ir_error_t *error) {
+static ir_status_t bad_option(const ir_program_t *program, int value, char **argv,
+                              ir_error_t *error) {
     const char *what = argv[optind - 1];
-    return ir_error_set(error, IR_ERR_USAGE,
-                        value == ':' ? "%.80s: wants a value" : "%.80s: no such option; see --help",
-                        what);
+    char name[IR_NEAREST_SIZE] = "";
+    char like[IR_NEAREST_TEXT_SIZE];
+    if (value == ':') {
+        return ir_error_set(error, IR_ERR_USAGE, "%.80s: wants a value", what);
+    }
+    if (strncmp(what, "--", 2) == 0) {
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(what + 2, "="), what + 2);
+    }
+    return ir_error_set(error, IR_ERR_USAGE, "%.80s: no such option%s; see --help", what,
+                        like_of_program(program, name, like));
 }
 
 /* Walks through the options. With `target` NULL it only looks for the built-in ones, such as
@@ -484,7 +564,7 @@ static ir_status_t walk_command_line(const ir_program_t *program, int argc, char
         } else if (value >= OPTION_HELP && value <= OPTION_PRINT) {
             line->asked = value;
         } else if (setting == NULL) {
-            status = bad_option(value, argv, error);
+            status = bad_option(program, value, argv, error);
         } else if (target != NULL) {
             line->given[setting - program->settings] = true;
             status =

@@ -88,7 +88,15 @@ static inline const char *ir_setting_text(const char *text) {
     return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
-/* Writes `uri` with its password replaced by "***", cut to `size`, for messages. Returns `out`. */
+/* The password that belongs to `uri` and stands in a setting of its own: NULL when there is none, or
+ * when the URI has one, which wins. */
+const char *ir_uri_password_apart(const char *uri, const char *apart);
+
+/* Warns in the log when both are there and differ; `setting` is the name of the URI's, and its
+ * password is that of `setting`-password. */
+void ir_uri_warn_of_passwords(const char *setting, const char *uri, const char *apart);
+
+/* `uri` with its password replaced by "***", cut to `size`; for messages. Returns `out`. */
 const char *ir_uri_masked(const char *uri, char *out, size_t size);
 
 /* Units for the bounds in a settings table. */

@@ -8,6 +8,7 @@ the bindings of queues that last as long as their connection (RabbitMQ exports t
 none of it then), and the old cluster's name and id.
 """
 
+import argparse
 import json
 import sys
 
@@ -33,14 +34,15 @@ def carried(exported):
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit("usage: ingest/carry.py EXPORTED.JSON > carried.json")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("exported", metavar="EXPORTED.JSON")
+    path = parser.parse_args().exported
     try:
-        with open(sys.argv[1], encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file:
             json.dump(carried(json.load(file)), sys.stdout, indent=2)
         print()
     except (OSError, ValueError, KeyError, TypeError) as error:
-        sys.exit(f"ingest/carry.py: {sys.argv[1]}: {error!r}")
+        sys.exit(f"ingest/carry.py: {path}: {error!r}")
 
 
 if __name__ == "__main__":

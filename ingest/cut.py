@@ -9,6 +9,7 @@ The socket is that of HAProxy's master process (-S). The others' sessions stay, 
 behind holds them: such processes are ended, and their clients connect again. A sender without a confirm sends again.
 """
 
+import argparse
 import contextlib
 import csv
 import os
@@ -82,13 +83,15 @@ def cut(path, who):
 
 
 def main():
-    if len(sys.argv) != 3 or sys.argv[1] not in BACKENDS:
-        sys.exit("usage: ingest/cut.py senders|consumers MASTER-SOCKET")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("whom", choices=sorted(BACKENDS))
+    parser.add_argument("socket", metavar="MASTER-SOCKET")
+    options = parser.parse_args()
     try:
-        count = cut(sys.argv[2], sys.argv[1])
+        count = cut(options.socket, options.whom)
     except CutError as error:
         sys.exit(f"ingest/cut.py: {error}")
-    print(f"{sys.argv[1]} are cut off from {count} servers: the next reload lets them in again")
+    print(f"{options.whom} are cut off from {count} servers: the next reload lets them in again")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ one line "USER PASSWORD" for each user, readable by its owner only; users that i
 added to it. What is printed holds no password, but keep it to yourself as well.
 """
 
+import argparse
 import base64
 import hashlib
 import json
@@ -94,10 +95,12 @@ def definitions(nodes, passwords_path):
 
 
 def main():
-    if len(sys.argv) != 3:
-        sys.exit("usage: ingest/definitions.py NODES.CONF PASSWORDS > definitions.json")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("nodes", metavar="NODES.CONF")
+    parser.add_argument("passwords", metavar="PASSWORDS")
+    options = parser.parse_args()
     try:
-        json.dump(definitions(list_of_nodes.read(sys.argv[1]), sys.argv[2]), sys.stdout, indent=2)
+        json.dump(definitions(list_of_nodes.read(options.nodes), options.passwords), sys.stdout, indent=2)
         print()
     except (list_of_nodes.NodesError, OSError) as error:
         sys.exit(f"ingest/definitions.py: {error}")

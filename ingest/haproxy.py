@@ -4,6 +4,7 @@
     ingest/haproxy.py ingest/nodes.conf > /etc/haproxy/haproxy.cfg && haproxy -c -f /etc/haproxy/haproxy.cfg
 """
 
+import argparse
 import json
 import sys
 
@@ -221,10 +222,11 @@ def configuration(nodes):
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit("usage: ingest/haproxy.py NODES.CONF > haproxy.cfg")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("nodes", metavar="NODES.CONF")
+    options = parser.parse_args()
     try:
-        sys.stdout.write(configuration(list_of_nodes.read(sys.argv[1])))
+        sys.stdout.write(configuration(list_of_nodes.read(options.nodes)))
     except list_of_nodes.NodesError as error:
         sys.exit(f"ingest/haproxy.py: {error}")
 

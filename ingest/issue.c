@@ -133,7 +133,9 @@ static ir_status_t read_motes(issue_t *issue, ir_error_t *error) {
     const char *path = issue->request->names;
     const size_t size = strlen(path);
     const size_t suffix = strlen(REGISTRY_SUFFIX);
-    return size > suffix && strcmp(path + size - suffix, REGISTRY_SUFFIX) == 0
+    struct stat facts;
+    const bool folder = stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
+    return folder || (size > suffix && strcmp(path + size - suffix, REGISTRY_SUFFIX) == 0)
                ? read_registry(issue, path, error)
                : read_names(issue, path, error);
 }

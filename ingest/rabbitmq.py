@@ -9,6 +9,7 @@ brokers of the list become one cluster; they must have the same Erlang cookie. W
 taken from it only: both listeners want its PROXY header, so that the broker knows each client's own address.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -92,10 +93,13 @@ def environment(scripts=SCRIPTS, folder="", more=""):
 
 
 def main():
-    if len(sys.argv) not in (3, 4):
-        sys.exit("usage: ingest/rabbitmq.py NODES.CONF NAME [DEFINITIONS.JSON] > rabbitmq.conf")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("nodes", metavar="NODES.CONF")
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("definitions", nargs="?", metavar="DEFINITIONS.JSON")
+    options = parser.parse_args()
     try:
-        sys.stdout.write(configuration(list_of_nodes.read(sys.argv[1]), *sys.argv[2:]))
+        sys.stdout.write(configuration(list_of_nodes.read(options.nodes), options.name, options.definitions))
     except list_of_nodes.NodesError as error:
         sys.exit(f"ingest/rabbitmq.py: {error}")
 

@@ -24,8 +24,15 @@ static ir_status_t open_ledger(ir_run_t *run, ir_error_t *error) {
     if (run->options->no_ledger) {
         return IR_OK;
     }
-    const ir_status_t status = ir_folder_new(&run->folder, "ledger.txt", path, error);
-    return status == IR_OK ? ir_ledger_create(path, &run->ledger, error) : status;
+    ir_status_t status = ir_folder_new(&run->folder, "ledger.txt", path, error);
+    if (status == IR_OK) {
+        status = ir_ledger_create(path, &run->ledger, error);
+    }
+    const ir_source_t *source = &run->source;
+    for (unsigned i = 0; i < source->motes && status == IR_OK; i++) {
+        status = ir_ledger_write_mote(run->ledger, source->kind->mote(source->object, i), error);
+    }
+    return status;
 }
 
 static ir_status_t open_series(ir_run_t *run, ir_error_t *error) {

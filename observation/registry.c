@@ -1,6 +1,7 @@
 #include "observation/registry.h"
 
 #include "observation/registry_build.h"
+#include "observation/registry_files.h"
 
 #include <stdlib.h>
 
@@ -17,7 +18,8 @@ static void free_registry(ir_registry_t *registry) {
 static ir_registry_t *new_registry(void) {
     ir_registry_t *registry = calloc(1, sizeof *registry);
     ir_arena_t *arena = registry != NULL ? ir_arena_new(ARENA_CHUNK) : NULL;
-    if (arena == NULL) {
+    if (arena == NULL || !ir_turtle_init(&registry->turtle, arena)) {
+        ir_arena_free(arena);
         free(registry);
         return NULL;
     }
@@ -26,16 +28,14 @@ static ir_registry_t *new_registry(void) {
     return registry;
 }
 
-ir_status_t ir_registry_load(const char *path, ir_registry_t **registry, ir_error_t *error) {
+ir_status_t ir_registry_load(const char *paths, ir_registry_t **registry, ir_error_t *error) {
     ir_registry_t *loaded = new_registry();
-    const char *kept =
-        loaded != NULL ? ir_arena_copy(loaded->arena, ir_view_text(path)).data : NULL;
     ir_status_t status = IR_OK;
-    if (kept == NULL) {
-        status = ir_error_set(error, IR_ERR_MEMORY, "%s: out of memory", path);
+    if (loaded == NULL) {
+        status = ir_error_set(error, IR_ERR_MEMORY, "%s: out of memory", paths);
     }
     if (status == IR_OK) {
-        status = ir_turtle_read(&loaded->turtle, kept, loaded->arena, error);
+        status = ir_registry_read_files(&loaded->turtle, paths, error);
     }
     if (status == IR_OK) {
         status = ir_registry_build(loaded, error);
@@ -96,11 +96,24 @@ size_t ir_registry_motes(const ir_registry_t *registry) {
     return registry->motes.count;
 }
 
-const char *ir_registry_path(const ir_registry_t *registry) {
-    return registry->turtle.path;
+void ir_registry_each_sensor(const ir_registry_t *registry, ir_each_registered_fn each, void *context) {
+    for (const ir_fact_t *s = registry->turtle.first; s != NULL; s = s->next) {
+        if (s->predicate->word == IR_WORD_SENML_NAME &&
+            !each(context, s->subject->meanings[IR_MEANING_SENSOR])) {
+            return;
+        }
+    }
 }
 
-ir_status_t ir_registry_ntriples(const ir_registry_t *registry, char **text, size_t *size,
-                                 ir_error_t *error) {
-    return ir_turtle_ntriples(&registry->turtle, text, size, error);
+unsigned ir_registry_files(const ir_registry_t *registry) {
+    return registry->turtle.n_files;
+}
+
+const char *ir_registry_file_name(const ir_registry_t *registry, unsigned file) {
+    return registry->turtle.files[file].name;
+}
+
+ir_status_t ir_registry_ntriples(const ir_registry_t *registry, unsigned file, char **text,
+                                 size_t *size, ir_error_t *error) {
+    return ir_turtle_ntriples(&registry->turtle, file, text, size, error);
 }

@@ -103,10 +103,12 @@ static inline const ir_limits_t *ir_sensor_limits(const ir_sensor_t *sensor) {
 
 typedef struct ir_registry ir_registry_t;
 
-/* Loads one Turtle file. `error` names file, line and what is wrong, for example
+/* Loads Turtle files: `paths` are files or folders with commas between; a folder stands for its
+ * files *.ttl, in the order of their names. No two files may have the same name, and a mote or
+ * sensor stands in one of them. `error` names file, line and what is wrong, for example
  * "river.ttl:41: ir:grossFail of <…> wants a list of two numbers, low then high".
- * The file is bounded at 2 GiB. On success *registry has one reference. */
-ir_status_t ir_registry_load(const char *path, ir_registry_t **registry, ir_error_t *error);
+ * A file is bounded at 2 GiB. On success *registry has one reference. */
+ir_status_t ir_registry_load(const char *paths, ir_registry_t **registry, ir_error_t *error);
 
 /* Atomic; take NULL. */
 ir_registry_t *ir_registry_ref(ir_registry_t *registry);
@@ -128,14 +130,19 @@ ir_status_t ir_registry_each_mote(const ir_registry_t *registry, ir_registry_mot
 size_t ir_registry_sensors(const ir_registry_t *registry);
 size_t ir_registry_motes(const ir_registry_t *registry);
 
-/* The file it came from. */
-const char *ir_registry_path(const ir_registry_t *registry);
+/* Calls `each` for every sensor, in the order of the files; ends early when it returns false. */
+typedef bool (*ir_each_registered_fn)(void *context, const ir_sensor_t *sensor);
+void ir_registry_each_sensor(const ir_registry_t *registry, ir_each_registered_fn each, void *context);
 
-/* The registry's own statements (what the file says, plus sosa:hosts/isHostedBy and
- * sosa:observes closed) as N-Triples, blank nodes made into stable IRIs, for the graph's registry
- * graph. Written to a malloc'd buffer that the caller frees. */
-ir_status_t ir_registry_ntriples(const ir_registry_t *registry, char **text, size_t *size,
-                                 ir_error_t *error);
+/* The files it came from: how many, and the name of one, without folder and ".ttl". */
+unsigned ir_registry_files(const ir_registry_t *registry);
+const char *ir_registry_file_name(const ir_registry_t *registry, unsigned file);
+
+/* One file's own statements (what it says, plus sosa:hosts/isHostedBy and sosa:observes closed) as
+ * N-Triples, blank nodes made into stable IRIs, for its registry graph. Written to a malloc'd
+ * buffer that the caller frees. */
+ir_status_t ir_registry_ntriples(const ir_registry_t *registry, unsigned file, char **text,
+                                 size_t *size, ir_error_t *error);
 
 /* A mote id that may stand in a routing key. */
 bool ir_mote_id_valid(ir_view_t id);

@@ -2,7 +2,7 @@
 
 static ir_status_t out_of_memory(const ir_builder_t *builder) {
     return ir_error_set(builder->error, IR_ERR_MEMORY,
-                        "%s: out of memory while building the registry", builder->turtle->path);
+                        "%s: out of memory while building the registry", builder->turtle->files[0].path);
 }
 
 void *ir_builder_alloc(const ir_builder_t *builder, size_t size) {
@@ -23,16 +23,16 @@ static ir_node_t *word_node(const ir_builder_t *builder, ir_word_t word) {
 }
 
 static ir_status_t add(const ir_builder_t *builder, ir_node_t *subject, ir_word_t predicate,
-                       ir_node_t *object, unsigned line) {
+                       ir_node_t *object, ir_origin_t at) {
     ir_node_t *node = word_node(builder, predicate);
-    return node != NULL && ir_turtle_add(builder->turtle, subject, node, object, line)
+    return node != NULL && ir_turtle_add(builder->turtle, subject, node, object, at)
                ? IR_OK
                : out_of_memory(builder);
 }
 
 ir_status_t ir_builder_type(const ir_builder_t *builder, ir_node_t *subject, ir_word_t class) {
     ir_node_t *node = word_node(builder, class);
-    return node != NULL ? add(builder, subject, IR_WORD_TYPE, node, ir_node_line(subject))
+    return node != NULL ? add(builder, subject, IR_WORD_TYPE, node, ir_node_at(subject))
                         : out_of_memory(builder);
 }
 
@@ -61,7 +61,7 @@ static ir_status_t close_inverses(const ir_builder_t *builder) {
                 status = ir_fact_node(builder, s, "an IRI", &object);
             }
             if (object != NULL) {
-                status = add(builder, object, inverses[i].inverse, s->subject, s->line);
+                status = add(builder, object, inverses[i].inverse, s->subject, s->at);
             }
             if (status != IR_OK) {
                 return status;
@@ -140,7 +140,7 @@ static ir_status_t unknown_term(const ir_builder_t *builder, const ir_fact_t *st
                                 const ir_node_t *node) {
     const size_t size = strlen(IR_ONTOLOGY);
     const char *like = ir_word_like(ir_view(node->text.data + size, node->text.size - size));
-    return ir_turtle_fault(builder->turtle, statement->line, builder->error,
+    return ir_turtle_fault(builder->turtle, statement->at, builder->error,
                            "%s is not a term of the registry%s%s%s", ir_node_show(node).text,
                            like != NULL ? "; did you mean ir:" : " (docs/registry.md lists them)",
                            like != NULL ? like : "", like != NULL ? "?" : "");
@@ -157,7 +157,7 @@ static ir_status_t check_statement(const ir_builder_t *builder, const ir_fact_t 
         return unknown_term(builder, statement, statement->object);
     }
     if (info->roles != 0 && !(statement->subject->roles & info->roles)) {
-        return ir_turtle_fault(builder->turtle, statement->line, builder->error,
+        return ir_turtle_fault(builder->turtle, statement->at, builder->error,
                                "%s belongs to %s, and %s is not one",
                                ir_node_show(statement->predicate).text, info->belongs,
                                ir_node_show(statement->subject).text);
@@ -175,6 +175,22 @@ static ir_status_t each_statement(const ir_builder_t *builder, build_fn build) {
         status = build(builder, s);
     }
     return status;
+}
+
+/* A mote or sensor is one file's, or taking that file away would leave half of it. */
+static ir_status_t check_file(const ir_builder_t *builder, const ir_fact_t *statement) {
+    const int word = statement->predicate->word;
+    if (word != IR_WORD_MOTE_ID && word != IR_WORD_SENML_NAME) {
+        return IR_OK;
+    }
+    const ir_fact_t *first = ir_fact_of(statement->subject, (ir_word_t)word);
+    return first->at.file == statement->at.file
+               ? IR_OK
+               : ir_turtle_fault(builder->turtle, statement->at, builder->error,
+                                 "%s of %s is given in two files, here and in %s; leave one",
+                                 ir_node_show(statement->predicate).text,
+                                 ir_node_show(statement->subject).text,
+                                 ir_origin_show(builder->turtle, first->at, statement->at).text);
 }
 
 static ir_status_t build_mote(const ir_builder_t *builder, const ir_fact_t *statement) {
@@ -197,7 +213,7 @@ static ir_status_t build_limits(const ir_builder_t *builder, const ir_fact_t *st
     status = ir_limits_build(builder, node, &limits);
     node->meanings[IR_MEANING_LIMITS] = limits;
     return status == IR_OK && !ir_limits_given(limits)
-               ? ir_turtle_fault(builder->turtle, statement->line, builder->error,
+               ? ir_turtle_fault(builder->turtle, statement->at, builder->error,
                                  "%s gives no limits of any test: not ir:grossFail, "
                                  "ir:spikeSuspect, ir:spikeFail, ir:rateOfChange, "
                                  "ir:flatLineSuspect, ir:flatLineFail or ir:climatology",
@@ -211,7 +227,8 @@ static ir_status_t build_sensor(const ir_builder_t *builder, const ir_fact_t *st
 }
 
 ir_status_t ir_registry_build(ir_registry_t *registry, ir_error_t *error) {
-    static const build_fn builds[] = {check_statement, build_mote, build_limits, build_sensor};
+    static const build_fn builds[] = {check_statement, check_file, build_mote, build_limits,
+                                      build_sensor};
     const ir_builder_t builder = {&registry->turtle, registry, error};
     ir_words_note(&registry->turtle);
     ir_status_t status = close_inverses(&builder);

@@ -27,7 +27,7 @@ static const limit_field_t duration_fields[] = {
 
 static ir_status_t fault(const ir_builder_t *builder, const ir_fact_t *statement,
                          const char *text) {
-    return ir_turtle_fault(builder->turtle, statement->line, builder->error, "%s of %s %s",
+    return ir_turtle_fault(builder->turtle, statement->at, builder->error, "%s of %s %s",
                            ir_node_show(statement->predicate).text,
                            ir_node_show(statement->subject).text, text);
 }
@@ -93,7 +93,7 @@ static ir_status_t check_inside(const ir_builder_t *builder, const ir_fact_t *st
         (suspect->low >= fail->low && suspect->high <= fail->high)) {
         return IR_OK;
     }
-    return ir_turtle_fault(builder->turtle, statement->line, builder->error,
+    return ir_turtle_fault(builder->turtle, statement->at, builder->error,
                            "%s of %s is ( %g %g ): it must lie inside the span for fail, ( %g %g )",
                            ir_node_show(statement->predicate).text,
                            ir_node_show(statement->subject).text, suspect->low, suspect->high,
@@ -244,7 +244,7 @@ static ir_status_t count_members(const ir_builder_t *builder, const ir_fact_t *l
         }
     }
     if (n > IR_CLIMATOLOGY_MAX) {
-        return ir_turtle_fault(builder->turtle, list->line, builder->error,
+        return ir_turtle_fault(builder->turtle, list->at, builder->error,
                                "ir:climatology of %s has more than %d members",
                                ir_node_show(list->subject).text, IR_CLIMATOLOGY_MAX);
     }
@@ -314,7 +314,7 @@ bool ir_limits_given(const ir_limits_t *limits) {
 static ir_status_t check_window(const ir_builder_t *builder, const ir_fact_t *statement,
                                 const ir_sensor_t *sensor, int64_t duration_ns) {
     if (sensor->interval_ns == 0) {
-        return ir_turtle_fault(builder->turtle, statement->line, builder->error,
+        return ir_turtle_fault(builder->turtle, statement->at, builder->error,
                                "the flat-line limits of \"%.100s\" want ir:samplingInterval at the "
                                "sensor or its mote",
                                sensor->name);
@@ -322,7 +322,7 @@ static ir_status_t check_window(const ir_builder_t *builder, const ir_fact_t *st
     const long long points = duration_ns / sensor->interval_ns + 1;
     if (points > IR_FLAT_WINDOW_MAX) {
         return ir_turtle_fault(
-            builder->turtle, statement->line, builder->error,
+            builder->turtle, statement->at, builder->error,
             "the flat-line limits of \"%.100s\" span %lld points at one in %g s; "
             "at most %d are kept",
             sensor->name, points, (double)sensor->interval_ns / (double)IR_SECOND_NS,
@@ -341,14 +341,14 @@ ir_status_t ir_limits_check(const ir_builder_t *builder, const ir_fact_t *statem
     const char *iri = NULL;
     const ir_limits_t *limits = ir_sensor_limits(sensor);
     if (sensor->unit == NULL) {
-        return ir_turtle_fault(builder->turtle, statement->line, builder->error,
+        return ir_turtle_fault(builder->turtle, statement->at, builder->error,
                                "\"%.100s\" has ir:limits but no unit, so its values are not "
                                "numbers; add qudt:hasUnit",
                                sensor->name);
     }
     ir_status_t status = ir_unit_build(builder, statement->object, &stated, &iri);
     if (status == IR_OK && stated != NULL && !same_unit(stated, sensor->unit)) {
-        status = ir_turtle_fault(builder->turtle, statement->line, builder->error,
+        status = ir_turtle_fault(builder->turtle, statement->at, builder->error,
                                  "the limits %s are in %s but \"%.100s\" is in %s; limits are not "
                                  "converted: give this sensor its own",
                                  ir_node_show(statement->object).text, stated->senml, sensor->name,

@@ -67,7 +67,7 @@ static ir_status_t unit_by_iri(const ir_builder_t *builder, const ir_fact_t *nam
                                const ir_unit_t **unit, const char **iri) {
     const ir_unit_t *known = known_qudt(named->object->iri);
     if (known == NULL) {
-        return ir_turtle_fault(builder->turtle, named->line, builder->error,
+        return ir_turtle_fault(builder->turtle, named->at, builder->error,
                                "unit %s is not in the table of units; correct it, or add "
                                "ir:unitText with the unit as the motes send it, to take it as it "
                                "is, without conversion",
@@ -82,7 +82,7 @@ static ir_status_t unit_by_text(const ir_builder_t *builder, const ir_fact_t *wr
                                 const ir_unit_t **unit, const char **iri) {
     const ir_unit_t *known = ir_unit_find(written->object->text);
     if (known == NULL) {
-        return ir_turtle_fault(builder->turtle, written->line, builder->error,
+        return ir_turtle_fault(builder->turtle, written->at, builder->error,
                                "ir:unitText \"%.40s\" is not in the table of units; correct it, or "
                                "add qudt:hasUnit with an IRI for it, to take it as it is, without "
                                "conversion",
@@ -103,7 +103,7 @@ static ir_status_t unit_by_both(const ir_builder_t *builder, const ir_fact_t *na
     const bool agree =
         by_iri != NULL && by_text != NULL && strcmp(by_iri->qudt, by_text->qudt) == 0;
     if (!agree && (by_iri != NULL || by_text != NULL)) {
-        return ir_turtle_fault(builder->turtle, written->line, builder->error,
+        return ir_turtle_fault(builder->turtle, written->at, builder->error,
                                "ir:unitText \"%.40s\" and qudt:hasUnit %s are not the same unit; "
                                "leave one, or correct it",
                                written->object->text.data, ir_node_show(named->object).text);
@@ -148,7 +148,7 @@ ir_status_t ir_unit_build(const ir_builder_t *builder, const ir_node_t *subject,
 static ir_status_t set_place(const ir_builder_t *builder, const ir_fact_t *statement,
                              double latitude, double longitude, ir_mote_t *mote) {
     if (latitude < -90 || latitude > 90 || longitude < -180 || longitude > 180) {
-        return ir_turtle_fault(builder->turtle, statement->line, builder->error,
+        return ir_turtle_fault(builder->turtle, statement->at, builder->error,
                                "the place of %s is latitude %g, longitude %g: want -90 to 90 and "
                                "-180 to 180 degrees",
                                ir_node_show(statement->subject).text, latitude, longitude);
@@ -165,7 +165,7 @@ static ir_status_t read_lat_long(const ir_builder_t *builder, const ir_fact_t *l
     double degrees[2] = {0, 0};
     if (latitude == NULL || longitude == NULL) {
         const ir_fact_t *alone = latitude != NULL ? latitude : longitude;
-        return ir_turtle_fault(builder->turtle, alone->line, builder->error,
+        return ir_turtle_fault(builder->turtle, alone->at, builder->error,
                                "%s of %s wants %s beside it", ir_node_show(alone->predicate).text,
                                ir_node_show(alone->subject).text,
                                latitude != NULL ? "geo:long" : "geo:lat");

@@ -3,7 +3,7 @@
 #include "observation/senml.h"
 
 static ir_status_t lacks(const ir_builder_t *builder, const ir_node_t *node, const char *what) {
-    return ir_turtle_fault(builder->turtle, ir_node_line(node), builder->error, "%s %s",
+    return ir_turtle_fault(builder->turtle, ir_node_at(node), builder->error, "%s %s",
                            ir_node_show(node).text, what);
 }
 
@@ -25,12 +25,13 @@ static ir_status_t one_of_two(const ir_builder_t *builder, const ir_node_t *node
         status = ir_fact_single(builder, node, second, &other);
     }
     if (status == IR_OK && *found != NULL && other != NULL && (*found)->object != other->object) {
-        status = ir_turtle_fault(builder->turtle, other->line, builder->error,
-                                 "%s of %s is %s, but %s is %s (line %u); leave one",
+        status = ir_turtle_fault(builder->turtle, other->at, builder->error,
+                                 "%s of %s is %s, but %s is %s (%s); leave one",
                                  ir_node_show(other->predicate).text, ir_node_show(node).text,
                                  ir_node_show(other->object).text,
                                  ir_node_show((*found)->predicate).text,
-                                 ir_node_show((*found)->object).text, (*found)->line);
+                                 ir_node_show((*found)->object).text,
+                                 ir_origin_show(builder->turtle, (*found)->at, other->at).text);
     }
     if (status == IR_OK && *found == NULL) {
         *found = other;
@@ -63,10 +64,11 @@ static ir_status_t set_name(const ir_builder_t *builder, const ir_node_t *node,
     const ir_sensor_t *other = ir_table_find(&builder->registry->sensors, name);
     if (other != NULL) {
         return ir_turtle_fault(
-            builder->turtle, given->line, builder->error,
-            "ir:senmlName \"%.100s\" of %s is also that of <%.100s>; each sensor "
+            builder->turtle, given->at, builder->error,
+            "ir:senmlName \"%.100s\" of %s is also that of <%.100s>%s; each sensor "
             "needs its own",
-            name.data, ir_node_show(node).text, other->iri);
+            name.data, ir_node_show(node).text, other->iri,
+            ir_defined_show(builder, other->iri, IR_WORD_SENML_NAME, given->at).text);
     }
     sensor->name = name.data;
     return IR_OK;
@@ -83,15 +85,16 @@ static ir_status_t set_mote(const ir_builder_t *builder, const ir_node_t *node, 
         }
         host = s;
         if (s->object->meanings[IR_MEANING_MOTE] != NULL && found != NULL) {
-            return ir_turtle_fault(builder->turtle, s->line, builder->error,
-                                   "%s is hosted by two motes, %s (line %u) and %s; leave one",
+            return ir_turtle_fault(builder->turtle, s->at, builder->error,
+                                   "%s is hosted by two motes, %s (%s) and %s; leave one",
                                    ir_node_show(node).text, ir_node_show(found->object).text,
-                                   found->line, ir_node_show(s->object).text);
+                                   ir_origin_show(builder->turtle, found->at, s->at).text,
+                                   ir_node_show(s->object).text);
         }
         found = s->object->meanings[IR_MEANING_MOTE] != NULL ? s : found;
     }
     if (found == NULL && host != NULL) {
-        return ir_turtle_fault(builder->turtle, host->line, builder->error,
+        return ir_turtle_fault(builder->turtle, host->at, builder->error,
                                "%s is hosted by %s, which has no ir:moteId",
                                ir_node_show(node).text, ir_node_show(host->object).text);
     }

@@ -35,15 +35,28 @@ ir_status_t ir_fact_single(const ir_builder_t *builder, const ir_node_t *subject
     const ir_fact_t *first = ir_fact_of(subject, word);
     for (const ir_fact_t *s = first; s != NULL; s = s->next_of_same) {
         if (s->predicate == first->predicate && !same_object(s->object, first->object)) {
-            return ir_turtle_fault(builder->turtle, s->line, builder->error,
-                                   "%s of %s is given twice: %s (line %u) and %s; leave one",
+            return ir_turtle_fault(builder->turtle, s->at, builder->error,
+                                   "%s of %s is given twice: %s (%s) and %s; leave one",
                                    ir_node_show(s->predicate).text, ir_node_show(subject).text,
-                                   ir_node_show(first->object).text, first->line,
+                                   ir_node_show(first->object).text,
+                                   ir_origin_show(builder->turtle, first->at, s->at).text,
                                    ir_node_show(s->object).text);
         }
     }
     *found = first;
     return IR_OK;
+}
+
+ir_shown_t ir_defined_show(const ir_builder_t *builder, const char *iri, ir_word_t word,
+                           ir_origin_t from) {
+    ir_shown_t shown = {""};
+    const ir_node_t *node = ir_turtle_find(builder->turtle, iri);
+    const ir_fact_t *fact = node != NULL ? ir_fact_of(node, word) : NULL;
+    if (fact != NULL) {
+        snprintf(shown.text, sizeof shown.text, " (%.100s)",
+                 ir_origin_show(builder->turtle, fact->at, from).text);
+    }
+    return shown;
 }
 
 bool ir_list_next(ir_node_t **cell, ir_node_t **item) {
@@ -59,7 +72,7 @@ bool ir_list_next(ir_node_t **cell, ir_node_t **item) {
 
 ir_status_t ir_fact_wants(const ir_builder_t *builder, const ir_fact_t *statement,
                           const char *what) {
-    return ir_turtle_fault(builder->turtle, statement->line, builder->error,
+    return ir_turtle_fault(builder->turtle, statement->at, builder->error,
                            "%s of %s wants %s, not %s", ir_node_show(statement->predicate).text,
                            ir_node_show(statement->subject).text, what,
                            ir_node_show(statement->object).text);
@@ -109,13 +122,13 @@ ir_status_t ir_fact_span(const ir_builder_t *builder, const ir_fact_t *statement
     ir_span_t read = {.given = true};
     if (!pair(statement, items) || !node_number(items[0], &read.low) ||
         !node_number(items[1], &read.high)) {
-        return ir_turtle_fault(builder->turtle, statement->line, builder->error,
+        return ir_turtle_fault(builder->turtle, statement->at, builder->error,
                                "%s of %s wants a list of two numbers, low then high: ( 0 35 )",
                                ir_node_show(statement->predicate).text,
                                ir_node_show(statement->subject).text);
     }
     if (read.low > read.high) {
-        return ir_turtle_fault(builder->turtle, statement->line, builder->error,
+        return ir_turtle_fault(builder->turtle, statement->at, builder->error,
                                "%s of %s is ( %s %s ): the first number must not be above the "
                                "second",
                                ir_node_show(statement->predicate).text,
@@ -134,7 +147,7 @@ ir_status_t ir_fact_range(const ir_builder_t *builder, const ir_fact_t *statemen
     if (!pair(statement, items) || !node_number(items[0], &from) || !node_number(items[1], &to) ||
         from != floor(from) || to != floor(to) || from < (double)smallest || to > (double)largest ||
         from > to) {
-        return ir_turtle_fault(builder->turtle, statement->line, builder->error,
+        return ir_turtle_fault(builder->turtle, statement->at, builder->error,
                                "%s wants a list of two whole numbers from %lld to %lld, first then "
                                "last; a season over the turn of the year is two members",
                                ir_node_show(statement->predicate).text, (long long)smallest,
@@ -153,7 +166,7 @@ ir_status_t ir_fact_times(const ir_builder_t *builder, const ir_fact_t *statemen
     if (!pair(statement, items) || items[0]->kind != IR_NODE_LITERAL ||
         items[1]->kind != IR_NODE_LITERAL || !ir_clock_parse(items[0]->text, &from) ||
         !ir_clock_parse(items[1]->text, &to) || from > to) {
-        return ir_turtle_fault(builder->turtle, statement->line, builder->error,
+        return ir_turtle_fault(builder->turtle, statement->at, builder->error,
                                "%s wants a list of two times with zone, first then last: ( "
                                "\"2011-05-01T00:00:00Z\"^^xsd:dateTime …)",
                                ir_node_show(statement->predicate).text);

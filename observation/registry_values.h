@@ -24,6 +24,11 @@ const ir_fact_t *ir_fact_of(const ir_node_t *subject, ir_word_t word);
 ir_status_t ir_fact_single(const ir_builder_t *builder, const ir_node_t *subject, ir_word_t word,
                            const ir_fact_t **found);
 
+/* Where the node of an IRI has this statement, for a fault at `from`: " (FILE:LINE)", or nothing
+ * when it has none. */
+ir_shown_t ir_defined_show(const ir_builder_t *builder, const char *iri, ir_word_t word,
+                           ir_origin_t from);
+
 /* Steps through an RDF list: takes the item of *cell and moves *cell on. False at the end of the
  * list (then *cell is rdf:nil) and where it is malformed (then it is not). */
 bool ir_list_next(ir_node_t **cell, ir_node_t **item);

@@ -1,8 +1,7 @@
 #include "observation/registry_words.h"
 
+#include "common/nearest.h"
 #include "observation/registry.h"
-
-#include <strings.h>
 
 #define RDF "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 #define RDFS "http://www.w3.org/2000/01/rdf-schema#"
@@ -11,9 +10,6 @@
 #define QUDT "http://qudt.org/schema/qudt/"
 #define WGS84 "http://www.w3.org/2003/01/geo/wgs84_pos#"
 #define GEOSPARQL "http://www.opengis.net/ont/geosparql#"
-
-#define LIKE_DISTANCE 3
-#define LIKE_SIZE 32
 
 static const char mote[] = "a mote (a node with ir:moteId)";
 static const char sensor[] = "a sosa:Sensor";
@@ -87,41 +83,10 @@ void ir_words_note(const ir_turtle_t *turtle) {
     }
 }
 
-static unsigned smallest(unsigned a, unsigned b, unsigned c) {
-    const unsigned ab = a < b ? a : b;
-    return ab < c ? ab : c;
-}
-
-/* How many letters must be changed, added or left out (Levenshtein). */
-static unsigned distance(ir_view_t a, ir_view_t b) {
-    unsigned row[LIKE_SIZE + 1];
-    for (unsigned j = 0; j <= b.size; j++) {
-        row[j] = j;
-    }
-    for (unsigned i = 1; i <= a.size; i++) {
-        unsigned diagonal = row[0];
-        row[0] = i;
-        for (unsigned j = 1; j <= b.size; j++) {
-            const unsigned changed = diagonal + (a.data[i - 1] != b.data[j - 1]);
-            diagonal = row[j];
-            row[j] = smallest(changed, row[j] + 1, row[j - 1] + 1);
-        }
-    }
-    return row[b.size];
-}
-
 const char *ir_word_like(ir_view_t local) {
-    const char *like = NULL;
-    unsigned nearest = LIKE_DISTANCE + 1;
-    for (int word = IR_WORD_LIMITS_CLASS; local.size <= LIKE_SIZE && word < IR_WORD_COUNT; word++) {
-        const ir_view_t name = ir_view_text(ir_words[word].iri + strlen(IR_ONTOLOGY));
-        const bool same =
-            name.size == local.size && strncasecmp(name.data, local.data, local.size) == 0;
-        const unsigned away = same ? 0 : distance(local, name);
-        if (away < nearest) {
-            nearest = away;
-            like = name.data;
-        }
+    ir_nearest_t nearest = ir_nearest(local);
+    for (int word = IR_WORD_LIMITS_CLASS; word < IR_WORD_COUNT; word++) {
+        ir_nearest_try(&nearest, ir_words[word].iri + strlen(IR_ONTOLOGY));
     }
-    return like;
+    return nearest.name;
 }

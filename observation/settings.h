@@ -52,6 +52,15 @@ typedef struct ir_limit_settings {
             "An observation may be this far ahead of its message's arrival."                       \
     }
 
+/* The row of the registry: `member` is a char * of `type`, `more` further sentences. */
+#define IR_REGISTRY_SETTING(type, member, more)                                                    \
+    {                                                                                              \
+        "registry", 'r', IR_SETTING_TEXT, "PATHS", NULL, 0, 0, "registry.ttl",                     \
+            offsetof(type, member),                                                                \
+            "The registry of motes and sensors: Turtle files with commas between; a folder "       \
+            "stands for its files *.ttl." more                                                     \
+    }
+
 /* What follows from them. */
 static inline ir_senml_limits_t ir_limit_settings_limits(const ir_limit_settings_t *settings) {
     return (ir_senml_limits_t){.bytes = (size_t)settings->pack_bytes,

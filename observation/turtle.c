@@ -14,14 +14,15 @@
 
 /* ---- faults ---- */
 
-ir_status_t ir_turtle_fault(const ir_turtle_t *turtle, unsigned line, ir_error_t *error,
+ir_status_t ir_turtle_fault(const ir_turtle_t *turtle, ir_origin_t at, ir_error_t *error,
                             const char *format, ...) {
     char text[sizeof error->text];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    return ir_error_set(error, IR_ERR_SYNTAX, "%s:%u: %s", turtle->path, line, text);
+    return ir_error_set(error, IR_ERR_SYNTAX, "%s:%u: %s", turtle->files[at.file].path, at.line,
+                        text);
 }
 
 /* ---- nodes ---- */
@@ -31,7 +32,9 @@ ir_node_t *ir_turtle_node(ir_turtle_t *turtle, ir_node_kind_t kind, ir_view_t te
     if (node == NULL) {
         return NULL;
     }
-    *node = (ir_node_t){.kind = kind, .text = ir_arena_copy(turtle->arena, text)};
+    *node = (ir_node_t){.kind = kind,
+                        .text = ir_arena_copy(turtle->arena, text),
+                        .file = turtle->n_files > 0 ? turtle->n_files - 1 : 0};
     return node->text.data != NULL ? node : NULL;
 }
 
@@ -107,9 +110,9 @@ static void append(ir_turtle_t *turtle, ir_fact_t *fact) {
     ir_fact_chain(fact);
 }
 
-/* The first three members, which say what the statement says. */
+/* The first members, which say what the statement says, and in which file. */
 static ir_view_t key_of(const ir_fact_t *fact) {
-    return ir_view((const char *)fact, offsetof(ir_fact_t, line));
+    return ir_view((const char *)fact, offsetof(ir_fact_t, at.line));
 }
 
 /* A subject with few statements has them looked through, one with many has them in the table. */
@@ -118,7 +121,8 @@ static bool is_there(const ir_turtle_t *turtle, const ir_fact_t *fact) {
         return ir_table_find(&turtle->statements, key_of(fact)) != NULL;
     }
     for (const ir_fact_t *s = fact->subject->first; s != NULL; s = s->next_of_same) {
-        if (s->predicate == fact->predicate && s->object == fact->object) {
+        if (s->predicate == fact->predicate && s->object == fact->object &&
+            s->at.file == fact->at.file) {
             return true;
         }
     }
@@ -141,9 +145,8 @@ static bool index_fact(ir_turtle_t *turtle, ir_fact_t *fact) {
 }
 
 bool ir_turtle_add(ir_turtle_t *turtle, ir_node_t *subject, ir_node_t *predicate, ir_node_t *object,
-                   unsigned line) {
-    if (is_there(turtle,
-                 &(ir_fact_t){.subject = subject, .predicate = predicate, .object = object})) {
+                   ir_origin_t at) {
+    if (is_there(turtle, &(ir_fact_t){subject, predicate, object, at, NULL, NULL})) {
         return true;
     }
     if ((subject->iri == NULL && !name_node(turtle, subject, subject->text)) ||
@@ -155,9 +158,15 @@ bool ir_turtle_add(ir_turtle_t *turtle, ir_node_t *subject, ir_node_t *predicate
     if (statement == NULL) {
         return false;
     }
-    *statement = (ir_fact_t){subject, predicate, object, line, NULL, NULL};
+    *statement = (ir_fact_t){subject, predicate, object, at, NULL, NULL};
     append(turtle, statement);
     return index_fact(turtle, statement);
+}
+
+bool ir_turtle_init(ir_turtle_t *turtle, ir_arena_t *arena) {
+    *turtle = (ir_turtle_t){.arena = arena};
+    turtle->files = ir_arena_alloc(arena, IR_TURTLE_FILES_MAX * sizeof *turtle->files);
+    return turtle->files != NULL;
 }
 
 void ir_turtle_free(ir_turtle_t *turtle) {

@@ -1,5 +1,5 @@
-/* A Turtle file in memory: its statements in order, each with its line. Inside observation/: the
- * registry is built from it. */
+/* Turtle files in memory: their statements in order, each with its file and line. Inside
+ * observation/: the registry is built from them. */
 #ifndef IR_OBSERVATION_TURTLE_H
 #define IR_OBSERVATION_TURTLE_H
 
@@ -17,12 +17,19 @@
 
 #define IR_TURTLE_SIZE_MAX ((size_t)2048 * 1024 * 1024)
 #define IR_TURTLE_DEPTH_MAX 100 /* of [ ] and ( ) inside each other */
+#define IR_TURTLE_FILES_MAX 1000
 
 #define IR_NODE_MEANINGS 5
 
 typedef enum ir_node_kind { IR_NODE_IRI, IR_NODE_BLANK, IR_NODE_LITERAL } ir_node_kind_t;
 
 typedef struct ir_fact ir_fact_t;
+
+/* Where something stands. */
+typedef struct ir_origin {
+    unsigned file; /* index into the files */
+    unsigned line; /* 0: nowhere in particular */
+} ir_origin_t;
 
 /* IRIs and blank nodes are there once each, so that they compare as pointers; literals are not. */
 typedef struct ir_node {
@@ -34,6 +41,7 @@ typedef struct ir_node {
     ir_fact_t *first, *last;          /* those it is the subject of */
     unsigned n_facts;                 /* how many they are */
     unsigned depth;                   /* of nesting, of a blank node */
+    unsigned file;                    /* that names it first */
     int word;                         /* for the builder of the registry: which known term it is */
     unsigned roles;                   /* likewise: what it was found to be */
     void *meanings[IR_NODE_MEANINGS]; /* likewise: what was built from it */
@@ -41,28 +49,36 @@ typedef struct ir_node {
 
 struct ir_fact {
     ir_node_t *subject, *predicate, *object;
-    unsigned line;           /* of the object; of the file's statement when derived */
-    ir_fact_t *next;         /* in the file */
+    ir_origin_t at;          /* of the object; of the file's statement when derived */
+    ir_fact_t *next;         /* in the files */
     ir_fact_t *next_of_same; /* of the same subject */
 };
 
-/* Where a node is described first, for faults; 0 when it is not. */
-static inline unsigned ir_node_line(const ir_node_t *node) {
-    return node->first != NULL ? node->first->line : 0;
+/* Where a node is described first, for faults; its line is 0 when it is not. */
+static inline ir_origin_t ir_node_at(const ir_node_t *node) {
+    return node->first != NULL ? node->first->at : (ir_origin_t){node->file, 0};
 }
 
-typedef struct ir_turtle {
+typedef struct ir_turtle_file {
     const char *path;
+    const char *name; /* of the file without folder and ".ttl" */
+} ir_turtle_file_t;
+
+typedef struct ir_turtle {
+    ir_turtle_file_t *files;
+    unsigned n_files; /* the last one is being read, or was read last */
     ir_arena_t *arena;
     ir_table_t nodes;      /* by kind and text */
-    ir_table_t statements; /* by their three nodes: those of subjects that have many */
+    ir_table_t statements; /* by their nodes and file: those of subjects that have many */
     ir_fact_t *first, *last;
 } ir_turtle_t;
 
-/* Reads `path` into `arena`. `error` names file, line and what is wrong. After any result the
- * caller frees with ir_turtle_free. */
-ir_status_t ir_turtle_read(ir_turtle_t *turtle, const char *path, ir_arena_t *arena,
-                           ir_error_t *error);
+/* Starts empty, in `arena`. False when memory is out. The caller frees with ir_turtle_free. */
+bool ir_turtle_init(ir_turtle_t *turtle, ir_arena_t *arena);
+
+/* Reads one more file; `path` is copied. `error` names file, line and what is wrong: IR_ERR_SYNTAX,
+ * also when another one has the same name; IR_ERR_NOT_FOUND, IR_ERR_IO, IR_ERR_RANGE. */
+ir_status_t ir_turtle_read(ir_turtle_t *turtle, const char *path, ir_error_t *error);
 
 /* Frees the indexes; nodes and statements live on in the arena and can still be walked. */
 void ir_turtle_free(ir_turtle_t *turtle);
@@ -80,20 +96,20 @@ ir_node_t *ir_turtle_find(const ir_turtle_t *turtle, const char *iri);
 /* The same, made when it is not there; NULL when memory is out. */
 ir_node_t *ir_turtle_make(ir_turtle_t *turtle, const char *iri);
 
-/* Adds a statement unless it is there. False when memory is out. */
+/* Adds a statement unless its file has it. False when memory is out. */
 bool ir_turtle_add(ir_turtle_t *turtle, ir_node_t *subject, ir_node_t *predicate, ir_node_t *object,
-                   unsigned line);
+                   ir_origin_t at);
 
 /* Puts a statement behind the others of its subject; ir_turtle_add has done so. Whoever takes a
  * statement out of its chain does not add it again. */
 void ir_fact_chain(ir_fact_t *fact);
 
-/* All statements as N-Triples into a malloc'd buffer that the caller frees. */
-ir_status_t ir_turtle_ntriples(const ir_turtle_t *turtle, char **text, size_t *size,
+/* All statements of one file as N-Triples into a malloc'd buffer that the caller frees. */
+ir_status_t ir_turtle_ntriples(const ir_turtle_t *turtle, unsigned file, char **text, size_t *size,
                                ir_error_t *error);
 
 /* Fills `error` with "PATH:LINE: " and the text; returns IR_ERR_SYNTAX. */
-ir_status_t ir_turtle_fault(const ir_turtle_t *turtle, unsigned line, ir_error_t *error,
+ir_status_t ir_turtle_fault(const ir_turtle_t *turtle, ir_origin_t at, ir_error_t *error,
                             const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* A node as people would write it, cut to a bearable length: "<mote/a>", "ir:limits", "\"text\"",
@@ -102,5 +118,8 @@ typedef struct ir_shown {
     char text[112];
 } ir_shown_t;
 ir_shown_t ir_node_show(const ir_node_t *node);
+
+/* Another place, for a fault at `from`: "line 12" in the same file, else "FILE:12". */
+ir_shown_t ir_origin_show(const ir_turtle_t *turtle, ir_origin_t at, ir_origin_t from);
 
 #endif

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #define RDF_REST "http://www.w3.org/1999/02/22-rdf-syntax-ns#rest"
+#define SUFFIX ".ttl"
 #define NOT_FOR_IRIS "<>\"{}|\\^`"
 
 /* serd does not say on which line a statement stood, so it is given single bytes and the lines are
@@ -29,8 +30,23 @@ typedef struct reading {
     ir_error_t *error;
 } reading_t;
 
+/* The file that is being read. */
+static const ir_turtle_file_t *current(const ir_turtle_t *turtle) {
+    return &turtle->files[turtle->n_files - 1];
+}
+
+static ir_origin_t at_line(const reading_t *reading, unsigned line) {
+    return (ir_origin_t){reading->turtle->n_files - 1, line};
+}
+
+/* Where the last statement ends. */
+static ir_origin_t here(const reading_t *reading) {
+    return at_line(reading, reading->source.token_line);
+}
+
 static ir_status_t out_of_memory(const ir_turtle_t *turtle, ir_error_t *error) {
-    return ir_error_set(error, IR_ERR_MEMORY, "%s: out of memory while reading it", turtle->path);
+    return ir_error_set(error, IR_ERR_MEMORY, "%s: out of memory while reading it",
+                        current(turtle)->path);
 }
 
 /* ---- what serd calls ---- */
@@ -97,18 +113,17 @@ static ir_node_t *note_memory(reading_t *reading) {
 }
 
 static ir_node_t *read_iri(reading_t *reading, const SerdNode *given) {
-    const unsigned line = reading->source.token_line;
     SerdNode expanded = serd_env_expand_node(reading->environment, given);
     if (expanded.buf == NULL) {
         return note(reading,
-                    ir_turtle_fault(reading->turtle, line, reading->error,
+                    ir_turtle_fault(reading->turtle, here(reading), reading->error,
                                     "prefix of %.100s is not declared; add @prefix", given->buf));
     }
     ir_node_t *node = NULL;
     const ir_view_t iri = ir_view((const char *)expanded.buf, expanded.n_bytes);
     if (!legal_iri(iri)) {
         note(reading,
-             ir_turtle_fault(reading->turtle, line, reading->error,
+             ir_turtle_fault(reading->turtle, here(reading), reading->error,
                              "<%.100s> is not an IRI: it has no scheme (https:), or a space, a "
                              "control character or one of " NOT_FOR_IRIS,
                              expanded.buf));
@@ -119,10 +134,14 @@ static ir_node_t *read_iri(reading_t *reading, const SerdNode *given) {
     return node;
 }
 
+/* A label is its file's own: from the second file on, the file's name stands before it. */
 static ir_node_t *read_blank(reading_t *reading, const SerdNode *given) {
     ir_buffer_t key;
     ir_buffer_init(&key);
     ir_buffer_append_text(&key, "_:");
+    if (reading->turtle->n_files > 1) {
+        ir_buffer_append_format(&key, "%s/", current(reading->turtle)->name);
+    }
     ir_buffer_append(&key, given->buf, given->n_bytes);
     ir_node_t *node = ir_buffer_ok(&key)
                           ? ir_turtle_intern(reading->turtle, IR_NODE_BLANK, ir_buffer_view(&key))
@@ -150,7 +169,7 @@ static ir_node_t *read_literal(reading_t *reading, const SerdNode *given, const 
     }
     if (memchr(text.data, '\0', text.size) != NULL) {
         return note(reading,
-                    ir_turtle_fault(reading->turtle, reading->source.token_line, reading->error,
+                    ir_turtle_fault(reading->turtle, here(reading), reading->error,
                                     "a text has the character U+0000, which no store takes"));
     }
     ir_node_t *node = ir_turtle_node(reading->turtle, IR_NODE_LITERAL, text);
@@ -186,7 +205,7 @@ static bool depth_is_bearable(reading_t *reading, SerdStatementFlags flags, cons
     }
     if (fact->object->depth > IR_TURTLE_DEPTH_MAX) {
         note(reading,
-             ir_turtle_fault(reading->turtle, fact->line, reading->error,
+             ir_turtle_fault(reading->turtle, fact->at, reading->error,
                              "[ ] and ( ) are nested more than %d deep", IR_TURTLE_DEPTH_MAX));
         return false;
     }
@@ -199,14 +218,14 @@ static SerdStatus on_statement(void *handle, SerdStatementFlags flags, const Ser
                                const SerdNode *language) {
     (void)graph;
     reading_t *reading = handle;
-    ir_fact_t fact = {.line = reading->source.token_line};
+    ir_fact_t fact = {.at = here(reading)};
     fact.subject = read_node(reading, subject, NULL, NULL);
     fact.predicate = fact.subject != NULL ? read_node(reading, predicate, NULL, NULL) : NULL;
     fact.object = fact.predicate != NULL ? read_node(reading, object, datatype, language) : NULL;
     if (fact.object == NULL || !depth_is_bearable(reading, flags, &fact)) {
         return SERD_ERR_UNKNOWN;
     }
-    if (!ir_turtle_add(reading->turtle, fact.subject, fact.predicate, fact.object, fact.line)) {
+    if (!ir_turtle_add(reading->turtle, fact.subject, fact.predicate, fact.object, fact.at)) {
         note_memory(reading);
         return SERD_ERR_UNKNOWN;
     }
@@ -228,7 +247,7 @@ static SerdStatus on_error(void *handle, const SerdError *what) {
         // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): serd started it
         vsnprintf(text, sizeof text, what->fmt, *what->args);
         text[strcspn(text, "\n")] = '\0';
-        note(reading, ir_turtle_fault(reading->turtle, what->line, reading->error,
+        note(reading, ir_turtle_fault(reading->turtle, at_line(reading, what->line), reading->error,
                                       "not Turtle: column %u: %s", what->col, text));
     }
     return SERD_SUCCESS;
@@ -246,22 +265,23 @@ static ir_status_t conclude(reading_t *reading, SerdStatus result) {
     const ir_turtle_t *turtle = reading->turtle;
     const source_t *source = &reading->source;
     if (source->too_large) {
-        return too_large(turtle->path, reading->error);
+        return too_large(current(turtle)->path, reading->error);
     }
     if (ferror(source->file)) {
-        return ir_error_set(reading->error, IR_ERR_IO, "%s: cannot read: %s", turtle->path,
-                            strerror(errno));
+        return ir_error_set(reading->error, IR_ERR_IO, "%s: cannot read: %s",
+                            current(turtle)->path, strerror(errno));
     }
     if (reading->status != IR_OK) {
         return reading->status;
     }
     if (source->has_nul) {
-        return ir_turtle_fault(turtle, source->line, reading->error,
+        return ir_turtle_fault(turtle, at_line(reading, source->line), reading->error,
                                "not Turtle: the file has a NUL byte");
     }
     return result <= SERD_FAILURE ? IR_OK
-                                  : ir_turtle_fault(turtle, source->line, reading->error,
-                                                    "not Turtle: %s", serd_strerror(result));
+                                  : ir_turtle_fault(turtle, at_line(reading, source->line),
+                                                    reading->error, "not Turtle: %s",
+                                                    serd_strerror(result));
 }
 
 static ir_status_t read_file(reading_t *reading) {
@@ -274,7 +294,7 @@ static ir_status_t read_file(reading_t *reading) {
     serd_reader_set_error_sink(reader, on_error, reading);
     const SerdStatus result =
         serd_reader_read_source(reader, read_bytes, read_failed, &reading->source,
-                                (const uint8_t *)reading->turtle->path, 1);
+                                (const uint8_t *)current(reading->turtle)->path, 1);
     serd_reader_free(reader);
     return conclude(reading, result);
 }
@@ -289,8 +309,7 @@ static ir_status_t open_file(const char *path, FILE **file, ir_error_t *error) {
     const bool known = fstat(fileno(opened), &facts) == 0;
     if (known && S_ISDIR(facts.st_mode)) {
         fclose(opened);
-        return ir_error_set(error, IR_ERR_IO, "%s: is a directory; the registry is one Turtle file",
-                            path);
+        return ir_error_set(error, IR_ERR_IO, "%s: is a directory and no Turtle file", path);
     }
     if (known && S_ISREG(facts.st_mode) && (size_t)facts.st_size > IR_TURTLE_SIZE_MAX) {
         fclose(opened);
@@ -300,9 +319,39 @@ static ir_status_t open_file(const char *path, FILE **file, ir_error_t *error) {
     return IR_OK;
 }
 
-ir_status_t ir_turtle_read(ir_turtle_t *turtle, const char *path, ir_arena_t *arena,
-                           ir_error_t *error) {
-    *turtle = (ir_turtle_t){.path = path, .arena = arena};
+/* Enters the file, whose name no other one may have. */
+static ir_status_t enter(ir_turtle_t *turtle, const char *path, ir_error_t *error) {
+    const char *slash = strrchr(path, '/');
+    ir_view_t name = ir_view_text(slash != NULL ? slash + 1 : path);
+    if (name.size > strlen(SUFFIX) && strcmp(name.data + name.size - strlen(SUFFIX), SUFFIX) == 0) {
+        name.size -= strlen(SUFFIX);
+    }
+    for (unsigned i = 0; i < turtle->n_files; i++) {
+        if (ir_view_equal(ir_view_text(turtle->files[i].name), name)) {
+            return ir_error_set(error, IR_ERR_SYNTAX,
+                                "%s and %s have the same name, which their registry graphs would "
+                                "share; rename one",
+                                turtle->files[i].path, path);
+        }
+    }
+    if (turtle->n_files == IR_TURTLE_FILES_MAX) {
+        return ir_error_set(error, IR_ERR_RANGE, "%s: a registry has at most %d files", path,
+                            IR_TURTLE_FILES_MAX);
+    }
+    const ir_turtle_file_t file = {ir_arena_copy(turtle->arena, ir_view_text(path)).data,
+                                   ir_arena_copy(turtle->arena, name).data};
+    if (file.path == NULL || file.name == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "%s: out of memory", path);
+    }
+    turtle->files[turtle->n_files++] = file;
+    return IR_OK;
+}
+
+ir_status_t ir_turtle_read(ir_turtle_t *turtle, const char *path, ir_error_t *error) {
+    const ir_status_t entered = enter(turtle, path, error);
+    if (entered != IR_OK) {
+        return entered;
+    }
     reading_t reading = {.turtle = turtle, .source = {.line = 1, .token_line = 1}, .error = error};
     ir_status_t status = open_file(path, &reading.source.file, error);
     if (status != IR_OK) {

@@ -53,6 +53,16 @@ ir_shown_t ir_node_show(const ir_node_t *node) {
     return shown;
 }
 
+ir_shown_t ir_origin_show(const ir_turtle_t *turtle, ir_origin_t at, ir_origin_t from) {
+    ir_shown_t shown;
+    if (at.file == from.file) {
+        snprintf(shown.text, sizeof shown.text, "line %u", at.line);
+    } else {
+        snprintf(shown.text, sizeof shown.text, "%.90s:%u", turtle->files[at.file].path, at.line);
+    }
+    return shown;
+}
+
 /* ---- N-Triples ---- */
 
 #define XSD_STRING ir_view_text("http://www.w3.org/2001/XMLSchema#string") /* needs not be said */
@@ -118,7 +128,7 @@ static SerdStatus on_error(void *context, const SerdError *what) {
     return SERD_SUCCESS;
 }
 
-static SerdStatus write_all(const ir_turtle_t *turtle, ir_buffer_t *out) {
+static SerdStatus write_all(const ir_turtle_t *turtle, unsigned file, ir_buffer_t *out) {
     SerdStatus result = OUT_OF_MEMORY;
     ir_buffer_t scratch;
     ir_buffer_init(&scratch);
@@ -130,7 +140,7 @@ static SerdStatus write_all(const ir_turtle_t *turtle, ir_buffer_t *out) {
         serd_writer_set_error_sink(writer, on_error, NULL);
         result = SERD_SUCCESS;
         for (const ir_fact_t *s = turtle->first; s != NULL && !result; s = s->next) {
-            result = write_statement(writer, s, &scratch);
+            result = s->at.file == file ? write_statement(writer, s, &scratch) : SERD_SUCCESS;
         }
         result = result ? result : serd_writer_finish(writer);
     }
@@ -140,19 +150,20 @@ static SerdStatus write_all(const ir_turtle_t *turtle, ir_buffer_t *out) {
     return result;
 }
 
-ir_status_t ir_turtle_ntriples(const ir_turtle_t *turtle, char **text, size_t *size,
+ir_status_t ir_turtle_ntriples(const ir_turtle_t *turtle, unsigned file, char **text, size_t *size,
                                ir_error_t *error) {
+    const char *path = turtle->files[file].path;
     ir_buffer_t out;
     ir_buffer_init(&out);
-    const SerdStatus result = write_all(turtle, &out);
+    const SerdStatus result = write_all(turtle, file, &out);
     if (result == OUT_OF_MEMORY || (!result && !ir_buffer_reserve(&out, 1))) {
         ir_buffer_free(&out);
         return ir_error_set(error, IR_ERR_MEMORY, "%s: out of memory while writing it as N-Triples",
-                            turtle->path);
+                            path);
     }
     if (result) {
         ir_buffer_free(&out);
-        return ir_error_set(error, IR_ERR_IO, "%s: cannot write it as N-Triples: %s", turtle->path,
+        return ir_error_set(error, IR_ERR_IO, "%s: cannot write it as N-Triples: %s", path,
                             serd_strerror(result));
     }
     *text = out.data;

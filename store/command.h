@@ -17,7 +17,7 @@ typedef struct ir_store_options {
     char *shards;
     char *new_user, *new_user_password;
     int new_user_may; /* ir_store_may_t */
-    char *ledger;
+    char *ledger, *known;
     int what; /* ir_store_what_t */
     bool json;
     ir_broker_settings_t broker;
@@ -81,6 +81,10 @@ ir_status_t ir_store_last(const ir_stores_t *stores, ir_error_t *error);
  * command. */
 ir_status_t ir_store_rejected(const ir_stores_t *stores, char *const *words, int n_words,
                               ir_error_t *error);
+
+/* Shows how much the motes of options->mote, a pattern, sent between the options' times, and with
+ * options->yes removes it from both stores (purge.c). */
+ir_status_t ir_store_purge(const ir_stores_t *stores, ir_error_t *error);
 
 /* Analyses stored raw messages again (reprocess.c). */
 ir_status_t ir_store_reprocess(const ir_stores_t *stores, ir_error_t *error);

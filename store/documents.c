@@ -134,9 +134,16 @@ ir_status_t ir_documents_count(ir_documents_t *documents, ir_documents_counts_t 
     return documents->backend->count(documents->store, counts, error);
 }
 
-ir_status_t ir_documents_each_id(ir_documents_t *documents, ir_document_kind_t kind,
-                                 ir_each_id_fn each, void *context, ir_error_t *error) {
-    return documents->backend->each_id(documents->store, kind, each, context, error);
+ir_status_t ir_documents_purge(ir_documents_t *documents, ir_document_kind_t kind,
+                               const ir_id_t *ids, size_t count, ir_error_t *error) {
+    return count == 0 || documents->backend->purge == NULL
+               ? IR_OK
+               : documents->backend->purge(documents->store, kind, ids, count, error);
+}
+
+ir_status_t ir_documents_each(ir_documents_t *documents, ir_document_kind_t kind,
+                              ir_each_document_fn each, void *context, ir_error_t *error) {
+    return documents->backend->each(documents->store, kind, each, context, error);
 }
 
 /* ---- raw messages and their outcomes ---- */

@@ -24,7 +24,7 @@ typedef struct ir_documents_options {
                      (each_raw, each_sensor, each_observation), and other stores are refused */
 } ir_documents_options_t;
 
-/* The kinds of ids for ir_documents_each_id. */
+/* What ir_documents_each walks. */
 typedef enum ir_document_kind {
     IR_DOCUMENT_RAW,
     IR_DOCUMENT_OBSERVATION,
@@ -104,11 +104,23 @@ ir_outcome_t ir_documents_recent(void *context, const ir_sensor_t *sensor, int64
 ir_status_t ir_documents_count(ir_documents_t *documents, ir_documents_counts_t *counts,
                                ir_error_t *error);
 
-/* Calls `each` once per stored document of that kind, with its id, in any order. Stops when `each`
- * does not return IR_OK, and returns its status. */
-typedef ir_status_t (*ir_each_id_fn)(void *context, const ir_id_t *id);
-ir_status_t ir_documents_each_id(ir_documents_t *documents, ir_document_kind_t kind,
-                                 ir_each_id_fn each, void *context, ir_error_t *error);
+/* What tells a document. Views live during the call. */
+typedef struct ir_document_key {
+    ir_id_t id;
+    ir_id_t raw_id; /* of the message that it comes of; of a raw document its own */
+    ir_view_t mote;
+} ir_document_key_t;
+
+/* Calls `each` for every document of that kind, in any order. Stops and returns its status when
+ * `each` does not return IR_OK. */
+typedef ir_status_t (*ir_each_document_fn)(void *context, const ir_document_key_t *key);
+ir_status_t ir_documents_each(ir_documents_t *documents, ir_document_kind_t kind,
+                              ir_each_document_fn each, void *context, ir_error_t *error);
+
+/* Removes the documents of that kind with these ids, which are sorted; with a raw message its later
+ * outcomes. Ids that are not there are passed over. OK: it is durable. */
+ir_status_t ir_documents_purge(ir_documents_t *documents, ir_document_kind_t kind,
+                               const ir_id_t *ids, size_t count, ir_error_t *error);
 
 /* A stored refusal: of one record, by decoding or by a store, or of the whole message. */
 typedef struct ir_stored_refusal {

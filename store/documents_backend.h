@@ -25,8 +25,10 @@ typedef struct ir_documents_backend {
     ir_outcome_t (*recent)(void *store, const ir_sensor_t *sensor, int64_t before_ns, size_t limit,
                            ir_point_t *points, size_t *count, ir_error_t *error);
     ir_status_t (*count)(void *store, ir_documents_counts_t *counts, ir_error_t *error);
-    ir_status_t (*each_id)(void *store, ir_document_kind_t kind, ir_each_id_fn each, void *context,
-                           ir_error_t *error);
+    ir_status_t (*purge)(void *store, ir_document_kind_t kind, const ir_id_t *ids, size_t count,
+                         ir_error_t *error); /* NULL: keeps nothing */
+    ir_status_t (*each)(void *store, ir_document_kind_t kind, ir_each_document_fn each,
+                        void *context, ir_error_t *error);
     /* The caller (documents.c) checks `selection->reason`. */
     ir_status_t (*each_raw)(void *store, const ir_raw_selection_t *selection, ir_each_raw_fn each,
                             void *context, ir_error_t *error);

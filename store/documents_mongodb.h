@@ -156,8 +156,10 @@ ir_outcome_t ir_mongodb_arrivals(void *store, ir_raw_arrival_t *arrivals, size_t
 ir_outcome_t ir_mongodb_recent(void *store, const ir_sensor_t *sensor, int64_t before_ns,
                                size_t limit, ir_point_t *points, size_t *count, ir_error_t *error);
 ir_status_t ir_mongodb_count(void *context, ir_documents_counts_t *counts, ir_error_t *error);
-ir_status_t ir_mongodb_each_id(void *store, ir_document_kind_t kind, ir_each_id_fn each,
-                               void *context, ir_error_t *error);
+ir_status_t ir_mongodb_purge(void *context, ir_document_kind_t kind, const ir_id_t *ids,
+                             size_t count, ir_error_t *error); /* documents_mongodb_purge.c */
+ir_status_t ir_mongodb_each(void *store, ir_document_kind_t kind, ir_each_document_fn each,
+                            void *context, ir_error_t *error);
 ir_status_t ir_mongodb_each_raw(void *store, const ir_raw_selection_t *selection,
                                 ir_each_raw_fn each, void *context, ir_error_t *error);
 ir_status_t ir_mongodb_each_outcome(void *context, const ir_id_t *raw_id, ir_each_outcome_fn each,

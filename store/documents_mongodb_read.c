@@ -197,30 +197,42 @@ ir_status_t ir_mongodb_count(void *context, ir_documents_counts_t *counts, ir_er
 /* ---- ids ---- */
 
 typedef struct ir_walk {
-    ir_each_id_fn each_id;
+    ir_each_document_fn each;
     void *context;
 } ir_walk_t;
 
-static ir_status_t visit_id(void *context, const bson_t *document) {
-    const ir_walk_t *ids = context;
-    ir_id_t id;
-    if (!ir_mongodb_read_id(document, "_id", &id)) {
-        /* A foreign document gets an id that no ledger has. */
-        id = (ir_id_t){{0}};
-    }
-    return ids->each_id(ids->context, &id);
+static ir_view_t text_at(const bson_t *document, const char *path) {
+    bson_iter_t all, found;
+    return bson_iter_init(&all, document) && bson_iter_find_descendant(&all, path, &found) &&
+                   BSON_ITER_HOLDS_UTF8(&found)
+               ? ir_view_text(bson_iter_utf8(&found, NULL))
+               : ir_view(NULL, 0);
 }
 
-ir_status_t ir_mongodb_each_id(void *store, ir_document_kind_t kind, ir_each_id_fn each,
-                               void *context, ir_error_t *error) {
+static ir_status_t visit_id(void *context, const bson_t *document) {
+    const ir_walk_t *ids = context;
+    /* Somebody else's document has an id that no ledger has. */
+    ir_document_key_t key = {.mote = text_at(document, "mote")};
+    if (!ir_mongodb_read_id(document, "_id", &key.id)) {
+        key.id = (ir_id_t){{0}};
+    }
+    if (!ir_mongodb_read_id(document, "raw", &key.raw_id)) {
+        key.raw_id = key.id;
+    }
+    return ids->each(ids->context, &key);
+}
+
+ir_status_t ir_mongodb_each(void *store, ir_document_kind_t kind, ir_each_document_fn each,
+                            void *context, ir_error_t *error) {
     static const char *const collections[] = {
         [IR_DOCUMENT_RAW] = IR_MONGODB_RAW,
         [IR_DOCUMENT_OBSERVATION] = IR_MONGODB_OBSERVATIONS,
         [IR_DOCUMENT_REVISION] = IR_MONGODB_REVISIONS,
     };
-    ir_walk_t ids = {.each_id = each, .context = context};
-    bson_t *options = BCON_NEW("projection", "{", "_id", BCON_INT32(1), "}", "hint", "{", "_id",
-                               BCON_INT32(1), "}");
+    ir_walk_t ids = {.each = each, .context = context};
+    bson_t *options =
+        BCON_NEW("projection", "{", "_id", BCON_INT32(1), "raw", BCON_INT32(1), "mote",
+                 BCON_INT32(1), "}");
     return ir_mongodb_walk(store, collections[kind], bson_new(), options, visit_id, &ids, error);
 }
 
@@ -287,14 +299,6 @@ typedef struct ir_series_walk {
     ir_each_revision_fn each_revision;
     void *context;
 } ir_series_walk_t;
-
-static ir_view_t text_at(const bson_t *document, const char *path) {
-    bson_iter_t all, found;
-    return bson_iter_init(&all, document) && bson_iter_find_descendant(&all, path, &found) &&
-                   BSON_ITER_HOLDS_UTF8(&found)
-               ? ir_view_text(bson_iter_utf8(&found, NULL))
-               : ir_view(NULL, 0);
-}
 
 static ir_status_t visit_sensor(void *context, const bson_t *group) {
     const ir_series_walk_t *series = context;

@@ -59,8 +59,8 @@ static ir_status_t null_count(void *store, ir_documents_counts_t *counts, ir_err
     return IR_OK;
 }
 
-static ir_status_t null_each_id(void *store, ir_document_kind_t kind, ir_each_id_fn each,
-                                void *context, ir_error_t *error) {
+static ir_status_t null_each(void *store, ir_document_kind_t kind, ir_each_document_fn each,
+                             void *context, ir_error_t *error) {
     (void)store;
     (void)kind;
     (void)each;
@@ -89,6 +89,6 @@ const ir_documents_backend_t ir_documents_null = {
     .arrivals = null_arrivals,
     .recent = null_recent,
     .count = null_count,
-    .each_id = null_each_id,
+    .each = null_each,
     .each_raw = null_each_raw,
 };

@@ -163,8 +163,11 @@ ir_outcome_t ir_sqlite_arrivals(void *context, ir_raw_arrival_t *arrivals, size_
 ir_outcome_t ir_sqlite_recent(void *context, const ir_sensor_t *sensor, int64_t before_ns,
                               size_t limit, ir_point_t *points, size_t *count, ir_error_t *error);
 ir_status_t ir_sqlite_count(void *store, ir_documents_counts_t *counts, ir_error_t *error);
-ir_status_t ir_sqlite_each_id(void *store, ir_document_kind_t kind, ir_each_id_fn each,
-                              void *context, ir_error_t *error);
+/* documents_sqlite_purge.c */
+ir_status_t ir_sqlite_purge(void *store, ir_document_kind_t kind, const ir_id_t *ids, size_t count,
+                            ir_error_t *error);
+ir_status_t ir_sqlite_each(void *store, ir_document_kind_t kind, ir_each_document_fn each,
+                           void *context, ir_error_t *error);
 ir_status_t ir_sqlite_each_raw(void *context, const ir_raw_selection_t *selection,
                                ir_each_raw_fn each, void *each_context, ir_error_t *error);
 ir_status_t ir_sqlite_each_outcome(void *store, const ir_id_t *raw_id, ir_each_outcome_fn each,

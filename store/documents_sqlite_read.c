@@ -191,23 +191,26 @@ ir_status_t ir_sqlite_count(void *store, ir_documents_counts_t *counts, ir_error
 }
 
 typedef struct ir_id_walk {
-    ir_each_id_fn each;
+    ir_each_document_fn each;
     void *context;
 } ir_id_walk_t;
 
 static ir_status_t visit_id(void *context, sqlite3_stmt *row) {
     const ir_id_walk_t *ids = context;
-    ir_id_t id;
-    ir_sqlite_read_id(row, 0, &id);
-    return ids->each(ids->context, &id);
+    ir_document_key_t key = {.mote = ir_view_text(read_text(row, 2))};
+    ir_sqlite_read_id(row, 0, &key.id);
+    ir_sqlite_read_id(row, 1, &key.raw_id);
+    return ids->each(ids->context, &key);
 }
 
-ir_status_t ir_sqlite_each_id(void *store, ir_document_kind_t kind, ir_each_id_fn each,
-                              void *context, ir_error_t *error) {
+ir_status_t ir_sqlite_each(void *store, ir_document_kind_t kind, ir_each_document_fn each,
+                           void *context, ir_error_t *error) {
     static const char *const queries[] = {
-        [IR_DOCUMENT_RAW] = "SELECT id FROM raw",
-        [IR_DOCUMENT_OBSERVATION] = "SELECT id FROM observations",
-        [IR_DOCUMENT_REVISION] = "SELECT id FROM revisions",
+        [IR_DOCUMENT_RAW] = "SELECT id, id, mote FROM raw",
+        [IR_DOCUMENT_OBSERVATION] =
+            "SELECT o.id, o.raw, s.mote FROM observations o JOIN sensors s ON s.id = o.sensor",
+        [IR_DOCUMENT_REVISION] =
+            "SELECT r.id, r.raw, s.mote FROM revisions r JOIN sensors s ON s.id = r.sensor",
     };
     ir_id_walk_t ids = {each, context};
     return ir_sqlite_walk(store, queries[kind], NULL, visit_id, &ids, error);

@@ -4,6 +4,7 @@
 #include "common/settings.h"
 #include "store/graph_backend.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,22 +165,49 @@ ir_status_t ir_graph_check_id(const ir_id_t *id, const char *place, ir_error_t *
 
 /* ---- every server in turn ---- */
 
-ir_status_t ir_graph_init(ir_graph_t *graph, const ir_registry_t *registry, ir_error_t *error) {
+/* "INDEX\0INDEX/NAME\0": the name with what an IRI does not take percent-encoded. */
+static bool append_names(ir_buffer_t *out, const char *base_iri, const char *name) {
+    ir_buffer_append_format(out, "%s" REGISTRY_GRAPH "%c%s" REGISTRY_GRAPH "/", base_iri, '\0',
+                            base_iri);
+    for (const char *c = name; *c != '\0'; c++) {
+        if (isalnum((unsigned char)*c) || strchr("-._~", *c) != NULL) {
+            ir_buffer_append_char(out, *c);
+        } else {
+            ir_buffer_append_format(out, "%%%02X", (unsigned)(unsigned char)*c);
+        }
+    }
+    ir_buffer_append_char(out, '\0');
+    return ir_buffer_ok(out);
+}
+
+static ir_status_t init_file(ir_graph_t *graph, const ir_registry_t *registry, unsigned file,
+                             ir_buffer_t *names, ir_error_t *error) {
     char *text = NULL;
     size_t size = 0;
-    char name[1024];
-    const int length =
-        snprintf(name, sizeof name, "%s" REGISTRY_GRAPH, graph->options.format.base_iri);
-    if (length < 0 || (size_t)length >= sizeof name) {
-        return ir_error_set(error, IR_ERR_USAGE, "base-iri is longer than %zu bytes",
-                            sizeof name - sizeof REGISTRY_GRAPH);
+    ir_buffer_clear(names);
+    if (!append_names(names, graph->options.format.base_iri,
+                      ir_registry_file_name(registry, file))) {
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory");
     }
-    ir_status_t status = ir_registry_ntriples(registry, &text, &size, error);
+    const char *iri = names->data + strlen(names->data) + 1;
+    const ir_registry_graph_t place = {names->data, iri, strrchr(iri, '/') + 1};
+    ir_status_t status = ir_registry_ntriples(registry, file, &text, &size, error);
     for (size_t i = 0; i < graph->n_servers && status == IR_OK; i++) {
         const server_t *server = &graph->servers[i];
-        status = server->backend->init(server->store, ir_view(text, size), name, error);
+        status = server->backend->init(server->store, ir_view(text, size), &place, error);
     }
     free(text);
+    return status;
+}
+
+ir_status_t ir_graph_init(ir_graph_t *graph, const ir_registry_t *registry, ir_error_t *error) {
+    ir_buffer_t names;
+    ir_buffer_init(&names);
+    ir_status_t status = IR_OK;
+    for (unsigned i = 0; i < ir_registry_files(registry) && status == IR_OK; i++) {
+        status = init_file(graph, registry, i, &names, error);
+    }
+    ir_buffer_free(&names);
     return status;
 }
 
@@ -240,6 +268,17 @@ bool ir_graph_keeps(const ir_graph_t *graph) {
         }
     }
     return false;
+}
+
+ir_status_t ir_graph_purge(ir_graph_t *graph, const ir_id_t *ids, size_t count, ir_error_t *error) {
+    ir_status_t status = IR_OK;
+    for (size_t i = 0; count > 0 && i < graph->n_servers && status == IR_OK; i++) {
+        const server_t *server = &graph->servers[i];
+        if (server->backend->purge != NULL) {
+            status = server->backend->purge(server->store, ids, count, error);
+        }
+    }
+    return status;
 }
 
 ir_status_t ir_graph_each_id(ir_graph_t *graph, ir_each_id_fn each, void *context,

@@ -3,7 +3,7 @@
  *
  * URIs:
  * sparql+http(s)://HOST[:PORT]/PATH?strategy=quads|graph-store|update[&query=/PATH][&update=/PATH]
- * [&store=/PATH], nquads:DIR, null:.
+ * [&store=/PATH], nquads:DIR (blanks, commas and % in it as %XX), null:.
  * Several are separated by spaces or commas. Rendezvous hashing assigns each mote to one of them,
  * so a server can be added. */
 #ifndef IR_STORE_GRAPH_H
@@ -31,8 +31,9 @@ typedef struct ir_graph_options {
 ir_status_t ir_graph_open(const ir_graph_options_t *options, ir_graph_t **graph, ir_error_t *error);
 void ir_graph_close(ir_graph_t *graph);
 
-/* Makes the directory, and replaces the registry graph (base_iri "graph/registry"; for N-Quads the
- * file registry.nq) on every server. Can be repeated. */
+/* Makes the directory, and replaces the graph of each file of the registry (base_iri
+ * "graph/registry/NAME"; for N-Quads the file registry.NAME.ttl.nq) on every server. The graphs of
+ * other files stay. Can be repeated. */
 ir_status_t ir_graph_init(ir_graph_t *graph, const ir_registry_t *registry, ir_error_t *error);
 
 ir_status_t ir_graph_ready(ir_graph_t *graph, ir_error_t *error);
@@ -54,9 +55,16 @@ ir_outcome_t ir_graph_put(ir_graph_t *graph, ir_batch_t *batch, ir_error_t *erro
 ir_status_t ir_graph_count(ir_graph_t *graph, uint64_t *observations, uint64_t *triples,
                            ir_error_t *error);
 
+typedef ir_status_t (*ir_each_id_fn)(void *context, const ir_id_t *id);
+
 /* Calls `each` for every observation id, once per occurrence (N-Quads: once per type statement). */
 ir_status_t ir_graph_each_id(ir_graph_t *graph, ir_each_id_fn each, void *context,
                              ir_error_t *error);
+
+/* Removes all statements about these observations and revisions, whose ids are sorted, from every
+ * server. Instants, which observations of the same time share, stay. IR_ERR_STATE when an N-Quads
+ * directory has a writer, because its open segment cannot be rewritten. */
+ir_status_t ir_graph_purge(ir_graph_t *graph, const ir_id_t *ids, size_t count, ir_error_t *error);
 
 /* Whether stored statements can be found again; false when all of them go to null. */
 bool ir_graph_keeps(const ir_graph_t *graph);

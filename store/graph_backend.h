@@ -14,14 +14,25 @@ typedef struct ir_graph_pick {
     bool known; /* the document store had it before, so the graph may have it too */
 } ir_graph_pick_t;
 
+/* The graph of one of the registry's files. The index is a graph with one statement for each: its
+ * own IRI, IR_GRAPH_HAS_PART, the graph's IRI. A store that has an index is set up. */
+typedef struct ir_registry_graph {
+    const char *index; /* IRIs: base_iri "graph/registry", */
+    const char *iri;   /* and "/NAME" behind it */
+    const char *name;  /* the file's, percent-encoded where an IRI wants it */
+} ir_registry_graph_t;
+
+#define IR_GRAPH_HAS_PART "http://purl.org/dc/terms/hasPart"
+
 typedef struct ir_graph_backend {
     const char *const *schemes; /* prefixes of a URI; ends with NULL */
     /* options->uris is this one URI. The options' texts are valid as long as the store. */
     ir_status_t (*open)(const ir_graph_options_t *options, void **store, ir_error_t *error);
     void (*close)(void *store);
-    /* `registry` holds the registry's statements as N-Triples; they replace the content of
-     * `graph`. */
-    ir_status_t (*init)(void *store, ir_view_t registry, const char *graph, ir_error_t *error);
+    /* `registry` holds the statements of one of the registry's files as N-Triples. They replace the
+     * content of its graph, which is entered in the index. */
+    ir_status_t (*init)(void *store, ir_view_t registry, const ir_registry_graph_t *graph,
+                        ir_error_t *error);
     ir_status_t (*ready)(void *store, ir_error_t *error);
     ir_status_t (*present)(void *store, ir_error_t *error); /* NULL: `put` notices */
     ir_status_t (*probe)(void *store, ir_error_t *error);   /* NULL: same as `ready` */
@@ -34,6 +45,8 @@ typedef struct ir_graph_backend {
     ir_status_t (*control)(void *store, ir_error_t *error);
     ir_status_t (*count)(void *store, uint64_t *observations, uint64_t *triples, ir_error_t *error);
     ir_status_t (*each_id)(void *store, ir_each_id_fn each, void *context, ir_error_t *error);
+    ir_status_t (*purge)(void *store, const ir_id_t *ids, size_t count,
+                         ir_error_t *error); /* NULL: keeps nothing */
     ir_status_t (*export)(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
 } ir_graph_backend_t;
 

@@ -10,11 +10,13 @@
 #include "store/directory_lock.h"
 #include "store/graph_backend.h"
 #include "store/id_set.h"
+#include "store/nquads_registry.h"
 #include "store/presence.h"
 #include "store/segment.h"
 #include "store/segment_lines.h"
 #include "store/segments.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -26,7 +28,6 @@
 #include <unistd.h>
 
 #define SCHEME "nquads:"
-#define REGISTRY_FILE "registry.nq"
 #define SEGMENT_BYTES_DEFAULT ((int64_t)64 * 1024 * 1024)
 #define TIMEOUT_DEFAULT_NS INT64_C(10000000000)
 #define CLOSE_WAIT_NS INT64_C(1000000000)
@@ -102,6 +103,26 @@ static char *default_writer(void) {
     return strdup(name);
 }
 
+/* A directory with blanks or commas, which part the stores of a list, has them as %XX (RFC 3986). */
+static char *decode(const char *text) {
+    char *out = malloc(strlen(text) + 1);
+    char *end = out;
+    unsigned byte = 0;
+    for (; out != NULL && *text != '\0'; text++) {
+        if (text[0] == '%' && isxdigit((unsigned char)text[1]) && isxdigit((unsigned char)text[2]) &&
+            sscanf(text + 1, "%2x", &byte) == 1 && byte != 0) {
+            *end++ = (char)byte;
+            text += 2;
+        } else {
+            *end++ = *text;
+        }
+    }
+    if (out != NULL) {
+        *end = '\0';
+    }
+    return out;
+}
+
 static ir_status_t nquads_open(const ir_graph_options_t *options, void **store, ir_error_t *error) {
     const char *directory = options->uris + strlen(SCHEME);
     if (*directory == '\0') {
@@ -117,10 +138,10 @@ static ir_status_t nquads_open(const ir_graph_options_t *options, void **store, 
     made->segment_bytes =
         options->segment_bytes > 0 ? options->segment_bytes : SEGMENT_BYTES_DEFAULT;
     made->timeout_ns = options->timeout_ns > 0 ? options->timeout_ns : TIMEOUT_DEFAULT_NS;
-    made->directory = strdup(directory);
+    made->directory = decode(directory);
     made->writer = options->writer != NULL && *options->writer != '\0' ? strdup(options->writer)
                                                                        : default_writer();
-    made->segments = ir_segments_new(directory);
+    made->segments = made->directory != NULL ? ir_segments_new(made->directory) : NULL;
     if (made->directory == NULL || made->writer == NULL || made->segments == NULL) {
         nquads_close(made);
         return out_of_memory(error);
@@ -190,7 +211,7 @@ static void detach(nquads_t *graph) {
  * point without its disk. */
 static ir_status_t is_set_up(const nquads_t *graph, ir_error_t *error) {
     int fd = -1;
-    const ir_status_t status = open_file(graph, REGISTRY_FILE, O_RDONLY, &fd, error);
+    const ir_status_t status = open_file(graph, IR_NQUADS_INDEX, O_RDONLY, &fd, error);
     if (status == IR_OK) {
         close(fd);
     }
@@ -321,26 +342,7 @@ static ir_status_t make_directory(const char *directory, ir_error_t *error) {
     return IR_OK;
 }
 
-/* Turns N-Triples lines into quads: the graph is inserted before " ." at the end. */
-static void append_quads(ir_buffer_t *out, ir_view_t triples, const char *graph) {
-    while (triples.size > 0) {
-        const char *stop = memchr(triples.data, '\n', triples.size);
-        const size_t size = stop != NULL ? (size_t)(stop - triples.data) : triples.size;
-        size_t end = size;
-        while (end > 0 && (triples.data[end - 1] == '.' || triples.data[end - 1] == ' ' ||
-                           triples.data[end - 1] == '\r')) {
-            end--;
-        }
-        if (end > 0 && triples.data[0] != '#') {
-            ir_buffer_append(out, triples.data, end);
-            ir_buffer_append_format(out, " <%s> .\n", graph);
-        }
-        triples.data += size + (stop != NULL);
-        triples.size -= size + (stop != NULL);
-    }
-}
-
-static ir_status_t nquads_init(void *store, ir_view_t registry, const char *graph_iri,
+static ir_status_t nquads_init(void *store, ir_view_t registry, const ir_registry_graph_t *of,
                                ir_error_t *error) {
     nquads_t *graph = store;
     ir_status_t status = make_directory(graph->directory, error);
@@ -350,21 +352,8 @@ static ir_status_t nquads_init(void *store, ir_view_t registry, const char *grap
     if (status == IR_OK) {
         status = check_ids(graph, error);
     }
-    if (status != IR_OK) {
-        return status;
-    }
-    char path[PATH_MAX];
-    const int length = snprintf(path, sizeof path, "%s/" REGISTRY_FILE, graph->directory);
-    if (length < 0 || length >= (int)sizeof path) {
-        return ir_error_set(error, IR_ERR_USAGE, "the path %s is too long", graph->directory);
-    }
-    ir_buffer_clear(&graph->lines);
-    append_quads(&graph->lines, registry, graph_iri);
-    if (!ir_buffer_ok(&graph->lines)) {
-        return out_of_memory(error);
-    }
-    status = ir_file_replace(path, ir_buffer_view(&graph->lines), error);
-    return status == IR_OK ? ir_directory_sync(graph->directory, error) : status;
+    return status == IR_OK ? ir_nquads_registry_write(graph->directory, registry, of, error)
+                           : status;
 }
 
 /* ---- putting ---- */
@@ -589,17 +578,8 @@ static ir_status_t nquads_each_id(void *store, ir_each_id_fn each, void *context
 static ir_status_t nquads_export(void *store, ir_each_line_fn each, void *context,
                                  ir_error_t *error) {
     const nquads_t *graph = store;
-    int fd = -1;
-    struct stat facts;
-    ir_status_t status = open_file(graph, REGISTRY_FILE, O_RDONLY, &fd, error);
-    if (status != IR_OK) {
-        return status;
-    }
-    status = fstat(fd, &facts) == 0
-                 ? ir_segment_each_line(fd, REGISTRY_FILE, 0, facts.st_size, each, context, error)
-                 : ir_error_set(error, IR_ERR_IO, "cannot read %s/" REGISTRY_FILE ": %s",
-                                graph->directory, strerror(errno));
-    close(fd);
+    const ir_status_t status =
+        ir_nquads_registry_each_line(graph->directory, each, context, error);
     return status == IR_OK ? read_segments(graph, each, context, error) : status;
 }
 
@@ -619,6 +599,49 @@ static ir_status_t check_ids(nquads_t *graph, ir_error_t *error) {
     return status == IR_OK ? IR_OK : ir_error_set(error, status, "%s", inner.text);
 }
 
+/* ---- purging ---- */
+
+static ir_status_t purge_segments(nquads_t *graph, const ir_id_t *ids, size_t count,
+                                  ir_error_t *error) {
+    ir_segment_list_t list;
+    ir_status_t status = ir_segment_list_read(graph->directory, &list, error);
+    if (status != IR_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < list.count && status == IR_OK; i++) {
+        if (list.names[i].open) {
+            status = ir_error_set(error, IR_ERR_STATE,
+                                  "graph nquads:%s: a worker has %s open; stop the workers (make "
+                                  "down), purge, and start them again",
+                                  graph->directory, list.names[i].stem);
+        }
+    }
+    for (size_t i = 0; i < list.count && status == IR_OK; i++) {
+        status = ir_segment_purge(graph->directory, list.names[i].stem, graph->format.base_iri, ids,
+                                  count, error);
+    }
+    ir_segment_list_free(&list);
+    return status == IR_OK ? ir_directory_sync(graph->directory, error) : status;
+}
+
+static ir_status_t nquads_purge(void *store, const ir_id_t *ids, size_t count, ir_error_t *error) {
+    nquads_t *graph = store;
+    ir_status_t status = attach_again(graph, error);
+    if (status == IR_OK) {
+        status = ir_directory_lock(graph->lock, graph->directory, true, graph->timeout_ns, error);
+    }
+    if (status != IR_OK) {
+        return status;
+    }
+    status = repair(graph, error);
+    if (status == IR_OK) {
+        status = purge_segments(graph, ids, count, error);
+    }
+    ir_directory_unlock(graph->lock);
+    ir_segments_forget(graph->segments);
+    return status;
+}
+
 static const char *const schemes[] = {SCHEME, NULL};
 
 const ir_graph_backend_t ir_graph_nquads = {.schemes = schemes,
@@ -630,4 +653,5 @@ const ir_graph_backend_t ir_graph_nquads = {.schemes = schemes,
                                             .put = nquads_put,
                                             .count = nquads_count,
                                             .each_id = nquads_each_id,
+                                            .purge = nquads_purge,
                                             .export = nquads_export};

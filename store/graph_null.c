@@ -27,7 +27,7 @@ static void null_close(void *store) {
     }
 }
 
-static ir_status_t null_init(void *store, ir_view_t registry, const char *graph,
+static ir_status_t null_init(void *store, ir_view_t registry, const ir_registry_graph_t *graph,
                              ir_error_t *error) {
     (void)store;
     (void)registry;

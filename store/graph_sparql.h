@@ -27,7 +27,7 @@ typedef struct ir_sparql {
     ir_sparql_uri_t uri;
     ir_http_t *http;
     ir_format_options_t format;
-    char *registry_graph;
+    char *registry_graph; /* the index; the graphs of the registry's files are below it */
     ir_buffer_t body, url;
     ir_buffer_t names;                              /* graph names of the picks, concatenated */
     size_t *name_ends;                              /* end of each pick's name in `names` */
@@ -103,7 +103,8 @@ ir_status_t ir_sparql_present(void *store, ir_error_t *error);
 
 /* Can be repeated after any error. IR_ERR_PROTOCOL: the server afterwards does not hold what was
  * sent. */
-ir_status_t ir_sparql_init(void *store, ir_view_t registry, const char *name, ir_error_t *error);
+ir_status_t ir_sparql_init(void *store, ir_view_t registry, const ir_registry_graph_t *graph,
+                           ir_error_t *error);
 
 ir_outcome_t ir_sparql_put(void *store, const ir_graph_pick_t *picks, size_t count,
                            ir_answer_t *answer);
@@ -112,6 +113,8 @@ ir_status_t ir_sparql_probe(void *store, ir_error_t *error);
 ir_status_t ir_sparql_count(void *store, uint64_t *observations, uint64_t *triples,
                             ir_error_t *error);
 ir_status_t ir_sparql_each_id(void *store, ir_each_id_fn each, void *context, ir_error_t *error);
+ir_status_t ir_sparql_purge(void *store, const ir_id_t *ids, size_t count,
+                            ir_error_t *error); /* graph_sparql_purge.c */
 ir_status_t ir_sparql_export(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
 
 #endif

@@ -1,7 +1,7 @@
-/* The registry's graph. A new version is loaded into a separate graph, counted, and then
- * transferred by the server: first it adds new statements, then it deletes old ones. So readers
- * always find a complete registry, and nothing is cleared. (TDB2 never finishes clearing decimals
- * that an older program wrote in a form other than the canonical one.) */
+/* The graphs of the registry's files. A new version of one is loaded into a separate graph, counted,
+ * and then transferred by the server: first it adds new statements, then it deletes old ones. So
+ * readers always find a complete registry, and nothing is cleared. (TDB2 never finishes clearing
+ * decimals that an older program wrote in a form other than the canonical one.) */
 #include "store/graph_sparql.h"
 #include "store/sparql_results.h"
 
@@ -18,7 +18,7 @@
 
 typedef struct load {
     ir_sparql_t *server; /* updates and queries are written into its body */
-    const char *graph;   /* name of the registry's graph */
+    const char *graph;   /* name of the file's graph */
     char *staging;       /* name of a graph that nobody reads */
 } load_t;
 
@@ -319,7 +319,7 @@ static ir_status_t add(ir_sparql_t *server, const char *graph, ir_view_t lines, 
 
 static ir_status_t replace(load_t *load, ir_view_t lines, const counts_t *sent, ir_error_t *error) {
     ir_status_t status = empty_staging(load, error);
-    if (status == IR_OK) {
+    if (status == IR_OK && lines.size > 0) {
         status = add(load->server, load->staging, lines, error);
     }
     if (status == IR_OK) {
@@ -337,12 +337,52 @@ static ir_status_t replace(load_t *load, ir_view_t lines, const counts_t *sent, 
 /* The first version is loaded directly: readers cannot miss anything. */
 static ir_status_t load_first(load_t *load, ir_view_t lines, const counts_t *sent,
                               ir_error_t *error) {
-    const ir_status_t status = add(load->server, load->graph, lines, error);
+    const ir_status_t status =
+        lines.size > 0 ? add(load->server, load->graph, lines, error) : IR_OK;
     return status == IR_OK ? check(load, load->graph, sent, error) : status;
 }
 
-ir_status_t ir_sparql_init(void *store, ir_view_t registry, const char *name, ir_error_t *error) {
-    load_t load = {.server = store, .graph = name};
+/* ---- the index ---- */
+
+/* What an earlier release kept there: it had one graph for the whole registry. */
+static ir_status_t count_old(load_t *load, const char *index, uint64_t *count, ir_error_t *error) {
+    ir_buffer_clear(&load->server->body);
+    ir_buffer_append_format(&load->server->body,
+                            "SELECT (COUNT(*) AS ?n) WHERE { GRAPH <%s> { ?s ?p ?o } "
+                            "FILTER(?p != <" IR_GRAPH_HAS_PART ">) }",
+                            index);
+    return ir_sparql_ask_number(load->server, count, error);
+}
+
+static ir_status_t enter(ir_sparql_t *server, char *staging, const ir_registry_graph_t *graph,
+                         ir_error_t *error) {
+    load_t load = {.server = server, .graph = graph->index, .staging = staging};
+    ir_buffer_t entry;
+    uint64_t old = 0;
+    ir_status_t status = count_old(&load, graph->index, &old, error);
+    if (status != IR_OK) {
+        return status;
+    }
+    ir_buffer_init(&entry);
+    ir_buffer_append_format(&entry, "<%s> <" IR_GRAPH_HAS_PART "> <%s> .\n", graph->index,
+                            graph->iri);
+    const counts_t counts = {1, 1};
+    if (!ir_buffer_ok(&entry)) {
+        status = ir_sparql_no_memory(error);
+    } else if (old > 0) {
+        status = replace(&load, ir_buffer_view(&entry), &counts, error);
+    } else {
+        status = insert_lines(server, ir_buffer_view(&entry), ir_view_text(graph->index), error);
+    }
+    ir_buffer_free(&entry);
+    return status;
+}
+
+/* ---- the whole ---- */
+
+ir_status_t ir_sparql_init(void *store, ir_view_t registry, const ir_registry_graph_t *graph,
+                           ir_error_t *error) {
+    load_t load = {.server = store, .graph = graph->iri};
     uint64_t before = 0;
     counts_t sent = {0, 0};
     if (asprintf(&load.staging, "%sregistry/next", load.server->format.base_iri) < 0) {
@@ -354,11 +394,14 @@ ir_status_t ir_sparql_init(void *store, ir_view_t registry, const char *name, ir
         status = count_lines(registry, &sent, error);
     }
     if (status == IR_OK) {
-        status = count_statements(&load, name, &before, error);
+        status = count_statements(&load, graph->iri, &before, error);
     }
     if (status == IR_OK) {
         status = before == 0 ? load_first(&load, registry, &sent, error)
                              : replace(&load, registry, &sent, error);
+    }
+    if (status == IR_OK) {
+        status = enter(store, load.staging, graph, error);
     }
     ir_http_allow(load.server->http, 0);
     free(load.staging);

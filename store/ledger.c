@@ -1,10 +1,15 @@
 #include "store/ledger_parts.h"
 
+#include "common/arena.h"
+#include "observation/table.h"
+#include "store/id_set.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #define KINDS 2
 #define FIRST_CAPACITY 1024
+#define ARENA_CHUNK ((size_t)64 * 1024)
 
 enum {
     MARK_REQUIRED = 1,
@@ -34,6 +39,9 @@ typedef struct ir_ledger_group {
 
 struct ir_ledger {
     ir_ledger_set_t sets[KINDS];
+    ir_table_t motes; /* that sent; in the arena */
+    ir_arena_t *arena;
+    ir_id_set_t others; /* observations of other motes, as the documents say */
     ir_ledger_group_t *groups; /* sorted by key, distinct */
     size_t n_groups, groups_capacity;
     uint64_t lacking, excess; /* observations of the raw messages seen, compared with `records` */
@@ -68,6 +76,14 @@ static bool add_entry(ir_ledger_set_t *set, const ir_id_t *id, uint8_t marks) {
 
 bool ir_ledger_note(ir_ledger_t *ledger, ir_ledger_kind_t kind, const ir_id_t *id, bool required) {
     return add_entry(&ledger->sets[kind], id, required ? MARK_REQUIRED : 0);
+}
+
+bool ir_ledger_note_mote(ir_ledger_t *ledger, ir_view_t mote) {
+    if (ir_table_find(&ledger->motes, mote) != NULL) {
+        return true;
+    }
+    const ir_view_t kept = ir_arena_copy(ledger->arena, mote);
+    return kept.data != NULL && ir_table_add(&ledger->motes, kept, ledger);
 }
 
 bool ir_ledger_note_arrival(ir_ledger_t *ledger, const ir_ledger_arrival_t *arrival) {
@@ -143,7 +159,12 @@ void ir_ledger_sort(ir_ledger_t *ledger) {
 }
 
 ir_ledger_t *ir_ledger_new(void) {
-    return calloc(1, sizeof(ir_ledger_t));
+    ir_ledger_t *ledger = calloc(1, sizeof *ledger);
+    if (ledger != NULL && (ledger->arena = ir_arena_new(ARENA_CHUNK)) == NULL) {
+        free(ledger);
+        return NULL;
+    }
+    return ledger;
 }
 
 void ir_ledger_free(ir_ledger_t *ledger) {
@@ -154,6 +175,9 @@ void ir_ledger_free(ir_ledger_t *ledger) {
         free(ledger->sets[kind].entries);
     }
     free(ledger->groups);
+    ir_table_free(&ledger->motes);
+    ir_id_set_free(&ledger->others);
+    ir_arena_free(ledger->arena);
     free(ledger);
 }
 
@@ -196,17 +220,39 @@ void ir_ledger_begin(ir_ledger_t *ledger, ir_ledger_kind_t kind) {
     }
 }
 
-void ir_ledger_see(ir_ledger_t *ledger, const ir_id_t *id) {
+/* What it does not have. False: memory is out. */
+static bool see_unknown(ir_ledger_t *ledger, const ir_id_t *id, ir_view_t mote) {
+    if (mote.size == 0 || ledger->motes.count == 0 ||
+        ir_table_find(&ledger->motes, mote) != NULL) {
+        const bool other = mote.size == 0 && ir_id_set_has(&ledger->others, id);
+        ledger->result.foreign += !other;
+        ledger->result.others += other;
+        return true;
+    }
+    ledger->result.others++;
+    if (ledger->kind != IR_LEDGER_OBSERVATION) {
+        return true;
+    }
+    if (!ir_id_set_reserve(&ledger->others, 1)) {
+        return false;
+    }
+    ir_id_set_add(&ledger->others, id);
+    return true;
+}
+
+bool ir_ledger_see(ir_ledger_t *ledger, const ir_id_t *id, ir_view_t mote) {
     ir_ledger_entry_t *found = find_entry(&ledger->sets[ledger->kind], id);
     if (found == NULL) {
-        ledger->result.foreign++;
-    } else if ((found->marks & (MARK_SEEN | MARK_SURPLUS)) != 0 &&
+        return see_unknown(ledger, id, mote);
+    }
+    if ((found->marks & (MARK_SEEN | MARK_SURPLUS)) != 0 &&
                (found->marks & (MARK_SEEN | MARK_REQUIRED)) != MARK_REQUIRED) {
         ledger->result.doubled++;
     } else {
         found->marks |= MARK_SEEN;
         ledger->result.present++;
     }
+    return true;
 }
 
 /* How often the message may be stored. Sending again under the same name makes no further

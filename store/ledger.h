@@ -3,6 +3,7 @@
  * It is text with one entry per line (LF); one space separates the fields. The first line is
  * "# ir-ledger 2", the last "# end": a ledger without it is truncated. In between, in any order:
  *
+ *   w MOTE                    one that sent; what others sent is not this ledger's business
  *   m RAW-ID                  a confirmed message whose times are absolute, followed by an
  *   o OBSERVATION-ID          for each of its records
  *   u RAW-ID                  a message without a confirm, which may or may not be stored, with a
@@ -42,6 +43,7 @@ typedef struct ir_ledger_arrival {
 
 /* Overwrites `path`. One thread at a time. After an error nothing more is written. */
 ir_status_t ir_ledger_create(const char *path, ir_ledger_writer_t **writer, ir_error_t *error);
+ir_status_t ir_ledger_write_mote(ir_ledger_writer_t *writer, ir_view_t mote, ir_error_t *error);
 ir_status_t ir_ledger_write(ir_ledger_writer_t *writer, char kind, const ir_id_t *raw_id,
                             const ir_id_t *observations, size_t n_observations, ir_error_t *error);
 ir_status_t ir_ledger_write_arrival(ir_ledger_writer_t *writer, const ir_ledger_arrival_t *arrival,
@@ -67,11 +69,12 @@ ir_ledger_t *ir_ledger_new(void); /* empty; NULL when memory is exhausted */
 void ir_ledger_free(ir_ledger_t *ledger);
 
 /* Adds a file's content; call it before the first comparison. Memory: 17 bytes per id, 40 per
- * message with relative times. An id counts once, and must be stored if any ledger says so. Of a
- * truncated ledger the complete lines are used; then an id that is not in it is not certainly
- * foreign. IR_ERR_SYNTAX names file and line. */
-ir_status_t ir_ledger_add(ir_ledger_t *ledger, const char *path, ir_ledger_extent_t *extent,
-                          ir_error_t *error);
+ * message with relative times. An id counts once, and must be stored if any ledger says so; what a
+ * `known` ledger names may be stored, but need not. Of a truncated ledger the complete lines are
+ * used; then an id that is not in it is not certainly foreign. IR_ERR_SYNTAX names file and line.
+ */
+ir_status_t ir_ledger_add(ir_ledger_t *ledger, const char *path, bool known,
+                          ir_ledger_extent_t *extent, ir_error_t *error);
 
 /* ---- comparing ---- */
 
@@ -86,10 +89,16 @@ typedef struct ir_ledger_result {
     uint64_t missing;  /* ids that must be stored but were not seen */
     uint64_t doubled;  /* further sightings of an id, and messages seen more often than sent */
     uint64_t foreign;  /* sightings of ids that the ledger does not have */
+    uint64_t others;   /* the same, of motes that the ledger does not have either */
     uint64_t again;    /* extra copies of messages that were sent again without a name */
 } ir_ledger_result_t;
 void ir_ledger_begin(ir_ledger_t *ledger, ir_ledger_kind_t kind);
-void ir_ledger_see(ir_ledger_t *ledger, const ir_id_t *id);
+
+/* `mote`: whose it is. Empty: the store does not say; an observation is then of the mote of which
+ * it was seen before, in the documents. What the ledger does not have is foreign, unless its mote
+ * is known and not in the ledger; a ledger without motes (of an earlier release) covers all. False:
+ * memory is out. */
+bool ir_ledger_see(ir_ledger_t *ledger, const ir_id_t *id, ir_view_t mote);
 void ir_ledger_end(ir_ledger_t *ledger, ir_ledger_result_t *result);
 
 /* Whether the ledger knows the id of this message; then report it by its id. */

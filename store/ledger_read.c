@@ -14,6 +14,7 @@
 /* The state of reading. */
 typedef struct ir_ledger_reading {
     ir_ledger_t *ledger;
+    bool known;   /* nothing in it must be stored */
     char message; /* kind of the last message line; 0 before the first */
     bool ended;
     const char *wrong;
@@ -46,7 +47,7 @@ static ir_status_t take_id(ir_ledger_reading_t *reading, const char *line) {
     }
     return noted(reading, ir_ledger_note(reading->ledger,
                                          observation ? IR_LEDGER_OBSERVATION : IR_LEDGER_RAW, &id,
-                                         kind != 'u' && kind != 'p'));
+                                         kind != 'u' && kind != 'p' && !reading->known));
 }
 
 /* The next field of a line that strsep splits; empty when there is none. */
@@ -79,6 +80,7 @@ static ir_status_t take_arrival(ir_ledger_reading_t *reading, char *line) {
         return wrong(reading, "not \"t CONTENT MOTE RECORDS SENT CONFIRMED [RAW-ID NAME]\"");
     }
     arrival.name = ir_view_text(rest);
+    arrival.confirmed = reading->known ? 0 : arrival.confirmed;
     reading->message = 't';
     return noted(reading, ir_ledger_note_arrival(reading->ledger, &arrival));
 }
@@ -104,6 +106,9 @@ static ir_status_t take_line(ir_ledger_reading_t *reading, char *line, uint64_t 
     if (strcmp(line, IR_LEDGER_END) == 0) {
         reading->ended = true;
         return IR_OK;
+    }
+    if (line[0] == 'w' && line[1] == ' ') {
+        return noted(reading, ir_ledger_note_mote(reading->ledger, ir_view_text(line + 2)));
     }
     return line[0] == 't' && line[1] == ' ' ? take_arrival(reading, line) : take_id(reading, line);
 }
@@ -135,14 +140,14 @@ static ir_status_t read_lines(ir_ledger_reading_t *reading, FILE *file, const ch
                : IR_OK;
 }
 
-ir_status_t ir_ledger_add(ir_ledger_t *ledger, const char *path, ir_ledger_extent_t *extent,
-                          ir_error_t *error) {
+ir_status_t ir_ledger_add(ir_ledger_t *ledger, const char *path, bool known,
+                          ir_ledger_extent_t *extent, ir_error_t *error) {
     FILE *file = fopen(path, "re");
     if (file == NULL) {
         return ir_error_set(error, errno == ENOENT ? IR_ERR_NOT_FOUND : IR_ERR_IO,
                             "ledger %s: cannot open: %s", path, strerror(errno));
     }
-    ir_ledger_reading_t reading = {.ledger = ledger};
+    ir_ledger_reading_t reading = {.ledger = ledger, .known = known};
     *extent = (ir_ledger_extent_t){.lines = 0};
     ir_status_t status = read_lines(&reading, file, path, extent, error);
     if (status == IR_OK && extent->lines == 0) {

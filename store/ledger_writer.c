@@ -60,6 +60,14 @@ static bool write_line(FILE *file, char kind, const ir_id_t *id) {
     return fwrite(line, sizeof line, 1, file) == 1;
 }
 
+ir_status_t ir_ledger_write_mote(ir_ledger_writer_t *writer, ir_view_t mote, ir_error_t *error) {
+    if (writer->spoilt) {
+        return spoilt(writer, error);
+    }
+    return fprintf(writer->file, "w %.*s\n", IR_VIEW_ARG(mote)) > 0 ? IR_OK
+                                                                    : write_failed(writer, error);
+}
+
 ir_status_t ir_ledger_write(ir_ledger_writer_t *writer, char kind, const ir_id_t *raw_id,
                             const ir_id_t *observations, size_t n_observations, ir_error_t *error) {
     if (strchr("mur", kind) == NULL || kind == '\0' || (kind == 'r' && n_observations > 0)) {

@@ -12,8 +12,7 @@
 static const ir_setting_t settings[] = {
     IR_STORE_SETTINGS(ir_store_options_t, stores),
     IR_FORMAT_SETTINGS(ir_store_options_t, format),
-    {"registry", 'r', IR_SETTING_TEXT, "FILE", NULL, 0, 0, "registry.ttl", FIELD(registry),
-     "The registry of motes and sensors, Turtle; init puts it into the graph store."},
+    IR_REGISTRY_SETTING(ir_store_options_t, registry, " init puts them into the graph store."),
     {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, "30s",
      FIELD(timeout_ns), "Longest wait for one answer of a store."},
     {"shards", 0, IR_SETTING_TEXT, "SETS", NULL, 0, 0, NULL, FIELD(shards),
@@ -29,6 +28,9 @@ static const ir_setting_t settings[] = {
      "What it may do; shard: at config servers, also what init does on a mongos."},
     {"ledger", 'l', IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(ledger),
      "verify: what was sent, as ir-loadgen wrote it; several, separated by commas."},
+    {"known", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(known),
+     "verify: ledgers of earlier runs, separated by commas: what they name is not foreign, and may "
+     "be gone."},
     {"what", 'w', IR_SETTING_CHOICE, "WORD", "documents|graph", 0, 0, "documents", FIELD(what),
      "export: the processed observations, or all statements as N-Quads."},
     {"format", 'f', IR_SETTING_TEXT, "NAME", NULL, 0, 0, "json", FIELD(output),
@@ -44,14 +46,16 @@ static const ir_setting_t settings[] = {
     {"json", 'j', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(json),
      "status, verify, last, rejected, reprocess: answer as JSON, a line each."},
     {"mote", 'm', IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, FIELD(mote),
-     "rejected, reprocess, export, last: only of this mote."},
+     "rejected, reprocess, export, last: only of this mote; purge: of the motes of this pattern, "
+     "'sim-*'."},
     {"reason", 0, IR_SETTING_TEXT, "WORD", NULL, 0, 0, NULL, FIELD(reason),
      "rejected, reprocess: only messages of which something is refused for this reason."},
     {"since", 0, IR_SETTING_TEXT, "TIME", NULL, 0, 0, NULL, FIELD(since),
-     "rejected, reprocess: only messages that arrived then or later, as 2026-01-31T12:00:00Z; "
-     "export: only observations of then or later."},
+     "rejected, reprocess, purge: only messages that arrived then or later, as "
+     "2026-01-31T12:00:00Z; export: only observations of then or later."},
     {"until", 0, IR_SETTING_TEXT, "TIME", NULL, 0, 0, NULL, FIELD(until),
-     "rejected, reprocess: only messages that arrived before; export: only observations before."},
+     "rejected, reprocess, purge: only messages that arrived before; export: only observations "
+     "before."},
     {"limit", 0, IR_SETTING_INTEGER, "N", NULL, 0, 9e15, "0", FIELD(limit),
      "rejected, reprocess: no more messages than this; export: observations; 0: all."},
     {"queue", 'q', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(queue),
@@ -60,7 +64,8 @@ static const ir_setting_t settings[] = {
     {"dry-run", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(dry_run),
      "rejected replay, drop: only count."},
     {"yes", 'y', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(yes),
-     "rejected drop: everything, without a selection."},
+     "purge: do it, and not only say how much it would be; rejected drop: everything, without a "
+     "selection."},
     {"from", 0, IR_SETTING_URI, "URI", NULL, 0, 0, NULL, FIELD(from),
      "reprocess: documents of an earlier release, to be brought over into documents and graph."},
     IR_BROKER_SETTINGS(ir_store_options_t, broker),
@@ -78,6 +83,7 @@ static const ir_setting_t settings[] = {
 
 static ir_status_t check(const void *given, ir_error_t *error) {
     const ir_store_options_t *options = given;
+    ir_store_settings_warn(&options->stores);
     if (ir_setting_text(options->new_user) != NULL &&
         ir_setting_text(options->new_user_password) == NULL) {
         return ir_error_set(error, IR_ERR_USAGE, "new-user: wants new-user-password");
@@ -90,7 +96,8 @@ const ir_program_t ir_store_program = {
     .name = "ir-store",
     .purpose = "Sets the document and graph stores up, shows what they hold, checks it, and "
                "writes it out.",
-    .usage = "init|initiate|status|verify|export|last|rejected|reprocess [LEDGER…|VERB [ID]]",
+    .usage = "init|initiate|status|verify|export|last|rejected|reprocess|purge "
+             "[LEDGER…|VERB [ID]]",
     .notes =
         "init      makes tables, collections, indexes and directories, and puts the registry\n"
         "          into the graph store; a MongoDB replica set that does not exist yet is made\n"
@@ -115,6 +122,8 @@ const ir_program_t ir_store_program = {
         "          drop notes that it is done with. With --queue, what no worker read.\n"
         "reprocess analyses stored raw messages again: what is good now is stored, and flags that\n"
         "          are others now become revisions. May be interrupted and repeated.\n"
+        "purge     says what the motes of --mote sent, as messages, observations and revisions;\n"
+        "          with --yes, removes it from both stores.\n"
         "Exit status: 0 done, 2 wrong usage or settings, 1 anything else.\n",
     .settings = settings,
     .n_settings = sizeof settings / sizeof settings[0],
@@ -185,6 +194,13 @@ static int run_reprocess(const ir_stores_t *stores, char *const *arguments, int 
     return ir_program_exit(ir_store_reprocess(stores, error));
 }
 
+static int run_purge(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                     ir_error_t *error) {
+    (void)arguments;
+    (void)n_arguments;
+    return ir_program_exit(ir_store_purge(stores, error));
+}
+
 typedef struct ir_command {
     const char *name;
     bool takes_arguments;
@@ -196,6 +212,7 @@ static const ir_command_t commands[] = {
     {"status", false, run_status},    {"verify", true, run_verify},
     {"export", false, run_export},    {"last", false, run_last},
     {"rejected", true, run_rejected}, {"reprocess", false, run_reprocess},
+    {"purge", false, run_purge},
 };
 
 static const ir_command_t *find_command(const char *name, int n_arguments, ir_error_t *error) {
@@ -212,10 +229,10 @@ static const ir_command_t *find_command(const char *name, int n_arguments, ir_er
     ir_error_set(
         error, IR_ERR_USAGE,
         name == NULL
-            ? "which command: init, initiate, status, verify, export, last, rejected or reprocess?"
-            : "no command '%s': there are init, initiate, status, verify, export, last, rejected "
-              "and "
-              "reprocess",
+            ? "which command: init, initiate, status, verify, export, last, rejected, reprocess or "
+              "purge?"
+            : "no command '%s': there are init, initiate, status, verify, export, last, rejected, "
+              "reprocess and purge",
         name);
     return NULL;
 }

@@ -12,6 +12,7 @@
 #define READ_SIZE ((size_t)256 * 1024)
 #define LINE_SIZE_MAX ((size_t)16 * 1024 * 1024)
 #define SUBJECT "<urn:uuid:"
+#define RESULT "result/"
 #define TYPE "> <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> "
 #define OBSERVATION "<http://www.w3.org/ns/sosa/Observation> "
 
@@ -183,6 +184,21 @@ ir_segment_subject_t ir_segment_subject(ir_view_t line, ir_id_t *id) {
         return IR_SUBJECT_NONE;
     }
     return starts(&at, end, OBSERVATION) ? IR_SUBJECT_OBSERVATION : IR_SUBJECT_OTHER;
+}
+
+bool ir_segment_line_id(ir_view_t line, const char *base_iri, ir_id_t *id) {
+    const char *at = line.data;
+    const char *end = line.data + line.size;
+    const bool result = starts(&at, end, "<") && starts(&at, end, base_iri) &&
+                        starts(&at, end, RESULT);
+    if (!result) {
+        at = line.data;
+        if (!starts(&at, end, SUBJECT)) {
+            return false;
+        }
+    }
+    return (size_t)(end - at) >= IR_ID_TEXT_SIZE && at[IR_ID_TEXT_SIZE - 1] == '>' &&
+           ir_id_parse(ir_view(at, IR_ID_TEXT_SIZE - 1), id);
 }
 
 typedef struct collection {

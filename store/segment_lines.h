@@ -26,6 +26,10 @@ ir_status_t ir_segment_each_line(int fd, const char *path, int64_t begin, int64_
 ir_status_t ir_segment_read_ids(int fd, const char *path, int64_t begin, int64_t end,
                                 ir_id_set_t *ids, ir_error_t *error);
 
+/* The id of the observation or revision that a line is about, its result included (full detail:
+ * `base_iri` "result/ID"). False: it is about something else. */
+bool ir_segment_line_id(ir_view_t line, const char *base_iri, ir_id_t *id);
+
 typedef enum ir_segment_subject {
     IR_SUBJECT_NONE,        /* not the type statement of an observation or revision */
     IR_SUBJECT_OBSERVATION, /* a sosa:Observation */

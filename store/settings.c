@@ -1,10 +1,14 @@
 #include "store/settings.h"
 
+void ir_store_settings_warn(const ir_store_settings_t *settings) {
+    ir_uri_warn_of_passwords("documents", settings->documents, settings->documents_password);
+}
+
 void ir_store_settings_documents(const ir_store_settings_t *settings, int64_t timeout_ns,
                                  ir_documents_options_t *documents) {
     *documents = (ir_documents_options_t){
         .uri = settings->documents,
-        .password = ir_setting_text(settings->documents_password),
+        .password = ir_uri_password_apart(settings->documents, settings->documents_password),
         .timeout_ns = timeout_ns,
     };
 }

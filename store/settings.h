@@ -97,6 +97,9 @@ typedef struct ir_store_settings {
             "An N-Quads segment is sealed when it has grown to this."                              \
     }
 
+/* Warns in the log of settings that contradict each other. */
+void ir_store_settings_warn(const ir_store_settings_t *settings);
+
 /* Derive options from the settings, which still own the texts. */
 void ir_store_settings_documents(const ir_store_settings_t *settings, int64_t timeout_ns,
                                  ir_documents_options_t *documents);

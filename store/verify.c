@@ -33,9 +33,10 @@ static void tell_cut_off(const char *path, const ir_ledger_extent_t *extent) {
             path, extent->incomplete ? " in the middle of a line" : "", extent->lines);
 }
 
-static ir_status_t add_ledger(ir_comparison_t *comparison, const char *path, ir_error_t *error) {
+static ir_status_t add_ledger(ir_comparison_t *comparison, const char *path, bool known,
+                              ir_error_t *error) {
     ir_ledger_extent_t extent;
-    const ir_status_t status = ir_ledger_add(comparison->ledger, path, &extent, error);
+    const ir_status_t status = ir_ledger_add(comparison->ledger, path, known, &extent, error);
     if (status == IR_OK && extent.cut_off) {
         comparison->cut_off++;
         tell_cut_off(path, &extent);
@@ -43,36 +44,52 @@ static ir_status_t add_ledger(ir_comparison_t *comparison, const char *path, ir_
     return status;
 }
 
-/* Loads --ledger FILE[,FILE…] and the arguments. */
-static ir_status_t load_ledgers(ir_comparison_t *comparison, char *const *more, int n_more,
-                                ir_error_t *error) {
-    const char *given = ir_setting_text(comparison->stores->options->ledger);
-    char *list = strdup(given != NULL ? given : "");
-    comparison->ledger = ir_ledger_new();
-    if (list == NULL || comparison->ledger == NULL) {
-        free(list);
+/* FILE[,FILE…] */
+static ir_status_t add_list(ir_comparison_t *comparison, const char *files, bool known,
+                            ir_error_t *error) {
+    char *list = strdup(files != NULL ? files : "");
+    if (list == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory");
     }
-    ir_status_t status = given == NULL && n_more == 0
-                             ? ir_error_set(error, IR_ERR_USAGE, "verify wants --ledger FILE")
-                             : IR_OK;
+    ir_status_t status = IR_OK;
     char *rest = NULL;
     for (char *path = strtok_r(list, ",", &rest); path != NULL && status == IR_OK;
          path = strtok_r(NULL, ",", &rest)) {
-        status = add_ledger(comparison, path, error);
+        status = add_ledger(comparison, path, known, error);
     }
     free(list);
+    return status;
+}
+
+/* --ledger, --known, and the arguments. */
+static ir_status_t load_ledgers(ir_comparison_t *comparison, char *const *more, int n_more,
+                                ir_error_t *error) {
+    const ir_store_options_t *options = comparison->stores->options;
+    comparison->ledger = ir_ledger_new();
+    if (comparison->ledger == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory");
+    }
+    if (ir_setting_text(options->ledger) == NULL && n_more == 0) {
+        return ir_error_set(error, IR_ERR_USAGE, "verify wants --ledger FILE");
+    }
+    ir_status_t status = add_list(comparison, options->ledger, false, error);
+    if (status == IR_OK) {
+        status = add_list(comparison, options->known, true, error);
+    }
     for (int i = 0; i < n_more && status == IR_OK; i++) {
-        status = add_ledger(comparison, more[i], error);
+        status = add_ledger(comparison, more[i], false, error);
     }
     return status;
 }
 
 /* ---- comparing ---- */
 
-static ir_status_t see(void *context, const ir_id_t *id) {
-    ir_ledger_see(context, id);
-    return IR_OK;
+static ir_status_t see_document(void *context, const ir_document_key_t *key) {
+    return ir_ledger_see(context, &key->id, key->mote) ? IR_OK : IR_ERR_MEMORY;
+}
+
+static ir_status_t see_in_graph(void *context, const ir_id_t *id) {
+    return ir_ledger_see(context, id, ir_view(NULL, 0)) ? IR_OK : IR_ERR_MEMORY;
 }
 
 static bool keeps(const ir_stores_t *stores, int place) {
@@ -88,11 +105,13 @@ static ir_status_t walk_place(const ir_comparison_t *comparison, int place, ir_e
     case PLACE_RAW:
         return ir_ledger_has_arrivals(ledger)
                    ? ir_verify_raw(stores->documents, ledger, error)
-                   : ir_documents_each_id(stores->documents, IR_DOCUMENT_RAW, see, ledger, error);
+                   : ir_documents_each(stores->documents, IR_DOCUMENT_RAW, see_document, ledger,
+                                       error);
     case PLACE_OBSERVATIONS:
-        return ir_documents_each_id(stores->documents, IR_DOCUMENT_OBSERVATION, see, ledger, error);
+        return ir_documents_each(stores->documents, IR_DOCUMENT_OBSERVATION, see_document, ledger,
+                                 error);
     default:
-        return ir_graph_each_id(stores->graph, see, ledger, error);
+        return ir_graph_each_id(stores->graph, see_in_graph, ledger, error);
     }
 }
 
@@ -107,7 +126,7 @@ static ir_status_t compare(ir_comparison_t *comparison, ir_error_t *error) {
                         place == PLACE_RAW ? IR_LEDGER_RAW : IR_LEDGER_OBSERVATION);
         const ir_status_t status = walk_place(comparison, place, error);
         if (status != IR_OK) {
-            return status;
+            return status == IR_ERR_MEMORY ? ir_error_set(error, status, "out of memory") : status;
         }
         ir_ledger_end(comparison->ledger, &verdict->result);
     }
@@ -131,6 +150,7 @@ static ir_ledger_result_t add_up(const ir_comparison_t *comparison) {
         sum.doubled += result->doubled;
         sum.foreign += result->foreign;
         sum.again += result->again;
+        sum.others += result->others;
     }
     return sum;
 }
@@ -175,6 +195,10 @@ static void show(const ir_comparison_t *comparison) {
                 "sent again without a name, cannot be told apart: %" PRIu64 " raw messages more\n",
                 sum.again);
     }
+    if (sum.others > 0) {
+        fprintf(out, "of motes that no ledger names: %" PRIu64 " of what the stores hold\n",
+                sum.others);
+    }
     if (comparison->cut_off > 0) {
         fprintf(out, "not in a ledger that was cut off: %" PRIu64 " of what the stores hold\n",
                 unlisted_of(comparison, &sum));
@@ -195,17 +219,18 @@ static void show_json(const ir_comparison_t *comparison) {
         fprintf(out,
                 "\"%s\":{\"expected\":%" PRIu64 ",\"present\":%" PRIu64 ",\"missing\":%" PRIu64
                 ",\"doubled\":%" PRIu64 ",\"foreign\":%" PRIu64 ",\"again\":%" PRIu64
-                ",\"unlisted\":%" PRIu64 "},",
+                ",\"unlisted\":%" PRIu64 ",\"others\":%" PRIu64 "},",
                 place_names[place], result->expected, result->present, result->missing,
                 result->doubled, foreign_of(comparison, result), result->again,
-                unlisted_of(comparison, result));
+                unlisted_of(comparison, result), result->others);
     }
     fprintf(out,
             "\"missing\":%" PRIu64 ",\"doubled\":%" PRIu64 ",\"foreign\":%" PRIu64
-            ",\"again\":%" PRIu64 ",\"unlisted\":%" PRIu64 ",\"ledgers_cut_off\":%" PRIu64
+            ",\"again\":%" PRIu64 ",\"unlisted\":%" PRIu64 ",\"others\":%" PRIu64
+            ",\"ledgers_cut_off\":%" PRIu64
             ",\"good\":%s}\n",
             sum.missing, sum.doubled, foreign_of(comparison, &sum), sum.again,
-            unlisted_of(comparison, &sum), comparison->cut_off,
+            unlisted_of(comparison, &sum), sum.others, comparison->cut_off,
             judge(comparison) == IR_VERIFY_GOOD ? "true" : "false");
 }
 

@@ -93,8 +93,8 @@ static ir_status_t see_arrival(ir_verify_walk_t *walk, const ir_raw_document_t *
         return status;
     }
     if (!named && !id_follows(raw, &pack)) {
-        ir_ledger_see(walk->ledger, &raw->id); /* matches nothing that was sent */
-        return IR_OK;
+        /* matches nothing that was sent */
+        return ir_ledger_see(walk->ledger, &raw->id, raw->mote) ? IR_OK : IR_ERR_MEMORY;
     }
     return take_pack(walk, raw, &pack, key);
 }
@@ -110,8 +110,7 @@ ir_status_t ir_verify_walk_see(void *context, const ir_raw_document_t *raw) {
             return see_arrival(walk, raw, &content, false);
         }
     }
-    ir_ledger_see(walk->ledger, &raw->id);
-    return IR_OK;
+    return ir_ledger_see(walk->ledger, &raw->id, raw->mote) ? IR_OK : IR_ERR_MEMORY;
 }
 
 ir_status_t ir_verify_raw(ir_documents_t *documents, ir_ledger_t *ledger, ir_error_t *error) {

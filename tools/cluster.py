@@ -126,10 +126,12 @@ class HAProxy(servers.Server):
     admin_socket = "admin.sock"  # relative to its directory: an absolute path may be too long for a socket
     n_ports = len(listeners) + 3
 
-    def __init__(self, directory, nodes, certificates):
-        """`certificates`: the output of ingest/make-certificates."""
+    def __init__(self, directory, nodes, certificates, listen=servers.HOST):
+        """`certificates`: what ingest/make-certificates made. `listen`: the address of the motes' listeners; the others
+        stay on this machine."""
         super().__init__(directory)
         self.nodes = nodes
+        self.listen = listen
         self.certificates = Path(certificates).resolve()
 
     def enter(self):
@@ -139,18 +141,24 @@ class HAProxy(servers.Server):
         ports = {name: str(port) for name, port in zip(self.listeners, self.ports)}
         self.nodes.balancer.update(
             ports,
-            address=self.host,
+            address=self.listen,
             inside=f"{self.host}:{inside}",
             consumers=f"{self.host}:{consumers}",
             stats=f"{self.host}:{stats}",
-            certificate=str(self.certificates / "server.pem"),
+            # As it is seen from where it runs: a whole path may hold what would have to be quoted.
+            certificate=os.path.relpath(self.certificates / "server.pem", self.directory),
             socket=f"unix@{self.admin_socket}",
         )
+
+    @property
+    def reached(self):
+        """The address at which this machine reaches the motes' listeners."""
+        return self.host if self.listen == "0.0.0.0" else self.listen
 
     def address(self, kind):
         """HOST:PORT of a listener, including "inside", "consumers" and "stats"."""
         value = self.nodes.balancer[kind]
-        return value if ":" in value else f"{self.host}:{value}"
+        return value if ":" in value else f"{self.reached}:{value}"
 
     def files(self):
         self.enter()

@@ -17,6 +17,7 @@ from pathlib import Path
 import programs
 import servers
 import stack
+import variables
 from load import Load
 from stack import ROOT, StackError, UsageError, say
 
@@ -48,12 +49,12 @@ class Settings:
         if self.kind and self.kind not in kinds:
             known = ", ".join(filter(None, kinds)) or "no kinds"
             raise UsageError(f"PLATFORM={self.platform}:{self.kind}: {self.platform} has {known}")
-        stack.refuse_given(environment, ("BROKERS", "GATEWAYS", "WORKERS"), "with PLATFORM, TOPOLOGY says how many")
-        self.topology = stack.choice(environment, "TOPOLOGY", *sorted(names_in(TOPOLOGIES)))
-        self.profile = stack.choice(environment, "PROFILE", "default", *names_in(PROFILES))
+        variables.refuse_given(environment, ("BROKERS", "GATEWAYS", "WORKERS"), "with PLATFORM, TOPOLOGY says how many")
+        self.topology = variables.choice(environment, "TOPOLOGY", *sorted(names_in(TOPOLOGIES)))
+        self.profile = variables.choice(environment, "PROFILE", "default", *names_in(PROFILES))
         spread = self.topology != "single"
-        self.documents = stack.choice(environment, "DOCUMENTS", *(("mongodb",) if spread else ("sqlite", "mongodb")))
-        self.graph = stack.choice(environment, "GRAPH", *(() if spread else ("nquads",)), *GRAPH_PATHS)
+        self.documents = variables.choice(environment, "DOCUMENTS", *(("mongodb",) if spread else ("sqlite", "mongodb")))
+        self.graph = variables.choice(environment, "GRAPH", *(() if spread else ("nquads",)), *GRAPH_PATHS)
         self.formats = environment.get("FORMATS", "jsonld,senml")
 
 

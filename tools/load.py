@@ -1,12 +1,16 @@
 """Puts load on a running stack, given only its description (stack.py), and compares what was sent with what is stored.
 
-    python3 tools/load.py    simulated motes on the stack of `make up`; MOTES= RATE= DURATION= VIA= FIND_MAX= from the environment
+    python3 tools/load.py             simulated motes on what `make up` started: MOTES= RATE= DURATION= VIA= DATA= from the
+                                      environment
+    python3 tools/load.py find-max    looks for the highest rate instead
 """
 
+import argparse
+import contextlib
 import json
 import os
+import shlex
 import shutil
-import signal
 import sys
 import time
 from pathlib import Path
@@ -15,12 +19,13 @@ import cluster
 import programs
 import servers
 import stack
-from stack import StackError, say, show
+import variables
+from river import PREFIX, SIMULATED, River
+from stack import StackError, UsageError, say, show
 
 DATA = stack.ROOT / "loadgen" / "usgs_river_observations.csv.gz"
 VIAS = {"mix": ("amqp", "mqtt", "http"), "amqp": ("amqp",), "mqtt": ("mqtt",), "http": ("http",)}
 DRAIN_SECONDS = 120
-RELOAD_SECONDS = 60
 
 
 class Load:
@@ -62,30 +67,46 @@ class Load:
         motes = self.directory / "motes"
         self.call("ir-loadgen", *source, f"--write-motes={motes}")
         if cluster.motes.issue(self.programs / "ir-ingest", motes, self.description["tokens"], self.mote_tokens):
-            self.reload(self.description["gateways"], "ir_tokens_reloads_total")
+            self.reload("gateways", "ir_tokens_reloads_total")
 
-    def register(self, registry):
-        """Makes it the registry of the stack: in the graph store, in the workers, and then in the gateways."""
-        path = Path(self.description["registry"])
-        shutil.copyfile(registry, path.with_suffix(".new"))
-        path.with_suffix(".new").rename(path)
-        self.call("ir-store", "init", *self.store_arguments())
-        self.reload(self.description["workers"], "ir_registry_reloads_total")
-        self.reload(self.description["gateways"], "ir_registry_reloads_total")
+    @contextlib.contextmanager
+    def registered(self, registry):
+        """Meanwhile this file belongs to the registry of the stack: in the graph store, in the workers, then in the gateways."""
+        folder = Path(self.description["registry"])
+        self.put_registry(folder / SIMULATED, registry.read_bytes())
+        for kind in ("workers", "gateways"):
+            self.reload(kind, "ir_registry_reloads_total")
+        try:
+            yield
+        finally:
+            self.put_registry(folder / SIMULATED, b"")
+            (folder / SIMULATED).unlink()
+            for kind in ("workers", "gateways"):
+                self.reload(kind, "ir_registry_reloads_total")
+            self.drop_tokens()
 
-    def reload(self, listed, counter):
-        """Sends HUP, and waits until the counter of each process shows that it has read its file again."""
-        series = f'{counter}{{result="done"}}'
-        ends = [programs.Endpoint(each["address"]) for each in listed]
-        before = [end.metric(series) for end in ends]
-        for each in listed:
-            self.hang_up(each)
-        for each, end, count in zip(listed, ends, before):
-            if not servers.wait_until(lambda end=end, count=count: end.metric(series) != count, RELOAD_SECONDS):
-                raise StackError(f"{each['name']} did not read its file again; look at its log")
+    def put_registry(self, path, text):
+        """The file, and its graph; an empty one empties that."""
+        beside = path.with_suffix(".new")
+        beside.write_bytes(text)
+        beside.rename(path)
+        stores = [f"--{key}={self.description[key]}" for key in ("documents", "graph")]
+        self.call("ir-store", "init", *stores, f"--registry={path}")
 
-    def hang_up(self, listed):
-        os.kill(listed["pid"], signal.SIGHUP)
+    def drop_tokens(self):
+        """Removes those of simulated motes."""
+        for each in (self.description["tokens"], self.mote_tokens):
+            programs.drop_tokens(Path(each), PREFIX)
+        self.reload("gateways", "ir_tokens_reloads_total")
+
+    def reload(self, kind, counter):
+        """By those that still run: a load goes on when a process dies."""
+        alive = [each for each in self.description[kind] if programs.Endpoint(each["address"]).answers()]
+        programs.reload(alive, counter, self.hang_up)
+
+    @staticmethod
+    def hang_up(listed):
+        programs.hang_up(listed)
 
     # ---- sending ----
 
@@ -139,7 +160,7 @@ class Load:
     def acknowledged(self):
         """The number of messages that all workers have acknowledged so far."""
         ends = [programs.Endpoint(each["address"]) for each in self.description["workers"]]
-        return sum(end.metric("ir_messages_acknowledged_total") for end in ends)
+        return sum(end.metric("ir_messages_acknowledged_total") for end in ends if end.answers())
 
     def drain(self, messages):
         """Without formats nothing comes back to the generator. So this waits until the workers have acknowledged that
@@ -159,8 +180,8 @@ class Load:
         source = self.prepare(f"--simulate={motes}", f"--seed={seed}", *more)
         registry = self.directory / "registry.ttl"
         self.call("ir-loadgen", *source, f"--write-registry={registry}")
-        self.register(registry)
-        return self.send(*source, *shape)
+        with self.registered(registry):
+            return self.send(*source, *shape)
 
     # ---- afterwards ----
 
@@ -169,12 +190,14 @@ class Load:
         names = ("series.csv", "confirm_corrected.hgrm", "confirm.hgrm", "latency_corrected.hgrm", "latency.hgrm")
         return [(self.directory / "summary.json", "generator.json"), *((self.directory / name, name) for name in names)]
 
-    def verify(self, *earlier):
-        """ir-store's verdict on this load and on those in the named directories; empty when no store keeps anything."""
+    def verify(self, *earlier, known=()):
+        """ir-store's verdict on this load, and those whose directories are named; of those in `known`, what they sent may be
+        gone. Empty when no store keeps any."""
         if self.description["documents"] == self.description["graph"] == "null:":
             return {}
         ledgers = ",".join(str(each / "ledger.txt") for each in (*earlier, self.directory))
-        words = ("verify", f"--ledger={ledgers}", "--json", *self.store_arguments())
+        known = ",".join(str(each / "ledger.txt") for each in known)
+        words = ("verify", f"--ledger={ledgers}", f"--known={known}", "--json", *self.store_arguments())
         text = self.call("ir-store", *words, good=(0, 1, 3))
         if not text:
             log = self.directory / "ir-store.log"
@@ -199,14 +222,14 @@ def judged(sent):
 
 
 class Settings:
-    def __init__(self, environment):
-        self.via = stack.choice(environment, "VIA", *VIAS)
-        self.motes = stack.number(environment, "MOTES", 1000, 1, 1000000)
-        self.find_max = stack.number(environment, "FIND_MAX", 0, 0, 1) == 1
-        if self.find_max:
-            stack.refuse_given(environment, ("RATE", "DURATION"), "with FIND_MAX=1 the rates and their times are found")
-        self.rate = stack.number(environment, "RATE", 1000, 1, 10000000)
-        self.seconds = stack.number(environment, "DURATION", 30, 1, 10000000)
+    def __init__(self, environment, find_max=False):
+        self.via = variables.read(environment, "VIA", "load")
+        self.motes = variables.read(environment, "MOTES", "load")
+        self.find_max = find_max
+        if find_max:
+            variables.refuse_given(environment, ("RATE", "DURATION"), "the rates and their times are found")
+        self.rate = variables.read(environment, "RATE", "load")
+        self.seconds = variables.read(environment, "DURATION", "load")
 
     def shape(self):
         return ["--find-max"] if self.find_max else [f"--rate={self.rate}", f"--duration={self.seconds}s"]
@@ -231,31 +254,70 @@ def told(settings, sent, faults):
     return lines + judged(sent)
 
 
-def run(settings):
-    """Returns the exit status."""
-    description = stack.running()
-    if description is None:
-        raise StackError("no stack is running; start one with: make up")
-    stack.check_running()
-    out = Path(description["out"])
-    stack.Claim.take(out / "load", "make load")
-    loads = sorted(out.glob("load-*"))
-    load = Load(description, out / f"load-{len(loads) + 1:03}", settings.via, stack.check_running)
+class Deaths:
+    """Called while a load is under way: says once what of the stack has ended."""
+
+    def __init__(self, river):
+        self.river = river
+        self.names = []
+
+    def __call__(self):
+        ended = self.river.ended()
+        if len(ended) > len(self.names):
+            self.names = ended
+            say("load", f"ENDED: {', '.join(ended)} of the stack; the load goes on")
+
+
+def refuse_names(river):
+    """Motes of the user's that are named as the simulated ones are."""
+    for each in programs.registered(stack.PROGRAMS, [river.registry]):
+        if each.mote.startswith(PREFIX):
+            raise StackError(f"the registry in {show(river.registry)} has the mote {each.mote}; names that begin with "
+                             f"{PREFIX} are those of simulated motes; rename it, or put the load on another river: make up DATA=DIR")
+
+
+def say_what_enters(description):
+    if description["documents"] == "null:":
+        return
+    words = " ".join(f"--{key}='{description[key]}'" for key in ("documents", "graph"))
+    program = shlex.quote(show(Path(description["programs"]) / "ir-store"))
+    nquads = ", between make down and make up" if description["graph"].startswith("nquads:") else ""
+    say("load", f"simulated observations enter the same stores; to remove them afterwards{nquads} (--yes does it):\n"
+                f"  {program} purge --mote '{PREFIX}*' {words}")
+
+
+def run(settings, environment):
+    """Exit status."""
+    river = River.of(environment)
+    description = river.require_running()
+    stack.Claim.take(river.folder, "make load", river.folder / "lock")
+    (river.registry / SIMULATED).unlink(missing_ok=True)  # of a load that was killed
+    refuse_names(river)
+    say_what_enters(description)
+    loads = [each for each in sorted(river.folder.glob("load-*")) if (each / "ledger.txt").exists()]
+    number = max((int(each.name.removeprefix("load-")) for each in loads), default=0) + 1
+    deaths = Deaths(river)
+    load = Load(description, river.folder / f"load-{number:03}", settings.via, deaths)
     say("load", str(settings))
-    sent = load.simulate(settings.motes, len(loads) + 1, settings.shape())
-    verdict = load.verify(*loads)
+    sent = load.simulate(settings.motes, number, settings.shape())
+    verdict = load.verify(known=loads)
     faults = {key: total(verdict, key) for key in ("missing", "doubled", "foreign")}
     print("\n".join(told(settings, sent, faults)))
     kept = stack.keep_results(*load.results())
     print(f"All figures: {show(load.directory / 'summary.json')}; kept in {show(kept)}")
-    return 1 if any(faults.values()) or judged(sent) else 0
+    if deaths.names:
+        print(f"load: ended meanwhile: {', '.join(deaths.names)}; look at logs/ below {show(river.folder)}, then: make up")
+    return 1 if any(faults.values()) or judged(sent) or deaths.names else 0
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=["find-max"])
+    what = parser.parse_args().what
     servers.stop_on_signals()
     try:
-        return run(Settings(os.environ))
-    except (StackError, servers.ServerError, cluster.list_of_nodes.NodesError) as error:
+        return run(Settings(os.environ, what == "find-max"), os.environ)
+    except (StackError, UsageError, servers.ServerError, cluster.list_of_nodes.NodesError) as error:
         print(f"load: {error}", file=sys.stderr)
         return getattr(error, "status", 1)
 

@@ -1,9 +1,13 @@
 """Starts the project's own programs, for runs and tests."""
 
+import csv
+import os
 import re
+import signal
 import subprocess
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 
 import servers
@@ -30,6 +34,14 @@ class Endpoint:
         except OSError as error:
             return str(error)
         return None if status == 200 else text.strip()
+
+    def answers(self):
+        """Whether it is there at all."""
+        try:
+            self.get("/healthz")
+        except OSError:
+            return False
+        return True
 
     def metrics(self):
         """{series: value}; a series includes its labels as printed."""
@@ -123,6 +135,50 @@ def issue_tokens(build, motes, tokens):
 def write_tokens(path, tokens):
     """Writes tokens in the form that ir-loadgen reads."""
     servers.write_private(path, "".join(f"{mote} {token}\n" for mote, token in tokens.items()))
+
+
+def drop_tokens(path, prefix):
+    """Removes from a file of tokens, or of their hashes, those of motes whose names begin with the prefix."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    kept = [each for each in lines if not each.startswith(prefix)]
+    if kept != lines:
+        servers.write_private(path.with_suffix(".new"), "".join(kept))
+        path.with_suffix(".new").rename(path)
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """Of a registry."""
+
+    mote: str
+    name: str
+    property: str
+    unit: str  # "": its values are not numbers
+
+
+def registered(build, files):
+    """The sensors of a registry of these files, in their order."""
+    argv = [str(Path(build) / "ir-annotate"), f"--registry={','.join(map(str, files))}", "--list"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode != 0:
+        raise servers.ServerError(done.stderr.strip().removeprefix("ir-annotate: "))
+    return [Sensor(**row) for row in csv.DictReader(done.stdout.splitlines())]
+
+
+def hang_up(listed):
+    os.kill(listed["pid"], signal.SIGHUP)
+
+
+def reload(listed, counter, signal_one=hang_up, seconds=60):
+    """Each program of a description's list reads its file again, and counts that it has: `counter` is the metric."""
+    series = f'{counter}{{result="done"}}'
+    ends = [Endpoint(each["address"]) for each in listed]
+    before = [end.metric(series) for end in ends]
+    for each in listed:
+        signal_one(each)
+    for each, end, count in zip(listed, ends, before):
+        if not servers.wait_until(lambda end=end, count=count: end.metric(series) != count, seconds):
+            raise servers.ServerError(f"{each['name']} did not read its file again within {seconds} s; look at its log")
 
 
 def call(argv, log, cwd=None, env=None, seconds=600):

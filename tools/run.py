@@ -9,6 +9,7 @@ that everything requested was sent and nothing is missing, doubled or foreign. W
 the settings.
 """
 
+import argparse
 import json
 import os
 import shutil
@@ -17,8 +18,10 @@ import time
 
 import facts
 import guests
+import ready_commands
 import servers
 import stack
+import variables
 from load import DATA, VIAS, Load, judged, total
 from stack import OUT, ROOT, Claim, StackError, UsageError, say, show
 
@@ -28,11 +31,11 @@ class Settings:
 
     def __init__(self, environment):
         self.where = guests.Settings(environment) if environment.get("PLATFORM") else stack.Settings(environment)
-        self.via = stack.choice(environment, "VIA", *VIAS)
-        self.repeat = stack.number(environment, "REPEAT", 1, 1, 100000)
-        self.rate = stack.number(environment, "RATE", 0, 0, 10000000)
-        self.keep = stack.number(environment, "KEEP", 0, 0, 1) == 1
-        self.messages = stack.number(environment, "MESSAGES", 0, 0, 100000000)
+        self.via = variables.read(environment, "VIA", "run")
+        self.repeat = variables.read(environment, "REPEAT", "run")
+        self.rate = variables.read(environment, "RATE", "run")
+        self.keep = variables.read(environment, "KEEP", "run") == 1
+        self.messages = variables.read(environment, "MESSAGES", "run")
         if "http" in VIAS[self.via] and getattr(self.where, "gateways", 1) == 0:
             raise UsageError(f"VIA={self.via} needs a gateway: GATEWAYS=1 or more")
 
@@ -61,25 +64,16 @@ class Local(stack.Stack):
         return stack.addresses(self.description())
 
     def hints(self, stays):
-        """Commands for looking at the data."""
-        lines = []
-        if self.settings.documents == "sqlite":
-            query = "SELECT time, mote, property, value, unit, quality, reasons FROM readable LIMIT 5"
-            lines.append(f"sqlite3 -box {show(OUT / 'documents.sqlite')} '{query}'")
-        if self.settings.graph == "nquads":
-            lines.append(f"grep -h hasSimpleResult {show(OUT / 'graph')}/*-*.nq* | head -n 3")
-        if stays and self.graph_server:
-            address = f"http://{self.graph_server.host}:{self.graph_server.port}{self.graph_server.query_path}"
-            query = "SELECT * WHERE { ?o <http://www.w3.org/ns/sosa/hasSimpleResult> ?v } LIMIT 5"
-            lines.append(f"curl -s {address} -H 'Accept: text/csv' --data-urlencode 'query={query}'")
-        if self.settings.documents == "null":
-            return lines
+        """Commands with which to look at the data."""
+        description = self.description()
+        lines = ready_commands.embedded(description)
+        if stays:
+            lines.append(ready_commands.sparql(description))
         if stays or not self.document_server:
-            uri = self.documents_uri().replace(str(OUT), show(OUT))
-            lines.append(f"{show(stack.PROGRAMS / 'ir-store')} export --documents='{uri}' --graph=null: | head -n 2")
-        else:
+            lines.append(ready_commands.export(description))
+        if self.stores() and not stays:
             lines.append("(the servers are stopped; with KEEP=1 they stay, and the commands are shown here)")
-        return lines
+        return filter(None, lines)
 
 
 def worker_cost(workers, before, observations):
@@ -204,7 +198,6 @@ def is_clean(summary):
 def run(settings):
     """Makes one run; returns its summary."""
     Claim.take(OUT, "make run")
-    stack.refuse_second()
     idle = os.getloadavg()[0]
     stack.check_formats(settings.where.formats)
     shutil.rmtree(OUT, ignore_errors=True)
@@ -220,14 +213,17 @@ def run(settings):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=["check"])
+    checks = parser.parse_args().what == "check"
     servers.stop_on_signals()
     try:
         settings = Settings(os.environ)
-        if sys.argv[1:] == ["check"]:
+        if checks:
             return 0
         summary = run(settings)
-    except (StackError, servers.ServerError, stack.cluster.list_of_nodes.NodesError, guests.LabError) as error:
-        print(f"{'make' if sys.argv[1:] else 'run'}: {error}", file=sys.stderr)
+    except (StackError, UsageError, servers.ServerError, stack.cluster.list_of_nodes.NodesError, guests.LabError) as error:
+        print(f"{'make' if checks else 'run'}: {error}", file=sys.stderr)
         return getattr(error, "status", 1)
     if not is_clean(summary):
         print("run: what is stored is not what was sent", file=sys.stderr)

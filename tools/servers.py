@@ -12,6 +12,7 @@ Only Python's standard library is used, because `make run` needs this module on 
 import atexit
 import contextlib
 import http.client
+import itertools
 import os
 import random
 import shutil
@@ -48,19 +49,25 @@ def cache_directory():
     return Path(os.environ.get("IR_CACHE") or default)
 
 
-def free_ports(count):
-    """Ports that nothing listens on now. All are reserved at once, so they differ. They are below the range for
-    outgoing connections, one of which could otherwise take a port before its server does."""
-    end = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
-    with contextlib.ExitStack() as stack:
-        ports = []
-        while len(ports) < count:
-            port = random.randrange(LOWEST_PORT, end)
-            one = stack.enter_context(socket.socket())
-            with contextlib.suppress(OSError):
-                one.bind((HOST, port))
-                ports.append(port)
-        return ports
+def free_ports(count, avoid=()):
+    """Ports that nothing listens on now, all different, none of `avoid`; below those that the kernel gives to outgoing
+    connections, so that none of these takes one before it is used, or while its server is down."""
+    low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    ports = range(LOWEST_PORT, low if low > 12000 else 65536)
+    free = (port for port in random.sample(ports, len(ports)) if port not in avoid and not port_fault(HOST, port))
+    return list(itertools.islice(free, count))
+
+
+def port_fault(host, port):
+    """Why nothing can listen there, an errno; 0: it can."""
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind((host, port))
+            one.listen()
+        except OSError as error:
+            return error.errno
+    return 0
 
 
 def listens(host, port):
@@ -82,6 +89,30 @@ def tail(path, lines=TAIL_LINES):
 
 
 _running = []
+_journal = None
+
+
+def record_in(path):
+    """From now on every process that is started is also noted in this file, a line "ID START" each, so that others find
+    them however this program ends."""
+    global _journal  # noqa: PLW0603 - one for the program
+    _journal = Path(path)
+    write_private(_journal, f"{boot_id()}\n")
+
+
+def recorded(path):
+    """[(process id, start time)] that the file of record_in() tells, the first started first; none of before a reboot."""
+    try:
+        boot, *lines = Path(path).read_text().splitlines()
+    except (FileNotFoundError, ValueError):
+        return []
+    pairs = [tuple(int(word) for word in line.split()) for line in lines] if boot == boot_id() else []
+    return [pair for pair in pairs if len(pair) == 2]
+
+
+def boot_id():
+    """The kernel's name for its present run."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def stop_all():
@@ -182,6 +213,9 @@ class Process:
                 raise ServerError(f"cannot start {self.argv[0]}: {error.strerror}") from error
         self.pid = self.child.pid
         _running.append(self)
+        if _journal is not None:
+            with open(_journal, "a", encoding="utf-8") as file:
+                file.write(f"{self.pid} {start_time(self.pid) or 0}\n")
 
     def alive(self):
         return self.child.poll() is None

@@ -5,34 +5,32 @@
     Load(stack.description(), "out/run/load", "mix").replay(1, 0)
     stack.stop()
 
-    python3 tools/stack.py up      starts a stack and leaves it running; out/run/stack.json describes it
-    python3 tools/stack.py down    stops what that file names
-
-The files, arguments and environment of each role are defined here and in the classes of servers.py, cluster.py and
-programs.py.
+`make run` uses one in out/run/, a user's river one in its own folder (river.py). The files, arguments and environment of each
+role are defined here and in the classes of servers.py, cluster.py and programs.py.
 """
 
 import fcntl
-import json
+import itertools
 import os
-import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
+import urllib.parse
 from pathlib import Path
 
 import cluster
 import programs
 import servers
+import variables
+from variables import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
-PROGRAMS = ROOT / "out" / "release"
+PROGRAMS = Path(os.environ.get("IR_BUILD") or ROOT / "out" / "release")  # tests have builds of their own
 OUT = ROOT / "out" / "run"
 RESULTS = ROOT / "out" / "results"
 REGISTRY = ROOT / "loadgen" / "usgs_river.ttl"
-STATE = "stack.json"
+FORMATS = "jsonld,senml"
 READY_SECONDS = 60
 
 
@@ -42,12 +40,6 @@ class StackError(Exception):
     status = 1
 
 
-class UsageError(StackError):
-    """The request is invalid; nothing was started."""
-
-    status = 2
-
-
 class Claim:
     """A lock on a folder: only one program at a time may start, run or stop something below it. It is held until this
     program ends, in whatever way. Child processes do not inherit it."""
@@ -55,9 +47,9 @@ class Claim:
     held = []
 
     @classmethod
-    def take(cls, folder, what):
-        """`what` describes the work; a second program that wants the lock is told it."""
-        path = folder.with_name(folder.name + ".lock")
+    def take(cls, folder, what, path=None):
+        """`what` is done there: told to the second one. `path`: the lock's file; None: beside the folder."""
+        path = path or folder.with_name(folder.name + ".lock")
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - open as long as the program runs
         try:
@@ -104,27 +96,6 @@ def show(path):
         return str(path)
 
 
-def choice(environment, name, *words):
-    value = environment.get(name) or words[0]
-    if value not in words:
-        raise UsageError(f"{name}={value}: it is one of {', '.join(dict.fromkeys(words))}")
-    return value
-
-
-def number(environment, name, initial, low, high):
-    text = environment.get(name) or str(initial)
-    if not re.fullmatch(r"\d{1,9}", text) or not low <= int(text) <= high:
-        raise UsageError(f"{name}={text}: it is a whole number from {low} to {high}")
-    return int(text)
-
-
-def refuse_given(environment, names, why):
-    """Refuses settings that would have no effect."""
-    given = [name for name in names if environment.get(name)]
-    if given:
-        raise UsageError(f"{given[0]}={environment[given[0]]}: {why}")
-
-
 def check_formats(formats):
     """Lets ir-worker check the formats."""
     argv = [PROGRAMS / "ir-worker", f"--formats={formats}", "--print-settings"]
@@ -135,13 +106,13 @@ def check_formats(formats):
 
 class Settings:
     def __init__(self, environment):
-        refuse_given(environment, ("TOPOLOGY", "PROFILE"), "it goes with PLATFORM only")
-        self.brokers = int(choice(environment, "BROKERS", "1", "3", "5", "7"))
-        self.gateways = number(environment, "GATEWAYS", 2, 0, 16)
-        self.workers = number(environment, "WORKERS", 2, 1, 64)
-        self.documents = choice(environment, "DOCUMENTS", "sqlite", "mongodb", "null")
-        self.graph = choice(environment, "GRAPH", "nquads", "fuseki", "oxigraph", "virtuoso", "null")
-        self.formats = environment.get("FORMATS", "jsonld,senml")
+        variables.refuse_given(environment, ("TOPOLOGY", "PROFILE"), "it goes with PLATFORM only")
+        self.brokers = int(variables.read(environment, "BROKERS", "run"))
+        self.gateways = variables.read(environment, "GATEWAYS", "run")
+        self.workers = variables.read(environment, "WORKERS", "run")
+        self.documents = variables.read(environment, "DOCUMENTS", "run")
+        self.graph = variables.read(environment, "GRAPH", "run")
+        self.formats = environment.get("FORMATS", FORMATS)
 
 
 def await_true(condition, seconds, check, what):
@@ -162,21 +133,27 @@ def await_membership(workers, seconds, check):
 
 
 class Stack:
-    def __init__(self, settings, out, build=PROGRAMS, root=None):
-        """`root`: see servers.RabbitMQ."""
+    """`registry/` in its folder holds the registry's files: those that are there before it starts, else that of the replay
+    data."""
+
+    def __init__(self, settings, out, build=PROGRAMS, root=None, take_ports=None, listen=servers.HOST):
+        """`root`: see servers.RabbitMQ. `take_ports(name, count)` gives the ports of what has that name; None: any free
+        ones. `listen`: the address at which motes reach it."""
         self.settings = settings
         self.out = Path(out).resolve()
         self.build = Path(build)
-        self.registry = self.out / "registry.ttl"
+        self.registry = self.out / "registry"
         self.tokens = self.out / "tokens"
         self.mote_tokens = self.out / "mote-tokens"
+        self.take_ports = take_ports or (lambda _name, count: servers.free_ports(count))
         self.cluster = cluster.Cluster(self.out / "brokers", settings.brokers, root=root)
         self.cluster.nodes.limits.update(cluster.list_of_nodes.ONE_ADDRESS)
-        self.balancer = cluster.HAProxy(self.out / "balancer", self.cluster.nodes, self.out / "certificates")
+        self.balancer = cluster.HAProxy(self.out / "balancer", self.cluster.nodes, self.out / "certificates", listen)
         self.document_server = self.store_server(servers.DOCUMENT_SERVERS, settings.documents)
         self.graph_server = self.store_server(servers.GRAPH_SERVERS, settings.graph)
         self.gateways = []
         self.workers = []
+        self.worker_ports = []
 
     def store_server(self, known, name):
         return known[name](self.out / name) if name in known else None
@@ -194,7 +171,12 @@ class Stack:
     def graph_uri(self):
         if self.graph_server:
             return self.graph_server.uri
-        return f"nquads:{self.out / 'graph'}" if self.settings.graph == "nquads" else "null:"
+        return f"nquads:{urllib.parse.quote(str(self.out / 'graph'))}" if self.settings.graph == "nquads" else "null:"
+
+    def sparql(self):
+        """Where queries are taken; None: no server has the graph."""
+        server = self.graph_server
+        return f"http://{server.host}:{server.port}{server.query_path}" if server else None
 
     def amqp(self, user, listener):
         return f"amqp://{user}@{self.balancer.address(listener)}"
@@ -216,6 +198,7 @@ class Stack:
             "registry": str(self.registry),
             "documents": self.documents_uri(),
             "graph": self.graph_uri(),
+            "sparql": self.sparql(),
             "formats": self.settings.formats,
             "workers": [{"name": w.name, "address": w.address, "pid": w.process.pid} for w in self.workers],
             "gateways": [{"name": g.name, "address": g.address, "pid": g.process.pid} for g in self.gateways],
@@ -241,10 +224,13 @@ class Stack:
     def store_arguments(self):
         return [f"--documents={self.documents_uri()}", f"--graph={self.graph_uri()}", f"--registry={self.registry}"]
 
-    def worker_arguments(self):
+    def broker_arguments(self):
         management = ",".join(f"http://monitor@{each.host}:{each.management}" for each in self.cluster.nodes.brokers)
-        return [f"--amqp={self.amqp('worker', 'consumers')}", f"--management={management}", *self.store_arguments(),
-                f"--formats={self.settings.formats}"]
+        return [f"--amqp={self.amqp('worker', 'consumers')}", f"--management={management}"]
+
+    def worker_arguments(self, port):
+        return [*self.broker_arguments(), *self.store_arguments(), f"--formats={self.settings.formats}",
+                f"--http={servers.HOST}:{port}"]
 
     def gateway_arguments(self, listed):
         # The replay has few stations and sends as fast as possible, so there is no limit per mote.
@@ -262,8 +248,9 @@ class Stack:
         return text
 
     def make_certificates(self):
-        made = subprocess.run([ROOT / "ingest" / "make-certificates", self.out / "certificates", "localhost",
-                               self.balancer.host], capture_output=True, text=True, check=False)
+        names = dict.fromkeys(("localhost", servers.HOST, self.balancer.reached))
+        made = subprocess.run([ROOT / "ingest" / "make-certificates", self.out / "certificates", *names],
+                              capture_output=True, text=True, check=False)
         if made.returncode != 0:
             raise StackError(f"make-certificates: {made.stderr.strip()}")
 
@@ -274,10 +261,13 @@ class Stack:
 
     def start(self):
         (self.out / "logs").mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(REGISTRY, self.registry)
+        self.registry.mkdir(exist_ok=True)
+        if not any(self.registry.iterdir()):
+            shutil.copy(REGISTRY, self.registry)
         self.issue_tokens()
         self.make_certificates()
-        self.enter_gateways()
+        if not self.worker_ports:
+            self.assign_ports()
         self.cluster.begin()
         for each in self.stores():
             each.begin()
@@ -285,7 +275,7 @@ class Stack:
         for each in self.stores():
             each.await_ready()
         self.balancer.start()
-        self.call("ir-worker", "--declare", *self.worker_arguments())
+        self.call("ir-worker", "--declare", *self.broker_arguments())
         self.call("ir-store", "init", *self.store_arguments())
         for i in range(self.settings.gateways):
             self.start_gateway(i)
@@ -296,11 +286,31 @@ class Stack:
         await_membership(self.workers, READY_SECONDS, self.check)
         self.await_gateways()
 
-    def enter_gateways(self):
-        """Enters the gateways into the list of nodes."""
+    def listening(self):
+        """{name: server}; the gateways are in the list of nodes."""
+        named = {each.name: each for each in self.cluster.members}
+        return {**named, "balancer": self.balancer, **{each.name: each for each in self.stores()}}
+
+    def assign_ports(self):
+        """The gateways' go into the list of nodes."""
+        self.cluster.mapper.port = self.take_ports("epmd", 1)[0]
+        for name, each in self.listening().items():
+            each.ports = self.take_ports(name, each.n_ports)
         for i in range(self.settings.gateways):
-            port = str(servers.free_ports(1)[0])
-            self.cluster.nodes.gateways.append(cluster.list_of_nodes.Gateway(f"gateway-{i + 1}", servers.HOST, port))
+            name = f"gateway-{i + 1}"
+            port = str(self.take_ports(name, 1)[0])
+            self.cluster.nodes.gateways.append(cluster.list_of_nodes.Gateway(name, servers.HOST, port))
+        self.worker_ports = [self.take_ports(f"worker-{i + 1}", 1)[0] for i in range(self.settings.workers)]
+
+    def places(self):
+        """(name, address, port) of all that will listen, once the ports are assigned."""
+        hosts = [self.balancer.listen] * len(self.balancer.listeners)
+        for name, each in self.listening().items():
+            known = hosts if each is self.balancer else []
+            yield from ((name, host, port) for host, port in itertools.zip_longest(known, each.ports, fillvalue=servers.HOST))
+        yield "epmd", servers.HOST, self.cluster.mapper.port
+        yield from ((each.name, each.host, int(each.http)) for each in self.cluster.nodes.gateways)
+        yield from ((f"worker-{i + 1}", servers.HOST, port) for i, port in enumerate(self.worker_ports))
 
     def start_gateway(self, index):
         """Starts a gateway, or replaces one that ended."""
@@ -316,8 +326,9 @@ class Stack:
         name = f"worker-{index + 1}"
         environment = {**self.environment("worker"), **self.environment_of(name)}
         self.workers[index : index + 1] = [
-            programs.Worker(self.build, name, self.out / "logs" / f"{name}.log", self.worker_arguments(),
-                            env=environment, cwd=self.out, words_before=self.words_before(name))]
+            programs.Worker(self.build, name, self.out / "logs" / f"{name}.log",
+                            self.worker_arguments(self.worker_ports[index]), env=environment, cwd=self.out,
+                            words_before=self.words_before(name))]
 
     def await_gateways(self):
         await_true(lambda: self.balancer.up("gateways") == len(self.gateways), READY_SECONDS, self.check,
@@ -371,81 +382,3 @@ def addresses(description):
     rows += [("motes", f"{show(description['mote-tokens'])} has their tokens for HTTP{also}"),
              ("", "the generator plays them all as the shared user mote, which is for closed networks")]
     return [f"  {name:<12} {address}" for name, address in rows]
-
-
-def read_state(out=OUT):
-    """The state that `up` left, or None."""
-    try:
-        return json.loads((out / STATE).read_text())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise StackError(f"{show(out / STATE)}: {error}") from error
-
-
-def running(out=OUT):
-    """The description of the running stack that `up` left, or None."""
-    state = read_state(out)
-    alive = state and any(servers.start_time(pid) == started for pid, started in state["processes"])
-    return state["description"] if alive else None
-
-
-def check_running(out=OUT):
-    """Raises unless everything that `up` started still runs."""
-    state = read_state(out)
-    names = {each["pid"]: each["name"] for kind in ("workers", "gateways") for each in state["description"][kind]}
-    for pid, started in state["processes"]:
-        if servers.start_time(pid) != started:
-            raise StackError(f"{names.get(pid, 'a server')} of the stack has ended; look at the logs below "
-                             f"{show(out)}, then: make down, make up")
-
-
-def refuse_second(out=OUT):
-    if running(out):
-        raise StackError(f"a stack is running below {show(out)}; end it with: make down")
-
-
-def up(settings, out=OUT):
-    Claim.take(out, "make up")
-    refuse_second(out)
-    check_formats(settings.formats)
-    shutil.rmtree(out, ignore_errors=True)
-    stack = Stack(settings, out)
-    say("up", f"starting {roles(settings)}")
-    stack.start()
-    description = stack.description()
-    state = {"description": description, "processes": servers.let_go()}
-    servers.write_private(out / STATE, json.dumps(state, indent=2) + "\n")
-    print("It runs until make down:\n" + "\n".join(addresses(description)))
-
-
-def down(out=OUT):
-    Claim.take(out, "make down")
-    state = read_state(out)
-    if state is None:
-        say("down", "nothing is running")
-        return
-    count = servers.stop_kept(state["processes"])
-    (out / STATE).unlink()
-    say("down", f"{count} processes stopped")
-
-
-def main():
-    servers.stop_on_signals()
-    try:
-        if sys.argv[1:] == ["up"]:
-            refuse_given(os.environ, ("PLATFORM",), "guests are for make run")
-            up(Settings(os.environ))
-        elif sys.argv[1:] == ["down"]:
-            down()
-        else:
-            print("usage: tools/stack.py up|down", file=sys.stderr)
-            return 2
-    except (StackError, servers.ServerError, cluster.list_of_nodes.NodesError) as error:
-        print(f"{sys.argv[1]}: {error}", file=sys.stderr)
-        return getattr(error, "status", 1)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -44,8 +44,7 @@ static const ir_setting_t settings[] = {
      FIELD(message_bytes), "Larger messages are not read but dead-lettered whole by the broker."},
     IR_STORE_SETTINGS(ir_worker_options_t, stores),
     IR_FORMAT_SETTINGS(ir_worker_options_t, format),
-    {"registry", 'r', IR_SETTING_TEXT, "FILE", NULL, 0, 0, "registry.ttl", FIELD(registry),
-     "The registry of motes and sensors, Turtle; read again on SIGHUP."},
+    IR_REGISTRY_SETTING(ir_worker_options_t, registry, " Read again on SIGHUP."),
     IR_ANALYSIS_SETTINGS(ir_worker_options_t, analysis),
     {"series", 0, IR_SETTING_INTEGER, "N", NULL, 1, 10000000, "50000", FIELD(series),
      "Series whose recent points are kept in memory; others are read again from the store."},
@@ -83,6 +82,7 @@ static ir_status_t check(const void *given, ir_error_t *error) {
     const ir_worker_options_t *options = given;
     const ir_format_t *formats[IR_FORMATS_MAX];
     size_t count = 0;
+    ir_store_settings_warn(&options->stores);
     ir_status_t status = ir_format_settings_check(&options->format, error);
     if (status == IR_OK) {
         status = ir_formats_parse(options->formats, formats, &count, error);

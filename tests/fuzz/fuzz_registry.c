@@ -14,7 +14,7 @@ static void read_registry(const char *path) {
     fuzz_must_say_why(ir_registry_load(path, &registry, &error), &error);
     char *text = NULL;
     size_t size = 0;
-    if (registry != NULL && ir_registry_ntriples(registry, &text, &size, &error) == IR_OK) {
+    if (registry != NULL && ir_registry_ntriples(registry, 0, &text, &size, &error) == IR_OK) {
         free(text);
     }
     ir_registry_unref(registry);

@@ -491,7 +491,7 @@ class Pipeline:
 
     def nquads_text(self):
         """All observations' lines of all segments."""
-        return "".join(f.read_text() for f in self.nquads_files() if f.name != "registry.nq")
+        return "".join(f.read_text() for f in self.nquads_files() if not f.name.startswith("registry."))
 
     def nquads_ids(self):
         """One for every type statement."""

@@ -84,7 +84,8 @@ def test_a_settings_file_with_a_fault_names_its_line(program, tmp_path):
 @pytest.mark.parametrize("head", ("", "[comon]\n", "[worker]\n"))
 def test_settings_that_no_program_would_read_are_told(program, head, tmp_path):
     path = tmp_path / "river.conf"
-    path.write_text("[ir-other]\nits-own = 1\n[common]\nheartbeat = 5s\nshards = rs1/a\n")
+    other = next(each for each in PROGRAMS if each != program)
+    path.write_text(f"[{other}]\nits-own = 1\n[common]\nheartbeat = 5s\nshards = rs1/a\n")
     assert call(program, "--settings", str(path), "--print-settings")[0] == 0
     path.write_text("[common]\nhartbeat = 5s\n")
     status, _, errors = call(program, "--settings", str(path), "--print-settings")

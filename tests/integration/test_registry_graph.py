@@ -2,6 +2,7 @@
 store goes on working. Readers find a whole registry at any moment."""
 
 import contextlib
+import shutil
 import threading
 import time
 import urllib.parse
@@ -13,7 +14,9 @@ import proxies
 from harness import servers
 
 BASE = "https://intelligent-river.example/id/"
-REGISTRY = BASE + "graph/registry"
+INDEX = BASE + "graph/registry"
+REGISTRY = INDEX + "/river"  # that of river.ttl
+HAS_PART = "http://purl.org/dc/terms/hasPart"
 XSD = "http://www.w3.org/2001/XMLSchema#"
 LATITUDE = "http://www.w3.org/2003/01/geo/wgs84_pos#lat"
 MOTES = 300  # more statements than a server deletes in one step
@@ -54,6 +57,10 @@ def write(path, motes=MOTES, **moved):
 
 
 def load(pipeline, registry, seconds=60):
+    """The next version of river.ttl."""
+    folder = pipeline.directory / "registry"
+    folder.mkdir(exist_ok=True)
+    registry = shutil.copyfile(registry, folder / "river.ttl")
     status, _, errors = pipeline.call("ir-store", "init", *pipeline.stores(), f"--registry={registry}", seconds=seconds)
     assert status == 0, errors
 
@@ -91,6 +98,7 @@ def test_loaded_again(make_pipeline, request, tmp_path, messages, name):
     assert in_registry(server) < first
     assert server.count(f"GRAPH <{BASE}registry/next> {{ ?s ?p ?o }}") == 0
     load(pipeline, harness.REGISTRY)
+    assert server.count(f"GRAPH <{INDEX}> {{ <{INDEX}> <{HAS_PART}> <{REGISTRY}> }}") == 1
     before = server.count(f"?o a <{harness.OBSERVATION}>")
     pipeline.worker()
     sent = messages[-20:]
@@ -135,6 +143,7 @@ def test_decimals_of_older_programs(make_pipeline, tmp_path_factory, tmp_path):
     """TDB2 keeps 34.5000 with its scale, shows 34.5, and cannot delete what it shows."""
     with servers.Fuseki(tmp_path_factory.mktemp("old-fuseki")) as fuseki:
         put_as_older_programs(fuseki, REGISTRY)
+        put_as_older_programs(fuseki, INDEX)
         pipeline = make_pipeline(graph=fuseki.uri)
         load(pipeline, write(tmp_path / "one.ttl", m0="12.5"))
         assert latitudes(fuseki, "m0") == [12.5]
@@ -143,8 +152,9 @@ def test_decimals_of_older_programs(make_pipeline, tmp_path_factory, tmp_path):
         assert latitudes(fuseki, "m0") == [12.75] and latitudes(fuseki, "m7") == [1.5]
         assert latitudes(fuseki, f"m{MOTES - 1}") == []
         load(make_pipeline(), tmp_path / "two.ttl")
-        lines = (tmp_path / "graph" / "registry.nq").read_text().splitlines()
+        lines = (tmp_path / "graph" / "registry.river.ttl.nq").read_text().splitlines()
         assert in_registry(fuseki) == len(set(lines))
+        assert fuseki.count(f"GRAPH <{INDEX}> {{ ?s ?p ?o }}") == 1
 
 
 @pytest.mark.parametrize("name", ["fuseki", "oxigraph", "virtuoso"])
@@ -172,12 +182,34 @@ def test_readers_find_all(make_pipeline, request, tmp_path, name):
     assert len(seen) > 5 and set(seen) == {MOTES}
 
 
+@pytest.mark.parametrize("name", ["nquads", "fuseki", "oxigraph", "virtuoso"])
+def test_each_file_has_a_graph(make_pipeline, request, tmp_path, name):
+    """Loading one takes nothing from the other; an empty one empties its own."""
+    pipeline = make_pipeline() if name == "nquads" else make_pipeline(graph=request.getfixturevalue(name).uri)
+    mine, other = write(tmp_path / "mine.ttl", motes=2), tmp_path / "an other.ttl"
+    other.write_text(HEAD + MOTE.format(n=7, latitude="7.5", longitude="7.5"))
+
+    def motes(graph):
+        if name == "nquads":
+            text = (tmp_path / "graph" / f"registry.{graph}.ttl.nq").read_text()
+            return sum("ns#moteId>" in line for line in text.splitlines())
+        server = request.getfixturevalue(name)
+        return server.count(f"GRAPH <{INDEX}/{graph}> {{ ?m <https://intelligent-river.example/ns#moteId> ?id }}")
+
+    for words, counts in ((f"{mine},{other}", (2, 1)), (str(other), (2, 1)), (str(mine), (2, 1))):
+        pipeline.run("ir-store", "init", *pipeline.stores(), f"--registry={words}")
+        assert (motes("mine"), motes("an%20other")) == counts
+    other.write_text("")
+    pipeline.run("ir-store", "init", *pipeline.stores(), f"--registry={other}")
+    assert (motes("mine"), motes("an%20other")) == (2, 0)
+
+
 def test_nquads(make_pipeline, tmp_path):
     """The file is replaced as a whole; its literals are canonical."""
     pipeline = make_pipeline()
     load(pipeline, write(tmp_path / "one.ttl"))
     load(pipeline, write(tmp_path / "two.ttl", motes=2, m1="12.50"))
-    text = (tmp_path / "graph" / "registry.nq").read_text()
+    text = (tmp_path / "graph" / "registry.river.ttl.nq").read_text()
     assert f'"12.5"^^<{XSD}decimal>' in text and "m2>" not in text and "12.50" not in text
     for literal in ('"1.0"', '"7"', '"1.0E1"', '"true"', '"5.0"', '"0.0"', '"P1D"', '"PT1H"', '"2020-01-01T00:00:00.5Z"',
                     '"2020-01-01Z"', '"1.1E0"', '"12:00:00.5"', '"text" <', '"temperature"@en', '"Fluß"@de-at'):

@@ -109,10 +109,10 @@ def test_results_of_earlier_runs_stay(tmp_path, monkeypatch):
 
 
 def test_the_search_has_no_rate_of_its_own():
-    assert load.Settings({"FIND_MAX": "1"}).shape() == ["--find-max"]
+    assert load.Settings({}, find_max=True).shape() == ["--find-max"]
     assert load.Settings({"RATE": "5", "DURATION": "7"}).shape() == ["--rate=5", "--duration=7s"]
     with pytest.raises(stack.UsageError, match="RATE"):
-        load.Settings({"FIND_MAX": "1", "RATE": "5"})
+        load.Settings({"RATE": "5"}, find_max=True)
 
 
 def test_the_closing_lines_count_each_platform(tmp_path):

@@ -14,7 +14,7 @@ from platforms.lab import registry
 def call(script, *words, **settings):
     """(status, standard error)."""
     environment = {"PATH": "/usr/bin:/bin", **settings}
-    done = subprocess.run([sys.executable, harness.ROOT / "tools" / script, *words], env=environment, timeout=120,
+    done = subprocess.run([sys.executable, harness.ROOT / "tools" / script, *words], env=environment, timeout=120, cwd=harness.ROOT,
                           capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert done.stdout == ""
     return done.returncode, done.stderr
@@ -63,8 +63,36 @@ def test_every_platform_and_kind(platform):
 @pytest.mark.parametrize("words, settings, says", (
     (("run.py", "check"), {}, None),
     (("run.py", "check"), {"WORKERS": "0"}, "make: WORKERS=0: it is a whole number from 1 to 64\n"),
-    (("stack.py", "up"), {"PLATFORM": "lxc"}, "up: PLATFORM=lxc: guests are for make run\n"),
+    (("up.py", "up"), {"DATA": "out/river"}, "up: DATA=out/river: make clean removes out/; choose another folder\n"),
+    (("up.py", "up"), {"DATA": "/tmp/a,b"}, "up: DATA=/tmp/a,b: a comma separates the files of a registry; choose a folder without\n"),
+    (("up.py", "registry"), {}, "registry: make registry wants FILE=MY.ttl (several: FILE=A.ttl,B.ttl), the whole registry from now on\n"),
     (("load.py",), {"DURATION": "1s"}, "load: DURATION=1s: it is a whole number from 1 to 10000000\n"),
+    (("load.py", "find-max"), {"RATE": "5"}, "load: RATE=5: the rates and their times are found\n"),
 ), ids=lambda value: " ".join(value) if isinstance(value, tuple) else None)
 def test_it_is_one_line_and_status_2(words, settings, says):
     assert call(*words, **settings) == ((2, says) if says else (0, ""))
+
+
+def make(*words):
+    """(status, what it says): nothing is built, as the fault comes before."""
+    done = subprocess.run(["make", "-C", harness.ROOT, "--no-print-directory", "-n", *words], timeout=120, capture_output=True,
+                          text=True, check=False, stdin=subprocess.DEVNULL)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("words, says", (
+    (("run", "DOCUMENT=mongodb"), "DOCUMENT=mongodb: make run has no variable of this name; did you mean DOCUMENTS?"),
+    (("run", "REGISTRY=my own.ttl"), "REGISTRY=my own.ttl: make run does not take it, only make up"),
+    (("up", "GRAPH=fuski"), "GRAPH=fuski: it is one of nquads, fuseki, oxigraph, virtuoso, null; did you mean fuseki?"),
+    (("up", "FRESH=yes"), "FRESH=yes: it is a whole number from 0 to 1"),
+    (("test", "MODE=asn"), "MODE=asn: it is one of release, asan, tsan, check; did you mean asan?"),
+    (("XYZ=it's",), "XYZ=it's: make build has no variable of this name; it takes MODE, CC, CFLAGS, LDFLAGS, PREFIX, DESTDIR"),
+), ids=lambda value: " ".join(value) if isinstance(value, tuple) else None)
+def test_make_knows_its_variables(words, says):
+    status, said = make(*words)
+    assert status == 2 and says in said and said.count("\n") == 1
+
+
+def test_make_takes_what_its_targets_take():
+    assert make("down", "DATA=a b")[0] == 0
+    assert make("down", "CC=cc", "CFLAGS=-O1 -g", "MODE=asan")[0] == 0

@@ -543,23 +543,24 @@ typedef struct ir_seen {
     char lines[8][1024];
 } ir_seen_t;
 
-static ir_status_t see_id(void *context, const ir_id_t *id) {
+static ir_status_t see_id(void *context, const ir_document_key_t *key) {
     ir_seen_t *seen = context;
-    assert_int_equal(id->bytes[0], 'o');
+    assert_int_equal(key->id.bytes[0], 'o');
+    assert_true(key->mote.size > 0);
     return ++seen->count == seen->stop_at ? IR_ERR_STATE : IR_OK;
 }
 
-static void test_each_id(void **state) {
+static void test_each(void **state) {
     ir_fixture_t *fixture = *state;
     ir_seen_t seen = {0};
     fill(fixture->batch, 5);
     put(fixture);
-    assert_int_equal(ir_documents_each_id(fixture->documents, IR_DOCUMENT_OBSERVATION, see_id,
+    assert_int_equal(ir_documents_each(fixture->documents, IR_DOCUMENT_OBSERVATION, see_id,
                                           &seen, &fixture->error),
                      IR_OK);
     assert_int_equal(seen.count, 5);
     seen = (ir_seen_t){.stop_at = 2};
-    assert_int_equal(ir_documents_each_id(fixture->documents, IR_DOCUMENT_OBSERVATION, see_id,
+    assert_int_equal(ir_documents_each(fixture->documents, IR_DOCUMENT_OBSERVATION, see_id,
                                           &seen, &fixture->error),
                      IR_ERR_STATE);
     assert_int_equal(seen.count, 2);
@@ -788,7 +789,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_revisions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_recent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_recent_after_unit_change, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_each_id, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_each, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_export, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_set_up, set_up_empty, tear_down),
         cmocka_unit_test_setup_teardown(test_no_directory, set_up_empty, tear_down),

@@ -75,14 +75,19 @@ static ir_ledger_t *load(const char *path) {
     ir_ledger_extent_t extent;
     ir_error_t error;
     assert_non_null(ledger);
-    assert_int_equal(ir_ledger_add(ledger, path, &extent, &error), IR_OK);
+    assert_int_equal(ir_ledger_add(ledger, path, false, &extent, &error), IR_OK);
     assert_false(extent.cut_off);
     return ledger;
 }
 
 static void see(ir_ledger_t *ledger, unsigned number) {
     const ir_id_t id = make_id(number);
-    ir_ledger_see(ledger, &id);
+    assert_true(ir_ledger_see(ledger, &id, ir_view(NULL, 0)));
+}
+
+static void see_of(ir_ledger_t *ledger, unsigned number, const char *mote) {
+    const ir_id_t id = make_id(number);
+    assert_true(ir_ledger_see(ledger, &id, ir_view_text(mote)));
 }
 
 static void assert_result(ir_ledger_t *ledger, uint64_t present, uint64_t missing, uint64_t doubled,
@@ -94,6 +99,40 @@ static void assert_result(ir_ledger_t *ledger, uint64_t present, uint64_t missin
     assert_int_equal(result.missing, missing);
     assert_int_equal(result.doubled, doubled);
     assert_int_equal(result.foreign, foreign);
+}
+
+/* What others sent is no business of a ledger that says who sent: neither in the documents nor, for
+ * what these know, in the graph. */
+static void test_motes(void **state) {
+    const ir_fixture_t *fixture = *state;
+    ir_error_t error;
+    ir_ledger_writer_t *writer = NULL;
+    const ir_id_t raw = make_id(1);
+    const ir_id_t observation = make_id(11);
+    assert_int_equal(ir_ledger_create(fixture->path, &writer, &error), IR_OK);
+    assert_int_equal(ir_ledger_write_mote(writer, ir_view_text("mine"), &error), IR_OK);
+    assert_int_equal(ir_ledger_write(writer, 'm', &raw, &observation, 1, &error), IR_OK);
+    assert_int_equal(ir_ledger_close(writer, &error), IR_OK);
+    ir_ledger_t *ledger = load(fixture->path);
+    ir_ledger_result_t result;
+    ir_ledger_begin(ledger, IR_LEDGER_RAW);
+    see_of(ledger, 1, "mine");
+    see_of(ledger, 2, "mine");
+    see_of(ledger, 3, "other");
+    ir_ledger_end(ledger, &result);
+    assert_int_equal(result.foreign, 1);
+    assert_int_equal(result.others, 1);
+    for (int graph = 0; graph < 2; graph++) {
+        ir_ledger_begin(ledger, IR_LEDGER_OBSERVATION);
+        see_of(ledger, 11, graph ? "" : "mine");
+        see_of(ledger, 12, graph ? "" : "other");
+        see_of(ledger, 13, graph ? "" : "mine");
+        ir_ledger_end(ledger, &result);
+        assert_int_equal(result.present, 1);
+        assert_int_equal(result.foreign, 1);
+        assert_int_equal(result.others, 1);
+    }
+    ir_ledger_free(ledger);
 }
 
 static void test_text(void **state) {
@@ -147,7 +186,7 @@ static void test_add(void **state) {
     assert_int_equal(ir_ledger_close(writer, &error), IR_OK);
 
     ir_ledger_t *ledger = load(fixture->path);
-    assert_int_equal(ir_ledger_add(ledger, fixture->other, &extent, &error), IR_OK);
+    assert_int_equal(ir_ledger_add(ledger, fixture->other, false, &extent, &error), IR_OK);
     /* What one sent without a confirm, the other sent with one. */
     ir_ledger_begin(ledger, IR_LEDGER_RAW);
     ir_ledger_end(ledger, &result);
@@ -221,7 +260,7 @@ static void test_bad_files(void **state) {
         ir_ledger_extent_t extent;
         ir_ledger_t *ledger = ir_ledger_new();
         write_text(fixture->path, cases[i].text);
-        assert_int_equal(ir_ledger_add(ledger, fixture->path, &extent, &error), IR_ERR_SYNTAX);
+        assert_int_equal(ir_ledger_add(ledger, fixture->path, false, &extent, &error), IR_ERR_SYNTAX);
         ir_ledger_free(ledger);
         assert_non_null(strstr(error.text, fixture->path));
         assert_non_null(strstr(error.text, cases[i].wrong));
@@ -249,7 +288,7 @@ static void test_cut_off(void **state) {
         ir_ledger_result_t result;
         ir_ledger_t *ledger = ir_ledger_new();
         write_text(fixture->path, cases[i].text);
-        assert_int_equal(ir_ledger_add(ledger, fixture->path, &extent, &error), IR_OK);
+        assert_int_equal(ir_ledger_add(ledger, fixture->path, false, &extent, &error), IR_OK);
         assert_true(extent.cut_off);
         assert_int_equal(extent.incomplete, cases[i].incomplete);
         assert_int_equal(extent.lines, cases[i].lines);
@@ -401,7 +440,7 @@ static void test_no_file(void **state) {
     ir_ledger_t *ledger = ir_ledger_new();
     ir_ledger_extent_t extent;
     ir_ledger_writer_t *writer = NULL;
-    assert_int_equal(ir_ledger_add(ledger, "/nowhere/at/all", &extent, &error), IR_ERR_NOT_FOUND);
+    assert_int_equal(ir_ledger_add(ledger, "/nowhere/at/all", false, &extent, &error), IR_ERR_NOT_FOUND);
     ir_ledger_free(ledger);
     assert_int_equal(ir_ledger_create("/nowhere/at/all", &writer, &error), IR_ERR_IO);
     assert_null(writer);
@@ -449,7 +488,7 @@ static void test_full_disk(void **state) {
 
     ir_ledger_extent_t extent;
     ir_ledger_t *ledger = ir_ledger_new();
-    assert_int_equal(ir_ledger_add(ledger, fixture->path, &extent, &error), IR_OK);
+    assert_int_equal(ir_ledger_add(ledger, fixture->path, false, &extent, &error), IR_OK);
     assert_true(extent.cut_off);
     assert_true(extent.lines > 1000);
     ir_ledger_free(ledger);
@@ -458,6 +497,7 @@ static void test_full_disk(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_text, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_motes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_compare, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_add, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many, set_up, tear_down),

@@ -56,7 +56,7 @@ static void assert_described(const ir_turtle_t *turtle, ir_view_t iri) {
 
 static void read_ontology(ir_turtle_t *turtle, ir_arena_t *arena) {
     ir_error_t error = {0};
-    if (ir_turtle_read(turtle, ONTOLOGY, arena, &error) != IR_OK) {
+    if (!ir_turtle_init(turtle, arena) || ir_turtle_read(turtle, ONTOLOGY, &error) != IR_OK) {
         fail_msg("%s", error.text);
     }
 }
@@ -90,7 +90,7 @@ static void test_all_used(void **state) {
         for (size_t i = 0; i < 3; i++) {
             if (nodes[i]->kind == IR_NODE_IRI && is_ours(nodes[i]->iri) &&
                 !is_used(nodes[i]->text)) {
-                fail_msg(ONTOLOGY ":%u: %s is used nowhere", fact->line, nodes[i]->iri);
+                fail_msg(ONTOLOGY ":%u: %s is used nowhere", fact->at.line, nodes[i]->iri);
             }
         }
     }

@@ -46,7 +46,8 @@ static void test_motes(void **state) {
     ir_registry_t *registry = load(EVERYTHING);
     assert_int_equal(ir_registry_motes(registry), 2);
     assert_int_equal(ir_registry_sensors(registry), 5);
-    assert_string_equal(ir_registry_path(registry), EVERYTHING);
+    assert_int_equal(ir_registry_files(registry), 1);
+    assert_string_equal(ir_registry_file_name(registry, 0), "everything");
     const ir_mote_t *a = ir_registry_mote(registry, ir_view_text("A-1:x_y"));
     assert_non_null(a);
     assert_string_equal(a->iri, NET "a");
@@ -270,7 +271,7 @@ static char *ntriples(const char *path) {
     char *text = NULL;
     size_t size = 0;
     ir_error_t error = {0};
-    assert_int_equal(ir_registry_ntriples(registry, &text, &size, &error), IR_OK);
+    assert_int_equal(ir_registry_ntriples(registry, 0, &text, &size, &error), IR_OK);
     text = realloc(text, size + 1);
     assert_non_null(text);
     text[size] = '\0';
@@ -309,6 +310,73 @@ static void test_ntriples(void **state) {
     assert_string_equal(text, again);
     free(again);
     free(text);
+}
+
+/* ---- several files ---- */
+
+#define SEVERAL "tests/data/registry/several/"
+
+static void assert_several_refused(const char *paths, const char *text) {
+    ir_registry_t *registry = NULL;
+    ir_error_t error = {0};
+    assert_int_equal(ir_registry_load(paths, &registry, &error), IR_ERR_SYNTAX);
+    assert_string_equal(error.text, text);
+}
+
+/* Shared properties, blank nodes of the same label, a sensor on a mote of another file. */
+static void test_several_files(void **state) {
+    (void)state;
+    ir_registry_t *registry = load("tests/data/registry/several");
+    assert_int_equal(ir_registry_files(registry), 2);
+    assert_string_equal(ir_registry_file_name(registry, 1), "b");
+    assert_int_equal(ir_registry_motes(registry), 2);
+    assert_int_equal(ir_registry_sensors(registry), 3);
+    const ir_sensor_t *guest = sensor_of(registry, "a/guest");
+    assert_string_equal(guest->mote->id, "a");
+    assert_true(ir_sensor_limits(sensor_of(registry, "a/t"))->gross_fail.high == 30);
+    assert_true(ir_sensor_limits(sensor_of(registry, "b/t"))->gross_fail.high == 20);
+    ir_registry_unref(registry);
+}
+
+static void test_each_file_has_its_statements(void **state) {
+    (void)state;
+    ir_registry_t *registry = load(SEVERAL "a.ttl," SEVERAL "b.ttl");
+    for (unsigned file = 0; file < 2; file++) {
+        char *text = NULL;
+        size_t size = 0;
+        ir_error_t error = {0};
+        assert_int_equal(ir_registry_ntriples(registry, file, &text, &size, &error), IR_OK);
+        text = realloc(text, size + 1);
+        assert_non_null(text);
+        text[size] = '\0';
+        assert_true((strstr(text, "\"a/t\"") != NULL) == (file == 0));
+        assert_true((strstr(text, "\"a/guest\"") != NULL) == (file == 1));
+        assert_non_null(strstr(text, "property/t> <http://www.w3.org/2000/01/rdf-schema#label>"));
+        free(text);
+    }
+    ir_registry_unref(registry);
+}
+
+static void test_defined_in_two_files(void **state) {
+    (void)state;
+    assert_several_refused(
+        SEVERAL "a.ttl," SEVERAL "again/a-copy.ttl",
+        SEVERAL "again/a-copy.ttl:5: ir:moteId of <mote/a> is given in two files, here and in " SEVERAL
+                "a.ttl:6; leave one");
+    assert_several_refused(
+        SEVERAL "a.ttl," SEVERAL "again/same-id.ttl",
+        SEVERAL "again/same-id.ttl:4: ir:moteId \"a\" of <mote/other> is also that of "
+                "<https://intelligent-river.example/id/mote/a> (" SEVERAL
+                "a.ttl:6); each mote needs its own");
+    assert_several_refused(
+        SEVERAL "a.ttl," SEVERAL "again/same-name.ttl",
+        SEVERAL "again/same-name.ttl:7: ir:senmlName \"a/t\" of <sensor/other> is also that of "
+                "<https://intelligent-river.example/id/sensor/a> (" SEVERAL
+                "a.ttl:11); each sensor needs its own");
+    assert_several_refused(SEVERAL "a.ttl," SEVERAL "again/a.ttl",
+                           SEVERAL "a.ttl and " SEVERAL
+                                   "again/a.ttl have the same name, which their registry graphs "
+                                   "would share; rename one");
 }
 
 /* ---- faults ---- */
@@ -367,8 +435,10 @@ static void test_unreadable(void **state) {
     assert_refused("tests/data/registry/none.ttl", IR_ERR_NOT_FOUND,
                    "tests/data/registry/none.ttl: cannot open the registry: No such file or "
                    "directory");
-    assert_refused("tests/data/registry", IR_ERR_IO,
-                   "tests/data/registry: is a directory; the registry is one Turtle file");
+    assert_refused("tests/data/registry/several/none", IR_ERR_NOT_FOUND,
+                   "tests/data/registry/several/none: cannot open the registry: No such file or directory");
+    assert_refused("tests/unit", IR_ERR_NOT_FOUND, "tests/unit: the registry's folder has no file *.ttl");
+    assert_refused(USGS ",", IR_ERR_USAGE, "registry: a path is empty; it is a file, a folder, or several with commas between");
 }
 
 /* "column 9:" becomes "column :". Releases of serd count columns from 0 or from 1. */
@@ -439,7 +509,7 @@ static void test_empty(void **state) {
     ir_error_t error = {0};
     assert_int_equal(ir_registry_motes(registry), 0);
     assert_null(ir_registry_sensor(registry, ir_view_text("a")));
-    assert_int_equal(ir_registry_ntriples(registry, &text, &size, &error), IR_OK);
+    assert_int_equal(ir_registry_ntriples(registry, 0, &text, &size, &error), IR_OK);
     assert_int_equal(size, 0);
     free(text);
     ir_registry_unref(registry);
@@ -457,7 +527,7 @@ static void test_allocations(void **state) {
         failing_alloc_arm(nth, FAILING_ALLOC_PROGRAM);
         ir_status_t status = ir_registry_load(EVERYTHING, &registry, &error);
         if (status == IR_OK) {
-            status = ir_registry_ntriples(registry, &text, &size, &error);
+            status = ir_registry_ntriples(registry, 0, &text, &size, &error);
         }
         const bool failed = failing_alloc_disarm();
         free(text);
@@ -480,6 +550,9 @@ int main(void) {
         cmocka_unit_test(test_references),   cmocka_unit_test(test_mote_ids),
         cmocka_unit_test(test_usgs),         cmocka_unit_test(test_manual),
         cmocka_unit_test(test_manual_units), cmocka_unit_test(test_ntriples),
+        cmocka_unit_test(test_several_files),
+        cmocka_unit_test(test_each_file_has_its_statements),
+        cmocka_unit_test(test_defined_in_two_files),
         cmocka_unit_test(test_faults),       cmocka_unit_test(test_unreadable),
         cmocka_unit_test(test_not_turtle),   cmocka_unit_test(test_depth),
         cmocka_unit_test(test_too_large),    cmocka_unit_test(test_empty),

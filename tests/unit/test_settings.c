@@ -112,7 +112,7 @@ static void later_sources_override_earlier_ones(void **state) {
     (void)state;
     char path[] = "/tmp/ir-test-settings-XXXXXX";
     close(mkstemp(path));
-    write_file(path, "[common]\ncount = 2\nname = common\n[ir-other]\nname = foreign\n"
+    write_file(path, "[common]\ncount = 2\nname = common\n[ir-worker]\nname = foreign\n"
                      "[ir-test]\nname = file\nsize = 5\n");
     char line[128];
     snprintf(line, sizeof line, "--settings %s", path);
@@ -149,6 +149,8 @@ static void faults_of_the_line_are_named(void **state) {
     wrong("--flag=maybe", "flag");
     wrong("--name", "wants a value");
     wrong("--colour red", "--colour");
+    wrong("--cuont 3", "did you mean count?");
+    wrong("--cuont=3", "did you mean count?");
     wrong("--settings /nonexistent/file", "/nonexistent/file");
 }
 
@@ -158,6 +160,9 @@ static void faults_of_the_file_name_its_line(void **state) {
         const char *text, *part;
     } cases[] = {{"[ir-test]\n\ncount = none\n", ":3"},
                  {"[ir-test]\nunheard = 1\n", ":2"},
+                 {"[ir-test]\nwiat = 1s\n", ":2: wiat: no such setting; did you mean wait?"},
+                 {"[common]\nregistyr = 1\n", "of any program; did you mean registry?"},
+                 {"[ir-wroker]\ncount = 1\n", "no program reads; did you mean ir-worker?"},
                  {"count = 1\n", ":1"},
                  {"[ir-test]\n[other]\ncount = 1\n", ":3"},
                  {"[common]\nname = a\n[ir-test]\nchoice = x\n", ":4"}};
@@ -170,6 +175,26 @@ static void faults_of_the_file_name_its_line(void **state) {
         wrong(line, cases[i].part);
         unlink(path);
     }
+}
+
+static void misspelt_variables_are_told(void **state) {
+    (void)state;
+    setenv("IR_PARTITONS", "3", 1);
+    wrong("", "environment IR_PARTITONS: no such setting; did you mean IR_PARTITIONS?");
+    unsetenv("IR_PARTITONS");
+    setenv("IR_SOMETHING_ELSE", "3", 1);
+    load_t l;
+    load(&l, "");
+    assert_int_equal(l.verdict, IR_SETTINGS_RUN);
+    drop(&l);
+    unsetenv("IR_SOMETHING_ELSE");
+}
+
+static void the_password_of_a_uri_wins(void **state) {
+    (void)state;
+    assert_string_equal(ir_uri_password_apart("amqp://me@host", "apart"), "apart");
+    assert_null(ir_uri_password_apart("amqp://me@host", ""));
+    assert_null(ir_uri_password_apart("amqp://me:own@host", "apart"));
 }
 
 static void secrets_come_from_file_or_environment_only(void **state) {
@@ -210,7 +235,7 @@ static void a_file_with_a_secret_is_for_its_owner_alone(void **state) {
     static const char secret[] = "[ir-test]\nsecret = swordfish\n";
     static const char uri[] = "[common]\nuri = amqp://me:swordfish@host\n";
     static const char harmless[] = "[ir-test]\nname = file\nsecret =\nuri = amqp://me@host\n"
-                                   "[ir-other]\nsecret = swordfish\n";
+                                   "[ir-ingest]\nsecret = swordfish\n";
     const struct {
         const char *text;
         mode_t mode;
@@ -285,6 +310,8 @@ int main(void) {
         cmocka_unit_test(secrets_come_from_file_or_environment_only),
         cmocka_unit_test(what_was_taken_is_wiped_from_the_environment),
         cmocka_unit_test(a_file_with_a_secret_is_for_its_owner_alone),
+        cmocka_unit_test(misspelt_variables_are_told),
+        cmocka_unit_test(the_password_of_a_uri_wins),
         cmocka_unit_test(passwords_in_uris_are_masked),
         cmocka_unit_test(one_field_from_text),
         cmocka_unit_test(the_manual_has_every_setting),

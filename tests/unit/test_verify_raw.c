@@ -88,7 +88,7 @@ static void close_ledger(ir_ledger_writer_t *writer) {
     ir_error_t error;
     assert_int_equal(ir_ledger_close(writer, &error), IR_OK);
     ledger = ir_ledger_new();
-    assert_int_equal(ir_ledger_add(ledger, sources_path, &extent, &error), IR_OK);
+    assert_int_equal(ir_ledger_add(ledger, sources_path, false, &extent, &error), IR_OK);
 }
 
 static void note_one(const char *body, const char *name) {
@@ -127,7 +127,8 @@ static void compare(uint32_t without) {
     ir_ledger_begin(ledger, IR_LEDGER_OBSERVATION);
     for (uint32_t i = 0; i < batch->n_observations; i++) {
         if (i != without) {
-            ir_ledger_see(ledger, &batch->observations[i].id);
+            assert_true(
+                ir_ledger_see(ledger, &batch->observations[i].id, ir_view(NULL, 0)));
         }
     }
     ir_ledger_end(ledger, &result);

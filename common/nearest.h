@@ -1,0 +1,27 @@
+/* "Did you mean …?": which of some names is most like one that is unknown. */
+#ifndef IR_COMMON_NEAREST_H
+#define IR_COMMON_NEAREST_H
+
+#include "common/view.h"
+
+#define IR_NEAREST_SIZE 40     /* longer names are like none */
+#define IR_NEAREST_DISTANCE 3  /* letters that are changed, added or left out, at most */
+#define IR_NEAREST_TEXT_SIZE 80
+
+typedef struct ir_nearest {
+    ir_view_t unknown;
+    const char *name; /* the most similar one so far; NULL: none is like it */
+    unsigned distance;
+} ir_nearest_t;
+
+/* A third of a short name's letters may differ at most: else everything is like it. */
+ir_nearest_t ir_nearest(ir_view_t unknown);
+
+/* Looks at one name, which is kept, not copied. Case does not count. */
+void ir_nearest_try(ir_nearest_t *nearest, const char *name);
+
+/* "; did you mean PREFIXname?", or nothing; for the end of a message. Returns `out`. */
+const char *ir_nearest_text(const ir_nearest_t *nearest, const char *prefix,
+                            char out[static IR_NEAREST_TEXT_SIZE]);
+
+#endif

@@ -1,0 +1,221 @@
+"""A user's river: make up, down, registry and load on a folder of its own, as somebody types them."""
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+import harness
+from harness import servers, wait_for
+
+import river
+
+HEAD = """\
+@prefix ir: <https://intelligent-river.example/ns#> .
+@prefix sosa: <http://www.w3.org/ns/sosa/> .
+@prefix qudt: <http://qudt.org/schema/qudt/> .
+@prefix unit: <http://qudt.org/vocab/unit/> .
+"""
+MOTE = """\
+<mote/{0}> a sosa:Platform ; ir:moteId "{0}" ; ir:featureOfInterest <feature/elbe> .
+<sensor/{0}> a sosa:Sensor ; sosa:isHostedBy <mote/{0}> ; ir:senmlName "{0}/level" ; sosa:observes <property/level> ;
+    qudt:hasUnit unit:M .
+"""
+
+
+def registry(path, *motes):
+    path.write_text(HEAD + "".join(MOTE.format(each) for each in motes))
+    return path
+
+
+class River:
+    """The commands on one folder, which has a space in its name."""
+
+    def __init__(self, directory):
+        self.folder = directory / "my river"
+        self.environment = {**os.environ, "DATA": str(self.folder), "IR_BUILD": str(harness.BUILD), "WORKERS": "1", "GATEWAYS": "1"}
+
+    def call(self, script, *words, **variables):
+        """(status, output, errors)."""
+        done = subprocess.run([sys.executable, harness.ROOT / "tools" / script, *words], env={**self.environment, **variables},
+                              capture_output=True, text=True, check=False, timeout=300, stdin=subprocess.DEVNULL)
+        return done.returncode, done.stdout, done.stderr
+
+    def good(self, script, *words, **variables):
+        status, text, errors = self.call(script, *words, **variables)
+        assert status == 0, errors + text
+        return text
+
+    def refused(self, script, *words, **variables):
+        """What it says, in one line."""
+        status, text, errors = self.call(script, *words, **variables)
+        assert status in (1, 2) and errors.count("\n") == 1, text + errors
+        return errors
+
+    def sqlite(self, query):
+        with contextlib.closing(sqlite3.connect(f"file:{self.folder}/documents.sqlite?mode=ro", uri=True, timeout=30)) as database:
+            return database.execute(query).fetchall()
+
+    def stored(self):
+        return self.sqlite("SELECT count(*) FROM observations")[0][0]
+
+    def state(self):
+        return json.loads((self.folder / "stack.json").read_text())
+
+    def kept(self):
+        """What stays from one start to the next."""
+        return [(self.folder / name).read_text() for name in ("river.json", "mote-tokens", "brokers/passwords")]
+
+    def ids(self):
+        """That something sends an observation by HTTP, of a mote."""
+        return dict(line.split() for line in (self.folder / "mote-tokens").read_text().splitlines())
+
+    def kill(self):
+        for pid, _ in self.state()["processes"]:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+        wait_for(lambda: all(servers.start_time(pid) is None for pid, _ in self.state()["processes"]), "their end")
+
+
+@pytest.fixture
+def mine(tmp_path):
+    made = River(tmp_path)
+    yield made
+    made.good("up.py", "down")
+
+
+def commands(text):
+    """Those that send, by what stands above them."""
+    found = re.split(r"^# (\w+), with \w+\n", text.split("each of these stores one:\n")[1].split("\nEach mote's token")[0], flags=re.M)
+    return dict(zip(found[1::2], found[2::2]))
+
+
+def paste(command):
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60,
+                          env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_first_hour(mine, tmp_path):
+    """What is printed works when it is pasted; everything is there after a crash; the registry changes while it runs."""
+    file = registry(tmp_path / "gauges.ttl", "elbe-dresden")
+    text = mine.good("up.py", "up", REGISTRY=str(file))
+    assert "a new river" in text and "this machine only" in text and "make up DATA=DIR GRAPH=oxigraph" in text
+    by_protocol = commands(text)
+    assert list(by_protocol) == ["HTTP", "MQTT", "AMQP"]
+    for name, command in by_protocol.items():
+        command = command.replace("/usr/bin/python3", shlex.quote(sys.executable))
+        assert " 202 " in paste(command) if name == "HTTP" else paste(command) is not None
+    wait_for(lambda: mine.stored() == 3, "three observations")
+    kept = mine.kept()
+    assert "runs already" in mine.good("up.py", "up")
+
+    mine.kill()
+    text = mine.good("up.py", "up")
+    assert "going on" in text and mine.kept() == kept and mine.stored() == 3
+    paste(commands(text)["HTTP"])
+    wait_for(lambda: mine.stored() == 4, "one more after the crash")
+
+    registry(file, "elbe-dresden", "elbe-pirna")
+    assert "2 motes" in mine.good("up.py", "registry", FILE=str(file))
+    token = mine.ids()["elbe-pirna"]
+    paste(commands(text)["HTTP"].replace(mine.ids()["elbe-dresden"], token).replace("elbe-dresden", "elbe-pirna"))
+    wait_for(lambda: mine.sqlite("SELECT count(*) FROM readable WHERE mote = 'elbe-pirna'")[0][0] == 1, "the new mote's")
+    other = registry(tmp_path / "other.ttl", "elbe-pirna")
+    said = mine.refused("up.py", "registry", FILE=f"{file},{other}")
+    assert "other.ttl:5: ir:moteId of <mote/elbe-pirna> is given in two files" in said and "gauges.ttl:8" in said
+
+
+def test_what_is_refused(mine, tmp_path):
+    """Each with what to do, and nothing is touched."""
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter").touch()
+    assert "choose another folder with DATA=DIR" in mine.refused("up.py", "up", DATA=str(tmp_path / "full"), FRESH="1")
+    assert (tmp_path / "full" / "letter").exists()
+    assert "there is no file" in mine.refused("up.py", "up", REGISTRY="none.ttl")
+    assert "no such address" in mine.refused("up.py", "up", LISTEN="192.0.2.1")
+    mine.good("up.py", "up")
+    assert "make registry FILE=a.ttl" in mine.refused("up.py", "up", REGISTRY="a.ttl")
+    assert "make down" in mine.refused("up.py", "up", FRESH="1")
+    mine.good("up.py", "down")
+    assert "FRESH=1" in mine.refused("up.py", "up", DOCUMENTS="mongodb")
+    assert "start one with: make up" in mine.refused("load.py")
+    port = json.loads(mine.kept()[0])["ports"]["gateway-1"][0]
+    with socket.create_server(("127.0.0.1", port)):
+        said = mine.refused("up.py", "up")
+        assert f"port {port} of gateway-1" in said and "river.json" in said
+    text = mine.good("up.py", "up", FRESH="1", GRAPH="null")
+    assert "lost are:" in text and "documents.sqlite" in text
+
+
+def test_simulated_motes_leave_the_users_alone(mine, tmp_path):
+    """A load's motes are known while it lasts; the user's observations are not foreign to it; purge removes its own."""
+    text = mine.good("up.py", "up", REGISTRY=str(registry(tmp_path / "gauges.ttl", "elbe-dresden")))
+    paste(commands(text)["HTTP"])
+    load = {"MOTES": "5", "RATE": "50", "DURATION": "2"}
+    for _ in range(2):
+        text = mine.good("load.py", **load)
+        assert "simulated observations enter the same stores" in text and "0 missing, 0 doubled, 0 foreign" in text
+    assert [each.name for each in (mine.folder / "registry").iterdir()] == ["gauges.ttl"]
+    assert "sim-" not in (mine.folder / "tokens").read_text()
+    simulated = mine.stored() - 1
+    assert simulated > 100
+    description = mine.state()["description"]
+    purge = [harness.BUILD / "ir-store", "purge", "--mote=sim-*", *(f"--{key}={description[key]}" for key in ("documents", "graph"))]
+    assert f"would remove" in subprocess.check_output(purge, text=True) and mine.stored() == simulated + 1
+    done = subprocess.run([*purge, "--yes"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "make down" in done.stderr and mine.stored() == simulated + 1
+    mine.good("up.py", "down")
+    assert f"removed " in subprocess.check_output([*purge, "--yes"], text=True)
+    assert mine.sqlite("SELECT DISTINCT mote FROM readable") == [("elbe-dresden",)]
+    assert mine.sqlite("SELECT count(*) FROM raw") == [(1,)]
+    mine.good("up.py", "up")
+    assert "0 missing, 0 doubled, 0 foreign" in mine.good("load.py", **load)
+
+
+def test_a_load_goes_on_when_a_process_dies(mine, tmp_path):
+    mine.good("up.py", "up", GATEWAYS="2", REGISTRY=str(registry(tmp_path / "gauges.ttl", "elbe-dresden")))
+    gateway = mine.state()["description"]["gateways"][1]
+    argv = [sys.executable, harness.ROOT / "tools" / "load.py"]
+    environment = {**mine.environment, "MOTES": "5", "RATE": "50", "DURATION": "6", "VIA": "amqp"}
+    with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+        wait_for(lambda: mine.stored() > 20, "the load")
+        os.kill(gateway["pid"], signal.SIGKILL)
+        text = running.communicate(timeout=200)[0]
+    assert running.returncode == 1 and "ENDED: gateway-2" in text and "0 missing, 0 doubled, 0 foreign" in text
+    assert "ended meanwhile: gateway-2" in text and "make up" in text
+
+
+def test_names_of_simulated_motes_are_the_loads(mine, tmp_path):
+    mine.good("up.py", "up", REGISTRY=str(registry(tmp_path / "gauges.ttl", "sim-mine")))
+    assert "has the mote sim-mine" in mine.refused("load.py")
+
+
+def test_ports_last():
+    """They are below those of outgoing connections, and differ."""
+    ports = servers.free_ports(50, {20000})
+    low = int(open("/proc/sys/net/ipv4/ip_local_port_range").read().split()[0])
+    assert len(set(ports)) == 50 and all(port < low for port in ports) and 20000 not in ports
+
+
+def test_a_reboot_ends_everything(tmp_path, monkeypatch):
+    """What a file tells of processes holds for one run of the kernel."""
+    made = river.River(tmp_path)
+    monkeypatch.setattr(servers, "_journal", None)
+    servers.record_in(made.processes)
+    process = servers.Process(["sleep", "60"], tmp_path / "log")
+    made.started({"workers": [], "gateways": []})
+    assert made.description() is not None and len(servers.recorded(made.processes)) == 1
+    monkeypatch.setattr(servers, "boot_id", lambda: "another")
+    assert made.description() is None and servers.recorded(made.processes) == []
+    monkeypatch.undo()
+    assert made.stop() == 1 and not process.alive()

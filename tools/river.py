@@ -1,0 +1,201 @@
+"""The folder of a user's river: what was chosen, ports, registry, credentials, stores and broker data, kept from one start to
+the next. No run and no `make clean` touches it.
+
+    river.json        the choices and the ports           registry/         the registry's files
+    mote-tokens       MOTE TOKEN lines                    brokers/passwords USER PASSWORD lines of the house
+    stack.json        while it runs: what and where       processes         what was started
+    lock              held by who starts or stops it      logs/, load-NNN/, the stores
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import programs
+import servers
+import stack
+import variables
+from stack import PROGRAMS, Claim, StackError, UsageError, say, show
+
+CHOICES = ("BROKERS", "GATEWAYS", "WORKERS", "DOCUMENTS", "GRAPH", "FORMATS", "LISTEN")
+# What the data in the folder were made with; the others may change from one start to the next.
+FIXED = {"BROKERS": "brokers", "DOCUMENTS": "documents", "GRAPH": "graph"}
+INITIAL = {name: variables.taken_by(["up"])[name].initial for name in CHOICES}
+PREFIX = "sim-"  # of the names of simulated motes
+SIMULATED = "simulated.ttl"  # in registry/, while a load is under way
+
+
+class KeptPorts:
+    """Called as take_ports(name, count): those that the name had before, and new ones where it had fewer."""
+
+    def __init__(self, kept):
+        self.kept = kept
+
+    def __call__(self, name, count):
+        ports = self.kept.setdefault(name, [])
+        if len(ports) < count:
+            ports += servers.lasting_ports(count - len(ports), {port for each in self.kept.values() for port in each})
+        return ports[:count]
+
+
+class River:
+    """The folder."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder).resolve()
+        self.kept = self.folder / "river.json"
+        self.state = self.folder / "stack.json"
+        self.processes = self.folder / "processes"
+        self.registry = self.folder / "registry"
+        self.mote_tokens = self.folder / "mote-tokens"
+
+    @classmethod
+    def of(cls, environment):
+        river = cls(variables.read(environment, "DATA", "up"))
+        if "," in str(river.folder):
+            raise UsageError(f"DATA={show(river.folder)}: a comma separates the files of a registry; choose a folder without")
+        if (stack.ROOT / "out") in [river.folder, *river.folder.parents]:
+            raise UsageError(f"DATA={show(river.folder)}: make clean removes out/; choose another folder")
+        return river
+
+    def claim(self, what):
+        """Makes the folder where there is none, and refuses one that holds something else."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.kept.exists() and any(each.name != "lock" for each in self.folder.iterdir()):
+            raise StackError(f"{show(self.folder)} holds something, and no river (it has no river.json); choose another folder "
+                             "with DATA=DIR")
+        Claim.take(self.folder, what, self.folder / "lock")
+        if not self.kept.exists():
+            self.write({"choices": {}, "ports": {}})
+
+    # ---- what is kept ----
+
+    def read(self):
+        """{"choices", "ports"}; both empty at first."""
+        try:
+            known = json.loads(self.kept.read_text(encoding="utf-8"))
+            return {"choices": dict(known["choices"]), "ports": dict(known["ports"])}
+        except FileNotFoundError:
+            return {"choices": {}, "ports": {}}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StackError(f"{show(self.kept)} cannot be read ({error}); mend it, or begin anew with FRESH=1") from error
+
+    def write(self, known):
+        beside = self.kept.with_suffix(".new")
+        beside.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+        beside.rename(self.kept)
+
+    def choose(self, known, environment):
+        """The choices of this start: those that are given, else those of before, else the initial ones."""
+        given = {name: environment[name] for name in CHOICES if environment.get(name)}
+        chosen = {**known, **given}
+        for name, what in FIXED.items():
+            before = known.get(name)
+            if before and chosen[name] != before:
+                raise StackError(f"{name}={chosen[name]}: {show(self.folder)} was made with {name}={before}, and its {what} would "
+                                 f"be left behind; leave {name} out to go on, take another folder with DATA=DIR, or empty this "
+                                 "one with FRESH=1")
+        return {name: chosen.get(name) or INITIAL[name] for name in CHOICES}
+
+    def empty(self):
+        """FRESH=1: says what will be lost, then removes it."""
+        lost = sorted(each for each in self.folder.iterdir() if each.name not in ("lock", "river.json"))
+        sizes = ", ".join(f"{each.name} ({size_of(each):,.1f} MB)" for each in lost)
+        if lost:
+            say("up", f"FRESH=1 empties {show(self.folder)}; lost are: {sizes}")
+        for each in [*lost, self.kept]:
+            shutil.rmtree(each) if each.is_dir() and not each.is_symlink() else each.unlink(missing_ok=True)
+
+    # ---- registry ----
+
+    def take_registry(self, variable, text):
+        """Makes these files the registry. Returns the names of those that were in it and no longer are."""
+        files = registry_files(variable, text)
+        programs.registered(PROGRAMS, files)
+        before = {each.name for each in self.registry.glob("*.ttl")}
+        beside = self.registry.with_suffix(".new")
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir()
+        for each in files:
+            shutil.copyfile(each, beside / each.name)
+        shutil.rmtree(self.registry, ignore_errors=True)
+        beside.rename(self.registry)
+        return sorted(before - {each.name for each in files})
+
+    def drop_simulated(self):
+        """Removes what a load that was killed left."""
+        (self.registry / SIMULATED).unlink(missing_ok=True)
+        for each in (self.folder / "tokens", self.mote_tokens):
+            programs.drop_tokens(each, PREFIX)
+
+    # ---- what runs ----
+
+    def description(self):
+        """Of the stack that runs all, or None."""
+        state = self.read_state()
+        alive = state and all(servers.start_time(pid) == started for pid, started in state["processes"])
+        return state["description"] if alive else None
+
+    def read_state(self):
+        """What a complete start left, of this run of the kernel; else None."""
+        try:
+            state = json.loads(self.state.read_text(encoding="utf-8"))
+            return state if state["boot"] == servers.boot_id() else None
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StackError(f"{show(self.state)}: {error}; remove it, then: make down, make up") from error
+
+    def require_running(self):
+        """Its description."""
+        description = self.description()
+        if description is None:
+            ended = self.ended()
+            below = f"below {show(self.folder)}"
+            raise StackError(f"{', '.join(ended)} of the stack {below} ended; look at logs/ there, then: make up" if ended
+                             else f"no stack is running {below}; start one with: make up")
+        return description
+
+    def ended(self):
+        """Names of what has ended of a stack that was started."""
+        state = self.read_state()
+        if state is None:
+            return []
+        names = {each["pid"]: each["name"] for kind in ("workers", "gateways") for each in state["description"][kind]}
+        return [names.get(pid, "a server") for pid, started in state["processes"] if servers.start_time(pid) != started]
+
+    def started(self, description):
+        """Everything runs, and goes on when this program ends."""
+        state = {"description": description, "processes": servers.let_go(), "boot": servers.boot_id()}
+        servers.write_private(self.state, json.dumps(state, indent=2) + "\n")
+
+    def stop(self):
+        """Stops what is there of it, and what an interrupted start left; returns how many processes."""
+        count = servers.stop_kept(servers.recorded(self.processes))
+        for each in (self.state, self.processes):
+            each.unlink(missing_ok=True)
+        return count
+
+
+def size_of(path):
+    """In MB."""
+    files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file() and not each.is_symlink()]
+    return sum(each.stat().st_size for each in files) / 1e6
+
+
+def registry_files(variable, text):
+    """The files that REGISTRY= or FILE= names: several with commas between, a folder stands for its *.ttl."""
+    paths = [Path(each) for each in text.split(",")]
+    files = [file for path in paths for file in (sorted(path.glob("*.ttl")) if path.is_dir() else [path])]
+    for each in files:
+        if not each.is_file():
+            raise UsageError(f"{variable}={text}: there is no file {each}")
+        if each.suffix != ".ttl":
+            raise UsageError(f"{variable}={text}: a registry is Turtle, NAME.ttl; rename {each}")
+        if each.name == SIMULATED:
+            raise UsageError(f"{variable}={text}: make load has a file {SIMULATED} of its own; rename yours")
+        if [other.name for other in files].count(each.name) > 1:
+            raise UsageError(f"{variable}={text}: two files are named {each.name}; rename one")
+    if not files:
+        raise UsageError(f"{variable}={text}: there is no .ttl file in it")
+    return files

@@ -1,0 +1,232 @@
+"""Starts, stops and changes a user's river (river.py).
+
+    python3 tools/up.py up          starts it, or goes on with what is there: REGISTRY= DATA= FRESH= LISTEN= and the stack's
+                                    variables, from the environment
+    python3 tools/up.py down        stops it
+    python3 tools/up.py registry    makes FILE= the registry of what runs; returns when all have read it
+"""
+
+import argparse
+import errno
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import cluster
+import programs
+import ready_commands
+import servers
+import stack
+import variables
+from river import CHOICES, SIMULATED, River
+from stack import PROGRAMS, StackError, UsageError, say, show
+
+
+class KeptPorts:
+    """Called as take_ports(name, count): those that the name had before, and new ones where it had fewer."""
+
+    def __init__(self, kept):
+        self.kept = kept
+
+    def __call__(self, name, count):
+        ports = self.kept.setdefault(name, [])
+        if len(ports) < count:
+            ports += servers.free_ports(count - len(ports), {port for each in self.kept.values() for port in each})
+        return ports[:count]
+
+
+def check_ports(river, made):
+    """That they are free; the stack has not started."""
+    for name, host, port in made.places():
+        fault = servers.port_fault(host, port)
+        if fault == errno.EADDRNOTAVAIL:
+            raise UsageError(f"LISTEN={host}: this machine has no such address; `ip address` shows those it has")
+        if fault:
+            raise StackError(f"port {port} of {name} cannot be used: {os.strerror(fault)}; end the program that has it "
+                             f"(ss -ltnp shows it), or write another port into {show(river.kept)}")
+
+
+# ---- what is shown ----
+
+
+def sender(river, description):
+    """The mote that the examples send for; None: there is no sensor."""
+    sensors = programs.registered(PROGRAMS, [river.registry])
+    if not sensors:
+        return None
+    chosen = next((each for each in sensors if each.unit), sensors[0])
+    token = cluster.definitions.read_passwords(description["mote-tokens"])[chosen.mote]
+    return ready_commands.Sender(chosen.mote, chosen.name, chosen.unit, token)
+
+
+def show_where(river, description):
+    print("It runs until make down:\n" + "\n".join(stack.addresses(description)))
+    listen = river.read()["choices"]["LISTEN"]
+    only = ", which is this machine only; LISTEN=ADDRESS opens it to others" if listen.startswith("127.") else ""
+    print(f"Motes reach it at {listen}{only}")
+    example = sender(river, description)
+    if example:
+        print(f"\nSend an observation of the mote {example.mote}; each of these stores one:")
+        for protocol, command in ready_commands.senders(description, example):
+            print(f"# {protocol}\n{command}")
+    print(f"\nEach mote's token, for all three, is in {show(description['mote-tokens'])}.\n\nLook at it:")
+    commands = [*ready_commands.embedded(description), ready_commands.sparql(description), ready_commands.export(description)]
+    print("\n".join(filter(None, commands)))
+    if description["sparql"] is None:
+        print("# SPARQL wants a server: another river with make up DATA=DIR GRAPH=oxigraph (or fuseki, virtuoso)")
+    viewer = cluster.definitions.read_passwords(description["passwords"])["viewer"]
+    if subscribe := ready_commands.subscribe(description, viewer):
+        print(f"# what is published again, as it comes\n{subscribe}")
+
+
+# ---- up ----
+
+
+def refuse_changes(river, environment):
+    """A stack runs: what is given must be what it was started with."""
+    known = river.read()["choices"]
+    for name in CHOICES:
+        if environment.get(name) and environment[name] != known.get(name):
+            raise StackError(f"{name}={environment[name]}: a stack with {name}={known.get(name)} is running below "
+                             f"{show(river.folder)}; end it first: make down")
+    if environment.get("REGISTRY"):
+        raise StackError(f"REGISTRY={environment['REGISTRY']}: a stack is running below {show(river.folder)}; change its "
+                         f"registry with: make registry FILE={environment['REGISTRY']}")
+    if variables.read(environment, "FRESH", "up"):
+        raise StackError(f"FRESH=1: a stack is running below {show(river.folder)}; end it first: make down")
+
+
+def forget(description, names):
+    """Empties the registry graphs of files that are gone."""
+    if not names:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for each in names:
+            Path(folder, each).touch()
+        stores = [f"--{key}={description[key]}" for key in ("documents", "graph")]
+        init(description, [*stores, f"--registry={folder}"])
+
+
+def init(description, words):
+    log = Path(description["out"]) / "logs" / "ir-store.log"
+    status, _ = programs.call([Path(description["programs"]) / "ir-store", "init", *words], log)
+    if status != 0:
+        raise StackError(f"ir-store init ended with status {status}; {show(log)} ends:\n{servers.tail(log)}")
+
+
+def stack_of(river, choices, ports):
+    """With its ports; not started."""
+    made = stack.Stack(stack.Settings(choices), river.folder, take_ports=KeptPorts(ports), listen=choices["LISTEN"])
+    made.assign_ports()
+    return made
+
+
+def start(river, environment):
+    """Returns the description."""
+    known = river.read()
+    choices = river.choose(known["choices"], environment)
+    stack.check_formats(choices["FORMATS"])
+    river.drop_simulated()
+    gone = river.take_registry("REGISTRY", environment["REGISTRY"]) if environment.get("REGISTRY") else []
+    if not environment.get("REGISTRY") and not known["choices"]:
+        river.take_registry("REGISTRY", str(stack.REGISTRY))
+        say("up", f"no REGISTRY=FILE is given: the registry is that of the replay data, {show(stack.REGISTRY)}")
+    servers.record_in(river.processes)
+    made = stack_of(river, choices, known["ports"])
+    check_ports(river, made)
+    river.write({"choices": choices, "ports": known["ports"]})
+    how = "going on with the ports, passwords and data of" if known["choices"] else "a new river in"
+    say("up", f"{how} {show(river.folder)}; starting {stack.roles(made.settings)}")
+    made.start()
+    description = made.description()
+    forget(description, gone)
+    river.started(description)
+    return description
+
+
+def up(environment):
+    river = River.of(environment)
+    river.claim("make up")
+    description = river.description()
+    if description:
+        refuse_changes(river, environment)
+        say("up", "it runs already")
+    else:
+        left = river.stop()
+        if left:
+            say("up", f"{left} processes of a stack that did not end well are stopped")
+        if variables.read(environment, "FRESH", "up"):
+            river.empty()
+        description = start(river, environment)
+    show_where(river, description)
+
+
+def down(environment):
+    river = River.of(environment)
+    if not river.kept.exists():
+        say("down", f"there is no river in {show(river.folder)}")
+        return
+    river.claim("make down")
+    count = river.stop()
+    say("down", f"{count} processes stopped; make up goes on with {show(river.folder)}" if count else "nothing is running")
+
+
+# ---- registry ----
+
+
+def enter_motes(river):
+    """Tokens for the motes that have none, and users at the brokers that run."""
+    known = river.read()
+    made = stack_of(river, known["choices"], known["ports"])
+    made.issue_tokens()
+    users = river.folder / "brokers" / "motes.json"
+    servers.write_private(users, json.dumps(cluster.motes.users(made.cluster.mote_tokens)))
+    made.cluster.members[0].control("import_definitions", str(users))
+
+
+def registry(environment):
+    river = River.of(environment)
+    if not environment.get("FILE"):
+        raise UsageError("make registry wants FILE=MY.ttl (several: FILE=A.ttl,B.ttl), the whole registry from now on")
+    if not river.kept.exists():
+        raise StackError(f"there is no river in {show(river.folder)}; make one with: make up REGISTRY={environment['FILE']}")
+    river.claim("make registry")
+    description = river.require_running()
+    if (river.registry / SIMULATED).exists():
+        raise StackError("a load is under way; wait for its end")
+    gone = river.take_registry("FILE", environment["FILE"])
+    stores = [f"--{key}={description[key]}" for key in ("documents", "graph", "registry")]
+    init(description, stores)
+    forget(description, gone)
+    enter_motes(river)
+    for kind in ("workers", "gateways"):
+        programs.reload(description[kind], "ir_registry_reloads_total")
+    sensors = programs.registered(PROGRAMS, [river.registry])
+    motes = len({each.mote for each in sensors})
+    say("registry", f"{stack.several(motes, 'mote')} with {stack.several(len(sensors), 'sensor')}; all have read it; new "
+                    f"tokens are in {show(river.mote_tokens)}")
+
+
+VERBS = {"up": up, "down": down, "registry": registry}
+
+
+def main():
+    servers.stop_on_signals()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("verb", choices=VERBS)
+    verb = parser.parse_args().verb
+    try:
+        VERBS[verb](os.environ)
+    except (StackError, UsageError, servers.ServerError, cluster.list_of_nodes.NodesError) as error:
+        print(f"{verb}: {error}", file=sys.stderr)
+        return getattr(error, "status", 1)
+    except OSError as error:
+        print(f"{verb}: {show(error.filename or '')}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

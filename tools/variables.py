@@ -1,0 +1,165 @@
+"""The variables of make's command line: which target takes them, and what each may be.
+
+    variables.check("run", "DOCUMENTS=mongodb RATE=5")      UsageError names what is wrong and the nearest right one
+    variables.read(os.environ, "BROKERS", "run")            a checked value, or the initial one
+
+    python3 tools/variables.py "TARGET …" "NAME=VALUE …"    the check, as the Makefile calls it: prints the fault, if any
+"""
+
+import difflib
+import re
+import sys
+
+
+class UsageError(Exception):
+    """What was asked for cannot be; nothing was started."""
+
+    status = 2
+
+
+class Words:
+    """One of some words, the first one unless another is given."""
+
+    def __init__(self, *words):
+        self.words = words
+        self.initial = words[0]
+
+    def read(self, name, text):
+        if text not in self.words:
+            near = nearest(text, self.words)
+            raise UsageError(f"{name}={text}: it is one of {', '.join(dict.fromkeys(self.words))}{near}")
+        return text
+
+
+class Number:
+    """A whole number within bounds."""
+
+    def __init__(self, initial, low, high):
+        self.initial, self.low, self.high = str(initial), low, high
+
+    def read(self, name, text):
+        if not re.fullmatch(r"\d{1,9}", text) or not self.low <= int(text) <= self.high:
+            raise UsageError(f"{name}={text}: it is a whole number from {self.low} to {self.high}")
+        return int(text)
+
+
+class Text:
+    """Anything; whoever uses it says what is wrong with it."""
+
+    def __init__(self, initial=""):
+        self.initial = initial
+
+    def read(self, _name, text):
+        return text
+
+
+TEXT = Text()
+SWITCH = Number(0, 0, 1)
+
+# (name, targets that take it, what it may be). The stores of guests depend on more: guests.py.
+VARIABLES = (
+    ("BROKERS", "run up", Words("1", "3", "5", "7")),
+    ("GATEWAYS", "run up", Number(2, 0, 16)),
+    ("WORKERS", "run up", Number(2, 1, 64)),
+    ("DOCUMENTS", "run up", Words("sqlite", "mongodb", "null")),
+    ("GRAPH", "run up", Words("nquads", "fuseki", "oxigraph", "virtuoso", "null")),
+    ("FORMATS", "run up", Text("jsonld,senml")),
+    ("VIA", "run load find-max", Words("mix", "amqp", "mqtt", "http")),
+    ("REPEAT", "run", Number(1, 1, 100000)),
+    ("KEEP", "run", SWITCH),
+    ("MESSAGES", "run", Number(0, 0, 100000000)),
+    ("PLATFORM", "run", TEXT),
+    ("TOPOLOGY", "run", TEXT),
+    ("PROFILE", "run", TEXT),
+    ("REGISTRY", "up", TEXT),
+    ("FRESH", "up", SWITCH),
+    ("LISTEN", "up", Text("127.0.0.1")),
+    ("DATA", "up down registry load find-max", Text("river")),
+    ("FILE", "registry", TEXT),
+    ("MOTES", "load find-max", Number(1000, 1, 1000000)),
+    ("RATE", "run", Number(0, 0, 10000000)),
+    ("RATE", "load", Number(1000, 1, 10000000)),
+    ("DURATION", "load", Number(30, 1, 10000000)),
+    ("EXPERIMENTS", "bench", TEXT),
+    ("PLATFORMS", "bench test-platforms", TEXT),
+    ("PROFILES", "bench", TEXT),
+    ("REPEATS", "bench", TEXT),
+    ("MINUTES", "bench", TEXT),
+    ("SEED", "bench", TEXT),
+    ("RELEASE", "test-distributions", TEXT),
+    ("STEPS", "test-distributions", TEXT),
+    ("TESTS", "test-slow", TEXT),
+    ("FUZZ_SECONDS", "fuzz", Number(60, 1, 10000000)),
+)
+# What every target takes: the build's.
+BUILD = {"MODE": Words("release", "asan", "tsan", "check"), "CC": TEXT, "CFLAGS": TEXT, "LDFLAGS": TEXT, "PREFIX": TEXT,
+         "DESTDIR": TEXT}
+
+
+def nearest(text, words):
+    """"; did you mean …?", or nothing when none is like it."""
+    found = difflib.get_close_matches(text.lower(), [word.lower() for word in words], 1, 0.6)
+    return "".join(f"; did you mean {word}?" for word in words if found and word.lower() == found[0])
+
+
+def taken_by(targets):
+    """{name: what it may be} of the variables that one of the targets takes."""
+    return {name: kind for name, takers, kind in VARIABLES if set(takers.split()) & set(targets)}
+
+
+def read(environment, name, target):
+    """The value of a variable that `target` takes; empty is as not given."""
+    kind = taken_by([target])[name]
+    return kind.read(name, environment.get(name) or kind.initial)
+
+
+def choice(environment, name, *words):
+    """The value of a variable that may be only these words here; empty is the first."""
+    return Words(*words).read(name, environment.get(name) or words[0])
+
+
+def refuse_given(environment, names, why):
+    """What would be passed over in silence."""
+    given = [name for name in names if environment.get(name)]
+    if given:
+        raise UsageError(f"{given[0]}={environment[given[0]]}: {why}")
+
+
+def assignments(overrides):
+    """[(name, value)] of make's MAKEOVERRIDES, in which blanks and backslashes of a value have a backslash before them."""
+    words = re.findall(r"(?:\\.|[^\s\\])+", overrides)
+    pairs = [re.sub(r"\\(.)", r"\1", word).partition("=") for word in words]
+    return [(name.rstrip(":+?"), value.replace("$$", "$")) for name, _, value in pairs]
+
+
+def check_one(name, value, targets):
+    known = {**taken_by(targets), **BUILD}
+    if name in known:
+        if value:
+            known[name].read(name, value)
+        return
+    asked = "make " + " ".join(targets)
+    takers = [f"make {target}" for other, those, _ in VARIABLES if other == name for target in those.split()]
+    if takers:
+        raise UsageError(f"{name}={value}: {asked} does not take it, only {' and '.join(takers)}")
+    near = nearest(name, known) or f"; it takes {', '.join(known)}"
+    raise UsageError(f"{name}={value}: {asked} has no variable of this name{near}")
+
+
+def check(targets, overrides):
+    """That one of the targets takes each assignment, and that the value may be. `targets`: words; none: build."""
+    for name, value in assignments(overrides):
+        check_one(name, value, targets.split() or ["build"])
+
+
+def main():
+    try:
+        check(*sys.argv[1:3])
+    except UsageError as error:
+        print(error)
+        return error.status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
