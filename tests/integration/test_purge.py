@@ -48,6 +48,9 @@ def test_of_one_mote(make_pipeline, request, messages, graph, settings):
     pipeline.drain()
     assert in_documents(pipeline, "observations") == ids(sent)
     assert in_graph(pipeline, graph, request) - before == in_documents(pipeline, "observations", "revisions")
+    pipeline.stop_workers()
+    purge(pipeline, "--mote=*", "--yes")
+    assert in_graph(pipeline, graph, request) == before and in_documents(pipeline, "observations", "revisions") == set()
 
 
 def ids(messages):
