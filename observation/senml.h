@@ -71,7 +71,8 @@ typedef struct ir_senml_record {
 typedef struct ir_senml_pack {
     ir_senml_record_t *records;
     size_t n_records;
-    ir_refusal_t *refusals; /* of records, in order; or one with record -1: then n_records is 0 */
+    ir_refusal_t *refusals; /* of records, in order; or one with record -1: then n_records is 0.
+                             * Only the first IR_REFUSALS_LISTED and one more have a detail */
     size_t n_refusals;
     /* What the raw id depends on (identity.h): all records that are valid SenML, also those that
      * are refused because they lie too far in the future. */

@@ -9,7 +9,8 @@ static void check_refusals(const ir_senml_pack_t *pack) {
     for (size_t i = 0; i < pack->n_refusals; i++) {
         const ir_refusal_t *refusal = &pack->refusals[i];
         const bool whole = refusal->record < 0;
-        if (refusal->reason == IR_REASON_NONE || refusal->detail[0] == '\0' ||
+        if (refusal->reason == IR_REASON_NONE ||
+            (i <= IR_REFUSALS_LISTED && refusal->detail[0] == '\0') ||
             (whole && (pack->n_refusals != 1 || pack->n_records != 0)) ||
             (i > 0 && refusal->record <= pack->refusals[i - 1].record)) {
             abort();

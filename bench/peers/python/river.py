@@ -131,6 +131,7 @@ def document(ident, raw, mote, name, sensor, time_ns, value, source, flag, recor
 
 def statements(ident, sensor, stamp, value, flag, with_instant):
     subject, when = f"<urn:uuid:{ident}>", f"<{BASE}instant/{stamp}>"
+    failed = f"{subject} <{IR}grossRangeFlag> <{IR}{FLAGS[flag]}> .\n" if flag in (SUSPECT, FAIL) else ""
     described = f'{when} <http://www.w3.org/2006/time#inXSDDateTimeStamp> "{stamp}"^^<{XSD}dateTimeStamp> .\n'
     return (
         f"{described if with_instant else ''}"
@@ -141,6 +142,7 @@ def statements(ident, sensor, stamp, value, flag, with_instant):
         f'{subject} <{SOSA}resultTime> "{stamp}"^^<{XSD}dateTime> .\n'
         f"{subject} <{SOSA}phenomenonTime> {when} .\n"
         f"{subject} <http://www.w3.org/ns/dqv#hasQualityAnnotation> <{IR}{FLAGS[flag]}> .\n"
+        f"{failed}"
         f"{subject} <{RDF_TYPE}> <{SOSA}Observation> .\n"
     )
 
@@ -159,6 +161,7 @@ def json_ld(ident, sensor, stamp, value, flag):
         "@id": f"urn:uuid:{ident}", "@type": "Observation", "madeBySensor": sensor.iri, "observedProperty": sensor.property,
         "hasFeatureOfInterest": sensor.feature, "hasSimpleResult": number_text(value), "resultTime": stamp,
         "phenomenonTime": f"{BASE}instant/{stamp}", "dqv:hasQualityAnnotation": f"ir:{FLAGS[flag]}",
+        **({"ir:grossRangeFlag": {"@id": f"ir:{FLAGS[flag]}"}} if flag in (SUSPECT, FAIL) else {}),
     }
 
 

@@ -26,6 +26,7 @@ record Observation(UUID id, UUID raw, String mote, Sensor sensor, long timeNs, S
     private static final Node PHENOMENON_TIME = sosa("phenomenonTime");
     private static final Node OBSERVATION = sosa("Observation");
     private static final Node QUALITY = NodeFactory.createURI(Names.DQV + "hasQualityAnnotation");
+    private static final Node GROSS_RANGE = NodeFactory.createURI(Names.IR + "grossRangeFlag");
     private static final Node STAMP = NodeFactory.createURI(Names.TIME + "inXSDDateTimeStamp");
 
     static Observation of(UUID raw, String mote, Sensor sensor, long timeNs, BigDecimal sent, String sentUnit, int record) {
@@ -75,7 +76,11 @@ record Observation(UUID id, UUID raw, String mote, Sensor sensor, long timeNs, S
         graph.add(Triple.create(subject, SIMPLE_RESULT, NodeFactory.createLiteralDT(text(value), XSDDatatype.XSDdouble)));
         graph.add(Triple.create(subject, RESULT_TIME, NodeFactory.createLiteralDT(time, XSDDatatype.XSDdateTime)));
         graph.add(Triple.create(subject, PHENOMENON_TIME, instant));
-        graph.add(Triple.create(subject, QUALITY, NodeFactory.createURI(Names.IR + Sensor.FLAGS.get(flag))));
+        Node quality = NodeFactory.createURI(Names.IR + Sensor.FLAGS.get(flag));
+        graph.add(Triple.create(subject, QUALITY, quality));
+        if (Sensor.isBad(flag)) {
+            graph.add(Triple.create(subject, GROSS_RANGE, quality));
+        }
         graph.add(Triple.create(subject, RDF.type.asNode(), OBSERVATION));
     }
 
@@ -101,10 +106,14 @@ record Observation(UUID id, UUID raw, String mote, Sensor sensor, long timeNs, S
         if (withInstant) {
             graph.addObject().put("@id", instant()).put("time:inXSDDateTimeStamp", time);
         }
-        graph.addObject().put("@id", "urn:uuid:" + id).put("@type", "Observation").put("madeBySensor", sensor.iri)
+        ObjectNode node = graph.addObject();
+        node.put("@id", "urn:uuid:" + id).put("@type", "Observation").put("madeBySensor", sensor.iri)
                 .put("observedProperty", sensor.property).put("hasFeatureOfInterest", sensor.feature)
                 .put("hasSimpleResult", text(value)).put("resultTime", time).put("phenomenonTime", instant())
                 .put("dqv:hasQualityAnnotation", "ir:" + Sensor.FLAGS.get(flag));
+        if (Sensor.isBad(flag)) {
+            node.putObject("ir:grossRangeFlag").put("@id", "ir:" + Sensor.FLAGS.get(flag));
+        }
     }
 
     static ObjectNode context(ObjectMapper mapper) {

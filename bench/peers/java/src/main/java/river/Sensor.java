@@ -68,6 +68,10 @@ final class Sensor {
         suspect = span(node, "grossSuspect");
     }
 
+    static boolean isBad(int flag) {
+        return flag == SUSPECT || flag == FAIL;
+    }
+
     /** Reads a registry: sensors by SenML name. */
     static Map<String, Sensor> readRegistry(String path) {
         Model model = ModelFactory.createDefaultModel();
