@@ -128,7 +128,7 @@ def long_topic(attack):
     try:
         for _ in attack.times(0.2):
             with attack.mqtt() as mote:
-                mote.publish(b"ir/" + POISON.encode() * 50, pack(1))
+                mote.accepts(b"ir/" + POISON.encode() * 50, pack(1))
     finally:
         node.control("set_topic_permissions", "mote", "amq.topic", "^ir\\.[^.]{1,200}$", "^$")
 
@@ -177,7 +177,7 @@ def retained(attack):
     body = pack(1).ljust(2**20)
     for number, _ in enumerate(attack.times(4)):
         with attack.mqtt(client=f"retained-{number}".encode()) as mote:
-            mote.publish(f"ir/{POISON}".encode(), body, first=0x33)
+            mote.accepts(f"ir/{POISON}", body, first=0x33)
 
 
 def no_text(attack):

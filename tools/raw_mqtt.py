@@ -1,15 +1,30 @@
-"""MQTT written byte by byte, for packets that no client library sends."""
+"""MQTT written byte by byte, for packets that no client library sends and answers that none tells."""
 
 import contextlib
 import socket
 import struct
 
 TIMEOUT_S = 20
-CONNACK, PUBACK = 2, 4
+CONNACK, PUBACK, SUBACK = 2, 4, 9
 CONTENT_TYPE, RESPONSE_TOPIC, CORRELATION, USER = 3, 8, 9, 38  # properties of MQTT 5
+FAILURE = 0x80  # reason codes from here on
+
+
+class Refused(Exception):
+    """The server accepted no login, packet or subscription, closed the connection, or did not answer in time."""
+
+
+@contextlib.contextmanager
+def refusals():
+    try:
+        yield
+    except (ConnectionError, TimeoutError) as error:
+        raise Refused(str(error)) from error
 
 
 def text(data):
+    """Encodes a text, or bytes that stand for one."""
+    data = data.encode() if isinstance(data, str) else data
     return struct.pack(">H", len(data)) + data
 
 
@@ -29,20 +44,35 @@ def properties(*pairs):
 
 
 class Connection:
-    """`version`: 4 means MQTT 3.1.1, 5 means MQTT 5."""
+    """A connection that is logged in, or Refused. `version`: 4 means MQTT 3.1.1, 5 means MQTT 5; `source`: the address of
+    this end; `before`: bytes that go first; `context`: of TLS; `seconds`: for each answer."""
 
-    def __init__(self, address, user, password, client=b"raw", version=4):
+    def __init__(self, address, user, password, client="raw", version=4, source=None, before=b"", context=None,
+                 seconds=TIMEOUT_S):
         host, port = address.split(":")
         self.version = version
-        self.socket = socket.create_connection((host, int(port)), TIMEOUT_S)
-        head = text(b"MQTT") + bytes([version, 0xC2]) + struct.pack(">H", 60) + self.with_properties(b"")
-        kind, body = self.exchange(0x10, head + text(client) + text(user.encode()) + text(password.encode()))
-        assert kind == CONNACK and body[1] == 0, body
+        with refusals():
+            self.socket = socket.create_connection((host, int(port)), seconds, (source, 0) if source else None)
+            if context:
+                self.socket = context.wrap_socket(self.socket, server_hostname=host)
+            self.socket.sendall(before)
+        head = text("MQTT") + bytes([version, 0xC2]) + struct.pack(">H", 60) + self.with_properties(b"")
+        try:
+            code = self.exchange(0x10, head + text(client) + text(user) + text(password), CONNACK)[1]
+        except Refused:
+            self.close()
+            raise
+        if code:
+            self.close()
+            raise Refused(f"return code {code}")
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
         self.socket.close()
 
     def with_properties(self, encoded):
@@ -53,25 +83,47 @@ class Connection:
         while len(data) < size:
             part = self.socket.recv(size - len(data))
             if not part:
-                raise EOFError
+                raise ConnectionResetError("the connection was closed")
             data += part
         return data
 
-    def exchange(self, first, rest):
-        """Sends a packet; returns (kind, body) of the answer."""
-        self.socket.sendall(bytes([first]) + number(len(rest)) + rest)
-        kind, size, shift = self.read(1)[0] >> 4, 0, 0
-        while True:
-            digit = self.read(1)[0]
-            size |= (digit & 127) << shift
-            shift += 7
-            if digit < 128:
-                return kind, self.read(size)
+    def exchange(self, first, rest, expected):
+        """Sends a packet; returns the body of the answer, which is of the kind `expected`, or Refused."""
+        with refusals():
+            self.socket.sendall(bytes([first]) + number(len(rest)) + rest)
+            kind, size, shift = self.read(1)[0] >> 4, 0, 0
+            while True:
+                digit = self.read(1)[0]
+                size |= (digit & 127) << shift
+                shift += 7
+                if digit < 128:
+                    body = self.read(size)
+                    break
+        if kind != expected:
+            raise Refused(f"a packet of the kind {kind}: {body}")
+        return body
 
     def publish(self, topic, body, encoded=b"", first=0x32):
-        """Publishes with QoS 1 (0x33: retained). Returns whether the broker accepted it. The broker refuses with an
-        answer or by closing the connection."""
-        with contextlib.suppress(EOFError, ConnectionError):
-            kind, answer = self.exchange(first, text(topic) + b"\0\1" + self.with_properties(encoded) + body)
-            return kind == PUBACK and (len(answer) < 3 or answer[2] < 0x80)
+        """Publishes with QoS 1 (0x33: retained): the server has it, or Refused."""
+        answer = self.exchange(first, text(topic) + b"\0\1" + self.with_properties(encoded) + body, PUBACK)
+        if len(answer) > 2 and answer[2] >= FAILURE:
+            raise Refused(f"reason code {answer[2]}")
+
+    def accepts(self, *message, **more):
+        """Whether publish() succeeds."""
+        with contextlib.suppress(Refused):
+            self.publish(*message, **more)
+            return True
         return False
+
+    def subscribe(self, topic):
+        """By QoS 1 and MQTT 3.1.1."""
+        if self.exchange(0x82, b"\0\1" + text(topic) + b"\1", SUBACK)[2] >= FAILURE:
+            raise Refused("no such subscription")
+
+    def is_closed(self):
+        """Waits for it."""
+        try:
+            return self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True

@@ -15,7 +15,7 @@ import pika
 import pytest
 
 import harness
-import mqtt
+import raw_mqtt
 from harness import ROOT, cluster, servers
 from test_deploy import Inventory, deploy, inventory, port_mapper  # noqa: F401 - fixtures
 
@@ -140,7 +140,8 @@ class Mote:
             channel.basic_publish("amq.topic", f"ir.{self.name}", pack(self.name, value), properties, mandatory=True)
 
     def mqtts(self, value):
-        with mqtt.Client(f"{OUTSIDE}:{PORTS['mqtts']}", self.name, self.secret, self.name, context=self.context) as client:
+        where = f"{OUTSIDE}:{PORTS['mqtts']}"
+        with raw_mqtt.Connection(where, self.name, self.secret, self.name, context=self.context) as client:
             client.publish(f"ir/{self.name}", pack(self.name, value))
 
     def https(self, value):
@@ -243,7 +244,7 @@ def test_strangers_find_nothing_open(inventory):  # noqa: F811
     later.mqtts(1)
     harness.wait_for(lambda: accepted(later), "the gateway to know it")
     later.secret = mote.secret
-    with pytest.raises(mqtt.Refused):
+    with pytest.raises(raw_mqtt.Refused):
         later.mqtts(1)
     assert "changed: nothing" in deploy(inventory, "front")
     limit = int(documented()["connections-per-source"])

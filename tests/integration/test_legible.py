@@ -135,7 +135,7 @@ def test_topics_by_mqtt(front, make_front_pipeline, messages, version):
     for body, key in zip(bodies(len(KEYS), f"mqtt{version}"), KEYS):
         topic = key.replace(b".", b"/")
         with connect(front, version=version) as mote:
-            if key.startswith(b"ir.") and mote.publish(topic, body):
+            if key.startswith(b"ir.") and mote.accepts(topic, body):
                 taken[body] = key
     for message in messages[:5]:
         pipeline.publish(message)
@@ -157,7 +157,7 @@ def test_what_cannot_be_delivered(front, make_front_pipeline, messages):
         worker = pipeline.worker()
         key = b"ir." + b"\xff\\" * 200
         with connect(front) as mote:
-            assert mote.publish(key.replace(b".", b"/"), b"body")
+            mote.publish(key.replace(b".", b"/"), b"body")
         for message in messages[:20]:
             pipeline.publish(message)
         harness.wait_for(lambda: worker.metric("ir_messages_set_aside_total") == 1, "it to be taken aside", 60)

@@ -14,7 +14,7 @@ import pika
 import pytest
 
 import harness
-import mqtt
+import raw_mqtt
 from harness import cluster, servers
 
 OWN, OTHER = "USGS-08068500", "USGS-02337170"  # motes, each with a user of its own
@@ -137,8 +137,8 @@ def test_a_wrong_password(front, user):
     for password in ("guest", other):
         with pytest.raises(pika.exceptions.AMQPConnectionError):
             front.connect(user, password=password)
-        with pytest.raises(mqtt.Refused):
-            mqtt.Client(front.balancer.address("mqtt"), user, password, "stranger")
+        with pytest.raises(raw_mqtt.Refused):
+            raw_mqtt.Connection(front.balancer.address("mqtt"), user, password, "stranger")
 
 
 # ---- MQTT ----
@@ -163,7 +163,8 @@ SILENCE_SECONDS = 5  # RabbitMQ 3.10 says nothing to who may not write to amq.to
 def test_mqtt(front, pipeline, user):
     def may(name):
         login = (front.balancer.address("mqtt"), user, front.cluster.passwords[user])
-        with mqtt.Client(*login, f"{user} {name}", seconds=SILENCE_SECONDS) as client, contextlib.suppress(mqtt.Refused):
+        connection = raw_mqtt.Connection(*login, f"{user} {name}", seconds=SILENCE_SECONDS)
+        with connection as client, contextlib.suppress(raw_mqtt.Refused):
             MQTT_ACTIONS[name](client)
             return True
         return False
@@ -178,7 +179,7 @@ def test_mqtt(front, pipeline, user):
 
 def test_a_name_with_a_colon(front, pipeline):
     """RabbitMQ would take what stands before it for a virtual host."""
-    with mqtt.Client(front.balancer.address("mqtt"), COLON, front.cluster.passwords[COLON], "colon") as client:
+    with raw_mqtt.Connection(front.balancer.address("mqtt"), COLON, front.cluster.passwords[COLON], "colon") as client:
         client.publish(f"ir/{COLON}", BODY % COLON.encode())
     assert allowed(front, COLON, send("amq.topic", f"ir.{COLON}"))
 
@@ -249,7 +250,7 @@ def send_by_all_ways(front, gateway, mote, source=None):
     password = front.cluster.passwords[mote]
     if source is None:
         assert allowed(front, mote, send("amq.topic", f"ir.{mote}"))
-    with mqtt.Client(front.balancer.address("mqtt"), mote, password, mote, source) as client:
+    with raw_mqtt.Connection(front.balancer.address("mqtt"), mote, password, mote, source=source) as client:
         client.publish(f"ir/{mote}", BODY % mote.encode())
     assert post(gateway, password, mote) == 202
 
@@ -260,8 +261,8 @@ def test_a_mote_at_its_limits_locks_out_nobody(front, pipeline, gateway):
     with contextlib.ExitStack() as stack:
         connections = open_connections(front, stack, OWN)
         assert len(connections) == 4
-        with pytest.raises(mqtt.Refused):
-            mqtt.Client(front.balancer.address("mqtt"), OWN, front.cluster.passwords[OWN], "fifth")
+        with pytest.raises(raw_mqtt.Refused):
+            raw_mqtt.Connection(front.balancer.address("mqtt"), OWN, front.cluster.passwords[OWN], "fifth")
         send_by_all_ways(front, gateway, OTHER)
         assert open_channels(connections) == 16
         send_by_all_ways(front, gateway, OTHER)
@@ -281,9 +282,9 @@ def test_with_the_shared_user_the_source_is_bounded(front, tmp_path):
         with contextlib.ExitStack() as stack:
             assert len(open_connections(narrow, stack, "mote", 30)) == 20
             login = (narrow.balancer.address("mqtt"), "mote", narrow.cluster.passwords["mote"])
-            with pytest.raises(mqtt.Refused):
-                mqtt.Client(*login, "more")
-            with mqtt.Client(*login, OTHER, source="127.0.0.2") as client:
+            with pytest.raises(raw_mqtt.Refused):
+                raw_mqtt.Connection(*login, "more")
+            with raw_mqtt.Connection(*login, OTHER, source="127.0.0.2") as client:
                 client.publish(f"ir/{OTHER}", BODY % OTHER.encode())
             harness.wait_for(lambda: len(pipeline.sqlite_ids("raw")) == 1, "the other mote's message")
         assert worker.not_ready() is None

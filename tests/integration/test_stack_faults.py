@@ -7,14 +7,14 @@ import pytest
 
 import harness
 import haproxy
-import mqtt
+import raw_mqtt
 from faulty import Faulty
 
 
 def mqtt_client(broker, name):
     """One of that name at that broker's MQTT listener, past the balancer."""
     address, password = f"{broker.host}:{broker.ports[2]}", broker.cluster.passwords["mote"]
-    return mqtt.Client(address, "mote", password, name, before=bytes.fromhex(haproxy.PROXY_HEADER))
+    return raw_mqtt.Connection(address, "mote", password, name, before=bytes.fromhex(haproxy.PROXY_HEADER))
 
 
 def assert_client_ids_are_kept(faulty):
