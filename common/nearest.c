@@ -1,8 +1,8 @@
 #include "common/nearest.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 static unsigned smallest(unsigned a, unsigned b, unsigned c) {
@@ -34,9 +34,9 @@ static unsigned distance(ir_view_t a, ir_view_t b) {
 
 ir_nearest_t ir_nearest(ir_view_t unknown) {
     const size_t third = (unknown.size + 2) / 3;
-    return (ir_nearest_t){.unknown = unknown,
-                          .distance = 1 + (third < IR_NEAREST_DISTANCE ? (unsigned)third
-                                                                       : IR_NEAREST_DISTANCE)};
+    return (ir_nearest_t){
+        .unknown = unknown,
+        .distance = 1 + (third < IR_NEAREST_DISTANCE ? (unsigned)third : IR_NEAREST_DISTANCE)};
 }
 
 void ir_nearest_try(ir_nearest_t *nearest, const char *name) {

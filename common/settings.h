@@ -88,8 +88,8 @@ static inline const char *ir_setting_text(const char *text) {
     return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
-/* The password that belongs to `uri` and stands in a setting of its own: NULL when there is none, or
- * when the URI has one, which wins. */
+/* The password that belongs to `uri` and stands in a setting of its own: NULL when there is none,
+ * or when the URI has one, which wins. */
 const char *ir_uri_password_apart(const char *uri, const char *apart);
 
 /* Warns in the log when both are there and differ; `setting` is the name of the URI's, and its

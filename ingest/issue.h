@@ -8,9 +8,8 @@
 #include <stdio.h>
 
 typedef struct ir_issue_request {
-    const char
-        *names; /* a list of mote ids, one a line ("-": standard input), or a registry, *.ttl or a
-                   folder of them */
+    const char *names; /* a list of mote ids, one a line ("-": standard input), or a registry, *.ttl
+                          or a folder of them */
     const char *tokens; /* the file of hashes; NULL: none */
     bool missing;       /* only for motes that have no token in that file */
 } ir_issue_request_t;

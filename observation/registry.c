@@ -96,7 +96,8 @@ size_t ir_registry_motes(const ir_registry_t *registry) {
     return registry->motes.count;
 }
 
-void ir_registry_each_sensor(const ir_registry_t *registry, ir_each_registered_fn each, void *context) {
+void ir_registry_each_sensor(const ir_registry_t *registry, ir_each_registered_fn each,
+                             void *context) {
     for (const ir_fact_t *s = registry->turtle.first; s != NULL; s = s->next) {
         if (s->predicate->word == IR_WORD_SENML_NAME &&
             !each(context, s->subject->meanings[IR_MEANING_SENSOR])) {

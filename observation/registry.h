@@ -132,7 +132,8 @@ size_t ir_registry_motes(const ir_registry_t *registry);
 
 /* Calls `each` for every sensor, in the order of the files; ends early when it returns false. */
 typedef bool (*ir_each_registered_fn)(void *context, const ir_sensor_t *sensor);
-void ir_registry_each_sensor(const ir_registry_t *registry, ir_each_registered_fn each, void *context);
+void ir_registry_each_sensor(const ir_registry_t *registry, ir_each_registered_fn each,
+                             void *context);
 
 /* The files it came from: how many, and the name of one, without folder and ".ttl". */
 unsigned ir_registry_files(const ir_registry_t *registry);

@@ -2,7 +2,8 @@
 
 static ir_status_t out_of_memory(const ir_builder_t *builder) {
     return ir_error_set(builder->error, IR_ERR_MEMORY,
-                        "%s: out of memory while building the registry", builder->turtle->files[0].path);
+                        "%s: out of memory while building the registry",
+                        builder->turtle->files[0].path);
 }
 
 void *ir_builder_alloc(const ir_builder_t *builder, size_t size) {

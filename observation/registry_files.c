@@ -36,10 +36,10 @@ static ir_status_t read_folder(ir_turtle_t *turtle, const char *path, ir_error_t
         return ir_error_set(error, IR_ERR_IO, "%s: cannot read the registry's folder: %s", path,
                             strerror(errno));
     }
-    ir_status_t status = count > 0 ? IR_OK
-                                   : ir_error_set(error, IR_ERR_NOT_FOUND,
-                                                  "%s: the registry's folder has no file *" SUFFIX,
-                                                  path);
+    ir_status_t status = count > 0
+                             ? IR_OK
+                             : ir_error_set(error, IR_ERR_NOT_FOUND,
+                                            "%s: the registry's folder has no file *" SUFFIX, path);
     for (int i = 0; i < count; i++) {
         if (status == IR_OK) {
             status = read_entry(turtle, path, entries[i]->d_name, error);

@@ -25,13 +25,12 @@ static ir_status_t one_of_two(const ir_builder_t *builder, const ir_node_t *node
         status = ir_fact_single(builder, node, second, &other);
     }
     if (status == IR_OK && *found != NULL && other != NULL && (*found)->object != other->object) {
-        status = ir_turtle_fault(builder->turtle, other->at, builder->error,
-                                 "%s of %s is %s, but %s is %s (%s); leave one",
-                                 ir_node_show(other->predicate).text, ir_node_show(node).text,
-                                 ir_node_show(other->object).text,
-                                 ir_node_show((*found)->predicate).text,
-                                 ir_node_show((*found)->object).text,
-                                 ir_origin_show(builder->turtle, (*found)->at, other->at).text);
+        status = ir_turtle_fault(
+            builder->turtle, other->at, builder->error,
+            "%s of %s is %s, but %s is %s (%s); leave one", ir_node_show(other->predicate).text,
+            ir_node_show(node).text, ir_node_show(other->object).text,
+            ir_node_show((*found)->predicate).text, ir_node_show((*found)->object).text,
+            ir_origin_show(builder->turtle, (*found)->at, other->at).text);
     }
     if (status == IR_OK && *found == NULL) {
         *found = other;

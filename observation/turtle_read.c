@@ -268,8 +268,8 @@ static ir_status_t conclude(reading_t *reading, SerdStatus result) {
         return too_large(current(turtle)->path, reading->error);
     }
     if (ferror(source->file)) {
-        return ir_error_set(reading->error, IR_ERR_IO, "%s: cannot read: %s",
-                            current(turtle)->path, strerror(errno));
+        return ir_error_set(reading->error, IR_ERR_IO, "%s: cannot read: %s", current(turtle)->path,
+                            strerror(errno));
     }
     if (reading->status != IR_OK) {
         return reading->status;
@@ -278,10 +278,10 @@ static ir_status_t conclude(reading_t *reading, SerdStatus result) {
         return ir_turtle_fault(turtle, at_line(reading, source->line), reading->error,
                                "not Turtle: the file has a NUL byte");
     }
-    return result <= SERD_FAILURE ? IR_OK
-                                  : ir_turtle_fault(turtle, at_line(reading, source->line),
-                                                    reading->error, "not Turtle: %s",
-                                                    serd_strerror(result));
+    return result <= SERD_FAILURE
+               ? IR_OK
+               : ir_turtle_fault(turtle, at_line(reading, source->line), reading->error,
+                                 "not Turtle: %s", serd_strerror(result));
 }
 
 static ir_status_t read_file(reading_t *reading) {

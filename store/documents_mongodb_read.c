@@ -230,9 +230,8 @@ ir_status_t ir_mongodb_each(void *store, ir_document_kind_t kind, ir_each_docume
         [IR_DOCUMENT_REVISION] = IR_MONGODB_REVISIONS,
     };
     ir_walk_t ids = {.each = each, .context = context};
-    bson_t *options =
-        BCON_NEW("projection", "{", "_id", BCON_INT32(1), "raw", BCON_INT32(1), "mote",
-                 BCON_INT32(1), "}");
+    bson_t *options = BCON_NEW("projection", "{", "_id", BCON_INT32(1), "raw", BCON_INT32(1),
+                               "mote", BCON_INT32(1), "}");
     return ir_mongodb_walk(store, collections[kind], bson_new(), options, visit_id, &ids, error);
 }
 

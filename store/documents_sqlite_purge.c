@@ -25,8 +25,8 @@ static int add_ids(sqlite3 *db, const ir_id_t *ids, size_t count) {
     return code;
 }
 
-ir_status_t ir_sqlite_purge(void *context, ir_document_kind_t kind, const ir_id_t *ids, size_t count,
-                            ir_error_t *error) {
+ir_status_t ir_sqlite_purge(void *context, ir_document_kind_t kind, const ir_id_t *ids,
+                            size_t count, ir_error_t *error) {
     ir_sqlite_t *store = context;
     const ir_status_t status = ir_sqlite_attach(store, false, error);
     if (status != IR_OK) {

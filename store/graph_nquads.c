@@ -103,14 +103,15 @@ static char *default_writer(void) {
     return strdup(name);
 }
 
-/* A directory with blanks or commas, which part the stores of a list, has them as %XX (RFC 3986). */
+/* A directory with blanks or commas, which part the stores of a list, has them as %XX (RFC 3986).
+ */
 static char *decode(const char *text) {
     char *out = malloc(strlen(text) + 1);
     char *end = out;
     unsigned byte = 0;
     for (; out != NULL && *text != '\0'; text++) {
-        if (text[0] == '%' && isxdigit((unsigned char)text[1]) && isxdigit((unsigned char)text[2]) &&
-            sscanf(text + 1, "%2x", &byte) == 1 && byte != 0) {
+        if (text[0] == '%' && isxdigit((unsigned char)text[1]) &&
+            isxdigit((unsigned char)text[2]) && sscanf(text + 1, "%2x", &byte) == 1 && byte != 0) {
             *end++ = (char)byte;
             text += 2;
         } else {
@@ -578,8 +579,7 @@ static ir_status_t nquads_each_id(void *store, ir_each_id_fn each, void *context
 static ir_status_t nquads_export(void *store, ir_each_line_fn each, void *context,
                                  ir_error_t *error) {
     const nquads_t *graph = store;
-    const ir_status_t status =
-        ir_nquads_registry_each_line(graph->directory, each, context, error);
+    const ir_status_t status = ir_nquads_registry_each_line(graph->directory, each, context, error);
     return status == IR_OK ? read_segments(graph, each, context, error) : status;
 }
 

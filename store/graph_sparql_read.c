@@ -23,7 +23,8 @@ void ir_sparql_append_where(const ir_sparql_t *graph, ir_buffer_t *out, ir_view_
     }
     ir_buffer_append_text(out, "{ GRAPH ?g { ");
     ir_buffer_append_view(out, pattern);
-    ir_buffer_append_format(out, " } FILTER(STRSTARTS(STR(?g), \"%sgraph/\") && "
+    ir_buffer_append_format(out,
+                            " } FILTER(STRSTARTS(STR(?g), \"%sgraph/\") && "
                             "!STRSTARTS(STR(?g), \"%s\")) } }",
                             graph->format.base_iri, graph->registry_graph);
 }

@@ -1,7 +1,7 @@
-/* The graphs of the registry's files. A new version of one is loaded into a separate graph, counted,
- * and then transferred by the server: first it adds new statements, then it deletes old ones. So
- * readers always find a complete registry, and nothing is cleared. (TDB2 never finishes clearing
- * decimals that an older program wrote in a form other than the canonical one.) */
+/* The graphs of the registry's files. A new version of one is loaded into a separate graph,
+ * counted, and then transferred by the server: first it adds new statements, then it deletes old
+ * ones. So readers always find a complete registry, and nothing is cleared. (TDB2 never finishes
+ * clearing decimals that an older program wrote in a form other than the canonical one.) */
 #include "store/graph_sparql.h"
 #include "store/sparql_results.h"
 

@@ -107,8 +107,7 @@ ir_status_t ir_nquads_registry_write(const char *directory, ir_view_t triples,
     ir_buffer_t lines;
     char name[NAME_MAX + 1];
     if (snprintf(name, sizeof name, PREFIX "%s" SUFFIX, graph->name) >= (int)sizeof name) {
-        return ir_error_set(error, IR_ERR_USAGE, "the registry's name %s is too long",
-                            graph->name);
+        return ir_error_set(error, IR_ERR_USAGE, "the registry's name %s is too long", graph->name);
     }
     ir_buffer_init(&lines);
     append_quads(&lines, triples, graph->iri);
@@ -153,7 +152,8 @@ ir_status_t ir_nquads_registry_each_line(const char *directory, ir_each_line_fn 
                                          ir_error_t *error) {
     struct dirent **entries = NULL;
     ir_status_t status = read_file(directory, IR_NQUADS_INDEX, each, context, error);
-    const int count = status == IR_OK ? scandir(directory, &entries, is_registry_file, alphasort) : 0;
+    const int count =
+        status == IR_OK ? scandir(directory, &entries, is_registry_file, alphasort) : 0;
     if (count < 0) {
         return ir_error_set(error, IR_ERR_IO, "cannot read %s: %s", directory, strerror(errno));
     }

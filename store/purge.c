@@ -81,8 +81,8 @@ static ir_status_t remove_all(ir_purge_t *purge) {
     }
     for (int i = 0; i < KINDS && status == IR_OK; i++) {
         const ir_id_set_t *ids = &purge->ids[order[i]];
-        status = ir_documents_purge(stores->documents, order[i], ids->slots, ids->used,
-                                    purge->error);
+        status =
+            ir_documents_purge(stores->documents, order[i], ids->slots, ids->used, purge->error);
     }
     return status;
 }

@@ -189,8 +189,8 @@ ir_segment_subject_t ir_segment_subject(ir_view_t line, ir_id_t *id) {
 bool ir_segment_line_id(ir_view_t line, const char *base_iri, ir_id_t *id) {
     const char *at = line.data;
     const char *end = line.data + line.size;
-    const bool result = starts(&at, end, "<") && starts(&at, end, base_iri) &&
-                        starts(&at, end, RESULT);
+    const bool result =
+        starts(&at, end, "<") && starts(&at, end, base_iri) && starts(&at, end, RESULT);
     if (!result) {
         at = line.data;
         if (!starts(&at, end, SUBJECT)) {

@@ -48,7 +48,8 @@ static ir_status_t read_sealed(const char *path, purge_t *purge, ir_error_t *err
         status = ir_segment_each_line(fd, path, 0, end, sift, purge, error);
     }
     close(fd);
-    return status == IR_ERR_MEMORY ? ir_error_set(error, status, "%s: out of memory", path) : status;
+    return status == IR_ERR_MEMORY ? ir_error_set(error, status, "%s: out of memory", path)
+                                   : status;
 }
 
 /* The ids are in the way of nobody who finds them without their lines, so they go first. */
@@ -67,10 +68,9 @@ static ir_status_t write_sealed(const char *directory, const char *stem, const c
                    : ir_error_set(error, IR_ERR_IO, "cannot remove %s: %s", path, strerror(errno));
     }
     ir_buffer_append_text(&purge->kept, IR_SEGMENT_MARK "1\n");
-    const ir_status_t status =
-        ir_buffer_ok(&purge->kept)
-            ? ir_file_replace(path, ir_buffer_view(&purge->kept), error)
-            : ir_error_set(error, IR_ERR_MEMORY, "%s: out of memory", path);
+    const ir_status_t status = ir_buffer_ok(&purge->kept)
+                                   ? ir_file_replace(path, ir_buffer_view(&purge->kept), error)
+                                   : ir_error_set(error, IR_ERR_MEMORY, "%s: out of memory", path);
     return status == IR_OK ? ir_segment_index(directory, stem, error) : status;
 }
 

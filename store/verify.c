@@ -227,8 +227,7 @@ static void show_json(const ir_comparison_t *comparison) {
     fprintf(out,
             "\"missing\":%" PRIu64 ",\"doubled\":%" PRIu64 ",\"foreign\":%" PRIu64
             ",\"again\":%" PRIu64 ",\"unlisted\":%" PRIu64 ",\"others\":%" PRIu64
-            ",\"ledgers_cut_off\":%" PRIu64
-            ",\"good\":%s}\n",
+            ",\"ledgers_cut_off\":%" PRIu64 ",\"good\":%s}\n",
             sum.missing, sum.doubled, foreign_of(comparison, &sum), sum.again,
             unlisted_of(comparison, &sum), sum.others, comparison->cut_off,
             judge(comparison) == IR_VERIFY_GOOD ? "true" : "false");

@@ -555,13 +555,13 @@ static void test_each(void **state) {
     ir_seen_t seen = {0};
     fill(fixture->batch, 5);
     put(fixture);
-    assert_int_equal(ir_documents_each(fixture->documents, IR_DOCUMENT_OBSERVATION, see_id,
-                                          &seen, &fixture->error),
+    assert_int_equal(ir_documents_each(fixture->documents, IR_DOCUMENT_OBSERVATION, see_id, &seen,
+                                       &fixture->error),
                      IR_OK);
     assert_int_equal(seen.count, 5);
     seen = (ir_seen_t){.stop_at = 2};
-    assert_int_equal(ir_documents_each(fixture->documents, IR_DOCUMENT_OBSERVATION, see_id,
-                                          &seen, &fixture->error),
+    assert_int_equal(ir_documents_each(fixture->documents, IR_DOCUMENT_OBSERVATION, see_id, &seen,
+                                       &fixture->error),
                      IR_ERR_STATE);
     assert_int_equal(seen.count, 2);
 }

@@ -260,7 +260,8 @@ static void test_bad_files(void **state) {
         ir_ledger_extent_t extent;
         ir_ledger_t *ledger = ir_ledger_new();
         write_text(fixture->path, cases[i].text);
-        assert_int_equal(ir_ledger_add(ledger, fixture->path, false, &extent, &error), IR_ERR_SYNTAX);
+        assert_int_equal(ir_ledger_add(ledger, fixture->path, false, &extent, &error),
+                         IR_ERR_SYNTAX);
         ir_ledger_free(ledger);
         assert_non_null(strstr(error.text, fixture->path));
         assert_non_null(strstr(error.text, cases[i].wrong));
@@ -440,7 +441,8 @@ static void test_no_file(void **state) {
     ir_ledger_t *ledger = ir_ledger_new();
     ir_ledger_extent_t extent;
     ir_ledger_writer_t *writer = NULL;
-    assert_int_equal(ir_ledger_add(ledger, "/nowhere/at/all", false, &extent, &error), IR_ERR_NOT_FOUND);
+    assert_int_equal(ir_ledger_add(ledger, "/nowhere/at/all", false, &extent, &error),
+                     IR_ERR_NOT_FOUND);
     ir_ledger_free(ledger);
     assert_int_equal(ir_ledger_create("/nowhere/at/all", &writer, &error), IR_ERR_IO);
     assert_null(writer);

@@ -360,14 +360,13 @@ static void test_each_file_has_its_statements(void **state) {
 static void test_defined_in_two_files(void **state) {
     (void)state;
     assert_several_refused(
-        SEVERAL "a.ttl," SEVERAL "again/a-copy.ttl",
-        SEVERAL "again/a-copy.ttl:5: ir:moteId of <mote/a> is given in two files, here and in " SEVERAL
-                "a.ttl:6; leave one");
-    assert_several_refused(
-        SEVERAL "a.ttl," SEVERAL "again/same-id.ttl",
-        SEVERAL "again/same-id.ttl:4: ir:moteId \"a\" of <mote/other> is also that of "
-                "<https://intelligent-river.example/id/mote/a> (" SEVERAL
-                "a.ttl:6); each mote needs its own");
+        SEVERAL "a.ttl," SEVERAL "again/a-copy.ttl", SEVERAL
+        "again/a-copy.ttl:5: ir:moteId of <mote/a> is given in two files, here and in " SEVERAL
+        "a.ttl:6; leave one");
+    assert_several_refused(SEVERAL "a.ttl," SEVERAL "again/same-id.ttl", SEVERAL
+                           "again/same-id.ttl:4: ir:moteId \"a\" of <mote/other> is also that of "
+                           "<https://intelligent-river.example/id/mote/a> (" SEVERAL
+                           "a.ttl:6); each mote needs its own");
     assert_several_refused(
         SEVERAL "a.ttl," SEVERAL "again/same-name.ttl",
         SEVERAL "again/same-name.ttl:7: ir:senmlName \"a/t\" of <sensor/other> is also that of "
@@ -435,10 +434,14 @@ static void test_unreadable(void **state) {
     assert_refused("tests/data/registry/none.ttl", IR_ERR_NOT_FOUND,
                    "tests/data/registry/none.ttl: cannot open the registry: No such file or "
                    "directory");
-    assert_refused("tests/data/registry/several/none", IR_ERR_NOT_FOUND,
-                   "tests/data/registry/several/none: cannot open the registry: No such file or directory");
-    assert_refused("tests/unit", IR_ERR_NOT_FOUND, "tests/unit: the registry's folder has no file *.ttl");
-    assert_refused(USGS ",", IR_ERR_USAGE, "registry: a path is empty; it is a file, a folder, or several with commas between");
+    assert_refused(
+        "tests/data/registry/several/none", IR_ERR_NOT_FOUND,
+        "tests/data/registry/several/none: cannot open the registry: No such file or directory");
+    assert_refused("tests/unit", IR_ERR_NOT_FOUND,
+                   "tests/unit: the registry's folder has no file *.ttl");
+    assert_refused(
+        USGS ",", IR_ERR_USAGE,
+        "registry: a path is empty; it is a file, a folder, or several with commas between");
 }
 
 /* "column 9:" becomes "column :". Releases of serd count columns from 0 or from 1. */
@@ -544,18 +547,27 @@ static void test_allocations(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_motes),        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_own),          cmocka_unit_test(test_units),
-        cmocka_unit_test(test_limits),       cmocka_unit_test(test_climatology),
-        cmocka_unit_test(test_references),   cmocka_unit_test(test_mote_ids),
-        cmocka_unit_test(test_usgs),         cmocka_unit_test(test_manual),
-        cmocka_unit_test(test_manual_units), cmocka_unit_test(test_ntriples),
+        cmocka_unit_test(test_motes),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_own),
+        cmocka_unit_test(test_units),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_climatology),
+        cmocka_unit_test(test_references),
+        cmocka_unit_test(test_mote_ids),
+        cmocka_unit_test(test_usgs),
+        cmocka_unit_test(test_manual),
+        cmocka_unit_test(test_manual_units),
+        cmocka_unit_test(test_ntriples),
         cmocka_unit_test(test_several_files),
         cmocka_unit_test(test_each_file_has_its_statements),
         cmocka_unit_test(test_defined_in_two_files),
-        cmocka_unit_test(test_faults),       cmocka_unit_test(test_unreadable),
-        cmocka_unit_test(test_not_turtle),   cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_too_large),    cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_not_turtle),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_empty),
         cmocka_unit_test(test_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,8 +127,7 @@ static void compare(uint32_t without) {
     ir_ledger_begin(ledger, IR_LEDGER_OBSERVATION);
     for (uint32_t i = 0; i < batch->n_observations; i++) {
         if (i != without) {
-            assert_true(
-                ir_ledger_see(ledger, &batch->observations[i].id, ir_view(NULL, 0)));
+            assert_true(ir_ledger_see(ledger, &batch->observations[i].id, ir_view(NULL, 0)));
         }
     }
     ir_ledger_end(ledger, &result);
