@@ -71,7 +71,7 @@ static const ir_river_property_t properties[IR_RIVER_QUANTITIES] = {
 static void write_limits(const ir_river_property_t *property, const ir_river_limits_t *limits,
                          FILE *out) {
     fprintf(out,
-            "\n<limits/%s%s> a ir:Limits ;\n"
+            "\n<limits/sim-%s%s> a ir:Limits ;\n"
             "    %s ;\n"
             "    ir:grossFail ( %s ) ; ir:grossSuspect ( %s ) ;\n"
             "    ir:spikeMethod \"%s\" ; ir:spikeSuspect %g ; ir:spikeFail %g ;\n"
@@ -87,12 +87,8 @@ static void write_property(const ir_river_property_t *property, FILE *out) {
             "\n<property/%s> a sosa:ObservableProperty ;\n"
             "    rdfs:label \"%s\"@en ;\n"
             "    qudt:hasQuantityKind quantitykind:%s ;\n"
-            "    %s",
+            "    %s .\n",
             property->key, property->label, property->kind, property->unit);
-    if (property->n_limits == 1) {
-        fprintf(out, " ;\n    ir:limits <limits/%s>", property->key);
-    }
-    fputs(" .\n", out);
     for (unsigned i = 0; i < property->n_limits; i++) {
         write_limits(property, &property->limits[i], out);
     }
@@ -114,6 +110,8 @@ static void write_mote(unsigned mote, int64_t interval_ns, FILE *out) {
             river, (long long)(interval_ns / IR_SECOND_NS));
 }
 
+/* Limits stand with each sensor, and have names of their own: other files of the registry may
+ * describe the same properties, whose sensors must not get them. */
 static void write_sensor(unsigned mote, unsigned quantity, FILE *out) {
     char name[IR_SIMULATION_MOTE_SIZE];
     const char *code = ir_river_quantities[quantity].code;
@@ -121,13 +119,9 @@ static void write_sensor(unsigned mote, unsigned quantity, FILE *out) {
     ir_simulation_mote(mote, name);
     fprintf(out,
             "<sensor/%s/%s> a sosa:Sensor ; sosa:isHostedBy <mote/%s> ; ir:senmlName \"%s/%s\" ; "
-            "sosa:observes <property/%s>",
-            name, code, name, name, code, property->key);
-    if (property->n_limits > 1) {
-        fprintf(out, " ; ir:limits <limits/%s%s>", property->key,
-                property->limits[ir_river_reach(mote)].name);
-    }
-    fputs(" .\n", out);
+            "sosa:observes <property/%s> ; ir:limits <limits/sim-%s%s> .\n",
+            name, code, name, name, code, property->key, property->key,
+            property->limits[property->n_limits > 1 ? ir_river_reach(mote) : 0].name);
 }
 
 void ir_river_registry_write(unsigned motes, int64_t interval_ns, FILE *out) {

@@ -1,6 +1,8 @@
 #include "common/buffer.h"
 #include "store/documents_mongodb.h"
 
+#include <string.h>
+
 /* The view `readable`: the rule of store/newest.h as an aggregation. Severity is the place in
  * SEVERITY (annotation/quality.h), -1 what is not in it. */
 #define SEVERITY "[9,2,1,3,4]"
@@ -69,6 +71,49 @@ static void append_stages(ir_buffer_t *out) {
                                    "{\"$unset\":[\"revisions\",\"ahead\"]}]}");
 }
 
+static bool create(const ir_mongodb_t *store, const bson_t *view, bson_error_t *error) {
+    bson_t *command = BCON_NEW("create", BCON_UTF8(IR_MONGODB_READABLE), "viewOn",
+                               BCON_UTF8(IR_MONGODB_OBSERVATIONS));
+    bson_concat(command, view);
+    return ir_mongodb_command(store->client, store->database, command, NULL, error);
+}
+
+static bool same_array(const bson_iter_t *one, const bson_iter_t *other) {
+    const uint8_t *data[2];
+    uint32_t size[2];
+    if (!BSON_ITER_HOLDS_ARRAY(one) || !BSON_ITER_HOLDS_ARRAY(other)) {
+        return false;
+    }
+    bson_iter_array(one, &size[0], &data[0]);
+    bson_iter_array(other, &size[1], &data[1]);
+    return size[0] == size[1] && memcmp(data[0], data[1], size[0]) == 0;
+}
+
+/* Whether the view that is there has these stages. */
+static bool is_current(const ir_mongodb_t *store, const bson_t *view) {
+    mongoc_database_t *database = mongoc_client_get_database(store->client, store->database);
+    bson_t *named = BCON_NEW("filter", "{", "name", BCON_UTF8(IR_MONGODB_READABLE), "}");
+    mongoc_cursor_t *cursor = mongoc_database_find_collections_with_opts(database, named);
+    const bson_t *listed;
+    bson_iter_t options, there, wanted;
+    const bool current = mongoc_cursor_next(cursor, &listed) && bson_iter_init(&options, listed) &&
+                         bson_iter_find_descendant(&options, "options.pipeline", &there) &&
+                         bson_iter_init_find(&wanted, view, "pipeline") &&
+                         same_array(&there, &wanted);
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(named);
+    mongoc_database_destroy(database);
+    return current;
+}
+
+/* One of other stages is dropped and made again: collMod wants more rights than readWrite gives.
+ * Another program may do the same at this moment. */
+static bool make_again(const ir_mongodb_t *store, const bson_t *view, bson_error_t *error) {
+    return ir_mongodb_command(store->client, store->database,
+                              BCON_NEW("drop", BCON_UTF8(IR_MONGODB_READABLE)), NULL, error) &&
+           (create(store, view, error) || error->code == IR_MONGODB_NAMESPACE_EXISTS);
+}
+
 bool ir_mongodb_make_view(const ir_mongodb_t *store, bson_error_t *error) {
     ir_buffer_t text;
     ir_buffer_init(&text);
@@ -80,17 +125,9 @@ bool ir_mongodb_make_view(const ir_mongodb_t *store, bson_error_t *error) {
     if (view == NULL) {
         return false;
     }
-    static const char *const verbs[] = {"create", "collMod"}; /* the second: it exists */
-    bool good = false;
-    for (size_t i = 0; i < 2 && !good; i++) {
-        bson_t *command = BCON_NEW(verbs[i], BCON_UTF8(IR_MONGODB_READABLE), "viewOn",
-                                   BCON_UTF8(IR_MONGODB_OBSERVATIONS));
-        bson_concat(command, view);
-        good = ir_mongodb_command(store->client, store->database, command, NULL, error);
-        if (error->code != IR_MONGODB_NAMESPACE_EXISTS) {
-            break;
-        }
-    }
+    const bool good =
+        create(store, view, error) || (error->code == IR_MONGODB_NAMESPACE_EXISTS &&
+                                       (is_current(store, view) || make_again(store, view, error)));
     bson_destroy(view);
     return good;
 }

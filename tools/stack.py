@@ -228,9 +228,12 @@ class Stack:
         management = ",".join(f"http://monitor@{each.host}:{each.management}" for each in self.cluster.nodes.brokers)
         return [f"--amqp={self.amqp('worker', 'consumers')}", f"--management={management}"]
 
-    def worker_arguments(self, port):
+    def worker_address(self, index):
+        return f"{servers.HOST}:{self.worker_ports[index]}"
+
+    def worker_arguments(self, index):
         return [*self.broker_arguments(), *self.store_arguments(), f"--formats={self.settings.formats}",
-                f"--http={servers.HOST}:{port}"]
+                f"--http={self.worker_address(index)}"]
 
     def gateway_arguments(self, listed):
         # The replay has few stations and sends as fast as possible, so there is no limit per mote.
@@ -302,7 +305,7 @@ class Stack:
             self.cluster.nodes.gateways.append(cluster.list_of_nodes.Gateway(name, servers.HOST, port))
         self.worker_ports = [self.take_ports(f"worker-{i + 1}", 1)[0] for i in range(self.settings.workers)]
 
-    def places(self):
+    def listeners(self):
         """(name, address, port) of all that will listen, once the ports are assigned."""
         hosts = [self.balancer.listen] * len(self.balancer.listeners)
         for name, each in self.listening().items():
@@ -327,7 +330,7 @@ class Stack:
         environment = {**self.environment("worker"), **self.environment_of(name)}
         self.workers[index : index + 1] = [
             programs.Worker(self.build, name, self.out / "logs" / f"{name}.log",
-                            self.worker_arguments(self.worker_ports[index]), env=environment, cwd=self.out,
+                            self.worker_arguments(index), env=environment, cwd=self.out,
                             words_before=self.words_before(name))]
 
     def await_gateways(self):

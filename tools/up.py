@@ -39,7 +39,7 @@ class KeptPorts:
 
 def check_ports(river, made):
     """That they are free; the stack has not started."""
-    for name, host, port in made.places():
+    for name, host, port in made.listeners():
         fault = servers.port_fault(host, port)
         if fault == errno.EADDRNOTAVAIL:
             raise UsageError(f"LISTEN={host}: this machine has no such address; `ip address` shows those it has")

@@ -59,8 +59,8 @@ SWITCH = Number(0, 0, 1)
 # (name, targets that take it, what it may be). The stores of guests depend on more: guests.py.
 VARIABLES = (
     ("BROKERS", "run up", Words("1", "3", "5", "7")),
-    ("GATEWAYS", "run up", Number(2, 0, 16)),
-    ("WORKERS", "run up", Number(2, 1, 64)),
+    ("GATEWAYS", "run up faults", Number(2, 0, 16)),
+    ("WORKERS", "run up faults", Number(2, 1, 64)),
     ("DOCUMENTS", "run up", Words("sqlite", "mongodb", "null")),
     ("GRAPH", "run up", Words("nquads", "fuseki", "oxigraph", "virtuoso", "null")),
     ("FORMATS", "run up", Text("jsonld,senml")),
@@ -89,7 +89,18 @@ VARIABLES = (
     ("RELEASE", "test-distributions", TEXT),
     ("STEPS", "test-distributions", TEXT),
     ("TESTS", "test-slow", TEXT),
-    ("FUZZ_SECONDS", "fuzz", Number(60, 1, 10000000)),
+    ("SECONDS", "fuzz", Number(60, 1, 10000000)),
+    ("CORPUS", "fuzz", TEXT),
+    ("TARGETS", "fuzz", TEXT),
+    ("SEED", "faults", Number(0, 0, 999999999)),
+    ("FAULTS", "faults", Number(100, 1, 100000)),
+    ("OBSERVATIONS", "faults", Number(1000000, 1000, 999999999)),
+    ("MINUTES", "faults", Number(0, 0, 100000)),
+    ("RATE", "faults", Number(500, 10, 1000000)),
+    ("PATIENCE", "faults", Number(1, 1, 100)),
+    ("LONGEST", "faults", Number(90, 1, 3600)),
+    ("KINDS", "faults", TEXT),
+    ("OUT", "faults", TEXT),
 )
 # What every target takes: the build's.
 BUILD = {"MODE": Words("release", "asan", "tsan", "check"), "CC": TEXT, "CFLAGS": TEXT, "LDFLAGS": TEXT, "PREFIX": TEXT,

@@ -16,6 +16,7 @@ import harness
 import load
 import servers
 import stack
+import variables
 
 from . import ROOT, plan, poisons, report
 from .kinds import TABLE
@@ -33,16 +34,17 @@ STOP_SECONDS = 120
 
 class Settings:
     def __init__(self, environment):
-        self.seed = stack.number(environment, "SEED", random.SystemRandom().randrange(10**6), 0, 10**9 - 1)
-        self.faults = stack.number(environment, "FAULTS", 100, 1, 100000)
-        self.observations = stack.number(environment, "OBSERVATIONS", 1000000, 1000, 10**9 - 1)
-        self.minutes = stack.number(environment, "MINUTES", 0, 0, 100000)
-        self.rate = stack.number(environment, "RATE", 500, 10, 1000000)
-        self.patience = stack.number(environment, "PATIENCE", 1, 1, 100)
-        self.longest = stack.number(environment, "LONGEST", 90, 1, 3600)
+        seed = {"SEED": environment.get("SEED") or str(random.SystemRandom().randrange(10**6))}
+        self.seed = variables.read(seed, "SEED", "faults")
+        self.faults = variables.read(environment, "FAULTS", "faults")
+        self.observations = variables.read(environment, "OBSERVATIONS", "faults")
+        self.minutes = variables.read(environment, "MINUTES", "faults")
+        self.rate = variables.read(environment, "RATE", "faults")
+        self.patience = variables.read(environment, "PATIENCE", "faults")
+        self.longest = variables.read(environment, "LONGEST", "faults")
         self.kinds = self.chosen(environment.get("KINDS", ""))
         servers_of_it = {"BROKERS": "3", "DOCUMENTS": "mongodb", "GRAPH": "fuseki"}
-        stack.refuse_given(environment, tuple(servers_of_it), "faults are made in MongoDB, Fuseki and three brokers")
+        variables.refuse_given(environment, tuple(servers_of_it), "faults are made in MongoDB, Fuseki and three brokers")
         self.where = stack.Settings({**environment, **servers_of_it})
         self.out = Path(environment.get("OUT") or OUT / time.strftime("%Y%m%d-%H%M%S"))
 
@@ -50,7 +52,7 @@ class Settings:
     def chosen(words):
         unknown = [name for name in words.split() if name not in TABLE]
         if unknown:
-            raise stack.UsageError(f"KINDS: there is no {unknown[0]}; known: {', '.join(TABLE)}")
+            raise variables.UsageError(f"KINDS: there is no {unknown[0]}; known: {', '.join(TABLE)}")
         return [TABLE[name] for name in words.split()] or list(TABLE.values())
 
 
@@ -150,6 +152,6 @@ def main():
             raise stack.StackError(why)
         settings.out.mkdir(parents=True)
         return call_inside(settings)
-    except (stack.StackError, servers.ServerError, load.StackError, OSError) as error:
+    except (variables.UsageError, stack.StackError, servers.ServerError, OSError) as error:
         print(f"faults: {error}", file=sys.stderr)
         return getattr(error, "status", 1)

@@ -53,12 +53,12 @@ class River(stack.Stack):
         for name, server in self.servers.items():
             place = self.places[name]
             server.host, server.words_before = place.address, place.words
-            server.ports = servers.free_ports(server.n_ports)
         for each in self.cluster.members:
             each.machine = each.name
             each.mapper = each.own_mapper = self.port_mapper(each)
         for name in self.roles:
             self.set_clock(name, 0)
+        self.assign_ports()
         self.make_proxies()
         super().start()
 
@@ -83,10 +83,17 @@ class River(stack.Stack):
             target = (self.graph_server.host, self.graph_server.port)
             self.graph_proxy = proxies.HttpProxy(target, host=HUB).__enter__()
 
-    def enter_gateways(self):
+    def assign_ports(self):
+        """Each part has an address of its own, so all gateways have the same port, and all workers."""
+        for server in self.servers.values():
+            server.ports = servers.free_ports(server.n_ports)
         for name in self.named("gateway"):
             listed = stack.cluster.list_of_nodes.Gateway(name, self.places[name].address, "8080")
             self.cluster.nodes.gateways.append(listed)
+        self.worker_ports = [8081] * self.settings.workers
+
+    def worker_address(self, index):
+        return f"{self.places[f'worker-{index + 1}'].address}:{self.worker_ports[index]}"
 
     # ---- what the parts run with ----
 
@@ -96,8 +103,8 @@ class River(stack.Stack):
     def graph_uri(self):
         return self.graph_proxy.uri(self.graph_server) if self.graph_proxy else super().graph_uri()
 
-    def worker_arguments(self):
-        return [*super().worker_arguments(), *WORKER_SETTINGS]
+    def worker_arguments(self, index):
+        return [*super().worker_arguments(index), *WORKER_SETTINGS]
 
     def words_before(self, name):
         return self.places[name].words
@@ -113,8 +120,7 @@ class River(stack.Stack):
         path.with_suffix(".new").rename(path)
 
     def environment_of(self, name):
-        more = {"IR_HTTP": f"{self.places[name].address}:8081"} if self.roles[name] == "worker" else {}
-        return {**more, "LD_PRELOAD": str(next(stack.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))),
+        return {"LD_PRELOAD": str(next(stack.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))),
                 "FAKETIME_TIMESTAMP_FILE": str(self.clock_file(name)), "FAKETIME_CACHE_DURATION": "1",
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1", "ASAN_OPTIONS": "verify_asan_link_order=0"}
 

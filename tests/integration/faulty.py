@@ -23,6 +23,18 @@ class WrongClocks(stack.Stack):
         return harness.wrong_clock({"worker-1": 1, "worker-2": -1}[name]) if name.startswith("worker") else {}
 
 
+class Load(load.Load):
+    """On a stack whose parts are started again meanwhile, and so have other process ids."""
+
+    def __init__(self, running, *more):
+        super().__init__(running.description(), *more)
+        self.running = running
+
+    def hang_up(self, listed):
+        now = self.running.description()
+        load.Load.hang_up(next(each for each in now["workers"] + now["gateways"] if each["name"] == listed["name"]))
+
+
 class Faulty:
     def __init__(self, directory, root=None, brokers=3):
         settings = stack.Settings({"BROKERS": str(brokers), "GATEWAYS": "2", "WORKERS": "2"})
@@ -57,7 +69,7 @@ class Faulty:
                 if left and time.monotonic() - begun[0] >= left[0][0]:
                     left.pop(0)[1]()
 
-            one = load.Load(self.stack.description(), self.directory / f"load-{self.loads}", via, check)
+            one = Load(self.stack, self.directory / f"load-{self.loads}", via, check)
             one.drain_seconds = 20
             summary = one.simulate(MOTES, self.loads, [f"--rate={RATE}", f"--duration={seconds}s"], *TIMINGS)
         assert not left, "the load was over before everything was done"

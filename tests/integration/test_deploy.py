@@ -140,6 +140,7 @@ def members(path, name, address):
     return set(json.loads(done.stdout))
 
 
+@pytest.mark.slow
 def test_brokers_that_come_later_share_the_queues(inventory):
     """One broker whose queues hold messages becomes three; then the first can go."""
     inventory.write_text(ONE_BROKER)

@@ -555,6 +555,7 @@ def test_uplinks_of_the_things_stack(elbe, network):
     assert "payloads of pegel-1 that the network did not decode: 1" in feed.log()
 
 
+@pytest.mark.slow
 def test_a_full_spool_waits(elbe, network):
     """Without a target nothing leaves the spool: it stays within its bound, the rest stays with the broker."""
     nowhere = f"mqtt://127.0.0.1:{servers.free_ports(1)[0]}"

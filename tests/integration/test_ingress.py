@@ -398,7 +398,8 @@ def test_the_example_is_valid(front, tmp_path):
     text = text.replace("/etc/haproxy/river.pem", front.balancer.nodes.balancer["certificate"])
     (tmp_path / "haproxy.cfg").write_text(text.replace("maxconn 20000\n", "maxconn 1000\n"))
     program = servers.find_program("haproxy", "run", "/usr/sbin/haproxy")
-    done = subprocess.run([program, "-c", "-f", tmp_path / "haproxy.cfg"], capture_output=True, text=True, check=False)
+    done = subprocess.run([program, "-c", "-f", tmp_path / "haproxy.cfg"], cwd=front.balancer.directory, capture_output=True,
+                          text=True, check=False)
     assert done.returncode == 0 and "WARNING" not in done.stderr, done.stderr
 
 

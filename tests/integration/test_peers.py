@@ -74,7 +74,7 @@ def expected(registry, form):
     return stage.annotated(registry, form, *stage.REPLAY, MESSAGES)
 
 
-@pytest.mark.parametrize("name", ["python", "java"])
+@pytest.mark.parametrize("name", ["python", pytest.param("java", marks=pytest.mark.slow)])
 def test_a_peer_leaves_and_publishes_what_ours_would(name, registry, tmp_path):
     if name == "java":
         if not shutil.which("mvn") or not shutil.which("javac"):

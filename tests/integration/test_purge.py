@@ -5,6 +5,8 @@ import urllib.parse
 
 import pytest
 
+from harness import servers
+
 
 def by_mote(messages):
     """Ten messages each of two motes, and their names."""
@@ -17,6 +19,25 @@ def purge(pipeline, *words):
 
 
 FULL = ("--graph-detail=full", "--graph-name=mote")
+
+
+@pytest.fixture(scope="module")
+def fuseki(tmp_path_factory):
+    """Servers of this module's own, since other tests send the same messages."""
+    with servers.Fuseki(tmp_path_factory.mktemp("fuseki")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def oxigraph(tmp_path_factory):
+    with servers.Oxigraph(tmp_path_factory.mktemp("oxigraph")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def virtuoso(tmp_path_factory):
+    with servers.Virtuoso(tmp_path_factory.mktemp("virtuoso")) as server:
+        yield server
 
 
 @pytest.mark.parametrize("graph, settings", (

@@ -10,6 +10,8 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -86,10 +88,12 @@ class River:
 
 
 @pytest.fixture
-def mine(tmp_path):
-    made = River(tmp_path)
-    yield made
-    made.good("up.py", "down")
+def mine():
+    """Outside of out/, where no river may lie."""
+    with tempfile.TemporaryDirectory(prefix="river-") as folder:
+        made = River(Path(folder))
+        yield made
+        made.good("up.py", "down")
 
 
 def commands(text):

@@ -1,5 +1,6 @@
 """What `make run`, `make up` and `make load` refuse, before anything is installed, built or started."""
 
+import os
 import subprocess
 import sys
 
@@ -74,9 +75,10 @@ def test_it_is_one_line_and_status_2(words, settings, says):
 
 
 def make(*words):
-    """(status, what it says): nothing is built, as the fault comes before."""
+    """(status, what it says): nothing is built, as the fault comes before. Not as a part of the make that runs the tests."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     done = subprocess.run(["make", "-C", harness.ROOT, "--no-print-directory", "-n", *words], timeout=120, capture_output=True,
-                          text=True, check=False, stdin=subprocess.DEVNULL)
+                          text=True, check=False, stdin=subprocess.DEVNULL, env=environment)
     return done.returncode, done.stderr
 
 
