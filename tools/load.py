@@ -69,13 +69,17 @@ class Load:
         if cluster.motes.issue(self.programs / "ir-ingest", motes, self.description["tokens"], self.mote_tokens):
             self.reload("gateways", "ir_tokens_reloads_total")
 
-    @contextlib.contextmanager
-    def registered(self, registry):
-        """Meanwhile this file belongs to the registry of the stack: in the graph store, in the workers, then in the gateways."""
-        folder = Path(self.description["registry"])
-        self.put_registry(folder / SIMULATED, registry.read_bytes())
+    def register(self, registry):
+        """Adds this file to the registry of the stack: in the graph store, in the workers, then in the gateways."""
+        self.put_registry(Path(self.description["registry"]) / SIMULATED, registry.read_bytes())
         for kind in ("workers", "gateways"):
             self.reload(kind, "ir_registry_reloads_total")
+
+    @contextlib.contextmanager
+    def registered(self, registry):
+        """Meanwhile this file belongs to the registry of the stack."""
+        folder = Path(self.description["registry"])
+        self.register(registry)
         try:
             yield
         finally:

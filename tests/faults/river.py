@@ -53,6 +53,7 @@ class River(stack.Stack):
         for name, server in self.servers.items():
             place = self.places[name]
             server.host, server.words_before = place.address, place.words
+        self.balancer.listen = self.balancer.host
         for each in self.cluster.members:
             each.machine = each.name
             each.mapper = each.own_mapper = self.port_mapper(each)

@@ -24,11 +24,17 @@ class WrongClocks(stack.Stack):
 
 
 class Load(load.Load):
-    """On a stack whose parts are started again meanwhile, and so have other process ids."""
+    """On a stack whose parts are started again meanwhile, and so have other process ids. Its motes stay in the registry, since
+    probes and what is delivered again come after it."""
 
     def __init__(self, running, *more):
         super().__init__(running.description(), *more)
         self.running = running
+
+    @contextlib.contextmanager
+    def registered(self, registry):
+        self.register(registry)
+        yield
 
     def hang_up(self, listed):
         now = self.running.description()
