@@ -668,7 +668,7 @@ def test_others_are_answered_while_large_bodies_are_read(quiet):
 
 def test_a_mote_keeps_its_order(quiet):
     """A small request does not overtake a large one of its mote."""
-    gateway, token = quiet.gateway("--rate=0"), quiet.tokens[MOTE]
+    gateway, token = quiet.gateway("--rate=0", "--confirm-timeout=60s"), quiet.tokens[MOTE]
     lines = b"\n".join(pack(*range(200), at=T + 1000 * i) for i in range(9))
     bodies = [large(0), pack(1), lines, pack(500, at=T - 1), large(1), pack(501)]
     clients = []
@@ -677,7 +677,8 @@ def test_a_mote_keeps_its_order(quiet):
         harness.wait_for(lambda: under_way(gateway)[1] == number, "it to be taken", pause=0)
     for client in clients:
         with client:
-            assert client.answer().code == 202
+            answer = client.answer()
+            assert answer.code == 202, answer.problem
     assert [body for _, _, body in quiet.take_all("all")] == [line for body in bodies for line in body.split(b"\n")]
 
 
