@@ -106,6 +106,7 @@ $(OUT)/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(FUZZ_HELPERS) $(LIBRARY)
 # ---- the main job ----
 
 # What these take from the command line or the environment; tools/variables.py knows what each may be.
+FORMATS ?= jsonld,senml
 export BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH FORMATS VIA REPEAT RATE KEEP MOTES DURATION PLATFORM TOPOLOGY PROFILE MESSAGES
 export REGISTRY DATA FRESH LISTEN FILE
 PLATFORMS ?=
