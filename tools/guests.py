@@ -55,7 +55,7 @@ class Settings:
         spread = self.topology != "single"
         self.documents = variables.choice(environment, "DOCUMENTS", *(("mongodb",) if spread else ("sqlite", "mongodb")))
         self.graph = variables.choice(environment, "GRAPH", *(() if spread else ("nquads",)), *GRAPH_PATHS)
-        self.formats = environment.get("FORMATS", "jsonld,senml")
+        self.formats = environment.get("FORMATS", stack.FORMATS)
 
 
 class GuestLoad(Load):

@@ -95,6 +95,14 @@ def test_make_knows_its_variables(words, says):
     assert status == 2 and says in said and said.count("\n") == 1
 
 
+@pytest.mark.parametrize("given, formats", (({}, stack.FORMATS), ({"FORMATS": ""}, ""), ({"FORMATS": "csv"}, "csv")))
+def test_make_run_publishes_unless_it_is_told_not_to(given, formats):
+    """What the recipes of make find in their environment."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "FORMATS"))}
+    argv = ["make", "-s", "-C", harness.ROOT, "--no-print-directory", "--eval=told: ; @echo \"$$FORMATS\"", "told"]
+    assert subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60, env={**environment, **given}).stdout == f"{formats}\n"
+
+
 def test_make_takes_what_its_targets_take():
     assert make("down", "DATA=a b")[0] == 0
     assert make("down", "CC=cc", "CFLAGS=-O1 -g", "MODE=asan")[0] == 0
