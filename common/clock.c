@@ -20,6 +20,13 @@ int64_t ir_clock_process_cpu(void) {
     return read_clock(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+void ir_clock_sleep(int64_t ns) {
+    if (ns > 0) {
+        const struct timespec wait = {.tv_sec = ns / IR_SECOND_NS, .tv_nsec = ns % IR_SECOND_NS};
+        nanosleep(&wait, NULL);
+    }
+}
+
 /* Floor division, so that times before 1970 also get the right second and day. */
 static int64_t floor_div(int64_t value, int64_t by) {
     return value / by - (value % by < 0);

@@ -21,6 +21,9 @@ int64_t ir_clock_monotonic(void);
 /* CPU time of this process, user and system, in nanoseconds. */
 int64_t ir_clock_process_cpu(void);
 
+/* Sleeps for so many nanoseconds, or until a signal comes; 0 and less: not at all. Any thread. */
+void ir_clock_sleep(int64_t ns);
+
 /* Room for the longest text of ir_clock_format, with its NUL. */
 #define IR_TIME_SIZE 40
 

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define TOGETHER 64   /* most suspects proved side by side */
 #define SPLITS_MAX 48 /* waiting parts: one per halving; 2^32 items need 32 */
@@ -124,12 +123,7 @@ static ir_outcome_t try_item(const ir_proof_work_t *work, uint32_t item, ir_proo
 /* Waits for the next round; the last one began at `begun_ns`. RETRY when the owner has given up the
  * proof. */
 static ir_outcome_t pause_after(int64_t begun_ns, const ir_proof_work_t *work, ir_error_t *error) {
-    const int64_t left_ns = begun_ns + PAUSE_NS - ir_clock_monotonic();
-    const struct timespec wait = {.tv_sec = left_ns / IR_SECOND_NS,
-                                  .tv_nsec = left_ns % IR_SECOND_NS};
-    if (left_ns > 0) {
-        nanosleep(&wait, NULL);
-    }
+    ir_clock_sleep(begun_ns + PAUSE_NS - ir_clock_monotonic());
     if (work->given_up == NULL || !atomic_load(work->given_up)) {
         return IR_OUTCOME_OK;
     }

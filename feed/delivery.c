@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define CONTENT_TYPE "application/senml+json"
 #define KEY_PREFIX "ir."
@@ -214,9 +213,7 @@ static ir_status_t give_round(ir_delivery_t *delivery, size_t round_number, ir_e
 static ir_status_t push(ir_delivery_t *delivery, int64_t wait_ns, ir_error_t *error) {
     ir_error_t why = {.status = IR_OK};
     if (!delivery->up) {
-        const struct timespec wait = {.tv_sec = wait_ns / IR_SECOND_NS,
-                                      .tv_nsec = wait_ns % IR_SECOND_NS};
-        nanosleep(&wait, NULL);
+        ir_clock_sleep(wait_ns);
         return IR_OK;
     }
     const ir_outcome_t outcome = delivery->kind->push(delivery->sender, wait_ns, &why);

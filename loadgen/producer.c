@@ -11,7 +11,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define TURN_MESSAGES IR_LATENESS_MAX
 #define TURN_SKIPS 65536 /* messages of other producers' motes that are passed over in one turn */
@@ -729,11 +728,6 @@ static int64_t leisure(ir_producer_t *producer) {
     return wait_ns < 0 ? 0 : wait_ns < LOOK_NS ? wait_ns : LOOK_NS;
 }
 
-static void sleep_for(int64_t wait_ns) {
-    const struct timespec wait = {.tv_nsec = wait_ns};
-    nanosleep(&wait, NULL);
-}
-
 /* Every confirm would end the wait of a push, and several senders cannot be waited for at once. */
 static void wait_turn(ir_producer_t *producer) {
     const int64_t wait_ns = leisure(producer);
@@ -743,7 +737,7 @@ static void wait_turn(ir_producer_t *producer) {
     }
     push_all(producer, 0);
     if (wait_ns > 0) {
-        sleep_for(wait_ns < TICK_NS || producer->lanes[0].up ? TICK_NS : wait_ns);
+        ir_clock_sleep(wait_ns < TICK_NS || producer->lanes[0].up ? TICK_NS : wait_ns);
     }
 }
 

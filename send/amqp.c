@@ -6,7 +6,6 @@
 
 #include <stdint.h>
 #include <stdlib.h>
-#include <time.h>
 
 typedef struct ir_amqp {
     ir_publisher_t *publisher;
@@ -112,18 +111,12 @@ static ir_outcome_t take_rest(ir_amqp_t *amqp, ir_error_t *error) {
     return IR_OUTCOME_RETRY;
 }
 
-static void wait_unconnected(int64_t wait_ns) {
-    const struct timespec wait = {.tv_sec = wait_ns / IR_SECOND_NS,
-                                  .tv_nsec = wait_ns % IR_SECOND_NS};
-    nanosleep(&wait, NULL);
-}
-
 /* Confirms that did not come within the time-out: the flush waits once more and then says why. */
 static ir_outcome_t push_amqp(void *sender, int64_t wait_ns, ir_error_t *error) {
     ir_amqp_t *amqp = sender;
     const bool open = ir_publisher_open(amqp->publisher) > 0;
     if (!ir_publisher_connected(amqp->publisher) && !open) {
-        wait_unconnected(wait_ns);
+        ir_clock_sleep(wait_ns);
         return IR_OUTCOME_OK;
     }
     const bool late = open && ir_clock_monotonic() - amqp->progress_ns > amqp->timeout_ns;

@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define TOPIC_SIZE 300
 #define TOPIC_PREFIX "ir/"
@@ -90,16 +89,10 @@ static ir_outcome_t send_mqtt(void *sender, const ir_parcel_t *parcel, ir_error_
     return IR_OUTCOME_OK;
 }
 
-static void wait_unconnected(int64_t wait_ns) {
-    const struct timespec wait = {.tv_sec = wait_ns / IR_SECOND_NS,
-                                  .tv_nsec = wait_ns % IR_SECOND_NS};
-    nanosleep(&wait, NULL);
-}
-
 static ir_outcome_t push_mqtt(void *sender, int64_t wait_ns, ir_error_t *error) {
     ir_mqtt_t *mqtt = sender;
     if (!mqtt->client.welcome) {
-        wait_unconnected(wait_ns);
+        ir_clock_sleep(wait_ns);
         return IR_OUTCOME_OK;
     }
     const int code = ir_mqtt_client_turn(&mqtt->client, wait_ns);

@@ -1,7 +1,6 @@
 #include "send/sender.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "common/clock.h"
 
@@ -36,10 +35,8 @@ static ir_outcome_t send_null(void *sender, const ir_parcel_t *parcel, ir_error_
 static ir_outcome_t push_null(void *sender, int64_t wait_ns, ir_error_t *error) {
     (void)error;
     ir_null_t *null = sender;
-    if (null->count == 0 && wait_ns > 0) {
-        const struct timespec wait = {.tv_sec = wait_ns / IR_SECOND_NS,
-                                      .tv_nsec = wait_ns % IR_SECOND_NS};
-        nanosleep(&wait, NULL);
+    if (null->count == 0) {
+        ir_clock_sleep(wait_ns);
     }
     for (unsigned i = 0; i < null->count; i++) {
         null->answers.take(null->answers.context, null->taken[i], IR_ANSWER_CONFIRMED, NULL);
