@@ -35,13 +35,17 @@ FLAGS_fuzz := -O1 -g -Werror -Wno-unknown-warning-option -Wno-format-nonliteral 
 FLAGS_tsan := -O1 -g -Werror -fsanitize=thread -fno-omit-frame-pointer
 # Only ir-feed uses it, so only that is bound to it.
 ZONES := glib-2.0
-BASE_CFLAGS := -std=c17 -D_GNU_SOURCE -I. $(shell pkg-config --cflags $(PACKAGES) $(ZONES) 2>/dev/null)
-CFLAGS = $(BASE_CFLAGS) $(WARNINGS) $(FLAGS_$(MODE)) -pthread -MMD -MP
+VERSION := $(shell cat VERSION)
+BASE_CFLAGS := -std=c17 -D_GNU_SOURCE -DIR_VERSION='"$(VERSION)"' -I. \
+               $(shell pkg-config --cflags $(PACKAGES) $(ZONES) 2>/dev/null)
+# CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS are the caller's, from the command line or the environment. They add to ours, and come last so
+# that they prevail. Only CPPFLAGS come first: Debian's define _FORTIFY_SOURCE, too, and the stronger one is to hold.
+COMPILE = $(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(WARNINGS) $(FLAGS_$(MODE)) -pthread -MMD -MP $(CFLAGS)
 LINKING_release := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 LINKING_check := $(LINKING_release)
-LDFLAGS = $(FLAGS_$(MODE)) $(LINKING_$(MODE)) -pthread
-LDLIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm \
-          -Wl,--push-state,--as-needed $(shell pkg-config --libs $(ZONES) 2>/dev/null) -Wl,--pop-state
+LINK = $(CC) $(FLAGS_$(MODE)) $(LINKING_$(MODE)) -pthread $(CFLAGS) $(LDFLAGS)
+LIBRARIES := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm \
+             -Wl,--push-state,--as-needed $(shell pkg-config --libs $(ZONES) 2>/dev/null) -Wl,--pop-state
 
 # All cores, unless told otherwise.
 ifeq ($(MAKELEVEL),0)
@@ -78,7 +82,10 @@ benches: $(BENCHES)
 .SECONDARY:
 $(OUT)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c $< -o $@
+	$(COMPILE) -c $< -o $@
+
+# It has the version in it.
+$(OUT)/common/settings.o $(OUT)/common/settings_print.o $(OUT)/loadgen/summary.o: VERSION
 
 $(LIBRARY): $(OBJECTS)
 	@rm -f $@
@@ -86,7 +93,7 @@ $(LIBRARY): $(OBJECTS)
 
 define program
 $(OUT)/ir-$(patsubst main_%,%,$(basename $(notdir $(1)))): $(OUT)/$(1:.c=.o) $(LIBRARY)
-	$(CC) $(LDFLAGS) $$^ $(LDLIBS) -o $$@
+	$(LINK) $$^ $(LIBRARIES) $(LDLIBS) -o $$@
 endef
 $(foreach m,$(MAINS),$(eval $(call program,$(m))))
 
@@ -94,14 +101,14 @@ $(ALLOC_TESTS:tests/unit/%.c=$(OUT)/tests/%): $(OUT)/tests/unit/failing_alloc.o
 $(SOURCE_TESTS:tests/unit/%.c=$(OUT)/tests/%): $(OUT)/tests/unit/sources.o
 $(OUT)/tests/test_%: $(OUT)/tests/unit/test_%.o $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $(filter %.o,$^) $(LIBRARY) $(LDLIBS) -lcmocka -ldl -o $@
+	$(LINK) $(filter %.o,$^) $(LIBRARY) $(LIBRARIES) $(LDLIBS) -lcmocka -ldl -o $@
 
 $(OUT)/bench/bench_%: $(OUT)/bench/bench_%.o $(LIBRARY)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(LINK) $^ $(LIBRARIES) $(LDLIBS) -o $@
 
 $(OUT)/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(FUZZ_HELPERS) $(LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) $^ $(LDLIBS) -o $@
+	$(LINK) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) $^ $(LIBRARIES) $(LDLIBS) -o $@
 
 # ---- the main job ----
 
@@ -110,6 +117,11 @@ FORMATS ?= jsonld,senml
 export BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH FORMATS VIA REPEAT RATE KEEP MOTES DURATION PLATFORM TOPOLOGY PROFILE MESSAGES
 export REGISTRY DATA FRESH LISTEN FILE
 PLATFORMS ?=
+# Platforms are the folders with a recipe; what each needs is the group of tools/install of its name. Bare metal needs nothing more.
+PLATFORM_GROUPS := $(filter-out bare,$(patsubst platforms/%/recipe.py,%,$(wildcard platforms/*/recipe.py)))
+comma := ,
+empty :=
+platform_groups = $(filter $(PLATFORM_GROUPS),$(subst :, ,$(subst $(comma), ,$(1))))
 
 .PHONY: run up down registry load find-max programs up-programs
 run: programs
@@ -132,7 +144,7 @@ up-programs: programs
 programs:
 	@! command -v python3 >/dev/null || python3 tools/run.py check
 	@tools/install build run $(filter mongodb,$(DOCUMENTS)) $(filter fuseki oxigraph virtuoso,$(GRAPH)) \
-	    $(if $(PLATFORM),platforms $(filter lxc kvm xen,$(subst :, ,$(PLATFORM)))) $(if $(filter split,$(TOPOLOGY)),mongodb fuseki)
+	    $(if $(PLATFORM),platforms $(call platform_groups,$(PLATFORM))) $(if $(filter split,$(TOPOLOGY)),mongodb fuseki)
 	@fault=$$(python3 tools/variables.py "$(MAKECMDGOALS)" $(QUOTED_OVERRIDES)) || { echo "make: $$fault" >&2; exit 2; }
 	@mkdir -p out
 	+@flock out/build.lock $(SUBMAKE) -s MODE=release build
@@ -146,7 +158,7 @@ bench: bench-programs
 	@bench/ir-bench run $(EXPERIMENTS) --platforms "$(PLATFORMS)" --profiles "$(or $(PROFILES),default)" \
 	    $(if $(MINUTES),--minutes $(MINUTES)) $(if $(REPEATS),--repeats $(REPEATS)) $(if $(SEED),--seed $(SEED))
 bench-programs:
-	@tools/install build run bench platforms $(if $(PLATFORMS),$(filter lxc kvm xen,$(subst :, ,$(PLATFORMS))),lxc)
+	@tools/install build run bench platforms $(if $(PLATFORMS),$(call platform_groups,$(PLATFORMS)),lxc)
 	+@$(SUBMAKE) -s MODE=release build benches
 
 # Workers of other kinds that are compiled, for the experiment peers (bench/peers/README.md).
@@ -200,7 +212,7 @@ test-slow: test-programs
 	@python3 tools/test.py --slow $(if $(TESTS),-- -k "$(TESTS)")
 
 # Groups of tools/install; tests/distributions asks for them, since it installs before the network is taken away.
-TEST_GROUPS := build run unit test faults platforms lxc kvm mongodb fuseki oxigraph virtuoso
+TEST_GROUPS := build run unit test faults platforms lxc podman kvm mongodb fuseki oxigraph virtuoso
 .PHONY: test-groups
 test-groups:
 	@echo $(TEST_GROUPS)
@@ -215,7 +227,7 @@ tsan-unit: $(filter $(THREADED:%=$(OUT)/tests/test_%),$(UNIT_TESTS))
 # Every verb on every platform that this host can do, twice; minutes. PLATFORMS names some of them.
 .PHONY: test-platforms
 test-platforms:
-	@tools/install build run platforms lxc kvm test-platforms
+	@tools/install build run platforms $(or $(call platform_groups,$(PLATFORMS)),$(filter-out xen,$(PLATFORM_GROUPS))) test-platforms
 	+@$(SUBMAKE) -s MODE=release build
 	@tests/platforms/run $(PLATFORMS)
 
@@ -301,29 +313,70 @@ haproxy.cfg:
 # ---- installing ----
 
 PREFIX ?= /usr/local
+SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 DESTDIR ?=
 BINDIR = $(DESTDIR)$(PREFIX)/bin
 SHAREDIR = $(DESTDIR)$(PREFIX)/share/intelligent-river
 DOCDIR = $(DESTDIR)$(PREFIX)/share/doc/intelligent-river
+MANDIR = $(DESTDIR)$(PREFIX)/share/man/man1
+BASHDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(DESTDIR)$(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
+UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
+CONFDIR = $(DESTDIR)$(SYSCONFDIR)/intelligent-river
+
+# Programs in Python: links from BINDIR into the installed tree.
+SCRIPTS := platforms/ir-platform platforms/ir-deploy
+# The installed tree looks like the sources, so that paths in messages and documents hold in both.
+INSTALLED_TREES := platforms $(wildcard packaging/systemd monitoring)
+INSTALLED_FILES := tools/install tests/requirements.txt ingest/nodes.py ingest/nodes.conf ingest/haproxy.cfg ingest/definitions.json \
+                   $(wildcard ingest/*.erl) ingest/haproxy.py ingest/rabbitmq.py ingest/definitions.py ingest/motes.py ingest/carry.py \
+                   ingest/cut.py ingest/drained.py ingest/make-certificates ingest/check-data
+INSTALLED_DOCUMENTS := README.md CHANGELOG.md LICENSE feed/README.md loadgen/README.md bench/README.md docs
+# A unit is installed with the sandbox of our own programs in it.
+UNITS := $(wildcard packaging/systemd/*.service)
+SANDBOX := packaging/systemd/sandbox.conf packaging/systemd/program.conf
+MANUALS = $(addprefix $(OUT)/manuals/,$(addsuffix .1,$(notdir $(PROGRAMS) $(SCRIPTS))))
+
+# Manual pages and completions, made from the programs' own tables of settings.
+.PHONY: manuals
+manuals: $(OUT)/manuals/made
+$(OUT)/manuals/made: packaging/manuals.py VERSION $(PROGRAMS) $(SCRIPTS) $(wildcard platforms/lab/*.py)
+	@rm -rf $(@D)
+	@python3 packaging/manuals.py $(@D) $(VERSION) $(PROGRAMS) $(SCRIPTS)
+	@touch $@
+
+# Copies files and folders below a folder, under the paths that they have here. What may be executed stays so; else the modes of the
+# sources and the caller's umask count for nothing.
+define copy
+	@find $(1) -name __pycache__ -prune -o -type f -perm -u+x -exec install -D -m 755 {} $(2)/{} \; \
+	    -o -type f -exec install -D -m 644 {} $(2)/{} \;
+endef
 
 .PHONY: install uninstall clean help
 install:
-	+@$(SUBMAKE) -s MODE=release build
-	install -d $(BINDIR) $(SHAREDIR)/ingest $(DOCDIR)
-	install -m 755 $(PROGRAMS) $(BINDIR)
-	install -m 644 $(wildcard river.conf loadgen/usgs_river.ttl loadgen/*.csv.gz observation/*.ttl) $(SHAREDIR)
-	install -m 644 ingest/nodes.py ingest/nodes.conf ingest/haproxy.cfg ingest/definitions.json $(wildcard ingest/*.erl) \
-		$(SHAREDIR)/ingest
-	install -m 755 ingest/haproxy.py ingest/rabbitmq.py ingest/definitions.py ingest/motes.py \
-		ingest/carry.py ingest/cut.py ingest/drained.py ingest/make-certificates ingest/check-data $(SHAREDIR)/ingest
-	cp -R platforms $(SHAREDIR)
-	find $(SHAREDIR)/platforms -name __pycache__ -prune -exec rm -rf {} +
-	ln -sf ../share/intelligent-river/platforms/ir-platform ../share/intelligent-river/platforms/ir-deploy $(BINDIR)
-	install -m 644 $(wildcard README.md LICENSE docs/*.md docs/*.yaml) $(DOCDIR)
-	install -D -m 644 feed/README.md $(DOCDIR)/feed/README.md
+	+@$(SUBMAKE) -s MODE=release install-built
+	@echo "installed below $(DESTDIR)$(PREFIX)"
+
+.PHONY: install-built
+install-built: build manuals
+	@umask 022; install -d -m 755 $(BINDIR) $(SHAREDIR) $(DOCDIR) $(MANDIR) $(BASHDIR) $(ZSHDIR) $(UNITDIR) $(CONFDIR)
+	@install -m 755 $(PROGRAMS) $(BINDIR)
+	@install -m 644 $(wildcard river.conf loadgen/usgs_river.ttl loadgen/*.csv.gz observation/*.ttl) $(SHAREDIR)
+	$(call copy,$(INSTALLED_TREES) $(INSTALLED_FILES),$(SHAREDIR))
+	$(call copy,$(INSTALLED_DOCUMENTS),$(DOCDIR))
+	@ln -sf $(SCRIPTS:%=../share/intelligent-river/%) $(BINDIR)
+	@install -m 644 $(MANUALS) $(MANDIR)
+	@install -m 644 $(OUT)/manuals/bash/* $(BASHDIR)
+	@install -m 644 $(OUT)/manuals/zsh/* $(ZSHDIR)
+	@for unit in $(UNITS); do \
+	    cat $$unit $(SANDBOX) | sed 's|@BINDIR@|$(PREFIX)/bin|; s|@CONFDIR@|$(SYSCONFDIR)/intelligent-river|' | \
+	        install -m 644 /dev/stdin $(UNITDIR)/$${unit##*/} || exit 1; done
+	@[ -e $(CONFDIR)/river.conf ] || install -m 640 river.conf $(CONFDIR)
 
 uninstall:
-	rm -f $(addprefix $(BINDIR)/,$(notdir $(PROGRAMS)) ir-platform ir-deploy)
+	rm -f $(addprefix $(BINDIR)/,$(notdir $(PROGRAMS) $(SCRIPTS))) $(UNITS:packaging/systemd/%=$(UNITDIR)/%)
+	rm -f $(addprefix $(MANDIR)/,$(notdir $(MANUALS))) $(addprefix $(BASHDIR)/,$(notdir $(PROGRAMS) $(SCRIPTS))) \
+	    $(addprefix $(ZSHDIR)/_,$(notdir $(PROGRAMS) $(SCRIPTS)))
 	rm -rf $(SHAREDIR) $(DOCDIR)
 
 clean:
@@ -334,7 +387,7 @@ help:
 	@echo "                   DOCUMENTS=sqlite|mongodb|null  GRAPH=nquads|fuseki|oxigraph|virtuoso|null"
 	@echo "                   VIA=mix|amqp|mqtt|http  BROKERS=1|3|5|7  GATEWAYS=2  WORKERS=2"
 	@echo "                   REPEAT=1  RATE=0 (observations/s; 0: as fast as it goes)  MESSAGES=0 (only so many)"
-	@echo "                   PLATFORM=bare|lxc|kvm|xen[:KIND] (kvm:qemu emulates)  TOPOLOGY=single|split  PROFILE=default|pinned|…: in guests"
+	@echo "                   PLATFORM=$(subst $(empty) ,|,bare $(PLATFORM_GROUPS))[:KIND] (kvm:qemu emulates)  TOPOLOGY=single|split  PROFILE=default|pinned|…: in guests"
 	@echo "                   FORMATS=jsonld,senml  KEEP=1 (leave it running, print the addresses)"
 	@echo "make up          a river of your own, kept in river/ and left running: REGISTRY=MY.ttl (several: A.ttl,B.ttl)"
 	@echo "                   DATA=DIR (in the place of river/)  LISTEN=127.0.0.1 (where motes reach it)  FRESH=1 (empty it first)"
@@ -359,7 +412,7 @@ help:
 	@echo "make check       format, clang-tidy, shellcheck, hardening; make format repairs the first"
 	@echo "make valgrind    unit tests and short runs of the release build under valgrind"
 	@echo "make fuzz        every parser of foreign bytes under libFuzzer: SECONDS=60 (each)  CORPUS=DIR (more inputs)  TARGETS=\"NAME …\""
-	@echo "make install     programs, examples and documents, below PREFIX=/usr/local (DESTDIR=)"
+	@echo "make install     programs, manual pages, examples and documents, below PREFIX=/usr/local (DESTDIR=)"
 	@echo "make uninstall   removes them"
 	@echo "make clean       removes out/; a river of make up stays"
 

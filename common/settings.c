@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/nearest.h"
 #include "common/secret_file.h"
+#include "common/settings_print.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -15,19 +16,12 @@
 #include <unistd.h>
 
 #define ENVIRONMENT_NAME_SIZE 80
-#define BUILT_IN_OPTIONS 6
-#define TEXT_MAX 4096
 #define FIRST_LONG_VALUE 1000
 
 /* ---- values ---- */
 
 static void *field(const ir_setting_t *setting, void *target) {
     return (char *)target + setting->offset;
-}
-
-static bool is_text(const ir_setting_t *setting) {
-    return setting->type == IR_SETTING_TEXT || setting->type == IR_SETTING_SECRET ||
-           setting->type == IR_SETTING_URI;
 }
 
 static const ir_setting_t *find_setting(const ir_program_t *program, const char *name) {
@@ -136,9 +130,9 @@ static ir_status_t set_number(const ir_setting_t *setting, const char *value, do
 
 static ir_status_t set_text(const ir_setting_t *setting, void *target, const char *value,
                             ir_error_t *error) {
-    if (strlen(value) > TEXT_MAX) {
+    if (strlen(value) > IR_SETTING_TEXT_MAX) {
         return ir_error_set(error, IR_ERR_USAGE, "%s: longer than %d characters", setting->name,
-                            TEXT_MAX);
+                            IR_SETTING_TEXT_MAX);
     }
     char *copy = strdup(value);
     if (copy == NULL) {
@@ -256,7 +250,7 @@ static ir_status_t load_defaults(const ir_program_t *program, void *target, ir_e
     for (size_t i = 0; i < program->n_settings; i++) {
         const ir_setting_t *setting = &program->settings[i];
         const char *initial = setting->initial;
-        if (initial == NULL && !is_text(setting)) {
+        if (initial == NULL && !ir_setting_is_text(setting)) {
             continue;
         }
         const ir_status_t status =
@@ -437,47 +431,37 @@ static ir_status_t load_environment(const ir_program_t *program, void *target, i
 
 /* ---- the command line ---- */
 
-enum {
-    OPTION_SETTINGS = FIRST_LONG_VALUE,
-    OPTION_HELP,
-    OPTION_VERSION,
-    OPTION_EXAMPLE,
-    OPTION_MANUAL,
-    OPTION_PRINT,
-    OPTION_FIRST_SETTING
-};
+/* What getopt_long returns: for a built-in option this and its ir_built_in_t, then the settings. */
+enum { OPTION_BUILT_IN = FIRST_LONG_VALUE, OPTION_FIRST_SETTING = OPTION_BUILT_IN + IR_BUILT_INS };
 
 typedef struct ir_command_line {
     struct option *options; /* built-in ones first */
     char *letters;
     bool *given; /* settings given here or in the program's own section */
     const char *file;
-    int asked; /* the built-in option to serve (OPTION_HELP …), or 0 */
+    int asked; /* the built-in option to serve (ir_built_in_t), or 0 */
 } ir_command_line_t;
 
 static bool open_command_line(const ir_program_t *program, ir_command_line_t *line) {
-    static const struct option built_in[BUILT_IN_OPTIONS] = {
-        {"settings", required_argument, NULL, OPTION_SETTINGS},
-        {"help", no_argument, NULL, OPTION_HELP},
-        {"version", no_argument, NULL, OPTION_VERSION},
-        {"print-settings", no_argument, NULL, OPTION_PRINT},
-        {"print-example", no_argument, NULL, OPTION_EXAMPLE},
-        {"print-manual", no_argument, NULL, OPTION_MANUAL},
-    };
-    line->options = calloc(program->n_settings + BUILT_IN_OPTIONS + 1, sizeof *line->options);
+    line->options = calloc(program->n_settings + IR_BUILT_INS + 1, sizeof *line->options);
     line->letters = calloc(program->n_settings * 2 + 8, 1);
     line->given = calloc(program->n_settings, sizeof *line->given);
     if (line->options == NULL || line->letters == NULL || line->given == NULL) {
         return false;
     }
-    memcpy(line->options, built_in, sizeof built_in);
+    for (int i = 0; i < IR_BUILT_INS; i++) {
+        const ir_built_in_option_t *option = &ir_built_in_options[i];
+        line->options[i] =
+            (struct option){option->name, option->unit != NULL ? required_argument : no_argument,
+                            NULL, OPTION_BUILT_IN + i};
+    }
     char *letter = line->letters;
     *letter++ = ':';
     *letter++ = 'h';
     for (size_t i = 0; i < program->n_settings; i++) {
         const ir_setting_t *setting = &program->settings[i];
         const bool flag = setting->type == IR_SETTING_FLAG;
-        line->options[BUILT_IN_OPTIONS + i] =
+        line->options[IR_BUILT_INS + i] =
             (struct option){setting->name, flag ? optional_argument : required_argument, NULL,
                             OPTION_FIRST_SETTING + (int)i};
         if (setting->letter != 0) {
@@ -557,12 +541,12 @@ static ir_status_t walk_command_line(const ir_program_t *program, int argc, char
             break;
         }
         const ir_setting_t *setting = setting_of_option(program, value);
-        if (value == OPTION_SETTINGS) {
+        if (value == OPTION_BUILT_IN + IR_BUILT_IN_SETTINGS) {
             line->file = optarg;
         } else if (value == 'h' && setting == NULL) {
-            line->asked = OPTION_HELP;
-        } else if (value >= OPTION_HELP && value <= OPTION_PRINT) {
-            line->asked = value;
+            line->asked = IR_BUILT_IN_HELP;
+        } else if (value >= OPTION_BUILT_IN && value < OPTION_FIRST_SETTING) {
+            line->asked = value - OPTION_BUILT_IN;
         } else if (setting == NULL) {
             status = bad_option(program, value, argv, error);
         } else if (target != NULL) {
@@ -572,122 +556,6 @@ static ir_status_t walk_command_line(const ir_program_t *program, int argc, char
         }
     }
     return status;
-}
-
-/* ---- printing ---- */
-
-static void print_help(const ir_program_t *program, FILE *out) {
-    fprintf(out, "%s: %s\n\nUsage: %s [OPTION…]%s%s\n\n", program->name, program->purpose,
-            program->name, program->usage[0] != '\0' ? " " : "", program->usage);
-    for (size_t i = 0; i < program->n_settings; i++) {
-        const ir_setting_t *s = &program->settings[i];
-        char letter[8] = "    ";
-        if (s->letter != 0) {
-            snprintf(letter, sizeof letter, "-%c, ", s->letter);
-        }
-        const char *unit = s->type == IR_SETTING_CHOICE ? s->choices : s->unit;
-        fprintf(out, "  %s--%s%s%s\n        %s", letter, s->name, unit != NULL ? " " : "",
-                unit != NULL ? unit : "", s->help);
-        if (s->initial != NULL) {
-            fprintf(out, " Default: %s.", s->initial);
-        }
-        fputs(s->type == IR_SETTING_SECRET ? " Not on the command line.\n" : "\n", out);
-    }
-    fprintf(out,
-            "      --settings FILE\n        Settings file (INI); sections [common] and [%s].\n"
-            "      --print-settings\n        Print the settings in effect and exit.\n"
-            "      --print-example\n        Print a commented settings file and exit.\n"
-            "      --print-manual\n        Print the table of settings as Markdown and exit.\n"
-            "  -h, --help\n      --version\n\n"
-            "Every setting can also stand in the file, or in the environment as IR_NAME.\n"
-            "The command line overrides the environment, which overrides the file.\n",
-            program->name);
-    if (program->notes != NULL) {
-        fprintf(out, "\n%s", program->notes);
-    }
-}
-
-static void print_duration(int64_t ns, FILE *out) {
-    static const ir_suffix_t units[] = {{"d", 864e11}, {"h", 36e11}, {"min", 60e9}, {"s", 1e9},
-                                        {"ms", 1e6},   {"us", 1e3},  {"ns", 1}};
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        const int64_t unit = (int64_t)units[i].factor;
-        if (ns % unit == 0 && (ns != 0 || unit == IR_SECOND_NS)) {
-            fprintf(out, "%lld%s", (long long)(ns / unit), units[i].text);
-            return;
-        }
-    }
-}
-
-static void print_choice(const char *choices, int index, FILE *out) {
-    for (; index > 0; index--) {
-        choices += strcspn(choices, "|") + 1;
-    }
-    fprintf(out, "%.*s", (int)strcspn(choices, "|"), choices);
-}
-
-static void print_value(const ir_setting_t *setting, const void *target, FILE *out) {
-    const void *value = (const char *)target + setting->offset;
-    const char *text = is_text(setting) ? *(char *const *)value : NULL;
-    char masked[TEXT_MAX];
-    switch (setting->type) {
-    case IR_SETTING_TEXT:
-        fputs(text, out);
-        break;
-    case IR_SETTING_SECRET:
-        fputs(text[0] != '\0' ? "(set)" : "", out);
-        break;
-    case IR_SETTING_URI:
-        fputs(ir_uri_masked(text, masked, sizeof masked), out);
-        break;
-    case IR_SETTING_INTEGER:
-    case IR_SETTING_SIZE:
-        fprintf(out, "%lld", (long long)*(const int64_t *)value);
-        break;
-    case IR_SETTING_DURATION:
-        print_duration(*(const int64_t *)value, out);
-        break;
-    case IR_SETTING_NUMBER:
-        fprintf(out, "%.15g", *(const double *)value);
-        break;
-    case IR_SETTING_FLAG:
-        fputs(*(const bool *)value ? "true" : "false", out);
-        break;
-    case IR_SETTING_CHOICE:
-        print_choice(setting->choices, *(const int *)value, out);
-        break;
-    }
-}
-
-static void print_effective(const ir_program_t *program, const void *target, FILE *out) {
-    fprintf(out, "[%s]\n", program->name);
-    for (size_t i = 0; i < program->n_settings; i++) {
-        fprintf(out, "%s = ", program->settings[i].name);
-        print_value(&program->settings[i], target, out);
-        fputc('\n', out);
-    }
-}
-
-void ir_settings_print_markdown(const ir_program_t *program, FILE *out) {
-    fprintf(out, "| setting | default | meaning |\n|---|---|---|\n");
-    for (size_t i = 0; i < program->n_settings; i++) {
-        const ir_setting_t *s = &program->settings[i];
-        fprintf(out, "| `%s` | %s%s%s | %s |\n", s->name, s->initial != NULL ? "`" : "",
-                s->initial != NULL ? s->initial : "", s->initial != NULL ? "`" : "", s->help);
-    }
-}
-
-void ir_settings_print_example(const ir_program_t *program, FILE *out) {
-    fprintf(out, "[%s]\n; %s\n", program->name, program->purpose);
-    for (size_t i = 0; i < program->n_settings; i++) {
-        const ir_setting_t *s = &program->settings[i];
-        fprintf(out, "\n; %s\n", s->help);
-        if (s->type == IR_SETTING_CHOICE) {
-            fprintf(out, "; One of %s.\n", s->choices);
-        }
-        fprintf(out, ";%s =%s%s\n", s->name, s->initial != NULL ? " " : "",
-                s->initial != NULL ? s->initial : "");
-    }
 }
 
 /* ---- all together ---- */
@@ -729,7 +597,7 @@ static ir_status_t load_all(const ir_program_t *program, int argc, char **argv,
     if (status == IR_OK) {
         status = walk_command_line(program, argc, argv, line, NULL, error);
     }
-    if (status != IR_OK || (line->asked != 0 && line->asked != OPTION_PRINT)) {
+    if (status != IR_OK || (line->asked != 0 && line->asked != IR_BUILT_IN_PRINT_SETTINGS)) {
         return status;
     }
     if (line->file != NULL) {
@@ -749,18 +617,29 @@ static ir_status_t load_all(const ir_program_t *program, int argc, char **argv,
 
 static ir_settings_verdict_t answer(const ir_program_t *program, const ir_command_line_t *line,
                                     const void *target) {
-    if (line->asked == OPTION_HELP) {
-        print_help(program, stdout);
-    } else if (line->asked == OPTION_VERSION) {
-        printf("%s %s\n", program->name, IR_VERSION);
-    } else if (line->asked == OPTION_PRINT) {
-        print_effective(program, target, stdout);
-    } else if (line->asked == OPTION_EXAMPLE) {
+    switch (line->asked) {
+    case IR_BUILT_IN_PRINT_SETTINGS:
+        ir_settings_print_effective(program, target, stdout);
+        break;
+    case IR_BUILT_IN_PRINT_EXAMPLE:
         ir_settings_print_example(program, stdout);
-    } else if (line->asked == OPTION_MANUAL) {
+        break;
+    case IR_BUILT_IN_PRINT_MANUAL:
         ir_settings_print_markdown(program, stdout);
+        break;
+    case IR_BUILT_IN_PRINT_JSON:
+        ir_settings_print_json(program, stdout);
+        break;
+    case IR_BUILT_IN_HELP:
+        ir_settings_print_help(program, stdout);
+        break;
+    case IR_BUILT_IN_VERSION:
+        printf("%s %s\n", program->name, IR_VERSION);
+        break;
+    default:
+        return IR_SETTINGS_RUN;
     }
-    return line->asked != 0 ? IR_SETTINGS_EXIT : IR_SETTINGS_RUN;
+    return IR_SETTINGS_EXIT;
 }
 
 ir_settings_verdict_t ir_settings_load(const ir_program_t *program, int argc, char **argv,
@@ -779,7 +658,7 @@ ir_settings_verdict_t ir_settings_load(const ir_program_t *program, int argc, ch
 
 void ir_settings_free(const ir_program_t *program, void *target) {
     for (size_t i = 0; i < program->n_settings; i++) {
-        if (is_text(&program->settings[i])) {
+        if (ir_setting_is_text(&program->settings[i])) {
             char **text = field(&program->settings[i], target);
             free(*text);
             *text = NULL;

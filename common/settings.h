@@ -64,12 +64,12 @@ typedef enum ir_settings_verdict {
 
 /* Fills `target` (the program's struct, zeroed by the caller) from all sources. These options are
  * built in: --settings FILE, --help, --version, --print-settings (effective values as INI, secrets
- * masked), --print-example and --print-manual. *first_argument is the index of the first non-option
- * argument in argv. An unknown setting in the file is an error. Ignored are the sections of other
- * programs, and settings in [common] that only other programs have (they are listed in
- * common/setting_names.inc, which `make river.conf` writes). --print-settings prints only after all
- * checks have passed. `target` owns its texts; free them with ir_settings_free. Call before any
- * thread is started. */
+ * masked), --print-example, --print-manual and --print-json. *first_argument is the index of the
+ * first non-option argument in argv. An unknown setting in the file is an error. Ignored are the
+ * sections of other programs, and settings in [common] that only other programs have (they are
+ * listed in common/setting_names.inc, which `make river.conf` writes). --print-settings prints only
+ * after all checks have passed. `target` owns its texts; free them with ir_settings_free. Call
+ * before any thread is started. */
 ir_settings_verdict_t ir_settings_load(const ir_program_t *program, int argc, char **argv,
                                        void *target, int *first_argument, ir_error_t *error);
 
@@ -82,6 +82,14 @@ void ir_settings_free(const ir_program_t *program, void *target);
 /* Print the manual's settings table as Markdown, and a commented example as INI. */
 void ir_settings_print_markdown(const ir_program_t *program, FILE *out);
 void ir_settings_print_example(const ir_program_t *program, FILE *out);
+
+#define IR_SETTING_TEXT_MAX 4096 /* bytes of a text */
+
+/* Whether its field is a char *. */
+static inline bool ir_setting_is_text(const ir_setting_t *setting) {
+    return setting->type == IR_SETTING_TEXT || setting->type == IR_SETTING_SECRET ||
+           setting->type == IR_SETTING_URI;
+}
 
 /* A text setting in the form libraries expect: NULL when it is empty. */
 static inline const char *ir_setting_text(const char *text) {
@@ -107,6 +115,9 @@ const char *ir_uri_masked(const char *uri, char *out, size_t size);
 #define IR_HOUR (3600.0 * IR_SECOND)
 #define IR_DAY (24.0 * IR_HOUR)
 
-#define IR_VERSION "0.1.0"
+/* The Makefile takes it from the file VERSION. */
+#ifndef IR_VERSION
+#error "compile with -DIR_VERSION='\"1.2.3\"'"
+#endif
 
 #endif

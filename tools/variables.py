@@ -86,7 +86,7 @@ VARIABLES = (
     ("REPEATS", "bench", TEXT),
     ("MINUTES", "bench", TEXT),
     ("SEED", "bench", TEXT),
-    ("RELEASE", "test-distributions", TEXT),
+    ("RELEASE", "test-distributions deb image test-packages", TEXT),
     ("STEPS", "test-distributions", TEXT),
     ("TESTS", "test-slow", TEXT),
     ("SECONDS", "fuzz", Number(60, 1, 10000000)),
@@ -103,8 +103,8 @@ VARIABLES = (
     ("OUT", "faults", TEXT),
 )
 # What every target takes: the build's.
-BUILD = {"MODE": Words("release", "asan", "tsan", "check"), "CC": TEXT, "CFLAGS": TEXT, "LDFLAGS": TEXT, "PREFIX": TEXT,
-         "DESTDIR": TEXT}
+BUILD = {"MODE": Words("release", "asan", "tsan", "check"), "CC": TEXT, "CPPFLAGS": TEXT, "CFLAGS": TEXT, "LDFLAGS": TEXT,
+         "LDLIBS": TEXT, "PREFIX": TEXT, "SYSCONFDIR": TEXT, "DESTDIR": TEXT}
 
 
 def nearest(text, words):

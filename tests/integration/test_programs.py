@@ -28,7 +28,7 @@ def test_help_and_version(program):
     assert status == 0 and text.startswith(f"{program} ")
 
 
-SHOWN = ("--help", "--version", "--print-settings", "--print-example", "--print-manual")
+SHOWN = ("--help", "--version", "--print-settings", "--print-example", "--print-manual", "--print-json")
 PLATFORM_WORDS = (["--help"], ["boot", "--help"])
 
 

@@ -34,7 +34,7 @@ def call(script, *words, **settings):
     ({"GRAPH": "neo"}, "nquads, fuseki"),
     ({"KEEP": "yes"}, "from 0 to 1"),
     ({"TOPOLOGY": "split"}, "PLATFORM"),
-    ({"PLATFORM": "foo"}, "bare, kvm, lxc, xen"),
+    ({"PLATFORM": "foo"}, ", ".join(registry.names())),
     ({"PLATFORM": "lxc:foo"}, "privileged"),
     ({"PLATFORM": "lxc", "TOPOLOGY": "foo"}, "single, split"),
     ({"PLATFORM": "lxc", "PROFILE": "foo"}, "pinned"),
@@ -88,7 +88,8 @@ def make(*words):
     (("up", "GRAPH=fuski"), "GRAPH=fuski: it is one of nquads, fuseki, oxigraph, virtuoso, null; did you mean fuseki?"),
     (("up", "FRESH=yes"), "FRESH=yes: it is a whole number from 0 to 1"),
     (("test", "MODE=asn"), "MODE=asn: it is one of release, asan, tsan, check; did you mean asan?"),
-    (("XYZ=it's",), "XYZ=it's: make build has no variable of this name; it takes MODE, CC, CFLAGS, LDFLAGS, PREFIX, DESTDIR"),
+    (("XYZ=it's",), "XYZ=it's: make build has no variable of this name; it takes MODE, CC, CPPFLAGS, CFLAGS, LDFLAGS, LDLIBS, "
+     "PREFIX, SYSCONFDIR, DESTDIR"),
 ), ids=lambda value: " ".join(value) if isinstance(value, tuple) else None)
 def test_make_knows_its_variables(words, says):
     status, said = make(*words)

@@ -1,5 +1,6 @@
 /* Settings: where values come from, what is refused, and what is shown. */
 #include "common/settings.h"
+#include "common/settings_print.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -282,15 +283,16 @@ static void one_field_from_text(void **state) {
 
 static void the_manual_has_every_setting(void **state) {
     (void)state;
-    char *texts[2] = {NULL};
-    size_t sizes[2];
-    FILE *outs[2];
-    for (int i = 0; i < 2; i++) {
+    char *texts[3] = {NULL};
+    size_t sizes[3];
+    FILE *outs[3];
+    for (int i = 0; i < 3; i++) {
         outs[i] = open_memstream(&texts[i], &sizes[i]);
     }
     ir_settings_print_markdown(&program, outs[0]);
     ir_settings_print_example(&program, outs[1]);
-    for (int i = 0; i < 2; i++) {
+    ir_settings_print_json(&program, outs[2]);
+    for (int i = 0; i < 3; i++) {
         fclose(outs[i]);
         for (size_t row = 0; row < program.n_settings; row++) {
             assert_non_null(strstr(texts[i], rows[row].name));
