@@ -153,7 +153,7 @@ def run_comparison():
 
 # Integration tests of single platforms. Whole guests on each platform are tested by make test-platforms and make
 # test-xen.
-PLATFORM_FILES = {"test_platforms": "bare and what all share", "test_kvm": "kvm", "test_xen": "xen"}
+PLATFORM_FILES = {"test_platforms": "bare and what all share", "test_podman": "podman", "test_kvm": "kvm", "test_xen": "xen"}
 
 
 def count_platforms(paths):

@@ -255,7 +255,7 @@ def do_list(lab, arguments):
         print(json.dumps(rows, indent=2))
         return
     for row in rows:
-        print(f"{row['name']:<16} {row['platform']:<5} {row['kind']:<13} {row['state']:<8} {row['address']:<15} "
+        print(f"{row['name']:<16} {row['platform']:<6} {row['kind']:<13} {row['state']:<8} {row['address']:<15} "
               f"{row['profile']:<12} {','.join(row['roles'])}")
 
 

@@ -4,6 +4,7 @@ nothing."""
 import dataclasses
 import os
 import shutil
+from pathlib import Path
 
 from . import cgroup, command
 from .clean import mounts
@@ -44,3 +45,18 @@ def program(name, group, required=True):
 def controller(name, required=False):
     return look(f"cgroup controller {name}", cgroup.has(name), "not mounted; knobs that need it cannot be in effect",
                 cgroup.remedy(name), required)
+
+
+def veth():
+    """Whether a veth pair can be made; makes one and deletes it."""
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        return Finding("veth and bridge", False, "not tried: it needs root and ip", "see above, then look again")
+    name = f"irc{os.getpid() % 10**8}"
+    done = command.run(["ip", "link", "add", name, "type", "veth", "peer", "name", f"{name}b"], good=None)
+    command.run(["ip", "link", "delete", name], good=None)
+    return look("veth and bridge", done.status == 0, done.err.strip(), "modprobe veth bridge")
+
+
+def overlay(otherwise, required=True):
+    there = "overlay" in Path("/proc/filesystems").read_text(encoding="ascii").split()
+    return look("overlay filesystem", there, "not in this kernel", f"modprobe overlay; {otherwise}", required)

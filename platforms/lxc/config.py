@@ -1,6 +1,7 @@
 """Writes a container's configuration in the format of lxc.container.conf(5)."""
 
-from ..lab.cgroup import LIMITS, limit_file, node_cpus
+from ..lab.cgroup import limit_file
+from ..lab.container import wanted_limits
 from ..lab.host import device_of
 from ..lab.network import split
 
@@ -56,8 +57,8 @@ def network(recipe, guest):
 
 
 def limits(recipe, guest):
-    """The limits as lines. Without tuning a container gets the CPUs and memory of its size."""
-    wanted = recipe.wanted_limits(guest)
+    """The limits as lines."""
+    wanted = wanted_limits(guest)
     device = device_of(recipe.lab.directory) if any(knob.startswith("disk.") for knob in wanted) else None
     return [(key(knob), limit_file(knob)[2].write(value, device)) for knob, value in wanted.items()]
 
@@ -66,14 +67,3 @@ def key(knob):
     """LXC's key for a limit: lxc.cgroup.FILE or lxc.cgroup2.FILE, depending on this host."""
     _, version, file = limit_file(knob)
     return f"lxc.cgroup{'' if version == 1 else '2'}.{file.name}"
-
-
-def wanted_limits(guest):
-    """{knob: value} for the cgroups: from the tuning, else from the size."""
-    wanted = {knob: value for knob, value in guest.tuning.items() if knob in LIMITS}
-    if "numa.node" in wanted and "cpu.pin" not in wanted:
-        wanted["cpu.pin"] = node_cpus(wanted["numa.node"])
-    wanted.setdefault("memory.limit", guest.memory_mib << 20)
-    if "cpu.pin" not in wanted:
-        wanted.setdefault("cpu.quota", guest.cpus * 100)
-    return wanted

@@ -1,33 +1,17 @@
 """Checks what containers need on a host, one requirement after another."""
 
-import os
 import shutil
 from pathlib import Path
 
 from ..lab import command
-from ..lab.finding import Finding, controller, look, mounted_root, program, root_user
+from ..lab.finding import controller, look, mounted_root, overlay, program, root_user, veth
 
 
 def all_of():
     programs = [program(each, "lxc") for each in ("lxc-start", "lxc-attach")]
     programs += [program(each, "platforms") for each in ("ip", "ssh-keygen", "mmdebstrap", "unshare")]
     controllers = [controller(each, required=True) for each in ("cpu", "cpuset", "memory", "blkio")]
-    return [root_user(), mounted_root(), *programs, *controllers, veth(), overlay(), user_namespaces(), criu()]
-
-
-def veth():
-    """Whether a veth pair can be made; makes one and deletes it."""
-    if os.geteuid() != 0 or shutil.which("ip") is None:
-        return Finding("veth and bridge", False, "not tried: it needs root and ip", "see above, then look again")
-    name = f"irc{os.getpid() % 10**8}"
-    done = command.run(["ip", "link", "add", name, "type", "veth", "peer", "name", f"{name}b"], good=None)
-    command.run(["ip", "link", "delete", name], good=None)
-    return look("veth and bridge", done.status == 0, done.err.strip(), "modprobe veth bridge")
-
-
-def overlay():
-    there = "overlay" in Path("/proc/filesystems").read_text(encoding="ascii").split()
-    return look("overlay filesystem", there, "not in this kernel", "modprobe overlay; without it: --root copy", False)
+    return [root_user(), mounted_root(), *programs, *controllers, veth(), overlay("without it: --root copy", False), user_namespaces(), criu()]
 
 
 def user_namespaces():

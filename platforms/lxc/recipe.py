@@ -14,9 +14,9 @@ from pathlib import Path
 from ..lab import command, network, processes, shaping
 from ..lab.cgroup import LIMITS, Group, has, hierarchies, limit_file
 from ..lab.clean import remove_tree, wait_until
+from ..lab.container import Container
 from ..lab.errors import LabError, Unsupported
-from ..lab.host import device_of
-from ..lab.platform import ABSENT, FROZEN, RUNNING, STOPPED, Platform, Stats, ends, interfaces_bytes
+from ..lab.platform import ABSENT, FROZEN, RUNNING, STOPPED, ends
 from . import config, findings
 from .roots import Roots
 
@@ -26,8 +26,6 @@ START_SECONDS = 60
 KILL_SECONDS = 20
 SUBID_FILES = ("/etc/subuid", "/etc/subgid")
 DEFAULT_FIRST_ID = 0x70000000
-NO_MACHINE = "a container has no emulator"
-KERNEL_DISK = "a container writes to the host's filesystem, there is no disk of its own"
 ENVIRONMENT = ["--set-var", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "--set-var", "HOME=/root",
                "--set-var", "LANG=C.UTF-8"]
 
@@ -42,23 +40,11 @@ def roots_range():
     return firsts.pop() if len(firsts) == 1 else None
 
 
-class Recipe(Platform):
+class Recipe(Container):
     about = "a Linux container (LXC), which shares the kernel of the host"
-    shares_kernel = True
     kinds = ("privileged", "unprivileged")
     networks = ("bridge", "private", "host-bridge", "vlan", "macvlan", "passthrough", "sriov")
-    knobs = frozenset([*LIMITS, "memory.hugepages", "memory.ksm", "disk.scheduler", "network.attach", "network.rate",
-                       "network.priority", "inside.worker-pin", "inside.broker-schedulers", "inside.hugepages"])
-    refused = {
-        "cpu.emulator-pin": NO_MACHINE,
-        "cpu.online": "a container has no CPUs of its own; cpu.pin and cpu.quota say what it may use",
-        "cpu.io-pin": NO_MACHINE,
-        "memory.balloon": "a container has no memory of its own; memory.limit says what it may use",
-        "network.nic": "a container has one end of a veth pair, no card",
-        "network.queues": "a veth pair has no queues to set",
-        "network.vhost": NO_MACHINE,
-        **{knob: KERNEL_DISK for knob in ("disk.bus", "disk.cache", "disk.io", "disk.iothread", "disk.queues")},
-    }
+    knobs = Container.knobs | {"network.priority"}
 
     # ---- the host ----
 
@@ -72,12 +58,6 @@ class Recipe(Platform):
         version = command.run(["lxc-start", "--version"], good=None).out.strip()
         return {"emulated": False, "kernel": os.uname().release, "lxc": version,
                 "cgroup_version": 1 if "cpu" in hierarchies() else 2}
-
-    def host_settings(self, guest):
-        return {**super().host_settings(guest), **processes.host_settings(guest)}
-
-    def host_pages(self, guest):
-        return processes.host_pages(guest)
 
     def require_network(self, text):
         """A container needs no VFIO for a NIC of the host: the NIC is moved into its network namespace."""
@@ -97,9 +77,6 @@ class Recipe(Platform):
         return found[0]
 
     # ---- parts of a guest ----
-
-    def group(self, guest):
-        return Group(f"{self.lab.prefix}-lxc/{guest.name}")
 
     def monitor(self, guest):
         """The id of the LXC process that waits for the container's end."""
@@ -190,15 +167,6 @@ class Recipe(Platform):
         if priority := guest.tuning.get("network.priority"):
             self.prefer(guest, priority)
 
-    def shape(self, guest, rate):
-        """Limits the rate: the host's end of the veth pair limits what goes in, the container's end what goes out."""
-        shaping.limit(self.lab.interface(guest), rate)
-        shaping.limit("eth0", rate, self.init(guest))
-
-    def shaped(self, guest):
-        rates = {shaping.limited(self.lab.interface(guest)), shaping.limited("eth0", self.init(guest))}
-        return rates.pop() if len(rates) == 1 else None
-
     def prefer(self, guest, priority):
         """Sets the network priority. The map names an interface of the container, so it is written from the container's
         network namespace."""
@@ -237,11 +205,6 @@ class Recipe(Platform):
         self.roots_of(guest).remove()
         remove_tree(self.config_path(guest).parent)
 
-    def destroy_common(self):
-        group = Group(f"{self.lab.prefix}-lxc")
-        if group.exists():
-            group.remove()
-
     def state(self, guest):
         if not self.roots_of(guest).writable.exists():
             return ABSENT
@@ -268,26 +231,14 @@ class Recipe(Platform):
 
     # ---- as the host sees it ----
 
-    def stats(self, guest):
-        out, into = interfaces_bytes(self.lab.interface(guest))
-        return Stats(**self.group(guest).stats(), network_in_bytes=into, network_out_bytes=out)
-
-    def wanted_limits(self, guest):
-        return config.wanted_limits(guest)
-
     def processes(self, guest):
-        return [*self.group(guest).processes(), *self.monitor(guest).processes()]
+        return [*super().processes(guest), *self.monitor(guest).processes()]
 
     def tuning_in_effect(self, guest):
-        group = self.group(guest)
-        told = {knob: group.get(knob, guest.tuning.get(knob), self.device(knob)) for knob in guest.tuning if knob in LIMITS}
-        readers = {"network.rate": self.shaped, "network.priority": self.preferred, "network.attach": lambda each: each.network}
-        told.update({knob: reader(guest) for knob, reader in readers.items() if knob in guest.tuning})
-        inside = processes.Inside(group.processes())
-        return {**told, **inside.effect(guest), **self.host_effect(guest)}
-
-    def device(self, knob):
-        return device_of(self.lab.directory) if knob.startswith("disk.") else None
+        told = super().tuning_in_effect(guest)
+        if "network.priority" in guest.tuning:
+            told["network.priority"] = self.preferred(guest)
+        return told
 
     # ---- live changes ----
 

@@ -35,6 +35,14 @@ value() { # EXPRESSION
     python3 -c 'import json, sys; it = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"
 }
 
+# A property of the platform's recipe, by a Python expression over `it`.
+recipe() { # EXPRESSION
+    PYTHONPATH=$project python3 -B -c 'import sys
+from platforms.lab import registry
+it = registry.recipe(sys.argv[1])
+print(eval(sys.argv[2]))' "$platform" "$1"
+}
+
 prefix() {
     PYTHONPATH=$project python3 -B -c 'from platforms.lab import Lab; print(Lab().prefix)'
 }

@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
-# Network profiles of containers (IR_TEST_PLATFORM=lxc, IR_TEST_KIND): who reaches whom. A guest's ssh server is what is
+# Network profiles of containers (IR_TEST_PLATFORM, IR_TEST_KIND): who reaches whom. A guest's ssh server is what is
 # reached for.
 
 bats_require_minimum_version 1.5.0
 
 setup() {
     load helpers.bash
-    [[ $platform == lxc ]] || skip "for containers"
+    [[ $(recipe "it.shares_kernel and 'private' in it.networks") == True ]] || skip "for containers"
 }
 
 teardown() {

@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
-# Tuning profiles on platforms that share the host's kernel (IR_TEST_PLATFORM bare or lxc, IR_TEST_KIND): what boot has
+# Tuning profiles on platforms that share the host's kernel (IR_TEST_PLATFORM, IR_TEST_KIND): what boot has
 # read back is read here once more by other means - files of /proc and of the cgroups, tc. One guest after another.
 
 bats_require_minimum_version 1.5.0
 
 setup() {
     load helpers.bash
-    [[ $platform == bare || $platform == lxc ]] || skip "for platforms that share the host's kernel"
+    [[ $(recipe it.shares_kernel) == True ]] || skip "for platforms that share the host's kernel"
 }
 
 teardown_file() {
@@ -132,9 +132,9 @@ refused() { # PROFILE
 }
 
 @test "net-shaping: tbf at both ends" {
-    [[ $platform == lxc ]] || skip "bare metal shares the host's interfaces"
+    [[ $(recipe "'network.rate' in it.knobs") == True ]] || skip "bare metal shares the host's interfaces"
     guest_with net-shaping ""
-    init=$(head -n 1 "$(group cpu)/cgroup.procs")
+    init=$(find "$(group cpu)" -name cgroup.procs -exec cat {} + | head -n 1)
     nsenter -t "$init" -n tc qdisc show dev eth0 | grep -q 'tbf.*rate 100Mbit'
     nsenter --net="/run/netns/$IR_LAB_NETNS" tc qdisc show | grep -q "tbf.*$(prefix)-g.*rate 100Mbit"
 }
