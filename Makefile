@@ -310,6 +310,12 @@ river.conf: build
 haproxy.cfg:
 	ingest/haproxy.py ingest/nodes.conf > ingest/haproxy.cfg
 
+# For clangd and other tools: how each C file is compiled.
+.PHONY: compile_commands.json
+compile_commands.json:
+	@printf '[\n%s\n]\n' "$$(printf '{"directory": "$(CURDIR)", "file": "%s", "command": "$(CC) $(CFLAGS) -c %s"},\n' \
+	    $(foreach f,$(TIDY_FILES) $(BENCHES:$(OUT)/%=%.c),$(f) $(f)) | sed '$$s/,$$//')" > $@
+
 # ---- installing ----
 
 PREFIX ?= /usr/local
@@ -411,6 +417,7 @@ help:
 	@echo "make test-xen    the same for Xen, in a machine of QEMU that runs it; half an hour"
 	@echo "make build       the programs, below out/release (MODE=asan|tsan: below out/asan, out/tsan)"
 	@echo "make check       format, clang-tidy, shellcheck, hardening; make format repairs the first"
+	@echo "make compile_commands.json  for clangd and other tools"
 	@echo "make valgrind    unit tests and short runs of the release build under valgrind"
 	@echo "make fuzz        every parser of foreign bytes under libFuzzer: SECONDS=60 (each)  CORPUS=DIR (more inputs)  TARGETS=\"NAME …\""
 	@echo "make install     programs, manual pages, examples and documents, below PREFIX=/usr/local (DESTDIR=)"

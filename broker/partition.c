@@ -62,6 +62,7 @@ static int send_consume(amqp_connection_state_t connection, amqp_channel_t chann
 int ir_partition_take(ir_partition_t *partition, amqp_connection_state_t connection,
                       const ir_topology_t *topology, uint16_t prefetch, int64_t now_ns) {
     const amqp_channel_t channel = partition->channel;
+    IR_INVARIANT(partition->state == IR_PARTITION_FREE && partition->outstanding == 0);
     partition->state = IR_PARTITION_OPENING;
     partition->asked_ns = now_ns;
     partition->session += partition->session == UINT32_MAX ? 2 : 1;
@@ -97,6 +98,8 @@ int ir_partition_give(ir_partition_t *partition, amqp_connection_state_t connect
 
 int ir_partition_give_up(ir_partition_t *partition, amqp_connection_state_t connection,
                          int64_t now_ns) {
+    IR_INVARIANT(partition->state == IR_PARTITION_OPENING ||
+                 partition->state == IR_PARTITION_CLOSING);
     if (partition->state == IR_PARTITION_CLOSING) {
         partition->asked_ns = now_ns;
         partition->failures++;
@@ -119,7 +122,8 @@ void ir_partition_judge(ir_partition_t *partition, bool answered, int64_t now_ns
 int ir_partition_acknowledge(ir_partition_t *partition, amqp_connection_state_t connection,
                              uint64_t tag, uint32_t count, int64_t now_ns) {
     const uint64_t settled = count > 0 ? count : 1;
-    partition->outstanding -= settled < partition->outstanding ? settled : partition->outstanding;
+    IR_INVARIANT(settled <= partition->outstanding);
+    partition->outstanding -= settled;
     const int sent = amqp_basic_ack(connection, partition->channel, tag, count > 0);
     if (sent != AMQP_STATUS_OK || partition->state != IR_PARTITION_DRAINING) {
         return sent;

@@ -13,6 +13,7 @@
 #include "broker/rabbitmq_c.h"
 #include "broker/topology.h"
 #include "common/backoff.h"
+#include "common/invariant.h"
 #include "common/status.h"
 
 #include <stdbool.h>
@@ -85,11 +86,12 @@ ir_partition_event_t ir_partition_frame(ir_partition_t *partition,
                                         ir_assembled_t *message, ir_error_t *error);
 
 static inline void ir_partition_passed(ir_partition_t *partition) {
+    IR_INVARIANT(partition->state == IR_PARTITION_HELD || partition->state == IR_PARTITION_OPENING);
     partition->outstanding++;
 }
 
-/* Acknowledges `count` messages up to `tag`, or with count 0 only this one. Continues a hand-over
- * that waited for it. */
+/* Acknowledges `count` messages up to `tag`, or with count 0 only this one; no more than are
+ * outstanding. Continues a hand-over that waited for it. */
 int ir_partition_acknowledge(ir_partition_t *partition, amqp_connection_state_t connection,
                              uint64_t tag, uint32_t count, int64_t now_ns);
 

@@ -5,6 +5,7 @@
 #include "broker/topology.h"
 #include "common/backoff.h"
 #include "common/clock.h"
+#include "common/invariant.h"
 #include "common/log.h"
 #include "common/ring.h"
 #include "common/thread.h"
@@ -139,7 +140,8 @@ ir_shipment_t *ir_outlet_take(ir_outlet_t *outlet) {
 /* Both rings have room for everything under way. */
 static void send_back(ir_outlet_t *outlet, ir_shipment_t *shipment) {
     if (shipment != NULL) {
-        ir_ring_push(outlet->out, shipment);
+        const bool pushed = ir_ring_push(outlet->out, shipment);
+        IR_INVARIANT(pushed);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "ingest/shipment.h"
 
 #include "broker/topology.h"
+#include "common/invariant.h"
 #include "ingest/refusal.h"
 
 #include <stdlib.h>
@@ -65,6 +66,7 @@ void ir_shipment_free(ir_shipment_t *shipment) {
 }
 
 void ir_shipment_settle(ir_shipment_t *shipment, size_t n, ir_fate_t fate) {
+    IR_INVARIANT(n <= shipment->open);
     shipment->open -= n;
     shipment->fate = fate > shipment->fate ? fate : shipment->fate;
 }

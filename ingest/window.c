@@ -1,6 +1,7 @@
 #include "ingest/window.h"
 
 #include "common/clock.h"
+#include "common/invariant.h"
 #include "observation/table.h"
 
 #include <stdlib.h>
@@ -30,7 +31,7 @@ typedef struct mote {
 struct ir_window_message {
     TAILQ_ENTRY(ir_window_message) age;     /* in the window; or of the free ones */
     TAILQ_ENTRY(ir_window_message) of_mote; /* both in the order of sending */
-    mote_t *mote;
+    mote_t *mote; /* NULL: not in use */
     ir_shipment_t *shipment;
     const void *connection;
     uint64_t number; /* there */
@@ -121,6 +122,7 @@ static mote_t *find_mote(const ir_window_t *window, ir_view_t key, uint32_t hash
 
 static mote_t *add_mote(ir_window_t *window, ir_view_t key, uint32_t hash) {
     mote_t *mote = LIST_FIRST(&window->spare_motes);
+    IR_INVARIANT(mote != NULL && key.size <= KEY_MAX);
     LIST_REMOVE(mote, chain);
     LIST_INSERT_HEAD(bucket_of(window, hash), mote, chain);
     TAILQ_INIT(&mote->open);
@@ -215,8 +217,10 @@ ir_shipment_t *ir_window_next(const ir_window_t *window) {
 
 ir_window_message_t *ir_window_send(ir_window_t *window, int64_t now_ns) {
     mote_t *mote = TAILQ_FIRST(&window->ready);
-    ir_shipment_t *shipment = mote->unsent;
     ir_window_message_t *message = TAILQ_FIRST(&window->spare);
+    IR_INVARIANT(mote != NULL && mote->unsent != NULL && message != NULL);
+    ir_shipment_t *shipment = mote->unsent;
+    IR_INVARIANT(shipment->sent < shipment->n_messages);
     TAILQ_REMOVE(&window->spare, message, age);
     message->mote = mote;
     message->shipment = shipment;
@@ -255,6 +259,7 @@ static ir_shipment_t *complete(ir_window_t *window, mote_t *mote, ir_shipment_t 
     if (shipment->open > 0) {
         return NULL;
     }
+    IR_INVARIANT(mote->memory >= shipment->bytes && window->counts.memory >= shipment->bytes);
     mote->memory -= shipment->bytes;
     window->counts.memory -= shipment->bytes;
     return shipment;
@@ -269,6 +274,7 @@ static void drop_unsent(ir_window_t *window, mote_t *mote) {
 
 static void take_out(ir_window_t *window, ir_window_message_t *message) {
     mote_t *mote = message->mote;
+    IR_INVARIANT(window->counts.messages > 0 && mote->messages > 0 && mote->bytes >= message->bytes);
     if (window->next_late == message) {
         window->next_late = TAILQ_NEXT(message, age);
     }
@@ -281,12 +287,14 @@ static void take_out(ir_window_t *window, ir_window_message_t *message) {
     mote->messages--;
     mote->bytes -= message->bytes;
     mote->late -= message->late;
+    message->mote = NULL;
 }
 
 static ir_shipment_t *close_message(ir_window_t *window, ir_window_message_t *message,
                                     ir_fate_t fate, bool with_unsent) {
     mote_t *mote = message->mote;
     ir_shipment_t *shipment = message->shipment;
+    IR_INVARIANT(mote != NULL);
     begin_change(window, mote);
     take_out(window, message);
     ir_shipment_settle(shipment, 1, fate);
@@ -300,6 +308,7 @@ static ir_shipment_t *close_message(ir_window_t *window, ir_window_message_t *me
 }
 
 ir_shipment_t *ir_window_answer(ir_window_t *window, ir_window_message_t *message, bool confirmed) {
+    IR_INVARIANT(message->mote != NULL);
     if (message->sent_ns > window->answered_ns) {
         window->answered_ns = message->sent_ns;
         window->answered_mote = message->mote->hash;

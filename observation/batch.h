@@ -145,6 +145,7 @@ typedef struct ir_batch {
     /* The owner's, kept by a reset. */
     bool sets_aside;             /* what is in doubt is set aside, not proved (common/proof.h) */
     const atomic_bool *given_up; /* of its proofs; NULL: never */
+    const void *stage;           /* which has it; NULL: the loop has it (worker/stage.h) */
 } ir_batch_t;
 
 /* NULL when memory is out. `registry` is referenced. */

@@ -1,4 +1,5 @@
 #include "common/clock.h"
+#include "common/invariant.h"
 #include "common/log.h"
 #include "worker/state.h"
 
@@ -102,6 +103,7 @@ static void add_acknowledgement(ir_worker_t *worker, const ir_message_t *message
  * those. */
 static void acknowledge(ir_worker_t *worker, const ir_batch_t *batch) {
     ir_acknowledgement_t pending[IR_PARTITIONS_MAX] = {{0}};
+    IR_INVARIANT(batch->stage == NULL && !batch->undone);
     for (uint32_t i = 0; batch->n_aside > 0 && i < batch->n_messages; i++) {
         worker->held[batch->messages[i].partition] += ir_batch_is_aside(batch, i);
     }
@@ -121,6 +123,7 @@ static void acknowledge(ir_worker_t *worker, const ir_batch_t *batch) {
 /* ---- finishing messages that were set aside ---- */
 
 static void settle(ir_worker_t *worker, const ir_message_t *message) {
+    IR_INVARIANT(worker->held[message->partition] > 0);
     worker->held[message->partition]--;
     acknowledge_alone(worker, message);
     if (ir_doubts_settle(worker->doubts, message->mote) && may_tell(worker)) {

@@ -2,6 +2,7 @@
 
 #include "common/backoff.h"
 #include "common/clock.h"
+#include "common/invariant.h"
 #include "common/log.h"
 #include "common/thread.h"
 
@@ -118,6 +119,7 @@ static bool run_once(ir_stage_t *stage, ir_batch_t *batch, ir_error_t *error) {
 static void process(ir_stage_t *stage, ir_batch_t *batch) {
     const int64_t begun = ir_clock_monotonic();
     bool done = false;
+    IR_INVARIANT(batch->stage == stage);
     if (stage->options.doubts != NULL) {
         ir_doubts_mark(stage->options.doubts, batch);
     }
@@ -153,10 +155,12 @@ static void look_idle(ir_stage_t *stage) {
 }
 
 static void pass_on(ir_stage_t *stage, ir_batch_t *batch) {
+    batch->stage = NULL;
     if (stage->options.next != NULL) {
         ir_stage_give(stage->options.next, batch);
     } else {
-        ir_ring_push(stage->options.done, batch);
+        const bool pushed = ir_ring_push(stage->options.done, batch);
+        IR_INVARIANT(pushed);
     }
     wake_loop(stage);
 }
@@ -208,8 +212,11 @@ ir_status_t ir_stage_start(const ir_stage_work_t *work, const ir_stage_options_t
 }
 
 void ir_stage_give(ir_stage_t *stage, ir_batch_t *batch) {
+    IR_INVARIANT(batch->stage == NULL);
+    batch->stage = stage;
     atomic_fetch_add(&stage->in_hand, 1);
-    ir_ring_push(stage->in, batch);
+    const bool pushed = ir_ring_push(stage->in, batch);
+    IR_INVARIANT(pushed);
 }
 
 bool ir_stage_started(const ir_stage_t *stage) {

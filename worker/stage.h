@@ -46,7 +46,8 @@ typedef struct ir_stage_options {
 ir_status_t ir_stage_start(const ir_stage_work_t *work, const ir_stage_options_t *options,
                            ir_stage_t **stage, ir_error_t *error);
 
-/* Hands a batch over. Only one thread may give to a stage. */
+/* Hands a batch over, which belongs to the stage until it is passed on. Only one thread may give to
+ * a stage. */
 void ir_stage_give(ir_stage_t *stage, ir_batch_t *batch);
 
 /* Whether the server has been available at least once. Any thread. */
