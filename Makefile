@@ -313,8 +313,7 @@ haproxy.cfg:
 # For clangd and other tools: how each C file is compiled.
 .PHONY: compile_commands.json
 compile_commands.json:
-	@printf '[\n%s\n]\n' "$$(printf '{"directory": "$(CURDIR)", "file": "%s", "command": "$(CC) $(CFLAGS) -c %s"},\n' \
-	    $(foreach f,$(TIDY_FILES) $(BENCHES:$(OUT)/%=%.c),$(f) $(f)) | sed '$$s/,$$//')" > $@
+	@python3 tools/compile_commands.py '$(subst ','\'',$(COMPILE))' $(TIDY_FILES) $(BENCHES:$(OUT)/%=%.c) > $@
 
 # ---- installing ----
 
