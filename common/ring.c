@@ -96,6 +96,13 @@ void *ir_ring_pop(ir_ring_t *ring) {
     return item;
 }
 
+void *ir_ring_peek(ir_ring_t *ring) {
+    pthread_mutex_lock(&ring->lock);
+    void *item = ring->count > 0 ? ring->items[ring->first] : NULL;
+    pthread_mutex_unlock(&ring->lock);
+    return item;
+}
+
 void *ir_ring_wait(ir_ring_t *ring, int64_t timeout_ns) {
     const int64_t until = ir_clock_monotonic() + timeout_ns;
     const struct timespec deadline = {.tv_sec = until / IR_SECOND_NS,

@@ -26,6 +26,9 @@ bool ir_ring_push(ir_ring_t *ring, void *item);
 /* Consumer. Returns NULL when the ring is empty. */
 void *ir_ring_pop(ir_ring_t *ring);
 
+/* Consumer. What ir_ring_pop would return; it stays in the ring. */
+void *ir_ring_peek(ir_ring_t *ring);
+
 /* Consumer. Waits at most `timeout_ns` for an item. Returns NULL after that time, or at once when
  * the ring is closed and empty. */
 void *ir_ring_wait(ir_ring_t *ring, int64_t timeout_ns);

@@ -278,18 +278,32 @@ static ir_outcome_t publish_next(ir_outlet_t *outlet, const ir_shipment_t *shipm
     return outcome;
 }
 
+/* Admits the next shipment. One that must come later keeps its place, and those behind it theirs;
+ * what it comes after is sent meanwhile, or its mote waits, soon. */
+static void admit_next(ir_outlet_t *outlet) {
+    ir_admission_t admission = IR_ADMISSION_HELD;
+    while (admission == IR_ADMISSION_HELD && !ir_window_crowded(outlet->window)) {
+        ir_shipment_t *shipment = ir_ring_peek(outlet->in);
+        if (shipment == NULL) {
+            return;
+        }
+        admission = ir_window_admit(outlet->window, shipment);
+        if (admission != IR_ADMISSION_LATER) {
+            ir_ring_pop(outlet->in);
+        }
+        if (admission == IR_ADMISSION_HELD) {
+            turn_away(outlet, shipment, IR_FATE_HELD);
+        }
+    }
+}
+
 /* New shipments and those of which a part is sent take turns. */
 static ir_shipment_t *next_shipment(ir_outlet_t *outlet) {
-    ir_shipment_t *next = ir_window_next(outlet->window);
     outlet->admits = !outlet->admits;
-    while ((outlet->admits || next == NULL) && !ir_window_crowded(outlet->window)) {
-        ir_shipment_t *shipment = ir_ring_pop(outlet->in);
-        if (shipment == NULL || ir_window_admit(outlet->window, shipment)) {
-            return ir_window_next(outlet->window);
-        }
-        turn_away(outlet, shipment, IR_FATE_HELD);
+    if (outlet->admits || ir_window_next(outlet->window) == NULL) {
+        admit_next(outlet);
     }
-    return next;
+    return ir_window_next(outlet->window);
 }
 
 /* Writes what is there and what the window takes. */

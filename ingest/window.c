@@ -194,12 +194,12 @@ bool ir_window_crowded(const ir_window_t *window) {
     return LIST_EMPTY(&window->spare_motes);
 }
 
-bool ir_window_admit(ir_window_t *window, ir_shipment_t *shipment) {
+ir_admission_t ir_window_admit(ir_window_t *window, ir_shipment_t *shipment) {
     const ir_view_t key = shipment->routing_key;
     const uint32_t hash = ir_table_hash(key);
     mote_t *mote = find_mote(window, key, hash);
-    if (mote != NULL && (mote->unsent != NULL || mote->waits)) {
-        return false;
+    if (mote != NULL && (mote->waits || mote->unsent != NULL)) {
+        return mote->waits ? IR_ADMISSION_HELD : IR_ADMISSION_LATER;
     }
     mote = mote != NULL ? mote : add_mote(window, key, hash);
     mote->memory += shipment->bytes;
@@ -207,7 +207,7 @@ bool ir_window_admit(ir_window_t *window, ir_shipment_t *shipment) {
     mote->unsent = shipment;
     mote->ready = true;
     TAILQ_INSERT_HEAD(&window->ready, mote, turn);
-    return true;
+    return IR_ADMISSION_TAKEN;
 }
 
 ir_shipment_t *ir_window_next(const ir_window_t *window) {

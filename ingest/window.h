@@ -48,9 +48,14 @@ const ir_window_counts_t *ir_window_counts(const ir_window_t *window);
 /* No further mote has a place: admit nothing before some messages are sent and answered. */
 bool ir_window_crowded(const ir_window_t *window);
 
-/* Not when crowded. Takes the shipment over; ir_window_next gives it first. False when its mote
- * waits, or has a shipment of which not all is sent: it stays with the caller. */
-bool ir_window_admit(ir_window_t *window, ir_shipment_t *shipment);
+typedef enum ir_admission {
+    IR_ADMISSION_TAKEN, /* the window owns the shipment; ir_window_next gives it first */
+    IR_ADMISSION_LATER, /* another one of its mote is being sent */
+    IR_ADMISSION_HELD   /* its mote waits for answers */
+} ir_admission_t;
+
+/* Not when crowded. Unless it is taken, the shipment stays with the caller. */
+ir_admission_t ir_window_admit(ir_window_t *window, ir_shipment_t *shipment);
 
 /* A shipment with a message that may be sent now, each mote's in turn; NULL: none. */
 ir_shipment_t *ir_window_next(const ir_window_t *window);

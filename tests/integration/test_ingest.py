@@ -80,7 +80,7 @@ class Client:
         response._close_conn = lambda: None
         return Answer(response)
 
-    def ended(self, seconds=15):
+    def ended(self, seconds=60):
         """That the gateway closes the connection without a word more."""
         self.socket.settimeout(seconds)
         try:
@@ -576,7 +576,7 @@ def test_memory_of_unfinished_requests_is_bounded(shared):
     clients = [Client(gateway) for _ in range(10)]
     for client in clients:
         quietly(client.send, head(token, 250000) + bytes(200000))
-    harness.wait_for(lambda: closed(gateway, "memory") >= 4, "refusals", 20)
+    harness.wait_for(lambda: closed(gateway, "memory") >= 4, "refusals")
     for client in clients:
         client.close()
     assert serves(gateway, token)
@@ -592,7 +592,7 @@ def test_the_longest_idle_makes_room(shared):
     for client in idle:
         client.close()
     busy = [Client(gateway).send(b"POST") for _ in range(20)]
-    harness.wait_for(lambda: quietly_serves(gateway, token), "a place", 20)
+    harness.wait_for(lambda: quietly_serves(gateway, token), "a place")
     for client in busy:
         client.close()
     assert gateway.stop() == 0
@@ -668,7 +668,7 @@ def test_others_are_answered_while_large_bodies_are_read(quiet):
 
 def test_a_mote_keeps_its_order(quiet):
     """A small request does not overtake a large one of its mote."""
-    gateway, token = quiet.gateway("--rate=0", "--confirm-timeout=60s"), quiet.tokens[MOTE]
+    gateway, token = quiet.gateway("--rate=0", "--mote-wait=60s"), quiet.tokens[MOTE]
     lines = b"\n".join(pack(*range(200), at=T + 1000 * i) for i in range(9))
     bodies = [large(0), pack(1), lines, pack(500, at=T - 1), large(1), pack(501)]
     clients = []
@@ -680,6 +680,19 @@ def test_a_mote_keeps_its_order(quiet):
             answer = client.answer()
             assert answer.code == 202, answer.problem
     assert [body for _, _, body in quiet.take_all("all")] == [line for body in bodies for line in body.split(b"\n")]
+
+
+def test_a_request_follows_one_of_many_packs(quiet):
+    """It waits for its turn, and is not refused because not all of the other is sent."""
+    gateway, token = quiet.gateway("--rate=0", "--mote-wait=60s"), quiet.tokens[MOTE]
+    for turn in range(20):
+        lines = b"\n".join(pack(*range(100), at=T + 100000 * turn + 1000 * i) for i in range(9))
+        with Client(gateway) as many, Client(gateway) as one:
+            many.send(request(token, lines, LINES))
+            harness.wait_for(lambda: under_way(gateway)[1] > 2 * turn, "it to be taken", pause=0)
+            one.send(request(token, pack(turn, at=T - 1)))
+            answers = many.answer(), one.answer()
+        assert [each.code for each in answers] == [202, 202], [each.body for each in answers]
 
 
 def test_a_mote_has_few_bodies_that_wait(quiet):
@@ -774,7 +787,7 @@ def limit_queue(pipeline, **definition):
 def test_a_queue_that_is_full(quiet):
     gateway, token = quiet.gateway(), quiet.tokens[MOTE]
     limit_queue(quiet, **{"max-length": 3, "overflow": "reject-publish"})
-    harness.wait_for(lambda: ask(gateway, token, pack(1)).code == 503, "a refusal", 20)
+    harness.wait_for(lambda: ask(gateway, token, pack(1)).code == 503, "a refusal")
     answer = ask(gateway, token, pack(1))
     assert answer.problem["reason"] == "broker-full" and int(answer.headers["Retry-After"]) > 0
     quiet.connect().queue_purge("all")
@@ -890,7 +903,7 @@ def test_broker_that_blocks_publishers(own_broker, tmp_path):
         assert ask(gateway, token, pack(3)).problem["reason"] == "broker-full"
         assert "blocks publishers" in gateway.get("/readyz")[1]
         own_broker.control("set_vm_memory_high_watermark", "0.6")
-        gateway.await_ready(30)
+        gateway.await_ready()
         assert ask(gateway, token, pack(3)).code == 202
         assert gateway.stop() == 0
 
@@ -933,7 +946,7 @@ def test_graceful_stop_under_load_loses_nothing(make_pipeline):
         time.sleep(0.7)
         answer = late.send(request(token, messages[0].body)[-4:]).answer()
         assert answer.code == 202 and answer.closes
-    assert gateway.process.wait(30) == 0, gateway.text()
+    assert gateway.process.wait(60) == 0, gateway.text()
     sender.join()
     confirmed = [m for m in messages if (answers[str(m.raw_id)] or answer).code == 202 and answers[str(m.raw_id)]]
     assert 200 <= len(confirmed)

@@ -66,13 +66,17 @@ static ir_shipment_t *make_shipment(unsigned mote, size_t n) {
     return shipment;
 }
 
-static bool admit(unsigned mote, size_t n) {
+static ir_admission_t ask(unsigned mote, size_t n) {
     ir_shipment_t *shipment = make_shipment(mote, n);
-    const bool admitted = ir_window_admit(window, shipment);
-    if (!admitted) {
+    const ir_admission_t admission = ir_window_admit(window, shipment);
+    if (admission != IR_ADMISSION_TAKEN) {
         ir_shipment_free(shipment);
     }
-    return admitted;
+    return admission;
+}
+
+static bool admit(unsigned mote, size_t n) {
+    return ask(mote, n) == IR_ADMISSION_TAKEN;
 }
 
 static size_t open_messages(void) {
@@ -130,10 +134,10 @@ static void a_mote_has_so_many_open_and_no_more(void **state) {
     ir_window_message_t *last = send_all(START_NS);
     assert_int_equal(open_messages(), MOTE_MESSAGES);
     assert_int_equal(ir_window_counts(window)->motes_waiting, 1);
-    assert_false(admit(1, 1));
+    assert_int_equal(ask(1, 1), IR_ADMISSION_HELD);
     assert_null(ir_window_answer(window, last, true));
     assert_int_equal(ir_window_counts(window)->motes_waiting, 0);
-    assert_false(admit(1, 1));
+    assert_int_equal(ask(1, 1), IR_ADMISSION_LATER);
     assert_non_null(ir_window_next(window));
     send_all(START_NS);
     assert_int_equal(open_messages(), MOTE_MESSAGES);
@@ -143,6 +147,19 @@ static void a_mote_has_so_many_open_and_no_more(void **state) {
     }
     assert_int_equal(open_messages(), 1);
     assert_int_equal(answer(ir_window_oldest(window, connection), true), IR_FATE_CONFIRMED);
+}
+
+/* Nothing is late, so none of them is refused. */
+static void one_request_of_a_mote_follows_the_other(void **state) {
+    (void)state;
+    assert_true(admit(1, 3));
+    ir_window_send(window, START_NS);
+    assert_int_equal(ask(1, 3), IR_ADMISSION_LATER);
+    assert_true(admit(2, 1));
+    send_all(START_NS);
+    assert_true(admit(1, 3));
+    send_all(START_NS);
+    assert_int_equal(open_messages(), 7);
 }
 
 /* What a queue that confirms nothing gets of one mote is little; it grows with every confirm. */
@@ -317,6 +334,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(an_old_message_makes_its_mote_wait),
         TEST(a_mote_has_so_many_open_and_no_more),
+        TEST(one_request_of_a_mote_follows_the_other),
         TEST(a_mote_begins_with_fewer),
         TEST(motes_take_turns),
         TEST(a_late_message_keeps_back_what_is_unsent),
