@@ -80,12 +80,15 @@ ir_status_t ir_sparql_probe(void *store, ir_error_t *error) {
     graph->n_shapes = 0;
     graph->learning = true;
     ir_status_t status = write_statement(graph, name, value, error);
-    if (status == IR_OK) {
+    const bool written = status == IR_OK;
+    if (written) {
         status = write_statement(graph, name, value, error);
     }
     graph->learning = false;
     if (status == IR_OK) {
         status = read_statement(graph, name, value, error);
+    }
+    if (written) {
         remove_graph(graph, name);
     }
     if (status != IR_OK) {
