@@ -175,12 +175,15 @@ class HAProxy(servers.Server):
             return False
 
     def command(self, text):
-        """Sends a command to its admin socket; returns the answer."""
+        """Sends a command to its admin socket; returns the answer. OSError, too, when it breaks off."""
         with short_path(self.directory) as directory, socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(10)
             connection.connect(f"{directory}/{self.admin_socket}")
             connection.sendall(text.encode() + b"\n")
-            return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+            answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+        if not answer.endswith("\n\n"):  # HAProxy's management guide, 9.3: an empty line ends it
+            raise ConnectionError(f"{text}: its answer breaks off")
+        return answer
 
     def up(self, backend):
         """How many servers of the backend are up."""

@@ -1,6 +1,7 @@
 """Starts the project's own programs, for runs and tests."""
 
 import csv
+import http.client
 import os
 import re
 import signal
@@ -14,7 +15,7 @@ import servers
 
 
 class Endpoint:
-    """The pages /metrics, /healthz and /readyz of a program."""
+    """The pages /metrics, /healthz and /readyz of a program. What cannot be asked, or answers half, is an OSError."""
 
     def __init__(self, address):
         self.address = address
@@ -26,6 +27,8 @@ class Endpoint:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as answer:
             return answer.code, answer.read().decode(errors="replace")
+        except http.client.HTTPException as error:
+            raise ConnectionError(f"{self.address}{path}: {error!r}") from error
 
     def not_ready(self):
         """The reasons why it is not ready, or None."""
@@ -74,6 +77,11 @@ class Program(Endpoint):
 
     def arguments(self, more):
         return more
+
+    def get(self, path):
+        if not self.find_address():
+            raise ConnectionError("does not listen yet")
+        return super().get(path)
 
     def text(self):
         """What it has logged."""

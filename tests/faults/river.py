@@ -174,7 +174,8 @@ class River(stack.Stack):
         """What is not as it should be, one line each."""
         found = [f"{name} does not run" for name in self.roles if not self.alive(name)]
         programs = [*self.workers, *self.gateways]
-        found += [f"{each.name}: {why}" for each, why in zip(programs, self.pool.map(not_ready, programs)) if why]
+        reasons = self.pool.map(lambda each: each.not_ready(), programs)
+        found += [f"{each.name}: {' '.join(why.split())}" for each, why in zip(programs, reasons) if why]
         for backend in ("amqp-brokers", "consumer-brokers", "mqtt-brokers", "gateways"):
             wanted = len(self.named("gateway" if backend == "gateways" else "broker"))
             try:
@@ -189,11 +190,3 @@ class River(stack.Stack):
         for name in self.roles:
             self.signal(name, signal.SIGCONT)
         super().stop()
-
-
-def not_ready(program):
-    try:
-        why = program.not_ready() if program.find_address() else "does not listen yet"
-    except (OSError, ValueError) as error:
-        why = str(error)
-    return why and " ".join(why.split())

@@ -11,7 +11,7 @@ from .kinds.kind import behind
 from .motes import Motes
 from .verdict import judge
 
-NEVER = 10  # times the bound of its faults: then a round is given up
+NEVER = 10  # times the bound of its faults, on any machine: then the run is given up
 DRAIN_SECONDS = 120
 TROUBLES = (servers.ServerError, pika.exceptions.AMQPError, OSError)
 
@@ -87,13 +87,14 @@ class Rounds:
 
     def recover(self, planned, rows, ended):
         """Waits until all is normal."""
-        bound = self.settings.patience * sum(each.kind.bound_of(self.river.roles[each.target]) for each in planned.faults)
+        usual = sum(each.kind.bound_of(self.river.roles[each.target]) for each in planned.faults)
+        bound = self.settings.patience * usual
         normal = self.watch.await_normal(self.few, bound)
         if normal is None:
             rows[-1]["wrong"].append(f"not normal again {bound} s after its end: {self.watch.trouble(self.few)}")
-            normal = self.watch.await_normal(self.few, NEVER * bound)
+            normal = self.watch.await_normal(self.few, NEVER * usual)
         if normal is None:
-            raise servers.ServerError(f"{rows[-1]['fault']}: nothing works {NEVER * bound} s after its end: "
+            raise servers.ServerError(f"{rows[-1]['fault']}: nothing works {bound + NEVER * usual} s after its end: "
                                       f"{self.watch.trouble(self.few)}")
         for row in rows:
             row.update(ended=ended, recovered=normal, recovery=normal - ended, bound=bound)

@@ -4,10 +4,12 @@ import threading
 import time
 
 import pika
+import servers
 
 from .kinds.broker import connect
 
 PERIOD = 0.5
+LOOK_SECONDS = 180  # that one look at the stack takes at most; each question of it has a limit of its own
 FEW_SECONDS = 2  # worth of messages on their way that are no backlog
 TWICE = 2  # samples in a row; a message may be on its way between two places where it is counted
 
@@ -32,7 +34,7 @@ class Queues:
     def in_hand(self):
         try:
             return sum(each.metric("ir_messages_in_flight") for each in self.river.workers)
-        except (OSError, ValueError):
+        except OSError:
             return None
 
 
@@ -44,6 +46,7 @@ class Watch(threading.Thread):
         self.river, self.queues = river, Queues(river)
         self.motes = None  # of the round that goes on
         self.begun = time.monotonic()
+        self.looked = 0  # when the last sample was complete
         self.samples = []
         self.over = threading.Event()
 
@@ -53,6 +56,14 @@ class Watch(threading.Thread):
     def run(self):
         while not self.over.wait(PERIOD):
             self.samples.append(self.sample())
+            self.looked = self.now()
+
+    def check(self):
+        """Raises when no more samples come."""
+        if not self.is_alive() and not self.over.is_set():
+            raise servers.ServerError("the watch of the stack ended by itself; standard error has the reason")
+        if self.now() > self.looked + LOOK_SECONDS:
+            raise servers.ServerError(f"a look at the stack has not ended within {LOOK_SECONDS} s")
 
     def sample(self):
         began = self.now()
@@ -74,6 +85,7 @@ class Watch(threading.Thread):
         """When the first of TWICE samples in a row that began after now was good; None: not within so many seconds."""
         first = self.now()
         while self.now() < first + seconds + PERIOD:
+            self.check()
             found = [each for each in list(self.samples[-40:]) if each["began"] >= first]
             for one, *others in zip(*(found[i:] for i in range(TWICE))):
                 if good(one) and all(map(good, others)):
