@@ -139,12 +139,13 @@ def test_the_first_hour(mine, tmp_path):
     assert "other.ttl:5: ir:moteId of <mote/elbe-pirna> is given in two files" in said and "gauges.ttl:8" in said
 
 
-def test_what_is_refused(mine, tmp_path):
+def test_what_is_refused(mine):
     """Each with what to do, and nothing is touched."""
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "letter").touch()
-    assert "choose another folder with DATA=DIR" in mine.refused("up.py", "up", DATA=str(tmp_path / "full"), FRESH="1")
-    assert (tmp_path / "full" / "letter").exists()
+    letter = mine.folder.with_name("full") / "letter"
+    letter.parent.mkdir()
+    letter.touch()
+    assert "choose another folder with DATA=DIR" in mine.refused("up.py", "up", DATA=str(letter.parent), FRESH="1")
+    assert letter.exists()
     assert "there is no file" in mine.refused("up.py", "up", REGISTRY="none.ttl")
     assert "no such address" in mine.refused("up.py", "up", LISTEN="192.0.2.1")
     mine.good("up.py", "up")
