@@ -51,7 +51,7 @@ def test_refusal(shared, case):
 
     raw_id = case.raw_id
     assert headers["raw-id"] == str(raw_id)
-    harness.wait_for(lambda: count(shared, case.reason) == before + 1, "the metric", 10)
+    harness.wait_for(lambda: count(shared, case.reason) == before + 1, "the metric")
     assert stored_values(shared, raw_id) == sorted(each["v"] for each in case.kept)
     row = shared.sqlite("SELECT body, status, refusals FROM raw WHERE id = ?", raw_id.bytes)
     assert row[0][0] == case.body
@@ -75,10 +75,10 @@ def test_over_message_bytes(shared):
     _method, properties, dead = shared.dead_letter()
     assert len(dead) == len(body)
     assert properties.headers["x-death"][0]["reason"] == "rejected"
-    harness.wait_for(lambda: worker.metric("ir_messages_oversize_total") == before + 1, "the metric", 10)
+    harness.wait_for(lambda: worker.metric("ir_messages_oversize_total") == before + 1, "the metric")
     message = harness.Message(MOTE, [good(3.5, T + 100)])
     shared.publish(message)
-    harness.wait_for(lambda: message.ids[0] in shared.sqlite_ids(), "the next message", 10)
+    harness.wait_for(lambda: message.ids[0] in shared.sqlite_ids(), "the next message")
 
 
 def test_several_refusals_are_listed(shared):

@@ -164,7 +164,7 @@ def test_nohup_keeps_a_run_from_hanging_up(tmp_path):
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         harness.wait_for(lambda: (out / "series.csv").is_file(), "the run to begin")
         process.send_signal(signal.SIGHUP)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     assert not summary_of(out)["interrupted"]
 
 

@@ -82,7 +82,7 @@ def port_mapper():
     process = subprocess.Popen(["epmd"], stderr=subprocess.DEVNULL)
     yield
     process.terminate()
-    process.wait(10)
+    process.wait(60)
 
 
 @pytest.fixture

@@ -173,7 +173,7 @@ def test_a_worker_is_killed_while_a_mote_is_in_doubt(make_pipeline, refuser):
     scene.await_others(worker)
     worker.kill()
     refuser.sure = True
-    harness.wait_for(lambda: scene.pipeline.waiting() == 5, "what comes back", 30)
+    harness.wait_for(lambda: scene.pipeline.waiting() == 5, "what comes back")
     scene.pipeline.worker()
     scene.conclude()
 
@@ -185,7 +185,7 @@ def test_a_worker_stops_while_a_mote_is_in_doubt(make_pipeline, refuser):
     scene.send(5)
     scene.await_others(worker)
     scene.pipeline.stop_workers()
-    harness.wait_for(lambda: scene.pipeline.waiting() == 5, "what comes back", 30)
+    harness.wait_for(lambda: scene.pipeline.waiting() == 5, "what comes back")
     assert scene.pipeline.ready_messages("ir.rejected") == 0
     refuser.sure = True
     scene.pipeline.worker()

@@ -112,7 +112,7 @@ def test_taken_over(pipeline, messages):
     time.sleep(1)
     first.kill()
     sender.finish()
-    harness.wait_for(lambda: second.metric("ir_partitions") == 8, "the other's partitions", 20)
+    harness.wait_for(lambda: second.metric("ir_partitions") == 8, "the other's partitions")
     pipeline.drain()
     pipeline.stop_workers()
     pipeline.assert_exactly(messages[:900])
@@ -165,7 +165,7 @@ def test_broker_restart(own_broker, tmp_path, messages):
             sender.finish()
             leave()
             pipeline.disconnect()
-            harness.wait_for(lambda: all(worker.not_ready() for worker in workers), "not ready", 20)
+            harness.wait_for(lambda: all(worker.not_ready() for worker in workers), "not ready")
             assert "broker" in workers[0].not_ready()
             own_broker.start()
             for worker in workers:
@@ -338,7 +338,7 @@ def test_start_timeout_is_of_the_start(make_pipeline):
     worker = pipeline.worker()
     harness.wait_for(lambda: "every partition is consumed" in worker.text(), "the start")
     pipeline.broker.delete_host(pipeline.host)
-    harness.wait_for(worker.not_ready, "not ready", 20)
+    harness.wait_for(worker.not_ready, "not ready")
     time.sleep(3.5)
     assert worker.process.alive(), worker.text()
 
@@ -393,7 +393,7 @@ def test_sqlite_held_by_another(pipeline, messages):
     blocker.execute("BEGIN IMMEDIATE")
     for message in messages[:50]:
         pipeline.publish(message)
-    harness.wait_for(lambda: "documents" in (worker.not_ready() or ""), "not ready", 30)
+    harness.wait_for(lambda: "documents" in (worker.not_ready() or ""), "not ready")
     blocker.execute("ROLLBACK")
     blocker.close()
     worker.await_ready()
@@ -572,12 +572,12 @@ def test_reload(make_pipeline, tmp_path):
 
     registry.write_text("this is no Turtle")
     worker.process.send(signal.SIGHUP)
-    harness.wait_for(lambda: worker.metric('ir_registry_reloads_total{result="failed"}') == 1, "the failed reload", 10)
+    harness.wait_for(lambda: worker.metric('ir_registry_reloads_total{result="failed"}') == 1, "the failed reload")
     assert "registry stays as it was" in worker.text() and "registry.ttl:1" in worker.text()
 
     shutil.copy(harness.REGISTRY, registry)
     worker.process.send(signal.SIGHUP)
-    harness.wait_for(lambda: worker.metric('ir_registry_reloads_total{result="done"}') == 1, "the reload", 10)
+    harness.wait_for(lambda: worker.metric('ir_registry_reloads_total{result="done"}') == 1, "the reload")
     second = harness.Message(MOTE, [{"n": name, "t": 1320500900, "v": 7.25}])
     pipeline.publish(second)
     pipeline.drain()
@@ -606,7 +606,7 @@ def test_reload_of_a_large_registry(make_pipeline, tmp_path, messages):
         if sent < 200:
             pipeline.publish(messages[sent])
             sent += 1
-            harness.wait_for(lambda: worker.metric("ir_messages_acknowledged_total") >= sent, "the message", 30, 0.01)
+            harness.wait_for(lambda: worker.metric("ir_messages_acknowledged_total") >= sent, "the message", pause=0.01)
             worker.process.send(signal.SIGHUP)
     assert answers > 1, "it was read before anything could be asked"
     harness.wait_for(lambda: worker.metric('ir_registry_reloads_total{result="done"}') == 2, "the second reload", 60)
@@ -626,7 +626,7 @@ def test_reload_under_load(make_pipeline, tmp_path, messages):
     sender.start()
     for count in range(1, 4):
         worker.process.send(signal.SIGHUP)
-        harness.wait_for(lambda: worker.metric('ir_registry_reloads_total{result="done"}') == count, "the reload", 20)
+        harness.wait_for(lambda: worker.metric('ir_registry_reloads_total{result="done"}') == count, "the reload")
     sender.finish()
     pipeline.drain()
     pipeline.stop_workers()

@@ -594,7 +594,7 @@ def test_the_live_view(tmp_path):
                 text += part
         except OSError:
             pass  # the other end is closed
-        assert child.wait(30) == 0
+        assert child.wait(60) == 0
     shown = text.decode()
     assert shown.count("of 1000/s asked") > 2 and shown.count("\033[6A") > 2
     assert shown.count("null:") > 4 and "left" in shown and "p99" in shown

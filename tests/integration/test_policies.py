@@ -46,7 +46,7 @@ def connect(pipeline):
 def deliver_and_drop(pipeline, queue):
     """Takes a message and closes without an answer, as a worker does that is killed."""
     connection = connect(pipeline)
-    method, _, _ = next(connection.channel().consume(queue, inactivity_timeout=10))
+    method, _, _ = next(connection.channel().consume(queue, inactivity_timeout=60))
     assert method is not None, f"{queue} delivers nothing"
     connection.close()
 

@@ -141,4 +141,4 @@ def test_signals_while_it_ends(pipeline):
         while program.process.alive():
             program.process.send(signal.SIGTERM)
             time.sleep(0.001)
-        assert program.process.wait(30) == 0, program.text()
+        assert program.process.wait(60) == 0, program.text()

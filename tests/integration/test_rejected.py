@@ -160,7 +160,7 @@ def test_replay_after_the_registry_was_mended(make_pipeline, documents, tmp_path
     assert rejected(pipeline, "replay", "--dry-run")[1].startswith("would have replayed 3 ")
     registry.write_text(good)
     worker.process.send(signal.SIGHUP)
-    harness.wait_for(lambda: worker.metric('ir_registry_reloads_total{result="done"}') == 1, "the reload", 10)
+    harness.wait_for(lambda: worker.metric('ir_registry_reloads_total{result="done"}') == 1, "the reload")
     dropped = listed(pipeline)[2]["id"]
     assert rejected(pipeline, "drop", dropped)[0] == 0
     for expected in (2, 0):

@@ -147,7 +147,7 @@ def test_a_sandbox_ends_with_the_program_that_runs_it(apart, tmp_path):
     harness.wait_for(lambda: log.exists() and "started" in log.read_text(), "the sandbox", 60)
     os.kill(runner.pid, signal.SIGKILL)
     runner.wait()
-    harness.wait_for(lambda: not sleeping(), "its processes to end", 30)
+    harness.wait_for(lambda: not sleeping(), "its processes to end")
     assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
 
 

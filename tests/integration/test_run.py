@@ -85,17 +85,17 @@ def test_one_program_at_a_time_works_in_a_folder(tmp_path):
     with claim(tmp_path / "run") as first:
         assert first.stdout.readline() == "mine\n"
         with claim(tmp_path / "run") as second:
-            assert second.wait(20) == 1
+            assert second.wait(60) == 1
             assert f"make run (process {first.pid}, since " in (said := second.stderr.read()) and "wait for its end" in said
         with claim(tmp_path / "other") as other:
             assert other.stdout.readline() == "mine\n"
             other.kill()
         first.kill()
-        first.wait(20)
+        first.wait(60)
     with claim(tmp_path / "run") as third:
         assert third.stdout.readline() == "mine\n"
         third.stdin.close()
-        assert third.wait(20) == 0
+        assert third.wait(60) == 0
 
 
 def test_results_of_earlier_runs_stay(tmp_path, monkeypatch):

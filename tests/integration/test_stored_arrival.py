@@ -106,7 +106,7 @@ def test_outcomes_are_appended(make_pipeline, documents, tmp_path):
     assert json.loads(pipeline.run("ir-store", "status", "--json", *status))["documents"]["raw_rejected"] == 1
     registry.write_text(good)
     worker.process.send(signal.SIGHUP)
-    harness.wait_for(lambda: worker.metric('ir_registry_reloads_total{result="done"}') == 1, "the reload", 10)
+    harness.wait_for(lambda: worker.metric('ir_registry_reloads_total{result="done"}') == 1, "the reload")
     for _ in range(2):
         pipeline.publish(message)
         pipeline.drain()

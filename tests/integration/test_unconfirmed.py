@@ -85,7 +85,7 @@ class Setting:
         return self.gateways[-1].metric(name)
 
     def await_waiting(self, motes):
-        harness.wait_for(lambda: self.metric("ir_ingest_motes_waiting") == motes, f"{motes} motes that wait", 20)
+        harness.wait_for(lambda: self.metric("ir_ingest_motes_waiting") == motes, f"{motes} motes that wait")
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_nothing_is_confirmed(setting):
     assert setting.reason(OTHER) is None
     setting.broker.fate = lambda key: "hold"
     with setting.meanwhile(STUCK), setting.meanwhile(OTHER):
-        harness.wait_for(lambda: gateway.get("/readyz")[0] == 503, "not ready", 20)
+        harness.wait_for(lambda: gateway.get("/readyz")[0] == 503, "not ready")
         assert "confirms none" in gateway.get("/readyz")[1]
         assert gateway.get("/healthz")[0] == 200
         setting.broker.fate = lambda key: None
@@ -208,7 +208,7 @@ def test_those_that_wait_hold_at_most_half(setting):
     with contextlib.ExitStack() as stack:
         for mote in stuck:
             stack.enter_context(setting.meanwhile(mote, setting.pack(mote, 300_000)))
-        harness.wait_for(lambda: setting.metric("ir_ingest_given_up_total") > 0, "messages that are given up", 20)
+        harness.wait_for(lambda: setting.metric("ir_ingest_given_up_total") > 0, "messages that are given up")
         for _ in range(10):
             assert setting.reason(OTHER, setting.pack(OTHER, 900_000)) is None
         assert 0 < setting.metric("ir_ingest_messages_waiting") < 4 * 2**20 / 300_000
@@ -249,7 +249,7 @@ def test_nothing_at_all_is_confirmed_under_load(setting):
     with contextlib.ExitStack() as stack:
         for mote in MOTES:
             stack.enter_context(setting.meanwhile(mote))
-        harness.wait_for(lambda: gateway.get("/readyz")[0] == 503, "not ready", 20)
+        harness.wait_for(lambda: gateway.get("/readyz")[0] == 503, "not ready")
         setting.broker.fate = lambda key: None
         gateway.await_ready()
         assert all(setting.reason(mote) is None for mote in MOTES)
@@ -294,7 +294,7 @@ def test_a_queue_that_hangs(make_pipeline):
     with suspended():
         sender = threading.Thread(target=codes, args=(stuck, 200))
         sender.start()
-        harness.wait_for(lambda: gateway.metric("ir_ingest_motes_waiting") == len(stuck), "all that are stuck", 20)
+        harness.wait_for(lambda: gateway.metric("ir_ingest_motes_waiting") == len(stuck), "all that are stuck")
         for _ in range(20):
             assert set(codes(others, 1)) == {202}
         assert gateway.metric("ir_ingest_motes_waiting") == len(stuck)
@@ -339,7 +339,7 @@ def test_a_broker_that_is_lost_while_it_blocks(setting):
     with setting.meanwhile(STUCK) as client:
         harness.wait_for(lambda: setting.broker.keys.get(f"ir.{STUCK}"), "the message")
         setting.broker.block()
-        harness.wait_for(lambda: "alarm" in gateway.get("/readyz")[1], "the block", 20)
+        harness.wait_for(lambda: "alarm" in gateway.get("/readyz")[1], "the block")
         assert setting.reason(OTHER) == "broker-full"
         setting.broker.disconnect()
         assert client.answer().problem["reason"] == "unconfirmed"
@@ -387,7 +387,7 @@ def test_stopping_with_unconfirmed_messages(setting):
         setting.await_waiting(1)
         gateway.process.send(signal.SIGTERM)
         assert client.answer().problem["reason"] == "unconfirmed"
-        assert gateway.process.wait(30) == 0, gateway.text()
+        assert gateway.process.wait(60) == 0, gateway.text()
 
 
 # The build of the tests ends with another status when a byte is leaked.
@@ -410,7 +410,7 @@ def test_an_end_with_open_connections_leaves_nothing_behind(setting, twice):
         harness.wait_for(lambda: "finishing" in gateway.text(), "the signal")
         if twice:
             gateway.process.send(signal.SIGTERM)
-        assert gateway.process.wait(30) == 0, gateway.text()
+        assert gateway.process.wait(60) == 0, gateway.text()
 
 
 @pytest.mark.parametrize("wrong", ["--listen", "--tokens"])
@@ -419,5 +419,5 @@ def test_a_start_that_fails_leaves_nothing_behind(setting, wrong):
     gateway = setting.gateway()
     value = {"--listen": gateway.address.removeprefix("http://"), "--tokens": "none"}
     second = setting.gateway(f"{wrong}={value[wrong]}", wait=False)
-    assert second.process.wait(30) == 1, second.text()
+    assert second.process.wait(60) == 1, second.text()
     assert gateway.stop() == 0

@@ -88,13 +88,13 @@ def monitored(pipeline, broker):
 def test_drained(pipeline, monitored, monkeypatch):
     """Waiting messages, those that a worker holds, and remaining senders are in the way."""
     def await_line(text):
-        harness.wait_for(lambda: any(text in each for each in drained.look(monitored, "secret")), text, 20)
+        harness.wait_for(lambda: any(text in each for each in drained.look(monitored, "secret")), text)
 
     monkeypatch.setattr(drained, "CONSUMERS", ("guest",))
     pipeline.publish_body(b"[]", "ir.m")
     await_line("1 messages, 0 of them")
     queue = next(f"ir.observations.{i}" for i in range(8) if pipeline.ready_messages(f"ir.observations.{i}"))
-    method, _, _ = next(pipeline.channel.consume(queue, inactivity_timeout=20))
+    method, _, _ = next(pipeline.channel.consume(queue, inactivity_timeout=60))
     await_line(f"queue {queue}: 1 messages, 1 of them")
     pipeline.channel.basic_ack(method.delivery_tag)
     assert drained.drained(monitored, "secret", 60) is None
