@@ -58,6 +58,10 @@ static ir_status_t read_options(ir_annotate_t *annotate, ir_error_t *error) {
     return ir_format_settings_check(&options->rdf, error);
 }
 
+static void tell_fault(void *context, const char *line) {
+    fprintf(context, "%s\n", line);
+}
+
 ir_status_t ir_annotate_open(const ir_annotate_options_t *options, FILE *out, FILE *rejects,
                              ir_annotate_t **annotate, ir_error_t *error) {
     ir_annotate_t *made = calloc(1, sizeof *made);
@@ -70,7 +74,8 @@ ir_status_t ir_annotate_open(const ir_annotate_options_t *options, FILE *out, FI
     ir_buffer_init(&made->text);
     ir_status_t status = read_options(made, error);
     if (status == IR_OK) {
-        status = ir_registry_load(options->registry, &made->registry, error);
+        const ir_teller_t teller = {tell_fault, rejects};
+        status = ir_registry_load(options->registry, &made->registry, &teller, error);
     }
     if (status == IR_OK) {
         made->quality = ir_quality_new(SIZE_MAX, NULL, NULL, !options->stream);

@@ -63,7 +63,7 @@ static bool list_sensor(void *context, const ir_sensor_t *sensor) {
 static int list(const ir_annotate_options_t *options) {
     ir_registry_t *registry = NULL;
     ir_error_t error = {.status = IR_OK};
-    if (ir_registry_load(options->registry, &registry, &error) != IR_OK) {
+    if (ir_registry_load(options->registry, &registry, &ir_program_teller, &error) != IR_OK) {
         return ir_program_refuse(&program, &error);
     }
     puts("mote,name,property,unit");

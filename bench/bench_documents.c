@@ -71,7 +71,7 @@ static void open_all(bench_t *bench, char **argv, unsigned long messages, unsign
                                         .records = RECORDS,
                                         .messages = messages,
                                         .interval_ns = 900 * IR_SECOND_NS};
-    if (ir_registry_load(argv[2], &bench->registry, &error) != IR_OK ||
+    if (ir_registry_load(argv[2], &bench->registry, NULL, &error) != IR_OK ||
         ir_documents_open(&documents, &bench->documents, &error) != IR_OK ||
         ir_documents_init(bench->documents, &error) != IR_OK ||
         ir_source_open(&source, &bench->source, &error) != IR_OK) {

@@ -60,3 +60,10 @@ void ir_log_limited(int64_t *last_ns, int64_t interval_ns, ir_log_level_t level,
     write_line(level, format, arguments);
     va_end(arguments);
 }
+
+static void log_fault(void *context, const char *line) {
+    (void)context;
+    ir_log(IR_LOG_ERROR, "%s", line);
+}
+
+const ir_teller_t ir_log_teller = {log_fault, NULL};

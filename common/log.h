@@ -3,6 +3,8 @@
 #ifndef IR_COMMON_LOG_H
 #define IR_COMMON_LOG_H
 
+#include "common/fault_list.h"
+
 typedef enum ir_log_level { IR_LOG_ERROR, IR_LOG_WARN, IR_LOG_INFO, IR_LOG_DEBUG } ir_log_level_t;
 
 /* A row for a program's settings table (common/settings.h). `type` is the program's struct;
@@ -26,5 +28,8 @@ void ir_log(ir_log_level_t level, const char *format, ...) __attribute__((format
 #include <stdint.h>
 void ir_log_limited(int64_t *last_ns, int64_t interval_ns, ir_log_level_t level, const char *format,
                     ...) __attribute__((format(printf, 4, 5)));
+
+/* Logs each line as an error. Any thread. */
+extern const ir_teller_t ir_log_teller;
 
 #endif

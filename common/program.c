@@ -15,6 +15,13 @@ int ir_program_refuse(const ir_program_t *program, const ir_error_t *error) {
     return ir_program_exit(error->status);
 }
 
+static void print_line(void *context, const char *line) {
+    (void)context;
+    fprintf(stderr, "%s\n", line);
+}
+
+const ir_teller_t ir_program_teller = {print_line, NULL};
+
 void ir_program_ends(void) {
     sigset_t ending;
     sigemptyset(&ending);
@@ -45,7 +52,7 @@ bool ir_program_begin(const ir_program_t *program, int argc, char **argv, void *
     *exit_status = IR_EXIT_DONE;
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     const ir_settings_verdict_t verdict =
-        ir_settings_load(program, argc, argv, options, first_argument, &error);
+        ir_settings_load(program, argc, argv, options, first_argument, &ir_program_teller, &error);
     if (verdict == IR_SETTINGS_RUN && program->usage[0] == '\0' && *first_argument < argc) {
         ir_error_set(&error, IR_ERR_USAGE, "unexpected argument '%s'; see --help",
                      argv[*first_argument]);

@@ -3,6 +3,7 @@
 #ifndef IR_COMMON_PROGRAM_H
 #define IR_COMMON_PROGRAM_H
 
+#include "common/fault_list.h"
 #include "common/settings.h"
 #include "common/status.h"
 
@@ -27,6 +28,9 @@ int ir_program_exit(ir_status_t status);
 
 /* The same; first prints the error on standard error. */
 int ir_program_refuse(const ir_program_t *program, const ir_error_t *error);
+
+/* Prints each line on standard error. */
+extern const ir_teller_t ir_program_teller;
 
 /* Call when the event loop has ended and no longer handles SIGHUP, SIGINT and SIGTERM: from now on
  * these signals are blocked, so that they cannot change the exit code. Call in the thread that

@@ -1,6 +1,7 @@
 #include "common/settings.h"
 
 #include "common/clock.h"
+#include "common/ini.h"
 #include "common/log.h"
 #include "common/nearest.h"
 #include "common/secret_file.h"
@@ -9,7 +10,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <ini.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,12 +262,14 @@ static ir_status_t load_defaults(const ir_program_t *program, void *target, ir_e
     return IR_OK;
 }
 
+/* Places of the faults that are not in a line of the file. */
+#define PLACE_ENVIRONMENT ((uint64_t)1 << 32)
+#define PLACE_COMMAND_LINE ((uint64_t)2 << 32)
+
 typedef struct ir_file_context {
     const ir_program_t *program;
     void *target;
     bool *given; /* one flag per setting */
-    ir_error_t *error;
-    ir_status_t status;
     bool secret; /* there is a password in it */
 } ir_file_context_t;
 
@@ -309,66 +311,63 @@ static const char *like_of_program(const ir_program_t *program, const char *name
 }
 
 static ir_status_t check_section(const ir_file_context_t *context, const char *section,
-                                 const char *name) {
+                                 const char *name, ir_error_t *error) {
     ir_nearest_t nearest;
     char like[IR_NEAREST_TEXT_SIZE];
     return strcmp(section, context->program->name) == 0 ||
                    is_one_of(all_sections, section, &nearest)
                ? IR_OK
-               : ir_error_set(context->error, IR_ERR_USAGE,
+               : ir_error_set(error, IR_ERR_NOT_FOUND,
                               "%s stands in section '%.40s', which no program reads%s; put it into "
                               "[%s] or [common]",
                               name, section, ir_nearest_text(&nearest, "", like),
                               context->program->name);
 }
 
-static int on_ini_line(void *user, const char *section, const char *name, const char *value) {
+static ir_status_t take_from_file(void *user, const char *section, const char *name,
+                                  const char *value, ir_error_t *error) {
     ir_file_context_t *context = user;
     const bool mine = strcmp(section, context->program->name) == 0;
     const bool common = strcmp(section, "common") == 0;
     ir_nearest_t nearest;
     char like[IR_NEAREST_TEXT_SIZE];
-    context->status = check_section(context, section, name);
-    if (context->status != IR_OK || (!mine && !common)) {
-        return context->status == IR_OK; /* another program's */
+    const ir_status_t status = check_section(context, section, name, error);
+    if (status != IR_OK || (!mine && !common)) {
+        return status; /* IR_OK: another program's */
     }
     const ir_setting_t *setting = find_setting(context->program, name);
     if (setting != NULL) {
         bool *given = &context->given[setting - context->program->settings];
-        context->status = set_value(setting, context->target, value, context->error);
         context->secret = context->secret || has_password(setting, value);
         *given = *given || mine;
-    } else if (!common) {
-        context->status = ir_error_set(context->error, IR_ERR_USAGE, "%s: no such setting%s", name,
-                                       like_of_program(context->program, name, like));
-    } else if (!is_one_of(all_settings, name, &nearest)) {
-        context->status =
-            ir_error_set(context->error, IR_ERR_USAGE, "%s: no such setting of any program%s", name,
-                         ir_nearest_text(&nearest, "", like));
-    } /* else: of programs that have other settings */
-    return context->status == IR_OK;
+        return set_value(setting, context->target, value, error);
+    }
+    if (!common) {
+        return ir_error_set(error, IR_ERR_USAGE, "%s: no such setting%s", name,
+                            like_of_program(context->program, name, like));
+    }
+    return is_one_of(all_settings, name, &nearest)
+               ? IR_OK /* of programs that have other settings */
+               : ir_error_set(error, IR_ERR_USAGE, "%s: no such setting of any program%s", name,
+                              ir_nearest_text(&nearest, "", like));
 }
 
-static ir_status_t load_file(const ir_program_t *program, void *target, const char *path,
-                             bool *given, ir_error_t *error) {
-    ir_error_t inner = {.status = IR_OK};
-    ir_file_context_t context = {program, target, given, &inner, IR_OK, false};
+static void load_file(const ir_program_t *program, void *target, const char *path, bool *given,
+                      ir_fault_list_t *faults) {
+    ir_error_t fault;
+    ir_file_context_t context = {program, target, given, false};
     FILE *file = fopen(path, "re");
     if (file == NULL) {
-        return ir_error_set(error, IR_ERR_USAGE, "%s: cannot read the settings file: %s", path,
-                            strerror(errno));
+        ir_error_set(&fault, IR_ERR_USAGE, "%s: cannot read the settings file: %s", path,
+                     strerror(errno));
+        ir_fault_list_add(faults, 0, &fault);
+        return;
     }
-    ir_status_t status = IR_OK;
-    const int line = ini_parse_file(file, on_ini_line, &context);
-    if (line != 0) {
-        status = ir_error_set(error, IR_ERR_USAGE, "%s:%d: %s", path, line,
-                              context.status != IR_OK ? inner.text
-                                                      : "neither a section nor NAME = VALUE");
-    } else if (context.secret) {
-        status = ir_secret_file_check(file, path, error);
+    ir_ini_read(file, path, take_from_file, &context, faults);
+    if (context.secret && ir_secret_file_check(file, path, &fault) != IR_OK) {
+        ir_fault_list_add(faults, 0, &fault);
     }
     (void)fclose(file);
-    return status;
 }
 
 static void environment_name(const char *name, char out[static ENVIRONMENT_NAME_SIZE]) {
@@ -388,7 +387,7 @@ static void forget_password(const ir_setting_t *setting, const char *name, char 
 
 /* A variable that is no setting of any program, and so much like one that it must be meant. Others
  * that begin with IR_ are none of ours. */
-static ir_status_t check_environment(const ir_program_t *program, ir_error_t *error) {
+static void check_environment(const ir_program_t *program, ir_fault_list_t *faults) {
     for (char **entry = environ; *entry != NULL; entry++) {
         char name[ENVIRONMENT_NAME_SIZE];
         char meant[ENVIRONMENT_NAME_SIZE];
@@ -403,30 +402,32 @@ static ir_status_t check_environment(const ir_program_t *program, ir_error_t *er
         ir_nearest_t nearest;
         if (find_setting(program, name) == NULL && !is_one_of(all_settings, name, &nearest) &&
             nearest.name != NULL) {
+            ir_error_t fault;
             environment_name(nearest.name, meant);
-            return ir_error_set(error, IR_ERR_USAGE,
-                                "environment %.*s: no such setting; did you mean %s?", (int)size,
-                                *entry, meant);
+            ir_error_set(&fault, IR_ERR_USAGE,
+                         "environment %.*s: no such setting; did you mean %s?", (int)size, *entry,
+                         meant);
+            ir_fault_list_add(faults, PLACE_ENVIRONMENT, &fault);
         }
     }
-    return IR_OK;
 }
 
-static ir_status_t load_environment(const ir_program_t *program, void *target, ir_error_t *error) {
+static void load_environment(const ir_program_t *program, void *target, ir_fault_list_t *faults) {
     for (size_t i = 0; i < program->n_settings; i++) {
         const ir_setting_t *setting = &program->settings[i];
         char name[ENVIRONMENT_NAME_SIZE];
         environment_name(setting->name, name);
         char *value = getenv(name);
         ir_error_t inner;
+        ir_error_t fault;
         if (value != NULL && set_value(setting, target, value, &inner) != IR_OK) {
-            return ir_error_set(error, IR_ERR_USAGE, "environment %s: %s", name, inner.text);
-        }
-        if (value != NULL) {
+            ir_error_set(&fault, IR_ERR_USAGE, "environment %s: %s", name, inner.text);
+            ir_fault_list_add(faults, PLACE_ENVIRONMENT, &fault);
+        } else if (value != NULL) {
             forget_password(setting, name, value);
         }
     }
-    return check_environment(program, error);
+    check_environment(program, faults);
 }
 
 /* ---- the command line ---- */
@@ -528,34 +529,37 @@ static ir_status_t bad_option(const ir_program_t *program, int value, char **arg
                         like_of_program(program, name, like));
 }
 
-/* Walks through the options. With `target` NULL it only looks for the built-in ones, such as
- * --settings FILE. */
-static ir_status_t walk_command_line(const ir_program_t *program, int argc, char **argv,
-                                     ir_command_line_t *line, void *target, ir_error_t *error) {
+/* The next option. The first time round, `target` is NULL: only the built-in ones, such as
+ * --settings FILE, and those that there are not are looked at. */
+static ir_status_t take_option(const ir_program_t *program, int value, char **argv,
+                               ir_command_line_t *line, void *target, ir_error_t *error) {
+    const ir_setting_t *setting = setting_of_option(program, value);
+    if (value == OPTION_BUILT_IN + IR_BUILT_IN_SETTINGS) {
+        line->file = optarg;
+    } else if (value == 'h' && setting == NULL) {
+        line->asked = IR_BUILT_IN_HELP;
+    } else if (value >= OPTION_BUILT_IN && value < OPTION_FIRST_SETTING) {
+        line->asked = value - OPTION_BUILT_IN;
+    } else if (setting == NULL) {
+        return target == NULL ? bad_option(program, value, argv, error) : IR_OK;
+    } else if (target != NULL) {
+        line->given[setting - program->settings] = true;
+        return set_from_command_line(setting, target, optarg != NULL ? optarg : "true", error);
+    }
+    return IR_OK;
+}
+
+static void walk_command_line(const ir_program_t *program, int argc, char **argv,
+                              ir_command_line_t *line, void *target, ir_fault_list_t *faults) {
     optind = 0;
     opterr = 0;
-    ir_status_t status = IR_OK;
-    for (int value = 0; status == IR_OK;) {
-        value = getopt_long(argc, argv, line->letters, line->options, NULL);
-        if (value == -1) {
-            break;
-        }
-        const ir_setting_t *setting = setting_of_option(program, value);
-        if (value == OPTION_BUILT_IN + IR_BUILT_IN_SETTINGS) {
-            line->file = optarg;
-        } else if (value == 'h' && setting == NULL) {
-            line->asked = IR_BUILT_IN_HELP;
-        } else if (value >= OPTION_BUILT_IN && value < OPTION_FIRST_SETTING) {
-            line->asked = value - OPTION_BUILT_IN;
-        } else if (setting == NULL) {
-            status = bad_option(program, value, argv, error);
-        } else if (target != NULL) {
-            line->given[setting - program->settings] = true;
-            status =
-                set_from_command_line(setting, target, optarg != NULL ? optarg : "true", error);
+    int value = 0;
+    while ((value = getopt_long(argc, argv, line->letters, line->options, NULL)) != -1) {
+        ir_error_t fault = {.status = IR_OK};
+        if (take_option(program, value, argv, line, target, &fault) != IR_OK) {
+            ir_fault_list_add(faults, PLACE_COMMAND_LINE, &fault);
         }
     }
-    return status;
 }
 
 /* ---- all together ---- */
@@ -592,23 +596,23 @@ static ir_status_t check_given(const ir_program_t *program, const void *target,
 }
 
 static ir_status_t load_all(const ir_program_t *program, int argc, char **argv,
-                            ir_command_line_t *line, void *target, ir_error_t *error) {
+                            ir_command_line_t *line, void *target, const ir_teller_t *teller,
+                            ir_error_t *error) {
+    ir_fault_list_t faults = {.count = 0};
     ir_status_t status = load_defaults(program, target, error);
-    if (status == IR_OK) {
-        status = walk_command_line(program, argc, argv, line, NULL, error);
-    }
-    if (status != IR_OK || (line->asked != 0 && line->asked != IR_BUILT_IN_PRINT_SETTINGS)) {
+    if (status != IR_OK) {
         return status;
     }
+    walk_command_line(program, argc, argv, line, NULL, &faults);
+    if (faults.count == 0 && line->asked != 0 && line->asked != IR_BUILT_IN_PRINT_SETTINGS) {
+        return IR_OK;
+    }
     if (line->file != NULL) {
-        status = load_file(program, target, line->file, line->given, error);
+        load_file(program, target, line->file, line->given, &faults);
     }
-    if (status == IR_OK) {
-        status = load_environment(program, target, error);
-    }
-    if (status == IR_OK) {
-        status = walk_command_line(program, argc, argv, line, target, error);
-    }
+    load_environment(program, target, &faults);
+    walk_command_line(program, argc, argv, line, target, &faults);
+    status = ir_fault_list_conclude(&faults, "the settings", teller, error);
     if (status == IR_OK && program->check != NULL) {
         status = program->check(target, error);
     }
@@ -643,12 +647,13 @@ static ir_settings_verdict_t answer(const ir_program_t *program, const ir_comman
 }
 
 ir_settings_verdict_t ir_settings_load(const ir_program_t *program, int argc, char **argv,
-                                       void *target, int *first_argument, ir_error_t *error) {
+                                       void *target, int *first_argument, const ir_teller_t *teller,
+                                       ir_error_t *error) {
     ir_command_line_t line = {.options = NULL};
     ir_settings_verdict_t verdict = IR_SETTINGS_WRONG;
     if (!open_command_line(program, &line)) {
         ir_error_set(error, IR_ERR_MEMORY, "out of memory for the settings");
-    } else if (load_all(program, argc, argv, &line, target, error) == IR_OK) {
+    } else if (load_all(program, argc, argv, &line, target, teller, error) == IR_OK) {
         *first_argument = optind;
         verdict = answer(program, &line, target);
     }

@@ -9,6 +9,7 @@
 #ifndef IR_COMMON_SETTINGS_H
 #define IR_COMMON_SETTINGS_H
 
+#include "common/fault_list.h"
 #include "common/status.h"
 
 #include <stdbool.h>
@@ -59,7 +60,9 @@ typedef struct ir_program {
 typedef enum ir_settings_verdict {
     IR_SETTINGS_RUN,  /* go on */
     IR_SETTINGS_EXIT, /* --help, --version or --print-… was served: exit 0 */
-    IR_SETTINGS_WRONG /* `error` names the setting, its source and what is allowed: exit 2 */
+    IR_SETTINGS_WRONG /* `error` names the setting, its source and what is allowed: exit 2. All
+                         faults are told, as ir_fault_list_conclude says it: those of the file by
+                         their lines, then those of the environment and of the command line */
 } ir_settings_verdict_t;
 
 /* Fills `target` (the program's struct, zeroed by the caller) from all sources. These options are
@@ -71,7 +74,8 @@ typedef enum ir_settings_verdict {
  * after all checks have passed. `target` owns its texts; free them with ir_settings_free. Call
  * before any thread is started. */
 ir_settings_verdict_t ir_settings_load(const ir_program_t *program, int argc, char **argv,
-                                       void *target, int *first_argument, ir_error_t *error);
+                                       void *target, int *first_argument, const ir_teller_t *teller,
+                                       ir_error_t *error);
 
 /* Sets one field from text, exactly as the file parser does. For tests and reload. */
 ir_status_t ir_settings_set(const ir_program_t *program, void *target, const char *name,

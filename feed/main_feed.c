@@ -20,7 +20,8 @@ static ir_status_t check(const ir_feed_options_t *options, const ir_map_t *map, 
                          ir_error_t *error) {
     const char *path = ir_setting_text(options->registry);
     ir_registry_t *registry = NULL;
-    ir_status_t status = path != NULL ? ir_registry_load(path, &registry, error) : IR_OK;
+    ir_status_t status =
+        path != NULL ? ir_registry_load(path, &registry, &ir_log_teller, error) : IR_OK;
     if (status == IR_OK) {
         status = ir_feed_check(map, registry, good, error);
     }
@@ -44,7 +45,7 @@ static int run(const ir_feed_options_t *options) {
     ir_map_t *map = NULL;
     bool good = true;
     ir_status_t status = ir_setting_text(options->map) != NULL
-                             ? ir_map_load(options->map, &map, &error)
+                             ? ir_map_load(options->map, &map, &ir_log_teller, &error)
                              : ir_error_set(&error, IR_ERR_USAGE, "map: name the mapping's file");
     if (status == IR_OK && map != NULL) {
         status = use(options, map, &good, &error);

@@ -1,12 +1,12 @@
 #include "feed/map.h"
 
+#include "common/ini.h"
 #include "common/secret_file.h"
 #include "common/view.h"
 #include "feed/timestamp.h"
 #include "observation/registry.h"
 
 #include <errno.h>
-#include <ini.h>
 #include <libgen.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -121,12 +121,6 @@ static ir_status_t set_defaults(const ir_program_t *keys, void *target, ir_error
 
 /* ---- lines ---- */
 
-typedef struct ir_map_reader {
-    ir_map_t *map;
-    ir_status_t status;
-    ir_error_t error;
-} ir_map_reader_t;
-
 static ir_position_t *find_position(const ir_map_t *map, ir_view_t name) {
     for (size_t i = 0; i < map->n_positions; i++) {
         if (ir_view_equal(ir_view_text(map->positions[i]->name), name)) {
@@ -139,11 +133,12 @@ static ir_position_t *find_position(const ir_map_t *map, ir_view_t name) {
 static ir_status_t add_position(ir_map_t *map, const char *name, ir_position_t **position,
                                 ir_error_t *error) {
     if (name[0] == '\0' || name[strspn(name, NAME_CHARACTERS)] != '\0') {
-        return ir_error_set(error, IR_ERR_USAGE,
+        return ir_error_set(error, IR_ERR_NOT_FOUND,
                             "position '%s': its name wants letters, digits, - and _", name);
     }
     if (map->n_positions == IR_MAP_POSITIONS_MAX) {
-        return ir_error_set(error, IR_ERR_USAGE, "more than %d positions", IR_MAP_POSITIONS_MAX);
+        return ir_error_set(error, IR_ERR_NOT_FOUND, "more than %d positions",
+                            IR_MAP_POSITIONS_MAX);
     }
     ir_position_t *made = calloc(1, sizeof *made);
     if (made == NULL) {
@@ -177,39 +172,32 @@ static ir_status_t find_value(ir_position_t *position, const char *column, ir_ma
     return IR_OK;
 }
 
-static ir_status_t take_line(ir_map_reader_t *reader, const char *section, const char *name,
+static ir_status_t take_line(void *context, const char *section, const char *name,
                              const char *value, ir_error_t *error) {
+    ir_map_t *map = context;
     const char *colon = strchr(section, ':');
     const ir_view_t owner =
         colon != NULL ? ir_view(section, (size_t)(colon - section)) : ir_view_text(section);
-    ir_position_t *position = find_position(reader->map, owner);
+    ir_position_t *position = find_position(map, owner);
     ir_map_value_t *column = NULL;
     ir_status_t status = IR_OK;
     if (strlen(section) > SECTION_MAX) {
-        return ir_error_set(error, IR_ERR_USAGE,
+        return ir_error_set(error, IR_ERR_NOT_FOUND,
                             "the section's name is longer than %d bytes; a * can stand for a part "
                             "of the column's name",
                             SECTION_MAX);
     }
     if (colon == NULL) {
-        status = position == NULL ? add_position(reader->map, section, &position, error) : IR_OK;
+        status = position == NULL ? add_position(map, section, &position, error) : IR_OK;
         return status == IR_OK ? ir_settings_set(&ir_position_keys, position, name, value, error)
                                : status;
     }
     if (position == NULL) {
-        return ir_error_set(error, IR_ERR_USAGE, "[%s]: a section [%.*s] must stand before it",
+        return ir_error_set(error, IR_ERR_NOT_FOUND, "[%s]: a section [%.*s] must stand before it",
                             section, IR_VIEW_ARG(owner));
     }
     status = find_value(position, colon + 1, &column, error);
     return status == IR_OK ? ir_settings_set(&ir_value_keys, column, name, value, error) : status;
-}
-
-static int on_line(void *user, const char *section, const char *name, const char *value) {
-    ir_map_reader_t *reader = user;
-    if (reader->status == IR_OK) {
-        reader->status = take_line(reader, section, name, value, &reader->error);
-    }
-    return reader->status == IR_OK;
 }
 
 /* ---- what follows ---- */
@@ -341,40 +329,43 @@ static bool has_password(const ir_map_t *map) {
     return false;
 }
 
-static ir_status_t read_lines(ir_map_t *map, FILE *file, const char *path, ir_error_t *error) {
-    ir_map_reader_t reader = {.map = map};
-    const int line = ini_parse_file(file, on_line, &reader);
-    if (line > 0) {
-        return ir_error_set(error, IR_ERR_USAGE, "%s:%d: %s", path, line,
-                            reader.status != IR_OK ? reader.error.text
-                                                   : "neither a section nor NAME = VALUE");
-    }
-    const ir_status_t status = complete(map, &reader.error);
+static ir_status_t read_lines(ir_map_t *map, FILE *file, const char *path,
+                              const ir_teller_t *teller, ir_error_t *error) {
+    ir_fault_list_t faults = {.count = 0};
+    ir_error_t inner = {.status = IR_OK};
+    ir_ini_read(file, path, take_line, map, &faults);
+    ir_status_t status = ir_fault_list_conclude(&faults, "the mapping", teller, error);
     if (status != IR_OK) {
-        return ir_error_set(error, status, "%s: %s", path, reader.error.text);
+        return status;
+    }
+    status = complete(map, &inner);
+    if (status != IR_OK) {
+        return ir_error_set(error, status, "%s: %s", path, inner.text);
     }
     return has_password(map) ? ir_secret_file_check(file, path, error) : IR_OK;
 }
 
-static ir_status_t read_map(ir_map_t *map, const char *path, ir_error_t *error) {
+static ir_status_t read_map(ir_map_t *map, const char *path, const ir_teller_t *teller,
+                            ir_error_t *error) {
     FILE *file = fopen(path, "re");
     if (file == NULL) {
         return ir_error_set(error, IR_ERR_USAGE, "%s: cannot read the mapping: %s", path,
                             strerror(errno));
     }
-    const ir_status_t status = read_lines(map, file, path, error);
+    const ir_status_t status = read_lines(map, file, path, teller, error);
     (void)fclose(file);
     return status;
 }
 
-ir_status_t ir_map_load(const char *path, ir_map_t **map, ir_error_t *error) {
+ir_status_t ir_map_load(const char *path, ir_map_t **map, const ir_teller_t *teller,
+                        ir_error_t *error) {
     ir_map_t *made = calloc(1, sizeof *made);
     if (made == NULL) {
         return out_of_memory(error);
     }
     made->folder = folder_of(path);
     const ir_status_t status =
-        made->folder != NULL ? read_map(made, path, error)
+        made->folder != NULL ? read_map(made, path, teller, error)
                              : ir_error_set(error, IR_ERR_USAGE, "%s: cannot read the mapping: %s",
                                             path, strerror(errno));
     if (status != IR_OK) {

@@ -60,9 +60,10 @@ typedef struct ir_map {
     size_t n_positions;
 } ir_map_t;
 
-/* The error names file and line. A file with a password in it must be its owner's alone
- * (common/secret_file.h). */
-ir_status_t ir_map_load(const char *path, ir_map_t **map, ir_error_t *error);
+/* Faults name file and line; several are told as ir_fault_list_conclude says it. A file with a
+ * password in it must be its owner's alone (common/secret_file.h). */
+ir_status_t ir_map_load(const char *path, ir_map_t **map, const ir_teller_t *teller,
+                        ir_error_t *error);
 void ir_map_free(ir_map_t *map);
 
 /* Whether a text, or a number however it was written, is one of the position's `missing`. */

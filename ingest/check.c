@@ -25,6 +25,10 @@ static bool check_tokens(const ir_ingest_options_t *options, FILE *out) {
     return report(out, "tokens", status, text, &error);
 }
 
+static void report_fault(void *context, const char *line) {
+    fprintf(context, "%-10s WRONG  %s\n", "registry", line);
+}
+
 static bool check_registry(const ir_ingest_options_t *options, FILE *out) {
     ir_registry_t *registry = NULL;
     ir_error_t error = {.status = IR_OK};
@@ -33,7 +37,8 @@ static bool check_registry(const ir_ingest_options_t *options, FILE *out) {
         fprintf(out, "%-10s note   none: only the names of sensors are looked at\n", "registry");
         return true;
     }
-    const ir_status_t status = ir_registry_load(options->registry, &registry, &error);
+    const ir_teller_t teller = {report_fault, out};
+    const ir_status_t status = ir_registry_load(options->registry, &registry, &teller, &error);
     if (status == IR_OK) {
         snprintf(text, sizeof text, "%zu motes, %zu sensors", ir_registry_motes(registry),
                  ir_registry_sensors(registry));

@@ -166,7 +166,8 @@ static const ir_reload_work_t tokens_work = {
 static ir_status_t load_registry(void *context, void **made, ir_error_t *error) {
     const ir_gateway_t *gateway = context;
     ir_registry_t *registry = NULL;
-    const ir_status_t status = ir_registry_load(gateway->options->registry, &registry, error);
+    const ir_status_t status =
+        ir_registry_load(gateway->options->registry, &registry, &ir_log_teller, error);
     *made = registry;
     return status;
 }
@@ -207,7 +208,7 @@ static ir_status_t open_registry(ir_gateway_t *gateway, ir_error_t *error) {
         return IR_OK;
     }
     const ir_status_t status =
-        ir_registry_load(gateway->options->registry, &gateway->registry, error);
+        ir_registry_load(gateway->options->registry, &gateway->registry, &ir_log_teller, error);
     return status == IR_OK ? ir_reload_open(gateway->base, &registry_work, gateway,
                                             &gateway->registry_reload, error)
                            : status;

@@ -3,6 +3,7 @@
 #include "common/arena.h"
 #include "common/base64.h"
 #include "common/buffer.h"
+#include "common/program.h"
 #include "ingest/tokens.h"
 #include "observation/registry.h"
 #include "observation/table.h"
@@ -96,7 +97,7 @@ static ir_status_t take_registered(void *context, const ir_mote_t *mote, ir_erro
 
 static ir_status_t read_registry(issue_t *issue, const char *path, ir_error_t *error) {
     ir_registry_t *registry = NULL;
-    ir_status_t status = ir_registry_load(path, &registry, error);
+    ir_status_t status = ir_registry_load(path, &registry, &ir_program_teller, error);
     if (status == IR_OK) {
         status = ir_registry_each_mote(registry, take_registered, issue, error);
     }

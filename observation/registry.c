@@ -15,10 +15,10 @@ static void free_registry(ir_registry_t *registry) {
     free(registry);
 }
 
-static ir_registry_t *new_registry(void) {
+static ir_registry_t *new_registry(ir_fault_list_t *faults) {
     ir_registry_t *registry = calloc(1, sizeof *registry);
     ir_arena_t *arena = registry != NULL ? ir_arena_new(ARENA_CHUNK) : NULL;
-    if (arena == NULL || !ir_turtle_init(&registry->turtle, arena)) {
+    if (arena == NULL || !ir_turtle_init(&registry->turtle, arena, faults)) {
         ir_arena_free(arena);
         free(registry);
         return NULL;
@@ -28,8 +28,10 @@ static ir_registry_t *new_registry(void) {
     return registry;
 }
 
-ir_status_t ir_registry_load(const char *paths, ir_registry_t **registry, ir_error_t *error) {
-    ir_registry_t *loaded = new_registry();
+ir_status_t ir_registry_load(const char *paths, ir_registry_t **registry, const ir_teller_t *teller,
+                             ir_error_t *error) {
+    ir_fault_list_t faults = {.count = 0};
+    ir_registry_t *loaded = new_registry(&faults);
     ir_status_t status = IR_OK;
     if (loaded == NULL) {
         status = ir_error_set(error, IR_ERR_MEMORY, "%s: out of memory", paths);
@@ -40,6 +42,9 @@ ir_status_t ir_registry_load(const char *paths, ir_registry_t **registry, ir_err
     if (status == IR_OK) {
         status = ir_registry_build(loaded, error);
     }
+    if (status == IR_OK) {
+        status = ir_fault_list_conclude(&faults, "the registry", teller, error);
+    }
     if (status != IR_OK) {
         if (loaded != NULL) {
             free_registry(loaded);
@@ -48,6 +53,7 @@ ir_status_t ir_registry_load(const char *paths, ir_registry_t **registry, ir_err
     }
     /* The statements stay for ir_registry_ntriples; their indexes have done their work. */
     ir_turtle_free(&loaded->turtle);
+    loaded->turtle.faults = NULL;
     *registry = loaded;
     return IR_OK;
 }

@@ -7,6 +7,7 @@
 #ifndef IR_OBSERVATION_REGISTRY_H
 #define IR_OBSERVATION_REGISTRY_H
 
+#include "common/fault_list.h"
 #include "common/status.h"
 #include "common/view.h"
 #include "observation/unit.h"
@@ -105,10 +106,13 @@ typedef struct ir_registry ir_registry_t;
 
 /* Loads Turtle files: `paths` are files or folders with commas between; a folder stands for its
  * files *.ttl, in the order of their names. No two files may have the same name, and a mote or
- * sensor stands in one of them. `error` names file, line and what is wrong, for example
- * "river.ttl:41: ir:grossFail of <…> wants a list of two numbers, low then high".
- * A file is bounded at 2 GiB. On success *registry has one reference. */
-ir_status_t ir_registry_load(const char *paths, ir_registry_t **registry, ir_error_t *error);
+ * sensor stands in one of them. A fault names file, line and what is wrong, for example
+ * "river.ttl:41: ir:grossFail of <…> wants a list of two numbers, low then high". All faults are
+ * told, in the order of the files, as ir_fault_list_conclude says it (common/fault_list.h); one
+ * that follows from another is not. `teller` may be NULL: then `error` has the first. A file is
+ * bounded at 2 GiB. On success *registry has one reference. */
+ir_status_t ir_registry_load(const char *paths, ir_registry_t **registry, const ir_teller_t *teller,
+                             ir_error_t *error);
 
 /* Atomic; take NULL. */
 ir_registry_t *ir_registry_ref(ir_registry_t *registry);

@@ -60,11 +60,12 @@ static ir_status_t close_inverses(const ir_builder_t *builder) {
             ir_node_t *object = NULL;
             if (s->predicate->word == (int)inverses[i].word) {
                 status = ir_fact_node(builder, s, "an IRI", &object);
+                s->subject->faulty = s->subject->faulty || status != IR_OK;
             }
             if (object != NULL) {
                 status = add(builder, object, inverses[i].inverse, s->subject, s->at);
             }
-            if (status != IR_OK) {
+            if (status == IR_ERR_MEMORY) {
                 return status;
             }
         }
@@ -137,17 +138,19 @@ static bool is_ours(const ir_node_t *node) {
            memcmp(node->text.data, IR_ONTOLOGY, size) == 0;
 }
 
+/* What is said with it is missed by its subject, and perhaps by its object. */
 static ir_status_t unknown_term(const ir_builder_t *builder, const ir_fact_t *statement,
                                 const ir_node_t *node) {
+    statement->subject->faulty = statement->object->faulty = true;
     const size_t size = strlen(IR_ONTOLOGY);
     const char *like = ir_word_like(ir_view(node->text.data + size, node->text.size - size));
-    return ir_turtle_fault(builder->turtle, statement->at, builder->error,
-                           "%s is not a term of the registry%s%s%s", ir_node_show(node).text,
-                           like != NULL ? "; did you mean ir:" : " (docs/registry.md lists them)",
-                           like != NULL ? like : "", like != NULL ? "?" : "");
+    return ir_fact_fault(builder, statement, "%s is not a term of the registry%s%s%s",
+                         ir_node_show(node).text,
+                         like != NULL ? "; did you mean ir:" : " (docs/registry.md lists them)",
+                         like != NULL ? like : "", like != NULL ? "?" : "");
 }
 
-static ir_status_t check_statement(const ir_builder_t *builder, const ir_fact_t *statement) {
+static ir_status_t check_term(const ir_builder_t *builder, const ir_fact_t *statement) {
     const ir_word_info_t *info = &ir_words[statement->predicate->word];
     if (is_ours(statement->predicate) && info->roles == 0) {
         return unknown_term(builder, statement, statement->predicate);
@@ -157,25 +160,41 @@ static ir_status_t check_statement(const ir_builder_t *builder, const ir_fact_t 
         statement->object->word != IR_WORD_MEMBER_CLASS) {
         return unknown_term(builder, statement, statement->object);
     }
-    if (info->roles != 0 && !(statement->subject->roles & info->roles)) {
-        return ir_turtle_fault(builder->turtle, statement->at, builder->error,
-                               "%s belongs to %s, and %s is not one",
-                               ir_node_show(statement->predicate).text, info->belongs,
-                               ir_node_show(statement->subject).text);
-    }
     return IR_OK;
+}
+
+/* A node that is nothing yet may be so because of a fault elsewhere; then it has one fault. */
+static ir_status_t check_place(const ir_builder_t *builder, const ir_fact_t *statement) {
+    const ir_word_info_t *info = &ir_words[statement->predicate->word];
+    ir_node_t *subject = statement->subject;
+    if (info->roles == 0 || (subject->roles & info->roles)) {
+        return IR_OK;
+    }
+    static const char format[] = "%s belongs to %s, and %s is not one";
+    const ir_shown_t term = ir_node_show(statement->predicate);
+    const ir_shown_t shown = ir_node_show(subject);
+    if (subject->roles != 0) {
+        return ir_turtle_fault(builder->turtle, statement->at, format, term.text, info->belongs,
+                               shown.text);
+    }
+    ir_turtle_lack(builder->turtle, subject, statement->at, format, term.text, info->belongs,
+                   shown.text);
+    subject->faulty = true;
+    return IR_ERR_SYNTAX;
 }
 
 /* ---- the whole ---- */
 
 typedef ir_status_t (*build_fn)(const ir_builder_t *, const ir_fact_t *);
 
+/* A statement with a fault, which is told, is passed over. */
 static ir_status_t each_statement(const ir_builder_t *builder, build_fn build) {
     ir_status_t status = IR_OK;
-    for (const ir_fact_t *s = builder->turtle->first; s != NULL && status == IR_OK; s = s->next) {
+    for (const ir_fact_t *s = builder->turtle->first; s != NULL && status != IR_ERR_MEMORY;
+         s = s->next) {
         status = build(builder, s);
     }
-    return status;
+    return status == IR_ERR_MEMORY ? status : IR_OK;
 }
 
 /* A mote or sensor is one file's, or taking that file away would leave half of it. */
@@ -187,11 +206,11 @@ static ir_status_t check_file(const ir_builder_t *builder, const ir_fact_t *stat
     const ir_fact_t *first = ir_fact_of(statement->subject, (ir_word_t)word);
     return first->at.file == statement->at.file
                ? IR_OK
-               : ir_turtle_fault(builder->turtle, statement->at, builder->error,
-                                 "%s of %s is given in two files, here and in %s; leave one",
-                                 ir_node_show(statement->predicate).text,
-                                 ir_node_show(statement->subject).text,
-                                 ir_origin_show(builder->turtle, first->at, statement->at).text);
+               : ir_fact_fault(builder, statement,
+                               "%s of %s is given in two files, here and in %s; leave one",
+                               ir_node_show(statement->predicate).text,
+                               ir_node_show(statement->subject).text,
+                               ir_origin_show(builder->turtle, first->at, statement->at).text);
 }
 
 static ir_status_t build_mote(const ir_builder_t *builder, const ir_fact_t *statement) {
@@ -210,15 +229,18 @@ static ir_status_t build_limits(const ir_builder_t *builder, const ir_fact_t *st
         node->meanings[IR_MEANING_LIMITS] != NULL) {
         return status;
     }
-    ir_limits_t *limits = NULL;
-    status = ir_limits_build(builder, node, &limits);
+    ir_limits_t *limits = ir_builder_alloc(builder, sizeof *limits);
+    if (limits == NULL) {
+        return IR_ERR_MEMORY;
+    }
     node->meanings[IR_MEANING_LIMITS] = limits;
+    status = ir_limits_build(builder, node, limits);
     return status == IR_OK && !ir_limits_given(limits)
-               ? ir_turtle_fault(builder->turtle, statement->at, builder->error,
-                                 "%s gives no limits of any test: not ir:grossFail, "
-                                 "ir:spikeSuspect, ir:spikeFail, ir:rateOfChange, "
-                                 "ir:flatLineSuspect, ir:flatLineFail or ir:climatology",
-                                 ir_node_show(node).text)
+               ? ir_turtle_lack(builder->turtle, node, statement->at,
+                                "%s gives no limits of any test: not ir:grossFail, "
+                                "ir:spikeSuspect, ir:spikeFail, ir:rateOfChange, "
+                                "ir:flatLineSuspect, ir:flatLineFail or ir:climatology",
+                                ir_node_show(node).text)
                : status;
 }
 
@@ -228,8 +250,8 @@ static ir_status_t build_sensor(const ir_builder_t *builder, const ir_fact_t *st
 }
 
 ir_status_t ir_registry_build(ir_registry_t *registry, ir_error_t *error) {
-    static const build_fn builds[] = {check_statement, check_file, build_mote, build_limits,
-                                      build_sensor};
+    static const build_fn builds[] = {check_term, check_place,  check_file,
+                                      build_mote, build_limits, build_sensor};
     const ir_builder_t builder = {&registry->turtle, registry, error};
     ir_words_note(&registry->turtle);
     ir_status_t status = close_inverses(&builder);

@@ -42,7 +42,8 @@ const char *ir_node_label(const ir_node_t *node);
 /* 1 … longest letters, digits and characters of `also`, a letter or digit first. */
 bool ir_name_valid(ir_view_t text, size_t longest, const char *also);
 
-/* Builds motes and sensors from the statements of registry->turtle. */
+/* Builds motes and sensors from the statements of registry->turtle. IR_OK also when it told faults:
+ * then the registry is of no use. IR_ERR_MEMORY. */
 ir_status_t ir_registry_build(ir_registry_t *registry, ir_error_t *error);
 
 /* Build what a node says, once: the result is kept in node->meanings. */
@@ -56,16 +57,20 @@ ir_status_t ir_feature_build(const ir_builder_t *builder, ir_node_t *node,
 #define IR_CLIMATOLOGY_MAX 10000 /* members of one list */
 
 /* The limits of a node that ir:limits names. */
-ir_status_t ir_limits_build(const ir_builder_t *builder, const ir_node_t *node,
-                            ir_limits_t **limits);
+ir_status_t ir_limits_build(const ir_builder_t *builder, ir_node_t *node, ir_limits_t *limits);
 
 /* Whether any test has limits. */
 bool ir_limits_given(const ir_limits_t *limits);
 
 /* Whether a sensor with these limits can be checked: it has a unit and, for flat line, an interval;
- * the window fits. `statement` is the one with ir:limits. */
+ * the window fits. `statement` is the one with ir:limits, `node` is the sensor's. */
 ir_status_t ir_limits_check(const ir_builder_t *builder, const ir_fact_t *statement,
-                            const ir_sensor_t *sensor);
+                            const ir_node_t *node, const ir_sensor_t *sensor);
+
+/* The first status that is not IR_OK; IR_ERR_MEMORY before others. */
+static inline ir_status_t ir_worse(ir_status_t a, ir_status_t b) {
+    return a == IR_OK || b == IR_ERR_MEMORY ? b : a;
+}
 
 /* The unit of `subject`; NULL when it has none. *iri is its QUDT IRI. */
 ir_status_t ir_unit_build(const ir_builder_t *builder, const ir_node_t *subject,

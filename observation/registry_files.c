@@ -20,12 +20,22 @@ static int by_name(const struct dirent **a, const struct dirent **b) {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* One that cannot be read is a fault, and the others are read. */
+static ir_status_t read_file(ir_turtle_t *turtle, const char *path, ir_error_t *error) {
+    const ir_status_t status = ir_turtle_read(turtle, path, error);
+    if (status == IR_OK || status == IR_ERR_MEMORY) {
+        return status;
+    }
+    ir_turtle_unreadable(turtle, error);
+    return IR_OK;
+}
+
 static ir_status_t read_entry(ir_turtle_t *turtle, const char *folder, const char *name,
                               ir_error_t *error) {
     char path[PATH_MAX];
     const int size = snprintf(path, sizeof path, "%s/%s", folder, name);
     return size > 0 && size < (int)sizeof path
-               ? ir_turtle_read(turtle, path, error)
+               ? read_file(turtle, path, error)
                : ir_error_set(error, IR_ERR_RANGE, "%.200s…: the path is too long", folder);
 }
 
@@ -65,7 +75,7 @@ ir_status_t ir_registry_read_files(ir_turtle_t *turtle, const char *paths, ir_er
         path[size] = '\0';
         struct stat facts;
         const bool folder = stat(path, &facts) == 0 && S_ISDIR(facts.st_mode);
-        status = folder ? read_folder(turtle, path, error) : ir_turtle_read(turtle, path, error);
+        status = folder ? read_folder(turtle, path, error) : read_file(turtle, path, error);
         paths += size;
     } while (status == IR_OK && *paths++ == ',');
     return status;

@@ -27,9 +27,16 @@ static const limit_field_t duration_fields[] = {
 
 static ir_status_t fault(const ir_builder_t *builder, const ir_fact_t *statement,
                          const char *text) {
-    return ir_turtle_fault(builder->turtle, statement->at, builder->error, "%s of %s %s",
-                           ir_node_show(statement->predicate).text,
-                           ir_node_show(statement->subject).text, text);
+    return ir_fact_fault(builder, statement, "%s of %s %s", ir_node_show(statement->predicate).text,
+                         ir_node_show(statement->subject).text, text);
+}
+
+/* The same for something that should stand beside the statement, or in the node that it names. */
+static ir_status_t lack(const ir_builder_t *builder, const ir_node_t *node,
+                        const ir_fact_t *statement, const char *text) {
+    return ir_turtle_lack(builder->turtle, node, statement->at, "%s of %s %s",
+                          ir_node_show(statement->predicate).text,
+                          ir_node_show(statement->subject).text, text);
 }
 
 static ir_status_t read_positive(const ir_builder_t *builder, const ir_fact_t *statement,
@@ -45,38 +52,36 @@ static ir_status_t read_positive(const ir_builder_t *builder, const ir_fact_t *s
 
 static ir_status_t read_numbers(const ir_builder_t *builder, const ir_node_t *node,
                                 ir_limits_t *limits) {
+    ir_status_t all = IR_OK;
     for (size_t i = 0; i < sizeof number_fields / sizeof number_fields[0]; i++) {
         const limit_field_t *field = &number_fields[i];
         const ir_fact_t *statement = NULL;
         ir_status_t status = ir_fact_single(builder, node, field->word, &statement);
         if (status == IR_OK && statement != NULL) {
-            *(bool *)((char *)limits + field->given) = true;
             status = read_positive(builder, statement, field->what,
                                    (double *)((char *)limits + field->value));
+            *(bool *)((char *)limits + field->given) = status == IR_OK;
         }
-        if (status != IR_OK) {
-            return status;
-        }
+        all = ir_worse(all, status);
     }
-    return IR_OK;
+    return all;
 }
 
 static ir_status_t read_durations(const ir_builder_t *builder, const ir_node_t *node,
                                   ir_limits_t *limits) {
+    ir_status_t all = IR_OK;
     for (size_t i = 0; i < sizeof duration_fields / sizeof duration_fields[0]; i++) {
         const limit_field_t *field = &duration_fields[i];
         const ir_fact_t *statement = NULL;
         ir_status_t status = ir_fact_single(builder, node, field->word, &statement);
         if (status == IR_OK && statement != NULL) {
-            *(bool *)((char *)limits + field->given) = true;
             status = ir_fact_duration(builder, statement, true,
                                       (int64_t *)((char *)limits + field->value));
+            *(bool *)((char *)limits + field->given) = status == IR_OK;
         }
-        if (status != IR_OK) {
-            return status;
-        }
+        all = ir_worse(all, status);
     }
-    return IR_OK;
+    return all;
 }
 
 /* ---- spans ---- */
@@ -93,11 +98,11 @@ static ir_status_t check_inside(const ir_builder_t *builder, const ir_fact_t *st
         (suspect->low >= fail->low && suspect->high <= fail->high)) {
         return IR_OK;
     }
-    return ir_turtle_fault(builder->turtle, statement->at, builder->error,
-                           "%s of %s is ( %g %g ): it must lie inside the span for fail, ( %g %g )",
-                           ir_node_show(statement->predicate).text,
-                           ir_node_show(statement->subject).text, suspect->low, suspect->high,
-                           fail->low, fail->high);
+    return ir_fact_fault(builder, statement,
+                         "%s of %s is ( %g %g ): it must lie inside the span for fail, ( %g %g )",
+                         ir_node_show(statement->predicate).text,
+                         ir_node_show(statement->subject).text, suspect->low, suspect->high,
+                         fail->low, fail->high);
 }
 
 static ir_status_t read_gross(const ir_builder_t *builder, const ir_node_t *node,
@@ -105,14 +110,13 @@ static ir_status_t read_gross(const ir_builder_t *builder, const ir_node_t *node
     const ir_fact_t *fail = NULL;
     const ir_fact_t *suspect = NULL;
     ir_status_t status = read_span(builder, node, IR_WORD_GROSS_FAIL, &limits->gross_fail, &fail);
-    if (status == IR_OK) {
-        status = read_span(builder, node, IR_WORD_GROSS_SUSPECT, &limits->gross_suspect, &suspect);
-    }
+    status = ir_worse(
+        status, read_span(builder, node, IR_WORD_GROSS_SUSPECT, &limits->gross_suspect, &suspect));
     if (status != IR_OK || suspect == NULL) {
         return status;
     }
     return fail == NULL
-               ? fault(builder, suspect, "wants ir:grossFail beside it")
+               ? lack(builder, node, suspect, "wants ir:grossFail beside it")
                : check_inside(builder, suspect, &limits->gross_suspect, &limits->gross_fail);
 }
 
@@ -131,7 +135,8 @@ static ir_status_t read_spike(const ir_builder_t *builder, const ir_node_t *node
     }
     limits->has_spike = limits->has_spike_suspect || limits->has_spike_fail;
     if (method != NULL && !limits->has_spike) {
-        return fault(builder, method, "wants a threshold: ir:spikeSuspect, ir:spikeFail, or both");
+        return lack(builder, node, method,
+                    "wants a threshold: ir:spikeSuspect, ir:spikeFail, or both");
     }
     if (ir_view_equal(text, ir_view_text("differential"))) {
         limits->spike_method = IR_SPIKE_DIFFERENTIAL;
@@ -162,13 +167,14 @@ static ir_status_t read_flat(const ir_builder_t *builder, const ir_node_t *node,
     const ir_fact_t *fail = ir_fact_of(node, IR_WORD_FLAT_FAIL);
     const ir_fact_t *any = suspect != NULL ? suspect : fail;
     if (any == NULL && tolerance != NULL) {
-        return fault(builder, tolerance,
-                     "wants a duration: ir:flatLineSuspect, ir:flatLineFail, or both");
+        return lack(builder, node, tolerance,
+                    "wants a duration: ir:flatLineSuspect, ir:flatLineFail, or both");
     }
     if (any != NULL && tolerance == NULL) {
-        return fault(builder, any, "wants ir:flatLineTolerance beside it");
+        return lack(builder, node, any, "wants ir:flatLineTolerance beside it");
     }
-    return suspect != NULL && fail != NULL && limits->flat_suspect_ns > limits->flat_fail_ns
+    return limits->has_flat_suspect && limits->has_flat_fail &&
+                   limits->flat_suspect_ns > limits->flat_fail_ns
                ? fault(builder, suspect, "must not be longer than ir:flatLineFail")
                : IR_OK;
 }
@@ -207,9 +213,9 @@ static ir_status_t read_period(const ir_builder_t *builder, const ir_node_t *nod
         }
     }
     return found != NULL ? IR_OK
-                         : fault(builder, list,
-                                 "has a member without a period: ir:month, ir:week, "
-                                 "ir:dayOfYear or ir:time ( from to )");
+                         : lack(builder, node, list,
+                                "has a member without a period: ir:month, ir:week, "
+                                "ir:dayOfYear or ir:time ( from to )");
 }
 
 static ir_status_t read_member(const ir_builder_t *builder, const ir_node_t *node,
@@ -217,17 +223,13 @@ static ir_status_t read_member(const ir_builder_t *builder, const ir_node_t *nod
     const ir_fact_t *fail = NULL;
     const ir_fact_t *suspect = NULL;
     ir_status_t status = read_period(builder, node, list, member);
-    if (status == IR_OK) {
-        status = read_span(builder, node, IR_WORD_FAIL, &member->fail, &fail);
-    }
-    if (status == IR_OK) {
-        status = read_span(builder, node, IR_WORD_SUSPECT, &member->suspect, &suspect);
-    }
-    if (status == IR_OK && suspect == NULL) {
-        status = fault(builder, list, "has a member without ir:suspect ( low high )");
-    }
-    return status != IR_OK ? status
-                           : check_inside(builder, suspect, &member->suspect, &member->fail);
+    status = ir_worse(status, read_span(builder, node, IR_WORD_FAIL, &member->fail, &fail));
+    status =
+        ir_worse(status, read_span(builder, node, IR_WORD_SUSPECT, &member->suspect, &suspect));
+    return suspect == NULL
+               ? ir_worse(status,
+                          lack(builder, node, list, "has a member without ir:suspect ( low high )"))
+               : ir_worse(status, check_inside(builder, suspect, &member->suspect, &member->fail));
 }
 
 static ir_status_t count_members(const ir_builder_t *builder, const ir_fact_t *list,
@@ -244,11 +246,13 @@ static ir_status_t count_members(const ir_builder_t *builder, const ir_fact_t *l
         }
     }
     if (n > IR_CLIMATOLOGY_MAX) {
-        return ir_turtle_fault(builder->turtle, list->at, builder->error,
-                               "ir:climatology of %s has more than %d members",
-                               ir_node_show(list->subject).text, IR_CLIMATOLOGY_MAX);
+        return ir_fact_fault(builder, list, "ir:climatology of %s has more than %d members",
+                             ir_node_show(list->subject).text, IR_CLIMATOLOGY_MAX);
     }
     *count = n;
+    if (list->object->faulty) {
+        return IR_ERR_SYNTAX; /* told: what belongs to a member stands in it */
+    }
     return n > 0 && cell->word == IR_WORD_NIL
                ? IR_OK
                : ir_fact_wants(builder, list,
@@ -274,8 +278,8 @@ static ir_status_t read_climatology(const ir_builder_t *builder, const ir_node_t
     }
     ir_node_t *cell = list->object;
     ir_node_t *item = NULL;
-    for (size_t i = 0; i < count && status == IR_OK && ir_list_next(&cell, &item); i++) {
-        status = read_member(builder, item, list, &members[i]);
+    for (size_t i = 0; i < count && ir_list_next(&cell, &item); i++) {
+        status = ir_worse(status, read_member(builder, item, list, &members[i]));
     }
     limits->climatology = members;
     limits->n_climatology = count;
@@ -286,22 +290,15 @@ static ir_status_t read_climatology(const ir_builder_t *builder, const ir_node_t
 
 typedef ir_status_t (*read_fn)(const ir_builder_t *, const ir_node_t *, ir_limits_t *);
 
-ir_status_t ir_limits_build(const ir_builder_t *builder, const ir_node_t *node,
-                            ir_limits_t **limits) {
+ir_status_t ir_limits_build(const ir_builder_t *builder, ir_node_t *node, ir_limits_t *limits) {
     static const read_fn readers[] = {read_numbers, read_durations, read_gross,
                                       read_spike,   read_flat,      read_climatology};
-    ir_limits_t *built = ir_builder_alloc(builder, sizeof *built);
-    if (built == NULL) {
-        return IR_ERR_MEMORY;
-    }
+    ir_status_t status = IR_OK;
     for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) {
-        const ir_status_t status = readers[i](builder, node, built);
-        if (status != IR_OK) {
-            return status;
-        }
+        status = ir_worse(status, readers[i](builder, node, limits));
+        node->faulty = node->faulty || status != IR_OK;
     }
-    *limits = built;
-    return IR_OK;
+    return status;
 }
 
 const ir_limits_t ir_limits_none = {0};
@@ -312,21 +309,22 @@ bool ir_limits_given(const ir_limits_t *limits) {
 }
 
 static ir_status_t check_window(const ir_builder_t *builder, const ir_fact_t *statement,
-                                const ir_sensor_t *sensor, int64_t duration_ns) {
+                                const ir_node_t *node, const ir_sensor_t *sensor,
+                                int64_t duration_ns) {
     if (sensor->interval_ns == 0) {
-        return ir_turtle_fault(builder->turtle, statement->at, builder->error,
-                               "the flat-line limits of \"%.100s\" want ir:samplingInterval at the "
-                               "sensor or its mote",
-                               sensor->name);
+        return ir_turtle_lack(builder->turtle, node, statement->at,
+                              "the flat-line limits of \"%.100s\" want ir:samplingInterval at the "
+                              "sensor or its mote",
+                              sensor->name);
     }
     const long long points = duration_ns / sensor->interval_ns + 1;
     if (points > IR_FLAT_WINDOW_MAX) {
-        return ir_turtle_fault(
-            builder->turtle, statement->at, builder->error,
-            "the flat-line limits of \"%.100s\" span %lld points at one in %g s; "
-            "at most %d are kept",
-            sensor->name, points, (double)sensor->interval_ns / (double)IR_SECOND_NS,
-            IR_FLAT_WINDOW_MAX);
+        return ir_fact_fault(builder, statement,
+                             "the flat-line limits of \"%.100s\" span %lld points at one in %g s; "
+                             "at most %d are kept",
+                             sensor->name, points,
+                             (double)sensor->interval_ns / (double)IR_SECOND_NS,
+                             IR_FLAT_WINDOW_MAX);
     }
     return IR_OK;
 }
@@ -336,29 +334,29 @@ static bool same_unit(const ir_unit_t *a, const ir_unit_t *b) {
 }
 
 ir_status_t ir_limits_check(const ir_builder_t *builder, const ir_fact_t *statement,
-                            const ir_sensor_t *sensor) {
+                            const ir_node_t *node, const ir_sensor_t *sensor) {
     const ir_unit_t *stated = NULL;
     const char *iri = NULL;
     const ir_limits_t *limits = ir_sensor_limits(sensor);
     if (sensor->unit == NULL) {
-        return ir_turtle_fault(builder->turtle, statement->at, builder->error,
-                               "\"%.100s\" has ir:limits but no unit, so its values are not "
-                               "numbers; add qudt:hasUnit",
-                               sensor->name);
+        return ir_turtle_lack(builder->turtle, node, statement->at,
+                              "\"%.100s\" has ir:limits but no unit, so its values are not "
+                              "numbers; add qudt:hasUnit",
+                              sensor->name);
     }
     ir_status_t status = ir_unit_build(builder, statement->object, &stated, &iri);
     if (status == IR_OK && stated != NULL && !same_unit(stated, sensor->unit)) {
-        status = ir_turtle_fault(builder->turtle, statement->at, builder->error,
-                                 "the limits %s are in %s but \"%.100s\" is in %s; limits are not "
-                                 "converted: give this sensor its own",
-                                 ir_node_show(statement->object).text, stated->senml, sensor->name,
-                                 sensor->unit->senml);
+        status = ir_fact_fault(builder, statement,
+                               "the limits %s are in %s but \"%.100s\" is in %s; limits are not "
+                               "converted: give this sensor its own",
+                               ir_node_show(statement->object).text, stated->senml, sensor->name,
+                               sensor->unit->senml);
     }
     if (status == IR_OK && limits->has_flat_suspect) {
-        status = check_window(builder, statement, sensor, limits->flat_suspect_ns);
+        status = check_window(builder, statement, node, sensor, limits->flat_suspect_ns);
     }
     if (status == IR_OK && limits->has_flat_fail) {
-        status = check_window(builder, statement, sensor, limits->flat_fail_ns);
+        status = check_window(builder, statement, node, sensor, limits->flat_fail_ns);
     }
     return status;
 }

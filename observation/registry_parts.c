@@ -67,11 +67,11 @@ static ir_status_t unit_by_iri(const ir_builder_t *builder, const ir_fact_t *nam
                                const ir_unit_t **unit, const char **iri) {
     const ir_unit_t *known = known_qudt(named->object->iri);
     if (known == NULL) {
-        return ir_turtle_fault(builder->turtle, named->at, builder->error,
-                               "unit %s is not in the table of units; correct it, or add "
-                               "ir:unitText with the unit as the motes send it, to take it as it "
-                               "is, without conversion",
-                               ir_node_show(named->object).text);
+        return ir_fact_fault(builder, named,
+                             "unit %s is not in the table of units; correct it, or add "
+                             "ir:unitText with the unit as the motes send it, to take it as it "
+                             "is, without conversion",
+                             ir_node_show(named->object).text);
     }
     *unit = known;
     *iri = named->object->iri;
@@ -82,11 +82,11 @@ static ir_status_t unit_by_text(const ir_builder_t *builder, const ir_fact_t *wr
                                 const ir_unit_t **unit, const char **iri) {
     const ir_unit_t *known = ir_unit_find(written->object->text);
     if (known == NULL) {
-        return ir_turtle_fault(builder->turtle, written->at, builder->error,
-                               "ir:unitText \"%.40s\" is not in the table of units; correct it, or "
-                               "add qudt:hasUnit with an IRI for it, to take it as it is, without "
-                               "conversion",
-                               written->object->text.data);
+        return ir_fact_fault(builder, written,
+                             "ir:unitText \"%.40s\" is not in the table of units; correct it, or "
+                             "add qudt:hasUnit with an IRI for it, to take it as it is, without "
+                             "conversion",
+                             written->object->text.data);
     }
     const ir_status_t status = qudt_iri(builder, known, iri);
     if (status == IR_OK) {
@@ -103,10 +103,10 @@ static ir_status_t unit_by_both(const ir_builder_t *builder, const ir_fact_t *na
     const bool agree =
         by_iri != NULL && by_text != NULL && strcmp(by_iri->qudt, by_text->qudt) == 0;
     if (!agree && (by_iri != NULL || by_text != NULL)) {
-        return ir_turtle_fault(builder->turtle, written->at, builder->error,
-                               "ir:unitText \"%.40s\" and qudt:hasUnit %s are not the same unit; "
-                               "leave one, or correct it",
-                               written->object->text.data, ir_node_show(named->object).text);
+        return ir_fact_fault(builder, written,
+                             "ir:unitText \"%.40s\" and qudt:hasUnit %s are not the same unit; "
+                             "leave one, or correct it",
+                             written->object->text.data, ir_node_show(named->object).text);
     }
     const ir_status_t status =
         agree ? IR_OK
@@ -148,10 +148,10 @@ ir_status_t ir_unit_build(const ir_builder_t *builder, const ir_node_t *subject,
 static ir_status_t set_place(const ir_builder_t *builder, const ir_fact_t *statement,
                              double latitude, double longitude, ir_mote_t *mote) {
     if (latitude < -90 || latitude > 90 || longitude < -180 || longitude > 180) {
-        return ir_turtle_fault(builder->turtle, statement->at, builder->error,
-                               "the place of %s is latitude %g, longitude %g: want -90 to 90 and "
-                               "-180 to 180 degrees",
-                               ir_node_show(statement->subject).text, latitude, longitude);
+        return ir_fact_fault(builder, statement,
+                             "the place of %s is latitude %g, longitude %g: want -90 to 90 and "
+                             "-180 to 180 degrees",
+                             ir_node_show(statement->subject).text, latitude, longitude);
     }
     mote->has_place = true;
     mote->latitude = latitude;
@@ -165,10 +165,10 @@ static ir_status_t read_lat_long(const ir_builder_t *builder, const ir_fact_t *l
     double degrees[2] = {0, 0};
     if (latitude == NULL || longitude == NULL) {
         const ir_fact_t *alone = latitude != NULL ? latitude : longitude;
-        return ir_turtle_fault(builder->turtle, alone->at, builder->error,
-                               "%s of %s wants %s beside it", ir_node_show(alone->predicate).text,
-                               ir_node_show(alone->subject).text,
-                               latitude != NULL ? "geo:long" : "geo:lat");
+        return ir_turtle_lack(builder->turtle, alone->subject, alone->at,
+                              "%s of %s wants %s beside it", ir_node_show(alone->predicate).text,
+                              ir_node_show(alone->subject).text,
+                              latitude != NULL ? "geo:long" : "geo:lat");
     }
     ir_status_t status = ir_fact_number(builder, latitude, what, &degrees[0]);
     if (status == IR_OK) {

@@ -58,12 +58,11 @@ ir_status_t ir_mote_build(const ir_builder_t *builder, ir_node_t *node) {
     }
     const ir_mote_t *other = ir_table_find(&builder->registry->motes, id);
     if (other != NULL) {
-        return ir_turtle_fault(
-            builder->turtle, given->at, builder->error,
-            "ir:moteId \"%s\" of %s is also that of <%.100s>%s; each mote needs "
-            "its own",
-            id.data, ir_node_show(node).text, other->iri,
-            ir_defined_show(builder, other->iri, IR_WORD_MOTE_ID, given->at).text);
+        return ir_fact_fault(builder, given,
+                             "ir:moteId \"%s\" of %s is also that of <%.100s>%s; each mote needs "
+                             "its own",
+                             id.data, ir_node_show(node).text, other->iri,
+                             ir_defined_show(builder, other->iri, IR_WORD_MOTE_ID, given->at).text);
     }
     ir_mote_t *mote = ir_builder_alloc(builder, sizeof *mote);
     if (mote == NULL) {

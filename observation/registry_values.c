@@ -35,12 +35,11 @@ ir_status_t ir_fact_single(const ir_builder_t *builder, const ir_node_t *subject
     const ir_fact_t *first = ir_fact_of(subject, word);
     for (const ir_fact_t *s = first; s != NULL; s = s->next_of_same) {
         if (s->predicate == first->predicate && !same_object(s->object, first->object)) {
-            return ir_turtle_fault(builder->turtle, s->at, builder->error,
-                                   "%s of %s is given twice: %s (%s) and %s; leave one",
-                                   ir_node_show(s->predicate).text, ir_node_show(subject).text,
-                                   ir_node_show(first->object).text,
-                                   ir_origin_show(builder->turtle, first->at, s->at).text,
-                                   ir_node_show(s->object).text);
+            return ir_fact_fault(builder, s, "%s of %s is given twice: %s (%s) and %s; leave one",
+                                 ir_node_show(s->predicate).text, ir_node_show(subject).text,
+                                 ir_node_show(first->object).text,
+                                 ir_origin_show(builder->turtle, first->at, s->at).text,
+                                 ir_node_show(s->object).text);
         }
     }
     *found = first;
@@ -70,12 +69,35 @@ bool ir_list_next(ir_node_t **cell, ir_node_t **item) {
     return true;
 }
 
+/* Itself, or one of the first items of a list. */
+static bool is_unknown(ir_node_t *object) {
+    ir_node_t *cell = object;
+    ir_node_t *item = NULL;
+    bool unknown = object->unknown;
+    for (unsigned i = 0; i < 2 && ir_list_next(&cell, &item); i++) {
+        unknown = unknown || item->unknown;
+    }
+    return unknown;
+}
+
+ir_status_t ir_fact_fault(const ir_builder_t *builder, const ir_fact_t *statement,
+                          const char *format, ...) {
+    ir_error_t text;
+    if (is_unknown(statement->object)) {
+        return IR_ERR_SYNTAX;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text.text, sizeof text.text, format, arguments);
+    va_end(arguments);
+    return ir_turtle_fault(builder->turtle, statement->at, "%s", text.text);
+}
+
 ir_status_t ir_fact_wants(const ir_builder_t *builder, const ir_fact_t *statement,
                           const char *what) {
-    return ir_turtle_fault(builder->turtle, statement->at, builder->error,
-                           "%s of %s wants %s, not %s", ir_node_show(statement->predicate).text,
-                           ir_node_show(statement->subject).text, what,
-                           ir_node_show(statement->object).text);
+    return ir_fact_fault(
+        builder, statement, "%s of %s wants %s, not %s", ir_node_show(statement->predicate).text,
+        ir_node_show(statement->subject).text, what, ir_node_show(statement->object).text);
 }
 
 /* ---- literals ---- */
@@ -122,18 +144,17 @@ ir_status_t ir_fact_span(const ir_builder_t *builder, const ir_fact_t *statement
     ir_span_t read = {.given = true};
     if (!pair(statement, items) || !node_number(items[0], &read.low) ||
         !node_number(items[1], &read.high)) {
-        return ir_turtle_fault(builder->turtle, statement->at, builder->error,
-                               "%s of %s wants a list of two numbers, low then high: ( 0 35 )",
-                               ir_node_show(statement->predicate).text,
-                               ir_node_show(statement->subject).text);
+        return ir_fact_fault(
+            builder, statement, "%s of %s wants a list of two numbers, low then high: ( 0 35 )",
+            ir_node_show(statement->predicate).text, ir_node_show(statement->subject).text);
     }
     if (read.low > read.high) {
-        return ir_turtle_fault(builder->turtle, statement->at, builder->error,
-                               "%s of %s is ( %s %s ): the first number must not be above the "
-                               "second",
-                               ir_node_show(statement->predicate).text,
-                               ir_node_show(statement->subject).text, items[0]->text.data,
-                               items[1]->text.data);
+        return ir_fact_fault(builder, statement,
+                             "%s of %s is ( %s %s ): the first number must not be above the "
+                             "second",
+                             ir_node_show(statement->predicate).text,
+                             ir_node_show(statement->subject).text, items[0]->text.data,
+                             items[1]->text.data);
     }
     *span = read;
     return IR_OK;
@@ -147,11 +168,11 @@ ir_status_t ir_fact_range(const ir_builder_t *builder, const ir_fact_t *statemen
     if (!pair(statement, items) || !node_number(items[0], &from) || !node_number(items[1], &to) ||
         from != floor(from) || to != floor(to) || from < (double)smallest || to > (double)largest ||
         from > to) {
-        return ir_turtle_fault(builder->turtle, statement->at, builder->error,
-                               "%s wants a list of two whole numbers from %lld to %lld, first then "
-                               "last; a season over the turn of the year is two members",
-                               ir_node_show(statement->predicate).text, (long long)smallest,
-                               (long long)largest);
+        return ir_fact_fault(builder, statement,
+                             "%s wants a list of two whole numbers from %lld to %lld, first then "
+                             "last; a season over the turn of the year is two members",
+                             ir_node_show(statement->predicate).text, (long long)smallest,
+                             (long long)largest);
     }
     *begin = (int64_t)from;
     *end = (int64_t)to;
@@ -166,10 +187,10 @@ ir_status_t ir_fact_times(const ir_builder_t *builder, const ir_fact_t *statemen
     if (!pair(statement, items) || items[0]->kind != IR_NODE_LITERAL ||
         items[1]->kind != IR_NODE_LITERAL || !ir_clock_parse(items[0]->text, &from) ||
         !ir_clock_parse(items[1]->text, &to) || from > to) {
-        return ir_turtle_fault(builder->turtle, statement->at, builder->error,
-                               "%s wants a list of two times with zone, first then last: ( "
-                               "\"2011-05-01T00:00:00Z\"^^xsd:dateTime …)",
-                               ir_node_show(statement->predicate).text);
+        return ir_fact_fault(builder, statement,
+                             "%s wants a list of two times with zone, first then last: ( "
+                             "\"2011-05-01T00:00:00Z\"^^xsd:dateTime …)",
+                             ir_node_show(statement->predicate).text);
     }
     *begin = from;
     *end = to;

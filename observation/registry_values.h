@@ -1,7 +1,8 @@
 /* Reading the values of statements, with the faults of those who wrote them. Inside observation/.
  *
- * Every function leaves its output untouched and fills the builder's error when it does not return
- * IR_OK. */
+ * Every function leaves its output untouched when it does not return IR_OK. IR_ERR_SYNTAX: a fault
+ * is told, now or before, and what the statement is about goes on without it. IR_ERR_MEMORY: the
+ * builder's error is filled, and the building ends. */
 #ifndef IR_OBSERVATION_REGISTRY_VALUES_H
 #define IR_OBSERVATION_REGISTRY_VALUES_H
 
@@ -32,6 +33,11 @@ ir_shown_t ir_defined_show(const ir_builder_t *builder, const char *iri, ir_word
 /* Steps through an RDF list: takes the item of *cell and moves *cell on. False at the end of the
  * list (then *cell is rdf:nil) and where it is malformed (then it is not). */
 bool ir_list_next(ir_node_t **cell, ir_node_t **item);
+
+/* Tells a fault of a statement, but not of one whose object is a fault that was told. Returns
+ * IR_ERR_SYNTAX. */
+ir_status_t ir_fact_fault(const ir_builder_t *builder, const ir_fact_t *statement,
+                          const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* "<predicate> of <subject> wants <what>, not <object>". Returns IR_ERR_SYNTAX. */
 ir_status_t ir_fact_wants(const ir_builder_t *builder, const ir_fact_t *statement,

@@ -3,6 +3,8 @@
 #include "common/nearest.h"
 #include "observation/registry.h"
 
+#include <ctype.h>
+
 #define RDF "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 #define RDFS "http://www.w3.org/2000/01/rdf-schema#"
 #define SOSA "http://www.w3.org/ns/sosa/"
@@ -85,8 +87,14 @@ void ir_words_note(const ir_turtle_t *turtle) {
 
 const char *ir_word_like(ir_view_t local) {
     ir_nearest_t nearest = ir_nearest(local);
-    for (int word = IR_WORD_LIMITS_CLASS; word < IR_WORD_COUNT; word++) {
-        ir_nearest_try(&nearest, ir_words[word].iri + strlen(IR_ONTOLOGY));
+    const bool upper = local.size > 0 && isupper((unsigned char)local.data[0]);
+    for (int round = 0; round < 2; round++) { /* of equals, one that begins as this does */
+        for (int word = IR_WORD_LIMITS_CLASS; word < IR_WORD_COUNT; word++) {
+            const char *name = ir_words[word].iri + strlen(IR_ONTOLOGY);
+            if ((isupper((unsigned char)name[0]) != 0) == (upper == (round == 0))) {
+                ir_nearest_try(&nearest, name);
+            }
+        }
     }
     return nearest.name;
 }

@@ -1,7 +1,5 @@
 #include "observation/turtle.h"
 
-#include "common/buffer.h"
-
 #include <stdarg.h>
 #include <uuid/uuid.h>
 
@@ -14,15 +12,72 @@
 
 /* ---- faults ---- */
 
-ir_status_t ir_turtle_fault(const ir_turtle_t *turtle, ir_origin_t at, ir_error_t *error,
-                            const char *format, ...) {
-    char text[sizeof error->text];
+static uint64_t place_of(ir_origin_t at) {
+    return (uint64_t)at.file << 32 | at.line;
+}
+
+/* Several sensors may find the same fault at what they share. */
+static bool is_told(ir_turtle_t *turtle, const char *text) {
+    if (ir_table_find(&turtle->told, ir_view_text(text)) != NULL) {
+        return true;
+    }
+    const ir_view_t kept = ir_arena_copy(turtle->arena, ir_view_text(text));
+    if (kept.data != NULL) {
+        (void)ir_table_add(&turtle->told, kept, turtle); /* without memory: told again */
+    }
+    return false;
+}
+
+static ir_status_t tell(ir_turtle_t *turtle, ir_origin_t at, const char *format,
+                        va_list arguments) {
+    ir_error_t fault;
+    char text[sizeof fault.text];
+    vsnprintf(text, sizeof text, format, arguments);
+    ir_error_set(&fault, IR_ERR_SYNTAX, "%s:%u: %s", turtle->files[at.file].path, at.line, text);
+    if (!is_told(turtle, fault.text)) {
+        ir_fault_list_add(turtle->faults, place_of(at), &fault);
+    }
+    return IR_ERR_SYNTAX;
+}
+
+ir_status_t ir_turtle_fault(ir_turtle_t *turtle, ir_origin_t at, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    const ir_status_t status = tell(turtle, at, format, arguments);
     va_end(arguments);
-    return ir_error_set(error, IR_ERR_SYNTAX, "%s:%u: %s", turtle->files[at.file].path, at.line,
-                        text);
+    return status;
+}
+
+/* The IRI's last segment: whoever writes the IRI writes that, with or without a prefix. */
+static ir_view_t local_name(ir_view_t iri) {
+    size_t begin = iri.size;
+    while (begin > 0 && strchr("/#:", iri.data[begin - 1]) == NULL) {
+        begin--;
+    }
+    return ir_view(iri.data + begin, iri.size - begin);
+}
+
+bool ir_turtle_lost(const ir_turtle_t *turtle, ir_view_t name) {
+    return turtle->all_lost ||
+           (turtle->lost.size > 0 &&
+            memmem(turtle->lost.data, turtle->lost.size, name.data, name.size) != NULL);
+}
+
+ir_status_t ir_turtle_lack(ir_turtle_t *turtle, const ir_node_t *node, ir_origin_t at,
+                           const char *format, ...) {
+    if (node->faulty || node->unknown || ir_turtle_lost(turtle, local_name(node->text))) {
+        return IR_ERR_SYNTAX;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    const ir_status_t status = tell(turtle, at, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+void ir_turtle_unreadable(ir_turtle_t *turtle, const ir_error_t *error) {
+    turtle->all_lost = true;
+    ir_fault_list_add(turtle->faults, place_of((ir_origin_t){turtle->n_files, 0}), error);
 }
 
 /* ---- nodes ---- */
@@ -163,8 +218,9 @@ bool ir_turtle_add(ir_turtle_t *turtle, ir_node_t *subject, ir_node_t *predicate
     return index_fact(turtle, statement);
 }
 
-bool ir_turtle_init(ir_turtle_t *turtle, ir_arena_t *arena) {
-    *turtle = (ir_turtle_t){.arena = arena};
+bool ir_turtle_init(ir_turtle_t *turtle, ir_arena_t *arena, ir_fault_list_t *faults) {
+    *turtle = (ir_turtle_t){.arena = arena, .faults = faults};
+    ir_buffer_init(&turtle->lost);
     turtle->files = ir_arena_alloc(arena, IR_TURTLE_FILES_MAX * sizeof *turtle->files);
     return turtle->files != NULL;
 }
@@ -172,4 +228,6 @@ bool ir_turtle_init(ir_turtle_t *turtle, ir_arena_t *arena) {
 void ir_turtle_free(ir_turtle_t *turtle) {
     ir_table_free(&turtle->nodes);
     ir_table_free(&turtle->statements);
+    ir_table_free(&turtle->told);
+    ir_buffer_free(&turtle->lost);
 }

@@ -4,6 +4,8 @@
 #define IR_OBSERVATION_TURTLE_H
 
 #include "common/arena.h"
+#include "common/buffer.h"
+#include "common/fault_list.h"
 #include "common/status.h"
 #include "common/view.h"
 #include "observation/table.h"
@@ -14,6 +16,9 @@
 
 /* Relative IRIs of a file are relative to this one; blank nodes get IRIs below it. */
 #define IR_TURTLE_BASE "https://intelligent-river.example/id/"
+
+/* What is written with a prefix that is not declared gets an IRI below this one. */
+#define IR_TURTLE_UNDECLARED "urn:undeclared:"
 
 #define IR_TURTLE_SIZE_MAX ((size_t)2048 * 1024 * 1024)
 #define IR_TURTLE_DEPTH_MAX 100 /* of [ ] and ( ) inside each other */
@@ -34,16 +39,18 @@ typedef struct ir_origin {
 /* IRIs and blank nodes are there once each, so that they compare as pointers; literals are not. */
 typedef struct ir_node {
     ir_node_kind_t kind;
-    ir_view_t text;                   /* the IRI, the blank node's label, or the literal's text */
-    ir_view_t datatype;               /* of a literal: its IRI, or empty */
-    ir_view_t language;               /* of a literal, or empty */
-    const char *iri;                  /* of an IRI or blank node: what it is called in N-Triples */
-    ir_fact_t *first, *last;          /* those it is the subject of */
-    unsigned n_facts;                 /* how many they are */
-    unsigned depth;                   /* of nesting, of a blank node */
-    unsigned file;                    /* that names it first */
-    int word;                         /* for the builder of the registry: which known term it is */
-    unsigned roles;                   /* likewise: what it was found to be */
+    ir_view_t text;          /* the IRI, the blank node's label, or the literal's text */
+    ir_view_t datatype;      /* of a literal: its IRI, or empty */
+    ir_view_t language;      /* of a literal, or empty */
+    const char *iri;         /* of an IRI or blank node: what it is called in N-Triples */
+    ir_fact_t *first, *last; /* those it is the subject of */
+    unsigned n_facts;        /* how many they are */
+    unsigned depth;          /* of nesting, of a blank node */
+    unsigned file;           /* that names it first */
+    bool unknown;            /* its IRI, or that of its datatype, is a fault that was told */
+    bool faulty;             /* a fault of what it says was told; it may lack more */
+    int word;                /* for the builder of the registry: which known term it is */
+    unsigned roles;          /* likewise: what it was found to be */
     void *meanings[IR_NODE_MEANINGS]; /* likewise: what was built from it */
 } ir_node_t;
 
@@ -71,14 +78,23 @@ typedef struct ir_turtle {
     ir_table_t nodes;      /* by kind and text */
     ir_table_t statements; /* by their nodes and file: those of subjects that have many */
     ir_fact_t *first, *last;
+    ir_fault_list_t *faults; /* those that were told, by file and line */
+    ir_table_t told;         /* their texts */
+    ir_buffer_t lost;        /* what could not be read of the files, as far as it is known */
+    bool all_lost;           /* more than `lost` has */
 } ir_turtle_t;
 
-/* Starts empty, in `arena`. False when memory is out. The caller frees with ir_turtle_free. */
-bool ir_turtle_init(ir_turtle_t *turtle, ir_arena_t *arena);
+/* Starts empty, in `arena`; its faults go to `faults`, which outlives the reading and building.
+ * False when memory is out. The caller frees with ir_turtle_free. */
+bool ir_turtle_init(ir_turtle_t *turtle, ir_arena_t *arena, ir_fault_list_t *faults);
 
-/* Reads one more file; `path` is copied. `error` names file, line and what is wrong: IR_ERR_SYNTAX,
- * also when another one has the same name; IR_ERR_NOT_FOUND, IR_ERR_IO, IR_ERR_RANGE. */
+/* Reads one more file; `path` is copied. Faults of its text are told, and it is read on behind
+ * them: IR_OK. A file that cannot be read at all is an error: IR_ERR_NOT_FOUND, IR_ERR_IO,
+ * IR_ERR_RANGE; IR_ERR_SYNTAX when another one has the same name. */
 ir_status_t ir_turtle_read(ir_turtle_t *turtle, const char *path, ir_error_t *error);
+
+/* Tells such an error as a fault. */
+void ir_turtle_unreadable(ir_turtle_t *turtle, const ir_error_t *error);
 
 /* Frees the indexes; nodes and statements live on in the arena and can still be walked. */
 void ir_turtle_free(ir_turtle_t *turtle);
@@ -108,9 +124,18 @@ void ir_fact_chain(ir_fact_t *fact);
 ir_status_t ir_turtle_ntriples(const ir_turtle_t *turtle, unsigned file, char **text, size_t *size,
                                ir_error_t *error);
 
-/* Fills `error` with "PATH:LINE: " and the text; returns IR_ERR_SYNTAX. */
-ir_status_t ir_turtle_fault(const ir_turtle_t *turtle, ir_origin_t at, ir_error_t *error,
-                            const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Tells a fault, "PATH:LINE: " and the text, once however often it is found. Returns
+ * IR_ERR_SYNTAX. */
+ir_status_t ir_turtle_fault(ir_turtle_t *turtle, ir_origin_t at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The same for something that `node` lacks. It is not told when a fault that was told may be why:
+ * one of the node's own, or a text that could not be read and names it. */
+ir_status_t ir_turtle_lack(ir_turtle_t *turtle, const ir_node_t *node, ir_origin_t at,
+                           const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* Whether a text that could not be read has this name in it. */
+bool ir_turtle_lost(const ir_turtle_t *turtle, ir_view_t name);
 
 /* A node as people would write it, cut to a bearable length: "<mote/a>", "ir:limits", "\"text\"",
  * "[ ]". */

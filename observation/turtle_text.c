@@ -25,6 +25,7 @@ static const struct {
     {"unit:", IR_QUDT_UNIT},
     {"geo:", "http://www.w3.org/2003/01/geo/wgs84_pos#"},
     {"rdfs:", "http://www.w3.org/2000/01/rdf-schema#"},
+    {"", IR_TURTLE_UNDECLARED},
 };
 
 static void show_iri(ir_view_t iri, ir_shown_t *shown) {

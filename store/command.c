@@ -1,6 +1,7 @@
 #include "store/command.h"
 
 #include "common/buffer.h"
+#include "common/program.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -38,7 +39,8 @@ static ir_status_t init_stores(const ir_stores_t *stores, const ir_registry_t *r
 
 ir_status_t ir_store_init(const ir_stores_t *stores, ir_error_t *error) {
     ir_registry_t *registry = NULL;
-    ir_status_t status = ir_registry_load(stores->options->registry, &registry, error);
+    ir_status_t status =
+        ir_registry_load(stores->options->registry, &registry, &ir_program_teller, error);
     if (status == IR_OK) {
         status = init_stores(stores, registry, error);
     }

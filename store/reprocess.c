@@ -1,5 +1,6 @@
 #include "common/clock.h"
 #include "common/legible.h"
+#include "common/program.h"
 #include "store/compare.h"
 #include "store/put.h"
 #include "store/selection.h"
@@ -219,7 +220,8 @@ static ir_status_t open_all(ir_reprocess_t *reprocess) {
     }
     ir_status_t status = ir_store_selection(options, &reprocess->selection, reprocess->error);
     if (status == IR_OK) {
-        status = ir_registry_load(options->registry, &reprocess->registry, reprocess->error);
+        status = ir_registry_load(options->registry, &reprocess->registry, &ir_program_teller,
+                                  reprocess->error);
     }
     if (status == IR_OK) {
         status = ir_documents_ready(stores->documents, reprocess->error);

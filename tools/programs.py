@@ -169,7 +169,7 @@ def registered(build, files):
     argv = [str(Path(build) / "ir-annotate"), f"--registry={','.join(map(str, files))}", "--list"]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False)
     if done.returncode != 0:
-        raise servers.ServerError(done.stderr.strip().removeprefix("ir-annotate: "))
+        raise servers.ServerError(re.sub("^ir-annotate: ", "", done.stderr.strip(), flags=re.MULTILINE))
     return [Sensor(**row) for row in csv.DictReader(done.stdout.splitlines())]
 
 

@@ -42,11 +42,18 @@ static void note_names(const ir_check_t *check, const ir_registry_t *registry) {
     }
 }
 
+static void report_fault(void *context, const char *line) {
+    const ir_check_t *check = context;
+    fprintf(check->out, "%-10s WRONG  %s\n", "registry", line);
+}
+
 static void check_registry(ir_check_t *check) {
     ir_registry_t *registry = NULL;
     ir_error_t error = {.status = IR_OK};
     char text[160] = "";
-    const ir_status_t status = ir_registry_load(check->options->registry, &registry, &error);
+    const ir_teller_t teller = {report_fault, check};
+    const ir_status_t status =
+        ir_registry_load(check->options->registry, &registry, &teller, &error);
     if (status == IR_OK) {
         snprintf(text, sizeof text, "%zu motes, %zu sensors", ir_registry_motes(registry),
                  ir_registry_sensors(registry));

@@ -122,7 +122,8 @@ static void on_stop(evutil_socket_t number, short what, void *context) {
 static ir_status_t load_registry(void *context, void **made, ir_error_t *error) {
     const ir_worker_t *worker = context;
     ir_registry_t *registry = NULL;
-    const ir_status_t status = ir_registry_load(worker->options->registry, &registry, error);
+    const ir_status_t status =
+        ir_registry_load(worker->options->registry, &registry, &ir_log_teller, error);
     *made = registry;
     return status;
 }
@@ -226,7 +227,7 @@ static ir_status_t open_worker(ir_worker_t *worker, ir_error_t *error) {
     ir_status_t status =
         ir_formats_parse(options->formats, worker->formats, &worker->n_formats, error);
     if (status == IR_OK) {
-        status = ir_registry_load(options->registry, &worker->registry, error);
+        status = ir_registry_load(options->registry, &worker->registry, &ir_log_teller, error);
     }
     if (status == IR_OK) {
         status = ir_meters_open(&worker->meters, worker->formats, worker->n_formats, error);

@@ -87,7 +87,7 @@ static void take(amqp_basic_properties_t *properties, ir_registry_t *registry) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static ir_registry_t *registry;
     ir_error_t error;
-    if (registry == NULL && ir_registry_load(REGISTRY, &registry, &error) != IR_OK) {
+    if (registry == NULL && ir_registry_load(REGISTRY, &registry, NULL, &error) != IR_OK) {
         abort(); /* not in the root of the source tree? */
     }
     amqp_pool_t pool;

@@ -36,7 +36,7 @@ static void begin(void) {
     const int fd = fuzz_file((const uint8_t *)mapping, sizeof mapping - 1, path);
     zones = ir_zones_new();
     ir_log_open("fuzz", IR_LOG_ERROR);
-    if (zones == NULL || ir_map_load(path, &map, &error) != IR_OK) {
+    if (zones == NULL || ir_map_load(path, &map, NULL, &error) != IR_OK) {
         fprintf(stderr, "%s\n", error.text);
         abort();
     }

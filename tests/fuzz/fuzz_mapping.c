@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         return 0;
     }
     fuzz_watch(FIXED, FACTOR, size);
-    const ir_status_t status = ir_map_load(path, &map, &error);
+    const ir_status_t status = ir_map_load(path, &map, NULL, &error);
     fuzz_must_say_why(status, &error);
     if (status == IR_OK) {
         check(map);

@@ -70,7 +70,7 @@ static void check_message(const ir_batch_t *batch, const ir_message_t *message) 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static ir_registry_t *registry;
     ir_error_t error;
-    if (registry == NULL && ir_registry_load(REGISTRY, &registry, &error) != IR_OK) {
+    if (registry == NULL && ir_registry_load(REGISTRY, &registry, NULL, &error) != IR_OK) {
         abort(); /* not in the root of the source tree? */
     }
     const ir_analysis_t analysis = {.limits = ir_senml_limits_default,

@@ -11,7 +11,7 @@
 static void read_registry(const char *path) {
     ir_error_t error = {.status = IR_OK};
     ir_registry_t *registry = NULL;
-    fuzz_must_say_why(ir_registry_load(path, &registry, &error), &error);
+    fuzz_must_say_why(ir_registry_load(path, &registry, NULL, &error), &error);
     char *text = NULL;
     size_t size = 0;
     if (registry != NULL && ir_registry_ntriples(registry, 0, &text, &size, &error) == IR_OK) {

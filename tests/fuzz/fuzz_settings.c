@@ -29,7 +29,7 @@ static void read_settings(const ir_program_t *program, char *path) {
     ir_error_t error = {.status = IR_OK};
     memset(&options, 0, sizeof options);
     const ir_settings_verdict_t verdict =
-        ir_settings_load(program, 3, argv, &options, &first, &error);
+        ir_settings_load(program, 3, argv, &options, &first, NULL, &error);
     if (verdict == IR_SETTINGS_EXIT || (verdict == IR_SETTINGS_WRONG && error.text[0] == '\0')) {
         abort();
     }

@@ -24,7 +24,7 @@ static void begin(void) {
     ir_error_t error;
     const int fd = fuzz_file((const uint8_t *)mapping, sizeof mapping - 1, path);
     ir_log_open("fuzz", IR_LOG_ERROR);
-    if (fd < 0 || ir_map_load(path, &map, &error) != IR_OK) {
+    if (fd < 0 || ir_map_load(path, &map, NULL, &error) != IR_OK) {
         abort();
     }
     close(fd);

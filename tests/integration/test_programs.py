@@ -81,6 +81,39 @@ def test_a_settings_file_with_a_fault_names_its_line(program, tmp_path):
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
+def test_all_faults_of_the_settings_are_told_at_once(program, tmp_path):
+    path = tmp_path / "river.conf"
+    path.write_text(f"[{program}]\nno-such-setting = 1\n[common]\nhartbeat = 5s\nnonsense\n")
+    status, _, errors = call(program, "--settings", str(path), "--neither")
+    lines = errors.splitlines()
+    assert status == 2 and len(lines) == 5, errors
+    assert [line.partition(": ")[0] for line in lines[:3]] == [f"{path}:{number}" for number in (2, 4, 5)]
+    assert lines[3].startswith("--neither: no such option") and lines[4] == f"{program}: 4 faults in the settings"
+
+
+@pytest.mark.parametrize("words", (
+    ["ir-annotate", "--list"],
+    ["ir-worker"],
+    ["ir-worker", "--check"],
+    ["ir-ingest", "--check", "--tokens=/dev/null"],
+    ["ir-feed", "--check"],
+    ["ir-store", "init", "--graph=null:", "--documents=null:"],
+), ids=lambda words: " ".join(words[:2]))
+def test_all_faults_of_a_registry_are_told_at_once(words, tmp_path):
+    registry = harness.ROOT / "tests" / "data" / "registry" / "many" / "ten.ttl"
+    expected = [line.removeprefix("# error: ") for line in registry.read_text().splitlines() if line.startswith("# error: ")]
+    program, *words = words
+    mapping = tmp_path / "map.ini"
+    mapping.write_text("[a]\nfiles = x.csv\nmote = m\ntime = t\n[a:v]\nsensor = s\n")
+    words += [f"--map={mapping}"] if program == "ir-feed" else []
+    words += ["--amqp=amqp://localhost:1"] if program in ("ir-worker", "ir-ingest") else []
+    status, text, errors = call(program, f"--registry={registry}", *words)
+    told = [line.partition(f"{registry}:")[2] for line in (text + errors).splitlines() if f"{registry}:" in line]
+    assert status == 1 and told == expected
+    assert "10 faults in the registry" in text + errors
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("head", ("", "[comon]\n", "[worker]\n"))
 def test_settings_that_no_program_would_read_are_told(program, head, tmp_path):
     path = tmp_path / "river.conf"

@@ -31,7 +31,8 @@ static int load(void **state) {
     (void)state;
     ir_error_t error;
     analysis = (ir_analysis_t){.limits = ir_senml_limits_default, .base_iri = "http://e.example/"};
-    return ir_registry_load("tests/data/annotate/lake.ttl", &registry, &error) == IR_OK ? 0 : -1;
+    return ir_registry_load("tests/data/annotate/lake.ttl", &registry, NULL, &error) == IR_OK ? 0
+                                                                                              : -1;
 }
 
 static int unload(void **state) {

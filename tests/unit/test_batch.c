@@ -21,7 +21,7 @@ static ir_analysis_t analysis;
 static int set_up(void **state) {
     (void)state;
     ir_error_t error;
-    if (ir_registry_load("tests/data/annotate/lake.ttl", &registry, &error) != IR_OK) {
+    if (ir_registry_load("tests/data/annotate/lake.ttl", &registry, NULL, &error) != IR_OK) {
         print_error("%s\n", error.text);
         return -1;
     }
@@ -456,7 +456,7 @@ static void raw_ids_do_not_depend_on_the_registry(void **state) {
     ir_batch_t *batch = ir_batch_new(registry);
     ir_registry_t *other = NULL;
     ir_error_t error;
-    assert_int_equal(ir_registry_load("tests/data/annotate/mere.ttl", &other, &error), IR_OK);
+    assert_int_equal(ir_registry_load("tests/data/annotate/mere.ttl", &other, NULL, &error), IR_OK);
     ir_batch_t *stranger = ir_batch_new(other);
     ir_registry_unref(other);
     static const char body[] = "[{\"n\":\"BUOY-7/temp\",\"t\":1399999999,\"v\":1}]";

@@ -65,7 +65,7 @@ static ir_scene_t *new_scene(const char *mapping) {
     assert_non_null(mkdtemp(scene->folder));
     snprintf(scene->state, sizeof scene->state, "%s/state", scene->folder);
     write_file(scene, "map.ini", "w", mapping);
-    const ir_status_t status = ir_map_load(path_in(scene, "map.ini"), &scene->map, &error);
+    const ir_status_t status = ir_map_load(path_in(scene, "map.ini"), &scene->map, NULL, &error);
     if (status != IR_OK) {
         fail_msg("%s", error.text);
     }
@@ -264,7 +264,7 @@ static void test_another_mapping(void **state) {
     ir_round_close(scene->round);
     ir_map_free(scene->map);
     write_file(scene, "map.ini", "a", "unit = cm\n");
-    assert_int_equal(ir_map_load(path_in(scene, "map.ini"), &scene->map, &error), IR_OK);
+    assert_int_equal(ir_map_load(path_in(scene, "map.ini"), &scene->map, NULL, &error), IR_OK);
     open_round(scene, 20000);
     assert_non_null(strstr(read_all(scene), "\"u\":\"cm\",\"v\":2"));
     free_scene(scene);
@@ -511,7 +511,7 @@ static void test_mappings_that_are_wrong(void **state) {
         FILE *file = fopen(path, "w");
         assert_true(fputs(cases[i].text, file) >= 0);
         assert_int_equal(fclose(file), 0);
-        assert_int_equal(ir_map_load(path, &map, &error), IR_ERR_USAGE);
+        assert_int_equal(ir_map_load(path, &map, NULL, &error), IR_ERR_USAGE);
         assert_memory_equal(error.text, path, strlen(path));
         if (strstr(error.text, cases[i].says) == NULL) {
             fail_msg("%s: %s", cases[i].text, error.text);

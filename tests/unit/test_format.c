@@ -21,7 +21,8 @@ static ir_registry_t *registry;
 static int set_up(void **state) {
     (void)state;
     ir_error_t error;
-    return ir_registry_load("tests/data/annotate/lake.ttl", &registry, &error) == IR_OK ? 0 : -1;
+    return ir_registry_load("tests/data/annotate/lake.ttl", &registry, NULL, &error) == IR_OK ? 0
+                                                                                              : -1;
 }
 
 static int tear_down(void **state) {

@@ -138,7 +138,8 @@ static void ids_of_the_old_kind_are_refused(void **state) {
     assert_non_null(strstr(error.text, "ir-store reprocess --from"));
     assert_non_null(strstr(error.text, place->directory));
     ir_registry_t *registry = NULL;
-    assert_int_equal(ir_registry_load("tests/data/annotate/lake.ttl", &registry, &error), IR_OK);
+    assert_int_equal(ir_registry_load("tests/data/annotate/lake.ttl", &registry, NULL, &error),
+                     IR_OK);
     assert_int_equal(ir_graph_init(graph, registry, &error), IR_ERR_PROTOCOL);
     ir_registry_unref(registry);
     ir_graph_close(graph);

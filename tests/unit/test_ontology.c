@@ -56,7 +56,10 @@ static void assert_described(const ir_turtle_t *turtle, ir_view_t iri) {
 
 static void read_ontology(ir_turtle_t *turtle, ir_arena_t *arena) {
     ir_error_t error = {0};
-    if (!ir_turtle_init(turtle, arena) || ir_turtle_read(turtle, ONTOLOGY, &error) != IR_OK) {
+    ir_fault_list_t faults = {0};
+    if (!ir_turtle_init(turtle, arena, &faults) ||
+        ir_turtle_read(turtle, ONTOLOGY, &error) != IR_OK ||
+        ir_fault_list_conclude(&faults, ONTOLOGY, NULL, &error) != IR_OK) {
         fail_msg("%s", error.text);
     }
 }

@@ -91,7 +91,7 @@ static int set_up(void **state) {
     place->batch->messages = &place->message;
     place->batch->observations = &place->observation;
     place->batch->n_messages = place->batch->n_observations = 1;
-    assert_int_equal(ir_registry_load(REGISTRY, &place->registry, &place->error), IR_OK);
+    assert_int_equal(ir_registry_load(REGISTRY, &place->registry, NULL, &place->error), IR_OK);
     set_up_stores(place);
     place->documents = open_documents(place);
     place->graph = open_graph(place);

@@ -24,7 +24,7 @@
 static ir_registry_t *load(const char *path) {
     ir_registry_t *registry = NULL;
     ir_error_t error = {0};
-    if (ir_registry_load(path, &registry, &error) != IR_OK) {
+    if (ir_registry_load(path, &registry, NULL, &error) != IR_OK) {
         fail_msg("%s", error.text);
     }
     return registry;
@@ -319,7 +319,7 @@ static void test_ntriples(void **state) {
 static void assert_several_refused(const char *paths, const char *text) {
     ir_registry_t *registry = NULL;
     ir_error_t error = {0};
-    assert_int_equal(ir_registry_load(paths, &registry, &error), IR_ERR_SYNTAX);
+    assert_int_equal(ir_registry_load(paths, &registry, NULL, &error), IR_ERR_SYNTAX);
     assert_string_equal(error.text, text);
 }
 
@@ -380,6 +380,28 @@ static void test_defined_in_two_files(void **state) {
 
 /* ---- faults ---- */
 
+/* A file of `size` bytes, written as `piece` again and again. */
+static void write_file(char *path, const char *piece, size_t piece_size, size_t count) {
+    const int descriptor = mkstemp(path);
+    assert_true(descriptor >= 0);
+    FILE *file = fdopen(descriptor, "w");
+    assert_non_null(file);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(fwrite(piece, 1, piece_size, file), piece_size);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+/* "column 9:" becomes "column :". Releases of serd count columns from 0 or from 1. */
+static void forget_columns(char *text) {
+    for (char *at = text; (at = strstr(at, "column ")) != NULL;) {
+        at += strlen("column ");
+        size_t digits = strspn(at, "0123456789");
+        assert_true(digits > 0);
+        memmove(at, at + digits, strlen(at + digits) + 1);
+    }
+}
+
 /* The expected text stands in the file's first line: "# error: LINE: …". */
 static void read_expected(const char *path, char *expected, size_t size) {
     char line[600];
@@ -392,6 +414,10 @@ static void read_expected(const char *path, char *expected, size_t size) {
     snprintf(expected, size, "%s:%s", path, line + strlen("# error: "));
 }
 
+static void tell_nobody(void *context, const char *line) {
+    fail_msg("%s: also told: %s", (const char *)context, line);
+}
+
 static void test_faults(void **state) {
     (void)state;
     glob_t found;
@@ -401,32 +427,113 @@ static void test_faults(void **state) {
         char expected[700];
         ir_registry_t *registry = NULL;
         ir_error_t error = {0};
+        const ir_teller_t teller = {tell_nobody, found.gl_pathv[i]};
         read_expected(found.gl_pathv[i], expected, sizeof expected);
-        assert_int_equal(ir_registry_load(found.gl_pathv[i], &registry, &error), IR_ERR_SYNTAX);
+        assert_int_equal(ir_registry_load(found.gl_pathv[i], &registry, &teller, &error),
+                         IR_ERR_SYNTAX);
         assert_null(registry);
         assert_string_equal(error.text, expected);
     }
     globfree(&found);
 }
 
+/* What is told of a file whose first lines have the expected texts. */
+typedef struct expectation {
+    const char *path;
+    FILE *file;
+    unsigned told;
+} expectation_t;
+
+static void tell_expected(void *context, const char *line) {
+    expectation_t *expectation = context;
+    char text[600];
+    char expected[800];
+    char told[800];
+    assert_non_null(fgets(text, sizeof text, expectation->file));
+    text[strcspn(text, "\n")] = '\0';
+    snprintf(expected, sizeof expected, "%s:%s", expectation->path, text + strlen("# error: "));
+    snprintf(told, sizeof told, "%s", line);
+    forget_columns(expected);
+    forget_columns(told);
+    assert_string_equal(told, expected);
+    expectation->told++;
+}
+
+/* All at once, in the order of the file, without those that follow from others. */
+static void test_many_faults(void **state) {
+    (void)state;
+    static const char *const paths[] = {"tests/data/registry/many/ten.ttl",
+                                        "tests/data/registry/many/syntax.ttl",
+                                        "tests/data/registry/many/follow.ttl"};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        expectation_t expectation = {paths[i], fopen(paths[i], "re"), 0};
+        const ir_teller_t teller = {tell_expected, &expectation};
+        ir_registry_t *registry = NULL;
+        ir_error_t error = {0};
+        char text[600];
+        assert_non_null(expectation.file);
+        assert_int_equal(ir_registry_load(paths[i], &registry, &teller, &error), IR_ERR_SYNTAX);
+        assert_null(registry);
+        assert_non_null(fgets(text, sizeof text, expectation.file));
+        assert_null(strstr(text, "# error:"));
+        fclose(expectation.file);
+        snprintf(text, sizeof text, "%u faults in the registry", expectation.told);
+        assert_string_equal(error.text, text);
+    }
+}
+
+static void keep_line(void *context, const char *line) {
+    snprintf(context, 100, "%.99s", line);
+}
+
+/* Twenty are told; that a thousand sensors share one is no thousand faults. */
+static void test_faults_are_bounded(void **state) {
+    (void)state;
+    char path[] = "/tmp/ir-test-registry-XXXXXX";
+    char last[100];
+    const ir_teller_t teller = {keep_line, last};
+    ir_registry_t *registry = NULL;
+    ir_error_t error = {0};
+    write_file(path, "", 0, 0);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    fputs("@prefix ir: <https://intelligent-river.example/ns#> .\n"
+          "@prefix sosa: <http://www.w3.org/ns/sosa/> .\n"
+          "<m> ir:moteId \"m\" ; ir:featureOfInterest <f> .\n"
+          "<p> ir:unitText \"parsec\" .\n",
+          file);
+    for (unsigned i = 0; i < 1000; i++) {
+        fprintf(file, "<s%u> ir:senmlName \"m/%u\" ; sosa:isHostedBy <m> ; sosa:observes <p>%s .\n",
+                i, i, i < 30 ? " ; ir:nonsense 1" : "");
+    }
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(ir_registry_load(path, &registry, &teller, &error), IR_ERR_SYNTAX);
+    assert_string_equal(last, "and 11 more");
+    assert_string_equal(error.text, "31 faults in the registry");
+    unlink(path);
+}
+
+/* A file that is not there does not hide the faults of another. */
+static void test_faults_of_several_files(void **state) {
+    (void)state;
+    char last[100];
+    const ir_teller_t teller = {keep_line, last};
+    ir_registry_t *registry = NULL;
+    ir_error_t error = {0};
+    assert_int_equal(
+        ir_registry_load("tests/data/registry/none.ttl,tests/data/registry/bad-span-text.ttl",
+                         &registry, &teller, &error),
+        IR_ERR_NOT_FOUND);
+    assert_non_null(strstr(last, "bad-span-text.ttl:23: ir:grossFail"));
+    assert_string_equal(error.text, "2 faults in the registry");
+}
+
 static void assert_refused(const char *path, ir_status_t status, const char *text) {
     ir_registry_t *registry = NULL;
     ir_error_t error = {0};
-    assert_int_equal(ir_registry_load(path, &registry, &error), status);
+    assert_int_equal(ir_registry_load(path, &registry, NULL, &error), status);
     assert_null(registry);
     assert_string_equal(error.text, text);
-}
-
-/* A file of `size` bytes, written as `piece` again and again. */
-static void write_file(char *path, const char *piece, size_t piece_size, size_t count) {
-    const int descriptor = mkstemp(path);
-    assert_true(descriptor >= 0);
-    FILE *file = fdopen(descriptor, "w");
-    assert_non_null(file);
-    for (size_t i = 0; i < count; i++) {
-        assert_int_equal(fwrite(piece, 1, piece_size, file), piece_size);
-    }
-    assert_int_equal(fclose(file), 0);
 }
 
 static void test_unreadable(void **state) {
@@ -444,23 +551,13 @@ static void test_unreadable(void **state) {
         "registry: a path is empty; it is a file, a folder, or several with commas between");
 }
 
-/* "column 9:" becomes "column :". Releases of serd count columns from 0 or from 1. */
-static void forget_columns(char *text) {
-    for (char *at = text; (at = strstr(at, "column ")) != NULL;) {
-        at += strlen("column ");
-        size_t digits = strspn(at, "0123456789");
-        assert_true(digits > 0);
-        memmove(at, at + digits, strlen(at + digits) + 1);
-    }
-}
-
 static void assert_refused_content(const char *piece, size_t size, size_t count, ir_status_t status,
                                    const char *text) {
     char path[] = "/tmp/ir-test-registry-XXXXXX";
     ir_registry_t *registry = NULL;
     ir_error_t error = {0};
     write_file(path, piece, size, count);
-    assert_int_equal(ir_registry_load(path, &registry, &error), status);
+    assert_int_equal(ir_registry_load(path, &registry, NULL, &error), status);
     assert_null(registry);
     assert_memory_equal(error.text, path, strlen(path));
     forget_columns(error.text);
@@ -497,7 +594,7 @@ static void test_too_large(void **state) {
     ir_error_t error = {0};
     write_file(path, "", 0, 0);
     assert_int_equal(truncate(path, (off_t)2048 * 1024 * 1024 + 1), 0);
-    assert_int_equal(ir_registry_load(path, &registry, &error), IR_ERR_RANGE);
+    assert_int_equal(ir_registry_load(path, &registry, NULL, &error), IR_ERR_RANGE);
     assert_string_equal(error.text + strlen(path), ": larger than 2048 MiB, the most that a "
                                                    "registry may be");
     unlink(path);
@@ -528,7 +625,7 @@ static void test_allocations(void **state) {
         size_t size = 0;
         ir_error_t error = {0};
         failing_alloc_arm(nth, FAILING_ALLOC_PROGRAM);
-        ir_status_t status = ir_registry_load(EVERYTHING, &registry, &error);
+        ir_status_t status = ir_registry_load(EVERYTHING, &registry, NULL, &error);
         if (status == IR_OK) {
             status = ir_registry_ntriples(registry, 0, &text, &size, &error);
         }
@@ -563,6 +660,9 @@ int main(void) {
         cmocka_unit_test(test_each_file_has_its_statements),
         cmocka_unit_test(test_defined_in_two_files),
         cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_many_faults),
+        cmocka_unit_test(test_faults_are_bounded),
+        cmocka_unit_test(test_faults_of_several_files),
         cmocka_unit_test(test_unreadable),
         cmocka_unit_test(test_not_turtle),
         cmocka_unit_test(test_depth),

@@ -58,8 +58,8 @@ static void load(load_t *loaded, const char *line) {
     for (char *word = strtok(words, " "); word != NULL && argc < 15; word = strtok(NULL, " ")) {
         argv[argc++] = word;
     }
-    loaded->verdict =
-        ir_settings_load(&program, argc, argv, &loaded->target, &loaded->first, &loaded->error);
+    loaded->verdict = ir_settings_load(&program, argc, argv, &loaded->target, &loaded->first, NULL,
+                                       &loaded->error);
 }
 
 static void drop(load_t *loaded) {
@@ -176,6 +176,68 @@ static void faults_of_the_file_name_its_line(void **state) {
         wrong(line, cases[i].part);
         unlink(path);
     }
+}
+
+typedef struct lines {
+    char text[4000];
+    size_t count;
+} lines_t;
+
+static void keep_line(void *context, const char *line) {
+    lines_t *lines = context;
+    const size_t size = strlen(lines->text);
+    snprintf(lines->text + size, sizeof lines->text - size, "%s\n", line);
+    lines->count++;
+}
+
+/* A section that no program reads is one fault, whatever stands in it. */
+static void all_faults_are_told_in_order(void **state) {
+    (void)state;
+    static const char *const expected[] = {
+        ":2: count: 'none' is not a whole number",
+        ":3: neither a section nor NAME = VALUE",
+        ":4: wiat: no such setting; did you mean wait?",
+        ":6: name stands in section 'ir-wroker'",
+        ":9: the line is too long",
+        ":10: neither a section nor NAME = VALUE",
+        ":12: choice: 'mauve' is not red|green|blue",
+        "environment IR_SHARE: share: '2x' is not a number",
+        "--cuont: no such option; did you mean count?",
+        "size: 'x' is not a whole number",
+    };
+    char path[] = "/tmp/ir-test-settings-XXXXXX";
+    char option[64];
+    char text[600];
+    char size[] = "--size=x";
+    char cuont[] = "--cuont";
+    char name[] = "ir-test";
+    close(mkstemp(path));
+    snprintf(text, sizeof text,
+             "[ir-test]\ncount = none\nnonsense\nwiat = 1s\n[ir-wroker]\nname = a\nsize = 1\n"
+             "[ir-test]\nname = %0300d\n[ir-test\n; a comment\nchoice = mauve\nsize = 5\n",
+             0);
+    write_file(path, text);
+    snprintf(option, sizeof option, "--settings=%s", path);
+    setenv("IR_SHARE", "2x", 1);
+    char *argv[] = {name, option, size, cuont, NULL};
+    lines_t lines = {.count = 0};
+    const ir_teller_t teller = {keep_line, &lines};
+    load_t l = {.first = 0};
+    l.verdict = ir_settings_load(&program, 4, argv, &l.target, &l.first, &teller, &l.error);
+    unsetenv("IR_SHARE");
+    unlink(path);
+    assert_int_equal(l.verdict, IR_SETTINGS_WRONG);
+    const char *at = lines.text;
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        at = strstr(at, expected[i]);
+        if (at == NULL) {
+            fail_msg("not there, or not in order: %s\n%s", expected[i], lines.text);
+        }
+    }
+    assert_int_equal(lines.count, sizeof expected / sizeof expected[0]);
+    assert_string_equal(l.error.text, "10 faults in the settings");
+    assert_int_equal(l.error.status, IR_ERR_USAGE);
+    drop(&l);
 }
 
 static void misspelt_variables_are_told(void **state) {
@@ -309,6 +371,7 @@ int main(void) {
         cmocka_unit_test(later_sources_override_earlier_ones),
         cmocka_unit_test(faults_of_the_line_are_named),
         cmocka_unit_test(faults_of_the_file_name_its_line),
+        cmocka_unit_test(all_faults_are_told_in_order),
         cmocka_unit_test(secrets_come_from_file_or_environment_only),
         cmocka_unit_test(what_was_taken_is_wiped_from_the_environment),
         cmocka_unit_test(a_file_with_a_secret_is_for_its_owner_alone),

@@ -132,7 +132,7 @@ static ir_registry_t *load_registry(unsigned motes) {
     assert_non_null(file);
     ir_river_registry_write(motes, QUARTER_NS, file);
     assert_int_equal(fclose(file), 0);
-    if (ir_registry_load(sources_path, &registry, &error) != IR_OK) {
+    if (ir_registry_load(sources_path, &registry, NULL, &error) != IR_OK) {
         fail_msg("%s", error.text);
     }
     return registry;

@@ -268,7 +268,7 @@ static ir_submission_t read_known(ir_submission_reader_t *reader, const char *ty
     ir_error_t error;
     ir_submission_t s;
     if (registry == NULL) {
-        assert_int_equal(ir_registry_load("tests/data/annotate/lake.ttl", &registry, &error),
+        assert_int_equal(ir_registry_load("tests/data/annotate/lake.ttl", &registry, NULL, &error),
                          IR_OK);
     }
     ir_submission_input_t input = input_of(type, NULL, ir_view_text(body));

@@ -43,7 +43,7 @@ static ir_map_t *map_of(const char *text) {
     const int fd = mkstemp(path);
     assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
     (void)close(fd);
-    if (ir_map_load(path, &map, &error) != IR_OK) {
+    if (ir_map_load(path, &map, NULL, &error) != IR_OK) {
         fail_msg("%s", error.text);
     }
     assert_int_equal(unlink(path), 0);

@@ -267,7 +267,7 @@ static void what_nobody_sent_is_foreign(void **state) {
 static int begin_all(void **state) {
     ir_error_t error;
     return sources_make_file(state) != 0 ||
-           ir_registry_load("tests/data/annotate/lake.ttl", &registry, &error) != IR_OK;
+           ir_registry_load("tests/data/annotate/lake.ttl", &registry, NULL, &error) != IR_OK;
 }
 
 static int end_all(void **state) {

@@ -1,0 +1,37 @@
+/* Several faults of one input, so that whoever mends it learns of all of them at once. */
+#ifndef IR_COMMON_FAULT_LIST_H
+#define IR_COMMON_FAULT_LIST_H
+
+#include "common/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* More are only counted. */
+#define IR_FAULT_LIST_TOLD 20
+
+/* Who is told the faults, one line each. */
+typedef struct ir_teller {
+    void (*tell)(void *context, const char *line);
+    void *context;
+} ir_teller_t;
+
+/* Starts zeroed. */
+typedef struct ir_fault_list {
+    uint64_t count;
+    size_t kept; /* the first ones by their places */
+    uint64_t places[IR_FAULT_LIST_TOLD];
+    ir_error_t list[IR_FAULT_LIST_TOLD];
+} ir_fault_list_t;
+
+/* Adds a fault. `place` orders them: line numbers, for example. Those of one place keep the order
+ * in which they are added. */
+void ir_fault_list_add(ir_fault_list_t *faults, uint64_t place, const ir_error_t *fault);
+
+/* IR_OK when there are none, else the status of the first. A single fault goes into `error`. Of
+ * several, the teller gets each one in a line of its own, at most IR_FAULT_LIST_TOLD and then "and
+ * N more", and `error` says "N faults in WHAT". Without a teller (NULL), `error` has the first. */
+ir_status_t ir_fault_list_conclude(const ir_fault_list_t *faults, const char *what,
+                                   const ir_teller_t *teller, ir_error_t *error);
+
+#endif

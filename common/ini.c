@@ -1,0 +1,98 @@
+#include "common/ini.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define SECTION_SIZE 64 /* libinih keeps less */
+#define BOM "\xEF\xBB\xBF"
+
+typedef struct reading {
+    FILE *file;
+    const char *path;
+    ir_ini_take_fn take;
+    void *context;
+    ir_fault_list_t *faults;
+    unsigned line;
+    bool in_order; /* the line is empty, a comment, a section or was taken */
+    bool section_is_wrong;
+    char wrong_section[SECTION_SIZE]; /* the last one of these */
+} reading_t;
+
+static void add(const reading_t *reading, ir_status_t status, const char *text) {
+    ir_error_t fault;
+    ir_error_set(&fault, status, "%s:%u: %s", reading->path, reading->line, text);
+    ir_fault_list_add(reading->faults, reading->line, &fault);
+}
+
+/* libinih tells only the first line that it does not understand, and that at the end. */
+static void judge(const reading_t *reading) {
+    if (!reading->in_order) {
+        add(reading, IR_ERR_USAGE, "neither a section nor NAME = VALUE");
+    }
+}
+
+static bool needs_no_taking(const char *line) {
+    line += strncmp(line, BOM, strlen(BOM)) == 0 ? strlen(BOM) : 0;
+    line += strspn(line, " \t\r\n\v\f");
+    return line[0] == '\0' || line[0] == ';' || line[0] == '#' ||
+           (line[0] == '[' && strchr(line, ']') != NULL);
+}
+
+/* Passes over the rest of a line that does not fit, and leaves nothing of it. */
+static void refuse_long(reading_t *reading, char *line) {
+    int byte = 0;
+    do {
+        byte = getc(reading->file);
+    } while (byte != '\n' && byte != EOF);
+    line[0] = '\0';
+    add(reading, IR_ERR_USAGE, "the line is too long");
+}
+
+/* What libinih calls for the next line. */
+static char *next_line(char *out, int size, void *stream) {
+    reading_t *reading = stream;
+    judge(reading);
+    reading->in_order = true;
+    if (fgets(out, size, reading->file) == NULL) {
+        return NULL;
+    }
+    reading->line++;
+    if (strchr(out, '\n') == NULL && !feof(reading->file)) {
+        refuse_long(reading, out);
+    }
+    reading->in_order = needs_no_taking(out);
+    return out;
+}
+
+static int on_line(void *user, const char *section, const char *name, const char *value) {
+    reading_t *reading = user;
+    ir_error_t error = {.status = IR_OK};
+    reading->in_order = true;
+    const ir_status_t status = reading->take(reading->context, section, name, value, &error);
+    const bool whole = status == IR_ERR_NOT_FOUND;
+    const bool known = reading->section_is_wrong && strcmp(section, reading->wrong_section) == 0;
+    if (status != IR_OK && !(whole && known)) {
+        add(reading, whole ? IR_ERR_USAGE : status, error.text);
+    }
+    if (whole) {
+        reading->section_is_wrong = true;
+        snprintf(reading->wrong_section, sizeof reading->wrong_section, "%s", section);
+    }
+    return 1;
+}
+
+void ir_ini_read(FILE *file, const char *path, ir_ini_take_fn take, void *context,
+                 ir_fault_list_t *faults) {
+    reading_t reading = {.file = file,
+                         .path = path,
+                         .take = take,
+                         .context = context,
+                         .faults = faults,
+                         .in_order = true};
+    (void)ini_parse_stream(next_line, &reading, on_line, &reading);
+    if (ferror(file)) {
+        add(&reading, IR_ERR_USAGE, strerror(errno));
+    }
+}

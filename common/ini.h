@@ -1,0 +1,19 @@
+/* INI files (libinih) line by line, with every fault and its line. */
+#ifndef IR_COMMON_INI_H
+#define IR_COMMON_INI_H
+
+#include "common/fault_list.h"
+
+#include <stdio.h>
+
+/* Takes NAME = VALUE of a section ("" before the first). When it does not return IR_OK, `error`
+ * says what is wrong, without file and line. IR_ERR_NOT_FOUND: it is the section, told once. */
+typedef ir_status_t (*ir_ini_take_fn)(void *context, const char *section, const char *name,
+                                      const char *value, ir_error_t *error);
+
+/* Reads `file` to its end. What `take` refuses and lines that are none of INI become faults, as
+ * "PATH:LINE: …", placed by their lines. */
+void ir_ini_read(FILE *file, const char *path, ir_ini_take_fn take, void *context,
+                 ir_fault_list_t *faults);
+
+#endif
