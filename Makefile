@@ -256,15 +256,15 @@ valgrind:
 # ---- checks ----
 
 C_FILES := $(wildcard $(addsuffix /*.c,$(FOLDERS)) $(addsuffix /*.h,$(FOLDERS)) tests/unit/*.[ch] \
-             tests/fuzz/*.[ch] bench/*.[ch])
-SHELL_FILES := tools/install ingest/make-certificates ingest/check-data .ci/run $(wildcard tools/*.sh tests/*.sh tests/*/*.sh packaging/debian/*.p*st*) tests/platforms/run \
+             tests/fuzz/*.[ch] bench/*.[ch] examples/c/*.c)
+SHELL_FILES := tools/install ingest/make-certificates ingest/check-data .ci/run $(wildcard tools/*.sh tests/*.sh tests/*/*.sh examples/*/*.sh packaging/debian/*.p*st*) tests/platforms/run \
                platforms/lab/sandbox.sh \
                $(wildcard tests/platforms/*.bats tests/platforms/*.bash platforms/appliance/initrd/init \
                platforms/appliance/root/etc/runit/* platforms/appliance/root/etc/sv/*/run) \
                $(addprefix platforms/appliance/river/,common.sh ready supervise) \
                $(wildcard platforms/appliance/river/roles/*/*) \
                platforms/kvm/private-libvirtd $(wildcard platforms/xen/nested/* platforms/xen/hotplug/*)
-PYTHON_FILES := $(wildcard tools/*.py ingest/*.py packaging/*.py tests/*/*.py tests/*/*/*.py bench/*.py bench/*/*.py bench/*/*/*.py platforms/*.py platforms/*/*.py) \
+PYTHON_FILES := $(wildcard tools/*.py ingest/*.py packaging/*.py examples/*/*.py tests/*/*.py tests/*/*/*.py bench/*.py bench/*/*.py bench/*/*/*.py platforms/*.py platforms/*/*.py) \
                 platforms/ir-platform platforms/ir-deploy
 TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(wildcard tests/fuzz/*.c)
 TIDY_STAMPS := $(TIDY_FILES:%.c=out/tidy/%.ok)
@@ -336,7 +336,7 @@ INSTALLED_TREES := platforms $(wildcard packaging/systemd monitoring)
 INSTALLED_FILES := tools/install tests/requirements.txt ingest/nodes.py ingest/nodes.conf ingest/haproxy.cfg ingest/definitions.json \
                    $(wildcard ingest/*.erl) ingest/haproxy.py ingest/rabbitmq.py ingest/definitions.py ingest/motes.py ingest/carry.py \
                    ingest/cut.py ingest/drained.py ingest/make-certificates ingest/check-data
-INSTALLED_DOCUMENTS := README.md CHANGELOG.md LICENSE feed/README.md loadgen/README.md bench/README.md docs
+INSTALLED_DOCUMENTS := README.md CHANGELOG.md LICENSE feed/README.md loadgen/README.md bench/README.md docs examples
 # A service is installed with the sandbox of our own programs in it.
 UNITS := $(wildcard packaging/systemd/*.service packaging/systemd/*.target)
 SANDBOX := packaging/systemd/sandbox.conf packaging/systemd/program.conf

@@ -1,5 +1,5 @@
-"""Commands that somebody can paste: one for each protocol, with its credential, and those with which to look at the data.
-All are made of a stack's description (stack.py)."""
+"""Commands that somebody can paste: one for each protocol, with its credential, those with which to look at the data, and the
+settings with which the programs find them. All are made of a stack's description (stack.py)."""
 
 import json
 import shlex
@@ -9,6 +9,19 @@ from pathlib import Path
 
 import stack
 
+SETTINGS = """\
+; Where this river is, for the programs: ir-store last --settings {file}
+; make up writes it anew.
+
+[common]
+documents = {documents}
+graph = {graph}
+registry = {registry}
+
+[ir-feed]
+target = {http}
+mote-tokens = {tokens}
+"""
 QUERY = "SELECT * WHERE { ?o <http://www.w3.org/ns/sosa/hasSimpleResult> ?v } LIMIT 5"
 SENML = "application/senml+json"
 
@@ -106,3 +119,10 @@ def export(description):
     program = stack.show(Path(description["programs"]) / "ir-store")
     return f"{shlex.quote(program)} export --documents={shlex.quote(uri)} --graph=null: | head -n 2"
 
+
+
+def settings(description, file):
+    """The text of a settings file."""
+    return SETTINGS.format(file=shlex.quote(stack.show(file)), http=description["listeners"]["http"],
+                           tokens=description["mote-tokens"],
+                           **{name: description[name] for name in ("documents", "graph", "registry")})

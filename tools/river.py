@@ -4,6 +4,7 @@ the next. No run and no `make clean` touches it.
     river.json        the choices and the ports           registry/         the registry's files
     mote-tokens       MOTE TOKEN lines                    brokers/passwords USER PASSWORD lines of the house
     stack.json        while it runs: what and where       processes         what was started
+    programs.conf     where it is, for the programs' --settings
     lock              held by who starts or stops it      logs/, load-NNN/, the stores
 """
 
@@ -48,6 +49,7 @@ class River:
         self.processes = self.folder / "processes"
         self.registry = self.folder / "registry"
         self.mote_tokens = self.folder / "mote-tokens"
+        self.settings = self.folder / "programs.conf"
 
     @classmethod
     def of(cls, environment):

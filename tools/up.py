@@ -74,6 +74,7 @@ def show_where(river, description):
     print(f"\nEach mote's token, for all three, is in {show(description['mote-tokens'])}.\n\nLook at it:")
     commands = [*ready_commands.embedded(description), ready_commands.sparql(description), ready_commands.export(description)]
     print("\n".join(filter(None, commands)))
+    print(f"The programs find it with --settings {show(river.settings)}")
     if description["sparql"] is None:
         print("# SPARQL wants a server: another river with make up DATA=DIR GRAPH=oxigraph (or fuseki, virtuoso)")
     viewer = cluster.definitions.read_passwords(description["passwords"])["viewer"]
@@ -142,6 +143,7 @@ def start(river, environment):
     made.start()
     description = made.description()
     forget(description, gone)
+    river.settings.write_text(ready_commands.settings(description, river.settings), encoding="utf-8")
     river.started(description)
     return description
 

@@ -1,0 +1,48 @@
+"""Sends the values of a sensor by HTTP, with requests (Debian: python3-requests).
+
+    RIVER_HTTP=http://HOST:PORT RIVER_MOTE=ford RIVER_TOKEN=… python3 send_http.py ford/temperature Cel 18.4 18.5 …
+"""
+
+import json
+import os
+import sys
+import time
+
+import requests
+
+ADDRESS = os.environ["RIVER_HTTP"] + "/v1/observations"
+TOKEN = os.environ["RIVER_TOKEN"]
+
+
+def send(session, pack):
+    """Returns when the pack is safe. The same bytes go out again until there is an answer, so nothing is doubled."""
+    body = json.dumps(pack)
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/senml+json"}
+    pause = 1
+    while True:
+        try:
+            answer = session.post(ADDRESS, data=body, headers=headers, timeout=30)
+        except requests.RequestException as error:
+            print(f"no answer ({error}); again in {pause} s", file=sys.stderr)
+        else:
+            if answer.status_code == 202:
+                return answer.json()
+            if answer.status_code not in (408, 429, 503):
+                raise SystemExit(f"refused for good: {answer.status_code} {answer.text}")
+            pause = int(answer.headers.get("Retry-After", pause))
+        time.sleep(pause)
+        pause = min(2 * pause, 60)
+
+
+def main():
+    name, unit, *values = sys.argv[1:]
+    with requests.Session() as session:
+        for value in values:
+            told = send(session, [{"n": name, "u": unit, "t": time.time(), "v": float(value)}])
+            print(f"{name} {value} {unit} is safe: {told['raw_ids'][0]}")
+            for each in told.get("refusals", ()):
+                print(f"  but refused: {each['reason']}: {each['detail']}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Sends the values of a sensor by MQTT, with paho-mqtt (Debian: python3-paho-mqtt; version 1 or 2).
+
+    RIVER_MQTT=HOST:PORT RIVER_MOTE=ford RIVER_TOKEN=… python3 send_mqtt.py ford/temperature Cel 18.4 18.5 …
+
+A value is safe when the broker has acknowledged it, so QoS 1. MQTT has no answer that says why a value is refused:
+those are listed by `ir-store rejected list`.
+"""
+
+import json
+import os
+import sys
+import time
+
+import paho.mqtt.client as mqtt
+
+HOST, PORT = os.environ["RIVER_MQTT"].rsplit(":", 1)
+MOTE, TOKEN = os.environ["RIVER_MOTE"], os.environ["RIVER_TOKEN"]
+
+
+def connected():
+    version = [mqtt.CallbackAPIVersion.VERSION2] if hasattr(mqtt, "CallbackAPIVersion") else []
+    client = mqtt.Client(*version, client_id=MOTE, clean_session=False)
+    client.username_pw_set(MOTE, TOKEN)
+    client.connect(HOST, int(PORT))
+    client.loop_start()
+    return client
+
+
+def main():
+    name, unit, *values = sys.argv[1:]
+    client = connected()
+    for value in values:
+        pack = [{"n": name, "u": unit, "t": time.time(), "v": float(value)}]
+        sent = client.publish(f"ir/{MOTE}", json.dumps(pack), qos=1)
+        sent.wait_for_publish(60)
+        if not sent.is_published():
+            raise SystemExit("not acknowledged: is the token right? keep the value and send it again")
+        print(f"{name} {value} {unit} is safe")
+    client.disconnect()
+    client.loop_stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+-- The highest good discharge of every station, and when it was reached first.
+SELECT mote, value AS peak, min(time) AS time
+FROM (SELECT *, rank() OVER (PARTITION BY mote ORDER BY value DESC) AS place FROM readable
+      WHERE property = 'discharge' AND quality = 'good')
+WHERE place = 1
+GROUP BY mote, value
+ORDER BY mote;

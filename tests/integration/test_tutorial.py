@@ -1,0 +1,122 @@
+"""docs/tutorial.md as a reader follows it: its commands are run in one shell, one after the other, and print what it says."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+
+import pika
+import pytest
+
+import harness
+from harness import programs
+
+import definitions
+import river
+
+TUTORIAL = harness.ROOT / "docs" / "tutorial.md"
+# A block of commands, and the block right after it, which shows what they print.
+STEP = re.compile(r"^```sh\n(?P<commands>.*?)^```\n(?:\n```(?!sh)\w*\n(?P<shown>.*?)^```$)?", re.MULTILINE | re.DOTALL)
+END = "---- end of step"
+SECONDS = 500
+
+
+def steps():
+    """[(commands, what they print or None)]; the block that makes the clone is marked, and none of them."""
+    return [(each["commands"], each["shown"]) for each in STEP.finditer(TUTORIAL.read_text())]
+
+
+def pattern(shown):
+    """… stands for anything; on a line of its own for any lines."""
+    lines = [re.escape(line).replace("…", ".*") for line in shown.rstrip("\n").split("\n")]
+    return re.compile("\n".join(r"(?:.*\n)*?.*" if line == ".*" else line for line in lines))
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """The folder of a clone in which everything is built: the programs are the tests' ones."""
+    for each in harness.ROOT.iterdir():
+        if each.name not in ("out", "river", "mine", "bin"):
+            (tmp_path / each.name).symlink_to(each)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "release").symlink_to(harness.BUILD)
+    (tmp_path / "bin").mkdir()
+    make = tmp_path / "bin" / "make"
+    make.write_text(f'#!/bin/sh\nexec {shutil.which("make")} --no-print-directory -o programs -o up-programs "$@"\n')
+    make.chmod(0o755)
+    yield tmp_path
+    subprocess.run([sys.executable, "tools/up.py", "down"], cwd=tmp_path, check=True, timeout=120)
+
+
+class Shell:
+    """One shell for all steps, as a reader has."""
+
+    def __init__(self, clone):
+        environment = {**os.environ, "PATH": f"{clone / 'bin'}:{os.environ['PATH']}", "IR_BUILD": str(harness.BUILD),
+                       "LANG": "C.UTF-8", "MAKEFLAGS": "", "MAKELEVEL": "0"}
+        self.bash = subprocess.Popen(["bash", "--norc"], cwd=clone, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                     text=True, start_new_session=True)
+        self.end = threading.Timer(SECONDS, self.kill)
+        self.end.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end.cancel()
+        self.kill()
+
+    def kill(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.bash.pid, signal.SIGKILL)
+        self.bash.wait()
+
+    def run(self, commands):
+        """(what they printed, status)"""
+        self.bash.stdin.write(f'{{\n{commands}}} </dev/null 2>&1\necho "{END} $?"\n')
+        self.bash.stdin.flush()
+        lines = []
+        for line in self.bash.stdout:
+            if line.startswith(END):
+                return "".join(lines), int(line.split()[-1])
+            lines.append(line)
+        pytest.fail(f"the shell ended within {SECONDS} s in\n{commands}after\n{''.join(lines)}")
+
+
+def settle(clone):
+    """Until what the broker has confirmed is stored; a reader does not type that fast."""
+    description = river.River(clone / "river").description() if (clone / "river").exists() else None
+    if description is None:
+        return
+    passwords = definitions.read_passwords(description["passwords"])
+    uri = description["consumers"].replace("://", f"://worker:{passwords['worker']}@")
+    workers = [programs.Endpoint(each["address"]) for each in description["workers"]]
+    with pika.BlockingConnection(pika.URLParameters(uri)) as connection:
+        channel = connection.channel()
+
+        def idle():
+            queues = [channel.queue_declare(f"ir.observations.{i}", passive=True).method.message_count for i in range(8)]
+            return not any(queues) and not any(each.metric("ir_messages_in_flight") for each in workers)
+
+        harness.wait_for(lambda: all(idle() for _ in range(3)), "the workers")
+
+
+def test_the_commands_print_what_the_page_says(clone):
+    with Shell(clone) as shell:
+        for commands, shown in steps():
+            text, status = shell.run(commands)
+            if shown is None:
+                assert status == 0, f"{commands}\n{text}"
+            else:
+                assert pattern(shown).fullmatch(text.rstrip("\n")), f"$ {commands}printed\n{text}\nand the page says\n{shown}"
+            settle(clone)
+
+
+def test_the_loggers_file_is_what_its_program_writes():
+    folder = harness.ROOT / "examples" / "tutorial"
+    made = subprocess.check_output([sys.executable, folder / "make_logger.py"], timeout=60)
+    assert made == (folder / "logger.csv").read_bytes()
