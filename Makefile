@@ -261,7 +261,7 @@ SHELL_FILES := tools/install ingest/make-certificates ingest/check-data .ci/run 
                platforms/lab/sandbox.sh \
                $(wildcard tests/platforms/*.bats tests/platforms/*.bash platforms/appliance/initrd/init \
                platforms/appliance/root/etc/runit/* platforms/appliance/root/etc/sv/*/run) \
-               $(addprefix platforms/appliance/river/,common.sh ready supervise) \
+               $(addprefix platforms/appliance/river/,arrange common.sh ready stop supervise) \
                $(wildcard platforms/appliance/river/roles/*/*) \
                platforms/kvm/private-libvirtd $(wildcard platforms/xen/nested/* platforms/xen/hotplug/*)
 PYTHON_FILES := $(wildcard tools/*.py ingest/*.py packaging/*.py examples/*/*.py tests/*/*.py tests/*/*/*.py bench/*.py bench/*/*.py bench/*/*/*.py platforms/*.py platforms/*/*.py) \

@@ -171,10 +171,10 @@ def binds(nodes, plain, secure):
     balancer = nodes.balancer
     lines = []
     if balancer[plain]:
-        lines.append(f"    bind {balancer['address']}:{balancer[plain]}")
+        lines.append(f"    bind {list_of_nodes.place(balancer['address'], balancer[plain])}")
     if balancer[secure]:
         alpn = " alpn h2,http/1.1" if secure == "https" else ""
-        lines.append(f"    bind {balancer['address']}:{balancer[secure]} ssl crt {balancer['certificate']}{alpn}")
+        lines.append(f"    bind {list_of_nodes.place(balancer['address'], balancer[secure])} ssl crt {balancer['certificate']}{alpn}")
     return "\n".join(lines)
 
 
@@ -184,7 +184,7 @@ def session(nodes, kind, guard):
 
 
 def broker_servers(brokers, kind, check):
-    return "".join(f"    server {each.name} {each.host}:{getattr(each, kind)} send-proxy-v2 {check.format(each.name)}"
+    return "".join(f"    server {each.name} {list_of_nodes.place(each.host, getattr(each, kind))} send-proxy-v2 {check.format(each.name)}"
                    " on-marked-down shutdown-sessions\n" for each in brokers)
 
 
@@ -196,7 +196,7 @@ def amqp_backend(name, brokers, values):
 
 def gateway_servers(nodes):
     most = nodes.limits["connections-per-gateway"]
-    return "".join(f"    server {each.name} {each.host}:{each.http} check maxconn {most}\n" for each in nodes.gateways)
+    return "".join(f"    server {each.name} {list_of_nodes.place(each.host, each.http)} check maxconn {most}\n" for each in nodes.gateways)
 
 
 def configuration(nodes):

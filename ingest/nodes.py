@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 PORT = r"\d{1,5}"
-HOST = r"[A-Za-z0-9.-]+"
-PLACE = rf"{HOST}:{PORT}"
+HOST = r"([A-Za-z0-9.-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)"
+PLACE = rf"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):{PORT}"
 COUNT = r"[1-9]\d{0,15}"
 TIME = r"[1-9]\d{0,6}(ms|s|m|h)"
 PATH = r"/\S+"
@@ -61,6 +61,11 @@ SECURE = ("amqps", "mqtts", "https")
 # Limits where all motes have one address: those that a generator plays.
 ONE_ADDRESS = {"connections-per-source": "1000000", "new-connections-per-source": "1000000",
                "requests-per-source": "1000000000"}
+
+
+def place(host, port):
+    """HOST:PORT; an IPv6 address gets brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class NodesError(Exception):

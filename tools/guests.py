@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from platforms.lab import Lab, LabError, netns, registry, topology, verbs  # noqa: E402
 from platforms.lab.errors import Unsupported  # noqa: E402
-from platforms.lab.services import GRAPH_PATHS, Services  # noqa: E402
+from platforms.lab.services import GRAPH_PATHS, Services, Wishes  # noqa: E402
 
 TOPOLOGIES = ROOT / "platforms" / "topologies"
 PROFILES = ROOT / "platforms" / "profiles"
@@ -160,7 +160,8 @@ class GuestStack:
             self.lab.network.place(guest, self.guests[:i])
         engine = self.settings.graph if self.settings.graph in GRAPH_PATHS else "fuseki"
         patience = max(platform.patience(each) for each in self.guests)
-        self.services = Services(self.lab.directory, self.guests, self.settings.formats, engine, patience)
+        wishes = Wishes(formats=self.settings.formats, engine=engine)
+        self.services = Services(self.lab.directory, self.guests, patience, wishes=wishes)
         self.lab.clusters[path.stem] = self.services
 
     def topology_file(self):

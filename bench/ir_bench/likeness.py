@@ -42,7 +42,7 @@ echo "user=$(stat -c %U "$data/worker-1" 2>/dev/null || stat -c %U "$data")"
 echo "write cache=$(cat /sys/block/[sv]d*/queue/write_cache /sys/block/xvd*/queue/write_cache 2>/dev/null | sort -u)"
 echo "broker settings=$(settings "$services/broker/rabbitmq.conf")"
 echo "worker settings=$(settings "$services"/worker*/river.conf)"
-echo "caches and heaps=$(grep -hE '^(HEAP|CACHE_GB)=' "$services"/*/*.conf 2>/dev/null | sort -u | tr '\n' ' ')"
+echo "caches and heaps=$(grep -hE '^(HEAP_MIB|CACHE_GB)=' "$services"/*/*.conf 2>/dev/null | sort -u | tr '\n' ' ')"
 for each in /proc/[0-9]*; do
     if [ "$(cat "$each/comm" 2>/dev/null)" = beam.smp ] && own "$each"; then
         echo "broker schedulers=$(cat "$each"/task/*/comm | grep -c sched)"

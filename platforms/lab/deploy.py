@@ -1,148 +1,36 @@
 """Deploys to real servers instead of guests. An inventory lists them with address and roles; each gets the same
 services, scripts and configuration as a guest of the lab.
 
-The folder INVENTORY.secrets beside the inventory holds what all servers share (passwords, keys, the motes' tokens). The
-first call creates it; copy it to the other servers.
-
-Unlike a lab, servers are open to strangers: the limits are those of ingest/nodes.conf, motes come in by TLS, at an
-address of their own and each with its own password, and the stores want a login. The inventory can say otherwise.
+A folder of secrets beside the inventory holds what all servers share (passwords, keys, the motes' tokens). The first call
+creates it; copy it to the other servers. What is there already is never replaced.
 """
 
 import argparse
-import ipaddress
+import contextlib
 import os
 import pwd
-import signal
-import subprocess
+import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-from . import clean, command, payload
+from . import clean, command, payload, ports, running, systemd
 from .errors import LabError
-from .guest import Guest
+from .inventory import Inventory
 from .parser import Parser
-from .services import GRAPH_PATHS, PLAIN, SECURE, Doors, Services, list_of_nodes
-from .settings import read_ini
+from .roles import ROLES, in_order
+from .runit import Runit
+from .services import list_of_nodes
 from .state import PROJECT
+from .tree import SERVERS, Tree, staged
 
-KEYS = ("address", "outside", "watch", "roles", "shard")
-# Key: (initial value, allowed values; None: any text).
-RIVER_KEYS = {
-    "formats": ("jsonld,senml", None),
-    "engine": ("fuseki", tuple(GRAPH_PATHS)),
-    "registry": ("", None),
-    "certificate": ("", None),
-    "listeners": ("https,amqps,mqtts", None),
-    "motes": ("own", ("own", "shared")),
-    "logins": ("yes", ("yes", "no")),
-}
-# Files whose change needs no restart of the service: its role's `reload` makes it read them again.
-RELOADED = {"broker": {"motes.json"}, "gateway": {"tokens"}, "worker": {"registry.ttl"}}
-PACKAGES = {"documents": ["mongodb"], "config": ["mongodb"], "graph": ["fuseki"]}  # groups of tools/install
 READY_SECONDS = 300
-STOP_SECONDS = 60
+POLL_SECONDS = 2
+MAY_STOP_SECONDS = 300
 CHECK_DATA = PROJECT / "ingest" / "check-data"
-UNIT = Path("/etc/systemd/system/river.service")
-UNIT_TEXT = """\
-[Unit]
-Description=Intelligent River middleware, the roles of this server
-After=network-online.target
-Wants=network-online.target
-
-[Service]
-ExecStart=/opt/river/supervise
-ExecStartPre=/bin/rm -rf /run/river
-KillMode=mixed
-KillSignal=SIGHUP
-LimitNOFILE=65536
-Restart=always
-
-[Install]
-WantedBy=multi-user.target
-"""
-
-
-class Inventory:
-    def __init__(self, path):
-        self.path = Path(path).resolve()
-        sections = read_ini(self.path)
-        river = self.river(sections.pop("river", {}))
-        limits = self.limits(sections.pop("limits", {}))
-        draining = [self.address(name, sections.pop(name)) for name in [*sections] if name.startswith("draining ")]
-        self.servers = [self.server(name, section) for name, section in sections.items()]
-        doors = Doors(listeners=self.listeners(river["listeners"]), limits=limits, motes=river["motes"],
-                      certificate=self.file(river["certificate"]), logins=river["logins"] == "yes",
-                      registry=self.file(river["registry"]) or payload.registry_file())
-        self.check_doors(river, doors)
-        secrets = self.path.with_name(self.path.name + ".secrets")
-        self.services = Services(secrets, self.servers, river["formats"], river["engine"], draining=draining, doors=doors)
-
-    def river(self, section):
-        values = {key: initial for key, (initial, _) in RIVER_KEYS.items()} | self.known("river", section, RIVER_KEYS)
-        for key, (_, words) in RIVER_KEYS.items():
-            if words and values[key] not in words:
-                raise LabError(f"{self.path}: [river] {key} = {values[key]}: it is one of {', '.join(words)}")
-        return values
-
-    def limits(self, section):
-        try:
-            checked = list_of_nodes.check(f"{self.path} [limits]", list_of_nodes.LIMITS, section)
-        except list_of_nodes.NodesError as error:
-            raise LabError(str(error)) from error
-        return {key: checked[key] for key in section}
-
-    def listeners(self, text):
-        words = tuple(each.strip() for each in text.split(","))
-        if unknown := set(words) - {*PLAIN, *SECURE}:
-            raise LabError(f"{self.path}: [river] listeners: {', '.join(sorted(unknown))}: known are "
-                           + ", ".join((*PLAIN, *SECURE)))
-        return words
-
-    def file(self, name):
-        """A file that the inventory names, relative to the inventory's folder; None when it names none."""
-        return self.path.parent / name if name else None
-
-    def check_doors(self, river, doors):
-        """Refuses settings that would leave a door open which nobody asked for."""
-        roles = [role for each in self.servers for _, role in each.services()]
-        for each in self.servers:
-            balances = any(role == "balancer" for _, role in each.services())
-            if balances and each.outside in ("", each.address, each.watch):
-                raise LabError(f"{self.path}: [server {each.name}] outside: the balancer needs the address at which motes come "
-                               "in, another one than address and watch, at which the house does")
-        if doors.logins and river["engine"] == "oxigraph" and "graph" in roles:
-            raise LabError(f"{self.path}: [river] engine = oxigraph: it knows no logins; logins = no leaves all stores open, "
-                           "for a network on which nobody else is")
-
-    def known(self, name, section, keys):
-        if unknown := set(section) - set(keys):
-            raise LabError(f"{self.path}: [{name}] {', '.join(sorted(unknown))}: known are {', '.join(keys)}")
-        return section
-
-    def server(self, title, section):
-        kind, _, name = title.partition(" ")
-        if kind != "server":
-            raise LabError(f"{self.path}: [{title}]: sections are [river], [server NAME] and [draining NAME]")
-        address = self.address(title, section, KEYS)
-        roles = [each.strip() for each in section.get("roles", "").split(",") if each.strip()]
-        more = {key: self.address(title, {"address": section[key]}) for key in ("outside", "watch") if key in section}
-        server = Guest(name=name, platform="", roles=roles, address=address, shard=section.get("shard", ""), **more)
-        server.validate()
-        return server
-
-    def address(self, title, section, keys=KEYS[:1]):
-        self.known(title, section, keys)
-        try:
-            return str(ipaddress.ip_address(section.get("address", "")))
-        except ValueError as error:
-            raise LabError(f"{self.path}: [{title}] address: {error}") from error
-
-    def named(self, name):
-        for each in self.servers:
-            if each.name == name:
-                return each
-        raise LabError(f"{self.path}: no server '{name}'; there are {', '.join(each.name for each in self.servers)}")
+EPMD_PORT = 4369
+USER = "river"
 
 
 class Deployment:
@@ -151,170 +39,269 @@ class Deployment:
     def __init__(self, inventory, name, root):
         self.inventory = inventory
         self.server = inventory.named(name)
+        self.services = in_order(self.server.services())
         self.root = Path(root).resolve()
         self.prefix = "" if self.root == Path("/") else str(self.root)
-        self.pid_file = self.root / "run" / "river" / "supervisor"
+        by_systemd = not self.prefix and systemd.present()
+        self.supervisor = systemd.Systemd(self.services) if by_systemd else Runit(self.root, self.prefix, self.services)
 
     def environment(self):
         return {**os.environ, "RIVER_ROOT": self.prefix}
 
+    def script(self, *words):
+        return [f"{self.prefix}/opt/river/{words[0]}", *words[1:]]
+
     # ---- files ----
 
     def install_packages(self):
-        groups = {"run", "platforms"}
-        for _, role in self.server.services():
-            groups.update(PACKAGES.get(role, []))
+        groups = {"run", "deploy", *(group for _, role in self.services for group in ROLES[role].packages)}
+        if isinstance(self.supervisor, Runit):
+            groups.add("runit")
         installer = PROJECT / "tools" / "install"
         if installer.exists():
             command.run([installer, *sorted(groups)], seconds=1800)
 
-    def write(self):
-        """Writes the files; returns the names of the services to restart because files changed, and of those that only
-        need to read a file again."""
-        before = self.contents()
-        for path in ("opt/river", "var/log/river"):
-            (self.root / path).mkdir(parents=True, exist_ok=True)
-        clean.remove_tree(self.root / "etc" / "river")
-        payload.write_programs(self.root / "opt" / "river")
-        payload.write_files(self.root / "etc" / "river", self.files())
-        if not self.prefix:  # a running service must own the files that it reads again
-            command.run(["chown", "-R", "river:river", self.root / "etc" / "river" / "services"])
-        after = self.contents()
-        shared = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
-        services = dict(self.server.services())
-        if any(not path.startswith("etc/river/services/") for path in shared):
-            return [*services], []
-        changed = {name: {Path(path).name for path in shared if path.startswith(f"etc/river/services/{name}/")}
-                   for name in services}
-        reload = [name for name, files in changed.items() if files and files <= RELOADED.get(services[name], set())]
-        return [name for name, files in changed.items() if files and name not in reload], reload
-
+    @contextlib.contextmanager
     def files(self):
-        values = {"NAME": self.server.name, "ADDRESS": self.server.address, "WORKER_PIN": "", "BROKER_SCHEDULERS": "",
-                  **payload.server_variables()}
-        return {"guest.conf": payload.assignments(values), **self.inventory.services.files(self.server)}
+        """The Tree of what is to be there."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            payload.write_programs(folder / "opt" / "river")
+            payload.write_files(folder / "etc" / "river", self.settings())
+            wanted = {**staged(folder), **{path: source for path, source in self.servers().items() if not self.prefix}}
+            owner = None
+            if not self.prefix and (found := self.user()):
+                owner = (found.pw_uid, found.pw_gid)
+            yield Tree(self.root, wanted, owner)
 
-    def contents(self):
-        found = [*(self.root / "etc" / "river").rglob("*"), *(self.root / "opt" / "river").rglob("*")]
-        return {str(path.relative_to(self.root)): path.read_bytes() for path in found if path.is_file()}
+    def settings(self):
+        """{path below etc/river: text}."""
+        servers = payload.server_variables() if self.prefix else {key: f"/{path}" for path, key in self.server_paths()}
+        values = {"NAME": self.server.name, "ADDRESS": self.server.address, "WORKER_PIN": "", "BROKER_SCHEDULERS": "", **servers}
+        if not self.prefix:
+            values["EPMD_ADDRESS"] = self.server.address
+        units = {f"services/{name}/{file}": text for name, files in self.supervisor.units().items()
+                 for file, text in files.items()}
+        return {"guest.conf": payload.assignments(values), **self.inventory.services.files(self.server), **units}
+
+    def server_paths(self):
+        """(path below the root, key of payload.server_variables()) of the programs without a Debian package."""
+        known = payload.server_variables()
+        keys = {key for _, role in self.services for key in ROLES[role].servers if key in known}
+        return [(SERVERS + Path(known[key]).name, key) for key in sorted(keys)]
+
+    def servers(self):
+        """They may lie where the services' user cannot go, so it gets copies."""
+        known = payload.server_variables()
+        return {path: Path(known[key]) for path, key in self.server_paths()}
+
+    def user(self):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(USER)
+
+    def make_user(self):
+        """Creates the services' user. If the root is a folder, the services run as the user who starts them."""
+        if not self.prefix and self.user() is None:
+            command.run(["useradd", "--system", "--home-dir", "/var/lib/river", "--shell", "/usr/sbin/nologin", USER])
+
+    def make_folders(self):
+        for path in ("var/log/river", "var/lib/river", *(f"var/lib/river/{name}" for name, _ in self.services)):
+            folder = self.root / path
+            folder.mkdir(parents=True, exist_ok=True)
+            if not self.prefix and path.startswith("var/lib"):
+                shutil.chown(folder, USER, USER)
+
+    # ---- what is told before anything is changed ----
+
+    def check(self, files):
+        for address in {self.server.address, self.server.outside or self.server.address, self.server.watch or self.server.address}:
+            ports.check_own(address)
+        self.check_data()
+        self.check_settings(files)
+        self.check_ports()
 
     def check_data(self):
         """Checks that the installed broker can start on the existing data, which depends on the release series of
         both."""
-        for name, role in self.server.services():
+        for name, role in self.services:
             if role == "broker":
                 done = command.run([CHECK_DATA, self.root / "var" / "lib" / "river" / name / "mnesia"], good=None)
                 if done.status != 0:
                     raise LabError(done.err.strip())
 
-    def make_user(self):
-        """Creates the services' user. If the root is a folder, the services run as the user who starts them."""
-        if self.prefix:
+    def check_settings(self, files):
+        """Has each of our own programs read the settings that it will get."""
+        for name, role in self.services:
+            if ROLES[role].own:
+                path = f"etc/river/services/{name}/river.conf"
+                done = command.run([files.wanted[f"opt/river/bin/{ROLES[role].program}"], "--print-settings",
+                                    f"--settings={files.wanted[path]}"], good=None)
+                if done.status != 0:
+                    raise LabError(f"{name}: {done.err.strip().replace(str(files.wanted[path]), path)}")
+
+    def check_ports(self):
+        for name, places in self.inventory.services.ports(self.server).items():
+            process = running.process(self.root, name)
+            ports.check_free(name, places, process.family() if process else set())
+        if not self.prefix and any(role == "broker" for _, role in self.services):
+            ports.check_not_everywhere("Erlang's port mapper", EPMD_PORT)
+
+    # ---- what is to be done, and doing it ----
+
+    def plan(self, files):
+        """{service: (what is to be done, because of which files)}, in the order of the start."""
+        return {name: running.action(running.process(self.root, name), files, name, role, ROLES[role].rereads)
+                for name, role in self.services}
+
+    def carry_out(self, plan, seconds):
+        """Starts what does not run, then replaces what runs with other files, one after the other: each is ready again
+        before the next is touched."""
+        for name in self.supervisor.left_over():
+            self.supervisor.remove(name)
+        self.supervisor.begin()
+        roles = dict(self.services)
+        for name, (action, _) in plan.items():
+            if action == running.START:
+                self.supervisor.start(name)
+            elif action == running.RESTART:
+                self.await_may_stop(name, roles[name])
+                self.supervisor.restart(name)
+                self.await_ready([name], seconds)
+        self.await_ready(list(plan), seconds)
+        for name, (action, _) in plan.items():
+            if action == running.REREAD:
+                command.run(self.script(f"roles/{roles[name]}/reload", name), seconds=READY_SECONDS, env=self.environment())
+
+    def await_may_stop(self, name, role):
+        """Waits until nobody loses what only this service gives: a queue its majority."""
+        script = self.script(f"roles/{role}/may-stop", name)
+        if not Path(script[0]).exists() or len(self.inventory.services.addresses(role)) < 2:
             return
-        try:
-            pwd.getpwnam("river")
-        except KeyError:
-            command.run(["useradd", "--system", "--home-dir", "/var/lib/river", "--shell", "/usr/sbin/nologin", "river"])
+        deadline = time.monotonic() + MAY_STOP_SECONDS
+        while (done := command.run(script, seconds=90, good=None, env=self.environment())).status != 0:
+            if time.monotonic() > deadline:
+                raise LabError(f"{name} is not replaced yet, others would miss it: {(done.out + done.err).strip()[-600:]}")
+            self.say(f"waiting to replace {name}: queues have no majority without it")
+            time.sleep(POLL_SECONDS)
 
-    # ---- the supervisor ----
+    def await_ready(self, names, seconds):
+        deadline, told = time.monotonic() + seconds, ""
+        while True:
+            done = command.run(self.script("ready", str(POLL_SECONDS), *names), seconds=POLL_SECONDS + 60, good=None,
+                               env=self.environment())
+            if done.status == 0:
+                return
+            waiting = self.waiting(done.out.split()[1])
+            if waiting != told:
+                self.say(waiting)
+                told = waiting
+            if time.monotonic() > deadline:
+                raise LabError(f"{self.server.name}: {waiting}; its services go on, call again when that is there. "
+                               f"{done.out.strip()[-600:]}")
 
-    def by_systemd(self):
-        return not self.prefix and Path("/run/systemd/system").is_dir()
+    def waiting(self, name):
+        """What a service that is not ready waits for: others that it needs and that do not listen, or itself."""
+        needs = ROLES[dict(self.services)[name]].needs
+        missing = {}
+        for server, role, places in self.inventory.having(needs, self.server):
+            if not all(ports.answers(*each) for each in places):
+                missing.setdefault(ROLES[role].program, []).append(server.name)
+        others = ", ".join(f"{', '.join(names)} ({program})" for program, names in missing.items())
+        return f"waiting for {others}" if others else f"waiting for {name}"
 
-    def supervisor(self):
-        """The supervisor's process id, or None when it does not run."""
-        try:
-            number = int(self.pid_file.read_text(encoding="ascii"))
-            words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
-        except (OSError, ValueError):
-            return None
-        return number if any(word.endswith(b"runsvdir") for word in words) else None
-
-    def start(self, changed):
-        if self.by_systemd():
-            UNIT.write_text(UNIT_TEXT, encoding="ascii")
-            command.run(["systemctl", "daemon-reload"])
-            command.run(["systemctl", "enable", "--now", "river"])
-        elif self.supervisor() is None:
-            clean.remove_tree(self.root / "run" / "river")
-            self.pid_file.parent.mkdir(parents=True)
-            log = self.root / "var" / "log" / "river" / "supervisor.log"
-            with open(log, "ab") as out:
-                child = command.start([f"{self.prefix}/opt/river/supervise"], stdin=subprocess.DEVNULL, stdout=out,
-                                      stderr=out, env=self.environment())
-            self.pid_file.write_text(str(child.pid), encoding="ascii")
-            return
-        self.restart(changed)
-
-    def restart(self, changed):
-        for name in changed:
-            if self.service(name).exists():
-                self.tell(name, "restart")
-
-    def reload(self, names):
-        roles = dict(self.server.services())
-        for name in names:
-            script = f"{self.prefix}/opt/river/roles/{roles[name]}/reload"
-            command.run([script, name], seconds=READY_SECONDS, env=self.environment())
-
-    def service(self, name):
-        return self.root / "run" / "river" / "service" / name
-
-    def tell(self, name, verb, good=(0,)):
-        """Runs a verb of sv and waits until it is done."""
-        command.run(["sv", "-w", STOP_SECONDS, verb, self.service(name)], seconds=STOP_SECONDS + 10, good=good)
-
-    def await_ready(self):
-        done = command.run([f"{self.prefix}/opt/river/ready", READY_SECONDS], seconds=READY_SECONDS + 30, good=None,
-                           env=self.environment())
-        if done.status != 0:
-            raise LabError(f"{self.server.name}: {done.out.strip()[-600:]}")
+    def say(self, text):
+        print(f"{self.server.name}: {text}", flush=True)
 
     def stop(self):
-        if self.by_systemd():
-            command.run(["systemctl", "disable", "--now", "river"], seconds=STOP_SECONDS + 30)
-            return
-        number = self.supervisor()
-        if number is None:
-            return
-        # On HUP runsvdir tells every service to end, but does not wait for them.
-        os.kill(number, signal.SIGHUP)
-        clean.wait_until(lambda: self.supervisor() is None, STOP_SECONDS)
-        for name, _ in self.server.services():
-            self.tell(name, "shutdown", good=None)
-        self.pid_file.unlink(missing_ok=True)
+        self.supervisor.stop()
+
+    def forget(self, name):
+        """Has the cluster of brokers forget one that is lost for good."""
+        for service, role in self.services:
+            if role == "broker":
+                words = self.script("roles/broker/forget", service, self.inventory.node(name))
+                command.run(words, seconds=300, env=self.environment())
+                return
+        raise LabError(f"{self.server.name} has no broker; call forget on a server that has one")
 
 
-def up(deployment):
+def up(deployment, seconds):
     begin = time.monotonic()
     deployment.install_packages()
-    deployment.check_data()
     deployment.make_user()
-    changed, reloaded = deployment.write()
-    deployment.start(changed)
-    deployment.await_ready()
-    deployment.reload(reloaded)
-    name, roles = deployment.server.name, ", ".join(deployment.server.roles)
-    told = ", ".join(changed + reloaded) or "nothing"
-    print(f"{name}: {roles} ready after {time.monotonic() - begin:.1f} s; changed: {told}")
+    with deployment.files() as files:
+        deployment.check(files)
+        plan = deployment.plan(files)
+        deployment.supervisor.prepare()
+        deployment.make_folders()
+        files.put(files.changes())
+        deployment.carry_out(plan, seconds)
+    told = ", ".join(name for name, (action, _) in plan.items() if action != running.SAME) or "nothing"
+    deployment.say(f"{', '.join(deployment.server.roles)} ready after {time.monotonic() - begin:.1f} s; changed: {told}")
+
+
+def show(deployment):
+    """Says what `up` would do, and does nothing."""
+    with deployment.files() as files:
+        deployment.check(files)
+        changes, plan = files.changes(), deployment.plan(files)
+    for path, change in sorted(changes.items()):
+        deployment.say(f"{change}: {deployment.prefix}/{path}")
+    for name, (action, paths) in plan.items():
+        if action != running.SAME:
+            deployment.say(f"would {action} {name}{': ' if paths else ''}{', '.join(map(os.path.basename, paths))}")
+    for name in deployment.supervisor.left_over():
+        deployment.say(f"would end {name}: the inventory does not list it")
+    if all(action == running.SAME for action, _ in plan.values()):
+        deployment.say("nothing would be restarted")
+
+
+def read(arguments, scratch):
+    """The inventory. A dry run gets a copy of the secrets, so that none are made."""
+    inventory = Inventory(arguments.inventory)
+    secrets = inventory.services.directory
+    if not (secrets / "passwords").exists():
+        others = [each.name for each, _, places in inventory.having(ROLES, inventory.named(arguments.server))
+                  if all(ports.answers(*place) for place in places)]
+        if others:
+            raise LabError(f"{secrets} is not there, but {', '.join(sorted(set(others)))} runs: copy the folder from there")
+    if arguments.dry_run:
+        inventory.services.directory = scratch / "secrets"
+        if secrets.exists():
+            shutil.copytree(secrets, inventory.services.directory)
+    return inventory
+
+
+def parser():
+    made = Parser(prog="ir-deploy", description=__doc__.split("\n\n")[0],
+                  formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    made.add_argument("inventory", help="see platforms/inventory.conf")
+    made.add_argument("server", help="which of its servers this one is")
+    made.add_argument("verb", nargs="?", choices=("up", "stop", "forget"), default="up",
+                      help="up: install, configure, start or restart what has changed; forget LOST: have the cluster of "
+                      "brokers forget a server that is lost, before a new one takes its place")
+    made.add_argument("lost", nargs="?", help="a server, for forget")
+    made.add_argument("--root", default="/", help="a folder in the place of /, for trials on one machine")
+    made.add_argument("--dry-run", action="store_true", help="say what up would change, and change nothing")
+    made.add_argument("--wait", type=int, default=READY_SECONDS, metavar="SECONDS", help="how long until all is ready")
+    return made
 
 
 def main(words):
-    parser = Parser(prog="ir-deploy", description=__doc__.split("\n\n")[0],
-                    formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("inventory", help="see platforms/inventory.conf")
-    parser.add_argument("server", help="which of its servers this one is")
-    parser.add_argument("verb", nargs="?", choices=("up", "stop"), default="up",
-                        help="up: install, configure, start or restart what has changed")
-    parser.add_argument("--root", default="/", help="a folder in the place of /, for trials on one machine")
-    arguments = parser.parse_args(words)
+    arguments = parser().parse_args(words)
     clean.end_on_signals()
+    os.umask(0o022)
     try:
-        deployment = Deployment(Inventory(arguments.inventory), arguments.server, arguments.root)
-        if arguments.verb == "stop":
-            deployment.stop()
-        else:
-            up(deployment)
+        with tempfile.TemporaryDirectory() as scratch:
+            deployment = Deployment(read(arguments, Path(scratch)), arguments.server, arguments.root)
+            if arguments.verb == "stop":
+                deployment.stop()
+            elif arguments.verb == "forget":
+                deployment.forget(arguments.lost or "")
+            elif arguments.dry_run:
+                show(deployment)
+            else:
+                up(deployment, arguments.wait)
     except (LabError, list_of_nodes.NodesError) as error:
         print(f"ir-deploy: {error}", file=sys.stderr)
         return getattr(error, "status", 1)

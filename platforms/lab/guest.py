@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 from .errors import LabError
+from .roles import ROLES
 
-ROLES = ("broker", "gateway", "balancer", "worker", "documents", "graph", "config", "router")
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 

@@ -6,9 +6,11 @@
     opt/river/roles/ROLE/     run: becomes the role's process; ready: exits with 0 when the role is ready; reload, if
                               it exists: makes the role read again what needs no restart
     opt/river/ready           exits with 0 when every service of the guest is ready
+    opt/river/stop            ends the services, last first
     etc/river/guest.conf      shell assignments: NAME, ADDRESS, PREFIX_LENGTH, GATEWAY, CPUS, MEMORY_MIB, …
     etc/river/authorized_keys the lab's public key
     etc/river/hosts           names and addresses of all guests
+    etc/river/order           the services in the order of their start (roles.py)
     etc/river/services/NAME/  one folder per process: `role`, and the configuration it runs with
     etc/river/version         changes whenever any of the others changes
 

@@ -13,6 +13,7 @@ Ports are the usual ones of each program, so all roles fit on one address.
 
 import dataclasses
 import functools
+import ipaddress
 import json
 import os
 import re
@@ -20,7 +21,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from . import command, payload
+from . import command, payload, roles
 from .errors import LabError
 from .state import PROJECT
 
@@ -47,6 +48,33 @@ CERTIFICATE = "certificate.pem"
 STORES_USER = "worker"
 GRAPH_PATHS = {"fuseki": "/ir?strategy=quads", "oxigraph": "/store?strategy=quads&query=/query"}
 WAITS = ("answer", "first-bytes")  # time limits that are longer for slow guests
+place = list_of_nodes.place
+# Memory and disk of the servers, in MiB. MongoDB's cache, and its log of changes; Fuseki's heap; the free space below
+# which a broker takes nothing in; the memory above which it does not ("": 40 % of its machine's).
+SIZES = {"documents-cache": 256, "documents-oplog": 256, "graph-heap": 512, "broker-disk-free": 50, "broker-memory": ""}
+JETTY = """\
+<?xml version="1.0"?>
+<!DOCTYPE Configure PUBLIC "-//Jetty//Configure//EN" "https://jetty.org/configure_10_0.dtd">
+<Configure id="Fuseki" class="org.eclipse.jetty.server.Server">
+  <Call name="addConnector"><Arg><New class="org.eclipse.jetty.server.ServerConnector">
+    <Arg name="server"><Ref refid="Fuseki"/></Arg>
+    <Set name="host">{host}</Set>
+    <Set name="port">{port}</Set>
+  </New></Arg></Call>
+</Configure>
+"""
+# As `--update --tdb2 --loc=db /ir` makes it; with a configuration of Jetty's, Fuseki takes a file of passwords from here only.
+FUSEKI = """\
+@prefix fuseki: <http://jena.apache.org/fuseki#> .
+@prefix tdb2: <http://jena.apache.org/2016/tdb#> .
+[] a fuseki:Server{login} .
+[] a fuseki:Service ; fuseki:name "ir" ;
+    fuseki:endpoint [ fuseki:operation fuseki:query ], [ fuseki:operation fuseki:query ; fuseki:name "query" ],
+        [ fuseki:operation fuseki:update ], [ fuseki:operation fuseki:update ; fuseki:name "update" ],
+        [ fuseki:operation fuseki:gsp-rw ], [ fuseki:operation fuseki:gsp-rw ; fuseki:name "data" ] ;
+    fuseki:dataset [ a tdb2:DatasetTDB2 ; tdb2:location "db" ] .
+"""
+FUSEKI_LOGIN = ' ; fuseki:passwd "users" ; fuseki:auth "basic" ; fuseki:allowedUsers "*"'
 
 
 @dataclasses.dataclass
@@ -62,19 +90,29 @@ class Doors:
     logins: bool = False  # whether the stores require a login
 
 
+@dataclasses.dataclass
+class Wishes:
+    """What an inventory may ask for. The initial values are a lab's."""
+
+    formats: str = "jsonld,senml"
+    engine: str = "fuseki"  # of the role graph, one of GRAPH_PATHS
+    documents: str = ""  # URIs of stores that are elsewhere; "": those of the roles
+    graph: str = ""
+    sizes: dict = dataclasses.field(default_factory=lambda: dict(SIZES))
+    programs: dict = dataclasses.field(default_factory=dict)  # {section of river.conf: {setting: value}}
+
+
 class Services:
     """The services of the guests of one cluster, each with name and address. Their shared secrets are in
     `directory`."""
 
-    def __init__(self, directory, guests, formats="jsonld,senml", engine="fuseki", patience=1, draining=(), doors=None):
-        """`engine`: for the role graph, one of GRAPH_PATHS. `patience`: the factor by which the balancer waits longer
-        for an answer. `draining`: addresses of brokers that are being drained but keep their consumers
-        (docs/operations.md). `doors`: None, those of a lab."""
+    def __init__(self, directory, guests, patience=1, draining=(), doors=None, wishes=None):
+        """`patience`: the factor by which the balancer waits longer for an answer. `draining`: addresses of brokers
+        that are being drained but keep their consumers (docs/operations.md). `doors`, `wishes`: None, those of a lab."""
         self.doors = doors or Doors()
+        self.wishes = wishes or Wishes()
         self.directory = directory
         self.guests = guests
-        self.formats = formats
-        self.engine = engine
         self.patience = patience
         self.draining = list(draining)
 
@@ -89,7 +127,7 @@ class Services:
         for guest in self.guests:
             for number, (name, word) in enumerate(guest.services()):
                 if word == role:
-                    yield guest, name, f"{guest.address}:{first_port + number}"
+                    yield guest, name, place(guest.address, first_port + number)
 
     def workers(self):
         return list(self.places("worker", WORKER_PORT))
@@ -110,7 +148,16 @@ class Services:
         own = {"inside": (found.address, INSIDE_PORT), "consumers": (found.address, CONSUMERS_PORT),
                "stats": (found.watch or found.address, STATS_PORT)}
         host, port = own.get(kind) or (found.outside or found.address, {**PLAIN, **SECURE}[kind])
-        return f"{host}:{port}"
+        return place(host, port)
+
+    def ports(self, guest):
+        """{service name: [(address, port)]} at which the services of a guest listen."""
+        return {name: PORTS[role](self, guest, number) for number, (name, role) in enumerate(guest.services())}
+
+    def balancer_ports(self, guest, _number):
+        kinds = [*self.doors.listeners, "inside", "consumers", "stats"]
+        split = (self.balancer_address(kind).rpartition(":") for kind in kinds)
+        return [(host.strip("[]"), int(port)) for host, _, port in split]
 
     # ---- what follows for all ----
 
@@ -123,9 +170,8 @@ class Services:
         nodes.motes["users"] = self.doors.motes
         nodes.brokers += map(listed, self.addresses("broker"))
         nodes.draining += map(listed, self.draining)
-        for _guest, name, place in self.gateways():
-            host, port = place.split(":")
-            nodes.gateways.append(list_of_nodes.Gateway(f"{name}-{host}", host, port))
+        for guest, name, where in self.gateways():
+            nodes.gateways.append(list_of_nodes.Gateway(f"{name}-{guest.address}", guest.address, where.rpartition(":")[2]))
         if self.balancers:
             ports = {**PLAIN, **SECURE}
             nodes.balancer.update({kind: ports[kind] for kind in self.doors.listeners},
@@ -186,29 +232,31 @@ class Services:
     def amqp(self, user):
         """The AMQP URI at which our own programs reach the brokers."""
         through = self.balancer_address("inside" if user == "gateway" else "consumers")
-        places = [through] if through else [f"{each}:{AMQP_PORT}" for each in self.addresses("broker")]
-        return ",".join(f"amqp://{user}@{each}" for each in places) or f"amqp://{user}@{self.guests[0].address}"
+        places = [through] if through else [place(each, AMQP_PORT) for each in self.addresses("broker")]
+        return ",".join(f"amqp://{user}@{each}" for each in places or [place(self.guests[0].address, AMQP_PORT)])
 
     def management(self):
         """The URL at which workers read the brokers' policies."""
         places = [*self.draining, *self.addresses("broker")]
-        return ",".join(f"http://monitor@{each}:{MANAGEMENT_PORT}" for each in places)
+        return ",".join(f"http://monitor@{place(each, MANAGEMENT_PORT)}" for each in places)
 
     def replica_sets(self):
         """{name: "HOST:PORT,…"} of the replica sets of the role documents."""
         sets = {}
         for guest in self.guests:
             if any(role == "documents" for _, role in guest.services()):
-                sets.setdefault(guest.shard or REPLICA_SET, []).append(f"{guest.address}:{DOCUMENTS_PORT}")
+                sets.setdefault(guest.shard or REPLICA_SET, []).append(place(guest.address, DOCUMENTS_PORT))
         return {name: ",".join(hosts) for name, hosts in sets.items()}
 
     def config_servers(self):
-        return ",".join(f"{each}:{CONFIG_PORT}" for each in self.addresses("config"))
+        return ",".join(place(each, CONFIG_PORT) for each in self.addresses("config"))
 
     def documents_uri(self):
+        if self.wishes.documents:
+            return self.wishes.documents
         sets = self.replica_sets()
         login, source = (f"{STORES_USER}@", "authSource=admin") if self.doors.logins else ("", "")
-        if routers := ",".join(f"{each}:{ROUTER_PORT}" for each in self.addresses("router")):
+        if routers := ",".join(place(each, ROUTER_PORT) for each in self.addresses("router")):
             return f"mongodb://{login}{routers}/river" + (f"?{source}" if source else "")
         if len(sets) > 1:
             raise LabError(f"replica sets {', '.join(sets)} need the roles config and router before them")
@@ -227,15 +275,17 @@ class Services:
         return [f"mongodb://{hosts}/?replicaSet={name}" for name, hosts in sets.items()]
 
     def graph_uri(self):
-        path = GRAPH_PATHS[self.engine]
-        uris = [f"sparql+http://{each}:{GRAPH_PORT}{path}" for each in self.addresses("graph")]
+        if self.wishes.graph:
+            return self.wishes.graph
+        path = GRAPH_PATHS[self.wishes.engine]
+        uris = [f"sparql+http://{place(each, GRAPH_PORT)}{path}" for each in self.addresses("graph")]
         return ",".join(uris) or EMBEDDED["graph"]
 
     # ---- files ----
 
     def files(self, guest):
         """{path below etc/river: text} for the services of one guest."""
-        files = {}
+        files = {"order": roles.listed(guest.services())}
         for number, (name, role) in enumerate(guest.services()):
             files[f"services/{name}/role"] = role + "\n"
             for file, text in CONFIGURATIONS[role](self, guest, number).items():
@@ -244,11 +294,15 @@ class Services:
 
     def broker(self, guest, _number):
         own = {"motes.json": json.dumps(motes.users(self.mote_tokens))} if self.doors.motes == "own" else {}
+        sizes = self.wishes.sizes
+        memory = f"vm_memory_high_watermark.absolute = {sizes['broker-memory']}MiB\n" if sizes["broker-memory"] else ""
         return {
             **own,
             "rabbitmq.conf": rabbitmq.configuration(self.nodes, f"broker-{guest.address}",
                                                       behind_balancer=bool(self.addresses("balancer")))
-                             + "disk_free_limit.absolute = 50MB\nraft.wal_max_size_bytes = 67108864\n",
+                             + f"disk_free_limit.absolute = {sizes['broker-disk-free']}MiB\n{memory}"
+                             + "raft.wal_max_size_bytes = 67108864\n",
+            "node.conf": erlang_names(guest.address),
             "enabled_plugins": f"[{','.join(rabbitmq.PLUGINS)}].\n",
             **{each.name: each.read_text() for each in (*rabbitmq.SCRIPTS, rabbitmq.CHECK_DATA)},
             "arguments": rabbitmq.arguments() + "\n",
@@ -259,25 +313,39 @@ class Services:
     def worker(self, guest, number):
         common = {"documents": self.documents_uri(), "graph": self.graph_uri(), "registry": "registry.ttl"}
         own = {"amqp": self.amqp("worker"), "amqp-password": self.password("worker"),
-               "management": self.management(), "management-password": self.password("monitor"), "formats": self.formats,
-               "http": f"{guest.watch or guest.address}:{WORKER_PORT + number}"}
+               "management": self.management(), "management-password": self.password("monitor"), "formats": self.wishes.formats,
+               "http": place(guest.watch or guest.address, WORKER_PORT + number)}
         if self.doors.logins:
             common |= {"documents-password": self.store_password, "graph-user": STORES_USER,
                        "graph-password": self.store_password}
         store = {"shards": self.shards()} if self.shards() else {}
         sections = (("common", common), ("ir-worker", own), ("ir-store", store))
-        files = {"registry.ttl": self.doors.registry.read_text(encoding="utf-8")} if self.doors.registry else {}
-        return {**files, "river.conf": "\n".join(section(*each) for each in sections),
+        return {**self.registry(), "river.conf": "\n".join(self.section(*each) for each in sections),
                 "sets": "".join(f"{each}\n" for each in self.sets_to_initiate())}
+
+    def registry(self):
+        return {"registry.ttl": self.doors.registry.read_text(encoding="utf-8")} if self.doors.registry else {}
+
+    def section(self, name, values):
+        """A section of river.conf, with what the inventory adds."""
+        more = self.wishes.programs.get(name, {})
+        if both := ", ".join(sorted(set(more) & set(values))):
+            raise LabError(f"[{name}] {both}: the deployment sets this itself")
+        return section(name, values | more)
 
     def documents(self, guest, _number):
         kind = "--shardsvr" if self.addresses("router") else ""
         name = guest.shard or REPLICA_SET
-        return {"mongod.conf": mongod(DOCUMENTS_PORT, name, kind), **self.set_up(name, self.replica_sets()[name])}
+        return {"mongod.conf": self.mongod(DOCUMENTS_PORT, name, kind), **self.set_up(name, self.replica_sets()[name])}
 
     def config(self, _guest, _number):
-        return {"mongod.conf": mongod(CONFIG_PORT, CONFIG_SET, "--configsvr"),
+        return {"mongod.conf": self.mongod(CONFIG_PORT, CONFIG_SET, "--configsvr"),
                 **self.set_up(CONFIG_SET, self.config_servers(), {"new-user-may": "shard"})}
+
+    def mongod(self, port, replica_set, kind):
+        sizes = self.wishes.sizes
+        return payload.assignments({"PORT": port, "REPLICA_SET": replica_set, "KIND": kind,
+                                    "CACHE_GB": sizes["documents-cache"] / 1024, "OPLOG_MIB": sizes["documents-oplog"]})
 
     def router(self, _guest, _number):
         key = {"key": self.secret("mongodb-key")} if self.doors.logins else {}
@@ -295,16 +363,20 @@ class Services:
                   "new-user-password": self.store_password, **(more or {})}
         return {"key": key, "river.conf": section("ir-store", values)}
 
-    def graph(self, _guest, _number):
+    def graph(self, guest, _number):
         # Fuseki's file of passwords: "USER: PASSWORD".
         login = {"users": f"{STORES_USER}: {self.store_password}\n"} if self.doors.logins else {}
-        return {"graph.conf": f"PORT={GRAPH_PORT}\nENGINE={self.engine}\nHEAP=512m\n", **login}
+        values = {"PORT": GRAPH_PORT, "PLACE": place(guest.address, GRAPH_PORT), "ENGINE": self.wishes.engine,
+                  "HEAP_MIB": self.wishes.sizes["graph-heap"]}
+        return {"graph.conf": payload.assignments(values), "jetty.xml": JETTY.format(host=guest.address, port=GRAPH_PORT),
+                "fuseki.ttl": FUSEKI.format(login=FUSEKI_LOGIN if login else ""), **login}
 
     def gateway(self, guest, number):
-        own = {"listen": f"{guest.address}:{GATEWAY_PORT + number}", "amqp": self.amqp("gateway"),
+        own = {"listen": place(guest.address, GATEWAY_PORT + number), "amqp": self.amqp("gateway"),
                "amqp-password": self.password("gateway")}
         hashes = (self.directory / "tokens").read_text(encoding="ascii") if self.mote_tokens else ""
-        return {"river.conf": section("ir-ingest", own), "tokens": hashes}
+        text = "\n".join(self.section(*each) for each in (("common", {}), ("ir-ingest", own)))
+        return {**self.registry(), "river.conf": text, "tokens": hashes}
 
     def balancer(self, _guest, _number):
         secure = set(self.doors.listeners) & SECURE.keys()
@@ -313,8 +385,20 @@ class Services:
 
 def listed(address):
     """The entry of a broker in the list of nodes."""
-    node = f"rabbit-{address.rpartition('.')[2]}@{address}"
-    return list_of_nodes.Broker(f"broker-{address}", address, str(AMQP_PORT), str(MQTT_PORT), str(MANAGEMENT_PORT), node)
+    return list_of_nodes.Broker(f"broker-{address}", address, str(AMQP_PORT), str(MQTT_PORT), str(MANAGEMENT_PORT),
+                                node_name(address))
+
+
+def node_name(address):
+    """Erlang's name of the broker at an address."""
+    return f"rabbit-{re.split('[.:]', address)[-1] or 0}@{address}"
+
+
+def erlang_names(address):
+    number = ipaddress.ip_address(address)
+    parts = [*number.packed] if number.version == 4 else [int(each, 16) for each in number.exploded.split(":")]
+    return payload.assignments({"NODE": node_name(address), "INTERFACE": f"{{{','.join(map(str, parts))}}}",
+                                "PROTOCOL": "inet_tcp" if number.version == 4 else "inet6_tcp", "NUMBER": number.packed[-1]})
 
 
 def longer(time, factor):
@@ -327,10 +411,6 @@ def section(name, values):
     return f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in values.items())
 
 
-def mongod(port, replica_set, kind):
-    return f"PORT={port}\nREPLICA_SET={replica_set}\nCACHE_GB=0.25\nKIND={kind}\n"
-
-
 CONFIGURATIONS = {
     "broker": Services.broker,
     "worker": Services.worker,
@@ -340,4 +420,20 @@ CONFIGURATIONS = {
     "graph": Services.graph,
     "gateway": Services.gateway,
     "balancer": Services.balancer,
+}
+
+
+def at(*ports):
+    return lambda _services, guest, _number: [(guest.address, port) for port in ports]
+
+
+PORTS = {
+    "broker": at(AMQP_PORT, MQTT_PORT, MANAGEMENT_PORT),
+    "worker": lambda _services, guest, number: [(guest.watch or guest.address, WORKER_PORT + number)],
+    "documents": at(DOCUMENTS_PORT),
+    "config": at(CONFIG_PORT),
+    "router": at(ROUTER_PORT),
+    "graph": at(GRAPH_PORT),
+    "gateway": lambda _services, guest, number: [(guest.address, GATEWAY_PORT + number)],
+    "balancer": Services.balancer_ports,
 }

@@ -184,8 +184,8 @@ def test_the_example(tmp_path):
     assert "shards = shard-1/10.0.0.31:27017,10.0.0.32:27017,10.0.0.33:27017 shard-2/10.0.0.34:27017" in text
     assert worker["services/worker-1/sets"] == ""
     mongod = listed.services.files(listed.named("documents-2"))
-    assert "KIND=--configsvr" in mongod["services/config/mongod.conf"]
-    assert "KIND=--shardsvr" in mongod["services/documents/mongod.conf"]
+    assert "KIND='--configsvr'" in mongod["services/config/mongod.conf"]
+    assert "KIND='--shardsvr'" in mongod["services/documents/mongod.conf"]
     router = worker["services/router/mongos.conf"]
     assert "CONFIG=config/10.0.0.31:27019,10.0.0.32:27019,10.0.0.33:27019" in router
 

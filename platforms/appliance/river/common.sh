@@ -10,6 +10,7 @@ RIVER_ROOT=${RIVER_ROOT-}
     name=$1
     settings=$RIVER_ROOT/etc/river/services/$name
     data=$RIVER_ROOT/var/lib/river/$name
+    started=$RIVER_ROOT/run/river/started/$name
 }
 # shellcheck source=/dev/null
 . "$RIVER_ROOT/etc/river/guest.conf"
@@ -22,41 +23,122 @@ transparent) huge=(env GLIBC_TUNABLES=glibc.malloc.hugetlb=1) ;;
 static) huge=(env GLIBC_TUNABLES=glibc.malloc.hugetlb=2) ;;
 esac
 
+# A command prefix that gives up root for the services' user. On bare metal, and where another supervisor has done so, the
+# user stays who started them.
+drop=()
+[[ -n $RIVER_ROOT || $EUID != 0 ]] || drop=(setpriv --reuid=river --regid=river --init-groups)
+
 # Creates the data folder and changes into it. Only the service's user may read the settings: they
 # contain passwords.
 enter_data() {
     mkdir -p "$data"
-    if [[ -z $RIVER_ROOT ]]; then
-        chown -R river:river "$data" "$settings"
-    fi
+    ((${#drop[@]} == 0)) || chown -R river:river "$data" "$settings"
     cd "$data" || exit 1
 }
 
-# Runs a command as the services' user. On bare metal that is the user who started them.
+# Runs a command as the services' user.
 as_river() {
-    if [[ -z $RIVER_ROOT ]]; then
-        chpst -u river:river "$@"
-    else
-        "$@"
-    fi
+    "${drop[@]}" "$@"
 }
 
 # The same, but replaces this shell by the command.
 become_river() {
-    if [[ -z $RIVER_ROOT ]]; then
-        exec chpst -u river:river "$@"
-    fi
-    exec "$@"
+    exec "${drop[@]}" "$@"
 }
 
-# Prints the status line of an HTTP response; waits at most one second.
+# ---- what runs, and with which files ----
+
+# When a process started, in the kernel's ticks: with its id it names one process for good.
+start_of() { # PID
+    local stat
+    stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+    # shellcheck disable=SC2086 # words; the program's name, which may have blanks, is cut off
+    set -- ${stat##*) }
+    echo "${20}"
+}
+
+# Lines "DIGEST  PATH": SHA-256 of what is ours, size and time of what is large and others'.
+digests() { # FILE…
+    local each ours=()
+    for each in "$@"; do
+        case $each in
+        "$RIVER_ROOT"/opt/river/servers/*) stat -Lc '%s-%Y  %n' "$each" ;;
+        "$RIVER_ROOT"/etc/river/* | "$RIVER_ROOT"/opt/river/*) ours+=("$each") ;;
+        *) stat -Lc '%s-%Y  %n' "$each" ;;
+        esac
+    done
+    ((${#ours[@]} == 0)) || sha256sum "${ours[@]}"
+}
+
+# Notes which process this is and what it is started with: its settings, its scripts, and the programs that are named.
+# ir-deploy holds that against the files, `ready` against who answers. To be called before any of them is read.
+note_start() { # PROGRAM…
+    local role=${0%/*}
+    mkdir -p "${started%/*}"
+    {
+        echo "$$ $(start_of $$)"
+        digests "$settings"/* "$role"/* "$RIVER_ROOT/opt/river/common.sh" "$RIVER_ROOT/etc/river/guest.conf" "$@"
+    } >"$started.new"
+    mv -f "$started.new" "$started"
+}
+
+# Notes that the running process has read files again. `lines` are their digests from before it did.
+note_reread() { # LINES
+    local line path noted
+    noted=$(cat "$started")
+    while read -r line; do
+        path=${line#*  }
+        noted=$(grep -vF "  $path" <<<"$noted")$'\n'$line
+    done <<<"$1"
+    echo "$noted" >"$started.new"
+    mv -f "$started.new" "$started"
+}
+
+# The id of the service's process, if it runs.
+running() {
+    local pid start
+    read -r pid start 2>/dev/null <"$started" && [[ $(start_of "$pid") == "$start" ]] && echo "$pid"
+}
+
+# Tells the service's process to read its files again.
+hang_up() {
+    kill -HUP "$(running)"
+}
+
+# An address without the brackets that IPv6 has before a port.
+bare() { # ADDRESS
+    local inner=${1#[}
+    echo "${inner%]}"
+}
+
+# Whether it is the service's process, or a child of it, that listens there, and nobody else.
+owned() { # ADDRESS PORT
+    local pid children each who
+    pid=$(running) || return 1
+    read -r -a children <"/proc/$pid/task/$pid/children" || true
+    who=$(ss -Hltnp "sport = :$2" | awk -v address="$(bare "$1")" '{
+        sub(/:[0-9]+$/, "", $4)
+        gsub(/[][]|::ffff:/, "", $4)
+        if ($4 == address) print
+    }')
+    for each in "$pid" "${children[@]}"; do
+        [[ $who != *"pid=$each,"* ]] || return 0
+    done
+    # Whoever is not root is not told whose a socket is.
+    [[ -n $who && $who != *users:* && ! -r /proc/$pid/fd ]]
+}
+
+# Prints the status line of an HTTP response of the service's process; waits at most one second.
 http_status() { # ADDRESS PORT PATH
+    owned "$1" "$2" || return 1
     # shellcheck disable=SC2016 # expanded by the inner shell
     timeout 1 bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" "$2" "$0" >&3 &&
-        read -r _ status _ <&3 && echo "$status"' "$1" "$2" "$3" 2>/dev/null
+        read -r _ status _ <&3 && echo "$status"' "$(bare "$1")" "$2" "$3" 2>/dev/null
 }
 
+# Whether the service's process takes connections there.
 listens() { # ADDRESS PORT
+    owned "$1" "$2" || return 1
     # shellcheck disable=SC2016
-    timeout 1 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$1" "$2" 2>/dev/null
+    timeout 1 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$(bare "$1")" "$2" 2>/dev/null
 }

@@ -1,0 +1,151 @@
+"""An inventory: the servers of a river, with address and roles, and what holds for all of them. platforms/inventory.conf is
+an example that explains every key.
+
+Unlike a lab, servers are open to strangers: the limits are those of ingest/nodes.conf, motes come in by TLS, at an
+address of their own and each with its own password, and the stores want a login. The inventory can say otherwise.
+"""
+
+import ipaddress
+import re
+from pathlib import Path
+
+from . import payload
+from .errors import LabError
+from .guest import Guest
+from .services import GRAPH_PATHS, PLAIN, SECURE, SIZES, Doors, Services, Wishes, list_of_nodes, node_name
+from .settings import read_ini
+
+KEYS = ("address", "outside", "watch", "roles", "shard")
+# Key: (initial value, allowed values; None: any text).
+RIVER_KEYS = {
+    "formats": ("jsonld,senml", None),
+    "engine": ("fuseki", tuple(GRAPH_PATHS)),
+    "documents": ("", None),
+    "graph": ("", None),
+    "registry": ("", None),
+    "certificate": ("", None),
+    "secrets": ("", None),
+    "listeners": ("https,amqps,mqtts", None),
+    "motes": ("own", ("own", "shared")),
+    "logins": ("yes", ("yes", "no")),
+}
+SIZE = re.compile(r"([1-9]\d{0,6})([MG])")
+PROGRAMS = ("common", "ir-worker", "ir-store", "ir-ingest")  # sections of river.conf
+SMALLEST = {"documents-cache": 256, "documents-oplog": 64, "graph-heap": 128, "broker-disk-free": 1, "broker-memory": 128}
+
+
+class Inventory:
+    def __init__(self, path):
+        self.path = Path(path).resolve()
+        sections = read_ini(self.path)
+        river = self.river(sections.pop("river", {}))
+        limits = self.limits(sections.pop("limits", {}))
+        sizes = self.sizes(sections.pop("sizes", {}))
+        programs = {name: sections.pop(name) for name in PROGRAMS if name in sections}
+        draining = [self.address(name, sections.pop(name)) for name in [*sections] if name.startswith("draining ")]
+        self.servers = [self.server(name, section) for name, section in sections.items()]
+        doors = Doors(listeners=self.listeners(river["listeners"]), limits=limits, motes=river["motes"],
+                      certificate=self.file(river["certificate"]), logins=river["logins"] == "yes",
+                      registry=self.file(river["registry"]) or payload.registry_file())
+        self.check_doors(river, doors)
+        self.check_stores(river)
+        secrets = self.file(river["secrets"]) or self.path.with_name(self.path.name + ".secrets")
+        wishes = Wishes(river["formats"], river["engine"], river["documents"], river["graph"], sizes, programs)
+        self.services = Services(secrets, self.servers, draining=draining, doors=doors, wishes=wishes)
+
+    def river(self, section):
+        values = {key: initial for key, (initial, _) in RIVER_KEYS.items()} | self.known("river", section, RIVER_KEYS)
+        for key, (_, words) in RIVER_KEYS.items():
+            if words and values[key] not in words:
+                raise LabError(f"{self.path}: [river] {key} = {values[key]}: it is one of {', '.join(words)}")
+        return values
+
+    def limits(self, section):
+        try:
+            checked = list_of_nodes.check(f"{self.path} [limits]", list_of_nodes.LIMITS, section)
+        except list_of_nodes.NodesError as error:
+            raise LabError(str(error)) from error
+        return {key: checked[key] for key in section}
+
+    def sizes(self, section):
+        """{key: MiB}."""
+        sizes = dict(SIZES)
+        for key, text in self.known("sizes", section, SIZES).items():
+            found = SIZE.fullmatch(text)
+            size = int(found.group(1)) * (1024 if found.group(2) == "G" else 1) if found else 0
+            if size < SMALLEST[key]:
+                raise LabError(f"{self.path}: [sizes] {key} = {text}: a size like 512M or 2G, from {SMALLEST[key]}M on")
+            sizes[key] = size
+        return sizes
+
+    def listeners(self, text):
+        words = tuple(each.strip() for each in text.split(","))
+        if unknown := set(words) - {*PLAIN, *SECURE}:
+            raise LabError(f"{self.path}: [river] listeners: {', '.join(sorted(unknown))}: known are "
+                           + ", ".join((*PLAIN, *SECURE)))
+        return words
+
+    def file(self, name):
+        """A file that the inventory names, relative to the inventory's folder; None when it names none."""
+        return self.path.parent / name if name else None
+
+    def roles(self):
+        return {role for each in self.servers for _, role in each.services()}
+
+    def check_doors(self, river, doors):
+        """Refuses settings that would leave a door open which nobody asked for."""
+        for each in self.servers:
+            balances = any(role == "balancer" for _, role in each.services())
+            if balances and each.outside in ("", each.address, each.watch):
+                raise LabError(f"{self.path}: [server {each.name}] outside: the balancer needs the address at which motes come "
+                               "in, another one than address and watch, at which the house does")
+        if doors.logins and river["engine"] == "oxigraph" and "graph" in self.roles():
+            raise LabError(f"{self.path}: [river] engine = oxigraph: it knows no logins; logins = no leaves all stores open, "
+                           "for a network on which nobody else is")
+
+    def check_stores(self, river):
+        for key in ("documents", "graph"):
+            if river[key] and key in self.roles():
+                raise LabError(f"{self.path}: [river] {key} = {river[key]}: a store elsewhere, but servers have the role {key}")
+
+    def known(self, name, section, keys):
+        if unknown := set(section) - set(keys):
+            raise LabError(f"{self.path}: [{name}] {', '.join(sorted(unknown))}: known are {', '.join(keys)}")
+        return section
+
+    def server(self, title, section):
+        kind, _, name = title.partition(" ")
+        if kind != "server":
+            raise LabError(f"{self.path}: [{title}]: sections are [river], [limits], [sizes], [server NAME], [draining NAME] and "
+                           f"[{'], ['.join(PROGRAMS)}]")
+        address = self.address(title, section, KEYS)
+        roles = [each.strip() for each in section.get("roles", "").split(",") if each.strip()]
+        more = {key: self.address(title, {"address": section[key]}) for key in ("outside", "watch") if key in section}
+        server = Guest(name=name, platform="", roles=roles, address=address, shard=section.get("shard", ""), **more)
+        server.validate()
+        return server
+
+    def address(self, title, section, keys=KEYS[:1]):
+        self.known(title, section, keys)
+        try:
+            return str(ipaddress.ip_address(section.get("address", "")))
+        except ValueError as error:
+            raise LabError(f"{self.path}: [{title}] address: {error}") from error
+
+    def named(self, name):
+        for each in self.servers:
+            if each.name == name:
+                return each
+        raise LabError(f"{self.path}: no server '{name}'; there are {', '.join(each.name for each in self.servers)}")
+
+    def having(self, roles, but):
+        """(server, role, ports) of the services with one of these roles on other servers than `but`."""
+        for server in self.servers:
+            ports = self.services.ports(server)
+            for name, role in server.services():
+                if server is not but and role in roles:
+                    yield server, role, ports[name]
+
+    def node(self, name):
+        """Erlang's name of the broker of a server."""
+        return node_name(self.named(name).address)

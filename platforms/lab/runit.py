@@ -1,0 +1,102 @@
+"""Services under runit, where systemd is not process 1: its supervisor runsvdir, over run/river/service."""
+
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from . import clean, command
+from .roles import ROLES, in_order
+
+EXTRA_SECONDS = 10
+LONGEST = max(each.stop_seconds for each in ROLES.values())
+
+
+class Runit:
+    def __init__(self, root, prefix, services):
+        self.root, self.prefix = root, prefix
+        self.roles = dict(services)
+        self.run = root / "run" / "river"
+        self.pid_file = self.run / "supervisor"
+
+    def units(self):
+        """What it wants among a service's settings: {file: text} by service."""
+        return {}
+
+    def prepare(self):
+        """Before files are put in place."""
+
+    def begin(self):
+        """Has a supervisor run, and a folder for each service in it."""
+        command.run([f"{self.prefix}/opt/river/arrange"], env=self.environment())
+        if self.supervisor() is None:
+            with open(self.root / "var" / "log" / "river" / "supervisor.log", "ab") as out:
+                child = command.start([f"{self.prefix}/opt/river/supervise"], stdin=subprocess.DEVNULL, stdout=out,
+                                      stderr=out, env=self.environment())
+            self.pid_file.write_text(str(child.pid), encoding="ascii")
+
+    def environment(self):
+        return {**os.environ, "RIVER_ROOT": self.prefix}
+
+    def supervisor(self):
+        """The supervisor's process id, or None when it does not run."""
+        try:
+            number = int(self.pid_file.read_text(encoding="ascii"))
+            words = Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")
+        except (OSError, ValueError):
+            return None
+        return number if any(word.endswith((b"runsvdir", b"supervise")) for word in words) else None
+
+    def service(self, name):
+        return self.run / "service" / name
+
+    def supervised(self, name):
+        """Whether a supervisor takes orders for the service."""
+        return takes_orders(self.service(name))
+
+    def tell(self, name, verb):
+        seconds = ROLES[self.roles[name]].stop_seconds if name in self.roles else LONGEST
+        command.run(["sv", "-w", seconds, verb, self.service(name)], seconds=seconds + EXTRA_SECONDS)
+
+    def start(self, name):
+        clean.wait_until(lambda: self.supervised(name), EXTRA_SECONDS)
+        self.tell(name, "up")
+
+    def restart(self, name):
+        self.tell(name, "force-restart")
+
+    def left_over(self):
+        """Services that run and are not listed any more."""
+        folder = self.run / "service"
+        return sorted({each.name for each in folder.iterdir()} - set(self.roles)) if folder.exists() else []
+
+    def remove(self, name):
+        if self.supervised(name):
+            self.tell(name, "force-stop")
+        gone = self.run / "gone"
+        clean.remove_tree(gone)
+        self.service(name).rename(gone)
+        command.run(["sv", "exit", gone], good=None)
+        clean.wait_until(lambda: not takes_orders(gone), EXTRA_SECONDS)
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def stop(self):
+        for name, _ in reversed(in_order(self.roles.items())):
+            if self.supervised(name):
+                self.tell(name, "force-stop")
+        if number := self.supervisor():
+            os.kill(number, signal.SIGHUP)  # runsvdir ends, and tells every runsv to
+            clean.wait_until(lambda: self.supervisor() is None, EXTRA_SECONDS)
+        for name in self.roles:
+            clean.wait_until(lambda each=name: not self.supervised(each), EXTRA_SECONDS)
+        self.pid_file.unlink(missing_ok=True)
+
+
+def takes_orders(folder):
+    """Whether runit watches the service in a folder."""
+    try:
+        os.close(os.open(folder / "supervise" / "ok", os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,223 @@
+"""What a deployment does to what is there: each call holds what runs against its files, says what it waits for, and touches
+nobody else's."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import harness
+from harness import ROOT
+from test_deploy import deploy, inventory, port_mapper, send  # noqa: F401 - fixtures
+
+sys.path.insert(0, str(ROOT))
+
+from platforms.lab import LabError, deploy as deployment, running, systemd  # noqa: E402
+from platforms.lab.inventory import Inventory  # noqa: E402
+
+ONE, TWO = "127.0.0.51", "127.0.0.52"
+SERVERS = f"""
+[river]
+registry = river.ttl
+motes = shared
+[sizes]
+broker-disk-free = 60M
+[ir-worker]
+in-flight = {{batches}}
+[ir-ingest]
+mote-messages = 32
+[server one]
+address = {ONE}
+roles = broker
+[server two]
+address = {TWO}
+roles = worker,gateway
+"""
+
+
+def write(path, batches=4):
+    path.write_text(SERVERS.format(batches=batches))
+    path.with_name("river.ttl").write_text(harness.REGISTRY.read_text())
+
+
+def process(path, server, service):
+    return running.process(path.parent / server, service)
+
+
+def started(path, server, service):
+    """When a service's process started, in seconds since 1970."""
+    found = process(path, server, service)
+    ticks = int(Path(f"/proc/{found.pid}/stat").read_text().rpartition(")")[2].split()[19])
+    boot = int(re.search(r"^btime (\d+)", Path("/proc/stat").read_text(), re.M).group(1))
+    return boot + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def argv(path, name, *words):
+    return [ROOT / "platforms" / "ir-deploy", path, name, *words, f"--root={path.parent / name}"]
+
+
+def interrupt(path, name, seconds):
+    """Calls ir-deploy and presses Ctrl-C after so many seconds. Its exit status."""
+    env = {**os.environ, "IR_BUILD": str(harness.BUILD)}
+    called = subprocess.Popen(argv(path, name), env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        called.wait(seconds)
+    called.send_signal(signal.SIGINT)
+    return called.wait(60)
+
+
+def sockets(path, server):
+    """{(address, port)} at which processes of a server's folder listen, as the kernel says."""
+    text = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, timeout=20, check=True).stdout
+    found = set()
+    for line in text.splitlines():
+        pids = re.findall(r"pid=(\d+)", line)
+        with contextlib.suppress(OSError):
+            if any(str(path.parent / server).encode() in Path(f"/proc/{pid}/environ").read_bytes() for pid in pids):
+                address, _, port = line.split()[3].rpartition(":")
+                found.add((address, int(port)))
+    return found
+
+
+@pytest.mark.parametrize("moments", [(0.7, 1.6), pytest.param([each / 4 for each in range(1, 21)], marks=pytest.mark.slow)])
+def test_a_pair_of_servers(inventory, moments):  # noqa: F811
+    write(inventory)
+    # Who comes first is told whom it waits for.
+    assert "waiting for one (rabbitmq)" in deploy(inventory, "two", "--wait=1", good=1)
+    deploy(inventory, "one")
+    deploy(inventory, "two")
+    own = inventory.parent / "two/etc/river/services"
+    assert "in-flight = 4" in (own / "worker/river.conf").read_text()
+    assert "mote-messages = 32" in (own / "gateway/river.conf").read_text()
+    assert (own / "gateway/registry.ttl").read_text() == harness.REGISTRY.read_text()
+    assert "absolute = 60MiB" in (inventory.parent / "one/etc/river/services/broker/rabbitmq.conf").read_text()
+    send(inventory, f"{ONE}:5672", f"{ONE}:5672")
+    # Nothing listens where the inventory does not say so.
+    assert {address for address, _ in sockets(inventory, "one")} == {ONE}
+    assert sockets(inventory, "two") == {(TWO, 9400), (TWO, 8081)}
+    a_dry_run_changes_nothing(inventory, own)
+    interrupted_calls_are_completed(inventory, own, moments)
+    who_answers_is_the_process_that_was_started(inventory)
+    secrets_are_those_that_others_have(inventory)
+
+
+def a_dry_run_changes_nothing(inventory, own):  # noqa: F811
+    before = [process(inventory, "two", each) for each in ("worker", "gateway")]
+    assert "nothing would be restarted" in deploy(inventory, "two", "--dry-run")
+    write(inventory, batches=5)
+    told = deploy(inventory, "two", "--dry-run")
+    assert "would restart worker: river.conf" in told and "gateway" not in told
+    assert "in-flight = 4" in (own / "worker/river.conf").read_text()
+    assert [process(inventory, "two", each) for each in ("worker", "gateway")] == before
+
+
+def interrupted_calls_are_completed(inventory, own, moments):  # noqa: F811
+    """By the next one, whenever Ctrl-C came. The gateway, whose files are the same, is left alone."""
+    before = process(inventory, "two", "gateway")
+    for number, seconds in enumerate(moments):
+        write(inventory, batches=6 + number)
+        interrupt(inventory, "two", seconds)
+        deploy(inventory, "two")
+        assert f"in-flight = {6 + number}\n" in (own / "worker/river.conf").read_text()
+        assert started(inventory, "two", "worker") >= (own / "worker/river.conf").stat().st_mtime - 1
+        assert "changed: nothing" in deploy(inventory, "two")
+    assert process(inventory, "two", "gateway") == before
+
+
+def who_answers_is_the_process_that_was_started(inventory):  # noqa: F811
+    """Somebody else at a service's port makes it neither ready nor deployed, and is named."""
+    service = inventory.parent / "two/run/river/service/gateway"
+    subprocess.run(["sv", "-w", "60", "force-stop", service], check=True, timeout=90)
+    other = [sys.executable, "-c", "import http.server as h\n"
+             "class Yes(h.BaseHTTPRequestHandler):\n def do_GET(self): self.send_response(200); self.end_headers()\n"
+             f"h.HTTPServer(('{TWO}', 8081), Yes).serve_forever()"]
+    with subprocess.Popen(other, stderr=subprocess.DEVNULL) as foreign:
+        try:
+            harness.wait_for(lambda: alive(TWO, 8081), "the other one")
+            ready = [inventory.parent / "two/opt/river/ready", "1", "gateway"]
+            env = {**os.environ, "RIVER_ROOT": str(inventory.parent / "two")}
+            done = subprocess.run(ready, env=env, capture_output=True, text=True, timeout=60, check=False)
+            assert done.returncode == 1 and "gateway is not ready" in done.stdout
+            told = deploy(inventory, "two", good=1)
+            assert f"port 8081 of {TWO}, which gateway needs, is taken by python" in told and f"process {foreign.pid})" in told
+        finally:
+            foreign.kill()
+    assert "changed: gateway" in deploy(inventory, "two")
+
+
+def secrets_are_those_that_others_have(inventory):  # noqa: F811
+    """With secrets of its own a server would be none of theirs."""
+    secrets = Path(f"{inventory}.secrets")
+    secrets.rename(secrets.with_name("kept"))
+    assert "but one runs: copy the folder from there" in deploy(inventory, "two", good=1)
+    secrets.with_name("kept").rename(secrets)
+
+
+def alive(address, port):
+    with contextlib.suppress(OSError), socket.create_connection((address, port), 1):
+        return True
+    return False
+
+
+ALL_IN_ONE = """
+[river]
+motes = shared
+[server one]
+address = ::1
+roles = broker,worker,gateway
+"""
+
+
+def test_ipv6_under_a_strict_umask(inventory):  # noqa: F811
+    """Of one address, ended in the order in which nothing is lost."""
+    inventory.write_text(ALL_IN_ONE)
+    before = os.umask(0o077)
+    try:
+        deploy(inventory, "one")
+    finally:
+        os.umask(before)
+    send(inventory, "[::1]:5672", "[::1]:5672")
+    root = inventory.parent / "one"
+    modes = {each.stat().st_mode & 0o777 for each in (root / "opt/river").rglob("*")}
+    assert modes <= {0o755, 0o644}
+    assert {each.stat().st_mode & 0o777 for each in (root / "etc/river/services").rglob("*") if each.is_file()} == {0o600}
+    assert {address for address, _ in sockets(inventory, "one")} == {"[::1]"}
+    services = ("gateway", "worker", "broker")
+    stopping = subprocess.Popen(argv(inventory, "one", "stop"))
+    ended = []
+    deadline = time.monotonic() + 120
+    while (stopping.poll() is None or len(ended) < len(services)) and time.monotonic() < deadline:
+        ended += [each for each in services if each not in ended and process(inventory, "one", each) is None]
+        time.sleep(0.02)
+    assert stopping.returncode == 0 and ended == list(services)
+
+
+def test_units(tmp_path):
+    """As systemd itself checks them; each ends before what it needs."""
+    services = [("gateway-1", "gateway"), ("worker", "worker"), ("balancer", "balancer"), ("broker", "broker"),
+                ("documents", "documents")]
+    made = systemd.Systemd(services)
+    for name, files in made.units().items():
+        (tmp_path / systemd.unit(name)).write_text(files["unit"].replace("/opt/river/roles/", f"{ROOT}/platforms/appliance/river/roles/")
+                                                   .replace("User=river", "User=root"))
+    (tmp_path / systemd.TARGET).write_text(systemd.TARGET_TEXT)
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *sorted(tmp_path.iterdir())], capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert done.stderr == "" and done.returncode == 0
+    after = {name: re.search("^After=(.*)$", files["unit"], re.M).group(1) for name, files in made.units().items()}
+    assert "river-broker.service" in after["worker"] and "river-worker.service" in after["gateway-1"]
+    assert "river-documents.service" in after["broker"] and "river-" not in after["documents"]
+
+
+def test_a_server_of_another_machine(tmp_path):
+    path = tmp_path / "inventory.conf"
+    path.write_text("[server far]\naddress = 192.0.2.77\nroles = broker\n")
+    with pytest.raises(LabError, match="192.0.2.77 is no address of this machine"):
+        deployment.ports.check_own(Inventory(path).named("far").address)

@@ -1,0 +1,242 @@
+"""docs/production.md from empty machines to the first observation, on containers with systemd as process 1: started, stopped,
+rebooted, upgraded under load, and a server replaced that was lost with its disk."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+
+import pytest
+
+import harness
+from harness import ROOT
+from machines import BUILD, Machines
+from test_deploy_doors import MOTE, Mote, pack
+
+sys.path.insert(0, str(ROOT))
+
+from platforms.lab.inventory import Inventory  # noqa: E402
+
+SUBNET = "10.99.77"
+OUTSIDE = f"{SUBNET}.100"
+NAMES = ("one", "two", "three")
+ADDRESSES = {name: f"{SUBNET}.1{number}" for number, name in enumerate(NAMES, 1)}
+INVENTORY = f"""
+[river]
+formats = senml
+registry = river.ttl
+[limits]
+connections-per-source = 1000
+new-connections-per-source = 1000
+requests-per-source = 100000
+queue-messages = {{messages}}
+[ir-worker]
+in-flight = {{batches}}
+[server one]
+address = {ADDRESSES["one"]}
+outside = {OUTSIDE}
+roles = broker,documents,graph,balancer,gateway,worker
+[server two]
+address = {ADDRESSES["two"]}
+roles = broker,documents,gateway,worker
+[server three]
+address = {ADDRESSES["three"]}
+roles = broker,documents,gateway,worker
+"""
+RATE, MOTES = 60, 40
+
+
+def write(shared, messages=5000000, batches=4):
+    (shared / "inventory.conf").write_text(INVENTORY.format(messages=messages, batches=batches))
+
+
+def addresses(name):
+    return [f"{each}/24" for each in (ADDRESSES[name], *([OUTSIDE] if name == "one" else []))]
+
+
+def empty(machine):
+    """What Debian's packages started by themselves when they came, and tools/install switches off, ends."""
+    machine.run("systemctl", "disable", "--now", "rabbitmq-server", "haproxy", "mosquitto", "epmd.socket", "epmd", good=None)
+
+
+def deploy_all(machines):
+    """On all at once, as three people would. {name: what it printed}"""
+    told = {}
+
+    def run(machine):
+        told[machine.name] = machine.deploy(good=(0, 1))
+
+    threads = [threading.Thread(target=run, args=(each,)) for each in machines]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(900)
+    assert all(" ready after " in text for text in told.values()), told
+    return told
+
+
+class River:
+    def __init__(self, shared):
+        self.shared = shared
+        self.path = shared / "inventory.conf"
+        self.services = Inventory(self.path).services
+        self.ledgers = []
+
+    def store(self, *words):
+        env = {**os.environ, "IR_DOCUMENTS_PASSWORD": self.services.store_password, "IR_GRAPH_PASSWORD": self.services.store_password}
+        argv = [BUILD / "ir-store", *words, "--json", f"--documents={self.services.documents_uri()}",
+                f"--graph={self.services.graph_uri()}", "--graph-user=worker"]
+        return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+    def faults(self):
+        """What is missing, doubled or foreign of all that was sent."""
+        done = self.store("verify", f"--ledger={','.join(map(str, self.ledgers))}")
+        told = json.loads(done.stdout)
+        parts = [part for part in told.values() if isinstance(part, dict)]
+        return {key: sum(part.get(key, 0) for part in parts) for key in ("missing", "doubled", "foreign")}
+
+    def assert_exact(self):
+        clean = {"missing": 0, "doubled": 0, "foreign": 0}
+        harness.wait_for(lambda: self.faults() == clean, f"all to be stored once: {self.faults()}", 180, 2)
+
+
+class Load:
+    """Simulated motes of the registry, by HTTPS, until it is told to end."""
+
+    def __init__(self, river, number):
+        self.river = river
+        self.folder = river.shared.parent / f"load-{number}"
+        self.source = [f"--simulate={MOTES}", f"--seed={number}"]
+        secrets = f"{river.path}.secrets"
+        passwords = harness.cluster.definitions.read_passwords(f"{secrets}/passwords")
+        argv = [BUILD / "ir-loadgen", *self.source, f"--target=https://{OUTSIDE}:443", f"--ca={secrets}/certificates/ca.pem",
+                f"--mote-tokens={secrets}/mote-tokens", f"--rate={RATE}", "--duration=30m", f"--out={self.folder}", "--formats=senml",
+                "--drain-timeout=120s"]
+        env = {**os.environ, "IR_AMQP": f"amqp://loadgen:{passwords['loadgen']}@{ADDRESSES['one']}:5674"}
+        self.log = open(river.shared.parent / f"load-{number}.log", "wb")
+        self.process = subprocess.Popen(argv, env=env, stdout=self.log, stderr=self.log)
+
+    def end(self):
+        """Its summary. The generator ends its sending at the first signal and waits for what is under way."""
+        assert self.process.poll() is None, "the load ended before it was told to"
+        self.process.terminate()
+        self.process.wait(300)
+        self.log.close()
+        self.river.ledgers.append(self.folder / "ledger.txt")
+        return json.loads((self.folder / "summary.json").read_text())
+
+
+def registry(shared):
+    """Of the simulated motes, and of the one that a person plays."""
+    made = shared / "simulated.ttl"
+    subprocess.run([BUILD / "ir-loadgen", f"--simulate={MOTES}", f"--write-registry={made}"], check=True, timeout=60)
+    (shared / "river.ttl").write_text(harness.REGISTRY.read_text() + made.read_text())
+
+
+def first_observation(path):
+    """As the document sends it."""
+    mote = Mote(path, MOTE)
+    headers = {"Authorization": f"Bearer {mote.secret}", "Content-Type": harness.SENML_JSON}
+    request = urllib.request.Request(f"https://{OUTSIDE}/v1/observations", pack(MOTE, 18.7), headers)
+    with urllib.request.urlopen(request, timeout=60, context=mote.context) as answer:
+        assert answer.status == 202
+
+
+def killed(machine):
+    """What systemd had to kill."""
+    told = machine.run("journalctl", "-q", "-o", "cat", "_PID=1").out
+    return re.findall(r"^river-.*(?:Killing process|status=9/KILL|timed out).*$", told, re.M)
+
+
+def assert_own_addresses(machine):
+    lines = machine.run("ss", "-Hltn").out.splitlines()
+    found = {(line.split()[3].rpartition(":")[0].replace("[::ffff:", "").strip("[]"), int(line.split()[3].rpartition(":")[2]))
+             for line in lines}
+    allowed = {ADDRESSES[machine.name], "127.0.0.1", "::1", *([OUTSIDE] if machine.name == "one" else [])}
+    assert {address for address, _ in found} <= allowed, found
+    assert {port for address, port in found if address in ("127.0.0.1", "::1")} <= {4369}, found
+
+
+def new_build(shared):
+    """A version that differs in its programs."""
+    target = shared / "build"
+    target.mkdir()
+    for name in ("ir-worker", "ir-store", "ir-annotate", "ir-ingest"):
+        subprocess.run(["objcopy", "--add-section", f".river={__file__}", BUILD / name, target / name], check=True, timeout=60)
+
+
+def upgrade(machine):
+    """One command for each server."""
+    argv = machine.argv("env", "IR_BUILD=/srv/shared/build", "/srv/river/platforms/ir-deploy", "/srv/shared/inventory.conf", machine.name)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_three_servers(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("containers on a bridge need root")
+    with Machines(tmp_path, SUBNET) as machines:
+        write(machines.shared)
+        registry(machines.shared)
+        servers = {name: machines.make(name, *addresses(name)) for name in NAMES}
+        for each in servers.values():
+            empty(each)
+        told = servers["one"].deploy("--wait=5", good=(1,))
+        assert "waiting for two, three (mongod)" in told, told
+        deploy_all(servers.values())
+        river = River(machines.shared)
+        first_observation(river.path)
+        harness.wait_for(lambda: json.loads(river.store("status").stdout)["graph"]["observations"] == 1, "the first observation", 120, 1)
+        for each in servers.values():
+            assert_own_addresses(each)
+            assert "changed: nothing" in each.deploy()
+        stop_and_reboot(servers["three"])
+        upgrade_under_load(machines, servers, river)
+        servers["three"] = lose_and_replace(machines, servers, river)
+
+
+def stop_and_reboot(machine):
+    begin = time.monotonic()
+    machine.run("systemctl", "stop", "river.target", *(f"river-{each}.service" for each in ("gateway", "worker", "broker", "documents")),
+                seconds=300)
+    print(f"systemctl stop: {time.monotonic() - begin:.1f} s")
+    assert killed(machine) == []
+    machine.reboot()
+    assert "changed: nothing" in machine.deploy()
+    machine.deploy("stop")
+    assert "epmd" not in machine.run("ps", "-e", "-o", "comm").out
+    machine.deploy()
+
+
+def upgrade_under_load(machines, servers, river):
+    one = Load(river, 1)
+    time.sleep(10)
+    new_build(machines.shared)
+    write(machines.shared, messages=4000000, batches=5)
+    for name in NAMES:
+        print(upgrade(servers[name]))
+    summary = one.end()
+    print({key: summary[key] for key in ("messages_sent", "messages_confirmed", "order_violations")})
+    assert summary["messages_confirmed"] == summary["messages_sent"] > 0
+    assert summary["order_violations"] == 0
+    river.assert_exact()
+
+
+def lose_and_replace(machines, servers, river):
+    one = Load(river, 2)
+    time.sleep(5)
+    new = machines.replace(servers["three"], *addresses("three"))
+    empty(new)
+    servers["two"].deploy("forget", "three")
+    print(upgrade(new))
+    summary = one.end()
+    assert summary["messages_confirmed"] == summary["messages_sent"] > 0
+    assert summary["order_violations"] == 0
+    river.assert_exact()
+    return new
