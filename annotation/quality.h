@@ -13,23 +13,11 @@
 #ifndef IR_ANNOTATION_QUALITY_H
 #define IR_ANNOTATION_QUALITY_H
 
+#include "annotation/point.h"
 #include "common/status.h"
 #include "observation/batch.h"
 
 #define IR_QUALITY_AHEAD_NS (INT64_C(600) * 1000000000)
-
-/* A past point of a series, as the document store returns it to quality control. */
-typedef struct ir_point {
-    ir_id_t id;
-    ir_id_t raw_id;
-    int64_t time_ns;
-    double value; /* in the sensor's unit */
-    double source_value;
-    char source_unit[32];
-    uint8_t flags[IR_TEST_COUNT];
-    uint8_t aggregate;
-    int record;
-} ir_point_t;
 
 /* The aggregate flag is the worst one: fail (4), else suspect (3), else good (1), else not
  * evaluated (2), else missing (9). */

@@ -3,7 +3,7 @@
 #ifndef IR_ANNOTATION_SERIES_H
 #define IR_ANNOTATION_SERIES_H
 
-#include "annotation/quality.h"
+#include "annotation/point.h"
 
 #include <stdbool.h>
 #include <stddef.h>

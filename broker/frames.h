@@ -4,7 +4,7 @@
 #ifndef IR_BROKER_FRAMES_H
 #define IR_BROKER_FRAMES_H
 
-#include "broker/publisher.h"
+#include "broker/publication.h"
 #include "broker/rabbitmq_c.h"
 #include "common/buffer.h"
 #include "common/status.h"

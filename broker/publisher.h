@@ -4,6 +4,7 @@
 #define IR_BROKER_PUBLISHER_H
 
 #include "broker/connection.h"
+#include "broker/publication.h"
 #include "common/status.h"
 #include "common/view.h"
 
@@ -26,30 +27,6 @@ void ir_publisher_need(ir_publisher_t *publisher, const char *exchange);
 
 /* Takes over what `from`, a publisher to the same broker, has learned about it. */
 void ir_publisher_inherit(ir_publisher_t *publisher, const ir_publisher_t *from);
-
-typedef struct ir_header {
-    const char *name;
-    enum { IR_HEADER_TEXT, IR_HEADER_INTEGER, IR_HEADER_FLAG } kind;
-    ir_view_t text;
-    int64_t integer; /* INTEGER; FLAG: 0 or 1 */
-} ir_header_t;
-
-#define IR_HEADERS_MAX 12
-
-typedef struct ir_publication {
-    const char *exchange;
-    ir_view_t routing_key; /* at most 255 bytes */
-    const char *content_type;
-    ir_view_t message_id; /* or empty */
-    ir_view_t user_id;    /* or empty; the broker accepts only the connection's user */
-    int64_t timestamp_s;  /* property timestamp, seconds since 1970; 0: none */
-    const ir_header_t *headers;
-    size_t n_headers;
-    ir_view_t body;
-    bool mandatory; /* an unroutable message counts as failed */
-    bool transient; /* delivery mode 1 instead of 2 */
-    void *ticket;   /* returned with the answer, see ir_publisher_on_answer */
-} ir_publication_t;
 
 /* Connects if necessary, then writes the message to a buffer. It is sent with the next flush, or
  * when enough has collected. Also processes confirms that have arrived. RETRY: the connection broke

@@ -1,6 +1,6 @@
 #include "feed/format.h"
 
-#include "feed/uplink.h"
+#include "feed/uplink_kind.h"
 
 static const ir_input_format_t formats[] = {
     [IR_INPUT_CSV] = {.name = "csv", .dialect = {.separator = ',', .quotes = true}},

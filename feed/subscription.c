@@ -5,7 +5,7 @@
 #include "common/log.h"
 #include "common/thread.h"
 #include "feed/spool.h"
-#include "feed/uplink.h"
+#include "feed/uplink_kind.h"
 #include "send/mqtt_client.h"
 
 #include <stdatomic.h>

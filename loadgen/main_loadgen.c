@@ -2,6 +2,7 @@
 #include "common/program.h"
 #include "loadgen/options.h"
 #include "loadgen/run.h"
+#include "loadgen/settings.h"
 
 static int run(const ir_loadgen_options_t *options) {
     ir_log_open(ir_loadgen_program.name, (ir_log_level_t)options->log_level);

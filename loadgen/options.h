@@ -1,4 +1,4 @@
-/* The settings of ir-loadgen. */
+/* What the settings of ir-loadgen (loadgen/settings.h) mean to its parts. */
 #ifndef IR_LOADGEN_OPTIONS_H
 #define IR_LOADGEN_OPTIONS_H
 
@@ -51,8 +51,6 @@ typedef struct ir_loadgen_options {
     int log_level;
     bool core_dumps;
 } ir_loadgen_options_t;
-
-extern const ir_program_t ir_loadgen_program;
 
 /* What follows from the options. Texts belong to the options. */
 void ir_loadgen_broker_options(const ir_loadgen_options_t *options, const char *role,

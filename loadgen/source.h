@@ -83,11 +83,6 @@ typedef struct ir_source_options {
     ir_timings_t timings;
 } ir_source_options_t;
 
-/* Opens what the options ask for; they need not outlive the source. `error` says what is wrong with
- * a file or a setting. `source` is untouched on failure. */
-ir_status_t ir_source_open(const ir_source_options_t *options, ir_source_t *source,
-                           ir_error_t *error);
-
 /* Names for the messages of one opened source, which no other has: of a run's own number, which the
  * second function makes, and the message's. */
 void ir_source_make_name(uint64_t run, uint64_t number, char name[static IR_SENDER_NAME_SIZE]);

@@ -3,7 +3,7 @@
 #include "common/log.h"
 #include "common/program.h"
 #include "http/listener.h"
-#include "worker/policy_watch.h"
+#include "worker/management.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -91,7 +91,7 @@ static ir_status_t check(const void *given, ir_error_t *error) {
         status = ir_broker_settings_check(&options->broker, error);
     }
     if (status == IR_OK) {
-        status = ir_policy_uris_check(options->management, error);
+        status = ir_management_check(options->management, error);
     }
     if (status == IR_OK) {
         status = ir_listener_check(options->http, error);

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/thread.h"
 #include "store/http.h"
+#include "worker/management.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -16,63 +17,13 @@
 
 #define TIMEOUT_NS (5 * IR_SECOND_NS)
 #define ANSWER_MAX ((size_t)1024 * 1024) /* 257 queues have about 100 KB */
-#define URI_SIZE 512
 #define OUR_QUEUES "^ir%5C.(observations%5C.%5B0-9%5D%2B%7Crejected)%24"
-
-/* ---- addresses ---- */
-
-typedef struct place {
-    char user[128];
-    char base[URI_SIZE]; /* the address without the user */
-} place_t;
-
-/* Takes the next address of the list; returns false at its end. */
-static bool next_uri(const char **uris, char uri[static URI_SIZE]) {
-    *uris += strspn(*uris, ", \t");
-    const size_t size = strcspn(*uris, ", \t");
-    snprintf(uri, URI_SIZE, "%.*s", (int)size, *uris);
-    *uris += size;
-    return size > 0;
-}
-
-static ir_status_t parse_uri(const char *uri, place_t *place, ir_error_t *error) {
-    const char *host = strstr(uri, "://");
-    const bool good =
-        (strncmp(uri, "http://", 7) == 0 || strncmp(uri, "https://", 8) == 0) && host[3] != '\0';
-    const char *at = good ? strchr(host, '@') : NULL;
-    if (!good || (at != NULL && memchr(host + 3, ':', (size_t)(at - host - 3)) != NULL)) {
-        return ir_error_set(error, IR_ERR_USAGE,
-                            "management: an address is http://USER@HOST:15672, the password is set "
-                            "by itself");
-    }
-    const size_t scheme = (size_t)(host - uri) + 3;
-    snprintf(place->user, sizeof place->user, "%.*s", at != NULL ? (int)(at - host - 3) : 5,
-             at != NULL ? host + 3 : "guest");
-    snprintf(place->base, sizeof place->base, "%.*s%s", (int)scheme, uri,
-             at != NULL ? at + 1 : host + 3);
-    place->base[strcspn(place->base, " ")] = '\0';
-    const size_t size = strlen(place->base);
-    if (place->base[size - 1] == '/') {
-        place->base[size - 1] = '\0';
-    }
-    return IR_OK;
-}
-
-ir_status_t ir_policy_uris_check(const char *uris, ir_error_t *error) {
-    char uri[URI_SIZE];
-    place_t place;
-    ir_status_t status = IR_OK;
-    while (status == IR_OK && uris != NULL && next_uri(&uris, uri)) {
-        status = parse_uri(uri, &place, error);
-    }
-    return status;
-}
 
 /* ---- asking ---- */
 
 typedef struct asking {
     ir_http_t *http;
-    const place_t *place;
+    const ir_management_place_t *place;
     char host[4 * IR_BROKER_USER_SIZE]; /* the virtual host, escaped */
     ir_error_t *error;
 } asking_t;
@@ -106,7 +57,7 @@ static ir_status_t judge_code(const asking_t *asking, int code) {
 }
 
 static ir_status_t get(const asking_t *asking, const char *path, ir_buffer_t *answer) {
-    char url[2 * URI_SIZE + sizeof asking->host];
+    char url[2 * IR_MANAGEMENT_URI_SIZE + sizeof asking->host];
     snprintf(url, sizeof url, "%s/api/%s", asking->place->base, path);
     const ir_http_request_t request = {.method = "GET",
                                        .url = url,
@@ -126,7 +77,7 @@ static ir_status_t get(const asking_t *asking, const char *path, ir_buffer_t *an
 
 static ir_status_t get_of_host(const asking_t *asking, const char *what, const char *more,
                                ir_buffer_t *answer) {
-    char path[URI_SIZE + sizeof asking->host];
+    char path[IR_MANAGEMENT_URI_SIZE + sizeof asking->host];
     snprintf(path, sizeof path, "%s/%s%s", what, asking->host, more);
     return get(asking, path, answer);
 }
@@ -178,11 +129,11 @@ static void escape_host(const char *host, char out[static 4 * IR_BROKER_USER_SIZ
 static ir_status_t ask_place(const ir_worker_options_t *options, const char *uri,
                              ir_policy_verdict_t *verdict, ir_buffer_t *reasons,
                              ir_error_t *error) {
-    place_t place;
+    ir_management_place_t place;
     char host[IR_BROKER_USER_SIZE];
     ir_broker_options_t broker;
     ir_worker_broker_options(options, &broker);
-    ir_status_t status = parse_uri(uri, &place, error);
+    ir_status_t status = ir_management_parse(uri, &place, error);
     if (status == IR_OK) {
         status = ir_broker_host(&broker, host, error);
     }
@@ -205,9 +156,9 @@ static ir_status_t ask_place(const ir_worker_options_t *options, const char *uri
 ir_status_t ir_policies_ask(const ir_worker_options_t *options, ir_policy_verdict_t *verdict,
                             ir_buffer_t *reasons, ir_error_t *error) {
     const char *uris = options->management;
-    char uri[URI_SIZE];
+    char uri[IR_MANAGEMENT_URI_SIZE];
     ir_status_t status = ir_error_set(error, IR_ERR_USAGE, "management: no address is set");
-    while (status != IR_OK && next_uri(&uris, uri)) {
+    while (status != IR_OK && ir_management_next(&uris, uri)) {
         ir_buffer_clear(reasons);
         status = ask_place(options, uri, verdict, reasons, error);
     }

@@ -8,9 +8,6 @@
 
 typedef struct ir_policy_watch ir_policy_watch_t;
 
-/* Checks the setting: "" or http(s)://[USER@]HOST[:PORT], several separated by commas. */
-ir_status_t ir_policy_uris_check(const char *uris, ir_error_t *error);
-
 /* Asks once; the first address that answers counts. Blocks, at most 5 s per request.
  * IR_ERR_CONNECT, IR_ERR_TIMEOUT, IR_ERR_AUTH, IR_ERR_NOT_FOUND (no such virtual host) and the
  * errors of ir_policies_judge mean that the answer is unknown. */

@@ -3,6 +3,7 @@
 #include "common/settings.h"
 #include "ingest/options.h"
 #include "loadgen/options.h"
+#include "loadgen/settings.h"
 #include "tests/fuzz/fuzz.h"
 #include "worker/options.h"
 

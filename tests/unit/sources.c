@@ -1,5 +1,7 @@
 #include "tests/unit/sources.h"
 
+#include "loadgen/source_open.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 #include "loadgen/producer.h"
 
 #include "common/clock.h"
+#include "loadgen/source_open.h"
 
 #include <pthread.h>
 #include <setjmp.h>

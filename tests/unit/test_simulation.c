@@ -3,6 +3,7 @@
 #include "common/arena.h"
 #include "common/clock.h"
 #include "loadgen/river_registry.h"
+#include "loadgen/source_open.h"
 #include "observation/registry.h"
 #include "observation/senml.h"
 #include "tests/unit/failing_alloc.h"

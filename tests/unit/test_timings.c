@@ -3,6 +3,7 @@
 
 #include "common/arena.h"
 #include "common/clock.h"
+#include "loadgen/source_open.h"
 #include "observation/senml.h"
 #include "tests/unit/sources.h"
 

@@ -1,0 +1,193 @@
+#include "loadgen/settings.h"
+
+#include "common/log.h"
+#include "common/program.h"
+#include "loadgen/modes.h"
+#include "loadgen/options.h"
+#include "loadgen/producer.h"
+#include "loadgen/simulation.h"
+
+#include <stddef.h>
+
+#define FIELD(member) offsetof(ir_loadgen_options_t, member)
+
+static const ir_setting_t settings[] = {
+    {"replay", 'r', IR_SETTING_TEXT, "FILE", NULL, 0, 0, "loadgen/usgs_river_observations.csv.gz",
+     FIELD(replay), "Observations to send: CSV, plain or gzip (see loadgen/README.md)."},
+    {"repeat", 'n', IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "1", FIELD(repeat),
+     "Sends the file so often, shifted in time so that every observation is new; the last time as "
+     "it is."},
+    {"messages", 'm', IR_SETTING_INTEGER, "N", NULL, 0, 1e15, "0", FIELD(messages),
+     "Sends at most so many messages; 0: all."},
+    {"single-records", '1', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(single_records),
+     "One observation a message, not one station and time."},
+    {"simulate", 's', IR_SETTING_INTEGER, "N", NULL, 0, IR_SIMULATION_MOTES_MAX, "0",
+     FIELD(simulate),
+     "Sends what so many motes along simulated rivers would measure, in place of a replay; 14 "
+     "bytes of memory "
+     "each."},
+    {"seed", 0, IR_SETTING_INTEGER, "N", NULL, 0, 9e15, "1", FIELD(seed),
+     "Of the simulation and of arrivals by chance: the same seed and start give the same "
+     "messages."},
+    {"records", 0, IR_SETTING_INTEGER, "N", NULL, 1, IR_SIMULATION_RECORDS_MAX, "7", FIELD(records),
+     "Records in each message of the simulation; 7: all sensors of a mote at one time."},
+    {"interval", 0, IR_SETTING_DURATION, "TIME", NULL, IR_SECOND, IR_DAY, "15min",
+     FIELD(interval_ns),
+     "Time between two measurements of a simulated sensor, in the time of the data; whole "
+     "seconds."},
+    {"start", 0, IR_SETTING_TEXT, "TIME", NULL, 0, 0, NULL, FIELD(start),
+     "When the simulation's data begin, like 2025-05-01T04:00:00Z; empty: so that they end now."},
+    {"fault-duplicates", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, IR_FAULTS_SHARE_MAX, "0",
+     FIELD(faults.duplicates), "Share of simulated messages that repeat the one before."},
+    {"fault-late", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, IR_FAULTS_SHARE_MAX, "0",
+     FIELD(faults.late), "Share of simulated messages that come after younger ones of their mote."},
+    {"fault-malformed", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, 1, "0", FIELD(faults.malformed),
+     "Share of simulated messages that must be refused whole."},
+    {"fault-unknown", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, 1, "0", FIELD(faults.unknown),
+     "Share of simulated messages with one record of a sensor that the registry lacks."},
+    {"fault-skew", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, 1, "0", FIELD(faults.skew),
+     "Share of simulated motes whose clock is wrong, each by its own time of up to two hours."},
+    {"fault-bursts", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, 1, "0", FIELD(faults.bursts),
+     "Share of simulated messages that come eight at once from a mote that was silent."},
+    {"relative-share", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, 1, "0", FIELD(timings.relative),
+     "Share of messages whose times are relative: so long before they arrive."},
+    {"clockless-share", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, 1, "0", FIELD(timings.clockless),
+     "Share of messages that say no time."},
+    {"named-share", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, 1, "0", FIELD(timings.named),
+     "Share of these two that go with a name of their own (AMQP: message-id, HTTP: "
+     "Idempotency-Key; MQTT has none)."},
+    {"repeated-share", 0, IR_SETTING_NUMBER, "SHARE", NULL, 0, 1, "0", FIELD(timings.repeated),
+     "Share of simulated messages without a time that repeat their mote's first one, byte for "
+     "byte, as another reading."},
+    {"write-registry", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(write_registry),
+     "Writes the registry (Turtle) of the simulated motes, and sends nothing."},
+    {"write-motes", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(write_motes),
+     "Writes the names of the motes, one a line, and sends nothing."},
+    {"format", 0, IR_SETTING_CHOICE, "WORD", "json|cbor", 0, 0, "json", FIELD(format),
+     "SenML as JSON or CBOR."},
+    {"rate", 'R', IR_SETTING_NUMBER, "N", NULL, 0, 1e9, "0", FIELD(rate),
+     "Observations a second, on a schedule that waits for nobody; 0: as fast as confirms allow."},
+    {"arrivals", 0, IR_SETTING_CHOICE, "WORD", "constant|poisson", 0, 0, "constant",
+     FIELD(arrivals), "Whether messages are due at even distances or as if by chance."},
+    {"pace", 0, IR_SETTING_NUMBER, "FACTOR", NULL, 0, 1e9, "0", FIELD(pace),
+     "Sends as the data's own times say, faster by this factor, in place of a rate."},
+    {"duration", 'd', IR_SETTING_DURATION, "TIME", NULL, 0, 365 * IR_DAY, "0s", FIELD(duration_ns),
+     "Sends for so long; 0: until the messages end."},
+    {"rate-steps", 0, IR_SETTING_TEXT, "FROM:TO:STEP:SECONDS", NULL, 0, 0, NULL, FIELD(rate_steps),
+     "One rate after the other, each for so many seconds, each with a line of its own in the "
+     "summary."},
+    {"find-max", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(find_max),
+     "Looks for the highest rate that is kept: nothing stays behind, the backlog does not grow, "
+     "the 99th percentile is within its bound."},
+    {"p99-bound", 0, IR_SETTING_DURATION, "TIME", NULL, 1e6, IR_DAY, "1s", FIELD(p99_bound_ns),
+     "Of find-max: how long 99 of 100 messages may take."},
+    {"trial", 0, IR_SETTING_DURATION, "TIME", NULL, 0.2 * IR_SECOND, IR_DAY, "10s", FIELD(trial_ns),
+     "Of find-max: how long each trial is measured."},
+    {"warm-up", 0, IR_SETTING_DURATION, "TIME", NULL, 0, IR_DAY, "2s", FIELD(warm_up_ns),
+     "Of find-max: how long each trial runs before that."},
+    {"late-bound", 0, IR_SETTING_DURATION, "TIME", NULL, 1e6, IR_DAY, "50ms", FIELD(late_bound_ns),
+     "A run is not valid when more than 1 % of the messages went out later than this by the "
+     "generator's own fault."},
+    {"target", 't', IR_SETTING_URI, "URI[,URI...]", NULL, 0, 0, NULL, FIELD(target),
+     "Where to send: amqp(s)://, mqtt(s)://, http(s)://HOST:PORT, null: (nowhere); the motes are "
+     "spread over several. Empty: to the broker of 'amqp'."},
+    {"threads", 0, IR_SETTING_INTEGER, "N", NULL, 1, 256, "1", FIELD(threads),
+     "Threads for each target; the motes are spread over them."},
+    {"connections", 'c', IR_SETTING_INTEGER, "N", NULL, 0, 65536, "0", FIELD(connections),
+     "Connections to each target, spread over its threads; 0: 1 a thread, for HTTP 16."},
+    IR_SEND_SETTINGS(ir_loadgen_options_t, send),
+    {"window", 'w', IR_SETTING_INTEGER, "N", NULL, 1, IR_PRODUCER_WINDOW_MAX, "2000", FIELD(window),
+     "Most messages of a thread that are sent and not yet confirmed."},
+    {"dump", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(dump),
+     "Writes the packs to standard output, one a line, and sends nothing."},
+    {"subscribe", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, "true", FIELD(subscribe),
+     "Listens to what is republished, to measure end to end."},
+    {"no-subscribe", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(no_subscribe),
+     "Does not listen."},
+    {"formats", 'f', IR_SETTING_TEXT, "LIST", NULL, 0, 0, "jsonld,senml", FIELD(formats),
+     "Formats in which a message must come back to be complete, separated by commas; empty: the "
+     "first to come will do."},
+    {"outstanding", 0, IR_SETTING_INTEGER, "N", NULL, 1000, 100e6, "2000000", FIELD(outstanding),
+     "Messages that may be under way before sending waits for the oldest; 64 bytes of memory each "
+     "when used."},
+    {"no-wait", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(no_wait),
+     "Ends when all is confirmed, without waiting for what is republished."},
+    {"drain-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 365 * IR_DAY, "60s",
+     FIELD(drain_timeout_ns), "Gives up waiting when nothing has come back for this long."},
+    {"retry-for", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 365 * IR_DAY, "60s", FIELD(retry_for_ns),
+     "Gives up when a target was away or refused messages for this long."},
+    {"out", 'o', IR_SETTING_TEXT, "DIR", NULL, 0, 0, NULL, FIELD(out),
+     "Directory for ledger.txt, series.csv, histograms and summary.json; without it the summary "
+     "goes to standard output."},
+    {"json", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(json),
+     "Writes the summary to standard output, too."},
+    {"no-ledger", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(no_ledger),
+     "Writes no ledger, which takes a line for every message and observation."},
+    {"series-interval", 0, IR_SETTING_DURATION, "TIME", NULL, 0.01 * IR_SECOND, IR_DAY, "1s",
+     FIELD(series_interval_ns), "Time between two rows of series.csv."},
+    IR_BROKER_SETTINGS(ir_loadgen_options_t, broker),
+    {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, "30s",
+     FIELD(timeout_ns), "Longest wait for one answer of the broker."},
+    IR_LOG_SETTINGS(ir_loadgen_options_t, log_level),
+    IR_PROGRAM_SETTINGS(ir_loadgen_options_t, core_dumps),
+};
+
+static ir_status_t check(const void *given, ir_error_t *error) {
+    const ir_loadgen_options_t *options = given;
+    ir_loadgen_formats_t formats;
+    ir_plan_t plan;
+    ir_targets_t targets;
+    if (ir_setting_text(options->replay) == NULL) {
+        return ir_error_set(error, IR_ERR_USAGE, "replay: name the file to send");
+    }
+    if (options->dump && options->format != IR_PACK_JSON) {
+        return ir_error_set(error, IR_ERR_USAGE, "dump: CBOR has no lines; use --format json");
+    }
+    if (options->timings.relative + options->timings.clockless > 1) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "relative-share and clockless-share are more than 1 together");
+    }
+    if (ir_setting_text(options->write_registry) != NULL && options->simulate == 0) {
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "write-registry: that of the replay is loadgen/usgs_river.ttl; say "
+                            "--simulate N");
+    }
+    ir_status_t status = ir_broker_settings_check(&options->broker, error);
+    if (status == IR_OK) {
+        status = ir_loadgen_formats(options, &formats, error);
+    }
+    if (status == IR_OK) {
+        status = ir_loadgen_plan(options, &plan, error);
+    }
+    if (status == IR_OK) {
+        status = ir_loadgen_targets(options, NULL, &targets, error);
+    }
+    if (status == IR_OK) {
+        ir_targets_free(&targets);
+    }
+    return status;
+}
+
+const ir_program_t ir_loadgen_program = {
+    .name = "ir-loadgen",
+    .purpose = "Sends observations as motes would, and measures how long they take to come out "
+               "again.",
+    .usage = "",
+    .notes =
+        "Examples:\n"
+        "  ir-loadgen --amqp amqp://HOST --out DIR --rate 2000 --duration 60s\n"
+        "  ir-loadgen --target http://GATEWAY:8080 --mote-tokens FILE --amqp amqp://HOST "
+        "--rate-steps 1000:5000:1000:30 --out DIR\n"
+        "  ir-loadgen --target mqtt://user@HOST --amqp amqp://HOST --find-max --p99-bound "
+        "500ms\n"
+        "  ir-loadgen --target null: --threads 2 --rate 400000 --duration 10s\n"
+        "Signals: SIGINT, SIGTERM and SIGHUP send nothing new, wait for the confirms, write ledger "
+        "and summary, and exit; a second one waits for nothing.\n"
+        "Exit status: 0 all that was asked for was done (for the whole time, at the rate, all "
+        "confirmed and, unless --no-wait or --no-subscribe, back) and the figures are valid; "
+        "2 wrong usage or settings, 1 anything else.\n",
+    .settings = settings,
+    .n_settings = sizeof settings / sizeof settings[0],
+    .check = check,
+    .applies = ir_modes_check,
+};

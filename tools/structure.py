@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+"""structure.py [--check]
+
+Prints how the sources depend on each other: the folders from top to bottom, each with those that it includes; circles of
+folders, of C modules and of Python modules; the longest functions and files. With --check it prints only what breaks a
+rule and exits with 1 if anything does.
+
+A C module is a .c file with the header of the same name; a header alone counts as a part of what includes it. Imports inside a function count. Test code may use everything and is
+left out.
+"""
+
+import argparse
+import ast
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("ingest", "worker", "loadgen", "feed", "send", "store", "broker", "annotation", "observation", "http", "common")
+PYTHON = ("tools", "ingest", "platforms", "bench", "packaging")
+FUNCTION_LINES = 45
+SHOWN = 10
+INCLUDE = re.compile(r'^#include "([^"]+)"', re.M)
+# A function's first line starts in column 0 and ends with "{"; its last line is "}" alone (clang-format's layout).
+FUNCTION = re.compile(r"^(?![#} /])[^\n;=]*(?:\n[^\n;={]+)*\) \{\n(?:.*\n)*?\}$", re.M)
+
+
+def circles(graph):
+    """The strongly connected parts of {node: nodes} that have more than one node, each sorted (Tarjan)."""
+    numbers, lows, stack, found = {}, {}, [], []
+
+    def visit(node):
+        numbers[node] = lows[node] = len(numbers)
+        stack.append(node)
+        for after in graph.get(node, ()):
+            if after not in numbers:
+                visit(after)
+                lows[node] = min(lows[node], lows[after])
+            elif after in stack:
+                lows[node] = min(lows[node], numbers[after])
+        if lows[node] == numbers[node]:
+            at = stack.index(node)
+            part, stack[at:] = stack[at:], []
+            if len(part) > 1:
+                found.append(sorted(part))
+
+    sys.setrecursionlimit(10000)
+    for node in sorted(graph):
+        if node not in numbers:
+            visit(node)
+    return sorted(found)
+
+
+# ---- C ----
+
+
+def c_files():
+    return sorted(path for folder in FOLDERS for suffix in ("*.c", "*.h") for path in (ROOT / folder).rglob(suffix))
+
+
+def module_of(path):
+    return str(path.relative_to(ROOT).with_suffix(""))
+
+
+def included(path, seen):
+    """The modules whose headers a file includes, by itself or in a header without a .c file."""
+    for name in INCLUDE.findall(path.read_text(encoding="utf-8")):
+        header = ROOT / name
+        if header in seen or header.suffix != ".h" or not header.is_file():
+            continue
+        seen.add(header)
+        if header.with_suffix(".c").is_file():
+            yield module_of(header)
+        else:
+            yield from included(header, seen)
+
+
+def c_modules():
+    """{module: modules whose headers it includes}"""
+    graph = {}
+    for path in c_files():
+        if path.with_suffix(".c").is_file():
+            graph.setdefault(module_of(path), set()).update(set(included(path, set())) - {module_of(path)})
+    return graph
+
+
+def by_folder(modules):
+    graph = {folder: set() for folder in FOLDERS}
+    for module, others in modules.items():
+        graph[module.partition("/")[0]] |= {other.partition("/")[0] for other in others}
+    return {folder: others - {folder} for folder, others in graph.items()}
+
+
+def functions(path):
+    """(lines, name) of each function."""
+    text = path.read_text(encoding="utf-8")
+    for match in FUNCTION.finditer(text):
+        name = re.search(r"(\w+)\(", match.group())
+        yield match.group().count("\n") + 1, f"{path.relative_to(ROOT)}: {name.group(1) if name else '?'}"
+
+
+# ---- Python ----
+
+
+def python_files():
+    return sorted(path for folder in PYTHON for path in (ROOT / folder).rglob("*.py"))
+
+
+def imported(tree, path, known):
+    """The files that a module imports, wherever in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [(None, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = path.parents[node.level - 1] if node.level else None
+            start = node.module or ""
+            names = [(base, f"{start}.{alias.name}".strip(".")) for alias in node.names] + [(base, start)]
+        else:
+            continue
+        for base, name in names:
+            parts = [each for each in name.split(".") if each]
+            for root in [base] if base else (path.parent, ROOT):
+                place = root.joinpath(*parts)
+                for file in (place.with_suffix(".py"), place / "__init__.py") if parts else ():
+                    if file in known and file != path:
+                        yield file
+
+
+def python_modules():
+    known = set(python_files())
+    graph = {}
+    for path in known:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        graph[str(path.relative_to(ROOT))] = {str(each.relative_to(ROOT)) for each in imported(tree, path, known)
+                                              if each.name != "__init__.py"}
+    return graph
+
+
+# ---- telling ----
+
+
+def faults(modules, folders, python):
+    order = {folder: place for place, folder in enumerate(FOLDERS)}
+    for folder, others in folders.items():
+        for other in sorted(others):
+            if order[other] < order[folder]:
+                yield f"{folder}/ includes a header of {other}/, which stands above it"
+    for kind, graph in (("folders", folders), ("C modules", modules), ("Python modules", python)):
+        for circle in circles(graph):
+            yield f"circle of {kind}: {', '.join(circle)}"
+    for path in c_files():
+        for lines, name in functions(path):
+            if lines > FUNCTION_LINES:
+                yield f"{name} has {lines} lines; at most {FUNCTION_LINES}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", 1)[1].split(". ")[0])
+    parser.add_argument("--check", action="store_true", help="print only what breaks a rule; exit with 1 if anything does")
+    options = parser.parse_args()
+    modules, python = c_modules(), python_modules()
+    folders = by_folder(modules)
+    found = list(faults(modules, folders, python))
+    if not options.check:
+        for folder in FOLDERS:
+            print(f"{folder + '/':14}{' '.join(each for each in FOLDERS if each in folders[folder])}")
+        print("\nlongest functions")
+        for lines, name in sorted((each for path in c_files() for each in functions(path)), reverse=True)[:SHOWN]:
+            print(f"{lines:6} {name}")
+        print("\nlongest files")
+        sizes = ((len(path.read_text(encoding="utf-8").splitlines()), str(path.relative_to(ROOT))) for path in c_files() + python_files())
+        for lines, name in sorted(sizes, reverse=True)[:SHOWN]:
+            print(f"{lines:6} {name}")
+        print()
+    for fault in found:
+        print(fault)
+    return 1 if options.check and found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
