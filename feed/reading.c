@@ -5,8 +5,8 @@
 #include "observation/registry.h"
 #include "observation/senml.h"
 
-#include <ctype.h>
 #include <math.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,20 +50,6 @@ bool ir_reading_set_time(const ir_reading_context_t *context, int64_t time_ns,
 
 /* ---- values ---- */
 
-static bool name_valid(ir_view_t name) {
-    static const char allowed[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-:./_";
-    if (name.size == 0 || name.size > IR_NAME_SIZE_MAX || !isalnum((unsigned char)name.data[0])) {
-        return false;
-    }
-    for (size_t i = 0; i < name.size; i++) {
-        if (name.data[i] == '\0' || strchr(allowed, name.data[i]) == NULL) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* The sensor's full name: said in the mapping, after the mote, or after the mote in a column. */
 static ir_view_t full_name(const ir_reading_context_t *context, const ir_map_value_t *value,
                            ir_view_t name, const ir_reading_t *reading) {
@@ -78,7 +64,7 @@ static ir_view_t full_name(const ir_reading_context_t *context, const ir_map_val
 void ir_reading_add(const ir_reading_context_t *context, const ir_map_value_t *value,
                     ir_view_t name, double number, ir_reading_t *reading) {
     const ir_view_t sensor = full_name(context, value, name, reading);
-    if (!name_valid(sensor)) {
+    if (!ir_sensor_name_valid(sensor)) {
         ir_report_unusable(context->report, "'%.*s' is no sensor's name", IR_VIEW_ARG(sensor));
         return;
     }

@@ -1,7 +1,5 @@
 #include "observation/registry_build.h"
 
-#include "observation/senml.h"
-
 /* A sensor that is being built. The nodes of its mote and its property, which say what holds for
  * all of theirs, are NULL where there is a fault. */
 typedef struct draft {
@@ -61,7 +59,7 @@ static ir_status_t set_name(const ir_builder_t *builder, draft_t *draft) {
     if (status == IR_OK) {
         status = ir_fact_text(builder, given, "a text, \"USGS-08068500/00010\"", &name);
     }
-    if (status == IR_OK && !ir_name_valid(name, IR_NAME_SIZE_MAX, "-:./_")) {
+    if (status == IR_OK && !ir_sensor_name_valid(name)) {
         status = ir_fact_wants(builder, given,
                                "letters, digits and - : . / _, a letter or digit first, 255 "
                                "at most");

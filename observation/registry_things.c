@@ -1,5 +1,7 @@
 #include "observation/registry_build.h"
 
+#include "observation/senml.h"
+
 #define MOTE_ID_MAX 200 /* "sensorthings." before it must fit into a routing key, 255 bytes */
 
 /* ---- motes, properties, features ---- */
@@ -39,6 +41,10 @@ bool ir_name_valid(ir_view_t text, size_t longest, const char *also) {
 
 bool ir_mote_id_valid(ir_view_t id) {
     return ir_name_valid(id, MOTE_ID_MAX, "-:_");
+}
+
+bool ir_sensor_name_valid(ir_view_t name) {
+    return ir_name_valid(name, IR_NAME_SIZE_MAX, "-:./_");
 }
 
 ir_status_t ir_mote_build(const ir_builder_t *builder, ir_node_t *node) {

@@ -1,0 +1,12 @@
+/* Stations as a registry in Turtle, as docs/registry.md describes it. */
+#ifndef IR_STATIONS_TURTLE_H
+#define IR_STATIONS_TURTLE_H
+
+#include "stations/stations.h"
+
+#include <stdio.h>
+
+/* Writes all of them. The stations have no faults; whether `out` took it, its owner checks. */
+void ir_stations_write(const ir_stations_t *stations, FILE *out);
+
+#endif
