@@ -16,6 +16,7 @@ typedef struct ir_annotate_options {
     char *format;
     int input;
     bool list;
+    char *explain; /* a mote */
     bool stream;
     ir_format_settings_t rdf;
     ir_analysis_settings_t analysis;

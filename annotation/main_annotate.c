@@ -1,5 +1,6 @@
 #include "annotation/annotate.h"
 #include "common/program.h"
+#include "observation/explain.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -10,6 +11,9 @@ static const ir_setting_t settings[] = {
     IR_REGISTRY_SETTING(ir_annotate_options_t, registry, ""),
     {"list", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(list),
      "Write the registry's sensors as CSV (mote, name, property, unit), and exit."},
+    {"explain", 'e', IR_SETTING_TEXT, "MOTE", NULL, 0, 0, NULL, FIELD(explain),
+     "Write what the registry says of this mote: sensors, names, units and limits, each with the "
+     "line that says it, and exit."},
     {"format", 'f', IR_SETTING_TEXT, "NAME", NULL, 0, 0, "ntriples", FIELD(format),
      "What to write: ntriples, nquads, turtle, jsonld, sensorthings, senml, csv, or json, the "
      "processed documents with every quality flag, one a line."},
@@ -60,16 +64,22 @@ static bool list_sensor(void *context, const ir_sensor_t *sensor) {
     return true;
 }
 
-static int list(const ir_annotate_options_t *options) {
+/* What the registry says, without a look at any pack. */
+static int show(const ir_annotate_options_t *options) {
     ir_registry_t *registry = NULL;
     ir_error_t error = {.status = IR_OK};
-    if (ir_registry_load(options->registry, &registry, &ir_program_teller, &error) != IR_OK) {
-        return ir_program_refuse(&program, &error);
+    ir_status_t status = ir_registry_load(options->registry, &registry, &ir_program_teller, &error);
+    if (status == IR_OK && options->list) {
+        puts("mote,name,property,unit");
+        ir_registry_each_sensor(registry, list_sensor, NULL);
+    } else if (status == IR_OK) {
+        status = ir_registry_explain(registry, options->explain, stdout, &error);
     }
-    puts("mote,name,property,unit");
-    ir_registry_each_sensor(registry, list_sensor, NULL);
+    if (status == IR_OK) {
+        status = ir_program_flush(stdout, &error);
+    }
     ir_registry_unref(registry);
-    return fflush(stdout) == 0 && !ferror(stdout) ? IR_EXIT_DONE : IR_EXIT_FAILED;
+    return status == IR_OK ? IR_EXIT_DONE : ir_program_refuse(&program, &error);
 }
 
 static int run(const ir_annotate_options_t *options, int n_files, char **files) {
@@ -94,7 +104,9 @@ int main(int argc, char **argv) {
     int first = argc;
     int code = IR_EXIT_DONE;
     if (ir_program_begin(&program, argc, argv, &options, &first, &code)) {
-        code = options.list ? list(&options) : run(&options, argc - first, argv + first);
+        code = options.list || ir_setting_text(options.explain) != NULL
+                   ? show(&options)
+                   : run(&options, argc - first, argv + first);
     }
     ir_settings_free(&program, &options);
     return code;

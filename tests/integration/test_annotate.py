@@ -362,3 +362,37 @@ def test_the_replay_data_is_taken_whole():
     text = "".join(json.dumps(m.records) + "\n" for m in harness.river_messages()).encode()
     documents = lines_of(annotate("--format=json", text=text, registry=harness.REGISTRY)[0])
     assert len({d["id"] for d in documents}) == 40337
+
+
+def test_a_mote_is_explained(tmp_path):
+    """The example of the manual: own, of the mote, of the property, of the vocabulary, and nothing said."""
+    manual = (harness.ROOT / "docs" / "registry.md").read_text()
+    text = manual[manual.index("## A complete example"):].split("```turtle\n")[1].split("```")[0]
+    registry = tmp_path / "network.ttl"
+    registry.write_text(text)
+    lines = text.splitlines()
+    out, _ = annotate("--explain=elbe-dresden", registry=registry)
+    head, temperature, level, door = (each.splitlines() for each in out.split("\n\n"))
+
+    def shown(section, what):
+        """[(value, the text of the line that says it and whose it is, or a word)]."""
+        rows = []
+        for value in (row[18:] for row in section if row.startswith(f"  {what:<14}  ")):
+            value, _, where = value.rstrip().rpartition("  ")
+            place, _, whose = where.removeprefix(f"{registry}:").partition(" ")
+            rows.append((value.strip(), lines[int(place) - 1].strip() if place.isdigit() else place, whose))
+        return rows
+
+    assert head[0] == "elbe-dresden  Dresden gauge" and shown(head, "place")[0][1] == "geo:lat 51.056 ;"
+    assert shown(temperature, "unit") == [("Cel (degree Celsius)", "qudt:hasUnit unit:DEG_C ;", "(property)")]
+    assert shown(temperature, "units taken") == [("Cel, [degF], K", "vocabulary", "")]
+    assert shown(temperature, "interval") == [("900 s", 'ir:samplingInterval "PT15M"^^xsd:duration .', "(mote)")]
+    assert shown(temperature, "gross range") == [("fail outside -2 … 40, suspect outside 0 … 30", "ir:grossFail ( -2 40 ) ;", "")]
+    assert [value for value, _, _ in shown(temperature, "climatology")][1] == "months 4 to 9: suspect outside 4 … 28"
+    assert shown(level, "interval") == [("60 s", "ir:samplingInterval 60 ;", "")]
+    assert shown(level, "flat line") == [("not evaluated: there are no limits", "default", "")]
+    assert shown(level, "sent as") == [("elbe-dresden/level", 'ir:senmlName "elbe-dresden/level" ;', "")]
+    assert shown(door, "unit") == [("none: values are not numbers", "default", "")]
+    assert "cells/mL alone" in annotate("--explain=elbe-pirna", registry=registry)[0]
+    _, errors = annotate("--explain=elbe-drseden", registry=registry, status=1)
+    assert errors == "ir-annotate: the registry has no mote 'elbe-drseden'; did you mean elbe-dresden?\n"
