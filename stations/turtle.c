@@ -96,6 +96,7 @@ static void write_unit(const ir_unit_t *unit, FILE *out) {
     }
 }
 
+/* Limits have a name, so that another file of the registry can add to them. */
 static void write_sensor(const ir_station_sensor_t *sensor, FILE *out) {
     fprintf(out,
             "\n<sensor/%s> a sosa:Sensor ;\n    sosa:isHostedBy <mote/%s> ;\n"
@@ -110,11 +111,12 @@ static void write_sensor(const ir_station_sensor_t *sensor, FILE *out) {
         write_number(sensor->interval_s, out);
     }
     if (sensor->gross.given) {
-        fputs(" ;\n    ir:limits [ ir:grossFail ( ", out);
+        fprintf(out, " ;\n    ir:limits <limits/%s> .\n<limits/%s> a ir:Limits ; ir:grossFail ( ",
+                sensor->name, sensor->name);
         write_number(sensor->gross.low, out);
         putc(' ', out);
         write_number(sensor->gross.high, out);
-        fputs(" ) ]", out);
+        fputs(" )", out);
     }
     fputs(" .\n", out);
 }
