@@ -1,5 +1,7 @@
 #include "common/program.h"
 
+#include "common/settings_load.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>

@@ -9,13 +9,11 @@
 #ifndef IR_COMMON_SETTINGS_H
 #define IR_COMMON_SETTINGS_H
 
-#include "common/fault_list.h"
 #include "common/status.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 typedef enum ir_setting_type {
     IR_SETTING_TEXT,
@@ -57,35 +55,19 @@ typedef struct ir_program {
     ir_status_t (*applies)(const void *options, const char *setting, ir_error_t *error);
 } ir_program_t;
 
-typedef enum ir_settings_verdict {
-    IR_SETTINGS_RUN,  /* go on */
-    IR_SETTINGS_EXIT, /* --help, --version or --print-… was served: exit 0 */
-    IR_SETTINGS_WRONG /* `error` names the setting, its source and what is allowed: exit 2. All
-                         faults are told, as ir_fault_list_conclude says it: those of the file by
-                         their lines, then those of the environment and of the command line */
-} ir_settings_verdict_t;
+/* The setting of that name, or NULL. */
+const ir_setting_t *ir_settings_find(const ir_program_t *program, const char *name);
 
-/* Fills `target` (the program's struct, zeroed by the caller) from all sources. These options are
- * built in: --settings FILE, --help, --version, --print-settings (effective values as INI, secrets
- * masked), --print-example, --print-manual and --print-json. *first_argument is the index of the
- * first non-option argument in argv. An unknown setting in the file is an error. Ignored are the
- * sections of other programs, and settings in [common] that only other programs have (they are
- * listed in common/setting_names.inc, which `make river.conf` writes). --print-settings prints only
- * after all checks have passed. `target` owns its texts; free them with ir_settings_free. Call
- * before any thread is started. */
-ir_settings_verdict_t ir_settings_load(const ir_program_t *program, int argc, char **argv,
-                                       void *target, int *first_argument, const ir_teller_t *teller,
-                                       ir_error_t *error);
+/* Sets the field of a setting from text. IR_ERR_USAGE: `error` names the setting and what is
+ * allowed. */
+ir_status_t ir_setting_set(const ir_setting_t *setting, void *target, const char *value,
+                           ir_error_t *error);
 
-/* Sets one field from text, exactly as the file parser does. For tests and reload. */
+/* The same by the setting's name. */
 ir_status_t ir_settings_set(const ir_program_t *program, void *target, const char *name,
                             const char *value, ir_error_t *error);
 
 void ir_settings_free(const ir_program_t *program, void *target);
-
-/* Print the manual's settings table as Markdown, and a commented example as INI. */
-void ir_settings_print_markdown(const ir_program_t *program, FILE *out);
-void ir_settings_print_example(const ir_program_t *program, FILE *out);
 
 #define IR_SETTING_TEXT_MAX 4096 /* bytes of a text */
 
@@ -99,6 +81,9 @@ static inline bool ir_setting_is_text(const ir_setting_t *setting) {
 static inline const char *ir_setting_text(const char *text) {
     return text != NULL && text[0] != '\0' ? text : NULL;
 }
+
+/* Whether there is a password in the URI, or in one of several. */
+bool ir_uri_has_password(const char *uri);
 
 /* The password that belongs to `uri` and stands in a setting of its own: NULL when there is none,
  * or when the URI has one, which wins. */

@@ -1,6 +1,5 @@
 /* What a program prints of its settings: --help, --print-settings, --print-example, --print-manual
- * and --print-json. ir_settings_print_markdown and ir_settings_print_example are in
- * common/settings.h. Whoever calls these checks `out` for errors (ir_program_flush). */
+ * and --print-json. Whoever calls these checks `out` for errors (ir_program_flush). */
 #ifndef IR_COMMON_SETTINGS_PRINT_H
 #define IR_COMMON_SETTINGS_PRINT_H
 
@@ -28,6 +27,10 @@ typedef struct ir_built_in_option {
 } ir_built_in_option_t;
 
 extern const ir_built_in_option_t ir_built_in_options[IR_BUILT_INS];
+
+/* The manual's table as Markdown, and a commented example as INI. */
+void ir_settings_print_markdown(const ir_program_t *program, FILE *out);
+void ir_settings_print_example(const ir_program_t *program, FILE *out);
 
 void ir_settings_print_help(const ir_program_t *program, FILE *out);
 

@@ -5,6 +5,7 @@
 #define IR_FEED_MAP_H
 
 #include "common/buffer.h"
+#include "common/fault_list.h"
 #include "common/settings.h"
 #include "common/status.h"
 #include "common/view.h"

@@ -3,7 +3,7 @@
 #define IR_OBSERVATION_REGISTRY_BUILD_H
 
 #include "common/arena.h"
-#include "observation/registry.h"
+#include "observation/entities.h"
 #include "observation/registry_values.h"
 #include "observation/table.h"
 #include "observation/turtle.h"

@@ -1,3 +1,4 @@
+#include "observation/registry.h"
 #include "observation/registry_build.h"
 
 #include "observation/senml.h"

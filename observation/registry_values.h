@@ -6,7 +6,7 @@
 #ifndef IR_OBSERVATION_REGISTRY_VALUES_H
 #define IR_OBSERVATION_REGISTRY_VALUES_H
 
-#include "observation/registry.h"
+#include "observation/entities.h"
 #include "observation/registry_words.h"
 #include "observation/turtle.h"
 

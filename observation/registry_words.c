@@ -1,7 +1,7 @@
 #include "observation/registry_words.h"
 
 #include "common/nearest.h"
-#include "observation/registry.h"
+#include "observation/entities.h"
 
 #include <ctype.h>
 

@@ -1,6 +1,6 @@
 /* A settings file, as the worker, the gateway and the load generator read it; and its text as an
  * address whose password is to be hidden. */
-#include "common/settings.h"
+#include "common/settings_load.h"
 #include "ingest/options.h"
 #include "loadgen/options.h"
 #include "loadgen/settings.h"

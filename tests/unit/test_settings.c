@@ -1,5 +1,5 @@
 /* Settings: where values come from, what is refused, and what is shown. */
-#include "common/settings.h"
+#include "common/settings_load.h"
 #include "common/settings_print.h"
 
 #include <setjmp.h>
