@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,6 +260,28 @@ static double seconds(struct timeval time) {
     return (double)time.tv_sec + (double)time.tv_usec / 1e6;
 }
 
+/* The entries of /proc/self/fd, without ".", ".." and the one that reads it. */
+static unsigned open_descriptors(void) {
+    DIR *directory = opendir("/proc/self/fd");
+    unsigned count = 0;
+    while (directory != NULL && readdir(directory) != NULL) {
+        count++;
+    }
+    if (directory != NULL) {
+        closedir(directory);
+    }
+    return count > 3 ? count - 3 : 0;
+}
+
+static void render_descriptors(ir_buffer_t *out) {
+    struct rlimit limit = {0};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    render_head(out, "process_open_fds", "Open file descriptors.", "gauge");
+    ir_buffer_append_format(out, "process_open_fds %u\n", open_descriptors());
+    render_head(out, "process_max_fds", "Limit of open file descriptors.", "gauge");
+    ir_buffer_append_format(out, "process_max_fds %llu\n", (unsigned long long)limit.rlim_cur);
+}
+
 static void render_process(const ir_metrics_t *metrics, ir_buffer_t *out) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
@@ -272,6 +295,11 @@ static void render_process(const ir_metrics_t *metrics, ir_buffer_t *out) {
                             status_bytes("VmHWM:"));
     render_head(out, "process_start_time_seconds", "Start, Unix time.", "gauge");
     ir_buffer_append_format(out, "process_start_time_seconds %.3f\n", metrics->started);
+    render_descriptors(out);
+    render_head(out, "ir_clock_seconds", "What this program takes for the time, Unix time.",
+                "gauge");
+    ir_buffer_append_format(out, "ir_clock_seconds %.3f\n",
+                            (double)ir_clock_now() / (double)IR_SECOND_NS);
 }
 
 void ir_metrics_render(const ir_metrics_t *metrics, ir_buffer_t *out) {

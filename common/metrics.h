@@ -1,5 +1,6 @@
 /* Counters, gauges and histograms in Prometheus' text format 0.0.4. Recording is lock-free and
- * allowed in any thread. Register all metrics before threads start. */
+ * allowed in any thread. Register metrics before threads start, or in the only thread that
+ * renders. */
 #ifndef IR_COMMON_METRICS_H
 #define IR_COMMON_METRICS_H
 
@@ -14,8 +15,8 @@ typedef struct ir_metric ir_metric_t;
 typedef enum ir_metric_kind { IR_METRIC_COUNTER, IR_METRIC_GAUGE } ir_metric_kind_t;
 
 /* Always contains process_cpu_seconds_total, process_resident_memory_bytes,
- * process_peak_resident_memory_bytes (VmHWM) and process_start_time_seconds. Returns NULL when
- * memory is exhausted. */
+ * process_peak_resident_memory_bytes (VmHWM), process_start_time_seconds, process_open_fds,
+ * process_max_fds and ir_clock_seconds. Returns NULL when memory is exhausted. */
 ir_metrics_t *ir_metrics_new(void);
 void ir_metrics_free(ir_metrics_t *metrics);
 

@@ -19,6 +19,7 @@
 struct ir_endpoint {
     ir_connections_t *connections; /* NULL: the caller runs the server */
     ir_metrics_t *metrics;
+    ir_metric_t *is_ready;
     ir_endpoint_ready_fn ready;
     ir_endpoint_refresh_fn refresh;
     void *context;
@@ -33,12 +34,18 @@ static void answer(struct evhttp_request *request, int code, const char *reason,
     evhttp_send_reply(request, code, reason, NULL);
 }
 
+static bool look_ready(const ir_endpoint_t *endpoint, ir_buffer_t *reasons) {
+    return endpoint->ready == NULL || endpoint->ready(endpoint->context, reasons);
+}
+
 static void show_metrics(const ir_endpoint_t *endpoint, struct evhttp_request *request) {
     ir_buffer_t body;
     ir_buffer_init(&body);
     if (endpoint->refresh != NULL) {
         endpoint->refresh(endpoint->context);
     }
+    ir_metric_set(endpoint->is_ready, look_ready(endpoint, &body));
+    ir_buffer_clear(&body);
     ir_metrics_render(endpoint->metrics, &body);
     answer(request, HTTP_OK, "OK", "text/plain; version=0.0.4; charset=utf-8", &body);
     ir_buffer_free(&body);
@@ -56,7 +63,7 @@ static void show_health(const ir_endpoint_t *endpoint, struct evhttp_request *re
 static void show_ready(const ir_endpoint_t *endpoint, struct evhttp_request *request) {
     ir_buffer_t body;
     ir_buffer_init(&body);
-    const bool ready = endpoint->ready == NULL || endpoint->ready(endpoint->context, &body);
+    const bool ready = look_ready(endpoint, &body);
     if (ready) {
         ir_buffer_clear(&body);
         ir_buffer_append_text(&body, "ready\n");
@@ -109,6 +116,8 @@ ir_status_t ir_endpoint_new(ir_metrics_t *metrics, ir_endpoint_ready_fn ready,
     }
     *made =
         (ir_endpoint_t){.metrics = metrics, .ready = ready, .refresh = refresh, .context = context};
+    made->is_ready = ir_metrics_add(metrics, IR_METRIC_GAUGE, "ir_ready", NULL,
+                                    "1 while /readyz says that the program can do its work.");
     *endpoint = made;
     return IR_OK;
 }

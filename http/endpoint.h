@@ -16,7 +16,7 @@ struct evhttp_request;
 typedef struct ir_endpoint ir_endpoint_t;
 
 /* Returns true when the program is ready. Otherwise appends the reasons, one per line, and returns
- * false. */
+ * false. The gauge ir_ready shows the same. */
 typedef bool (*ir_endpoint_ready_fn)(void *context, ir_buffer_t *reasons);
 
 /* Updates the metrics that are sampled, not counted, before each scrape. May be NULL. */

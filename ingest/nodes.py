@@ -54,6 +54,7 @@ BROKER = {
     "amqp": ("5672", PORT, "a port"),
     "mqtt": ("1883", PORT, "a port"),
     "management": ("15672", PORT, "a port"),
+    "prometheus": ("15692", PORT, "a port"),
     "node": ("", rf"{NAME}@{NAME}", "NAME@HOST"),
 }
 GATEWAY = {"host": (None, HOST, "an address"), "http": ("8080", PORT, "a port")}
@@ -79,6 +80,7 @@ class Broker:
     amqp: str
     mqtt: str
     management: str
+    prometheus: str
     node: str  # Erlang's name of it
 
 

@@ -3,10 +3,10 @@
 
     ingest/rabbitmq.py ingest/nodes.conf rabbit-1 [DEFINITIONS.JSON] > /etc/rabbitmq/rabbitmq.conf
 
-Plugins: rabbitmq_consistent_hash_exchange, rabbitmq_management. The broker is started with environment(), after check-data:
-stamp-arrival.erl starts it, the other scripts wait until it is up; each tells what it is for. All
-brokers of the list become one cluster; they must have the same Erlang cookie. Where there is a balancer, AMQP and MQTT are
-taken from it only: both listeners want its PROXY header, so that the broker knows each client's own address.
+Plugins: rabbitmq_consistent_hash_exchange, rabbitmq_management, rabbitmq_prometheus. The broker is started with
+environment(), after check-data: stamp-arrival.erl starts it, the other scripts wait until it is up; each tells what it is
+for. All brokers of the list become one cluster; they must have the same Erlang cookie. Where there is a balancer, AMQP and
+MQTT are taken from it only: both listeners want its PROXY header, so that the broker knows each client's own address.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nodes as list_of_nodes
 
-PLUGINS = ("rabbitmq_consistent_hash_exchange", "rabbitmq_management")
+PLUGINS = ("rabbitmq_consistent_hash_exchange", "rabbitmq_management", "rabbitmq_prometheus")
 HERE = Path(__file__).resolve().parent
 STAMP = HERE / "stamp-arrival.erl"
 CHECK_DATA = HERE / "check-data"  # to be called before the broker is started
@@ -38,6 +38,9 @@ mqtt.vhost = /
 mqtt.exchange = amq.topic
 management.tcp.ip = {broker.host}
 management.tcp.port = {broker.management}
+# Figures, which anybody may read who reaches this address.
+prometheus.tcp.ip = {broker.host}
+prometheus.tcp.port = {broker.prometheus}
 # Only queues and policies are asked for; collecting statistics would cost every message.
 management_agent.disable_metrics_collector = true
 queue_leader_locator = balanced

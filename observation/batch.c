@@ -97,6 +97,7 @@ void ir_batch_reset(ir_batch_t *batch, ir_registry_t *registry) {
     batch->sequence = 0;
     batch->undone = batch->contested = false;
     batch->opened_ns = 0;
+    batch->oldest_ns = 0;
 }
 
 /* Room for `extra` more items of `size` bytes in a list that doubles. */

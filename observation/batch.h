@@ -142,6 +142,8 @@ typedef struct ir_batch {
     bool undone;       /* a stage gave it up: it must not be acknowledged */
     bool contested;    /* a message was not known, and another worker stored it meanwhile */
     int64_t opened_ns; /* monotonic, when its first message came */
+    int64_t oldest_ns; /* the earliest arrival of its messages, as they came; 0: not known. Only the
+                          worker's loop reads and writes it */
     /* The owner's, kept by a reset. */
     bool sets_aside;             /* what is in doubt is set aside, not proved (common/proof.h) */
     const atomic_bool *given_up; /* of its proofs; NULL: never */

@@ -28,7 +28,7 @@ import rabbitmq
 class Node(servers.RabbitMQ):
     """One broker of a cluster."""
 
-    n_ports = 4
+    n_ports = 5
     plugins = rabbitmq.PLUGINS
     scripts = rabbitmq.SCRIPTS
     greeting = bytes.fromhex(haproxy.PROXY_HEADER) + servers.RabbitMQ.greeting
@@ -40,8 +40,8 @@ class Node(servers.RabbitMQ):
 
     def listed(self):
         """Its entry in the list of nodes."""
-        amqp, _distribution, mqtt, management = map(str, self.ports)
-        return list_of_nodes.Broker(self.name, self.host, amqp, mqtt, management, self.node)
+        amqp, _distribution, mqtt, management, prometheus = map(str, self.ports)
+        return list_of_nodes.Broker(self.name, self.host, amqp, mqtt, management, prometheus, self.node)
 
     def configuration(self):
         return [rabbitmq.configuration(self.cluster.nodes, self.name, self.directory / "definitions.json")]

@@ -185,6 +185,7 @@ class GuestStack:
             "inside": f"amqp://{self.services.balancer_address('inside')}",
             "consumers": f"amqp://{self.services.balancer_address('consumers')}",
             "stats": f"http://{self.services.balancer_address('stats')}/stats",
+            "metrics": self.services.metrics(),
             "passwords": str(self.services.passwords_file),
             "tokens": str(self.out / "tokens"),
             "mote-tokens": str(self.out / "mote-tokens"),

@@ -181,6 +181,14 @@ class Stack:
     def amqp(self, user, listener):
         return f"amqp://{user}@{self.balancer.address(listener)}"
 
+    def metrics(self):
+        """Whose /metrics there are, in the form of monitoring/configuration.py."""
+        places = [("broker", each.name, f"{each.host}:{each.prometheus}") for each in self.cluster.nodes.brokers]
+        places.append(("balancer", "balancer", self.balancer.address("stats")))
+        places += [("gateway", each.name, f"{each.host}:{each.http}") for each in self.cluster.nodes.gateways]
+        places += [("worker", f"worker-{i + 1}", self.worker_address(i)) for i in range(self.settings.workers)]
+        return [{"job": job, "name": name, "address": address} for job, name, address in places]
+
     def description(self):
         """Everything that a program needs to put load on the stack or inspect it."""
         kinds = {"amqp": "amqp", "amqps": "amqps", "mqtt": "mqtt", "mqtts": "mqtts", "http": "http", "https": "https"}
@@ -190,6 +198,7 @@ class Stack:
             "inside": f"amqp://{self.balancer.address('inside')}",
             "consumers": f"amqp://{self.balancer.address('consumers')}",
             "stats": f"http://{self.balancer.address('stats')}/stats",
+            "metrics": self.metrics(),
             "ca": str(self.out / "certificates" / "ca.pem"),
             "passwords": str(self.cluster.passwords_file),
             "tokens": str(self.tokens),
@@ -377,8 +386,8 @@ def roles(settings):
 def addresses(description):
     """All addresses, as lines."""
     rows = [*description["listeners"].items(), *((name, description[name]) for name in ("inside", "consumers"))]
-    rows += [("statistics", description["stats"]), ("metrics", description["stats"].replace("/stats", "/metrics"))]
-    rows += [(each["name"], each["address"] + "/metrics") for each in description["gateways"] + description["workers"]]
+    rows += [("statistics", description["stats"])]
+    rows += [(each["name"], f"http://{each['address']}/metrics") for each in description["metrics"]]
     rows += [("documents", description["documents"]), ("graph", description["graph"])]
     rows += [("passwords", show(description["passwords"])), ("certificates", show(description["ca"]))]
     also = ", and the passwords of their users for AMQP and MQTT" if description["own-users"] else ""

@@ -160,6 +160,7 @@ static bool pass_message(ir_worker_t *worker, const ir_batch_t *batch, uint32_t 
         ir_worker_fail(worker, IR_ERR_MEMORY, "out of memory for a message that is set aside");
         return false;
     }
+    ir_pipeline_note_arrival(worker->aside_pipeline, batch->messages[message].arrival_ns);
     return true;
 }
 
@@ -188,6 +189,19 @@ static void pass_aside(ir_worker_t *worker) {
     }
 }
 
+/* What is left of the batch is what is set aside. */
+static void park(ir_worker_t *worker, ir_batch_t *batch) {
+    batch->oldest_ns = 0;
+    for (uint32_t i = 0; i < batch->n_messages; i++) {
+        const int64_t arrival_ns = batch->messages[i].arrival_ns;
+        if (ir_batch_is_aside(batch, i) &&
+            (batch->oldest_ns == 0 || arrival_ns < batch->oldest_ns)) {
+            batch->oldest_ns = arrival_ns;
+        }
+    }
+    worker->parked[worker->n_parked++] = batch;
+}
+
 /* ---- both pipelines ---- */
 
 void ir_finish_batches(ir_worker_t *worker) {
@@ -199,7 +213,7 @@ void ir_finish_batches(ir_worker_t *worker) {
             tell_refusals(worker, batch);
         }
         if (!batch->undone && batch->n_aside > 0) {
-            worker->parked[worker->n_parked++] = batch;
+            park(worker, batch);
         } else {
             ir_pipeline_recycle(worker->main_pipeline, batch, worker->registry);
         }

@@ -1,5 +1,7 @@
 #include "worker/state.h"
 
+#include "common/clock.h"
+
 static bool pipeline_ready(const ir_pipeline_t *pipeline, ir_buffer_t *reasons) {
     bool ready = true;
     for (int i = 0; i < IR_STAGE_COUNT; i++) {
@@ -36,6 +38,15 @@ bool ir_health_ready(void *context, ir_buffer_t *reasons) {
     return ready;
 }
 
+/* In seconds. */
+static int64_t oldest_age(const ir_worker_t *worker) {
+    const int64_t main_ns = ir_pipeline_oldest(worker->main_pipeline);
+    const int64_t aside_ns = ir_pipeline_oldest(worker->aside_pipeline);
+    const int64_t oldest_ns =
+        main_ns == 0 || (aside_ns != 0 && aside_ns < main_ns) ? aside_ns : main_ns;
+    return oldest_ns != 0 ? (ir_clock_now() - oldest_ns) / IR_SECOND_NS : 0;
+}
+
 void ir_health_refresh(void *context) {
     ir_worker_t *worker = context;
     ir_meters_t *meters = &worker->meters;
@@ -50,6 +61,7 @@ void ir_health_refresh(void *context) {
                   (int64_t)(ir_pipeline_batches(worker->main_pipeline) +
                             ir_pipeline_batches(worker->aside_pipeline)));
     ir_metric_set(meters->messages_in_flight, (int64_t)ir_finish_messages(worker));
+    ir_metric_set(meters->oldest_age, oldest_age(worker));
     ir_metric_set(meters->motes_in_doubt, (int64_t)ir_doubts_motes(worker->doubts));
     ir_metric_set(meters->messages_in_doubt, (int64_t)ir_doubts_messages(worker->doubts));
     ir_metric_set(meters->registry_sensors, (int64_t)ir_registry_sensors(worker->registry));

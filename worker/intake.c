@@ -64,6 +64,8 @@ static void on_delivery(void *context, const ir_delivery_t *delivery) {
             "out of memory for a message; what is not acknowledged goes back to the broker");
         return;
     }
+    ir_pipeline_note_arrival(worker->main_pipeline,
+                             input.arrival_ns != 0 ? input.arrival_ns : input.now_ns);
     ir_metric_increase(worker->meters.messages_received, 1);
     ir_metric_increase(worker->meters.messages_redelivered, delivery->redelivered);
     if (delivery->arrival_ns == 0) {

@@ -47,6 +47,8 @@ static void add_single(ir_meters_t *m) {
          "Batches in the stages."},
         {&m->messages_in_flight, IR_METRIC_GAUGE, "ir_messages_in_flight", NULL,
          "Messages delivered and not acknowledged yet."},
+        {&m->oldest_age, IR_METRIC_GAUGE, "ir_oldest_message_age_seconds", NULL,
+         "Time since the arrival of the oldest of these; 0 without any."},
         {&m->partitions, IR_METRIC_GAUGE, "ir_partitions", NULL, "Partitions held."},
         {&m->partition_share, IR_METRIC_GAUGE, "ir_partition_share", NULL,
          "Partitions that are this worker's own."},
@@ -108,6 +110,9 @@ static void add_stages(ir_meters_t *m) {
     }
     m->message_seconds = ir_metrics_add_histogram(
         m->metrics, "ir_message_seconds", NULL, "Time from delivery to acknowledgement, by batch.");
+    m->arrival_seconds = ir_metrics_add_histogram(
+        m->metrics, "ir_arrival_seconds", NULL,
+        "Time from arrival at the broker or gateway to acknowledgement, by message.");
 }
 
 ir_status_t ir_meters_open(ir_meters_t *meters, const ir_format_t *const *formats, size_t n_formats,
@@ -120,6 +125,10 @@ ir_status_t ir_meters_open(ir_meters_t *meters, const ir_format_t *const *format
     add_single(meters);
     add_reasons_and_flags(meters);
     add_stages(meters);
+    meters->heard = ir_heard_new(meters->metrics);
+    if (meters->heard == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "metrics: out of memory");
+    }
     for (size_t i = 0; i < n_formats; i++) {
         char labels[64];
         snprintf(labels, sizeof labels, "format=\"%s\"", formats[i]->name);
@@ -131,7 +140,9 @@ ir_status_t ir_meters_open(ir_meters_t *meters, const ir_format_t *const *format
 }
 
 void ir_meters_close(ir_meters_t *meters) {
+    ir_heard_free(meters->heard);
     ir_metrics_free(meters->metrics);
+    meters->heard = NULL;
     meters->metrics = NULL;
 }
 
@@ -171,10 +182,23 @@ static void count_message(ir_meters_t *meters, const ir_batch_t *batch,
     ir_metric_increase(meters->observations_duplicate, duplicate);
 }
 
+/* Of a message that was stored before, the arrival is the stored one. */
+static void count_arrival(ir_meters_t *meters, const ir_message_t *message, int64_t now_ns) {
+    if (message->stamped && !message->known) {
+        const int64_t took_ns = now_ns - message->arrival_ns;
+        ir_metric_histogram_record(meters->arrival_seconds, took_ns > 0 ? took_ns : 0);
+    }
+    if (message->n_observations > 0) {
+        ir_heard_note(meters->heard, message->mote, message->arrival_ns);
+    }
+}
+
 void ir_meters_count(ir_meters_t *meters, const ir_batch_t *batch) {
+    const int64_t now_ns = ir_clock_now();
     for (uint32_t i = 0; i < batch->n_messages; i++) {
         if (!ir_batch_is_aside(batch, i)) {
             count_message(meters, batch, &batch->messages[i]);
+            count_arrival(meters, &batch->messages[i], now_ns);
         }
     }
     for (uint32_t i = 0; i < batch->n_store_refusals; i++) {

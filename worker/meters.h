@@ -7,6 +7,7 @@
 #include "common/metrics.h"
 #include "observation/batch.h"
 #include "observation/reason.h"
+#include "worker/heard.h"
 #include "worker/options.h"
 
 #include <stddef.h>
@@ -34,7 +35,7 @@ typedef struct ir_meters {
     ir_metric_t *republished[IR_FORMATS_MAX];
     ir_metric_t *dead_letters, *dead_letters_left_out;
     ir_metric_t *motes_in_doubt, *messages_in_doubt;
-    ir_metric_t *batches, *batches_in_flight, *messages_in_flight;
+    ir_metric_t *batches, *batches_in_flight, *messages_in_flight, *oldest_age;
     ir_metric_t *partitions, *partition_share, *partitions_unserved, *partition_losses, *set_aside;
     ir_metric_t *objects_missing;
     ir_metric_t *workers, *reconnects, *connected;
@@ -42,7 +43,8 @@ typedef struct ir_meters {
     ir_metric_t *retries[IR_STAGE_COUNT];
     ir_metric_t *stage_ready[IR_STAGE_COUNT];
     ir_metric_histogram_t *stage_seconds[IR_STAGE_COUNT];
-    ir_metric_histogram_t *message_seconds;
+    ir_metric_histogram_t *message_seconds, *arrival_seconds;
+    ir_heard_t *heard;
 } ir_meters_t;
 
 /* Registers all metrics. Call before any thread starts. IR_ERR_MEMORY. */

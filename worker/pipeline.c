@@ -256,11 +256,28 @@ static void let_go(ir_batch_t *batch, ir_registry_t *registry) {
 
 void ir_pipeline_recycle(ir_pipeline_t *pipeline, ir_batch_t *batch, ir_registry_t *registry) {
     let_go(batch, registry);
+    batch->oldest_ns = 0;
     pipeline->spare[pipeline->n_spare++] = batch;
 }
 
 size_t ir_pipeline_batches(const ir_pipeline_t *pipeline) {
     return pipeline->n_batches - pipeline->n_spare - (pipeline->open != NULL);
+}
+
+static int64_t earlier(int64_t a_ns, int64_t b_ns) {
+    return a_ns == 0 || (b_ns != 0 && b_ns < a_ns) ? b_ns : a_ns;
+}
+
+void ir_pipeline_note_arrival(ir_pipeline_t *pipeline, int64_t arrival_ns) {
+    pipeline->open->oldest_ns = earlier(pipeline->open->oldest_ns, arrival_ns);
+}
+
+int64_t ir_pipeline_oldest(const ir_pipeline_t *pipeline) {
+    int64_t oldest_ns = 0;
+    for (size_t i = 0; i < pipeline->n_batches; i++) {
+        oldest_ns = earlier(oldest_ns, pipeline->batches[i]->oldest_ns);
+    }
+    return oldest_ns;
 }
 
 uint32_t ir_pipeline_collected(const ir_pipeline_t *pipeline) {

@@ -67,6 +67,12 @@ void ir_pipeline_recycle(ir_pipeline_t *pipeline, ir_batch_t *batch, ir_registry
 size_t ir_pipeline_batches(const ir_pipeline_t *pipeline);
 uint64_t ir_pipeline_messages(const ir_pipeline_t *pipeline);
 
+/* A message that arrived at this time was added to the collecting batch. */
+void ir_pipeline_note_arrival(ir_pipeline_t *pipeline, int64_t arrival_ns);
+
+/* The earliest arrival of all messages in batches that are not recycled; 0 when there are none. */
+int64_t ir_pipeline_oldest(const ir_pipeline_t *pipeline);
+
 /* The number of messages in the collecting batch. */
 uint32_t ir_pipeline_collected(const ir_pipeline_t *pipeline);
 

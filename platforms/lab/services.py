@@ -33,7 +33,7 @@ import motes  # noqa: E402
 import nodes as list_of_nodes  # noqa: E402
 import rabbitmq  # noqa: E402
 
-AMQP_PORT, MQTT_PORT, MANAGEMENT_PORT = 5672, 1883, 15672
+AMQP_PORT, MQTT_PORT, MANAGEMENT_PORT, PROMETHEUS_PORT = 5672, 1883, 15672, 15692
 GRAPH_PORT = 3030
 DOCUMENTS_PORT, ROUTER_PORT, CONFIG_PORT = 27017, 27016, 27019
 REPLICA_SET, CONFIG_SET = "rs0", "config"
@@ -158,6 +158,16 @@ class Services:
         kinds = [*self.doors.listeners, "inside", "consumers", "stats"]
         split = (self.balancer_address(kind).rpartition(":") for kind in kinds)
         return [(host.strip("[]"), int(port)) for host, _, port in split]
+
+    def metrics(self):
+        """Whose /metrics there are, in the form of monitoring/configuration.py."""
+        found = [("broker", f"{guest.name}/{name}", place(guest.address, PROMETHEUS_PORT))
+                 for guest, name, _ in self.places("broker", 0)]
+        found += [("balancer", each.name, self.balancer_address("stats")) for each in self.balancers[:1]]
+        found += [("gateway", f"{guest.name}/{name}", where) for guest, name, where in self.gateways()]
+        found += [("worker", f"{guest.name}/{name}", place(guest.watch or guest.address, where.rpartition(":")[2]))
+                  for guest, name, where in self.workers()]
+        return [{"job": job, "name": name, "address": address} for job, name, address in found]
 
     # ---- what follows for all ----
 
@@ -385,8 +395,8 @@ class Services:
 
 def listed(address):
     """The entry of a broker in the list of nodes."""
-    return list_of_nodes.Broker(f"broker-{address}", address, str(AMQP_PORT), str(MQTT_PORT), str(MANAGEMENT_PORT),
-                                node_name(address))
+    ports = map(str, (AMQP_PORT, MQTT_PORT, MANAGEMENT_PORT, PROMETHEUS_PORT))
+    return list_of_nodes.Broker(f"broker-{address}", address, *ports, node_name(address))
 
 
 def node_name(address):
@@ -428,7 +438,7 @@ def at(*ports):
 
 
 PORTS = {
-    "broker": at(AMQP_PORT, MQTT_PORT, MANAGEMENT_PORT),
+    "broker": at(AMQP_PORT, MQTT_PORT, MANAGEMENT_PORT, PROMETHEUS_PORT),
     "worker": lambda _services, guest, number: [(guest.watch or guest.address, WORKER_PORT + number)],
     "documents": at(DOCUMENTS_PORT),
     "config": at(CONFIG_PORT),

@@ -194,7 +194,7 @@ def assert_stores_are_closed():
 
 def open_at(address):
     """The ports at which something takes connections."""
-    tried = {80, 443, 1880, 1883, 3030, 5670, 5671, 5672, 5674, 8080, 8404, 8883, 9400, 9402, 15672, 27017}
+    tried = {80, 443, 1880, 1883, 3030, 5670, 5671, 5672, 5674, 8080, 8404, 8883, 9400, 9402, 15672, 15692, 27017}
     return {port for port in tried if servers.listens(address, port)}
 
 

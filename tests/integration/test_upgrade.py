@@ -81,7 +81,7 @@ def monitored(pipeline, broker):
     """The shared broker, as the user `monitor` sees this test's part of it."""
     broker.api("PUT", "users/monitor", {"password": "secret", "tags": "monitoring"})
     broker.api("PUT", f"permissions/{pipeline.host}/monitor", {"configure": "^$", "write": "^$", "read": "^$"})
-    yield [cluster.list_of_nodes.Broker("old", servers.HOST, "1", "1", str(broker.ports[2]), "old@localhost")]
+    yield [cluster.list_of_nodes.Broker("old", servers.HOST, "1", "1", str(broker.ports[2]), "1", "old@localhost")]
     broker.api("DELETE", "users/monitor")
 
 

@@ -137,6 +137,33 @@ static void metrics(void **state) {
     assert_non_null(strstr(answer, "\nrefreshed_total 1\n"));
 }
 
+static double value_of(const char *text, const char *name) {
+    char head[64];
+    snprintf(head, sizeof head, "\n%s ", name);
+    const char *found = strstr(text, head);
+    assert_non_null(found);
+    return atof(found + strlen(head));
+}
+
+static void metrics_tell_readiness_descriptors_and_clock(void **state) {
+    fixture_t *fixture = *state;
+    const char *answer = get(fixture, REQUEST("/metrics"));
+    assert_true(value_of(answer, "ir_ready") == 0);
+    assert_null(strstr(answer, "away"));
+    const double open = value_of(answer, "process_open_fds");
+    assert_true(open >= 3 && open < value_of(answer, "process_max_fds"));
+    assert_true(value_of(answer, "ir_clock_seconds") >=
+                value_of(answer, "process_start_time_seconds"));
+    fixture->ready = true;
+    int more[2];
+    assert_int_equal(pipe(more), 0);
+    answer = get(fixture, REQUEST("/metrics"));
+    assert_true(value_of(answer, "ir_ready") == 1);
+    assert_true(value_of(answer, "process_open_fds") == open + 2);
+    close(more[0]);
+    close(more[1]);
+}
+
 static void other_requests_are_refused(void **state) {
     assert_non_null(strstr(get(*state, REQUEST("/other")), "HTTP/1.1 404"));
     const char *answer = get(*state, "POST /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
@@ -195,6 +222,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(health, set_up, tear_down),
         cmocka_unit_test_setup_teardown(readiness, set_up, tear_down),
         cmocka_unit_test_setup_teardown(metrics, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(metrics_tell_readiness_descriptors_and_clock, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(other_requests_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_port_in_use_is_told, set_up, tear_down),
         cmocka_unit_test(a_log_line_is_one_line),
