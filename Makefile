@@ -115,7 +115,7 @@ $(OUT)/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(FUZZ_HELPERS) $(LIBRARY)
 # What these take from the command line or the environment; tools/variables.py knows what each may be.
 FORMATS ?= jsonld,senml
 export BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH FORMATS VIA REPEAT RATE KEEP MOTES DURATION PLATFORM TOPOLOGY PROFILE MESSAGES
-export REGISTRY DATA FRESH LISTEN FILE
+export REGISTRY DATA FRESH LISTEN FILE PACE
 PLATFORMS ?=
 # Platforms are the folders with a recipe; what each needs is the group of tools/install of its name. Bare metal needs nothing more.
 PLATFORM_GROUPS := $(filter-out bare,$(patsubst platforms/%/recipe.py,%,$(wildcard platforms/*/recipe.py)))
@@ -123,7 +123,7 @@ comma := ,
 empty :=
 platform_groups = $(filter $(PLATFORM_GROUPS),$(subst :, ,$(subst $(comma), ,$(1))))
 
-.PHONY: run up down registry load find-max programs up-programs
+.PHONY: run up down registry load find-max monitor programs up-programs
 run: programs
 	@exec python3 tools/run.py
 up: up-programs
@@ -137,6 +137,10 @@ load:
 # The highest rate that the stack keeps; four to eight minutes.
 find-max:
 	@exec python3 tools/load.py find-max
+# Prometheus beside what runs.
+monitor:
+	@tools/install monitoring
+	@exec python3 tools/monitor.py
 # What the commands that `make up` prints are typed with.
 up-programs: programs
 	@tools/install paste
@@ -212,7 +216,7 @@ test-slow: test-programs
 	@python3 tools/test.py --slow $(if $(TESTS),-- -k "$(TESTS)")
 
 # Groups of tools/install; tests/distributions asks for them, since it installs before the network is taken away.
-TEST_GROUPS := build run unit test faults platforms lxc podman kvm mongodb fuseki oxigraph virtuoso
+TEST_GROUPS := build run unit test faults platforms lxc podman kvm mongodb fuseki oxigraph virtuoso monitoring
 .PHONY: test-groups
 test-groups:
 	@echo $(TEST_GROUPS)
@@ -264,8 +268,8 @@ SHELL_FILES := tools/install ingest/make-certificates ingest/check-data .ci/run 
                $(addprefix platforms/appliance/river/,arrange common.sh ready stop supervise) \
                $(wildcard platforms/appliance/river/roles/*/*) \
                platforms/kvm/private-libvirtd $(wildcard platforms/xen/nested/* platforms/xen/hotplug/*)
-PYTHON_FILES := $(wildcard tools/*.py ingest/*.py packaging/*.py examples/*/*.py tests/*/*.py tests/*/*/*.py bench/*.py bench/*/*.py bench/*/*/*.py platforms/*.py platforms/*/*.py) \
-                platforms/ir-platform platforms/ir-deploy
+PYTHON_FILES := $(wildcard monitoring/*.py tools/*.py ingest/*.py packaging/*.py examples/*/*.py tests/*/*.py tests/*/*/*.py bench/*.py bench/*/*.py bench/*/*/*.py platforms/*.py platforms/*/*.py) \
+                platforms/ir-platform platforms/ir-deploy monitoring/ir-top monitoring/configure
 TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(wildcard tests/fuzz/*.c)
 TIDY_STAMPS := $(TIDY_FILES:%.c=out/tidy/%.ok)
 
@@ -315,6 +319,11 @@ haproxy.cfg:
 compile_commands.json:
 	@python3 tools/compile_commands.py '$(subst ','\'',$(COMPILE))' $(TIDY_FILES) $(BENCHES:$(OUT)/%=%.c) > $@
 
+# Grafana's dashboards; a test holds them against the script.
+.PHONY: dashboards
+dashboards:
+	monitoring/dashboards.py
+
 # ---- installing ----
 
 PREFIX ?= /usr/local
@@ -330,7 +339,7 @@ UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
 CONFDIR = $(DESTDIR)$(SYSCONFDIR)/intelligent-river
 
 # Programs in Python: links from BINDIR into the installed tree.
-SCRIPTS := platforms/ir-platform platforms/ir-deploy
+SCRIPTS := platforms/ir-platform platforms/ir-deploy monitoring/ir-top
 # The installed tree looks like the sources, so that paths in messages and documents hold in both.
 INSTALLED_TREES := platforms $(wildcard packaging/systemd monitoring)
 INSTALLED_FILES := tools/install tests/requirements.txt ingest/nodes.py ingest/nodes.conf ingest/haproxy.cfg ingest/definitions.json \
@@ -401,6 +410,7 @@ help:
 	@echo "make registry    FILE=MY.ttl: the registry of what runs from now on;  make down  stops it"
 	@echo "make load        simulated motes on it: MOTES=1000 RATE=1000 DURATION=30 VIA=mix"
 	@echo "make find-max    looks for the highest rate that it keeps: MOTES=1000 VIA=mix; four to eight minutes"
+	@echo "make monitor     Prometheus for what runs, with rules and alerts (docs/monitoring.md); PACE=30: alerts in seconds, for trials"
 	@echo "make bench       compares bare metal with a platform: proofs, intervals, a report below out/bench"
 	@echo "                   PLATFORMS=\"lxc …\"  PROFILES=\"default pinned …\"  EXPERIMENTS=quick|thesis|all|\"NAME …\""
 	@echo "                   REPEATS=LEAST-MOST (blocks)  MINUTES= (for all; else what six blocks take)  SEED="

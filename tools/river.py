@@ -35,7 +35,7 @@ class KeptPorts:
     def __call__(self, name, count):
         ports = self.kept.setdefault(name, [])
         if len(ports) < count:
-            ports += servers.lasting_ports(count - len(ports), {port for each in self.kept.values() for port in each})
+            ports += servers.free_ports(count - len(ports), {port for each in self.kept.values() for port in each})
         return ports[:count]
 
 

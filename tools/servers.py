@@ -92,12 +92,13 @@ _running = []
 _journal = None
 
 
-def record_in(path):
+def record_in(path, more=False):
     """From now on every process that is started is also noted in this file, a line "ID START" each, so that others find
-    them however this program ends."""
+    them however this program ends. `more`: beside those that are noted there."""
     global _journal  # noqa: PLW0603 - one for the program
     _journal = Path(path)
-    write_private(_journal, f"{boot_id()}\n")
+    if not more:
+        write_private(_journal, f"{boot_id()}\n")
 
 
 def recorded(path):

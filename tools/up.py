@@ -20,21 +20,8 @@ import ready_commands
 import servers
 import stack
 import variables
-from river import CHOICES, SIMULATED, River
+from river import CHOICES, SIMULATED, KeptPorts, River
 from stack import PROGRAMS, StackError, UsageError, say, show
-
-
-class KeptPorts:
-    """Called as take_ports(name, count): those that the name had before, and new ones where it had fewer."""
-
-    def __init__(self, kept):
-        self.kept = kept
-
-    def __call__(self, name, count):
-        ports = self.kept.setdefault(name, [])
-        if len(ports) < count:
-            ports += servers.free_ports(count - len(ports), {port for each in self.kept.values() for port in each})
-        return ports[:count]
 
 
 def check_ports(river, made):
@@ -66,6 +53,8 @@ def show_where(river, description):
     listen = river.read()["choices"]["LISTEN"]
     only = ", which is this machine only; LISTEN=ADDRESS opens it to others" if listen.startswith("127.") else ""
     print(f"Motes reach it at {listen}{only}")
+    folder = "" if river.folder == Path("river").resolve() else f" {show(river.folder)}"
+    print(f"Watch it: {show(stack.ROOT / 'monitoring' / 'ir-top')}{folder}; with Prometheus and alerts: make monitor")
     example = sender(river, description)
     if example:
         print(f"\nSend an observation of the mote {example.mote}; each of these stores one:")

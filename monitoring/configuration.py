@@ -1,0 +1,53 @@
+"""Prometheus' configuration for a river: the files of this folder, and the targets that they name.
+
+    write("river/monitoring", targets)
+
+A target is {"job": "worker", "name": "worker-1", "address": "HOST:PORT"}; jobs are broker, balancer, gateway and worker.
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+FILES = ("prometheus.yml", "rules.yml", "alerts.yml")
+JOBS = ("broker", "balancer", "gateway", "worker")
+# A duration as these files write it: after a colon or "offset", or in brackets.
+DURATION = re.compile(r"(?<=: )(\d+)([smhd])$|(?<=\[)(\d+)([smhd])(?=\])|(?<=offset )(\d+)([smhd])\b", re.M)
+MILLISECONDS = {"s": 1000, "m": 60000, "h": 3600000, "d": 86400000}
+
+
+def paced(text, pace):
+    """The same with all its durations shorter by the factor `pace`: what happens in an hour happens in a minute with 60. So
+    rules can be tried, and they are the same rules."""
+
+    def shorter(found):
+        number, unit = (each for each in found.groups() if each)
+        return f"{max(1, int(number) * MILLISECONDS[unit] // pace)}ms"
+
+    return text if pace == 1 else DURATION.sub(shorter, text)
+
+
+def targets_file(targets, job):
+    """What file_sd_configs reads."""
+    return json.dumps([{"targets": [each["address"]], "labels": {"instance": each["name"]}}
+                       for each in targets if each["job"] == job], indent=2) + "\n"
+
+
+def write_file(path, text):
+    """At once: Prometheus watches the targets."""
+    beside = path.with_name(path.name + ".new")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
+
+
+def write(folder, targets, pace=1):
+    """Writes all files into the folder; returns the path of prometheus.yml."""
+    folder = Path(folder)
+    (folder / "targets").mkdir(parents=True, exist_ok=True)
+    for job in JOBS:
+        write_file(folder / "targets" / f"{job}.json", targets_file(targets, job))
+    for name in FILES:
+        write_file(folder / name, paced((HERE / name).read_text(encoding="utf-8"), pace))
+    return folder / FILES[0]

@@ -1,0 +1,100 @@
+"""Starts Prometheus for a user's river that runs: DATA= names it, PACE= as in monitoring/configuration.py. Its configuration
+and data are in the river's folder, below monitoring/; it ends with make down. Called again, it only takes over what has
+changed.
+"""
+
+import os
+import sys
+
+import servers
+import stack
+import variables
+from river import KeptPorts, River
+from stack import StackError, UsageError, say, show
+
+sys.path.insert(0, str(stack.ROOT / "monitoring"))
+
+import configuration  # noqa: E402
+
+GRAFANA = stack.ROOT / "monitoring" / "grafana"
+
+
+class Prometheus(servers.Server):
+    """Reads the configuration in its directory."""
+
+    name = "prometheus"
+    folders = ("data",)
+
+    def argv(self):
+        program = servers.find_program("prometheus", "monitoring")
+        return [program, f"--config.file={self.directory / configuration.FILES[0]}",
+                f"--storage.tsdb.path={self.directory / 'data'}", f"--web.listen-address={self.host}:{self.port}",
+                "--web.enable-lifecycle"]
+
+    @property
+    def address(self):
+        return f"http://{self.host}:{self.port}"
+
+    def ready(self):
+        try:
+            return servers.http_request(self.port, "GET", "/-/ready", timeout=5)[0] == 200
+        except OSError:
+            return False
+
+    def reload(self):
+        """Makes one that runs read its configuration again."""
+        status, text = servers.http_request(self.port, "POST", "/-/reload")
+        if status != 200:
+            raise self.error(f"does not take its configuration: {text.decode(errors='replace').strip()}")
+
+
+def monitor(environment):
+    pace = variables.read(environment, "PACE", "monitor")
+    river = River.of(environment)
+    river.claim("make monitor")
+    description = river.require_running()
+    known = river.read()
+    prometheus = Prometheus(river.folder / "monitoring")
+    prometheus.ports = KeptPorts(known["ports"])("prometheus", 1)
+    river.write(known)
+    configuration.write(prometheus.directory, description["metrics"], pace)
+    if prometheus.ready():
+        prometheus.reload()
+        say("monitor", "it runs already, and has read its configuration again")
+    else:
+        servers.record_in(river.processes, more=True)
+        prometheus.start()
+        servers.let_go()
+    if len(str(river.folder).split()) > 1:
+        say("monitor", f"RabbitMQ 3 cannot measure the disk space of {show(river.folder)}, since its name has a blank, and tells "
+                       "what Prometheus cannot read; choose another folder with DATA=DIR")
+    show_where(river, prometheus)
+
+
+def show_where(river, prometheus):
+    top = stack.ROOT / "monitoring" / "ir-top"
+    print(f"""\
+It runs until make down; its data stay in {show(prometheus.directory)}.
+  prometheus   {prometheus.address}
+  alerts       {prometheus.address}/alerts
+  runbook      {show(stack.ROOT / 'docs' / 'runbook.md')}
+Grafana: add the data source {prometheus.address} and import {show(GRAFANA)}/dashboards/*.json, or start it with
+  RIVER_PROMETHEUS={prometheus.address} RIVER_DASHBOARDS={GRAFANA}/dashboards GF_PATHS_PROVISIONING={GRAFANA}/provisioning
+On a terminal: {show(top)} {show(river.folder)}""")
+
+
+def main():
+    servers.stop_on_signals()
+    try:
+        monitor(os.environ)
+    except (StackError, UsageError, servers.ServerError) as error:
+        print(f"monitor: {error}", file=sys.stderr)
+        return getattr(error, "status", 1)
+    except OSError as error:
+        print(f"monitor: {show(error.filename or '')}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
