@@ -99,9 +99,11 @@ class Machine:
 
 
 class Machines:
-    def __init__(self, folder, subnet):
-        self.folder, self.subnet = folder, subnet
-        self.bridge = f"irm{os.getpid() % 65536:04x}"
+    def __init__(self, folder, subnet, *more):
+        """`subnet`: three numbers of IPv4. `more`: other addresses of the host on the bridge, with their prefixes."""
+        self.folder = folder
+        self.addresses = [f"{subnet}.1/24", *more]
+        self.bridge = f"irm{os.getpid() % 2**24:x}"
         self.shared = folder / "shared"
         self.made = []
         self.stack = contextlib.ExitStack()
@@ -112,7 +114,8 @@ class Machines:
         self.root = self.find_root()
         command.run(["ip", "link", "add", self.bridge, "type", "bridge"])
         self.stack.callback(command.run, ["ip", "link", "delete", self.bridge])
-        command.run(["ip", "address", "add", f"{self.subnet}.1/24", "dev", self.bridge])
+        for each in self.addresses:
+            command.run(["ip", "address", "add", each, "dev", self.bridge, *(["nodad"] if ":" in each else [])])
         command.run(["ip", "link", "set", self.bridge, "up"])
         return self
 

@@ -114,15 +114,19 @@ class Load:
         secrets = f"{river.path}.secrets"
         passwords = harness.cluster.definitions.read_passwords(f"{secrets}/passwords")
         argv = [BUILD / "ir-loadgen", *self.source, f"--target=https://{OUTSIDE}:443", f"--ca={secrets}/certificates/ca.pem",
-                f"--mote-tokens={secrets}/mote-tokens", f"--rate={RATE}", "--duration=30m", f"--out={self.folder}", "--formats=senml",
+                f"--mote-tokens={secrets}/mote-tokens", f"--rate={RATE}", "--duration=30min", f"--out={self.folder}", "--formats=senml",
                 "--drain-timeout=120s"]
         env = {**os.environ, "IR_AMQP": f"amqp://loadgen:{passwords['loadgen']}@{ADDRESSES['one']}:5674"}
-        self.log = open(river.shared.parent / f"load-{number}.log", "wb")
+        self.log_path = river.shared.parent / f"load-{number}.log"
+        self.log = open(self.log_path, "wb")
         self.process = subprocess.Popen(argv, env=env, stdout=self.log, stderr=self.log)
+
+    def assert_alive(self):
+        assert self.process.poll() is None, self.log_path.read_text()[-1000:]
 
     def end(self):
         """Its summary. The generator ends its sending at the first signal and waits for what is under way."""
-        assert self.process.poll() is None, "the load ended before it was told to"
+        self.assert_alive()
         self.process.terminate()
         self.process.wait(300)
         self.log.close()
@@ -137,11 +141,11 @@ def registry(shared):
     (shared / "river.ttl").write_text(harness.REGISTRY.read_text() + made.read_text())
 
 
-def first_observation(path):
+def first_observation(path, outside=OUTSIDE):
     """As the document sends it."""
     mote = Mote(path, MOTE)
     headers = {"Authorization": f"Bearer {mote.secret}", "Content-Type": harness.SENML_JSON}
-    request = urllib.request.Request(f"https://{OUTSIDE}/v1/observations", pack(MOTE, 18.7), headers)
+    request = urllib.request.Request(f"https://{outside}/v1/observations", pack(MOTE, 18.7), headers)
     with urllib.request.urlopen(request, timeout=60, context=mote.context) as answer:
         assert answer.status == 202
 
@@ -177,6 +181,13 @@ def upgrade(machine):
     return done.stdout
 
 
+def interrupt_upgrade(machine):
+    """By Ctrl-C, while services are being replaced."""
+    words = machine.argv("env", "IR_BUILD=/srv/shared/build", "timeout", "--signal=INT", "12", "/srv/river/platforms/ir-deploy",
+                         "/srv/shared/inventory.conf", machine.name)
+    subprocess.run(words, capture_output=True, timeout=120, check=False)
+
+
 @pytest.mark.slow
 def test_three_servers(tmp_path):
     if os.geteuid() != 0:
@@ -201,6 +212,30 @@ def test_three_servers(tmp_path):
         servers["three"] = lose_and_replace(machines, servers, river)
 
 
+ALL_IN_ONE = """
+[river]
+formats = senml
+[server one]
+address = fd00:77::11
+outside = fd00:77::100
+roles = broker,documents,graph,balancer,gateway,worker
+"""
+
+
+@pytest.mark.slow
+def test_one_server_by_ipv6(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("containers on a bridge need root")
+    with Machines(tmp_path, "10.99.78", "fd00:77::1/64") as machines:
+        (machines.shared / "inventory.conf").write_text(ALL_IN_ONE)
+        one = machines.make("one", "fd00:77::11/64", "fd00:77::100/64")
+        empty(one)
+        one.deploy()
+        river = River(machines.shared)
+        first_observation(river.path, "[fd00:77::100]")
+        harness.wait_for(lambda: json.loads(river.store("status").stdout)["graph"]["observations"] == 1, "the first observation", 120, 1)
+
+
 def stop_and_reboot(machine):
     begin = time.monotonic()
     machine.run("systemctl", "stop", "river.target", *(f"river-{each}.service" for each in ("gateway", "worker", "broker", "documents")),
@@ -217,8 +252,10 @@ def stop_and_reboot(machine):
 def upgrade_under_load(machines, servers, river):
     one = Load(river, 1)
     time.sleep(10)
+    one.assert_alive()
     new_build(machines.shared)
     write(machines.shared, messages=4000000, batches=5)
+    interrupt_upgrade(servers["one"])
     for name in NAMES:
         print(upgrade(servers[name]))
     summary = one.end()
