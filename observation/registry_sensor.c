@@ -1,3 +1,4 @@
+#include "observation/registry.h"
 #include "observation/registry_build.h"
 
 /* A sensor that is being built. The nodes of its mote and its property, which say what holds for
