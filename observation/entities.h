@@ -3,6 +3,7 @@
 #ifndef IR_OBSERVATION_ENTITIES_H
 #define IR_OBSERVATION_ENTITIES_H
 
+#include "common/view.h"
 #include "observation/unit.h"
 
 #include <stdbool.h>
@@ -96,5 +97,9 @@ static inline const ir_limits_t *ir_sensor_limits(const ir_sensor_t *sensor) {
 }
 
 typedef struct ir_registry ir_registry_t;
+
+/* A mote id that may stand in a routing key, and a sensor's full name. */
+bool ir_mote_id_valid(ir_view_t id);
+bool ir_sensor_name_valid(ir_view_t name);
 
 #endif

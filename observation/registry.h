@@ -61,8 +61,4 @@ const char *ir_registry_file_name(const ir_registry_t *registry, unsigned file);
 ir_status_t ir_registry_ntriples(const ir_registry_t *registry, unsigned file, char **text,
                                  size_t *size, ir_error_t *error);
 
-/* A mote id that may stand in a routing key, and a sensor's full name. */
-bool ir_mote_id_valid(ir_view_t id);
-bool ir_sensor_name_valid(ir_view_t name);
-
 #endif

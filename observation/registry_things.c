@@ -1,4 +1,3 @@
-#include "observation/registry.h"
 #include "observation/registry_build.h"
 
 #include "observation/senml.h"
