@@ -115,7 +115,7 @@ $(OUT)/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(FUZZ_HELPERS) $(LIBRARY)
 # What these take from the command line or the environment; tools/variables.py knows what each may be.
 FORMATS ?= jsonld,senml
 export BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH FORMATS VIA REPEAT RATE KEEP MOTES DURATION PLATFORM TOPOLOGY PROFILE MESSAGES
-export REGISTRY DATA FRESH LISTEN FILE PACE
+export REGISTRY DATA FRESH LISTEN FILE PACE TO COPIES FROM STORE
 PLATFORMS ?=
 # Platforms are the folders with a recipe; what each needs is the group of tools/install of its name. Bare metal needs nothing more.
 PLATFORM_GROUPS := $(filter-out bare,$(patsubst platforms/%/recipe.py,%,$(wildcard platforms/*/recipe.py)))
@@ -123,7 +123,7 @@ comma := ,
 empty :=
 platform_groups = $(filter $(PLATFORM_GROUPS),$(subst :, ,$(subst $(comma), ,$(1))))
 
-.PHONY: run up down registry load find-max monitor programs up-programs
+.PHONY: run up down registry load find-max monitor backup restore programs up-programs
 run: programs
 	@exec python3 tools/run.py
 up: up-programs
@@ -132,6 +132,8 @@ down:
 	@exec python3 tools/up.py down
 registry:
 	@exec python3 tools/up.py registry
+backup restore:
+	@exec python3 tools/keep.py $@
 load:
 	@exec python3 tools/load.py
 # The highest rate that the stack keeps; four to eight minutes.
@@ -408,6 +410,9 @@ help:
 	@echo "                   DATA=DIR (in the place of river/)  LISTEN=127.0.0.1 (where motes reach it)  FRESH=1 (empty it first)"
 	@echo "                   BROKERS DOCUMENTS GRAPH GATEWAYS WORKERS FORMATS as above; again: goes on with what is there"
 	@echo "make registry    FILE=MY.ttl: the registry of what runs from now on;  make down  stops it"
+	@echo "make backup      TO=DIR: a new folder in DIR with all that cannot be made again; beside running workers"
+	@echo "                   COPIES=7 (remove older ones so that so many are left; 0: none)"
+	@echo "make restore     FROM=DIR: what is lost, from a backup or the newest in DIR; STORE=both|documents|graph"
 	@echo "make load        simulated motes on it: MOTES=1000 RATE=1000 DURATION=30 VIA=mix"
 	@echo "make find-max    looks for the highest rate that it keeps: MOTES=1000 VIA=mix; four to eight minutes"
 	@echo "make monitor     Prometheus for what runs, with rules and alerts (docs/monitoring.md); PACE=30: alerts in seconds, for trials"

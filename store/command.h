@@ -28,11 +28,16 @@ typedef struct ir_store_options {
     int64_t limit;                       /* limit on these; 0: none */
     bool queue, yes, dry_run;
     char *from;
+    bool missing;
+    char *with;
+    int64_t keep;                              /* backups; 0: all */
+    int store;                                 /* ir_store_which_t */
     char *output, *property, *quality, *after; /* which observations, and how */
     int verdict;                               /* ir_store_verdict_t */
     bool core_dumps;
 } ir_store_options_t;
 
+typedef enum ir_store_which { IR_STORE_BOTH, IR_STORE_DOCUMENTS, IR_STORE_GRAPH } ir_store_which_t;
 typedef enum ir_store_may { IR_MAY_WRITE, IR_MAY_SHARD } ir_store_may_t;
 
 typedef enum ir_store_what { IR_WHAT_DOCUMENTS, IR_WHAT_GRAPH } ir_store_what_t;
@@ -85,6 +90,13 @@ ir_status_t ir_store_rejected(const ir_stores_t *stores, char *const *words, int
 /* Shows how much the motes of options->mote, a pattern, sent between the options' times, and with
  * options->yes removes it from both stores (purge.c). */
 ir_status_t ir_store_purge(const ir_stores_t *stores, ir_error_t *error);
+
+/* Saves both stores, and the files of options->with, into a new folder in the only argument
+ * (backup.c), and brings them back from there (restore.c). */
+ir_status_t ir_store_backup(const ir_stores_t *stores, char *const *words, int n_words,
+                            ir_error_t *error);
+ir_status_t ir_store_restore(const ir_stores_t *stores, char *const *words, int n_words,
+                             ir_error_t *error);
 
 /* Analyses stored raw messages again (reprocess.c). */
 ir_status_t ir_store_reprocess(const ir_stores_t *stores, ir_error_t *error);

@@ -141,6 +141,18 @@ ir_status_t ir_documents_purge(ir_documents_t *documents, ir_document_kind_t kin
                : documents->backend->purge(documents->store, kind, ids, count, error);
 }
 
+ir_status_t ir_documents_save(ir_documents_t *documents, const char *folder, ir_error_t *error) {
+    return documents->backend->save != NULL
+               ? documents->backend->save(documents->store, folder, error)
+               : IR_OK;
+}
+
+ir_status_t ir_documents_load(ir_documents_t *documents, const char *folder, ir_error_t *error) {
+    return documents->backend->load != NULL
+               ? documents->backend->load(documents->store, folder, error)
+               : IR_OK;
+}
+
 ir_status_t ir_documents_each(ir_documents_t *documents, ir_document_kind_t kind,
                               ir_each_document_fn each, void *context, ir_error_t *error) {
     return documents->backend->each(documents->store, kind, each, context, error);

@@ -122,6 +122,18 @@ ir_status_t ir_documents_each(ir_documents_t *documents, ir_document_kind_t kind
 ir_status_t ir_documents_purge(ir_documents_t *documents, ir_document_kind_t kind,
                                const ir_id_t *ids, size_t count, ir_error_t *error);
 
+/* Copies everything into files of a folder, as the store holds it now. Workers may go on writing; a
+ * purge may not. Not everything need be of one moment: what depends on something is read before it,
+ * so of a message that is there nothing else may be missing but what `ir-store reprocess` makes.
+ * Errors as in backup_file.h, and the store's. */
+ir_status_t ir_documents_save(ir_documents_t *documents, const char *folder, ir_error_t *error);
+
+/* Brings back what ir_documents_save wrote. Call ir_documents_init afterwards: until then workers
+ * that lost the documents wait. Repeating it changes nothing.
+ * IR_ERR_STATE: the store has something, and cannot take it in addition (SQLite).
+ * IR_ERR_NOT_FOUND: the folder has no documents of this kind of store. */
+ir_status_t ir_documents_load(ir_documents_t *documents, const char *folder, ir_error_t *error);
+
 /* A stored refusal: of one record, by decoding or by a store, or of the whole message. */
 typedef struct ir_stored_refusal {
     ir_view_t reason, detail;
@@ -222,9 +234,10 @@ ir_status_t ir_documents_last(ir_documents_t *documents, const char *mote, const
 
 /* A stored revision. */
 typedef struct ir_stored_revision {
-    ir_id_t id, observation;
+    ir_id_t id, observation, decided_by;
     ir_test_t test;
     uint8_t flag;
+    uint8_t aggregate;  /* of the observation, with this flag */
     bool supersedes;    /* it replaces an earlier verdict: */
     ir_id_t superseded; /* a revision, or the observation */
 } ir_stored_revision_t;

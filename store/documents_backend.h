@@ -27,6 +27,8 @@ typedef struct ir_documents_backend {
     ir_status_t (*count)(void *store, ir_documents_counts_t *counts, ir_error_t *error);
     ir_status_t (*purge)(void *store, ir_document_kind_t kind, const ir_id_t *ids, size_t count,
                          ir_error_t *error); /* NULL: keeps nothing */
+    ir_status_t (*save)(void *store, const char *folder, ir_error_t *error); /* NULL: as above */
+    ir_status_t (*load)(void *store, const char *folder, ir_error_t *error); /* NULL: as above */
     ir_status_t (*each)(void *store, ir_document_kind_t kind, ir_each_document_fn each,
                         void *context, ir_error_t *error);
     /* The caller (documents.c) checks `selection->reason`. */

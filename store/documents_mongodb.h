@@ -57,6 +57,7 @@ typedef struct ir_mongodb {
     char place[128]; /* hosts and database, for messages */
     int timeout_ms;
     const char *shards; /* for init; or NULL */
+    bool doubtful;      /* the last look at it, or the last write, failed */
 } ir_mongodb_t;
 
 extern const char *const ir_mongodb_collections[]; /* ends with NULL */
@@ -105,6 +106,13 @@ ir_status_t ir_mongodb_check_schema(const ir_mongodb_t *store, ir_error_t *error
 ir_status_t ir_mongodb_initiate(void *context, ir_error_t *error);
 ir_status_t ir_mongodb_grant(void *context, const ir_documents_user_t *user, ir_error_t *error);
 ir_status_t ir_mongodb_init(void *context, ir_error_t *error);
+/* The two parts of init: collections, indexes, view; then what says that the store is set up. */
+ir_status_t ir_mongodb_prepare(const ir_mongodb_t *store, ir_error_t *error);
+bool ir_mongodb_note_schema(const ir_mongodb_t *store, bson_error_t *reason);
+
+/* Whether the database is still one that was set up. IR_ERR_VANISHED: it is another one, or the
+ * server has lost its data. */
+ir_status_t ir_mongodb_present(void *context, ir_error_t *error);
 
 /* The millisecond since 1970 that contains a time, as documents store dates. */
 int64_t ir_mongodb_date(int64_t time_ns);
@@ -159,6 +167,9 @@ ir_outcome_t ir_mongodb_recent(void *store, const ir_sensor_t *sensor, int64_t b
 ir_status_t ir_mongodb_count(void *context, ir_documents_counts_t *counts, ir_error_t *error);
 ir_status_t ir_mongodb_purge(void *context, ir_document_kind_t kind, const ir_id_t *ids,
                              size_t count, ir_error_t *error); /* documents_mongodb_purge.c */
+/* documents_mongodb_backup.c */
+ir_status_t ir_mongodb_save(void *store, const char *folder, ir_error_t *error);
+ir_status_t ir_mongodb_load(void *store, const char *folder, ir_error_t *error);
 ir_status_t ir_mongodb_each(void *store, ir_document_kind_t kind, ir_each_document_fn each,
                             void *context, ir_error_t *error);
 ir_status_t ir_mongodb_each_raw(void *store, const ir_raw_selection_t *selection,

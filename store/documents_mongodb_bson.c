@@ -410,7 +410,9 @@ bool ir_mongodb_read_revision(const bson_t *document, ir_stored_revision_t *stor
     *stored = (ir_stored_revision_t){
         .test = ir_test_find(read_view(document, "test")),
         .flag = (uint8_t)ir_mongodb_read_int(document, "flag"),
+        .aggregate = (uint8_t)ir_mongodb_read_int(document, "aggregate"),
     };
+    (void)ir_mongodb_read_id(document, "decided_by", &stored->decided_by);
     stored->supersedes = ir_mongodb_read_id(document, "supersedes", &stored->superseded);
     return stored->test < IR_TEST_COUNT && ir_mongodb_read_id(document, "_id", &stored->id) &&
            ir_mongodb_read_id(document, "observation", &stored->observation);

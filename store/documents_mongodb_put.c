@@ -374,8 +374,7 @@ static ir_outcome_t put_outcomes(const ir_mongodb_t *store, const ir_batch_t *ba
     return ir_mongodb_put_outcomes(store, batch, error) == IR_OK ? IR_OUTCOME_OK : IR_OUTCOME_RETRY;
 }
 
-ir_outcome_t ir_mongodb_put(void *context, ir_batch_t *batch, ir_error_t *error) {
-    const ir_mongodb_t *store = context;
+static ir_outcome_t put_batch(const ir_mongodb_t *store, ir_batch_t *batch, ir_error_t *error) {
     ir_outcome_t outcome = IR_OUTCOME_OK;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0] && outcome == IR_OUTCOME_OK; i++) {
         outcome = put_kind(store, &kinds[i], batch, error);
@@ -387,4 +386,19 @@ ir_outcome_t ir_mongodb_put(void *context, ir_batch_t *batch, ir_error_t *error)
         }
     }
     return outcome == IR_OUTCOME_OK ? put_outcomes(store, batch, error) : outcome;
+}
+
+/* A server that came back empty takes everything, and the client repeats a write whose connection
+ * broke by itself. So what was written counts when the database is the right one afterwards. */
+ir_outcome_t ir_mongodb_put(void *context, ir_batch_t *batch, ir_error_t *error) {
+    ir_mongodb_t *store = context;
+    if (store->doubtful && ir_mongodb_present(store, error) != IR_OK) {
+        return IR_OUTCOME_RETRY;
+    }
+    const ir_outcome_t outcome = put_batch(store, batch, error);
+    if (outcome == IR_OUTCOME_OK && ir_mongodb_present(store, error) != IR_OK) {
+        return IR_OUTCOME_RETRY;
+    }
+    store->doubtful = store->doubtful || outcome != IR_OUTCOME_OK;
+    return outcome;
 }

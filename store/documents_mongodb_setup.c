@@ -172,14 +172,17 @@ static ir_status_t read_version(void *context, const bson_t *document) {
     return IR_OK;
 }
 
+/* A document of ours was written after the database had come back empty, before that was
+ * noticed. */
 static ir_status_t see_document(void *context, const bson_t *document) {
-    (void)document;
-    *(bool *)context = true;
+    ir_id_t id;
+    *(bool *)context =
+        !ir_mongodb_read_id(document, "_id", &id) || ir_id_version(&id) != IR_ID_VERSION;
     return IR_OK;
 }
 
-static ir_status_t has_document(const ir_mongodb_t *store, const char *collection, bool *has,
-                                ir_error_t *error) {
+static ir_status_t has_earlier(const ir_mongodb_t *store, const char *collection, bool *has,
+                               ir_error_t *error) {
     return *has ? IR_OK
                 : ir_mongodb_walk(store, collection, bson_new(),
                                   BCON_NEW("limit", BCON_INT64(1), "projection", "{", "_id",
@@ -190,9 +193,9 @@ static ir_status_t has_document(const ir_mongodb_t *store, const char *collectio
 /* A store without a version: made before versions existed, or empty. */
 static ir_status_t check_unversioned(const ir_mongodb_t *store, ir_error_t *error) {
     bool used = false;
-    ir_status_t status = has_document(store, IR_MONGODB_RAW, &used, error);
+    ir_status_t status = has_earlier(store, IR_MONGODB_RAW, &used, error);
     if (status == IR_OK) {
-        status = has_document(store, IR_MONGODB_OBSERVATIONS, &used, error);
+        status = has_earlier(store, IR_MONGODB_OBSERVATIONS, &used, error);
     }
     if (status == IR_OK && used && !store->earlier) {
         status = ir_error_set(
@@ -252,7 +255,24 @@ ir_status_t ir_mongodb_check_schema(const ir_mongodb_t *store, ir_error_t *error
     return check_collections(store, error);
 }
 
-static bool note_schema(const ir_mongodb_t *store, bson_error_t *reason) {
+ir_status_t ir_mongodb_present(void *context, ir_error_t *error) {
+    ir_mongodb_t *store = context;
+    int64_t version = 0;
+    const ir_status_t status =
+        ir_mongodb_walk(store, IR_MONGODB_META, BCON_NEW("_id", BCON_UTF8("schema")), bson_new(),
+                        read_version, &version, error);
+    store->doubtful = status != IR_OK || version == 0;
+    return status == IR_OK && version == 0
+               ? ir_error_set(error, IR_ERR_VANISHED,
+                              "documents mongodb %s: the database is not the one that was set up, "
+                              "so the server has lost its data or has another directory now; bring "
+                              "the data back (ir-store restore), or run ir-store init to go on "
+                              "with an empty database",
+                              store->place)
+               : status;
+}
+
+bool ir_mongodb_note_schema(const ir_mongodb_t *store, bson_error_t *reason) {
     bson_t *key = BCON_NEW("_id", BCON_UTF8("schema"));
     bson_t *update = BCON_NEW("$set", "{", "version", BCON_INT32(IR_MONGODB_SCHEMA), "}");
     bson_t *options = BCON_NEW("upsert", BCON_BOOL(true));
@@ -371,12 +391,10 @@ static bool set_up(const ir_mongodb_t *store, bool mongos, bson_error_t *reason)
         good = make_collection(store, *name, reason);
     }
     return good && make_indexes(store, reason) && drop_indexes(store, reason) &&
-           (!mongos || shard_all(store, reason)) && ir_mongodb_make_view(store, reason) &&
-           note_schema(store, reason);
+           (!mongos || shard_all(store, reason)) && ir_mongodb_make_view(store, reason);
 }
 
-ir_status_t ir_mongodb_init(void *context, ir_error_t *error) {
-    const ir_mongodb_t *store = context;
+ir_status_t ir_mongodb_prepare(const ir_mongodb_t *store, ir_error_t *error) {
     bson_error_t reason = {0};
     bool mongos = false;
     if (!on_mongos(store, &mongos, &reason)) {
@@ -396,4 +414,13 @@ ir_status_t ir_mongodb_init(void *context, ir_error_t *error) {
     return set_up(store, mongos, &reason)
                ? IR_OK
                : ir_mongodb_failed(store, &reason, "cannot set up", error);
+}
+
+ir_status_t ir_mongodb_init(void *context, ir_error_t *error) {
+    const ir_mongodb_t *store = context;
+    bson_error_t reason = {0};
+    const ir_status_t status = ir_mongodb_prepare(store, error);
+    return status == IR_OK && !ir_mongodb_note_schema(store, &reason)
+               ? ir_mongodb_failed(store, &reason, "cannot set up", error)
+               : status;
 }

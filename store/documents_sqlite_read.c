@@ -418,16 +418,28 @@ ir_status_t ir_sqlite_each_observation(void *store, const char *mote, const char
                           bind_observations, visit_stored, &stretch, error);
 }
 
-enum { REVISION_ID, REVISION_OBSERVATION, REVISION_TEST, REVISION_FLAG, REVISION_SUPERSEDES };
+#define REVISION_COLUMNS "id, observation, test, flag, aggregate, decided_by, supersedes"
+
+enum {
+    REVISION_ID,
+    REVISION_OBSERVATION,
+    REVISION_TEST,
+    REVISION_FLAG,
+    REVISION_AGGREGATE,
+    REVISION_DECIDED_BY,
+    REVISION_SUPERSEDES
+};
 
 static ir_status_t visit_revision(void *context, sqlite3_stmt *row) {
     const ir_stretch_walk_t *stretch = context;
-    ir_stored_revision_t stored = {.test = ir_test_find(ir_sqlite_read_bytes(row, REVISION_TEST)),
-                                   .flag = (uint8_t)sqlite3_column_int(row, REVISION_FLAG),
-                                   .supersedes = sqlite3_column_type(row, REVISION_SUPERSEDES) !=
-                                                 SQLITE_NULL};
+    ir_stored_revision_t stored = {
+        .test = ir_test_find(ir_sqlite_read_bytes(row, REVISION_TEST)),
+        .flag = (uint8_t)sqlite3_column_int(row, REVISION_FLAG),
+        .aggregate = (uint8_t)sqlite3_column_int(row, REVISION_AGGREGATE),
+        .supersedes = sqlite3_column_type(row, REVISION_SUPERSEDES) != SQLITE_NULL};
     ir_sqlite_read_id(row, REVISION_ID, &stored.id);
     ir_sqlite_read_id(row, REVISION_OBSERVATION, &stored.observation);
+    ir_sqlite_read_id(row, REVISION_DECIDED_BY, &stored.decided_by);
     ir_sqlite_read_id(row, REVISION_SUPERSEDES, &stored.superseded);
     return stored.test < IR_TEST_COUNT ? stretch->each_revision(stretch->context, &stored) : IR_OK;
 }
@@ -448,8 +460,7 @@ ir_status_t ir_sqlite_each_revision(void *store, const char *sensor, int64_t fro
                                  .context = context};
     ir_id_stretch(from_ns, to_ns, &stretch.first, &stretch.end);
     return ir_sqlite_walk(store,
-                          "SELECT id, observation, test, flag, supersedes FROM revisions"
-                          " WHERE id >= ? AND id <= ?"
+                          "SELECT " REVISION_COLUMNS " FROM revisions WHERE id >= ? AND id <= ?"
                           " AND sensor IN (SELECT id FROM sensors WHERE name = ?)"
                           " AND time_ns >= ? AND time_ns <= ?",
                           bind_revisions, visit_revision, &stretch, error);
@@ -466,7 +477,7 @@ ir_status_t ir_sqlite_revisions_from(void *store, const ir_id_t *least, size_t l
     ir_stretch_walk_t ahead = {
         .first = *least, .limit = limit, .each_revision = each, .context = context};
     return ir_sqlite_walk(store,
-                          "SELECT id, observation, test, flag, supersedes FROM revisions"
+                          "SELECT " REVISION_COLUMNS " FROM revisions"
                           " WHERE id >= ? ORDER BY id LIMIT ?",
                           bind_ahead, visit_revision, &ahead, error);
 }

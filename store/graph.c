@@ -3,6 +3,7 @@
 #include "common/rendezvous.h"
 #include "common/settings.h"
 #include "store/graph_backend.h"
+#include "store/quad.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -281,11 +282,12 @@ ir_status_t ir_graph_purge(ir_graph_t *graph, const ir_id_t *ids, size_t count, 
     return status;
 }
 
-ir_status_t ir_graph_each_id(ir_graph_t *graph, ir_each_id_fn each, void *context,
-                             ir_error_t *error) {
+ir_status_t ir_graph_each_id(ir_graph_t *graph, ir_document_kind_t kind, ir_each_id_fn each,
+                             void *context, ir_error_t *error) {
     ir_status_t status = IR_OK;
     for (size_t i = 0; i < graph->n_servers && status == IR_OK; i++) {
-        status = graph->servers[i].backend->each_id(graph->servers[i].store, each, context, error);
+        status =
+            graph->servers[i].backend->each_id(graph->servers[i].store, kind, each, context, error);
     }
     return status;
 }
@@ -297,6 +299,51 @@ ir_status_t ir_graph_export(ir_graph_t *graph, ir_each_line_fn each, void *conte
         status = graph->servers[i].backend->export(graph->servers[i].store, each, context, error);
     }
     return status;
+}
+
+/* ---- one server ---- */
+
+size_t ir_graph_servers(const ir_graph_t *graph) {
+    return graph->n_servers;
+}
+
+typedef struct saving {
+    const char *base_iri;
+    ir_each_line_fn each;
+    void *context;
+} saving_t;
+
+static bool is_registry(ir_view_t graph, const char *base_iri) {
+    const size_t base = strlen(base_iri);
+    const size_t size = base + strlen(REGISTRY_GRAPH);
+    return graph.size >= size && memcmp(graph.data, base_iri, base) == 0 &&
+           memcmp(graph.data + base, REGISTRY_GRAPH, size - base) == 0 &&
+           (graph.size == size || graph.data[size] == '/');
+}
+
+static ir_status_t save_line(void *context, ir_view_t line) {
+    const saving_t *saving = context;
+    ir_quad_t quad;
+    return ir_quad_split(line, &quad) && !is_registry(quad.graph, saving->base_iri)
+               ? saving->each(saving->context, line)
+               : IR_OK;
+}
+
+ir_status_t ir_graph_save(ir_graph_t *graph, size_t server, ir_each_line_fn each, void *context,
+                          ir_error_t *error) {
+    saving_t saving = {graph->options.format.base_iri, each, context};
+    const server_t *from = &graph->servers[server];
+    return from->backend->export(from->store, save_line, &saving, error);
+}
+
+ir_status_t ir_graph_load(ir_graph_t *graph, size_t server, ir_view_t lines, ir_error_t *error) {
+    const server_t *to = &graph->servers[server];
+    return to->backend->load != NULL ? to->backend->load(to->store, lines, error) : IR_OK;
+}
+
+ir_status_t ir_graph_loaded(ir_graph_t *graph, size_t server, ir_error_t *error) {
+    const server_t *to = &graph->servers[server];
+    return to->backend->loaded != NULL ? to->backend->loaded(to->store, error) : IR_OK;
 }
 
 /* ---- putting ---- */
@@ -325,11 +372,13 @@ static ir_graph_pick_t pick_observation(const ir_batch_t *batch, uint32_t index)
 }
 
 /* A revision counts as known when the message that decided it was known. A revision found by
- * reprocessing may have been found before. */
+ * reprocessing may have been found before, and one without a message was read from the documents.
+ */
 static ir_graph_pick_t pick_revision(const ir_batch_t *batch, uint32_t index) {
     const ir_revision_t *revision = &batch->revisions[index];
-    const ir_message_t *message =
-        revision->supersedes ? NULL : &batch->messages[revision->observation.message];
+    const ir_message_t *message = revision->supersedes || batch->n_messages == 0
+                                      ? NULL
+                                      : &batch->messages[revision->observation.message];
     return (ir_graph_pick_t){.observation = &revision->observation,
                              .raw_id = &revision->raw_id,
                              .revision = revision,

@@ -57,9 +57,10 @@ ir_status_t ir_graph_count(ir_graph_t *graph, uint64_t *observations, uint64_t *
 
 typedef ir_status_t (*ir_each_id_fn)(void *context, const ir_id_t *id);
 
-/* Calls `each` for every observation id, once per occurrence (N-Quads: once per type statement). */
-ir_status_t ir_graph_each_id(ir_graph_t *graph, ir_each_id_fn each, void *context,
-                             ir_error_t *error);
+/* Calls `each` for the id of every observation, or of every revision, once per occurrence (N-Quads:
+ * once per type statement). */
+ir_status_t ir_graph_each_id(ir_graph_t *graph, ir_document_kind_t kind, ir_each_id_fn each,
+                             void *context, ir_error_t *error);
 
 /* Removes all statements about these observations and revisions, whose ids are sorted, from every
  * server. Instants, which observations of the same time share, stay. IR_ERR_STATE when an N-Quads
@@ -73,5 +74,20 @@ bool ir_graph_keeps(const ir_graph_t *graph);
 typedef ir_status_t (*ir_each_line_fn)(void *context, ir_view_t line);
 ir_status_t ir_graph_export(ir_graph_t *graph, ir_each_line_fn each, void *context,
                             ir_error_t *error);
+
+/* ---- backups ---- */
+
+size_t ir_graph_servers(const ir_graph_t *graph);
+
+/* Like ir_graph_export, for one server, without the registry's graphs, which ir_graph_init makes.
+ */
+ir_status_t ir_graph_save(ir_graph_t *graph, size_t server, ir_each_line_fn each, void *context,
+                          ir_error_t *error);
+
+/* Durably writes statements that ir_graph_save gave, whole lines, to one server. After the last of
+ * them call ir_graph_loaded, then ir_graph_init: until then workers that lost the graph wait.
+ * Repeating it changes nothing. IR_ERR_STATE: an N-Quads directory has segments of its own. */
+ir_status_t ir_graph_load(ir_graph_t *graph, size_t server, ir_view_t lines, ir_error_t *error);
+ir_status_t ir_graph_loaded(ir_graph_t *graph, size_t server, ir_error_t *error);
 
 #endif

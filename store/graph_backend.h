@@ -44,10 +44,14 @@ typedef struct ir_graph_backend {
      * REFUSED. */
     ir_status_t (*control)(void *store, ir_error_t *error);
     ir_status_t (*count)(void *store, uint64_t *observations, uint64_t *triples, ir_error_t *error);
-    ir_status_t (*each_id)(void *store, ir_each_id_fn each, void *context, ir_error_t *error);
+    ir_status_t (*each_id)(void *store, ir_document_kind_t kind, ir_each_id_fn each, void *context,
+                           ir_error_t *error);
     ir_status_t (*purge)(void *store, const ir_id_t *ids, size_t count,
                          ir_error_t *error); /* NULL: keeps nothing */
     ir_status_t (*export)(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
+    /* NULL: keeps nothing. Called with one block after the other, then `loaded`. */
+    ir_status_t (*load)(void *store, ir_view_t lines, ir_error_t *error);
+    ir_status_t (*loaded)(void *store, ir_error_t *error); /* NULL: every block is in its place */
 } ir_graph_backend_t;
 
 extern const ir_graph_backend_t ir_graph_sparql;

@@ -10,6 +10,7 @@
 #include "store/directory_lock.h"
 #include "store/graph_backend.h"
 #include "store/id_set.h"
+#include "store/nquads_load.h"
 #include "store/nquads_registry.h"
 #include "store/presence.h"
 #include "store/segment.h"
@@ -53,7 +54,8 @@ typedef struct nquads {
     ir_segments_t *segments;
     ir_buffer_t lines;
     ir_buffer_t ids;
-    bool claiming; /* the lines contain something known */
+    bool claiming;          /* the lines contain something known */
+    ir_nquads_load_t *load; /* a restore; or NULL */
 } nquads_t;
 
 /* ---- opening ---- */
@@ -84,6 +86,7 @@ static void nquads_close(void *store) {
     }
     close_segment(graph);
     ir_segments_free(graph->segments);
+    ir_nquads_load_free(graph->load);
     if (graph->lock >= 0) {
         close(graph->lock);
     }
@@ -559,6 +562,7 @@ static ir_status_t nquads_count(void *store, uint64_t *observations, uint64_t *t
 }
 
 typedef struct id_walk {
+    ir_segment_subject_t subject; /* of what is wanted */
     ir_each_id_fn each;
     void *context;
 } id_walk_t;
@@ -566,13 +570,13 @@ typedef struct id_walk {
 static ir_status_t walk_line(void *context, ir_view_t line) {
     const id_walk_t *walk = context;
     ir_id_t id;
-    return ir_segment_subject(line, &id) == IR_SUBJECT_OBSERVATION ? walk->each(walk->context, &id)
-                                                                   : IR_OK;
+    return ir_segment_subject(line, &id) == walk->subject ? walk->each(walk->context, &id) : IR_OK;
 }
 
-static ir_status_t nquads_each_id(void *store, ir_each_id_fn each, void *context,
-                                  ir_error_t *error) {
-    id_walk_t walk = {each, context};
+static ir_status_t nquads_each_id(void *store, ir_document_kind_t kind, ir_each_id_fn each,
+                                  void *context, ir_error_t *error) {
+    id_walk_t walk = {kind == IR_DOCUMENT_OBSERVATION ? IR_SUBJECT_OBSERVATION : IR_SUBJECT_OTHER,
+                      each, context};
     return read_segments(store, walk_line, &walk, error);
 }
 
@@ -592,7 +596,8 @@ static ir_status_t take_first(void *context, const ir_id_t *id) {
 static ir_status_t check_ids(nquads_t *graph, ir_error_t *error) {
     ir_id_t id;
     ir_error_t inner = {.status = IR_OK};
-    const ir_status_t status = nquads_each_id(graph, take_first, &id, &inner);
+    const ir_status_t status =
+        nquads_each_id(graph, IR_DOCUMENT_OBSERVATION, take_first, &id, &inner);
     if (status == IR_ERR_FULL) {
         return ir_graph_check_id(&id, graph->directory, error);
     }
@@ -642,6 +647,36 @@ static ir_status_t nquads_purge(void *store, const ir_id_t *ids, size_t count, i
     return status;
 }
 
+/* ---- restoring ---- */
+
+static ir_status_t nquads_load(void *store, ir_view_t lines, ir_error_t *error) {
+    nquads_t *graph = store;
+    ir_status_t status = IR_OK;
+    if (graph->load == NULL) {
+        status = make_directory(graph->directory, error);
+        if (status == IR_OK) {
+            status =
+                ir_nquads_load_begin(graph->directory, graph->segment_bytes, &graph->load, error);
+        }
+    }
+    return status == IR_OK ? ir_nquads_load_lines(graph->load, lines, error) : status;
+}
+
+static ir_status_t nquads_loaded(void *store, ir_error_t *error) {
+    nquads_t *graph = store;
+    ir_status_t status = graph->load != NULL ? attach(graph, error) : IR_OK;
+    if (status == IR_OK && graph->load != NULL) {
+        status = ir_directory_lock(graph->lock, graph->directory, true, graph->timeout_ns, error);
+        if (status == IR_OK) {
+            status = ir_nquads_load_end(graph->load, error);
+            ir_directory_unlock(graph->lock);
+        }
+    }
+    ir_nquads_load_free(graph->load);
+    graph->load = NULL;
+    return status;
+}
+
 static const char *const schemes[] = {SCHEME, NULL};
 
 const ir_graph_backend_t ir_graph_nquads = {.schemes = schemes,
@@ -654,4 +689,6 @@ const ir_graph_backend_t ir_graph_nquads = {.schemes = schemes,
                                             .count = nquads_count,
                                             .each_id = nquads_each_id,
                                             .purge = nquads_purge,
-                                            .export = nquads_export};
+                                            .export = nquads_export,
+                                            .load = nquads_load,
+                                            .loaded = nquads_loaded};

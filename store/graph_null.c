@@ -66,8 +66,10 @@ static ir_status_t null_count(void *store, uint64_t *observations, uint64_t *tri
     return IR_OK;
 }
 
-static ir_status_t null_each_id(void *store, ir_each_id_fn each, void *context, ir_error_t *error) {
+static ir_status_t null_each_id(void *store, ir_document_kind_t kind, ir_each_id_fn each,
+                                void *context, ir_error_t *error) {
     (void)store;
+    (void)kind;
     (void)each;
     (void)context;
     (void)error;

@@ -8,6 +8,7 @@
 #include "store/sparql_uri.h"
 
 #define IR_SPARQL_OBSERVATION "<http://www.w3.org/ns/sosa/Observation>"
+#define IR_SPARQL_REVISION "<https://intelligent-river.example/ns#Revision>"
 #define IR_SPARQL_ACCEPT_JSON "application/sparql-results+json"
 
 /* The limit for one INSERT DATA: Virtuoso compiles it to a program, which may have 10,000 lines. */
@@ -112,9 +113,12 @@ ir_status_t ir_sparql_control(void *store, ir_error_t *error);
 ir_status_t ir_sparql_probe(void *store, ir_error_t *error);
 ir_status_t ir_sparql_count(void *store, uint64_t *observations, uint64_t *triples,
                             ir_error_t *error);
-ir_status_t ir_sparql_each_id(void *store, ir_each_id_fn each, void *context, ir_error_t *error);
+ir_status_t ir_sparql_each_id(void *store, ir_document_kind_t kind, ir_each_id_fn each,
+                              void *context, ir_error_t *error);
 ir_status_t ir_sparql_purge(void *store, const ir_id_t *ids, size_t count,
                             ir_error_t *error); /* graph_sparql_purge.c */
 ir_status_t ir_sparql_export(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
+ir_status_t ir_sparql_load(void *store, ir_view_t lines,
+                           ir_error_t *error); /* graph_sparql_load.c */
 
 #endif

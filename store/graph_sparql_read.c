@@ -95,12 +95,16 @@ static ir_status_t walk_line(void *context, ir_view_t line) {
     return IR_OK; /* the header, or a foreign observation */
 }
 
-ir_status_t ir_sparql_each_id(void *store, ir_each_id_fn each, void *context, ir_error_t *error) {
+ir_status_t ir_sparql_each_id(void *store, ir_document_kind_t kind, ir_each_id_fn each,
+                              void *context, ir_error_t *error) {
     ir_sparql_t *graph = store;
     id_walk_t walk = {each, context, error};
     ir_buffer_clear(&graph->body);
     ir_buffer_append_text(&graph->body, "SELECT ?o WHERE ");
-    ir_sparql_append_where(graph, &graph->body, ir_view_text("?o a " IR_SPARQL_OBSERVATION));
+    ir_sparql_append_where(graph, &graph->body,
+                           ir_view_text(kind == IR_DOCUMENT_OBSERVATION
+                                            ? "?o a " IR_SPARQL_OBSERVATION
+                                            : "?o a " IR_SPARQL_REVISION));
     return ir_sparql_select_lines(graph, "text/csv", walk_line, &walk, error);
 }
 

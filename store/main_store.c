@@ -66,6 +66,15 @@ static const ir_setting_t settings[] = {
     {"yes", 'y', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(yes),
      "purge: do it, and not only say how much it would be; rejected drop: everything, without a "
      "selection."},
+    {"missing", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(missing),
+     "reprocess: only messages of which the graph lacks something that the documents have."},
+    {"with", 0, IR_SETTING_TEXT, "PATHS", NULL, 0, 0, NULL, FIELD(with),
+     "backup: files and folders to be kept with it, separated by commas: registry, secrets, "
+     "inventory."},
+    {"keep", 0, IR_SETTING_INTEGER, "N", NULL, 0, 100000, "0", FIELD(keep),
+     "backup: remove older ones when it is complete, so that so many are left; 0: none."},
+    {"store", 0, IR_SETTING_CHOICE, "WORD", "both|documents|graph", 0, 0, "both", FIELD(store),
+     "restore: which."},
     {"from", 0, IR_SETTING_URI, "URI", NULL, 0, 0, NULL, FIELD(from),
      "reprocess: documents of an earlier release, to be brought over into documents and graph."},
     IR_BROKER_SETTINGS(ir_store_options_t, broker),
@@ -96,8 +105,8 @@ const ir_program_t ir_store_program = {
     .name = "ir-store",
     .purpose = "Sets the document and graph stores up, shows what they hold, checks it, and "
                "writes it out.",
-    .usage = "init|initiate|status|verify|export|last|rejected|reprocess|purge "
-             "[LEDGER…|VERB [ID]]",
+    .usage = "init|initiate|status|verify|export|last|rejected|reprocess|purge|backup|restore "
+             "[LEDGER…|VERB [ID]|DIR]",
     .notes =
         "init      makes tables, collections, indexes and directories, and puts the registry\n"
         "          into the graph store; a MongoDB replica set that does not exist yet is made\n"
@@ -124,6 +133,10 @@ const ir_program_t ir_store_program = {
         "          are others now become revisions. May be interrupted and repeated.\n"
         "purge     says what the motes of --mote sent, as messages, observations and revisions;\n"
         "          with --yes, removes it from both stores.\n"
+        "backup    saves both stores, and the files of --with, into a new folder in DIR; beside\n"
+        "          running workers.\n"
+        "restore   brings them back from DIR, a backup or a folder of backups (the newest), into\n"
+        "          stores that are lost, and completes the graph from the documents.\n"
         "Exit status: 0 done, 2 wrong usage or settings, 1 anything else.\n",
     .settings = settings,
     .n_settings = sizeof settings / sizeof settings[0],
@@ -201,6 +214,16 @@ static int run_purge(const ir_stores_t *stores, char *const *arguments, int n_ar
     return ir_program_exit(ir_store_purge(stores, error));
 }
 
+static int run_backup(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                      ir_error_t *error) {
+    return ir_program_exit(ir_store_backup(stores, arguments, n_arguments, error));
+}
+
+static int run_restore(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                       ir_error_t *error) {
+    return ir_program_exit(ir_store_restore(stores, arguments, n_arguments, error));
+}
+
 typedef struct ir_command {
     const char *name;
     bool takes_arguments;
@@ -212,7 +235,8 @@ static const ir_command_t commands[] = {
     {"status", false, run_status},    {"verify", true, run_verify},
     {"export", false, run_export},    {"last", false, run_last},
     {"rejected", true, run_rejected}, {"reprocess", false, run_reprocess},
-    {"purge", false, run_purge},
+    {"purge", false, run_purge},      {"backup", true, run_backup},
+    {"restore", true, run_restore},
 };
 
 static const ir_command_t *find_command(const char *name, int n_arguments, ir_error_t *error) {
@@ -229,10 +253,10 @@ static const ir_command_t *find_command(const char *name, int n_arguments, ir_er
     ir_error_set(
         error, IR_ERR_USAGE,
         name == NULL
-            ? "which command: init, initiate, status, verify, export, last, rejected, reprocess or "
-              "purge?"
+            ? "which command: init, initiate, status, verify, export, last, rejected, reprocess, "
+              "purge, backup or restore?"
             : "no command '%s': there are init, initiate, status, verify, export, last, rejected, "
-              "reprocess and purge",
+              "reprocess, purge, backup and restore",
         name);
     return NULL;
 }

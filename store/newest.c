@@ -65,6 +65,19 @@ static const ir_stored_revision_t *find_group(const ir_revision_list_t *list, co
     return *count > 0 ? list->items + first : NULL;
 }
 
+const ir_stored_revision_t *ir_revisions_of(const ir_revision_list_t *list,
+                                            const ir_id_t *observation, size_t *count) {
+    const ir_stored_revision_t *first = NULL;
+    *count = 0;
+    for (int test = 0; test < IR_TEST_COUNT; test++) {
+        size_t some = 0;
+        const ir_stored_revision_t *group = find_group(list, observation, (ir_test_t)test, &some);
+        first = first != NULL ? first : group;
+        *count += some;
+    }
+    return first;
+}
+
 /* ---- the rule ---- */
 
 static bool is_superseded(const ir_stored_revision_t *group, size_t count, const ir_id_t *id) {

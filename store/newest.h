@@ -24,6 +24,10 @@ void ir_revision_list_free(ir_revision_list_t *list);
 /* By observation and test; to be called before the ones below. */
 void ir_revision_list_sort(ir_revision_list_t *list);
 
+/* The revisions of one observation; NULL: none. */
+const ir_stored_revision_t *ir_revisions_of(const ir_revision_list_t *list,
+                                            const ir_id_t *observation, size_t *count);
+
 /* The revision that holds for this test; NULL: the observation's own flag does. */
 const ir_stored_revision_t *ir_newest_revision(const ir_revision_list_t *list,
                                                const ir_id_t *observation, ir_test_t test);

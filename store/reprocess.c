@@ -2,6 +2,7 @@
 #include "common/legible.h"
 #include "common/program.h"
 #include "store/compare.h"
+#include "store/missing.h"
 #include "store/put.h"
 #include "store/selection.h"
 #include "store/tally.h"
@@ -22,6 +23,7 @@ typedef struct ir_reprocess {
     ir_documents_t *source; /* the store to read raw messages from: this one, or an earlier one */
     bool earlier;
     ir_raw_selection_t selection;
+    ir_missing_t missing; /* with the option of that name: the only messages that are wanted */
     ir_analysis_t analysis;
     ir_registry_t *registry;
     ir_quality_t *quality;
@@ -137,13 +139,18 @@ static void keep_known(ir_reprocess_t *reprocess, const ir_raw_document_t *raw) 
     batch->n_messages--;
 }
 
+static bool is_wanted(const ir_reprocess_t *reprocess, const ir_id_t *raw_id) {
+    return !reprocess->stores->options->missing ||
+           ir_id_set_has(&reprocess->missing.messages, raw_id);
+}
+
 static ir_status_t visit_raw(void *context, const ir_raw_document_t *raw) {
     ir_reprocess_t *reprocess = context;
     const int64_t limit = reprocess->stores->options->limit;
     if (interrupted || (limit > 0 && reprocess->seen >= limit)) {
         return IR_ERR_STATE; /* interrupted or limit reached: stop */
     }
-    if (ir_view_equal(raw->status, ir_view_text("dropped"))) {
+    if (ir_view_equal(raw->status, ir_view_text("dropped")) || !is_wanted(reprocess, &raw->id)) {
         return IR_OK;
     }
     reprocess->seen++;
@@ -250,6 +257,7 @@ static void close_all(ir_reprocess_t *reprocess) {
     ir_tally_free(reprocess->tally);
     ir_touched_free(&reprocess->touched);
     ir_documents_close(reprocess->source);
+    ir_id_set_free(&reprocess->missing.messages);
     ir_registry_unref(reprocess->registry);
 }
 
@@ -268,8 +276,18 @@ static void show(const ir_reprocess_t *reprocess) {
     }
 }
 
+static ir_status_t find_missing(ir_reprocess_t *reprocess) {
+    const ir_stores_t *stores = reprocess->stores;
+    return stores->options->missing ? ir_missing_find(stores->documents, stores->graph,
+                                                      &reprocess->missing, reprocess->error)
+                                    : IR_OK;
+}
+
 static ir_status_t run(ir_reprocess_t *reprocess) {
-    ir_status_t status = walk_raw(reprocess);
+    ir_status_t status = find_missing(reprocess);
+    if (status == IR_OK) {
+        status = walk_raw(reprocess);
+    }
     if (status == IR_OK && !interrupted && !reprocess->earlier) {
         status = revise_all(reprocess);
     }

@@ -28,6 +28,7 @@ struct ir_verdicts {
     ir_quality_t *quality;
     ir_batch_t *checked;   /* the page being checked */
     ir_batch_t *revisions; /* revisions to be written */
+    ir_batch_t *again;     /* stored ones, which the graph may lack */
     ir_point_t *recent;
     size_t recent_capacity;
     ir_revision_list_t stored; /* of the series */
@@ -53,7 +54,9 @@ ir_verdicts_t *ir_verdicts_new(ir_documents_t *reader, ir_documents_t *documents
     verdicts->quality = ir_quality_new(SERIES, NULL, NULL, true);
     verdicts->checked = ir_batch_new(registry);
     verdicts->revisions = ir_batch_new(registry);
-    if (verdicts->quality == NULL || verdicts->checked == NULL || verdicts->revisions == NULL) {
+    verdicts->again = ir_batch_new(registry);
+    if (verdicts->quality == NULL || verdicts->checked == NULL || verdicts->revisions == NULL ||
+        verdicts->again == NULL) {
         ir_verdicts_free(verdicts);
         return NULL;
     }
@@ -67,6 +70,7 @@ void ir_verdicts_free(ir_verdicts_t *verdicts) {
     ir_quality_free(verdicts->quality);
     ir_batch_free(verdicts->checked);
     ir_batch_free(verdicts->revisions);
+    ir_batch_free(verdicts->again);
     free(verdicts->recent);
     ir_revision_list_free(&verdicts->stored);
     free(verdicts);
@@ -112,6 +116,39 @@ static ir_status_t write_revisions(ir_verdicts_t *verdicts) {
     return status;
 }
 
+/* ---- stored revisions ---- */
+
+static ir_status_t write_again(ir_verdicts_t *verdicts) {
+    ir_batch_t *batch = verdicts->again;
+    const ir_status_t status =
+        batch->n_revisions > 0 ? ir_put_graph(verdicts->graph, batch, verdicts->error) : IR_OK;
+    batch->n_revisions = batch->n_store_refusals = 0;
+    return status;
+}
+
+/* The documents have these. A graph that was restored may not. */
+static ir_status_t keep_stored(ir_verdicts_t *verdicts, const point_t *point) {
+    size_t count = 0;
+    const ir_stored_revision_t *stored = ir_revisions_of(&verdicts->stored, &point->now.id, &count);
+    for (size_t i = 0; i < count; i++) {
+        ir_revision_t revision = {.id = stored[i].id,
+                                  .test = stored[i].test,
+                                  .flag = stored[i].flag,
+                                  .observation = point->now,
+                                  .raw_id = point->raw_id,
+                                  .decided_by = stored[i].decided_by,
+                                  .supersedes = stored[i].supersedes,
+                                  .superseded = stored[i].superseded};
+        revision.observation.aggregate = stored[i].aggregate;
+        if (!ir_batch_add_revision(verdicts->again, &revision)) {
+            return no_memory(verdicts);
+        }
+    }
+    return verdicts->again->n_revisions >= PAGE ? write_again(verdicts) : IR_OK;
+}
+
+/* ---- differences ---- */
+
 static bool is_silent(const point_t *point, ir_test_t test, uint8_t before) {
     return !point->was_late && before == IR_FLAG_NOT_EVALUATED &&
            point->now.flags[test] == IR_FLAG_GOOD &&
@@ -139,6 +176,10 @@ static ir_status_t settle_point(ir_verdicts_t *verdicts, point_t *point) {
     bool differs[IR_TEST_COUNT];
     if (point->now.time_ns < verdicts->from_ns) {
         return IR_OK;
+    }
+    const ir_status_t kept = keep_stored(verdicts, point);
+    if (kept != IR_OK) {
+        return kept;
     }
     for (int test = 0; test < IR_TEST_COUNT; test++) {
         before[test] = newest(verdicts, point, (ir_test_t)test);
@@ -269,6 +310,9 @@ static ir_status_t walk_series(ir_verdicts_t *verdicts, int64_t start_ns) {
                                       INT64_MAX, take_point, verdicts, verdicts->error);
     if (status == IR_OK || (status == IR_ERR_STATE && verdicts->after > verdicts->after_most)) {
         status = check_page(verdicts, true);
+    }
+    if (status == IR_OK) {
+        status = write_again(verdicts);
     }
     return status == IR_OK ? write_revisions(verdicts) : status;
 }

@@ -2,7 +2,9 @@
  * arrived in the order of its time. A flag that differs from the newest verdict (newest.h) is
  * written as a revision that supersedes that verdict; nothing is overwritten. As in workers, no
  * revision is needed for a spike or flat-line flag that was left at "not evaluated", because only
- * later points decide it, and that is good. One thread. */
+ * later points decide it, and that is good.
+ * Stored revisions of what is checked are written to the graph, which may lack them after a
+ * restore. One thread. */
 #ifndef IR_STORE_VERDICTS_H
 #define IR_STORE_VERDICTS_H
 

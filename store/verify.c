@@ -111,7 +111,8 @@ static ir_status_t walk_place(const ir_comparison_t *comparison, int place, ir_e
         return ir_documents_each(stores->documents, IR_DOCUMENT_OBSERVATION, see_document, ledger,
                                  error);
     default:
-        return ir_graph_each_id(stores->graph, see_in_graph, ledger, error);
+        return ir_graph_each_id(stores->graph, IR_DOCUMENT_OBSERVATION, see_in_graph, ledger,
+                                error);
     }
 }
 

@@ -113,7 +113,7 @@ static uint64_t count(const place_t *place) {
     uint64_t ids = 0;
     uint64_t observations = 0;
     uint64_t triples = 0;
-    assert_int_equal(ir_graph_each_id(graph, count_id, &ids, NULL), IR_OK);
+    assert_int_equal(ir_graph_each_id(graph, IR_DOCUMENT_OBSERVATION, count_id, &ids, NULL), IR_OK);
     assert_int_equal(ir_graph_count(graph, &observations, &triples, NULL), IR_OK);
     assert_int_equal(ids, observations);
     ir_graph_close(graph);
@@ -226,7 +226,7 @@ static void motes_keep_to_their_directory(void **state) {
     put(graph, fill(place, 0, 8, IR_OBSERVATION_NEW));
     put(graph, fill(place, 0, 8, IR_OBSERVATION_DUPLICATE));
     uint64_t ids = 0;
-    assert_int_equal(ir_graph_each_id(graph, count_id, &ids, NULL), IR_OK);
+    assert_int_equal(ir_graph_each_id(graph, IR_DOCUMENT_OBSERVATION, count_id, &ids, NULL), IR_OK);
     assert_int_equal(ids, 8);
     ir_graph_close(graph);
 }

@@ -1,0 +1,155 @@
+"""Saves a user's river (river.py) and brings it back.
+
+    python3 tools/keep.py backup     a new folder in TO=; COPIES= of them are left. While it runs, or while it is down
+    python3 tools/keep.py restore    what is lost, from FROM=: a backup, or a folder of backups, of which the newest; STORE=
+                                     documents or graph: only that store
+
+The stores are saved by `ir-store backup`. With them go what cannot be made again: registry, credentials, choices and ports, the
+ledgers of loads, and the brokers' definitions. Messages that wait in queues are not saved.
+"""
+
+import argparse
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cluster
+import servers
+import stack
+import variables
+from river import River
+from stack import PROGRAMS, StackError, UsageError, say, show
+from up import stack_of
+
+# Below the river's folder; patterns.
+FILES = ("river.json", "mote-tokens", "tokens", "brokers/passwords", "registry", "certificates", "load-*/ledger.txt")
+DEFINITIONS = "broker-definitions.json"
+
+
+def read_folder(environment, name, verb):
+    if not environment.get(name):
+        raise UsageError(f"make {verb} wants {name}=DIR")
+    return Path(environment[name]).resolve()
+
+
+def ir_store(river, arguments, *words):
+    """Its output, as it comes; its last line of errors is ours."""
+    argv = [PROGRAMS / "ir-store", *words, *arguments]
+    done = subprocess.run(argv, cwd=river.folder, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise StackError(done.stderr.strip().removeprefix("ir-store: "))
+    print(done.stderr, end="", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def open_stores(river, what):
+    """The arguments of ir-store for the stores, whose servers are started for the time if nothing runs."""
+    description = river.description()
+    if description:
+        yield [f"--{key}={description[key]}" for key in ("documents", "graph", "registry")]
+        return
+    river.claim(what)
+    if any(servers.start_time(pid) == started for pid, started in servers.recorded(river.processes)):
+        raise StackError("a part of the stack has ended; first: make down")
+    known = river.read()
+    with contextlib.ExitStack() as running:
+        made = stack_of(river, known["choices"], known["ports"])
+        for each in made.stores():
+            running.enter_context(each)
+        yield made.store_arguments()
+
+
+# ---- backup ----
+
+
+def export_definitions(river):
+    """Users, policies, queues and bindings of the brokers that run."""
+    known = river.read()
+    made = stack_of(river, known["choices"], known["ports"])
+    before = os.umask(0o077)
+    try:
+        made.cluster.members[0].control("export_definitions", str(river.folder / DEFINITIONS))
+    finally:
+        os.umask(before)
+
+
+def backup(environment):
+    river = River.of(environment)
+    folder = read_folder(environment, "TO", "backup")
+    copies = variables.read(environment, "COPIES", "backup")
+    if not river.kept.exists():
+        raise StackError(f"there is no river in {show(river.folder)}")
+    if river.description():
+        export_definitions(river)
+    with open_stores(river, "make backup") as arguments:
+        files = [each.relative_to(river.folder) for pattern in (*FILES, DEFINITIONS) for each in river.folder.glob(pattern)]
+        ir_store(river, arguments, "backup", folder, f"--with={','.join(map(str, files))}", f"--keep={copies}")
+
+
+# ---- restore ----
+
+
+def newest(folder):
+    """As ir-store chooses it."""
+    if (folder / "SHA256SUMS").is_file():
+        return folder
+    found = sorted(each.parent for each in folder.glob("*Z/SHA256SUMS"))
+    if not found:
+        raise StackError(f"{show(folder)}: there is no complete backup in it")
+    return found[-1]
+
+
+def check(folder):
+    done = subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=folder, capture_output=True, text=True,
+                          check=False)
+    if done.returncode != 0:
+        raise StackError(f"{show(folder)} is damaged: {done.stdout.strip() or done.stderr.strip()}; take another backup")
+
+
+def put_files_back(river, folder):
+    """Those that are lost; what is there stays."""
+    saved = folder / "files"
+    for each in sorted(path for path in saved.rglob("*") if path.is_file()):
+        target = river.folder / each.relative_to(saved)
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(each, target)
+            say("restore", f"{show(target)} is back")
+
+
+def restore(environment):
+    river = River.of(environment)
+    folder = newest(read_folder(environment, "FROM", "restore"))
+    store = variables.read(environment, "STORE", "restore")
+    check(folder)
+    put_files_back(river, folder)
+    with open_stores(river, "make restore") as arguments:
+        ir_store(river, arguments, "restore", folder, f"--store={store}")
+    if not river.description():
+        say("restore", "make up goes on with it")
+
+
+VERBS = {"backup": backup, "restore": restore}
+
+
+def main():
+    servers.stop_on_signals()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("verb", choices=VERBS)
+    verb = parser.parse_args().verb
+    try:
+        VERBS[verb](os.environ)
+    except (StackError, UsageError, servers.ServerError, cluster.list_of_nodes.NodesError) as error:
+        print(f"{verb}: {error}", file=sys.stderr)
+        return getattr(error, "status", 1)
+    except OSError as error:
+        print(f"{verb}: {show(error.filename or '')}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
