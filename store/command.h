@@ -29,6 +29,8 @@ typedef struct ir_store_options {
     bool queue, yes, dry_run;
     char *from;
     bool missing;
+    int64_t older_ns; /* purge: as until, before now; 0: not given */
+    char *archive;
     char *with;
     int64_t keep;                              /* backups; 0: all */
     int store;                                 /* ir_store_which_t */
@@ -87,8 +89,9 @@ ir_status_t ir_store_last(const ir_stores_t *stores, ir_error_t *error);
 ir_status_t ir_store_rejected(const ir_stores_t *stores, char *const *words, int n_words,
                               ir_error_t *error);
 
-/* Shows how much the motes of options->mote, a pattern, sent between the options' times, and with
- * options->yes removes it from both stores (purge.c). */
+/* Shows how much the motes of options->mote, a pattern, or all of them sent between the options'
+ * times, and with options->yes removes it from both stores; or parts of the graph alone (purge.c).
+ */
 ir_status_t ir_store_purge(const ir_stores_t *stores, ir_error_t *error);
 
 /* Saves both stores, and the files of options->with, into a new folder in the only argument
@@ -97,6 +100,9 @@ ir_status_t ir_store_backup(const ir_stores_t *stores, char *const *words, int n
                             ir_error_t *error);
 ir_status_t ir_store_restore(const ir_stores_t *stores, char *const *words, int n_words,
                              ir_error_t *error);
+
+/* Makes the graph's files smaller (compact.c). */
+ir_status_t ir_store_compact(const ir_stores_t *stores, ir_error_t *error);
 
 /* Analyses stored raw messages again (reprocess.c). */
 ir_status_t ir_store_reprocess(const ir_stores_t *stores, ir_error_t *error);

@@ -168,8 +168,8 @@ ir_status_t ir_mongodb_count(void *context, ir_documents_counts_t *counts, ir_er
 ir_status_t ir_mongodb_purge(void *context, ir_document_kind_t kind, const ir_id_t *ids,
                              size_t count, ir_error_t *error); /* documents_mongodb_purge.c */
 /* documents_mongodb_backup.c */
-ir_status_t ir_mongodb_save(void *store, const char *folder, ir_error_t *error);
-ir_status_t ir_mongodb_load(void *store, const char *folder, ir_error_t *error);
+ir_status_t ir_mongodb_save(void *context, const char *folder, ir_error_t *error);
+ir_status_t ir_mongodb_load(void *context, const char *folder, ir_error_t *error);
 ir_status_t ir_mongodb_each(void *store, ir_document_kind_t kind, ir_each_document_fn each,
                             void *context, ir_error_t *error);
 ir_status_t ir_mongodb_each_raw(void *store, const ir_raw_selection_t *selection,

@@ -167,8 +167,8 @@ ir_status_t ir_sqlite_count(void *store, ir_documents_counts_t *counts, ir_error
 ir_status_t ir_sqlite_purge(void *store, ir_document_kind_t kind, const ir_id_t *ids, size_t count,
                             ir_error_t *error);
 /* documents_sqlite_backup.c */
-ir_status_t ir_sqlite_save(void *store, const char *folder, ir_error_t *error);
-ir_status_t ir_sqlite_load(void *store, const char *folder, ir_error_t *error);
+ir_status_t ir_sqlite_save(void *context, const char *folder, ir_error_t *error);
+ir_status_t ir_sqlite_load(void *context, const char *folder, ir_error_t *error);
 ir_status_t ir_sqlite_each(void *store, ir_document_kind_t kind, ir_each_document_fn each,
                            void *context, ir_error_t *error);
 ir_status_t ir_sqlite_each_raw(void *context, const ir_raw_selection_t *selection,

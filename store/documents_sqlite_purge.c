@@ -1,15 +1,34 @@
+/* Removes documents in many short transactions, between which workers write. The ids are in a
+ * temporary table, which no lock of the database protects. Observations are not found by their id,
+ * so their places are looked up before, in one pass. */
 #include "store/documents_sqlite.h"
 
-/* Observations are not found by their id, so all ids are a table for one pass over the others. */
-static const char begin_sql[] = "BEGIN IMMEDIATE; CREATE TEMP TABLE purged (id BLOB PRIMARY KEY)";
-static const char add_sql[] = "INSERT INTO purged VALUES (?)";
-#define OF(table, column) "DELETE FROM " table " WHERE " column " IN (SELECT id FROM purged);"
-#define END "DROP TABLE purged; COMMIT"
+#include <inttypes.h>
+#include <stdio.h>
 
-static const char *const removals[] = {
-    [IR_DOCUMENT_RAW] = OF("outcomes", "raw") OF("raw", "id") END,
-    [IR_DOCUMENT_OBSERVATION] = OF("observations", "id") END,
-    [IR_DOCUMENT_REVISION] = OF("revisions", "id") END,
+#define ROWS 2000 /* of one transaction */
+
+static const char begin_sql[] =
+    "DROP TABLE IF EXISTS temp.purged; DROP TABLE IF EXISTS temp.places;"
+    "CREATE TEMP TABLE purged (id BLOB PRIMARY KEY); BEGIN";
+static const char add_sql[] = "INSERT INTO purged VALUES (?)";
+static const char find_sql[] =
+    "CREATE TEMP TABLE places AS SELECT series, time_ns, id FROM observations"
+    " WHERE id IN (SELECT id FROM purged)";
+static const char end_sql[] = "DROP TABLE purged; DROP TABLE IF EXISTS temp.places";
+
+/* Rows of `table` whose `key` is among `wanted` of the temporary table. */
+typedef struct removal {
+    ir_document_kind_t kind;
+    const char *table, *key, *wanted, *from;
+} removal_t;
+
+static const removal_t removals[] = {
+    {IR_DOCUMENT_RAW, "outcomes", "raw", "id", "purged"},
+    {IR_DOCUMENT_RAW, "raw", "id", "id", "purged"},
+    {IR_DOCUMENT_OBSERVATION, "observations", "(series, time_ns, id)", "series, time_ns, id",
+     "places"},
+    {IR_DOCUMENT_REVISION, "revisions", "id", "id", "purged"},
 };
 
 static int add_ids(sqlite3 *db, const ir_id_t *ids, size_t count) {
@@ -25,6 +44,26 @@ static int add_ids(sqlite3 *db, const ir_id_t *ids, size_t count) {
     return code;
 }
 
+static int remove_some(sqlite3 *db, const removal_t *removal, size_t first) {
+    char sql[256];
+    snprintf(sql, sizeof sql,
+             "DELETE FROM %s WHERE %s IN (SELECT %s FROM %s WHERE rowid > %zu AND rowid <= %zu)",
+             removal->table, removal->key, removal->wanted, removal->from, first, first + ROWS);
+    return sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
+/* There are at most as many rows of the temporary table as ids. */
+static int remove_all(sqlite3 *db, ir_document_kind_t kind, size_t count) {
+    int code = SQLITE_OK;
+    for (size_t i = 0; i < sizeof removals / sizeof removals[0]; i++) {
+        for (size_t first = 0; code == SQLITE_OK && removals[i].kind == kind && first < count;
+             first += ROWS) {
+            code = remove_some(db, &removals[i], first);
+        }
+    }
+    return code;
+}
+
 ir_status_t ir_sqlite_purge(void *context, ir_document_kind_t kind, const ir_id_t *ids,
                             size_t count, ir_error_t *error) {
     ir_sqlite_t *store = context;
@@ -37,7 +76,16 @@ ir_status_t ir_sqlite_purge(void *context, ir_document_kind_t kind, const ir_id_
         code = add_ids(store->db, ids, count);
     }
     if (code == SQLITE_OK) {
-        code = sqlite3_exec(store->db, removals[kind], NULL, NULL, NULL);
+        code = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
+    }
+    if (code == SQLITE_OK && kind == IR_DOCUMENT_OBSERVATION) {
+        code = sqlite3_exec(store->db, find_sql, NULL, NULL, NULL);
+    }
+    if (code == SQLITE_OK) {
+        code = remove_all(store->db, kind, count);
+    }
+    if (code == SQLITE_OK) {
+        code = sqlite3_exec(store->db, end_sql, NULL, NULL, NULL);
     }
     if (code == SQLITE_OK) {
         return IR_OK;

@@ -282,6 +282,34 @@ ir_status_t ir_graph_purge(ir_graph_t *graph, const ir_id_t *ids, size_t count, 
     return status;
 }
 
+ir_status_t ir_graph_retire(ir_graph_t *graph, ir_graph_retirement_t *retirement,
+                            ir_error_t *error) {
+    ir_status_t status = IR_OK;
+    for (size_t i = 0; i < graph->n_servers && status == IR_OK; i++) {
+        const server_t *server = &graph->servers[i];
+        if (server->backend->retire != NULL) {
+            status = server->backend->retire(server->store, retirement, error);
+        }
+    }
+    return status;
+}
+
+ir_status_t ir_graph_compact(ir_graph_t *graph, ir_error_t *error) {
+    ir_status_t status = IR_OK;
+    bool any = false;
+    for (size_t i = 0; i < graph->n_servers && status == IR_OK; i++) {
+        const server_t *server = &graph->servers[i];
+        if (server->backend->compact != NULL) {
+            any = true;
+            status = server->backend->compact(server->store, error);
+        }
+    }
+    return status == IR_OK && !any
+               ? ir_error_set(error, IR_ERR_USAGE,
+                              "compact is for Fuseki; this graph store needs none")
+               : status;
+}
+
 ir_status_t ir_graph_each_id(ir_graph_t *graph, ir_document_kind_t kind, ir_each_id_fn each,
                              void *context, ir_error_t *error) {
     ir_status_t status = IR_OK;

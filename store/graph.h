@@ -63,9 +63,30 @@ ir_status_t ir_graph_each_id(ir_graph_t *graph, ir_document_kind_t kind, ir_each
                              void *context, ir_error_t *error);
 
 /* Removes all statements about these observations and revisions, whose ids are sorted, from every
- * server. Instants, which observations of the same time share, stay. IR_ERR_STATE when an N-Quads
- * directory has a writer, because its open segment cannot be rewritten. */
+ * server. Instants, which observations of the same time share, stay. Writers of an N-Quads
+ * directory are asked to seal their segments; IR_ERR_STATE when one does not within the time-out.
+ */
 ir_status_t ir_graph_purge(ir_graph_t *graph, const ir_id_t *ids, size_t count, ir_error_t *error);
+
+/* What leaves the graph by the time of its observations, and what that came to. */
+typedef struct ir_graph_retirement {
+    int64_t before_ns;          /* a part leaves when all of it is of before */
+    const char *archive;        /* N-Quads: a folder for the segments that leave, which is made */
+    bool dry_run;               /* only count */
+    uint64_t parts;             /* out: named graphs or segments */
+    uint64_t statements;        /* out: in named graphs */
+    uint64_t bytes, compressed; /* out: of segments, before and after */
+} ir_graph_retirement_t;
+
+/* Drops the named graphs of days (SPARQL; IR_ERR_USAGE without graph-name = day), or archives
+ * segments (N-Quads). Workers may write. Adds to the counts. Repeating it goes on. */
+ir_status_t ir_graph_retire(ir_graph_t *graph, ir_graph_retirement_t *retirement,
+                            ir_error_t *error);
+
+/* Makes the files of TDB2, which only grow, as small as what they hold (Fuseki, started with
+ * --compact). Waits until it is done. IR_ERR_NOT_FOUND: the server cannot. IR_ERR_USAGE: no server
+ * is a SPARQL server. */
+ir_status_t ir_graph_compact(ir_graph_t *graph, ir_error_t *error);
 
 /* Whether stored statements can be found again; false when all of them go to null. */
 bool ir_graph_keeps(const ir_graph_t *graph);

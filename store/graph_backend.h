@@ -48,6 +48,9 @@ typedef struct ir_graph_backend {
                            ir_error_t *error);
     ir_status_t (*purge)(void *store, const ir_id_t *ids, size_t count,
                          ir_error_t *error); /* NULL: keeps nothing */
+    ir_status_t (*retire)(void *store, ir_graph_retirement_t *retirement,
+                          ir_error_t *error);               /* NULL: keeps nothing */
+    ir_status_t (*compact)(void *store, ir_error_t *error); /* NULL: it never needs that */
     ir_status_t (*export)(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
     /* NULL: keeps nothing. Called with one block after the other, then `loaded`. */
     ir_status_t (*load)(void *store, ir_view_t lines, ir_error_t *error);

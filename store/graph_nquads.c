@@ -13,6 +13,7 @@
 #include "store/nquads_load.h"
 #include "store/nquads_registry.h"
 #include "store/presence.h"
+#include "store/seal_request.h"
 #include "store/segment.h"
 #include "store/segment_lines.h"
 #include "store/segments.h"
@@ -32,6 +33,7 @@
 #define SEGMENT_BYTES_DEFAULT ((int64_t)64 * 1024 * 1024)
 #define TIMEOUT_DEFAULT_NS INT64_C(10000000000)
 #define CLOSE_WAIT_NS INT64_C(1000000000)
+#define SEAL_POLL_NS (50 * IR_MILLISECOND_NS)
 
 /* For how many puts after another writer's claim everything is looked up. It is more than the
  * number of batches that a worker may have in progress which were called new before the claim. */
@@ -45,6 +47,7 @@ typedef struct nquads {
     int lock;   /* -1: not attached yet */
     int claims; /* file whose size is the number of claims */
     int64_t claims_seen;
+    ir_seal_request_t seals;
     ir_presence_t place; /* the directory */
     bool lost;           /* the directory vanished and was not opened again */
     uint64_t stored;     /* picks since the directory was opened */
@@ -93,6 +96,9 @@ static void nquads_close(void *store) {
     if (graph->claims >= 0) {
         close(graph->claims);
     }
+    if (graph->seals.fd >= 0) {
+        close(graph->seals.fd);
+    }
     ir_buffer_free(&graph->lines);
     ir_buffer_free(&graph->ids);
     free(graph->directory);
@@ -137,7 +143,7 @@ static ir_status_t nquads_open(const ir_graph_options_t *options, void **store, 
     if (made == NULL) {
         return out_of_memory(error);
     }
-    made->lock = made->claims = -1;
+    made->lock = made->claims = made->seals.fd = -1;
     made->format = options->format;
     made->segment_bytes =
         options->segment_bytes > 0 ? options->segment_bytes : SEGMENT_BYTES_DEFAULT;
@@ -208,7 +214,10 @@ static void detach(nquads_t *graph) {
     if (graph->lock >= 0) {
         close(graph->lock);
     }
-    graph->lock = graph->claims = -1;
+    if (graph->seals.fd >= 0) {
+        close(graph->seals.fd);
+    }
+    graph->lock = graph->claims = graph->seals.fd = -1;
 }
 
 /* After the directory vanished: a directory without the registry was made by hand, or is a mount
@@ -232,6 +241,10 @@ static ir_status_t attach(nquads_t *graph, ir_error_t *error) {
     ir_status_t status = open_file(graph, "lock", O_RDWR | O_CREAT, &graph->lock, error);
     if (status == IR_OK) {
         status = open_file(graph, "claims", O_RDWR | O_CREAT | O_APPEND, &graph->claims, error);
+    }
+    if (status == IR_OK) {
+        status = open_file(graph, IR_SEAL_REQUESTS, O_RDWR | O_CREAT | O_APPEND, &graph->seals.fd,
+                           error);
     }
     if (status == IR_OK) {
         status = ir_directory_lock(graph->lock, graph->directory, true, graph->timeout_ns, error);
@@ -294,8 +307,8 @@ static ir_status_t vanished(nquads_t *graph, const char *what, ir_error_t *error
 }
 
 static ir_status_t check_presence(nquads_t *graph, ir_error_t *error) {
-    static const char *const names[] = {"lock", "claims"};
-    const int fds[] = {graph->lock, graph->claims};
+    static const char *const names[] = {"lock", "claims", IR_SEAL_REQUESTS};
+    const int fds[] = {graph->lock, graph->claims, graph->seals.fd};
     char what[PATH_MAX];
     const char *missing = ir_presence_missing(&graph->place, graph->directory, NULL);
     if (missing != NULL) {
@@ -316,10 +329,32 @@ static ir_status_t check_presence(nquads_t *graph, ir_error_t *error) {
     return IR_OK;
 }
 
+/* While there is nothing to put. A broken segment waits for the next put. */
+static ir_status_t seal_as_asked(nquads_t *graph, ir_error_t *error) {
+    if (graph->segment == NULL || ir_segment_broken(graph->segment) ||
+        !ir_seal_asked(&graph->seals)) {
+        return IR_OK;
+    }
+    ir_status_t status =
+        ir_directory_lock(graph->lock, graph->directory, false, graph->timeout_ns, error);
+    if (status == IR_OK) {
+        status = ir_segment_seal(graph->segment, error);
+        ir_directory_unlock(graph->lock);
+    }
+    if (status == IR_OK) {
+        graph->segment = NULL;
+        ir_seal_met(&graph->seals);
+    }
+    return status;
+}
+
 static ir_status_t nquads_present(void *store, ir_error_t *error) {
     nquads_t *graph = store;
-    const ir_status_t status = attach_again(graph, error);
-    return status == IR_OK ? check_presence(graph, error) : status;
+    ir_status_t status = attach_again(graph, error);
+    if (status == IR_OK) {
+        status = check_presence(graph, error);
+    }
+    return status == IR_OK ? seal_as_asked(graph, error) : status;
 }
 
 /* ---- init ---- */
@@ -423,23 +458,26 @@ static bool collect(nquads_t *graph, const ir_graph_pick_t *picks, size_t count,
     return room && ir_buffer_ok(&graph->lines) && ir_buffer_ok(&graph->ids);
 }
 
-/* Closes a segment with an unrepairable failure, seals one that is large enough, and makes a new
- * one. */
+/* Closes a segment with an unrepairable failure, seals one that is large enough or is to be sealed,
+ * and makes a new one. */
 static ir_status_t have_segment(nquads_t *graph, ir_error_t *error) {
     if (graph->segment != NULL && ir_segment_broken(graph->segment)) {
         ir_segment_close(graph->segment);
         graph->segment = NULL;
     }
-    if (graph->segment != NULL && ir_segment_size(graph->segment) >= graph->segment_bytes) {
+    if (graph->segment != NULL &&
+        (ir_segment_size(graph->segment) >= graph->segment_bytes || ir_seal_asked(&graph->seals))) {
         const ir_status_t status = ir_segment_seal(graph->segment, error);
         if (status != IR_OK) {
             return status;
         }
         graph->segment = NULL;
     }
-    return graph->segment != NULL
-               ? IR_OK
-               : ir_segment_create(graph->directory, graph->writer, &graph->segment, error);
+    if (graph->segment != NULL) {
+        return IR_OK;
+    }
+    ir_seal_met(&graph->seals);
+    return ir_segment_create(graph->directory, graph->writer, &graph->segment, error);
 }
 
 static ir_status_t put_locked(nquads_t *graph, const ir_graph_pick_t *picks, size_t count,
@@ -604,47 +642,104 @@ static ir_status_t check_ids(nquads_t *graph, ir_error_t *error) {
     return status == IR_OK ? IR_OK : ir_error_set(error, status, "%s", inner.text);
 }
 
-/* ---- purging ---- */
+/* ---- purging and archiving ---- */
 
-static ir_status_t purge_segments(nquads_t *graph, const ir_id_t *ids, size_t count,
-                                  ir_error_t *error) {
-    ir_segment_list_t list;
-    ir_status_t status = ir_segment_list_read(graph->directory, &list, error);
-    if (status != IR_OK) {
-        return status;
-    }
-    for (size_t i = 0; i < list.count && status == IR_OK; i++) {
-        if (list.names[i].open) {
-            status = ir_error_set(error, IR_ERR_STATE,
-                                  "graph nquads:%s: a worker has %s open; stop the workers (make "
-                                  "down), purge, and start them again",
-                                  graph->directory, list.names[i].stem);
+/* With the lock alone. *open: whether a segment of `before` still has a writer. */
+static ir_status_t look_for_open(nquads_t *graph, const ir_segment_list_t *before, bool *open,
+                                 ir_error_t *error) {
+    *open = false;
+    ir_status_t status = IR_OK;
+    for (size_t i = 0; i < before->count && status == IR_OK && !*open; i++) {
+        if (before->names[i].open) {
+            status = ir_segment_repair(graph->directory, before->names[i].stem, open, error);
+        }
+        if (*open) {
+            ir_error_set(error, IR_ERR_STATE,
+                         "graph nquads:%s: a worker has %s open and does not seal it within the "
+                         "time-out; stop the workers (make down), and start them again afterwards",
+                         graph->directory, before->names[i].stem);
         }
     }
+    return status;
+}
+
+/* Workers seal their segments, and go on in new ones. */
+static ir_status_t have_all_sealed(nquads_t *graph, ir_segment_list_t *list, ir_error_t *error) {
+    const int64_t deadline_ns = ir_clock_monotonic() + graph->timeout_ns;
+    bool open = true;
+    ir_status_t status = ir_segment_list_read(graph->directory, list, error);
+    if (status == IR_OK) {
+        status = ir_seal_ask(&graph->seals, error);
+    }
+    while (status == IR_OK && open) {
+        status = ir_directory_lock(graph->lock, graph->directory, true, graph->timeout_ns, error);
+        if (status == IR_OK) {
+            status = look_for_open(graph, list, &open, error);
+            ir_directory_unlock(graph->lock);
+        }
+        if (status == IR_OK && open) {
+            status = ir_clock_monotonic() < deadline_ns ? IR_OK : IR_ERR_STATE;
+            ir_clock_sleep(SEAL_POLL_NS);
+        }
+    }
+    return status;
+}
+
+/* Calls `each` for every segment that was there at the beginning, sealed now, with the lock alone.
+ * Workers write in between. */
+typedef ir_status_t (*each_sealed_fn)(const nquads_t *graph, const ir_segment_name_t *name,
+                                      void *context, ir_error_t *error);
+static ir_status_t each_sealed(nquads_t *graph, each_sealed_fn each, void *context,
+                               ir_error_t *error) {
+    ir_segment_list_t list = {NULL, 0, 0};
+    ir_status_t status = attach_again(graph, error);
+    if (status == IR_OK) {
+        status = have_all_sealed(graph, &list, error);
+    }
     for (size_t i = 0; i < list.count && status == IR_OK; i++) {
-        status = ir_segment_purge(graph->directory, list.names[i].stem, graph->format.base_iri, ids,
-                                  count, error);
+        status = ir_directory_lock(graph->lock, graph->directory, true, graph->timeout_ns, error);
+        if (status == IR_OK) {
+            status = each(graph, &list.names[i], context, error);
+            ir_directory_unlock(graph->lock);
+        }
     }
     ir_segment_list_free(&list);
+    ir_segments_forget(graph->segments);
     return status == IR_OK ? ir_directory_sync(graph->directory, error) : status;
 }
 
+typedef struct purge {
+    const ir_id_t *ids;
+    size_t count;
+} purge_t;
+
+static ir_status_t purge_one(const nquads_t *graph, const ir_segment_name_t *name, void *context,
+                             ir_error_t *error) {
+    const purge_t *purge = context;
+    return name->archived
+               ? ir_segment_purge_ids(graph->directory, name->stem, purge->ids, purge->count, error)
+               : ir_segment_purge(graph->directory, name->stem, graph->format.base_iri, purge->ids,
+                                  purge->count, error);
+}
+
 static ir_status_t nquads_purge(void *store, const ir_id_t *ids, size_t count, ir_error_t *error) {
-    nquads_t *graph = store;
-    ir_status_t status = attach_again(graph, error);
-    if (status == IR_OK) {
-        status = ir_directory_lock(graph->lock, graph->directory, true, graph->timeout_ns, error);
-    }
-    if (status != IR_OK) {
-        return status;
-    }
-    status = repair(graph, error);
-    if (status == IR_OK) {
-        status = purge_segments(graph, ids, count, error);
-    }
-    ir_directory_unlock(graph->lock);
-    ir_segments_forget(graph->segments);
-    return status;
+    purge_t purge = {ids, count};
+    return each_sealed(store, purge_one, &purge, error);
+}
+
+static ir_status_t retire_one(const nquads_t *graph, const ir_segment_name_t *name, void *context,
+                              ir_error_t *error) {
+    ir_graph_retirement_t *retirement = context;
+    return name->archived ? IR_OK
+                          : ir_segment_retire(graph->directory, name->stem, retirement, error);
+}
+
+static ir_status_t nquads_retire(void *store, ir_graph_retirement_t *retirement,
+                                 ir_error_t *error) {
+    return retirement->archive == NULL
+               ? ir_error_set(error, IR_ERR_USAGE,
+                              "purge --what=graph wants --archive=DIR for segments of N-Quads")
+               : each_sealed(store, retire_one, retirement, error);
 }
 
 /* ---- restoring ---- */
@@ -689,6 +784,7 @@ const ir_graph_backend_t ir_graph_nquads = {.schemes = schemes,
                                             .count = nquads_count,
                                             .each_id = nquads_each_id,
                                             .purge = nquads_purge,
+                                            .retire = nquads_retire,
                                             .export = nquads_export,
                                             .load = nquads_load,
                                             .loaded = nquads_loaded};

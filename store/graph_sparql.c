@@ -82,5 +82,7 @@ const ir_graph_backend_t ir_graph_sparql = {.schemes = schemes,
                                             .count = ir_sparql_count,
                                             .each_id = ir_sparql_each_id,
                                             .purge = ir_sparql_purge,
+                                            .retire = ir_sparql_retire,
+                                            .compact = ir_sparql_compact,
                                             .export = ir_sparql_export,
                                             .load = ir_sparql_load};

@@ -117,6 +117,9 @@ ir_status_t ir_sparql_each_id(void *store, ir_document_kind_t kind, ir_each_id_f
                               void *context, ir_error_t *error);
 ir_status_t ir_sparql_purge(void *store, const ir_id_t *ids, size_t count,
                             ir_error_t *error); /* graph_sparql_purge.c */
+ir_status_t ir_sparql_retire(void *store, ir_graph_retirement_t *retirement,
+                             ir_error_t *error);               /* graph_sparql_retire.c */
+ir_status_t ir_sparql_compact(void *store, ir_error_t *error); /* graph_sparql_compact.c */
 ir_status_t ir_sparql_export(void *store, ir_each_line_fn each, void *context, ir_error_t *error);
 ir_status_t ir_sparql_load(void *store, ir_view_t lines,
                            ir_error_t *error); /* graph_sparql_load.c */

@@ -32,7 +32,8 @@ static const ir_setting_t settings[] = {
      "verify: ledgers of earlier runs, separated by commas: what they name is not foreign, and may "
      "be gone."},
     {"what", 'w', IR_SETTING_CHOICE, "WORD", "documents|graph", 0, 0, "documents", FIELD(what),
-     "export: the processed observations, or all statements as N-Quads."},
+     "export: the processed observations, or all statements as N-Quads; purge: both stores, or the "
+     "graph alone."},
     {"format", 'f', IR_SETTING_TEXT, "NAME", NULL, 0, 0, "json", FIELD(output),
      "export: ntriples, nquads, turtle, jsonld, senml, csv, or json, the documents, one a line."},
     {"property", 0, IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, FIELD(property),
@@ -68,6 +69,12 @@ static const ir_setting_t settings[] = {
      "selection."},
     {"missing", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(missing),
      "reprocess: only messages of which the graph lacks something that the documents have."},
+    {"older-than", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 36500 * IR_DAY, "0s", FIELD(older_ns),
+     "purge: what arrived longer ago than this, of all motes or those of --mote; with "
+     "--what=graph, "
+     "what was observed longer ago."},
+    {"archive", 0, IR_SETTING_TEXT, "DIR", NULL, 0, 0, NULL, FIELD(archive),
+     "purge --what=graph: where segments of N-Quads go, compressed."},
     {"with", 0, IR_SETTING_TEXT, "PATHS", NULL, 0, 0, NULL, FIELD(with),
      "backup: files and folders to be kept with it, separated by commas: registry, secrets, "
      "inventory."},
@@ -105,8 +112,9 @@ const ir_program_t ir_store_program = {
     .name = "ir-store",
     .purpose = "Sets the document and graph stores up, shows what they hold, checks it, and "
                "writes it out.",
-    .usage = "init|initiate|status|verify|export|last|rejected|reprocess|purge|backup|restore "
-             "[LEDGER…|VERB [ID]|DIR]",
+    .usage =
+        "init|initiate|status|verify|export|last|rejected|reprocess|purge|compact|backup|restore "
+        "[LEDGER…|VERB [ID]|DIR]",
     .notes =
         "init      makes tables, collections, indexes and directories, and puts the registry\n"
         "          into the graph store; a MongoDB replica set that does not exist yet is made\n"
@@ -131,8 +139,10 @@ const ir_program_t ir_store_program = {
         "          drop notes that it is done with. With --queue, what no worker read.\n"
         "reprocess analyses stored raw messages again: what is good now is stored, and flags that\n"
         "          are others now become revisions. May be interrupted and repeated.\n"
-        "purge     says what the motes of --mote sent, as messages, observations and revisions;\n"
-        "          with --yes, removes it from both stores.\n"
+        "purge     says what the motes of --mote sent, or what is older than --older-than, as\n"
+        "          messages, observations and revisions; with --yes, removes it from both stores.\n"
+        "          With --what=graph: graphs of days, or segments of N-Quads, that are older.\n"
+        "compact   makes the files of Fuseki's TDB2, which only grow, as small as they can be.\n"
         "backup    saves both stores, and the files of --with, into a new folder in DIR; beside\n"
         "          running workers.\n"
         "restore   brings them back from DIR, a backup or a folder of backups (the newest), into\n"
@@ -214,6 +224,13 @@ static int run_purge(const ir_stores_t *stores, char *const *arguments, int n_ar
     return ir_program_exit(ir_store_purge(stores, error));
 }
 
+static int run_compact(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                       ir_error_t *error) {
+    (void)arguments;
+    (void)n_arguments;
+    return ir_program_exit(ir_store_compact(stores, error));
+}
+
 static int run_backup(const ir_stores_t *stores, char *const *arguments, int n_arguments,
                       ir_error_t *error) {
     return ir_program_exit(ir_store_backup(stores, arguments, n_arguments, error));
@@ -236,7 +253,7 @@ static const ir_command_t commands[] = {
     {"export", false, run_export},    {"last", false, run_last},
     {"rejected", true, run_rejected}, {"reprocess", false, run_reprocess},
     {"purge", false, run_purge},      {"backup", true, run_backup},
-    {"restore", true, run_restore},
+    {"restore", true, run_restore},   {"compact", false, run_compact},
 };
 
 static const ir_command_t *find_command(const char *name, int n_arguments, ir_error_t *error) {
@@ -254,9 +271,9 @@ static const ir_command_t *find_command(const char *name, int n_arguments, ir_er
         error, IR_ERR_USAGE,
         name == NULL
             ? "which command: init, initiate, status, verify, export, last, rejected, reprocess, "
-              "purge, backup or restore?"
+              "purge, compact, backup or restore?"
             : "no command '%s': there are init, initiate, status, verify, export, last, rejected, "
-              "reprocess, purge, backup and restore",
+              "reprocess, purge, compact, backup and restore",
         name);
     return NULL;
 }

@@ -134,7 +134,8 @@ static bool exists(const char *directory, const char *stem, const char *ending) 
 static int create_file(ir_segment_t *segment, const char *name) {
     for (int sequence = 1; sequence <= SEQUENCE_MAX; sequence++) {
         snprintf(segment->stem, sizeof segment->stem, "%s-%08d", name, sequence);
-        if (exists(segment->directory, segment->stem, IR_SEGMENT_SEALED)) {
+        if (exists(segment->directory, segment->stem, IR_SEGMENT_SEALED) ||
+            exists(segment->directory, segment->stem, IR_SEGMENT_IDS)) {
             continue;
         }
         if (path_of(segment->directory, segment->stem, IR_SEGMENT_OPEN, segment->path, NULL) !=

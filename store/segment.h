@@ -5,7 +5,8 @@
  *                    knows that the writer is dead, cuts off everything after the last mark, and
  *                    seals the segment
  * NAME-SEQ.nq        sealed
- * NAME-SEQ.nq.ids    the sorted 16-byte ids of a sealed segment's observations and revisions
+ * NAME-SEQ.nq.ids    the sorted 16-byte ids of a sealed segment's observations and revisions; alone
+ *                    when the segment was archived
  *
  * Every batch ends with a comment line "# batch N", the mark. What follows the last mark is
  * incomplete and does not count. One thread at a time. */
@@ -15,6 +16,7 @@
 #include "common/buffer.h"
 #include "common/status.h"
 #include "observation/identity.h"
+#include "store/graph.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -66,6 +68,16 @@ ir_status_t ir_segment_index(const char *directory, const char *stem, ir_error_t
  * when nothing is left. The caller keeps writers out of the directory. */
 ir_status_t ir_segment_purge(const char *directory, const char *stem, const char *base_iri,
                              const ir_id_t *ids, size_t count, ir_error_t *error);
+
+/* The same for the ids of an archived segment. */
+ir_status_t ir_segment_purge_ids(const char *directory, const char *stem, const ir_id_t *ids,
+                                 size_t count, ir_error_t *error);
+
+/* If all that a sealed segment holds is of before retirement->before_ns: counts it, and unless it
+ * is a dry run compresses it to ARCHIVE/STEM.nq.gz, durably, and removes it. Its ids stay, so that
+ * what is in the archive is not written again. */
+ir_status_t ir_segment_retire(const char *directory, const char *stem,
+                              ir_graph_retirement_t *retirement, ir_error_t *error);
 
 /* Makes the names in a directory durable. */
 ir_status_t ir_directory_sync(const char *directory, ir_error_t *error);

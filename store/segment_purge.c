@@ -74,6 +74,37 @@ static ir_status_t write_sealed(const char *directory, const char *stem, const c
     return status == IR_OK ? ir_segment_index(directory, stem, error) : status;
 }
 
+ir_status_t ir_segment_purge_ids(const char *directory, const char *stem, const ir_id_t *ids,
+                                 size_t count, ir_error_t *error) {
+    char path[PATH_MAX];
+    ir_buffer_t kept;
+    if (snprintf(path, sizeof path, "%s/%s" IR_SEGMENT_IDS, directory, stem) >= (int)sizeof path) {
+        return ir_error_set(error, IR_ERR_USAGE, "the path %s is too long", directory);
+    }
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return ir_error_set(error, IR_ERR_IO, "cannot open %s: %s", path, strerror(errno));
+    }
+    ir_id_t id;
+    ir_buffer_init(&kept);
+    bool removed = false;
+    while (fread(&id, sizeof id, 1, file) == 1) {
+        if (bsearch(&id, ids, count, sizeof id, compare) == NULL) {
+            ir_buffer_append(&kept, &id, sizeof id);
+        } else {
+            removed = true;
+        }
+    }
+    const bool good = ferror(file) == 0 && ir_buffer_ok(&kept);
+    fclose(file);
+    ir_status_t status = good ? IR_OK : ir_error_set(error, IR_ERR_IO, "cannot read %s", path);
+    if (good && removed) {
+        status = ir_file_replace(path, ir_buffer_view(&kept), error);
+    }
+    ir_buffer_free(&kept);
+    return status;
+}
+
 ir_status_t ir_segment_purge(const char *directory, const char *stem, const char *base_iri,
                              const ir_id_t *ids, size_t count, ir_error_t *error) {
     char path[PATH_MAX];

@@ -27,7 +27,8 @@ static bool ends_with(const char *name, const char *ending, size_t *stem_size) {
     return true;
 }
 
-static bool list_add(ir_segment_list_t *list, const char *name, size_t stem_size, bool open) {
+static bool list_add(ir_segment_list_t *list, const char *name, size_t stem_size, bool open,
+                     bool archived) {
     if (list->count == list->capacity) {
         const size_t capacity = list->capacity > 0 ? list->capacity * 2 : 64;
         ir_segment_name_t *grown = realloc(list->names, capacity * sizeof *grown);
@@ -39,17 +40,22 @@ static bool list_add(ir_segment_list_t *list, const char *name, size_t stem_size
     }
     char *stem = strndup(name, stem_size);
     if (stem != NULL) {
-        list->names[list->count++] = (ir_segment_name_t){stem, open};
+        list->names[list->count++] = (ir_segment_name_t){stem, open, archived};
     }
     return stem != NULL;
 }
 
-/* If a segment was seen both before and after its renaming, the sealed one comes first. */
+static int rank(const ir_segment_name_t *name) {
+    return name->archived ? 2 : name->open ? 1 : 0;
+}
+
+/* If a segment was seen both before and after its renaming, the sealed one comes first. The ids
+ * alone come last. */
 static int compare_names(const void *a, const void *b) {
     const ir_segment_name_t *left = a;
     const ir_segment_name_t *right = b;
     const int order = strcmp(left->stem, right->stem);
-    return order != 0 ? order : (int)left->open - (int)right->open;
+    return order != 0 ? order : rank(left) - rank(right);
 }
 
 static void list_tidy(ir_segment_list_t *list) {
@@ -70,10 +76,11 @@ static void list_tidy(ir_segment_list_t *list) {
 static bool list_take(ir_segment_list_t *list, const char *name) {
     size_t stem_size = 0;
     const bool open = ends_with(name, IR_SEGMENT_OPEN, &stem_size);
-    const bool sealed = !open && ends_with(name, IR_SEGMENT_SEALED, &stem_size);
+    const bool ids = !open && ends_with(name, IR_SEGMENT_IDS, &stem_size);
+    const bool sealed = !open && !ids && ends_with(name, IR_SEGMENT_SEALED, &stem_size);
     /* The form is STEM-00000001; other N-Quads files, such as the registry's, are not segments. */
-    return (!open && !sealed) || stem_size < 10 || name[stem_size - 9] != '-' ||
-           list_add(list, name, stem_size, open);
+    return (!open && !sealed && !ids) || stem_size < 10 || name[stem_size - 9] != '-' ||
+           list_add(list, name, stem_size, open, ids);
 }
 
 ir_status_t ir_segment_list_read(const char *directory, ir_segment_list_t *list,
@@ -126,9 +133,10 @@ ir_status_t ir_segment_list_open(const char *directory, const ir_segment_name_t 
         made = open_as(directory, name->stem, IR_SEGMENT_SEALED);
     }
     if (made < 0) {
-        /* An open segment without a complete batch is removed when its writer is gone. */
+        /* An open segment without a complete batch is removed when its writer is gone, and a sealed
+         * one when all of it is purged or archived. */
         const int code = errno;
-        return ir_error_set(error, name->open && code == ENOENT ? IR_ERR_NOT_FOUND : IR_ERR_IO,
+        return ir_error_set(error, code == ENOENT ? IR_ERR_NOT_FOUND : IR_ERR_IO,
                             "cannot open segment %s/%s: %s", directory, name->stem, strerror(code));
     }
     *fd = made;
@@ -142,6 +150,7 @@ typedef struct known {
     ir_id_t *ids; /* mapped read-only, for a sealed one */
     size_t n_ids;
     bool sealed;
+    ino_t file;   /* that is mapped: purging makes another one */
     int64_t seen; /* for an open one: number of bytes whose ids are in `set` */
     ir_id_set_t set;
 } known_t;
@@ -163,10 +172,16 @@ ir_segments_t *ir_segments_new(const char *directory) {
     return made;
 }
 
-static void forget(known_t *known) {
+static void unmap(known_t *known) {
     if (known->ids != NULL) {
         munmap(known->ids, known->n_ids * sizeof *known->ids);
     }
+    known->ids = NULL;
+    known->n_ids = 0;
+}
+
+static void forget(known_t *known) {
+    unmap(known);
     ir_id_set_free(&known->set);
     free(known->stem);
 }
@@ -262,11 +277,23 @@ static ir_status_t map_sealed(const ir_segments_t *segments, known_t *known, ir_
         return ir_error_set(error, IR_ERR_IO, "cannot map %s/%s%s: %s", segments->directory,
                             known->stem, IR_SEGMENT_IDS, strerror(code));
     }
+    unmap(known);
+    known->file = facts.st_ino;
     known->ids = ids;
     known->n_ids = (size_t)facts.st_size / sizeof *known->ids;
     known->sealed = true;
     ir_id_set_free(&known->set);
     return IR_OK;
+}
+
+/* Whether the mapped file is still that of its segment. */
+static bool is_mapped(const ir_segments_t *segments, const known_t *known) {
+    char path[PATH_MAX];
+    struct stat facts;
+    return known->sealed &&
+           snprintf(path, sizeof path, "%s/%s" IR_SEGMENT_IDS, segments->directory, known->stem) <
+               (int)sizeof path &&
+           stat(path, &facts) == 0 && facts.st_ino == known->file;
 }
 
 static ir_status_t take_lines(known_t *known, int fd, int64_t end, ir_error_t *error) {
@@ -279,7 +306,7 @@ static ir_status_t take_lines(known_t *known, int fd, int64_t end, ir_error_t *e
 }
 
 static ir_status_t read_open(const ir_segments_t *segments, known_t *known, ir_error_t *error) {
-    const ir_segment_name_t name = {known->stem, true};
+    const ir_segment_name_t name = {.stem = known->stem, .open = true};
     int fd = -1;
     ir_status_t status = ir_segment_list_open(segments->directory, &name, &fd, error);
     if (status != IR_OK) {
@@ -311,7 +338,7 @@ ir_status_t ir_segments_refresh(ir_segments_t *segments, const char *own, ir_err
     for (size_t i = 0; i < list.count && status == IR_OK; i++) {
         known_t *known = &segments->known[i];
         const bool open = list.names[i].open;
-        if (!open && !known->sealed) {
+        if (!open && !is_mapped(segments, known)) {
             status = map_sealed(segments, known, error);
         } else if (open && (own == NULL || strcmp(own, known->stem) != 0)) {
             status = read_open(segments, known, error);

@@ -10,8 +10,9 @@
 #include <stddef.h>
 
 typedef struct ir_segment_name {
-    char *stem; /* the name without its ending */
-    bool open;  /* being written, by a live or a dead writer */
+    char *stem;    /* the name without its ending */
+    bool open;     /* being written, by a live or a dead writer */
+    bool archived; /* only its ids are there */
 } ir_segment_name_t;
 
 typedef struct ir_segment_list {
@@ -22,7 +23,8 @@ typedef struct ir_segment_list {
 ir_status_t ir_segment_list_read(const char *directory, ir_segment_list_t *list, ir_error_t *error);
 void ir_segment_list_free(ir_segment_list_t *list);
 
-/* Opens a segment for reading, even if it is sealed during this call. */
+/* Opens a segment for reading, even if it is sealed during this call. IR_ERR_NOT_FOUND: it is
+ * archived, or was archived or removed meanwhile. */
 ir_status_t ir_segment_list_open(const char *directory, const ir_segment_name_t *name, int *fd,
                                  ir_error_t *error);
 

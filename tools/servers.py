@@ -706,7 +706,7 @@ class Fuseki(GraphServer):
         options = [f"-Xmx{os.environ.get('FUSEKI_HEAP', '1g')}", "-XX:+UseSerialGC"]
         java = [find_program("java", "fuseki"), *options, "-jar", self.jar()]
         where = ["--localhost"] if self.host == HOST else []
-        return [*java, "--port", self.port, *where, "--update", "--tdb2", f"--loc={self.directory / 'data'}", "/ir"]
+        return [*java, "--port", self.port, *where, "--compact", "--update", "--tdb2", f"--loc={self.directory / 'data'}", "/ir"]
 
 
 class Oxigraph(GraphServer):

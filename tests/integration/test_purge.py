@@ -1,10 +1,14 @@
 """ir-store purge removes what a mote sent from every store, and nothing else."""
 
+import datetime
+import gzip
 import json
+import time
 import urllib.parse
 
 import pytest
 
+import harness
 from harness import servers
 
 
@@ -110,7 +114,151 @@ def test_mongodb(make_pipeline, mongodb, messages):
 
 
 def test_what_is_refused(pipeline):
-    for words, says in ((["purge"], "purge wants --mote"), (["purge", "--mote=a", "--documents=null:"], "do not know what a mote sent"),
+    for words, says in ((["purge"], "purge wants --mote"), (["purge", "--older-than=1d", "--until=2026-01-01T00:00:00Z"], "not both"),
+                        (["purge", "--what=graph"], "wants --older-than or --until"),
+                        (["purge", "--what=graph", "--older-than=1d"], "wants --archive=DIR"), (["purge", "--mote=a", "--documents=null:"], "do not know what a mote sent"),
                         (["purge", "--mote=a", "--since=noon"], "is no time")):
         status, _, errors = pipeline.call("ir-store", *pipeline.stores(), *words)
         assert status == 2 and says in errors and errors.count("\n") == 1
+
+
+# ---- beside running workers ----
+
+
+def test_beside_workers(pipeline, messages):
+    """Workers seal their segments for it and go on; what is sent again is stored again, everywhere, once."""
+    (gone, _), sent = by_mote(messages)
+    mine = [each for each in sent if each.mote == gone]
+    for _ in range(2):
+        pipeline.worker()
+    for message in [*sent, *sent[:3]]:  # a repeat makes them look things up
+        pipeline.publish(message)
+    pipeline.drain()
+    assert purge(pipeline, f"--mote={gone}", "--yes")["raw"] == 10
+    assert in_documents(pipeline, "observations") == ids(sent) - ids(mine)
+    assert in_graph(pipeline, "nquads", None) == in_documents(pipeline, "observations", "revisions")
+    for message in sent:
+        pipeline.publish(message)
+    pipeline.drain()
+    pipeline.assert_exactly(sent)
+    pipeline.stop_workers()
+    pipeline.assert_exactly(sent)
+
+
+def test_by_age(pipeline, messages):
+    """Of all motes, and what is left is whole."""
+    pipeline.worker()
+    old, young = messages[:40], messages[40:80]
+    for message in old:
+        pipeline.publish(message)
+    pipeline.drain()
+    between = moment_after(pipeline)
+    for message in [*young, *old[:5]]:
+        pipeline.publish(message)
+    pipeline.drain()
+    assert purge(pipeline, "--older-than=1d")["raw"] == 0
+    assert purge(pipeline, f"--until={between}")["raw"] == 40
+    assert purge(pipeline, f"--until={between}", "--yes")["observations"] == len(ids(old))
+    pipeline.assert_exactly(young)
+    pipeline.publish(old[0])  # older than what is kept, and stored as if it were new
+    pipeline.drain()
+    pipeline.assert_exactly([*young, old[0]])
+    text = pipeline.run("ir-store", "export", "--format=json", *pipeline.stores())
+    assert len(text.splitlines()) == len(ids([*young, old[0]]))
+
+
+def moment_after(pipeline):
+    """The millisecond after the newest arrival, when it is over."""
+    after = pipeline.sqlite("SELECT max(received_ns) FROM raw")[0][0] // 10**6 + 1
+    harness.wait_for(lambda: time.time_ns() // 10**6 > after, "the next millisecond", pause=0.001)
+    return datetime.datetime.fromtimestamp(after / 1000, datetime.timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+# ---- the graph alone ----
+
+
+def test_archived_segments(make_pipeline, messages, tmp_path):
+    """They are compressed elsewhere, count no more, are not written again, and can be put back."""
+    pipeline = make_pipeline(settings=("--segment-bytes=64Ki",)).init()
+    options = [*pipeline.settings, *pipeline.stores()]
+    pipeline.stores = lambda: options
+    pipeline.worker("--batch-observations=100")
+    sent = messages[:400]
+    old = [each for each in sent if when(each) < when(sent[200])]
+    for part in (old, sent[len(old) :]):
+        for message in part:
+            pipeline.publish(message)
+        pipeline.drain()
+    words = ("--what=graph", f"--until={when(sent[200])}", "--archive=archive")
+    assert purge(pipeline, *words)["dry_run"] and not (tmp_path / "archive").exists()
+    counts = purge(pipeline, *words, "--yes")
+    archived = sorted((tmp_path / "archive").glob("*.nq.gz"))
+    assert len(archived) == counts["parts"] > 1 and counts["compressed"] * 4 < counts["bytes"]
+    assert purge(pipeline, *words)["parts"] == 0
+    left = in_graph(pipeline, "nquads", None)
+    assert ids(sent[len(old) :]) <= left and not left & ids(old[:50])
+    for message in sent:
+        pipeline.publish(message)
+    pipeline.drain()
+    assert in_graph(pipeline, "nquads", None) == left
+    for path in archived:
+        (tmp_path / "graph" / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+    pipeline.assert_exactly(sent)
+    pipeline.stop_workers()
+
+
+def when(message):
+    return datetime.datetime.fromtimestamp(message.records[0]["t"], datetime.timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize("graph", ("fuseki", "oxigraph", "virtuoso"))
+def test_dropped_days(make_pipeline, request, messages, graph):
+    server = request.getfixturevalue(graph)
+    pipeline = make_pipeline(graph=server.uri, settings=("--graph-name=day",)).init()
+    options = [*pipeline.settings, *pipeline.stores()]
+    pipeline.stores = lambda: options
+    before = in_graph(pipeline, graph, request)
+    day = when(messages[300])[:10]
+    old, young = [m for m in messages[:300] if when(m)[:10] < day][-20:], [m for m in messages[300:600] if when(m)[:10] >= day][:20]
+    pipeline.worker()
+    for message in [*old, *young]:
+        pipeline.publish(message)
+    pipeline.drain()
+    words = ("--what=graph", f"--until={day}T12:00:00Z")
+    counts = purge(pipeline, *words)
+    assert counts["dry_run"] and counts["parts"] == len({when(m)[:10] for m in old}) and counts["statements"] >= 8 * len(ids(old))
+    assert purge(pipeline, *words, "--yes")["parts"] == counts["parts"] and purge(pipeline, *words)["parts"] == 0
+    left = in_graph(pipeline, graph, request) - before
+    assert ids(young) <= left and not left & ids(old) and ids(old) <= in_documents(pipeline, "observations")
+    status, _, errors = pipeline.call("ir-store", "purge", *words, *pipeline.stores(), "--graph-name=default")
+    assert status == 2 and "wants graph-name = day" in errors
+    pipeline.stop_workers()
+    purge(pipeline, "--mote=*", "--yes")
+
+
+# ---- compaction ----
+
+
+def test_compacted_beside_a_worker(make_pipeline, fuseki, oxigraph, messages):
+    """Its old files are gone, its content is not, and the worker's statements of meanwhile are there."""
+    pipeline = make_pipeline(graph=fuseki.uri).init()
+    pipeline.worker()
+    for message in messages[:400]:
+        pipeline.publish(message)
+    text = pipeline.run("ir-store", "compact", *pipeline.stores(), seconds=300)
+    assert text.startswith("compacted in ")
+    pipeline.drain()
+    pipeline.stop_workers()
+    newest = sorted(fuseki.directory.glob("data/Data-*"))
+    assert len(newest) == 1 and newest[0].name != "Data-0001"
+    assert ids(messages[:400]) <= in_graph_of(fuseki)
+    status, _, errors = pipeline.call("ir-store", "compact", f"--graph={oxigraph.uri}")
+    assert status == 1 and "does not compact" in errors
+    status, _, errors = pipeline.call("ir-store", "compact", "--graph=nquads:none")
+    assert status in (1, 2) and errors
+
+
+def in_graph_of(server):
+    rows = server.select("SELECT ?o WHERE { { ?o a <http://www.w3.org/ns/sosa/Observation> } UNION "
+                         "{ GRAPH ?g { ?o a <http://www.w3.org/ns/sosa/Observation> } } }")
+    return {row[0].strip('"').rsplit(":", 1)[-1] for row in rows}
