@@ -55,7 +55,7 @@ SUBMAKE = $(MAKE) --no-print-directory
 
 # A folder's main program is FOLDER/main_NAME.c, which becomes ir-NAME; everything else in the folder
 # is its library. Libraries stand in the order of the house, upper first.
-FOLDERS := ingest worker loadgen stations feed send store broker annotation observation http common
+FOLDERS := ingest worker tap loadgen stations feed send store broker annotation observation http common
 MAINS := $(wildcard $(addsuffix /main_*.c,$(FOLDERS)))
 SOURCES := $(filter-out $(MAINS),$(wildcard $(addsuffix /*.c,$(FOLDERS))))
 OBJECTS := $(SOURCES:%.c=$(OUT)/%.o)
@@ -305,7 +305,7 @@ format:
 # ones; written anew when a setting changes, and a test holds both against the programs.
 .PHONY: river.conf
 river.conf: build
-	@{ sed -n '1,/^$$/p' $@; for each in ingest worker store loadgen feed annotate registry; do \
+	@{ sed -n '1,/^$$/p' $@; for each in ingest worker store loadgen feed annotate registry tap; do \
 	    $(OUT)/ir-$$each --print-example; echo; done; } | sed '$$d' > $(OUT)/river.conf
 	@mv $(OUT)/river.conf $@
 	@sed -n 's/^;\([a-z0-9-]*\) =.*/"\1",/p' $@ | LC_ALL=C sort -u > common/setting_names.inc

@@ -37,6 +37,9 @@ typedef struct ir_assembly {
     size_t key_size, type_size, id_size, user_size;
     char key[IR_SHORT_TEXT], type[IR_SHORT_TEXT], id[IR_SHORT_TEXT], user[IR_SHORT_TEXT];
     ir_buffer_t body; /* used when the body has several frames */
+    /* Sees each message's properties before its body comes. NULL: nobody does. */
+    void (*look)(void *context, const amqp_basic_properties_t *properties);
+    void *context;
 } ir_assembly_t;
 
 /* The views are valid until the next frame is taken. */

@@ -1,6 +1,7 @@
 #include "loadgen/subscriber.h"
 
 #include "broker/assembly.h"
+#include "broker/listen.h"
 #include "broker/rabbitmq_c.h"
 #include "broker/topology.h"
 #include "common/backoff.h"
@@ -74,82 +75,38 @@ bool ir_subscriber_sees_rejected(ir_subscriber_t *subscriber) {
 
 /* ---- subscribing ---- */
 
-static ir_status_t reply_of(ir_subscriber_t *subscriber, const char *what, ir_error_t *error) {
-    return ir_broker_reply(amqp_get_rpc_reply(subscriber->connection), what, error);
+/* Without acknowledgements: what this side does not read in time fills the broker's queue, which
+ * nobody else uses. */
+static ir_status_t subscribe(const ir_subscriber_t *subscriber, amqp_channel_t channel,
+                             const char *exchange, const char *const *patterns, size_t n_patterns,
+                             ir_error_t *error) {
+    char queue[IR_LISTEN_QUEUE_SIZE];
+    const ir_listen_t listen = {
+        .exchange = exchange, .patterns = patterns, .n_patterns = n_patterns};
+    return ir_broker_listen(subscriber->connection, channel, &listen, queue, error);
 }
 
-#define HOW_TO_DECLARE " (ir-worker --declare makes it)"
-
-static ir_status_t bind_format(ir_subscriber_t *subscriber, amqp_bytes_t queue, const char *format,
-                               ir_error_t *error) {
-    char pattern[BINDING_SIZE] = "#";
-    if (format != NULL) {
-        snprintf(pattern, sizeof pattern, "%s.#", format);
-    }
-    (void)amqp_queue_bind(subscriber->connection, CHANNEL, queue,
-                          amqp_cstring_bytes(IR_EXCHANGE_PROCESSED), amqp_cstring_bytes(pattern),
-                          amqp_empty_table);
-    return reply_of(subscriber,
-                    "cannot subscribe to exchange " IR_EXCHANGE_PROCESSED HOW_TO_DECLARE, error);
-}
-
-static ir_status_t bind_processed(ir_subscriber_t *subscriber, amqp_bytes_t queue,
-                                  ir_error_t *error) {
+static ir_status_t subscribe_processed(const ir_subscriber_t *subscriber, ir_error_t *error) {
+    static const char *const any[] = {"#"};
+    char texts[IR_RECEIPTS_FORMATS_MAX][BINDING_SIZE];
+    const char *patterns[IR_RECEIPTS_FORMATS_MAX];
+    const unsigned n_formats = subscriber->options.n_formats;
     if (subscriber->options.any) {
-        return bind_format(subscriber, queue, NULL, error);
+        return subscribe(subscriber, CHANNEL, IR_EXCHANGE_PROCESSED, any, 1, error);
     }
-    ir_status_t status = IR_OK;
-    for (unsigned i = 0; i < subscriber->options.n_formats && status == IR_OK; i++) {
-        status = bind_format(subscriber, queue, subscriber->options.formats[i], error);
+    for (unsigned i = 0; i < n_formats; i++) {
+        snprintf(texts[i], sizeof texts[i], "%s.#", subscriber->options.formats[i]);
+        patterns[i] = texts[i];
     }
-    return status;
-}
-
-static ir_status_t bind_rejected(ir_subscriber_t *subscriber, amqp_bytes_t queue,
-                                 ir_error_t *error) {
-    (void)amqp_queue_bind(subscriber->connection, CHANNEL_REJECTED, queue,
-                          amqp_cstring_bytes(IR_EXCHANGE_REJECTED), amqp_empty_bytes,
-                          amqp_empty_table);
-    return reply_of(subscriber, "cannot subscribe to exchange " IR_EXCHANGE_REJECTED HOW_TO_DECLARE,
-                    error);
-}
-
-typedef ir_status_t (*ir_subscriber_bind_fn)(ir_subscriber_t *subscriber, amqp_bytes_t queue,
-                                             ir_error_t *error);
-
-/* A queue that goes with the connection, on a channel of its own. Without acknowledgements: what
- * this side does not read in time fills the broker's queue, which nobody else uses. */
-static ir_status_t subscribe(ir_subscriber_t *subscriber, amqp_channel_t channel,
-                             ir_subscriber_bind_fn bind, ir_error_t *error) {
-    amqp_connection_state_t connection = subscriber->connection;
-    (void)amqp_channel_open(connection, channel);
-    ir_status_t status = reply_of(subscriber, "cannot open a channel", error);
-    if (status != IR_OK) {
-        return status;
-    }
-    const amqp_queue_declare_ok_t *declared =
-        amqp_queue_declare(connection, channel, amqp_empty_bytes, 0, 0, 1, 1, amqp_empty_table);
-    if (declared == NULL) {
-        return reply_of(subscriber, "cannot declare a queue to subscribe with", error);
-    }
-    const amqp_bytes_t queue = amqp_bytes_malloc_dup(declared->queue);
-    if (queue.bytes == NULL) {
-        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the subscription");
-    }
-    status = bind(subscriber, queue, error);
-    if (status == IR_OK) {
-        (void)amqp_basic_consume(connection, channel, queue, amqp_empty_bytes, 0, 1, 1,
-                                 amqp_empty_table);
-        status = reply_of(subscriber, "cannot consume what is republished", error);
-    }
-    amqp_bytes_free(queue);
-    return status;
+    return subscribe(subscriber, CHANNEL, IR_EXCHANGE_PROCESSED, patterns, n_formats, error);
 }
 
 /* What was rejected can be left unseen: a user may lack the right. Then the broker has closed that
  * channel, and the connection goes on. */
 static ir_status_t subscribe_rejected(ir_subscriber_t *subscriber, ir_error_t *error) {
-    const ir_status_t status = subscribe(subscriber, CHANNEL_REJECTED, bind_rejected, error);
+    static const char *const all[] = {""};
+    const ir_status_t status =
+        subscribe(subscriber, CHANNEL_REJECTED, IR_EXCHANGE_REJECTED, all, 1, error);
     pthread_mutex_lock(&subscriber->mutex);
     subscriber->sees_rejected = status == IR_OK;
     pthread_mutex_unlock(&subscriber->mutex);
@@ -259,7 +216,7 @@ static void run_session(ir_subscriber_t *subscriber, unsigned attempt, ir_backof
         IR_OK) {
         ir_assembly_init(&subscriber->assembly);
         ir_assembly_init(&subscriber->rejected);
-        if (subscribe(subscriber, CHANNEL, bind_processed, &error) == IR_OK &&
+        if (subscribe_processed(subscriber, &error) == IR_OK &&
             subscribe_rejected(subscriber, &error) == IR_OK) {
             set_state(subscriber, true, &error);
             ir_backoff_reset(backoff);

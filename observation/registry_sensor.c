@@ -91,7 +91,8 @@ static ir_status_t find_mote(const ir_builder_t *builder, const ir_node_t *node,
             continue;
         }
         *host = s;
-        if (s->object->meanings[IR_MEANING_MOTE] != NULL && *found != NULL) {
+        if (s->object->meanings[IR_MEANING_MOTE] != NULL && *found != NULL &&
+            s->object != (*found)->object) {
             return ir_fact_fault(builder, s, "%s is hosted by two motes, %s (%s) and %s; leave one",
                                  ir_node_show(node).text, ir_node_show((*found)->object).text,
                                  ir_origin_show(builder->turtle, (*found)->at, s->at).text,

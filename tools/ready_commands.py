@@ -21,6 +21,10 @@ registry = {registry}
 [ir-feed]
 target = {http}
 mote-tokens = {tokens}
+
+[ir-tap]
+amqp = amqp://loadgen:{password}@{consumers}
+format = {format}
 """
 QUERY = "SELECT * WHERE { ?o <http://www.w3.org/ns/sosa/hasSimpleResult> ?v } LIMIT 5"
 SENML = "application/senml+json"
@@ -121,8 +125,14 @@ def export(description):
 
 
 
-def settings(description, file):
-    """The text of a settings file."""
+def tap(description, settings_file):
+    """Shows what passes, and what is refused."""
+    return shlex.join([stack.show(Path(description["programs"]) / "ir-tap"), "--settings", stack.show(settings_file)])
+
+
+def settings(description, file, password):
+    """The text of a settings file; the password is that of `loadgen`, who may listen to refusals, too."""
     return SETTINGS.format(file=shlex.quote(stack.show(file)), http=description["listeners"]["http"],
-                           tokens=description["mote-tokens"],
+                           tokens=description["mote-tokens"], password=password,
+                           consumers=description["consumers"].partition("://")[2], format=description["formats"].split(",")[0],
                            **{name: description[name] for name in ("documents", "graph", "registry")})

@@ -66,9 +66,10 @@ def show_where(river, description):
     print(f"The programs find it with --settings {show(river.settings)}")
     if description["sparql"] is None:
         print("# SPARQL wants a server: another river with make up DATA=DIR GRAPH=oxigraph (or fuseki, virtuoso)")
+    print(f"# what passes, as it comes, and what is refused (--rate: figures)\n{ready_commands.tap(description, river.settings)}")
     viewer = cluster.definitions.read_passwords(description["passwords"])["viewer"]
     if subscribe := ready_commands.subscribe(description, viewer):
-        print(f"# what is published again, as it comes\n{subscribe}")
+        print(f"# what is published again, with Python\n{subscribe}")
 
 
 # ---- up ----
@@ -132,7 +133,9 @@ def start(river, environment):
     made.start()
     description = made.description()
     forget(description, gone)
-    river.settings.write_text(ready_commands.settings(description, river.settings), encoding="utf-8")
+    password = cluster.definitions.read_passwords(description["passwords"])["loadgen"]
+    river.settings.unlink(missing_ok=True)  # it had no password once, and other rights
+    servers.write_private(river.settings, ready_commands.settings(description, river.settings, password))
     river.started(description)
     return description
 

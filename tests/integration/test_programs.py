@@ -11,7 +11,7 @@ import pytest
 
 import harness
 
-PROGRAMS = ("ir-ingest", "ir-worker", "ir-store", "ir-loadgen", "ir-feed", "ir-annotate", "ir-registry")
+PROGRAMS = ("ir-ingest", "ir-worker", "ir-store", "ir-loadgen", "ir-feed", "ir-annotate", "ir-registry", "ir-tap")
 
 
 def call(program, *words, env=None):

@@ -56,10 +56,10 @@ class River:
         assert status == 0, errors + text
         return text
 
-    def refused(self, script, *words, **variables):
-        """What it says, in one line."""
+    def refused(self, script, *words, lines=1, **variables):
+        """What it says, in so many lines."""
         status, text, errors = self.call(script, *words, **variables)
-        assert status in (1, 2) and errors.count("\n") == 1, text + errors
+        assert status in (1, 2) and errors.count("\n") == lines, text + errors
         return errors
 
     def sqlite(self, query):
@@ -109,6 +109,19 @@ def paste(command):
     return done.stdout
 
 
+@contextlib.contextmanager
+def tapping(text, log):
+    """What is printed to look at what passes, for one line; it listens."""
+    command = text.split("(--rate: figures)\n")[1].split("\n")[0]
+    with open(log, "wb") as errors, subprocess.Popen(["bash", "-c", f"exec {command} --limit=1"], stdout=subprocess.PIPE,
+                                                     stderr=errors, text=True) as tap:
+        try:
+            wait_for(lambda: "listening" in log.read_text(), "the tap to listen")
+            yield tap
+        finally:
+            tap.kill()
+
+
 def test_the_first_hour(mine, tmp_path):
     """What is printed works when it is pasted; everything is there after a crash; the registry changes while it runs."""
     file = registry(tmp_path / "gauges.ttl", "elbe-dresden")
@@ -126,7 +139,9 @@ def test_the_first_hour(mine, tmp_path):
     mine.kill()
     text = mine.good("up.py", "up")
     assert "going on" in text and mine.kept() == kept and mine.stored() == 3
-    paste(commands(text)["HTTP"])
+    with tapping(text, tmp_path / "tap.log") as tap:
+        paste(commands(text)["HTTP"])
+        assert tap.communicate(timeout=60)[0].split()[1:3] == ["elbe-dresden", "jsonld"]
     wait_for(lambda: mine.stored() == 4, "one more after the crash")
 
     registry(file, "elbe-dresden", "elbe-pirna")
@@ -135,7 +150,7 @@ def test_the_first_hour(mine, tmp_path):
     paste(commands(text)["HTTP"].replace(mine.ids()["elbe-dresden"], token).replace("elbe-dresden", "elbe-pirna"))
     wait_for(lambda: mine.sqlite("SELECT count(*) FROM readable WHERE mote = 'elbe-pirna'")[0][0] == 1, "the new mote's")
     other = registry(tmp_path / "other.ttl", "elbe-pirna")
-    said = mine.refused("up.py", "registry", FILE=f"{file},{other}")
+    said = mine.refused("up.py", "registry", FILE=f"{file},{other}", lines=3)
     assert "other.ttl:5: ir:moteId of <mote/elbe-pirna> is given in two files" in said and "gauges.ttl:8" in said
 
 

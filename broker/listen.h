@@ -1,0 +1,31 @@
+/* A queue of one's own on an exchange: who listens to what passes has it, and it goes with the
+ * connection. */
+#ifndef IR_BROKER_LISTEN_H
+#define IR_BROKER_LISTEN_H
+
+#include "broker/rabbitmq_c.h"
+#include "common/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct ir_listen {
+    const char *exchange;
+    const char *const *patterns; /* what is bound; a fanout exchange takes one, "" */
+    size_t n_patterns;
+    /* 0: nothing is acknowledged, and what this side does not read in time fills the broker's
+     * queue, which has no bound. Else the broker sends this many before the first is acknowledged,
+     * keeps `most` more, and drops the oldest of them when there are more. */
+    uint16_t prefetch;
+    int32_t most;
+} ir_listen_t;
+
+#define IR_LISTEN_QUEUE_SIZE 256
+
+/* Opens the channel and consumes. `queue` is the name that the broker gave the queue.
+ * IR_ERR_AUTH: the user may not listen; IR_ERR_NOT_FOUND: there is no such exchange. */
+ir_status_t ir_broker_listen(amqp_connection_state_t connection, amqp_channel_t channel,
+                             const ir_listen_t *listen, char queue[static IR_LISTEN_QUEUE_SIZE],
+                             ir_error_t *error);
+
+#endif
