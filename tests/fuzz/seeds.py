@@ -178,11 +178,21 @@ def frames():
 # ---- files ----
 
 def registries():
-    return [each.read_bytes() for each in sorted([*(DATA / "registry").glob("*.ttl"), *(DATA / "annotate").glob("*.ttl")])] + [
+    files = [*(DATA / "registry").glob("*.ttl"), *(DATA / "registry" / "many").glob("*.ttl"), *(DATA / "annotate").glob("*.ttl")]
+    return [each.read_bytes() for each in sorted(files)] + [
         b"@prefix : <a#> .\n" + b":a :b " + b"[ :c " * 99 + b":d " + b"] " * 99 + b".",
         b"<a> <b> " + b"(" * 99 + b")" * 99 + b" .",
         b"<a> <b> " + b",".join(b'"%d"' % i for i in range(MANY)) + b" .",
     ]
+
+
+def stations():
+    head = "mote,latitude,longitude,sensor,property,unit,low,high\n"
+    return [each.encode() for each in (
+        head + "elbe,51.056,13.739,temperature,water temperature,Cel,-2,40\nelbe,,,door,https://example.org/door,,,\n",
+        "\ufeffunit;mote;label;feature;interval;sensor;property;owner\r\n"
+        'FNU;a:b_c;"Say ""A"" \\";Elbe km 5;900,5;t;turbidity;x\r\n',
+        "mote\tsensor\tproperty\tunit\na\ta/1\tph\tpH\nb\t1\tAlgae.x\tug/l", head + "a,1,,t,temprature,cel,2,1\n" * 30)]
 
 
 def settings():
@@ -271,6 +281,7 @@ TARGETS = {
     "amqp": headers,
     "assembly": frames,
     "registry": registries,
+    "stations": stations,
     "settings": settings,
     "tokens": tokens,
     "replay": replays,
@@ -299,6 +310,8 @@ WORDS = {
     "http": lambda: ["Content-Length: ", "Transfer-Encoding: chunked", "Content-Encoding: gzip", "Expect: 100-continue",
                      "Connection: close", "Host: ", "Idempotency-Key: ", "HTTP/1.0", "HTTP/1.1", "POST ", "0\\x0d\\x0a\\x0d\\x0a"],
     "registry": terms,
+    "stations": lambda: ["mote", "latitude", "longitude", "sensor", "property", "unit", "low", "high", "label", "feature", "interval",
+                         "Cel", "degree Celsius", "water-level", "https://", "\\x22\\x22"],
     "settings": lambda: re.findall(r'"([^"]+)"', (ROOT / "common" / "setting_names.inc").read_text()),
     "amqp": lambda: ["timestamp_in_ms", "ir-arrival", "gateway", "redelivered"],
     "replay": lambda: ["ft3/s", "deg C", "ft", "mg/l", "2011-11-05T05:00:00Z"],
