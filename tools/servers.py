@@ -125,6 +125,12 @@ def stop_all():
 atexit.register(stop_all)
 
 
+def kill_all():
+    """Kills every process that still exists, whatever becomes of its data."""
+    while _running:
+        _running[-1].kill()
+
+
 def let_go():
     """Leaves everything running when this program ends. Returns [(process id, start time)], the first started first."""
     kept = [(each.pid, start_time(each.pid)) for each in _running]
@@ -177,14 +183,14 @@ def write_private(path, text):
         file.write(text)
 
 
-def stop_on_signals():
-    """Makes INT, TERM and HUP end the program with SystemExit, so that everything is stopped."""
+def stop_on_signals(end=lambda number: sys.exit(128 + number)):
+    """Makes INT, TERM and HUP end the program with SystemExit, or as `end` does, so that everything is stopped."""
 
     def leave(number, _frame):
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(each, signal.SIG_IGN)
         os.write(2, b"stopping what was started\n")
-        sys.exit(128 + number)
+        end(number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
@@ -229,6 +235,15 @@ class Process:
     def send_group(self, number):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, number)
+
+    def group_ended(self):
+        """Whether no process of its group is left."""
+        self.child.poll()  # else it would stay, as one that is dead
+        try:
+            os.killpg(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
 
     def wait(self, seconds):
         """The exit status, or None if it still runs after `seconds`."""

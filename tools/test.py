@@ -7,9 +7,9 @@ programs, under valgrind instead.
 
 import argparse
 import concurrent.futures
-import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "out"
 UNIT_SECONDS = 300
 FUZZ_ROUNDS = "10000"
-INTEGRATION_SHARES = 2
+MOST_PROCESSES = 4  # each with its servers takes up to 3 GiB
+STOP_SECONDS = 60
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
@@ -156,74 +157,44 @@ def run_comparison():
 PLATFORM_FILES = {"test_platforms": "bare and what all share", "test_podman": "podman", "test_kvm": "kvm", "test_xen": "xen"}
 
 
-def count_platforms(paths):
+def count_platforms(path):
     """{platform: Count} of those files, from pytest's report."""
     counts = {platform: Count() for platform in PLATFORM_FILES.values()}
-    for path in paths:
-        try:
-            cases = xml.etree.ElementTree.parse(path).getroot().iter("testcase")
-        except (OSError, xml.etree.ElementTree.ParseError):
-            continue  # count_junit tells
-        for case in cases:
-            platform = PLATFORM_FILES.get(case.get("classname", "").split(".")[-1])
-            outcome = {each.tag for each in case} & {"failure", "error", "skipped"}
-            if platform:
-                counts[platform].add(Count(passed=not outcome, failed=bool(outcome - {"skipped"}),
-                                           skipped=outcome == {"skipped"}))
+    try:
+        cases = list(xml.etree.ElementTree.parse(path).getroot().iter("testcase"))
+    except (OSError, xml.etree.ElementTree.ParseError):
+        cases = []  # count_junit tells
+    for case in cases:
+        platform = PLATFORM_FILES.get(case.get("classname", "").split(".")[-1])
+        outcome = {each.tag for each in case} & {"failure", "error", "skipped"}
+        if platform:
+            counts[platform].add(Count(passed=not outcome, failed=bool(outcome - {"skipped"}),
+                                       skipped=outcome == {"skipped"}))
     return counts
 
 
-def share_out(files, count):
-    """Splits the files into `count` shares of similar size, each in alphabetical order."""
-    shares = [[] for _ in range(count)]
-    for file in sorted(files, key=lambda each: each.stat().st_size, reverse=True):
-        min(shares, key=lambda share: sum(each.stat().st_size for each in share)).append(file)
-    return [sorted(share) for share in shares if share]
-
-
-class Share:
-    """Some of the integration test files, in a process with its own servers."""
-
-    def __init__(self, number, files, marks, words):
-        self.report = OUT / f"integration-{number}.xml"
-        self.report.unlink(missing_ok=True)
-        self.log = None if number == 1 else open(OUT / f"integration-{number}.log", "w+b")
-        python = servers.cache_directory() / "venv" / "bin" / "python"
-        argv = [str(python), "-m", "pytest", "-q", "-ra", "--color=no", "-p", "no:cacheprovider", "-W", "ignore", "-m", marks]
-        argv += ["--basetemp", str(OUT / f"integration-{number}"), f"--junitxml={self.report}", *words, *map(str, files)]
-        self.child = subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **SANITIZERS}, stdout=self.log, stderr=self.log)
-
-    def count(self):
-        """Its count, when it has ended. The output of the first share was already visible."""
-        status = self.child.wait()
-        if self.log is not None:
-            self.log.seek(0)
-            print(self.log.read().decode(errors="replace"), end="", flush=True)
-        return count_junit(self.report, status)
-
-    def stop(self):
-        if self.child.poll() is None:
-            self.child.terminate()
-            self.child.wait(servers.STOP_SECONDS * 4)
-        if self.log is not None:
-            self.log.close()
-
-
 def run_integration(marks, words):
-    """Splits the files between two processes, because the tests mostly wait for servers."""
+    """The tests mostly wait for servers, so there is one process more than there are processors, up to MOST_PROCESSES.
+    pytest-xdist hands out the files to them; each has servers of its own."""
     started = time.monotonic()
-    total = Count()
-    files = (ROOT / "tests" / "integration").glob("test_*.py")
-    with contextlib.ExitStack() as stack:
-        running = []
-        for number, share in enumerate(share_out(files, INTEGRATION_SHARES), 1):
-            running.append(Share(number, share, marks, words))
-            stack.callback(running[-1].stop)
-        for each in running:
-            total.add(each.count())
+    report = OUT / "integration.xml"
+    report.unlink(missing_ok=True)
+    count = min(MOST_PROCESSES, (os.cpu_count() or 1) + 1)
+    # pytest's processes stop all servers before they end, also when this program, or the first of them, is killed.
+    argv = ["setpriv", "--pdeathsig", "TERM", servers.cache_directory() / "venv" / "bin" / "python", "-m", "pytest", "-q", "-ra",
+            "--color=no", "-p", "no:cacheprovider", "-W", "ignore", "-m", marks, "-n", count, "--dist", "loadfile",
+            "--no-loadscope-reorder", "--basetemp", OUT / "integration", f"--junitxml={report}", *words, "tests/integration"]
+    process = servers.Process(argv, None, env={**os.environ, **SANITIZERS}, cwd=ROOT)
+    try:
+        status = process.child.wait()
+    finally:
+        process.send_group(signal.SIGTERM)
+        servers.wait_until(process.group_ended, STOP_SECONDS)
+        process.stop()
+    total = count_junit(report, status)
     print(f"integration tests: {total} in {time.monotonic() - started:.0f} s", flush=True)
-    for platform, count in count_platforms([each.report for each in running]).items():
-        print(f"  of these, {platform}: {count}", flush=True)
+    for platform, part in count_platforms(report).items():
+        print(f"  of these, {platform}: {part}", flush=True)
     return total
 
 

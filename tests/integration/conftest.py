@@ -1,4 +1,4 @@
-"""Servers for the whole session, and a pipeline for each test."""
+"""Servers for the whole session, and a pipeline for each test. With pytest-xdist every process has a session of its own."""
 
 import contextlib
 
@@ -7,10 +7,25 @@ import pytest
 import harness
 from harness import servers
 
+LONGEST = ("test_stack_faults", "test_faults", "test_river", "test_feed", "test_fault_runner", "test_rights", "test_outcomes",
+           "test_deploy", "test_deploy_doors", "test_upgrade", "test_ingest", "test_pipeline", "test_load", "test_peers")
+
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes minutes; make test-slow runs it")
-    servers.stop_on_signals()
+    servers.stop_on_signals(end_at_once)
+
+
+def end_at_once(_number):
+    """What fixtures and tests would stop one by one is killed first: pytest-xdist waits only some seconds."""
+    servers.kill_all()
+    raise KeyboardInterrupt
+
+
+def pytest_collection_modifyitems(items):
+    """The files that take longest come first, so that at the end no process still has one before it."""
+    place = {name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)))
 
 
 def pytest_sessionstart(session):
