@@ -275,18 +275,20 @@ PYTHON_FILES := $(wildcard monitoring/*.py tools/*.py ingest/*.py packaging/*.py
 TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(wildcard tests/fuzz/*.c)
 TIDY_STAMPS := $(TIDY_FILES:%.c=out/tidy/%.ok)
 
-.PHONY: check check-all check-format check-shell check-python check-warnings check-hardening check-tidy format
+.PHONY: check check-all check-format check-shell check-python check-structure check-warnings check-hardening check-tidy format
 check:
 	@tools/install build check
 	+@$(SUBMAKE) check-all
 	@echo "check: nothing found"
-check-all: check-format check-shell check-python check-hardening check-tidy
+check-all: check-format check-shell check-python check-structure check-hardening check-tidy
 check-format:
 	@clang-format --dry-run -Werror $(C_FILES)
 check-shell:
 	@shellcheck $(SHELL_FILES)
 check-python:
 	@python3 -c 'import ast, sys; [ast.parse(open(f).read(), f) for f in sys.argv[1:]]' $(PYTHON_FILES)
+check-structure:
+	@python3 tools/structure.py --check
 check-warnings:
 	+@$(SUBMAKE) -s MODE=check build
 check-hardening: check-warnings

@@ -105,6 +105,14 @@ static void append_quoted(ir_buffer_t *out, const char *text) {
     }
 }
 
+void ir_metrics_add_rows(ir_metrics_t *metrics, void *target, const ir_metric_row_t *rows,
+                         size_t n_rows) {
+    for (size_t i = 0; i < n_rows; i++) {
+        ir_metric_t **place = (ir_metric_t **)(void *)((char *)target + rows[i].offset);
+        *place = ir_metrics_add(metrics, rows[i].kind, rows[i].name, rows[i].labels, rows[i].help);
+    }
+}
+
 void ir_metric_label(ir_metric_t *metric, const char *name, const char *value) {
     if (metric == NULL) {
         return;

@@ -26,6 +26,18 @@ void ir_metrics_free(ir_metrics_t *metrics);
 ir_metric_t *ir_metrics_add(ir_metrics_t *metrics, ir_metric_kind_t kind, const char *name,
                             const char *labels, const char *help);
 
+/* A row of a table of series: where the struct of a program's metrics keeps the series, and what
+ * ir_metrics_add takes. */
+typedef struct ir_metric_row {
+    size_t offset; /* of an ir_metric_t * */
+    ir_metric_kind_t kind;
+    const char *name, *labels, *help;
+} ir_metric_row_t;
+
+/* Adds the series of a table and keeps them in `target`. */
+void ir_metrics_add_rows(ir_metrics_t *metrics, void *target, const ir_metric_row_t *rows,
+                         size_t n_rows);
+
 /* Gives the metric the single label `name`="`value`". With `value` NULL the metric is not shown.
  * Call in the thread that renders. */
 void ir_metric_label(ir_metric_t *metric, const char *name, const char *value);

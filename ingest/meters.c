@@ -1,63 +1,56 @@
 #include "ingest/meters.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 static const int codes[] = {202, 400, 401, 403, 404, 405, 413, 415, 429, 503};
 
-static void add_single(ir_ingest_meters_t *m) {
-    const struct {
-        ir_metric_t **metric;
-        ir_metric_kind_t kind;
-        const char *name, *labels, *help;
-    } series[] = {
-        {&m->messages, IR_METRIC_COUNTER, "ir_ingest_messages_total", NULL,
-         "Messages confirmed by the broker and answered with 202."},
-        {&m->observations, IR_METRIC_COUNTER, "ir_ingest_observations_total", NULL,
-         "Observations in them."},
-        {&m->bytes, IR_METRIC_COUNTER, "ir_ingest_bytes_total", NULL, "Bytes of their bodies."},
-        {&m->records_refused, IR_METRIC_COUNTER, "ir_ingest_records_refused_total", NULL,
-         "Records and packs for which a request was refused."},
-        {&m->late, IR_METRIC_COUNTER, "ir_ingest_late_total", NULL,
-         "Messages that the broker answered for after their request was answered with 503."},
-        {&m->connections, IR_METRIC_GAUGE, "ir_ingest_connections", NULL, "Connections open."},
-        {&m->reading, IR_METRIC_GAUGE, "ir_ingest_requests_reading", NULL,
-         "Requests whose bodies wait to be read beside the loop, or are read there."},
-        {&m->in_flight, IR_METRIC_GAUGE, "ir_ingest_requests_in_flight", NULL,
-         "Requests that wait for the broker."},
-        {&m->in_flight_bytes, IR_METRIC_GAUGE, "ir_ingest_bytes_in_flight", NULL,
-         "Memory of the messages on their way to the broker."},
-        {&m->motes_waiting, IR_METRIC_GAUGE, "ir_ingest_motes_waiting", NULL,
-         "Motes that get 503 until the broker has answered for their open messages."},
-        {&m->messages_waiting, IR_METRIC_GAUGE, "ir_ingest_messages_waiting", NULL,
-         "Open messages of these motes."},
-        {&m->given_up, IR_METRIC_COUNTER, "ir_ingest_given_up_total", NULL,
-         "Late messages that the gateway stopped waiting for, to keep room for other motes."},
-        {&m->set_aside, IR_METRIC_COUNTER, "ir_broker_set_aside_total", NULL,
-         "Connections to the broker that only wait for late answers; another one took over."},
-        {&m->connected, IR_METRIC_GAUGE, "ir_broker_connected", NULL,
-         "1 while the publishing connection stands."},
-        {&m->blocked, IR_METRIC_GAUGE, "ir_broker_blocked", NULL,
-         "1 while the broker blocks publishers."},
-        {&m->reconnects, IR_METRIC_COUNTER, "ir_broker_reconnects_total", NULL,
-         "Connections to the broker after the first."},
-        {&m->motes, IR_METRIC_GAUGE, "ir_ingest_motes", NULL, "Motes that have a token."},
-        {&m->reloads, IR_METRIC_COUNTER, "ir_tokens_reloads_total", "result=\"done\"",
-         "Reloads of the tokens."},
-        {&m->reload_failures, IR_METRIC_COUNTER, "ir_tokens_reloads_total", "result=\"failed\"",
-         "Reloads of the tokens."},
-        {&m->registry_reloads, IR_METRIC_COUNTER, "ir_registry_reloads_total", "result=\"done\"",
-         "Reloads of the registry."},
-        {&m->registry_reload_failures, IR_METRIC_COUNTER, "ir_registry_reloads_total",
-         "result=\"failed\"", "Reloads of the registry."},
-        {&m->registry_sensors, IR_METRIC_GAUGE, "ir_registry_sensors", NULL,
-         "Sensors in the registry; 0 without one."},
-    };
-    for (size_t i = 0; i < sizeof series / sizeof series[0]; i++) {
-        *series[i].metric = ir_metrics_add(m->metrics, series[i].kind, series[i].name,
-                                           series[i].labels, series[i].help);
-    }
-}
+#define FIELD(member) offsetof(ir_ingest_meters_t, member)
+
+static const ir_metric_row_t single[] = {
+    {FIELD(messages), IR_METRIC_COUNTER, "ir_ingest_messages_total", NULL,
+     "Messages confirmed by the broker and answered with 202."},
+    {FIELD(observations), IR_METRIC_COUNTER, "ir_ingest_observations_total", NULL,
+     "Observations in them."},
+    {FIELD(bytes), IR_METRIC_COUNTER, "ir_ingest_bytes_total", NULL, "Bytes of their bodies."},
+    {FIELD(records_refused), IR_METRIC_COUNTER, "ir_ingest_records_refused_total", NULL,
+     "Records and packs for which a request was refused."},
+    {FIELD(late), IR_METRIC_COUNTER, "ir_ingest_late_total", NULL,
+     "Messages that the broker answered for after their request was answered with 503."},
+    {FIELD(connections), IR_METRIC_GAUGE, "ir_ingest_connections", NULL, "Connections open."},
+    {FIELD(reading), IR_METRIC_GAUGE, "ir_ingest_requests_reading", NULL,
+     "Requests whose bodies wait to be read beside the loop, or are read there."},
+    {FIELD(in_flight), IR_METRIC_GAUGE, "ir_ingest_requests_in_flight", NULL,
+     "Requests that wait for the broker."},
+    {FIELD(in_flight_bytes), IR_METRIC_GAUGE, "ir_ingest_bytes_in_flight", NULL,
+     "Memory of the messages on their way to the broker."},
+    {FIELD(motes_waiting), IR_METRIC_GAUGE, "ir_ingest_motes_waiting", NULL,
+     "Motes that get 503 until the broker has answered for their open messages."},
+    {FIELD(messages_waiting), IR_METRIC_GAUGE, "ir_ingest_messages_waiting", NULL,
+     "Open messages of these motes."},
+    {FIELD(given_up), IR_METRIC_COUNTER, "ir_ingest_given_up_total", NULL,
+     "Late messages that the gateway stopped waiting for, to keep room for other motes."},
+    {FIELD(set_aside), IR_METRIC_COUNTER, "ir_broker_set_aside_total", NULL,
+     "Connections to the broker that only wait for late answers; another one took over."},
+    {FIELD(connected), IR_METRIC_GAUGE, "ir_broker_connected", NULL,
+     "1 while the publishing connection stands."},
+    {FIELD(blocked), IR_METRIC_GAUGE, "ir_broker_blocked", NULL,
+     "1 while the broker blocks publishers."},
+    {FIELD(reconnects), IR_METRIC_COUNTER, "ir_broker_reconnects_total", NULL,
+     "Connections to the broker after the first."},
+    {FIELD(motes), IR_METRIC_GAUGE, "ir_ingest_motes", NULL, "Motes that have a token."},
+    {FIELD(reloads), IR_METRIC_COUNTER, "ir_tokens_reloads_total", "result=\"done\"",
+     "Reloads of the tokens."},
+    {FIELD(reload_failures), IR_METRIC_COUNTER, "ir_tokens_reloads_total", "result=\"failed\"",
+     "Reloads of the tokens."},
+    {FIELD(registry_reloads), IR_METRIC_COUNTER, "ir_registry_reloads_total", "result=\"done\"",
+     "Reloads of the registry."},
+    {FIELD(registry_reload_failures), IR_METRIC_COUNTER, "ir_registry_reloads_total",
+     "result=\"failed\"", "Reloads of the registry."},
+    {FIELD(registry_sensors), IR_METRIC_GAUGE, "ir_registry_sensors", NULL,
+     "Sensors in the registry; 0 without one."},
+};
 
 ir_status_t ir_ingest_meters_open(ir_ingest_meters_t *meters, ir_error_t *error) {
     char labels[64];
@@ -66,7 +59,7 @@ ir_status_t ir_ingest_meters_open(ir_ingest_meters_t *meters, ir_error_t *error)
     if (meters->metrics == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "metrics: out of memory");
     }
-    add_single(meters);
+    ir_metrics_add_rows(meters->metrics, meters, single, sizeof single / sizeof single[0]);
     ir_culprits_open(
         &meters->culprits, meters->metrics, "ir_ingest_refused_top",
         "Records refused of the motes of which most was refused, and each 429 as one.");

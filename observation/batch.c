@@ -552,6 +552,30 @@ static int64_t whole_microseconds(int64_t ns) {
     return ns - ns % 1000;
 }
 
+static void begin_message(addition_t *addition) {
+    const ir_batch_t *batch = addition->batch;
+    const ir_input_t *input = addition->input;
+    const bool stamped = input->arrival_ns != 0;
+    ir_message_t *message = &addition->message;
+    *message = (ir_message_t){
+        .routing_key = copy(addition, input->routing_key),
+        .content_type = copy(addition, input->content_type),
+        .body = copy(addition, input->body),
+        .name = copy(addition, input->name),
+        .arrival_ns = whole_microseconds(stamped ? input->arrival_ns : input->now_ns),
+        .sent_ns = input->sent_ns,
+        .stamped = stamped,
+        .redelivered = input->redelivered,
+        .first_observation = batch->n_observations,
+        .first_refusal = batch->n_refusals,
+        .partition = input->partition,
+        .session = input->session,
+        .delivery_tag = input->delivery_tag,
+    };
+    message->key_text = text_of(addition, message->routing_key);
+    message->type_text = text_of(addition, message->content_type);
+}
+
 ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis,
                          const ir_input_t *input) {
     addition_t addition = {
@@ -563,29 +587,11 @@ ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis,
                        .arena = batch->arena}};
     const uint32_t n_observations = batch->n_observations;
     const uint32_t n_refusals = batch->n_refusals;
-    const bool stamped = input->arrival_ns != 0;
     if (!reserve((void **)&batch->messages, &batch->messages_capacity, batch->n_messages, 1,
                  sizeof *batch->messages)) {
         return IR_ERR_MEMORY;
     }
-    ir_message_t *message = &addition.message;
-    *message = (ir_message_t){
-        .routing_key = copy(&addition, input->routing_key),
-        .content_type = copy(&addition, input->content_type),
-        .body = copy(&addition, input->body),
-        .name = copy(&addition, input->name),
-        .arrival_ns = whole_microseconds(stamped ? input->arrival_ns : input->now_ns),
-        .sent_ns = input->sent_ns,
-        .stamped = stamped,
-        .redelivered = input->redelivered,
-        .first_observation = n_observations,
-        .first_refusal = n_refusals,
-        .partition = input->partition,
-        .session = input->session,
-        .delivery_tag = input->delivery_tag,
-    };
-    message->key_text = text_of(&addition, message->routing_key);
-    message->type_text = text_of(&addition, message->content_type);
+    begin_message(&addition);
     ir_arena_reset(batch->decoding);
     if (!addition.out_of_memory) {
         analyse(&addition);
@@ -596,6 +602,7 @@ ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis,
         batch->n_refusals = n_refusals;
         return IR_ERR_MEMORY;
     }
+    ir_message_t *message = &addition.message;
     message->n_observations = batch->n_observations - n_observations;
     message->n_refusals = batch->n_refusals - n_refusals;
     batch->messages[batch->n_messages++] = *message;

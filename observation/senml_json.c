@@ -141,6 +141,18 @@ static void note_mark(survey_t *survey, unsigned char *marks, mark_t mark) {
     }
 }
 
+/* If NaN, Infinity or the like begins at `at`: marks it, and returns how many more bytes it has. */
+static size_t pass_not_finite(survey_t *survey, ir_view_t body, size_t at, unsigned char *marks,
+                              char *changed) {
+    const size_t size = not_finite(ir_view(body.data + at, body.size - at));
+    if (size == 0) {
+        return 0;
+    }
+    note_mark(survey, marks, MARK_NOT_FINITE);
+    replace(changed, at, size);
+    return size - 1;
+}
+
 /* `marks` gets those of each record, and `changed`, a copy of the body, is made one that the parser
  * takes; both may be NULL. */
 static survey_t survey_text(ir_view_t body, unsigned char *marks, char *changed) {
@@ -179,15 +191,9 @@ static survey_t survey_text(ir_view_t body, unsigned char *marks, char *changed)
         case 'n':
         case 'N':
         case 'i':
-        case 'I': {
-            const size_t size = depth > 1 ? not_finite(ir_view(body.data + i, body.size - i)) : 0;
-            if (size > 0) {
-                note_mark(&survey, marks, MARK_NOT_FINITE);
-                replace(changed, i, size);
-                i += size - 1;
-            }
+        case 'I':
+            i += depth > 1 ? pass_not_finite(&survey, body, i, marks, changed) : 0;
             break;
-        }
         default:
             break;
         }

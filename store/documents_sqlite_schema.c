@@ -60,6 +60,31 @@ static int read_pragma(sqlite3 *db, const char *sql, int64_t *value) {
     return code;
 }
 
+static ir_status_t check_version(const ir_sqlite_t *store, int64_t version, ir_error_t *error) {
+    if (store->earlier) {
+        return version == 1 ? IR_OK
+                            : ir_error_set(error, IR_ERR_USAGE,
+                                           "documents sqlite:%s: this is no store of an earlier "
+                                           "release, which --from wants",
+                                           store->path);
+    }
+    if (version == 1) {
+        return ir_error_set(error, IR_ERR_PROTOCOL,
+                            "documents sqlite:%s: the database is of an earlier release, whose ids "
+                            "are of another kind: set up an empty store and graph, and bring it "
+                            "over with ir-store reprocess --from sqlite:%s",
+                            store->path, store->path);
+    }
+    if (version != IR_SQLITE_SCHEMA) {
+        return ir_error_set(error, IR_ERR_PROTOCOL,
+                            "documents sqlite:%s: the database has schema version %lld, this "
+                            "program has %d; use the program it was made with, or export it and "
+                            "begin a new one",
+                            store->path, (long long)version, IR_SQLITE_SCHEMA);
+    }
+    return IR_OK;
+}
+
 ir_status_t ir_sqlite_check_schema(ir_sqlite_t *store, ir_error_t *error) {
     int64_t application = 0;
     int64_t version = 0;
@@ -84,28 +109,7 @@ ir_status_t ir_sqlite_check_schema(ir_sqlite_t *store, ir_error_t *error) {
                             "another path",
                             store->path);
     }
-    if (store->earlier) {
-        return version == 1 ? IR_OK
-                            : ir_error_set(error, IR_ERR_USAGE,
-                                           "documents sqlite:%s: this is no store of an earlier "
-                                           "release, which --from wants",
-                                           store->path);
-    }
-    if (version == 1) {
-        return ir_error_set(error, IR_ERR_PROTOCOL,
-                            "documents sqlite:%s: the database is of an earlier release, whose ids "
-                            "are of another kind: set up an empty store and graph, and bring it "
-                            "over with ir-store reprocess --from sqlite:%s",
-                            store->path, store->path);
-    }
-    if (version != IR_SQLITE_SCHEMA) {
-        return ir_error_set(error, IR_ERR_PROTOCOL,
-                            "documents sqlite:%s: the database has schema version %lld, this "
-                            "program has %d; use the program it was made with, or export it and "
-                            "begin a new one",
-                            store->path, (long long)version, IR_SQLITE_SCHEMA);
-    }
-    return IR_OK;
+    return check_version(store, version, error);
 }
 
 /* ---- setting up ---- */

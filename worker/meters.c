@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,71 +13,63 @@ const char *ir_worker_stage_text(ir_worker_stage_t stage) {
 }
 
 /* Adds the series that exist once per worker. */
-static void add_single(ir_meters_t *m) {
-    const struct {
-        ir_metric_t **metric;
-        ir_metric_kind_t kind;
-        const char *name, *labels, *help;
-    } series[] = {
-        {&m->messages_received, IR_METRIC_COUNTER, "ir_messages_received_total", NULL,
-         "Messages delivered by the broker."},
-        {&m->messages_redelivered, IR_METRIC_COUNTER, "ir_messages_redelivered_total", NULL,
-         "Messages that the broker had delivered before."},
-        {&m->messages_acknowledged, IR_METRIC_COUNTER, "ir_messages_acknowledged_total", NULL,
-         "Messages stored, published again and acknowledged."},
-        {&m->messages_oversize, IR_METRIC_COUNTER, "ir_messages_oversize_total", NULL,
-         "Messages over message-bytes, dead-lettered by the broker."},
-        {&m->messages_unstamped, IR_METRIC_COUNTER, "ir_messages_unstamped_total", NULL,
-         "Messages that no broker or gateway stamped with their arrival."},
-        {&m->observations_stored, IR_METRIC_COUNTER, "ir_observations_total", "state=\"stored\"",
-         "Observations by what became of them."},
-        {&m->observations_duplicate, IR_METRIC_COUNTER, "ir_observations_total",
-         "state=\"duplicate\"", "Observations by what became of them."},
-        {&m->revisions, IR_METRIC_COUNTER, "ir_revisions_total", NULL,
-         "Quality flags decided later than their observation."},
-        {&m->dead_letters, IR_METRIC_COUNTER, "ir_dead_letters_total", NULL,
-         "Messages published to the exchange ir.rejected."},
-        {&m->dead_letters_left_out, IR_METRIC_COUNTER, "ir_dead_letters_left_out_total", NULL,
-         "Dead letters that ir.rejected had no room for; their messages are in the documents."},
-        {&m->motes_in_doubt, IR_METRIC_GAUGE, "ir_motes_in_doubt", NULL,
-         "Motes of which a server refuses a message, which is not proved to be bad yet."},
-        {&m->messages_in_doubt, IR_METRIC_GAUGE, "ir_messages_in_doubt", NULL,
-         "Messages of motes in doubt that wait for a proof or are being proved."},
-        {&m->batches, IR_METRIC_COUNTER, "ir_batches_total", NULL, "Batches acknowledged."},
-        {&m->batches_in_flight, IR_METRIC_GAUGE, "ir_batches_in_flight", NULL,
-         "Batches in the stages."},
-        {&m->messages_in_flight, IR_METRIC_GAUGE, "ir_messages_in_flight", NULL,
-         "Messages delivered and not acknowledged yet."},
-        {&m->oldest_age, IR_METRIC_GAUGE, "ir_oldest_message_age_seconds", NULL,
-         "Time since the arrival of the oldest of these; 0 without any."},
-        {&m->partitions, IR_METRIC_GAUGE, "ir_partitions", NULL, "Partitions held."},
-        {&m->partition_share, IR_METRIC_GAUGE, "ir_partition_share", NULL,
-         "Partitions that are this worker's own."},
-        {&m->partitions_unserved, IR_METRIC_GAUGE, "ir_partitions_unserved", NULL,
-         "Partitions that no worker is known to consume."},
-        {&m->set_aside, IR_METRIC_COUNTER, "ir_messages_set_aside_total", NULL,
-         "Messages that RabbitMQ could not deliver, moved to ir.rejected by the brokers."},
-        {&m->partition_losses, IR_METRIC_COUNTER, "ir_partition_losses_total", NULL,
-         "Times the broker took a partition from this worker or refused it."},
-        {&m->objects_missing, IR_METRIC_COUNTER, "ir_broker_objects_missing_total", NULL,
-         "Exchanges and queues that were missing and declared again."},
-        {&m->workers, IR_METRIC_GAUGE, "ir_workers", NULL, "Workers known, this one included."},
-        {&m->reconnects, IR_METRIC_COUNTER, "ir_broker_reconnects_total", NULL,
-         "Connections to the broker after the first."},
-        {&m->connected, IR_METRIC_GAUGE, "ir_broker_connected", NULL,
-         "1 while the consuming connection stands."},
-        {&m->registry_sensors, IR_METRIC_GAUGE, "ir_registry_sensors", NULL,
-         "Sensors in the registry."},
-        {&m->registry_reloads, IR_METRIC_COUNTER, "ir_registry_reloads_total", "result=\"done\"",
-         "Reloads of the registry."},
-        {&m->registry_reload_failures, IR_METRIC_COUNTER, "ir_registry_reloads_total",
-         "result=\"failed\"", "Reloads of the registry."},
-    };
-    for (size_t i = 0; i < sizeof series / sizeof series[0]; i++) {
-        *series[i].metric = ir_metrics_add(m->metrics, series[i].kind, series[i].name,
-                                           series[i].labels, series[i].help);
-    }
-}
+#define FIELD(member) offsetof(ir_meters_t, member)
+
+static const ir_metric_row_t single[] = {
+    {FIELD(messages_received), IR_METRIC_COUNTER, "ir_messages_received_total", NULL,
+     "Messages delivered by the broker."},
+    {FIELD(messages_redelivered), IR_METRIC_COUNTER, "ir_messages_redelivered_total", NULL,
+     "Messages that the broker had delivered before."},
+    {FIELD(messages_acknowledged), IR_METRIC_COUNTER, "ir_messages_acknowledged_total", NULL,
+     "Messages stored, published again and acknowledged."},
+    {FIELD(messages_oversize), IR_METRIC_COUNTER, "ir_messages_oversize_total", NULL,
+     "Messages over message-bytes, dead-lettered by the broker."},
+    {FIELD(messages_unstamped), IR_METRIC_COUNTER, "ir_messages_unstamped_total", NULL,
+     "Messages that no broker or gateway stamped with their arrival."},
+    {FIELD(observations_stored), IR_METRIC_COUNTER, "ir_observations_total", "state=\"stored\"",
+     "Observations by what became of them."},
+    {FIELD(observations_duplicate), IR_METRIC_COUNTER, "ir_observations_total",
+     "state=\"duplicate\"", "Observations by what became of them."},
+    {FIELD(revisions), IR_METRIC_COUNTER, "ir_revisions_total", NULL,
+     "Quality flags decided later than their observation."},
+    {FIELD(dead_letters), IR_METRIC_COUNTER, "ir_dead_letters_total", NULL,
+     "Messages published to the exchange ir.rejected."},
+    {FIELD(dead_letters_left_out), IR_METRIC_COUNTER, "ir_dead_letters_left_out_total", NULL,
+     "Dead letters that ir.rejected had no room for; their messages are in the documents."},
+    {FIELD(motes_in_doubt), IR_METRIC_GAUGE, "ir_motes_in_doubt", NULL,
+     "Motes of which a server refuses a message, which is not proved to be bad yet."},
+    {FIELD(messages_in_doubt), IR_METRIC_GAUGE, "ir_messages_in_doubt", NULL,
+     "Messages of motes in doubt that wait for a proof or are being proved."},
+    {FIELD(batches), IR_METRIC_COUNTER, "ir_batches_total", NULL, "Batches acknowledged."},
+    {FIELD(batches_in_flight), IR_METRIC_GAUGE, "ir_batches_in_flight", NULL,
+     "Batches in the stages."},
+    {FIELD(messages_in_flight), IR_METRIC_GAUGE, "ir_messages_in_flight", NULL,
+     "Messages delivered and not acknowledged yet."},
+    {FIELD(oldest_age), IR_METRIC_GAUGE, "ir_oldest_message_age_seconds", NULL,
+     "Time since the arrival of the oldest of these; 0 without any."},
+    {FIELD(partitions), IR_METRIC_GAUGE, "ir_partitions", NULL, "Partitions held."},
+    {FIELD(partition_share), IR_METRIC_GAUGE, "ir_partition_share", NULL,
+     "Partitions that are this worker's own."},
+    {FIELD(partitions_unserved), IR_METRIC_GAUGE, "ir_partitions_unserved", NULL,
+     "Partitions that no worker is known to consume."},
+    {FIELD(set_aside), IR_METRIC_COUNTER, "ir_messages_set_aside_total", NULL,
+     "Messages that RabbitMQ could not deliver, moved to ir.rejected by the brokers."},
+    {FIELD(partition_losses), IR_METRIC_COUNTER, "ir_partition_losses_total", NULL,
+     "Times the broker took a partition from this worker or refused it."},
+    {FIELD(objects_missing), IR_METRIC_COUNTER, "ir_broker_objects_missing_total", NULL,
+     "Exchanges and queues that were missing and declared again."},
+    {FIELD(workers), IR_METRIC_GAUGE, "ir_workers", NULL, "Workers known, this one included."},
+    {FIELD(reconnects), IR_METRIC_COUNTER, "ir_broker_reconnects_total", NULL,
+     "Connections to the broker after the first."},
+    {FIELD(connected), IR_METRIC_GAUGE, "ir_broker_connected", NULL,
+     "1 while the consuming connection stands."},
+    {FIELD(registry_sensors), IR_METRIC_GAUGE, "ir_registry_sensors", NULL,
+     "Sensors in the registry."},
+    {FIELD(registry_reloads), IR_METRIC_COUNTER, "ir_registry_reloads_total", "result=\"done\"",
+     "Reloads of the registry."},
+    {FIELD(registry_reload_failures), IR_METRIC_COUNTER, "ir_registry_reloads_total",
+     "result=\"failed\"", "Reloads of the registry."},
+};
 
 static void add_reasons_and_flags(ir_meters_t *m) {
     char labels[64];
@@ -122,7 +115,7 @@ ir_status_t ir_meters_open(ir_meters_t *meters, const ir_format_t *const *format
     if (meters->metrics == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "metrics: out of memory");
     }
-    add_single(meters);
+    ir_metrics_add_rows(meters->metrics, meters, single, sizeof single / sizeof single[0]);
     add_reasons_and_flags(meters);
     add_stages(meters);
     meters->heard = ir_heard_new(meters->metrics);

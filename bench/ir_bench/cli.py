@@ -10,7 +10,7 @@ import facts
 import servers
 from platforms.lab import Lab, LabError, registry, verbs
 from platforms.lab.guest import read_sizes
-from platforms.lab.state import PLATFORMS
+from platforms.lab.places import PLATFORMS
 
 from . import ROOT, builds, experiment, forecast, machine, needs, plan, plan_time, report, runner, side_by_side
 from .analysis import analyse

@@ -8,7 +8,7 @@ import sys
 from platforms.lab import Lab, command
 from platforms.lab.cgroup import Group
 from platforms.lab.clean import wait_until
-from platforms.lab.state import PLATFORMS
+from platforms.lab.places import PLATFORMS
 
 DESTROY_SECONDS = 300
 KILL_ROUNDS = 50

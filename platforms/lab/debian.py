@@ -23,7 +23,7 @@ from .clean import Undo, remove_tree
 from .errors import LabError, Unsupported
 from .image import cache_directory
 from .sandbox import SCRIPT, Sandbox
-from .state import PROJECT
+from .places import PROJECT
 
 MAKE_SECONDS = 1800
 REFRESH_DAYS = 7

@@ -22,7 +22,7 @@ from .parser import Parser
 from .roles import ROLES, in_order
 from .runit import Runit
 from .services import list_of_nodes
-from .state import PROJECT
+from .places import PROJECT
 from .tree import SERVERS, Tree, staged
 
 READY_SECONDS = 300

@@ -37,7 +37,7 @@ from . import command, netns, release
 from .clean import Undo, remove_tree
 from .errors import LabError
 from .release import Apt
-from .state import PLATFORMS, locked
+from .places import PLATFORMS, locked
 
 APPLIANCE = PLATFORMS / "appliance"
 BUILD_SECONDS = 1800

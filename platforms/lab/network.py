@@ -178,10 +178,7 @@ class Network:
                                "the lab a network namespace: --netns NAME")
 
     def down(self):
-        """Deletes the lab's bridges and the namespaces that lead to networks without the host (way.py)."""
-        from . import way
-
-        way.remove_all(self.lab)
+        """Deletes the lab's bridges."""
         for name in (self.bridge, self.private_bridge):
             if name in links():
                 command.run(["ip", "link", "delete", name])

@@ -29,7 +29,7 @@ from . import command, debian, release
 from .errors import LabError
 from .finding import look
 from .image import extra_servers
-from .state import PLATFORMS, PROJECT, locked
+from .places import PLATFORMS, PROJECT, locked
 
 LABEL = "river-payload"
 PROGRAMS = ("ir-worker", "ir-store", "ir-annotate", "ir-ingest")

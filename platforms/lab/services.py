@@ -23,7 +23,7 @@ from pathlib import Path
 
 from . import command, payload, roles
 from .errors import LabError
-from .state import PROJECT
+from .places import PROJECT
 
 sys.path.insert(0, str(PROJECT / "ingest"))
 

@@ -10,46 +10,22 @@ Names of bridges, interfaces, cgroups, domains and containers begin with `ir` an
 the directory's path. So two labs on one host do not collide.
 """
 
-import contextlib
-import fcntl
 import functools
 import hashlib
 import json
 import os
 import shutil
-import time
 from pathlib import Path
 
+from .clean import remove_tree
 from .errors import LabError
 from .guest import Guest
-
-PLATFORMS = Path(__file__).resolve().parent.parent
-PROJECT = PLATFORMS.parent
-LOCK_SECONDS = 120
-
-
-def default_directory():
-    """$IR_LAB; else out/lab below the sources, or /var/lib/ir-lab when installed."""
-    if named := os.environ.get("IR_LAB"):
-        return Path(named)
-    return PROJECT / "out" / "lab" if (PROJECT / "Makefile").exists() else Path("/var/lib/ir-lab")
-
-
-@contextlib.contextmanager
-def locked(path, seconds=LOCK_SECONDS):
-    """Holds a lock file. Waits for it, for a limited time."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise LabError(f"{path}: held by another ir-platform for {seconds} s") from None
-                time.sleep(0.05)
-        yield
+from .image import Image
+from .network import Network
+from .places import PLATFORMS, default_directory, locked
+from .registry import of
+from .services import Services
+from .ssh import Key
 
 
 class Lab:
@@ -63,28 +39,19 @@ class Lab:
 
     @functools.cached_property
     def network(self):
-        from .network import Network
-
         own = self.directory / "network.conf"
         return Network(self, own if own.exists() else PLATFORMS / "network.conf")
 
     @functools.cached_property
     def image(self):
-        from .image import Image
-
         return Image(Path(os.environ.get("IR_IMAGES") or self.directory / "images").resolve())
 
     @functools.cached_property
     def key(self):
-        from .ssh import Key
-
         return Key(self.directory)
 
     def services(self, guest):
         """The Services of the guest's cluster: as planned, or else those of its existing guests."""
-        from .registry import of
-        from .services import Services
-
         if guest.cluster in self.clusters:
             return self.clusters[guest.cluster]
         others = [each for each in self.guests() if each.cluster == guest.cluster != "" and each.name != guest.name]
@@ -131,8 +98,6 @@ class Lab:
 
     def forget(self, guest):
         """Deletes the guest's folder. Unmount everything below it first."""
-        from .clean import remove_tree
-
         remove_tree(self.guest_directory(guest))
 
     # ---- locks ----

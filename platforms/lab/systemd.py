@@ -5,7 +5,7 @@ from pathlib import Path
 
 from . import command
 from .roles import ROLES, in_order
-from .state import PROJECT
+from .places import PROJECT
 
 UNITS = Path("/etc/systemd/system")
 TARGET = "river.target"

@@ -9,13 +9,13 @@ import dataclasses
 import re
 import time
 
-from . import clean, command, host, image, netns, network, payload, pinning, registry, tuning
+from . import clean, command, host, image, netns, network, payload, pinning, registry, tuning, way
 from .access import exec_argv, execute, execute_through, pull, push, require_running  # noqa: F401 - verbs, too
 from .errors import LabError, Unsupported
 from .guest import read_sizes
+from .places import PLATFORMS
 from .platform import ABSENT, FROZEN, RUNNING, STOPPED, Finding
 from .registry import of as platform_of
-from .state import PLATFORMS
 
 ANSWER_SECONDS = 300  # limit until a guest answers and its roles are ready
 STOP_SECONDS = 30
@@ -265,6 +265,7 @@ def tidy(lab):
     """Removes the lab's network when no guest is left."""
     with lab.lock():
         if not lab.guests():
+            way.remove_all(lab)
             lab.network.down()
 
 
