@@ -164,8 +164,8 @@ ir_outcome_t ir_sqlite_recent(void *context, const ir_sensor_t *sensor, int64_t 
                               size_t limit, ir_point_t *points, size_t *count, ir_error_t *error);
 ir_status_t ir_sqlite_count(void *store, ir_documents_counts_t *counts, ir_error_t *error);
 /* documents_sqlite_purge.c */
-ir_status_t ir_sqlite_purge(void *store, ir_document_kind_t kind, const ir_id_t *ids, size_t count,
-                            ir_error_t *error);
+ir_status_t ir_sqlite_purge(void *context, ir_document_kind_t kind, const ir_id_t *ids,
+                            size_t count, ir_error_t *error);
 /* documents_sqlite_backup.c */
 ir_status_t ir_sqlite_save(void *context, const char *folder, ir_error_t *error);
 ir_status_t ir_sqlite_load(void *context, const char *folder, ir_error_t *error);
