@@ -398,6 +398,18 @@ uninstall:
 	    $(addprefix $(ZSHDIR)/_,$(notdir $(PROGRAMS) $(SCRIPTS)))
 	rm -rf $(SHAREDIR) $(DOCDIR)
 
+# Debian packages and an OCI image of them, for the host's release or RELEASE.
+.PHONY: deb image test-packages
+deb:
+	@tools/install distributions
+	@packaging/deb.py $(RELEASE)
+image:
+	@tools/install distributions podman
+	@packaging/image.py $(RELEASE)
+test-packages:
+	@tools/install distributions lxc podman kubernetes
+	@python3 tests/packages/run.py $(RELEASE)
+
 clean:
 	rm -rf out
 
@@ -437,6 +449,9 @@ help:
 	@echo "make valgrind    unit tests and short runs of the release build under valgrind"
 	@echo "make fuzz        every parser of foreign bytes under libFuzzer: SECONDS=60 (each)  CORPUS=DIR (more inputs)  TARGETS=\"NAME …\""
 	@echo "make install     programs, manual pages, examples and documents, below PREFIX=/usr/local (DESTDIR=)"
+	@echo "make deb         Debian packages for this release, or RELEASE=bookworm|trixie; below out/deb"
+	@echo "make image       an OCI image of the packages, below out/image"
+	@echo "make test-packages  the packages and the image: built, installed, started, upgraded and purged on Debian 12 and 13"
 	@echo "make uninstall   removes them"
 	@echo "make clean       removes out/; a river of make up stays"
 

@@ -21,11 +21,11 @@ from ..lab.platform import ABSENT, FROZEN, RUNNING, STOPPED, ends
 from . import engine, findings
 from .engine import Engine
 
-STATES = {"running": RUNNING, "paused": FROZEN}
+STATES = {"running": RUNNING, "stopping": RUNNING, "paused": FROZEN}
 KILL_SECONDS = 20
 IMAGE = "localhost/river-appliance"
-# What the appliance's init needs beyond Podman's own list: it sets the guest's address.
-CAPABILITIES = ("NET_ADMIN", "SYS_NICE", "SYS_RESOURCE")
+# What the appliance's init needs beyond Podman's own list: it sets the guest's address, and powers off, which ends no more than the container.
+CAPABILITIES = ("NET_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE")
 
 
 # Podman asks for more than some hosts grant to root, and itself goes down to these: more cannot be set after that.
@@ -187,6 +187,8 @@ class Recipe(Container):
         if not self.lab.directory.joinpath("podman").exists():
             return ABSENT
         done = self.podman(guest, "container", "inspect", "--format={{.State.Status}}", self.lab.name(guest), good=None)
+        if done.status != 0 and "no such container" not in done.err.lower():
+            raise LabError(f"Podman cannot tell whether {guest.name} runs: {done.err.strip()}")
         return STATES.get(done.out.strip(), STOPPED) if done.status == 0 else ABSENT
 
     # ---- within a guest ----
