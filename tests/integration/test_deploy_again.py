@@ -205,8 +205,8 @@ def test_units(tmp_path):
                 ("documents", "documents")]
     made = systemd.Systemd(services)
     for name, files in made.units().items():
-        (tmp_path / systemd.unit(name)).write_text(files["unit"].replace("/opt/river/roles/", f"{ROOT}/platforms/appliance/river/roles/")
-                                                   .replace("User=river", "User=root"))
+        here = files["unit"].replace("/opt/river/roles/", f"{ROOT}/platforms/appliance/river/roles/")
+        (tmp_path / systemd.unit(name)).write_text(here.replace("User=river", "User=root"))
     (tmp_path / systemd.TARGET).write_text(systemd.TARGET_TEXT)
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", *sorted(tmp_path.iterdir())], capture_output=True, text=True,
                           timeout=60, check=False)

@@ -87,10 +87,18 @@ class River:
         self.ledgers = []
 
     def store(self, *words):
-        env = {**os.environ, "IR_DOCUMENTS_PASSWORD": self.services.store_password, "IR_GRAPH_PASSWORD": self.services.store_password}
+        password = self.services.store_password
+        env = {**os.environ, "IR_DOCUMENTS_PASSWORD": password, "IR_GRAPH_PASSWORD": password}
         argv = [BUILD / "ir-store", *words, "--json", f"--documents={self.services.documents_uri()}",
                 f"--graph={self.services.graph_uri()}", "--graph-user=worker"]
         return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+    def await_first(self):
+        """The first observation in the graph."""
+        def there():
+            return json.loads(self.store("status").stdout)["graph"]["observations"] == 1
+
+        harness.wait_for(there, "it to be stored", 120, 1)
 
     def faults(self):
         """What is missing, doubled or foreign of all that was sent."""
@@ -114,8 +122,8 @@ class Load:
         secrets = f"{river.path}.secrets"
         passwords = harness.cluster.definitions.read_passwords(f"{secrets}/passwords")
         argv = [BUILD / "ir-loadgen", *self.source, f"--target=https://{OUTSIDE}:443", f"--ca={secrets}/certificates/ca.pem",
-                f"--mote-tokens={secrets}/mote-tokens", f"--rate={RATE}", "--duration=30min", f"--out={self.folder}", "--formats=senml",
-                "--drain-timeout=120s"]
+                f"--mote-tokens={secrets}/mote-tokens", f"--rate={RATE}", "--duration=30min", f"--out={self.folder}",
+                "--formats=senml", "--drain-timeout=120s"]
         env = {**os.environ, "IR_AMQP": f"amqp://loadgen:{passwords['loadgen']}@{ADDRESSES['one']}:5674"}
         self.log_path = river.shared.parent / f"load-{number}.log"
         self.log = open(self.log_path, "wb")
@@ -175,7 +183,8 @@ def new_build(shared):
 
 def upgrade(machine):
     """One command for each server."""
-    argv = machine.argv("env", "IR_BUILD=/srv/shared/build", "/srv/river/platforms/ir-deploy", "/srv/shared/inventory.conf", machine.name)
+    argv = machine.argv("env", "IR_BUILD=/srv/shared/build", "/srv/river/platforms/ir-deploy", "/srv/shared/inventory.conf",
+                        machine.name)
     done = subprocess.run(argv, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -203,7 +212,7 @@ def test_three_servers(tmp_path):
         deploy_all(servers.values())
         river = River(machines.shared)
         first_observation(river.path)
-        harness.wait_for(lambda: json.loads(river.store("status").stdout)["graph"]["observations"] == 1, "the first observation", 120, 1)
+        river.await_first()
         for each in servers.values():
             assert_own_addresses(each)
             assert "changed: nothing" in each.deploy()
@@ -233,13 +242,13 @@ def test_one_server_by_ipv6(tmp_path):
         one.deploy()
         river = River(machines.shared)
         first_observation(river.path, "[fd00:77::100]")
-        harness.wait_for(lambda: json.loads(river.store("status").stdout)["graph"]["observations"] == 1, "the first observation", 120, 1)
+        river.await_first()
 
 
 def stop_and_reboot(machine):
     begin = time.monotonic()
-    machine.run("systemctl", "stop", "river.target", *(f"river-{each}.service" for each in ("gateway", "worker", "broker", "documents")),
-                seconds=300)
+    services = (f"river-{each}.service" for each in ("gateway", "worker", "broker", "documents"))
+    machine.run("systemctl", "stop", "river.target", *services, seconds=300)
     print(f"systemctl stop: {time.monotonic() - begin:.1f} s")
     assert killed(machine) == []
     machine.reboot()
