@@ -4,6 +4,7 @@ rebooted, upgraded under load, and a server replaced that was lost with its disk
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -197,10 +198,14 @@ def interrupt_upgrade(machine):
     subprocess.run(words, capture_output=True, timeout=120, check=False)
 
 
+def require_containers():
+    if os.geteuid() != 0 or not shutil.which("lxc-start"):
+        pytest.skip("containers on a bridge need root and LXC: tools/install lxc")
+
+
 @pytest.mark.slow
 def test_three_servers(tmp_path):
-    if os.geteuid() != 0:
-        pytest.skip("containers on a bridge need root")
+    require_containers()
     with Machines(tmp_path, SUBNET) as machines:
         write(machines.shared)
         registry(machines.shared)
@@ -233,8 +238,7 @@ roles = broker,documents,graph,balancer,gateway,worker
 
 @pytest.mark.slow
 def test_one_server_by_ipv6(tmp_path):
-    if os.geteuid() != 0:
-        pytest.skip("containers on a bridge need root")
+    require_containers()
     with Machines(tmp_path, "10.99.78", "fd00:77::1/64") as machines:
         (machines.shared / "inventory.conf").write_text(ALL_IN_ONE)
         one = machines.make("one", "fd00:77::11/64", "fd00:77::100/64")
