@@ -173,7 +173,7 @@ static ir_status_t read_flat(const ir_builder_t *builder, const ir_node_t *node,
     if (any != NULL && tolerance == NULL) {
         return lack(builder, node, any, "wants ir:flatLineTolerance beside it");
     }
-    return limits->has_flat_suspect && limits->has_flat_fail &&
+    return suspect != NULL && limits->has_flat_suspect && limits->has_flat_fail &&
                    limits->flat_suspect_ns > limits->flat_fail_ns
                ? fault(builder, suspect, "must not be longer than ir:flatLineFail")
                : IR_OK;

@@ -98,9 +98,10 @@ static void take_item(void *context, const ir_item_t *item) {
     if (!is_wanted(show->options, item)) {
         return;
     }
+    const ir_view_t quality = ir_view_text(item->quality);
     show->counts.observations++;
-    show->counts.suspect += strcmp(item->quality, "suspect") == 0;
-    show->counts.fail += strcmp(item->quality, "fail") == 0;
+    show->counts.suspect += ir_view_equal(quality, ir_view_text("suspect"));
+    show->counts.fail += ir_view_equal(quality, ir_view_text("fail"));
     if (!show->options->rate && !is_full(show)) {
         write_item(show, item);
         put_line(show);
