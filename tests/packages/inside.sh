@@ -88,9 +88,8 @@ for path in /usr/bin/ir-*; do
     zsh -fc "fpath+=/usr/share/zsh/vendor-completions; autoload -Uz compinit && compinit -u -d /tmp/zcompdump
         [[ \${_comps[$name]} == _$name ]] && autoload -Uz +X _$name" || fail "$name has no completion for zsh"
     "$path" --help >/dev/null || fail "$name --help"
-done
-for name in worker ingest store annotate feed registry loadgen; do
-    [[ $(ir-$name --version) == "ir-$name $version" ]] || fail "ir-$name --version: $(ir-$name --version)"
+    # Those in Python are links, and say no version.
+    [[ -L $path || $("$path" --version) == "$name $version" ]] || fail "$name --version: $("$path" --version)"
 done
 ok "each program starts, knows its version, has a manual page and completions"
 observation='[{"bn":"USGS-08068500/","bt":1320469200,"n":"00010","u":"Cel","v":18.7}]'
