@@ -212,6 +212,12 @@ test-distributions:
 	@tools/install distributions
 	@python3 tests/distributions/run.py $(RELEASE:%=--release %) $(STEPS:%=--step %)
 
+# The README's commands as an ordinary user with sudo types them, in a fresh root of each release; half an hour.
+.PHONY: test-newcomer
+test-newcomer:
+	@tools/install distributions
+	@python3 tests/distributions/run.py $(RELEASE:%=--release %) --step newcomer
+
 # Minutes to an hour: workers killed twenty times at random moments, long runs. TESTS: only those, as pytest's -k.
 TESTS ?=
 test-slow: test-programs
@@ -346,7 +352,7 @@ CONFDIR = $(DESTDIR)$(SYSCONFDIR)/intelligent-river
 SCRIPTS := platforms/ir-platform platforms/ir-deploy monitoring/ir-top
 # The installed tree looks like the sources, so that paths in messages and documents hold in both.
 INSTALLED_TREES := platforms $(wildcard packaging/systemd monitoring)
-INSTALLED_FILES := tools/install tests/requirements.txt ingest/nodes.py ingest/nodes.conf ingest/haproxy.cfg ingest/definitions.json \
+INSTALLED_FILES := tools/install tests/requirements.txt ingest/guard.py ingest/nodes.py ingest/nodes.conf ingest/haproxy.cfg ingest/definitions.json \
                    $(wildcard ingest/*.erl) ingest/haproxy.py ingest/rabbitmq.py ingest/definitions.py ingest/motes.py ingest/carry.py \
                    ingest/cut.py ingest/drained.py ingest/make-certificates ingest/check-data
 INSTALLED_DOCUMENTS := README.md CHANGELOG.md LICENSE feed/README.md loadgen/README.md bench/README.md docs examples
@@ -437,6 +443,7 @@ help:
 	@echo "make test-unit   the unit tests alone"
 	@echo "make test-distributions  make run and make test on Debian 12 and 13 (RELEASE=bookworm|trixie: on one;"
 	@echo "                   STEPS=\"run run-servers test kills upgrade\": only these; the last two come only when named)"
+	@echo "make test-newcomer  the README's commands as an ordinary user with sudo types them (RELEASE= as above); half an hour"
 	@echo "make test-slow   the long ones: workers killed forty times, long runs (IR_RABBITMQ_ROOT: another RabbitMQ, too;"
 	@echo "                   TESTS=WORDS: only those, as pytest's -k)"
 	@echo "make faults      the stack under load while its parts are killed, cut off, filled, poisoned: FAULTS=100"

@@ -30,7 +30,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
-import facts  # noqa: E402
+import facts  # noqa: E402 - puts ingest/ on the module path
+import guard  # noqa: E402
 import programs  # noqa: E402
 import servers  # noqa: E402
 from prepare import prepare  # noqa: E402
@@ -224,4 +225,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    guard.run("bench/ingest.py", main)

@@ -19,6 +19,7 @@ from ir_bench import ROOT, stage
 from prepare import prepare
 
 import facts
+import guard
 import servers
 
 
@@ -71,4 +72,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    guard.run("bench/pipeline.py", main)

@@ -30,6 +30,7 @@ import pika
 from ir_bench import ROOT
 
 import facts
+import guard
 import load
 import programs
 import raw_mqtt
@@ -327,4 +328,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    guard.run("bench/poison.py", main)

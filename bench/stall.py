@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import ingest
-from ingest import BUILD, facts, programs, servers
+from ingest import BUILD, facts, guard, programs, servers
 from prepare import prepare
 
 MOTES = 80
@@ -119,4 +119,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    guard.run("bench/stall.py", main)

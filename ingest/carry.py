@@ -13,6 +13,7 @@ import json
 import sys
 
 import definitions
+import guard
 
 KEYS = {"users": ("name",), "vhosts": ("name",), "permissions": ("user", "vhost"),
         "topic_permissions": ("user", "vhost", "exchange"), "policies": ("vhost", "name")}
@@ -39,11 +40,12 @@ def main():
     path = parser.parse_args().exported
     try:
         with open(path, encoding="utf-8") as file:
-            json.dump(carried(json.load(file)), sys.stdout, indent=2)
-        print()
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        sys.exit(f"ingest/carry.py: {path}: {error!r}")
+            part = carried(json.load(file))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise guard.Fault(f"{path}: these are no definitions that RabbitMQ exported: {error!r}") from error
+    json.dump(part, sys.stdout, indent=2)
+    print()
 
 
 if __name__ == "__main__":
-    main()
+    guard.run("ingest/carry.py", main)

@@ -16,14 +16,15 @@ import os
 import re
 import signal
 import socket
-import sys
 import time
+
+import guard
 
 BACKENDS = {"senders": ("amqp-brokers", "mqtt-brokers"), "consumers": ("consumer-brokers",)}
 SECONDS = 30
 
 
-class CutError(Exception):
+class CutError(guard.Fault):
     """The balancer does not do it; the text says what."""
 
 
@@ -87,12 +88,9 @@ def main():
     parser.add_argument("whom", choices=sorted(BACKENDS))
     parser.add_argument("socket", metavar="MASTER-SOCKET")
     options = parser.parse_args()
-    try:
-        count = cut(options.socket, options.whom)
-    except CutError as error:
-        sys.exit(f"ingest/cut.py: {error}")
+    count = cut(options.socket, options.whom)
     print(f"{options.whom} are cut off from {count} servers: the next reload lets them in again")
 
 
 if __name__ == "__main__":
-    main()
+    guard.run("ingest/cut.py", main)

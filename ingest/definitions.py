@@ -18,6 +18,7 @@ import stat
 import sys
 from pathlib import Path
 
+import guard
 import nodes as list_of_nodes
 
 STATIC = Path(__file__).resolve().parent / "definitions.json"
@@ -99,12 +100,9 @@ def main():
     parser.add_argument("nodes", metavar="NODES.CONF")
     parser.add_argument("passwords", metavar="PASSWORDS")
     options = parser.parse_args()
-    try:
-        json.dump(definitions(list_of_nodes.read(options.nodes), options.passwords), sys.stdout, indent=2)
-        print()
-    except (list_of_nodes.NodesError, OSError) as error:
-        sys.exit(f"ingest/definitions.py: {error}")
+    json.dump(definitions(list_of_nodes.read(options.nodes), options.passwords), sys.stdout, indent=2)
+    print()
 
 
 if __name__ == "__main__":
-    main()
+    guard.run("ingest/definitions.py", main)

@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 
+import guard
 import nodes as list_of_nodes
 
 # A PROXY header (version 2) of an inet connection from and to 127.0.0.1, as a check must send it: the LOCAL form, which
@@ -184,8 +185,8 @@ def session(nodes, kind, guard):
 
 
 def broker_servers(brokers, kind, check):
-    return "".join(f"    server {each.name} {list_of_nodes.place(each.host, getattr(each, kind))} send-proxy-v2 {check.format(each.name)}"
-                   " on-marked-down shutdown-sessions\n" for each in brokers)
+    return "".join(f"    server {each.name} {list_of_nodes.place(each.host, getattr(each, kind))} send-proxy-v2 "
+                   f"{check.format(each.name)} on-marked-down shutdown-sessions\n" for each in brokers)
 
 
 def amqp_backend(name, brokers, values):
@@ -196,7 +197,8 @@ def amqp_backend(name, brokers, values):
 
 def gateway_servers(nodes):
     most = nodes.limits["connections-per-gateway"]
-    return "".join(f"    server {each.name} {list_of_nodes.place(each.host, each.http)} check maxconn {most}\n" for each in nodes.gateways)
+    return "".join(f"    server {each.name} {list_of_nodes.place(each.host, each.http)} check maxconn {most}\n"
+                   for each in nodes.gateways)
 
 
 def configuration(nodes):
@@ -225,11 +227,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("nodes", metavar="NODES.CONF")
     options = parser.parse_args()
-    try:
-        sys.stdout.write(configuration(list_of_nodes.read(options.nodes)))
-    except list_of_nodes.NodesError as error:
-        sys.exit(f"ingest/haproxy.py: {error}")
+    sys.stdout.write(configuration(list_of_nodes.read(options.nodes)))
 
 
 if __name__ == "__main__":
-    main()
+    guard.run("ingest/haproxy.py", main)

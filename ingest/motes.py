@@ -11,12 +11,14 @@ Such a user publishes to amq.topic, under its own name: topic permissions are lo
 may write to ir.observations may say any name.
 """
 
+import argparse
 import json
 import os
 import subprocess
 import sys
 
 import definitions
+import guard
 import nodes as list_of_nodes
 
 RIGHTS = {"vhost": "/", "configure": "^$", "write": "^amq\\.topic$", "read": "^$"}
@@ -51,14 +53,14 @@ def users(tokens):
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit("usage: ingest/motes.py MOTE-TOKENS > motes.json")
-    try:
-        json.dump(users(definitions.read_passwords(sys.argv[1])), sys.stdout)
-        print()
-    except (list_of_nodes.NodesError, OSError) as error:
-        sys.exit(f"ingest/motes.py: {error}")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tokens", metavar="MOTE-TOKENS")
+    path = parser.parse_args().tokens
+    if not os.path.exists(path):
+        raise guard.Fault(f"{path}: there is no such file")
+    json.dump(users(definitions.read_passwords(path)), sys.stdout)
+    print()
 
 
 if __name__ == "__main__":
-    main()
+    guard.run("ingest/motes.py", main)

@@ -8,10 +8,14 @@ import configparser
 import re
 from dataclasses import dataclass, field
 
+import guard
+
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 PORT = r"\d{1,5}"
-HOST = r"([A-Za-z0-9.-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)"
-PLACE = rf"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):{PORT}"
+V6 = r"[0-9A-Fa-f.]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*"
+NAMED = r"[A-Za-z0-9.-]+"
+HOST = rf"{NAMED}|{V6}"
+PLACE = rf"({NAMED}|\[{V6}\]):{PORT}"
 COUNT = r"[1-9]\d{0,15}"
 TIME = r"[1-9]\d{0,6}(ms|s|m|h)"
 PATH = r"/\S+"
@@ -64,12 +68,7 @@ ONE_ADDRESS = {"connections-per-source": "1000000", "new-connections-per-source"
                "requests-per-source": "1000000000"}
 
 
-def place(host, port):
-    """HOST:PORT; an IPv6 address gets brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-class NodesError(Exception):
+class NodesError(guard.Fault):
     """The list does not hold together; the text names file, section and key."""
 
 
@@ -99,6 +98,11 @@ class Nodes:
     brokers: list = field(default_factory=list)
     draining: list = field(default_factory=list)  # brokers of the old cluster: consumers stay there, nobody sends to it
     gateways: list = field(default_factory=list)
+
+
+def place(host, port):
+    """HOST:PORT, an IPv6 address in brackets (RFC 3986)."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def initial(table):

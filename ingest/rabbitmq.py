@@ -13,6 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
+import guard
 import nodes as list_of_nodes
 
 PLUGINS = ("rabbitmq_consistent_hash_exchange", "rabbitmq_management", "rabbitmq_prometheus")
@@ -101,11 +102,8 @@ def main():
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("definitions", nargs="?", metavar="DEFINITIONS.JSON")
     options = parser.parse_args()
-    try:
-        sys.stdout.write(configuration(list_of_nodes.read(options.nodes), options.name, options.definitions))
-    except list_of_nodes.NodesError as error:
-        sys.exit(f"ingest/rabbitmq.py: {error}")
+    sys.stdout.write(configuration(list_of_nodes.read(options.nodes), options.name, options.definitions))
 
 
 if __name__ == "__main__":
-    main()
+    guard.run("ingest/rabbitmq.py", main)

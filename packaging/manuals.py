@@ -261,16 +261,20 @@ def zsh(program):
     return f"#compdef {program.name}\n_arguments -s \\\n" + " \\\n".join(f"    {word}" for word in words) + "\n"
 
 
-def main(folder, version, *programs):
-    folder = Path(folder)
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", metavar="FOLDER", type=Path)
+    parser.add_argument("version", metavar="VERSION")
+    parser.add_argument("programs", metavar="PROGRAM", type=Path, nargs="+")
+    words = parser.parse_args()
     for name in ("bash", "zsh"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    for path in map(Path, programs):
+        (words.folder / name).mkdir(parents=True, exist_ok=True)
+    for path in words.programs:
         program = read(path)
-        for target, text in ((f"{program.name}.1", manual(program, version)), (f"bash/{program.name}", bash(program)),
+        for target, text in ((f"{program.name}.1", manual(program, words.version)), (f"bash/{program.name}", bash(program)),
                              (f"zsh/_{program.name}", zsh(program))):
-            (folder / target).write_text(text, encoding="utf-8")
+            (words.folder / target).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

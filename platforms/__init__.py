@@ -1,2 +1,8 @@
 """Runs the pipeline on bare metal, in containers and in virtual machines, with the same verbs. See
 docs/platforms.md."""
+
+import sys
+from pathlib import Path
+
+# Of ingest/: the list of nodes and what is made of it, and the guard of every program.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "ingest"))

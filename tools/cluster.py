@@ -153,12 +153,12 @@ class HAProxy(servers.Server):
     @property
     def reached(self):
         """The address at which this machine reaches the motes' listeners."""
-        return self.host if self.listen == "0.0.0.0" else self.listen
+        return {"0.0.0.0": self.host, "::": "::1"}.get(self.listen, self.listen)
 
     def address(self, kind):
         """HOST:PORT of a listener, including "inside", "consumers" and "stats"."""
         value = self.nodes.balancer[kind]
-        return value if ":" in value else f"{self.reached}:{value}"
+        return value if ":" in value else list_of_nodes.place(self.reached, value)
 
     def files(self):
         self.enter()

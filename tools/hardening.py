@@ -11,9 +11,13 @@ information. (The program's own mark of control-flow protection would also need 
 Debian builds without.)
 """
 
+import argparse
 import re
 import subprocess
-import sys
+
+import servers  # puts ingest/ on the module path
+
+import guard
 
 # The compiler's option for control-flow protection, by machine.
 CONTROL_FLOW = {"X86-64": "-fcf-protection=full", "AArch64": "-mbranch-protection=standard"}
@@ -23,7 +27,7 @@ EVERYWHERE = ("-fstack-protector-strong", "-fstack-clash-protection")
 def readelf(program, *options):
     done = subprocess.run(["readelf", "--wide", *options, program], capture_output=True, text=True, timeout=120, check=False)
     if done.returncode != 0:
-        sys.exit(f"tools/hardening.py: {program}: {done.stderr.strip()}")
+        raise guard.Fault(f"{program}: {done.stderr.strip()}")
     return done.stdout
 
 
@@ -59,7 +63,10 @@ def check_files(program):
             yield f"{lacking} of {len(compiled)} files are compiled without {option}"
 
 
-def main(programs):
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("programs", metavar="PROGRAM", nargs="+")
+    programs = parser.parse_args().programs
     faults = [f"{program}: {fault}" for program in programs for check in (check_image, check_functions, check_files)
               for fault in check(program)]
     print("\n".join(faults), end="\n" if faults else "")
@@ -67,6 +74,4 @@ def main(programs):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit("usage: tools/hardening.py PROGRAM…")
-    sys.exit(main(sys.argv[1:]))
+    guard.run("tools/hardening.py", main)

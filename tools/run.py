@@ -13,13 +13,13 @@ import argparse
 import json
 import os
 import shutil
-import sys
 import time
 
 import facts
+import guard
 import guests
 import ready_commands
-import servers
+import servers  # puts ingest/ on the module path
 import stack
 import variables
 from load import DATA, VIAS, Load, judged, total
@@ -212,28 +212,22 @@ def run(settings):
     return summary
 
 
+def judge(summary):
+    if not is_clean(summary):
+        raise StackError("what is stored is not what was sent")
+    if not summary["generator"]["complete"]:
+        raise StackError("not all that was asked for was done: " + "; ".join(summary["generator"]["incomplete_reasons"]))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="?", choices=["check"])
     checks = parser.parse_args().what == "check"
     servers.stop_on_signals()
-    try:
-        settings = Settings(os.environ)
-        if checks:
-            return 0
-        summary = run(settings)
-    except (StackError, UsageError, servers.ServerError, stack.cluster.list_of_nodes.NodesError, guests.LabError) as error:
-        print(f"{'make' if checks else 'run'}: {error}", file=sys.stderr)
-        return getattr(error, "status", 1)
-    if not is_clean(summary):
-        print("run: what is stored is not what was sent", file=sys.stderr)
-        return 1
-    if not summary["generator"]["complete"]:
-        print("run: not all that was asked for was done: " + "; ".join(summary["generator"]["incomplete_reasons"]),
-              file=sys.stderr)
-        return 1
-    return 0
+    if checks:
+        guard.run("make", lambda: Settings(os.environ) and None)
+    guard.run("run", lambda: judge(run(Settings(os.environ))))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

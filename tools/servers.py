@@ -27,6 +27,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "ingest"))
 
+import guard  # noqa: E402
 import rabbitmq  # noqa: E402
 
 HOST = "127.0.0.1"
@@ -39,7 +40,7 @@ TAIL_LINES = 25
 os.environ.setdefault("MONGOC_DISABLE_SHM", "1")
 
 
-class ServerError(Exception):
+class ServerError(guard.Fault):
     """A server cannot be found, started or reached; the text says what to do."""
 
 
@@ -60,7 +61,7 @@ def free_ports(count, avoid=()):
 
 def port_fault(host, port):
     """Why nothing can listen there, an errno; 0: it can."""
-    with socket.socket() as one:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as one:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             one.bind((host, port))

@@ -16,7 +16,9 @@ import time
 import xml.etree.ElementTree
 from pathlib import Path
 
-import servers
+import servers  # puts ingest/ on the module path
+
+import guard
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "out"
@@ -227,4 +229,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    guard.run("tools/test.py", main)

@@ -6,12 +6,19 @@
     python3 tools/variables.py "TARGET …" "NAME=VALUE …"    the check, as the Makefile calls it: prints the fault, if any
 """
 
+import argparse
 import difflib
+import ipaddress
 import re
 import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "ingest"))
+
+import guard  # noqa: E402
 
 
-class UsageError(Exception):
+class UsageError(guard.Fault):
     """What was asked for cannot be; nothing was started."""
 
     status = 2
@@ -41,6 +48,20 @@ class Number:
         if not re.fullmatch(r"\d{1,9}", text) or not self.low <= int(text) <= self.high:
             raise UsageError(f"{name}={text}: it is a whole number from {self.low} to {self.high}")
         return int(text)
+
+
+class Address:
+    """An address of this machine, IPv4 or IPv6."""
+
+    def __init__(self, initial):
+        self.initial = initial
+
+    def read(self, name, text):
+        try:
+            return str(ipaddress.ip_address(text.removeprefix("[").removesuffix("]")))
+        except ValueError:
+            raise UsageError(f"{name}={text}: it is an address, such as 192.0.2.1 or ::1 (`ip address` shows those of this "
+                             "machine)") from None
 
 
 class Text:
@@ -73,7 +94,7 @@ VARIABLES = (
     ("PROFILE", "run", TEXT),
     ("REGISTRY", "up", TEXT),
     ("FRESH", "up", SWITCH),
-    ("LISTEN", "up", Text("127.0.0.1")),
+    ("LISTEN", "up", Address("127.0.0.1")),
     ("DATA", "up down registry load find-max monitor backup restore", Text("river")),
     ("PACE", "monitor", Number(1, 1, 300)),
     ("FILE", "registry", TEXT),
@@ -91,7 +112,7 @@ VARIABLES = (
     ("REPEATS", "bench", TEXT),
     ("MINUTES", "bench", TEXT),
     ("SEED", "bench", TEXT),
-    ("RELEASE", "test-distributions deb image test-packages", TEXT),
+    ("RELEASE", "test-distributions test-newcomer deb image test-packages", TEXT),
     ("STEPS", "test-distributions", TEXT),
     ("TESTS", "test-slow", TEXT),
     ("SECONDS", "fuzz", Number(60, 1, 10000000)),
@@ -169,8 +190,12 @@ def check(targets, overrides):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("targets", metavar="TARGETS")
+    parser.add_argument("overrides", metavar="OVERRIDES")
+    words = parser.parse_args()
     try:
-        check(*sys.argv[1:3])
+        check(words.targets, words.overrides)
     except UsageError as error:
         print(error)
         return error.status
@@ -178,4 +203,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    guard.run("make", main)

@@ -43,5 +43,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("IR_BENCH_BUILD") or ROOT)
 # tools/ has the stack and the facts of the machine; platforms/ is a package in the project's root.
 sys.path[:0] = [str(BUILD / "tools"), str(BUILD)]
+# ingest/ has the guard of every program; that of a subject comes first, if it has one.
+sys.path.append(str(ROOT / "ingest"))
 # Guests of all builds use the same images.
 os.environ.setdefault("IR_IMAGES", str(ROOT / "out" / "lab" / "images"))

@@ -40,8 +40,9 @@ class BenchStack(guests.GuestStack):
         for guest in self.guests:
             guest.tuning = self.made_for.tuning(guest.profile)
             for name, role in guest.services():
-                if role == "worker":
+                if role in ("worker", "gateway"):
                     guest.files[f"services/{name}/registry.ttl"] = self.registry
+                if role == "worker":
                     guest.files.update(self.worker_settings(guest, f"services/{name}/river.conf"))
 
     def worker_settings(self, guest, file):

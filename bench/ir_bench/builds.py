@@ -12,6 +12,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import guard
+
 from . import ROOT
 from .subjects import Subject
 
@@ -21,8 +23,10 @@ CCACHE = "/usr/lib/ccache"
 WORKER = "worker."
 
 
-class SideError(Exception):
+class SideError(guard.Fault):
     """A side cannot be made; the text says why."""
+
+    status = 2
 
 
 def subjects(first, second, asked, platform, folder):

@@ -3,16 +3,16 @@
 import argparse
 import os
 import random
-import sys
 from pathlib import Path
 
 import facts
+import guard
 import servers
 from platforms.lab import Lab, LabError, registry, verbs
 from platforms.lab.guest import read_sizes
 from platforms.lab.places import PLATFORMS
 
-from . import ROOT, builds, experiment, forecast, machine, needs, plan, plan_time, report, runner, side_by_side
+from . import ROOT, builds, experiment, needs, plan, plan_time, report, runner, side_by_side
 from .analysis import analyse
 from .rundir import LATEST, RunDir, RunError
 
@@ -21,8 +21,10 @@ MOST_BLOCKS = 1000
 SIZING = "sizing"  # the experiment that plans are based on
 
 
-class UsageError(Exception):
+class UsageError(guard.Fault):
     """The request is invalid; nothing was started."""
+
+    status = 2
 
 
 def parser():
@@ -223,14 +225,6 @@ VERBS = {"run": run, "resume": resume, "report": again, "list": list_experiments
 def main(argv=None):
     servers.stop_on_signals()
     words = parser().parse_args(argv)
-    try:
-        VERBS[words.verb](words)
-    except (UsageError, builds.SideError, experiment.ExperimentError) as error:
-        print(f"ir-bench: {error}", file=sys.stderr)
-        return 2
-    except (RunError, LabError, machine.CanaryError, forecast.NotEnough, OSError) as error:
-        print(f"ir-bench: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return guard.status("ir-bench", lambda: VERBS[words.verb](words))
 
 

@@ -3,6 +3,8 @@
 import tomllib
 from dataclasses import dataclass, field
 
+import guard
+
 from . import ROOT, kinds
 
 FOLDER = ROOT / "bench" / "experiments"
@@ -14,8 +16,10 @@ OPTIONAL = ("about", "groups", "needs", "precision", "sample_seconds")
 NEEDS = {"cores": int, "memory_mib": int, "disk_mib": int, "install": [str]}
 
 
-class ExperimentError(Exception):
+class ExperimentError(guard.Fault):
     """The file cannot be used; the text names the file and the key."""
+
+    status = 2
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ left out in turn.
 import math
 from dataclasses import dataclass
 
+import guard
 import numpy
 from scipy import optimize, stats
 
@@ -27,7 +28,7 @@ MIN_RATES = 3  # for the fit; one more is held out
 SHAPES = 12  # number of values of r between 0 and infinity
 
 
-class NotEnough(Exception):
+class NotEnough(guard.Fault):
     """The measurements do not allow a forecast; the text says what is missing."""
 
     def __str__(self):

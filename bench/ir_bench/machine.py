@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import guard
 from platforms.lab.host import device_of
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -21,8 +22,8 @@ QUIET_SHARE = 0.05
 BUSY = ("user", "nice", "system", "irq", "softirq")
 
 
-class CanaryError(Exception):
-    pass
+class CanaryError(guard.Fault):
+    """The canary of the machine cannot be run."""
 
 
 def canary(program, directory):

@@ -21,12 +21,14 @@ import os
 import re
 from pathlib import Path
 
+import guard
+
 SAMPLES = "samples.jsonl"
 CHECKSUMS = "checksums"
 LATEST = "latest"  # the link to the last run
 
 
-class RunError(Exception):
+class RunError(guard.Fault):
     """A run's folder is not as expected; the text is for the user."""
 
 

@@ -2,9 +2,10 @@
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path, PurePosixPath
+
+import guard
 
 from . import clean, image, netns, registry, tuning, verbs
 from .errors import LabError
@@ -320,13 +321,11 @@ def parser():
 def main(argv):
     arguments = parser().parse_args(argv)
     clean.end_on_signals()
-    try:
-        lab = Lab(arguments.lab, arguments.netns)
-        if lab.netns:
-            netns.enter(lab, arguments.verb in IN_THE_NETWORK)
-        return VERBS[arguments.verb][1](lab, arguments) or 0
-    except LabError as error:
-        print(f"ir-platform: {arguments.verb}: {error}", file=sys.stderr)
-        return error.status
-    except BrokenPipeError:
-        return 1
+    return guard.status(f"ir-platform: {arguments.verb}", lambda: do(arguments))
+
+
+def do(arguments):
+    lab = Lab(arguments.lab, arguments.netns)
+    if lab.netns:
+        netns.enter(lab, arguments.verb in IN_THE_NETWORK)
+    return VERBS[arguments.verb][1](lab, arguments)

@@ -10,10 +10,11 @@ import contextlib
 import os
 import pwd
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
+
+import guard
 
 from . import clean, command, payload, ports, running, systemd
 from .errors import LabError
@@ -21,7 +22,6 @@ from .inventory import Inventory
 from .parser import Parser
 from .roles import ROLES, in_order
 from .runit import Runit
-from .services import list_of_nodes
 from .places import PROJECT
 from .tree import SERVERS, Tree, staged
 
@@ -291,18 +291,17 @@ def main(words):
     arguments = parser().parse_args(words)
     clean.end_on_signals()
     os.umask(0o022)
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            deployment = Deployment(read(arguments, Path(scratch)), arguments.server, arguments.root)
-            if arguments.verb == "stop":
-                deployment.stop()
-            elif arguments.verb == "forget":
-                deployment.forget(arguments.lost or "")
-            elif arguments.dry_run:
-                show(deployment)
-            else:
-                up(deployment, arguments.wait)
-    except (LabError, list_of_nodes.NodesError) as error:
-        print(f"ir-deploy: {error}", file=sys.stderr)
-        return getattr(error, "status", 1)
-    return 0
+    return guard.status("ir-deploy", lambda: do(arguments))
+
+
+def do(arguments):
+    with tempfile.TemporaryDirectory() as scratch:
+        deployment = Deployment(read(arguments, Path(scratch)), arguments.server, arguments.root)
+        if arguments.verb == "stop":
+            deployment.stop()
+        elif arguments.verb == "forget":
+            deployment.forget(arguments.lost or "")
+        elif arguments.dry_run:
+            show(deployment)
+        else:
+            up(deployment, arguments.wait)

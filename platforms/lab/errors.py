@@ -1,10 +1,10 @@
 """The lab's exceptions. `status` is the exit status of ir-platform."""
 
+import guard
 
-class LabError(Exception):
+
+class LabError(guard.Fault):
     """The verb failed. The text says what failed, where, and what to do."""
-
-    status = 1
 
 
 class Unsupported(LabError):

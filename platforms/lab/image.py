@@ -30,6 +30,7 @@ import os
 import re
 import shutil
 import tempfile
+import sys
 import time
 from pathlib import Path
 
@@ -190,6 +191,7 @@ class Image:
             discard(part)
             undo.add(discard, part)
             begin = time.monotonic()
+            print(f"ir-platform: making {name}, which is kept: this takes minutes", file=sys.stderr, flush=True)
             make(part)
             os.rename(part, target)
             self.seconds[name] = round(time.monotonic() - begin, 1)

@@ -10,6 +10,10 @@
 # write to ROOT itself.
 # NAME: the host name inside.
 set -eu
+if [ "${1-}" = --help ] || [ $# -eq 0 ]; then
+    sed -n '2,/^[^#]/s/^#\( \|$\)//p' "$0"
+    exit
+fi
 root=$1 layer=$2 name=$3
 shift 3
 

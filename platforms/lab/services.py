@@ -18,20 +18,17 @@ import json
 import os
 import re
 import secrets
-import sys
 from pathlib import Path
+
+import definitions
+import haproxy
+import motes
+import nodes as list_of_nodes
+import rabbitmq
 
 from . import command, payload, roles
 from .errors import LabError
 from .places import PROJECT
-
-sys.path.insert(0, str(PROJECT / "ingest"))
-
-import definitions  # noqa: E402
-import haproxy  # noqa: E402
-import motes  # noqa: E402
-import nodes as list_of_nodes  # noqa: E402
-import rabbitmq  # noqa: E402
 
 AMQP_PORT, MQTT_PORT, MANAGEMENT_PORT, PROMETHEUS_PORT = 5672, 1883, 15672, 15692
 GRAPH_PORT = 3030

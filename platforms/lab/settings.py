@@ -17,6 +17,8 @@ def read_ini(path):
         if len(text) > LARGEST:
             raise LabError(f"{path}: longer than {LARGEST} bytes")
         parser.read_string(text)
-    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+    except OSError as error:
+        raise LabError(f"{path}: {error.strerror}") from error
+    except (UnicodeDecodeError, configparser.Error) as error:
         raise LabError(f"{path}: {' '.join(str(error).split())}") from error
     return {name: dict(parser[name]) for name in parser.sections()}

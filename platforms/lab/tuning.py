@@ -16,6 +16,8 @@ from .settings import read_ini
 UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 DECIMAL = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 AUTO = "auto"
+ONLINE = Path("/sys/devices/system/cpu/online")
+HOST_CPUS = ("cpu.pin", "cpu.emulator-pin", "cpu.io-pin")
 
 
 OF_GUEST = "% of guest"
@@ -28,6 +30,18 @@ def cpus(text):
         low, _, high = part.strip().partition("-")
         found.update(range(int(low), int(high or low) + 1))
     return sorted(found)
+
+
+def require_cpus(guest, asked):
+    """That this host has those that are asked for: `guest.cpus` (0: as its size says), and those of the knobs that
+    name some of the host's."""
+    there = cpus(ONLINE.read_text(encoding="ascii"))
+    if not 0 <= guest.cpus <= len(there):
+        raise LabError(f"cpus {guest.cpus}: this host has {len(there)}")
+    for knob in HOST_CPUS:
+        missing = set(cpus(asked[knob]) if asked.get(knob, AUTO) != AUTO else ()) - set(there)
+        if missing:
+            raise LabError(f"{knob} = {asked[knob]}: this host has the CPUs {cpu_list(there)}")
 
 
 def cpu_list(numbers):

@@ -88,6 +88,7 @@ def resolve(lab, platform, guest):
     if guest.appliance not in ("", *image.variants()):
         raise LabError(f"appliance '{guest.appliance}': variants are {', '.join(image.variants())}")
     guest.release = platform.release()
+    tuning.require_cpus(guest, guest.tuning)
     resolve_size(guest)
     guest.tuning = {**tuning.read_profile(PLATFORMS / "profiles", guest.profile), **guest.tuning}
     guest.request = dict(guest.tuning)

@@ -18,4 +18,4 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[1:1] = [str(ROOT / "tests" / "integration"), str(ROOT / "tools")]
+sys.path[1:1] = [str(ROOT / "tests" / "integration"), str(ROOT / "tools"), str(ROOT / "ingest")]

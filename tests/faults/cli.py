@@ -4,6 +4,7 @@ The program calls itself in network, mount and process namespaces of its own. Al
 these, and ends with them, whatever ends the program.
 """
 
+import argparse
 import os
 import random
 import signal
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 
 import facts
+import guard
 import harness
 import load
 import servers
@@ -142,16 +144,19 @@ def call_inside(settings):
         process.stop(STOP_SECONDS)
 
 
+def make_faults(inside):
+    settings = Settings(os.environ)
+    if inside:
+        return conclude(settings, run(settings))
+    if (why := lacking()) is not None:
+        raise stack.StackError(why)
+    settings.out.mkdir(parents=True)
+    return call_inside(settings)
+
+
 def main():
+    parser = argparse.ArgumentParser(prog="python3 -m faults", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("where", nargs="?", choices=[INSIDE], help="how it calls itself")
+    inside = parser.parse_args().where == INSIDE
     servers.stop_on_signals()
-    try:
-        settings = Settings(os.environ)
-        if sys.argv[1:] == [INSIDE]:
-            return conclude(settings, run(settings))
-        if (why := lacking()) is not None:
-            raise stack.StackError(why)
-        settings.out.mkdir(parents=True)
-        return call_inside(settings)
-    except (variables.UsageError, stack.StackError, servers.ServerError, OSError) as error:
-        print(f"faults: {error}", file=sys.stderr)
-        return getattr(error, "status", 1)
+    guard.run("faults", lambda: make_faults(inside))

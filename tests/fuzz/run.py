@@ -11,10 +11,11 @@ import concurrent.futures
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
-import seeds
+import seeds  # puts ingest/ on the module path
+
+import guard
 
 ROOT = seeds.ROOT
 OUT = ROOT / "out" / "fuzz"
@@ -31,6 +32,12 @@ SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:quarantine_size_mb=16:allocator_may_return_null=1",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
 }
+
+
+class WrongError(guard.Fault):
+    """A setting is wrong; nothing was started."""
+
+    status = 2
 
 
 class Result:
@@ -109,21 +116,16 @@ def show(results):
             print(f"\n{each.target}: see {each.log.relative_to(ROOT)}; once more: {program} {where}")
 
 
-def wrong(text):
-    print(f"make fuzz: {text}", file=sys.stderr)
-    sys.exit(2)
-
-
 def check_options(options):
     text = options.seconds
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= SECONDS_MOST:
-        wrong(f"SECONDS={text}: wants a whole number of seconds for each target, 1 to {SECONDS_MOST}")
+        raise WrongError(f"SECONDS={text}: wants a whole number of seconds for each target, 1 to {SECONDS_MOST}")
     corpus = options.corpus
     if corpus is not None and not (corpus.is_dir() and any(each.is_file() for each in corpus.rglob("*"))):
-        wrong(f"CORPUS={corpus}: wants a folder with files in it")
+        raise WrongError(f"CORPUS={corpus}: wants a folder with files in it")
     for target in options.targets:
         if target not in seeds.TARGETS:
-            wrong(f"TARGETS={target}: there is no such target; known: {' '.join(seeds.TARGETS)}")
+            raise WrongError(f"TARGETS={target}: there is no such target; known: {' '.join(seeds.TARGETS)}")
 
 
 def main():
@@ -147,4 +149,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    guard.run("make fuzz", main)

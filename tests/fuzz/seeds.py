@@ -5,6 +5,7 @@ seeds.py FOLDER writes FOLDER/TARGET/NAME for every target, and FOLDER/TARGET.di
 findings once are in tests/data/fuzz/TARGET/ and become seeds too, so that every run of the fuzzers tries them again.
 """
 
+import argparse
 import gzip
 import re
 import shutil
@@ -13,6 +14,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "ingest"))
+
+import guard  # noqa: E402
+
 DATA = ROOT / "tests" / "data"
 MANY = 3000  # records of a bomb; a seed has 64 KiB at most
 ID = "018f6d0a-5b3c-8e2d-9a41-0123456789ab"
@@ -336,7 +341,11 @@ def write(folder):
             (folder / f"{target}.dict").write_text("".join(f'"{each}"\n' for each in words))
 
 
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", metavar="FOLDER", type=Path)
+    write(parser.parse_args().folder)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: seeds.py FOLDER")
-    write(Path(sys.argv[1]))
+    guard.run("seeds.py", main)

@@ -10,6 +10,7 @@ says, and ends with its count.
     IR_TEST_XEN_MINUTES=25        what has not begun until then is skipped, and says so
 """
 
+import argparse
 import compileall
 import json
 import os
@@ -24,8 +25,10 @@ from pathlib import Path
 from xen_machine import ROOT, Machine, boot_files, end_on_signals
 
 sys.path.insert(0, str(ROOT))
-from platforms.lab import payload, release  # noqa: E402
+from platforms.lab import payload, release  # noqa: E402 - puts ingest/ on the module path
 from platforms.lab.state import Lab  # noqa: E402
+
+import guard  # noqa: E402
 
 SUPPLY = "/srv/supply"
 LAB = "/var/lib/ir-test"  # the lab of xen_verbs.py
@@ -130,6 +133,7 @@ def test(folder):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     end_on_signals()
     out = ROOT / "out" / "test-xen"
     out.mkdir(parents=True, exist_ok=True)
@@ -138,4 +142,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    guard.run("make test-xen", main)

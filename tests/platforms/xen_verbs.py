@@ -6,6 +6,7 @@ Prints a line and the time of each step, and at last "N passed, N failed, N skip
 Python takes seconds by emulation; ir-platform itself is run where its own end matters.
 """
 
+import argparse
 import contextlib
 import io
 import json
@@ -381,4 +382,7 @@ def main(kinds, turns, seconds, roles):
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("kinds", "turns", "seconds", "roles"):
+        parser.add_argument(name, metavar=name.upper())
+    sys.exit(main(**vars(parser.parse_args())))

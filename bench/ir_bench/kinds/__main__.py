@@ -1,7 +1,7 @@
 """Makes one sample: REQUEST.json FOLDER."""
 
+import argparse
 import json
-import sys
 from pathlib import Path
 
 import servers
@@ -10,9 +10,13 @@ from . import load
 
 
 def main():
+    parser = argparse.ArgumentParser(prog="python3 -m ir_bench.kinds", description=__doc__)
+    parser.add_argument("request", metavar="REQUEST.json", type=Path)
+    parser.add_argument("folder", metavar="FOLDER", type=Path)
+    words = parser.parse_args()
     servers.stop_on_signals()
-    request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    load(request["kind"]).Sample(request, Path(sys.argv[2]).resolve()).make()
+    request = json.loads(words.request.read_text(encoding="utf-8"))
+    load(request["kind"]).Sample(request, words.folder.resolve()).make()
 
 
 if __name__ == "__main__":

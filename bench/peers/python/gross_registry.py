@@ -1,5 +1,6 @@
 """Prints a registry (Turtle) without limits other than those of gross range: gross_registry.py FILE."""
 
+import argparse
 import sys
 
 import rdflib
@@ -11,7 +12,9 @@ OTHERS = ("spikeMethod", "spikeSuspect", "spikeFail", "rateOfChange", "flatLineT
 
 
 def main():
-    graph = rdflib.Graph().parse(sys.argv[1], format="turtle", publicID=BASE)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", metavar="FILE")
+    graph = rdflib.Graph().parse(parser.parse_args().file, format="turtle", publicID=BASE)
     for name in OTHERS:
         for triple in list(graph.triples((None, rdflib.URIRef(IR + name), None))):
             graph.remove(triple)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Writes lake.jsonl and lake.flags beside it: packs of the network in lake.ttl, sent in other units than registered,
 and the flags that ioos_qc gives the values in the registered units. Run by hand (pip install ioos_qc)."""
+import argparse
 import json
 import pathlib
 import sys
@@ -25,6 +26,7 @@ def round15(value):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     series = {key: quality.made_series(seed, COUNT, 600, 0.03) for seed, key in enumerate(SENSORS, 20)}
     packs, rows = [], []
     for key, points in series.items():

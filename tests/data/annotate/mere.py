@@ -6,6 +6,7 @@ values in the packs. Run by hand (pip install ioos_qc). Lines of mere.flags:
 SENSOR TIME_NS VALUE late|- GROSS CLIMATOLOGY SPIKE RATE FLAT AGGREGATE
 """
 
+import argparse
 import datetime
 import fractions
 import json
@@ -204,6 +205,7 @@ def others():
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     warnings.simplefilter("ignore")
     rng = random.Random(2012)
     queues, lines = {}, []

@@ -6,6 +6,7 @@ interval S | gross_fail L H | gross_suspect L H | spike METHOD SUSPECT FAIL | ra
 flat TOLERANCE SUSPECT_S FAIL_S | climatology PERIOD FROM TO SUSPECT_L SUSPECT_H [FAIL_L FAIL_H] |
 p TIME_S VALUE GROSS CLIMATOLOGY SPIKE RATE FLAT AGGREGATE ("-" stands for a limit that is absent)
 """
+import argparse
 import csv
 import gzip
 import math
@@ -96,6 +97,7 @@ def write(name, interval, limits, points):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     everything = {
         "gross_fail": (-5.0, 25.0), "gross_suspect": (0.0, 18.0), "spike": ("average", 2.0, 4.0),
         "rate": 0.002, "flat": (0.05, 2700, 5400),

@@ -1,0 +1,143 @@
+"""Where every Python program of the project begins and ends: whatever goes wrong is told in one line.
+
+    if __name__ == "__main__":
+        guard.run("ingest/haproxy.py", main)
+
+or, where a test calls the same function, `return guard.status("ir-platform", lambda: …)` at the end of its main(argv).
+
+A Fault carries a text for the user. What the system refuses (a full disk, a folder that belongs to somebody else) is told with
+a remedy. Anything else is a fault of the program itself; IR_TRACEBACK=1 shows where it happened.
+"""
+
+import errno
+import io
+import os
+import pwd
+import resource
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+
+DESCRIPTORS = 65536
+
+
+class Fault(Exception):
+    """What was asked for could not be done; the text says why, and what to do."""
+
+    status = 1  # the program's exit status
+
+
+def run(name, main):
+    """Ends the program with the status of status(name, main)."""
+    sys.exit(status(name, main))
+
+
+def status(name, main):
+    """The exit status: what main() returns (None: 0), or that of the fault, which is told in a line that begins with `name`."""
+    print_in_any_locale()
+    raise_descriptors()
+    try:
+        code = main() or 0
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        silence()
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # noqa: BLE001 - the outermost place
+        return tell(name, error)
+
+
+def print_in_any_locale():
+    """A character that the locale lacks, such as µ, is printed as a question mark."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def raise_descriptors():
+    """Of this program and what it starts, up to the hard limit; some servers take memory for each that they may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def silence():
+    """Nobody reads what is left in the buffer, which Python would try to write once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def tell(name, error):
+    """Prints the line; returns the exit status."""
+    if os.environ.get("IR_TRACEBACK"):
+        traceback.print_exception(error)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        silence()  # what is left in the buffer would fail again
+    print(f"{name}: {text(error)}", file=sys.stderr)
+    return getattr(error, "status", 1)
+
+
+def text(error):
+    if isinstance(error, Fault):
+        return str(error)
+    if isinstance(error, OSError):
+        return refusal(error)
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"{program(error.cmd)} did not end within {error.timeout:.0f} s"
+    if isinstance(error, subprocess.CalledProcessError):
+        said = (error.stderr or b"") if not isinstance(error.stderr, str) else error.stderr.encode()
+        last = said.decode(errors="replace").strip().splitlines()[-1:]
+        return ": ".join([f"{program(error.cmd)} ended with status {error.returncode}", *last])
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return (f"a fault of the program itself ({what}; {Path(place.filename).name}, line {place.lineno}); IR_TRACEBACK=1 shows "
+            "where it comes from")
+
+
+def program(command):
+    return Path(command.split()[0] if isinstance(command, str) else str(command[0])).name
+
+
+# ---- what the system refuses ----
+
+REMEDIES = {
+    errno.ENOSPC: "make room (df -h shows where there is some)",
+    errno.EDQUOT: "make room, or ask for a larger quota",
+    errno.EROFS: "choose a folder on a disk that can be written to",
+    errno.EMFILE: "raise the limit on open files: ulimit -n",
+    errno.ENFILE: "raise the system's limit on open files: sysctl fs.file-max",
+    errno.ENOMEM: "leave more memory for it",
+    errno.EADDRINUSE: "end the program that has the address (ss -ltnp shows it), or choose another port",
+}
+
+
+def refusal(error):
+    """An error of the system, its file and what to do."""
+    where = error.filename if isinstance(error.filename, (str, os.PathLike)) else None
+    what = f"{os.fspath(where)}: {error.strerror}" if where else str(error.strerror or error)
+    remedy = permission(where) if error.errno in (errno.EACCES, errno.EPERM) and where else REMEDIES.get(error.errno)
+    return f"{what}; {remedy}" if remedy else what
+
+
+def permission(path):
+    """To whom it belongs, or the folder that it would be in."""
+    place = Path(path)
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    try:
+        owner = place.lstat().st_uid
+    except OSError:
+        return "a folder above it is closed to you; choose another folder, or open that one"
+    if owner == os.geteuid():
+        return f"it is yours, but its mode does not let you; chmod u+rwX {place}"
+    return f"{place} belongs to {user(owner)} and you are {user(os.geteuid())}; choose another folder, or become its owner with sudo chown"
+
+
+def user(number):
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
