@@ -73,6 +73,10 @@ static void set_header(amqp_table_entry_t *entry, const ir_header_t *header) {
         entry->value.kind = AMQP_FIELD_KIND_I64;
         entry->value.value.i64 = header->integer;
         break;
+    case IR_HEADER_INT32:
+        entry->value.kind = AMQP_FIELD_KIND_I32;
+        entry->value.value.i32 = (int32_t)header->integer;
+        break;
     case IR_HEADER_FLAG:
         entry->value.kind = AMQP_FIELD_KIND_BOOLEAN;
         entry->value.value.boolean = header->integer != 0;

@@ -10,9 +10,9 @@
 
 typedef struct ir_header {
     const char *name;
-    enum { IR_HEADER_TEXT, IR_HEADER_INTEGER, IR_HEADER_FLAG } kind;
+    enum { IR_HEADER_TEXT, IR_HEADER_INTEGER, IR_HEADER_INT32, IR_HEADER_FLAG } kind;
     ir_view_t text;
-    int64_t integer; /* INTEGER; FLAG: 0 or 1 */
+    int64_t integer; /* INTEGER: 64 bits; INT32: within its bounds; FLAG: 0 or 1 */
 } ir_header_t;
 
 #define IR_HEADERS_MAX 12

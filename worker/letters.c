@@ -146,7 +146,8 @@ static size_t make_headers(const ir_letters_t *letters, const ir_message_t *mess
     size_t n = 0;
     headers[n++] = text_header("reason", ir_view_text(ir_reason_text(refusals->first->reason)));
     headers[n++] = text_header("detail", ir_view_text(refusals->first->detail));
-    headers[n++] = integer_header("record", refusals->first->record);
+    headers[n++] = (ir_header_t){
+        .name = "record", .kind = IR_HEADER_INT32, .integer = refusals->first->record};
     headers[n++] = text_header("raw-id", id);
     headers[n++] = integer_header("refused", refusals->count);
     headers[n++] = integer_header("bytes", (int64_t)message->body.size);

@@ -50,7 +50,8 @@ static void the_library_reads_it_back(void **state) {
     (void)state;
     const ir_header_t headers[] = {
         {.name = "reason", .kind = IR_HEADER_TEXT, .text = ir_view_text("no-value")},
-        {.name = "record", .kind = IR_HEADER_INTEGER, .integer = -3},
+        {.name = "record", .kind = IR_HEADER_INT32, .integer = -3},
+        {.name = "bytes", .kind = IR_HEADER_INTEGER, .integer = INT64_C(1) << 40},
         {.name = "again", .kind = IR_HEADER_FLAG, .integer = 1},
     };
     const ir_publication_t publication = {
@@ -60,7 +61,7 @@ static void the_library_reads_it_back(void **state) {
         .message_id = ir_view_text("id-1"),
         .user_id = ir_view_text("gateway"),
         .headers = headers,
-        .n_headers = 3,
+        .n_headers = 4,
         .body = ir_view_text("0123456789"),
         .mandatory = true,
     };
@@ -88,10 +89,13 @@ static void the_library_reads_it_back(void **state) {
     expect_text(properties->message_id, "id-1");
     expect_text(properties->user_id, "gateway");
     assert_int_equal(properties->delivery_mode, AMQP_DELIVERY_PERSISTENT);
-    assert_int_equal(properties->headers.num_entries, 3);
+    assert_int_equal(properties->headers.num_entries, 4);
     expect_text(properties->headers.entries[0].value.value.bytes, "no-value");
-    assert_int_equal(properties->headers.entries[1].value.value.i64, -3);
-    assert_int_equal(properties->headers.entries[2].value.value.boolean, 1);
+    assert_int_equal(properties->headers.entries[1].value.kind, AMQP_FIELD_KIND_I32);
+    assert_int_equal(properties->headers.entries[1].value.value.i32, -3);
+    assert_int_equal(properties->headers.entries[2].value.kind, AMQP_FIELD_KIND_I64);
+    assert_int_equal(properties->headers.entries[2].value.value.i64, INT64_C(1) << 40);
+    assert_int_equal(properties->headers.entries[3].value.value.boolean, 1);
     next(&reader);
     expect_text(reader.frame.payload.body_fragment, "0123456789");
     assert_int_equal(reader.rest.size, 0);
