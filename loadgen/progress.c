@@ -83,17 +83,21 @@ static void draw_bar(double share, char bar[static BAR_SIZE + 1]) {
 
 static void write_line(const ir_progress_t *progress, const ir_progress_state_t *state) {
     char left[TIME_SIZE];
+    char p50[IR_MS_SIZE];
+    char p99[IR_MS_SIZE];
     const ir_quantiles_t *shown = state->heard ? state->back : state->confirms;
     format_time(time_left(progress, state), left);
-    fprintf(progress->out, "sent %llu observations, %.0f/s", (unsigned long long)state->sent,
-            progress->sent_rate);
-    if (state->asked > 0) {
+    fprintf(progress->out, "sent %llu observations", (unsigned long long)state->sent);
+    if (state->sending) {
+        fprintf(progress->out, ", %.0f/s", progress->sent_rate);
+    }
+    if (state->sending && state->asked > 0) {
         fprintf(progress->out, " of %.0f/s", state->asked);
     }
-    fprintf(progress->out,
-            "  %s %.0f/s  backlog %.0f  p50 %.1f ms  p99 %.1f ms  errors %llu  left %s",
-            state->heard ? "back" : "confirmed", progress->done_rate, state->backlog, shown->p50,
-            shown->p99, (unsigned long long)state->failures, left);
+    fprintf(progress->out, "  %s %.0f/s  backlog %.0f  p50 %s ms  p99 %s ms  errors %llu  left %s",
+            state->heard ? "back" : "confirmed", progress->done_rate, state->backlog,
+            ir_quantiles_text(shown, shown->p50, p50), ir_quantiles_text(shown, shown->p99, p99),
+            (unsigned long long)state->failures, left);
     fprintf(progress->out, state->note != NULL ? "  (%s)\n" : "%s\n",
             state->note != NULL ? state->note : "");
 }
@@ -125,8 +129,12 @@ static void write_head(ir_progress_t *progress, const ir_progress_state_t *state
 }
 
 static void write_rates(ir_progress_t *progress, const ir_progress_state_t *state) {
-    fprintf(progress->out, "  sent %.0f/s", progress->sent_rate);
-    if (state->asked > 0) {
+    if (state->sending) {
+        fprintf(progress->out, "  sent %.0f/s", progress->sent_rate);
+    } else {
+        fputs("  all sent", progress->out);
+    }
+    if (state->sending && state->asked > 0) {
         fprintf(progress->out, " of %.0f/s asked", state->asked);
     }
     fprintf(progress->out, ", %s %.0f/s, %llu observations in all",
@@ -141,8 +149,13 @@ static void write_rates(ir_progress_t *progress, const ir_progress_state_t *stat
 
 static void write_quantiles(ir_progress_t *progress, const char *name,
                             const ir_quantiles_t *quantiles) {
-    fprintf(progress->out, "  %-11s p50 %.1f  p99 %.1f  max %.1f ms", name, quantiles->p50,
-            quantiles->p99, quantiles->max);
+    char p50[IR_MS_SIZE];
+    char p99[IR_MS_SIZE];
+    char max[IR_MS_SIZE];
+    fprintf(progress->out, "  %-11s p50 %s  p99 %s  max %s ms", name,
+            ir_quantiles_text(quantiles, quantiles->p50, p50),
+            ir_quantiles_text(quantiles, quantiles->p99, p99),
+            ir_quantiles_text(quantiles, quantiles->max, max));
     end_line(progress);
 }
 

@@ -24,6 +24,7 @@ typedef struct ir_progress_state {
     int64_t now_ns;             /* monotonic */
     uint64_t messages, to_send; /* done, and in all; 0: nobody knows how many in all */
     int64_t length_ns;          /* of the whole run; 0: until all is sent */
+    bool sending;               /* false: nothing goes out any more, so there is no rate of it */
     double asked;               /* observations/s now; 0: as fast as it goes */
     uint64_t sent, done;        /* observations; done: come back, or confirmed if nobody listens */
     double backlog;             /* observations */

@@ -3,18 +3,26 @@
 #include "common/log.h"
 
 void ir_report_step(const ir_result_t *result) {
+    char p99[IR_MS_SIZE];
+    char late[IR_MS_SIZE];
+    const ir_quantiles_t *told = result->heard ? &result->back : &result->confirms;
     ir_log(IR_LOG_INFO,
-           "%.0f/s asked: %.0f/s sent, %.0f/s %s, backlog grows %.0f/s, p99 %.1f ms, late p99 %.1f "
-           "ms: %s",
+           "%.0f/s asked: %.0f/s sent, %.0f/s %s, backlog grows %.0f/s, p99 %s ms, late p99 %s ms: "
+           "%s",
            result->asked, ir_result_sent_rate(result), ir_result_done_rate(result),
            result->heard ? "back" : "confirmed", result->growth,
-           result->heard ? result->back.p99 : result->confirms.p99, result->late.p99,
+           ir_quantiles_text(told, told->p99, p99),
+           ir_quantiles_text(&result->late, result->late.p99, late),
            ir_verdict_text(result->verdict));
 }
 
 static void tell_latency(const char *what, const ir_histogram_t *histogram) {
     ir_quantiles_t quantiles;
     ir_quantiles_of(histogram, &quantiles);
+    if (quantiles.count == 0) {
+        ir_log(IR_LOG_INFO, "%s nothing was measured", what);
+        return;
+    }
     ir_log(IR_LOG_INFO, "%s p50 %.1f ms, p90 %.1f ms, p99 %.1f ms, p99.9 %.1f ms, max %.1f ms",
            what, quantiles.p50, quantiles.p90, quantiles.p99, quantiles.p999, quantiles.max);
 }

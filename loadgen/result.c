@@ -1,13 +1,26 @@
 #include "loadgen/result.h"
 
+#include <stdio.h>
+
 void ir_quantiles_of(const ir_histogram_t *us, ir_quantiles_t *quantiles) {
     *quantiles = (ir_quantiles_t){
+        .count = ir_histogram_count(us),
         .p50 = ir_latency_ms(us, 50),
         .p90 = ir_latency_ms(us, 90),
         .p99 = ir_latency_ms(us, 99),
         .p999 = ir_latency_ms(us, 99.9),
         .max = ir_latency_ms(us, 100),
     };
+}
+
+const char *ir_quantiles_text(const ir_quantiles_t *quantiles, double ms,
+                              char text[static IR_MS_SIZE]) {
+    if (quantiles->count > 0) {
+        snprintf(text, IR_MS_SIZE, "%.1f", ms);
+    } else {
+        snprintf(text, IR_MS_SIZE, "–");
+    }
+    return text;
 }
 
 static void make_counts(ir_result_t *result, const ir_producer_counts_t *begin,

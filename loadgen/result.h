@@ -10,10 +10,17 @@
 
 /* In ms. */
 typedef struct ir_quantiles {
+    uint64_t count; /* of the values; 0: nothing was measured, and the others are 0 */
     double p50, p90, p99, p999, max;
 } ir_quantiles_t;
 
 void ir_quantiles_of(const ir_histogram_t *us, ir_quantiles_t *quantiles);
+
+#define IR_MS_SIZE 32
+
+/* One of them for people: "12.3", or "–" when nothing was measured. Returns `text`. */
+const char *ir_quantiles_text(const ir_quantiles_t *quantiles, double ms,
+                              char text[static IR_MS_SIZE]);
 
 typedef struct ir_result {
     double asked;   /* observations/s; 0: as fast as it went */

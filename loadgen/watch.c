@@ -105,6 +105,7 @@ static void show(ir_run_t *run) {
         .messages = heard ? run->now.back.complete : run->now.sent.messages_confirmed,
         .to_send = ends_by_count ? run->source.messages : 0,
         .length_ns = ir_plan_length(&run->plan),
+        .sending = !ir_producers_idle(&run->producers),
         .asked = run->asked,
         .sent = run->now.sent.observations_sent,
         .done = heard ? run->now.back.complete_records : run->now.sent.observations_confirmed,
