@@ -144,8 +144,10 @@ static ir_status_t parse_target(const ir_broker_options_t *options, size_t index
     if (apart != NULL) {
         target->info.password = (char *)apart;
     }
-    snprintf(target->place, sizeof target->place, "%s:%d, virtual host %s, user %s",
-             target->info.host, target->info.port, target->info.vhost, target->info.user);
+    const bool v6 = strchr(target->info.host, ':') != NULL;
+    snprintf(target->place, sizeof target->place, "%s%s%s:%d, virtual host %s, user %s",
+             v6 ? "[" : "", target->info.host, v6 ? "]" : "", target->info.port, target->info.vhost,
+             target->info.user);
     return IR_OK;
 }
 

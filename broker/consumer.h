@@ -64,8 +64,8 @@ typedef struct ir_consumer_events {
     /* Called after the last delivery of one turn of the loop: a moment to pass a batch on. */
     void (*on_turn)(void *context);
     void (*on_oversize)(void *context, const ir_delivery_t *delivery, uint64_t size);
-    /* Connected or not, with the reason in `text`; for logs and /readyz. */
-    void (*on_state)(void *context, bool connected, const char *text);
+    /* Connected (`why` is NULL); or not, and why. For logs and /readyz. */
+    void (*on_state)(void *context, const ir_error_t *why);
     /* Called once, when every partition is consumed for the first time, by this worker or
      * another. */
     void (*on_ready)(void *context);

@@ -62,9 +62,10 @@ static void refuse(ir_consumer_t *consumer, ir_partition_t *partition,
     }
 }
 
-static void tell_state(ir_consumer_t *consumer, bool connected, const char *text) {
+/* `why`: NULL, it is connected. */
+static void tell_state(ir_consumer_t *consumer, const ir_error_t *why) {
     if (consumer->events.on_state != NULL) {
-        consumer->events.on_state(consumer->context, connected, text);
+        consumer->events.on_state(consumer->context, why);
     }
 }
 
@@ -152,7 +153,7 @@ static void on_up(void *context) {
         ir_arrival_keeps_timestamp(ir_broker_version(ir_link_connection(lane->link)));
     consumer->declared = consumer->declared || lane->first == 0;
     if (ir_consumer_connected(consumer)) {
-        tell_state(consumer, true, "connected to RabbitMQ");
+        tell_state(consumer, NULL);
     }
     ir_consumer_turn(consumer);
 }
@@ -224,7 +225,7 @@ static void on_down(void *context, const ir_error_t *error) {
     }
     consumer->complete_ns = 0;
     consumer->loss.text[0] = '\0';
-    tell_state(consumer, false, error->text);
+    tell_state(consumer, error);
     if (again) {
         set_apart(consumer, lane);
     }

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 int ir_program_exit(ir_status_t status) {
     return status == IR_OK ? IR_EXIT_DONE : status == IR_ERR_USAGE ? IR_EXIT_USAGE : IR_EXIT_FAILED;
@@ -48,11 +49,23 @@ static bool wants_dumps(const ir_program_t *program, const void *options) {
     return false;
 }
 
+/* Connections, files and stores take descriptors. How many a program may have is decided by the
+ * hard limit; the soft one is low for the sake of programs that use select(2), which none of ours
+ * does. */
+static void raise_descriptors(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 bool ir_program_begin(const ir_program_t *program, int argc, char **argv, void *options,
                       int *first_argument, int *exit_status) {
     ir_error_t error = {.status = IR_OK};
     *exit_status = IR_EXIT_DONE;
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    raise_descriptors();
     const ir_settings_verdict_t verdict =
         ir_settings_load(program, argc, argv, options, first_argument, &ir_program_teller, &error);
     if (verdict == IR_SETTINGS_RUN && program->usage[0] == '\0' && *first_argument < argc) {

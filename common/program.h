@@ -48,7 +48,9 @@ ir_status_t ir_program_flush(FILE *out, ir_error_t *error);
  * Unless core-dumps is set, the process can be neither dumped nor traced (PR_SET_DUMPABLE,
  * prctl(2)), from before the first password is read. This is done for the whole process because
  * libraries keep copies of passwords, which our madvise(2) would not cover, and because a limit on
- * core files has no effect when core_pattern is a pipe (core(5)). */
+ * core files has no effect when core_pattern is a pipe (core(5)).
+ *
+ * The limit on open files is raised to the hard one. */
 bool ir_program_begin(const ir_program_t *program, int argc, char **argv, void *options,
                       int *first_argument, int *exit_status);
 

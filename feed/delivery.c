@@ -137,8 +137,7 @@ static bool find_mote(ir_delivery_t *delivery, ir_view_t mote, unsigned *number)
 
 static ir_status_t lose(ir_delivery_t *delivery, const ir_error_t *why, ir_error_t *error) {
     const int64_t now_ns = ir_clock_monotonic();
-    const bool final =
-        why->status == IR_ERR_AUTH || why->status == IR_ERR_USAGE || why->status == IR_ERR_PROTOCOL;
+    const bool final = ir_sender_is_final(why->status);
     delivery->up = false;
     delivery->trouble_ns = delivery->trouble_ns == 0 ? now_ns : delivery->trouble_ns;
     if ((final && !delivery->reached) ||

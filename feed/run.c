@@ -220,7 +220,10 @@ static void say_progress(ir_feed_run_t *run) {
 static ir_status_t take_turn(ir_feed_run_t *run, ir_error_t *error) {
     ir_status_t status = IR_OK;
     for (size_t i = 0; i < run->map->n_positions && status == IR_OK; i++) {
-        status = advance(run, &run->lines[i], error);
+        const ir_subscription_t *subscription = run->lines[i].subscription;
+        status = subscription != NULL && ir_subscription_gave_up(subscription, error)
+                     ? error->status
+                     : advance(run, &run->lines[i], error);
     }
     say_progress(run);
     return status == IR_OK ? ir_delivery_turn(run->delivery, stopping != 0, LOOK_NS, error)

@@ -30,7 +30,10 @@ struct ir_subscription {
     ir_spool_t *spool;
     pthread_t thread;
     atomic_bool stop;
+    atomic_bool gave_up; /* from then on `failure` does not change */
+    ir_error_t failure;
     bool subscribed, refused;
+    bool taken;         /* it was subscribed once */
     ir_status_t status; /* of the last message */
     ir_error_t error;
     int64_t logged_ns;
@@ -140,6 +143,20 @@ static bool open_spool(ir_subscription_t *subscription, ir_error_t *error) {
     return subscription->status == IR_OK && ir_spool_has_room(subscription->spool);
 }
 
+static void give_up(ir_subscription_t *subscription, const ir_error_t *why) {
+    ir_error_set(&subscription->failure, why->status, "[%s]: %s",
+                 subscription->options.position->name, why->text);
+    atomic_store(&subscription->gave_up, true);
+}
+
+bool ir_subscription_gave_up(const ir_subscription_t *subscription, ir_error_t *error) {
+    const bool over = atomic_load(&subscription->gave_up);
+    if (over) {
+        *error = subscription->failure;
+    }
+    return over;
+}
+
 static void *run(void *context) {
     ir_subscription_t *subscription = context;
     ir_backoff_t backoff;
@@ -153,8 +170,13 @@ static void *run(void *context) {
         while (outcome == IR_OUTCOME_OK && !atomic_load(&subscription->stop)) {
             outcome = take_turn(subscription, &error);
             if (subscription->subscribed) {
+                subscription->taken = true;
                 ir_backoff_reset(&backoff);
             }
+        }
+        if (outcome != IR_OUTCOME_OK && error.status == IR_ERR_AUTH && !subscription->taken) {
+            give_up(subscription, &error);
+            break;
         }
         if (outcome != IR_OUTCOME_OK) {
             ir_log_limited(&subscription->logged_ns, LOG_EVERY_NS, IR_LOG_WARN,

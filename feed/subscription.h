@@ -11,6 +11,7 @@
 #include "common/status.h"
 #include "feed/map.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct ir_subscription ir_subscription_t;
@@ -25,6 +26,10 @@ typedef struct ir_subscription_options {
 /* Everything given outlives it. */
 ir_status_t ir_subscription_start(const ir_subscription_options_t *options,
                                   ir_subscription_t **subscription, ir_error_t *error);
+
+/* Whether the broker refused the user or the topic before it ever took the subscription: then it
+ * has given up, and `error` says why. Any thread. */
+bool ir_subscription_gave_up(const ir_subscription_t *subscription, ir_error_t *error);
 
 /* Leaves the broker and waits for the thread; takes NULL. */
 void ir_subscription_stop(ir_subscription_t *subscription);

@@ -562,19 +562,14 @@ void ir_connections_answer(ir_connections_t *connections, struct evhttp_request 
 
 /* ---- life ---- */
 
-/* Raises the soft limit on open files as far as needed and allowed. If that is not enough, lowers
- * the limit on connections. */
+/* If the limit on open files, which ir_program_begin has raised, is not enough, lowers the limit on
+ * connections. */
 static ir_status_t fit_descriptors(ir_connections_t *all, ir_error_t *error) {
     struct rlimit limit;
     const rlim_t wanted = all->options.most + DESCRIPTORS_KEPT;
     const rlim_t least = (all->options.most < LEAST ? all->options.most : LEAST) + DESCRIPTORS_KEPT;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
         return IR_OK;
-    }
-    if (limit.rlim_cur < wanted) {
-        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-        setrlimit(RLIMIT_NOFILE, &limit);
-        getrlimit(RLIMIT_NOFILE, &limit);
     }
     if (limit.rlim_cur < least) {
         return ir_error_set(error, IR_ERR_USAGE,

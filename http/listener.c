@@ -55,6 +55,9 @@ static bool split_address(const char *address, char *host, size_t size, int *por
     const bool bracketed = address[0] == '[' && colon[-1] == ']';
     const char *first = address + bracketed;
     const size_t length = (size_t)(colon - address) - (bracketed ? 2U : 0U);
+    if (!bracketed && strchr(address, ':') != colon) {
+        return false;
+    }
     if (end == colon + 1 || *end != '\0' || number < 0 || number > 65535 || length == 0 ||
         length >= size) {
         return false;
@@ -71,7 +74,7 @@ static ir_status_t read_address(const char *address, char host[static HOST_SIZE]
                ? IR_OK
                : ir_error_set(error, IR_ERR_USAGE,
                               "cannot serve http at '%s': it is not HOST:PORT, for example "
-                              "127.0.0.1:9090",
+                              "127.0.0.1:9090 or [::1]:9090",
                               address);
 }
 

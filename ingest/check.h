@@ -7,8 +7,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Validates the tokens, tries the broker once, and writes to `out` what the gateway would do and,
- * for everything that is wrong, one line that says what. True when nothing is. */
+/* Validates tokens and registry, tries the broker once unless offline, and writes to `out` what the
+ * gateway would do and, for everything that is wrong, one line that says what. True when nothing
+ * is. */
 bool ir_ingest_check(const ir_ingest_options_t *options, FILE *out);
 
 #endif

@@ -39,7 +39,7 @@ static void refresh(void *context) {
     ir_metric_set(meters->in_flight, (int64_t)gateway->n_waiting);
     ir_metric_set(meters->reading, (int64_t)ir_decoder_count(gateway->decoder));
     ir_metric_set(meters->in_flight_bytes, (int64_t)gateway->shipped_bytes);
-    ir_metric_set(meters->connected, state != IR_OUTLET_AWAY);
+    ir_metric_set(meters->connected, state == IR_OUTLET_OPEN || state == IR_OUTLET_BLOCKED);
     ir_metric_set(meters->blocked, state == IR_OUTLET_BLOCKED);
     ir_metric_set(meters->reconnects, (int64_t)ir_outlet_reconnects(gateway->outlet));
     ir_metric_set(meters->motes, (int64_t)ir_tokens_motes(gateway->tokens));
@@ -111,6 +111,9 @@ static void on_tick(evutil_socket_t fd, short what, void *context) {
     ir_reading_expire(gateway, now_ns);
     ir_waiting_expire(gateway, now_ns);
     advance_phase(gateway, now_ns);
+    if (ir_outlet_state(gateway->outlet) == IR_OUTLET_REFUSED) {
+        event_base_loopbreak(gateway->base);
+    }
 }
 
 static void on_stop(evutil_socket_t number, short what, void *context) {
@@ -363,12 +366,24 @@ static void close_gateway(ir_gateway_t *gateway) {
     ir_registry_unref(gateway->registry);
 }
 
+/* A refusal before the first connection is a wrong setting; later a user may be missing for a
+ * while, and is waited for. */
+static ir_status_t tell_end(const ir_gateway_t *gateway, ir_error_t *error) {
+    char fault[sizeof error->text];
+    if (ir_outlet_state(gateway->outlet) == IR_OUTLET_REFUSED) {
+        return ir_error_set(error, IR_ERR_AUTH, "%s",
+                            ir_outlet_fault(gateway->outlet, fault, sizeof fault));
+    }
+    ir_log(IR_LOG_INFO, "ending");
+    return IR_OK;
+}
+
 ir_status_t ir_gateway_run(const ir_ingest_options_t *options, ir_error_t *error) {
     ir_gateway_t gateway = {.options = options};
     char where[IR_WHERE_SIZE];
     signal(SIGPIPE, SIG_IGN);
     TAILQ_INIT(&gateway.waiting);
-    const ir_status_t status = open_gateway(&gateway, error);
+    ir_status_t status = open_gateway(&gateway, error);
     if (status == IR_OK) {
         ir_log(IR_LOG_INFO, "listening on http://%s",
                ir_connections_where(gateway.connections, where, sizeof where));
@@ -377,7 +392,7 @@ ir_status_t ir_gateway_run(const ir_ingest_options_t *options, ir_error_t *error
                ir_connections_most(gateway.connections));
         event_base_dispatch(gateway.base);
         ir_program_ends();
-        ir_log(IR_LOG_INFO, "ending");
+        status = tell_end(&gateway, error);
     }
     close_gateway(&gateway);
     return status;

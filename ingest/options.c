@@ -91,6 +91,8 @@ static const ir_setting_t settings[] = {
     IR_PROGRAM_SETTINGS(ir_ingest_options_t, core_dumps),
     {"check", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(check),
      "Validate settings and tokens, try the broker, say what would be done, and exit."},
+    {"offline", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(offline),
+     "With --check: look at settings and files only, and connect to nothing."},
 };
 
 static ir_status_t check(const void *given, ir_error_t *error) {
@@ -103,7 +105,12 @@ static ir_status_t check(const void *given, ir_error_t *error) {
     if (status == IR_OK) {
         status = ir_proxies_parse(options->trusted_proxies, &proxies, error);
     }
-    return status == IR_OK ? ir_cors_check(options->cors_origins, error) : status;
+    if (status == IR_OK) {
+        status = ir_cors_check(options->cors_origins, error);
+    }
+    return status == IR_OK && options->offline && !options->check
+               ? ir_error_set(error, IR_ERR_USAGE, "offline: it goes with --check")
+               : status;
 }
 
 const ir_program_t ir_ingest_program = {

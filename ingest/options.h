@@ -35,7 +35,7 @@ typedef struct ir_ingest_options {
     bool issue_missing;
     int log_level;
     bool core_dumps;
-    bool check;
+    bool check, offline;
 } ir_ingest_options_t;
 
 extern const ir_program_t ir_ingest_program;

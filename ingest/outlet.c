@@ -504,7 +504,8 @@ static void wait_away(ir_outlet_t *outlet, int64_t wait_ns) {
 static void connect_outlet(ir_outlet_t *outlet) {
     ir_error_t error = {.status = IR_OK};
     if (ir_publisher_prepare(outlet->publisher, &error) != IR_OUTCOME_OK) {
-        note_fault(outlet, IR_OUTLET_AWAY, &error);
+        const bool refused = error.status == IR_ERR_AUTH && atomic_load(&outlet->connections) == 0;
+        note_fault(outlet, refused ? IR_OUTLET_REFUSED : IR_OUTLET_AWAY, &error);
         wait_away(outlet, ir_backoff_next(&outlet->backoff));
         return;
     }

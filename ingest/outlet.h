@@ -27,6 +27,7 @@ typedef struct ir_outlet_options {
 
 typedef enum ir_outlet_state {
     IR_OUTLET_AWAY,    /* no connection */
+    IR_OUTLET_REFUSED, /* the same: the broker refused the user, and there was no connection yet */
     IR_OUTLET_BLOCKED, /* the broker blocks publishers: memory or disk alarm */
     IR_OUTLET_OPEN
 } ir_outlet_state_t;

@@ -136,6 +136,10 @@ static void keep_given(ir_producer_t *producer, ir_lane_t *lane) {
     }
 }
 
+static bool has_confirmed(const ir_producer_t *producer) {
+    return atomic_load(&producer->messages_confirmed) > 0;
+}
+
 /* The lane is of no use until it is connected anew. */
 static void lose_lane(ir_producer_t *producer, ir_lane_t *lane, const ir_error_t *error) {
     const int64_t now_ns = ir_clock_monotonic();
@@ -147,7 +151,7 @@ static void lose_lane(ir_producer_t *producer, ir_lane_t *lane, const ir_error_t
     lane->trouble_ns = lane->trouble_ns == 0 ? now_ns : lane->trouble_ns;
     count(&producer->failures, 1);
     if (now_ns - lane->trouble_ns > producer->options.retry_ns ||
-        (atomic_load(&producer->messages_sent) == 0 && ir_producer_is_final(error->status))) {
+        (!has_confirmed(producer) && ir_sender_is_final(error->status))) {
         fail(producer, error);
         return;
     }
@@ -504,6 +508,11 @@ static void take_answer(void *context, uint64_t number, ir_answer_t answer, cons
                        why);
     } else {
         ir_log_limited(&producer->logged_refused_ns, LOG_EVERY_NS, IR_LOG_WARN, "%s", why);
+    }
+    if (answer == IR_ANSWER_DENIED && !has_confirmed(producer)) {
+        ir_error_t error;
+        ir_error_set(&error, IR_ERR_AUTH, "%s", why);
+        fail(producer, &error);
     }
 }
 

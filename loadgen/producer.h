@@ -109,12 +109,6 @@ void ir_producer_stop(ir_producer_t *producer);
 /* Does not wait for them either. Any thread. */
 void ir_producer_abandon(ir_producer_t *producer);
 
-/* Whether trying again will not help: wrong credentials or URI, or no AMQP server. Before the first
- * message such an answer ends a run; later it may be that of a server that is just starting. */
-static inline bool ir_producer_is_final(ir_status_t status) {
-    return status == IR_ERR_AUTH || status == IR_ERR_USAGE || status == IR_ERR_PROTOCOL;
-}
-
 /* Waits for the thread; then the counts are final. IR_OK also when it was stopped; else `error`
  * says what ended it. What has no answer stands in the ledger as such. */
 ir_status_t ir_producer_join(ir_producer_t *producer, ir_error_t *error);

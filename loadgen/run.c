@@ -118,11 +118,11 @@ static ir_status_t wait_until_listening(ir_run_t *run, ir_error_t *error) {
     const int64_t end_ns = ir_clock_monotonic() + run->options->retry_for_ns;
     ir_error_t why = {.status = IR_OK};
     while (!ir_subscriber_ready(run->subscriber, &why)) {
-        if (why.status != IR_OK && !ir_producer_is_final(why.status)) {
+        if (why.status != IR_OK && !ir_sender_is_final(why.status)) {
             ir_log_limited(&run->logged_ns, LOG_EVERY_NS, IR_LOG_WARN, "%s; trying again",
                            why.text);
         }
-        if (ir_clock_monotonic() > end_ns || ir_producer_is_final(why.status)) {
+        if (ir_clock_monotonic() > end_ns || ir_sender_is_final(why.status)) {
             return why.status != IR_OK
                        ? ir_error_set(error, why.status, "%s", why.text)
                        : ir_error_set(error, IR_ERR_TIMEOUT, "cannot subscribe within retry-for");

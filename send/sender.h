@@ -49,6 +49,13 @@ typedef struct ir_answers {
     void *context;
 } ir_answers_t;
 
+/* Whether a failure to connect stays one: wrong credentials or URI, or not such a server. That is
+ * so as long as nothing was ever confirmed; later it may be the answer of a server that is
+ * starting. */
+static inline bool ir_sender_is_final(ir_status_t status) {
+    return status == IR_ERR_AUTH || status == IR_ERR_USAGE || status == IR_ERR_PROTOCOL;
+}
+
 struct ir_sender {
     const char *name;
     bool names;       /* what is sent carries its sender's name for it */

@@ -43,6 +43,17 @@ static char *part_of(CURLU *url, CURLUPart part) {
     return copy;
 }
 
+/* An IPv6 address without its brackets. */
+static char *host_of(CURLU *url) {
+    char *host = part_of(url, CURLUPART_HOST);
+    const size_t size = host != NULL ? strlen(host) : 0;
+    if (size > 2 && host[0] == '[' && host[size - 1] == ']') {
+        memmove(host, host + 1, size - 2);
+        host[size - 2] = '\0';
+    }
+    return host;
+}
+
 static unsigned port_of(CURLU *url, unsigned otherwise) {
     char *text = NULL;
     unsigned port = otherwise;
@@ -65,7 +76,7 @@ static ir_status_t fill_mqtt(ir_target_t *target, ir_error_t *error) {
     const ir_status_t status = parse(url, target, error);
     if (status == IR_OK) {
         target->secure = strncmp(target->uri, "mqtts:", 6) == 0;
-        target->host = part_of(url, CURLUPART_HOST);
+        target->host = host_of(url);
         target->user = part_of(url, CURLUPART_USER);
         target->password = part_of(url, CURLUPART_PASSWORD);
         target->port = port_of(url, target->secure ? MQTTS_PORT : MQTT_PORT);
@@ -94,7 +105,7 @@ static ir_status_t fill_http(ir_target_t *target, ir_error_t *error) {
     CURLU *url = curl_url();
     ir_status_t status = parse(url, target, error);
     if (status == IR_OK) {
-        target->host = part_of(url, CURLUPART_HOST);
+        target->host = host_of(url);
         status = complete_path(target, url, error);
     }
     curl_url_cleanup(url);

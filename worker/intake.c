@@ -90,16 +90,23 @@ static void on_oversize(void *context, const ir_delivery_t *delivery, uint64_t s
         (unsigned long long)size, IR_VIEW_ARG(delivery->routing_key));
 }
 
-static void on_state(void *context, bool connected, const char *text) {
+/* A refusal before anything was consumed is a wrong setting: it ends the worker. Later a user may
+ * be missing for a while, and is waited for. */
+static void on_state(void *context, const ir_error_t *why) {
     ir_worker_t *worker = context;
-    if (connected) {
+    if (why == NULL) {
         worker->broker_fault[0] = '\0';
         worker->fault_logged_ns = 0;
-        ir_log(IR_LOG_INFO, "broker: %s", text);
+        worker->welcome = true;
+        ir_log(IR_LOG_INFO, "broker: connected to RabbitMQ");
         return;
     }
-    snprintf(worker->broker_fault, sizeof worker->broker_fault, "%s", text);
-    ir_log_limited(&worker->fault_logged_ns, LOG_INTERVAL_NS, IR_LOG_WARN, "broker: %s", text);
+    if (why->status == IR_ERR_AUTH && !worker->welcome) {
+        ir_worker_fail(worker, IR_ERR_AUTH, why->text);
+        return;
+    }
+    snprintf(worker->broker_fault, sizeof worker->broker_fault, "%s", why->text);
+    ir_log_limited(&worker->fault_logged_ns, LOG_INTERVAL_NS, IR_LOG_WARN, "broker: %s", why->text);
 }
 
 static void on_ready(void *context) {

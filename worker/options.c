@@ -74,6 +74,8 @@ static const ir_setting_t settings[] = {
     IR_PROGRAM_SETTINGS(ir_worker_options_t, core_dumps),
     {"check", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(check),
      "Validate settings and registry, try broker and stores, say what would be done, and exit."},
+    {"offline", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(offline),
+     "With --check: look at settings and files only, and connect to nothing."},
     {"declare", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(declare),
      "Declare exchanges, queues and bindings at the broker, and exit."},
 };
@@ -103,7 +105,9 @@ static ir_status_t check(const void *given, ir_error_t *error) {
                               (long long)options->analysis.limits.pack_bytes,
                               (long long)options->message_bytes);
     }
-    return status;
+    return status == IR_OK && options->offline && !options->check
+               ? ir_error_set(error, IR_ERR_USAGE, "offline: it goes with --check")
+               : status;
 }
 
 const ir_program_t ir_worker_program = {

@@ -40,7 +40,7 @@ typedef struct ir_worker_options {
     char *http;
     int log_level;
     bool core_dumps;
-    bool check, declare;
+    bool check, offline, declare;
 } ir_worker_options_t;
 
 extern const ir_program_t ir_worker_program;

@@ -56,6 +56,7 @@ typedef struct ir_worker {
     unsigned told;
 
     ir_worker_phase_t phase;
+    bool welcome;  /* the broker let it in once, so a refusal may pass */
     bool complete; /* was ready once, so start-timeout no longer applies */
     int64_t started_ns, stopping_ns;
     bool abandoned;
