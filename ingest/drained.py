@@ -11,23 +11,27 @@ empty; 1: it is not, and what is in the way; 2: it cannot be known.
 
 import argparse
 import base64
+import functools
 import http.client
 import json
-import sys
 import time
 
 import definitions
+import guard
 import nodes as list_of_nodes
 
 CONSUMERS = ("worker", "viewer", "loadgen", "operator", "monitor")
 OWN = "none"  # as whom the management interface shows a broker's own connections: take-aside.erl has one
 APART_SECONDS = 12
+WORK = "ir.observations."  # how the queues of the workers' partitions are named
 QUEUES = "/api/queues?disable_stats=true&enable_queue_totals=true"
 CONNECTIONS = "/api/connections"
 
 
-class UnknownError(Exception):
+class UnknownError(guard.Fault):
     """No broker tells."""
+
+    status = 2
 
 
 def ask(broker, password, path):
@@ -41,23 +45,23 @@ def ask(broker, password, path):
             raise UnknownError(f"{broker.name} {path}: status {answer.status}")
         return json.loads(text)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise UnknownError(f"{broker.name} {broker.host}:{broker.management}: {error}") from error
+        raise UnknownError(f"{broker.name} {list_of_nodes.place(broker.host, broker.management)}: {error}") from error
     finally:
         connection.close()
 
 
-def look(brokers, password):
-    """What is in the way, as lines; the first broker that answers speaks for its cluster."""
+def look(brokers, password, obstacles):
+    """What is in the way, as lines: obstacles(ask) of the first broker that answers, which speaks for its cluster."""
     failures = []
     for each in brokers:
         try:
-            return obstacles(ask(each, password, QUEUES), ask(each, password, CONNECTIONS))
+            return obstacles(functools.partial(ask, each, password))
         except UnknownError as error:
             failures.append(str(error))
     raise UnknownError("; ".join(failures) or "no broker is listed as [draining NAME]")
 
 
-def obstacles(queues, connections):
+def held(queues):
     """A queue that does not say how much it holds is in the way, too."""
     found = []
     for each in queues:
@@ -65,23 +69,41 @@ def obstacles(queues, connections):
         if count is None or each.get("state", "running") != "running":
             found.append(f"queue {each['name']}: not known what it holds (state {each.get('state', 'unknown')})")
         elif count > 0:
-            held = each.get("messages_unacknowledged", 0)
-            found.append(f"queue {each['name']}: {count} messages, {held} of them with a consumer")
+            open_ones = each.get("messages_unacknowledged", 0)
+            found.append(f"queue {each['name']}: {count} messages, {open_ones} of them with a consumer")
+    return found
+
+
+def strangers(connections):
+    """Those of others than consumers."""
     users = {}
     for each in connections:
         if each.get("user") not in (*CONSUMERS, OWN):
             users[each.get("user")] = users.get(each.get("user"), 0) + 1
-    return found + [f"user {user}: {count} connections" for user, count in sorted(users.items(), key=str)]
+    return [f"user {user}: {count} connections" for user, count in sorted(users.items(), key=str)]
 
 
-def drained(brokers, password, seconds=0):
+def everything(ask_broker):
+    return held(ask_broker(QUEUES)) + strangers(ask_broker(CONNECTIONS))
+
+
+def unacknowledged(ask_broker):
+    return held(each for each in ask_broker(QUEUES) if each["name"].startswith(WORK))
+
+
+def worked_off(brokers, password, seconds=0):
+    """None, or what workers had not acknowledged when `seconds` were over."""
+    return drained(brokers, password, seconds, unacknowledged)
+
+
+def drained(brokers, password, seconds=0, obstacles=everything):
     """None, or what was in the way when `seconds` were over."""
     deadline = time.monotonic() + seconds
     while True:
-        found = look(brokers, password)
+        found = look(brokers, password, obstacles)
         if not found:
             time.sleep(APART_SECONDS)
-            found = look(brokers, password)
+            found = look(brokers, password, obstacles)
         if not found:
             return None
         if time.monotonic() > deadline:
@@ -99,12 +121,11 @@ def main():
     try:
         password = definitions.read_passwords(options.passwords).get("monitor", "")
         found = drained(list_of_nodes.read(options.nodes).draining, password, options.wait)
-    except (UnknownError, list_of_nodes.NodesError, OSError) as error:
-        print(f"ingest/drained.py: {error}", file=sys.stderr)
-        return 2
+    except (list_of_nodes.NodesError, OSError) as error:
+        raise UnknownError(guard.text(error)) from error
     print("empty" if found is None else "\n".join(found))
     return 0 if found is None else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    guard.run("ingest/drained.py", main)

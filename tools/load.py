@@ -6,26 +6,27 @@
 """
 
 import argparse
-import contextlib
 import json
 import os
 import shlex
 import shutil
-import sys
 import time
 from pathlib import Path
 
 import cluster
+import drained
+import guard
 import programs
 import servers
 import stack
 import variables
-from river import PREFIX, SIMULATED, River
-from stack import StackError, UsageError, say, show
+from river import River
+from stack import SIMULATED, StackError, say, show
 
 DATA = stack.ROOT / "loadgen" / "usgs_river_observations.csv.gz"
 VIAS = {"mix": ("amqp", "mqtt", "http"), "amqp": ("amqp",), "mqtt": ("mqtt",), "http": ("http",)}
 DRAIN_SECONDS = 120
+PREFIX = "sim-"  # of the names of simulated motes
 
 
 class Load:
@@ -75,19 +76,41 @@ class Load:
         for kind in ("workers", "gateways"):
             self.reload(kind, "ir_registry_reloads_total")
 
-    @contextlib.contextmanager
-    def registered(self, registry):
-        """Meanwhile this file belongs to the registry of the stack."""
-        folder = Path(self.description["registry"])
-        self.register(registry)
+    def withdraw(self, seconds):
+        """Takes that file away again, once the workers have acknowledged all that waits for them: without it they would refuse
+        what simulated motes have sent. None; or what waits after `seconds`, and the file stays."""
+        left = self.waiting(seconds)
+        if left is None:
+            self.unregister()
+        return left
+
+    def waiting(self, seconds):
+        """What the workers have not acknowledged after `seconds`, as a line; None: nothing."""
+        brokers = [cluster.list_of_nodes.Broker(name, host, "", "", port, "") for name, host, port in self.description["management"]]
         try:
-            yield
-        finally:
-            self.put_registry(folder / SIMULATED, b"")
-            (folder / SIMULATED).unlink()
-            for kind in ("workers", "gateways"):
-                self.reload(kind, "ir_registry_reloads_total")
-            self.drop_tokens()
+            left = drained.worked_off(brokers, self.passwords["monitor"], seconds)
+        except drained.UnknownError as error:
+            return str(error)
+        return left and "; ".join(left)
+
+    def unregister(self):
+        path = Path(self.description["registry"]) / SIMULATED
+        self.put_registry(path, b"")
+        path.unlink()
+        for kind in ("workers", "gateways"):
+            self.reload(kind, "ir_registry_reloads_total")
+        self.drop_tokens()
+
+    def end(self, sent):
+        """After a load. `sent`: its summary; None: it was cut short."""
+        if sent and sent.get("messages_missing") == 0:  # all of it came back
+            self.unregister()
+            return
+        if sent:
+            say("load", f"waiting until the workers have dealt with what was sent, at most {self.drain_seconds} s")
+        if left := self.withdraw(self.drain_seconds if sent else 0):
+            say("load", f"not all that was sent is dealt with: {left}; so the simulated motes stay in the registry; "
+                        "the next make load or make registry takes them out")
 
     def put_registry(self, path, text):
         """The file, and its graph; an empty one empties that."""
@@ -184,8 +207,13 @@ class Load:
         source = self.prepare(f"--simulate={motes}", f"--seed={seed}", *more)
         registry = self.directory / "registry.ttl"
         self.call("ir-loadgen", *source, f"--write-registry={registry}")
-        with self.registered(registry):
-            return self.send(*source, *shape)
+        sent = None
+        try:
+            self.register(registry)
+            sent = self.send(*source, *shape)
+        finally:
+            self.end(sent)
+        return sent
 
     # ---- afterwards ----
 
@@ -274,10 +302,20 @@ class Deaths:
 
 def refuse_names(river):
     """Motes of the user's that are named as the simulated ones are."""
-    for each in programs.registered(stack.PROGRAMS, [river.registry]):
+    for each in programs.registered(stack.PROGRAMS, river.files()):
         if each.mote.startswith(PREFIX):
             raise StackError(f"the registry in {show(river.registry)} has the mote {each.mote}; names that begin with "
                              f"{PREFIX} are those of simulated motes; rename it, or put the load on another river: make up DATA=DIR")
+
+
+def withdraw_left(river, description):
+    """Takes out the simulated motes that an earlier load left in the registry."""
+    if not (river.registry / SIMULATED).exists():
+        return
+    say("load", f"an earlier load left simulated motes in the registry; waiting for what they sent, at most {DRAIN_SECONDS} s")
+    if left := Load(description, river.folder / "logs", "mix").withdraw(DRAIN_SECONDS):
+        raise StackError(f"the simulated motes of an earlier load are still needed: {left}; try again when the workers have "
+                         "dealt with it")
 
 
 def say_what_enters(description):
@@ -295,7 +333,7 @@ def run(settings, environment):
     river = River.of(environment)
     description = river.require_running()
     stack.Claim.take(river.folder, "make load", river.folder / "lock")
-    (river.registry / SIMULATED).unlink(missing_ok=True)  # of a load that was killed
+    withdraw_left(river, description)
     refuse_names(river)
     say_what_enters(description)
     loads = [each for each in sorted(river.folder.glob("load-*")) if (each / "ledger.txt").exists()]
@@ -319,12 +357,8 @@ def main():
     parser.add_argument("what", nargs="?", choices=["find-max"])
     what = parser.parse_args().what
     servers.stop_on_signals()
-    try:
-        return run(Settings(os.environ, what == "find-max"), os.environ)
-    except (StackError, UsageError, servers.ServerError, cluster.list_of_nodes.NodesError) as error:
-        print(f"load: {error}", file=sys.stderr)
-        return getattr(error, "status", 1)
+    guard.run("load", lambda: run(Settings(os.environ, what == "find-max"), os.environ))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

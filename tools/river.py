@@ -16,14 +16,12 @@ import programs
 import servers
 import stack
 import variables
-from stack import PROGRAMS, Claim, StackError, UsageError, say, show
+from stack import PROGRAMS, SIMULATED, Claim, StackError, UsageError, say, show
 
 CHOICES = ("BROKERS", "GATEWAYS", "WORKERS", "DOCUMENTS", "GRAPH", "FORMATS", "LISTEN")
 # What the data in the folder were made with; the others may change from one start to the next.
 FIXED = {"BROKERS": "brokers", "DOCUMENTS": "documents", "GRAPH": "graph"}
 INITIAL = {name: variables.taken_by(["up"])[name].initial for name in CHOICES}
-PREFIX = "sim-"  # of the names of simulated motes
-SIMULATED = "simulated.ttl"  # in registry/, while a load is under way
 
 
 class KeptPorts:
@@ -89,7 +87,7 @@ class River:
 
     def choose(self, known, environment):
         """The choices of this start: those that are given, else those of before, else the initial ones."""
-        given = {name: environment[name] for name in CHOICES if environment.get(name)}
+        given = {name: str(variables.read(environment, name, "up")) for name in CHOICES if environment.get(name)}
         chosen = {**known, **given}
         for name, what in FIXED.items():
             before = known.get(name)
@@ -110,6 +108,10 @@ class River:
 
     # ---- registry ----
 
+    def files(self):
+        """The user's own."""
+        return [each for each in sorted(self.registry.glob("*.ttl")) if each.name != SIMULATED]
+
     def take_registry(self, variable, text):
         """Makes these files the registry. Returns the names of those that were in it and no longer are."""
         files = registry_files(variable, text)
@@ -118,17 +120,12 @@ class River:
         beside = self.registry.with_suffix(".new")
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir()
-        for each in files:
+        kept = [self.registry / SIMULATED] if (self.registry / SIMULATED).exists() else []
+        for each in [*files, *kept]:
             shutil.copyfile(each, beside / each.name)
         shutil.rmtree(self.registry, ignore_errors=True)
         beside.rename(self.registry)
-        return sorted(before - {each.name for each in files})
-
-    def drop_simulated(self):
-        """Removes what a load that was killed left."""
-        (self.registry / SIMULATED).unlink(missing_ok=True)
-        for each in (self.folder / "tokens", self.mote_tokens):
-            programs.drop_tokens(each, PREFIX)
+        return sorted(before - {each.name for each in [*files, *kept]})
 
     # ---- what runs ----
 

@@ -20,6 +20,7 @@ import urllib.parse
 from pathlib import Path
 
 import cluster
+import guard
 import programs
 import servers
 import variables
@@ -31,13 +32,12 @@ OUT = ROOT / "out" / "run"
 RESULTS = ROOT / "out" / "results"
 REGISTRY = ROOT / "loadgen" / "usgs_river.ttl"
 FORMATS = "jsonld,senml"
+SIMULATED = "simulated.ttl"  # in registry/, while a load is under way; its motes have no users of their own
 READY_SECONDS = 60
 
 
-class StackError(Exception):
+class StackError(guard.Fault):
     """The stack cannot continue; the text is for the user who started it."""
-
-    status = 1
 
 
 class Claim:
@@ -197,6 +197,7 @@ class Stack:
             "listeners": listeners,
             "inside": f"amqp://{self.balancer.address('inside')}",
             "consumers": f"amqp://{self.balancer.address('consumers')}",
+            "management": [[each.name, each.host, each.management] for each in self.cluster.nodes.brokers],
             "stats": f"http://{self.balancer.address('stats')}/stats",
             "metrics": self.metrics(),
             "ca": str(self.out / "certificates" / "ca.pem"),
@@ -268,7 +269,8 @@ class Stack:
 
     def issue_tokens(self):
         """For the motes of the registry: tokens for HTTP, which are the passwords of their users at the brokers."""
-        cluster.motes.issue(self.build / "ir-ingest", self.registry, self.tokens, self.mote_tokens)
+        files = ",".join(str(each) for each in sorted(self.registry.glob("*.ttl")) if each.name != SIMULATED)
+        cluster.motes.issue(self.build / "ir-ingest", files, self.tokens, self.mote_tokens)
         self.cluster.mote_tokens = cluster.definitions.read_passwords(self.mote_tokens)
 
     def start(self):

@@ -8,19 +8,21 @@
 
 import argparse
 import errno
+import ipaddress
 import json
 import os
-import sys
 import tempfile
 from pathlib import Path
 
 import cluster
+import guard
+import load
 import programs
 import ready_commands
 import servers
 import stack
 import variables
-from river import CHOICES, SIMULATED, KeptPorts, River
+from river import CHOICES, KeptPorts, River
 from stack import PROGRAMS, StackError, UsageError, say, show
 
 
@@ -40,7 +42,7 @@ def check_ports(river, made):
 
 def sender(river, description):
     """The mote that the examples send for; None: there is no sensor."""
-    sensors = programs.registered(PROGRAMS, [river.registry])
+    sensors = programs.registered(PROGRAMS, river.files())
     if not sensors:
         return None
     chosen = next((each for each in sensors if each.unit), sensors[0])
@@ -51,7 +53,8 @@ def sender(river, description):
 def show_where(river, description):
     print("It runs until make down:\n" + "\n".join(stack.addresses(description)))
     listen = river.read()["choices"]["LISTEN"]
-    only = ", which is this machine only; LISTEN=ADDRESS opens it to others" if listen.startswith("127.") else ""
+    local = ipaddress.ip_address(listen).is_loopback
+    only = ", which is this machine only; LISTEN=ADDRESS opens it to others" if local else ""
     print(f"Motes reach it at {listen}{only}")
     folder = "" if river.folder == Path("river").resolve() else f" {show(river.folder)}"
     print(f"Watch it: {show(stack.ROOT / 'monitoring' / 'ir-top')}{folder}; with Prometheus and alerts: make monitor")
@@ -119,7 +122,6 @@ def start(river, environment):
     known = river.read()
     choices = river.choose(known["choices"], environment)
     stack.check_formats(choices["FORMATS"])
-    river.drop_simulated()
     gone = river.take_registry("REGISTRY", environment["REGISTRY"]) if environment.get("REGISTRY") else []
     if not environment.get("REGISTRY") and not known["choices"]:
         river.take_registry("REGISTRY", str(stack.REGISTRY))
@@ -188,8 +190,7 @@ def registry(environment):
         raise StackError(f"there is no river in {show(river.folder)}; make one with: make up REGISTRY={environment['FILE']}")
     river.claim("make registry")
     description = river.require_running()
-    if (river.registry / SIMULATED).exists():
-        raise StackError("a load is under way; wait for its end")
+    load.withdraw_left(river, description)
     gone = river.take_registry("FILE", environment["FILE"])
     stores = [f"--{key}={description[key]}" for key in ("documents", "graph", "registry")]
     init(description, stores)
@@ -197,7 +198,7 @@ def registry(environment):
     enter_motes(river)
     for kind in ("workers", "gateways"):
         programs.reload(description[kind], "ir_registry_reloads_total")
-    sensors = programs.registered(PROGRAMS, [river.registry])
+    sensors = programs.registered(PROGRAMS, river.files())
     motes = len({each.mote for each in sensors})
     say("registry", f"{stack.several(motes, 'mote')} with {stack.several(len(sensors), 'sensor')}; all have read it; new "
                     f"tokens are in {show(river.mote_tokens)}")
@@ -211,16 +212,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("verb", choices=VERBS)
     verb = parser.parse_args().verb
-    try:
-        VERBS[verb](os.environ)
-    except (StackError, UsageError, servers.ServerError, cluster.list_of_nodes.NodesError) as error:
-        print(f"{verb}: {error}", file=sys.stderr)
-        return getattr(error, "status", 1)
-    except OSError as error:
-        print(f"{verb}: {show(error.filename or '')}: {error.strerror}", file=sys.stderr)
-        return 1
-    return 0
+    guard.run(verb, lambda: VERBS[verb](os.environ))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

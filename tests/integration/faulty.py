@@ -31,10 +31,8 @@ class Load(load.Load):
         super().__init__(running.description(), *more)
         self.running = running
 
-    @contextlib.contextmanager
-    def registered(self, registry):
-        self.register(registry)
-        yield
+    def end(self, sent):
+        pass
 
     def hang_up(self, listed):
         now = self.running.description()

@@ -88,7 +88,7 @@ def monitored(pipeline, broker):
 def test_drained(pipeline, monitored, monkeypatch):
     """Waiting messages, those that a worker holds, and remaining senders are in the way."""
     def await_line(text):
-        harness.wait_for(lambda: any(text in each for each in drained.look(monitored, "secret")), text)
+        harness.wait_for(lambda: any(text in each for each in drained.look(monitored, "secret", drained.everything)), text)
 
     monkeypatch.setattr(drained, "CONSUMERS", ("guest",))
     pipeline.publish_body(b"[]", "ir.m")
@@ -110,7 +110,7 @@ def test_drained_passes_over_the_brokers_own_connections(front):
         return [each for each in drained.ask(one, password, drained.CONNECTIONS) if each.get("user") == drained.OWN]
 
     harness.wait_for(own, "its own connection to be listed")
-    assert not any(f"user {drained.OWN}:" in each for each in drained.look([one], password))
+    assert not any(f"user {drained.OWN}:" in each for each in drained.look([one], password, drained.everything))
 
 
 @pytest.mark.parametrize("consumers, says", [("", "a listener for who reads"), ("consumers = 127.0.0.1:2", "old ")])
