@@ -6,9 +6,11 @@ table, and the count of all tests in the last line.
 
     run.py                      make run, make run DOCUMENTS=mongodb GRAPH=fuseki, make test, on every release
     run.py --release trixie     on that one (several: give it again)
-    run.py --step kills         only that one (several: give it again): run, run-servers, test; and two that take long
+    run.py --step kills         only that one (several: give it again): run, run-servers, test; and three that take long
                                 and come only when they are named: kills, a worker killed forty times under load, with
-                                the release's RabbitMQ; upgrade, from RabbitMQ 3 to 4 under load, with both releases'
+                                the release's RabbitMQ; upgrade, from RabbitMQ 3 to 4 under load, with both releases';
+                                newcomer, the README's commands as an ordinary user (newcomer.py), in a root with
+                                nothing but what they need
     run.py --quick --other      unit tests and a short make run, on the releases that the host has not
 
 Exit status 0: all passed; 1: something failed; 77: this host cannot do it, or the network to make a root is not there.
@@ -30,6 +32,8 @@ sys.path.insert(0, str(ROOT))
 
 from platforms.lab import LabError, Unsupported, clean, command, debian, release, sandbox  # noqa: E402
 
+import guard  # noqa: E402
+
 OUT = ROOT / "out" / "distributions"
 COUNT = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.M)
 TAIL_LINES = 60
@@ -42,6 +46,13 @@ class Step(NamedTuple):
     counted: bool = False  # it prints a count of its own
     slow: bool = False  # only when it is named
     other: bool = False  # it needs the root of the other release, at OTHER
+    groups: tuple = ()  # of tools/install, when those of make test are not wanted
+
+    def argv(self):
+        """In the root, where the clone is at SOURCES."""
+        if self.words[0] == "make":
+            return ["make", "-C", debian.SOURCES, "--no-print-directory", *self.words[1:]]
+        return ["sh", f"{debian.SOURCES}/{self.words[0]}", debian.SOURCES]
 
 
 SERVERS = ("DOCUMENTS=mongodb", "GRAPH=fuseki")
@@ -50,7 +61,9 @@ FULL = [Step("run", ("make", "run"), 900), Step("run-servers", ("make", "run", *
         Step("test", ("make", "test"), 5400, counted=True),
         Step("kills", ("make", "test-slow", "TESTS=killed_forty_times"), 1800, counted=True, slow=True),
         Step("upgrade", ("make", "test-slow", "TESTS=upgrade_under_load", f"IR_RABBITMQ_ROOT={OTHER}"), 1800,
-             counted=True, slow=True, other=True)]
+             counted=True, slow=True, other=True),
+        Step("newcomer", ("tests/distributions/newcomer.sh",), 5400, counted=True, slow=True,
+             groups=("build", "run", "paste", "unit", "newcomer"))]
 QUICK = [Step("unit", ("make", "test-unit"), 900, counted=True), Step("run", ("make", "run", "MESSAGES=1000"), 600)]
 QUICK_GROUPS = ["build", "run", "unit"]
 
@@ -86,8 +99,8 @@ def main():
     options = parser.parse_args()
     clean.end_on_signals()
     try:
-        groups, steps = (QUICK_GROUPS, QUICK) if options.quick else (test_groups(), chosen_steps(options.step))
-        results = run_all(chosen(options), groups, steps)
+        steps = QUICK if options.quick else chosen_steps(options.step)
+        results = run_all(chosen(options), by_groups(steps, QUICK_GROUPS if options.quick else test_groups()))
     except LabError as error:
         say(f"{'skipped' if error.status == 77 else 'failed'}: {error}")
         return error.status
@@ -106,7 +119,15 @@ def chosen_steps(names):
     return [each for each in FULL if (each.name in names if names else not each.slow)]
 
 
-def run_all(names, groups, steps):
+def by_groups(steps, usual):
+    """[(groups of a root, the steps in it)], in the order of the steps."""
+    parts = {}
+    for step in steps:
+        parts.setdefault(step.groups or tuple(usual), []).append(step)
+    return list(parts.items())
+
+
+def run_all(names, parts):
     OUT.mkdir(parents=True, exist_ok=True)
     results = []
     with open(OUT / "lock", "w", encoding="ascii") as lock:
@@ -116,15 +137,16 @@ def run_all(names, groups, steps):
             raise LabError(f"another of these runs in {OUT}") from None
         sandbox.require(OUT)
         for name in names:
-            results += run_release(name, groups, steps)
+            for groups, steps in parts:
+                results += run_release(name, groups, steps)
     return results
 
 
 def run_release(name, groups, steps):
-    folder = OUT / name
+    folder = OUT / "-".join([name, *(each.name for each in steps if each.groups)])
     clean.remove_tree(folder)
     folder.mkdir()
-    say(f"{name}: making its root, if none is kept")
+    say(f"{name}: making its root, if none is kept, which takes minutes")
     with debian.Root(name, groups) as root, contextlib.ExitStack() as stack, clean.Undo() as undo:
         say(f"{name}: root {f'made in {root.made:.0f} s' if root.made else 'kept'}: {root.path}")
         if root.note:
@@ -132,7 +154,7 @@ def run_release(name, groups, steps):
         binds = [("rw", folder / "source", debian.SOURCES)]
         if any(step.other for step in steps):
             [other] = set(release.KNOWN) - {name}
-            say(f"{name}: making the root of {other} as well, if none is kept")
+            say(f"{name}: making the root of {other} as well, if none is kept, which takes minutes")
             binds.append(("over", stack.enter_context(debian.Root(other, groups)).path, OTHER))
         undo.add(clean.remove_tree, folder / "source")
         clone(folder / "source")
@@ -159,8 +181,7 @@ def run_step(name, step, inside, log):
     say(f"{name}: {words} … (log: {log})")
     begin = time.monotonic()
     try:
-        make = ["make", "-C", debian.SOURCES, "--no-print-directory"]
-        status = inside.run([*make, *step.words[1:]], log, seconds=step.seconds)
+        status = inside.run(step.argv(), log, seconds=step.seconds)
     except LabError as error:
         say(str(error))
         status = 124
@@ -190,4 +211,4 @@ def table(results):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    guard.run("make test-distributions", main)

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Runs newcomer.py as somebody who has just come: an ordinary user with sudo, who clones the project into a folder with a
+# space in its name, under umask 077. Called as root, in a root of its own that is thrown away (run.py --step newcomer).
+#
+#   newcomer.sh SOURCE      the clone to be cloned
+set -eu
+if [ "${1-}" = --help ] || [ $# -eq 0 ]; then
+    sed -n '2,/^[^#]/s/^#\( \|$\)//p' "$0"
+    exit
+fi
+useradd --create-home --shell /bin/bash newcomer
+echo 'newcomer ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/newcomer
+chown -R newcomer: "$1"
+# shellcheck disable=SC2016 # expanded by the inner shell
+exec runuser -u newcomer -- env HOME=/home/newcomer sh -ec 'umask 077
+    cd && sudo -n true && git clone --quiet "$0" "my river"
+    cd "my river" && exec python3 tests/distributions/newcomer.py' "$1"
