@@ -15,6 +15,7 @@ import functools
 import http.client
 import json
 import time
+from typing import NamedTuple
 
 import definitions
 import guard
@@ -26,6 +27,14 @@ APART_SECONDS = 12
 WORK = "ir.observations."  # how the queues of the workers' partitions are named
 QUEUES = "/api/queues?disable_stats=true&enable_queue_totals=true"
 CONNECTIONS = "/api/connections"
+
+
+class Asked(NamedTuple):
+    """What is needed of a broker; one of the list of nodes has it, too."""
+
+    name: str
+    host: str
+    management: str
 
 
 class UnknownError(guard.Fault):

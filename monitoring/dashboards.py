@@ -4,6 +4,7 @@ for each panel much that is the same for all. A test holds the files against thi
 that reads a river.
 """
 
+import argparse
 import json
 from pathlib import Path
 
@@ -156,6 +157,7 @@ def text(name):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     for name in DASHBOARDS:
         (FOLDER / f"{name}.json").write_text(text(name), encoding="utf-8")
 

@@ -86,7 +86,7 @@ class Load:
 
     def waiting(self, seconds):
         """What the workers have not acknowledged after `seconds`, as a line; None: nothing."""
-        brokers = [cluster.list_of_nodes.Broker(name, host, "", "", port, "") for name, host, port in self.description["management"]]
+        brokers = [drained.Asked(*each) for each in self.description["management"]]
         try:
             left = drained.worked_off(brokers, self.passwords["monitor"], seconds)
         except drained.UnknownError as error:

@@ -3,14 +3,16 @@ and data are in the river's folder, below monitoring/; it ends with make down. C
 changed.
 """
 
+import argparse
 import os
 import sys
 
-import servers
+import servers  # puts ingest/ on the module path
+import guard
 import stack
 import variables
 from river import KeptPorts, River
-from stack import StackError, UsageError, say, show
+from stack import say, show
 
 sys.path.insert(0, str(stack.ROOT / "monitoring"))
 
@@ -84,17 +86,10 @@ On a terminal: {show(top)} {show(river.folder)}""")
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     servers.stop_on_signals()
-    try:
-        monitor(os.environ)
-    except (StackError, UsageError, servers.ServerError) as error:
-        print(f"monitor: {error}", file=sys.stderr)
-        return getattr(error, "status", 1)
-    except OSError as error:
-        print(f"monitor: {show(error.filename or '')}: {error.strerror}", file=sys.stderr)
-        return 1
-    return 0
+    guard.run("monitor", lambda: monitor(os.environ))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

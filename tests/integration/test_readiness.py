@@ -65,6 +65,29 @@ def test_rights_that_suffice(narrow):
     narrow.pipeline.stop_workers()
 
 
+def test_a_refusal_at_the_start_ends_it(narrow):
+    """With the reason, and at once; a user who is away later is waited for."""
+    narrow.pipeline.issue("mote-1")
+    tokens = f"--tokens={narrow.pipeline.directory / 'tokens.txt'}"
+    wrong = {"IR_AMQP_PASSWORD": "wrong"}
+    stranger = narrow.amqp.rpartition("/")[0] + "/no-such-host"
+    for program, more in (("ir-worker", narrow.pipeline.arguments()), ("ir-ingest", [tokens, "--listen=127.0.0.1:0"])):
+        for words, env, code in (([f"--amqp={narrow.amqp}"], wrong, "403"), ([f"--amqp={stranger}"], narrow.env, "530")):
+            status, _, errors = narrow.pipeline.call(program, *more, *words, env=env)
+            assert status == 1 and f"RabbitMQ says {code}" in errors.splitlines()[-1], errors
+    worker = narrow.worker()
+    gateway = narrow.pipeline.gateway(f"--amqp={narrow.amqp}", env={**narrow.pipeline.env, **narrow.env})
+    broker = narrow.pipeline.broker
+    broker.api("DELETE", f"users/{USER}")
+    for each in (worker, gateway):
+        harness.wait_for(lambda each=each: "403" in (each.not_ready() or ""), "the refusal")
+    broker.api("PUT", f"users/{USER}", {"password": USER, "tags": ""})
+    narrow.allow()
+    for each in (worker, gateway):
+        each.await_ready(harness.WAIT_SECONDS)
+    narrow.pipeline.stop_workers()
+
+
 @pytest.mark.parametrize("rights, what", [
     ({"configure": "^ir\\.", "write": "^ir\\.", "read": "^(ir\\.|amq\\.topic$)"}, "queue 'amq.gen-"),
     ({"write": "^(ir\\.[opr]|amq\\.gen-|amq\\.topic$)"}, "exchange 'ir.workers'"),

@@ -18,6 +18,7 @@ import pytest
 import harness
 from harness import servers, wait_for
 
+import load
 import river
 
 HEAD = """\
@@ -200,6 +201,24 @@ def test_simulated_motes_leave_the_users_alone(mine, tmp_path):
     assert mine.sqlite("SELECT count(*) FROM raw") == [(1,)]
     mine.good("up.py", "up")
     assert "0 missing, 0 doubled, 0 foreign" in mine.good("load.py", **load)
+
+
+def test_what_waits_keeps_its_motes(mine, tmp_path):
+    """A backlog that workers have not taken is not refused: its motes stay in the registry until it is worked off."""
+    mine.good("up.py", "up", GATEWAYS="0", REGISTRY=str(registry(tmp_path / "gauges.ttl", "elbe-dresden")))
+    description, simulated = mine.state()["description"], mine.folder / "registry" / river.SIMULATED
+    worker = description["workers"][0]["pid"]
+    pauses = [worker]
+    one = load.Load(description, mine.folder / "load-001", "amqp", lambda: pauses and os.kill(pauses.pop(), signal.SIGSTOP))
+    one.drain_seconds = 2
+    try:
+        one.simulate(3, 1, ["--rate=30", "--duration=2s"])
+        assert simulated.exists() and not pauses
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    assert one.withdraw(60) is None and not simulated.exists()
+    assert mine.stored() > 30
+    assert mine.sqlite("SELECT count(*) FROM raw WHERE refusals IS NOT NULL") == [(0,)]
 
 
 def test_a_load_goes_on_when_a_process_dies(mine, tmp_path):
