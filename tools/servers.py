@@ -52,9 +52,11 @@ def cache_directory():
 
 def free_ports(count, avoid=()):
     """Ports that nothing listens on now, all different, none of `avoid`; below those that the kernel gives to outgoing
-    connections, so that none of these takes one before it is used, or while its server is down."""
+    connections, so that none of these takes one before it is used, or while its server is down. IR_PORTS=K/N: every Nth
+    from the Kth on, for N programs that do not take each other's."""
     low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    ports = range(LOWEST_PORT, low if low > 12000 else 65536)
+    place, places = map(int, os.environ.get("IR_PORTS", "0/1").split("/"))
+    ports = range(LOWEST_PORT + place, low if low > 12000 else 65536, places)
     free = (port for port in random.sample(ports, len(ports)) if port not in avoid and not port_fault(HOST, port))
     return list(itertools.islice(free, count))
 
