@@ -7,6 +7,7 @@ They are left in out/deb/RELEASE, with build.log and lintian.log. Exit status: 0
 to say; 77 when this host cannot make the root.
 """
 
+import argparse
 import shutil
 import subprocess
 import sys
@@ -79,8 +80,10 @@ def call(inside, log, *words, cwd=Path("/")):
         raise LabError(f"{words[0]} failed; the end of {log}:\n" + "\n".join(lines[-20:]))
 
 
-def main(words):
-    suite = words[0] if words and words[0] else release.of_host()
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("release", nargs="?", metavar="RELEASE")
+    suite = parser.parse_args().release or release.of_host()
     if suite not in SUFFIXES:
         print(f"deb: RELEASE={suite}: it is one of {', '.join(SUFFIXES)}", file=sys.stderr)
         return 2
@@ -98,4 +101,4 @@ def main(words):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

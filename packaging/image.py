@@ -7,6 +7,7 @@ host's apt sources, Podman makes the image.
 It is left in out/image/RELEASE.oci.tar: podman load -i FILE, or any other tool that takes OCI archives. Exit status as of deb.py.
 """
 
+import argparse
 import re
 import sys
 from pathlib import Path
@@ -97,8 +98,13 @@ def make(suite):
     return archive
 
 
-def main(words):
-    suite = words[0] if words and words[0] else release.of_host()
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("release", nargs="?", metavar="RELEASE")
+    suite = parser.parse_args().release or release.of_host()
+    if suite not in deb.SUFFIXES:
+        print(f"image: RELEASE={suite}: it is one of {', '.join(deb.SUFFIXES)}", file=sys.stderr)
+        return 2
     clean.end_on_signals()
     try:
         archive = make(suite)
@@ -110,4 +116,4 @@ def main(words):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

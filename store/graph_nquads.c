@@ -644,21 +644,17 @@ static ir_status_t check_ids(nquads_t *graph, ir_error_t *error) {
 
 /* ---- purging and archiving ---- */
 
-/* With the lock alone. *open: whether a segment of `before` still has a writer. */
-static ir_status_t look_for_open(nquads_t *graph, const ir_segment_list_t *before, bool *open,
-                                 ir_error_t *error) {
-    *open = false;
+/* With the lock alone. *open: the segment of `before` that still has a writer, or NULL. */
+static ir_status_t look_for_open(const nquads_t *graph, const ir_segment_list_t *before,
+                                 const char **open, ir_error_t *error) {
     ir_status_t status = IR_OK;
-    for (size_t i = 0; i < before->count && status == IR_OK && !*open; i++) {
+    *open = NULL;
+    for (size_t i = 0; i < before->count && status == IR_OK && *open == NULL; i++) {
+        bool written = false;
         if (before->names[i].open) {
-            status = ir_segment_repair(graph->directory, before->names[i].stem, open, error);
+            status = ir_segment_repair(graph->directory, before->names[i].stem, &written, error);
         }
-        if (*open) {
-            ir_error_set(error, IR_ERR_STATE,
-                         "graph nquads:%s: a worker has %s open and does not seal it within the "
-                         "time-out; stop the workers (make down), and start them again afterwards",
-                         graph->directory, before->names[i].stem);
-        }
+        *open = written ? before->names[i].stem : NULL;
     }
     return status;
 }
@@ -666,19 +662,25 @@ static ir_status_t look_for_open(nquads_t *graph, const ir_segment_list_t *befor
 /* Workers seal their segments, and go on in new ones. */
 static ir_status_t have_all_sealed(nquads_t *graph, ir_segment_list_t *list, ir_error_t *error) {
     const int64_t deadline_ns = ir_clock_monotonic() + graph->timeout_ns;
-    bool open = true;
+    const char *open = "";
     ir_status_t status = ir_segment_list_read(graph->directory, list, error);
     if (status == IR_OK) {
         status = ir_seal_ask(&graph->seals, error);
     }
-    while (status == IR_OK && open) {
+    while (status == IR_OK && open != NULL) {
         status = ir_directory_lock(graph->lock, graph->directory, true, graph->timeout_ns, error);
         if (status == IR_OK) {
             status = look_for_open(graph, list, &open, error);
             ir_directory_unlock(graph->lock);
         }
-        if (status == IR_OK && open) {
-            status = ir_clock_monotonic() < deadline_ns ? IR_OK : IR_ERR_STATE;
+        if (status == IR_OK && open != NULL && ir_clock_monotonic() >= deadline_ns) {
+            return ir_error_set(error, IR_ERR_STATE,
+                                "graph nquads:%s: a worker has %s open and does not seal it within "
+                                "the time-out; stop the workers (make down), and start them again "
+                                "afterwards",
+                                graph->directory, open);
+        }
+        if (status == IR_OK && open != NULL) {
             ir_clock_sleep(SEAL_POLL_NS);
         }
     }

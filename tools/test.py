@@ -9,9 +9,11 @@ import argparse
 import concurrent.futures
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import xml.etree.ElementTree
 from pathlib import Path
@@ -182,10 +184,11 @@ def run_integration(marks, words):
     report = OUT / "integration.xml"
     report.unlink(missing_ok=True)
     count = min(MOST_PROCESSES, (os.cpu_count() or 1) + 1)
+    folder = tempfile.mkdtemp(prefix="ir-tests-")  # not below out/, where a user's river may not be either
     # pytest's processes stop all servers before they end, also when this program, or the first of them, is killed.
     argv = ["setpriv", "--pdeathsig", "TERM", servers.cache_directory() / "venv" / "bin" / "python", "-m", "pytest", "-q", "-ra",
             "--color=no", "-p", "no:cacheprovider", "-W", "ignore", "-m", marks, "-n", count, "--dist", "loadfile",
-            "--no-loadscope-reorder", "--basetemp", OUT / "integration", f"--junitxml={report}", *words, "tests/integration"]
+            "--no-loadscope-reorder", "--basetemp", folder, f"--junitxml={report}", *words, "tests/integration"]
     process = servers.Process(argv, None, env={**os.environ, **SANITIZERS}, cwd=ROOT)
     try:
         status = process.child.wait()
@@ -194,6 +197,10 @@ def run_integration(marks, words):
         servers.wait_until(process.group_ended, STOP_SECONDS)
         process.stop()
     total = count_junit(report, status)
+    if total.failed:
+        print(f"the files of the failed tests are in {folder}", flush=True)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
     print(f"integration tests: {total} in {time.monotonic() - started:.0f} s", flush=True)
     for platform, part in count_platforms(report).items():
         print(f"  of these, {platform}: {part}", flush=True)

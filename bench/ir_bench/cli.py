@@ -109,10 +109,10 @@ def here(names):
 
 
 def run(words):
+    wanted = [experiment.read(name) for name in experiment.chosen(words.experiments or ["quick"])]
     platforms = list(here(words.platforms))
     planned = []
-    for name in experiment.chosen(words.experiments or ["quick"]):
-        asked, text = experiment.read(name)
+    for asked, text in wanted:
         compared = asked.of_kind.subjects(asked, platforms, words.profiles.split())
         planned.append((asked, text, compared, "; ".join(needs.unmet(asked, ROOT))))
     possible = [(asked, compared) for asked, _, compared, why in planned if not why]

@@ -6,6 +6,7 @@
 Repeat it when the registry has changed; passwords and tokens are kept. ir-ingest, which makes tokens, is the one in PATH or IR_BUILD.
 """
 
+import argparse
 import json
 import os
 import shutil
@@ -73,13 +74,15 @@ def write_programs(folder, registry, passwords):
         os.chown(each, USER, USER)
 
 
-def main(words):
-    if len(words) != 2:
-        sys.exit(__doc__)
-    folder = Path(words[0])
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", metavar="FOLDER", type=Path)
+    parser.add_argument("registry", metavar="REGISTRY.ttl")
+    words = parser.parse_args()
+    folder = words.folder
     folder.mkdir(parents=True, exist_ok=True, mode=0o755)
     try:
-        write_programs(folder, words[1], write_broker(folder))
+        write_programs(folder, words.registry, write_broker(folder))
     except (list_of_nodes.NodesError, OSError) as error:
         sys.exit(f"prepare.py: {error}")
     shutil.copy(HERE / "compose.yaml", folder)
@@ -87,4 +90,4 @@ def main(words):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -353,7 +353,7 @@ def test_no_gateway_is_there(front):
     with raw(front, "http") as connection:
         connection.sendall(f"POST /v1/observations HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Length: 2\r\n"
                            "Connection: close\r\n\r\n[]".encode())
-        data, _ = read_to_end(connection)
+        data = read_to_end(connection)
     head, _, body = data.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 503") and re.search(rb"(?i)retry-after: \d+", head) and json.loads(body)
 

@@ -241,7 +241,6 @@ def river():
         finally:
             with contextlib.suppress(stacks.StackError):
                 made.stop()
-            servers.stop_all()
 
 
 @contextlib.contextmanager

@@ -4,6 +4,8 @@ status. Whoever adds a setting that can be wrong in a new way adds a row."""
 import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -109,11 +111,11 @@ def refused(row, folder, before):
 
 
 @root_only
-def test_a_folder_of_somebody_else(tmp_path):
-    for each in (tmp_path, *tmp_path.parents[:2]):
-        each.chmod(0o755)
-    said = refused(UP._replace(environment={"IR_BUILD": "/nowhere"}), tmp_path, AS_NOBODY)
-    assert f"{tmp_path} belongs to root and you are" in said and "choose another folder" in said, said
+def test_a_folder_of_somebody_else():
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        said = refused(UP._replace(environment={"IR_BUILD": "/nowhere"}), Path(folder), AS_NOBODY)
+        assert f"{folder} belongs to root and you are" in said and "choose another folder" in said, said
 
 
 @root_only
@@ -152,7 +154,8 @@ def scripts():
     """Those that somebody may call by hand."""
     listed = subprocess.check_output(["git", "-C", ROOT, "ls-files", "--stage"], text=True).splitlines()
     executable = [line.split("\t")[1] for line in listed if line.startswith("100755")]
-    inside = ("examples/", "platforms/appliance/", "platforms/xen/hotplug/", "platforms/xen/nested/dom0", "platforms/xen/nested/initrd", ".ci/")
+    inside = ("examples/", "platforms/appliance/", "platforms/xen/hotplug/", "platforms/xen/nested/dom0", "platforms/xen/nested/initrd",
+              "tests/packages/inside", "tests/packages/started", ".ci/")
     python = [line.split("\t")[1] for line in listed if line.endswith(".py")]
     main = [each for each in python if '\nif __name__ == "__main__"' in (ROOT / each).read_text(encoding="utf-8")]
     left_out = ("bench/peers/", "tests/data/", "tests/platforms/xen_verbs", "bench/poison")  # want packages of their own, or dom0

@@ -2,17 +2,17 @@
 """Holds the manifests for Kubernetes against its published schemas, and against what they promise: pods are probed, keep nothing, and
 have a disruption budget. Uses the package kubernetes-validate (tools/install kubernetes). Prints each fault; exit status 0: none."""
 
+import argparse
 import sys
 from pathlib import Path
-
-import kubernetes_validate
-import yaml
 
 MANIFESTS = Path(__file__).resolve().parents[2] / "packaging" / "kubernetes" / "intelligent-river.yaml"
 PROBES = {"readinessProbe", "livenessProbe", "startupProbe"}
 
 
 def schema_faults(resource):
+    import kubernetes_validate  # --help works without it
+
     try:
         kubernetes_validate.validate(resource, kubernetes_validate.latest_version(), strict=True)
     except kubernetes_validate.ValidationError as error:
@@ -35,6 +35,11 @@ def pod_faults(spec, budgets):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.parse_args()
+    import kubernetes_validate
+    import yaml
+
     resources = list(yaml.safe_load_all(MANIFESTS.read_text(encoding="utf-8")))
     budgets = [each["spec"]["selector"]["matchLabels"] for each in resources if each["kind"] == "PodDisruptionBudget"]
     faults = []

@@ -8,6 +8,7 @@ against its schemas.
 Prints the count in the last line. Exit status: 0 all passed; 1 something failed; 77 this host cannot do it.
 """
 
+import argparse
 import contextlib
 import os
 import subprocess
@@ -131,7 +132,10 @@ def check_manifests():
         raise LabError(done.stdout + done.stderr)
 
 
-def main(suites):
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("releases", nargs="*", metavar="RELEASE")
+    suites = [each for each in parser.parse_args().releases if each]
     clean.end_on_signals()
     OUT.mkdir(parents=True, exist_ok=True)
     total = Count()
@@ -146,4 +150,4 @@ def main(suites):
 
 
 if __name__ == "__main__":
-    sys.exit(main([each for each in sys.argv[1:] if each]))
+    sys.exit(main())
