@@ -5,8 +5,8 @@
 #include "observation/registry.h"
 #include "observation/senml.h"
 
-#include <math.h>
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

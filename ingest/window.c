@@ -31,7 +31,7 @@ typedef struct mote {
 struct ir_window_message {
     TAILQ_ENTRY(ir_window_message) age;     /* in the window; or of the free ones */
     TAILQ_ENTRY(ir_window_message) of_mote; /* both in the order of sending */
-    mote_t *mote; /* NULL: not in use */
+    mote_t *mote;                           /* NULL: not in use */
     ir_shipment_t *shipment;
     const void *connection;
     uint64_t number; /* there */
@@ -274,7 +274,8 @@ static void drop_unsent(ir_window_t *window, mote_t *mote) {
 
 static void take_out(ir_window_t *window, ir_window_message_t *message) {
     mote_t *mote = message->mote;
-    IR_INVARIANT(window->counts.messages > 0 && mote->messages > 0 && mote->bytes >= message->bytes);
+    IR_INVARIANT(window->counts.messages > 0 && mote->messages > 0 &&
+                 mote->bytes >= message->bytes);
     if (window->next_late == message) {
         window->next_late = TAILQ_NEXT(message, age);
     }
