@@ -1,4 +1,4 @@
-/* Several faults of one input, so that whoever mends it learns of all of them at once. */
+/* Several faults of one input, so that they can all be corrected at once. */
 #ifndef IR_COMMON_FAULT_LIST_H
 #define IR_COMMON_FAULT_LIST_H
 

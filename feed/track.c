@@ -29,7 +29,7 @@ static int64_t choose_backward(const ir_track_t *track, const ir_instants_t *ins
 }
 
 /* The earliest that is not before it. When both are, it is a row out of order (the second is
- * nearer) or a file that begins anew. */
+ * nearer) or a file that begins again. */
 static int64_t choose_forward(const ir_track_t *track, const ir_instants_t *instants) {
     if (instants->first_ns >= track->time_ns ||
         (instants->second_ns < track->time_ns && track->time_ns - instants->second_ns > NEAR_NS)) {

@@ -80,7 +80,7 @@ static bool take_time(const ir_reading_context_t *context, const json_t *message
     return false;
 }
 
-/* A counter that goes back is that of a device that joined anew. The servers leave out a zero. */
+/* A counter that goes back is that of a device that rejoined. The servers leave out a zero. */
 static uint64_t note_frame(const ir_reading_context_t *context, const json_t *message,
                            ir_track_t *track, ir_view_t mote) {
     const json_t *value = find(message, context->position->format->uplink->frame);

@@ -140,7 +140,7 @@ static bool has_confirmed(const ir_producer_t *producer) {
     return atomic_load(&producer->messages_confirmed) > 0;
 }
 
-/* The lane is of no use until it is connected anew. */
+/* The lane is of no use until it is reconnected. */
 static void lose_lane(ir_producer_t *producer, ir_lane_t *lane, const ir_error_t *error) {
     const int64_t now_ns = ir_clock_monotonic();
     take_answers(producer);

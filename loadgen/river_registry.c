@@ -3,19 +3,13 @@
 #include "common/clock.h"
 #include "loadgen/river.h"
 #include "loadgen/simulation.h"
+#include "observation/registry_prefixes.h"
 
 #define RIVERS_ABREAST 250
 
 static const char head[] =
     "# Simulated motes along rivers. Written by ir-loadgen --write-registry.\n"
-    "\n"
-    "@prefix ir: <https://intelligent-river.example/ns#> .\n"
-    "@prefix sosa: <http://www.w3.org/ns/sosa/> .\n"
-    "@prefix qudt: <http://qudt.org/schema/qudt/> .\n"
-    "@prefix unit: <http://qudt.org/vocab/unit/> .\n"
-    "@prefix quantitykind: <http://qudt.org/vocab/quantitykind/> .\n"
-    "@prefix geo: <http://www.w3.org/2003/01/geo/wgs84_pos#> .\n"
-    "@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .\n";
+    "\n" IR_REGISTRY_PREFIXES;
 
 /* Gross range, spike and rate of change are in the unit of the property; flat line in hours. */
 typedef struct ir_river_limits {

@@ -74,10 +74,11 @@ bool ir_run_wait_moment(ir_run_t *run, int64_t wait_ns);
 /* Does what the signal asks for. */
 void ir_run_take_signal(ir_run_t *run);
 
-/* Counts anew. */
+/* Counts from zero again. */
 void ir_run_snap(ir_run_t *run);
 
-/* Counts anew, and adds what was measured since the last time to the row, the step and the run. */
+/* Counts from zero again, and adds what was measured since the last time to the row, the step and
+ * the run. */
 void ir_run_gather(ir_run_t *run);
 
 /* Writes the row of the series and begins the next. */

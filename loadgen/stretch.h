@@ -34,7 +34,7 @@ typedef struct ir_stretch {
 bool ir_stretch_init(ir_stretch_t *stretch);
 void ir_stretch_free(ir_stretch_t *stretch);
 
-/* Begins anew. */
+/* Begins again. */
 void ir_stretch_begin(ir_stretch_t *stretch, const ir_snapshot_t *now);
 
 /* Adds what another measured. */

@@ -1,6 +1,6 @@
 /* Listens to ir.processed and ir.rejected on a connection and a thread of its own and tells the
- * receipts what arrives. The queue goes with the connection: when that breaks, it is made anew, but
- * what was republished meanwhile was not seen. */
+ * receipts what arrives. The queue goes with the connection: when that breaks, it is made again,
+ * but what was republished meanwhile was not seen. */
 #ifndef IR_LOADGEN_SUBSCRIBER_H
 #define IR_LOADGEN_SUBSCRIBER_H
 
@@ -32,7 +32,7 @@ bool ir_subscriber_ready(ir_subscriber_t *subscriber, ir_error_t *error);
 /* Whether it listens to ir.rejected, too: the user may lack the right. Any thread. */
 bool ir_subscriber_sees_rejected(ir_subscriber_t *subscriber);
 
-/* How often it had to begin to listen anew. Any thread. */
+/* How often it had to begin to listen again. Any thread. */
 uint64_t ir_subscriber_gaps(ir_subscriber_t *subscriber);
 
 /* Stops, waits for the thread, frees. Takes NULL. */

@@ -109,7 +109,7 @@ typedef struct ir_message {
     uint32_t first_refusal, n_refusals; /* decoding's, contiguous; the last may stand for many */
     /* where it came from, for the acknowledgement; 0 when not from a broker */
     uint32_t partition;
-    uint32_t session; /* counts up whenever a partition is taken anew: quality state starts over */
+    uint32_t session; /* counts up whenever a partition is taken again: quality state starts over */
     uint64_t delivery_tag;
 } ir_message_t;
 

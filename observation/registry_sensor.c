@@ -1,7 +1,4 @@
-#include "observation/registry.h"
 #include "observation/registry_build.h"
-
-#include "observation/registry.h"
 
 /* A sensor that is being built. The nodes of its mote and its property, which say what holds for
  * all of theirs, are NULL where there is a fault. */

@@ -32,7 +32,7 @@ typedef struct reading {
     ir_turtle_t *turtle;
     SerdEnv *environment;
     source_t source;
-    unsigned part;                  /* how often serd began anew */
+    unsigned part;                  /* how often serd began again */
     unsigned first_line;            /* where it did */
     bool failed;                    /* a syntax error was told since then */
     bool ends;                      /* nothing more can be read */

@@ -20,7 +20,7 @@
 #define WHY_SIZE 480
 #define DEFAULT_HOLD_NS (500 * IR_MILLISECOND_NS) /* when the server does not say how long */
 #define LONGEST_HOLD_NS (3600 * IR_SECOND_NS)
-#define FAILING_NS IR_SECOND_NS /* with failures and not one answer: start anew */
+#define FAILING_NS IR_SECOND_NS /* with failures and not one answer: start again */
 
 typedef struct ir_item {
     ir_parcel_t parcel;
@@ -470,7 +470,7 @@ static void take_status(ir_http_t *http, const ir_exchange_t *exchange) {
     ir_mote_queue_give_back(http->queue, mote, time_ns);
 }
 
-/* True: that goes on for so long that all is begun anew. */
+/* True: that goes on for so long that all is begun again. */
 static bool take_failure(ir_http_t *http, const ir_exchange_t *exchange, CURLcode code,
                          ir_error_t *error) {
     char why[WHY_SIZE];

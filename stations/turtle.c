@@ -1,18 +1,12 @@
 #include "stations/turtle.h"
 
 #include "common/number.h"
+#include "observation/registry_prefixes.h"
 
 static const char head[] =
     "# Written by ir-registry from-csv. docs/registry.md explains every term, and what else can be "
     "said.\n"
-    "\n"
-    "@prefix ir: <https://intelligent-river.example/ns#> .\n"
-    "@prefix sosa: <http://www.w3.org/ns/sosa/> .\n"
-    "@prefix qudt: <http://qudt.org/schema/qudt/> .\n"
-    "@prefix unit: <http://qudt.org/vocab/unit/> .\n"
-    "@prefix quantitykind: <http://qudt.org/vocab/quantitykind/> .\n"
-    "@prefix geo: <http://www.w3.org/2003/01/geo/wgs84_pos#> .\n"
-    "@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> .\n";
+    "\n" IR_REGISTRY_PREFIXES;
 
 static void write_text(const char *text, FILE *out) {
     putc('"', out);

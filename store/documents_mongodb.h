@@ -65,7 +65,7 @@ extern const char *const ir_mongodb_collections[]; /* ends with NULL */
 /* Makes a client for store->uri, replacing an earlier one. */
 ir_status_t ir_mongodb_make_client(ir_mongodb_t *store, ir_error_t *error);
 
-/* Makes the view `readable`, or makes it anew if it is not what this program has. The role
+/* Makes the view `readable`, or replaces it if it is not what this program has. The role
  * readWrite suffices. */
 bool ir_mongodb_make_view(const ir_mongodb_t *store, bson_error_t *reason);
 

@@ -1,5 +1,5 @@
 /* Asks the writers of an N-Quads directory to seal their segments, since an open one cannot be
- * written anew: the file `seals` there grows by a byte for each request. Every writer looks at its
+ * rewritten: the file `seals` there grows by a byte for each request. Every writer looks at its
  * size before it writes and, when it has nothing to write, each second. One thread. */
 #ifndef IR_STORE_SEAL_REQUEST_H
 #define IR_STORE_SEAL_REQUEST_H

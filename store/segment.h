@@ -64,7 +64,7 @@ ir_status_t ir_segment_repair(const char *directory, const char *stem, bool *ali
 /* Writes the ids file of a sealed segment that lacks it. */
 ir_status_t ir_segment_index(const char *directory, const char *stem, ir_error_t *error);
 
-/* Writes a sealed segment anew without the lines about these ids, which are sorted, or removes it
+/* Writes a sealed segment again without the lines about these ids, which are sorted, or removes it
  * when nothing is left. The caller keeps writers out of the directory. */
 ir_status_t ir_segment_purge(const char *directory, const char *stem, const char *base_iri,
                              const ir_id_t *ids, size_t count, ir_error_t *error);

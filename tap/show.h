@@ -33,7 +33,7 @@ void ir_show_processed(ir_show_t *show, ir_view_t format, ir_view_t mote, ir_vie
 void ir_show_rejected(ir_show_t *show, ir_view_t mote, ir_view_t reason, ir_view_t detail,
                       int64_t refused, uint64_t bytes);
 
-/* A line of figures for the last `seconds`; starts anew. */
+/* A line of figures for the last `seconds`; starts again. */
 void ir_show_rate(ir_show_t *show, double seconds, uint64_t missed);
 
 /* Whether a list of the settings names it; the empty list names everything. */

@@ -11,17 +11,10 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/metrics_text.h"
+
 static void add(ir_culprits_t *culprits, const char *mote, uint64_t count) {
     ir_culprits_add(culprits, ir_view_text(mote), count, "why");
-}
-
-static char *shown(const ir_metrics_t *metrics) {
-    ir_buffer_t out;
-    ir_buffer_init(&out);
-    ir_metrics_render(metrics, &out);
-    ir_buffer_append(&out, "", 1);
-    assert_true(ir_buffer_ok(&out));
-    return out.data;
 }
 
 static void the_worst_is_among_them(void **state) {

@@ -24,7 +24,7 @@
 #define MANY 400
 #define SERIES 700
 #define BATCHES 80
-#define LOG_MIB 256 /* four times that after which the log begins anew; half of what is written */
+#define LOG_MIB 256 /* four times the limit of the log; half of what is written */
 
 /* ---- what is stored ---- */
 
@@ -342,7 +342,7 @@ static void test_log_stays_short(void **state) {
     free(sensors);
 }
 
-/* What reads for long keeps the log from beginning anew; what is put meanwhile is stored. */
+/* What reads for long keeps the log from beginning again; what is put meanwhile is stored. */
 static void test_log_under_a_reader(void **state) {
     ir_fixture_t *fixture = *state;
     ir_writer_t writer = {.fixture = fixture, .sensors = many_sensors(), .kind = 'a'};

@@ -1,4 +1,4 @@
-/* Every format against its golden file in tests/data/formats; IR_WRITE_GOLDEN=1 writes them anew,
+/* Every format against its golden file in tests/data/formats; IR_WRITE_GOLDEN=1 rewrites them,
  * to be read before they are kept. Lines and hindsight, which ir-annotate is made of, are tested
  * here too. */
 #include "annotation/format.h"

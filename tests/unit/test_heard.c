@@ -12,14 +12,7 @@
 
 #include <cmocka.h>
 
-static char *shown(const ir_metrics_t *metrics) {
-    ir_buffer_t out;
-    ir_buffer_init(&out);
-    ir_metrics_render(metrics, &out);
-    ir_buffer_append(&out, "", 1);
-    assert_true(ir_buffer_ok(&out));
-    return out.data;
-}
+#include "tests/unit/metrics_text.h"
 
 static void the_latest_counts(void **state) {
     (void)state;

@@ -202,7 +202,7 @@ static void test_a_file_that_begins_in_the_hour(void **state) {
     CHECK_ROWS("Europe/Berlin", rows);
 }
 
-/* One block of rows for each sensor: the second begins anew. */
+/* One block of rows for each sensor: the second begins again. */
 static void test_blocks(void **state) {
     (void)state;
     static const char *const rows[][2] = {

@@ -94,7 +94,7 @@ static void test_the_things_stack(void **state) {
         {IR_UPLINK_READ, 3, 1581521445585000, 1},
         {IR_UPLINK_ENCODED, 0, 0, 0},
         {IR_UPLINK_NOTHING, 0, 0, 0}, /* a join */
-        {IR_UPLINK_NOTHING, 0, 0, 0}, /* joined anew: its counter is 0; the value is missing */
+        {IR_UPLINK_NOTHING, 0, 0, 0}, /* rejoined: its counter is 0; the value is missing */
         {IR_UPLINK_NOTHING, 0, 0, 0}, /* without a time */
         {IR_UPLINK_NOTHING, 0, 0, 0}, /* cut off */
     };
