@@ -27,6 +27,7 @@ OUT = ROOT / "out"
 UNIT_SECONDS = 300
 FUZZ_ROUNDS = "10000"
 MOST_PROCESSES = 4  # each with its servers takes up to 3 GiB
+MOST_RETRIED = 5  # tests that failed beside others and are run once more, alone
 STOP_SECONDS = 60
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1",
@@ -177,18 +178,13 @@ def count_platforms(path):
     return counts
 
 
-def run_integration(marks, words):
-    """The tests mostly wait for servers, so there is one process more than there are processors, up to MOST_PROCESSES.
-    pytest-xdist hands out the files to them; each has servers of its own."""
-    started = time.monotonic()
-    report = OUT / "integration.xml"
+def run_pytest(marks, words, report, folder):
+    """Runs integration tests and returns (their Count, pytest's exit status). `report` becomes pytest's JUnit file.
+    pytest's processes stop all servers before they end, also when this program, or the first of them, is killed."""
     report.unlink(missing_ok=True)
-    count = min(MOST_PROCESSES, (os.cpu_count() or 1) + 1)
-    folder = tempfile.mkdtemp(prefix="ir-tests-")  # not below out/, where a user's river may not be either
-    # pytest's processes stop all servers before they end, also when this program, or the first of them, is killed.
     argv = ["setpriv", "--pdeathsig", "TERM", servers.cache_directory() / "venv" / "bin" / "python", "-m", "pytest", "-q", "-ra",
-            "--color=no", "-p", "no:cacheprovider", "-W", "ignore", "-m", marks, "-n", count, "--dist", "loadfile",
-            "--no-loadscope-reorder", "--basetemp", folder, f"--junitxml={report}", *words, "tests/integration"]
+            "--color=no", "-p", "no:cacheprovider", "-W", "ignore", "-m", marks, "--basetemp", folder,
+            f"--junitxml={report}", *words]
     process = servers.Process(argv, None, env={**os.environ, **SANITIZERS}, cwd=ROOT)
     try:
         status = process.child.wait()
@@ -196,7 +192,48 @@ def run_integration(marks, words):
         process.send_group(signal.SIGTERM)
         servers.wait_until(process.group_ended, STOP_SECONDS)
         process.stop()
-    total = count_junit(report, status)
+    return count_junit(report, status), status
+
+
+def find_failed(report):
+    """The node ids of the tests that failed, from pytest's report; [] where one of them has no file of its own."""
+    ids = []
+    try:
+        cases = list(xml.etree.ElementTree.parse(report).getroot().iter("testcase"))
+    except (OSError, xml.etree.ElementTree.ParseError):
+        return []  # count_junit tells
+    for case in cases:
+        if {each.tag for each in case} & {"failure", "error"}:
+            path = case.get("classname", "").replace(".", "/") + ".py"
+            if not (ROOT / path).is_file():
+                return []
+            ids.append(f"{path}::{case.get('name')}")
+    return sorted(set(ids))
+
+
+def retry_alone(marks, total, failed, folder):
+    """Runs tests that failed beside others once more, one after the other. A test that passes then is named, so that
+    nobody takes it for a good one, and counts as passed. More than MOST_RETRIED failures are no accident."""
+    if not 0 < len(failed) <= MOST_RETRIED or total.failed != len(failed):
+        return total
+    print(f"{len(failed)} failed beside others; once more, alone: {', '.join(failed)}", flush=True)
+    again, status = run_pytest(marks, ["-n", "0", *failed], OUT / "integration-alone.xml", Path(folder) / "2")
+    if status == 0 and again.passed == len(failed):
+        print(f"UNSTABLE: {len(failed)} passed only alone: {', '.join(failed)}", flush=True)
+        return Count(total.passed + again.passed, 0, total.skipped)
+    return total
+
+
+def run_integration(marks, words):
+    """The tests mostly wait for servers, so there is one process more than there are processors, up to MOST_PROCESSES.
+    pytest-xdist hands out the files to them; each has servers of its own."""
+    started = time.monotonic()
+    report = OUT / "integration.xml"
+    count = min(MOST_PROCESSES, (os.cpu_count() or 1) + 1)
+    folder = tempfile.mkdtemp(prefix="ir-tests-")  # not below out/, where a user's river may not be either
+    spread = ["-n", count, "--dist", "loadfile", "--no-loadscope-reorder", *words, "tests/integration"]
+    total, _status = run_pytest(marks, spread, report, Path(folder) / "1")
+    total = retry_alone(marks, total, find_failed(report), folder)
     if total.failed:
         print(f"the files of the failed tests are in {folder}", flush=True)
     else:
