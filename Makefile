@@ -435,7 +435,7 @@ help:
 	@echo "make restore     FROM=DIR: what is lost, from a backup or the newest in DIR; STORE=both|documents|graph"
 	@echo "make load        simulated motes on it: MOTES=1000 RATE=1000 DURATION=30 VIA=mix"
 	@echo "make find-max    looks for the highest rate that it keeps: MOTES=1000 VIA=mix; four to eight minutes"
-	@echo "make monitor     Prometheus for what runs, with rules and alerts (docs/monitoring.md); PACE=30: alerts in seconds, for trials"
+	@echo "make monitor     Prometheus for what runs, with rules and alerts (docs/howto/monitor.md); PACE=30: alerts in seconds, for trials"
 	@echo "make bench       compares bare metal with a platform: proofs, intervals, a report below out/bench"
 	@echo "                   PLATFORMS=\"lxc …\"  PROFILES=\"default pinned …\"  EXPERIMENTS=quick|thesis|all|\"NAME …\""
 	@echo "                   REPEATS=LEAST-MOST (blocks)  MINUTES= (for all; else what six blocks take)  SEED="

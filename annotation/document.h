@@ -1,5 +1,5 @@
 /* The processed document of one observation as JSON. The "json" format and the export of the
- * document store both write it; docs/formats.md describes it. */
+ * document store both write it; docs/reference/formats.md describes it. */
 #ifndef IR_ANNOTATION_DOCUMENT_H
 #define IR_ANNOTATION_DOCUMENT_H
 

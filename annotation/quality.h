@@ -1,5 +1,5 @@
 /* Quality control after QARTOD (US IOOS), computed like the reference implementation ioos_qc, but
- * as a stream, one series at a time. docs/formats.md explains the flags.
+ * as a stream, one series at a time. docs/explanation/quality.md explains the flags.
  *
  * Streaming differs from ioos_qc in these points. The flat-line window uses the sensor's registered
  * interval instead of the median interval. A point's spike flag stays 2 (not evaluated) until the

@@ -65,7 +65,7 @@ static ir_status_t judge(const amqp_basic_properties_t *properties, int64_t *ahe
     if (stamp_ns == 0 || stamp_ns == FORGED_MS * IR_MILLISECOND_NS) {
         return ir_error_set(error, IR_ERR_REFUSED,
                             "the broker does not stamp what arrives%s: start it with "
-                            "ingest/stamp-arrival.erl (docs/operations.md), or times that count "
+                            "ingest/stamp-arrival.erl (docs/explanation/arrival.md), or times that count "
                             "from the arrival cannot be trusted",
                             stamp_ns != 0 ? ", and lets a sender's own stamp through" : "");
     }

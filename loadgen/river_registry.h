@@ -1,4 +1,4 @@
-/* The registry that fits the simulated motes, as Turtle (docs/registry.md): properties with units
+/* The registry that fits the simulated motes, as Turtle (docs/reference/registry.md): properties with units
  * and limits of quality control, motes with their places, sensors. The limits are such that
  * ordinary days pass and storms show. */
 #ifndef IR_LOADGEN_RIVER_REGISTRY_H

@@ -1,5 +1,5 @@
 /* Why a message, record or document was refused. The text is what dead letters, metrics, raw
- * documents and ir-annotate show, and is part of the interface: see docs/formats.md. */
+ * documents and ir-annotate show, and is part of the interface: see docs/reference/formats.md. */
 #ifndef IR_OBSERVATION_REASON_H
 #define IR_OBSERVATION_REASON_H
 

@@ -1,5 +1,5 @@
 /* The registry: who measures what, where, in which unit, within which limits. Read from Turtle
- * (serd); docs/registry.md tells how to write one, ontology.ttl holds the terms that SOSA, SSN,
+ * (serd); docs/reference/registry.md tells how to write one, ontology.ttl holds the terms that SOSA, SSN,
  * QUDT, OWL-Time and DQV lack.
  *
  * A registry is immutable once loaded and shared by reference count, so that a reload (SIGHUP)

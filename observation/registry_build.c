@@ -146,7 +146,7 @@ static ir_status_t unknown_term(const ir_builder_t *builder, const ir_fact_t *st
     const char *like = ir_word_like(ir_view(node->text.data + size, node->text.size - size));
     return ir_fact_fault(builder, statement, "%s is not a term of the registry%s%s%s",
                          ir_node_show(node).text,
-                         like != NULL ? "; did you mean ir:" : " (docs/registry.md lists them)",
+                         like != NULL ? "; did you mean ir:" : " (docs/reference/registry.md lists them)",
                          like != NULL ? like : "", like != NULL ? "?" : "");
 }
 

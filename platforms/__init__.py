@@ -1,5 +1,5 @@
 """Runs the pipeline on bare metal, in containers and in virtual machines, with the same verbs. See
-docs/platforms.md."""
+docs/howto/platforms.md."""
 
 import sys
 from pathlib import Path

@@ -21,7 +21,7 @@ static const ir_program_t program = {
     .notes = "Reads a CSV file, or standard input when FILE is -, and writes Turtle to standard\n"
              "output. A row is a sensor. The first row names the columns, in any order: mote,\n"
              "sensor, property, unit; and perhaps latitude, longitude, low, high (the values that\n"
-             "do not fail), label, feature, interval (in seconds). docs/registry.md has more.\n"
+             "do not fail), label, feature, interval (in seconds). docs/reference/registry.md has more.\n"
              "When a row is wrong, all that is wrong is told as FILE:LINE: what, and nothing is\n"
              "written.\n"
              "Exit status: 0 done, 1 something is wrong with the file, 2 wrong usage.\n"

@@ -221,7 +221,7 @@ static const ir_unit_t *take_unit(ir_stations_t *stations, const ir_station_row_
         *good = false;
         ir_stations_fault(stations, row->line, "unit '%.*s' is not known%s", IR_VIEW_ARG(text),
                           like_unit(text, like)[0] != '\0' ? like
-                                                           : "; docs/registry.md lists them");
+                                                           : "; docs/reference/registry.md lists them");
     }
     return unit;
 }

@@ -1,4 +1,4 @@
-/* Motes and their sensors as a table describes them, one sensor a row. docs/registry.md has the
+/* Motes and their sensors as a table describes them, one sensor a row. docs/reference/registry.md has the
  * columns and what each may hold. One thread. */
 #ifndef IR_STATIONS_STATIONS_H
 #define IR_STATIONS_STATIONS_H

@@ -1,4 +1,4 @@
-/* A CSV file of stations (docs/registry.md): its header decides which column is what. */
+/* A CSV file of stations (docs/reference/registry.md): its header decides which column is what. */
 #ifndef IR_STATIONS_TABLE_H
 #define IR_STATIONS_TABLE_H
 

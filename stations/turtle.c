@@ -4,7 +4,7 @@
 #include "observation/registry_prefixes.h"
 
 static const char head[] =
-    "# Written by ir-registry from-csv. docs/registry.md explains every term, and what else can be "
+    "# Written by ir-registry from-csv. docs/reference/registry.md explains every term, and what else can be "
     "said.\n"
     "\n" IR_REGISTRY_PREFIXES;
 

@@ -1,4 +1,4 @@
-/* Stations as a registry in Turtle, as docs/registry.md describes it. */
+/* Stations as a registry in Turtle, as docs/reference/registry.md describes it. */
 #ifndef IR_STATIONS_TURTLE_H
 #define IR_STATIONS_TURTLE_H
 

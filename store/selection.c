@@ -24,7 +24,7 @@ static ir_status_t check_reason(const char *reason, ir_error_t *error) {
     return reason == NULL
                ? IR_OK
                : ir_error_set(error, IR_ERR_USAGE,
-                              "reason: there is no '%s'; docs/formats.md lists them", reason);
+                              "reason: there is no '%s'; docs/reference/formats.md lists them", reason);
 }
 
 ir_status_t ir_store_selection(const ir_store_options_t *options, ir_raw_selection_t *selection,

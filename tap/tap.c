@@ -158,7 +158,7 @@ static void copy_header(const amqp_table_entry_t *entry, const char *name,
     }
 }
 
-/* What the worker says of a refusal (docs/formats.md); the broker's own letters have none of it. */
+/* What the worker says of a refusal (docs/reference/formats.md); the broker's own letters have none of it. */
 static void look_at_letter(void *context, const amqp_basic_properties_t *properties) {
     letter_t *letter = context;
     *letter = (letter_t){.reason = "dead-lettered by the broker", .refused = 1};

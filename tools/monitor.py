@@ -79,7 +79,7 @@ def show_where(river, prometheus):
 It runs until make down; its data stay in {show(prometheus.directory)}.
   prometheus   {prometheus.address}
   alerts       {prometheus.address}/alerts
-  runbook      {show(stack.ROOT / 'docs' / 'runbook.md')}
+  runbook      {show(stack.ROOT / 'docs' / 'howto' / 'runbook.md')}
 Grafana: add the data source {prometheus.address} and import {show(GRAFANA)}/dashboards/*.json, or start it with
   RIVER_PROMETHEUS={prometheus.address} RIVER_DASHBOARDS={GRAFANA}/dashboards GF_PATHS_PROVISIONING={GRAFANA}/provisioning
 On a terminal: {show(top)} {show(river.folder)}""")

@@ -430,7 +430,7 @@ exec chroot "$root" sh -ec 'cd "$1"; shift; exec "$@"' sh "$directory" "$@"
 
 
 def other_rabbitmq():
-    """The root folder of another Debian release, from which tests take a RabbitMQ of another series (docs/operations.md
+    """The root folder of another Debian release, from which tests take a RabbitMQ of another series (docs/howto/upgrade.md
     says how to make one); None if there is none."""
     return os.environ.get("IR_RABBITMQ_ROOT") or None
 

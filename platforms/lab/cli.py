@@ -102,7 +102,7 @@ def add_set(parser):
 
 def add_migrate(parser):
     add_guest(parser)
-    parser.add_argument("target", metavar="TARGET", help="see the platform in docs/platforms.md")
+    parser.add_argument("target", metavar="TARGET", help="see the platform in docs/howto/platforms.md")
 
 
 def add_image(parser):

@@ -105,7 +105,7 @@ class Services:
 
     def __init__(self, directory, guests, patience=1, draining=(), doors=None, wishes=None):
         """`patience`: the factor by which the balancer waits longer for an answer. `draining`: addresses of brokers
-        that are being drained but keep their consumers (docs/operations.md). `doors`, `wishes`: None, those of a lab."""
+        that are being drained but keep their consumers (docs/howto/upgrade.md). `doors`, `wishes`: None, those of a lab."""
         self.doors = doors or Doors()
         self.wishes = wishes or Wishes()
         self.directory = directory

@@ -149,7 +149,7 @@ KNOBS = {
 def normalise(knob, text, where):
     """The value of a knob, or AUTO. LabError when the text is invalid."""
     if knob not in KNOBS:
-        raise LabError(f"{where}: there is no knob '{knob}'; docs/platforms.md lists them")
+        raise LabError(f"{where}: there is no knob '{knob}'; docs/reference/platforms.md lists them")
     if text.strip() == AUTO:
         return AUTO
     try:

@@ -366,7 +366,7 @@ def test_the_replay_data_is_taken_whole():
 
 def test_a_mote_is_explained(tmp_path):
     """The example of the manual: own, of the mote, of the property, of the vocabulary, and nothing said."""
-    manual = (harness.ROOT / "docs" / "registry.md").read_text()
+    manual = (harness.ROOT / "docs" / "reference" / "registry.md").read_text()
     text = manual[manual.index("## A complete example"):].split("```turtle\n")[1].split("```")[0]
     registry = tmp_path / "network.ttl"
     registry.write_text(text)

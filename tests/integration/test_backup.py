@@ -188,13 +188,13 @@ def test_full_disk(small_disk, pipeline, messages):
     assert [*small_disk.iterdir()] == [first]
 
 
-# ---- the timer of docs/operations.md ----
+# ---- the timer of docs/howto/back-up.md ----
 
 
 def unit_files():
     """{name: text} of the units there."""
-    text = (harness.ROOT / "docs" / "operations.md").read_text()
-    block = text.split("### On a schedule")[1].split("```ini\n")[1].split("```")[0]
+    text = (harness.ROOT / "docs" / "howto" / "back-up.md").read_text()
+    block = text.split("## On a schedule")[1].split("```ini\n")[1].split("```")[0]
     parts = re.split(r"^# (\S+)\n", block, flags=re.M)[1:]
     return dict(zip(parts[::2], parts[1::2]))
 

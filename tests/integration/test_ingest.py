@@ -623,12 +623,12 @@ def test_thousands_of_idle_connections(shared):
 
 
 def test_the_description_names_every_answer(gateway):
-    """docs/openapi.yaml and docs/ingest.md have what the gateway counts and says."""
-    description = (harness.ROOT / "docs" / "openapi.yaml").read_text().split("/healthz:")[0]
+    """docs/reference has what the gateway counts and says."""
+    description = (harness.ROOT / "docs" / "reference" / "openapi.yaml").read_text().split("/healthz:")[0]
     described = set(re.findall(r"^        '(\d+)':", description, re.M))
     counted = set(re.findall(r'ir_http_requests_total{code="(\d+)"}', gateway.get("/metrics")[1]))
     assert counted | {"408", "431"} == described | {"404"}
-    text = (harness.ROOT / "docs" / "ingest.md").read_text()
+    text = "".join((harness.ROOT / "docs" / each).read_text() for each in ("reference/http.md", "reference/metrics.md"))
     assert all(f"| {code}" in text or f", {code} |" in text for code in described)
     assert all(f"`{each}`" in text for each in re.findall(r'ir_http_closed_total{reason="([^"]+)"}', gateway.get("/metrics")[1]))
 

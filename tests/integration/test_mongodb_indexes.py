@@ -67,7 +67,7 @@ def plans(query):
 
 
 def test_what_the_document_asks_for(indexed, database):
-    """The queries of docs/operations.md."""
+    """The queries of docs/reference/stores.md."""
     observations = database["observations"]
     begin, end = (datetime.datetime(2011, 11, day, tzinfo=datetime.timezone.utc) for day in (5, 6))
     ids = [uuid.UUID(f"{int(each.timestamp() * 1000):012x}".ljust(32, "0")) for each in (begin, end)]

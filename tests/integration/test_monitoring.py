@@ -74,11 +74,11 @@ def test_rules():
 
 
 def test_each_alert_has_its_entry_in_the_runbook():
-    text = (DOCS / "runbook.md").read_text()
+    text = (DOCS / "howto" / "runbook.md").read_text()
     assert re.findall(r"^## (\w+)$", text, re.M) and sorted(re.findall(r"^## (\w+)$", text, re.M)) == sorted(alerts())
     for entry in re.split(r"^## ", text, flags=re.M)[1:]:
         assert all(f"**{word}" in entry for word in ("Meaning.", "Look at**", "Do")), entry.splitlines()[0]
-    pointed = re.findall(r"runbook: docs/runbook.md#(\w+)", (MONITORING / "alerts.yml").read_text())
+    pointed = re.findall(r"runbook: docs/howto/runbook.md#(\w+)", (MONITORING / "alerts.yml").read_text())
     assert pointed == [each.lower() for each in alerts()]
 
 
@@ -285,7 +285,7 @@ def test_each_query_of_each_dashboard_has_data(river):
 
 
 def described():
-    return set(re.findall(r"`((?:ir|process)_\w+)", (DOCS / "monitoring.md").read_text() + (DOCS / "ingest.md").read_text()))
+    return set(re.findall(r"`((?:ir|process)_\w+)", (DOCS / "reference" / "metrics.md").read_text()))
 
 
 @needs_prometheus
@@ -297,7 +297,7 @@ def test_each_metric_is_described(river):
         told |= set(re.findall(r"^# TYPE (\w+)", program.get("/metrics")[1], re.M))
     assert told - described() == set()
     recorded = re.findall(r"- record: (\S+)", (MONITORING / "rules.yml").read_text())
-    assert [each for each in recorded if f"`{each}`" not in (DOCS / "monitoring.md").read_text()] == []
+    assert [each for each in recorded if f"`{each}`" not in (DOCS / "reference" / "metrics.md").read_text()] == []
 
 
 @needs_prometheus

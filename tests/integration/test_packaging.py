@@ -53,7 +53,7 @@ def test_there_is_one_version():
     told = subprocess.run([harness.BUILD / "ir-worker", "--version"], capture_output=True, text=True, check=True, timeout=60).stdout
     assert told == f"ir-worker {VERSION}\n"
     assert re.search(r"^## (\S+),", (ROOT / "CHANGELOG.md").read_text(), re.M)[1] == VERSION
-    assert re.search(r"^  version: (\S+)$", (ROOT / "docs" / "openapi.yaml").read_text(), re.M)[1] == VERSION
+    assert re.search(r"^  version: (\S+)$", (ROOT / "docs" / "reference" / "openapi.yaml").read_text(), re.M)[1] == VERSION
     for path in (ROOT / "packaging").glob("*/*.yaml"):
         assert set(re.findall(r"localhost/intelligent-river:([\w.]+)", path.read_text())) == {VERSION}, path
 
@@ -86,7 +86,7 @@ def test_what_messages_name_is_installed(installed):
     share = installed / "usr" / "share"
     for name in ("ingest/nodes.conf", "platforms/inventory.conf", "packaging/systemd/sandbox.conf"):
         assert (share / "intelligent-river" / name).exists()
-    for name in ("docs/operations.md", "docs/platforms.md", "feed/README.md"):
+    for name in ("docs/howto/set-up.md", "docs/howto/platforms.md", "feed/README.md"):
         assert (share / "doc" / "intelligent-river" / name).exists()
 
 

@@ -1,4 +1,4 @@
-"""docs/production.md from empty machines to the first observation, on containers with systemd as process 1: started, stopped,
+"""docs/howto/three-servers.md from empty machines to the first observation, on containers with systemd as process 1: started, stopped,
 rebooted, upgraded under load, and a server replaced that was lost with its disk."""
 
 import json

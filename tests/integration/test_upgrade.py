@@ -1,4 +1,4 @@
-"""From RabbitMQ 3 to 4 as docs/operations.md says it: a second cluster beside the old one, and the balancer between them,
+"""From RabbitMQ 3 to 4 as docs/howto/upgrade.md says it: a second cluster beside the old one, and the balancer between them,
 while motes send by AMQP, MQTT and HTTP. Nothing is missing, nothing is there twice, and each mote's order is kept."""
 
 import contextlib

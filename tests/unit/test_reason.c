@@ -37,7 +37,7 @@ static void other_numbers_are_unknown(void **state) {
 static void the_manual_knows_every_reason(void **state) {
     (void)state;
     static char manual[64 * 1024];
-    FILE *file = fopen("docs/formats.md", "r");
+    FILE *file = fopen("docs/reference/formats.md", "r");
     assert_non_null(file);
     const size_t size = fread(manual, 1, sizeof manual - 1, file);
     fclose(file);
@@ -46,7 +46,7 @@ static void the_manual_knows_every_reason(void **state) {
         char quoted[64];
         snprintf(quoted, sizeof quoted, "`%s`", ir_reason_text((ir_reason_t)i));
         if (strstr(manual, quoted) == NULL) {
-            fail_msg("docs/formats.md lacks %s", quoted);
+            fail_msg("docs/reference/formats.md lacks %s", quoted);
         }
     }
 }

@@ -1,5 +1,5 @@
 /* The registry: what every term becomes, every fault with its file and line (tests/data/registry),
- * the example of docs/registry.md, and every allocation that fails. */
+ * the example of docs/reference/registry.md, and every allocation that fails. */
 #include "common/clock.h"
 #include "observation/registry.h"
 #include "tests/unit/failing_alloc.h"
@@ -17,7 +17,7 @@
 
 #define EVERYTHING "tests/data/registry/everything.ttl"
 #define USGS "loadgen/usgs_river.ttl"
-#define MANUAL "docs/registry.md"
+#define MANUAL "docs/reference/registry.md"
 #define NET "https://example.org/net/"
 #define HOUR_NS (3600 * IR_SECOND_NS)
 

@@ -249,7 +249,7 @@ class Kind(base.Kind):
     parameters = {
         "roles": [str],
         "written_mib": int,  # what a guest has written before it is copied
-        "kvm_target": str,  # of migrate, as docs/platforms.md has it; a KVM guest moves to another libvirtd
+        "kvm_target": str,  # of migrate, as docs/howto/platforms.md has it; a KVM guest moves to another libvirtd
         "idle_mib": int, "idle_guests": int,  # where adding idle guests ends
         "promised_times": base.NUMBER, "promised_guests": int,  # so many times the host's memory, to so many guests
         "touched_mib": int,  # of it, by each

@@ -1,5 +1,5 @@
 """Converts a message into ids, sensors, quality flags, documents, statements and messages to publish, as
-docs/formats.md defines them. Gross range is the only quality test, because the comparison's registry has no other
+docs/reference/formats.md defines them. Gross range is the only quality test, because the comparison's registry has no other
 limits."""
 
 import datetime

@@ -8,7 +8,7 @@ from .kind import Kind
 
 ROLES = ("broker",)
 # Until a deleted object is there again (a second), a mote that speaks MQTT gets its PUBACK for what goes nowhere, and a queue
-# takes what is in it along: docs/operations.md, "Watching it". So only what loses nothing is deleted under load.
+# takes what is in it along: docs/reference/programs.md. So only what loses nothing is deleted under load.
 CONFIRMED_WAYS = ("amqp", "http")
 OBJECTS = ("exchange ir.observations", "exchange ir.processed", "exchange ir.workers", "exchange ir.rejected",
            "queue ir.rejected", "binding of MQTT")

@@ -1,6 +1,6 @@
 package river;
 
-/** The names and namespaces of docs/formats.md. */
+/** The names and namespaces of docs/reference/formats.md. */
 final class Names {
     static final String BASE = "https://intelligent-river.example/id/";
     static final String IR = "https://intelligent-river.example/ns#";

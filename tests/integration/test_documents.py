@@ -1,4 +1,5 @@
-"""docs/tutorial.md as a reader follows it: its commands are run in one shell, one after the other, and print what it says."""
+"""The documents as a reader follows them: the tutorial's commands are run in one shell, one after the other, and print what the page
+says; each link, and each document that a program or script names, leads somewhere."""
 
 import contextlib
 import os
@@ -120,3 +121,54 @@ def test_the_loggers_file_is_what_its_program_writes():
     folder = harness.ROOT / "examples" / "tutorial"
     made = subprocess.check_output([sys.executable, folder / "make_logger.py"], timeout=60)
     assert made == (folder / "logger.csv").read_bytes()
+
+
+# ---- links ----
+
+
+def repository():
+    """Paths of all files of the project that are text of ours."""
+    listed = subprocess.check_output(["git", "ls-files"], cwd=harness.ROOT, text=True, timeout=60).splitlines()
+    return [harness.ROOT / each for each in listed if not each.startswith(("tests/data/", "docs/sample-report/"))]
+
+
+def prose(path):
+    """A document without its blocks of code."""
+    return re.sub(r"^( *)```.*?^\1```$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(path):
+    """Those of a document's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", prose(path), re.MULTILINE)
+    plain = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", each).lower() for each in titles]
+    return {re.sub(r"[^\w\- ]", "", each).replace(" ", "-") for each in plain}
+
+
+def broken(source, base, link):
+    """What is wrong with a link in `source` whose path counts from the folder `base`, as a list."""
+    name, _, anchor = link.partition("#")
+    target = base / name if name else source
+    if not target.exists():
+        return [f"{source.relative_to(harness.ROOT)}: no file {link}"]
+    if anchor and anchor not in anchors(target):
+        return [f"{source.relative_to(harness.ROOT)}: no heading {link}"]
+    return []
+
+
+def test_links_lead_somewhere():
+    found = []
+    for path in repository():
+        if path.suffix == ".md":
+            links = re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", prose(path)))
+            found += [fault for link in links if "://" not in link for fault in broken(path, path.parent, link)]
+        elif path.is_file():
+            named = re.findall(r"(?<![\w/.-])docs/[\w./-]+\.(?:md|yaml)(?:#[\w-]+)?", path.read_text(errors="replace"))
+            found += [fault for link in named for fault in broken(path, harness.ROOT, link)]
+    assert found == []
+
+
+def test_each_document_is_listed():
+    listed = (harness.ROOT / "docs" / "README.md").read_text()
+    folder = harness.ROOT / "docs"
+    missing = [each for each in folder.rglob("*.md") if f"({each.relative_to(folder)})" not in listed and each.name != "README.md"]
+    assert missing == []
