@@ -324,6 +324,11 @@ river.conf: build
 haproxy.cfg:
 	ingest/haproxy.py ingest/nodes.conf > ingest/haproxy.cfg
 
+# The references that follow from tables in the code; a test holds them against it.
+.PHONY: references
+references: build
+	@tools/references.py $(OUT)
+
 # For clangd and other tools: how each C file is compiled.
 .PHONY: compile_commands.json
 compile_commands.json:
@@ -452,7 +457,7 @@ help:
 	@echo "make test-xen    the same for Xen, in a machine of QEMU that runs it; half an hour"
 	@echo "make build       the programs, below out/release (MODE=asan|tsan: below out/asan, out/tsan)"
 	@echo "make check       format, clang-tidy, shellcheck, hardening; make format repairs the first"
-	@echo "make compile_commands.json  for clangd and other tools"
+	@echo "make compile_commands.json  for clangd and other tools; make references: docs/reference/settings.md, messages.md"
 	@echo "make valgrind    unit tests and short runs of the release build under valgrind"
 	@echo "make fuzz        every parser of foreign bytes under libFuzzer: SECONDS=60 (each)  CORPUS=DIR (more inputs)  TARGETS=\"NAME …\""
 	@echo "make install     programs, manual pages, examples and documents, below PREFIX=/usr/local (DESTDIR=)"

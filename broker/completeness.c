@@ -1,6 +1,7 @@
 /* Decides whether arriving messages are consumed, by this worker or by others. */
 #include "broker/consumer_state.h"
 #include "common/clock.h"
+#include "common/messages.h"
 
 #define GRACE_INTERVALS 2
 #define GRACE_LEAST_NS (2 * IR_SECOND_NS)
@@ -62,7 +63,7 @@ bool ir_consumer_ready(const ir_consumer_t *consumer, ir_buffer_t *reasons) {
     const ir_partition_set_t lacking = lacking_set(consumer, true);
     ir_buffer_append_text(reasons, "partitions: ");
     ir_partition_set_show(&lacking, reasons);
-    ir_buffer_append_format(reasons, " of %u are not consumed%s%s\n", consumer->n_partitions,
+    ir_buffer_append_format(reasons, IR_TEXT_UNSERVED, consumer->n_partitions,
                             consumer->loss.text[0] != '\0' ? "; " : " yet", consumer->loss.text);
     return false;
 }

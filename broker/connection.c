@@ -2,6 +2,7 @@
 
 #include "broker/rabbitmq_c.h"
 #include "common/clock.h"
+#include "common/messages.h"
 #include "common/settings.h"
 
 #include <errno.h>
@@ -54,7 +55,7 @@ ir_status_t ir_broker_refusal(const amqp_method_t *method, const char *what, ir_
     } else {
         return IR_OK;
     }
-    return ir_error_set(error, status_of_code(code), "%s: RabbitMQ says %u %.*s", what, code,
+    return ir_error_set(error, status_of_code(code), IR_TEXT_BROKER_SAYS, what, code,
                         IR_VIEW_ARG(ir_broker_view(text)));
 }
 
@@ -129,10 +130,7 @@ static ir_status_t parse_target(const ir_broker_options_t *options, size_t index
     }
     const char *apart = ir_uri_password_apart(text, options->password); /* parsing cuts the text */
     if (amqp_parse_url(text, &target->info) != AMQP_STATUS_OK) {
-        return ir_error_set(error, IR_ERR_USAGE,
-                            "the broker's address %zu does not parse: write "
-                            "amqp://USER@HOST:PORT/VHOST, special characters as %%XX",
-                            index + 1);
+        return ir_error_set(error, IR_ERR_USAGE, IR_TEXT_BROKER_URI, index + 1);
     }
     if ((target->info.ssl != 0) != ir_broker_secure(options)) {
         return ir_error_set(error, IR_ERR_USAGE,
@@ -187,28 +185,17 @@ static amqp_socket_t *new_socket(amqp_connection_state_t connection,
 static ir_status_t socket_fault(int fault, const ir_target_t *target, ir_error_t *error) {
     switch (fault) {
     case AMQP_STATUS_HOSTNAME_RESOLUTION_FAILED:
-        return ir_error_set(error, IR_ERR_CONNECT,
-                            "cannot find the host of RabbitMQ at %s: check the name",
-                            target->place);
+        return ir_error_set(error, IR_ERR_CONNECT, IR_TEXT_BROKER_HOST, target->place);
     case AMQP_STATUS_TIMEOUT:
-        return ir_error_set(error, IR_ERR_CONNECT,
-                            "no answer from %s within the time-out: is RabbitMQ there, and does a "
-                            "firewall let it through?",
-                            target->place);
+        return ir_error_set(error, IR_ERR_CONNECT, IR_TEXT_BROKER_SILENT, target->place);
     case AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED:
     case AMQP_STATUS_SSL_PEER_VERIFY_FAILED:
-        return ir_error_set(error, IR_ERR_AUTH,
-                            "the certificate of %s is not trusted: check the CA file and the name",
-                            target->place);
+        return ir_error_set(error, IR_ERR_AUTH, IR_TEXT_BROKER_CERTIFICATE, target->place);
     case AMQP_STATUS_SSL_ERROR:
     case AMQP_STATUS_SSL_CONNECTION_FAILED:
-        return ir_error_set(error, IR_ERR_PROTOCOL,
-                            "TLS with %s failed: check the CA file, and that the port speaks TLS",
-                            target->place);
+        return ir_error_set(error, IR_ERR_PROTOCOL, IR_TEXT_BROKER_TLS, target->place);
     default:
-        return ir_error_set(error, IR_ERR_CONNECT,
-                            "cannot connect to RabbitMQ at %s: is it running and listening there?",
-                            target->place);
+        return ir_error_set(error, IR_ERR_CONNECT, IR_TEXT_BROKER_AWAY, target->place);
     }
 }
 
@@ -220,22 +207,13 @@ static ir_status_t login_fault(int fault, const ir_target_t *target, ir_error_t 
     case AMQP_STATUS_WRONG_METHOD:
     case AMQP_STATUS_INCOMPATIBLE_AMQP_VERSION:
     case AMQP_STATUS_BROKER_UNSUPPORTED_SASL_METHOD:
-        return ir_error_set(error, IR_ERR_PROTOCOL,
-                            "what answers at %s is no AMQP 0-9-1 server: check host and port",
-                            target->place);
+        return ir_error_set(error, IR_ERR_PROTOCOL, IR_TEXT_NOT_AMQP, target->place);
     case AMQP_STATUS_TIMEOUT:
-        return ir_error_set(error, IR_ERR_CONNECT,
-                            "%s took the connection but did not answer in AMQP within the "
-                            "time-out: is it RabbitMQ, and is it overloaded?",
-                            target->place);
+        return ir_error_set(error, IR_ERR_CONNECT, IR_TEXT_BROKER_SLOW, target->place);
     case AMQP_STATUS_NO_MEMORY:
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for a broker connection");
     default:
-        return ir_error_set(error, IR_ERR_CONNECT,
-                            "%s closed the connection during the login: the broker behind it is "
-                            "probably down or starting; if this lasts, check that it is RabbitMQ's "
-                            "AMQP port (amqps for TLS) and look into its log",
-                            target->place);
+        return ir_error_set(error, IR_ERR_CONNECT, IR_TEXT_BROKER_CLOSED, target->place);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include "broker/rabbitmq_c.h"
 #include "common/clock.h"
+#include "common/messages.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,10 +72,7 @@ void ir_consumer_lost(ir_consumer_t *consumer, const ir_partition_t *partition,
 static void give_up(ir_consumer_t *consumer, ir_partition_t *partition, int64_t now_ns) {
     ir_link_t *link = ir_lanes_link(consumer, partition);
     ir_error_t error;
-    ir_error_set(&error, IR_ERR_TIMEOUT,
-                 "partition %u is lost for now: RabbitMQ did not answer about its queue in time "
-                 "(it has no leader or hangs)",
-                 partition->number);
+    ir_error_set(&error, IR_ERR_TIMEOUT, IR_TEXT_PARTITION_SILENT, partition->number);
     if (ir_link_sent(link, ir_partition_give_up(partition, ir_link_connection(link), now_ns))) {
         ir_consumer_lost(consumer, partition, &error);
     }
@@ -121,7 +119,7 @@ static void on_tried(void *context, unsigned number, const ir_error_t *why) {
     ir_partition_judge(partition, why == NULL, ir_clock_monotonic());
     if (why != NULL && ir_consumer_connected(consumer)) {
         ir_error_t error;
-        ir_error_set(&error, why->status, "partition %u is lost for now: %s", number, why->text);
+        ir_error_set(&error, why->status, IR_TEXT_PARTITION_LOST ": %s", number, why->text);
         ir_consumer_lost(consumer, partition, &error);
     }
     ir_consumer_turn(consumer);
@@ -155,15 +153,15 @@ static void on_change(void *context) {
 static void on_presence_fault(void *context, const ir_error_t *error) {
     const ir_consumer_t *consumer = context;
     char text[sizeof error->text + 64];
-    snprintf(text, sizeof text, "the other workers cannot be heard: %s", error->text);
+    snprintf(text, sizeof text, IR_TEXT_NOT_HEARD, error->text);
     ir_consumer_warn(consumer, text);
 }
 
 static void on_missing(void *context, const char *what) {
     ir_consumer_t *consumer = context;
-    char text[128];
+    char text[160];
     consumer->missing++;
-    snprintf(text, sizeof text, "%s was missing: it is declared again", what);
+    snprintf(text, sizeof text, IR_TEXT_DECLARED_AGAIN, what);
     ir_consumer_warn(consumer, text);
 }
 
@@ -178,11 +176,8 @@ static void on_set_aside(void *context, unsigned partition, ir_view_t what) {
     if (partition >= consumer->n_partitions || !ir_presence_owns(consumer->presence, partition)) {
         return;
     }
-    char text[256];
-    snprintf(text, sizeof text,
-             "a message of partition %u that RabbitMQ cannot deliver was taken aside "
-             "into " IR_QUEUE_REJECTED ": routing key '%.*s'",
-             partition, IR_VIEW_ARG(what));
+    char text[320];
+    snprintf(text, sizeof text, IR_TEXT_TAKEN_ASIDE, partition, IR_VIEW_ARG(what));
     consumer->set_aside++;
     consumer->partitions[partition].due_ns = 0;
     ir_consumer_warn(consumer, text);
@@ -194,10 +189,7 @@ static void on_twin(void *context) {
     if (consumer->twin_ns == 0 || now_ns - consumer->twin_ns >= WARN_AGAIN_NS) {
         char text[WORKER_NAME_MAX + 128];
         consumer->twin_ns = now_ns;
-        snprintf(text, sizeof text,
-                 "another worker has the name %s too, and only one of them gets messages: each "
-                 "needs a name of its own",
-                 consumer->options.worker);
+        snprintf(text, sizeof text, IR_TEXT_SAME_NAME, consumer->options.worker);
         ir_consumer_warn(consumer, text);
     }
 }

@@ -1,6 +1,7 @@
 /* The consumer's connections: which partitions share one, and what arrives on them. */
 #include "broker/consumer_state.h"
 #include "common/clock.h"
+#include "common/messages.h"
 
 #include <stdlib.h>
 
@@ -177,9 +178,7 @@ static bool broke_again(ir_lane_t *lane, const ir_error_t *error) {
  * go on. This is never undone: a queue that got one such message may get another. */
 static void set_apart(ir_consumer_t *consumer, ir_lane_t *lane) {
     lane->breaks = 0;
-    ir_consumer_warn(consumer,
-                     "RabbitMQ holds a message that it cannot deliver: each partition gets a "
-                     "connection of its own, to find out which one it is");
+    ir_consumer_warn(consumer, IR_TEXT_UNDELIVERABLE);
     for (unsigned i = lane->first; i < lane->first + lane->count; i++) {
         if (consumer->apart[i] != NULL) {
             continue; /* has its own connection already */
@@ -199,10 +198,7 @@ static void set_apart(ir_consumer_t *consumer, ir_lane_t *lane) {
 static void ask_aside(ir_consumer_t *consumer, const ir_lane_t *lane, const ir_error_t *why) {
     ir_partition_t *partition = &consumer->partitions[lane->first];
     ir_error_t error;
-    ir_error_set(&error, why->status,
-                 "partition %u holds a message that RabbitMQ cannot deliver, the brokers are asked "
-                 "to take it aside: %s",
-                 partition->number, why->text);
+    ir_error_set(&error, why->status, IR_TEXT_UNDELIVERABLE_IN, partition->number, why->text);
     partition->due_ns = ir_clock_monotonic() + ASIDE_NS;
     ir_presence_ask_aside(consumer->presence, partition->number);
     ir_consumer_lost(consumer, partition, &error);

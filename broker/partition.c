@@ -3,6 +3,7 @@
 #include "broker/connection.h"
 #include "broker/rabbitmq_c.h"
 #include "common/clock.h"
+#include "common/messages.h"
 
 #include <stdio.h>
 
@@ -146,7 +147,7 @@ static ir_partition_event_t channel_closed(ir_partition_t *partition,
                                            const amqp_method_t *method, int64_t now_ns,
                                            ir_error_t *error) {
     char what[64];
-    snprintf(what, sizeof what, "partition %u is lost for now", partition->number);
+    snprintf(what, sizeof what, IR_TEXT_PARTITION_LOST, partition->number);
     const ir_status_t status = ir_topology_refusal(method, what, error);
     if (!partition->open) {
         return IR_PARTITION_NOTHING;
@@ -171,10 +172,7 @@ static ir_partition_event_t channel_closed(ir_partition_t *partition,
 
 static ir_partition_event_t cancelled(ir_partition_t *partition, amqp_connection_state_t connection,
                                       int64_t now_ns, ir_error_t *error) {
-    ir_error_set(error, IR_ERR_NOT_FOUND,
-                 "partition %u is lost for now: RabbitMQ cancelled its consumer (the queue was "
-                 "deleted or its node lost)",
-                 partition->number);
+    ir_error_set(error, IR_ERR_NOT_FOUND, IR_TEXT_PARTITION_CANCELLED, partition->number);
     if (!partition->open) {
         return IR_PARTITION_NOTHING;
     }

@@ -2,6 +2,7 @@
 
 #include "broker/rabbitmq_c.h"
 #include "common/clock.h"
+#include "common/messages.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -128,8 +129,7 @@ void ir_size_try(ir_size_bound_t *bound, const ir_broker_options_t *options, uns
 }
 
 static ir_status_t too_large(size_t size, size_t most, const char *whose, ir_error_t *error) {
-    return ir_error_set(error, IR_ERR_RANGE, "a message of %zu bytes is over %s of %zu", size,
-                        whose, most);
+    return ir_error_set(error, IR_ERR_RANGE, IR_TEXT_MESSAGE_TOO_LARGE, size, whose, most);
 }
 
 ir_status_t ir_size_check(const ir_size_bound_t *bound, const ir_broker_options_t *options,

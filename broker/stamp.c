@@ -4,6 +4,7 @@
 #include "broker/connection.h"
 #include "broker/topology.h"
 #include "common/clock.h"
+#include "common/messages.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -17,12 +18,8 @@ static ir_status_t refused(amqp_connection_state_t connection, const char *what,
                            ir_error_t *error) {
     ir_error_t cause = {.status = IR_OK};
     const ir_status_t status = ir_broker_reply(amqp_get_rpc_reply(connection), what, &cause);
-    return status == IR_ERR_AUTH
-               ? ir_error_set(error, status,
-                              "not known whether the broker stamps: %s; give the user write and "
-                              "read permissions on amq.topic (ingest/definitions.json)",
-                              cause.text)
-               : ir_error_set(error, status, "%s", cause.text);
+    return status == IR_ERR_AUTH ? ir_error_set(error, status, IR_TEXT_STAMP_UNKNOWN, cause.text)
+                                 : ir_error_set(error, status, "%s", cause.text);
 }
 
 /* Declares an exclusive queue, which is deleted with the connection. */
@@ -63,10 +60,7 @@ static ir_status_t judge(const amqp_basic_properties_t *properties, int64_t *ahe
                          ir_error_t *error) {
     const int64_t stamp_ns = ir_arrival_read(properties).broker_ns;
     if (stamp_ns == 0 || stamp_ns == FORGED_MS * IR_MILLISECOND_NS) {
-        return ir_error_set(error, IR_ERR_REFUSED,
-                            "the broker does not stamp what arrives%s: start it with "
-                            "ingest/stamp-arrival.erl (docs/explanation/arrival.md), or times that count "
-                            "from the arrival cannot be trusted",
+        return ir_error_set(error, IR_ERR_REFUSED, IR_TEXT_NOT_STAMPED,
                             stamp_ns != 0 ? ", and lets a sender's own stamp through" : "");
     }
     *ahead_ns = stamp_ns - ir_clock_now();

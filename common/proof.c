@@ -1,5 +1,7 @@
 #include "common/proof.h"
 
+#include "common/messages.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,8 +74,7 @@ static ir_outcome_t control(const ir_proof_work_t *work, const ir_answer_t *answ
     if (work->control(work->context, &why) == IR_OUTCOME_OK) {
         return IR_OUTCOME_OK;
     }
-    ir_error_set(error, why.status != IR_OK ? why.status : IR_ERR_IO,
-                 "refuses what is certainly good, too, so it is not the data: %.200s (%.200s)",
+    ir_error_set(error, why.status != IR_OK ? why.status : IR_ERR_IO, IR_TEXT_CONTROL_REFUSED,
                  why.text, answer->why.text);
     return IR_OUTCOME_RETRY;
 }
@@ -155,7 +156,7 @@ static ir_outcome_t prove(const ir_proof_work_t *work, uint32_t *items, size_t c
         count = left;
     }
     if (count > 0) {
-        ir_error_set(error, IR_ERR_IO, "the same item is refused now for this and now for that");
+        ir_error_set(error, IR_ERR_IO, IR_TEXT_TWO_ANSWERS);
     }
     return count == 0 ? IR_OUTCOME_OK : IR_OUTCOME_RETRY;
 }

@@ -1,5 +1,7 @@
 #include "common/secret_file.h"
 
+#include "common/messages.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,8 +15,6 @@ ir_status_t ir_secret_file_check(FILE *file, const char *path, ir_error_t *error
     if (!S_ISREG(found.st_mode) || (found.st_mode & others) == 0) {
         return IR_OK;
     }
-    return ir_error_set(error, IR_ERR_USAGE,
-                        "%s: it holds a password, and with mode %04o others may read or change it; "
-                        "chmod 600 it",
-                        path, (unsigned)found.st_mode & 07777U);
+    return ir_error_set(error, IR_ERR_USAGE, IR_TEXT_SECRET_FILE, path,
+                        (unsigned)found.st_mode & 07777U);
 }

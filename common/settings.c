@@ -1,6 +1,7 @@
 #include "common/settings.h"
 
 #include "common/log.h"
+#include "common/messages.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -226,10 +227,7 @@ void ir_uri_warn_of_passwords(const char *setting, const char *uri, const char *
     const char *end = NULL;
     if (ir_setting_text(apart) != NULL && find_password(uri, &begin, &end) &&
         (strlen(apart) != (size_t)(end - begin) || memcmp(apart, begin, strlen(apart)) != 0)) {
-        ir_log(IR_LOG_WARN,
-               "%s: the password in the URI is another one than %s-password; the URI's is used: "
-               "leave one of them out",
-               setting, setting);
+        ir_log(IR_LOG_WARN, IR_TEXT_TWO_PASSWORDS, setting, setting);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "common/settings_load.h"
 
 #include "common/ini.h"
+#include "common/messages.h"
 #include "common/nearest.h"
 #include "common/secret_file.h"
 #include "common/settings_print.h"
@@ -267,16 +268,11 @@ static ir_status_t set_from_command_line(const ir_setting_t *setting, void *targ
     char name[ENVIRONMENT_NAME_SIZE];
     environment_name(setting->name, name);
     if (setting->type == IR_SETTING_SECRET) {
-        return ir_error_set(error, IR_ERR_USAGE,
-                            "--%s: secrets are not taken from the command line, where others can "
-                            "read them; set %s in the environment or %s in the settings file",
-                            setting->name, name, setting->name);
+        return ir_error_set(error, IR_ERR_USAGE, IR_TEXT_SECRET_ON_COMMAND_LINE, setting->name,
+                            name, setting->name);
     }
     if (setting->type == IR_SETTING_URI && ir_uri_has_password(value)) {
-        return ir_error_set(error, IR_ERR_USAGE,
-                            "--%s: a password on the command line can be read by others; put the "
-                            "URI into %s in the environment or into the settings file",
-                            setting->name, name);
+        return ir_error_set(error, IR_ERR_USAGE, IR_TEXT_URI_ON_COMMAND_LINE, setting->name, name);
     }
     return ir_setting_set(setting, target, value, error);
 }

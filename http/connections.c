@@ -3,6 +3,7 @@
 #include "common/buffer.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/messages.h"
 #include "http/listener.h"
 #include "http/problem.h"
 
@@ -327,8 +328,7 @@ static void set_accepting(ir_connections_t *all) {
 static void on_accept_failed(struct evconnlistener *listener, void *context) {
     static _Thread_local int64_t logged_ns;
     (void)context;
-    ir_log_limited(&logged_ns, LOG_EVERY_NS, IR_LOG_WARN,
-                   "cannot accept http connections: %s; trying again every second",
+    ir_log_limited(&logged_ns, LOG_EVERY_NS, IR_LOG_WARN, IR_TEXT_CANNOT_ACCEPT,
                    evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
     evconnlistener_disable(listener);
 }
@@ -572,9 +572,7 @@ static ir_status_t fit_descriptors(ir_connections_t *all, ir_error_t *error) {
         return IR_OK;
     }
     if (limit.rlim_cur < least) {
-        return ir_error_set(error, IR_ERR_USAGE,
-                            "the limit of open files is %llu, at least %llu are needed: raise it "
-                            "(ulimit -n, or LimitNOFILE of the unit)",
+        return ir_error_set(error, IR_ERR_USAGE, IR_TEXT_OPEN_FILES,
                             (unsigned long long)limit.rlim_cur, (unsigned long long)least);
     }
     if (limit.rlim_cur < wanted) {

@@ -1,5 +1,7 @@
 #include "http/listener.h"
 
+#include "common/messages.h"
+
 #include <event2/http.h>
 
 #include <arpa/inet.h>
@@ -72,10 +74,7 @@ static ir_status_t read_address(const char *address, char host[static HOST_SIZE]
                                 ir_error_t *error) {
     return split_address(address, host, HOST_SIZE, port)
                ? IR_OK
-               : ir_error_set(error, IR_ERR_USAGE,
-                              "cannot serve http at '%s': it is not HOST:PORT, for example "
-                              "127.0.0.1:9090 or [::1]:9090",
-                              address);
+               : ir_error_set(error, IR_ERR_USAGE, IR_TEXT_LISTEN_ADDRESS, address);
 }
 
 ir_status_t ir_listener_check(const char *address, ir_error_t *error) {

@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/messages.h"
 #include "common/program.h"
 #include "ingest/state.h"
 
@@ -153,7 +154,7 @@ static void *swap_tokens(void *context, void *made) {
 static void keep_tokens(void *context, const ir_error_t *error) {
     ir_gateway_t *gateway = context;
     ir_metric_increase(gateway->meters.reload_failures, 1);
-    ir_log(IR_LOG_ERROR, "tokens stay as they were: %s", error->text);
+    ir_log(IR_LOG_ERROR, IR_TEXT_TOKENS_KEPT, error->text);
 }
 
 static void free_tokens(void *old) {
@@ -188,7 +189,7 @@ static void *swap_registry(void *context, void *made) {
 static void keep_registry(void *context, const ir_error_t *error) {
     ir_gateway_t *gateway = context;
     ir_metric_increase(gateway->meters.registry_reload_failures, 1);
-    ir_log(IR_LOG_ERROR, "registry stays as it was: %s", error->text);
+    ir_log(IR_LOG_ERROR, IR_TEXT_REGISTRY_KEPT, error->text);
 }
 
 static bool registry_in_use(const void *old) {

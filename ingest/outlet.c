@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/invariant.h"
 #include "common/log.h"
+#include "common/messages.h"
 #include "common/ring.h"
 #include "common/thread.h"
 #include "ingest/window.h"
@@ -423,10 +424,7 @@ static void set_aside(ir_outlet_t *outlet) {
     outlet->publisher = fresh;
     ir_window_hold(outlet->window);
     atomic_fetch_add(&outlet->set_aside, 1);
-    ir_log_limited(
-        &outlet->logged_ns, LOG_EVERY_NS, IR_LOG_WARN,
-        "RabbitMQ leaves messages unconfirmed (a queue has lost its majority or hangs?); "
-        "a new connection takes what comes");
+    ir_log_limited(&outlet->logged_ns, LOG_EVERY_NS, IR_LOG_WARN, IR_TEXT_UNCONFIRMED);
 }
 
 /* Takes what they answer, and ends those that have nothing open, are lost or have had their time.

@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/messages.h"
 #include "loadgen/conclusion.h"
 #include "loadgen/folder.h"
 #include "loadgen/report.h"
@@ -134,8 +135,7 @@ static ir_status_t wait_until_listening(ir_run_t *run, ir_error_t *error) {
     run->listening = true;
     run->sees_rejected = ir_subscriber_sees_rejected(run->subscriber);
     if (!run->sees_rejected) {
-        ir_log(IR_LOG_WARN, "this user may not listen to ir.rejected: what is rejected will count "
-                            "as missing");
+        ir_log(IR_LOG_WARN, IR_TEXT_LOADGEN_BLIND);
     }
     return IR_OK;
 }
@@ -199,8 +199,7 @@ static void wait_back(ir_run_t *run) {
     ir_run_wait_drained(run);
     if (run->now.back.waiting > 0 && run->n_signals == 0) {
         ir_progress_clear(&run->progress);
-        ir_log(IR_LOG_WARN, "nothing came back within drain-timeout: is a worker running, and "
-                            "does it publish the same formats?");
+        ir_log(IR_LOG_WARN, IR_TEXT_NOTHING_BACK);
     }
 }
 

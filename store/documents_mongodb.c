@@ -1,6 +1,7 @@
 #include "store/documents_mongodb.h"
 
 #include "common/clock.h"
+#include "common/messages.h"
 #include "store/probe.h"
 
 #include <limits.h>
@@ -52,10 +53,8 @@ static ir_status_t no_server(const ir_mongodb_t *store, const bson_error_t *reas
                             "not answer as MongoDB does (%s); check host, port and tls",
                             store->place, what, reason->message);
     }
-    return ir_error_set(error, IR_ERR_CONNECT,
-                        "documents mongodb %s: %s: cannot reach the server: %s; check that it runs "
-                        "there",
-                        store->place, what, reason->message);
+    return ir_error_set(error, IR_ERR_CONNECT, IR_TEXT_MONGODB_AWAY, store->place, what,
+                        reason->message);
 }
 
 /* The meaning of a server's error codes for us. */
@@ -107,10 +106,8 @@ ir_status_t ir_mongodb_failed(const ir_mongodb_t *store, const bson_error_t *rea
                             store->place, what, store->timeout_ms, reason->message);
     case MONGOC_ERROR_CLIENT:
         if (reason->code == MONGOC_ERROR_CLIENT_AUTHENTICATE) {
-            return ir_error_set(error, IR_ERR_AUTH,
-                                "documents mongodb %s: %s: user or password is wrong (%s); check "
-                                "the user in the URI, authSource and documents-password",
-                                store->place, what, reason->message);
+            return ir_error_set(error, IR_ERR_AUTH, IR_TEXT_MONGODB_LOGIN, store->place, what,
+                                reason->message);
         }
         break;
     default:

@@ -1,3 +1,4 @@
+#include "common/messages.h"
 #include "store/documents_mongodb.h"
 
 #include <stdio.h>
@@ -198,15 +199,12 @@ static ir_status_t check_unversioned(const ir_mongodb_t *store, ir_error_t *erro
         status = has_earlier(store, IR_MONGODB_OBSERVATIONS, &used, error);
     }
     if (status == IR_OK && used && !store->earlier) {
-        status = ir_error_set(
-            error, IR_ERR_PROTOCOL,
-            "documents mongodb %s: the database is of an earlier release, whose ids are of another "
-            "kind: set up an empty store and graph, and bring it over with ir-store reprocess "
-            "--from mongodb://%s",
-            store->place, store->place);
+        status =
+            ir_error_set(error, IR_ERR_PROTOCOL, "documents mongodb %s: " IR_TEXT_EARLIER_RELEASE,
+                         store->place, "mongodb://", store->place);
     } else if (status == IR_OK && !used) {
-        status = ir_error_set(error, IR_ERR_NOT_FOUND,
-                              "documents mongodb %s: not set up: run ir-store init", store->place);
+        status = ir_error_set(error, IR_ERR_NOT_FOUND, "documents mongodb %s: " IR_TEXT_NOT_SET_UP,
+                              store->place);
     }
     return status;
 }
@@ -225,8 +223,8 @@ static ir_status_t check_collections(const ir_mongodb_t *store, ir_error_t *erro
     }
     bson_strfreev(names);
     return good ? IR_OK
-                : ir_error_set(error, IR_ERR_NOT_FOUND,
-                               "documents mongodb %s: not set up: run ir-store init", store->place);
+                : ir_error_set(error, IR_ERR_NOT_FOUND, "documents mongodb %s: " IR_TEXT_NOT_SET_UP,
+                               store->place);
 }
 
 ir_status_t ir_mongodb_check_schema(const ir_mongodb_t *store, ir_error_t *error) {

@@ -8,6 +8,7 @@
  * The log stays open here, so its content can still be copied into the database.
  *
  * The index only says where pages are in the log; but writers use it to agree on their turn. */
+#include "common/messages.h"
 #include "store/documents_sqlite.h"
 
 #include "common/clock.h"
@@ -152,10 +153,8 @@ static ir_status_t vanished(ir_sqlite_t *store, const char *what, const char *ad
     char since[IR_TIME_SIZE];
     const ir_sqlite_presence_t *presence = &store->presence;
     const size_t size = ir_clock_format(presence->since_ns, since);
-    return ir_error_set(error, IR_ERR_VANISHED,
-                        "documents sqlite:%s: the file %s while it was in use; %" PRIu64
-                        " messages stored since %.*s by this process are not there any more; %s",
-                        store->path, what, presence->stored, (int)size, since, advice);
+    return ir_error_set(error, IR_ERR_VANISHED, IR_TEXT_DATABASE_VANISHED, store->path, what,
+                        presence->stored, (int)size, since, advice);
 }
 
 /* Copies the log into the database, wherever that file is now, and empties the log. Otherwise
@@ -199,11 +198,7 @@ static ir_status_t database_missing(ir_sqlite_t *store, const char *what, ir_err
 static ir_status_t log_missing(ir_sqlite_t *store, const char *what, ir_error_t *error) {
     ir_status_t status = IR_OK;
     if (copy_log(store)) {
-        status =
-            ir_error_set(error, IR_ERR_IO,
-                         "documents sqlite:%s: its -wal or -shm %s while it was in use; leave "
-                         "them where they are; nothing is lost, the log is in the database now",
-                         store->path, what);
+        status = ir_error_set(error, IR_ERR_IO, IR_TEXT_LOG_VANISHED, store->path, what);
     } else {
         status = vanished(store, "lost its -wal or -shm", "leave them where they are", error);
     }
@@ -258,9 +253,5 @@ ir_status_t ir_sqlite_presence_spoilt(ir_sqlite_t *store, ir_error_t *error) {
         store->spoilt.known = false;
         return IR_OK;
     }
-    return ir_error_set(error, IR_ERR_PROTOCOL,
-                        "documents sqlite:%s: the file was written over or cut off while it was in "
-                        "use, and its log is that of the one before; stop the workers, remove the "
-                        "file with its -wal and -shm, put the right one back or run ir-store init",
-                        store->path);
+    return ir_error_set(error, IR_ERR_PROTOCOL, IR_TEXT_DATABASE_SPOILT, store->path);
 }

@@ -1,3 +1,4 @@
+#include "common/messages.h"
 #include "store/documents_sqlite.h"
 
 #include <stdio.h>
@@ -69,18 +70,12 @@ static ir_status_t check_version(const ir_sqlite_t *store, int64_t version, ir_e
                                            store->path);
     }
     if (version == 1) {
-        return ir_error_set(error, IR_ERR_PROTOCOL,
-                            "documents sqlite:%s: the database is of an earlier release, whose ids "
-                            "are of another kind: set up an empty store and graph, and bring it "
-                            "over with ir-store reprocess --from sqlite:%s",
-                            store->path, store->path);
+        return ir_error_set(error, IR_ERR_PROTOCOL, "documents sqlite:%s: " IR_TEXT_EARLIER_RELEASE,
+                            store->path, "sqlite:", store->path);
     }
     if (version != IR_SQLITE_SCHEMA) {
-        return ir_error_set(error, IR_ERR_PROTOCOL,
-                            "documents sqlite:%s: the database has schema version %lld, this "
-                            "program has %d; use the program it was made with, or export it and "
-                            "begin a new one",
-                            store->path, (long long)version, IR_SQLITE_SCHEMA);
+        return ir_error_set(error, IR_ERR_PROTOCOL, IR_TEXT_OTHER_SCHEMA, store->path,
+                            (long long)version, IR_SQLITE_SCHEMA);
     }
     return IR_OK;
 }
@@ -100,14 +95,11 @@ ir_status_t ir_sqlite_check_schema(ir_sqlite_t *store, ir_error_t *error) {
         return ir_sqlite_failed(store, code, "cannot read", error);
     }
     if (application == 0 && version == 0 && objects == 0) {
-        return ir_error_set(error, IR_ERR_NOT_FOUND,
-                            "documents sqlite:%s: not set up: run ir-store init", store->path);
+        return ir_error_set(error, IR_ERR_NOT_FOUND, "documents sqlite:%s: " IR_TEXT_NOT_SET_UP,
+                            store->path);
     }
     if (application != IR_SQLITE_APPLICATION) {
-        return ir_error_set(error, IR_ERR_PROTOCOL,
-                            "documents sqlite:%s: the database belongs to another program; name "
-                            "another path",
-                            store->path);
+        return ir_error_set(error, IR_ERR_PROTOCOL, IR_TEXT_OTHER_DATABASE, store->path);
     }
     return check_version(store, version, error);
 }

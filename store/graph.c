@@ -1,5 +1,6 @@
 #include "store/graph.h"
 
+#include "common/messages.h"
 #include "common/rendezvous.h"
 #include "common/settings.h"
 #include "store/graph_backend.h"
@@ -156,12 +157,7 @@ void ir_graph_close(ir_graph_t *graph) {
 ir_status_t ir_graph_check_id(const ir_id_t *id, const char *place, ir_error_t *error) {
     return ir_id_version(id) == IR_ID_VERSION
                ? IR_OK
-               : ir_error_set(
-                     error, IR_ERR_PROTOCOL,
-                     "graph %s: it holds observations of an earlier release, whose ids are "
-                     "of another kind: name an empty one, and fill it from the old "
-                     "documents with ir-store reprocess --from OLD-DOCUMENTS",
-                     place);
+               : ir_error_set(error, IR_ERR_PROTOCOL, IR_TEXT_EARLIER_GRAPH, place);
 }
 
 /* ---- every server in turn ---- */

@@ -7,6 +7,7 @@
  * byte to the file `claims`, to note that it wrote in place of the first. Every writer watches that
  * file; after it grew, the writer also looks up what it considers new. */
 #include "common/clock.h"
+#include "common/messages.h"
 #include "store/directory_lock.h"
 #include "store/graph_backend.h"
 #include "store/id_set.h"
@@ -293,11 +294,8 @@ static const char *file_missing(const nquads_t *graph, const char *name, int fd)
 static ir_status_t vanished(nquads_t *graph, const char *what, ir_error_t *error) {
     char since[IR_TIME_SIZE];
     const size_t size = ir_clock_format(graph->since_ns, since);
-    ir_error_set(
-        error, IR_ERR_VANISHED,
-        "graph nquads:%s: %s; %" PRIu64 " observations stored since %.*s by this process "
-        "may not be there any more; put it back, or run ir-store init to go on in a new one",
-        graph->directory, what, graph->stored, (int)size, since);
+    ir_error_set(error, IR_ERR_VANISHED, IR_TEXT_GRAPH_VANISHED, graph->directory, what,
+                 graph->stored, (int)size, since);
     ir_segment_close(graph->segment);
     graph->segment = NULL;
     ir_segments_forget(graph->segments);

@@ -1,5 +1,6 @@
 /* Certainly good statements, in graphs that no reader uses: BASE "control", and below it one graph
  * per probe. They are removed again. */
+#include "common/messages.h"
 #include "store/graph_sparql.h"
 
 #include "common/clock.h"
@@ -50,10 +51,7 @@ static ir_status_t read_statement(ir_sparql_t *graph, const char *name, uint32_t
     if (status != IR_OK && status != IR_ERR_PROTOCOL) {
         return ir_error_set(error, status, "%s", why.text);
     }
-    return ir_error_set(error, IR_ERR_PROTOCOL,
-                        "%s: a statement that was written is not there: is it the same dataset "
-                        "that is written and asked, and does the server itself answer?",
-                        graph->uri.query);
+    return ir_error_set(error, IR_ERR_PROTOCOL, IR_TEXT_STATEMENT_MISSING, graph->uri.query);
 }
 
 /* If it cannot be removed it does no harm, because no reader uses that graph. */

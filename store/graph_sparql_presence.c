@@ -1,6 +1,7 @@
 /* Checks that the server still has what it was given. A server that comes back with an empty
  * dataset (in memory, or on another disk) accepts writes as before; the missing registry reveals
  * it. */
+#include "common/messages.h"
 #include "store/graph_sparql.h"
 
 #include <inttypes.h>
@@ -23,16 +24,12 @@ static ir_status_t ask_registry(ir_sparql_t *graph, bool *there, ir_error_t *err
 static ir_status_t came_back_empty(ir_sparql_t *graph, ir_error_t *error) {
     const int size = (int)strcspn(graph->uri.query, "?");
     if (graph->lost) {
-        return ir_error_set(error, IR_ERR_NOT_FOUND, "graph %.*s: not set up: run ir-store init",
-                            size, graph->uri.query);
+        return ir_error_set(error, IR_ERR_NOT_FOUND, "graph %.*s: " IR_TEXT_NOT_SET_UP, size,
+                            graph->uri.query);
     }
     graph->lost = true;
-    return ir_error_set(error, IR_ERR_VANISHED,
-                        "graph %.*s: the registry is gone, so the server has lost its data or has "
-                        "another dataset now; %" PRIu64 " observations stored by this process may "
-                        "not be there any more; put the data back, or run ir-store init to go on "
-                        "with an empty dataset",
-                        size, graph->uri.query, graph->stored);
+    return ir_error_set(error, IR_ERR_VANISHED, IR_TEXT_GRAPH_EMPTY, size, graph->uri.query,
+                        graph->stored);
 }
 
 ir_status_t ir_sparql_present(void *store, ir_error_t *error) {

@@ -1,3 +1,4 @@
+#include "common/messages.h"
 #include "store/graph_sparql.h"
 
 #include <stdlib.h>
@@ -179,10 +180,8 @@ static ir_status_t read_back(ir_sparql_t *graph, const ir_graph_pick_t *picks, s
                                                 : ir_sparql_no_memory(error);
     ir_buffer_free(&pattern);
     if (status == IR_OK && found != n_ids) {
-        status = ir_error_set(error, IR_ERR_PROTOCOL,
-                              "%s said that it took %zu subjects, and has %llu of them: does "
-                              "something before the server answer in its place?",
-                              graph->uri.query, n_ids, (unsigned long long)found);
+        status = ir_error_set(error, IR_ERR_PROTOCOL, IR_TEXT_SUBJECTS_MISSING, graph->uri.query,
+                              n_ids, (unsigned long long)found);
     }
     return status;
 }

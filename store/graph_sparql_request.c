@@ -1,3 +1,4 @@
+#include "common/messages.h"
 #include "store/graph_sparql.h"
 
 #include <ctype.h>
@@ -67,20 +68,11 @@ static ir_status_t judge(const ir_sparql_t *graph, const char *url, int code, ir
     switch (code) {
     case 401:
     case 403:
-        return ir_error_set(error, IR_ERR_AUTH,
-                            "%.*s refuses the credentials or the right to write (%d); check "
-                            "graph-user, graph-password and the server's grants: %s",
-                            size, url, code, text);
+        return ir_error_set(error, IR_ERR_AUTH, IR_TEXT_GRAPH_REFUSES, size, url, code, text);
     case 404:
-        return ir_error_set(error, IR_ERR_NOT_FOUND,
-                            "%.*s: no such dataset there (404); check the path in the graph "
-                            "store's URI, or create the dataset",
-                            size, url);
+        return ir_error_set(error, IR_ERR_NOT_FOUND, IR_TEXT_NO_DATASET, size, url);
     case 405:
-        return ir_error_set(error, IR_ERR_PROTOCOL,
-                            "%.*s does not take this request (405); check path and strategy in "
-                            "the graph store's URI",
-                            size, url);
+        return ir_error_set(error, IR_ERR_PROTOCOL, IR_TEXT_OTHER_STRATEGY, size, url);
     case 408:
     case 429:
         break;

@@ -1,5 +1,7 @@
 #include "store/http.h"
 
+#include "common/messages.h"
+
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,9 +172,7 @@ static ir_status_t explain(const ir_http_t *http, CURLcode result, ir_error_t *e
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_HTTP2:
-        return ir_error_set(error, IR_ERR_PROTOCOL,
-                            "%.*s speaks another protocol than HTTP: %s; check host and port", size,
-                            url, text);
+        return ir_error_set(error, IR_ERR_PROTOCOL, IR_TEXT_NOT_HTTP, size, url, text);
     case CURLE_OUT_OF_MEMORY:
         return ir_error_set(error, IR_ERR_MEMORY, "graph: out of memory");
     case CURLE_URL_MALFORMAT:

@@ -7,6 +7,7 @@
 #include "common/backoff.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/messages.h"
 #include "tap/item.h"
 #include "tap/show.h"
 
@@ -128,8 +129,7 @@ static ir_status_t listen_rejected(tap_t *tap, ir_error_t *error) {
     const ir_status_t status =
         open_lane(tap, &tap->rejected, CHANNEL_REJECTED, IR_EXCHANGE_REJECTED, all, 1, error);
     if (status == IR_ERR_AUTH && tap->options->show == IR_TAP_ALL) {
-        ir_log(IR_LOG_WARN, "what is refused is not shown: this user may not listen to "
-                            "exchange " IR_EXCHANGE_REJECTED);
+        ir_log(IR_LOG_WARN, IR_TEXT_TAP_BLIND);
         return IR_OK;
     }
     return status;
@@ -158,7 +158,8 @@ static void copy_header(const amqp_table_entry_t *entry, const char *name,
     }
 }
 
-/* What the worker says of a refusal (docs/reference/formats.md); the broker's own letters have none of it. */
+/* What the worker says of a refusal (docs/reference/formats.md); the broker's own letters have none
+ * of it. */
 static void look_at_letter(void *context, const amqp_basic_properties_t *properties) {
     letter_t *letter = context;
     *letter = (letter_t){.reason = "dead-lettered by the broker", .refused = 1};
@@ -248,15 +249,13 @@ static void look_at_queue(tap_t *tap, const lane_t *lane) {
         amqp_queue_declare(tap->connection, lane->channel, amqp_cstring_bytes(lane->queue), 1, 0, 1,
                            1, amqp_empty_table);
     if (found != NULL && found->message_count >= QUEUE_MOST) {
-        ir_log(IR_LOG_WARN,
-               "the connection is too slow: the broker drops the oldest of what waits, and does "
-               "not say how many");
+        ir_log(IR_LOG_WARN, IR_TEXT_TAP_SLOW);
     }
 }
 
 static void tell_missed(uint64_t count) {
     if (count > 0) {
-        ir_log(IR_LOG_WARN, "the output is too slow: %" PRIu64 " lines were left out", count);
+        ir_log(IR_LOG_WARN, IR_TEXT_OUTPUT_SLOW, count);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "common/clock.h"
 #include "common/invariant.h"
 #include "common/log.h"
+#include "common/messages.h"
 #include "worker/state.h"
 
 #include <stdlib.h>
@@ -41,10 +42,7 @@ static bool may_tell(ir_worker_t *worker) {
 static void tell_doubt(ir_worker_t *worker, const ir_message_t *message, const char *id,
                        const char *detail) {
     if (may_tell(worker)) {
-        ir_log(IR_LOG_WARN,
-               "mote %.*s is in doubt: its messages wait until a refusal of message %s is proved "
-               "or it is taken: %s",
-               IR_VIEW_ARG(message->mote), id, detail);
+        ir_log(IR_LOG_WARN, IR_TEXT_IN_DOUBT, IR_VIEW_ARG(message->mote), id, detail);
     }
 }
 

@@ -1,3 +1,4 @@
+#include "common/messages.h"
 #include "worker/state.h"
 
 #include "broker/topology.h"
@@ -29,10 +30,7 @@ void ir_intake_dispatch(ir_worker_t *worker) {
 
 static void note_unstamped(ir_worker_t *worker, const ir_delivery_t *delivery) {
     ir_metric_increase(worker->meters.messages_unstamped, 1);
-    ir_log_limited(&worker->unstamped_logged_ns, LOG_INTERVAL_NS, IR_LOG_WARN,
-                   "a message with routing key %.*s has no stamp of its arrival: this worker's "
-                   "clock takes its place; the broker does not stamp, or it was in a queue before "
-                   "the broker did",
+    ir_log_limited(&worker->unstamped_logged_ns, LOG_INTERVAL_NS, IR_LOG_WARN, IR_TEXT_UNSTAMPED,
                    IR_VIEW_ARG(delivery->routing_key));
 }
 
@@ -83,11 +81,8 @@ static void on_turn(void *context) {
 static void on_oversize(void *context, const ir_delivery_t *delivery, uint64_t size) {
     ir_worker_t *worker = context;
     ir_metric_increase(worker->meters.messages_oversize, 1);
-    ir_log(
-        IR_LOG_WARN,
-        "message of %llu bytes with routing key %.*s is over message-bytes: left to the broker to "
-        "dead-letter",
-        (unsigned long long)size, IR_VIEW_ARG(delivery->routing_key));
+    ir_log(IR_LOG_WARN, IR_TEXT_OVERSIZE, (unsigned long long)size,
+           IR_VIEW_ARG(delivery->routing_key));
 }
 
 /* A refusal before anything was consumed is a wrong setting: it ends the worker. Later a user may

@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/legible.h"
 #include "common/log.h"
+#include "common/messages.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,10 +216,7 @@ static void tell_left_out(ir_letters_t *letters) {
     ir_metric_increase(letters->meters->dead_letters, letters->taken);
     ir_metric_increase(letters->meters->dead_letters_left_out, letters->left_out);
     if (letters->left_out > 0) {
-        ir_log_limited(&letters->logged_ns, LOG_INTERVAL_NS, IR_LOG_WARN,
-                       "RabbitMQ took no dead letter for %llu refused messages (" IR_QUEUE_REJECTED
-                       " is full or its node is lost); they are in the raw documents: ir-store "
-                       "rejected list",
+        ir_log_limited(&letters->logged_ns, LOG_INTERVAL_NS, IR_LOG_WARN, IR_TEXT_NO_DEAD_LETTER,
                        (unsigned long long)letters->left_out);
     }
 }

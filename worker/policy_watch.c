@@ -3,6 +3,7 @@
 #include "broker/connection.h"
 #include "broker/topology.h"
 #include "common/log.h"
+#include "common/messages.h"
 #include "common/thread.h"
 #include "store/http.h"
 #include "worker/management.h"
@@ -181,8 +182,7 @@ static void log_news(const ir_policy_watch_t *watch, ir_status_t status, const i
                      const ir_error_t *error) {
     if (status != IR_OK) {
         if (watch->known || !watch->asked) {
-            ir_log(IR_LOG_WARN, "it is not known whether the broker can drop messages: %s",
-                   error->text);
+            ir_log(IR_LOG_WARN, IR_TEXT_POLICIES_UNKNOWN, error->text);
         }
         return;
     }
@@ -192,7 +192,7 @@ static void log_news(const ir_policy_watch_t *watch, ir_status_t status, const i
     for (ir_view_t rest = ir_buffer_view(reasons); rest.size > 0;) {
         const char *stop = memchr(rest.data, '\n', rest.size);
         const size_t size = stop != NULL ? (size_t)(stop - rest.data) : rest.size;
-        ir_log(IR_LOG_ERROR, "the broker can drop messages: %.*s", (int)size, rest.data);
+        ir_log(IR_LOG_ERROR, IR_TEXT_CAN_DROP, (int)size, rest.data);
         rest = ir_view(rest.data + size + (stop != NULL), rest.size - size - (stop != NULL));
     }
     if (reasons->size == 0 && watch->reasons.size > 0) {

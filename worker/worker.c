@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/messages.h"
 #include "common/program.h"
 #include "worker/state.h"
 
@@ -143,7 +144,7 @@ static void *swap_registry(void *context, void *made) {
 static void keep_registry(void *context, const ir_error_t *error) {
     ir_worker_t *worker = context;
     ir_metric_increase(worker->meters.registry_reload_failures, 1);
-    ir_log(IR_LOG_ERROR, "registry stays as it was: %s", error->text);
+    ir_log(IR_LOG_ERROR, IR_TEXT_REGISTRY_KEPT, error->text);
 }
 
 static bool registry_in_use(const void *old) {

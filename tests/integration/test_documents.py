@@ -17,6 +17,7 @@ import harness
 from harness import programs
 
 import definitions
+import references
 import river
 
 TUTORIAL = harness.ROOT / "docs" / "tutorial.md"
@@ -172,3 +173,24 @@ def test_each_document_is_listed():
     folder = harness.ROOT / "docs"
     missing = [each for each in folder.rglob("*.md") if f"({each.relative_to(folder)})" not in listed and each.name != "README.md"]
     assert missing == []
+
+
+# ---- references ----
+
+
+def test_references_are_current(tmp_path):
+    """Those that are made from the code."""
+    subprocess.run([harness.ROOT / "tools" / "references.py", harness.BUILD, tmp_path], check=True, timeout=60)
+    made = sorted(tmp_path.iterdir())
+    assert made
+    for path in made:
+        assert path.read_text() == (harness.ROOT / "docs" / "reference" / path.name).read_text(), "make references writes it anew"
+
+
+def test_each_message_has_its_number_and_is_used():
+    rows = [row for _, group in references.messages() for row in group]
+    numbers = [number for _, number, _, _ in rows]
+    header = (harness.ROOT / "common" / "messages.h").read_text()
+    assert len(rows) == header.count("#define IR_TEXT_") and len(set(numbers)) == len(numbers)
+    sources = "".join(path.read_text() for path in repository() if path.suffix == ".c" and "tests" not in path.parts)
+    assert [name for name, *_ in rows if name not in sources] == []
