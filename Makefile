@@ -67,6 +67,8 @@ UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(OUT)/tests/%)
 UNIT_HELPERS := $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c))
 ALLOC_TESTS := $(shell grep -ls failing_alloc.h $(UNIT_SOURCES))
 SOURCE_TESTS := $(shell grep -ls unit/sources.h $(UNIT_SOURCES))
+# It says which metrics there are, for the reference.
+PRINT_METRICS := $(OUT)/packaging/print_metrics
 BENCHES := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/bench_*.c))
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZERS := $(FUZZ_SOURCES:tests/fuzz/%.c=$(OUT)/fuzz/%)
@@ -75,7 +77,7 @@ FUZZ_HELPERS := $(OUT)/tests/fuzz/bound.o $(OUT)/tests/fuzz/pack.o $(if $(filter
 
 .PHONY: build unit fuzzers benches
 build: $(PROGRAMS)
-unit: $(UNIT_TESTS)
+unit: $(UNIT_TESTS) $(PRINT_METRICS)
 fuzzers: $(FUZZERS)
 benches: $(BENCHES)
 
@@ -104,6 +106,9 @@ $(OUT)/tests/test_%: $(OUT)/tests/unit/test_%.o $(LIBRARY)
 	$(LINK) $(filter %.o,$^) $(LIBRARY) $(LIBRARIES) $(LDLIBS) -lcmocka -ldl -o $@
 
 $(OUT)/bench/bench_%: $(OUT)/bench/bench_%.o $(LIBRARY)
+	$(LINK) $^ $(LIBRARIES) $(LDLIBS) -o $@
+
+$(PRINT_METRICS): $(PRINT_METRICS).o $(LIBRARY)
 	$(LINK) $^ $(LIBRARIES) $(LDLIBS) -o $@
 
 $(OUT)/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(FUZZ_HELPERS) $(LIBRARY)
@@ -268,7 +273,7 @@ valgrind:
 # ---- checks ----
 
 C_FILES := $(wildcard $(addsuffix /*.c,$(FOLDERS)) $(addsuffix /*.h,$(FOLDERS)) tests/unit/*.[ch] \
-             tests/fuzz/*.[ch] bench/*.[ch] examples/c/*.c)
+             tests/fuzz/*.[ch] bench/*.[ch] packaging/*.c examples/c/*.c)
 SHELL_FILES := tools/install ingest/make-certificates ingest/check-data .ci/run $(wildcard tools/*.sh tests/*.sh tests/*/*.sh examples/*/*.sh packaging/debian/*.p*st*) tests/platforms/run \
                platforms/lab/sandbox.sh \
                $(wildcard tests/platforms/*.bats tests/platforms/*.bash platforms/appliance/initrd/init \
@@ -278,7 +283,7 @@ SHELL_FILES := tools/install ingest/make-certificates ingest/check-data .ci/run 
                platforms/kvm/private-libvirtd $(wildcard platforms/xen/nested/* platforms/xen/hotplug/*)
 PYTHON_FILES := $(wildcard monitoring/*.py tools/*.py ingest/*.py packaging/*.py examples/*/*.py tests/*/*.py tests/*/*/*.py bench/*.py bench/*/*.py bench/*/*/*.py platforms/*.py platforms/*/*.py) \
                 platforms/ir-platform platforms/ir-deploy monitoring/ir-top monitoring/configure
-TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(wildcard tests/fuzz/*.c)
+TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(wildcard tests/fuzz/*.c packaging/*.c)
 TIDY_STAMPS := $(TIDY_FILES:%.c=out/tidy/%.ok)
 
 .PHONY: check check-all check-format check-shell check-python check-structure check-warnings check-hardening check-tidy format
@@ -326,7 +331,7 @@ haproxy.cfg:
 
 # The references that follow from tables in the code; a test holds them against it.
 .PHONY: references
-references: build
+references: build $(PRINT_METRICS)
 	@tools/references.py $(OUT)
 
 # For clangd and other tools: how each C file is compiled.
@@ -457,7 +462,7 @@ help:
 	@echo "make test-xen    the same for Xen, in a machine of QEMU that runs it; half an hour"
 	@echo "make build       the programs, below out/release (MODE=asan|tsan: below out/asan, out/tsan)"
 	@echo "make check       format, clang-tidy, shellcheck, hardening; make format repairs the first"
-	@echo "make compile_commands.json  for clangd and other tools; make references: docs/reference/settings.md, messages.md"
+	@echo "make compile_commands.json  for clangd and other tools; make references: settings, metrics, messages in docs/reference"
 	@echo "make valgrind    unit tests and short runs of the release build under valgrind"
 	@echo "make fuzz        every parser of foreign bytes under libFuzzer: SECONDS=60 (each)  CORPUS=DIR (more inputs)  TARGETS=\"NAME …\""
 	@echo "make install     programs, manual pages, examples and documents, below PREFIX=/usr/local (DESTDIR=)"
@@ -468,4 +473,4 @@ help:
 	@echo "make clean       removes out/; a river of make up stays"
 
 -include $(OBJECTS:.o=.d) $(MAINS:%.c=$(OUT)/%.d) $(UNIT_SOURCES:%.c=$(OUT)/%.d) \
-         $(UNIT_HELPERS:%.c=$(OUT)/%.d) $(patsubst %.c,$(OUT)/%.d,$(wildcard tests/fuzz/*.c))
+         $(UNIT_HELPERS:%.c=$(OUT)/%.d) $(patsubst %.c,$(OUT)/%.d,$(wildcard tests/fuzz/*.c packaging/*.c))

@@ -304,8 +304,7 @@ static void render_process(const ir_metrics_t *metrics, ir_buffer_t *out) {
     render_head(out, "process_start_time_seconds", "Start, Unix time.", "gauge");
     ir_buffer_append_format(out, "process_start_time_seconds %.3f\n", metrics->started);
     render_descriptors(out);
-    render_head(out, "ir_clock_seconds", "What this program takes for the time, Unix time.",
-                "gauge");
+    render_head(out, "ir_clock_seconds", "The time by this program's clock, Unix time.", "gauge");
     ir_buffer_append_format(out, "ir_clock_seconds %.3f\n",
                             (double)ir_clock_now() / (double)IR_SECOND_NS);
 }

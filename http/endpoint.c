@@ -117,7 +117,7 @@ ir_status_t ir_endpoint_new(ir_metrics_t *metrics, ir_endpoint_ready_fn ready,
     *made =
         (ir_endpoint_t){.metrics = metrics, .ready = ready, .refresh = refresh, .context = context};
     made->is_ready = ir_metrics_add(metrics, IR_METRIC_GAUGE, "ir_ready", NULL,
-                                    "1 while /readyz says that the program can do its work.");
+                                    "1 while /readyz answers 200: the program can do its work.");
     *endpoint = made;
     return IR_OK;
 }

@@ -12,29 +12,31 @@ static const ir_metric_row_t single[] = {
     {FIELD(messages), IR_METRIC_COUNTER, "ir_ingest_messages_total", NULL,
      "Messages confirmed by the broker and answered with 202."},
     {FIELD(observations), IR_METRIC_COUNTER, "ir_ingest_observations_total", NULL,
-     "Observations in them."},
-    {FIELD(bytes), IR_METRIC_COUNTER, "ir_ingest_bytes_total", NULL, "Bytes of their bodies."},
+     "Observations in these messages."},
+    {FIELD(bytes), IR_METRIC_COUNTER, "ir_ingest_bytes_total", NULL,
+     "Bytes of the bodies of these messages."},
     {FIELD(records_refused), IR_METRIC_COUNTER, "ir_ingest_records_refused_total", NULL,
      "Records and packs for which a request was refused."},
     {FIELD(late), IR_METRIC_COUNTER, "ir_ingest_late_total", NULL,
-     "Messages that the broker answered for after their request was answered with 503."},
-    {FIELD(connections), IR_METRIC_GAUGE, "ir_ingest_connections", NULL, "Connections open."},
+     "Messages that the broker confirmed or refused after their request had been answered with "
+     "503."},
+    {FIELD(connections), IR_METRIC_GAUGE, "ir_ingest_connections", NULL, "Open HTTP connections."},
     {FIELD(reading), IR_METRIC_GAUGE, "ir_ingest_requests_reading", NULL,
-     "Requests whose bodies wait to be read beside the loop, or are read there."},
+     "Requests with a large body that waits to be decoded, or is being decoded."},
     {FIELD(in_flight), IR_METRIC_GAUGE, "ir_ingest_requests_in_flight", NULL,
      "Requests that wait for the broker."},
     {FIELD(in_flight_bytes), IR_METRIC_GAUGE, "ir_ingest_bytes_in_flight", NULL,
      "Memory of the messages on their way to the broker."},
     {FIELD(motes_waiting), IR_METRIC_GAUGE, "ir_ingest_motes_waiting", NULL,
-     "Motes that get 503 until the broker has answered for their open messages."},
+     "Motes that get 503 waiting until the broker has answered for their open messages."},
     {FIELD(messages_waiting), IR_METRIC_GAUGE, "ir_ingest_messages_waiting", NULL,
      "Open messages of these motes."},
     {FIELD(given_up), IR_METRIC_COUNTER, "ir_ingest_given_up_total", NULL,
      "Late messages that the gateway stopped waiting for, to keep room for other motes."},
     {FIELD(set_aside), IR_METRIC_COUNTER, "ir_broker_set_aside_total", NULL,
-     "Connections to the broker that only wait for late answers; another one took over."},
+     "Connections to the broker that were set aside to wait for late confirms, since the start."},
     {FIELD(connected), IR_METRIC_GAUGE, "ir_broker_connected", NULL,
-     "1 while the publishing connection stands."},
+     "1 while the publishing connection is open."},
     {FIELD(blocked), IR_METRIC_GAUGE, "ir_broker_blocked", NULL,
      "1 while the broker blocks publishers."},
     {FIELD(reconnects), IR_METRIC_COUNTER, "ir_broker_reconnects_total", NULL,
@@ -49,7 +51,7 @@ static const ir_metric_row_t single[] = {
     {FIELD(registry_reload_failures), IR_METRIC_COUNTER, "ir_registry_reloads_total",
      "result=\"failed\"", "Reloads of the registry."},
     {FIELD(registry_sensors), IR_METRIC_GAUGE, "ir_registry_sensors", NULL,
-     "Sensors in the registry; 0 without one."},
+     "Sensors in the registry; 0 without the setting registry."},
 };
 
 ir_status_t ir_ingest_meters_open(ir_ingest_meters_t *meters, ir_error_t *error) {
@@ -62,19 +64,20 @@ ir_status_t ir_ingest_meters_open(ir_ingest_meters_t *meters, ir_error_t *error)
     ir_metrics_add_rows(meters->metrics, meters, single, sizeof single / sizeof single[0]);
     ir_culprits_open(
         &meters->culprits, meters->metrics, "ir_ingest_refused_top",
-        "Records refused of the motes of which most was refused, and each 429 as one.");
+        "Records refused, of the 16 motes with the most; an answer 429 counts as one.");
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         snprintf(labels, sizeof labels, "code=\"%d\"", codes[i]);
         meters->answers[i].code = codes[i];
         meters->answers[i].metric =
             ir_metrics_add(meters->metrics, IR_METRIC_COUNTER, "ir_http_requests_total", labels,
-                           "Requests for observations by the status of their answer.");
+                           "Requests to /v1/observations, by the status of the answer.");
     }
     for (int i = 0; i < IR_CLOSING_COUNT; i++) {
         snprintf(labels, sizeof labels, "reason=\"%s\"", ir_closing_text((ir_closing_t)i));
         meters->closed[i] =
             ir_metrics_add(meters->metrics, IR_METRIC_COUNTER, "ir_http_closed_total", labels,
-                           "Connections closed over a bound, or ended within a request.");
+                           "Connections closed because they exceeded a limit. broken: not HTTP, or "
+                           "ended within a request.");
     }
     meters->confirm_seconds =
         ir_metrics_add_histogram(meters->metrics, "ir_ingest_confirm_seconds", NULL,

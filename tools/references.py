@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Writes references from the tables in the code: docs/reference/settings.md from what the programs say of their settings
-(--print-json), docs/reference/messages.md from common/messages.h. `make references` calls it."""
+(--print-json), metrics.md from what packaging/print_metrics.c prints, messages.md from common/messages.h. `make references` calls it."""
 
 import argparse
 import json
 import re
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ("ir-worker", "ir-ingest", "ir-store", "ir-annotate", "ir-feed", "ir-tap", "ir-loadgen", "ir-registry")
@@ -109,6 +110,61 @@ def settings(folder):
     return "\n".join([*parts, "## Options of every program\n", table(["option", "does"], built_in)])
 
 
+# ---- metrics ----
+
+METRICS = """\
+# Metrics
+
+{made}
+
+`ir-worker` serves these at `/metrics` of its address `http`, `ir-ingest` at `/metrics` of its address `listen`, in Prometheus' text
+format. A counter begins at 0 when the program starts. A histogram counts durations in seconds, in buckets from 1 ms to 60 s.
+[Monitoring](../howto/monitor.md) describes what Prometheus makes of them.
+"""
+FEW = 12  # values of a label that are listed
+
+
+class Metric(NamedTuple):
+    name: str
+    kind: str
+    help: str
+    labels: dict  # of lists of values
+
+    def row(self):
+        """The last column of a table; `le` is every histogram's."""
+        labels = "; ".join(f"`{name}`" + (": " + ", ".join(f"`{each}`" for each in values) if 1 < len(values) <= FEW else "")
+                           for name, values in self.labels.items() if name != "le")
+        return [f"`{self.name}`", self.kind, labels, self.help]
+
+
+def exposed(folder):
+    """{program: [Metric]}"""
+    text = subprocess.run([folder / "packaging" / "print_metrics"], capture_output=True, text=True, check=True, timeout=SECONDS).stdout
+    found = {}
+    for part in text.split("# PROGRAM ")[1:]:
+        program, _, lines = part.partition("\n")
+        for head in re.split(r"^# HELP ", lines, flags=re.M)[1:]:
+            first, kind, *series = head.splitlines()
+            name, _, meaning = first.partition(" ")
+            labels = {}
+            for label, value in re.findall(r'(\w+)="([^"]*)"', "\n".join(series)):
+                if value not in labels.setdefault(label, []):
+                    labels[label].append(value)
+            found.setdefault(program, []).append(Metric(name, kind.split(" ")[-1], meaning, labels))
+    return found
+
+
+def metrics(folder):
+    """What all programs have stands once."""
+    found = exposed(folder)
+    common = [each for each in found["ir-worker"] if each in found["ir-ingest"]]
+    parts = [METRICS.format(made=MADE.format(source="the programs' tables of metrics"))]
+    for title, rows in (*found.items(), ("Both", common)):
+        shown = rows if title == "Both" else [each for each in rows if each not in common]
+        parts += [f"## {title}\n", table(["metric", "kind", "labels", "meaning"], [each.row() for each in shown])]
+    return "\n".join(parts)
+
+
 # ---- messages ----
 
 MESSAGES = """\
@@ -153,7 +209,8 @@ def main():
     parser.add_argument("folder", metavar="FOLDER", type=Path, nargs="?", default=ROOT / "docs" / "reference",
                         help="where to write (default: docs/reference)")
     options = parser.parse_args()
-    for name, text in (("settings.md", settings(options.programs)), ("messages.md", message_reference())):
+    for name, text in (("settings.md", settings(options.programs)), ("metrics.md", metrics(options.programs)),
+                       ("messages.md", message_reference())):
         (options.folder / name).write_text(text, encoding="utf-8")
 
 

@@ -47,7 +47,8 @@ static ir_metric_t *add(ir_heard_t *heard, ir_view_t mote) {
         name.data == NULL
             ? NULL
             : ir_metrics_add(heard->metrics, IR_METRIC_GAUGE, "ir_mote_last_arrival_seconds", NULL,
-                             "When observations of this mote arrived last, Unix time.");
+                             "When usable observations of this mote last arrived, Unix time; of "
+                             "the first 10,000 motes that a worker hears.");
     if (metric == NULL) {
         return NULL;
     }

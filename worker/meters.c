@@ -23,46 +23,52 @@ static const ir_metric_row_t single[] = {
     {FIELD(messages_acknowledged), IR_METRIC_COUNTER, "ir_messages_acknowledged_total", NULL,
      "Messages stored, published again and acknowledged."},
     {FIELD(messages_oversize), IR_METRIC_COUNTER, "ir_messages_oversize_total", NULL,
-     "Messages over message-bytes, dead-lettered by the broker."},
+     "Messages over message-bytes, which the worker leaves to the broker to dead-letter."},
     {FIELD(messages_unstamped), IR_METRIC_COUNTER, "ir_messages_unstamped_total", NULL,
-     "Messages that no broker or gateway stamped with their arrival."},
+     "Messages without a stamp of their arrival; the worker's clock took its place."},
     {FIELD(observations_stored), IR_METRIC_COUNTER, "ir_observations_total", "state=\"stored\"",
-     "Observations by what became of them."},
+     "Observations: stored now, or duplicate because they were stored before."},
     {FIELD(observations_duplicate), IR_METRIC_COUNTER, "ir_observations_total",
-     "state=\"duplicate\"", "Observations by what became of them."},
+     "state=\"duplicate\"",
+     "Observations: stored now, or duplicate because they were stored before."},
     {FIELD(revisions), IR_METRIC_COUNTER, "ir_revisions_total", NULL,
      "Quality flags decided later than their observation."},
     {FIELD(dead_letters), IR_METRIC_COUNTER, "ir_dead_letters_total", NULL,
      "Messages published to the exchange ir.rejected."},
     {FIELD(dead_letters_left_out), IR_METRIC_COUNTER, "ir_dead_letters_left_out_total", NULL,
-     "Dead letters that ir.rejected had no room for; their messages are in the documents."},
+     "Dead letters not published because ir.rejected was full; their messages are in the "
+     "documents."},
     {FIELD(motes_in_doubt), IR_METRIC_GAUGE, "ir_motes_in_doubt", NULL,
-     "Motes of which a server refuses a message, which is not proved to be bad yet."},
+     "Motes of which a server refuses a message, while it is not yet proved that the message is at "
+     "fault."},
     {FIELD(messages_in_doubt), IR_METRIC_GAUGE, "ir_messages_in_doubt", NULL,
-     "Messages of motes in doubt that wait for a proof or are being proved."},
-    {FIELD(batches), IR_METRIC_COUNTER, "ir_batches_total", NULL, "Batches acknowledged."},
+     "Messages of these motes that wait for the proof."},
+    {FIELD(batches), IR_METRIC_COUNTER, "ir_batches_total", NULL,
+     "Batches stored, published again and acknowledged."},
     {FIELD(batches_in_flight), IR_METRIC_GAUGE, "ir_batches_in_flight", NULL,
-     "Batches in the stages."},
+     "Batches that are being stored or published."},
     {FIELD(messages_in_flight), IR_METRIC_GAUGE, "ir_messages_in_flight", NULL,
      "Messages delivered and not acknowledged yet."},
     {FIELD(oldest_age), IR_METRIC_GAUGE, "ir_oldest_message_age_seconds", NULL,
-     "Time since the arrival of the oldest of these; 0 without any."},
-    {FIELD(partitions), IR_METRIC_GAUGE, "ir_partitions", NULL, "Partitions held."},
+     "Age of the oldest message in flight since its arrival, in whole seconds; 0 without any."},
+    {FIELD(partitions), IR_METRIC_GAUGE, "ir_partitions", NULL,
+     "Partitions that this worker consumes."},
     {FIELD(partition_share), IR_METRIC_GAUGE, "ir_partition_share", NULL,
-     "Partitions that are this worker's own."},
+     "Partitions that this worker should consume."},
     {FIELD(partitions_unserved), IR_METRIC_GAUGE, "ir_partitions_unserved", NULL,
      "Partitions that no worker is known to consume."},
     {FIELD(set_aside), IR_METRIC_COUNTER, "ir_messages_set_aside_total", NULL,
      "Messages that RabbitMQ could not deliver, moved to ir.rejected by the brokers."},
     {FIELD(partition_losses), IR_METRIC_COUNTER, "ir_partition_losses_total", NULL,
-     "Times the broker took a partition from this worker or refused it."},
+     "Times the broker took back or refused a partition, or its queue did not answer."},
     {FIELD(objects_missing), IR_METRIC_COUNTER, "ir_broker_objects_missing_total", NULL,
-     "Exchanges and queues that were missing and declared again."},
-    {FIELD(workers), IR_METRIC_GAUGE, "ir_workers", NULL, "Workers known, this one included."},
+     "Exchanges, queues and bindings that were missing and declared again."},
+    {FIELD(workers), IR_METRIC_GAUGE, "ir_workers", NULL,
+     "Workers that this worker knows, itself included."},
     {FIELD(reconnects), IR_METRIC_COUNTER, "ir_broker_reconnects_total", NULL,
      "Connections to the broker after the first."},
     {FIELD(connected), IR_METRIC_GAUGE, "ir_broker_connected", NULL,
-     "1 while the consuming connection stands."},
+     "1 while all consuming connections are open."},
     {FIELD(registry_sensors), IR_METRIC_GAUGE, "ir_registry_sensors", NULL,
      "Sensors in the registry."},
     {FIELD(registry_reloads), IR_METRIC_COUNTER, "ir_registry_reloads_total", "result=\"done\"",
@@ -78,8 +84,10 @@ static void add_reasons_and_flags(ir_meters_t *m) {
         m->rejected[reason] = ir_metrics_add(m->metrics, IR_METRIC_COUNTER, "ir_rejected_total",
                                              labels, "Messages and records refused, by reason.");
     }
-    ir_culprits_open(&m->culprits, m->metrics, "ir_rejected_top",
-                     "Messages and records refused of the motes of which most was refused.");
+    ir_culprits_open(
+        &m->culprits, m->metrics, "ir_rejected_top",
+        "Messages and records refused, of the 16 motes with the most. A mote with more than a "
+        "sixteenth of all refusals is among them; its count may be too high by as much.");
     static const int flags[] = {IR_FLAG_GOOD, IR_FLAG_NOT_EVALUATED, IR_FLAG_SUSPECT, IR_FLAG_FAIL,
                                 IR_FLAG_MISSING};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
@@ -94,18 +102,20 @@ static void add_stages(ir_meters_t *m) {
     char labels[64];
     for (int stage = 0; stage < IR_STAGE_COUNT; stage++) {
         snprintf(labels, sizeof labels, "stage=\"%s\"", stage_texts[stage]);
-        m->retries[stage] = ir_metrics_add(m->metrics, IR_METRIC_COUNTER, "ir_stage_retries_total",
-                                           labels, "Times a stage had to back off.");
+        m->retries[stage] =
+            ir_metrics_add(m->metrics, IR_METRIC_COUNTER, "ir_stage_retries_total", labels,
+                           "Times that a stage failed and retried after a pause.");
         m->stage_ready[stage] = ir_metrics_add(m->metrics, IR_METRIC_GAUGE, "ir_stage_ready",
                                                labels, "1 while the stage's server answers.");
-        m->stage_seconds[stage] = ir_metrics_add_histogram(m->metrics, "ir_stage_seconds", labels,
-                                                           "Time a stage spends on one batch.");
+        m->stage_seconds[stage] = ir_metrics_add_histogram(
+            m->metrics, "ir_stage_seconds", labels, "Time that a stage spends on one batch.");
     }
     m->message_seconds = ir_metrics_add_histogram(
         m->metrics, "ir_message_seconds", NULL, "Time from delivery to acknowledgement, by batch.");
-    m->arrival_seconds = ir_metrics_add_histogram(
-        m->metrics, "ir_arrival_seconds", NULL,
-        "Time from arrival at the broker or gateway to acknowledgement, by message.");
+    m->arrival_seconds =
+        ir_metrics_add_histogram(m->metrics, "ir_arrival_seconds", NULL,
+                                 "Time from arrival at the broker or gateway to acknowledgement, "
+                                 "by message, without messages that were stored before.");
 }
 
 ir_status_t ir_meters_open(ir_meters_t *meters, const ir_format_t *const *formats, size_t n_formats,

@@ -297,7 +297,7 @@ def test_each_metric_is_described(river):
         told |= set(re.findall(r"^# TYPE (\w+)", program.get("/metrics")[1], re.M))
     assert told - described() == set()
     recorded = re.findall(r"- record: (\S+)", (MONITORING / "rules.yml").read_text())
-    assert [each for each in recorded if f"`{each}`" not in (DOCS / "reference" / "metrics.md").read_text()] == []
+    assert [each for each in recorded if f"`{each}`" not in (DOCS / "howto" / "monitor.md").read_text()] == []
 
 
 @needs_prometheus
