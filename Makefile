@@ -53,9 +53,9 @@ MAKEFLAGS += -j$(shell nproc)
 endif
 SUBMAKE = $(MAKE) --no-print-directory
 
-# A folder's main program is FOLDER/main_NAME.c, which becomes ir-NAME; everything else in the folder
-# is its library. Libraries stand in the order of the house, upper first.
-FOLDERS := ingest worker tap loadgen stations feed send store broker annotation observation http common
+# A main program is FOLDER/main_NAME.c, which becomes ir-NAME; everything else is the library.
+ROOMS := ingest worker tap loadgen stations feed send store broker annotation observation http common
+FOLDERS := $(sort $(patsubst %/,%,$(dir $(wildcard $(foreach room,$(ROOMS),$(room)/*.h $(room)/*/*.[ch] $(room)/*/*/*.[ch])))))
 MAINS := $(wildcard $(addsuffix /main_*.c,$(FOLDERS)))
 SOURCES := $(filter-out $(MAINS),$(wildcard $(addsuffix /*.c,$(FOLDERS))))
 OBJECTS := $(SOURCES:%.c=$(OUT)/%.o)
@@ -185,7 +185,7 @@ out/peers/benthos.ok: $(wildcard bench/peers/benthos/*)
 # ---- tests ----
 
 # Unit tests of what threads share; they run under the thread sanitizer too.
-THREADED := stage doubts producer receipts histogram endpoint outlet decoder
+THREADED := stage doubts producer tracker histogram endpoint outlet decoder
 
 .PHONY: test test-slow test-programs
 test: test-programs

@@ -1,8 +1,8 @@
 #include "annotation/annotate.h"
 
-#include "annotation/hindsight.h"
 #include "annotation/packs.h"
-#include "annotation/quality.h"
+#include "annotation/quality/quality.h"
+#include "annotation/revision_merge.h"
 #include "common/clock.h"
 #include "common/program.h"
 
@@ -25,7 +25,7 @@ struct ir_annotate {
     int64_t now_ns; /* 0: use the clock */
     ir_registry_t *registry;
     ir_quality_t *quality;
-    ir_hindsight_t *hindsight; /* NULL when the output is a stream */
+    ir_revision_merge_t *merge; /* NULL when the output is a stream */
     ir_batch_t *batch;
     ir_buffer_t text;
     bool begun; /* the first item was written */
@@ -79,10 +79,10 @@ ir_status_t ir_annotate_open(const ir_annotate_options_t *options, FILE *out, FI
     }
     if (status == IR_OK) {
         made->quality = ir_quality_new(SIZE_MAX, NULL, NULL, !options->stream);
-        made->hindsight = options->stream ? NULL : ir_hindsight_new();
+        made->merge = options->stream ? NULL : ir_revision_merge_new();
         made->batch = ir_batch_new(made->registry);
         if (made->quality == NULL || made->batch == NULL ||
-            (!options->stream && made->hindsight == NULL)) {
+            (!options->stream && made->merge == NULL)) {
             status = out_of_memory(error);
         }
     }
@@ -102,7 +102,7 @@ void ir_annotate_close(ir_annotate_t *annotate) {
         return;
     }
     ir_batch_free(annotate->batch);
-    ir_hindsight_free(annotate->hindsight);
+    ir_revision_merge_free(annotate->merge);
     ir_quality_free(annotate->quality);
     ir_registry_unref(annotate->registry);
     ir_buffer_free(&annotate->text);
@@ -144,7 +144,7 @@ static ir_status_t write_batch(ir_annotate_t *annotate, const ir_batch_t *batch,
         write_item(annotate, &(ir_format_item_t){.batch = batch, .message = &batch->messages[i]});
         status = flush_text(annotate, FLUSH_BYTES, error);
     }
-    for (uint32_t i = 0; i < batch->n_revisions && status == IR_OK && annotate->hindsight == NULL &&
+    for (uint32_t i = 0; i < batch->n_revisions && status == IR_OK && annotate->merge == NULL &&
                          annotate->format->has_quality;
          i++) {
         const ir_revision_t *revision = &batch->revisions[i];
@@ -162,12 +162,12 @@ static ir_status_t finish_batch(ir_annotate_t *annotate, ir_error_t *error) {
     if (ir_quality_check(annotate->quality, annotate->batch, error) != IR_OUTCOME_OK) {
         return error->status;
     }
-    if (annotate->hindsight == NULL) {
+    if (annotate->merge == NULL) {
         const ir_status_t status = write_batch(annotate, annotate->batch, error);
         ir_batch_reset(annotate->batch, annotate->registry);
         return status;
     }
-    const bool kept = ir_hindsight_add(annotate->hindsight, annotate->batch);
+    const bool kept = ir_revision_merge_add(annotate->merge, annotate->batch);
     annotate->batch = kept ? ir_batch_new(annotate->registry) : NULL;
     return annotate->batch != NULL ? IR_OK : out_of_memory(error);
 }
@@ -290,9 +290,9 @@ ir_status_t ir_annotate_file(ir_annotate_t *annotate, const char *path, ir_error
 
 ir_status_t ir_annotate_finish(ir_annotate_t *annotate, ir_error_t *error) {
     ir_status_t status = finish_batch(annotate, error);
-    if (status == IR_OK && annotate->hindsight != NULL) {
+    if (status == IR_OK && annotate->merge != NULL) {
         size_t count = 0;
-        ir_batch_t *const *batches = ir_hindsight_batches(annotate->hindsight, &count);
+        ir_batch_t *const *batches = ir_revision_merge_batches(annotate->merge, &count);
         for (size_t i = 0; i < count && status == IR_OK; i++) {
             status = write_batch(annotate, batches[i], error);
         }

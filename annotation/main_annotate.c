@@ -1,6 +1,6 @@
 #include "annotation/annotate.h"
 #include "common/program.h"
-#include "observation/explain.h"
+#include "observation/registry/explain.h"
 
 #include <stddef.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #ifndef IR_ANNOTATION_SETTINGS_H
 #define IR_ANNOTATION_SETTINGS_H
 
-#include "annotation/format.h"
+#include "annotation/formats/format.h"
 #include "common/settings.h"
 #include "common/status.h"
 #include "observation/batch.h"

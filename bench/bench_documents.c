@@ -4,8 +4,8 @@
  * number of stored documents (raw messages and observations) and the seconds of all puts so far.
  * REGISTRY comes from ir-loadgen --write-registry. */
 #include "common/clock.h"
-#include "loadgen/source_open.h"
-#include "store/documents.h"
+#include "loadgen/source/source_open.h"
+#include "store/documents/documents.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * simulation in one thread, as JSON and CBOR, with 1 and 7 records, each without ids, with the raw
  * id, and with the ids of all observations. Prints observations per second of CPU time. */
 #include "common/clock.h"
-#include "loadgen/source_open.h"
+#include "loadgen/source/source_open.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,11 +2,11 @@
 
 #include "common/arena.h"
 #include "common/clock.h"
+#include "common/name_table.h"
 #include "feed/input.h"
 #include "feed/round.h"
 #include "feed/uplink.h"
-#include "observation/senml.h"
-#include "observation/table.h"
+#include "observation/senml/senml.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,9 +21,9 @@ typedef struct ir_check {
     const ir_registry_t *registry; /* or NULL */
     ir_report_t report;
     ir_round_t *round;
-    ir_arena_t *arena;  /* of one pack */
-    ir_arena_t *faults; /* names in `told` */
-    ir_table_t told;    /* faults that were said: each once */
+    ir_arena_t *arena;    /* of one pack */
+    ir_arena_t *faults;   /* names in `told` */
+    ir_name_table_t told; /* faults that were said: each once */
     size_t shown, packs, records;
     bool good;
 } ir_check_t;
@@ -96,14 +96,14 @@ static void show_files(const ir_check_t *check) {
 
 /* Says a fault once. */
 static void fault(ir_check_t *check, ir_view_t sensor, const char *what) {
-    if (ir_table_find(&check->told, sensor) != NULL) {
+    if (ir_name_table_find(&check->told, sensor) != NULL) {
         return;
     }
     const ir_view_t kept = ir_arena_copy(check->faults, sensor);
     check->good = false;
     printf("%.*s: %s\n", IR_VIEW_ARG(sensor), what);
     if (kept.data != NULL) {
-        (void)ir_table_add(&check->told, kept, check);
+        (void)ir_name_table_add(&check->told, kept, check);
     }
 }
 
@@ -232,7 +232,7 @@ ir_status_t ir_feed_check(const ir_map_t *map, const ir_registry_t *registry, bo
                      ? check_position(&check, zones, error)
                      : ir_error_set(error, IR_ERR_MEMORY, "out of memory for a position");
         *good = *good && check.good;
-        ir_table_free(&check.told);
+        ir_name_table_free(&check.told);
         ir_arena_free(check.arena);
         ir_arena_free(check.faults);
     }

@@ -4,7 +4,7 @@
 
 #include "common/status.h"
 #include "feed/map.h"
-#include "observation/registry.h"
+#include "observation/registry/registry.h"
 
 #include <stdbool.h>
 

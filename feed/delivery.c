@@ -3,8 +3,8 @@
 #include "common/backoff.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/name_table.h"
 #include "feed/input.h"
-#include "observation/table.h"
 #include "send/sender.h"
 
 #include <stdio.h>
@@ -26,8 +26,8 @@ struct ir_delivery {
     ir_backoff_t backoff;
     int64_t retry_ns, trouble_ns; /* when to try again; since when it does not work, 0: it does */
     int64_t logged_ns, logged_later_ns;
-    ir_table_t motes; /* the value is a key's place in `keys`, from 1 */
-    char **keys;      /* "ir.MOTE" */
+    ir_name_table_t motes; /* the value is a key's place in `keys`, from 1 */
+    char **keys;           /* "ir.MOTE" */
     size_t n_keys;
     ir_delivery_counts_t counts;
     ir_error_t error; /* of a denial */
@@ -103,7 +103,7 @@ void ir_delivery_close(ir_delivery_t *delivery) {
             free(delivery->keys[i]);
         }
         free(delivery->keys);
-        ir_table_free(&delivery->motes);
+        ir_name_table_free(&delivery->motes);
         free(delivery);
     }
 }
@@ -119,17 +119,17 @@ static bool add_mote(ir_delivery_t *delivery, ir_view_t mote) {
     }
     delivery->keys[delivery->n_keys++] = key;
     /* The number plus one, as a value that is not NULL. */
-    return ir_table_add(&delivery->motes, ir_view_text(key + strlen(KEY_PREFIX)),
-                        (void *)(uintptr_t)delivery->n_keys);
+    return ir_name_table_add(&delivery->motes, ir_view_text(key + strlen(KEY_PREFIX)),
+                             (void *)(uintptr_t)delivery->n_keys);
 }
 
 /* A number for each mote, from 0. Senders keep its name and key, so these stay. False when memory
  * is out. */
 static bool find_mote(ir_delivery_t *delivery, ir_view_t mote, unsigned *number) {
-    if (ir_table_find(&delivery->motes, mote) == NULL && !add_mote(delivery, mote)) {
+    if (ir_name_table_find(&delivery->motes, mote) == NULL && !add_mote(delivery, mote)) {
         return false;
     }
-    *number = (unsigned)((uintptr_t)ir_table_find(&delivery->motes, mote) - 1);
+    *number = (unsigned)((uintptr_t)ir_name_table_find(&delivery->motes, mote) - 1);
     return true;
 }
 

@@ -4,7 +4,7 @@
 #include "common/secret_file.h"
 #include "common/view.h"
 #include "feed/timestamp.h"
-#include "observation/registry.h"
+#include "observation/registry/registry.h"
 
 #include <errno.h>
 #include <libgen.h>

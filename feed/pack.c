@@ -1,8 +1,8 @@
 #include "feed/pack.h"
 
 #include "common/number.h"
-#include "observation/senml.h"
-#include "observation/senml_writer.h"
+#include "observation/senml/senml.h"
+#include "observation/senml/writer.h"
 
 #include <string.h>
 

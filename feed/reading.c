@@ -2,8 +2,8 @@
 
 #include "common/clock.h"
 #include "common/number.h"
-#include "observation/registry.h"
-#include "observation/senml.h"
+#include "observation/registry/registry.h"
+#include "observation/senml/senml.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -1,8 +1,8 @@
 #include "feed/round.h"
 
 #include "common/log.h"
+#include "common/name_table.h"
 #include "feed/input.h"
-#include "observation/table.h"
 
 #include <glob.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ typedef struct ir_round_file {
 struct ir_round {
     ir_round_options_t options;
     ir_input_tools_t *tools;
-    ir_table_t by_path;
+    ir_name_table_t by_path;
     ir_round_file_t **files;
     size_t n_files;
     ir_pack_t **packs; /* oldest first */
@@ -64,7 +64,7 @@ void ir_round_close(ir_round_t *round) {
         free(round->files[i]);
     }
     ir_input_tools_close(round->tools);
-    ir_table_free(&round->by_path);
+    ir_name_table_free(&round->by_path);
     free(round->files);
     free(round->packs);
     free(round);
@@ -73,7 +73,7 @@ void ir_round_close(ir_round_t *round) {
 /* ---- files ---- */
 
 static ir_status_t add_file(ir_round_t *round, const char *path, ir_error_t *error) {
-    if (ir_table_find(&round->by_path, ir_view_text(path)) != NULL) {
+    if (ir_name_table_find(&round->by_path, ir_view_text(path)) != NULL) {
         return IR_OK;
     }
     if (round->n_files == IR_ROUND_FILES_MAX) {
@@ -91,7 +91,7 @@ static ir_status_t add_file(ir_round_t *round, const char *path, ir_error_t *err
         return status;
     }
     round->files[round->n_files++] = file;
-    return ir_table_add(&round->by_path, ir_view_text(ir_input_path(file->input)), file)
+    return ir_name_table_add(&round->by_path, ir_view_text(ir_input_path(file->input)), file)
                ? IR_OK
                : ir_error_set(error, IR_ERR_MEMORY, "out of memory for a file");
 }
@@ -326,14 +326,14 @@ static ir_status_t drop_segment(ir_round_t *round, ir_error_t *error) {
     if (status != IR_OK) {
         return status;
     }
-    ir_table_free(&round->by_path);
+    ir_name_table_free(&round->by_path);
     ir_input_close(first->input);
     free(first);
     round->n_files--;
     memmove(round->files, round->files + 1, round->n_files * sizeof(ir_round_file_t *));
     for (size_t i = 0; i < round->n_files && status == IR_OK; i++) {
         ir_round_file_t *file = round->files[i];
-        if (!ir_table_add(&round->by_path, ir_view_text(ir_input_path(file->input)), file)) {
+        if (!ir_name_table_add(&round->by_path, ir_view_text(ir_input_path(file->input)), file)) {
             status = ir_error_set(error, IR_ERR_MEMORY, "out of memory for a segment");
         }
     }

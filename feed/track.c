@@ -1,7 +1,7 @@
 #include "feed/track.h"
 
 #include "common/clock.h"
-#include "observation/table.h"
+#include "common/name_table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@ typedef struct ir_track_entry {
 } ir_track_entry_t;
 
 struct ir_tracks {
-    ir_table_t by_mote;
+    ir_name_table_t by_mote;
     ir_track_entry_t **all;
     size_t count, capacity;
 };
@@ -83,7 +83,7 @@ void ir_tracks_clear(ir_tracks_t *tracks) {
         free(tracks->all[i]);
     }
     tracks->count = 0;
-    ir_table_free(&tracks->by_mote);
+    ir_name_table_free(&tracks->by_mote);
 }
 
 void ir_tracks_free(ir_tracks_t *tracks) {
@@ -108,7 +108,7 @@ static bool reserve(ir_tracks_t *tracks) {
 }
 
 ir_track_t *ir_tracks_of(ir_tracks_t *tracks, ir_view_t mote) {
-    ir_track_entry_t *entry = ir_table_find(&tracks->by_mote, mote);
+    ir_track_entry_t *entry = ir_name_table_find(&tracks->by_mote, mote);
     if (entry != NULL) {
         return &entry->track;
     }
@@ -122,7 +122,7 @@ ir_track_t *ir_tracks_of(ir_tracks_t *tracks, ir_view_t mote) {
     entry->track = IR_TRACK_NEW;
     memcpy(entry->mote, mote.data, mote.size);
     entry->mote[mote.size] = '\0';
-    if (!ir_table_add(&tracks->by_mote, ir_view(entry->mote, mote.size), entry)) {
+    if (!ir_name_table_add(&tracks->by_mote, ir_view(entry->mote, mote.size), entry)) {
         free(entry);
         return NULL;
     }

@@ -1,7 +1,7 @@
 #include "feed/zone.h"
 
 #include "common/clock.h"
-#include "observation/table.h"
+#include "common/name_table.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -24,7 +24,7 @@ struct ir_zone {
 };
 
 struct ir_zones {
-    ir_table_t by_name;
+    ir_name_table_t by_name;
     ir_zone_t *all[IR_ZONES_MAX];
     size_t count;
 };
@@ -119,13 +119,13 @@ void ir_zones_free(ir_zones_t *zones) {
         for (size_t i = 0; i < zones->count; i++) {
             free_zone(zones->all[i]);
         }
-        ir_table_free(&zones->by_name);
+        ir_name_table_free(&zones->by_name);
         free(zones);
     }
 }
 
 const ir_zone_t *ir_zones_find(ir_zones_t *zones, ir_view_t name) {
-    ir_zone_t *zone = ir_table_find(&zones->by_name, name);
+    ir_zone_t *zone = ir_name_table_find(&zones->by_name, name);
     errno = 0;
     if (zone != NULL) {
         return zone;
@@ -141,7 +141,7 @@ const ir_zone_t *ir_zones_find(ir_zones_t *zones, ir_view_t name) {
         return NULL;
     }
     const bool known = fill(zone);
-    if (!known || !ir_table_add(&zones->by_name, ir_view_text(zone->name), zone)) {
+    if (!known || !ir_name_table_add(&zones->by_name, ir_view_text(zone->name), zone)) {
         free_zone(zone);
         errno = known ? ENOMEM : 0;
         return NULL;

@@ -3,10 +3,10 @@
 #include "common/arena.h"
 #include "common/base64.h"
 #include "common/buffer.h"
+#include "common/name_table.h"
 #include "common/program.h"
 #include "ingest/tokens.h"
-#include "observation/registry.h"
-#include "observation/table.h"
+#include "observation/registry/registry.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,10 +24,10 @@
 typedef struct issue {
     const ir_issue_request_t *request;
     ir_arena_t *arena;
-    ir_table_t known;   /* when only missing ones are wanted: the motes that have a token */
-    ir_table_t named;   /* the motes that get a token */
-    ir_buffer_t tokens; /* what the caller gets */
-    ir_buffer_t hashes; /* what the file gets */
+    ir_name_table_t known; /* when only missing ones are wanted: the motes that have a token */
+    ir_name_table_t named; /* the motes that get a token */
+    ir_buffer_t tokens;    /* what the caller gets */
+    ir_buffer_t hashes;    /* what the file gets */
     bool out_of_memory;
 } issue_t;
 
@@ -61,14 +61,14 @@ static ir_status_t make_token(issue_t *issue, ir_view_t mote, ir_error_t *error)
     return IR_OK;
 }
 
-static bool remember(issue_t *issue, ir_table_t *motes, ir_view_t *name) {
+static bool remember(issue_t *issue, ir_name_table_t *motes, ir_view_t *name) {
     *name = ir_arena_copy(issue->arena, *name);
-    return name->data != NULL && ir_table_add(motes, *name, issue);
+    return name->data != NULL && ir_name_table_add(motes, *name, issue);
 }
 
 /* A mote that is named for the first time. */
 static ir_status_t take_mote(issue_t *issue, ir_view_t name, ir_error_t *error) {
-    if (ir_table_find(&issue->known, name) != NULL) {
+    if (ir_name_table_find(&issue->known, name) != NULL) {
         return IR_OK;
     }
     return remember(issue, &issue->named, &name)
@@ -84,7 +84,7 @@ static ir_status_t take_name(issue_t *issue, const char *path, unsigned line, ir
                             "letter or digit first, 200 at most",
                             path, line, name.size > 60 ? 60 : (int)name.size, name.data);
     }
-    if (ir_table_find(&issue->named, name) != NULL) {
+    if (ir_name_table_find(&issue->named, name) != NULL) {
         return ir_error_set(error, IR_ERR_SYNTAX, "%s:%u: mote '%.*s' is named twice", path, line,
                             IR_VIEW_ARG(name));
     }
@@ -146,7 +146,7 @@ static ir_status_t read_motes(issue_t *issue, ir_error_t *error) {
 static void know_mote(void *context, ir_view_t mote, const ir_token_hash_t *hash) {
     issue_t *issue = context;
     (void)hash;
-    if (ir_table_find(&issue->known, mote) == NULL) {
+    if (ir_name_table_find(&issue->known, mote) == NULL) {
         issue->out_of_memory = !remember(issue, &issue->known, &mote) || issue->out_of_memory;
     }
 }
@@ -164,7 +164,7 @@ static ir_status_t find_known(issue_t *issue, ir_error_t *error) {
 
 static void keep_line(void *context, ir_view_t mote, const ir_token_hash_t *hash) {
     issue_t *issue = context;
-    if (ir_table_find(&issue->named, mote) == NULL) {
+    if (ir_name_table_find(&issue->named, mote) == NULL) {
         append_hash(&issue->hashes, mote, hash);
     }
 }
@@ -246,8 +246,8 @@ ir_status_t ir_issue_tokens(const ir_issue_request_t *request, FILE *out, ir_err
     if (status == IR_OK && issue.named.count > 0 && request->tokens != NULL) {
         status = merge(&issue, request->tokens, error);
     }
-    ir_table_free(&issue.known);
-    ir_table_free(&issue.named);
+    ir_name_table_free(&issue.known);
+    ir_name_table_free(&issue.named);
     ir_arena_free(issue.arena);
     ir_buffer_free(&issue.tokens);
     ir_buffer_free(&issue.hashes);

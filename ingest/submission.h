@@ -12,8 +12,8 @@
 #include "common/view.h"
 #include "observation/identity.h"
 #include "observation/reason.h"
-#include "observation/registry.h"
-#include "observation/senml.h"
+#include "observation/registry/registry.h"
+#include "observation/senml/senml.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,8 @@
 #include "ingest/tokens.h"
 
 #include "common/arena.h"
-#include "observation/registry.h"
-#include "observation/table.h"
+#include "common/name_table.h"
+#include "observation/registry/registry.h"
 
 #include <nettle/memops.h>
 #include <nettle/sha2.h>
@@ -22,9 +22,9 @@ typedef struct entry {
 } entry_t;
 
 struct ir_tokens {
-    ir_arena_t *arena; /* accounts and their names */
-    ir_table_t motes;  /* name to account */
-    entry_t *entries;  /* by hash */
+    ir_arena_t *arena;     /* accounts and their names */
+    ir_name_table_t motes; /* name to account */
+    entry_t *entries;      /* by hash */
     size_t n_entries, capacity;
 };
 
@@ -121,7 +121,7 @@ typedef struct loading {
 } loading_t;
 
 static ir_account_t *account_of(ir_tokens_t *tokens, ir_view_t mote) {
-    ir_account_t *account = ir_table_find(&tokens->motes, mote);
+    ir_account_t *account = ir_name_table_find(&tokens->motes, mote);
     if (account != NULL) {
         return account;
     }
@@ -131,7 +131,7 @@ static ir_account_t *account_of(ir_tokens_t *tokens, ir_view_t mote) {
         return NULL;
     }
     *account = (ir_account_t){.mote = name.data};
-    if (!ir_table_add(&tokens->motes, name, account)) {
+    if (!ir_name_table_add(&tokens->motes, name, account)) {
         return NULL;
     }
     return account;
@@ -205,7 +205,7 @@ void ir_tokens_free(ir_tokens_t *tokens) {
     if (tokens == NULL) {
         return;
     }
-    ir_table_free(&tokens->motes);
+    ir_name_table_free(&tokens->motes);
     ir_arena_free(tokens->arena);
     free(tokens->entries);
     free(tokens);
@@ -233,13 +233,13 @@ ir_account_t *ir_tokens_find(const ir_tokens_t *tokens, ir_view_t token) {
 }
 
 ir_account_t *ir_tokens_account(const ir_tokens_t *tokens, const char *mote) {
-    return ir_table_find(&tokens->motes, ir_view_text(mote));
+    return ir_name_table_find(&tokens->motes, ir_view_text(mote));
 }
 
 void ir_tokens_inherit(ir_tokens_t *tokens, const ir_tokens_t *before) {
     for (size_t i = 0; i < tokens->n_entries; i++) {
         ir_account_t *account = tokens->entries[i].account;
-        const ir_account_t *old = ir_table_find(&before->motes, ir_view_text(account->mote));
+        const ir_account_t *old = ir_name_table_find(&before->motes, ir_view_text(account->mote));
         if (old != NULL) {
             account->bucket = old->bucket;
             account->decoding = old->decoding;

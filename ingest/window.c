@@ -2,7 +2,7 @@
 
 #include "common/clock.h"
 #include "common/invariant.h"
-#include "observation/table.h"
+#include "common/name_table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -196,7 +196,7 @@ bool ir_window_crowded(const ir_window_t *window) {
 
 ir_admission_t ir_window_admit(ir_window_t *window, ir_shipment_t *shipment) {
     const ir_view_t key = shipment->routing_key;
-    const uint32_t hash = ir_table_hash(key);
+    const uint32_t hash = ir_name_table_hash(key);
     mote_t *mote = find_mote(window, key, hash);
     if (mote != NULL && (mote->waits || mote->unsent != NULL)) {
         return mote->waits ? IR_ADMISSION_HELD : IR_ADMISSION_LATER;
@@ -346,7 +346,7 @@ ir_shipment_t *ir_window_give_up_unsent(ir_window_t *window) {
 
 /* When it was the only one it is known which; else each of them may be there or not. */
 void ir_window_return(ir_window_t *window, ir_view_t routing_key) {
-    const mote_t *mote = find_mote(window, routing_key, ir_table_hash(routing_key));
+    const mote_t *mote = find_mote(window, routing_key, ir_name_table_hash(routing_key));
     ir_window_message_t *message = NULL;
     if (mote == NULL) {
         return;

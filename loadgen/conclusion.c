@@ -128,13 +128,13 @@ static void check_answers(ir_conclusion_t *conclusion, const ir_evidence_t *evid
     if (evidence->sent.unmeant > 0) {
         give_reason(conclusion, "%llu good messages were refused", number(evidence->sent.unmeant));
     }
-    if (!ir_balance_is_even(&conclusion->balance)) {
+    if (!ir_reconciliation_is_even(&conclusion->balance)) {
         give_reason(conclusion, "the sums are not even");
     }
 }
 
 static void check_back(ir_conclusion_t *conclusion, const ir_evidence_t *evidence) {
-    const ir_receipts_counts_t *back = evidence->back;
+    const ir_tracker_counts_t *back = evidence->back;
     if (back == NULL || !evidence->waited) {
         return;
     }
@@ -181,7 +181,7 @@ static void judge_listening(ir_conclusion_t *conclusion, const ir_evidence_t *ev
 
 void ir_conclusion_draw(ir_conclusion_t *conclusion, const ir_evidence_t *evidence) {
     *conclusion = (ir_conclusion_t){.complete = true};
-    ir_balance_make(&conclusion->balance, &evidence->sent, evidence->back);
+    ir_reconciliation_make(&conclusion->balance, &evidence->sent, evidence->back);
     check_end(conclusion, evidence);
     check_rates(conclusion, evidence);
     check_answers(conclusion, evidence);

@@ -10,11 +10,11 @@
 #ifndef IR_LOADGEN_CONCLUSION_H
 #define IR_LOADGEN_CONCLUSION_H
 
-#include "loadgen/balance.h"
+#include "loadgen/measure/reconciliation.h"
+#include "loadgen/measure/result.h"
 #include "loadgen/plan.h"
-#include "loadgen/producer.h"
-#include "loadgen/receipts.h"
-#include "loadgen/result.h"
+#include "loadgen/produce/producer.h"
+#include "loadgen/track/tracker.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,9 +30,9 @@ typedef struct ir_evidence {
     bool ran_dry;         /* the messages ended before the time that was asked for */
     bool waited;          /* until what is republished was back */
     uint64_t gaps;        /* in the subscription */
-    ir_producer_counts_t sent;        /* of the whole run */
-    const ir_receipts_counts_t *back; /* NULL: nobody listened */
-    const ir_result_t *results;       /* of its stretches */
+    ir_producer_counts_t sent;       /* of the whole run */
+    const ir_tracker_counts_t *back; /* NULL: nobody listened */
+    const ir_result_t *results;      /* of its stretches */
     size_t n_results;
 } ir_evidence_t;
 
@@ -41,7 +41,7 @@ typedef struct ir_evidence {
 
 typedef struct ir_conclusion {
     bool complete, valid;
-    ir_balance_t balance;
+    ir_reconciliation_t balance;
     unsigned n_reasons; /* why it is not complete; above as many lines as there are: the first */
     char reasons[IR_CONCLUSION_REASONS][IR_CONCLUSION_LINE];
     char invalid[IR_CONCLUSION_LINE]; /* why it is not valid; empty: it is */

@@ -1,8 +1,8 @@
 #include "loadgen/run.h"
 
 #include "common/buffer.h"
-#include "loadgen/river_registry.h"
-#include "loadgen/source.h"
+#include "loadgen/source/river_registry.h"
+#include "loadgen/source/source.h"
 
 #include <errno.h>
 #include <stdio.h>

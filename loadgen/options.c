@@ -1,7 +1,7 @@
 #include "loadgen/options.h"
 
 #include "common/clock.h"
-#include "loadgen/source_open.h"
+#include "loadgen/source/source_open.h"
 
 void ir_loadgen_broker_options(const ir_loadgen_options_t *options, const char *role,
                                ir_broker_options_t *broker) {

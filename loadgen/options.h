@@ -2,13 +2,13 @@
 #ifndef IR_LOADGEN_OPTIONS_H
 #define IR_LOADGEN_OPTIONS_H
 
-#include "annotation/format.h"
+#include "annotation/formats/format.h"
 #include "broker/settings.h"
 #include "common/settings.h"
 #include "common/status.h"
 #include "loadgen/plan.h"
-#include "loadgen/receipts.h"
-#include "loadgen/source.h"
+#include "loadgen/source/source.h"
+#include "loadgen/track/tracker.h"
 #include "send/settings.h"
 #include "send/target.h"
 

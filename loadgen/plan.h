@@ -3,8 +3,8 @@
 #define IR_LOADGEN_PLAN_H
 
 #include "common/status.h"
-#include "loadgen/schedule.h"
-#include "loadgen/search.h"
+#include "loadgen/measure/search.h"
+#include "loadgen/produce/schedule.h"
 
 #include <stdbool.h>
 #include <stdint.h>

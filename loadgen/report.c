@@ -27,13 +27,13 @@ static void tell_latency(const char *what, const ir_histogram_t *histogram) {
            what, quantiles.p50, quantiles.p90, quantiles.p99, quantiles.p999, quantiles.max);
 }
 
-static void tell_balance(const ir_balance_t *balance) {
+static void tell_balance(const ir_reconciliation_t *balance) {
     char line[IR_BALANCE_LINE];
-    ir_log(ir_balance_sent_is_even(balance) ? IR_LOG_INFO : IR_LOG_ERROR, "%s",
-           ir_balance_sent_line(balance, line));
+    ir_log(ir_reconciliation_sent_is_even(balance) ? IR_LOG_INFO : IR_LOG_ERROR, "%s",
+           ir_reconciliation_sent_line(balance, line));
     if (balance->heard) {
-        ir_log(ir_balance_back_is_even(balance) ? IR_LOG_INFO : IR_LOG_ERROR, "%s",
-               ir_balance_back_line(balance, line));
+        ir_log(ir_reconciliation_back_is_even(balance) ? IR_LOG_INFO : IR_LOG_ERROR, "%s",
+               ir_reconciliation_back_line(balance, line));
     }
 }
 

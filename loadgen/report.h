@@ -2,7 +2,7 @@
 #ifndef IR_LOADGEN_REPORT_H
 #define IR_LOADGEN_REPORT_H
 
-#include "loadgen/result.h"
+#include "loadgen/measure/result.h"
 #include "loadgen/summary.h"
 
 void ir_report_step(const ir_result_t *result);

@@ -39,7 +39,7 @@ static ir_status_t open_ledger(ir_run_t *run, ir_error_t *error) {
 static ir_status_t open_series(ir_run_t *run, ir_error_t *error) {
     char path[IR_PATH_SIZE];
     const ir_status_t status = ir_folder_new(&run->folder, "series.csv", path, error);
-    return status == IR_OK ? ir_series_create(path, &run->series, error) : status;
+    return status == IR_OK ? ir_timeline_create(path, &run->series, error) : status;
 }
 
 static ir_status_t open_files(ir_run_t *run, ir_error_t *error) {
@@ -60,8 +60,8 @@ static ir_status_t find_targets(ir_run_t *run, ir_error_t *error) {
 }
 
 static ir_status_t make_stretches(ir_run_t *run, ir_error_t *error) {
-    return ir_stretch_init(&run->fresh) && ir_stretch_init(&run->row) &&
-                   ir_stretch_init(&run->step) && ir_stretch_init(&run->whole)
+    return ir_measurement_init(&run->fresh) && ir_measurement_init(&run->row) &&
+                   ir_measurement_init(&run->step) && ir_measurement_init(&run->whole)
                ? IR_OK
                : ir_error_set(error, IR_ERR_MEMORY, "out of memory for the histograms");
 }
@@ -92,7 +92,7 @@ static bool match_arrivals(ir_run_t *run) {
         return true;
     }
     run->motes = ir_motes_new(&run->source);
-    return run->motes != NULL && ir_receipts_match(run->receipts, run->motes);
+    return run->motes != NULL && ir_tracker_match(run->receipts, run->motes);
 }
 
 static ir_status_t start_listening(ir_run_t *run, ir_error_t *error) {
@@ -101,8 +101,8 @@ static ir_status_t start_listening(ir_run_t *run, ir_error_t *error) {
     ir_subscriber_options_t options = {
         .formats = run->formats.names, .n_formats = run->formats.count, .any = run->formats.any};
     ir_loadgen_broker_options(run->options, "ir-loadgen subscriber", &options.broker);
-    run->receipts = ir_receipts_new((size_t)(messages < most ? messages : most), run->source.motes,
-                                    run->formats.count, run->formats.any);
+    run->receipts = ir_tracker_new((size_t)(messages < most ? messages : most), run->source.motes,
+                                   run->formats.count, run->formats.any);
     if (run->receipts == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY,
                             "out of memory for the receipts of %llu messages; try a smaller "
@@ -170,9 +170,9 @@ static void begin_run(ir_run_t *run) {
     run->row_ns = run->start_ns + run->options->series_interval_ns;
     ir_progress_init(&run->progress, stderr, isatty(STDERR_FILENO) == 1, run->start_ns);
     ir_run_snap(run);
-    ir_stretch_begin(&run->row, &run->now);
-    ir_stretch_begin(&run->step, &run->now);
-    ir_stretch_begin(&run->whole, &run->now);
+    ir_measurement_begin(&run->row, &run->now);
+    ir_measurement_begin(&run->step, &run->now);
+    ir_measurement_begin(&run->whole, &run->now);
 }
 
 static void wait_connected(ir_run_t *run) {
@@ -280,7 +280,7 @@ static ir_status_t close_files(ir_run_t *run, ir_status_t status, ir_error_t *er
     ir_error_t cause = {.status = IR_OK};
     status = also(status, ir_ledger_close(run->ledger, &cause), &cause, error);
     run->ledger = NULL;
-    status = also(status, ir_series_close(run->series, &cause), &cause, error);
+    status = also(status, ir_timeline_close(run->series, &cause), &cause, error);
     run->series = NULL;
     return status;
 }
@@ -317,17 +317,17 @@ static void clean_up(ir_run_t *run) {
     ir_subscriber_stop(run->subscriber);
     ir_producers_free(&run->producers);
     (void)ir_ledger_close(run->ledger, NULL);
-    (void)ir_series_close(run->series, NULL);
+    (void)ir_timeline_close(run->series, NULL);
     ir_folder_close(&run->folder);
-    ir_receipts_free(run->receipts);
+    ir_tracker_free(run->receipts);
     ir_motes_free(run->motes);
     ir_source_close(&run->source);
     ir_targets_free(&run->targets);
     ir_mote_tokens_free(run->tokens);
-    ir_stretch_free(&run->fresh);
-    ir_stretch_free(&run->row);
-    ir_stretch_free(&run->step);
-    ir_stretch_free(&run->whole);
+    ir_measurement_free(&run->fresh);
+    ir_measurement_free(&run->row);
+    ir_measurement_free(&run->step);
+    ir_measurement_free(&run->whole);
     free(run->results);
 }
 

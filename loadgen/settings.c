@@ -4,8 +4,8 @@
 #include "common/program.h"
 #include "loadgen/modes.h"
 #include "loadgen/options.h"
-#include "loadgen/producer.h"
-#include "loadgen/simulation.h"
+#include "loadgen/produce/producer.h"
+#include "loadgen/source/simulation.h"
 
 #include <stddef.h>
 

@@ -1,21 +1,21 @@
-/* A run's state, shared by the files that make it up: run.c (its life), watch.c (what it sees
- * meanwhile) and steps.c (the stretches of its load). One thread, the one that called
+/* A run's state, shared by the files that make it up: run.c (its life), run_monitor.c (what it sees
+ * meanwhile) and run_steps.c (the stretches of its load). One thread, the one that called
  * ir_loadgen_run. */
 #ifndef IR_LOADGEN_STATE_H
 #define IR_LOADGEN_STATE_H
 
 #include "common/clock.h"
 #include "loadgen/folder.h"
+#include "loadgen/measure/measurement.h"
+#include "loadgen/measure/progress.h"
+#include "loadgen/measure/result.h"
+#include "loadgen/measure/timeline.h"
 #include "loadgen/options.h"
 #include "loadgen/plan.h"
-#include "loadgen/producers.h"
-#include "loadgen/progress.h"
-#include "loadgen/receipts.h"
-#include "loadgen/result.h"
-#include "loadgen/series.h"
-#include "loadgen/source.h"
-#include "loadgen/stretch.h"
-#include "loadgen/subscriber.h"
+#include "loadgen/produce/producers.h"
+#include "loadgen/source/source.h"
+#include "loadgen/track/subscriber.h"
+#include "loadgen/track/tracker.h"
 #include "send/mote_tokens.h"
 #include "store/ledger.h"
 
@@ -35,16 +35,16 @@ typedef struct ir_run {
     ir_folder_t folder;
     ir_error_t trouble; /* with the folder, while the run went on */
     ir_ledger_writer_t *ledger;
-    ir_series_t *series;
+    ir_timeline_t *series;
     ir_motes_t *motes; /* NULL: all raw ids are known beforehand */
-    ir_receipts_t *receipts;
+    ir_tracker_t *receipts;
     ir_subscriber_t *subscriber;
     ir_producers_t producers;
     ir_progress_t progress;
 
     ir_snapshot_t now;
     ir_producer_counts_t by_target[IR_TARGETS_MAX];
-    ir_stretch_t fresh, row, step, whole;      /* since the last look; of a row, a step, the run */
+    ir_measurement_t fresh, row, step, whole;  /* since the last look; of a row, a step, the run */
     ir_quantiles_t shown_confirms, shown_back; /* of the last row */
     ir_trend_t backlog;                        /* of the step */
     double asked;
@@ -64,8 +64,8 @@ typedef struct ir_run {
     int64_t cpu_ns; /* of the process when sending began */
 } ir_run_t;
 
-/* watch.c: from now on INT, TERM and HUP are seen by the next function only, whatever threads are
- * started. */
+/* run_monitor.c: from now on INT, TERM and HUP are seen by the next function only, whatever threads
+ * are started. */
 void ir_run_take_signals(ir_run_t *run);
 
 /* Waits for this long, at most IR_RUN_LOOK_NS; true when a signal came. */
@@ -93,8 +93,8 @@ void ir_run_look(ir_run_t *run);
 /* False after a signal, or when a sender has given up. */
 bool ir_run_goes_on(const ir_run_t *run);
 
-/* steps.c: all stretches of the plan, as long as the run goes on. IR_ERR_RANGE: the messages ended
- * too soon; IR_ERR_MEMORY. */
+/* run_steps.c: all stretches of the plan, as long as the run goes on. IR_ERR_RANGE: the messages
+ * ended too soon; IR_ERR_MEMORY. */
 ir_status_t ir_run_steps(ir_run_t *run, ir_error_t *error);
 
 /* Until everything that went out is answered and back, or nothing has moved for too long. */

@@ -138,7 +138,7 @@ static void put_sent(ir_object_t *object, const ir_summary_t *summary) {
 }
 
 static void put_back(ir_object_t *object, const ir_summary_t *summary) {
-    const ir_receipts_counts_t *back = &summary->whole->end.back;
+    const ir_tracker_counts_t *back = &summary->whole->end.back;
     const double seconds =
         seconds_between(summary->whole->end.sent.first_send_ns, back->last_complete_ns);
     put_count(object, "messages_republished", back->complete);
@@ -162,9 +162,9 @@ static void put_back(ir_object_t *object, const ir_summary_t *summary) {
     put_object(object, "latency_uncorrected_ms", latency(summary->whole->back.raw));
 }
 
-static ir_object_t balance_object(const ir_balance_t *balance) {
+static ir_object_t balance_object(const ir_reconciliation_t *balance) {
     ir_object_t object = new_object();
-    put(&object, "even", json_boolean(ir_balance_is_even(balance)));
+    put(&object, "even", json_boolean(ir_reconciliation_is_even(balance)));
     put_count(&object, "sent", balance->sent);
     put_count(&object, "confirmed", balance->confirmed);
     put_count(&object, "refused", balance->refused);

@@ -5,10 +5,10 @@
 #include "common/status.h"
 #include "loadgen/conclusion.h"
 #include "loadgen/folder.h"
+#include "loadgen/measure/measurement.h"
+#include "loadgen/measure/result.h"
 #include "loadgen/options.h"
 #include "loadgen/plan.h"
-#include "loadgen/result.h"
-#include "loadgen/stretch.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ typedef struct ir_summary {
     const ir_loadgen_formats_t *formats;
     const ir_plan_t *plan;
     uint64_t messages, observations; /* there were to send, or were due in the time */
-    const ir_stretch_t *whole;       /* of the run */
+    const ir_measurement_t *whole;   /* of the run */
     const ir_result_t *results;      /* of its stretches */
     size_t n_results;
     bool heard;         /* somebody listened, … */

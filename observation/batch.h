@@ -8,8 +8,8 @@
 #include "common/view.h"
 #include "observation/identity.h"
 #include "observation/reason.h"
-#include "observation/registry.h"
-#include "observation/senml.h"
+#include "observation/registry/registry.h"
+#include "observation/senml/senml.h"
 #include "observation/value.h"
 
 #include <stdatomic.h>

@@ -10,7 +10,7 @@
 #ifndef IR_OBSERVATION_BODY_H
 #define IR_OBSERVATION_BODY_H
 
-#include "observation/senml.h"
+#include "observation/senml/senml.h"
 
 /* As ir_senml_decode; what comes out of gzip is bounded by limits->bytes, too. */
 ir_status_t ir_body_decode(ir_view_t content_type, ir_view_t body, ir_senml_clock_t clock,

@@ -21,7 +21,7 @@
 #define IR_OBSERVATION_IDENTITY_H
 
 #include "common/view.h"
-#include "observation/senml.h"
+#include "observation/senml/senml.h"
 #include "observation/value.h"
 
 #include <stdbool.h>

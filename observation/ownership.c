@@ -1,6 +1,6 @@
 #include "observation/ownership.h"
 
-#include "observation/registry_build.h"
+#include "observation/registry/build.h"
 
 #include <string.h>
 
@@ -12,7 +12,7 @@ bool ir_mote_owns(const char *mote, ir_view_t name) {
 
 size_t ir_registry_not_owned(const ir_registry_t *registry, const ir_sensor_t **found,
                              size_t most) {
-    const ir_table_t *sensors = &registry->sensors;
+    const ir_name_table_t *sensors = &registry->sensors;
     size_t count = 0;
     for (size_t i = 0; i < sensors->capacity; i++) {
         const ir_sensor_t *sensor = sensors->places[i].value;

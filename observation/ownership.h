@@ -4,7 +4,7 @@
 #define IR_OBSERVATION_OWNERSHIP_H
 
 #include "common/view.h"
-#include "observation/registry.h"
+#include "observation/registry/registry.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,8 +7,8 @@
 #include "common/arena.h"
 #include "common/view.h"
 #include "observation/reason.h"
-#include "observation/registry.h"
-#include "observation/senml.h"
+#include "observation/registry/registry.h"
+#include "observation/senml/senml.h"
 
 #include <stdbool.h>
 

@@ -3,7 +3,7 @@
 #define IR_OBSERVATION_SETTINGS_H
 
 #include "common/settings.h"
-#include "observation/senml.h"
+#include "observation/senml/senml.h"
 
 #include <stddef.h>
 #include <stdint.h>

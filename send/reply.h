@@ -1,5 +1,5 @@
-/* What ir-ingest answers to a request that carried several packs, one a line (docs/reference/openapi.yaml):
- * that it has them, or which of them are why it took none. */
+/* What ir-ingest answers to a request that carried several packs, one a line
+ * (docs/reference/openapi.yaml): that it has them, or which of them are why it took none. */
 #ifndef IR_SEND_REPLY_H
 #define IR_SEND_REPLY_H
 

@@ -34,9 +34,9 @@ bool ir_stations_open(ir_stations_t *stations, const char *path, ir_fault_list_t
 }
 
 void ir_stations_close(ir_stations_t *stations) {
-    ir_table_free(&stations->by_mote);
-    ir_table_free(&stations->by_property);
-    ir_table_free(&stations->by_sensor);
+    ir_name_table_free(&stations->by_mote);
+    ir_name_table_free(&stations->by_property);
+    ir_name_table_free(&stations->by_sensor);
     ir_arena_free(stations->arena);
 }
 
@@ -68,8 +68,8 @@ static void *keep_new(ir_stations_t *stations, const void *made, size_t size) {
     return memcpy(kept, made, size);
 }
 
-static void enter(ir_stations_t *stations, ir_table_t *table, const char *name, void *value) {
-    if (name == NULL || value == NULL || !ir_table_add(table, ir_view_text(name), value)) {
+static void enter(ir_stations_t *stations, ir_name_table_t *table, const char *name, void *value) {
+    if (name == NULL || value == NULL || !ir_name_table_add(table, ir_view_text(name), value)) {
         stations->out_of_memory = true;
     }
 }
@@ -176,7 +176,7 @@ static const ir_station_mote_t *take_mote(ir_stations_t *stations, const ir_stat
                           IR_VIEW_ARG(id));
         return NULL;
     }
-    const ir_station_mote_t *known = ir_table_find(&stations->by_mote, id);
+    const ir_station_mote_t *known = ir_name_table_find(&stations->by_mote, id);
     if (known != NULL) {
         agree(stations, known, &read);
         return known;
@@ -219,9 +219,9 @@ static const ir_unit_t *take_unit(ir_stations_t *stations, const ir_station_row_
     }
     if (unit == NULL && text.size > 0) {
         *good = false;
-        ir_stations_fault(stations, row->line, "unit '%.*s' is not known%s", IR_VIEW_ARG(text),
-                          like_unit(text, like)[0] != '\0' ? like
-                                                           : "; docs/reference/registry.md lists them");
+        ir_stations_fault(
+            stations, row->line, "unit '%.*s' is not known%s", IR_VIEW_ARG(text),
+            like_unit(text, like)[0] != '\0' ? like : "; docs/reference/registry.md lists them");
     }
     return unit;
 }
@@ -313,7 +313,8 @@ take_property(ir_stations_t *stations, const ir_station_row_t *row, const ir_uni
         return NULL;
     }
     check_quantity(stations, row, known, unit);
-    const ir_station_property_t *made = ir_table_find(&stations->by_property, ir_view_text(key));
+    const ir_station_property_t *made =
+        ir_name_table_find(&stations->by_property, ir_view_text(key));
     return made != NULL ? made : make_property(stations, key, text, known, unit);
 }
 
@@ -335,7 +336,7 @@ static const char *take_name(ir_stations_t *stations, const ir_station_row_t *ro
                           IR_VIEW_ARG(text));
         return NULL;
     }
-    const ir_station_sensor_t *other = ir_table_find(&stations->by_sensor, ir_view_text(name));
+    const ir_station_sensor_t *other = ir_name_table_find(&stations->by_sensor, ir_view_text(name));
     if (other != NULL) {
         ir_stations_fault(stations, row->line,
                           "sensor '%s' is also in line %u; each needs its own name", name,

@@ -1,13 +1,13 @@
-/* Motes and their sensors as a table describes them, one sensor a row. docs/reference/registry.md has the
- * columns and what each may hold. One thread. */
+/* Motes and their sensors as a table describes them, one sensor a row. docs/reference/registry.md
+ * has the columns and what each may hold. One thread. */
 #ifndef IR_STATIONS_STATIONS_H
 #define IR_STATIONS_STATIONS_H
 
 #include "common/arena.h"
 #include "common/fault_list.h"
+#include "common/name_table.h"
 #include "common/view.h"
-#include "observation/registry.h"
-#include "observation/table.h"
+#include "observation/registry/registry.h"
 #include "observation/unit.h"
 
 #include <stdbool.h>
@@ -71,7 +71,7 @@ typedef struct ir_stations {
     ir_arena_t *arena;
     const char *path; /* for faults */
     ir_fault_list_t *faults;
-    ir_table_t by_mote, by_property, by_sensor;
+    ir_name_table_t by_mote, by_property, by_sensor;
     ir_station_mote_t *motes, **motes_end; /* in the order of the rows */
     ir_station_property_t *properties, **properties_end;
     ir_station_sensor_t *sensors, **sensors_end;

@@ -1,12 +1,12 @@
 #include "stations/turtle.h"
 
 #include "common/number.h"
-#include "observation/registry_prefixes.h"
+#include "observation/registry/prefixes.h"
 
-static const char head[] =
-    "# Written by ir-registry from-csv. docs/reference/registry.md explains every term, and what else can be "
-    "said.\n"
-    "\n" IR_REGISTRY_PREFIXES;
+static const char head[] = "# Written by ir-registry from-csv. docs/reference/registry.md explains "
+                           "every term, and what else can be "
+                           "said.\n"
+                           "\n" IR_REGISTRY_PREFIXES;
 
 static void write_text(const char *text, FILE *out) {
     putc('"', out);

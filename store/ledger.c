@@ -1,7 +1,7 @@
 #include "store/ledger_parts.h"
 
 #include "common/arena.h"
-#include "observation/table.h"
+#include "common/name_table.h"
 #include "store/id_set.h"
 
 #include <stdlib.h>
@@ -39,7 +39,7 @@ typedef struct ir_ledger_group {
 
 struct ir_ledger {
     ir_ledger_set_t sets[KINDS];
-    ir_table_t motes; /* that sent; in the arena */
+    ir_name_table_t motes; /* that sent; in the arena */
     ir_arena_t *arena;
     ir_id_set_t others;        /* observations of other motes, as the documents say */
     ir_ledger_group_t *groups; /* sorted by key, distinct */
@@ -79,11 +79,11 @@ bool ir_ledger_note(ir_ledger_t *ledger, ir_ledger_kind_t kind, const ir_id_t *i
 }
 
 bool ir_ledger_note_mote(ir_ledger_t *ledger, ir_view_t mote) {
-    if (ir_table_find(&ledger->motes, mote) != NULL) {
+    if (ir_name_table_find(&ledger->motes, mote) != NULL) {
         return true;
     }
     const ir_view_t kept = ir_arena_copy(ledger->arena, mote);
-    return kept.data != NULL && ir_table_add(&ledger->motes, kept, ledger);
+    return kept.data != NULL && ir_name_table_add(&ledger->motes, kept, ledger);
 }
 
 bool ir_ledger_note_arrival(ir_ledger_t *ledger, const ir_ledger_arrival_t *arrival) {
@@ -175,7 +175,7 @@ void ir_ledger_free(ir_ledger_t *ledger) {
         free(ledger->sets[kind].entries);
     }
     free(ledger->groups);
-    ir_table_free(&ledger->motes);
+    ir_name_table_free(&ledger->motes);
     ir_id_set_free(&ledger->others);
     ir_arena_free(ledger->arena);
     free(ledger);
@@ -222,7 +222,8 @@ void ir_ledger_begin(ir_ledger_t *ledger, ir_ledger_kind_t kind) {
 
 /* What it does not have. False: memory is out. */
 static bool see_unknown(ir_ledger_t *ledger, const ir_id_t *id, ir_view_t mote) {
-    if (mote.size == 0 || ledger->motes.count == 0 || ir_table_find(&ledger->motes, mote) != NULL) {
+    if (mote.size == 0 || ledger->motes.count == 0 ||
+        ir_name_table_find(&ledger->motes, mote) != NULL) {
         const bool other = mote.size == 0 && ir_id_set_has(&ledger->others, id);
         ledger->result.foreign += !other;
         ledger->result.others += other;

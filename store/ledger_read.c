@@ -1,4 +1,4 @@
-#include "observation/senml.h"
+#include "observation/senml/senml.h"
 #include "store/ledger_parts.h"
 
 #include <ctype.h>

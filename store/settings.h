@@ -4,8 +4,8 @@
 
 #include "annotation/settings.h"
 #include "common/settings.h"
-#include "store/documents.h"
-#include "store/graph.h"
+#include "store/documents/documents.h"
+#include "store/graph/graph.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("ingest", "worker", "loadgen", "stations", "feed", "send", "store", "broker", "annotation", "observation", "http", "common")
+FOLDERS = ("ingest", "worker", "tap", "loadgen", "stations", "feed", "send", "store", "broker", "annotation", "observation", "http", "common")
 PYTHON = ("tools", "ingest", "platforms", "bench", "packaging")
 FUNCTION_LINES = 45
 SHOWN = 10

@@ -4,7 +4,7 @@
 #define IR_WORKER_ARRIVALS_H
 
 #include "observation/batch.h"
-#include "store/documents.h"
+#include "store/documents/documents.h"
 
 /* Asks the store, in one query, about the messages marked `ask` (batch.h). If any time differs, or
  * the batch is contested, rebuilds the batch with the right times in `scratch`. Of two messages

@@ -1,7 +1,7 @@
 #include "worker/documents_stage.h"
 
-#include "annotation/quality.h"
-#include "store/documents.h"
+#include "annotation/quality/quality.h"
+#include "store/documents/documents.h"
 #include "worker/arrivals.h"
 
 #include <stdatomic.h>

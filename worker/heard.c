@@ -2,7 +2,7 @@
 
 #include "common/arena.h"
 #include "common/clock.h"
-#include "observation/table.h"
+#include "common/name_table.h"
 
 #include <stdlib.h>
 
@@ -10,7 +10,7 @@
 
 struct ir_heard {
     ir_metrics_t *metrics;
-    ir_table_t motes; /* name → metric */
+    ir_name_table_t motes; /* name → metric */
     ir_arena_t *names;
 };
 
@@ -21,7 +21,7 @@ ir_heard_t *ir_heard_new(ir_metrics_t *metrics) {
     }
     heard->metrics = metrics;
     heard->names = ir_arena_new(NAMES_CHUNK);
-    ir_table_init(&heard->motes);
+    ir_name_table_init(&heard->motes);
     if (heard->names == NULL) {
         ir_heard_free(heard);
         return NULL;
@@ -31,7 +31,7 @@ ir_heard_t *ir_heard_new(ir_metrics_t *metrics) {
 
 void ir_heard_free(ir_heard_t *heard) {
     if (heard != NULL) {
-        ir_table_free(&heard->motes);
+        ir_name_table_free(&heard->motes);
         ir_arena_free(heard->names);
         free(heard);
     }
@@ -53,11 +53,11 @@ static ir_metric_t *add(ir_heard_t *heard, ir_view_t mote) {
         return NULL;
     }
     ir_metric_label(metric, "mote", name.data);
-    return ir_table_add(&heard->motes, name, metric) ? metric : NULL;
+    return ir_name_table_add(&heard->motes, name, metric) ? metric : NULL;
 }
 
 void ir_heard_note(ir_heard_t *heard, ir_view_t mote, int64_t arrival_ns) {
-    ir_metric_t *metric = ir_table_find(&heard->motes, mote);
+    ir_metric_t *metric = ir_name_table_find(&heard->motes, mote);
     if (metric == NULL) {
         metric = add(heard, mote);
     }

@@ -2,7 +2,7 @@
 #ifndef IR_WORKER_METERS_H
 #define IR_WORKER_METERS_H
 
-#include "annotation/format.h"
+#include "annotation/formats/format.h"
 #include "common/culprits.h"
 #include "common/metrics.h"
 #include "observation/batch.h"

@@ -1,7 +1,7 @@
 #include "worker/pipeline.h"
 
 #include "common/clock.h"
-#include "store/graph.h"
+#include "store/graph/graph.h"
 #include "worker/documents_stage.h"
 #include "worker/republish.h"
 

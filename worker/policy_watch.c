@@ -5,7 +5,7 @@
 #include "common/log.h"
 #include "common/messages.h"
 #include "common/thread.h"
-#include "store/http.h"
+#include "http/client.h"
 #include "worker/management.h"
 
 #include <ctype.h>
@@ -23,7 +23,7 @@
 /* ---- asking ---- */
 
 typedef struct asking {
-    ir_http_t *http;
+    ir_http_client_t *http;
     const ir_management_place_t *place;
     char host[4 * IR_BROKER_USER_SIZE]; /* the virtual host, escaped */
     ir_error_t *error;
@@ -67,7 +67,7 @@ static ir_status_t get(const asking_t *asking, const char *path, ir_buffer_t *an
                                        .context = answer};
     int code = 0;
     ir_error_t why = {.status = IR_OK};
-    const ir_status_t status = ir_http_call(asking->http, &request, &code, &why);
+    const ir_status_t status = ir_http_client_call(asking->http, &request, &code, &why);
     if (status == IR_ERR_RANGE || status == IR_ERR_MEMORY) {
         return ir_error_set(asking->error, status, "%s: the answer is larger than %zu KiB",
                             asking->place->base, ANSWER_MAX / 1024);
@@ -147,10 +147,10 @@ static ir_status_t ask_place(const ir_worker_options_t *options, const char *uri
     const ir_http_login_t login = {.user = place.user,
                                    .password = password != NULL ? password : "guest",
                                    .ca_file = broker.ca_file};
-    asking.http = ir_http_new(&login, TIMEOUT_NS);
+    asking.http = ir_http_client_new(&login, TIMEOUT_NS);
     status = asking.http != NULL ? ask_all(&asking, verdict, reasons)
                                  : ir_error_set(error, IR_ERR_MEMORY, "policies: out of memory");
-    ir_http_free(asking.http);
+    ir_http_client_free(asking.http);
     return status;
 }
 

@@ -3,7 +3,7 @@
 #ifndef IR_WORKER_REPUBLISH_H
 #define IR_WORKER_REPUBLISH_H
 
-#include "annotation/format.h"
+#include "annotation/formats/format.h"
 #include "broker/publisher.h"
 #include "common/status.h"
 #include "observation/batch.h"

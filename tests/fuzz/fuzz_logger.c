@@ -2,7 +2,7 @@
  * portions, and each is SenML that the gateway would take. */
 #include "common/log.h"
 #include "feed/input.h"
-#include "observation/senml.h"
+#include "observation/senml/senml.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>

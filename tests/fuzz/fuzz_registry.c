@@ -1,5 +1,5 @@
 /* A registry in Turtle, from the file to the statements that the graph gets. */
-#include "observation/registry.h"
+#include "observation/registry/registry.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Replay data in CSV, plain or out of gzip. */
-#include "loadgen/replay.h"
+#include "loadgen/source/replay.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

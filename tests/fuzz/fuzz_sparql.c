@@ -1,5 +1,5 @@
 /* What a SPARQL server answers. */
-#include "store/sparql_results.h"
+#include "store/graph/sparql/results.h"
 #include "tests/fuzz/fuzz.h"
 
 #define FIXED ((size_t)64 * 1024)

@@ -1,5 +1,5 @@
 /* A table of stations in CSV, and the registry that is written of it, which must load. */
-#include "observation/registry.h"
+#include "observation/registry/registry.h"
 #include "stations/table.h"
 #include "stations/turtle.h"
 #include "tests/fuzz/fuzz.h"

@@ -1,7 +1,7 @@
 /* Uplinks of LoRaWAN devices, as they come from a network server's broker. */
 #include "common/log.h"
 #include "feed/uplink.h"
-#include "observation/registry.h"
+#include "observation/registry/registry.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <math.h>

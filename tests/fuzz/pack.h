@@ -2,7 +2,7 @@
 #ifndef IR_TESTS_FUZZ_PACK_H
 #define IR_TESTS_FUZZ_PACK_H
 
-#include "observation/senml.h"
+#include "observation/senml/senml.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stddef.h>

@@ -1,6 +1,6 @@
 #include "tests/unit/sources.h"
 
-#include "loadgen/source_open.h"
+#include "loadgen/source/source_open.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 #ifndef IR_TESTS_SOURCES_H
 #define IR_TESTS_SOURCES_H
 
-#include "loadgen/source.h"
+#include "loadgen/source/source.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* Literals in their canonical form: every type that an RDF store keeps as a value, and what must
  * stay as it is. */
-#include "observation/canonical.h"
+#include "observation/turtle/canonical.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -13,7 +13,7 @@
 typedef struct ir_scene {
     ir_plan_t plan;
     ir_result_t result;
-    ir_receipts_counts_t back;
+    ir_tracker_counts_t back;
     ir_evidence_t evidence;
     ir_conclusion_t conclusion;
 } ir_scene_t;
@@ -86,7 +86,7 @@ static void what_ends_it_early(void **state) {
     set_scene(&scene);
     scene.evidence.messages = 0;
     scene.evidence.sent = (ir_producer_counts_t){0};
-    scene.back = (ir_receipts_counts_t){0};
+    scene.back = (ir_tracker_counts_t){0};
     scene.result = (ir_result_t){.valid = true};
     assert_short(&scene, "nothing was sent");
 }

@@ -1,6 +1,6 @@
-#include "store/documents.h"
+#include "store/documents/documents.h"
 
-#include "annotation/document.h"
+#include "annotation/formats/document.h"
 #include "common/clock.h"
 
 #include <fcntl.h>

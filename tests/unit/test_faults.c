@@ -1,4 +1,4 @@
-#include "loadgen/faults.h"
+#include "loadgen/source/faults.h"
 
 #include "common/clock.h"
 

@@ -1,4 +1,4 @@
-#include "store/graph.h"
+#include "store/graph/graph.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

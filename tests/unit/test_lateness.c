@@ -1,4 +1,4 @@
-#include "loadgen/lateness.h"
+#include "loadgen/produce/lateness.h"
 
 #include "common/clock.h"
 

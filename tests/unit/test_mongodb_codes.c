@@ -1,5 +1,5 @@
 /* Only codes that are documented to be about the document count as its fault. */
-#include "store/mongodb_codes.h"
+#include "store/documents/mongodb/codes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 /* The ontology describes every term of ours that the registry reads and the formats write, and no
  * other. */
-#include "annotation/vocabulary.h"
-#include "observation/registry.h"
-#include "observation/registry_words.h"
-#include "observation/turtle.h"
+#include "annotation/formats/rdf/vocabulary.h"
+#include "observation/registry/registry.h"
+#include "observation/registry/terms.h"
+#include "observation/turtle/document.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,8 +19,8 @@ static bool is_ours(const char *iri) {
 }
 
 static bool is_used(ir_view_t iri) {
-    for (int i = 0; i < IR_WORD_COUNT; i++) {
-        if (ir_view_equal(iri, ir_view_text(ir_words[i].iri))) {
+    for (int i = 0; i < IR_REGISTRY_TERM_COUNT; i++) {
+        if (ir_view_equal(iri, ir_view_text(ir_registry_terms[i].iri))) {
             return true;
         }
     }
@@ -43,8 +43,9 @@ static bool has(const ir_node_t *subject, const ir_node_t *predicate) {
 }
 
 static void assert_described(const ir_turtle_t *turtle, ir_view_t iri) {
-    const char *const wanted[] = {ir_words[IR_WORD_TYPE].iri, ir_words[IR_WORD_LABEL].iri};
-    const ir_node_t *node = ir_table_find(&turtle->nodes, iri);
+    const char *const wanted[] = {ir_registry_terms[IR_REGISTRY_TERM_TYPE].iri,
+                                  ir_registry_terms[IR_REGISTRY_TERM_LABEL].iri};
+    const ir_node_t *node = ir_name_table_find(&turtle->nodes, iri);
     for (size_t i = 0; i < 2; i++) {
         const ir_node_t *predicate = ir_turtle_find(turtle, wanted[i]);
         assert_non_null(predicate);
@@ -69,9 +70,9 @@ static void test_all_described(void **state) {
     ir_arena_t *arena = ir_arena_new(65536);
     ir_turtle_t turtle;
     read_ontology(&turtle, arena);
-    for (int i = 0; i < IR_WORD_COUNT; i++) {
-        if (is_ours(ir_words[i].iri)) {
-            assert_described(&turtle, ir_view_text(ir_words[i].iri));
+    for (int i = 0; i < IR_REGISTRY_TERM_COUNT; i++) {
+        if (is_ours(ir_registry_terms[i].iri)) {
+            assert_described(&turtle, ir_view_text(ir_registry_terms[i].iri));
         }
     }
     for (int i = 0; i < IR_NAME_COUNT; i++) {

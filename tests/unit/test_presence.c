@@ -2,8 +2,8 @@
  * acknowledged that is not at its path, it is said once, and work goes on when the right file is
  * back or a new one is set up. */
 #include "common/clock.h"
-#include "store/documents.h"
-#include "store/graph.h"
+#include "store/documents/documents.h"
+#include "store/graph/graph.h"
 
 #include <setjmp.h>
 #include <sqlite3.h>

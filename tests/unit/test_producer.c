@@ -1,7 +1,7 @@
-#include "loadgen/producer.h"
+#include "loadgen/produce/producer.h"
 
 #include "common/clock.h"
-#include "loadgen/source_open.h"
+#include "loadgen/source/source_open.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -142,7 +142,7 @@ static pthread_mutex_t ledger_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static const ir_order_t at_once = {.end_ns = INT64_MAX};
 
-static ir_producer_t *start_with(const ir_producer_options_t *options, ir_receipts_t *receipts,
+static ir_producer_t *start_with(const ir_producer_options_t *options, ir_tracker_t *receipts,
                                  ir_ledger_writer_t *ledger) {
     const ir_producer_shared_t shared = {
         .source = &source, .receipts = receipts, .ledger = ledger, .ledger_mutex = &ledger_mutex};
@@ -161,7 +161,7 @@ static ir_producer_options_t options_of(unsigned window) {
                                    .stall_ns = IR_MILLISECOND_NS};
 }
 
-static ir_producer_t *start(ir_receipts_t *receipts, ir_ledger_writer_t *ledger, unsigned window) {
+static ir_producer_t *start(ir_tracker_t *receipts, ir_ledger_writer_t *ledger, unsigned window) {
     const ir_producer_options_t options = options_of(window);
     ir_producer_t *producer = start_with(&options, receipts, ledger);
     ir_producer_begin(producer, &at_once);
@@ -226,7 +226,7 @@ static void failures_are_sent_again(void **state) {
     ir_error_t error;
     fake.fail_every = 7;
     ir_ledger_writer_t *ledger = open_ledger();
-    ir_receipts_t *receipts = ir_receipts_new(MESSAGES, source.motes, 1, false);
+    ir_tracker_t *receipts = ir_tracker_new(MESSAGES, source.motes, 1, false);
     assert_int_equal(finish(start(receipts, ledger, 60), &counts, &error), IR_OK);
     assert_int_equal(ir_ledger_close(ledger, &error), IR_OK);
     assert_int_equal(counts.messages_confirmed, MESSAGES);
@@ -234,10 +234,10 @@ static void failures_are_sent_again(void **state) {
     assert_int_equal(fake.n_given, MESSAGES + counts.resent);
     assert_int_equal(ledger_lines('m'), MESSAGES);
     assert_int_equal(ledger_lines('o'), source.observations);
-    ir_receipts_counts_t back;
-    ir_receipts_count(receipts, &back);
+    ir_tracker_counts_t back;
+    ir_tracker_count(receipts, &back);
     assert_int_equal(back.expected, MESSAGES);
-    ir_receipts_free(receipts);
+    ir_tracker_free(receipts);
 }
 
 static void what_is_not_confirmed_stands_so_in_the_ledger(void **state) {
@@ -276,7 +276,7 @@ static void refused_and_put_off(void **state) {
     fake.refuse_every = 5;
     fake.again_every = 7;
     ir_ledger_writer_t *ledger = open_ledger();
-    ir_receipts_t *receipts = ir_receipts_new(MESSAGES, source.motes, 1, false);
+    ir_tracker_t *receipts = ir_tracker_new(MESSAGES, source.motes, 1, false);
     assert_int_equal(finish(start(receipts, ledger, 50), &counts, &error), IR_OK);
     assert_int_equal(ir_ledger_close(ledger, &error), IR_OK);
     assert_int_equal(counts.messages_sent, MESSAGES);
@@ -287,11 +287,11 @@ static void refused_and_put_off(void **state) {
     assert_int_equal(counts.resent, MESSAGES / 7);
     assert_int_equal(counts.failures, MESSAGES / 7);
     assert_int_equal(ledger_lines('u'), MESSAGES / 5);
-    ir_receipts_counts_t back;
-    ir_receipts_count(receipts, &back);
+    ir_tracker_counts_t back;
+    ir_tracker_count(receipts, &back);
     assert_int_equal(back.by_fate[IR_FATE_REFUSED], MESSAGES / 5);
     assert_int_equal(back.by_fate[IR_FATE_MISSING], MESSAGES - MESSAGES / 5);
-    ir_receipts_free(receipts);
+    ir_tracker_free(receipts);
 }
 
 /* Each producer sends its own motes' messages; together they send all. */
@@ -391,10 +391,10 @@ static void receipts_without_room_end_it(void **state) {
     (void)state;
     ir_producer_counts_t counts;
     ir_error_t error;
-    ir_receipts_t *receipts = ir_receipts_new(20, source.motes, 1, false);
+    ir_tracker_t *receipts = ir_tracker_new(20, source.motes, 1, false);
     assert_int_equal(finish(start(receipts, NULL, 50), &counts, &error), IR_ERR_TIMEOUT);
     assert_int_equal(counts.messages_sent, 20);
-    ir_receipts_free(receipts);
+    ir_tracker_free(receipts);
 }
 
 /* ---- messages whose times count from their arrival ---- */

@@ -1,5 +1,5 @@
 /* What people are shown while a load is under way. */
-#include "loadgen/progress.h"
+#include "loadgen/measure/progress.h"
 
 #include "common/clock.h"
 

@@ -1,4 +1,4 @@
-#include "store/quad.h"
+#include "store/graph/quad.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* Quality control against flags that ioos_qc computed (tests/data/quality), in one go, in batches,
  * and with the series' state lost and read back again at any point. */
-#include "annotation/quality.h"
+#include "annotation/quality/quality.h"
 
-#include "annotation/tests.h"
+#include "annotation/quality/qartod.h"
 
 #include <glob.h>
 #include <setjmp.h>

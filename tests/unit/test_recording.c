@@ -1,9 +1,9 @@
-#include "loadgen/recording.h"
+#include "loadgen/source/recording.h"
 
 #include "common/arena.h"
 #include "common/clock.h"
-#include "loadgen/replay.h"
-#include "observation/senml.h"
+#include "loadgen/source/replay.h"
+#include "observation/senml/senml.h"
 #include "tests/unit/failing_alloc.h"
 #include "tests/unit/sources.h"
 

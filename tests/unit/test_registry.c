@@ -1,7 +1,7 @@
 /* The registry: what every term becomes, every fault with its file and line (tests/data/registry),
  * the example of docs/reference/registry.md, and every allocation that fails. */
 #include "common/clock.h"
-#include "observation/registry.h"
+#include "observation/registry/registry.h"
 #include "tests/unit/failing_alloc.h"
 
 #include <glob.h>

@@ -1,4 +1,4 @@
-#include "loadgen/replay.h"
+#include "loadgen/source/replay.h"
 
 #include "common/clock.h"
 #include "tests/unit/failing_alloc.h"

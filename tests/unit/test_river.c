@@ -1,7 +1,7 @@
-#include "loadgen/river.h"
+#include "loadgen/source/river.h"
 
 #include "common/clock.h"
-#include "loadgen/noise.h"
+#include "loadgen/source/hash_random.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -26,9 +26,9 @@ static void keys_spread(void **state) {
     double sum = 0;
     double squares = 0;
     for (uint64_t i = 0; i < 160000; i++) {
-        const uint64_t key = ir_noise_key(SEED, i);
-        const double normal = ir_noise_normal(key);
-        counts[(unsigned)(ir_noise_share(key) * 16)]++;
+        const uint64_t key = ir_hash_random_key(SEED, i);
+        const double normal = ir_hash_random_normal(key);
+        counts[(unsigned)(ir_hash_random_share(key) * 16)]++;
         sum += normal;
         squares += normal * normal;
     }
@@ -44,7 +44,7 @@ static double correlation(int64_t lag_ms) {
     double sum = 0;
     unsigned count = 0;
     for (uint64_t key = 0; key < 20000; key++) {
-        const int64_t ms = (int64_t)(ir_noise_key(7, key) % 1000000000000);
+        const int64_t ms = (int64_t)(ir_hash_random_key(7, key) % 1000000000000);
         sum += ir_noise_series(key, ms) * ir_noise_series(key, ms + lag_ms);
         count++;
     }

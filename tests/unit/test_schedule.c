@@ -1,4 +1,4 @@
-#include "loadgen/schedule.h"
+#include "loadgen/produce/schedule.h"
 
 #include "common/clock.h"
 

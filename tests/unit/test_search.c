@@ -1,5 +1,5 @@
+#include "loadgen/measure/search.h"
 #include "loadgen/plan.h"
-#include "loadgen/search.h"
 
 #include "common/clock.h"
 

@@ -1,6 +1,6 @@
-#include "store/segment.h"
-#include "store/segment_lines.h"
-#include "store/segments.h"
+#include "store/graph/nquads/segment.h"
+#include "store/graph/nquads/segment_lines.h"
+#include "store/graph/nquads/segments.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

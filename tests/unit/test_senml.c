@@ -1,7 +1,7 @@
 /* SenML decoding against tests/data/senml: every rule and every refusal, and every allocation that
  * fails. */
 #include "common/buffer.h"
-#include "observation/senml.h"
+#include "observation/senml/senml.h"
 #include "tests/unit/failing_alloc.h"
 
 #include <setjmp.h>

@@ -1,11 +1,11 @@
-#include "loadgen/simulation.h"
+#include "loadgen/source/simulation.h"
 
 #include "common/arena.h"
 #include "common/clock.h"
-#include "loadgen/river_registry.h"
-#include "loadgen/source_open.h"
-#include "observation/registry.h"
-#include "observation/senml.h"
+#include "loadgen/source/river_registry.h"
+#include "loadgen/source/source_open.h"
+#include "observation/registry/registry.h"
+#include "observation/senml/senml.h"
 #include "tests/unit/failing_alloc.h"
 #include "tests/unit/sources.h"
 

@@ -1,6 +1,6 @@
-#include "store/selection.h"
-#include "store/tally.h"
-#include "store/touched.h"
+#include "store/command/selection.h"
+#include "store/command/tally.h"
+#include "store/command/touched.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

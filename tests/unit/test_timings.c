@@ -1,10 +1,10 @@
 /* Packs without times, or with relative ones, of both sources and in both formats. */
-#include "loadgen/simulation.h"
+#include "loadgen/source/simulation.h"
 
 #include "common/arena.h"
 #include "common/clock.h"
-#include "loadgen/source_open.h"
-#include "observation/senml.h"
+#include "loadgen/source/source_open.h"
+#include "observation/senml/senml.h"
 #include "tests/unit/sources.h"
 
 #include <setjmp.h>

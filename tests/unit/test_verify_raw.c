@@ -1,4 +1,4 @@
-#include "store/verify_raw.h"
+#include "store/command/verify_raw.h"
 
 #include "common/clock.h"
 #include "observation/batch.h"

@@ -1,0 +1,97 @@
+/* The fields of one SenML record as a decoder found them, and the resolution that JSON and CBOR
+ * share (RFC 8428, sections 4.1–4.6). Private to this folder: senml.c and the two decoders use it.
+ */
+#ifndef IR_OBSERVATION_SENML_FIELDS_H
+#define IR_OBSERVATION_SENML_FIELDS_H
+
+#include "observation/senml/senml.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Base fields first. */
+typedef enum ir_label {
+    IR_LABEL_BVER,
+    IR_LABEL_BN,
+    IR_LABEL_BT,
+    IR_LABEL_BU,
+    IR_LABEL_BV,
+    IR_LABEL_BS,
+    IR_LABEL_N,
+    IR_LABEL_U,
+    IR_LABEL_T,
+    IR_LABEL_UT,
+    IR_LABEL_S,
+    IR_LABEL_V,
+    IR_LABEL_VS,
+    IR_LABEL_VB,
+    IR_LABEL_VD,
+    IR_LABEL_COUNT,
+    IR_LABEL_UNKNOWN = IR_LABEL_COUNT /* to be passed over */
+} ir_label_t;
+
+typedef struct ir_senml_fields {
+    uint32_t present; /* bit (1 << label) */
+    ir_value_t values[IR_LABEL_COUNT];
+    ir_refusal_t fault; /* the record's first, or reason NONE */
+    bool wordless;      /* so many records are refused already that nobody reads its detail */
+} ir_senml_fields_t;
+
+typedef struct ir_resolver {
+    ir_arena_t *arena;
+    const ir_senml_limits_t *limits;
+    ir_senml_clock_t clock;
+    ir_senml_pack_t pack;
+    ir_refusal_t whole; /* refuses the pack, or reason NONE */
+    bool out_of_memory;
+    /* base values that hold at present */
+    ir_view_t base_name, base_unit;
+    double base_time, base_value, base_sum;
+    bool has_base_sum;
+    double version; /* 0: not given yet */
+} ir_resolver_t;
+
+/* By JSON name; IR_LABEL_UNKNOWN when it is none. */
+ir_label_t ir_label_find(ir_view_t name);
+
+/* By CBOR integer. */
+ir_label_t ir_label_find_number(int64_t number);
+
+/* The JSON name. */
+const char *ir_label_text(ir_label_t label);
+
+/* Whether an unknown label must be refused: it ends in '_'. */
+bool ir_label_must_understand(ir_view_t name);
+
+void ir_senml_fields_clear(ir_senml_fields_t *fields);
+
+/* Notes the record's first fault; later ones are passed over. */
+void ir_senml_fields_fault(ir_senml_fields_t *fields, ir_reason_t reason, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Takes one field; a label that is there twice or has a value of the wrong type is a fault of the
+ * record, of a base field one of the pack. `value.kind` NONE: of a type that no label has. For VD
+ * the JSON decoder gives the decoded bytes. */
+void ir_resolver_set(ir_resolver_t *resolver, ir_senml_fields_t *fields, ir_label_t label,
+                     const ir_value_t *value, int position);
+
+/* Refuses the whole pack; the first refusal stays. */
+void ir_resolver_refuse(ir_resolver_t *resolver, ir_reason_t reason, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+bool ir_resolver_refused(const ir_resolver_t *resolver);
+
+/* Room for `n_records`; refuses an empty pack and one with too many. False when refused or out of
+ * memory. */
+bool ir_resolver_begin(ir_resolver_t *resolver, size_t n_records);
+
+/* Resolves one record: appends it, or its refusal, to the pack. */
+void ir_resolver_take(ir_resolver_t *resolver, const ir_senml_fields_t *found, int position);
+
+/* The size of a byte order mark in front of JSON, or 0. */
+size_t ir_json_mark(ir_view_t body);
+
+/* The decoders: they call ir_resolver_begin once and _take for every record. */
+void ir_senml_decode_json(ir_resolver_t *resolver, ir_view_t body);
+void ir_senml_decode_cbor(ir_resolver_t *resolver, ir_view_t body);
+
+#endif

@@ -1,0 +1,365 @@
+#include "common/base64.h"
+#include "observation/senml/fields.h"
+
+#include <jansson.h>
+
+#include <ctype.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- memory ---- */
+
+/* jansson does not look whether the text of a string found room: it goes on, calls the text
+ * invalid, or copies from behind the end of what it has. So an allocation that fails leaves the
+ * parser at once, and what the parser had is freed. For that its blocks are chained, those of one
+ * thread from the start of parsing until the value is freed. */
+typedef struct block {
+    struct block *next;
+    struct block **link; /* what points to this one; NULL: not chained */
+} block_t;
+
+_Static_assert(sizeof(block_t) % _Alignof(max_align_t) == 0, "what follows a block is aligned");
+
+static _Thread_local struct {
+    jmp_buf *leave; /* while the parser runs */
+    block_t *blocks;
+} parsing;
+
+static void *block_new(size_t size) {
+    block_t *block = malloc(sizeof *block + size);
+    if (block == NULL) {
+        if (parsing.leave != NULL) {
+            longjmp(*parsing.leave, 1);
+        }
+        return NULL;
+    }
+    *block = (block_t){0};
+    if (parsing.leave != NULL) {
+        *block = (block_t){.next = parsing.blocks, .link = &parsing.blocks};
+        if (block->next != NULL) {
+            block->next->link = &block->next;
+        }
+        parsing.blocks = block;
+    }
+    return block + 1;
+}
+
+static void block_free(void *memory) {
+    if (memory == NULL) {
+        return;
+    }
+    block_t *block = (block_t *)memory - 1;
+    if (block->link != NULL) {
+        *block->link = block->next;
+        if (block->next != NULL) {
+            block->next->link = block->link;
+        }
+    }
+    free(block);
+}
+
+/* Before main: jansson must not be given back what it had from elsewhere. */
+__attribute__((constructor)) static void take_over_memory(void) {
+    json_set_alloc_funcs(block_new, block_free);
+}
+
+/* NULL with `*failed` when memory ran out, else as json_loadb. The value is freed before the thread
+ * parses the next one. */
+static json_t *parse(ir_view_t body, json_error_t *error, bool *failed) {
+    jmp_buf leave;
+    parsing.blocks = NULL;
+    parsing.leave = &leave;
+    if (setjmp(leave) == 0) {
+        json_t *pack =
+            json_loadb(body.data != NULL ? body.data : "", body.size,
+                       JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL | JSON_DECODE_ANY, error);
+        parsing.leave = NULL;
+        *failed = false;
+        return pack;
+    }
+    parsing.leave = NULL;
+    *failed = true;
+    while (parsing.blocks != NULL) {
+        block_free(parsing.blocks + 1);
+    }
+    return NULL;
+}
+
+/* ---- what has to be known of the text before it is parsed ---- */
+
+size_t ir_json_mark(ir_view_t body) {
+    static const char mark[] = "\xef\xbb\xbf"; /* U+FEFF in UTF-8 */
+    const size_t size = sizeof mark - 1;
+    return body.size >= size && memcmp(body.data, mark, size) == 0 ? size : 0;
+}
+
+#define ITEMS_PER_RECORD 16 /* SenML has 15 labels; the parser makes 80 bytes of a value of two */
+
+/* What a record has that the parser does not tell, or does not take. */
+typedef enum mark {
+    MARK_CAPITAL = 1,   /* an exponent in upper case: an 'E' outside strings is in numbers only */
+    MARK_NOT_FINITE = 2 /* nan or inf, as many printers write them */
+} mark_t;
+
+typedef struct survey {
+    unsigned depth; /* deepest nesting */
+    size_t commas;  /* between the items of the outermost array */
+    size_t items;   /* at most so many values at all */
+    bool marked;    /* some record is */
+} survey_t;
+
+/* The size of a word here that stands for no finite number, or 0. */
+static size_t not_finite(ir_view_t rest) {
+    static const char *const words[] = {"infinity", "inf", "nan"};
+    const size_t sign = rest.data[0] == '-' || rest.data[0] == '+';
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        const size_t size = sign + strlen(words[i]);
+        if (rest.size >= size && strncasecmp(rest.data + sign, words[i], size - sign) == 0 &&
+            (rest.size == size || isalnum((unsigned char)rest.data[size]) == 0)) {
+            return size;
+        }
+    }
+    return 0;
+}
+
+/* An array in place of the word: no label of SenML has one. */
+static void replace(char *changed, size_t at, size_t size) {
+    if (changed != NULL) {
+        memset(changed + at, ' ', size);
+        memcpy(changed + at, "[]", 2);
+    }
+}
+
+static void note_mark(survey_t *survey, unsigned char *marks, mark_t mark) {
+    survey->marked = true;
+    if (marks != NULL) {
+        marks[survey->commas] |= (unsigned char)mark;
+    }
+}
+
+/* If NaN, Infinity or the like begins at `at`: marks it, and returns how many more bytes it has. */
+static size_t pass_not_finite(survey_t *survey, ir_view_t body, size_t at, unsigned char *marks,
+                              char *changed) {
+    const size_t size = not_finite(ir_view(body.data + at, body.size - at));
+    if (size == 0) {
+        return 0;
+    }
+    note_mark(survey, marks, MARK_NOT_FINITE);
+    replace(changed, at, size);
+    return size - 1;
+}
+
+/* `marks` gets those of each record, and `changed`, a copy of the body, is made one that the parser
+ * takes; both may be NULL. */
+static survey_t survey_text(ir_view_t body, unsigned char *marks, char *changed) {
+    survey_t survey = {0};
+    unsigned depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < body.size; i++) {
+        const char c = body.data[i];
+        if (in_string) {
+            i += c == '\\';
+            in_string = c != '"';
+            continue;
+        }
+        switch (c) {
+        case '"':
+            in_string = true;
+            break;
+        case '[':
+        case '{':
+            depth++;
+            survey.depth = depth > survey.depth ? depth : survey.depth;
+            break;
+        case ']':
+        case '}':
+            depth -= depth > 0;
+            break;
+        case ',':
+            survey.commas += depth == 1;
+            survey.items++;
+            break;
+        case 'E':
+            note_mark(&survey, marks, MARK_CAPITAL);
+            break;
+        case '-':
+        case '+':
+        case 'n':
+        case 'N':
+        case 'i':
+        case 'I':
+            i += depth > 1 ? pass_not_finite(&survey, body, i, marks, changed) : 0;
+            break;
+        default:
+            break;
+        }
+    }
+    return survey;
+}
+
+/* ---- the parsed text ---- */
+
+static bool decode_data(ir_resolver_t *resolver, ir_view_t text, ir_value_t *value) {
+    char *bytes = ir_arena_alloc(resolver->arena, text.size + 1);
+    size_t size = 0;
+    if (bytes == NULL) {
+        resolver->out_of_memory = true;
+        return false;
+    }
+    if (!ir_base64url_decode(text, bytes, &size)) {
+        return false;
+    }
+    *value = (ir_value_t){.kind = IR_VALUE_DATA, .bytes = ir_view(bytes, size)};
+    return true;
+}
+
+static ir_value_t value_of(ir_resolver_t *resolver, ir_label_t label, const json_t *json,
+                           unsigned marks) {
+    ir_value_t value = {.kind = IR_VALUE_NONE};
+    switch (json_typeof(json)) {
+    case JSON_REAL:
+    case JSON_INTEGER:
+        value = (ir_value_t){.kind = IR_VALUE_NUMBER, .number = json_number_value(json)};
+        break;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        value = (ir_value_t){.kind = IR_VALUE_BOOL, .boolean = json_is_true(json)};
+        break;
+    case JSON_STRING: {
+        const ir_view_t text = ir_view(json_string_value(json), json_string_length(json));
+        if (label != IR_LABEL_VD) {
+            value = (ir_value_t){.kind = IR_VALUE_STRING, .bytes = text};
+        } else {
+            decode_data(resolver, text, &value);
+        }
+        break;
+    }
+    case JSON_ARRAY:
+        if ((marks & MARK_NOT_FINITE) != 0 && json_array_size(json) == 0) {
+            value = (ir_value_t){.kind = IR_VALUE_NUMBER, .number = NAN};
+        }
+        break;
+    default:
+        break;
+    }
+    return value;
+}
+
+static void take_record(ir_resolver_t *resolver, json_t *record, int position, unsigned marks) {
+    ir_senml_fields_t fields;
+    ir_senml_fields_clear(&fields);
+    if (!json_is_object(record)) {
+        ir_resolver_refuse(resolver, IR_REASON_NOT_SENML, "record %d is not an object", position);
+        return;
+    }
+    if ((marks & MARK_CAPITAL) != 0) {
+        ir_senml_fields_fault(&fields, IR_REASON_BAD_FIELD,
+                              "a number has its exponent in upper case (RFC 8428: e, not E)");
+    }
+    const char *key = NULL;
+    json_t *json = NULL;
+    json_object_foreach(record, key, json) {
+        const ir_view_t name = ir_view_text(key);
+        const ir_label_t label = ir_label_find(name);
+        if (label != IR_LABEL_UNKNOWN) {
+            const ir_value_t value = value_of(resolver, label, json, marks);
+            ir_resolver_set(resolver, &fields, label, &value, position);
+        } else if (ir_label_must_understand(name)) {
+            ir_resolver_refuse(resolver, IR_REASON_UNKNOWN_LABEL,
+                               "record %d: label '%.40s' must be understood and is not known",
+                               position, key);
+        }
+    }
+    ir_resolver_take(resolver, &fields, position);
+}
+
+static void take_pack(ir_resolver_t *resolver, const json_t *pack, const unsigned char *marks) {
+    if (!json_is_array(pack)) {
+        ir_resolver_refuse(resolver, IR_REASON_NOT_SENML, "not an array of records");
+        return;
+    }
+    const size_t n_records = json_array_size(pack);
+    if (!ir_resolver_begin(resolver, n_records)) {
+        return;
+    }
+    for (size_t i = 0; i < n_records && !ir_resolver_refused(resolver) && !resolver->out_of_memory;
+         i++) {
+        take_record(resolver, json_array_get(pack, i), (int)i, marks != NULL ? marks[i] : 0);
+    }
+}
+
+static ir_reason_t reason_of(const json_error_t *error) {
+    switch (json_error_code(error)) {
+    case json_error_numeric_overflow:
+        return IR_REASON_OUT_OF_RANGE;
+    case json_error_duplicate_key:
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return IR_REASON_BAD_FIELD;
+    case json_error_stack_overflow:
+        return IR_REASON_TOO_DEEP;
+    default:
+        return IR_REASON_NOT_JSON;
+    }
+}
+
+/* What is inside a byte order mark and NULs. */
+static ir_view_t strip(ir_view_t body) {
+    const size_t mark = ir_json_mark(body);
+    while (body.size > mark && body.data[body.size - 1] == '\0') {
+        body.size--;
+    }
+    return ir_view(body.data + mark, body.size - mark);
+}
+
+/* The marks of each record; `body` becomes a copy without what the parser does not take. */
+static unsigned char *mark_records(ir_resolver_t *resolver, ir_view_t *body, size_t n_records) {
+    unsigned char *marks = ir_arena_alloc(resolver->arena, n_records);
+    const ir_view_t copy = ir_arena_copy(resolver->arena, *body);
+    if (marks == NULL || copy.data == NULL) {
+        resolver->out_of_memory = true;
+        return NULL;
+    }
+    memset(marks, 0, n_records);
+    survey_text(*body, marks, (char *)copy.data);
+    *body = copy;
+    return marks;
+}
+
+void ir_senml_decode_json(ir_resolver_t *resolver, ir_view_t body) {
+    body = strip(body);
+    const survey_t survey = survey_text(body, NULL, NULL);
+    if (survey.depth > resolver->limits->depth) {
+        ir_resolver_refuse(resolver, IR_REASON_TOO_DEEP, "nested %u deep, at most %u is taken",
+                           survey.depth, resolver->limits->depth);
+        return;
+    }
+    if (survey.commas >= resolver->limits->records ||
+        survey.items / ITEMS_PER_RECORD >= resolver->limits->records) {
+        ir_resolver_refuse(resolver, IR_REASON_TOO_MANY_RECORDS,
+                           "%zu records with %zu values, at most %u are taken", survey.commas + 1,
+                           survey.items + 1, resolver->limits->records);
+        return;
+    }
+    const unsigned char *marks =
+        survey.marked ? mark_records(resolver, &body, survey.commas + 1) : NULL;
+    if (resolver->out_of_memory) {
+        return;
+    }
+    json_error_t error = {0};
+    bool memory_failed = false;
+    json_t *pack = parse(body, &error, &memory_failed);
+    if (memory_failed) {
+        resolver->out_of_memory = true;
+    } else if (pack != NULL) {
+        take_pack(resolver, pack, marks);
+    } else {
+        ir_resolver_refuse(resolver, reason_of(&error), "line %d column %d: %s", error.line,
+                           error.column, error.text);
+    }
+    json_decref(pack);
+}

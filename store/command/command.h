@@ -1,0 +1,110 @@
+/* The commands of ir-store. For the program only: these functions write to `out`. */
+#ifndef IR_STORE_COMMAND_COMMAND_H
+#define IR_STORE_COMMAND_COMMAND_H
+
+#include "broker/settings.h"
+#include "common/settings.h"
+#include "store/settings.h"
+
+#include <stdio.h>
+
+/* Filled by common/settings.h, which owns the texts. */
+typedef struct ir_store_options {
+    ir_store_settings_t stores;
+    ir_format_settings_t format;
+    char *registry;
+    int64_t timeout_ns;
+    char *shards;
+    char *new_user, *new_user_password;
+    int new_user_may; /* ir_store_may_t */
+    char *ledger, *known;
+    int what; /* ir_store_what_t */
+    bool json;
+    ir_broker_settings_t broker;
+    char *trusted_users;
+    ir_analysis_settings_t analysis;
+    int64_t series, batch_observations;
+    char *mote, *reason, *since, *until; /* select messages or observations; times as RFC 3339 */
+    int64_t limit;                       /* limit on these; 0: none */
+    bool queue, yes, dry_run;
+    char *from;
+    bool missing;
+    int64_t older_ns; /* purge: as until, before now; 0: not given */
+    char *archive;
+    char *with;
+    int64_t keep;                              /* backups; 0: all */
+    int store;                                 /* ir_store_which_t */
+    char *output, *property, *quality, *after; /* which observations, and how */
+    int verdict;                               /* ir_store_verdict_t */
+    bool core_dumps;
+} ir_store_options_t;
+
+typedef enum ir_store_which { IR_STORE_BOTH, IR_STORE_DOCUMENTS, IR_STORE_GRAPH } ir_store_which_t;
+typedef enum ir_store_may { IR_MAY_WRITE, IR_MAY_SHARD } ir_store_may_t;
+
+typedef enum ir_store_what { IR_WHAT_DOCUMENTS, IR_WHAT_GRAPH } ir_store_what_t;
+typedef enum ir_store_verdict { IR_VERDICT_NEWEST, IR_VERDICT_FIRST } ir_store_verdict_t;
+
+extern const ir_program_t ir_store_program;
+
+/* Both stores, open. */
+typedef struct ir_stores {
+    const ir_store_options_t *options;
+    ir_documents_t *documents;
+    ir_graph_t *graph;
+    FILE *out;
+    char writer[32]; /* name for N-Quads segments: other writers may be active */
+} ir_stores_t;
+
+/* Initiates the replica set in the document store's URI, if that has not been done. */
+ir_status_t ir_store_initiate(const ir_stores_t *stores, ir_error_t *error);
+
+/* The same; then prepares both stores for writing: tables, indexes, the registry's graph. */
+ir_status_t ir_store_init(const ir_stores_t *stores, ir_error_t *error);
+
+/* Shows what the stores hold. Returns false when one of them cannot be queried; the reason is
+ * shown, and the other one is still queried. */
+bool ir_store_status(const ir_stores_t *stores);
+
+/* The result of a comparison with ledgers. */
+typedef enum ir_verify_outcome {
+    IR_VERIFY_GOOD,    /* nothing is missing, doubled or foreign */
+    IR_VERIFY_CUT_OFF, /* as far as truncated ledgers show, nothing is missing or doubled */
+    IR_VERIFY_WRONG
+} ir_verify_outcome_t;
+
+/* Compares the ledgers (options->ledger, and n more paths) with both stores and shows the
+ * result. */
+ir_status_t ir_store_verify(const ir_stores_t *stores, char *const *more, int n_more,
+                            ir_verify_outcome_t *outcome, ir_error_t *error);
+
+/* Writes observations in a format, or all statements as N-Quads (export.c). */
+ir_status_t ir_store_export(const ir_stores_t *stores, ir_error_t *error);
+
+/* Shows the newest observation of every series, of one mote or of all (last.c). */
+ir_status_t ir_store_last(const ir_stores_t *stores, ir_error_t *error);
+
+/* Lists, shows, replays or drops refused messages (rejected.c). `words` are the arguments after the
+ * command. */
+ir_status_t ir_store_rejected(const ir_stores_t *stores, char *const *words, int n_words,
+                              ir_error_t *error);
+
+/* Shows how much the motes of options->mote, a pattern, or all of them sent between the options'
+ * times, and with options->yes removes it from both stores; or parts of the graph alone (purge.c).
+ */
+ir_status_t ir_store_purge(const ir_stores_t *stores, ir_error_t *error);
+
+/* Saves both stores, and the files of options->with, into a new folder in the only argument
+ * (backup.c), and brings them back from there (restore.c). */
+ir_status_t ir_store_backup(const ir_stores_t *stores, char *const *words, int n_words,
+                            ir_error_t *error);
+ir_status_t ir_store_restore(const ir_stores_t *stores, char *const *words, int n_words,
+                             ir_error_t *error);
+
+/* Makes the graph's files smaller (compact.c). */
+ir_status_t ir_store_compact(const ir_stores_t *stores, ir_error_t *error);
+
+/* Analyses stored raw messages again (reprocess.c). */
+ir_status_t ir_store_reprocess(const ir_stores_t *stores, ir_error_t *error);
+
+#endif

@@ -1,0 +1,326 @@
+#include "common/program.h"
+#include "store/command/command.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EXIT_CUT_OFF 3 /* exit status of verify */
+#define FIELD(member) offsetof(ir_store_options_t, member)
+
+static const ir_setting_t settings[] = {
+    IR_STORE_SETTINGS(ir_store_options_t, stores),
+    IR_FORMAT_SETTINGS(ir_store_options_t, format),
+    IR_REGISTRY_SETTING(ir_store_options_t, registry, " init puts them into the graph store."),
+    {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, "30s",
+     FIELD(timeout_ns), "Longest wait for one answer of a store."},
+    {"shards", 0, IR_SETTING_TEXT, "SETS", NULL, 0, 0, NULL, FIELD(shards),
+     "init on a mongos: replica sets to add as shards, SET/HOST:PORT[,HOST:PORT…], separated by "
+     "spaces."},
+    {"new-user", 0, IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, FIELD(new_user),
+     "initiate: make this user of MongoDB, who may read and write the URI's database, or give it "
+     "another password. For whoever may make users."},
+    {"new-user-password", 0, IR_SETTING_SECRET, "TEXT", NULL, 0, 0, NULL, FIELD(new_user_password),
+     "Its password."},
+    {"new-user-may", 0, IR_SETTING_CHOICE, "WORD", "write|shard", 0, 0, "write",
+     FIELD(new_user_may),
+     "What it may do; shard: at config servers, also what init does on a mongos."},
+    {"ledger", 'l', IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(ledger),
+     "verify: what was sent, as ir-loadgen wrote it; several, separated by commas."},
+    {"known", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(known),
+     "verify: ledgers of earlier runs, separated by commas: what they name is not foreign, and may "
+     "be gone."},
+    {"what", 'w', IR_SETTING_CHOICE, "WORD", "documents|graph", 0, 0, "documents", FIELD(what),
+     "export: the processed observations, or all statements as N-Quads; purge: both stores, or the "
+     "graph alone."},
+    {"format", 'f', IR_SETTING_TEXT, "NAME", NULL, 0, 0, "json", FIELD(output),
+     "export: ntriples, nquads, turtle, jsonld, senml, csv, or json, the documents, one a line."},
+    {"property", 0, IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, FIELD(property),
+     "export: only of this property, by its short name."},
+    {"quality", 0, IR_SETTING_TEXT, "LIST", NULL, 0, 0, NULL, FIELD(quality),
+     "export: only what is one of these, as good,not_evaluated."},
+    {"verdict", 0, IR_SETTING_CHOICE, "WORD", "newest|first", 0, 0, "newest", FIELD(verdict),
+     "export: flags as revisions left them, or as they were stored first."},
+    {"after", 0, IR_SETTING_TEXT, "ID", NULL, 0, 0, NULL, FIELD(after),
+     "export: only what comes after this observation, the last one of an earlier export."},
+    {"json", 'j', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(json),
+     "status, verify, last, rejected, reprocess: answer as JSON, a line each."},
+    {"mote", 'm', IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, FIELD(mote),
+     "rejected, reprocess, export, last: only of this mote; purge: of the motes of this pattern, "
+     "'sim-*'."},
+    {"reason", 0, IR_SETTING_TEXT, "WORD", NULL, 0, 0, NULL, FIELD(reason),
+     "rejected, reprocess: only messages of which something is refused for this reason."},
+    {"since", 0, IR_SETTING_TEXT, "TIME", NULL, 0, 0, NULL, FIELD(since),
+     "rejected, reprocess, purge: only messages that arrived then or later, as "
+     "2026-01-31T12:00:00Z; export: only observations of then or later."},
+    {"until", 0, IR_SETTING_TEXT, "TIME", NULL, 0, 0, NULL, FIELD(until),
+     "rejected, reprocess, purge: only messages that arrived before; export: only observations "
+     "before."},
+    {"limit", 0, IR_SETTING_INTEGER, "N", NULL, 0, 9e15, "0", FIELD(limit),
+     "rejected, reprocess: no more messages than this; export: observations; 0: all."},
+    {"queue", 'q', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(queue),
+     "rejected: what the broker itself moved to ir.rejected and no worker read, not the "
+     "documents."},
+    {"dry-run", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(dry_run),
+     "rejected replay, drop: only count."},
+    {"yes", 'y', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(yes),
+     "purge: do it, and not only say how much it would be; rejected drop: everything, without a "
+     "selection."},
+    {"missing", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(missing),
+     "reprocess: only messages of which the graph lacks something that the documents have."},
+    {"older-than", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 36500 * IR_DAY, "0s", FIELD(older_ns),
+     "purge: what arrived longer ago than this, of all motes or those of --mote; with "
+     "--what=graph, "
+     "what was observed longer ago."},
+    {"archive", 0, IR_SETTING_TEXT, "DIR", NULL, 0, 0, NULL, FIELD(archive),
+     "purge --what=graph: where segments of N-Quads go, compressed."},
+    {"with", 0, IR_SETTING_TEXT, "PATHS", NULL, 0, 0, NULL, FIELD(with),
+     "backup: files and folders to be kept with it, separated by commas: registry, secrets, "
+     "inventory."},
+    {"keep", 0, IR_SETTING_INTEGER, "N", NULL, 0, 100000, "0", FIELD(keep),
+     "backup: remove older ones when it is complete, so that so many are left; 0: none."},
+    {"store", 0, IR_SETTING_CHOICE, "WORD", "both|documents|graph", 0, 0, "both", FIELD(store),
+     "restore: which."},
+    {"from", 0, IR_SETTING_URI, "URI", NULL, 0, 0, NULL, FIELD(from),
+     "reprocess: documents of an earlier release, to be brought over into documents and graph."},
+    IR_BROKER_SETTINGS(ir_store_options_t, broker),
+    {"trusted-users", 0, IR_SETTING_TEXT, "LIST", NULL, 0, 0, "gateway,operator",
+     FIELD(trusted_users),
+     "Users of RabbitMQ, separated by commas, whom the workers believe when a message arrived; "
+     "rejected replay must be one of them."},
+    IR_ANALYSIS_SETTINGS(ir_store_options_t, analysis),
+    {"series", 0, IR_SETTING_INTEGER, "N", NULL, 1, 10000000, "50000", FIELD(series),
+     "reprocess: series whose recent points are kept in memory."},
+    {"batch-observations", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "5000",
+     FIELD(batch_observations), "reprocess: observations that are stored together."},
+    IR_PROGRAM_SETTINGS(ir_store_options_t, core_dumps),
+};
+
+static ir_status_t check(const void *given, ir_error_t *error) {
+    const ir_store_options_t *options = given;
+    ir_store_settings_warn(&options->stores);
+    if (ir_setting_text(options->new_user) != NULL &&
+        ir_setting_text(options->new_user_password) == NULL) {
+        return ir_error_set(error, IR_ERR_USAGE, "new-user: wants new-user-password");
+    }
+    const ir_status_t status = ir_format_settings_check(&options->format, error);
+    return status == IR_OK ? ir_broker_settings_check(&options->broker, error) : status;
+}
+
+const ir_program_t ir_store_program = {
+    .name = "ir-store",
+    .purpose = "Sets the document and graph stores up, shows what they hold, checks it, and "
+               "writes it out.",
+    .usage =
+        "init|initiate|status|verify|export|last|rejected|reprocess|purge|compact|backup|restore "
+        "[LEDGER…|VERB [ID]|DIR]",
+    .notes =
+        "init      makes tables, collections, indexes and directories, and puts the registry\n"
+        "          into the graph store; a MongoDB replica set that does not exist yet is made\n"
+        "          of the URI's hosts; on a mongos, the collections are sharded; repeatable.\n"
+        "initiate  makes that replica set only: for config servers and shards; and a user, if one\n"
+        "          is named.\n"
+        "status    counts what is there.\n"
+        "verify    holds ledgers against raw messages, observations and graph (not a store that\n"
+        "          is null:); exit status 0 only if nothing is missing, doubled or foreign; 3 if\n"
+        "          nothing is missing or doubled, but a ledger was cut off.\n"
+        "export    writes observations with their newest verdict in the order of their ids, which\n"
+        "          is that of time, or all statements. --after the last id goes on where an "
+        "export\n"
+        "          ended, or with --limit where the page did.\n"
+        "last      shows the newest observation of each sensor with its newest verdict.\n"
+        "rejected  list, show ID, replay [ID] or drop [ID]: messages of which something was\n"
+        "          refused and that wait to be dealt with, from the raw documents by mote, reason\n"
+        "          and time of arrival. show writes the body as it came, and on standard error "
+        "what\n"
+        "          became of it; replay publishes it again as what it was, with its first "
+        "arrival;\n"
+        "          drop notes that it is done with. With --queue, what no worker read.\n"
+        "reprocess analyses stored raw messages again: what is good now is stored, and flags that\n"
+        "          are others now become revisions. May be interrupted and repeated.\n"
+        "purge     says what the motes of --mote sent, or what is older than --older-than, as\n"
+        "          messages, observations and revisions; with --yes, removes it from both stores.\n"
+        "          With --what=graph: graphs of days, or segments of N-Quads, that are older.\n"
+        "compact   makes the files of Fuseki's TDB2, which only grow, as small as they can be.\n"
+        "backup    saves both stores, and the files of --with, into a new folder in DIR; beside\n"
+        "          running workers.\n"
+        "restore   brings them back from DIR, a backup or a folder of backups (the newest), into\n"
+        "          stores that are lost, and completes the graph from the documents.\n"
+        "Exit status: 0 done, 2 wrong usage or settings, 1 anything else.\n",
+    .settings = settings,
+    .n_settings = sizeof settings / sizeof settings[0],
+    .check = check,
+};
+
+/* ---- commands ---- */
+
+/* All return the exit status; `error` holds what they have not shown themselves. */
+typedef int (*ir_command_fn)(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                             ir_error_t *error);
+
+static int run_init(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                    ir_error_t *error) {
+    (void)arguments;
+    (void)n_arguments;
+    return ir_store_init(stores, error) == IR_OK ? IR_EXIT_DONE : IR_EXIT_FAILED;
+}
+
+static int run_initiate(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                        ir_error_t *error) {
+    (void)arguments;
+    (void)n_arguments;
+    return ir_store_initiate(stores, error) == IR_OK ? IR_EXIT_DONE : IR_EXIT_FAILED;
+}
+
+static int run_status(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                      ir_error_t *error) {
+    (void)arguments;
+    (void)n_arguments;
+    (void)error;
+    return ir_store_status(stores) ? IR_EXIT_DONE : IR_EXIT_FAILED;
+}
+
+static int run_verify(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                      ir_error_t *error) {
+    static const int codes[] = {[IR_VERIFY_GOOD] = IR_EXIT_DONE,
+                                [IR_VERIFY_CUT_OFF] = EXIT_CUT_OFF,
+                                [IR_VERIFY_WRONG] = IR_EXIT_FAILED};
+    ir_verify_outcome_t outcome = IR_VERIFY_WRONG;
+    const ir_status_t status = ir_store_verify(stores, arguments, n_arguments, &outcome, error);
+    return status == IR_OK ? codes[outcome] : ir_program_exit(status);
+}
+
+static int run_export(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                      ir_error_t *error) {
+    (void)arguments;
+    (void)n_arguments;
+    return ir_program_exit(ir_store_export(stores, error));
+}
+
+static int run_last(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                    ir_error_t *error) {
+    (void)arguments;
+    (void)n_arguments;
+    return ir_program_exit(ir_store_last(stores, error));
+}
+
+static int run_rejected(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                        ir_error_t *error) {
+    return ir_program_exit(ir_store_rejected(stores, arguments, n_arguments, error));
+}
+
+static int run_reprocess(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                         ir_error_t *error) {
+    (void)arguments;
+    (void)n_arguments;
+    return ir_program_exit(ir_store_reprocess(stores, error));
+}
+
+static int run_purge(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                     ir_error_t *error) {
+    (void)arguments;
+    (void)n_arguments;
+    return ir_program_exit(ir_store_purge(stores, error));
+}
+
+static int run_compact(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                       ir_error_t *error) {
+    (void)arguments;
+    (void)n_arguments;
+    return ir_program_exit(ir_store_compact(stores, error));
+}
+
+static int run_backup(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                      ir_error_t *error) {
+    return ir_program_exit(ir_store_backup(stores, arguments, n_arguments, error));
+}
+
+static int run_restore(const ir_stores_t *stores, char *const *arguments, int n_arguments,
+                       ir_error_t *error) {
+    return ir_program_exit(ir_store_restore(stores, arguments, n_arguments, error));
+}
+
+typedef struct ir_command {
+    const char *name;
+    bool takes_arguments;
+    ir_command_fn run;
+} ir_command_t;
+
+static const ir_command_t commands[] = {
+    {"init", false, run_init},        {"initiate", false, run_initiate},
+    {"status", false, run_status},    {"verify", true, run_verify},
+    {"export", false, run_export},    {"last", false, run_last},
+    {"rejected", true, run_rejected}, {"reprocess", false, run_reprocess},
+    {"purge", false, run_purge},      {"backup", true, run_backup},
+    {"restore", true, run_restore},   {"compact", false, run_compact},
+};
+
+static const ir_command_t *find_command(const char *name, int n_arguments, ir_error_t *error) {
+    for (size_t i = 0; name != NULL && i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(commands[i].name, name) != 0) {
+            continue;
+        }
+        if (n_arguments > 0 && !commands[i].takes_arguments) {
+            ir_error_set(error, IR_ERR_USAGE, "%s takes no arguments; see --help", name);
+            return NULL;
+        }
+        return &commands[i];
+    }
+    ir_error_set(
+        error, IR_ERR_USAGE,
+        name == NULL
+            ? "which command: init, initiate, status, verify, export, last, rejected, reprocess, "
+              "purge, compact, backup or restore?"
+            : "no command '%s': there are init, initiate, status, verify, export, last, rejected, "
+              "reprocess, purge, compact, backup and restore",
+        name);
+    return NULL;
+}
+
+/* ---- the program ---- */
+
+static ir_status_t open_stores(const ir_store_options_t *options, ir_stores_t *stores,
+                               ir_error_t *error) {
+    ir_documents_options_t documents;
+    ir_graph_options_t graph;
+    ir_store_settings_documents(&options->stores, options->timeout_ns, &documents);
+    documents.shards = ir_setting_text(options->shards);
+    ir_store_settings_graph(&options->stores, &options->format, stores->writer, options->timeout_ns,
+                            &graph);
+    const ir_status_t status = ir_documents_open(&documents, &stores->documents, error);
+    return status == IR_OK ? ir_graph_open(&graph, &stores->graph, error) : status;
+}
+
+static int run(const ir_store_options_t *options, const ir_command_t *command,
+               char *const *arguments, int n_arguments, ir_error_t *error) {
+    ir_stores_t stores = {.options = options, .out = stdout};
+    snprintf(stores.writer, sizeof stores.writer, "ir-store-%ld", (long)getpid());
+    const ir_status_t status = open_stores(options, &stores, error);
+    int code = ir_program_exit(status);
+    if (status == IR_OK) {
+        code = command->run(&stores, arguments, n_arguments, error);
+    }
+    ir_graph_close(stores.graph);
+    ir_documents_close(stores.documents);
+    return code == IR_EXIT_DONE ? ir_program_exit(ir_program_flush(stdout, error)) : code;
+}
+
+int main(int argc, char **argv) {
+    ir_store_options_t options = {0};
+    ir_error_t error = {.status = IR_OK};
+    int first = argc;
+    int code = IR_EXIT_DONE;
+    if (ir_program_begin(&ir_store_program, argc, argv, &options, &first, &code)) {
+        const int n_arguments = argc - first - 1;
+        const ir_command_t *command =
+            find_command(first < argc ? argv[first] : NULL, n_arguments, &error);
+        code = command != NULL ? run(&options, command, argv + first + 1, n_arguments, &error)
+                               : IR_EXIT_USAGE;
+    }
+    if (error.status != IR_OK) {
+        ir_program_refuse(&ir_store_program, &error);
+    }
+    ir_settings_free(&ir_store_program, &options);
+    return code;
+}

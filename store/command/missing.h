@@ -1,0 +1,20 @@
+/* Which messages have something in the documents that the graph lacks: after a restore, since the
+ * graph's backup is older than that of the documents, or the graph has none at all. */
+#ifndef IR_STORE_COMMAND_MISSING_H
+#define IR_STORE_COMMAND_MISSING_H
+
+#include "store/documents/documents.h"
+#include "store/graph/graph.h"
+#include "store/id_set.h"
+
+/* What a comparison of the graph with the documents found. */
+typedef struct ir_missing {
+    ir_id_set_t messages;             /* raw ids of those that lack something; owned */
+    uint64_t observations, revisions; /* that the graph lacks */
+} ir_missing_t;
+
+/* Memory: 32 bytes for each observation and revision of the graph. On failure *missing is empty. */
+ir_status_t ir_missing_find(ir_documents_t *documents, ir_graph_t *graph, ir_missing_t *missing,
+                            ir_error_t *error);
+
+#endif

@@ -1,0 +1,199 @@
+/* Each collection is a file of BSON documents, one after the other, as mongodump(1) writes it, and
+ * compressed: `mongorestore --gzip` and bsondump(1) read them, too.
+ *
+ * Nothing stops the workers. They write a message's observations and revisions before the raw
+ * message (put.c), and are read in that order: an observation of a message that
+ * is there may have come after it was looked for, and `ir-store reprocess` makes it again. */
+#include "store/backup/file.h"
+#include "store/documents/mongodb/mongodb.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ENDING ".bson.gz"
+#define BATCH_DOCUMENTS 1000
+#define BATCH_BYTES ((size_t)8 * 1024 * 1024)
+#define CODE_DUPLICATE_KEY 11000
+
+/* In the order in which they are read. They are written in the opposite one, so that an
+ * observation that is there has its raw message. */
+static const char *const collections[] = {IR_MONGODB_REVISIONS, IR_MONGODB_OBSERVATIONS,
+                                          IR_MONGODB_OUTCOMES, IR_MONGODB_RAW};
+#define N_COLLECTIONS (sizeof collections / sizeof collections[0])
+
+static void file_name(const char *collection, char name[static NAME_MAX]) {
+    snprintf(name, NAME_MAX, "%s" ENDING, collection);
+}
+
+/* ---- saving ---- */
+
+typedef struct saving {
+    ir_backup_writer_t *writer;
+    ir_error_t *error;
+} saving_t;
+
+static ir_status_t save_document(void *context, const bson_t *document) {
+    const saving_t *saving = context;
+    return ir_backup_write(saving->writer,
+                           ir_view((const char *)bson_get_data(document), document->len),
+                           saving->error);
+}
+
+static ir_status_t save_collection(const ir_mongodb_t *store, const char *collection,
+                                   const char *folder, ir_error_t *error) {
+    char name[NAME_MAX];
+    saving_t saving = {.error = error};
+    file_name(collection, name);
+    ir_status_t status = ir_backup_create(folder, name, &saving.writer, error);
+    if (status == IR_OK) {
+        status = ir_mongodb_walk(store, collection, bson_new(), bson_new(), save_document, &saving,
+                                 error);
+    }
+    const ir_status_t closed = ir_backup_close(saving.writer, status == IR_OK ? error : NULL);
+    return status == IR_OK ? closed : status;
+}
+
+ir_status_t ir_mongodb_save(void *context, const char *folder, ir_error_t *error) {
+    ir_status_t status = IR_OK;
+    for (size_t i = 0; i < N_COLLECTIONS && status == IR_OK; i++) {
+        status = save_collection(context, collections[i], folder, error);
+    }
+    return status;
+}
+
+/* ---- loading ----
+ *
+ * Workers wait until the schema is noted, which ir_documents_init does afterwards. */
+
+typedef struct loading {
+    const ir_mongodb_t *store;
+    mongoc_collection_t *collection;
+    ir_buffer_t bytes; /* documents that are not written yet, the last one perhaps incomplete */
+    ir_error_t *error;
+} loading_t;
+
+/* Whether all that went wrong is that documents were there already. */
+static bool only_duplicates(const bson_t *reply) {
+    bson_iter_t errors, one, code;
+    bson_iter_t concern;
+    if (bson_iter_init_find(&concern, reply, "writeConcernErrors") &&
+        bson_iter_recurse(&concern, &one) && bson_iter_next(&one)) {
+        return false;
+    }
+    if (!bson_iter_init_find(&errors, reply, "writeErrors") || !bson_iter_recurse(&errors, &one)) {
+        return false;
+    }
+    bool any = false;
+    while (bson_iter_next(&one)) {
+        if (!bson_iter_recurse(&one, &code) || !bson_iter_find(&code, "code") ||
+            bson_iter_as_int64(&code) != CODE_DUPLICATE_KEY) {
+            return false;
+        }
+        any = true;
+    }
+    return any;
+}
+
+static ir_status_t insert(loading_t *loading, mongoc_bulk_operation_t *bulk) {
+    bson_t reply;
+    bson_error_t reason = {0};
+    const bool good =
+        mongoc_bulk_operation_execute(bulk, &reply, &reason) != 0 || only_duplicates(&reply);
+    bson_destroy(&reply);
+    return good ? IR_OK
+                : ir_mongodb_failed(loading->store, &reason, "cannot restore", loading->error);
+}
+
+static size_t document_size(ir_view_t bytes) {
+    uint32_t size = 0;
+    if (bytes.size >= sizeof size) {
+        memcpy(&size, bytes.data, sizeof size);
+        size = BSON_UINT32_FROM_LE(size);
+    }
+    return size;
+}
+
+/* Inserts whole documents from the front; returns how many bytes they have in *done. */
+static ir_status_t insert_some(loading_t *loading, ir_view_t bytes, size_t *done) {
+    bson_t ordered = BSON_INITIALIZER;
+    bson_append_bool(&ordered, "ordered", -1, false);
+    mongoc_bulk_operation_t *bulk =
+        mongoc_collection_create_bulk_operation_with_opts(loading->collection, &ordered);
+    bson_destroy(&ordered);
+    ir_status_t status = IR_OK;
+    size_t at = 0;
+    int count = 0;
+    for (; status == IR_OK && count < BATCH_DOCUMENTS; count++) {
+        bson_t document;
+        const size_t size = document_size(ir_view(bytes.data + at, bytes.size - at));
+        if (size == 0 || size > bytes.size - at) {
+            break;
+        }
+        if (!bson_init_static(&document, (const uint8_t *)bytes.data + at, size)) {
+            status = ir_error_set(loading->error, IR_ERR_SYNTAX,
+                                  "the backup has bytes that are no document");
+        } else {
+            mongoc_bulk_operation_insert(bulk, &document);
+            at += size;
+        }
+    }
+    if (status == IR_OK && count > 0) {
+        status = insert(loading, bulk);
+    }
+    mongoc_bulk_operation_destroy(bulk);
+    *done = at;
+    return status;
+}
+
+static ir_status_t insert_all(loading_t *loading) {
+    ir_status_t status = IR_OK;
+    size_t at = 0;
+    size_t done = 1;
+    while (status == IR_OK && done > 0) {
+        status = insert_some(loading, ir_view(loading->bytes.data + at, loading->bytes.size - at),
+                             &done);
+        at += done;
+    }
+    memmove(loading->bytes.data, loading->bytes.data + at, loading->bytes.size - at);
+    loading->bytes.size -= at;
+    return status;
+}
+
+static ir_status_t take(void *context, ir_view_t bytes) {
+    loading_t *loading = context;
+    ir_buffer_append_view(&loading->bytes, bytes);
+    if (!ir_buffer_ok(&loading->bytes)) {
+        return ir_error_set(loading->error, IR_ERR_MEMORY, "documents: out of memory");
+    }
+    return loading->bytes.size < BATCH_BYTES ? IR_OK : insert_all(loading);
+}
+
+static ir_status_t load_collection(const ir_mongodb_t *store, const char *collection,
+                                   const char *folder, ir_error_t *error) {
+    char name[NAME_MAX];
+    loading_t loading = {.store = store, .error = error};
+    file_name(collection, name);
+    loading.collection = mongoc_client_get_collection(store->client, store->database, collection);
+    ir_buffer_init(&loading.bytes);
+    ir_status_t status = ir_backup_read(folder, name, take, &loading, error);
+    if (status == IR_OK && loading.bytes.size > 0) {
+        status = insert_all(&loading);
+    }
+    if (status == IR_OK && loading.bytes.size > 0) {
+        status = ir_error_set(error, IR_ERR_SYNTAX, "%s/%s ends within a document", folder, name);
+    }
+    ir_buffer_free(&loading.bytes);
+    mongoc_collection_destroy(loading.collection);
+    return status;
+}
+
+ir_status_t ir_mongodb_load(void *context, const char *folder, ir_error_t *error) {
+    ir_status_t status = ir_mongodb_initiate(context, error);
+    if (status == IR_OK) {
+        status = ir_mongodb_prepare(context, error);
+    }
+    for (size_t i = N_COLLECTIONS; i > 0 && status == IR_OK; i--) {
+        status = load_collection(context, collections[i - 1], folder, error);
+    }
+    return status;
+}

@@ -1,0 +1,224 @@
+#include "common/messages.h"
+#include "store/graph/sparql/sparql.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LINE_TRIPLES_MAX 16 /* approximate number for one observation */
+#define REQUEST_LEAST 64    /* observations; smaller requests are not used */
+
+static ir_status_t put_quads(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
+                             ir_error_t *error) {
+    ir_buffer_clear(&graph->body);
+    for (size_t i = 0; i < count; i++) {
+        ir_graph_pick_append(&graph->body, &picks[i], i > 0 ? &picks[i - 1] : NULL, &graph->format,
+                             true);
+    }
+    return ir_buffer_ok(&graph->body)
+               ? ir_sparql_send_quads(graph, ir_buffer_view(&graph->body), error)
+               : ir_sparql_no_memory(error);
+}
+
+/* Records the graph of every pick. */
+static bool name_graphs(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count) {
+    if (count > graph->n_name_ends) {
+        size_t *grown = realloc(graph->name_ends, count * sizeof *grown);
+        if (grown == NULL) {
+            return false;
+        }
+        graph->name_ends = grown;
+        graph->n_name_ends = count;
+    }
+    ir_buffer_clear(&graph->names);
+    for (size_t i = 0; i < count; i++) {
+        ir_graph_name(&graph->names, picks[i].observation, &graph->format);
+        graph->name_ends[i] = graph->names.size;
+    }
+    return ir_buffer_ok(&graph->names);
+}
+
+static ir_view_t graph_of(const ir_sparql_t *graph, size_t pick) {
+    if (graph->format.naming == IR_GRAPH_DEFAULT) {
+        return ir_view_text(graph->uri.graph);
+    }
+    const size_t begin = pick > 0 ? graph->name_ends[pick - 1] : 0;
+    return ir_view(graph->names.data + begin, graph->name_ends[pick] - begin);
+}
+
+/* Sends one request per graph: the picks of the first pick's graph, then those of the next graph,
+ * and so on. A batch contains few graphs. */
+static ir_status_t put_graphs(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
+                              ir_error_t *error) {
+    ir_status_t status = IR_OK;
+    for (size_t first = 0; first < count && status == IR_OK; first++) {
+        const ir_view_t name = graph_of(graph, first);
+        bool sent = false;
+        for (size_t i = 0; i < first && !sent; i++) {
+            sent = ir_view_equal(graph_of(graph, i), name);
+        }
+        if (sent) {
+            if (graph->format.naming == IR_GRAPH_DEFAULT) {
+                break;
+            }
+            continue;
+        }
+        ir_buffer_clear(&graph->body);
+        const ir_graph_pick_t *previous = NULL;
+        for (size_t i = first; i < count; i++) {
+            if (ir_view_equal(graph_of(graph, i), name)) {
+                ir_graph_pick_append(&graph->body, &picks[i], previous, &graph->format, false);
+                previous = &picks[i];
+            }
+        }
+        status =
+            ir_buffer_ok(&graph->body)
+                ? ir_sparql_send_graph(graph, "POST", name, ir_buffer_view(&graph->body), error)
+                : ir_sparql_no_memory(error);
+    }
+    return status;
+}
+
+/* Sends updates of limited size. Within one, a new graph closes the graph before it. */
+static ir_status_t put_updates(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
+                               ir_error_t *error) {
+    ir_status_t status = IR_OK;
+    size_t i = 0;
+    while (i < count && status == IR_OK) {
+        ir_view_t name = graph_of(graph, i);
+        ir_buffer_clear(&graph->body);
+        ir_buffer_append_text(&graph->body, "INSERT DATA {\n");
+        ir_sparql_open_graph(&graph->body, name);
+        const ir_graph_pick_t *previous = NULL;
+        for (size_t n = 0; i < count && n < IR_SPARQL_UPDATE_LINES_MAX / LINE_TRIPLES_MAX &&
+                           graph->body.size < IR_SPARQL_UPDATE_BYTES_MAX;
+             n++, i++) {
+            if (!ir_view_equal(graph_of(graph, i), name)) {
+                name = graph_of(graph, i);
+                ir_buffer_append_text(&graph->body, "}\n");
+                ir_sparql_open_graph(&graph->body, name);
+                previous = NULL;
+            }
+            ir_graph_pick_append(&graph->body, &picks[i], previous, &graph->format, false);
+            previous = &picks[i];
+        }
+        status = ir_sparql_send_insert(graph, name, error);
+    }
+    return status;
+}
+
+static ir_status_t put(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
+                       ir_error_t *error) {
+    if (graph->uri.strategy == IR_SPARQL_QUADS) {
+        return put_quads(graph, picks, count, error);
+    }
+    if (!name_graphs(graph, picks, count)) {
+        return ir_sparql_no_memory(error);
+    }
+    return graph->uri.strategy == IR_SPARQL_GRAPH_STORE ? put_graphs(graph, picks, count, error)
+                                                        : put_updates(graph, picks, count, error);
+}
+
+/* A server that does not accept a request in time gets smaller ones. They grow again only after
+ * whole successful batches, because a failed batch is sent again from its start. */
+static void adapt(ir_sparql_t *graph, ir_status_t status, size_t tried, size_t left) {
+    if (status == IR_ERR_TIMEOUT && tried > REQUEST_LEAST) {
+        graph->most = tried / 2;
+    } else if (status == IR_OK && left == 0 && graph->most < SIZE_MAX / 2) {
+        graph->most += graph->most / 8;
+    }
+}
+
+static int compare_ids(const void *one, const void *other) {
+    return memcmp(one, other, sizeof(ir_id_t));
+}
+
+/* Collects the ids of the picks, each once. Returns NULL when memory is exhausted. */
+static ir_id_t *collect_ids(const ir_graph_pick_t *picks, size_t count, size_t *n_ids) {
+    ir_id_t *ids = malloc(count * sizeof *ids);
+    size_t n = 0;
+    for (size_t i = 0; ids != NULL && i < count; i++) {
+        ids[i] = *ir_graph_pick_id(&picks[i]);
+    }
+    if (ids != NULL) {
+        qsort(ids, count, sizeof *ids, compare_ids);
+    }
+    for (size_t i = 0; ids != NULL && i < count; i++) {
+        if (n == 0 || compare_ids(&ids[n - 1], &ids[i]) != 0) {
+            ids[n++] = ids[i];
+        }
+    }
+    *n_ids = n;
+    return ids;
+}
+
+static void append_values(ir_buffer_t *out, const ir_id_t *ids, size_t n_ids) {
+    char text[IR_ID_TEXT_SIZE];
+    ir_buffer_append_text(out, "VALUES ?s {");
+    for (size_t i = 0; i < n_ids; i++) {
+        ir_buffer_append_format(out, " <urn:uuid:%s>", ir_id_format(&ids[i], text));
+    }
+    ir_buffer_append_text(out, " } ?s ?p ?o");
+}
+
+/* Whether all of them can be found, for a server whose answer alone cannot be trusted. */
+static ir_status_t read_back(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
+                             ir_error_t *error) {
+    size_t n_ids = 0;
+    uint64_t found = 0;
+    ir_id_t *ids = collect_ids(picks, count, &n_ids);
+    if (ids == NULL) {
+        return ir_sparql_no_memory(error);
+    }
+    ir_buffer_t pattern;
+    ir_buffer_init(&pattern);
+    append_values(&pattern, ids, n_ids);
+    free(ids);
+    ir_buffer_clear(&graph->body);
+    ir_buffer_append_text(&graph->body, "SELECT (COUNT(DISTINCT ?s) AS ?n) WHERE ");
+    ir_sparql_append_where(graph, &graph->body, ir_buffer_view(&pattern));
+    ir_status_t status = ir_buffer_ok(&pattern) ? ir_sparql_ask_number(graph, &found, error)
+                                                : ir_sparql_no_memory(error);
+    ir_buffer_free(&pattern);
+    if (status == IR_OK && found != n_ids) {
+        status = ir_error_set(error, IR_ERR_PROTOCOL, IR_TEXT_SUBJECTS_MISSING, graph->uri.query,
+                              n_ids, (unsigned long long)found);
+    }
+    return status;
+}
+
+static ir_status_t put_request(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
+                               ir_error_t *error) {
+    graph->odd = false;
+    const ir_status_t status = put(graph, picks, count, error);
+    return status == IR_OK && graph->odd ? read_back(graph, picks, count, error) : status;
+}
+
+static ir_status_t put_in_requests(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
+                                   ir_error_t *error) {
+    ir_status_t status = IR_OK;
+    while (count > 0 && status == IR_OK) {
+        const size_t size = count < graph->most ? count : graph->most;
+        status = put_request(graph, picks, size, error);
+        picks += size;
+        count -= size;
+        adapt(graph, status, size, count);
+    }
+    return status;
+}
+
+/* HTTP codes concern a proxy as often as the statements, so no code counts without proof. */
+ir_outcome_t ir_sparql_put(void *store, const ir_graph_pick_t *picks, size_t count,
+                           ir_answer_t *answer) {
+    ir_sparql_t *graph = store;
+    if (graph->doubtful && ir_sparql_present(graph, &answer->why) != IR_OK) {
+        return IR_OUTCOME_RETRY;
+    }
+    const ir_status_t status = put_in_requests(graph, picks, count, &answer->why);
+    graph->doubtful = status != IR_OK && status != IR_ERR_REFUSED;
+    graph->stored += status == IR_OK ? count : 0;
+    answer->code = graph->code;
+    if (status == IR_ERR_REFUSED) {
+        return IR_OUTCOME_REFUSED;
+    }
+    return status == IR_OK ? IR_OUTCOME_OK : IR_OUTCOME_RETRY;
+}
