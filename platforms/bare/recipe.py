@@ -28,6 +28,7 @@ EPMD = "/usr/bin/epmd"
 class Recipe(Platform):
     about = "processes of the host itself, without virtualization, in a control group with the limits of a guest"
     shares_kernel = True
+    no_machine = "on bare metal a guest is a folder and its services; no machine is made or started"
     networks = ("bridge",)
     roots = ("overlay", "copy")  # both are a plain folder here
     knobs = frozenset([*LIMITS, "memory.hugepages", "memory.ksm", "disk.scheduler", "inside.worker-pin",

@@ -239,6 +239,9 @@ class Recipe(SshPlatform):
     def migrate(self, guest, target):
         migration.move(self, guest, target)
 
+    def target_here(self, guest):
+        raise Unsupported("a KVM guest moves to another libvirtd, and no target names one")
+
     # ---- parts ----
 
     def folder(self, guest):

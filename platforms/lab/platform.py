@@ -50,6 +50,7 @@ class Platform:
     networks = ("bridge",)  # supported network profiles, see network.py
     roots = ("overlay", "copy")
     shares_kernel = False  # the guest has the host's CPU numbers and kernel settings
+    no_machine = ""  # why no machine is made or started for a guest; "" where one is
     knobs = frozenset()  # supported knobs of tuning.KNOBS
     refused = {}  # knob: why the platform lacks it; other knobs get a general refusal
 
@@ -201,6 +202,11 @@ class Platform:
     def migrate(self, guest, target):
         """Moves the running guest to another host or daemon. The platform defines the form of `target`."""
         raise Unsupported(f"{self.name} cannot migrate a guest")
+
+    def target_here(self, guest):
+        """A target of migrate() that needs no second host; makes what that target needs below the guest's folder. ""
+        when the platform cannot migrate at all; Unsupported when it needs a second host."""
+        return ""
 
 
 class SshPlatform(Platform):

@@ -287,3 +287,9 @@ class Recipe(Container):
             print("ir-platform: network.priority is not kept over a migration", file=sys.stderr)
         self.lxc("checkpoint", guest, "-s", "-D", target, seconds=300)
         self.lxc("checkpoint", guest, "-r", "-D", target, seconds=300)
+
+    def target_here(self, guest):
+        folder = self.lab.guest_directory(guest) / "checkpoint"
+        remove_tree(folder)
+        folder.mkdir()
+        return str(folder)

@@ -215,6 +215,9 @@ class Recipe(SshPlatform):
     def migrate(self, guest, target):
         migration.move(self, guest, target)
 
+    def target_here(self, guest):
+        return migration.HERE
+
     # ---- parts ----
 
     def folder(self, guest):

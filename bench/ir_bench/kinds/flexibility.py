@@ -19,11 +19,10 @@ from .base import Measure
 MIB = 1 << 20
 PAGE_BYTES = 4096
 KSM_PAGES = "/sys/kernel/mm/ksm/pages_sharing"
-NO_MACHINE = "not applicable: on bare metal no machine is made or started, only its services"
-# Verbs that do nothing on bare metal, or something else than on other platforms.
-NOT_ON_BARE = ("boot", "reboot", "snapshot", "restore", "clone", "migrate")
-BARE_FOLDER = "on bare metal a guest is a folder and its services"
-FOLDERS_ON_BARE = ("provision", "clone-full", "destroy")
+# Where no machine is made (Platform.no_machine), the first of these verbs do nothing, or something else than on other
+# platforms. The others make and remove a folder, which is timed but compared with no machine.
+OF_MACHINES = ("boot", "reboot", "snapshot", "restore", "clone", "migrate")
+OF_FOLDERS = ("provision", "clone-full", "destroy")
 # A process that holds that many bytes in equal pages: a variable of a shell.
 FILL = ('nohup sh -c \'x=$(yes | head -c "$1"); : >"${RIVER_ROOT-}/run/filled"; sleep 3600; :\' sh "$1" '
         '</dev/null >/dev/null 2>&1 & until [ -e "${RIVER_ROOT-}/run/filled" ]; do sleep 0.1; done')
@@ -93,11 +92,10 @@ class Sample(sample.Sample):
 
     def timed(self, what, verb, *words, **options):
         """Measures the seconds of a verb, or notes why there are none. Returns whether the platform has the verb."""
-        bare = self.platform.name == "bare"
-        if bare and what in NOT_ON_BARE:
-            self.notes[what] = NO_MACHINE
-        if bare and what in FOLDERS_ON_BARE:
-            self.no_ratio[what] = BARE_FOLDER
+        if (why := self.platform.no_machine) and what in OF_MACHINES:
+            self.notes[what] = f"not applicable: {why}"
+        if why and what in OF_FOLDERS:
+            self.no_ratio[what] = why
         begun = time.monotonic()
         try:
             verb(self.lab_of_sample, *words, **options)
@@ -114,7 +112,7 @@ class Sample(sample.Sample):
         self.timed("boot", verbs.boot, "one")
         self.run_in("one", WRITE, self.parameters["written_mib"] * MIB)
         self.timed("reboot", verbs.reboot, "one")
-        self.migrate()
+        self.timed("migrate", self.migrate, "one")
         verbs.stop(self.lab_of_sample, "one")
         if self.timed("snapshot", verbs.snapshot, "one", "before"):
             self.timed("restore", verbs.restore, "one", "before")
@@ -125,16 +123,10 @@ class Sample(sample.Sample):
             verbs.destroy(self.lab_of_sample, "two")
         self.timed("destroy", verbs.destroy, "one")
 
-    def migrate(self):
-        """Migrates the guest away and back, without a second host."""
-        target = "local"  # Xen's target
-        if self.platform.name == "lxc":
-            target = str(self.folder / "guests" / "checkpoint")
-            (self.folder / "guests" / "checkpoint").mkdir(parents=True)
-        elif self.platform.name == "kvm" and not (target := self.parameters["kvm_target"]):
-            self.notes["migrate"] = "a KVM guest moves to another libvirtd, and the experiment names none (kvm_target)"
-            return
-        self.timed("migrate", verbs.migrate, "one", target)
+    def migrate(self, lab, name):
+        """Migrates a guest to the target that the experiment names for its platform, otherwise on this host."""
+        named = self.parameters["migration_targets"].get(self.platform.name)
+        verbs.migrate(lab, name, named or self.platform.target_here(lab.load(name)))
 
     def ready(self):
         """Guests with roles: the time until all roles are ready, the cost of the first and the second guest, and an
@@ -249,7 +241,7 @@ class Kind(base.Kind):
     parameters = {
         "roles": [str],
         "written_mib": int,  # what a guest has written before it is copied
-        "kvm_target": str,  # of migrate, as docs/howto/platforms.md has it; a KVM guest moves to another libvirtd
+        "migration_targets": dict,  # {platform: target of its verb `migrate`}; without one, a target on this host
         "idle_mib": int, "idle_guests": int,  # where adding idle guests ends
         "promised_times": base.NUMBER, "promised_guests": int,  # so many times the host's memory, to so many guests
         "touched_mib": int,  # of it, by each
