@@ -10,6 +10,7 @@ and settings are in its state folder. stop() keeps that folder for inspection; r
 killed, the next start() starts it again, and it finds its guests.
 """
 
+import contextlib
 import os
 import signal
 import uuid
@@ -24,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 FOLDERS = ("etc", "etc/qemu", "run", "lib", "cache", "log", "huge")
 START_SECONDS = 60
 STOP_SECONDS = 20
-LONGEST_SOCKET = 107  # longest path of a Unix socket
+SOCKET = "run/libvirt/libvirt-sock"  # in the daemon's mount namespace
 
 # The guests' files belong to root, so qemu runs as root and changes no owner.
 QEMU_CONF = """\
@@ -42,7 +43,7 @@ LIBVIRTD_CONF = """\
 unix_sock_rw_perms = "0700"
 auth_unix_ro = "none"
 auth_unix_rw = "none"
-log_outputs = "3:file:{state}/log/libvirtd.log"
+log_outputs = "3:file:/var/log/libvirt/libvirtd.log"
 host_uuid = "{uuid}"
 """
 
@@ -72,13 +73,23 @@ class Connection:
 class Daemon(Connection):
     def __init__(self, state):
         self.state = Path(state).absolute()
-        self.socket = self.state / "run/libvirt-sock"
-        super().__init__(f"qemu+unix:///system?socket={self.socket}")
+
+    @property
+    def socket(self):
+        """libvirtd's socket as the kernel shows it to others. The path below the state folder may be too long for a
+        socket's address, which has at most 107 characters."""
+        with contextlib.suppress(OSError, ValueError):
+            pid = int((self.state / "run/libvirtd.pid").read_text(encoding="ascii"))
+            return Path(f"/proc/{pid}/root") / SOCKET
+        return self.state / "run/libvirt-sock"  # it never started
+
+    @property
+    def uri(self):
+        return f"qemu+unix:///system?socket={self.socket}"
 
     def require_usable(self):
-        if len(str(self.socket)) > LONGEST_SOCKET or '"' in str(self.socket):
-            raise LabError(f"{self.state}: too long for a socket's address (or it has a quote); set IR_LAB to a "
-                           "shorter path")
+        if '"' in str(self.state):
+            raise LabError(f"{self.state}: libvirtd's settings cannot hold a quote; set IR_LAB to a path without one")
         if self.state.parts[1:2] == ("run",):
             raise LabError(f"{self.state}: libvirtd has a /run of its own; set IR_LAB to a path outside")
         if not (found := mounted_root()).ok:
@@ -117,7 +128,7 @@ class Daemon(Connection):
             (self.state / each).mkdir(mode=0o700, parents=True, exist_ok=True)
         (self.state / "etc/qemu.conf").write_text(QEMU_CONF.format(state=self.state))
         identity = uuid.uuid5(uuid.NAMESPACE_URL, f"file://{self.state}")
-        (self.state / "libvirtd.conf").write_text(LIBVIRTD_CONF.format(state=self.state, uuid=identity))
+        (self.state / "libvirtd.conf").write_text(LIBVIRTD_CONF.format(uuid=identity))
         self._end([pid for pid in self.processes() if name_of(pid) in ("libvirtd", "virtlogd")])
 
     def processes(self):

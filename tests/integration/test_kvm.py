@@ -236,7 +236,7 @@ def own_daemon(tmp_path):
         pytest.skip("needs root and libvirt (tools/install kvm)")
     if not finding.mounted_root().ok:
         pytest.skip("needs a root that is a mount point")
-    made = daemon.Daemon(tmp_path / "libvirt")
+    made = daemon.Daemon(tmp_path / ("a path longer than a socket's address may be, " * 3) / "libvirt")
     yield made
     made.remove()
 
@@ -265,9 +265,9 @@ def test_a_libvirtd_whose_folder_was_removed_is_still_found(own_daemon):
     assert not own_daemon.processes()
 
 
-def test_a_path_that_no_socket_can_have_is_told(tmp_path):
+def test_a_path_that_no_setting_can_have_is_told(tmp_path):
     with pytest.raises(LabError, match="IR_LAB"):
-        daemon.Daemon(tmp_path / ("long" * 30)).start()
+        daemon.Daemon(tmp_path / 'a "quoted" folder').start()
 
 
 # ---- the way to guests on networks of their own ----
