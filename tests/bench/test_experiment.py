@@ -22,7 +22,7 @@ def quick():
         ("motes = 300", 'motes = "many"', "'motes'"),
         ("motes = 300", "", "'motes' is missing"),
         ('kind = "pipeline"', 'kind = "pipelin"', "kind 'pipelin'"),
-        ("share = 0.15", "share = 1.40", "between 0 and 1"),
+        ("share = 0.07", "share = 1.40", "between 0 and 1"),
         ('"full.rate" = 0.10', '"full.rat" = 0.10', "'full.rat'"),
         ("[[primary]]", "[[primary]", "quick"),
         ('"full.rate"\ntitle', '"full.rat"\ntitle', "'full.rat'"),

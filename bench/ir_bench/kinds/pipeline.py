@@ -18,6 +18,7 @@ DRAIN_SECONDS = 30
 SCOUT_OBSERVATIONS = {"sqlite": 200000, "mongodb": 40000}
 KEPT = "kept"  # the generator's verdict on a rate (loadgen/README.md)
 FLUSHES_APART = 2  # factor; guests whose flushes do not reach the disk differ by much more
+CROWDED = 0.75  # share of the processors; where more of them are busy, latency is mostly waiting (bench/README.md)
 GENERATOR = ROOT / "out" / "release"  # the same for all compared builds
 
 
@@ -207,6 +208,16 @@ class Kind(base.Kind):
 
     def alike(self, scouted):
         return {f"{each['name']}.flushes_per_1000": FLUSHES_APART for each in scouted["fixed"]}
+
+    def remarks(self, found):
+        """The fixed rates at which p50 depends on the machine's slightest changes."""
+        told = []
+        for each in found.plan["scouted"].get("fixed", []):
+            busy = (found.median(found.twins[0], f"{each['name']}.busy_cores") or 0) / found.facts["cores"]
+            if busy > CROWDED:
+                told.append(f"at {each['rate']:,} observations/s {busy:.0%} of the processors were busy with {found.twins[0]}: "
+                            "p50 there is mostly waiting for a batch, and varies several times as much as the machine's speed")
+        return told
 
     def stretches(self, scouted):
         rates = {each["name"]: f"at {each['rate']:,} observations/s" for each in scouted["fixed"]}
