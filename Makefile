@@ -168,6 +168,11 @@ EXPERIMENTS ?= quick
 bench: bench-programs
 	@bench/ir-bench run $(EXPERIMENTS) --platforms "$(PLATFORMS)" --profiles "$(or $(PROFILES),default)" \
 	    $(if $(MINUTES),--minutes $(MINUTES)) $(if $(REPEATS),--repeats $(REPEATS)) $(if $(SEED),--seed $(SEED))
+# The same run ten times, three of them beside an unrelated load: how often its proofs hold. Over three hours.
+.PHONY: bench-ten
+bench-ten: bench-programs
+	@bench/ir-bench repeat $(EXPERIMENTS) --platforms "$(PLATFORMS)" --runs $(or $(RUNS),10) \
+	    $(if $(MINUTES),--minutes $(MINUTES))
 bench-programs:
 	@tools/install build run bench platforms $(if $(PLATFORMS),$(call platform_groups,$(PLATFORMS)),lxc)
 	+@$(SUBMAKE) -s MODE=release build benches
@@ -449,6 +454,7 @@ help:
 	@echo "make bench       compares bare metal with a platform: proofs, intervals, a report below out/bench"
 	@echo "                   PLATFORMS=\"lxc …\"  PROFILES=\"default pinned …\"  EXPERIMENTS=quick|thesis|all|\"NAME …\""
 	@echo "                   REPEATS=LEAST-MOST (blocks)  MINUTES= (for all; else what six blocks take)  SEED="
+	@echo "make bench-ten   the same ten times, three of them beside an unrelated load: how often its proofs hold"
 	@echo "make test        unit and integration tests under sanitizers; ends with the count"
 	@echo "make test-unit   the unit tests alone"
 	@echo "make test-distributions  make run and make test on Debian 12 and 13 (RELEASE=bookworm|trixie: on one;"

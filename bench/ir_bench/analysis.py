@@ -4,12 +4,14 @@ result."""
 import dataclasses
 import math
 import statistics
+import textwrap
 from dataclasses import dataclass, field
 
 from . import blocks, comparison, likeness, proofs, within
 from .subjects import Subject
 
 BESIDE = 0.05
+WHY_LONGEST = 160  # characters of a failure's reason; the list of failed samples has all of them
 WORDS = {
     comparison.HIGHER: "higher",
     comparison.LOWER: "lower",
@@ -81,6 +83,7 @@ class Proof:
     """A check of the report itself. The verdicts about these measures and subjects depend on it; without any named, all
     verdicts do."""
 
+    kind: str  # of proofs.py
     name: str
     good: bool | None  # None: undecided
     text: str
@@ -207,20 +210,25 @@ def prove(found, part):
     for primary in found.experiment.primary:
         judged = proofs.judge_same(ratio_of(found, reference, again, primary.measure, level))
         title = found.describe(primary.measure, primary.title)
-        found.proofs.append(Proof(f"{reference} does not differ from itself: {title}", *judged, measures=(primary.measure,)))
+        found.proofs.append(Proof(proofs.SELF, f"{reference} does not differ from itself: {title}", *judged,
+                                  measures=(primary.measure,)))
     of_guests = part.read("proofs.json") if part.has("proofs.json") else {}
     platforms = {each["name"]: each["platform"] for each in found.plan["subjects"]}
     for platform, told in of_guests.get("loop", {}).items():
-        here = tuple(each for each in found.subjects if platforms[each] == platform)
+        here = tuple(each for each in found.subjects
+                     if platforms[each] == platform and not found.emulated(each) and not without_samples(found, each))
+        if not here:
+            continue  # there is nothing that it could prove
         named = () if reference in here else here
-        found.proofs.append(Proof(f"half of the processor time on a program that only computes, {platform}", *proofs.judge_loop(told), subjects=named))
-    if "quota" in found.kind.proofs:
-        found.proofs.append(Proof("half of the processor time on the pipeline", *judge_quota(found)))
-    if "null" in found.kind.proofs:
+        found.proofs.append(Proof(proofs.LOOP, f"half of the processor time on a program that only computes, {platform}",
+                                  *proofs.judge_loop(told), subjects=named))
+    if proofs.QUOTA in found.kind.proofs:
+        found.proofs.append(Proof(proofs.QUOTA, "half of the processor time on the pipeline", *judge_quota(found)))
+    if proofs.NULL in found.kind.proofs:
         highest = [max(found.values(each, found.kind.full_speed).values(), default=0) for each in found.subjects]
         rates = [each["rate"] for each in found.plan["scouted"]["fixed"]]
         judged = proofs.judge_null(found.plan["scouted"]["generator_ceiling"], highest + rates, generator_cost(found))
-        found.proofs.append(Proof("the load generator is not the bottleneck", *judged))
+        found.proofs.append(Proof(proofs.NULL, "the load generator is not the bottleneck", *judged))
     prove_losses(found)
 
 
@@ -237,7 +245,8 @@ def prove_losses(found):
             values = list(found.values(subject, measure).values())
             if values and not found.emulated(subject):
                 judged = proofs.judge_loss(comparison.ratio([1.0] * len(values), values))
-                found.proofs.append(Proof(f"a loss is found, {subject}: {found.describe(measure)}", *judged, subjects=(subject,)))
+                found.proofs.append(Proof(proofs.LOSS, f"a loss is found, {subject}: {found.describe(measure)}", *judged,
+                                          subjects=(subject,)))
 
 
 def judge_quota(found):
@@ -286,6 +295,8 @@ def compare(found, subject, measure, level, primary=None):
                                                              for name, one, other, _ in unlike)
     elif found.emulated(subject):
         result.why = "the guest is emulated"
+    elif why := without_samples(found, found.against[subject], subject):
+        result.why = why
     elif why := no_ratio(found, subject, measure):
         result.why = why
     elif not first:
@@ -317,6 +328,15 @@ def doubly_counted(found, subject, measure, finding):
         return finding
     why = f"busy ticks and wall time less idle differ by {math.expm1(apart) * 100:.1f} %, more than that"
     return dataclasses.replace(finding, word=comparison.UNDECIDED, why=why)
+
+
+def without_samples(found, *subjects):
+    """Why a subject has no sample that counts; "" when each has one."""
+    for subject in subjects:
+        own = [each for each in found.samples if each["subject"] == subject]
+        if own and all(each["status"] != "ok" for each in own):
+            return f"every sample of {subject} is {own[-1]['status']}: {textwrap.shorten(own[-1]['why'], WHY_LONGEST, placeholder=' …')}"
+    return ""
 
 
 def no_ratio(found, subject, measure):

@@ -1,6 +1,7 @@
 """The command line of ir-bench."""
 
 import argparse
+import itertools
 import os
 import random
 from pathlib import Path
@@ -12,7 +13,8 @@ from platforms.lab import Lab, LabError, registry, verbs
 from platforms.lab.guest import read_sizes
 from platforms.lab.places import PLATFORMS
 
-from . import ROOT, builds, experiment, needs, plan, plan_time, report, runner, side_by_side
+from . import ROOT, builds, experiment, needs, neighbour, plan, plan_time, report, runner, side_by_side
+from . import tally as tallies
 from .analysis import analyse
 from .rundir import LATEST, RunDir, RunError
 
@@ -31,12 +33,14 @@ def parser():
     top = argparse.ArgumentParser(prog="ir-bench", description="Compares platforms and tunings on this host, interleaved.")
     verb = top.add_subparsers(dest="verb", required=True)
     run = verb.add_parser("run", help="run experiments and write one report")
-    run.add_argument("experiments", nargs="*", help="names, or the groups quick, thesis, all; without any: quick")
-    run.add_argument("--platforms", default="", help="NAME[:KIND] …; without it bare and the first other this host can do")
-    run.add_argument("--profiles", default="default", help="of guests, as platforms/profiles has them")
-    run.add_argument("--minutes", type=float, help="for all; without it what six blocks of each take, and at least 20")
-    add_repeats(run)
-    run.add_argument("--seed", type=int, default=None)
+    add_request(run)
+    run.add_argument("--beside", default="", choices=neighbour.WORK, help="an unrelated load on this host, which comes and goes")
+    repeated = verb.add_parser("repeat", help="the same run several times, and how often its proofs hold")
+    add_request(repeated)
+    repeated.add_argument("--runs", type=int, default=10)
+    repeated.add_argument("--disturbed", type=int, default=3, help="so many of them have an unrelated load beside them")
+    count = verb.add_parser("tally", help="how often the proofs of several runs hold")
+    count.add_argument("folders", nargs="+", metavar="FOLDER")
     resume = verb.add_parser("resume", help="go on with a run that was interrupted")
     resume.add_argument("folder", nargs="?", default=str(OUT / "latest"))
     resume.add_argument("--minutes", type=float, help="from now on; without it as for a new run")
@@ -54,6 +58,15 @@ def parser():
     minutes.add_argument("experiment", nargs="?", default="quick")
     minutes.add_argument("--run", default="", help="the folder of the run that tells the scatter; without it all of this host")
     return top
+
+
+def add_request(verb):
+    verb.add_argument("experiments", nargs="*", help="names, or the groups quick, thesis, all; without any: quick")
+    verb.add_argument("--platforms", default="", help="NAME[:KIND] …; without it bare and the first other this host can do")
+    verb.add_argument("--profiles", default="default", help="of guests, as platforms/profiles has them")
+    verb.add_argument("--minutes", type=float, help="for all; without it what six blocks of each take, and at least 20")
+    add_repeats(verb)
+    verb.add_argument("--seed", type=int, default=None)
 
 
 def add_compare(verb):
@@ -119,21 +132,22 @@ def run(words):
     if not possible or all(len(compared) < 2 for _, compared in possible):
         reasons = "; ".join(each[3] for each in planned if each[3])
         raise UsageError(f"there is nothing to compare on this host: {reasons or 'platforms/ir-platform check says why'}")
-    begin(planned, words, platforms=platforms, profiles=words.profiles)
+    return begin(planned, words, platforms=platforms, profiles=words.profiles, beside=words.beside)
 
 
 def begin(planned, words, **asked):
-    """Makes a new run and writes its report. `planned` is the argument of runner.Run.start."""
+    """Makes a new run and writes its report. `planned` is the argument of runner.Run.start. Returns an exit status."""
     seed = words.seed if words.seed is not None else random.SystemRandom().randrange(1, 100000)
     minutes = runner.minutes_for([(each, subjects) for each, _, subjects, why in planned if not why], words.minutes)
     runner.announce(planned, minutes, seed)
     with runner.alone(OUT):
         started = runner.Run.start(OUT, planned, read_sizes(PLATFORMS / "sizes.conf"),
                                    {"seed": seed, "repeats": words.repeats, **asked})
-        go_on(started, minutes)
+        return go_on(started, minutes)
 
 
 def go_on(started, minutes):
+    """Runs what is left and writes the report. Returns 1 if an experiment failed, otherwise 0."""
     try:
         started.go_on(minutes)
     except SystemExit:
@@ -141,13 +155,38 @@ def go_on(started, minutes):
         raise
     path = report.write(started.folder)
     runner.say(f"the report is {os.path.relpath(path)}")
+    return int(any(part.status["status"] == "failed" for part in started.folder.parts()))
+
+
+def repeat(words):
+    """Runs the same several times. The disturbed runs are spread evenly; the loads beside them take turns."""
+    loads, step = itertools.cycle(neighbour.WORK), words.runs // words.disturbed if words.disturbed else words.runs + 1
+    folders = []
+    for number in range(1, words.runs + 1):
+        words.beside = next(loads) if number % step == 0 and number // step <= words.disturbed else ""
+        runner.say(f"run {number} of {words.runs}" + (f", beside a load on the {words.beside}" if words.beside else ""))
+        run(words)
+        folders.append((OUT / LATEST).resolve())
+    return print_tally(folders)
+
+
+def tally(words):
+    return print_tally(words.folders)
+
+
+def print_tally(folders):
+    runs = [RunDir.open(each) for each in folders]
+    analyses = [[analyse(part, experiment.of(part), each.tampered() or ()) for part in each.parts() if part.has("plan.json")]
+                for each in runs]
+    rows = [(each.path.name, each.read("run.json").get("beside", ""), found) for each, found in zip(runs, analyses)]
+    print("\n".join(tallies.table(rows)))
 
 
 def resume(words):
     with runner.alone(OUT):
         started = runner.Run.resume(RunDir.open(words.folder))
         left = [started.planned(part) for part in started.waiting()]
-        go_on(started, runner.minutes_for(left, words.minutes))
+        return go_on(started, runner.minutes_for(left, words.minutes))
 
 
 def again(words):
@@ -171,7 +210,7 @@ def compare(words):
     asked, text = experiment.read(words.experiment)
     list(here(words.platform))
     builds.make(ROOT)
-    begin([(asked, text, builds.subjects(*sides, asked, words.platform, OUT / "builds"), "")], words, sides=sides)
+    return begin([(asked, text, builds.subjects(*sides, asked, words.platform, OUT / "builds"), "")], words, sides=sides)
 
 
 def analysed(folder, name):
@@ -218,7 +257,7 @@ def stored_runs(asked):
             yield found
 
 
-VERBS = {"run": run, "resume": resume, "report": again, "list": list_experiments, "compare": compare, "plan": size,
+VERBS = {"run": run, "repeat": repeat, "tally": tally, "resume": resume, "report": again, "list": list_experiments, "compare": compare, "plan": size,
          "plan-time": plan_minutes}
 
 

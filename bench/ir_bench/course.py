@@ -8,7 +8,7 @@ import time
 
 from platforms.lab import LabError
 
-from . import ROOT, blocks, child, comparison, experiment, leftovers, machine, sample
+from . import ROOT, blocks, child, comparison, experiment, leftovers, machine, proofs, sample
 from .rundir import RunError
 from .subjects import Subject
 
@@ -130,7 +130,8 @@ class Course:
             patience = PATIENCE_SECONDS + PATIENCE * self.asked.sample_seconds
             result = child.run(self.request(subject, block), self.part.sample_folder(block, subject.name),
                                patience * subject.slowness(), subject.build)
-        line = {"block": block, "position": position, "subject": subject.name, **result}
+        why = " ".join(result["why"].split())  # in one line; the sample's log has all of it
+        line = {"block": block, "position": position, "subject": subject.name, **result, "why": why}
         if block != SCOUTING:
             self.part.append(line)
         return line
@@ -192,16 +193,16 @@ class Course:
 
     def finish(self, why):
         if not self.part.has("proofs.json"):
-            self.part.write("proofs.json", {"loop": self.loops()} if "loop" in self.asked.of_kind.proofs else {})
+            self.part.write("proofs.json", {proofs.LOOP: self.loops()} if proofs.LOOP in self.asked.of_kind.proofs else {})
         self.part.write("status.json", {"status": "done", "ended_by": why, "ended": time.time()})
 
-
     def loops(self):
-        """{platform: result of the loop's proof} for every platform that took part to the end."""
+        """{platform: result of the loop's proof} for every platform that took part to the end. Emulated guests, whose
+        figures are in no ratio, need none."""
         found = {}
         gone = self.left_out(self.part.samples())
         for subject in self.subjects:
-            if subject.name not in gone and subject.platform not in found:
+            if subject.name not in gone and subject.platform not in found and subject.slowness() == 1:
                 folder = self.part.path / "proofs" / subject.platform.replace(":", "_")
                 folder.mkdir(parents=True, exist_ok=True)
                 request = self.request(Subject(LOOP, subject.platform), SCOUTING)

@@ -4,6 +4,7 @@ Processor time comes from /proc/stat. There `guest` time is part of `user` and i
 apart, because nobody here used it. Kernel threads are the children of kthreadd.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -17,6 +18,7 @@ from platforms.lab.host import device_of
 TICKS = os.sysconf("SC_CLK_TCK")
 KTHREADD = 2
 CANARY_SECONDS = 30
+TRIM_SECONDS = 120
 FIELDS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 QUIET_SHARE = 0.05
 BUSY = ("user", "nice", "system", "irq", "softirq")
@@ -28,7 +30,11 @@ class CanaryError(guard.Fault):
 
 def canary(program, directory):
     """{"loop_ns", "walk_ns", "sync_us"}: see bench/bench_canary.c."""
-    done = subprocess.run([str(program), str(directory)], capture_output=True, text=True, timeout=CANARY_SECONDS, check=False)
+    try:
+        done = subprocess.run([str(program), str(directory)], capture_output=True, text=True, timeout=CANARY_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise CanaryError(f"the canary did not end within {CANARY_SECONDS} s, where half a second is usual: the machine or its "
+                          "disk is overloaded") from None
     if done.returncode != 0:
         raise CanaryError(done.stderr.strip() or f"{program} ended with status {done.returncode}")
     told = json.loads(done.stdout)
@@ -52,9 +58,10 @@ def disk_counters(directory):
 
 def settle(directory):
     """Writes out and trims what the last sample left, so that this does not happen during the next one; drops the page
-    cache."""
+    cache. A trim that takes too long is given up; the canary then shows what the disk does."""
     os.sync()
-    subprocess.run(["fstrim", str(directory)], check=False, capture_output=True, timeout=120)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run(["fstrim", str(directory)], check=False, capture_output=True, timeout=TRIM_SECONDS)
     Path("/proc/sys/vm/drop_caches").write_text("3\n", encoding="ascii")
 
 

@@ -1,6 +1,6 @@
 """Checks that a report must pass before it may give a verdict.
 
-A/A    bare metal against itself: the interval contains 1; its half-width is the report's resolution
+self   bare metal against itself: the interval contains 1; its half-width is the report's resolution
 loop   a program that only computes, alone in a guest, with all and with half of a quota: its speed is halved, within 3 %
 quota  the same quota on the pipeline is found, with the size that follows from the CPU seconds used without it
 null   the generator could send at least twice the highest rate used: by what it makes without sending, and by what one
@@ -14,8 +14,8 @@ import subprocess
 
 from . import ROOT
 
-NAMED = ("loop", "quota", "null")  # proofs that a kind may require; A/A is in every report
-QUOTA = "quota"  # the stretch measured with half of the quota
+SELF, LOOP, QUOTA, NULL, LOSS = "self", "loop", "quota", "null", "loss"
+NAMED = (LOOP, QUOTA, NULL)  # proofs that a kind may require; SELF is in every report
 LOOP_TOLERANCE = 0.03
 WORDS = {True: "holds", False: "fails", None: "open"}  # open: there are too few blocks to tell
 CEILING_FACTOR = 2

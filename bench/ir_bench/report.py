@@ -46,6 +46,7 @@ def content(run):
         "title": title(sections),
         "compared": list(subjects_of(sections).items()),
         "nested": "" if facts.get("platform", "bare") == "bare" else facts["platform"],
+        "beside": run.read("run.json").get("beside", ""),
         "command": command(run),
         "level": comparison.LEVEL,
         "proofs": [(each["a"], proof) for each in sections for proof in each["a"].proofs],
@@ -84,7 +85,8 @@ def command(run):
     """The command that repeats the run."""
     asked = run.read("run.json")
     platforms = dict.fromkeys(each["platform"] for some in asked["subjects"].values() for each in some)
-    return f'bench/ir-bench run {" ".join(asked["experiments"])} --platforms "{" ".join(platforms)}" --seed {asked["seed"]}'
+    beside = f' --beside {asked["beside"]}' if asked.get("beside") else ""
+    return f'bench/ir-bench run {" ".join(asked["experiments"])} --platforms "{" ".join(platforms)}" --seed {asked["seed"]}{beside}'
 
 
 def ended(status):

@@ -1,6 +1,6 @@
 """The folder of one run. It is never overwritten:
 
-    run.json          the request: experiments, platforms, profiles, repeats, seed
+    run.json          format of the folder; the request: experiments, platforms, profiles, repeats, seed
     facts.json        the machine, recorded once
     status.json       running or done
     checksums         SHA-256 of every other file except the report, written when the run ends
@@ -23,6 +23,7 @@ from pathlib import Path
 
 import guard
 
+FORMAT = 1  # grows with every change of these files that another version of this package cannot read
 SAMPLES = "samples.jsonl"
 CHECKSUMS = "checksums"
 LATEST = "latest"  # the link to the last run
@@ -128,6 +129,10 @@ class RunDir(Folder):
         run = cls(path)
         if not run.has("run.json"):
             raise RunError(f"{path} is not the folder of a run: it has no run.json")
+        if (made := run.read("run.json").get("format")) != FORMAT:
+            commit = run.read("facts.json").get("commit") or "that made it"
+            raise RunError(f"{path} has {f'format {made}' if made else 'no format'}, and this version reads format {FORMAT}; "
+                           f"use the version of commit {commit}")
         return run
 
     def parts(self):

@@ -10,9 +10,9 @@ import time
 import facts
 from platforms.lab import LabError
 
-from . import ROOT, experiment, leftovers, machine
+from . import ROOT, experiment, leftovers, machine, neighbour, proofs
 from .course import Course, say
-from .rundir import RunDir, RunError
+from .rundir import FORMAT, RunDir, RunError
 from .subjects import Subject
 
 LEAST_BLOCKS = 6
@@ -41,8 +41,8 @@ def seconds_wanted(asked, subjects):
 
 def proof_seconds(asked, subjects):
     """The seconds for the loop's proof on each platform."""
-    slowness = {each.platform: each.slowness() for each in subjects}
-    return PROOF_SECONDS * sum(slowness.values()) if "loop" in asked.of_kind.proofs else 0
+    proven = {each.platform for each in subjects if each.slowness() == 1}
+    return PROOF_SECONDS * len(proven) if proofs.LOOP in asked.of_kind.proofs else 0
 
 
 def minutes_for(planned, asked):
@@ -78,7 +78,7 @@ class Run:
         folder = RunDir.create(parent, names[0] if len(names) == 1 else "several")
         folder.write("facts.json", facts_of(asked for asked, _, _, why in planned if not why))
         folder.write("status.json", {"status": "running"})
-        folder.write("run.json", {**asked, "experiments": names, "subjects": {
+        folder.write("run.json", {**asked, "format": FORMAT, "experiments": names, "subjects": {
             each[0].name: [vars(subject) for subject in each[2]] for each in planned}, "sizes": sizes})
         for part, (_, text, _, why) in zip(folder.parts(), planned):
             part.write_text("experiment.toml", text)
@@ -99,31 +99,38 @@ class Run:
 
     def go_on(self, minutes):
         """Gives each waiting experiment its share of the remaining time."""
+        with neighbour.running(self.asked.get("beside", "")):
+            self.each(minutes)
+        self.folder.write("status.json", {"status": "done", "ended": time.time()})
+        self.folder.seal()
+
+    def each(self, minutes):
         end = time.time() + minutes * 60
         waiting = self.waiting()
         for number, part in enumerate(waiting):
             wanted = [seconds_wanted(*self.planned(each)) for each in waiting[number:]]
             share = (end - time.time()) * wanted[0] / sum(wanted)
             try:
-                self.one(part, time.time() + share)
+                end += self.one(part, time.time() + share)
             except (RunError, machine.CanaryError, LabError, OSError, subprocess.SubprocessError) as error:
                 say(f"{part.name}: failed: {error}")
                 part.write("status.json", {"status": "failed", "why": str(error)})
-        self.folder.write("status.json", {"status": "done", "ended": time.time()})
-        self.folder.seal()
 
     def planned(self, part):
         return experiment.of(part), [Subject(**each) for each in self.asked["subjects"][part.name]]
 
     def one(self, part, deadline):
+        """Runs an experiment. Returns the seconds that went into making images, which do not count as its time."""
         asked, subjects = self.planned(part)
         if part.has("plan.json"):
-            course = Course(part, asked, part.read("plan.json"))
+            course, prepared = Course(part, asked, part.read("plan.json")), 0
         else:
             course = Course.begin(part, asked, subjects, self.asked["sizes"][asked.size], self.asked["seed"])
-        why = course.blocks(deadline - proof_seconds(asked, subjects), self.asked["repeats"])
+            prepared = sum(course.plan["prepared_seconds"].values())
+        why = course.blocks(deadline + prepared - proof_seconds(asked, subjects), self.asked["repeats"])
         course.finish(why)
         say(f"{part.name}: ended by {why}")
+        return prepared
 
 
 def facts_of(experiments):

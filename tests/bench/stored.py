@@ -4,7 +4,7 @@ import math
 import random
 
 from ir_bench import experiment
-from ir_bench.rundir import RunDir
+from ir_bench.rundir import FORMAT, RunDir
 
 SUBJECTS = ("bare", "bare-again", "lxc")
 SHEET = {"all: processors": "0-1", "all: memory limit": "2147483648", "all: kernel": "6.1", "all: network": "bridge"}
@@ -41,7 +41,7 @@ def store(parent, blocks=8, seed=1, change=lambda line: line, proofs=None, name=
     run = RunDir.create(parent, name)
     subjects = [{"name": each, "platform": each.partition("-")[0]} for each in SUBJECTS]
     run.write("facts.json", {"commit": "abc", "time": "today", "cores": 2, "cpu": "a processor", "versions": {}})
-    run.write("run.json", {"experiments": [name], "seed": seed, "subjects": {name: subjects}, "repeats": [6, 12]})
+    run.write("run.json", {"format": FORMAT, "experiments": [name], "seed": seed, "subjects": {name: subjects}, "repeats": [6, 12]})
     part = run.parts()[0]
     part.write_text("experiment.toml", experiment.read(name)[1])
     part.write("plan.json", {

@@ -111,6 +111,25 @@ def test_failed_samples_are_listed_and_only_their_pairs_left_out(tmp_path):
     assert "block 4, lxc: failed, it did not boot" in report.write(part.run).read_text()
 
 
+def test_a_subject_without_any_sample_says_why(tmp_path):
+    def fail(line):
+        return {**line, "status": "failed", "why": "it did not boot " * 50} if line["subject"] == "lxc" else line
+
+    failed = {"lxc": {"status": "failed", "why": "no loop"}, "bare": {"status": "ok", "measures": {"loop.halved": 0.501}}}
+    part = store(tmp_path, change=fail, proofs=failed)
+    found = analyse(part, QUICK)
+    assert all(re.fullmatch(r"every sample of lxc is failed: (it did not boot ?)+ .*…", why) and len(why) < 200
+               for why in words(found).values())
+    assert all(each.good for each in found.proofs)  # that of lxc's loop has nothing to prove
+    text = report.write(part.run).with_suffix(".md").read_text()
+    assert "every sample of lxc is failed" in text and "no loop" not in text
+
+
+def test_tables_in_markdown_are_not_torn(tmp_path):
+    text = report.write(store(tmp_path).run).with_suffix(".md").read_text()
+    assert not re.search(r"\|\n\n\|(---|[^\n]*\n\n\|---)", text)
+
+
 def test_larger_batches_stand_beside_cpu(tmp_path):
     def larger(line):
         if line["subject"] == "lxc":

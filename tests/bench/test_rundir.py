@@ -3,7 +3,8 @@
 import pytest
 
 from ir_bench import blocks
-from ir_bench.rundir import RunDir, RunError
+from ir_bench.rundir import FORMAT, RunDir, RunError
+from stored import store
 
 SUBJECTS = ("bare", "bare-again", "lxc")
 
@@ -50,6 +51,15 @@ def part_of(parent):
     run = RunDir.create(parent, "quick")
     run.write("run.json", {"experiments": ["quick"]})
     return run.parts()[0]
+
+
+def test_a_run_of_another_format_is_refused_in_one_line(tmp_path):
+    run = store(tmp_path).run
+    assert RunDir.open(run.path).path == run.path
+    for made, told in ((FORMAT + 1, f"has format {FORMAT + 1}"), (None, "has no format")):
+        run.write("run.json", {**run.read("run.json"), "format": made})
+        with pytest.raises(RunError, match=f"{told}, and this version reads format {FORMAT}; use the version of commit abc$"):
+            RunDir.open(run.path)
 
 
 def test_samples_survive_a_cut_line(tmp_path):

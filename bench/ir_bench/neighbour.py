@@ -1,0 +1,56 @@
+"""An unrelated load on the host that comes and goes while a run measures, to test what the run then says. It is one
+process outside of all control groups of the run: to the run it is one of the host's other programs."""
+
+import contextlib
+import itertools
+import subprocess
+import sys
+import time
+
+from platforms.lab import command
+
+from . import ROOT
+
+BURST_SECONDS, PAUSE_SECONDS = 20, 30
+BLOCK_BYTES = 64 << 20  # larger than the second-level cache of any processor
+END_SECONDS = 10
+
+
+def compute():
+    sum(range(100000))
+
+
+def copy(block=bytearray(BLOCK_BYTES)):
+    bytes(block)
+
+
+WORK = {"cpu": compute, "memory": copy}
+
+
+@contextlib.contextmanager
+def running(name):
+    """Runs the load beside what the block does; "" runs none."""
+    if not name:
+        yield
+        return
+    program = f"from {__name__} import come_and_go; come_and_go({name!r})"
+    child = subprocess.Popen([sys.executable, "-B", "-c", program], cwd=ROOT / "bench", stdin=subprocess.DEVNULL,
+                             preexec_fn=command.die_with_parent)
+    try:
+        yield
+    finally:
+        child.terminate()
+        try:
+            child.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def come_and_go(name):
+    """Until the process is ended."""
+    for _ in itertools.count():
+        end = time.monotonic() + BURST_SECONDS
+        while time.monotonic() < end:
+            WORK[name]()
+        time.sleep(PAUSE_SECONDS)
