@@ -47,7 +47,8 @@ def changed(run):
     """What is not as it was when the run ended."""
     if not (run / "checksums").is_file():
         return ["the run never ended: it has no checksums"]
-    done = subprocess.run(["sha256sum", "--check", "--quiet", "checksums"], cwd=run, capture_output=True, text=True, check=False)
+    argv = ["sha256sum", "--check", "--quiet", "checksums"]
+    done = subprocess.run(argv, cwd=run, capture_output=True, text=True, check=False)
     listed = {line.split("  ", 1)[1] for line in (run / "checksums").read_text().splitlines()}
     here = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
     fresh = sorted(name for name in here - listed if name != "checksums" and not name.startswith("report/"))

@@ -28,6 +28,8 @@
     report       HTML, Markdown, CSV and pictures
     recommendation   which subject is best for what the user cares about
     builds       commits and settings as subjects
+    neighbour    an unrelated load beside a run
+    tally        how often the proofs of several runs hold
     side_by_side two runs that allow no verdict
     plan_time    how many blocks and minutes a difference takes
     forecast     the cost at a rate that was not measured

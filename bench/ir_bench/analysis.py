@@ -335,7 +335,8 @@ def without_samples(found, *subjects):
     for subject in subjects:
         own = [each for each in found.samples if each["subject"] == subject]
         if own and all(each["status"] != "ok" for each in own):
-            return f"every sample of {subject} is {own[-1]['status']}: {textwrap.shorten(own[-1]['why'], WHY_LONGEST, placeholder=' …')}"
+            why = textwrap.shorten(own[-1]["why"], WHY_LONGEST, placeholder=" …")
+            return f"every sample of {subject} is {own[-1]['status']}: {why}"
     return ""
 
 

@@ -13,8 +13,7 @@ from platforms.lab import Lab, LabError, registry, verbs
 from platforms.lab.guest import read_sizes
 from platforms.lab.places import PLATFORMS
 
-from . import ROOT, builds, experiment, needs, neighbour, plan, plan_time, report, runner, side_by_side
-from . import tally as tallies
+from . import ROOT, builds, experiment, needs, neighbour, plan, plan_time, report, runner, side_by_side, tally
 from .analysis import analyse
 from .rundir import LATEST, RunDir, RunError
 
@@ -34,13 +33,13 @@ def parser():
     verb = top.add_subparsers(dest="verb", required=True)
     run = verb.add_parser("run", help="run experiments and write one report")
     add_request(run)
-    run.add_argument("--beside", default="", choices=neighbour.WORK, help="an unrelated load on this host, which comes and goes")
+    run.add_argument("--beside", default="", choices=neighbour.WORK, help="an unrelated load on this host that comes and goes")
     repeated = verb.add_parser("repeat", help="the same run several times, and how often its proofs hold")
     add_request(repeated)
     repeated.add_argument("--runs", type=int, default=10)
     repeated.add_argument("--disturbed", type=int, default=3, help="so many of them have an unrelated load beside them")
-    count = verb.add_parser("tally", help="how often the proofs of several runs hold")
-    count.add_argument("folders", nargs="+", metavar="FOLDER")
+    counted = verb.add_parser("tally", help="how often the proofs of several runs hold")
+    counted.add_argument("folders", nargs="+", metavar="FOLDER")
     resume = verb.add_parser("resume", help="go on with a run that was interrupted")
     resume.add_argument("folder", nargs="?", default=str(OUT / "latest"))
     resume.add_argument("--minutes", type=float, help="from now on; without it as for a new run")
@@ -170,7 +169,7 @@ def repeat(words):
     return print_tally(folders)
 
 
-def tally(words):
+def count(words):
     return print_tally(words.folders)
 
 
@@ -179,7 +178,7 @@ def print_tally(folders):
     analyses = [[analyse(part, experiment.of(part), each.tampered() or ()) for part in each.parts() if part.has("plan.json")]
                 for each in runs]
     rows = [(each.path.name, each.read("run.json").get("beside", ""), found) for each, found in zip(runs, analyses)]
-    print("\n".join(tallies.table(rows)))
+    print("\n".join(tally.table(rows)))
 
 
 def resume(words):
@@ -257,8 +256,8 @@ def stored_runs(asked):
             yield found
 
 
-VERBS = {"run": run, "repeat": repeat, "tally": tally, "resume": resume, "report": again, "list": list_experiments, "compare": compare, "plan": size,
-         "plan-time": plan_minutes}
+VERBS = {"run": run, "repeat": repeat, "tally": count, "resume": resume, "report": again, "list": list_experiments,
+         "compare": compare, "plan": size, "plan-time": plan_minutes}
 
 
 def main(argv=None):

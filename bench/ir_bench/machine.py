@@ -31,7 +31,8 @@ class CanaryError(guard.Fault):
 def canary(program, directory):
     """{"loop_ns", "walk_ns", "sync_us"}: see bench/bench_canary.c."""
     try:
-        done = subprocess.run([str(program), str(directory)], capture_output=True, text=True, timeout=CANARY_SECONDS, check=False)
+        argv = [str(program), str(directory)]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=CANARY_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         raise CanaryError(f"the canary did not end within {CANARY_SECONDS} s, where half a second is usual: the machine or its "
                           "disk is overloaded") from None

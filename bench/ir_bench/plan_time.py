@@ -31,7 +31,8 @@ class Scatter:
     pairs: int
 
     def words(self):
-        return f"{self.deviation * 100:.1f} %" + (f" (at most {self.upper * 100:.1f} %, {self.pairs} pairs)" if self.upper else " (the pilot's)")
+        source = f"at most {self.upper * 100:.1f} %, {self.pairs} pairs" if self.upper else "the pilot's"
+        return f"{self.deviation * 100:.1f} % ({source})"
 
 
 def pooled(samples, sharing=1):

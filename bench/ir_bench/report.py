@@ -86,7 +86,8 @@ def command(run):
     asked = run.read("run.json")
     platforms = dict.fromkeys(each["platform"] for some in asked["subjects"].values() for each in some)
     beside = f' --beside {asked["beside"]}' if asked.get("beside") else ""
-    return f'bench/ir-bench run {" ".join(asked["experiments"])} --platforms "{" ".join(platforms)}" --seed {asked["seed"]}{beside}'
+    words = f'{" ".join(asked["experiments"])} --platforms "{" ".join(platforms)}" --seed {asked["seed"]}'
+    return f"bench/ir-bench run {words}{beside}"
 
 
 def ended(status):
