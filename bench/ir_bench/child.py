@@ -50,7 +50,7 @@ def end_with_parent():
 
 
 def end(child):
-    """Tells the child to end; it then destroys its guests."""
+    """Tells a child to end, and waits. A sample then destroys its guests."""
     if child.poll() is None:
         child.terminate()
         try:

@@ -2,18 +2,16 @@
 process outside of all control groups of the run: to the run it is one of the host's other programs."""
 
 import contextlib
-import itertools
 import subprocess
 import sys
 import time
 
 from platforms.lab import command
 
-from . import ROOT
+from . import ROOT, child
 
 BURST_SECONDS, PAUSE_SECONDS = 20, 30
 BLOCK_BYTES = 64 << 20  # larger than the second-level cache of any processor
-END_SECONDS = 10
 
 
 def compute():
@@ -34,22 +32,17 @@ def running(name):
         yield
         return
     program = f"from {__name__} import come_and_go; come_and_go({name!r})"
-    child = subprocess.Popen([sys.executable, "-B", "-c", program], cwd=ROOT / "bench", stdin=subprocess.DEVNULL,
-                             preexec_fn=command.die_with_parent)
+    load = subprocess.Popen([sys.executable, "-B", "-c", program], cwd=ROOT / "bench", stdin=subprocess.DEVNULL,
+                            preexec_fn=command.die_with_parent)
     try:
         yield
     finally:
-        child.terminate()
-        try:
-            child.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        child.end(load)
 
 
 def come_and_go(name):
     """Until the process is ended."""
-    for _ in itertools.count():
+    while True:
         end = time.monotonic() + BURST_SECONDS
         while time.monotonic() < end:
             WORK[name]()
