@@ -10,22 +10,22 @@
 static const ir_setting_t settings[] = {
     IR_REGISTRY_SETTING(ir_annotate_options_t, registry, ""),
     {"list", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(list),
-     "Write the registry's sensors as CSV (mote, name, property, unit), and exit."},
+     "Write the registry's sensors as CSV (mote, name, property, unit) and exit."},
     {"explain", 'e', IR_SETTING_TEXT, "MOTE", NULL, 0, 0, NULL, FIELD(explain),
-     "Write what the registry says of this mote: sensors, names, units and limits, each with the "
-     "line that says it, and exit."},
+     "Write what the registry says about this mote (sensors, names, units, limits), each with its "
+     "line, and exit."},
     {"format", 'f', IR_SETTING_TEXT, "NAME", NULL, 0, 0, "ntriples", FIELD(format),
      "What to write: ntriples, nquads, turtle, jsonld, sensorthings, senml, csv, or json, the "
      "processed documents with every quality flag, one a line."},
     {"input", 'i', IR_SETTING_CHOICE, "WORD", "json|cbor", 0, 0, "json", FIELD(input),
      "json: SenML packs, one a line or printed over several; cbor: each FILE is one pack."},
     {"stream", 's', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(stream),
-     "Write at once, as the worker does, with revisions where flags are decided later; otherwise "
-     "everything is held in memory until all flags are known."},
+     "Write each observation at once, as the worker does, and revisions when flags are decided "
+     "later. Without it everything is held in memory until all flags are known."},
     IR_FORMAT_SETTINGS(ir_annotate_options_t, rdf),
     IR_ANALYSIS_SETTINGS(ir_annotate_options_t, analysis),
     {"now", 0, IR_SETTING_TEXT, "TIME", NULL, 0, 0, NULL, FIELD(now),
-     "When all packs arrived, for example 2026-01-31T12:00:00Z; relative times count from it. "
+     "Arrival of all packs, for example 2026-01-31T12:00:00Z; relative times count from it. "
      "Without it, a pack arrives when it is read."},
     IR_PROGRAM_SETTINGS(ir_annotate_options_t, core_dumps),
 };

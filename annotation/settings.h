@@ -33,7 +33,7 @@ typedef struct ir_analysis_settings {
      0,                                                                                            \
      "lean",                                                                                       \
      offsetof(type, member.detail),                                                                \
-     "How much RDF an observation becomes."},                                                      \
+     "How much RDF is written for an observation."},                                               \
         {"graph-name",                                                                             \
          0,                                                                                        \
          IR_SETTING_CHOICE,                                                                        \
@@ -43,11 +43,11 @@ typedef struct ir_analysis_settings {
          0,                                                                                        \
          "default",                                                                                \
          offsetof(type, member.naming),                                                            \
-         "Which graph the statements go to."},                                                     \
+         "Graph that the statements are written to."},                                             \
     {                                                                                              \
         "base-iri", 0, IR_SETTING_TEXT, "IRI", NULL, 0, 0,                                         \
             "https://intelligent-river.example/id/", offsetof(type, member.base_iri),              \
-            "Start of the IRIs that are made; ends in '/' or '#'."                                 \
+            "Beginning of the IRIs that the programs make; ends in '/' or '#'."                    \
     }
 
 #define IR_ANALYSIS_SETTINGS(type, member)                                                         \
@@ -60,7 +60,7 @@ typedef struct ir_analysis_settings {
      0,                                                                                            \
      "reject",                                                                                     \
      offsetof(type, member.unregistered),                                                          \
-     "What a sensor gets that the registry does not know."},                                       \
+     "What happens to a sensor that is not in the registry."},                                     \
         IR_LIMIT_SETTINGS(type, member.limits)
 
 /* Derives format options from the settings, which still own the texts. */

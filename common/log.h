@@ -12,7 +12,7 @@ typedef enum ir_log_level { IR_LOG_ERROR, IR_LOG_WARN, IR_LOG_INFO, IR_LOG_DEBUG
 #define IR_LOG_SETTINGS(type, member)                                                              \
     {                                                                                              \
         "log-level", 0, IR_SETTING_CHOICE, "WORD", "error|warn|info|debug", 0, 0, "info",          \
-            offsetof(type, member), "Least important messages to log."                             \
+            offsetof(type, member), "The least important level that is logged."                    \
     }
 
 /* Starts every line with `program` (kept, not copied) and drops messages that are less important

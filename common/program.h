@@ -19,8 +19,8 @@ enum { IR_EXIT_DONE = 0, IR_EXIT_FAILED = 1, IR_EXIT_USAGE = 2 };
 #define IR_PROGRAM_SETTINGS(type, member)                                                          \
     {                                                                                              \
         IR_CORE_DUMPS, 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, offsetof(type, member),         \
-            "Let a crash leave a core dump, and its user's debuggers look into the program; "      \
-            "passwords are in its memory."                                                         \
+            "Allow core dumps and debuggers of the same user; the program's memory contains "      \
+            "passwords."                                                                           \
     }
 
 /* The exit code for the status with which the program's work ended. */

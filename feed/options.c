@@ -11,34 +11,34 @@
 
 static const ir_setting_t settings[] = {
     {"map", 'm', IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(map),
-     "The mapping: where files are, and which column is which sensor."},
+     "The mapping file: where the data files are, and which column is which sensor."},
     {"state", 's', IR_SETTING_TEXT, "DIR", NULL, 0, 0, NULL, FIELD(state),
-     "Directory for how far each file has been confirmed, and for uplinks; empty: files are read "
-     "from their start."},
+     "Directory that records how far each file is confirmed, and holds uplinks; empty: files are "
+     "read from their start."},
     {"target", 't', IR_SETTING_URI, "URI", NULL, 0, 0, NULL, FIELD(target),
-     "Where to send: http(s)://HOST:PORT, mqtt(s)://, amqp(s)://, null: (nowhere). Empty: to the "
+     "Where to send: http(s)://HOST:PORT, mqtt(s)://, amqp(s)://, or null: (nowhere). Empty: the "
      "broker of 'amqp'."},
     {"follow", 'f', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(follow),
-     "Goes on when all is sent: looks for new rows, and subscribes to uplinks."},
+     "Continue after everything is sent: look for new rows, and subscribe to uplinks."},
     {"check", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(check),
-     "Sends nothing: shows columns, rows that cannot be used, and the first packs."},
+     "Send nothing; show the columns, the unusable rows, and the first packs."},
     {"registry", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(registry),
-     "With --check: whether the sensors are registered, each with its mote and unit."},
+     "With --check: also check that the sensors are registered, with their mote and unit."},
     {"poll", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, IR_DAY, "5s", FIELD(poll_ns),
-     "With --follow: time between two looks at the files of a position."},
+     "With --follow: interval at which a position's files are checked for new rows."},
     {"round", 0, IR_SETTING_INTEGER, "N", NULL, 1, ROUND_PACKS_MAX, "20000", FIELD(round_packs),
-     "Most packs of a position that are read, sorted by time and confirmed together; some 300 "
-     "bytes "
-     "of memory each."},
+     "Most packs of a position that are read, sorted by time and confirmed together; about 300 "
+     "bytes of memory each."},
     {"window", 'w', IR_SETTING_INTEGER, "N", NULL, 1, IR_SENDER_OPEN_MAX, "2000", FIELD(window),
-     "Most packs that are sent and not yet confirmed."},
+     "Most unconfirmed packs."},
     {"connections", 'c', IR_SETTING_INTEGER, "N", NULL, 0, 1024, "0", FIELD(connections),
      "Connections for HTTP; 0: 16."},
     {"spool-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_MIB, 1024 * IR_GIB, "64Mi",
      FIELD(spool_bytes),
-     "Most uplinks of a position that wait on disk; then it leaves the broker."},
+     "Most bytes of a position's uplinks that wait on disk; beyond that the program disconnects "
+     "from their broker."},
     {"retry-for", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 365 * IR_DAY, "0s", FIELD(retry_for_ns),
-     "Gives up when the target was away for this long; 0: never."},
+     "Exit if the target is away for this long; 0: never."},
     IR_SEND_SETTINGS(ir_feed_options_t, send),
     IR_BROKER_SETTINGS(ir_feed_options_t, broker),
     {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, "30s",

@@ -11,19 +11,18 @@
 
 static const ir_setting_t settings[] = {
     {"listen", 'l', IR_SETTING_TEXT, "ADDRESS", NULL, 0, 0, "127.0.0.1:8080", FIELD(listen),
-     "Where requests are taken, and /metrics, /healthz and /readyz served; port 0 takes a free "
-     "one."},
+     "Address for requests and for /metrics, /healthz and /readyz; port 0 takes a free one."},
     {"tokens", 't', IR_SETTING_TEXT, "FILE", NULL, 0, 0, "tokens.txt", FIELD(tokens),
      "The motes' tokens, as hashes: lines MOTE sha256:HEX; read again on SIGHUP."},
     IR_BROKER_SETTINGS(ir_ingest_options_t, broker),
     {"registry", 'r', IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(registry),
-     "The workers' registry: what it lets no worker use is refused at once; read again on SIGHUP. "
-     "Without it names are looked at only."},
+     "The workers' registry; read again on SIGHUP. What no worker could use is refused at once. "
+     "Without it only the names are checked."},
     IR_ANALYSIS_SETTINGS(ir_ingest_options_t, analysis),
     {"body-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_KIB, 64 * IR_MIB, "1Mi", FIELD(body_bytes),
-     "Largest body of a request as it comes, compressed or not."},
+     "Largest body of a request as received, compressed or not."},
     {"expanded-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_KIB, 256 * IR_MIB, "4Mi",
-     FIELD(expanded_bytes), "Largest body of a request out of gzip."},
+     FIELD(expanded_bytes), "Largest decompressed body of a request."},
     {"request-packs", 0, IR_SETTING_INTEGER, "N", NULL, 1, 4000, "1000", FIELD(request_packs),
      "Most packs in one request (application/x-ndjson)."},
     {"header-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, 512, 256 * IR_KIB, "8Ki",
@@ -40,44 +39,43 @@ static const ir_setting_t settings[] = {
     {"write-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, IR_HOUR, "10s",
      FIELD(write_timeout_ns), "Longest time for the peer to read an answer."},
     {"connections", 'c', IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "12000", FIELD(connections),
-     "Most connections at once; the limit of open files is raised as far as it may be, and bounds "
-     "them too."},
+     "Most connections at once. The limit on open files is raised as far as allowed, and limits "
+     "them, too."},
     {"request-memory", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_MIB, 64 * IR_GIB, "256Mi",
      FIELD(request_memory), "Most bytes of unfinished requests held at once."},
     {"in-flight", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "12000", FIELD(in_flight),
      "Most requests that wait for the broker at once."},
     {"in-flight-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_MIB, 64 * IR_GIB, "128Mi",
-     FIELD(in_flight_bytes), "... and most bytes of their messages."},
+     FIELD(in_flight_bytes), "Most bytes of messages that wait for the broker at once."},
     {"mote-messages", 0, IR_SETTING_INTEGER, "N", NULL, 1, 2000, "64", FIELD(mote_messages),
-     "Most messages of one mote that the broker has not confirmed; with so many, the mote gets 503 "
-     "at once."},
+     "Most unconfirmed messages of one mote; beyond that the mote gets 503 at once."},
     {"mote-wait", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, IR_HOUR, "2s",
      FIELD(mote_wait_ns),
-     "... and while one of them is unconfirmed for longer. When no message at all is confirmed for "
-     "so long, /readyz says 503."},
+     "A mote also gets 503 while one of its messages is unconfirmed for longer than this. If no "
+     "message at all is confirmed for so long, /readyz says 503."},
     {"confirm-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, IR_HOUR, "10s",
-     FIELD(confirm_timeout_ns), "A request whose messages are not confirmed by then gets 503."},
+     FIELD(confirm_timeout_ns),
+     "A request whose messages are not confirmed within this time gets 503."},
     {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, IR_HOUR, "10s",
      FIELD(timeout_ns), "Longest wait for one answer of the broker."},
     {"backoff-first", 0, IR_SETTING_DURATION, "TIME", NULL, 0.001 * IR_SECOND, 60 * IR_SECOND,
-     "100ms", FIELD(backoff_first_ns), "First wait before the broker is tried again."},
+     "100ms", FIELD(backoff_first_ns), "First pause before the broker is tried again."},
     {"backoff-longest", 0, IR_SETTING_DURATION, "TIME", NULL, 0.001 * IR_SECOND, IR_HOUR, "2s",
-     FIELD(backoff_longest_ns), "Longest wait before the broker is tried again."},
+     FIELD(backoff_longest_ns), "Longest pause before the broker is tried again."},
     {"rate", 0, IR_SETTING_NUMBER, "N", NULL, 0, 1e9, "10000", FIELD(rate),
-     "Observations a second that one mote may send in the long run, refused ones and each KiB "
-     "counted "
-     "too; 0: no limit."},
+     "Observations per second that one mote may send on average. Refused ones count, and so does "
+     "each KiB; 0: no limit."},
     {"burst", 0, IR_SETTING_NUMBER, "N", NULL, 1, 1e12, "100000", FIELD(burst),
-     "Observations that one mote may send at once after a pause."},
+     "Observations that one mote may send at once."},
     {"retry-after", 0, IR_SETTING_DURATION, "TIME", NULL, IR_SECOND, IR_HOUR, "5s",
-     FIELD(retry_after_ns), "What 503 tells a mote to wait, in whole seconds."},
+     FIELD(retry_after_ns), "Retry-After of an answer 503, in whole seconds."},
     {"drain", 0, IR_SETTING_DURATION, "TIME", NULL, 0, IR_HOUR, "2s", FIELD(drain_ns),
-     "On SIGTERM, /readyz says 503 for so long before no more connections are taken, so that a "
-     "balancer notices."},
+     "After SIGTERM, time in which /readyz says 503 while connections are still accepted, so that "
+     "a balancer notices."},
     {"stop-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0, IR_HOUR, "30s",
-     FIELD(stop_timeout_ns), "After that, requests that were taken may last so long."},
+     FIELD(stop_timeout_ns), "After that, time for the requests that were accepted."},
     {"trusted-proxies", 0, IR_SETTING_TEXT, "LIST", NULL, 0, 0, NULL, FIELD(trusted_proxies),
-     "Addresses or networks, separated by commas, whose X-Forwarded-For is believed, for the log."},
+     "Addresses or networks, separated by commas, whose X-Forwarded-For is believed in the log."},
     {"cors-origins", 0, IR_SETTING_TEXT, "LIST", NULL, 0, 0, NULL, FIELD(cors_origins),
      "Origins of web pages that may send (https://river.example), separated by commas, or *: all. "
      "Empty: none."},
@@ -90,9 +88,10 @@ static const ir_setting_t settings[] = {
     IR_LOG_SETTINGS(ir_ingest_options_t, log_level),
     IR_PROGRAM_SETTINGS(ir_ingest_options_t, core_dumps),
     {"check", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(check),
-     "Validate settings and tokens, try the broker, say what would be done, and exit."},
+     "Validate settings and tokens, connect to the broker once, say what the gateway would do, and "
+     "exit."},
     {"offline", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(offline),
-     "With --check: look at settings and files only, and connect to nothing."},
+     "With --check: look only at settings and files, and connect to nothing."},
 };
 
 static ir_status_t check(const void *given, ir_error_t *error) {
@@ -115,8 +114,8 @@ static ir_status_t check(const void *given, ir_error_t *error) {
 
 const ir_program_t ir_ingest_program = {
     .name = "ir-ingest",
-    .purpose = "Takes observations from motes by HTTP and hands them to RabbitMQ; answers 202 once "
-               "the broker has confirmed them.",
+    .purpose = "Receives observations by HTTP and publishes them to RabbitMQ; answers 202 when the "
+               "broker has confirmed them.",
     .usage = "",
     .notes = "Signals: SIGHUP reads tokens and registry again; SIGTERM and SIGINT finish what was "
              "taken and "

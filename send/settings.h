@@ -24,8 +24,8 @@ typedef struct ir_send_settings {
      1000,                                                                                         \
      "100",                                                                                        \
      offsetof(type, member.request_packs),                                                         \
-     "Most packs in one HTTP request: what waits of one mote goes together, as lines, if it is "   \
-     "JSON; 1: each by itself."},                                                                  \
+     "Most packs in one HTTP request. Waiting JSON packs of one mote are sent together, one per "  \
+     "line; 1: each by itself."},                                                                  \
         {"ca",                                                                                     \
          0,                                                                                        \
          IR_SETTING_TEXT,                                                                          \
@@ -45,7 +45,7 @@ typedef struct ir_send_settings {
          0,                                                                                        \
          NULL,                                                                                     \
          offsetof(type, member.mote_tokens),                                                       \
-         "Tokens for HTTP: lines MOTE TOKEN."},                                                    \
+         "File with the tokens for HTTP: lines MOTE TOKEN."},                                      \
     {                                                                                              \
         "mqtt-password", 0, IR_SETTING_SECRET, "TEXT", NULL, 0, 0, NULL,                           \
             offsetof(type, member.mqtt_password), "Password of the MQTT targets' user."            \

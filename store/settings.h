@@ -90,11 +90,10 @@ typedef struct ir_store_settings {
          0,                                                                                        \
          NULL,                                                                                     \
          offsetof(type, member.graph_ca),                                                          \
-         "Authorities that vouch for the graph store's https (PEM); default: the system's."},      \
+         "Certificate authorities for the graph store's https (PEM); default: the system's."},     \
     {                                                                                              \
         "segment-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, 64.0 * 1024, 64.0 * (1 << 30), "64Mi", \
-            offsetof(type, member.segment_bytes),                                                  \
-            "An N-Quads segment is sealed when it has grown to this."                              \
+            offsetof(type, member.segment_bytes), "Size at which an N-Quads segment is sealed."    \
     }
 
 /* Warns in the log of settings that contradict each other. */
