@@ -5,6 +5,7 @@
  * threads have one connection each. Prints one JSON object: messages, seconds, and the program's
  * own processor time. */
 #include "broker/publisher.h"
+#include "broker/replies.h"
 #include "broker/topology.h"
 #include "common/clock.h"
 

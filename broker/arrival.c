@@ -1,6 +1,7 @@
 #include "broker/arrival.h"
 
 #include "broker/connection.h"
+#include "broker/replies.h"
 #include "common/clock.h"
 
 #include <stdio.h>

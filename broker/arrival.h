@@ -13,7 +13,6 @@
 #ifndef IR_BROKER_ARRIVAL_H
 #define IR_BROKER_ARRIVAL_H
 
-#include "broker/rabbitmq_c.h"
 #include "common/view.h"
 
 #include <stdbool.h>
@@ -29,7 +28,9 @@ typedef struct ir_arrival {
     int64_t sent_ns;   /* from the property timestamp */
 } ir_arrival_t;
 
-ir_arrival_t ir_arrival_read(const amqp_basic_properties_t *properties);
+struct amqp_basic_properties_t_; /* librabbitmq's */
+
+ir_arrival_t ir_arrival_read(const struct amqp_basic_properties_t_ *properties);
 
 /* Whether `users`, a list separated by commas, contains this name. False for an empty name. */
 bool ir_arrival_trusts(const char *users, ir_view_t user);

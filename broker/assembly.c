@@ -1,7 +1,7 @@
 #include "broker/assembly.h"
 
 #include "broker/connection.h"
-#include "broker/rabbitmq_c.h"
+#include "broker/replies.h"
 
 #include <string.h>
 
@@ -78,10 +78,9 @@ static unsigned mark_of(const amqp_table_entry_t *entry) {
 
 static unsigned marks_of(const amqp_basic_properties_t *properties) {
     unsigned marks = 0;
-    if ((properties->_flags & AMQP_BASIC_HEADERS_FLAG) != 0) {
-        for (int i = 0; i < properties->headers.num_entries; i++) {
-            marks |= mark_of(&properties->headers.entries[i]);
-        }
+    const ir_headers_t *headers = ir_headers_of(properties);
+    for (int i = 0; headers != NULL && i < headers->num_entries; i++) {
+        marks |= mark_of(&headers->entries[i]);
     }
     return marks;
 }
@@ -101,7 +100,7 @@ static ir_assembly_result_t take_header(ir_assembly_t *assembly, const amqp_fram
     assembly->user_size = signed_by ? keep_text(assembly->user, properties->user_id) : 0;
     assembly->marks = marks_of(properties);
     if (assembly->look != NULL) {
-        assembly->look(assembly->context, properties);
+        assembly->look(assembly->context, ir_headers_of(properties));
     }
     assembly->arrival = ir_arrival_read(properties);
     assembly->size = frame->payload.properties.body_size;

@@ -4,7 +4,8 @@
 #ifndef IR_BROKER_ASSEMBLY_H
 #define IR_BROKER_ASSEMBLY_H
 
-#include "broker/arrival.h"
+#include "broker/assembled.h"
+#include "broker/headers.h"
 #include "broker/rabbitmq_c.h"
 #include "common/buffer.h"
 #include "common/view.h"
@@ -20,13 +21,6 @@ typedef enum ir_assembly_stage {
     IR_ASSEMBLY_BODY    /* expects `size - received` more bytes of body */
 } ir_assembly_stage_t;
 
-/* Flags for the headers of republished messages. Only the set ones are sent. */
-enum ir_mark {
-    IR_MARK_REDELIVERED = 1, /* header "redelivered": may have been published before */
-    IR_MARK_DUPLICATE = 2,   /* header "duplicate": the document store already had the message */
-    IR_MARK_REVISION = 4     /* header "revision": later flags of an earlier observation */
-};
-
 typedef struct ir_assembly {
     ir_assembly_stage_t stage;
     uint64_t tag;
@@ -37,21 +31,10 @@ typedef struct ir_assembly {
     size_t key_size, type_size, id_size, user_size;
     char key[IR_SHORT_TEXT], type[IR_SHORT_TEXT], id[IR_SHORT_TEXT], user[IR_SHORT_TEXT];
     ir_buffer_t body; /* used when the body has several frames */
-    /* Sees each message's properties before its body comes. NULL: nobody does. */
-    void (*look)(void *context, const amqp_basic_properties_t *properties);
+    /* Sees each message's headers (NULL: it has none) before its body comes. NULL: nobody does. */
+    void (*look)(void *context, const ir_headers_t *headers);
     void *context;
 } ir_assembly_t;
-
-/* The views are valid until the next frame is taken. */
-typedef struct ir_assembled {
-    uint64_t tag;
-    bool redelivered;
-    bool oversize;  /* `body` is empty */
-    unsigned marks; /* of enum ir_mark */
-    ir_arrival_t arrival;
-    uint64_t size;
-    ir_view_t routing_key, content_type, message_id, user_id, body;
-} ir_assembled_t;
 
 typedef enum ir_assembly_result {
     IR_ASSEMBLY_MORE,     /* taken; the message is not complete yet */

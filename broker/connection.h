@@ -1,14 +1,17 @@
-/* One AMQP 0-9-1 connection to RabbitMQ, through librabbitmq. Belongs to one thread. */
+/* One AMQP 0-9-1 connection to RabbitMQ, through librabbitmq, whose headers only broker/ includes.
+ * Belongs to one thread. */
 #ifndef IR_BROKER_CONNECTION_H
 #define IR_BROKER_CONNECTION_H
 
-#include "broker/rabbitmq_c.h"
 #include "common/status.h"
 #include "common/view.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* What librabbitmq calls amqp_connection_state_t is a pointer to this. */
+typedef struct amqp_connection_state_t_ ir_connection_t;
 
 /* The texts are not copied: they must outlive whatever was opened with them. */
 typedef struct ir_broker_options {
@@ -31,7 +34,7 @@ typedef struct ir_broker_options {
  * peer is not an AMQP server), IR_ERR_USAGE (URI). Passwords in the text are masked. `start`
  * selects which of several URIs is tried first. */
 ir_status_t ir_broker_connect(const ir_broker_options_t *options, unsigned start,
-                              amqp_connection_state_t *connection, ir_error_t *error);
+                              ir_connection_t **connection, ir_error_t *error);
 
 /* Checks that all addresses parse, without connecting. IR_ERR_USAGE, IR_ERR_MEMORY. */
 ir_status_t ir_broker_check(const ir_broker_options_t *options, ir_error_t *error);
@@ -51,43 +54,16 @@ bool ir_broker_secure(const ir_broker_options_t *options);
 
 /* The server's version as it reports it ("3.10.8"); empty when it reports none. Valid as long as
  * the connection. */
-ir_view_t ir_broker_version(amqp_connection_state_t connection);
+ir_view_t ir_broker_version(ir_connection_t *connection);
 
 /* Closes within the time-out, or drops the socket. Discards everything that still arrives. NULL is
  * allowed. */
-void ir_broker_disconnect(amqp_connection_state_t connection);
+void ir_broker_disconnect(ir_connection_t *connection);
 
 /* Passes the duty of heartbeats to the caller. The caller must send one at least every half
  * interval (AMQP_FRAME_HEARTBEAT on channel 0) and watch for silence. The library sends its own
  * only inside waiting calls, which would be too late, or in the middle of a frame that was written
  * without the library. Returns the negotiated interval in seconds; 0: none. */
-int ir_broker_take_heartbeat(amqp_connection_state_t connection);
-
-/* Reads the next frame that has already arrived. AMQP_STATUS_OK, AMQP_STATUS_TIMEOUT when there is
- * none, or the library's error. Never waits. */
-int ir_broker_read(amqp_connection_state_t connection, amqp_frame_t *frame);
-
-/* Processes a frame of channel 0. connection.close is answered and returned as IR_ERR_CONNECT (or
- * IR_ERR_AUTH …) with the server's text; blocked and unblocked set `*blocked`. */
-ir_status_t ir_broker_control(amqp_connection_state_t connection, const amqp_frame_t *frame,
-                              bool *blocked, ir_error_t *error);
-
-/* Converts the server's last answer, or the library's error, to a text that begins with `what`.
- * Returns IR_OK when the reply was normal. */
-ir_status_t ir_broker_reply(amqp_rpc_reply_t reply, const char *what, ir_error_t *error);
-
-/* The same for the methods connection.close and channel.close (IR_OK for any other). */
-ir_status_t ir_broker_refusal(const amqp_method_t *method, const char *what, ir_error_t *error);
-
-/* The same for a status that a library call returned; `library_status` is negative. */
-ir_status_t ir_broker_fault(int library_status, const char *what, ir_error_t *error);
-
-static inline amqp_bytes_t ir_broker_bytes(ir_view_t view) {
-    return (amqp_bytes_t){.len = view.size, .bytes = (void *)view.data};
-}
-
-static inline ir_view_t ir_broker_view(amqp_bytes_t bytes) {
-    return (ir_view_t){bytes.bytes, bytes.len};
-}
+int ir_broker_take_heartbeat(ir_connection_t *connection);
 
 #endif

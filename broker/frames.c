@@ -1,6 +1,7 @@
 #include "broker/frames.h"
 
 #include "broker/connection.h"
+#include "broker/replies.h"
 
 #include <string.h>
 

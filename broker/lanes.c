@@ -1,5 +1,6 @@
 /* The consumer's connections: which partitions share one, and what arrives on them. */
 #include "broker/consumer_state.h"
+#include "broker/replies.h"
 #include "common/clock.h"
 #include "common/messages.h"
 
@@ -133,9 +134,6 @@ static ir_status_t prepare(void *context, amqp_connection_state_t connection, ir
     const ir_status_t enough = check_channels(connection, error);
     if (enough != IR_OK || lane->first > 0) { /* the first lane declares for all */
         return enough;
-    }
-    if (amqp_channel_open(connection, SETUP_CHANNEL) == NULL) {
-        return ir_broker_reply(amqp_get_rpc_reply(connection), "cannot open a channel", error);
     }
     const ir_status_t status =
         ir_topology_declare(connection, SETUP_CHANNEL, &consumer->options.topology, error);

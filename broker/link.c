@@ -1,5 +1,6 @@
 #include "broker/link.h"
 
+#include "broker/replies.h"
 #include "common/backoff.h"
 #include "common/clock.h"
 #include "common/thread.h"

@@ -1,6 +1,7 @@
 #include "broker/listen.h"
 
 #include "broker/connection.h"
+#include "broker/replies.h"
 
 #include <stdio.h>
 #include <string.h>

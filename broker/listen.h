@@ -3,7 +3,7 @@
 #ifndef IR_BROKER_LISTEN_H
 #define IR_BROKER_LISTEN_H
 
-#include "broker/rabbitmq_c.h"
+#include "broker/connection.h"
 #include "common/status.h"
 
 #include <stddef.h>
@@ -24,7 +24,7 @@ typedef struct ir_listen {
 
 /* Opens the channel and consumes. `queue` is the name that the broker gave the queue.
  * IR_ERR_AUTH: the user may not listen; IR_ERR_NOT_FOUND: there is no such exchange. */
-ir_status_t ir_broker_listen(amqp_connection_state_t connection, amqp_channel_t channel,
+ir_status_t ir_broker_listen(ir_connection_t *connection, uint16_t channel,
                              const ir_listen_t *listen, char queue[static IR_LISTEN_QUEUE_SIZE],
                              ir_error_t *error);
 

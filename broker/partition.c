@@ -1,7 +1,7 @@
 #include "broker/partition.h"
 
 #include "broker/connection.h"
-#include "broker/rabbitmq_c.h"
+#include "broker/replies.h"
 #include "common/clock.h"
 #include "common/messages.h"
 

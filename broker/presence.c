@@ -3,7 +3,7 @@
 #include "broker/assembly.h"
 #include "broker/link.h"
 #include "broker/membership.h"
-#include "broker/rabbitmq_c.h"
+#include "broker/replies.h"
 #include "broker/topology.h"
 #include "broker/watch.h"
 #include "common/clock.h"

@@ -2,7 +2,7 @@
 
 #include "broker/confirms.h"
 #include "broker/frames.h"
-#include "broker/rabbitmq_c.h"
+#include "broker/replies.h"
 #include "broker/size_trial.h"
 #include "common/buffer.h"
 #include "common/clock.h"
@@ -22,6 +22,9 @@
 #define BLOCKED_TEXT "broker blocks publishers (memory or disk alarm)"
 
 _Static_assert(IR_PUBLISHER_OPEN_MESSAGES <= IR_CONFIRMS_WINDOW, "every open message has a place");
+_Static_assert(IR_CLOSED_FORCED == AMQP_CONNECTION_FORCED &&
+                   IR_CLOSED_ACCESS_REFUSED == AMQP_ACCESS_REFUSED,
+               "the codes are those of the library");
 
 struct ir_publisher {
     ir_broker_options_t options;

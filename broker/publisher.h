@@ -36,6 +36,10 @@ void ir_publisher_inherit(ir_publisher_t *publisher, const ir_publisher_t *from)
 ir_outcome_t ir_publisher_publish(ir_publisher_t *publisher, const ir_publication_t *publication,
                                   ir_error_t *error);
 
+/* Codes with which a broker closes a channel or a connection (AMQP 0-9-1, reply codes). */
+#define IR_CLOSED_FORCED 320 /* it shuts down, or an operator closed the connection */
+#define IR_CLOSED_ACCESS_REFUSED 403
+
 /* After RETRY: the code with which the broker closed the channel or the connection; 0 if it did
  * not. RabbitMQ closes it because of one message that it refuses, but does not say which one. */
 unsigned ir_publisher_closed_code(const ir_publisher_t *publisher);

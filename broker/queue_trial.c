@@ -1,5 +1,6 @@
 #include "broker/queue_trial.h"
 
+#include "broker/replies.h"
 #include "broker/topology.h"
 #include "common/clock.h"
 #include "common/thread.h"

@@ -1,6 +1,7 @@
 #include "broker/rehearsal.h"
 
 #include "broker/frames.h"
+#include "broker/replies.h"
 
 #define CHANNEL 1
 

@@ -1,6 +1,7 @@
 #include "broker/rights.h"
 
 #include "broker/connection.h"
+#include "broker/replies.h"
 
 #include <stdio.h>
 
@@ -125,10 +126,7 @@ ir_status_t ir_rights_check(amqp_connection_state_t connection, const ir_topolog
     }
     /* Declares existing objects again, as the worker will; this changes nothing. */
     if (status == IR_OK && *complete) {
-        status = open_channel(connection, DECLARE_CHANNEL, error);
-        if (status == IR_OK) {
-            status = ir_topology_declare(connection, DECLARE_CHANNEL, topology, error);
-        }
+        status = ir_topology_declare(connection, DECLARE_CHANNEL, topology, error);
     }
     return status;
 }

@@ -14,7 +14,7 @@
  * false, objects are missing; a worker declares them at its start, and whether it may is not known
  * then. The check changes nothing, except that it makes the queue for listening to other workers,
  * which goes with the connection. */
-ir_status_t ir_rights_check(amqp_connection_state_t connection, const ir_topology_t *topology,
+ir_status_t ir_rights_check(ir_connection_t *connection, const ir_topology_t *topology,
                             bool *complete, ir_error_t *error);
 
 #endif

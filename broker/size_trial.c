@@ -1,6 +1,6 @@
 #include "broker/size_trial.h"
 
-#include "broker/rabbitmq_c.h"
+#include "broker/replies.h"
 #include "common/clock.h"
 #include "common/messages.h"
 

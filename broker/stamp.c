@@ -2,6 +2,7 @@
 
 #include "broker/arrival.h"
 #include "broker/connection.h"
+#include "broker/replies.h"
 #include "broker/topology.h"
 #include "common/clock.h"
 #include "common/messages.h"

@@ -4,7 +4,7 @@
 #ifndef IR_BROKER_STAMP_H
 #define IR_BROKER_STAMP_H
 
-#include "broker/rabbitmq_c.h"
+#include "broker/connection.h"
 #include "common/status.h"
 
 #include <stdint.h>
@@ -14,7 +14,7 @@
 /* Uses `channel`, which must be free. `ahead_ns`: how far the broker's clock is ahead of this
  * machine's. IR_ERR_REFUSED: the broker does not stamp. IR_ERR_AUTH: the user may not try it. The
  * text says what to do. */
-ir_status_t ir_stamp_check(amqp_connection_state_t connection, amqp_channel_t channel,
-                           int64_t timeout_ns, int64_t *ahead_ns, ir_error_t *error);
+ir_status_t ir_stamp_check(ir_connection_t *connection, uint16_t channel, int64_t timeout_ns,
+                           int64_t *ahead_ns, ir_error_t *error);
 
 #endif

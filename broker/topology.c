@@ -1,7 +1,7 @@
 #include "broker/topology.h"
 
 #include "broker/connection.h"
-#include "broker/rabbitmq_c.h"
+#include "broker/replies.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -245,6 +245,9 @@ ir_status_t ir_topology_check(amqp_connection_state_t connection, amqp_channel_t
 
 ir_status_t ir_topology_declare(amqp_connection_state_t connection, amqp_channel_t channel,
                                 const ir_topology_t *topology, ir_error_t *error) {
+    if (amqp_channel_open(connection, channel) == NULL) {
+        return ir_broker_reply(amqp_get_rpc_reply(connection), "cannot open a channel", error);
+    }
     ir_status_t status =
         ir_topology_check(connection, (amqp_channel_t)(channel + 1), topology, error);
     for (size_t i = 0; i < sizeof exchanges / sizeof exchanges[0] && status == IR_OK; i++) {

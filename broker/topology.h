@@ -11,7 +11,7 @@
 #ifndef IR_BROKER_TOPOLOGY_H
 #define IR_BROKER_TOPOLOGY_H
 
-#include "broker/rabbitmq_c.h"
+#include "broker/connection.h"
 #include "common/status.h"
 
 #include <stdint.h>
@@ -31,20 +31,20 @@ typedef struct ir_topology {
     ir_queue_type_t queue_type;
 } ir_topology_t;
 
-/* Declares everything on `channel` (open); channel + 1 must be free meanwhile. Can be repeated. If
+/* Opens `channel` and declares everything; channel + 1 must be free meanwhile. Can be repeated. If
  * an object exists with other arguments, or there are more partitions than these, IR_ERR_REFUSED
  * says which and what to do, and the server closes the channel. */
-ir_status_t ir_topology_declare(amqp_connection_state_t connection, amqp_channel_t channel,
+ir_status_t ir_topology_declare(ir_connection_t *connection, uint16_t channel,
                                 const ir_topology_t *topology, ir_error_t *error);
 
 /* The part of it that changes nothing: IR_ERR_REFUSED when there are more partitions than these.
  * `channel` must be free. */
-ir_status_t ir_topology_check(amqp_connection_state_t connection, amqp_channel_t channel,
+ir_status_t ir_topology_check(ir_connection_t *connection, uint16_t channel,
                               const ir_topology_t *topology, ir_error_t *error);
 
 /* Declares the queue and the binding of one partition without waiting for an answer. A refusal
  * closes the channel. Returns the library's status. */
-int ir_topology_send_queue(amqp_connection_state_t connection, amqp_channel_t channel,
+int ir_topology_send_queue(ir_connection_t *connection, uint16_t channel,
                            const ir_topology_t *topology, unsigned partition);
 
 /* The objects are numbered, for code that checks each of them: the exchanges, the queue
@@ -65,18 +65,21 @@ typedef enum ir_topology_ask {
 
 /* Send without waiting and return the library's status. A binding is made if missing, and answered
  * only by a refusal; objects without a binding are skipped. */
-int ir_topology_send_object(amqp_connection_state_t connection, amqp_channel_t channel,
+int ir_topology_send_object(ir_connection_t *connection, uint16_t channel,
                             const ir_topology_t *topology, unsigned object, ir_topology_ask_t ask);
-int ir_topology_send_binding(amqp_connection_state_t connection, amqp_channel_t channel,
-                             unsigned object);
+int ir_topology_send_binding(ir_connection_t *connection, uint16_t channel, unsigned object);
 
 /* Declares ir.workers and an exclusive queue on it, which is deleted with the connection. `queue`
  * is the name that the broker gave it. */
-ir_status_t ir_topology_declare_member(amqp_connection_state_t connection, amqp_channel_t channel,
+ir_status_t ir_topology_declare_member(ir_connection_t *connection, uint16_t channel,
                                        char queue[static 256], ir_error_t *error);
 
-/* Like ir_broker_refusal; when permissions are missing, adds a hint which ones a worker needs. */
-ir_status_t ir_topology_refusal(const amqp_method_t *method, const char *what, ir_error_t *error);
+struct amqp_method_t_; /* librabbitmq's */
+
+/* Like ir_broker_refusal (broker/replies.h); when permissions are missing, adds a hint which ones a
+ * worker needs. */
+ir_status_t ir_topology_refusal(const struct amqp_method_t_ *method, const char *what,
+                                ir_error_t *error);
 
 /* "ir.observations.N". */
 void ir_topology_queue(unsigned partition, char name[static 32]);

@@ -11,6 +11,7 @@
 #define IR_BROKER_WATCH_H
 
 #include "broker/partition_set.h"
+#include "broker/rabbitmq_c.h"
 #include "broker/topology.h"
 #include "common/status.h"
 

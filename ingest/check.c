@@ -50,7 +50,7 @@ static bool check_registry(const ir_ingest_options_t *options, FILE *out) {
 static bool check_broker(const ir_ingest_options_t *options, FILE *out) {
     ir_broker_options_t broker;
     ir_ingest_broker_options(options, &broker);
-    amqp_connection_state_t connection = NULL;
+    ir_connection_t *connection = NULL;
     ir_error_t error = {.status = IR_OK};
     char masked[MASKED_SIZE];
     const ir_status_t status = ir_broker_connect(&broker, 0, &connection, &error);

@@ -5,6 +5,8 @@ Prints how the sources depend on each other: the folders from top to bottom, eac
 folders, of C modules and of Python modules; the longest functions and files. With --check it prints only what breaks a
 rule and exits with 1 if anything does.
 
+Only broker/ includes librabbitmq, and no header of it that other folders include does.
+
 A C module is a .c file with the header of the same name; a header alone counts as a part of what includes it. Imports inside a function count. Test code may use everything and is
 left out.
 """
@@ -20,6 +22,8 @@ FOLDERS = ("ingest", "worker", "tap", "loadgen", "stations", "feed", "send", "st
 PYTHON = ("tools", "ingest", "platforms", "bench", "packaging")
 FUNCTION_LINES = 45
 SHOWN = 10
+LIBRABBITMQ = "broker/rabbitmq_c.h"  # the header that includes those of the library
+LIBRARY = re.compile(r'^#include [<"](?:rabbitmq-c/|amqp)[^>"]*[>"]', re.M)
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.M)
 # A function's first line starts in column 0 and ends with "{"; its last line is "}" alone (clang-format's layout).
 FUNCTION = re.compile(r"^(?![#} /])[^\n;=]*(?:\n[^\n;={]+)*\) \{\n(?:.*\n)*?\}$", re.M)
@@ -82,6 +86,30 @@ def c_modules():
         if path.with_suffix(".c").is_file():
             graph.setdefault(module_of(path), set()).update(set(included(path, set())) - {module_of(path)})
     return graph
+
+
+def way_to(path, wanted, seen):
+    """The headers through which a file includes the wanted one, the wanted one last; empty: it does not."""
+    for name in INCLUDE.findall(path.read_text(encoding="utf-8")):
+        header = ROOT / name
+        if name == wanted:
+            return [name]
+        if header not in seen and header.is_file():
+            seen.add(header)
+            way = way_to(header, wanted, seen)
+            if way:
+                return [name, *way]
+    return []
+
+
+def library_faults():
+    for path in c_files():
+        name = str(path.relative_to(ROOT))
+        if name != LIBRABBITMQ and LIBRARY.search(path.read_text(encoding="utf-8")):
+            yield f"{name} includes librabbitmq; only {LIBRABBITMQ} does"
+        way = [] if name.startswith("broker/") else way_to(path, LIBRABBITMQ, set())
+        if way:
+            yield f"{name} includes librabbitmq ({' -> '.join(way)}); only broker/ may"
 
 
 def by_folder(modules):
@@ -148,6 +176,7 @@ def faults(modules, folders, python):
     for kind, graph in (("folders", folders), ("C modules", modules), ("Python modules", python)):
         for circle in circles(graph):
             yield f"circle of {kind}: {', '.join(circle)}"
+    yield from library_faults()
     for path in c_files():
         for lines, name in functions(path):
             if lines > FUNCTION_LINES:

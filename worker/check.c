@@ -65,7 +65,7 @@ static void check_registry(ir_check_t *check) {
     ir_registry_unref(registry);
 }
 
-static void check_stamp(ir_check_t *check, amqp_connection_state_t connection, int64_t timeout_ns) {
+static void check_stamp(ir_check_t *check, ir_connection_t *connection, int64_t timeout_ns) {
     ir_error_t error = {.status = IR_OK};
     char text[128] = "";
     int64_t ahead_ns = 0;
@@ -82,7 +82,7 @@ static void check_stamp(ir_check_t *check, amqp_connection_state_t connection, i
 static void check_broker(ir_check_t *check) {
     ir_broker_options_t broker;
     ir_worker_broker_options(check->options, &broker);
-    amqp_connection_state_t connection = NULL;
+    ir_connection_t *connection = NULL;
     ir_error_t error = {.status = IR_OK};
     char masked[MASKED_SIZE];
     const ir_topology_t topology = ir_worker_topology(check->options);
@@ -193,16 +193,12 @@ ir_status_t ir_worker_declare(const ir_worker_options_t *options, ir_error_t *er
     ir_broker_options_t broker;
     ir_worker_broker_options(options, &broker);
     const ir_topology_t topology = ir_worker_topology(options);
-    amqp_connection_state_t connection = NULL;
+    ir_connection_t *connection = NULL;
     ir_status_t status = ir_broker_connect(&broker, 0, &connection, error);
     if (status != IR_OK) {
         return status;
     }
-    amqp_channel_open(connection, 1);
-    status = ir_broker_reply(amqp_get_rpc_reply(connection), "cannot open a channel", error);
-    if (status == IR_OK) {
-        status = ir_topology_declare(connection, 1, &topology, error);
-    }
+    status = ir_topology_declare(connection, 1, &topology, error);
     ir_broker_disconnect(connection);
     return status;
 }

@@ -250,15 +250,15 @@ static ir_outcome_t put(void *context, const uint32_t *numbers, size_t count,
     }
     republish->tried = republish->batch;
     answer->code = ir_publisher_closed_code(republish->publisher);
-    return answer->code != 0 && answer->code != AMQP_CONNECTION_FORCED ? IR_OUTCOME_REFUSED
-                                                                       : IR_OUTCOME_RETRY;
+    return answer->code != 0 && answer->code != IR_CLOSED_FORCED ? IR_OUTCOME_REFUSED
+                                                                 : IR_OUTCOME_RETRY;
 }
 
 /* The item stays in the stores and its message gets a dead letter; the other items go on. If the
  * broker refused it for lack of permission, it was put alone just now, so `key` is its key. */
 static bool refuse(void *context, uint32_t number, const ir_answer_t *answer) {
     ir_republish_t *republish = context;
-    if (answer->code == AMQP_ACCESS_REFUSED) {
+    if (answer->code == IR_CLOSED_ACCESS_REFUSED) {
         ir_denied_add(republish->denied, ir_view_text(republish->key), &answer->why);
     }
     return ir_batch_refuse(republish->batch, message_of(republish, number), UINT32_MAX,

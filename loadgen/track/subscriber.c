@@ -1,8 +1,6 @@
 #include "loadgen/track/subscriber.h"
 
-#include "broker/assembly.h"
-#include "broker/listen.h"
-#include "broker/rabbitmq_c.h"
+#include "broker/subscription.h"
 #include "broker/topology.h"
 #include "common/backoff.h"
 #include "common/clock.h"
@@ -15,8 +13,6 @@
 #include <string.h>
 #include <time.h>
 
-#define CHANNEL 1
-#define CHANNEL_REJECTED 2
 #define WAIT_NS (100 * IR_MILLISECOND_NS)
 #define FIRST_BACKOFF_NS (100 * IR_MILLISECOND_NS)
 #define LONGEST_BACKOFF_NS (2 * IR_SECOND_NS)
@@ -35,8 +31,7 @@ struct ir_subscriber {
     ir_error_t error;
     bool sees_rejected;
 
-    amqp_connection_state_t connection; /* the thread's */
-    ir_assembly_t assembly, rejected;
+    ir_subscription_t *subscription; /* the thread's */
 };
 
 /* ---- what others see ---- */
@@ -73,46 +68,6 @@ bool ir_subscriber_sees_rejected(ir_subscriber_t *subscriber) {
     return sees;
 }
 
-/* ---- subscribing ---- */
-
-/* Without acknowledgements: what this side does not read in time fills the broker's queue, which
- * nobody else uses. */
-static ir_status_t subscribe(const ir_subscriber_t *subscriber, amqp_channel_t channel,
-                             const char *exchange, const char *const *patterns, size_t n_patterns,
-                             ir_error_t *error) {
-    char queue[IR_LISTEN_QUEUE_SIZE];
-    const ir_listen_t listen = {
-        .exchange = exchange, .patterns = patterns, .n_patterns = n_patterns};
-    return ir_broker_listen(subscriber->connection, channel, &listen, queue, error);
-}
-
-static ir_status_t subscribe_processed(const ir_subscriber_t *subscriber, ir_error_t *error) {
-    static const char *const any[] = {"#"};
-    char texts[IR_RECEIPTS_FORMATS_MAX][BINDING_SIZE];
-    const char *patterns[IR_RECEIPTS_FORMATS_MAX];
-    const unsigned n_formats = subscriber->options.n_formats;
-    if (subscriber->options.any) {
-        return subscribe(subscriber, CHANNEL, IR_EXCHANGE_PROCESSED, any, 1, error);
-    }
-    for (unsigned i = 0; i < n_formats; i++) {
-        snprintf(texts[i], sizeof texts[i], "%s.#", subscriber->options.formats[i]);
-        patterns[i] = texts[i];
-    }
-    return subscribe(subscriber, CHANNEL, IR_EXCHANGE_PROCESSED, patterns, n_formats, error);
-}
-
-/* What was rejected can be left unseen: a user may lack the right. Then the broker has closed that
- * channel, and the connection goes on. */
-static ir_status_t subscribe_rejected(ir_subscriber_t *subscriber, ir_error_t *error) {
-    static const char *const all[] = {""};
-    const ir_status_t status =
-        subscribe(subscriber, CHANNEL_REJECTED, IR_EXCHANGE_REJECTED, all, 1, error);
-    pthread_mutex_lock(&subscriber->mutex);
-    subscriber->sees_rejected = status == IR_OK;
-    pthread_mutex_unlock(&subscriber->mutex);
-    return status == IR_ERR_AUTH || status == IR_ERR_NOT_FOUND ? IR_OK : status;
-}
-
 /* ---- messages ---- */
 
 /* The format is the routing key's first word. */
@@ -135,7 +90,8 @@ static ir_view_t mote_of(ir_view_t key) {
     return ir_view(key.data + before, key.size - before);
 }
 
-static void take_message(ir_subscriber_t *subscriber, const ir_assembled_t *message) {
+static void take_message(void *context, const ir_assembled_t *message) {
+    const ir_subscriber_t *subscriber = context;
     ir_id_t id;
     unsigned format = 0;
     if ((message->marks & IR_MARK_REVISION) != 0) {
@@ -149,83 +105,78 @@ static void take_message(ir_subscriber_t *subscriber, const ir_assembled_t *mess
 }
 
 /* A dead letter keeps the raw message's id. */
-static void take_rejected(ir_subscriber_t *subscriber, const ir_assembled_t *message) {
+static void take_rejected(void *context, const ir_assembled_t *message) {
+    const ir_subscriber_t *subscriber = context;
     ir_id_t id;
     if (ir_id_parse(message->message_id, &id)) {
         ir_tracker_reject(subscriber->receipts, &id, mote_of(message->routing_key));
     }
 }
 
-static ir_status_t take_closing(const amqp_method_t *method, ir_error_t *error) {
-    if (method->id == AMQP_BASIC_CANCEL_METHOD) {
-        return ir_error_set(error, IR_ERR_CONNECT, "RabbitMQ cancelled the subscription");
-    }
-    return ir_broker_refusal(method, "the subscription was closed", error);
+/* ---- subscribing ---- */
+
+/* Without acknowledgements: what this side does not read in time fills the broker's queue, which
+ * nobody else uses. */
+static ir_status_t subscribe(ir_subscriber_t *subscriber, const char *exchange,
+                             const char *const *patterns, size_t n_patterns,
+                             void (*message)(void *, const ir_assembled_t *), ir_error_t *error) {
+    const ir_listen_t listen = {
+        .exchange = exchange, .patterns = patterns, .n_patterns = n_patterns};
+    const ir_subscription_reader_t reader = {
+        .body_most = KEEP_NO_BODY, .message = message, .context = subscriber};
+    return ir_subscription_add(subscriber->subscription, &listen, &reader, error);
 }
 
-static ir_status_t take_frame(ir_subscriber_t *subscriber, const amqp_frame_t *frame,
-                              ir_error_t *error) {
-    if (frame->channel == 0) {
-        bool blocked = false;
-        return ir_broker_control(subscriber->connection, frame, &blocked, error);
+static ir_status_t subscribe_processed(ir_subscriber_t *subscriber, ir_error_t *error) {
+    static const char *const any[] = {"#"};
+    char texts[IR_RECEIPTS_FORMATS_MAX][BINDING_SIZE];
+    const char *patterns[IR_RECEIPTS_FORMATS_MAX];
+    const unsigned n_formats = subscriber->options.n_formats;
+    if (subscriber->options.any) {
+        return subscribe(subscriber, IR_EXCHANGE_PROCESSED, any, 1, take_message, error);
     }
-    if (frame->frame_type == AMQP_FRAME_METHOD &&
-        frame->payload.method.id != AMQP_BASIC_DELIVER_METHOD) {
-        return take_closing(&frame->payload.method, error);
+    for (unsigned i = 0; i < n_formats; i++) {
+        snprintf(texts[i], sizeof texts[i], "%s.#", subscriber->options.formats[i]);
+        patterns[i] = texts[i];
     }
-    ir_assembled_t message;
-    const bool rejected = frame->channel == CHANNEL_REJECTED;
-    ir_assembly_t *assembly = rejected ? &subscriber->rejected : &subscriber->assembly;
-    switch (ir_assembly_take(assembly, frame, KEEP_NO_BODY, &message)) {
-    case IR_ASSEMBLY_MORE:
-        return IR_OK;
-    case IR_ASSEMBLY_COMPLETE:
-        (rejected ? take_rejected : take_message)(subscriber, &message);
-        return IR_OK;
-    case IR_ASSEMBLY_MEMORY:
-        return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the subscription");
-    default:
-        return ir_error_set(error, IR_ERR_PROTOCOL,
-                            "the subscription got a frame that does not belong there");
-    }
+    return subscribe(subscriber, IR_EXCHANGE_PROCESSED, patterns, n_formats, take_message, error);
 }
 
-/* Returns when stopped (IR_OK) or when the connection is of no use any more. The library drives the
- * heartbeats while it waits. */
-static ir_status_t listen_on(ir_subscriber_t *subscriber, ir_error_t *error) {
-    ir_status_t status = IR_OK;
-    while (status == IR_OK && !atomic_load(&subscriber->stop)) {
-        const struct timeval wait = {.tv_usec = WAIT_NS / 1000};
-        amqp_frame_t frame;
-        const int read = amqp_simple_wait_frame_noblock(subscriber->connection, &frame, &wait);
-        if (read == AMQP_STATUS_OK) {
-            status = take_frame(subscriber, &frame, error);
-            amqp_maybe_release_buffers_on_channel(subscriber->connection, frame.channel);
-        } else if (read != AMQP_STATUS_TIMEOUT) {
-            status = ir_broker_fault(read, "the subscription broke", error);
-        }
-    }
-    return status;
+/* What was rejected can be left unseen: a user may lack the right. Then the broker has closed that
+ * channel, and the connection goes on. */
+static ir_status_t subscribe_rejected(ir_subscriber_t *subscriber, ir_error_t *error) {
+    static const char *const all[] = {""};
+    const ir_status_t status =
+        subscribe(subscriber, IR_EXCHANGE_REJECTED, all, 1, take_rejected, error);
+    pthread_mutex_lock(&subscriber->mutex);
+    subscriber->sees_rejected = status == IR_OK;
+    pthread_mutex_unlock(&subscriber->mutex);
+    return status == IR_ERR_AUTH || status == IR_ERR_NOT_FOUND ? IR_OK : status;
 }
 
 /* ---- life ---- */
 
+static ir_status_t subscribe_all(ir_subscriber_t *subscriber, ir_error_t *error) {
+    const ir_status_t status = subscribe_processed(subscriber, error);
+    return status == IR_OK ? subscribe_rejected(subscriber, error) : status;
+}
+
+/* Returns when stopped or when the connection is of no use any more. */
 static void run_session(ir_subscriber_t *subscriber, unsigned attempt, ir_backoff_t *backoff) {
     ir_error_t error = {.status = IR_OK};
-    if (ir_broker_connect(&subscriber->options.broker, attempt, &subscriber->connection, &error) ==
-        IR_OK) {
-        ir_assembly_init(&subscriber->assembly);
-        ir_assembly_init(&subscriber->rejected);
-        if (subscribe_processed(subscriber, &error) == IR_OK &&
-            subscribe_rejected(subscriber, &error) == IR_OK) {
+    ir_status_t status = ir_subscription_open(&subscriber->options.broker, attempt,
+                                              &subscriber->subscription, &error);
+    if (status == IR_OK) {
+        status = subscribe_all(subscriber, &error);
+        if (status == IR_OK) {
             set_state(subscriber, true, &error);
             ir_backoff_reset(backoff);
-            (void)listen_on(subscriber, &error);
         }
-        ir_assembly_free(&subscriber->assembly);
-        ir_assembly_free(&subscriber->rejected);
-        ir_broker_disconnect(subscriber->connection);
-        subscriber->connection = NULL;
+        while (status == IR_OK && !atomic_load(&subscriber->stop)) {
+            status = ir_subscription_take(subscriber->subscription, WAIT_NS, &error);
+        }
+        ir_subscription_close(subscriber->subscription);
+        subscriber->subscription = NULL;
     }
     set_state(subscriber, false, &error);
 }
@@ -256,7 +207,6 @@ ir_status_t ir_subscriber_start(const ir_subscriber_options_t *options, ir_track
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the subscription");
     }
     made->options = *options;
-    made->options.broker.receives = true;
     made->receipts = receipts;
     pthread_mutex_init(&made->mutex, NULL);
     const int failed = ir_thread_start(&made->thread, run, made);

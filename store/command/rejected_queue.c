@@ -3,8 +3,7 @@
  * that a worker wrote are skipped, unless the documents keep nothing. Messages are fetched and
  * remain the broker's until they are acknowledged; the others return to their place when the
  * connection ends. */
-#include "broker/arrival.h"
-#include "broker/rabbitmq_c.h"
+#include "broker/fetcher.h"
 #include "broker/topology.h"
 #include "common/base64.h"
 #include "common/clock.h"
@@ -12,8 +11,6 @@
 #include "store/command/rejected.h"
 
 #include <string.h>
-
-#define CHANNEL 1
 
 /* A message of the queue. The views are valid until the next one. */
 typedef struct ir_letter {
@@ -27,73 +24,40 @@ typedef struct ir_letter {
 
 /* ---- reading one ---- */
 
-/* Text headers only; empty when absent. */
-static ir_view_t header_text(const amqp_basic_properties_t *properties, const char *name) {
-    const ir_view_t wanted = ir_view_text(name);
-    const bool has = (properties->_flags & AMQP_BASIC_HEADERS_FLAG) != 0;
-    for (int i = 0; has && i < properties->headers.num_entries; i++) {
-        const amqp_table_entry_t *entry = &properties->headers.entries[i];
-        if (entry->value.kind == AMQP_FIELD_KIND_UTF8 &&
-            ir_view_equal(ir_broker_view(entry->key), wanted)) {
-            return ir_broker_view(entry->value.value.bytes);
-        }
-    }
-    return (ir_view_t){NULL, 0};
-}
-
-static ir_view_t property(const amqp_basic_properties_t *properties, amqp_flags_t flag,
-                          amqp_bytes_t bytes) {
-    return (properties->_flags & flag) != 0 ? ir_broker_view(bytes) : (ir_view_t){NULL, 0};
-}
-
 /* A letter from a worker, or from a broker that took a message aside, has what they knew in headers
  * of its own. */
-static void read_told(const amqp_basic_properties_t *properties, const ir_arrival_t *arrival,
+static void read_told(const ir_assembled_t *message, const ir_headers_t *headers,
                       ir_letter_t *letter) {
-    const ir_view_t name = header_text(properties, "name");
-    letter->told = header_text(properties, "raw-id").size > 0;
-    letter->key_text = header_text(properties, "routing-key");
-    letter->reason = header_text(properties, "reason");
-    letter->arrival_ns = arrival->header_ns;
-    letter->type_text =
-        property(properties, AMQP_BASIC_CONTENT_TYPE_FLAG, properties->content_type);
+    const ir_view_t name = ir_headers_text(headers, "name");
+    letter->told = ir_headers_text(headers, "raw-id").size > 0;
+    letter->key_text = ir_headers_text(headers, "routing-key");
+    letter->reason = ir_headers_text(headers, "reason");
+    letter->arrival_ns = message->arrival.header_ns;
+    letter->type_text = message->content_type;
     if (letter->told || name.size > 0) {
         letter->name_text = name;
     }
     letter->sent_ns = letter->told ? 0 : letter->sent_ns;
 }
 
-/* When RabbitMQ dead-letters a message, it says so in its own header; all other headers are then
- * the sender's. */
-static bool dead_lettered(const amqp_basic_properties_t *properties) {
-    const bool has = (properties->_flags & AMQP_BASIC_HEADERS_FLAG) != 0;
-    for (int i = 0; has && i < properties->headers.num_entries; i++) {
-        if (ir_view_equal(ir_broker_view(properties->headers.entries[i].key),
-                          ir_view_text("x-death"))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void read_letter(const ir_rejected_t *rejected, const amqp_message_t *message,
-                        ir_view_t routing_key, ir_letter_t *letter) {
-    const amqp_basic_properties_t *properties = &message->properties;
-    const ir_arrival_t arrival = ir_arrival_read(properties);
-    const ir_view_t user = property(properties, AMQP_BASIC_USER_ID_FLAG, properties->user_id);
-    const bool trusted = ir_arrival_trusts(rejected->stores->options->trusted_users, user);
-    letter->key_text = ir_legible_text(rejected->arena, routing_key);
-    letter->type_text =
-        ir_legible_text(rejected->arena, property(properties, AMQP_BASIC_CONTENT_TYPE_FLAG,
-                                                  properties->content_type));
-    letter->name_text = ir_legible_text(
-        rejected->arena, property(properties, AMQP_BASIC_MESSAGE_ID_FLAG, properties->message_id));
+/* When RabbitMQ dead-letters a message, it says so in its own header, x-death; all other headers
+ * are then the sender's. */
+static void read_letter(const ir_rejected_t *rejected, const ir_assembled_t *message,
+                        const ir_headers_t *headers, ir_letter_t *letter) {
+    const ir_arrival_t *arrival = &message->arrival;
+    const bool trusted =
+        ir_arrival_trusts(rejected->stores->options->trusted_users, message->user_id);
+    letter->tag = message->tag;
+    letter->key_text = ir_legible_text(rejected->arena, message->routing_key);
+    letter->type_text = ir_legible_text(rejected->arena, message->content_type);
+    letter->name_text = ir_legible_text(rejected->arena, message->message_id);
     letter->reason = ir_view_text("dead-lettered by the broker");
-    letter->body = ir_broker_view(message->body);
-    letter->arrival_ns = trusted && arrival.header_ns != 0 ? arrival.header_ns : arrival.broker_ns;
-    letter->sent_ns = arrival.sent_ns;
-    if (!dead_lettered(properties)) {
-        read_told(properties, &arrival, letter);
+    letter->body = message->body;
+    letter->arrival_ns =
+        trusted && arrival->header_ns != 0 ? arrival->header_ns : arrival->broker_ns;
+    letter->sent_ns = arrival->sent_ns;
+    if (!ir_headers_has(headers, "x-death")) {
+        read_told(message, headers, letter);
     }
     const ir_raw_key_t key = {.kind = letter->arrival_ns != 0 ? IR_RAW_ARRIVED : IR_RAW_PLAIN,
                               .mote = letter->key_text,
@@ -149,18 +113,15 @@ static ir_status_t list_letter(ir_rejected_t *rejected, const ir_letter_t *lette
     return ir_rejected_print(rejected);
 }
 
-static ir_status_t acknowledge(ir_rejected_t *rejected, amqp_connection_state_t connection,
+static ir_status_t acknowledge(ir_rejected_t *rejected, ir_fetcher_t *fetcher,
                                const ir_letter_t *letter) {
-    const int sent = amqp_basic_ack(connection, CHANNEL, letter->tag, 0);
-    rejected->done += sent == AMQP_STATUS_OK;
-    return sent == AMQP_STATUS_OK
-               ? IR_OK
-               : ir_broker_fault(sent, "cannot take a message from " IR_QUEUE_REJECTED,
-                                 rejected->error);
+    const ir_status_t status = ir_fetcher_acknowledge(fetcher, letter->tag, rejected->error);
+    rejected->done += status == IR_OK;
+    return status;
 }
 
 /* The message leaves this queue only when its publication to the other is confirmed. */
-static ir_status_t replay_letter(ir_rejected_t *rejected, amqp_connection_state_t connection,
+static ir_status_t replay_letter(ir_rejected_t *rejected, ir_fetcher_t *fetcher,
                                  const ir_letter_t *letter) {
     const ir_replay_message_t message = {.key_text = letter->key_text,
                                          .type_text = letter->type_text,
@@ -183,18 +144,18 @@ static ir_status_t replay_letter(ir_rejected_t *rejected, amqp_connection_state_
     if (outcome == IR_OUTCOME_OK) {
         outcome = ir_replay_flush(rejected->replay, &why);
     }
-    return outcome == IR_OUTCOME_OK ? acknowledge(rejected, connection, letter)
+    return outcome == IR_OUTCOME_OK ? acknowledge(rejected, fetcher, letter)
                                     : ir_error_set(rejected->error, why.status, "%s", why.text);
 }
 
-static ir_status_t take_letter(ir_rejected_t *rejected, amqp_connection_state_t connection,
+static ir_status_t take_letter(ir_rejected_t *rejected, ir_fetcher_t *fetcher,
                                const ir_letter_t *letter) {
     switch (rejected->verb) {
     case IR_REJECTED_LIST:
     case IR_REJECTED_SHOW:
         return list_letter(rejected, letter, rejected->verb == IR_REJECTED_SHOW);
     case IR_REJECTED_REPLAY:
-        return replay_letter(rejected, connection, letter);
+        return replay_letter(rejected, fetcher, letter);
     case IR_REJECTED_DROP:
         break;
     }
@@ -202,7 +163,7 @@ static ir_status_t take_letter(ir_rejected_t *rejected, amqp_connection_state_t 
         rejected->done++;
         return IR_OK;
     }
-    return acknowledge(rejected, connection, letter);
+    return acknowledge(rejected, fetcher, letter);
 }
 
 /* ---- the queue ---- */
@@ -220,67 +181,32 @@ static bool selects(const ir_rejected_t *rejected, const ir_letter_t *letter) {
            ir_selection_has(selection, mote, letter->arrival_ns);
 }
 
-/* Gets the next message; *got is false when there is none. */
-static ir_status_t fetch(amqp_connection_state_t connection, amqp_message_t *message,
-                         amqp_basic_get_ok_t *head, bool *got, ir_error_t *error) {
-    amqp_rpc_reply_t reply =
-        amqp_basic_get(connection, CHANNEL, amqp_cstring_bytes(IR_QUEUE_REJECTED), 0);
-    ir_status_t status = ir_broker_reply(reply, "cannot read " IR_QUEUE_REJECTED, error);
-    *got = status == IR_OK && reply.reply.id == AMQP_BASIC_GET_OK_METHOD;
-    if (!*got) {
-        return status;
-    }
-    *head = *(const amqp_basic_get_ok_t *)reply.reply.decoded;
-    reply = amqp_read_message(connection, CHANNEL, message, 0);
-    return ir_broker_reply(reply, "cannot read " IR_QUEUE_REJECTED, error);
-}
-
-static ir_status_t visit_one(ir_rejected_t *rejected, amqp_connection_state_t connection,
-                             bool *got) {
-    amqp_message_t message;
-    amqp_basic_get_ok_t head = {.delivery_tag = 0};
-    ir_status_t status = fetch(connection, &message, &head, got, rejected->error);
+static ir_status_t visit_one(ir_rejected_t *rejected, ir_fetcher_t *fetcher, bool *got) {
+    ir_assembled_t message;
+    const ir_headers_t *headers = NULL;
+    const ir_status_t status = ir_fetcher_next(fetcher, &message, &headers, got, rejected->error);
     if (status != IR_OK || !*got) {
         return status;
     }
-    ir_letter_t letter = {.tag = head.delivery_tag};
+    ir_letter_t letter = {.tag = 0};
     ir_arena_reset(rejected->arena);
-    read_letter(rejected, &message, ir_broker_view(head.routing_key), &letter);
-    if (selects(rejected, &letter)) {
-        rejected->seen++;
-        status = take_letter(rejected, connection, &letter);
+    read_letter(rejected, &message, headers, &letter);
+    if (!selects(rejected, &letter)) {
+        return IR_OK;
     }
-    amqp_destroy_message(&message);
-    amqp_maybe_release_buffers(connection);
-    return status;
+    rejected->seen++;
+    return take_letter(rejected, fetcher, &letter);
 }
 
-/* Visits each message once: a message that is fetched but not acknowledged is not delivered again
- * on this channel. */
-static ir_status_t walk_queue(ir_rejected_t *rejected, amqp_connection_state_t connection) {
-    ir_status_t status = IR_OK;
+/* Visits each message once. */
+ir_status_t ir_rejected_in_queue(ir_rejected_t *rejected) {
+    ir_fetcher_t *fetcher = NULL;
+    ir_status_t status =
+        ir_fetcher_open(&rejected->broker, IR_QUEUE_REJECTED, &fetcher, rejected->error);
     bool got = true;
     while (status == IR_OK && got && !ir_rejected_full(rejected)) {
-        status = visit_one(rejected, connection, &got);
+        status = visit_one(rejected, fetcher, &got);
     }
-    return status;
-}
-
-ir_status_t ir_rejected_in_queue(ir_rejected_t *rejected) {
-    amqp_connection_state_t connection = NULL;
-    ir_broker_options_t broker = rejected->broker;
-    broker.receives = true;
-    ir_status_t status = ir_broker_connect(&broker, 0, &connection, rejected->error);
-    if (status != IR_OK) {
-        return status;
-    }
-    if (amqp_channel_open(connection, CHANNEL) == NULL) {
-        status = ir_broker_reply(amqp_get_rpc_reply(connection), "cannot open a channel",
-                                 rejected->error);
-    }
-    if (status == IR_OK) {
-        status = walk_queue(rejected, connection);
-    }
-    ir_broker_disconnect(connection);
+    ir_fetcher_close(fetcher);
     return status;
 }

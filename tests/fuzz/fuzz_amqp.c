@@ -3,6 +3,7 @@
  * whose times count from the arrival. */
 #include "broker/arrival.h"
 #include "broker/assembly.h"
+#include "broker/rabbitmq_c.h"
 #include "observation/batch.h"
 #include "tests/fuzz/fuzz.h"
 

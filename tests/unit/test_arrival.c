@@ -1,5 +1,7 @@
 #include "broker/arrival.h"
 
+#include "broker/rabbitmq_c.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
