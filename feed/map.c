@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -209,8 +210,27 @@ static ir_origin_t origin_of(const char *text) {
     return (ir_origin_t){.text = column ? text + size : text, .column = column};
 }
 
-static ir_status_t wrong(const ir_position_t *position, const char *what, ir_error_t *error) {
-    return ir_error_set(error, IR_ERR_USAGE, "[%s]: %s", position->name, what);
+/* The faults of what is complete, to which each is added. */
+typedef struct completion {
+    const char *path;
+    ir_fault_list_t *faults;
+} completion_t;
+
+static void wrong(const completion_t *completion, const char *section, const char *column,
+                  const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* `column`: of a section [POSITION:COLUMN]; NULL: of [POSITION]. */
+static void wrong(const completion_t *completion, const char *section, const char *column,
+                  const char *format, ...) {
+    ir_error_t what;
+    ir_error_t fault;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what.text, sizeof what.text, format, arguments);
+    va_end(arguments);
+    ir_error_set(&fault, IR_ERR_USAGE, "%s: [%s%s%s]: %s", completion->path, section,
+                 column != NULL ? ":" : "", column != NULL ? column : "", what.text);
+    ir_fault_list_add(completion->faults, 0, &fault);
 }
 
 static void derive_table(ir_position_t *position) {
@@ -247,65 +267,65 @@ static void derive(ir_position_t *position) {
     derive_table(position);
 }
 
-static ir_status_t check_source(const ir_position_t *position, ir_error_t *error) {
+static void check_mote(const completion_t *completion, const ir_position_t *position) {
+    const ir_origin_t *mote = &position->mote_from;
+    if (mote->text == NULL) {
+        wrong(completion, position->name, NULL, "wants a mote");
+    } else if (!mote->column && !ir_mote_id_valid(ir_view_text(mote->text))) {
+        wrong(completion, position->name, NULL,
+              "mote wants letters, digits, - : and _, beginning with a letter or digit");
+    }
+}
+
+static void check_source(const completion_t *completion, const ir_position_t *position) {
     const bool files = ir_setting_text(position->files) != NULL;
     const bool subscribes = ir_setting_text(position->subscribe) != NULL;
+    ir_error_t error;
     if (files == subscribes) {
-        return wrong(position, "wants either files or subscribe", error);
+        wrong(completion, position->name, NULL, "wants either files or subscribe");
+    } else if (subscribes && position->format->uplink == NULL) {
+        wrong(completion, position->name, NULL, "subscribe goes with format = tts or chirpstack");
     }
-    if (subscribes && position->format->uplink == NULL) {
-        return wrong(position, "subscribe goes with format = tts or chirpstack", error);
-    }
-    if (position->mote_from.text == NULL) {
-        return wrong(position, "wants a mote", error);
-    }
-    if (!position->mote_from.column && !ir_mote_id_valid(ir_view_text(position->mote_from.text))) {
-        return wrong(position,
-                     "mote wants letters, digits, - : and _, beginning with a letter or digit",
-                     error);
-    }
+    check_mote(completion, position);
     if (position->format->uplink == NULL && position->time_column == NULL) {
-        return wrong(position, "wants time, the column that has it", error);
+        wrong(completion, position->name, NULL, "wants time, the column that has it");
     }
-    return ir_timestamp_check(position->time_format, error);
+    if (ir_timestamp_check(position->time_format, &error) != IR_OK) {
+        wrong(completion, position->name, NULL, "%s", error.text);
+    }
 }
 
-static ir_status_t check_values(const ir_position_t *position, ir_error_t *error) {
-    if (position->n_values == 0) {
-        return ir_error_set(error, IR_ERR_USAGE, "[%s]: no section [%s:COLUMN] names a sensor",
-                            position->name, position->name);
+static void check_value(const completion_t *completion, const ir_position_t *position,
+                        const ir_map_value_t *value) {
+    const char *unit = ir_setting_text(value->unit);
+    if (value->sensor_from.text == NULL) {
+        wrong(completion, position->name, value->column, "wants a sensor");
+    } else if (value->sensor_from.column && position->format->uplink != NULL) {
+        wrong(completion, position->name, value->column, "an uplink has no column of sensors");
     }
-    for (size_t i = 0; i < position->n_values; i++) {
-        const ir_map_value_t *value = &position->values[i];
-        const char *unit = ir_setting_text(value->unit);
-        if (value->sensor_from.text == NULL) {
-            return ir_error_set(error, IR_ERR_USAGE, "[%s:%s]: wants a sensor", position->name,
-                                value->column);
-        }
-        if (value->sensor_from.column && position->format->uplink != NULL) {
-            return ir_error_set(error, IR_ERR_USAGE, "[%s:%s]: an uplink has no column of sensors",
-                                position->name, value->column);
-        }
-        if (unit != NULL && value->known_unit == NULL) {
-            return ir_error_set(error, IR_ERR_USAGE, "[%s:%s]: unit '%s' is not known",
-                                position->name, value->column, unit);
-        }
+    if (unit != NULL && value->known_unit == NULL) {
+        wrong(completion, position->name, value->column, "unit '%s' is not known", unit);
     }
-    return IR_OK;
 }
 
-static ir_status_t complete(ir_map_t *map, ir_error_t *error) {
-    ir_status_t status = map->n_positions > 0
-                             ? IR_OK
-                             : ir_error_set(error, IR_ERR_USAGE, "has no section [POSITION]");
-    for (size_t i = 0; i < map->n_positions && status == IR_OK; i++) {
-        derive(map->positions[i]);
-        status = check_source(map->positions[i], error);
-        if (status == IR_OK) {
-            status = check_values(map->positions[i], error);
+static void complete(ir_map_t *map, const completion_t *completion) {
+    if (map->n_positions == 0) {
+        ir_error_t fault;
+        ir_error_set(&fault, IR_ERR_USAGE, "%s: has no section [POSITION]", completion->path);
+        ir_fault_list_add(completion->faults, 0, &fault);
+    }
+    for (size_t i = 0; i < map->n_positions; i++) {
+        ir_position_t *position = map->positions[i];
+        derive(position);
+        check_source(completion, position);
+        if (position->n_values == 0) {
+            wrong(completion, position->name, NULL, "no section [%s:COLUMN] names a sensor",
+                  position->name);
+        }
+        for (size_t j = 0; j < position->n_values; j++) {
+            check_value(completion, position, &position->values[j]);
         }
     }
-    return status;
 }
 
 /* ---- loading ---- */
@@ -332,17 +352,13 @@ static bool has_password(const ir_map_t *map) {
 static ir_status_t read_lines(ir_map_t *map, FILE *file, const char *path,
                               const ir_teller_t *teller, ir_error_t *error) {
     ir_fault_list_t faults = {.count = 0};
-    ir_error_t inner = {.status = IR_OK};
+    const completion_t completion = {path, &faults};
     ir_ini_read(file, path, take_line, map, &faults);
-    ir_status_t status = ir_fault_list_conclude(&faults, "the mapping", teller, error);
-    if (status != IR_OK) {
-        return status;
+    if (faults.count == 0) { /* else what is lacking may stand in a line that is wrong */
+        complete(map, &completion);
     }
-    status = complete(map, &inner);
-    if (status != IR_OK) {
-        return ir_error_set(error, status, "%s: %s", path, inner.text);
-    }
-    return has_password(map) ? ir_secret_file_check(file, path, error) : IR_OK;
+    const ir_status_t status = ir_fault_list_conclude(&faults, "the mapping", teller, error);
+    return status == IR_OK && has_password(map) ? ir_secret_file_check(file, path, error) : status;
 }
 
 static ir_status_t read_map(ir_map_t *map, const char *path, const ir_teller_t *teller,

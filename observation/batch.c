@@ -418,9 +418,12 @@ static void keep_texts(addition_t *addition, ir_observation_t *observation) {
         observation->source_unit.size > 0 && ir_view_equal(before, observation->source_unit)
             ? before
             : copy(addition, observation->source_unit);
-    if (observation->value.kind == IR_VALUE_STRING || observation->value.kind == IR_VALUE_DATA) {
-        observation->value.bytes = copy(addition, observation->value.bytes);
-        observation->source_value.bytes = observation->value.bytes;
+    const ir_value_kind_t kind = observation->source_value.kind;
+    if (kind == IR_VALUE_STRING || kind == IR_VALUE_DATA) {
+        observation->source_value.bytes = copy(addition, observation->source_value.bytes);
+        if (observation->value.kind == kind) {
+            observation->value.bytes = observation->source_value.bytes;
+        }
     }
 }
 

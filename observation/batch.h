@@ -52,7 +52,7 @@ typedef struct ir_observation {
     ir_id_t id;
     const ir_sensor_t *sensor; /* not NULL */
     int64_t time_ns;           /* phenomenon time = result time */
-    ir_value_t value;          /* numbers: in sensor->unit */
+    ir_value_t value;          /* numbers: in sensor->unit; NONE: missing */
     ir_value_t source_value;   /* as sent */
     ir_view_t source_unit;     /* as sent; empty: none */
     bool has_sum;

@@ -153,6 +153,10 @@ bool ir_resolve_record(ir_resolution_t *resolution, const ir_senml_record_t *rec
         return false;
     }
     *resolved = (ir_resolved_t){.sensor = sensor, .value = record->value};
+    if (ir_sensor_misses(sensor, &record->value)) {
+        resolved->value = (ir_value_t){.kind = IR_VALUE_NONE};
+        return true;
+    }
     const bool is_number = record->value.kind == IR_VALUE_NUMBER;
     if (record->value.kind == IR_VALUE_NONE ||
         (sensor->registered && is_number != (sensor->unit != NULL))) {

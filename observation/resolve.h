@@ -25,7 +25,8 @@ typedef struct ir_resolution {
 
 typedef struct ir_resolved {
     const ir_sensor_t *sensor;
-    ir_value_t value; /* a number is in sensor->unit; bytes are those of the record */
+    ir_value_t value; /* a number is in sensor->unit; bytes are those of the record; NONE: what was
+                         sent means that there is no measurement */
 } ir_resolved_t;
 
 /* Finds `mote` by `mote_id`. False: `refusal` says why, or memory is out. */

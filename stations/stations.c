@@ -22,7 +22,7 @@ const char *const ir_columns[IR_COLUMN_COUNT] = {
     [IR_COLUMN_LATITUDE] = "latitude", [IR_COLUMN_LONGITUDE] = "longitude",
     [IR_COLUMN_LOW] = "low",           [IR_COLUMN_HIGH] = "high",
     [IR_COLUMN_LABEL] = "label",       [IR_COLUMN_FEATURE] = "feature",
-    [IR_COLUMN_INTERVAL] = "interval",
+    [IR_COLUMN_INTERVAL] = "interval", [IR_COLUMN_MISSING] = "missing",
 };
 
 bool ir_stations_open(ir_stations_t *stations, const char *path, ir_fault_list_t *faults) {
@@ -365,6 +365,31 @@ static ir_span_t take_gross(ir_stations_t *stations, const ir_station_row_t *row
     return (ir_span_t){.given = true, .low = bounds[0], .high = bounds[1]};
 }
 
+/* Words with blanks between. */
+static void take_missing(ir_stations_t *stations, const ir_station_row_t *row,
+                         ir_station_sensor_t *sensor) {
+    const ir_view_t text = FIELD(row, MISSING);
+    ir_value_t *values =
+        ir_arena_alloc(stations->arena, (text.size / 2 + 1) * sizeof *values); /* words at most */
+    stations->out_of_memory = stations->out_of_memory || values == NULL;
+    for (size_t at = 0; at < text.size && values != NULL;) {
+        size_t end = at;
+        while (end < text.size && text.data[end] != ' ') {
+            end++;
+        }
+        const ir_view_t word = ir_view(text.data + at, end - at);
+        double number = 0;
+        if (parse_number(word, row->decimal_comma, &number)) {
+            values[sensor->n_missing++] = (ir_value_t){.kind = IR_VALUE_NUMBER, .number = number};
+        } else if (word.size > 0) {
+            values[sensor->n_missing++] = (ir_value_t){
+                .kind = IR_VALUE_STRING, .bytes = ir_arena_copy(stations->arena, word)};
+        }
+        at = end + 1;
+    }
+    sensor->missing = values;
+}
+
 void ir_stations_take(ir_stations_t *stations, const ir_station_row_t *row) {
     bool has_unit = true;
     ir_station_sensor_t read = {.line = row->line};
@@ -374,6 +399,7 @@ void ir_stations_take(ir_stations_t *stations, const ir_station_row_t *row) {
     read.gross = take_gross(stations, row, read.unit);
     (void)take_number(stations, row, IR_COLUMN_INTERVAL, 0.001, LONGEST_INTERVAL_S,
                       &read.interval_s);
+    take_missing(stations, row, &read);
     read.name = read.mote != NULL ? take_name(stations, row, read.mote) : NULL;
     if (read.name == NULL) {
         return;

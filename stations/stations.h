@@ -25,6 +25,7 @@ typedef enum ir_column {
     IR_COLUMN_LABEL,
     IR_COLUMN_FEATURE,
     IR_COLUMN_INTERVAL,
+    IR_COLUMN_MISSING,
     IR_COLUMN_COUNT
 } ir_column_t;
 
@@ -63,6 +64,8 @@ typedef struct ir_station_sensor {
     const ir_unit_t *unit; /* NULL: its values are not numbers */
     double interval_s;     /* 0: none */
     ir_span_t gross;
+    const ir_value_t *missing; /* numbers and texts that it sends when there is no measurement */
+    size_t n_missing;
     unsigned line;
     struct ir_station_sensor *next;
 } ir_station_sensor_t;

@@ -104,7 +104,7 @@ static void take_header(ir_stations_t *stations, header_t *header, const ir_fiel
             ir_stations_fault(stations, line,
                               "there is no column %s; the first row names the columns: mote, "
                               "sensor, property, unit, and perhaps latitude, longitude, low, high, "
-                              "label, feature, interval",
+                              "label, feature, interval, missing",
                               ir_columns[i]);
         }
     }

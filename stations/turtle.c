@@ -8,9 +8,9 @@ static const char head[] = "# Written by ir-registry from-csv. docs/reference/re
                            "said.\n"
                            "\n" IR_REGISTRY_PREFIXES;
 
-static void write_text(const char *text, FILE *out) {
+static void write_view(ir_view_t text, FILE *out) {
     putc('"', out);
-    for (const char *c = text; *c != '\0'; c++) {
+    for (const char *c = text.data; c < text.data + text.size; c++) {
         if ((unsigned char)*c < ' ' || *c == 0x7F) {
             fprintf(out, "\\u%04X", (unsigned)*c);
         } else {
@@ -18,6 +18,10 @@ static void write_text(const char *text, FILE *out) {
         }
     }
     putc('"', out);
+}
+
+static void write_text(const char *text, FILE *out) {
+    write_view(ir_view_text(text), out);
 }
 
 /* A decimal or double of Turtle. */
@@ -103,6 +107,14 @@ static void write_sensor(const ir_station_sensor_t *sensor, FILE *out) {
     if (sensor->interval_s > 0) {
         fputs(" ;\n    ir:samplingInterval ", out);
         write_number(sensor->interval_s, out);
+    }
+    for (size_t i = 0; i < sensor->n_missing; i++) {
+        fputs(i == 0 ? " ;\n    ir:missingValue " : " , ", out);
+        if (sensor->missing[i].kind == IR_VALUE_NUMBER) {
+            write_number(sensor->missing[i].number, out);
+        } else {
+            write_view(sensor->missing[i].bytes, out);
+        }
     }
     if (sensor->gross.given) {
         fprintf(out, " ;\n    ir:limits <limits/%s> .\n<limits/%s> a ir:Limits ; ir:grossFail ( ",

@@ -66,7 +66,7 @@ def show_where(river, description):
     print(f"\nEach mote's token, for all three, is in {show(description['mote-tokens'])}.\n\nLook at it:")
     commands = [*ready_commands.embedded(description), ready_commands.sparql(description), ready_commands.export(description)]
     print("\n".join(filter(None, commands)))
-    print(f"The programs find it with --settings {show(river.settings)}")
+    print(f"# the programs find it with --settings {show(river.settings)}")
     if description["sparql"] is None:
         print("# SPARQL wants a server: another river with make up DATA=DIR GRAPH=oxigraph (or fuseki, virtuoso)")
     print(f"# what passes, as it comes, and what is refused (--rate: figures)\n{ready_commands.tap(description, river.settings)}")

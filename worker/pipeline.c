@@ -203,6 +203,14 @@ bool ir_pipeline_started(const ir_pipeline_t *pipeline) {
     return true;
 }
 
+bool ir_pipeline_refused(const ir_pipeline_t *pipeline, ir_error_t *why) {
+    bool refused = false;
+    for (int i = 0; i < IR_STAGE_COUNT && !refused; i++) {
+        refused = ir_stage_refused(pipeline->stages[i], why);
+    }
+    return refused;
+}
+
 ir_stage_t *ir_pipeline_stage(const ir_pipeline_t *pipeline, ir_worker_stage_t stage) {
     return pipeline->stages[stage];
 }

@@ -83,6 +83,9 @@ void ir_pipeline_follow_registry(ir_pipeline_t *pipeline, ir_registry_t *registr
 /* Whether the servers of all stages have been available at least once. */
 bool ir_pipeline_started(const ir_pipeline_t *pipeline);
 
+/* Whether a store refused the credentials before it was ever available; `why` says which. */
+bool ir_pipeline_refused(const ir_pipeline_t *pipeline, ir_error_t *why);
+
 ir_stage_t *ir_pipeline_stage(const ir_pipeline_t *pipeline, ir_worker_stage_t stage);
 
 #endif

@@ -23,6 +23,7 @@ struct ir_stage {
     ir_ring_t *in;
     pthread_t thread;
     atomic_bool started;
+    atomic_bool refused; /* before it was started; `fault` says why */
     atomic_bool abandoned;
     atomic_bool dropped; /* a batch was passed on undone */
     atomic_size_t in_hand;
@@ -90,13 +91,27 @@ static void on_success(ir_stage_t *stage) {
     set_fault(stage, "");
 }
 
+/* Credentials that were never good are a wrong setting: the worker ends. */
+static void on_refusal(ir_stage_t *stage, const ir_error_t *error) {
+    set_fault(stage, error->text);
+    atomic_store(&stage->refused, true);
+    wake_loop(stage);
+    while (!atomic_load(&stage->abandoned)) {
+        wait_backoff(stage);
+    }
+}
+
 static void become_ready(ir_stage_t *stage) {
     while (stage->work.ready != NULL && !atomic_load(&stage->abandoned)) {
         ir_error_t error = {.status = IR_OK};
         if (stage->work.ready(stage->work.context, &error) == IR_OK) {
             break;
         }
-        on_failure(stage, &error);
+        if (error.status == IR_ERR_AUTH) {
+            on_refusal(stage, &error);
+        } else {
+            on_failure(stage, &error);
+        }
     }
     if (!atomic_load(&stage->abandoned)) {
         on_success(stage);
@@ -221,6 +236,16 @@ void ir_stage_give(ir_stage_t *stage, ir_batch_t *batch) {
 
 bool ir_stage_started(const ir_stage_t *stage) {
     return atomic_load(&stage->started);
+}
+
+bool ir_stage_refused(ir_stage_t *stage, ir_error_t *why) {
+    if (!atomic_load(&stage->refused)) {
+        return false;
+    }
+    pthread_mutex_lock(&stage->lock);
+    ir_error_set(why, IR_ERR_AUTH, "%s", stage->fault);
+    pthread_mutex_unlock(&stage->lock);
+    return true;
 }
 
 bool ir_stage_ready(ir_stage_t *stage, ir_buffer_t *reasons) {

@@ -18,8 +18,8 @@ typedef struct ir_stage ir_stage_t;
 
 typedef struct ir_stage_work {
     const char *name; /* "documents" */
-    /* Whether the server is available; called with back-off before the first batch. NULL: nothing
-     * to check. */
+    /* Whether the server is available; called with back-off before the first batch, until it is or
+     * refuses the credentials (IR_ERR_AUTH). NULL: nothing to check. */
     ir_status_t (*ready)(void *context, ir_error_t *error);
     /* OK passes the batch on; RETRY backs off and calls again. Never REFUSED: refusals are recorded
      * in the batch. */
@@ -52,6 +52,10 @@ void ir_stage_give(ir_stage_t *stage, ir_batch_t *batch);
 
 /* Whether the server has been available at least once. Any thread. */
 bool ir_stage_started(const ir_stage_t *stage);
+
+/* Whether the server refused the credentials before it was ever available; `why` then says so. The
+ * stage tries no more. Any thread. */
+bool ir_stage_refused(ir_stage_t *stage, ir_error_t *why);
 
 /* True when the stage works or waits for work. In back-off, appends "NAME: text\n" and returns
  * false. Any thread. */

@@ -50,6 +50,14 @@ static void advance_phase(ir_worker_t *worker) {
     }
 }
 
+/* As for the broker (worker/intake.c). */
+static void check_refusal(ir_worker_t *worker) {
+    ir_error_t why;
+    if (worker->phase == IR_PHASE_STARTING && ir_pipeline_refused(worker->main_pipeline, &why)) {
+        ir_worker_fail(worker, why.status, why.text);
+    }
+}
+
 static void on_wake(evutil_socket_t fd, short what, void *context) {
     (void)what;
     uint64_t count = 0;
@@ -57,6 +65,7 @@ static void on_wake(evutil_socket_t fd, short what, void *context) {
     ir_worker_t *worker = context;
     ir_finish_batches(worker);
     ir_intake_dispatch(worker);
+    check_refusal(worker);
     advance_phase(worker);
 }
 

@@ -89,7 +89,11 @@ static ir_outcome_t read_recent(ir_quality_t *quality, ir_series_state_t *series
         return IR_OUTCOME_RETRY;
     }
     for (size_t i = count; i > 0; i--) {
-        take_point(series, &quality->points[i - 1]);
+        const ir_point_t *point = &quality->points[i - 1];
+        const ir_value_t sent = {.kind = IR_VALUE_NUMBER, .number = point->source_value};
+        if (!ir_sensor_misses(observation->sensor, &sent)) { /* stored before that was registered */
+            take_point(series, point);
+        }
     }
     return IR_OUTCOME_OK;
 }
@@ -298,8 +302,9 @@ ir_outcome_t ir_quality_check(ir_quality_t *quality, ir_batch_t *batch, ir_error
     quality->turn++;
     for (uint32_t i = 0; i < batch->n_observations; i++) {
         ir_observation_t *observation = &batch->observations[i];
-        memset(observation->flags, IR_FLAG_NOT_EVALUATED, sizeof observation->flags);
-        observation->aggregate = IR_FLAG_NOT_EVALUATED;
+        observation->aggregate =
+            observation->value.kind == IR_VALUE_NONE ? IR_FLAG_MISSING : IR_FLAG_NOT_EVALUATED;
+        memset(observation->flags, observation->aggregate, sizeof observation->flags);
         observation->late = false;
         if (observation->value.kind != IR_VALUE_NUMBER) {
             continue;

@@ -9,7 +9,11 @@
  * A late point, not newer than the newest of its series, gets only the gross-range and climatology
  * flags, 2 for the other tests, and does not change the series' state. If it is the newest
  * observation again, it gets that observation's flags. A point more than IR_QUALITY_AHEAD_NS ahead
- * of its message's arrival is treated like a late one, and its aggregate is at least suspect. */
+ * of its message's arrival is treated like a late one, and its aggregate is at least suspect.
+ *
+ * A missing value (what was sent means that nothing was measured) does not enter its series: its
+ * neighbours get the flags that they would have if nothing had been sent. In ioos_qc a neighbour of
+ * a missing value is not tested for spikes, and the point after it not for its rate of change. */
 #ifndef IR_ANNOTATION_QUALITY_QUALITY_H
 #define IR_ANNOTATION_QUALITY_QUALITY_H
 
@@ -40,9 +44,9 @@ ir_quality_t *ir_quality_new(size_t max_series, ir_recent_fn recent, void *conte
 void ir_quality_free(ir_quality_t *quality);
 
 /* Sets the flags of every numeric observation of the batch, in order, and appends revisions to the
- * batch. Other observations get 2 for every test. The state of a series is read again when the
- * message belongs to another session than the state. IR_OUTCOME_RETRY when `recent` failed: the
- * batch has no revisions, call again. Never REFUSED. */
+ * batch. Missing ones get 9 for every test, other observations 2. The state of a series is read
+ * again when the message belongs to another session than the state. IR_OUTCOME_RETRY when `recent`
+ * failed: the batch has no revisions, call again. Never REFUSED. */
 ir_outcome_t ir_quality_check(ir_quality_t *quality, ir_batch_t *batch, ir_error_t *error);
 
 /* Discards all states, because the registry was reloaded. */

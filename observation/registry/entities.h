@@ -5,6 +5,7 @@
 
 #include "common/view.h"
 #include "observation/unit.h"
+#include "observation/value.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -86,7 +87,9 @@ typedef struct ir_sensor {
     const char *unit_iri;      /* QUDT unit IRI, or NULL */
     int64_t interval_ns;       /* sampling interval; 0: not given (then no flat-line test) */
     const ir_limits_t *limits; /* shared with others; NULL: none, see ir_sensor_limits */
-    bool registered;           /* false: made up for `unregistered = accept` */
+    const ir_value_t *missing; /* numbers and texts that mean "no measurement", as they are sent */
+    size_t n_missing;
+    bool registered; /* false: made up for `unregistered = accept` */
 } ir_sensor_t;
 
 /* No test has limits. */
@@ -95,6 +98,9 @@ extern const ir_limits_t ir_limits_none;
 static inline const ir_limits_t *ir_sensor_limits(const ir_sensor_t *sensor) {
     return sensor->limits != NULL ? sensor->limits : &ir_limits_none;
 }
+
+/* Whether the sensor means "no measurement" when it sends this. */
+bool ir_sensor_misses(const ir_sensor_t *sensor, const ir_value_t *sent);
 
 typedef struct ir_registry ir_registry_t;
 

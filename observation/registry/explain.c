@@ -200,6 +200,25 @@ static void explain_limits(const explanation_t *e, const ir_limits_t *limits) {
     explain_absent(e, limits);
 }
 
+static void explain_missing(const explanation_t *e, const ir_sensor_t *sensor) {
+    ir_buffer_t text;
+    ir_buffer_init(&text);
+    for (size_t i = 0; i < sensor->n_missing; i++) {
+        const ir_value_t *value = &sensor->missing[i];
+        ir_buffer_append_text(&text, i > 0 ? ", " : "");
+        if (value->kind == IR_VALUE_NUMBER) {
+            ir_buffer_append_double(&text, value->number);
+        } else {
+            ir_buffer_append_json_string(&text, value->bytes);
+        }
+    }
+    if (sensor->n_missing > 0) {
+        row(e, "missing when", said_by(e, fact_of(e, e->property, IR_REGISTRY_TERM_MISSING)), "%.*s",
+            (int)text.size, text.data);
+    }
+    ir_buffer_free(&text);
+}
+
 /* ---- units ---- */
 
 static void explain_accepted(const explanation_t *e, const ir_unit_t *unit) {
@@ -267,6 +286,7 @@ static bool explain_sensor(void *context, const ir_sensor_t *sensor) {
         row(e, "interval", said_by(e, fact_of(e, e->mote, IR_REGISTRY_TERM_INTERVAL)), "%.10g s",
             (double)sensor->interval_ns / (double)IR_SECOND_NS);
     }
+    explain_missing(e, sensor);
     explain_limits(e, ir_sensor_limits(sensor));
     return true;
 }

@@ -132,6 +132,21 @@ ir_status_t ir_fact_number(const ir_builder_t *builder, const ir_fact_t *stateme
     return node_number(statement->object, number) ? IR_OK : ir_fact_wants(builder, statement, what);
 }
 
+ir_status_t ir_fact_value(const ir_builder_t *builder, const ir_fact_t *statement, const char *what,
+                          ir_value_t *value) {
+    const ir_node_t *object = statement->object;
+    double number = 0;
+    if (node_number(object, &number)) {
+        *value = (ir_value_t){.kind = IR_VALUE_NUMBER, .number = number};
+        return IR_OK;
+    }
+    if (object->kind != IR_NODE_LITERAL || has_number_type(object) || object->text.size == 0) {
+        return ir_fact_wants(builder, statement, what);
+    }
+    *value = (ir_value_t){.kind = IR_VALUE_STRING, .bytes = object->text};
+    return IR_OK;
+}
+
 /* The two items of a list that has just these. */
 static bool pair(const ir_fact_t *statement, ir_node_t *items[2]) {
     ir_node_t *cell = statement->object;

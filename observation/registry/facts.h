@@ -64,6 +64,10 @@ ir_status_t ir_fact_times(const ir_builder_t *builder, const ir_fact_t *statemen
 ir_status_t ir_fact_duration(const ir_builder_t *builder, const ir_fact_t *statement, bool whole,
                              int64_t *duration_ns);
 
+/* A number, or the text of a literal of another type. */
+ir_status_t ir_fact_value(const ir_builder_t *builder, const ir_fact_t *statement, const char *what,
+                          ir_value_t *value);
+
 /* A literal's text. */
 ir_status_t ir_fact_text(const ir_builder_t *builder, const ir_fact_t *statement, const char *what,
                          ir_view_t *text);

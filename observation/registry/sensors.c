@@ -208,19 +208,61 @@ static ir_status_t set_limits(const ir_builder_t *builder, draft_t *draft) {
     return ir_limits_check(builder, given, draft->node, draft->sensor);
 }
 
+static size_t count_of(const ir_node_t *node, ir_registry_term_t word) {
+    size_t count = 0;
+    for (const ir_fact_t *s = node->first; s != NULL; s = s->next_of_same) {
+        count += s->predicate->word == (int)word;
+    }
+    return count;
+}
+
+/* Its own, else those of its property. */
+static ir_status_t set_missing(const ir_builder_t *builder, draft_t *draft) {
+    const bool own =
+        ir_fact_of(draft->node, IR_REGISTRY_TERM_MISSING) != NULL || draft->property == NULL;
+    const ir_node_t *node = own ? draft->node : draft->property;
+    const size_t count = count_of(node, IR_REGISTRY_TERM_MISSING);
+    ir_value_t *values = count > 0 ? ir_builder_alloc(builder, count * sizeof *values) : NULL;
+    ir_status_t status = count > 0 && values == NULL ? IR_ERR_MEMORY : IR_OK;
+    size_t n = 0;
+    for (const ir_fact_t *s = node->first; s != NULL && n < count && values != NULL;
+         s = s->next_of_same) {
+        if (s->predicate->word == IR_REGISTRY_TERM_MISSING) {
+            status = ir_worse(status, ir_fact_value(builder, s,
+                                                    "a number or a text, -9999 or "
+                                                    "\"Ice\"",
+                                                    &values[n++]));
+        }
+    }
+    draft->sensor->missing = values;
+    draft->sensor->n_missing = n;
+    return status;
+}
+
 /* ---- the whole ---- */
 
 typedef ir_status_t (*set_fn)(const ir_builder_t *builder, draft_t *draft);
 
 /* Each part that can be looked at is, whatever is wrong with those before it. */
 static ir_status_t fill(const ir_builder_t *builder, draft_t *draft) {
-    static const set_fn parts[] = {set_name,    set_mote,      set_property,
-                                   set_feature, set_procedure, set_limits};
+    static const set_fn parts[] = {set_name,      set_mote,   set_property, set_feature,
+                                   set_procedure, set_limits, set_missing};
     ir_status_t status = IR_OK;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         status = ir_worse(status, parts[i](builder, draft));
     }
     return status;
+}
+
+bool ir_sensor_misses(const ir_sensor_t *sensor, const ir_value_t *sent) {
+    bool misses = false;
+    for (size_t i = 0; i < sensor->n_missing && !misses; i++) {
+        const ir_value_t *missing = &sensor->missing[i];
+        misses = missing->kind == sent->kind &&
+                 (sent->kind == IR_VALUE_NUMBER ? missing->number == sent->number
+                                                : ir_view_equal(missing->bytes, sent->bytes));
+    }
+    return misses;
 }
 
 ir_status_t ir_sensor_build(const ir_builder_t *builder, ir_node_t *node) {

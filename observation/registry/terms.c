@@ -56,6 +56,8 @@ const ir_registry_term_info_t ir_registry_terms[IR_REGISTRY_TERM_COUNT] = {
                                     IR_ROLE_SENSOR | IR_ROLE_PROPERTY | IR_ROLE_LIMITS, with_unit},
     [IR_REGISTRY_TERM_INTERVAL] = {IR_ONTOLOGY "samplingInterval", IR_ROLE_SENSOR | IR_ROLE_MOTE,
                                    sensor_or_mote},
+    [IR_REGISTRY_TERM_MISSING] = {IR_ONTOLOGY "missingValue", IR_ROLE_SENSOR | IR_ROLE_PROPERTY,
+                                  sensor_or_property},
     [IR_REGISTRY_TERM_LIMITS] = {IR_ONTOLOGY "limits", IR_ROLE_SENSOR | IR_ROLE_PROPERTY,
                                  sensor_or_property},
     [IR_REGISTRY_TERM_GROSS_FAIL] = {IR_ONTOLOGY "grossFail", IR_ROLE_LIMITS, limits},

@@ -265,6 +265,9 @@ static ir_status_t take_point(void *context, const ir_stored_observation_t *stor
     point_t *point = &verdicts->points[verdicts->n_points++];
     *point = (point_t){.now = *o, .raw_id = stored->raw_id, .was_late = o->late};
     point->now.sensor = verdicts->sensor;
+    if (ir_sensor_misses(verdicts->sensor, &o->source_value)) {
+        point->now.value = (ir_value_t){.kind = IR_VALUE_NONE}; /* registered since */
+    }
     point->now.source_unit = (ir_view_t){NULL, 0};
     point->now.source_value = (ir_value_t){.kind = IR_VALUE_NONE};
     memcpy(point->stored, o->flags, sizeof point->stored);

@@ -46,7 +46,7 @@ ir_status_t ir_graph_probe(ir_graph_t *graph, ir_error_t *error);
 ir_status_t ir_graph_present(ir_graph_t *graph, ir_error_t *error);
 
 /* Durably writes the accepted observations and the revisions. Repeating it changes nothing: there
- * are no blank nodes, and N-Quads looks up what the documents called duplicates. A statement that
+ * are no blank nodes, and what the documents called duplicates is looked up. A statement that
  * the server refuses is found by splitting and becomes a store refusal. Results as for
  * ir_documents_put. */
 ir_outcome_t ir_graph_put(ir_graph_t *graph, ir_batch_t *batch, ir_error_t *error);

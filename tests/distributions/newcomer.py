@@ -72,14 +72,17 @@ class Newcomer:
             self.paste(command.strip(), seconds=60)
 
     def look(self, text):
-        """Each command that stands below "Look at it:"; the last one listens, until it is ended."""
+        """Each command that stands below "Look at it:"; ir-tap and the last one listen, until they are ended."""
         shown = text.partition("Look at it:\n")[2]
         listening = re.search(r"^# what is published again.*?\n(.*)", shown, re.M | re.S)
         self.check("make up shows what to look at", listening is not None)
         for command in re.findall(r"^(?!#)(\S.*)$", shown[: listening.start()] if listening else "", re.M):
-            self.paste(command, seconds=60)
+            self.listen(command) if "/ir-tap " in command else self.paste(command, seconds=60)
         if listening:
-            self.paste(listening.group(1).strip(), good=(124,), seconds=5)
+            self.listen(listening.group(1).strip())
+
+    def listen(self, command):
+        self.paste(command, good=(124,), seconds=5)
 
 
 def private(path):

@@ -389,6 +389,8 @@ def test_a_mote_is_explained(tmp_path):
     assert shown(temperature, "interval") == [("900 s", 'ir:samplingInterval "PT15M"^^xsd:duration .', "(mote)")]
     assert shown(temperature, "gross range") == [("fail outside -2 … 40, suspect outside 0 … 30", "ir:grossFail ( -2 40 ) ;", "")]
     assert [value for value, _, _ in shown(temperature, "climatology")][1] == "months 4 to 9: suspect outside 4 … 28"
+    assert shown(level, "missing when") == [('-9999, "Ice"', 'ir:missingValue -9999 , "Ice" ;', "")]
+    assert shown(temperature, "missing when") == []
     assert shown(level, "interval") == [("60 s", "ir:samplingInterval 60 ;", "")]
     assert shown(level, "flat line") == [("not evaluated: there are no limits", "default", "")]
     assert shown(level, "sent as") == [("elbe-dresden/level", 'ir:senmlName "elbe-dresden/level" ;', "")]

@@ -6,7 +6,10 @@ import sqlite3
 import subprocess
 import uuid
 
+import pytest
+
 import harness
+from harness import servers
 from test_rejected import documents  # noqa: F401 (a fixture)
 
 MOTE = "USGS-08068500"
@@ -119,6 +122,56 @@ def test_after_a_change_of_the_limits(make_pipeline, documents, tmp_path):  # no
     lines = pipeline.nquads_text()
     assert all(f"<urn:uuid:{key}>" in lines for key in stored) and "supersedes" in lines
     pipeline.stop_workers()
+
+
+@pytest.fixture
+def own_oxigraph(tmp_path):
+    """One with nothing in it."""
+    with servers.Oxigraph(tmp_path / "oxigraph") as server:
+        yield server
+
+
+def test_a_triplestore_keeps_one_verdict(make_pipeline, own_oxigraph, tmp_path):
+    """What it has is not put once more with the flags of other limits: neither by a reprocessing nor by a redelivery. What
+    it has not, because it was lost there, comes back."""
+    registry = tmp_path / "registry.ttl"
+    wide = harness.REGISTRY.read_text()
+    registry.write_text(wide)
+    pipeline = make_pipeline(graph=own_oxigraph.uri, registry=registry).init()
+    pipeline.worker()
+    sent = [at(i, 10.0 + i) for i in range(6)]
+    for message in sent:
+        pipeline.publish(message)
+    pipeline.drain()
+    pipeline.stop_workers()
+    first = verdicts(own_oxigraph)
+    assert all(len(first[str(message.ids[0])]) == 1 for message in sent)
+    status, _ = servers.http_request(own_oxigraph.port, "POST", "/update",
+                                     f"DELETE WHERE {{ <urn:uuid:{sent[4].ids[0]}> ?p ?o }}".encode(),
+                                     {"Content-Type": "application/sparql-update"})
+    assert status // 100 == 2
+    registry.write_text(wide.replace("ir:grossFail ( -2 45 )", "ir:grossFail ( -2 14.5 )", 1)
+                        .replace("ir:grossSuspect ( 0 35 )", "ir:grossSuspect ( 0 12.5 )", 1))
+    assert reprocess(pipeline)[-1]["all"]["revisions"] > 0
+    pipeline.worker()
+    for message in sent:
+        pipeline.publish(message)
+    pipeline.drain()
+    now = verdicts(own_oxigraph)
+    assert {key: now[key] for key in first if key != str(sent[4].ids[0])} == {
+        key: first[key] for key in first if key != str(sent[4].ids[0])}
+    assert len(now[str(sent[4].ids[0])]) == 1
+    pipeline.stop_workers()
+
+
+def verdicts(server):
+    """{observation: its quality annotations}"""
+    rows = server.select(f"SELECT ?o ?q WHERE {{ ?o a <{harness.OBSERVATION}> ; "
+                         "<http://www.w3.org/ns/dqv#hasQualityAnnotation> ?q }")
+    found = {}
+    for observation, quality in rows:
+        found.setdefault(observation.strip("<>").removeprefix("urn:uuid:"), []).append(quality)
+    return found
 
 
 def test_after_a_change_of_the_registry(make_pipeline, documents, tmp_path):  # noqa: F811

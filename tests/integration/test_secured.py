@@ -98,6 +98,14 @@ def test_mongodb_with_a_password(make_pipeline, messages, certificates, tmp_path
                               env={"IR_DOCUMENTS_PASSWORD": "not-the-one"})
         status, told, errors = wrong.call("ir-store", "status", *wrong.stores())
         assert status != 0 and "not-the-one" not in told + errors
+        wrong.declare()
+        refused_at_the_start(wrong, "documents mongodb", "wrong")
+
+
+def refused_at_the_start(pipeline, *words):
+    """The worker ends by itself, with the reason."""
+    status, _, errors = pipeline.call("ir-worker", *pipeline.arguments())
+    assert status == 1 and all(each in errors.splitlines()[-1] for each in words), errors
 
 
 def test_mongodb_with_a_certificate(make_pipeline, messages, certificates, tmp_path):
@@ -175,6 +183,10 @@ def test_sparql(make_pipeline, messages, certificates, tmp_path, kind):
         stranger = make_pipeline(graph=secured.uri, env={**env, "IR_GRAPH_CA": "/etc/ssl/certs/ca-certificates.crt"})
         status, told, errors = stranger.call("ir-store", "status", *stranger.stores())
         assert status != 0 and "certificate" in told + errors
+        forged = {key: f"not-{value}" for key, value in login.items() if key != "IR_GRAPH_USER"}
+        wrong = make_pipeline(graph=secured.uri, env={**env, **forged})
+        wrong.declare()
+        refused_at_the_start(wrong, "refuses the credentials", "401")
 
 
 # ---- RabbitMQ ----

@@ -22,12 +22,12 @@ def annotate(registry, *words, text=""):
 
 def test_a_table_becomes_a_registry(tmp_path):
     table = tmp_path / "stations.csv"
-    table.write_text("\ufeffunit,mote,label,latitude,longitude,feature,interval,sensor,property,low,high,owner\r\n"
-                     'Cel,elbe,"Dresden ""A"" \\",51.056,13.739,Elbe km 55,900,temperature,Water temperature,-2,40,me\r\n'
-                     "DEG_C,elbe,,,,,,elbe/air,temperature,,,me\r\n"
+    table.write_text("\ufeffunit,mote,label,latitude,longitude,feature,interval,sensor,property,low,high,owner,missing\r\n"
+                     'Cel,elbe,"Dresden ""A"" \\",51.056,13.739,Elbe km 55,900,temperature,Water temperature,-2,40,me,-9999  *** -99.5\r\n'
+                     "DEG_C,elbe,,,,,,elbe/air,temperature,,,me,\r\n"
                      "\r\n"
-                     "FNU,elbe,,51.056,13.739,,,probe/turbidity,turbidity,0,1e3,me\r\n"
-                     ",elbe:2,,,,,,door,https://example.org/door,,,me")
+                     "FNU,elbe,,51.056,13.739,,,probe/turbidity,turbidity,0,1e3,me,\r\n"
+                     ",elbe:2,,,,,,door,https://example.org/door,,,me,")
     status, text, errors = convert(None, table)
     assert status == 0 and errors == f"{table}:1: column 'owner' is not used\n"
     registry = tmp_path / "stations.ttl"
@@ -43,6 +43,7 @@ def test_a_table_becomes_a_registry(tmp_path):
     assert ['"quality":"fail"' in row for row in rows] == [True, False]
     assert '"feature":"https://intelligent-river.example/id/feature/Elbe-km-55"' in rows[0]
     assert 'rdfs:label "Dresden \\"A\\" \\\\"' in text and "ir:samplingInterval 900" in text
+    assert text.count("ir:missingValue") == 1 and 'ir:missingValue -9999 , "***" , -99.5 ;' in text
 
 
 def test_all_wrong_rows_are_named():

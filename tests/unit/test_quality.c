@@ -421,6 +421,72 @@ static void texts_have_no_flags(void **state) {
     free(golden);
 }
 
+static void remove_one(ir_batch_t *batch, uint32_t place) {
+    memmove(&batch->observations[place], &batch->observations[place + 1],
+            (batch->n_observations - place - 1) * sizeof *batch->observations);
+    batch->n_observations--;
+}
+
+enum { MISSING = 10, COUNT = 30 };
+static const ir_value_t nothing = {.kind = IR_VALUE_NUMBER, .number = -999999};
+
+/* Those behind MISSING have the flags that they have when it was not sent. */
+static void assert_as_without(const golden_t *golden, const ir_observation_t *behind) {
+    ir_quality_t *quality = ir_quality_new(4, NULL, NULL, true);
+    ir_batch_t *without = make_batch(golden, 0, COUNT, 1);
+    ir_error_t error;
+    remove_one(without, MISSING);
+    assert_int_equal(ir_quality_check(quality, without, &error), IR_OUTCOME_OK);
+    for (uint32_t i = 0; i < COUNT - MISSING - 1; i++) {
+        assert_memory_equal(behind[i].flags, without->observations[MISSING + i].flags,
+                            IR_TEST_COUNT);
+    }
+    ir_batch_free(without);
+    ir_quality_free(quality);
+}
+
+static void what_is_missing_leaves_the_series_as_it_was(void **state) {
+    (void)state;
+    golden_t *golden = read_golden("tests/data/quality/made_everything.golden");
+    ir_quality_t *quality = ir_quality_new(4, NULL, NULL, true);
+    ir_batch_t *batch = make_batch(golden, 0, COUNT, 1);
+    ir_observation_t *missing = &batch->observations[MISSING];
+    ir_error_t error;
+    missing->source_value = nothing;
+    missing->value = (ir_value_t){.kind = IR_VALUE_NONE};
+    assert_int_equal(ir_quality_check(quality, batch, &error), IR_OUTCOME_OK);
+    assert_as_without(golden, missing + 1);
+    assert_int_equal(missing->aggregate, IR_FLAG_MISSING);
+    for (int test = 0; test < IR_TEST_COUNT; test++) {
+        assert_int_equal(missing->flags[test], IR_FLAG_MISSING);
+    }
+    ir_batch_free(batch);
+    ir_quality_free(quality);
+    free(golden);
+}
+
+/* The store gives it as a value, since it was not registered then. */
+static void what_was_registered_as_missing_later(void **state) {
+    (void)state;
+    golden_t *golden = read_golden("tests/data/quality/made_everything.golden");
+    memory_t *memory = calloc(1, sizeof *memory);
+    ir_quality_t *quality = ir_quality_new(4, recall, memory, true);
+    ir_batch_t *past = make_batch(golden, 0, MISSING + 1, 1);
+    ir_batch_t *batch = make_batch(golden, MISSING + 1, COUNT, 1);
+    ir_error_t error;
+    past->observations[MISSING].value = past->observations[MISSING].source_value = nothing;
+    remember(memory, past);
+    golden->sensor.missing = &nothing;
+    golden->sensor.n_missing = 1;
+    assert_int_equal(ir_quality_check(quality, batch, &error), IR_OUTCOME_OK);
+    assert_as_without(golden, batch->observations);
+    ir_batch_free(past);
+    ir_batch_free(batch);
+    ir_quality_free(quality);
+    free(memory);
+    free(golden);
+}
+
 static void a_spike_threshold_of_nothing_is_none(void **state) {
     (void)state;
     ir_limits_t limits = {.has_spike = true, .has_spike_suspect = true, .has_spike_fail = true};
@@ -475,6 +541,8 @@ int main(void) {
         cmocka_unit_test(a_store_that_is_away_leaves_nothing_behind),
         cmocka_unit_test(series_are_bounded),
         cmocka_unit_test(texts_have_no_flags),
+        cmocka_unit_test(what_is_missing_leaves_the_series_as_it_was),
+        cmocka_unit_test(what_was_registered_as_missing_later),
         cmocka_unit_test(a_spike_threshold_of_nothing_is_none),
         cmocka_unit_test(changes_within_a_second),
         cmocka_unit_test(aggregates),

@@ -88,7 +88,9 @@ static void add_provenance(ir_statements_t *statements, const ir_observation_t *
         const size_t size = ir_number_format(observation->sum, statements->sum);
         add(statements, self, IR_NAME_SUM, literal(ir_view(statements->sum, size), IR_NAME_DOUBLE));
     }
-    add(statements, self, IR_NAME_HAS_RESULT, statements->result);
+    if (observation->value.kind != IR_VALUE_NONE) {
+        add(statements, self, IR_NAME_HAS_RESULT, statements->result);
+    }
 }
 
 /* Lean: of the tests that say that something is wrong. */
@@ -153,13 +155,16 @@ void ir_statements_observation(ir_statements_t *statements, const ir_observation
     if (!shares_instant(observation, previous, options)) {
         add_instant(statements, time, full);
     }
-    if (full) {
+    const bool missing = observation->value.kind == IR_VALUE_NONE;
+    if (full && !missing) {
         add_result(statements, observation, &value);
     }
     add(statements, self, IR_NAME_MADE_BY_SENSOR, iri_term(sensor->iri));
     add(statements, self, IR_NAME_OBSERVED_PROPERTY, iri_term(sensor->property->iri));
     add(statements, self, IR_NAME_HAS_FEATURE, iri_term(sensor->feature->iri));
-    add(statements, self, IR_NAME_HAS_SIMPLE_RESULT, value);
+    if (!missing) {
+        add(statements, self, IR_NAME_HAS_SIMPLE_RESULT, value);
+    }
     add(statements, self, IR_NAME_RESULT_TIME, literal(time, IR_NAME_DATE_TIME));
     add(statements, self, IR_NAME_PHENOMENON_TIME, statements->instant);
     add(statements, self, IR_NAME_HAS_QUALITY, name_term(flag_name(observation->aggregate)));

@@ -124,6 +124,7 @@ ir_outcome_t ir_mongodb_recent(void *store, const ir_sensor_t *sensor, int64_t b
                                 before_ns > INT64_MIN ? before_ns - 1 : INT64_MIN);
     BSON_APPEND_BOOL(filter, "late", false);
     BSON_APPEND_UTF8(filter, "unit", sensor->unit != NULL ? sensor->unit->ucum : "");
+    BCON_APPEND(filter, "value", "{", "$type", BCON_UTF8("double"), "}"); /* not missing */
     bson_t *options = BCON_NEW("sort", "{", "time", BCON_INT32(-1), "time_ns", BCON_INT32(-1), "}",
                                "limit", BCON_INT64((int64_t)limit));
     ir_recent_t recent = {points, limit, 0};

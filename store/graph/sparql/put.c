@@ -2,7 +2,6 @@
 #include "store/graph/sparql/sparql.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define LINE_TRIPLES_MAX 16 /* approximate number for one observation */
 #define REQUEST_LEAST 64    /* observations; smaller requests are not used */
@@ -128,61 +127,22 @@ static void adapt(ir_sparql_t *graph, ir_status_t status, size_t tried, size_t l
     }
 }
 
-static int compare_ids(const void *one, const void *other) {
-    return memcmp(one, other, sizeof(ir_id_t));
-}
-
-/* Collects the ids of the picks, each once. Returns NULL when memory is exhausted. */
-static ir_id_t *collect_ids(const ir_graph_pick_t *picks, size_t count, size_t *n_ids) {
-    ir_id_t *ids = malloc(count * sizeof *ids);
-    size_t n = 0;
-    for (size_t i = 0; ids != NULL && i < count; i++) {
-        ids[i] = *ir_graph_pick_id(&picks[i]);
-    }
-    if (ids != NULL) {
-        qsort(ids, count, sizeof *ids, compare_ids);
-    }
-    for (size_t i = 0; ids != NULL && i < count; i++) {
-        if (n == 0 || compare_ids(&ids[n - 1], &ids[i]) != 0) {
-            ids[n++] = ids[i];
-        }
-    }
-    *n_ids = n;
-    return ids;
-}
-
-static void append_values(ir_buffer_t *out, const ir_id_t *ids, size_t n_ids) {
-    char text[IR_ID_TEXT_SIZE];
-    ir_buffer_append_text(out, "VALUES ?s {");
-    for (size_t i = 0; i < n_ids; i++) {
-        ir_buffer_append_format(out, " <urn:uuid:%s>", ir_id_format(&ids[i], text));
-    }
-    ir_buffer_append_text(out, " } ?s ?p ?o");
-}
-
 /* Whether all of them can be found, for a server whose answer alone cannot be trusted. */
 static ir_status_t read_back(ir_sparql_t *graph, const ir_graph_pick_t *picks, size_t count,
                              ir_error_t *error) {
-    size_t n_ids = 0;
-    uint64_t found = 0;
-    ir_id_t *ids = collect_ids(picks, count, &n_ids);
-    if (ids == NULL) {
-        return ir_sparql_no_memory(error);
+    ir_sparql_subjects_t subjects = {.ids = NULL};
+    ir_status_t status = ir_sparql_subjects_take(&subjects, picks, count, false)
+                             ? ir_sparql_subjects_ask(graph, &subjects, error)
+                             : ir_sparql_no_memory(error);
+    size_t found = 0;
+    for (size_t i = 0; i < subjects.count && status == IR_OK; i++) {
+        found += subjects.there[i];
     }
-    ir_buffer_t pattern;
-    ir_buffer_init(&pattern);
-    append_values(&pattern, ids, n_ids);
-    free(ids);
-    ir_buffer_clear(&graph->body);
-    ir_buffer_append_text(&graph->body, "SELECT (COUNT(DISTINCT ?s) AS ?n) WHERE ");
-    ir_sparql_append_where(graph, &graph->body, ir_buffer_view(&pattern));
-    ir_status_t status = ir_buffer_ok(&pattern) ? ir_sparql_ask_number(graph, &found, error)
-                                                : ir_sparql_no_memory(error);
-    ir_buffer_free(&pattern);
-    if (status == IR_OK && found != n_ids) {
+    if (status == IR_OK && found != subjects.count) {
         status = ir_error_set(error, IR_ERR_PROTOCOL, IR_TEXT_SUBJECTS_MISSING, graph->uri.query,
-                              n_ids, (unsigned long long)found);
+                              subjects.count, (unsigned long long)found);
     }
+    ir_sparql_subjects_free(&subjects);
     return status;
 }
 
@@ -213,7 +173,12 @@ ir_outcome_t ir_sparql_put(void *store, const ir_graph_pick_t *picks, size_t cou
     if (graph->doubtful && ir_sparql_present(graph, &answer->why) != IR_OK) {
         return IR_OUTCOME_RETRY;
     }
-    const ir_status_t status = put_in_requests(graph, picks, count, &answer->why);
+    size_t left = count;
+    if (ir_sparql_leave_out(graph, &picks, &left, &answer->why) != IR_OK) {
+        graph->doubtful = true;
+        return IR_OUTCOME_RETRY;
+    }
+    const ir_status_t status = put_in_requests(graph, picks, left, &answer->why);
     graph->doubtful = status != IR_OK && status != IR_ERR_REFUSED;
     graph->stored += status == IR_OK ? count : 0;
     answer->code = graph->code;

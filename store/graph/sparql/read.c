@@ -80,7 +80,6 @@ ir_status_t ir_sparql_select_lines(ir_sparql_t *graph, const char *accept, ir_ea
 typedef struct id_walk {
     ir_each_id_fn each;
     void *context;
-    ir_error_t *error;
 } id_walk_t;
 
 static ir_status_t walk_line(void *context, ir_view_t line) {
@@ -95,35 +94,43 @@ static ir_status_t walk_line(void *context, ir_view_t line) {
     return IR_OK; /* the header, or a foreign observation */
 }
 
+ir_status_t ir_sparql_select_ids(ir_sparql_t *graph, ir_each_id_fn each, void *context,
+                                 ir_error_t *error) {
+    id_walk_t walk = {each, context};
+    return ir_sparql_select_lines(graph, "text/csv", walk_line, &walk, error);
+}
+
 ir_status_t ir_sparql_each_id(void *store, ir_document_kind_t kind, ir_each_id_fn each,
                               void *context, ir_error_t *error) {
     ir_sparql_t *graph = store;
-    id_walk_t walk = {each, context, error};
     ir_buffer_clear(&graph->body);
     ir_buffer_append_text(&graph->body, "SELECT ?o WHERE ");
     ir_sparql_append_where(graph, &graph->body,
                            ir_view_text(kind == IR_DOCUMENT_OBSERVATION
                                             ? "?o a " IR_SPARQL_OBSERVATION
                                             : "?o a " IR_SPARQL_REVISION));
-    return ir_sparql_select_lines(graph, "text/csv", walk_line, &walk, error);
+    return ir_sparql_select_ids(graph, each, context, error);
 }
 
+typedef struct id_check {
+    const char *place;
+    ir_error_t *error;
+} id_check_t;
+
 static ir_status_t check_id(void *context, const ir_id_t *id) {
-    const id_walk_t *walk = context;
-    const ir_sparql_t *graph = walk->context;
-    return ir_graph_check_id(id, graph->uri.query, walk->error);
+    const id_check_t *check = context;
+    return ir_graph_check_id(id, check->place, check->error);
 }
 
 ir_status_t ir_sparql_check_ids(ir_sparql_t *graph, ir_error_t *error) {
-    id_walk_t check = {.context = graph, .error = error};
-    id_walk_t walk = {check_id, &check, error};
+    id_check_t check = {graph->uri.query, error};
     ir_buffer_clear(&graph->body);
     ir_buffer_append_text(&graph->body, "SELECT ?o WHERE ");
     ir_sparql_append_where(
         graph, &graph->body,
         ir_view_text("?o a " IR_SPARQL_OBSERVATION " FILTER(STRSTARTS(STR(?o), \"" SUBJECT "\"))"));
     ir_buffer_append_text(&graph->body, " LIMIT 1");
-    return ir_sparql_select_lines(graph, "text/csv", walk_line, &walk, error);
+    return ir_sparql_select_ids(graph, check_id, &check, error);
 }
 
 /* ---- export ---- */

@@ -19,6 +19,7 @@ static void sparql_close(void *store) {
     ir_buffer_free(&graph->url);
     ir_buffer_free(&graph->names);
     free(graph->name_ends);
+    free(graph->left);
     free(graph->registry_graph);
     free(graph);
 }

@@ -30,10 +30,12 @@ typedef struct ir_sparql {
     ir_format_options_t format;
     char *registry_graph; /* the index; the graphs of the registry's files are below it */
     ir_buffer_t body, url;
-    ir_buffer_t names;                              /* graph names of the picks, concatenated */
-    size_t *name_ends;                              /* end of each pick's name in `names` */
-    size_t n_name_ends;                             /* capacity */
-    size_t most;                                    /* most observations in one request */
+    ir_buffer_t names;     /* graph names of the picks, concatenated */
+    size_t *name_ends;     /* end of each pick's name in `names` */
+    size_t n_name_ends;    /* capacity */
+    size_t most;           /* most observations in one request */
+    ir_graph_pick_t *left; /* of ir_sparql_leave_out */
+    size_t n_left;
     ir_sparql_shape_t shapes[IR_SPARQL_SHAPES_MAX]; /* of writes that were read back */
     size_t n_shapes;
     bool learning;     /* new shapes are recorded */
@@ -91,8 +93,36 @@ ir_status_t ir_sparql_ask_number(ir_sparql_t *graph, uint64_t *number, ir_error_
 ir_status_t ir_sparql_select_lines(ir_sparql_t *graph, const char *accept, ir_each_line_fn each,
                                    void *context, ir_error_t *error);
 
+/* Calls `each` for the id in every line of the answer to the query in graph->body, which selects
+ * one column; what is no id of ours is passed over. */
+ir_status_t ir_sparql_select_ids(ir_sparql_t *graph, ir_each_id_fn each, void *context,
+                                 ir_error_t *error);
+
 /* Checks one observation, if there is any. IR_ERR_PROTOCOL when an earlier release wrote it. */
 ir_status_t ir_sparql_check_ids(ir_sparql_t *graph, ir_error_t *error);
+
+/* ---- what is there already (known.c) ---- */
+
+/* Ids of picks, sorted, each once, and whether the server has each. Starts zeroed. */
+typedef struct ir_sparql_subjects {
+    ir_id_t *ids;
+    bool *there;
+    size_t count;
+} ir_sparql_subjects_t;
+
+/* Takes the ids of the picks, or of those that are known. False when memory is exhausted. */
+bool ir_sparql_subjects_take(ir_sparql_subjects_t *subjects, const ir_graph_pick_t *picks,
+                             size_t count, bool known_only);
+void ir_sparql_subjects_free(ir_sparql_subjects_t *subjects);
+
+/* Marks those that the server has. */
+ir_status_t ir_sparql_subjects_ask(ir_sparql_t *graph, ir_sparql_subjects_t *subjects,
+                                   ir_error_t *error);
+
+/* Leaves out known picks that the server has, and all but the first of an id. *picks stays as it is
+ * or is the graph's own, valid until the next call. */
+ir_status_t ir_sparql_leave_out(ir_sparql_t *graph, const ir_graph_pick_t **picks, size_t *count,
+                                ir_error_t *error);
 
 /* ---- the backend's functions: init (registry.c), put (put.c),
  * control (control.c), the rest (read.c) ---- */
