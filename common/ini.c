@@ -22,7 +22,11 @@ typedef struct reading {
 
 static void add(const reading_t *reading, ir_status_t status, const char *text) {
     ir_error_t fault;
-    ir_error_set(&fault, status, "%s:%u: %s", reading->path, reading->line, text);
+    if (reading->line > 0) {
+        ir_error_set(&fault, status, "%s:%u: %s", reading->path, reading->line, text);
+    } else { /* it cannot be read at all */
+        ir_error_set(&fault, status, "%s: %s", reading->path, text);
+    }
     ir_fault_list_add(reading->faults, reading->line, &fault);
 }
 

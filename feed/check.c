@@ -90,6 +90,9 @@ static void show_files(const ir_check_t *check) {
             show_columns(check->position, layout);
         }
     }
+    if (ir_round_file(check->round, 0) == NULL) {
+        printf("no file matches %s\n", check->position->files);
+    }
 }
 
 /* ---- sensors ---- */

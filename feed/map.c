@@ -4,6 +4,7 @@
 #include "common/secret_file.h"
 #include "common/view.h"
 #include "feed/timestamp.h"
+#include "feed/zone.h"
 #include "observation/registry/registry.h"
 
 #include <errno.h>
@@ -277,6 +278,18 @@ static void check_mote(const completion_t *completion, const ir_position_t *posi
     }
 }
 
+static void check_zone(const completion_t *completion, const ir_position_t *position) {
+    const ir_origin_t *zone = &position->zone_from;
+    ir_zones_t *zones = zone->text != NULL && !zone->column ? ir_zones_new() : NULL;
+    if (zones != NULL && ir_zones_find(zones, ir_view_text(zone->text)) == NULL) {
+        wrong(completion, position->name, NULL,
+              "zone '%.60s' is not known; write a name like Europe/Berlin (`timedatectl "
+              "list-timezones` lists them), an offset like +01:00, or column:NAME",
+              zone->text);
+    }
+    ir_zones_free(zones);
+}
+
 static void check_source(const completion_t *completion, const ir_position_t *position) {
     const bool files = ir_setting_text(position->files) != NULL;
     const bool subscribes = ir_setting_text(position->subscribe) != NULL;
@@ -287,6 +300,7 @@ static void check_source(const completion_t *completion, const ir_position_t *po
         wrong(completion, position->name, NULL, "subscribe goes with format = tts or chirpstack");
     }
     check_mote(completion, position);
+    check_zone(completion, position);
     if (position->format->uplink == NULL && position->time_column == NULL) {
         wrong(completion, position->name, NULL, "wants time, the column that has it");
     }

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 
 import guard
+import ini
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 PORT = r"\d{1,5}"
@@ -150,8 +151,8 @@ def read(path):
             parser.read_file(file)
     except OSError as error:
         raise NodesError(f"{path}: {error.strerror}") from error
-    except configparser.Error as error:
-        raise NodesError(" ".join(str(error).split())) from error
+    except (UnicodeDecodeError, configparser.Error) as error:
+        raise NodesError(ini.fault(path, error)) from error
     nodes = Nodes()
     for section in parser.sections():
         take(nodes, f"{path} [{section}]", section, parser[section])

@@ -115,7 +115,8 @@ class River:
     def take_registry(self, variable, text):
         """Makes these files the registry. Returns the names of those that were in it and no longer are."""
         files = registry_files(variable, text)
-        programs.registered(PROGRAMS, files)
+        if not programs.registered(PROGRAMS, files):
+            raise UsageError(f"{variable}={text}: it describes no sensor")
         before = {each.name for each in self.registry.glob("*.ttl")}
         beside = self.registry.with_suffix(".new")
         shutil.rmtree(beside, ignore_errors=True)

@@ -38,6 +38,17 @@ class Words:
         return text
 
 
+class Several(Words):
+    """Some of these words with blanks between; none: all."""
+
+    def __init__(self, *words):
+        super().__init__(*words)
+        self.initial = ""
+
+    def read(self, name, text):
+        return [super(Several, self).read(name, word) for word in text.split()]
+
+
 class Number:
     """A whole number within bounds."""
 
@@ -113,7 +124,7 @@ VARIABLES = (
     ("MINUTES", "bench bench-ten", TEXT),
     ("RUNS", "bench-ten", Number(10, 1, 1000)),
     ("SEED", "bench", TEXT),
-    ("RELEASE", "test-distributions test-newcomer deb image test-packages", TEXT),
+    ("RELEASE", "test-distributions test-newcomer deb image test-packages", Several("bookworm", "trixie")),
     ("STEPS", "test-distributions", TEXT),
     ("TESTS", "test-slow", TEXT),
     ("SECONDS", "fuzz", Number(60, 1, 10000000)),

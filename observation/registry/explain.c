@@ -213,8 +213,8 @@ static void explain_missing(const explanation_t *e, const ir_sensor_t *sensor) {
         }
     }
     if (sensor->n_missing > 0) {
-        row(e, "missing when", said_by(e, fact_of(e, e->property, IR_REGISTRY_TERM_MISSING)), "%.*s",
-            (int)text.size, text.data);
+        row(e, "missing when", said_by(e, fact_of(e, e->property, IR_REGISTRY_TERM_MISSING)),
+            "%.*s", (int)text.size, text.data);
     }
     ir_buffer_free(&text);
 }

@@ -122,7 +122,10 @@ class Inventory:
         roles = [each.strip() for each in section.get("roles", "").split(",") if each.strip()]
         more = {key: self.address(title, {"address": section[key]}) for key in ("outside", "watch") if key in section}
         server = Guest(name=name, platform="", roles=roles, address=address, shard=section.get("shard", ""), **more)
-        server.validate()
+        try:
+            server.validate()
+        except LabError as error:
+            raise LabError(f"{self.path}: [{title}] {error}") from error
         return server
 
     def address(self, title, section, keys=KEYS[:1]):
@@ -136,7 +139,8 @@ class Inventory:
         for each in self.servers:
             if each.name == name:
                 return each
-        raise LabError(f"{self.path}: no server '{name}'; there are {', '.join(each.name for each in self.servers)}")
+        known = ", ".join(each.name for each in self.servers)
+        raise LabError(f"{self.path}: no server '{name}'; {f'there are {known}' if known else 'it wants a section [server NAME]'}")
 
     def having(self, roles, but):
         """(server, role, ports) of the services with one of these roles on other servers than `but`."""

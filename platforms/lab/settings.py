@@ -2,6 +2,8 @@
 
 import configparser
 
+import ini
+
 from .errors import LabError
 
 LARGEST = 64 * 1024
@@ -20,5 +22,5 @@ def read_ini(path):
     except OSError as error:
         raise LabError(f"{path}: {error.strerror}") from error
     except (UnicodeDecodeError, configparser.Error) as error:
-        raise LabError(f"{path}: {' '.join(str(error).split())}") from error
+        raise LabError(ini.fault(path, error)) from error
     return {name: dict(parser[name]) for name in parser.sections()}

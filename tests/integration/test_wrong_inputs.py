@@ -22,6 +22,39 @@ class Row(NamedTuple):
     says: str  # in the only line on standard error
     status: int = 2
     environment: dict = {}
+    text: str = ""  # of the file {dir}/input
+
+
+SENSOR = """@prefix ir: <https://intelligent-river.example/ns#> . @prefix sosa: <http://www.w3.org/ns/sosa/> .
+@prefix qudt: <http://qudt.org/schema/qudt/> . @prefix unit: <http://qudt.org/vocab/unit/> .
+<m> a sosa:Platform ; ir:moteId "m" ; ir:featureOfInterest <f> .
+<s> a sosa:Sensor ; sosa:isHostedBy <m> ; ir:senmlName "m/t" ; sosa:observes <p> ; qudt:hasUnit unit:DEG_C ;
+"""
+
+
+def registry(more, says):
+    return Row("ir-annotate --list --registry {dir}/input", "{dir}/input:5: " + says, 1, {}, SENSOR + more)
+
+
+def mapping(lines, says):
+    text = "[a]\nfiles = x.csv\nmote = m\ntime = t\n" + lines + "[a:v]\nsensor = /t\n"
+    return Row("ir-feed --check --map {dir}/input", says, 2, {}, text)
+
+
+def stations(row, says):
+    return Row("ir-registry from-csv {dir}/input", "{dir}/input:2: " + says, 1, {}, f"mote,sensor,property,unit\n{row}\n")
+
+
+def settings(text, says):
+    return Row("ir-worker --check --offline --settings {dir}/input", "{dir}/input:" + says, 2, {}, text)
+
+
+def inventory(text, says):
+    return Row("platforms/ir-deploy {dir}/input one --dry-run", "{dir}/input:" + says, 1, {}, text)
+
+
+def nodes(text, says):
+    return Row("ingest/haproxy.py {dir}/input", "{dir}/input" + says, 1, {}, text)
 
 
 def variable(script, says, status=2, **environment):
@@ -60,6 +93,39 @@ ROWS = [
     Row("ir-feed --map none.ini", "none.ini: cannot read the mapping: No such file or directory"),
     Row("ir-annotate --registry none.ttl", "none.ttl: cannot open the registry: No such file or directory", 1),
     Row(f"ir-annotate --registry {REGISTRY} --format xml", "format: 'xml' is not one of ntriples"),
+    # ---- what users write ----
+    registry("ir:missingValue <x> .", 'ir:missingValue of <s> wants a number or a text, -9999 or "Ice", not <x>'),
+    registry("ir:missingvalue -9 .", "ir:missingvalue is not a term of the registry; did you mean ir:missingValue?"),
+    registry('ir:samplingInterval "15 minutes" .', "ir:samplingInterval of <s> wants a positive duration"),
+    registry("ir:limits [ ir:grossFail ( 5 1 ) ] .", "ir:grossFail of [ ] is ( 5 1 ): the first number must not be above the second"),
+    registry("ir:limits [ ir:spikeSuspect 3 ; ir:spikeFail 1 ] .", "ir:spikeSuspect of [ ] must not be above ir:spikeFail"),
+    registry("geo:lat 5 .", "prefix of geo:lat is not declared; add @prefix"),
+    registry("ir:samplingInterval 900", "not Turtle"),
+    mapping("zone = Europe/Berln\n", "[a]: zone 'Europe/Berln' is not known; write a name like Europe/Berlin"),
+    mapping("tiem-format = iso\n", "input:5: tiem-format: no such setting"),
+    mapping("header = 2000\n", "input:5: header: 2000 is outside 0"),
+    mapping("time-format = DD.MM.YYYY\n", "time-format: 'DD.MM.YYYY' is none of iso, unix, unix-ms, and has no %"),
+    mapping("[a\n", "input:5: neither a section nor NAME = VALUE"),
+    stations("a,t,water-temperatur,Cel", "property 'water-temperatur' is not known; did you mean water-temperature?"),
+    stations("a,t,temperature,C", "unit 'C' is one of ElectricCharge, but temperature is a Temperature"),
+    stations("a,t,temperature", "the row has 3 fields, the header has 4"),
+    settings("[ir-wroker]\npartitions = 3\n", "2: partitions stands in section 'ir-wroker', which no program reads; did you mean"),
+    settings("[ir-worker]\npartitions = 0\n", "2: partitions: 0 is outside 1 … 256"),
+    settings("partitions = 3\n", "1: partitions stands in section ''"),
+    settings("[ir-worker]\npartitions\n", "2: neither a section nor NAME = VALUE"),
+    inventory("", " no server 'one'; it wants a section [server NAME]"),
+    inventory("[server one]\naddress = 10.0.0.1\nroles = brooker\n", " [server one] role 'brooker': it is one of"),
+    inventory("[server one]\nadress = 10.0.0.1\n", " [server one] adress: known are address"),
+    inventory("[server one]\nroles\n", "2: neither a section nor NAME = VALUE"),
+    inventory("[server one]\n[server one]\n", "2: [server one] is there twice"),
+    nodes("hello\n", ":1: a section [NAME] must stand before it"),
+    nodes("[broker a]\naddress = 10.0.0.1\naddress = 10.0.0.2\n", ":3: [broker a] address is there twice"),
+    nodes("[balanser]\nhttp = 80\n", " [balanser]: sections are balancer"),
+    nodes("[balancer]\nhtpp = 80\n", " [balancer] htpp: there is no such key; known: address"),
+    nodes("[balancer]\nhttps = 443\n[broker a]\nhost = 10.0.0.1\n", " [balancer]: https needs a certificate"),
+    Row("ir-ingest --tokens {dir}/input --listen 127.0.0.1:0", "input:1: not 'MOTE sha256:HEX' with 64 digits", 1, {}, "m secret\n"),
+    variable("up.py up", "REGISTRY={dir}/empty.ttl: it describes no sensor", REGISTRY="{dir}/empty.ttl"),
+    Row("ir-worker --settings {dir}", "ir-worker: {dir}: Is a directory"),
     # ---- lists and files ----
     Row("ingest/haproxy.py none.conf", "none.conf: No such file or directory", 1),
     Row("ingest/motes.py none", "none: there is no such file", 1),
@@ -76,6 +142,8 @@ ROWS = [
 
 def answer(row, folder, before=()):
     """(status, lines on standard error)."""
+    Path(folder, "input").write_text(row.text, encoding="utf-8")
+    Path(folder, "empty.ttl").touch()
     words = [each.format(dir=folder) for each in row.words.split()]
     if words[0].startswith("ir-"):
         words[0] = str(BUILD / words[0])
@@ -95,6 +163,21 @@ def test_one_line_says_what_is_wrong(row, tmp_path):
         pytest.skip(f"not possible on this host: {lines[-1:]}")
     assert status == row.status, lines
     assert len(lines) == 1 and row.says.format(dir=tmp_path) in lines[0], lines
+
+
+def test_all_faults_of_a_mapping_at_once(tmp_path):
+    text = "[a]\nfiles = a.csv\ntime = t\n[a:v]\nunit = xyz\n[b]\ntime = t\n"
+    status, lines = answer(Row("ir-feed --check --map {dir}/input", "", 2, {}, text), tmp_path)
+    says = ["[a]: wants a mote", "[a:v]: wants a sensor", "[a:v]: unit 'xyz' is not known", "[b]: wants either files or subscribe",
+            "[b]: wants a mote", "[b]: no section [b:COLUMN] names a sensor", "6 faults in the mapping"]
+    assert status == 2 and [line.endswith(what) for line, what in zip(lines, says, strict=True)] == [True] * 7, lines
+
+
+def test_files_of_a_mapping_that_are_not_there(tmp_path):
+    text = f"[a]\nfiles = {tmp_path}/none-*.csv\nmote = m\ntime = t\n[a:v]\nsensor = /t\n"
+    Path(tmp_path, "map.ini").write_text(text, encoding="utf-8")
+    done = subprocess.run([BUILD / "ir-feed", "--check", "--map", tmp_path / "map.ini"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and f"no file matches {tmp_path}/none-*.csv" in done.stdout, done
 
 
 # ---- what the system refuses ----

@@ -499,6 +499,8 @@ static void test_mappings_that_are_wrong(void **state) {
         {"[a]\nsubscribe = mqtt://x\nmote = m\ntime = t\n[a:v]\nsensor = s\n", "tts or chirpstack"},
         {"[a]\nfiles = x\nmote = m\ntime = t\ntime-format = x\n[a:v]\nsensor = s\n", "time-format"},
         {"[a]\nfiles = x\nformat = tts\nmote = m\n[a:v]\nsensor = column:x\n", "no column"},
+        {"[a]\nfiles = x\nmote = m\ntime = t\nzone = Europe/Berln\n[a:v]\nsensor = s\n",
+         "zone 'Europe/Berln'"},
         {"[a:123456789012345678901234567890123456789012345678]\nsensor = x\n", "longer than 48"},
     };
     char folder[] = "/tmp/ir-map-XXXXXX";

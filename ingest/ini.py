@@ -1,0 +1,18 @@
+"""What is wrong with the form of an INI file, in one line that names the place."""
+
+import configparser
+
+
+def fault(path, error):
+    """"PATH:LINE: what", of what reading it with configparser raised."""
+    if isinstance(error, configparser.MissingSectionHeaderError):
+        return f"{path}:{error.lineno}: a section [NAME] must stand before it"
+    if isinstance(error, configparser.DuplicateSectionError):
+        return f"{path}:{error.lineno}: [{error.section}] is there twice"
+    if isinstance(error, configparser.DuplicateOptionError):
+        return f"{path}:{error.lineno}: [{error.section}] {error.option} is there twice"
+    if isinstance(error, configparser.ParsingError):
+        return f"{path}:{error.errors[0][0]}: neither a section nor NAME = VALUE"
+    if isinstance(error, UnicodeDecodeError):
+        return f"{path}: it is not UTF-8; save it as UTF-8"
+    return f"{path}: {' '.join(str(error).split())}"
