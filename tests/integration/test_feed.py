@@ -192,6 +192,68 @@ def test_killed_in_the_middle(via, make_pipeline, mqtt_broker, tmp_path):
         assert stored(pipeline) == expected_ids(rows)
 
 
+CAMPBELL = """[gauge]
+files = *.txt
+format = toa5
+zone = Europe/Berlin
+mote = elbe
+[gauge:Temp_C]
+sensor = /temperature
+unit = Cel
+[gauge:Stage]
+sensor = /stage
+unit = cm
+"""
+USGS = """[gauge]
+files = *.txt
+format = rdb
+mote = column:site_no
+[gauge:1_00010]
+sensor = /temperature
+unit = Cel
+[gauge:2_00065]
+sensor = /stage
+unit = cm
+"""
+
+
+def campbell(rows):
+    """A table as a CR1000 writes it."""
+    yield ('"TOA5","dresden","CR1000X","1234","CR1000X.Std.07.01","CPU:elbe.CR1X","55667","Table1"\r\n'
+           '"TIMESTAMP","RECORD","BattV","Temp_C","Stage"\r\n"TS","RN","Volts","Deg C","cm"\r\n"","","Min","Avg","Smp"\r\n')
+    for record, (local, _, warm, stage) in enumerate(rows):
+        day, clock = local.split()
+        yield f'"{"-".join(reversed(day.split(".")))} {clock}:00",{record},12.9,{warm},{stage}\r\n'
+
+
+def usgs(rows):
+    """A table as NWIS writes it, with the abbreviation of each row's time."""
+    yield ("# retrieved: 2024-11-04 10:00:00 -04:00\n#\nagency_cd\tsite_no\tdatetime\ttz_cd\t1_00010\t1_00010_cd\t2_00065\n"
+           "5s\t15s\t20d\t6s\t14n\t10s\t14n\n")
+    for _, seconds, warm, stage in rows:
+        local = datetime.datetime.fromtimestamp(seconds, BERLIN)
+        yield f"USGS\telbe\t{local:%Y-%m-%d %H:%M}\t{local:%Z}\t{warm}\tP\t{stage}\n"
+
+
+@pytest.mark.parametrize("mapping, table", ((CAMPBELL, campbell), (USGS, usgs)), ids=("toa5", "rdb"))
+def test_files_of_loggers_killed_in_the_middle(mapping, table, elbe):
+    """Across the change of clocks, growing, fed twice; the file is cut anywhere, within rows, too."""
+    feed = Feed(elbe, mapping)
+    rows = list(logger_rows(days=20))
+    text = "".join(table(rows))
+    generator = random.Random(11)
+    for part in range(4):
+        feed.write("table.txt", text[len(text) * part // 4:len(text) * (part + 1) // 4], "a")
+        process = feed.start("--round=200")
+        process.wait(generator.uniform(0.05, 1.0))
+        process.kill()
+    feed.run("--round=200")
+    assert stored(elbe) == expected_ids(rows)
+    (feed.directory / "state").rename(feed.directory / "old-state")
+    assert f"{len(rows)} packs confirmed" in feed.run()
+    assert stored(elbe) == expected_ids(rows) and len(packs(elbe)) == len(rows)
+
+
 def test_a_file_that_grows(elbe):
     feed = Feed(elbe, LOGGER)
     rows = list(logger_rows(days=1))
