@@ -12,6 +12,7 @@ import pytest
 import cluster
 import harness
 import servers
+from addresses import LOOPBACK
 from harness import ROOT
 
 sys.path.insert(0, str(ROOT))
@@ -20,21 +21,22 @@ from platforms.lab import LabError  # noqa: E402
 from platforms.lab.deploy import Inventory  # noqa: E402
 from platforms.lab.image import extra_servers  # noqa: E402
 
+OUTSIDE, FRONT, BACK, OLD, *FOUR = LOOPBACK
 # Of a closed network: the generator plays all motes.
-INVENTORY = """
+INVENTORY = f"""
 [river]
-formats = {formats}
+formats = {{formats}}
 listeners = amqp,mqtt
 motes = shared
 [limits]
 connections-per-source = 1000
 new-connections-per-source = 1000
 [server front]
-address = 127.0.0.21
-outside = 127.0.0.20
+address = {FRONT}
+outside = {OUTSIDE}
 roles = broker,balancer
 [server back]
-address = 127.0.0.22
+address = {BACK}
 roles = worker:2
 """
 
@@ -78,11 +80,13 @@ def processes_of(folder):
 
 @pytest.fixture
 def port_mapper():
-    """Erlang's, which the first broker of a host starts if there is none, and leaves running."""
-    process = subprocess.Popen(["epmd"], stderr=subprocess.DEVNULL)
+    """Erlang's, which the first broker of a host starts if there is none, and leaves running. It does not end while brokers of
+    others use it."""
+    there = subprocess.run(["epmd", "-names"], capture_output=True, timeout=60, check=False).returncode == 0
+    subprocess.run(["epmd", "-daemon"], timeout=60, check=True)
     yield
-    process.terminate()
-    process.wait(60)
+    if not there:
+        subprocess.run(["epmd", "-kill"], capture_output=True, timeout=60, check=False)
 
 
 @pytest.fixture
@@ -102,39 +106,42 @@ def test_two_servers(inventory, tmp_path):
     inventory.write_text(INVENTORY.format(formats="jsonld,senml"))
     assert "broker, balancer ready" in deploy(inventory, "front")
     assert "changed: worker-1, worker-2" in deploy(inventory, "back")
-    send(inventory, "127.0.0.21:5671", "127.0.0.20:5670")
+    send(inventory, f"{FRONT}:5671", f"{OUTSIDE}:5670")
     assert "changed: nothing" in deploy(inventory, "back")
     inventory.write_text(INVENTORY.format(formats="senml"))
     assert "changed: nothing" in deploy(inventory, "front")
     assert "changed: worker-1, worker-2" in deploy(inventory, "back")
 
 
-ONE_BROKER = """
+ONE_BROKER = f"""
 [river]
 motes = shared
 [server one]
-address = 127.0.0.41
+address = {FOUR[0]}
 roles = broker
 [server work]
-address = 127.0.0.44
+address = {FOUR[3]}
 roles = worker
 """
-TWO_MORE = """
+TWO_MORE = f"""
 [server two]
-address = 127.0.0.42
+address = {FOUR[1]}
 roles = broker
 [server three]
-address = 127.0.0.43
+address = {FOUR[2]}
 roles = broker
 """
+
+
+def node_of(address):
+    return f"rabbit-{address.rpartition('.')[2]}@{address}"
 
 
 def members(path, name, address):
     """How many brokers hold each quorum queue, as the broker of that server says. rabbitmqctl's list_queues would wait
     for all nodes to reach rabbitmqctl itself."""
     text = "[length(maps:get(nodes, amqqueue:get_type_state(Q))) || Q <- rabbit_amqqueue:list(), amqqueue:is_quorum(Q)]."
-    node = f"rabbit-{address.rpartition('.')[2]}@{address}"
-    argv = ["/usr/lib/rabbitmq/bin/rabbitmqctl", "--longnames", "--node", node, "eval", text]
+    argv = ["/usr/lib/rabbitmq/bin/rabbitmqctl", "--longnames", "--node", node_of(address), "eval", text]
     env = {**os.environ, "HOME": str(path.parent / name / "var/lib/river/broker")}
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, env=env, check=True)
     return set(json.loads(done.stdout))
@@ -146,17 +153,17 @@ def test_brokers_that_come_later_share_the_queues(inventory):
     inventory.write_text(ONE_BROKER)
     deploy(inventory, "one")
     deploy(inventory, "work")
-    send(inventory, "127.0.0.41:5672", "127.0.0.41:5672")
+    send(inventory, f"{FOUR[0]}:5672", f"{FOUR[0]}:5672")
     deploy(inventory, "work", "stop")
-    send(inventory, "127.0.0.41:5672", "127.0.0.41:5672", "--repeat=2", "--no-subscribe")
-    assert members(inventory, "one", "127.0.0.41") == {1}
+    send(inventory, f"{FOUR[0]}:5672", f"{FOUR[0]}:5672", "--repeat=2", "--no-subscribe")
+    assert members(inventory, "one", FOUR[0]) == {1}
     inventory.write_text(ONE_BROKER + TWO_MORE)
     deploy(inventory, "two")
     deploy(inventory, "three")
-    assert servers.wait_until(lambda: members(inventory, "three", "127.0.0.43") == {3}, 60)
+    assert servers.wait_until(lambda: members(inventory, "three", FOUR[2]) == {3}, 60)
     deploy(inventory, "one", "stop")
     deploy(inventory, "work")
-    send(inventory, "127.0.0.42:5672", "127.0.0.43:5672", "--repeat=3")
+    send(inventory, f"{FOUR[1]}:5672", f"{FOUR[2]}:5672", "--repeat=3")
     with sqlite3.connect(inventory.parent / "work/var/lib/river/stores/documents.sqlite", timeout=30) as database:
         assert database.execute("SELECT count(*) FROM raw").fetchone() == (900,)
 
@@ -212,19 +219,19 @@ def test_a_wrong_inventory_says_where(tmp_path, text, words):
         Inventory(path)
 
 
-SHARDS = """
+SHARDS = f"""
 [river]
 motes = shared
 [server a]
-address = 127.0.0.31
+address = {FOUR[0]}
 roles = documents,config
 shard = shard-1
 [server b]
-address = 127.0.0.32
+address = {FOUR[1]}
 roles = documents
 shard = shard-2
 [server c]
-address = 127.0.0.33
+address = {FOUR[2]}
 roles = broker,router,worker
 """
 
@@ -237,7 +244,7 @@ def test_shards(tmp_path):
     try:
         for name in ("a", "b", "c"):
             deploy(path, name)
-        uri = "mongodb://worker@127.0.0.33:27016/river?authSource=admin"
+        uri = f"mongodb://worker@{FOUR[2]}:27016/river?authSource=admin"
         argv = [harness.BUILD / "ir-store", "status", f"--documents={uri}", "--graph=null:"]
         env = {**os.environ, "IR_DOCUMENTS_PASSWORD": Inventory(path).services.store_password}
         assert subprocess.run(argv, env=env, timeout=60, check=False).returncode == 0
@@ -246,9 +253,9 @@ def test_shards(tmp_path):
             deploy(path, name, "stop")
 
 
-DRAINING = """
+DRAINING = f"""
 [draining old]
-address = 127.0.0.31
+address = {OLD}
 """
 
 
@@ -260,10 +267,10 @@ def test_brokers_that_are_drained(tmp_path):
     front, back = services.guests
     backends = services.files(front)["services/balancer/haproxy.cfg"].split("\nbackend ")
     found = {text.split("\n", 1)[0]: text for text in backends if "-brokers" in text.split("\n", 1)[0]}
-    assert {name: ("127.0.0.31:" in text, "127.0.0.21:" in text) for name, text in found.items()} == {
+    assert {name: (f"{OLD}:" in text, f"{FRONT}:" in text) for name, text in found.items()} == {
         "amqp-brokers": (False, True), "mqtt-brokers": (False, True), "consumer-brokers": (True, False)}
-    assert "127.0.0.31" not in services.files(front)["services/broker/rabbitmq.conf"]
-    assert "management = http://monitor@127.0.0.31:15672,http://monitor@127.0.0.21:15672" in str(
+    assert OLD not in services.files(front)["services/broker/rabbitmq.conf"]
+    assert f"management = http://monitor@{OLD}:15672,http://monitor@{FRONT}:15672" in str(
         services.files(back)["services/worker-1/river.conf"])
     path.write_text(INVENTORY.format(formats="senml") + DRAINING + "roles = broker\n")
     with pytest.raises(LabError, match="draining old.*roles"):
@@ -276,6 +283,6 @@ def test_data_of_another_series(inventory, tmp_path):
     data = tmp_path / "one" / "var" / "lib" / "river" / "broker" / "mnesia"
     data.mkdir(parents=True)
     old = harness.series_of() < (4, 0)
-    (data / "rabbit-41@127.0.0.41-feature_flags").write_text("['rabbitmq_4.0.0']." if old else "[quorum_queue].")
+    (data / f"{node_of(FOUR[0])}-feature_flags").write_text("['rabbitmq_4.0.0']." if old else "[quorum_queue].")
     assert f"holds data of RabbitMQ {4 if old else 3}" in deploy(inventory, "one", good=1)
     assert not (tmp_path / "one" / "etc").exists()

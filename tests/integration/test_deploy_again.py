@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import harness
+from addresses import LOOPBACK, LOOPBACK_V6
 from harness import ROOT
 from test_deploy import deploy, inventory, port_mapper, send  # noqa: F401 - fixtures
 
@@ -23,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 from platforms.lab import LabError, deploy as deployment, running, systemd, tree  # noqa: E402
 from platforms.lab.inventory import Inventory  # noqa: E402
 
-ONE, TWO = "127.0.0.51", "127.0.0.52"
+ONE, TWO = LOOPBACK[:2]
 SERVERS = f"""
 [river]
 registry = river.ttl
@@ -106,6 +108,7 @@ def test_a_pair_of_servers(inventory, moments):  # noqa: F811
     a_dry_run_changes_nothing(inventory, own)
     interrupted_calls_are_completed(inventory, own, moments)
     who_answers_is_the_process_that_was_started(inventory)
+    lost_stores_are_not_made_silently(inventory)
     secrets_are_those_that_others_have(inventory)
 
 
@@ -153,6 +156,32 @@ def who_answers_is_the_process_that_was_started(inventory):  # noqa: F811
     assert "changed: gateway" in deploy(inventory, "two")
 
 
+def stored(inventory):  # noqa: F811
+    with contextlib.closing(sqlite3.connect(inventory.parent / "two/var/lib/river/stores/documents.sqlite", timeout=60)) as database:
+        return database.execute("SELECT count(*) FROM raw").fetchone()[0]
+
+
+def lost_stores_are_not_made_silently(inventory):  # noqa: F811
+    """They are refused until they are restored, or until somebody says that they are given up."""
+    stores, backups = inventory.parent / "two/var/lib/river/stores", inventory.parent / "backups"
+    before = stored(inventory)
+    assert before == 300 and "wants a folder" in deploy(inventory, "two", "backup", good=1)
+    deploy(inventory, "two", "backup", str(backups))
+    (made,) = backups.iterdir()
+    assert {"inventory.conf", "passwords", "river.ttl"} <= {each.name for each in (made / "files").rglob("*")}
+    assert "one has no worker" in deploy(inventory, "one", "backup", str(backups), good=1)
+    deploy(inventory, "two", "stop")
+    shutil.rmtree(stores)
+    assert "run ir-store init" in deploy(inventory, "two", "--wait=5", good=1) and not (stores / "documents.sqlite").exists()
+    deploy(inventory, "two", "restore", str(backups))
+    deploy(inventory, "two")
+    assert stored(inventory) == before
+    deploy(inventory, "two", "stop")
+    shutil.rmtree(stores)
+    deploy(inventory, "two", "--new-stores")
+    assert stored(inventory) == 0
+
+
 def secrets_are_those_that_others_have(inventory):  # noqa: F811
     """With secrets of its own a server would be none of theirs."""
     secrets = Path(f"{inventory}.secrets")
@@ -167,16 +196,27 @@ def alive(address, port):
     return False
 
 
-ALL_IN_ONE = """
+ALL_IN_ONE = f"""
 [river]
 motes = shared
 [server one]
-address = ::1
+address = {LOOPBACK_V6}
 roles = broker,worker,gateway
 """
 
 
-def test_ipv6_under_a_strict_umask(inventory):  # noqa: F811
+@pytest.fixture
+def ipv6():
+    """An address of loopback, besides ::1, that is this process' own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root gives an interface an address")
+    words = [f"{LOOPBACK_V6}/128", "dev", "lo"]
+    subprocess.run(["ip", "address", "replace", *words, "nodad"], timeout=20, check=True)
+    yield LOOPBACK_V6
+    subprocess.run(["ip", "address", "delete", *words], timeout=20, check=True)
+
+
+def test_ipv6_under_a_strict_umask(ipv6, inventory):  # noqa: F811
     """Of one address, ended in the order in which nothing is lost."""
     inventory.write_text(ALL_IN_ONE)
     before = os.umask(0o077)
@@ -184,12 +224,12 @@ def test_ipv6_under_a_strict_umask(inventory):  # noqa: F811
         deploy(inventory, "one")
     finally:
         os.umask(before)
-    send(inventory, "[::1]:5672", "[::1]:5672")
+    send(inventory, f"[{ipv6}]:5672", f"[{ipv6}]:5672")
     root = inventory.parent / "one"
     modes = {each.stat().st_mode & 0o777 for each in (root / "opt/river").rglob("*")}
     assert modes <= {0o755, 0o644}
     assert {each.stat().st_mode & 0o777 for each in (root / "etc/river/services").rglob("*") if each.is_file()} == {0o600}
-    assert {address for address, _ in sockets(inventory, "one")} == {"[::1]"}
+    assert {address for address, _ in sockets(inventory, "one")} == {f"[{ipv6}]"}
     services = ("gateway", "worker", "broker")
     stopping = subprocess.Popen(argv(inventory, "one", "stop"))
     ended = []

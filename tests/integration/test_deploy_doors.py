@@ -16,11 +16,12 @@ import pytest
 
 import harness
 import raw_mqtt
+from addresses import LOOPBACK
 from harness import ROOT, cluster, servers
 from test_deploy import Inventory, deploy, inventory, port_mapper  # noqa: F401 - fixtures
 
 MOTE, LATER = "USGS-08068500", "BUOY-7"
-OUTSIDE, FRONT, BACK = "127.0.0.60", "127.0.0.61", "127.0.0.62"
+OUTSIDE, FRONT, BACK = LOOPBACK[:3]
 SERVERS = f"""
 [river]
 registry = river.ttl

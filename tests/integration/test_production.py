@@ -14,6 +14,7 @@ import urllib.request
 import pytest
 
 import harness
+from addresses import BRIDGE, BRIDGE_V6
 from harness import ROOT
 from machines import BUILD, Machines
 from test_deploy_doors import MOTE, Mote, pack
@@ -22,10 +23,9 @@ sys.path.insert(0, str(ROOT))
 
 from platforms.lab.inventory import Inventory  # noqa: E402
 
-SUBNET = "10.99.77"
-OUTSIDE = f"{SUBNET}.100"
+OUTSIDE = f"{BRIDGE}.100"
 NAMES = ("one", "two", "three")
-ADDRESSES = {name: f"{SUBNET}.1{number}" for number, name in enumerate(NAMES, 1)}
+ADDRESSES = {name: f"{BRIDGE}.1{number}" for number, name in enumerate(NAMES, 1)}
 INVENTORY = f"""
 [river]
 formats = senml
@@ -206,7 +206,7 @@ def require_containers():
 @pytest.mark.slow
 def test_three_servers(tmp_path):
     require_containers()
-    with Machines(tmp_path, SUBNET) as machines:
+    with Machines(tmp_path, BRIDGE) as machines:
         write(machines.shared)
         registry(machines.shared)
         servers = {name: machines.make(name, *addresses(name)) for name in NAMES}
@@ -226,12 +226,12 @@ def test_three_servers(tmp_path):
         servers["three"] = lose_and_replace(machines, servers, river)
 
 
-ALL_IN_ONE = """
+ALL_IN_ONE = f"""
 [river]
 formats = senml
 [server one]
-address = fd00:77::11
-outside = fd00:77::100
+address = {BRIDGE_V6}:11
+outside = {BRIDGE_V6}:100
 roles = broker,documents,graph,balancer,gateway,worker
 """
 
@@ -239,13 +239,13 @@ roles = broker,documents,graph,balancer,gateway,worker
 @pytest.mark.slow
 def test_one_server_by_ipv6(tmp_path):
     require_containers()
-    with Machines(tmp_path, "10.99.78", "fd00:77::1/64") as machines:
+    with Machines(tmp_path, BRIDGE, f"{BRIDGE_V6}:1/64") as machines:
         (machines.shared / "inventory.conf").write_text(ALL_IN_ONE)
-        one = machines.make("one", "fd00:77::11/64", "fd00:77::100/64")
+        one = machines.make("one", f"{BRIDGE_V6}:11/64", f"{BRIDGE_V6}:100/64")
         empty(one)
         one.deploy()
         river = River(machines.shared)
-        first_observation(river.path, "[fd00:77::100]")
+        first_observation(river.path, f"[{BRIDGE_V6}:100]")
         river.await_first()
 
 
