@@ -10,6 +10,14 @@
 
 /* ---- init ---- */
 
+static ir_status_t check_there(const ir_stores_t *stores, ir_error_t *error) {
+    ir_status_t status = ir_documents_ready(stores->documents, error);
+    if (status == IR_OK) {
+        status = ir_graph_ready(stores->graph, error);
+    }
+    return status == IR_OK ? ir_graph_present(stores->graph, error) : status;
+}
+
 static ir_status_t init_stores(const ir_stores_t *stores, const ir_registry_t *registry,
                                ir_error_t *error) {
     char masked[MASKED_SIZE];
@@ -41,6 +49,9 @@ ir_status_t ir_store_init(const ir_stores_t *stores, ir_error_t *error) {
     ir_registry_t *registry = NULL;
     ir_status_t status =
         ir_registry_load(stores->options->registry, &registry, &ir_program_teller, error);
+    if (status == IR_OK && stores->options->again) {
+        status = check_there(stores, error);
+    }
     if (status == IR_OK) {
         status = init_stores(stores, registry, error);
     }

@@ -14,6 +14,7 @@ typedef struct ir_store_options {
     ir_format_settings_t format;
     char *registry;
     int64_t timeout_ns;
+    bool again;
     char *shards;
     char *new_user, *new_user_password;
     int new_user_may; /* ir_store_may_t */
@@ -59,7 +60,8 @@ typedef struct ir_stores {
 /* Initiates the replica set in the document store's URI, if that has not been done. */
 ir_status_t ir_store_initiate(const ir_stores_t *stores, ir_error_t *error);
 
-/* The same; then prepares both stores for writing: tables, indexes, the registry's graph. */
+/* The same; then prepares both stores for writing: tables, indexes, the registry's graph. With
+ * options->again, IR_ERR_NOT_FOUND for a store that is not set up, and nothing is done. */
 ir_status_t ir_store_init(const ir_stores_t *stores, ir_error_t *error);
 
 /* Shows what the stores hold. Returns false when one of them cannot be queried; the reason is

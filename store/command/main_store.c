@@ -15,6 +15,8 @@ static const ir_setting_t settings[] = {
     IR_REGISTRY_SETTING(ir_store_options_t, registry, " init puts them into the graph store."),
     {"timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, 3600 * IR_SECOND, "30s",
      FIELD(timeout_ns), "Longest wait for one answer of a store."},
+    {"again", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(again),
+     "init: only stores that were set up before; one that came back empty is refused."},
     {"shards", 0, IR_SETTING_TEXT, "SETS", NULL, 0, 0, NULL, FIELD(shards),
      "init on a mongos: replica sets to add as shards, SET/HOST:PORT[,HOST:PORT…], separated by "
      "spaces."},
@@ -285,6 +287,7 @@ static ir_status_t open_stores(const ir_store_options_t *options, ir_stores_t *s
     documents.shards = ir_setting_text(options->shards);
     ir_store_settings_graph(&options->stores, &options->format, stores->writer, options->timeout_ns,
                             &graph);
+    graph.set_up = options->again;
     const ir_status_t status = ir_documents_open(&documents, &stores->documents, error);
     return status == IR_OK ? ir_graph_open(&graph, &stores->graph, error) : status;
 }

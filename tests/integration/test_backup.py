@@ -5,8 +5,10 @@ import hashlib
 import json
 import os
 import re
+import resource
 import shlex
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -51,11 +53,19 @@ def send(pipeline, messages):
         pipeline.publish(message)
 
 
-def lose_files(pipeline):
-    """Database, its log, and the segments."""
+def lose_documents(pipeline):
+    """The database and its log."""
     for path in pipeline.directory.glob("documents.sqlite*"):
         path.unlink()
+
+
+def lose_graph(pipeline):
     shutil.rmtree(pipeline.directory / "graph")
+
+
+def lose_files(pipeline):
+    lose_documents(pipeline)
+    lose_graph(pipeline)
 
 
 def rehearse(pipeline, messages, lose):
@@ -137,6 +147,53 @@ def test_one_store_alone(pipeline, messages):
     restore(pipeline, "--store=graph")
     pipeline.drain()
     verify(pipeline, messages[:200])
+
+
+def restore_killed(pipeline, size, *words):
+    """Ends it in the middle of writing a file, at this size, by a signal that it cannot see coming. Whether it was so."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    argv = [harness.BUILD / "ir-store", "restore", "backups", *words, *pipeline.stores()]
+    done = subprocess.run(argv, cwd=pipeline.directory, capture_output=True, text=True, timeout=120, preexec_fn=limit, check=False)
+    assert done.returncode in (0, -signal.SIGXFSZ), done.stderr
+    return done.returncode != 0
+
+
+@pytest.mark.parametrize("store, lose", (("documents", lose_documents), ("graph", lose_graph)))
+def test_killed_while_one_store_is_restored(pipeline, messages, store, lose):
+    """Nothing torn is there afterwards, and the same command, called again, ends it."""
+    pipeline.worker("--segment-bytes=64Ki")
+    send(pipeline, messages[:400])
+    pipeline.drain()
+    pipeline.stop_workers()
+    backup(pipeline)
+    whole = set(pipeline.sqlite_ids())
+    lose(pipeline)
+    for size in (1000, 20000, 70000):
+        assert restore_killed(pipeline, size, f"--store={store}")
+        assert store == "graph" or not (pipeline.directory / "documents.sqlite").exists()
+        assert store == "documents" or pipeline.sqlite("PRAGMA integrity_check") == [("ok",)]
+    restore(pipeline, f"--store={store}")
+    assert set(pipeline.sqlite_ids()) == set(pipeline.nquads_ids()) == whole
+    verify(pipeline, messages[:400])
+
+
+def test_killed_between_the_stores(pipeline, messages):
+    """The documents are back, so all that is left to be restored is the graph; that is said."""
+    pipeline.worker()
+    send(pipeline, messages[:400])
+    pipeline.drain()
+    pipeline.stop_workers()
+    backup(pipeline)
+    lose_files(pipeline)
+    (pipeline.directory / "graph").write_text("in its way")
+    assert "graph" in refused(pipeline, "restore", "backups")
+    (pipeline.directory / "graph").unlink()
+    assert "--store=graph" in refused(pipeline, "restore", "backups")
+    restore(pipeline, "--store=graph")
+    verify(pipeline, messages[:400])
 
 
 def test_whole_or_not_at_all(pipeline, messages, tmp_path):

@@ -3,6 +3,7 @@
 import datetime
 import gzip
 import json
+import subprocess
 import time
 import urllib.parse
 
@@ -172,6 +173,45 @@ def moment_after(pipeline):
     after = pipeline.sqlite("SELECT max(received_ns) FROM raw")[0][0] // 10**6 + 1
     harness.wait_for(lambda: time.time_ns() // 10**6 > after, "the next millisecond", pause=0.001)
     return datetime.datetime.fromtimestamp(after / 1000, datetime.timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+STEPS = ("from the graph: revisions", "from the graph: observations", "revisions", "observations", "raw messages")
+
+
+def kill_purge(pipeline, step, *words):
+    """Ends it by SIGKILL when it says that it begins with a step."""
+    argv = [harness.BUILD / "ir-store", "purge", *words, "--yes", *pipeline.stores()]
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=pipeline.directory) as process:
+        for line in process.stderr:
+            if f": {step} " in line:
+                process.kill()
+
+
+def test_killed(pipeline, messages):
+    """At each step: the other motes' observations are whole, nothing is in the graph alone, and the next purge ends it."""
+    (gone, _), _ = by_mote(messages)
+    sent = messages[:600]
+    mine = [each for each in sent if each.mote == gone]
+    pipeline.worker()
+    for message in sent:
+        pipeline.publish(message)
+    pipeline.drain()
+    pipeline.stop_workers()
+    for step in STEPS:
+        kill_purge(pipeline, step, f"--mote={gone}")
+        left = in_documents(pipeline, "observations")
+        assert ids(sent) - ids(mine) <= left <= ids(sent)
+        assert in_graph(pipeline, "nquads", None) <= in_documents(pipeline, "observations", "revisions")
+        assert pipeline.sqlite("PRAGMA integrity_check") == [("ok",)]
+    purge(pipeline, f"--mote={gone}", "--yes")
+    assert in_documents(pipeline, "observations") == ids(sent) - ids(mine)
+    assert in_graph(pipeline, "nquads", None) == in_documents(pipeline, "observations", "revisions")
+    pipeline.worker()
+    for message in mine:
+        pipeline.publish(message)
+    pipeline.drain()
+    pipeline.stop_workers()
+    pipeline.assert_exactly(sent)
 
 
 # ---- the graph alone ----

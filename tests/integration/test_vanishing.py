@@ -138,6 +138,61 @@ def test_log_removed(pipeline, messages):
     pipeline.assert_exactly(messages[:400])
 
 
+@pytest.mark.parametrize("remove, path", [(remove_database, "documents.sqlite"), (remove_graph, "graph")])
+def test_what_was_set_up_is_not_set_up_silently(pipeline, remove, path):
+    """init --again, as a deployment calls it, changes nothing of what is there and makes nothing that is not."""
+    pipeline.run("ir-store", "init", "--again", *pipeline.stores())
+    remove(pipeline)
+    status, _, errors = pipeline.call("ir-store", "init", "--again", *pipeline.stores())
+    assert status == 1 and path in errors, errors
+    assert not (pipeline.directory / path).exists()
+    init_stores(pipeline)
+    pipeline.run("ir-store", "init", "--again", *pipeline.stores())
+
+
+def test_servers_that_were_set_up(make_pipeline, mongodb, tmp_path_factory):
+    """The same: a database without its note of being set up, a dataset without registry."""
+    with servers.Oxigraph(tmp_path_factory.mktemp("emptied")) as oxigraph:
+        pipeline = make_pipeline(documents=mongodb.uri.replace("/river", "/again"), graph=oxigraph.uri)
+        for part, says in (("documents", "documents mongodb"), ("graph", "graph")):
+            null = f"--{'graph' if part == 'documents' else 'documents'}=null:"
+            status, _, errors = pipeline.call("ir-store", "init", "--again", *pipeline.stores(), null)
+            assert status == 1 and says in errors and "not set up" in errors, errors
+        pipeline.init()
+        pipeline.run("ir-store", "init", "--again", *pipeline.stores())
+
+
+def number_in(answer, key):
+    """An int64 of a document of BSON, by its key."""
+    at = answer.index(b"\x12" + key.encode() + b"\0") + len(key) + 2
+    return int.from_bytes(answer[at : at + 8], "little")
+
+
+def test_mongodb_comes_back_empty(make_pipeline, tmp_path_factory, messages):
+    """It is not asked for each batch whether it is the one that was set up; but nothing is acknowledged into another."""
+    with servers.MongoDB(tmp_path_factory.mktemp("own-mongod")) as mongod:
+        pipeline = make_pipeline(documents=mongod.uri, graph="null:").init()
+        worker = pipeline.worker("--batch-observations=1")
+        queries = number_in(mongod.command({"serverStatus": 1}), "query")
+        send(pipeline, messages[:600])
+        pipeline.drain()
+        batches = worker.metric("ir_batches_total")
+        assert number_in(mongod.command({"serverStatus": 1}), "query") - queries < batches / 2
+        mongod.kill()
+        send(pipeline, messages[600:700])
+        await_not_ready(worker, "documents")
+        shutil.rmtree(mongod.directory / "data")
+        mongod.set_up = False
+        mongod.start()
+        await_not_ready(worker, "not the one that was set up")
+        assert worker.metric("ir_messages_acknowledged_total") == 600
+        init_stores(pipeline)
+        pipeline.drain(120)
+        worker.await_ready()
+        mongod.command({"dropDatabase": 1}, "river")  # while it runs, and keeps its connections
+        await_not_ready(worker, "not the one that was set up")
+
+
 def test_graph_server_comes_back_empty(make_pipeline, tmp_path_factory, messages):
     """Its data are gone with its registry: that is said, nothing is put into the empty dataset before it is set up."""
     with servers.Oxigraph(tmp_path_factory.mktemp("own-oxigraph")) as oxigraph:

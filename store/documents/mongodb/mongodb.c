@@ -186,6 +186,20 @@ static void mongodb_close(void *context) {
     free(store);
 }
 
+/* The client has asked a server who it is: when it connects, and about once a minute. */
+static void see_server(const mongoc_apm_server_heartbeat_succeeded_t *event) {
+    ir_mongodb_t *store = mongoc_apm_server_heartbeat_succeeded_get_context(event);
+    store->doubtful = true;
+    store->routed = ir_mongodb_is_router(mongoc_apm_server_heartbeat_succeeded_get_reply(event));
+}
+
+static void watch_connections(ir_mongodb_t *store) {
+    mongoc_apm_callbacks_t *callbacks = mongoc_apm_callbacks_new();
+    mongoc_apm_set_server_heartbeat_succeeded_cb(callbacks, see_server);
+    mongoc_client_set_apm_callbacks(store->client, callbacks, store);
+    mongoc_apm_callbacks_destroy(callbacks);
+}
+
 ir_status_t ir_mongodb_make_client(ir_mongodb_t *store, ir_error_t *error) {
     bson_error_t reason;
     if (store->client != NULL) {
@@ -198,6 +212,7 @@ ir_status_t ir_mongodb_make_client(ir_mongodb_t *store, ir_error_t *error) {
     }
     mongoc_client_set_error_api(store->client, MONGOC_ERROR_API_VERSION_2);
     mongoc_client_set_appname(store->client, "ir");
+    watch_connections(store);
     mongoc_write_concern_t *durable = mongoc_write_concern_new();
     mongoc_write_concern_set_wmajority(durable, store->timeout_ms);
     mongoc_write_concern_set_journal(durable, true);

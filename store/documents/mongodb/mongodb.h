@@ -57,7 +57,9 @@ typedef struct ir_mongodb {
     char place[128]; /* hosts and database, for messages */
     int timeout_ms;
     const char *shards; /* for init; or NULL */
-    bool doubtful;      /* the last look at it, or the last write, failed */
+    bool doubtful;      /* the last look at it, or the last write, failed, or it was connected to since */
+    bool routed;        /* it is reached through a mongos */
+    int64_t present_ns; /* when it was the one that was set up last; monotonic */
 } ir_mongodb_t;
 
 extern const char *const ir_mongodb_collections[]; /* ends with NULL */
@@ -98,6 +100,9 @@ void ir_mongodb_append_later(bson_t *document, const char *key, const ir_id_t *a
 
 /* A filter: `key` is one of `count` ids, which are `stride` bytes apart in memory. */
 bson_t *ir_mongodb_any_of(const char *key, const ir_id_t *ids, size_t stride, size_t count);
+
+/* Whether a mongos answered `hello`. */
+bool ir_mongodb_is_router(const bson_t *hello);
 
 /* Checks the schema: OK, NOT_FOUND (nothing exists yet), or PROTOCOL (another schema). */
 ir_status_t ir_mongodb_check_schema(const ir_mongodb_t *store, ir_error_t *error);

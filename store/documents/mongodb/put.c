@@ -1,3 +1,4 @@
+#include "common/clock.h"
 #include "common/proof.h"
 #include "store/documents/mongodb/codes.h"
 #include "store/documents/mongodb/mongodb.h"
@@ -389,16 +390,26 @@ static ir_outcome_t put_batch(const ir_mongodb_t *store, ir_batch_t *batch, ir_e
 }
 
 /* A server that came back empty takes everything, and the client repeats a write whose connection
- * broke by itself. So what was written counts when the database is the right one afterwards. */
+ * broke by itself. But no server loses its data and keeps its connections. So after a new
+ * connection what was written counts when the database is the right one afterwards. Behind a mongos
+ * that is looked at each time: a connection to it says nothing of the shards. A database that
+ * somebody drops is noticed within a second; what is written until then is kept, since init takes
+ * it over. */
+static bool must_look(const ir_mongodb_t *store) {
+    return store->doubtful || store->routed ||
+           ir_clock_monotonic() - store->present_ns >= IR_SECOND_NS;
+}
+
 ir_outcome_t ir_mongodb_put(void *context, ir_batch_t *batch, ir_error_t *error) {
     ir_mongodb_t *store = context;
     if (store->doubtful && ir_mongodb_present(store, error) != IR_OK) {
         return IR_OUTCOME_RETRY;
     }
     const ir_outcome_t outcome = put_batch(store, batch, error);
-    if (outcome == IR_OUTCOME_OK && ir_mongodb_present(store, error) != IR_OK) {
-        return IR_OUTCOME_RETRY;
+    if (outcome != IR_OUTCOME_OK) {
+        store->doubtful = true;
+        return outcome;
     }
-    store->doubtful = store->doubtful || outcome != IR_OUTCOME_OK;
-    return outcome;
+    return !must_look(store) || ir_mongodb_present(store, error) == IR_OK ? IR_OUTCOME_OK
+                                                                          : IR_OUTCOME_RETRY;
 }

@@ -1,3 +1,4 @@
+#include "common/clock.h"
 #include "common/messages.h"
 #include "store/documents/mongodb/mongodb.h"
 
@@ -260,6 +261,7 @@ ir_status_t ir_mongodb_present(void *context, ir_error_t *error) {
         ir_mongodb_walk(store, IR_MONGODB_META, BCON_NEW("_id", BCON_UTF8("schema")), bson_new(),
                         read_version, &version, error);
     store->doubtful = status != IR_OK || version == 0;
+    store->present_ns = ir_clock_monotonic();
     return status == IR_OK && version == 0
                ? ir_error_set(error, IR_ERR_VANISHED,
                               "documents mongodb %s: the database is not the one that was set up, "
@@ -330,13 +332,17 @@ static bool drop_indexes(const ir_mongodb_t *store, bson_error_t *reason) {
 
 /* ---- shards ---- */
 
+bool ir_mongodb_is_router(const bson_t *hello) {
+    bson_iter_t found;
+    return bson_iter_init_find(&found, hello, "msg") && BSON_ITER_HOLDS_UTF8(&found) &&
+           strcmp(bson_iter_utf8(&found, NULL), "isdbgrid") == 0;
+}
+
 static bool on_mongos(const ir_mongodb_t *store, bool *mongos, bson_error_t *reason) {
     bson_t reply;
-    bson_iter_t found;
     const bool good = ir_mongodb_command(store->client, "admin", BCON_NEW("hello", BCON_INT32(1)),
                                          &reply, reason);
-    *mongos = good && bson_iter_init_find(&found, &reply, "msg") && BSON_ITER_HOLDS_UTF8(&found) &&
-              strcmp(bson_iter_utf8(&found, NULL), "isdbgrid") == 0;
+    *mongos = good && ir_mongodb_is_router(&reply);
     bson_destroy(&reply);
     return good;
 }

@@ -145,7 +145,8 @@ ir_status_t ir_sqlite_load(void *context, const char *folder, ir_error_t *error)
     if (stat(store->path, &facts) == 0 || errno != ENOENT) {
         return ir_error_set(error, IR_ERR_STATE,
                             "documents sqlite:%s: the file exists; stop the workers and move it "
-                            "away, with its -wal and -shm, or restore to another path",
+                            "away, with its -wal and -shm, or restore to another path; if a "
+                            "restore was interrupted, go on with --store=graph",
                             store->path);
     }
     return place_copy(from, store->path, error);

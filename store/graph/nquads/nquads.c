@@ -50,7 +50,7 @@ typedef struct nquads {
     int64_t claims_seen;
     ir_seal_request_t seals;
     ir_presence_t place; /* the directory */
-    bool lost;           /* the directory vanished and was not opened again */
+    bool lost; /* it was set up, and was not opened since (again) */
     uint64_t stored;     /* picks since the directory was opened */
     int64_t since_ns;
     unsigned wary; /* number of further puts that look up everything */
@@ -146,6 +146,7 @@ static ir_status_t nquads_open(const ir_graph_options_t *options, void **store, 
     }
     made->lock = made->claims = made->seals.fd = -1;
     made->format = options->format;
+    made->lost = options->set_up;
     made->segment_bytes =
         options->segment_bytes > 0 ? options->segment_bytes : SEGMENT_BYTES_DEFAULT;
     made->timeout_ns = options->timeout_ns > 0 ? options->timeout_ns : TIMEOUT_DEFAULT_NS;
@@ -221,7 +222,7 @@ static void detach(nquads_t *graph) {
     graph->lock = graph->claims = graph->seals.fd = -1;
 }
 
-/* After the directory vanished: a directory without the registry was made by hand, or is a mount
+/* It was set up before: a directory without the registry was made by hand, or is a mount
  * point without its disk. */
 static ir_status_t is_set_up(const nquads_t *graph, ir_error_t *error) {
     int fd = -1;

@@ -32,6 +32,7 @@ static ir_status_t sparql_open(const ir_graph_options_t *options, void **store, 
     made->format = options->format;
     made->most = SIZE_MAX;
     made->doubtful = true;
+    made->had_registry = made->lost = options->set_up;
     ir_status_t status =
         ir_sparql_uri_parse(options->uris, options->format.base_iri, &made->uri, error);
     if (status == IR_OK) {

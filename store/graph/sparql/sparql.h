@@ -43,7 +43,7 @@ typedef struct ir_sparql {
     int code;          /* status code of the last answer */
     bool had_registry; /* at the last check */
     bool doubtful;     /* it was unavailable since then, or was never checked */
-    bool lost;         /* it came back without the registry, and that was reported */
+    bool lost;         /* it came back without the registry, and that was reported or is expected */
     uint64_t stored;   /* observations and revisions since it was set up */
 } ir_sparql_t;
 
