@@ -6,6 +6,7 @@ that sets limits by other means (LXC's keys, libvirt) can thus read them back in
 
 import os
 import re
+import signal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -255,6 +256,15 @@ class Group:
                 os.kill(process, number)
             except ProcessLookupError:
                 continue
+
+    def kill(self, seconds=10):
+        """Kills all processes in the group and below it, also those that they start meanwhile. False: some are left."""
+
+        def none_left():
+            self.signal(signal.SIGKILL)
+            return not self.processes()
+
+        return wait_until(none_left, seconds)
 
     def remove(self, seconds=10):
         """Removes the empty folders, from the bottom up."""

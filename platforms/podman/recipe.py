@@ -12,7 +12,7 @@ import resource
 from pathlib import Path
 
 from ..lab import command, netns, network, processes
-from ..lab.cgroup import LIMITS, hierarchies
+from ..lab.cgroup import LIMITS, Group, hierarchies
 from ..lab.clean import Undo, wait_until
 from ..lab.container import Container, wanted_limits
 from ..lab.errors import LabError, Unsupported
@@ -79,6 +79,9 @@ class Recipe(Container):
     def podman(self, guest, *words, **options):
         return self.engine(guest.appliance).run(*words, **options)
 
+    def argv(self, guest, *words):
+        return self.engine(guest.appliance).argv(*words)
+
     def tag(self, guest, label):
         return f"localhost/{self.lab.name(guest)}:{label}"
 
@@ -123,7 +126,8 @@ class Recipe(Container):
             undo.add(self.stop, guest, 0)
             self.limit(guest, wanted_limits(guest))
             self.plug(guest)
-            self.podman(guest, "start", self.lab.name(guest), before=before)
+            command.run([*self.starter(guest).enter_argv(), *self.argv(guest, "start", self.lab.name(guest))], seconds=engine.SECONDS,
+                        before=before)
             if rate := guest.tuning.get("network.rate"):
                 self.shape(guest, rate)
             undo.keep()
@@ -167,8 +171,23 @@ class Recipe(Container):
         self.unplug(guest)
         group = self.group(guest)
         if group.exists():
-            group.signal(9)
+            group.kill()
             group.remove()
+        if state != ABSENT:
+            self.forget_half_started(guest)
+
+    def starter(self, guest):
+        """The group in which Podman starts the container. Its monitor (conmon) goes on when Podman is killed, and would start the
+        container later; so all of them are in a group that stop() empties."""
+        group = Group(f"{self.group(guest).path}/starter")
+        group.make()
+        return group
+
+    def forget_half_started(self, guest):
+        """What a start that was cut off left with the runtime, of which Podman knows nothing: the next one would fail by it."""
+        number = self.podman(guest, "container", "inspect", "--format={{.Id}}", self.lab.name(guest)).out.strip()
+        command.run([engine.runtime(), "delete", "--force", number], good=None)
+        self.podman(guest, "container", "cleanup", self.lab.name(guest), good=None)
 
     def destroy(self, guest):
         if self.lab.directory.joinpath("podman").exists():
@@ -198,7 +217,7 @@ class Recipe(Container):
         return int(told) if told.isdigit() and int(told) > 0 else None
 
     def exec_argv(self, guest, argv):
-        return self.engine(guest.appliance).argv("exec", "--interactive", self.lab.name(guest), *argv)
+        return self.argv(guest, "exec", "--interactive", self.lab.name(guest), *argv)
 
     def console(self, guest):
         return ends(self.console_path(guest), most=1500)

@@ -261,6 +261,17 @@ alone_with_a_copy() {
     ir boot "$platform" one
 }
 
+@test "interrupted when its first process appears, it starts the next time" {
+    [[ $platform == podman ]] || skip "only Podman's monitor outlives the program that starts a container"
+    for step in "conmon .*$(prefix)-one" 'runc .* create ' 'runc init'; do
+        ir stop "$platform" one
+        interrupted_at TERM "$step" boot "$platform" one
+        run -0 ir status "$platform" one
+        [[ $output == stopped ]]
+        ir boot "$platform" one
+    done
+}
+
 @test "killed in the middle of it, it can still be taken away" {
     interrupted KILL 2 provision "$platform" broken ${kind:+--kind "$kind"} --root copy
     timed destroy "$platform" broken

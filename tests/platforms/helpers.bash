@@ -79,11 +79,28 @@ processes_of_lab() {
 
 # Starts a verb, sends it a signal after a while, and waits for its end. Its exit status is in `ended`.
 interrupted() { # SIGNAL SECONDS VERB WORDS…
-    local number=$1 seconds=$2 child
+    signalled "sleep $2" "$1" "${@:3}"
+}
+
+# The same when a process is there whose command fits a pattern, or the verb has ended.
+interrupted_at() { # SIGNAL PATTERN VERB WORDS…
+    signalled "until_there $2" "$1" "${@:3}"
+}
+
+until_there() { # PATTERN
+    local i
+    for ((i = 0; i < 3000; i++)); do
+        ! pgrep -f "$1" >/dev/null || return 0
+        kill -0 "$child" 2>/dev/null || return 0
+    done
+}
+
+signalled() { # WAIT SIGNAL VERB WORDS…
+    local wait=$1 number=$2 child
     shift 2
     "$project/platforms/ir-platform" "$@" >"$BATS_TEST_TMPDIR/interrupted" 2>&1 3>&- &
     child=$!
-    sleep "$seconds"
+    ${wait%% *} "${wait#* }"
     kill -s "$number" "$child" 2>/dev/null || true
     ended=0
     wait "$child" || ended=$?
