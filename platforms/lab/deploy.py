@@ -16,7 +16,7 @@ from pathlib import Path
 
 import guard
 
-from . import clean, command, payload, ports, running, systemd
+from . import clean, command, keeping, payload, ports, running, systemd
 from .errors import LabError
 from .inventory import Inventory
 from .parser import Parser
@@ -108,8 +108,14 @@ class Deployment:
         for path in ("var/log/river", "var/lib/river", *(f"var/lib/river/{name}" for name, _ in self.services)):
             folder = self.root / path
             folder.mkdir(parents=True, exist_ok=True)
-            if not self.prefix and path.startswith("var/lib"):
-                shutil.chown(folder, USER, USER)
+            if path.startswith("var/lib"):
+                self.give(folder)
+
+    def give(self, *paths):
+        """Makes them the services' user's."""
+        if not self.prefix:
+            for each in paths:
+                shutil.chown(each, USER, USER)
 
     # ---- what is told before anything is changed ----
 
@@ -225,7 +231,7 @@ class Deployment:
         raise LabError(f"{self.server.name} has no broker; call forget on a server that has one")
 
 
-def up(deployment, seconds):
+def up(deployment, seconds, new_stores=False):
     begin = time.monotonic()
     deployment.install_packages()
     deployment.make_user()
@@ -235,6 +241,8 @@ def up(deployment, seconds):
         deployment.supervisor.prepare()
         deployment.make_folders()
         files.put(files.changes())
+        if new_stores:
+            plan |= {name: (running.RESTART, []) for name in keeping.allow_new_stores(deployment)}
         deployment.carry_out(plan, seconds)
     told = ", ".join(name for name, (action, _) in plan.items() if action != running.SAME) or "nothing"
     deployment.say(f"{', '.join(deployment.server.roles)} ready after {time.monotonic() - begin:.1f} s; changed: {told}")
@@ -277,10 +285,15 @@ def parser():
                   formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     made.add_argument("inventory", help="see platforms/inventory.conf")
     made.add_argument("server", help="which of its servers this one is")
-    made.add_argument("verb", nargs="?", choices=("up", "stop", "forget"), default="up",
+    made.add_argument("verb", nargs="?", choices=("up", "stop", "forget", "backup", "restore"), default="up",
                       help="up: install, configure, start or restart what has changed; forget LOST: have the cluster of "
-                      "brokers forget a server that is lost, before a new one takes its place")
-    made.add_argument("lost", nargs="?", help="a server, for forget")
+                      "brokers forget a server that is lost, before a new one takes its place; backup FOLDER: save the stores, "
+                      "the inventory and its secrets; restore FOLDER: bring back what is lost of the stores")
+    made.add_argument("what", nargs="?", default="", help="for forget: a server; for backup: a folder; for restore: a backup, or "
+                      "a folder of which the newest is taken")
+    made.add_argument("--store", choices=("both", "documents", "graph"), default="both", help="restore: which")
+    made.add_argument("--new-stores", action="store_true",
+                      help="up: set up stores that were set up before and have come back empty; what they held is given up")
     made.add_argument("--root", default="/", help="a folder in the place of /, for trials on one machine")
     made.add_argument("--dry-run", action="store_true", help="say what up would change, and change nothing")
     made.add_argument("--wait", type=int, default=READY_SECONDS, metavar="SECONDS", help="how long until all is ready")
@@ -294,14 +307,24 @@ def main(words):
     return guard.status("ir-deploy", lambda: do(arguments))
 
 
+def folder_of(arguments):
+    if not arguments.what:
+        raise LabError(f"{arguments.verb} wants a folder: ir-deploy {arguments.inventory} {arguments.server} {arguments.verb} FOLDER")
+    return arguments.what
+
+
 def do(arguments):
     with tempfile.TemporaryDirectory() as scratch:
         deployment = Deployment(read(arguments, Path(scratch)), arguments.server, arguments.root)
         if arguments.verb == "stop":
             deployment.stop()
         elif arguments.verb == "forget":
-            deployment.forget(arguments.lost or "")
+            deployment.forget(arguments.what)
+        elif arguments.verb == "backup":
+            keeping.backup(deployment, folder_of(arguments))
+        elif arguments.verb == "restore":
+            keeping.restore(deployment, folder_of(arguments), arguments.store)
         elif arguments.dry_run:
             show(deployment)
         else:
-            up(deployment, arguments.wait)
+            up(deployment, arguments.wait, arguments.new_stores)

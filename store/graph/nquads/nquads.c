@@ -50,7 +50,7 @@ typedef struct nquads {
     int64_t claims_seen;
     ir_seal_request_t seals;
     ir_presence_t place; /* the directory */
-    bool lost; /* it was set up, and was not opened since (again) */
+    bool lost;           /* it was set up, and was not opened since (again) */
     uint64_t stored;     /* picks since the directory was opened */
     int64_t since_ns;
     unsigned wary; /* number of further puts that look up everything */

@@ -1,0 +1,51 @@
+"""The stores of a deployment are saved and brought back by ir-store, called as the deployment's workers call it."""
+
+from pathlib import Path
+
+from . import command
+from .errors import LabError
+
+SECONDS = 24 * 3600
+
+
+def worker(deployment):
+    """The name of a worker's service on this server: its settings name the stores and have their passwords."""
+    for name, role in deployment.services:
+        if role == "worker":
+            return name
+    raise LabError(f"{deployment.server.name} has no worker, whose settings name the stores; call this on a server that has one")
+
+
+def store(deployment, *words):
+    """What ir-store says."""
+    name, root = worker(deployment), deployment.root
+    program, settings = root / "opt/river/bin/ir-store", root / "etc/river/services" / name / "river.conf"
+    if not settings.exists():
+        raise LabError(f"{deployment.server.name} is not deployed yet: ir-deploy {deployment.inventory.path} "
+                       f"{deployment.server.name} first")
+    return command.output([program, *words, f"--settings={settings}"], cwd=root / "var/lib/river" / name, seconds=SECONDS)
+
+
+def backup(deployment, folder):
+    """Both stores, and what the deployment is made of, as a new folder in a folder."""
+    inventory = deployment.inventory
+    kept = [inventory.path, inventory.services.directory, inventory.services.doors.registry]
+    paths = ",".join(str(Path(each).resolve()) for each in kept if each)
+    deployment.say(store(deployment, "backup", Path(folder).resolve(), f"--with={paths}"))
+
+
+def restore(deployment, folder, which):
+    """What is lost of the stores, all or "documents" or "graph"."""
+    told = store(deployment, "restore", Path(folder).resolve(), f"--store={which}")
+    stores = deployment.root / "var/lib/river/stores"
+    if stores.exists():
+        deployment.give(stores, *stores.rglob("*"))
+    deployment.say(told)
+
+
+def allow_new_stores(deployment):
+    """Forgets that the stores were set up, so that workers set up what has come back empty. Returns the workers."""
+    workers = [name for name, role in deployment.services if role == "worker"]
+    for name in workers:
+        (deployment.root / "var/lib/river" / name / "stores").unlink(missing_ok=True)
+    return workers
