@@ -1,8 +1,9 @@
 """Prometheus' configuration for a river: the files of this folder, and the targets that they name.
 
-    write("river/monitoring", targets)
+    write("river/monitoring", targets, doors)
 
-A target is {"job": "worker", "name": "worker-1", "address": "HOST:PORT"}; jobs are broker, balancer, gateway and worker.
+A target is {"job": "worker", "name": "worker-1", "address": "HOST:PORT"}; jobs are broker, balancer, gateway and worker. A door is
+a listener with TLS, {"name": "https", "address": "HOST:PORT"}. prometheus-blackbox-exporter, on Prometheus' machine, knocks there.
 """
 
 import json
@@ -12,6 +13,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 FILES = ("prometheus.yml", "rules.yml", "alerts.yml")
+EXPORTER_FILE = "blackbox.yml"
+BLACKBOX = "127.0.0.1:9115"  # where Debian's service is
 JOBS = ("broker", "balancer", "gateway", "worker")
 # A duration as these files write it: after a colon or "offset", or in brackets.
 DURATION = re.compile(r"(?<=: )(\d+)([smhd])$|(?<=\[)(\d+)([smhd])(?=\])|(?<=offset )(\d+)([smhd])\b", re.M)
@@ -35,6 +38,12 @@ def targets_file(targets, job):
                        for each in targets if each["job"] == job], indent=2) + "\n"
 
 
+def doors_file(doors, blackbox):
+    """The same of the doors: what is asked is the exporter, for which the door is a parameter."""
+    return json.dumps([{"targets": [blackbox], "labels": {"instance": each["name"], "__param_target": each["address"]}}
+                       for each in doors], indent=2) + "\n"
+
+
 def write_file(path, text):
     """At once: Prometheus watches the targets."""
     beside = path.with_name(path.name + ".new")
@@ -42,12 +51,14 @@ def write_file(path, text):
     os.replace(beside, path)
 
 
-def write(folder, targets, pace=1):
+def write(folder, targets, doors, blackbox=BLACKBOX, pace=1):
     """Writes all files into the folder; returns the path of prometheus.yml."""
     folder = Path(folder)
     (folder / "targets").mkdir(parents=True, exist_ok=True)
     for job in JOBS:
         write_file(folder / "targets" / f"{job}.json", targets_file(targets, job))
+    write_file(folder / "targets" / "door.json", doors_file(doors, blackbox))
+    write_file(folder / EXPORTER_FILE, (HERE / EXPORTER_FILE).read_text(encoding="utf-8"))
     for name in FILES:
         write_file(folder / name, paced((HERE / name).read_text(encoding="utf-8"), pace))
     return folder / FILES[0]

@@ -186,6 +186,7 @@ class GuestStack:
             "consumers": f"amqp://{self.services.balancer_address('consumers')}",
             "stats": f"http://{self.services.balancer_address('stats')}/stats",
             "metrics": self.services.metrics(),
+            "doors": self.services.tls_doors(),
             "passwords": str(self.services.passwords_file),
             "tokens": str(self.out / "tokens"),
             "mote-tokens": str(self.out / "mote-tokens"),

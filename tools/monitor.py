@@ -50,6 +50,30 @@ class Prometheus(servers.Server):
             raise self.error(f"does not take its configuration: {text.decode(errors='replace').strip()}")
 
 
+class Blackbox(servers.Server):
+    """Knocks at the doors that Prometheus asks about, by the configuration that is written for Prometheus."""
+
+    name = "prometheus-blackbox-exporter"
+
+    def __init__(self, directory, prometheus):
+        super().__init__(directory)
+        self.configuration = prometheus.directory / configuration.EXPORTER_FILE
+
+    def argv(self):
+        program = servers.find_program(self.name, "monitoring")
+        return [program, f"--config.file={self.configuration}", f"--web.listen-address={self.address}"]
+
+    @property
+    def address(self):
+        return f"{self.host}:{self.port}"
+
+    def ready(self):
+        try:
+            return servers.http_request(self.port, "GET", "/-/healthy", timeout=5)[0] == 200
+        except OSError:
+            return False
+
+
 def monitor(environment):
     pace = variables.read(environment, "PACE", "monitor")
     river = River.of(environment)
@@ -57,14 +81,16 @@ def monitor(environment):
     description = river.require_running()
     known = river.read()
     prometheus = Prometheus(river.folder / "monitoring")
-    prometheus.ports = KeptPorts(known["ports"])("prometheus", 1)
+    blackbox = Blackbox(river.folder / "blackbox", prometheus)
+    prometheus.ports, blackbox.ports = (KeptPorts(known["ports"])(each, 1) for each in ("prometheus", "blackbox"))
     river.write(known)
-    configuration.write(prometheus.directory, description["metrics"], pace)
+    configuration.write(prometheus.directory, description["metrics"], description["doors"], blackbox.address, pace)
     if prometheus.ready():
         prometheus.reload()
         say("monitor", "it runs already, and has read its configuration again")
     else:
         servers.record_in(river.processes, more=True)
+        blackbox.start()
         prometheus.start()
         servers.let_go()
     if len(str(river.folder).split()) > 1:

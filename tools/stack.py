@@ -189,6 +189,10 @@ class Stack:
         places += [("worker", f"worker-{i + 1}", self.worker_address(i)) for i in range(self.settings.workers)]
         return [{"job": job, "name": name, "address": address} for job, name, address in places]
 
+    def tls_doors(self):
+        """Where motes come in by TLS, in the same form."""
+        return [{"name": f"balancer/{kind}", "address": self.balancer.address(kind)} for kind in ("https", "amqps", "mqtts")]
+
     def description(self):
         """Everything that a program needs to put load on the stack or inspect it."""
         kinds = {"amqp": "amqp", "amqps": "amqps", "mqtt": "mqtt", "mqtts": "mqtts", "http": "http", "https": "https"}
@@ -200,6 +204,7 @@ class Stack:
             "management": [[each.name, each.host, each.management] for each in self.cluster.nodes.brokers],
             "stats": f"http://{self.balancer.address('stats')}/stats",
             "metrics": self.metrics(),
+            "doors": self.tls_doors(),
             "ca": str(self.out / "certificates" / "ca.pem"),
             "passwords": str(self.cluster.passwords_file),
             "tokens": str(self.tokens),

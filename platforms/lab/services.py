@@ -166,6 +166,11 @@ class Services:
                   for guest, name, where in self.workers()]
         return [{"job": job, "name": name, "address": address} for job, name, address in found]
 
+    def tls_doors(self):
+        """Where motes come in by TLS, in the same form."""
+        return [{"name": f"{each.name}/{kind}", "address": self.balancer_address(kind)} for each in self.balancers[:1]
+                for kind in self.doors.listeners if kind in SECURE]
+
     # ---- what follows for all ----
 
     @functools.cached_property

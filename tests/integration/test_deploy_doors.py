@@ -97,6 +97,15 @@ def test_addresses_and_tls(example):
     assert "192.0.2." not in json.dumps(others)
 
 
+def test_what_prometheus_reads(example):
+    """Of the house's own addresses; the doors, of which only the certificate is looked at, are the motes'."""
+    found = {}
+    for each in example.services.metrics():
+        found.setdefault(each["job"], set()).add(each["address"])
+    assert found["broker"] == {f"10.0.0.1{number}:15692" for number in (1, 2, 3)} and found["balancer"] == {"10.0.1.1:8404"}
+    assert {each["address"] for each in example.services.tls_doors()} == {f"192.0.2.1:{port}" for port in PORTS.values()}
+
+
 def test_stores_want_logins(example):
     files = {each.name: example.services.files(each) for each in example.servers}
     key = files["documents-1"]["services/documents/key"]

@@ -63,7 +63,7 @@ def promtool(*words):
 @pytest.mark.parametrize("pace", [1, PACE])
 def test_prometheus_takes_the_files(tmp_path, pace):
     target = {"job": "worker", "name": "worker-1", "address": "127.0.0.1:9400"}
-    promtool("check", "config", configuration.write(tmp_path, [target], pace))
+    promtool("check", "config", configuration.write(tmp_path, [target], [{"name": "https", "address": target["address"]}], pace=pace))
     promtool("check", "rules", tmp_path / "rules.yml", tmp_path / "alerts.yml")
     assert [each.name for each in (tmp_path / "targets").iterdir()].count("broker.json") == 1
 
@@ -135,6 +135,7 @@ class Watched(stacks.Stack):
         super().__init__(settings, folder, build=harness.BUILD)
         self.worker_environment = {}
         self.prometheus = monitor.Prometheus(Path(folder) / "monitoring")
+        self.blackbox = monitor.Blackbox(Path(folder) / "blackbox", self.prometheus)
 
     def gateway_arguments(self, listed):
         return [*super().gateway_arguments(listed), "--confirm-timeout=1s"]
@@ -144,11 +145,14 @@ class Watched(stacks.Stack):
 
     def start(self):
         super().start()
-        configuration.write(self.prometheus.directory, self.metrics(), PACE)
+        self.blackbox.ports = servers.free_ports(1)
+        configuration.write(self.prometheus.directory, self.metrics(), self.tls_doors(), self.blackbox.address, PACE)
+        self.blackbox.start()
         self.prometheus.start()
 
     def stop(self):
         self.prometheus.stop()
+        self.blackbox.stop()
         super().stop()
 
     @property
@@ -334,6 +338,23 @@ def no_balancer(river):
     river.balancer.start()
 
 
+def certificate_that_ends(river):
+    """In ten days."""
+    path = river.balancer.certificates / "server.pem"
+    before = path.read_text()
+    made = subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "10", "-subj", "/CN=localhost",
+                           "-keyout", "-"], capture_output=True, text=True, check=True, timeout=60).stdout
+    show_certificate(river, path, made)
+    yield
+    show_certificate(river, path, before)
+
+
+def show_certificate(river, path, text):
+    river.balancer.kill()
+    path.write_text(text)
+    river.balancer.start()
+
+
 def no_broker(river):
     river.broker.kill()
     yield
@@ -437,7 +458,8 @@ def silence(river):
 FAULTS = {
     no_worker: ("WorkerDown", "QueueWithoutConsumer", "BacklogGrows"),
     no_gateway: ("GatewayDown",),
-    no_balancer: ("BalancerDown",),
+    no_balancer: ("BalancerDown", "DoorClosed"),
+    certificate_that_ends: ("CertificateEnds",),
     no_broker: ("BrokerDown", "NotReady"),
     no_memory: ("BrokerMemoryAlarm", "SendersHeldBack"),
     no_disk: ("BrokerDiskAlarm",),

@@ -174,6 +174,22 @@ def assert_own_addresses(machine):
     assert {port for address, port in found if address in ("127.0.0.1", "::1")} <= {4369}, found
 
 
+def assert_figures(river):
+    """Whatever Prometheus would read answers, those of the three brokers, too."""
+    targets = river.services.metrics()
+    assert len([each for each in targets if each["job"] == "broker"]) == 3
+    for each in targets:
+        with urllib.request.urlopen(f"http://{each['address']}/metrics", timeout=60) as answer:
+            assert answer.status == 200 and answer.read()
+
+
+def backup_and_restore(machine, river):
+    """As the document does it. All of it is there, so nothing is restored twice."""
+    machine.deploy("backup", "/srv/backups")
+    assert "restored" in machine.deploy("restore", "/srv/backups")
+    assert json.loads(river.store("status").stdout)["documents"]["observations"] == 1
+
+
 def new_build(shared):
     """A version that differs in its programs."""
     target = shared / "build"
@@ -221,6 +237,8 @@ def test_three_servers(tmp_path):
         for each in servers.values():
             assert_own_addresses(each)
             assert "changed: nothing" in each.deploy()
+        assert_figures(river)
+        backup_and_restore(servers["two"], river)
         stop_and_reboot(servers["three"])
         upgrade_under_load(machines, servers, river)
         servers["three"] = lose_and_replace(machines, servers, river)
