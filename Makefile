@@ -206,7 +206,7 @@ test-unit:
 
 # The whole stack under load while one part after the other is killed, cut off, filled, poisoned: tests/faults/README.md.
 # Its README has the settings, which come from the command line or the environment.
-export SEED OBSERVATIONS FAULTS MINUTES KINDS LONGEST PATIENCE
+export SEED OBSERVATIONS FAULTS MINUTES KINDS LONGEST PATIENCE COMPARE
 .PHONY: faults
 faults:
 	@tools/install build run mongodb fuseki faults

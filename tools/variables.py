@@ -137,6 +137,7 @@ VARIABLES = (
     ("RATE", "faults", Number(500, 10, 1000000)),
     ("PATIENCE", "faults", Number(1, 1, 100)),
     ("LONGEST", "faults", Number(90, 1, 3600)),
+    ("COMPARE", "faults", Number(1, 1, 1000)),
     ("KINDS", "faults", TEXT),
     ("OUT", "faults", TEXT),
 )

@@ -41,7 +41,11 @@ static void set_state(ir_subscriber_t *subscriber, bool ready, const ir_error_t 
     subscriber->ready = ready;
     subscriber->sessions += ready;
     subscriber->error = *error;
+    const bool again = ready && subscriber->sessions > 1;
     pthread_mutex_unlock(&subscriber->mutex);
+    if (again) {
+        ir_tracker_gap(subscriber->receipts);
+    }
 }
 
 bool ir_subscriber_ready(ir_subscriber_t *subscriber, ir_error_t *error) {

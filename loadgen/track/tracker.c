@@ -17,6 +17,7 @@ typedef struct ir_receipt {
     uint8_t answer; /* ir_receipt_answer */
     bool all_good, resent, rejected;
     bool nameless; /* nobody knows its raw id yet */
+    bool guessed;  /* its raw id was taken from the order */
 } ir_receipt_t;
 
 enum ir_receipt_answer { NO_ANSWER, CONFIRMED, REFUSED };
@@ -29,6 +30,7 @@ struct ir_tracker {
     size_t mask;
     const ir_motes_t *names;   /* NULL: all raw ids are known */
     uint32_t *oldest, *newest; /* of each mote's messages without an id; NO_SLOT: none */
+    bool *doubtful;            /* of each mote: guesses may be wrong by some places from now on */
     uint64_t *last;            /* number + 1 of the last first arrival, by mote and format */
     unsigned motes, formats;
     uint16_t all;
@@ -79,6 +81,7 @@ void ir_tracker_free(ir_tracker_t *receipts) {
         free(receipts->last);
         free(receipts->oldest);
         free(receipts->newest);
+        free(receipts->doubtful);
         ir_latency_free(&receipts->latency);
         free(receipts);
     }
@@ -121,7 +124,8 @@ bool ir_tracker_match(ir_tracker_t *receipts, const ir_motes_t *motes) {
     const size_t size = (size_t)receipts->motes * sizeof receipts->oldest[0];
     receipts->oldest = malloc(size + 1);
     receipts->newest = malloc(size + 1);
-    if (receipts->oldest == NULL || receipts->newest == NULL) {
+    receipts->doubtful = calloc((size_t)receipts->motes + 1, sizeof receipts->doubtful[0]);
+    if (receipts->oldest == NULL || receipts->newest == NULL || receipts->doubtful == NULL) {
         return false;
     }
     memset(receipts->oldest, 0xff, size);
@@ -174,6 +178,7 @@ static uint32_t match(ir_tracker_t *receipts, const ir_id_t *raw_id, ir_view_t n
         leave_line(receipts, slot, before);
         receipts->ring[slot].raw_id = *raw_id;
         receipts->ring[slot].nameless = false;
+        receipts->ring[slot].guessed = true;
         receipts->index[place_of(receipts, raw_id)] = slot;
         receipts->counts.matched++;
     }
@@ -292,7 +297,19 @@ bool ir_tracker_expect(ir_tracker_t *receipts, const ir_expected_t *expected, ui
 
 void ir_tracker_resent(ir_tracker_t *receipts, uint64_t ticket) {
     pthread_mutex_lock(&receipts->mutex);
-    receipts->ring[ticket % receipts->capacity].resent = true;
+    ir_receipt_t *receipt = &receipts->ring[ticket % receipts->capacity];
+    receipt->resent = true;
+    if (receipt->nameless || receipt->guessed) {
+        receipts->doubtful[receipt->mote] = true;
+    }
+    pthread_mutex_unlock(&receipts->mutex);
+}
+
+void ir_tracker_gap(ir_tracker_t *receipts) {
+    pthread_mutex_lock(&receipts->mutex);
+    for (unsigned i = 0; receipts->names != NULL && i < receipts->motes; i++) {
+        receipts->doubtful[i] = true;
+    }
     pthread_mutex_unlock(&receipts->mutex);
 }
 
@@ -309,6 +326,9 @@ void ir_tracker_answer(ir_tracker_t *receipts, uint64_t ticket, bool confirmed) 
 
 static void check_order(ir_tracker_t *receipts, const ir_receipt_t *receipt, unsigned format,
                         bool marked) {
+    if (receipt->guessed && receipts->doubtful[receipt->mote]) {
+        return;
+    }
     uint64_t *last = &receipts->last[(size_t)receipt->mote * receipts->formats + format];
     if (receipt->number + 1 > *last) {
         *last = receipt->number + 1;

@@ -44,6 +44,7 @@ class Settings:
         self.rate = variables.read(environment, "RATE", "faults")
         self.patience = variables.read(environment, "PATIENCE", "faults")
         self.longest = variables.read(environment, "LONGEST", "faults")
+        self.compare = variables.read(environment, "COMPARE", "faults")
         self.kinds = self.chosen(environment.get("KINDS", ""))
         servers_of_it = {"BROKERS": "3", "DOCUMENTS": "mongodb", "GRAPH": "fuseki"}
         variables.refuse_given(environment, tuple(servers_of_it), "faults are made in MongoDB, Fuseki and three brokers")
@@ -71,7 +72,7 @@ def run(settings):
     say(f"seed {settings.seed}; starting {stack.roles(settings.where)}, each in a network namespace of its own")
     river.start()
     poisons.check(river)
-    river.motes = Motes(river, "0000").introduce()
+    river.poisoners = Motes(river, "0000").introduce()
     river.message_rate = settings.rate / RECORDS
     poisons.prepare(river)
     left_out = [f"{kind.name}: {kind.lacks(river)}" for kind in settings.kinds if kind.lacks(river)]
@@ -80,7 +81,7 @@ def run(settings):
     (settings.out / "plan.txt").write_text("\n".join([f"seed {settings.seed}", *plan.told(rounds), ""]))
     told = {"seed": settings.seed, "stack": stack.roles(settings.where), "left_out": left_out, "rounds": [], "error": None,
             "settings": {key: getattr(settings, key) for key in ("faults", "observations", "rate", "longest", "minutes",
-                                                                      "patience")},
+                                                                      "patience", "compare")},
             "facts": facts.collect(ROOT, "mongodb", "fuseki"), "seconds": 0}
     watch = Watch(river)
     watch.start()
@@ -103,9 +104,13 @@ def do_rounds(settings, river, watch, planned, told):
             break
         done = rounds.run(each)
         told["rounds"].append(done)
+        if each.number % settings.compare == 0:
+            rounds.compare(done)
         recovered = ", ".join(f"{row['fault']} normal after {row['recovery']:.1f} s" for row in done["faults"])
         say(f"round {each.number} of {len(planned)}: {recovered}; " + ("; ".join(done["wrong"]) or "as promised"))
         write(settings, told, watch)
+    if rounds.not_compared:
+        rounds.compare(told["rounds"][-1])
     watch.stop()
 
 
@@ -120,7 +125,7 @@ def conclude(settings, told):
     bad = [each for each in rounds if each["wrong"]]
     print(f"{sum(len(each['faults']) for each in rounds)} faults in {len(rounds)} rounds, "
           f"{sum(each['observations'] for each in rounds):,} observations, {told['seconds'] / 60:.1f} minutes: "
-          + ", ".join(f"{sum(each[key] for each in rounds)} {key}" for key in ("missing", "doubled", "foreign"))
+          + ", ".join(f"{sum(each.get(key, 0) for each in rounds)} {key}" for key in ("missing", "doubled", "foreign"))
           + f"; {len(bad)} rounds not as promised. Again: SEED={told['seed']}")
     for each in bad:
         print(f"  round {each['round']}: " + "; ".join(each["wrong"]))

@@ -7,6 +7,7 @@ import load
 
 TIMINGS = ("--relative-share=0.25", "--clockless-share=0.25", "--named-share=0.5")
 MOTES = 200
+POISONERS = 20  # motes that poison is of: the generator knows some messages by the order of their mote only
 RECORDS = 7  # of each message
 # A generator does not give up, whatever is away; nor do its own delays matter here.
 PATIENCE = ("--retry-for=30min", "--late-bound=1h", "--series-interval=500ms")
@@ -14,7 +15,7 @@ DRAIN_SECONDS = 120
 
 
 class Motes(load.Load):
-    """One load; the first one is to introduce() the motes."""
+    """One load; the first one is to introduce() all motes."""
 
     def __init__(self, river, name, ways=("amqp", "mqtt", "http")):
         super().__init__(river.description(), river.out / "loads" / name, "mix")
@@ -25,12 +26,13 @@ class Motes(load.Load):
         self.process = None
 
     def introduce(self):
-        """Their registry and tokens; returns their names."""
-        self.prepare(*self.source)
+        """Their registry and tokens; returns the names of those that poison is of."""
+        everybody = f"--simulate={MOTES + POISONERS}"
+        self.prepare(everybody)
         registry = self.directory / "registry.ttl"
-        self.call("ir-loadgen", *self.source, f"--write-registry={registry}")
+        self.call("ir-loadgen", everybody, f"--write-registry={registry}")
         self.register(registry)
-        return (self.directory / "motes").read_text().split()
+        return (self.directory / "motes").read_text().split()[MOTES:]
 
     def start(self, seed, observations, rate):
         self.directory.mkdir(parents=True)

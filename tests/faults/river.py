@@ -36,7 +36,7 @@ class River(stack.Stack):
         self.no_disks = None  # why there are none
         self.document_proxy = self.graph_proxy = None
         self.pool = concurrent.futures.ThreadPoolExecutor(8)
-        self.motes = []  # their names
+        self.poisoners = []  # names of the motes that poison is of
         self.message_rate = 0  # of all motes together, a second
         self.ledgers = []  # folders with one each
         self.afterwards = []  # asked when a round is over: what is wrong, as a list of words

@@ -9,7 +9,7 @@ import servers
 
 from .kinds.kind import behind
 from .motes import Motes
-from .verdict import judge
+from .verdict import judge_motes, judge_stores
 
 NEVER = 10  # times the bound of its faults, on any machine: then the run is given up
 DRAIN_SECONDS = 120
@@ -22,6 +22,7 @@ class Rounds:
     def __init__(self, river, watch, verdicts, settings, tell):
         self.river, self.watch, self.verdicts, self.settings, self.tell = river, watch, verdicts, settings, tell
         self.few = max(20, 2 * river.message_rate)
+        self.not_compared = []  # (what the motes say, whether all faults were behind the broker), a pair for each round
 
     def run(self, planned):
         """The round's row and those of its faults. A part of ours that ended by itself, what does not recover in time and
@@ -38,12 +39,19 @@ class Rounds:
         wrong += [text for ask in self.river.afterwards for text in ask()]
         self.river.afterwards.clear()
         summary = motes.end(DRAIN_SECONDS)
-        verdict = self.verdicts.of(motes)
-        wrong += judge(verdict, summary, all(behind(self.river.roles[each.target]) for each in planned.faults))
+        self.not_compared.append((summary, all(behind(self.river.roles[each.target]) for each in planned.faults)))
+        wrong += judge_motes(summary)
         return {"round": planned.number, "begun": begun, "ended": self.watch.now(), "ways": "+".join(planned.ways),
                 "messages": summary["messages_confirmed"], "observations": summary["observations_confirmed"],
-                "resent": summary["resent"], "order_violations": summary["order_violations"], **verdict, "wrong": wrong,
+                "resent": summary["resent"], "order_violations": summary["order_violations"], "wrong": wrong,
                 "faults": rows}
+
+    def compare(self, row):
+        """Adds to the row of the last round what came to the stores since the last comparison."""
+        verdict = self.verdicts.of(self.watch.motes)
+        row["wrong"] += judge_stores(verdict, self.not_compared)
+        row.update(verdict)
+        self.not_compared.clear()
 
     def break_things(self, planned, begun):
         """Every fault at its time, each until its end; one that overlaps another is ended with it."""

@@ -1,4 +1,4 @@
-"""What is stored against what was sent, after each round; all rounds so far count."""
+"""What is stored against what was sent, when a round is over; all rounds so far count."""
 
 import load
 import servers
@@ -19,7 +19,7 @@ class Verdicts:
         return {**{key: load.total(verdict, key) for key in KEYS}, "again": verdict["raw"]["again"]}
 
     def of(self, motes):
-        """What came to the earlier rounds' with this one; waits a little for what is missing."""
+        """What came since the last comparison; waits a little for what is missing."""
         found = {}
 
         def complete():
@@ -32,13 +32,19 @@ class Verdicts:
         return more
 
 
-def judge(verdict, summary, all_behind):
-    """What is wrong, as words. `all_behind`: the round's faults were behind the broker only, so that no mote noticed them."""
+def judge_stores(verdict, rounds):
+    """What is stored wrongly, as words. `rounds`, since the last comparison: (what the motes say, whether the faults were behind
+    the broker only, so that no mote noticed them)."""
     wrong = [f"{count} {key}" for key, count in verdict.items() if key != "again" and count != 0]
-    if verdict["again"] > summary["resent"]:
-        wrong.append(f"{verdict['again']} more than once, and {summary['resent']} sent again")
-    if all_behind and verdict["again"]:
-        wrong.append(f"{verdict['again']} more than once although only what is behind the broker failed")
+    resent = sum(summary["resent"] for summary, all_behind in rounds if not all_behind)
+    if verdict["again"] > resent:
+        wrong.append(f"{verdict['again']} more than once, and {resent} sent again because of faults before the workers")
+    return wrong
+
+
+def judge_motes(summary):
+    """What the motes saw that they should not, as words."""
+    wrong = []
     if summary["order_violations"]:
         wrong.append(f"{summary['order_violations']} out of order")
     if summary["messages_lost"] or summary["messages_refused"]:

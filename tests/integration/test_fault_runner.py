@@ -58,7 +58,7 @@ SENT = {"resent": 3, "order_violations": 0, "messages_lost": 0, "messages_refuse
     ({}, {}, True, 0),
     ({"again": 3}, {}, False, 0),
     ({"again": 4}, {}, False, 1),
-    ({"again": 3}, {}, True, 1),
+    ({"again": 1}, {}, True, 1),
     ({"missing": 1}, {}, False, 1),
     ({"doubled": 1, "foreign": 1}, {}, False, 2),
     ({}, {"order_violations": 1}, False, 1),
@@ -66,7 +66,14 @@ SENT = {"resent": 3, "order_violations": 0, "messages_lost": 0, "messages_refuse
     ({}, {"messages_refused": 1}, True, 1),
 ])
 def test_what_is_not_as_promised(stored, sent, behind, wrong):
-    assert len(verdict.judge({**GOOD, **stored}, {**SENT, **sent}, behind)) == wrong
+    of_motes = {**SENT, **sent}
+    assert len(verdict.judge_motes(of_motes) + verdict.judge_stores({**GOOD, **stored}, [(of_motes, behind)])) == wrong
+
+
+def test_resends_of_all_rounds_since_the_last_comparison_count():
+    rounds = [(SENT, False), (SENT, True), (SENT, False)]
+    assert verdict.judge_stores({**GOOD, "again": 6}, rounds) == []
+    assert len(verdict.judge_stores({**GOOD, "again": 7}, rounds)) == 1
 
 
 class Sleeper(programs.Program):

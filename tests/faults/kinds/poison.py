@@ -22,7 +22,7 @@ class Poisoner(threading.Thread):
     def __init__(self, river, rate, seed):
         super().__init__(daemon=True)
         self.river, self.rate = river, rate
-        self.stream = poisons.stream(river.motes, seed)
+        self.stream = poisons.stream(river.poisoners, seed)
         self.over = threading.Event()
         self.error = None
         self.sent = []
