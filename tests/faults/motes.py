@@ -12,6 +12,7 @@ RECORDS = 7  # of each message
 # A generator does not give up, whatever is away; nor do its own delays matter here.
 PATIENCE = ("--retry-for=30min", "--late-bound=1h", "--series-interval=500ms")
 DRAIN_SECONDS = 120
+ANSWER_MINUTES = 15  # that a store may take for one answer, when much is written or compared on a busy machine
 
 
 class Motes(load.Load):
@@ -24,6 +25,10 @@ class Motes(load.Load):
         self.source = (f"--simulate={MOTES}",)
         self.messages = 0
         self.process = None
+
+    def call(self, program, *words, **more):
+        patience = (f"--timeout={ANSWER_MINUTES}min",) if program == "ir-store" else ()
+        return super().call(program, *words, *patience, **more)
 
     def introduce(self):
         """Their registry and tokens; returns the names of those that poison is of."""
