@@ -30,7 +30,7 @@ HARDENING := -fPIE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-stron
 FLAGS_release := -O2 -g -DNDEBUG $(HARDENING)
 FLAGS_check := $(FLAGS_release) -Werror
 FLAGS_asan := -O1 -g -Werror -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-FLAGS_fuzz := -O1 -g -Werror -Wno-unknown-warning-option -Wno-format-nonliteral -fsanitize=fuzzer-no-link,address,undefined \
+FLAGS_fuzz := -O1 -g -Werror -Wno-unknown-warning-option -Wno-format-nonliteral -Wno-format-zero-length -fsanitize=fuzzer-no-link,address,undefined \
               -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan := -O1 -g -Werror -fsanitize=thread -fno-omit-frame-pointer
 # Only ir-feed uses it, so only that is bound to it.
@@ -212,6 +212,12 @@ faults:
 	@tools/install build run mongodb fuseki faults
 	+@$(SUBMAKE) -s MODE=release build
 	@IR_BUILD=out/release PYTHONPATH=tests exec /usr/bin/python3 -m faults
+
+# Half an hour of steady load at half of what the machine takes: whether memory or descriptors grow. bench/soak.py has the
+# settings.
+.PHONY: soak
+soak:
+	@exec /usr/bin/python3 bench/soak.py
 
 # `make run` and `make test` on each Debian release, in roots made from the host's apt sources. RELEASE names one; STEPS,
 # what is done there: run run-servers test, and, only when named, kills upgrade.
@@ -464,6 +470,7 @@ help:
 	@echo "                   TESTS=WORDS: only those, as pytest's -k)"
 	@echo "make faults      the stack under load while its parts are killed, cut off, filled, poisoned: FAULTS=100"
 	@echo "                   OBSERVATIONS=1000000 RATE=500 MINUTES= SEED= KINDS=\"kill partition …\"; a report below out/faults"
+	@echo "make soak        half an hour of steady load: whether memory or descriptors grow: MINUTES=30 RATE=0"
 	@echo "make test-platforms  every verb on every platform this host can do (PLATFORMS=bare,lxc …)"
 	@echo "make test-xen    the same for Xen, in a machine of QEMU that runs it; half an hour"
 	@echo "make build       the programs, below out/release (MODE=asan|tsan: below out/asan, out/tsan)"

@@ -172,9 +172,7 @@ void ir_show_rejected(ir_show_t *show, ir_view_t mote, ir_view_t reason, ir_view
         put_column(show, ir_view_text("rejected"), 6);
         put_column(show, reason, 0);
         put_column(show, detail, 0);
-        if (refused > 1) {
-            ir_buffer_append_format(&show->text, " (the first of %s)", count);
-        }
+        ir_buffer_append_format(&show->text, refused > 1 ? " (the first of %s)" : "", count);
     }
     put_line(show);
 }

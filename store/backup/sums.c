@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CHUNK ((size_t)256 * 1024)
@@ -39,9 +40,14 @@ static ir_status_t hash_file(const char *path, char sum[static SUM_SIZE], uint64
                              ir_error_t *error) {
     struct sha256_ctx hash;
     uint8_t digest[SHA256_DIGEST_SIZE];
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat facts;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         return ir_backup_failed("read", path, errno, error);
+    }
+    if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode)) {
+        close(fd);
+        return ir_error_set(error, IR_ERR_IO, "cannot read %s: it is no file", path);
     }
     sha256_init(&hash);
     const int code = hash_bytes(fd, &hash, bytes);
@@ -95,13 +101,15 @@ ir_status_t ir_backup_sums_write(const char *folder, uint64_t *bytes, ir_error_t
 
 /* ---- checking ---- */
 
+/* A name that is too long is without its end. */
 static ir_status_t check_line(const char *folder, char *line, ir_error_t *error) {
     char path[PATH_MAX];
     char sum[SUM_SIZE];
     uint64_t bytes = 0;
     line[strcspn(line, "\n")] = '\0';
     const size_t head = SUM_SIZE + strlen(BETWEEN);
-    if (strlen(line) <= head || memcmp(line + SUM_SIZE, BETWEEN, strlen(BETWEEN)) != 0) {
+    if (strlen(line) <= head || memcmp(line + SUM_SIZE, BETWEEN, strlen(BETWEEN)) != 0 ||
+        ir_backup_leads_elsewhere(line + head)) {
         return ir_error_set(error, IR_ERR_IO, "%s/" IR_BACKUP_SUMS " is damaged", folder);
     }
     ir_status_t status = ir_backup_path(folder, line + head, path, error);
@@ -123,9 +131,8 @@ ir_status_t ir_backup_sums_check(const char *folder, ir_error_t *error) {
     if (status != IR_OK || file == NULL) {
         return status != IR_OK ? status : ir_backup_failed("read", path, errno, error);
     }
-    char *line = NULL;
-    size_t size = 0;
-    while (status == IR_OK && getline(&line, &size, file) > 0) {
+    char line[SUM_SIZE + sizeof BETWEEN + PATH_MAX];
+    while (status == IR_OK && fgets(line, sizeof line, file) != NULL) {
         status = check_line(folder, line, error);
         if (status == IR_ERR_NOT_FOUND) {
             status = IR_ERR_IO;
@@ -134,7 +141,6 @@ ir_status_t ir_backup_sums_check(const char *folder, ir_error_t *error) {
     if (status == IR_OK && ferror(file) != 0) {
         status = ir_backup_failed("read", path, errno, error);
     }
-    free(line);
     fclose(file);
     return status;
 }

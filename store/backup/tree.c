@@ -153,7 +153,7 @@ static ir_status_t copy_entry(void *context, const FTSENT *entry, ir_error_t *er
     return status == IR_OK ? ir_backup_copy(entry->fts_path, to, error) : status;
 }
 
-static bool leads_elsewhere(const char *path) {
+bool ir_backup_leads_elsewhere(const char *path) {
     for (const char *at = path; (at = strstr(at, "..")) != NULL; at += 2) {
         if ((at == path || at[-1] == '/') && (at[2] == '\0' || at[2] == '/')) {
             return true;
@@ -163,7 +163,7 @@ static bool leads_elsewhere(const char *path) {
 }
 
 ir_status_t ir_backup_copy_tree(const char *path, const char *folder, ir_error_t *error) {
-    return leads_elsewhere(path)
+    return ir_backup_leads_elsewhere(path)
                ? ir_error_set(error, IR_ERR_USAGE, "%s: write the path without '..'", path)
                : walk(path, FTS_LOGICAL, copy_entry, (void *)folder, error);
 }

@@ -4,6 +4,8 @@
 
 #include "common/status.h"
 
+#include <stdbool.h>
+
 /* Calls `each` for every file below the folder, in the order of names, with its path and the part
  * of it below the folder. Stops when `each` does not return IR_OK, and returns its status. */
 typedef ir_status_t (*ir_backup_file_fn)(void *context, const char *path, const char *name,
@@ -13,6 +15,9 @@ ir_status_t ir_backup_each_file(const char *folder, ir_backup_file_fn each, void
 
 /* Copies a file to a new file, durably, with its mode. */
 ir_status_t ir_backup_copy(const char *from, const char *to, ir_error_t *error);
+
+/* Whether a ".." in the path may lead out of a folder that stands before it. */
+bool ir_backup_leads_elsewhere(const char *path);
 
 /* Copies a file, or a folder with all below it, to FOLDER/PATH, without a leading "/" of the path.
  * Symbolic links are followed. IR_ERR_USAGE: a ".." in the path leads elsewhere. */

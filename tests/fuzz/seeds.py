@@ -276,6 +276,32 @@ def mappings():
         b"[a]\nfiles = x\n" * 300, b"[" + b"a" * 300 + b"]\n", b"[a]\nmissing = ,,,, ,\n"]
 
 
+def pack_files():
+    real = (DATA / "annotate" / "lake.jsonl").read_bytes()[:20000]
+    return [real, real.replace(b",", b",\n"), b"[{\n}]\n[\n[{}]\r\n[\"\n", b"[" + b" " * 40000 + b"]\n[1]\n", b'["\\"]\n[',
+            b"\n" * 1000]
+
+
+def backups():
+    """The sums; documents of BSON; statements."""
+    document = b"\x16\0\0\0\x02a\0\x06\0\0\0hello\0\x08b\0\x01\0"
+    statement = b"<urn:a> <urn:b> \"c\" .\n"
+    plain = [b"%064d  backup.json\n" % 0 * 3, b"%064d  ../../../dev/zero\n" % 0, b"%064d  " % 0 + b"a/" * 3000, document * 3,
+             b"\x05\0\0\0\0" * 500, document[:-1], b"\xff\xff\xff\xff" + document, b"\0\0\0\1" + bytes(60000),
+             statement * 50, b"a" * 60000]
+    return plain + [gzip.compress(each, mtime=0) for each in plain] + [
+        gzip.compress(b"\xff\xff\xff\x7f" + bytes(60 << 20), mtime=0), gzip.compress(b"a" * (60 << 20), mtime=0)]
+
+
+def management():
+    overview, policy = b'{"rabbitmq_version":"3.10.8"}', (
+        b'[{"name":"a","pattern":"^ir\\\\.","apply-to":"queues","priority":1,"definition":{"delivery-limit":5,"max-length":9}}]')
+    queues = (b'{"items":[{"name":"ir.observations.0","type":"quorum","arguments":{"x-overflow":"reject-publish",'
+              b'"x-dead-letter-exchange":"ir.rejected"}}]}')
+    return [b"\0".join(parts) for parts in ((overview, queues, policy, b"[]"), (overview, queues, b"[]", policy), (overview, queues),
+                                            (overview, queues, policy.replace(b"^ir", b"(a*)*(b|c"), b"[]"))]
+
+
 TARGETS = {
     "senml_json": json_packs,
     "senml_cbor": cbor_packs,
@@ -295,6 +321,9 @@ TARGETS = {
     "logger": loggers,
     "uplink": uplinks,
     "mapping": mappings,
+    "packs": pack_files,
+    "backup": backups,
+    "policies": management,
 }
 
 # ---- words ----
@@ -323,6 +352,8 @@ WORDS = {
     "ledger": lambda: [ID, "# end"],
     "logger": lambda: ["TOA5", "agency_cd", "Datum;Temp;Pegel", "Europe/Berlin", "26.10.2025 02:30", ";NAN", "\\x22\\x22"],
     "uplink": lambda: ["uplink_message", "decoded_payload", "end_device_ids", "received_at", "f_cnt", "rxInfo", "object"],
+    "backup": lambda: ["\\x05\\x00\\x00\\x00\\x00", "  ", "../", "\\x1f\\x8b\\x08"],
+    "policies": lambda: re.findall(r'"([a-z-]{3,40})"', (ROOT / "worker" / "policies.c").read_text()),
     "mapping": lambda: re.findall(r'\{"([a-z-]+)"', (ROOT / "feed" / "map.c").read_text()),
 }
 

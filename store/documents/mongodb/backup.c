@@ -4,11 +4,11 @@
  * Nothing stops the workers. They write a message's observations and revisions before the raw
  * message (put.c), and are read in that order: an observation of a message that
  * is there may have come after it was looked for, and `ir-store reprocess` makes it again. */
+#include "store/backup/bson_stream.h"
 #include "store/backup/file.h"
 #include "store/documents/mongodb/mongodb.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 
 #define ENDING ".bson.gz"
 #define BATCH_DOCUMENTS 1000
@@ -68,7 +68,7 @@ ir_status_t ir_mongodb_save(void *context, const char *folder, ir_error_t *error
 typedef struct loading {
     const ir_mongodb_t *store;
     mongoc_collection_t *collection;
-    ir_buffer_t bytes; /* documents that are not written yet, the last one perhaps incomplete */
+    ir_bson_stream_t stream;
     ir_error_t *error;
 } loading_t;
 
@@ -104,68 +104,46 @@ static ir_status_t insert(loading_t *loading, mongoc_bulk_operation_t *bulk) {
                 : ir_mongodb_failed(loading->store, &reason, "cannot restore", loading->error);
 }
 
-static size_t document_size(ir_view_t bytes) {
-    uint32_t size = 0;
-    if (bytes.size >= sizeof size) {
-        memcpy(&size, bytes.data, sizeof size);
-        size = BSON_UINT32_FROM_LE(size);
-    }
-    return size;
-}
-
-/* Inserts whole documents from the front; returns how many bytes they have in *done. */
-static ir_status_t insert_some(loading_t *loading, ir_view_t bytes, size_t *done) {
+/* Inserts whole documents from the front. IR_ERR_NOT_FOUND: no more whole one is held. */
+static ir_status_t insert_some(loading_t *loading) {
     bson_t ordered = BSON_INITIALIZER;
     bson_append_bool(&ordered, "ordered", -1, false);
     mongoc_bulk_operation_t *bulk =
         mongoc_collection_create_bulk_operation_with_opts(loading->collection, &ordered);
     bson_destroy(&ordered);
     ir_status_t status = IR_OK;
-    size_t at = 0;
     int count = 0;
-    for (; status == IR_OK && count < BATCH_DOCUMENTS; count++) {
+    while (count < BATCH_DOCUMENTS) {
         bson_t document;
-        const size_t size = document_size(ir_view(bytes.data + at, bytes.size - at));
-        if (size == 0 || size > bytes.size - at) {
+        status = ir_bson_stream_next(&loading->stream, &document, loading->error);
+        if (status != IR_OK) {
             break;
         }
-        if (!bson_init_static(&document, (const uint8_t *)bytes.data + at, size)) {
-            status = ir_error_set(loading->error, IR_ERR_SYNTAX,
-                                  "the backup has bytes that are no document");
-        } else {
-            mongoc_bulk_operation_insert(bulk, &document);
-            at += size;
-        }
+        mongoc_bulk_operation_insert(bulk, &document);
+        count++;
     }
-    if (status == IR_OK && count > 0) {
-        status = insert(loading, bulk);
+    if (count > 0 && (status == IR_OK || status == IR_ERR_NOT_FOUND)) {
+        const ir_status_t inserted = insert(loading, bulk);
+        status = inserted == IR_OK ? status : inserted;
     }
     mongoc_bulk_operation_destroy(bulk);
-    *done = at;
     return status;
 }
 
 static ir_status_t insert_all(loading_t *loading) {
     ir_status_t status = IR_OK;
-    size_t at = 0;
-    size_t done = 1;
-    while (status == IR_OK && done > 0) {
-        status = insert_some(loading, ir_view(loading->bytes.data + at, loading->bytes.size - at),
-                             &done);
-        at += done;
+    while (status == IR_OK) {
+        status = insert_some(loading);
     }
-    memmove(loading->bytes.data, loading->bytes.data + at, loading->bytes.size - at);
-    loading->bytes.size -= at;
-    return status;
+    return status == IR_ERR_NOT_FOUND ? IR_OK : status;
 }
 
 static ir_status_t take(void *context, ir_view_t bytes) {
     loading_t *loading = context;
-    ir_buffer_append_view(&loading->bytes, bytes);
-    if (!ir_buffer_ok(&loading->bytes)) {
-        return ir_error_set(loading->error, IR_ERR_MEMORY, "documents: out of memory");
-    }
-    return loading->bytes.size < BATCH_BYTES ? IR_OK : insert_all(loading);
+    const ir_status_t status = ir_bson_stream_add(&loading->stream, bytes, loading->error);
+    return status == IR_OK && ir_bson_stream_left(&loading->stream) >= BATCH_BYTES
+               ? insert_all(loading)
+               : status;
 }
 
 static ir_status_t load_collection(const ir_mongodb_t *store, const char *collection,
@@ -174,15 +152,15 @@ static ir_status_t load_collection(const ir_mongodb_t *store, const char *collec
     loading_t loading = {.store = store, .error = error};
     file_name(collection, name);
     loading.collection = mongoc_client_get_collection(store->client, store->database, collection);
-    ir_buffer_init(&loading.bytes);
+    ir_buffer_init(&loading.stream.held);
     ir_status_t status = ir_backup_read(folder, name, take, &loading, error);
-    if (status == IR_OK && loading.bytes.size > 0) {
+    if (status == IR_OK) {
         status = insert_all(&loading);
     }
-    if (status == IR_OK && loading.bytes.size > 0) {
+    if (status == IR_OK && ir_bson_stream_left(&loading.stream) > 0) {
         status = ir_error_set(error, IR_ERR_SYNTAX, "%s/%s ends within a document", folder, name);
     }
-    ir_buffer_free(&loading.bytes);
+    ir_buffer_free(&loading.stream.held);
     mongoc_collection_destroy(loading.collection);
     return status;
 }

@@ -1,0 +1,33 @@
+/* BSON documents one after the other, as mongodump(1) writes them, out of bytes that come in
+ * portions. The bytes are foreign: a document larger than MongoDB takes is an error, so that no
+ * more than one such document is ever held. One thread at a time. */
+#ifndef IR_STORE_BACKUP_BSON_STREAM_H
+#define IR_STORE_BACKUP_BSON_STREAM_H
+
+#include "common/buffer.h"
+#include "common/status.h"
+#include "common/view.h"
+
+#include <bson/bson.h>
+
+/* A document has at most 16 MiB (MongoDB, "Limits and Thresholds"); those of the server's own, 16
+ * KiB more. */
+#define IR_BSON_DOCUMENT_MAX ((size_t)(16 * 1024 + 16) * 1024)
+
+/* Zeroed, then ir_buffer_init(&held). */
+typedef struct ir_bson_stream {
+    ir_buffer_t held; /* documents that are not taken yet, the last one perhaps incomplete */
+    size_t at;        /* where the next one begins */
+} ir_bson_stream_t;
+
+/* Adds bytes behind those that are held. IR_ERR_MEMORY. */
+ir_status_t ir_bson_stream_add(ir_bson_stream_t *stream, ir_view_t bytes, ir_error_t *error);
+
+/* The next document, valid until bytes are added. IR_ERR_NOT_FOUND: no whole one is held;
+ * IR_ERR_SYNTAX: the bytes are no document. */
+ir_status_t ir_bson_stream_next(ir_bson_stream_t *stream, bson_t *document, ir_error_t *error);
+
+/* How many bytes are held that are not taken yet. */
+size_t ir_bson_stream_left(const ir_bson_stream_t *stream);
+
+#endif
