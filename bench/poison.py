@@ -1,11 +1,12 @@
 """Measures what one mote's poison costs a hundred others: bench/poison.py [NAME…] [--rate N] [--seconds N] [--root
 DIR].
 
-On a separate stack (one broker, two gateways, two workers, SQLite, N-Quads) ir-loadgen sends for a hundred simulated
-motes over AMQP, MQTT and HTTP, and measures the time until the observations are published again: once alone, and once
-while a mote with a valid password sends each kind of poison. Standard error shows, for each kind: p50 and p99 of the
-hundred without and with it, the memory of workers and gateways, and what log and metrics report. Standard output is one
-JSON object with all of that and the facts of the machine. The aim is a time that at most doubles. --root uses the
+On a separate stack (one broker, two gateways, two workers, SQLite, N-Quads, the limits of a deployment) ir-loadgen sends
+for a hundred simulated motes over AMQP, MQTT and HTTP, and measures the time until the observations are published again.
+For each kind of poison there is an undisturbed stretch, and then one beside a mote with a valid password that sends it.
+All kinds take some eight minutes on a quiet machine. The table on standard output has for each kind the p99 of the hundred
+without and with it, the most memory of each process meanwhile, what is missing and doubled, and who was named where;
+--out FILE keeps all figures and the facts of the machine as JSON. The aim is a p99 that at most doubles. --root uses the
 broker of another system's root folder, --build all programs of another build. It needs the tests' Python:
 ~/.cache/intelligent-river/venv/bin/python.
 """
@@ -29,6 +30,7 @@ import cbor2
 import pika
 from ir_bench import ROOT
 
+import cluster
 import facts
 import guard
 import load
@@ -40,12 +42,24 @@ from prepare import prepare
 
 MOTES = 100
 POISON = "poison"
+ADDRESS = "127.0.0.66"  # of the mote, as far as its connections can have one of their own
 SENML_JSON, SENML_CBOR = "application/senml+json", "application/senml+cbor"
 IDLE = 2000
 
 
 class Stack(stack.Stack):
-    """A stack with a limit per mote, as in a deployment."""
+    """A stack with the limits of a deployment, and a user for the mote."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        usual = cluster.list_of_nodes.Nodes().limits
+        self.cluster.nodes.limits.update({key: usual[key] for key in cluster.list_of_nodes.ONE_ADDRESS})
+
+    def issue_tokens(self):
+        """For the motes of the registry, and for the one that sends poison."""
+        super().issue_tokens()
+        issued = programs.issue_tokens(self.build, [POISON], self.tokens)
+        self.cluster.mote_tokens = {**self.cluster.mote_tokens, **issued}
 
     def gateway_arguments(self, listed):
         return [word for word in super().gateway_arguments(listed) if word != "--rate=0"]
@@ -86,8 +100,8 @@ class Attack:
         return host, int(port)
 
     @contextlib.contextmanager
-    def channel(self):
-        login = pika.PlainCredentials("mote", self.running.cluster.passwords["mote"])
+    def channel(self, user="mote"):
+        login = pika.PlainCredentials(user, self.running.cluster.passwords[user])
         connection = pika.BlockingConnection(pika.ConnectionParameters(*self.address("amqp"), "/", login, heartbeat=0))
         try:
             yield connection.channel()
@@ -97,10 +111,13 @@ class Attack:
 
     def mqtt(self, **more):
         password = self.running.cluster.passwords["mote"]
-        return raw_mqtt.Connection(self.running.balancer.address("mqtt"), "mote", password, **more)
+        return raw_mqtt.Connection(self.running.balancer.address("mqtt"), "mote", password, source=ADDRESS, **more)
+
+    def connect(self, host, port):
+        return socket.create_connection((host, port), 10, source_address=(ADDRESS, 0))
 
     def post(self, body, content_type=SENML_JSON, **headers):
-        connection = http.client.HTTPConnection(*self.address("http"), timeout=30)
+        connection = http.client.HTTPConnection(*self.address("http"), timeout=30, source_address=(ADDRESS, 0))
         try:
             connection.request("POST", "/v1/observations", body,
                                {"Authorization": f"Bearer {self.token}", "Content-Type": content_type, **headers})
@@ -163,14 +180,23 @@ def large_bodies(attack):
         attack.post(json.dumps(records + [{"n": "x", "t": i, "v": i} for i in range(1, 10000)]).encode())
 
 
-def channels(attack):
-    """As many channels as the broker allows, on twelve connections that open and close."""
+def channels_of(attack, user):
     for _ in attack.times(2):
         with contextlib.ExitStack() as opened, contextlib.suppress(pika.exceptions.AMQPError, ValueError):
             for _ in range(12):
-                first = opened.enter_context(attack.channel())
+                first = opened.enter_context(attack.channel(user))
                 for _ in range(31):
                     first.connection.channel()
+
+
+def channels(attack):
+    """As many channels as the broker allows, on twelve connections that open and close."""
+    channels_of(attack, POISON)
+
+
+def channels_shared(attack):
+    """The same as the shared user of closed networks, who may have more."""
+    channels_of(attack, "mote")
 
 
 def retained(attack):
@@ -192,10 +218,12 @@ def idle(attack):
     """Idle connections at every entrance."""
     held = []
     for listener in ("amqp", "mqtt", "http"):
-        held += [socket.create_connection(attack.address(listener), 10) for _ in range(IDLE)]
-    for each in (*attack.running.workers, *attack.running.gateways):
+        for _ in range(IDLE):
+            with contextlib.suppress(OSError):
+                held.append(attack.connect(*attack.address(listener)))
+    for each in endpoints(attack.running):
         place = urllib.parse.urlsplit(each.address)
-        held += [socket.create_connection((place.hostname, place.port), 10) for _ in range(IDLE // 4)]
+        held += [attack.connect(place.hostname, place.port) for _ in range(IDLE // 4)]
     attack.over.wait()
     for each in held:
         each.close()
@@ -209,7 +237,7 @@ def slow_loris(attack):
     for at, _ in enumerate(attack.times(1)):
         for listener, text in begins.items():
             with contextlib.suppress(OSError):
-                held += [(socket.create_connection(attack.address(listener), 10), text) for _ in range(100)]
+                held += [(attack.connect(*attack.address(listener)), text) for _ in range(100)]
         for connection, text in held:
             with contextlib.suppress(OSError):
                 connection.sendall(text[at % len(text):][:1])
@@ -218,7 +246,8 @@ def slow_loris(attack):
 
 
 KINDS = {each.__name__.replace("_", "-"): each for each in (
-    long_topic, large_header, refusals, gzip_bomb, large_bodies, channels, retained, no_text, idle, slow_loris)}
+    long_topic, large_header, refusals, gzip_bomb, large_bodies, channels, channels_shared, retained, no_text,
+    idle, slow_loris)}
 
 
 # ---- measuring ----
@@ -237,26 +266,48 @@ def counters(running):
     return total
 
 
-def memory(kind):
-    """The highest memory use so far of these processes, in MiB."""
-    peaks = []
-    for each in kind:
-        text = Path(f"/proc/{each.process.pid}/status").read_text(encoding="ascii")
-        peaks.append(int(re.search(r"VmHWM:\s+(\d+)", text).group(1)) / 1024)
-    return round(max(peaks), 1)
+def processes(running):
+    """Name: processes."""
+    return {"worker": [each.process for each in running.workers], "gateway": [each.process for each in running.gateways],
+            "broker": [each.process for each in running.cluster.members], "balancer": [running.balancer.process]}
+
+
+def forget_peaks(running):
+    for process in sum(processes(running).values(), []):
+        Path(f"/proc/{process.pid}/clear_refs").write_text("5", encoding="ascii")
+
+
+def peaks(running):
+    """The most memory since then, of one process of each kind, in MiB."""
+    def peak(process):
+        text = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+        return int(re.search(r"VmHWM:\s+(\d+)", text).group(1)) / 1024
+
+    return {name: round(max(map(peak, each)), 1) for name, each in processes(running).items()}
 
 
 def logs(running):
-    paths = [each.log for each in endpoints(running)]
-    return {path: path.stat().st_size if path.exists() else 0 for path in paths}
+    """Who writes: the file and what names the culprit there."""
+    broker = running.cluster.members[0].directory / "log" / "node.log"
+    return {"worker": ([each.log for each in running.workers], POISON),
+            "gateway": ([each.log for each in running.gateways], POISON), "balancer": ([running.balancer.log], f"{ADDRESS}:"), "broker": ([broker], f"user '{POISON}'")}
 
 
-def named(before):
-    """The number of log lines since then that name the mote, and the start of the first."""
-    lines = []
-    for path, size in before.items():
-        lines += [line for line in path.read_bytes()[size:].decode(errors="replace").splitlines() if POISON in line]
-    return {"lines": len(lines), "first": lines[0][:200] if lines else None}
+def sizes(running):
+    return {path: path.stat().st_size for paths, _ in logs(running).values() for path in paths if path.exists()}
+
+
+def named(running, before, metrics):
+    """Where the culprit is named since then: lines of each log, and metrics."""
+    found = {}
+    for writer, (paths, name) in logs(running).items():
+        lines = [line for path in paths if path.exists()
+                 for line in path.read_bytes()[before.get(path, 0):].decode(errors="replace").splitlines() if name in line]
+        if lines:
+            found[f"log of {writer}"] = {"lines": len(lines), "first": lines[0][:200]}
+    found.update({name.split("{")[0]: value for name, value in metrics.items()
+                  if "_top{" in name and f'mote="{POISON}' in name})
+    return found
 
 
 def run_once(running, options, seed):
@@ -271,32 +322,33 @@ def run_once(running, options, seed):
 
 def changed(before, after):
     """The metrics that changed, and by how much."""
-    telling = re.compile(r"refus|reject|dead_letter|set_aside|reconnect|closed|lost|oversize|http_requests")
+    telling = re.compile(r"_top|refus|reject|dead_letter|set_aside|reconnect|closed|lost|oversize|http_requests")
     return {name: value - before.get(name, 0) for name, value in after.items()
             if telling.search(name) and value != before.get(name, 0) and 'code="202"' not in name}
 
 
 def measure(running, options, name, seed, token):
     alone = run_once(running, options, seed)
-    metrics, sizes, attack = counters(running), logs(running), Attack(running, token)
+    metrics, written, attack = counters(running), sizes(running), Attack(running, token)
+    forget_peaks(running)
     with attack.under_way(KINDS[name]):
         beside = run_once(running, options, seed + 1)
-    return {"kind": name, "alone": alone, "beside": beside, "attack_failed": attack.failed,
-            "worker_peak_mib": memory(running.workers), "gateway_peak_mib": memory(running.gateways),
-            "log": named(sizes), "metrics": changed(metrics, counters(running))}
+    more = changed(metrics, counters(running))
+    return {"kind": name, "alone": alone, "beside": beside, "attack_failed": attack.failed, "peak_mib": peaks(running),
+            "named": named(running, written, more), "metrics": more}
 
 
-def tell(sample):
+COLUMNS = ("kind", "p99 ms without", "with", "factor", "missing, doubled", "worker MiB", "gateway", "broker", "balancer", "named by")
+
+
+def row(sample):
     alone, beside = sample["alone"], sample["beside"]
-    words = [f"{sample['kind']:13}", *(f"{key} {alone[key]:.1f} -> {beside[key]:.1f}" for key in ("p50", "p99", "confirm_p99", "max")),
-             f"({beside['p99'] / alone['p99']:.2f})", *(f"{key} {beside[key]}" for key in ("missing", "doubled", "resent")),
-             f"worker {sample['worker_peak_mib']}, gateway {sample['gateway_peak_mib']} MiB",
-             f"named in {sample['log']['lines']} lines"]
+    cells = [sample["kind"], f"{alone['p99']:.1f}", f"{beside['p99']:.1f}", f"{beside['p99'] / alone['p99']:.2f}",
+             f"{beside['missing']}, {beside['doubled']}", *(f"{value:.0f}" for value in sample["peak_mib"].values()),
+             ", ".join(sample["named"]) or "nobody"]
     if sample["attack_failed"]:
-        words.append(f"ATTACK FAILED: {sample['attack_failed']}")
-    print("  ".join(words), file=sys.stderr)
-    for key, value in sample["metrics"].items():
-        print(f"{'':13} {key} {value:+g}", file=sys.stderr)
+        cells[-1] += f"; ATTACK FAILED: {sample['attack_failed']}"
+    return "| " + " | ".join(cells) + " |"
 
 
 def main():
@@ -307,6 +359,7 @@ def main():
     parser.add_argument("--via", choices=sorted(load.VIAS), default="mix")
     parser.add_argument("--root")
     parser.add_argument("--build", type=Path, default=stack.PROGRAMS)
+    parser.add_argument("--out", type=Path, help="a file for all figures, as JSON")
     options = parser.parse_args()
     unknown = sorted(set(options.kinds) - set(KINDS))
     if unknown:
@@ -318,13 +371,16 @@ def main():
         running = Stack(stack.Settings(os.environ), Path(directory) / "run", options.build, options.root)
         try:
             running.start()
-            token = programs.issue_tokens(running.build, [POISON], running.tokens)[POISON]
+            token = running.cluster.mote_tokens[POISON]
+            print("\n".join(["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]), flush=True)
             for number, name in enumerate(options.kinds or KINDS):
                 samples.append(measure(running, options, name, 10 + 2 * number, token))
-                tell(samples[-1])
+                print(row(samples[-1]), flush=True)
         finally:
             servers.stop_all()
-    print(json.dumps({"facts": facts.collect(ROOT, "sqlite", "nquads"), "samples": samples}, indent=1))
+    if options.out:
+        whole = {"facts": facts.collect(ROOT, "sqlite", "nquads"), "samples": samples}
+        options.out.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -173,14 +173,10 @@ static void on_refused(void *context, const ir_error_t *error) {
  * once. */
 static void on_set_aside(void *context, unsigned partition, ir_view_t what) {
     ir_consumer_t *consumer = context;
-    if (partition >= consumer->n_partitions || !ir_presence_owns(consumer->presence, partition)) {
-        return;
+    if (partition < consumer->n_partitions && ir_presence_owns(consumer->presence, partition)) {
+        consumer->partitions[partition].due_ns = 0;
+        consumer->events.on_set_aside(consumer->context, partition, what);
     }
-    char text[320];
-    snprintf(text, sizeof text, IR_TEXT_TAKEN_ASIDE, partition, IR_VIEW_ARG(what));
-    consumer->set_aside++;
-    consumer->partitions[partition].due_ns = 0;
-    ir_consumer_warn(consumer, text);
 }
 
 static void on_twin(void *context) {
@@ -301,10 +297,6 @@ void ir_consumer_acknowledge(ir_consumer_t *consumer, uint32_t partition, uint32
 
 uint64_t ir_consumer_missing(const ir_consumer_t *consumer) {
     return consumer->missing;
-}
-
-uint64_t ir_consumer_set_aside(const ir_consumer_t *consumer) {
-    return consumer->set_aside;
 }
 
 uint64_t ir_consumer_losses(const ir_consumer_t *consumer) {

@@ -72,6 +72,9 @@ typedef struct ir_consumer_events {
     /* Something is lost while the connection is up: a partition, or contact with the other workers.
      * A lasting condition is reported again every ten seconds. */
     void (*on_warning)(void *context, const char *text);
+    /* The brokers have taken a message out of a partition of this worker that RabbitMQ cannot
+     * deliver; `key` is the legible text of its routing key. */
+    void (*on_set_aside)(void *context, unsigned partition, ir_view_t key);
 } ir_consumer_events_t;
 
 /* Starts connecting at once; events are delivered from the loop. */
@@ -103,7 +106,6 @@ unsigned ir_consumer_partitions(const ir_consumer_t *consumer); /* held at prese
 unsigned ir_consumer_share(const ir_consumer_t *consumer);      /* this worker's own */
 unsigned ir_consumer_unserved(const ir_consumer_t *consumer);   /* not known to be consumed */
 uint64_t ir_consumer_losses(const ir_consumer_t *consumer);     /* lost partitions, or no answer */
-uint64_t ir_consumer_set_aside(const ir_consumer_t *consumer);  /* messages, in its partitions */
 uint64_t ir_consumer_missing(const ir_consumer_t *consumer);    /* objects made again */
 size_t ir_consumer_workers(const ir_consumer_t *consumer);
 uint64_t ir_consumer_reconnects(const ir_consumer_t *consumer);

@@ -42,7 +42,7 @@ struct ir_consumer {
     int64_t turn_ns;      /* when it began */
     int64_t complete_ns;  /* when all partitions were last consumed; 0: not on this connection */
     bool was_ready;
-    uint64_t losses, missing, set_aside;
+    uint64_t losses, missing;
     ir_error_t loss; /* the latest loss */
     int64_t warned_ns;
     int64_t twin_ns; /* when a worker of the same name was last reported */

@@ -51,7 +51,7 @@ static void tell(ir_culprits_t *culprits, const char *why) {
     }
 }
 
-void ir_culprits_add(ir_culprits_t *culprits, ir_view_t mote, uint64_t count, const char *why) {
+void ir_culprits_count(ir_culprits_t *culprits, ir_view_t mote, uint64_t count) {
     char name[IR_CULPRIT_SIZE];
     ir_legible_line(name, sizeof name, mote);
     ir_culprit_t *culprit = find(culprits, name);
@@ -59,5 +59,9 @@ void ir_culprits_add(ir_culprits_t *culprits, ir_view_t mote, uint64_t count, co
     culprit->recent += count;
     culprits->recent += count;
     ir_metric_set(culprit->metric, (int64_t)culprit->count);
+}
+
+void ir_culprits_add(ir_culprits_t *culprits, ir_view_t mote, uint64_t count, const char *why) {
+    ir_culprits_count(culprits, mote, count);
     tell(culprits, why);
 }

@@ -1,8 +1,9 @@
-/* The motes with the most refusals, by name, for the metrics and an occasional line in the log.
+/* The motes with the most refusals, or the most of anything else, by name, for the metrics and an
+ * occasional line in the log.
  * There is room for only a few. A new name replaces the one with the lowest count and starts with
  * that count (Metwally, Agrawal, El Abbadi: Efficient computation of frequent and top-k elements in
- * data streams, 2005). So no mote with more than a sixteenth of all refusals is missing, and a
- * count is too high by at most that. One thread, which also renders the metrics. */
+ * data streams, 2005). So no mote with more than a sixteenth of all is missing, and a count is too
+ * high by at most that. One thread, which also renders the metrics. */
 #ifndef IR_COMMON_CULPRITS_H
 #define IR_COMMON_CULPRITS_H
 
@@ -31,7 +32,10 @@ typedef struct ir_culprits {
 void ir_culprits_open(ir_culprits_t *culprits, ir_metrics_t *metrics, const char *name,
                       const char *help);
 
-/* Counts refusals of this mote; `why` describes the latest one. */
+/* Counts without a word. */
+void ir_culprits_count(ir_culprits_t *culprits, ir_view_t mote, uint64_t count);
+
+/* Counts refusals of this mote; `why` describes the latest one, for the log. */
 void ir_culprits_add(ir_culprits_t *culprits, ir_view_t mote, uint64_t count, const char *why);
 
 #endif

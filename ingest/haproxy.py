@@ -45,10 +45,22 @@ defaults
     timeout server-fin 10s
     default-server inter 1s fastinter 500ms fall {misses} rise 2 slowstart 10s
 
-# What each source address has open and asks for.
+# What each source address has open and asks for, and how often it was told in the log.
 backend sources
-    stick-table type ipv6 size 200k expire 1m store conn_cur,conn_rate(10s),http_req_rate(10s)
+    stick-table type ipv6 size 200k expire 1m store conn_cur,conn_rate(10s),http_req_rate(10s),gpc0_rate(10s)
 """
+
+# Who is turned away is named in the log once in ten seconds; the rest of them ends unseen, as cheaply as can be.
+# A connection that sends nothing is told, too, when it is cut.
+SOURCE_LIMITS = """\
+    no option dontlognull
+    tcp-request connection track-sc0 src table sources
+    acl too_many sc0_conn_cur gt {connections-per-source}
+    acl too_many sc0_conn_rate gt {new-connections-per-source}
+    acl told_before sc0_gpc0_rate gt 1
+    tcp-request connection reject if too_many {{ sc0_gpc0_rate gt 0 }}
+    tcp-request connection sc-inc-gpc0(0) if too_many
+    tcp-request content reject if too_many"""
 
 # A silent client is cut after first-bytes, one that speaks something else at once; a session that then lives is
 # kept as long as something moves.
@@ -57,22 +69,21 @@ frontend {kind}
     mode tcp
     option tcplog
 {binds}
-    tcp-request connection track-sc0 src table sources
-    tcp-request connection reject if {{ sc0_conn_cur gt {connections-per-source} }}
-    tcp-request connection reject if {{ sc0_conn_rate gt {new-connections-per-source} }}
+{limits}
     tcp-request inspect-delay {first-bytes}
 {guard}
+    tcp-request content sc-inc-gpc0(0)
+    tcp-request content set-log-level silent if told_before
+    tcp-request content reject
     default_backend {kind}-brokers
 """
 
-AMQP_GUARD = """\
-    tcp-request content accept if {{ req.payload(0,8) -m bin {header} }}
-    tcp-request content reject if {{ req.len ge 8 }} || WAIT_END""".format(header=AMQP_HEADER)
+# What is let through. A condition that more bytes may change waits for them; what it is false of is turned away.
+AMQP_GUARD = f"""\
+    tcp-request content accept if {{ req.payload(0,8) -m bin {AMQP_HEADER} }}"""
 
 MQTT_GUARD = """\
-    tcp-request content reject if { req.len gt 0 } !{ req.payload(0,1) -m bin 10 }
-    tcp-request content accept if { req.payload(0,0),mqtt_is_valid }
-    tcp-request content reject if WAIT_END"""
+    tcp-request content accept if { req.payload(0,1) -m bin 10 } { req.payload(0,0),mqtt_is_valid }"""
 
 INSIDE_FRONTEND = """
 # Gateways, and other senders of the project's own; workers and subscribers, too, where consumers is left out.
@@ -121,9 +132,7 @@ frontend http
     timeout client {idle-keep-alive}
     timeout http-request {first-bytes}
     timeout http-keep-alive {idle-keep-alive}
-    tcp-request connection track-sc0 src table sources
-    tcp-request connection reject if {{ sc0_conn_cur gt {connections-per-source} }}
-    tcp-request connection reject if {{ sc0_conn_rate gt {new-connections-per-source} }}
+{limits}
     http-request return {too-many} hdr Retry-After 10 if {{ sc0_http_req_rate gt {requests-per-source} }}
     http-request return {not-found} if !{{ path_beg /v1/ }}
     http-request del-header X-Forwarded-For
@@ -181,7 +190,8 @@ def binds(nodes, plain, secure):
 
 def session(nodes, kind, guard):
     lines = binds(nodes, kind, kind + "s")
-    return SESSION_FRONTEND.format(kind=kind, binds=lines, guard=guard, **nodes.limits) if lines else ""
+    limits = SOURCE_LIMITS.format(**nodes.limits)
+    return SESSION_FRONTEND.format(kind=kind, binds=lines, limits=limits, guard=guard, **nodes.limits) if lines else ""
 
 
 def broker_servers(brokers, kind, check):
@@ -217,7 +227,7 @@ def configuration(nodes):
         parts += [MQTT_BACKEND.format(**values), broker_servers(nodes.brokers, "mqtt", "track amqp-brokers/{}")]
     lines = binds(nodes, "http", "https")
     if lines:
-        parts.append(HTTP_FRONTEND.format(binds=lines, **PROBLEMS, **values) + gateway_servers(nodes))
+        parts.append(HTTP_FRONTEND.format(binds=lines, limits=SOURCE_LIMITS.format(**values), **PROBLEMS, **values) + gateway_servers(nodes))
     if values["stats"]:
         parts.append(STATS.format(**values))
     return "".join(parts)

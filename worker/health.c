@@ -71,7 +71,6 @@ void ir_health_refresh(void *context) {
         ir_metric_set(meters->partition_share, ir_consumer_share(worker->consumer));
         ir_metric_set(meters->partitions_unserved, ir_consumer_unserved(worker->consumer));
         ir_metric_set(meters->partition_losses, (int64_t)ir_consumer_losses(worker->consumer));
-        ir_metric_set(meters->set_aside, (int64_t)ir_consumer_set_aside(worker->consumer));
         ir_metric_set(meters->objects_missing, (int64_t)ir_consumer_missing(worker->consumer));
         ir_metric_set(meters->workers, (int64_t)ir_consumer_workers(worker->consumer));
         ir_metric_set(meters->reconnects, (int64_t)ir_consumer_reconnects(worker->consumer));

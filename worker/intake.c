@@ -6,6 +6,7 @@
 #include "common/log.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define LOG_INTERVAL_NS (10 * IR_SECOND_NS)
 #define TURN_DELIVERIES 256
@@ -78,11 +79,33 @@ static void on_turn(void *context) {
     ir_intake_dispatch(context);
 }
 
+static void on_warning(void *context, const char *text) {
+    (void)context;
+    ir_log(IR_LOG_WARN, "broker: %s", text);
+}
+
+/* Whom a key names: its mote, or else the whole of it. */
+static ir_view_t named_by(ir_view_t key) {
+    const ir_view_t prefix = ir_view_text(IR_ROUTING_PREFIX);
+    const bool mote = key.size > prefix.size && memcmp(key.data, prefix.data, prefix.size) == 0;
+    return mote ? ir_view(key.data + prefix.size, key.size - prefix.size) : key;
+}
+
 static void on_oversize(void *context, const ir_delivery_t *delivery, uint64_t size) {
     ir_worker_t *worker = context;
     ir_metric_increase(worker->meters.messages_oversize, 1);
+    ir_culprits_count(&worker->meters.culprits, named_by(delivery->routing_key), 1);
     ir_log(IR_LOG_WARN, IR_TEXT_OVERSIZE, (unsigned long long)size,
            IR_VIEW_ARG(delivery->routing_key));
+}
+
+static void on_set_aside(void *context, unsigned partition, ir_view_t key) {
+    ir_worker_t *worker = context;
+    char text[320];
+    snprintf(text, sizeof text, IR_TEXT_TAKEN_ASIDE, partition, IR_VIEW_ARG(key));
+    ir_metric_increase(worker->meters.set_aside, 1);
+    ir_culprits_count(&worker->meters.culprits, named_by(key), 1);
+    on_warning(worker, text);
 }
 
 /* A refusal before anything was consumed is a wrong setting: it ends the worker. Later a user may
@@ -111,11 +134,6 @@ static void on_ready(void *context) {
            ir_consumer_partitions(worker->consumer), ir_consumer_workers(worker->consumer));
 }
 
-static void on_warning(void *context, const char *text) {
-    (void)context;
-    ir_log(IR_LOG_WARN, "broker: %s", text);
-}
-
 ir_status_t ir_intake_start(ir_worker_t *worker, ir_error_t *error) {
     const ir_worker_options_t *options = worker->options;
     ir_consumer_options_t consumer = {
@@ -128,7 +146,7 @@ ir_status_t ir_intake_start(ir_worker_t *worker, ir_error_t *error) {
         .turn = TURN_DELIVERIES,
     };
     ir_worker_broker_options(options, &consumer.broker);
-    static const ir_consumer_events_t events = {on_delivery, on_turn,  on_oversize,
-                                                on_state,    on_ready, on_warning};
+    static const ir_consumer_events_t events = {on_delivery, on_turn,    on_oversize, on_state,
+                                                on_ready,    on_warning, on_set_aside};
     return ir_consumer_open(worker->base, &consumer, &events, worker, &worker->consumer, error);
 }

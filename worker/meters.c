@@ -88,6 +88,8 @@ static void add_reasons_and_flags(ir_meters_t *m) {
         &m->culprits, m->metrics, "ir_rejected_top",
         "Messages and records refused, of the 16 motes with the most. A mote with more than a "
         "sixteenth of all refusals is among them; its count may be too high by as much.");
+    ir_culprits_open(&m->heaviest, m->metrics, "ir_received_bytes_top",
+                     "Bytes of the messages of the 16 motes that send the most.");
     static const int flags[] = {IR_FLAG_GOOD, IR_FLAG_NOT_EVALUATED, IR_FLAG_SUSPECT, IR_FLAG_FAIL,
                                 IR_FLAG_MISSING};
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
@@ -149,12 +151,16 @@ void ir_meters_close(ir_meters_t *meters) {
     meters->metrics = NULL;
 }
 
+/* What a message is counted under: its mote, or a key that names none. */
+static ir_view_t sender_of(const ir_message_t *message) {
+    return message->mote.size > 0 ? message->mote : message->key_text;
+}
+
 static void blame(ir_meters_t *meters, const ir_message_t *message, const ir_refusal_t *refusal,
                   uint64_t count) {
     char why[sizeof refusal->detail + 64];
     snprintf(why, sizeof why, "%s: %s", ir_reason_text(refusal->reason), refusal->detail);
-    ir_culprits_add(&meters->culprits, message->mote.size > 0 ? message->mote : message->key_text,
-                    count, why);
+    ir_culprits_add(&meters->culprits, sender_of(message), count, why);
 }
 
 static void count_refusals(ir_meters_t *meters, const ir_batch_t *batch,
@@ -181,6 +187,7 @@ static void count_message(ir_meters_t *meters, const ir_batch_t *batch,
         ir_metric_increase(meters->aggregates[observation->aggregate % 10], 1);
     }
     count_refusals(meters, batch, message);
+    ir_culprits_count(&meters->heaviest, sender_of(message), message->body.size);
     ir_metric_increase(meters->observations_stored, stored);
     ir_metric_increase(meters->observations_duplicate, duplicate);
 }

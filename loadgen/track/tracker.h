@@ -43,8 +43,8 @@ typedef struct ir_expected {
 bool ir_tracker_expect(ir_tracker_t *receipts, const ir_expected_t *expected, uint64_t *ticket);
 
 /* The sender sends the message again: its order says nothing any more. If its raw id follows from
- * its arrival, it may come back twice under two ids, and the second one is taken for a later message:
- * from then on the order of such messages of its mote says nothing either. */
+ * its arrival, it may come back twice under two ids, and the second one is taken for a later
+ * message: from then on the order of such messages of its mote says nothing either. */
 void ir_tracker_resent(ir_tracker_t *receipts, uint64_t ticket);
 
 /* The subscriber has missed what came back meanwhile: the same, for all motes. */

@@ -26,7 +26,7 @@ static void the_worst_is_among_them(void **state) {
         char mote[16];
         snprintf(mote, sizeof mote, "mote-%u", i);
         add(&culprits, mote, 1);
-        add(&culprits, "poison", 9);
+        ir_culprits_count(&culprits, ir_view_text("poison"), 9);
     }
     char *text = shown(metrics);
     assert_non_null(strstr(text, "top{mote=\"poison\"} 9000\n"));
