@@ -90,12 +90,12 @@ SWITCH = Number(0, 0, 1)
 
 # (name, targets that take it, what it may be). The stores of guests depend on more: guests.py.
 VARIABLES = (
-    ("BROKERS", "run up", Words("1", "3", "5", "7")),
-    ("GATEWAYS", "run up faults", Number(2, 0, 16)),
-    ("WORKERS", "run up faults", Number(2, 1, 64)),
-    ("DOCUMENTS", "run up", Words("sqlite", "mongodb", "null")),
-    ("GRAPH", "run up", Words("nquads", "fuseki", "oxigraph", "virtuoso", "null")),
-    ("FORMATS", "run up", Text("jsonld,senml")),
+    ("BROKERS", "run up soak", Words("1", "3", "5", "7")),
+    ("GATEWAYS", "run up faults soak", Number(2, 0, 16)),
+    ("WORKERS", "run up faults soak", Number(2, 1, 64)),
+    ("DOCUMENTS", "run up soak", Words("sqlite", "mongodb", "null")),
+    ("GRAPH", "run up soak", Words("nquads", "fuseki", "oxigraph", "virtuoso", "null")),
+    ("FORMATS", "run up soak", Text("jsonld,senml")),
     ("VIA", "run load find-max", Words("mix", "amqp", "mqtt", "http")),
     ("REPEAT", "run", Number(1, 1, 100000)),
     ("KEEP", "run", SWITCH),
@@ -134,6 +134,8 @@ VARIABLES = (
     ("FAULTS", "faults", Number(100, 1, 100000)),
     ("OBSERVATIONS", "faults", Number(1000000, 1000, 999999999)),
     ("MINUTES", "faults", Number(0, 0, 100000)),
+    ("MINUTES", "soak", Number(30, 1, 100000)),
+    ("RATE", "soak", Number(0, 0, 10000000)),
     ("RATE", "faults", Number(500, 10, 1000000)),
     ("PATIENCE", "faults", Number(1, 1, 100)),
     ("LONGEST", "faults", Number(90, 1, 3600)),

@@ -333,7 +333,7 @@ LABELS = ["bver", "bn", "bt", "bu", "bv", "bs", "n", "u", "v", "vs", "vb", "vd",
 
 def terms():
     """Those that a registry knows."""
-    text = (ROOT / "observation" / "registry_words.c").read_text()
+    text = (ROOT / "observation" / "registry" / "terms.c").read_text()
     return sorted({each for each in re.findall(r'"([A-Za-z:/#.-]{3,60})"', text)}) + ["[ ", " ]", "( ", " )", "a ", "^^xsd:double"]
 
 

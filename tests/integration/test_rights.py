@@ -4,18 +4,26 @@ that can be done there; what each may do is one table, and the rest is refused."
 import base64
 import concurrent.futures
 import contextlib
+import http.client
 import json
+import os
+import socket
+import ssl
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 
 import pika
+import pika.frame
+import pika.spec
+import pymongo
 import pytest
 
 import harness
 import raw_mqtt
 from harness import cluster, servers
+from test_secured import Secured
 
 OWN, OTHER = "USGS-08068500", "USGS-02337170"  # motes, each with a user of its own
 COLON = "BUOY:7_b-c"
@@ -35,6 +43,28 @@ def front(request, tmp_path_factory):
 def pipeline(front, tmp_path_factory):
     with harness.FrontPipeline(front, tmp_path_factory.mktemp("pipeline")) as pipeline:
         yield pipeline.init()
+
+
+WRITER, WRITER_PASSWORD = "river", "of the river"
+
+
+def mongo_client(mongodb, name, password):
+    login = {"username": name, "password": password, "authSource": "admin"} if name else {}
+    return pymongo.MongoClient(mongodb.host, mongodb.port, directConnection=True, serverSelectionTimeoutMS=30000, **login)
+
+
+@pytest.fixture(scope="module")
+def guarded(front, tmp_path_factory):
+    """MongoDB with the user that `ir-store initiate` makes for workers, and a SPARQL server; both want a login."""
+    folder = tmp_path_factory.mktemp("stores")
+    with (servers.MongoDB(folder / "mongodb", user="root", password="of the root") as mongodb,
+          servers.Oxigraph(folder / "oxigraph") as oxigraph,
+          Secured(folder / "secured", oxigraph, front.directory / "certificates", "Basic cml2ZXI6c2VjcmV0") as secured):
+        done = subprocess.run([harness.BUILD / "ir-store", "initiate", f"--documents={mongodb.uri}", f"--new-user={WRITER}"],
+                              capture_output=True, text=True, timeout=120, check=False,
+                              env={**os.environ, "IR_DOCUMENTS_PASSWORD": "of the root", "IR_NEW_USER_PASSWORD": WRITER_PASSWORD})
+        assert done.returncode == 0, done.stderr
+        yield mongodb, secured
 
 
 # ---- AMQP ----
@@ -219,6 +249,84 @@ def test_management(front, user):
         headers = {"Authorization": f"Basic {login}"}
         status, _ = servers.http_request(int(one.management), "GET", f"/api/{path}", headers=headers)
         assert (status == 200) == (user in sees and path != "users"), (path, status)
+
+
+# ---- without a password ----
+
+
+def amqp_mechanisms(front, listener):
+    """(mechanism, response) pairs of who has no password."""
+    host, port = front.balancer.address(listener).split(":")
+    tried = ("ANONYMOUS", ""), ("PLAIN", "\0\0"), ("PLAIN", "\0guest\0guest"), ("AMQPLAIN", ""), ("EXTERNAL", "")
+    for mechanism, response in tried:
+        with socket.create_connection((host, int(port)), 30) as connection, contextlib.suppress(ConnectionError):
+            connection.settimeout(30)
+            connection.sendall(b"AMQP\0\0\x09\x01")
+            greeting = connection.recv(65536)
+            start = pika.spec.Connection.StartOk({}, mechanism, response, "en_US")
+            connection.sendall(pika.frame.Method(0, start).marshal())
+            yield mechanism, greeting, connection.recv(65536)
+
+
+TUNE = b"\x01\0\0\0\0\0\x0c\0\x0a\0\x1e"  # what follows a login: a method frame on channel 0, connection.tune
+
+
+@pytest.mark.parametrize("listener", ["amqp", "inside", "consumers"])
+def test_nobody_by_amqp(front, listener):
+    answers = list(amqp_mechanisms(front, listener))
+    assert answers and not [mechanism for mechanism, _, answer in answers if answer.startswith(TUNE)]
+    assert all(b"PLAIN" in greeting for _, greeting, _ in answers)
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_nobody_by_mqtt(front, version):
+    if version == 5 and harness.series_of(front.cluster.members[0].root) < (4, 0):
+        pytest.skip("before RabbitMQ 4 there is no MQTT 5 to rely on")
+    host, port = front.balancer.address("mqtt").split(":")
+    body = raw_mqtt.text("MQTT") + bytes([version, 2, 0, 60]) + (b"\0" if version == 5 else b"") + raw_mqtt.text("nobody")
+    with socket.create_connection((host, int(port)), 30) as connection, contextlib.suppress(ConnectionError):
+        connection.settimeout(30)
+        connection.sendall(bytes([0x10, len(body)]) + body)
+        answer = connection.recv(100)
+        assert answer == b"" or (answer[0] == 0x20 and answer[3] != 0), answer
+
+
+def test_nobody_by_http(front, gateway):
+    """Only figures and readiness are shown to whoever reaches a program's address; nothing can be changed there."""
+    assert [servers.http_request(int(gateway.address.rsplit(":", 1)[1]), "POST", "/v1/observations", BODY % OWN.encode(),
+                                 {"Content-Type": harness.SENML_JSON, **header})[0]
+            for header in ({}, {"Authorization": "Bearer "}, {"Authorization": "Basic Z3Vlc3Q6Z3Vlc3Q="})] == [401, 401, 401]
+    one = front.cluster.nodes.brokers[0]
+    for path in ("queues", "policies", "users", "definitions", "overview"):
+        assert servers.http_request(int(one.management), "GET", f"/api/{path}")[0] == 401, path
+
+
+@pytest.mark.parametrize("program", ["gateway", "worker"])
+def test_what_a_program_shows(pipeline, gateway, program):
+    shown = gateway if program == "gateway" else pipeline.worker()
+    port = int(shown.address.rsplit(":", 1)[1])
+    for path in ("/metrics", "/readyz", "/healthz", "/", "/debug", "/v1/tokens", "/../etc/passwd"):
+        for method in ("GET", "POST", "PUT", "DELETE"):
+            status = servers.http_request(port, method, path)[0]
+            assert (status == 200) == (method == "GET" and path in ("/metrics", "/readyz", "/healthz")), (method, path, status)
+
+
+# ---- the stores ----
+
+
+@pytest.mark.parametrize("user", [*MAY, None])
+def test_stores(front, guarded, user):
+    """The passwords of brokers and motes open no store, nor does none; a store's own opens it, and its database only."""
+    mongodb, secured = guarded
+    name, password = (user, front.cluster.passwords[user]) if user else ("", "")
+    with pytest.raises(pymongo.errors.PyMongoError), mongo_client(mongodb, name, password) as client:
+        client["river"].list_collection_names()
+    header = {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()} if user else {}
+    for method, path in (("GET", "/query?query=ASK%7B%7D"), ("POST", "/update"), ("PUT", "/store?default")):
+        with contextlib.closing(http.client.HTTPSConnection(secured.host, secured.port, context=ssl._create_unverified_context(),
+                                                            timeout=30)) as connection:
+            connection.request(method, path, b"", header)
+            assert connection.getresponse().status == 401
 
 
 # ---- limits ----
