@@ -105,7 +105,8 @@ static SerdStatus write_literal(SerdWriter *writer, const SerdNode *subject,
     const SerdNode object = serd_text(SERD_LITERAL, ir_view(size > 0 ? scratch->data : "", size));
     const SerdNode datatype = serd_text(SERD_URI, node->datatype);
     const SerdNode language =
-        serd_text(SERD_LITERAL, ir_view(scratch->data + size, scratch->size - size));
+        serd_text(SERD_LITERAL,
+                  ir_view(scratch->size > size ? scratch->data + size : "", scratch->size - size));
     return serd_writer_write_statement(writer, 0, NULL, subject, predicate, &object,
                                        typed ? &datatype : NULL,
                                        node->language.size > 0 ? &language : NULL);
