@@ -175,7 +175,9 @@ static void on_set_aside(void *context, unsigned partition, ir_view_t what) {
     ir_consumer_t *consumer = context;
     if (partition < consumer->n_partitions && ir_presence_owns(consumer->presence, partition)) {
         consumer->partitions[partition].due_ns = 0;
-        consumer->events.on_set_aside(consumer->context, partition, what);
+        if (consumer->events.on_set_aside != NULL) {
+            consumer->events.on_set_aside(consumer->context, partition, what);
+        }
     }
 }
 
@@ -234,9 +236,27 @@ static ir_status_t start(ir_consumer_t *consumer, struct event_base *base, ir_er
                             error);
 }
 
-ir_status_t ir_consumer_open(struct event_base *base, const ir_consumer_options_t *options,
-                             const ir_consumer_events_t *events, void *context,
-                             ir_consumer_t **consumer, ir_error_t *error) {
+static void close_stream(void *stream) {
+    ir_consumer_t *consumer = stream;
+    if (consumer == NULL) {
+        return;
+    }
+    if (consumer->tick != NULL) {
+        event_free(consumer->tick);
+    }
+    ir_presence_close(consumer->presence);
+    ir_queue_trial_close(consumer->trial);
+    ir_lanes_close(consumer);
+    for (unsigned i = 0; i < consumer->n_partitions; i++) {
+        ir_partition_free(&consumer->partitions[i]);
+    }
+    free(consumer);
+}
+
+static ir_status_t open_stream(struct event_base *base, const void *given,
+                               const ir_transport_events_t *events, void *context, void **stream,
+                               ir_error_t *error) {
+    const ir_consumer_options_t *options = given;
     ir_status_t status = check_options(options, error);
     if (status != IR_OK) {
         return status;
@@ -256,19 +276,21 @@ ir_status_t ir_consumer_open(struct event_base *base, const ir_consumer_options_
     }
     status = start(made, base, error);
     if (status != IR_OK) {
-        ir_consumer_close(made);
+        close_stream(made);
         return status;
     }
-    *consumer = made;
+    *stream = made;
     return IR_OK;
 }
 
-void ir_consumer_pause(ir_consumer_t *consumer) {
+static void pause_stream(void *stream) {
+    ir_consumer_t *consumer = stream;
     consumer->paused = true;
     ir_lanes_pause(consumer);
 }
 
-void ir_consumer_resume(ir_consumer_t *consumer) {
+static void resume_stream(void *stream) {
+    ir_consumer_t *consumer = stream;
     const int64_t now_ns = ir_clock_monotonic();
     for (unsigned i = 0; consumer->paused && i < consumer->n_partitions; i++) {
         consumer->partitions[i].asked_ns = now_ns;
@@ -281,8 +303,9 @@ void ir_consumer_resume(ir_consumer_t *consumer) {
     }
 }
 
-void ir_consumer_acknowledge(ir_consumer_t *consumer, uint32_t partition, uint32_t session,
-                             uint64_t tag, uint32_t count) {
+static void acknowledge(void *stream, uint32_t partition, uint32_t session, uint64_t tag,
+                        uint32_t count) {
+    ir_consumer_t *consumer = stream;
     if (partition >= consumer->n_partitions) {
         return;
     }
@@ -295,36 +318,38 @@ void ir_consumer_acknowledge(ir_consumer_t *consumer, uint32_t partition, uint32
     }
 }
 
-uint64_t ir_consumer_missing(const ir_consumer_t *consumer) {
-    return consumer->missing;
+static bool is_ready(const void *stream, ir_buffer_t *reasons) {
+    return ir_consumer_ready(stream, reasons);
 }
 
-uint64_t ir_consumer_losses(const ir_consumer_t *consumer) {
-    return consumer->losses;
+static void tell_figures(const void *stream, ir_transport_figures_t *figures) {
+    const ir_consumer_t *consumer = stream;
+    *figures = (ir_transport_figures_t){
+        .connected = ir_consumer_connected(consumer),
+        .partitions = ir_consumer_partitions(consumer),
+        .share = ir_consumer_share(consumer),
+        .unserved = ir_consumer_unserved(consumer),
+        .workers = ir_presence_workers(consumer->presence),
+        .losses = consumer->losses,
+        .missing = consumer->missing,
+        .reconnects = ir_consumer_reconnects(consumer),
+    };
 }
 
-size_t ir_consumer_workers(const ir_consumer_t *consumer) {
-    return ir_presence_workers(consumer->presence);
-}
-
-void ir_consumer_stop(ir_consumer_t *consumer) {
+static void stop_stream(void *stream) {
+    ir_consumer_t *consumer = stream;
     consumer->stopping = true;
     ir_presence_leave(consumer->presence);
     ir_consumer_turn(consumer);
 }
 
-void ir_consumer_close(ir_consumer_t *consumer) {
-    if (consumer == NULL) {
-        return;
-    }
-    if (consumer->tick != NULL) {
-        event_free(consumer->tick);
-    }
-    ir_presence_close(consumer->presence);
-    ir_queue_trial_close(consumer->trial);
-    ir_lanes_close(consumer);
-    for (unsigned i = 0; i < consumer->n_partitions; i++) {
-        ir_partition_free(&consumer->partitions[i]);
-    }
-    free(consumer);
-}
+const ir_transport_t ir_transport_amqp = {
+    .open = open_stream,
+    .close = close_stream,
+    .pause = pause_stream,
+    .resume = resume_stream,
+    .acknowledge = acknowledge,
+    .ready = is_ready,
+    .figures = tell_figures,
+    .stop = stop_stream,
+};

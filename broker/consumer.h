@@ -22,16 +22,10 @@
 
 #include "broker/connection.h"
 #include "broker/topology.h"
-#include "common/buffer.h"
-#include "common/status.h"
-#include "common/view.h"
+#include "broker/transport.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-struct event_base;
-typedef struct ir_consumer ir_consumer_t;
 
 typedef struct ir_consumer_options {
     ir_broker_options_t broker;
@@ -45,76 +39,8 @@ typedef struct ir_consumer_options {
     unsigned turn;        /* most deliveries in one turn of the loop, which lasts 20 ms at most */
 } ir_consumer_options_t;
 
-/* The views are valid during the call. */
-typedef struct ir_delivery {
-    uint32_t partition;
-    uint32_t session; /* increases each time the partition is taken; never 0 */
-    uint64_t tag;
-    bool redelivered;
-    ir_view_t routing_key;
-    ir_view_t content_type;
-    ir_view_t body;
-    ir_view_t name;     /* the sender's name for it (message-id); empty: none */
-    int64_t arrival_ns; /* the arrival, stamped by the broker or a trusted user; 0: no stamp */
-    int64_t sent_ns;    /* the sender's property `timestamp`: the base of relative times; 0: none */
-} ir_delivery_t;
-
-typedef struct ir_consumer_events {
-    void (*on_delivery)(void *context, const ir_delivery_t *delivery);
-    /* Called after the last delivery of one turn of the loop: a moment to pass a batch on. */
-    void (*on_turn)(void *context);
-    void (*on_oversize)(void *context, const ir_delivery_t *delivery, uint64_t size);
-    /* Connected (`why` is NULL); or not, and why. For logs and /readyz. */
-    void (*on_state)(void *context, const ir_error_t *why);
-    /* Called once, when every partition is consumed for the first time, by this worker or
-     * another. */
-    void (*on_ready)(void *context);
-    /* Something is lost while the connection is up: a partition, or contact with the other workers.
-     * A lasting condition is reported again every ten seconds. */
-    void (*on_warning)(void *context, const char *text);
-    /* The brokers have taken a message out of a partition of this worker that RabbitMQ cannot
-     * deliver; `key` is the legible text of its routing key. */
-    void (*on_set_aside)(void *context, unsigned partition, ir_view_t key);
-} ir_consumer_events_t;
-
-/* Starts connecting at once; events are delivered from the loop. */
-ir_status_t ir_consumer_open(struct event_base *base, const ir_consumer_options_t *options,
-                             const ir_consumer_events_t *events, void *context,
-                             ir_consumer_t **consumer, ir_error_t *error);
-
-/* Back-pressure: passes on no more deliveries until resumed. The socket is not read, prefetch
- * limits what waits, and heartbeats go on. */
-void ir_consumer_pause(ir_consumer_t *consumer);
-void ir_consumer_resume(ir_consumer_t *consumer);
-
-/* Acknowledges all deliveries of the partition up to and including `tag` (one frame); `count` is
- * their number. With count 0 it acknowledges only the delivery `tag`. Does nothing when `session`
- * has ended: those messages are delivered again. */
-void ir_consumer_acknowledge(ir_consumer_t *consumer, uint32_t partition, uint32_t session,
-                             uint64_t tag, uint32_t count);
-
-/* Whether all its connections are up. */
-bool ir_consumer_connected(const ir_consumer_t *consumer);
-
-/* Whether arriving messages are consumed: the other workers can be heard, this worker holds its
- * share of the partitions, and for each other partition a worker says that it holds it. Once all
- * were held, partitions that change hands for a moment (two announcements, at least two seconds) do
- * not count. Appends the reasons, one per line. */
-bool ir_consumer_ready(const ir_consumer_t *consumer, ir_buffer_t *reasons);
-
-unsigned ir_consumer_partitions(const ir_consumer_t *consumer); /* held at present */
-unsigned ir_consumer_share(const ir_consumer_t *consumer);      /* this worker's own */
-unsigned ir_consumer_unserved(const ir_consumer_t *consumer);   /* not known to be consumed */
-uint64_t ir_consumer_losses(const ir_consumer_t *consumer);     /* lost partitions, or no answer */
-uint64_t ir_consumer_missing(const ir_consumer_t *consumer);    /* objects made again */
-size_t ir_consumer_workers(const ir_consumer_t *consumer);
-uint64_t ir_consumer_reconnects(const ir_consumer_t *consumer);
-
-/* Permanently stops passing on deliveries, and tells the other workers that this one leaves.
- * Acknowledgements are still sent. */
-void ir_consumer_stop(ir_consumer_t *consumer);
-
-/* Closes within the broker's time-out. NULL is allowed. */
-void ir_consumer_close(ir_consumer_t *consumer);
+/* The consumer as a transport; its options are an ir_consumer_options_t, whose texts it does not
+ * copy. Closing takes at most the broker's time-out. */
+extern const ir_transport_t ir_transport_amqp;
 
 #endif

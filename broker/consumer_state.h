@@ -14,6 +14,8 @@
     16 /* channels of one connection, half of what ingest/rabbitmq.py allows */
 #define IR_LANES_MAX ((IR_PARTITIONS_MAX + IR_LANE_PARTITIONS - 1) / IR_LANE_PARTITIONS)
 
+typedef struct ir_consumer ir_consumer_t;
+
 /* One connection, with a channel for each of its partitions. */
 typedef struct ir_lane {
     ir_consumer_t *consumer;
@@ -25,7 +27,7 @@ typedef struct ir_lane {
 
 struct ir_consumer {
     ir_consumer_options_t options;
-    ir_consumer_events_t events;
+    ir_transport_events_t events;
     void *context;
     struct event_base *base;
     ir_lane_t lanes[IR_LANES_MAX];
@@ -75,6 +77,11 @@ ir_link_t *ir_lanes_link(const ir_consumer_t *consumer, const ir_partition_t *pa
 /* How many messages of the partition may be unacknowledged. Few while its queue is suspected. */
 uint16_t ir_lanes_prefetch(const ir_consumer_t *consumer, const ir_partition_t *partition);
 
+/* Whether all connections are up. */
+bool ir_consumer_connected(const ir_consumer_t *consumer);
+
+uint64_t ir_consumer_reconnects(const ir_consumer_t *consumer);
+
 /* ---- completeness.c ---- */
 
 /* The partitions that this worker consumes. */
@@ -82,5 +89,13 @@ ir_partition_set_t ir_completeness_held(const ir_consumer_t *consumer);
 
 /* Records whether everything is consumed; tells the owner the first time. */
 void ir_completeness_watch(ir_consumer_t *consumer, int64_t now_ns);
+
+/* See broker/transport.h. Once all partitions were held, those that change hands for a moment (two
+ * announcements, at least two seconds) do not count. */
+bool ir_consumer_ready(const ir_consumer_t *consumer, ir_buffer_t *reasons);
+
+unsigned ir_consumer_partitions(const ir_consumer_t *consumer); /* held at present */
+unsigned ir_consumer_share(const ir_consumer_t *consumer);      /* this worker's own */
+unsigned ir_consumer_unserved(const ir_consumer_t *consumer);   /* not known to be consumed */
 
 #endif

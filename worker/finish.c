@@ -74,15 +74,15 @@ typedef struct ir_acknowledgement {
 
 static void flush_acknowledgement(ir_worker_t *worker, ir_acknowledgement_t *pending) {
     if (pending->count > 0) {
-        ir_consumer_acknowledge(worker->consumer, pending->partition, pending->session,
-                                pending->tag, pending->count);
+        worker->transport->acknowledge(worker->stream, pending->partition, pending->session,
+                                       pending->tag, pending->count);
     }
     pending->count = 0;
 }
 
 static void acknowledge_alone(ir_worker_t *worker, const ir_message_t *message) {
-    ir_consumer_acknowledge(worker->consumer, message->partition, message->session,
-                            message->delivery_tag, 0);
+    worker->transport->acknowledge(worker->stream, message->partition, message->session,
+                                   message->delivery_tag, 0);
 }
 
 static void add_acknowledgement(ir_worker_t *worker, const ir_message_t *message,

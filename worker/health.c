@@ -18,18 +18,29 @@ static bool pipeline_ready(const ir_pipeline_t *pipeline, ir_buffer_t *reasons) 
     return ready;
 }
 
+static ir_transport_figures_t figures_of(const ir_worker_t *worker) {
+    ir_transport_figures_t figures = {.connected = false};
+    if (worker->stream != NULL) {
+        worker->transport->figures(worker->stream, &figures);
+    }
+    return figures;
+}
+
+static bool transport_ready(const ir_worker_t *worker, ir_buffer_t *reasons) {
+    if (!figures_of(worker).connected) {
+        ir_buffer_append_format(reasons, "broker: %s\n",
+                                worker->broker_fault[0] != '\0' ? worker->broker_fault
+                                                                : "not connected yet");
+        return false;
+    }
+    return worker->transport->ready(worker->stream, reasons);
+}
+
 bool ir_health_ready(void *context, ir_buffer_t *reasons) {
     ir_worker_t *worker = context;
     bool ready = pipeline_ready(worker->main_pipeline, reasons);
     ready = pipeline_ready(worker->aside_pipeline, reasons) && ready;
-    if (worker->consumer == NULL || !ir_consumer_connected(worker->consumer)) {
-        ir_buffer_append_format(reasons, "broker: %s\n",
-                                worker->broker_fault[0] != '\0' ? worker->broker_fault
-                                                                : "not connected yet");
-        ready = false;
-    } else if (!ir_consumer_ready(worker->consumer, reasons)) {
-        ready = false;
-    }
+    ready = transport_ready(worker, reasons) && ready;
     ready = ir_policy_watch_ready(worker->policies, reasons) && ready;
     if (worker->phase >= IR_PHASE_STOPPING) {
         ir_buffer_append_text(reasons, "stopping\n");
@@ -65,14 +76,15 @@ void ir_health_refresh(void *context) {
     ir_metric_set(meters->motes_in_doubt, (int64_t)ir_doubts_motes(worker->doubts));
     ir_metric_set(meters->messages_in_doubt, (int64_t)ir_doubts_messages(worker->doubts));
     ir_metric_set(meters->registry_sensors, (int64_t)ir_registry_sensors(worker->registry));
-    if (worker->consumer != NULL) {
-        ir_metric_set(meters->connected, ir_consumer_connected(worker->consumer));
-        ir_metric_set(meters->partitions, ir_consumer_partitions(worker->consumer));
-        ir_metric_set(meters->partition_share, ir_consumer_share(worker->consumer));
-        ir_metric_set(meters->partitions_unserved, ir_consumer_unserved(worker->consumer));
-        ir_metric_set(meters->partition_losses, (int64_t)ir_consumer_losses(worker->consumer));
-        ir_metric_set(meters->objects_missing, (int64_t)ir_consumer_missing(worker->consumer));
-        ir_metric_set(meters->workers, (int64_t)ir_consumer_workers(worker->consumer));
-        ir_metric_set(meters->reconnects, (int64_t)ir_consumer_reconnects(worker->consumer));
+    if (worker->stream != NULL) {
+        const ir_transport_figures_t figures = figures_of(worker);
+        ir_metric_set(meters->connected, figures.connected);
+        ir_metric_set(meters->partitions, figures.partitions);
+        ir_metric_set(meters->partition_share, figures.share);
+        ir_metric_set(meters->partitions_unserved, figures.unserved);
+        ir_metric_set(meters->partition_losses, (int64_t)figures.losses);
+        ir_metric_set(meters->objects_missing, (int64_t)figures.missing);
+        ir_metric_set(meters->workers, (int64_t)figures.workers);
+        ir_metric_set(meters->reconnects, (int64_t)figures.reconnects);
     }
 }

@@ -1,15 +1,13 @@
-#include "common/messages.h"
-#include "worker/state.h"
-
 #include "broker/topology.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/messages.h"
+#include "worker/state.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define LOG_INTERVAL_NS (10 * IR_SECOND_NS)
-#define TURN_DELIVERIES 256
 
 /* ---- batches ---- */
 
@@ -17,17 +15,17 @@ void ir_intake_dispatch(ir_worker_t *worker) {
     ir_pipeline_dispatch(worker->main_pipeline);
     ir_pipeline_dispatch(worker->aside_pipeline);
     const bool room = ir_pipeline_room(worker->main_pipeline);
-    if (worker->phase == IR_PHASE_RUNNING && worker->consumer != NULL && room == worker->paused) {
+    if (worker->phase == IR_PHASE_RUNNING && worker->stream != NULL && room == worker->paused) {
         worker->paused = !room;
         if (room) {
-            ir_consumer_resume(worker->consumer);
+            worker->transport->resume(worker->stream);
         } else {
-            ir_consumer_pause(worker->consumer);
+            worker->transport->pause(worker->stream);
         }
     }
 }
 
-/* ---- the broker's events ---- */
+/* ---- the transport's events ---- */
 
 static void note_unstamped(ir_worker_t *worker, const ir_delivery_t *delivery) {
     ir_metric_increase(worker->meters.messages_unstamped, 1);
@@ -39,8 +37,8 @@ static void on_delivery(void *context, const ir_delivery_t *delivery) {
     ir_worker_t *worker = context;
     ir_batch_t *batch = ir_pipeline_collect(worker->main_pipeline, worker->registry);
     if (batch == NULL) {
-        /* Cannot happen: one batch is always kept back, and the consumer pauses by the end of the
-         * turn at the latest. */
+        /* Cannot happen: without room the transport is paused, and a paused transport delivers
+         * nothing. */
         ir_worker_fail(worker, IR_ERR_STATE, "a delivery came while no batch was free");
         return;
     }
@@ -129,24 +127,16 @@ static void on_state(void *context, const ir_error_t *why) {
 
 static void on_ready(void *context) {
     ir_worker_t *worker = context;
+    ir_transport_figures_t figures;
+    worker->transport->figures(worker->stream, &figures);
     worker->complete = true;
     ir_log(IR_LOG_INFO, "every partition is consumed: %u here, by %zu workers in all",
-           ir_consumer_partitions(worker->consumer), ir_consumer_workers(worker->consumer));
+           figures.partitions, figures.workers);
 }
 
 ir_status_t ir_intake_start(ir_worker_t *worker, ir_error_t *error) {
-    const ir_worker_options_t *options = worker->options;
-    ir_consumer_options_t consumer = {
-        .topology = ir_worker_topology(options),
-        .worker = options->name,
-        .trusted_users = options->trusted_users,
-        .prefetch = (uint16_t)options->prefetch,
-        .message_bytes = (size_t)options->message_bytes,
-        .announce_ns = options->announce_ns,
-        .turn = TURN_DELIVERIES,
-    };
-    ir_worker_broker_options(options, &consumer.broker);
-    static const ir_consumer_events_t events = {on_delivery, on_turn,    on_oversize, on_state,
-                                                on_ready,    on_warning, on_set_aside};
-    return ir_consumer_open(worker->base, &consumer, &events, worker, &worker->consumer, error);
+    static const ir_transport_events_t events = {on_delivery, on_turn,    on_oversize, on_state,
+                                                 on_ready,    on_warning, on_set_aside};
+    return worker->transport->open(worker->base, worker->transport_options, &events, worker,
+                                   &worker->stream, error);
 }

@@ -6,6 +6,12 @@
 
 #include <stdio.h>
 
+static ir_status_t run_worker(const ir_worker_options_t *options, ir_error_t *error) {
+    ir_consumer_options_t consumer;
+    ir_worker_consumer_options(options, &consumer);
+    return ir_worker_run(options, &ir_transport_amqp, &consumer, error);
+}
+
 static int run(ir_worker_options_t *options) {
     ir_log_open(ir_worker_program.name, (ir_log_level_t)options->log_level);
     ir_error_t error = {.status = IR_OK};
@@ -15,7 +21,7 @@ static int run(ir_worker_options_t *options) {
     }
     if (status == IR_OK) {
         status =
-            options->declare ? ir_worker_declare(options, &error) : ir_worker_run(options, &error);
+            options->declare ? ir_worker_declare(options, &error) : run_worker(options, &error);
     }
     if (status != IR_OK) {
         ir_log(IR_LOG_ERROR, "%s", error.text);

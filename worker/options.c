@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define TURN_DELIVERIES 256
 #define FIELD(member) offsetof(ir_worker_options_t, member)
 
 static const ir_setting_t settings[] = {
@@ -127,6 +128,20 @@ const ir_program_t ir_worker_program = {
 void ir_worker_broker_options(const ir_worker_options_t *options, ir_broker_options_t *broker) {
     ir_broker_settings_options(&options->broker, options->name, options->timeout_ns, broker);
     broker->trial_bytes = broker->message_bytes;
+}
+
+void ir_worker_consumer_options(const ir_worker_options_t *options,
+                                ir_consumer_options_t *consumer) {
+    *consumer = (ir_consumer_options_t){
+        .topology = ir_worker_topology(options),
+        .worker = options->name,
+        .trusted_users = options->trusted_users,
+        .prefetch = (uint16_t)options->prefetch,
+        .message_bytes = (size_t)options->message_bytes,
+        .announce_ns = options->announce_ns,
+        .turn = TURN_DELIVERIES,
+    };
+    ir_worker_broker_options(options, &consumer->broker);
 }
 
 ir_topology_t ir_worker_topology(const ir_worker_options_t *options) {

@@ -47,6 +47,8 @@ extern const ir_program_t ir_worker_program;
 
 /* Derive other options from the settings, which still own the texts. */
 void ir_worker_broker_options(const ir_worker_options_t *options, ir_broker_options_t *broker);
+void ir_worker_consumer_options(const ir_worker_options_t *options,
+                                ir_consumer_options_t *consumer);
 ir_topology_t ir_worker_topology(const ir_worker_options_t *options);
 void ir_worker_documents_options(const ir_worker_options_t *options,
                                  ir_documents_options_t *documents);

@@ -1,11 +1,10 @@
-/* The worker's state, shared by its files: worker.c (start, loop and end), intake.c (the broker's
- * events, and batches on their way in), finish.c (batches that come back) and health.c (what the
- * endpoint shows). Loop thread only. */
+/* The worker's state, shared by its files: worker.c (start, loop and end), intake.c (the
+ * transport's events, and batches on their way in), finish.c (batches that come back) and health.c
+ * (what the endpoint shows). Loop thread only. */
 #ifndef IR_WORKER_STATE_H
 #define IR_WORKER_STATE_H
 
-#include "broker/consumer.h"
-#include "broker/partition_set.h"
+#include "broker/transport.h"
 #include "common/reload.h"
 #include "http/endpoint.h"
 #include "worker/meters.h"
@@ -38,7 +37,9 @@ typedef struct ir_worker {
     int wake_fd;
     ir_endpoint_t *endpoint;
     ir_policy_watch_t *policies;
-    ir_consumer_t *consumer;
+    const ir_transport_t *transport;
+    const void *transport_options;
+    void *stream; /* of the transport; NULL until the stores are ready */
     bool paused;
 
     ir_pipeline_t *main_pipeline, *aside_pipeline; /* pipeline.h */
@@ -72,7 +73,7 @@ void ir_worker_fail(ir_worker_t *worker, ir_status_t status, const char *text);
 /* intake.c: starts consuming. */
 ir_status_t ir_intake_start(ir_worker_t *worker, ir_error_t *error);
 
-/* Passes collecting batches on when it is time, and pauses or resumes the consumer. */
+/* Passes collecting batches on when it is time, and pauses or resumes the transport. */
 void ir_intake_dispatch(ir_worker_t *worker);
 
 /* finish.c: acknowledges batches that came back from the last stages, and passes on messages that

@@ -119,8 +119,8 @@ static void on_stop(evutil_socket_t number, short what, void *context) {
     worker->phase = IR_PHASE_STOPPING;
     /* Proofs take long, and the next worker makes its own. */
     ir_pipeline_abandon(worker->aside_pipeline);
-    if (worker->consumer != NULL) {
-        ir_consumer_stop(worker->consumer);
+    if (worker->stream != NULL) {
+        worker->transport->stop(worker->stream);
     }
     ir_finish_batches(worker);
     ir_intake_dispatch(worker);
@@ -289,7 +289,7 @@ static void close_worker(ir_worker_t *worker) {
     join_pipeline(worker->aside_pipeline, worker->status != IR_OK);
     ir_policy_watch_stop(worker->policies);
     ir_reload_close(worker->reload);
-    ir_consumer_close(worker->consumer);
+    worker->transport->close(worker->stream);
     ir_pipeline_close(worker->main_pipeline);
     ir_pipeline_close(worker->aside_pipeline);
     ir_finish_close(worker);
@@ -301,8 +301,13 @@ static void close_worker(ir_worker_t *worker) {
     ir_registry_unref(worker->registry);
 }
 
-ir_status_t ir_worker_run(const ir_worker_options_t *options, ir_error_t *error) {
-    ir_worker_t worker = {.options = options, .wake_fd = -1, .started_ns = ir_clock_monotonic()};
+ir_status_t ir_worker_run(const ir_worker_options_t *options, const ir_transport_t *transport,
+                          const void *transport_options, ir_error_t *error) {
+    ir_worker_t worker = {.options = options,
+                          .transport = transport,
+                          .transport_options = transport_options,
+                          .wake_fd = -1,
+                          .started_ns = ir_clock_monotonic()};
     signal(SIGPIPE, SIG_IGN);
     worker.status = open_worker(&worker, &worker.error);
     if (worker.status == IR_OK) {
