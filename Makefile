@@ -67,6 +67,7 @@ UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(OUT)/tests/%)
 UNIT_HELPERS := $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c))
 ALLOC_TESTS := $(shell grep -ls failing_alloc.h $(UNIT_SOURCES))
 SOURCE_TESTS := $(shell grep -ls unit/sources.h $(UNIT_SOURCES))
+MEMORY_TESTS := $(shell grep -ls unit/memory_transport.h $(UNIT_SOURCES))
 # It says which metrics there are, for the reference.
 PRINT_METRICS := $(OUT)/packaging/print_metrics
 BENCHES := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/bench_*.c))
@@ -101,6 +102,7 @@ $(foreach m,$(MAINS),$(eval $(call program,$(m))))
 
 $(ALLOC_TESTS:tests/unit/%.c=$(OUT)/tests/%): $(OUT)/tests/unit/failing_alloc.o
 $(SOURCE_TESTS:tests/unit/%.c=$(OUT)/tests/%): $(OUT)/tests/unit/sources.o
+$(MEMORY_TESTS:tests/unit/%.c=$(OUT)/tests/%): $(OUT)/tests/unit/memory_transport.o
 $(OUT)/tests/test_%: $(OUT)/tests/unit/test_%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(LINK) $(filter %.o,$^) $(LIBRARY) $(LIBRARIES) $(LDLIBS) -lcmocka -ldl -o $@
@@ -190,7 +192,7 @@ out/peers/benthos.ok: $(wildcard bench/peers/benthos/*)
 # ---- tests ----
 
 # Unit tests of what threads share; they run under the thread sanitizer too.
-THREADED := stage doubts producer tracker histogram endpoint outlet decoder
+THREADED := stage doubts producer tracker histogram endpoint outlet decoder transport
 
 .PHONY: test test-slow test-programs
 test: test-programs
