@@ -13,6 +13,7 @@ left out.
 
 import argparse
 import ast
+import functools
 import re
 import sys
 from pathlib import Path
@@ -66,9 +67,14 @@ def module_of(path):
     return str(path.relative_to(ROOT).with_suffix(""))
 
 
+@functools.cache
+def include_lines(path):
+    return INCLUDE.findall(path.read_text(encoding="utf-8"))
+
+
 def included(path, seen):
     """The modules whose headers a file includes, by itself or in a header without a .c file."""
-    for name in INCLUDE.findall(path.read_text(encoding="utf-8")):
+    for name in include_lines(path):
         header = ROOT / name
         if header in seen or header.suffix != ".h" or not header.is_file():
             continue
@@ -90,7 +96,7 @@ def c_modules():
 
 def way_to(path, wanted, seen):
     """The headers through which a file includes the wanted one, the wanted one last; empty: it does not."""
-    for name in INCLUDE.findall(path.read_text(encoding="utf-8")):
+    for name in include_lines(path):
         header = ROOT / name
         if name == wanted:
             return [name]
