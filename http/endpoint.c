@@ -2,10 +2,6 @@
 
 #include "common/clock.h"
 #include "http/connections.h"
-#include "http/problem.h"
-
-#include <event2/buffer.h>
-#include <event2/http.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,19 +22,15 @@ struct ir_endpoint {
     char where[IR_WHERE_SIZE];
 };
 
-static void answer(struct evhttp_request *request, int code, const char *reason,
-                   const char *content_type, const ir_buffer_t *body) {
-    struct evbuffer *out = evhttp_request_get_output_buffer(request);
-    evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", content_type);
-    evbuffer_add(out, body->data, body->size);
-    evhttp_send_reply(request, code, reason, NULL);
+static void answer(ir_request_t *request, int code, const char *type, const ir_buffer_t *body) {
+    ir_request_answer(request, code, type, ir_buffer_view(body), false);
 }
 
 static bool look_ready(const ir_endpoint_t *endpoint, ir_buffer_t *reasons) {
     return endpoint->ready == NULL || endpoint->ready(endpoint->context, reasons);
 }
 
-static void show_metrics(const ir_endpoint_t *endpoint, struct evhttp_request *request) {
+static void show_metrics(const ir_endpoint_t *endpoint, ir_request_t *request) {
     ir_buffer_t body;
     ir_buffer_init(&body);
     if (endpoint->refresh != NULL) {
@@ -47,20 +39,20 @@ static void show_metrics(const ir_endpoint_t *endpoint, struct evhttp_request *r
     ir_metric_set(endpoint->is_ready, look_ready(endpoint, &body));
     ir_buffer_clear(&body);
     ir_metrics_render(endpoint->metrics, &body);
-    answer(request, HTTP_OK, "OK", "text/plain; version=0.0.4; charset=utf-8", &body);
+    answer(request, 200, "text/plain; version=0.0.4; charset=utf-8", &body);
     ir_buffer_free(&body);
 }
 
-static void show_health(const ir_endpoint_t *endpoint, struct evhttp_request *request) {
+static void show_health(const ir_endpoint_t *endpoint, ir_request_t *request) {
     (void)endpoint;
     ir_buffer_t body;
     ir_buffer_init(&body);
     ir_buffer_append_text(&body, "ok\n");
-    answer(request, HTTP_OK, "OK", "text/plain; charset=utf-8", &body);
+    answer(request, 200, "text/plain; charset=utf-8", &body);
     ir_buffer_free(&body);
 }
 
-static void show_ready(const ir_endpoint_t *endpoint, struct evhttp_request *request) {
+static void show_ready(const ir_endpoint_t *endpoint, ir_request_t *request) {
     ir_buffer_t body;
     ir_buffer_init(&body);
     const bool ready = look_ready(endpoint, &body);
@@ -68,30 +60,28 @@ static void show_ready(const ir_endpoint_t *endpoint, struct evhttp_request *req
         ir_buffer_clear(&body);
         ir_buffer_append_text(&body, "ready\n");
     }
-    answer(request, ready ? HTTP_OK : HTTP_SERVUNAVAIL, ready ? "OK" : "Service Unavailable",
-           "text/plain; charset=utf-8", &body);
+    answer(request, ready ? 200 : 503, "text/plain; charset=utf-8", &body);
     ir_buffer_free(&body);
 }
 
 static const struct page {
     const char *path;
-    void (*show)(const ir_endpoint_t *endpoint, struct evhttp_request *request);
+    void (*show)(const ir_endpoint_t *endpoint, ir_request_t *request);
 } pages[] = {{"/metrics", show_metrics}, {"/healthz", show_health}, {"/readyz", show_ready}};
 
-static void show_page(const ir_endpoint_t *endpoint, struct evhttp_request *request,
+static void show_page(const ir_endpoint_t *endpoint, ir_request_t *request,
                       const struct page *page) {
-    const enum evhttp_cmd_type method = evhttp_request_get_command(request);
-    if (method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD) {
+    const ir_method_t method = ir_request_method(request);
+    if (method == IR_METHOD_GET || method == IR_METHOD_HEAD) {
         page->show(endpoint, request);
         return;
     }
-    evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
-    evhttp_send_reply(request, HTTP_BADMETHOD, ir_problem_phrase(HTTP_BADMETHOD), NULL);
+    ir_request_set_header(request, "Allow", "GET, HEAD");
+    ir_request_answer(request, 405, NULL, ir_view(NULL, 0), false);
 }
 
-bool ir_endpoint_serve(const ir_endpoint_t *endpoint, struct evhttp_request *request) {
-    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
-    const char *path = uri != NULL ? evhttp_uri_get_path(uri) : NULL;
+bool ir_endpoint_serve(const ir_endpoint_t *endpoint, ir_request_t *request) {
+    const char *path = ir_request_path(request);
     for (size_t i = 0; path != NULL && i < sizeof pages / sizeof pages[0]; i++) {
         if (strcmp(path, pages[i].path) == 0) {
             show_page(endpoint, request, &pages[i]);
@@ -101,9 +91,9 @@ bool ir_endpoint_serve(const ir_endpoint_t *endpoint, struct evhttp_request *req
     return false;
 }
 
-static void on_request(struct evhttp_request *request, void *context) {
+static void on_request(ir_request_t *request, void *context) {
     if (!ir_endpoint_serve(context, request)) {
-        evhttp_send_error(request, HTTP_NOTFOUND, NULL);
+        ir_request_answer(request, 404, NULL, ir_view(NULL, 0), true);
     }
 }
 
@@ -126,14 +116,14 @@ static ir_status_t open_server(ir_endpoint_t *endpoint, struct event_base *base,
                                const char *address, ir_error_t *error) {
     const ir_connections_options_t options = {
         .address = address,
-        .most = CONNECTIONS,
-        .header_lines = HEADER_LINES,
-        .header_bytes = HEADER_BYTES,
-        .memory_bytes = MEMORY_BYTES,
-        .header_ns = REQUEST_NS,
-        .body_ns = REQUEST_NS,
-        .idle_ns = REQUEST_NS,
-        .answer_ns = REQUEST_NS,
+        .bounds = {.most = CONNECTIONS,
+                   .header_lines = HEADER_LINES,
+                   .header_bytes = HEADER_BYTES,
+                   .memory_bytes = MEMORY_BYTES,
+                   .header_ns = REQUEST_NS,
+                   .body_ns = REQUEST_NS,
+                   .idle_ns = REQUEST_NS,
+                   .answer_ns = REQUEST_NS},
         .on_request = on_request,
         .context = endpoint,
     };

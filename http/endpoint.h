@@ -8,11 +8,11 @@
 #include "common/metrics.h"
 #include "common/status.h"
 #include "http/listener.h"
+#include "http/request.h"
 
 #include <stdbool.h>
 
 struct event_base;
-struct evhttp_request;
 typedef struct ir_endpoint ir_endpoint_t;
 
 /* Returns true when the program is ready. Otherwise appends the reasons, one per line, and returns
@@ -35,7 +35,7 @@ ir_status_t ir_endpoint_new(ir_metrics_t *metrics, ir_endpoint_ready_fn ready,
 
 /* Answers a request for one of the pages (405 unless GET or HEAD). Returns false when the request
  * is for another path. */
-bool ir_endpoint_serve(const ir_endpoint_t *endpoint, struct evhttp_request *request);
+bool ir_endpoint_serve(const ir_endpoint_t *endpoint, ir_request_t *request);
 
 /* The bound address, in the form of ir_listener_where; "" when the caller runs the server. */
 const char *ir_endpoint_address(const ir_endpoint_t *endpoint);

@@ -4,6 +4,7 @@ static const struct phrase {
     int code;
     const char *text;
 } phrases[] = {
+    {200, "OK"},
     {202, "Accepted"},
     {204, "No Content"},
     {400, "Bad Request"},

@@ -6,11 +6,6 @@
 #include "ingest/refusal.h"
 #include "ingest/state.h"
 
-#include <event2/buffer.h>
-#include <event2/http.h>
-#include <event2/http_struct.h>
-#include <event2/keyvalq_struct.h>
-
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -23,24 +18,13 @@
 
 /* ---- answering ---- */
 
-static const char *header(struct evhttp_request *request, const char *name) {
-    return evhttp_find_header(evhttp_request_get_input_headers(request), name);
-}
-
-static void set_header(struct evhttp_request *request, const char *name, const char *value) {
-    evhttp_add_header(evhttp_request_get_output_headers(request), name, value);
-}
-
-static void log_refusal(ir_gateway_t *gateway, struct evhttp_request *request, int code,
+static void log_refusal(ir_gateway_t *gateway, ir_request_t *request, int code,
                         const char *reason) {
     char client[ADDRESS_SIZE] = "a client that has gone";
-    char *peer = NULL;
-    ev_uint16_t port = 0;
-    struct evhttp_connection *connection = evhttp_request_get_connection(request);
-    if (connection != NULL) {
-        evhttp_connection_get_peer(connection, &peer, &port);
-        ir_proxies_client(&gateway->proxies, peer, header(request, "X-Forwarded-For"), client,
-                          sizeof client);
+    const char *peer = ir_request_peer(request);
+    if (peer != NULL) {
+        ir_proxies_client(&gateway->proxies, peer, ir_request_header(request, "X-Forwarded-For"),
+                          client, sizeof client);
     }
     ir_log_limited(&gateway->logged_ns, LOG_EVERY_NS, IR_LOG_INFO, "%d %s to %s", code, reason,
                    client);
@@ -48,47 +32,43 @@ static void log_refusal(ir_gateway_t *gateway, struct evhttp_request *request, i
 
 /* HEAD and TRACE have no body for the library; one that is there all the same would be read as the
  * next request. */
-static bool must_be_last(const ir_gateway_t *gateway, struct evhttp_request *request, int code) {
-    const enum evhttp_cmd_type method = evhttp_request_get_command(request);
-    const bool bodiless = method == EVHTTP_REQ_HEAD || method == EVHTTP_REQ_TRACE;
+static bool must_be_last(const ir_gateway_t *gateway, ir_request_t *request, int code) {
+    const ir_method_t method = ir_request_method(request);
+    const bool bodiless = method == IR_METHOD_HEAD || method == IR_METHOD_TRACE;
     return gateway->phase != IR_GATEWAY_RUNNING || code == 413 ||
-           (bodiless && (header(request, "Content-Length") != NULL ||
-                         header(request, "Transfer-Encoding") != NULL));
+           (bodiless && (ir_request_header(request, "Content-Length") != NULL ||
+                         ir_request_header(request, "Transfer-Encoding") != NULL));
 }
 
 /* Lets the page that asks read the answer. */
-static bool allow_page(const ir_gateway_t *gateway, struct evhttp_request *request) {
-    const char *origin = header(request, "Origin");
+static bool allow_page(const ir_gateway_t *gateway, ir_request_t *request) {
+    const char *origin = ir_request_header(request, "Origin");
     if (!ir_cors_allows(gateway->options->cors_origins, origin)) {
         return false;
     }
-    set_header(request, "Access-Control-Allow-Origin", origin);
-    set_header(request, "Access-Control-Expose-Headers", IR_CORS_EXPOSED);
-    set_header(request, "Vary", "Origin");
+    ir_request_set_header(request, "Access-Control-Allow-Origin", origin);
+    ir_request_set_header(request, "Access-Control-Expose-Headers", IR_CORS_EXPOSED);
+    ir_request_set_header(request, "Vary", "Origin");
     return true;
 }
 
-void ir_intake_answer(ir_gateway_t *gateway, struct evhttp_request *request, int code,
-                      const char *type, const ir_buffer_t *body) {
+void ir_intake_answer(ir_gateway_t *gateway, ir_request_t *request, int code, const char *type,
+                      const ir_buffer_t *body) {
     allow_page(gateway, request);
-    if (type != NULL) {
-        set_header(request, "Content-Type", type);
-        evbuffer_add(evhttp_request_get_output_buffer(request), body->data, body->size);
-    }
     ir_ingest_meters_answer(&gateway->meters, code);
-    ir_connections_answer(gateway->connections, request, code, ir_problem_phrase(code),
-                          must_be_last(gateway, request, code));
+    ir_request_answer(request, code, type, body != NULL ? ir_buffer_view(body) : ir_view(NULL, 0),
+                      must_be_last(gateway, request, code));
 }
 
-static void set_retry_after(struct evhttp_request *request, int64_t wait_ns) {
+static void set_retry_after(ir_request_t *request, int64_t wait_ns) {
     char seconds[32];
     snprintf(seconds, sizeof seconds, "%lld",
              (long long)((wait_ns + IR_SECOND_NS - 1) / IR_SECOND_NS));
-    set_header(request, "Retry-After", seconds);
+    ir_request_set_header(request, "Retry-After", seconds);
 }
 
-void ir_intake_refuse(ir_gateway_t *gateway, struct evhttp_request *request, int code,
-                      const char *reason, const char *detail, int64_t wait_ns) {
+void ir_intake_refuse(ir_gateway_t *gateway, ir_request_t *request, int code, const char *reason,
+                      const char *detail, int64_t wait_ns) {
     ir_buffer_t body;
     ir_buffer_init(&body);
     ir_problem_append(&body, code, reason, detail);
@@ -102,14 +82,14 @@ void ir_intake_refuse(ir_gateway_t *gateway, struct evhttp_request *request, int
 
 /* ---- who it is ---- */
 
-static ir_account_t *authorize(ir_gateway_t *gateway, struct evhttp_request *request) {
-    const char *given = header(request, "Authorization");
+static ir_account_t *authorize(ir_gateway_t *gateway, ir_request_t *request) {
+    const char *given = ir_request_header(request, "Authorization");
     ir_account_t *account = given != NULL ? ir_credentials_find(gateway->tokens, given) : NULL;
     if (account == NULL) {
-        set_header(request, "WWW-Authenticate",
-                   given == NULL ? IR_CHALLENGE_BEARER
-                                 : IR_CHALLENGE_BEARER ", error=\"invalid_token\"");
-        set_header(request, "WWW-Authenticate", IR_CHALLENGE_BASIC);
+        ir_request_set_header(request, "WWW-Authenticate",
+                              given == NULL ? IR_CHALLENGE_BEARER
+                                            : IR_CHALLENGE_BEARER ", error=\"invalid_token\"");
+        ir_request_set_header(request, "WWW-Authenticate", IR_CHALLENGE_BASIC);
         ir_intake_refuse(gateway, request, 401, given == NULL ? "no-token" : "bad-token",
                          given == NULL ? "send the mote's token: Authorization: Bearer TOKEN"
                                        : "this is no mote's token",
@@ -118,8 +98,7 @@ static ir_account_t *authorize(ir_gateway_t *gateway, struct evhttp_request *req
     return account;
 }
 
-bool ir_intake_may_send(ir_gateway_t *gateway, struct evhttp_request *request,
-                        ir_account_t *account) {
+bool ir_intake_may_send(ir_gateway_t *gateway, ir_request_t *request, ir_account_t *account) {
     const int64_t wait_ns =
         ir_bucket_wait(&account->bucket, &gateway->bucket_limits, ir_clock_monotonic());
     if (wait_ns > 0) {
@@ -131,7 +110,7 @@ bool ir_intake_may_send(ir_gateway_t *gateway, struct evhttp_request *request,
 }
 
 /* Early, so that nothing is decoded in vain. */
-static bool has_broker(ir_gateway_t *gateway, struct evhttp_request *request) {
+static bool has_broker(ir_gateway_t *gateway, ir_request_t *request) {
     const ir_outlet_state_t state = ir_outlet_state(gateway->outlet);
     if (state != IR_OUTLET_OPEN) {
         const bool blocked = state == IR_OUTLET_BLOCKED;
@@ -145,7 +124,7 @@ static bool has_broker(ir_gateway_t *gateway, struct evhttp_request *request) {
 
 /* ---- what it carries ---- */
 
-void ir_intake_refuse_submission(ir_gateway_t *gateway, struct evhttp_request *request,
+void ir_intake_refuse_submission(ir_gateway_t *gateway, ir_request_t *request,
                                  const ir_submission_t *submission, const char *mote) {
     ir_buffer_t body;
     ir_buffer_init(&body);
@@ -155,32 +134,22 @@ void ir_intake_refuse_submission(ir_gateway_t *gateway, struct evhttp_request *r
                     submission->n_faults > 0 ? submission->n_faults : 1, submission->reason);
     log_refusal(gateway, request, submission->code, submission->reason);
     if (submission->code == 415) {
-        set_header(request, "Accept-Encoding", "gzip");
+        ir_request_set_header(request, "Accept-Encoding", "gzip");
     }
     ir_intake_answer(gateway, request, submission->code, IR_PROBLEM_TYPE, &body);
     ir_buffer_free(&body);
 }
 
-static size_t count_header(struct evhttp_request *request, const char *name) {
-    size_t count = 0;
-    const struct evkeyval *each = NULL;
-    TAILQ_FOREACH(each, evhttp_request_get_input_headers(request), next) {
-        count += strcasecmp(each->key, name) == 0;
-    }
-    return count;
-}
-
 /* The sender's name for the request; one that stands there twice is none. */
-static const char *find_key(struct evhttp_request *request) {
-    return count_header(request, KEY) > 1 ? "" : header(request, KEY);
+static const char *find_key(ir_request_t *request) {
+    return ir_request_count_headers(request, KEY) > 1 ? "" : ir_request_header(request, KEY);
 }
 
-static void take_submission(ir_gateway_t *gateway, struct evhttp_request *request,
-                            ir_account_t *account) {
+static void take_submission(ir_gateway_t *gateway, ir_request_t *request, ir_account_t *account) {
     ir_submission_input_t input = {
         .mote = account->mote,
-        .content_type = header(request, "Content-Type"),
-        .content_encoding = header(request, "Content-Encoding"),
+        .content_type = ir_request_header(request, "Content-Type"),
+        .content_encoding = ir_request_header(request, "Content-Encoding"),
         .idempotency_key = find_key(request),
         .registry = gateway->registry,
         .accept_unregistered = gateway->options->analysis.unregistered == 1,
@@ -192,14 +161,14 @@ static void take_submission(ir_gateway_t *gateway, struct evhttp_request *reques
 
 /* How long the body is must be beyond doubt: a balancer in front must not see other requests than
  * this. */
-static bool is_framed(ir_gateway_t *gateway, struct evhttp_request *request) {
-    const size_t lengths = count_header(request, "Content-Length");
-    const size_t encodings = count_header(request, "Transfer-Encoding");
-    const char *encoding = header(request, "Transfer-Encoding");
+static bool is_framed(ir_gateway_t *gateway, ir_request_t *request) {
+    const size_t lengths = ir_request_count_headers(request, "Content-Length");
+    const size_t encodings = ir_request_count_headers(request, "Transfer-Encoding");
+    const char *encoding = ir_request_header(request, "Transfer-Encoding");
     if (lengths + encodings <= 1 && (encoding == NULL || strcasecmp(encoding, "chunked") == 0)) {
         return true;
     }
-    set_header(request, "Connection", "close");
+    ir_request_set_header(request, "Connection", "close");
     ir_intake_refuse(gateway, request, 400, "framing",
                      "Content-Length and Transfer-Encoding leave in doubt where the body ends", 0);
     return false;
@@ -207,9 +176,9 @@ static bool is_framed(ir_gateway_t *gateway, struct evhttp_request *request) {
 
 /* HTTP/1.1 wants one (RFC 9112, section 3.2): whoever stands in front may else take the request for
  * one to another server. */
-static bool has_host(ir_gateway_t *gateway, struct evhttp_request *request) {
-    const size_t hosts = count_header(request, "Host");
-    if (hosts == 1 || (hosts == 0 && request->major == 1 && request->minor == 0)) {
+static bool has_host(ir_gateway_t *gateway, ir_request_t *request) {
+    const size_t hosts = ir_request_count_headers(request, "Host");
+    if (hosts == 1 || (hosts == 0 && ir_request_is_1_0(request))) {
         return true;
     }
     ir_intake_refuse(gateway, request, 400, "host",
@@ -218,13 +187,13 @@ static bool has_host(ir_gateway_t *gateway, struct evhttp_request *request) {
 }
 
 /* What may be done here, and by which pages. */
-static void answer_options(ir_gateway_t *gateway, struct evhttp_request *request) {
-    set_header(request, "Allow", METHODS);
-    if (header(request, "Access-Control-Request-Method") != NULL &&
-        ir_cors_allows(gateway->options->cors_origins, header(request, "Origin"))) {
-        set_header(request, "Access-Control-Allow-Methods", IR_CORS_METHODS);
-        set_header(request, "Access-Control-Allow-Headers", IR_CORS_HEADERS);
-        set_header(request, "Access-Control-Max-Age", IR_CORS_SECONDS);
+static void answer_options(ir_gateway_t *gateway, ir_request_t *request) {
+    ir_request_set_header(request, "Allow", METHODS);
+    if (ir_request_header(request, "Access-Control-Request-Method") != NULL &&
+        ir_cors_allows(gateway->options->cors_origins, ir_request_header(request, "Origin"))) {
+        ir_request_set_header(request, "Access-Control-Allow-Methods", IR_CORS_METHODS);
+        ir_request_set_header(request, "Access-Control-Allow-Headers", IR_CORS_HEADERS);
+        ir_request_set_header(request, "Access-Control-Max-Age", IR_CORS_SECONDS);
     }
     ir_intake_answer(gateway, request, 204, NULL, NULL);
 }
@@ -235,29 +204,28 @@ static bool is_path(const char *path) {
            (path[size] == '\0' || strcmp(path + size, "/") == 0);
 }
 
-static bool is_for_observations(ir_gateway_t *gateway, struct evhttp_request *request) {
-    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
-    const enum evhttp_cmd_type method = evhttp_request_get_command(request);
-    if (!is_path(uri != NULL ? evhttp_uri_get_path(uri) : NULL)) {
+static bool is_for_observations(ir_gateway_t *gateway, ir_request_t *request) {
+    const ir_method_t method = ir_request_method(request);
+    if (!is_path(ir_request_path(request))) {
         ir_intake_refuse(gateway, request, 404, "path", "observations are sent to " PATH, 0);
         return false;
     }
     if (!has_host(gateway, request)) {
         return false;
     }
-    if (method == EVHTTP_REQ_OPTIONS) {
+    if (method == IR_METHOD_OPTIONS) {
         answer_options(gateway, request);
         return false;
     }
-    if (method != EVHTTP_REQ_POST) {
-        set_header(request, "Allow", METHODS);
+    if (method != IR_METHOD_POST) {
+        ir_request_set_header(request, "Allow", METHODS);
         ir_intake_refuse(gateway, request, 405, "method", "observations are sent with POST", 0);
         return false;
     }
     return true;
 }
 
-void ir_intake_request(struct evhttp_request *request, void *context) {
+void ir_intake_request(ir_request_t *request, void *context) {
     ir_gateway_t *gateway = context;
     if (!is_framed(gateway, request) || ir_endpoint_serve(gateway->endpoint, request) ||
         !is_for_observations(gateway, request)) {

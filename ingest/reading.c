@@ -2,10 +2,9 @@
 #include "ingest/state.h"
 
 #include <event2/buffer.h>
-#include <event2/http.h>
 
-static void refuse_for_now(ir_gateway_t *gateway, struct evhttp_request *request,
-                           const char *reason, const char *detail) {
+static void refuse_for_now(ir_gateway_t *gateway, ir_request_t *request, const char *reason,
+                           const char *detail) {
     ir_intake_refuse(gateway, request, 503, reason, detail, gateway->options->retry_after_ns);
 }
 
@@ -19,7 +18,7 @@ static void charge(ir_gateway_t *gateway, const char *mote, size_t cost) {
 }
 
 /* `request` is NULL when it is answered already. */
-static void conclude(ir_gateway_t *gateway, struct evhttp_request *request, const char *mote,
+static void conclude(ir_gateway_t *gateway, ir_request_t *request, const char *mote,
                      const ir_submission_t *submission, ir_shipment_t *shipment, int64_t since_ns) {
     charge(gateway, mote, submission->cost);
     if (request == NULL) {
@@ -32,7 +31,7 @@ static void conclude(ir_gateway_t *gateway, struct evhttp_request *request, cons
     }
 }
 
-static void refuse_memory(ir_gateway_t *gateway, struct evhttp_request *request) {
+static void refuse_memory(ir_gateway_t *gateway, ir_request_t *request) {
     refuse_for_now(gateway, request, "memory", "nothing was taken: out of memory");
 }
 
@@ -49,9 +48,8 @@ static int64_t next_arrival(const ir_gateway_t *gateway) {
 
 /* ---- in the loop ---- */
 
-static void read_here(ir_gateway_t *gateway, struct evhttp_request *request,
-                      ir_submission_input_t *input) {
-    struct evbuffer *body = evhttp_request_get_input_buffer(request);
+static void read_here(ir_gateway_t *gateway, ir_request_t *request, ir_submission_input_t *input) {
+    struct evbuffer *body = ir_request_body(request);
     const size_t size = evbuffer_get_length(body);
     ir_submission_t *submission = &gateway->submission;
     ir_shipment_t *shipment = NULL;
@@ -93,9 +91,9 @@ static void reserve_arrivals(ir_gateway_t *gateway, int64_t arrival_ns) {
         arrival_ns + (gateway->options->request_packs - 1) * IR_PACK_INTERVAL_NS;
 }
 
-static void read_beside(ir_gateway_t *gateway, struct evhttp_request *request,
-                        ir_account_t *account, const ir_submission_input_t *input) {
-    struct evbuffer *body = evhttp_request_get_input_buffer(request);
+static void read_beside(ir_gateway_t *gateway, ir_request_t *request, ir_account_t *account,
+                        const ir_submission_input_t *input) {
+    struct evbuffer *body = ir_request_body(request);
     ir_status_t status = IR_ERR_FULL;
     if (ir_waiting_has_room(gateway, evbuffer_get_length(body))) {
         status = ir_decoder_add(gateway->decoder, account, input, body, request);
@@ -139,9 +137,9 @@ void ir_reading_expire(ir_gateway_t *gateway, int64_t now_ns) {
 
 /* ---- both ---- */
 
-void ir_reading_begin(ir_gateway_t *gateway, struct evhttp_request *request, ir_account_t *account,
+void ir_reading_begin(ir_gateway_t *gateway, ir_request_t *request, ir_account_t *account,
                       ir_submission_input_t *input) {
-    const size_t size = evbuffer_get_length(evhttp_request_get_input_buffer(request));
+    const size_t size = evbuffer_get_length(ir_request_body(request));
     input->arrival_ns = next_arrival(gateway);
     if (ir_decoder_wants(account, input, size)) {
         read_beside(gateway, request, account, input);

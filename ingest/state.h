@@ -22,7 +22,6 @@
 
 struct event;
 struct event_base;
-struct evhttp_request;
 
 /* Where the gateway is in its life. */
 typedef enum ir_gateway_phase {
@@ -34,7 +33,7 @@ typedef enum ir_gateway_phase {
 /* A request whose messages are on their way. */
 typedef struct ir_waiting {
     TAILQ_ENTRY(ir_waiting) place;
-    struct evhttp_request *request;
+    ir_request_t *request;
     ir_shipment_t *shipment;
     size_t observations;
 } ir_waiting_t;
@@ -70,27 +69,26 @@ typedef struct ir_gateway {
 } ir_gateway_t;
 
 /* intake.c: a whole request; `context` is the gateway. */
-void ir_intake_request(struct evhttp_request *request, void *context);
+void ir_intake_request(ir_request_t *request, void *context);
 
 /* Answers with the body (and its type, or NULL for none); counts it. */
-void ir_intake_answer(ir_gateway_t *gateway, struct evhttp_request *request, int code,
-                      const char *type, const ir_buffer_t *body);
+void ir_intake_answer(ir_gateway_t *gateway, ir_request_t *request, int code, const char *type,
+                      const ir_buffer_t *body);
 
 /* … with problem details; `wait_ns` above 0 becomes Retry-After. */
-void ir_intake_refuse(ir_gateway_t *gateway, struct evhttp_request *request, int code,
-                      const char *reason, const char *detail, int64_t wait_ns);
+void ir_intake_refuse(ir_gateway_t *gateway, ir_request_t *request, int code, const char *reason,
+                      const char *detail, int64_t wait_ns);
 
 /* ... with what is wrong with its body; counts the faults. */
-void ir_intake_refuse_submission(ir_gateway_t *gateway, struct evhttp_request *request,
+void ir_intake_refuse_submission(ir_gateway_t *gateway, ir_request_t *request,
                                  const ir_submission_t *submission, const char *mote);
 
 /* ... with 429 when the mote has to wait. */
-bool ir_intake_may_send(ir_gateway_t *gateway, struct evhttp_request *request,
-                        ir_account_t *account);
+bool ir_intake_may_send(ir_gateway_t *gateway, ir_request_t *request, ir_account_t *account);
 
 /* reading.c: reads the body, now or beside the loop, and answers or sends off what is in it.
  * `input` lacks body and arrival. */
-void ir_reading_begin(ir_gateway_t *gateway, struct evhttp_request *request, ir_account_t *account,
+void ir_reading_begin(ir_gateway_t *gateway, ir_request_t *request, ir_account_t *account,
                       ir_submission_input_t *input);
 
 /* Goes on with what was read beside the loop, and has the next one read. */
@@ -104,8 +102,8 @@ bool ir_waiting_has_room(const ir_gateway_t *gateway, size_t bytes);
 
 /* waiting.c: sends off the messages, which are its own from now on; answers 503 when that cannot
  * be. The request was whole at `since_ns`. */
-void ir_waiting_begin(ir_gateway_t *gateway, struct evhttp_request *request,
-                      ir_shipment_t *shipment, size_t observations, int64_t since_ns);
+void ir_waiting_begin(ir_gateway_t *gateway, ir_request_t *request, ir_shipment_t *shipment,
+                      size_t observations, int64_t since_ns);
 
 /* Answers what the broker has settled. */
 void ir_waiting_settle(ir_gateway_t *gateway);
@@ -113,10 +111,7 @@ void ir_waiting_settle(ir_gateway_t *gateway);
 /* Answers what has waited too long. */
 void ir_waiting_expire(ir_gateway_t *gateway, int64_t now_ns);
 
-/* Forgets those that wait, after ir_connections_free: each request had its connection and was freed
- * with it. (The library lets go of a request when its connection fails first. It does not notice
- * that while a request is unanswered, since it reads nothing then; a connection that is ended for
- * its slow answer has got one, since answer_ns is longer than confirm_timeout_ns.) */
+/* Forgets those that wait, after ir_connections_free, which has freed their requests. */
 void ir_waiting_forget(ir_gateway_t *gateway);
 
 #endif

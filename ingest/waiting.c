@@ -2,7 +2,6 @@
 #include "ingest/state.h"
 
 #include <event2/event.h>
-#include <event2/http.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,8 +115,8 @@ static bool send_off(ir_gateway_t *gateway, ir_waiting_t *waiting) {
     return true;
 }
 
-void ir_waiting_begin(ir_gateway_t *gateway, struct evhttp_request *request,
-                      ir_shipment_t *shipment, size_t observations, int64_t since_ns) {
+void ir_waiting_begin(ir_gateway_t *gateway, ir_request_t *request, ir_shipment_t *shipment,
+                      size_t observations, int64_t since_ns) {
     ir_waiting_t *waiting = calloc(1, sizeof *waiting);
     if (waiting == NULL) {
         ir_shipment_free(shipment);
@@ -129,7 +128,7 @@ void ir_waiting_begin(ir_gateway_t *gateway, struct evhttp_request *request,
         (ir_waiting_t){.request = request, .shipment = shipment, .observations = observations};
     shipment->since_ns = since_ns;
     if (send_off(gateway, waiting)) {
-        ir_connections_release(gateway->connections, request);
+        ir_request_release(request);
         return;
     }
     free(waiting);

@@ -5,7 +5,7 @@ Prints how the sources depend on each other: the folders from top to bottom, eac
 folders, of C modules and of Python modules; the longest functions and files. With --check it prints only what breaks a
 rule and exits with 1 if anything does.
 
-Only broker/ includes librabbitmq, and no header of it that other folders include does.
+Only broker/ includes librabbitmq, and no header of it that other folders include does. Only http/ names evhttp.
 
 A C module is a .c file with the header of the same name; a header alone counts as a part of what includes it. Imports inside a function count. Test code may use everything and is
 left out.
@@ -25,6 +25,7 @@ FUNCTION_LINES = 45
 SHOWN = 10
 LIBRABBITMQ = "broker/rabbitmq_c.h"  # the header that includes those of the library
 LIBRARY = re.compile(r'^#include [<"](?:rabbitmq-c/|amqp)[^>"]*[>"]', re.M)
+EVHTTP = re.compile(r"\bevhttp\w*|event2/http\w*\.h")
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.M)
 # A function's first line starts in column 0 and ends with "{"; its last line is "}" alone (clang-format's layout).
 FUNCTION = re.compile(r"^(?![#} /])[^\n;=]*(?:\n[^\n;={]+)*\) \{\n(?:.*\n)*?\}$", re.M)
@@ -111,7 +112,11 @@ def way_to(path, wanted, seen):
 def library_faults():
     for path in c_files():
         name = str(path.relative_to(ROOT))
-        if name != LIBRABBITMQ and LIBRARY.search(path.read_text(encoding="utf-8")):
+        text = path.read_text(encoding="utf-8")
+        found = EVHTTP.search(text)
+        if found and not name.startswith("http/"):
+            yield f"{name} names {found.group()}; only http/ may"
+        if name != LIBRABBITMQ and LIBRARY.search(text):
             yield f"{name} includes librabbitmq; only {LIBRABBITMQ} does"
         way = [] if name.startswith("broker/") else way_to(path, LIBRABBITMQ, set())
         if way:

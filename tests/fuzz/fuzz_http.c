@@ -3,14 +3,12 @@
  * be rid of it soon. */
 #include "http/connections.h"
 #include "http/listener.h"
-#include "http/problem.h"
 #include "ingest/proxies.h"
 #include "ingest/submission.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <event2/buffer.h>
 #include <event2/event.h>
-#include <event2/http.h>
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -35,32 +33,27 @@ static struct {
     struct sockaddr_in address;
 } server;
 
-static const char *header(struct evhttp_request *request, const char *name) {
-    return evhttp_find_header(evhttp_request_get_input_headers(request), name);
-}
-
-static void on_request(struct evhttp_request *request, void *context) {
+static void on_request(ir_request_t *request, void *context) {
     (void)context;
-    struct evbuffer *body = evhttp_request_get_input_buffer(request);
+    struct evbuffer *body = ir_request_body(request);
     const size_t size = evbuffer_get_length(body);
     const ir_submission_input_t input = {
         .mote = "a",
-        .content_type = header(request, "Content-Type"),
-        .content_encoding = header(request, "Content-Encoding"),
-        .idempotency_key = header(request, "Idempotency-Key"),
+        .content_type = ir_request_header(request, "Content-Type"),
+        .content_encoding = ir_request_header(request, "Content-Encoding"),
+        .idempotency_key = ir_request_header(request, "Idempotency-Key"),
         .body = ir_view(size > 0 ? (const char *)evbuffer_pullup(body, -1) : "", size),
         .arrival_ns = NOW_NS,
     };
     char client[64];
     ir_submission_t submission;
-    ir_proxies_client(&server.proxies, "127.0.0.1", header(request, "X-Forwarded-For"), client,
-                      sizeof client);
+    ir_proxies_client(&server.proxies, "127.0.0.1", ir_request_header(request, "X-Forwarded-For"),
+                      client, sizeof client);
     if (ir_submission_read(server.reader, &input, &submission) != IR_OK) {
         abort();
     }
-    ir_connections_release(server.connections, request);
-    ir_connections_answer(server.connections, request, submission.code,
-                          ir_problem_phrase(submission.code), submission.code == 413);
+    ir_request_release(request);
+    ir_request_answer(request, submission.code, NULL, ir_view(NULL, 0), submission.code == 413);
 }
 
 static bool find_address(void) {
@@ -84,15 +77,15 @@ static bool start(void) {
         .packs = 100};
     ir_error_t error;
     const ir_connections_options_t options = {.address = "127.0.0.1:0",
-                                              .most = 16,
-                                              .header_lines = 32,
-                                              .header_bytes = 8192,
-                                              .body_bytes = BODY_BYTES,
-                                              .memory_bytes = (size_t)16 * BODY_BYTES,
-                                              .header_ns = WAIT_NS,
-                                              .body_ns = WAIT_NS,
-                                              .idle_ns = WAIT_NS,
-                                              .answer_ns = WAIT_NS,
+                                              .bounds = {.most = 16,
+                                                         .header_lines = 32,
+                                                         .header_bytes = 8192,
+                                                         .body_bytes = BODY_BYTES,
+                                                         .memory_bytes = (size_t)16 * BODY_BYTES,
+                                                         .header_ns = WAIT_NS,
+                                                         .body_ns = WAIT_NS,
+                                                         .idle_ns = WAIT_NS,
+                                                         .answer_ns = WAIT_NS},
                                               .on_request = on_request};
     server.base = event_base_new();
     server.reader = ir_submission_reader_new(&limits);

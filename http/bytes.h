@@ -1,0 +1,26 @@
+/* Watches the bytes of a request and holds them against the bounds. Understands no more of them
+ * than where a line ends. Loop thread only. */
+#ifndef IR_HTTP_BYTES_H
+#define IR_HTTP_BYTES_H
+
+#include "http/connection.h"
+
+#include <stddef.h>
+
+struct evbuffer;
+struct evbuffer_cb_info;
+
+/* One read by the library, and the overhead of chunked encoding. */
+#define IR_BYTES_SLACK 65536
+
+/* The callback of a connection's input buffer; `context` is the connection. */
+void ir_bytes_on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *context);
+
+/* Counts the last `added` bytes of the buffer as the connection's request. */
+void ir_bytes_take(ir_connection_t *connection, struct evbuffer *buffer, size_t added);
+
+/* Empty lines before a request: some clients end a body with one more than it has (RFC 9112,
+ * section 2.2). */
+void ir_bytes_drop_empty_lines(struct evbuffer *buffer);
+
+#endif
