@@ -195,7 +195,7 @@ static ir_status_t take_pack(ir_annotate_t *annotate, const char *path, unsigned
     if (batch == NULL) {
         return out_of_memory(error);
     }
-    const ir_input_t input = {
+    const ir_batch_input_t input = {
         .content_type = ir_view_text(ir_media_text(media)),
         .body = body,
         .arrival_ns = annotate->now_ns != 0 ? annotate->now_ns : ir_clock_now(),

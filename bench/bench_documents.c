@@ -37,10 +37,10 @@ static void add(bench_t *bench, const ir_analysis_t *analysis, uint64_t number) 
     ir_source_get(&bench->source, number, &message);
     ir_buffer_clear(&bench->body);
     ir_source_body(&bench->source, number, &bench->body);
-    const ir_input_t input = {.routing_key = message.routing_key,
-                              .content_type = ir_view_text(bench->source.content_type),
-                              .body = ir_buffer_view(&bench->body),
-                              .arrival_ns = ir_clock_now()};
+    const ir_batch_input_t input = {.routing_key = message.routing_key,
+                                    .content_type = ir_view_text(bench->source.content_type),
+                                    .body = ir_buffer_view(&bench->body),
+                                    .arrival_ns = ir_clock_now()};
     if (!ir_buffer_ok(&bench->body) || ir_batch_add(bench->batch, analysis, &input) != IR_OK) {
         fail("out of memory");
     }

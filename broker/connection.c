@@ -24,10 +24,10 @@
 
 /* ---- connecting ---- */
 
-typedef struct ir_target {
+typedef struct ir_broker_address {
     struct amqp_connection_info info;
     char place[160]; /* host:port/vhost as user, for messages */
-} ir_target_t;
+} ir_broker_address_t;
 
 static size_t count_uris(const char *uri) {
     size_t count = 1;
@@ -51,7 +51,7 @@ bool ir_broker_secure(const ir_broker_options_t *options) {
 
 /* `text` is one URI; the library splits it, in place, into the fields of target->info. */
 static ir_status_t parse_target(const ir_broker_options_t *options, size_t index, char *text,
-                                ir_target_t *target, ir_error_t *error) {
+                                ir_broker_address_t *target, ir_error_t *error) {
     if (text == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the broker's address");
     }
@@ -86,8 +86,8 @@ static void verify_host(amqp_socket_t *socket, const char *host) {
 }
 
 static amqp_socket_t *new_socket(amqp_connection_state_t connection,
-                                 const ir_broker_options_t *options, const ir_target_t *target,
-                                 ir_error_t *error) {
+                                 const ir_broker_options_t *options,
+                                 const ir_broker_address_t *target, ir_error_t *error) {
     if (target->info.ssl == 0) {
         amqp_socket_t *socket = amqp_tcp_socket_new(connection);
         if (socket == NULL) {
@@ -109,7 +109,7 @@ static amqp_socket_t *new_socket(amqp_connection_state_t connection,
     return socket;
 }
 
-static ir_status_t socket_fault(int fault, const ir_target_t *target, ir_error_t *error) {
+static ir_status_t socket_fault(int fault, const ir_broker_address_t *target, ir_error_t *error) {
     switch (fault) {
     case AMQP_STATUS_HOSTNAME_RESOLUTION_FAILED:
         return ir_error_set(error, IR_ERR_CONNECT, IR_TEXT_BROKER_HOST, target->place);
@@ -126,7 +126,7 @@ static ir_status_t socket_fault(int fault, const ir_target_t *target, ir_error_t
     }
 }
 
-static ir_status_t login_fault(int fault, const ir_target_t *target, ir_error_t *error) {
+static ir_status_t login_fault(int fault, const ir_broker_address_t *target, ir_error_t *error) {
     switch (fault) {
     case AMQP_STATUS_BAD_AMQP_DATA:
     case AMQP_STATUS_UNKNOWN_CLASS:
@@ -153,7 +153,8 @@ static amqp_table_entry_t flag_entry(const char *name) {
 
 /* librabbitmq 0.11 does not announce consumer cancellation and connection.blocked by itself. */
 static amqp_rpc_reply_t login(amqp_connection_state_t connection,
-                              const ir_broker_options_t *options, const ir_target_t *target) {
+                              const ir_broker_options_t *options,
+                              const ir_broker_address_t *target) {
     amqp_table_entry_t capabilities[] = {
         flag_entry("consumer_cancel_notify"),
         flag_entry("connection.blocked"),
@@ -183,7 +184,7 @@ static ir_status_t raise_frame_bound(amqp_connection_state_t connection, ir_erro
 }
 
 static ir_status_t log_in(amqp_connection_state_t connection, const ir_broker_options_t *options,
-                          const ir_target_t *target, ir_error_t *error) {
+                          const ir_broker_address_t *target, ir_error_t *error) {
     const amqp_rpc_reply_t reply = login(connection, options, target);
     if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION) {
         return login_fault(reply.library_error, target, error);
@@ -210,7 +211,7 @@ static void bound_sending(int fd, const ir_broker_options_t *options) {
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
 }
 
-static ir_status_t try_target(const ir_broker_options_t *options, const ir_target_t *target,
+static ir_status_t try_target(const ir_broker_options_t *options, const ir_broker_address_t *target,
                               amqp_connection_state_t *connection, ir_error_t *error) {
     ir_status_t status = IR_ERR_MEMORY;
     const struct timeval timeout = interval(options->timeout_ns);
@@ -250,7 +251,7 @@ ir_status_t ir_broker_connect(const ir_broker_options_t *options, unsigned start
     for (size_t i = 0; i < count; i++) {
         const size_t index = (start + i) % count;
         char *text = copy_uri(options->uri, index);
-        ir_target_t target = {.place = ""};
+        ir_broker_address_t target = {.place = ""};
         status = parse_target(options, index, text, &target, error);
         if (status == IR_OK) {
             status = try_target(options, &target, connection, error);
@@ -268,7 +269,7 @@ ir_status_t ir_broker_check(const ir_broker_options_t *options, ir_error_t *erro
     ir_status_t status = IR_OK;
     for (size_t i = 0; i < count && status == IR_OK; i++) {
         char *text = copy_uri(options->uri, i);
-        ir_target_t target = {.place = ""};
+        ir_broker_address_t target = {.place = ""};
         status = parse_target(options, i, text, &target, error);
         free(text);
     }
@@ -281,7 +282,7 @@ ir_status_t ir_broker_user(const ir_broker_options_t *options,
     ir_status_t status = IR_OK;
     for (size_t i = 0; i < count && status == IR_OK; i++) {
         char *text = copy_uri(options->uri, i);
-        ir_target_t target = {.place = ""};
+        ir_broker_address_t target = {.place = ""};
         status = parse_target(options, i, text, &target, error);
         const char *found = status == IR_OK && target.info.user != NULL ? target.info.user : "";
         if (status == IR_OK && i == 0) {
@@ -298,7 +299,7 @@ ir_status_t ir_broker_user(const ir_broker_options_t *options,
 ir_status_t ir_broker_host(const ir_broker_options_t *options,
                            char host[static IR_BROKER_USER_SIZE], ir_error_t *error) {
     char *text = copy_uri(options->uri, 0);
-    ir_target_t target = {.place = ""};
+    ir_broker_address_t target = {.place = ""};
     const ir_status_t status = parse_target(options, 0, text, &target, error);
     if (status == IR_OK) {
         snprintf(host, IR_BROKER_USER_SIZE, "%s", target.info.vhost);

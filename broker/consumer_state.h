@@ -17,22 +17,22 @@
 typedef struct ir_consumer ir_consumer_t;
 
 /* One connection, with a channel for each of its partitions. */
-typedef struct ir_lane {
+typedef struct ir_consumer_lane {
     ir_consumer_t *consumer;
     ir_link_t *link;
     unsigned first, count; /* its partitions */
     int64_t up_ns;         /* when it was established; 0: it is down */
     unsigned breaks;       /* breaks in a row, each by a protocol error soon after connecting */
-} ir_lane_t;
+} ir_consumer_lane_t;
 
 struct ir_consumer {
     ir_consumer_options_t options;
     ir_transport_events_t events;
     void *context;
     struct event_base *base;
-    ir_lane_t lanes[IR_LANES_MAX];
+    ir_consumer_lane_t lanes[IR_LANES_MAX];
     unsigned n_lanes;
-    ir_lane_t
+    ir_consumer_lane_t
         *apart[IR_PARTITIONS_MAX]; /* by partition: connections of a single partition, or NULL */
     ir_presence_t *presence;
     ir_queue_trial_t *trial;

@@ -72,7 +72,7 @@ static void tell_state(ir_consumer_t *consumer, const ir_error_t *why) {
 }
 
 static void on_frame(void *context, const amqp_frame_t *frame) {
-    const ir_lane_t *lane = context;
+    const ir_consumer_lane_t *lane = context;
     ir_consumer_t *consumer = lane->consumer;
     const unsigned first_channel = consumer->partitions[lane->first].channel;
     if (frame->channel < first_channel || frame->channel >= first_channel + lane->count) {
@@ -109,7 +109,7 @@ static void on_frame(void *context, const amqp_frame_t *frame) {
 }
 
 static void on_turn(void *context) {
-    ir_consumer_t *consumer = ((ir_lane_t *)context)->consumer;
+    ir_consumer_t *consumer = ((ir_consumer_lane_t *)context)->consumer;
     consumer->passed = 0;
     if (consumer->events.on_turn != NULL) {
         consumer->events.on_turn(consumer->context);
@@ -129,7 +129,7 @@ static ir_status_t check_channels(amqp_connection_state_t connection, ir_error_t
 }
 
 static ir_status_t prepare(void *context, amqp_connection_state_t connection, ir_error_t *error) {
-    const ir_lane_t *lane = context;
+    const ir_consumer_lane_t *lane = context;
     const ir_consumer_t *consumer = lane->consumer;
     const ir_status_t enough = check_channels(connection, error);
     if (enough != IR_OK || lane->first > 0) { /* the first lane declares for all */
@@ -145,7 +145,7 @@ static ir_status_t prepare(void *context, amqp_connection_state_t connection, ir
 }
 
 static void on_up(void *context) {
-    ir_lane_t *lane = context;
+    ir_consumer_lane_t *lane = context;
     ir_consumer_t *consumer = lane->consumer;
     lane->up_ns = ir_clock_monotonic();
     consumer->keeps_timestamp =
@@ -159,12 +159,12 @@ static void on_up(void *context) {
 
 /* ---- messages that RabbitMQ cannot deliver ---- */
 
-static ir_lane_t *open_lane(ir_consumer_t *consumer, ir_lane_t *lane, unsigned first,
-                            unsigned count, ir_error_t *error);
+static ir_consumer_lane_t *open_lane(ir_consumer_t *consumer, ir_consumer_lane_t *lane,
+                                     unsigned first, unsigned count, ir_error_t *error);
 
 /* The broker breaks the connection because of a message that it cannot encode (541), or that the
  * library cannot read. It keeps the message, so the next connection ends in the same place. */
-static bool broke_again(ir_lane_t *lane, const ir_error_t *error) {
+static bool broke_again(ir_consumer_lane_t *lane, const ir_error_t *error) {
     if (lane->up_ns != 0) {
         const bool soon = ir_clock_monotonic() - lane->up_ns < SOON_NS;
         lane->breaks = soon && error->status == IR_ERR_PROTOCOL ? lane->breaks + 1 : 0;
@@ -174,7 +174,7 @@ static bool broke_again(ir_lane_t *lane, const ir_error_t *error) {
 
 /* Gives each partition its own connection, to find out which one holds the message while the others
  * go on. This is never undone: a queue that got one such message may get another. */
-static void set_apart(ir_consumer_t *consumer, ir_lane_t *lane) {
+static void set_apart(ir_consumer_t *consumer, ir_consumer_lane_t *lane) {
     lane->breaks = 0;
     ir_consumer_warn(consumer, IR_TEXT_UNDELIVERABLE);
     for (unsigned i = lane->first; i < lane->first + lane->count; i++) {
@@ -182,7 +182,7 @@ static void set_apart(ir_consumer_t *consumer, ir_lane_t *lane) {
             continue; /* has its own connection already */
         }
         ir_error_t error;
-        ir_lane_t *own = calloc(1, sizeof *own);
+        ir_consumer_lane_t *own = calloc(1, sizeof *own);
         if (own == NULL || open_lane(consumer, own, i, 1, &error) == NULL) {
             free(own);
             continue; /* it stays on the shared connection */
@@ -193,7 +193,8 @@ static void set_apart(ir_consumer_t *consumer, ir_lane_t *lane) {
 
 /* Asks the brokers to take the message aside (ingest/take-aside.erl). Meanwhile nobody else may
  * consume the queue. */
-static void ask_aside(ir_consumer_t *consumer, const ir_lane_t *lane, const ir_error_t *why) {
+static void ask_aside(ir_consumer_t *consumer, const ir_consumer_lane_t *lane,
+                      const ir_error_t *why) {
     ir_partition_t *partition = &consumer->partitions[lane->first];
     ir_error_t error;
     ir_error_set(&error, why->status, IR_TEXT_UNDELIVERABLE_IN, partition->number, why->text);
@@ -203,7 +204,7 @@ static void ask_aside(ir_consumer_t *consumer, const ir_lane_t *lane, const ir_e
 }
 
 static void on_down(void *context, const ir_error_t *error) {
-    ir_lane_t *lane = context;
+    ir_consumer_lane_t *lane = context;
     ir_consumer_t *consumer = lane->consumer;
     const bool again = broke_again(lane, error);
     const bool alone = consumer->apart[lane->first] == lane;
@@ -227,12 +228,12 @@ static void on_down(void *context, const ir_error_t *error) {
 
 /* ---- opening and closing ---- */
 
-static ir_lane_t *open_lane(ir_consumer_t *consumer, ir_lane_t *lane, unsigned first,
-                            unsigned count, ir_error_t *error) {
+static ir_consumer_lane_t *open_lane(ir_consumer_t *consumer, ir_consumer_lane_t *lane,
+                                     unsigned first, unsigned count, ir_error_t *error) {
     static const ir_link_events_t events = {prepare, on_up, on_frame, on_turn, on_down};
     ir_broker_options_t broker = consumer->options.broker;
     broker.receives = true;
-    *lane = (ir_lane_t){.consumer = consumer, .first = first, .count = count};
+    *lane = (ir_consumer_lane_t){.consumer = consumer, .first = first, .count = count};
     if (ir_link_open(consumer->base, &broker, &events, lane, &lane->link, error) != IR_OK) {
         return NULL;
     }
@@ -288,7 +289,7 @@ void ir_lanes_resume(ir_consumer_t *consumer) {
 /* ---- what they say ---- */
 
 ir_link_t *ir_lanes_link(const ir_consumer_t *consumer, const ir_partition_t *partition) {
-    const ir_lane_t *own = consumer->apart[partition->number];
+    const ir_consumer_lane_t *own = consumer->apart[partition->number];
     return own != NULL ? own->link : consumer->lanes[partition->number / IR_LANE_PARTITIONS].link;
 }
 

@@ -17,12 +17,12 @@
     "configure ^(ir\\.|amq\\.gen-), write ^(ir\\.|amq\\.gen-|amq\\.topic$), "                      \
     "read ^(ir\\.|amq\\.gen-|amq\\.topic$)"
 
-typedef struct ir_exchange {
+typedef struct ir_declared_exchange {
     const char *name;
     const char *type;
-} ir_exchange_t;
+} ir_declared_exchange_t;
 
-static const ir_exchange_t exchanges[] = {
+static const ir_declared_exchange_t exchanges[] = {
     {IR_EXCHANGE_OBSERVATIONS, "x-consistent-hash"},
     {IR_EXCHANGE_PROCESSED, "topic"},
     {IR_EXCHANGE_REJECTED, "fanout"},
@@ -115,7 +115,7 @@ static ir_status_t refused(amqp_connection_state_t connection, const char *what,
 }
 
 static ir_status_t declare_exchange(amqp_connection_state_t connection, amqp_channel_t channel,
-                                    const ir_exchange_t *exchange, ir_error_t *error) {
+                                    const ir_declared_exchange_t *exchange, ir_error_t *error) {
     if (amqp_exchange_declare(connection, channel, amqp_cstring_bytes(exchange->name),
                               amqp_cstring_bytes(exchange->type), 0, 1, 0, 0,
                               amqp_empty_table) == NULL) {
@@ -264,7 +264,7 @@ ir_status_t ir_topology_declare(amqp_connection_state_t connection, amqp_channel
 
 ir_status_t ir_topology_declare_member(amqp_connection_state_t connection, amqp_channel_t channel,
                                        char queue[static 256], ir_error_t *error) {
-    static const ir_exchange_t workers = {IR_EXCHANGE_WORKERS, "fanout"};
+    static const ir_declared_exchange_t workers = {IR_EXCHANGE_WORKERS, "fanout"};
     const ir_status_t status = declare_exchange(connection, channel, &workers, error);
     if (status != IR_OK) {
         return status;

@@ -1,60 +1,45 @@
 #include "common/base64.h"
 
-#include <stdint.h>
+#include <nettle/base64.h>
 
-#define ALPHABET "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+#include <string.h>
 
 void ir_base64_append(ir_buffer_t *out, ir_view_t bytes, bool url) {
-    const char *alphabet = url ? ALPHABET "-_" : ALPHABET "+/";
-    const unsigned char *in = (const unsigned char *)bytes.data;
-    for (size_t i = 0; i < bytes.size; i += 3) {
-        const size_t left = bytes.size - i < 3 ? bytes.size - i : 3;
-        const uint32_t word = (uint32_t)in[i] << 16 | (left > 1 ? (uint32_t)in[i + 1] << 8 : 0) |
-                              (left > 2 ? in[i + 2] : 0);
-        char digits[4] = {alphabet[word >> 18], alphabet[word >> 12 & 63], alphabet[word >> 6 & 63],
-                          alphabet[word & 63]};
-        for (size_t pad = left + 1; pad < 4; pad++) {
-            digits[pad] = '=';
-        }
-        ir_buffer_append(out, digits, url ? left + 1 : 4);
+    struct base64_encode_ctx encoding;
+    const size_t room = BASE64_ENCODE_LENGTH(bytes.size) + BASE64_ENCODE_FINAL_LENGTH;
+    if (!ir_buffer_reserve(out, room)) {
+        return;
     }
+    if (url) {
+        base64url_encode_init(&encoding);
+    } else {
+        base64_encode_init(&encoding);
+    }
+    char *at = out->data + out->size;
+    size_t size =
+        base64_encode_update(&encoding, at, bytes.size, (const unsigned char *)bytes.data);
+    size += base64_encode_final(&encoding, at + size);
+    while (url && size > 0 && at[size - 1] == '=') {
+        size--;
+    }
+    out->size += size;
 }
 
-static int digit_of(char c) {
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
-    }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
+/* The library skips white space and checks the padding; neither is wanted here. */
 bool ir_base64url_decode(ir_view_t text, char *out, size_t *size) {
+    struct base64_decode_ctx decoding;
     while (text.size > 0 && text.data[text.size - 1] == '=') {
         text.size--;
     }
     if (text.size % 4 == 1) {
         return false;
     }
-    uint32_t word = 0;
-    unsigned bits = 0;
-    size_t written = 0;
     for (size_t i = 0; i < text.size; i++) {
-        const int digit = digit_of(text.data[i]);
-        if (digit < 0) {
+        if (text.data[i] <= ' ' || text.data[i] == '=') {
             return false;
         }
-        word = (word << 6 | (uint32_t)digit) & 0xffffff;
-        bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            out[written++] = (char)(word >> bits & 0xff);
-        }
     }
-    *size = written;
-    return true;
+    base64url_decode_init(&decoding);
+    *size = text.size;
+    return base64_decode_update(&decoding, size, (uint8_t *)out, text.size, text.data) == 1;
 }

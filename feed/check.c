@@ -16,7 +16,7 @@
 #define ARENA_CHUNK 65536
 #define FAR_NS (INT64_C(73000) * 86400 * IR_SECOND_NS)
 
-typedef struct ir_check {
+typedef struct ir_feed_check {
     const ir_position_t *position;
     const ir_registry_t *registry; /* or NULL */
     ir_report_t report;
@@ -26,7 +26,7 @@ typedef struct ir_check {
     ir_name_table_t told; /* faults that were said: each once */
     size_t shown, packs, records;
     bool good;
-} ir_check_t;
+} ir_feed_check_t;
 
 /* ---- columns ---- */
 
@@ -81,7 +81,7 @@ static void show_columns(const ir_position_t *position, const ir_layout_t *layou
     printf(any ? "\n" : "");
 }
 
-static void show_files(const ir_check_t *check) {
+static void show_files(const ir_feed_check_t *check) {
     const ir_input_t *input = NULL;
     for (size_t i = 0; (input = ir_round_file(check->round, i)) != NULL; i++) {
         const ir_layout_t *layout = ir_input_layout(input);
@@ -98,7 +98,7 @@ static void show_files(const ir_check_t *check) {
 /* ---- sensors ---- */
 
 /* Says a fault once. */
-static void fault(ir_check_t *check, ir_view_t sensor, const char *what) {
+static void fault(ir_feed_check_t *check, ir_view_t sensor, const char *what) {
     if (ir_name_table_find(&check->told, sensor) != NULL) {
         return;
     }
@@ -110,7 +110,7 @@ static void fault(ir_check_t *check, ir_view_t sensor, const char *what) {
     }
 }
 
-static void check_sensor(ir_check_t *check, ir_view_t name, ir_view_t mote, ir_view_t unit) {
+static void check_sensor(ir_feed_check_t *check, ir_view_t name, ir_view_t mote, ir_view_t unit) {
     const ir_sensor_t *sensor = ir_registry_sensor(check->registry, name);
     const ir_unit_t *from = ir_unit_find(unit);
     if (sensor == NULL) {
@@ -125,7 +125,7 @@ static void check_sensor(ir_check_t *check, ir_view_t name, ir_view_t mote, ir_v
 }
 
 /* Those that the mapping names, whether a row has them or not. */
-static void check_named(ir_check_t *check) {
+static void check_named(ir_feed_check_t *check) {
     for (size_t i = 0; check->registry != NULL && i < check->position->n_values; i++) {
         const ir_map_value_t *value = &check->position->values[i];
         const char *unit = value->known_unit != NULL ? value->known_unit->senml : NULL;
@@ -141,7 +141,7 @@ static void check_named(ir_check_t *check) {
 /* ---- packs ---- */
 
 /* With the decoder of gateway and worker. */
-static ir_status_t check_pack(ir_check_t *check, const ir_pack_t *pack, ir_error_t *error) {
+static ir_status_t check_pack(ir_feed_check_t *check, const ir_pack_t *pack, ir_error_t *error) {
     ir_senml_limits_t limits = ir_senml_limits_default;
     ir_senml_pack_t decoded;
     limits.future_ns = FAR_NS;
@@ -160,7 +160,7 @@ static ir_status_t check_pack(ir_check_t *check, const ir_pack_t *pack, ir_error
     return IR_OK;
 }
 
-static ir_status_t check_round(ir_check_t *check, ir_error_t *error) {
+static ir_status_t check_round(ir_feed_check_t *check, ir_error_t *error) {
     ir_status_t status = IR_OK;
     size_t number = 0;
     while (status == IR_OK && ir_round_next(check->round, &number)) {
@@ -176,7 +176,7 @@ static ir_status_t check_round(ir_check_t *check, ir_error_t *error) {
     return status == IR_OK ? ir_round_confirm(check->round, error) : status;
 }
 
-static ir_status_t check_rounds(ir_check_t *check, ir_error_t *error) {
+static ir_status_t check_rounds(ir_feed_check_t *check, ir_error_t *error) {
     ir_status_t status = ir_round_fill(check->round, error);
     if (status == IR_OK) {
         show_files(check);
@@ -193,7 +193,7 @@ static ir_status_t check_rounds(ir_check_t *check, ir_error_t *error) {
     return status;
 }
 
-static ir_status_t check_position(ir_check_t *check, ir_zones_t *zones, ir_error_t *error) {
+static ir_status_t check_position(ir_feed_check_t *check, ir_zones_t *zones, ir_error_t *error) {
     const ir_round_options_t options = {.position = check->position,
                                         .packs = ROUND_PACKS,
                                         .zones = zones,
@@ -225,12 +225,12 @@ ir_status_t ir_feed_check(const ir_map_t *map, const ir_registry_t *registry, bo
         zones != NULL ? IR_OK : ir_error_set(error, IR_ERR_MEMORY, "out of memory for zones");
     *good = true;
     for (size_t i = 0; i < map->n_positions && status == IR_OK; i++) {
-        ir_check_t check = {.position = map->positions[i],
-                            .registry = registry,
-                            .report = {.printed = true},
-                            .arena = ir_arena_new(ARENA_CHUNK),
-                            .faults = ir_arena_new(ARENA_CHUNK),
-                            .good = true};
+        ir_feed_check_t check = {.position = map->positions[i],
+                                 .registry = registry,
+                                 .report = {.printed = true},
+                                 .arena = ir_arena_new(ARENA_CHUNK),
+                                 .faults = ir_arena_new(ARENA_CHUNK),
+                                 .good = true};
         status = check.arena != NULL && check.faults != NULL
                      ? check_position(&check, zones, error)
                      : ir_error_set(error, IR_ERR_MEMORY, "out of memory for a position");

@@ -18,7 +18,7 @@
 #define LOG_EVERY_NS (10 * IR_SECOND_NS)
 #define ROUND_SHIFT 32 /* of a pack's number in the sender: the round above its number in that */
 
-struct ir_delivery {
+struct ir_feed_delivery {
     ir_delivery_options_t options;
     const ir_sender_t *kind;
     void *sender;
@@ -40,8 +40,9 @@ static void name_refusal(const ir_pack_t *pack, const char *why) {
            (unsigned long long)pack->begin.line, why);
 }
 
-static void take_answer(void *context, uint64_t number, ir_answer_t answer, const char *why) {
-    ir_delivery_t *delivery = context;
+static void take_answer(void *context, uint64_t number, ir_sender_answer_t answer,
+                        const char *why) {
+    ir_feed_delivery_t *delivery = context;
     ir_round_t *round = delivery->options.rounds[number >> ROUND_SHIFT];
     const size_t place = (size_t)(number & UINT32_MAX);
     switch (answer) {
@@ -79,8 +80,8 @@ static void reach(void *context) {
 
 /* ---- life ---- */
 
-ir_delivery_t *ir_delivery_open(const ir_delivery_options_t *options) {
-    ir_delivery_t *made = calloc(1, sizeof *made);
+ir_feed_delivery_t *ir_delivery_open(const ir_delivery_options_t *options) {
+    ir_feed_delivery_t *made = calloc(1, sizeof *made);
     if (made == NULL) {
         return NULL;
     }
@@ -96,7 +97,7 @@ ir_delivery_t *ir_delivery_open(const ir_delivery_options_t *options) {
     return made;
 }
 
-void ir_delivery_close(ir_delivery_t *delivery) {
+void ir_delivery_close(ir_feed_delivery_t *delivery) {
     if (delivery != NULL) {
         delivery->kind->close(delivery->sender);
         for (size_t i = 0; i < delivery->n_keys; i++) {
@@ -110,7 +111,7 @@ void ir_delivery_close(ir_delivery_t *delivery) {
 
 /* ---- motes ---- */
 
-static bool add_mote(ir_delivery_t *delivery, ir_view_t mote) {
+static bool add_mote(ir_feed_delivery_t *delivery, ir_view_t mote) {
     char **keys = realloc(delivery->keys, (delivery->n_keys + 1) * sizeof *keys);
     char *key = NULL;
     delivery->keys = keys != NULL ? keys : delivery->keys;
@@ -125,7 +126,7 @@ static bool add_mote(ir_delivery_t *delivery, ir_view_t mote) {
 
 /* A number for each mote, from 0. Senders keep its name and key, so these stay. False when memory
  * is out. */
-static bool find_mote(ir_delivery_t *delivery, ir_view_t mote, unsigned *number) {
+static bool find_mote(ir_feed_delivery_t *delivery, ir_view_t mote, unsigned *number) {
     if (ir_name_table_find(&delivery->motes, mote) == NULL && !add_mote(delivery, mote)) {
         return false;
     }
@@ -135,7 +136,7 @@ static bool find_mote(ir_delivery_t *delivery, ir_view_t mote, unsigned *number)
 
 /* ---- giving ---- */
 
-static ir_status_t lose(ir_delivery_t *delivery, const ir_error_t *why, ir_error_t *error) {
+static ir_status_t lose(ir_feed_delivery_t *delivery, const ir_error_t *why, ir_error_t *error) {
     const int64_t now_ns = ir_clock_monotonic();
     const bool final = ir_sender_is_final(why->status);
     delivery->up = false;
@@ -153,7 +154,7 @@ static ir_status_t lose(ir_delivery_t *delivery, const ir_error_t *why, ir_error
     return IR_OK;
 }
 
-static ir_status_t connect_sender(ir_delivery_t *delivery, ir_error_t *error) {
+static ir_status_t connect_sender(ir_feed_delivery_t *delivery, ir_error_t *error) {
     ir_error_t why = {.status = IR_OK};
     if (delivery->up || ir_clock_monotonic() < delivery->retry_ns) {
         return IR_OK;
@@ -166,7 +167,7 @@ static ir_status_t connect_sender(ir_delivery_t *delivery, ir_error_t *error) {
     return IR_OK;
 }
 
-static ir_status_t give(ir_delivery_t *delivery, size_t round_number, size_t number,
+static ir_status_t give(ir_feed_delivery_t *delivery, size_t round_number, size_t number,
                         ir_error_t *error) {
     ir_round_t *round = delivery->options.rounds[round_number];
     const ir_pack_t *pack = ir_round_pack(round, number);
@@ -197,7 +198,8 @@ static ir_status_t give(ir_delivery_t *delivery, size_t round_number, size_t num
     }
 }
 
-static ir_status_t give_round(ir_delivery_t *delivery, size_t round_number, ir_error_t *error) {
+static ir_status_t give_round(ir_feed_delivery_t *delivery, size_t round_number,
+                              ir_error_t *error) {
     ir_round_t *round = delivery->options.rounds[round_number];
     const size_t share = delivery->options.window / delivery->options.n_rounds;
     ir_status_t status = IR_OK;
@@ -209,7 +211,7 @@ static ir_status_t give_round(ir_delivery_t *delivery, size_t round_number, ir_e
     return status;
 }
 
-static ir_status_t push(ir_delivery_t *delivery, int64_t wait_ns, ir_error_t *error) {
+static ir_status_t push(ir_feed_delivery_t *delivery, int64_t wait_ns, ir_error_t *error) {
     ir_error_t why = {.status = IR_OK};
     if (!delivery->up) {
         ir_clock_sleep(wait_ns);
@@ -225,7 +227,7 @@ static ir_status_t push(ir_delivery_t *delivery, int64_t wait_ns, ir_error_t *er
                                            : lose(delivery, &why, error);
 }
 
-ir_status_t ir_delivery_turn(ir_delivery_t *delivery, bool stopping, int64_t wait_ns,
+ir_status_t ir_delivery_turn(ir_feed_delivery_t *delivery, bool stopping, int64_t wait_ns,
                              ir_error_t *error) {
     ir_status_t status = connect_sender(delivery, error);
     for (size_t i = 0; i < delivery->options.n_rounds && status == IR_OK && !stopping; i++) {
@@ -234,6 +236,6 @@ ir_status_t ir_delivery_turn(ir_delivery_t *delivery, bool stopping, int64_t wai
     return status == IR_OK ? push(delivery, wait_ns, error) : status;
 }
 
-ir_delivery_counts_t ir_delivery_counts(const ir_delivery_t *delivery) {
+ir_delivery_counts_t ir_delivery_counts(const ir_feed_delivery_t *delivery) {
     return delivery->counts;
 }

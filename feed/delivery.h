@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct ir_delivery ir_delivery_t;
+typedef struct ir_feed_delivery ir_feed_delivery_t;
 
 typedef struct ir_delivery_options {
     const ir_target_t *target;
@@ -24,12 +24,12 @@ typedef struct ir_delivery_options {
 } ir_delivery_options_t;
 
 /* Everything given outlives it. NULL when memory is out. */
-ir_delivery_t *ir_delivery_open(const ir_delivery_options_t *options);
-void ir_delivery_close(ir_delivery_t *delivery);
+ir_feed_delivery_t *ir_delivery_open(const ir_delivery_options_t *options);
+void ir_delivery_close(ir_feed_delivery_t *delivery);
 
 /* One turn: connects, gives (unless `stopping`), and waits at most so long for answers. An error is
  * final: the target refuses whatever is sent (credential, address), or was away for too long. */
-ir_status_t ir_delivery_turn(ir_delivery_t *delivery, bool stopping, int64_t wait_ns,
+ir_status_t ir_delivery_turn(ir_feed_delivery_t *delivery, bool stopping, int64_t wait_ns,
                              ir_error_t *error);
 
 typedef struct ir_delivery_counts {
@@ -37,6 +37,6 @@ typedef struct ir_delivery_counts {
     uint64_t partly;             /* of those that are confirmed: some records cannot be used */
 } ir_delivery_counts_t;
 
-ir_delivery_counts_t ir_delivery_counts(const ir_delivery_t *delivery);
+ir_delivery_counts_t ir_delivery_counts(const ir_feed_delivery_t *delivery);
 
 #endif

@@ -100,7 +100,7 @@ static ir_status_t find_needed(const ir_layout_t *layout, const char *name, cons
                : status;
 }
 
-static const char *column_of(ir_origin_t origin) {
+static const char *column_of(ir_row_origin_t origin) {
     return origin.column ? origin.text : NULL;
 }
 

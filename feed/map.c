@@ -204,11 +204,11 @@ static ir_status_t take_line(void *context, const char *section, const char *nam
 
 /* ---- what follows ---- */
 
-static ir_origin_t origin_of(const char *text) {
+static ir_row_origin_t origin_of(const char *text) {
     const size_t size = strlen(COLUMN_PREFIX);
     text = ir_setting_text(text);
     const bool column = text != NULL && strncmp(text, COLUMN_PREFIX, size) == 0;
-    return (ir_origin_t){.text = column ? text + size : text, .column = column};
+    return (ir_row_origin_t){.text = column ? text + size : text, .column = column};
 }
 
 /* The faults of what is complete, to which each is added. */
@@ -269,7 +269,7 @@ static void derive(ir_position_t *position) {
 }
 
 static void check_mote(const completion_t *completion, const ir_position_t *position) {
-    const ir_origin_t *mote = &position->mote_from;
+    const ir_row_origin_t *mote = &position->mote_from;
     if (mote->text == NULL) {
         wrong(completion, position->name, NULL, "wants a mote");
     } else if (!mote->column && !ir_mote_id_valid(ir_view_text(mote->text))) {
@@ -279,7 +279,7 @@ static void check_mote(const completion_t *completion, const ir_position_t *posi
 }
 
 static void check_zone(const completion_t *completion, const ir_position_t *position) {
-    const ir_origin_t *zone = &position->zone_from;
+    const ir_row_origin_t *zone = &position->zone_from;
     ir_zones_t *zones = zone->text != NULL && !zone->column ? ir_zones_new() : NULL;
     if (zones != NULL && ir_zones_find(zones, ir_view_text(zone->text)) == NULL) {
         wrong(completion, position->name, NULL,

@@ -19,16 +19,16 @@
 #define IR_MAP_VALUES_MAX 256 /* columns of one position */
 
 /* A key whose value is a text, or that of a column in each row: "column:NAME". */
-typedef struct ir_origin {
+typedef struct ir_row_origin {
     const char *text; /* NULL: not given */
     bool column;      /* `text` is the column's name */
-} ir_origin_t;
+} ir_row_origin_t;
 
 /* [POSITION:COLUMN] */
 typedef struct ir_map_value {
     char *column; /* a '*' in it stands for anything */
     char *sensor, *unit;
-    ir_origin_t sensor_from;
+    ir_row_origin_t sensor_from;
     const ir_unit_t *known_unit; /* NULL: none is said */
 } ir_map_value_t;
 
@@ -49,7 +49,7 @@ typedef struct ir_position {
     unsigned head_rows, name_row;
     bool decimal_comma;
     const char *time_column; /* NULL with uplinks */
-    ir_origin_t zone_from, mote_from;
+    ir_row_origin_t zone_from, mote_from;
 
     ir_map_value_t values[IR_MAP_VALUES_MAX];
     size_t n_values;

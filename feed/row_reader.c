@@ -50,7 +50,7 @@ static ir_view_t time_text(const ir_row_reader_t *reader, const ir_fields_t *fie
 
 static const ir_zone_t *zone_of(ir_row_reader_t *reader, const ir_reading_context_t *context,
                                 const ir_fields_t *fields, ir_view_t *name) {
-    const ir_origin_t from = context->position->zone_from;
+    const ir_row_origin_t from = context->position->zone_from;
     *name = from.column ? field_of(fields, reader->layout->zone) : ir_view_text(from.text);
     const ir_zone_t *zone = name->size > 0 ? ir_zones_find(reader->zones, *name) : NULL;
     if (zone == NULL) {

@@ -22,10 +22,10 @@
 /* Of one position. */
 typedef struct ir_feed_line {
     ir_round_t *round;
-    ir_subscription_t *subscription; /* or NULL */
-    char *folder, *pattern;          /* of its spool, or NULL */
-    int64_t look_ns;                 /* when to look at its files again */
-    bool idle;                       /* nothing was left at the last look */
+    ir_feed_subscription_t *subscription; /* or NULL */
+    char *folder, *pattern;               /* of its spool, or NULL */
+    int64_t look_ns;                      /* when to look at its files again */
+    bool idle;                            /* nothing was left at the last look */
 } ir_feed_line_t;
 
 typedef struct ir_feed_run {
@@ -38,7 +38,7 @@ typedef struct ir_feed_run {
     ir_report_t report;
     ir_feed_line_t *lines;
     ir_round_t **rounds;
-    ir_delivery_t *delivery;
+    ir_feed_delivery_t *delivery;
     int64_t stop_ns; /* when waiting for confirms ends; 0: no stop yet */
     int64_t said_ns;
     uint64_t said;
@@ -220,7 +220,7 @@ static void say_progress(ir_feed_run_t *run) {
 static ir_status_t take_turn(ir_feed_run_t *run, ir_error_t *error) {
     ir_status_t status = IR_OK;
     for (size_t i = 0; i < run->map->n_positions && status == IR_OK; i++) {
-        const ir_subscription_t *subscription = run->lines[i].subscription;
+        const ir_feed_subscription_t *subscription = run->lines[i].subscription;
         status = subscription != NULL && ir_subscription_gave_up(subscription, error)
                      ? error->status
                      : advance(run, &run->lines[i], error);

@@ -21,7 +21,7 @@
 #define ID_SIZE 128
 #define REFUSED_QOS 0x80 /* in a SUBACK */
 
-struct ir_subscription {
+struct ir_feed_subscription {
     ir_mqtt_client_t client; /* first: the library's context */
     ir_subscription_options_t options;
     const char *topic;
@@ -44,7 +44,7 @@ struct ir_subscription {
 static void on_message(struct mosquitto *handle, void *context,
                        const struct mosquitto_message *message) {
     (void)handle;
-    ir_subscription_t *subscription = context;
+    ir_feed_subscription_t *subscription = context;
     if (message->retain || message->payloadlen <= 0 || subscription->status != IR_OK) {
         return;
     }
@@ -69,14 +69,14 @@ static void on_subscribe(struct mosquitto *handle, void *context, int id, int co
                          const int *granted) {
     (void)handle;
     (void)id;
-    ir_subscription_t *subscription = context;
+    ir_feed_subscription_t *subscription = context;
     subscription->refused = count < 1 || granted[0] >= REFUSED_QOS;
     subscription->subscribed = !subscription->refused;
 }
 
 /* ---- the connection ---- */
 
-static ir_outcome_t subscribe(ir_subscription_t *subscription, ir_error_t *error) {
+static ir_outcome_t subscribe(ir_feed_subscription_t *subscription, ir_error_t *error) {
     ir_mqtt_client_t *client = &subscription->client;
     const int qos = subscription->options.position->format->uplink->qos;
     int code = ir_mqtt_client_prepare(client, &subscription->targets.all[0],
@@ -101,7 +101,7 @@ static ir_outcome_t subscribe(ir_subscription_t *subscription, ir_error_t *error
 }
 
 /* One turn: what came is durable before the next one writes that it did. */
-static ir_outcome_t take_turn(ir_subscription_t *subscription, ir_error_t *error) {
+static ir_outcome_t take_turn(ir_feed_subscription_t *subscription, ir_error_t *error) {
     ir_mqtt_client_t *client = &subscription->client;
     const int code = ir_mqtt_client_turn(client, LOOK_NS);
     ir_status_t status = subscription->status;
@@ -123,7 +123,7 @@ static ir_outcome_t take_turn(ir_subscription_t *subscription, ir_error_t *error
 
 /* ---- the thread ---- */
 
-static void sleep_unless_stopped(const ir_subscription_t *subscription, int64_t wait_ns) {
+static void sleep_unless_stopped(const ir_feed_subscription_t *subscription, int64_t wait_ns) {
     const int64_t end_ns = ir_clock_monotonic() + wait_ns;
     const struct timespec look = {.tv_nsec = LOOK_NS};
     while (!atomic_load(&subscription->stop) && ir_clock_monotonic() < end_ns) {
@@ -131,7 +131,7 @@ static void sleep_unless_stopped(const ir_subscription_t *subscription, int64_t 
     }
 }
 
-static bool open_spool(ir_subscription_t *subscription, ir_error_t *error) {
+static bool open_spool(ir_feed_subscription_t *subscription, ir_error_t *error) {
     if (subscription->spool != NULL && subscription->status == IR_OK) {
         return ir_spool_has_room(subscription->spool);
     }
@@ -143,13 +143,13 @@ static bool open_spool(ir_subscription_t *subscription, ir_error_t *error) {
     return subscription->status == IR_OK && ir_spool_has_room(subscription->spool);
 }
 
-static void give_up(ir_subscription_t *subscription, const ir_error_t *why) {
+static void give_up(ir_feed_subscription_t *subscription, const ir_error_t *why) {
     ir_error_set(&subscription->failure, why->status, "[%s]: %s",
                  subscription->options.position->name, why->text);
     atomic_store(&subscription->gave_up, true);
 }
 
-bool ir_subscription_gave_up(const ir_subscription_t *subscription, ir_error_t *error) {
+bool ir_subscription_gave_up(const ir_feed_subscription_t *subscription, ir_error_t *error) {
     const bool over = atomic_load(&subscription->gave_up);
     if (over) {
         *error = subscription->failure;
@@ -158,7 +158,7 @@ bool ir_subscription_gave_up(const ir_subscription_t *subscription, ir_error_t *
 }
 
 static void *run(void *context) {
-    ir_subscription_t *subscription = context;
+    ir_feed_subscription_t *subscription = context;
     ir_backoff_t backoff;
     ir_backoff_init(&backoff, FIRST_BACKOFF_NS, LONGEST_BACKOFF_NS);
     while (!atomic_load(&subscription->stop)) {
@@ -216,18 +216,18 @@ ir_status_t ir_subscription_check(const ir_position_t *position, ir_error_t *err
     return status;
 }
 
-static void free_subscription(ir_subscription_t *subscription) {
+static void free_subscription(ir_feed_subscription_t *subscription) {
     ir_spool_close(subscription->spool);
     ir_targets_free(&subscription->targets);
     free(subscription);
 }
 
 ir_status_t ir_subscription_start(const ir_subscription_options_t *options,
-                                  ir_subscription_t **subscription, ir_error_t *error) {
+                                  ir_feed_subscription_t **subscription, ir_error_t *error) {
     const ir_position_t *position = options->position;
     const char *id = ir_setting_text(position->client_id);
     const char *topic = ir_setting_text(position->topic);
-    ir_subscription_t *made = calloc(1, sizeof *made);
+    ir_feed_subscription_t *made = calloc(1, sizeof *made);
     if (made == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for a subscription");
     }
@@ -251,7 +251,7 @@ ir_status_t ir_subscription_start(const ir_subscription_options_t *options,
     return IR_OK;
 }
 
-void ir_subscription_stop(ir_subscription_t *subscription) {
+void ir_subscription_stop(ir_feed_subscription_t *subscription) {
     if (subscription != NULL) {
         atomic_store(&subscription->stop, true);
         (void)pthread_join(subscription->thread, NULL);

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef struct ir_subscription ir_subscription_t;
+typedef struct ir_feed_subscription ir_feed_subscription_t;
 
 typedef struct ir_subscription_options {
     const ir_position_t *position;
@@ -25,14 +25,14 @@ typedef struct ir_subscription_options {
 
 /* Everything given outlives it. */
 ir_status_t ir_subscription_start(const ir_subscription_options_t *options,
-                                  ir_subscription_t **subscription, ir_error_t *error);
+                                  ir_feed_subscription_t **subscription, ir_error_t *error);
 
 /* Whether the broker refused the user or the topic before it ever took the subscription: then it
  * has given up, and `error` says why. Any thread. */
-bool ir_subscription_gave_up(const ir_subscription_t *subscription, ir_error_t *error);
+bool ir_subscription_gave_up(const ir_feed_subscription_t *subscription, ir_error_t *error);
 
 /* Leaves the broker and waits for the thread; takes NULL. */
-void ir_subscription_stop(ir_subscription_t *subscription);
+void ir_subscription_stop(ir_feed_subscription_t *subscription);
 
 /* Checks the position's address. */
 ir_status_t ir_subscription_check(const ir_position_t *position, ir_error_t *error);

@@ -56,7 +56,7 @@ static const char *find_id(const ir_uplink_kind_t *kind, const json_t *message,
 
 static bool take_mote(const ir_reading_context_t *context, const json_t *message,
                       ir_reading_t *reading) {
-    const ir_origin_t from = context->position->mote_from;
+    const ir_row_origin_t from = context->position->mote_from;
     const char *id =
         from.column ? find_id(context->position->format->uplink, message, from.text) : from.text;
     if (id == NULL) {

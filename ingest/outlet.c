@@ -58,7 +58,7 @@ struct ir_outlet {
     /* the thread's */
     aside_t asides[ASIDES]; /* the oldest first */
     size_t n_asides;
-    ir_window_t *window;
+    ir_outlet_window_t *window;
     int64_t answered_ns; /* when the last answer came */
     bool admits;         /* it is a new shipment's turn, not that of one that is half sent */
     int64_t turned_ns;   /* when the last turn began */
@@ -147,30 +147,30 @@ static void send_back(ir_outlet_t *outlet, ir_shipment_t *shipment) {
 }
 
 /* Nothing of it was sent, and nothing will be. */
-static void turn_away(ir_outlet_t *outlet, ir_shipment_t *shipment, ir_fate_t fate) {
+static void turn_away(ir_outlet_t *outlet, ir_shipment_t *shipment, ir_shipment_fate_t fate) {
     ir_shipment_settle(shipment, shipment->n_messages, fate);
     send_back(outlet, shipment);
 }
 
 static void on_answer(void *context, void *ticket, bool confirmed) {
     ir_outlet_t *outlet = context;
-    send_back(outlet, ir_window_answer(outlet->window, ticket, confirmed));
+    send_back(outlet, ir_outlet_window_answer(outlet->window, ticket, confirmed));
     outlet->answered_ns = ir_clock_monotonic();
 }
 
 static bool has_open(const ir_outlet_t *outlet) {
-    return ir_window_counts(outlet->window)->messages > 0;
+    return ir_outlet_window_counts(outlet->window)->messages > 0;
 }
 
 /* For so long the broker has answered for nothing. */
 static bool is_silent(const ir_outlet_t *outlet, int64_t for_ns) {
     const int64_t since_ns = ir_clock_monotonic() - for_ns;
     return has_open(outlet) && outlet->answered_ns < since_ns &&
-           ir_window_all_silent(outlet->window, since_ns);
+           ir_outlet_window_all_silent(outlet->window, since_ns);
 }
 
 static void show_window(ir_outlet_t *outlet) {
-    const ir_window_counts_t *counts = ir_window_counts(outlet->window);
+    const ir_outlet_window_counts_t *counts = ir_outlet_window_counts(outlet->window);
     atomic_store(&outlet->stalled, is_silent(outlet, outlet->options.late_ns));
     atomic_store(&outlet->motes_waiting, counts->motes_waiting);
     atomic_store(&outlet->messages_waiting, counts->messages_waiting);
@@ -178,15 +178,15 @@ static void show_window(ir_outlet_t *outlet) {
 
 static void refuse_half_sent(ir_outlet_t *outlet) {
     ir_shipment_t *shipment = NULL;
-    while ((shipment = ir_window_give_up_unsent(outlet->window)) != NULL) {
+    while ((shipment = ir_outlet_window_give_up_unsent(outlet->window)) != NULL) {
         send_back(outlet, shipment);
     }
 }
 
 static void give_up_open(ir_outlet_t *outlet, const ir_publisher_t *publisher) {
-    ir_window_message_t *oldest = NULL;
-    while ((oldest = ir_window_oldest(outlet->window, publisher)) != NULL) {
-        send_back(outlet, ir_window_give_up(outlet->window, oldest, IR_FATE_UNKNOWN));
+    ir_outlet_window_message_t *oldest = NULL;
+    while ((oldest = ir_outlet_window_oldest(outlet->window, publisher)) != NULL) {
+        send_back(outlet, ir_outlet_window_give_up(outlet->window, oldest, IR_SHIPMENT_UNKNOWN));
     }
 }
 
@@ -201,17 +201,18 @@ static void refuse_unsent(ir_outlet_t *outlet) {
     ir_shipment_t *shipment = NULL;
     refuse_half_sent(outlet);
     while ((shipment = ir_ring_pop(outlet->in)) != NULL) {
-        turn_away(outlet, shipment, IR_FATE_UNSENT);
+        turn_away(outlet, shipment, IR_SHIPMENT_UNSENT);
     }
 }
 
 static bool is_full(const ir_outlet_t *outlet) {
     return ir_publisher_full(outlet->publisher) ||
-           ir_window_counts(outlet->window)->bytes >= IR_PUBLISHER_OPEN_BYTES;
+           ir_outlet_window_counts(outlet->window)->bytes >= IR_PUBLISHER_OPEN_BYTES;
 }
 
-static ir_publisher_t *publisher_of(ir_outlet_t *outlet, const ir_window_message_t *message) {
-    const void *connection = ir_window_message_connection(message);
+static ir_publisher_t *publisher_of(ir_outlet_t *outlet,
+                                    const ir_outlet_window_message_t *message) {
+    const void *connection = ir_outlet_window_message_connection(message);
     for (size_t i = 0; i < outlet->n_asides; i++) {
         if (outlet->asides[i].publisher == connection) {
             return outlet->asides[i].publisher;
@@ -222,12 +223,12 @@ static ir_publisher_t *publisher_of(ir_outlet_t *outlet, const ir_window_message
 
 /* Which motes wait, and that the others have room. */
 static void judge_window(ir_outlet_t *outlet) {
-    ir_window_t *window = outlet->window;
-    ir_window_message_t *excess = NULL;
-    ir_window_judge(window, ir_clock_monotonic(), is_full(outlet));
-    while ((excess = ir_window_excess(window)) != NULL) {
-        ir_publisher_forget(publisher_of(outlet, excess), ir_window_message_number(excess));
-        send_back(outlet, ir_window_give_up(window, excess, IR_FATE_UNKNOWN));
+    ir_outlet_window_t *window = outlet->window;
+    ir_outlet_window_message_t *excess = NULL;
+    ir_outlet_window_judge(window, ir_clock_monotonic(), is_full(outlet));
+    while ((excess = ir_outlet_window_excess(window)) != NULL) {
+        ir_publisher_forget(publisher_of(outlet, excess), ir_outlet_window_message_number(excess));
+        send_back(outlet, ir_outlet_window_give_up(window, excess, IR_SHIPMENT_UNKNOWN));
         atomic_fetch_add(&outlet->given_up, 1);
     }
     show_window(outlet);
@@ -243,7 +244,7 @@ static void note_fault(ir_outlet_t *outlet, ir_outlet_state_t state, const ir_er
 static void on_return(void *context, ir_view_t routing_key, const ir_error_t *why) {
     ir_outlet_t *outlet = context;
     ir_error_t error;
-    ir_window_return(outlet->window, routing_key);
+    ir_outlet_window_return(outlet->window, routing_key);
     ir_error_set(&error, IR_ERR_REFUSED, "RabbitMQ could not route a message: %s", why->text);
     note_fault(outlet, IR_OUTLET_OPEN, &error);
 }
@@ -255,8 +256,8 @@ static ir_outcome_t publish_next(ir_outlet_t *outlet, const ir_shipment_t *shipm
     const ir_header_t arrival = {.name = IR_HEADER_ARRIVAL,
                                  .kind = IR_HEADER_INTEGER,
                                  .integer = message->arrival_ns / IR_MICROSECOND_NS};
-    ir_window_message_t *open = ir_window_send(outlet->window, now_ns);
-    ir_window_number(open, outlet->publisher, 0);
+    ir_outlet_window_message_t *open = ir_outlet_window_send(outlet->window, now_ns);
+    ir_outlet_window_number(open, outlet->publisher, 0);
     const ir_publication_t publication = {
         .exchange = IR_EXCHANGE_OBSERVATIONS,
         .routing_key = shipment->routing_key,
@@ -271,10 +272,10 @@ static ir_outcome_t publish_next(ir_outlet_t *outlet, const ir_shipment_t *shipm
     };
     const ir_outcome_t outcome = ir_publisher_publish(outlet->publisher, &publication, error);
     if (outcome == IR_OUTCOME_OK) {
-        ir_window_number(open, outlet->publisher, ir_publisher_last(outlet->publisher));
+        ir_outlet_window_number(open, outlet->publisher, ir_publisher_last(outlet->publisher));
     } else if (outcome == IR_OUTCOME_REFUSED) {
         note_fault(outlet, IR_OUTLET_OPEN, error);
-        send_back(outlet, ir_window_give_up(outlet->window, open, IR_FATE_TOO_LARGE));
+        send_back(outlet, ir_outlet_window_give_up(outlet->window, open, IR_SHIPMENT_TOO_LARGE));
     }
     return outcome;
 }
@@ -283,17 +284,17 @@ static ir_outcome_t publish_next(ir_outlet_t *outlet, const ir_shipment_t *shipm
  * what it comes after is sent meanwhile, or its mote waits, soon. */
 static void admit_next(ir_outlet_t *outlet) {
     ir_admission_t admission = IR_ADMISSION_HELD;
-    while (admission == IR_ADMISSION_HELD && !ir_window_crowded(outlet->window)) {
+    while (admission == IR_ADMISSION_HELD && !ir_outlet_window_crowded(outlet->window)) {
         ir_shipment_t *shipment = ir_ring_peek(outlet->in);
         if (shipment == NULL) {
             return;
         }
-        admission = ir_window_admit(outlet->window, shipment);
+        admission = ir_outlet_window_admit(outlet->window, shipment);
         if (admission != IR_ADMISSION_LATER) {
             ir_ring_pop(outlet->in);
         }
         if (admission == IR_ADMISSION_HELD) {
-            turn_away(outlet, shipment, IR_FATE_HELD);
+            turn_away(outlet, shipment, IR_SHIPMENT_HELD);
         }
     }
 }
@@ -301,10 +302,10 @@ static void admit_next(ir_outlet_t *outlet) {
 /* New shipments and those of which a part is sent take turns. */
 static ir_shipment_t *next_shipment(ir_outlet_t *outlet) {
     outlet->admits = !outlet->admits;
-    if (outlet->admits || ir_window_next(outlet->window) == NULL) {
+    if (outlet->admits || ir_outlet_window_next(outlet->window) == NULL) {
         admit_next(outlet);
     }
-    return ir_window_next(outlet->window);
+    return ir_outlet_window_next(outlet->window);
 }
 
 /* Writes what is there and what the window takes. */
@@ -339,7 +340,7 @@ static void watch_block(ir_outlet_t *outlet) {
  * and comes back, together, which spares the broker and the loop more than it costs in time. A lone
  * message waits for nothing. */
 static void gather(ir_outlet_t *outlet) {
-    const ir_window_counts_t *counts = ir_window_counts(outlet->window);
+    const ir_outlet_window_counts_t *counts = ir_outlet_window_counts(outlet->window);
     const int64_t now_ns = ir_clock_monotonic();
     const int64_t left_ns = outlet->turned_ns + GATHER_NS - now_ns;
     outlet->turned_ns = now_ns;
@@ -362,7 +363,7 @@ static bool drains(ir_outlet_t *outlet) {
 }
 
 static bool is_drained(const ir_outlet_t *outlet) {
-    const ir_window_counts_t *counts = ir_window_counts(outlet->window);
+    const ir_outlet_window_counts_t *counts = ir_outlet_window_counts(outlet->window);
     return outlet->drained_ns != 0 && (counts->messages == counts->late ||
                                        ir_clock_monotonic() - outlet->drained_ns > DRAIN_NS);
 }
@@ -403,7 +404,8 @@ static bool is_trial(const ir_outlet_t *outlet) {
  * be anybody's, so it has an end. */
 static void set_aside(ir_outlet_t *outlet) {
     ir_publisher_t *publisher = outlet->publisher;
-    const bool left = ir_window_left_behind(outlet->window, publisher, LEFT_BEHIND) == LEFT_BEHIND;
+    const bool left =
+        ir_outlet_window_left_behind(outlet->window, publisher, LEFT_BEHIND) == LEFT_BEHIND;
     const bool silent = !left && !is_trial(outlet) && ir_publisher_open(publisher) > LEFT_BEHIND &&
                         is_silent(outlet, SILENT_NS);
     if (!ir_publisher_connected(publisher) || ir_publisher_blocked(publisher) ||
@@ -422,7 +424,7 @@ static void set_aside(ir_outlet_t *outlet) {
     outlet->asides[outlet->n_asides++] =
         (aside_t){publisher, left ? 0 : ir_clock_monotonic() + outlet->options.broker.timeout_ns};
     outlet->publisher = fresh;
-    ir_window_hold(outlet->window);
+    ir_outlet_window_hold(outlet->window);
     atomic_fetch_add(&outlet->set_aside, 1);
     ir_log_limited(&outlet->logged_ns, LOG_EVERY_NS, IR_LOG_WARN, IR_TEXT_UNCONFIRMED);
 }
@@ -454,7 +456,7 @@ static void give_connection_up(ir_outlet_t *outlet) {
                is_silent(outlet, outlet->options.broker.timeout_ns)) {
         ir_error_set(&error, IR_ERR_TIMEOUT,
                      "RabbitMQ confirmed none of %zu messages in time; connecting again",
-                     ir_window_counts(outlet->window)->messages);
+                     ir_outlet_window_counts(outlet->window)->messages);
         end_asides(outlet);
     } else {
         return;
@@ -494,7 +496,7 @@ static void wait_away(ir_outlet_t *outlet, int64_t wait_ns) {
     do {
         shipment = ir_ring_wait(outlet->in, end_ns - ir_clock_monotonic());
         if (shipment != NULL) {
-            turn_away(outlet, shipment, IR_FATE_UNSENT);
+            turn_away(outlet, shipment, IR_SHIPMENT_UNSENT);
         }
     } while (shipment != NULL || (ir_clock_monotonic() < end_ns && !ir_ring_closed(outlet->in)));
 }
@@ -533,14 +535,14 @@ static void *run(void *context) {
 
 /* ---- life ---- */
 
-static ir_window_t *new_window(const ir_outlet_options_t *options) {
-    const ir_window_limits_t limits = {.messages = IR_PUBLISHER_OPEN_MESSAGES,
-                                       .bytes = IR_PUBLISHER_OPEN_BYTES,
-                                       .memory = options->memory,
-                                       .mote_messages = options->mote_messages,
-                                       .mote_bytes = IR_PUBLISHER_OPEN_BYTES / MOTE_PART,
-                                       .late_ns = options->late_ns};
-    return ir_window_new(&limits);
+static ir_outlet_window_t *new_window(const ir_outlet_options_t *options) {
+    const ir_outlet_window_limits_t limits = {.messages = IR_PUBLISHER_OPEN_MESSAGES,
+                                              .bytes = IR_PUBLISHER_OPEN_BYTES,
+                                              .memory = options->memory,
+                                              .mote_messages = options->mote_messages,
+                                              .mote_bytes = IR_PUBLISHER_OPEN_BYTES / MOTE_PART,
+                                              .late_ns = options->late_ns};
+    return ir_outlet_window_new(&limits);
 }
 
 ir_status_t ir_outlet_start(const ir_outlet_options_t *options, ir_outlet_t **outlet,
@@ -590,7 +592,7 @@ void ir_outlet_stop(ir_outlet_t *outlet) {
         }
     }
     ir_publisher_free(outlet->publisher);
-    ir_window_free(outlet->window);
+    ir_outlet_window_free(outlet->window);
     ir_ring_free(outlet->in);
     ir_ring_free(outlet->out);
     if (outlet->wake_fd >= 0) {

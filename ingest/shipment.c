@@ -33,7 +33,7 @@ static ir_shipment_t *copy_submission(const ir_submission_t *submission, const c
     *shipment = (ir_shipment_t){.bytes = bytes,
                                 .media = submission->media,
                                 .open = n,
-                                .fate = IR_FATE_CONFIRMED,
+                                .fate = IR_SHIPMENT_CONFIRMED,
                                 .n_messages = n};
     char *at = (char *)&shipment->messages[n];
     shipment->routing_key = ir_view(at, prefix + strlen(mote));
@@ -65,7 +65,7 @@ void ir_shipment_free(ir_shipment_t *shipment) {
     free(shipment);
 }
 
-void ir_shipment_settle(ir_shipment_t *shipment, size_t n, ir_fate_t fate) {
+void ir_shipment_settle(ir_shipment_t *shipment, size_t n, ir_shipment_fate_t fate) {
     IR_INVARIANT(n <= shipment->open);
     shipment->open -= n;
     shipment->fate = fate > shipment->fate ? fate : shipment->fate;

@@ -11,14 +11,14 @@
 #include <stdint.h>
 
 /* What became of it; of several messages the worst, which is the latest in this list. */
-typedef enum ir_fate {
-    IR_FATE_CONFIRMED, /* the broker has it */
-    IR_FATE_HELD,      /* never sent: the broker has not answered for others of its mote */
-    IR_FATE_UNSENT,    /* never sent */
-    IR_FATE_REFUSED,   /* the broker did not take it */
-    IR_FATE_TOO_LARGE, /* never sent: the broker takes no message of that size */
-    IR_FATE_UNKNOWN    /* sent, and the wait for the answer is over: perhaps the broker has it */
-} ir_fate_t;
+typedef enum ir_shipment_fate {
+    IR_SHIPMENT_CONFIRMED, /* the broker has it */
+    IR_SHIPMENT_HELD,      /* never sent: the broker has not answered for others of its mote */
+    IR_SHIPMENT_UNSENT,    /* never sent */
+    IR_SHIPMENT_REFUSED,   /* the broker did not take it */
+    IR_SHIPMENT_TOO_LARGE, /* never sent: the broker takes no message of that size */
+    IR_SHIPMENT_UNKNOWN /* sent, and the wait for the answer is over: perhaps the broker has it */
+} ir_shipment_fate_t;
 
 typedef struct ir_shipment_message {
     ir_view_t body, name; /* behind the messages, in the same memory; the name may be empty */
@@ -36,7 +36,7 @@ typedef struct ir_shipment {
     /* the outlet's */
     size_t sent; /* messages handed to the broker */
     size_t open; /* messages without a fate */
-    ir_fate_t fate;
+    ir_shipment_fate_t fate;
     size_t n_messages;
     ir_shipment_message_t messages[];
 } ir_shipment_t;
@@ -46,7 +46,7 @@ ir_shipment_t *ir_shipment_new(const ir_submission_t *submission, const char *mo
 void ir_shipment_free(ir_shipment_t *shipment);
 
 /* Gives `n` of its messages this fate. */
-void ir_shipment_settle(ir_shipment_t *shipment, size_t n, ir_fate_t fate);
+void ir_shipment_settle(ir_shipment_t *shipment, size_t n, ir_shipment_fate_t fate);
 
 /* {"raw_ids":[…]}, in the order of the messages, and what the registry refuses of them. */
 void ir_shipment_append_answer(const ir_shipment_t *shipment, ir_buffer_t *out);

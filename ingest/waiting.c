@@ -39,32 +39,32 @@ static void answer_failed(ir_gateway_t *gateway, const ir_waiting_t *waiting, co
 static void answer_settled(ir_gateway_t *gateway, ir_waiting_t *waiting) {
     const bool single = waiting->shipment->n_messages == 1;
     switch (waiting->shipment->fate) {
-    case IR_FATE_CONFIRMED:
+    case IR_SHIPMENT_CONFIRMED:
         answer_confirmed(gateway, waiting);
         break;
-    case IR_FATE_HELD:
+    case IR_SHIPMENT_HELD:
         answer_failed(gateway, waiting, "waiting",
                       "nothing was taken: the broker has not confirmed earlier messages of this "
                       "mote");
         break;
-    case IR_FATE_UNSENT:
+    case IR_SHIPMENT_UNSENT:
         answer_failed(gateway, waiting, "broker-away",
                       single ? "nothing was taken: the broker is away"
                              : "the broker is away, and perhaps not all was taken: " AGAIN);
         break;
-    case IR_FATE_REFUSED:
+    case IR_SHIPMENT_REFUSED:
         answer_failed(gateway, waiting, "broker-full",
                       single ? "nothing was taken: the broker refused it"
                              : "the broker refused some of it: " AGAIN);
         break;
-    case IR_FATE_TOO_LARGE:
+    case IR_SHIPMENT_TOO_LARGE:
         ir_intake_refuse(gateway, waiting->request, 413, "too-large",
                          single ? "nothing was taken: the broker takes no message of that size"
                                 : "the broker takes no message of a size that is among these; the "
                                   "others may have been taken",
                          0);
         break;
-    case IR_FATE_UNKNOWN:
+    case IR_SHIPMENT_UNKNOWN:
         answer_failed(
             gateway, waiting, "unconfirmed",
             "the broker did not confirm it, and it may or may not have been taken: " AGAIN);

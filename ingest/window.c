@@ -17,7 +17,7 @@
 typedef struct mote {
     LIST_ENTRY(mote) chain; /* with the same hash; or of the free ones */
     TAILQ_ENTRY(mote) turn; /* in `ready` or `held` while something is unsent */
-    TAILQ_HEAD(, ir_window_message) open;
+    TAILQ_HEAD(, ir_outlet_window_message) open;
     ir_shipment_t *unsent; /* not all of its messages are sent; or NULL */
     bool ready;            /* ... and the next one may be */
     bool waits;            /* counted so */
@@ -28,41 +28,41 @@ typedef struct mote {
     char key[KEY_MAX];
 } mote_t;
 
-struct ir_window_message {
-    TAILQ_ENTRY(ir_window_message) age;     /* in the window; or of the free ones */
-    TAILQ_ENTRY(ir_window_message) of_mote; /* both in the order of sending */
-    mote_t *mote;                           /* NULL: not in use */
+struct ir_outlet_window_message {
+    TAILQ_ENTRY(ir_outlet_window_message) age;     /* in the window; or of the free ones */
+    TAILQ_ENTRY(ir_outlet_window_message) of_mote; /* both in the order of sending */
+    mote_t *mote;                                  /* NULL: not in use */
     ir_shipment_t *shipment;
     const void *connection;
     uint64_t number; /* there */
     int64_t sent_ns;
     size_t bytes;
     bool late;
-    ir_fate_t fate; /* if the broker's answer is good */
+    ir_shipment_fate_t fate; /* if the broker's answer is good */
 };
 
-TAILQ_HEAD(messages, ir_window_message);
+TAILQ_HEAD(messages, ir_outlet_window_message);
 TAILQ_HEAD(motes, mote);
 LIST_HEAD(bucket, mote);
 
-struct ir_window {
-    ir_window_limits_t limits;
-    ir_window_counts_t counts;
+struct ir_outlet_window {
+    ir_outlet_window_limits_t limits;
+    ir_outlet_window_counts_t counts;
     struct messages open, spare;
-    ir_window_message_t *next_late; /* the oldest that is not late */
-    int64_t answered_ns;            /* when the newest message was sent that is answered for */
-    uint32_t answered_mote;         /* the hash of its mote */
+    ir_outlet_window_message_t *next_late; /* the oldest that is not late */
+    int64_t answered_ns;    /* when the newest message was sent that is answered for */
+    uint32_t answered_mote; /* the hash of its mote */
     struct motes ready, held;
     struct bucket spare_motes, *buckets;
     size_t n_buckets; /* a power of two */
-    ir_window_message_t *messages;
+    ir_outlet_window_message_t *messages;
     mote_t *motes;
 };
 
 /* ---- life ---- */
 
-ir_window_t *ir_window_new(const ir_window_limits_t *limits) {
-    ir_window_t *window = calloc(1, sizeof *window);
+ir_outlet_window_t *ir_outlet_window_new(const ir_outlet_window_limits_t *limits) {
+    ir_outlet_window_t *window = calloc(1, sizeof *window);
     if (window == NULL) {
         return NULL;
     }
@@ -79,7 +79,7 @@ ir_window_t *ir_window_new(const ir_window_limits_t *limits) {
     window->messages = calloc(limits->messages, sizeof *window->messages);
     window->motes = calloc(limits->messages, sizeof *window->motes);
     if (window->buckets == NULL || window->messages == NULL || window->motes == NULL) {
-        ir_window_free(window);
+        ir_outlet_window_free(window);
         return NULL;
     }
     for (size_t i = limits->messages; i-- > 0;) {
@@ -89,7 +89,7 @@ ir_window_t *ir_window_new(const ir_window_limits_t *limits) {
     return window;
 }
 
-void ir_window_free(ir_window_t *window) {
+void ir_outlet_window_free(ir_outlet_window_t *window) {
     if (window == NULL) {
         return;
     }
@@ -99,17 +99,17 @@ void ir_window_free(ir_window_t *window) {
     free(window);
 }
 
-const ir_window_counts_t *ir_window_counts(const ir_window_t *window) {
+const ir_outlet_window_counts_t *ir_outlet_window_counts(const ir_outlet_window_t *window) {
     return &window->counts;
 }
 
 /* ---- motes ---- */
 
-static struct bucket *bucket_of(const ir_window_t *window, uint32_t hash) {
+static struct bucket *bucket_of(const ir_outlet_window_t *window, uint32_t hash) {
     return &window->buckets[hash & (window->n_buckets - 1)];
 }
 
-static mote_t *find_mote(const ir_window_t *window, ir_view_t key, uint32_t hash) {
+static mote_t *find_mote(const ir_outlet_window_t *window, ir_view_t key, uint32_t hash) {
     mote_t *mote = NULL;
     LIST_FOREACH(mote, bucket_of(window, hash), chain) {
         if (mote->hash == hash && mote->key_size == key.size &&
@@ -120,7 +120,7 @@ static mote_t *find_mote(const ir_window_t *window, ir_view_t key, uint32_t hash
     return mote;
 }
 
-static mote_t *add_mote(ir_window_t *window, ir_view_t key, uint32_t hash) {
+static mote_t *add_mote(ir_outlet_window_t *window, ir_view_t key, uint32_t hash) {
     mote_t *mote = LIST_FIRST(&window->spare_motes);
     IR_INVARIANT(mote != NULL && key.size <= KEY_MAX);
     LIST_REMOVE(mote, chain);
@@ -137,16 +137,16 @@ static mote_t *add_mote(ir_window_t *window, ir_view_t key, uint32_t hash) {
     return mote;
 }
 
-static bool has_room(const ir_window_t *window, const mote_t *mote) {
+static bool has_room(const ir_outlet_window_t *window, const mote_t *mote) {
     return mote->messages == 0 ||
            (mote->messages < mote->most && mote->bytes < window->limits.mote_bytes);
 }
 
-static bool must_wait(const ir_window_t *window, const mote_t *mote) {
+static bool must_wait(const ir_outlet_window_t *window, const mote_t *mote) {
     return mote->late > 0 || !has_room(window, mote);
 }
 
-static void count_waiting(ir_window_counts_t *counts, const mote_t *mote, size_t sign) {
+static void count_waiting(ir_outlet_window_counts_t *counts, const mote_t *mote, size_t sign) {
     counts->motes_waiting += sign;
     counts->messages_waiting += sign * mote->messages;
     counts->bytes_waiting += sign * mote->bytes;
@@ -154,13 +154,13 @@ static void count_waiting(ir_window_counts_t *counts, const mote_t *mote, size_t
 }
 
 /* Around every change of a mote's counts. */
-static void begin_change(ir_window_t *window, const mote_t *mote) {
+static void begin_change(ir_outlet_window_t *window, const mote_t *mote) {
     if (mote->waits) {
         count_waiting(&window->counts, mote, (size_t)-1);
     }
 }
 
-static void end_change(ir_window_t *window, mote_t *mote) {
+static void end_change(ir_outlet_window_t *window, mote_t *mote) {
     mote->waits = must_wait(window, mote);
     if (mote->waits) {
         count_waiting(&window->counts, mote, 1);
@@ -168,17 +168,17 @@ static void end_change(ir_window_t *window, mote_t *mote) {
 }
 
 /* Puts a mote where it belongs: last of those whose turn comes, aside, or away. */
-static void leave_turn(ir_window_t *window, mote_t *mote) {
+static void leave_turn(ir_outlet_window_t *window, mote_t *mote) {
     TAILQ_REMOVE(mote->ready ? &window->ready : &window->held, mote, turn);
 }
 
-static void enter_turn(ir_window_t *window, mote_t *mote) {
+static void enter_turn(ir_outlet_window_t *window, mote_t *mote) {
     mote->ready = !must_wait(window, mote);
     struct motes *list = mote->ready ? &window->ready : &window->held;
     TAILQ_INSERT_TAIL(list, mote, turn);
 }
 
-static void settle_mote(ir_window_t *window, mote_t *mote) {
+static void settle_mote(ir_outlet_window_t *window, mote_t *mote) {
     if (mote->unsent != NULL && mote->ready == must_wait(window, mote)) {
         leave_turn(window, mote);
         enter_turn(window, mote);
@@ -190,11 +190,11 @@ static void settle_mote(ir_window_t *window, mote_t *mote) {
 
 /* ---- sending ---- */
 
-bool ir_window_crowded(const ir_window_t *window) {
+bool ir_outlet_window_crowded(const ir_outlet_window_t *window) {
     return LIST_EMPTY(&window->spare_motes);
 }
 
-ir_admission_t ir_window_admit(ir_window_t *window, ir_shipment_t *shipment) {
+ir_admission_t ir_outlet_window_admit(ir_outlet_window_t *window, ir_shipment_t *shipment) {
     const ir_view_t key = shipment->routing_key;
     const uint32_t hash = ir_name_table_hash(key);
     mote_t *mote = find_mote(window, key, hash);
@@ -210,14 +210,14 @@ ir_admission_t ir_window_admit(ir_window_t *window, ir_shipment_t *shipment) {
     return IR_ADMISSION_TAKEN;
 }
 
-ir_shipment_t *ir_window_next(const ir_window_t *window) {
+ir_shipment_t *ir_outlet_window_next(const ir_outlet_window_t *window) {
     const mote_t *mote = TAILQ_FIRST(&window->ready);
     return mote != NULL && !TAILQ_EMPTY(&window->spare) ? mote->unsent : NULL;
 }
 
-ir_window_message_t *ir_window_send(ir_window_t *window, int64_t now_ns) {
+ir_outlet_window_message_t *ir_outlet_window_send(ir_outlet_window_t *window, int64_t now_ns) {
     mote_t *mote = TAILQ_FIRST(&window->ready);
-    ir_window_message_t *message = TAILQ_FIRST(&window->spare);
+    ir_outlet_window_message_t *message = TAILQ_FIRST(&window->spare);
     IR_INVARIANT(mote != NULL && mote->unsent != NULL && message != NULL);
     ir_shipment_t *shipment = mote->unsent;
     IR_INVARIANT(shipment->sent < shipment->n_messages);
@@ -228,7 +228,7 @@ ir_window_message_t *ir_window_send(ir_window_t *window, int64_t now_ns) {
     message->bytes = shipment->messages[shipment->sent++].body.size;
     message->connection = NULL;
     message->late = false;
-    message->fate = IR_FATE_CONFIRMED;
+    message->fate = IR_SHIPMENT_CONFIRMED;
     TAILQ_INSERT_TAIL(&window->open, message, age);
     TAILQ_INSERT_TAIL(&mote->open, message, of_mote);
     window->next_late = window->next_late != NULL ? window->next_late : message;
@@ -247,7 +247,8 @@ ir_window_message_t *ir_window_send(ir_window_t *window, int64_t now_ns) {
     return message;
 }
 
-void ir_window_number(ir_window_message_t *message, const void *connection, uint64_t number) {
+void ir_outlet_window_number(ir_outlet_window_message_t *message, const void *connection,
+                             uint64_t number) {
     message->connection = connection;
     message->number = number;
 }
@@ -255,7 +256,7 @@ void ir_window_number(ir_window_message_t *message, const void *connection, uint
 /* ---- answers ---- */
 
 /* The shipment when it is complete: its memory is its mote's no longer. */
-static ir_shipment_t *complete(ir_window_t *window, mote_t *mote, ir_shipment_t *shipment) {
+static ir_shipment_t *complete(ir_outlet_window_t *window, mote_t *mote, ir_shipment_t *shipment) {
     if (shipment->open > 0) {
         return NULL;
     }
@@ -265,14 +266,14 @@ static ir_shipment_t *complete(ir_window_t *window, mote_t *mote, ir_shipment_t 
     return shipment;
 }
 
-static void drop_unsent(ir_window_t *window, mote_t *mote) {
+static void drop_unsent(ir_outlet_window_t *window, mote_t *mote) {
     ir_shipment_t *shipment = mote->unsent;
     leave_turn(window, mote);
     mote->unsent = NULL;
-    ir_shipment_settle(shipment, shipment->n_messages - shipment->sent, IR_FATE_UNSENT);
+    ir_shipment_settle(shipment, shipment->n_messages - shipment->sent, IR_SHIPMENT_UNSENT);
 }
 
-static void take_out(ir_window_t *window, ir_window_message_t *message) {
+static void take_out(ir_outlet_window_t *window, ir_outlet_window_message_t *message) {
     mote_t *mote = message->mote;
     IR_INVARIANT(window->counts.messages > 0 && mote->messages > 0 &&
                  mote->bytes >= message->bytes);
@@ -291,8 +292,8 @@ static void take_out(ir_window_t *window, ir_window_message_t *message) {
     message->mote = NULL;
 }
 
-static ir_shipment_t *close_message(ir_window_t *window, ir_window_message_t *message,
-                                    ir_fate_t fate, bool with_unsent) {
+static ir_shipment_t *close_message(ir_outlet_window_t *window, ir_outlet_window_message_t *message,
+                                    ir_shipment_fate_t fate, bool with_unsent) {
     mote_t *mote = message->mote;
     ir_shipment_t *shipment = message->shipment;
     IR_INVARIANT(mote != NULL);
@@ -308,7 +309,8 @@ static ir_shipment_t *close_message(ir_window_t *window, ir_window_message_t *me
     return done;
 }
 
-ir_shipment_t *ir_window_answer(ir_window_t *window, ir_window_message_t *message, bool confirmed) {
+ir_shipment_t *ir_outlet_window_answer(ir_outlet_window_t *window,
+                                       ir_outlet_window_message_t *message, bool confirmed) {
     IR_INVARIANT(message->mote != NULL);
     if (message->sent_ns > window->answered_ns) {
         window->answered_ns = message->sent_ns;
@@ -318,15 +320,16 @@ ir_shipment_t *ir_window_answer(ir_window_t *window, ir_window_message_t *messag
     begin_change(window, mote);
     mote->most += confirmed && mote->most < window->limits.mote_messages;
     end_change(window, mote);
-    return close_message(window, message, confirmed ? message->fate : IR_FATE_REFUSED, false);
+    return close_message(window, message, confirmed ? message->fate : IR_SHIPMENT_REFUSED, false);
 }
 
-ir_shipment_t *ir_window_give_up(ir_window_t *window, ir_window_message_t *message,
-                                 ir_fate_t fate) {
+ir_shipment_t *ir_outlet_window_give_up(ir_outlet_window_t *window,
+                                        ir_outlet_window_message_t *message,
+                                        ir_shipment_fate_t fate) {
     return close_message(window, message, fate, true);
 }
 
-ir_shipment_t *ir_window_give_up_unsent(ir_window_t *window) {
+ir_shipment_t *ir_outlet_window_give_up_unsent(ir_outlet_window_t *window) {
     ir_shipment_t *done = NULL;
     while (done == NULL) {
         mote_t *mote = TAILQ_FIRST(&window->ready);
@@ -345,20 +348,20 @@ ir_shipment_t *ir_window_give_up_unsent(ir_window_t *window) {
 }
 
 /* When it was the only one it is known which; else each of them may be there or not. */
-void ir_window_return(ir_window_t *window, ir_view_t routing_key) {
+void ir_outlet_window_return(ir_outlet_window_t *window, ir_view_t routing_key) {
     const mote_t *mote = find_mote(window, routing_key, ir_name_table_hash(routing_key));
-    ir_window_message_t *message = NULL;
+    ir_outlet_window_message_t *message = NULL;
     if (mote == NULL) {
         return;
     }
     TAILQ_FOREACH(message, &mote->open, of_mote) {
-        message->fate = mote->messages == 1 ? IR_FATE_REFUSED : IR_FATE_UNKNOWN;
+        message->fate = mote->messages == 1 ? IR_SHIPMENT_REFUSED : IR_SHIPMENT_UNKNOWN;
     }
 }
 
 /* ---- age ---- */
 
-static void become_late(ir_window_t *window, ir_window_message_t *message) {
+static void become_late(ir_outlet_window_t *window, ir_outlet_window_message_t *message) {
     mote_t *mote = message->mote;
     begin_change(window, mote);
     message->late = true;
@@ -368,32 +371,32 @@ static void become_late(ir_window_t *window, ir_window_message_t *message) {
     settle_mote(window, mote);
 }
 
-void ir_window_judge(ir_window_t *window, int64_t now_ns, bool full) {
+void ir_outlet_window_judge(ir_outlet_window_t *window, int64_t now_ns, bool full) {
     int64_t bound_ns = now_ns - window->limits.late_ns;
     full = full || window->counts.memory > window->limits.memory / 2;
     if (full && window->answered_ns - OVERTAKEN_NS > bound_ns) {
         bound_ns = window->answered_ns - OVERTAKEN_NS;
     }
     while (window->next_late != NULL && window->next_late->sent_ns < bound_ns) {
-        ir_window_message_t *message = window->next_late;
+        ir_outlet_window_message_t *message = window->next_late;
         window->next_late = TAILQ_NEXT(message, age);
         become_late(window, message);
     }
 }
 
-ir_window_message_t *ir_window_excess(const ir_window_t *window) {
-    const ir_window_counts_t *counts = &window->counts;
-    const ir_window_limits_t *limits = &window->limits;
-    ir_window_message_t *oldest = TAILQ_FIRST(&window->open);
+ir_outlet_window_message_t *ir_outlet_window_excess(const ir_outlet_window_t *window) {
+    const ir_outlet_window_counts_t *counts = &window->counts;
+    const ir_outlet_window_limits_t *limits = &window->limits;
+    ir_outlet_window_message_t *oldest = TAILQ_FIRST(&window->open);
     const bool over = counts->messages_waiting > limits->messages / 2 ||
                       counts->bytes_waiting > limits->bytes / 2 ||
                       counts->memory_waiting > limits->memory / 2;
     return over && oldest != NULL && oldest->late ? oldest : NULL;
 }
 
-bool ir_window_all_silent(const ir_window_t *window, int64_t before_ns) {
+bool ir_outlet_window_all_silent(const ir_outlet_window_t *window, int64_t before_ns) {
     const mote_t *silent = NULL;
-    const ir_window_message_t *each = TAILQ_LAST(&window->open, messages);
+    const ir_outlet_window_message_t *each = TAILQ_LAST(&window->open, messages);
     for (; each != NULL && each->sent_ns > window->answered_ns;
          each = TAILQ_PREV(each, messages, age)) {
         if (each->sent_ns < before_ns) {
@@ -406,9 +409,10 @@ bool ir_window_all_silent(const ir_window_t *window, int64_t before_ns) {
     return silent != NULL && (window->answered_ns == 0 || window->answered_mote == silent->hash);
 }
 
-size_t ir_window_left_behind(const ir_window_t *window, const void *connection, size_t most) {
+size_t ir_outlet_window_left_behind(const ir_outlet_window_t *window, const void *connection,
+                                    size_t most) {
     const int64_t bound_ns = window->answered_ns - LEFT_BEHIND_NS;
-    const ir_window_message_t *each = TAILQ_FIRST(&window->open);
+    const ir_outlet_window_message_t *each = TAILQ_FIRST(&window->open);
     size_t count = 0;
     while (count < most && each != NULL && each->sent_ns < bound_ns) {
         count += each->connection == connection;
@@ -417,22 +421,23 @@ size_t ir_window_left_behind(const ir_window_t *window, const void *connection, 
     return count;
 }
 
-void ir_window_hold(ir_window_t *window) {
-    ir_window_judge(window, INT64_MAX, false);
+void ir_outlet_window_hold(ir_outlet_window_t *window) {
+    ir_outlet_window_judge(window, INT64_MAX, false);
 }
 
-ir_window_message_t *ir_window_oldest(const ir_window_t *window, const void *connection) {
-    ir_window_message_t *each = TAILQ_FIRST(&window->open);
+ir_outlet_window_message_t *ir_outlet_window_oldest(const ir_outlet_window_t *window,
+                                                    const void *connection) {
+    ir_outlet_window_message_t *each = TAILQ_FIRST(&window->open);
     while (each != NULL && each->connection != connection) {
         each = TAILQ_NEXT(each, age);
     }
     return each;
 }
 
-const void *ir_window_message_connection(const ir_window_message_t *message) {
+const void *ir_outlet_window_message_connection(const ir_outlet_window_message_t *message) {
     return message->connection;
 }
 
-uint64_t ir_window_message_number(const ir_window_message_t *message) {
+uint64_t ir_outlet_window_message_number(const ir_outlet_window_message_t *message) {
     return message->number;
 }

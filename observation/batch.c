@@ -212,7 +212,7 @@ void ir_batch_undo_refusals(ir_batch_t *batch, uint32_t n_before) {
 typedef struct addition {
     ir_batch_t *batch;
     const ir_analysis_t *analysis;
-    const ir_input_t *input;
+    const ir_batch_input_t *input;
     ir_message_t message;
     ir_resolution_t resolution;
     uint32_t *table; /* of observations by id, for large packs; index + 1, or 0 */
@@ -528,7 +528,7 @@ static void identify(addition_t *addition, const ir_senml_pack_t *pack) {
 }
 
 static void analyse(addition_t *addition) {
-    const ir_input_t *input = addition->input;
+    const ir_batch_input_t *input = addition->input;
     const bool infer = addition->analysis->infer_mote;
     if (!infer && !find_mote_id(addition)) {
         identify(addition, NULL);
@@ -557,7 +557,7 @@ static int64_t whole_microseconds(int64_t ns) {
 
 static void begin_message(addition_t *addition) {
     const ir_batch_t *batch = addition->batch;
-    const ir_input_t *input = addition->input;
+    const ir_batch_input_t *input = addition->input;
     const bool stamped = input->arrival_ns != 0;
     ir_message_t *message = &addition->message;
     *message = (ir_message_t){
@@ -580,7 +580,7 @@ static void begin_message(addition_t *addition) {
 }
 
 ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis,
-                         const ir_input_t *input) {
+                         const ir_batch_input_t *input) {
     addition_t addition = {
         .batch = batch,
         .analysis = analysis,
@@ -618,7 +618,7 @@ ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis,
 static ir_status_t add_again(ir_batch_t *batch, const ir_analysis_t *analysis,
                              const ir_message_t *message, ir_senml_clock_t clock,
                              bool redelivered) {
-    const ir_input_t input = {
+    const ir_batch_input_t input = {
         .routing_key = message->routing_key,
         .content_type = message->content_type,
         .body = message->body,

@@ -167,7 +167,7 @@ typedef struct ir_analysis {
 
 /* A message as the broker (or a file) gave it. Without a content type the body's first byte tells.
  * Views need only live during the call. */
-typedef struct ir_input {
+typedef struct ir_batch_input {
     ir_view_t routing_key; /* "ir.MOTE" */
     ir_view_t content_type;
     ir_view_t body;
@@ -178,12 +178,13 @@ typedef struct ir_input {
     bool redelivered;
     uint32_t partition, session;
     uint64_t delivery_tag;
-} ir_input_t;
+} ir_batch_input_t;
 
 /* Decodes and resolves one message into the batch: identity, registry, units; not quality control.
  * Copies what it keeps. What is wrong with the input becomes refusals. IR_ERR_MEMORY leaves the
  * batch as it was. */
-ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis, const ir_input_t *input);
+ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis,
+                         const ir_batch_input_t *input);
 
 /* The same with message `message` of the batch `from`, in which it is set aside, as if the broker
  * had delivered it once more. */

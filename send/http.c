@@ -22,11 +22,11 @@
 #define LONGEST_HOLD_NS (3600 * IR_SECOND_NS)
 #define FAILING_NS IR_SECOND_NS /* with failures and not one answer: start again */
 
-typedef struct ir_item {
+typedef struct ir_http_item {
     ir_parcel_t parcel;
     char name[IR_SENDER_NAME_SIZE];
     bool alone; /* goes in a request of its own */
-} ir_item_t;
+} ir_http_item_t;
 
 /* A request under way: the first `count` items of a line. */
 typedef struct ir_exchange {
@@ -39,7 +39,7 @@ typedef struct ir_exchange {
     struct curl_slist *named; /* headers of a pack that has a name */
 } ir_exchange_t;
 
-typedef struct ir_http {
+typedef struct ir_http_sender {
     const ir_target_t *target;
     ir_answers_t answers;
     CURLM *multi;
@@ -49,12 +49,12 @@ typedef struct ir_http {
     struct curl_slist *single, *several; /* headers of a request of one pack, and of more */
     uint32_t packs;                      /* most in one request */
     ir_mote_queue_t *queue;
-    ir_item_t items[IR_SENDER_OPEN_MAX];
+    ir_http_item_t items[IR_SENDER_OPEN_MAX];
     uint32_t spare[IR_SENDER_OPEN_MAX]; /* items not in use */
     uint32_t n_spare;
     int64_t failing_ns; /* since when requests fail and none is answered; 0: not now */
     ir_backoff_t spread;
-} ir_http_client_t;
+} ir_http_sender_t;
 
 /* ---- life ---- */
 
@@ -100,7 +100,7 @@ static bool prepare_exchange(ir_exchange_t *exchange, const ir_target_t *target)
            curl_easy_setopt(easy, CURLOPT_PRIVATE, exchange) == CURLE_OK;
 }
 
-static bool prepare_multi(ir_http_client_t *http) {
+static bool prepare_multi(ir_http_sender_t *http) {
     const long connections = (long)http->target->connections;
     http->multi = curl_multi_init();
     return http->multi != NULL &&
@@ -110,7 +110,7 @@ static bool prepare_multi(ir_http_client_t *http) {
            curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) == CURLM_OK;
 }
 
-static bool prepare(ir_http_client_t *http) {
+static bool prepare(ir_http_sender_t *http) {
     const unsigned connections = http->target->connections;
     http->queue = ir_mote_queue_new(IR_SENDER_OPEN_MAX);
     http->exchanges = calloc(connections, sizeof http->exchanges[0]);
@@ -134,7 +134,7 @@ static bool prepare(ir_http_client_t *http) {
     return true;
 }
 
-static void close_exchange(ir_http_client_t *http, ir_exchange_t *exchange) {
+static void close_exchange(ir_http_sender_t *http, ir_exchange_t *exchange) {
     if (exchange->count > 0) {
         (void)curl_multi_remove_handle(http->multi, exchange->easy);
     }
@@ -145,7 +145,7 @@ static void close_exchange(ir_http_client_t *http, ir_exchange_t *exchange) {
 }
 
 static void close_http(void *sender) {
-    ir_http_client_t *http = sender;
+    ir_http_sender_t *http = sender;
     if (http == NULL) {
         return;
     }
@@ -162,7 +162,7 @@ static void close_http(void *sender) {
 }
 
 static void *open_http(const ir_target_t *target, const ir_answers_t *answers) {
-    ir_http_client_t *http = calloc(1, sizeof *http);
+    ir_http_sender_t *http = calloc(1, sizeof *http);
     if (http == NULL) {
         return NULL;
     }
@@ -178,14 +178,14 @@ static void *open_http(const ir_target_t *target, const ir_answers_t *answers) {
 
 /* ---- starting over ---- */
 
-static void rest(ir_http_client_t *http, ir_exchange_t *exchange) {
+static void rest(ir_http_sender_t *http, ir_exchange_t *exchange) {
     (void)curl_multi_remove_handle(http->multi, exchange->easy);
     exchange->count = 0;
     http->idle[http->n_idle++] = exchange;
 }
 
 /* All that waits or is under way will be given again. */
-static ir_outcome_t start_over(ir_http_client_t *http) {
+static ir_outcome_t start_over(ir_http_sender_t *http) {
     for (unsigned i = 0; i < http->target->connections; i++) {
         if (http->exchanges[i].count > 0) {
             rest(http, &http->exchanges[i]);
@@ -230,7 +230,7 @@ static struct curl_slist *make_headers(const char *content_type, const char *nam
 }
 
 /* One kind of content goes out in a run; only JSON can stand on a line. */
-static bool prepare_headers(ir_http_client_t *http, const char *content_type) {
+static bool prepare_headers(ir_http_sender_t *http, const char *content_type) {
     if (http->single == NULL) {
         const bool json = ir_media_parse(ir_view_text(content_type)) == IR_MEDIA_SENML_JSON;
         http->packs = json ? http->target->packs : 1;
@@ -250,13 +250,13 @@ static bool is_line(ir_view_t body) {
 
 /* A name is one pack's: under a key for several they would be named by their places, which may be
  * others the next time. */
-static bool may_join(const ir_http_client_t *http, uint32_t number) {
-    const ir_item_t *item = &http->items[number];
+static bool may_join(const ir_http_sender_t *http, uint32_t number) {
+    const ir_http_item_t *item = &http->items[number];
     return !item->alone && item->name[0] == '\0' && is_line(item->parcel.body);
 }
 
 /* As many of the line's items as go into one request. */
-static void fill(const ir_http_client_t *http, ir_exchange_t *exchange) {
+static void fill(const ir_http_sender_t *http, ir_exchange_t *exchange) {
     ir_buffer_clear(&exchange->body);
     exchange->count = 0;
     for (uint32_t item = exchange->first;
@@ -274,8 +274,8 @@ static void fill(const ir_http_client_t *http, ir_exchange_t *exchange) {
 }
 
 /* NULL when memory is out. */
-static const struct curl_slist *choose_headers(ir_http_client_t *http, ir_exchange_t *exchange) {
-    const ir_item_t *first = &http->items[exchange->first];
+static const struct curl_slist *choose_headers(ir_http_sender_t *http, ir_exchange_t *exchange) {
+    const ir_http_item_t *first = &http->items[exchange->first];
     if (exchange->count > 1) {
         return http->several;
     }
@@ -287,7 +287,7 @@ static const struct curl_slist *choose_headers(ir_http_client_t *http, ir_exchan
     return exchange->named;
 }
 
-static bool begin(ir_http_client_t *http, ir_exchange_t *exchange, uint32_t first) {
+static bool begin(ir_http_sender_t *http, ir_exchange_t *exchange, uint32_t first) {
     const ir_parcel_t *parcel = &http->items[first].parcel;
     CURL *easy = exchange->easy;
     const char *token = http->target->tokens != NULL
@@ -309,7 +309,7 @@ static bool begin(ir_http_client_t *http, ir_exchange_t *exchange, uint32_t firs
            curl_multi_add_handle(http->multi, easy) == CURLM_OK;
 }
 
-static ir_outcome_t begin_all(ir_http_client_t *http, int64_t now_ns, ir_error_t *error) {
+static ir_outcome_t begin_all(ir_http_sender_t *http, int64_t now_ns, ir_error_t *error) {
     while (http->n_idle > 0) {
         const uint32_t first = ir_mote_queue_take(http->queue, now_ns);
         if (first == IR_MOTE_QUEUE_NONE) {
@@ -323,39 +323,41 @@ static ir_outcome_t begin_all(ir_http_client_t *http, int64_t now_ns, ir_error_t
 }
 
 static ir_outcome_t send_http(void *sender, const ir_parcel_t *parcel, ir_error_t *error) {
-    ir_http_client_t *http = sender;
+    ir_http_sender_t *http = sender;
     const uint32_t number = http->spare[http->n_spare - 1];
-    ir_item_t *item = &http->items[number];
+    ir_http_item_t *item = &http->items[number];
     if (!prepare_headers(http, parcel->content_type) ||
         !ir_mote_queue_put(http->queue, parcel->mote_number, number)) {
         return out_of_memory(error);
     }
     http->n_spare--;
-    *item = (ir_item_t){.parcel = *parcel};
+    *item = (ir_http_item_t){.parcel = *parcel};
     snprintf(item->name, sizeof item->name, "%.*s", IR_VIEW_ARG(parcel->name));
     return IR_OUTCOME_OK;
 }
 
 /* ---- answers ---- */
 
-static void tell(ir_http_client_t *http, uint32_t item, ir_answer_t answer, const char *why) {
+static void tell(ir_http_sender_t *http, uint32_t item, ir_sender_answer_t answer,
+                 const char *why) {
     http->answers.take(http->answers.context, http->items[item].parcel.number, answer, why);
 }
 
-static void finish(ir_http_client_t *http, uint32_t item, ir_answer_t answer, const char *why) {
+static void finish(ir_http_sender_t *http, uint32_t item, ir_sender_answer_t answer,
+                   const char *why) {
     ir_mote_queue_remove(http->queue, item);
     http->spare[http->n_spare++] = item;
     tell(http, item, answer, why);
 }
 
-static void tell_again(ir_http_client_t *http, uint32_t first, uint32_t count, const char *why) {
+static void tell_again(ir_http_sender_t *http, uint32_t first, uint32_t count, const char *why) {
     for (uint32_t item = first; count > 0; count--) {
         tell(http, item, IR_ANSWER_AGAIN, why);
         item = ir_mote_queue_behind(http->queue, item);
     }
 }
 
-static void set_alone(ir_http_client_t *http, const ir_exchange_t *exchange) {
+static void set_alone(ir_http_sender_t *http, const ir_exchange_t *exchange) {
     uint32_t item = exchange->first;
     for (uint32_t i = 0; i < exchange->count; i++) {
         http->items[item].alone = true;
@@ -363,7 +365,7 @@ static void set_alone(ir_http_client_t *http, const ir_exchange_t *exchange) {
     }
 }
 
-static int64_t time_after(ir_http_client_t *http, int64_t wait_ns) {
+static int64_t time_after(ir_http_sender_t *http, int64_t wait_ns) {
     wait_ns = wait_ns <= 0 ? DEFAULT_HOLD_NS : wait_ns;
     wait_ns = wait_ns < LONGEST_HOLD_NS ? wait_ns : LONGEST_HOLD_NS;
     return ir_clock_monotonic() + ir_backoff_spread(&http->spread, wait_ns);
@@ -380,7 +382,7 @@ static bool is_denial(long code) {
 }
 
 /* Of a pack that was taken, records may be of no use; `reply` NULL: none is. */
-static void confirm(ir_http_client_t *http, uint32_t item, size_t place, const ir_reply_t *reply) {
+static void confirm(ir_http_sender_t *http, uint32_t item, size_t place, const ir_reply_t *reply) {
     char reason[WHY_SIZE];
     char why[WHY_SIZE];
     const bool partly = ir_reply_refuses(reply, place, reason, sizeof reason);
@@ -390,7 +392,7 @@ static void confirm(ir_http_client_t *http, uint32_t item, size_t place, const i
     finish(http, item, IR_ANSWER_CONFIRMED, partly ? why : NULL);
 }
 
-static void finish_all(ir_http_client_t *http, const ir_exchange_t *exchange,
+static void finish_all(ir_http_sender_t *http, const ir_exchange_t *exchange,
                        const ir_reply_t *reply) {
     uint32_t next = exchange->first;
     for (uint32_t place = 0; place < exchange->count; place++) {
@@ -401,7 +403,7 @@ static void finish_all(ir_http_client_t *http, const ir_exchange_t *exchange,
 }
 
 /* Returns how many of the packs are named as a reason why none was taken. */
-static uint32_t refuse_packs(ir_http_client_t *http, const ir_exchange_t *exchange,
+static uint32_t refuse_packs(ir_http_sender_t *http, const ir_exchange_t *exchange,
                              const ir_reply_t *reply) {
     char reason[WHY_SIZE];
     char why[WHY_SIZE];
@@ -420,7 +422,7 @@ static uint32_t refuse_packs(ir_http_client_t *http, const ir_exchange_t *exchan
 }
 
 /* What is left of several packs goes again, each by itself if the answer says nothing of any. */
-static void take_packs(ir_http_client_t *http, const ir_exchange_t *exchange, bool taken,
+static void take_packs(ir_http_sender_t *http, const ir_exchange_t *exchange, bool taken,
                        const char *whole) {
     ir_reply_t *reply = ir_reply_parse(ir_buffer_view(&exchange->answer));
     if (taken && ir_reply_takes(reply, exchange->count)) {
@@ -434,7 +436,7 @@ static void take_packs(ir_http_client_t *http, const ir_exchange_t *exchange, bo
     ir_reply_free(reply);
 }
 
-static void take_pack(ir_http_client_t *http, const ir_exchange_t *exchange, long code, bool taken,
+static void take_pack(ir_http_sender_t *http, const ir_exchange_t *exchange, long code, bool taken,
                       const char *whole) {
     const ir_view_t answer = ir_buffer_view(&exchange->answer);
     if (taken) {
@@ -447,7 +449,7 @@ static void take_pack(ir_http_client_t *http, const ir_exchange_t *exchange, lon
     }
 }
 
-static void take_status(ir_http_client_t *http, const ir_exchange_t *exchange) {
+static void take_status(ir_http_sender_t *http, const ir_exchange_t *exchange) {
     const uint32_t first = exchange->first;
     const unsigned mote = http->items[first].parcel.mote_number;
     long code = 0;
@@ -472,7 +474,7 @@ static void take_status(ir_http_client_t *http, const ir_exchange_t *exchange) {
 }
 
 /* True: that goes on for so long that all is begun again. */
-static bool take_failure(ir_http_client_t *http, const ir_exchange_t *exchange, CURLcode code,
+static bool take_failure(ir_http_sender_t *http, const ir_exchange_t *exchange, CURLcode code,
                          ir_error_t *error) {
     char why[WHY_SIZE];
     const int64_t now_ns = ir_clock_monotonic();
@@ -489,7 +491,7 @@ static bool take_failure(ir_http_client_t *http, const ir_exchange_t *exchange, 
     return false;
 }
 
-static void tell_repeats(ir_http_client_t *http, const ir_exchange_t *exchange) {
+static void tell_repeats(ir_http_sender_t *http, const ir_exchange_t *exchange) {
     char why[WHY_SIZE];
     if (exchange->requests > 1) {
         snprintf(why, sizeof why, "%s closed a connection that it had kept", http->target->label);
@@ -497,7 +499,7 @@ static void tell_repeats(ir_http_client_t *http, const ir_exchange_t *exchange) 
     }
 }
 
-static ir_outcome_t take_answers(ir_http_client_t *http, ir_error_t *error) {
+static ir_outcome_t take_answers(ir_http_sender_t *http, ir_error_t *error) {
     int left = 0;
     for (CURLMsg *message; (message = curl_multi_info_read(http->multi, &left)) != NULL;) {
         ir_exchange_t *exchange = NULL;
@@ -517,7 +519,7 @@ static ir_outcome_t take_answers(ir_http_client_t *http, ir_error_t *error) {
 
 /* ---- the turn ---- */
 
-static ir_outcome_t perform(ir_http_client_t *http, ir_error_t *error) {
+static ir_outcome_t perform(ir_http_sender_t *http, ir_error_t *error) {
     int running = 0;
     const CURLMcode code = curl_multi_perform(http->multi, &running);
     if (code != CURLM_OK) {
@@ -528,7 +530,7 @@ static ir_outcome_t perform(ir_http_client_t *http, ir_error_t *error) {
     return take_answers(http, error);
 }
 
-static void wait_for_bytes(ir_http_client_t *http, int64_t now_ns, int64_t wait_ns) {
+static void wait_for_bytes(ir_http_sender_t *http, int64_t now_ns, int64_t wait_ns) {
     const int64_t wake_ns = ir_mote_queue_wake(http->queue);
     if (wake_ns < INT64_MAX && wake_ns - now_ns < wait_ns) {
         wait_ns = wake_ns > now_ns ? wake_ns - now_ns : 0;
@@ -539,7 +541,7 @@ static void wait_for_bytes(ir_http_client_t *http, int64_t now_ns, int64_t wait_
 }
 
 static ir_outcome_t push_http(void *sender, int64_t wait_ns, ir_error_t *error) {
-    ir_http_client_t *http = sender;
+    ir_http_sender_t *http = sender;
     const int64_t now_ns = ir_clock_monotonic();
     ir_outcome_t outcome = begin_all(http, now_ns, error);
     if (outcome == IR_OUTCOME_OK) {

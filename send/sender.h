@@ -32,17 +32,17 @@ typedef struct ir_parcel {
     ir_view_t body;
 } ir_parcel_t;
 
-typedef enum ir_answer {
+typedef enum ir_sender_answer {
     IR_ANSWER_CONFIRMED, /* durable at the other side */
     IR_ANSWER_REFUSED,   /* never will be */
     IR_ANSWER_DENIED,    /* the same, and not for what is in it: credential or address are wrong */
     IR_ANSWER_AGAIN      /* not now: the sender sends it again by itself; no final answer */
-} ir_answer_t;
+} ir_sender_answer_t;
 
 /* Called from push only. `why` lives during the call. With CONFIRMED it is NULL, unless some of the
  * message's records cannot be used: then it says which of them first. */
 typedef struct ir_answers {
-    void (*take)(void *context, uint64_t number, ir_answer_t answer, const char *why);
+    void (*take)(void *context, uint64_t number, ir_sender_answer_t answer, const char *why);
     /* The other side was reached: from now on what was given may have arrived. For a sender that
      * multiplexes, before the first answer; with others that is so when `connect` is done. */
     void (*reach)(void *context);

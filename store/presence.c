@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stddef.h>
 
-static bool note(ir_presence_t *presence, bool found, const struct stat *facts) {
-    *presence = (ir_presence_t){.known = found};
+static bool note(ir_file_presence_t *presence, bool found, const struct stat *facts) {
+    *presence = (ir_file_presence_t){.known = found};
     if (found) {
         presence->device = facts->st_dev;
         presence->inode = facts->st_ino;
@@ -12,17 +12,17 @@ static bool note(ir_presence_t *presence, bool found, const struct stat *facts) 
     return found;
 }
 
-bool ir_presence_note(ir_presence_t *presence, const char *path) {
+bool ir_presence_note(ir_file_presence_t *presence, const char *path) {
     struct stat facts;
     return note(presence, stat(path, &facts) == 0, &facts);
 }
 
-bool ir_presence_note_open(ir_presence_t *presence, int fd) {
+bool ir_presence_note_open(ir_file_presence_t *presence, int fd) {
     struct stat facts;
     return note(presence, fstat(fd, &facts) == 0, &facts);
 }
 
-const char *ir_presence_missing(const ir_presence_t *presence, const char *path,
+const char *ir_presence_missing(const ir_file_presence_t *presence, const char *path,
                                 struct stat *facts) {
     struct stat found;
     if (!presence->known) {

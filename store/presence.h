@@ -6,22 +6,22 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
-typedef struct ir_presence {
+typedef struct ir_file_presence {
     bool known; /* false: nothing to compare with */
     dev_t device;
     ino_t inode;
-} ir_presence_t;
+} ir_file_presence_t;
 
 /* Records the file at the path. Returns false, with `known` false, when there is none (errno). */
-bool ir_presence_note(ir_presence_t *presence, const char *path);
+bool ir_presence_note(ir_file_presence_t *presence, const char *path);
 
 /* Records the open file. */
-bool ir_presence_note_open(ir_presence_t *presence, int fd);
+bool ir_presence_note_open(ir_file_presence_t *presence, int fd);
 
 /* Returns NULL when the file is there, or is not known. Otherwise what happened to it, to be
  * appended to the path: "was removed or moved away", "was replaced", "cannot be looked at". `facts`
  * (may be NULL) receives stat's result. */
-const char *ir_presence_missing(const ir_presence_t *presence, const char *path,
+const char *ir_presence_missing(const ir_file_presence_t *presence, const char *path,
                                 struct stat *facts);
 
 #endif

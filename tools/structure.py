@@ -30,6 +30,10 @@ INCLUDE = re.compile(r'^#include "([^"]+)"', re.M)
 # A function's first line starts in column 0 and ends with "{"; its last line is "}" alone (clang-format's layout).
 FUNCTION = re.compile(r"^(?![#} /])[^\n;=]*(?:\n[^\n;={]+)*\) \{\n(?:.*\n)*?\}$", re.M)
 
+# Types with the project's prefix, and functions with external linkage.
+TYPE = re.compile(r"^(?:typedef )?(?:struct|union|enum) (ir_\w+) \{", re.M)
+EXPORTED = re.compile(r"^(?!static|typedef|#|\s)[a-zA-Z][\w \*]*?\b(\w+)\([^;{}]*\) \{", re.M)
+
 
 def circles(graph):
     """The strongly connected parts of {node: nodes} that have more than one node, each sorted (Tarjan)."""
@@ -138,6 +142,27 @@ def functions(path):
         yield match.group().count("\n") + 1, f"{path.relative_to(ROOT)}: {name.group(1) if name else '?'}"
 
 
+def definitions():
+    """(kind and name, path) of each type of the project's and each function that other files can call. A type of a single
+    file needs no prefix, and may have the same name as one of another file."""
+    for path in c_files():
+        text = path.read_text(encoding="utf-8")
+        for match in TYPE.finditer(text):
+            yield f"type {match.group(1)}", path
+        for match in EXPORTED.finditer(text) if path.suffix == ".c" else ():
+            if match.group(1) != "main":
+                yield f"function {match.group(1)}", path
+
+
+def doubles():
+    places = {}
+    for name, path in definitions():
+        places.setdefault(name, set()).add(str(path.relative_to(ROOT)))
+    for name, paths in sorted(places.items()):
+        if len(paths) > 1:
+            yield f"{name} is defined {len(paths)} times: {', '.join(sorted(paths))}"
+
+
 # ---- Python ----
 
 
@@ -188,6 +213,7 @@ def faults(modules, folders, python):
         for circle in circles(graph):
             yield f"circle of {kind}: {', '.join(circle)}"
     yield from library_faults()
+    yield from doubles()
     for path in c_files():
         for lines, name in functions(path):
             if lines > FUNCTION_LINES:

@@ -42,7 +42,7 @@ static void on_delivery(void *context, const ir_delivery_t *delivery) {
         ir_worker_fail(worker, IR_ERR_STATE, "a delivery came while no batch was free");
         return;
     }
-    const ir_input_t input = {
+    const ir_batch_input_t input = {
         .routing_key = delivery->routing_key,
         .content_type = delivery->content_type,
         .body = delivery->body,

@@ -41,7 +41,7 @@ typedef struct ir_lane {
 
 typedef struct ir_answered {
     uint64_t place;
-    ir_answer_t answer;
+    ir_sender_answer_t answer;
 } ir_answered_t;
 
 struct ir_producer {
@@ -492,7 +492,8 @@ static void widen(ir_lane_t *lane, unsigned most) {
     }
 }
 
-static void take_answer(void *context, uint64_t number, ir_answer_t answer, const char *why) {
+static void take_answer(void *context, uint64_t number, ir_sender_answer_t answer,
+                        const char *why) {
     ir_lane_t *lane = context;
     ir_producer_t *producer = lane->producer;
     if (answer != IR_ANSWER_AGAIN) {

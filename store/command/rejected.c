@@ -198,20 +198,21 @@ static ir_status_t replay_one(ir_rejected_t *rejected, const ir_raw_document_t *
         rejected->done++;
         return IR_OK;
     }
-    const ir_replay_message_t message = {.key_text = raw->key_text,
-                                         .type_text = raw->type_text,
-                                         .body = raw->body,
-                                         .name_text = ir_legible_text(rejected->arena, raw->name),
-                                         .arrival_ns = raw->clock.arrival_ns,
-                                         .sent_ns = raw->clock.sent_ns};
+    const ir_republisher_message_t message = {.key_text = raw->key_text,
+                                              .type_text = raw->type_text,
+                                              .body = raw->body,
+                                              .name_text =
+                                                  ir_legible_text(rejected->arena, raw->name),
+                                              .arrival_ns = raw->clock.arrival_ns,
+                                              .sent_ns = raw->clock.sent_ns};
     ir_error_t why = {.status = IR_OK};
-    ir_outcome_t outcome = ir_replay_publish(rejected->replay, &message, &why);
+    ir_outcome_t outcome = ir_republisher_publish(rejected->replay, &message, &why);
     if (outcome == IR_OUTCOME_REFUSED) {
         tell_unfit(rejected, raw, why.text);
         return IR_OK;
     }
     if (outcome == IR_OUTCOME_OK && (rejected->done + 1) % FLUSH_EVERY == 0) {
-        outcome = ir_replay_flush(rejected->replay, &why);
+        outcome = ir_republisher_flush(rejected->replay, &why);
     }
     rejected->done += outcome == IR_OUTCOME_OK;
     return outcome == IR_OUTCOME_OK ? IR_OK
@@ -321,14 +322,14 @@ static ir_status_t select_messages(ir_rejected_t *rejected) {
 static ir_status_t open_replay(ir_rejected_t *rejected) {
     const ir_store_options_t *options = rejected->stores->options;
     return rejected->verb == IR_REJECTED_REPLAY && !options->dry_run
-               ? ir_replay_open(&rejected->broker, options->trusted_users, &rejected->replay,
-                                rejected->error)
+               ? ir_republisher_open(&rejected->broker, options->trusted_users, &rejected->replay,
+                                     rejected->error)
                : IR_OK;
 }
 
 static ir_status_t finish_replay(ir_rejected_t *rejected) {
     return rejected->replay == NULL ||
-                   ir_replay_flush(rejected->replay, rejected->error) == IR_OUTCOME_OK
+                   ir_republisher_flush(rejected->replay, rejected->error) == IR_OUTCOME_OK
                ? IR_OK
                : rejected->error->status;
 }
@@ -377,7 +378,7 @@ ir_status_t ir_store_rejected(const ir_stores_t *stores, char *const *words, int
     if (status == IR_OK && ir_rejected_full(&rejected) && rejected.verb == IR_REJECTED_LIST) {
         fprintf(stderr, "there may be more: limit is %" PRId64 "\n", options->limit);
     }
-    ir_replay_close(rejected.replay);
+    ir_republisher_close(rejected.replay);
     ir_buffer_free(&rejected.line);
     ir_arena_free(rejected.arena);
     return status;

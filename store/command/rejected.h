@@ -23,7 +23,7 @@ typedef struct ir_rejected {
     ir_id_t id;        /* the same id; the selection points to it */
     ir_raw_selection_t selection;
     ir_broker_options_t broker;
-    ir_replay_t *replay; /* open for replay, except in a dry run */
+    ir_republisher_t *replay; /* open for replay, except in a dry run */
     uint64_t seen, done, unfit;
     ir_buffer_t line;
     ir_arena_t *arena; /* for the current message */

@@ -123,18 +123,18 @@ static ir_status_t acknowledge(ir_rejected_t *rejected, ir_fetcher_t *fetcher,
 /* The message leaves this queue only when its publication to the other is confirmed. */
 static ir_status_t replay_letter(ir_rejected_t *rejected, ir_fetcher_t *fetcher,
                                  const ir_letter_t *letter) {
-    const ir_replay_message_t message = {.key_text = letter->key_text,
-                                         .type_text = letter->type_text,
-                                         .body = letter->body,
-                                         .name_text = letter->name_text,
-                                         .arrival_ns = letter->arrival_ns,
-                                         .sent_ns = letter->sent_ns};
+    const ir_republisher_message_t message = {.key_text = letter->key_text,
+                                              .type_text = letter->type_text,
+                                              .body = letter->body,
+                                              .name_text = letter->name_text,
+                                              .arrival_ns = letter->arrival_ns,
+                                              .sent_ns = letter->sent_ns};
     if (rejected->replay == NULL) {
         rejected->done++;
         return IR_OK;
     }
     ir_error_t why = {.status = IR_OK};
-    ir_outcome_t outcome = ir_replay_publish(rejected->replay, &message, &why);
+    ir_outcome_t outcome = ir_republisher_publish(rejected->replay, &message, &why);
     if (outcome == IR_OUTCOME_REFUSED) {
         rejected->unfit++;
         char id[IR_ID_TEXT_SIZE];
@@ -142,7 +142,7 @@ static ir_status_t replay_letter(ir_rejected_t *rejected, ir_fetcher_t *fetcher,
         return IR_OK;
     }
     if (outcome == IR_OUTCOME_OK) {
-        outcome = ir_replay_flush(rejected->replay, &why);
+        outcome = ir_republisher_flush(rejected->replay, &why);
     }
     return outcome == IR_OUTCOME_OK ? acknowledge(rejected, fetcher, letter)
                                     : ir_error_set(rejected->error, why.status, "%s", why.text);

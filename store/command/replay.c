@@ -13,13 +13,13 @@
 #define ARENA_CHUNK 4096
 #define CONTENT_TYPE_SIZE 256
 
-struct ir_replay {
+struct ir_republisher {
     ir_publisher_t *publisher;
     ir_arena_t *arena; /* for one message */
     char user[IR_BROKER_USER_SIZE];
 };
 
-static ir_status_t check_user(const ir_replay_t *replay, const char *trusted_users,
+static ir_status_t check_user(const ir_republisher_t *replay, const char *trusted_users,
                               ir_error_t *error) {
     return ir_arrival_trusts(trusted_users, ir_view_text(replay->user))
                ? IR_OK
@@ -29,9 +29,9 @@ static ir_status_t check_user(const ir_replay_t *replay, const char *trusted_use
                               replay->user, trusted_users);
 }
 
-ir_status_t ir_replay_open(const ir_broker_options_t *broker, const char *trusted_users,
-                           ir_replay_t **replay, ir_error_t *error) {
-    ir_replay_t *made = calloc(1, sizeof *made);
+ir_status_t ir_republisher_open(const ir_broker_options_t *broker, const char *trusted_users,
+                                ir_republisher_t **replay, ir_error_t *error) {
+    ir_republisher_t *made = calloc(1, sizeof *made);
     if (made == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "replay: out of memory");
     }
@@ -47,7 +47,7 @@ ir_status_t ir_replay_open(const ir_broker_options_t *broker, const char *truste
                      : ir_error_set(error, IR_ERR_MEMORY, "replay: out of memory");
     }
     if (status != IR_OK) {
-        ir_replay_close(made);
+        ir_republisher_close(made);
         return status;
     }
     ir_publisher_need(made->publisher, IR_EXCHANGE_OBSERVATIONS);
@@ -55,7 +55,7 @@ ir_status_t ir_replay_open(const ir_broker_options_t *broker, const char *truste
     return IR_OK;
 }
 
-void ir_replay_close(ir_replay_t *replay) {
+void ir_republisher_close(ir_republisher_t *replay) {
     if (replay != NULL) {
         ir_publisher_free(replay->publisher);
         ir_arena_free(replay->arena);
@@ -63,8 +63,8 @@ void ir_replay_close(ir_replay_t *replay) {
     }
 }
 
-ir_outcome_t ir_replay_publish(ir_replay_t *replay, const ir_replay_message_t *message,
-                               ir_error_t *error) {
+ir_outcome_t ir_republisher_publish(ir_republisher_t *replay,
+                                    const ir_republisher_message_t *message, ir_error_t *error) {
     char content_type[CONTENT_TYPE_SIZE];
     ir_arena_reset(replay->arena);
     ir_view_t key;
@@ -95,6 +95,6 @@ ir_outcome_t ir_replay_publish(ir_replay_t *replay, const ir_replay_message_t *m
     return ir_publisher_publish(replay->publisher, &publication, error);
 }
 
-ir_outcome_t ir_replay_flush(ir_replay_t *replay, ir_error_t *error) {
+ir_outcome_t ir_republisher_flush(ir_republisher_t *replay, ir_error_t *error) {
     return ir_publisher_flush(replay->publisher, error);
 }

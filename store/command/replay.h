@@ -10,26 +10,26 @@
 
 #include <stdint.h>
 
-typedef struct ir_replay ir_replay_t;
+typedef struct ir_republisher ir_republisher_t;
 
 /* `trusted_users`: the users whose header ir-arrival the workers accept. IR_ERR_USAGE when the
  * address's user is not one of them. The options' texts must outlive it. */
-ir_status_t ir_replay_open(const ir_broker_options_t *broker, const char *trusted_users,
-                           ir_replay_t **replay, ir_error_t *error);
-void ir_replay_close(ir_replay_t *replay);
+ir_status_t ir_republisher_open(const ir_broker_options_t *broker, const char *trusted_users,
+                                ir_republisher_t **replay, ir_error_t *error);
+void ir_republisher_close(ir_republisher_t *replay);
 
-typedef struct ir_replay_message {
+typedef struct ir_republisher_message {
     ir_view_t key_text, type_text, name_text; /* common/legible.h; the name empty: none */
     ir_view_t body;
     int64_t arrival_ns, sent_ns; /* 0: unknown */
-} ir_replay_message_t;
+} ir_republisher_message_t;
 
 /* OK: it was written. REFUSED: AMQP or the broker cannot accept this message. RETRY: everything
  * since the last flush must be published again. */
-ir_outcome_t ir_replay_publish(ir_replay_t *replay, const ir_replay_message_t *message,
-                               ir_error_t *error);
+ir_outcome_t ir_republisher_publish(ir_republisher_t *replay,
+                                    const ir_republisher_message_t *message, ir_error_t *error);
 
 /* Waits until all are confirmed. OK or RETRY. */
-ir_outcome_t ir_replay_flush(ir_replay_t *replay, ir_error_t *error);
+ir_outcome_t ir_republisher_flush(ir_republisher_t *replay, ir_error_t *error);
 
 #endif

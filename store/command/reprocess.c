@@ -155,11 +155,11 @@ static ir_status_t visit_raw(void *context, const ir_raw_document_t *raw) {
     }
     reprocess->seen++;
     const bool stamped = reprocess->earlier || has_stamp(&raw->id);
-    ir_input_t input = {.body = raw->body,
-                        .name = raw->name,
-                        .arrival_ns = stamped ? raw->clock.arrival_ns : 0,
-                        .sent_ns = raw->clock.sent_ns,
-                        .now_ns = raw->clock.arrival_ns};
+    ir_batch_input_t input = {.body = raw->body,
+                              .name = raw->name,
+                              .arrival_ns = stamped ? raw->clock.arrival_ns : 0,
+                              .sent_ns = raw->clock.sent_ns,
+                              .now_ns = raw->clock.arrival_ns};
     ir_arena_t *arena = reprocess->batch->arena;
     if (!ir_legible_bytes(arena, raw->key_text, &input.routing_key) ||
         !ir_legible_bytes(arena, raw->type_text, &input.content_type) ||

@@ -11,16 +11,16 @@ enum { PLACE_RAW, PLACE_OBSERVATIONS, PLACE_GRAPH, PLACES };
 
 static const char *const place_names[PLACES] = {"raw", "observations", "graph"};
 
-typedef struct ir_verdict {
+typedef struct ir_raw_verdict {
     bool kept; /* false: the other fields are 0 */
     ir_ledger_result_t result;
-} ir_verdict_t;
+} ir_raw_verdict_t;
 
 typedef struct ir_comparison {
     const ir_stores_t *stores;
     ir_ledger_t *ledger;
     uint64_t cut_off; /* number of truncated ledgers: other ids are then not certainly foreign */
-    ir_verdict_t verdicts[PLACES];
+    ir_raw_verdict_t verdicts[PLACES];
 } ir_comparison_t;
 
 /* ---- the ledgers ---- */
@@ -118,7 +118,7 @@ static ir_status_t walk_place(const ir_comparison_t *comparison, int place, ir_e
 
 static ir_status_t compare(ir_comparison_t *comparison, ir_error_t *error) {
     for (int place = 0; place < PLACES; place++) {
-        ir_verdict_t *verdict = &comparison->verdicts[place];
+        ir_raw_verdict_t *verdict = &comparison->verdicts[place];
         verdict->kept = keeps(comparison->stores, place);
         if (!verdict->kept) {
             continue;

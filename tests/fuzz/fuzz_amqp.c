@@ -52,7 +52,7 @@ static void add(ir_batch_t *batch, const ir_assembled_t *message) {
                                     .base_iri = "https://example.org/"};
     const ir_arrival_t *arrival = &message->arrival;
     const bool trusted = ir_arrival_trusts(TRUSTED, message->user_id);
-    const ir_input_t input = {
+    const ir_batch_input_t input = {
         .routing_key = message->routing_key,
         .content_type = message->content_type,
         .body = message->body,

@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                     .accept_unregistered = true,
                                     .base_iri = BASE,
                                     .infer_mote = true};
-    const ir_input_t input = {.body = fuzz_view(data, size), .arrival_ns = NOW_NS};
+    const ir_batch_input_t input = {.body = fuzz_view(data, size), .arrival_ns = NOW_NS};
     const size_t expanded = fuzz_expanded_size(data, size, analysis.limits.bytes);
     fuzz_watch(FIXED, FACTOR, expanded);
     ir_batch_t *batch = ir_batch_new(registry);

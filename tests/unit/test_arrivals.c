@@ -71,11 +71,11 @@ static int tear_down(void **state) {
 
 /* `arrival_ns` 0: without a stamp, and the worker's clock says NOON + 1 h. */
 static void add(const fixture_t *fixture, const char *body, const char *name, int64_t arrival_ns) {
-    const ir_input_t input = {.routing_key = ir_view_text("ir.BUOY-7"),
-                              .body = ir_view_text(body),
-                              .name = ir_view_text(name),
-                              .arrival_ns = arrival_ns,
-                              .now_ns = NOON + 3600 * SECOND};
+    const ir_batch_input_t input = {.routing_key = ir_view_text("ir.BUOY-7"),
+                                    .body = ir_view_text(body),
+                                    .name = ir_view_text(name),
+                                    .arrival_ns = arrival_ns,
+                                    .now_ns = NOON + 3600 * SECOND};
     assert_int_equal(ir_batch_add(fixture->batch, &analysis, &input), IR_OK);
 }
 
@@ -160,9 +160,9 @@ static void without_a_stamp_the_first_clock_wins(void **state) {
     store(fixture);
     assert_int_equal(time_of(fixture, 0), NOON + 3600 * SECOND);
     begin(fixture);
-    const ir_input_t later = {.routing_key = ir_view_text("ir.BUOY-7"),
-                              .body = ir_view_text(CLOCKLESS),
-                              .now_ns = NOON + 7200 * SECOND};
+    const ir_batch_input_t later = {.routing_key = ir_view_text("ir.BUOY-7"),
+                                    .body = ir_view_text(CLOCKLESS),
+                                    .now_ns = NOON + 7200 * SECOND};
     assert_int_equal(ir_batch_add(fixture->batch, &analysis, &later), IR_OK);
     store(fixture);
     assert_int_equal(time_of(fixture, 0), NOON + 3600 * SECOND);
@@ -223,28 +223,29 @@ static void a_contested_message_is_settled_again(void **state) {
 /* Sent with its own idea of the time: only relative times count from it. */
 static void the_time_of_sending_is_a_base_only(void **state) {
     fixture_t *fixture = *state;
-    const ir_input_t input = {.routing_key = ir_view_text("ir.BUOY-7"),
-                              .body = ir_view_text(CLOCKLESS),
-                              .name = ir_view_text("k"),
-                              .arrival_ns = NOON + 1,
-                              .sent_ns = NOON - 500 * SECOND};
+    const ir_batch_input_t input = {.routing_key = ir_view_text("ir.BUOY-7"),
+                                    .body = ir_view_text(CLOCKLESS),
+                                    .name = ir_view_text("k"),
+                                    .arrival_ns = NOON + 1,
+                                    .sent_ns = NOON - 500 * SECOND};
     assert_int_equal(ir_batch_add(fixture->batch, &analysis, &input), IR_OK);
     assert_int_equal(fixture->batch->messages[0].arrival_ns, NOON);
     store(fixture);
     begin(fixture);
-    const ir_input_t far = {.routing_key = ir_view_text("ir.BUOY-7"),
-                            .body = ir_view_text(EARLIER),
-                            .arrival_ns = NOON,
-                            .sent_ns = NOON + 90000 * SECOND};
+    const ir_batch_input_t far = {.routing_key = ir_view_text("ir.BUOY-7"),
+                                  .body = ir_view_text(EARLIER),
+                                  .arrival_ns = NOON,
+                                  .sent_ns = NOON + 90000 * SECOND};
     assert_int_equal(ir_batch_add(fixture->batch, &analysis, &far), IR_OK);
     assert_int_equal(fixture->batch->refusals[0].reason, IR_REASON_FUTURE);
     begin(fixture);
     add(fixture, ABSOLUTE, "", NOON + SECOND);
-    const ir_input_t again = {.routing_key = ir_view_text("ir.BUOY-7"),
-                              .body = ir_view_text(CLOCKLESS),
-                              .name = ir_view_text("k"),
-                              .arrival_ns = NOON + 5 * SECOND,
-                              .sent_ns = NOON + 4 * SECOND}; /* a client that stamps each try */
+    const ir_batch_input_t again = {.routing_key = ir_view_text("ir.BUOY-7"),
+                                    .body = ir_view_text(CLOCKLESS),
+                                    .name = ir_view_text("k"),
+                                    .arrival_ns = NOON + 5 * SECOND,
+                                    .sent_ns =
+                                        NOON + 4 * SECOND}; /* a client that stamps each try */
     assert_int_equal(ir_batch_add(fixture->batch, &analysis, &again), IR_OK);
     store(fixture);
     assert_int_equal(time_of(fixture, 1), NOON - 500 * SECOND);

@@ -37,13 +37,13 @@ static int tear_down(void **state) {
 }
 
 static ir_status_t add(ir_batch_t *batch, const char *key, const char *type, const char *body) {
-    const ir_input_t input = {.routing_key = ir_view_text(key),
-                              .content_type = ir_view_text(type),
-                              .body = ir_view_text(body),
-                              .arrival_ns = NOW_NS,
-                              .partition = 3,
-                              .session = 2,
-                              .delivery_tag = 9};
+    const ir_batch_input_t input = {.routing_key = ir_view_text(key),
+                                    .content_type = ir_view_text(type),
+                                    .body = ir_view_text(body),
+                                    .arrival_ns = NOW_NS,
+                                    .partition = 3,
+                                    .session = 2,
+                                    .delivery_tag = 9};
     return ir_batch_add(batch, &analysis, &input);
 }
 
@@ -104,7 +104,7 @@ static ir_view_t compress_text(const char *text, char *packed, size_t room) {
 }
 
 static void expect_bytes(ir_batch_t *batch, ir_view_t body, ir_reason_t reason) {
-    const ir_input_t input = {
+    const ir_batch_input_t input = {
         .routing_key = ir_view_text("ir.BUOY-7"), .body = body, .arrival_ns = NOW_NS};
     ir_batch_reset(batch, registry);
     assert_int_equal(ir_batch_add(batch, &analysis, &input), IR_OK);
@@ -192,10 +192,10 @@ static void refusals_do_not_grow_with_the_records(void **state) {
     memset(body + 3, 0xa0, RECORDS);
     ir_batch_t *batch = ir_batch_new(registry);
     for (int i = 0; i < 20; i++) {
-        const ir_input_t input = {.routing_key = ir_view_text("ir.BUOY-7"),
-                                  .content_type = ir_view_text("application/senml+cbor"),
-                                  .body = ir_view(body, sizeof body),
-                                  .arrival_ns = NOW_NS + i};
+        const ir_batch_input_t input = {.routing_key = ir_view_text("ir.BUOY-7"),
+                                        .content_type = ir_view_text("application/senml+cbor"),
+                                        .body = ir_view(body, sizeof body),
+                                        .arrival_ns = NOW_NS + i};
         assert_int_equal(ir_batch_add(batch, &analysis, &input), IR_OK);
         assert_int_equal(batch->messages[i].n_refusals, IR_REFUSALS_LISTED + 1);
     }

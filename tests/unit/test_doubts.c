@@ -23,9 +23,9 @@ static ir_batch_t *make(const char *motes) {
     batch->sequence = sequence++;
     for (const char *mote = motes; *mote != '\0'; mote++) {
         const char key[] = {'i', 'r', '.', *mote, '\0'};
-        const ir_input_t input = {.routing_key = ir_view_text(key),
-                                  .content_type = ir_view_text("text/plain"),
-                                  .body = ir_view_text("x")};
+        const ir_batch_input_t input = {.routing_key = ir_view_text(key),
+                                        .content_type = ir_view_text("text/plain"),
+                                        .body = ir_view_text("x")};
         assert_int_equal(ir_batch_add(batch, &analysis, &input), IR_OK);
     }
     return batch;

@@ -35,10 +35,10 @@ static void add(ir_batch_t *batch, const char *body) {
     static const char base[] = "https://example.org/";
     const ir_analysis_t analysis = {
         .limits = ir_senml_limits_default, .base_iri = base, .accept_unregistered = true};
-    const ir_input_t input = {.routing_key = ir_view_text("ir.BUOY-7"),
-                              .content_type = ir_view_text("application/senml+json"),
-                              .body = ir_view_text(body),
-                              .arrival_ns = INT64_C(1400000000000000000)};
+    const ir_batch_input_t input = {.routing_key = ir_view_text("ir.BUOY-7"),
+                                    .content_type = ir_view_text("application/senml+json"),
+                                    .body = ir_view_text(body),
+                                    .arrival_ns = INT64_C(1400000000000000000)};
     assert_int_equal(ir_batch_add(batch, &analysis, &input), IR_OK);
 }
 

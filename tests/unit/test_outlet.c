@@ -57,7 +57,7 @@ static size_t take_back(ir_outlet_t *outlet) {
     ir_outlet_acknowledge(outlet);
     size_t taken = 0;
     for (ir_shipment_t *each; (each = ir_outlet_take(outlet)) != NULL; taken++) {
-        assert_int_equal(each->fate, IR_FATE_UNSENT);
+        assert_int_equal(each->fate, IR_SHIPMENT_UNSENT);
         assert_int_equal(each->open, 0);
         ir_shipment_free(each);
     }

@@ -394,12 +394,12 @@ static void a_shipment_copies_and_has_the_worst_fate(void **state) {
     assert_true(
         ir_view_equal(shipment->messages[1].body, ir_view_text("[{\"n\":\"creek-1\",\"v\":22}]")));
     assert_int_equal(ir_shipment_body_bytes(shipment), sizeof body - 1 - 2);
-    ir_shipment_settle(shipment, 1, IR_FATE_CONFIRMED);
-    ir_shipment_settle(shipment, 1, IR_FATE_UNKNOWN);
+    ir_shipment_settle(shipment, 1, IR_SHIPMENT_CONFIRMED);
+    ir_shipment_settle(shipment, 1, IR_SHIPMENT_UNKNOWN);
     assert_int_equal(shipment->open, 1);
-    ir_shipment_settle(shipment, 1, IR_FATE_REFUSED);
+    ir_shipment_settle(shipment, 1, IR_SHIPMENT_REFUSED);
     assert_int_equal(shipment->open, 0);
-    assert_int_equal(shipment->fate, IR_FATE_UNKNOWN);
+    assert_int_equal(shipment->fate, IR_SHIPMENT_UNKNOWN);
     ir_buffer_t out;
     ir_buffer_init(&out);
     ir_shipment_append_answer(shipment, &out);

@@ -49,11 +49,11 @@ static int end(void **state) {
 /* ---- what the worker makes of a message ---- */
 
 static ir_message_t *receive(const char *body, const char *name, int64_t arrival_ns) {
-    const ir_input_t input = {.routing_key = ir_view_text("ir." MOTE),
-                              .body = ir_view_text(body),
-                              .name = ir_view_text(name),
-                              .arrival_ns = arrival_ns,
-                              .now_ns = ARRIVAL_NS + IR_SECOND_NS};
+    const ir_batch_input_t input = {.routing_key = ir_view_text("ir." MOTE),
+                                    .body = ir_view_text(body),
+                                    .name = ir_view_text(name),
+                                    .arrival_ns = arrival_ns,
+                                    .now_ns = ARRIVAL_NS + IR_SECOND_NS};
     assert_int_equal(ir_batch_add(batch, &analysis, &input), IR_OK);
     return &batch->messages[batch->n_messages - 1];
 }

@@ -97,13 +97,13 @@ void ir_mongodb_observation(bson_t *document, const ir_batch_t *batch, const ir_
     bson_append_int32(document, "record", -1, o->record);
 }
 
-typedef struct ir_refusals {
+typedef struct ir_bson_refusals {
     bson_t array;
     uint32_t count;
-} ir_refusals_t;
+} ir_bson_refusals_t;
 
 static void append_refusal(void *context, const ir_refusal_t *refusal) {
-    ir_refusals_t *refusals = context;
+    ir_bson_refusals_t *refusals = context;
     char scratch[16];
     const char *key = NULL;
     bson_t one;
@@ -149,7 +149,7 @@ void ir_mongodb_outcome_head(bson_t *document, const ir_id_t *raw_id, ir_view_t 
 void ir_mongodb_outcome(bson_t *document, const ir_batch_t *batch, uint32_t message) {
     append_text(document, "status", ir_raw_status(batch, message));
     if (ir_raw_refusals(batch, message, NULL, NULL) > 0) {
-        ir_refusals_t refusals = {.count = 0};
+        ir_bson_refusals_t refusals = {.count = 0};
         bson_append_array_begin(document, "refusals", -1, &refusals.array);
         ir_raw_refusals(batch, message, append_refusal, &refusals);
         bson_append_array_end(document, &refusals.array);

@@ -197,10 +197,10 @@ ir_status_t ir_mongodb_count(void *context, ir_documents_counts_t *counts, ir_er
 
 /* ---- ids ---- */
 
-typedef struct ir_walk {
+typedef struct ir_observation_walk {
     ir_each_document_fn each;
     void *context;
-} ir_walk_t;
+} ir_observation_walk_t;
 
 static ir_view_t text_at(const bson_t *document, const char *path) {
     bson_iter_t all, found;
@@ -211,7 +211,7 @@ static ir_view_t text_at(const bson_t *document, const char *path) {
 }
 
 static ir_status_t visit_id(void *context, const bson_t *document) {
-    const ir_walk_t *ids = context;
+    const ir_observation_walk_t *ids = context;
     /* Somebody else's document has an id that no ledger has. */
     ir_document_key_t key = {.mote = text_at(document, "mote")};
     if (!ir_mongodb_read_id(document, "_id", &key.id)) {
@@ -230,7 +230,7 @@ ir_status_t ir_mongodb_each(void *store, ir_document_kind_t kind, ir_each_docume
         [IR_DOCUMENT_OBSERVATION] = IR_MONGODB_OBSERVATIONS,
         [IR_DOCUMENT_REVISION] = IR_MONGODB_REVISIONS,
     };
-    ir_walk_t ids = {.each = each, .context = context};
+    ir_observation_walk_t ids = {.each = each, .context = context};
     bson_t *options = BCON_NEW("projection", "{", "_id", BCON_INT32(1), "raw", BCON_INT32(1),
                                "mote", BCON_INT32(1), "}");
     return ir_mongodb_walk(store, collections[kind], bson_new(), options, visit_id, &ids, error);

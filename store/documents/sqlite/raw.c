@@ -73,7 +73,7 @@ enum {
     " WHERE r.rowid > ? AND (?2 IS NULL OR r.mote = ?2) AND r.received_ns >= ?"                    \
     " AND r.received_ns < ? AND (? = 0 OR " REFUSED_SQL " ORDER BY r.rowid LIMIT " PAGE_ROWS_TEXT
 
-typedef struct ir_raw_walk {
+typedef struct ir_sqlite_raw_walk {
     const ir_raw_selection_t *selection;
     ir_each_raw_fn each;
     void *context;
@@ -81,10 +81,10 @@ typedef struct ir_raw_walk {
     int64_t row; /* the last row seen */
     int rows;    /* rows of the page so far */
     ir_error_t *error;
-} ir_raw_walk_t;
+} ir_sqlite_raw_walk_t;
 
 static ir_status_t visit_raw(void *context, sqlite3_stmt *row) {
-    ir_raw_walk_t *raws = context;
+    ir_sqlite_raw_walk_t *raws = context;
     json_t *json = NULL;
     raws->row = sqlite3_column_int64(row, RAW_ROW);
     raws->rows++;
@@ -112,13 +112,13 @@ static ir_status_t visit_raw(void *context, sqlite3_stmt *row) {
 }
 
 static void bind_id(void *context, ir_sqlite_binder_t *binder) {
-    const ir_raw_walk_t *raws = context;
+    const ir_sqlite_raw_walk_t *raws = context;
     ir_sqlite_bind_id(binder, raws->selection->id);
     ir_sqlite_bind_int(binder, raws->selection->refused);
 }
 
 static void bind_page(void *context, ir_sqlite_binder_t *binder) {
-    const ir_raw_walk_t *raws = context;
+    const ir_sqlite_raw_walk_t *raws = context;
     const ir_raw_selection_t *selection = raws->selection;
     ir_sqlite_bind_int(binder, raws->row);
     if (selection->mote != NULL) {
@@ -135,11 +135,11 @@ ir_status_t ir_sqlite_each_raw(void *context, const ir_raw_selection_t *selectio
                                ir_each_raw_fn each, void *each_context, ir_error_t *error) {
     static const ir_raw_selection_t everything = {.id = NULL};
     ir_sqlite_t *store = context;
-    ir_raw_walk_t raws = {.selection = selection != NULL ? selection : &everything,
-                          .each = each,
-                          .context = each_context,
-                          .row = INT64_MIN,
-                          .error = error};
+    ir_sqlite_raw_walk_t raws = {.selection = selection != NULL ? selection : &everything,
+                                 .each = each,
+                                 .context = each_context,
+                                 .row = INT64_MIN,
+                                 .error = error};
     ir_status_t status = IR_OK;
     if (raws.selection->id != NULL) {
         status = ir_sqlite_walk(store, store->earlier ? EARLIER_SQL ID_SQL : RAW_SQL ID_SQL,
@@ -157,16 +157,16 @@ ir_status_t ir_sqlite_each_raw(void *context, const ir_raw_selection_t *selectio
 
 /* ---- outcomes ---- */
 
-typedef struct ir_outcome_walk {
+typedef struct ir_sqlite_outcome_walk {
     const ir_id_t *raw_id;
     ir_each_outcome_fn each;
     void *context;
     ir_refusal_list_t refusals;
     ir_error_t *error;
-} ir_outcome_walk_t;
+} ir_sqlite_outcome_walk_t;
 
 static ir_status_t visit_outcome(void *context, sqlite3_stmt *row) {
-    ir_outcome_walk_t *outcomes = context;
+    ir_sqlite_outcome_walk_t *outcomes = context;
     json_t *json = NULL;
     if (!read_refusals(row, 2, &json, &outcomes->refusals)) {
         json_decref(json);
@@ -182,13 +182,13 @@ static ir_status_t visit_outcome(void *context, sqlite3_stmt *row) {
 }
 
 static void bind_raw_id(void *context, ir_sqlite_binder_t *binder) {
-    const ir_outcome_walk_t *outcomes = context;
+    const ir_sqlite_outcome_walk_t *outcomes = context;
     ir_sqlite_bind_id(binder, outcomes->raw_id);
 }
 
 ir_status_t ir_sqlite_each_outcome(void *store, const ir_id_t *raw_id, ir_each_outcome_fn each,
                                    void *context, ir_error_t *error) {
-    ir_outcome_walk_t outcomes = {
+    ir_sqlite_outcome_walk_t outcomes = {
         .raw_id = raw_id, .each = each, .context = context, .error = error};
     const ir_status_t status = ir_sqlite_walk(
         store,

@@ -264,15 +264,15 @@ static ir_observation_t read_observation(sqlite3_stmt *row, const ir_sensor_t *s
     return o;
 }
 
-typedef struct ir_selected_walk {
+typedef struct ir_sqlite_selected_walk {
     const ir_observation_selection_t *selection;
     const char *mote, *sensor; /* of the last one */
     ir_each_observation_fn each;
     void *context;
-} ir_selected_walk_t;
+} ir_sqlite_selected_walk_t;
 
 static ir_status_t visit_observation(void *context, sqlite3_stmt *row) {
-    const ir_selected_walk_t *walk = context;
+    const ir_sqlite_selected_walk_t *walk = context;
     const ir_mote_t mote = {
         .id = read_text(row, EXPORT_MOTE), .iri = read_text(row, EXPORT_MOTE_IRI), .label = ""};
     const ir_property_t property = {.key = read_text(row, EXPORT_PROPERTY),
@@ -300,7 +300,8 @@ static ir_status_t visit_observation(void *context, sqlite3_stmt *row) {
 }
 
 static void bind_selected(void *context, ir_sqlite_binder_t *binder) {
-    const ir_observation_selection_t *selection = ((const ir_selected_walk_t *)context)->selection;
+    const ir_observation_selection_t *selection =
+        ((const ir_sqlite_selected_walk_t *)context)->selection;
     ir_sqlite_bind_int(binder, selection->from_ns);
     ir_sqlite_bind_int(binder, selection->to_ns);
     if (selection->mote != NULL) {
@@ -320,7 +321,7 @@ static void bind_selected(void *context, ir_sqlite_binder_t *binder) {
 
 ir_status_t ir_sqlite_each_selected(void *store, const ir_observation_selection_t *selection,
                                     ir_each_observation_fn each, void *context, ir_error_t *error) {
-    ir_selected_walk_t walk = {.selection = selection, .each = each, .context = context};
+    ir_sqlite_selected_walk_t walk = {.selection = selection, .each = each, .context = context};
     char sql[1024];
     snprintf(sql, sizeof sql, "%s%s%s%s%s",
              SELECT_OBSERVATIONS " WHERE o.time_ns >= ? AND o.time_ns <= ?",
@@ -333,14 +334,15 @@ ir_status_t ir_sqlite_each_selected(void *store, const ir_observation_selection_
 }
 
 static void bind_last(void *context, ir_sqlite_binder_t *binder) {
-    const ir_selected_walk_t *walk = context;
+    const ir_sqlite_selected_walk_t *walk = context;
     ir_sqlite_bind_text(binder, ir_view_text(walk->sensor));
     ir_sqlite_bind_text(binder, ir_view_text(walk->mote));
 }
 
 ir_status_t ir_sqlite_last(void *store, const char *mote, const char *sensor,
                            ir_each_observation_fn each, void *context, ir_error_t *error) {
-    ir_selected_walk_t walk = {.mote = mote, .sensor = sensor, .each = each, .context = context};
+    ir_sqlite_selected_walk_t walk = {
+        .mote = mote, .sensor = sensor, .each = each, .context = context};
     return ir_sqlite_walk(store,
                           SELECT_OBSERVATIONS
                           " WHERE o.series = (SELECT series FROM sensors WHERE name = ? LIMIT 1)"

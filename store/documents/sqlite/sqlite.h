@@ -63,7 +63,7 @@ typedef struct ir_sqlite_places {
 
 /* The identity of the open files when they were opened (presence.c). */
 typedef struct ir_sqlite_presence {
-    ir_presence_t database, log, index;
+    ir_file_presence_t database, log, index;
     off_t size;              /* size of the database */
     struct timespec changed; /* the file's change time when it was last examined */
     uint32_t cookie;         /* its schema cookie at that time */
@@ -85,7 +85,7 @@ typedef struct ir_sqlite {
     ir_sqlite_places_t places;
     ir_buffer_t text; /* scratch */
     ir_sqlite_presence_t presence;
-    ir_presence_t spoilt; /* a file at the path whose log is not its own */
+    ir_file_presence_t spoilt; /* a file at the path whose log is not its own */
 } ir_sqlite_t;
 
 /* Makes the views, replacing earlier ones (views.c). */

@@ -49,9 +49,9 @@ typedef struct nquads {
     int claims; /* file whose size is the number of claims */
     int64_t claims_seen;
     ir_seal_request_t seals;
-    ir_presence_t place; /* the directory */
-    bool lost;           /* it was set up, and was not opened since (again) */
-    uint64_t stored;     /* picks since the directory was opened */
+    ir_file_presence_t place; /* the directory */
+    bool lost;                /* it was set up, and was not opened since (again) */
+    uint64_t stored;          /* picks since the directory was opened */
     int64_t since_ns;
     unsigned wary; /* number of further puts that look up everything */
     ir_segment_t *segment;
@@ -284,7 +284,7 @@ static ir_status_t nquads_ready(void *store, ir_error_t *error) {
 
 static const char *file_missing(const nquads_t *graph, const char *name, int fd) {
     char path[PATH_MAX];
-    ir_presence_t opened;
+    ir_file_presence_t opened;
     ir_presence_note_open(&opened, fd);
     snprintf(path, sizeof path, "%s/%s", graph->directory, name);
     return ir_presence_missing(&opened, path, NULL);

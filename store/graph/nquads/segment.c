@@ -193,7 +193,7 @@ bool ir_segment_broken(const ir_segment_t *segment) {
 }
 
 ir_status_t ir_segment_present(const ir_segment_t *segment, ir_error_t *error) {
-    ir_presence_t opened;
+    ir_file_presence_t opened;
     struct stat facts = {0};
     ir_presence_note_open(&opened, segment->fd);
     const char *missing = ir_presence_missing(&opened, segment->path, &facts);
