@@ -23,7 +23,7 @@ typedef struct ir_feed_check {
     ir_round_t *round;
     ir_arena_t *arena;    /* of one pack */
     ir_arena_t *faults;   /* names in `told` */
-    ir_name_table_t told; /* faults that were said: each once */
+    ir_name_table_t told; /* faults already reported, each once */
     size_t shown, packs, records;
     bool good;
 } ir_feed_check_t;
@@ -116,15 +116,15 @@ static void check_sensor(ir_feed_check_t *check, ir_view_t name, ir_view_t mote,
     if (sensor == NULL) {
         fault(check, name, "not registered");
     } else if (mote.size > 0 && !ir_view_equal(ir_view_text(sensor->mote->id), mote)) {
-        fault(check, name, "registered, but not with this mote");
+        fault(check, name, "registered for another mote");
     } else if (sensor->unit == NULL) {
         fault(check, name, "its values are not numbers");
     } else if (unit.size > 0 && (from == NULL || !ir_unit_converts(from, sensor->unit))) {
-        fault(check, name, "the unit does not convert to the registered one");
+        fault(check, name, "the unit cannot be converted to the registered one");
     }
 }
 
-/* Those that the mapping names, whether a row has them or not. */
+/* Checks the sensors named in the mapping, even if no row has them. */
 static void check_named(ir_feed_check_t *check) {
     for (size_t i = 0; check->registry != NULL && i < check->position->n_values; i++) {
         const ir_map_value_t *value = &check->position->values[i];
@@ -140,7 +140,7 @@ static void check_named(ir_feed_check_t *check) {
 
 /* ---- packs ---- */
 
-/* With the decoder of gateway and worker. */
+/* Uses the decoder of the gateway and the worker. */
 static ir_status_t check_pack(ir_feed_check_t *check, const ir_pack_t *pack, ir_error_t *error) {
     ir_senml_limits_t limits = ir_senml_limits_default;
     ir_senml_pack_t decoded;
@@ -200,7 +200,7 @@ static ir_status_t check_position(ir_feed_check_t *check, ir_zones_t *zones, ir_
                                         .report = &check->report};
     printf("[%s]\n", check->position->name);
     if (check->position->files == NULL) {
-        printf("subscribes; uplinks can be checked from a file: files = in place of subscribe =\n");
+        printf("subscribes; to check uplinks, set files = instead of subscribe =\n");
         check_named(check);
         return IR_OK;
     }

@@ -1,4 +1,4 @@
-/* `ir-feed --check`: what the mapping makes of the files, on standard output; nothing is sent. */
+/* `ir-feed --check`: shows on standard output how the mapping reads the files; sends nothing. */
 #ifndef IR_FEED_CHECK_H
 #define IR_FEED_CHECK_H
 
@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-/* `registry` may be NULL. `*good`: every file could be read, and every sensor that was met or is
- * named is registered, for its mote and in a unit that converts. */
+/* `registry` may be NULL. `*good`: every file could be read, and every sensor in a row or in the
+ * mapping is registered, for its mote and with a convertible unit. */
 ir_status_t ir_feed_check(const ir_map_t *map, const ir_registry_t *registry, bool *good,
                           ir_error_t *error);
 

@@ -18,7 +18,7 @@
 #define VERSION 1
 #define SUFFIX ".state"
 #define NEW ".new"
-#define PATH_HASH_SIZE 8 /* bytes of the hash of a path that tell states apart */
+#define PATH_HASH_SIZE 8 /* bytes of a path's hash used to name its state */
 #define HEX_SIZE (2 * IR_FINGERPRINT_SIZE + 1)
 #define FILE_MODE 0666
 #define FOLDER_MODE 0777
@@ -50,7 +50,7 @@ bool ir_cursor_equal(const ir_cursor_t *a, const ir_cursor_t *b) {
 
 /* ---- fingerprints ---- */
 
-/* How much of the beginning counts: some whole lines. */
+/* How much of the file's beginning the fingerprint covers: some whole lines. */
 static size_t covered(const char *text, size_t size) {
     size_t end = 0;
     for (int lines = 0; lines < IR_FINGERPRINT_LINES; lines++) {
@@ -85,7 +85,7 @@ ir_status_t ir_fingerprint_take(int fd, ir_view_t description, int64_t size,
 
 ir_status_t ir_cursors_lock(const char *folder, int *lock, ir_error_t *error) {
     if (mkdir(folder, FOLDER_MODE) != 0 && errno != EEXIST) {
-        return ir_error_set(error, IR_ERR_IO, "state: cannot make directory %s: %s", folder,
+        return ir_error_set(error, IR_ERR_IO, "state: cannot create directory %s: %s", folder,
                             strerror(errno));
     }
     const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -96,8 +96,8 @@ ir_status_t ir_cursors_lock(const char *folder, int *lock, ir_error_t *error) {
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         const bool taken = errno == EWOULDBLOCK;
         ir_error_set(error, taken ? IR_ERR_STATE : IR_ERR_IO, "state: %s %s: %s",
-                     taken ? "another ir-feed works with" : "cannot lock", folder,
-                     taken ? "wait for its end, or name another directory" : strerror(errno));
+                     taken ? "another ir-feed is using" : "cannot lock", folder,
+                     taken ? "wait until it ends, or choose another directory" : strerror(errno));
         (void)close(fd);
         return taken ? IR_ERR_STATE : IR_ERR_IO;
     }
@@ -186,8 +186,8 @@ ir_status_t ir_cursor_load(const char *path, ir_cursor_t *cursor, ir_error_t *er
     json_decref(state);
     return good ? IR_OK
                 : ir_error_set(error, IR_ERR_SYNTAX,
-                               "%s: cannot be read as a state: %s; without it the file is sent "
-                               "again, which doubles nothing",
+                               "%s: damaged state: %s; remove it to send the file again, which "
+                               "creates no duplicates",
                                path, state == NULL ? why.text : "it is damaged");
 }
 
@@ -228,7 +228,7 @@ static json_t *write_state(const char *file, const ir_cursor_t *cursor) {
     return state;
 }
 
-/* Durably: the file, and then its name. */
+/* Durable: syncs the file, then its directory entry. */
 static bool write_durably(const char *path, const json_t *state) {
     const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
     const bool written = fd >= 0 && json_dumpfd(state, fd, JSON_INDENT(1)) == 0 && fsync(fd) == 0;

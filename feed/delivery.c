@@ -16,7 +16,9 @@
 #define FIRST_BACKOFF_NS (100 * IR_MILLISECOND_NS)
 #define LONGEST_BACKOFF_NS (10 * IR_SECOND_NS)
 #define LOG_EVERY_NS (10 * IR_SECOND_NS)
-#define ROUND_SHIFT 32 /* of a pack's number in the sender: the round above its number in that */
+#define ROUND_SHIFT                                                                                \
+    32 /* layout of a pack's id in the sender: the round's index, then the pack's number in the    \
+          round */
 
 struct ir_feed_delivery {
     ir_delivery_options_t options;
@@ -24,9 +26,9 @@ struct ir_feed_delivery {
     void *sender;
     bool up, reached, denied;
     ir_backoff_t backoff;
-    int64_t retry_ns, trouble_ns; /* when to try again; since when it does not work, 0: it does */
+    int64_t retry_ns, trouble_ns; /* next attempt; when it began to fail, 0: it works */
     int64_t logged_ns, logged_later_ns;
-    ir_name_table_t motes; /* the value is a key's place in `keys`, from 1 */
+    ir_name_table_t motes; /* the value is an index into `keys`, from 1 */
     char **keys;           /* "ir.MOTE" */
     size_t n_keys;
     ir_delivery_counts_t counts;
@@ -119,13 +121,13 @@ static bool add_mote(ir_feed_delivery_t *delivery, ir_view_t mote) {
         return false;
     }
     delivery->keys[delivery->n_keys++] = key;
-    /* The number plus one, as a value that is not NULL. */
+    /* The number plus one, so that the value is not NULL. */
     return ir_name_table_add(&delivery->motes, ir_view_text(key + strlen(KEY_PREFIX)),
                              (void *)(uintptr_t)delivery->n_keys);
 }
 
-/* A number for each mote, from 0. Senders keep its name and key, so these stay. False when memory
- * is out. */
+/* Assigns each mote a number, from 0. Senders keep pointers to its name and key, so these stay
+ * allocated. False when out of memory. */
 static bool find_mote(ir_feed_delivery_t *delivery, ir_view_t mote, unsigned *number) {
     if (ir_name_table_find(&delivery->motes, mote) == NULL && !add_mote(delivery, mote)) {
         return false;

@@ -8,13 +8,13 @@
 #include <strings.h>
 
 #define UTF8 "UTF-8"
-#define GROWTH_MAX 4 /* bytes of UTF-8 for one byte of another encoding */
+#define GROWTH_MAX 4 /* maximum bytes of UTF-8 for one byte of another encoding */
 
 struct ir_encoding {
     iconv_t conversion;
 };
 
-/* What people write, where iconv has another name for it. */
+/* Common names for which iconv uses another name. */
 static const struct {
     const char *name, *iconv;
 } names[] = {
@@ -54,7 +54,7 @@ ir_status_t ir_encoding_open(const char *name, ir_encoding_t **encoding, ir_erro
     if (made->conversion == (iconv_t)-1) {
         free(made);
         return ir_error_set(error, IR_ERR_USAGE,
-                            "encoding: '%.80s' is not known; iconv -l lists all names", name);
+                            "encoding: unknown encoding '%.80s'; iconv -l lists all names", name);
     }
     if (!keeps_ascii(made)) {
         ir_encoding_close(made);

@@ -6,7 +6,7 @@ static bool is_blank(char c) {
     return c == ' ' || c == '\t';
 }
 
-/* Blanks before a field, unless they are separators. */
+/* Skips blanks before a field, unless they are separators. */
 static size_t skip_blanks(const char *text, size_t at, size_t size, char separator) {
     while (at < size && is_blank(text[at]) && (text[at] != separator || separator == ' ')) {
         at++;
@@ -14,7 +14,7 @@ static size_t skip_blanks(const char *text, size_t at, size_t size, char separat
     return at;
 }
 
-/* Where the quoted part that begins at `at` ends: behind its last quote, or `size`. */
+/* The end of the quoted part that begins at `at`: after its closing quote, or `size`. */
 static size_t skip_quoted(const char *text, size_t at, size_t size) {
     for (at++; at < size; at++) {
         if (text[at] == QUOTE && (at + 1 == size || text[at + 1] != QUOTE)) {
@@ -62,7 +62,7 @@ size_t ir_fields_end(ir_view_t text, const ir_dialect_t *dialect, size_t *lines)
     return end;
 }
 
-/* The field that begins with a quote at `at`; returns where it ends. */
+/* Parses the field that begins with a quote at `at`; returns its end. */
 static size_t take_quoted(char *row, size_t at, size_t size, char separator, ir_view_t *field) {
     const size_t begin = at + 1;
     const size_t end = skip_quoted(row, at, size);
@@ -109,7 +109,7 @@ bool ir_fields_split(char *row, size_t size, const ir_dialect_t *dialect, ir_fie
     for (size_t at = 0;; at++) {
         at = skip_blanks(row, at, size, separator);
         if (separator == ' ' && at == size && fields->count > 0) {
-            return true; /* blanks at the end of a row are no field */
+            return true; /* trailing blanks are not a field */
         }
         if (fields->count == IR_FIELDS_MAX) {
             return false;

@@ -1,13 +1,13 @@
-/* Rows of delimited text: where one ends, and what its fields are.
+/* Splits delimited text into rows and fields.
  *
- * The rules are those of RFC 4180 and a little more: any separator; lines end in LF or CRLF; a
- * field that begins with a quote ends with the next single quote and may hold separators and line
- * ends, two quotes stand for one; what follows the closing quote belongs to the field as it is.
- * Spaces and tabs around an unquoted field are left out. With a space as the separator, several in
- * a row count as one. Encodings in which all bytes below 0x80 are ASCII need no conversion first.
+ * The rules extend RFC 4180. The separator can be any character. Lines end in LF or CRLF. A field
+ * that begins with a quote ends at the next single quote and may contain separators and line ends;
+ * two quotes mean one. Text after the closing quote is part of the field, unchanged. Spaces and
+ * tabs around an unquoted field are removed. If the separator is a space, several spaces count as
+ * one. The text may be in any encoding in which bytes below 0x80 are ASCII.
  *
- * libcsv was looked at. It does not tell where a row begins and ends, so no position could be kept,
- * and it reads on to the end of the input after a stray quote. */
+ * libcsv is not used: it does not report where a row begins and ends, which the cursors need, and
+ * after a stray quote it reads to the end of the input. */
 #ifndef IR_FEED_FIELDS_H
 #define IR_FEED_FIELDS_H
 
@@ -20,7 +20,7 @@
 
 typedef struct ir_dialect {
     char separator;
-    bool quotes; /* otherwise a quote is a character like any other */
+    bool quotes; /* otherwise quotes are ordinary characters */
 } ir_dialect_t;
 
 typedef struct ir_fields {
@@ -28,12 +28,12 @@ typedef struct ir_fields {
     size_t count;
 } ir_fields_t;
 
-/* How many bytes the first row of `text` takes, with its line end; 0: its end is not there yet.
- * `*lines`: how many line ends these bytes have. */
+/* The size of the first row of `text` in bytes, with its line end; 0: the row is incomplete.
+ * `*lines`: the number of line ends in the row. */
 size_t ir_fields_end(ir_view_t text, const ir_dialect_t *dialect, size_t *lines);
 
-/* Splits one row, with or without its line end. Two quotes become one in place, so the row is
- * changed; the fields are views of it. False when there are more than IR_FIELDS_MAX. */
+/* Splits one row, with or without its line end. The fields are views of the row, which is modified:
+ * two quotes become one. False if the row has more than IR_FIELDS_MAX fields. */
 bool ir_fields_split(char *row, size_t size, const ir_dialect_t *dialect, ir_fields_t *fields);
 
 #endif

@@ -1,5 +1,5 @@
-/* The formats that ir-feed reads, one row each. Three are tables of text, two are uplinks of
- * LoRaWAN devices, one JSON object a line (feed/uplink.h).
+/* The formats that ir-feed reads, one row each. Three are text tables; two are uplinks of LoRaWAN
+ * devices, one JSON object per line (feed/uplink.h).
  *
  * csv     any table, as the mapping describes it
  * toa5    Campbell Scientific's Table-Oriented ASCII 5: four rows of head (origin, names, units,
@@ -19,14 +19,15 @@ typedef struct ir_uplink_kind ir_uplink_kind_t;
 typedef struct ir_input_format {
     const char *name;
     const ir_uplink_kind_t *uplink; /* NULL: a table */
-    ir_dialect_t dialect;           /* of a table; csv: as the mapping says */
-    char comment;                   /* rows that begin so are passed over; 0: none */
-    unsigned head_rows, name_row; /* how many, and which has the names; csv: as the mapping says */
-    const char *first;            /* what the first field of the head must be, or NULL */
-    const char *time, *zone;      /* what the mapping need not say, or NULL */
+    ir_dialect_t dialect;           /* of a table; csv: from the mapping */
+    char comment;                   /* rows that begin with it are skipped; 0: none */
+    unsigned head_rows,
+        name_row;      /* number of head rows, and which one has the names; csv: from the mapping */
+    const char *first; /* required first field of the head, or NULL */
+    const char *time, *zone; /* defaults for the mapping, or NULL */
 } ir_input_format_t;
 
-/* In the order of the mapping's words for them. */
+/* In the order of their names in the mapping. */
 #define IR_INPUT_FORMATS "csv|toa5|rdb|tts|chirpstack"
 typedef enum ir_input_kind {
     IR_INPUT_CSV,

@@ -142,7 +142,7 @@ static ir_status_t seek(ir_input_t *input, ir_input_tools_t *tools, int fd, ir_r
     return IR_OK;
 }
 
-/* Whether the file is the one that the cursor is about, and still has what was read of it. */
+/* Whether the cursor belongs to this file, and the part already read is unchanged. */
 static ir_status_t compare(ir_input_t *input, ir_input_tools_t *tools, int fd, ir_error_t *error) {
     const ir_fingerprint_t *known = &input->cursor.fingerprint;
     const ir_view_t description = ir_buffer_view(&tools->description);
@@ -153,11 +153,10 @@ static ir_status_t compare(ir_input_t *input, ir_input_tools_t *tools, int fd, i
         tools->report->line = 1;
         if (status == IR_OK && memcmp(&now, known, sizeof now) != 0) {
             ir_report_remark(tools->report,
-                             "begins in another way than before, or the mapping has changed: read "
-                             "from the start");
+                             "its beginning or the mapping has changed: reading from the start");
             ir_cursor_rewind(&input->cursor);
         } else if (status == IR_OK && input->size < input->cursor.size) {
-            ir_report_remark(tools->report, "was rewritten: read from the start");
+            ir_report_remark(tools->report, "was rewritten: reading from the start");
             ir_cursor_rewind(&input->cursor);
         }
     }
@@ -165,7 +164,7 @@ static ir_status_t compare(ir_input_t *input, ir_input_tools_t *tools, int fd, i
                            : status;
 }
 
-/* From the head in force, if that is not where reading goes on, and then from there. */
+/* Reads the current head first, if reading continues elsewhere, and then continues there. */
 static ir_status_t read_from(ir_input_t *input, ir_input_tools_t *tools, int fd, size_t limit,
                              ir_error_t *error) {
     const ir_row_place_t at = input->cursor.at;
@@ -188,7 +187,7 @@ static ir_status_t open_file(ir_input_t *input, int *fd, ir_error_t *error) {
     input->size = status.st_size;
     return S_ISREG(status.st_mode)
                ? IR_OK
-               : ir_error_set(error, IR_ERR_IO, "is no regular file; standard input is called -");
+               : ir_error_set(error, IR_ERR_IO, "is not a regular file; use - for standard input");
 }
 
 static ir_status_t read_file(ir_input_t *input, ir_input_tools_t *tools, size_t limit,
@@ -219,7 +218,7 @@ static ir_status_t read_file(ir_input_t *input, ir_input_tools_t *tools, size_t 
     return status;
 }
 
-/* Once only and on: the rows that were read and not taken stay in the buffer. */
+/* Reads forward only: rows that were read but not taken stay in the buffer. */
 static ir_status_t read_standard(ir_input_t *input, ir_input_tools_t *tools, size_t limit,
                                  ir_error_t *error) {
     input->size = -1;
@@ -285,7 +284,7 @@ static bool apply_notes(ir_input_t *input, size_t count) {
     return true;
 }
 
-/* All of the last read is confirmed. */
+/* All packs of the last read are confirmed. */
 static void move_to_end(ir_input_t *input) {
     ir_cursor_t *cursor = &input->cursor;
     cursor->at = input->end;

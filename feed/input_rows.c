@@ -38,7 +38,7 @@ void ir_input_find_id(const ir_pack_t *pack, ir_id_t *id) {
               id);
 }
 
-/* Whether it is the one that was confirmed before, with nothing added since. */
+/* Whether this pack was confirmed before and has not grown since. */
 static bool is_last(const ir_input_t *input, const ir_pack_t *pack) {
     ir_id_t id;
     if (!input->cursor.has_last || input->n_packs > 0 ||
@@ -72,7 +72,7 @@ ir_status_t ir_input_end_pack(ir_input_t *input, ir_input_tools_t *tools, ir_err
     return IR_OK;
 }
 
-/* `*full`: there are as many packs as were asked for, and the row was not taken. */
+/* `*full`: the requested number of packs is reached, and the row was not taken. */
 static ir_status_t add_reading(ir_input_t *input, ir_input_tools_t *tools, const ir_row_t *row,
                                size_t limit, bool *full, ir_error_t *error) {
     if (!ir_pack_joins(&tools->draft, &tools->reading)) {
@@ -97,8 +97,8 @@ void ir_input_drop_head(ir_input_t *input) {
     input->head_rows = 0;
 }
 
-/* The first head of a file must fit. A later one (another site, another program of the logger) that
- * does not is reported, and its rows are passed over. */
+/* The first head of a file must match the mapping. If a later one (another site, another logger
+ * program) does not match, it is reported and its rows are skipped. */
 static ir_status_t take_names(ir_input_t *input, ir_input_tools_t *tools, const ir_fields_t *names,
                               ir_error_t *error) {
     ir_error_t inner = {.status = IR_OK};
@@ -107,7 +107,7 @@ static ir_status_t take_names(ir_input_t *input, ir_input_tools_t *tools, const 
     if (status == IR_OK || status == IR_ERR_MEMORY || input->head.offset == 0) {
         return status == IR_OK ? IR_OK : ir_error_set(error, status, "%s", inner.text);
     }
-    ir_report_unusable(tools->report, "rows from here on are passed over: %s", inner.text);
+    ir_report_unusable(tools->report, "skipping the rows from here on: %s", inner.text);
     return IR_OK;
 }
 
@@ -154,7 +154,7 @@ static bool copy_row(ir_buffer_t *copy, const ir_row_t *row) {
     return ir_buffer_ok(copy);
 }
 
-/* Splits the row; false when it is none that counts. */
+/* Splits the row; false if it is to be ignored. */
 static bool split(const ir_input_t *input, ir_input_tools_t *tools, const ir_row_t *row) {
     const char comment = input->position->comment_char;
     if (comment != '\0' && row->size > 0 && row->data[0] == comment) {
@@ -226,9 +226,10 @@ ir_status_t ir_input_read_rows(ir_input_t *input, ir_input_tools_t *tools, bool 
             return IR_ERR_IO;
         case IR_ROWS_LONG:
             tools->report->line = input->read_line = row.begin.line;
-            ir_report_unusable(tools->report,
-                               "longer than %d bytes: is a quote left open in this row?",
-                               IR_ROW_BYTES_MAX);
+            ir_report_unusable(
+                tools->report,
+                "longer than %d bytes: does a quote in this row lack its closing quote?",
+                IR_ROW_BYTES_MAX);
             break;
         case IR_ROWS_ROW:
             tools->report->out_of_memory = false;

@@ -1,5 +1,4 @@
-/* What an input and the reading of its rows know of each other; for feed/input.c and
- * feed/input_rows.c only. */
+/* The private state of an input, shared by feed/input.c and feed/input_rows.c. */
 #ifndef IR_FEED_INPUT_STATE_H
 #define IR_FEED_INPUT_STATE_H
 
@@ -43,8 +42,8 @@ struct ir_input {
     const ir_position_t *position;
     char *path, *state; /* `state` NULL: nothing is kept */
     bool standard;
-    bool looked;    /* the file was held against the cursor since the program began */
-    uint64_t named; /* of its rows that cannot be used, those that were said */
+    bool looked;    /* the file was checked against the cursor in this run */
+    uint64_t named; /* faults reported for its rows */
     ir_cursor_t cursor;
 
     /* the last read */
@@ -55,9 +54,9 @@ struct ir_input {
     size_t n_notes, notes_capacity;
     uint64_t read_line; /* the last row; 0: none */
     ir_fingerprint_t fingerprint;
-    int64_t size;       /* of the file then; -1: standard input */
-    ir_row_place_t end; /* where reading goes on when all of it is confirmed */
-    bool ended, open;   /* `open`: rows to come may join the last pack */
+    int64_t size;       /* the file's size at that time; -1: standard input */
+    ir_row_place_t end; /* where reading continues once all packs are confirmed */
+    bool ended, open;   /* `open`: later rows may join the last pack */
 
     /* the head in force */
     ir_row_place_t head;
@@ -69,18 +68,18 @@ struct ir_input {
 /* Forgets the head in force. */
 void ir_input_drop_head(ir_input_t *input);
 
-/* A table without a head: columns are called 1, 2, … */
+/* A table without a head: columns are named 1, 2, … */
 ir_status_t ir_input_number_columns(ir_input_t *input, ir_input_tools_t *tools, ir_error_t *error);
 
-/* Takes rows until `limit` packs are made or none is left; `heads_only`: until the head is
- * complete. The row that would begin another pack is given back. */
+/* Takes rows until `limit` packs are complete or no row is left; with `heads_only`, until the head
+ * is complete. Puts back a row that would begin another pack. */
 ir_status_t ir_input_read_rows(ir_input_t *input, ir_input_tools_t *tools, bool heads_only,
                                size_t limit, ir_error_t *error);
 
-/* Ends the pack that is in the making. */
+/* Finishes the current pack. */
 ir_status_t ir_input_end_pack(ir_input_t *input, ir_input_tools_t *tools, ir_error_t *error);
 
-/* The id of the raw message that a pack becomes. */
+/* The raw message id of a pack. */
 void ir_input_find_id(const ir_pack_t *pack, ir_id_t *id);
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 
 bool ir_layout_fits(const char *pattern, const char *name) {
-    const char *star = NULL; /* the last one, and where what it stands for would end */
+    const char *star = NULL; /* the last star, and the end of the text that it matches */
     const char *mark = NULL;
     while (*name != '\0') {
         if (*pattern == '*') {
@@ -46,9 +46,7 @@ static ir_status_t take_names(ir_layout_t *layout, ir_encoding_t *encoding,
             ir_encoding_utf8(encoding, names->all[i], &text)
                 ? add_name(layout, ir_buffer_view(&text), error)
                 : ir_error_set(error, IR_ERR_SYNTAX,
-                               "the name of column %zu is not in the encoding that the mapping "
-                               "says",
-                               i + 1);
+                               "the name of column %zu is not in the mapping's encoding", i + 1);
     }
     ir_buffer_free(&text);
     return status;
@@ -66,7 +64,8 @@ static ir_status_t number_names(ir_layout_t *layout, ir_error_t *error) {
 
 /* ---- columns ---- */
 
-/* `field` is IR_LAYOUT_NONE when no column fits. An exact name counts before a pattern. */
+/* `field` is IR_LAYOUT_NONE when no column matches. An exact name takes precedence over a pattern.
+ */
 static ir_status_t find(const ir_layout_t *layout, const char *name, size_t *field,
                         ir_error_t *error) {
     *field = IR_LAYOUT_NONE;
@@ -79,8 +78,9 @@ static ir_status_t find(const ir_layout_t *layout, const char *name, size_t *fie
     for (size_t i = 0; i < layout->n_names; i++) {
         if (ir_layout_fits(name, layout->names[i])) {
             if (*field != IR_LAYOUT_NONE) {
-                return ir_error_set(error, IR_ERR_SYNTAX, "'%s' fits the columns '%s' and '%s'",
-                                    name, layout->names[*field], layout->names[i]);
+                return ir_error_set(error, IR_ERR_SYNTAX,
+                                    "'%s' matches both column '%s' and column '%s'", name,
+                                    layout->names[*field], layout->names[i]);
             }
             *field = i;
         }
@@ -96,7 +96,7 @@ static ir_status_t find_needed(const ir_layout_t *layout, const char *name, cons
     }
     const ir_status_t status = find(layout, name, field, error);
     return status == IR_OK && *field == IR_LAYOUT_NONE
-               ? ir_error_set(error, IR_ERR_SYNTAX, "no column '%s', which %s names", name, what)
+               ? ir_error_set(error, IR_ERR_SYNTAX, "no column '%s', which %s requires", name, what)
                : status;
 }
 
@@ -119,8 +119,8 @@ static ir_status_t find_values(const ir_position_t *position, ir_layout_t *layou
         found += value->field != IR_LAYOUT_NONE;
     }
     return status == IR_OK && found == 0
-               ? ir_error_set(error, IR_ERR_SYNTAX, "has none of the columns that [%s:…] name",
-                              position->name)
+               ? ir_error_set(error, IR_ERR_SYNTAX,
+                              "has none of the columns of the sections [%s:…]", position->name)
                : status;
 }
 

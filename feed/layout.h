@@ -1,4 +1,4 @@
-/* Which field of a table's rows is what: the mapping's columns found in the row of names. */
+/* Maps the mapping's columns to the fields of a table's rows, by the row of names. */
 #ifndef IR_FEED_LAYOUT_H
 #define IR_FEED_LAYOUT_H
 
@@ -15,7 +15,7 @@
 typedef struct ir_layout_value {
     const ir_map_value_t *value;
     size_t field;  /* IR_LAYOUT_NONE: this file has no such column */
-    size_t sensor; /* of the sensor's name; IR_LAYOUT_NONE: it is fixed */
+    size_t sensor; /* field with the sensor's name; IR_LAYOUT_NONE: the name is fixed */
 } ir_layout_value_t;
 
 typedef struct ir_layout {
@@ -24,11 +24,11 @@ typedef struct ir_layout {
     size_t n_values;
     char **names; /* of all columns, UTF-8 */
     size_t n_names;
-    size_t n_needed; /* fields that a row must have at least */
+    size_t n_needed; /* minimum number of fields in a row */
 } ir_layout_t;
 
-/* `names` NULL: columns are called 1, 2, … Fails when the time, the zone or the mote has no column,
- * when no value has one, or when several columns fit. */
+/* `names` NULL: columns are named 1, 2, … Fails when the time, the zone or the mote has no column,
+ * when no value has one, or when a name matches several columns. */
 ir_status_t ir_layout_make(const ir_position_t *position, ir_encoding_t *encoding,
                            const ir_fields_t *names, ir_layout_t **layout, ir_error_t *error);
 void ir_layout_free(ir_layout_t *layout);
@@ -36,7 +36,7 @@ void ir_layout_free(ir_layout_t *layout);
 /* Whether the mapping uses a column. */
 bool ir_layout_uses(const ir_layout_t *layout, size_t field);
 
-/* Whether a name fits a pattern in which '*' stands for anything. */
+/* Whether a name matches a pattern in which '*' matches any text. */
 bool ir_layout_fits(const char *pattern, const char *name);
 
 #endif

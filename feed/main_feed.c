@@ -44,9 +44,10 @@ static int run(const ir_feed_options_t *options) {
     ir_error_t error = {.status = IR_OK};
     ir_map_t *map = NULL;
     bool good = true;
-    ir_status_t status = ir_setting_text(options->map) != NULL
-                             ? ir_map_load(options->map, &map, &ir_log_teller, &error)
-                             : ir_error_set(&error, IR_ERR_USAGE, "map: name the mapping's file");
+    ir_status_t status =
+        ir_setting_text(options->map) != NULL
+            ? ir_map_load(options->map, &map, &ir_log_teller, &error)
+            : ir_error_set(&error, IR_ERR_USAGE, "map: must name the mapping file");
     if (status == IR_OK && map != NULL) {
         status = use(options, map, &good, &error);
     }

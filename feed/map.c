@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECTION_MAX 48 /* what libinih keeps of a section's name */
+#define SECTION_MAX 48 /* libinih truncates section names to this */
 #define COLUMN_PREFIX "column:"
 #define HEADER_MAX 1000
 #define MASKED_SIZE 4200
@@ -23,52 +23,53 @@
 
 /* ---- keys ---- */
 
-/* Rows from here on say where things are, and not how they are read. */
+/* Keys from here on give locations; they do not affect how rows are read. */
 #define WHERE "files"
 
 #define FIELD(member) offsetof(ir_position_t, member)
 
 static const ir_setting_t position_settings[] = {
     {"format", 0, IR_SETTING_CHOICE, "WORD", IR_INPUT_FORMATS, 0, 0, "csv", FIELD(kind),
-     "How they are written."},
+     "Format of the files."},
     {"encoding", 0, IR_SETTING_TEXT, "NAME", NULL, 0, 0, "utf-8", FIELD(encoding),
-     "Their encoding."},
+     "Encoding of the files."},
     {"separator", 0, IR_SETTING_CHOICE, "WORD", "comma|semicolon|tab|space", 0, 0, "comma",
-     FIELD(separator), "Of csv: what stands between fields."},
+     FIELD(separator), "For csv: the separator of fields."},
     {"decimal", 0, IR_SETTING_CHOICE, "WORD", "point|comma", 0, 0, "point", FIELD(decimal),
-     "What stands before decimals."},
+     "The decimal sign."},
     {"header", 0, IR_SETTING_INTEGER, "N", NULL, 0, HEADER_MAX, "1", FIELD(header),
-     "Of csv: the row that has the columns' names; 0: none, columns are called 1, 2, …"},
+     "For csv: the row with the columns' names; 0: none, columns are named 1, 2, …"},
     {"comment", 0, IR_SETTING_TEXT, "CHARACTER", NULL, 0, 0, NULL, FIELD(comment),
-     "Of csv: rows that begin with it are passed over."},
+     "For csv: rows that begin with it are skipped."},
     {"time", 0, IR_SETTING_TEXT, "COLUMN", NULL, 0, 0, NULL, FIELD(time), "The time."},
     {"time-of-day", 0, IR_SETTING_TEXT, "COLUMN", NULL, 0, 0, NULL, FIELD(time_of_day),
-     "Where it has a column of its own: follows the time after a space."},
+     "Column with the time of day, if it is separate; it is appended to `time` after a space."},
     {"time-format", 0, IR_SETTING_TEXT, "FORMAT", NULL, 0, 0, "iso", FIELD(time_format),
-     "iso, unix, unix-ms, or as strptime has it."},
+     "iso, unix, unix-ms, or a format of strptime."},
     {"zone", 0, IR_SETTING_TEXT, "ZONE", NULL, 0, 0, NULL, FIELD(zone),
-     "Of times that say none: a name, an offset, or column:NAME."},
+     "Zone of times that give none: a name, an offset, or column:NAME."},
     {"missing", 0, IR_SETTING_TEXT, "LIST", NULL, 0, 0, NULL, FIELD(missing),
-     "What stands for no value, separated by commas; an empty field is one, too."},
+     "Texts that mean a missing value, separated by commas; an empty field is always missing."},
     {"mote", 0, IR_SETTING_TEXT, "MOTE", NULL, 0, 0, NULL, FIELD(mote),
      "The mote, or column:NAME."},
     {"mote-prefix", 0, IR_SETTING_TEXT, "TEXT", NULL, 0, 0, NULL, FIELD(mote_prefix),
-     "Stands before what the column says."},
+     "Prefix for the text in the column."},
     {"files", 0, IR_SETTING_TEXT, "PATTERNS", NULL, 0, 0, NULL, FIELD(files),
      "Files, separated by commas; * and ? as in the shell; - is standard input."},
     {"subscribe", 0, IR_SETTING_URI, "URI", NULL, 0, 0, NULL, FIELD(subscribe),
-     "Of uplinks: the network's MQTT broker, mqtt(s)://USER:PASSWORD@HOST."},
+     "For uplinks: the network's MQTT broker, mqtt(s)://USER:PASSWORD@HOST."},
     {"topic", 0, IR_SETTING_TEXT, "FILTER", NULL, 0, 0, NULL, FIELD(topic),
-     "What to subscribe to there; empty: all devices' uplinks."},
+     "Topic filter to subscribe to; empty: all devices' uplinks."},
     {"client-id", 0, IR_SETTING_TEXT, "TEXT", NULL, 0, 0, NULL, FIELD(client_id),
-     "By which the broker knows the session; empty: ir-feed-POSITION."},
+     "Identifies the session to the broker; empty: ir-feed-POSITION."},
     {"ca", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, FIELD(ca),
-     "Certificate authority of the broker; empty: the system's."},
+     "Certificate authority for the broker; empty: the system's."},
 };
 
 static const ir_setting_t value_settings[] = {
     {"sensor", 0, IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, offsetof(ir_map_value_t, sensor),
-     "Full name of the sensor; /NAME: the mote before it; column:NAME: the mote, / and the value."},
+     "Full name of the sensor; /NAME: the mote, / and NAME; column:NAME: the mote, / and the value "
+     "of the column."},
     {"unit", 0, IR_SETTING_TEXT, "UNIT", NULL, 0, 0, NULL, offsetof(ir_map_value_t, unit),
      "Unit of the column; empty: the registered one."},
 };
@@ -136,7 +137,7 @@ static ir_status_t add_position(ir_map_t *map, const char *name, ir_position_t *
                                 ir_error_t *error) {
     if (name[0] == '\0' || name[strspn(name, NAME_CHARACTERS)] != '\0') {
         return ir_error_set(error, IR_ERR_NOT_FOUND,
-                            "position '%s': its name wants letters, digits, - and _", name);
+                            "position '%s': the name must be letters, digits, - and _", name);
     }
     if (map->n_positions == IR_MAP_POSITIONS_MAX) {
         return ir_error_set(error, IR_ERR_NOT_FOUND, "more than %d positions",
@@ -195,8 +196,8 @@ static ir_status_t take_line(void *context, const char *section, const char *nam
                                : status;
     }
     if (position == NULL) {
-        return ir_error_set(error, IR_ERR_NOT_FOUND, "[%s]: a section [%.*s] must stand before it",
-                            section, IR_VIEW_ARG(owner));
+        return ir_error_set(error, IR_ERR_NOT_FOUND, "[%s]: must follow a section [%.*s]", section,
+                            IR_VIEW_ARG(owner));
     }
     status = find_value(position, colon + 1, &column, error);
     return status == IR_OK ? ir_settings_set(&ir_value_keys, column, name, value, error) : status;
@@ -271,10 +272,10 @@ static void derive(ir_position_t *position) {
 static void check_mote(const completion_t *completion, const ir_position_t *position) {
     const ir_row_origin_t *mote = &position->mote_from;
     if (mote->text == NULL) {
-        wrong(completion, position->name, NULL, "wants a mote");
+        wrong(completion, position->name, NULL, "needs a mote");
     } else if (!mote->column && !ir_mote_id_valid(ir_view_text(mote->text))) {
         wrong(completion, position->name, NULL,
-              "mote wants letters, digits, - : and _, beginning with a letter or digit");
+              "mote must be letters, digits, - : and _, beginning with a letter or digit");
     }
 }
 
@@ -283,7 +284,7 @@ static void check_zone(const completion_t *completion, const ir_position_t *posi
     ir_zones_t *zones = zone->text != NULL && !zone->column ? ir_zones_new() : NULL;
     if (zones != NULL && ir_zones_find(zones, ir_view_text(zone->text)) == NULL) {
         wrong(completion, position->name, NULL,
-              "zone '%.60s' is not known; write a name like Europe/Berlin (`timedatectl "
+              "unknown zone '%.60s'; write a name like Europe/Berlin (`timedatectl "
               "list-timezones` lists them), an offset like +01:00, or column:NAME",
               zone->text);
     }
@@ -295,14 +296,14 @@ static void check_source(const completion_t *completion, const ir_position_t *po
     const bool subscribes = ir_setting_text(position->subscribe) != NULL;
     ir_error_t error;
     if (files == subscribes) {
-        wrong(completion, position->name, NULL, "wants either files or subscribe");
+        wrong(completion, position->name, NULL, "needs either files or subscribe");
     } else if (subscribes && position->format->uplink == NULL) {
-        wrong(completion, position->name, NULL, "subscribe goes with format = tts or chirpstack");
+        wrong(completion, position->name, NULL, "subscribe needs format = tts or chirpstack");
     }
     check_mote(completion, position);
     check_zone(completion, position);
     if (position->format->uplink == NULL && position->time_column == NULL) {
-        wrong(completion, position->name, NULL, "wants time, the column that has it");
+        wrong(completion, position->name, NULL, "needs time, the column with the time");
     }
     if (ir_timestamp_check(position->time_format, &error) != IR_OK) {
         wrong(completion, position->name, NULL, "%s", error.text);
@@ -313,19 +314,19 @@ static void check_value(const completion_t *completion, const ir_position_t *pos
                         const ir_map_value_t *value) {
     const char *unit = ir_setting_text(value->unit);
     if (value->sensor_from.text == NULL) {
-        wrong(completion, position->name, value->column, "wants a sensor");
+        wrong(completion, position->name, value->column, "needs a sensor");
     } else if (value->sensor_from.column && position->format->uplink != NULL) {
-        wrong(completion, position->name, value->column, "an uplink has no column of sensors");
+        wrong(completion, position->name, value->column, "uplinks have no column of sensors");
     }
     if (unit != NULL && value->known_unit == NULL) {
-        wrong(completion, position->name, value->column, "unit '%s' is not known", unit);
+        wrong(completion, position->name, value->column, "unknown unit '%s'", unit);
     }
 }
 
 static void complete(ir_map_t *map, const completion_t *completion) {
     if (map->n_positions == 0) {
         ir_error_t fault;
-        ir_error_set(&fault, IR_ERR_USAGE, "%s: has no section [POSITION]", completion->path);
+        ir_error_set(&fault, IR_ERR_USAGE, "%s: contains no section [POSITION]", completion->path);
         ir_fault_list_add(completion->faults, 0, &fault);
     }
     for (size_t i = 0; i < map->n_positions; i++) {
@@ -344,7 +345,7 @@ static void complete(ir_map_t *map, const completion_t *completion) {
 
 /* ---- loading ---- */
 
-/* Absolute, so that a file has the same name from wherever the program is called. */
+/* Makes the path absolute, so that a file's name does not depend on the working directory. */
 static char *folder_of(const char *path) {
     char *copy = strdup(path);
     char *folder = copy != NULL ? realpath(dirname(copy), NULL) : NULL;
@@ -408,7 +409,7 @@ ir_status_t ir_map_load(const char *path, ir_map_t **map, const ir_teller_t *tel
 
 /* ---- missing values ---- */
 
-/* The next word of the list, from *at on; size 0: there is none. */
+/* The next word of the list, from *at on; size 0: none. */
 static ir_view_t next_missing(const char **at) {
     *at += strspn(*at, " \t,");
     const char *word = *at;

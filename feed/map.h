@@ -1,6 +1,6 @@
-/* The mapping: how files and uplinks spell what the registry defines. An INI file; a section
- * [POSITION] says where the files are and how they are written, a section [POSITION:COLUMN] which
- * sensor a column belongs to. feed/README.md explains each key. Read-only once loaded. */
+/* The mapping from files and uplinks to the registry's motes and sensors: an INI file. A section
+ * [POSITION] gives the location and format of files; a section [POSITION:COLUMN] assigns a column
+ * to a sensor. feed/README.md explains each key. Read-only once loaded. */
 #ifndef IR_FEED_MAP_H
 #define IR_FEED_MAP_H
 
@@ -18,7 +18,7 @@
 #define IR_MAP_POSITIONS_MAX 256
 #define IR_MAP_VALUES_MAX 256 /* columns of one position */
 
-/* A key whose value is a text, or that of a column in each row: "column:NAME". */
+/* A key whose value is a fixed text, or with "column:NAME" the text of that column in each row. */
 typedef struct ir_row_origin {
     const char *text; /* NULL: not given */
     bool column;      /* `text` is the column's name */
@@ -42,7 +42,7 @@ typedef struct ir_position {
     int64_t header;
 
     /* what follows from these */
-    const char *folder; /* names of files count from here: that of the mapping */
+    const char *folder; /* the mapping's folder; file names are relative to it */
     const ir_input_format_t *format;
     ir_dialect_t dialect;
     char comment_char; /* 0: none */
@@ -61,21 +61,21 @@ typedef struct ir_map {
     size_t n_positions;
 } ir_map_t;
 
-/* Faults name file and line; several are told as ir_fault_list_conclude says it. A file with a
- * password in it must be its owner's alone (common/secret_file.h). */
+/* Faults name file and line; ir_fault_list_conclude reports several. Only its owner may read a file
+ * that contains a password (common/secret_file.h). */
 ir_status_t ir_map_load(const char *path, ir_map_t **map, const ir_teller_t *teller,
                         ir_error_t *error);
 void ir_map_free(ir_map_t *map);
 
-/* Whether a text, or a number however it was written, is one of the position's `missing`. */
+/* Whether a text is one of the position's `missing`; numbers are compared by value. */
 bool ir_position_misses(const ir_position_t *position, ir_view_t text);
 bool ir_position_misses_number(const ir_position_t *position, double number);
 
-/* Appends all that decides how a row becomes a pack: files that were read by another mapping are
- * read again. */
+/* Appends every key that affects how a row becomes a pack. When this changes, files are read again.
+ */
 void ir_position_describe(const ir_position_t *position, ir_buffer_t *out);
 
-/* Tables of the keys, for the documents' test. */
+/* Tables of the keys, for the test of the documents. */
 extern const ir_program_t ir_position_keys, ir_value_keys;
 
 #endif

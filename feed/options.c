@@ -64,7 +64,7 @@ static ir_status_t applies(const void *given, const char *setting, ir_error_t *e
     const ir_feed_options_t *options = given;
     return options->check || strcmp(setting, "registry") != 0
                ? IR_OK
-               : ir_error_set(error, IR_ERR_USAGE, "registry: goes with --check");
+               : ir_error_set(error, IR_ERR_USAGE, "registry: applies only with --check");
 }
 
 const ir_program_t ir_feed_program = {
@@ -76,10 +76,10 @@ const ir_program_t ir_feed_program = {
         "  ir-feed --map gauges.ini --check --registry river.ttl\n"
         "  ir-feed --map gauges.ini --state DIR --target http://GATEWAY:8080 --mote-tokens FILE\n"
         "  ir-feed --map gauges.ini --state DIR --target mqtt://user@HOST --follow\n"
-        "Signals: SIGINT, SIGTERM and SIGHUP send nothing new, wait for the confirms, keep how far "
-        "it came, and exit; a second one waits for nothing.\n"
-        "Exit status: 0 all that was read is confirmed; 2 wrong usage, settings or mapping, 1 "
-        "anything else, also rows that could not be used.\n",
+        "Signals: on SIGINT, SIGTERM and SIGHUP it stops sending, waits for the confirms, saves "
+        "its progress, and exits; after a second signal it does not wait.\n"
+        "Exit status: 0 everything read is confirmed; 2 wrong usage, settings or mapping; 1 "
+        "anything else, including unusable rows.\n",
     .settings = settings,
     .n_settings = sizeof settings / sizeof settings[0],
     .check = check,

@@ -25,8 +25,8 @@ typedef struct ir_feed_options {
 
 extern const ir_program_t ir_feed_program;
 
-/* What is named as the target, or the broker. `tokens` may be NULL. They and the options outlive
- * the target. Exactly one, freed by ir_targets_free. */
+/* Makes the one target: the given one, or the broker. `tokens` may be NULL. The tokens and the
+ * options must outlive the target. Free it with ir_targets_free. */
 ir_status_t ir_feed_target(const ir_feed_options_t *options, const ir_mote_tokens_t *tokens,
                            ir_targets_t *targets, ir_error_t *error);
 

@@ -1,6 +1,5 @@
-/* One SenML pack: what a mote measured at one time. It follows from rows that stand together in one
- * file and from the mapping alone, however much is read at once, so that reading again gives the
- * same bytes. */
+/* A SenML pack: a mote's measurements at one time. It depends only on adjacent rows of one file and
+ * on the mapping, not on how much is read at once. So reading again gives the same bytes. */
 #ifndef IR_FEED_PACK_H
 #define IR_FEED_PACK_H
 
@@ -14,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Most records in one; what is more begins another. */
+/* Maximum number of records in a pack; further records begin another. */
 #define IR_PACK_RECORDS_MAX 1000
 
 typedef struct ir_input ir_input_t;
@@ -25,9 +24,9 @@ typedef struct ir_pack {
     const ir_input_t *input;
     ir_row_place_t begin; /* of its first row */
     ir_row_place_t head;  /* in force there */
-    size_t notes;         /* of the input's notes, those up to its last row */
+    size_t notes;         /* the number of the input's notes up to its last row */
     bool given;           /* to a sender */
-    bool settled;         /* it has a final answer, or had one before */
+    bool settled;         /* it has a final answer, now or from an earlier run */
 } ir_pack_t;
 
 /* A pack in the making. */
@@ -37,14 +36,14 @@ typedef struct ir_pack_draft {
     size_t n_values; /* 0: there is none */
 } ir_pack_draft_t;
 
-/* Whether the reading belongs to the draft. */
+/* Whether the reading belongs to the same pack as the draft. */
 bool ir_pack_joins(const ir_pack_draft_t *draft, const ir_reading_t *reading);
 
-/* Begins a pack, or adds to it. A value that is there already (same sensor, same number) is not
- * written twice. */
+/* Begins a pack, or adds to it. Skips a value that the pack already has (same sensor, same number).
+ */
 void ir_pack_add(ir_pack_draft_t *draft, const ir_reading_t *reading);
 
-/* Writes it: body and texts are in the arena. False when memory is out. */
+/* Writes the pack; body and texts are in the arena. False when out of memory. */
 bool ir_pack_finish(ir_pack_draft_t *draft, ir_arena_t *arena, ir_buffer_t *scratch);
 
 #endif

@@ -41,7 +41,7 @@ bool ir_reading_set_time(const ir_reading_context_t *context, int64_t time_ns,
                          ir_reading_t *reading) {
     if (time_ns < IR_READING_TIME_MIN_NS) {
         ir_report_unusable(context->report,
-                           "a time before 1978-07-04T21:24:16Z cannot be said in SenML");
+                           "SenML cannot express times before 1978-07-04T21:24:16Z");
         return false;
     }
     reading->time_ns = time_ns - time_ns % IR_MICROSECOND_NS;
@@ -50,7 +50,8 @@ bool ir_reading_set_time(const ir_reading_context_t *context, int64_t time_ns,
 
 /* ---- values ---- */
 
-/* The sensor's full name: said in the mapping, after the mote, or after the mote in a column. */
+/* The sensor's full name: given in the mapping, or the mote plus a name from the mapping or a
+ * column. */
 static ir_view_t full_name(const ir_reading_context_t *context, const ir_map_value_t *value,
                            ir_view_t name, const ir_reading_t *reading) {
     const ir_view_t text = ir_view_text(value->sensor_from.text);
@@ -65,14 +66,15 @@ void ir_reading_add(const ir_reading_context_t *context, const ir_map_value_t *v
                     ir_view_t name, double number, ir_reading_t *reading) {
     const ir_view_t sensor = full_name(context, value, name, reading);
     if (!ir_sensor_name_valid(sensor)) {
-        ir_report_unusable(context->report, "'%.*s' is no sensor's name", IR_VIEW_ARG(sensor));
+        ir_report_unusable(context->report, "'%.*s' is not a valid sensor name",
+                           IR_VIEW_ARG(sensor));
         return;
     }
     reading->values[reading->n_values++] =
         (ir_reading_value_t){.sensor = sensor, .unit = value->known_unit, .number = number};
 }
 
-/* strtod alone would take hexadecimal numbers, "inf" and what follows the number. */
+/* strtod alone would accept hexadecimal numbers, "inf" and trailing text. */
 bool ir_reading_number(ir_view_t text, bool comma, double *number) {
     char copy[NUMBER_SIZE];
     size_t digits = 0;

@@ -1,4 +1,4 @@
-/* What one row or uplink says: a mote, a time, and values of its sensors. */
+/* The content of a row or uplink: a mote, a time, and values of its sensors. */
 #ifndef IR_FEED_READING_H
 #define IR_FEED_READING_H
 
@@ -25,7 +25,7 @@ typedef struct ir_reading {
     size_t n_values;
 } ir_reading_t;
 
-/* What readers of a file share. `arena` holds names until it is reset. */
+/* Shared by the readers of a file. `arena` holds names until it is reset. */
 typedef struct ir_reading_context {
     const ir_position_t *position;
     ir_arena_t *arena;
@@ -33,22 +33,23 @@ typedef struct ir_reading_context {
     ir_report_t *report;
 } ir_reading_context_t;
 
-/* SenML says times before this relative to now (RFC 8428, 4.5.3). */
+/* SenML interprets times below this as relative to now (RFC 8428, 4.5.3). */
 #define IR_READING_TIME_MIN_NS ((INT64_C(1) << 28) * 1000000000)
 
-/* Gives the reading its mote. `text` is UTF-8. False: it is no mote's id, which is reported. */
+/* Sets the reading's mote. `text` is UTF-8. False if it is not a valid mote id; this is reported.
+ */
 bool ir_reading_set_mote(const ir_reading_context_t *context, ir_view_t text,
                          ir_reading_t *reading);
 
-/* Gives it its time. False: SenML cannot say it, which is reported. */
+/* Sets the reading's time. False if SenML cannot express it; this is reported. */
 bool ir_reading_set_time(const ir_reading_context_t *context, int64_t time_ns,
                          ir_reading_t *reading);
 
-/* Adds a value. `name` is that of a sensor that a column names (UTF-8), or empty. */
+/* Adds a value. `name` is the sensor's name from a column (UTF-8), or empty. */
 void ir_reading_add(const ir_reading_context_t *context, const ir_map_value_t *value,
                     ir_view_t name, double number, ir_reading_t *reading);
 
-/* A decimal number with a point, or with a comma; nothing but it. */
+/* Parses a decimal number with a point or a comma. Nothing may follow it. */
 bool ir_reading_number(ir_view_t text, bool comma, double *number);
 
 #endif

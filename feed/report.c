@@ -29,7 +29,7 @@ void ir_report_unusable(ir_report_t *report, const char *format, ...) {
     va_end(arguments);
     say(report, IR_LOG_WARN, text);
     if (++report->named == IR_REPORT_LINES_MAX) {
-        say(report, IR_LOG_WARN, "what else cannot be used in this file is only counted");
+        say(report, IR_LOG_WARN, "further unusable rows and values of this file are only counted");
     }
 }
 

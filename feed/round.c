@@ -12,12 +12,12 @@
 #define STANDARD_INPUT "-"
 #define BLANKS " \t\r\n"
 
-/* A file, and what of its last read is in the round. */
+/* A file, with the part of its last read that is in the round. */
 typedef struct ir_round_file {
     ir_input_t *input;
     size_t taken;
     bool read;      /* in this round */
-    bool complains; /* it could not be read, which was said */
+    bool complains; /* it could not be read, and this was reported */
 } ir_round_file_t;
 
 struct ir_round {
@@ -186,7 +186,8 @@ static int64_t latest(ir_input_t *input) {
     return time_ns;
 }
 
-/* Behind it, a file of which more is to be read may have older rows than another one. */
+/* The time up to which the round is complete: later rows of one file may be newer than unread rows
+ * of another. */
 static int64_t find_horizon(ir_round_t *round) {
     int64_t horizon_ns = INT64_MAX;
     for (size_t i = 0; i < round->n_files; i++) {
@@ -315,8 +316,8 @@ bool ir_round_is_done(const ir_round_t *round) {
 
 /* ---- confirming ---- */
 
-/* The first segment of a spool is confirmed, and there is another: it goes, and what is known of
- * its devices goes on with the next one. */
+/* When the first segment of a spool is confirmed and another follows, removes it and passes the
+ * tracks of its devices on to the next. */
 static ir_status_t drop_segment(ir_round_t *round, ir_error_t *error) {
     ir_round_file_t *first = round->files[0];
     ir_status_t status = ir_input_follow(round->files[1]->input, first->input, error);
@@ -340,7 +341,7 @@ static ir_status_t drop_segment(ir_round_t *round, ir_error_t *error) {
     return status;
 }
 
-/* In the order of the file, how many packs have final answers before one that has none. */
+/* How many packs, in file order, have final answers before the first one without. */
 static size_t count_settled(const ir_round_file_t *file) {
     size_t count = 0;
     const ir_pack_t *packs = ir_input_packs(file->input, &count);

@@ -1,7 +1,7 @@
-/* What one position has to send: its files' next packs, oldest first. When all of a round have
- * final answers, the files' cursors move and the next round begins; so a position never sends rows
- * that are newer than one that is not confirmed in the same round. Positions do not wait for each
- * other. One thread. */
+/* A round is the next set of packs from a position's files, oldest first. When all packs of a round
+ * have final answers, the files' cursors advance and the next round begins. So newer rows wait
+ * until the rows of the previous round are confirmed. Positions do not wait for each other. One
+ * thread. */
 #ifndef IR_FEED_ROUND_H
 #define IR_FEED_ROUND_H
 
@@ -19,9 +19,10 @@
 
 typedef struct ir_round ir_round_t;
 
-/* `state`: the folder of cursors; NULL: nothing is kept. `spool`: a pattern in place of the
- * position's, which are segments of a spool: read one after the other, and removed; NULL: none.
- * `packs`: in one round, at least one of each file. Everything given outlives the round. */
+/* `state`: the folder of cursors; NULL: none are kept. `spool`: a pattern for the segments of a
+ * spool, used instead of the position's files; segments are read one after the other and removed;
+ * NULL: none. `packs`: maximum number in one round, but at least one per file. All arguments must
+ * outlive the round. */
 typedef struct ir_round_options {
     const ir_position_t *position;
     const char *state, *spool;
@@ -33,32 +34,34 @@ typedef struct ir_round_options {
 ir_status_t ir_round_open(const ir_round_options_t *options, ir_round_t **round, ir_error_t *error);
 void ir_round_close(ir_round_t *round);
 
-/* Looks at the files and reads what is next. A file that cannot be read is logged and left out;
- * then ir_round_failed. Only when the round before is done. */
+/* Checks the files and reads the next packs. Logs and skips a file that cannot be read; then
+ * ir_round_failed is true. Call only when the previous round is done. */
 ir_status_t ir_round_fill(ir_round_t *round, ir_error_t *error);
 
-/* The next pack to give, by its number in this round; false: there is none. It is taken as given.
- */
+/* Gets the next pack to pass to the sender, and marks it as passed; `number` is its number in this
+ * round. False: none is left.
+ * */
 bool ir_round_next(ir_round_t *round, size_t *number);
 ir_pack_t *ir_round_pack(ir_round_t *round, size_t number);
 
 /* It has its final answer. */
 void ir_round_settle(ir_round_t *round, size_t number);
 
-/* All that were given and have no answer are to be given again, in their order. */
+/* Unanswered packs must be passed again, in order. */
 void ir_round_again(ir_round_t *round);
 
 size_t ir_round_count(const ir_round_t *round);      /* packs of this round */
 size_t ir_round_open_packs(const ir_round_t *round); /* given, without an answer */
 bool ir_round_is_done(const ir_round_t *round);
 
-/* Keeps how far the files are confirmed. Once: when the round is done, or for good. */
+/* Saves the confirmed positions of the files. Call once, when the round is done or the program
+ * ends. */
 ir_status_t ir_round_confirm(ir_round_t *round, ir_error_t *error);
 
-/* The files that are known, from 0; NULL behind the last. */
+/* The known files, from 0; NULL after the last. */
 ir_input_t *ir_round_file(const ir_round_t *round, size_t i);
 
-/* Whether a file could not be read, ever; whether the last fill left something unread. */
+/* Whether any file ever could not be read; whether the last fill left unread packs. */
 bool ir_round_failed(const ir_round_t *round);
 bool ir_round_has_more(const ir_round_t *round);
 

@@ -13,7 +13,8 @@ static ir_view_t field_of(const ir_fields_t *fields, size_t field) {
     return field < fields->count ? fields->all[field] : ir_view(NULL, 0);
 }
 
-/* A field in UTF-8, until the next call; a text that is in another encoding is reported. */
+/* Returns a field in UTF-8, valid until the next call. Reports text that is not in the file's
+ * encoding. */
 static bool text_of(ir_row_reader_t *reader, const ir_reading_context_t *context, ir_view_t field,
                     ir_view_t *text) {
     if (!ir_encoding_utf8(reader->encoding, field, &reader->text)) {
@@ -57,8 +58,8 @@ static const ir_zone_t *zone_of(ir_row_reader_t *reader, const ir_reading_contex
         context->report->out_of_memory = name->size > 0 && errno == ENOMEM;
         ir_report_unusable(context->report,
                            name->size > 0
-                               ? "time zone '%.*s' is not known"
-                               : "the time says no offset from UTC, and no zone is given%.*s",
+                               ? "unknown time zone '%.*s'"
+                               : "the time has no offset from UTC, and no zone is given%.*s",
                            IR_VIEW_ARG(*name));
     }
     return zone;
@@ -75,13 +76,13 @@ static bool take_local_time(ir_row_reader_t *reader, const ir_reading_context_t 
     switch (ir_track_instant(track, zone, wall_ns, time_ns)) {
     case IR_TRACK_NONE:
         ir_report_unusable(context->report,
-                           "there is no such time in %.*s: the clocks were set forward over it",
+                           "this time does not exist in %.*s: the clocks were set forward",
                            IR_VIEW_ARG(name));
         return false;
     case IR_TRACK_GUESSED:
         ir_report_remark(context->report,
-                         "this time occurs twice in %.*s, and no row before it tells which it is: "
-                         "taken for the first",
+                         "this time occurs twice in %.*s, and no earlier row shows which is meant: "
+                         "using the first",
                          IR_VIEW_ARG(name));
         return true;
     case IR_TRACK_CERTAIN:
@@ -102,7 +103,7 @@ static bool take_time(ir_row_reader_t *reader, const ir_reading_context_t *conte
         return false;
     }
     if (!ir_timestamp_parse(text, context->position->time_format, &timestamp)) {
-        ir_report_unusable(context->report, "'%.*s' is no time as time-format = %s says",
+        ir_report_unusable(context->report, "'%.*s' does not match time-format = %s",
                            (int)(text.size < SHOWN ? text.size : SHOWN),
                            text.size > 0 ? text.data : "", context->position->time_format);
         return false;
@@ -118,12 +119,12 @@ static bool take_time(ir_row_reader_t *reader, const ir_reading_context_t *conte
 
 /* ---- values ---- */
 
-/* What is no number is looked at as text: it may be one of the words for "missing". */
+/* A field that is not a number is checked as text: it may be one of the words for "missing". */
 static void take_text(ir_row_reader_t *reader, const ir_reading_context_t *context,
                       const ir_layout_value_t *value, ir_view_t field) {
     ir_view_t text;
     if (text_of(reader, context, field, &text) && !ir_position_misses(context->position, text)) {
-        ir_report_unusable(context->report, "column '%s': '%.*s' is no number",
+        ir_report_unusable(context->report, "column '%s': '%.*s' is not a number",
                            reader->layout->names[value->field],
                            (int)(text.size < SHOWN ? text.size : SHOWN), text.data);
     }
@@ -147,7 +148,7 @@ static void take_value(ir_row_reader_t *reader, const ir_reading_context_t *cont
     }
 }
 
-/* Too few fields are what is left of a row; too many come of another separator or decimal sign. */
+/* Too few fields mean a truncated row; too many mean another separator or decimal sign. */
 static bool has_fields(const ir_row_reader_t *reader, const ir_reading_context_t *context,
                        const ir_fields_t *fields) {
     bool fits = fields->count >= reader->layout->n_needed;
@@ -155,7 +156,7 @@ static bool has_fields(const ir_row_reader_t *reader, const ir_reading_context_t
         fits = fields->all[i].size == 0;
     }
     if (!fits) {
-        ir_report_unusable(context->report, "%zu fields, where the head has %zu names",
+        ir_report_unusable(context->report, "the row has %zu fields, the head %zu names",
                            fields->count, reader->layout->n_names);
     }
     return fits;

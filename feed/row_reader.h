@@ -1,4 +1,4 @@
-/* A row of a table to a reading. One thread. */
+/* Turns a row of a table into a reading. One thread. */
 #ifndef IR_FEED_ROW_READER_H
 #define IR_FEED_ROW_READER_H
 
@@ -18,8 +18,8 @@ typedef struct ir_row_reader {
     ir_buffer_t text; /* of one field, in UTF-8 */
 } ir_row_reader_t;
 
-/* False: the row says nothing that can be used; why is reported, unless all its values are missing.
- * Notes mote and time in the context's tracks. */
+/* False if the row has nothing usable; the reason is reported, unless all its values are missing.
+ * Records mote and time in the context's tracks. */
 bool ir_row_read(ir_row_reader_t *reader, const ir_reading_context_t *context,
                  const ir_fields_t *fields, ir_reading_t *reading);
 

@@ -10,9 +10,9 @@
 
 struct ir_rows {
     int fd;
-    bool ended, cut; /* `cut`: the rest of a line that was too long is passed over */
+    bool ended, cut; /* `cut`: skipping the rest of a line that was too long */
     ir_row_place_t at;
-    size_t begin, end; /* of what is in the buffer and not returned yet */
+    size_t begin, end; /* position of the buffered bytes not yet returned */
     char data[2 * IR_ROW_BYTES_MAX];
 };
 
@@ -44,7 +44,7 @@ void ir_rows_back(ir_rows_t *rows, const ir_row_t *row) {
     rows->at = row->begin;
 }
 
-/* False: nothing more was read; why is in errno, 0: the end, or a pipe that is empty now. */
+/* False: nothing more was read; errno has the reason, 0 for the end or an empty pipe. */
 static bool read_more(ir_rows_t *rows) {
     struct pollfd polled = {.fd = rows->fd, .events = POLLIN};
     if (poll(&polled, 1, 0) == 0) {
@@ -88,7 +88,8 @@ static ir_rows_result_t give(ir_rows_t *rows, size_t size, size_t lines, ir_row_
     return IR_ROWS_ROW;
 }
 
-/* The first line of a row that is too long; if that is too long, too, as much of it as is here. */
+/* Returns the first line of a row that is too long; if the line is also too long, its buffered
+ * part. */
 static ir_rows_result_t give_long(ir_rows_t *rows, ir_row_t *row) {
     const ir_view_t rest = rest_of(rows);
     const char *end = memchr(rest.data, '\n', rest.size);

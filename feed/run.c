@@ -24,8 +24,8 @@ typedef struct ir_feed_line {
     ir_round_t *round;
     ir_feed_subscription_t *subscription; /* or NULL */
     char *folder, *pattern;               /* of its spool, or NULL */
-    int64_t look_ns;                      /* when to look at its files again */
-    bool idle;                            /* nothing was left at the last look */
+    int64_t look_ns;                      /* when to check its files again */
+    bool idle;                            /* nothing was left at the last check */
 } ir_feed_line_t;
 
 typedef struct ir_feed_run {
@@ -39,7 +39,7 @@ typedef struct ir_feed_run {
     ir_feed_line_t *lines;
     ir_round_t **rounds;
     ir_feed_delivery_t *delivery;
-    int64_t stop_ns; /* when waiting for confirms ends; 0: no stop yet */
+    int64_t stop_ns; /* deadline for waiting for confirms; 0: not stopping */
     int64_t said_ns;
     uint64_t said;
 } ir_feed_run_t;
@@ -53,7 +53,8 @@ static void on_signal(int number) {
     stopping = 1;
 }
 
-/* A second signal ends the program at once: what it sent and did not note is sent again later. */
+/* A second signal ends the program at once; packs sent but not yet recorded are sent again later.
+ */
 static void take_signals(void) {
     const struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -71,7 +72,7 @@ static ir_status_t open_line(ir_feed_run_t *run, size_t i, ir_error_t *error) {
     ir_feed_line_t *line = &run->lines[i];
     if (ir_setting_text(position->subscribe) != NULL) {
         if (state == NULL) {
-            return ir_error_set(error, IR_ERR_USAGE, "state: [%s] subscribes, which wants --state",
+            return ir_error_set(error, IR_ERR_USAGE, "state: [%s] subscribes, which needs --state",
                                 position->name);
         }
         if (asprintf(&line->folder, "%s/" SPOOL_PREFIX "%s", state, position->name) < 0 ||
@@ -167,7 +168,7 @@ static void finish(ir_feed_run_t *run) {
 
 /* ---- turns ---- */
 
-/* A round that is done is kept, and the next one read, unless the program ends. */
+/* Saves a finished round and reads the next one, unless the program ends. */
 static ir_status_t advance(ir_feed_run_t *run, ir_feed_line_t *line, ir_error_t *error) {
     if (!ir_round_is_done(line->round)) {
         return IR_OK;
@@ -184,7 +185,8 @@ static ir_status_t advance(ir_feed_run_t *run, ir_feed_line_t *line, ir_error_t 
     return status;
 }
 
-/* Whether nothing is left to do: all was read, or, when the program ends, all is answered. */
+/* Whether nothing is left to do: everything was read or, when the program ends, everything is
+ * answered. */
 static bool is_over(ir_feed_run_t *run) {
     bool idle = true;
     bool answered = true;
@@ -201,11 +203,10 @@ static bool is_over(ir_feed_run_t *run) {
 
 static void say_counts(ir_feed_run_t *run) {
     const ir_delivery_counts_t counts = ir_delivery_counts(run->delivery);
-    ir_log(
-        IR_LOG_INFO,
-        "%llu packs confirmed (%llu of them in part), %llu refused; %llu rows or values not used",
-        (unsigned long long)counts.confirmed, (unsigned long long)counts.partly,
-        (unsigned long long)counts.refused, (unsigned long long)run->report.unusable);
+    ir_log(IR_LOG_INFO,
+           "%llu packs confirmed (%llu of them partly), %llu refused; %llu rows or values not used",
+           (unsigned long long)counts.confirmed, (unsigned long long)counts.partly,
+           (unsigned long long)counts.refused, (unsigned long long)run->report.unusable);
     run->said = counts.confirmed;
     run->said_ns = ir_clock_monotonic();
 }
@@ -232,7 +233,7 @@ static ir_status_t take_turn(ir_feed_run_t *run, ir_error_t *error) {
 
 /* ---- the end ---- */
 
-/* What of the last rounds is confirmed is kept, whatever ended the run. */
+/* Saves the confirmed part of the last rounds, whatever ended the run. */
 static ir_status_t keep(ir_feed_run_t *run, ir_error_t *error) {
     ir_status_t status = IR_OK;
     for (size_t i = 0; i < run->map->n_positions && status == IR_OK; i++) {

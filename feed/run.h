@@ -1,4 +1,4 @@
-/* The work of ir-feed: rounds of all positions, their delivery, and the subscriptions. */
+/* Runs ir-feed: the rounds of all positions, their delivery, and the subscriptions. */
 #ifndef IR_FEED_RUN_H
 #define IR_FEED_RUN_H
 
@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-/* Sends all there is, and with `follow` until a signal comes. `*good`: all that was read could be
- * used and is confirmed. */
+/* Sends everything available, and with `follow` continues until a signal. `*good`: everything read
+ * was usable and is confirmed. */
 ir_status_t ir_feed_run(const ir_feed_options_t *options, const ir_map_t *map, bool *good,
                         ir_error_t *error);
 

@@ -15,7 +15,7 @@
 
 #define FOLDER_MODE 0777
 #define FILE_MODE 0666
-#define SEGMENTS 16 /* of a full spool, so that room comes back in parts */
+#define SEGMENTS 16 /* of a full spool, so that room is freed in parts */
 
 struct ir_spool {
     char *folder;
@@ -32,7 +32,7 @@ static ir_status_t fail(ir_spool_t *spool, const char *what, ir_error_t *error) 
                         "cannot %s the spool %s: %s", what, spool->folder, strerror(errno));
 }
 
-/* What all segments take, and the highest number. */
+/* The total size of all segments, and the highest number. */
 static void look(ir_spool_t *spool) {
     DIR *folder = opendir(spool->folder);
     spool->used = 0;

@@ -1,6 +1,6 @@
-/* Messages on disk, one a line, until they are sent: a folder of segments, "0000000001.jsonl" and
- * so on, each read like any other file and removed by its reader when it is confirmed and no longer
- * the last. The whole is bounded. Written by one thread. */
+/* Keeps messages on disk, one per line, until they are sent: a folder of segments,
+ * "0000000001.jsonl" and so on. Segments are read like other files; the reader removes a segment
+ * that is confirmed and no longer the last. The total size is bounded. One thread writes. */
 #ifndef IR_FEED_SPOOL_H
 #define IR_FEED_SPOOL_H
 
@@ -14,16 +14,16 @@
 
 typedef struct ir_spool ir_spool_t;
 
-/* Makes the folder when it is not there, and begins a new segment: the line that a crash cut short
- * stays the last of its own. `limit`: bytes of all segments. */
+/* Creates the folder if necessary and begins a new segment, so that a line truncated by a crash
+ * stays the last of its own segment. `limit`: total bytes of all segments. */
 ir_status_t ir_spool_open(const char *folder, int64_t limit, ir_spool_t **spool, ir_error_t *error);
 void ir_spool_close(ir_spool_t *spool);
 
-/* Whether a message of the longest kind still fits. */
+/* Whether a message of maximum size still fits. */
 bool ir_spool_has_room(ir_spool_t *spool);
 
-/* Appends a message, its line ends made into spaces; durable after the next ir_spool_sync. After an
- * error nothing more is taken: part of a line may stand at the end. */
+/* Appends a message with its line ends replaced by spaces; durable after the next ir_spool_sync.
+ * After an error it accepts nothing more, because the last line may be incomplete. */
 ir_status_t ir_spool_append(ir_spool_t *spool, ir_view_t message, ir_error_t *error);
 ir_status_t ir_spool_sync(ir_spool_t *spool, ir_error_t *error);
 

@@ -30,7 +30,7 @@ struct ir_feed_subscription {
     ir_spool_t *spool;
     pthread_t thread;
     atomic_bool stop;
-    atomic_bool gave_up; /* from then on `failure` does not change */
+    atomic_bool gave_up; /* once set, `failure` does not change */
     ir_error_t failure;
     bool subscribed, refused;
     bool taken;         /* it was subscribed once */
@@ -49,9 +49,9 @@ static void on_message(struct mosquitto *handle, void *context,
         return;
     }
     if (!ir_spool_has_room(subscription->spool)) {
-        subscription->status =
-            ir_error_set(&subscription->error, IR_ERR_FULL,
-                         "the spool is full: away from the broker until packs are confirmed");
+        subscription->status = ir_error_set(
+            &subscription->error, IR_ERR_FULL,
+            "the spool is full: disconnected from the broker until packs are confirmed");
         return;
     }
     const ir_status_t status =
@@ -100,7 +100,7 @@ static ir_outcome_t subscribe(ir_feed_subscription_t *subscription, ir_error_t *
                : ir_mqtt_client_lose(client, IR_ERR_CONNECT, ir_mqtt_fault_text(code), error);
 }
 
-/* One turn: what came is durable before the next one writes that it did. */
+/* One turn: received messages are durable before the next turn acknowledges them. */
 static ir_outcome_t take_turn(ir_feed_subscription_t *subscription, ir_error_t *error) {
     ir_mqtt_client_t *client = &subscription->client;
     const int code = ir_mqtt_client_turn(client, LOOK_NS);
@@ -198,7 +198,7 @@ static ir_status_t parse_address(const ir_position_t *position, int64_t timeout_
     ir_error_t inner;
     if (strncmp(position->subscribe, "mqtt://", 7) != 0 &&
         strncmp(position->subscribe, "mqtts://", 8) != 0) {
-        return ir_error_set(error, IR_ERR_USAGE, "[%s]: subscribe wants mqtt:// or mqtts://",
+        return ir_error_set(error, IR_ERR_USAGE, "[%s]: subscribe needs mqtt:// or mqtts://",
                             position->name);
     }
     return ir_targets_parse(position->subscribe, &options, targets, &inner) == IR_OK

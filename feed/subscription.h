@@ -1,10 +1,10 @@
-/* Uplinks from a network server's MQTT broker into a spool, on a thread of its own.
+/* A thread that writes uplinks from a network server's MQTT broker to a spool.
  *
- * A message is on disk before the broker is told that it arrived: the library's packets wait in its
- * queue (mosquitto_threaded_set) until the spool is durable. With QoS 1 and a session that the
- * broker keeps (ChirpStack), nothing is lost while this program is away, as far as the broker's own
- * queue goes. With QoS 0 (The Things Stack) what comes meanwhile is lost. While the spool is full
- * the subscription is away. */
+ * A message is on disk before it is acknowledged: the library queues its packets
+ * (mosquitto_threaded_set) until the spool is durable. With QoS 1 and a persistent session
+ * (ChirpStack), nothing is lost while this program is down, within the limits of the broker's
+ * queue. With QoS 0 (The Things Stack), messages during that time are lost. While the spool is
+ * full, the subscription is disconnected. */
 #ifndef IR_FEED_SUBSCRIPTION_H
 #define IR_FEED_SUBSCRIPTION_H
 
@@ -27,11 +27,11 @@ typedef struct ir_subscription_options {
 ir_status_t ir_subscription_start(const ir_subscription_options_t *options,
                                   ir_feed_subscription_t **subscription, ir_error_t *error);
 
-/* Whether the broker refused the user or the topic before it ever took the subscription: then it
- * has given up, and `error` says why. Any thread. */
+/* Whether the broker refused the user or the topic before it ever accepted the subscription. Then
+ * the thread has given up, and `error` has the reason. Any thread. */
 bool ir_subscription_gave_up(const ir_feed_subscription_t *subscription, ir_error_t *error);
 
-/* Leaves the broker and waits for the thread; takes NULL. */
+/* Disconnects and waits for the thread. Takes NULL. */
 void ir_subscription_stop(ir_feed_subscription_t *subscription);
 
 /* Checks the position's address. */

@@ -42,24 +42,23 @@ ir_status_t ir_timestamp_check(const char *format, ir_error_t *error) {
     }
     if (strchr(format, '%') == NULL) {
         return ir_error_set(error, IR_ERR_USAGE,
-                            "time-format: '%.80s' is none of iso, unix, unix-ms, and has no %%",
+                            "time-format: '%.80s' is not iso, unix or unix-ms, and contains no %%",
                             format);
     }
     if (has_directive(format, 's')) {
-        return ir_error_set(error, IR_ERR_USAGE, "time-format: instead of %%s write unix");
+        return ir_error_set(error, IR_ERR_USAGE, "time-format: use unix instead of %%s");
     }
     if (has_directive(format, 'Z')) {
         return ir_error_set(error, IR_ERR_USAGE,
-                            "time-format: %%Z is not read; put the abbreviation's column into "
-                            "zone = column:NAME, or write it as text");
+                            "time-format: %%Z is not supported; give the abbreviation's column as "
+                            "zone = column:NAME, or write the abbreviation as text");
     }
     return IR_OK;
 }
 
 /* ---- parts ---- */
 
-/* ".25" or ",25", nothing else; digits beyond nine are cut off. False when something else stands
- * there. */
+/* Parses ".25" or ",25"; ignores digits after the ninth. False for anything else. */
 static bool parse_fraction(const char **text, int64_t *ns) {
     *ns = 0;
     if ((*text)[0] != '.' && (*text)[0] != ',') {
@@ -80,7 +79,7 @@ static bool parse_fraction(const char **text, int64_t *ns) {
     return true;
 }
 
-/* timegm corrects what does not exist (30 February) instead of refusing it. */
+/* timegm corrects impossible dates (30 February) instead of refusing them. */
 static bool to_seconds(const struct tm *parts, int64_t *seconds) {
     struct tm corrected = *parts;
     const int year = parts->tm_year + TM_YEAR_0;
@@ -109,7 +108,7 @@ static bool parse_parts(const char *text, const char *format, ir_timestamp_t *ti
 
 /* ---- words ---- */
 
-/* Two digits; false when they are not there. */
+/* Parses two digits; false if they are missing. */
 static bool take_two(const char **text, int *number) {
     const char *at = *text;
     if (!isdigit((unsigned char)at[0]) || !isdigit((unsigned char)at[1])) {

@@ -1,4 +1,4 @@
-/* The text of a time, as a logger writes it. */
+/* Parses the text of a time, as loggers write it. */
 #ifndef IR_FEED_TIMESTAMP_H
 #define IR_FEED_TIMESTAMP_H
 
@@ -8,19 +8,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What a text says: an instant, or what a clock on the wall showed. */
+/* The meaning of a text: an instant, or the reading of a local clock. */
 typedef struct ir_timestamp {
-    bool zoned;      /* it said its offset from UTC: `time_ns` is UTC */
-    int64_t time_ns; /* otherwise as if the clock showed UTC */
+    bool zoned;      /* the text has an offset from UTC: `time_ns` is UTC */
+    int64_t time_ns; /* otherwise local time, counted as if it were UTC */
 } ir_timestamp_t;
 
-/* A format is "iso" (2025-10-26T02:30:00.25+02:00; T or a space; seconds, fraction and offset may
- * be missing), "unix", "unix-ms", or as strptime(3) takes it, in the C locale. After the seconds at
- * its end a fraction may follow that the format does not mention. "%s" (use "unix") and "%Z" (use
- * `zone`) are refused: the library reads them by the zone of the process, or not at all. */
+/* A format is "iso" (2025-10-26T02:30:00.25+02:00; T or a space; seconds, fraction and offset are
+ * optional), "unix", "unix-ms", or a format of strptime(3) in the C locale. If the format ends with
+ * seconds, a fraction may follow. "%s" (use "unix") and "%Z" (use `zone`) are refused: the library
+ * reads them in the process's zone, or not at all. */
 ir_status_t ir_timestamp_check(const char *format, ir_error_t *error);
 
-/* False when the text does not say a time so, or a date that does not exist. Years 1900 … 2200. */
+/* False if the text does not match the format, or the date does not exist. Years 1900 … 2200. */
 bool ir_timestamp_parse(ir_view_t text, const char *format, ir_timestamp_t *timestamp);
 
 #endif

@@ -23,13 +23,13 @@ struct ir_tracks {
 
 /* ---- times ---- */
 
-/* The latest of the two that is not behind the row before, else the earliest. */
+/* The latest candidate that is not after the previous row, else the earliest. */
 static int64_t choose_backward(const ir_track_t *track, const ir_instants_t *instants) {
     return instants->second_ns <= track->time_ns ? instants->second_ns : instants->first_ns;
 }
 
-/* The earliest that is not before it. When both are, it is a row out of order (the second is
- * nearer) or a file that begins again. */
+/* The earliest candidate that is not before the previous row. If both are before it, the row is out
+ * of order (the second is nearer), or the file starts over. */
 static int64_t choose_forward(const ir_track_t *track, const ir_instants_t *instants) {
     if (instants->first_ns >= track->time_ns ||
         (instants->second_ns < track->time_ns && track->time_ns - instants->second_ns > NEAR_NS)) {

@@ -12,8 +12,8 @@
 
 /* ---- JSON ---- */
 
-/* What stands at a path; NULL: nothing. A key may itself have dots in it: the longest one counts.
- */
+/* The value at a path, or NULL. Keys may contain dots: the longest matching key is used.
+ * */
 static const json_t *find(const json_t *value, const char *path) {
     char key[KEY_SIZE];
     if (*path == '\0') {
@@ -42,7 +42,7 @@ static const char *find_text(const json_t *message, const char *path) {
 
 /* ---- device ---- */
 
-/* The path of the id that a mote's column names: its last part is the name. */
+/* The path of the id that the mote's column names; the path's last part is the name. */
 static const char *find_id(const ir_uplink_kind_t *kind, const json_t *message,
                            const char *column) {
     for (size_t i = 0; i < sizeof kind->ids / sizeof kind->ids[0] && kind->ids[i] != NULL; i++) {
@@ -76,11 +76,11 @@ static bool take_time(const ir_reading_context_t *context, const json_t *message
             return ir_reading_set_time(context, time_ns, reading);
         }
     }
-    ir_report_unusable(context->report, "the uplink does not say when it was received");
+    ir_report_unusable(context->report, "the uplink has no time of reception");
     return false;
 }
 
-/* A counter that goes back is that of a device that rejoined. The servers leave out a zero. */
+/* A counter goes back when a device rejoins. The servers omit a zero. */
 static uint64_t note_frame(const ir_reading_context_t *context, const json_t *message,
                            ir_track_t *track, ir_view_t mote) {
     const json_t *value = find(message, context->position->format->uplink->frame);
@@ -95,7 +95,7 @@ static uint64_t note_frame(const ir_reading_context_t *context, const json_t *me
     return (uint64_t)missed;
 }
 
-/* Said of the first, the tenth, the hundredth … */
+/* Reports the first, the tenth, the hundredth … */
 static void note_encoded(const ir_reading_context_t *context, ir_track_t *track, ir_view_t mote) {
     uint64_t step = 1;
     track->encoded++;
@@ -103,7 +103,7 @@ static void note_encoded(const ir_reading_context_t *context, ir_track_t *track,
         step *= STEP;
     }
     if (track->encoded == step) {
-        ir_report_remark(context->report, "payloads of %.*s that the network did not decode: %llu",
+        ir_report_remark(context->report, "payloads of %.*s not decoded by the network: %llu",
                          IR_VIEW_ARG(mote), (unsigned long long)track->encoded);
     }
 }
@@ -124,7 +124,7 @@ static void take_values(const ir_reading_context_t *context, const json_t *paylo
             continue;
         } else if (text == NULL || !ir_reading_number(ir_view_text(text), false, &number)) {
             if (value != NULL && !json_is_null(value)) {
-                ir_report_unusable(context->report, "'%s' is no number", rule->column);
+                ir_report_unusable(context->report, "'%s' is not a number", rule->column);
             }
             continue;
         }

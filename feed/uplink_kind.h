@@ -1,4 +1,4 @@
-/* The LoRaWAN network servers whose uplinks are read: where the fields stand in their JSON objects.
+/* The supported LoRaWAN network servers, with the paths of fields in their JSON objects.
  *
  * tts         https://www.thethingsindustries.com/docs/the-things-stack/concepts/data-formats/
  *             ids: device_id, dev_eui; time: uplink_message.received_at, that of the network server
@@ -10,11 +10,11 @@
 typedef struct ir_uplink_kind {
     const char *topic; /* of all devices' uplinks */
     int qos;           /* that the server offers */
-    /* Paths in the object, separated by dots; of several the first that is there. */
-    const char *ids[3]; /* what a mote's column may be, NULL at the end */
+    /* Paths in the object, separated by dots; the first existing one is used. */
+    const char *ids[3]; /* possible names for the mote's column, terminated by NULL */
     const char *times[3];
     const char *payload, *frame;
-    const char *event; /* what tells an uplink from other messages */
+    const char *event; /* a path that only uplinks have */
 } ir_uplink_kind_t;
 
 extern const ir_uplink_kind_t ir_uplink_tts, ir_uplink_chirpstack;

@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #define BEHIND_MS                                                                                  \
-    200.0 /* as long as a producer waits at the end of a time for what was due in it */
-#define RATE_SHARE 0.98 /* of the rate; less is another rate */
+    200.0 /* the same grace in which a producer sends late messages after a phase's end */
+#define RATE_SHARE 0.98 /* of the asked rate; below it, the run did not keep the rate */
 
 __attribute__((format(printf, 2, 3))) static void give_reason(ir_conclusion_t *conclusion,
                                                               const char *format, ...) {
@@ -26,7 +26,7 @@ static unsigned long long number(uint64_t count) {
     return (unsigned long long)count;
 }
 
-/* ---- what was sent, of what was asked for ---- */
+/* ---- messages sent against messages asked for ---- */
 
 static void check_end(ir_conclusion_t *conclusion, const ir_evidence_t *evidence) {
     if (evidence->failed) {
@@ -42,18 +42,18 @@ static void check_end(ir_conclusion_t *conclusion, const ir_evidence_t *evidence
                     number(evidence->messages - evidence->sent.messages_sent),
                     number(evidence->messages));
     }
-    if (evidence->ran_dry) {
-        give_reason(conclusion, "the messages ended before the time that was asked for: say a "
-                                "larger --repeat, or --messages 0");
+    if (evidence->ended_early) {
+        give_reason(conclusion, "the source ran out of messages before the requested duration: use "
+                                "a larger --repeat, or --messages 0");
     }
 }
 
-/* Decimals that a figure of this size needs. */
+/* The number of decimals to print for a figure of this size. */
 static int decimals(double figure) {
     return figure >= 10 ? 0 : 2;
 }
 
-/* A stretch that ended with its time. */
+/* A phase that ended after its duration. */
 static void check_unsent(ir_conclusion_t *conclusion, const ir_result_t *result) {
     const double unsent = (double)result->observations_unsent;
     const double share = 100 * unsent / (unsent + (double)result->observations_sent);
@@ -70,7 +70,7 @@ static void check_unsent(ir_conclusion_t *conclusion, const ir_result_t *result)
     }
 }
 
-/* One that ended with its messages: the last of them may have gone out long after it was due. */
+/* A phase that ended with its messages: the last one may have been sent long after it was due. */
 static void check_behind(ir_conclusion_t *conclusion, const ir_evidence_t *evidence,
                          const ir_result_t *result) {
     const ir_producer_counts_t *sent = &evidence->sent;
@@ -97,7 +97,7 @@ static void check_behind(ir_conclusion_t *conclusion, const ir_evidence_t *evide
 
 static void check_search(ir_conclusion_t *conclusion, const ir_search_t *search) {
     if (!search->done || (search->n_turns < IR_SEARCH_TURNS && ir_search_result(search).rate > 0)) {
-        give_reason(conclusion, "the search did not come to an end: %u of %u turns in %u trials",
+        give_reason(conclusion, "the search did not finish: %u of %u turns in %u trials",
                     search->n_turns, IR_SEARCH_TURNS, search->trials);
     } else if (ir_search_result(search).rate <= 0) {
         give_reason(conclusion, "no rate was kept");
@@ -128,8 +128,8 @@ static void check_answers(ir_conclusion_t *conclusion, const ir_evidence_t *evid
     if (evidence->sent.unmeant > 0) {
         give_reason(conclusion, "%llu good messages were refused", number(evidence->sent.unmeant));
     }
-    if (!ir_reconciliation_is_even(&conclusion->balance)) {
-        give_reason(conclusion, "the sums are not even");
+    if (!ir_reconciliation_is_even(&conclusion->reconciliation)) {
+        give_reason(conclusion, "the sums do not match");
     }
 }
 
@@ -138,10 +138,10 @@ static void check_back(ir_conclusion_t *conclusion, const ir_evidence_t *evidenc
     if (back == NULL || !evidence->waited) {
         return;
     }
-    if (conclusion->balance.missing > 0) {
+    if (conclusion->reconciliation.missing > 0) {
         give_reason(conclusion, "%llu messages did not come back in all formats%s",
-                    number(conclusion->balance.missing),
-                    evidence->gaps > 0 ? ", or while the subscription was lost" : "");
+                    number(conclusion->reconciliation.missing),
+                    evidence->gaps > 0 ? ", or came back while the subscription was lost" : "");
     }
     if (back->unmeant > 0) {
         give_reason(conclusion, "%llu good messages were rejected", number(back->unmeant));
@@ -169,19 +169,20 @@ static void judge_schedule(ir_conclusion_t *conclusion, const ir_evidence_t *evi
     }
 }
 
-/* The times of what came back unseen are in no histogram, and they may have been the longest. */
+/* Messages republished while the subscription was down are in no histogram, and they may have been
+ * the slowest. */
 static void judge_listening(ir_conclusion_t *conclusion, const ir_evidence_t *evidence) {
-    if (evidence->gaps > 0 && evidence->back != NULL && conclusion->balance.missing > 0 &&
+    if (evidence->gaps > 0 && evidence->back != NULL && conclusion->reconciliation.missing > 0 &&
         conclusion->invalid[0] == '\0') {
         snprintf(conclusion->invalid, IR_CONCLUSION_LINE,
-                 "the subscription was lost: the times end to end lack those of %llu messages",
-                 number(conclusion->balance.missing));
+                 "the subscription was lost: the end-to-end times exclude %llu messages",
+                 number(conclusion->reconciliation.missing));
     }
 }
 
 void ir_conclusion_draw(ir_conclusion_t *conclusion, const ir_evidence_t *evidence) {
     *conclusion = (ir_conclusion_t){.complete = true};
-    ir_reconciliation_make(&conclusion->balance, &evidence->sent, evidence->back);
+    ir_reconciliation_make(&conclusion->reconciliation, &evidence->sent, evidence->back);
     check_end(conclusion, evidence);
     check_rates(conclusion, evidence);
     check_answers(conclusion, evidence);

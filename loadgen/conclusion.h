@@ -1,10 +1,10 @@
-/* What a run may say of itself, held against what was asked for. It is decided here and nowhere
- * else:
+/* Decides whether a run did what was asked and whether its figures are valid. No other file decides
+ * this.
  *
- *   complete     all that was asked for was done: for the whole time, or to the last message; at
- * the rate; all of it answered; and, if that was waited for, all of it back as was meant valid the
- * figures are the target's: the generator kept its own schedule, and saw what came back exit status
- * 0 when it is complete and valid, else 1
+ *   A run is complete when it ran for the whole duration or to the last message, kept the rate, had
+ * every message answered and, if it waited for that, saw every message come back as intended. It is
+ * valid when the figures describe the target: the generator kept its own schedule and saw what came
+ * back. The exit status is 0 when the run is complete and valid, else 1.
  *
  * Pure logic, any thread. */
 #ifndef IR_LOADGEN_CONCLUSION_H
@@ -20,19 +20,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What was asked for, and what came of it. */
+/* The request and the outcome. */
 typedef struct ir_evidence {
     const ir_plan_t *plan;
-    uint64_t messages;    /* that were to be sent; 0: as many as are due in the time asked for */
-    double late_bound_ms; /* that 99 of 100 messages may be late by the generator's own fault */
+    uint64_t messages;    /* messages to send; 0: all that are due in the requested duration */
+    double late_bound_ms; /* limit for the generator's own lateness, kept by 99 of 100 messages */
     bool failed;          /* an error ended the run */
-    bool interrupted;     /* a signal did */
-    bool ran_dry;         /* the messages ended before the time that was asked for */
-    bool waited;          /* until what is republished was back */
-    uint64_t gaps;        /* in the subscription */
+    bool interrupted;     /* a signal ended the run */
+    bool ended_early;     /* the source ran out of messages before the requested duration */
+    bool waited;          /* the run waited for messages to be republished */
+    uint64_t gaps;        /* interruptions of the subscription */
     ir_producer_counts_t sent;       /* of the whole run */
-    const ir_tracker_counts_t *back; /* NULL: nobody listened */
-    const ir_result_t *results;      /* of its stretches */
+    const ir_tracker_counts_t *back; /* NULL: no subscription */
+    const ir_result_t *results;      /* one for each phase */
     size_t n_results;
 } ir_evidence_t;
 
@@ -41,10 +41,11 @@ typedef struct ir_evidence {
 
 typedef struct ir_conclusion {
     bool complete, valid;
-    ir_reconciliation_t balance;
-    unsigned n_reasons; /* why it is not complete; above as many lines as there are: the first */
+    ir_reconciliation_t reconciliation;
+    unsigned
+        n_reasons; /* reasons why it is incomplete; only the first IR_CONCLUSION_REASONS are kept */
     char reasons[IR_CONCLUSION_REASONS][IR_CONCLUSION_LINE];
-    char invalid[IR_CONCLUSION_LINE]; /* why it is not valid; empty: it is */
+    char invalid[IR_CONCLUSION_LINE]; /* why it is invalid; empty: valid */
 } ir_conclusion_t;
 
 void ir_conclusion_draw(ir_conclusion_t *conclusion, const ir_evidence_t *evidence);

@@ -9,7 +9,7 @@
 
 #define NEW ".new"
 
-/* All that a run leaves; the summary goes first and comes last, so that it is never without the
+/* All result files. The summary is removed first and written last, so it never exists without the
  * others. */
 static const char *const results[] = {
     "summary.json",
@@ -56,13 +56,12 @@ static ir_status_t lock_folder(ir_folder_t *folder, ir_error_t *error) {
     if (flock(folder->lock, LOCK_EX | LOCK_NB) == 0) {
         return IR_OK;
     }
-    return errno == EWOULDBLOCK
-               ? ir_error_set(error, IR_ERR_STATE,
-                              "out: another run writes its results to %s: wait for its end, or "
-                              "name another directory",
-                              folder->path)
-               : ir_error_set(error, IR_ERR_IO, "out: cannot lock %s: %s", folder->path,
-                              strerror(errno));
+    return errno == EWOULDBLOCK ? ir_error_set(error, IR_ERR_STATE,
+                                               "out: another run writes its results to %s: wait "
+                                               "until it ends, or choose another directory",
+                                               folder->path)
+                                : ir_error_set(error, IR_ERR_IO, "out: cannot lock %s: %s",
+                                               folder->path, strerror(errno));
 }
 
 ir_status_t ir_folder_open(ir_folder_t *folder, const char *path, ir_error_t *error) {
@@ -72,12 +71,12 @@ ir_status_t ir_folder_open(ir_folder_t *folder, const char *path, ir_error_t *er
     }
     if (mkdir(path, 0777) != 0 && errno != EEXIST) {
         folder->path = NULL;
-        return ir_error_set(error, IR_ERR_IO, "out: cannot make directory %s: %s", path,
+        return ir_error_set(error, IR_ERR_IO, "out: cannot create directory %s: %s", path,
                             strerror(errno));
     }
     const ir_status_t status = lock_folder(folder, error);
     if (status != IR_OK) {
-        folder->path = NULL; /* what lies there is another run's */
+        folder->path = NULL; /* the results in the folder belong to an earlier run */
         return status;
     }
     remove_new(folder); /* of a run that was killed */

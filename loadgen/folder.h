@@ -1,7 +1,7 @@
-/* The folder of a run's results (--out). It belongs to one run at a time: it is locked from open to
- * close, by flock(2) on the folder, so that the lock ends with the process. What an earlier run
- * left stays until this one has something to write; the results of two runs never stand side by
- * side. One thread. */
+/* The folder for a run's results (--out). Only one run uses it at a time: flock(2) on the folder
+ * locks it from open to close, so the lock ends with the process. Results of an earlier run stay
+ * until this run has results of its own; the folder never mixes the results of two runs. One
+ * thread. */
 #ifndef IR_LOADGEN_FOLDER_H
 #define IR_LOADGEN_FOLDER_H
 
@@ -15,25 +15,25 @@
 typedef struct ir_folder {
     const char *path; /* NULL: the run keeps no results */
     int lock;
-    bool begun; /* the results in it are this run's */
+    bool begun; /* the results in the folder belong to this run */
 } ir_folder_t;
 
-/* Makes the folder if need be, and locks it. IR_ERR_STATE: another run has it. `path` outlives the
- * folder; NULL: there is none, and all else does nothing. */
+/* Creates the folder if necessary and locks it. IR_ERR_STATE: another run holds the lock. `path`
+ * must outlive the folder; if it is NULL, there is no folder and the other functions do nothing. */
 ir_status_t ir_folder_open(ir_folder_t *folder, const char *path, ir_error_t *error);
 
-/* Where a file that is not yet a result is written: beside it, until `begin` or `keep`. */
+/* The temporary path for a result file, used until `begin` or `keep` renames it. */
 ir_status_t ir_folder_new(const ir_folder_t *folder, const char *name,
                           char path[static IR_PATH_SIZE], ir_error_t *error);
 
-/* The results of the run before go, and those files of this run that are there take their places,
- * open or not. */
+/* Removes the earlier run's results and renames this run's temporary files to their final names,
+ * even while they are open. */
 ir_status_t ir_folder_begin(ir_folder_t *folder, ir_error_t *error);
 
-/* A file that `ir_folder_new` named is whole: it takes its place. */
+/* Renames a finished file from the path that ir_folder_new gave to its final name. */
 ir_status_t ir_folder_keep(const ir_folder_t *folder, const char *name, ir_error_t *error);
 
-/* Removes what has not taken its place, and unlocks. */
+/* Removes remaining temporary files and unlocks the folder. */
 void ir_folder_close(ir_folder_t *folder);
 
 #endif

@@ -97,7 +97,8 @@ typedef struct ir_mode {
     const char *text;
 } ir_mode_t;
 
-static const ir_mode_t sending = {sends, "with sending (not dump, write-registry, write-motes)"};
+static const ir_mode_t sending = {sends,
+                                  "when sending (not with dump, write-registry or write-motes)"};
 static const ir_mode_t replay = {replays, "with a replay (not simulate)"};
 static const ir_mode_t simulation = {simulates, "with simulate"};
 static const ir_mode_t search = {searches, "with find-max"};
@@ -106,15 +107,15 @@ static const ir_mode_t arriving = {is_arriving, "with relative-share or clockles
 static const ir_mode_t bodies = {repeats_bodies, "with simulate and clockless-share"};
 static const ir_mode_t chance = {
     has_chance, "with simulate, relative-share, clockless-share or arrivals=poisson"};
-static const ir_mode_t http = {posts, "with a target by HTTP"};
+static const ir_mode_t http = {posts, "with an HTTP target"};
 static const ir_mode_t network = {connects, "with a target other than null:"};
-static const ir_mode_t tls = {encrypts, "with a target by TLS"};
+static const ir_mode_t tls = {encrypts, "with a TLS target"};
 static const ir_mode_t listening = {listens, "with a subscription (subscribe, and a target other "
                                              "than null:)"};
 static const ir_mode_t draining = {drains, "with a subscription or find-max"};
 
-/* Those that are not in it go with all. What asks for less (no-subscribe, no-wait, no-ledger,
- * late-bound) is always kept. */
+/* Settings that are not listed apply in every mode. So do those that only reduce work
+ * (no-subscribe, no-wait, no-ledger) and late-bound. */
 static const struct {
     const char *setting;
     const ir_mode_t *mode;
@@ -162,8 +163,8 @@ static const struct {
 ir_status_t ir_modes_check(const void *options, const char *setting, ir_error_t *error) {
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         if (strcmp(rules[i].setting, setting) == 0 && !rules[i].mode->is(options)) {
-            return ir_error_set(error, IR_ERR_USAGE, "%s: does nothing here; it goes %s", setting,
-                                rules[i].mode->text);
+            return ir_error_set(error, IR_ERR_USAGE, "%s: has no effect here; it applies only %s",
+                                setting, rules[i].mode->text);
         }
     }
     return IR_OK;

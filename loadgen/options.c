@@ -12,8 +12,8 @@ void ir_loadgen_broker_options(const ir_loadgen_options_t *options, const char *
 static ir_status_t parse_start(const char *text, int64_t *start_ns, ir_error_t *error) {
     *start_ns = 0;
     if (ir_setting_text(text) != NULL && !ir_clock_parse(ir_view_text(text), start_ns)) {
-        return ir_error_set(error, IR_ERR_USAGE, "start: '%s' is no time like 2025-05-01T04:00:00Z",
-                            text);
+        return ir_error_set(error, IR_ERR_USAGE,
+                            "start: '%s' is not a time such as 2025-05-01T04:00:00Z", text);
     }
     return IR_OK;
 }

@@ -1,4 +1,4 @@
-/* What the settings of ir-loadgen (loadgen/settings.h) mean to its parts. */
+/* Translates the settings of ir-loadgen (loadgen/settings.h) into the options of its parts. */
 #ifndef IR_LOADGEN_OPTIONS_H
 #define IR_LOADGEN_OPTIONS_H
 
@@ -52,13 +52,13 @@ typedef struct ir_loadgen_options {
     bool core_dumps;
 } ir_loadgen_options_t;
 
-/* What follows from the options. Texts belong to the options. */
+/* Derives the options of one part. The options own the texts. */
 void ir_loadgen_broker_options(const ir_loadgen_options_t *options, const char *role,
                                ir_broker_options_t *broker);
 ir_status_t ir_loadgen_source(const ir_loadgen_options_t *options, ir_source_t *source,
                               ir_error_t *error);
 
-/* `tokens` may be NULL. They and the options outlive the targets. */
+/* `tokens` may be NULL. The tokens and the options must outlive the targets. */
 ir_status_t ir_loadgen_targets(const ir_loadgen_options_t *options, const ir_mote_tokens_t *tokens,
                                ir_targets_t *targets, ir_error_t *error);
 ir_status_t ir_loadgen_plan(const ir_loadgen_options_t *options, ir_plan_t *plan,
@@ -67,7 +67,7 @@ ir_status_t ir_loadgen_plan(const ir_loadgen_options_t *options, ir_plan_t *plan
 typedef struct ir_loadgen_formats {
     const char *names[IR_FORMATS_MAX]; /* constants */
     unsigned count;
-    bool any; /* none was named: all there are, and the first to arrive counts */
+    bool any; /* no format was named: subscribes to all, and the first to arrive counts */
 } ir_loadgen_formats_t;
 
 ir_status_t ir_loadgen_formats(const ir_loadgen_options_t *options, ir_loadgen_formats_t *formats,
@@ -77,7 +77,7 @@ static inline bool ir_loadgen_subscribes(const ir_loadgen_options_t *options) {
     return options->subscribe && !options->no_subscribe;
 }
 
-/* It is to write files, not to send. */
+/* The run writes files and sends nothing. */
 static inline bool ir_loadgen_writes(const ir_loadgen_options_t *options) {
     return ir_setting_text(options->write_registry) != NULL ||
            ir_setting_text(options->write_motes) != NULL;

@@ -6,10 +6,10 @@
 #include <stdio.h>
 
 #define STEPS_MAX 10000
-#define SLACK 1e-9 /* so that the last step is not lost by rounding */
+#define SLACK 1e-9 /* so that rounding does not lose the last step */
 
 static ir_status_t wrong_steps(ir_error_t *error, const char *what) {
-    return ir_error_set(error, IR_ERR_USAGE, "rate-steps: wants FROM:TO:STEP:SECONDS, %s", what);
+    return ir_error_set(error, IR_ERR_USAGE, "rate-steps: must be FROM:TO:STEP:SECONDS, %s", what);
 }
 
 static ir_status_t parse_steps(ir_plan_t *plan, const char *text, ir_error_t *error) {
@@ -21,10 +21,10 @@ static ir_status_t parse_steps(ir_plan_t *plan, const char *text, ir_error_t *er
         return wrong_steps(error, "for example 1000:5000:1000:10");
     }
     if (!(plan->from > 0) || !(plan->to >= plan->from) || !isfinite(plan->to)) {
-        return wrong_steps(error, "FROM above 0 and TO not below it");
+        return wrong_steps(error, "with FROM above 0 and TO not below FROM");
     }
     if (!(plan->step > 0) || (plan->to - plan->from) / plan->step > STEPS_MAX) {
-        return wrong_steps(error, "STEP above 0 and large enough for at most 10000 steps");
+        return wrong_steps(error, "with STEP above 0 and at most 10000 steps");
     }
     if (!(seconds >= 0.1) || seconds > 1e6) {
         return wrong_steps(error, "SECONDS from 0.1 to 1000000");
@@ -37,11 +37,11 @@ static ir_status_t check(const ir_plan_options_t *options, ir_error_t *error) {
     const bool steps = options->steps != NULL;
     if (steps + options->search + (options->pattern.rate > 0) + (options->pattern.pace > 0) > 1) {
         return ir_error_set(error, IR_ERR_USAGE,
-                            "rate, pace, rate-steps and find-max: only one of them");
+                            "rate, pace, rate-steps and find-max: only one of these can be set");
     }
     if ((steps || options->search) && options->duration_ns > 0) {
         return ir_error_set(error, IR_ERR_USAGE,
-                            "duration: rate-steps and find-max have times of their own");
+                            "duration: rate-steps and find-max set their own durations");
     }
     return IR_OK;
 }
@@ -101,10 +101,10 @@ bool ir_plan_next(ir_plan_t *plan, ir_step_t *step) {
     return true;
 }
 
-ir_verdict_t ir_plan_tell(ir_plan_t *plan, const ir_trial_t *trial) {
+ir_verdict_t ir_plan_report(ir_plan_t *plan, const ir_trial_t *trial) {
     const ir_verdict_t verdict = ir_trial_judge(trial, plan->options.p99_bound_ms);
     if (plan->kind == IR_PLAN_SEARCH) {
-        ir_search_tell(&plan->search, trial, verdict);
+        ir_search_report(&plan->search, trial, verdict);
     }
     return verdict;
 }

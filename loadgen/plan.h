@@ -1,4 +1,4 @@
-/* Which stretches of load a run has, one after the other. One thread. */
+/* The sequence of load phases in a run. One thread. */
 #ifndef IR_LOADGEN_PLAN_H
 #define IR_LOADGEN_PLAN_H
 
@@ -10,14 +10,14 @@
 #include <stdint.h>
 
 typedef enum ir_plan_kind {
-    IR_PLAN_WHOLE, /* one stretch: for a time, or until the source ends */
+    IR_PLAN_WHOLE, /* one phase: for a duration, or until the source ends */
     IR_PLAN_STEPS, /* rates from low to high */
-    IR_PLAN_SEARCH /* until the highest rate that is kept is found */
+    IR_PLAN_SEARCH /* until the highest sustained rate is found */
 } ir_plan_kind_t;
 
 typedef struct ir_plan_options {
     ir_pattern_t pattern;
-    int64_t duration_ns; /* of the whole; 0: until the source ends */
+    int64_t duration_ns; /* total; 0: until the source ends */
     const char *steps;   /* "FROM:TO:STEP:SECONDS", or NULL */
     bool search;
     int64_t warm_up_ns, trial_ns; /* of each trial of the search */
@@ -26,9 +26,9 @@ typedef struct ir_plan_options {
 
 typedef struct ir_step {
     ir_pattern_t pattern;
-    int64_t warm_up_ns; /* of `length_ns`, at its beginning: not measured */
+    int64_t warm_up_ns; /* the first part of `length_ns`, which is not measured */
     int64_t length_ns;  /* 0: until the source ends */
-    bool drains;        /* all must be done before the next begins */
+    bool drains;        /* the next phase waits until all messages of this one are done */
 } ir_step_t;
 
 typedef struct ir_plan {
@@ -40,19 +40,19 @@ typedef struct ir_plan {
     ir_search_t search;
 } ir_plan_t;
 
-/* Texts outlive the plan. IR_ERR_USAGE when the options do not fit together. */
+/* Texts must outlive the plan. IR_ERR_USAGE when the options contradict each other. */
 ir_status_t ir_plan_init(ir_plan_t *plan, const ir_plan_options_t *options, ir_error_t *error);
 
-/* The next stretch; false: there is none. */
+/* The next phase. False when the plan is finished. */
 bool ir_plan_next(ir_plan_t *plan, ir_step_t *step);
 
-/* What came of the stretch at hand. */
-ir_verdict_t ir_plan_tell(ir_plan_t *plan, const ir_trial_t *trial);
+/* Takes the outcome of the current phase. */
+ir_verdict_t ir_plan_report(ir_plan_t *plan, const ir_trial_t *trial);
 
-/* How long it takes in all; 0: nobody knows. */
+/* Total duration; 0: unknown. */
 int64_t ir_plan_length(const ir_plan_t *plan);
 
-/* How many observations are asked for in all; 0: nobody knows. */
+/* Total number of observations requested; 0: unknown. */
 double ir_plan_observations(const ir_plan_t *plan);
 
 #endif

@@ -7,8 +7,8 @@ void ir_report_step(const ir_result_t *result) {
     char late[IR_MS_SIZE];
     const ir_quantiles_t *told = result->heard ? &result->back : &result->confirms;
     ir_log(IR_LOG_INFO,
-           "%.0f/s asked: %.0f/s sent, %.0f/s %s, backlog grows %.0f/s, p99 %s ms, late p99 %s ms: "
-           "%s",
+           "%.0f/s asked: %.0f/s sent, %.0f/s %s, backlog growth %.0f/s, p99 %s ms, lateness p99 "
+           "%s ms: %s",
            result->asked, ir_result_sent_rate(result), ir_result_done_rate(result),
            result->heard ? "back" : "confirmed", result->growth,
            ir_quantiles_text(told, told->p99, p99),
@@ -16,7 +16,7 @@ void ir_report_step(const ir_result_t *result) {
            ir_verdict_text(result->verdict));
 }
 
-static void tell_latency(const char *what, const ir_histogram_t *histogram) {
+static void log_latency(const char *what, const ir_histogram_t *histogram) {
     ir_quantiles_t quantiles;
     ir_quantiles_of(histogram, &quantiles);
     if (quantiles.count == 0) {
@@ -27,18 +27,18 @@ static void tell_latency(const char *what, const ir_histogram_t *histogram) {
            what, quantiles.p50, quantiles.p90, quantiles.p99, quantiles.p999, quantiles.max);
 }
 
-static void tell_balance(const ir_reconciliation_t *balance) {
-    char line[IR_BALANCE_LINE];
-    ir_log(ir_reconciliation_sent_is_even(balance) ? IR_LOG_INFO : IR_LOG_ERROR, "%s",
-           ir_reconciliation_sent_line(balance, line));
-    if (balance->heard) {
-        ir_log(ir_reconciliation_back_is_even(balance) ? IR_LOG_INFO : IR_LOG_ERROR, "%s",
-               ir_reconciliation_back_line(balance, line));
+static void log_reconciliation(const ir_reconciliation_t *reconciliation) {
+    char line[IR_RECONCILIATION_LINE];
+    ir_log(ir_reconciliation_sent_is_even(reconciliation) ? IR_LOG_INFO : IR_LOG_ERROR, "%s",
+           ir_reconciliation_sent_line(reconciliation, line));
+    if (reconciliation->heard) {
+        ir_log(ir_reconciliation_back_is_even(reconciliation) ? IR_LOG_INFO : IR_LOG_ERROR, "%s",
+               ir_reconciliation_back_line(reconciliation, line));
     }
 }
 
-/* Last, so that nobody takes a figure above for more than it is. */
-static void tell_conclusion(const ir_conclusion_t *conclusion) {
+/* Last, so that it qualifies the figures above. */
+static void log_conclusion(const ir_conclusion_t *conclusion) {
     for (unsigned i = 0; i < conclusion->n_reasons; i++) {
         ir_log(IR_LOG_ERROR, "not complete: %s", conclusion->reasons[i]);
     }
@@ -54,14 +54,14 @@ void ir_report_tell(const ir_summary_t *summary) {
            (unsigned long long)sent->messages_sent, (unsigned long long)summary->messages,
            (unsigned long long)sent->observations_sent,
            (unsigned long long)sent->messages_confirmed);
-    tell_latency("to the confirm:", summary->whole->confirms.corrected);
+    log_latency("to the confirm:", summary->whole->confirms.corrected);
     if (summary->heard) {
-        tell_latency("end to end:", summary->whole->back.corrected);
-        if (summary->options->no_wait && summary->conclusion.balance.missing > 0) {
+        log_latency("end to end:", summary->whole->back.corrected);
+        if (summary->options->no_wait && summary->conclusion.reconciliation.missing > 0) {
             ir_log(IR_LOG_WARN,
-                   "these are only the first to come back: %llu messages were not "
-                   "waited for",
-                   (unsigned long long)summary->conclusion.balance.missing);
+                   "the end-to-end figures are only for the first to come back: the run did not "
+                   "wait for %llu messages",
+                   (unsigned long long)summary->conclusion.reconciliation.missing);
         }
         if (summary->whole->end.back.order_violations > 0) {
             ir_log(IR_LOG_WARN, "%llu order violations",
@@ -71,11 +71,11 @@ void ir_report_tell(const ir_summary_t *summary) {
     if (summary->plan->kind == IR_PLAN_SEARCH) {
         const ir_search_result_t found = ir_search_result(search);
         ir_log(IR_LOG_INFO,
-               "highest rate that is kept: %.0f observations/s (half of the turns of this one run "
-               "between %.0f and %.0f; then: %s)",
+               "highest sustained rate: %.0f observations/s (half of this run's turning points lie "
+               "between %.0f and %.0f; limit above: %s)",
                found.rate, found.low, found.high, ir_verdict_text(search->limit));
-        ir_log(IR_LOG_INFO, "that is not the spread between runs: two runs differ by more");
+        ir_log(IR_LOG_INFO, "this range is not the spread between runs: two runs differ by more");
     }
-    tell_balance(&summary->conclusion.balance);
-    tell_conclusion(&summary->conclusion);
+    log_reconciliation(&summary->conclusion.reconciliation);
+    log_conclusion(&summary->conclusion);
 }

@@ -1,4 +1,4 @@
-/* What came of a run, and of its stretches, in a few lines of the log. */
+/* Logs a short report of a run and of each phase. */
 #ifndef IR_LOADGEN_REPORT_H
 #define IR_LOADGEN_REPORT_H
 

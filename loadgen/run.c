@@ -39,7 +39,7 @@ static ir_status_t open_ledger(ir_run_t *run, ir_error_t *error) {
 static ir_status_t open_series(ir_run_t *run, ir_error_t *error) {
     char path[IR_PATH_SIZE];
     const ir_status_t status = ir_folder_new(&run->folder, "series.csv", path, error);
-    return status == IR_OK ? ir_timeline_create(path, &run->series, error) : status;
+    return status == IR_OK ? ir_timeline_create(path, &run->timeline, error) : status;
 }
 
 static ir_status_t open_files(ir_run_t *run, ir_error_t *error) {
@@ -59,7 +59,7 @@ static ir_status_t find_targets(ir_run_t *run, ir_error_t *error) {
                            : status;
 }
 
-static ir_status_t make_stretches(ir_run_t *run, ir_error_t *error) {
+static ir_status_t make_measurements(ir_run_t *run, ir_error_t *error) {
     return ir_measurement_init(&run->fresh) && ir_measurement_init(&run->row) &&
                    ir_measurement_init(&run->step) && ir_measurement_init(&run->whole)
                ? IR_OK
@@ -78,21 +78,21 @@ static ir_status_t prepare(ir_run_t *run, ir_error_t *error) {
         status = ir_loadgen_source(run->options, &run->source, error);
     }
     if (status == IR_OK) {
-        status = make_stretches(run, error);
+        status = make_measurements(run, error);
     }
     return status == IR_OK ? open_files(run, error) : status;
 }
 
 /* ---- listening ---- */
 
-/* Messages whose raw ids nobody knows beforehand are told by their motes. */
+/* Messages whose raw ids are not known beforehand are identified by their mote. */
 static bool match_arrivals(ir_run_t *run) {
     const ir_timings_t *timings = &run->options->timings;
     if (timings->relative + timings->clockless <= 0) {
         return true;
     }
     run->motes = ir_motes_new(&run->source);
-    return run->motes != NULL && ir_tracker_match(run->receipts, run->motes);
+    return run->motes != NULL && ir_tracker_match(run->tracker, run->motes);
 }
 
 static ir_status_t start_listening(ir_run_t *run, ir_error_t *error) {
@@ -101,18 +101,18 @@ static ir_status_t start_listening(ir_run_t *run, ir_error_t *error) {
     ir_subscriber_options_t options = {
         .formats = run->formats.names, .n_formats = run->formats.count, .any = run->formats.any};
     ir_loadgen_broker_options(run->options, "ir-loadgen subscriber", &options.broker);
-    run->receipts = ir_tracker_new((size_t)(messages < most ? messages : most), run->source.motes,
-                                   run->formats.count, run->formats.any);
-    if (run->receipts == NULL) {
+    run->tracker = ir_tracker_new((size_t)(messages < most ? messages : most), run->source.motes,
+                                  run->formats.count, run->formats.any);
+    if (run->tracker == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY,
-                            "out of memory for the receipts of %llu messages; try a smaller "
+                            "out of memory for the tracker of %llu messages; try a smaller "
                             "'outstanding'",
                             (unsigned long long)(messages < most ? messages : most));
     }
     if (!match_arrivals(run)) {
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the names of the motes");
     }
-    return ir_subscriber_start(&options, run->receipts, &run->subscriber, error);
+    return ir_subscriber_start(&options, run->tracker, &run->subscriber, error);
 }
 
 static ir_status_t wait_until_listening(ir_run_t *run, ir_error_t *error) {
@@ -128,8 +128,8 @@ static ir_status_t wait_until_listening(ir_run_t *run, ir_error_t *error) {
                        ? ir_error_set(error, why.status, "%s", why.text)
                        : ir_error_set(error, IR_ERR_TIMEOUT, "cannot subscribe within retry-for");
         }
-        if (ir_run_wait_moment(run, IR_RUN_LOOK_NS)) {
-            return ir_error_set(error, IR_ERR_STATE, "stopped before anything was sent");
+        if (ir_run_wait_moment(run, IR_RUN_POLL_NS)) {
+            return ir_error_set(error, IR_ERR_STATE, "stopped before any message was sent");
         }
     }
     run->listening = true;
@@ -140,7 +140,7 @@ static ir_status_t wait_until_listening(ir_run_t *run, ir_error_t *error) {
     return IR_OK;
 }
 
-/* Nothing comes back of what goes nowhere. */
+/* A null target republishes nothing, so the run does not subscribe. */
 static ir_status_t listen_back(ir_run_t *run, ir_error_t *error) {
     if (!ir_loadgen_subscribes(run->options) || ir_targets_are_null(&run->targets)) {
         return IR_OK;
@@ -160,7 +160,7 @@ static ir_status_t start_sending(ir_run_t *run, ir_error_t *error) {
         .stall_ns = run->options->drain_timeout_ns,
     };
     const ir_producer_shared_t shared = {
-        .source = &run->source, .receipts = run->receipts, .ledger = run->ledger};
+        .source = &run->source, .tracker = run->tracker, .ledger = run->ledger};
     return ir_producers_start(&run->producers, &options, &shared, error);
 }
 
@@ -177,7 +177,7 @@ static void begin_run(ir_run_t *run) {
 
 static void wait_connected(ir_run_t *run) {
     while (!ir_producers_ready(&run->producers) && ir_run_goes_on(run)) {
-        if (ir_run_wait_moment(run, IR_RUN_LOOK_NS)) {
+        if (ir_run_wait_moment(run, IR_RUN_POLL_NS)) {
             ir_run_take_signal(run);
         }
     }
@@ -188,12 +188,12 @@ static void wait_connected(ir_run_t *run) {
 static void wait_answered(ir_run_t *run) {
     ir_producers_finish(&run->producers);
     while (!ir_producers_done(&run->producers)) {
-        ir_run_look(run);
+        ir_run_poll(run);
     }
 }
 
 static void wait_back(ir_run_t *run) {
-    if (run->receipts == NULL || run->options->no_wait) {
+    if (run->tracker == NULL || run->options->no_wait) {
         return;
     }
     ir_run_wait_drained(run);
@@ -205,16 +205,16 @@ static void wait_back(ir_run_t *run) {
 
 /* ---- the end ---- */
 
-/* The messages that were to be sent; 0: as many as are due in the time that ends the run. */
+/* The number of messages to send; 0: all that are due in the run's duration. */
 static uint64_t messages_asked(const ir_run_t *run) {
     const bool timed = run->plan.kind != IR_PLAN_WHOLE || run->plan.options.duration_ns > 0;
     return timed || run->source.messages == IR_SOURCE_UNLIMITED ? 0 : run->source.messages;
 }
 
-/* With a number of messages besides a time, whichever comes first ends the run. */
-static bool ran_dry(const ir_run_t *run) {
+/* With both a number of messages and a duration, the run ends at whichever comes first. */
+static bool ended_early(const ir_run_t *run) {
     const bool bounded = run->plan.kind == IR_PLAN_WHOLE && run->options->messages > 0;
-    return !bounded && ir_producers_any_ran_dry(&run->producers);
+    return !bounded && ir_producers_any_ended_early(&run->producers);
 }
 
 static void conclude(const ir_run_t *run, bool failed, ir_conclusion_t *conclusion) {
@@ -224,11 +224,11 @@ static void conclude(const ir_run_t *run, bool failed, ir_conclusion_t *conclusi
         .late_bound_ms = (double)run->options->late_bound_ns / (double)IR_MILLISECOND_NS,
         .failed = failed,
         .interrupted = run->n_signals > 0,
-        .ran_dry = ran_dry(run),
+        .ended_early = ended_early(run),
         .waited = !run->options->no_wait,
         .gaps = run->gaps,
         .sent = run->now.sent,
-        .back = run->receipts != NULL ? &run->now.back : NULL,
+        .back = run->tracker != NULL ? &run->now.back : NULL,
         .results = run->results,
         .n_results = run->n_results,
     };
@@ -238,7 +238,8 @@ static void conclude(const ir_run_t *run, bool failed, ir_conclusion_t *conclusi
 static void summarise(ir_run_t *run, bool failed, ir_summary_t *summary) {
     const ir_producer_counts_t *sent = &run->now.sent;
     const bool counted = messages_asked(run) > 0;
-    const bool due = run->plan.kind == IR_PLAN_WHOLE; /* a step takes over what the last one left */
+    const bool due =
+        run->plan.kind == IR_PLAN_WHOLE; /* the next step sends what one step left unsent */
     *summary = (ir_summary_t){
         .options = run->options,
         .targets = &run->targets,
@@ -252,7 +253,7 @@ static void summarise(ir_run_t *run, bool failed, ir_summary_t *summary) {
         .whole = &run->whole,
         .results = run->results,
         .n_results = run->n_results,
-        .heard = run->receipts != NULL,
+        .heard = run->tracker != NULL,
         .sees_rejected = run->sees_rejected,
         .gaps = run->gaps,
         .cpu_ns = ir_clock_process_cpu() - run->cpu_ns,
@@ -280,8 +281,8 @@ static ir_status_t close_files(ir_run_t *run, ir_status_t status, ir_error_t *er
     ir_error_t cause = {.status = IR_OK};
     status = also(status, ir_ledger_close(run->ledger, &cause), &cause, error);
     run->ledger = NULL;
-    status = also(status, ir_timeline_close(run->series, &cause), &cause, error);
-    run->series = NULL;
+    status = also(status, ir_timeline_close(run->timeline, &cause), &cause, error);
+    run->timeline = NULL;
     return status;
 }
 
@@ -295,7 +296,7 @@ static ir_status_t write_results(const ir_run_t *run, const ir_summary_t *summar
     return status;
 }
 
-/* Joins the threads and writes what there is, whatever happened; the first error counts. */
+/* Joins the threads and writes all results, even after an error. Returns the first error. */
 static ir_status_t finish(ir_run_t *run, ir_status_t status, bool *good, ir_error_t *error) {
     ir_summary_t summary;
     ir_error_t cause = {.status = IR_OK};
@@ -317,9 +318,9 @@ static void clean_up(ir_run_t *run) {
     ir_subscriber_stop(run->subscriber);
     ir_producers_free(&run->producers);
     (void)ir_ledger_close(run->ledger, NULL);
-    (void)ir_timeline_close(run->series, NULL);
+    (void)ir_timeline_close(run->timeline, NULL);
     ir_folder_close(&run->folder);
-    ir_tracker_free(run->receipts);
+    ir_tracker_free(run->tracker);
     ir_motes_free(run->motes);
     ir_source_close(&run->source);
     ir_targets_free(&run->targets);

@@ -7,12 +7,12 @@
 
 #include <stdbool.h>
 
-/* Sends, waits, writes ledger, histograms and summary. Takes SIGINT, SIGTERM and SIGHUP for itself;
- * call from the only thread. `*good`: the run is complete and valid (conclusion.h); only with
- * IR_OK. */
+/* Runs the load and writes the ledger, histograms and summary. Handles SIGINT, SIGTERM and SIGHUP;
+ * call it while the process has only one thread. `*good`: the run is complete and valid
+ * (conclusion.h); set only with IR_OK. */
 ir_status_t ir_loadgen_run(const ir_loadgen_options_t *options, bool *good, ir_error_t *error);
 
-/* Writes the packs to standard output, one a line. */
+/* Writes the packs to standard output, one per line. */
 ir_status_t ir_loadgen_dump(const ir_loadgen_options_t *options, ir_error_t *error);
 
 /* Writes the files of --write-registry and --write-motes. */

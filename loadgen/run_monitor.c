@@ -7,14 +7,14 @@
 
 /* ---- signals ---- */
 
-/* Under nohup a hangup is nothing; blocked, it would come all the same. */
+/* Under nohup, SIGHUP is ignored; blocking it would make it arrive anyway. */
 static bool is_ignored(int number) {
     struct sigaction action;
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* They wait until this thread asks for them. A connection that broke is an error of its call, not
- * the end of the program. */
+/* Signals stay pending until this thread takes them. SIGPIPE is ignored: a broken connection is an
+ * error of the call, not the end of the program. */
 void ir_run_take_signals(ir_run_t *run) {
     sigemptyset(&run->signals);
     sigaddset(&run->signals, SIGINT);
@@ -26,10 +26,9 @@ void ir_run_take_signals(ir_run_t *run) {
     (void)signal(SIGPIPE, SIG_IGN);
 }
 
-/* Waits a moment; true when a signal came. After the second one the next ends the program, should
- * even that not be quick enough. */
+/* Waits a moment; true when a signal came. The third signal ends the program at once. */
 bool ir_run_wait_moment(ir_run_t *run, int64_t wait_ns) {
-    const struct timespec moment = {.tv_nsec = wait_ns < IR_RUN_LOOK_NS ? wait_ns : IR_RUN_LOOK_NS};
+    const struct timespec moment = {.tv_nsec = wait_ns < IR_RUN_POLL_NS ? wait_ns : IR_RUN_POLL_NS};
     if (sigtimedwait(&run->signals, NULL, &moment) < 0) {
         return false;
     }
@@ -41,7 +40,7 @@ bool ir_run_wait_moment(ir_run_t *run, int64_t wait_ns) {
 
 /* ---- listening ---- */
 
-/* Says once when the subscription breaks and once when it is back. */
+/* Logs once when the subscription breaks and once when it works again. */
 static void watch_listening(ir_run_t *run) {
     ir_error_t why = {.status = IR_OK};
     if (run->subscriber == NULL) {
@@ -51,29 +50,29 @@ static void watch_listening(ir_run_t *run) {
     if (listening != run->listening) {
         ir_progress_clear(&run->progress);
         ir_log(IR_LOG_WARN, "%s",
-               listening ? "subscribed again; what was republished meanwhile was not seen"
+               listening ? "subscribed again; messages republished in the meantime were not seen"
                          : why.text);
     }
     run->listening = listening;
 }
 
-/* ---- looking ---- */
+/* ---- polling ---- */
 
 void ir_run_snap(ir_run_t *run) {
     run->now.at_ns = ir_clock_monotonic();
     ir_producers_count(&run->producers, &run->now.sent, run->by_target);
-    if (run->receipts != NULL) {
-        ir_tracker_count(run->receipts, &run->now.back);
+    if (run->tracker != NULL) {
+        ir_tracker_count(run->tracker, &run->now.back);
     }
 }
 
-/* What was measured since the last time goes to the row, the step and the run. */
+/* Adds the values measured since the last call to the row, the step and the run. */
 void ir_run_gather(ir_run_t *run) {
     ir_run_snap(run);
     ir_measurement_begin(&run->fresh, &run->now);
     ir_producers_take(&run->producers, &run->fresh.confirms, run->fresh.late);
-    if (run->receipts != NULL) {
-        ir_tracker_take(run->receipts, &run->fresh.back);
+    if (run->tracker != NULL) {
+        ir_tracker_take(run->tracker, &run->fresh.back);
     }
     ir_measurement_t *const all[] = {&run->row, &run->step, &run->whole};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -86,18 +85,18 @@ void ir_run_end_row(ir_run_t *run) {
     ir_run_gather(run);
     ir_quantiles_of(run->row.confirms.corrected, &run->shown_confirms);
     ir_quantiles_of(run->row.back.corrected, &run->shown_back);
-    if (run->series != NULL) {
-        ir_timeline_write(run->series, &run->row, run->start_ns, run->asked);
+    if (run->timeline != NULL) {
+        ir_timeline_write(run->timeline, &run->row, run->start_ns, run->asked);
     }
     ir_measurement_begin(&run->row, &run->now);
     run->row_ns += run->options->series_interval_ns;
-    /* Rows that a stall of this program left out stay out. */
+    /* Rows missed during a stall of this program are not written later. */
     run->row_ns = run->row_ns > run->now.at_ns ? run->row_ns
                                                : run->now.at_ns + run->options->series_interval_ns;
 }
 
 static void show(ir_run_t *run) {
-    const bool heard = run->receipts != NULL;
+    const bool heard = run->tracker != NULL;
     const bool ends_by_count =
         run->source.messages != IR_SOURCE_UNLIMITED && run->plan.kind != IR_PLAN_SEARCH;
     const ir_progress_state_t state = {
@@ -125,15 +124,15 @@ static void show(ir_run_t *run) {
 void ir_run_take_signal(ir_run_t *run) {
     ir_progress_clear(&run->progress);
     if (run->n_signals == 1) {
-        ir_log(IR_LOG_INFO, "stopping: waiting for the confirms of what was sent");
+        ir_log(IR_LOG_INFO, "stopping: waiting for the confirms of sent messages");
         ir_producers_stop(&run->producers);
     } else {
-        ir_log(IR_LOG_WARN, "second signal: waiting for nothing");
+        ir_log(IR_LOG_WARN, "second signal: not waiting");
         ir_producers_abandon(&run->producers);
     }
 }
 
-/* One of the senders gave up: the others need not go on. */
+/* When one producer gives up, the others stop too. */
 static void watch_producers(ir_run_t *run) {
     if (ir_producers_any_failed(&run->producers)) {
         ir_producers_stop(&run->producers);
@@ -148,8 +147,8 @@ void ir_run_begin_results(ir_run_t *run) {
     }
 }
 
-/* A moment of the run. */
-void ir_run_look(ir_run_t *run) {
+/* One round of the monitoring loop. */
+void ir_run_poll(ir_run_t *run) {
     const int64_t left_ns = run->row_ns - ir_clock_monotonic();
     if (ir_run_wait_moment(run, left_ns > 0 ? left_ns : 0)) {
         ir_run_take_signal(run);

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#define LEAD_NS (60 * IR_MILLISECOND_NS) /* from an order to its start */
+#define LEAD_NS (60 * IR_MILLISECOND_NS) /* time between giving an order and its start */
 
 static void begin_measuring(ir_run_t *run) {
     ir_run_gather(run);
@@ -27,11 +27,11 @@ static void order_step(ir_run_t *run, const ir_step_t *step) {
     ir_producers_begin(&run->producers, &order);
 }
 
-/* Until all that is due went out, or the time is over. */
+/* Until everything due is sent, or the time is over. */
 static void watch_step(ir_run_t *run, bool warms_up) {
     bool measuring = !warms_up;
     while (!ir_producers_idle(&run->producers)) {
-        ir_run_look(run);
+        ir_run_poll(run);
         if (!measuring && run->now.at_ns >= run->measure_ns) {
             begin_measuring(run);
             measuring = true;
@@ -61,12 +61,12 @@ static ir_status_t end_step(ir_run_t *run, ir_error_t *error) {
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the results");
     }
     ir_run_gather(run);
-    /* It takes a moment to see that the time is over; nothing is sent in it. */
+    /* The end is noticed a moment late; nothing is sent in that moment. */
     run->step.end.at_ns = run->now.at_ns < run->end_ns ? run->now.at_ns : run->end_ns;
-    ir_result_make(result, &run->step, &run->backlog, run->asked, run->receipts != NULL,
+    ir_result_make(result, &run->step, &run->backlog, run->asked, run->tracker != NULL,
                    (double)run->options->late_bound_ns / (double)IR_MILLISECOND_NS);
     ir_result_trial(result, &trial);
-    result->verdict = ir_plan_tell(&run->plan, &trial);
+    result->verdict = ir_plan_report(&run->plan, &trial);
     if (run->plan.kind != IR_PLAN_WHOLE) {
         ir_progress_clear(&run->progress);
         ir_report_step(result);
@@ -91,10 +91,10 @@ static bool has_open(const ir_run_t *run) {
            sent->messages_sent - sent->messages_confirmed - sent->messages_refused > 0;
 }
 
-/* Until everything that went out is answered and back, or nothing has moved for too long. */
+/* Until every sent message is answered and back, or nothing has changed for too long. */
 void ir_run_wait_drained(ir_run_t *run) {
-    run->note = "waiting for what is outstanding";
-    ir_run_look(run);
+    run->note = "waiting for outstanding messages";
+    ir_run_poll(run);
     uint64_t before = arrivals(run);
     int64_t last_ns = run->now.at_ns;
     while (ir_run_goes_on(run) && has_open(run)) {
@@ -104,7 +104,7 @@ void ir_run_wait_drained(ir_run_t *run) {
         } else if (run->now.at_ns - last_ns > run->options->drain_timeout_ns) {
             break;
         }
-        ir_run_look(run);
+        ir_run_poll(run);
     }
     run->note = NULL;
 }
@@ -120,10 +120,10 @@ static ir_status_t run_step(ir_run_t *run, const ir_step_t *step, ir_error_t *er
 }
 
 static ir_status_t check_source(const ir_run_t *run, ir_error_t *error) {
-    return ir_producers_any_dry(&run->producers) && ir_run_goes_on(run)
+    return ir_producers_any_source_ended(&run->producers) && ir_run_goes_on(run)
                ? ir_error_set(error, IR_ERR_RANGE,
-                              "the messages ended before the last step: say a larger --repeat, or "
-                              "--messages 0")
+                              "the source ran out of messages before the last step: use a larger "
+                              "--repeat, or --messages 0")
                : IR_OK;
 }
 

@@ -145,12 +145,12 @@ static ir_status_t check(const void *given, ir_error_t *error) {
     }
     if (options->timings.relative + options->timings.clockless > 1) {
         return ir_error_set(error, IR_ERR_USAGE,
-                            "relative-share and clockless-share are more than 1 together");
+                            "relative-share and clockless-share add up to more than 1");
     }
     if (ir_setting_text(options->write_registry) != NULL && options->simulate == 0) {
         return ir_error_set(error, IR_ERR_USAGE,
-                            "write-registry: that of the replay is loadgen/usgs_river.ttl; say "
-                            "--simulate N");
+                            "write-registry: needs --simulate N; the registry of the replay is "
+                            "loadgen/usgs_river.ttl");
     }
     ir_status_t status = ir_broker_settings_check(&options->broker, error);
     if (status == IR_OK) {
@@ -173,19 +173,18 @@ const ir_program_t ir_loadgen_program = {
     .purpose = "Sends observations as motes would, and measures how long they take until they are "
                "published.",
     .usage = "",
-    .notes =
-        "Examples:\n"
-        "  ir-loadgen --amqp amqp://HOST --out DIR --rate 2000 --duration 60s\n"
-        "  ir-loadgen --target http://GATEWAY:8080 --mote-tokens FILE --amqp amqp://HOST "
-        "--rate-steps 1000:5000:1000:30 --out DIR\n"
-        "  ir-loadgen --target mqtt://user@HOST --amqp amqp://HOST --find-max --p99-bound "
-        "500ms\n"
-        "  ir-loadgen --target null: --threads 2 --rate 400000 --duration 10s\n"
-        "Signals: SIGINT, SIGTERM and SIGHUP send nothing new, wait for the confirms, write ledger "
-        "and summary, and exit; a second one waits for nothing.\n"
-        "Exit status: 0 all that was asked for was done (for the whole time, at the rate, all "
-        "confirmed and, unless --no-wait or --no-subscribe, back) and the figures are valid; "
-        "2 wrong usage or settings, 1 anything else.\n",
+    .notes = "Examples:\n"
+             "  ir-loadgen --amqp amqp://HOST --out DIR --rate 2000 --duration 60s\n"
+             "  ir-loadgen --target http://GATEWAY:8080 --mote-tokens FILE --amqp amqp://HOST "
+             "--rate-steps 1000:5000:1000:30 --out DIR\n"
+             "  ir-loadgen --target mqtt://user@HOST --amqp amqp://HOST --find-max --p99-bound "
+             "500ms\n"
+             "  ir-loadgen --target null: --threads 2 --rate 400000 --duration 10s\n"
+             "Signals: on SIGINT, SIGTERM and SIGHUP it stops sending, waits for the confirms, "
+             "writes ledger and summary, and exits; after a second signal it does not wait.\n"
+             "Exit status: 0 the run is complete (whole duration, rate kept, all messages "
+             "confirmed and, unless --no-wait or --no-subscribe, back) and its figures are valid; "
+             "2 wrong usage or settings; 1 anything else.\n",
     .settings = settings,
     .n_settings = sizeof settings / sizeof settings[0],
     .check = check,

@@ -1,5 +1,5 @@
-/* The table of the settings of ir-loadgen, and which may stand together. It fills an
- * ir_loadgen_options_t. */
+/* The settings table of ir-loadgen, and the check that settings do not contradict each other. It
+ * fills an ir_loadgen_options_t. */
 #ifndef IR_LOADGEN_SETTINGS_H
 #define IR_LOADGEN_SETTINGS_H
 

@@ -13,7 +13,7 @@
 
 /* ---- JSON ---- */
 
-/* jansson's setters take NULL for a value that could not be made, and answer -1: one sum tells. */
+/* jansson's setters return -1 for a NULL value, so one check at the end covers all failures. */
 typedef struct ir_object {
     json_t *json;
     int faults;
@@ -108,7 +108,7 @@ static ir_object_t settings_used(const ir_loadgen_options_t *options) {
 
 /* ---- parts of the summary ---- */
 
-/* Of the run as of each target. */
+/* Used for the run and for each target. */
 static void put_messages(ir_object_t *object, const ir_producer_counts_t *counts) {
     put_count(object, "messages_sent", counts->messages_sent);
     put_count(object, "messages_confirmed", counts->messages_confirmed);
@@ -162,18 +162,18 @@ static void put_back(ir_object_t *object, const ir_summary_t *summary) {
     put_object(object, "latency_uncorrected_ms", latency(summary->whole->back.raw));
 }
 
-static ir_object_t balance_object(const ir_reconciliation_t *balance) {
+static ir_object_t reconciliation_object(const ir_reconciliation_t *reconciliation) {
     ir_object_t object = new_object();
-    put(&object, "even", json_boolean(ir_reconciliation_is_even(balance)));
-    put_count(&object, "sent", balance->sent);
-    put_count(&object, "confirmed", balance->confirmed);
-    put_count(&object, "refused", balance->refused);
-    put_count(&object, "lost", balance->lost);
-    if (balance->heard) {
-        put_count(&object, "repeated", balance->repeats);
-        put_count(&object, "republished", balance->republished);
-        put_count(&object, "rejected", balance->rejected);
-        put_count(&object, "missing", balance->missing);
+    put(&object, "even", json_boolean(ir_reconciliation_is_even(reconciliation)));
+    put_count(&object, "sent", reconciliation->sent);
+    put_count(&object, "confirmed", reconciliation->confirmed);
+    put_count(&object, "refused", reconciliation->refused);
+    put_count(&object, "lost", reconciliation->lost);
+    if (reconciliation->heard) {
+        put_count(&object, "repeated", reconciliation->repeats);
+        put_count(&object, "republished", reconciliation->republished);
+        put_count(&object, "rejected", reconciliation->rejected);
+        put_count(&object, "missing", reconciliation->missing);
     }
     return object;
 }
@@ -263,7 +263,7 @@ static void put_all(ir_object_t *object, const ir_summary_t *summary) {
     if (summary->heard) {
         put_back(object, summary);
     }
-    put_object(object, "balance", balance_object(&summary->conclusion.balance));
+    put_object(object, "balance", reconciliation_object(&summary->conclusion.reconciliation));
     if (summary->plan->kind == IR_PLAN_SEARCH) {
         put_object(object, "find_max", search_object(&summary->plan->search));
     }
@@ -307,7 +307,7 @@ static ir_status_t open_file(const ir_folder_t *folder, const char *name,
                : ir_error_set(error, IR_ERR_IO, "cannot create %s: %s", path, strerror(errno));
 }
 
-/* What is whole takes its place. */
+/* Renames the finished file to its final name. */
 static ir_status_t close_file(const ir_folder_t *folder, const char *name, FILE *file,
                               ir_status_t status, ir_error_t *error) {
     if (fclose(file) != 0 && status == IR_OK) {

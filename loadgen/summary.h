@@ -1,4 +1,4 @@
-/* What a run was and what came of it: summary.json and the histograms. */
+/* Writes summary.json, which describes a run and its results, and the histograms. */
 #ifndef IR_LOADGEN_SUMMARY_H
 #define IR_LOADGEN_SUMMARY_H
 
@@ -21,7 +21,7 @@ typedef struct ir_summary {
     const ir_producer_counts_t *by_target;
     const ir_loadgen_formats_t *formats;
     const ir_plan_t *plan;
-    uint64_t messages, observations; /* there were to send, or were due in the time */
+    uint64_t messages, observations; /* number to send, or number due in the duration */
     const ir_measurement_t *whole;   /* of the run */
     const ir_result_t *results;      /* of its stretches */
     size_t n_results;
@@ -33,12 +33,12 @@ typedef struct ir_summary {
     bool interrupted;
 } ir_summary_t;
 
-/* One JSON object (loadgen/README.md names the keys). `name` is for messages. */
+/* Writes one JSON object (loadgen/README.md lists the keys). `name` is for error messages. */
 ir_status_t ir_summary_write(const ir_summary_t *summary, FILE *out, const char *name,
                              ir_error_t *error);
 
-/* The histograms (values in ms) into the folder: confirm.hgrm and confirm_corrected.hgrm, and
- * latency.hgrm and latency_corrected.hgrm when somebody listened; then summary.json. */
+/* Writes the histograms (in ms) to the folder: confirm.hgrm and confirm_corrected.hgrm and, if the
+ * run subscribed, latency.hgrm and latency_corrected.hgrm. Then writes summary.json. */
 ir_status_t ir_summary_save(const ir_summary_t *summary, const ir_folder_t *folder,
                             ir_error_t *error);
 

@@ -11,14 +11,15 @@ typedef struct ir_amqp {
     ir_publisher_t *publisher;
     ir_answers_t answers;
     int64_t timeout_ns;
-    int64_t progress_ns; /* the last answer, or the first message after all were answered */
+    int64_t progress_ns; /* time of the last answer, or of the first message sent after all were
+                            answered */
     uint64_t refused;    /* messages since the last RETRY */
-    ir_error_t returned; /* why one was unroutable since then; IR_OK: none was */
+    ir_error_t returned; /* the cause when a message was unroutable since then; IR_OK: none was */
 } ir_amqp_t;
 
 /* ---- what the broker answers ---- */
 
-/* After a return nobody knows which of the confirms is its message's. */
+/* After a returned message, its confirm cannot be identified among the others. */
 static void on_answer(void *context, void *ticket, bool confirmed) {
     ir_amqp_t *amqp = context;
     amqp->progress_ns = ir_clock_monotonic();
@@ -94,8 +95,8 @@ static ir_outcome_t send_amqp(void *sender, const ir_parcel_t *parcel, ir_error_
     return after(amqp, outcome);
 }
 
-/* The answers that are still to come tell which messages need not go again. The connection stays.
- */
+/* Outstanding answers show which messages need not be sent again. The connection stays open.
+ * */
 static ir_outcome_t take_rest(ir_amqp_t *amqp, ir_error_t *error) {
     if (ir_publisher_flush(amqp->publisher, error) != IR_OUTCOME_OK) {
         return IR_OUTCOME_RETRY;
@@ -111,7 +112,8 @@ static ir_outcome_t take_rest(ir_amqp_t *amqp, ir_error_t *error) {
     return IR_OUTCOME_RETRY;
 }
 
-/* Confirms that did not come within the time-out: the flush waits once more and then says why. */
+/* Confirms did not arrive within the time-out: the flush waits once more and then returns the
+ * cause. */
 static ir_outcome_t push_amqp(void *sender, int64_t wait_ns, ir_error_t *error) {
     ir_amqp_t *amqp = sender;
     const bool open = ir_publisher_open(amqp->publisher) > 0;

@@ -14,21 +14,22 @@
 #include <curl/curl.h>
 
 #define MEDIA_LINES "application/x-ndjson"
-#define REQUEST_BYTES (256 * 1024) /* of several packs together; ir-ingest takes 1 MiB */
-#define ANSWER_BYTES (256 * 1024)  /* of an answer's body that are kept */
-#define SHOWN_BYTES 300            /* … and shown */
+#define REQUEST_BYTES                                                                              \
+    (256 * 1024) /* limit for a request with several packs; ir-ingest accepts 1 MiB */
+#define ANSWER_BYTES (256 * 1024) /* kept bytes of an answer's body */
+#define SHOWN_BYTES 300           /* … and shown */
 #define WHY_SIZE 480
-#define DEFAULT_HOLD_NS (500 * IR_MILLISECOND_NS) /* when the server does not say how long */
+#define DEFAULT_HOLD_NS (500 * IR_MILLISECOND_NS) /* delay when the server gives none */
 #define LONGEST_HOLD_NS (3600 * IR_SECOND_NS)
-#define FAILING_NS IR_SECOND_NS /* with failures and not one answer: start again */
+#define FAILING_NS IR_SECOND_NS /* after this long with failures and no answer, start again */
 
 typedef struct ir_http_item {
     ir_parcel_t parcel;
     char name[IR_SENDER_NAME_SIZE];
-    bool alone; /* goes in a request of its own */
+    bool alone; /* must be sent in its own request */
 } ir_http_item_t;
 
-/* A request under way: the first `count` items of a line. */
+/* A request in progress: the first `count` items of a queue. */
 typedef struct ir_exchange {
     CURL *easy;
     const ir_answers_t *answers; /* the sender's */
@@ -36,7 +37,7 @@ typedef struct ir_exchange {
     unsigned requests;           /* how often it went out */
     ir_buffer_t body;            /* of several packs, one a line */
     ir_buffer_t answer;
-    struct curl_slist *named; /* headers of a pack that has a name */
+    struct curl_slist *named; /* headers for a pack with a name */
 } ir_exchange_t;
 
 typedef struct ir_http_sender {
@@ -46,13 +47,13 @@ typedef struct ir_http_sender {
     ir_exchange_t *exchanges;
     unsigned n_idle;
     ir_exchange_t **idle;
-    struct curl_slist *single, *several; /* headers of a request of one pack, and of more */
+    struct curl_slist *single, *several; /* headers for requests with one pack, and with several */
     uint32_t packs;                      /* most in one request */
     ir_mote_queue_t *queue;
     ir_http_item_t items[IR_SENDER_OPEN_MAX];
     uint32_t spare[IR_SENDER_OPEN_MAX]; /* items not in use */
     uint32_t n_spare;
-    int64_t failing_ns; /* since when requests fail and none is answered; 0: not now */
+    int64_t failing_ns; /* when requests began to fail without any answer; 0: they do not */
     ir_backoff_t spread;
 } ir_http_sender_t;
 
@@ -66,8 +67,8 @@ static size_t keep_answer(char *data, size_t size, size_t count, void *context) 
     return whole;
 }
 
-/* The library itself sends a request again whose kept connection was closed before an answer came.
- */
+/* libcurl itself repeats a request if a reused connection was closed before the answer.
+ * */
 static int count_request(void *context, char *to, char *from, int to_port, int from_port) {
     ir_exchange_t *exchange = context;
     (void)to;
@@ -184,7 +185,7 @@ static void rest(ir_http_sender_t *http, ir_exchange_t *exchange) {
     http->idle[http->n_idle++] = exchange;
 }
 
-/* All that waits or is under way will be given again. */
+/* The owner passes all waiting and unanswered packs again. */
 static ir_outcome_t start_over(ir_http_sender_t *http) {
     for (unsigned i = 0; i < http->target->connections; i++) {
         if (http->exchanges[i].count > 0) {
@@ -199,7 +200,7 @@ static ir_outcome_t start_over(ir_http_sender_t *http) {
     return IR_OUTCOME_RETRY;
 }
 
-/* Connections are made by the first requests. */
+/* The first requests open the connections. */
 static ir_outcome_t connect_http(void *sender, ir_error_t *error) {
     (void)sender;
     (void)error;
@@ -220,7 +221,7 @@ static struct curl_slist *make_headers(const char *content_type, const char *nam
     snprintf(type, sizeof type, "Content-Type: %s", content_type);
     snprintf(key, sizeof key, "Idempotency-Key: %s", name);
     struct curl_slist *headers = curl_slist_append(NULL, type);
-    /* Without waiting for "100 Continue" before the body. */
+    /* The empty "Expect" avoids waiting for "100 Continue" before the body. */
     if (headers != NULL && (curl_slist_append(headers, "Expect:") == NULL ||
                             (name[0] != '\0' && curl_slist_append(headers, key) == NULL))) {
         curl_slist_free_all(headers);
@@ -229,7 +230,7 @@ static struct curl_slist *make_headers(const char *content_type, const char *nam
     return headers;
 }
 
-/* One kind of content goes out in a run; only JSON can stand on a line. */
+/* A run sends one content type; only JSON fits on a line. */
 static bool prepare_headers(ir_http_sender_t *http, const char *content_type) {
     if (http->single == NULL) {
         const bool json = ir_media_parse(ir_view_text(content_type)) == IR_MEDIA_SENML_JSON;
@@ -240,22 +241,22 @@ static bool prepare_headers(ir_http_sender_t *http, const char *content_type) {
     return http->single != NULL && http->several != NULL;
 }
 
-/* The gateway takes a line without the spaces around it, and the raw id is that of what it takes.
- */
+/* The gateway trims the spaces around a line and computes the raw id of the rest.
+ * */
 static bool is_line(ir_view_t body) {
     return body.size > 0 && strchr(" \t\r", body.data[0]) == NULL &&
            strchr(" \t\r", body.data[body.size - 1]) == NULL &&
            memchr(body.data, '\n', body.size) == NULL;
 }
 
-/* A name is one pack's: under a key for several they would be named by their places, which may be
- * others the next time. */
+/* A name is for a single pack. With one key for several, the gateway would name packs by their
+ * position, which may differ the next time. */
 static bool may_join(const ir_http_sender_t *http, uint32_t number) {
     const ir_http_item_t *item = &http->items[number];
     return !item->alone && item->name[0] == '\0' && is_line(item->parcel.body);
 }
 
-/* As many of the line's items as go into one request. */
+/* The number of items of the queue that fit into one request. */
 static void fill(const ir_http_sender_t *http, ir_exchange_t *exchange) {
     ir_buffer_clear(&exchange->body);
     exchange->count = 0;
@@ -371,23 +372,24 @@ static int64_t time_after(ir_http_sender_t *http, int64_t wait_ns) {
     return ir_clock_monotonic() + ir_backoff_spread(&http->spread, wait_ns);
 }
 
-/* Whether the server only cannot take it now. */
+/* Whether the server refuses only for now. */
 static bool is_passing(long code) {
     return code == 408 || code == 425 || code == 429 || code >= 500;
 }
 
-/* Whether it would refuse any other body, too: no valid token, not this mote's, no such path. */
+/* Whether the server would refuse any other body too: invalid token, another mote's token, or
+ * unknown path. */
 static bool is_denial(long code) {
     return code == 401 || code == 403 || code == 404 || code == 405;
 }
 
-/* Of a pack that was taken, records may be of no use; `reply` NULL: none is. */
+/* Some records of an accepted pack may be unusable; `reply` NULL: none is. */
 static void confirm(ir_http_sender_t *http, uint32_t item, size_t place, const ir_reply_t *reply) {
     char reason[WHY_SIZE];
     char why[WHY_SIZE];
     const bool partly = ir_reply_refuses(reply, place, reason, sizeof reason);
     if (partly) {
-        snprintf(why, sizeof why, "%s took it, but not %s", http->target->label, reason);
+        snprintf(why, sizeof why, "%s accepted it, except %s", http->target->label, reason);
     }
     finish(http, item, IR_ANSWER_CONFIRMED, partly ? why : NULL);
 }
@@ -402,7 +404,7 @@ static void finish_all(ir_http_sender_t *http, const ir_exchange_t *exchange,
     }
 }
 
-/* Returns how many of the packs are named as a reason why none was taken. */
+/* Returns how many packs the answer names as the reason for refusing all. */
 static uint32_t refuse_packs(ir_http_sender_t *http, const ir_exchange_t *exchange,
                              const ir_reply_t *reply) {
     char reason[WHY_SIZE];
@@ -421,7 +423,7 @@ static uint32_t refuse_packs(ir_http_sender_t *http, const ir_exchange_t *exchan
     return refused;
 }
 
-/* What is left of several packs goes again, each by itself if the answer says nothing of any. */
+/* The remaining packs are sent again; one by one if the answer names none of them. */
 static void take_packs(ir_http_sender_t *http, const ir_exchange_t *exchange, bool taken,
                        const char *whole) {
     ir_reply_t *reply = ir_reply_parse(ir_buffer_view(&exchange->answer));
@@ -473,7 +475,7 @@ static void take_status(ir_http_sender_t *http, const ir_exchange_t *exchange) {
     ir_mote_queue_give_back(http->queue, mote, time_ns);
 }
 
-/* True: that goes on for so long that all is begun again. */
+/* True when failures have lasted so long that everything starts again. */
 static bool take_failure(ir_http_sender_t *http, const ir_exchange_t *exchange, CURLcode code,
                          ir_error_t *error) {
     char why[WHY_SIZE];
@@ -494,7 +496,7 @@ static bool take_failure(ir_http_sender_t *http, const ir_exchange_t *exchange, 
 static void tell_repeats(ir_http_sender_t *http, const ir_exchange_t *exchange) {
     char why[WHY_SIZE];
     if (exchange->requests > 1) {
-        snprintf(why, sizeof why, "%s closed a connection that it had kept", http->target->label);
+        snprintf(why, sizeof why, "%s closed an idle connection", http->target->label);
         tell_again(http, exchange->first, exchange->count, why);
     }
 }
@@ -535,7 +537,7 @@ static void wait_for_bytes(ir_http_sender_t *http, int64_t now_ns, int64_t wait_
     if (wake_ns < INT64_MAX && wake_ns - now_ns < wait_ns) {
         wait_ns = wake_ns > now_ns ? wake_ns - now_ns : 0;
     }
-    /* Rounded up: half a millisecond must not become a busy loop. */
+    /* Rounds up, so that waits below a millisecond do not become a busy loop. */
     const int ms = (int)((wait_ns + IR_MILLISECOND_NS - 1) / IR_MILLISECOND_NS);
     (void)curl_multi_poll(http->multi, NULL, 0, ms, NULL);
 }
@@ -550,7 +552,7 @@ static ir_outcome_t push_http(void *sender, int64_t wait_ns, ir_error_t *error) 
     if (outcome != IR_OUTCOME_OK || wait_ns <= 0) {
         return outcome;
     }
-    /* A connection that just came free is used before waiting. */
+    /* Uses connections that just became free before it waits. */
     outcome = begin_all(http, now_ns, error);
     if (outcome == IR_OUTCOME_OK) {
         wait_for_bytes(http, now_ns, wait_ns);

@@ -17,11 +17,11 @@ typedef struct ir_line {
 struct ir_mote_queue {
     ir_place_t *places; /* by item */
     uint32_t items;
-    ir_line_t *lines; /* by mote, as many as were needed */
+    ir_line_t *lines; /* by mote number; grows as needed */
     size_t n_lines;
-    unsigned *ready; /* motes whose line may go, in turn: a ring of `items` places */
+    unsigned *ready; /* motes whose queue is ready, in order: a ring with `items` slots */
     uint64_t n_pushed, n_popped;
-    unsigned *waiting; /* those whose line waits, in no order */
+    unsigned *waiting; /* motes whose queue waits, unordered */
     uint32_t n_waiting;
     int64_t wake_ns;
 };

@@ -1,6 +1,6 @@
-/* What waits to be sent, in a line for each mote. A line is taken as a whole, so that order per
- * mote holds whichever connection has it: who took it sends some of its first items, takes out
- * those that are done with, and gives it back. Lines that may go are served in turn. One thread. */
+/* Messages waiting to be sent, in one queue per mote. A queue is taken as a whole, which keeps the
+ * order per mote on any connection. The taker sends some of its first items, removes the finished
+ * ones, and returns the queue. Ready queues are served in turn. One thread. */
 #ifndef IR_SEND_MOTE_QUEUE_H
 #define IR_SEND_MOTE_QUEUE_H
 
@@ -11,28 +11,29 @@ typedef struct ir_mote_queue ir_mote_queue_t;
 
 #define IR_MOTE_QUEUE_NONE UINT32_MAX
 
-/* Items are the caller's numbers below `items`. NULL when memory is out. */
+/* Items are numbers below `items`, chosen by the caller. NULL when out of memory. */
 ir_mote_queue_t *ir_mote_queue_new(uint32_t items);
 void ir_mote_queue_free(ir_mote_queue_t *queue);
 
-/* Puts an item, which stands in no line, at the end of the mote's, taken or not. False when memory
- * is out. */
+/* Appends an item, which must not be in a queue, to the mote's queue, even if that is taken. False
+ * when out of memory. */
 bool ir_mote_queue_put(ir_mote_queue_t *queue, unsigned mote, uint32_t item);
 
-/* Takes the next line that may go at this time: its first item; IR_MOTE_QUEUE_NONE: there is none.
- */
+/* Takes the next queue that is ready at this time and returns its first item; IR_MOTE_QUEUE_NONE:
+ * no queue is ready.
+ * */
 uint32_t ir_mote_queue_take(ir_mote_queue_t *queue, int64_t now_ns);
 
-/* The next item in the same line, or IR_MOTE_QUEUE_NONE. */
+/* The next item in the same queue, or IR_MOTE_QUEUE_NONE. */
 uint32_t ir_mote_queue_behind(const ir_mote_queue_t *queue, uint32_t item);
 
-/* An item of a taken line is done with. */
+/* Removes a finished item from a taken queue. */
 void ir_mote_queue_remove(ir_mote_queue_t *queue, uint32_t item);
 
-/* A taken line may go again at that time (0: at once), if anything is left in it. */
+/* Returns a taken queue. If it is not empty, it is ready again at that time (0: at once). */
 void ir_mote_queue_give_back(ir_mote_queue_t *queue, unsigned mote, int64_t time_ns);
 
-/* When the first of the lines that wait for a time may go; INT64_MAX: none does. */
+/* When the first waiting queue becomes ready; INT64_MAX: none waits. */
 int64_t ir_mote_queue_wake(const ir_mote_queue_t *queue);
 
 /* Forgets all items. */

@@ -62,7 +62,8 @@ static ir_status_t take_line(ir_mote_tokens_t *tokens, char *line, const char *p
     }
     const char *token = strtok_r(NULL, BLANKS, &rest);
     if (token == NULL || strtok_r(NULL, BLANKS, &rest) != NULL) {
-        return ir_error_set(error, IR_ERR_SYNTAX, "%s:%u: wants a mote and a token", path, number);
+        return ir_error_set(error, IR_ERR_SYNTAX, "%s:%u: expected a mote and a token", path,
+                            number);
     }
     return add(tokens, mote, token, error);
 }
@@ -121,7 +122,7 @@ size_t ir_mote_tokens_count(const ir_mote_tokens_t *tokens) {
     return tokens->count;
 }
 
-/* Like strcmp of the mote and a text that may lack its NUL. */
+/* Like strcmp, for a mote and a text without a terminating NUL. */
 static int compare_view(ir_view_t mote, const char *text) {
     const int order = strncmp(mote.data, text, mote.size);
     return order != 0 ? order : -(text[mote.size] != '\0');

@@ -9,16 +9,17 @@
 #define TOPIC_SIZE 300
 #define TOPIC_PREFIX "ir/"
 #define QOS_CONFIRMED 1
-/* Message ids are given out in order, so those of the open messages differ in this ring. */
+/* Message ids are assigned in order, so open messages have different slots in this ring. */
 #define IDS 8192
-_Static_assert(IDS > IR_SENDER_OPEN_MAX, "ids of open messages must not meet");
+_Static_assert(IDS > IR_SENDER_OPEN_MAX, "ids of open messages must not collide");
 
 typedef struct ir_mqtt {
     ir_mqtt_client_t client;
     ir_answers_t answers;
     uint64_t numbers[IDS];
     unsigned open;
-    int64_t progress_ns; /* the last confirm, or the first message after all were confirmed */
+    int64_t progress_ns; /* time of the last confirm, or of the first message sent after all were
+                            confirmed */
 } ir_mqtt_t;
 
 static void on_publish(struct mosquitto *handle, void *context, int id) {

@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-/* Jansson's own value, by another name. */
+/* The handle is Jansson's value, cast to an opaque type. */
 static const json_t *value_of(const ir_reply_t *reply) {
     return (const json_t *)reply;
 }

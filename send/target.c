@@ -22,7 +22,7 @@ static ir_status_t wrong(const ir_target_t *target, const char *what, ir_error_t
 }
 
 static ir_status_t fill_null(ir_target_t *target, ir_error_t *error) {
-    return strcmp(target->uri, "null:") == 0 ? IR_OK : wrong(target, "wants to be null:", error);
+    return strcmp(target->uri, "null:") == 0 ? IR_OK : wrong(target, "must be null:", error);
 }
 
 static ir_status_t fill_amqp(ir_target_t *target, ir_error_t *error) {
@@ -32,7 +32,7 @@ static ir_status_t fill_amqp(ir_target_t *target, ir_error_t *error) {
                                                              : wrong(target, cause.text, error);
 }
 
-/* A part of the address as text of its own; NULL: it has none. */
+/* Copies a part of the address; NULL if it is absent. */
 static char *part_of(CURLU *url, CURLUPart part) {
     char *text = NULL;
     if (curl_url_get(url, part, &text, CURLU_URLDECODE) != CURLUE_OK) {
@@ -171,7 +171,7 @@ static ir_status_t make(ir_view_t uri, const ir_target_options_t *options, ir_ta
     return IR_OK;
 }
 
-/* Several addresses of a broker are one target: they are tried in turn. */
+/* Several addresses of one broker form one target; they are tried in turn. */
 static ir_status_t add_broker(const ir_target_options_t *options, ir_targets_t *made,
                               ir_error_t *error) {
     made->count = 1;

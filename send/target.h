@@ -1,5 +1,5 @@
-/* Where messages go: amqp(s)://, mqtt(s)://, http(s):// and null: addresses. Read-only once made,
- * any thread. */
+/* The targets of messages: amqp(s)://, mqtt(s)://, http(s):// and null: addresses. Immutable, any
+ * thread. */
 #ifndef IR_SEND_TARGET_H
 #define IR_SEND_TARGET_H
 
@@ -17,10 +17,10 @@ typedef struct ir_sender ir_sender_t;
 typedef struct ir_target {
     const ir_sender_t *sender;
     char *uri;
-    char *label;                    /* the address for people, without its password */
+    char *label;                    /* the address for display, without its password */
     char *host;                     /* mqtt, http; NULL: amqp and null */
     char *user;                     /* mqtt; NULL: none given */
-    char *password;                 /* mqtt; that of the address. NULL: none given */
+    char *password;                 /* mqtt: from the address; NULL: none given */
     unsigned port;                  /* mqtt */
     bool secure;                    /* mqtts */
     const char *ca;                 /* certificate authority's file, or NULL */
@@ -29,15 +29,15 @@ typedef struct ir_target {
     ir_broker_options_t broker;     /* amqp */
     unsigned connections;           /* of one thread */
     unsigned packs;                 /* http: most in one request */
-    int64_t timeout_ns;             /* of connecting and of each answer */
+    int64_t timeout_ns;             /* for connecting and for each answer */
 } ir_target_t;
 
-/* What all targets share. The texts are not copied. */
+/* Options shared by all targets. The texts are not copied. */
 typedef struct ir_target_options {
     const char *ca, *mqtt_password;
     const ir_mote_tokens_t *tokens;
-    ir_broker_options_t broker; /* its uri is the target when none is named */
-    unsigned connections;       /* of one thread to each target; 0: as the protocol likes it */
+    ir_broker_options_t broker; /* its uri is the target if none is given */
+    unsigned connections; /* connections of one thread to each target; 0: the protocol's default */
     unsigned packs;
     int64_t timeout_ns;
 } ir_target_options_t;
@@ -47,13 +47,13 @@ typedef struct ir_targets {
     unsigned count;
 } ir_targets_t;
 
-/* Addresses separated by commas; NULL: the broker of the options. IR_ERR_USAGE names the one that
- * is wrong; then there is nothing to free. */
+/* `text`: addresses separated by commas; NULL: the broker of the options. IR_ERR_USAGE: an address
+ * is wrong, and `error` names it; then nothing needs to be freed. */
 ir_status_t ir_targets_parse(const char *list, const ir_target_options_t *options,
                              ir_targets_t *targets, ir_error_t *error);
 void ir_targets_free(ir_targets_t *targets);
 
-/* Whether anything that is sent there can be republished. */
+/* Whether messages sent there can be republished. */
 bool ir_targets_are_null(const ir_targets_t *targets);
 
 #endif

@@ -1,4 +1,4 @@
-/* The messages that are sent and have no final answer yet. One thread. */
+/* Messages that have been sent but have no final answer. One thread. */
 #ifndef IR_SEND_WINDOW_H
 #define IR_SEND_WINDOW_H
 
@@ -9,20 +9,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One of them; its place stays the same until it is released. */
+/* One of these messages; its slot does not change until it is released. */
 typedef struct ir_open {
     uint64_t number; /* in the source */
-    uint64_t ticket; /* of the receipts */
+    uint64_t ticket; /* of the tracker */
     int64_t intended_ns, sent_ns;
     ir_id_t raw_id;
     ir_buffer_t body;
     uint32_t lane; /* that it goes by */
     uint32_t n_records, n_accepted;
     uint32_t sent;     /* how often */
-    bool given;        /* the sender has it; else it is to be given again */
+    bool given;        /* the sender has it; otherwise it must be passed again */
     bool repeat;       /* of an earlier message */
-    bool arrives;      /* its times count from its arrival */
-    bool raw_id_known; /* else that follows from its arrival, too */
+    bool arrives;      /* its times are relative to its arrival */
+    bool raw_id_known; /* otherwise the id depends on the arrival, too */
     bool used;
 } ir_open_t;
 
@@ -35,18 +35,18 @@ void ir_window_free(ir_window_t *window);
 unsigned ir_window_count(const ir_window_t *window);
 bool ir_window_full(const ir_window_t *window);
 
-/* A place with an empty body; not when full. */
+/* Returns a slot with an empty body. Do not call when the window is full. */
 ir_open_t *ir_window_take(ir_window_t *window);
 void ir_window_release(ir_window_t *window, ir_open_t *open);
 
-/* Places have numbers below the capacity. */
+/* Slots are numbered below the capacity. */
 uint64_t ir_window_place(const ir_window_t *window, const ir_open_t *open);
 ir_open_t *ir_window_at(ir_window_t *window, uint64_t place);
 
-/* Those that go by this lane, in the order of their numbers. The list lives until the next call. */
+/* The messages of this lane, in the order of their numbers. The list lives until the next call. */
 ir_open_t *const *ir_window_of_lane(ir_window_t *window, uint32_t lane, unsigned *count);
 
-/* All that are open, in no order: from NULL on, until NULL. */
+/* Iterates over all open messages, unordered: start with NULL; ends with NULL. */
 ir_open_t *ir_window_next(ir_window_t *window, const ir_open_t *after);
 
 #endif

@@ -18,15 +18,16 @@ static const ir_program_t program = {
     .name = "ir-registry",
     .purpose = "Writes a registry of motes and sensors from a table of stations.",
     .usage = "from-csv FILE",
-    .notes = "Reads a CSV file, or standard input when FILE is -, and writes Turtle to standard\n"
-             "output. A row is a sensor. The first row names the columns, in any order: mote,\n"
-             "sensor, property, unit; and perhaps latitude, longitude, low, high (the values that\n"
-             "do not fail), label, feature, interval (in seconds). docs/reference/registry.md has "
-             "more.\n"
-             "When a row is wrong, all that is wrong is told as FILE:LINE: what, and nothing is\n"
-             "written.\n"
-             "Exit status: 0 done, 1 something is wrong with the file, 2 wrong usage.\n"
-             "Example: ir-registry from-csv stations.csv > river.ttl\n",
+    .notes =
+        "Reads a CSV file, or standard input when FILE is -, and writes Turtle to standard\n"
+        "output. A row is a sensor. The first row names the columns, in any order: mote,\n"
+        "sensor, property, unit; optionally latitude, longitude, low, high (the bounds of\n"
+        "plausible values), label, feature, interval (in seconds). See\n"
+        "docs/reference/registry.md.\n"
+        "When a row has a fault, every fault is reported as FILE:LINE: reason, and nothing is\n"
+        "written.\n"
+        "Exit status: 0 done, 1 the file has faults, 2 wrong usage.\n"
+        "Example: ir-registry from-csv stations.csv > river.ttl\n",
     .settings = settings,
     .n_settings = sizeof settings / sizeof settings[0],
 };
@@ -53,8 +54,8 @@ static ir_status_t run(char *const *arguments, int count, ir_error_t *error) {
     if (count != 2 || strcmp(arguments[0], "from-csv") != 0) {
         return ir_error_set(error, IR_ERR_USAGE, "%s; see --help",
                             count > 0 && strcmp(arguments[0], "from-csv") == 0
-                                ? "from-csv wants one FILE"
-                                : "wants a command and a file: from-csv FILE");
+                                ? "from-csv needs one FILE"
+                                : "needs a command and a file: from-csv FILE");
     }
     return write_registry(arguments[1], error);
 }

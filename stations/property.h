@@ -1,4 +1,4 @@
-/* Properties of rivers that have a name here: of which quantity each is. Read-only, any thread. */
+/* The known river properties, each with its quantity kind. Read-only, any thread. */
 #ifndef IR_STATIONS_PROPERTY_H
 #define IR_STATIONS_PROPERTY_H
 
@@ -11,7 +11,8 @@ typedef struct ir_known_property {
     const char *quantity; /* as in ir_unit_t */
 } ir_known_property_t;
 
-/* By its key; NULL when it is not in the table: then `nearest` has the key most like it, if any. */
+/* Finds a property by its key. NULL if it is not in the table; then `nearest` is the most similar
+ * key, if any. */
 const ir_known_property_t *ir_known_property_find(ir_view_t key, ir_nearest_t *nearest);
 
 #endif

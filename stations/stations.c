@@ -74,7 +74,7 @@ static void enter(ir_stations_t *stations, ir_name_table_t *table, const char *n
     }
 }
 
-/* A decimal number; strtod alone would also take "nan", "0x1" and "1 m". */
+/* Parses a decimal number; strtod alone would also accept "nan", "0x1" and "1 m". */
 static bool parse_number(ir_view_t text, bool comma, double *number) {
     char copy[NUMBER_SIZE];
     char *end = NULL;
@@ -94,7 +94,7 @@ static bool parse_number(ir_view_t text, bool comma, double *number) {
     return *end == '\0' && isfinite(*number);
 }
 
-/* The number of a column. False when it is not given, or wrong, which is then told. */
+/* The number in a column. False if it is empty or wrong; a wrong one is reported. */
 static bool take_number(ir_stations_t *stations, const ir_station_row_t *row, ir_column_t column,
                         double least, double most, double *number) {
     const ir_view_t text = row->fields[column];
@@ -104,15 +104,15 @@ static bool take_number(ir_stations_t *stations, const ir_station_row_t *row, ir
     }
     if (!parse_number(text, row->decimal_comma, &read) || read < least || read > most) {
         ir_stations_fault(stations, row->line,
-                          "%s wants a decimal number from %g to %g, not '%.*s'", ir_columns[column],
-                          least, most, IR_VIEW_ARG(text));
+                          "%s must be a decimal number from %g to %g, not '%.*s'",
+                          ir_columns[column], least, most, IR_VIEW_ARG(text));
         return false;
     }
     *number = read;
     return true;
 }
 
-/* Two numbers of which both are given or none. */
+/* Two numbers that must be given together. */
 static bool take_pair(ir_stations_t *stations, const ir_station_row_t *row, ir_column_t first,
                       double largest[2], double numbers[2]) {
     const ir_column_t columns[2] = {first, first + 1};
@@ -120,8 +120,8 @@ static bool take_pair(ir_stations_t *stations, const ir_station_row_t *row, ir_c
     for (size_t i = 0; i < 2; i++) {
         const bool given = row->fields[columns[i]].size > 0;
         if (!given && row->fields[columns[1 - i]].size > 0) {
-            ir_stations_fault(stations, row->line, "%s wants %s beside it",
-                              ir_columns[columns[1 - i]], ir_columns[columns[i]]);
+            ir_stations_fault(stations, row->line, "%s needs %s, too", ir_columns[columns[1 - i]],
+                              ir_columns[columns[i]]);
         }
         good = take_number(stations, row, columns[i], -largest[i], largest[i], &numbers[i]) && good;
     }
@@ -147,20 +147,20 @@ static ir_station_mote_t read_mote(ir_stations_t *stations, const ir_station_row
     return mote;
 }
 
-/* Later rows of a mote may say less of it, but nothing else. */
+/* Later rows of a mote may omit its details, but not contradict them. */
 static void agree(ir_stations_t *stations, const ir_station_mote_t *first,
                   const ir_station_mote_t *again) {
     if (!same_place(first, again)) {
         ir_stations_fault(stations, again->line,
-                          "mote '%s' stands at another place in line %u; a mote has one", first->id,
-                          first->line);
+                          "mote '%s' has another position in line %u; a mote has only one",
+                          first->id, first->line);
     }
     if ((again->label != NULL &&
          (first->label == NULL || strcmp(first->label, again->label) != 0)) ||
         (again->feature != NULL &&
          (first->feature == NULL || strcmp(first->feature, again->feature) != 0))) {
         ir_stations_fault(stations, again->line,
-                          "mote '%s' has another label or feature in line %u; a mote has one",
+                          "mote '%s' has another label or feature in line %u; a mote has only one",
                           first->id, first->line);
     }
 }
@@ -170,9 +170,9 @@ static const ir_station_mote_t *take_mote(ir_stations_t *stations, const ir_stat
     ir_station_mote_t read = read_mote(stations, row);
     if (!ir_mote_id_valid(id)) {
         ir_stations_fault(stations, row->line,
-                          id.size == 0 ? "no mote is given"
-                                       : "mote '%.*s': it wants letters, digits, '-', ':' and '_', "
-                                         "a letter or digit first, 200 at most",
+                          id.size == 0 ? "the mote is missing"
+                                       : "mote '%.*s': must be letters, digits, '-', ':' and '_', "
+                                         "beginning with a letter or digit, at most 200",
                           IR_VIEW_ARG(id));
         return NULL;
     }
@@ -220,7 +220,7 @@ static const ir_unit_t *take_unit(ir_stations_t *stations, const ir_station_row_
     if (unit == NULL && text.size > 0) {
         *good = false;
         ir_stations_fault(
-            stations, row->line, "unit '%.*s' is not known%s", IR_VIEW_ARG(text),
+            stations, row->line, "unknown unit '%.*s'%s", IR_VIEW_ARG(text),
             like_unit(text, like)[0] != '\0' ? like : "; docs/reference/registry.md lists them");
     }
     return unit;
@@ -228,7 +228,7 @@ static const ir_unit_t *take_unit(ir_stations_t *stations, const ir_station_row_
 
 /* ---- properties ---- */
 
-/* "Water temperature" is water-temperature. An IRI is taken as it is. */
+/* Turns "Water temperature" into water-temperature. Keeps an IRI unchanged. */
 static bool key_of(ir_view_t text, char key[static KEY_MAX + 3]) {
     const bool iri = text.size > 8 && (memcmp(text.data, "https://", 8) == 0 ||
                                        memcmp(text.data, "http://", 7) == 0);
@@ -265,7 +265,7 @@ static void check_quantity(ir_stations_t *stations, const ir_station_row_t *row,
                            const ir_known_property_t *known, const ir_unit_t *unit) {
     if (known != NULL && unit != NULL && strcmp(known->quantity, unit->quantity) != 0) {
         ir_stations_fault(stations, row->line,
-                          "unit '%.*s' is one of %s, but %s is a %s: in '%s', for example",
+                          "unit '%.*s' is for %s, but %s is a %s: use '%s', for example",
                           IR_VIEW_ARG(FIELD(row, UNIT)), unit->quantity, known->key,
                           known->quantity, a_unit_of(known->quantity));
     }
@@ -299,16 +299,16 @@ take_property(ir_stations_t *stations, const ir_station_row_t *row, const ir_uni
     ir_nearest_t nearest;
     if (!key_of(text, key)) {
         ir_stations_fault(stations, row->line,
-                          text.size == 0 ? "no property is given"
-                                         : "property '%.*s': it wants letters, digits, '-', '_' "
-                                           "and '.', or is an IRI, 100 at most",
+                          text.size == 0 ? "the property is missing"
+                                         : "property '%.*s': must be letters, digits, '-', '_' and "
+                                           "'.', or an IRI, at most 100",
                           IR_VIEW_ARG(text));
         return NULL;
     }
     const ir_known_property_t *known = ir_known_property_find(ir_view_text(key), &nearest);
     if (known == NULL && key[0] != '<' && nearest.name != NULL) {
         ir_stations_fault(stations, row->line,
-                          "property '%.*s' is not known%s If it is one of your own, give its IRI",
+                          "unknown property '%.*s'%s If it is your own, give its IRI",
                           IR_VIEW_ARG(text), ir_nearest_text(&nearest, "", like));
         return NULL;
     }
@@ -320,7 +320,7 @@ take_property(ir_stations_t *stations, const ir_station_row_t *row, const ir_uni
 
 /* ---- sensors ---- */
 
-/* A full name begins with the mote's id; before another one the mote's id is put. */
+/* A full name begins with the mote's id; the mote's id is put before any other name. */
 static const char *take_name(ir_stations_t *stations, const ir_station_row_t *row,
                              const ir_station_mote_t *mote) {
     const ir_view_t text = FIELD(row, SENSOR);
@@ -330,9 +330,9 @@ static const char *take_name(ir_stations_t *stations, const ir_station_row_t *ro
                          : snprintf(name, sizeof name, "%s/%.*s", mote->id, IR_VIEW_ARG(text));
     if (text.size == 0 || size >= (int)sizeof name || !ir_sensor_name_valid(ir_view_text(name))) {
         ir_stations_fault(stations, row->line,
-                          text.size == 0 ? "no sensor is given"
-                                         : "sensor '%.*s': it wants letters, digits and - : . / _, "
-                                           "255 at most",
+                          text.size == 0
+                              ? "the sensor is missing"
+                              : "sensor '%.*s': must be letters, digits and - : . / _, at most 255",
                           IR_VIEW_ARG(text));
         return NULL;
     }
@@ -360,7 +360,7 @@ static ir_span_t take_gross(ir_stations_t *stations, const ir_station_row_t *row
     }
     if (unit == NULL && FIELD(row, UNIT).size == 0) {
         ir_stations_fault(stations, row->line,
-                          "low and high want a unit; without one, values are not numbers");
+                          "low and high need a unit; without a unit, values are not numbers");
     }
     return (ir_span_t){.given = true, .low = bounds[0], .high = bounds[1]};
 }

@@ -1,5 +1,5 @@
-/* Motes and their sensors as a table describes them, one sensor a row. docs/reference/registry.md
- * has the columns and what each may hold. One thread. */
+/* Motes and their sensors from a table with one sensor per row. docs/reference/registry.md
+ * describes the columns and their values. One thread. */
 #ifndef IR_STATIONS_STATIONS_H
 #define IR_STATIONS_STATIONS_H
 
@@ -29,7 +29,7 @@ typedef enum ir_column {
     IR_COLUMN_COUNT
 } ir_column_t;
 
-/* The first of them must be there. */
+/* The first columns are required. */
 #define IR_COLUMNS_REQUIRED IR_COLUMN_LATITUDE
 
 /* What the header calls them. */
@@ -51,9 +51,9 @@ typedef struct ir_station_mote {
 } ir_station_mote_t;
 
 typedef struct ir_station_property {
-    const char *key;      /* the last segment of its IRI, or the IRI in < > */
+    const char *key;      /* last segment of its IRI, or the IRI in < > */
     const char *label;    /* or NULL */
-    const char *quantity; /* of QUDT's quantity kinds, or NULL */
+    const char *quantity; /* one of QUDT's quantity kinds, or NULL */
     struct ir_station_property *next;
 } ir_station_property_t;
 
@@ -81,7 +81,7 @@ typedef struct ir_stations {
     bool out_of_memory;
 } ir_stations_t;
 
-/* Starts empty; false when memory is out. `path` and `faults` outlive it. */
+/* Starts empty; false when out of memory. `path` and `faults` must outlive it. */
 bool ir_stations_open(ir_stations_t *stations, const char *path, ir_fault_list_t *faults);
 void ir_stations_close(ir_stations_t *stations);
 
@@ -89,7 +89,7 @@ void ir_stations_close(ir_stations_t *stations);
 void ir_stations_fault(ir_stations_t *stations, unsigned line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Takes a row; what is wrong with it becomes faults. */
+/* Takes a row and adds its faults to the list. */
 void ir_stations_take(ir_stations_t *stations, const ir_station_row_t *row);
 
 #endif

@@ -47,7 +47,7 @@ static ir_status_t read_all(FILE *file, const char *path, ir_buffer_t *text, ir_
 
 /* ---- the header ---- */
 
-/* That which the header has most of. */
+/* The separator that is most frequent in the header. */
 static char separator_of(const char *row, size_t size) {
     static const char separators[] = {',', ';', '\t'};
     size_t counts[sizeof separators] = {0};
@@ -73,7 +73,7 @@ static void take_column(ir_stations_t *stations, header_t *header, ir_view_t nam
     for (size_t i = 0; i < IR_COLUMN_COUNT; i++) {
         if (same_name(name, ir_columns[i])) {
             if (header->places[i] != NO_COLUMN) {
-                ir_stations_fault(stations, line, "column %s is there twice", ir_columns[i]);
+                ir_stations_fault(stations, line, "column %s occurs twice", ir_columns[i]);
             }
             header->places[i] = place;
             return;
@@ -81,7 +81,7 @@ static void take_column(ir_stations_t *stations, header_t *header, ir_view_t nam
         ir_nearest_try(&nearest, ir_columns[i]);
     }
     if (nearest.name != NULL) {
-        ir_stations_fault(stations, line, "no column is called '%.*s'%s", IR_VIEW_ARG(name),
+        ir_stations_fault(stations, line, "unknown column '%.*s'%s", IR_VIEW_ARG(name),
                           ir_nearest_text(&nearest, "", like));
         return;
     }
@@ -102,9 +102,9 @@ static void take_header(ir_stations_t *stations, header_t *header, const ir_fiel
     for (size_t i = 0; i < IR_COLUMNS_REQUIRED; i++) {
         if (header->places[i] == NO_COLUMN && stations->faults->count == 0) {
             ir_stations_fault(stations, line,
-                              "there is no column %s; the first row names the columns: mote, "
-                              "sensor, property, unit, and perhaps latitude, longitude, low, high, "
-                              "label, feature, interval, missing",
+                              "column %s is missing; the first row names the columns: mote, "
+                              "sensor, property, unit, and optionally latitude, longitude, low, "
+                              "high, label, feature, interval, missing",
                               ir_columns[i]);
         }
     }
@@ -147,7 +147,7 @@ static void take_rows(ir_stations_t *stations, char *text, size_t size, const ir
         }
         row = ir_fields_end(ir_view(text + at, size - at), &header.dialect, &lines);
         if (row == 0) {
-            ir_stations_fault(stations, line, "a quote is not closed");
+            ir_stations_fault(stations, line, "a closing quote is missing");
             return;
         }
         if (!ir_utf8_valid(ir_view(text + at, row))) {
@@ -157,7 +157,7 @@ static void take_rows(ir_stations_t *stations, char *text, size_t size, const ir
         } else if (!is_empty(&fields) && header.count == 0) {
             take_header(stations, &header, &fields, line, note);
             if (stations->faults->count > 0) {
-                return; /* it decides what the rows say */
+                return; /* it determines the meaning of the rows */
             }
         } else if (!is_empty(&fields)) {
             take_row(stations, &header, &fields, line);

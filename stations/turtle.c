@@ -31,7 +31,8 @@ static void write_number(double number, FILE *out) {
     fputs(text, out);
 }
 
-/* What the last segment of an IRI may have of a name: letters, digits, - and _; others become -. */
+/* The name as the last segment of an IRI: keeps letters, digits, - and _; other characters become
+ * -. */
 static void write_segment(const char *text, FILE *out) {
     for (const char *c = text; *c != '\0'; c++) {
         const bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
@@ -85,7 +86,7 @@ static void write_mote(const ir_station_mote_t *mote, FILE *out) {
     }
 }
 
-/* FNU and NTU have one name in QUDT. */
+/* QUDT has one unit for FNU and NTU. */
 static void write_unit(const ir_unit_t *unit, FILE *out) {
     fprintf(out, " ;\n    qudt:hasUnit unit:%s", unit->qudt);
     if (ir_unit_find_qudt(ir_view_text(unit->qudt)) != unit) {
@@ -94,7 +95,7 @@ static void write_unit(const ir_unit_t *unit, FILE *out) {
     }
 }
 
-/* Limits have a name, so that another file of the registry can add to them. */
+/* Limits have a name, so that other registry files can add to them. */
 static void write_sensor(const ir_station_sensor_t *sensor, FILE *out) {
     fprintf(out,
             "\n<sensor/%s> a sosa:Sensor ;\n    sosa:isHostedBy <mote/%s> ;\n"

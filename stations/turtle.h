@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* Writes all of them. The stations have no faults; whether `out` took it, its owner checks. */
+/* Writes all stations, which must have no faults. The owner of `out` checks for write errors. */
 void ir_stations_write(const ir_stations_t *stations, FILE *out);
 
 #endif

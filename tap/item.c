@@ -90,7 +90,8 @@ static void read_senml(const json_t *from, ir_item_t *item) {
 
 static const struct {
     const char *name;
-    const char *list; /* the key of the items' array; "": the body is one; NULL: an item a line */
+    const char
+        *list; /* key of the array of items; "": the body is the array; NULL: one item per line */
     const char *must; /* a key that only observations have */
     void (*read)(const json_t *from, ir_item_t *item);
 } formats[] = {

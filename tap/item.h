@@ -1,4 +1,4 @@
-/* One observation of a message that was published again, as far as its format says what it is. */
+/* One observation of a republished message, with the fields that its format contains. */
 #ifndef IR_TAP_ITEM_H
 #define IR_TAP_ITEM_H
 
@@ -7,10 +7,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define IR_ITEM_TEXT 200 /* bytes; what is longer is cut */
+#define IR_ITEM_TEXT 200 /* bytes; longer texts are truncated */
 
 typedef struct ir_item {
-    char time[IR_ITEM_TEXT]; /* each is empty where the format does not say it */
+    char time[IR_ITEM_TEXT]; /* empty if the format does not contain it */
     char sensor[IR_ITEM_TEXT];
     char property[IR_ITEM_TEXT]; /* the last segment of its IRI */
     char value[IR_ITEM_TEXT];
@@ -21,11 +21,11 @@ typedef struct ir_item {
 
 typedef void (*ir_item_fn)(void *context, const ir_item_t *item);
 
-/* Whether items of a format can be told apart: json, jsonld, sensorthings and senml. */
+/* Whether a format has separate items: json, jsonld, sensorthings and senml. */
 bool ir_item_readable(ir_view_t format);
 
-/* Calls `each` for every observation of a message; revisions are some, too. False when the body is
- * not of its format. */
+/* Calls `each` for every observation of a message, including revisions. False if the body is not in
+ * the format. */
 bool ir_items_read(ir_view_t format, ir_view_t body, ir_item_fn each, void *context);
 
 #endif

@@ -80,7 +80,8 @@ uint64_t ir_printer_stop(ir_printer_t *printer, bool patient) {
     if (patient) {
         pthread_join(printer->thread, NULL);
     } else if (pthread_timedjoin_np(printer->thread, NULL, &until) != 0) {
-        return ir_ring_count(printer->ring); /* it hangs in a write, and ends with the program */
+        return ir_ring_count(
+            printer->ring); /* the thread is blocked in a write and ends with the program */
     }
     ir_ring_free(printer->ring);
     free(printer);

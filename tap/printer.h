@@ -1,5 +1,5 @@
-/* Writes lines on a thread of its own. Whoever has a line never waits: when the output is too slow,
- * lines are left out and counted. */
+/* A thread that writes lines. The caller never waits: when the output is too slow, lines are
+ * dropped and counted. */
 #ifndef IR_TAP_PRINTER_H
 #define IR_TAP_PRINTER_H
 
@@ -15,17 +15,17 @@ typedef struct ir_printer ir_printer_t;
 /* Starts the thread, which writes to `out`. */
 ir_status_t ir_printer_start(FILE *out, ir_printer_t **printer, ir_error_t *error);
 
-/* Takes a line without its end. One thread. */
+/* Queues a line, given without its line end. One thread. */
 void ir_printer_put(ir_printer_t *printer, ir_view_t line);
 
-/* How many lines were left out. The putting thread. */
+/* How many lines were dropped. Call from the thread that puts lines. */
 uint64_t ir_printer_missed(const ir_printer_t *printer);
 
-/* Whether the output takes nothing any more, because its reader is gone or the disk is full. */
+/* Whether the output has failed, because its reader ended or the disk is full. */
 bool ir_printer_broken(ir_printer_t *printer);
 
-/* Writes what is left; unless `patient`, it waits a second at most for a slow reader. Returns how
- * many lines were not written since they were taken. Frees; takes NULL. */
+/* Writes the queued lines; unless `patient`, waits at most a second for a slow reader. Returns the
+ * number of queued lines that were not written. Frees everything. Takes NULL. */
 uint64_t ir_printer_stop(ir_printer_t *printer, bool patient);
 
 #endif

@@ -38,7 +38,7 @@ static void put_line(ir_show_t *show) {
     ir_buffer_clear(&show->text);
 }
 
-/* A field of a JSON object; not one that is empty. */
+/* Writes a field of a JSON object; omits empty ones. */
 static void put_field(ir_show_t *show, const char *name, ir_view_t value) {
     char text[TEXT_SIZE];
     if (value.size == 0) {
@@ -49,7 +49,7 @@ static void put_field(ir_show_t *show, const char *name, ir_view_t value) {
     ir_buffer_append_json_string(&show->text, ir_view(text, size));
 }
 
-/* A column of a line for people, with "-" for what is not known. */
+/* Writes a column of a readable line, with "-" for an unknown value. */
 static void put_column(ir_show_t *show, ir_view_t value, int width) {
     char text[TEXT_SIZE] = "-";
     if (value.size > 0) {
@@ -108,7 +108,7 @@ static void take_item(void *context, const ir_item_t *item) {
     }
 }
 
-/* A message whose observations cannot be told apart. */
+/* Shows a message whose format has no separate observations. */
 static void write_whole(ir_show_t *show, uint64_t bytes) {
     char size[32];
     snprintf(size, sizeof size, "%" PRIu64, bytes);

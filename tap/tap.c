@@ -36,10 +36,10 @@ typedef struct letter {
 typedef struct tap {
     const ir_tap_options_t *options;
     ir_subscription_t *subscription;
-    letter_t letter; /* the headers of a message of ir.rejected */
+    letter_t letter; /* headers of a message in ir.rejected */
     ir_show_t show;
     uint64_t told_missed;
-    int64_t figures_ns; /* when the last ones were shown */
+    int64_t figures_ns; /* when figures were last shown */
 } tap_t;
 
 /* ---- messages ---- */
@@ -48,8 +48,8 @@ static void copy_text(ir_view_t text, char out[static HEADER_SIZE]) {
     snprintf(out, HEADER_SIZE, "%.*s", IR_VIEW_ARG(text));
 }
 
-/* What the worker says of a refusal (docs/reference/formats.md); the broker's own letters have none
- * of it. */
+/* The worker's headers for a rejection (docs/reference/formats.md). Messages dead-lettered by the
+ * broker have none. */
 static void look_at_letter(void *context, const ir_headers_t *headers) {
     letter_t *letter = &((tap_t *)context)->letter;
     *letter = (letter_t){.reason = "dead-lettered by the broker",
@@ -61,7 +61,7 @@ static void look_at_letter(void *context, const ir_headers_t *headers) {
     copy_text(ir_headers_text(headers, "detail"), letter->detail);
 }
 
-/* What stands before and behind the first dot of a routing key. */
+/* Splits a routing key at its first dot. */
 static void split(ir_view_t key, ir_view_t *before, ir_view_t *behind) {
     const char *dot = key.size > 0 ? memchr(key.data, '.', key.size) : NULL;
     const size_t size = dot != NULL ? (size_t)(dot - key.data) : key.size;
@@ -94,7 +94,7 @@ typedef struct patterns {
     size_t count;
 } patterns_t;
 
-/* The next word of a list, "" for an empty list; false at its end. */
+/* Gets the next word of a list, "" for an empty list; false at its end. */
 static bool next_word(const char **at, ir_view_t *word) {
     if (*at == NULL) {
         return false;
@@ -105,7 +105,7 @@ static bool next_word(const char **at, ir_view_t *word) {
     return true;
 }
 
-/* FORMAT.MOTE for each format and mote. */
+/* Makes the patterns FORMAT.MOTE, for each format and mote. */
 static ir_status_t make_patterns(const ir_tap_options_t *options, patterns_t *patterns,
                                  ir_error_t *error) {
     const char *formats = options->format != NULL ? options->format : "";
@@ -151,7 +151,8 @@ static ir_status_t listen_processed(tap_t *tap, ir_error_t *error) {
                : status;
 }
 
-/* The user may lack the right; then the rest is shown, unless only this was asked for. */
+/* The user may lack permission to read ir.rejected. Then the rest is shown, unless only rejections
+ * were requested. */
 static ir_status_t listen_rejected(tap_t *tap, ir_error_t *error) {
     static const char *const all[] = {""};
     const ir_subscription_reader_t reader = {
@@ -177,7 +178,7 @@ static ir_status_t subscribe(tap_t *tap, ir_error_t *error) {
 
 /* ---- once a second ---- */
 
-/* A full queue loses its oldest messages; how many, the broker does not say. */
+/* A full queue drops its oldest messages; the broker does not report how many. */
 static void look_at_queues(const tap_t *tap) {
     if (ir_subscription_full(tap->subscription)) {
         ir_log(IR_LOG_WARN, IR_TEXT_TAP_SLOW);
@@ -213,7 +214,7 @@ static bool is_done(const tap_t *tap) {
 
 /* ---- life ---- */
 
-/* Returns when done (IR_OK) or when the connection is of no use any more. */
+/* Returns when done (IR_OK) or when the connection fails. */
 static ir_status_t listen_on(tap_t *tap, ir_error_t *error) {
     ir_status_t status = IR_OK;
     tap->figures_ns = ir_clock_monotonic();
@@ -271,7 +272,8 @@ static ir_status_t run_sessions(tap_t *tap, ir_error_t *error) {
         if (!may_help_later(status)) {
             return status;
         }
-        ir_log(IR_LOG_WARN, "%s; trying again: what passes meanwhile is not seen", error->text);
+        ir_log(IR_LOG_WARN, "%s; reconnecting: messages in the meantime are not shown",
+               error->text);
         pause_for(ir_backoff_next(&backoff));
     }
     return IR_OK;
@@ -285,8 +287,8 @@ static ir_status_t check_filters(const ir_tap_options_t *options, ir_error_t *er
     while (filters && formats != NULL && next_word(&formats, &format)) {
         if (!ir_item_readable(format) || ir_view_equal(format, ir_view_text("senml"))) {
             return ir_error_set(error, IR_ERR_USAGE,
-                                "format: %.*s tells neither property nor quality; json, jsonld and "
-                                "sensorthings do",
+                                "format: %.*s contains neither property nor quality; json, jsonld "
+                                "and sensorthings do",
                                 IR_VIEW_ARG(format));
         }
     }
@@ -310,7 +312,8 @@ ir_status_t ir_tap_run(const ir_tap_options_t *options, ir_error_t *error) {
     }
     const bool broken = tap.show.printer != NULL && ir_printer_broken(tap.show.printer);
     const uint64_t missed = tap.show.printer != NULL ? ir_printer_missed(tap.show.printer) : 0;
-    tell_missed(missed - tap.told_missed); /* now: a reader that is slow may make the end wait */
+    tell_missed(missed -
+                tap.told_missed); /* before closing the printer, which may wait for a slow reader */
     tell_missed(ir_printer_stop(tap.show.printer, !stop && !broken));
     return broken ? ir_error_set(error, IR_ERR_IO, "cannot write the output") : status;
 }

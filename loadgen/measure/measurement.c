@@ -15,39 +15,39 @@ double ir_snapshot_backlog(const ir_snapshot_t *snapshot) {
            (double)snapshot->back.waiting_records;
 }
 
-bool ir_measurement_init(ir_measurement_t *stretch) {
-    *stretch =
+bool ir_measurement_init(ir_measurement_t *measurement) {
+    *measurement =
         (ir_measurement_t){.late = ir_histogram_new(IR_LATENCY_HIGHEST_US, IR_LATENCY_DIGITS)};
-    if (stretch->late == NULL || !ir_latency_init(&stretch->confirms) ||
-        !ir_latency_init(&stretch->back)) {
-        ir_measurement_free(stretch);
+    if (measurement->late == NULL || !ir_latency_init(&measurement->confirms) ||
+        !ir_latency_init(&measurement->back)) {
+        ir_measurement_free(measurement);
         return false;
     }
     return true;
 }
 
-void ir_measurement_free(ir_measurement_t *stretch) {
-    ir_histogram_free(stretch->late);
-    stretch->late = NULL;
-    ir_latency_free(&stretch->confirms);
-    ir_latency_free(&stretch->back);
+void ir_measurement_free(ir_measurement_t *measurement) {
+    ir_histogram_free(measurement->late);
+    measurement->late = NULL;
+    ir_latency_free(&measurement->confirms);
+    ir_latency_free(&measurement->back);
 }
 
-void ir_measurement_begin(ir_measurement_t *stretch, const ir_snapshot_t *now) {
-    stretch->begin = stretch->end = *now;
-    ir_latency_reset(&stretch->confirms);
-    ir_latency_reset(&stretch->back);
-    ir_histogram_reset(stretch->late);
+void ir_measurement_begin(ir_measurement_t *measurement, const ir_snapshot_t *now) {
+    measurement->begin = measurement->end = *now;
+    ir_latency_reset(&measurement->confirms);
+    ir_latency_reset(&measurement->back);
+    ir_histogram_reset(measurement->late);
 }
 
-void ir_measurement_add(ir_measurement_t *stretch, const ir_measurement_t *from) {
-    ir_latency_add(&stretch->confirms, &from->confirms);
-    ir_latency_add(&stretch->back, &from->back);
-    ir_histogram_add(stretch->late, from->late);
+void ir_measurement_add(ir_measurement_t *measurement, const ir_measurement_t *from) {
+    ir_latency_add(&measurement->confirms, &from->confirms);
+    ir_latency_add(&measurement->back, &from->back);
+    ir_histogram_add(measurement->late, from->late);
 }
 
-double ir_measurement_seconds(const ir_measurement_t *stretch) {
-    return (double)(stretch->end.at_ns - stretch->begin.at_ns) / (double)IR_SECOND_NS;
+double ir_measurement_seconds(const ir_measurement_t *measurement) {
+    return (double)(measurement->end.at_ns - measurement->begin.at_ns) / (double)IR_SECOND_NS;
 }
 
 void ir_trend_add(ir_trend_t *trend, double x, double y) {

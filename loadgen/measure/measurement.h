@@ -1,4 +1,4 @@
-/* What happened in a stretch of time: counts at its two ends, and the latencies of what was
+/* Measures a period: the counts at its beginning and end, and the latencies of the messages
  * answered in between. One thread. */
 #ifndef IR_LOADGEN_MEASURE_MEASUREMENT_H
 #define IR_LOADGEN_MEASURE_MEASUREMENT_H
@@ -15,34 +15,35 @@
 typedef struct ir_snapshot {
     int64_t at_ns;
     ir_producer_counts_t sent; /* of all producers */
-    ir_tracker_counts_t back;  /* zeros when nobody listens */
+    ir_tracker_counts_t back;  /* zeros without a subscription */
 } ir_snapshot_t;
 
-/* Observations that were due until then, … */
+/* Observations that were due by then, … */
 double ir_snapshot_due(const ir_snapshot_t *snapshot);
 
-/* … and of these, what is not refused and not confirmed, or not come back if somebody listens. */
+/* … and the backlog: those neither refused nor finished. Finished means republished if the run
+ * subscribes, else confirmed. */
 double ir_snapshot_backlog(const ir_snapshot_t *snapshot);
 
 typedef struct ir_measurement {
     ir_snapshot_t begin, end;
     ir_latency_t confirms, back;
-    ir_histogram_t *late; /* µs by which messages went out late by the generator's fault */
+    ir_histogram_t *late; /* lateness caused by the generator, in µs */
 } ir_measurement_t;
 
-/* False when memory is out; then there is nothing to free. */
-bool ir_measurement_init(ir_measurement_t *stretch);
-void ir_measurement_free(ir_measurement_t *stretch);
+/* False when out of memory; then nothing needs to be freed. */
+bool ir_measurement_init(ir_measurement_t *measurement);
+void ir_measurement_free(ir_measurement_t *measurement);
 
 /* Begins again. */
-void ir_measurement_begin(ir_measurement_t *stretch, const ir_snapshot_t *now);
+void ir_measurement_begin(ir_measurement_t *measurement, const ir_snapshot_t *now);
 
 /* Adds what another measured. */
-void ir_measurement_add(ir_measurement_t *stretch, const ir_measurement_t *from);
+void ir_measurement_add(ir_measurement_t *measurement, const ir_measurement_t *from);
 
-double ir_measurement_seconds(const ir_measurement_t *stretch);
+double ir_measurement_seconds(const ir_measurement_t *measurement);
 
-/* The trend of a series of points by least squares: how much y grows for one x. */
+/* The slope of a line fitted to a series of points by least squares. */
 typedef struct ir_trend {
     double n, x, y, xx, xy;
 } ir_trend_t;

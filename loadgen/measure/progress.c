@@ -40,7 +40,7 @@ static void rate(ir_progress_t *progress, const ir_progress_state_t *state) {
     progress->last_rated_ns = state->now_ns;
 }
 
-/* How much of the run is over, 0 … 1; below 0: nobody knows. */
+/* The share of the run that is done, 0 … 1; below 0: unknown. */
 static double share_done(const ir_progress_t *progress, const ir_progress_state_t *state) {
     const double passed = (double)(state->now_ns - progress->start_ns);
     double share = -1;

@@ -1,5 +1,5 @@
-/* Progress for people on standard error: a view that stays in one place on a terminal, a plain line
- * every few seconds otherwise. One thread. */
+/* Shows progress on standard error: on a terminal, a view that is redrawn in place; otherwise, a
+ * plain line every few seconds. One thread. */
 #ifndef IR_LOADGEN_MEASURE_PROGRESS_H
 #define IR_LOADGEN_MEASURE_PROGRESS_H
 
@@ -13,7 +13,7 @@
 typedef struct ir_progress {
     FILE *out;
     bool terminal;
-    unsigned lines; /* of the view that stands on the terminal */
+    unsigned lines; /* of the view now on the terminal */
     int64_t start_ns, last_shown_ns, last_rated_ns;
     uint64_t last_sent, last_done; /* observations */
     double sent_rate, done_rate;   /* observations/s, smoothed */
@@ -22,26 +22,26 @@ typedef struct ir_progress {
 /* Where things are. */
 typedef struct ir_progress_state {
     int64_t now_ns;             /* monotonic */
-    uint64_t messages, to_send; /* done, and in all; 0: nobody knows how many in all */
-    int64_t length_ns;          /* of the whole run; 0: until all is sent */
-    bool sending;               /* false: nothing goes out any more, so there is no rate of it */
-    double asked;               /* observations/s now; 0: as fast as it goes */
-    uint64_t sent, done;        /* observations; done: come back, or confirmed if nobody listens */
-    double backlog;             /* observations */
+    uint64_t messages, to_send; /* done and total; total 0: unknown */
+    int64_t length_ns;          /* of the whole run; 0: until everything is sent */
+    bool sending;               /* false: sending has ended, so no sending rate is shown */
+    double asked;               /* current target rate, observations/s; 0: as fast as possible */
+    uint64_t sent, done; /* observations; done: republished, or confirmed without a subscription */
+    double backlog;      /* observations */
     uint64_t refused, failures;
     bool heard;
     const ir_quantiles_t *confirms, *back; /* of the last interval */
     const ir_targets_t *targets;
     const ir_producer_counts_t *by_target;
-    const char *note; /* what is being done, or NULL */
+    const char *note; /* the current activity, or NULL */
 } ir_progress_state_t;
 
 void ir_progress_init(ir_progress_t *progress, FILE *out, bool terminal, int64_t now_ns);
 
-/* Shows where things are, unless it was shown just now. */
+/* Updates the display, at most once in each interval. */
 void ir_progress_show(ir_progress_t *progress, const ir_progress_state_t *state);
 
-/* Takes the view away, so that others can write. */
+/* Clears the view, so that other output can be written. */
 void ir_progress_clear(ir_progress_t *progress);
 
 #endif

@@ -1,4 +1,4 @@
-/* The two sums that must come out even at the end of a run, each side counted for itself:
+/* Two sums that must match at the end of a run. Each side is counted independently:
  *   sent = confirmed + refused + lost
  *   confirmed = republished + rejected + missing   (without those that repeat an earlier message)
  * In messages. */
@@ -14,28 +14,30 @@
 
 typedef struct ir_reconciliation {
     uint64_t sent, confirmed, refused, lost;
-    bool heard;       /* somebody listened: the rest is known */
-    uint64_t repeats; /* of the confirmed: messages that repeat an earlier one */
+    bool heard;       /* the run subscribed, so the following are known */
+    uint64_t repeats; /* confirmed messages that repeat an earlier one */
     uint64_t republished, rejected, missing;
 } ir_reconciliation_t;
 
-/* `back` is NULL when nobody listened. */
-void ir_reconciliation_make(ir_reconciliation_t *balance, const ir_producer_counts_t *sent,
+/* `back` is NULL without a subscription. */
+void ir_reconciliation_make(ir_reconciliation_t *reconciliation, const ir_producer_counts_t *sent,
                             const ir_tracker_counts_t *back);
 
-bool ir_reconciliation_sent_is_even(const ir_reconciliation_t *balance);
-bool ir_reconciliation_back_is_even(const ir_reconciliation_t *balance);
+bool ir_reconciliation_sent_is_even(const ir_reconciliation_t *reconciliation);
+bool ir_reconciliation_back_is_even(const ir_reconciliation_t *reconciliation);
 
-static inline bool ir_reconciliation_is_even(const ir_reconciliation_t *balance) {
-    return ir_reconciliation_sent_is_even(balance) && ir_reconciliation_back_is_even(balance);
+static inline bool ir_reconciliation_is_even(const ir_reconciliation_t *reconciliation) {
+    return ir_reconciliation_sent_is_even(reconciliation) &&
+           ir_reconciliation_back_is_even(reconciliation);
 }
 
-#define IR_BALANCE_LINE 200
+#define IR_RECONCILIATION_LINE 200
 
-/* "sent 10 = confirmed 8 + refused 1 + lost 1", with "≠" when it is not so. Return `line`. */
-char *ir_reconciliation_sent_line(const ir_reconciliation_t *balance,
-                                  char line[static IR_BALANCE_LINE]);
-char *ir_reconciliation_back_line(const ir_reconciliation_t *balance,
-                                  char line[static IR_BALANCE_LINE]);
+/* "sent 10 = confirmed 8 + refused 1 + lost 1", or with "≠" if the sums differ. Both return `line`.
+ */
+char *ir_reconciliation_sent_line(const ir_reconciliation_t *reconciliation,
+                                  char line[static IR_RECONCILIATION_LINE]);
+char *ir_reconciliation_back_line(const ir_reconciliation_t *reconciliation,
+                                  char line[static IR_RECONCILIATION_LINE]);
 
 #endif

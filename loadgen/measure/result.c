@@ -34,23 +34,23 @@ static void make_counts(ir_result_t *result, const ir_producer_counts_t *begin,
     result->failures = end->failures - begin->failures;
 }
 
-void ir_result_make(ir_result_t *result, const ir_measurement_t *stretch, const ir_trend_t *backlog,
-                    double asked, bool heard, double late_bound_ms) {
+void ir_result_make(ir_result_t *result, const ir_measurement_t *measurement,
+                    const ir_trend_t *backlog, double asked, bool heard, double late_bound_ms) {
     *result = (ir_result_t){
         .asked = asked,
-        .seconds = ir_measurement_seconds(stretch),
-        .messages_back = stretch->end.back.complete - stretch->begin.back.complete,
+        .seconds = ir_measurement_seconds(measurement),
+        .messages_back = measurement->end.back.complete - measurement->begin.back.complete,
         .observations_back =
-            stretch->end.back.complete_records - stretch->begin.back.complete_records,
-        .backlog_begin = ir_snapshot_backlog(&stretch->begin),
-        .backlog_end = ir_snapshot_backlog(&stretch->end),
+            measurement->end.back.complete_records - measurement->begin.back.complete_records,
+        .backlog_begin = ir_snapshot_backlog(&measurement->begin),
+        .backlog_end = ir_snapshot_backlog(&measurement->end),
         .growth = ir_trend_slope(backlog),
         .heard = heard,
     };
-    make_counts(result, &stretch->begin.sent, &stretch->end.sent);
-    ir_quantiles_of(stretch->confirms.corrected, &result->confirms);
-    ir_quantiles_of(stretch->back.corrected, &result->back);
-    ir_quantiles_of(stretch->late, &result->late);
+    make_counts(result, &measurement->begin.sent, &measurement->end.sent);
+    ir_quantiles_of(measurement->confirms.corrected, &result->confirms);
+    ir_quantiles_of(measurement->back.corrected, &result->back);
+    ir_quantiles_of(measurement->late, &result->late);
     result->valid = result->late.p99 <= late_bound_ms;
 }
 

@@ -1,9 +1,9 @@
 #include "loadgen/measure/search.h"
 
-#define CLOSE 0.1       /* of the bounds when the steps begin */
+#define CLOSE 0.1       /* upper over lower bound when the stepping begins */
 #define FURTHER 1.5     /* while every rate is kept */
 #define STEP 0.03       /* of the rate */
-#define LOWEST_RATE 0.5 /* observations/s; below it there is nothing to find */
+#define LOWEST_RATE 0.5 /* observations/s; the search gives up below it */
 #define SENT_SHARE 0.98
 #define GROWTH_SHARE 0.02
 
@@ -71,7 +71,7 @@ static void step(ir_search_t *search, bool kept) {
     search->rate = kept ? search->rate * factor : search->rate / factor;
 }
 
-void ir_search_tell(ir_search_t *search, const ir_trial_t *trial, ir_verdict_t verdict) {
+void ir_search_report(ir_search_t *search, const ir_trial_t *trial, ir_verdict_t verdict) {
     const bool kept = verdict == IR_VERDICT_KEPT;
     search->trials++;
     if (search->rate <= 0) {

@@ -1,12 +1,11 @@
-/* Looks for the highest rate that is kept, over trials that someone else makes. Pure logic, one
- * thread.
+/* Searches for the highest rate that the target sustains. The caller runs the trials. Pure logic,
+ * one thread.
  *
- * The first trial has no rate and says what is reached without one. From there bisection brings the
- * bounds close together; a rate is not kept when two trials of it say so. Then the rate goes up in
- * small steps after each trial that is kept and down after each that is not, in larger ones the
- * longer it goes the same way (the up-and-down method: Dixon and Mood, 1948). The result is the
- * median of the rates that were kept where it turned: a disturbed trial moves it little, wherever
- * it falls. */
+ * The first trial sends as fast as possible, which gives an upper bound. Bisection then narrows the
+ * bounds; a rate counts as failed only after two failed trials. After that, the rate goes up by a
+ * small step after each kept trial and down after each failed one. The steps grow while the
+ * direction stays the same (the up-and-down method: Dixon and Mood, 1948). The result is the median
+ * of the rates kept at the turns, so a single disturbed trial changes it little. */
 #ifndef IR_LOADGEN_MEASURE_SEARCH_H
 #define IR_LOADGEN_MEASURE_SEARCH_H
 
@@ -15,22 +14,22 @@
 #define IR_SEARCH_TRIALS_MAX 80
 #define IR_SEARCH_TURNS 11 /* odd, for the median */
 
-/* What a trial showed; rates in observations/s. */
+/* The outcome of a trial; rates in observations/s. */
 typedef struct ir_trial {
-    double asked;      /* 0: as fast as it went */
-    double sent_share; /* how much of what was due went out, 0 … 1 */
-    double reached;    /* rate of what was done: republished, or confirmed when nobody listens */
-    double growth;     /* of the backlog of what is due and not done, observations a second */
+    double asked;      /* 0: as fast as possible */
+    double sent_share; /* the share of due observations that were sent, 0 … 1 */
+    double reached;    /* rate republished, or confirmed without a subscription */
+    double growth;     /* of the backlog, observations/s */
     double p99_ms;     /* corrected */
     bool valid;        /* the generator kept its own schedule */
 } ir_trial_t;
 
 typedef enum ir_verdict {
     IR_VERDICT_KEPT,
-    IR_VERDICT_BEHIND,    /* messages did not go out as they were due */
+    IR_VERDICT_BEHIND,    /* messages were not sent when they were due */
     IR_VERDICT_BACKLOG,   /* the backlog grows */
-    IR_VERDICT_SLOW,      /* the 99th percentile is over its bound */
-    IR_VERDICT_GENERATOR, /* the generator itself is too slow for it */
+    IR_VERDICT_SLOW,      /* the 99th percentile exceeds its bound */
+    IR_VERDICT_GENERATOR, /* the generator is too slow for this rate */
     IR_VERDICT_COUNT
 } ir_verdict_t;
 
@@ -40,26 +39,26 @@ const char *ir_verdict_text(ir_verdict_t verdict);
 ir_verdict_t ir_trial_judge(const ir_trial_t *trial, double p99_bound_ms);
 
 typedef struct ir_search {
-    double rate;                   /* of the next trial; 0: without one */
-    double low, high;              /* bounds; when stepping, `low` is the rate last kept; 0: none */
-    double turns[IR_SEARCH_TURNS]; /* rates kept there, in order of size */
+    double rate;      /* of the next trial; 0: as fast as possible */
+    double low, high; /* bounds; while stepping, `low` is the last kept rate; 0: none */
+    double turns[IR_SEARCH_TURNS]; /* rates kept at the turns, ascending */
     unsigned n_turns;
-    bool stepping; /* the bounds are close; from here on up and down */
-    bool kept;     /* the last trial was */
-    unsigned same; /* trials that went the same way as the last, with it; bisecting: not kept at
+    bool stepping; /* the bounds are close: the up-and-down method has begun */
+    bool kept;     /* the last trial kept its rate */
+    unsigned same; /* stepping: latest trials in the same direction; bisecting: failed trials at
                       `rate` */
     bool done;
     unsigned trials;
-    ir_verdict_t limit; /* why the last rate that was not kept was not */
+    ir_verdict_t limit; /* why the last failed trial failed */
 } ir_search_t;
 
 void ir_search_init(ir_search_t *search);
 
-/* What came of a trial at `search->rate`. */
-void ir_search_tell(ir_search_t *search, const ir_trial_t *trial, ir_verdict_t verdict);
+/* Takes the outcome of a trial at `search->rate`. */
+void ir_search_report(ir_search_t *search, const ir_trial_t *trial, ir_verdict_t verdict);
 
-/* The highest rate that is kept, as far as it is known; 0: none was. Half of the turns lay between
- * `low` and `high`, which tells how steady the target is. */
+/* The highest sustained rate found so far; 0: none. `low` and `high` are the quartiles of the rates
+ * kept at the turns: they show how steady the target is. */
 typedef struct ir_search_result {
     double rate, low, high;
 } ir_search_result_t;

@@ -19,7 +19,7 @@ static const char header[] =
     "confirm_p99_ms,confirm_max_ms,republished_p50_ms,republished_p99_ms,republished_max_ms,"
     "late_p99_ms,late_max_ms,errors\n";
 
-ir_status_t ir_timeline_create(const char *path, ir_timeline_t **series, ir_error_t *error) {
+ir_status_t ir_timeline_create(const char *path, ir_timeline_t **timeline, ir_error_t *error) {
     ir_timeline_t *made = calloc(1, sizeof *made);
     if (made == NULL || (made->path = strdup(path)) == NULL) {
         free(made);
@@ -32,16 +32,17 @@ ir_status_t ir_timeline_create(const char *path, ir_timeline_t **series, ir_erro
         return ir_error_set(error, IR_ERR_IO, "cannot create %s: %s", path, strerror(code));
     }
     fputs(header, made->file);
-    *series = made;
+    *timeline = made;
     return IR_OK;
 }
 
-static void write_counts(FILE *file, const ir_measurement_t *stretch) {
-    const ir_producer_counts_t *from = &stretch->begin.sent;
-    const ir_producer_counts_t *to = &stretch->end.sent;
-    const ir_tracker_counts_t *back_from = &stretch->begin.back;
-    const ir_tracker_counts_t *back_to = &stretch->end.back;
-    fprintf(file, ",%.0f", ir_snapshot_due(&stretch->end) - ir_snapshot_due(&stretch->begin));
+static void write_counts(FILE *file, const ir_measurement_t *measurement) {
+    const ir_producer_counts_t *from = &measurement->begin.sent;
+    const ir_producer_counts_t *to = &measurement->end.sent;
+    const ir_tracker_counts_t *back_from = &measurement->begin.back;
+    const ir_tracker_counts_t *back_to = &measurement->end.back;
+    fprintf(file, ",%.0f",
+            ir_snapshot_due(&measurement->end) - ir_snapshot_due(&measurement->begin));
     const uint64_t counts[] = {
         to->observations_sent - from->observations_sent,
         to->observations_confirmed - from->observations_confirmed,
@@ -55,41 +56,42 @@ static void write_counts(FILE *file, const ir_measurement_t *stretch) {
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         fprintf(file, ",%llu", (unsigned long long)counts[i]);
     }
-    /* A message seen in ir.rejected may be republished later: this can fall. */
+    /* The count can fall: a message seen in ir.rejected may be republished later. */
     fprintf(file, ",%lld,%.0f",
             (long long)(back_to->by_fate[IR_FATE_REJECTED] - back_from->by_fate[IR_FATE_REJECTED]),
-            ir_snapshot_backlog(&stretch->end));
+            ir_snapshot_backlog(&measurement->end));
 }
 
-void ir_timeline_write(ir_timeline_t *series, const ir_measurement_t *stretch, int64_t start_ns,
-                       double asked) {
+void ir_timeline_write(ir_timeline_t *timeline, const ir_measurement_t *measurement,
+                       int64_t start_ns, double asked) {
     ir_quantiles_t confirms;
     ir_quantiles_t back;
     ir_quantiles_t late;
-    ir_quantiles_of(stretch->confirms.corrected, &confirms);
-    ir_quantiles_of(stretch->back.corrected, &back);
-    ir_quantiles_of(stretch->late, &late);
-    fprintf(series->file, "%.3f,%.6g",
-            (double)(stretch->end.at_ns - start_ns) / (double)IR_SECOND_NS, asked);
-    write_counts(series->file, stretch);
-    fprintf(series->file, ",%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%llu\n", confirms.p50,
-            confirms.p99, confirms.max, back.p50, back.p99, back.max, late.p99, late.max,
-            (unsigned long long)(stretch->end.sent.failures - stretch->begin.sent.failures));
-    fflush(series->file);
+    ir_quantiles_of(measurement->confirms.corrected, &confirms);
+    ir_quantiles_of(measurement->back.corrected, &back);
+    ir_quantiles_of(measurement->late, &late);
+    fprintf(timeline->file, "%.3f,%.6g",
+            (double)(measurement->end.at_ns - start_ns) / (double)IR_SECOND_NS, asked);
+    write_counts(timeline->file, measurement);
+    fprintf(
+        timeline->file, ",%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%llu\n", confirms.p50,
+        confirms.p99, confirms.max, back.p50, back.p99, back.max, late.p99, late.max,
+        (unsigned long long)(measurement->end.sent.failures - measurement->begin.sent.failures));
+    fflush(timeline->file);
 }
 
-ir_status_t ir_timeline_close(ir_timeline_t *series, ir_error_t *error) {
-    if (series == NULL) {
+ir_status_t ir_timeline_close(ir_timeline_t *timeline, ir_error_t *error) {
+    if (timeline == NULL) {
         return IR_OK;
     }
     ir_status_t status = IR_OK;
-    if (series->file != NULL) {
-        const bool failed = ferror(series->file) != 0;
-        if (fclose(series->file) != 0 || failed) {
-            status = ir_error_set(error, IR_ERR_IO, "cannot write %s", series->path);
+    if (timeline->file != NULL) {
+        const bool failed = ferror(timeline->file) != 0;
+        if (fclose(timeline->file) != 0 || failed) {
+            status = ir_error_set(error, IR_ERR_IO, "cannot write %s", timeline->path);
         }
     }
-    free(series->path);
-    free(series);
+    free(timeline->path);
+    free(timeline);
     return status;
 }

@@ -1,5 +1,5 @@
-/* series.csv: one row for each interval of a run. Counts are those of the interval; times are of
- * what was answered in it, in ms, from the intended time. One thread. */
+/* series.csv: one row for each interval of a run. Counts cover the interval. Times are in ms from
+ * the intended time, for the messages answered in the interval. One thread. */
 #ifndef IR_LOADGEN_MEASURE_TIMELINE_H
 #define IR_LOADGEN_MEASURE_TIMELINE_H
 
@@ -10,14 +10,14 @@
 
 typedef struct ir_timeline ir_timeline_t;
 
-/* Overwrites `path`, and writes the header. */
-ir_status_t ir_timeline_create(const char *path, ir_timeline_t **series, ir_error_t *error);
+/* Overwrites `path` and writes the header. */
+ir_status_t ir_timeline_create(const char *path, ir_timeline_t **timeline, ir_error_t *error);
 
-/* `start_ns`: when the run began. `asked`: the rate at its end. */
-void ir_timeline_write(ir_timeline_t *series, const ir_measurement_t *stretch, int64_t start_ns,
-                       double asked);
+/* `start_ns`: when the run began. `asked`: the requested rate at the end of the interval. */
+void ir_timeline_write(ir_timeline_t *timeline, const ir_measurement_t *measurement,
+                       int64_t start_ns, double asked);
 
-/* Reports what a full disk did. Takes NULL. */
-ir_status_t ir_timeline_close(ir_timeline_t *series, ir_error_t *error);
+/* Reports write errors, such as a full disk. Takes NULL. */
+ir_status_t ir_timeline_close(ir_timeline_t *timeline, ir_error_t *error);
 
 #endif

@@ -13,15 +13,17 @@
 #include <string.h>
 
 #define TURN_MESSAGES IR_LATENESS_MAX
-#define TURN_SKIPS 65536 /* messages of other producers' motes that are passed over in one turn */
-/* With a rate, all that is due goes out once in this time: waking for each message would cost more
- * than the message. */
+#define TURN_SKIPS 65536 /* messages for other producers that are skipped in one turn */
+/* With a rate, due messages are sent in groups at this interval: waking for each message would cost
+ * more than sending it. */
 #define TICK_NS IR_MILLISECOND_NS
-#define LOOK_NS (20 * IR_MILLISECOND_NS) /* longest wait before a stop is seen */
+#define POLL_NS (20 * IR_MILLISECOND_NS) /* longest wait before a stop is seen */
 #define FIRST_BACKOFF_NS (100 * IR_MILLISECOND_NS)
 #define LONGEST_BACKOFF_NS (2 * IR_SECOND_NS)
 #define LOG_EVERY_NS (5 * IR_SECOND_NS)
-#define GRACE_NS (200 * IR_MILLISECOND_NS) /* after an order's end, for what was due before it */
+#define GRACE_NS                                                                                   \
+    (200 * IR_MILLISECOND_NS) /* time after an order's end for sending messages that were due      \
+                                 before it */
 #define UNSENT_MAX 10000000
 
 /* One sender with its connections. */
@@ -29,13 +31,13 @@ typedef struct ir_lane {
     ir_producer_t *producer;
     void *sender;
     bool up;
-    int64_t retry_ns;   /* when to try again, while not up */
-    int64_t trouble_ns; /* since when it does not work; 0: it works */
+    int64_t retry_ns;   /* next attempt to connect, while not up */
+    int64_t trouble_ns; /* when it failed; 0: it works */
     ir_backoff_t backoff;
-    unsigned given;   /* messages that the sender has and has not answered */
-    unsigned kept;    /* messages that were not answered and are to be given again */
-    unsigned allowed; /* at most so many are given: halved by a loss, and one more for as many
-                         confirms, so that what is refused or cut off is little */
+    unsigned given;   /* messages passed to the sender and not yet answered */
+    unsigned kept;    /* messages to pass again, because they got no answer */
+    unsigned allowed; /* limit for `given`: halved by a loss and raised by one after `allowed`
+                         confirms, so that a failure affects few messages */
     unsigned credit;  /* confirms since `allowed` last changed */
 } ir_lane_t;
 
@@ -48,8 +50,8 @@ struct ir_producer {
     ir_producer_options_t options;
     ir_producer_shared_t shared;
     pthread_t thread;
-    atomic_bool stop, abandon, finish, ready, idle, dry, ran_dry, failed, done;
-    atomic_bool reached; /* what was given may have arrived */
+    atomic_bool stop, abandon, finish, ready, idle, source_ended, ended_early, failed, done;
+    atomic_bool reached; /* the target was reached, so sent messages may have arrived */
 
     pthread_mutex_t mutex; /* for the following */
     ir_order_t order;
@@ -65,18 +67,18 @@ struct ir_producer {
     ir_schedule_t schedule;
     bool active; /* an order is at hand */
     int64_t end_ns;
-    uint64_t next; /* number of the message that is looked at */
+    uint64_t next; /* number of the next message */
     ir_source_message_t message;
-    bool looked;        /* `message` is it */
-    bool full;          /* the window was full and is not yet well below */
-    int64_t blocked_ns; /* since when the receipts have no room; 0: they have */
+    bool loaded;        /* `message` holds the next message */
+    bool full;          /* the window was full and has not drained enough yet */
+    int64_t blocked_ns; /* when the tracker ran out of room; 0: it has room */
     ir_lateness_t lateness;
     ir_id_t *observation_ids;
     int64_t logged_ns, logged_again_ns, logged_refused_ns;
     ir_status_t status;
     ir_error_t error;
 
-    /* the thread's to write, anyone's to read */
+    /* written by the thread, read by any thread */
     atomic_uint_fast64_t messages_sent, observations_sent;
     atomic_uint_fast64_t messages_confirmed, observations_confirmed;
     atomic_uint_fast64_t messages_refused, observations_refused;
@@ -85,11 +87,11 @@ struct ir_producer {
     atomic_uint_fast64_t unmeant, repeats, resent, failures;
     atomic_int_fast64_t first_send_ns, last_confirm_ns;
     atomic_int_fast64_t last_due_ns, last_send_ns;
-    atomic_int_fast64_t due_ns, due_end_ns; /* of the next message; 0: nothing is due */
+    atomic_int_fast64_t due_ns, due_end_ns; /* due time of the next message; 0: none */
     _Atomic double rate;                    /* this producer's, on average */
 };
 
-/* Only the thread writes: no need for an atomic addition. */
+/* Only one thread writes, so an atomic addition is not necessary. */
 static void count(atomic_uint_fast64_t *counter, uint64_t by) {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + by,
                           memory_order_relaxed);
@@ -126,7 +128,7 @@ static bool is_mine(const ir_producer_t *producer, const ir_source_message_t *me
 
 static void take_answers(ir_producer_t *producer);
 
-/* Only what has no answer is given again. */
+/* Only messages without an answer are passed again. */
 static void keep_given(ir_producer_t *producer, ir_lane_t *lane) {
     lane->allowed = lane->given > 1 ? lane->given / 2 : 1;
     lane->kept += lane->given;
@@ -140,7 +142,7 @@ static bool has_confirmed(const ir_producer_t *producer) {
     return atomic_load(&producer->messages_confirmed) > 0;
 }
 
-/* The lane is of no use until it is reconnected. */
+/* The lane cannot send until it reconnects. */
 static void lose_lane(ir_producer_t *producer, ir_lane_t *lane, const ir_error_t *error) {
     const int64_t now_ns = ir_clock_monotonic();
     take_answers(producer);
@@ -157,7 +159,7 @@ static void lose_lane(ir_producer_t *producer, ir_lane_t *lane, const ir_error_t
     }
     ir_log_limited(&producer->logged_ns, LOG_EVERY_NS, IR_LOG_WARN, "%s%s; trying again",
                    error->text,
-                   error->status == IR_ERR_NOT_FOUND ? " (ir-worker --declare makes it)" : "");
+                   error->status == IR_ERR_NOT_FOUND ? "  (ir-worker --declare creates it)" : "");
     lane->retry_ns = now_ns + ir_backoff_next(&lane->backoff);
 }
 
@@ -178,7 +180,7 @@ static ir_lane_t *lane_of(ir_producer_t *producer, unsigned mote_number) {
 
 static void settle(ir_producer_t *producer, ir_open_t *open, bool confirmed);
 
-/* One that can never go is refused; the others go on. */
+/* A message that can never be sent counts as refused; the others continue. */
 static void give(ir_producer_t *producer, ir_open_t *open, const ir_source_message_t *message) {
     ir_error_t error = {.status = IR_OK};
     ir_lane_t *lane = &producer->lanes[open->lane];
@@ -203,7 +205,7 @@ static void give(ir_producer_t *producer, ir_open_t *open, const ir_source_messa
     }
 }
 
-/* The raw id that the worker will give it, unless that follows from the arrival. */
+/* The raw id that the worker will assign, unless it depends on the arrival time. */
 static void find_raw_id(const ir_producer_t *producer, ir_open_t *open) {
     const ir_source_message_t *message = &producer->message;
     const bool malformed = (message->faults & IR_FAULT_MALFORMED) != 0;
@@ -241,8 +243,8 @@ static void note_stall(ir_producer_t *producer, int64_t now_ns) {
     } else if (now_ns - producer->blocked_ns > producer->options.stall_ns) {
         ir_error_t error;
         ir_error_set(&error, IR_ERR_TIMEOUT,
-                     "an early message has not come back although as many as 'outstanding' allows "
-                     "were sent after it: is a worker running, or was it rejected?");
+                     "an early message has not come back, and 'outstanding' allows no more after "
+                     "it: is a worker running, or was the message rejected?");
         fail(producer, &error);
     }
 }
@@ -256,8 +258,8 @@ static bool has_room(ir_producer_t *producer, ir_open_t *open) {
         .intended_ns = open->intended_ns,
         .sent_ns = open->sent_ns,
     };
-    if (producer->shared.receipts == NULL || open->repeat ||
-        ir_tracker_expect(producer->shared.receipts, &expected, &open->ticket)) {
+    if (producer->shared.tracker == NULL || open->repeat ||
+        ir_tracker_expect(producer->shared.tracker, &expected, &open->ticket)) {
         producer->blocked_ns = 0;
         return true;
     }
@@ -265,7 +267,7 @@ static bool has_room(ir_producer_t *producer, ir_open_t *open) {
     return false;
 }
 
-/* The message looked at, in the window; NULL when it cannot go now. */
+/* Puts the next message into the window; NULL when it cannot be sent now. */
 static ir_open_t *open_message(ir_producer_t *producer, int64_t due_ns, int64_t now_ns) {
     ir_open_t *open = ir_window_take(producer->window);
     open->number = producer->next;
@@ -286,7 +288,7 @@ static ir_open_t *open_message(ir_producer_t *producer, int64_t due_ns, int64_t 
 static void step_on(ir_producer_t *producer) {
     ir_schedule_advance(&producer->schedule, producer->next, producer->message.n_records);
     producer->next++;
-    producer->looked = false;
+    producer->loaded = false;
 }
 
 static void count_sent(ir_producer_t *producer, const ir_open_t *open) {
@@ -302,8 +304,8 @@ static void count_sent(ir_producer_t *producer, const ir_open_t *open) {
     }
 }
 
-/* Sends the message looked at; false when it cannot go now. A message that was given counts as sent
- * whatever the outcome: it may have arrived. */
+/* Sends the next message; false when it cannot be sent now. A message passed to the sender counts
+ * as sent whatever the outcome, because it may have arrived. */
 static bool send_message(ir_producer_t *producer, int64_t due_ns, int64_t now_ns) {
     ir_open_t *open = open_message(producer, due_ns, now_ns);
     if (open == NULL) {
@@ -319,7 +321,7 @@ static bool send_message(ir_producer_t *producer, int64_t due_ns, int64_t now_ns
 
 /* ---- what is due ---- */
 
-/* A full window is left to drain a little, so that messages go out in groups. */
+/* A full window must drain a little first, so that messages are sent in groups. */
 static bool has_window(ir_producer_t *producer) {
     const unsigned open = ir_window_count(producer->window);
     if (open >= producer->options.window) {
@@ -330,31 +332,31 @@ static bool has_window(ir_producer_t *producer) {
     return !producer->full;
 }
 
-/* What is to go again goes first. */
+/* Messages to pass again come first. */
 static bool has_lane(ir_producer_t *producer) {
     const ir_lane_t *lane = lane_of(producer, producer->message.mote_number);
     return lane->up && lane->kept == 0 && lane->given < lane->allowed;
 }
 
-static int64_t look(ir_producer_t *producer) {
-    if (!producer->looked) {
+static int64_t next_due(ir_producer_t *producer) {
+    if (!producer->loaded) {
         ir_source_get(producer->shared.source, producer->next, &producer->message);
-        producer->looked = true;
+        producer->loaded = true;
     }
     return ir_schedule_due(&producer->schedule, producer->message.due_ns);
 }
 
-/* Sends the next message of its own if it is due. False: nothing more in this turn. */
+/* Sends this producer's next message if it is due. False: nothing more to send in this turn. */
 static bool send_one(ir_producer_t *producer, unsigned *skips) {
     const int64_t now_ns = ir_clock_monotonic();
-    int64_t due_ns = look(producer);
+    int64_t due_ns = next_due(producer);
     while (due_ns <= now_ns && due_ns < producer->end_ns &&
            !is_mine(producer, &producer->message)) {
         step_on(producer);
         if (!has_more(producer) || ++*skips > TURN_SKIPS) {
             return false;
         }
-        due_ns = look(producer);
+        due_ns = next_due(producer);
     }
     if (due_ns > now_ns || due_ns >= producer->end_ns || now_ns - GRACE_NS > producer->end_ns) {
         return false;
@@ -385,7 +387,7 @@ static void send_due(ir_producer_t *producer) {
 
 /* ---- orders ---- */
 
-/* What of this producer was due before the end and stays behind. */
+/* Counts this producer's messages that were due before the end but not sent. */
 static void count_unsent(ir_producer_t *producer) {
     ir_schedule_t schedule = producer->schedule;
     uint64_t messages = 0;
@@ -405,8 +407,8 @@ static void count_unsent(ir_producer_t *producer) {
     count(&producer->observations_unsent, observations);
 }
 
-/* The source has ended although one more message would have been due before the end. */
-static bool runs_dry(const ir_producer_t *producer) {
+/* The source ended although another message would have been due before the order's end. */
+static bool ends_early(const ir_producer_t *producer) {
     if (producer->next < producer->shared.source->messages || producer->end_ns == INT64_MAX ||
         atomic_load(&producer->stop)) {
         return false;
@@ -418,15 +420,15 @@ static bool runs_dry(const ir_producer_t *producer) {
     return next_ns < producer->end_ns;
 }
 
-static void note_dry(ir_producer_t *producer) {
-    atomic_store(&producer->dry, producer->next >= producer->shared.source->messages);
-    if (producer->active && runs_dry(producer)) {
-        atomic_store(&producer->ran_dry, true);
+static void note_source_end(ir_producer_t *producer) {
+    atomic_store(&producer->source_ended, producer->next >= producer->shared.source->messages);
+    if (producer->active && ends_early(producer)) {
+        atomic_store(&producer->ended_early, true);
     }
 }
 
 static void end_order(ir_producer_t *producer) {
-    note_dry(producer);
+    note_source_end(producer);
     if (ir_schedule_is_timed(&producer->schedule) && producer->end_ns < INT64_MAX &&
         has_more(producer)) {
         count_unsent(producer);
@@ -443,7 +445,7 @@ static bool order_is_over(ir_producer_t *producer) {
     }
     const int64_t now_ns = ir_clock_monotonic();
     return now_ns >= producer->end_ns &&
-           (look(producer) >= producer->end_ns || now_ns - GRACE_NS > producer->end_ns ||
+           (next_due(producer) >= producer->end_ns || now_ns - GRACE_NS > producer->end_ns ||
             !ir_schedule_is_timed(&producer->schedule));
 }
 
@@ -474,7 +476,7 @@ static void take_order(ir_producer_t *producer) {
         end_order(producer);
     }
     if (producer->active) {
-        atomic_store(&producer->due_ns, look(producer));
+        atomic_store(&producer->due_ns, next_due(producer));
     }
 }
 
@@ -531,7 +533,7 @@ static void write_ids(ir_producer_t *producer, char kind, const ir_open_t *open,
     }
 }
 
-/* What the ids follow from when the message has arrived. */
+/* What the ids depend on once the message has arrived. */
 static void write_arrival(ir_producer_t *producer, const ir_open_t *open, bool confirmed) {
     ir_source_message_t message;
     ir_error_t error;
@@ -576,7 +578,7 @@ static void confirm(ir_producer_t *producer, ir_open_t *open) {
     count(&producer->repeats, open->repeat);
 }
 
-/* Nothing of it can be in the stores, unless it was sent before and the answer got lost. */
+/* The stores cannot contain it, unless it was sent before and the answer was lost. */
 static void refuse(ir_producer_t *producer, ir_open_t *open) {
     write_ledger(producer, open, false);
     count(&producer->messages_refused, 1);
@@ -588,8 +590,8 @@ static void note_again(ir_producer_t *producer, ir_open_t *open) {
     open->sent++;
     count(&producer->resent, 1);
     count(&producer->failures, 1);
-    if (producer->shared.receipts != NULL && !open->repeat) {
-        ir_tracker_resent(producer->shared.receipts, open->ticket);
+    if (producer->shared.tracker != NULL && !open->repeat) {
+        ir_tracker_resent(producer->shared.tracker, open->ticket);
     }
 }
 
@@ -600,8 +602,8 @@ static void settle(ir_producer_t *producer, ir_open_t *open, bool confirmed) {
     } else {
         refuse(producer, open);
     }
-    if (producer->shared.receipts != NULL && !open->repeat) {
-        ir_tracker_answer(producer->shared.receipts, open->ticket, confirmed);
+    if (producer->shared.tracker != NULL && !open->repeat) {
+        ir_tracker_answer(producer->shared.tracker, open->ticket, confirmed);
     }
     ir_window_release(producer->window, open);
 }
@@ -640,8 +642,8 @@ static void take_answers(ir_producer_t *producer) {
 static void give_again(ir_producer_t *producer, ir_lane_t *lane, ir_open_t *open) {
     ir_source_message_t message;
     ir_source_get(producer->shared.source, open->number, &message);
-    if (producer->shared.receipts != NULL && !open->repeat) {
-        ir_tracker_resent(producer->shared.receipts, open->ticket);
+    if (producer->shared.tracker != NULL && !open->repeat) {
+        ir_tracker_resent(producer->shared.tracker, open->ticket);
     }
     open->sent++;
     lane->kept--;
@@ -649,7 +651,7 @@ static void give_again(ir_producer_t *producer, ir_lane_t *lane, ir_open_t *open
     give(producer, open, &message);
 }
 
-/* In their order, as many as may be given. */
+/* In order, as many as `allowed` permits. */
 static void give_kept(ir_producer_t *producer, ir_lane_t *lane) {
     if (lane->kept == 0 || lane->given > lane->allowed * 3 / 4) {
         return;
@@ -720,27 +722,28 @@ static void push_all(ir_producer_t *producer, int64_t wait_ns) {
 
 /* ---- the thread ---- */
 
-/* How long nothing need be sent. */
-static int64_t leisure(ir_producer_t *producer) {
+/* How long the thread may wait before it must send again. */
+static int64_t idle_time(ir_producer_t *producer) {
     if (!producer->active || !has_more(producer) || !has_window(producer)) {
-        return LOOK_NS;
+        return POLL_NS;
     }
     if (producer->blocked_ns != 0) {
         return TICK_NS;
     }
-    const int64_t wait_ns = look(producer) - ir_clock_monotonic();
+    const int64_t wait_ns = next_due(producer) - ir_clock_monotonic();
     if (is_mine(producer, &producer->message) && !has_lane(producer)) {
-        return LOOK_NS;
+        return POLL_NS;
     }
     if (ir_schedule_is_timed(&producer->schedule) && wait_ns < TICK_NS) {
         return TICK_NS;
     }
-    return wait_ns < 0 ? 0 : wait_ns < LOOK_NS ? wait_ns : LOOK_NS;
+    return wait_ns < 0 ? 0 : wait_ns < POLL_NS ? wait_ns : POLL_NS;
 }
 
-/* Every confirm would end the wait of a push, and several senders cannot be waited for at once. */
+/* Waits in `push` only with a single sender and nothing due soon: each confirm would end that wait,
+ * and a thread cannot wait for several senders at once. */
 static void wait_turn(ir_producer_t *producer) {
-    const int64_t wait_ns = leisure(producer);
+    const int64_t wait_ns = idle_time(producer);
     if (producer->options.lanes == 1 && producer->lanes[0].up && wait_ns != TICK_NS) {
         push_all(producer, wait_ns);
         return;
@@ -757,7 +760,7 @@ static bool is_over(const ir_producer_t *producer) {
     return no_more && ir_window_count(producer->window) == 0;
 }
 
-/* What may or may not have arrived. */
+/* Messages that may or may not have arrived. */
 static void leave_unanswered(ir_producer_t *producer) {
     for (const ir_open_t *open = NULL; (open = ir_window_next(producer->window, open)) != NULL;) {
         write_ledger(producer, open, false);
@@ -776,7 +779,7 @@ static void *run(void *context) {
     }
     leave_unanswered(producer);
     atomic_store(&producer->due_ns, 0);
-    note_dry(producer);
+    note_source_end(producer);
     atomic_store(&producer->failed, producer->status != IR_OK);
     atomic_store(&producer->ready, true);
     atomic_store(&producer->idle, true);
@@ -953,12 +956,12 @@ bool ir_producer_reached(const ir_producer_t *producer) {
     return atomic_load(&producer->reached);
 }
 
-bool ir_producer_dry(const ir_producer_t *producer) {
-    return atomic_load(&producer->dry);
+bool ir_producer_source_ended(const ir_producer_t *producer) {
+    return atomic_load(&producer->source_ended);
 }
 
-bool ir_producer_ran_dry(const ir_producer_t *producer) {
-    return atomic_load(&producer->ran_dry);
+bool ir_producer_ended_early(const ir_producer_t *producer) {
+    return atomic_load(&producer->ended_early);
 }
 
 void ir_producer_stop(ir_producer_t *producer) {

@@ -82,12 +82,12 @@ bool ir_producers_any_failed(const ir_producers_t *producers) {
     return any_of(producers, ir_producer_failed);
 }
 
-bool ir_producers_any_dry(const ir_producers_t *producers) {
-    return any_of(producers, ir_producer_dry);
+bool ir_producers_any_source_ended(const ir_producers_t *producers) {
+    return any_of(producers, ir_producer_source_ended);
 }
 
-bool ir_producers_any_ran_dry(const ir_producers_t *producers) {
-    return any_of(producers, ir_producer_ran_dry);
+bool ir_producers_any_ended_early(const ir_producers_t *producers) {
+    return any_of(producers, ir_producer_ended_early);
 }
 
 bool ir_producers_any_reached(const ir_producers_t *producers) {

@@ -1,6 +1,6 @@
-/* The open-loop schedule: when each message is meant to be sent, whatever becomes of those before
- * it. The same for everyone who asks: threads that send parts of the messages count through all of
- * them. One thread. */
+/* The open-loop schedule: when each message should be sent, regardless of the outcome of earlier
+ * ones. Every thread computes the same schedule, because each counts through all messages. One
+ * thread for each copy. */
 #ifndef IR_LOADGEN_PRODUCE_SCHEDULE_H
 #define IR_LOADGEN_PRODUCE_SCHEDULE_H
 
@@ -8,14 +8,15 @@
 #include <stdint.h>
 
 typedef enum ir_arrivals {
-    IR_ARRIVALS_CONSTANT, /* times follow from counts alone, so nothing drifts */
-    IR_ARRIVALS_POISSON   /* independent exponential gaps, the same ones for the same seed */
+    IR_ARRIVALS_CONSTANT, /* times are computed from counts alone, so they do not drift */
+    IR_ARRIVALS_POISSON   /* independent exponential gaps, the same for the same seed */
 } ir_arrivals_t;
 
-/* What a stretch of load looks like. */
+/* The shape of a load phase. */
 typedef struct ir_pattern {
     double rate; /* observations/s; 0: as soon as possible */
-    double pace; /* above 0: at the messages' own times, faster by this factor; rate is not used */
+    double
+        pace; /* above 0: at the messages' own times, sped up by this factor; `rate` is ignored */
     ir_arrivals_t arrivals;
     uint64_t seed;
 } ir_pattern_t;
@@ -35,11 +36,10 @@ static inline bool ir_schedule_is_timed(const ir_schedule_t *schedule) {
     return schedule->pattern.rate > 0 || schedule->pattern.pace > 0;
 }
 
-/* When the next message, whose own time this is, is meant to be sent; the start when there is no
- * rate. */
+/* When the next message should be sent; `due_ns` is its own time. Without a rate: the start. */
 int64_t ir_schedule_due(const ir_schedule_t *schedule, int64_t own_ns);
 
-/* The message of this number has this many observations: goes on to the one after it. */
+/* Advances past the current message, which has this many observations. */
 void ir_schedule_advance(ir_schedule_t *schedule, uint64_t number, uint64_t observations);
 
 #endif

@@ -24,19 +24,19 @@ static bool happens(double share, uint64_t seed, unsigned space, uint64_t index)
            ir_hash_random_share(ir_hash_random_key(ir_hash_random_key(seed, space), index)) < share;
 }
 
-/* How many of `most`, so that on the whole it is the share of them. */
+/* A number of items out of `most`, such that the average equals the share. */
 static unsigned how_many(double share, unsigned most, uint64_t key) {
     return (unsigned)(share * most + ir_hash_random_share(key));
 }
 
 /* ---- bursts ---- */
 
-/* Eight motes with neighbouring numbers (fewer at the end) and the eight rounds of a block, as one
- * row of turns. */
+/* The turns of eight neighbouring motes (fewer at the end) in the eight rounds of a block, as one
+ * sequence. */
 typedef struct ir_group {
     uint64_t block;
     unsigned first, size;
-    unsigned at; /* of the turn in the row */
+    unsigned at; /* index of the turn in the sequence */
 } ir_group_t;
 
 static ir_group_t group_of(unsigned motes, uint64_t number) {
@@ -49,7 +49,7 @@ static ir_group_t group_of(unsigned motes, uint64_t number) {
     return group;
 }
 
-/* The others first, by turns; then those that were silent, one after the other. */
+/* First the other motes in turns; then the silent motes, one after the other. */
 static void take_turns(const ir_faults_t *faults, uint64_t seed, const ir_group_t *group,
                        ir_turn_t *turn) {
     unsigned silent = 0;
@@ -72,7 +72,7 @@ static void take_turns(const ir_faults_t *faults, uint64_t seed, const ir_group_
 
 /* ---- late messages ---- */
 
-/* Some of the block's messages that follow each other move behind all others of it. */
+/* Some consecutive messages of the block move to its end. */
 static void hold_back(const ir_faults_t *faults, uint64_t seed, ir_turn_t *turn) {
     if (faults->late <= 0) {
         return;

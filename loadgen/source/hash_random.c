@@ -4,8 +4,9 @@
 
 #define HOUR_MS INT64_C(3600000)
 
-/* Nodes, and the deviation they have: the root of their share of the variance, times 3/2, since a
- * line between two of them has 2/3 of their variance on the whole. */
+/* The distance of the nodes and their standard deviation: the square root of 3/2 times the chain's
+ * share of the variance, because linear interpolation keeps 2/3 of the nodes' variance on average.
+ */
 static const struct {
     int64_t step_ms;
     double deviation;

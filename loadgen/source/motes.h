@@ -1,4 +1,4 @@
-/* The numbers of a source's motes by their names. Nothing changes after it was made. */
+/* Looks up the numbers of a source's motes by name. Immutable. */
 #ifndef IR_LOADGEN_SOURCE_MOTES_H
 #define IR_LOADGEN_SOURCE_MOTES_H
 
@@ -9,7 +9,7 @@
 
 typedef struct ir_motes ir_motes_t;
 
-/* Four bytes a mote. The source outlives it. NULL when memory is out. */
+/* Takes four bytes per mote. The source must outlive it. NULL when out of memory. */
 ir_motes_t *ir_motes_new(const ir_source_t *source);
 void ir_motes_free(ir_motes_t *motes);
 

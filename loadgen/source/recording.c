@@ -12,17 +12,17 @@
 #include <string.h>
 
 #define ARENA_CHUNK (256 * 1024)
-/* At its own pace, a longer silence of all stations is cut to this. */
+/* With --pace, a longer gap without data from any station is shortened to this. */
 #define SILENCE_NS (3600 * IR_SECOND_NS)
 #define RELATIVE_AGE_S 600
 
-/* What identifies a row beside its time. */
+/* What identifies a row, apart from its time. */
 typedef struct ir_row_text {
     ir_view_t name;
     ir_view_t value;
 } ir_row_text_t;
 
-/* A message of one repetition; its body is head, time, tail. */
+/* A message of one repetition. Its body is head, time, tail. */
 typedef struct ir_frame {
     size_t head, head_size, tail_size; /* in `text`, one after the other */
     size_t first_row;
@@ -216,7 +216,7 @@ static void get(const void *object, uint64_t number, ir_source_message_t *messag
     }
 }
 
-/* Head and time of a pack whose times count from its arrival. */
+/* Head and time of a pack whose times are relative to its arrival. */
 static void write_timed(const ir_recording_t *recording, uint64_t number, const ir_timed_t *timed,
                         ir_buffer_t *out) {
     const ir_frame_t *frame = frame_of(recording, number);
@@ -285,13 +285,13 @@ static ir_status_t check_repeat(const ir_replay_t *replay, int64_t repeat, ir_er
         return IR_OK;
     }
     return ir_error_set(error, IR_ERR_USAGE,
-                        "repeat: %lld is not within 1 … %lld: each repetition lies %lld days "
-                        "before the next, and SenML's times begin in 1978",
+                        "repeat: %lld is not within 1 … %lld: each repetition is %lld days before "
+                        "the next, and SenML's absolute times begin in 1978",
                         (long long)repeat, (long long)repeats,
                         (long long)(ir_replay_step(replay) / (86400 * IR_SECOND_NS)));
 }
 
-/* The recording owns `replay` when it could be made. */
+/* On success the recording owns `replay`. */
 static ir_recording_t *make(ir_replay_t *replay, const ir_source_options_t *options) {
     ir_recording_t *made = calloc(1, sizeof *made);
     if (made == NULL) {

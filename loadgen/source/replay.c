@@ -21,7 +21,8 @@
 #define FIRST_CAPACITY 4096
 #define ARENA_CHUNK 4096
 #define FILE_BUFFER (128 * 1024)
-/* Beyond this a JSON reader could take a number without fraction for an integer that is too big. */
+/* Above this, a JSON reader could read a number without a fraction as an integer that is too large.
+ */
 #define VALUE_MAX 1e15
 #define ABSOLUTE_FROM_NS (INT64_C(268435456) * IR_SECOND_NS)
 #define DAY_NS (86400 * IR_SECOND_NS)
@@ -34,7 +35,7 @@ typedef struct ir_names {
     unsigned count;
 } ir_names_t;
 
-/* A unit of the file and what becomes of it. */
+/* A unit of the file and its conversion. */
 typedef struct ir_exchange_unit {
     const char *text;
     const ir_unit_t *from, *to;
@@ -77,7 +78,7 @@ static ir_status_t read_fault(const ir_reader_t *reader) {
                   code == Z_ERRNO ? strerror(errno) : text);
 }
 
-/* Puts one line without its end into `line`. IR_ERR_NOT_FOUND after the last. */
+/* Reads one line into `line`, without its line end. IR_ERR_NOT_FOUND after the last. */
 static ir_status_t read_line(ir_reader_t *reader, char line[static LINE_SIZE]) {
     reader->line++;
     if (gzgets(reader->file, line, LINE_SIZE) == NULL) {
@@ -87,7 +88,7 @@ static ir_status_t read_line(ir_reader_t *reader, char line[static LINE_SIZE]) {
     }
     size_t size = strlen(line);
     if ((size == 0 || line[size - 1] != '\n') && !gzeof(reader->file)) {
-        return REFUSE(reader, IR_ERR_RANGE, "the line has more than %d bytes, or a NUL in it",
+        return REFUSE(reader, IR_ERR_RANGE, "the line is longer than %d bytes, or contains a NUL",
                       LINE_SIZE - 2);
     }
     while (size > 0 && (line[size - 1] == '\n' || line[size - 1] == '\r')) {
@@ -127,7 +128,8 @@ static bool is_name(const char *text) {
     return true;
 }
 
-/* The number of a name, new or known, the most recent first: rows of one station stand together. */
+/* The number of a known or new name. Searches backwards, because rows of one station are usually
+ * adjacent. */
 static ir_status_t intern(const ir_reader_t *reader, ir_replay_t *replay, ir_names_t *names,
                           const char *text, unsigned *number) {
     for (unsigned i = names->count; i-- > 0;) {
@@ -138,8 +140,9 @@ static ir_status_t intern(const ir_reader_t *reader, ir_replay_t *replay, ir_nam
     }
     if (!is_name(text)) {
         return REFUSE(reader, IR_ERR_SYNTAX,
-                      "'%s' is no name for SenML: letters, digits and - : . _, at most %d", text,
-                      IR_NAME_SIZE_MAX / 2);
+                      "'%s' is not a valid SenML name: use letters, digits and - : . _, at most %d "
+                      "characters",
+                      text, IR_NAME_SIZE_MAX / 2);
     }
     if (names->count == NAMES_MAX) {
         return REFUSE(reader, IR_ERR_RANGE, "more than %d stations or parameters", NAMES_MAX);
@@ -153,7 +156,7 @@ static ir_status_t intern(const ir_reader_t *reader, ir_replay_t *replay, ir_nam
     return IR_OK;
 }
 
-/* What SenML carries for a quantity; others go in the unit they have. */
+/* The SenML unit for a quantity; other quantities keep their unit. */
 static const ir_unit_t *sent_as(const ir_unit_t *unit) {
     static const char *const preferred[] = {"Cel", "m", "m3/s", "S/m"};
     for (size_t i = 0; i < sizeof preferred / sizeof preferred[0]; i++) {
@@ -175,8 +178,8 @@ static ir_status_t find_unit(const ir_reader_t *reader, ir_replay_t *replay, con
     }
     const ir_unit_t *unit = ir_unit_find(ir_view_text(text));
     if (unit == NULL || replay->n_units == UNITS_MAX) {
-        return REFUSE(reader, IR_ERR_SYNTAX, "unit '%s' is not known; see observation/unit.c",
-                      text);
+        return REFUSE(reader, IR_ERR_SYNTAX,
+                      "unknown unit '%s'; observation/unit.c lists the known ones", text);
     }
     const ir_view_t copy = ir_arena_copy(replay->arena, ir_view_text(text));
     if (copy.data == NULL) {
@@ -189,12 +192,12 @@ static ir_status_t find_unit(const ir_reader_t *reader, ir_replay_t *replay, con
 }
 
 static ir_status_t parse_value(const ir_reader_t *reader, const char *text, double *value) {
-    /* strtod also reads hexadecimal, infinities and leading blanks. */
+    /* strtod would also accept hexadecimal numbers, infinities and leading blanks. */
     const bool decimal = text[0] != '\0' && text[strspn(text, "+-.0123456789eE")] == '\0';
     char *end = NULL;
     const double parsed = decimal ? strtod(text, &end) : 0;
     if (!decimal || *end != '\0') {
-        return REFUSE(reader, IR_ERR_SYNTAX, "'%s' is no number", text);
+        return REFUSE(reader, IR_ERR_SYNTAX, "'%s' is not a number", text);
     }
     if (!(fabs(parsed) < VALUE_MAX)) {
         return REFUSE(reader, IR_ERR_RANGE, "value %s is not below %g", text, VALUE_MAX);
@@ -205,7 +208,8 @@ static ir_status_t parse_value(const ir_reader_t *reader, const char *text, doub
 
 static ir_status_t parse_time(const ir_reader_t *reader, const char *text, int64_t *time_ns) {
     if (!ir_clock_parse(ir_view_text(text), time_ns)) {
-        return REFUSE(reader, IR_ERR_SYNTAX, "'%s' is no time like 2011-05-01T04:00:00Z", text);
+        return REFUSE(reader, IR_ERR_SYNTAX, "'%s' is not a time such as 2011-05-01T04:00:00Z",
+                      text);
     }
     if (*time_ns < ABSOLUTE_FROM_NS || *time_ns > reader->now_ns ||
         *time_ns % MICROSECOND_NS != 0) {
@@ -263,7 +267,7 @@ static ir_status_t take_row(const ir_reader_t *reader, ir_replay_t *replay, char
     row.station = replay->stations.texts[row.mote];
     row.parameter = replay->parameters.texts[parameter];
     row.unit = unit->to->senml;
-    /* + 0.0: JSON's -0 is an integer, which has no sign. */
+    /* + 0.0 turns -0 into 0: as a JSON integer, -0 has no sign. */
     row.value = ir_unit_convert(row.value, unit->from, unit->to) + 0.0;
     return append_row(reader, replay, &row);
 }
@@ -281,8 +285,8 @@ static ir_status_t read_rows(ir_reader_t *reader, ir_replay_t *replay) {
         }
     }
     if (status == IR_ERR_NOT_FOUND) {
-        status =
-            replay->n_rows > 0 ? IR_OK : REFUSE(reader, IR_ERR_SYNTAX, "%s", "there are no rows");
+        status = replay->n_rows > 0 ? IR_OK
+                                    : REFUSE(reader, IR_ERR_SYNTAX, "%s", "the file has no rows");
     }
     return status;
 }
@@ -305,7 +309,7 @@ static bool is_repeat(const ir_replay_row_t *row, const ir_replay_row_t *earlier
     return row->parameter == earlier->parameter && row->value == earlier->value;
 }
 
-/* The same observation twice would be one to the stores and two to every count here. */
+/* The stores would keep a repeated observation once, but every count here would count it twice. */
 static ir_status_t find_repeats(ir_reader_t *reader, const ir_replay_t *replay) {
     size_t first = 0;
     for (size_t i = 1; i < replay->n_rows; i++) {

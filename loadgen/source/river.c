@@ -13,20 +13,20 @@
 
 /* Storms. */
 #define STRETCH_MS (5 * DAY_MS)
-#define STRETCHES 3 /* a flood has run off after so many */
+#define STRETCHES 3 /* after this long, a flood has passed */
 #define STORM_SHARE 0.6
 #define TRAVEL_MS (45 * 60 * 1000.0) /* from one mote to the next */
 #define RISE_MS (2.0 * HOUR_MS)      /* to the peak, at the source */
 #define SLOWER_MS (0.5 * HOUR_MS)    /* at each mote further down */
 #define WASH_RISE 0.6                /* of the flood's */
 #define DEBRIS_SHARE 0.02            /* of measurements at the peak */
-#define RUN_OFF 18                   /* rises after which nothing is left */
+#define RUN_OFF 18                   /* multiples of the rise time after which a flood has ended */
 
 /* Key spaces under the seed. */
 enum { KEY_MOTE, KEY_REGION };
-/* … and under a mote's: the quantities' slow noise, then these. */
+/* … and under a mote's key: the slow noise of each quantity, then these. */
 enum { KEY_TRAITS = IR_RIVER_QUANTITIES, KEY_TIME };
-/* … and under a time's: their jitter, then this. */
+/* … and under a time's key: the jitter of each quantity, then this. */
 enum { KEY_DEBRIS = IR_RIVER_QUANTITIES };
 
 const ir_river_quantity_t ir_river_quantities[IR_RIVER_QUANTITIES] = {
@@ -36,7 +36,8 @@ const ir_river_quantity_t ir_river_quantities[IR_RIVER_QUANTITIES] = {
     [IR_RIVER_TURBIDITY] = {"63680", "FNU", 1},
 };
 
-/* Mean discharge in m³/s along a river: 0.4 at the source, each 1.45 times the one above. */
+/* Mean discharge in m³/s along a river: 0.4 at the source, and at each mote 1.45 times that of the
+ * mote upstream. */
 static const double flows[IR_RIVER_MOTES] = {0.4,  0.58, 0.84, 1.22, 1.77, 2.56, 3.72, 5.39,
                                              7.82, 11.3, 16.4, 23.8, 34.5, 50.1, 72.6, 105};
 
@@ -49,12 +50,12 @@ ir_river_reach_t ir_river_reach(unsigned mote) {
 
 /* ---- storms ---- */
 
-/* Water that came at once, run off through the river: rises to 1 at time 1, falls slowly. */
+/* The runoff of an instantaneous rainfall: rises to 1 at time 1, then falls slowly. */
 static double run_off(double time) {
     return time > 0 && time < RUN_OFF ? time * exp(1 - time) : 0;
 }
 
-/* One storm of the region as this river has it. */
+/* The effect of one of the region's storms on this river. */
 static void add_storm(ir_river_moment_t *moment, uint64_t storm, uint64_t river, int64_t begin_ms) {
     const uint64_t here = ir_hash_random_key(storm, river);
     const double depth = ir_hash_random_part(storm, 1) * ir_hash_random_part(storm, 1) *
@@ -80,7 +81,7 @@ static void add_storms(ir_river_moment_t *moment, uint64_t seed, unsigned river)
     }
 }
 
-void ir_river_look(uint64_t seed, unsigned mote, int64_t time_ns, ir_river_moment_t *moment) {
+void ir_river_moment(uint64_t seed, unsigned mote, int64_t time_ns, ir_river_moment_t *moment) {
     const int64_t ms = time_ns / 1000000;
     const double days = (double)ms / (double)DAY_MS;
     *moment = (ir_river_moment_t){
@@ -106,7 +107,7 @@ static double jitter(const ir_river_moment_t *moment, unsigned quantity) {
     return ir_hash_random_normal(ir_hash_random_key(moment->time_key, quantity));
 }
 
-/* 0 … 1, what makes this mote differ from its neighbours. */
+/* 0 … 1, the random difference of this mote from its neighbours. */
 static double trait(const ir_river_moment_t *moment, unsigned part) {
     return ir_hash_random_part(ir_hash_random_key(moment->mote_key, KEY_TRAITS), part);
 }
@@ -124,7 +125,7 @@ static double temperature(const ir_river_moment_t *moment) {
            0.03 * jitter(moment, IR_RIVER_TEMPERATURE);
 }
 
-/* Of its mean, the tide apart. */
+/* The discharge relative to its mean, without the tide. */
 static double swelling(const ir_river_moment_t *moment) {
     return exp(0.15 * slow(moment, IR_RIVER_DISCHARGE)) * (1 + 28 * moment->flood);
 }
@@ -147,7 +148,7 @@ static double conductance(const ir_river_moment_t *moment) {
             0.6 * jitter(moment, IR_RIVER_CONDUCTANCE));
 }
 
-/* Water holds the less oxygen the warmer it is; by day, plants make more. */
+/* Warm water holds less oxygen; plants add oxygen by day. */
 static double oxygen(const ir_river_moment_t *moment) {
     const double degrees = temperature(moment);
     const double full = 14.62 - degrees * (0.3898 - degrees * (0.006969 - degrees * 5.897e-5));
@@ -161,7 +162,7 @@ static double ph(const ir_river_moment_t *moment) {
            0.4 * fmin(moment->flood, 1) + 0.02 * jitter(moment, IR_RIVER_PH);
 }
 
-/* What the flood carries sometimes passes close by the sensor. */
+/* Debris in the flood sometimes passes close to the sensor. */
 static double debris(const ir_river_moment_t *moment) {
     const uint64_t key = ir_hash_random_key(moment->time_key, KEY_DEBRIS);
     return ir_hash_random_share(key) < DEBRIS_SHARE * moment->wash

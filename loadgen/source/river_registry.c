@@ -13,7 +13,8 @@ static const char head[] =
 
 /* Gross range, spike and rate of change are in the unit of the property; flat line in hours. */
 typedef struct ir_river_limits {
-    const char *name; /* of the limits node, behind that of the property; "" for the only ones */
+    const char *name; /* suffix of the limits' name after the property's; "" if the property has one
+                         set of limits */
     const char *gross_fail, *gross_suspect;
     const char *spike_method;
     double spike_suspect, spike_fail;
@@ -24,13 +25,13 @@ typedef struct ir_river_limits {
 
 typedef struct ir_river_property {
     const char *key, *label, *kind, *unit;
-    const ir_river_limits_t *limits; /* by reach when they are several */
+    const ir_river_limits_t *limits; /* one for each reach, if there are several */
     unsigned n_limits;
 } ir_river_property_t;
 
 #define ONE(...) (const ir_river_limits_t[]){__VA_ARGS__}, 1
 
-/* The reaches have very different waters. */
+/* Conditions differ strongly between the reaches. */
 static const ir_river_limits_t discharge_limits[] = {
     [IR_RIVER_CREEK] = {"-creek", "0 30000", "0.5 10000", "average", 20, 400, 0.04, 0.001, 24, 72},
     [IR_RIVER_STREAM] = {"-stream", "0 300000", "20 80000", "average", 200, 4000, 0.3, 0.01, 24,
@@ -88,7 +89,7 @@ static void write_property(const ir_river_property_t *property, FILE *out) {
     }
 }
 
-/* Rivers run from north-west to south-east, side by side. */
+/* Rivers run side by side, from north-west to south-east. */
 static void write_mote(unsigned mote, int64_t interval_ns, FILE *out) {
     char name[IR_SIMULATION_MOTE_SIZE];
     const unsigned river = mote / IR_RIVER_MOTES;
@@ -104,8 +105,8 @@ static void write_mote(unsigned mote, int64_t interval_ns, FILE *out) {
             river, (long long)(interval_ns / IR_SECOND_NS));
 }
 
-/* Limits stand with each sensor, and have names of their own: other files of the registry may
- * describe the same properties, whose sensors must not get them. */
+/* Limits belong to sensors and have their own names. Other registry files may describe the same
+ * properties, and their sensors must not get these limits. */
 static void write_sensor(unsigned mote, unsigned quantity, FILE *out) {
     char name[IR_SIMULATION_MOTE_SIZE];
     const char *code = ir_river_quantities[quantity].code;

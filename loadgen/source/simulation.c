@@ -17,15 +17,16 @@
 #define KEY_SIZE (PREFIX_SIZE + NAME_SIZE)
 #define CODE_SIZE 5
 #define SENSOR_SIZE (NAME_SIZE + 1 + CODE_SIZE)
-#define EARLIEST_NS (268435456 * IR_SECOND_NS) /* SenML takes smaller times as relative */
+#define EARLIEST_NS (268435456 * IR_SECOND_NS) /* SenML reads smaller times as relative */
 #define YEARS_BACK 20
 #define LIKELY_MARGIN 1.1
-#define ROOM_DEVIATIONS 8 /* of the number of Poisson arrivals, which is its square root */
-#define ROOM_MESSAGES 32  /* for numbers too small for that */
+#define ROOM_DEVIATIONS                                                                            \
+    8 /* standard deviations of the number of Poisson arrivals, each its square root */
+#define ROOM_MESSAGES 32 /* extra room for small numbers */
 #define YEAR_NS (INT64_C(31557600) * IR_SECOND_NS)
 #define UNKNOWN_CODE "99999"
 #define WRONG_VERSION 99
-#define CUT_BYTES 3 /* a text's end, or a number's */
+#define CUT_BYTES 3 /* cuts the end of a text or number */
 #define RELATIVE_AGE_MS 600000
 
 /* Key spaces under the seed. */
@@ -52,13 +53,13 @@ static void turn_of(const ir_simulation_t *simulation, uint64_t number, ir_turn_
     ir_faults_turn(&options->faults, options->seed, options->simulate, number, turn);
 }
 
-/* Chooses among the details of a message's fault. */
+/* A random number for choosing the details of a message's fault. */
 static uint64_t choice_of(const ir_simulation_t *simulation, const ir_turn_t *turn) {
     return ir_hash_random_key(ir_hash_random_key(simulation->options.seed, KEY_WHICH),
                               turn->original);
 }
 
-/* What is refused whole is stored once, so it is not repeated. */
+/* A message that is refused entirely is stored only once, so it is not repeated. */
 static void timed_of(const ir_simulation_t *simulation, const ir_turn_t *turn, ir_timed_t *timed) {
     const ir_source_options_t *options = &simulation->options;
     ir_faults_timed(&options->timings, &options->faults, options->seed, turn->original, timed);
@@ -83,7 +84,7 @@ static ir_view_t mote_of(const void *object, unsigned mote) {
     return ir_view(key_of(object, mote).data + PREFIX_SIZE, NAME_SIZE);
 }
 
-/* How manieth time of the mote is that of the message's first record. */
+/* The index, among the mote's times, of the time of the message's first record. */
 static uint64_t first_tick(const ir_simulation_t *simulation, const ir_turn_t *turn) {
     return turn->round * simulation->options.records / IR_RIVER_QUANTITIES;
 }
@@ -97,7 +98,7 @@ static int64_t measured_at(const ir_simulation_t *simulation, const ir_turn_t *t
            phase_ms * IR_MILLISECOND_NS;
 }
 
-/* How much the mote's clock is ahead. */
+/* By how much the mote's clock is fast. */
 static int64_t skew_of(const ir_simulation_t *simulation, const ir_turn_t *turn) {
     const ir_source_options_t *options = &simulation->options;
     return ir_faults_skew(&options->faults, options->seed, turn->mote);
@@ -125,16 +126,16 @@ static void get(const void *object, uint64_t number, ir_source_message_t *messag
     }
 }
 
-/* ---- its records, one after the other ---- */
+/* ---- the records of a message ---- */
 
 typedef struct ir_walk {
     const ir_simulation_t *simulation;
     ir_turn_t turn;
     ir_timed_t timed;
-    unsigned at,
-        unknown;     /* records: this one, and the unknown sensor's (none: as many as there are) */
-    uint64_t tick;   /* how manieth time of the mote */
-    int64_t time_ns; /* as measured, not as the mote's clock says */
+    unsigned at, unknown; /* indexes of the current record, and of the unknown sensor's (none: the
+                             number of records) */
+    uint64_t tick;        /* index of the mote's time */
+    int64_t time_ns;      /* the true time, not the mote's clock */
     int64_t skew_ns;
     unsigned quantity;
     ir_river_moment_t moment;
@@ -143,9 +144,9 @@ typedef struct ir_walk {
     size_t text_size;
 } ir_walk_t;
 
-static void look(ir_walk_t *walk) {
+static void load_moment(ir_walk_t *walk) {
     walk->time_ns = measured_at(walk->simulation, &walk->turn, walk->tick);
-    ir_river_look(walk->simulation->options.seed, walk->turn.mote, walk->time_ns, &walk->moment);
+    ir_river_moment(walk->simulation->options.seed, walk->turn.mote, walk->time_ns, &walk->moment);
 }
 
 static void measure(ir_walk_t *walk) {
@@ -164,12 +165,12 @@ static void begin(const ir_simulation_t *simulation, uint64_t number, ir_walk_t 
                         : records;
     timed_of(simulation, &walk->turn, &walk->timed);
     if (walk->timed.repeated) {
-        walk->turn.round = 0; /* the mote's first reading, for ever */
+        walk->turn.round = 0; /* always the mote's first reading */
     }
     walk->tick = first_tick(simulation, &walk->turn);
     walk->quantity = (unsigned)(walk->turn.round * records % IR_RIVER_QUANTITIES);
     walk->skew_ns = skew_of(simulation, &walk->turn);
-    look(walk);
+    load_moment(walk);
     measure(walk);
 }
 
@@ -181,7 +182,7 @@ static bool next(ir_walk_t *walk) {
     if (++walk->quantity == IR_RIVER_QUANTITIES) {
         walk->quantity = 0;
         walk->tick++;
-        look(walk);
+        load_moment(walk);
     }
     measure(walk);
     return true;
@@ -202,7 +203,8 @@ static void write_record(const ir_walk_t *walk, int64_t first_ns, ir_buffer_t *o
     walk->simulation->writer->record(out, &record, walk->at == 0);
 }
 
-/* Of the first record, before the pack is sent: the last one is not after that. */
+/* The age of the first record when the pack is sent, chosen so that the last record is not in the
+ * future. */
 static int64_t relative_time(const ir_simulation_t *simulation, const ir_walk_t *walk) {
     const unsigned records = simulation->options.records;
     const int64_t ticks = (walk->quantity + records - 1) / IR_RIVER_QUANTITIES;
@@ -330,7 +332,7 @@ static ir_simulation_t *make(const ir_source_options_t *options, int64_t start_n
 
 /* ---- times ---- */
 
-/* How much younger than its due time the youngest record of a message may be. */
+/* How much newer than the message's due time its newest record may be. */
 static int64_t lead_of(const ir_source_options_t *options) {
     const int64_t records = options->records;
     const int64_t ticks =
@@ -342,7 +344,7 @@ static bool as_recorded(const ir_source_options_t *options) {
     return options->pace > 0 && options->pace <= 1;
 }
 
-/* For how many messages there must be time; 0: nobody knows. */
+/* The number of messages to leave time for; 0: unknown. */
 static double messages_of(const ir_source_options_t *options) {
     if (options->messages > 0 || options->likely <= 0) {
         return (double)options->messages;
@@ -351,7 +353,7 @@ static double messages_of(const ir_source_options_t *options) {
            ROOM_MESSAGES;
 }
 
-/* How long before the last time the data begin. */
+/* How long before the latest time the data begin. */
 static double back_of(const ir_source_options_t *options) {
     const double messages = messages_of(options);
     if (as_recorded(options)) {
@@ -365,21 +367,21 @@ static double back_of(const ir_source_options_t *options) {
     return options->pace > 0 ? span_ns * (1 - 1 / options->pace) : span_ns;
 }
 
-/* `latest_ns`: the last time that data may have when the run begins. */
+/* `latest_ns`: the latest time of data when the run begins. */
 static ir_status_t check_start(const ir_source_options_t *options, double start, int64_t latest_ns,
                                ir_error_t *error) {
     const double back_ns = back_of(options);
     const double needed_ns = options->messages > 0 ? back_ns : 0;
     if (start < (double)EARLIEST_NS) {
         return ir_error_set(error, IR_ERR_USAGE,
-                            "simulate: the data would begin before 1978-07-05, where SenML's times "
-                            "do: so many messages take %.1f years; send fewer, from more motes, or "
-                            "with a shorter interval",
+                            "simulate: the messages span %.1f years, so the data would begin "
+                            "before 1978-07-05, SenML's first absolute time; send fewer messages, "
+                            "simulate more motes, or shorten the interval",
                             back_ns / (double)YEAR_NS);
     }
     if (start + needed_ns > (double)latest_ns + (double)IR_SECOND_NS) {
         return ir_error_set(error, IR_ERR_USAGE,
-                            "start: the data would reach beyond the present; begin at least %.0f s "
+                            "start: the data would extend into the future; start at least %.0f s "
                             "ago, or send fewer messages",
                             (needed_ns + (double)lead_of(options)) / (double)IR_SECOND_NS + 1);
     }
@@ -400,7 +402,7 @@ static ir_status_t find_start(const ir_source_options_t *options, int64_t now_ns
     return status;
 }
 
-/* Without a number: as many as there is time for until now. */
+/* Without a given number: as many as fit until now. */
 static uint64_t count_messages(const ir_source_options_t *options, int64_t start_ns,
                                int64_t now_ns) {
     if (options->messages > 0) {
@@ -419,13 +421,13 @@ ir_status_t ir_simulation_open(const ir_source_options_t *options, ir_source_t *
     const int64_t now_ns = ir_clock_now();
     int64_t start_ns = 0;
     if (options->interval_ns % IR_SECOND_NS != 0) {
-        return ir_error_set(error, IR_ERR_USAGE, "interval: give whole seconds");
+        return ir_error_set(error, IR_ERR_USAGE, "interval: must be whole seconds");
     }
     if (options->timings.clockless > 0 && options->records > IR_RIVER_QUANTITIES) {
-        return ir_error_set(error, IR_ERR_USAGE,
-                            "clockless-share: with more than %d records a message holds several "
-                            "times",
-                            IR_RIVER_QUANTITIES);
+        return ir_error_set(
+            error, IR_ERR_USAGE,
+            "clockless-share: needs at most %d records, because more would span several times",
+            IR_RIVER_QUANTITIES);
     }
     const ir_status_t status = find_start(options, now_ns, &start_ns, error);
     if (status != IR_OK) {

@@ -1,7 +1,7 @@
-/* Where the messages come from: one const table of functions for each kind of source. Messages have
- * numbers, from 0, in the order in which they are meant to be sent; each is a pure function of its
- * number, so that any thread may take any of them, in any order, as often as it likes. Nothing
- * changes after opening. */
+/* The interface of message sources: each kind has a constant table of functions. Messages are
+ * numbered from 0 in the order of sending. Each message is a pure function of its number, so any
+ * thread may get any message, in any order, any number of times. A source is immutable after
+ * opening. */
 #ifndef IR_LOADGEN_SOURCE_SOURCE_H
 #define IR_LOADGEN_SOURCE_SOURCE_H
 
@@ -19,26 +19,28 @@
 
 #define IR_SOURCE_UNLIMITED UINT64_MAX
 
-/* What is known of a message without rendering it; a few dozen instructions. Views and texts live
- * as long as the source.
+/* The properties of a message, available cheaply without rendering it. Views and texts live as long
+ * as the source.
  *
- * n_accepted == n_records: all of it becomes observations; fewer: the other records go to
- * ir.rejected; 0: nothing comes back, raw document and dead letter are all there will be. */
+ * n_accepted == n_records: every record becomes an observation; fewer: the other records go to
+ * ir.rejected; 0: the message only yields a raw document and a dead letter, and does not come back.
+ */
 typedef struct ir_source_message {
     ir_view_t mote;
     ir_view_t routing_key; /* "ir.MOTE" */
     unsigned mote_number;
-    size_t n_records;  /* that it carries, those on purpose wrong included: what rates count */
-    size_t n_accepted; /* observations that come of it: as many as `ids` gives */
-    uint64_t original; /* the message that this one repeats, of the same mote; else its own number.
-                          Body and ids are that one's, so the stores gain nothing by it */
-    int64_t time_ns;   /* of its first record, as the body says it, if times are absolute */
-    int64_t due_ns;  /* when it is sent at its own pace, after the first message, in the time of the
-                        data; never less than that of the message before */
-    unsigned faults; /* ir_fault_t */
+    size_t n_records;  /* records in the message, including deliberately wrong ones; rates count
+                          these */
+    size_t n_accepted; /* observations it yields; `ids` gives as many */
+    uint64_t original; /* the message of the same mote that this one repeats; else its own number. A
+                          repetition has the same body and ids, so it adds nothing to the stores */
+    int64_t time_ns;   /* the first record's time in the body, if times are absolute */
+    int64_t due_ns;    /* due time at pace 1, in data time since the first message; never decreases
+                          from one message to the next */
+    unsigned faults;   /* ir_fault_t */
     ir_timed_t timed;
-    char name[IR_SENDER_NAME_SIZE]; /* that it is sent under: message-id by AMQP, Idempotency-Key by
-                                       HTTP, nothing by MQTT; empty: none */
+    char name[IR_SENDER_NAME_SIZE]; /* sent as message-id (AMQP) or Idempotency-Key (HTTP), not sent
+                                       with MQTT; empty: none */
 } ir_source_message_t;
 
 typedef struct ir_source_kind {
@@ -46,8 +48,8 @@ typedef struct ir_source_kind {
     void (*get)(const void *object, uint64_t number, ir_source_message_t *message);
     /* Appends the body; see ir_buffer_ok. */
     void (*body)(const void *object, uint64_t number, ir_buffer_t *out);
-    /* The ids of the n_accepted observations as the worker will find them; not of a message whose
-     * times count from its arrival. */
+    /* The ids that the worker will compute for the n_accepted observations. Not for messages whose
+     * times are relative to their arrival. */
     void (*ids)(const void *object, uint64_t number, ir_id_t *ids);
     ir_view_t (*mote)(const void *object, unsigned mote_number);
     void (*free)(void *object); /* takes NULL */
@@ -57,18 +59,18 @@ typedef struct ir_source {
     const ir_source_kind_t *kind;
     void *object;
     uint64_t messages;     /* or IR_SOURCE_UNLIMITED */
-    uint64_t observations; /* records in all of these; or IR_SOURCE_UNLIMITED */
-    size_t records_max;    /* of one message */
-    unsigned motes;        /* their numbers are below it */
+    uint64_t observations; /* records in all messages; or IR_SOURCE_UNLIMITED */
+    size_t records_max;    /* per message */
+    unsigned motes;        /* mote numbers are below this */
     const char *content_type;
 } ir_source_t;
 
-/* A simulation when `simulate` says how many motes, else a replay. */
+/* A simulation if `simulate` is above 0, else a replay. */
 typedef struct ir_source_options {
     ir_pack_format_t format;
-    uint64_t messages; /* at most so many; 0: all */
-    double likely; /* when `messages` is 0: how many will be taken on average; 0: nobody knows */
-    double pace;   /* times as fast as its own pace; 0: another schedule holds */
+    uint64_t messages; /* maximum number; 0: all */
+    double likely;     /* if `messages` is 0: the expected number of messages used; 0: unknown */
+    double pace;       /* speed-up of the data's own times; 0: another schedule applies */
 
     const char *replay; /* path */
     int64_t repeat;
@@ -76,15 +78,15 @@ typedef struct ir_source_options {
 
     unsigned simulate;
     uint64_t seed;
-    unsigned records; /* of one message */
+    unsigned records; /* per message */
     int64_t interval_ns;
-    int64_t start_ns; /* 0: so that the last message is of now (simulation.h) */
+    int64_t start_ns; /* 0: chosen so that the data end now (simulation.h) */
     ir_faults_t faults;
     ir_timings_t timings;
 } ir_source_options_t;
 
-/* Names for the messages of one opened source, which no other has: of a run's own number, which the
- * second function makes, and the message's. */
+/* Unique names for the messages of one opened source, made of the message's number and a number of
+ * the run. The second function makes the latter. */
 void ir_source_make_name(uint64_t run, uint64_t number, char name[static IR_SENDER_NAME_SIZE]);
 uint64_t ir_source_make_run(void);
 

@@ -1,5 +1,6 @@
-/* Latencies of one kind in µs, twice: from when a message was sent (raw) and from when it was meant
- * to be sent (corrected: a sender or a target that stalls cannot hide what it did). One thread. */
+/* Latencies of one kind in µs, measured twice: from the time a message was sent (raw) and from the
+ * time it should have been sent (corrected, so that a stalled sender or target cannot hide the
+ * delay). One thread. */
 #ifndef IR_LOADGEN_TRACK_LATENCY_H
 #define IR_LOADGEN_TRACK_LATENCY_H
 
@@ -16,7 +17,7 @@ typedef struct ir_latency {
     ir_histogram_t *raw, *corrected;
 } ir_latency_t;
 
-/* False when memory is out; then there is nothing to free. */
+/* False when out of memory; then nothing needs to be freed. */
 bool ir_latency_init(ir_latency_t *latency);
 void ir_latency_free(ir_latency_t *latency);
 void ir_latency_reset(ir_latency_t *latency);

@@ -21,7 +21,7 @@
 
 struct ir_subscriber {
     ir_subscriber_options_t options;
-    ir_tracker_t *receipts;
+    ir_tracker_t *tracker;
     pthread_t thread;
     atomic_bool stop;
 
@@ -44,7 +44,7 @@ static void set_state(ir_subscriber_t *subscriber, bool ready, const ir_error_t 
     const bool again = ready && subscriber->sessions > 1;
     pthread_mutex_unlock(&subscriber->mutex);
     if (again) {
-        ir_tracker_gap(subscriber->receipts);
+        ir_tracker_gap(subscriber->tracker);
     }
 }
 
@@ -99,10 +99,10 @@ static void take_message(void *context, const ir_assembled_t *message) {
     ir_id_t id;
     unsigned format = 0;
     if ((message->marks & IR_MARK_REVISION) != 0) {
-        ir_tracker_revision(subscriber->receipts);
+        ir_tracker_revision(subscriber->tracker);
     } else if (ir_id_parse(message->message_id, &id) &&
                find_format(subscriber, message->routing_key, &format)) {
-        ir_tracker_arrive(subscriber->receipts, &id, mote_of(message->routing_key), format,
+        ir_tracker_arrive(subscriber->tracker, &id, mote_of(message->routing_key), format,
                           (message->marks & (IR_MARK_REDELIVERED | IR_MARK_DUPLICATE)) != 0,
                           ir_clock_monotonic());
     }
@@ -113,14 +113,14 @@ static void take_rejected(void *context, const ir_assembled_t *message) {
     const ir_subscriber_t *subscriber = context;
     ir_id_t id;
     if (ir_id_parse(message->message_id, &id)) {
-        ir_tracker_reject(subscriber->receipts, &id, mote_of(message->routing_key));
+        ir_tracker_reject(subscriber->tracker, &id, mote_of(message->routing_key));
     }
 }
 
 /* ---- subscribing ---- */
 
-/* Without acknowledgements: what this side does not read in time fills the broker's queue, which
- * nobody else uses. */
+/* Consumes without acknowledgements. If this side reads too slowly, messages pile up in its queue
+ * on the broker, which nobody else uses. */
 static ir_status_t subscribe(ir_subscriber_t *subscriber, const char *exchange,
                              const char *const *patterns, size_t n_patterns,
                              void (*message)(void *, const ir_assembled_t *), ir_error_t *error) {
@@ -133,8 +133,8 @@ static ir_status_t subscribe(ir_subscriber_t *subscriber, const char *exchange,
 
 static ir_status_t subscribe_processed(ir_subscriber_t *subscriber, ir_error_t *error) {
     static const char *const any[] = {"#"};
-    char texts[IR_RECEIPTS_FORMATS_MAX][BINDING_SIZE];
-    const char *patterns[IR_RECEIPTS_FORMATS_MAX];
+    char texts[IR_TRACKER_FORMATS_MAX][BINDING_SIZE];
+    const char *patterns[IR_TRACKER_FORMATS_MAX];
     const unsigned n_formats = subscriber->options.n_formats;
     if (subscriber->options.any) {
         return subscribe(subscriber, IR_EXCHANGE_PROCESSED, any, 1, take_message, error);
@@ -146,8 +146,8 @@ static ir_status_t subscribe_processed(ir_subscriber_t *subscriber, ir_error_t *
     return subscribe(subscriber, IR_EXCHANGE_PROCESSED, patterns, n_formats, take_message, error);
 }
 
-/* What was rejected can be left unseen: a user may lack the right. Then the broker has closed that
- * channel, and the connection goes on. */
+/* Reading ir.rejected is optional: the user may lack permission. Then the broker closes that
+ * channel, but the connection stays usable. */
 static ir_status_t subscribe_rejected(ir_subscriber_t *subscriber, ir_error_t *error) {
     static const char *const all[] = {""};
     const ir_status_t status =
@@ -204,14 +204,14 @@ static void *run(void *context) {
     return NULL;
 }
 
-ir_status_t ir_subscriber_start(const ir_subscriber_options_t *options, ir_tracker_t *receipts,
+ir_status_t ir_subscriber_start(const ir_subscriber_options_t *options, ir_tracker_t *tracker,
                                 ir_subscriber_t **subscriber, ir_error_t *error) {
     ir_subscriber_t *made = calloc(1, sizeof *made);
     if (made == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory for the subscription");
     }
     made->options = *options;
-    made->receipts = receipts;
+    made->tracker = tracker;
     pthread_mutex_init(&made->mutex, NULL);
     const int failed = ir_thread_start(&made->thread, run, made);
     if (failed != 0) {

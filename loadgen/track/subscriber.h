@@ -1,6 +1,6 @@
-/* Listens to ir.processed and ir.rejected on a connection and a thread of its own and tells the
- * receipts what arrives. The queue goes with the connection: when that breaks, it is made again,
- * but what was republished meanwhile was not seen. */
+/* Subscribes to ir.processed and ir.rejected on its own connection and thread, and reports arrivals
+ * to the tracker. The queue ends with the connection. After a failure a new queue is created, but
+ * messages republished in the meantime are missed. */
 #ifndef IR_LOADGEN_TRACK_SUBSCRIBER_H
 #define IR_LOADGEN_TRACK_SUBSCRIBER_H
 
@@ -15,27 +15,27 @@ typedef struct ir_subscriber ir_subscriber_t;
 
 typedef struct ir_subscriber_options {
     ir_broker_options_t broker;
-    const char *const *formats; /* a format's place here is its number for the receipts */
+    const char *const *formats; /* the index of a format is its number for the tracker */
     unsigned n_formats;
-    bool any; /* one binding for whatever is published */
+    bool any; /* one binding for all formats */
 } ir_subscriber_options_t;
 
-/* Starts the thread, which connects and tries again until it is stopped. Texts and receipts outlive
- * the subscriber. */
-ir_status_t ir_subscriber_start(const ir_subscriber_options_t *options, ir_tracker_t *receipts,
+/* Starts the thread, which connects, and reconnects until it is stopped. The texts and the tracker
+ * must outlive the subscriber. */
+ir_status_t ir_subscriber_start(const ir_subscriber_options_t *options, ir_tracker_t *tracker,
                                 ir_subscriber_t **subscriber, ir_error_t *error);
 
-/* Whether it listens now; if not, `error` says why (IR_OK: it is still connecting for the first
- * time). Any thread. */
+/* Whether it is subscribed now; if not, `error` has the cause (IR_OK: still connecting for the
+ * first time). Any thread. */
 bool ir_subscriber_ready(ir_subscriber_t *subscriber, ir_error_t *error);
 
-/* Whether it listens to ir.rejected, too: the user may lack the right. Any thread. */
+/* Whether it also receives ir.rejected; the user may lack permission. Any thread. */
 bool ir_subscriber_sees_rejected(ir_subscriber_t *subscriber);
 
-/* How often it had to begin to listen again. Any thread. */
+/* How often it had to subscribe again. Any thread. */
 uint64_t ir_subscriber_gaps(ir_subscriber_t *subscriber);
 
-/* Stops, waits for the thread, frees. Takes NULL. */
+/* Stops the thread, waits for it and frees everything. Takes NULL. */
 void ir_subscriber_stop(ir_subscriber_t *subscriber);
 
 #endif

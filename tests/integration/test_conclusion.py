@@ -59,7 +59,7 @@ def test_a_rate_without_a_time(tmp_path):
 def test_messages_that_end_before_the_time(tmp_path):
     words = (*NOWHERE, "--rate=40000", f"--out={tmp_path / 'r'}")
     status, said = run(*words, "--duration=30s")
-    assert status == 1 and "the messages ended before the time" in said
+    assert status == 1 and "ran out of messages before the requested duration" in said
     # A number of messages is a bound of its own.
     assert run(*words, "--duration=30s", "--messages=100")[0] == 0
     assert run(*words, "--rate=4000", "--duration=1s")[0] == 0
@@ -77,7 +77,7 @@ def test_low_rates_last_as_long_as_asked(tmp_path, words):
 
 def test_settings_that_would_do_nothing():
     for words, why in (
-        (["--rate=5", "--warm-up=1s"], "warm-up: does nothing here; it goes with find-max"),
+        (["--rate=5", "--warm-up=1s"], "warm-up: has no effect here; it applies only with find-max"),
         (["--rate=5", "--warm-up=2s"], "warm-up"),  # as it is anyway
         (["--rate-steps=1:2:1:1", "--trial=1s"], "trial"),
         (["--arrivals=poisson"], "arrivals"),
@@ -98,7 +98,7 @@ def test_settings_that_would_do_nothing():
         (["--write-motes=/dev/null", "--duration=5s"], "duration"),
     ):
         status, said = run("--target=null:", *words) if not words[0].startswith(("--amqp", "--dump", "--write")) else run(*words)
-        assert status == 2 and f"{why.split(':')[0]}: does nothing here" in said and why in said, (words, said)
+        assert status == 2 and f"{why.split(':')[0]}: has no effect here" in said and why in said, (words, said)
 
 
 def test_such_settings_in_a_file(tmp_path):
@@ -106,7 +106,7 @@ def test_such_settings_in_a_file(tmp_path):
     file = tmp_path / "river.conf"
     file.write_text("[ir-loadgen]\nwarm-up = 1s\n")
     status, said = run("--target=null:", "--messages=3", f"--settings={file}")
-    assert status == 2 and "warm-up: does nothing here" in said
+    assert status == 2 and "warm-up: has no effect here" in said
     file.write_text("[common]\nformats = jsonld\n")
     assert run("--target=null:", "--messages=3", f"--settings={file}")[0] == 0
 

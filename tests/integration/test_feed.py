@@ -149,7 +149,7 @@ def test_a_file_is_fed_twice_across_the_change_of_clocks(elbe):
     rows = list(logger_rows())
     feed.write("elbe.csv", HEAD + logger_text(rows))
     text = feed.run()
-    assert f"{len(rows)} packs confirmed (0 of them in part), 0 refused; 0 rows" in text
+    assert f"{len(rows)} packs confirmed (0 of them partly), 0 refused; 0 rows" in text
     assert stored(elbe) == expected_ids(rows)
     assert "0 packs confirmed" in feed.run()
     (feed.directory / "state").rename(feed.directory / "old-state")
@@ -358,8 +358,8 @@ def test_rows_that_cannot_be_used_are_named_and_the_others_go_on(elbe):
     status, _, errors = feed.call()
     assert status == 1
     path = feed.directory / "elbe.csv"
-    for line, what in ((2, "column 'Temp [°C]': 'abc' is no number"), (3, "there is no such time in Europe/Berlin"),
-                       (4, "'32.01.2024 02:30' is no time"), (5, "2 fields, where the head has 4 names")):
+    for line, what in ((2, "column 'Temp [°C]': 'abc' is not a number"), (3, "this time does not exist in Europe/Berlin"),
+                       (4, "'32.01.2024 02:30' does not match"), (5, "the row has 2 fields, the head 4 names")):
         assert f"{path}:{line}: {what}" in errors, errors
     assert len(stored(elbe)) == len(expected_ids(rows)) + 1
     assert feed.call()[0] == 0  # they are behind it
@@ -377,7 +377,7 @@ def test_what_the_gateway_refuses_is_named(elbe):
     assert not list(feed.state.glob("*.state"))
     feed.write_tokens(f"elbe {elbe.tokens['elbe']}\n")
     status, _, errors = feed.call(f"--mote-tokens={tokens}", target=gateway.address)
-    assert status == 1 and f"{feed.directory / 'elbe.csv'}:2: " in errors and "1 packs confirmed (0 of them in part), 1 refused" in errors
+    assert status == 1 and f"{feed.directory / 'elbe.csv'}:2: " in errors and "1 packs confirmed (0 of them partly), 1 refused" in errors
     assert len(stored(elbe)) == 2
 
 
@@ -390,7 +390,7 @@ def test_a_sensor_that_is_not_registered_is_named(elbe):
     feed.write("elbe.csv", HEAD + logger_text(rows))
     tokens = feed.write_tokens(f"elbe {elbe.tokens['elbe']}\n")
     status, _, errors = feed.call(f"--mote-tokens={tokens}", target=gateway.address)
-    assert status == 1 and "3 packs confirmed (3 of them in part), 0 refused" in errors, errors
+    assert status == 1 and "3 packs confirmed (3 of them partly), 0 refused" in errors, errors
     assert f"{feed.directory / 'elbe.csv'}:2: " in errors and "elbe/depth" in errors
     assert stored(elbe) == sorted(harness.observation_id("elbe/temperature", seconds * 10**9, warm)
                                   for _, seconds, warm, _ in rows)
@@ -469,19 +469,19 @@ def test_check(tmp_path):
     status, text = check(tmp_path, f"--registry={ELBE}")
     assert status == 0, text
     assert "Datum: time" in text and "Temp [°C]: elbe/temperature, in Cel" in text and "ignored: Ort" in text
-    assert text.count('"bt":') == 3 and f"{tmp_path / 'elbe.csv'}:7: column 'Temp [°C]': 'x' is no number" in text
+    assert text.count('"bt":') == 3 and f"{tmp_path / 'elbe.csv'}:7: column 'Temp [°C]': 'x' is not a number" in text
     assert "5 packs, 10 values; 1 rows or values cannot be used" in text
     assert not (tmp_path / "state").exists()
 
 
 @pytest.mark.parametrize("before, after, says", (
     ("sensor = elbe/stage", "sensor = elbe/depth", "elbe/depth: not registered"),
-    ("mote = elbe", "mote = pegel-1", "elbe/stage: registered, but not with this mote"),
-    ("unit = cm", "unit = Cel", "elbe/stage: the unit does not convert"),
-    ("time = Datum", "time = Zeit", "no column 'Zeit', which time names"),
+    ("mote = elbe", "mote = pegel-1", "elbe/stage: registered for another mote"),
+    ("unit = cm", "unit = Cel", "elbe/stage: the unit cannot be converted"),
+    ("time = Datum", "time = Zeit", "no column 'Zeit', which time requires"),
     ("separator = semicolon", "separator = comma", "no column 'Datum'"),
-    ("[gauge:Pegel]", "[gauge:*]", "fits the columns"),
-    ("encoding = latin-1", "encoding = utf-8", "not in the encoding"),
+    ("[gauge:Pegel]", "[gauge:*]", "matches both column"),
+    ("encoding = latin-1", "encoding = utf-8", "not in the mapping's encoding"),
     ("files = *.csv", "files = *.txt", "0 packs"),
 ), ids=lambda text: text.replace(" ", ""))
 def test_check_of_what_does_not_fit(before, after, says, tmp_path):
@@ -493,7 +493,7 @@ def test_check_of_what_does_not_fit(before, after, says, tmp_path):
 
 @pytest.mark.parametrize("before, after, says", (
     ("encoding = latin-1", "encoding = utf-16", "does not extend ASCII"),
-    ("encoding = latin-1", "encoding = x", "encoding: 'x' is not known"),
+    ("encoding = latin-1", "encoding = x", "encoding: unknown encoding 'x'"),
     ("decimal = comma", "decimal = ,", "point|comma"),
     ("mote = elbe", "moat = elbe", "map.ini:10: moat"),
 ), ids=lambda text: text.replace(" ", ""))
@@ -614,7 +614,7 @@ def test_uplinks_of_the_things_stack(elbe, network):
     assert process.stop() == 0, feed.log()
     assert stored(elbe) == uplink_ids([0, 1, 6])
     assert "3 uplinks of pegel-1 are missing before frame 6" in feed.log()
-    assert "payloads of pegel-1 that the network did not decode: 1" in feed.log()
+    assert "payloads of pegel-1 not decoded by the network: 1" in feed.log()
 
 
 @pytest.mark.slow

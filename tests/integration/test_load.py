@@ -551,7 +551,7 @@ def test_steps_have_lines_of_their_own(tmp_path):
 
 def test_the_end_of_the_messages_before_the_last_step(tmp_path):
     load = Load(tmp_path, "--target=null:", "--rate-steps=1000:3000:1000:1", "--messages=300")
-    assert load.status == 1 and "the messages ended before the last step" in load.errors
+    assert load.status == 1 and "the source ran out of messages before the last step" in load.errors
 
 
 def test_own_pace(tmp_path):

@@ -47,19 +47,19 @@ def test_a_table_becomes_a_registry(tmp_path):
 
 
 def test_all_wrong_rows_are_named():
-    rows = [("a,51,13,t,temprature,cel,0,1", ["unit 'cel' is not known; did you mean Cel?",
-                                              "property 'temprature' is not known; did you mean temperature?"]),
-            ("a,51,13,u,water-level,degree Celsius,,", ["unit 'degree Celsius' is not known; did you mean Cel?"]),
-            ("a,51,14,v,water-level,m,,", ["mote 'a' stands at another place in line 2"]),
-            ("a,51,13,w,water-level,Cel,,", ["unit 'Cel' is one of Temperature, but water-level is a Length: in 'm'"]),
+    rows = [("a,51,13,t,temprature,cel,0,1", ["unknown unit 'cel'; did you mean Cel?",
+                                              "unknown property 'temprature'; did you mean temperature?"]),
+            ("a,51,13,u,water-level,degree Celsius,,", ["unknown unit 'degree Celsius'; did you mean Cel?"]),
+            ("a,51,14,v,water-level,m,,", ["mote 'a' has another position in line 2"]),
+            ("a,51,13,w,water-level,Cel,,", ["unit 'Cel' is for Temperature, but water-level is a Length: use 'm'"]),
             ("a,51,13,t,water-level,m,,", ["sensor 'a/t' is also in line 2"]),
-            ("b,91,,t,water-level,m,2,1", ["latitude wants longitude beside it", "latitude wants a decimal number from -90 to 90",
+            ("b,91,,t,water-level,m,2,1", ["latitude needs longitude, too", "latitude must be a decimal number from -90 to 90",
                                            "low is 2 and high is 1"]),
-            ("b c,,,t,water-level,m,,", ["mote 'b c': it wants letters"]),
-            ("c,,,t u,,m,,", ["no property is given", "sensor 't u': it wants letters"]),
-            ("c,,,v,level,,0,1", ["low and high want a unit"]),
+            ("b c,,,t,water-level,m,,", ["mote 'b c': must be letters"]),
+            ("c,,,t u,,m,,", ["the property is missing", "sensor 't u': must be letters"]),
+            ("c,,,v,level,,0,1", ["low and high need a unit"]),
             ("c,,,v,level,m,0", ["the row has 7 fields, the header has 8"]),
-            ('c,,,"v,level,m,0,1', ["a quote is not closed"])]
+            ('c,,,"v,level,m,0,1', ["a closing quote is missing"])]
     status, text, errors = convert((HEADER + "\n".join(row for row, _ in rows)).encode())
     told = errors.splitlines()
     expected = [f"stdin:{line}: {what}" for line, (_, whats) in enumerate(rows, 2) for what in whats]
@@ -71,9 +71,9 @@ def test_all_wrong_rows_are_named():
 
 
 def test_the_header_decides():
-    for header, says in (("mote,sensr,property,unit", "no column is called 'sensr'; did you mean sensor?"),
-                         ("mote,property,unit", "there is no column sensor"),
-                         ("mote,mote,sensor,property,unit", "column mote is there twice"), ("", "the file is empty")):
+    for header, says in (("mote,sensr,property,unit", "unknown column 'sensr'; did you mean sensor?"),
+                         ("mote,property,unit", "column sensor is missing"),
+                         ("mote,mote,sensor,property,unit", "column mote occurs twice"), ("", "the file is empty")):
         status, text, errors = convert(f"{header}\n".encode())
         assert status == 1 and text == "" and f"stdin:1: {says}" in errors
     status, _, errors = convert(HEADER.encode() + b"a,,,t,temperature,\xb0C,,\n")

@@ -101,13 +101,13 @@ ROWS = [
     registry("ir:limits [ ir:spikeSuspect 3 ; ir:spikeFail 1 ] .", "ir:spikeSuspect of [ ] must not be above ir:spikeFail"),
     registry("geo:lat 5 .", "prefix of geo:lat is not declared; add @prefix"),
     registry("ir:samplingInterval 900", "not Turtle"),
-    mapping("zone = Europe/Berln\n", "[a]: zone 'Europe/Berln' is not known; write a name like Europe/Berlin"),
+    mapping("zone = Europe/Berln\n", "[a]: unknown zone 'Europe/Berln'; write a name like Europe/Berlin"),
     mapping("tiem-format = iso\n", "input:5: tiem-format: no such setting"),
     mapping("header = 2000\n", "input:5: header: 2000 is outside 0"),
-    mapping("time-format = DD.MM.YYYY\n", "time-format: 'DD.MM.YYYY' is none of iso, unix, unix-ms, and has no %"),
+    mapping("time-format = DD.MM.YYYY\n", "time-format: 'DD.MM.YYYY' is not iso, unix or unix-ms, and contains no %"),
     mapping("[a\n", "input:5: neither a section nor NAME = VALUE"),
-    stations("a,t,water-temperatur,Cel", "property 'water-temperatur' is not known; did you mean water-temperature?"),
-    stations("a,t,temperature,C", "unit 'C' is one of ElectricCharge, but temperature is a Temperature"),
+    stations("a,t,water-temperatur,Cel", "unknown property 'water-temperatur'; did you mean water-temperature?"),
+    stations("a,t,temperature,C", "unit 'C' is for ElectricCharge, but temperature is a Temperature"),
     stations("a,t,temperature", "the row has 3 fields, the header has 4"),
     settings("[ir-wroker]\npartitions = 3\n", "2: partitions stands in section 'ir-wroker', which no program reads; did you mean"),
     settings("[ir-worker]\npartitions = 0\n", "2: partitions: 0 is outside 1 … 256"),
@@ -168,8 +168,8 @@ def test_one_line_says_what_is_wrong(row, tmp_path):
 def test_all_faults_of_a_mapping_at_once(tmp_path):
     text = "[a]\nfiles = a.csv\ntime = t\n[a:v]\nunit = xyz\n[b]\ntime = t\n"
     status, lines = answer(Row("ir-feed --check --map {dir}/input", "", 2, {}, text), tmp_path)
-    says = ["[a]: wants a mote", "[a:v]: wants a sensor", "[a:v]: unit 'xyz' is not known", "[b]: wants either files or subscribe",
-            "[b]: wants a mote", "[b]: no section [b:COLUMN] names a sensor", "6 faults in the mapping"]
+    says = ["[a]: needs a mote", "[a:v]: needs a sensor", "[a:v]: unknown unit 'xyz'", "[b]: needs either files or subscribe",
+            "[b]: needs a mote", "[b]: no section [b:COLUMN] names a sensor", "6 faults in the mapping"]
     assert status == 2 and [line.endswith(what) for line, what in zip(lines, says, strict=True)] == [True] * 7, lines
 
 

@@ -80,9 +80,9 @@ static void what_ends_it_early(void **state) {
     assert_short(&scene, "50 of 150 messages were not sent");
     set_scene(&scene);
     scene.evidence.messages = 0;
-    scene.evidence.ran_dry = true;
-    assert_short(&scene, "the messages ended before the time that was asked for: say a larger "
-                         "--repeat, or --messages 0");
+    scene.evidence.ended_early = true;
+    assert_short(&scene, "the source ran out of messages before the requested duration: use a "
+                         "larger --repeat, or --messages 0");
     set_scene(&scene);
     scene.evidence.messages = 0;
     scene.evidence.sent = (ir_producer_counts_t){0};
@@ -143,7 +143,7 @@ static void what_became_of_it(void **state) {
     assert_short(&scene, "3 good messages were refused");
     set_scene(&scene);
     scene.evidence.sent.messages_confirmed = 99;
-    assert_short(&scene, "the sums are not even");
+    assert_short(&scene, "the sums do not match");
     set_scene(&scene);
     scene.back.unmeant = 1;
     assert_short(&scene, "1 good messages were rejected");
@@ -157,7 +157,7 @@ static void what_became_of_it(void **state) {
     scene.evidence.gaps = 1;
     draw(&scene);
     assert_true(scene.conclusion.complete);
-    assert_non_null(strstr(scene.conclusion.invalid, "lack those of 40 messages"));
+    assert_non_null(strstr(scene.conclusion.invalid, "exclude 40 messages"));
 }
 
 static void a_search_without_an_end(void **state) {
@@ -168,7 +168,7 @@ static void a_search_without_an_end(void **state) {
     scene.plan.kind = IR_PLAN_SEARCH;
     scene.result.observations_unsent = 500; /* a trial may fail */
     scene.plan.search = (ir_search_t){.low = 100, .trials = 7};
-    assert_short(&scene, "the search did not come to an end: 0 of 11 turns in 7 trials");
+    assert_short(&scene, "the search did not finish: 0 of 11 turns in 7 trials");
     scene.plan.search = (ir_search_t){.low = 100, .done = true, .n_turns = 5, .trials = 80};
     draw(&scene);
     assert_false(scene.conclusion.complete);

@@ -483,17 +483,17 @@ static void test_mappings_that_are_wrong(void **state) {
     static const struct {
         const char *text, *says;
     } cases[] = {
-        {"", "has no section"},
+        {"", "contains no section"},
         {"files = a\n", "map.ini:1: "},
         {"[a b]\nfiles = a\n", "letters"},
         {"[a]\nfile = x\n", "map.ini:2: file: no such setting"},
         {"[a]\nseparator = ,\n", "comma|semicolon|tab|space"},
         {"[a:b]\nsensor = x\n", "[a] must stand before"},
-        {"[a]\nfiles = x\ntime = t\n[a:v]\nsensor = x\n", "[a]: wants a mote"},
-        {"[a]\nfiles = x\nmote = m/n\ntime = t\n[a:v]\nsensor = x\n", "mote wants letters"},
-        {"[a]\nfiles = x\nmote = m\n[a:v]\nsensor = x\n", "wants time"},
+        {"[a]\nfiles = x\ntime = t\n[a:v]\nsensor = x\n", "[a]: needs a mote"},
+        {"[a]\nfiles = x\nmote = m/n\ntime = t\n[a:v]\nsensor = x\n", "mote must be letters"},
+        {"[a]\nfiles = x\nmote = m\n[a:v]\nsensor = x\n", "needs time"},
         {"[a]\nfiles = x\nmote = m\ntime = t\n", "no section [a:COLUMN]"},
-        {"[a]\nfiles = x\nmote = m\ntime = t\n[a:v]\nunit = m\n", "[a:v]: wants a sensor"},
+        {"[a]\nfiles = x\nmote = m\ntime = t\n[a:v]\nunit = m\n", "[a:v]: needs a sensor"},
         {"[a]\nfiles = x\nmote = m\ntime = t\n[a:v]\nsensor = s\nunit = xyz\n", "unit 'xyz'"},
         {"[a]\nmote = m\ntime = t\n[a:v]\nsensor = s\n", "either files or subscribe"},
         {"[a]\nsubscribe = mqtt://x\nmote = m\ntime = t\n[a:v]\nsensor = s\n", "tts or chirpstack"},

@@ -142,10 +142,10 @@ static pthread_mutex_t ledger_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static const ir_order_t at_once = {.end_ns = INT64_MAX};
 
-static ir_producer_t *start_with(const ir_producer_options_t *options, ir_tracker_t *receipts,
+static ir_producer_t *start_with(const ir_producer_options_t *options, ir_tracker_t *tracker,
                                  ir_ledger_writer_t *ledger) {
     const ir_producer_shared_t shared = {
-        .source = &source, .receipts = receipts, .ledger = ledger, .ledger_mutex = &ledger_mutex};
+        .source = &source, .tracker = tracker, .ledger = ledger, .ledger_mutex = &ledger_mutex};
     ir_producer_t *producer = NULL;
     ir_error_t error;
     assert_int_equal(ir_producer_start(options, &shared, &producer, &error), IR_OK);
@@ -161,9 +161,9 @@ static ir_producer_options_t options_of(unsigned window) {
                                    .stall_ns = IR_MILLISECOND_NS};
 }
 
-static ir_producer_t *start(ir_tracker_t *receipts, ir_ledger_writer_t *ledger, unsigned window) {
+static ir_producer_t *start(ir_tracker_t *tracker, ir_ledger_writer_t *ledger, unsigned window) {
     const ir_producer_options_t options = options_of(window);
-    ir_producer_t *producer = start_with(&options, receipts, ledger);
+    ir_producer_t *producer = start_with(&options, tracker, ledger);
     ir_producer_begin(producer, &at_once);
     return producer;
 }
@@ -226,8 +226,8 @@ static void failures_are_sent_again(void **state) {
     ir_error_t error;
     fake.fail_every = 7;
     ir_ledger_writer_t *ledger = open_ledger();
-    ir_tracker_t *receipts = ir_tracker_new(MESSAGES, source.motes, 1, false);
-    assert_int_equal(finish(start(receipts, ledger, 60), &counts, &error), IR_OK);
+    ir_tracker_t *tracker = ir_tracker_new(MESSAGES, source.motes, 1, false);
+    assert_int_equal(finish(start(tracker, ledger, 60), &counts, &error), IR_OK);
     assert_int_equal(ir_ledger_close(ledger, &error), IR_OK);
     assert_int_equal(counts.messages_confirmed, MESSAGES);
     assert_true(counts.resent > 0);
@@ -235,9 +235,9 @@ static void failures_are_sent_again(void **state) {
     assert_int_equal(ledger_lines('m'), MESSAGES);
     assert_int_equal(ledger_lines('o'), source.observations);
     ir_tracker_counts_t back;
-    ir_tracker_count(receipts, &back);
+    ir_tracker_count(tracker, &back);
     assert_int_equal(back.expected, MESSAGES);
-    ir_tracker_free(receipts);
+    ir_tracker_free(tracker);
 }
 
 static void what_is_not_confirmed_stands_so_in_the_ledger(void **state) {
@@ -276,8 +276,8 @@ static void refused_and_put_off(void **state) {
     fake.refuse_every = 5;
     fake.again_every = 7;
     ir_ledger_writer_t *ledger = open_ledger();
-    ir_tracker_t *receipts = ir_tracker_new(MESSAGES, source.motes, 1, false);
-    assert_int_equal(finish(start(receipts, ledger, 50), &counts, &error), IR_OK);
+    ir_tracker_t *tracker = ir_tracker_new(MESSAGES, source.motes, 1, false);
+    assert_int_equal(finish(start(tracker, ledger, 50), &counts, &error), IR_OK);
     assert_int_equal(ir_ledger_close(ledger, &error), IR_OK);
     assert_int_equal(counts.messages_sent, MESSAGES);
     assert_int_equal(counts.messages_refused, MESSAGES / 5);
@@ -288,10 +288,10 @@ static void refused_and_put_off(void **state) {
     assert_int_equal(counts.failures, MESSAGES / 7);
     assert_int_equal(ledger_lines('u'), MESSAGES / 5);
     ir_tracker_counts_t back;
-    ir_tracker_count(receipts, &back);
+    ir_tracker_count(tracker, &back);
     assert_int_equal(back.by_fate[IR_FATE_REFUSED], MESSAGES / 5);
     assert_int_equal(back.by_fate[IR_FATE_MISSING], MESSAGES - MESSAGES / 5);
-    ir_tracker_free(receipts);
+    ir_tracker_free(tracker);
 }
 
 /* Each producer sends its own motes' messages; together they send all. */
@@ -387,14 +387,14 @@ static void memory_and_login_end_it(void **state) {
     assert_int_equal(counts.messages_sent, 0);
 }
 
-static void receipts_without_room_end_it(void **state) {
+static void a_tracker_without_room_ends_it(void **state) {
     (void)state;
     ir_producer_counts_t counts;
     ir_error_t error;
-    ir_tracker_t *receipts = ir_tracker_new(20, source.motes, 1, false);
-    assert_int_equal(finish(start(receipts, NULL, 50), &counts, &error), IR_ERR_TIMEOUT);
+    ir_tracker_t *tracker = ir_tracker_new(20, source.motes, 1, false);
+    assert_int_equal(finish(start(tracker, NULL, 50), &counts, &error), IR_ERR_TIMEOUT);
     assert_int_equal(counts.messages_sent, 20);
-    ir_tracker_free(receipts);
+    ir_tracker_free(tracker);
 }
 
 /* ---- messages whose times count from their arrival ---- */
@@ -550,7 +550,7 @@ int main(void) {
         cmocka_unit_test_setup(orders_end_in_time, begin),
         cmocka_unit_test_setup(what_can_never_go_is_refused_and_the_run_goes_on, begin),
         cmocka_unit_test_setup(memory_and_login_end_it, begin),
-        cmocka_unit_test_setup(receipts_without_room_end_it, begin),
+        cmocka_unit_test_setup(a_tracker_without_room_ends_it, begin),
         cmocka_unit_test_setup(full_disk_ends_it, begin),
     };
     return cmocka_run_group_tests(tests, begin_all, end_all);

@@ -13,8 +13,8 @@
 
 static void even_and_not(void **state) {
     (void)state;
-    char line[IR_BALANCE_LINE];
-    ir_reconciliation_t balance;
+    char line[IR_RECONCILIATION_LINE];
+    ir_reconciliation_t reconciliation;
     ir_producer_counts_t sent = {.messages_sent = 10,
                                  .messages_confirmed = 7,
                                  .messages_refused = 2,
@@ -24,22 +24,22 @@ static void even_and_not(void **state) {
                                             [IR_FATE_REJECTED] = 1,
                                             [IR_FATE_MISSING] = 1,
                                             [IR_FATE_REFUSED] = 2}};
-    ir_reconciliation_make(&balance, &sent, &back);
-    assert_true(ir_reconciliation_is_even(&balance));
-    assert_string_equal(ir_reconciliation_sent_line(&balance, line),
+    ir_reconciliation_make(&reconciliation, &sent, &back);
+    assert_true(ir_reconciliation_is_even(&reconciliation));
+    assert_string_equal(ir_reconciliation_sent_line(&reconciliation, line),
                         "sent 10 = confirmed 7 + refused 2 + lost 1");
-    assert_string_equal(ir_reconciliation_back_line(&balance, line),
+    assert_string_equal(ir_reconciliation_back_line(&reconciliation, line),
                         "confirmed 7 = republished 4 + rejected 1 + missing 1 + repeated 1");
     back.by_fate[IR_FATE_MISSING] = 0;
-    ir_reconciliation_make(&balance, &sent, &back);
-    assert_true(ir_reconciliation_sent_is_even(&balance));
-    assert_false(ir_reconciliation_back_is_even(&balance));
-    assert_non_null(strstr(ir_reconciliation_back_line(&balance, line), "≠"));
+    ir_reconciliation_make(&reconciliation, &sent, &back);
+    assert_true(ir_reconciliation_sent_is_even(&reconciliation));
+    assert_false(ir_reconciliation_back_is_even(&reconciliation));
+    assert_non_null(strstr(ir_reconciliation_back_line(&reconciliation, line), "≠"));
     sent.messages_lost = 0;
-    ir_reconciliation_make(&balance, &sent, NULL);
-    assert_false(ir_reconciliation_sent_is_even(&balance));
-    assert_true(ir_reconciliation_back_is_even(&balance));
-    assert_false(ir_reconciliation_is_even(&balance));
+    ir_reconciliation_make(&reconciliation, &sent, NULL);
+    assert_false(ir_reconciliation_sent_is_even(&reconciliation));
+    assert_true(ir_reconciliation_back_is_even(&reconciliation));
+    assert_false(ir_reconciliation_is_even(&reconciliation));
 }
 
 static void what_is_behind_counts_as_backlog(void **state) {

@@ -125,10 +125,10 @@ static void what_is_wrong_is_named_by_line(void **state) {
     expect_refusal(HEAD "A,x,1978-07-04T21:24:15Z,1,m,\n", 2, "1978");
     expect_refusal(HEAD "A,x,2250-01-01T00:00:00Z,1,m,\n", 2, "future");
     expect_refusal(HEAD "A,x,2011-05-01T04:00:00.0000001Z,1,m,\n", 2, "microsecond");
-    expect_refusal(HEAD "A,x,2011-05-01T04:00:00Z,,m,\n", 2, "no number");
-    expect_refusal(HEAD "A,x,2011-05-01T04:00:00Z,nan,m,\n", 2, "no number");
-    expect_refusal(HEAD "A,x,2011-05-01T04:00:00Z,0x1,m,\n", 2, "no number");
-    expect_refusal(HEAD "A,x,2011-05-01T04:00:00Z,1 ,m,\n", 2, "no number");
+    expect_refusal(HEAD "A,x,2011-05-01T04:00:00Z,,m,\n", 2, "not a number");
+    expect_refusal(HEAD "A,x,2011-05-01T04:00:00Z,nan,m,\n", 2, "not a number");
+    expect_refusal(HEAD "A,x,2011-05-01T04:00:00Z,0x1,m,\n", 2, "not a number");
+    expect_refusal(HEAD "A,x,2011-05-01T04:00:00Z,1 ,m,\n", 2, "not a number");
     expect_refusal(HEAD "A,x,2011-05-01T04:00:00Z,1e400,m,\n", 2, "not below");
     expect_refusal(HEAD "A,x,2011-05-01T04:00:00Z,1e15,m,\n", 2, "not below");
     expect_refusal(HEAD "A,x,2011-05-01T04:00:00Z,1,furlong,\n", 2, "furlong");

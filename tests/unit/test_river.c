@@ -69,7 +69,7 @@ static void series_are_slow(void **state) {
 
 static double value_at(unsigned mote, unsigned quantity, int64_t time_ns) {
     ir_river_moment_t moment;
-    ir_river_look(SEED, mote, time_ns, &moment);
+    ir_river_moment(SEED, mote, time_ns, &moment);
     return (double)ir_river_value(&moment, quantity) /
            pow(10, ir_river_quantities[quantity].decimals);
 }
@@ -82,9 +82,9 @@ static void values_follow_from_seed_mote_and_time(void **state) {
         ir_river_moment_t one;
         ir_river_moment_t same;
         ir_river_moment_t other;
-        ir_river_look(SEED, i, time_ns, &one);
-        ir_river_look(SEED, i, time_ns, &same);
-        ir_river_look(SEED + 1, i, time_ns, &other);
+        ir_river_moment(SEED, i, time_ns, &one);
+        ir_river_moment(SEED, i, time_ns, &same);
+        ir_river_moment(SEED + 1, i, time_ns, &other);
         for (unsigned q = 0; q < IR_RIVER_QUANTITIES; q++) {
             assert_int_equal(ir_river_value(&one, q), ir_river_value(&same, q));
             differ += ir_river_value(&one, q) != ir_river_value(&other, q);
@@ -163,7 +163,7 @@ static int64_t crest(unsigned mote, int64_t from_ns, double *height) {
     *height = 0;
     for (unsigned i = 0; i < 5 * DAY_POINTS; i++) {
         ir_river_moment_t moment;
-        ir_river_look(SEED, mote, from_ns + i * QUARTER_NS, &moment);
+        ir_river_moment(SEED, mote, from_ns + i * QUARTER_NS, &moment);
         if (moment.flood > *height) {
             *height = moment.flood;
             at_ns = from_ns + i * QUARTER_NS;
@@ -191,7 +191,7 @@ static void storms_travel(void **state) {
     assert_true(below_ns - at_ns < 24 * 3600 * IR_SECOND_NS);
     const int64_t calm_ns = at_ns - 2 * DAY_POINTS * QUARTER_NS;
     ir_river_moment_t calm;
-    ir_river_look(SEED, 0, calm_ns, &calm);
+    ir_river_moment(SEED, 0, calm_ns, &calm);
     if (calm.flood < 0.02) {
         assert_true(value_at(0, IR_RIVER_DISCHARGE, at_ns) >
                     5 * value_at(0, IR_RIVER_DISCHARGE, calm_ns));

@@ -36,7 +36,7 @@ static void make_trial(ir_model_t *model, double asked, ir_trial_t *trial) {
 static void try_once(ir_model_t *model, ir_search_t *search) {
     ir_trial_t trial;
     make_trial(model, search->rate, &trial);
-    ir_search_tell(search, &trial, ir_trial_judge(&trial, BOUND_MS));
+    ir_search_report(search, &trial, ir_trial_judge(&trial, BOUND_MS));
 }
 
 static double search(ir_model_t *model, ir_search_t *search) {
@@ -224,7 +224,7 @@ static void a_plan_that_searches(void **state) {
         assert_int_equal(step.length_ns, 3 * IR_SECOND_NS);
         assert_true(step.drains);
         make_trial(&model, step.pattern.rate, &trial);
-        (void)ir_plan_tell(&plan, &trial);
+        (void)ir_plan_report(&plan, &trial);
     }
     assert_near(ir_search_result(&plan.search).rate, 4000);
     assert_int_equal(ir_plan_length(&plan), 0);
