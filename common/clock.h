@@ -21,7 +21,7 @@ int64_t ir_clock_monotonic(void);
 /* CPU time of this process, user and system, in nanoseconds. */
 int64_t ir_clock_process_cpu(void);
 
-/* Sleeps for so many nanoseconds, or until a signal comes; 0 and less: not at all. Any thread. */
+/* Sleeps for `ns` nanoseconds, or until a signal comes; at 0 or less, not at all. Any thread. */
 void ir_clock_sleep(int64_t ns);
 
 /* Room for the longest text of ir_clock_format, with its NUL. */

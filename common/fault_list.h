@@ -10,7 +10,7 @@
 /* More are only counted. */
 #define IR_FAULT_LIST_TOLD 20
 
-/* Who is told the faults, one line each. */
+/* Receives the faults, one line each. */
 typedef struct ir_teller {
     void (*tell)(void *context, const char *line);
     void *context;
@@ -28,9 +28,9 @@ typedef struct ir_fault_list {
  * in which they are added. */
 void ir_fault_list_add(ir_fault_list_t *faults, uint64_t place, const ir_error_t *fault);
 
-/* IR_OK when there are none, else the status of the first. A single fault goes into `error`. Of
- * several, the teller gets each one in a line of its own, at most IR_FAULT_LIST_TOLD and then "and
- * N more", and `error` says "N faults in WHAT". Without a teller (NULL), `error` has the first. */
+/* IR_OK without faults, else the status of the first. A single fault goes into `error`. With
+ * several, the teller gets one line for each, at most IR_FAULT_LIST_TOLD and then "and N more", and
+ * `error` says "N faults in WHAT". Without a teller (NULL), `error` has the first. */
 ir_status_t ir_fault_list_conclude(const ir_fault_list_t *faults, const char *what,
                                    const ir_teller_t *teller, ir_error_t *error);
 

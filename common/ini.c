@@ -15,7 +15,7 @@ typedef struct reading {
     void *context;
     ir_fault_list_t *faults;
     unsigned line;
-    bool in_order; /* the line is empty, a comment, a section or was taken */
+    bool in_order; /* the line is empty, a comment or a section, or was taken */
     bool section_is_wrong;
     char wrong_section[SECTION_SIZE]; /* the last one of these */
 } reading_t;
@@ -30,7 +30,7 @@ static void add(const reading_t *reading, ir_status_t status, const char *text) 
     ir_fault_list_add(reading->faults, reading->line, &fault);
 }
 
-/* libinih tells only the first line that it does not understand, and that at the end. */
+/* libinih reports only the first line that it does not understand, and only at the end. */
 static void judge(const reading_t *reading) {
     if (!reading->in_order) {
         add(reading, IR_ERR_USAGE, "neither a section nor NAME = VALUE");
@@ -44,7 +44,7 @@ static bool needs_no_taking(const char *line) {
            (line[0] == '[' && strchr(line, ']') != NULL);
 }
 
-/* Passes over the rest of a line that does not fit, and leaves nothing of it. */
+/* Skips the rest of a line that is too long, and discards the line. */
 static void refuse_long(reading_t *reading, char *line) {
     int byte = 0;
     do {
@@ -54,7 +54,7 @@ static void refuse_long(reading_t *reading, char *line) {
     add(reading, IR_ERR_USAGE, "the line is too long");
 }
 
-/* What libinih calls for the next line. */
+/* libinih calls this for the next line. */
 static char *next_line(char *out, int size, void *stream) {
     reading_t *reading = stream;
     judge(reading);

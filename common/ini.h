@@ -6,13 +6,14 @@
 
 #include <stdio.h>
 
-/* Takes NAME = VALUE of a section ("" before the first). When it does not return IR_OK, `error`
- * says what is wrong, without file and line. IR_ERR_NOT_FOUND: it is the section, told once. */
+/* Takes NAME = VALUE of a section ("" before the first). Unless it returns IR_OK, `error` describes
+ * the fault, without file and line. IR_ERR_NOT_FOUND: the section is unknown, which is reported
+ * once. */
 typedef ir_status_t (*ir_ini_take_fn)(void *context, const char *section, const char *name,
                                       const char *value, ir_error_t *error);
 
-/* Reads `file` to its end. What `take` refuses and lines that are none of INI become faults, as
- * "PATH:LINE: …", placed by their lines. */
+/* Reads `file` to its end. Lines that `take` refuses or that are not valid INI become faults, as
+ * "PATH:LINE: …", in the order of lines. */
 void ir_ini_read(FILE *file, const char *path, ir_ini_take_fn take, void *context,
                  ir_fault_list_t *faults);
 

@@ -67,7 +67,7 @@ static int digit_of(char c) {
     return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The byte that the escape at `at` stands for, or -1. */
+/* The byte that the escape at `at` represents, or -1. */
 static int escaped_byte(ir_view_t text, size_t at) {
     if (text.size - at < ESCAPE_SIZE || text.data[at] != '\\' || text.data[at + 1] != 'x') {
         return -1;

@@ -1,8 +1,8 @@
 /* The messages on which a user must act, in one table: text, number and remedy. The text is a
- * printf format and ends with the number, so that whoever reads it in a log finds the remedy in
+ * printf format and ends with the number. A reader of the log finds the remedy by this number in
  * docs/reference/messages.md, which `make references` writes from this file.
  *
- * A number keeps its meaning for ever. 1xx: settings and start; 2xx: brokers; 3xx: stores; 4xx:
+ * The meaning of a number never changes. 1xx: settings and start; 2xx: brokers; 3xx: stores; 4xx:
  * HTTP and clients; 5xx: the worker. A new message takes the next number of its group. */
 #ifndef IR_COMMON_MESSAGES_H
 #define IR_COMMON_MESSAGES_H

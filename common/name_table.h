@@ -1,5 +1,5 @@
-/* A table from names to what they name: open addressing, for many look-ups and few additions.
- * Reading is free of locks once nobody adds any more. */
+/* A hash table by name with open addressing, for many look-ups and few additions. Reading needs no
+ * lock once additions have ended. */
 #ifndef IR_COMMON_NAME_TABLE_H
 #define IR_COMMON_NAME_TABLE_H
 
@@ -31,8 +31,8 @@ void ir_name_table_free(ir_name_table_t *table);
 /* NULL when unknown. */
 void *ir_name_table_find(const ir_name_table_t *table, ir_view_t name);
 
-/* `name` (kept, not copied; below 4 GiB) is not in the table; `value` is not NULL. False when
- * memory is out. */
+/* `name` (kept, not copied; below 4 GiB) must not be in the table; `value` must not be NULL. False
+ * when out of memory. */
 bool ir_name_table_add(ir_name_table_t *table, ir_view_t name, void *value);
 
 #endif

@@ -7,7 +7,7 @@
 
 #define TOGETHER 64   /* most suspects proved side by side */
 #define SPLITS_MAX 48 /* waiting parts: one per halving; 2^32 items need 32 */
-#define STUCK_MAX 3   /* joint puts in a row that may leave as many suspects as before */
+#define STUCK_MAX 3   /* limit for consecutive joint puts that do not reduce the suspects */
 #define ROUNDS_MAX (4 * IR_PROOF_TRIES)
 #define PAUSE_NS (IR_PROOF_SPREAD_NS / (IR_PROOF_TRIES - 1) + IR_MILLISECOND_NS)
 

@@ -85,8 +85,8 @@ static inline const char *ir_setting_text(const char *text) {
 /* Whether there is a password in the URI, or in one of several. */
 bool ir_uri_has_password(const char *uri);
 
-/* The password that belongs to `uri` and stands in a setting of its own: NULL when there is none,
- * or when the URI has one, which wins. */
+/* The password for `uri` from its separate setting. NULL if there is none, or if the URI has a
+ * password, which takes precedence. */
 const char *ir_uri_password_apart(const char *uri, const char *apart);
 
 /* Warns in the log when both are there and differ; `setting` is the name of the URI's, and its

@@ -155,8 +155,8 @@ static void forget_password(const ir_setting_t *setting, const char *name, char 
     }
 }
 
-/* A variable that is no setting of any program, and so much like one that it must be meant. Others
- * that begin with IR_ are none of ours. */
+/* Reports a variable that is not a setting of any program but so similar to one that it is probably
+ * misspelt. Other variables that begin with IR_ are ignored. */
 static void check_environment(const ir_program_t *program, ir_fault_list_t *faults) {
     for (char **entry = environ; *entry != NULL; entry++) {
         char name[ENVIRONMENT_NAME_SIZE];

@@ -9,8 +9,8 @@ typedef enum ir_settings_verdict {
     IR_SETTINGS_RUN,  /* go on */
     IR_SETTINGS_EXIT, /* --help, --version or --print-… was served: exit 0 */
     IR_SETTINGS_WRONG /* `error` names the setting, its source and what is allowed: exit 2. All
-                         faults are told, as ir_fault_list_conclude says it: those of the file by
-                         their lines, then those of the environment and of the command line */
+                         faults are reported (see ir_fault_list_conclude): those of the file by
+                         their lines, then those of the environment and the command line */
 } ir_settings_verdict_t;
 
 /* Fills `target` (the program's struct, zeroed by the caller) from all sources. These options are

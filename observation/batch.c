@@ -10,9 +10,9 @@
 #include <string.h>
 
 #define ARENA_CHUNK ((size_t)256 * 1024)
-#define KEEP_MAX 65536 /* items of a list that a reset keeps room for */
+#define KEEP_MAX 65536 /* a reset keeps room for this many items of a list */
 #define ROUTING_PREFIX "ir."
-#define LINEAR_MAX 24 /* packs up to this are searched for repeats one by one */
+#define LINEAR_MAX 24 /* packs up to this size are searched linearly for repeats */
 
 static const char *const test_texts[IR_TEST_COUNT] = {
     [IR_TEST_GROSS_RANGE] = "gross_range",
@@ -100,7 +100,7 @@ void ir_batch_reset(ir_batch_t *batch, ir_registry_t *registry) {
     batch->oldest_ns = 0;
 }
 
-/* Room for `extra` more items of `size` bytes in a list that doubles. */
+/* Ensures room for `extra` more items of `size` bytes in a list, doubling it as needed. */
 static bool reserve(void **items, uint32_t *capacity, uint32_t count, size_t extra, size_t size) {
     if (extra <= *capacity - count) {
         return true;
@@ -215,7 +215,7 @@ typedef struct addition {
     const ir_batch_input_t *input;
     ir_message_t message;
     ir_resolution_t resolution;
-    uint32_t *table; /* of observations by id, for large packs; index + 1, or 0 */
+    uint32_t *table; /* hash table of observations by id, for large packs: index + 1, or 0 */
     size_t table_mask;
     bool out_of_memory;
 } addition_t;
@@ -226,7 +226,7 @@ static ir_view_t text_of(addition_t *addition, ir_view_t bytes) {
     return text;
 }
 
-/* A copy in the arena that is not NULL also when it is empty. */
+/* Copies a view into the arena; not NULL even if it is empty. */
 static ir_view_t copy(addition_t *addition, ir_view_t view) {
     const ir_view_t copied = ir_arena_copy(addition->batch->arena, view);
     addition->out_of_memory = addition->out_of_memory || copied.data == NULL;
@@ -246,7 +246,7 @@ static ir_refusal_t *push_refusal(addition_t *addition) {
 static void refuse(addition_t *addition, ir_reason_t reason, int record, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Those that will be folded into one need no words. */
+/* Refusals that are merged into one need no text. */
 static bool needs_words(const addition_t *addition) {
     return addition->batch->n_refusals - addition->message.first_refusal <= IR_REFUSALS_LISTED;
 }
@@ -266,7 +266,7 @@ static void refuse(addition_t *addition, ir_reason_t reason, int record, const c
     }
 }
 
-/* One that decoding or resolving made. */
+/* Adds a refusal from decoding or resolving. */
 static void pass_on(addition_t *addition, const ir_refusal_t *refusal) {
     ir_refusal_t *pushed = push_refusal(addition);
     if (pushed != NULL) {
@@ -275,7 +275,7 @@ static void pass_on(addition_t *addition, const ir_refusal_t *refusal) {
     }
 }
 
-/* What resolving found; returns whether it was good. */
+/* Takes the result of resolving; returns whether it succeeded. */
 static bool note(addition_t *addition, bool good, const ir_refusal_t *refusal) {
     addition->out_of_memory = addition->out_of_memory || addition->resolution.out_of_memory;
     if (!good && !addition->out_of_memory) {
@@ -284,8 +284,7 @@ static bool note(addition_t *addition, bool good, const ir_refusal_t *refusal) {
     return good;
 }
 
-/* However many records are refused, what is kept of it is bounded: the first refusals, and one for
- * all others. */
+/* Bounds what is kept when many records are refused: the first refusals, and one for all others. */
 static void fold_refusals(addition_t *addition) {
     ir_batch_t *batch = addition->batch;
     const uint32_t count = batch->n_refusals - addition->message.first_refusal;
@@ -340,8 +339,8 @@ static bool find_mote(addition_t *addition) {
     return found;
 }
 
-/* The mote of the first record whose sensor is registered; else, when strangers are accepted, what
- * stands before the first '/' of the first name. None: every record is an unknown sensor. */
+/* The mote of the first record with a registered sensor. Otherwise, if unregistered motes are
+ * accepted, the first name up to its first '/'. None: every record has an unknown sensor. */
 static void infer_mote(addition_t *addition, const ir_senml_pack_t *pack) {
     const ir_sensor_t *sensor = NULL;
     for (size_t i = 0; i < pack->n_records && sensor == NULL; i++) {
@@ -393,7 +392,7 @@ static bool make_table(addition_t *addition, size_t n_records) {
     return true;
 }
 
-/* Finds it, or notes it as the next observation of the batch. */
+/* Finds the observation, or records it as the next one of the batch. */
 static bool found_in_table(addition_t *addition, const ir_observation_t *wanted) {
     const ir_batch_t *batch = addition->batch;
     size_t slot = ir_id_hash(&wanted->id) & addition->table_mask;
@@ -408,7 +407,7 @@ static bool found_in_table(addition_t *addition, const ir_observation_t *wanted)
 
 /* ---- the records ---- */
 
-/* What decoding made goes with the next message. Records of one pack mostly share their unit. */
+/* Records of one pack usually share their unit, so the last unit is looked up once. */
 static void keep_texts(addition_t *addition, ir_observation_t *observation) {
     const ir_batch_t *batch = addition->batch;
     const bool first = batch->n_observations == addition->message.first_observation;
@@ -450,7 +449,7 @@ static void take_record(addition_t *addition, const ir_senml_record_t *record) {
     if (addition->table != NULL ? found_in_table(addition, &observation)
                                 : found_one_by_one(addition, &observation)) {
         refuse(addition, IR_REASON_DUPLICATE, record->position,
-               "the same measurement of '%.80s' stands in this pack before",
+               "this pack contains the same measurement of '%.80s' before",
                observation.sensor->name);
         return;
     }
@@ -496,7 +495,7 @@ static void order_by_time(addition_t *addition) {
     addition->message.by_time = by_time;
 }
 
-/* Decoding's refusals and this file's go into the batch in the order of the records. */
+/* Adds the refusals from decoding and from this file to the batch, in the order of the records. */
 static void take_pack(addition_t *addition, const ir_senml_pack_t *pack) {
     ir_batch_t *batch = addition->batch;
     if (!reserve((void **)&batch->observations, &batch->observations_capacity,
@@ -518,7 +517,7 @@ static void take_pack(addition_t *addition, const ir_senml_pack_t *pack) {
     order_by_time(addition);
 }
 
-/* `pack` is NULL when nothing could be decoded. */
+/* `pack` is NULL when decoding failed. */
 static void identify(addition_t *addition, const ir_senml_pack_t *pack) {
     ir_message_t *message = &addition->message;
     const ir_raw_key_t key = ir_raw_key(pack, message->mote, message->body, message->name,
@@ -634,7 +633,7 @@ static ir_status_t add_again(ir_batch_t *batch, const ir_analysis_t *analysis,
     return ir_batch_add(batch, analysis, &input);
 }
 
-/* An observation that was refused, or in doubt, is not stored. */
+/* Observations that were refused or are in doubt are not stored. */
 static void keep_states(const ir_batch_t *from, const ir_message_t *before, ir_batch_t *batch) {
     const ir_message_t *message = &batch->messages[batch->n_messages - 1];
     for (uint32_t i = 0; i < message->n_observations && i < before->n_observations; i++) {
@@ -670,7 +669,8 @@ ir_status_t ir_batch_rebuild(ir_batch_t *batch, ir_batch_t *scratch, const ir_an
         }
         scratch->messages[i].aside = message->aside;
     }
-    /* The messages are as many as before: the worker's loop counts them while a stage has it. */
+    /* The number of messages stays the same: the worker's loop counts them while a stage has the
+     * batch. */
     const ir_batch_t before = *batch;
     batch->arena = scratch->arena;
     batch->messages = scratch->messages;

@@ -27,12 +27,13 @@ static ir_status_t decode(ir_view_t content_type, ir_view_t text, ir_senml_clock
                           ir_senml_pack_t *pack) {
     const ir_media_t media = ir_media_of(content_type, text);
     if (media == IR_MEDIA_UNKNOWN) {
-        return refuse(arena, pack, IR_REASON_CONTENT_TYPE,
-                      ir_media_parse(content_type) == IR_MEDIA_UNKNOWN
-                          ? "content type '%.*s' is none that SenML comes with"
-                          : "content type '%.*s', and the body begins like neither JSON nor CBOR",
-                      content_type.size > 60 ? 60 : (int)content_type.size,
-                      content_type.size > 0 ? content_type.data : "");
+        return refuse(
+            arena, pack, IR_REASON_CONTENT_TYPE,
+            ir_media_parse(content_type) == IR_MEDIA_UNKNOWN
+                ? "content type '%.*s' is not used for SenML"
+                : "content type '%.*s', and the body begins neither like JSON nor like CBOR",
+            content_type.size > 60 ? 60 : (int)content_type.size,
+            content_type.size > 0 ? content_type.data : "");
     }
     return ir_senml_decode(media, text, clock, limits, arena, pack);
 }
@@ -57,11 +58,10 @@ ir_status_t ir_body_decode(ir_view_t content_type, ir_view_t body, ir_senml_cloc
     if (status == IR_OK) {
         status = decode(content_type, ir_buffer_view(&text), clock, limits, arena, pack);
     } else if (status == IR_ERR_FULL) {
-        status =
-            refuse(arena, pack, IR_REASON_TOO_LARGE,
-                   "gzip of more than %zu bytes, which are the most that are taken", limits->bytes);
+        status = refuse(arena, pack, IR_REASON_TOO_LARGE,
+                        "gzip expands to more than the limit of %zu bytes", limits->bytes);
     } else if (status == IR_ERR_SYNTAX) {
-        status = refuse(arena, pack, IR_REASON_NOT_GZIP, "gzip that is cut off or damaged");
+        status = refuse(arena, pack, IR_REASON_NOT_GZIP, "gzip is truncated or damaged");
     }
     ir_buffer_free(&text);
     return status;

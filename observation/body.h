@@ -1,18 +1,17 @@
-/* The body of a message, as clients send it with their defaults: the pack in it, whatever stands
- * around that.
+/* Finds the pack in a message's body, tolerating what clients send by default:
  *
- *   gzip          told from its first two bytes, with which no pack begins; the property
- *                 content_encoding adds nothing to that, and not every protocol has it
- *   content type  one that says nothing of SenML: the first byte tells (ir_media_of)
- *   nothing       no records and no refusals: by MQTT, an empty message clears a retained topic
+ *   gzip          recognized by its first two bytes, with which no pack begins; content_encoding is
+ * ignored, because not every protocol has it content type  if it is unspecific, the first byte
+ * decides (ir_media_of) nothing       an empty body gives no records and no refusals: in MQTT it
+ * clears a retained topic
  *
- * Raw ids and raw documents are of the bytes as they were sent. Any thread. */
+ * Raw ids and raw documents use the bytes as sent. Any thread. */
 #ifndef IR_OBSERVATION_BODY_H
 #define IR_OBSERVATION_BODY_H
 
 #include "observation/senml/senml.h"
 
-/* As ir_senml_decode; what comes out of gzip is bounded by limits->bytes, too. */
+/* Like ir_senml_decode; limits->bytes also bounds the expansion of gzip. */
 ir_status_t ir_body_decode(ir_view_t content_type, ir_view_t body, ir_senml_clock_t clock,
                            const ir_senml_limits_t *limits, ir_arena_t *arena,
                            ir_senml_pack_t *pack);

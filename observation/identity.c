@@ -24,7 +24,7 @@ static const uint8_t namespace_revision[NAMESPACE_SIZE] = NAMESPACE(0x03);
 
 /* ---- the hash and the time ---- */
 
-/* Hashes the parts with a line feed between each two. All but version and variant is hash. */
+/* Hashes the parts, separated by line feeds. The result is hash except for version and variant. */
 static void generate(const uint8_t name_space[static NAMESPACE_SIZE], const ir_view_t *parts,
                      size_t n_parts, ir_id_t *id) {
     struct sha256_ctx hash;
@@ -95,7 +95,7 @@ ir_raw_key_t ir_raw_key(const ir_senml_pack_t *pack, ir_view_t mote, ir_view_t b
     return key;
 }
 
-/* The parts have no line feed before the body, but for the name, whose size is told. */
+/* Only the name may contain a line feed before the body, so its size is included. */
 void ir_id_raw(const ir_raw_key_t *key, ir_id_t *id) {
     static const char *const kinds[] = {[IR_RAW_ABSOLUTE] = "absolute",
                                         [IR_RAW_NAMED] = "named",

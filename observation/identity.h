@@ -1,8 +1,8 @@
-/* Who is who: the ids of raw messages, observations and revisions: UUIDs of version 8 (RFC 9562).
+/* The ids of raw messages, observations and revisions: UUIDs of version 8 (RFC 9562).
  *
  * The first 48 bits are milliseconds since 1970, big-endian as in version 7, so that an index by id
- * grows at its end; the others, except version and variant, are those of the SHA-256 over a
- * namespace and a text (section B.2 of the RFC). LF is one line feed.
+ * grows at its end. The other bits, except version and variant, come from the SHA-256 of a
+ * namespace and a text (section B.2 of the RFC). LF is a line feed.
  *
  *   raw message   absolute LF MOTE LF BODY             the time of its first record
  *                 named LF MOTE LF SIZE LF NAME LF BODY    no time: all bits are hash
@@ -34,20 +34,20 @@ typedef struct ir_id {
 
 #define IR_ID_TEXT_SIZE 37
 #define IR_ID_VERSION 8
-#define IR_ID_TIME_SIZE 6 /* bytes of the time, which an id begins with */
-#define IR_ID_HASH_AT 9   /* from here on an id is hash and nothing else */
+#define IR_ID_TIME_SIZE 6 /* size of the time at the beginning of an id */
+#define IR_ID_HASH_AT 9   /* from here on, an id is only hash */
 
 /* The namespaces, as UUID text, for docs and other programs. */
 #define IR_NAMESPACE_RAW "0b6a0e0e-9d0c-5f0a-9c57-2f8d0d1b6a01"
 #define IR_NAMESPACE_OBSERVATION "0b6a0e0e-9d0c-5f0a-9c57-2f8d0d1b6a02"
 #define IR_NAMESPACE_REVISION "0b6a0e0e-9d0c-5f0a-9c57-2f8d0d1b6a03"
 
-/* What tells a raw message from others. */
+/* What identifies a raw message. */
 typedef enum ir_raw_kind {
-    IR_RAW_ABSOLUTE, /* every record says its time: the content alone */
-    IR_RAW_NAMED,    /* some time is relative, and the sender named the message */
-    IR_RAW_ARRIVED,  /* some time is relative: when it arrived */
-    IR_RAW_PLAIN     /* no record is valid, or relative without a name or a known arrival */
+    IR_RAW_ABSOLUTE, /* every record has an absolute time: only the content */
+    IR_RAW_NAMED,    /* a time is relative and the message has a name */
+    IR_RAW_ARRIVED,  /* a time is relative: the arrival counts */
+    IR_RAW_PLAIN     /* no valid record, or relative without a name or known arrival */
 } ir_raw_kind_t;
 
 typedef struct ir_raw_key {
@@ -57,32 +57,32 @@ typedef struct ir_raw_key {
     int64_t time_ns; /* ABSOLUTE: of the first valid record; ARRIVED: the arrival */
 } ir_raw_key_t;
 
-/* The key of a message. Registry, clocks and limits on future times do not matter, so the id of a
- * message never changes. `pack` NULL: it could not be decoded. An empty `name` is none;
- * `arrival_ns` 0: the message has no stamp. Views are not copied. */
+/* The key of a message. It does not depend on the registry, clocks or limits on future times, so a
+ * message's id never changes. `pack` NULL: decoding failed. Empty `name`: no name; `arrival_ns` 0:
+ * no stamp. Does not copy views. */
 ir_raw_key_t ir_raw_key(const ir_senml_pack_t *pack, ir_view_t mote, ir_view_t body, ir_view_t name,
                         int64_t arrival_ns);
 
-/* All thread-safe and free of allocation. */
+/* These functions are thread-safe and do not allocate. */
 void ir_id_raw(const ir_raw_key_t *key, ir_id_t *id);
 void ir_id_observation(ir_view_t name, int64_t time_ns, const ir_value_t *value, ir_id_t *id);
-/* `superseded` (or NULL): the verdict whose place it takes. */
+/* `superseded`: the verdict that it replaces, or NULL. */
 void ir_id_revision(const ir_id_t *observation, const char *test, int flag,
                     const ir_id_t *superseded, ir_id_t *id);
 
-/* That of an observation whose value is a number with this text (number.h). */
+/* The id of an observation with a number; `text` is the number's text (number.h). */
 void ir_id_observation_number(ir_view_t name, int64_t time_ns, ir_view_t number, ir_id_t *id);
 
-/* The least and the greatest id that things of this stretch of time can have. */
+/* The smallest and the largest possible id in this period. */
 void ir_id_stretch(int64_t from_ns, int64_t to_ns, ir_id_t *least, ir_id_t *greatest);
 
-/* The version that the id says it is of. */
+/* The UUID version in the id. */
 static inline unsigned ir_id_version(const ir_id_t *id) {
     return id->bytes[6] >> 4;
 }
 
-/* For hash tables: of the bytes that are hash and nothing else. The others are a time, a version
- * and a variant, which ids of one batch share. */
+/* For hash tables: uses only the hash bytes, because ids of one batch often share time, version and
+ * variant. */
 static inline size_t ir_id_hash(const ir_id_t *id) {
     uint64_t hash = 0;
     memcpy(&hash, id->bytes + IR_ID_HASH_AT, sizeof id->bytes - IR_ID_HASH_AT);

@@ -1,5 +1,5 @@
-/* Which names a mote may use when there is no registry at hand, and which registered names that
- * rule would refuse. Pure functions. */
+/* The rule for sensor names without a registry, and the registered names that it would refuse. Pure
+ * functions. */
 #ifndef IR_OBSERVATION_OWNERSHIP_H
 #define IR_OBSERVATION_OWNERSHIP_H
 
@@ -9,12 +9,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The name is the mote's id, or goes on after it with one of "/.:_" ('-' is part of ids: "creek-1"
- * does not own "creek-12"). */
+/* True if the name is the mote's id, or the id followed by one of "/.:_" ('-' is part of ids:
+ * "creek-1" does not own "creek-12"). */
 bool ir_mote_owns(const char *mote, ir_view_t name);
 
-/* How many sensors have a name that their mote does not own by this rule; the first `most` of them
- * in `found`, in no order. */
+/* The number of sensors with a name that their mote does not own by this rule; `found` gets up to
+ * `most` of them, unordered. */
 size_t ir_registry_not_owned(const ir_registry_t *registry, const ir_sensor_t **found, size_t most);
 
 #endif

@@ -1,5 +1,5 @@
-/* Why a message, record or document was refused. The text is what dead letters, metrics, raw
- * documents and ir-annotate show, and is part of the interface: see docs/reference/formats.md. */
+/* Why a message, record or document was refused. Dead letters, metrics, raw documents and
+ * ir-annotate show the text. It is part of the interface: see docs/reference/formats.md. */
 #ifndef IR_OBSERVATION_REASON_H
 #define IR_OBSERVATION_REASON_H
 
@@ -12,8 +12,8 @@ typedef enum ir_reason {
     /* the whole message */
     IR_REASON_NO_ROUTING_KEY, /* "no-routing-key": empty, or not ir.MOTE */
     IR_REASON_CONTENT_TYPE,   /* "content-type": neither SenML JSON nor SenML CBOR */
-    IR_REASON_TOO_LARGE,      /* "too-large": body over pack-bytes, or what comes out of it */
-    IR_REASON_NOT_GZIP,       /* "not-gzip": begins like gzip, and is cut off or damaged */
+    IR_REASON_TOO_LARGE,      /* "too-large": the body or its expansion exceeds pack-bytes */
+    IR_REASON_NOT_GZIP,       /* "not-gzip": begins like gzip, but is truncated or damaged */
     IR_REASON_NOT_JSON,       /* "not-json" */
     IR_REASON_NOT_CBOR,       /* "not-cbor" */
     IR_REASON_TOO_DEEP,       /* "too-deep": nesting over the bound */
@@ -33,7 +33,7 @@ typedef enum ir_reason {
     IR_REASON_FUTURE,         /* "future": later than now + future-limit */
     IR_REASON_UNKNOWN_SENSOR, /* "unknown-sensor" */
     IR_REASON_FOREIGN_SENSOR, /* "foreign-sensor": a sensor of another mote */
-    IR_REASON_UNIT,           /* "unit": unknown, or does not convert to the sensor's */
+    IR_REASON_UNIT,           /* "unit": unknown, or not convertible to the sensor's */
     IR_REASON_VALUE_TYPE,     /* "value-type": text for a sensor of numbers, only a sum, … */
     IR_REASON_DUPLICATE,      /* "duplicate": the same measurement twice in one pack */
     /* what a store says */
@@ -50,17 +50,18 @@ const char *ir_reason_text(ir_reason_t reason);
 /* A refusal with its place. */
 typedef struct ir_refusal {
     ir_reason_t reason;
-    int record;          /* 0-based position in the pack; -1: the whole pack */
-    char detail[160];    /* one line for people (common/legible.h) */
-    unsigned count;      /* 1; or of records that are refused with it, too many to list each */
-    const char *records; /* which those are, `record` being the first: a hexadecimal digit for each
-                            four, the lowest record of the pack first and in the lowest bit; NULL:
-                            `record` alone */
+    int record;       /* 0-based position in the pack; -1: the whole pack */
+    char detail[160]; /* one line for people (common/legible.h) */
+    unsigned
+        count; /* 1, or the number of records refused together because they are too many to list */
+    const char *records; /* these records as a bit set in hexadecimal; `record` is the first. Each
+                            digit is four records, the lowest record in the first digit's lowest
+                            bit; NULL: only `record` */
 } ir_refusal_t;
 
-#define IR_REFUSALS_LISTED 16 /* of one message; the others become one */
+#define IR_REFUSALS_LISTED 16 /* listed refusals per message; the others are merged into one */
 
-/* Whether record `record` stands in such a list. */
+/* Whether such a list contains `record`. */
 bool ir_refusal_has(ir_view_t records, int record);
 
 void ir_refusal_set(ir_refusal_t *refusal, ir_reason_t reason, int record, const char *format, ...)

@@ -63,7 +63,7 @@ static ir_view_t last_segment(ir_view_t name) {
     return begin < name.size ? ir_view(name.data + begin, name.size - begin) : name;
 }
 
-/* Generic terms for a sensor that nobody registered. */
+/* Makes generic terms for an unregistered sensor. */
 static const ir_sensor_t *make_sensor(ir_resolution_t *resolution,
                                       const ir_senml_record_t *record) {
     const char *base = resolution->strangers_iri;
@@ -121,11 +121,11 @@ static const char *const kind_texts[] = {
 static bool convert_number(const ir_senml_record_t *record, const ir_sensor_t *sensor,
                            double *number, ir_refusal_t *refusal) {
     const ir_view_t unit = record->unit;
-    /* A record without a unit is in the one that its sensor is registered with. */
+    /* A record without a unit has its sensor's registered unit. */
     if (unit.size == 0 || sensor->unit == NULL) {
         return true;
     }
-    /* A registry may have units that the table lacks; they are known by their text only. */
+    /* A registry may have units that are not in the table; only their text is known. */
     const bool same = ir_view_equal(unit, ir_view_text(sensor->unit->senml));
     const ir_unit_t *from = same ? sensor->unit : ir_unit_find(unit);
     if (from == NULL || !ir_unit_converts(from, sensor->unit)) {

@@ -25,7 +25,7 @@ typedef struct ir_limit_settings {
      64.0 * 1024 * 1024,                                                                           \
      "1Mi",                                                                                        \
      offsetof(type, member.pack_bytes),                                                            \
-     "Largest SenML pack that is analysed."},                                                      \
+     "Maximum size of a SenML pack."},                                                             \
         {"pack-depth",                                                                             \
          0,                                                                                        \
          IR_SETTING_INTEGER,                                                                       \
@@ -52,7 +52,7 @@ typedef struct ir_limit_settings {
             "An observation may be this far ahead of its message's arrival."                       \
     }
 
-/* The row of the registry: `member` is a char * of `type`, `more` further sentences. */
+/* The row of the registry: `member` is a char * in `type`, `more` further sentences. */
 #define IR_REGISTRY_SETTING(type, member, more)                                                    \
     {                                                                                              \
         "registry", 'r', IR_SETTING_TEXT, "PATHS", NULL, 0, 0, "registry.ttl",                     \

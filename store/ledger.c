@@ -41,7 +41,7 @@ struct ir_ledger {
     ir_ledger_set_t sets[KINDS];
     ir_name_table_t motes; /* that sent; in the arena */
     ir_arena_t *arena;
-    ir_id_set_t others;        /* observations of other motes, as the documents say */
+    ir_id_set_t others;        /* observations of other motes, according to the documents */
     ir_ledger_group_t *groups; /* sorted by key, distinct */
     size_t n_groups, groups_capacity;
     uint64_t lacking, excess; /* observations of the raw messages seen, compared with `records` */
@@ -220,7 +220,7 @@ void ir_ledger_begin(ir_ledger_t *ledger, ir_ledger_kind_t kind) {
     }
 }
 
-/* What it does not have. False: memory is out. */
+/* Counts what the ledger does not have. False when out of memory. */
 static bool see_unknown(ir_ledger_t *ledger, const ir_id_t *id, ir_view_t mote) {
     if (mote.size == 0 || ledger->motes.count == 0 ||
         ir_name_table_find(&ledger->motes, mote) != NULL) {

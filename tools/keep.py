@@ -98,7 +98,7 @@ def newest(folder):
         return folder
     found = sorted(each.parent for each in folder.glob("*Z/SHA256SUMS"))
     if not found:
-        raise StackError(f"{show(folder)}: there is no complete backup in it")
+        raise StackError(f"{show(folder)}: contains no complete backup")
     return found[-1]
 
 

@@ -15,17 +15,17 @@ void *ir_builder_alloc(const ir_builder_t *builder, size_t size) {
     return memset(made, 0, size);
 }
 
-static ir_node_t *word_node(const ir_builder_t *builder, ir_registry_term_t word) {
-    ir_node_t *node = ir_turtle_make(builder->turtle, ir_registry_terms[word].iri);
+static ir_node_t *term_node(const ir_builder_t *builder, ir_registry_term_t term) {
+    ir_node_t *node = ir_turtle_make(builder->turtle, ir_registry_terms[term].iri);
     if (node != NULL) {
-        node->word = (int)word;
+        node->term = (int)term;
     }
     return node;
 }
 
 static ir_status_t add(const ir_builder_t *builder, ir_node_t *subject,
                        ir_registry_term_t predicate, ir_node_t *object, ir_origin_t at) {
-    ir_node_t *node = word_node(builder, predicate);
+    ir_node_t *node = term_node(builder, predicate);
     return node != NULL && ir_turtle_add(builder->turtle, subject, node, object, at)
                ? IR_OK
                : out_of_memory(builder);
@@ -33,7 +33,7 @@ static ir_status_t add(const ir_builder_t *builder, ir_node_t *subject,
 
 ir_status_t ir_builder_type(const ir_builder_t *builder, ir_node_t *subject,
                             ir_registry_term_t class) {
-    ir_node_t *node = word_node(builder, class);
+    ir_node_t *node = term_node(builder, class);
     return node != NULL ? add(builder, subject, IR_REGISTRY_TERM_TYPE, node, ir_node_at(subject))
                         : out_of_memory(builder);
 }
@@ -46,7 +46,7 @@ ir_status_t ir_builder_name(const ir_builder_t *builder, ir_name_table_t *names,
 /* ---- what each node is ---- */
 
 static const struct {
-    ir_registry_term_t word, inverse;
+    ir_registry_term_t term, inverse;
 } inverses[] = {
     {IR_REGISTRY_TERM_HOSTS, IR_REGISTRY_TERM_IS_HOSTED_BY},
     {IR_REGISTRY_TERM_IS_HOSTED_BY, IR_REGISTRY_TERM_HOSTS},
@@ -59,7 +59,7 @@ static ir_status_t close_inverses(const ir_builder_t *builder) {
         for (size_t i = 0; i < sizeof inverses / sizeof inverses[0]; i++) {
             ir_status_t status = IR_OK;
             ir_node_t *object = NULL;
-            if (s->predicate->word == (int)inverses[i].word) {
+            if (s->predicate->term == (int)inverses[i].term) {
                 status = ir_fact_node(builder, s, "an IRI", &object);
                 s->subject->faulty = s->subject->faulty || status != IR_OK;
             }
@@ -74,17 +74,17 @@ static ir_status_t close_inverses(const ir_builder_t *builder) {
     return IR_OK;
 }
 
-/* A mote may host, and a property be observed by, tens of thousands of sensors, each of which looks
- * up what these say for all of theirs. So those statements, which are found from the sensor's side,
- * are taken out of the chains. */
+/* A mote or property may have tens of thousands of sensors, and each sensor reads the statements of
+ * its mote and property. So the inverse statements, which the sensor's side already has, are
+ * removed from the mote's and the property's chains. */
 static void shorten_chains(const ir_turtle_t *turtle) {
     for (ir_fact_t *s = turtle->first; s != NULL; s = s->next) {
         s->subject->first = s->subject->last = NULL;
     }
     for (ir_fact_t *s = turtle->first; s != NULL; s = s->next) {
         s->next_of_same = NULL;
-        if (s->predicate->word != IR_REGISTRY_TERM_HOSTS &&
-            s->predicate->word != IR_REGISTRY_TERM_IS_OBSERVED_BY) {
+        if (s->predicate->term != IR_REGISTRY_TERM_HOSTS &&
+            s->predicate->term != IR_REGISTRY_TERM_IS_OBSERVED_BY) {
             ir_fact_chain(s);
         }
     }
@@ -98,16 +98,16 @@ static void note_members(ir_node_t *cell) {
 }
 
 static void note_type(const ir_fact_t *statement) {
-    if (statement->object->word == IR_REGISTRY_TERM_SENSOR) {
+    if (statement->object->term == IR_REGISTRY_TERM_SENSOR) {
         statement->subject->roles |= IR_ROLE_SENSOR;
-    } else if (statement->object->word == IR_REGISTRY_TERM_LIMITS_CLASS) {
+    } else if (statement->object->term == IR_REGISTRY_TERM_LIMITS_CLASS) {
         statement->subject->roles |= IR_ROLE_LIMITS;
     }
 }
 
 static void note_roles(const ir_turtle_t *turtle) {
     for (const ir_fact_t *s = turtle->first; s != NULL; s = s->next) {
-        switch (s->predicate->word) {
+        switch (s->predicate->term) {
         case IR_REGISTRY_TERM_TYPE:
             note_type(s);
             break;
@@ -132,7 +132,7 @@ static void note_roles(const ir_turtle_t *turtle) {
     }
 }
 
-/* ---- our terms are known and stand where they belong ---- */
+/* ---- our terms are known and used on the right nodes ---- */
 
 static bool is_ours(const ir_node_t *node) {
     const size_t size = strlen(IR_ONTOLOGY);
@@ -140,7 +140,7 @@ static bool is_ours(const ir_node_t *node) {
            memcmp(node->text.data, IR_ONTOLOGY, size) == 0;
 }
 
-/* What is said with it is missed by its subject, and perhaps by its object. */
+/* Because of the misspelt term, its subject, and perhaps its object, may lack something. */
 static ir_status_t unknown_term(const ir_builder_t *builder, const ir_fact_t *statement,
                                 const ir_node_t *node) {
     statement->subject->faulty = statement->object->faulty = true;
@@ -154,21 +154,21 @@ static ir_status_t unknown_term(const ir_builder_t *builder, const ir_fact_t *st
 }
 
 static ir_status_t check_term(const ir_builder_t *builder, const ir_fact_t *statement) {
-    const ir_registry_term_info_t *info = &ir_registry_terms[statement->predicate->word];
+    const ir_registry_term_info_t *info = &ir_registry_terms[statement->predicate->term];
     if (is_ours(statement->predicate) && info->roles == 0) {
         return unknown_term(builder, statement, statement->predicate);
     }
-    if (statement->predicate->word == IR_REGISTRY_TERM_TYPE && is_ours(statement->object) &&
-        statement->object->word != IR_REGISTRY_TERM_LIMITS_CLASS &&
-        statement->object->word != IR_REGISTRY_TERM_MEMBER_CLASS) {
+    if (statement->predicate->term == IR_REGISTRY_TERM_TYPE && is_ours(statement->object) &&
+        statement->object->term != IR_REGISTRY_TERM_LIMITS_CLASS &&
+        statement->object->term != IR_REGISTRY_TERM_MEMBER_CLASS) {
         return unknown_term(builder, statement, statement->object);
     }
     return IR_OK;
 }
 
-/* A node that is nothing yet may be so because of a fault elsewhere; then it has one fault. */
+/* A node without a known kind may result from another fault, which is already reported. */
 static ir_status_t check_place(const ir_builder_t *builder, const ir_fact_t *statement) {
-    const ir_registry_term_info_t *info = &ir_registry_terms[statement->predicate->word];
+    const ir_registry_term_info_t *info = &ir_registry_terms[statement->predicate->term];
     ir_node_t *subject = statement->subject;
     if (info->roles == 0 || (subject->roles & info->roles)) {
         return IR_OK;
@@ -190,7 +190,7 @@ static ir_status_t check_place(const ir_builder_t *builder, const ir_fact_t *sta
 
 typedef ir_status_t (*build_fn)(const ir_builder_t *, const ir_fact_t *);
 
-/* A statement with a fault, which is told, is passed over. */
+/* Skips a statement whose fault was reported. */
 static ir_status_t each_statement(const ir_builder_t *builder, build_fn build) {
     ir_status_t status = IR_OK;
     for (const ir_fact_t *s = builder->turtle->first; s != NULL && status != IR_ERR_MEMORY;
@@ -200,24 +200,24 @@ static ir_status_t each_statement(const ir_builder_t *builder, build_fn build) {
     return status == IR_ERR_MEMORY ? status : IR_OK;
 }
 
-/* A mote or sensor is one file's, or taking that file away would leave half of it. */
+/* A mote or sensor must be in one file; otherwise removing the file would leave half of it. */
 static ir_status_t check_file(const ir_builder_t *builder, const ir_fact_t *statement) {
-    const int word = statement->predicate->word;
-    if (word != IR_REGISTRY_TERM_MOTE_ID && word != IR_REGISTRY_TERM_SENML_NAME) {
+    const int term = statement->predicate->term;
+    if (term != IR_REGISTRY_TERM_MOTE_ID && term != IR_REGISTRY_TERM_SENML_NAME) {
         return IR_OK;
     }
-    const ir_fact_t *first = ir_fact_of(statement->subject, (ir_registry_term_t)word);
+    const ir_fact_t *first = ir_fact_of(statement->subject, (ir_registry_term_t)term);
     return first->at.file == statement->at.file
                ? IR_OK
                : ir_fact_fault(builder, statement,
-                               "%s of %s is given in two files, here and in %s; leave one",
+                               "%s of %s is given in two files, here and in %s; remove one",
                                ir_node_show(statement->predicate).text,
                                ir_node_show(statement->subject).text,
                                ir_origin_show(builder->turtle, first->at, statement->at).text);
 }
 
 static ir_status_t build_mote(const ir_builder_t *builder, const ir_fact_t *statement) {
-    return statement->predicate->word == IR_REGISTRY_TERM_MOTE_ID
+    return statement->predicate->term == IR_REGISTRY_TERM_MOTE_ID
                ? ir_mote_build(builder, statement->subject)
                : IR_OK;
 }
@@ -225,7 +225,7 @@ static ir_status_t build_mote(const ir_builder_t *builder, const ir_fact_t *stat
 static ir_status_t build_limits(const ir_builder_t *builder, const ir_fact_t *statement) {
     ir_node_t *node = statement->subject;
     ir_status_t status = IR_OK;
-    if (statement->predicate->word == IR_REGISTRY_TERM_LIMITS) {
+    if (statement->predicate->term == IR_REGISTRY_TERM_LIMITS) {
         status = ir_fact_node(builder, statement, "a node with limits", &node);
     }
     if (status != IR_OK || !(node->roles & IR_ROLE_LIMITS) ||

@@ -1,5 +1,5 @@
-/* What the registry describes: motes, sensors, properties, features and the limits of quality
- * control. Immutable; texts and what is pointed to live as long as the registry. */
+/* The objects of the registry: motes, sensors, properties, features and quality-control limits.
+ * Immutable; texts and pointers are valid as long as the registry. */
 #ifndef IR_OBSERVATION_REGISTRY_ENTITIES_H
 #define IR_OBSERVATION_REGISTRY_ENTITIES_H
 
@@ -35,8 +35,9 @@ typedef struct ir_climatology {
 
 typedef enum ir_spike_method { IR_SPIKE_AVERAGE, IR_SPIKE_DIFFERENTIAL } ir_spike_method_t;
 
-/* Limits of the QARTOD tests, in the sensor's unit. A test without limits gives 2, not evaluated.
- */
+/* Limits of the QARTOD tests, in the sensor's unit. A test without limits gives flag 2, not
+ * evaluated.
+ * */
 typedef struct ir_limits {
     ir_span_t gross_fail, gross_suspect; /* suspect lies inside fail */
     bool has_spike;
@@ -52,7 +53,7 @@ typedef struct ir_limits {
     size_t n_climatology;
 } ir_limits_t;
 
-/* Points that the flat-line window of one series may span at most. */
+/* Maximum number of points in the flat-line window of a series. */
 #define IR_FLAT_WINDOW_MAX 4096
 
 typedef struct ir_mote {
@@ -85,11 +86,11 @@ typedef struct ir_sensor {
     const char *procedure_iri; /* or NULL */
     const ir_unit_t *unit;     /* NULL: values are not numbers (text, bool, data) */
     const char *unit_iri;      /* QUDT unit IRI, or NULL */
-    int64_t interval_ns;       /* sampling interval; 0: not given (then no flat-line test) */
-    const ir_limits_t *limits; /* shared with others; NULL: none, see ir_sensor_limits */
+    int64_t interval_ns;       /* sampling interval; 0: unknown (then no flat-line test) */
+    const ir_limits_t *limits; /* may be shared; NULL: none, see ir_sensor_limits */
     const ir_value_t *missing; /* numbers and texts that mean "no measurement", as they are sent */
     size_t n_missing;
-    bool registered; /* false: made up for `unregistered = accept` */
+    bool registered; /* false: generic, for `unregistered = accept` */
 } ir_sensor_t;
 
 /* No test has limits. */
@@ -104,7 +105,7 @@ bool ir_sensor_misses(const ir_sensor_t *sensor, const ir_value_t *sent);
 
 typedef struct ir_registry ir_registry_t;
 
-/* A mote id that may stand in a routing key, and a sensor's full name. */
+/* Whether a text is a valid mote id (for routing keys), or a valid full name of a sensor. */
 bool ir_mote_id_valid(ir_view_t id);
 bool ir_sensor_name_valid(ir_view_t name);
 

@@ -14,7 +14,7 @@
 
 typedef struct explanation {
     const ir_turtle_t *turtle;
-    const ir_node_t *mote; /* the nodes of what is being explained */
+    const ir_node_t *mote; /* nodes of the sensor being explained */
     const ir_node_t *sensor, *property;
     FILE *out;
 } explanation_t;
@@ -31,7 +31,7 @@ static where_t said(const char *text) {
     return where;
 }
 
-/* The line of a statement, and whose it is when it is not the sensor's own. */
+/* The line of a statement, and its owner if it is not the sensor. */
 static where_t said_by(const explanation_t *e, const ir_fact_t *fact) {
     where_t where = said("default");
     if (fact != NULL) {
@@ -68,11 +68,11 @@ static void row(const explanation_t *e, const char *what, where_t where, const c
             width < VALUE_WIDTH ? VALUE_WIDTH - width : 0, "", where.text);
 }
 
-/* What the sensor says, else its mote or property. */
+/* The sensor's statement, else that of its mote or property. */
 static const ir_fact_t *fact_of(const explanation_t *e, const ir_node_t *shared,
-                                ir_registry_term_t word) {
-    const ir_fact_t *own = ir_fact_of(e->sensor, word);
-    return own != NULL || shared == NULL ? own : ir_fact_of(shared, word);
+                                ir_registry_term_t term) {
+    const ir_fact_t *own = ir_fact_of(e->sensor, term);
+    return own != NULL || shared == NULL ? own : ir_fact_of(shared, term);
 }
 
 static const ir_fact_t *first_of(const ir_fact_t *a, const ir_fact_t *b) {
@@ -163,7 +163,7 @@ static void explain_absent(const explanation_t *e, const ir_limits_t *limits) {
                  {"climatology", limits->n_climatology > 0}};
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
         if (!tests[i].given) {
-            row(e, tests[i].name, said("default"), "not evaluated: there are no limits");
+            row(e, tests[i].name, said("default"), "not evaluated: no limits");
         }
     }
 }
@@ -232,7 +232,7 @@ static void explain_accepted(const explanation_t *e, const ir_unit_t *unit) {
     if (text.size > 0) {
         row(e, "units taken", said("vocabulary"), "%.*s", (int)text.size, text.data);
     } else {
-        row(e, "units taken", said("vocabulary"), "%s alone: the vocabulary lacks it", unit->senml);
+        row(e, "units taken", said("vocabulary"), "only %s: not in the vocabulary", unit->senml);
     }
     ir_buffer_free(&text);
 }

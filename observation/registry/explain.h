@@ -1,4 +1,4 @@
-/* What a registry says of one mote, for people, each value with where it comes from. */
+/* Shows the registry's description of a mote, with the origin of each value. */
 #ifndef IR_OBSERVATION_REGISTRY_EXPLAIN_H
 #define IR_OBSERVATION_REGISTRY_EXPLAIN_H
 
@@ -6,10 +6,10 @@
 
 #include <stdio.h>
 
-/* Writes the mote, its sensors, their units and limits in columns. The last column is the line of
- * the file that says it, with "mote" or "property" where it holds for all of theirs; "vocabulary"
- * for what follows from the table of units; "default" where nothing is said. IR_ERR_NOT_FOUND: the
- * registry has no such mote; the error names the one that is most like it. */
+/* Writes the mote, its sensors, their units and limits in columns. The last column is the file and
+ * line of the statement, with "mote" or "property" if it applies to all sensors of these;
+ * "vocabulary" for values from the table of units; "default" for values not given.
+ * IR_ERR_NOT_FOUND: unknown mote; the error names the most similar one. */
 ir_status_t ir_registry_explain(const ir_registry_t *registry, const char *mote, FILE *out,
                                 ir_error_t *error);
 

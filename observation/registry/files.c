@@ -20,7 +20,7 @@ static int by_name(const struct dirent **a, const struct dirent **b) {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* One that cannot be read is a fault, and the others are read. */
+/* A file that cannot be read is a fault; the others are still read. */
 static ir_status_t read_file(ir_turtle_t *turtle, const char *path, ir_error_t *error) {
     const ir_status_t status = ir_turtle_read(turtle, path, error);
     if (status == IR_OK || status == IR_ERR_MEMORY) {
@@ -67,8 +67,7 @@ ir_status_t ir_registry_read_files(ir_turtle_t *turtle, const char *paths, ir_er
         const size_t size = strcspn(paths, ",");
         if (size == 0 || size >= sizeof path) {
             return ir_error_set(error, IR_ERR_USAGE,
-                                "registry: %s; it is a file, a folder, or several with commas "
-                                "between",
+                                "registry: %s; give files or folders, separated by commas",
                                 size == 0 ? "a path is empty" : "a path is too long");
         }
         memcpy(path, paths, size);

@@ -4,10 +4,10 @@
 
 #include "observation/turtle/document.h"
 
-/* Reads what `paths` names: files with commas between; a folder stands for its files *.ttl, in the
- * order of their names. What is wrong with a file is told (observation/turtle/document.h), also
- * that it cannot be read. IR_ERR_USAGE for an empty path, IR_ERR_IO and IR_ERR_NOT_FOUND for a
- * folder, IR_ERR_MEMORY. */
+/* Reads the files in `paths`, separated by commas; a folder means its files *.ttl, in the order of
+ * their names. Faults in files are reported (observation/turtle/document.h), including unreadable
+ * files. IR_ERR_USAGE for an empty path, IR_ERR_IO and IR_ERR_NOT_FOUND for a folder,
+ * IR_ERR_MEMORY. */
 ir_status_t ir_registry_read_files(ir_turtle_t *turtle, const char *paths, ir_error_t *error);
 
 #endif

@@ -1,15 +1,16 @@
 #include "observation/registry/build.h"
+#include "observation/registry/literals.h"
 
 #include "common/clock.h"
 
 typedef struct limit_field {
-    ir_registry_term_t word;
+    ir_registry_term_t term;
     size_t value, given; /* offsets in ir_limits_t; `given` of a bool */
     const char *what;
 } limit_field_t;
 
-#define FIELD(word, value, given, what)                                                            \
-    { word, offsetof(ir_limits_t, value), offsetof(ir_limits_t, given), what }
+#define FIELD(term, value, given, what)                                                            \
+    { term, offsetof(ir_limits_t, value), offsetof(ir_limits_t, given), what }
 
 static const limit_field_t number_fields[] = {
     FIELD(IR_REGISTRY_TERM_SPIKE_SUSPECT, spike_suspect, has_spike_suspect,
@@ -31,7 +32,7 @@ static ir_status_t fault(const ir_builder_t *builder, const ir_fact_t *statement
                          ir_node_show(statement->subject).text, text);
 }
 
-/* The same for something that should stand beside the statement, or in the node that it names. */
+/* The same for a missing statement that must accompany this one. */
 static ir_status_t lack(const ir_builder_t *builder, const ir_node_t *node,
                         const ir_fact_t *statement, const char *text) {
     return ir_turtle_lack(builder->turtle, node, statement->at, "%s of %s %s",
@@ -42,9 +43,9 @@ static ir_status_t lack(const ir_builder_t *builder, const ir_node_t *node,
 static ir_status_t read_positive(const ir_builder_t *builder, const ir_fact_t *statement,
                                  const char *what, double *number) {
     double read = 0;
-    const ir_status_t status = ir_fact_number(builder, statement, what, &read);
+    const ir_status_t status = ir_literal_number(builder, statement, what, &read);
     if (status != IR_OK || read < 0) {
-        return status != IR_OK ? status : ir_fact_wants(builder, statement, what);
+        return status != IR_OK ? status : ir_fact_must_be(builder, statement, what);
     }
     *number = read;
     return IR_OK;
@@ -56,7 +57,7 @@ static ir_status_t read_numbers(const ir_builder_t *builder, const ir_node_t *no
     for (size_t i = 0; i < sizeof number_fields / sizeof number_fields[0]; i++) {
         const limit_field_t *field = &number_fields[i];
         const ir_fact_t *statement = NULL;
-        ir_status_t status = ir_fact_single(builder, node, field->word, &statement);
+        ir_status_t status = ir_fact_single(builder, node, field->term, &statement);
         if (status == IR_OK && statement != NULL) {
             status = read_positive(builder, statement, field->what,
                                    (double *)((char *)limits + field->value));
@@ -73,10 +74,10 @@ static ir_status_t read_durations(const ir_builder_t *builder, const ir_node_t *
     for (size_t i = 0; i < sizeof duration_fields / sizeof duration_fields[0]; i++) {
         const limit_field_t *field = &duration_fields[i];
         const ir_fact_t *statement = NULL;
-        ir_status_t status = ir_fact_single(builder, node, field->word, &statement);
+        ir_status_t status = ir_fact_single(builder, node, field->term, &statement);
         if (status == IR_OK && statement != NULL) {
-            status = ir_fact_duration(builder, statement, true,
-                                      (int64_t *)((char *)limits + field->value));
+            status = ir_literal_duration(builder, statement, true,
+                                         (int64_t *)((char *)limits + field->value));
             *(bool *)((char *)limits + field->given) = status == IR_OK;
         }
         all = ir_worse(all, status);
@@ -87,10 +88,11 @@ static ir_status_t read_durations(const ir_builder_t *builder, const ir_node_t *
 /* ---- spans ---- */
 
 static ir_status_t read_span(const ir_builder_t *builder, const ir_node_t *node,
-                             ir_registry_term_t word, ir_span_t *span,
+                             ir_registry_term_t term, ir_span_t *span,
                              const ir_fact_t **statement) {
-    const ir_status_t status = ir_fact_single(builder, node, word, statement);
-    return status != IR_OK || *statement == NULL ? status : ir_fact_span(builder, *statement, span);
+    const ir_status_t status = ir_fact_single(builder, node, term, statement);
+    return status != IR_OK || *statement == NULL ? status
+                                                 : ir_literal_span(builder, *statement, span);
 }
 
 static ir_status_t check_inside(const ir_builder_t *builder, const ir_fact_t *statement,
@@ -118,7 +120,7 @@ static ir_status_t read_gross(const ir_builder_t *builder, const ir_node_t *node
         return status;
     }
     return fail == NULL
-               ? lack(builder, node, suspect, "wants ir:grossFail beside it")
+               ? lack(builder, node, suspect, "needs ir:grossFail, too")
                : check_inside(builder, suspect, &limits->gross_suspect, &limits->gross_fail);
 }
 
@@ -130,7 +132,7 @@ static ir_status_t read_spike(const ir_builder_t *builder, const ir_node_t *node
     ir_view_t text = {NULL, 0};
     ir_status_t status = ir_fact_single(builder, node, IR_REGISTRY_TERM_SPIKE_METHOD, &method);
     if (status == IR_OK && method != NULL) {
-        status = ir_fact_text(builder, method, "\"average\" or \"differential\"", &text);
+        status = ir_literal_text(builder, method, "\"average\" or \"differential\"", &text);
     }
     if (status != IR_OK) {
         return status;
@@ -138,12 +140,12 @@ static ir_status_t read_spike(const ir_builder_t *builder, const ir_node_t *node
     limits->has_spike = limits->has_spike_suspect || limits->has_spike_fail;
     if (method != NULL && !limits->has_spike) {
         return lack(builder, node, method,
-                    "wants a threshold: ir:spikeSuspect, ir:spikeFail, or both");
+                    "needs a threshold: ir:spikeSuspect, ir:spikeFail, or both");
     }
     if (ir_view_equal(text, ir_view_text("differential"))) {
         limits->spike_method = IR_SPIKE_DIFFERENTIAL;
     } else if (method != NULL && !ir_view_equal(text, ir_view_text("average"))) {
-        return ir_fact_wants(builder, method, "\"average\" or \"differential\"");
+        return ir_fact_must_be(builder, method, "\"average\" or \"differential\"");
     }
     if (limits->has_spike_suspect && limits->has_spike_fail &&
         limits->spike_suspect > limits->spike_fail) {
@@ -170,10 +172,10 @@ static ir_status_t read_flat(const ir_builder_t *builder, const ir_node_t *node,
     const ir_fact_t *any = suspect != NULL ? suspect : fail;
     if (any == NULL && tolerance != NULL) {
         return lack(builder, node, tolerance,
-                    "wants a duration: ir:flatLineSuspect, ir:flatLineFail, or both");
+                    "needs a duration: ir:flatLineSuspect, ir:flatLineFail, or both");
     }
     if (any != NULL && tolerance == NULL) {
-        return lack(builder, node, any, "wants ir:flatLineTolerance beside it");
+        return lack(builder, node, any, "needs ir:flatLineTolerance, too");
     }
     return suspect != NULL && limits->has_flat_suspect && limits->has_flat_fail &&
                    limits->flat_suspect_ns > limits->flat_fail_ns
@@ -184,7 +186,7 @@ static ir_status_t read_flat(const ir_builder_t *builder, const ir_node_t *node,
 /* ---- climatology ---- */
 
 static const struct {
-    ir_registry_term_t word;
+    ir_registry_term_t term;
     ir_period_t period;
     int64_t smallest, largest;
 } periods[] = {
@@ -199,16 +201,16 @@ static ir_status_t read_period(const ir_builder_t *builder, const ir_node_t *nod
     const ir_fact_t *found = NULL;
     for (size_t i = 0; i < sizeof periods / sizeof periods[0]; i++) {
         const ir_fact_t *given = NULL;
-        ir_status_t status = ir_fact_single(builder, node, periods[i].word, &given);
+        ir_status_t status = ir_fact_single(builder, node, periods[i].term, &given);
         if (status == IR_OK && given != NULL && found != NULL) {
             status = fault(builder, given, "stands beside another period; give each a member");
         } else if (status == IR_OK && given != NULL) {
             found = given;
             member->period = periods[i].period;
             status = periods[i].period == IR_PERIOD_TIME
-                         ? ir_fact_times(builder, given, &member->begin, &member->end)
-                         : ir_fact_range(builder, given, periods[i].smallest, periods[i].largest,
-                                         &member->begin, &member->end);
+                         ? ir_literal_times(builder, given, &member->begin, &member->end)
+                         : ir_literal_range(builder, given, periods[i].smallest, periods[i].largest,
+                                            &member->begin, &member->end);
         }
         if (status != IR_OK) {
             return status;
@@ -243,9 +245,9 @@ static ir_status_t count_members(const ir_builder_t *builder, const ir_fact_t *l
     while (n <= IR_CLIMATOLOGY_MAX && ir_list_next(&cell, &item)) {
         n++;
         if (item->kind == IR_NODE_LITERAL) {
-            return ir_fact_wants(builder, list,
-                                 "a list of members: ( [ ir:month ( 1 2 ) ; "
-                                 "ir:suspect ( 0 12 ) ] )");
+            return ir_fact_must_be(builder, list,
+                                   "a list of members: ( [ ir:month ( 1 2 ) ; "
+                                   "ir:suspect ( 0 12 ) ] )");
         }
     }
     if (n > IR_CLIMATOLOGY_MAX) {
@@ -254,13 +256,13 @@ static ir_status_t count_members(const ir_builder_t *builder, const ir_fact_t *l
     }
     *count = n;
     if (list->object->faulty) {
-        return IR_ERR_SYNTAX; /* told: what belongs to a member stands in it */
+        return IR_ERR_SYNTAX; /* reported: the statement belongs into a member */
     }
-    return n > 0 && cell->word == IR_REGISTRY_TERM_NIL
+    return n > 0 && cell->term == IR_REGISTRY_TERM_NIL
                ? IR_OK
-               : ir_fact_wants(builder, list,
-                               "a list of members: ( [ ir:month ( 1 2 ) ; "
-                               "ir:suspect ( 0 12 ) ] )");
+               : ir_fact_must_be(builder, list,
+                                 "a list of members: ( [ ir:month ( 1 2 ) ; "
+                                 "ir:suspect ( 0 12 ) ] )");
 }
 
 static ir_status_t read_climatology(const ir_builder_t *builder, const ir_node_t *node,
@@ -316,7 +318,7 @@ static ir_status_t check_window(const ir_builder_t *builder, const ir_fact_t *st
                                 int64_t duration_ns) {
     if (sensor->interval_ns == 0) {
         return ir_turtle_lack(builder->turtle, node, statement->at,
-                              "the flat-line limits of \"%.100s\" want ir:samplingInterval at the "
+                              "the flat-line limits of \"%.100s\" need ir:samplingInterval at the "
                               "sensor or its mote",
                               sensor->name);
     }

@@ -1,17 +1,19 @@
 #include "observation/registry/build.h"
+#include "observation/registry/literals.h"
 
 #include "observation/senml/senml.h"
 
-#define MOTE_ID_MAX 200 /* "sensorthings." before it must fit into a routing key, 255 bytes */
+#define MOTE_ID_MAX                                                                                \
+    200 /* with the prefix "sensorthings." it must fit into a routing key of 255 bytes */
 
 /* ---- motes, properties, features ---- */
 
-/* In English if there is one, else the first that has no language, else the first. */
+/* The English one if any, else the first without a language, else the first. */
 const char *ir_node_label(const ir_node_t *node) {
     const char *label = "";
     int best = 0;
     for (const ir_fact_t *s = node->first; s != NULL; s = s->next_of_same) {
-        if (s->predicate->word == IR_REGISTRY_TERM_LABEL && s->object->kind == IR_NODE_LITERAL) {
+        if (s->predicate->term == IR_REGISTRY_TERM_LABEL && s->object->kind == IR_NODE_LITERAL) {
             const bool english =
                 s->object->language.size >= 2 && strncmp(s->object->language.data, "en", 2) == 0;
             const int rank = english ? 3 : s->object->language.size == 0 ? 2 : 1;
@@ -52,12 +54,12 @@ ir_status_t ir_mote_build(const ir_builder_t *builder, ir_node_t *node) {
     ir_view_t id = {NULL, 0};
     ir_status_t status = ir_fact_single(builder, node, IR_REGISTRY_TERM_MOTE_ID, &given);
     if (status == IR_OK) {
-        status = ir_fact_text(builder, given, "a text, \"USGS-08068500\"", &id);
+        status = ir_literal_text(builder, given, "a text, \"USGS-08068500\"", &id);
     }
     if (status == IR_OK && !ir_mote_id_valid(id)) {
-        status = ir_fact_wants(builder, given,
-                               "letters, digits, '-', ':' and '_', a letter or digit first, "
-                               "200 at most (it stands in routing keys)");
+        status = ir_fact_must_be(builder, given,
+                                 "letters, digits, '-', ':' and '_', a letter or digit first, "
+                                 "200 at most (it is part of routing keys)");
     }
     if (status != IR_OK || node->meanings[IR_MEANING_MOTE] != NULL) {
         return status;

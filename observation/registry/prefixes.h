@@ -1,4 +1,4 @@
-/* The prefixes that a registry's Turtle begins with; for programs that write one. */
+/* The prefixes at the beginning of a registry's Turtle, for programs that write one. */
 #ifndef IR_OBSERVATION_REGISTRY_PREFIXES_H
 #define IR_OBSERVATION_REGISTRY_PREFIXES_H
 

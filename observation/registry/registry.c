@@ -51,7 +51,7 @@ ir_status_t ir_registry_load(const char *paths, ir_registry_t **registry, const 
         }
         return status;
     }
-    /* The statements stay for ir_registry_ntriples; their indexes have done their work. */
+    /* Frees the indexes; the statements stay for ir_registry_ntriples. */
     ir_turtle_free(&loaded->turtle);
     loaded->turtle.faults = NULL;
     *registry = loaded;
@@ -105,7 +105,7 @@ size_t ir_registry_motes(const ir_registry_t *registry) {
 void ir_registry_each_sensor(const ir_registry_t *registry, ir_each_registered_fn each,
                              void *context) {
     for (const ir_fact_t *s = registry->turtle.first; s != NULL; s = s->next) {
-        if (s->predicate->word == IR_REGISTRY_TERM_SENML_NAME &&
+        if (s->predicate->term == IR_REGISTRY_TERM_SENML_NAME &&
             !each(context, s->subject->meanings[IR_MEANING_SENSOR])) {
             return;
         }

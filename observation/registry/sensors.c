@@ -1,7 +1,8 @@
 #include "observation/registry/build.h"
+#include "observation/registry/literals.h"
 
-/* A sensor that is being built. The nodes of its mote and its property, which say what holds for
- * all of theirs, are NULL where there is a fault. */
+/* A sensor being built. The nodes of its mote and its property, whose statements apply to all their
+ * sensors, are NULL after a fault. */
 typedef struct draft {
     ir_node_t *node;
     ir_sensor_t *sensor;
@@ -13,17 +14,17 @@ static ir_status_t lacks(const ir_builder_t *builder, const ir_node_t *node, con
                           what);
 }
 
-/* What a sensor says of itself, else what its mote or property says for all of theirs. */
+/* The sensor's own statement, else that of its mote or property. */
 static ir_status_t own_or_default(const ir_builder_t *builder, const ir_node_t *own,
-                                  const ir_node_t *shared, ir_registry_term_t word,
+                                  const ir_node_t *shared, ir_registry_term_t term,
                                   const ir_fact_t **found) {
-    const ir_status_t status = ir_fact_single(builder, own, word, found);
+    const ir_status_t status = ir_fact_single(builder, own, term, found);
     return status == IR_OK && *found == NULL && shared != NULL
-               ? ir_fact_single(builder, shared, word, found)
+               ? ir_fact_single(builder, shared, term, found)
                : status;
 }
 
-/* One statement by either of two predicates; with both, they must agree. */
+/* Finds a statement with either of two predicates; if both occur, they must agree. */
 static ir_status_t one_of_two(const ir_builder_t *builder, const ir_node_t *node,
                               ir_registry_term_t first, ir_registry_term_t second,
                               const ir_fact_t **found) {
@@ -34,7 +35,7 @@ static ir_status_t one_of_two(const ir_builder_t *builder, const ir_node_t *node
     }
     if (status == IR_OK && *found != NULL && other != NULL && (*found)->object != other->object) {
         status =
-            ir_fact_fault(builder, other, "%s of %s is %s, but %s is %s (%s); leave one",
+            ir_fact_fault(builder, other, "%s of %s is %s, but %s is %s (%s); remove one",
                           ir_node_show(other->predicate).text, ir_node_show(node).text,
                           ir_node_show(other->object).text, ir_node_show((*found)->predicate).text,
                           ir_node_show((*found)->object).text,
@@ -58,12 +59,12 @@ static ir_status_t set_name(const ir_builder_t *builder, draft_t *draft) {
                      "is a sosa:Sensor without ir:senmlName, the full name that its mote sends");
     }
     if (status == IR_OK) {
-        status = ir_fact_text(builder, given, "a text, \"USGS-08068500/00010\"", &name);
+        status = ir_literal_text(builder, given, "a text, \"USGS-08068500/00010\"", &name);
     }
     if (status == IR_OK && !ir_sensor_name_valid(name)) {
-        status = ir_fact_wants(builder, given,
-                               "letters, digits and - : . / _, a letter or digit first, 255 "
-                               "at most");
+        status = ir_fact_must_be(builder, given,
+                                 "letters, digits and - : . / _, a letter or digit first, 255 "
+                                 "at most");
     }
     if (status != IR_OK) {
         return status;
@@ -81,17 +82,18 @@ static ir_status_t set_name(const ir_builder_t *builder, draft_t *draft) {
     return ir_builder_name(builder, &builder->registry->sensors, name, draft->sensor);
 }
 
-/* A platform may stand on another one; just one of the hosts is the mote. */
+/* A platform may be hosted by another; exactly one of the hosts is the mote. */
 static ir_status_t find_mote(const ir_builder_t *builder, const ir_node_t *node,
                              const ir_fact_t **found, const ir_fact_t **host) {
     for (const ir_fact_t *s = node->first; s != NULL; s = s->next_of_same) {
-        if (s->predicate->word != IR_REGISTRY_TERM_IS_HOSTED_BY) {
+        if (s->predicate->term != IR_REGISTRY_TERM_IS_HOSTED_BY) {
             continue;
         }
         *host = s;
         if (s->object->meanings[IR_MEANING_MOTE] != NULL && *found != NULL &&
             s->object != (*found)->object) {
-            return ir_fact_fault(builder, s, "%s is hosted by two motes, %s (%s) and %s; leave one",
+            return ir_fact_fault(builder, s,
+                                 "%s is hosted by two motes, %s (%s) and %s; remove one",
                                  ir_node_show(node).text, ir_node_show((*found)->object).text,
                                  ir_origin_show(builder->turtle, (*found)->at, s->at).text,
                                  ir_node_show(s->object).text);
@@ -112,7 +114,7 @@ static ir_status_t set_mote(const ir_builder_t *builder, draft_t *draft) {
         return lacks(builder, draft->node, "is on no mote; add sosa:isHostedBy");
     }
     if (found == NULL && (draft->node->faulty || (host->object->roles & IR_ROLE_MOTE))) {
-        return IR_ERR_SYNTAX; /* what is wrong with it is told */
+        return IR_ERR_SYNTAX; /* its fault is reported */
     }
     if (found == NULL) {
         return ir_turtle_lack(builder->turtle, host->object, host->at,
@@ -187,7 +189,7 @@ static ir_status_t set_unit_and_interval(const ir_builder_t *builder, draft_t *d
     ir_status_t interval =
         own_or_default(builder, draft->node, draft->mote, IR_REGISTRY_TERM_INTERVAL, &given);
     if (interval == IR_OK && given != NULL) {
-        interval = ir_fact_duration(builder, given, false, &sensor->interval_ns);
+        interval = ir_literal_duration(builder, given, false, &sensor->interval_ns);
     }
     return ir_worse(unit, interval);
 }
@@ -203,15 +205,15 @@ static ir_status_t set_limits(const ir_builder_t *builder, draft_t *draft) {
     draft->sensor->limits = given->object->meanings[IR_MEANING_LIMITS];
     if ((draft->sensor->unit == NULL && (draft->property == NULL || draft->property->faulty)) ||
         (draft->sensor->interval_ns == 0 && (draft->mote == NULL || draft->mote->faulty))) {
-        return IR_ERR_SYNTAX; /* told; they may have what lacks */
+        return IR_ERR_SYNTAX; /* reported; these nodes may have the missing statement */
     }
     return ir_limits_check(builder, given, draft->node, draft->sensor);
 }
 
-static size_t count_of(const ir_node_t *node, ir_registry_term_t word) {
+static size_t count_of(const ir_node_t *node, ir_registry_term_t term) {
     size_t count = 0;
     for (const ir_fact_t *s = node->first; s != NULL; s = s->next_of_same) {
-        count += s->predicate->word == (int)word;
+        count += s->predicate->term == (int)term;
     }
     return count;
 }
@@ -227,11 +229,11 @@ static ir_status_t set_missing(const ir_builder_t *builder, draft_t *draft) {
     size_t n = 0;
     for (const ir_fact_t *s = node->first; s != NULL && n < count && values != NULL;
          s = s->next_of_same) {
-        if (s->predicate->word == IR_REGISTRY_TERM_MISSING) {
-            status = ir_worse(status, ir_fact_value(builder, s,
-                                                    "a number or a text, -9999 or "
-                                                    "\"Ice\"",
-                                                    &values[n++]));
+        if (s->predicate->term == IR_REGISTRY_TERM_MISSING) {
+            status = ir_worse(status, ir_literal_value(builder, s,
+                                                       "a number or a text, -9999 or "
+                                                       "\"Ice\"",
+                                                       &values[n++]));
         }
     }
     draft->sensor->missing = values;
@@ -243,7 +245,7 @@ static ir_status_t set_missing(const ir_builder_t *builder, draft_t *draft) {
 
 typedef ir_status_t (*set_fn)(const ir_builder_t *builder, draft_t *draft);
 
-/* Each part that can be looked at is, whatever is wrong with those before it. */
+/* Checks every part, even after faults in earlier parts. */
 static ir_status_t fill(const ir_builder_t *builder, draft_t *draft) {
     static const set_fn parts[] = {set_name,      set_mote,   set_property, set_feature,
                                    set_procedure, set_limits, set_missing};

@@ -79,10 +79,10 @@ const ir_registry_term_info_t ir_registry_terms[IR_REGISTRY_TERM_COUNT] = {
 };
 
 void ir_registry_terms_note(const ir_turtle_t *turtle) {
-    for (int word = IR_REGISTRY_TERM_NONE + 1; word < IR_REGISTRY_TERM_COUNT; word++) {
-        ir_node_t *node = ir_turtle_find(turtle, ir_registry_terms[word].iri);
+    for (int term = IR_REGISTRY_TERM_NONE + 1; term < IR_REGISTRY_TERM_COUNT; term++) {
+        ir_node_t *node = ir_turtle_find(turtle, ir_registry_terms[term].iri);
         if (node != NULL) {
-            node->word = word;
+            node->term = term;
         }
     }
 }
@@ -90,9 +90,10 @@ void ir_registry_terms_note(const ir_turtle_t *turtle) {
 const char *ir_registry_term_like(ir_view_t local) {
     ir_nearest_t nearest = ir_nearest(local);
     const bool upper = local.size > 0 && isupper((unsigned char)local.data[0]);
-    for (int round = 0; round < 2; round++) { /* of equals, one that begins as this does */
-        for (int word = IR_REGISTRY_TERM_LIMITS_CLASS; word < IR_REGISTRY_TERM_COUNT; word++) {
-            const char *name = ir_registry_terms[word].iri + strlen(IR_ONTOLOGY);
+    for (int round = 0; round < 2;
+         round++) { /* among equals, prefers one with the same beginning */
+        for (int term = IR_REGISTRY_TERM_LIMITS_CLASS; term < IR_REGISTRY_TERM_COUNT; term++) {
+            const char *name = ir_registry_terms[term].iri + strlen(IR_ONTOLOGY);
             if ((isupper((unsigned char)name[0]) != 0) == (upper == (round == 0))) {
                 ir_nearest_try(&nearest, name);
             }

@@ -1,4 +1,4 @@
-/* The terms that the registry is built from, and where each belongs. Private to this folder. */
+/* The terms of the registry, and the nodes on which each is allowed. Private to this folder. */
 #ifndef IR_OBSERVATION_REGISTRY_TERMS_H
 #define IR_OBSERVATION_REGISTRY_TERMS_H
 
@@ -59,7 +59,7 @@ typedef enum ir_registry_term {
     IR_REGISTRY_TERM_COUNT
 } ir_registry_term_t;
 
-/* What a node of the registry is; a node may be several. */
+/* The kinds of a registry node; a node may have several. */
 enum {
     IR_ROLE_MOTE = 1,
     IR_ROLE_SENSOR = 2,
@@ -70,16 +70,16 @@ enum {
 
 typedef struct ir_registry_term_info {
     const char *iri;
-    unsigned roles;      /* of our terms: what the subject must be, one of these; 0: a class */
+    unsigned roles;      /* for our terms: the allowed kinds of the subject; 0: a class */
     const char *belongs; /* the same in words */
 } ir_registry_term_info_t;
 
 extern const ir_registry_term_info_t ir_registry_terms[IR_REGISTRY_TERM_COUNT];
 
-/* Notes in every IRI of the file which word it is. */
+/* Sets the term of every known IRI in the file. */
 void ir_registry_terms_note(const ir_turtle_t *turtle);
 
-/* Our term whose name is like `local`, for "did you mean"; NULL when none is. */
+/* Our term with a name similar to `local`, for "did you mean"; NULL if none. */
 const char *ir_registry_term_like(ir_view_t local);
 
 #endif

@@ -66,8 +66,8 @@ ir_shown_t ir_origin_show(const ir_turtle_t *turtle, ir_origin_t at, ir_origin_t
 
 /* ---- N-Triples ---- */
 
-#define XSD_STRING ir_view_text("http://www.w3.org/2001/XMLSchema#string") /* needs not be said */
-#define OUT_OF_MEMORY SERD_ERR_INTERNAL /* of which serd's writer makes no use */
+#define XSD_STRING ir_view_text("http://www.w3.org/2001/XMLSchema#string") /* is implied */
+#define OUT_OF_MEMORY SERD_ERR_INTERNAL /* which serd's writer does not use */
 
 static size_t take_bytes(const void *bytes, size_t size, void *context) {
     ir_buffer_append(context, bytes, size);
@@ -82,8 +82,8 @@ static SerdNode serd_node(const ir_node_t *node) {
     return serd_text(SERD_URI, ir_view_text(node->iri));
 }
 
-/* What a literal is written as, in `scratch`: the canonical text, then the language in lower case
- * (RDF 1.1, 3.3); that is what stores give back. */
+/* The written form of a literal, in `scratch`: the canonical text, then the language in lower case
+ * (RDF 1.1, 3.3). Stores return this form. */
 static void append_literal(ir_buffer_t *scratch, const ir_node_t *node, size_t *text_size) {
     ir_buffer_clear(scratch);
     ir_canonical_append(scratch, node->text, node->datatype);
@@ -123,7 +123,7 @@ static SerdStatus write_statement(SerdWriter *writer, const ir_fact_t *statement
     return serd_writer_write_statement(writer, 0, NULL, &subject, &predicate, &object, NULL, NULL);
 }
 
-/* The status says it; serd would print it. */
+/* The status reports the error; serd would print it. */
 static SerdStatus on_error(void *context, const SerdError *what) {
     (void)context;
     (void)what;

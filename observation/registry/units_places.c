@@ -1,4 +1,5 @@
 #include "observation/registry/build.h"
+#include "observation/registry/literals.h"
 
 #include "observation/senml/senml.h"
 
@@ -16,7 +17,7 @@ static const char *local_name(const char *iri) {
     return local;
 }
 
-/* The table's unit of a QUDT IRI, or NULL. */
+/* The unit in the table for a QUDT IRI, or NULL. */
 static const ir_unit_t *known_qudt(const char *iri) {
     const size_t prefix = strlen(IR_QUDT_UNIT);
     return strncmp(iri, IR_QUDT_UNIT, prefix) == 0 ? ir_unit_find_qudt(ir_view_text(iri + prefix))
@@ -33,7 +34,7 @@ static bool legal_unit_text(ir_view_t text) {
     return text.size > 0 && text.size <= IR_UNIT_SIZE_MAX;
 }
 
-/* A unit that the table lacks: it converts to nothing but itself. */
+/* A unit that is not in the table: it converts only to itself. */
 static ir_status_t make_unit(const ir_builder_t *builder, const char *iri, const char *text,
                              const ir_unit_t **unit) {
     ir_unit_t *made = ir_builder_alloc(builder, sizeof *made);
@@ -105,7 +106,7 @@ static ir_status_t unit_by_both(const ir_builder_t *builder, const ir_fact_t *na
     if (!agree && (by_iri != NULL || by_text != NULL)) {
         return ir_fact_fault(builder, written,
                              "ir:unitText \"%.40s\" and qudt:hasUnit %s are not the same unit; "
-                             "leave one, or correct it",
+                             "remove one, or correct it",
                              written->object->text.data, ir_node_show(named->object).text);
     }
     const ir_status_t status =
@@ -127,11 +128,11 @@ ir_status_t ir_unit_build(const ir_builder_t *builder, const ir_node_t *subject,
         status = ir_fact_single(builder, subject, IR_REGISTRY_TERM_UNIT_TEXT, &written);
     }
     if (status == IR_OK && named != NULL && named->object->kind != IR_NODE_IRI) {
-        status = ir_fact_wants(builder, named, "the IRI of a QUDT unit, unit:DEG_C");
+        status = ir_fact_must_be(builder, named, "the IRI of a QUDT unit, unit:DEG_C");
     }
     if (status == IR_OK && written != NULL &&
         (written->object->kind != IR_NODE_LITERAL || !legal_unit_text(written->object->text))) {
-        status = ir_fact_wants(builder, written, "a text of 1 to 31 bytes, \"Cel\"");
+        status = ir_fact_must_be(builder, written, "a text of 1 to 31 bytes, \"Cel\"");
     }
     if (status != IR_OK || (named == NULL && written == NULL)) {
         return status;
@@ -149,7 +150,7 @@ static ir_status_t set_place(const ir_builder_t *builder, const ir_fact_t *state
                              double latitude, double longitude, ir_mote_t *mote) {
     if (latitude < -90 || latitude > 90 || longitude < -180 || longitude > 180) {
         return ir_fact_fault(builder, statement,
-                             "the place of %s is latitude %g, longitude %g: want -90 to 90 and "
+                             "the place of %s is latitude %g, longitude %g: must be -90 to 90 and "
                              "-180 to 180 degrees",
                              ir_node_show(statement->subject).text, latitude, longitude);
     }
@@ -165,26 +166,26 @@ static ir_status_t read_lat_long(const ir_builder_t *builder, const ir_fact_t *l
     double degrees[2] = {0, 0};
     if (latitude == NULL || longitude == NULL) {
         const ir_fact_t *alone = latitude != NULL ? latitude : longitude;
-        return ir_turtle_lack(builder->turtle, alone->subject, alone->at,
-                              "%s of %s wants %s beside it", ir_node_show(alone->predicate).text,
+        return ir_turtle_lack(builder->turtle, alone->subject, alone->at, "%s of %s needs %s, too",
+                              ir_node_show(alone->predicate).text,
                               ir_node_show(alone->subject).text,
                               latitude != NULL ? "geo:long" : "geo:lat");
     }
-    ir_status_t status = ir_fact_number(builder, latitude, what, &degrees[0]);
+    ir_status_t status = ir_literal_number(builder, latitude, what, &degrees[0]);
     if (status == IR_OK) {
-        status = ir_fact_number(builder, longitude, what, &degrees[1]);
+        status = ir_literal_number(builder, longitude, what, &degrees[1]);
     }
     return status == IR_OK ? set_place(builder, latitude, degrees[0], degrees[1], mote) : status;
 }
 
-/* "POINT(LONG LAT)", perhaps after the IRI of the reference system CRS84, which is the default. */
+/* Parses "POINT(LONG LAT)", optionally after the IRI of the reference system CRS84, the default. */
 static ir_status_t read_wkt(const ir_builder_t *builder, const ir_fact_t *wkt, ir_mote_t *mote) {
     static const char crs84[] = "<http://www.opengis.net/def/crs/OGC/1.3/CRS84>";
     ir_view_t text = {NULL, 0};
     double longitude = 0;
     double latitude = 0;
     int end = 0;
-    const ir_status_t status = ir_fact_text(builder, wkt, "a text \"POINT(LONG LAT)\"", &text);
+    const ir_status_t status = ir_literal_text(builder, wkt, "a text \"POINT(LONG LAT)\"", &text);
     if (status != IR_OK) {
         return status;
     }
@@ -195,20 +196,20 @@ static ir_status_t read_wkt(const ir_builder_t *builder, const ir_fact_t *wkt, i
     // NOLINTNEXTLINE(cert-err34-c): both numbers are checked against their bounds below
     if (sscanf(point, " POINT ( %lf %lf ) %n", &longitude, &latitude, &end) != 2 || end == 0 ||
         point[end] != '\0') {
-        return ir_fact_wants(builder, wkt,
-                             "\"POINT(LONG LAT)\" in degrees of CRS84 (or give geo:lat and "
-                             "geo:long of wgs84_pos)");
+        return ir_fact_must_be(builder, wkt,
+                               "\"POINT(LONG LAT)\" in degrees of CRS84 (or give geo:lat and "
+                               "geo:long of wgs84_pos)");
     }
     return set_place(builder, wkt, latitude, longitude, mote);
 }
 
 ir_status_t ir_place_build(const ir_builder_t *builder, const ir_node_t *subject, ir_mote_t *mote) {
     const ir_fact_t *found[4] = {NULL, NULL, NULL, NULL};
-    static const ir_registry_term_t words[4] = {IR_REGISTRY_TERM_LATITUDE,
+    static const ir_registry_term_t terms[4] = {IR_REGISTRY_TERM_LATITUDE,
                                                 IR_REGISTRY_TERM_LONGITUDE, IR_REGISTRY_TERM_WKT,
                                                 IR_REGISTRY_TERM_GEOMETRY};
     for (size_t i = 0; i < 4; i++) {
-        const ir_status_t status = ir_fact_single(builder, subject, words[i], &found[i]);
+        const ir_status_t status = ir_fact_single(builder, subject, terms[i], &found[i]);
         if (status != IR_OK) {
             return status;
         }

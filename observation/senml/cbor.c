@@ -1,5 +1,5 @@
-/* libcbor's streaming decoder names one item at a time and allocates nothing; what is nested is
- * followed here, so that a pack can neither claim memory by a length field nor nest too deep. */
+/* libcbor's streaming decoder reports one item at a time and does not allocate. This file tracks
+ * the nesting, so a pack cannot claim memory by a length field or nest too deep. */
 #include "common/utf8.h"
 #include "observation/senml/fields.h"
 
@@ -18,7 +18,7 @@
 #define UNBOUNDED SIZE_MAX /* length of an array or map that ends with a break */
 
 typedef enum item_kind {
-    ITEM_END, /* no more bytes, or bytes that are not CBOR: `cursor.fault` says */
+    ITEM_END, /* no more bytes, or not CBOR: see `cursor.fault` */
     ITEM_UNSIGNED,
     ITEM_NEGATIVE, /* the number is -1 - integer */
     ITEM_FLOAT,
@@ -176,7 +176,7 @@ static item_t next_item(cursor_t *cursor) {
         ir_resolver_refuse(cursor->resolver, IR_REASON_NOT_CBOR,
                            result.status == CBOR_DECODER_NEDATA
                                ? "ends in the middle, after byte %zu"
-                               : "byte %zu is no CBOR item",
+                               : "byte %zu is not a CBOR item",
                            cursor->at);
         item.kind = ITEM_END;
         return item;
@@ -196,7 +196,7 @@ static bool enter(cursor_t *cursor) {
     return false;
 }
 
-/* Passes over what belongs to an item already read. */
+/* Skips the content of an item already read. */
 static void skip_rest(cursor_t *cursor, const item_t *item);
 
 static void skip_members(cursor_t *cursor, size_t length, bool pairs) {
@@ -262,8 +262,8 @@ static void join_chunk(cursor_t *cursor, ir_view_t *joined, ir_view_t chunk) {
     *joined = ir_view(bytes, joined->size + chunk.size);
 }
 
-/* A string in chunks becomes one; at most as many bytes as a name or unit would ever need are
- * joined again and again, so the work is bounded by the number of chunks. */
+/* Joins the chunks of a string. Only as many bytes as a name or unit needs are joined, so the
+ * number of chunks bounds the work. */
 static ir_view_t read_chunks(cursor_t *cursor, item_kind_t kind) {
     enum { CHUNKS_MAX = 64 };
     ir_view_t joined = {NULL, 0};
@@ -283,7 +283,7 @@ static ir_view_t read_chunks(cursor_t *cursor, item_kind_t kind) {
     return joined;
 }
 
-/* mantissa × 10^exponent, rounded once, as the decimal it stands for. */
+/* Computes mantissa × 10^exponent with a single rounding. */
 static double decimal(bool negative, uint64_t mantissa, int exponent) {
     char text[48];
     snprintf(text, sizeof text, "%s%" PRIu64 "e%d", negative ? "-" : "", mantissa, exponent);
@@ -306,7 +306,7 @@ static bool read_bignum(cursor_t *cursor, uint64_t *magnitude) {
     return true;
 }
 
-/* An integer of either sign: the number is magnitude, or -magnitude. */
+/* An integer: magnitude, or -magnitude. */
 static bool read_integer(cursor_t *cursor, bool *negative, uint64_t *magnitude) {
     const item_t item = next_item(cursor);
     *negative = item.kind == ITEM_NEGATIVE;
@@ -462,7 +462,7 @@ void ir_senml_decode_cbor(ir_resolver_t *resolver, ir_view_t body) {
                            "not an array of records with definite length");
         return;
     }
-    /* A record is a byte at least: what is announced and cannot come gets no room. */
+    /* A record takes at least one byte, so impossible counts are refused before allocating. */
     if (pack.length <= resolver->limits->records && pack.length > cursor.size - cursor.at) {
         ir_resolver_refuse(resolver, IR_REASON_NOT_CBOR, "%zu records in %zu bytes", pack.length,
                            cursor.size - cursor.at);

@@ -33,8 +33,8 @@ typedef enum ir_label {
 typedef struct ir_senml_fields {
     uint32_t present; /* bit (1 << label) */
     ir_value_t values[IR_LABEL_COUNT];
-    ir_refusal_t fault; /* the record's first, or reason NONE */
-    bool wordless;      /* so many records are refused already that nobody reads its detail */
+    ir_refusal_t fault; /* the record's first fault, or reason NONE */
+    bool wordless;      /* too many records are refused, so its detail is not needed */
 } ir_senml_fields_t;
 
 typedef struct ir_resolver {
@@ -42,16 +42,16 @@ typedef struct ir_resolver {
     const ir_senml_limits_t *limits;
     ir_senml_clock_t clock;
     ir_senml_pack_t pack;
-    ir_refusal_t whole; /* refuses the pack, or reason NONE */
+    ir_refusal_t whole; /* fault that refuses the pack, or reason NONE */
     bool out_of_memory;
-    /* base values that hold at present */
+    /* current base values */
     ir_view_t base_name, base_unit;
     double base_time, base_value, base_sum;
     bool has_base_sum;
     double version; /* 0: not given yet */
 } ir_resolver_t;
 
-/* By JSON name; IR_LABEL_UNKNOWN when it is none. */
+/* Finds a label by its JSON name, or IR_LABEL_UNKNOWN. */
 ir_label_t ir_label_find(ir_view_t name);
 
 /* By CBOR integer. */
@@ -60,18 +60,18 @@ ir_label_t ir_label_find_number(int64_t number);
 /* The JSON name. */
 const char *ir_label_text(ir_label_t label);
 
-/* Whether an unknown label must be refused: it ends in '_'. */
+/* Whether an unknown label must be refused because it ends in '_'. */
 bool ir_label_must_understand(ir_view_t name);
 
 void ir_senml_fields_clear(ir_senml_fields_t *fields);
 
-/* Notes the record's first fault; later ones are passed over. */
+/* Records the record's first fault; ignores later ones. */
 void ir_senml_fields_fault(ir_senml_fields_t *fields, ir_reason_t reason, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Takes one field; a label that is there twice or has a value of the wrong type is a fault of the
- * record, of a base field one of the pack. `value.kind` NONE: of a type that no label has. For VD
- * the JSON decoder gives the decoded bytes. */
+/* Takes one field. A repeated label or a value of the wrong type is a fault of the record; for a
+ * base field, of the pack. `value.kind` NONE: a type that no label has. For VD the JSON decoder
+ * passes the decoded bytes. */
 void ir_resolver_set(ir_resolver_t *resolver, ir_senml_fields_t *fields, ir_label_t label,
                      const ir_value_t *value, int position);
 
@@ -80,17 +80,17 @@ void ir_resolver_refuse(ir_resolver_t *resolver, ir_reason_t reason, const char 
     __attribute__((format(printf, 3, 4)));
 bool ir_resolver_refused(const ir_resolver_t *resolver);
 
-/* Room for `n_records`; refuses an empty pack and one with too many. False when refused or out of
- * memory. */
+/* Allocates room for `n_records`; refuses an empty pack and one with too many records. False when
+ * refused or out of memory. */
 bool ir_resolver_begin(ir_resolver_t *resolver, size_t n_records);
 
-/* Resolves one record: appends it, or its refusal, to the pack. */
+/* Resolves one record and appends it, or its refusal, to the pack. */
 void ir_resolver_take(ir_resolver_t *resolver, const ir_senml_fields_t *found, int position);
 
-/* The size of a byte order mark in front of JSON, or 0. */
+/* The size of a byte order mark before JSON, or 0. */
 size_t ir_json_mark(ir_view_t body);
 
-/* The decoders: they call ir_resolver_begin once and _take for every record. */
+/* The decoders call ir_resolver_begin once and _take for every record. */
 void ir_senml_decode_json(ir_resolver_t *resolver, ir_view_t body);
 void ir_senml_decode_cbor(ir_resolver_t *resolver, ir_view_t body);
 

@@ -13,13 +13,13 @@
 
 /* ---- memory ---- */
 
-/* jansson does not look whether the text of a string found room: it goes on, calls the text
- * invalid, or copies from behind the end of what it has. So an allocation that fails leaves the
- * parser at once, and what the parser had is freed. For that its blocks are chained, those of one
- * thread from the start of parsing until the value is freed. */
+/* jansson does not check whether the allocation for a string succeeded: it continues, reports the
+ * text as invalid, or reads beyond its buffer. So a failed allocation leaves the parser at once
+ * (longjmp), and all its blocks are freed. For that, the blocks of a thread are chained from the
+ * start of parsing until the value is freed. */
 typedef struct block {
     struct block *next;
-    struct block **link; /* what points to this one; NULL: not chained */
+    struct block **link; /* the pointer to this block; NULL: not chained */
 } block_t;
 
 _Static_assert(sizeof(block_t) % _Alignof(max_align_t) == 0, "what follows a block is aligned");
@@ -62,13 +62,13 @@ static void block_free(void *memory) {
     free(block);
 }
 
-/* Before main: jansson must not be given back what it had from elsewhere. */
+/* Runs before main: jansson must not free blocks that another allocator made. */
 __attribute__((constructor)) static void take_over_memory(void) {
     json_set_alloc_funcs(block_new, block_free);
 }
 
-/* NULL with `*failed` when memory ran out, else as json_loadb. The value is freed before the thread
- * parses the next one. */
+/* Like json_loadb; NULL with `*failed` when out of memory. Free the value before the thread parses
+ * the next one. */
 static json_t *parse(ir_view_t body, json_error_t *error, bool *failed) {
     jmp_buf leave;
     parsing.blocks = NULL;
@@ -89,7 +89,7 @@ static json_t *parse(ir_view_t body, json_error_t *error, bool *failed) {
     return NULL;
 }
 
-/* ---- what has to be known of the text before it is parsed ---- */
+/* ---- scanning the text before it is parsed ---- */
 
 size_t ir_json_mark(ir_view_t body) {
     static const char mark[] = "\xef\xbb\xbf"; /* U+FEFF in UTF-8 */
@@ -97,22 +97,23 @@ size_t ir_json_mark(ir_view_t body) {
     return body.size >= size && memcmp(body.data, mark, size) == 0 ? size : 0;
 }
 
-#define ITEMS_PER_RECORD 16 /* SenML has 15 labels; the parser makes 80 bytes of a value of two */
+#define ITEMS_PER_RECORD                                                                           \
+    16 /* SenML has 15 labels; the parser needs 80 bytes for a value of two bytes */
 
-/* What a record has that the parser does not tell, or does not take. */
+/* Marks for what the parser does not report or accept. */
 typedef enum mark {
-    MARK_CAPITAL = 1,   /* an exponent in upper case: an 'E' outside strings is in numbers only */
-    MARK_NOT_FINITE = 2 /* nan or inf, as many printers write them */
+    MARK_CAPITAL = 1,   /* an exponent in upper case: outside strings, 'E' occurs only in numbers */
+    MARK_NOT_FINITE = 2 /* nan or inf, as many programs print them */
 } mark_t;
 
 typedef struct survey {
     unsigned depth; /* deepest nesting */
     size_t commas;  /* between the items of the outermost array */
-    size_t items;   /* at most so many values at all */
+    size_t items;   /* limit for the total number of values */
     bool marked;    /* some record is */
 } survey_t;
 
-/* The size of a word here that stands for no finite number, or 0. */
+/* The size of a word for a non-finite number at this position, or 0. */
 static size_t not_finite(ir_view_t rest) {
     static const char *const words[] = {"infinity", "inf", "nan"};
     const size_t sign = rest.data[0] == '-' || rest.data[0] == '+';
@@ -126,7 +127,7 @@ static size_t not_finite(ir_view_t rest) {
     return 0;
 }
 
-/* An array in place of the word: no label of SenML has one. */
+/* Replaces the word with an array, which no SenML label may have. */
 static void replace(char *changed, size_t at, size_t size) {
     if (changed != NULL) {
         memset(changed + at, ' ', size);
@@ -141,7 +142,8 @@ static void note_mark(survey_t *survey, unsigned char *marks, mark_t mark) {
     }
 }
 
-/* If NaN, Infinity or the like begins at `at`: marks it, and returns how many more bytes it has. */
+/* If a word such as NaN or Infinity begins at `at`, marks it and returns the number of its further
+ * bytes. */
 static size_t pass_not_finite(survey_t *survey, ir_view_t body, size_t at, unsigned char *marks,
                               char *changed) {
     const size_t size = not_finite(ir_view(body.data + at, body.size - at));
@@ -153,8 +155,8 @@ static size_t pass_not_finite(survey_t *survey, ir_view_t body, size_t at, unsig
     return size - 1;
 }
 
-/* `marks` gets those of each record, and `changed`, a copy of the body, is made one that the parser
- * takes; both may be NULL. */
+/* Sets `marks` for each record, and changes `changed`, a copy of the body, so that the parser
+ * accepts it; both may be NULL. */
 static survey_t survey_text(ir_view_t body, unsigned char *marks, char *changed) {
     survey_t survey = {0};
     unsigned depth = 0;
@@ -307,7 +309,7 @@ static ir_reason_t reason_of(const json_error_t *error) {
     }
 }
 
-/* What is inside a byte order mark and NULs. */
+/* Removes a byte order mark and trailing NULs. */
 static ir_view_t strip(ir_view_t body) {
     const size_t mark = ir_json_mark(body);
     while (body.size > mark && body.data[body.size - 1] == '\0') {
@@ -316,7 +318,7 @@ static ir_view_t strip(ir_view_t body) {
     return ir_view(body.data + mark, body.size - mark);
 }
 
-/* The marks of each record; `body` becomes a copy without what the parser does not take. */
+/* Sets the marks of each record; `body` becomes a copy that the parser accepts. */
 static unsigned char *mark_records(ir_resolver_t *resolver, ir_view_t *body, size_t n_records) {
     unsigned char *marks = ir_arena_alloc(resolver->arena, n_records);
     const ir_view_t copy = ir_arena_copy(resolver->arena, *body);

@@ -23,7 +23,7 @@ const ir_senml_limits_t ir_senml_limits_default = {
 
 /* ---- media types ---- */
 
-/* The first of each kind is its name. */
+/* The first row of each kind has its name. */
 static const struct media_row {
     const char *text;
     ir_media_t media;
@@ -167,7 +167,7 @@ static const char *const kind_texts[] = {[IR_VALUE_NONE] = "nothing",
                                          [IR_VALUE_BOOL] = "true or false",
                                          [IR_VALUE_DATA] = "base64url data"};
 
-/* A fault of a field: of a base field it refuses the pack, of another one the record. */
+/* A fault of a field: refuses the pack for a base field, else the record. */
 static void fault_field(ir_resolver_t *resolver, ir_senml_fields_t *fields, ir_label_t label,
                         ir_reason_t reason, const char *what, int position) {
     if ((BIT(label) & BASE_BITS) != 0) {
@@ -204,7 +204,7 @@ static double number_of(const ir_senml_fields_t *fields, ir_label_t label) {
 
 /* ---- base fields ---- */
 
-/* Above the default a version is a set of features, one a bit (RFC 9100, section 2). */
+/* Above the default, a version is a set of features, one per bit (RFC 9100, section 2). */
 static bool version_is_known(double version) {
     return version <= VERSION_DEFAULT ||
            (version <= IR_SENML_VERSION && ((unsigned)version & ~IR_SENML_VERSION) == 0);
@@ -216,8 +216,8 @@ static void take_version(ir_resolver_t *resolver, double version, int position) 
                            "record %d: bver is not a positive integer", position);
     } else if (!version_is_known(version)) {
         ir_resolver_refuse(resolver, IR_REASON_VERSION,
-                           "record %d: bver %.17g wants more than secondary units (%u)", position,
-                           version, IR_SENML_VERSION);
+                           "record %d: bver %.17g needs features other than secondary units (%u)",
+                           position, version, IR_SENML_VERSION);
     } else if (resolver->version != 0 && resolver->version != version) {
         ir_resolver_refuse(resolver, IR_REASON_VERSION, "record %d: bver changes from %g to %g",
                            position, resolver->version, version);
@@ -323,7 +323,8 @@ static bool resolve_unit(ir_resolver_t *resolver, ir_senml_fields_t *fields,
     return true;
 }
 
-/* Seconds as ns: the whole part exactly; of the fraction what a double of that size can hold. */
+/* Converts seconds to ns: the whole part exactly, the fraction within the precision of the double.
+ */
 static __int128 nanoseconds(double seconds) {
     double whole = 0;
     const double fraction = modf(seconds, &whole);
@@ -346,7 +347,7 @@ static void note_valid(ir_senml_pack_t *pack, const ir_senml_record_t *record) {
     pack->relative = pack->relative || record->relative;
 }
 
-/* The last field to be resolved: a record whose time fits is valid. */
+/* Resolved last: a record with a valid time is valid. */
 static bool resolve_time(ir_resolver_t *resolver, ir_senml_fields_t *fields,
                          ir_senml_record_t *record) {
     const ir_senml_clock_t *clock = &resolver->clock;
@@ -426,7 +427,7 @@ static bool resolve_sum(ir_resolver_t *resolver, ir_senml_fields_t *fields,
     return !record->has_sum || resolve_number(fields, resolver->base_sum, IR_LABEL_S, &record->sum);
 }
 
-/* It has no measurement (RFC 8428, section 5.1.7). */
+/* A record without a measurement (RFC 8428, section 5.1.7). */
 static bool is_base_only(const ir_senml_fields_t *fields) {
     return fields->present != 0 && (fields->present & ~BASE_BITS) == 0 &&
            fields->fault.reason == IR_REASON_NONE;

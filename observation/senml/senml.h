@@ -1,15 +1,15 @@
-/* SenML packs (RFC 8428), JSON and CBOR, to resolved records.
+/* Decodes SenML packs (RFC 8428), JSON and CBOR, into resolved records.
  *
- * All rules of the RFC hold: base fields persist until replaced and apply from the record that
- * carries them on; name = bn‖n, time = bt + t, value = bv + v, sum = bs + s, u over bu; a time
- * below 2^28 is relative; names are [A-Za-z0-9][A-Za-z0-9-:./_]*; JSON exponents in lower case;
- * CBOR integers, half/single/double floats, and decimal fractions (tag 4). A record of base fields
- * alone is no measurement. bver is a set of features (RFC 9100), of which secondary units (RFC
- * 8798) are known. Times are whole microseconds: what a double of today's seconds holds, so that a
- * time that is written as one is read back.
+ * All rules of the RFC apply: base fields apply from their record on until they are replaced; name
+ * = bn‖n, time = bt + t, value = bv + v, sum = bs + s, u over bu; a time below 2^28 is relative;
+ * names are [A-Za-z0-9][A-Za-z0-9-:./_]*; JSON exponents in lower case; CBOR integers,
+ * half/single/double floats, and decimal fractions (tag 4). A record with only base fields is not a
+ * measurement. bver is a set of features (RFC 9100), of which secondary units (RFC 8798) are
+ * supported. Times are rounded to microseconds, the precision of a double for present times, so
+ * that times survive writing and reading.
  *
- * Beyond the RFC, JSON may have what writers leave there: a byte order mark in front, NULs behind
- * (of a C string, or of its buffer), and the numbers nan and inf, which refuse their record. */
+ * Beyond the RFC, JSON may have a byte order mark before it, NULs after it (of a C string or its
+ * buffer), and the numbers nan and inf, which refuse their record. */
 #ifndef IR_OBSERVATION_SENML_SENML_H
 #define IR_OBSERVATION_SENML_SENML_H
 
@@ -27,29 +27,29 @@ typedef enum ir_media {
     IR_MEDIA_UNKNOWN,
     IR_MEDIA_SENML_JSON, /* application/senml+json, application/json */
     IR_MEDIA_SENML_CBOR, /* application/senml+cbor, application/cbor */
-    IR_MEDIA_OPEN        /* what clients send by default, and no type at all (MQTT 3.1.1 has none):
-                            text/plain, application/octet-stream, … */
+    IR_MEDIA_OPEN        /* no type (MQTT 3.1.1 has none), or a client's default: text/plain,
+                            application/octet-stream, … */
 } ir_media_t;
 
-/* By the content type alone. Compares without case, passes over parameters ("; charset=utf-8"). */
+/* Decides by the content type only. Ignores case and parameters ("; charset=utf-8"). */
 ir_media_t ir_media_parse(ir_view_t content_type);
 
-/* The same; an open one is told from the body's first byte: a JSON array or a CBOR array. UNKNOWN
- * for anything else. */
+/* The same, but decides an open type by the body's first byte: a JSON array or a CBOR array.
+ * UNKNOWN for anything else. */
 ir_media_t ir_media_of(ir_view_t content_type, ir_view_t body);
-const char *ir_media_text(ir_media_t media); /* that SenML has; of an open one: "unknown" */
+const char *ir_media_text(ir_media_t media); /* SenML's content type; "unknown" for an open one */
 
 typedef struct ir_senml_limits {
     size_t bytes;      /* of the body */
-    unsigned depth;    /* of nesting, the pack itself counts 1 */
+    unsigned depth;    /* nesting; the pack itself counts as 1 */
     unsigned records;  /* in one pack */
-    int64_t future_ns; /* how far after the arrival a time may lie */
+    int64_t future_ns; /* how far after the arrival a time may be */
 } ir_senml_limits_t;
 
 /* 1 MiB, depth 16, 10,000 records, one day. */
 extern const ir_senml_limits_t ir_senml_limits_default;
 
-/* The highest bver that is taken, and that of a pack with secondary units: 10 + 2^4. */
+/* The highest accepted bver, and the bver of a pack with secondary units: 10 + 2^4. */
 #define IR_SENML_VERSION 26U
 
 #define IR_NAME_SIZE_MAX 255
@@ -64,7 +64,7 @@ typedef struct ir_senml_record {
     bool has_update; /* ut */
     double update_seconds;
     int64_t time_ns;
-    bool relative; /* time_ns counts from the arrival, or from when it was sent */
+    bool relative; /* time_ns is relative to the arrival or to the time of sending */
     int position;  /* in the pack, from 0 */
 } ir_senml_record_t;
 
@@ -72,26 +72,26 @@ typedef struct ir_senml_pack {
     ir_senml_record_t *records;
     size_t n_records;
     ir_refusal_t *refusals; /* of records, in order; or one with record -1: then n_records is 0.
-                             * Only the first IR_REFUSALS_LISTED and one more have a detail */
+                               Only the first IR_REFUSALS_LISTED + 1 have a detail */
     size_t n_refusals;
-    /* What the raw id depends on (identity.h): all records that are valid SenML, also those that
-     * are refused because they lie too far in the future. */
+    /* The input for the raw id (identity.h): all records that are valid SenML, including those
+     * refused because they are too far in the future. */
     size_t n_valid;
     bool relative;    /* one of them at least */
     int64_t first_ns; /* the time of the first */
 } ir_senml_pack_t;
 
-/* When a message arrived, and when its sender says that it was sent (0: unknown). Relative times
- * count from the latter if it is known; what is too far in the future is told by the former. */
+/* When a message arrived, and when it was sent according to the sender (0: unknown). Relative times
+ * count from the latter if known; the former decides what is too far in the future. */
 typedef struct ir_senml_clock {
     int64_t arrival_ns;
     int64_t sent_ns;
 } ir_senml_clock_t;
 
-/* Decodes one body. Everything in `pack` lives in `arena`. What is wrong with the input is not an
- * error of this call but stands in `pack->refusals`; a bad base field, bver or a label ending in
- * '_' refuses the whole pack, any other fault its record only (its valid base fields still hold).
- * IR_ERR_MEMORY when memory is out; then `pack` is untouched. Any thread; nothing is kept. */
+/* Decodes one body. Everything in `pack` lives in `arena`. Faults in the input are not errors of
+ * this call; they are in `pack->refusals`. A bad base field, bver or a label ending in '_' refuses
+ * the whole pack; any other fault refuses only its record, whose valid base fields still apply.
+ * IR_ERR_MEMORY leaves `pack` unchanged. Any thread; keeps nothing. */
 ir_status_t ir_senml_decode(ir_media_t media, ir_view_t body, ir_senml_clock_t clock,
                             const ir_senml_limits_t *limits, ir_arena_t *arena,
                             ir_senml_pack_t *pack);

@@ -11,7 +11,7 @@
 #define CBOR_ITEM_MAX 9 /* head of any item, or a number */
 #define SEQUENCE "seq"
 
-/* CBOR labels of RFC 8428, section 6: -1 - N for the negative ones. */
+/* CBOR labels of RFC 8428, section 6; negative ones are written as -1 - N. */
 enum { CBOR_BVER = 0, CBOR_BN = 1, CBOR_BT = 2, CBOR_N = 0, CBOR_U = 1, CBOR_V = 2, CBOR_T = 6 };
 
 /* ---- JSON ---- */
@@ -168,7 +168,7 @@ static void cbor_time(ir_buffer_t *out, int64_t time_ns) {
         cbor_uint(out, (uint64_t)(time_ns / IR_SECOND_NS));
         return;
     }
-    /* The nearest double to the microseconds, as a reader of the JSON form gets it. */
+    /* The double nearest to the microseconds, which is what a reader of the JSON form gets. */
     const int64_t microseconds = time_ns / MICROSECOND_NS;
     cbor_double(out, (double)microseconds / 1e6);
 }

@@ -1,5 +1,5 @@
-/* Writing SenML packs of one mote, as JSON or CBOR: head, time, records, tail, in this order. Names
- * and units need no escapes. See ir_buffer_ok. */
+/* Writes SenML packs of one mote as JSON or CBOR. Call head, time, records and tail in this order.
+ * Names and units must need no escapes. See ir_buffer_ok. */
 #ifndef IR_OBSERVATION_SENML_WRITER_H
 #define IR_OBSERVATION_SENML_WRITER_H
 
@@ -13,16 +13,16 @@
 typedef enum ir_pack_format { IR_PACK_JSON, IR_PACK_CBOR } ir_pack_format_t;
 
 typedef struct ir_pack_head {
-    ir_view_t mote; /* records are named after it; empty: they have their full names */
+    ir_view_t mote; /* base name of the records; empty: records have full names */
     size_t n_records;
     unsigned version;  /* of SenML; 0: none is said */
     bool timeless;     /* no time follows */
-    bool numbered;     /* with a label of our own, which readers ignore (RFC 8428, 4.4) … */
-    uint64_t sequence; /* … and this value: it makes the body unique */
+    bool numbered;     /* written under our own label, which readers ignore (RFC 8428, 4.4) … */
+    uint64_t sequence; /* … with this value, to make the body unique */
 } ir_pack_head_t;
 
 typedef struct ir_pack_record {
-    ir_view_t label;  /* as the writer's `label` makes it */
+    ir_view_t label;  /* made by the writer's `label` */
     ir_view_t text;   /* the value as number.h writes it … */
     double value;     /* … and the same as a number */
     uint64_t after_s; /* after the pack's time; 0 in the first record */
@@ -30,7 +30,7 @@ typedef struct ir_pack_record {
 
 typedef struct ir_pack_writer {
     const char *content_type;
-    /* Name and unit (NULL: none is said) of a record, to be made once for each sensor. */
+    /* Name and unit (NULL: none) of a record. Make it once for each sensor. */
     void (*label)(ir_buffer_t *out, const char *name, const char *unit);
     void (*head)(ir_buffer_t *out, const ir_pack_head_t *head);
     void (*time)(ir_buffer_t *out, int64_t time_ns); /* whole microseconds */

@@ -49,7 +49,7 @@ typedef struct ir_node {
     unsigned file;           /* that names it first */
     bool unknown;            /* its IRI, or that of its datatype, is a fault that was told */
     bool faulty;             /* a fault of what it says was told; it may lack more */
-    int word;                /* for the builder of the registry: which known term it is */
+    int term;                /* for the registry builder: its known term */
     unsigned roles;          /* likewise: what it was found to be */
     void *meanings[IR_NODE_MEANINGS]; /* likewise: what was built from it */
 } ir_node_t;

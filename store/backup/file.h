@@ -1,5 +1,5 @@
-/* The files of a backup's folder. gzip (RFC 1952) where it says so. One thread at a time. Every
- * error names the file; IR_ERR_FULL: the disk is full. */
+/* The files of a backup's folder. Some functions compress with gzip (RFC 1952). One thread at a
+ * time. Every error names the file; IR_ERR_FULL: the disk is full. */
 #ifndef IR_STORE_BACKUP_FILE_H
 #define IR_STORE_BACKUP_FILE_H
 
@@ -30,7 +30,7 @@ ir_status_t ir_backup_close(ir_backup_writer_t *writer, ir_error_t *error);
 /* Takes a part of a file. Any status except IR_OK stops the reading with that status. */
 typedef ir_status_t (*ir_backup_take_fn)(void *context, ir_view_t bytes);
 
-/* Reads an expanded file. IR_ERR_NOT_FOUND: there is no such file. */
+/* Reads an expanded file. IR_ERR_NOT_FOUND: the file does not exist. */
 ir_status_t ir_backup_read(const char *folder, const char *name, ir_backup_take_fn take,
                            void *context, ir_error_t *error);
 

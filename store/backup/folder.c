@@ -193,9 +193,9 @@ ir_status_t ir_backup_folder_find(const char *path, char found[static PATH_MAX],
     if (count < 0) {
         return ir_backup_failed("read", path, errno, error);
     }
-    ir_status_t status = count > 0 ? ir_backup_path(path, entries[count - 1]->d_name, found, error)
-                                   : ir_error_set(error, IR_ERR_NOT_FOUND,
-                                                  "%s: there is no complete backup in it", path);
+    ir_status_t status =
+        count > 0 ? ir_backup_path(path, entries[count - 1]->d_name, found, error)
+                  : ir_error_set(error, IR_ERR_NOT_FOUND, "%s: contains no complete backup", path);
     for (int i = 0; i < count; i++) {
         free(entries[i]);
     }

@@ -14,7 +14,7 @@
 ir_status_t ir_backup_sums_write(const char *folder, uint64_t *bytes, ir_error_t *error);
 
 /* Compares every file with SHA256SUMS. IR_ERR_IO names the first one that differs or is missing;
- * IR_ERR_NOT_FOUND: there is no SHA256SUMS, so this is no complete backup. */
+ * IR_ERR_NOT_FOUND: SHA256SUMS is missing, so the backup is incomplete. */
 ir_status_t ir_backup_sums_check(const char *folder, ir_error_t *error);
 
 #endif

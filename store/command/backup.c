@@ -151,7 +151,7 @@ ir_status_t ir_store_backup(const ir_stores_t *stores, char *const *words, int n
                             ir_error_t *error) {
     ir_saving_t saving = {.stores = stores, .begun_ns = ir_clock_now(), .error = error};
     if (n_words != 1) {
-        return ir_error_set(error, IR_ERR_USAGE, "backup wants the folder for backups: backup DIR");
+        return ir_error_set(error, IR_ERR_USAGE, "backup needs the folder for backups: backup DIR");
     }
     ir_status_t status = check_ready(stores, error);
     if (status == IR_OK) {

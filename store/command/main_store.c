@@ -101,7 +101,7 @@ static ir_status_t check(const void *given, ir_error_t *error) {
     ir_store_settings_warn(&options->stores);
     if (ir_setting_text(options->new_user) != NULL &&
         ir_setting_text(options->new_user_password) == NULL) {
-        return ir_error_set(error, IR_ERR_USAGE, "new-user: wants new-user-password");
+        return ir_error_set(error, IR_ERR_USAGE, "new-user: needs new-user-password");
     }
     const ir_status_t status = ir_format_settings_check(&options->format, error);
     return status == IR_OK ? ir_broker_settings_check(&options->broker, error) : status;

@@ -1,6 +1,5 @@
-/* The newest verdict of quality control on a stored observation: the one place that says it in C.
- * The views `readable` of SQLite and MongoDB say the same in their own language; a test compares
- * all three.
+/* The newest verdict of quality control on a stored observation. This is the only implementation in
+ * C. The views `readable` of SQLite and MongoDB implement the same rule; a test compares all three.
  *
  * The newest verdict on one test: of the revisions that supersede a verdict and are not superseded
  * themselves, the most severe; if none supersedes, the most severe of all revisions of that test;

@@ -189,9 +189,9 @@ static ir_status_t replay_one(ir_rejected_t *rejected, const ir_raw_document_t *
         return status;
     }
     if (!can) {
-        tell_unfit(rejected, raw,
-                   "nobody stamped its arrival, from which its times count; "
-                   "ir-store reprocess can take it");
+        tell_unfit(
+            rejected, raw,
+            "it has no arrival stamp, on which its times depend; ir-store reprocess can take it");
         return IR_OK;
     }
     if (rejected->replay == NULL) {
@@ -289,17 +289,17 @@ static ir_status_t read_words(ir_rejected_t *rejected, char *const *words, int n
     }
     if (n_words == 0 || verb == n_verbs || n_words > 2) {
         return ir_error_set(rejected->error, IR_ERR_USAGE,
-                            "rejected wants list, show ID, replay [ID] or drop [ID]");
+                            "rejected needs list, show ID, replay [ID] or drop [ID]");
     }
     rejected->verb = (ir_rejected_verb_t)verb;
     rejected->which = n_words > 1 ? words[1] : NULL;
     if (rejected->verb == IR_REJECTED_SHOW && rejected->which == NULL) {
-        return ir_error_set(rejected->error, IR_ERR_USAGE, "show wants an id, as list shows it");
+        return ir_error_set(rejected->error, IR_ERR_USAGE, "show needs an id from list");
     }
     if (rejected->verb == IR_REJECTED_DROP && rejected->which == NULL &&
         !ir_store_selects(rejected->stores->options) && !rejected->stores->options->yes) {
         return ir_error_set(rejected->error, IR_ERR_USAGE,
-                            "drop of everything wants --yes; or name an id, mote, reason or time");
+                            "drop of everything needs --yes; or give an id, mote, reason or time");
     }
     return IR_OK;
 }
@@ -313,7 +313,7 @@ static ir_status_t select_messages(ir_rejected_t *rejected) {
     }
     if (!ir_id_parse(ir_view_text(rejected->which), &rejected->id)) {
         return ir_error_set(rejected->error, IR_ERR_USAGE,
-                            "'%s' is no id of a message, as list shows it", rejected->which);
+                            "'%s' is not a message id; list shows the ids", rejected->which);
     }
     rejected->selection = (ir_raw_selection_t){.id = &rejected->id};
     return IR_OK;

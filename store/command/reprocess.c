@@ -265,8 +265,7 @@ static void show(const ir_reprocess_t *reprocess) {
     FILE *out = reprocess->stores->out;
     if (reprocess->foreign > 0) {
         fprintf(stderr,
-                "%llu raw messages were passed over: their ids do not follow from what is "
-                "stored of them\n",
+                "%llu raw messages were skipped: their ids do not match their stored content\n",
                 (unsigned long long)reprocess->foreign);
     }
     if (reprocess->stores->options->json) {

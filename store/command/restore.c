@@ -111,7 +111,7 @@ static ir_status_t check_servers(ir_restoring_t *restoring) {
         if (status == IR_OK && (access(path, F_OK) == 0) != (i < servers)) {
             status = ir_error_set(restoring->error, IR_ERR_USAGE,
                                   "%s was made with another number of graph servers than the %zu "
-                                  "of the graph setting; name as many, in the same order",
+                                  "of the graph setting; name the same number, in the same order",
                                   restoring->folder, servers);
         }
     }
@@ -152,7 +152,7 @@ ir_status_t ir_store_restore(const ir_stores_t *stores, char *const *words, int 
     ir_restoring_t restoring = {.stores = stores, .error = error};
     if (n_words != 1) {
         return ir_error_set(error, IR_ERR_USAGE,
-                            "restore wants a backup, or a folder of backups, of which it takes the "
+                            "restore needs a backup, or a folder of backups, of which it takes the "
                             "newest: restore DIR");
     }
     ir_status_t status = find_backup(&restoring, words[0]);

@@ -11,8 +11,7 @@ static ir_status_t read_time(const char *name, const char *text, int64_t *time_n
     return ir_clock_parse(ir_view_text(text), time_ns)
                ? IR_OK
                : ir_error_set(error, IR_ERR_USAGE,
-                              "%s: '%s' is no time; write it like 2026-01-31T12:00:00Z", name,
-                              text);
+                              "%s: '%s' is not a time such as 2026-01-31T12:00:00Z", name, text);
 }
 
 static ir_status_t check_reason(const char *reason, ir_error_t *error) {
@@ -24,7 +23,7 @@ static ir_status_t check_reason(const char *reason, ir_error_t *error) {
     return reason == NULL
                ? IR_OK
                : ir_error_set(error, IR_ERR_USAGE,
-                              "reason: there is no '%s'; docs/reference/formats.md lists them",
+                              "reason: unknown reason '%s'; docs/reference/formats.md lists them",
                               reason);
 }
 
@@ -47,7 +46,7 @@ ir_status_t ir_store_observations(const ir_store_options_t *options, ir_id_t *id
     selection->property = ir_setting_text(options->property);
     if (after != NULL && !ir_id_parse(ir_view_text(after), id)) {
         return ir_error_set(error, IR_ERR_USAGE,
-                            "after: '%s' is no id of an observation, as each line of an export has",
+                            "after: '%s' is not an observation id; each line of an export has one",
                             after);
     }
     selection->after = after != NULL ? id : NULL;

@@ -70,7 +70,7 @@ static ir_status_t load_ledgers(ir_comparison_t *comparison, char *const *more, 
         return ir_error_set(error, IR_ERR_MEMORY, "out of memory");
     }
     if (ir_setting_text(options->ledger) == NULL && n_more == 0) {
-        return ir_error_set(error, IR_ERR_USAGE, "verify wants --ledger FILE");
+        return ir_error_set(error, IR_ERR_USAGE, "verify needs --ledger FILE");
     }
     ir_status_t status = add_list(comparison, options->ledger, false, error);
     if (status == IR_OK) {
@@ -193,7 +193,7 @@ static void show(const ir_comparison_t *comparison) {
     }
     if (sum.again > 0) {
         fprintf(out,
-                "sent again without a name, cannot be told apart: %" PRIu64 " raw messages more\n",
+                "sent again without a name, indistinguishable: %" PRIu64 " raw messages more\n",
                 sum.again);
     }
     if (sum.others > 0) {

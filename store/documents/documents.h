@@ -104,7 +104,7 @@ ir_outcome_t ir_documents_recent(void *context, const ir_sensor_t *sensor, int64
 ir_status_t ir_documents_count(ir_documents_t *documents, ir_documents_counts_t *counts,
                                ir_error_t *error);
 
-/* What tells a document. Views live during the call. */
+/* What identifies a document. Views live during the call. */
 typedef struct ir_document_key {
     ir_id_t id;
     ir_id_t raw_id; /* of the message that it comes of; of a raw document its own */
@@ -117,15 +117,15 @@ typedef ir_status_t (*ir_each_document_fn)(void *context, const ir_document_key_
 ir_status_t ir_documents_each(ir_documents_t *documents, ir_document_kind_t kind,
                               ir_each_document_fn each, void *context, ir_error_t *error);
 
-/* Removes the documents of that kind with these ids, which are sorted; with a raw message its later
- * outcomes. Ids that are not there are passed over. OK: it is durable. */
+/* Removes the documents of that kind with these sorted ids, and with a raw message its later
+ * outcomes. Ignores unknown ids. OK: the removal is durable. */
 ir_status_t ir_documents_purge(ir_documents_t *documents, ir_document_kind_t kind,
                                const ir_id_t *ids, size_t count, ir_error_t *error);
 
-/* Copies everything into files of a folder, as the store holds it now. Workers may go on writing; a
- * purge may not. Not everything need be of one moment: what depends on something is read before it,
- * so of a message that is there nothing else may be missing but what `ir-store reprocess` makes.
- * Errors as in backup_file.h, and the store's. */
+/* Copies everything into files of a folder. Workers may continue to write; a purge may not run. The
+ * copy need not be of a single moment: dependent documents are read first, so for each copied
+ * message only documents that `ir-store reprocess` can make may be missing. Errors as in
+ * store/backup/file.h, and the store's. */
 ir_status_t ir_documents_save(ir_documents_t *documents, const char *folder, ir_error_t *error);
 
 /* Brings back what ir_documents_save wrote. Call ir_documents_init afterwards: until then workers

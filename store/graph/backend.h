@@ -19,7 +19,7 @@ typedef struct ir_graph_pick {
 typedef struct ir_registry_graph {
     const char *index; /* IRIs: base_iri "graph/registry", */
     const char *iri;   /* and "/NAME" behind it */
-    const char *name;  /* the file's, percent-encoded where an IRI wants it */
+    const char *name;  /* the file's, percent-encoded where an IRI requires it */
 } ir_registry_graph_t;
 
 #define IR_GRAPH_HAS_PART "http://purl.org/dc/terms/hasPart"

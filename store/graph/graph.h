@@ -81,7 +81,8 @@ typedef struct ir_graph_retirement {
 } ir_graph_retirement_t;
 
 /* Drops the named graphs of days (SPARQL; IR_ERR_USAGE without graph-name = day), or archives
- * segments (N-Quads). Workers may write. Adds to the counts. Repeating it goes on. */
+ * segments (N-Quads). Workers may write meanwhile. Adds to the counts. Call again to continue after
+ * an error. */
 ir_status_t ir_graph_retire(ir_graph_t *graph, ir_graph_retirement_t *retirement,
                             ir_error_t *error);
 

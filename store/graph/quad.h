@@ -11,7 +11,7 @@ typedef struct ir_quad {
     ir_view_t graph;  /* its IRI without brackets; empty: the default graph */
 } ir_quad_t;
 
-/* Both point into the line, which has no newline. False: it is no statement. */
+/* Both point into the line, which has no newline. False: it is not a statement. */
 bool ir_quad_split(ir_view_t line, ir_quad_t *quad);
 
 #endif

@@ -392,7 +392,7 @@ def test_a_mote_is_explained(tmp_path):
     assert shown(level, "missing when") == [('-9999, "Ice"', 'ir:missingValue -9999 , "Ice" ;', "")]
     assert shown(temperature, "missing when") == []
     assert shown(level, "interval") == [("60 s", "ir:samplingInterval 60 ;", "")]
-    assert shown(level, "flat line") == [("not evaluated: there are no limits", "default", "")]
+    assert shown(level, "flat line") == [("not evaluated: no limits", "default", "")]
     assert shown(level, "sent as") == [("elbe-dresden/level", 'ir:senmlName "elbe-dresden/level" ;', "")]
     assert shown(door, "unit") == [("none: values are not numbers", "default", "")]
     assert "cells/mL alone" in annotate("--explain=elbe-pirna", registry=registry)[0]

@@ -219,8 +219,8 @@ def test_whole_or_not_at_all(pipeline, messages, tmp_path):
     assert not (tmp_path / "documents.sqlite").exists()
     restore(pipeline, folder=folders[1])
     verify(pipeline, messages[:50])
-    assert "there is no complete backup" in refused(pipeline, "restore", tmp_path / "graph")
-    assert "restore wants a backup" in refused(pipeline, "restore", status=2)
+    assert "contains no complete backup" in refused(pipeline, "restore", tmp_path / "graph")
+    assert "restore needs a backup" in refused(pipeline, "restore", status=2)
 
 
 @pytest.fixture

@@ -118,7 +118,7 @@ def test_what_is_refused(pipeline):
     for words, says in ((["purge"], "purge wants --mote"), (["purge", "--older-than=1d", "--until=2026-01-01T00:00:00Z"], "not both"),
                         (["purge", "--what=graph"], "wants --older-than or --until"),
                         (["purge", "--what=graph", "--older-than=1d"], "wants --archive=DIR"), (["purge", "--mote=a", "--documents=null:"], "do not know what a mote sent"),
-                        (["purge", "--mote=a", "--since=noon"], "is no time")):
+                        (["purge", "--mote=a", "--since=noon"], "is not a time")):
         status, _, errors = pipeline.call("ir-store", *pipeline.stores(), *words)
         assert status == 2 and says in errors and errors.count("\n") == 1
 
@@ -271,7 +271,7 @@ def test_dropped_days(make_pipeline, request, messages, graph):
     left = in_graph(pipeline, graph, request) - before
     assert ids(young) <= left and not left & ids(old) and ids(old) <= in_documents(pipeline, "observations")
     status, _, errors = pipeline.call("ir-store", "purge", *words, *pipeline.stores(), "--graph-name=default")
-    assert status == 2 and "wants graph-name = day" in errors
+    assert status == 2 and "needs the setting graph-name = day" in errors
     pipeline.stop_workers()
     purge(pipeline, "--mote=*", "--yes")
 

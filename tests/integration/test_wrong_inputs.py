@@ -94,9 +94,9 @@ ROWS = [
     Row("ir-annotate --registry none.ttl", "none.ttl: cannot open the registry: No such file or directory", 1),
     Row(f"ir-annotate --registry {REGISTRY} --format xml", "format: 'xml' is not one of ntriples"),
     # ---- what users write ----
-    registry("ir:missingValue <x> .", 'ir:missingValue of <s> wants a number or a text, -9999 or "Ice", not <x>'),
+    registry("ir:missingValue <x> .", 'ir:missingValue of <s> must be a number or a text, -9999 or "Ice", not <x>'),
     registry("ir:missingvalue -9 .", "ir:missingvalue is not a term of the registry; did you mean ir:missingValue?"),
-    registry('ir:samplingInterval "15 minutes" .', "ir:samplingInterval of <s> wants a positive duration"),
+    registry('ir:samplingInterval "15 minutes" .', "ir:samplingInterval of <s> must be a positive duration"),
     registry("ir:limits [ ir:grossFail ( 5 1 ) ] .", "ir:grossFail of [ ] is ( 5 1 ): the first number must not be above the second"),
     registry("ir:limits [ ir:spikeSuspect 3 ; ir:spikeFail 1 ] .", "ir:spikeSuspect of [ ] must not be above ir:spikeFail"),
     registry("geo:lat 5 .", "prefix of geo:lat is not declared; add @prefix"),

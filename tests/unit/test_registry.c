@@ -362,7 +362,7 @@ static void test_defined_in_two_files(void **state) {
     assert_several_refused(
         SEVERAL "a.ttl," SEVERAL "again/a-copy.ttl", SEVERAL
         "again/a-copy.ttl:5: ir:moteId of <mote/a> is given in two files, here and in " SEVERAL
-        "a.ttl:6; leave one");
+        "a.ttl:6; remove one");
     assert_several_refused(SEVERAL "a.ttl," SEVERAL "again/same-id.ttl", SEVERAL
                            "again/same-id.ttl:4: ir:moteId \"a\" of <mote/other> is also that of "
                            "<https://intelligent-river.example/id/mote/a> (" SEVERAL
@@ -546,9 +546,8 @@ static void test_unreadable(void **state) {
         "tests/data/registry/several/none: cannot open the registry: No such file or directory");
     assert_refused("tests/unit", IR_ERR_NOT_FOUND,
                    "tests/unit: the registry's folder has no file *.ttl");
-    assert_refused(
-        USGS ",", IR_ERR_USAGE,
-        "registry: a path is empty; it is a file, a folder, or several with commas between");
+    assert_refused(USGS ",", IR_ERR_USAGE,
+                   "registry: a path is empty; give files or folders, separated by commas");
 }
 
 static void assert_refused_content(const char *piece, size_t size, size_t count, ir_status_t status,

@@ -1,9 +1,9 @@
 /* Each collection is a file of BSON documents, one after the other, as mongodump(1) writes it, and
  * compressed: `mongorestore --gzip` and bsondump(1) read them, too.
  *
- * Nothing stops the workers. They write a message's observations and revisions before the raw
- * message (put.c), and are read in that order: an observation of a message that
- * is there may have come after it was looked for, and `ir-store reprocess` makes it again. */
+ * Workers continue to write. They write a message's observations and revisions before the raw
+ * message (put.c), and the backup reads in the same order. So a raw message in the backup may lack
+ * an observation written after the observations were read; `ir-store reprocess` makes it again. */
 #include "store/backup/bson_stream.h"
 #include "store/backup/file.h"
 #include "store/documents/mongodb/mongodb.h"
@@ -15,8 +15,8 @@
 #define BATCH_BYTES ((size_t)8 * 1024 * 1024)
 #define CODE_DUPLICATE_KEY 11000
 
-/* In the order in which they are read. They are written in the opposite one, so that an
- * observation that is there has its raw message. */
+/* In the order of reading. Restoring writes in the opposite order, so that every observation has
+ * its raw message. */
 static const char *const collections[] = {IR_MONGODB_REVISIONS, IR_MONGODB_OBSERVATIONS,
                                           IR_MONGODB_OUTCOMES, IR_MONGODB_RAW};
 #define N_COLLECTIONS (sizeof collections / sizeof collections[0])

@@ -112,7 +112,7 @@ ir_status_t ir_mongodb_check_schema(const ir_mongodb_t *store, ir_error_t *error
 ir_status_t ir_mongodb_initiate(void *context, ir_error_t *error);
 ir_status_t ir_mongodb_grant(void *context, const ir_documents_user_t *user, ir_error_t *error);
 ir_status_t ir_mongodb_init(void *context, ir_error_t *error);
-/* The two parts of init: collections, indexes, view; then what says that the store is set up. */
+/* The two parts of init: collections, indexes and view; then the mark that the store is set up. */
 ir_status_t ir_mongodb_prepare(const ir_mongodb_t *store, ir_error_t *error);
 bool ir_mongodb_note_schema(const ir_mongodb_t *store, bson_error_t *reason);
 
@@ -144,8 +144,8 @@ bool ir_mongodb_read_stored(const bson_t *document, ir_stored_observation_t *sto
 bool ir_mongodb_read_revision(const bson_t *document, ir_stored_revision_t *stored);
 bool ir_mongodb_read_point(const bson_t *document, ir_point_t *point);
 
-/* An observation with what its document says about the sensor. Points into itself and into the
- * document: not to be copied. */
+/* An observation with its document's description of the sensor. Do not copy it: it points into
+ * itself and into the document. */
 typedef struct ir_mongodb_described {
     ir_mote_t mote;
     ir_property_t property;

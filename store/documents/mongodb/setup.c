@@ -240,10 +240,10 @@ ir_status_t ir_mongodb_check_schema(const ir_mongodb_t *store, ir_error_t *error
         return check_unversioned(store, error);
     }
     if (store->earlier) {
-        return ir_error_set(error, IR_ERR_USAGE,
-                            "documents mongodb %s: this is no store of an earlier release, which "
-                            "--from wants",
-                            store->place);
+        return ir_error_set(
+            error, IR_ERR_USAGE,
+            "documents mongodb %s: not a store of an earlier release, which --from needs",
+            store->place);
     }
     if (version != IR_MONGODB_SCHEMA) {
         return ir_error_set(error, IR_ERR_PROTOCOL,
@@ -405,10 +405,10 @@ ir_status_t ir_mongodb_prepare(const ir_mongodb_t *store, ir_error_t *error) {
         return ir_mongodb_failed(store, &reason, "cannot set up", error);
     }
     if (!mongos && store->shards != NULL) {
-        return ir_error_set(error, IR_ERR_USAGE,
-                            "documents mongodb %s: shards are given, but there is no mongos: let "
-                            "the URI lead to one",
-                            store->place);
+        return ir_error_set(
+            error, IR_ERR_USAGE,
+            "documents mongodb %s: shards are given, but the URI does not lead to a mongos",
+            store->place);
     }
     ir_error_t schema = {.status = IR_OK};
     const ir_status_t status = ir_mongodb_check_schema(store, &schema);

@@ -89,7 +89,7 @@ static bool same_array(const bson_iter_t *one, const bson_iter_t *other) {
     return size[0] == size[1] && memcmp(data[0], data[1], size[0]) == 0;
 }
 
-/* Whether the view that is there has these stages. */
+/* Whether the existing view has these stages. */
 static bool is_current(const ir_mongodb_t *store, const bson_t *view) {
     mongoc_database_t *database = mongoc_client_get_database(store->client, store->database);
     bson_t *named = BCON_NEW("filter", "{", "name", BCON_UTF8(IR_MONGODB_READABLE), "}");
@@ -106,8 +106,8 @@ static bool is_current(const ir_mongodb_t *store, const bson_t *view) {
     return current;
 }
 
-/* One of other stages is dropped and made again: collMod wants more rights than readWrite gives.
- * Another program may do the same at this moment. */
+/* A view with other stages is dropped and created again, because collMod needs more permissions
+ * than readWrite has. Another program may do the same concurrently. */
 static bool make_again(const ir_mongodb_t *store, const bson_t *view, bson_error_t *error) {
     return ir_mongodb_command(store->client, store->database,
                               BCON_NEW("drop", BCON_UTF8(IR_MONGODB_READABLE)), NULL, error) &&

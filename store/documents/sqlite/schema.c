@@ -65,8 +65,8 @@ static ir_status_t check_version(const ir_sqlite_t *store, int64_t version, ir_e
     if (store->earlier) {
         return version == 1 ? IR_OK
                             : ir_error_set(error, IR_ERR_USAGE,
-                                           "documents sqlite:%s: this is no store of an earlier "
-                                           "release, which --from wants",
+                                           "documents sqlite:%s: not a store of an earlier "
+                                           "release, which --from needs",
                                            store->path);
     }
     if (version == 1) {

@@ -142,7 +142,7 @@ static ir_status_t open_failed(ir_sqlite_t *store, int code, bool create, ir_err
     ir_status_t status = IR_ERR_IO;
     if (code == SQLITE_CANTOPEN && reason == ENOENT && !create) {
         status = ir_error_set(error, IR_ERR_NOT_FOUND,
-                              "documents sqlite:%s: there is no such file: run ir-store init",
+                              "documents sqlite:%s: the file does not exist: run ir-store init",
                               store->path);
     } else if ((code & 0xff) == SQLITE_CANTOPEN) {
         ir_error_set(error, status, "documents sqlite:%s: cannot open: %s; check the path",
@@ -210,7 +210,7 @@ static ir_status_t sqlite_open(const ir_documents_options_t *options, void **mad
     const char *path = options->uri + strlen(SCHEME);
     if (path[0] == '\0') {
         return ir_error_set(error, IR_ERR_USAGE,
-                            "documents: '" SCHEME "' wants a path, as in sqlite:documents.sqlite");
+                            "documents: '" SCHEME "' needs a path, as in sqlite:documents.sqlite");
     }
     ir_sqlite_t *store = calloc(1, sizeof *store);
     char *copy = store != NULL ? strdup(path) : NULL;

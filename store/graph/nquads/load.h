@@ -1,7 +1,7 @@
 /* Fills a directory of N-Quads from a backup. The segments are made in its folder "restoring" and
- * get to their places together, so that nobody reads half of them, and a restore that was
- * interrupted begins again. They are named restored-SEQ, and one backup always gives the same. One
- * thread at a time. */
+ * moved to their places together, so that no reader sees only half of them, and an interrupted
+ * restore starts again. They are named restored-SEQ; the same backup always gives the same
+ * segments. One thread at a time. */
 #ifndef IR_STORE_GRAPH_NQUADS_LOAD_H
 #define IR_STORE_GRAPH_NQUADS_LOAD_H
 

@@ -138,7 +138,7 @@ static ir_status_t nquads_open(const ir_graph_options_t *options, void **store, 
     const char *directory = options->uris + strlen(SCHEME);
     if (*directory == '\0') {
         return ir_error_set(error, IR_ERR_USAGE,
-                            "graph: nquads: wants a directory, as in nquads:graph");
+                            "graph: nquads: needs a directory, as in nquads:graph");
     }
     nquads_t *made = calloc(1, sizeof *made);
     if (made == NULL) {
@@ -175,7 +175,8 @@ static ir_status_t open_file(const nquads_t *graph, const char *name, int flags,
     }
     if (errno == ENOENT) {
         return ir_error_set(error, IR_ERR_NOT_FOUND,
-                            "there is no graph directory %s; run ir-store init", graph->directory);
+                            "the graph directory %s does not exist; run ir-store init",
+                            graph->directory);
     }
     return ir_error_set(error, IR_ERR_IO, "cannot open %s: %s; %s", path, strerror(errno),
                         errno == ENOTDIR ? "name a directory"
@@ -739,7 +740,7 @@ static ir_status_t nquads_retire(void *store, ir_graph_retirement_t *retirement,
                                  ir_error_t *error) {
     return retirement->archive == NULL
                ? ir_error_set(error, IR_ERR_USAGE,
-                              "purge --what=graph wants --archive=DIR for segments of N-Quads")
+                              "purge --what=graph needs --archive=DIR for segments of N-Quads")
                : each_sealed(store, retire_one, retirement, error);
 }
 

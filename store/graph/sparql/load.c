@@ -61,8 +61,7 @@ static ir_status_t load_runs(ir_sparql_t *graph, ir_view_t lines, ir_error_t *er
         status = ir_quad_split(ir_view(lines.data, size), &quad)
                      ? add_quad(&run, &quad, error)
                      : ir_error_set(error, IR_ERR_SYNTAX,
-                                    "the backup has a line that is no "
-                                    "statement: %.*s",
+                                    "the backup has a line that is not a statement: %.*s",
                                     size < 100 ? (int)size : 100, lines.data);
         lines = ir_view(lines.data + size + (stop != NULL), lines.size - size - (stop != NULL));
     }

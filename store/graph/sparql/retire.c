@@ -60,9 +60,9 @@ ir_status_t ir_sparql_retire(void *store, ir_graph_retirement_t *retirement, ir_
     days_t days = {.retirement = retirement, .error = error};
     if (graph->format.naming != IR_GRAPH_DAY) {
         return ir_error_set(error, IR_ERR_USAGE,
-                            "purge --what=graph drops graphs of days: it wants graph-name = day, "
-                            "with which they were written; without, purge removes documents and "
-                            "their statements together");
+                            "purge --what=graph drops graphs of days and needs the setting "
+                            "graph-name = day, with which they were written; with other names, "
+                            "purge removes documents together with their statements");
     }
     ir_buffer_init(&days.names);
     ir_status_t status = find_days(graph, &days);
