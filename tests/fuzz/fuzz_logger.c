@@ -65,7 +65,7 @@ static void read_all(const ir_position_t *position, const char *path, size_t por
     ir_error_t error;
     ir_report_t report = {.printed = false};
     ir_input_tools_t *tools = NULL;
-    ir_batch_input_t *input = NULL;
+    ir_input_t *input = NULL;
     if (ir_input_tools_open(position, zones, &report, &tools, &error) != IR_OK ||
         ir_input_open(position, path, NULL, &input, &error) != IR_OK) {
         abort();

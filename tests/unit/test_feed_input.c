@@ -488,7 +488,7 @@ static void test_mappings_that_are_wrong(void **state) {
         {"[a b]\nfiles = a\n", "letters"},
         {"[a]\nfile = x\n", "map.ini:2: file: no such setting"},
         {"[a]\nseparator = ,\n", "comma|semicolon|tab|space"},
-        {"[a:b]\nsensor = x\n", "[a] must stand before"},
+        {"[a:b]\nsensor = x\n", "must follow a section [a]"},
         {"[a]\nfiles = x\ntime = t\n[a:v]\nsensor = x\n", "[a]: needs a mote"},
         {"[a]\nfiles = x\nmote = m/n\ntime = t\n[a:v]\nsensor = x\n", "mote must be letters"},
         {"[a]\nfiles = x\nmote = m\n[a:v]\nsensor = x\n", "needs time"},

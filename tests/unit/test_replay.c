@@ -118,10 +118,10 @@ static void what_is_wrong_is_named_by_line(void **state) {
     expect_refusal(HEAD ROW "\n", 3, "1 fields");
     expect_refusal(HEAD "A,x,2011-05-01T04:00:00Z,1,m\n", 2, "5 fields");
     expect_refusal(HEAD "A,x,2011-05-01T04:00:00Z,1,m,A,B\n", 2, "7 fields");
-    expect_refusal(HEAD "-A,x,2011-05-01T04:00:00Z,1,m,\n", 2, "no name");
-    expect_refusal(HEAD "A,x y,2011-05-01T04:00:00Z,1,m,\n", 2, "no name");
-    expect_refusal(HEAD ",x,2011-05-01T04:00:00Z,1,m,\n", 2, "no name");
-    expect_refusal(HEAD "A,x,2011-05-01 at 4,1,m,\n", 2, "no time");
+    expect_refusal(HEAD "-A,x,2011-05-01T04:00:00Z,1,m,\n", 2, "not a valid SenML name");
+    expect_refusal(HEAD "A,x y,2011-05-01T04:00:00Z,1,m,\n", 2, "not a valid SenML name");
+    expect_refusal(HEAD ",x,2011-05-01T04:00:00Z,1,m,\n", 2, "not a valid SenML name");
+    expect_refusal(HEAD "A,x,2011-05-01 at 4,1,m,\n", 2, "not a time");
     expect_refusal(HEAD "A,x,1978-07-04T21:24:15Z,1,m,\n", 2, "1978");
     expect_refusal(HEAD "A,x,2250-01-01T00:00:00Z,1,m,\n", 2, "future");
     expect_refusal(HEAD "A,x,2011-05-01T04:00:00.0000001Z,1,m,\n", 2, "microsecond");
