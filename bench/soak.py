@@ -7,6 +7,7 @@ out/soak/samples.csv. At the end out/soak/report.md compares the second quarter 
 status is 1 when memory or descriptors of one of our own programs grew, or anything is missing, doubled or foreign.
 """
 
+import argparse
 import csv
 import json
 import os
@@ -139,6 +140,7 @@ def report(rate, minutes, sent, verdict, rows):
 
 
 def main():
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     minutes = variables.read(os.environ, "MINUTES", "soak")
     rate = variables.read(os.environ, "RATE", "soak")
     servers.stop_on_signals()

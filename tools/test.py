@@ -225,11 +225,11 @@ def retry_alone(marks, total, failed, folder):
 
 
 def run_integration(marks, words):
-    """The tests mostly wait for servers, so there is one process more than there are processors, up to MOST_PROCESSES.
+    """The tests mostly wait for servers, so there are two processes more than there are processors, up to MOST_PROCESSES.
     pytest-xdist hands out the files to them; each has servers of its own."""
     started = time.monotonic()
     report = OUT / "integration.xml"
-    count = min(MOST_PROCESSES, (os.cpu_count() or 1) + 1)
+    count = min(MOST_PROCESSES, (os.cpu_count() or 1) + 2)
     folder = tempfile.mkdtemp(prefix="ir-tests-")  # not below out/, where a user's river may not be either
     spread = ["-n", count, "--dist", "loadfile", "--no-loadscope-reorder", *words, "tests/integration"]
     total, _status = run_pytest(marks, spread, report, Path(folder) / "1")

@@ -242,7 +242,8 @@ def up(deployment, seconds, new_stores=False):
         deployment.make_folders()
         files.put(files.changes())
         if new_stores:
-            plan |= {name: (running.RESTART, []) for name in keeping.allow_new_stores(deployment)}
+            plan |= {name: (running.RESTART, []) for name in keeping.allow_new_stores(deployment)
+                     if plan[name][0] != running.START}
         deployment.carry_out(plan, seconds)
     told = ", ".join(name for name, (action, _) in plan.items() if action != running.SAME) or "nothing"
     deployment.say(f"{', '.join(deployment.server.roles)} ready after {time.monotonic() - begin:.1f} s; changed: {told}")

@@ -395,6 +395,6 @@ def test_a_mote_is_explained(tmp_path):
     assert shown(level, "flat line") == [("not evaluated: no limits", "default", "")]
     assert shown(level, "sent as") == [("elbe-dresden/level", 'ir:senmlName "elbe-dresden/level" ;', "")]
     assert shown(door, "unit") == [("none: values are not numbers", "default", "")]
-    assert "cells/mL alone" in annotate("--explain=elbe-pirna", registry=registry)[0]
+    assert "only cells/mL" in annotate("--explain=elbe-pirna", registry=registry)[0]
     _, errors = annotate("--explain=elbe-drseden", registry=registry, status=1)
     assert errors == "ir-annotate: the registry has no mote 'elbe-drseden'; did you mean elbe-dresden?\n"

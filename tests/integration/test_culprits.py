@@ -1,4 +1,4 @@
-"""Whatever somebody sends to harm the others: the log and the metrics say who it was. docs/security.md has the table."""
+"""Whatever somebody sends to harm the others: the log and the metrics say who it was. docs/explanation/security.md has the table."""
 
 import contextlib
 import gzip

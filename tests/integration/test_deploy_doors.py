@@ -69,8 +69,8 @@ def test_limits_are_the_documented_ones(example):
     assert f"    maxconn {limits['connections']}\n" in text
     for name in ("amqp", "mqtt", "http"):
         lines = "\n".join(frontends(text)[name])
-        assert f"reject if {{ sc0_conn_cur gt {limits['connections-per-source']} }}" in lines
-        assert f"reject if {{ sc0_conn_rate gt {limits['new-connections-per-source']} }}" in lines
+        assert f"acl too_many sc0_conn_cur gt {limits['connections-per-source']}\n" in lines
+        assert f"acl too_many sc0_conn_rate gt {limits['new-connections-per-source']}\n" in lines
     assert f"sc0_http_req_rate gt {limits['requests-per-source']} }}" in text
     house = json.loads(example.services.files(example.named("broker-1"))["services/broker/definitions.json"])
     most = {each["name"]: each["definition"]["max-length"] for each in house["policies"]}

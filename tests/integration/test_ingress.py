@@ -405,8 +405,8 @@ def test_the_example_is_valid(front, tmp_path):
     ("[broker b]\nhost = h\ncolour = red\n", "there is no such key"),
     ("[broker b]\nhost = h\n[router r]\n", "sections are"),
     ("[limits]\nfirst-bytes = soon\n[broker b]\nhost = h\n", "a time like"),
-    ("nonsense", "no section headers"),
-    ("[broker b]\nhost = h\nhost = i\n", "already exists"),
+    ("nonsense", "must stand before it"),
+    ("[broker b]\nhost = h\nhost = i\n", "is there twice"),
 ])
 def test_a_wrong_list_is_told_in_one_line(tmp_path, text, complaint):
     path = tmp_path / "nodes.conf"

@@ -565,7 +565,7 @@ def test_wrong_settings(tmp_path):
     for words, text in (
         (["--target=ftp://x"], "target ftp://x"),
         (["--rate-steps=1:2"], "FROM:TO:STEP:SECONDS"),
-        (["--find-max", "--rate=5"], "only one of them"),
+        (["--find-max", "--rate=5"], "only one of these"),
         (["--target=http://127.0.0.1:1", f"--mote-tokens={tmp_path / 'none'}"], "none"),
     ):
         load = Load(tmp_path, *words)

@@ -131,7 +131,7 @@ def test_a_slow_reader_holds_up_nobody(pipeline):
 
 def test_what_cannot_help_ends_it(pipeline):
     pipeline.declare()
-    for words, status, says in ((["--format=senml", "--quality=fail"], 2, "senml tells neither property nor quality"),
+    for words, status, says in ((["--format=senml", "--quality=fail"], 2, "senml contains neither property nor quality"),
                                 (["--limit=-1"], 2, "limit"), ([], 1, "ACCESS_REFUSED")):
         done, _, errors = pipeline.call("ir-tap", f"--amqp={pipeline.amqp}", *words,
                                         env={} if words else {"IR_AMQP_PASSWORD": "wrong"})
