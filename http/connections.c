@@ -129,16 +129,33 @@ static struct bufferevent *on_accept(struct event_base *base, void *context) {
     return bufferevent;
 }
 
+/* Makes room for a descriptor in the table. A crowd that is accepted in one turn of the loop may
+ * have higher ones than the bounds on connections suggest; the limit on open files bounds them. */
+static bool reserve_descriptor(ir_connections_t *all, size_t fd) {
+    if (fd < all->n_descriptors) {
+        return true;
+    }
+    const size_t count = fd + DESCRIPTORS_KEPT;
+    ir_connection_t **table = realloc(all->by_descriptor, count * sizeof *table);
+    if (table == NULL) {
+        return false;
+    }
+    memset(table + all->n_descriptors, 0, (count - all->n_descriptors) * sizeof *table);
+    all->by_descriptor = table;
+    all->n_descriptors = count;
+    return true;
+}
+
 /* Finds the library's connection: it is the argument of the callbacks that the library has set
- * (tests/unit/test_libevent_http.c). If there is none, the library gave up the connection. One with
- * a descriptor beyond the table could not be found again, so it is closed. */
+ * (tests/unit/test_libevent_http.c). If there is none, the library gave up the connection. One that
+ * could not be found again, for lack of memory, is closed. */
 static void greet(ir_connection_t *connection) {
     ir_connections_t *all = connection->all;
     struct bufferevent *bufferevent = connection->bufferevent;
     void *http = NULL;
     bufferevent_getcb(bufferevent, NULL, NULL, NULL, &http);
     const evutil_socket_t fd = bufferevent_getfd(bufferevent);
-    if (http == NULL || fd < 0 || (size_t)fd >= all->n_descriptors) {
+    if (http == NULL || fd < 0 || !reserve_descriptor(all, (size_t)fd)) {
         evbuffer_remove_cb(bufferevent_get_input(bufferevent), ir_bytes_on_input, connection);
         forget(connection);
         if (http != NULL) {
