@@ -377,8 +377,9 @@ def test_http_tokens_go_with_their_motes(tmp_path, messages):
         load = Load(tmp_path, f"--target={gate.address}", "--no-subscribe", "--messages=100",
                     f"--mote-tokens={tokens}", PATIENT)
         load.assert_good()
-        load = Load(tmp_path, f"--target={gate.address}", "--no-subscribe", "--messages=10", PATIENT)
-    assert load.status == 1 and load.summary["messages_refused"] == 1, "a token that is missing is for good: the first refusal ends it"
+        load = Load(tmp_path, f"--target={gate.address}", "--no-subscribe", "--messages=1000", "--rate=500", PATIENT)
+    refused = load.summary["messages_refused"]
+    assert load.status == 1 and 0 < refused < 1000, "a missing token is permanent: only what is under way follows the first refusal"
 
 
 def quantile_of_curves(rows, share):
