@@ -72,7 +72,7 @@
 
 #define IR_TEXT_BROKER_AWAY IR_MESSAGE(206, \
     "cannot connect to RabbitMQ at %s: is it running and listening there?", \
-    "Start the broker or the balancer, or correct host and port. The program retries by itself.")
+    "Start the broker or the balancer, or correct host and port. The program keeps retrying.")
 
 #define IR_TEXT_NOT_AMQP IR_MESSAGE(207, \
     "%s is not an AMQP 0-9-1 server: check host and port", \
@@ -222,7 +222,7 @@
 
 #define IR_TEXT_MONGODB_AWAY IR_MESSAGE(317, \
     "documents mongodb %s: %s: cannot reach the server: %s; check that it runs there", \
-    "Start the server, or correct the hosts in `documents`. The program retries by itself.")
+    "Start the server, or correct the hosts in `documents`. The program keeps retrying.")
 
 #define IR_TEXT_CONTROL_REFUSED IR_MESSAGE(318, \
     "refuses what is certainly good, too, so it is not the data: %.200s (%.200s)", \

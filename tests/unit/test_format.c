@@ -1,5 +1,5 @@
 /* Every format against its golden file in tests/data/formats; IR_WRITE_GOLDEN=1 rewrites them,
- * to be read before they are kept. Lines and hindsight, which ir-annotate is made of, are tested
+ * to be read before they are kept. Lines and merge, which ir-annotate is made of, are tested
  * here too. */
 #include "annotation/formats/format.h"
 #include "annotation/packs.h"
@@ -170,11 +170,11 @@ static void base_iris(void **state) {
     assert_false(ir_base_iri_valid(NULL));
 }
 
-/* ---- hindsight ---- */
+/* ---- merge ---- */
 
 static void hindsight_puts_a_revision_into_an_earlier_batch(void **state) {
     (void)state;
-    ir_revision_merge_t *hindsight = ir_revision_merge_new();
+    ir_revision_merge_t *merge = ir_revision_merge_new();
     ir_quality_t *quality = ir_quality_new(100, NULL, NULL, true);
     static const char *const values[] = {"7", "-30", "7"};
     ir_error_t error;
@@ -185,16 +185,16 @@ static void hindsight_puts_a_revision_into_an_earlier_batch(void **state) {
         ir_batch_t *batch = ir_batch_new(registry);
         add(batch, body);
         assert_int_equal(ir_quality_check(quality, batch, &error), IR_OUTCOME_OK);
-        assert_true(ir_revision_merge_add(hindsight, batch));
+        assert_true(ir_revision_merge_add(merge, batch));
     }
     size_t count = 0;
-    ir_batch_t *const *batches = ir_revision_merge_batches(hindsight, &count);
+    ir_batch_t *const *batches = ir_revision_merge_batches(merge, &count);
     assert_int_equal(count, 3);
     assert_int_equal(batches[0]->observations[0].flags[IR_TEST_SPIKE], IR_FLAG_NOT_EVALUATED);
     assert_int_equal(batches[1]->observations[0].flags[IR_TEST_SPIKE], IR_FLAG_FAIL);
     assert_int_equal(batches[1]->observations[0].aggregate, IR_FLAG_FAIL);
     ir_quality_free(quality);
-    ir_revision_merge_free(hindsight);
+    ir_revision_merge_free(merge);
     ir_revision_merge_free(NULL);
 }
 

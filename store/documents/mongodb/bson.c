@@ -196,22 +196,23 @@ void ir_mongodb_dropped(bson_t *document, const ir_raw_document_t *raw) {
     bson_append_array_end(document, &list);
 }
 
-void ir_mongodb_append_bound(bson_t *document, const char *key, const ir_id_t *least,
-                             const ir_id_t *greatest) {
+static void append_range(bson_t *document, const char *key, const char *from, const ir_id_t *id,
+                         const ir_id_t *greatest) {
     bson_t bounds;
     bson_append_document_begin(document, key, -1, &bounds);
-    append_id(&bounds, "$gte", least);
+    append_id(&bounds, from, id);
     append_id(&bounds, "$lte", greatest);
     bson_append_document_end(document, &bounds);
 }
 
+void ir_mongodb_append_bound(bson_t *document, const char *key, const ir_id_t *least,
+                             const ir_id_t *greatest) {
+    append_range(document, key, "$gte", least, greatest);
+}
+
 void ir_mongodb_append_later(bson_t *document, const char *key, const ir_id_t *after,
                              const ir_id_t *greatest) {
-    bson_t bounds;
-    bson_append_document_begin(document, key, -1, &bounds);
-    append_id(&bounds, "$gt", after);
-    append_id(&bounds, "$lte", greatest);
-    bson_append_document_end(document, &bounds);
+    append_range(document, key, "$gt", after, greatest);
 }
 
 bson_t *ir_mongodb_any_of(const char *key, const ir_id_t *ids, size_t stride, size_t count) {
