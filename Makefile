@@ -15,7 +15,7 @@ $(if $(FAULT),$(error $(FAULT)))
 endif
 endif
 
-OUT := out/$(MODE)
+BUILD := out/$(MODE)
 CC := $(if $(filter fuzz,$(MODE)),clang,gcc)
 PACKAGES := librabbitmq libmongoc-1.0 serd-0 libevent_core libevent_extra libevent_pthreads jansson \
             libcbor libcurl libmosquitto sqlite3 uuid nettle inih zlib openssl
@@ -58,23 +58,23 @@ ROOMS := ingest worker tap loadgen stations feed send store broker annotation ob
 FOLDERS := $(sort $(patsubst %/,%,$(dir $(wildcard $(foreach room,$(ROOMS),$(room)/*.h $(room)/*/*.[ch] $(room)/*/*/*.[ch])))))
 MAINS := $(wildcard $(addsuffix /main_*.c,$(FOLDERS)))
 SOURCES := $(filter-out $(MAINS),$(wildcard $(addsuffix /*.c,$(FOLDERS))))
-OBJECTS := $(SOURCES:%.c=$(OUT)/%.o)
-LIBRARY := $(OUT)/libir.a
-PROGRAMS := $(foreach m,$(MAINS),$(OUT)/ir-$(patsubst main_%,%,$(basename $(notdir $(m)))))
+OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o)
+LIBRARY := $(BUILD)/libir.a
+PROGRAMS := $(foreach m,$(MAINS),$(BUILD)/ir-$(patsubst main_%,%,$(basename $(notdir $(m)))))
 UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
-UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(OUT)/tests/%)
+UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
 # What several unit tests share; it takes the place of malloc, so only those get it that ask for it.
 UNIT_HELPERS := $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c))
 ALLOC_TESTS := $(shell grep -ls failing_alloc.h $(UNIT_SOURCES))
 SOURCE_TESTS := $(shell grep -ls unit/sources.h $(UNIT_SOURCES))
 MEMORY_TESTS := $(shell grep -ls unit/memory_transport.h $(UNIT_SOURCES))
 # It says which metrics there are, for the reference.
-PRINT_METRICS := $(OUT)/packaging/print_metrics
-BENCHES := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/bench_*.c))
+PRINT_METRICS := $(BUILD)/packaging/print_metrics
+BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/bench_*.c))
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
-FUZZERS := $(FUZZ_SOURCES:tests/fuzz/%.c=$(OUT)/fuzz/%)
+FUZZERS := $(FUZZ_SOURCES:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 # libFuzzer has a main of its own; driver.c is one without it.
-FUZZ_HELPERS := $(OUT)/tests/fuzz/bound.o $(OUT)/tests/fuzz/pack.o $(if $(filter fuzz,$(MODE)),,$(OUT)/tests/fuzz/driver.o)
+FUZZ_HELPERS := $(BUILD)/tests/fuzz/bound.o $(BUILD)/tests/fuzz/pack.o $(if $(filter fuzz,$(MODE)),,$(BUILD)/tests/fuzz/driver.o)
 
 .PHONY: build unit fuzzers benches
 build: $(PROGRAMS)
@@ -83,37 +83,37 @@ fuzzers: $(FUZZERS)
 benches: $(BENCHES)
 
 .SECONDARY:
-$(OUT)/%.o: %.c
+$(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) -c $< -o $@
 
 # It has the version in it.
-$(OUT)/common/settings.o $(OUT)/common/settings_print.o $(OUT)/loadgen/summary.o: VERSION
+$(BUILD)/common/settings.o $(BUILD)/common/settings_print.o $(BUILD)/loadgen/summary.o: VERSION
 
 $(LIBRARY): $(OBJECTS)
 	@rm -f $@
 	ar qcs $@ $^
 
 define program
-$(OUT)/ir-$(patsubst main_%,%,$(basename $(notdir $(1)))): $(OUT)/$(1:.c=.o) $(LIBRARY)
+$(BUILD)/ir-$(patsubst main_%,%,$(basename $(notdir $(1)))): $(BUILD)/$(1:.c=.o) $(LIBRARY)
 	$(LINK) $$^ $(LIBRARIES) $(LDLIBS) -o $$@
 endef
 $(foreach m,$(MAINS),$(eval $(call program,$(m))))
 
-$(ALLOC_TESTS:tests/unit/%.c=$(OUT)/tests/%): $(OUT)/tests/unit/failing_alloc.o
-$(SOURCE_TESTS:tests/unit/%.c=$(OUT)/tests/%): $(OUT)/tests/unit/sources.o
-$(MEMORY_TESTS:tests/unit/%.c=$(OUT)/tests/%): $(OUT)/tests/unit/memory_transport.o
-$(OUT)/tests/test_%: $(OUT)/tests/unit/test_%.o $(LIBRARY)
+$(ALLOC_TESTS:tests/unit/%.c=$(BUILD)/tests/%): $(BUILD)/tests/unit/failing_alloc.o
+$(SOURCE_TESTS:tests/unit/%.c=$(BUILD)/tests/%): $(BUILD)/tests/unit/sources.o
+$(MEMORY_TESTS:tests/unit/%.c=$(BUILD)/tests/%): $(BUILD)/tests/unit/memory_transport.o
+$(BUILD)/tests/test_%: $(BUILD)/tests/unit/test_%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(LINK) $(filter %.o,$^) $(LIBRARY) $(LIBRARIES) $(LDLIBS) -lcmocka -ldl -o $@
 
-$(OUT)/bench/bench_%: $(OUT)/bench/bench_%.o $(LIBRARY)
+$(BUILD)/bench/bench_%: $(BUILD)/bench/bench_%.o $(LIBRARY)
 	$(LINK) $^ $(LIBRARIES) $(LDLIBS) -o $@
 
 $(PRINT_METRICS): $(PRINT_METRICS).o $(LIBRARY)
 	$(LINK) $^ $(LIBRARIES) $(LDLIBS) -o $@
 
-$(OUT)/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(FUZZ_HELPERS) $(LIBRARY)
+$(BUILD)/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_HELPERS) $(LIBRARY)
 	@mkdir -p $(@D)
 	$(LINK) $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer) $^ $(LIBRARIES) $(LDLIBS) -o $@
 
@@ -252,7 +252,7 @@ test-programs:
 	+@$(SUBMAKE) -s MODE=tsan build tsan-unit
 
 .PHONY: tsan-unit
-tsan-unit: $(filter $(THREADED:%=$(OUT)/tests/test_%),$(UNIT_TESTS))
+tsan-unit: $(filter $(THREADED:%=$(BUILD)/tests/test_%),$(UNIT_TESTS))
 
 # Every verb on every platform that this host can do, twice; minutes. PLATFORMS names some of them.
 .PHONY: test-platforms
@@ -316,7 +316,7 @@ check-structure:
 check-warnings:
 	+@$(SUBMAKE) -s MODE=check build
 check-hardening: check-warnings
-	@python3 tools/hardening.py $(PROGRAMS:$(OUT)/%=out/check/%)
+	@python3 tools/hardening.py $(PROGRAMS:$(BUILD)/%=out/check/%)
 check-tidy: $(TIDY_STAMPS)
 # A file is looked at again when it or any header has changed.
 out/tidy/%.ok: %.c .clang-tidy $(filter %.h,$(C_FILES))
@@ -332,8 +332,8 @@ format:
 .PHONY: river.conf
 river.conf: build
 	@{ sed -n '1,/^$$/p' $@; for each in ingest worker store loadgen feed annotate registry tap; do \
-	    $(OUT)/ir-$$each --print-example; echo; done; } | sed '$$d' > $(OUT)/river.conf
-	@mv $(OUT)/river.conf $@
+	    $(BUILD)/ir-$$each --print-example; echo; done; } | sed '$$d' > $(BUILD)/river.conf
+	@mv $(BUILD)/river.conf $@
 	@sed -n 's/^;\([a-z0-9-]*\) =.*/"\1",/p' $@ | LC_ALL=C sort -u > common/setting_names.inc
 	@sed -n 's/^\[\(ir-[a-z]*\)\]/"\1",/p' $@ | LC_ALL=C sort -u > common/program_names.inc
 
@@ -345,12 +345,12 @@ haproxy.cfg:
 # The references that follow from tables in the code; a test holds them against it.
 .PHONY: references
 references: build $(PRINT_METRICS)
-	@tools/references.py $(OUT)
+	@tools/references.py $(BUILD)
 
 # For clangd and other tools: how each C file is compiled.
 .PHONY: compile_commands.json
 compile_commands.json:
-	@python3 tools/compile_commands.py '$(subst ','\'',$(COMPILE))' $(TIDY_FILES) $(BENCHES:$(OUT)/%=%.c) > $@
+	@python3 tools/compile_commands.py '$(subst ','\'',$(COMPILE))' $(TIDY_FILES) $(BENCHES:$(BUILD)/%=%.c) > $@
 
 # Grafana's dashboards; a test holds them against the script.
 .PHONY: dashboards
@@ -382,12 +382,12 @@ INSTALLED_DOCUMENTS := README.md CHANGELOG.md LICENSE feed/README.md loadgen/REA
 # A service is installed with the sandbox of our own programs in it.
 UNITS := $(wildcard packaging/systemd/*.service packaging/systemd/*.target)
 SANDBOX := packaging/systemd/sandbox.conf packaging/systemd/program.conf
-MANUALS = $(addprefix $(OUT)/manuals/,$(addsuffix .1,$(notdir $(PROGRAMS) $(SCRIPTS))))
+MANUALS = $(addprefix $(BUILD)/manuals/,$(addsuffix .1,$(notdir $(PROGRAMS) $(SCRIPTS))))
 
 # Manual pages and completions, made from the programs' own tables of settings.
 .PHONY: manuals
-manuals: $(OUT)/manuals/made
-$(OUT)/manuals/made: packaging/manuals.py VERSION $(PROGRAMS) $(SCRIPTS) $(wildcard platforms/lab/*.py)
+manuals: $(BUILD)/manuals/made
+$(BUILD)/manuals/made: packaging/manuals.py VERSION $(PROGRAMS) $(SCRIPTS) $(wildcard platforms/lab/*.py)
 	@rm -rf $(@D)
 	@python3 packaging/manuals.py $(@D) $(VERSION) $(PROGRAMS) $(SCRIPTS)
 	@touch $@
@@ -413,8 +413,8 @@ install-built: build manuals
 	$(call copy,$(INSTALLED_DOCUMENTS),$(DOCDIR))
 	@ln -sf $(SCRIPTS:%=../share/intelligent-river/%) $(BINDIR)
 	@install -m 644 $(MANUALS) $(MANDIR)
-	@install -m 644 $(OUT)/manuals/bash/* $(BASHDIR)
-	@install -m 644 $(OUT)/manuals/zsh/* $(ZSHDIR)
+	@install -m 644 $(BUILD)/manuals/bash/* $(BASHDIR)
+	@install -m 644 $(BUILD)/manuals/zsh/* $(ZSHDIR)
 	@for unit in $(UNITS); do \
 	    case $$unit in *.service) cat $$unit $(SANDBOX) ;; *) cat $$unit ;; esac | \
 	        sed 's|@BINDIR@|$(PREFIX)/bin|; s|@CONFDIR@|$(SYSCONFDIR)/intelligent-river|' | \
@@ -487,5 +487,5 @@ help:
 	@echo "make uninstall   removes them"
 	@echo "make clean       removes out/; a river of make up stays"
 
--include $(OBJECTS:.o=.d) $(MAINS:%.c=$(OUT)/%.d) $(UNIT_SOURCES:%.c=$(OUT)/%.d) \
-         $(UNIT_HELPERS:%.c=$(OUT)/%.d) $(patsubst %.c,$(OUT)/%.d,$(wildcard tests/fuzz/*.c packaging/*.c))
+-include $(OBJECTS:.o=.d) $(MAINS:%.c=$(BUILD)/%.d) $(UNIT_SOURCES:%.c=$(BUILD)/%.d) \
+         $(UNIT_HELPERS:%.c=$(BUILD)/%.d) $(patsubst %.c,$(BUILD)/%.d,$(wildcard tests/fuzz/*.c packaging/*.c))

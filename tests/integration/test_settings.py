@@ -1,6 +1,7 @@
 """What `make run`, `make up` and `make load` refuse, before anything is installed, built or started."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 import harness
 import run
 import stack
+import variables
 from platforms.lab import registry
 
 
@@ -102,6 +104,13 @@ def test_make_run_publishes_unless_it_is_told_not_to(given, formats):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "FORMATS"))}
     argv = ["make", "-s", "-C", harness.ROOT, "--no-print-directory", "--eval=told: ; @echo \"$$FORMATS\"", "told"]
     assert subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60, env={**environment, **given}).stdout == f"{formats}\n"
+
+
+def test_a_variable_of_a_target_changes_nothing_in_the_build():
+    """A variable given to make is also given to the makes that it starts. OUT= of make faults moved the build there."""
+    text = (harness.ROOT / "Makefile").read_text(encoding="utf-8")
+    kept_by_make = set(re.findall(r"^(?:override )?([A-Z_]+) *:?=", text, re.MULTILINE)) - set(variables.BUILD)
+    assert kept_by_make and not kept_by_make & {name for name, *_ in variables.VARIABLES}
 
 
 def test_make_takes_what_its_targets_take():
