@@ -11,6 +11,8 @@ Only Python's standard library is used, because `make run` needs this module on 
 
 import atexit
 import contextlib
+import fcntl
+import functools
 import http.client
 import itertools
 import os
@@ -32,6 +34,7 @@ import rabbitmq  # noqa: E402
 
 HOST = "127.0.0.1"
 LOWEST_PORT = 10000
+_reserved = set()
 START_SECONDS = float(os.environ.get("IR_SERVER_SECONDS", "120"))
 STOP_SECONDS = 20
 TAIL_LINES = 25
@@ -52,13 +55,31 @@ def cache_directory():
 
 def free_ports(count, avoid=()):
     """Ports that nothing listens on now, all different, none of `avoid`; below those that the kernel gives to outgoing
-    connections, so that none of these takes one before it is used, or while its server is down. IR_PORTS=K/N: every Nth
-    from the Kth on, for N programs that do not take each other's."""
+    connections, so that none of these takes one before it is used, or while its server is down. They are this program's
+    until it ends: nobody gets them from here again."""
     low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    place, places = map(int, os.environ.get("IR_PORTS", "0/1").split("/"))
-    ports = range(LOWEST_PORT + place, low if low > 12000 else 65536, places)
-    free = (port for port in random.sample(ports, len(ports)) if port not in avoid and not port_fault(HOST, port))
-    return list(itertools.islice(free, count))
+    ports = range(LOWEST_PORT, low if low > 12000 else 65536)
+    shuffled = (port for port in random.sample(ports, len(ports)) if port not in avoid)
+    return list(itertools.islice((port for port in shuffled if reserve(port) and not port_fault(HOST, port)), count))
+
+
+def reserve(port):
+    """Whether the port became this program's, by a lock on the byte of that number in a file of the user's programs."""
+    if port in _reserved:
+        return False
+    try:
+        fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except (BlockingIOError, PermissionError):
+        return False
+    _reserved.add(port)
+    return True
+
+
+@functools.cache
+def _reservations():
+    path = cache_directory() / "ports"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return open(path, "ab")  # the kernel closes it, and ends the locks
 
 
 def port_fault(host, port):

@@ -1,7 +1,6 @@
 """Servers for the whole session, and a pipeline for each test. With pytest-xdist every process has a session of its own."""
 
 import contextlib
-import os
 
 import pytest
 
@@ -15,8 +14,6 @@ LONGEST = ("test_stack_faults", "test_faults", "test_river", "test_feed", "test_
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: takes minutes; make test-slow runs it")
     servers.stop_on_signals(end_at_once)
-    if number := os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw"):
-        os.environ["IR_PORTS"] = f"{number}/{os.environ['PYTEST_XDIST_WORKER_COUNT']}"
 
 
 def end_at_once(_number):

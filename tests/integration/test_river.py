@@ -244,6 +244,25 @@ def test_ports_last():
     assert len(set(ports)) == 50 and all(port < low for port in ports) and 20000 not in ports
 
 
+def test_a_port_is_one_programs_while_it_lives():
+    """Also before something listens there."""
+    offered = servers.free_ports(2)
+    text = "import random, servers; random.sample = lambda *_: {}; print(servers.free_ports(2))"
+
+    def others(ports):
+        done = subprocess.run([sys.executable, "-c", text.format(ports)], cwd=harness.ROOT / "tools", capture_output=True,
+                              text=True, timeout=60, check=True)
+        return json.loads(done.stdout)
+
+    assert others(offered) == []
+    with subprocess.Popen([sys.executable, "-c", "import servers; print(servers.free_ports(2), flush=True); input()"],
+                          cwd=harness.ROOT / "tools", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        held = json.loads(other.stdout.readline())
+        assert others(held) == []
+        other.communicate("\n", timeout=60)
+    assert others(held) == held
+
+
 def test_a_reboot_ends_everything(tmp_path, monkeypatch):
     """What a file tells of processes holds for one run of the kernel."""
     made = river.River(tmp_path)
