@@ -4,6 +4,7 @@ the stores; and the parts by name, to be killed, stopped and started again."""
 import concurrent.futures
 import signal
 
+import harness
 import proxies
 import servers
 import stack
@@ -121,9 +122,7 @@ class River(stack.Stack):
         path.with_suffix(".new").rename(path)
 
     def environment_of(self, name):
-        return {"LD_PRELOAD": str(next(stack.Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))),
-                "FAKETIME_TIMESTAMP_FILE": str(self.clock_file(name)), "FAKETIME_CACHE_DURATION": "1",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1", "ASAN_OPTIONS": "verify_asan_link_order=0"}
+        return harness.faked_clock(FAKETIME_TIMESTAMP_FILE=str(self.clock_file(name)), FAKETIME_CACHE_DURATION="1")
 
     # ---- its parts ----
 

@@ -194,9 +194,15 @@ def write_ledger(path, sent):
 
 def wrong_clock(hours):
     """The environment of a program whose clock is so many hours ahead."""
+    return faked_clock(FAKETIME=f"{hours:+d}h")
+
+
+def faked_clock(**settings):
+    """The environment of a program with libfaketime and these settings of it. The monotonic clock is not touched.
+    FORCE_MONOTONIC_FIX would make a wait on a condition with that clock end at once, again and again."""
     library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-    return {"LD_PRELOAD": str(library), "FAKETIME": f"{hours:+d}h", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "ASAN_OPTIONS": "verify_asan_link_order=0"}
+    return {"LD_PRELOAD": str(library), "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_FORCE_MONOTONIC_FIX": "0",
+            "ASAN_OPTIONS": "verify_asan_link_order=0", **settings}
 
 
 def other_root():
