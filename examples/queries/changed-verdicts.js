@@ -1,4 +1,5 @@
-// Values whose verdict changed after they were stored: the next value showed a spike, or they were judged again.
+// Values whose quality changed after they were stored, because the next value showed a spike or they were
+// evaluated again.
 db.readable.aggregate([
   {"$match": {"$expr": {"$ne": ["$quality", "$first_quality"]}}},
   {"$sort": {"mote": 1, "property": 1, "time": 1}},

@@ -1,4 +1,4 @@
-// Completeness by month, in percent of what a sensor with one value in 15 minutes sends.
+// Completeness by month: how many of the expected values, one in 15 minutes, each sensor sent, in percent.
 db.readable.aggregate([
   {"$group": {"_id": {"mote": "$mote", "property": "$property", "time": "$time"}}},
   {"$group": {"_id": {"mote": "$_id.mote", "property": "$_id.property",

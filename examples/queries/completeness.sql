@@ -1,4 +1,4 @@
--- Completeness by month, in percent of what a sensor with one value in 15 minutes sends.
+-- Completeness by month: how many of the expected values, one in 15 minutes, each sensor sent, in percent.
 SELECT mote, property, substr(time, 1, 7) AS month, count(DISTINCT time) AS received,
        100.0 * count(DISTINCT time) / 96 / (julianday(substr(time, 1, 7) || '-01', '+1 month') -
                                             julianday(substr(time, 1, 7) || '-01')) AS percent

@@ -1,4 +1,4 @@
-// Values that were corrected: one sensor said different things about one time. Nothing is overwritten.
+// Corrected values: times for which one sensor sent different values. Nothing is overwritten.
 db.readable.aggregate([
   {"$group": {"_id": {"mote": "$mote", "property": "$property", "time": "$time"}, "versions": {"$sum": 1},
               "lowest": {"$min": "$value"}, "highest": {"$max": "$value"}}},

@@ -1,4 +1,4 @@
--- Values that were corrected: one sensor said different things about one time. Nothing is overwritten.
+-- Corrected values: times for which one sensor sent different values. Nothing is overwritten.
 SELECT mote, property, time, count(*) AS versions, min(value) AS lowest, max(value) AS highest
 FROM readable
 GROUP BY mote, property, time

@@ -1,4 +1,4 @@
-// By how much the water temperature changes within a day (UTC) at every station, from good values.
+// The range of the water temperature within each day (UTC) at every station, from good values.
 db.readable.aggregate([
   {"$match": {"property": "water-temperature", "quality": "good",
               "time": {"$gte": ISODate("2011-05-01T00:00:00Z"), "$lt": ISODate("2011-12-01T00:00:00Z")}}},

@@ -1,4 +1,4 @@
-// Events at one station: from when to when its good discharge was above 100 ft3/s without a break, and the peak.
+// Events at one station: begin, end and peak of each period in which its good discharge stayed above 100 ft3/s.
 db.readable.aggregate([
   {"$match": {"mote": "USGS-08068500", "property": "discharge", "quality": "good"}},
   {"$setWindowFields": {"sortBy": {"time": 1}, "output": {

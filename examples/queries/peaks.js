@@ -1,4 +1,4 @@
-// The highest good discharge of every station, and when it was reached first.
+// The highest good discharge of every station, and when it was first reached.
 db.readable.aggregate([
   {"$match": {"property": "discharge", "quality": "good"}},
   {"$setWindowFields": {"partitionBy": "$mote", "sortBy": {"value": -1}, "output": {"place": {"$rank": {}}}}},

@@ -1,4 +1,4 @@
-// How often each test finds fault with each property, by its newest flags.
+// How often each quality test finds values of each property suspect or failed, by the newest flags.
 db.readable.aggregate([
   {"$project": {"property": 1, "flag": {"$objectToArray": "$flags"}}},
   {"$unwind": "$flag"},

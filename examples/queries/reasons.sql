@@ -1,4 +1,4 @@
--- How often each test finds fault with each property, by its newest flags.
+-- How often each quality test finds values of each property suspect or failed, by the newest flags.
 WITH flags(property, test, flag) AS (
     SELECT property, 'gross range', gross_range FROM readable UNION ALL
     SELECT property, 'climatology', climatology FROM readable UNION ALL

@@ -1,4 +1,4 @@
-// Sensors that have sent nothing since a moment: here, since 18 November 2011.
+// Sensors that have sent nothing since a given time, here since 18 November 2011.
 db.readable.aggregate([
   {"$group": {"_id": {"mote": "$mote", "property": "$property"}, "last": {"$max": "$time"}}},
   {"$match": {"last": {"$lt": ISODate("2011-11-18T00:00:00Z")}}},

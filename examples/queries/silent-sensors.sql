@@ -1,4 +1,4 @@
--- Sensors that have sent nothing since a moment: here, since 18 November 2011.
+-- Sensors that have sent nothing since a given time, here since 18 November 2011.
 SELECT mote, property, max(time) AS last
 FROM readable
 GROUP BY mote, property

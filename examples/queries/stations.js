@@ -1,4 +1,4 @@
-// What is measured where: how many values there are of each sensor, the first and the last one.
+// What every station measures: the number of values of each sensor, and the times of the first and the last one.
 db.readable.aggregate([
   {"$group": {"_id": {"mote": "$mote", "property": "$property"}, "observations": {"$sum": 1},
               "first": {"$min": "$time"}, "last": {"$max": "$time"}}},
