@@ -1,5 +1,5 @@
-// How the water temperature of one gauge follows that of another: pairs of good values of one time, the slope
-// of the line through them, and the square of the correlation.
+// How the water temperatures of two gauges are related: the number of pairs of good values at the same time, the
+// slope of the line through them, and the square of the correlation.
 db.readable.aggregate([
   {"$match": {"mote": {"$in": ["USGS-02336300", "USGS-02337170"]}, "property": "water-temperature", "quality": "good"}},
   {"$group": {"_id": "$time", "x": {"$max": {"$cond": [{"$eq": ["$mote", "USGS-02336300"]}, "$value", null]}},

@@ -1,5 +1,5 @@
--- How the water temperature of one gauge follows that of another: pairs of good values of one time, the slope
--- of the line through them, and the square of the correlation.
+-- How the water temperatures of two gauges are related: the number of pairs of good values at the same time, the
+-- slope of the line through them, and the square of the correlation.
 WITH pairs(x, y) AS (SELECT max(CASE mote WHEN 'USGS-02336300' THEN value END),
                             max(CASE mote WHEN 'USGS-02337170' THEN value END)
                      FROM readable
