@@ -133,7 +133,10 @@ frontend http
     timeout http-request {first-bytes}
     timeout http-keep-alive {idle-keep-alive}
 {limits}
-    http-request return {too-many} hdr Retry-After 10 if {{ sc0_http_req_rate gt {requests-per-source} }}
+    acl too_fast sc0_http_req_rate gt {requests-per-source}
+    http-request sc-inc-gpc0(0) if too_fast
+    http-request set-log-level silent if too_fast told_before
+    http-request deny {too-many} hdr Retry-After 10 if too_fast
     http-request return {not-found} if !{{ path_beg /v1/ }}
     http-request del-header X-Forwarded-For
     http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]

@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import http.client
 import json
 import socket
 
@@ -146,6 +147,24 @@ def test_too_many_connections(front, tmp_path, kind):
         for each in held:
             each.close()
         assert balancer.log.read_text().count("127.0.0.9:") < 20
+
+
+def test_too_many_requests(front, tmp_path):
+    """429: the address is in the log, and not once for each request."""
+    nodes = cluster.list_of_nodes.Nodes(brokers=front.cluster.nodes.brokers)
+    nodes.limits["requests-per-source"] = "5"
+    with cluster.HAProxy(tmp_path / "balancer", nodes, front.directory / "certificates") as balancer:
+        host, port = balancer.address("http").split(":")
+        before = denied(balancer, "http")
+        with contextlib.closing(http.client.HTTPConnection(host, int(port), 10, source_address=("127.0.0.8", 0))) as connection:
+            for _ in range(100):
+                connection.request("POST", "/v1/observations", b"[]")
+                answer = connection.getresponse()
+                answer.read()
+        assert answer.status == 429 and answer.headers["Retry-After"] == "10"
+        harness.wait_for(lambda: "127.0.0.8:" in balancer.log.read_text(), "the address in the log", WAIT_SECONDS)
+        assert denied(balancer, "http") >= before + 90
+        assert balancer.log.read_text().count("127.0.0.8:") < 20
 
 
 @pytest.mark.parametrize("kind, begin", [("amqp", b""), ("amqp", b"GET / HTTP/1.1"), ("mqtt", b""), ("mqtt", b"\x10\x7f"),
