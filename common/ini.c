@@ -1,12 +1,18 @@
 #include "common/ini.h"
 
+#include "common/arena.h"
+#include "common/name_table.h"
+
 #include <errno.h>
 #include <ini.h>
 #include <stdbool.h>
 #include <string.h>
 
 #define SECTION_SIZE 64 /* libinih keeps less */
+#define NAME_SIZE 64    /* the same */
+#define BLANKS " \t\r\n\v\f"
 #define BOM "\xEF\xBB\xBF"
+#define ARENA_CHUNK 4096
 
 typedef struct reading {
     FILE *file;
@@ -18,6 +24,8 @@ typedef struct reading {
     bool in_order; /* the line is empty, a comment or a section, or was taken */
     bool section_is_wrong;
     char wrong_section[SECTION_SIZE]; /* the last one of these */
+    ir_arena_t *arena;
+    ir_name_table_t given; /* "SECTION\nNAME" and its line (unsigned), in the arena */
 } reading_t;
 
 static void add(const reading_t *reading, ir_status_t status, const char *text) {
@@ -39,7 +47,7 @@ static void judge(const reading_t *reading) {
 
 static bool needs_no_taking(const char *line) {
     line += strncmp(line, BOM, strlen(BOM)) == 0 ? strlen(BOM) : 0;
-    line += strspn(line, " \t\r\n\v\f");
+    line += strspn(line, BLANKS);
     return line[0] == '\0' || line[0] == ';' || line[0] == '#' ||
            (line[0] == '[' && strchr(line, ']') != NULL);
 }
@@ -54,6 +62,12 @@ static void refuse_long(reading_t *reading, char *line) {
     add(reading, IR_ERR_USAGE, "the line is too long");
 }
 
+/* libinih takes an indented line for more of the value before it, whatever the line says. */
+static void unindent(char *line) {
+    const size_t blanks = strspn(line, BLANKS);
+    memmove(line, line + blanks, strlen(line + blanks) + 1);
+}
+
 /* libinih calls this for the next line. */
 static char *next_line(char *out, int size, void *stream) {
     reading_t *reading = stream;
@@ -66,15 +80,40 @@ static char *next_line(char *out, int size, void *stream) {
     if (strchr(out, '\n') == NULL && !feof(reading->file)) {
         refuse_long(reading, out);
     }
+    unindent(out);
     reading->in_order = needs_no_taking(out);
     return out;
+}
+
+/* Refuses a name that its section has already: one of the two values would have no effect. */
+static ir_status_t check_first(reading_t *reading, const char *section, const char *name,
+                               ir_error_t *error) {
+    char key[SECTION_SIZE + NAME_SIZE];
+    snprintf(key, sizeof key, "%s\n%s", section, name);
+    const unsigned *before = ir_name_table_find(&reading->given, ir_view_text(key));
+    if (before != NULL) {
+        return ir_error_set(error, IR_ERR_USAGE, "%s is given twice; line %u has it already", name,
+                            *before);
+    }
+    const ir_view_t kept = ir_arena_copy(reading->arena, ir_view_text(key));
+    unsigned *line = ir_arena_alloc(reading->arena, sizeof *line);
+    if (kept.data == NULL || line == NULL) {
+        return ir_error_set(error, IR_ERR_MEMORY, "out of memory");
+    }
+    *line = reading->line;
+    return ir_name_table_add(&reading->given, kept, line)
+               ? IR_OK
+               : ir_error_set(error, IR_ERR_MEMORY, "out of memory");
 }
 
 static int on_line(void *user, const char *section, const char *name, const char *value) {
     reading_t *reading = user;
     ir_error_t error = {.status = IR_OK};
     reading->in_order = true;
-    const ir_status_t status = reading->take(reading->context, section, name, value, &error);
+    ir_status_t status = reading->take(reading->context, section, name, value, &error);
+    if (status == IR_OK) {
+        status = check_first(reading, section, name, &error);
+    }
     const bool whole = status == IR_ERR_NOT_FOUND;
     const bool known = reading->section_is_wrong && strcmp(section, reading->wrong_section) == 0;
     if (status != IR_OK && !(whole && known)) {
@@ -94,9 +133,16 @@ void ir_ini_read(FILE *file, const char *path, ir_ini_take_fn take, void *contex
                          .take = take,
                          .context = context,
                          .faults = faults,
-                         .in_order = true};
+                         .in_order = true,
+                         .arena = ir_arena_new(ARENA_CHUNK)};
+    if (reading.arena == NULL) {
+        add(&reading, IR_ERR_MEMORY, "out of memory");
+        return;
+    }
     (void)ini_parse_stream(next_line, &reading, on_line, &reading);
     if (ferror(file)) {
         add(&reading, IR_ERR_USAGE, strerror(errno));
     }
+    ir_name_table_free(&reading.given);
+    ir_arena_free(reading.arena);
 }

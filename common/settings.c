@@ -24,6 +24,15 @@ const ir_setting_t *ir_settings_find(const ir_program_t *program, const char *na
     return NULL;
 }
 
+const char *ir_settings_like(const ir_program_t *program, const char *name,
+                             char out[static IR_NEAREST_TEXT_SIZE]) {
+    ir_nearest_t nearest = ir_nearest(ir_view_text(name));
+    for (size_t i = 0; i < program->n_settings; i++) {
+        ir_nearest_try(&nearest, program->settings[i].name);
+    }
+    return ir_nearest_text(&nearest, "", out);
+}
+
 typedef struct ir_suffix {
     const char *text;
     double factor;
@@ -173,8 +182,10 @@ ir_status_t ir_setting_set(const ir_setting_t *setting, void *target, const char
 ir_status_t ir_settings_set(const ir_program_t *program, void *target, const char *name,
                             const char *value, ir_error_t *error) {
     const ir_setting_t *setting = ir_settings_find(program, name);
+    char like[IR_NEAREST_TEXT_SIZE];
     if (setting == NULL) {
-        return ir_error_set(error, IR_ERR_USAGE, "%s: no such setting", name);
+        return ir_error_set(error, IR_ERR_USAGE, "%s: no such setting%s", name,
+                            ir_settings_like(program, name, like));
     }
     return ir_setting_set(setting, target, value, error);
 }

@@ -9,6 +9,7 @@
 #ifndef IR_COMMON_SETTINGS_H
 #define IR_COMMON_SETTINGS_H
 
+#include "common/nearest.h"
 #include "common/status.h"
 
 #include <stdbool.h>
@@ -57,6 +58,11 @@ typedef struct ir_program {
 
 /* The setting of that name, or NULL. */
 const ir_setting_t *ir_settings_find(const ir_program_t *program, const char *name);
+
+/* "; did you mean NAME?" when a setting is like `name`, else nothing; for the end of a message.
+ * Returns `out`. */
+const char *ir_settings_like(const ir_program_t *program, const char *name,
+                             char out[static IR_NEAREST_TEXT_SIZE]);
 
 /* Sets the field of a setting from text. IR_ERR_USAGE: `error` names the setting and what is
  * allowed. */

@@ -71,15 +71,6 @@ static bool is_one_of(const char *const *names, const char *name, ir_nearest_t *
     return false;
 }
 
-static const char *like_of_program(const ir_program_t *program, const char *name,
-                                   char out[static IR_NEAREST_TEXT_SIZE]) {
-    ir_nearest_t nearest = ir_nearest(ir_view_text(name));
-    for (size_t i = 0; i < program->n_settings; i++) {
-        ir_nearest_try(&nearest, program->settings[i].name);
-    }
-    return ir_nearest_text(&nearest, "", out);
-}
-
 static ir_status_t check_section(const ir_file_context_t *context, const char *section,
                                  const char *name, ir_error_t *error) {
     ir_nearest_t nearest;
@@ -114,7 +105,7 @@ static ir_status_t take_from_file(void *user, const char *section, const char *n
     }
     if (!common) {
         return ir_error_set(error, IR_ERR_USAGE, "%s: no such setting%s", name,
-                            like_of_program(context->program, name, like));
+                            ir_settings_like(context->program, name, like));
     }
     return is_one_of(all_settings, name, &nearest)
                ? IR_OK /* of programs that have other settings */
@@ -289,7 +280,7 @@ static ir_status_t bad_option(const ir_program_t *program, int value, char **arg
         snprintf(name, sizeof name, "%.*s", (int)strcspn(what + 2, "="), what + 2);
     }
     return ir_error_set(error, IR_ERR_USAGE, "%.80s: no such option%s; see --help", what,
-                        like_of_program(program, name, like));
+                        ir_settings_like(program, name, like));
 }
 
 /* The next option. The first time round, `target` is NULL: only the built-in ones, such as

@@ -16,8 +16,13 @@ static bool check_tokens(const ir_ingest_options_t *options, FILE *out) {
     ir_tokens_t *tokens = NULL;
     ir_error_t error = {.status = IR_OK};
     char text[160] = "";
-    const ir_status_t status = ir_tokens_load(options->tokens, &tokens, &error);
-    if (status == IR_OK) {
+    ir_status_t status = ir_tokens_load(options->tokens, &tokens, &error);
+    if (status == IR_OK && ir_tokens_count(tokens) == 0) {
+        status = ir_error_set(&error, IR_ERR_SYNTAX,
+                              "%s: it has no token, so every request would be refused; each line "
+                              "is MOTE sha256:HEX",
+                              options->tokens);
+    } else if (status == IR_OK) {
         snprintf(text, sizeof text, "%zu for %zu motes", ir_tokens_count(tokens),
                  ir_tokens_motes(tokens));
     }

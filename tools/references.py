@@ -34,6 +34,8 @@ A program takes its settings from four places. A later place overrides an earlie
 3. the environment: `IR_` and the setting's name in upper case with `_` for `-`, for example `IR_LOG_LEVEL`,
 4. the command line: `--name=value` or `--name value`.
 
+A section of the file must not give a setting twice. A value ends with its line.
+
 Passwords are not taken from the command line, because other users of the machine can read it. A settings file that contains a
 password and that others can read or change is refused. After reading a password from the environment, a program removes it from there.
 

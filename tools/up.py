@@ -11,6 +11,7 @@ import errno
 import ipaddress
 import json
 import os
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def show_where(river, description):
     local = ipaddress.ip_address(listen).is_loopback
     only = ", which is this machine only; LISTEN=ADDRESS opens it to others" if local else ""
     print(f"Motes reach it at {listen}{only}")
-    folder = "" if river.folder == Path("river").resolve() else f" {show(river.folder)}"
+    folder = "" if river.folder == Path("river").resolve() else f" {shlex.quote(show(river.folder))}"
     print(f"Watch it: {show(stack.ROOT / 'monitoring' / 'ir-top')}{folder}; with Prometheus and alerts: make monitor")
     example = sender(river, description)
     if example:
@@ -66,7 +67,7 @@ def show_where(river, description):
     print(f"\nEach mote's token, for all three, is in {show(description['mote-tokens'])}.\n\nLook at it:")
     commands = [*ready_commands.embedded(description), ready_commands.sparql(description), ready_commands.export(description)]
     print("\n".join(filter(None, commands)))
-    print(f"# the programs find it with --settings {show(river.settings)}")
+    print(f"# the programs find it with --settings {shlex.quote(show(river.settings))}")
     if description["sparql"] is None:
         print("# SPARQL wants a server: another river with make up DATA=DIR GRAPH=oxigraph (or fuseki, virtuoso)")
     print(f"# what passes, as it comes, and what is refused (--rate: figures)\n{ready_commands.tap(description, river.settings)}")

@@ -54,10 +54,10 @@ class Newcomer:
         self.tell(command.splitlines()[0][:100], fault, begin, text)
         return text
 
-    def follow(self, command, environment=None):
+    def follow(self, command, good=(0,)):
         """One that the README has."""
         if command in self.known:
-            return self.paste(command, environment)
+            return self.paste(command, good=good)
         self.tell(command, "README.md has no such command", time.monotonic())
         return ""
 
@@ -97,10 +97,17 @@ def river(one):
     one.look(text)
     one.check("secrets are the user's own", all(map(private, [ROOT / "river" / "mote-tokens", ROOT / "river" / "brokers" / "passwords"])))
     one.follow("make registry FILE=gauges.ttl")
-    one.follow("make load MOTES=1000 RATE=5000 DURATION=30")
+    load(one)
     one.follow("make down")
     one.check("make up goes on", "going on with" in one.paste("make up"))
     one.paste("make down")
+
+
+def load(one):
+    """A busy machine does not keep the rate, and then says so."""
+    text = one.follow("make load MOTES=1000 RATE=5000 DURATION=30", good=(0, 2))
+    one.check("the load says whether it kept the rate", ("NOT COMPLETE" in text) == ("make: ***" in text))
+    one.check("the load lost nothing", "0 missing, 0 doubled, 0 foreign" in text)
 
 
 def unfriendly(one):

@@ -763,6 +763,8 @@ def test_check(quiet):
     assert status == 0 and "2 for 2 motes" in text
     status, text, _ = check("--tokens=nowhere")
     assert status == 1 and "WRONG" in text and "nowhere" in text
+    status, text, _ = check("--tokens=/dev/null")
+    assert status == 1 and "WRONG  /dev/null: it has no token" in text
     status, _, errors = check("--trusted-proxies=10.0.0.0/33")
     assert status == 2 and "10.0.0.0" in errors
     status, _, errors = check("--listen=8080")

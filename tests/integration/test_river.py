@@ -263,6 +263,14 @@ def test_a_port_is_one_programs_while_it_lives():
     assert others(held) == held
 
 
+@pytest.mark.parametrize("name", servers.GRAPH_SERVERS)
+def test_a_graph_server_goes_on_with_its_data(name, tmp_path):
+    """As a second make up starts it: another program, on what the first one left."""
+    for _ in range(2):
+        with servers.GRAPH_SERVERS[name](tmp_path / name):
+            pass
+
+
 def test_a_reboot_ends_everything(tmp_path, monkeypatch):
     """What a file tells of processes holds for one run of the kernel."""
     made = river.River(tmp_path)

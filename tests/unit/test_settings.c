@@ -165,6 +165,10 @@ static void faults_of_the_file_name_its_line(void **state) {
                  {"[common]\nregistyr = 1\n", "of any program; did you mean registry?"},
                  {"[ir-wroker]\ncount = 1\n", "no program reads; did you mean ir-worker?"},
                  {"count = 1\n", ":1"},
+                 {"[ir-test]\ncount = 1\n[common]\ncount = 2\n[ir-test]\ncount = 1\n",
+                  ":6: count is given twice; line 2 has it already"},
+                 {"[ir-test]\ncount = 1\n  wiat = 1s\n", ":3: wiat: no such setting"},
+                 {"[ir-test]\nname = a\n  b\n", ":3: neither a section nor NAME = VALUE"},
                  {"[ir-test]\n[other]\ncount = 1\n", ":3"},
                  {"[common]\nname = a\n[ir-test]\nchoice = x\n", ":4"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
