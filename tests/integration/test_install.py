@@ -4,10 +4,15 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 
 import pytest
 
 import harness
+
+sys.path.insert(0, str(harness.ROOT))
+
+from platforms.lab import debian, errors, netns, release  # noqa: E402
 
 PIP = """\
 WARNING: Retrying (Retry(total=1, connect=None)) after connection broken by 'SSLError(SSLCertVerificationError(1, \
@@ -73,3 +78,29 @@ def test_maven_says_why(install):
 @pytest.mark.skipif(not os.path.exists("/usr/bin/java"), reason="Java is not installed; install would fetch it first")
 def test_what_nobody_knows_is_shown_as_it_is(install):
     assert "    the moon is full" in install("fuseki", "mvn", "a\nb\nthe moon is full\n")
+
+
+# Killed, as by Ctrl-C in ir-deploy, while dpkg unpacks; then called again.
+KILLED = """
+log=/root/.cache/intelligent-river/apt.log
+setsid /srv/river/tools/install deploy &
+until grep -qs ^Unpacking "$log"; do kill -0 $! && sleep 0.01; done
+sleep "$1"
+kill -KILL -- -$!
+/srv/river/tools/install deploy && ss -V && strip --version
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0, 0.3, 1])
+def test_an_interrupted_installation_is_completed(tmp_path, seconds):
+    log = tmp_path / "log"
+    try:
+        with debian.Root(release.of_host(), []) as root:
+            box = root.sandbox(tmp_path / "layer", [("ro", harness.ROOT, "/srv/river"), *debian.client_binds(root.path)])
+            box.environment |= debian.environment()
+            status = box.run(["bash", "-euc", KILLED, "sh", seconds], log, network=True, seconds=600, before=netns.outside_argv())
+            box.discard()
+    except errors.Unsupported as error:
+        pytest.skip(str(error))
+    assert status == 0, log.read_text()[-3000:]
