@@ -208,12 +208,15 @@ class Services:
         return definitions.read_passwords(self.passwords_file)[user]
 
     def secret(self, name):
-        """A secret that several servers share, created on first use: the brokers' Erlang cookie, MongoDB's key."""
+        """A secret that several servers share, created on first use, whole or not at all: the brokers' Erlang cookie, MongoDB's
+        key."""
         path = self.directory / name
         if not path.exists():
             self.directory.mkdir(parents=True, exist_ok=True)
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+            part = path.with_name(f"{name}.new")
+            with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
                 file.write(secrets.token_hex(20))
+            os.replace(part, path)
         return path.read_text(encoding="ascii")
 
     @functools.cached_property

@@ -179,6 +179,20 @@ def test_secrets_are_the_owners_alone(tmp_path):
         assert Path(f"{path}.secrets", each).stat().st_mode & 0o77 == 0
 
 
+def test_a_secret_is_whole_or_not_there(tmp_path, monkeypatch):
+    """Whenever Ctrl-C comes."""
+    path = tmp_path / "inventory.conf"
+    path.write_text(INVENTORY.format(formats="senml"))
+
+    def ctrl_c(_size):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as interrupted, pytest.raises(KeyboardInterrupt):
+        interrupted.setattr("platforms.lab.services.secrets.token_hex", ctrl_c)
+        Inventory(path).services.secret("cookie")
+    assert len(Inventory(path).services.secret("cookie")) == 40
+
+
 def test_the_example(tmp_path):
     """Two shards, config servers and routers, as the example names them."""
     path = tmp_path / "inventory.conf"
