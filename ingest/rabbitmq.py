@@ -4,8 +4,7 @@
     ingest/rabbitmq.py ingest/nodes.conf rabbit-1 [DEFINITIONS.JSON] > /etc/rabbitmq/rabbitmq.conf
 
 Plugins: rabbitmq_consistent_hash_exchange, rabbitmq_management, rabbitmq_prometheus. The broker is started with
-environment(), after check-data: stamp-arrival.erl starts it, the other scripts wait until it is up; each tells what it is
-for. All brokers of the list become one cluster; they must have the same Erlang cookie. Where there is a balancer, AMQP and
+environment(), after check-data. stamp-arrival.erl starts it; each script tells what it is for. All brokers of the list become one cluster; they must have the same Erlang cookie. Where there is a balancer, AMQP and
 MQTT are taken from it only: both listeners want its PROXY header, so that the broker knows each client's own address.
 """
 
@@ -20,7 +19,8 @@ PLUGINS = ("rabbitmq_consistent_hash_exchange", "rabbitmq_management", "rabbitmq
 HERE = Path(__file__).resolve().parent
 STAMP = HERE / "stamp-arrival.erl"
 CHECK_DATA = HERE / "check-data"  # to be called before the broker is started
-SCRIPTS = (STAMP, HERE / "start-mqtt.erl", HERE / "join-queues.erl", HERE / "take-aside.erl")
+SCRIPTS = (STAMP, HERE / "start-mqtt.erl", HERE / "join-queues.erl", HERE / "take-aside.erl",
+           HERE / "sync-global.erl")
 
 BASE = """\
 # Made by ingest/rabbitmq.py from a list of nodes (see ingest/nodes.conf): change that, not this.

@@ -177,10 +177,16 @@ spawn(fun() ->
             catch amqp_connection:close(Connection)
         end
     end,
-    %% The exchange is the workers' own, and may not be there yet.
+    %% The exchange is the workers' own, and may not be there yet. RabbitMQ may be stopped, in a minority of the cluster.
     Keep = fun Keep() ->
-        {Pid, Reference} = spawn_monitor(Serve),
-        receive {'DOWN', Reference, process, Pid, _Why} -> timer:sleep(2000) end,
+        case rabbit:is_running() of
+            true ->
+                {Pid, Reference} = spawn_monitor(Serve),
+                receive {'DOWN', Reference, process, Pid, _Why} -> ok end;
+            false ->
+                ok
+        end,
+        timer:sleep(2000),
         Keep()
     end,
     ok = rabbit:await_startup(),

@@ -44,6 +44,23 @@ def test_a_broker_a_gateway_and_the_balancer(faulty):
     assert_client_ids_are_kept(faulty)
 
 
+# Puts the first broker into the state in which a connection that broke for a moment may leave it: not synchronized with
+# this peer, and nothing under way. Then waits for the synchronization, as a starting broker does.
+SYNCHRONIZE = """
+Peer = '{peer}',
+sys:replace_state(global_name_server, fun(State) ->
+    put({{sync_tag_his, Peer}}, 1),
+    setelement(4, State, lists:delete(Peer, element(4, State)))
+end),
+global:sync().
+"""
+
+
+def test_brokers_that_missed_each_other_synchronize(faulty):
+    first, second, _ = faulty.stack.cluster.members
+    assert first.control("eval", SYNCHRONIZE.format(peer=second.node)).strip() == "ok"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("via", ["amqp", "mqtt", "http"])
 @pytest.mark.parametrize("index", range(3))
