@@ -1,7 +1,9 @@
 """Every connection with TLS and a login required, from `ir-store init` to `verify`: RabbitMQ by name and by address, MongoDB
 with a password and with a certificate, a SPARQL server with basic and bearer authentication."""
 
+import base64
 import contextlib
+import os
 import shutil
 import socket
 import ssl
@@ -124,6 +126,56 @@ def make_user(mongodb, name):
     with pymongo.MongoClient(uri) as client:
         client["$external"].command("createUser", name, roles=[{"role": "readWrite", "db": "river"},
                                                                {"role": "clusterMonitor", "db": "admin"}])
+
+
+# ---- the sets of a sharded MongoDB; mongos itself is in no package ----
+
+
+class Member(SecuredMongoDB):
+    """The only member of a replica set of a sharded MongoDB. `ir-store initiate` sets it up, as MongoDB's internal user, whose
+    password is the members' common key."""
+
+    def __init__(self, directory, certificates, name, kind, key):
+        super().__init__(directory, certificates)
+        self.set_name, self.kind, self.key = name, kind, key
+
+    def files(self):
+        return {"key": self.key}
+
+    def argv(self):
+        argv = [self.set_name if each == "rs0" else each for each in super().argv()]
+        return [*argv, self.kind, "--keyFile", self.directory / "key"]
+
+    def initiate(self, pipeline, may):
+        uri = self.address("__system@", "&authSource=local").replace("replicaSet=rs0", f"replicaSet={self.set_name}")
+        words = ["ir-store", "initiate", f"--documents={uri}", "--graph=null:", f"--new-user={LOGIN}", f"--new-user-may={may}"]
+        env = {"IR_DOCUMENTS_PASSWORD": self.key, "IR_NEW_USER_PASSWORD": PASSWORD}
+        status, told, errors = pipeline.call(*words, env=env)
+        assert status == 0, told + errors
+
+
+@pytest.fixture
+def members(certificates, tmp_path):
+    """The config server and two shards, not set up."""
+    key = base64.b64encode(os.urandom(96)).decode()
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(Member(tmp_path / name, certificates, name, kind, key))
+               for name, kind in (("config", "--configsvr"), ("shard-1", "--shardsvr"), ("shard-2", "--shardsvr"))]
+
+
+def test_sets_of_a_sharded_mongodb(make_pipeline, members):
+    """Each set is initiated and has its user, also when that is done twice; a wrong password is refused."""
+    pipeline = make_pipeline()
+    for _ in range(2):
+        for each, may in zip(members, ("shard", "write", "write")):
+            each.initiate(pipeline, may)
+    for each in members:
+        uri = each.address(f"{LOGIN}@", "&authSource=admin").replace("replicaSet=rs0", f"replicaSet={each.set_name}")
+        for password, good in ((PASSWORD, True), ("not-the-one", False)):
+            status, told, errors = pipeline.call("ir-store", "status", f"--documents={uri}", "--graph=null:",
+                                                 env={"IR_DOCUMENTS_PASSWORD": password})
+            said = told + errors
+            assert ("authentication failed" not in said.lower()) == good and "not-the-one" not in said, (status, said)
 
 
 # ---- SPARQL ----
