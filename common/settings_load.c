@@ -146,6 +146,9 @@ static void forget_password(const ir_setting_t *setting, const char *name, char 
     }
 }
 
+/* IR_CACHE, a variable of the project's scripts, is like a setting. */
+static const char OF_THE_SCRIPTS[] = "cache";
+
 /* Reports a variable that is not a setting of any program but so similar to one that it is probably
  * misspelt. Other variables that begin with IR_ are ignored. */
 static void check_environment(const ir_program_t *program, ir_fault_list_t *faults) {
@@ -162,7 +165,7 @@ static void check_environment(const ir_program_t *program, ir_fault_list_t *faul
         }
         ir_nearest_t nearest;
         if (ir_settings_find(program, name) == NULL && !is_one_of(all_settings, name, &nearest) &&
-            nearest.name != NULL) {
+            nearest.name != NULL && strcmp(name, OF_THE_SCRIPTS) != 0) {
             ir_error_t fault;
             environment_name(nearest.name, meant);
             ir_error_set(&fault, IR_ERR_USAGE,

@@ -1,6 +1,7 @@
 """What all programs have in common: help, version, settings, exit status."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -175,3 +176,14 @@ def test_signals_while_it_ends(pipeline):
             program.process.send(signal.SIGTERM)
             time.sleep(0.001)
         assert program.process.wait(60) == 0, program.text()
+
+
+def test_variables_of_the_scripts_are_no_misspelt_settings():
+    """Whoever keeps downloads elsewhere by IR_CACHE starts the programs from the same shell."""
+    files = [harness.ROOT / "tools" / "install", *(harness.ROOT / "tools").glob("*.py"), *(harness.ROOT / "platforms").rglob("*.py")]
+    names = set().union(*(re.findall(r"""(?:environ\S*["']|\$\{)(IR_[A-Z_]+)""", path.read_text()) for path in files))
+    assert "IR_CACHE" in names
+    environment = {**os.environ, **{name: "" for name in names}}
+    done = subprocess.run([harness.BUILD / "ir-worker", "--print-settings"], env=environment, capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert "no such setting" not in done.stderr
