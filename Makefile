@@ -156,7 +156,7 @@ up-programs: programs
 # Two that begin at the same moment build one after the other.
 programs:
 	@! command -v python3 >/dev/null || python3 tools/run.py check
-	@tools/install build run $(filter mongodb,$(DOCUMENTS)) $(filter fuseki oxigraph virtuoso,$(GRAPH)) \
+	@tools/install build run $(filter-out sqlite nquads null,$(DOCUMENTS) $(GRAPH)) \
 	    $(if $(PLATFORM),platforms $(call platform_groups,$(PLATFORM))) $(if $(filter split,$(TOPOLOGY)),mongodb fuseki)
 	@fault=$$(python3 tools/variables.py "$(MAKECMDGOALS)" $(QUOTED_OVERRIDES)) || { echo "make: $$fault" >&2; exit 2; }
 	@mkdir -p out
@@ -294,7 +294,7 @@ SHELL_FILES := tools/install ingest/make-certificates ingest/check-data .ci/run 
                $(addprefix platforms/appliance/river/,arrange common.sh ready stop supervise) \
                $(wildcard platforms/appliance/river/roles/*/*) \
                platforms/kvm/private-libvirtd $(wildcard platforms/xen/nested/* platforms/xen/hotplug/*)
-PYTHON_FILES := $(wildcard monitoring/*.py tools/*.py ingest/*.py packaging/*.py examples/*/*.py tests/*/*.py tests/*/*/*.py bench/*.py bench/*/*.py bench/*/*/*.py platforms/*.py platforms/*/*.py) \
+PYTHON_FILES := $(wildcard monitoring/*.py tools/*.py tools/*/*.py ingest/*.py packaging/*.py examples/*/*.py tests/*/*.py tests/*/*/*.py bench/*.py bench/*/*.py bench/*/*/*.py platforms/*.py platforms/*/*.py) \
                 platforms/ir-platform platforms/ir-deploy monitoring/ir-top monitoring/configure
 TIDY_FILES := $(MAINS) $(SOURCES) $(UNIT_SOURCES) $(UNIT_HELPERS) $(wildcard tests/fuzz/*.c packaging/*.c)
 TIDY_STAMPS := $(TIDY_FILES:%.c=out/tidy/%.ok)
@@ -375,7 +375,7 @@ CONFDIR = $(DESTDIR)$(SYSCONFDIR)/intelligent-river
 SCRIPTS := platforms/ir-platform platforms/ir-deploy monitoring/ir-top
 # The installed tree looks like the sources, so that paths in messages and documents hold in both.
 INSTALLED_TREES := platforms $(wildcard packaging/systemd monitoring)
-INSTALLED_FILES := tools/install tests/requirements.txt ingest/guard.py ingest/ini.py ingest/nodes.py ingest/nodes.conf ingest/haproxy.cfg ingest/definitions.json \
+INSTALLED_FILES := tools/install tests/requirements.txt ingest/guard.py ingest/until.py ingest/ini.py ingest/nodes.py ingest/nodes.conf ingest/haproxy.cfg ingest/definitions.json \
                    $(wildcard ingest/*.erl) ingest/haproxy.py ingest/rabbitmq.py ingest/definitions.py ingest/motes.py ingest/carry.py \
                    ingest/cut.py ingest/drained.py ingest/make-certificates ingest/check-data
 INSTALLED_DOCUMENTS := README.md CHANGELOG.md LICENSE feed/README.md loadgen/README.md bench/README.md docs examples

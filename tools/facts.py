@@ -9,10 +9,12 @@ from pathlib import Path
 
 import servers
 
-PACKAGES = ("rabbitmq-server", "haproxy", "librabbitmq4", "libmongoc-1.0-0", "libserd-0-0", "libevent-2.1-7", "libjansson4",
-            "libcbor0.8", "libcurl4", "libsqlite3-0", "virtuoso-opensource-7-bin",
+SERVERS = servers.DOCUMENT_SERVERS | servers.GRAPH_SERVERS
+PACKAGES = ("rabbitmq-server", "haproxy", "librabbitmq4", "libserd-0-0", "libevent-2.1-7", "libjansson4",
+            "libcbor0.8", "libcurl4", "libsqlite3-0",
             # Package names in Debian 13.
-            "libmongoc-1.0-0t64", "libevent-2.1-7t64", "libcbor0.10", "libcurl4t64")
+            "libevent-2.1-7t64", "libcbor0.10", "libcurl4t64",
+            *(name for each in SERVERS.values() for name in each.libraries))
 KVM = r"KVM|QEMU|Google|Amazon"
 HYPERVISORS = KVM + r"|VMware|VirtualBox|innotek|Microsoft Corporation Virtual|Parallels|Bochs|BHYVE|OpenStack"
 
@@ -22,16 +24,6 @@ def read(path):
         return Path(path).read_text(errors="replace").strip("\0\n ")
     except OSError:
         return ""
-
-
-def output(*argv):
-    """The first line that a command prints, or ""."""
-    try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    lines = (done.stdout or done.stderr).splitlines() if done.returncode == 0 else []
-    return lines[0] if lines else ""
 
 
 def cpu():
@@ -110,20 +102,16 @@ def versions(documents, graph):
         if line.startswith("ii "):
             name, version = line[3:].split(" ", 1)
             found[name] = version
-    if documents == "mongodb":
-        found["mongod"] = output(servers.MongoDB.program(), "--version").removeprefix("db version v")
-    if graph == "oxigraph":
-        found["oxigraph"] = output(servers.Oxigraph.program(), "--version").removeprefix("oxigraph ")
-    if graph == "fuseki":
-        found["fuseki"] = output("java", "-jar", str(servers.Fuseki.jar()), "--version")
-        found["java"] = output("java", "--version")
+    for name in (documents, graph):
+        if name in SERVERS:
+            found |= SERVERS[name].versions()
     return found
 
 
 def commit(root):
     """The commit of the sources, marked when they have uncommitted changes."""
-    head = output("git", "-C", str(root), "rev-parse", "HEAD")
-    changed = output("git", "-C", str(root), "status", "--porcelain", "--untracked-files=no")
+    head = servers.first_line("git", "-C", str(root), "rev-parse", "HEAD")
+    changed = servers.first_line("git", "-C", str(root), "status", "--porcelain", "--untracked-files=no")
     return (head or "unknown") + ("+changes" if changed else "")
 
 
@@ -139,6 +127,6 @@ def collect(root, documents, graph):
         "cores": os.cpu_count(),
         "memory_mib": memory_mib(),
         "load": os.getloadavg()[0],
-        "compiler": output("gcc", "--version"),
+        "compiler": servers.first_line("gcc", "--version"),
         "versions": versions(documents, graph),
     }

@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 
 from platforms.lab import Lab, LabError, netns, registry, topology, verbs  # noqa: E402
 from platforms.lab.errors import Unsupported  # noqa: E402
-from platforms.lab.services import GRAPH_PATHS, Services, Wishes  # noqa: E402
+from platforms.lab.services import DOCUMENT_SERVER, GRAPH_PATHS, Services, Wishes  # noqa: E402
 
 TOPOLOGIES = ROOT / "platforms" / "topologies"
 PROFILES = ROOT / "platforms" / "profiles"
@@ -53,7 +53,7 @@ class Settings:
         self.topology = variables.choice(environment, "TOPOLOGY", *sorted(names_in(TOPOLOGIES)))
         self.profile = variables.choice(environment, "PROFILE", "default", *names_in(PROFILES))
         spread = self.topology != "single"
-        self.documents = variables.choice(environment, "DOCUMENTS", *(("mongodb",) if spread else ("sqlite", "mongodb")))
+        self.documents = variables.choice(environment, "DOCUMENTS", *(() if spread else ("sqlite",)), DOCUMENT_SERVER.name)
         self.graph = variables.choice(environment, "GRAPH", *(() if spread else ("nquads",)), *GRAPH_PATHS)
         self.formats = environment.get("FORMATS", stack.FORMATS)
 

@@ -6,7 +6,7 @@
     stack.stop()
 
 `make run` uses one in out/run/, a user's river one in its own folder (river.py). The files, arguments and environment of each
-role are defined here and in the classes of servers.py, cluster.py and programs.py.
+role are defined here and in the classes of servers/, cluster.py and programs.py.
 """
 
 import fcntl

@@ -16,6 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "ingest"))
 
 import guard  # noqa: E402
+import servers  # noqa: E402
 
 
 class UsageError(guard.Fault):
@@ -93,8 +94,8 @@ VARIABLES = (
     ("BROKERS", "run up soak", Words("1", "3", "5", "7")),
     ("GATEWAYS", "run up faults soak", Number(2, 0, 16)),
     ("WORKERS", "run up faults soak", Number(2, 1, 64)),
-    ("DOCUMENTS", "run up soak", Words("sqlite", "mongodb", "null")),
-    ("GRAPH", "run up soak", Words("nquads", "fuseki", "oxigraph", "virtuoso", "null")),
+    ("DOCUMENTS", "run up soak", Words("sqlite", *servers.DOCUMENT_SERVERS, "null")),
+    ("GRAPH", "run up soak", Words("nquads", *servers.GRAPH_SERVERS, "null")),
     ("FORMATS", "run up soak", Text("jsonld,senml")),
     ("VIA", "run load find-max", Words("mix", "amqp", "mqtt", "http")),
     ("REPEAT", "run", Number(1, 1, 100000)),

@@ -3,7 +3,7 @@ simulated motes, and stores that can be emptied between two loads."""
 
 import guests
 import stack
-from platforms.lab import services, verbs
+from platforms.lab import payload, verbs
 
 READY_SECONDS = 120
 MIB = 1 << 20
@@ -49,7 +49,7 @@ class BenchStack(guests.GuestStack):
         """{file: text} with the workers' own settings appended to those of the stack, if there are any."""
         own = {key.removeprefix(WORKER): value for key, value in self.made_for.parameters.items() if key.startswith(WORKER)}
         own.update({} if self.stored else {"documents": "null:", "graph": "null:"})
-        return {file: self.services.files(guest)[file] + services.section("ir-worker", own)} if own else {}
+        return {file: self.services.files(guest)[file] + payload.section("ir-worker", own)} if own else {}
 
     # ---- what it takes ----
 

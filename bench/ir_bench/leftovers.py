@@ -7,8 +7,8 @@ import sys
 
 from platforms.lab import Lab, command
 from platforms.lab.cgroup import Group
-from platforms.lab.clean import wait_until
 from platforms.lab.places import PLATFORMS
+from until import wait_until
 
 DESTROY_SECONDS = 300
 KILL_ROUNDS = 50
@@ -42,7 +42,7 @@ def clear(folder):
         if not group.processes():
             break
         group.signal(signal.SIGKILL)
-        wait_until(lambda: not group.processes(), 0.2)
+        wait_until(lambda: not group.processes(), pause=0.2)
     for lab in labs_of(folder):
         made = lab.directory / "netns"
         ir_platform(lab, made.read_text(encoding="ascii").strip() if made.exists() else "", "destroy", "--all")

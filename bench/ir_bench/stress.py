@@ -6,7 +6,7 @@ import subprocess
 import time
 
 from platforms.lab import LabError, command, verbs
-from platforms.lab.clean import wait_until
+from until import wait_until
 
 from .tools.peer import SECOND
 

@@ -10,9 +10,11 @@ import os
 import signal
 import subprocess
 
+from until import wait_until
+
 from ..lab import command, finding, processes, rooted
 from ..lab.cgroup import LIMITS, Group, has, hierarchies, node_cpus
-from ..lab.clean import remove_tree, wait_until
+from ..lab.clean import remove_tree
 from ..lab.errors import Unsupported
 from ..lab.host import device_of
 from ..lab.payload import assignments, server_variables, write_tree
@@ -133,7 +135,7 @@ class Recipe(Platform):
             if not group.processes():
                 break
             group.signal(signal.SIGKILL)
-            wait_until(lambda: not group.processes(), 0.2)
+            wait_until(lambda: not group.processes(), pause=0.2)
         if group.exists():
             group.remove()
         command.run(["ip", "address", "delete", f"{guest.address}/32", "dev", self.lab.network.bridge], good=None)

@@ -16,7 +16,9 @@ import signal
 import uuid
 from pathlib import Path
 
-from ..lab.clean import remove_tree, wait_until
+from until import wait_until
+
+from ..lab.clean import remove_tree
 from ..lab.command import need, run
 from ..lab.errors import LabError, Unsupported
 from ..lab.finding import mounted_root
@@ -115,7 +117,7 @@ class Daemon(Connection):
         try:
             run(["unshare", "--mount", "--propagation", "slave", "--", HERE / "private-libvirtd",
                  self.state], seconds=START_SECONDS)
-            if not wait_until(self.runs, START_SECONDS, 0.2):
+            if not wait_until(self.runs, START_SECONDS, pause=0.2):
                 raise LabError(f"libvirtd does not answer within {START_SECONDS} s; see {self.state}/log/libvirtd.log")
         except BaseException:
             if not self.guests_run():

@@ -13,9 +13,10 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+from until import wait_until
+
 from ..lab import host, shaping, tuning
 from ..lab.cgroup import Group
-from ..lab.clean import wait_until
 from ..lab.network import links
 from .domain import IOTUNE, pins
 
@@ -131,7 +132,7 @@ def vcpu_pin(view):
 def online(view):
     """The number of CPUs online. A guest releases a CPU at its own pace, so this waits, for a limited time."""
     asked = view.machine.knob("cpu.online")
-    wait_until(lambda: len(view.monitor("query-cpus-fast")) == asked, GUEST_SECONDS, 0.5)
+    wait_until(lambda: len(view.monitor("query-cpus-fast")) == asked, GUEST_SECONDS, pause=0.5)
     return len(view.monitor("query-cpus-fast"))
 
 
@@ -175,7 +176,7 @@ def balloon(view):
         return int(dict(line.split() for line in lines)["actual"])
 
     asked = view.machine.knob("memory.balloon")
-    wait_until(lambda: asked is None or actual() * KIB == asked, GUEST_SECONDS, 0.5)
+    wait_until(lambda: asked is None or actual() * KIB == asked, GUEST_SECONDS, pause=0.5)
     return actual() * KIB
 
 

@@ -9,8 +9,10 @@ start with /dev/kvm.
 import contextlib
 import time
 
+from until import wait_until
+
 from ..lab import cgroup, command, inside, network, payload, shaping
-from ..lab.clean import Undo, wait_until
+from ..lab.clean import Undo
 from ..lab.errors import LabError, Unsupported
 from ..lab.platform import ABSENT, EMULATED_PATIENCE, FROZEN, RUNNING, STOPPED, SshPlatform, Stats, ends
 from . import disks, effect, findings, live, migration
@@ -134,10 +136,10 @@ class Recipe(SshPlatform):
         deadline = time.monotonic() + seconds
         if seconds and self.state(guest) == RUNNING:
             self.ask_to_end(guest, seconds)
-            wait_until(lambda: not self.there(guest), deadline - time.monotonic(), 0.2)
+            wait_until(lambda: not self.there(guest), deadline - time.monotonic(), pause=0.2)
         if self.there(guest):
             self.connection(guest).call(["destroy", self.lab.name(guest)], good=None)
-        if not wait_until(lambda: not self.there(guest), 30, 0.2):
+        if not wait_until(lambda: not self.there(guest), 30, pause=0.2):
             raise LabError(f"domain {self.lab.name(guest)} does not end; see {self.daemon.state}/log/libvirtd.log")
 
     def ask_to_end(self, guest, seconds):

@@ -10,7 +10,8 @@ import signal
 from pathlib import Path
 from typing import NamedTuple
 
-from .clean import wait_until
+from until import wait_until
+
 from .errors import LabError, Unsupported
 from .tuning import cpu_list, cpus
 

@@ -14,7 +14,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -84,13 +83,3 @@ def mounts():
     """The mount points of this mount namespace."""
     with open("/proc/self/mounts", encoding="utf-8", errors="surrogateescape") as table:
         return [line.split()[1].encode().decode("unicode_escape") for line in table]
-
-
-def wait_until(condition, seconds, pause=0.05):
-    """True as soon as the condition holds; False if it does not hold within that time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(pause)
-    return True

@@ -170,6 +170,11 @@ def assignments(values):
     return "".join(f"{key}='{value}'\n" for key, value in values.items())
 
 
+def section(name, values):
+    """A section of river.conf."""
+    return f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in values.items())
+
+
 def server_variables():
     """Paths of the servers without a Debian package, for guests that see the host's files."""
     servers = {path.rsplit("/", 1)[-1]: source for path, source in extra_servers().items()}

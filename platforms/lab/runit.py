@@ -6,6 +6,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+from until import wait_until
+
 from . import clean, command
 from .roles import ROLES, in_order
 
@@ -60,7 +62,7 @@ class Runit:
         command.run(["sv", "-w", seconds, verb, self.service(name)], seconds=seconds + EXTRA_SECONDS)
 
     def start(self, name):
-        clean.wait_until(lambda: self.supervised(name), EXTRA_SECONDS)
+        wait_until(lambda: self.supervised(name), EXTRA_SECONDS)
         self.tell(name, "up")
 
     def restart(self, name):
@@ -78,7 +80,7 @@ class Runit:
         clean.remove_tree(gone)
         self.service(name).rename(gone)
         command.run(["sv", "exit", gone], good=None)
-        clean.wait_until(lambda: not takes_orders(gone), EXTRA_SECONDS)
+        wait_until(lambda: not takes_orders(gone), EXTRA_SECONDS)
         shutil.rmtree(gone, ignore_errors=True)
 
     def stop(self):
@@ -87,9 +89,9 @@ class Runit:
                 self.tell(name, "force-stop")
         if number := self.supervisor():
             os.kill(number, signal.SIGHUP)  # runsvdir ends, and tells every runsv to
-            clean.wait_until(lambda: self.supervisor() is None, EXTRA_SECONDS)
+            wait_until(lambda: self.supervisor() is None, EXTRA_SECONDS)
         for name in self.roles:
-            clean.wait_until(lambda each=name: not self.supervised(each), EXTRA_SECONDS)
+            wait_until(lambda each=name: not self.supervised(each), EXTRA_SECONDS)
         self.pid_file.unlink(missing_ok=True)
 
 

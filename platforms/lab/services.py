@@ -3,10 +3,8 @@ cluster.
 
 Brokers, balancer and users are configured as elsewhere (ingest/): one list of nodes, users with minimal rights, and one
 folder with passwords and the brokers' cookie. The rest depends on the roles in the cluster. With `documents` workers
-write to MongoDB, otherwise to SQLite in their guest. With `graph` they write to a SPARQL server, otherwise to N-Quads
-files. With `balancer` they reach the brokers through it. With `router` (mongos) and `config` (its config servers)
-MongoDB is sharded: each replica set of `documents` guests, identified by Guest.shard, is a shard. Doors says who may
-come in where.
+write to a document server (mongodb.py), otherwise to SQLite in their guest. With `graph` they write to a SPARQL server,
+otherwise to N-Quads files. With `balancer` they reach the brokers through it. Doors says who may come in where.
 
 Ports are the usual ones of each program, so all roles fit on one address.
 """
@@ -26,14 +24,12 @@ import motes
 import nodes as list_of_nodes
 import rabbitmq
 
-from . import command, payload, roles
+from . import command, mongodb, payload, roles
 from .errors import LabError
 from .places import PROJECT
 
 AMQP_PORT, MQTT_PORT, MANAGEMENT_PORT, PROMETHEUS_PORT = 5672, 1883, 15672, 15692
 GRAPH_PORT = 3030
-DOCUMENTS_PORT, ROUTER_PORT, CONFIG_PORT = 27017, 27016, 27019
-REPLICA_SET, CONFIG_SET = "rs0", "config"
 GATEWAY_PORT = 8080
 WORKER_PORT = 9400  # of the n-th service of a guest: 9400 + n
 PLAIN = {"http": "80", "amqp": "5670", "mqtt": "1880"}
@@ -42,7 +38,8 @@ INSIDE_PORT, CONSUMERS_PORT, STATS_PORT = 5671, 5674, 8404
 # Where a worker keeps its stores when no servers have that role, relative to the service's data folder.
 EMBEDDED = {"documents": "sqlite:../stores/documents.sqlite", "graph": "nquads:../stores/graph"}
 CERTIFICATE = "certificate.pem"
-STORES_USER = "worker"
+DOCUMENT_SERVER = mongodb.MongoDB  # behind the role documents
+STORES_USER = mongodb.USER
 GRAPH_PATHS = {"fuseki": "/ir?strategy=quads", "oxigraph": "/store?strategy=quads&query=/query"}
 WAITS = ("answer", "first-bytes")  # time limits that are longer for slow guests
 place = list_of_nodes.place
@@ -112,6 +109,7 @@ class Services:
         self.guests = guests
         self.patience = patience
         self.draining = list(draining)
+        self.document_server = DOCUMENT_SERVER(self)
 
     # ---- who is where ----
 
@@ -255,39 +253,8 @@ class Services:
         places = [*self.draining, *self.addresses("broker")]
         return ",".join(f"http://monitor@{place(each, MANAGEMENT_PORT)}" for each in places)
 
-    def replica_sets(self):
-        """{name: "HOST:PORT,…"} of the replica sets of the role documents."""
-        sets = {}
-        for guest in self.guests:
-            if any(role == "documents" for _, role in guest.services()):
-                sets.setdefault(guest.shard or REPLICA_SET, []).append(place(guest.address, DOCUMENTS_PORT))
-        return {name: ",".join(hosts) for name, hosts in sets.items()}
-
-    def config_servers(self):
-        return ",".join(place(each, CONFIG_PORT) for each in self.addresses("config"))
-
     def documents_uri(self):
-        if self.wishes.documents:
-            return self.wishes.documents
-        sets = self.replica_sets()
-        login, source = (f"{STORES_USER}@", "authSource=admin") if self.doors.logins else ("", "")
-        if routers := ",".join(place(each, ROUTER_PORT) for each in self.addresses("router")):
-            return f"mongodb://{login}{routers}/river" + (f"?{source}" if source else "")
-        if len(sets) > 1:
-            raise LabError(f"replica sets {', '.join(sets)} need the roles config and router before them")
-        return next((f"mongodb://{login}{hosts}/river?replicaSet={name}" + (f"&{source}" if source else "")
-                     for name, hosts in sets.items()), EMBEDDED["documents"])
-
-    def shards(self):
-        """The shards that ir-store init adds through a router: "SET/HOST:PORT,… …"; "" without a router."""
-        return " ".join(f"{name}/{hosts}" for name, hosts in self.replica_sets().items()) if self.addresses("router") else ""
-
-    def sets_to_initiate(self):
-        """The URIs of the replica sets behind the routers; with logins each set is initiated by its own members."""
-        if self.doors.logins:
-            return []
-        sets = {**self.replica_sets(), CONFIG_SET: self.config_servers()} if self.addresses("router") else {}
-        return [f"mongodb://{hosts}/?replicaSet={name}" for name, hosts in sets.items()]
+        return self.wishes.documents or self.document_server.uri() or EMBEDDED["documents"]
 
     def graph_uri(self):
         if self.wishes.graph:
@@ -333,10 +300,11 @@ class Services:
         if self.doors.logins:
             common |= {"documents-password": self.store_password, "graph-user": STORES_USER,
                        "graph-password": self.store_password}
-        store = {"shards": self.shards()} if self.shards() else {}
+        shards = self.document_server.shards()
+        store = {"shards": shards} if shards else {}
         sections = (("common", common), ("ir-worker", own), ("ir-store", store))
         return {**self.registry(), "river.conf": "\n".join(self.section(*each) for each in sections),
-                "sets": "".join(f"{each}\n" for each in self.sets_to_initiate())}
+                "sets": "".join(f"{each}\n" for each in self.document_server.sets_to_initiate())}
 
     def registry(self):
         return {"registry.ttl": self.doors.registry.read_text(encoding="utf-8")} if self.doors.registry else {}
@@ -346,37 +314,7 @@ class Services:
         more = self.wishes.programs.get(name, {})
         if both := ", ".join(sorted(set(more) & set(values))):
             raise LabError(f"[{name}] {both}: the deployment sets this itself")
-        return section(name, values | more)
-
-    def documents(self, guest, _number):
-        kind = "--shardsvr" if self.addresses("router") else ""
-        name = guest.shard or REPLICA_SET
-        return {"mongod.conf": self.mongod(DOCUMENTS_PORT, name, kind), **self.set_up(name, self.replica_sets()[name])}
-
-    def config(self, _guest, _number):
-        return {"mongod.conf": self.mongod(CONFIG_PORT, CONFIG_SET, "--configsvr"),
-                **self.set_up(CONFIG_SET, self.config_servers(), {"new-user-may": "shard"})}
-
-    def mongod(self, port, replica_set, kind):
-        sizes = self.wishes.sizes
-        return payload.assignments({"PORT": port, "REPLICA_SET": replica_set, "KIND": kind,
-                                    "CACHE_GB": sizes["documents-cache"] / 1024, "OPLOG_MIB": sizes["documents-oplog"]})
-
-    def router(self, _guest, _number):
-        key = {"key": self.secret("mongodb-key")} if self.doors.logins else {}
-        return {"mongos.conf": f"PORT={ROUTER_PORT}\nCONFIG={CONFIG_SET}/{self.config_servers()}\n", **key}
-
-    def set_up(self, name, hosts, more=None):
-        """For a replica set with logins: the key by which its members recognise each other, and the script by which one
-        of them initiates the set and makes STORES_USER. The script logs in as the members' own user, whose password is
-        the key."""
-        if not self.doors.logins:
-            return {}
-        key = self.secret("mongodb-key")
-        uri = f"mongodb://__system@{hosts}/river?replicaSet={name}&authSource=local"
-        values = {"documents": uri, "documents-password": key, "graph": "null:", "new-user": STORES_USER,
-                  "new-user-password": self.store_password, **(more or {})}
-        return {"key": key, "river.conf": section("ir-store", values)}
+        return payload.section(name, values | more)
 
     def graph(self, guest, _number):
         # Fuseki's file of passwords: "USER: PASSWORD".
@@ -422,19 +360,14 @@ def longer(time, factor):
     return f"{int(number) * factor}{unit}"
 
 
-def section(name, values):
-    return f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in values.items())
-
-
 CONFIGURATIONS = {
     "broker": Services.broker,
     "worker": Services.worker,
-    "documents": Services.documents,
-    "config": Services.config,
-    "router": Services.router,
     "graph": Services.graph,
     "gateway": Services.gateway,
     "balancer": Services.balancer,
+    **{role: lambda services, guest, _number, make=make: make(services.document_server, guest)
+       for role, make in DOCUMENT_SERVER.configurations.items()},
 }
 
 
@@ -445,10 +378,8 @@ def at(*ports):
 PORTS = {
     "broker": at(AMQP_PORT, MQTT_PORT, MANAGEMENT_PORT, PROMETHEUS_PORT),
     "worker": lambda _services, guest, number: [(guest.watch or guest.address, WORKER_PORT + number)],
-    "documents": at(DOCUMENTS_PORT),
-    "config": at(CONFIG_PORT),
-    "router": at(ROUTER_PORT),
     "graph": at(GRAPH_PORT),
     "gateway": lambda _services, guest, number: [(guest.address, GATEWAY_PORT + number)],
     "balancer": Services.balancer_ports,
+    **{role: at(port) for role, port in DOCUMENT_SERVER.ports.items()},
 }

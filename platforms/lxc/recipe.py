@@ -11,9 +11,11 @@ import shlex
 import sys
 from pathlib import Path
 
+from until import wait_until
+
 from ..lab import command, network, processes, shaping
 from ..lab.cgroup import LIMITS, Group, has, hierarchies, limit_file
-from ..lab.clean import remove_tree, wait_until
+from ..lab.clean import remove_tree
 from ..lab.container import Container
 from ..lab.errors import LabError, Unsupported
 from ..lab.platform import ABSENT, FROZEN, RUNNING, STOPPED, ends

@@ -11,9 +11,11 @@ import os
 import resource
 from pathlib import Path
 
+from until import wait_until
+
 from ..lab import command, netns, network, processes
 from ..lab.cgroup import LIMITS, Group, hierarchies
-from ..lab.clean import Undo, wait_until
+from ..lab.clean import Undo
 from ..lab.container import Container, wanted_limits
 from ..lab.errors import LabError, Unsupported
 from ..lab.payload import write_tree

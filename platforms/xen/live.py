@@ -2,8 +2,9 @@
 
 import contextlib
 
+from until import wait_until
+
 from ..lab import shaping
-from ..lab.clean import wait_until
 from ..lab.command import need, run
 from ..lab.errors import LabError, Unsupported
 from ..lab.tuning import AUTO, cpus
@@ -76,7 +77,7 @@ def limit(_guest, name, _interface, value):
 def balloon(_guest, name, _interface, value):
     mib = config.whole_mib("memory.balloon", value)
     xl.call("mem-set", name, f"{mib}m")
-    if not wait_until(lambda: xl.domain(name).memory_mib == mib, BALLOON_SECONDS, 0.5):
+    if not wait_until(lambda: xl.domain(name).memory_mib == mib, BALLOON_SECONDS, pause=0.5):
         raise LabError(f"{name}: the guest's balloon is at {xl.domain(name).memory_mib}M, not at {mib}M, after "
                        f"{BALLOON_SECONDS} s; it may have no more to give")
 

@@ -11,8 +11,10 @@ import signal
 import time
 from pathlib import Path
 
+from until import wait_until
+
 from ..lab import inside, network, payload, shaping
-from ..lab.clean import Undo, wait_until
+from ..lab.clean import Undo
 from ..lab.errors import LabError
 from ..lab.platform import ABSENT, EMULATED_PATIENCE, FROZEN, RUNNING, STOPPED, SshPlatform, Stats, ends
 from ..lab.platform import interfaces_bytes
@@ -113,11 +115,11 @@ class Recipe(SshPlatform):
         deadline = time.monotonic() + seconds
         if seconds and self.state(guest) == RUNNING:
             xl.call("shutdown", "-F", name, good=None)
-            wait_until(lambda: xl.domain(name) is None, deadline - time.monotonic(), 0.2)
+            wait_until(lambda: xl.domain(name) is None, deadline - time.monotonic(), pause=0.2)
         self.dismiss_keepers(name)
         if xl.domain(name):
             xl.call("destroy", name, seconds=GONE_SECONDS, good=None)
-        if not wait_until(lambda: self.gone(guest), GONE_SECONDS, 0.2):
+        if not wait_until(lambda: self.gone(guest), GONE_SECONDS, pause=0.2):
             raise LabError(f"domain {name} does not end; see xl list and {xl.LOGS}/xl-{name}.log")
         for path in (self.disk(guest).path, self.payload_path(guest)):
             if os.path.isfile(path):

@@ -75,7 +75,7 @@ def stream(motes, seed):
 def prepare(river):
     """Makes the stores refuse what they must."""
     rule = {"collMod": "observations", "validator": {"value": {"$ne": REFUSED_DOCUMENT}}}
-    if servers.DONE not in (answer := river.document_server.command(rule, "river")):
+    if servers.mongodb.DONE not in (answer := river.document_server.command(rule, "river")):
         raise servers.ServerError(f"mongod does not take the rule {rule}: {answer!r}")
     refused_text = f'"{harness.number_text(REFUSED_STATEMENT)}"'.encode()
 

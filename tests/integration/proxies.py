@@ -113,7 +113,7 @@ class HttpProxy(Proxy):
         self.fault = fault
 
     def uri(self, server):
-        """The graph store's URI of a server of tools/servers.py, by way of the proxy."""
+        """The graph store's URI of a server of tools/servers/, by way of the proxy."""
         return server.uri.replace(f"//{server.host}:{server.port}/", f"//{self.host}:{self.port}/")
 
 

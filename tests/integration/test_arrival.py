@@ -12,10 +12,9 @@ import pika
 import pytest
 
 import harness
+import rabbitmq
 from harness import servers
 from test_ingest import ask
-
-rabbitmq = servers.rabbitmq
 
 
 class Unstamped(harness.Broker):

@@ -3,6 +3,7 @@
 import http.client
 import itertools
 import re
+import signal
 import time
 
 import pika
@@ -74,7 +75,7 @@ def large_header(mote, body):
 def test_a_header_that_grows_over_a_frame(pipeline, messages):
     """RabbitMQ adds the arrival, and the count of deliveries when a worker has died, whatever that makes of the frame."""
     worker = pipeline.worker()
-    worker.process.send_group(servers.signal.SIGSTOP)
+    worker.process.send_group(signal.SIGSTOP)
     large = messages[0]
     pipeline.connect().basic_publish("ir.observations", f"ir.{large.mote}", large.body, large_header(large.mote, large.body))
     for message in messages[1:40]:

@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import ssl
-import struct
 import subprocess
 
 import pytest
@@ -52,15 +51,9 @@ class SecuredMongoDB(servers.MongoDB):
         return [*super().argv(), "--tlsMode", "requireTLS", "--tlsCertificateKeyFile", self.certificates / "server.pem",
                 "--tlsCAFile", self.certificates / "ca.pem", "--tlsAllowConnectionsWithoutCertificates"]
 
-    def command(self, document, database="admin"):
-        body = struct.pack("<iB", 0, 0) + servers._bson({**document, "$db": database})
+    def connect(self):
         context = ssl.create_default_context(cafile=self.certificates / "ca.pem")
-        with context.wrap_socket(socket.create_connection((self.host, self.port), 5), server_hostname="localhost") as connection:
-            connection.settimeout(60)
-            connection.sendall(struct.pack("<iiii", len(body) + 16, 1, 0, 2013) + body)
-            stream = connection.makefile("rb")
-            (size,) = struct.unpack("<i", stream.read(4))
-            return stream.read(size - 4)
+        return context.wrap_socket(super().connect(), server_hostname="localhost")
 
     def await_ready(self, ready=None):
         if self.user:

@@ -14,7 +14,7 @@ import subprocess
 from pathlib import Path
 
 from platforms.lab import LabError, command, rooted, verbs
-from platforms.lab.clean import wait_until
+from until import wait_until
 
 NUMBER = 2  # the address in the lab's subnet; guests have higher numbers
 NAT_HOST, NAT_PEER, NAT_PREFIX = "198.18.0.1", "198.18.0.2", 30  # from the range for benchmarks (RFC 2544)

@@ -1,0 +1,51 @@
+"""Private servers for runs and tests: RabbitMQ, MongoDB, Fuseki, Oxigraph, Virtuoso.
+
+Each lives below one directory, listens only on free ports of 127.0.0.1, and is ready when start() returns. However this
+program ends, each is stopped by the id of the process group that was started:
+
+    with RabbitMQ("out/run/rabbitmq") as broker:
+        print(broker.uri)
+
+Only Python's standard library is used, because `make run` needs this module on machines without any other.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "ingest"))
+
+from until import wait_until  # noqa: E402
+
+from .broker import PortMapper, RabbitMQ, other_rabbitmq, usual_rabbitmq  # noqa: E402
+from .graphs import Fuseki, Oxigraph, Virtuoso  # noqa: E402
+from .installed import cache_directory, find_program, first_line  # noqa: E402
+from .mongodb import MongoDB  # noqa: E402
+from .ports import HOST, free_ports, listens, port_fault  # noqa: E402
+from .process import (  # noqa: E402
+    Process,
+    ServerError,
+    boot_id,
+    kill_all,
+    let_go,
+    record_in,
+    recorded,
+    start_time,
+    stop_all,
+    stop_kept,
+    stop_on_signals,
+    tail,
+    write_private,
+)
+from .server import Server, Startable, http_request  # noqa: E402
+
+# The servers behind the stores, by the names that DOCUMENTS= and GRAPH= of `make run` take. The same name is the group of
+# tools/install that installs the server. Whatever depends on a server is asked of its class.
+DOCUMENT_SERVERS = {"mongodb": MongoDB}
+GRAPH_SERVERS = {"fuseki": Fuseki, "oxigraph": Oxigraph, "virtuoso": Virtuoso}
+
+__all__ = [
+    "DOCUMENT_SERVERS", "GRAPH_SERVERS", "HOST", "Fuseki", "MongoDB", "Oxigraph", "PortMapper", "Process", "RabbitMQ", "Server",
+    "ServerError", "Startable", "Virtuoso", "boot_id", "cache_directory", "find_program", "first_line", "free_ports", "http_request", "kill_all",
+    "let_go", "listens", "other_rabbitmq", "port_fault", "record_in", "recorded", "start_time", "stop_all", "stop_kept",
+    "stop_on_signals", "tail", "usual_rabbitmq", "wait_until", "write_private",
+]
