@@ -14,33 +14,6 @@
 #define ROUTING_PREFIX "ir."
 #define LINEAR_MAX 24 /* packs up to this size are searched linearly for repeats */
 
-static const char *const test_texts[IR_TEST_COUNT] = {
-    [IR_TEST_GROSS_RANGE] = "gross_range",
-    [IR_TEST_CLIMATOLOGY] = "climatology",
-    [IR_TEST_SPIKE] = "spike",
-    [IR_TEST_RATE_OF_CHANGE] = "rate_of_change",
-    [IR_TEST_FLAT_LINE] = "flat_line",
-};
-
-const char *ir_test_text(ir_test_t test) {
-    return test_texts[test];
-}
-
-const char *ir_flag_text(int flag) {
-    switch (flag) {
-    case IR_FLAG_GOOD:
-        return "good";
-    case IR_FLAG_SUSPECT:
-        return "suspect";
-    case IR_FLAG_FAIL:
-        return "fail";
-    case IR_FLAG_MISSING:
-        return "missing";
-    default:
-        return "not_evaluated";
-    }
-}
-
 /* ---- life ---- */
 
 ir_batch_t *ir_batch_new(ir_registry_t *registry) {

@@ -7,6 +7,7 @@
 #include "common/arena.h"
 #include "common/view.h"
 #include "observation/identity.h"
+#include "observation/quality_tests.h"
 #include "observation/reason.h"
 #include "observation/registry/registry.h"
 #include "observation/senml/senml.h"
@@ -16,31 +17,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* QARTOD flags (US IOOS). */
-typedef enum ir_flag {
-    IR_FLAG_GOOD = 1,
-    IR_FLAG_NOT_EVALUATED = 2,
-    IR_FLAG_SUSPECT = 3,
-    IR_FLAG_FAIL = 4,
-    IR_FLAG_MISSING = 9
-} ir_flag_t;
-
-/* The quality tests, in the order of every output. */
-typedef enum ir_test {
-    IR_TEST_GROSS_RANGE,
-    IR_TEST_CLIMATOLOGY,
-    IR_TEST_SPIKE,
-    IR_TEST_RATE_OF_CHANGE,
-    IR_TEST_FLAT_LINE,
-    IR_TEST_COUNT
-} ir_test_t;
-
-/* "gross_range", "climatology", "spike", "rate_of_change", "flat_line". */
-const char *ir_test_text(ir_test_t test);
-
-/* "good", "not_evaluated", "suspect", "fail", "missing". */
-const char *ir_flag_text(int flag);
 
 typedef enum ir_observation_state {
     IR_OBSERVATION_NEW,       /* not known to be stored */

@@ -140,3 +140,21 @@ uint8_t ir_test_flat_line(const ir_limits_t *limits, int64_t interval_ns, const 
     }
     return IR_FLAG_GOOD;
 }
+
+/* ---- which test is evaluated when ---- */
+
+void ir_qartod_alone(const ir_limits_t *limits, double value, int64_t time_ns,
+                     uint8_t flags[static IR_TEST_COUNT]) {
+    flags[IR_TEST_GROSS_RANGE] = ir_test_gross_range(limits, value);
+    flags[IR_TEST_CLIMATOLOGY] = ir_test_climatology(limits, value, time_ns);
+}
+
+void ir_qartod_after(const ir_limits_t *limits, const ir_point_t *before, double value,
+                     int64_t time_ns, uint8_t flags[static IR_TEST_COUNT]) {
+    if (before != NULL) {
+        flags[IR_TEST_RATE_OF_CHANGE] =
+            ir_test_rate_of_change(limits, before->value, before->time_ns, value, time_ns);
+    } else if (limits->has_rate) {
+        flags[IR_TEST_RATE_OF_CHANGE] = IR_FLAG_GOOD;
+    }
+}

@@ -2,10 +2,19 @@
 #ifndef IR_ANNOTATION_QUALITY_QARTOD_H
 #define IR_ANNOTATION_QUALITY_QARTOD_H
 
-#include "observation/batch.h"
+#include "annotation/quality/point.h"
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* Sets the flags of a point that depend on nothing but the point. */
+void ir_qartod_alone(const ir_limits_t *limits, double value, int64_t time_ns,
+                     uint8_t flags[static IR_TEST_COUNT]);
+
+/* Sets those that also depend on its predecessor; NULL: it is the first point of its series. Spike
+ * and flat line, which later points decide, are evaluated by quality.c. */
+void ir_qartod_after(const ir_limits_t *limits, const ir_point_t *before, double value,
+                     int64_t time_ns, uint8_t flags[static IR_TEST_COUNT]);
 
 /* Each returns a flag: IR_FLAG_NOT_EVALUATED when the limits do not define the test. */
 uint8_t ir_test_gross_range(const ir_limits_t *limits, double value);

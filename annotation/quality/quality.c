@@ -235,24 +235,13 @@ static uint8_t flat_line(const ir_sensor_t *sensor, const ir_series_state_t *ser
                                                 ir_series_state_values(series), series->n_values);
 }
 
-static uint8_t rate_of_change(const ir_limits_t *limits, const ir_series_state_t *series,
-                              const ir_observation_t *observation) {
-    if (!limits->has_rate) {
-        return IR_FLAG_NOT_EVALUATED;
-    }
-    return series->seen == 0
-               ? IR_FLAG_GOOD
-               : ir_test_rate_of_change(limits, series->last[0].value, series->last[0].time_ns,
-                                        observation->value.number, observation->time_ns);
-}
-
 /* Sets the flags that depend on neighbours and adds the observation to its series. */
 static void flag_in_order(decision_t *decision, ir_series_state_t *series,
                           ir_observation_t *observation) {
     const ir_sensor_t *sensor = observation->sensor;
     decide_earlier(decision, series, observation->value.number);
-    observation->flags[IR_TEST_RATE_OF_CHANGE] =
-        rate_of_change(ir_sensor_limits(sensor), series, observation);
+    ir_qartod_after(ir_sensor_limits(sensor), series->seen > 0 ? &series->last[0] : NULL,
+                    observation->value.number, observation->time_ns, observation->flags);
     const ir_point_t point =
         point_of(observation, &decision->batch->messages[observation->message]);
     take_point(series, &point);
@@ -280,10 +269,7 @@ static void flag_out_of_order(ir_observation_t *observation, bool ahead) {
 static void flag_observation(decision_t *decision, ir_series_state_t *series,
                              ir_observation_t *observation) {
     const ir_limits_t *limits = ir_sensor_limits(observation->sensor);
-    const double value = observation->value.number;
-    observation->flags[IR_TEST_GROSS_RANGE] = ir_test_gross_range(limits, value);
-    observation->flags[IR_TEST_CLIMATOLOGY] =
-        ir_test_climatology(limits, value, observation->time_ns);
+    ir_qartod_alone(limits, observation->value.number, observation->time_ns, observation->flags);
     decision->by = observation;
     if (is_ahead(&decision->batch->messages[observation->message], observation)) {
         flag_out_of_order(observation, true);

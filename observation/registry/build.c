@@ -222,6 +222,9 @@ static ir_status_t build_mote(const ir_builder_t *builder, const ir_fact_t *stat
                : IR_OK;
 }
 
+#define NUMBER(symbol, member, property, test, what) "ir:" property ", "
+#define NUMBERS IR_LIMIT_NUMBERS(NUMBER)
+
 static ir_status_t build_limits(const ir_builder_t *builder, const ir_fact_t *statement) {
     ir_node_t *node = statement->subject;
     ir_status_t status = IR_OK;
@@ -240,8 +243,7 @@ static ir_status_t build_limits(const ir_builder_t *builder, const ir_fact_t *st
     status = ir_limits_build(builder, node, limits);
     return status == IR_OK && !ir_limits_given(limits)
                ? ir_turtle_lack(builder->turtle, node, statement->at,
-                                "%s gives no limits of any test: not ir:grossFail, "
-                                "ir:spikeSuspect, ir:spikeFail, ir:rateOfChange, "
+                                "%s gives no limits of any test: not ir:grossFail, " NUMBERS
                                 "ir:flatLineSuspect, ir:flatLineFail or ir:climatology",
                                 ir_node_show(node).text)
                : status;

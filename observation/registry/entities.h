@@ -4,6 +4,7 @@
 #define IR_OBSERVATION_REGISTRY_ENTITIES_H
 
 #include "common/view.h"
+#include "observation/quality_tests.h"
 #include "observation/unit.h"
 #include "observation/value.h"
 
@@ -36,16 +37,16 @@ typedef struct ir_climatology {
 typedef enum ir_spike_method { IR_SPIKE_AVERAGE, IR_SPIKE_DIFFERENTIAL } ir_spike_method_t;
 
 /* Limits of the QARTOD tests, in the sensor's unit. A test without limits gives flag 2, not
- * evaluated.
- * */
+ * evaluated. */
 typedef struct ir_limits {
+#define IR_LIMIT_MEMBER(symbol, member, property, test, what)                                      \
+    bool has_##member;                                                                             \
+    double member;
+    IR_LIMIT_NUMBERS(IR_LIMIT_MEMBER)
+#undef IR_LIMIT_MEMBER
     ir_span_t gross_fail, gross_suspect; /* suspect lies inside fail */
     bool has_spike;
     ir_spike_method_t spike_method;
-    bool has_spike_suspect, has_spike_fail;
-    double spike_suspect, spike_fail;
-    bool has_rate;
-    double rate; /* per second */
     bool has_flat_suspect, has_flat_fail;
     double flat_tolerance;
     int64_t flat_suspect_ns, flat_fail_ns; /* whole seconds */

@@ -129,14 +129,28 @@ static void explain_member(const explanation_t *e, const ir_climatology_t *membe
     }
 }
 
-static void explain_climatology(const explanation_t *e, const ir_limits_t *limits,
+static void explain_gross_range(const explanation_t *e, const ir_limits_t *limits,
                                 const ir_node_t *node) {
-    const ir_fact_t *list = ir_fact_of(node, IR_REGISTRY_TERM_CLIMATOLOGY);
-    ir_node_t *cell = list != NULL ? list->object : NULL;
-    ir_node_t *item = NULL;
-    for (size_t i = 0; i < limits->n_climatology && ir_list_next(&cell, &item); i++) {
-        explain_member(e, &limits->climatology[i], item);
-    }
+    char text[VALUE_SIZE];
+    row(e, "gross range", said_by(e, ir_fact_of(node, IR_REGISTRY_TERM_GROSS_FAIL)), "%s",
+        show_span(&limits->gross_fail, &limits->gross_suspect, text));
+}
+
+static void explain_spike(const explanation_t *e, const ir_limits_t *limits,
+                          const ir_node_t *node) {
+    char text[VALUE_SIZE];
+    show_thresholds("above", limits->has_spike_suspect, limits->spike_suspect,
+                    limits->has_spike_fail, limits->spike_fail, "", text);
+    row(e, "spike",
+        said_by(e, first_of(ir_fact_of(node, IR_REGISTRY_TERM_SPIKE_SUSPECT),
+                            ir_fact_of(node, IR_REGISTRY_TERM_SPIKE_FAIL))),
+        "%s (%s)", text, limits->spike_method == IR_SPIKE_AVERAGE ? "average" : "differential");
+}
+
+static void explain_rate_of_change(const explanation_t *e, const ir_limits_t *limits,
+                                   const ir_node_t *node) {
+    row(e, "rate of change", said_by(e, ir_fact_of(node, IR_REGISTRY_TERM_RATE)),
+        "suspect above %.10g per second", limits->rate);
 }
 
 static void explain_flat_line(const explanation_t *e, const ir_limits_t *limits,
@@ -151,53 +165,80 @@ static void explain_flat_line(const explanation_t *e, const ir_limits_t *limits,
         "%s within %.10g", text, limits->flat_tolerance);
 }
 
-/* A test without limits is not evaluated. */
-static void explain_absent(const explanation_t *e, const ir_limits_t *limits) {
-    const struct {
-        const char *name;
-        bool given;
-    } tests[] = {{"gross range", limits->gross_fail.given},
-                 {"spike", limits->has_spike},
-                 {"rate of change", limits->has_rate},
-                 {"flat line", limits->has_flat_suspect || limits->has_flat_fail},
-                 {"climatology", limits->n_climatology > 0}};
-    for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
-        if (!tests[i].given) {
-            row(e, tests[i].name, said("default"), "not evaluated: no limits");
+static void explain_climatology(const explanation_t *e, const ir_limits_t *limits,
+                                const ir_node_t *node) {
+    const ir_fact_t *list = ir_fact_of(node, IR_REGISTRY_TERM_CLIMATOLOGY);
+    ir_node_t *cell = list != NULL ? list->object : NULL;
+    ir_node_t *item = NULL;
+    for (size_t i = 0; i < limits->n_climatology && ir_list_next(&cell, &item); i++) {
+        explain_member(e, &limits->climatology[i], item);
+    }
+}
+
+static const struct {
+    ir_test_t test;
+    ir_registry_term_t term;
+    const char *property;
+    size_t value, given; /* offsets in ir_limits_t */
+} numbers[] = {
+#define NUMBER(symbol, member, property, test, what)                                               \
+    {IR_TEST_##test, IR_REGISTRY_TERM_##symbol, property, offsetof(ir_limits_t, member),           \
+     offsetof(ir_limits_t, has_##member)},
+    IR_LIMIT_NUMBERS(NUMBER)
+#undef NUMBER
+};
+
+static void explain_numbers(const explanation_t *e, const ir_limits_t *limits,
+                            const ir_node_t *node, ir_test_t test) {
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        if (numbers[i].test == test && *(const bool *)((const char *)limits + numbers[i].given)) {
+            row(e, ir_test_words(test), said_by(e, ir_fact_of(node, numbers[i].term)), "%s %.10g",
+                numbers[i].property, *(const double *)((const char *)limits + numbers[i].value));
         }
     }
 }
 
+static void explain_test(const explanation_t *e, const ir_limits_t *limits, const ir_node_t *node,
+                         ir_test_t test) {
+    static void (*const explain[IR_TEST_COUNT])(const explanation_t *, const ir_limits_t *,
+                                                const ir_node_t *) = {
+        [IR_TEST_GROSS_RANGE] = explain_gross_range,
+        [IR_TEST_CLIMATOLOGY] = explain_climatology,
+        [IR_TEST_SPIKE] = explain_spike,
+        [IR_TEST_RATE_OF_CHANGE] = explain_rate_of_change,
+        [IR_TEST_FLAT_LINE] = explain_flat_line,
+    };
+    if (!ir_limits_has(limits, test)) {
+        row(e, ir_test_words(test), said("default"), "not evaluated: no limits");
+    } else if (explain[test] != NULL) {
+        explain[test](e, limits, node);
+    } else {
+        explain_numbers(e, limits, node, test);
+    }
+}
+
+/* The tests that have limits, or those that have none. Climatology is last: it may have many
+ * rows. */
+static void explain_tests(const explanation_t *e, const ir_limits_t *limits, const ir_node_t *node,
+                          bool given) {
+    for (int test = 0; test < IR_TEST_COUNT; test++) {
+        if (test != IR_TEST_CLIMATOLOGY && ir_limits_has(limits, (ir_test_t)test) == given) {
+            explain_test(e, limits, node, (ir_test_t)test);
+        }
+    }
+    if (ir_limits_has(limits, IR_TEST_CLIMATOLOGY) == given) {
+        explain_test(e, limits, node, IR_TEST_CLIMATOLOGY);
+    }
+}
+
 static void explain_limits(const explanation_t *e, const ir_limits_t *limits) {
-    char text[VALUE_SIZE];
     const ir_fact_t *given = fact_of(e, e->property, IR_REGISTRY_TERM_LIMITS);
     const ir_node_t *node = given != NULL ? given->object : NULL;
     if (node != NULL) {
         row(e, "limits", said_by(e, given), "%s", ir_node_show(node).text);
     }
-    if (limits->gross_fail.given) {
-        row(e, "gross range", said_by(e, ir_fact_of(node, IR_REGISTRY_TERM_GROSS_FAIL)), "%s",
-            show_span(&limits->gross_fail, &limits->gross_suspect, text));
-    }
-    if (limits->has_spike) {
-        show_thresholds("above", limits->has_spike_suspect, limits->spike_suspect,
-                        limits->has_spike_fail, limits->spike_fail, "", text);
-        row(e, "spike",
-            said_by(e, first_of(ir_fact_of(node, IR_REGISTRY_TERM_SPIKE_SUSPECT),
-                                ir_fact_of(node, IR_REGISTRY_TERM_SPIKE_FAIL))),
-            "%s (%s)", text, limits->spike_method == IR_SPIKE_AVERAGE ? "average" : "differential");
-    }
-    if (limits->has_rate) {
-        row(e, "rate of change", said_by(e, ir_fact_of(node, IR_REGISTRY_TERM_RATE)),
-            "suspect above %.10g per second", limits->rate);
-    }
-    if (limits->has_flat_suspect || limits->has_flat_fail) {
-        explain_flat_line(e, limits, node);
-    }
-    if (limits->n_climatology > 0) {
-        explain_climatology(e, limits, node);
-    }
-    explain_absent(e, limits);
+    explain_tests(e, limits, node, true);
+    explain_tests(e, limits, node, false);
 }
 
 static void explain_missing(const explanation_t *e, const ir_sensor_t *sensor) {

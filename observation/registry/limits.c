@@ -13,12 +13,10 @@ typedef struct limit_field {
     { term, offsetof(ir_limits_t, value), offsetof(ir_limits_t, given), what }
 
 static const limit_field_t number_fields[] = {
-    FIELD(IR_REGISTRY_TERM_SPIKE_SUSPECT, spike_suspect, has_spike_suspect,
-          "a number in the sensor's unit that is not negative"),
-    FIELD(IR_REGISTRY_TERM_SPIKE_FAIL, spike_fail, has_spike_fail,
-          "a number in the sensor's unit that is not negative"),
-    FIELD(IR_REGISTRY_TERM_RATE, rate, has_rate,
-          "a number in the sensor's unit per second that is not negative"),
+#define NUMBER(symbol, member, property, test, what)                                               \
+    FIELD(IR_REGISTRY_TERM_##symbol, member, has_##member, what),
+    IR_LIMIT_NUMBERS(NUMBER)
+#undef NUMBER
 };
 
 static const limit_field_t duration_fields[] = {
@@ -308,9 +306,32 @@ ir_status_t ir_limits_build(const ir_builder_t *builder, ir_node_t *node, ir_lim
 
 const ir_limits_t ir_limits_none = {0};
 
+static bool has_number(const ir_limits_t *limits, ir_test_t test) {
+#define GIVEN(symbol, member, property, of, what) || (test == IR_TEST_##of && limits->has_##member)
+    return false IR_LIMIT_NUMBERS(GIVEN);
+#undef GIVEN
+}
+
+bool ir_limits_has(const ir_limits_t *limits, ir_test_t test) {
+    switch (test) {
+    case IR_TEST_GROSS_RANGE:
+        return limits->gross_fail.given;
+    case IR_TEST_CLIMATOLOGY:
+        return limits->n_climatology > 0;
+    case IR_TEST_FLAT_LINE:
+        return limits->has_flat_suspect || limits->has_flat_fail;
+    default:
+        return has_number(limits, test);
+    }
+}
+
 bool ir_limits_given(const ir_limits_t *limits) {
-    return limits->gross_fail.given || limits->has_spike || limits->has_rate ||
-           limits->has_flat_suspect || limits->has_flat_fail || limits->n_climatology > 0;
+    for (int test = 0; test < IR_TEST_COUNT; test++) {
+        if (ir_limits_has(limits, (ir_test_t)test)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static ir_status_t check_window(const ir_builder_t *builder, const ir_fact_t *statement,

@@ -63,9 +63,6 @@ const ir_registry_term_info_t ir_registry_terms[IR_REGISTRY_TERM_COUNT] = {
     [IR_REGISTRY_TERM_GROSS_FAIL] = {IR_ONTOLOGY "grossFail", IR_ROLE_LIMITS, limits},
     [IR_REGISTRY_TERM_GROSS_SUSPECT] = {IR_ONTOLOGY "grossSuspect", IR_ROLE_LIMITS, limits},
     [IR_REGISTRY_TERM_SPIKE_METHOD] = {IR_ONTOLOGY "spikeMethod", IR_ROLE_LIMITS, limits},
-    [IR_REGISTRY_TERM_SPIKE_SUSPECT] = {IR_ONTOLOGY "spikeSuspect", IR_ROLE_LIMITS, limits},
-    [IR_REGISTRY_TERM_SPIKE_FAIL] = {IR_ONTOLOGY "spikeFail", IR_ROLE_LIMITS, limits},
-    [IR_REGISTRY_TERM_RATE] = {IR_ONTOLOGY "rateOfChange", IR_ROLE_LIMITS, limits},
     [IR_REGISTRY_TERM_FLAT_TOLERANCE] = {IR_ONTOLOGY "flatLineTolerance", IR_ROLE_LIMITS, limits},
     [IR_REGISTRY_TERM_FLAT_SUSPECT] = {IR_ONTOLOGY "flatLineSuspect", IR_ROLE_LIMITS, limits},
     [IR_REGISTRY_TERM_FLAT_FAIL] = {IR_ONTOLOGY "flatLineFail", IR_ROLE_LIMITS, limits},
@@ -76,6 +73,10 @@ const ir_registry_term_info_t ir_registry_terms[IR_REGISTRY_TERM_COUNT] = {
     [IR_REGISTRY_TERM_TIME] = {IR_ONTOLOGY "time", IR_ROLE_MEMBER, member},
     [IR_REGISTRY_TERM_SUSPECT] = {IR_ONTOLOGY "suspect", IR_ROLE_MEMBER, member},
     [IR_REGISTRY_TERM_FAIL] = {IR_ONTOLOGY "fail", IR_ROLE_MEMBER, member},
+#define NUMBER(symbol, member, property, test, what)                                               \
+    [IR_REGISTRY_TERM_##symbol] = {IR_ONTOLOGY property, IR_ROLE_LIMITS, limits},
+    IR_LIMIT_NUMBERS(NUMBER)
+#undef NUMBER
 };
 
 void ir_registry_terms_note(const ir_turtle_t *turtle) {

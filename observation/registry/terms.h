@@ -3,6 +3,7 @@
 #define IR_OBSERVATION_REGISTRY_TERMS_H
 
 #include "common/view.h"
+#include "observation/quality_tests.h"
 #include "observation/turtle/document.h"
 
 typedef enum ir_registry_term {
@@ -43,9 +44,6 @@ typedef enum ir_registry_term {
     IR_REGISTRY_TERM_GROSS_FAIL,
     IR_REGISTRY_TERM_GROSS_SUSPECT,
     IR_REGISTRY_TERM_SPIKE_METHOD,
-    IR_REGISTRY_TERM_SPIKE_SUSPECT,
-    IR_REGISTRY_TERM_SPIKE_FAIL,
-    IR_REGISTRY_TERM_RATE,
     IR_REGISTRY_TERM_FLAT_TOLERANCE,
     IR_REGISTRY_TERM_FLAT_SUSPECT,
     IR_REGISTRY_TERM_FLAT_FAIL,
@@ -56,7 +54,10 @@ typedef enum ir_registry_term {
     IR_REGISTRY_TERM_TIME,
     IR_REGISTRY_TERM_SUSPECT,
     IR_REGISTRY_TERM_FAIL,
-    IR_REGISTRY_TERM_COUNT
+#define IR_LIMIT_TERM(symbol, member, property, test, what) IR_REGISTRY_TERM_##symbol,
+    IR_LIMIT_NUMBERS(IR_LIMIT_TERM)
+#undef IR_LIMIT_TERM
+        IR_REGISTRY_TERM_COUNT
 } ir_registry_term_t;
 
 /* The kinds of a registry node; a node may have several. */

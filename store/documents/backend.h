@@ -75,9 +75,6 @@ typedef struct ir_refusal_list {
 
 bool ir_refusal_list_add(ir_refusal_list_t *list, ir_stored_refusal_t refusal); /* false: memory */
 
-/* Finds the test of that name; IR_TEST_COUNT if there is none. */
-ir_test_t ir_test_find(ir_view_t name);
-
 /* Records that the store refuses a document: an observation, or with UINT32_MAX the raw message.
  * Returns false when memory is exhausted. */
 bool ir_document_refuse(ir_batch_t *batch, uint32_t message, uint32_t observation,

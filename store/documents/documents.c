@@ -312,11 +312,3 @@ bool ir_refusal_list_add(ir_refusal_list_t *list, ir_stored_refusal_t refusal) {
     list->refusals[list->count++] = refusal;
     return true;
 }
-
-ir_test_t ir_test_find(ir_view_t name) {
-    int test = 0;
-    while (test < IR_TEST_COUNT && !ir_view_equal(name, ir_view_text(ir_test_text(test)))) {
-        test++;
-    }
-    return (ir_test_t)test;
-}

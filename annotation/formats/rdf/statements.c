@@ -62,11 +62,9 @@ static ir_name_t flag_name(int flag) {
 }
 
 static const ir_name_t flag_predicates[IR_TEST_COUNT] = {
-    [IR_TEST_GROSS_RANGE] = IR_NAME_GROSS_RANGE_FLAG,
-    [IR_TEST_CLIMATOLOGY] = IR_NAME_CLIMATOLOGY_FLAG,
-    [IR_TEST_SPIKE] = IR_NAME_SPIKE_FLAG,
-    [IR_TEST_RATE_OF_CHANGE] = IR_NAME_RATE_OF_CHANGE_FLAG,
-    [IR_TEST_FLAT_LINE] = IR_NAME_FLAT_LINE_FLAG,
+#define PREDICATE(symbol, key, words, flag) [IR_TEST_##symbol] = IR_NAME_##symbol##_FLAG,
+    IR_QUALITY_TESTS(PREDICATE)
+#undef PREDICATE
 };
 
 /* Adds the provenance statements about the observation; the lean detail omits them. */

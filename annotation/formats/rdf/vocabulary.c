@@ -18,6 +18,9 @@ const ir_name_spelling_t ir_names[IR_NAME_COUNT] = {
     [IR_NAME_##symbol] = {VIEW("<" IRI_##prefix local ">"), VIEW(#prefix ":" local),               \
                           VIEW(IRI_##prefix local)},
     IR_NAMES(SPELLING)
+#define FLAG_SPELLING(symbol, key, words, flag) SPELLING(symbol##_FLAG, ir, flag)
+        IR_QUALITY_TESTS(FLAG_SPELLING)
+#undef FLAG_SPELLING
 #undef SPELLING
 };
 

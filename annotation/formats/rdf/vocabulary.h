@@ -4,6 +4,7 @@
 #define IR_ANNOTATION_FORMATS_RDF_VOCABULARY_H
 
 #include "common/view.h"
+#include "observation/quality_tests.h"
 
 #include <stddef.h>
 
@@ -35,11 +36,6 @@
     X(SOURCE_VALUE, ir, "sourceValue")                                                             \
     X(SOURCE_UNIT, ir, "sourceUnit")                                                               \
     X(SUM, ir, "sum")                                                                              \
-    X(GROSS_RANGE_FLAG, ir, "grossRangeFlag")                                                      \
-    X(CLIMATOLOGY_FLAG, ir, "climatologyFlag")                                                     \
-    X(SPIKE_FLAG, ir, "spikeFlag")                                                                 \
-    X(RATE_OF_CHANGE_FLAG, ir, "rateOfChangeFlag")                                                 \
-    X(FLAT_LINE_FLAG, ir, "flatLineFlag")                                                          \
     X(GOOD, ir, "good")                                                                            \
     X(NOT_EVALUATED, ir, "not-evaluated")                                                          \
     X(SUSPECT, ir, "suspect")                                                                      \
@@ -56,7 +52,10 @@ typedef enum ir_name {
 #define IR_NAME_SYMBOL(symbol, prefix, local) IR_NAME_##symbol,
     IR_NAMES(IR_NAME_SYMBOL)
 #undef IR_NAME_SYMBOL
-        IR_NAME_COUNT
+#define IR_NAME_FLAG_SYMBOL(symbol, key, words, flag) IR_NAME_##symbol##_FLAG,
+        IR_QUALITY_TESTS(IR_NAME_FLAG_SYMBOL) /* the flags of the quality tests */
+#undef IR_NAME_FLAG_SYMBOL
+    IR_NAME_COUNT
 } ir_name_t;
 
 typedef struct ir_name_spelling {

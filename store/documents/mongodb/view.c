@@ -9,14 +9,11 @@
 #define INDEX_OF(flag) "{\"$indexOfArray\":[" SEVERITY "," flag "]}"
 
 static void append_test(ir_buffer_t *out, const char *format, int test) {
-    const char *name = ir_test_text((ir_test_t)test);
     for (const char *at = format; *at != '\0'; at++) {
         if (*at == '@') {
-            ir_buffer_append_text(out, name);
+            ir_buffer_append_text(out, ir_test_text((ir_test_t)test));
         } else if (*at == '#') { /* the name in words */
-            for (const char *c = name; *c != '\0'; c++) {
-                ir_buffer_append_char(out, *c == '_' ? ' ' : *c);
-            }
+            ir_buffer_append_text(out, ir_test_words((ir_test_t)test));
         } else {
             ir_buffer_append_char(out, *at);
         }

@@ -219,8 +219,8 @@ ir_status_t ir_sqlite_each(void *store, ir_document_kind_t kind, ir_each_documen
 /* ---- whole observations ---- */
 
 #define EXPORT_COLUMNS                                                                             \
-    "o.id, o.raw, o.time_ns, o.value, o.source_value, o.source_unit, o.gross_range,"               \
-    " o.climatology, o.spike, o.rate_of_change, o.flat_line, o.aggregate, o.record, o.sum,"        \
+    "o.id, o.raw, o.time_ns, o.value, o.source_value, o.source_unit" IR_SQLITE_FLAGS_OF_O          \
+    ", o.aggregate, o.record, o.sum,"                                                              \
     " o.late, s.name, s.iri, s.label, s.mote, s.mote_iri, s.property, s.property_iri,"             \
     " s.property_label, s.feature_iri, s.feature_label, s.procedure_iri, s.unit, s.unit_iri,"      \
     " s.registered"

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define FLAG_COLUMN(symbol, key, words, flag) " " key " INTEGER NOT NULL,"
+#define FLAG_COLUMNS IR_QUALITY_TESTS(FLAG_COLUMN)
+
 static const char tables_sql[] =
     "CREATE TABLE IF NOT EXISTS raw ("
     " id BLOB NOT NULL PRIMARY KEY, mote TEXT NOT NULL, routing_key TEXT NOT NULL,"
@@ -33,9 +36,8 @@ static const char tables_sql[] =
     " series INTEGER NOT NULL, time_ns INTEGER NOT NULL, id BLOB NOT NULL, sensor INTEGER NOT "
     "NULL,"
     " raw BLOB NOT NULL, record INTEGER NOT NULL, value, source_value,"
-    " source_unit TEXT NOT NULL, sum, late INTEGER NOT NULL,"
-    " gross_range INTEGER NOT NULL, climatology INTEGER NOT NULL, spike INTEGER NOT NULL,"
-    " rate_of_change INTEGER NOT NULL, flat_line INTEGER NOT NULL, aggregate INTEGER NOT NULL,"
+    " source_unit TEXT NOT NULL, sum, late INTEGER NOT NULL," FLAG_COLUMNS
+    " aggregate INTEGER NOT NULL,"
     " PRIMARY KEY (series, time_ns, id)) WITHOUT ROWID;"
 
     "CREATE TABLE IF NOT EXISTS revisions ("

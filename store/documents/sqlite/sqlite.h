@@ -29,6 +29,10 @@
 #define IR_SQLITE_SCHEMA 2
 #define IR_SQLITE_APPLICATION 0x49526976 /* "IRiv" in PRAGMA application_id */
 
+/* The columns of the quality tests' flags, for a list that has begun: ", o.gross_range, …". */
+#define IR_SQLITE_FLAG_OF_O(symbol, key, words, flag) ", o." key
+#define IR_SQLITE_FLAGS_OF_O IR_QUALITY_TESTS(IR_SQLITE_FLAG_OF_O)
+
 /* Statements that are prepared once and then kept. */
 typedef enum ir_sqlite_sql {
     IR_SQL_BEGIN,

@@ -1,5 +1,11 @@
 #include "store/documents/sqlite/sqlite.h"
 
+/* Lists with an item for each quality test. */
+#define FLAG(symbol, key, words, flag) ", " key
+#define FLAGS IR_QUALITY_TESTS(FLAG)
+#define FLAG_VALUE(symbol, key, words, flag) ", ?"
+#define FLAG_VALUES IR_QUALITY_TESTS(FLAG_VALUE)
+
 static const char *const statements_sql[IR_SQL_COUNT] = {
     [IR_SQL_BEGIN] = "BEGIN IMMEDIATE",
     [IR_SQL_COMMIT] = "COMMIT",
@@ -16,8 +22,8 @@ static const char *const statements_sql[IR_SQL_COUNT] = {
                     " WHERE raw = ?1 AND status IN ('rejected', 'partly')",
     [IR_SQL_PUT_OBSERVATION] =
         "INSERT INTO observations (series, time_ns, id, sensor, raw, record, value, source_value,"
-        " source_unit, sum, late, gross_range, climatology, spike, rate_of_change, flat_line,"
-        " aggregate) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " source_unit, sum, late" FLAGS ", aggregate)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?" FLAG_VALUES ", ?)"
         " ON CONFLICT DO NOTHING",
     [IR_SQL_PUT_REVISION] =
         "INSERT INTO revisions (id, observation, raw, decided_by, sensor, time_ns, test, previous,"
@@ -36,8 +42,8 @@ static const char *const statements_sql[IR_SQL_COUNT] = {
         " FROM (SELECT coalesce(max(id), 0) + 1 AS next FROM sensors)",
     [IR_SQL_ARRIVAL] = "SELECT received_ns, sent_ns FROM raw WHERE id = ?",
     [IR_SQL_RECENT] =
-        "SELECT o.id, o.raw, o.time_ns, o.value, o.source_value, o.source_unit, o.gross_range,"
-        " o.climatology, o.spike, o.rate_of_change, o.flat_line, o.aggregate, o.record"
+        "SELECT o.id, o.raw, o.time_ns, o.value, o.source_value, o.source_unit" IR_SQLITE_FLAGS_OF_O
+        ", o.aggregate, o.record"
         " FROM observations o JOIN sensors s ON s.id = o.sensor"
         " WHERE o.series = (SELECT series FROM sensors WHERE name = ?1 LIMIT 1)"
         " AND o.time_ns < ?2 AND o.late = 0 AND s.unit = ?3 AND s.mote = ?5"
