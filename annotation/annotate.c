@@ -5,6 +5,7 @@
 #include "annotation/revision_merge.h"
 #include "common/clock.h"
 #include "common/program.h"
+#include "observation/analysis.h"
 
 #include <errno.h>
 #include <fcntl.h>

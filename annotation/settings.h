@@ -5,7 +5,7 @@
 #include "annotation/formats/format.h"
 #include "common/settings.h"
 #include "common/status.h"
-#include "observation/batch.h"
+#include "observation/analysis.h"
 #include "observation/settings.h"
 
 #include <stddef.h>

@@ -5,6 +5,7 @@
  * REGISTRY comes from ir-loadgen --write-registry. */
 #include "common/clock.h"
 #include "loadgen/source/source_open.h"
+#include "observation/analysis.h"
 #include "store/documents/documents.h"
 
 #include <stdio.h>

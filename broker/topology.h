@@ -12,6 +12,7 @@
 #define IR_BROKER_TOPOLOGY_H
 
 #include "broker/connection.h"
+#include "common/routing.h"
 #include "common/status.h"
 
 #include <stdint.h>
@@ -22,7 +23,6 @@
 #define IR_EXCHANGE_WORKERS "ir.workers"
 #define IR_EXCHANGE_MQTT "amq.topic"
 #define IR_QUEUE_REJECTED "ir.rejected"
-#define IR_ROUTING_PREFIX "ir."
 
 typedef enum ir_queue_type { IR_QUEUE_QUORUM, IR_QUEUE_CLASSIC } ir_queue_type_t;
 

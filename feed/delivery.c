@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/name_table.h"
+#include "common/routing.h"
 #include "feed/input.h"
 #include "send/sender.h"
 
@@ -12,7 +13,6 @@
 #include <string.h>
 
 #define CONTENT_TYPE "application/senml+json"
-#define KEY_PREFIX "ir."
 #define FIRST_BACKOFF_NS (100 * IR_MILLISECOND_NS)
 #define LONGEST_BACKOFF_NS (10 * IR_SECOND_NS)
 #define LOG_EVERY_NS (10 * IR_SECOND_NS)
@@ -117,12 +117,12 @@ static bool add_mote(ir_feed_delivery_t *delivery, ir_view_t mote) {
     char **keys = realloc(delivery->keys, (delivery->n_keys + 1) * sizeof *keys);
     char *key = NULL;
     delivery->keys = keys != NULL ? keys : delivery->keys;
-    if (keys == NULL || asprintf(&key, KEY_PREFIX "%.*s", IR_VIEW_ARG(mote)) < 0) {
+    if (keys == NULL || asprintf(&key, IR_ROUTING_PREFIX "%.*s", IR_VIEW_ARG(mote)) < 0) {
         return false;
     }
     delivery->keys[delivery->n_keys++] = key;
     /* The number plus one, so that the value is not NULL. */
-    return ir_name_table_add(&delivery->motes, ir_view_text(key + strlen(KEY_PREFIX)),
+    return ir_name_table_add(&delivery->motes, ir_view_text(key + strlen(IR_ROUTING_PREFIX)),
                              (void *)(uintptr_t)delivery->n_keys);
 }
 
@@ -181,7 +181,7 @@ static ir_status_t give(ir_feed_delivery_t *delivery, size_t round_number, size_
     const ir_parcel_t parcel = {
         .number = (uint64_t)round_number << ROUND_SHIFT | number,
         .mote_number = mote,
-        .mote = ir_view_text(delivery->keys[mote] + strlen(KEY_PREFIX)),
+        .mote = ir_view_text(delivery->keys[mote] + strlen(IR_ROUTING_PREFIX)),
         .routing_key = ir_view_text(delivery->keys[mote]),
         .content_type = CONTENT_TYPE,
         .body = pack->body,

@@ -138,46 +138,9 @@ void ir_batch_free(ir_batch_t *batch);
 /* Empties the batch for reuse with this registry; keeps a bounded amount of memory. */
 void ir_batch_reset(ir_batch_t *batch, ir_registry_t *registry);
 
-/* How a message is analysed. */
-typedef struct ir_analysis {
-    ir_senml_limits_t limits;
-    bool accept_unregistered; /* unknown motes and sensors get generic terms below base_iri */
-    const char *base_iri;     /* ends in '/' or '#' */
-    bool infer_mote; /* without a routing key, the mote is that of the pack's first sensor */
-} ir_analysis_t;
-
-/* A message from the broker or a file. Without a content type, the body's first byte decides. Views
- * need to live only during the call. */
-typedef struct ir_batch_input {
-    ir_view_t routing_key; /* "ir.MOTE" */
-    ir_view_t content_type;
-    ir_view_t body;
-    ir_view_t name;     /* the sender's name for it; empty: none */
-    int64_t arrival_ns; /* stamped time of arrival; 0: no stamp */
-    int64_t sent_ns;    /* time of sending according to the sender: the base of relative times; 0:
-                           unknown */
-    int64_t now_ns;     /* used as the arrival without a stamp */
-    bool redelivered;
-    uint32_t partition, session;
-    uint64_t delivery_tag;
-} ir_batch_input_t;
-
-/* Decodes and resolves one message into the batch: identity, registry, units; not quality control.
- * Copies what it keeps. Faults in the input become refusals. IR_ERR_MEMORY leaves the batch
- * unchanged. */
-ir_status_t ir_batch_add(ir_batch_t *batch, const ir_analysis_t *analysis,
-                         const ir_batch_input_t *input);
-
-/* The same for message `message` of the batch `from`, in which it is set aside, as if the broker
- * had redelivered it. */
-ir_status_t ir_batch_add_again(ir_batch_t *batch, const ir_analysis_t *analysis,
-                               const ir_batch_t *from, uint32_t message);
-
-/* Analyses every message again in `scratch`, with clocks[i] for message i, and swaps the contents.
- * Keeps nothing found after ir_batch_add, except which messages are set aside. IR_ERR_MEMORY leaves
- * the batch unchanged. */
-ir_status_t ir_batch_rebuild(ir_batch_t *batch, ir_batch_t *scratch, const ir_analysis_t *analysis,
-                             const ir_senml_clock_t *clocks);
+/* Ensures room for `extra` more items of `size` bytes in one of the batch's lists; false when out
+ * of memory. For the files of this folder. */
+bool ir_batch_reserve(void **items, uint32_t *capacity, uint32_t count, size_t extra, size_t size);
 
 /* Appends a revision (for quality control); false when out of memory. */
 bool ir_batch_add_revision(ir_batch_t *batch, const ir_revision_t *revision);

@@ -93,6 +93,10 @@ static inline size_t ir_id_hash(const ir_id_t *id) {
 char *ir_id_format(const ir_id_t *id, char text[static IR_ID_TEXT_SIZE]);
 bool ir_id_parse(ir_view_t text, ir_id_t *id);
 
+static inline bool ir_id_equal(const ir_id_t *a, const ir_id_t *b) {
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
 /* memcmp order. */
 int ir_id_compare(const ir_id_t *a, const ir_id_t *b);
 

@@ -1,61 +1,15 @@
-#include "send/mote_queue.h"
-#include "send/reply.h"
-#include "send/sender.h"
+#include "send/http_state.h"
 
-#include "common/backoff.h"
-#include "common/buffer.h"
-#include "common/clock.h"
 #include "observation/senml/senml.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <curl/curl.h>
-
 #define MEDIA_LINES "application/x-ndjson"
 #define REQUEST_BYTES                                                                              \
     (256 * 1024) /* limit for a request with several packs; ir-ingest accepts 1 MiB */
 #define ANSWER_BYTES (256 * 1024) /* kept bytes of an answer's body */
-#define SHOWN_BYTES 300           /* … and shown */
-#define WHY_SIZE 480
-#define DEFAULT_HOLD_NS (500 * IR_MILLISECOND_NS) /* delay when the server gives none */
-#define LONGEST_HOLD_NS (3600 * IR_SECOND_NS)
-#define FAILING_NS IR_SECOND_NS /* after this long with failures and no answer, start again */
-
-typedef struct ir_http_item {
-    ir_parcel_t parcel;
-    char name[IR_SENDER_NAME_SIZE];
-    bool alone; /* must be sent in its own request */
-} ir_http_item_t;
-
-/* A request in progress: the first `count` items of a queue. */
-typedef struct ir_exchange {
-    CURL *easy;
-    const ir_answers_t *answers; /* the sender's */
-    uint32_t first, count;       /* count 0: idle */
-    unsigned requests;           /* how often it went out */
-    ir_buffer_t body;            /* of several packs, one a line */
-    ir_buffer_t answer;
-    struct curl_slist *named; /* headers for a pack with a name */
-} ir_exchange_t;
-
-typedef struct ir_http_sender {
-    const ir_target_t *target;
-    ir_answers_t answers;
-    CURLM *multi;
-    ir_exchange_t *exchanges;
-    unsigned n_idle;
-    ir_exchange_t **idle;
-    struct curl_slist *single, *several; /* headers for requests with one pack, and with several */
-    uint32_t packs;                      /* most in one request */
-    ir_mote_queue_t *queue;
-    ir_http_item_t items[IR_SENDER_OPEN_MAX];
-    uint32_t spare[IR_SENDER_OPEN_MAX]; /* items not in use */
-    uint32_t n_spare;
-    int64_t failing_ns; /* when requests began to fail without any answer; 0: they do not */
-    ir_backoff_t spread;
-} ir_http_sender_t;
 
 /* ---- life ---- */
 
@@ -167,7 +121,7 @@ static void *open_http(const ir_target_t *target, const ir_answers_t *answers) {
     if (http == NULL) {
         return NULL;
     }
-    ir_backoff_init(&http->spread, DEFAULT_HOLD_NS, LONGEST_HOLD_NS);
+    ir_backoff_init(&http->spread, IR_HTTP_HOLD_NS, IR_HTTP_LONGEST_HOLD_NS);
     http->target = target;
     http->answers = *answers;
     if (!prepare(http)) {
@@ -175,29 +129,6 @@ static void *open_http(const ir_target_t *target, const ir_answers_t *answers) {
         return NULL;
     }
     return http;
-}
-
-/* ---- starting over ---- */
-
-static void rest(ir_http_sender_t *http, ir_exchange_t *exchange) {
-    (void)curl_multi_remove_handle(http->multi, exchange->easy);
-    exchange->count = 0;
-    http->idle[http->n_idle++] = exchange;
-}
-
-/* The owner passes all waiting and unanswered packs again. */
-static ir_outcome_t start_over(ir_http_sender_t *http) {
-    for (unsigned i = 0; i < http->target->connections; i++) {
-        if (http->exchanges[i].count > 0) {
-            rest(http, &http->exchanges[i]);
-        }
-    }
-    ir_mote_queue_clear(http->queue);
-    for (http->n_spare = 0; http->n_spare < IR_SENDER_OPEN_MAX; http->n_spare++) {
-        http->spare[http->n_spare] = http->n_spare;
-    }
-    http->failing_ns = 0;
-    return IR_OUTCOME_RETRY;
 }
 
 /* The first requests open the connections. */
@@ -337,188 +268,6 @@ static ir_outcome_t send_http(void *sender, const ir_parcel_t *parcel, ir_error_
     return IR_OUTCOME_OK;
 }
 
-/* ---- answers ---- */
-
-static void tell(ir_http_sender_t *http, uint32_t item, ir_sender_answer_t answer,
-                 const char *why) {
-    http->answers.take(http->answers.context, http->items[item].parcel.number, answer, why);
-}
-
-static void finish(ir_http_sender_t *http, uint32_t item, ir_sender_answer_t answer,
-                   const char *why) {
-    ir_mote_queue_remove(http->queue, item);
-    http->spare[http->n_spare++] = item;
-    tell(http, item, answer, why);
-}
-
-static void tell_again(ir_http_sender_t *http, uint32_t first, uint32_t count, const char *why) {
-    for (uint32_t item = first; count > 0; count--) {
-        tell(http, item, IR_ANSWER_AGAIN, why);
-        item = ir_mote_queue_behind(http->queue, item);
-    }
-}
-
-static void set_alone(ir_http_sender_t *http, const ir_exchange_t *exchange) {
-    uint32_t item = exchange->first;
-    for (uint32_t i = 0; i < exchange->count; i++) {
-        http->items[item].alone = true;
-        item = ir_mote_queue_behind(http->queue, item);
-    }
-}
-
-static int64_t time_after(ir_http_sender_t *http, int64_t wait_ns) {
-    wait_ns = wait_ns <= 0 ? DEFAULT_HOLD_NS : wait_ns;
-    wait_ns = wait_ns < LONGEST_HOLD_NS ? wait_ns : LONGEST_HOLD_NS;
-    return ir_clock_monotonic() + ir_backoff_spread(&http->spread, wait_ns);
-}
-
-/* Whether the server refuses only for now. */
-static bool is_passing(long code) {
-    return code == 408 || code == 425 || code == 429 || code >= 500;
-}
-
-/* Whether the server would refuse any other body too: invalid token, another mote's token, or
- * unknown path. */
-static bool is_denial(long code) {
-    return code == 401 || code == 403 || code == 404 || code == 405;
-}
-
-/* Some records of an accepted pack may be unusable; `reply` NULL: none is. */
-static void confirm(ir_http_sender_t *http, uint32_t item, size_t place, const ir_reply_t *reply) {
-    char reason[WHY_SIZE];
-    char why[WHY_SIZE];
-    const bool partly = ir_reply_refuses(reply, place, reason, sizeof reason);
-    if (partly) {
-        snprintf(why, sizeof why, "%s accepted it, except %s", http->target->label, reason);
-    }
-    finish(http, item, IR_ANSWER_CONFIRMED, partly ? why : NULL);
-}
-
-static void finish_all(ir_http_sender_t *http, const ir_exchange_t *exchange,
-                       const ir_reply_t *reply) {
-    uint32_t next = exchange->first;
-    for (uint32_t place = 0; place < exchange->count; place++) {
-        const uint32_t item = next;
-        next = ir_mote_queue_behind(http->queue, item);
-        confirm(http, item, place, reply);
-    }
-}
-
-/* Returns how many packs the answer names as the reason for refusing all. */
-static uint32_t refuse_packs(ir_http_sender_t *http, const ir_exchange_t *exchange,
-                             const ir_reply_t *reply) {
-    char reason[WHY_SIZE];
-    char why[WHY_SIZE];
-    uint32_t refused = 0;
-    uint32_t next = exchange->first;
-    for (uint32_t place = 0; place < exchange->count; place++) {
-        const uint32_t item = next;
-        next = ir_mote_queue_behind(http->queue, item);
-        if (ir_reply_refuses(reply, place, reason, sizeof reason)) {
-            snprintf(why, sizeof why, "%s refused %s", http->target->label, reason);
-            finish(http, item, IR_ANSWER_REFUSED, why);
-            refused++;
-        }
-    }
-    return refused;
-}
-
-/* The remaining packs are sent again; one by one if the answer names none of them. */
-static void take_packs(ir_http_sender_t *http, const ir_exchange_t *exchange, bool taken,
-                       const char *whole) {
-    ir_reply_t *reply = ir_reply_parse(ir_buffer_view(&exchange->answer));
-    if (taken && ir_reply_takes(reply, exchange->count)) {
-        finish_all(http, exchange, reply);
-    } else if (taken || refuse_packs(http, exchange, reply) == 0) {
-        set_alone(http, exchange);
-        if (taken) {
-            tell_again(http, exchange->first, exchange->count, whole);
-        }
-    }
-    ir_reply_free(reply);
-}
-
-static void take_pack(ir_http_sender_t *http, const ir_exchange_t *exchange, long code, bool taken,
-                      const char *whole) {
-    const ir_view_t answer = ir_buffer_view(&exchange->answer);
-    if (taken) {
-        ir_reply_t *reply = ir_reply_mentions_refusals(answer) ? ir_reply_parse(answer) : NULL;
-        confirm(http, exchange->first, IR_REPLY_WHOLE, reply);
-        ir_reply_free(reply);
-    } else {
-        finish(http, exchange->first, is_denial(code) ? IR_ANSWER_DENIED : IR_ANSWER_REFUSED,
-               whole);
-    }
-}
-
-static void take_status(ir_http_sender_t *http, const ir_exchange_t *exchange) {
-    const uint32_t first = exchange->first;
-    const unsigned mote = http->items[first].parcel.mote_number;
-    long code = 0;
-    curl_off_t wait_s = 0;
-    int64_t time_ns = 0;
-    char why[WHY_SIZE];
-    (void)curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &code);
-    const bool taken = code >= 200 && code < 300;
-    snprintf(why, sizeof why, "%s answered %ld %.*s", http->target->label, code,
-             exchange->answer.size < SHOWN_BYTES ? (int)exchange->answer.size : SHOWN_BYTES,
-             exchange->answer.size > 0 ? exchange->answer.data : "");
-    if (is_passing(code)) {
-        (void)curl_easy_getinfo(exchange->easy, CURLINFO_RETRY_AFTER, &wait_s);
-        tell_again(http, first, exchange->count, why);
-        time_ns = time_after(http, (int64_t)wait_s * IR_SECOND_NS);
-    } else if (exchange->count > 1) {
-        take_packs(http, exchange, taken, why);
-    } else {
-        take_pack(http, exchange, code, taken, why);
-    }
-    ir_mote_queue_give_back(http->queue, mote, time_ns);
-}
-
-/* True when failures have lasted so long that everything starts again. */
-static bool take_failure(ir_http_sender_t *http, const ir_exchange_t *exchange, CURLcode code,
-                         ir_error_t *error) {
-    char why[WHY_SIZE];
-    const int64_t now_ns = ir_clock_monotonic();
-    http->failing_ns = http->failing_ns == 0 ? now_ns : http->failing_ns;
-    snprintf(why, sizeof why, "%s: %s", http->target->label, curl_easy_strerror(code));
-    if (now_ns - http->failing_ns > FAILING_NS) {
-        ir_error_set(error, code == CURLE_OPERATION_TIMEDOUT ? IR_ERR_TIMEOUT : IR_ERR_CONNECT,
-                     "%s", why);
-        return true;
-    }
-    tell_again(http, exchange->first, exchange->count, why);
-    ir_mote_queue_give_back(http->queue, http->items[exchange->first].parcel.mote_number,
-                            time_after(http, 0));
-    return false;
-}
-
-static void tell_repeats(ir_http_sender_t *http, const ir_exchange_t *exchange) {
-    char why[WHY_SIZE];
-    if (exchange->requests > 1) {
-        snprintf(why, sizeof why, "%s closed an idle connection", http->target->label);
-        tell_again(http, exchange->first, exchange->count, why);
-    }
-}
-
-static ir_outcome_t take_answers(ir_http_sender_t *http, ir_error_t *error) {
-    int left = 0;
-    for (CURLMsg *message; (message = curl_multi_info_read(http->multi, &left)) != NULL;) {
-        ir_exchange_t *exchange = NULL;
-        const CURLcode code = message->data.result;
-        (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&exchange);
-        tell_repeats(http, exchange);
-        if (code == CURLE_OK) {
-            http->failing_ns = 0;
-            take_status(http, exchange);
-        } else if (take_failure(http, exchange, code, error)) {
-            return start_over(http);
-        }
-        rest(http, exchange);
-    }
-    return IR_OUTCOME_OK;
-}
-
 /* ---- the turn ---- */
 
 static ir_outcome_t perform(ir_http_sender_t *http, ir_error_t *error) {
@@ -527,9 +276,9 @@ static ir_outcome_t perform(ir_http_sender_t *http, ir_error_t *error) {
     if (code != CURLM_OK) {
         ir_error_set(error, IR_ERR_CONNECT, "%s: %s", http->target->label,
                      curl_multi_strerror(code));
-        return start_over(http);
+        return ir_http_sender_start_over(http);
     }
-    return take_answers(http, error);
+    return ir_http_sender_take_answers(http, error);
 }
 
 static void wait_for_bytes(ir_http_sender_t *http, int64_t now_ns, int64_t wait_ns) {

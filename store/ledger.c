@@ -2,7 +2,7 @@
 
 #include "common/arena.h"
 #include "common/name_table.h"
-#include "store/id_set.h"
+#include "observation/id_set.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,7 @@
 #include "worker/arrivals.h"
 
+#include "observation/reanalysis.h"
+
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #ifndef IR_WORKER_ARRIVALS_H
 #define IR_WORKER_ARRIVALS_H
 
-#include "observation/batch.h"
+#include "observation/analysis.h"
 #include "store/documents/documents.h"
 
 /* Asks the store, in one query, about the messages marked `ask` (batch.h). If any time differs, or

@@ -1,6 +1,7 @@
 #include "worker/documents_stage.h"
 
 #include "annotation/quality/quality.h"
+#include "observation/analysis.h"
 #include "store/documents/documents.h"
 #include "worker/arrivals.h"
 

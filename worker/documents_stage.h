@@ -4,7 +4,7 @@
 #define IR_WORKER_DOCUMENTS_STAGE_H
 
 #include "common/status.h"
-#include "observation/batch.h"
+#include "observation/analysis.h"
 #include "worker/options.h"
 
 #include <stdbool.h>

@@ -2,6 +2,7 @@
 #include "common/invariant.h"
 #include "common/log.h"
 #include "common/messages.h"
+#include "observation/reanalysis.h"
 #include "worker/state.h"
 
 #include <stdlib.h>

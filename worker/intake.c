@@ -2,6 +2,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/messages.h"
+#include "observation/analysis.h"
 #include "worker/state.h"
 
 #include <stdio.h>

@@ -7,6 +7,7 @@
 #ifndef IR_WORKER_PIPELINE_H
 #define IR_WORKER_PIPELINE_H
 
+#include "observation/analysis.h"
 #include "worker/denied.h"
 #include "worker/doubts.h"
 #include "worker/meters.h"

@@ -7,6 +7,7 @@
 #include "broker/transport.h"
 #include "common/reload.h"
 #include "http/endpoint.h"
+#include "observation/analysis.h"
 #include "worker/meters.h"
 #include "worker/options.h"
 #include "worker/pipeline.h"

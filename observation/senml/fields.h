@@ -87,9 +87,6 @@ bool ir_resolver_begin(ir_resolver_t *resolver, size_t n_records);
 /* Resolves one record and appends it, or its refusal, to the pack. */
 void ir_resolver_take(ir_resolver_t *resolver, const ir_senml_fields_t *found, int position);
 
-/* The size of a byte order mark before JSON, or 0. */
-size_t ir_json_mark(ir_view_t body);
-
 /* The decoders call ir_resolver_begin once and _take for every record. */
 void ir_senml_decode_json(ir_resolver_t *resolver, ir_view_t body);
 void ir_senml_decode_cbor(ir_resolver_t *resolver, ir_view_t body);

@@ -91,12 +91,6 @@ static json_t *parse(ir_view_t body, json_error_t *error, bool *failed) {
 
 /* ---- scanning the text before it is parsed ---- */
 
-size_t ir_json_mark(ir_view_t body) {
-    static const char mark[] = "\xef\xbb\xbf"; /* U+FEFF in UTF-8 */
-    const size_t size = sizeof mark - 1;
-    return body.size >= size && memcmp(body.data, mark, size) == 0 ? size : 0;
-}
-
 #define ITEMS_PER_RECORD                                                                           \
     16 /* SenML has 15 labels; the parser needs 80 bytes for a value of two bytes */
 

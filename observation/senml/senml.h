@@ -17,27 +17,12 @@
 #include "common/status.h"
 #include "common/view.h"
 #include "observation/reason.h"
+#include "observation/senml/media.h"
 #include "observation/value.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-typedef enum ir_media {
-    IR_MEDIA_UNKNOWN,
-    IR_MEDIA_SENML_JSON, /* application/senml+json, application/json */
-    IR_MEDIA_SENML_CBOR, /* application/senml+cbor, application/cbor */
-    IR_MEDIA_OPEN        /* no type (MQTT 3.1.1 has none), or a client's default: text/plain,
-                            application/octet-stream, … */
-} ir_media_t;
-
-/* Decides by the content type only. Ignores case and parameters ("; charset=utf-8"). */
-ir_media_t ir_media_parse(ir_view_t content_type);
-
-/* The same, but decides an open type by the body's first byte: a JSON array or a CBOR array.
- * UNKNOWN for anything else. */
-ir_media_t ir_media_of(ir_view_t content_type, ir_view_t body);
-const char *ir_media_text(ir_media_t media); /* SenML's content type; "unknown" for an open one */
 
 typedef struct ir_senml_limits {
     size_t bytes;      /* of the body */

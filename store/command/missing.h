@@ -3,9 +3,9 @@
 #ifndef IR_STORE_COMMAND_MISSING_H
 #define IR_STORE_COMMAND_MISSING_H
 
+#include "observation/id_set.h"
 #include "store/documents/documents.h"
 #include "store/graph/graph.h"
-#include "store/id_set.h"
 
 /* What a comparison of the graph with the documents found. */
 typedef struct ir_missing {

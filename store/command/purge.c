@@ -3,9 +3,9 @@
  * a purge that was interrupted is finished by the next one. With --what=graph, only whole parts of
  * the graph leave, by the time of their observations. */
 #include "common/clock.h"
+#include "observation/id_set.h"
 #include "store/command/command.h"
 #include "store/command/selection.h"
-#include "store/id_set.h"
 
 #include <fnmatch.h>
 #include <inttypes.h>

@@ -1,6 +1,7 @@
 #include "common/clock.h"
 #include "common/legible.h"
 #include "common/program.h"
+#include "observation/analysis.h"
 #include "store/command/compare.h"
 #include "store/command/missing.h"
 #include "store/command/put.h"

@@ -4,7 +4,7 @@
 #include "broker/arrival.h"
 #include "broker/assembly.h"
 #include "broker/rabbitmq_c.h"
-#include "observation/batch.h"
+#include "observation/analysis.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* The body of a message on its way through the worker: decoded, resolved by a registry, written in
  * every format. What is republished as SenML must be a pack that we take ourselves. */
 #include "annotation/formats/format.h"
-#include "observation/batch.h"
+#include "observation/analysis.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

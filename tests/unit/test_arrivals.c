@@ -1,4 +1,5 @@
 /* Messages whose arrival only the document store knows, against a real SQLite store. */
+#include "observation/analysis.h"
 #include "worker/arrivals.h"
 
 #include <setjmp.h>

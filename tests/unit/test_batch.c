@@ -1,5 +1,5 @@
 /* Messages into batches: who sent it, which sensor, which unit, what is refused, what is kept. */
-#include "observation/batch.h"
+#include "observation/reanalysis.h"
 #include "tests/unit/failing_alloc.h"
 
 #include <setjmp.h>

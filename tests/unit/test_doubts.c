@@ -1,5 +1,6 @@
 /* Motes in doubt: from the first message that is set aside to the last one that is settled,
  * whatever stage meets them, and nobody else's. */
+#include "observation/analysis.h"
 #include "tests/unit/failing_alloc.h"
 #include "worker/doubts.h"
 

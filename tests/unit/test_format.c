@@ -5,6 +5,7 @@
 #include "annotation/packs.h"
 #include "annotation/quality/quality.h"
 #include "annotation/revision_merge.h"
+#include "observation/analysis.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

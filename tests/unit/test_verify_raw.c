@@ -1,7 +1,7 @@
 #include "store/command/verify_raw.h"
 
 #include "common/clock.h"
-#include "observation/batch.h"
+#include "observation/analysis.h"
 #include "tests/unit/sources.h"
 
 #include <setjmp.h>

@@ -1,11 +1,11 @@
 #include "store/graph/nquads/load.h"
 
+#include "observation/id_set.h"
 #include "store/backup/file.h"
 #include "store/backup/tree.h"
 #include "store/graph/nquads/segment.h"
 #include "store/graph/nquads/segment_lines.h"
 #include "store/graph/nquads/segments.h"
-#include "store/id_set.h"
 
 #include <errno.h>
 #include <stdio.h>

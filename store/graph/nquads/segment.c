@@ -1,7 +1,7 @@
 #include "store/graph/nquads/segment.h"
 
+#include "observation/id_set.h"
 #include "store/graph/nquads/segment_lines.h"
-#include "store/id_set.h"
 #include "store/presence.h"
 
 #include <errno.h>

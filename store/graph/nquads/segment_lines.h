@@ -4,9 +4,9 @@
 
 #include "common/status.h"
 #include "common/view.h"
+#include "observation/id_set.h"
 #include "observation/identity.h"
 #include "store/graph/graph.h"
-#include "store/id_set.h"
 
 #include <stdint.h>
 

@@ -1,8 +1,8 @@
 #include "store/graph/nquads/segments.h"
 
+#include "observation/id_set.h"
 #include "store/graph/nquads/segment.h"
 #include "store/graph/nquads/segment_lines.h"
-#include "store/id_set.h"
 
 #include <dirent.h>
 #include <errno.h>

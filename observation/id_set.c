@@ -1,4 +1,4 @@
-#include "store/id_set.h"
+#include "observation/id_set.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@ static bool is_nil(const ir_id_t *id) {
 
 static ir_id_t *find(const ir_id_set_t *set, const ir_id_t *id) {
     size_t at = ir_id_hash(id) & (set->capacity - 1);
-    while (!is_nil(&set->slots[at]) && memcmp(&set->slots[at], id, sizeof *id) != 0) {
+    while (!is_nil(&set->slots[at]) && !ir_id_equal(&set->slots[at], id)) {
         at = (at + 1) & (set->capacity - 1);
     }
     return &set->slots[at];
@@ -43,12 +43,14 @@ bool ir_id_set_reserve(ir_id_set_t *set, size_t extra) {
     return true;
 }
 
-void ir_id_set_add(ir_id_set_t *set, const ir_id_t *id) {
+bool ir_id_set_add(ir_id_set_t *set, const ir_id_t *id) {
     ir_id_t *slot = find(set, id);
-    if (is_nil(slot) && !is_nil(id)) {
-        *slot = *id;
-        set->used++;
+    if (!is_nil(slot) || is_nil(id)) {
+        return false;
     }
+    *slot = *id;
+    set->used++;
+    return true;
 }
 
 bool ir_id_set_has(const ir_id_set_t *set, const ir_id_t *id) {

@@ -1,6 +1,6 @@
-/* A set of ids in memory. One thread at a time. */
-#ifndef IR_STORE_ID_SET_H
-#define IR_STORE_ID_SET_H
+/* A hash table by id. One thread at a time. */
+#ifndef IR_OBSERVATION_ID_SET_H
+#define IR_OBSERVATION_ID_SET_H
 
 #include "observation/identity.h"
 
@@ -16,8 +16,8 @@ typedef struct ir_id_set {
 /* Makes room for `extra` more ids. Returns false when memory is exhausted. */
 bool ir_id_set_reserve(ir_id_set_t *set, size_t extra);
 
-/* Adds an id; there must be room. Adding an id again changes nothing. */
-void ir_id_set_add(ir_id_set_t *set, const ir_id_t *id);
+/* Adds an id; there must be room. False: the set has it already. */
+bool ir_id_set_add(ir_id_set_t *set, const ir_id_t *id);
 
 bool ir_id_set_has(const ir_id_set_t *set, const ir_id_t *id);
 
