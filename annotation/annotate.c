@@ -43,9 +43,7 @@ static ir_status_t read_options(ir_annotate_t *annotate, ir_error_t *error) {
     const ir_annotate_options_t *options = annotate->options;
     annotate->format = ir_format_find(ir_view_text(options->format));
     if (annotate->format == NULL) {
-        return ir_error_set(error, IR_ERR_USAGE,
-                            "format: '%s' is not one of ntriples, nquads, turtle, jsonld, "
-                            "sensorthings, senml, csv, json",
+        return ir_error_set(error, IR_ERR_USAGE, "format: '%s' is not one of " IR_FORMAT_NAMES,
                             options->format);
     }
     if (options->now != NULL && options->now[0] != '\0' &&

@@ -15,8 +15,8 @@ static const ir_setting_t settings[] = {
      "Write what the registry says about this mote (sensors, names, units, limits), each with its "
      "line, and exit."},
     {"format", 'f', IR_SETTING_TEXT, "NAME", NULL, 0, 0, "ntriples", FIELD(format),
-     "What to write: ntriples, nquads, turtle, jsonld, sensorthings, senml, csv, or json, the "
-     "processed documents with every quality flag, one a line."},
+     "What to write: " IR_FORMAT_NAMES ". json writes the processed documents with every quality "
+     "flag, one a line."},
     {"input", 'i', IR_SETTING_CHOICE, "WORD", "json|cbor", 0, 0, "json", FIELD(input),
      "json: SenML packs, one a line or printed over several; cbor: each FILE is one pack."},
     {"stream", 's', IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(stream),

@@ -50,8 +50,7 @@ static const ir_setting_t settings[] = {
      "Number of series whose recent points are kept in memory; those of others are read from the "
      "store."},
     {"formats", 'f', IR_SETTING_TEXT, "LIST", NULL, 0, 0, "jsonld,senml", FIELD(formats),
-     "Formats to publish, separated by commas: ntriples, nquads, turtle, jsonld, sensorthings, "
-     "senml, csv, json; empty: none."},
+     "Formats to publish, separated by commas: " IR_FORMAT_NAMES "; empty: none."},
     {"batch-observations", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "5000",
      FIELD(batch_observations), "A batch is full when it has this many observations."},
     {"batch-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_KIB, 256 * IR_MIB, "4Mi",

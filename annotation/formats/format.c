@@ -10,10 +10,8 @@
 
 #define DATE_SIZE 10 /* of "2011-05-01" */
 
-static const ir_format_t *const formats[] = {
-    &ir_format_ntriples,     &ir_format_nquads, &ir_format_turtle, &ir_format_jsonld,
-    &ir_format_sensorthings, &ir_format_senml,  &ir_format_csv,    &ir_format_json,
-};
+#define FORMAT(name) &ir_format_##name,
+static const ir_format_t *const formats[] = {IR_FORMATS(FORMAT, )};
 
 const ir_format_t *const *ir_formats(size_t *count) {
     *count = sizeof formats / sizeof formats[0];
@@ -40,7 +38,6 @@ static bool has_format(const ir_format_t *const *some, size_t count, const ir_fo
 
 ir_status_t ir_formats_parse(const char *list, const ir_format_t *found[static IR_FORMATS_MAX],
                              size_t *count, ir_error_t *error) {
-    _Static_assert(sizeof formats / sizeof formats[0] <= IR_FORMATS_MAX, "all formats fit");
     size_t n = 0;
     const char *rest = list != NULL ? list : "";
     while (*(rest += strspn(rest, SEPARATORS)) != '\0') {
@@ -48,8 +45,7 @@ ir_status_t ir_formats_parse(const char *list, const ir_format_t *found[static I
         const ir_format_t *format = ir_format_find(ir_view(rest, size));
         if (format == NULL) {
             return ir_error_set(error, IR_ERR_USAGE,
-                                "formats: '%.*s' is not a format; known are ntriples, nquads, "
-                                "turtle, jsonld, sensorthings, senml, csv, json",
+                                "formats: '%.*s' is not a format; known are " IR_FORMAT_NAMES,
                                 (int)size, rest);
         }
         if (!has_format(found, n, format)) {

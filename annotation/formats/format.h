@@ -55,13 +55,29 @@ typedef struct ir_format {
                  bool first);
 } ir_format_t;
 
-/* Finds ntriples, nquads, turtle, jsonld, sensorthings, senml, csv or json. Returns NULL for any
- * other name. */
+/* X(name): the formats, in the order of messages. Each defines ir_format_NAME, in a file of this
+ * folder. */
+#define IR_FORMATS(X, separator)                                                                   \
+    X(ntriples)                                                                                    \
+    separator X(nquads)                                                                            \
+    separator X(turtle)                                                                            \
+    separator X(jsonld)                                                                            \
+    separator X(sensorthings)                                                                      \
+    separator X(senml)                                                                             \
+    separator X(csv)                                                                               \
+    separator X(json)
+
+/* "ntriples, nquads, …" */
+#define IR_FORMAT_NAME(name) #name
+#define IR_FORMAT_NAMES IR_FORMATS(IR_FORMAT_NAME, ", ")
+
+/* Finds a format by its name. Returns NULL for any other name. */
 const ir_format_t *ir_format_find(ir_view_t name);
 const ir_format_t *const *ir_formats(size_t *count);
 
 /* The largest number of formats that one program publishes or expects. */
-#define IR_FORMATS_MAX 8
+#define IR_FORMAT_ONE(name) 1
+enum { IR_FORMATS_MAX = IR_FORMATS(IR_FORMAT_ONE, +) };
 
 /* Parses a list such as "jsonld,senml"; keeps its order and drops repeats. An empty list or NULL
  * gives no formats. IR_ERR_USAGE names an unknown format, or says that the list holds only

@@ -1,16 +1,12 @@
-/* Declares the formats, one file each. format.c puts them into its table. */
+/* What the formats' files share. */
 #ifndef IR_ANNOTATION_FORMATS_FORMATS_H
 #define IR_ANNOTATION_FORMATS_FORMATS_H
 
 #include "annotation/formats/format.h"
 
-extern const ir_format_t ir_format_ntriples, ir_format_nquads; /* triples.c */
-extern const ir_format_t ir_format_turtle;
-extern const ir_format_t ir_format_jsonld;
-extern const ir_format_t ir_format_sensorthings;
-extern const ir_format_t ir_format_senml; /* resolved.c */
-extern const ir_format_t ir_format_csv;
-extern const ir_format_t ir_format_json; /* document.c */
+#define IR_FORMAT_DECLARE(name) extern const ir_format_t ir_format_##name;
+IR_FORMATS(IR_FORMAT_DECLARE, )
+#undef IR_FORMAT_DECLARE
 
 /* Calls `write` for every accepted observation of the item, or for the revised one. Puts
  * `separator` between two observations and, unless this is the first item, before the first one. */

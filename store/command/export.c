@@ -53,9 +53,7 @@ static ir_status_t read_format(exporting_t *exporting, const char *name) {
     exporting->format = ir_format_find(ir_view_text(name));
     if (exporting->format == NULL) {
         return ir_error_set(exporting->error, IR_ERR_USAGE,
-                            "format: '%s' is not one of ntriples, nquads, turtle, jsonld, senml, "
-                            "csv, json",
-                            name);
+                            "format: '%s' is not one of " IR_FORMAT_NAMES, name);
     }
     return strcmp(name, "sensorthings") != 0
                ? IR_OK

@@ -37,7 +37,7 @@ static const ir_setting_t settings[] = {
      "export: the processed observations, or all statements as N-Quads; purge: both stores, or the "
      "graph alone."},
     {"format", 'f', IR_SETTING_TEXT, "NAME", NULL, 0, 0, "json", FIELD(output),
-     "export: ntriples, nquads, turtle, jsonld, senml, csv, or json, the documents, one a line."},
+     "export: " IR_FORMAT_NAMES ", except sensorthings. json writes the documents, one a line."},
     {"property", 0, IR_SETTING_TEXT, "NAME", NULL, 0, 0, NULL, FIELD(property),
      "export: only of this property, by its short name."},
     {"quality", 0, IR_SETTING_TEXT, "LIST", NULL, 0, 0, NULL, FIELD(quality),

@@ -4,9 +4,10 @@
 #define IR_STORE_DOCUMENTS_BACKEND_H
 
 #include "store/documents/documents.h"
+#include "store/scheme.h"
 
 typedef struct ir_documents_backend {
-    const char *const *schemes; /* prefixes of a URI; ends with NULL */
+    ir_scheme_t scheme;
     ir_status_t (*open)(const ir_documents_options_t *options, void **store, ir_error_t *error);
     void (*close)(void *store);
     ir_status_t (*initiate)(void *store, ir_error_t *error); /* NULL: nothing to do */
@@ -53,9 +54,15 @@ typedef struct ir_documents_backend {
                                   ir_each_revision_fn each, void *context, ir_error_t *error);
 } ir_documents_backend_t;
 
-extern const ir_documents_backend_t ir_documents_sqlite;
-extern const ir_documents_backend_t ir_documents_mongodb;
-extern const ir_documents_backend_t ir_documents_null;
+/* X(name): the backends, in the order of messages. Each defines ir_documents_NAME. */
+#define IR_DOCUMENTS_BACKENDS(X)                                                                   \
+    X(mongodb)                                                                                     \
+    X(sqlite)                                                                                      \
+    X(null)
+
+#define IR_DOCUMENTS_BACKEND(name) extern const ir_documents_backend_t ir_documents_##name;
+IR_DOCUMENTS_BACKENDS(IR_DOCUMENTS_BACKEND)
+#undef IR_DOCUMENTS_BACKEND
 
 /* The status of a message in its raw document: "accepted", "partly" (some records were refused) or
  * "rejected" (no record was accepted). Call it after the message's observations were stored. */

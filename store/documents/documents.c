@@ -4,47 +4,40 @@
 #include "store/documents/backend.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define MASKED_SIZE 256
 #define ARRIVALS_MAX 50000 /* in one query: their ids are far below the size limit of a query */
 
-static const ir_documents_backend_t *const backends[] = {&ir_documents_sqlite,
-                                                         &ir_documents_mongodb, &ir_documents_null};
+#define BACKEND(name) &ir_documents_##name,
+#define SCHEME(name) &ir_documents_##name.scheme,
+
+static const ir_documents_backend_t *const backends[] = {IR_DOCUMENTS_BACKENDS(BACKEND)};
+static const ir_scheme_t *const schemes[] = {IR_DOCUMENTS_BACKENDS(SCHEME)};
+
+#define N_BACKENDS (sizeof backends / sizeof backends[0])
 
 struct ir_documents {
     const ir_documents_backend_t *backend;
     void *store;
 };
 
-static const ir_documents_backend_t *find_backend(const char *uri) {
-    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
-        for (const char *const *scheme = backends[i]->schemes; *scheme != NULL; scheme++) {
-            if (strncmp(uri, *scheme, strlen(*scheme)) == 0) {
-                return backends[i];
-            }
-        }
-    }
-    return NULL;
-}
-
 ir_status_t ir_documents_open(const ir_documents_options_t *options, ir_documents_t **documents,
                               ir_error_t *error) {
     const char *uri = options->uri != NULL ? options->uri : "";
-    const ir_documents_backend_t *backend = find_backend(uri);
-    if (backend == NULL) {
+    const size_t found = ir_scheme_find(schemes, N_BACKENDS, uri);
+    if (found == N_BACKENDS) {
         char masked[MASKED_SIZE];
-        return ir_error_set(error, IR_ERR_USAGE,
-                            "documents: '%s' is not a document store; write "
-                            "mongodb://HOST/DATABASE, sqlite:PATH or null:",
-                            ir_uri_masked(uri, masked, sizeof masked));
+        char forms[IR_SCHEME_FORMS_SIZE];
+        return ir_error_set(
+            error, IR_ERR_USAGE, "documents: '%s' is not a document store; write %s",
+            ir_uri_masked(uri, masked, sizeof masked), ir_scheme_forms(schemes, N_BACKENDS, forms));
     }
     ir_documents_t *made = calloc(1, sizeof *made);
     if (made == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "documents: out of memory");
     }
-    made->backend = backend;
-    const ir_status_t status = backend->open(options, &made->store, error);
+    made->backend = backends[found];
+    const ir_status_t status = made->backend->open(options, &made->store, error);
     if (status != IR_OK) {
         free(made);
         return status;

@@ -2,7 +2,7 @@
 
 /* Keeps nothing and accepts everything: the baseline for the other stores. */
 
-static const char *const schemes[] = {"null:", NULL};
+static const char *const prefixes[] = {"null:", NULL};
 
 static ir_status_t null_open(const ir_documents_options_t *options, void **store,
                              ir_error_t *error) {
@@ -80,7 +80,7 @@ static ir_status_t null_each_raw(void *store, const ir_raw_selection_t *selectio
 }
 
 const ir_documents_backend_t ir_documents_null = {
-    .schemes = schemes,
+    .scheme = {"null:", prefixes},
     .open = null_open,
     .close = null_close,
     .init = null_good,

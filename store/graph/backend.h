@@ -5,6 +5,7 @@
 
 #include "common/proof.h"
 #include "store/graph/graph.h"
+#include "store/scheme.h"
 
 /* One item to write: an observation or a revision. */
 typedef struct ir_graph_pick {
@@ -17,15 +18,16 @@ typedef struct ir_graph_pick {
 /* The graph of one of the registry's files. The index is a graph with one statement for each: its
  * own IRI, IR_GRAPH_HAS_PART, the graph's IRI. A store that has an index is set up. */
 typedef struct ir_registry_graph {
-    const char *index; /* IRIs: base_iri "graph/registry", */
+    const char *index; /* IRIs: base_iri IR_GRAPH_REGISTRY, */
     const char *iri;   /* and "/NAME" behind it */
     const char *name;  /* the file's, percent-encoded where an IRI requires it */
 } ir_registry_graph_t;
 
+#define IR_GRAPH_REGISTRY "graph/registry"
 #define IR_GRAPH_HAS_PART "http://purl.org/dc/terms/hasPart"
 
 typedef struct ir_graph_backend {
-    const char *const *schemes; /* prefixes of a URI; ends with NULL */
+    ir_scheme_t scheme;
     /* options->uris is this one URI. The options' texts are valid as long as the store. */
     ir_status_t (*open)(const ir_graph_options_t *options, void **store, ir_error_t *error);
     void (*close)(void *store);
@@ -57,9 +59,15 @@ typedef struct ir_graph_backend {
     ir_status_t (*loaded)(void *store, ir_error_t *error); /* NULL: every block is in its place */
 } ir_graph_backend_t;
 
-extern const ir_graph_backend_t ir_graph_sparql;
-extern const ir_graph_backend_t ir_graph_nquads;
-extern const ir_graph_backend_t ir_graph_null;
+/* X(name): the backends, in the order of messages. Each defines ir_graph_NAME. */
+#define IR_GRAPH_BACKENDS(X)                                                                       \
+    X(sparql)                                                                                      \
+    X(nquads)                                                                                      \
+    X(null)
+
+#define IR_GRAPH_BACKEND(name) extern const ir_graph_backend_t ir_graph_##name;
+IR_GRAPH_BACKENDS(IR_GRAPH_BACKEND)
+#undef IR_GRAPH_BACKEND
 
 /* Whether a store at `place` that contains this observation may be used. IR_ERR_PROTOCOL when an
  * earlier release wrote it, whose ids were of another kind. */

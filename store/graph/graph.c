@@ -1,9 +1,7 @@
-#include "store/graph/graph.h"
+#include "store/graph/graph_state.h"
 
 #include "common/messages.h"
-#include "common/rendezvous.h"
 #include "common/settings.h"
-#include "store/graph/backend.h"
 #include "store/graph/quad.h"
 
 #include <ctype.h>
@@ -12,42 +10,15 @@
 #include <string.h>
 
 #define MASKED_SIZE 256
-#define SERVERS_MAX 64
-#define OPTION_TEXTS 6
 #define SEPARATORS " \t\n,"
-#define REGISTRY_GRAPH "graph/registry"
 
-static const ir_graph_backend_t *const backends[] = {&ir_graph_sparql, &ir_graph_nquads,
-                                                     &ir_graph_null};
+#define BACKEND(name) &ir_graph_##name,
+#define SCHEME(name) &ir_graph_##name.scheme,
 
-typedef struct server {
-    const ir_graph_backend_t *backend;
-    void *store;
-    char *uri;
-    ir_view_t node;      /* the part that is hashed: scheme, host and path, without options */
-    size_t begin, count; /* its range of the picks */
-} server_t;
+static const ir_graph_backend_t *const backends[] = {IR_GRAPH_BACKENDS(BACKEND)};
+static const ir_scheme_t *const schemes[] = {IR_GRAPH_BACKENDS(SCHEME)};
 
-struct ir_graph {
-    server_t servers[SERVERS_MAX];
-    size_t n_servers;
-    char *texts[OPTION_TEXTS]; /* copies of the options' texts */
-    ir_graph_options_t options;
-    ir_graph_pick_t *picks;
-    size_t picks_capacity;
-    ir_graph_pick_t *gathered; /* picks of one request, when they are not adjacent */
-};
-
-static const ir_graph_backend_t *find_backend(const char *uri) {
-    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
-        for (const char *const *scheme = backends[i]->schemes; *scheme != NULL; scheme++) {
-            if (strncmp(uri, *scheme, strlen(*scheme)) == 0) {
-                return backends[i];
-            }
-        }
-    }
-    return NULL;
-}
+#define N_BACKENDS (sizeof backends / sizeof backends[0])
 
 /* ---- opening ---- */
 
@@ -59,10 +30,11 @@ static bool copy_text(char **to, const char *from) {
 static bool copy_options(ir_graph_t *graph, const ir_graph_options_t *options) {
     ir_graph_options_t *own = &graph->options;
     *own = *options;
-    const char **const texts[OPTION_TEXTS] = {&own->user,    &own->password, &own->token,
-                                              &own->ca_file, &own->writer,   &own->format.base_iri};
+    const char **const texts[IR_GRAPH_OPTION_TEXTS] = {&own->user,   &own->password,
+                                                       &own->token,  &own->ca_file,
+                                                       &own->writer, &own->format.base_iri};
     bool good = true;
-    for (size_t i = 0; i < OPTION_TEXTS; i++) {
+    for (size_t i = 0; i < IR_GRAPH_OPTION_TEXTS; i++) {
         good = copy_text(&graph->texts[i], *texts[i]) && good;
         *texts[i] = graph->texts[i];
     }
@@ -70,10 +42,11 @@ static bool copy_options(ir_graph_t *graph, const ir_graph_options_t *options) {
 }
 
 static ir_status_t open_server(ir_graph_t *graph, ir_view_t uri, ir_error_t *error) {
-    if (graph->n_servers == SERVERS_MAX) {
-        return ir_error_set(error, IR_ERR_USAGE, "graph: more than %d servers", SERVERS_MAX);
+    if (graph->n_servers == IR_GRAPH_SERVERS_MAX) {
+        return ir_error_set(error, IR_ERR_USAGE, "graph: more than %d servers",
+                            IR_GRAPH_SERVERS_MAX);
     }
-    server_t *server = &graph->servers[graph->n_servers];
+    ir_graph_server_t *server = &graph->servers[graph->n_servers];
     server->uri = strndup(uri.data, uri.size);
     if (server->uri == NULL) {
         return ir_error_set(error, IR_ERR_MEMORY, "graph: out of memory");
@@ -86,17 +59,17 @@ static ir_status_t open_server(ir_graph_t *graph, ir_view_t uri, ir_error_t *err
                                 IR_VIEW_ARG(server->node));
         }
     }
-    const ir_graph_backend_t *backend = find_backend(server->uri);
-    if (backend == NULL) {
+    const size_t found = ir_scheme_find(schemes, N_BACKENDS, server->uri);
+    if (found == N_BACKENDS) {
         char masked[MASKED_SIZE];
-        return ir_error_set(error, IR_ERR_USAGE,
-                            "graph: '%s' is not a graph store; write "
-                            "sparql+http://HOST/PATH?strategy=quads, nquads:DIR or null:",
-                            ir_uri_masked(server->uri, masked, sizeof masked));
+        char forms[IR_SCHEME_FORMS_SIZE];
+        return ir_error_set(error, IR_ERR_USAGE, "graph: '%s' is not a graph store; write %s",
+                            ir_uri_masked(server->uri, masked, sizeof masked),
+                            ir_scheme_forms(schemes, N_BACKENDS, forms));
     }
     graph->options.uris = server->uri;
-    const ir_status_t status = backend->open(&graph->options, &server->store, error);
-    server->backend = status == IR_OK ? backend : NULL;
+    const ir_status_t status = backends[found]->open(&graph->options, &server->store, error);
+    server->backend = status == IR_OK ? backends[found] : NULL;
     return status;
 }
 
@@ -110,9 +83,9 @@ static ir_status_t open_servers(ir_graph_t *graph, const char *uris, ir_error_t 
         at += strspn(at, SEPARATORS);
     }
     if (status == IR_OK && graph->n_servers == 0) {
-        return ir_error_set(error, IR_ERR_USAGE,
-                            "graph: no store is given; write "
-                            "sparql+http://HOST/PATH?strategy=quads, nquads:DIR or null:");
+        char forms[IR_SCHEME_FORMS_SIZE];
+        return ir_error_set(error, IR_ERR_USAGE, "graph: no store is given; write %s",
+                            ir_scheme_forms(schemes, N_BACKENDS, forms));
     }
     return status;
 }
@@ -146,7 +119,7 @@ void ir_graph_close(ir_graph_t *graph) {
     }
     free(graph->picks);
     free(graph->gathered);
-    for (size_t i = 0; i < OPTION_TEXTS; i++) {
+    for (size_t i = 0; i < IR_GRAPH_OPTION_TEXTS; i++) {
         free(graph->texts[i]);
     }
     free(graph);
@@ -164,8 +137,8 @@ ir_status_t ir_graph_check_id(const ir_id_t *id, const char *place, ir_error_t *
 
 /* "INDEX\0INDEX/NAME\0": the name with what an IRI does not take percent-encoded. */
 static bool append_names(ir_buffer_t *out, const char *base_iri, const char *name) {
-    ir_buffer_append_format(out, "%s" REGISTRY_GRAPH "%c%s" REGISTRY_GRAPH "/", base_iri, '\0',
-                            base_iri);
+    ir_buffer_append_format(out, "%s" IR_GRAPH_REGISTRY "%c%s" IR_GRAPH_REGISTRY "/", base_iri,
+                            '\0', base_iri);
     for (const char *c = name; *c != '\0'; c++) {
         if (isalnum((unsigned char)*c) || strchr("-._~", *c) != NULL) {
             ir_buffer_append_char(out, *c);
@@ -190,7 +163,7 @@ static ir_status_t init_file(ir_graph_t *graph, const ir_registry_t *registry, u
     const ir_registry_graph_t place = {names->data, iri, strrchr(iri, '/') + 1};
     ir_status_t status = ir_registry_ntriples(registry, file, &text, &size, error);
     for (size_t i = 0; i < graph->n_servers && status == IR_OK; i++) {
-        const server_t *server = &graph->servers[i];
+        const ir_graph_server_t *server = &graph->servers[i];
         status = server->backend->init(server->store, ir_view(text, size), &place, error);
     }
     free(text);
@@ -219,7 +192,7 @@ ir_status_t ir_graph_ready(ir_graph_t *graph, ir_error_t *error) {
 ir_status_t ir_graph_probe(ir_graph_t *graph, ir_error_t *error) {
     ir_status_t status = ir_graph_ready(graph, error);
     for (size_t i = 0; i < graph->n_servers && status == IR_OK; i++) {
-        const server_t *server = &graph->servers[i];
+        const ir_graph_server_t *server = &graph->servers[i];
         if (server->backend->probe != NULL) {
             status = server->backend->probe(server->store, error);
         }
@@ -230,7 +203,7 @@ ir_status_t ir_graph_probe(ir_graph_t *graph, ir_error_t *error) {
 ir_status_t ir_graph_present(ir_graph_t *graph, ir_error_t *error) {
     ir_status_t status = IR_OK;
     for (size_t i = 0; i < graph->n_servers && status == IR_OK; i++) {
-        const server_t *server = &graph->servers[i];
+        const ir_graph_server_t *server = &graph->servers[i];
         if (server->backend->present != NULL) {
             status = server->backend->present(server->store, error);
         }
@@ -270,7 +243,7 @@ bool ir_graph_keeps(const ir_graph_t *graph) {
 ir_status_t ir_graph_purge(ir_graph_t *graph, const ir_id_t *ids, size_t count, ir_error_t *error) {
     ir_status_t status = IR_OK;
     for (size_t i = 0; count > 0 && i < graph->n_servers && status == IR_OK; i++) {
-        const server_t *server = &graph->servers[i];
+        const ir_graph_server_t *server = &graph->servers[i];
         if (server->backend->purge != NULL) {
             status = server->backend->purge(server->store, ids, count, error);
         }
@@ -282,7 +255,7 @@ ir_status_t ir_graph_retire(ir_graph_t *graph, ir_graph_retirement_t *retirement
                             ir_error_t *error) {
     ir_status_t status = IR_OK;
     for (size_t i = 0; i < graph->n_servers && status == IR_OK; i++) {
-        const server_t *server = &graph->servers[i];
+        const ir_graph_server_t *server = &graph->servers[i];
         if (server->backend->retire != NULL) {
             status = server->backend->retire(server->store, retirement, error);
         }
@@ -294,7 +267,7 @@ ir_status_t ir_graph_compact(ir_graph_t *graph, ir_error_t *error) {
     ir_status_t status = IR_OK;
     bool any = false;
     for (size_t i = 0; i < graph->n_servers && status == IR_OK; i++) {
-        const server_t *server = &graph->servers[i];
+        const ir_graph_server_t *server = &graph->servers[i];
         if (server->backend->compact != NULL) {
             any = true;
             status = server->backend->compact(server->store, error);
@@ -339,9 +312,9 @@ typedef struct saving {
 
 static bool is_registry(ir_view_t graph, const char *base_iri) {
     const size_t base = strlen(base_iri);
-    const size_t size = base + strlen(REGISTRY_GRAPH);
+    const size_t size = base + strlen(IR_GRAPH_REGISTRY);
     return graph.size >= size && memcmp(graph.data, base_iri, base) == 0 &&
-           memcmp(graph.data + base, REGISTRY_GRAPH, size - base) == 0 &&
+           memcmp(graph.data + base, IR_GRAPH_REGISTRY, size - base) == 0 &&
            (graph.size == size || graph.data[size] == '/');
 }
 
@@ -356,197 +329,16 @@ static ir_status_t save_line(void *context, ir_view_t line) {
 ir_status_t ir_graph_save(ir_graph_t *graph, size_t server, ir_each_line_fn each, void *context,
                           ir_error_t *error) {
     saving_t saving = {graph->options.format.base_iri, each, context};
-    const server_t *from = &graph->servers[server];
+    const ir_graph_server_t *from = &graph->servers[server];
     return from->backend->export(from->store, save_line, &saving, error);
 }
 
 ir_status_t ir_graph_load(ir_graph_t *graph, size_t server, ir_view_t lines, ir_error_t *error) {
-    const server_t *to = &graph->servers[server];
+    const ir_graph_server_t *to = &graph->servers[server];
     return to->backend->load != NULL ? to->backend->load(to->store, lines, error) : IR_OK;
 }
 
 ir_status_t ir_graph_loaded(ir_graph_t *graph, size_t server, ir_error_t *error) {
-    const server_t *to = &graph->servers[server];
+    const ir_graph_server_t *to = &graph->servers[server];
     return to->backend->loaded != NULL ? to->backend->loaded(to->store, error) : IR_OK;
-}
-
-/* ---- putting ---- */
-
-static size_t place(const ir_graph_t *graph, const char *mote) {
-    size_t best = 0;
-    uint64_t best_weight = 0;
-    const ir_view_t key = ir_view_text(mote);
-    for (size_t i = 0; graph->n_servers > 1 && i < graph->n_servers; i++) {
-        const uint64_t weight = ir_rendezvous_weight(graph->servers[i].node, key);
-        if (i == 0 || weight > best_weight) {
-            best = i;
-            best_weight = weight;
-        }
-    }
-    return best;
-}
-
-static ir_graph_pick_t pick_observation(const ir_batch_t *batch, uint32_t index) {
-    const ir_observation_t *observation = &batch->observations[index];
-    const ir_message_t *message = &batch->messages[observation->message];
-    return (ir_graph_pick_t){.observation = observation,
-                             .raw_id = &message->raw_id,
-                             .known = observation->state == IR_OBSERVATION_DUPLICATE ||
-                                      observation->stored || message->duplicate};
-}
-
-/* A revision counts as known when the message that decided it was known. A revision found by
- * reprocessing may have been found before, and one without a message was read from the documents.
- */
-static ir_graph_pick_t pick_revision(const ir_batch_t *batch, uint32_t index) {
-    const ir_revision_t *revision = &batch->revisions[index];
-    const ir_message_t *message = revision->supersedes || batch->n_messages == 0
-                                      ? NULL
-                                      : &batch->messages[revision->observation.message];
-    return (ir_graph_pick_t){.observation = &revision->observation,
-                             .raw_id = &revision->raw_id,
-                             .revision = revision,
-                             .known =
-                                 message == NULL || message->duplicate || message->redelivered};
-}
-
-typedef void (*each_pick_fn)(ir_graph_t *graph, ir_graph_pick_t pick);
-
-static void each_pick(ir_graph_t *graph, const ir_batch_t *batch, each_pick_fn each) {
-    for (uint32_t i = 0; i < batch->n_observations; i++) {
-        const ir_observation_t *observation = &batch->observations[i];
-        if (ir_observation_accepted(observation) &&
-            !ir_batch_is_aside(batch, observation->message)) {
-            each(graph, pick_observation(batch, i));
-        }
-    }
-    for (uint32_t i = 0; i < batch->n_revisions; i++) {
-        if (!ir_batch_is_aside(batch, batch->revisions[i].observation.message)) {
-            each(graph, pick_revision(batch, i));
-        }
-    }
-}
-
-static void count_pick(ir_graph_t *graph, ir_graph_pick_t pick) {
-    graph->servers[place(graph, pick.observation->sensor->mote->id)].count++;
-}
-
-static void take_pick(ir_graph_t *graph, ir_graph_pick_t pick) {
-    server_t *server = &graph->servers[place(graph, pick.observation->sensor->mote->id)];
-    graph->picks[server->begin + server->count++] = pick;
-}
-
-/* Sorts the picks by server, keeping their order. */
-static bool distribute(ir_graph_t *graph, const ir_batch_t *batch) {
-    const size_t most = (size_t)batch->n_observations + batch->n_revisions;
-    if (most > graph->picks_capacity) {
-        ir_graph_pick_t *grown = realloc(graph->picks, most * sizeof *grown);
-        if (grown == NULL) {
-            return false;
-        }
-        graph->picks = grown;
-        graph->picks_capacity = most;
-    }
-    for (size_t i = 0; i < graph->n_servers; i++) {
-        graph->servers[i].begin = graph->servers[i].count = 0;
-    }
-    if (graph->n_servers > 1) {
-        each_pick(graph, batch, count_pick);
-    }
-    size_t begin = 0;
-    for (size_t i = 0; i < graph->n_servers; i++) {
-        graph->servers[i].begin = begin;
-        begin += graph->servers[i].count;
-        graph->servers[i].count = 0;
-    }
-    each_pick(graph, batch, take_pick);
-    return true;
-}
-
-/* The part of one batch that goes to one server. */
-typedef struct putting {
-    ir_graph_t *graph;
-    const server_t *server;
-    ir_batch_t *batch;
-} putting_t;
-
-static const ir_graph_pick_t *pick_of(const putting_t *putting, uint32_t item) {
-    return &putting->graph->picks[putting->server->begin + item];
-}
-
-/* Makes the picks adjacent. */
-static const ir_graph_pick_t *gather(const putting_t *putting, const uint32_t *items,
-                                     size_t count) {
-    ir_graph_t *graph = putting->graph;
-    if (items[count - 1] - items[0] == count - 1) {
-        return pick_of(putting, items[0]);
-    }
-    ir_graph_pick_t *grown = realloc(graph->gathered, count * sizeof *grown);
-    if (grown == NULL) {
-        return NULL;
-    }
-    graph->gathered = grown;
-    for (size_t i = 0; i < count; i++) {
-        grown[i] = *pick_of(putting, items[i]);
-    }
-    return grown;
-}
-
-static ir_outcome_t put_items(void *context, const uint32_t *items, size_t count,
-                              ir_suspects_t *suspects, ir_answer_t *answer) {
-    (void)suspects; /* a triplestore accepts a request as a whole or not at all */
-    const putting_t *putting = context;
-    const ir_graph_pick_t *picks = gather(putting, items, count);
-    if (picks == NULL) {
-        ir_error_set(&answer->why, IR_ERR_MEMORY, "graph: out of memory");
-        return IR_OUTCOME_RETRY;
-    }
-    return putting->server->backend->put(putting->server->store, picks, count, answer);
-}
-
-static ir_outcome_t put_control(void *context, ir_error_t *error) {
-    const putting_t *putting = context;
-    return putting->server->backend->control(putting->server->store, error) == IR_OK
-               ? IR_OUTCOME_OK
-               : IR_OUTCOME_RETRY;
-}
-
-/* A refused revision is only noted: the observation that it revises is not in this batch. */
-static bool refuse_item(void *context, uint32_t item, const ir_answer_t *answer) {
-    const putting_t *putting = context;
-    const ir_graph_pick_t *pick = pick_of(putting, item);
-    const uint32_t observation = pick->revision != NULL
-                                     ? UINT32_MAX
-                                     : (uint32_t)(pick->observation - putting->batch->observations);
-    return ir_batch_refuse(putting->batch, pick->observation->message, observation,
-                           IR_REASON_GRAPH_REFUSED, answer->why.text);
-}
-
-static bool set_item_aside(void *context, uint32_t item, const ir_answer_t *answer) {
-    const putting_t *putting = context;
-    return ir_batch_set_aside(putting->batch, pick_of(putting, item)->observation->message,
-                              UINT32_MAX, answer->why.text);
-}
-
-ir_outcome_t ir_graph_put(ir_graph_t *graph, ir_batch_t *batch, ir_error_t *error) {
-    const uint32_t n_before = batch->n_store_refusals;
-    if (!distribute(graph, batch)) {
-        ir_error_set(error, IR_ERR_MEMORY, "graph: out of memory");
-        return IR_OUTCOME_RETRY;
-    }
-    ir_outcome_t outcome = IR_OUTCOME_OK;
-    for (size_t i = 0; i < graph->n_servers && outcome == IR_OUTCOME_OK; i++) {
-        putting_t putting = {graph, &graph->servers[i], batch};
-        const ir_proof_work_t work = {.put = put_items,
-                                      .control = put_control,
-                                      .refuse = refuse_item,
-                                      .set_aside = batch->sets_aside ? set_item_aside : NULL,
-                                      .context = &putting,
-                                      .given_up = batch->given_up};
-        outcome = ir_proof_run(&work, (uint32_t)graph->servers[i].count, error);
-    }
-    if (outcome != IR_OUTCOME_OK) {
-        ir_batch_undo_refusals(batch, n_before);
-    }
-    return outcome;
 }

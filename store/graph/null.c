@@ -85,9 +85,9 @@ static ir_status_t null_export(void *store, ir_each_line_fn each, void *context,
     return IR_OK;
 }
 
-static const char *const schemes[] = {"null:", NULL};
+static const char *const prefixes[] = {"null:", NULL};
 
-const ir_graph_backend_t ir_graph_null = {.schemes = schemes,
+const ir_graph_backend_t ir_graph_null = {.scheme = {"null:", prefixes},
                                           .open = null_open,
                                           .close = null_close,
                                           .init = null_init,

@@ -12,7 +12,7 @@
 #define DEFAULT_DATABASE "intelligent_river"
 #define PROBE_MS_MAX 2000
 
-static const char *const schemes[] = {"mongodb://", "mongodb+srv://", NULL};
+static const char *const prefixes[] = {"mongodb://", "mongodb+srv://", NULL};
 const char *const ir_mongodb_collections[] = {IR_MONGODB_RAW,       IR_MONGODB_OBSERVATIONS,
                                               IR_MONGODB_REVISIONS, IR_MONGODB_OUTCOMES,
                                               IR_MONGODB_META,      NULL};
@@ -270,7 +270,7 @@ static ir_status_t mongodb_ready(void *context, ir_error_t *error) {
 }
 
 const ir_documents_backend_t ir_documents_mongodb = {
-    .schemes = schemes,
+    .scheme = {"mongodb://HOST/DATABASE", prefixes},
     .open = mongodb_open,
     .close = mongodb_close,
     .initiate = ir_mongodb_initiate,

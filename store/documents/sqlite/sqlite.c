@@ -16,7 +16,7 @@
 #define CHECKPOINT_PAGES 16000
 #define CHECKPOINT_TIMEOUT_MS 1000
 
-static const char *const schemes[] = {SCHEME, NULL};
+static const char *const prefixes[] = {SCHEME, NULL};
 
 static const char connection_sql[] = "PRAGMA synchronous = FULL;"
                                      "PRAGMA cache_size = -" CACHE_KIB ";"
@@ -253,7 +253,7 @@ static void sqlite_forget(void *store) {
 }
 
 const ir_documents_backend_t ir_documents_sqlite = {
-    .schemes = schemes,
+    .scheme = {SCHEME "PATH", prefixes},
     .open = sqlite_open,
     .close = sqlite_close,
     .init = sqlite_init,

@@ -199,9 +199,9 @@ static ir_status_t nquads_loaded(void *store, ir_error_t *error) {
     return status;
 }
 
-static const char *const schemes[] = {SCHEME, NULL};
+static const char *const prefixes[] = {SCHEME, NULL};
 
-const ir_graph_backend_t ir_graph_nquads = {.schemes = schemes,
+const ir_graph_backend_t ir_graph_nquads = {.scheme = {SCHEME "DIR", prefixes},
                                             .open = nquads_open,
                                             .close = nquads_close,
                                             .init = nquads_init,

@@ -42,7 +42,7 @@ static ir_status_t sparql_open(const ir_graph_options_t *options, void **store, 
                                        .ca_file = options->ca_file};
         made->http = ir_http_client_new(&login, options->timeout_ns);
         if (made->http == NULL ||
-            asprintf(&made->registry_graph, "%sgraph/registry", options->format.base_iri) < 0) {
+            asprintf(&made->registry_graph, "%s" IR_GRAPH_REGISTRY, options->format.base_iri) < 0) {
             made->registry_graph = NULL;
             status = ir_sparql_no_memory(error);
         }
@@ -70,21 +70,22 @@ static ir_status_t sparql_ready(void *store, ir_error_t *error) {
                                                             : ir_sparql_no_answer(graph, error);
 }
 
-static const char *const schemes[] = {"sparql+http://", "sparql+https://", NULL};
+static const char *const prefixes[] = {"sparql+http://", "sparql+https://", NULL};
 
-const ir_graph_backend_t ir_graph_sparql = {.schemes = schemes,
-                                            .open = sparql_open,
-                                            .close = sparql_close,
-                                            .init = ir_sparql_init,
-                                            .ready = sparql_ready,
-                                            .present = ir_sparql_present,
-                                            .probe = ir_sparql_probe,
-                                            .put = ir_sparql_put,
-                                            .control = ir_sparql_control,
-                                            .count = ir_sparql_count,
-                                            .each_id = ir_sparql_each_id,
-                                            .purge = ir_sparql_purge,
-                                            .retire = ir_sparql_retire,
-                                            .compact = ir_sparql_compact,
-                                            .export = ir_sparql_export,
-                                            .load = ir_sparql_load};
+const ir_graph_backend_t ir_graph_sparql = {
+    .scheme = {"sparql+http://HOST/PATH?strategy=quads", prefixes},
+    .open = sparql_open,
+    .close = sparql_close,
+    .init = ir_sparql_init,
+    .ready = sparql_ready,
+    .present = ir_sparql_present,
+    .probe = ir_sparql_probe,
+    .put = ir_sparql_put,
+    .control = ir_sparql_control,
+    .count = ir_sparql_count,
+    .each_id = ir_sparql_each_id,
+    .purge = ir_sparql_purge,
+    .retire = ir_sparql_retire,
+    .compact = ir_sparql_compact,
+    .export = ir_sparql_export,
+    .load = ir_sparql_load};
