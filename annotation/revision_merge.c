@@ -1,18 +1,14 @@
 #include "annotation/revision_merge.h"
 
+#include "common/name_table.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct place {
-    uint32_t batch; /* index + 1; 0: an empty slot */
-    uint32_t observation;
-} place_t;
 
 struct ir_revision_merge {
     ir_batch_t **batches;
     size_t n_batches, capacity;
-    place_t *places; /* by id, open addressing */
-    size_t n_places, n_slots;
+    ir_name_table_t observations; /* ir_observation_t by the bytes of its id */
 };
 
 ir_revision_merge_t *ir_revision_merge_new(void) {
@@ -27,7 +23,7 @@ void ir_revision_merge_free(ir_revision_merge_t *merge) {
         ir_batch_free(merge->batches[i]);
     }
     free(merge->batches);
-    free(merge->places);
+    ir_name_table_free(&merge->observations);
     free(merge);
 }
 
@@ -36,44 +32,8 @@ ir_batch_t *const *ir_revision_merge_batches(const ir_revision_merge_t *merge, s
     return merge->batches;
 }
 
-static ir_observation_t *observation_at(const ir_revision_merge_t *merge, place_t place) {
-    return &merge->batches[place.batch - 1]->observations[place.observation];
-}
-
-/* Finds the slot of that id, or the empty slot where it belongs. */
-static place_t *find(const ir_revision_merge_t *merge, const ir_id_t *id) {
-    for (size_t slot = ir_id_hash(id) & (merge->n_slots - 1);;
-         slot = (slot + 1) & (merge->n_slots - 1)) {
-        place_t *place = &merge->places[slot];
-        if (place->batch == 0 || ir_id_compare(&observation_at(merge, *place)->id, id) == 0) {
-            return place;
-        }
-    }
-}
-
-static bool reserve_places(ir_revision_merge_t *merge, size_t extra) {
-    size_t n_slots = merge->n_slots > 0 ? merge->n_slots : 1024;
-    while (n_slots < (merge->n_places + extra) * 2) {
-        n_slots *= 2;
-    }
-    if (n_slots == merge->n_slots) {
-        return true;
-    }
-    place_t *before = merge->places;
-    const size_t n_before = merge->n_slots;
-    place_t *places = calloc(n_slots, sizeof *places);
-    if (places == NULL) {
-        return false;
-    }
-    merge->places = places;
-    merge->n_slots = n_slots;
-    for (size_t i = 0; i < n_before; i++) {
-        if (before[i].batch != 0) {
-            *find(merge, &observation_at(merge, before[i])->id) = before[i];
-        }
-    }
-    free(before);
-    return true;
+static ir_view_t key_of(const ir_id_t *id) {
+    return ir_view((const char *)id->bytes, sizeof id->bytes);
 }
 
 static bool keep_batch(ir_revision_merge_t *merge, ir_batch_t *batch) {
@@ -91,20 +51,21 @@ static bool keep_batch(ir_revision_merge_t *merge, ir_batch_t *batch) {
 }
 
 bool ir_revision_merge_add(ir_revision_merge_t *merge, ir_batch_t *batch) {
-    if (!reserve_places(merge, batch->n_observations) || !keep_batch(merge, batch)) {
+    if (!keep_batch(merge, batch)) {
         ir_batch_free(batch);
         return false;
     }
     for (uint32_t i = 0; i < batch->n_observations; i++) {
-        place_t *place = find(merge, &batch->observations[i].id);
-        merge->n_places += place->batch == 0;
-        *place = (place_t){.batch = (uint32_t)merge->n_batches, .observation = i};
+        ir_observation_t *observation = &batch->observations[i];
+        if (!ir_name_table_add(&merge->observations, key_of(&observation->id), observation)) {
+            return false;
+        }
     }
     for (uint32_t i = 0; i < batch->n_revisions; i++) {
         const ir_revision_t *revision = &batch->revisions[i];
-        const place_t *place = find(merge, &revision->observation.id);
-        if (place->batch != 0) {
-            ir_observation_t *revised = observation_at(merge, *place);
+        ir_observation_t *revised =
+            ir_name_table_find(&merge->observations, key_of(&revision->observation.id));
+        if (revised != NULL) {
             memcpy(revised->flags, revision->observation.flags, sizeof revised->flags);
             revised->aggregate = revision->observation.aggregate;
         }

@@ -80,8 +80,8 @@ bool ir_name_table_add(ir_name_table_t *table, ir_view_t name, void *value) {
         return false;
     }
     const uint32_t hashed = ir_name_table_hash(name);
-    *place_of(table, name, hashed) =
-        (ir_name_table_place_t){name.data, value, (uint32_t)name.size, hashed};
-    table->count++;
+    ir_name_table_place_t *place = place_of(table, name, hashed);
+    table->count += place->value == NULL;
+    *place = (ir_name_table_place_t){name.data, value, (uint32_t)name.size, hashed};
     return true;
 }

@@ -31,8 +31,8 @@ void ir_name_table_free(ir_name_table_t *table);
 /* NULL when unknown. */
 void *ir_name_table_find(const ir_name_table_t *table, ir_view_t name);
 
-/* `name` (kept, not copied; below 4 GiB) must not be in the table; `value` must not be NULL. False
- * when out of memory. */
+/* Adds `name` (kept, not copied; below 4 GiB), or replaces its value. `value` must not be NULL.
+ * False when out of memory. */
 bool ir_name_table_add(ir_name_table_t *table, ir_view_t name, void *value);
 
 #endif

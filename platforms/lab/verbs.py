@@ -163,12 +163,17 @@ def boot(lab, name):
             host.apply(lab, guest)
             if state != RUNNING:
                 platform.start(guest)
-            await_ready(platform, guest, ANSWER_SECONDS * platform.patience(guest))
-            guest.boot_seconds = round(time.monotonic() - begin, 3)
-            tuning.require_effect(tuning_rows(lab, platform, guest), name)
-            lab.save(guest)
+            finish_boot(lab, platform, guest, begin)
             undo.keep()
     return guest.boot_seconds
+
+
+def finish_boot(lab, platform, guest, begin):
+    """Waits until the guest is ready and its tuning is in effect. Notes the seconds since `begin`."""
+    await_ready(platform, guest, ANSWER_SECONDS * platform.patience(guest))
+    guest.boot_seconds = round(time.monotonic() - begin, 3)
+    tuning.require_effect(tuning_rows(lab, platform, guest), guest.name)
+    lab.save(guest)
 
 
 def halt(lab, platform, guest):
@@ -221,10 +226,7 @@ def reboot(lab, name):
         undo.add(halt, lab, platform, guest)
         begin = time.monotonic()
         platform.reboot(guest, STOP_SECONDS * platform.patience(guest))
-        await_ready(platform, guest, ANSWER_SECONDS * platform.patience(guest))
-        guest.boot_seconds = round(time.monotonic() - begin, 3)
-        tuning.require_effect(tuning_rows(lab, platform, guest), name)
-        lab.save(guest)
+        finish_boot(lab, platform, guest, begin)
         undo.keep()
     return guest.boot_seconds
 

@@ -1,57 +1,26 @@
 #include "store/documents/sqlite/sqlite.h"
 
-#include <stdlib.h>
-
-#define FIRST_CAPACITY 256
-
-typedef struct ir_sqlite_slot {
-    const ir_sensor_t *sensor; /* NULL: free */
-    ir_sqlite_place_t place;
-} ir_sqlite_slot_t;
+#define ARENA_CHUNK ((size_t)16 * 1024)
 
 void ir_sqlite_places_reset(ir_sqlite_places_t *places) {
     ir_registry_unref(places->registry);
-    free(places->slots);
+    ir_name_table_free(&places->by_name);
+    ir_arena_free(places->arena);
     *places = (ir_sqlite_places_t){.registry = NULL};
-}
-
-static ir_sqlite_slot_t *find_slot(const ir_sqlite_places_t *places, const ir_sensor_t *sensor) {
-    /* Multiplication spreads addresses that differ in few bits (Knuth). */
-    const uint64_t hash = (uint64_t)(uintptr_t)sensor * UINT64_C(0x9e3779b97f4a7c15);
-    for (size_t i = (size_t)(hash >> 32);; i++) {
-        ir_sqlite_slot_t *slot = &places->slots[i & (places->capacity - 1)];
-        if (slot->sensor == NULL || slot->sensor == sensor) {
-            return slot;
-        }
-    }
-}
-
-static bool grow(ir_sqlite_places_t *places) {
-    const size_t capacity = places->capacity > 0 ? places->capacity * 2 : FIRST_CAPACITY;
-    ir_sqlite_places_t grown = *places;
-    grown.slots = calloc(capacity, sizeof *grown.slots);
-    grown.capacity = capacity;
-    if (grown.slots == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < places->capacity; i++) {
-        if (places->slots[i].sensor != NULL) {
-            *find_slot(&grown, places->slots[i].sensor) = places->slots[i];
-        }
-    }
-    free(places->slots);
-    *places = grown;
-    return true;
 }
 
 /* If memory is exhausted the place is not kept, and is looked up again the next time. */
 static void keep_place(ir_sqlite_places_t *places, const ir_sensor_t *sensor,
                        ir_sqlite_place_t place) {
-    if (places->used * 2 >= places->capacity && !grow(places)) {
-        return;
+    if (places->arena == NULL) {
+        places->arena = ir_arena_new(ARENA_CHUNK);
     }
-    *find_slot(places, sensor) = (ir_sqlite_slot_t){sensor, place};
-    places->used++;
+    ir_sqlite_place_t *kept =
+        places->arena != NULL ? ir_arena_alloc(places->arena, sizeof *kept) : NULL;
+    if (kept != NULL) {
+        *kept = place;
+        (void)ir_name_table_add(&places->by_name, ir_view_text(sensor->name), kept);
+    }
 }
 
 static void bind_sensor(sqlite3_stmt *statement, const ir_sensor_t *sensor) {
@@ -112,7 +81,7 @@ static int look_up(ir_sqlite_t *store, const ir_sensor_t *sensor, ir_sqlite_plac
 int ir_sqlite_place(ir_sqlite_t *store, ir_registry_t *registry, const ir_sensor_t *sensor,
                     ir_sqlite_place_t *place) {
     ir_sqlite_places_t *places = &store->places;
-    /* A sensor that is not registered belongs to its batch, so its address is not valid later. */
+    /* A sensor that is not registered belongs to its batch, so its name is not valid later. */
     if (!sensor->registered || registry == NULL) {
         return look_up(store, sensor, place);
     }
@@ -120,12 +89,11 @@ int ir_sqlite_place(ir_sqlite_t *store, ir_registry_t *registry, const ir_sensor
         ir_sqlite_places_reset(places);
         places->registry = ir_registry_ref(registry);
     }
-    if (places->capacity > 0) {
-        const ir_sqlite_slot_t *slot = find_slot(places, sensor);
-        if (slot->sensor != NULL) {
-            *place = slot->place;
-            return SQLITE_OK;
-        }
+    const ir_sqlite_place_t *kept =
+        ir_name_table_find(&places->by_name, ir_view_text(sensor->name));
+    if (kept != NULL) {
+        *place = *kept;
+        return SQLITE_OK;
     }
     const int code = look_up(store, sensor, place);
     if (code == SQLITE_OK) {

@@ -199,7 +199,6 @@ static void sqlite_close(void *context) {
         return;
     }
     ir_sqlite_detach(store);
-    free(store->places.slots);
     ir_buffer_free(&store->text);
     free(store->path);
     free(store);

@@ -19,7 +19,9 @@
 #ifndef IR_STORE_DOCUMENTS_SQLITE_SQLITE_H
 #define IR_STORE_DOCUMENTS_SQLITE_SQLITE_H
 
+#include "common/arena.h"
 #include "common/buffer.h"
+#include "common/name_table.h"
 #include "store/documents/backend.h"
 #include "store/presence.h"
 
@@ -55,12 +57,12 @@ typedef struct ir_sqlite_place {
     int64_t sensor, series;
 } ir_sqlite_place_t;
 
-/* The places of a registry's sensors, by the sensor's address. The address is valid while the
- * reference to the registry is held. */
+/* The places of a registry's sensors. Their names are valid while the reference to the registry is
+ * held. All zero: empty. */
 typedef struct ir_sqlite_places {
     ir_registry_t *registry;
-    struct ir_sqlite_slot *slots; /* open addressing; capacity is a power of two */
-    size_t capacity, used;
+    ir_name_table_t by_name; /* ir_sqlite_place_t in the arena */
+    ir_arena_t *arena;
 } ir_sqlite_places_t;
 
 #define IR_MARK_SIZE 16
