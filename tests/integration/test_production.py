@@ -159,6 +159,12 @@ def first_observation(path, outside=OUTSIDE):
         assert answer.status == 202
 
 
+def counted(machine):
+    """What the document's command tells of the observations."""
+    words = "cd /var/lib/river/worker && /opt/river/bin/ir-store status --json --settings=/etc/river/services/worker/river.conf"
+    return json.loads(machine.run("sh", "-c", words).out)["documents"]["observations"]
+
+
 def killed(machine):
     """What systemd had to kill."""
     told = machine.run("journalctl", "-q", "-o", "cat", "_PID=1").out
@@ -234,6 +240,7 @@ def test_three_servers(tmp_path):
         river = River(machines.shared)
         first_observation(river.path)
         river.await_first()
+        assert counted(servers["two"]) == 1
         for each in servers.values():
             assert_own_addresses(each)
             assert "changed: nothing" in each.deploy()
@@ -265,6 +272,7 @@ def test_one_server_by_ipv6(tmp_path):
         river = River(machines.shared)
         first_observation(river.path, f"[{BRIDGE_V6}:100]")
         river.await_first()
+        assert counted(one) == 1
 
 
 def stop_and_reboot(machine):
