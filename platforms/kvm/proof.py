@@ -14,9 +14,10 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from cache import cache_directory
+
 from ..lab.command import need, output, run
 from ..lab.errors import LabError
-from ..lab.image import cache_directory
 
 SAYS = b"ir-guest-started\n"
 SECONDS = {"kvm": 20, "tcg": 180}

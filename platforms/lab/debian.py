@@ -18,10 +18,11 @@ import shutil
 import time
 from pathlib import Path
 
+from cache import cache_directory
+
 from . import command, netns, release
 from .clean import Undo, remove_tree
 from .errors import LabError, Unsupported
-from .image import cache_directory
 from .sandbox import SCRIPT, Sandbox
 from .places import PROJECT
 

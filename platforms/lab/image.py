@@ -33,6 +33,9 @@ import tempfile
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
+
+from cache import cache_directory
 
 from . import command, netns, release
 from .clean import Undo, remove_tree
@@ -51,27 +54,31 @@ MODULES = ("crc32c_generic", "ext4", "virtio_pci", "virtio_mmio", "virtio_blk", 
            "ata_piix", "ahci", "e1000", "xen-blkfront", "xen-netfront", "virtio_balloon", "virtio_rng")
 
 
-def cache_directory():
-    """Where tools/install keeps software without a Debian package."""
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "intelligent-river"
-    return Path(os.environ.get("IR_CACHE") or default)
+class Foreign(NamedTuple):
+    """A server without a Debian package."""
+
+    variable: str  # that names its file, on the host and in a guest that sees the host's files
+    place: str  # in the root
+    cached: str  # below cache_directory(), if tools/install has fetched it
+
+
+FOREIGN = (
+    Foreign("MONGOD", "usr/local/bin/mongod", "bin/mongod"),
+    Foreign("MONGOS", "usr/local/bin/mongos", "bin/mongos"),
+    Foreign("OXIGRAPH", "usr/local/bin/oxigraph", "bin/oxigraph"),
+    Foreign("FUSEKI_JAR", "usr/local/share/fuseki/fuseki-server.jar", "fuseki/fuseki-server.jar"),
+)
+
+
+def find_foreign(server):
+    """Its file on the host: the one that its variable names, the fetched one, or that of the path; None if there is none."""
+    candidates = (os.environ.get(server.variable), cache_directory() / server.cached, shutil.which(Path(server.place).name))
+    return next((Path(each) for each in candidates if each and Path(each).is_file()), None)
 
 
 def extra_servers():
     """{path in the root: file of the host} of the servers without a Debian package that are installed on the host."""
-    cache = cache_directory()
-    places = {
-        "usr/local/bin/mongod": [os.environ.get("MONGOD"), cache / "bin" / "mongod", shutil.which("mongod")],
-        "usr/local/bin/mongos": [os.environ.get("MONGOS"), shutil.which("mongos")],
-        "usr/local/bin/oxigraph": [cache / "bin" / "oxigraph", shutil.which("oxigraph")],
-        "usr/local/share/fuseki/fuseki-server.jar": [os.environ.get("FUSEKI_JAR"), cache / "fuseki" / "fuseki-server.jar"],
-    }
-    found = {}
-    for target, candidates in places.items():
-        there = [Path(each) for each in candidates if each and Path(each).is_file()]
-        if there:
-            found[target] = there[0]
-    return found
+    return {each.place: found for each in FOREIGN if (found := find_foreign(each))}
 
 
 def extra_tools():

@@ -28,7 +28,7 @@ from pathlib import Path
 from . import command, debian, release
 from .errors import LabError
 from .finding import look
-from .image import extra_servers
+from .image import FOREIGN, find_foreign
 from .places import PLATFORMS, PROJECT, locked
 
 LABEL = "river-payload"
@@ -177,9 +177,7 @@ def section(name, values):
 
 def server_variables():
     """Paths of the servers without a Debian package, for guests that see the host's files."""
-    servers = {path.rsplit("/", 1)[-1]: source for path, source in extra_servers().items()}
-    names = {"MONGOD": "mongod", "MONGOS": "mongos", "OXIGRAPH": "oxigraph", "FUSEKI_JAR": "fuseki-server.jar"}
-    return {key: servers[name] for key, name in names.items() if name in servers}
+    return {each.variable: found for each in FOREIGN if (found := find_foreign(each))}
 
 
 def variables(lab, guest):

@@ -14,11 +14,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "ingest"))
 
+from cache import cache_directory  # noqa: E402
 from until import wait_until  # noqa: E402
 
 from .broker import PortMapper, RabbitMQ, other_rabbitmq, usual_rabbitmq  # noqa: E402
 from .graphs import Fuseki, Oxigraph, Virtuoso  # noqa: E402
-from .installed import cache_directory, find_program, first_line  # noqa: E402
+from .installed import find_program, first_line  # noqa: E402
 from .mongodb import MongoDB  # noqa: E402
 from .ports import HOST, free_ports, listens, port_fault  # noqa: E402
 from .process import (  # noqa: E402

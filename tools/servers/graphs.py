@@ -6,7 +6,9 @@ import subprocess
 import urllib.parse
 from pathlib import Path
 
-from .installed import cache_directory, find_program, first_line
+from cache import cache_directory
+
+from .installed import find_program, first_line
 from .ports import HOST
 from .process import ServerError
 from .server import Server, http_request

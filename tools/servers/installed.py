@@ -1,17 +1,9 @@
 """Where programs are that the servers run, and which versions they have."""
 
-import os
 import shutil
 import subprocess
-from pathlib import Path
 
 from .process import ServerError
-
-
-def cache_directory():
-    """Where tools/install keeps software without a Debian package."""
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "intelligent-river"
-    return Path(os.environ.get("IR_CACHE") or default)
 
 
 def first_line(*argv):

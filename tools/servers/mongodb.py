@@ -4,7 +4,9 @@ import os
 import socket
 import struct
 
-from .installed import cache_directory, find_program, first_line
+from cache import cache_directory
+
+from .installed import find_program, first_line
 from .server import Server
 
 # Otherwise MongoDB's client library would keep its counters in a file in /dev/shm. A killed program leaves that file

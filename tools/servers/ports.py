@@ -7,7 +7,7 @@ import random
 import socket
 from pathlib import Path
 
-from .installed import cache_directory
+from cache import cache_directory
 
 HOST = "127.0.0.1"
 LOWEST_PORT = 10000
