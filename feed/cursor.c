@@ -154,6 +154,9 @@ static bool parse_tracks(const json_t *state, ir_tracks_t *tracks) {
                               .wall_ns = integer_of(each, "local"),
                               .time_ns = integer_of(each, "time"),
                               .run = (int)integer_of(each, "run"),
+                              .step_ns = integer_of(each, "step"),
+                              .rows = integer_of(each, "rows"),
+                              .most = integer_of(each, "most"),
                               .frame = integer_of(each, "frame"),
                               .encoded = (uint64_t)integer_of(each, "encoded")};
     }
@@ -204,6 +207,9 @@ static json_t *write_tracks(const ir_tracks_t *tracks) {
             (void)json_object_set_new(each, "local", json_integer(track->wall_ns));
             (void)json_object_set_new(each, "time", json_integer(track->time_ns));
             (void)json_object_set_new(each, "run", json_integer(track->run));
+            (void)json_object_set_new(each, "step", json_integer(track->step_ns));
+            (void)json_object_set_new(each, "rows", json_integer(track->rows));
+            (void)json_object_set_new(each, "most", json_integer(track->most));
         }
         (void)json_array_append_new(all, each);
     }

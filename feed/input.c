@@ -284,18 +284,21 @@ static bool apply_notes(ir_input_t *input, size_t count) {
     return true;
 }
 
-/* All packs of the last read are confirmed. */
-static void move_to_end(ir_input_t *input) {
+/* The first of the packs that will be read again: the first unconfirmed one, or the last one of a
+ * file, which may still grow. n_packs: there is none. */
+static size_t first_again(const ir_input_t *input, size_t count) {
+    return count == input->n_packs && input->ended && input->open ? count - 1 : count;
+}
+
+static void move_to(ir_input_t *input, size_t again, bool all) {
     ir_cursor_t *cursor = &input->cursor;
-    cursor->at = input->end;
-    cursor->head = input->head;
-    cursor->whole = input->ended;
-    if (input->ended && input->open) {
-        const ir_pack_t *last = &input->packs[input->n_packs - 1];
-        cursor->at = last->begin;
-        cursor->head = last->head;
-        cursor->has_last = true;
-        ir_input_find_id(last, &cursor->last);
+    const ir_pack_t *pack = again < input->n_packs ? &input->packs[again] : NULL;
+    cursor->at = pack != NULL ? pack->begin : input->end;
+    cursor->head = pack != NULL ? pack->head : input->head;
+    cursor->whole = all && input->ended;
+    cursor->has_last = all && pack != NULL;
+    if (cursor->has_last) {
+        ir_input_find_id(pack, &cursor->last);
     }
 }
 
@@ -304,20 +307,14 @@ ir_status_t ir_input_confirm(ir_input_t *input, size_t count, ir_error_t *error)
     if (input->standard || (count == 0 && !all)) {
         return IR_OK;
     }
-    if (!apply_notes(input, all ? input->n_notes : input->packs[count - 1].notes)) {
+    const size_t again = first_again(input, count);
+    if (!apply_notes(input, again < input->n_packs ? input->packs[again].notes : input->n_notes)) {
         return out_of_memory(error);
     }
     const ir_cursor_t before = input->cursor;
     input->cursor.fingerprint = input->fingerprint;
     input->cursor.size = input->size;
-    input->cursor.has_last = false;
-    if (all) {
-        move_to_end(input);
-    } else {
-        input->cursor.at = input->packs[count].begin;
-        input->cursor.head = input->packs[count].head;
-        input->cursor.whole = false;
-    }
+    move_to(input, again, all);
     return input->state != NULL && !ir_cursor_equal(&before, &input->cursor)
                ? ir_cursor_save(input->state, input->path, &input->cursor, error)
                : IR_OK;

@@ -81,7 +81,8 @@ static ir_status_t add_reading(ir_input_t *input, ir_input_tools_t *tools, const
         if (status != IR_OK || *full) {
             return status;
         }
-        tools->draft.pack = (ir_pack_t){.input = input, .begin = row->begin, .head = input->head};
+        tools->draft.pack = (ir_pack_t){
+            .input = input, .begin = row->begin, .head = input->head, .notes = input->row_notes};
     }
     ir_pack_add(&tools->draft, &tools->reading);
     return IR_OK;
@@ -177,13 +178,21 @@ static bool read_uplink(const ir_reading_context_t *context, const ir_row_t *row
            ir_uplink_read(context, line, reading, &missed) == IR_UPLINK_READ;
 }
 
+/* The row is read again later, as if it had not been looked at. */
+static void give_back(ir_input_t *input, const ir_reading_t *reading, bool table) {
+    input->n_notes = input->row_notes;
+    if (table) {
+        *ir_tracks_of(input->tracks, reading->mote) = reading->before;
+    }
+}
+
 static ir_status_t take_row(ir_input_t *input, ir_input_tools_t *tools, const ir_row_t *row,
                             size_t limit, bool *full, ir_error_t *error) {
     const bool table = input->position->format->uplink == NULL;
-    const size_t notes = input->n_notes;
     const ir_reading_context_t context = {input->position, tools->arena, input->tracks,
                                           tools->report};
     bool read = false;
+    input->row_notes = input->n_notes;
     tools->report->line = input->read_line = row->begin.line;
     tools->reading.mote = ir_view(NULL, 0);
     if (table && !split(input, tools, row)) {
@@ -206,8 +215,9 @@ static ir_status_t take_row(ir_input_t *input, ir_input_tools_t *tools, const ir
         return out_of_memory(error);
     }
     const ir_status_t status = read ? add_reading(input, tools, row, limit, full, error) : IR_OK;
-    input->n_notes = *full ? notes : input->n_notes;
-    tools->draft.pack.notes = input->n_notes;
+    if (*full) {
+        give_back(input, &tools->reading, table);
+    }
     return status;
 }
 

@@ -52,6 +52,7 @@ struct ir_input {
     size_t n_packs, capacity;
     ir_note_t *notes;
     size_t n_notes, notes_capacity;
+    size_t row_notes;   /* n_notes before the last row */
     uint64_t read_line; /* the last row; 0: none */
     ir_fingerprint_t fingerprint;
     int64_t size;       /* the file's size at that time; -1: standard input */

@@ -313,13 +313,15 @@ static void check_source(const completion_t *completion, const ir_position_t *po
 static void check_value(const completion_t *completion, const ir_position_t *position,
                         const ir_map_value_t *value) {
     const char *unit = ir_setting_text(value->unit);
+    char like[IR_NEAREST_TEXT_SIZE];
     if (value->sensor_from.text == NULL) {
         wrong(completion, position->name, value->column, "needs a sensor");
     } else if (value->sensor_from.column && position->format->uplink != NULL) {
         wrong(completion, position->name, value->column, "uplinks have no column of sensors");
     }
     if (unit != NULL && value->known_unit == NULL) {
-        wrong(completion, position->name, value->column, "unknown unit '%s'", unit);
+        wrong(completion, position->name, value->column, "unknown unit '%s'%s", unit,
+              ir_unit_like(ir_view_text(unit), like));
     }
 }
 

@@ -24,7 +24,7 @@ typedef struct ir_pack {
     const ir_input_t *input;
     ir_row_place_t begin; /* of its first row */
     ir_row_place_t head;  /* in force there */
-    size_t notes;         /* the number of the input's notes up to its last row */
+    size_t notes;         /* the number of the input's notes before its first row */
     bool given;           /* to a sender */
     bool settled;         /* it has a final answer, now or from an earlier run */
 } ir_pack_t;

@@ -113,6 +113,7 @@ static bool take_time(ir_row_reader_t *reader, const ir_reading_context_t *conte
         !take_local_time(reader, context, fields, track, timestamp.time_ns, &time_ns)) {
         return false;
     }
+    reading->before = *track;
     ir_track_note(track, timestamp.time_ns, time_ns);
     return ir_reading_set_time(context, time_ns, reading);
 }

@@ -38,9 +38,15 @@ static int64_t choose_forward(const ir_track_t *track, const ir_instants_t *inst
     return instants->second_ns;
 }
 
+/* Whether the next row of the same local time belongs to the other instant: hourly rows. */
+static bool is_complete(const ir_track_t *track, const ir_instants_t *instants) {
+    return track->step_ns >= instants->second_ns - instants->first_ns && track->rows >= track->most;
+}
+
 ir_track_verdict_t ir_track_instant(const ir_track_t *track, const ir_zone_t *zone, int64_t wall_ns,
                                     int64_t *time_ns) {
     const ir_instants_t instants = ir_zone_instants(zone, wall_ns);
+    const bool backward = track->run <= -RUN_MAX;
     if (instants.count == 0) {
         return IR_TRACK_NONE;
     }
@@ -53,15 +59,30 @@ ir_track_verdict_t ir_track_instant(const ir_track_t *track, const ir_zone_t *zo
     }
     if (wall_ns == track->wall_ns &&
         (track->time_ns == instants.first_ns || track->time_ns == instants.second_ns)) {
-        *time_ns = track->time_ns;
+        *time_ns = !is_complete(track, &instants) ? track->time_ns
+                   : backward                     ? instants.first_ns
+                                                  : instants.second_ns;
     } else {
-        *time_ns = track->run <= -RUN_MAX ? choose_backward(track, &instants)
-                                          : choose_forward(track, &instants);
+        *time_ns = backward ? choose_backward(track, &instants) : choose_forward(track, &instants);
     }
     return IR_TRACK_CERTAIN;
 }
 
+static void count_rows(ir_track_t *track, int64_t time_ns) {
+    if (track->timed && time_ns == track->time_ns) {
+        track->rows++;
+        return;
+    }
+    if (track->timed) {
+        track->step_ns =
+            time_ns > track->time_ns ? time_ns - track->time_ns : track->time_ns - time_ns;
+    }
+    track->most = track->rows > track->most ? track->rows : track->most;
+    track->rows = 1;
+}
+
 void ir_track_note(ir_track_t *track, int64_t wall_ns, int64_t time_ns) {
+    count_rows(track, time_ns);
     if (track->timed && time_ns > track->time_ns) {
         track->run = track->run < 0 ? 1 : track->run < RUN_MAX ? track->run + 1 : RUN_MAX;
     } else if (track->timed && time_ns < track->time_ns) {

@@ -195,6 +195,25 @@ const ir_unit_t *ir_unit_find_qudt(ir_view_t local_name) {
     return NULL;
 }
 
+const char *ir_unit_like(ir_view_t text, char out[static IR_NEAREST_TEXT_SIZE]) {
+    ir_nearest_t nearest = ir_nearest(text);
+    ir_nearest_t by_label = ir_nearest(text);
+    for (size_t i = 0; i < ir_units_count; i++) {
+        const ir_unit_t *unit = &ir_units[i];
+        ir_nearest_try(&nearest, unit->senml);
+        ir_nearest_try(&nearest, unit->ucum);
+        ir_nearest_try(&nearest, unit->qudt);
+        const char *before = by_label.name;
+        ir_nearest_try(&by_label, unit->label);
+        by_label.name = by_label.name != before ? unit->senml : before;
+    }
+    if (by_label.distance < nearest.distance) {
+        nearest = by_label;
+    }
+    return nearest.name != NULL ? ir_nearest_text(&nearest, "", out)
+                                : "; docs/reference/registry.md lists them";
+}
+
 bool ir_unit_converts(const ir_unit_t *from, const ir_unit_t *to) {
     if (from == to) {
         return true;

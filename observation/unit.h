@@ -4,6 +4,7 @@
 #ifndef IR_OBSERVATION_UNIT_H
 #define IR_OBSERVATION_UNIT_H
 
+#include "common/nearest.h"
 #include "common/view.h"
 
 #include <stdbool.h>
@@ -32,6 +33,10 @@ const ir_unit_t *ir_unit_find(ir_view_t text);
 /* By QUDT local name; NULL when unknown. FNU and NTU share one QUDT name: the first of the table is
  * found; a registry tells them apart by ir:unit text (see registry.h). */
 const ir_unit_t *ir_unit_find_qudt(ir_view_t local_name);
+
+/* For the end of a message on a text that is no unit: the most similar unit, "; did you mean …?",
+ * else where the units are listed. May use `out`. */
+const char *ir_unit_like(ir_view_t text, char out[static IR_NEAREST_TEXT_SIZE]);
 
 /* Whether `from` converts to `to`. */
 bool ir_unit_converts(const ir_unit_t *from, const ir_unit_t *to);

@@ -193,21 +193,6 @@ static const ir_station_mote_t *take_mote(ir_stations_t *stations, const ir_stat
 
 /* ---- units ---- */
 
-static const char *like_unit(ir_view_t text, char out[static IR_NEAREST_TEXT_SIZE]) {
-    ir_nearest_t nearest = ir_nearest(text);
-    ir_nearest_t by_label = ir_nearest(text);
-    for (size_t i = 0; i < ir_units_count; i++) {
-        const ir_unit_t *unit = &ir_units[i];
-        ir_nearest_try(&nearest, unit->senml);
-        ir_nearest_try(&nearest, unit->ucum);
-        ir_nearest_try(&nearest, unit->qudt);
-        const char *before = by_label.name;
-        ir_nearest_try(&by_label, unit->label);
-        by_label.name = by_label.name != before ? unit->senml : before;
-    }
-    return ir_nearest_text(by_label.distance < nearest.distance ? &by_label : &nearest, "", out);
-}
-
 static const ir_unit_t *take_unit(ir_stations_t *stations, const ir_station_row_t *row,
                                   bool *good) {
     const ir_view_t text = FIELD(row, UNIT);
@@ -219,9 +204,8 @@ static const ir_unit_t *take_unit(ir_stations_t *stations, const ir_station_row_
     }
     if (unit == NULL && text.size > 0) {
         *good = false;
-        ir_stations_fault(
-            stations, row->line, "unknown unit '%.*s'%s", IR_VIEW_ARG(text),
-            like_unit(text, like)[0] != '\0' ? like : "; docs/reference/registry.md lists them");
+        ir_stations_fault(stations, row->line, "unknown unit '%.*s'%s", IR_VIEW_ARG(text),
+                          ir_unit_like(text, like));
     }
     return unit;
 }

@@ -11,7 +11,8 @@ fi
 useradd --create-home --shell /bin/bash newcomer
 echo 'newcomer ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/newcomer
 chown -R newcomer: "$1"
+# A server may take long to start where much else runs.
 # shellcheck disable=SC2016 # expanded by the inner shell
-exec runuser -u newcomer -- env HOME=/home/newcomer sh -ec 'umask 077
+exec runuser -u newcomer -- env HOME=/home/newcomer IR_SERVER_SECONDS=900 sh -ec 'umask 077
     cd && sudo -n true && git clone --quiet "$0" "my river"
     cd "my river" && exec python3 tests/distributions/newcomer.py' "$1"

@@ -106,6 +106,8 @@ ROWS = [
     mapping("time = t\n", "input:5: time is given twice; line 4 has it already"),
     mapping("header = 2000\n", "input:5: header: 2000 is outside 0"),
     mapping("time-format = DD.MM.YYYY\n", "time-format: 'DD.MM.YYYY' is not iso, unix or unix-ms, and contains no %"),
+    mapping("[a:w]\nsensor = /w\nunit = m³/s\n", "[a:w]: unknown unit 'm³/s'; did you mean m3/s?"),
+    mapping("[a:w]\nsensor = /w\nunit = fathoms a week\n", "unknown unit 'fathoms a week'; docs/reference/registry.md lists them"),
     mapping("[a\n", "input:5: neither a section nor NAME = VALUE"),
     stations("a,t,water-temperatur,Cel", "unknown property 'water-temperatur'; did you mean water-temperature?"),
     stations("a,t,temperature,C", "unit 'C' is for ElectricCharge, but temperature is a Temperature"),
@@ -170,8 +172,8 @@ def test_one_line_says_what_is_wrong(row, tmp_path):
 def test_all_faults_of_a_mapping_at_once(tmp_path):
     text = "[a]\nfiles = a.csv\ntime = t\n[a:v]\nunit = xyz\n[b]\ntime = t\n"
     status, lines = answer(Row("ir-feed --check --map {dir}/input", "", 2, {}, text), tmp_path)
-    says = ["[a]: needs a mote", "[a:v]: needs a sensor", "[a:v]: unknown unit 'xyz'", "[b]: needs either files or subscribe",
-            "[b]: needs a mote", "[b]: no section [b:COLUMN] names a sensor", "6 faults in the mapping"]
+    says = ["[a]: needs a mote", "[a:v]: needs a sensor", "[a:v]: unknown unit 'xyz'; docs/reference/registry.md lists them",
+            "[b]: needs either files or subscribe", "[b]: needs a mote", "[b]: no section [b:COLUMN] names a sensor", "6 faults in the mapping"]
     assert status == 2 and [line.endswith(what) for line, what in zip(lines, says, strict=True)] == [True] * 7, lines
 
 

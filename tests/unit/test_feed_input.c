@@ -230,6 +230,39 @@ static void test_a_process_that_dies(void **state) {
     free_scene(scene);
 }
 
+/* The same local time twice, an hour apart: also when the file was read between the two, or with
+ * little read at once. */
+static void test_hourly_rows_when_the_clock_is_set_back(void **state) {
+    (void)state;
+    static const char *const rows[] = {"00:00;1", "01:00;2", "02:00;3", "02:00;4", "03:00;5"};
+    static const long times[] = {1761429600, 1761433200, 1761436800, 1761440400, 1761444000};
+    for (size_t packs = 1; packs <= 3; packs++) {
+        ir_scene_t *grown = new_scene(GAUGE);
+        ir_scene_t *whole = new_scene(GAUGE);
+        write_file(grown, "a.csv", "w", "Datum;Temp;Pegel\n");
+        write_file(whole, "a.csv", "w", "Datum;Temp;Pegel\n");
+        char expected[1024] = "";
+        restart(whole, packs);
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            char line[64];
+            char pack[128];
+            snprintf(line, sizeof line, "26.10.2025 %s;\n", rows[i]);
+            write_file(grown, "a.csv", "a", line);
+            write_file(whole, "a.csv", "a", line);
+            snprintf(pack, sizeof pack,
+                     "[{\"bt\":%ld,\"n\":\"elbe/temperature\",\"u\":\"Cel\",\"v\":%zu}]\n",
+                     times[i], i + 1);
+            strcat(expected, pack);
+            restart(grown, packs);
+            assert_string_equal(read_all(grown), pack);
+            assert_string_equal(read_all(grown), "");
+        }
+        assert_string_equal(read_all(whole), expected);
+        free_scene(grown);
+        free_scene(whole);
+    }
+}
+
 static void test_files_that_change(void **state) {
     (void)state;
     static const char head[] = "Datum;Temp;Pegel\n25.10.2025 10:00;1;\n25.10.2025 10:15;2;\n"
@@ -609,6 +642,7 @@ int main(void) {
         cmocka_unit_test(test_the_same_bytes_in_any_portions),
         cmocka_unit_test(test_rows_that_join_the_last_pack),
         cmocka_unit_test(test_a_process_that_dies),
+        cmocka_unit_test(test_hourly_rows_when_the_clock_is_set_back),
         cmocka_unit_test(test_files_that_change),
         cmocka_unit_test(test_another_mapping),
         cmocka_unit_test(test_a_damaged_state),

@@ -192,6 +192,35 @@ static void test_hourly_rows(void **state) {
     CHECK_ROWS("America/New_York", rows);
 }
 
+/* The same local time twice, an hour apart. */
+static void test_a_row_each_hour(void **state) {
+    (void)state;
+    static const char *const rows[][2] = {
+        {"2025-10-26 00:00", "2025-10-25T22:00:00Z"}, {"2025-10-26 01:00", "2025-10-25T23:00:00Z"},
+        {"2025-10-26 02:00", "2025-10-26T00:00:00Z"}, {"2025-10-26 02:00", "2025-10-26T01:00:00Z"},
+        {"2025-10-26 03:00", "2025-10-26T02:00:00Z"},
+    };
+    static const char *const backwards[][2] = {
+        {"2025-10-26 05:00", "2025-10-26T04:00:00Z"}, {"2025-10-26 04:00", "2025-10-26T03:00:00Z"},
+        {"2025-10-26 03:00", "2025-10-26T02:00:00Z"}, {"2025-10-26 02:00", "2025-10-26T01:00:00Z"},
+        {"2025-10-26 02:00", "2025-10-26T00:00:00Z"}, {"2025-10-26 01:00", "2025-10-25T23:00:00Z"},
+    };
+    CHECK_ROWS("Europe/Berlin", rows);
+    CHECK_ROWS("Europe/Berlin", backwards);
+}
+
+/* Two rows each hour, one for each sensor. */
+static void test_two_rows_each_hour(void **state) {
+    (void)state;
+    static const char *const rows[][2] = {
+        {"2025-10-26 01:00", "2025-10-25T23:00:00Z"}, {"2025-10-26 01:00", "2025-10-25T23:00:00Z"},
+        {"2025-10-26 02:00", "2025-10-26T00:00:00Z"}, {"2025-10-26 02:00", "2025-10-26T00:00:00Z"},
+        {"2025-10-26 02:00", "2025-10-26T01:00:00Z"}, {"2025-10-26 02:00", "2025-10-26T01:00:00Z"},
+        {"2025-10-26 03:00", "2025-10-26T02:00:00Z"},
+    };
+    CHECK_ROWS("Europe/Berlin", rows);
+}
+
 static void test_a_file_that_begins_in_the_hour(void **state) {
     (void)state;
     static const char *const rows[][2] = {
@@ -325,6 +354,8 @@ int main(void) {
         cmocka_unit_test(test_autumn),
         cmocka_unit_test(test_autumn_backwards),
         cmocka_unit_test(test_hourly_rows),
+        cmocka_unit_test(test_a_row_each_hour),
+        cmocka_unit_test(test_two_rows_each_hour),
         cmocka_unit_test(test_a_file_that_begins_in_the_hour),
         cmocka_unit_test(test_blocks),
         cmocka_unit_test(test_spring),
