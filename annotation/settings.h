@@ -23,45 +23,22 @@ typedef struct ir_analysis_settings {
 } ir_analysis_settings_t;
 
 /* Rows for a program's settings table. `type` is its struct, `member` these settings in it. */
-#define IR_FORMAT_SETTINGS(type, member)                                                           \
-    {"graph-detail",                                                                               \
-     0,                                                                                            \
-     IR_SETTING_CHOICE,                                                                            \
-     "WORD",                                                                                       \
-     "lean|full",                                                                                  \
-     0,                                                                                            \
-     0,                                                                                            \
-     "lean",                                                                                       \
-     offsetof(type, member.detail),                                                                \
-     "How much RDF is written for an observation."},                                               \
-        {"graph-name",                                                                             \
-         0,                                                                                        \
-         IR_SETTING_CHOICE,                                                                        \
-         "WORD",                                                                                   \
-         "default|day|mote",                                                                       \
-         0,                                                                                        \
-         0,                                                                                        \
-         "default",                                                                                \
-         offsetof(type, member.naming),                                                            \
-         "Graph that the statements are written to."},                                             \
-    {                                                                                              \
-        "base-iri", 0, IR_SETTING_TEXT, "IRI", NULL, 0, 0,                                         \
-            "https://intelligent-river.example/id/", offsetof(type, member.base_iri),              \
-            "Beginning of the IRIs that the programs make; ends in '/' or '#'."                    \
-    }
+/* clang-format off */
+#define IR_FORMAT_SETTINGS(type, member) \
+    {"graph-detail", 0, IR_SETTING_CHOICE, "WORD", "lean|full", 0, 0, "lean", offsetof(type, member.detail), \
+     "How much RDF is written for an observation."}, \
+    {"graph-name", 0, IR_SETTING_CHOICE, "WORD", "default|day|mote", 0, 0, "default", offsetof(type, member.naming), \
+     "Graph that the statements are written to."}, \
+    {"base-iri", 0, IR_SETTING_TEXT, "IRI", NULL, 0, 0, "https://intelligent-river.example/id/", \
+     offsetof(type, member.base_iri), \
+     "Beginning of the IRIs that the programs make; ends in '/' or '#'."}
 
-#define IR_ANALYSIS_SETTINGS(type, member)                                                         \
-    {"unregistered",                                                                               \
-     0,                                                                                            \
-     IR_SETTING_CHOICE,                                                                            \
-     "WORD",                                                                                       \
-     "reject|accept",                                                                              \
-     0,                                                                                            \
-     0,                                                                                            \
-     "reject",                                                                                     \
-     offsetof(type, member.unregistered),                                                          \
-     "What happens to a sensor that is not in the registry."},                                     \
-        IR_LIMIT_SETTINGS(type, member.limits)
+#define IR_ANALYSIS_SETTINGS(type, member) \
+    {"unregistered", 0, IR_SETTING_CHOICE, "WORD", "reject|accept", 0, 0, "reject", \
+     offsetof(type, member.unregistered), \
+     "What happens to a sensor that is not in the registry."}, \
+    IR_LIMIT_SETTINGS(type, member.limits)
+/* clang-format on */
 
 /* Derives format options from the settings, which still own the texts. */
 void ir_format_settings_options(const ir_format_settings_t *settings, ir_format_options_t *options);

@@ -18,52 +18,21 @@ typedef struct ir_broker_settings {
 
 /* Rows for a program's settings table. `type` is its struct, `member` the ir_broker_settings_t in
  * it. */
-#define IR_BROKER_SETTINGS(type, member)                                                           \
-    {"amqp",                                                                                       \
-     'a',                                                                                          \
-     IR_SETTING_URI,                                                                               \
-     "URI",                                                                                        \
-     NULL,                                                                                         \
-     0,                                                                                            \
-     0,                                                                                            \
-     "amqp://localhost",                                                                           \
-     offsetof(type, member.uri),                                                                   \
+/* clang-format off */
+#define IR_BROKER_SETTINGS(type, member) \
+    {"amqp", 'a', IR_SETTING_URI, "URI", NULL, 0, 0, "amqp://localhost", offsetof(type, member.uri), \
      "RabbitMQ: amqp(s)://[USER@]HOST[:PORT][/VHOST]; several, separated by commas, are tried in " \
-     "turn."},                                                                                     \
-        {"amqp-password",                                                                          \
-         0,                                                                                        \
-         IR_SETTING_SECRET,                                                                        \
-         "TEXT",                                                                                   \
-         NULL,                                                                                     \
-         0,                                                                                        \
-         0,                                                                                        \
-         NULL,                                                                                     \
-         offsetof(type, member.password),                                                          \
-         "RabbitMQ's password."},                                                                  \
-        {"amqp-ca",                                                                                \
-         0,                                                                                        \
-         IR_SETTING_TEXT,                                                                          \
-         "FILE",                                                                                   \
-         NULL,                                                                                     \
-         0,                                                                                        \
-         0,                                                                                        \
-         NULL,                                                                                     \
-         offsetof(type, member.ca),                                                                \
-         "Certificate authority for amqps."},                                                      \
-        {"publish-bytes",                                                                          \
-         0,                                                                                        \
-         IR_SETTING_SIZE,                                                                          \
-         "BYTES",                                                                                  \
-         NULL,                                                                                     \
-         IR_KIB,                                                                                   \
-         512 * IR_MIB,                                                                             \
-         "16Mi",                                                                                   \
-         offsetof(type, member.publish_bytes),                                                     \
-         "Larger messages are refused, not published; RabbitMQ 4 takes 16 MiB."},                  \
-    {                                                                                              \
-        "heartbeat", 0, IR_SETTING_DURATION, "TIME", NULL, 2e9, 600e9, "20s",                      \
-            offsetof(type, member.heartbeat_ns), "AMQP heartbeat interval."                        \
-    }
+     "turn."}, \
+    {"amqp-password", 0, IR_SETTING_SECRET, "TEXT", NULL, 0, 0, NULL, offsetof(type, member.password), \
+     "RabbitMQ's password."}, \
+    {"amqp-ca", 0, IR_SETTING_TEXT, "FILE", NULL, 0, 0, NULL, offsetof(type, member.ca), \
+     "Certificate authority for amqps."}, \
+    {"publish-bytes", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_KIB, 512 * IR_MIB, "16Mi", \
+     offsetof(type, member.publish_bytes), \
+     "Larger messages are refused, not published; RabbitMQ 4 takes 16 MiB."}, \
+    {"heartbeat", 0, IR_SETTING_DURATION, "TIME", NULL, 2e9, 600e9, "20s", offsetof(type, member.heartbeat_ns), \
+     "AMQP heartbeat interval."}
+/* clang-format on */
 
 /* Derives options from the settings, which still own the texts. `role` becomes the connection's
  * name. */

@@ -16,12 +16,12 @@ enum { IR_EXIT_DONE = 0, IR_EXIT_FAILED = 1, IR_EXIT_USAGE = 2 };
 #define IR_CORE_DUMPS "core-dumps"
 
 /* A row for a program's settings table. `type` is its struct, `member` a bool in it. */
-#define IR_PROGRAM_SETTINGS(type, member)                                                          \
-    {                                                                                              \
-        IR_CORE_DUMPS, 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, offsetof(type, member),         \
-            "Allow core dumps and debuggers of the same user; the program's memory contains "      \
-            "passwords."                                                                           \
-    }
+/* clang-format off */
+#define IR_PROGRAM_SETTINGS(type, member) \
+    {IR_CORE_DUMPS, 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, offsetof(type, member), \
+     "Allow core dumps and debuggers of the same user; the program's memory contains " \
+     "passwords."}
+/* clang-format on */
 
 /* The exit code for the status with which the program's work ended. */
 int ir_program_exit(ir_status_t status);
