@@ -3,27 +3,6 @@
 
 #include "common/clock.h"
 
-typedef struct limit_field {
-    ir_registry_term_t term;
-    size_t value, given; /* offsets in ir_limits_t; `given` of a bool */
-    const char *what;
-} limit_field_t;
-
-#define FIELD(term, value, given, what)                                                            \
-    { term, offsetof(ir_limits_t, value), offsetof(ir_limits_t, given), what }
-
-static const limit_field_t number_fields[] = {
-#define NUMBER(symbol, member, property, test, what)                                               \
-    FIELD(IR_REGISTRY_TERM_##symbol, member, has_##member, what),
-    IR_LIMIT_NUMBERS(NUMBER)
-#undef NUMBER
-};
-
-static const limit_field_t duration_fields[] = {
-    FIELD(IR_REGISTRY_TERM_FLAT_SUSPECT, flat_suspect_ns, has_flat_suspect, ""),
-    FIELD(IR_REGISTRY_TERM_FLAT_FAIL, flat_fail_ns, has_flat_fail, ""),
-};
-
 static ir_status_t fault(const ir_builder_t *builder, const ir_fact_t *statement,
                          const char *text) {
     return ir_fact_fault(builder, statement, "%s of %s %s", ir_node_show(statement->predicate).text,
@@ -49,34 +28,45 @@ static ir_status_t read_positive(const ir_builder_t *builder, const ir_fact_t *s
     return IR_OK;
 }
 
-static ir_status_t read_numbers(const ir_builder_t *builder, const ir_node_t *node,
-                                ir_limits_t *limits) {
-    ir_status_t all = IR_OK;
-    for (size_t i = 0; i < sizeof number_fields / sizeof number_fields[0]; i++) {
-        const limit_field_t *field = &number_fields[i];
-        const ir_fact_t *statement = NULL;
-        ir_status_t status = ir_fact_single(builder, node, field->term, &statement);
-        if (status == IR_OK && statement != NULL) {
-            status = read_positive(builder, statement, field->what,
-                                   (double *)((char *)limits + field->value));
-            *(bool *)((char *)limits + field->given) = status == IR_OK;
-        }
-        all = ir_worse(all, status);
-    }
-    return all;
+/* ---- limits of one value ---- */
+
+static ir_status_t read_number(const ir_builder_t *builder, const ir_fact_t *statement,
+                               const char *what, void *value) {
+    return read_positive(builder, statement, what, value);
 }
 
-static ir_status_t read_durations(const ir_builder_t *builder, const ir_node_t *node,
-                                  ir_limits_t *limits) {
+static ir_status_t read_duration(const ir_builder_t *builder, const ir_fact_t *statement,
+                                 const char *what, void *value) {
+    (void)what;
+    return ir_literal_duration(builder, statement, true, value);
+}
+
+#define FIELD(term, read, value, given, what)                                                      \
+    { term, read, offsetof(ir_limits_t, value), offsetof(ir_limits_t, given), what }
+#define NUMBER(symbol, member, property, test, what)                                               \
+    FIELD(IR_REGISTRY_TERM_##symbol, read_number, member, has_##member, what),
+
+static const struct {
+    ir_registry_term_t term;
+    ir_status_t (*read)(const ir_builder_t *, const ir_fact_t *, const char *what, void *value);
+    size_t value, given; /* offsets in ir_limits_t; `given` of a bool */
+    const char *what;
+} fields[] = {
+    IR_LIMIT_NUMBERS(NUMBER)
+        FIELD(IR_REGISTRY_TERM_FLAT_SUSPECT, read_duration, flat_suspect_ns, has_flat_suspect, ""),
+    FIELD(IR_REGISTRY_TERM_FLAT_FAIL, read_duration, flat_fail_ns, has_flat_fail, ""),
+};
+
+static ir_status_t read_fields(const ir_builder_t *builder, const ir_node_t *node,
+                               ir_limits_t *limits) {
     ir_status_t all = IR_OK;
-    for (size_t i = 0; i < sizeof duration_fields / sizeof duration_fields[0]; i++) {
-        const limit_field_t *field = &duration_fields[i];
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         const ir_fact_t *statement = NULL;
-        ir_status_t status = ir_fact_single(builder, node, field->term, &statement);
+        ir_status_t status = ir_fact_single(builder, node, fields[i].term, &statement);
         if (status == IR_OK && statement != NULL) {
-            status = ir_literal_duration(builder, statement, true,
-                                         (int64_t *)((char *)limits + field->value));
-            *(bool *)((char *)limits + field->given) = status == IR_OK;
+            status = fields[i].read(builder, statement, fields[i].what,
+                                    (char *)limits + fields[i].value);
+            *(bool *)((char *)limits + fields[i].given) = status == IR_OK;
         }
         all = ir_worse(all, status);
     }
@@ -294,8 +284,8 @@ static ir_status_t read_climatology(const ir_builder_t *builder, const ir_node_t
 typedef ir_status_t (*read_fn)(const ir_builder_t *, const ir_node_t *, ir_limits_t *);
 
 ir_status_t ir_limits_build(const ir_builder_t *builder, ir_node_t *node, ir_limits_t *limits) {
-    static const read_fn readers[] = {read_numbers, read_durations, read_gross,
-                                      read_spike,   read_flat,      read_climatology};
+    static const read_fn readers[] = {read_fields, read_gross, read_spike, read_flat,
+                                      read_climatology};
     ir_status_t status = IR_OK;
     for (size_t i = 0; i < sizeof readers / sizeof readers[0]; i++) {
         status = ir_worse(status, readers[i](builder, node, limits));
