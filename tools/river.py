@@ -190,6 +190,9 @@ def registry_files(variable, text):
     for each in files:
         if not each.is_file():
             raise UsageError(f"{variable}={text}: there is no file {each}")
+        if each.suffix == ".csv":
+            raise UsageError(f"{variable}={text}: a registry is Turtle, NAME.ttl; make one of the table: "
+                             f"{show(PROGRAMS / 'ir-registry')} from-csv {each} > {each.with_suffix('.ttl').name}")
         if each.suffix != ".ttl":
             raise UsageError(f"{variable}={text}: a registry is Turtle, NAME.ttl; rename {each}")
         if each.name == SIMULATED:

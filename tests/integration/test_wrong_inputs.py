@@ -71,6 +71,7 @@ ROWS = [
     variable("up.py up", "LISTEN=somewhere: it is an address", LISTEN="somewhere"),
     variable("up.py up", "LISTEN=192.0.2.1: this machine has no such address", LISTEN="192.0.2.1", REGISTRY=str(REGISTRY)),
     variable("up.py up", "REGISTRY=none.ttl: there is no file none.ttl", REGISTRY="none.ttl"),
+    variable("up.py up", "ir-registry from-csv examples/tutorial/stations.csv > stations.ttl", REGISTRY="examples/tutorial/stations.csv"),
     variable("up.py up", "DATA={dir}/a,b: a comma separates", DATA="{dir}/a,b"),
     variable("up.py registry", "make registry wants FILE=MY.ttl"),
     variable("load.py", "no stack is running below {dir}", 1, DATA="{dir}"),
