@@ -128,7 +128,8 @@ def interrupted_calls_are_completed(inventory, own, moments):  # noqa: F811
     for number, seconds in enumerate(moments):
         write(inventory, batches=6 + number)
         interrupt(inventory, "two", seconds)
-        deploy(inventory, "two")
+        told = deploy(inventory, "two")
+        assert re.search("; changed: (worker|nothing)$", told, re.M), told
         assert f"in-flight = {6 + number}\n" in (own / "worker/river.conf").read_text()
         assert started(inventory, "two", "worker") >= (own / "worker/river.conf").stat().st_mtime - 1
     assert "changed: nothing" in deploy(inventory, "two")
