@@ -9,6 +9,7 @@ from pathlib import Path
 from until import wait_until
 
 from . import clean, command
+from .errors import LabError
 from .roles import ROLES, in_order
 
 EXTRA_SECONDS = 10
@@ -59,7 +60,11 @@ class Runit:
 
     def tell(self, name, verb):
         seconds = ROLES[self.roles[name]].stop_seconds if name in self.roles else LONGEST
-        command.run(["sv", "-w", seconds, verb, self.service(name)], seconds=seconds + EXTRA_SECONDS)
+        done = command.run(["sv", "-w", seconds, verb, self.service(name)], seconds=seconds + EXTRA_SECONDS, good=(0, 1))
+        if done.out.startswith("kill: "):  # what follows goes on, as under systemd
+            print(f"{name} did not end within {seconds} s and was killed", flush=True)
+        elif done.status != 0:
+            raise LabError(f"sv {verb} {name}: {(done.out + done.err).strip()}")
 
     def start(self, name):
         wait_until(lambda: self.supervised(name), EXTRA_SECONDS)

@@ -22,7 +22,7 @@ from test_deploy import deploy, inventory, port_mapper, send  # noqa: F401 - fix
 
 sys.path.insert(0, str(ROOT))
 
-from platforms.lab import LabError, deploy as deployment, running, systemd, tree  # noqa: E402
+from platforms.lab import LabError, deploy as deployment, runit, running, systemd, tree  # noqa: E402
 from platforms.lab.inventory import Inventory  # noqa: E402
 
 ONE, TWO = LOOPBACK[:2]
@@ -189,6 +189,29 @@ def secrets_are_those_that_others_have(inventory):  # noqa: F811
     secrets.rename(secrets.with_name("kept"))
     assert "but one runs: copy the folder from there" in deploy(inventory, "two", good=1)
     secrets.with_name("kept").rename(secrets)
+
+
+@pytest.mark.skipif(not shutil.which("runsvdir"), reason="no runit here: tools/install runit")
+def test_a_service_that_does_not_end_is_killed(tmp_path, monkeypatch, capsys):
+    """The call says so, and goes on."""
+    monkeypatch.setitem(runit.ROLES, "balancer", runit.ROLES["balancer"]._replace(stop_seconds=1))
+    made = runit.Runit(tmp_path, str(tmp_path), [("balancer", "balancer")])
+    made.service("balancer").mkdir(parents=True)
+    run = made.service("balancer") / "run"
+    run.write_text("#!/bin/sh\ntrap '' TERM\nexec sleep 1000\n")
+    run.chmod(0o755)
+    with subprocess.Popen(["runsvdir", made.run / "service"]) as supervisor:
+        try:
+            made.start("balancer")
+            pid = (made.service("balancer") / "supervise" / "pid").read_text().strip()
+            harness.wait_for(lambda: Path(f"/proc/{pid}/comm").read_text() == "sleep\n", "it to bear TERM")
+            time.sleep(1.1)  # sv counts in whole seconds: one that has just started counts as started again
+            made.restart("balancer")
+            assert capsys.readouterr().out == "balancer did not end within 1 s and was killed\n"
+            made.tell("balancer", "status")
+        finally:
+            supervisor.send_signal(signal.SIGHUP)
+            subprocess.run(["sv", "-w", "1", "force-shutdown", made.service("balancer")], timeout=60, check=False)
 
 
 def alive(address, port):
