@@ -1,12 +1,12 @@
-# Intelligent River middleware. `make run` does the main job, `make test` passes the tests; `make help`
-# lists the rest.
+# Intelligent River middleware. `make run` processes real data, `make test` runs the tests; `make help` lists the rest.
 #
-# MODE=release (default) | asan (ASan+UBSan) | tsan | fuzz (asan for libFuzzer) | check; each builds below out/MODE. A warning
-# is an error in the tests' builds and in check's, not in a user's: another compiler or library may have new ones.
+# MODE=release (default) | asan (ASan+UBSan) | tsan | fuzz (asan for libFuzzer) | check; each builds below out/MODE.
+# Warnings are errors in the builds for tests and check, but not in a user's build: another compiler or library may warn
+# about more.
 MODE ?= release
 
-# What the command line sets is looked at before anything is done: unknown names and wrong values are refused. A machine
-# without Python does so when Python is installed (programs).
+# Variables on the command line are checked before anything is done: unknown names and wrong values are refused. A
+# machine without Python makes this check after Python is installed (target programs).
 QUOTED_OVERRIDES = '$(subst ','\'',$(MAKEOVERRIDES))'
 ifneq ($(MAKEOVERRIDES),)
 ifeq ($(MAKELEVEL),0)
@@ -22,7 +22,7 @@ PACKAGES := librabbitmq libmongoc-1.0 serd-0 libevent_core libevent_extra libeve
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wformat=2 -Wno-format-truncation -Wundef -Wvla
-# Against memory faults, in what users run; tools/hardening.py holds the programs against it.
+# Protections against memory faults in release builds; tools/hardening.py checks that the programs have them.
 HARDENING_x86_64 := -fcf-protection=full
 HARDENING_aarch64 := -mbranch-protection=standard
 HARDENING := -fPIE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection \
@@ -33,13 +33,14 @@ FLAGS_asan := -O1 -g -Werror -fsanitize=address,undefined -fno-sanitize-recover=
 FLAGS_fuzz := -O1 -g -Werror -Wno-unknown-warning-option -Wno-format-nonliteral -Wno-format-zero-length -fsanitize=fuzzer-no-link,address,undefined \
               -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan := -O1 -g -Werror -fsanitize=thread -fno-omit-frame-pointer
-# Only ir-feed uses it, so only that is bound to it.
+# Only ir-feed uses this library, so only ir-feed is linked to it.
 ZONES := glib-2.0
 VERSION := $(shell cat VERSION)
 BASE_CFLAGS := -std=c17 -D_GNU_SOURCE -DIR_VERSION='"$(VERSION)"' -I. \
                $(shell pkg-config --cflags $(PACKAGES) $(ZONES) 2>/dev/null)
-# CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS are the caller's, from the command line or the environment. They add to ours, and come last so
-# that they prevail. Only CPPFLAGS come first: Debian's define _FORTIFY_SOURCE, too, and the stronger one is to hold.
+# CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS are the caller's, from the command line or the environment. They add to ours, and
+# come last so that they prevail. Only CPPFLAGS come first: Debian's also define _FORTIFY_SOURCE, and our stronger value
+# must override it.
 COMPILE = $(CC) $(CPPFLAGS) $(BASE_CFLAGS) $(WARNINGS) $(FLAGS_$(MODE)) -pthread -MMD -MP $(CFLAGS)
 LINKING_release := -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 LINKING_check := $(LINKING_release)
@@ -63,17 +64,17 @@ LIBRARY := $(BUILD)/libir.a
 PROGRAMS := $(foreach m,$(MAINS),$(BUILD)/ir-$(patsubst main_%,%,$(basename $(notdir $(m)))))
 UNIT_SOURCES := $(wildcard tests/unit/test_*.c)
 UNIT_TESTS := $(UNIT_SOURCES:tests/unit/%.c=$(BUILD)/tests/%)
-# What several unit tests share; it takes the place of malloc, so only those get it that ask for it.
+# Helpers for several unit tests. One replaces malloc, so only tests that request it are linked with it.
 UNIT_HELPERS := $(filter-out $(UNIT_SOURCES),$(wildcard tests/unit/*.c))
 ALLOC_TESTS := $(shell grep -ls failing_alloc.h $(UNIT_SOURCES))
 SOURCE_TESTS := $(shell grep -ls unit/sources.h $(UNIT_SOURCES))
 MEMORY_TESTS := $(shell grep -ls unit/memory_transport.h $(UNIT_SOURCES))
-# It says which metrics there are, for the reference.
+# Prints all metrics, for the reference.
 PRINT_METRICS := $(BUILD)/packaging/print_metrics
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/bench_*.c))
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZERS := $(FUZZ_SOURCES:tests/fuzz/%.c=$(BUILD)/fuzz/%)
-# libFuzzer has a main of its own; driver.c is one without it.
+# libFuzzer brings its own main(); driver.c provides one when libFuzzer is not used.
 FUZZ_HELPERS := $(BUILD)/tests/fuzz/bound.o $(BUILD)/tests/fuzz/pack.o $(if $(filter fuzz,$(MODE)),,$(BUILD)/tests/fuzz/driver.o)
 
 .PHONY: build unit fuzzers benches
@@ -119,7 +120,7 @@ $(BUILD)/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_HELPERS) $(LIBRARY)
 
 # ---- the main job ----
 
-# What these take from the command line or the environment; tools/variables.py knows what each may be.
+# Variables that these targets take from the command line or the environment; tools/variables.py defines their values.
 FORMATS ?= jsonld,senml
 export BROKERS GATEWAYS WORKERS DOCUMENTS GRAPH FORMATS VIA REPEAT RATE KEEP MOTES DURATION PLATFORM TOPOLOGY PROFILE MESSAGES
 export REGISTRY DATA FRESH LISTEN FILE PACE TO COPIES FROM STORE
@@ -143,17 +144,17 @@ backup restore:
 	@exec python3 tools/keep.py $@
 load:
 	@exec python3 tools/load.py
-# The highest rate that the stack keeps; four to eight minutes.
+# Finds the highest rate that the stack sustains; takes four to eight minutes.
 find-max:
 	@exec python3 tools/load.py find-max
 # Prometheus beside what runs.
 monitor:
 	@tools/install monitoring
 	@exec python3 tools/monitor.py
-# What the commands that `make up` prints are typed with.
+# Tools that the commands printed by `make up` need.
 up-programs: programs
 	@tools/install paste
-# Two that begin at the same moment build one after the other.
+# Two that start at the same moment build one after the other.
 programs:
 	@! command -v python3 >/dev/null || python3 tools/run.py check
 	@tools/install build run $(filter-out sqlite nquads null,$(DOCUMENTS) $(GRAPH)) \
@@ -164,13 +165,15 @@ programs:
 
 # ---- measuring ----
 
-# Which platform, which tuning: interleaved, with proofs. PLATFORMS="lxc …" PROFILES= EXPERIMENTS=quick REPEATS= MINUTES= SEED=
+# Compares platforms and tunings: interleaved samples, with proofs. PLATFORMS="lxc …" PROFILES= EXPERIMENTS=quick
+# REPEATS= MINUTES= SEED=
 EXPERIMENTS ?= quick
 .PHONY: bench bench-programs
 bench: bench-programs
 	@bench/ir-bench run $(EXPERIMENTS) --platforms "$(PLATFORMS)" --profiles "$(or $(PROFILES),default)" \
 	    $(if $(MINUTES),--minutes $(MINUTES)) $(if $(REPEATS),--repeats $(REPEATS)) $(if $(SEED),--seed $(SEED))
-# The same run ten times, three of them beside an unrelated load: how often its proofs hold. Over three hours.
+# Repeats one run ten times, three of them beside an unrelated load, and reports how often its proofs hold. Takes over
+# three hours.
 .PHONY: bench-ten
 bench-ten: bench-programs
 	@bench/ir-bench repeat $(EXPERIMENTS) --platforms "$(PLATFORMS)" --runs $(or $(RUNS),10) \
@@ -179,7 +182,7 @@ bench-programs:
 	@tools/install build run bench platforms $(if $(PLATFORMS),$(call platform_groups,$(PLATFORMS)),lxc)
 	+@$(SUBMAKE) -s MODE=release build benches
 
-# Workers of other kinds that are compiled, for the experiment peers (bench/peers/README.md).
+# Builds the compiled workers for the experiment peers (bench/peers/README.md).
 out/peers/java.ok: bench/peers/java/pom.xml $(wildcard bench/peers/java/src/main/java/river/*.java)
 	@rm -rf out/peers/java
 	@mvn -B -q -f bench/peers/java package
@@ -191,7 +194,7 @@ out/peers/benthos.ok: $(wildcard bench/peers/benthos/*)
 
 # ---- tests ----
 
-# Unit tests of what threads share; they run under the thread sanitizer too.
+# Unit tests of code that threads share; they also run under the thread sanitizer.
 THREADED := stage doubts producer tracker histogram endpoint outlet decoder transport
 
 .PHONY: test test-slow test-programs
@@ -206,8 +209,8 @@ test-unit:
 	+@$(SUBMAKE) -s MODE=tsan tsan-unit
 	@python3 tools/test.py --unit
 
-# The whole stack under load while one part after the other is killed, cut off, filled, poisoned: tests/faults/README.md.
-# Its README has the settings, which come from the command line or the environment.
+# Runs the whole stack under load and injects faults: processes are killed, connections cut, disks filled, bad messages
+# sent. tests/faults/README.md explains the settings, which come from the command line or the environment.
 export SEED OBSERVATIONS FAULTS MINUTES KINDS LONGEST PATIENCE COMPARE
 .PHONY: faults
 faults:
@@ -215,14 +218,14 @@ faults:
 	+@$(SUBMAKE) -s MODE=release build
 	@IR_BUILD=out/release PYTHONPATH=tests exec /usr/bin/python3 -m faults
 
-# Half an hour of steady load at half of what the machine takes: whether memory or descriptors grow. bench/soak.py has the
-# settings.
+# Half an hour of steady load at half of the machine's capacity; checks that memory and descriptors do not grow.
+# bench/soak.py explains the settings.
 .PHONY: soak
 soak:
 	@exec /usr/bin/python3 bench/soak.py
 
-# `make run` and `make test` on each Debian release, in roots made from the host's apt sources. RELEASE names one; STEPS,
-# what is done there: run run-servers test, and, only when named, kills upgrade.
+# `make run` and `make test` on each Debian release, in roots made from the host's apt sources. RELEASE selects one
+# release, STEPS the steps: run run-servers test by default; kills and upgrade on request.
 RELEASE ?=
 STEPS ?=
 .PHONY: test-distributions
@@ -230,18 +233,19 @@ test-distributions:
 	@tools/install distributions
 	@python3 tests/distributions/run.py $(RELEASE:%=--release %) $(STEPS:%=--step %)
 
-# The README's commands as an ordinary user with sudo types them, in a fresh root of each release; half an hour.
+# Runs the README's commands as an ordinary user with sudo, in a fresh root of each release. Takes half an hour.
 .PHONY: test-newcomer
 test-newcomer:
 	@tools/install distributions
 	@python3 tests/distributions/run.py $(RELEASE:%=--release %) --step newcomer
 
-# Minutes to an hour: workers killed twenty times at random moments, long runs. TESTS: only those, as pytest's -k.
+# Slow tests, minutes to an hour: workers killed twenty times at random moments, long runs. TESTS selects tests, like
+# pytest's -k.
 TESTS ?=
 test-slow: test-programs
 	@python3 tools/test.py --slow $(if $(TESTS),-- -k "$(TESTS)")
 
-# Groups of tools/install; tests/distributions asks for them, since it installs before the network is taken away.
+# Groups of tools/install. tests/distributions needs the list, because it installs them before it cuts off the network.
 TEST_GROUPS := build run unit test faults platforms lxc podman kvm mongodb fuseki oxigraph virtuoso monitoring
 .PHONY: test-groups
 test-groups:
@@ -254,21 +258,21 @@ test-programs:
 .PHONY: tsan-unit
 tsan-unit: $(filter $(THREADED:%=$(BUILD)/tests/test_%),$(UNIT_TESTS))
 
-# Every verb on every platform that this host can do, twice; minutes. PLATFORMS names some of them.
+# Runs every verb twice on every platform that this host supports; takes minutes. PLATFORMS selects platforms.
 .PHONY: test-platforms
 test-platforms:
 	@tools/install build run platforms $(or $(call platform_groups,$(PLATFORMS)),$(filter-out xen,$(PLATFORM_GROUPS))) test-platforms
 	+@$(SUBMAKE) -s MODE=release build
 	@tests/platforms/run $(PLATFORMS)
 
-# Xen with dom0 and guests in QEMU, without hardware help: every verb, twice. IR_TEST_XEN_KINDS=pv,pvh,hvm …
+# The same on Xen, with dom0 and guests emulated in QEMU. IR_TEST_XEN_KINDS=pv,pvh,hvm …
 .PHONY: test-xen
 test-xen:
 	@tools/install build run test-xen
 	+@$(SUBMAKE) -s MODE=release build
 	@python3 tests/platforms/xen_nested.py
 
-# Each target for SECONDS; CORPUS: a folder with more inputs; TARGETS: only these (tests/fuzz/README.md).
+# Fuzzes each target for SECONDS. CORPUS: a folder with more inputs; TARGETS: only these targets (tests/fuzz/README.md).
 SECONDS ?= 60
 FUZZ = tests/fuzz/run.py --seconds "$(SECONDS)" $(if $(CORPUS),--corpus "$(CORPUS)") $(TARGETS)
 .PHONY: fuzz valgrind
@@ -318,7 +322,7 @@ check-warnings:
 check-hardening: check-warnings
 	@python3 tools/hardening.py $(PROGRAMS:$(BUILD)/%=out/check/%)
 check-tidy: $(TIDY_STAMPS)
-# A file is looked at again when it or any header has changed.
+# A file is checked again when it or any header has changed.
 out/tidy/%.ok: %.c .clang-tidy $(filter %.h,$(C_FILES))
 	@mkdir -p $(@D)
 	@echo "clang-tidy $<"
@@ -327,8 +331,8 @@ out/tidy/%.ok: %.c .clang-tidy $(filter %.h,$(C_FILES))
 format:
 	clang-format -i $(C_FILES)
 
-# The example of every setting, and the lists of their names and of the programs, which tell those of others from misspelt
-# ones; written anew when a setting changes, and a test holds both against the programs.
+# The example with every setting, and the lists of setting and program names, with which a program tells the settings of
+# others from misspelt ones. Rewrite them when a setting changes; a test compares them with the programs.
 .PHONY: river.conf
 river.conf: build
 	@{ sed -n '1,/^$$/p' $@; for each in ingest worker store loadgen feed annotate registry tap; do \
@@ -337,22 +341,22 @@ river.conf: build
 	@sed -n 's/^;\([a-z0-9-]*\) =.*/"\1",/p' $@ | LC_ALL=C sort -u > common/setting_names.inc
 	@sed -n 's/^\[\(ir-[a-z]*\)\]/"\1",/p' $@ | LC_ALL=C sort -u > common/program_names.inc
 
-# The example of the balancer's configuration; a test holds it against the list of nodes.
+# The example of the balancer's configuration; a test compares it with the list of nodes.
 .PHONY: haproxy.cfg
 haproxy.cfg:
 	ingest/haproxy.py ingest/nodes.conf > ingest/haproxy.cfg
 
-# The references that follow from tables in the code; a test holds them against it.
+# The references generated from tables in the code; a test compares them with the code.
 .PHONY: references
 references: build $(PRINT_METRICS)
 	@tools/references.py $(BUILD)
 
-# For clangd and other tools: how each C file is compiled.
+# The compile command of each C file, for clangd and other tools.
 .PHONY: compile_commands.json
 compile_commands.json:
 	@python3 tools/compile_commands.py '$(subst ','\'',$(COMPILE))' $(TIDY_FILES) $(BENCHES:$(BUILD)/%=%.c) > $@
 
-# Grafana's dashboards; a test holds them against the script.
+# Grafana's dashboards; a test compares them with the script.
 .PHONY: dashboards
 dashboards:
 	monitoring/dashboards.py
@@ -379,7 +383,7 @@ INSTALLED_FILES := tools/install tests/requirements.txt ingest/guard.py ingest/c
                    $(wildcard ingest/*.erl) ingest/haproxy.py ingest/rabbitmq.py ingest/definitions.py ingest/motes.py ingest/carry.py \
                    ingest/cut.py ingest/drained.py ingest/make-certificates ingest/check-data
 INSTALLED_DOCUMENTS := README.md CHANGELOG.md LICENSE feed/README.md loadgen/README.md bench/README.md docs examples
-# A service is installed with the sandbox of our own programs in it.
+# Installed units include the sandbox settings of our own programs.
 UNITS := $(wildcard packaging/systemd/*.service packaging/systemd/*.target)
 SANDBOX := packaging/systemd/sandbox.conf packaging/systemd/program.conf
 MANUALS = $(addprefix $(BUILD)/manuals/,$(addsuffix .1,$(notdir $(PROGRAMS) $(SCRIPTS))))
@@ -392,8 +396,8 @@ $(BUILD)/manuals/made: packaging/manuals.py VERSION $(PROGRAMS) $(SCRIPTS) $(wil
 	@python3 packaging/manuals.py $(@D) $(VERSION) $(PROGRAMS) $(SCRIPTS)
 	@touch $@
 
-# Copies files and folders below a folder, under the paths that they have here. What may be executed stays so; else the modes of the
-# sources and the caller's umask count for nothing.
+# Copies files and folders below a folder, under the paths that they have here. Executable files stay executable;
+# otherwise the modes of the sources and the caller's umask have no effect.
 define copy
 	@find $(1) -name __pycache__ -prune -o -type f -perm -u+x -exec install -D -m 755 {} $(2)/{} \; \
 	    -o -type f -exec install -D -m 644 {} $(2)/{} \;
@@ -443,49 +447,49 @@ clean:
 	rm -rf out
 
 help:
-	@echo "make run         the main job on real data; ends with a table and out/run/summary.json"
+	@echo "make run         processes real data; ends with a table and out/run/summary.json"
 	@echo "                   DOCUMENTS=sqlite|mongodb|null  GRAPH=nquads|fuseki|oxigraph|virtuoso|null"
 	@echo "                   VIA=mix|amqp|mqtt|http  BROKERS=1|3|5|7  GATEWAYS=2  WORKERS=2"
-	@echo "                   REPEAT=1  RATE=0 (observations/s; 0: as fast as it goes)  MESSAGES=0 (only so many)"
+	@echo "                   REPEAT=1  RATE=0 (observations/s; 0: as fast as possible)  MESSAGES=0 (stop after this many)"
 	@echo "                   PLATFORM=$(subst $(empty) ,|,bare $(PLATFORM_GROUPS))[:KIND] (kvm:qemu emulates)  TOPOLOGY=single|split  PROFILE=default|pinned|…: in guests"
 	@echo "                   FORMATS=jsonld,senml  KEEP=1 (leave it running, print the addresses)"
 	@echo "make up          a river of your own, kept in river/ and left running: REGISTRY=MY.ttl (several: A.ttl,B.ttl)"
-	@echo "                   DATA=DIR (in the place of river/)  LISTEN=127.0.0.1 (where motes reach it)  FRESH=1 (empty it first)"
-	@echo "                   BROKERS DOCUMENTS GRAPH GATEWAYS WORKERS FORMATS as above; again: goes on with what is there"
-	@echo "make registry    FILE=MY.ttl: the registry of what runs from now on;  make down  stops it"
-	@echo "make backup      TO=DIR: a new folder in DIR with all that cannot be made again; beside running workers"
-	@echo "                   COPIES=7 (remove older ones so that so many are left; 0: none)"
-	@echo "make restore     FROM=DIR: what is lost, from a backup or the newest in DIR; STORE=both|documents|graph"
-	@echo "make load        simulated motes on it: MOTES=1000 RATE=1000 DURATION=30 VIA=mix"
-	@echo "make find-max    looks for the highest rate that it keeps: MOTES=1000 VIA=mix; four to eight minutes"
-	@echo "make monitor     Prometheus for what runs, with rules and alerts (docs/howto/monitor.md); PACE=30: alerts in seconds, for trials"
+	@echo "                   DATA=DIR (instead of river/)  LISTEN=127.0.0.1 (address for motes)  FRESH=1 (empty it first)"
+	@echo "                   BROKERS DOCUMENTS GRAPH GATEWAYS WORKERS FORMATS as above; called again, it continues with the existing data"
+	@echo "make registry    FILE=MY.ttl: changes the registry of the running river;  make down  stops the river"
+	@echo "make backup      TO=DIR: saves all that cannot be made again in a new folder in DIR; workers may run"
+	@echo "                   COPIES=7 (keep this many backups, remove older ones; 0: remove none)"
+	@echo "make restore     FROM=DIR: restores what is lost, from a backup or from the newest one in DIR; STORE=both|documents|graph"
+	@echo "make load        simulated motes send to the running river: MOTES=1000 RATE=1000 DURATION=30 VIA=mix"
+	@echo "make find-max    finds the highest rate that the running river sustains: MOTES=1000 VIA=mix; four to eight minutes"
+	@echo "make monitor     starts Prometheus for the running river, with alerts (docs/howto/monitor.md); PACE=30: alerts within seconds"
 	@echo "make bench       compares bare metal with a platform: proofs, intervals, a report below out/bench"
 	@echo "                   PLATFORMS=\"lxc …\"  PROFILES=\"default pinned …\"  EXPERIMENTS=quick|thesis|all|\"NAME …\""
-	@echo "                   REPEATS=LEAST-MOST (blocks)  MINUTES= (for all; else what six blocks take)  SEED="
-	@echo "make bench-ten   the same ten times, three of them beside an unrelated load: how often its proofs hold"
-	@echo "make test        unit and integration tests under sanitizers; ends with the count"
-	@echo "make test-unit   the unit tests alone"
-	@echo "make test-distributions  make run and make test on Debian 12 and 13 (RELEASE=bookworm|trixie: on one;"
-	@echo "                   STEPS=\"run run-servers test kills upgrade\": only these; the last two come only when named)"
-	@echo "make test-newcomer  the README's commands as an ordinary user with sudo types them (RELEASE= as above); half an hour"
-	@echo "make test-slow   the long ones: workers killed forty times, long runs (IR_RABBITMQ_ROOT: another RabbitMQ, too;"
-	@echo "                   TESTS=WORDS: only those, as pytest's -k)"
-	@echo "make faults      the stack under load while its parts are killed, cut off, filled, poisoned: FAULTS=100"
+	@echo "                   REPEATS=LEAST-MOST (blocks)  MINUTES= (for the whole run; default: six blocks)  SEED="
+	@echo "make bench-ten   repeats it ten times, three of them beside an unrelated load; reports how often its proofs hold"
+	@echo "make test        unit and integration tests under sanitizers; ends with the totals"
+	@echo "make test-unit   only the unit tests"
+	@echo "make test-distributions  make run and make test on Debian 12 and 13 (RELEASE=bookworm|trixie: only on this one;"
+	@echo "                   STEPS=\"run run-servers test kills upgrade\": only these steps; the last two run only on request)"
+	@echo "make test-newcomer  runs the README's commands as an ordinary user with sudo (RELEASE= as above); half an hour"
+	@echo "make test-slow   the slow tests: workers killed forty times, long runs (IR_RABBITMQ_ROOT: also with another RabbitMQ;"
+	@echo "                   TESTS=WORDS: only these, like pytest's -k)"
+	@echo "make faults      injects faults into the stack under load: kills, cut connections, full disks, bad messages: FAULTS=100"
 	@echo "                   OBSERVATIONS=1000000 RATE=500 MINUTES= SEED= KINDS=\"kill partition …\"; a report below out/faults"
-	@echo "make soak        half an hour of steady load: whether memory or descriptors grow: MINUTES=30 RATE=0"
-	@echo "make test-platforms  every verb on every platform this host can do (PLATFORMS=bare,lxc …)"
-	@echo "make test-xen    the same for Xen, in a machine of QEMU that runs it; half an hour"
+	@echo "make soak        half an hour of steady load; checks that memory and descriptors do not grow: MINUTES=30 RATE=0"
+	@echo "make test-platforms  every verb on every platform that this host supports (PLATFORMS=bare,lxc …)"
+	@echo "make test-xen    the same on Xen, which runs in a QEMU machine; half an hour"
 	@echo "make build       the programs, below out/release (MODE=asan|tsan: below out/asan, out/tsan)"
-	@echo "make check       format, clang-tidy, shellcheck, hardening; make format repairs the first"
+	@echo "make check       format, clang-tidy, shellcheck, hardening; make format fixes the first"
 	@echo "make compile_commands.json  for clangd and other tools; make references: settings, metrics, messages in docs/reference"
 	@echo "make valgrind    unit tests and short runs of the release build under valgrind"
-	@echo "make fuzz        every parser of foreign bytes under libFuzzer: SECONDS=60 (each)  CORPUS=DIR (more inputs)  TARGETS=\"NAME …\""
+	@echo "make fuzz        fuzzes every parser of external input with libFuzzer: SECONDS=60 (each)  CORPUS=DIR (more inputs)  TARGETS=\"NAME …\""
 	@echo "make install     programs, manual pages, examples and documents, below PREFIX=/usr/local (DESTDIR=)"
 	@echo "make deb         Debian packages for this release, or RELEASE=bookworm|trixie; below out/deb"
 	@echo "make image       an OCI image of the packages, below out/image"
-	@echo "make test-packages  the packages and the image: built, installed, started, upgraded and purged on Debian 12 and 13"
+	@echo "make test-packages  builds, installs, starts, upgrades and purges the packages and the image on Debian 12 and 13"
 	@echo "make uninstall   removes them"
-	@echo "make clean       removes out/; a river of make up stays"
+	@echo "make clean       removes out/; a river made by make up stays"
 
 -include $(OBJECTS:.o=.d) $(MAINS:%.c=$(BUILD)/%.d) $(UNIT_SOURCES:%.c=$(BUILD)/%.d) \
          $(UNIT_HELPERS:%.c=$(BUILD)/%.d) $(patsubst %.c,$(BUILD)/%.d,$(wildcard tests/fuzz/*.c packaging/*.c))

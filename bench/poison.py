@@ -1,13 +1,15 @@
-"""Measures what one mote's poison costs a hundred others: bench/poison.py [NAME…] [--rate N] [--seconds N] [--root
+"""Measures how one misbehaving mote (its "poison") affects a hundred others: bench/poison.py [NAME…] [--rate N] [--seconds N]
+[--root
 DIR].
 
 On a separate stack (one broker, two gateways, two workers, SQLite, N-Quads, the limits of a deployment) ir-loadgen sends
 for a hundred simulated motes over AMQP, MQTT and HTTP, and measures the time until the observations are published again.
-For each kind of poison there is an undisturbed stretch, and then one beside a mote with a valid password that sends it.
-All kinds take some eight minutes on a quiet machine. The table on standard output has for each kind the p99 of the hundred
-without and with it, the most memory of each process meanwhile, what is missing and doubled, and who was named where;
---out FILE keeps all figures and the facts of the machine as JSON. The aim is a p99 that at most doubles. --root uses the
-broker of another system's root folder, --build all programs of another build. It needs the tests' Python:
+For each kind of poison there is an undisturbed stretch, and then one during which a mote with a valid password sends the
+poison. All kinds take about eight minutes on a quiet machine. For each kind the table on standard output shows the p99 of the
+hundred motes without and with the poison, the peak memory of each process, the missing and doubled observations, and where the
+culprit was named;
+--out FILE keeps all figures and the facts of the machine as JSON. The goal: p99 at most doubles. --root uses the broker of
+another system's root folder, --build all programs of another build. It needs the tests' Python:
 ~/.cache/intelligent-river/venv/bin/python.
 """
 
@@ -42,7 +44,7 @@ from prepare import prepare
 
 MOTES = 100
 POISON = "poison"
-ADDRESS = "127.0.0.66"  # of the mote, as far as its connections can have one of their own
+ADDRESS = "127.0.0.66"  # the attacker's own address, for protocols that allow a source address of its own
 SENML_JSON, SENML_CBOR = "application/senml+json", "application/senml+cbor"
 IDLE = 2000
 
@@ -56,7 +58,7 @@ class Stack(stack.Stack):
         self.cluster.nodes.limits.update({key: usual[key] for key in cluster.list_of_nodes.ONE_ADDRESS})
 
     def issue_tokens(self):
-        """For the motes of the registry, and for the one that sends poison."""
+        """Credentials for the motes of the registry and for the attacker."""
         super().issue_tokens()
         issued = programs.issue_tokens(self.build, [POISON], self.tokens)
         self.cluster.mote_tokens = {**self.cluster.mote_tokens, **issued}
@@ -140,7 +142,7 @@ def pack(number):
 
 
 def long_topic(attack):
-    """A topic of 300 bytes, which no consumer can receive, through an entrance that lets it pass."""
+    """A topic of 300 bytes, which no consumer can receive, published through an entrance that accepts it."""
     node = attack.running.cluster.members[0]
     node.control("set_topic_permissions", "mote", "amq.topic", "^ir\\.", "^$")
     try:
@@ -195,7 +197,7 @@ def channels(attack):
 
 
 def channels_shared(attack):
-    """The same as the shared user of closed networks, who may have more."""
+    """The same, as the shared user of closed networks, who may open more."""
     channels_of(attack, "mote")
 
 
@@ -287,7 +289,7 @@ def peaks(running):
 
 
 def logs(running):
-    """Who writes: the file and what names the culprit there."""
+    """The log files, and the text that names the culprit in each."""
     broker = running.cluster.members[0].directory / "log" / "node.log"
     return {"worker": ([each.log for each in running.workers], POISON),
             "gateway": ([each.log for each in running.gateways], POISON), "balancer": ([running.balancer.log], f"{ADDRESS}:"), "broker": ([broker], f"user '{POISON}'")}

@@ -44,7 +44,7 @@ LEVEL = 0.95
 
 
 def changed(run):
-    """What is not as it was when the run ended."""
+    """The files that changed since the run ended."""
     if not (run / "checksums").is_file():
         return ["the run never ended: it has no checksums"]
     argv = ["sha256sum", "--check", "--quiet", "checksums"]

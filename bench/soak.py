@@ -1,10 +1,10 @@
-"""Keeps the whole pipeline under steady load and looks whether anything grows: make soak [MINUTES=30] [RATE=0].
+"""Keeps the whole pipeline under steady load and checks that no process grows: make soak [MINUTES=30] [RATE=0].
 
 On a separate stack (one broker, two gateways, two workers, and the stores of DOCUMENTS= and GRAPH=) ir-loadgen sends for
-a thousand simulated motes by AMQP, MQTT and HTTP: RATE observations a second, or with RATE=0 half of what a burst before
-showed to be possible. Every ten seconds the memory, the descriptors and the threads of each process are noted in
-out/soak/samples.csv. At the end out/soak/report.md compares the second quarter of the time with the last one. The exit
-status is 1 when memory or descriptors of one of our own programs grew, or anything is missing, doubled or foreign.
+a thousand simulated motes by AMQP, MQTT and HTTP: RATE observations a second, or with RATE=0 half of the rate that an initial
+burst reached. Every ten seconds the memory, the descriptors and the threads of each process are noted in out/soak/samples.csv.
+At the end out/soak/report.md compares the second quarter of the time with the last one. The exit status is 1 when memory or
+descriptors of one of our own programs grew, or anything is missing, doubled or foreign.
 """
 
 import argparse
@@ -36,8 +36,8 @@ BURST_SECONDS = 20
 BURST_RATE = 1000000  # more than any machine takes
 COLUMNS = ("seconds", "process", "rss_mib", "descriptors", "threads", "cpu_s")
 OURS = ("worker", "gateway", "ir-loadgen")
-GROWTH, GROWTH_MIB = 1.1, 8  # of memory, from one quarter to another: caches of the allocator fill up
-MORE_DESCRIPTORS = 4  # connections come and go
+GROWTH, GROWTH_MIB = 1.1, 8  # allowed growth of memory between the two quarters: the allocator's caches fill up
+MORE_DESCRIPTORS = 4  # allowed growth of descriptors: connections come and go
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -82,7 +82,7 @@ class Sampler(threading.Thread):
 
 
 class Soak(load.Load):
-    """The one load; `sampler` is told of the generator."""
+    """Runs the load; registers the generator with `sampler`."""
 
     sampler = None
 

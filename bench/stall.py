@@ -4,7 +4,7 @@ N].
 wrk posts packs of one record to ir-ingest, in front of a RabbitMQ with eight quorum queues, from motes of seven of
 them. It alternates between two states on the same machine: all eight queues confirm; or the eighth hangs, with load
 from its own motes as well. Standard error shows the p99 of the seven in each round and the ratio; standard output is
-one JSON object with every sample and the facts of the machine. The aim is a p99 that at most doubles.
+one JSON object with every sample and the facts of the machine. The goal: p99 at most doubles.
 """
 
 import argparse

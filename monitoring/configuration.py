@@ -2,8 +2,9 @@
 
     write("river/monitoring", targets, doors)
 
-A target is {"job": "worker", "name": "worker-1", "address": "HOST:PORT"}; jobs are broker, balancer, gateway and worker. A door is
-a listener with TLS, {"name": "https", "address": "HOST:PORT"}. prometheus-blackbox-exporter, on Prometheus' machine, knocks there.
+A target is {"job": "worker", "name": "worker-1", "address": "HOST:PORT"}; jobs are broker, balancer, gateway and
+worker. A door is a listener with TLS, {"name": "https", "address": "HOST:PORT"}. prometheus-blackbox-exporter, on
+Prometheus' machine, connects to it.
 """
 
 import json
@@ -22,8 +23,8 @@ MILLISECONDS = {"s": 1000, "m": 60000, "h": 3600000, "d": 86400000}
 
 
 def paced(text, pace):
-    """The same with all its durations shorter by the factor `pace`: what happens in an hour happens in a minute with 60. So
-    rules can be tried, and they are the same rules."""
+    """The same text with all durations divided by `pace`: with 60 an hour becomes a minute. So rules can be tested
+    quickly and are otherwise unchanged."""
 
     def shorter(found):
         number, unit = (each for each in found.groups() if each)
@@ -39,7 +40,7 @@ def targets_file(targets, job):
 
 
 def doors_file(doors, blackbox):
-    """The same of the doors: what is asked is the exporter, for which the door is a parameter."""
+    """The scrape configuration for the doors: Prometheus asks the exporter, which takes the door as a parameter."""
     return json.dumps([{"targets": [blackbox], "labels": {"instance": each["name"], "__param_target": each["address"]}}
                        for each in doors], indent=2) + "\n"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes Grafana's dashboards, grafana/dashboards/NAME.json, from the lists below: make dashboards. Grafana's own format says
-for each panel much that is the same for all. A test holds the files against this script, and asks each query of a Prometheus
-that reads a river.
+"""Writes Grafana's dashboards, grafana/dashboards/NAME.json, from the lists below: make dashboards. Grafana's own
+format repeats much text in each panel. A test compares the files with this script, and sends each query to a Prometheus
+that monitors a river.
 """
 
 import argparse
@@ -102,7 +102,7 @@ DASHBOARDS = {
         ("Out: observations stored", "cps", [
             ('sum(rate(ir_observations_total{state="stored"}[$__rate_interval]))', "stored")]),
         ("Is the rate kept? Backlog", "short", [("ir:backlog_messages", "messages")]),
-        ("Is the rate kept? Age of the oldest message", "s", [("ir:oldest_message_age_seconds", "oldest")]),
+        ("Do the workers keep up? Age of the oldest message", "s", [("ir:oldest_message_age_seconds", "oldest")]),
         ("From arrival to stored", "s", [
             (f"histogram_quantile({share}, sum by (le) (rate(ir_arrival_seconds_bucket[$__rate_interval])))", legend)
             for share, legend in ((0.5, "p50"), (0.9, "p90"), (0.99, "p99"))]),
@@ -115,7 +115,7 @@ DASHBOARDS = {
         ("Batch of messages", "short", [(
             "sum(rate(ir_messages_acknowledged_total[$__rate_interval])) / sum(rate(ir_batches_total[$__rate_interval]))",
             "messages a batch")]),
-        ("Share of the time that each stage works", "percentunit", [(
+        ("Busy share of each stage's time", "percentunit", [(
             f"avg by (stage) (rate(ir_stage_seconds_sum{ALL}[$__rate_interval]))",
             "{{stage}}")]),
         ("Held back", "cps", [

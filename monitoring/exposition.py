@@ -1,4 +1,4 @@
-"""Reads what /metrics of our programs, RabbitMQ and HAProxy shows: Prometheus' text format 0.0.4.
+"""Reads the /metrics pages of our programs, RabbitMQ and HAProxy, in Prometheus' text format 0.0.4.
 
     page = fetch("127.0.0.1:9400")
     page.total("ir_messages_received_total"), page.rows("ir_rejected_top")
@@ -44,7 +44,7 @@ class Page:
 
     @property
     def job(self):
-        """What kind of program this is; None: none of those known."""
+        """The kind of the program; None if unknown."""
         return next((job for job, sign in SIGNS.items() if sign in self.series), None)
 
 
@@ -67,7 +67,7 @@ def get(address, path, seconds):
 
 
 def fetch(address, seconds=2):
-    """The page of HOST:PORT. OSError when nobody answers in time, or somebody else."""
+    """The page of HOST:PORT. OSError when there is no answer in time, or not a page of metrics."""
     try:
         page = Page(get(address, "/metrics", seconds))
         if page.job == "broker":

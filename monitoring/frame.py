@@ -1,4 +1,4 @@
-"""The screen of ir-top: lines of text, made of two samples of all pages.
+"""The screen of ir-top: lines of text, computed from two samples of all pages.
 
     frame.lines(before, after, width)
 """
@@ -18,7 +18,7 @@ class Sample:
     """What all programs told at one time."""
 
     when: float  # seconds, monotonic
-    pages: dict  # {(job, name): Page, or what was wrong as text}; job "?": not known, since it never answered
+    pages: dict  # {(job, name): Page, or an error text}; job "?": unknown, because the program never answered
 
     def of(self, job):
         return [page for (its, _), page in self.pages.items() if its == job and isinstance(page, exposition.Page)]
@@ -36,7 +36,7 @@ class Change:
         self.seconds = max(after.when - before.when, 1e-3)
 
     def increase(self, job, name, series, **labels):
-        """Of one program's counters. After a restart they count from 0."""
+        """The increase of one program's counters. After a restart they count from 0."""
         old, new = (sample.pages.get((job, name)) for sample in (self.before, self.after))
         if not isinstance(old, exposition.Page) or not isinstance(new, exposition.Page):
             return 0.0
@@ -44,7 +44,7 @@ class Change:
         return now - was if now >= was else now
 
     def rate(self, job, series, name=None, **labels):
-        """A second; without a name of all programs of that job."""
+        """The rate per second; without a name the sum over all programs of that job."""
         names = [name] if name else [each for each, _ in self.after.named(job)]
         return sum(self.increase(job, each, series, **labels) for each in names) / self.seconds
 
@@ -73,7 +73,7 @@ def mebibytes(value):
 
 
 def table(heads, rows):
-    """Aligned lines: the first column to the left, the last one as it is, the others to the right."""
+    """Aligned lines: the first column is left-aligned, the last one is unchanged, the others are right-aligned."""
     cells = [heads, *rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(heads) - 1)]
     return ["  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:-1], widths[1:])), row[-1]])
@@ -88,7 +88,7 @@ def away(name, fault, columns):
 
 
 def queues(sample):
-    """{queue: (messages, consumers)}. A queue is told by the broker that leads it."""
+    """{queue: (messages, consumers)}. The broker that leads a queue reports it."""
     found = {}
     for page in sample.of("broker"):
         consumers = {labels["queue"]: value for labels, value in page.rows("rabbitmq_detailed_queue_consumers")}
@@ -180,7 +180,7 @@ def program_lines(change):
 
 
 def refused_lines(change):
-    """The motes of which most was refused since the programs started."""
+    """The motes with the most refusals since the programs started."""
     motes = {}
     for job, series in (("worker", "ir_rejected_top"), ("gateway", "ir_ingest_refused_top")):
         for page in change.after.of(job):
@@ -191,14 +191,14 @@ def refused_lines(change):
 
 
 def fit(lines, width, height):
-    """Cut to the screen; only ASCII, which every terminal shows."""
+    """Cuts the lines to the size of the screen. Only ASCII, which every terminal can show."""
     if height is not None and len(lines) > height:
-        lines = [*lines[: height - 1], f"... {len(lines) - height + 1} lines more: a higher terminal, or --once, shows them"]
+        lines = [*lines[: height - 1], f"... {len(lines) - height + 1} more lines: use a taller terminal, or --once"]
     return [line.encode("ascii", "backslashreplace").decode("ascii")[:width].rstrip() for line in lines]
 
 
 def lines(before, after, title, width=80, height=None):
-    """The whole screen; without a height all of it."""
+    """All lines of the screen. Without a height they are not cut."""
     change = Change(before, after)
     head = f"ir-top  {title}  {time.strftime('%Y-%m-%d %H:%M:%S')}  over {change.seconds:.1f} s"
     refused = refused_lines(change)

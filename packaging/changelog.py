@@ -21,7 +21,8 @@ def sections():
 
 
 def debian(suffix):
-    """The text of debian/changelog. `suffix` follows each version: it tells the releases' packages apart."""
+    """The text of debian/changelog. `suffix` is appended to each version; it distinguishes the packages of different
+    releases."""
     maintainer = MAINTAINER.search((ROOT / "packaging" / "debian" / "control").read_text(encoding="utf-8"))[1]
     return "\n".join(entry(*each, suffix, maintainer) for each in sections())
 

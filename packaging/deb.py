@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Builds the Debian packages for a release, in a root of that release without a network, and has lintian check them.
+"""Builds the Debian packages for a release, in a root filesystem of that release without a network, and checks them
+with lintian.
 
-    packaging/deb.py [RELEASE]      bookworm or trixie; without one, the host's
+    packaging/deb.py [RELEASE]      bookworm or trixie; default: the host's release
 
-They are left in out/deb/RELEASE, with build.log and lintian.log. Exit status: 0; 1 when they cannot be built or lintian has something
-to say; 77 when this host cannot make the root.
+The packages are written to out/deb/RELEASE, with build.log and lintian.log. Exit status: 0 success; 1 the build failed
+or lintian reported something; 77 this host cannot make the root.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from platforms.lab.state import locked  # noqa: E402
 
 GROUPS = ("build", "unit", "deb")
 SECONDS = 3600
-# How the packages of a release are told apart, so that those of the next one count as newer.
+# The version suffix of each release's packages. Those of a later release count as newer.
 SUFFIXES = {"bookworm": "~deb12u1", "trixie": "~deb13u1"}
 INSIDE = Path("/srv/deb")
 LINTIAN = ("lintian", "--no-cfg", "--fail-on", "error,warning", "--tag-display-limit", "0", "--info")
@@ -63,7 +64,7 @@ def build(suite):
 
 
 def copy_sources(target, suite):
-    """The files that git knows, as they are now, and debian/ as dpkg-buildpackage wants it."""
+    """Copies the files tracked by git, with uncommitted changes, and sets up debian/ for dpkg-buildpackage."""
     names = subprocess.run(["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], check=True,
                            capture_output=True, timeout=60).stdout.decode().split("\0")
     for name in filter(None, names):

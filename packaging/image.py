@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Makes an OCI image of the package intelligent-river, without a daemon and without a registry: mmdebstrap makes the files from the
-host's apt sources, Podman makes the image.
+"""Makes an OCI image of the package intelligent-river, without a daemon and without a registry: mmdebstrap makes the
+files from the host's apt sources, Podman makes the image.
 
-    packaging/image.py [RELEASE]      bookworm or trixie; without one, the host's. The packages are built first if they are missing.
+    packaging/image.py [RELEASE]      bookworm or trixie; default: the host's release. Missing packages are built first.
 
-It is left in out/image/RELEASE.oci.tar: podman load -i FILE, or any other tool that takes OCI archives. Exit status as of deb.py.
+The image is written to out/image/RELEASE.oci.tar. Load it with podman load -i FILE, or with any other tool for OCI
+archives. Exit status as in deb.py.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from platforms.podman.engine import Engine  # noqa: E402
 OUT = ROOT / "out" / "image"
 NAME = "localhost/intelligent-river"
 SECONDS = 1800
-USER = 10001  # a number, so that Kubernetes can see that it is not root's
+USER = 10001  # a number, so that Kubernetes can verify that it is not root
 HOME = "/var/lib/intelligent-river"
 # Certificate authorities for TLS; time zones for ir-feed; and the part of systemd that makes the package's user.
 MORE = ("ca-certificates", "tzdata", "systemd-standalone-sysusers")
@@ -43,7 +44,7 @@ def package(suite):
 
 
 def needed(file):
-    """The names of the packages that one depends on; of alternatives the first, unless MORE has another."""
+    """The packages that a package depends on. Of alternatives the first one, unless MORE contains another."""
     text = command.output(["dpkg-deb", "-f", file, "Pre-Depends", "Depends"])
     names = set(MORE)
     for item in re.sub(r"^[\w-]+: ", "", text, flags=re.M).replace("\n", ", ").split(","):
@@ -54,7 +55,7 @@ def needed(file):
 
 
 def make_files(suite, file, tree):
-    """The image's files: Debian's essential packages, what ours needs, and ours."""
+    """Makes the image's files: Debian's essential packages, our package, and its dependencies."""
     alone = [*netns.outside_argv(), "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     user = f"intelligent-river:x:{USER}:{USER}:Intelligent River middleware:{HOME}:/usr/sbin/nologin"
     hooks = [f'echo {user} >>"$1/etc/passwd"', f'echo intelligent-river:x:{USER}: >>"$1/etc/group"', f"copy-in {file} /tmp",

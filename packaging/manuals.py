@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes a manual page and completions for bash and zsh for each program, from what the program says of itself: ours in C by
---print-json, those in Python by their argparse parser.
+"""Writes a manual page and completions for bash and zsh for each program, from the program's own description:
+--print-json for C programs, the argparse parser for Python programs.
 
     packaging/manuals.py FOLDER VERSION PROGRAM…
 
@@ -19,9 +19,9 @@ from typing import NamedTuple
 SECONDS = 60
 PATHS = ("FILE", "DIR", "DIRECTORY", "FOLDER")  # placeholders that stand for a path
 SETTINGS = """\
-Every setting can also stand in the settings file, in the section [common] or in one of the program's name, or in the environment
-as IR_NAME: in upper case, with '_' in place of '-'. The command line overrides the environment, which overrides the file.
-Passwords are not taken from the command line."""
+           Every setting can also be given in the settings file, in the section [common] or the section named after the
+           program; or in the environment as IR_NAME, in upper case with '_' instead of '-'. The command line overrides
+           the environment, which overrides the file. Passwords are not taken from the command line."""
 
 
 class Option(NamedTuple):
@@ -49,7 +49,7 @@ class Program(NamedTuple):
     usage: str
     notes: str
     options: list
-    commands: list  # of Command; the first argument is the name of one
+    commands: list  # list of Command; the first argument names one of them
 
 
 # ---- what programs say of themselves ----
@@ -76,7 +76,7 @@ def c_option(row):
 
 
 class Caught(Exception):
-    """The parser with which a Python program was about to read its command line."""
+    """The argument parser of a Python program, caught when the program is about to use it."""
 
 
 def catch(parser, *_arguments, **_named):
@@ -108,7 +108,7 @@ def argparse_options(parser):
 
 
 def argparse_commands(parser):
-    """Of sub-parsers, or of a positional argument with choices."""
+    """The commands of sub-parsers, or of a positional argument with choices."""
     found = []
     for action in parser._actions:  # noqa: SLF001
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
@@ -131,7 +131,7 @@ def sentence(text):
 
 
 def roff(text):
-    """Escapes a text; "'" and "." at the beginning of a line would be requests."""
+    """Escapes a text. A line that begins with "'" or "." would be a roff request."""
     text = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("^", "\\(ha").replace("~", "\\(ti")
     return re.sub(r"^(?=[.'])", r"\\&", text, flags=re.M)
 
@@ -166,7 +166,7 @@ def manual(program, version):
 
 
 def lowered(purpose):
-    """As whatis(1) shows it: one line without the full stop."""
+    """The one-line description for whatis(1), without the full stop."""
     text = purpose.split(". ")[0].rstrip(".")
     return text[0].lower() + text[1:] if text[1:2].islower() else text
 
@@ -175,7 +175,7 @@ def lowered(purpose):
 
 
 def all_options(program):
-    """The program's and its commands', each name once."""
+    """The options of the program and its commands, without repeats."""
     found = {}
     for option in (*program.options, *(option for each in program.commands for option in each.options)):
         found.setdefault(option.names[-1], option)

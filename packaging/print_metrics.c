@@ -18,7 +18,7 @@ static bool never_ready(void *context, ir_buffer_t *reasons) {
     return false;
 }
 
-/* Series of motes exist only when a mote was heard or refused, so each gets one here. */
+/* A mote's series exist only after the mote was heard or refused, so each metric gets one here. */
 static void print(const char *program, ir_metrics_t *metrics, ir_culprits_t *culprits) {
     ir_error_t error;
     ir_endpoint_t *endpoint = NULL;

@@ -4,5 +4,5 @@ docs/howto/platforms.md."""
 import sys
 from pathlib import Path
 
-# Of ingest/: the list of nodes and what is made of it, and the guard of every program.
+# Puts ingest/ on the module path: the list of nodes, the configurations made from it, and the guard of every program.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "ingest"))

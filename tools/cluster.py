@@ -58,9 +58,9 @@ class Node(servers.RabbitMQ):
 class Cluster(servers.Startable):
     """Nodes that start and stop together; each can also be killed and started alone.
 
-    `nodes` is the list that all configurations are made from. Brokers are entered when their ports are known. One
-    generator plays all motes, so there is the shared user; motes of `mote_tokens` also have users of their own. `root`:
-    see servers.RabbitMQ.
+    `nodes` is the list that all configurations are made from. Brokers are added when their ports are known. One
+    generator plays all motes, so there is a shared user; motes in `mote_tokens` also have their own users. `root`: see
+    servers.RabbitMQ.
     """
 
     def __init__(self, directory, count, nodes=None, root=None):
@@ -109,7 +109,7 @@ def descriptors():
 
 @contextlib.contextmanager
 def short_path(directory):
-    """A name of the directory that is short enough for a socket in it: the address of a socket has at most 107 bytes
+    """A path of the directory that is short enough for a socket in it: the address of a socket has at most 107 bytes
     (unix(7))."""
     descriptor = os.open(directory, os.O_PATH | os.O_DIRECTORY)
     try:
@@ -119,7 +119,7 @@ def short_path(directory):
 
 
 class HAProxy(servers.Server):
-    """The balancer for a list of nodes. It enters its own ports there when they are known."""
+    """The balancer for a list of nodes. It adds its own ports to the list when they are known."""
 
     name = "haproxy"
     listeners = ("amqp", "amqps", "mqtt", "mqtts", "http", "https")
@@ -135,7 +135,7 @@ class HAProxy(servers.Server):
         self.certificates = Path(certificates).resolve()
 
     def enter(self):
-        """Enters its addresses into the list of nodes."""
+        """Adds its addresses to the list of nodes."""
         inside, consumers, stats = self.ports[-3:]
         self.nodes.limits["connections"] = str(min(int(self.nodes.limits["connections"]), descriptors() // 2 - 100))
         ports = {name: str(port) for name, port in zip(self.listeners, self.ports)}
@@ -145,7 +145,7 @@ class HAProxy(servers.Server):
             inside=f"{self.host}:{inside}",
             consumers=f"{self.host}:{consumers}",
             stats=f"{self.host}:{stats}",
-            # As it is seen from where it runs: a whole path may hold what would have to be quoted.
+            # Relative to its working directory: an absolute path may contain characters that need quoting.
             certificate=os.path.relpath(self.certificates / "server.pem", self.directory),
             socket=f"unix@{self.admin_socket}",
         )
@@ -175,7 +175,7 @@ class HAProxy(servers.Server):
             return False
 
     def command(self, text):
-        """Sends a command to its admin socket; returns the answer. OSError, too, when it breaks off."""
+        """Sends a command to its admin socket; returns the answer. OSError also when the answer is cut off."""
         with short_path(self.directory) as directory, socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(10)
             connection.connect(f"{directory}/{self.admin_socket}")
@@ -186,13 +186,13 @@ class HAProxy(servers.Server):
         return answer
 
     def up(self, backend):
-        """How many servers of the backend are up."""
+        """The number of servers of the backend that are up."""
         rows = [line.split(",") for line in self.command("show stat").splitlines()]
         states = [row[17] for row in rows if row[0] == backend and row[1] != "BACKEND"]
         return sum(state.startswith("UP") for state in states)
 
     def pid(self):
-        """The id of the process that serves now."""
+        """The id of the current process."""
         lines = self.command("show info").splitlines()
         return next((line.split(": ")[1] for line in lines if line.startswith("Pid: ")), None)
 

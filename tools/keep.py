@@ -1,11 +1,12 @@
-"""Saves a user's river (river.py) and brings it back.
+"""Saves and restores a user's river (river.py).
 
-    python3 tools/keep.py backup     a new folder in TO=; COPIES= of them are left. While it runs, or while it is down
-    python3 tools/keep.py restore    what is lost, from FROM=: a backup, or a folder of backups, of which the newest; STORE=
+    python3 tools/keep.py backup     writes a new folder below TO= and keeps the newest COPIES=; works while the river
+    runs or is down python3 tools/keep.py restore    restores what is lost, from FROM=: a backup, or a folder whose
+    newest backup is used; STORE=
                                      documents or graph: only that store
 
-The stores are saved by `ir-store backup`. With them go what cannot be made again: registry, credentials, choices and ports, the
-ledgers of loads, and the brokers' definitions. Messages that wait in queues are not saved.
+The stores are saved by `ir-store backup`. The backup also contains what cannot be made again: registry, credentials,
+options and ports, the ledgers of loads, and the brokers' definitions. Messages that wait in queues are not saved.
 """
 
 import argparse
@@ -36,7 +37,7 @@ def read_folder(environment, name, verb):
 
 
 def ir_store(river, arguments, *words):
-    """Its output, as it comes; its last line of errors is ours."""
+    """Runs ir-store and passes its output on. Its last error line becomes this program's error."""
     argv = [PROGRAMS / "ir-store", *words, *arguments]
     done = subprocess.run(argv, cwd=river.folder, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
@@ -46,14 +47,14 @@ def ir_store(river, arguments, *words):
 
 @contextlib.contextmanager
 def open_stores(river, what):
-    """The arguments of ir-store for the stores, whose servers are started for the time if nothing runs."""
+    """The arguments of ir-store for the stores. If nothing runs, their servers are started for the duration."""
     description = river.description()
     if description:
         yield [f"--{key}={description[key]}" for key in ("documents", "graph", "registry")]
         return
     river.claim(what)
     if any(servers.start_time(pid) == started for pid, started in servers.recorded(river.processes)):
-        raise StackError("a part of the stack has ended; first: make down")
+        raise StackError("a part of the stack has ended; run make down first")
     known = river.read()
     with contextlib.ExitStack() as running:
         made = stack_of(river, known["choices"], known["ports"])
@@ -66,7 +67,7 @@ def open_stores(river, what):
 
 
 def export_definitions(river):
-    """Users, policies, queues and bindings of the brokers that run."""
+    """Exports users, policies, queues and bindings from the running brokers."""
     known = river.read()
     made = stack_of(river, known["choices"], known["ports"])
     before = os.umask(0o077)
@@ -110,7 +111,7 @@ def check(folder):
 
 
 def put_files_back(river, folder):
-    """Those that are lost; what is there stays."""
+    """Restores the lost files; existing ones are kept."""
     saved = folder / "files"
     for each in sorted(path for path in saved.rglob("*") if path.is_file()):
         target = river.folder / each.relative_to(saved)

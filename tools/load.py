@@ -1,8 +1,10 @@
-"""Puts load on a running stack, given only its description (stack.py), and compares what was sent with what is stored.
+"""Puts load on a running stack, given only its description (stack.py), and compares what was sent with what the stores
+contain.
 
-    python3 tools/load.py             simulated motes on what `make up` started: MOTES= RATE= DURATION= VIA= DATA= from the
+    python3 tools/load.py             simulated motes on what `make up` started: MOTES= RATE= DURATION= VIA= DATA= from
+    the
                                       environment
-    python3 tools/load.py find-max    looks for the highest rate instead
+    python3 tools/load.py find-max    searches for the highest sustained rate instead
 """
 
 import argparse
@@ -30,7 +32,7 @@ PREFIX = "sim-"  # of the names of simulated motes
 
 
 class Load:
-    """One load. Its results go below `directory`. `check()` is called while it runs and may raise."""
+    """One load. Its results are written below `directory`. `check()` is called while it runs and may raise."""
 
     def __init__(self, description, directory, via, check=lambda: None):
         self.description = description
@@ -77,15 +79,16 @@ class Load:
             self.reload(kind, "ir_registry_reloads_total")
 
     def withdraw(self, seconds):
-        """Takes that file away again, once the workers have acknowledged all that waits for them: without it they would refuse
-        what simulated motes have sent. None; or what waits after `seconds`, and the file stays."""
+        """Removes that file from the registry after the workers have acknowledged all waiting messages; without it they
+        would refuse the messages of simulated motes. Returns None, or what still waits after `seconds`; then the file
+        stays."""
         left = self.waiting(seconds)
         if left is None:
             self.unregister()
         return left
 
     def waiting(self, seconds):
-        """What the workers have not acknowledged after `seconds`, as a line; None: nothing."""
+        """A line about what the workers have not acknowledged after `seconds`; None if they acknowledged everything."""
         brokers = [drained.Asked(*each) for each in self.description["management"]]
         try:
             left = drained.worked_off(brokers, self.passwords["monitor"], seconds)
@@ -102,18 +105,18 @@ class Load:
         self.drop_tokens()
 
     def end(self, sent):
-        """After a load. `sent`: its summary; None: it was cut short."""
+        """Called after a load. `sent`: its summary; None: it was interrupted."""
         if sent and sent.get("messages_missing") == 0:  # all of it came back
             self.unregister()
             return
         if sent:
-            say("load", f"waiting until the workers have dealt with what was sent, at most {self.drain_seconds} s")
+            say("load", f"waiting until the workers have processed what was sent, at most {self.drain_seconds} s")
         if left := self.withdraw(self.drain_seconds if sent else 0):
-            say("load", f"not all that was sent is dealt with: {left}; so the simulated motes stay in the registry; "
-                        "the next make load or make registry takes them out")
+            say("load", f"some of what was sent is not processed yet: {left}; the simulated motes stay in the registry until "
+                        "the next make load or make registry")
 
     def put_registry(self, path, text):
-        """The file, and its graph; an empty one empties that."""
+        """Writes the file and updates its graph; an empty file empties the graph."""
         beside = path.with_suffix(".new")
         beside.write_bytes(text)
         beside.rename(path)
@@ -127,7 +130,7 @@ class Load:
         self.reload("gateways", "ir_tokens_reloads_total")
 
     def reload(self, kind, counter):
-        """By those that still run: a load goes on when a process dies."""
+        """Uses the processes that still run: a load continues when one of them dies."""
         alive = [each for each in self.description[kind] if programs.Endpoint(each["address"]).answers()]
         programs.reload(alive, counter, self.hang_up)
 
@@ -190,8 +193,8 @@ class Load:
         return sum(end.metric("ir_messages_acknowledged_total") for end in ends if end.answers())
 
     def drain(self, messages):
-        """Without formats nothing comes back to the generator. So this waits until the workers have acknowledged that
-        many messages, or no further ones for a while."""
+        """Without formats the workers publish nothing, so the generator cannot tell when they are done. This function
+        waits until they have acknowledged that many messages, or none for a while."""
         done, going_on = self.acknowledged(), True
         while going_on and done < messages:
             going_on = servers.wait_until(lambda seen=done: self.acknowledged() > seen, self.drain_seconds, self.check)
@@ -223,8 +226,8 @@ class Load:
         return [(self.directory / "summary.json", "generator.json"), *((self.directory / name, name) for name in names)]
 
     def verify(self, *earlier, known=()):
-        """ir-store's verdict on this load, and those whose directories are named; of those in `known`, what they sent may be
-        gone. Empty when no store keeps any."""
+        """ir-store's verdict on this load and on the loads in the named directories. For loads in `known`, missing data
+        is allowed. Empty when no store keeps data."""
         if self.description["documents"] == self.description["graph"] == "null:":
             return {}
         ledgers = ",".join(str(each / "ledger.txt") for each in (*earlier, self.directory))
@@ -267,7 +270,7 @@ class Settings:
         return ["--find-max"] if self.find_max else [f"--rate={self.rate}", f"--duration={self.seconds}s"]
 
     def __str__(self):
-        what = ("looking for the highest rate that is kept, four to eight minutes" if self.find_max
+        what = ("searching for the highest sustained rate; takes four to eight minutes" if self.find_max
                 else f"{self.rate} observations/s for {self.seconds} s")
         return f"{self.motes} motes, {what}, via {self.via}"
 
@@ -287,7 +290,7 @@ def told(settings, sent, faults):
 
 
 class Deaths:
-    """Called while a load is under way: says once what of the stack has ended."""
+    """Called during a load: reports once which parts of the stack have ended."""
 
     def __init__(self, river):
         self.river = river
@@ -301,21 +304,23 @@ class Deaths:
 
 
 def refuse_names(river):
-    """Motes of the user's that are named as the simulated ones are."""
+    """The user's motes whose names look like those of simulated motes."""
     for each in programs.registered(stack.PROGRAMS, river.files()):
         if each.mote.startswith(PREFIX):
             raise StackError(f"the registry in {show(river.registry)} has the mote {each.mote}; names that begin with "
-                             f"{PREFIX} are those of simulated motes; rename it, or put the load on another river: make up DATA=DIR")
+                             f"{PREFIX} are reserved for simulated motes; rename it, or run the load on another river: make "
+                             "up DATA=DIR")
 
 
 def withdraw_left(river, description):
-    """Takes out the simulated motes that an earlier load left in the registry."""
+    """Removes the simulated motes that an earlier load left in the registry."""
     if not (river.registry / SIMULATED).exists():
         return
-    say("load", f"an earlier load left simulated motes in the registry; waiting for what they sent, at most {DRAIN_SECONDS} s")
+    say("load", "an earlier load left simulated motes in the registry; waiting until their messages are processed, at most "
+                f"{DRAIN_SECONDS} s")
     if left := Load(description, river.folder / "logs", "mix").withdraw(DRAIN_SECONDS):
         raise StackError(f"the simulated motes of an earlier load are still needed: {left}; try again when the workers have "
-                         "dealt with it")
+                         "processed it")
 
 
 def say_what_enters(description):

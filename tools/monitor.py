@@ -1,6 +1,6 @@
-"""Starts Prometheus for a user's river that runs: DATA= names it, PACE= as in monitoring/configuration.py. Its configuration
-and data are in the river's folder, below monitoring/; it ends with make down. Called again, it only takes over what has
-changed.
+"""Starts Prometheus for a user's running river: DATA= names it, PACE= is as in monitoring/configuration.py. Its
+configuration and data are in the river's folder, below monitoring/; make down stops it. A second call only applies
+changes.
 """
 
 import argparse
@@ -44,14 +44,14 @@ class Prometheus(servers.Server):
             return False
 
     def reload(self):
-        """Makes one that runs read its configuration again."""
+        """Makes a running Prometheus read its configuration again."""
         status, text = servers.http_request(self.port, "POST", "/-/reload")
         if status != 200:
             raise self.error(f"does not take its configuration: {text.decode(errors='replace').strip()}")
 
 
 class Blackbox(servers.Server):
-    """Knocks at the doors that Prometheus asks about, by the configuration that is written for Prometheus."""
+    """Runs the exporter that checks the TLS listeners, with the configuration that was written for Prometheus."""
 
     name = "prometheus-blackbox-exporter"
 
@@ -87,28 +87,30 @@ def monitor(environment):
     configuration.write(prometheus.directory, description["metrics"], description["doors"], blackbox.address, pace)
     if prometheus.ready():
         prometheus.reload()
-        say("monitor", "it runs already, and has read its configuration again")
+        say("monitor", "it is already running, and has read its configuration again")
     else:
         servers.record_in(river.processes, more=True)
         blackbox.start()
         prometheus.start()
         servers.let_go()
     if len(str(river.folder).split()) > 1:
-        say("monitor", f"RabbitMQ 3 cannot measure the disk space of {show(river.folder)}, since its name has a blank, and tells "
-                       "what Prometheus cannot read; choose another folder with DATA=DIR")
+        say("monitor", f"RabbitMQ 3 cannot measure the disk space of {show(river.folder)}, because its name contains a "
+                       "blank, and then shows metrics that Prometheus cannot read; choose another folder with DATA=DIR")
     show_where(river, prometheus)
 
 
 def show_where(river, prometheus):
     top = stack.ROOT / "monitoring" / "ir-top"
     print(f"""\
-It runs until make down; its data stay in {show(prometheus.directory)}.
-  prometheus   {prometheus.address}
-  alerts       {prometheus.address}/alerts
-  runbook      {show(stack.ROOT / 'docs' / 'howto' / 'runbook.md')}
-Grafana: add the data source {prometheus.address} and import {show(GRAFANA)}/dashboards/*.json, or start it with
-  RIVER_PROMETHEUS={prometheus.address} RIVER_DASHBOARDS={GRAFANA}/dashboards GF_PATHS_PROVISIONING={GRAFANA}/provisioning
-On a terminal: {show(top)} {show(river.folder)}""")
+          It runs until make down; its data are kept in {show(prometheus.directory)}.
+            prometheus   {prometheus.address}
+            alerts       {prometheus.address}/alerts
+            runbook      {show(stack.ROOT / 'docs' / 'howto' / 'runbook.md')}
+          Grafana: add the data source {prometheus.address} and import {show(GRAFANA)}/dashboards/*.json, or start it
+          with
+            RIVER_PROMETHEUS={prometheus.address} RIVER_DASHBOARDS={GRAFANA}/dashboards
+            GF_PATHS_PROVISIONING={GRAFANA}/provisioning
+          On a terminal: {show(top)} {show(river.folder)}""")
 
 
 def main():

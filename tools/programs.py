@@ -15,7 +15,7 @@ import servers
 
 
 class Endpoint:
-    """The pages /metrics, /healthz and /readyz of a program. What cannot be asked, or answers half, is an OSError."""
+    """The pages /metrics, /healthz and /readyz of a program. OSError when there is no complete answer."""
 
     def __init__(self, address):
         self.address = address
@@ -178,7 +178,7 @@ def hang_up(listed):
 
 
 def reload(listed, counter, signal_one=hang_up, seconds=60):
-    """Each program of a description's list reads its file again, and counts that it has: `counter` is the metric."""
+    """Makes each listed program read its file again, and waits until the metric `counter` shows that it has."""
     series = f'{counter}{{result="done"}}'
     ends = [Endpoint(each["address"]) for each in listed]
     before = [end.metric(series) for end in ends]

@@ -1,4 +1,5 @@
-"""MQTT written byte by byte, for packets that no client library sends and answers that none tells."""
+"""An MQTT client at the byte level, for packets that client libraries cannot send and answers that they do not
+report."""
 
 import contextlib
 import socket
@@ -23,7 +24,7 @@ def refusals():
 
 
 def text(data):
-    """Encodes a text, or bytes that stand for one."""
+    """Encodes a text, or bytes in place of one."""
     data = data.encode() if isinstance(data, str) else data
     return struct.pack(">H", len(data)) + data
 
@@ -44,8 +45,8 @@ def properties(*pairs):
 
 
 class Connection:
-    """A connection that is logged in, or Refused. `version`: 4 means MQTT 3.1.1, 5 means MQTT 5; `source`: the address of
-    this end; `before`: bytes that go first; `context`: of TLS; `seconds`: for each answer."""
+    """A connection that is logged in, or Refused. `version`: 4 means MQTT 3.1.1, 5 means MQTT 5; `source`: the address
+    of this end; `before`: bytes that go first; `context`: the TLS context; `seconds`: time limit for each answer."""
 
     def __init__(self, address, user, password, client="raw", version=4, source=None, before=b"", context=None,
                  seconds=TIMEOUT_S):
@@ -104,7 +105,7 @@ class Connection:
         return body
 
     def publish(self, topic, body, encoded=b"", first=0x32):
-        """Publishes with QoS 1 (0x33: retained): the server has it, or Refused."""
+        """Publishes with QoS 1 (0x33: retained). Returns when the server has the message; raises Refused otherwise."""
         answer = self.exchange(first, text(topic) + b"\0\1" + self.with_properties(encoded) + body, PUBACK)
         if len(answer) > 2 and answer[2] >= FAILURE:
             raise Refused(f"reason code {answer[2]}")

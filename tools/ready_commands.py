@@ -1,5 +1,5 @@
-"""Commands that somebody can paste: one for each protocol, with its credential, those with which to look at the data, and the
-settings with which the programs find them. All are made of a stack's description (stack.py)."""
+"""Commands ready to paste: one for each protocol with its credential, and some to look at the data. Also the settings
+with which our programs find the stack. All are derived from a stack's description (stack.py)."""
 
 import json
 import shlex
@@ -54,7 +54,7 @@ class Sender:
     mote: str
     sensor: str
     unit: str  # "": its values are not numbers
-    token: str  # its password, too
+    token: str  # also its password at the brokers
 
     def pack(self):
         """One observation of now."""
@@ -89,7 +89,7 @@ def senders(description, sender):
 
 
 def subscribe(description, password):
-    """Shows what is published again, as it comes; None: nothing is."""
+    """The command that shows published observations as they come; None: nothing is published."""
     first = description["formats"].split(",")[0]
     text = SUBSCRIBER.format(user="viewer", password=password, place=description["consumers"].partition("://")[2], format=first)
     return python(text) if first else None
@@ -131,7 +131,7 @@ def tap(description, settings_file):
 
 
 def settings(description, file, password):
-    """The text of a settings file; the password is that of `loadgen`, who may listen to refusals, too."""
+    """The text of a settings file. It contains the password of `loadgen`, who may also listen to refusals."""
     return SETTINGS.format(file=shlex.quote(stack.show(file)), http=description["listeners"]["http"],
                            tokens=description["mote-tokens"], password=password,
                            consumers=description["consumers"].partition("://")[2], format=description["formats"].split(",")[0],

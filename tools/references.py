@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes references from the tables in the code: docs/reference/settings.md from what the programs say of their settings
-(--print-json), metrics.md from what packaging/print_metrics.c prints, messages.md from common/messages.h. `make references` calls it."""
+"""Writes references from the tables in the code: docs/reference/settings.md from the programs' --print-json, metrics.md
+from the output of packaging/print_metrics.c, messages.md from common/messages.h. `make references` calls it."""
 
 import argparse
 import json
@@ -93,7 +93,7 @@ def row(setting):
 
 
 def settings(folder):
-    """Settings that several programs share stand once, with the programs."""
+    """Settings that several programs share appear once, with the names of the programs."""
     described = [told(folder, each) for each in PROGRAMS]
     users = {}
     for program in described:
@@ -133,7 +133,7 @@ class Metric(NamedTuple):
     labels: dict  # of lists of values
 
     def row(self):
-        """The last column of a table; `le` is every histogram's."""
+        """The labels of a metric, for the table's last column. `le` is left out, because every histogram has it."""
         labels = "; ".join(f"`{name}`" + (": " + ", ".join(f"`{each}`" for each in values) if 1 < len(values) <= FEW else "")
                            for name, values in self.labels.items() if name != "le")
         return [f"`{self.name}`", self.kind, labels, self.help]
@@ -170,13 +170,13 @@ def metrics(folder):
 # ---- messages ----
 
 MESSAGES = """\
-# Messages
+           # Messages
 
-{made}
+           {made}
 
-These messages ask somebody to act. Each ends with its number, such as `[IR-301]`; `…` stands for what differs. Messages that are not
-listed here report progress, or name the file and line of a mistake.
-"""
+           These messages call for action. Each ends with its number, such as `[IR-301]`; `…` stands for the variable
+           part. Messages that are not listed here report progress, or name the file and line of a mistake.
+           """
 GROUP = re.compile(r"/\* ---- (.*) ---- \*/")
 STRING = r'"(?:[^"\\]|\\.)*"'
 ROW = re.compile(rf"#define (IR_TEXT_\w+) IR_MESSAGE\((\d+), \\\n\s*({STRING}(?:\s*(?:{STRING}|PRIu64))*), \\\n\s*({STRING})\)")
@@ -184,7 +184,7 @@ PLACE = re.compile(r"%(?:\.\*|\.\d+|0\d+)?(?:ll|z)?[sudo]")
 
 
 def words(literal):
-    """The text of a C string literal, with … for what printf fills in."""
+    """The text of a C string literal, with … in place of printf's conversions."""
     text = "".join(json.loads(each) for each in re.findall(STRING, literal.replace('%" PRIu64 "', "%u")))
     return PLACE.sub("…", text).replace("%%", "%").replace("……", "…")
 

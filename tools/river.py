@@ -1,11 +1,11 @@
-"""The folder of a user's river: what was chosen, ports, registry, credentials, stores and broker data, kept from one start to
-the next. No run and no `make clean` touches it.
+"""The folder of a user's river: options, ports, registry, credentials, stores and broker data, kept from one start to
+the next. Neither runs nor `make clean` touch it.
 
-    river.json        the choices and the ports           registry/         the registry's files
-    mote-tokens       MOTE TOKEN lines                    brokers/passwords USER PASSWORD lines of the house
-    stack.json        while it runs: what and where       processes         what was started
-    programs.conf     where it is, for the programs' --settings
-    lock              held by who starts or stops it      logs/, load-NNN/, the stores
+    river.json the options and the ports           registry/ the registry's files
+    mote-tokens MOTE TOKEN lines brokers/passwords USER PASSWORD lines of our own users stack.json while it runs: its
+    description      processes         the started processes
+    programs.conf     addresses, for the programs' --settings
+    lock locked while it starts or stops     logs/, load-NNN/, the stores
 """
 
 import json
@@ -19,13 +19,13 @@ import variables
 from stack import PROGRAMS, SIMULATED, Claim, StackError, UsageError, say, show
 
 CHOICES = ("BROKERS", "GATEWAYS", "WORKERS", "DOCUMENTS", "GRAPH", "FORMATS", "LISTEN")
-# What the data in the folder were made with; the others may change from one start to the next.
+# The options that the data in the folder depend on; the others may change from one start to the next.
 FIXED = {"BROKERS": "brokers", "DOCUMENTS": "documents", "GRAPH": "graph"}
 INITIAL = {name: variables.taken_by(["up"])[name].initial for name in CHOICES}
 
 
 class KeptPorts:
-    """Called as take_ports(name, count): those that the name had before, and new ones where it had fewer."""
+    """Called as take_ports(name, count): returns the ports that the name had before, and new ones if it had fewer."""
 
     def __init__(self, kept):
         self.kept = kept
@@ -53,17 +53,18 @@ class River:
     def of(cls, environment):
         river = cls(variables.read(environment, "DATA", "up"))
         if "," in str(river.folder):
-            raise UsageError(f"DATA={show(river.folder)}: a comma separates the files of a registry; choose a folder without")
+            raise UsageError(f"DATA={show(river.folder)}: a comma separates the files of a registry; choose a folder without "
+                             "a comma")
         if (stack.ROOT / "out") in [river.folder, *river.folder.parents]:
             raise UsageError(f"DATA={show(river.folder)}: make clean removes out/; choose another folder")
         return river
 
     def claim(self, what):
-        """Makes the folder where there is none, and refuses one that holds something else."""
+        """Creates the folder if missing, and refuses a folder with other content."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self.kept.exists() and any(each.name != "lock" for each in self.folder.iterdir()):
-            raise StackError(f"{show(self.folder)} holds something, and no river (it has no river.json); choose another folder "
-                             "with DATA=DIR")
+            raise StackError(f"{show(self.folder)} is not empty and not a river (it has no river.json); choose another "
+                             "folder with DATA=DIR")
         Claim.take(self.folder, what, self.folder / "lock")
         if not self.kept.exists():
             self.write({"choices": {}, "ports": {}})
@@ -86,7 +87,7 @@ class River:
         beside.rename(self.kept)
 
     def choose(self, known, environment):
-        """The choices of this start: those that are given, else those of before, else the initial ones."""
+        """The options of this start: those that are given, else the previous ones, else the defaults."""
         given = {name: str(variables.read(environment, name, "up")) for name in CHOICES if environment.get(name)}
         chosen = {**known, **given}
         for name, what in FIXED.items():
@@ -113,7 +114,7 @@ class River:
         return [each for each in sorted(self.registry.glob("*.ttl")) if each.name != SIMULATED]
 
     def take_registry(self, variable, text):
-        """Makes these files the registry. Returns the names of those that were in it and no longer are."""
+        """Makes these files the registry. Returns the names of the files that are no longer in it."""
         files = registry_files(variable, text)
         if not programs.registered(PROGRAMS, files):
             raise UsageError(f"{variable}={text}: it describes no sensor")
@@ -131,13 +132,13 @@ class River:
     # ---- what runs ----
 
     def description(self):
-        """Of the stack that runs all, or None."""
+        """The description of the stack if all of it runs, else None."""
         state = self.read_state()
         alive = state and all(servers.start_time(pid) == started for pid, started in state["processes"])
         return state["description"] if alive else None
 
     def read_state(self):
-        """What a complete start left, of this run of the kernel; else None."""
+        """The description left by a complete start since the last boot of the machine; else None."""
         try:
             state = json.loads(self.state.read_text(encoding="utf-8"))
             return state if state["boot"] == servers.boot_id() else None
@@ -157,7 +158,7 @@ class River:
         return description
 
     def ended(self):
-        """Names of what has ended of a stack that was started."""
+        """The names of the processes of a started stack that have ended."""
         state = self.read_state()
         if state is None:
             return []
@@ -165,12 +166,12 @@ class River:
         return [names.get(pid, "a server") for pid, started in state["processes"] if servers.start_time(pid) != started]
 
     def started(self, description):
-        """Everything runs, and goes on when this program ends."""
+        """Called when everything runs: the stack keeps running after this program ends."""
         state = {"description": description, "processes": servers.let_go(), "boot": servers.boot_id()}
         servers.write_private(self.state, json.dumps(state, indent=2) + "\n")
 
     def stop(self):
-        """Stops what is there of it, and what an interrupted start left; returns how many processes."""
+        """Stops all processes, including those that an interrupted start left; returns their number."""
         count = servers.stop_kept(servers.recorded(self.processes))
         for each in (self.state, self.processes):
             each.unlink(missing_ok=True)
@@ -184,7 +185,7 @@ def size_of(path):
 
 
 def registry_files(variable, text):
-    """The files that REGISTRY= or FILE= names: several with commas between, a folder stands for its *.ttl."""
+    """The files that REGISTRY= or FILE= names, separated by commas; a folder stands for its *.ttl files."""
     paths = [Path(each) for each in text.split(",")]
     files = [file for path in paths for file in (sorted(path.glob("*.ttl")) if path.is_dir() else [path])]
     for each in files:

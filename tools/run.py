@@ -41,7 +41,7 @@ class Settings:
 
 
 class Local(stack.Stack):
-    """The stack on this machine, as a run needs it. The alternative is guests.GuestStack."""
+    """The stack on this machine. The alternative is guests.GuestStack."""
 
     def __enter__(self):
         say("run", "starting " + stack.roles(self.settings))
@@ -92,7 +92,7 @@ def measure(running, settings, idle):
     before = [each.metric("process_cpu_seconds_total") for each in running.workers]
     sent = load.replay(settings.repeat, settings.rate, settings.messages)
     cpu, peak = worker_cost(running.workers, before, sent["observations_sent"])
-    say("run", "comparing what was sent with what is stored")
+    say("run", "comparing what was sent with what the stores contain")
     verdict, status = load.verify(), load.status()
     latency = sent.get("latency_ms")  # None: nothing was published again
     documents = {} if settings.where.documents == "null" else status["documents"]
@@ -130,7 +130,7 @@ def measure(running, settings, idle):
 
 
 def keep(running):
-    """Waits for a signal, which is the normal end here."""
+    """Waits for a signal, the normal way to end."""
     print("\nIt runs until Ctrl-C:\n" + "\n".join(running.addresses()), flush=True)
     try:
         while True:
@@ -156,8 +156,9 @@ def compared(summary):
 
 
 NOT_A_MEASUREMENT = """
-This was a check, not a measurement: one burst of {seconds:.1f} s. Such a figure differs several times over with what else
-the machine does, and one run tells nothing of the spread between runs. To compare platforms or tunings: make bench"""
+                    This was a check, not a measurement: one burst of {seconds:.1f} s. Such a figure can vary
+                    severalfold with the machine's other load, and one run does not show the spread between runs. To
+                    compare platforms or tunings: make bench"""
 
 
 def headline(summary):
@@ -214,9 +215,9 @@ def run(settings):
 
 def judge(summary):
     if not is_clean(summary):
-        raise StackError("what is stored is not what was sent")
+        raise StackError("the stores do not contain exactly what was sent")
     if not summary["generator"]["complete"]:
-        raise StackError("not all that was asked for was done: " + "; ".join(summary["generator"]["incomplete_reasons"]))
+        raise StackError("the run did not do everything requested: " + "; ".join(summary["generator"]["incomplete_reasons"]))
 
 
 def main():

@@ -48,7 +48,8 @@ class Claim:
 
     @classmethod
     def take(cls, folder, what, path=None):
-        """`what` is done there: told to the second one. `path`: the lock's file; None: beside the folder."""
+        """`what` is the activity, for the message to a second program. `path`: the lock's file; None: beside the
+        folder."""
         path = path or folder.with_name(folder.name + ".lock")
         path.parent.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - open as long as the program runs
@@ -129,16 +130,16 @@ def await_membership(workers, seconds, check):
         return all(one["ir_workers"] == len(workers) and one["ir_partitions"] == one["ir_partition_share"]
                    and one["ir_partitions_unserved"] == 0 for one in known)
 
-    await_true(shared_out, seconds, check, "the workers have not shared out the partitions")
+    await_true(shared_out, seconds, check, "the workers have not divided the partitions among themselves")
 
 
 class Stack:
-    """`registry/` in its folder holds the registry's files: those that are there before it starts, else that of the replay
-    data."""
+    """`registry/` in its folder contains the registry's files: those present before the start, else the registry of the
+    replay data."""
 
     def __init__(self, settings, out, build=PROGRAMS, root=None, take_ports=None, listen=servers.HOST):
-        """`root`: see servers.RabbitMQ. `take_ports(name, count)` gives the ports of what has that name; None: any free
-        ones. `listen`: the address at which motes reach it."""
+        """`root`: see servers.RabbitMQ. `take_ports(name, count)` returns the ports of the server with that name; None:
+        any free ports. `listen`: the address at which motes reach it."""
         self.settings = settings
         self.out = Path(out).resolve()
         self.build = Path(build)
@@ -174,7 +175,7 @@ class Stack:
         return f"nquads:{urllib.parse.quote(str(self.out / 'graph'))}" if self.settings.graph == "nquads" else "null:"
 
     def sparql(self):
-        """Where queries are taken; None: no server has the graph."""
+        """The address for queries; None if no server has the graph."""
         server = self.graph_server
         return f"http://{server.host}:{server.port}{server.query_path}" if server else None
 
@@ -182,7 +183,7 @@ class Stack:
         return f"amqp://{user}@{self.balancer.address(listener)}"
 
     def metrics(self):
-        """Whose /metrics there are, in the form of monitoring/configuration.py."""
+        """The endpoints with /metrics, in the form of monitoring/configuration.py."""
         places = [("broker", each.name, f"{each.host}:{each.prometheus}") for each in self.cluster.nodes.brokers]
         places.append(("balancer", "balancer", self.balancer.address("stats")))
         places += [("gateway", each.name, f"{each.host}:{each.http}") for each in self.cluster.nodes.gateways]
@@ -190,7 +191,7 @@ class Stack:
         return [{"job": job, "name": name, "address": address} for job, name, address in places]
 
     def tls_doors(self):
-        """Where motes come in by TLS, in the same form."""
+        """The TLS addresses for motes, in the same form."""
         return [{"name": f"balancer/{kind}", "address": self.balancer.address(kind)} for kind in ("https", "amqps", "mqtts")]
 
     def description(self):
@@ -273,7 +274,8 @@ class Stack:
             raise StackError(f"make-certificates: {made.stderr.strip()}")
 
     def issue_tokens(self):
-        """For the motes of the registry: tokens for HTTP, which are the passwords of their users at the brokers."""
+        """Makes a token for each mote of the registry. It is used for HTTP, and as the password of the mote's user at
+        the brokers."""
         files = ",".join(str(each) for each in sorted(self.registry.glob("*.ttl")) if each.name != SIMULATED)
         cluster.motes.issue(self.build / "ir-ingest", files, self.tokens, self.mote_tokens)
         self.cluster.mote_tokens = cluster.definitions.read_passwords(self.mote_tokens)
@@ -311,7 +313,7 @@ class Stack:
         return {**named, "balancer": self.balancer, **{each.name: each for each in self.stores()}}
 
     def assign_ports(self):
-        """The gateways' go into the list of nodes."""
+        """The gateways' ports are added to the list of nodes."""
         self.cluster.mapper.port = self.take_ports("epmd", 1)[0]
         for name, each in self.listening().items():
             each.ports = self.take_ports(name, each.n_ports)
@@ -322,7 +324,7 @@ class Stack:
         self.worker_ports = [self.take_ports(f"worker-{i + 1}", 1)[0] for i in range(self.settings.workers)]
 
     def listeners(self):
-        """(name, address, port) of all that will listen, once the ports are assigned."""
+        """(name, address, port) of everything that will listen, once the ports are assigned."""
         hosts = [self.balancer.listen] * len(self.balancer.listeners)
         for name, each in self.listening().items():
             known = hosts if each is self.balancer else []
@@ -399,5 +401,5 @@ def addresses(description):
     rows += [("passwords", show(description["passwords"])), ("certificates", show(description["ca"]))]
     also = ", and the passwords of their users for AMQP and MQTT" if description["own-users"] else ""
     rows += [("motes", f"{show(description['mote-tokens'])} has their tokens for HTTP{also}"),
-             ("", "the generator plays them all as the shared user mote, which is for closed networks")]
+             ("", "the generator plays all motes as the shared user `mote`, which is for closed networks")]
     return [f"  {name:<12} {address}" for name, address in rows]

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """structure.py [--check]
 
-Prints how the sources depend on each other: the folders from top to bottom, each with those that it includes; circles of
-folders, of C modules and of Python modules; the longest functions and files. With --check it prints only what breaks a
-rule and exits with 1 if anything does.
+Prints how the sources depend on each other: the folders from top to bottom, each with those that it includes; cycles of
+folders, of C modules and of Python modules; the longest functions and files. With --check it prints only violations of
+rules, and exits with 1 if there are any.
 
 Only broker/ includes librabbitmq, and no header of it that other folders include does. Only http/ names evhttp.
 
-A C module is a .c file with the header of the same name; a header alone counts as a part of what includes it. Imports inside a function count. Test code may use everything and is
-left out.
+A C module is a .c file with the header of the same name; a header alone counts as a part of what includes it. Imports
+inside a function count. Test code may use everything and is left out.
 """
 
 import argparse
@@ -78,7 +78,7 @@ def include_lines(path):
 
 
 def included(path, seen):
-    """The modules whose headers a file includes, by itself or in a header without a .c file."""
+    """The modules whose headers a file includes, directly or through a header without a .c file."""
     for name in include_lines(path):
         header = ROOT / name
         if header in seen or header.suffix != ".h" or not header.is_file():
@@ -100,7 +100,7 @@ def c_modules():
 
 
 def way_to(path, wanted, seen):
-    """The headers through which a file includes the wanted one, the wanted one last; empty: it does not."""
+    """The chain of headers through which a file includes the wanted one, the wanted one last; empty if it does not."""
     for name in include_lines(path):
         header = ROOT / name
         if name == wanted:
@@ -171,7 +171,7 @@ def python_files():
 
 
 def imported(tree, path, known):
-    """The files that a module imports, wherever in it."""
+    """The files that a module imports, including imports inside functions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [(None, alias.name) for alias in node.names]
@@ -222,7 +222,7 @@ def faults(modules, folders, python):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", 1)[1].split(". ")[0])
-    parser.add_argument("--check", action="store_true", help="print only what breaks a rule; exit with 1 if anything does")
+    parser.add_argument("--check", action="store_true", help="print only violations of rules; exit with 1 if there are any")
     options = parser.parse_args()
     modules, python = c_modules(), python_modules()
     folders = by_folder(modules)

@@ -1,8 +1,8 @@
-"""Runs the unit tests and the integration tests, and adds them up in one last line.
+"""Runs the unit tests and the integration tests, and prints the totals in its last line.
 
-Unit tests run under ASan+UBSan, those of what threads share under TSan too; the integration tests run the
-ASan build against real servers. `--valgrind` runs the unit tests of the release build, and short runs of the
-programs, under valgrind instead.
+Unit tests run under ASan+UBSan; those of code shared by threads also run under TSan; the integration tests run the
+ASan build against real servers. `--valgrind` runs the unit tests of the release build, and short runs of the programs,
+under valgrind instead.
 """
 
 import argparse
@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "out"
 UNIT_SECONDS = 300
 FUZZ_ROUNDS = "10000"
-MOST_PROCESSES = 4  # each with its servers takes up to 3 GiB
-MOST_RETRIED = 5  # tests that failed beside others and are run once more, alone
+MOST_PROCESSES = 4  # each process with its servers takes up to 3 GiB
+MOST_RETRIED = 5  # limit of failed tests that are run once more, alone
 STOP_SECONDS = 60
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1",
@@ -196,7 +196,7 @@ def run_pytest(marks, words, report, folder):
 
 
 def find_failed(report):
-    """The node ids of the tests that failed, from pytest's report; [] where one of them has no file of its own."""
+    """The node ids of the failed tests, from pytest's report; [] if one of them cannot be assigned to a file."""
     ids = []
     try:
         cases = list(xml.etree.ElementTree.parse(report).getroot().iter("testcase"))
@@ -212,8 +212,8 @@ def find_failed(report):
 
 
 def retry_alone(marks, total, failed, folder):
-    """Runs tests that failed beside others once more, one after the other. A test that passes then is named, so that
-    nobody takes it for a good one, and counts as passed. More than MOST_RETRIED failures are no accident."""
+    """Runs tests that failed in parallel once more, one after the other. A test that then passes counts as passed, but
+    is reported by name as flaky. More than MOST_RETRIED failures are not retried: they cannot be chance."""
     if not 0 < len(failed) <= MOST_RETRIED or total.failed != len(failed):
         return total
     print(f"{len(failed)} failed beside others; once more, alone: {', '.join(failed)}", flush=True)
@@ -225,12 +225,12 @@ def retry_alone(marks, total, failed, folder):
 
 
 def run_integration(marks, words):
-    """The tests mostly wait for servers, so there are two processes more than there are processors, up to MOST_PROCESSES.
-    pytest-xdist hands out the files to them; each has servers of its own."""
+    """The tests mostly wait for servers, so there are two more processes than processors, up to MOST_PROCESSES.
+    pytest-xdist distributes the files among them; each has its own servers."""
     started = time.monotonic()
     report = OUT / "integration.xml"
     count = min(MOST_PROCESSES, (os.cpu_count() or 1) + 2)
-    folder = tempfile.mkdtemp(prefix="ir-tests-")  # not below out/, where a user's river may not be either
+    folder = tempfile.mkdtemp(prefix="ir-tests-")  # not below out/, because a user's river may not be there
     spread = ["-n", count, "--dist", "loadfile", "--no-loadscope-reorder", *words, "tests/integration"]
     total, _status = run_pytest(marks, spread, report, Path(folder) / "1")
     total = retry_alone(marks, total, find_failed(report), folder)

@@ -1,9 +1,11 @@
 """Starts, stops and changes a user's river (river.py).
 
-    python3 tools/up.py up          starts it, or goes on with what is there: REGISTRY= DATA= FRESH= LISTEN= and the stack's
+    python3 tools/up.py up          starts it, or continues an existing one: REGISTRY= DATA= FRESH= LISTEN= and the
+    stack's
                                     variables, from the environment
     python3 tools/up.py down        stops it
-    python3 tools/up.py registry    makes FILE= the registry of what runs; returns when all have read it
+    python3 tools/up.py registry    makes FILE= the registry of the running stack; returns when all programs have read
+    it
 """
 
 import argparse
@@ -28,21 +30,21 @@ from stack import PROGRAMS, StackError, UsageError, say, show
 
 
 def check_ports(river, made):
-    """That they are free; the stack has not started."""
+    """Checks that the ports are free. Called before the stack starts."""
     for name, host, port in made.listeners():
         fault = servers.port_fault(host, port)
         if fault == errno.EADDRNOTAVAIL:
             raise UsageError(f"LISTEN={host}: this machine has no such address; `ip address` shows those it has")
         if fault:
-            raise StackError(f"port {port} of {name} cannot be used: {os.strerror(fault)}; end the program that has it "
-                             f"(ss -ltnp shows it), or write another port into {show(river.kept)}")
+            raise StackError(f"port {port} of {name} cannot be used: {os.strerror(fault)}; stop the program that uses it (ss "
+                             f"-ltnp shows it), or write another port into {show(river.kept)}")
 
 
 # ---- what is shown ----
 
 
 def sender(river, description):
-    """The mote that the examples send for; None: there is no sensor."""
+    """The mote that the examples send for; None if there is no sensor."""
     sensors = programs.registered(PROGRAMS, river.files())
     if not sensors:
         return None
@@ -55,13 +57,13 @@ def show_where(river, description):
     print("It runs until make down:\n" + "\n".join(stack.addresses(description)))
     listen = river.read()["choices"]["LISTEN"]
     local = ipaddress.ip_address(listen).is_loopback
-    only = ", which is this machine only; LISTEN=ADDRESS opens it to others" if local else ""
+    only = ", reachable from this machine only; LISTEN=ADDRESS opens it to others" if local else ""
     print(f"Motes reach it at {listen}{only}")
     folder = "" if river.folder == Path("river").resolve() else f" {shlex.quote(show(river.folder))}"
     print(f"Watch it: {show(stack.ROOT / 'monitoring' / 'ir-top')}{folder}; with Prometheus and alerts: make monitor")
     example = sender(river, description)
     if example:
-        print(f"\nSend an observation of the mote {example.mote}; each of these stores one:")
+        print(f"\nSend an observation of the mote {example.mote}; each of these commands stores one:")
         for protocol, command in ready_commands.senders(description, example):
             print(f"# {protocol}\n{command}")
     print(f"\nEach mote's token, for all three, is in {show(description['mote-tokens'])}.\n\nLook at it:")
@@ -69,8 +71,8 @@ def show_where(river, description):
     print("\n".join(filter(None, commands)))
     print(f"# the programs find it with --settings {shlex.quote(show(river.settings))}")
     if description["sparql"] is None:
-        print("# SPARQL wants a server: another river with make up DATA=DIR GRAPH=oxigraph (or fuseki, virtuoso)")
-    print(f"# what passes, as it comes, and what is refused (--rate: figures)\n{ready_commands.tap(description, river.settings)}")
+        print("# SPARQL needs a server: start another river with make up DATA=DIR GRAPH=oxigraph (or fuseki, virtuoso)")
+    print(f"# show observations and refusals as they come (--rate: figures)\n{ready_commands.tap(description, river.settings)}")
     viewer = cluster.definitions.read_passwords(description["passwords"])["viewer"]
     if subscribe := ready_commands.subscribe(description, viewer):
         print(f"# what is published again, with Python\n{subscribe}")
@@ -80,7 +82,7 @@ def show_where(river, description):
 
 
 def refuse_changes(river, environment):
-    """A stack runs: what is given must be what it was started with."""
+    """A stack is running: the given options must equal those it was started with."""
     known = river.read()["choices"]
     for name in CHOICES:
         if environment.get(name) and environment[name] != known.get(name):
@@ -94,7 +96,7 @@ def refuse_changes(river, environment):
 
 
 def forget(description, names):
-    """Empties the registry graphs of files that are gone."""
+    """Empties the registry graphs of removed files."""
     if not names:
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -131,13 +133,13 @@ def start(river, environment):
     made = stack_of(river, choices, known["ports"])
     check_ports(river, made)
     river.write({"choices": choices, "ports": known["ports"]})
-    how = "going on with the ports, passwords and data of" if known["choices"] else "a new river in"
+    how = "continuing with the ports, passwords and data of" if known["choices"] else "a new river in"
     say("up", f"{how} {show(river.folder)}; starting {stack.roles(made.settings)}")
     made.start()
     description = made.description()
     forget(description, gone)
     password = cluster.definitions.read_passwords(description["passwords"])["loadgen"]
-    river.settings.unlink(missing_ok=True)  # it had no password once, and other rights
+    river.settings.unlink(missing_ok=True)  # in earlier versions it had no password, and different rights
     servers.write_private(river.settings, ready_commands.settings(description, river.settings, password))
     river.started(description)
     return description
@@ -153,7 +155,7 @@ def up(environment):
     else:
         left = river.stop()
         if left:
-            say("up", f"{left} processes of a stack that did not end well are stopped")
+            say("up", f"{left} processes of a stack that did not stop cleanly are stopped")
         if variables.read(environment, "FRESH", "up"):
             river.empty()
         description = start(river, environment)
@@ -174,7 +176,7 @@ def down(environment):
 
 
 def enter_motes(river):
-    """Tokens for the motes that have none, and users at the brokers that run."""
+    """Makes tokens for the motes that have none, and users at the running brokers."""
     known = river.read()
     made = stack_of(river, known["choices"], known["ports"])
     made.issue_tokens()
@@ -186,7 +188,7 @@ def enter_motes(river):
 def registry(environment):
     river = River.of(environment)
     if not environment.get("FILE"):
-        raise UsageError("make registry wants FILE=MY.ttl (several: FILE=A.ttl,B.ttl), the whole registry from now on")
+        raise UsageError("make registry needs FILE=MY.ttl (several: FILE=A.ttl,B.ttl): the complete new registry")
     if not river.kept.exists():
         raise StackError(f"there is no river in {show(river.folder)}; make one with: make up REGISTRY={environment['FILE']}")
     river.claim("make registry")
@@ -201,8 +203,8 @@ def registry(environment):
         programs.reload(description[kind], "ir_registry_reloads_total")
     sensors = programs.registered(PROGRAMS, river.files())
     motes = len({each.mote for each in sensors})
-    say("registry", f"{stack.several(motes, 'mote')} with {stack.several(len(sensors), 'sensor')}; all have read it; new "
-                    f"tokens are in {show(river.mote_tokens)}")
+    say("registry", f"{stack.several(motes, 'mote')} with {stack.several(len(sensors), 'sensor')}; all programs have read "
+                    f"it; new tokens are in {show(river.mote_tokens)}")
 
 
 VERBS = {"up": up, "down": down, "registry": registry}

@@ -20,13 +20,13 @@ import servers  # noqa: E402
 
 
 class UsageError(guard.Fault):
-    """What was asked for cannot be; nothing was started."""
+    """The request is impossible; nothing was started."""
 
     status = 2
 
 
 class Words:
-    """One of some words, the first one unless another is given."""
+    """One of several words; the first one is the default."""
 
     def __init__(self, *words):
         self.words = words
@@ -40,7 +40,7 @@ class Words:
 
 
 class Several(Words):
-    """Some of these words with blanks between; none: all."""
+    """Some of these words, separated by blanks; none means all."""
 
     def __init__(self, *words):
         super().__init__(*words)

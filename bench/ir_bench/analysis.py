@@ -351,7 +351,7 @@ def no_ratio(found, subject, measure):
 
 
 def notes(found, subject, measure):
-    """The notes of samples about a measure: [text], each once."""
+    """The notes of samples about a measure: [text], without repeats."""
     told = {f"{each}: {text}": None for by in found.done.values() for each in (found.against[subject], subject) if each in by
             for prefix, text in by[each].get("notes", {}).items() if measure == prefix or measure.startswith(f"{prefix}.")}
     return list(told)

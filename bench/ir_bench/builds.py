@@ -32,7 +32,8 @@ class SideError(guard.Fault):
 def subjects(first, second, asked, platform, folder):
     """The first side, its repetition, and the second side. `asked`: the experiment. Builds go below `folder`."""
     if first == second:
-        raise SideError(f"both sides are '{first}'; the run has the first one twice by itself")
+        raise SideError(f"both sides are '{first}'; there is nothing to compare, since every run measures the first side "
+                        "twice anyway")
     one, other = (side(each, asked, platform, folder) for each in (first, second))
     return [dataclasses.replace(each, name=name, against=first)
             for each, name in ((one, first), (one, f"{first}-again"), (other, second))]
@@ -82,7 +83,7 @@ def build(commit, folder):
         return ""
     named = git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}")
     if named.returncode != 0:
-        raise SideError(f"'{commit}' is no commit here, no KEY=VALUE, and not the folder of a run")
+        raise SideError(f"'{commit}' is neither a commit of this repository, nor KEY=VALUE, nor the folder of a run")
     place = Path(folder) / named.stdout.strip()[:12]
     if not place.exists():
         part = place.with_name(f"{place.name}.part")

@@ -34,36 +34,39 @@ def parser():
     run = verb.add_parser("run", help="run experiments and write one report")
     add_request(run)
     run.add_argument("--beside", default="", choices=neighbour.WORK, help="an unrelated load on this host that comes and goes")
-    repeated = verb.add_parser("repeat", help="the same run several times, and how often its proofs hold")
+    repeated = verb.add_parser("repeat", help="the same run several times; reports how often its proofs hold")
     add_request(repeated)
     repeated.add_argument("--runs", type=int, default=10)
-    repeated.add_argument("--disturbed", type=int, default=3, help="so many of them have an unrelated load beside them")
+    repeated.add_argument("--disturbed", type=int, default=3, help="how many of these runs get an unrelated load beside them")
     counted = verb.add_parser("tally", help="how often the proofs of several runs hold")
     counted.add_argument("folders", nargs="+", metavar="FOLDER")
     resume = verb.add_parser("resume", help="go on with a run that was interrupted")
     resume.add_argument("folder", nargs="?", default=str(OUT / "latest"))
-    resume.add_argument("--minutes", type=float, help="from now on; without it as for a new run")
+    resume.add_argument("--minutes", type=float, help="time limit, counted from now; default: as for a new run")
     again = verb.add_parser("report", help="write a run's report again, from its samples")
     again.add_argument("folder", nargs="?", default=str(OUT / "latest"))
     verb.add_parser("list", help="the experiments")
     add_compare(verb)
-    sizing = verb.add_parser("plan", help="how many servers a network of motes takes, from the figures of a run")
-    sizing.add_argument("network", metavar="DESCRIPTION.toml", help="as bench/networks/river.toml, which explains the keys")
+    sizing = verb.add_parser("plan", help="how many servers a network of motes needs, computed from a run")
+    sizing.add_argument("network", metavar="DESCRIPTION.toml", help="description of the network; bench/networks/river.toml "
+                                                                    "explains the keys")
     sizing.add_argument("--run", default=str(OUT / "latest"), help="the folder of a run of 'sizing'")
-    sizing.add_argument("--experiment", default="", help="of that run; without it 'sizing', or the first that there is")
-    sizing.add_argument("--subject", default="", help="of that run; without it the first one, with its twin")
+    sizing.add_argument("--experiment", default="", help="an experiment of that run; default: 'sizing', else the first one")
+    sizing.add_argument("--subject", default="", help="subjects of that run; default: the first one, with its twin")
     sizing.add_argument("--hold-out", default="", metavar="RATE", help="name of the fixed rate that tests the forecast")
-    minutes = verb.add_parser("plan-time", help="how many blocks and minutes a difference of 2, 5 and 10 %% takes")
+    minutes = verb.add_parser("plan-time", help="how many blocks and minutes it takes to find a difference of 2, 5 and 10 %%")
     minutes.add_argument("experiment", nargs="?", default="quick")
-    minutes.add_argument("--run", default="", help="the folder of the run that tells the scatter; without it all of this host")
+    minutes.add_argument("--run", default="", help="the run whose scatter is used; default: all runs of this host")
     return top
 
 
 def add_request(verb):
-    verb.add_argument("experiments", nargs="*", help="names, or the groups quick, thesis, all; without any: quick")
-    verb.add_argument("--platforms", default="", help="NAME[:KIND] …; without it bare and the first other this host can do")
+    verb.add_argument("experiments", nargs="*", help="names, or the groups quick, thesis, all; default: quick")
+    verb.add_argument("--platforms", default="", help="NAME[:KIND] …; default: bare, and the first other platform that this "
+                                                      "host supports")
     verb.add_argument("--profiles", default="default", help="of guests, as platforms/profiles has them")
-    verb.add_argument("--minutes", type=float, help="for all; without it what six blocks of each take, and at least 20")
+    verb.add_argument("--minutes", type=float, help="for the whole run; default: the time for six blocks of each experiment, "
+                                                    "at least 20")
     add_repeats(verb)
     verb.add_argument("--seed", type=int, default=None)
 
@@ -150,7 +153,7 @@ def go_on(started, minutes):
     try:
         started.go_on(minutes)
     except SystemExit:
-        runner.say(f"interrupted; go on with: bench/ir-bench resume {os.path.relpath(started.folder.path)}")
+        runner.say(f"interrupted; continue with: bench/ir-bench resume {os.path.relpath(started.folder.path)}")
         raise
     path = report.write(started.folder)
     runner.say(f"the report is {os.path.relpath(path)}")
@@ -158,7 +161,7 @@ def go_on(started, minutes):
 
 
 def repeat(words):
-    """Runs the same several times. The disturbed runs are spread evenly; the loads beside them take turns."""
+    """Repeats the same run several times. The disturbed runs are spread evenly, and their loads take turns."""
     loads, step = itertools.cycle(neighbour.WORK), words.runs // words.disturbed if words.disturbed else words.runs + 1
     folders = []
     for number in range(1, words.runs + 1):

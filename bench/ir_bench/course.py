@@ -125,7 +125,7 @@ class Course:
         free = shutil.disk_usage(self.part.path).free // MIB
         if free < FREE_MIB:
             result = {"begun": time.time(), "seconds": 0, "status": "failed",
-                      "why": f"the disk is full: {free} MiB are free, a sample is not begun below {FREE_MIB}"}
+                      "why": f"the disk is full: {free} MiB are free; a sample needs {FREE_MIB}"}
         else:
             patience = PATIENCE_SECONDS + PATIENCE * self.asked.sample_seconds
             result = child.run(self.request(subject, block), self.part.sample_folder(block, subject.name),

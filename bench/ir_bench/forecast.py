@@ -130,6 +130,6 @@ def held_out(guests, rate=None):
                         "out to test it")
     rate = rates[len(rates) // 2] if rate is None else rate
     if rate not in rates[1:-1]:
-        raise NotEnough(f"{rate:,.0f} observations/s is not one of the inner rates "
+        raise NotEnough(f"{rate:,.0f} observations/s is not an inner rate; these can be tested: "
                         + ", ".join(f"{each:,.0f}" for each in rates[1:-1]))
     return HeldOut(rate, foretell(without(guests, rate), rate), math.exp(mean_log([points[rate] for points in guests])))

@@ -84,7 +84,7 @@ def purpose(first, second):
 
 
 def compare(first, second, on_purpose=()):
-    """[(row, value of first, value of second, one of the four words)] for two sheets."""
+    """[(row, value of the first, value of the second, verdict)] for two sheets. The verdict is one of the four words."""
     rows = []
     for name in sorted({*first, *second}):
         one, other = first.get(name, ""), second.get(name, "")

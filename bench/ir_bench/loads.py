@@ -34,8 +34,8 @@ PARAMETERS = {
     **{key: pipeline.Kind.parameters[key] for key in ("topology", "documents", "graph", "formats", "via", "motes", "records",
                                                       "warm_up_seconds")},
     "fixed_share": base.NUMBER,  # of the reference's full speed
-    "fixed_seconds": base.NUMBER, "full_seconds": base.NUMBER, "tool_seconds": int,  # of a look
-    "settle_seconds": base.NUMBER,  # from a stressor's start to the look
+    "fixed_seconds": base.NUMBER, "full_seconds": base.NUMBER, "tool_seconds": int,  # seconds of one measurement
+    "settle_seconds": base.NUMBER,  # seconds from a stressor's start to the measurement
 }
 MEASURES = {
     **{what: pipeline.Kind.measures[what] for what in ("p50_ms", "rate", "boot_seconds", "memory_mib")},

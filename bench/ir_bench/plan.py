@@ -117,7 +117,7 @@ class Figures:
 def require_agreement(network, asked):
     """`asked`: the run's experiment."""
     if asked.kind != "pipeline":
-        raise NotEnough(f"the run is one of '{asked.name}'; run the experiment 'sizing'")
+        raise NotEnough(f"the run measured '{asked.name}'; run the experiment 'sizing' instead")
     wrong = [f"{key} {asked.parameters[key]} (the network has {getattr(network, own)})" for key, own in AGREE.items()
              if asked.parameters[key] != getattr(network, own)]
     if wrong:
@@ -154,22 +154,23 @@ class Row:
 def rows(network, figures):
     """The rows of every role that the run measured."""
     spare, majority = network.failures, 2 * network.failures + 1
-    worker = "a worker fills one processor; more of them add up (measured with two)"
+    worker = "a worker uses at most one processor; throughput grows with their number (measured with two)"
     files = 1
     if network.documents == "sqlite":
         full = figures.of("full.rate")
         files = math.ceil(network.aim / full.low)
-        worker += (f"; those of one server share its SQLite file, which takes {full.low:,.0f}/s: {files} for the load, each on a "
-                   "server of its own, which has the documents of its own motes only")
+        worker += (f"; those of one server share its SQLite file, which takes {full.low:,.0f}/s: {files} for the load, each "
+                   "on its own server, which stores the documents of its own motes only")
     shapes = (  # role, copies of the work, spare ones, fewest, processors per server, what limits the forecast
-        ("balancer", 1, spare, 1, network.cores, "one works at a time; the others stand by"),
-        ("gateway", 1, spare, 1, 1, "a gateway fills one processor; more of them add up (measured with one)"),
+        ("balancer", 1, spare, 1, network.cores, "one is active; the others are on standby"),
+        ("gateway", 1, spare, 1, 1, "a gateway uses at most one processor; throughput is assumed to grow with their number "
+                                    "(measured with one)"),
         ("broker", majority, 0, majority, network.cores,
          f"each message is written by {majority} brokers, counted as {majority} times the work; a follower does less"),
         ("worker", 1, spare, files + spare, 1, worker),
         ("documents", majority, 0, majority, network.cores,
-         f"each member of a replica set stores everything; beyond {majority} servers it takes shards"),
-        ("graph", 1, 0, 1, network.cores, "motes are shared out among the servers; a server that is away holds up its own motes"),
+         f"each member of a replica set stores everything; more than {majority} servers need sharding"),
+        ("graph", 1, 0, 1, network.cores, "motes are divided among the servers; a server that is down delays its own motes"),
     )
     found = []
     for role, copies, *numbers, limit in shapes:
@@ -211,22 +212,21 @@ def test_lines(figures, hold_out):
             f"±{test.forecast.half_width * 100:.0f} %; measured {test.measured:,.1f} µs")
     if not test.good:
         raise NotEnough(f"{told}; the interval must hold the measured value and be no wider than ±{forecast.WIDEST * 100:.0f} %")
-    return [told, "an observation costs more at low rates, since what is done however few come is shared among them, and spare "
-                  "processor time goes into smaller batches; utilisation is therefore the share of the highest throughput, not "
-                  "of processor time"]
+    return [told, "an observation costs more at low rates: fixed work is shared by fewer observations, and batches are "
+                  "smaller. Utilisation is therefore the share of the highest throughput, not of processor time"]
 
 
 def one_server_lines(network, figures):
     full = figures.of("full.rate")
     lines = [f"a server as measured, with everything on it: {full.words()} observations/s at full speed"]
     if network.aim > full.low:
-        return [*lines, f"{network.aim:,.0f} are more: it takes servers for each role"]
-    lines.append(f"{network.aim:,.0f} are less: one such server does it all, at {network.peak / full.value * 100:.0f} % of its "
-                 "throughput at the highest rate; what follows is for roles on servers of their own")
+        return [*lines, f"{network.aim:,.0f} observations/s exceed that: each role needs its own servers"]
+    lines.append(f"{network.aim:,.0f} are less: one such server does it all, at {network.peak / full.value * 100:.0f} % of "
+                 "its throughput at the highest rate; the rest of this plan puts each role on its own servers")
     try:
         cost = forecast.foretell(figures.curves("guest_cpu_us"), network.peak)
     except NotEnough as error:
-        return [*lines, f"how busy it is then is not foretold: {error}"]
+        return [*lines, f"no forecast of its utilisation: {error}"]
     return [*lines, f"it is busy then with {network.peak:,.0f} × {cost.words(1)} µs = "
                     f"{cost.scaled(network.peak / 1e6).words(2)} processors"]
 
@@ -279,9 +279,9 @@ def disk_lines(network, figures):
 ASSUMPTIONS = (
     "An observation costs as much on these servers as on the measured one. Another processor or disk: run `sizing` there.",
     "Servers add up. The run had one of each role on one machine; how servers hinder each other was not measured.",
-    "Motes that keep a connection each take memory of brokers and balancer; that is not in these figures.",
-    "Stores cost as much when they are full as when they are empty. Bytes per observation are those of fresh stores; MongoDB's "
-    "are with its log of operations, which ends growing at 256 MiB, so they are rather too many.",
+    "Each open connection of a mote takes memory of the brokers and the balancer. These figures do not include it.",
+    "Full stores are assumed to cost as much as empty ones. Bytes per observation are those of fresh stores. MongoDB's "
+    "include its operations log, which grows up to 256 MiB, so they are rather too high.",
 )
 
 

@@ -103,7 +103,7 @@ def table(experiment, analyses, facts):
     blocks = sum(len(found.done) for found in analyses)
     elsewhere = [found for found in analyses if not same_host(found.facts, facts)]
     if not analyses:
-        source = "no run of it is stored: the scatter is that of a pilot on two other machines, not measured here"
+        source = "no stored run: the scatter comes from a pilot on two other machines, not from this one"
     else:
         source = f"from {blocks} blocks of {len(analyses)} {'run' if len(analyses) == 1 else 'runs'}"
         source += ", made on another host: not measured here" if elsewhere else " on this host"

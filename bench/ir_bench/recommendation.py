@@ -80,7 +80,7 @@ def row(found, concern, measure):
 
 
 def table(analyses):
-    """The rows in the order of CONCERNS, from the analyses of one run; empty when nothing of them was measured."""
+    """The rows in the order of CONCERNS, from the analyses of one run; empty when it measured none of them."""
     rows = []
     for concern, kinds, endings in CONCERNS:
         own = [row(found, concern, measure) for found in analyses if found.experiment.kind in kinds

@@ -76,7 +76,7 @@ def subjects_of(sections):
         again = each["a"].twins[1]
         for planned in each["a"].plan["subjects"]:
             subject = Subject(**planned)
-            found[subject.name] = f"{each['a'].twins[0]} once more, so that the run can check itself" if subject.name == again \
+            found[subject.name] = f"{each['a'].twins[0]} repeated, so that the run can check itself" if subject.name == again \
                 else subject.about()
     return found
 
@@ -92,7 +92,7 @@ def command(run):
 
 def ended(status):
     """How an experiment ended, in words."""
-    words = {"precision": "it ended when the wanted precision was reached", "time": "it ended when its time was over"}
+    words = {"precision": "it ended when the requested precision was reached", "time": "it ended when its time was over"}
     return words.get(status.get("ended_by"), f"it ended by {status['ended_by']}" if status.get("ended_by") else status["status"])
 
 
@@ -130,7 +130,7 @@ def generator(found):
     own, guests = (found.plan[key]["cpu.pin"] for key in ("generator", "tuning"))
     if own == guests:
         return (f"The load generator has no processors of its own: it competes with the guests for processors {guests}, with "
-                "an ordinary share in a control group of its own, alike on every platform.")
+                "an ordinary share in its own control group, the same on every platform.")
     return f"The load generator runs on processors {own}, the guests on {guests}."
 
 

@@ -117,7 +117,7 @@ class RunDir(Folder):
             except FileExistsError:
                 continue
         else:
-            raise RunError(f"{parent}: too many runs begin in the same second")
+            raise RunError(f"{parent}: too many runs started in the same second")
         link = parent / LATEST
         fresh = parent / f".latest-{os.getpid()}"
         fresh.symlink_to(path.name)

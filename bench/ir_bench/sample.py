@@ -105,7 +105,7 @@ class Sample:
             status, why = ("invalid", "; ".join(self.invalid)) if self.invalid else ("ok", "")
         except (Skipped, Unsupported) as error:
             status, why = "skipped", str(error)
-        except Exception as error:  # noqa: BLE001 - any error fails the sample, and the run goes on
+        except Exception as error:  # noqa: BLE001 - any error fails this sample only; the run continues
             traceback.print_exc()
             status, why = "failed", str(error) or type(error).__name__
         part = self.folder / "result.json.part"

@@ -7,7 +7,7 @@ from collections import Counter
 from . import comparison, proofs
 from .analysis import WORDS
 
-# {what is counted: (its title, the share of the runs in which it must be so)}
+# {what is counted: (its title, the share of runs in which it must hold)}
 WANTED = {
     "itself": ("the reference does not differ from itself", 0.9),
     "contains": ("the interval of the reference against itself contains 1", 0.9),
@@ -18,7 +18,7 @@ WANTED = {
 
 
 def of_run(analyses):
-    """{what: whether it is so} for the analyses of one run, without what it did not measure."""
+    """{what: whether it holds} for the analyses of one run. What the run did not measure is left out."""
     twins = [each for found in analyses for each in found.compared
              if each.primary and each.subject == found.twins[1] and each.finding and each.finding.word != comparison.VALUES]
     told = {}
@@ -61,7 +61,8 @@ def summary(kind, told):
 
 
 def contradictions(said):
-    """A function that says of a column whether its verdicts exclude each other. "Not decided" excludes nothing."""
+    """Returns a function that tells whether the verdicts of a column contradict each other. "Not decided" contradicts
+    nothing."""
     decided = {WORDS[word] for word in (comparison.HIGHER, comparison.LOWER, comparison.SAME)}
 
     def line(column):

@@ -1,16 +1,16 @@
-# A mote without a clock, in MicroPython: one value by HTTP, again and again. Tried: compiled by mpy-cross, and run by
-# Python 3, which lacks only `network`. Not tried on a board.
+# A mote without a clock, in MicroPython: sends one value by HTTP, again and again. Tested: it compiles with mpy-cross,
+# and it runs under Python 3, which lacks only `network`. Not tested on a board.
 #
 # Copy it to the board as main.py, with a file settings.py beside it:
 #
 #     HOST, PORT = "192.0.2.1", 8080            # the river's gateway, or its balancer
 #     MOTE, TOKEN = "ford", "…"                 # a line of river/mote-tokens
 #     NAME, UNIT = "ford/temperature", "Cel"
-#     WIFI = ("network", "password")            # None: the board is connected already
+#     WIFI = ("network", "password")            # None: the board is already connected
 #     PAUSE, COUNT = 900, 0                     # seconds between values; how many, 0: for ever
 #
-# A record without a time counts from the moment in which it arrives. So each request has a key: repeated under the same
-# key, it is the same reading. Plain HTTP shows the token to the network: use a closed one, or ssl.wrap_socket.
+# A record without a time gets the time of its arrival. So each request has a key: requests with the same key are the
+# same reading. Plain HTTP shows the token to the network: use a closed network, or ssl.wrap_socket.
 import os
 import socket
 import time

@@ -2,8 +2,8 @@
 
     RIVER_AMQP=HOST:PORT RIVER_MOTE=ford RIVER_TOKEN=… python3 send_amqp.py ford/temperature Cel 18.4 18.5 …
 
-A value is safe when the broker has confirmed it. AMQP has no answer that says why a value is refused: those are listed by
-`ir-store rejected list`.
+A value is safe when the broker has confirmed it. AMQP does not tell the sender why a value was refused: `ir-store
+rejected list` does.
 """
 
 import json

@@ -15,7 +15,8 @@ TOKEN = os.environ["RIVER_TOKEN"]
 
 
 def send(session, pack):
-    """Returns when the pack is safe. The same bytes go out again until there is an answer, so nothing is doubled."""
+    """Returns when the pack is stored safely. Sends the same bytes again until there is an answer, so nothing is
+    doubled."""
     body = json.dumps(pack)
     headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/senml+json"}
     pause = 1

@@ -2,8 +2,8 @@
 
     RIVER_MQTT=HOST:PORT RIVER_MOTE=ford RIVER_TOKEN=… python3 send_mqtt.py ford/temperature Cel 18.4 18.5 …
 
-A value is safe when the broker has acknowledged it, so QoS 1. MQTT has no answer that says why a value is refused:
-those are listed by `ir-store rejected list`.
+A value is safe when the broker has acknowledged it, so the script uses QoS 1. MQTT does not tell the sender why a value
+was refused: `ir-store rejected list` does.
 """
 
 import json

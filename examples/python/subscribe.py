@@ -1,4 +1,4 @@
-"""Shows what is published again, as it comes, with pika (Debian: python3-pika).
+"""Shows processed observations as they are published, with pika (Debian: python3-pika).
 
     RIVER_CONSUMERS=HOST:PORT RIVER_PASSWORD=… python3 subscribe.py [FORMAT.MOTE]
 

@@ -4,7 +4,8 @@
 #     RIVER_HTTP=http://HOST:PORT RIVER_TOKEN=… ./send.sh ford/temperature Cel 18.4
 #     RIVER_MQTT=HOST:PORT RIVER_MOTE=ford RIVER_TOKEN=… ./send.sh ford/temperature Cel 18.4
 #
-# Put it into a crontab. The time is in the pack, so what is sent again after a failure is not another reading.
+# Put it into a crontab. The pack contains the time, so a pack that is sent again after a failure does not count as
+# another reading.
 set -eu
 
 pack=$(printf '[{"n":"%s","u":"%s","t":%s,"v":%s}]' "$1" "$2" "$(date +%s)" "$3")

@@ -3,9 +3,9 @@
 
 The values are real: water temperature and gage height of Spring Creek, Texas, of 5 to 8 November 2011 (US Geological
 Survey, public domain, loadgen/README.md). The rest is made up. The values are moved to the week before, and to German
-local time, so that the clocks change in the night to 30 October. The gauge `mill` shows them as they are, `ford` two
-hours before, `bridge` three hours later, each by a constant higher or lower. And five things are put in that happen:
-a broken sensor, a spike, a gap, missing values, and a text where a number belongs.
+local time, so that the clocks change in the night to 30 October. The gauge `mill` shows them unchanged, `ford` two
+hours earlier, `bridge` three hours later; the latter two add a constant. The file also contains five faults that happen
+in practice: a broken sensor, a spike, a gap, missing values, and a text where a number belongs.
 
     python3 examples/tutorial/make_logger.py > examples/tutorial/logger.csv
 """
@@ -25,9 +25,9 @@ UTC = datetime.timezone.utc
 WEEK, STEP = datetime.timedelta(days=7), datetime.timedelta(minutes=15)
 BEGIN = datetime.datetime(2011, 10, 29, 0, 0, tzinfo=UTC)
 END = datetime.datetime(2011, 11, 1, 18, 0, tzinfo=UTC)
-# (name, hours by which it shows the values later, degrees and metres that are added)
+# (name, delay in hours, added degrees, added metres)
 GAUGES = (("ford", -2, -0.6, 0.42), ("mill", 0, 0.0, 0.0), ("bridge", 3, 0.5, -0.17))
-# (gauge, local time) and what the logger wrote in the place of the temperature
+# (gauge, local time): text that the logger wrote instead of the temperature
 WRITTEN = {("ford", "30.10.2011 16:30"): "-40,0", ("bridge", "31.10.2011 14:00"): "24,6", ("mill", "30.10.2011 12:00"): "#ERR",
            ("mill", "29.10.2011 18:00"): "NAN", ("mill", "29.10.2011 18:15"): "NAN"}
 GAP = ("mill", "31.10.2011 08:00", "31.10.2011 11:45")

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Writes what compose.yaml needs into a folder: the broker's and the programs' settings, users with passwords, and the motes' tokens.
+"""Writes what compose.yaml needs into a folder: the broker's and the programs' settings, users with passwords, and the
+motes' tokens.
 
     packaging/compose/prepare.py FOLDER REGISTRY.ttl       then: cd FOLDER && podman-compose up -d
 
-Repeat it when the registry has changed; passwords and tokens are kept. ir-ingest, which makes tokens, is the one in PATH or IR_BUILD.
+Repeat it when the registry has changed; passwords and tokens are kept. It makes the tokens with ir-ingest, from
+IR_BUILD or PATH.
 """
 
 import argparse

@@ -23,7 +23,7 @@ from ..lab.platform import ABSENT, RUNNING, STOPPED, Platform, Stats, ends
 CONTROLLERS = ("cpu", "cpuset", "memory", "blkio")
 # Servers of the roles, with their groups in tools/install. A guest needs only those of its own roles.
 SERVERS = (("rabbitmq-server", "run"), ("haproxy", "run"), ("java", "fuseki"))
-NO_MACHINE = "there is no virtual machine on bare metal"
+NO_MACHINE = "bare metal has no virtual machine"
 EPMD = "/usr/bin/epmd"
 
 

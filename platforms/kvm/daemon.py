@@ -78,8 +78,8 @@ class Daemon(Connection):
 
     @property
     def socket(self):
-        """libvirtd's socket as the kernel shows it to others. The path below the state folder may be too long for a
-        socket's address, which has at most 107 characters."""
+        """The path of libvirtd's socket below /proc. The path below the state folder may be too long for a socket's
+        address, which has at most 107 characters."""
         with contextlib.suppress(OSError, ValueError):
             pid = int((self.state / "run/libvirtd.pid").read_text(encoding="ascii"))
             return Path(f"/proc/{pid}/root") / SOCKET
@@ -93,9 +93,10 @@ class Daemon(Connection):
         if '"' in str(self.state):
             raise LabError(f"{self.state}: libvirtd's settings cannot hold a quote; set IR_LAB to a path without one")
         if self.state.parts[1:2] == ("run",):
-            raise LabError(f"{self.state}: libvirtd has a /run of its own; set IR_LAB to a path outside")
+            raise LabError(f"{self.state}: libvirtd gets a private /run, so the lab cannot be below /run; set IR_LAB to "
+                           "another path")
         if not (found := mounted_root()).ok:
-            raise Unsupported(f"libvirtd gets mounts of its own, but the root is no mount point: {found.reason}", found.remedy)
+            raise Unsupported(f"libvirtd needs a mount namespace, but / is not a mount point: {found.reason}", found.remedy)
 
     def alive(self):
         """Whether it runs. If it was killed while guests run, it is started again and finds them."""

@@ -45,10 +45,10 @@ class Machine(NamedTuple):
     kind: str  # "kvm" or "qemu"
     files: Files
     bridge: str  # "" without one
-    interface: str  # the tap's name
+    interface: str  # name of the tap interface
     partition: str  # cgroup
-    cgroup_version: int = 1  # of the CPU controller; it determines the unit of weights
-    node_cpus: str = ""  # of the NUMA node asked for
+    cgroup_version: int = 1  # version of the CPU controller; it determines the unit of weights
+    node_cpus: str = ""  # CPUs of the requested NUMA node
 
     def knob(self, name):
         """The value that was asked for; None when there is none or it is "auto"."""
@@ -191,7 +191,7 @@ def add_pins(cputune, machine):
 
 def require_iothread(machine, knob):
     if not machine.knob("disk.iothread"):
-        raise LabError(f"{knob} needs disk.iothread = yes: without it the disk has no thread of its own")
+        raise LabError(f"{knob} needs disk.iothread = yes: without it the disk has no separate thread")
 
 
 def add_shares(cputune, machine):
@@ -259,7 +259,7 @@ def add_scsi_controller(devices, machine):
 def require_bus(machine):
     """Refuses impossible disk settings. An IDE disk has one queue, which QEMU's main thread serves."""
     if machine.bus == "ide" and (machine.knob("disk.iothread") or (machine.knob("disk.queues") or 1) > 1):
-        raise LabError("disk.bus = ide: such a disk has neither disk.iothread nor disk.queues; disk.bus = virtio has")
+        raise LabError("disk.bus = ide supports neither disk.iothread nor disk.queues; use disk.bus = virtio")
     if machine.knob("disk.io") == "native" and machine.knob("disk.cache") not in ("none", "directsync"):
         raise LabError("disk.io = native needs disk.cache = none or directsync")
 
@@ -328,7 +328,7 @@ def add_nic_driver(nic, machine):
     vhost, queues = machine.knob("network.vhost"), machine.knob("network.queues")
     if machine.nic != "virtio":
         if vhost or (queues or 1) > 1:
-            raise LabError(f"network.nic = {machine.nic} has neither vhost nor queues; network.nic = virtio has")
+            raise LabError(f"network.nic = {machine.nic} supports neither vhost nor queues; use network.nic = virtio")
         return
     if vhost is not None or queues is not None:
         put(nic, "driver", name=None if vhost is None else "vhost" if vhost else "qemu", queues=queues)

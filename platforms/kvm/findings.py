@@ -9,8 +9,8 @@ from ..lab.finding import controller, look, mounted_root, program, root_user
 from . import proof
 
 PROGRAMS = ("libvirtd", "virtlogd", "virsh", "qemu-system-x86_64", "qemu-img", "ip", "ssh", "mke2fs", "cpio", "depmod")
-SWITCH_ON = ("switch virtualisation on in the firmware or the outer hypervisor, modprobe kvm_intel or kvm_amd; until "
-             "then guests run by emulation, some 20 times slower, and are marked so")
+SWITCH_ON = ("switch virtualisation on in the firmware or the outer hypervisor, modprobe kvm_intel or kvm_amd; until then "
+             "guests are emulated, about 20 times slower, and marked as emulated")
 
 
 def all_of(lab):
@@ -50,7 +50,7 @@ def starts(lab):
     """Findings for hardware virtualisation and emulation; one of the two must work."""
     kernel = kernel_at_hand(lab)
     if kernel is None:
-        return [look("a guest starts", False, "not tried: there is no kernel to try yet", "ir-platform image kernel",
+        return [look("a guest starts", False, "not tried: no kernel to boot yet", "ir-platform image kernel",
                      required=False)]
     by_hardware = hardware(lab)
     found = [look("a guest starts by hardware (kind kvm)", by_hardware.ok, by_hardware.reason,

@@ -1,7 +1,7 @@
 """Live migration of a guest to another libvirtd, and back.
 
     shared:URI    the other host has the lab's directory at the same path (NFS, for example)
-    copy:URI      it has not: kernel, initrd, payload and disk are copied there, the disk while the guest runs
+    copy:URI      it does not: kernel, initrd, payload and disk are copied there, the disk while the guest runs
     home          from wherever it is to the lab's own libvirtd
 
 URI is a virsh URI such as qemu+ssh://root@HOST/system. The other host needs a bridge with the name of the lab's bridge,

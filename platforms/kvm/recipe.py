@@ -27,13 +27,13 @@ STATES = {"running": RUNNING, "idle": RUNNING, "paused": FROZEN, "pmsuspended": 
 
 
 class Recipe(SshPlatform):
-    about = "a virtual machine under KVM, with a kernel of its own"
+    about = "a virtual machine under KVM, with its own kernel"
     kinds = ("kvm", "qemu")
     emulated_kinds = ("qemu",)
     networks = network.PROFILES
     roots = ("overlay", "copy")
     knobs = frozenset(effect.READERS) | inside.KNOBS | {"disk.scheduler"}
-    refused = {"network.priority": "net_prio knows processes, and a virtual machine's packets may come from the kernel"}
+    refused = {"network.priority": "net_prio works by process, and a virtual machine's packets may come from the kernel"}
 
     def __init__(self, lab):
         super().__init__(lab)
@@ -71,7 +71,7 @@ class Recipe(SshPlatform):
 
     def provision(self, guest):
         if guest.tuning.get("network.vhost") is True and not findings.vhost().ok:
-            raise Unsupported("network.vhost = yes: /dev/vhost-net is not there", "modprobe vhost_net")
+            raise Unsupported("network.vhost = yes: /dev/vhost-net does not exist", "modprobe vhost_net")
         image = self.lab.image
         guest.own.update(kernel="", initrd="")
         kind = "generic" if self.machine(guest).needs_many_drivers else "cloud"
@@ -242,7 +242,7 @@ class Recipe(SshPlatform):
         migration.move(self, guest, target)
 
     def target_here(self, guest):
-        raise Unsupported("a KVM guest moves to another libvirtd, and no target names one")
+        raise Unsupported("a KVM guest migrates to another libvirtd, and no target was given")
 
     # ---- parts ----
 

@@ -14,9 +14,9 @@ from .parser import Parser
 from .state import Lab
 
 EPILOG = """\
-PLATFORM is one of: {platforms}. The lab's directory is --lab or IR_LAB, its own network namespace --netns or
-IR_LAB_NETNS. Exit status: 0 well done, 1 an error, 77 not possible here (the reason is told), 128 + N ended by
-signal N; of exec that of the command."""
+         PLATFORM is one of: {platforms}. The lab's directory is --lab or IR_LAB, its own network namespace --netns or
+         IR_LAB_NETNS. Exit status: 0 success, 1 an error, 77 not possible here (with the reason), 128 + N ended by
+         signal N. `exec` returns the command's own status."""
 
 
 def words(text):
@@ -46,8 +46,8 @@ def add_facts(parser):
 def add_provision(parser):
     add_guest(parser)
     parser.add_argument("--roles", type=words, default=[], help="broker,gateway,balancer,worker:2,documents,graph")
-    parser.add_argument("--cluster", default="", help="guests of one name know each other's services")
-    parser.add_argument("--kind", default="", help="of the platform: lxc privileged|unprivileged, kvm kvm|qemu, …")
+    parser.add_argument("--cluster", default="", help="guests with the same cluster name use each other's services")
+    parser.add_argument("--kind", default="", help="kind of guest: for lxc privileged|unprivileged, for kvm kvm|qemu, …")
     parser.add_argument("--size", default="small", help="a section of sizes.conf")
     parser.add_argument("--cpus", type=int, default=0, help="instead of the size's")
     parser.add_argument("--memory", type=int, default=0, help="MiB, instead of the size's")
@@ -74,8 +74,8 @@ def add_push(parser):
 def add_clone(parser):
     add_guest(parser)
     parser.add_argument("copy", metavar="NEW")
-    parser.add_argument("--full", action="store_true", help="a copy of its own, not copy-on-write over the first")
-    parser.add_argument("--cluster", default="", help="that it joins; without, it knows its own services alone")
+    parser.add_argument("--full", action="store_true", help="a full copy, not copy-on-write over the first")
+    parser.add_argument("--cluster", default="", help="cluster to join; default: it uses only its own services")
 
 
 def add_stop(parser):
@@ -87,7 +87,7 @@ def add_destroy(parser):
     parser.add_argument("platform", metavar="PLATFORM", nargs="?")
     parser.add_argument("name", metavar="GUEST", nargs="?")
     parser.add_argument("--all", action="store_true", help="every guest, the bridge, the network namespace")
-    parser.add_argument("--images", action="store_true", help="with --all: the kept appliances and the key as well")
+    parser.add_argument("--images", action="store_true", help="with --all: also delete the cached appliances and the key")
 
 
 def add_list(parser):
@@ -123,7 +123,7 @@ def guest_of(lab, arguments):
 
 
 def do_check(lab, arguments):
-    """can this host do it; says what is missing and what to do"""
+    """checks whether this host supports the platform; says what is missing and what to do"""
     names = [arguments.platform] if arguments.platform else registry.names()
     found = {name: verbs.check(lab, name) for name in names}
     able = {name: all(each.ok for each in findings if each.required) for name, findings in found.items()}
@@ -149,7 +149,7 @@ def finding_line(finding):
 
 
 def do_facts(lab, arguments):
-    """facts of the platform, or of a running guest with its tuning asked and in effect (JSON)"""
+    """facts of the platform, or of a running guest with its tuning as requested and in effect (JSON)"""
     if arguments.name:
         guest_of(lab, arguments)
     told = verbs.facts(lab, arguments.platform, arguments.name)
@@ -188,12 +188,12 @@ def do_exec(lab, arguments):
 
 
 def do_push(lab, arguments):
-    """a file or folder of the host into a folder of the guest"""
+    """copies a file or folder of the host into a folder of the guest"""
     verbs.push(lab, guest_of(lab, arguments), Path(arguments.source).resolve(), PurePosixPath(arguments.target))
 
 
 def do_pull(lab, arguments):
-    """a file or folder of the guest into a folder of the host"""
+    """copies a file or folder of the guest into a folder of the host"""
     verbs.pull(lab, guest_of(lab, arguments), PurePosixPath(arguments.source), Path(arguments.target))
 
 
@@ -203,12 +203,12 @@ def do_status(lab, arguments):
 
 
 def do_stats(lab, arguments):
-    """CPU, memory, disk and network of a guest as the host sees it (JSON)"""
+    """use of CPU, memory, disk and network by a guest, as the host sees it (JSON)"""
     print(json.dumps(verbs.stats(lab, guest_of(lab, arguments))._asdict(), indent=2))
 
 
 def do_reboot(lab, arguments):
-    """down and up again; returns when it is ready"""
+    """restarts a guest; returns when it is ready"""
     print(f"{arguments.name}: ready again after {verbs.reboot(lab, guest_of(lab, arguments)):.2f} s")
 
 
@@ -220,7 +220,7 @@ def do_clone(lab, arguments):
 
 
 def do_snapshot(lab, arguments):
-    """keeps the state of a guest's disk under a label"""
+    """saves the state of a guest's disk under a label"""
     verbs.snapshot(lab, guest_of(lab, arguments), arguments.label)
 
 
@@ -272,7 +272,7 @@ def do_migrate(lab, arguments):
 
 
 def do_image(lab, arguments):
-    """makes the appliance, or a part of it, ahead of time and prints where it is"""
+    """makes the appliance or a part of it in advance, and prints its path"""
     if arguments.what == "root":
         print(lab.image.root(variant=arguments.appliance))
     elif arguments.what == "disk":
@@ -308,7 +308,7 @@ IN_THE_NETWORK = ("provision", "boot", "clone", "reboot")
 
 def parser():
     made = Parser(prog="ir-platform", formatter_class=argparse.RawDescriptionHelpFormatter,
-                  description="Guests on every platform, by the same verbs.",
+                  description="Manages guests on every platform with the same verbs.",
                   epilog=EPILOG.format(platforms=", ".join(registry.names())))
     made.add_argument("--lab", metavar="DIRECTORY")
     made.add_argument("--netns", metavar="NAME")

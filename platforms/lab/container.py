@@ -1,5 +1,5 @@
-"""What containers have in common, whoever makes them. They share the host's kernel; their limits are those of a control group; their
-eth0 is an interface in a network namespace of their own."""
+"""What the containers of all platforms have in common: they share the host's kernel, a control group sets their limits,
+and their eth0 is an interface in their own network namespace."""
 
 from . import processes, shaping
 from .cgroup import LIMITS, Group, node_cpus
@@ -7,7 +7,7 @@ from .host import device_of
 from .platform import Platform, Stats, interfaces_bytes
 
 NO_MACHINE = "a container has no emulator"
-KERNEL_DISK = "a container writes to the host's filesystem, there is no disk of its own"
+KERNEL_DISK = "a container has no disk; it writes to the host's filesystem"
 
 
 class Container(Platform):
@@ -16,10 +16,10 @@ class Container(Platform):
                        "inside.worker-pin", "inside.broker-schedulers", "inside.hugepages"])
     refused = {
         "cpu.emulator-pin": NO_MACHINE,
-        "cpu.online": "a container has no CPUs of its own; cpu.pin and cpu.quota say what it may use",
+        "cpu.online": "a container has no virtual CPUs; cpu.pin and cpu.quota limit what it may use",
         "cpu.io-pin": NO_MACHINE,
-        "memory.balloon": "a container has no memory of its own; memory.limit says what it may use",
-        "network.nic": "a container has one end of a veth pair, no card",
+        "memory.balloon": "a container has no separate memory; memory.limit limits what it may use",
+        "network.nic": "a container has one end of a veth pair, not a network card",
         "network.queues": "a veth pair has no queues to set",
         "network.vhost": NO_MACHINE,
         **{knob: KERNEL_DISK for knob in ("disk.bus", "disk.cache", "disk.io", "disk.iothread", "disk.queues")},

@@ -49,7 +49,7 @@ class Root:
         self.kind = f"{name}-{hashlib.sha256(' '.join(self.groups).encode()).hexdigest()[:6]}"
         self.path = self.folder / f"{self.kind}-{self.digest()}"
         self.log = self.folder / f"{self.kind}.log"
-        self.made = None  # seconds it took, if this program made it
+        self.made = None  # how many seconds it took to make, if this program made it
         self.note = ""
         self.lock = None
 
@@ -162,7 +162,7 @@ def last_line(path):
     return lines[-1] if lines else "(it said nothing)"
 
 
-# ---- what the host's package clients are configured with ----
+# ---- the configuration of the host's package clients ----
 
 
 def environment():

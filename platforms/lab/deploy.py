@@ -1,8 +1,8 @@
 """Deploys to real servers instead of guests. An inventory lists them with address and roles; each gets the same
 services, scripts and configuration as a guest of the lab.
 
-A folder of secrets beside the inventory holds what all servers share (passwords, keys, the motes' tokens). The first call
-creates it; copy it to the other servers. What is there already is never replaced.
+A folder of secrets beside the inventory holds what all servers share (passwords, keys, the motes' tokens). The first
+call creates it; copy it to the other servers. Existing secrets are never replaced.
 """
 
 import argparse
@@ -63,7 +63,7 @@ class Deployment:
 
     @contextlib.contextmanager
     def files(self):
-        """The Tree of what is to be there."""
+        """The Tree of the files that the server should have."""
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             payload.write_programs(folder / "opt" / "river")
@@ -91,7 +91,7 @@ class Deployment:
         return [(SERVERS + Path(known[key]).name, key) for key in sorted(keys)]
 
     def servers(self):
-        """They may lie where the services' user cannot go, so it gets copies."""
+        """The services' user may be unable to reach the originals, so it gets copies."""
         known = payload.server_variables()
         return {path: Path(known[key]) for path, key in self.server_paths()}
 
@@ -136,7 +136,7 @@ class Deployment:
                     raise LabError(done.err.strip())
 
     def check_settings(self, files):
-        """Has each of our own programs read the settings that it will get."""
+        """Lets each of our own programs check its new settings."""
         for name, role in self.services:
             if ROLES[role].own:
                 path = f"etc/river/services/{name}/river.conf"
@@ -152,16 +152,16 @@ class Deployment:
         if not self.prefix and any(role == "broker" for _, role in self.services):
             ports.check_not_everywhere("Erlang's port mapper", EPMD_PORT)
 
-    # ---- what is to be done, and doing it ----
+    # ---- planning the steps and doing them ----
 
     def plan(self, files):
-        """{service: (what is to be done, because of which files)}, in the order of the start."""
+        """{service: (step to take, files that require it)}, in the order of the start."""
         return {name: running.action(running.process(self.root, name), files, name, role, ROLES[role].rereads)
                 for name, role in self.services}
 
     def carry_out(self, plan, seconds):
-        """Starts what does not run, then replaces what runs with other files, one after the other: each is ready again
-        before the next is touched."""
+        """Starts the services that do not run. Then restarts those that run with outdated files, one after the other:
+        each must be ready before the next one is stopped."""
         for name in self.supervisor.left_over():
             self.supervisor.remove(name)
         self.supervisor.begin()
@@ -179,15 +179,16 @@ class Deployment:
                 command.run(self.script(f"roles/{roles[name]}/reload", name), seconds=READY_SECONDS, env=self.environment())
 
     def await_may_stop(self, name, role):
-        """Waits until nobody loses what only this service gives: a queue its majority."""
+        """Waits until the service can stop without harm: until no queue would lose its majority."""
         script = self.script(f"roles/{role}/may-stop", name)
         if not Path(script[0]).exists() or len(self.inventory.services.addresses(role)) < 2:
             return
         deadline = time.monotonic() + MAY_STOP_SECONDS
         while (done := command.run(script, seconds=90, good=None, env=self.environment())).status != 0:
             if time.monotonic() > deadline:
-                raise LabError(f"{name} is not replaced yet, others would miss it: {(done.out + done.err).strip()[-600:]}")
-            self.say(f"waiting to replace {name}: queues have no majority without it")
+                raise LabError(f"{name} is not restarted yet, because other services need it: "
+                               f"{(done.out + done.err).strip()[-600:]}")
+            self.say(f"waiting to replace {name}: queues would lose their majority")
             time.sleep(POLL_SECONDS)
 
     def await_ready(self, names, seconds):
@@ -202,11 +203,11 @@ class Deployment:
                 self.say(waiting)
                 told = waiting
             if time.monotonic() > deadline:
-                raise LabError(f"{self.server.name}: {waiting}; its services go on, call again when that is there. "
-                               f"{done.out.strip()[-600:]}")
+                raise LabError(f"{self.server.name}: {waiting}; its services keep running. Call again when the missing part "
+                               f"is there. {done.out.strip()[-600:]}")
 
     def waiting(self, name):
-        """What a service that is not ready waits for: others that it needs and that do not listen, or itself."""
+        """Why a service is not ready: other services that it needs and that do not listen, or the service itself."""
         needs = ROLES[dict(self.services)[name]].needs
         missing = {}
         for server, role, places in self.inventory.having(needs, self.server):
@@ -222,13 +223,13 @@ class Deployment:
         self.supervisor.stop()
 
     def forget(self, name):
-        """Has the cluster of brokers forget one that is lost for good."""
+        """Removes a permanently lost broker from the cluster."""
         for service, role in self.services:
             if role == "broker":
                 words = self.script("roles/broker/forget", service, self.inventory.node(name))
                 command.run(words, seconds=300, env=self.environment())
                 return
-        raise LabError(f"{self.server.name} has no broker; call forget on a server that has one")
+        raise LabError(f"{self.server.name} has no broker; run forget on a server that has one")
 
 
 def up(deployment, seconds, new_stores=False):
@@ -250,7 +251,7 @@ def up(deployment, seconds, new_stores=False):
 
 
 def show(deployment):
-    """Says what `up` would do, and does nothing."""
+    """Prints what `up` would do, without doing it."""
     with deployment.files() as files:
         deployment.check(files)
         changes, plan = files.changes(), deployment.plan(files)
@@ -266,7 +267,7 @@ def show(deployment):
 
 
 def read(arguments, scratch):
-    """The inventory. A dry run gets a copy of the secrets, so that none are made."""
+    """Reads the inventory. A dry run works on a copy of the secrets, so that it creates none."""
     inventory = Inventory(arguments.inventory)
     secrets = inventory.services.directory
     if not (secrets / "passwords").exists():
@@ -287,16 +288,16 @@ def parser():
     made.add_argument("inventory", help="see platforms/inventory.conf")
     made.add_argument("server", help="which of its servers this one is")
     made.add_argument("verb", nargs="?", choices=("up", "stop", "forget", "backup", "restore"), default="up",
-                      help="up: install, configure, start or restart what has changed; forget LOST: have the cluster of "
-                      "brokers forget a server that is lost, before a new one takes its place; backup FOLDER: save the stores, "
-                      "the inventory and its secrets; restore FOLDER: bring back what is lost of the stores")
-    made.add_argument("what", nargs="?", default="", help="for forget: a server; for backup: a folder; for restore: a backup, or "
-                      "a folder of which the newest is taken")
+                      help="up: install, configure, start or restart what has changed; forget LOST: remove a lost server "
+                           "from the cluster of brokers, before a new one replaces it; backup FOLDER: save the stores, the "
+                           "inventory and its secrets; restore FOLDER: restore what the stores have lost")
+    made.add_argument("what", nargs="?", default="", help="for forget: a server; for backup: a folder; for restore: a "
+                                                          "backup, or a folder whose newest backup is used")
     made.add_argument("--store", choices=("both", "documents", "graph"), default="both", help="restore: which")
     made.add_argument("--new-stores", action="store_true",
-                      help="up: set up stores that were set up before and have come back empty; what they held is given up")
-    made.add_argument("--root", default="/", help="a folder in the place of /, for trials on one machine")
-    made.add_argument("--dry-run", action="store_true", help="say what up would change, and change nothing")
+                      help="up: set up again the stores that lost their data; the lost data are given up")
+    made.add_argument("--root", default="/", help="a folder to use as /, for trials on one machine")
+    made.add_argument("--dry-run", action="store_true", help="print what up would change, and change nothing")
     made.add_argument("--wait", type=int, default=READY_SECONDS, metavar="SECONDS", help="how long until all is ready")
     return made
 

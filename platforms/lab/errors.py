@@ -8,7 +8,7 @@ class LabError(guard.Fault):
 
 
 class Unsupported(LabError):
-    """This host or this platform cannot do it at all. The remedy says what would change that, if anything."""
+    """This host or this platform does not support it. The remedy says what would change that, if anything."""
 
     status = 77
 

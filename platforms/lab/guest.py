@@ -21,7 +21,7 @@ class Guest:
     cluster: str = ""  # guests of a cluster know each other's services (services.py); "": only its own
     shard: str = ""  # for the role documents: its replica set; "": the default one
     size: str = "small"  # a section of sizes.conf
-    cpus: int = 0  # 0: as the size says
+    cpus: int = 0  # 0: the value of the size
     memory_mib: int = 0
     disk_mib: int = 0
     profile: str = "default"  # from profiles/; several are joined by "+"
@@ -30,13 +30,13 @@ class Guest:
     network: str = ""  # a network profile, "PROFILE" or "PROFILE:ARGUMENT"; "": from the tuning, else bridge
     appliance: str = ""  # a variant of the appliance: "tools" adds the measuring tools; "": the usual one
     root: str = "overlay"  # overlay: copy-on-write over the image; copy: its own copy
-    release: str = ""  # Debian release of its root; "": the host's files, or an appliance made elsewhere
-    files: dict = dataclasses.field(default_factory=dict)  # {path below /etc/river: text}, they override the usual ones
-    parent: str = ""  # the guest it is a copy-on-write clone of; destroy the clone first
+    release: str = ""  # Debian release of its root; "": the host's files, or an appliance that was made elsewhere
+    files: dict = dataclasses.field(default_factory=dict)  # {path below /etc/river: text} that replace the usual files
+    parent: str = ""  # the guest whose disk it shares copy-on-write; destroy the clone first
     number: int = 0  # its number in the subnet; address and MAC derive from it
     address: str = ""
-    outside: str = ""  # for the role balancer: the address at which motes connect; "": the same
-    watch: str = ""  # address for statistics and metrics; "": the same
+    outside: str = ""  # for the role balancer: the address for motes; "": the guest's address
+    watch: str = ""  # address for statistics and metrics; "": the guest's address
     mac: str = ""
     made: bool = False  # False while it is being provisioned
     boot_seconds: float = 0.0

@@ -50,7 +50,7 @@ def disk_of(directory):
     number = os.stat(directory).st_dev
     link = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")
     if not link.exists():
-        raise Unsupported(f"{directory} lies on no block device of its own", "put the lab (IR_LAB) on a disk")
+        raise Unsupported(f"{directory} is not on a block device", "put the lab (IR_LAB) on a disk")
     place = link.resolve()
     return place.parent if (place / "partition").exists() else place
 

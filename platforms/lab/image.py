@@ -46,9 +46,9 @@ from .places import PLATFORMS, locked
 APPLIANCE = PLATFORMS / "appliance"
 BUILD_SECONDS = 1800
 ROOT_LABEL = "river-root"
-DISK_MIB = 4096  # of the image itself; a larger overlay is grown at provisioning
+DISK_MIB = 4096  # size of the image itself; provisioning grows larger overlays
 KERNELS = {"cloud": "linux-image-cloud-amd64", "generic": "linux-image-amd64"}
-BUSYBOX = "busybox-static"  # the host's own may need libraries that the initrd lacks
+BUSYBOX = "busybox-static"  # not the host's busybox, which may need libraries that the initrd lacks
 # Modules that a guest needs to find its root and network, before it can load modules from the root.
 MODULES = ("crc32c_generic", "ext4", "virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "virtio_net", "sd_mod",
            "ata_piix", "ahci", "e1000", "xen-blkfront", "xen-netfront", "virtio_balloon", "virtio_rng")
@@ -117,7 +117,7 @@ def digest(*parts):
 
 
 def files_digest(folder):
-    """The same for all files below a folder, by content and mode."""
+    """A short name derived from all files below a folder, by content and mode."""
     parts = []
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
         parts.append(f"{path.relative_to(folder)} {path.stat().st_mode:o} {hashlib.sha256(path.read_bytes()).hexdigest()}")
@@ -198,7 +198,7 @@ class Image:
             discard(part)
             undo.add(discard, part)
             begin = time.monotonic()
-            print(f"ir-platform: making {name}, which is kept: this takes minutes", file=sys.stderr, flush=True)
+            print(f"ir-platform: making {name}; this takes minutes, once", file=sys.stderr, flush=True)
             make(part)
             os.rename(part, target)
             self.seconds[name] = round(time.monotonic() - begin, 1)

@@ -1,8 +1,9 @@
-"""An inventory: the servers of a river, with address and roles, and what holds for all of them. platforms/inventory.conf is
-an example that explains every key.
+"""An inventory: the servers of a river with their addresses and roles, and the settings that apply to all of them.
+platforms/inventory.conf is an example that explains every key.
 
-Unlike a lab, servers are open to strangers: the limits are those of ingest/nodes.conf, motes come in by TLS, at an
-address of their own and each with its own password, and the stores want a login. The inventory can say otherwise.
+Unlike a lab, servers can be reached by strangers. So the limits are those of ingest/nodes.conf; motes connect with TLS
+to a separate address, each with its own password; and the stores require a login. The inventory can change each of
+these.
 """
 
 import ipaddress
@@ -93,15 +94,15 @@ class Inventory:
         return {role for each in self.servers for _, role in each.services()}
 
     def check_doors(self, river, doors):
-        """Refuses settings that would leave a door open which nobody asked for."""
+        """Refuses settings that would leave an entrance open by mistake."""
         for each in self.servers:
             balances = any(role == "balancer" for _, role in each.services())
             if balances and each.outside in ("", each.address, each.watch):
-                raise LabError(f"{self.path}: [server {each.name}] outside: the balancer needs the address at which motes come "
-                               "in, another one than address and watch, at which the house does")
+                raise LabError(f"{self.path}: [server {each.name}] outside: the balancer needs a separate address for motes, "
+                               "different from `address` and `watch`")
         if doors.logins and river["engine"] == "oxigraph" and "graph" in self.roles():
-            raise LabError(f"{self.path}: [river] engine = oxigraph: it knows no logins; logins = no leaves all stores open, "
-                           "for a network on which nobody else is")
+            raise LabError(f"{self.path}: [river] engine = oxigraph has no logins; set logins = no, which opens all stores, "
+                           "only on a network that nobody else uses")
 
     def check_stores(self, river):
         for key in ("documents", "graph"):

@@ -1,4 +1,5 @@
-"""The stores of a deployment are saved and brought back by ir-store, called as the deployment's workers call it."""
+"""Saves and restores the stores of a deployment with ir-store, which gets the same settings as the deployment's
+workers."""
 
 from pathlib import Path
 
@@ -9,11 +10,13 @@ SECONDS = 24 * 3600
 
 
 def worker(deployment):
-    """The name of a worker's service on this server: its settings name the stores and have their passwords."""
+    """The name of a worker's service on this server. The worker's settings contain the URIs and passwords of the
+    stores."""
     for name, role in deployment.services:
         if role == "worker":
             return name
-    raise LabError(f"{deployment.server.name} has no worker, whose settings name the stores; call this on a server that has one")
+    raise LabError(f"{deployment.server.name} has no worker, whose settings name the stores; run this on a server with a "
+                   "worker")
 
 
 def store(deployment, *words):
@@ -27,7 +30,7 @@ def store(deployment, *words):
 
 
 def backup(deployment, folder):
-    """Both stores, and what the deployment is made of, as a new folder in a folder."""
+    """Saves both stores, the inventory and its secrets in a new folder below the given one."""
     inventory = deployment.inventory
     kept = [inventory.path, inventory.services.directory, inventory.services.doors.registry]
     paths = ",".join(str(Path(each).resolve()) for each in kept if each)
@@ -35,7 +38,7 @@ def backup(deployment, folder):
 
 
 def restore(deployment, folder, which):
-    """What is lost of the stores, all or "documents" or "graph"."""
+    """Restores what the stores have lost: both of them, or only "documents" or "graph"."""
     told = store(deployment, "restore", Path(folder).resolve(), f"--store={which}")
     stores = deployment.root / "var/lib/river/stores"
     if stores.exists():
@@ -44,7 +47,7 @@ def restore(deployment, folder, which):
 
 
 def allow_new_stores(deployment):
-    """Forgets that the stores were set up, so that workers set up what has come back empty. Returns the workers."""
+    """Deletes the notes that the stores were set up, so that workers set up empty stores again. Returns the workers."""
     workers = [name for name, role in deployment.services if role == "worker"]
     for name in workers:
         (deployment.root / "var/lib/river" / name / "stores").unlink(missing_ok=True)

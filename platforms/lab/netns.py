@@ -10,7 +10,7 @@ from .errors import LabError
 
 FOLDER = Path("/run/netns")
 CLONE_NEWNET = 0x40000000
-_before = []  # descriptor of the namespace that the program came from
+_before = []  # descriptor of the program's original namespace
 
 
 def enter(lab, create):

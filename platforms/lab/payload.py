@@ -81,7 +81,7 @@ def registry_file():
     for path in (PROJECT / "loadgen" / "usgs_river.ttl", PROJECT / "usgs_river.ttl"):
         if path.exists():
             return path
-    raise LabError("usgs_river.ttl is not there; the project is not complete")
+    raise LabError("usgs_river.ttl is missing; the project is incomplete")
 
 
 def write_tree(lab, guest, root, owner=0):

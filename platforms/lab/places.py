@@ -1,4 +1,4 @@
-"""Where things are: the project, the platforms, the lab unless it is named; and locks on files."""
+"""The paths of the project, of the platforms, and of the lab unless one is named; and file locks."""
 
 import contextlib
 import fcntl

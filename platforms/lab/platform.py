@@ -24,7 +24,7 @@ from .errors import Unsupported
 from .finding import Finding  # noqa: F401 - the type that check() returns
 
 ABSENT, STOPPED, RUNNING, FROZEN = "absent", "stopped", "running", "frozen"
-EMULATED_PATIENCE = 6  # factor for guests, or a hypervisor, on an emulated CPU
+EMULATED_PATIENCE = 6  # factor by which guests on an emulated CPU, or under a hypervisor on one, are slower
 
 
 class Stats(NamedTuple):
@@ -43,14 +43,14 @@ class Stats(NamedTuple):
 class Platform:
     """`lab` is the Lab (state.py): lab.network, lab.image, lab.key, lab.guest_directory(), lab.name()."""
 
-    name = ""  # the folder's
-    about = ""  # REQUIRED. What a guest is, in words for readers of a report
+    name = ""  # the name of the platform's folder
+    about = ""  # REQUIRED. A description of a guest for readers of a report
     kinds = ("",)  # values of `kind`, the usual one first
     emulated_kinds = ()  # kinds with an emulated CPU; used only on request
     networks = ("bridge",)  # supported network profiles, see network.py
     roots = ("overlay", "copy")
     shares_kernel = False  # the guest has the host's CPU numbers and kernel settings
-    no_machine = ""  # why no machine is made or started for a guest; "" where one is
+    no_machine = ""  # why this platform makes no machine for a guest; "" if it makes one
     knobs = frozenset()  # supported knobs of tuning.KNOBS
     refused = {}  # knob: why the platform lacks it; other knobs get a general refusal
 

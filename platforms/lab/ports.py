@@ -19,7 +19,7 @@ class Listener(NamedTuple):
 
 
 def listeners():
-    """All listening TCP sockets, as ss tells of them."""
+    """All listening TCP sockets, as reported by ss."""
     return [read(line) for line in command.output([command.need("ss", "deploy"), "-Hltnp"]).splitlines()]
 
 
@@ -31,7 +31,8 @@ def read(line):
 
 
 def check_free(service, places, mine):
-    """Raises LabError when somebody else listens at an (address, port) of a service, whose processes are `mine`."""
+    """Raises LabError when another process listens at an (address, port) of a service. `mine` are the service's own
+    processes."""
     for each in listeners():
         for address, port in places:
             if each.port == port and each.address in (address, *EVERYWHERE) and not each.pids & mine:
@@ -40,7 +41,7 @@ def check_free(service, places, mine):
 
 
 def check_not_everywhere(service, port):
-    """Raises LabError when somebody listens at a port of all addresses, which a service uses at one."""
+    """Raises LabError when another process listens, at all addresses, at a port that a service uses at one address."""
     for each in listeners():
         if each.port == port and each.address in EVERYWHERE:
             raise LabError(f"port {port}, which {service} uses at one address, is taken at all of them by "
@@ -48,7 +49,7 @@ def check_not_everywhere(service, port):
 
 
 def check_own(address):
-    """Raises LabError when an address is not one of this machine's."""
+    """Raises LabError when this machine does not have an address."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as trial:
         try:

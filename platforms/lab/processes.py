@@ -8,7 +8,7 @@ from . import host
 from .tuning import cpu_list, cpus
 
 PR_SET_MEMORY_MERGE = 67
-HUGE_PAGES_PER_WORKER = 32  # of 2 MiB; reserved per worker that uses static huge pages
+HUGE_PAGES_PER_WORKER = 32  # number of 2 MiB pages reserved per worker that uses static huge pages
 TUNABLES = {"1": "transparent", "2": "static"}
 
 

@@ -26,7 +26,7 @@ def of_host():
     text = OS_RELEASE.read_text(encoding="utf-8")
     found = re.search(r"^VERSION_CODENAME=(\w+)$", text, re.M)
     if not found or not re.search(r"^ID=debian$", text, re.M):
-        raise Unsupported(f"roots are made from the apt sources of a Debian host, and this is none: see {OS_RELEASE}")
+        raise Unsupported(f"roots are made from the apt sources of a Debian host, and this host is not one: see {OS_RELEASE}")
     return found.group(1)
 
 

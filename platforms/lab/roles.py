@@ -1,21 +1,21 @@
-"""What a server's services are: one table for everything that starts, stops, watches and upgrades them.
+"""The services of a server: one table, used by all code that starts, stops, monitors and upgrades them.
 
-The order of ROLES is that in which services start. They end in the reverse order: first who takes messages in, then who
-moves them on, last who keeps them, so that each can finish what it has under way.
+The order of ROLES is that in which services start. They stop in the reverse order: first the services that accept
+messages, then those that pass them on, last those that store them. So each can finish its work in progress.
 """
 
 from typing import NamedTuple
 
 
 class Role(NamedTuple):
-    program: str  # what people call it
-    stop_seconds: int  # what it may take to end; then it is killed
-    needs: tuple = ()  # roles without which, here or elsewhere, it does not get ready
-    rereads: frozenset = frozenset()  # files of its settings that its script `reload` makes it read again
+    program: str  # its name in messages for people
+    stop_seconds: int  # seconds it may take to stop; then it is killed
+    needs: tuple = ()  # roles that it needs, on this or another server, to become ready
+    rereads: frozenset = frozenset()  # settings files that its script `reload` makes it read again
     packages: tuple = ()  # groups of tools/install
-    servers: tuple = ()  # what it runs that no Debian package has: keys of payload.server_variables()
+    servers: tuple = ()  # its programs that no Debian package contains: keys of payload.server_variables()
     own: bool = False  # whether it is a program of this project
-    capabilities: str = ""  # of Linux, that it needs
+    capabilities: str = ""  # Linux capabilities that it needs
 
 
 ROLES = {
@@ -38,5 +38,5 @@ def in_order(services):
 
 def listed(services):
     """etc/river/order, from which the scripts of a guest start, await and stop its services: lines "NAME ROLE SECONDS"
-    in the order of the start, with what each may take to end."""
+    in the order of the start, with the seconds that each may take to stop."""
     return "".join(f"{name} {role} {ROLES[role].stop_seconds}\n" for name, role in in_order(services))

@@ -1,4 +1,4 @@
-"""Services under runit, where systemd is not process 1: its supervisor runsvdir, over run/river/service."""
+"""Runs the services under runit on machines without systemd. Its supervisor, runsvdir, watches run/river/service."""
 
 import os
 import shutil
@@ -24,14 +24,14 @@ class Runit:
         self.pid_file = self.run / "supervisor"
 
     def units(self):
-        """What it wants among a service's settings: {file: text} by service."""
+        """The files that runit needs beside a service's settings: {service: {file: text}}. It needs none."""
         return {}
 
     def prepare(self):
         """Before files are put in place."""
 
     def begin(self):
-        """Has a supervisor run, and a folder for each service in it."""
+        """Ensures that a supervisor runs and that each service has a folder in it."""
         command.run([f"{self.prefix}/opt/river/arrange"], env=self.environment())
         if self.supervisor() is None:
             with open(self.root / "var" / "log" / "river" / "supervisor.log", "ab") as out:
@@ -74,7 +74,7 @@ class Runit:
         self.tell(name, "force-restart")
 
     def left_over(self):
-        """Services that run and are not listed any more."""
+        """Running services that the inventory no longer lists."""
         folder = self.run / "service"
         return sorted({each.name for each in folder.iterdir()} - set(self.roles)) if folder.exists() else []
 

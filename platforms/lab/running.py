@@ -1,7 +1,8 @@
-"""What runs on a server, held against its files.
+"""Compares the running services of a server with its files.
 
-The process of a service notes what it is started with (note_start in common.sh): its id and start, then a line "DIGEST  PATH"
-for each file. So a call that was interrupted leaves nothing behind that the next one does not see.
+The process of a service records what it was started with (note_start in common.sh): its id and start time, then a line
+"DIGEST  PATH" for each file. So after an interrupted call the next one still sees which services run with outdated
+files.
 """
 
 import os
@@ -41,8 +42,7 @@ def process(root, name):
 
 
 def differing(running, files, name, role):
-    """The files, below the root or absolute, that a process was started with and that are others now. `files`: the
-    Tree."""
+    """The files, below the root or absolute, that changed since a process was started with them. `files`: the Tree."""
     prefix = str(files.root).rstrip("/") + "/"
     noted = {path[len(prefix):]: told for path, told in running.files.items()
              if path.startswith(tuple(prefix + part for part in tree.PARTS))}
@@ -58,7 +58,7 @@ def now(files, path):
 
 
 def action(running, files, name, role, rereads):
-    """(what is to be done with a service, because of which files)."""
+    """(step to take for a service, files that require it)."""
     if running is None:
         return START, []
     paths = differing(running, files, name, role)

@@ -71,7 +71,7 @@ def require(folder):
                  f"mount -t overlay -o 'lowerdir={lower},upperdir={layer}/u,workdir={layer}/w' trial '{layer}/m'")
         done = command.run(["unshare", *NAMESPACES, "--net", "sh", "-c", trial], good=None)
         if done.status != 0:
-            raise Unsupported(f"namespaces with mounts are not to be had here: {done.err.strip()[-300:]}")
+            raise Unsupported(f"this host does not allow namespaces with mounts: {done.err.strip()[-300:]}")
     finally:
         remove_tree(layer)
         remove_tree(lower)

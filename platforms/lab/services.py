@@ -43,8 +43,9 @@ STORES_USER = mongodb.USER
 GRAPH_PATHS = {"fuseki": "/ir?strategy=quads", "oxigraph": "/store?strategy=quads&query=/query"}
 WAITS = ("answer", "first-bytes")  # time limits that are longer for slow guests
 place = list_of_nodes.place
-# Memory and disk of the servers, in MiB. MongoDB's cache, and its log of changes; Fuseki's heap; the free space below
-# which a broker takes nothing in; the memory above which it does not ("": 40 % of its machine's).
+# Memory and disk of the servers, in MiB. In order: MongoDB's cache; its operations log; Fuseki's heap; the free disk
+# space below which a broker accepts no messages; the memory use above which it accepts none ("": 40 % of its machine's
+# memory).
 SIZES = {"documents-cache": 256, "documents-oplog": 256, "graph-heap": 512, "broker-disk-free": 50, "broker-memory": ""}
 JETTY = """\
 <?xml version="1.0"?>
@@ -57,7 +58,8 @@ JETTY = """\
   </New></Arg></Call>
 </Configure>
 """
-# As `--update --tdb2 --loc=db /ir` makes it; with a configuration of Jetty's, Fuseki takes a file of passwords from here only.
+# The same as `--update --tdb2 --loc=db /ir`. When Fuseki has a Jetty configuration, it reads the file of passwords only
+# from here.
 FUSEKI = """\
 @prefix fuseki: <http://jena.apache.org/fuseki#> .
 @prefix tdb2: <http://jena.apache.org/2016/tdb#> .
@@ -78,19 +80,19 @@ class Doors:
 
     listeners: tuple = tuple(PLAIN)  # from PLAIN and SECURE
     certificate: Path = None  # key and chain in one file; None: made with our own authority, in the folder of secrets
-    limits: dict = dataclasses.field(default_factory=lambda: dict(list_of_nodes.ONE_ADDRESS))  # only those that differ from the usual ones
-    motes: str = "shared"  # as in the list of nodes
-    registry: Path = None  # its motes get tokens; None: no tokens
+    limits: dict = dataclasses.field(default_factory=lambda: dict(list_of_nodes.ONE_ADDRESS))  # those that differ from the usual
+    motes: str = "shared"  # "shared" or "own", as in the list of nodes
+    registry: Path = None  # the registry whose motes get tokens; None: no tokens
     logins: bool = False  # whether the stores require a login
 
 
 @dataclasses.dataclass
 class Wishes:
-    """What an inventory may ask for. The initial values are a lab's."""
+    """What an inventory can configure. The initial values are those of a lab."""
 
     formats: str = "jsonld,senml"
-    engine: str = "fuseki"  # of the role graph, one of GRAPH_PATHS
-    documents: str = ""  # URIs of stores that are elsewhere; "": those of the roles
+    engine: str = "fuseki"  # engine of the role graph, one of GRAPH_PATHS
+    documents: str = ""  # URIs of external stores; "": the stores of the roles
     graph: str = ""
     sizes: dict = dataclasses.field(default_factory=lambda: dict(SIZES))
     programs: dict = dataclasses.field(default_factory=dict)  # {section of river.conf: {setting: value}}
@@ -155,7 +157,7 @@ class Services:
         return [(host.strip("[]"), int(port)) for host, _, port in split]
 
     def metrics(self):
-        """Whose /metrics there are, in the form of monitoring/configuration.py."""
+        """The endpoints with /metrics, in the form of monitoring/configuration.py."""
         found = [("broker", f"{guest.name}/{name}", place(guest.address, PROMETHEUS_PORT))
                  for guest, name, _ in self.places("broker", 0)]
         found += [("balancer", each.name, self.balancer_address("stats")) for each in self.balancers[:1]]
@@ -165,7 +167,7 @@ class Services:
         return [{"job": job, "name": name, "address": address} for job, name, address in found]
 
     def tls_doors(self):
-        """Where motes come in by TLS, in the same form."""
+        """The TLS addresses for motes, in the same form."""
         return [{"name": f"{each.name}/{kind}", "address": self.balancer_address(kind)} for each in self.balancers[:1]
                 for kind in self.doors.listeners if kind in SECURE]
 
@@ -219,7 +221,7 @@ class Services:
 
     @functools.cached_property
     def store_password(self):
-        """The password of STORES_USER at the stores; the worker has another one at the brokers."""
+        """The password of STORES_USER at the stores. At the brokers the worker has a different one."""
         return definitions.complete_passwords(self.directory / "stores", [STORES_USER])[STORES_USER]
 
     @functools.cached_property
@@ -310,7 +312,7 @@ class Services:
         return {"registry.ttl": self.doors.registry.read_text(encoding="utf-8")} if self.doors.registry else {}
 
     def section(self, name, values):
-        """A section of river.conf, with what the inventory adds."""
+        """A section of river.conf, including the inventory's additions."""
         more = self.wishes.programs.get(name, {})
         if both := ", ".join(sorted(set(more) & set(values))):
             raise LabError(f"[{name}] {both}: the deployment sets this itself")

@@ -1,4 +1,4 @@
-"""INI files of the lab: network.conf, sizes.conf, profiles and topologies."""
+"""Reads the INI files of the lab: network.conf, sizes.conf, profiles and topologies."""
 
 import configparser
 

@@ -87,7 +87,7 @@ class Lab:
         except FileNotFoundError:
             raise LabError(f"there is no guest '{name}' in {self.directory}; ir-platform list shows them") from None
         except (OSError, ValueError, TypeError) as error:
-            raise LabError(f"{path}: {error}; repair it, or remove the folder after looking what runs") from error
+            raise LabError(f"{path}: {error}; repair it, or check what still runs and remove the folder") from error
 
     def save(self, guest):
         directory = self.guest_directory(guest)

@@ -1,5 +1,5 @@
-"""Services as units of systemd, where that is process 1. river.target holds them together; they start in the order of ROLES
-and end in the reverse order, also when the machine goes down."""
+"""Runs the services as systemd units, on machines where systemd is process 1. They belong to river.target. They start
+in the order of ROLES and stop in the reverse order, also when the machine shuts down."""
 
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def present():
 
 
 def sandbox(role):
-    """What the service's sandbox is made of (packaging/systemd)."""
+    """The sandbox settings of the service's unit (packaging/systemd)."""
     files = ["sandbox.conf", *(["program.conf"] if ROLES[role].own else [])]
     text = "\n".join((PROJECT / "packaging" / "systemd" / each).read_text(encoding="ascii") for each in files)
     if capabilities := ROLES[role].capabilities:
@@ -66,8 +66,8 @@ class Systemd:
         self.services = in_order(services)
 
     def units(self):
-        """What it wants among a service's settings, so that a process is held against its unit, too: {file: text} by
-        service."""
+        """The files that systemd needs beside a service's settings: {service: {file: text}}. The unit is among them, so
+        that a changed unit also restarts the service."""
         texts, before = {}, []
         for name, role in self.services:
             found = ROLES[role]
@@ -78,7 +78,8 @@ class Systemd:
         return texts
 
     def prepare(self):
-        """Before the services' files are put in place: a process that starts in between is held against those of before."""
+        """Called before the services' files are put in place, so that a process that starts meanwhile counts as started
+        with the old files."""
         if (UNITS / OF_BEFORE).exists():
             self.control("disable", "--now", OF_BEFORE)
             (UNITS / OF_BEFORE).unlink()
@@ -100,7 +101,7 @@ class Systemd:
         self.control("restart", unit(name))
 
     def left_over(self):
-        """Services that have a unit and are not listed any more."""
+        """Services that have a unit and that the inventory no longer lists."""
         known = {unit(name) for name, _ in self.services}
         return sorted(each.name for each in UNITS.glob("river-*.service") if each.name not in known)
 

@@ -1,7 +1,7 @@
-"""The files of a server: what they are to be, and what they are.
+"""The files of a server: the wanted ones and the present ones.
 
-All of them are made in a folder of their own first. Only those that differ are then put in place, each by a rename, so that
-a service which starts meanwhile finds whole files. Modes do not depend on the umask, nor on those of the sources.
+All files are first made in a separate folder. Then only those that differ are put in place, each by a rename, so that a
+service that starts meanwhile finds complete files. Modes depend neither on the umask nor on the modes of the sources.
 """
 
 import hashlib
@@ -10,13 +10,13 @@ import shutil
 from pathlib import Path
 
 PARTS = ("opt/river", "etc/river")
-SERVERS = "opt/river/servers/"  # large programs of others: compared by size and time
+SERVERS = "opt/river/servers/"  # large programs of other vendors: compared by size and time
 SECRET = "etc/river/services/"
 
 
 class Tree:
-    """`wanted`: {path below the root: the file that is to be there}. `owner`: user and group of what services alone may
-    read; None: whoever calls."""
+    """`wanted`: {path below the root: its source}. `owner`: user and group of the files that only services may read;
+    None: the caller's."""
 
     def __init__(self, root, wanted, owner=None):
         self.root, self.wanted, self.owner = root, wanted, owner
@@ -73,7 +73,7 @@ class Tree:
 
 
 def digest(path, file):
-    """As common.sh notes it of what a process was started with."""
+    """The digest of a file, in the form that common.sh records."""
     if path.startswith(SERVERS):
         return size_and_time(file)
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()
@@ -85,5 +85,5 @@ def size_and_time(file):
 
 
 def staged(folder):
-    """{path below the folder: file} of its parts."""
+    """{path below the folder: file} of all files in a folder."""
     return {str(each.relative_to(folder)): each for part in PARTS for each in (folder / part).rglob("*") if each.is_file()}

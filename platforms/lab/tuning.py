@@ -33,8 +33,8 @@ def cpus(text):
 
 
 def require_cpus(guest, asked):
-    """That this host has those that are asked for: `guest.cpus` (0: as its size says), and those of the knobs that
-    name some of the host's."""
+    """Checks that this host has the requested CPUs: `guest.cpus` (0: as many as the size has), and the host CPUs that
+    knobs name."""
     there = cpus(ONLINE.read_text(encoding="ascii"))
     if not 0 <= guest.cpus <= len(there):
         raise LabError(f"cpus {guest.cpus}: this host has {len(there)}")
@@ -110,18 +110,18 @@ class Knob(NamedTuple):
 
 
 KNOBS = {
-    "cpu.pin": Knob(a_cpuset, "CPU list", "the guest's CPUs run on these alone; a VM's n-th CPU on the n-th of them"),
+    "cpu.pin": Knob(a_cpuset, "CPU list", "the guest's CPUs run only on these; a VM's n-th CPU runs on the n-th of them"),
     "cpu.emulator-pin": Knob(a_cpuset, "CPU list", "the emulator's own threads run on these"),
     "cpu.io-pin": Knob(a_cpuset, "CPU list", "the disk's I/O thread runs on these"),
-    "cpu.shares": Knob(a_number, "number", "weight against others when CPUs are short; 1024 is ordinary"),
+    "cpu.shares": Knob(a_number, "number", "weight when CPU time is scarce; 1024 is the default"),
     "cpu.quota": Knob(a_quota, "percent of one CPU, or percent 'of guest'", "never more than this"),
-    "cpu.online": Knob(a_number, "number", "so many of a virtual machine's CPUs are plugged in"),
+    "cpu.online": Knob(a_number, "number", "number of plugged-in CPUs of a virtual machine"),
     "numa.node": Knob(a_number, "number", "CPU and memory of this node alone"),
     "memory.limit": Knob(a_share, "size or percent of the guest's memory", "the host gives no more than this"),
     "memory.hugepages": Knob(one_of("static", "transparent", "off"), "static, transparent or off", "backing of memory"),
     "memory.ksm": Knob(a_switch, "yes or no", "equal pages are shared"),
     "memory.balloon": Knob(a_share, "size or percent of the guest's memory",
-                           "the guest is left with this much of its memory"),
+                           "memory that the balloon leaves to the guest"),
     "disk.bus": Knob(one_of("virtio", "scsi", "ide", "xen"), "virtio, scsi, ide or xen", "how the disk is attached"),
     "disk.cache": Knob(one_of("none", "writeback", "writethrough", "directsync"), "a cache mode", "the host's cache"),
     "disk.io": Knob(one_of("native", "threads"), "native or threads", "how the host does the I/O"),
@@ -132,17 +132,17 @@ KNOBS = {
     "disk.read-iops": Knob(a_number, "operations/s", "at most"),
     "disk.write-iops": Knob(a_number, "operations/s", "at most"),
     "disk.scheduler": Knob(one_of("none", "mq-deadline", "bfq", "kyber"), "an I/O scheduler",
-                           "of the host's disk below the lab; it is put back at destroy"),
+                           "I/O scheduler of the host's disk that holds the lab; restored at destroy"),
     "network.attach": Knob(a_network, "network profile", "unless --network says another"),
     "network.nic": Knob(one_of("virtio", "e1000", "xen", "veth"), "virtio, e1000, xen or veth", "model of the NIC"),
     "network.queues": Knob(a_number, "number", "queues of the NIC"),
     "network.vhost": Knob(a_switch, "yes or no", "the host's kernel moves the packets"),
     "network.rate": Knob(a_bit_rate, "bit/s", "in each direction, at most"),
     "network.priority": Knob(a_number, "number", "of what the guest sends (net_prio)"),
-    "inside.worker-pin": Knob(a_cpuset, "CPU list", "CPUs of the workers, as the guest numbers them"),
+    "inside.worker-pin": Knob(a_cpuset, "CPU list", "CPUs of the workers, in the guest's numbering"),
     "inside.broker-schedulers": Knob(a_number, "number", "schedulers of RabbitMQ's virtual machine"),
     "inside.hugepages": Knob(one_of("always", "madvise", "never"), "always, madvise or never",
-                             "transparent huge pages as the guest's programs find them"),
+                             "mode of transparent huge pages inside the guest"),
 }
 
 

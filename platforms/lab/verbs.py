@@ -122,7 +122,7 @@ def provision(lab, guest):
             if there.made and there.same_request(guest):
                 return there
             if there.made:
-                raise LabError(f"{guest.name} is there already, made otherwise; ir-platform destroy {there.platform} "
+                raise LabError(f"{guest.name} already exists with a different request; ir-platform destroy {there.platform} "
                                f"{guest.name} first")
             take_away(lab, there)
         return make(lab, platform, guest, platform.provision)
@@ -284,7 +284,7 @@ def destroy_all(lab):
     gone.append(clean.attempt(tidy, lab))
     gone.append(clean.attempt(netns.remove, lab))
     if not all(gone):
-        raise LabError("not everything could be taken away; see above, then call destroy --all again")
+        raise LabError("some things could not be removed; see above, then run destroy --all again")
 
 
 def depth(guest, guests):
@@ -327,7 +327,7 @@ def clone(lab, source_name, name, full=False, cluster=""):
             raise LabError(f"{name} is there already")
         state = require_made(platform, source)
         if state != STOPPED:
-            raise LabError(f"{source_name} is {state}; stop it first, its disk must not change under the copy")
+            raise LabError(f"{source_name} is {state}; stop it first, so that its disk does not change during the copy")
         parent = "" if full else source_name
         guest = dataclasses.replace(source, name=name, cluster=cluster, parent=parent, made=False, boot_seconds=0.0,
                                     own={})

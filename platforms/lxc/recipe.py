@@ -132,8 +132,8 @@ class Recipe(Container):
             for folder in [self.lab.guest_directory(guest), *self.lab.guest_directory(guest).parents]:
                 if not folder.stat().st_mode & 0o001:
                     if self.lab.directory not in (folder, *folder.parents):
-                        raise LabError(f"{folder}: closed to others, so no unprivileged container can live below; "
-                                       "chmod o+x, or put the lab (IR_LAB) elsewhere")
+                        raise LabError(f"{folder}: other users have no access, so unprivileged containers cannot run below "
+                                       "it; chmod o+x, or set IR_LAB to another folder")
                     folder.chmod(folder.stat().st_mode | 0o011)
 
     def inject(self, guest):
@@ -286,7 +286,7 @@ class Recipe(Container):
         if not criu.ok:
             raise Unsupported(f"containers migrate by CRIU: {criu.reason}", criu.remedy)
         if has("net_prio") and "network.priority" in guest.tuning:
-            print("ir-platform: network.priority is not kept over a migration", file=sys.stderr)
+            print("ir-platform: migration does not keep network.priority", file=sys.stderr)
         self.lxc("checkpoint", guest, "-s", "-D", target, seconds=300)
         self.lxc("checkpoint", guest, "-r", "-D", target, seconds=300)
 

@@ -45,7 +45,8 @@ class Roots:
             each.mkdir(exist_ok=True)
         layers = [*reversed(self.lowers()), str(self.writable)]
         if wrong := [each for each in layers if any(c in each for c in ",:\\")]:
-            raise LabError(f"{wrong[0]}: an overlay's path may have no comma, colon or backslash; --root copy, or set IR_LAB")
+            raise LabError(f"{wrong[0]}: an overlay's path must not contain a comma, colon or backslash; use --root copy, or "
+                           "set IR_LAB to another path")
         lower = ":".join(layers[:-1])
         return ["mount", "-t", "overlay", "-o", f"lowerdir={lower},upperdir={self.writable},workdir={work}", "overlay",
                 str(self.path())]

@@ -1,1 +1,1 @@
-"""Containers by Podman: recipe.py has the verbs, engine.py calls Podman with storage of the lab's own."""
+"""Containers by Podman: recipe.py has the verbs, engine.py calls Podman with the lab's own storage."""

@@ -1,8 +1,8 @@
-"""Podman with storage, locks and state of its own. So it neither sees nor touches the host's containers and images, and everything
-is gone when two folders are deleted.
+"""Runs Podman with separate storage, locks and state. It neither sees nor changes the host's containers and images.
+Deleting the two folders removes everything.
 
     FOLDER/storage     images and containers (containers-storage.conf(5), driver overlay)
-    FOLDER/*.conf      the files that Podman reads in place of the host's
+    FOLDER/*.conf      the configuration files that Podman reads instead of the host's
     RUN                sockets and state; short, since a socket's path has at most 107 bytes
 """
 
@@ -60,7 +60,8 @@ class Engine:
         return ["/usr/bin/env", f"CONTAINERS_STORAGE_CONF={storage}", f"CONTAINERS_CONF={own}", podman, *map(str, words)]
 
     def settings(self, name, text):
-        """The path of a file with this text. Its name is made of the text, so it is written once and complete."""
+        """Returns the path of a file with this text. Its name is derived from the text, so the file is written only
+        once."""
         path = self.folder / f"{name}-{digest(text)}.conf"
         if not path.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -83,7 +84,7 @@ class Engine:
         pipe(self.argv("export", source), self.argv("import", "-", tag), f"the image {tag} of {source}", IMPORT_SECONDS)
 
     def close(self):
-        """Takes away what containers that were killed, and Podman itself, left mounted."""
+        """Unmounts what killed containers and Podman left mounted."""
         for point in sorted(mounts(), reverse=True):
             if Path(point).is_relative_to(self.folder) or Path(point).is_relative_to(self.runs):
                 command.run(["umount", "--lazy", point], good=None)

@@ -1,9 +1,9 @@
-"""Podman: containers of the appliance's image, with the network that all guests of the lab have.
+"""Podman: containers of the appliance's image, on the same network as all guests of the lab.
 
-The image is the appliance, imported once and kept beside it; labs see it as a store that is only read. A container's process 1 is
-the appliance's init, as in the other platforms. Limits are those of a control group around the container's own, so they are there
-before its first process, and change while it runs. Its network namespace is made here: Podman's own networks (CNI, netavark) know
-neither the lab's addresses nor its profiles.
+The image is the appliance. It is imported once and kept beside it, in a store that labs only read. A container's
+process 1 is the appliance's init, as in the other platforms. Limits are set on a parent of the container's control
+group, so they apply before its first process starts and can change while it runs. The recipe makes the network
+namespace: Podman's own networks (CNI, netavark) support neither the lab's addresses nor its profiles.
 """
 
 import contextlib
@@ -26,11 +26,12 @@ from .engine import Engine
 STATES = {"running": RUNNING, "stopping": RUNNING, "paused": FROZEN}
 KILL_SECONDS = 20
 IMAGE = "localhost/river-appliance"
-# What the appliance's init needs beyond Podman's own list: it sets the guest's address, and powers off, which ends no more than the container.
+# Capabilities that the appliance's init needs beyond Podman's defaults: it sets the guest's address, and it powers off,
+# which only ends the container.
 CAPABILITIES = ("NET_ADMIN", "SYS_BOOT", "SYS_NICE", "SYS_RESOURCE")
 
 
-# Podman asks for more than some hosts grant to root, and itself goes down to these: more cannot be set after that.
+# Podman requests more than some hosts grant to root, then falls back to these values and cannot raise them again.
 MOST = {"nofile": (resource.RLIMIT_NOFILE, 1 << 20), "nproc": (resource.RLIMIT_NPROC, 1 << 15)}
 
 
@@ -45,7 +46,7 @@ def limit_words():
 class Recipe(Container):
     about = "a container of an OCI image (Podman), which shares the kernel of the host"
     networks = ("bridge", "private", "host-bridge", "vlan", "macvlan")
-    refused = {**Container.refused, "network.priority": "Podman's containers have no control group for the network"}
+    refused = {**Container.refused, "network.priority": "containers of Podman have no control group for the network"}
 
     # ---- the host ----
 
@@ -61,7 +62,7 @@ class Recipe(Container):
     # ---- parts of a guest ----
 
     def engine(self, variant=""):
-        """Podman for this lab; with the store of the image, which is made if it is missing."""
+        """Returns the Podman engine of this lab with the image's store, which is made if missing."""
         images = self.lab.image
         store = images.directory / f"{images.root_name(variant)}.podman"
         return Engine(self.lab.directory / "podman", Path("/run") / f"{self.lab.prefix}-podman", [store])
@@ -179,14 +180,15 @@ class Recipe(Container):
             self.forget_half_started(guest)
 
     def starter(self, guest):
-        """The group in which Podman starts the container. Its monitor (conmon) goes on when Podman is killed, and would start the
-        container later; so all of them are in a group that stop() empties."""
+        """The control group in which Podman starts the container. The container's monitor (conmon) survives when Podman
+        is killed and would still start the container. So all of them are in a group that stop() empties."""
         group = Group(f"{self.group(guest).path}/starter")
         group.make()
         return group
 
     def forget_half_started(self, guest):
-        """What a start that was cut off left with the runtime, of which Podman knows nothing: the next one would fail by it."""
+        """Removes what an interrupted start left in the runtime. Podman does not know of it, and the next start would
+        fail."""
         number = self.podman(guest, "container", "inspect", "--format={{.Id}}", self.lab.name(guest)).out.strip()
         command.run([engine.runtime(), "delete", "--force", number], good=None)
         self.podman(guest, "container", "cleanup", self.lab.name(guest), good=None)
@@ -234,7 +236,7 @@ class Recipe(Container):
         if "network.rate" in tuning:
             self.shape(guest, tuning["network.rate"])
 
-    # ---- copies: images of the layer that a container has written ----
+    # ---- copies: images of the layer that a container wrote ----
 
     def clone(self, guest, source, full):
         tag, name = self.tag(guest, "base"), self.lab.name(source)
@@ -249,7 +251,7 @@ class Recipe(Container):
         return guest.own.get("snapshots", [])
 
     def snapshot(self, guest, label):
-        """Of a running container, the files of one moment: its processes are frozen meanwhile."""
+        """Copies the files of one moment: the processes of a running container are frozen meanwhile."""
         words = ("commit", "--quiet", "--pause", self.lab.name(guest), self.tag(guest, label))
         self.podman(guest, *words, seconds=engine.IMPORT_SECONDS)
         guest.own["snapshots"] = [*self.snapshots(guest), label]
@@ -259,4 +261,4 @@ class Recipe(Container):
         self.create(guest, self.tag(guest, label))
 
     def migrate(self, guest, target):
-        raise Unsupported("containers of Podman migrate by CRIU, which is not tried here", "clone --full, or another platform")
+        raise Unsupported("Podman migrates containers with CRIU, which is not supported here", "clone --full, or another platform")

@@ -148,7 +148,7 @@ def disk(device, kind, path, writable):
 def field(value):
     """Checks a part of a specification, which must not contain commas: they separate the parts."""
     if "," in str(value):
-        raise LabError(f"{value}: xl's configuration takes no comma here; put the lab (IR_LAB) elsewhere")
+        raise LabError(f"{value}: xl's configuration allows no comma here; set IR_LAB to a path without one")
     return value
 
 

@@ -98,7 +98,7 @@ class Copy(Overlay):
 
     def clone(self, source, full):
         if not full:
-            raise Unsupported("a clone of a raw file is a copy", "clone it full, or provision with root overlay")
+            raise Unsupported("a clone of a raw file is a copy", "make a full clone, or provision with root overlay")
         copy_file(source.path, self.path)
 
 

@@ -33,7 +33,7 @@ def find_dom0():
         return look("Xen dom0", False, "this kernel does not run under Xen", BOOT_XEN)
     if not os.path.exists("/proc/xen/capabilities"):
         return look("Xen dom0", False, "xenfs is not mounted", "mount -t xenfs xenfs /proc/xen")
-    return look("Xen dom0", False, "this is a guest of Xen, not its dom0", "work on the host that starts the guests")
+    return look("Xen dom0", False, "this is a guest of Xen, not dom0", "run this on the host that starts the guests")
 
 
 def find_toolstack():
@@ -58,17 +58,17 @@ def loadable(name):
 
 def find_device_model():
     there = any(os.access(each, os.X_OK) for each in DEVICE_MODELS)
-    return look("device model", there, "no qemu for Xen: it serves qcow2 disks and HVM guests", command.install("xen"))
+    return look("device model", there, "qemu for Xen is missing; qcow2 disks and HVM guests need it", command.install("xen"))
 
 
 def find_namespace(netns):
     """Requires the host's own network namespace, because the kernel's back ends always appear there."""
-    return look("network namespace", not netns, "Xen's interfaces appear in the host's own network namespace alone",
+    return look("network namespace", not netns, "Xen's interfaces appear only in the host's own network namespace",
                 "leave --netns and IR_LAB_NETNS out")
 
 
 def find_hvm():
-    return look("HVM and PVH", "hvm" in capabilities(), "the CPU has no virtualization, or it is off: PV guests alone",
+    return look("HVM and PVH", "hvm" in capabilities(), "the CPU has no virtualization, or it is off: only PV guests can run",
                 "switch VT-x or AMD-V on in the firmware", required=False)
 
 

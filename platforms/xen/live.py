@@ -38,7 +38,8 @@ def held_still(name, running):
 
 @contextlib.contextmanager
 def served_by_nobody(name):
-    """Stops qemu during the block if it serves the disk. When stopped, qemu writes out what it holds of a qcow2 file."""
+    """Stops qemu during the block if it serves the disk. When it stops, qemu writes out the cached parts of a qcow2
+    file."""
     number = xl.domain(name).number
     if xl.store(f"/local/domain/0/backend/qdisk/{number}") is None:
         run(["sync"])

@@ -29,7 +29,7 @@ IN_KERNEL = "packets and blocks move in dom0's kernel"
 
 
 class Recipe(SshPlatform):
-    about = "a virtual machine under Xen, with a kernel of its own"
+    about = "a virtual machine under Xen, with its own kernel"
     kinds = ("pv", "pvh", "hvm")
     networks = ("bridge", "e1000", "private", "host-bridge", "vlan", "passthrough", "sriov")
     roots = ("overlay", "copy", "volume")
@@ -39,12 +39,12 @@ class Recipe(SshPlatform):
     ))
     refused = {
         "cpu.online": "a guest has the CPUs of its size; `xl vcpu-set` takes some away by hand",
-        "cpu.emulator-pin": "the device model is a process of dom0, which has CPUs of its own (dom0_vcpus_pin)",
-        "cpu.io-pin": "blocks are served by dom0, which has CPUs of its own (dom0_vcpus_pin)",
-        "memory.hugepages": "the hypervisor backs PVH and HVM guests with large pages by itself, PV guests never",
-        "memory.ksm": "the hypervisor shares no equal pages between guests in this edition",
+        "cpu.emulator-pin": "the device model is a process of dom0, which has its own CPUs (dom0_vcpus_pin)",
+        "cpu.io-pin": "blocks are served by dom0, which has its own CPUs (dom0_vcpus_pin)",
+        "memory.hugepages": "the hypervisor always uses large pages for PVH and HVM guests, and never for PV guests",
+        "memory.ksm": "this edition of the hypervisor does not share equal pages between guests",
         "disk.io": "blocks are served by blkback in dom0's kernel or by qemu's own I/O thread",
-        "disk.iothread": "every disk has a thread of its own in dom0 already",
+        "disk.iothread": "every disk already has its own thread in dom0",
         "disk.queues": "it is one setting of dom0 for all guests: modprobe xen-blkback max_queues=N",
         "disk.read-bps": "Xen's block back ends have no limits",
         "disk.write-bps": "Xen's block back ends have no limits",

@@ -66,7 +66,7 @@ def test_settings_have_the_types_of_the_experiment(tmp_path):
 @pytest.mark.parametrize(
     "side, told",
     [
-        ("no-such-commit", "is no commit here"),
+        ("no-such-commit", "is neither a commit of this repository"),
         ("grph=null", "'grph' is profile, worker.SETTING, or one of topology, documents"),
         ("motes=many", "motes=many"),
         ("HEAD,graph", "'graph' is not KEY=VALUE"),

@@ -55,5 +55,5 @@ def test_a_run_of_another_host_is_not_called_measured_here(tmp_path):
 
 def test_without_a_run_the_pilot_says_so():
     text = "\n".join(plan_time.table(QUICK, [], HERE))
-    assert "a pilot on two other machines, not measured here" in text
+    assert "a pilot on two other machines, not from this one" in text
     assert "p50 at … observations/s | 1.5 % (the pilot's)" in text

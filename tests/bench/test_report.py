@@ -138,7 +138,7 @@ def test_larger_batches_stand_beside_cpu(tmp_path):
 
     found = analyse(store(tmp_path, change=larger), QUICK)
     told = next(each.sentence() for each in found.compared if each.measure == "fixed.cpu_us" and each.subject == "lxc")
-    assert re.search(r"workers took 1\.(19|20|21) times as many observations in a batch$", told)
+    assert re.search(r"the workers' batches held 1\.(19|20|21) times as many observations$", told)
 
 
 def test_a_value_that_is_in_no_ratio_stands_with_its_reason(tmp_path):

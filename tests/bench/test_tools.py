@@ -83,7 +83,7 @@ def test_network_figures_say_what_limited_them():
     text = (DATA / "iperf3.json").read_text(encoding="utf-8")
     tool = TOOLS["iperf3"]
     assert "limited by the host's processors" in tool.limited_by(text, IPERF, 0.97)
-    assert "limited by the way through the kernel" in tool.limited_by(text, IPERF, 0.5)
+    assert "limited by the path through the kernel" in tool.limited_by(text, IPERF, 0.5)
     busy = text.replace('"host_total":\t14.786210386825685', '"host_total":\t99.5')
     assert busy != text and "limited by a processor of the guest" in tool.limited_by(busy, IPERF, 0.5)
     assert TOOLS["qperf"].limited_by("", IPERF, 0.5)

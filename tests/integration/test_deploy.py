@@ -221,9 +221,9 @@ def test_the_example(tmp_path):
     ("[river]\nlisteners = amqps,telnet\n", "telnet: known are"),
     ("[limits]\nconnection = 5\n", "there is no such key"),
     ("[limits]\nconnections = many\n", "it is a number"),
-    ("[river]\nengine = oxigraph\n[server a]\naddress = 10.0.0.1\nroles = graph\n", "knows no logins"),
-    ("[server a]\naddress = 10.0.0.1\nroles = balancer\n", "outside: the balancer needs the address"),
-    ("[server a]\naddress = 10.0.0.1\noutside = 10.0.0.1\nroles = balancer\n", "outside: the balancer needs the address"),
+    ("[river]\nengine = oxigraph\n[server a]\naddress = 10.0.0.1\nroles = graph\n", "oxigraph has no logins"),
+    ("[server a]\naddress = 10.0.0.1\nroles = balancer\n", "outside: the balancer needs a separate address"),
+    ("[server a]\naddress = 10.0.0.1\noutside = 10.0.0.1\nroles = balancer\n", "outside: the balancer needs a separate address"),
     ("[server a]\naddress = 10.0.0.1\noutside = 10.0.0.2\nwatch = 10.0.0.2\nroles = balancer\n", "outside"),
 ])
 def test_a_wrong_inventory_says_where(tmp_path, text, words):

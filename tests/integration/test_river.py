@@ -99,7 +99,7 @@ def mine():
 
 def commands(text):
     """Those that send, by what stands above them."""
-    found = re.split(r"^# (\w+), with \w+\n", text.split("each of these stores one:\n")[1].split("\nEach mote's token")[0], flags=re.M)
+    found = re.split(r"^# (\w+), with \w+\n", text.split("each of these commands stores one:\n")[1].split("\nEach mote's token")[0], flags=re.M)
     return dict(zip(found[1::2], found[2::2]))
 
 

@@ -73,7 +73,7 @@ ROWS = [
     variable("up.py up", "REGISTRY=none.ttl: there is no file none.ttl", REGISTRY="none.ttl"),
     variable("up.py up", "ir-registry from-csv examples/tutorial/stations.csv > stations.ttl", REGISTRY="examples/tutorial/stations.csv"),
     variable("up.py up", "DATA={dir}/a,b: a comma separates", DATA="{dir}/a,b"),
-    variable("up.py registry", "make registry wants FILE=MY.ttl"),
+    variable("up.py registry", "make registry needs FILE=MY.ttl"),
     variable("load.py", "no stack is running below {dir}", 1, DATA="{dir}"),
     variable("load.py", "MOTES=0: it is a whole number from 1", MOTES="0"),
     Row("tests/fuzz/run.py --check --seconds 0", "SECONDS=0: wants a whole number"),

@@ -30,11 +30,11 @@ class Kind:
     proofs = ()  # of proofs.NAMED; every report also compares bare metal with itself
 
     processor_time = ()  # measures that are processor time, which the kernel counts in two ways
-    blocks_most = 0  # blocks at most; 0: as many as the run says
+    blocks_most = 0  # maximum number of blocks; 0: as many as the run asks for
     full_speed = ""  # the measure for the proofs of the quota and of the generator's ceiling
     glance = ()  # measures whose medians appear in the summary, without verdicts
     losses = ()  # ratios within one guest that are certainly below 1: a proof that the run detects losses
-    beside = {}  # {measure: (another measure, words with {:.2f})}: a remark where that other measure differs
+    beside = {}  # {measure: (related measure, text with {:.2f})}: the remark to print where the related measure differs
 
     def check(self, parameters):
         """Raises ValueError for invalid values."""

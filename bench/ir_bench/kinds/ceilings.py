@@ -16,7 +16,7 @@ BENCH = ROOT / "out" / "release" / "bench"
 WHOLE = {"embedded": ("sqlite", "nquads"), "servers": ("mongodb", "fuseki")}
 PARTS = {"embedded": ("publish", "consume", "sqlite"), "servers": ("publish", "consume", "mongodb", "fuseki")}
 BATCH = 5000  # observations, as many as ir-worker stores at once
-SECONDS = 10  # publishing is repeated for so long, and
+SECONDS = 10  # seconds for which publishing is repeated
 ROUNDS_MOST = 60
 SECONDS_MOST = 200
 

@@ -1,8 +1,8 @@
 """Measures the seconds of each platform verb by the host's clock, and what one more guest costs in memory and disk.
 
-One sample makes its guests in its own lab, one after another. A guest without roles goes through every verb. A guest
-with roles measures how long it takes until all roles are ready. Then idle guests are added up to a limit. Finally a few
-guests are promised more memory than the host has. A verb that a platform lacks has a reason in place of a value.
+One sample makes its guests in its own lab, one after another. A guest without roles goes through every verb. With a guest that
+has roles, the time until all roles are ready is measured. Then idle guests are added up to a limit. Finally a few guests are
+promised more memory in total than the host has. A verb that a platform lacks has a reason in place of a value.
 """
 
 import time
@@ -19,11 +19,11 @@ from .base import Measure
 MIB = 1 << 20
 PAGE_BYTES = 4096
 KSM_PAGES = "/sys/kernel/mm/ksm/pages_sharing"
-# Where no machine is made (Platform.no_machine), the first of these verbs do nothing, or something else than on other
-# platforms. The others make and remove a folder, which is timed but compared with no machine.
+# On a platform without machines (Platform.no_machine) the first of these verbs do nothing, or something different from other
+# platforms. The others create and remove a folder; their times are recorded, but not compared with those of a machine.
 OF_MACHINES = ("boot", "reboot", "snapshot", "restore", "clone", "migrate")
 OF_FOLDERS = ("provision", "clone-full", "destroy")
-# A process that holds that many bytes in equal pages: a variable of a shell.
+# A shell that holds this many bytes in one variable, as identical pages.
 FILL = ('nohup sh -c \'x=$(yes | head -c "$1"); : >"${RIVER_ROOT-}/run/filled"; sleep 3600; :\' sh "$1" '
         '</dev/null >/dev/null 2>&1 & until [ -e "${RIVER_ROOT-}/run/filled" ]; do sleep 0.1; done')
 WRITE = 'head -c "$1" /dev/urandom >"${RIVER_ROOT-}/var/lib/river/written" && sync'
@@ -46,7 +46,7 @@ STRETCHES = {
     "idle-first": "by the first idle guest",
     "idle-next": "by each further idle guest",
     "idle": "idle that fit into the bound",
-    "promised": "that were promised more memory than the host has",
+    "promised": "with more memory in total than the host has",
     "shared": "the same with KSM",
 }
 
@@ -59,8 +59,8 @@ class Sample(sample.Sample):
         lab = self.lab_of_sample = self.lab()
         self.platform = verbs.registry.load(self.subject["platform"].partition(":")[0], lab)
         try:
-            # What a lab makes once (network, key, daemon) exists while it has a guest. This guest keeps it out of the
-            # first measurement.
+            # A lab creates its network, key and daemon with its first guest and keeps them while it has any. This extra guest
+            # keeps that one-time cost out of the first measurement.
             self.add("keep")
             verbs.stop(lab, "keep")
             self.life()
@@ -161,7 +161,7 @@ class Sample(sample.Sample):
             if taken > 0:
                 self.measures[f"{stretch}.{what}"] = taken / MIB / guests
         if free > before[0]:
-            self.notes[f"{stretch}.memory_mib"] = "no value: others on the host gave memory back meanwhile"
+            self.notes[f"{stretch}.memory_mib"] = "no value: other processes on the host freed memory meanwhile"
 
     def idle(self):
         """Adds idle guests until they take the given memory of the host, or reach the given number."""
@@ -214,7 +214,7 @@ class Sample(sample.Sample):
         """The same with KSM merging equal pages. KSM scans memory that programs offer; a virtual machine offers all of
         its memory."""
         if self.platform.shares_kernel:
-            self.notes["shared"] = "not applicable: KSM merges a virtual machine's memory; programs here offer it none"
+            self.notes["shared"] = "not applicable: KSM merges memory of virtual machines; programs here offer none"
         elif "memory.ksm" not in self.platform.knobs:
             self.notes["shared"] = self.platform.refused.get("memory.ksm", f"{self.platform.name} has no KSM")
         else:
@@ -240,12 +240,12 @@ class Kind(base.Kind):
     Sample = Sample
     parameters = {
         "roles": [str],
-        "written_mib": int,  # what a guest has written before it is copied
+        "written_mib": int,  # bytes that a guest has written before it is copied
         "migration_targets": dict,  # {platform: target of its verb `migrate`}; without one, a target on this host
-        "idle_mib": int, "idle_guests": int,  # where adding idle guests ends
-        "promised_times": base.NUMBER, "promised_guests": int,  # so many times the host's memory, to so many guests
-        "touched_mib": int,  # of it, by each
-        "sharing_seconds": base.NUMBER,  # how long KSM is waited for
+        "idle_mib": int, "idle_guests": int,  # limits for adding idle guests
+        "promised_times": base.NUMBER, "promised_guests": int,  # this multiple of the host's memory, for this many guests
+        "touched_mib": int,  # the part of its memory that each guest uses
+        "sharing_seconds": base.NUMBER,  # longest wait for KSM
     }
     measures = {
         "seconds": Measure("time", "s", 2, "lower"),

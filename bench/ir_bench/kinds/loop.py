@@ -1,7 +1,7 @@
 """A program that only computes, alone in a guest, with all and with half of a quota of one processor. The difference is
-known, so the report can prove itself with it. Short stretches of the two alternate. Whatever else runs can only add time
-to them, and adds more to the one that the quota does not hold back. So the sample
-waits for quiet, up to a limit, and the fastest stretch of each kind counts, among the undisturbed pairs if there are enough."""
+known, so the report uses it to prove that it finds differences. Short stretches of the two alternate. Other programs can
+only add time, and they add more to the stretch without a quota. So the sample waits for quiet, up to a limit. The fastest
+stretch of each kind counts, among the undisturbed pairs if there are enough."""
 
 import time
 

@@ -17,7 +17,7 @@ DRAIN_SECONDS = 30
 # How many observations the first scouting at full speed sends, by document store; they take some seconds.
 SCOUT_OBSERVATIONS = {"sqlite": 200000, "mongodb": 40000}
 KEPT = "kept"  # the generator's verdict on a rate (loadgen/README.md)
-FLUSHES_APART = 2  # factor; guests whose flushes do not reach the disk differ by much more
+FLUSHES_APART = 2  # a factor; a guest whose flushes do not reach the disk differs by far more
 CROWDED = 0.75  # share of the processors; where more of them are busy, latency is mostly waiting (bench/README.md)
 GENERATOR = ROOT / "out" / "release"  # the same for all compared builds
 
@@ -125,7 +125,7 @@ class Sample(sample.Sample):
         used = self.parts[name]
         done = summary["observations_republished"]
         if not done:
-            raise stack.StackError(f"{name}: nothing of what was sent came out again")
+            raise stack.StackError(f"{name}: no message that was sent was published again")
         if not summary["valid"]:
             self.invalid.append(f"{name}: {summary['invalid_reason']}")
         written = machine.disk_counters(self.folder)
@@ -186,7 +186,7 @@ class Kind(base.Kind):
     processor_time = ("cpu_us", "guest_cpu_us")
     full_speed = "full.rate"
     glance = ("fixed.p99_ms", "all.memory_mib", "guests.boot_seconds")
-    beside = {"cpu_us": ("batch", "workers took {:.2f} times as many observations in a batch")}
+    beside = {"cpu_us": ("batch", "the workers' batches held {:.2f} times as many observations")}
 
     def check(self, parameters):
         if any(not 0 < each["share"] < 1 for each in parameters["fixed"]):

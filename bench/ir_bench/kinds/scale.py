@@ -27,7 +27,7 @@ class Sample(pipeline.Sample):
 
 class Kind(pipeline.Kind):
     Sample = Sample
-    # What is counted, and the numbers of it; the seconds that the fixed amount takes with the smallest number.
+    # The role that is counted, and its numbers; the seconds that the fixed amount takes with the smallest number.
     parameters = {**{key: shape for key, shape in pipeline.Kind.parameters.items()
                      if key not in ("fixed", "warm_up_seconds")},
                   "role": str, "numbers": [int]}
@@ -65,7 +65,7 @@ class Kind(pipeline.Kind):
 
 def law_in_words(law):
     if law is None:
-        return f"no law is fitted to fewer than {scalability.MIN_POINTS} numbers"
+        return f"the law is not fitted to fewer than {scalability.MIN_POINTS} different numbers"
     peak = f", most at {law.peak:.0f}" if law.peak else ""
     return (f"{law.rate:,.0f} observations/s of one, contention {law.contention:.1%}, coherence {law.coherence:.2%}{peak}; "
             f"no point is farther than {law.error:.0%} from this law")

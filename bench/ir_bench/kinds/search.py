@@ -5,7 +5,7 @@ amount and the disk used, and is part of no ratio."""
 from . import pipeline
 from .base import Measure
 
-NO_SAMPLE = "--find-max is no sample: one guest, growing stores, once on each platform"
+NO_SAMPLE = "--find-max runs once per platform, in one guest whose stores grow, so its result is not a sample"
 
 
 class Sample(pipeline.Sample):
@@ -20,7 +20,7 @@ class Sample(pipeline.Sample):
             self.measures["search.written_mib"] = each * sent / (1 << 20)
         self.no_ratio["search"] = NO_SAMPLE
         if not found["finished"]:
-            self.notes["search"] = "ended before it came to its end, by the bound on what it stores"
+            self.notes["search"] = "stopped early by the limit on what it may store"
 
 
 class Kind(pipeline.Kind):

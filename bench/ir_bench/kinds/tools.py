@@ -72,14 +72,14 @@ class Kind(base.Kind):
     Sample = Sample
     parameters = {
         "run": [{"name": str, "title": str, "tool": str, "options": dict}],
-        "memory": [{"name": str, "share": base.NUMBER}],  # a guest for each, with that share of the host's; none: the size's
+        "memory": [{"name": str, "share": base.NUMBER}],  # one guest for each share of the host's memory; empty: as its size
     }
     measures = {**MEASURES, "flushes": base.Measure("disk flushes for each fdatasync", "", 2)}
 
     def check(self, parameters):
         names = [each["name"] for each in parameters["run"]]
         if len(set(names)) < len(names):
-            raise ValueError("every [[tools.run]] has a name of its own")
+            raise ValueError("each [[tools.run]] needs a name of its own")
         for each in parameters["run"]:
             if each["tool"] not in TOOLS:
                 raise ValueError(f"tool '{each['tool']}' is one of {', '.join(sorted(TOOLS))}")

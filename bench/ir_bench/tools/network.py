@@ -8,8 +8,8 @@ import json
 
 from .base import OutputError, Tool, number
 
-BUSY_PERCENT = 90  # of one processor, which is all that one stream can use
-HOST_BUSY = 0.9  # of all processors of the host
+BUSY_PERCENT = 90  # share of one processor, which is all that one stream can use
+HOST_BUSY = 0.9  # share of all processors of the host
 
 
 class Iperf(Tool):
@@ -34,7 +34,7 @@ class Iperf(Tool):
             return "no wire; limited by the host's processors, which both sides share"
         if sides:
             return f"no wire; limited by a processor of the {' and the '.join(sides)}"
-        return "no wire; limited by the way through the kernel"
+        return "no wire; limited by the path through the kernel"
 
 
 class IperfReverse(Iperf):

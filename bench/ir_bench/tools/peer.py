@@ -17,7 +17,7 @@ from platforms.lab import LabError, command, rooted, verbs
 from until import wait_until
 
 NUMBER = 2  # the address in the lab's subnet; guests have higher numbers
-NAT_HOST, NAT_PEER, NAT_PREFIX = "198.18.0.1", "198.18.0.2", 30  # from the range for benchmarks (RFC 2544)
+NAT_HOST, NAT_PEER, NAT_PREFIX = "198.18.0.1", "198.18.0.2", 30  # in the address range for benchmarks (RFC 2544)
 SECOND = 5202  # port of a second iperf3, because each serves one client at a time
 SERVERS = f"iperf3 --server & iperf3 --server --port {SECOND} & qperf & wait"
 PORTS = (5201, SECOND, 19765)
@@ -50,7 +50,7 @@ def connect(lab, process):
     """Makes both ways to the namespace of a process. The interfaces are removed with the namespace."""
     own = os.stat("/proc/self/ns/net").st_ino
     if not wait_until(lambda: os.stat(f"/proc/{process}/ns/net").st_ino != own, START_SECONDS):
-        raise LabError("the network's peer has no network of its own")
+        raise LabError("the peer of the network tools did not get its own network namespace")
     bridged = str(lab.network.subnet[NUMBER])
     for name, device in ((f"{lab.prefix}-pb", "eth0"), (f"{lab.prefix}-pn", "eth1")):
         command.run(["ip", "link", "add", name, "type", "veth", "peer", "name", device, "netns", process])

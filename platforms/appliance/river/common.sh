@@ -15,7 +15,7 @@ RIVER_ROOT=${RIVER_ROOT-}
 # shellcheck source=/dev/null
 . "$RIVER_ROOT/etc/river/guest.conf"
 
-# A command prefix for programs that use the C library's malloc, when it shall use huge pages.
+# A command prefix for programs that use the C library's malloc, when they are to use huge pages.
 huge=()
 # shellcheck disable=SC2034 # used by the sourcing script
 case ${MALLOC_HUGEPAGES-} in
@@ -23,8 +23,8 @@ transparent) huge=(env GLIBC_TUNABLES=glibc.malloc.hugetlb=1) ;;
 static) huge=(env GLIBC_TUNABLES=glibc.malloc.hugetlb=2) ;;
 esac
 
-# A command prefix that gives up root for the services' user. On bare metal, and where another supervisor has done so, the
-# user stays who started them.
+# A command prefix that gives up root for the services' user. On bare metal, or when another supervisor has already
+# switched users, the user does not change.
 drop=()
 [[ -n $RIVER_ROOT || $EUID != 0 ]] || drop=(setpriv --reuid=river --regid=river --init-groups)
 
@@ -48,7 +48,7 @@ become_river() {
 
 # ---- what runs, and with which files ----
 
-# When a process started, in the kernel's ticks: with its id it names one process for good.
+# Prints when a process started, in the kernel's ticks. Start time and process id together identify a process uniquely.
 start_of() { # PID
     local stat
     stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
@@ -57,7 +57,7 @@ start_of() { # PID
     echo "${20}"
 }
 
-# Lines "DIGEST  PATH": SHA-256 of what is ours, size and time of what is large and others'.
+# Prints lines "DIGEST  PATH": the SHA-256 of our own files; size and time of large files of other vendors.
 digests() { # FILE…
     local each ours=()
     for each in "$@"; do
@@ -70,8 +70,9 @@ digests() { # FILE…
     ((${#ours[@]} == 0)) || sha256sum "${ours[@]}"
 }
 
-# Notes which process this is and what it is started with: its settings, its scripts, and the programs that are named.
-# ir-deploy holds that against the files, `ready` against who answers. To be called before any of them is read.
+# Records this process's id and the files that it starts with: its settings, its scripts, and the named programs. Call
+# it before any of them is read. Later ir-deploy compares the record with the files, and `ready` compares the process id
+# with the listener's.
 note_start() { # PROGRAM…
     local role=${0%/*}
     mkdir -p "${started%/*}"
@@ -82,7 +83,7 @@ note_start() { # PROGRAM…
     mv -f "$started.new" "$started"
 }
 
-# Notes that the running process has read files again. `lines` are their digests from before it did.
+# Records that the running process has read files again. `lines` are their digests, taken before it did.
 note_reread() { # LINES
     local line path noted
     noted=$(cat "$started")
@@ -100,18 +101,18 @@ running() {
     read -r pid start 2>/dev/null <"$started" && [[ $(start_of "$pid") == "$start" ]] && echo "$pid"
 }
 
-# Tells the service's process to read its files again.
+# Signals the service's process to read its files again.
 hang_up() {
     kill -HUP "$(running)"
 }
 
-# An address without the brackets that IPv6 has before a port.
+# Prints an address without the brackets that IPv6 addresses have before a port.
 bare() { # ADDRESS
     local inner=${1#[}
     echo "${inner%]}"
 }
 
-# Whether it is the service's process, or a child of it, that listens there, and nobody else.
+# Succeeds if only the service's process or a child of it listens there.
 owned() { # ADDRESS PORT
     local pid children each who
     pid=$(running) || return 1
@@ -124,7 +125,7 @@ owned() { # ADDRESS PORT
     for each in "$pid" "${children[@]}"; do
         [[ $who != *"pid=$each,"* ]] || return 0
     done
-    # Whoever is not root is not told whose a socket is.
+    # Only root can see which process owns a socket.
     [[ -n $who && $who != *users:* && ! -r /proc/$pid/fd ]]
 }
 

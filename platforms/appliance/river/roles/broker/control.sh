@@ -1,4 +1,4 @@
-# Sourced by the scripts of the broker, after common.sh: how they talk to the running node.
+# Sourced by the broker's scripts after common.sh: functions that talk to the running node.
 # shellcheck shell=bash
 
 # Runs a command of RabbitMQ's tools against this node, as the services' user.
