@@ -12,7 +12,7 @@ static const ir_setting_t settings[] = {
     {"list", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(list),
      "Write the registry's sensors as CSV (mote, name, property, unit) and exit."},
     {"explain", 'e', IR_SETTING_TEXT, "MOTE", NULL, 0, 0, NULL, FIELD(explain),
-     "Write what the registry says about this mote (sensors, names, units, limits), each with its "
+     "Write the registry's data about this mote (sensors, names, units, limits), each with its "
      "line, and exit."},
     {"format", 'f', IR_SETTING_TEXT, "NAME", NULL, 0, 0, "ntriples", FIELD(format),
      "What to write: " IR_FORMAT_NAMES ". json writes the processed documents with every quality "
@@ -64,7 +64,7 @@ static bool list_sensor(void *context, const ir_sensor_t *sensor) {
     return true;
 }
 
-/* What the registry says, without a look at any pack. */
+/* Prints data of the registry, without reading packs. */
 static int show(const ir_annotate_options_t *options) {
     ir_registry_t *registry = NULL;
     ir_error_t error = {.status = IR_OK};

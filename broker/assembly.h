@@ -31,7 +31,8 @@ typedef struct ir_assembly {
     size_t key_size, type_size, id_size, user_size;
     char key[IR_SHORT_TEXT], type[IR_SHORT_TEXT], id[IR_SHORT_TEXT], user[IR_SHORT_TEXT];
     ir_buffer_t body; /* used when the body has several frames */
-    /* Sees each message's headers (NULL: it has none) before its body comes. NULL: nobody does. */
+    /* Called with each message's headers (NULL: it has none) before its body arrives. May be
+     * NULL. */
     void (*look)(void *context, const ir_headers_t *headers);
     void *context;
 } ir_assembly_t;

@@ -53,8 +53,7 @@ void ir_confirms_publish(ir_confirms_t *confirms, size_t bytes, void *ticket) {
     confirms->bytes += bytes;
 }
 
-/* The link that leads to the place of an open message; it leads to NONE when the message is not
- * open. */
+/* The link to the place of an open message; the link is NONE when the message is not open. */
 static uint16_t *link_to(ir_confirms_t *confirms, uint64_t tag) {
     uint16_t *link = head_of(confirms, tag);
     while (*link != NONE && at(confirms, *link)->tag != tag) {

@@ -1,6 +1,6 @@
-/* Fetches the messages of a queue one by one (basic.get). A message remains the broker's until it
- * is acknowledged; those that are not return to their place when the connection ends, and are not
- * fetched again before. Blocking calls; one thread. */
+/* Fetches the messages of a queue one by one (basic.get). The broker keeps a message until it is
+ * acknowledged. Unacknowledged messages return to their place when the connection ends, and are not
+ * fetched again before that. Blocking calls; one thread. */
 #ifndef IR_BROKER_FETCHER_H
 #define IR_BROKER_FETCHER_H
 

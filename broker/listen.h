@@ -1,5 +1,4 @@
-/* A queue of one's own on an exchange: who listens to what passes has it, and it goes with the
- * connection. */
+/* Listens to an exchange through a separate queue, which ends with the connection. */
 #ifndef IR_BROKER_LISTEN_H
 #define IR_BROKER_LISTEN_H
 
@@ -15,7 +14,7 @@ typedef struct ir_listen {
     size_t n_patterns;
     /* 0: nothing is acknowledged, and what this side does not read in time fills the broker's
      * queue, which has no bound. Else the broker sends this many before the first is acknowledged,
-     * keeps `most` more, and drops the oldest of them when there are more. */
+     * keeps `most` more, and drops the oldest ones beyond that. */
     uint16_t prefetch;
     int32_t most;
 } ir_listen_t;

@@ -48,7 +48,8 @@ struct ir_presence {
     char process[PROCESS_SIZE + 1];
     ir_partition_set_t held;
     char fault[sizeof(((ir_error_t *)0)->text)]; /* until this worker hears itself again */
-    int64_t expire_after_ns; /* no worker is declared gone before: the others could not be heard */
+    int64_t expire_after_ns; /* no worker is declared gone before this time, because the others
+                              * could not be heard */
     bool settled;            /* has listened for three ticks since the start */
     int64_t settle_ns;       /* when the pending change takes effect; 0: none pending */
     bool left;

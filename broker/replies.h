@@ -1,5 +1,5 @@
-/* What librabbitmq and the server answered, as statuses and texts of ours. For the files of broker/
- * only, as it includes the library's headers. */
+/* Converts answers of librabbitmq and the server to our statuses and texts. Only for broker/,
+ * because it includes the library's headers. */
 #ifndef IR_BROKER_REPLIES_H
 #define IR_BROKER_REPLIES_H
 

@@ -1,5 +1,5 @@
-/* Receives what exchanges publish, on a connection of its own, with a queue of its own for each
- * exchange. The queues go with the connection: what is published while it is down is not seen. The
+/* Receives what exchanges publish, on a separate connection, with a separate queue for each
+ * exchange. The queues end with the connection: messages published while it is down are missed. The
  * library drives heartbeats while it waits. One thread. */
 #ifndef IR_BROKER_SUBSCRIPTION_H
 #define IR_BROKER_SUBSCRIPTION_H
@@ -19,7 +19,8 @@ typedef struct ir_subscription ir_subscription_t;
 
 typedef struct ir_subscription_reader {
     uint64_t body_most; /* larger bodies are not kept (`oversize`) */
-    /* Sees each message's headers (NULL: it has none) before its body comes. NULL: nobody does. */
+    /* Called with each message's headers (NULL: it has none) before its body arrives. May be
+     * NULL. */
     void (*look)(void *context, const ir_headers_t *headers);
     /* The message is valid during the call. */
     void (*message)(void *context, const ir_assembled_t *message);
@@ -30,14 +31,14 @@ typedef struct ir_subscription_reader {
 ir_status_t ir_subscription_open(const ir_broker_options_t *broker, unsigned start,
                                  ir_subscription_t **subscription, ir_error_t *error);
 
-/* Subscribes to an exchange. IR_ERR_AUTH, IR_ERR_NOT_FOUND: as ir_broker_listen; the others of this
- * subscription go on. */
+/* Subscribes to an exchange. IR_ERR_AUTH, IR_ERR_NOT_FOUND: as ir_broker_listen; the subscription's
+ * other exchanges continue. */
 ir_status_t ir_subscription_add(ir_subscription_t *subscription, const ir_listen_t *listen,
                                 const ir_subscription_reader_t *reader, ir_error_t *error);
 
-/* Takes one frame, for which it waits at most `wait_ns`; calls the reader when that completes a
- * message. Acknowledges what was read when nothing arrives, and after a quarter of the prefetch.
- * Any failure ends the subscription. */
+/* Waits at most `wait_ns` for one frame and processes it; calls the reader when it completes a
+ * message. Acknowledges messages when nothing arrives, and after a quarter of the prefetch. Any
+ * failure ends the subscription. */
 ir_status_t ir_subscription_take(ir_subscription_t *subscription, int64_t wait_ns,
                                  ir_error_t *error);
 

@@ -100,8 +100,8 @@ static ir_status_t refused(amqp_connection_state_t connection, const char *what,
     const ir_status_t status = ir_broker_reply(reply, text, &cause);
     if (status == IR_ERR_REFUSED) {
         return ir_error_set(error, status,
-                            "%s; it stands there with other settings: delete it when it is empty, "
-                            "or change queue-type and partitions to what they were",
+                            "%s; it exists with other settings: delete it when it is empty, or set "
+                            "queue-type and partitions to their old values",
                             cause.text);
     }
     if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
@@ -236,11 +236,11 @@ ir_status_t ir_topology_check(amqp_connection_state_t connection, amqp_channel_t
                    : ir_error_set(error, status, "%s", cause.text);
     }
     (void)amqp_channel_close(connection, channel, AMQP_REPLY_SUCCESS);
-    return ir_error_set(error, IR_ERR_REFUSED,
-                        "queue %s stands there although partitions is %u, and nobody would consume "
-                        "it: set partitions to what it was, or delete the queues from this one on "
-                        "when they are empty",
-                        name, topology->partitions);
+    return ir_error_set(
+        error, IR_ERR_REFUSED,
+        "queue %s exists although partitions is %u, and nobody would consume it: set partitions to "
+        "its old value, or delete the queues from this one on when they are empty",
+        name, topology->partitions);
 }
 
 ir_status_t ir_topology_declare(amqp_connection_state_t connection, amqp_channel_t channel,

@@ -51,8 +51,8 @@ typedef struct ir_transport_events {
     /* Something is lost while the connection is up: a partition, or contact with the other workers.
      * A lasting condition is reported again every ten seconds. */
     void (*on_warning)(void *context, const char *text);
-    /* A message of a partition of this worker was taken out because it cannot be delivered; `key`
-     * is the legible text of its routing key. */
+    /* An undeliverable message of this worker's partition was taken aside; `key` is its routing key
+     * as legible text. */
     void (*on_set_aside)(void *context, unsigned partition, ir_view_t key);
 } ir_transport_events_t;
 

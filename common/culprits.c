@@ -42,7 +42,7 @@ static void tell(ir_culprits_t *culprits, const char *why) {
         most = culprits->places[i].recent > most->recent ? &culprits->places[i] : most;
     }
     ir_log(IR_LOG_WARN,
-           "refused since the last line like this: %llu, of these %llu of mote %s; the latest: %s",
+           "refused since the last report: %llu, of these %llu of mote %s; the latest: %s",
            (unsigned long long)culprits->recent, (unsigned long long)most->recent, most->name, why);
     culprits->logged_ns = now_ns;
     culprits->recent = 0;

@@ -95,7 +95,7 @@
     "Start every broker with `ingest/stamp-arrival.erl`, then run `ir-worker --check` again.")
 
 #define IR_TEXT_STAMP_UNKNOWN IR_MESSAGE(212, \
-    "not known whether the broker stamps: %s; give the user write and read permissions on amq.topic (ingest/definitions.json)", \
+    "unknown whether the broker stamps: %s; give the user write and read permissions on amq.topic (ingest/definitions.json)", \
     "Give the worker's user the permissions that `ingest/definitions.json` lists.")
 
 #define IR_TEXT_PARTITION_SILENT IR_MESSAGE(213, \
@@ -115,7 +115,7 @@
     "Somebody deleted an exchange, a queue or a binding. Find out who; what was in a deleted queue is lost.")
 
 #define IR_TEXT_SAME_NAME IR_MESSAGE(217, \
-    "another worker has the name %s too, and only one of them gets messages: each needs a name of its own", \
+    "another worker also has the name %s, and only one of them gets messages: each worker needs its own name", \
     "Give each worker its own `name`.")
 
 #define IR_TEXT_NOT_HEARD IR_MESSAGE(218, \
@@ -139,7 +139,7 @@
     "Change the queue or the policy as the message says. The worker is not ready until then.")
 
 #define IR_TEXT_POLICIES_UNKNOWN IR_MESSAGE(223, \
-    "it is not known whether the broker can drop messages: %s", \
+    "unknown whether the broker can drop messages: %s", \
     "Check `management`, its password and the plugin rabbitmq_management.")
 
 #define IR_TEXT_UNCONFIRMED IR_MESSAGE(224, \
@@ -201,7 +201,7 @@
     "Correct the path in `graph`, or create the dataset on the server.")
 
 #define IR_TEXT_OTHER_STRATEGY IR_MESSAGE(312, \
-    "%.*s does not take this request (405); check path and strategy in the graph store's URI", \
+    "%.*s does not accept this request (405); check path and strategy in the graph store's URI", \
     "Correct path and `strategy` in `graph`; [stores](stores.md) lists what each server takes.")
 
 #define IR_TEXT_NOT_HTTP IR_MESSAGE(313, \
@@ -209,11 +209,11 @@
     "The port belongs to another service. Correct host and port.")
 
 #define IR_TEXT_STATEMENT_MISSING IR_MESSAGE(314, \
-    "%s: a statement that was written is not there: is it the same dataset that is written and asked, and does the server itself answer?", \
+    "%s: a written statement is missing: do writes and queries reach the same dataset, and does the server itself answer?", \
     "Writes and queries reach different datasets, or a proxy answers in the server's place. Check the URI and the proxies.")
 
 #define IR_TEXT_SUBJECTS_MISSING IR_MESSAGE(315, \
-    "%s said that it took %zu subjects, and has %llu of them: does something before the server answer in its place?", \
+    "%s confirmed %zu subjects but has only %llu of them: does a proxy in front of the server answer in its place?", \
     "A proxy answered in the server's place. Nothing is lost: the request is sent again. Check the proxies.")
 
 #define IR_TEXT_MONGODB_LOGIN IR_MESSAGE(316, \
@@ -225,11 +225,11 @@
     "Start the server, or correct the hosts in `documents`. The program keeps retrying.")
 
 #define IR_TEXT_CONTROL_REFUSED IR_MESSAGE(318, \
-    "refuses what is certainly good, too, so it is not the data: %.200s (%.200s)", \
+    "also refuses a certainly good item, so the data are not at fault: %.200s (%.200s)", \
     "The store refuses everything for now: it throttles, or a proxy in front of it answers. Nothing is refused or lost. Look at the store and at the proxies.")
 
 #define IR_TEXT_TWO_ANSWERS IR_MESSAGE(319, \
-    "the same item is refused now for this and now for that", \
+    "the same item is refused for changing reasons", \
     "The server gives different reasons for the same request. The message is tried until the answers agree or it is taken. Look at the server and at the proxies.")
 
 #define IR_TEXT_DATABASE_SPOILT IR_MESSAGE(320, \
@@ -243,11 +243,11 @@
     "Raise the limit on open files (`ulimit -n`, `LimitNOFILE`), or lower `connections`.")
 
 #define IR_TEXT_TAP_BLIND IR_MESSAGE(402, \
-    "what is refused is not shown: this user may not listen to exchange ir.rejected", \
+    "refusals are not shown: this user may not listen to exchange ir.rejected", \
     "Use a user that may listen to `ir.rejected`, such as `loadgen`, or `--show=processed`.")
 
 #define IR_TEXT_TAP_SLOW IR_MESSAGE(403, \
-    "the connection is too slow: the broker drops the oldest of what waits, and does not say how many", \
+    "the connection is too slow: the broker drops the oldest waiting messages, and does not say how many", \
     "Choose less with `--mote`, `--format` or `--quality`, or use `--rate`.")
 
 #define IR_TEXT_OUTPUT_SLOW IR_MESSAGE(404, \
@@ -265,15 +265,15 @@
 /* ---- the worker ---- */
 
 #define IR_TEXT_UNSTAMPED IR_MESSAGE(501, \
-    "a message with routing key %.*s has no stamp of its arrival: this worker's clock takes its place; the broker does not stamp, or it was in a queue before the broker did", \
+    "a message with routing key %.*s has no arrival stamp, so this worker's clock is used; the broker does not stamp, or the message was queued before it did", \
     "Start every broker with `ingest/stamp-arrival.erl`; see [arrival times](../explanation/arrival.md). `ir_messages_unstamped_total` counts these messages.")
 
 #define IR_TEXT_OVERSIZE IR_MESSAGE(502, \
-    "message of %llu bytes with routing key %.*s is over message-bytes: left to the broker to dead-letter", \
+    "message of %llu bytes with routing key %.*s exceeds message-bytes: the broker dead-letters it", \
     "Send smaller messages, or raise `message-bytes` and replay it with `ir-store rejected replay --queue`.")
 
 #define IR_TEXT_IN_DOUBT IR_MESSAGE(503, \
-    "mote %.*s is in doubt: its messages wait until a refusal of message %s is proved or it is taken: %s", \
+    "mote %.*s is in doubt: its messages wait until the refusal of message %s is proved, or the message is accepted: %s", \
     "A server refused a message of this mote for a reason that may not be about its data. Only this mote waits, usually for two seconds. If it lasts, look at the server's answer in the message.")
 
 #define IR_TEXT_UNSERVED IR_MESSAGE(504, \

@@ -48,7 +48,7 @@ void *ir_name_table_find(const ir_name_table_t *table, ir_view_t name) {
     return table->count > 0 ? place_of(table, name, ir_name_table_hash(name))->value : NULL;
 }
 
-/* Names differ, so only their hashes are looked at. */
+/* All names differ, so comparing the hashes is enough. */
 static void move(ir_name_table_t *to, const ir_name_table_place_t *place) {
     const size_t mask = to->capacity - 1;
     size_t at = place->hash & mask;

@@ -1,4 +1,4 @@
-/* "Did you mean …?": which of some names is most like one that is unknown. */
+/* "Did you mean …?": finds the name most similar to an unknown one. */
 #ifndef IR_COMMON_NEAREST_H
 #define IR_COMMON_NEAREST_H
 
@@ -10,14 +10,14 @@
 
 typedef struct ir_nearest {
     ir_view_t unknown;
-    const char *name; /* the most similar one so far; NULL: none is like it */
+    const char *name; /* the most similar one so far; NULL: none is similar */
     unsigned distance;
 } ir_nearest_t;
 
-/* A third of a short name's letters may differ at most: else everything is like it. */
+/* At most a third of a name's letters may differ; otherwise every short name would be similar. */
 ir_nearest_t ir_nearest(ir_view_t unknown);
 
-/* Looks at one name, which is kept, not copied. Case does not count. */
+/* Considers one name, which is kept, not copied. Ignores case. */
 void ir_nearest_try(ir_nearest_t *nearest, const char *name);
 
 /* "; did you mean PREFIXname?", or nothing; for the end of a message. Returns `out`. */

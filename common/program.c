@@ -49,9 +49,8 @@ static bool wants_dumps(const ir_program_t *program, const void *options) {
     return false;
 }
 
-/* Connections, files and stores take descriptors. How many a program may have is decided by the
- * hard limit; the soft one is low for the sake of programs that use select(2), which none of ours
- * does. */
+/* Connections, files and stores take descriptors. The hard limit determines how many a program may
+ * have. The soft limit is low for programs that use select(2); ours do not. */
 static void raise_descriptors(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {

@@ -63,9 +63,9 @@ typedef struct ir_proof_work {
     ir_outcome_t (*control)(void *context, ir_error_t *error);
     /* Called when a refusal is believed. Returns false when memory is exhausted. */
     bool (*refuse)(void *context, uint32_t item, const ir_answer_t *answer);
-    /* Takes a suspect away unproved, after the control item was written. The writer keeps track of
-     * what has to wait for it. Returns false when memory is exhausted. NULL: suspects are proved
-     * here. */
+    /* Sets a suspect aside unproved, after the control item was written. The writer keeps track of
+     * the items that must wait for it. Returns false when memory is exhausted. NULL: suspects are
+     * proved here. */
     bool (*set_aside)(void *context, uint32_t item, const ir_answer_t *answer);
     void *context;
     bool in_order;               /* prove or set aside a suspect before putting any later item */

@@ -88,15 +88,15 @@ static inline const char *ir_setting_text(const char *text) {
     return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
-/* Whether there is a password in the URI, or in one of several. */
+/* Whether the URI, or one of several, contains a password. */
 bool ir_uri_has_password(const char *uri);
 
 /* The password for `uri` from its separate setting. NULL if there is none, or if the URI has a
  * password, which takes precedence. */
 const char *ir_uri_password_apart(const char *uri, const char *apart);
 
-/* Warns in the log when both are there and differ; `setting` is the name of the URI's, and its
- * password is that of `setting`-password. */
+/* Logs a warning if the URI's password and the separate setting both exist and differ. `setting` is
+ * the name of the URI's setting; the other one is `setting`-password. */
 void ir_uri_warn_of_passwords(const char *setting, const char *uri, const char *apart);
 
 /* `uri` with its password replaced by "***", cut to `size`; for messages. Returns `out`. */

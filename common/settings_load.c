@@ -51,7 +51,7 @@ static bool has_password(const ir_setting_t *setting, const char *value) {
                                               : false;
 }
 
-/* Of all programs, up to NULL; also the sections of a file. */
+/* The names of all programs, which are also the sections of a file; ends with NULL. */
 static const char *const all_settings[] = {
 #include "common/setting_names.inc"
     NULL};
@@ -59,7 +59,7 @@ static const char *const all_sections[] = {"common",
 #include "common/program_names.inc"
                                            NULL};
 
-/* Whether it is one of them; else, the one that is most like it. */
+/* Whether it is one of them; otherwise finds the most similar one. */
 static bool is_one_of(const char *const *names, const char *name, ir_nearest_t *nearest) {
     *nearest = ir_nearest(ir_view_text(name));
     for (; *names != NULL; names++) {
@@ -286,8 +286,8 @@ static ir_status_t bad_option(const ir_program_t *program, int value, char **arg
                         ir_settings_like(program, name, like));
 }
 
-/* The next option. The first time round, `target` is NULL: only the built-in ones, such as
- * --settings FILE, and those that there are not are looked at. */
+/* Handles the next option. In the first pass `target` is NULL: only built-in options, such as
+ * --settings FILE, and unknown ones are handled. */
 static ir_status_t take_option(const ir_program_t *program, int value, char **argv,
                                ir_command_line_t *line, void *target, ir_error_t *error) {
     const ir_setting_t *setting = setting_of_option(program, value);

@@ -7,7 +7,7 @@
 const ir_built_in_option_t ir_built_in_options[IR_BUILT_INS] = {
     [IR_BUILT_IN_SETTINGS] =
         {"settings", 0, "FILE",
-         "Settings file (INI); sections [common] and one of the program's name."},
+         "Settings file (INI) with the sections [common] and one named after the program."},
     [IR_BUILT_IN_PRINT_SETTINGS] = {"print-settings", 0, NULL,
                                     "Print the settings in effect and exit."},
     [IR_BUILT_IN_PRINT_EXAMPLE] = {"print-example", 0, NULL,
@@ -48,7 +48,8 @@ void ir_settings_print_help(const ir_program_t *program, FILE *out) {
         print_option(option->letter, option->name, option->unit, out);
         fprintf(out, "        %s\n", option->help);
     }
-    fputs("\nEvery setting can also stand in the file, or in the environment as IR_NAME.\n"
+    fputs("\n"
+          "Every setting can also be given in the file, or in the environment as IR_NAME.\n"
           "The command line overrides the environment, which overrides the file.\n",
           out);
     if (program->notes != NULL) {
@@ -175,7 +176,7 @@ static void print_member(const char *key, const char *text, FILE *out) {
     }
 }
 
-/* What settings and built-in options have in common; the object stays open. */
+/* Prints the members that settings and built-in options share; the object stays open. */
 static void print_common(size_t i, const char *name, char letter, const char *unit,
                          const char *help, FILE *out) {
     const char letters[2] = {letter, '\0'};

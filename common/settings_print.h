@@ -1,5 +1,5 @@
-/* What a program prints of its settings: --help, --print-settings, --print-example, --print-manual
- * and --print-json. Whoever calls these checks `out` for errors (ir_program_flush). */
+/* Prints a program's settings: --help, --print-settings, --print-example, --print-manual and
+ * --print-json. The caller checks `out` for errors (ir_program_flush). */
 #ifndef IR_COMMON_SETTINGS_PRINT_H
 #define IR_COMMON_SETTINGS_PRINT_H
 

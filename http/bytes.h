@@ -1,5 +1,5 @@
-/* Watches the bytes of a request and holds them against the bounds. Understands no more of them
- * than where a line ends. Loop thread only. */
+/* Counts the bytes of a request and checks them against the limits. Of the content it recognises
+ * only line ends. Loop thread only. */
 #ifndef IR_HTTP_BYTES_H
 #define IR_HTTP_BYTES_H
 

@@ -14,9 +14,9 @@ static const struct {
     [IR_CLOSING_SLOW_READER] = {"slow-reader", 0, NULL},
     [IR_CLOSING_MANY_HEADERS] = {"many-headers", 431, "too many header lines"},
     [IR_CLOSING_LARGE_HEADERS] = {"large-headers", 431, "the headers are too large"},
-    [IR_CLOSING_LARGE_BODY] = {"large-body", 413, "the body is too large; nothing was taken"},
+    [IR_CLOSING_LARGE_BODY] = {"large-body", 413, "the body is too large; nothing was accepted"},
     [IR_CLOSING_MEMORY] = {"memory", 503,
-                           "too many unfinished requests at once; nothing was taken"},
+                           "too many unfinished requests at once; nothing was accepted"},
     [IR_CLOSING_BROKEN] = {"broken", 0, NULL},
 };
 

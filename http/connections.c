@@ -64,7 +64,7 @@ static void wake_listener(ir_connections_t *all, int64_t now_ns) {
     }
 }
 
-/* A connection that is not there any more neither counts nor takes memory. */
+/* A closed connection neither counts nor uses memory. */
 static void leave(ir_connection_t *connection) {
     ir_connection_forget_bytes(connection);
     connection->all->count--;
@@ -402,7 +402,8 @@ bool ir_connections_quiet(const ir_connections_t *connections) {
     return connections->count == connections->counts[IR_PHASE_IDLE];
 }
 
-/* Nobody answers their requests any more; the library has freed its own part, or left it to us. */
+/* Their requests will not be answered any more. The library has freed its own part, or left it to
+ * us. */
 static void free_gone(ir_connections_t *all) {
     ir_connection_t *next = NULL;
     for (ir_connection_t *each = TAILQ_FIRST(&all->lists[IR_PHASE_GONE]); each != NULL;

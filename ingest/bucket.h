@@ -18,8 +18,9 @@ typedef struct ir_bucket {
 /* How long until the bucket is no longer empty, in ns; 0: now. */
 int64_t ir_bucket_wait(ir_bucket_t *bucket, const ir_bucket_limits_t *limits, int64_t now_ns);
 
-/* Takes out `observations`. A bucket that is not empty gives what is asked, if need be by a debt: a
- * request is never too large for its mote, the next one waits longer. After ir_bucket_wait. */
+/* Takes out `observations`. A bucket that is not empty gives the whole amount, if necessary by
+ * going into debt: no request is too large for its mote, but the next one waits longer. Call after
+ * ir_bucket_wait. */
 void ir_bucket_take(ir_bucket_t *bucket, const ir_bucket_limits_t *limits, double observations);
 
 #endif

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Prints what a new cluster is to take over from the definitions that an old one has exported:
+"""Prints the definitions that a new cluster takes over from the exported definitions of an old one:
 
     rabbitmqctl export_definitions old.json && ingest/carry.py old.json > carried.json
 
-Exchanges, queues and bindings; users, rights and policies as far as ingest/definitions.json has no newer ones. Left out are
-the bindings of queues that last as long as their connection (RabbitMQ exports these bindings without their queues and takes
-none of it then), and the old cluster's name and id.
+Exchanges, queues and bindings; users, rights and policies as far as ingest/definitions.json has no newer ones. Two
+things are left out: the old cluster's name and id, and the bindings of queues that end with their connection. (RabbitMQ
+exports these bindings without their queues, and would then refuse the whole import.)
 """
 
 import argparse

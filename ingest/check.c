@@ -39,7 +39,7 @@ static bool check_registry(const ir_ingest_options_t *options, FILE *out) {
     ir_error_t error = {.status = IR_OK};
     char text[160] = "";
     if (ir_setting_text(options->registry) == NULL) {
-        fprintf(out, "%-10s note   none: only the names of sensors are looked at\n", "registry");
+        fprintf(out, "%-10s note   none: only the names of sensors are checked\n", "registry");
         return true;
     }
     const ir_teller_t teller = {report_fault, out};
@@ -68,8 +68,10 @@ bool ir_ingest_check(const ir_ingest_options_t *options, FILE *out) {
     const bool registry = check_registry(options, out);
     const bool broker = options->offline || check_broker(options, out);
     fprintf(out,
-            "\nThe gateway would take requests at %s on up to %lld connections, bodies of up to "
-            "%lld bytes\n(%lld out of gzip), publish them to %s, answer within %lld ms, and serve "
+            "\n"
+            "The gateway would accept requests at %s on up to %lld connections, bodies of up to "
+            "%lld bytes\n"
+            "(%lld after decompression), publish them to %s, answer within %lld ms, and serve "
             "metrics there, too.\n",
             options->listen, (long long)options->connections, (long long)options->body_bytes,
             (long long)options->expanded_bytes, IR_EXCHANGE_OBSERVATIONS,

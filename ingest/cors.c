@@ -30,10 +30,11 @@ static bool is_origin(ir_view_t text) {
 ir_status_t ir_cors_check(const char *list, ir_error_t *error) {
     for (ir_view_t origin = next_origin(&list); origin.size > 0; origin = next_origin(&list)) {
         if (!ir_view_equal(origin, ir_view_text(ANYBODY)) && !is_origin(origin)) {
-            return ir_error_set(error, IR_ERR_USAGE,
-                                "cors-origins: '%.*s' is no origin like https://river.example, and "
-                                "not '" ANYBODY "'",
-                                IR_VIEW_ARG(origin));
+            return ir_error_set(
+                error, IR_ERR_USAGE,
+                "cors-origins: '%.*s' is neither an origin like https://river.example nor '" ANYBODY
+                "'",
+                IR_VIEW_ARG(origin));
         }
     }
     return IR_OK;

@@ -1,6 +1,6 @@
-/* Which web pages may send: Cross-Origin Resource Sharing (Fetch standard, section 3.2). A browser
- * asks with OPTIONS before it posts, and shows a page the answer only if the origin is named in it.
- * Pure functions. */
+/* Decides which web pages may send: Cross-Origin Resource Sharing (Fetch standard, section 3.2). A
+ * browser asks with OPTIONS before it posts, and lets the page see an answer only if the answer
+ * names the page's origin. Pure functions. */
 #ifndef IR_INGEST_CORS_H
 #define IR_INGEST_CORS_H
 
@@ -8,14 +8,14 @@
 
 #include <stdbool.h>
 
-/* What a page may ask with, and read of the answer. */
+/* The methods and headers that a page may use, and the headers that it may read. */
 #define IR_CORS_METHODS "POST"
 #define IR_CORS_HEADERS "Authorization, Content-Type, Content-Encoding, Idempotency-Key"
 #define IR_CORS_EXPOSED "Retry-After"
-#define IR_CORS_SECONDS "600" /* a browser need not ask again for so long */
+#define IR_CORS_SECONDS "600" /* seconds for which a browser need not ask again */
 
-/* `list`: origins like "https://river.example:8443", parted by commas, or "*" for all. IR_ERR_USAGE
- * names one that is none. */
+/* `list`: origins like "https://river.example:8443", separated by commas, or "*" for all.
+ * IR_ERR_USAGE names an invalid one. */
 ir_status_t ir_cors_check(const char *list, ir_error_t *error);
 
 /* Whether a page of this origin may send; `origin` NULL: no page does. */

@@ -7,7 +7,7 @@
 
 #define PAIR_SIZE 1024 /* of "MOTE:TOKEN" in base64 */
 
-/* A mote's id may have colons, a token has none. */
+/* A mote's id may contain colons; a token does not. */
 static ir_account_t *find_pair(const ir_tokens_t *tokens, ir_view_t pair) {
     const char *colon = pair.size > 0 ? memrchr(pair.data, ':', pair.size) : NULL;
     if (colon == NULL) {

@@ -1,6 +1,6 @@
-/* Whose request it is, by its header Authorization: "Bearer TOKEN" (RFC 6750) or, for clients that
- * know nothing else, "Basic" (RFC 7617) with the mote's id as the user and its token as the
- * password. One thread. */
+/* Identifies the mote of a request by the header Authorization: "Bearer TOKEN" (RFC 6750) or, for
+ * clients that support nothing else, "Basic" (RFC 7617) with the mote's id as the user and its
+ * token as the password. One thread. */
 #ifndef IR_INGEST_CREDENTIALS_H
 #define IR_INGEST_CREDENTIALS_H
 
@@ -10,7 +10,8 @@
 #define IR_CHALLENGE_BEARER "Bearer realm=\"intelligent-river\""
 #define IR_CHALLENGE_BASIC "Basic realm=\"intelligent-river\", charset=\"UTF-8\""
 
-/* NULL: it is nobody's. Between scheme and credentials there may be any number of spaces. */
+/* Returns NULL for unknown credentials. Any number of spaces may separate scheme and
+ * credentials. */
 ir_account_t *ir_credentials_find(const ir_tokens_t *tokens, const char *header);
 
 #endif

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Ends every session that a running balancer passes on to the brokers for those who send, or for those who read, and lets
-none of them in until the balancer is reloaded: so they move to other brokers all at once.
+"""Ends all sessions of senders, or of consumers, that a running balancer passes to the brokers, and refuses new ones
+until the balancer is reloaded. So all of them move to other brokers at once.
 
     ingest/cut.py senders /run/haproxy/master.sock && systemctl reload haproxy
     ingest/cut.py consumers /run/haproxy/master.sock && systemctl reload haproxy
 
-The socket is that of HAProxy's master process (-S). The others' sessions stay, unless a process that an earlier reload left
-behind holds them: such processes are ended, and their clients connect again. A sender without a confirm sends again.
+The socket is that of HAProxy's master process (-S). The other sessions stay. Only processes left by earlier reloads are
+ended with all their sessions; their clients reconnect. A sender without a confirm sends again.
 """
 
 import argparse
@@ -25,7 +25,7 @@ SECONDS = 30
 
 
 class CutError(guard.Fault):
-    """The balancer does not do it; the text says what."""
+    """The balancer refused a command; the text says which."""
 
 
 def ask(path, command):
@@ -42,10 +42,10 @@ def ask(path, command):
 
 
 def processes(path):
-    """(the one that serves, those that earlier reloads left)."""
+    """(the current process, those that earlier reloads left)."""
     workers = re.findall(r"^(\d+)\s+worker\s+(\d+)", ask(path, "show proc"), re.M)
     if not workers:
-        raise CutError(f"{path}: it tells of no process that serves; is it the master's socket?")
+        raise CutError(f"{path}: it reports no current process; is it the master's socket?")
     workers.sort(key=lambda each: int(each[1]))
     return int(workers[0][0]), [int(pid) for pid, _reloads in workers[1:]]
 
@@ -62,7 +62,7 @@ def tell(path, pid, command):
 
 
 def cut(path, who):
-    """`who`: a key of BACKENDS. The number of brokers that they are cut off from."""
+    """`who`: a key of BACKENDS. Returns the number of brokers from which the sessions were cut."""
     serving, left = processes(path)
     names = list(brokers(path, serving, BACKENDS[who]))
     if not names:
@@ -89,7 +89,7 @@ def main():
     parser.add_argument("socket", metavar="MASTER-SOCKET")
     options = parser.parse_args()
     count = cut(options.socket, options.whom)
-    print(f"{options.whom} are cut off from {count} servers: the next reload lets them in again")
+    print(f"{options.whom} are cut off from {count} servers; the next reload lets clients in again")
 
 
 if __name__ == "__main__":

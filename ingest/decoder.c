@@ -10,7 +10,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define LARGE_BYTES 4096 /* read in less than a millisecond, whatever they are */
+#define LARGE_BYTES                                                                                \
+    4096 /* bodies up to this size take less than a millisecond, whatever they                     \
+          * contain */
 #define WAIT_NS (10 * IR_SECOND_NS)
 #define RING_SIZE 2 /* one request is under way at once */
 
@@ -18,14 +20,14 @@ TAILQ_HEAD(decoding_list, ir_decoding);
 
 struct ir_decoder {
     size_t mote_most;
-    struct decoding_list waiting; /* by turn; of one turn, in the order in which they came */
+    struct decoding_list waiting; /* ordered by turn; within a turn by arrival */
     size_t count;
     uint64_t turn;          /* of the request that was handed last */
     ir_decoding_t *handed;  /* to the thread, until it is taken */
     ir_ring_t *todo, *done; /* of ir_decoding_t */
     pthread_t thread;
     bool started;
-    ir_submission_reader_t *reader; /* the thread's, and so is this while it reads: */
+    ir_submission_reader_t *reader; /* owned by the thread, like the following while it reads */
     ir_submission_t submission;
 };
 

@@ -4,8 +4,8 @@
     ingest/definitions.py NODES.CONF PASSWORDS > /etc/rabbitmq/definitions.json
 
 Users, rights and policies come from ingest/definitions.json, the queues' limits from the list of nodes. PASSWORDS has
-one line "USER PASSWORD" for each user, readable by its owner only; users that it lacks get a random password, which is
-added to it. What is printed holds no password, but keep it to yourself as well.
+one line "USER PASSWORD" for each user, and only its owner may read it. Missing users get a random password, which is
+added to the file. The output contains password hashes, so keep it secret, too.
 """
 
 import argparse
@@ -22,8 +22,8 @@ import guard
 import nodes as list_of_nodes
 
 STATIC = Path(__file__).resolve().parent / "definitions.json"
-LIMITS = {"ir-observations": "queue", "ir-rejected": "rejected"}  # policy: what its limits begin with in the list
-SHARED = "mote"  # the user of all motes, where they have none of their own
+LIMITS = {"ir-observations": "queue", "ir-rejected": "rejected"}  # policy: prefix of its limits in the list of nodes
+SHARED = "mote"  # the shared user of all motes without their own users
 
 
 def password_hash(user, password):
@@ -39,7 +39,7 @@ def hashed(user, password):
 
 
 def read_passwords(path):
-    """{user: password}; nothing when there is no such file."""
+    """{user: password}; empty if the file does not exist."""
     try:
         with open(path, encoding="utf-8") as file:
             mode = os.fstat(file.fileno()).st_mode
@@ -56,7 +56,7 @@ def read_passwords(path):
 
 
 def complete_passwords(path, users):
-    """The file's passwords; users that it lacks get one and are added to it."""
+    """The file's passwords. Missing users get one, which is added to the file."""
     passwords = read_passwords(path)
     missing = [user for user in users if user not in passwords]
     passwords.update({user: secrets.token_urlsafe(24) for user in missing})
@@ -67,7 +67,7 @@ def complete_passwords(path, users):
 
 
 def static():
-    """Users, rights and policies, before a list of nodes says more."""
+    """Users, rights and policies, without the limits from the list of nodes."""
     return json.loads(STATIC.read_text(encoding="utf-8"))
 
 
@@ -83,7 +83,7 @@ def merged(whole, more):
 
 
 def definitions(nodes, passwords_path):
-    """The whole as an object; completes the file of passwords."""
+    """The complete definitions as an object. Also completes the file of passwords."""
     whole = static() if nodes.motes["users"] == "shared" else without(static(), SHARED)
     passwords = complete_passwords(passwords_path, [user["name"] for user in whole["users"]])
     for user in whole["users"]:

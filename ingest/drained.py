@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Says whether the cluster that a list of nodes names as [draining …] is empty: no queue holds a message, and nobody is
-connected but consumers.
+"""Checks whether the draining cluster of a list of nodes (sections [draining …]) is empty: no queue has messages, and
+only consumers are connected.
 
     ingest/drained.py ingest/nodes.conf PASSWORDS [--wait SECONDS]
 
-It asks the brokers' management interface as the user `monitor`, whose password is in PASSWORDS. Figures of quorum queues
-are up to five seconds old, so the cluster must look empty at two looks more than twice as long apart. Exit status 0: it is
-empty; 1: it is not, and what is in the way; 2: it cannot be known.
+It asks the brokers' management interface as the user `monitor`, whose password is in PASSWORDS. Figures of quorum
+queues are up to five seconds old, so the cluster must be empty in two samples more than ten seconds apart. Exit status
+0: empty; 1: not empty, with the obstacles; 2: unknown.
 """
 
 import argparse
@@ -22,15 +22,15 @@ import guard
 import nodes as list_of_nodes
 
 CONSUMERS = ("worker", "viewer", "loadgen", "operator", "monitor")
-OWN = "none"  # as whom the management interface shows a broker's own connections: take-aside.erl has one
+OWN = "none"  # the user name of a broker's own connections in the management interface; take-aside.erl has one
 APART_SECONDS = 12
-WORK = "ir.observations."  # how the queues of the workers' partitions are named
+WORK = "ir.observations."  # prefix of the names of the partitions' queues
 QUEUES = "/api/queues?disable_stats=true&enable_queue_totals=true"
 CONNECTIONS = "/api/connections"
 
 
 class Asked(NamedTuple):
-    """What is needed of a broker; one of the list of nodes has it, too."""
+    """The needed fields of a broker; an entry of the list of nodes has them, too."""
 
     name: str
     host: str
@@ -60,7 +60,7 @@ def ask(broker, password, path):
 
 
 def look(brokers, password, obstacles):
-    """What is in the way, as lines: obstacles(ask) of the first broker that answers, which speaks for its cluster."""
+    """The obstacles as lines: obstacles(ask) of the first broker that answers, which represents its cluster."""
     failures = []
     for each in brokers:
         try:
@@ -71,7 +71,7 @@ def look(brokers, password, obstacles):
 
 
 def held(queues):
-    """A queue that does not say how much it holds is in the way, too."""
+    """A queue whose number of messages is unknown is an obstacle, too."""
     found = []
     for each in queues:
         count = each.get("messages")
@@ -101,12 +101,12 @@ def unacknowledged(ask_broker):
 
 
 def worked_off(brokers, password, seconds=0):
-    """None, or what workers had not acknowledged when `seconds` were over."""
+    """None, or what was still unacknowledged after `seconds`."""
     return drained(brokers, password, seconds, unacknowledged)
 
 
 def drained(brokers, password, seconds=0, obstacles=everything):
-    """None, or what was in the way when `seconds` were over."""
+    """None, or the obstacles that remained after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         found = look(brokers, password, obstacles)
@@ -125,7 +125,7 @@ def main():
     parser.add_argument("nodes")
     parser.add_argument("passwords")
     parser.add_argument("--wait", type=float, default=0, metavar="SECONDS",
-                        help="until it is empty, for at most so long")
+                        help="wait until it is empty, for at most this time")
     options = parser.parse_args()
     try:
         password = definitions.read_passwords(options.passwords).get("monitor", "")

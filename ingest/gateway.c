@@ -20,7 +20,7 @@ static bool is_ready(void *context, ir_buffer_t *reasons) {
     const bool open = ir_outlet_state(gateway->outlet) == IR_OUTLET_OPEN;
     const bool stalled = open && ir_outlet_stalled(gateway->outlet);
     if (stalled) {
-        ir_buffer_append_text(reasons, "broker: messages are open, and it confirms none\n");
+        ir_buffer_append_text(reasons, "broker: it does not confirm the open messages\n");
     }
     if (!open) {
         ir_buffer_append_format(reasons, "broker: %s\n",
@@ -73,7 +73,7 @@ static void advance_phase(ir_gateway_t *gateway, int64_t now_ns) {
         const bool quiet = gateway->n_waiting == 0 && ir_connections_quiet(gateway->connections);
         const bool late = elapsed_ns > gateway->options->stop_timeout_ns;
         if (late && !quiet) {
-            ir_log(IR_LOG_WARN, "stop-timeout is over: %zu requests are not answered",
+            ir_log(IR_LOG_WARN, "stop-timeout is over: %zu requests stay unanswered",
                    gateway->n_waiting);
         }
         if (quiet || late) {
@@ -84,7 +84,7 @@ static void advance_phase(ir_gateway_t *gateway, int64_t now_ns) {
 
 /* ---- the loop's events ---- */
 
-/* At the end of a turn in which messages were sent off. */
+/* Called at the end of a turn in which messages were sent. */
 static void on_sent(evutil_socket_t fd, short what, void *context) {
     (void)fd;
     (void)what;
@@ -200,7 +200,8 @@ static void free_registry(void *old) {
     ir_registry_unref(old);
 }
 
-/* A body that is read beside the loop holds the registry that it began with. */
+/* A body that is decoded in the thread keeps a reference to the registry with which decoding
+ * started. */
 static const ir_reload_work_t registry_work = {.load = load_registry,
                                                .swap = swap_registry,
                                                .failed = keep_registry,
@@ -367,8 +368,8 @@ static void close_gateway(ir_gateway_t *gateway) {
     ir_registry_unref(gateway->registry);
 }
 
-/* A refusal before the first connection is a wrong setting; later a user may be missing for a
- * while, and is waited for. */
+/* A login refused before the first connection means a wrong setting. Later the user may be missing
+ * for a while, so the gateway waits. */
 static ir_status_t tell_end(const ir_gateway_t *gateway, ir_error_t *error) {
     char fault[sizeof error->text];
     if (ir_outlet_state(gateway->outlet) == IR_OUTLET_REFUSED) {

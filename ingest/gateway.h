@@ -5,8 +5,8 @@
 #include "common/status.h"
 #include "ingest/options.h"
 
-/* Runs until SIGTERM or SIGINT and what was taken until then is answered. IR_OK then; else what
- * kept it from starting. */
+/* Runs until SIGTERM or SIGINT, and until the requests accepted by then are answered. Returns
+ * IR_OK; otherwise the error that prevented the start. */
 ir_status_t ir_gateway_run(const ir_ingest_options_t *options, ir_error_t *error);
 
 #endif

@@ -1,12 +1,12 @@
-"""Where every Python program of the project begins and ends: whatever goes wrong is told in one line.
+"""The start and end of every Python program of the project: every error is reported in one line.
 
     if __name__ == "__main__":
         guard.run("ingest/haproxy.py", main)
 
 or, where a test calls the same function, `return guard.status("ir-platform", lambda: …)` at the end of its main(argv).
 
-A Fault carries a text for the user. What the system refuses (a full disk, a folder that belongs to somebody else) is told with
-a remedy. Anything else is a fault of the program itself; IR_TRACEBACK=1 shows where it happened.
+A Fault has a text for the user. Errors of the system (a full disk, a folder of another user) are reported with a
+remedy. Any other exception is a bug in the program; IR_TRACEBACK=1 shows its traceback.
 """
 
 import errno
@@ -23,7 +23,7 @@ DESCRIPTORS = 65536
 
 
 class Fault(Exception):
-    """What was asked for could not be done; the text says why, and what to do."""
+    """The request failed; the text says why, and what to do."""
 
     status = 1  # the program's exit status
 
@@ -34,7 +34,8 @@ def run(name, main):
 
 
 def status(name, main):
-    """The exit status: what main() returns (None: 0), or that of the fault, which is told in a line that begins with `name`."""
+    """The exit status: the value of main() (None: 0), or that of the fault, which is reported in a line that begins
+    with `name`."""
     print_in_any_locale()
     raise_descriptors()
     try:
@@ -58,7 +59,8 @@ def print_in_any_locale():
 
 
 def raise_descriptors():
-    """Of this program and what it starts, up to the hard limit; some servers take memory for each that they may have."""
+    """Raises the limit on open files for this program and its children, up to the hard limit. `most` exists because
+    some servers allocate memory for each possible descriptor."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -66,7 +68,7 @@ def raise_descriptors():
 
 
 def silence():
-    """Nobody reads what is left in the buffer, which Python would try to write once more at its end."""
+    """Discards the rest of the output buffer, which Python would otherwise try to write again at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -75,7 +77,7 @@ def tell(name, error):
     if os.environ.get("IR_TRACEBACK"):
         traceback.print_exception(error)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        silence()  # what is left in the buffer would fail again
+        silence()  # writing the rest of the buffer would fail again
     print(f"{name}: {text(error)}", file=sys.stderr)
     return getattr(error, "status", 1)
 
@@ -115,7 +117,7 @@ REMEDIES = {
 
 
 def refusal(error):
-    """An error of the system, its file and what to do."""
+    """The text of a system error: the error, its file, and what to do."""
     where = error.filename if isinstance(error.filename, (str, os.PathLike)) else None
     what = f"{os.fspath(where)}: {error.strerror}" if where else str(error.strerror or error)
     remedy = permission(where) if error.errno in (errno.EACCES, errno.EPERM) and where else REMEDIES.get(error.errno)
@@ -123,16 +125,16 @@ def refusal(error):
 
 
 def permission(path):
-    """To whom it belongs, or the folder that it would be in."""
+    """The owner of the file, or of the folder that it would be in."""
     place = Path(path)
     while not os.path.lexists(place) and place != place.parent:
         place = place.parent
     try:
         owner = place.lstat().st_uid
     except OSError:
-        return "a folder above it is closed to you; choose another folder, or open that one"
+        return "you have no access to a folder above it; choose another folder, or change that one's mode"
     if owner == os.geteuid():
-        return f"it is yours, but its mode does not let you; chmod u+rwX {place}"
+        return f"it is yours, but its mode forbids this; chmod u+rwX {place}"
     return f"{place} belongs to {user(owner)} and you are {user(os.geteuid())}; choose another folder, or become its owner with sudo chown"
 
 

@@ -1,10 +1,10 @@
-"""What is wrong with the form of an INI file, in one line that names the place."""
+"""Turns syntax errors of INI files into one line with the place."""
 
 import configparser
 
 
 def fault(path, error):
-    """"PATH:LINE: what", of what reading it with configparser raised."""
+    """"PATH:LINE: error", from an exception of configparser."""
     if isinstance(error, configparser.MissingSectionHeaderError):
         return f"{path}:{error.lineno}: a section [NAME] must stand before it"
     if isinstance(error, configparser.DuplicateSectionError):

@@ -30,8 +30,8 @@ static void log_refusal(ir_gateway_t *gateway, ir_request_t *request, int code,
                    client);
 }
 
-/* HEAD and TRACE have no body for the library; one that is there all the same would be read as the
- * next request. */
+/* The library reads no body after HEAD and TRACE; an existing one would be parsed as the next
+ * request. */
 static bool must_be_last(const ir_gateway_t *gateway, ir_request_t *request, int code) {
     const ir_method_t method = ir_request_method(request);
     const bool bodiless = method == IR_METHOD_HEAD || method == IR_METHOD_TRACE;
@@ -40,7 +40,7 @@ static bool must_be_last(const ir_gateway_t *gateway, ir_request_t *request, int
                          ir_request_header(request, "Transfer-Encoding") != NULL));
 }
 
-/* Lets the page that asks read the answer. */
+/* Allows the requesting page to read the answer. */
 static bool allow_page(const ir_gateway_t *gateway, ir_request_t *request) {
     const char *origin = ir_request_header(request, "Origin");
     if (!ir_cors_allows(gateway->options->cors_origins, origin)) {
@@ -104,18 +104,19 @@ bool ir_intake_may_send(ir_gateway_t *gateway, ir_request_t *request, ir_account
     if (wait_ns > 0) {
         ir_culprits_add(&gateway->meters.culprits, ir_view_text(account->mote), 1, "rate");
         ir_intake_refuse(gateway, request, 429, "rate",
-                         "this mote has sent more than it may for now; nothing was taken", wait_ns);
+                         "this mote has exceeded its rate limit for now; nothing was accepted",
+                         wait_ns);
     }
     return wait_ns == 0;
 }
 
-/* Early, so that nothing is decoded in vain. */
+/* Checked early, so that nothing is decoded in vain. */
 static bool has_broker(ir_gateway_t *gateway, ir_request_t *request) {
     const ir_outlet_state_t state = ir_outlet_state(gateway->outlet);
     if (state != IR_OUTLET_OPEN) {
         const bool blocked = state == IR_OUTLET_BLOCKED;
         ir_intake_refuse(gateway, request, 503, blocked ? "broker-full" : "broker-away",
-                         blocked ? "nothing was taken: the broker takes no messages at present"
+                         blocked ? "nothing was accepted: the broker accepts no messages at present"
                                  : "nothing was taken: the broker is away",
                          gateway->options->retry_after_ns);
     }
@@ -140,7 +141,7 @@ void ir_intake_refuse_submission(ir_gateway_t *gateway, ir_request_t *request,
     ir_buffer_free(&body);
 }
 
-/* The sender's name for the request; one that stands there twice is none. */
+/* The sender's name for the request. A header that occurs twice is invalid. */
 static const char *find_key(ir_request_t *request) {
     return ir_request_count_headers(request, KEY) > 1 ? "" : ir_request_header(request, KEY);
 }
@@ -159,8 +160,8 @@ static void take_submission(ir_gateway_t *gateway, ir_request_t *request, ir_acc
 
 /* ---- routing ---- */
 
-/* How long the body is must be beyond doubt: a balancer in front must not see other requests than
- * this. */
+/* The body's length must be unambiguous: a balancer in front must split the stream into the same
+ * requests. */
 static bool is_framed(ir_gateway_t *gateway, ir_request_t *request) {
     const size_t lengths = ir_request_count_headers(request, "Content-Length");
     const size_t encodings = ir_request_count_headers(request, "Transfer-Encoding");
@@ -170,12 +171,12 @@ static bool is_framed(ir_gateway_t *gateway, ir_request_t *request) {
     }
     ir_request_set_header(request, "Connection", "close");
     ir_intake_refuse(gateway, request, 400, "framing",
-                     "Content-Length and Transfer-Encoding leave in doubt where the body ends", 0);
+                     "Content-Length and Transfer-Encoding make the end of the body ambiguous", 0);
     return false;
 }
 
-/* HTTP/1.1 wants one (RFC 9112, section 3.2): whoever stands in front may else take the request for
- * one to another server. */
+/* HTTP/1.1 requires one Host header (RFC 9112, section 3.2). Otherwise a proxy in front may see a
+ * request for another server. */
 static bool has_host(ir_gateway_t *gateway, ir_request_t *request) {
     const size_t hosts = ir_request_count_headers(request, "Host");
     if (hosts == 1 || (hosts == 0 && ir_request_is_1_0(request))) {
@@ -186,7 +187,7 @@ static bool has_host(ir_gateway_t *gateway, ir_request_t *request) {
     return false;
 }
 
-/* What may be done here, and by which pages. */
+/* Answers OPTIONS: the allowed methods, and the pages that may use them. */
 static void answer_options(ir_gateway_t *gateway, ir_request_t *request) {
     ir_request_set_header(request, "Allow", METHODS);
     if (ir_request_header(request, "Access-Control-Request-Method") != NULL &&

@@ -24,7 +24,7 @@
 typedef struct issue {
     const ir_issue_request_t *request;
     ir_arena_t *arena;
-    ir_name_table_t known; /* when only missing ones are wanted: the motes that have a token */
+    ir_name_table_t known; /* if only missing tokens are wanted: the motes that have a token */
     ir_name_table_t named; /* the motes that get a token */
     ir_buffer_t tokens;    /* what the caller gets */
     ir_buffer_t hashes;    /* what the file gets */
@@ -66,7 +66,7 @@ static bool remember(issue_t *issue, ir_name_table_t *motes, ir_view_t *name) {
     return name->data != NULL && ir_name_table_add(motes, *name, issue);
 }
 
-/* A mote that is named for the first time. */
+/* A mote that has not been named before. */
 static ir_status_t take_mote(issue_t *issue, ir_view_t name, ir_error_t *error) {
     if (ir_name_table_find(&issue->known, name) != NULL) {
         return IR_OK;
@@ -80,8 +80,8 @@ static ir_status_t take_name(issue_t *issue, const char *path, unsigned line, ir
                              ir_error_t *error) {
     if (!ir_mote_id_valid(name)) {
         return ir_error_set(error, IR_ERR_SYNTAX,
-                            "%s:%u: '%.*s' is no mote's id: letters, digits, '-', ':' and '_', a "
-                            "letter or digit first, 200 at most",
+                            "%s:%u: '%.*s' is not a mote's id: at most 200 letters, digits, '-', "
+                            "':' and '_', beginning with a letter or digit",
                             path, line, name.size > 60 ? 60 : (int)name.size, name.data);
     }
     if (ir_name_table_find(&issue->named, name) != NULL) {
@@ -181,7 +181,7 @@ static bool write_all(int fd, ir_view_t bytes) {
     return fsync(fd) == 0;
 }
 
-/* Written beside it and moved into its place. */
+/* Writes a new file beside the old one, then renames it. */
 static ir_status_t replace_file(const char *path, ir_view_t text, ir_error_t *error) {
     ir_buffer_t beside;
     ir_buffer_init(&beside);

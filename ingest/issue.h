@@ -14,12 +14,11 @@ typedef struct ir_issue_request {
     bool missing;       /* only for motes that have no token in that file */
 } ir_issue_request_t;
 
-/* Writes "MOTE TOKEN" for each mote that is named to `out`; a token is 256 random bits, 43
- * characters of base64url. Then the hashes are merged into the file of tokens: these motes lose the
- * tokens they had, the others keep theirs. The file is replaced as a whole, readable for its owner
- * only; without a mote to issue for it stays as it is. IR_ERR_NOT_FOUND, IR_ERR_IO, IR_ERR_SYNTAX
- * (with the line), IR_ERR_MEMORY; then the file has not changed, and what `out` got is worth
- * nothing. */
+/* Writes "MOTE TOKEN" to `out` for each named mote. A token is 256 random bits, 43 characters of
+ * base64url. Then the hashes are merged into the file of tokens: these motes lose their old tokens,
+ * the others keep theirs. The file is replaced atomically, and only its owner may read it. Without
+ * motes it stays unchanged. IR_ERR_NOT_FOUND, IR_ERR_IO, IR_ERR_SYNTAX (with the line),
+ * IR_ERR_MEMORY: the file has not changed, and the tokens in `out` are invalid. */
 ir_status_t ir_issue_tokens(const ir_issue_request_t *request, FILE *out, ir_error_t *error);
 
 #endif

@@ -28,7 +28,7 @@ static const ir_metric_row_t single[] = {
     {FIELD(in_flight_bytes), IR_METRIC_GAUGE, "ir_ingest_bytes_in_flight", NULL,
      "Memory of the messages on their way to the broker."},
     {FIELD(motes_waiting), IR_METRIC_GAUGE, "ir_ingest_motes_waiting", NULL,
-     "Motes that get 503 waiting until the broker has answered for their open messages."},
+     "Motes that get 503 (waiting) until the broker has confirmed their open messages."},
     {FIELD(messages_waiting), IR_METRIC_GAUGE, "ir_ingest_messages_waiting", NULL,
      "Open messages of these motes."},
     {FIELD(given_up), IR_METRIC_COUNTER, "ir_ingest_given_up_total", NULL,
@@ -81,7 +81,7 @@ ir_status_t ir_ingest_meters_open(ir_ingest_meters_t *meters, ir_error_t *error)
     }
     meters->confirm_seconds =
         ir_metrics_add_histogram(meters->metrics, "ir_ingest_confirm_seconds", NULL,
-                                 "Time from a whole request to the broker's confirm.");
+                                 "Time from a complete request to the broker's confirm.");
     return IR_OK;
 }
 

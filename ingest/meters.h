@@ -1,4 +1,4 @@
-/* What ir-ingest counts, by the names that /metrics shows. */
+/* The metrics of ir-ingest, under the names that /metrics shows. */
 #ifndef IR_INGEST_METERS_H
 #define IR_INGEST_METERS_H
 

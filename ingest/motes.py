@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Prints the definitions that give each mote a user of its own at the brokers:
+"""Prints the definitions that give each mote its own user at the brokers:
 
     ir-ingest --issue-tokens=river.ttl --issue-missing --tokens=tokens.txt >> mote-tokens
     ingest/motes.py mote-tokens > motes.json && rabbitmqctl import_definitions motes.json
 
-A mote's token for HTTP is its password for AMQP and MQTT. MOTE-TOKENS has a line "MOTE TOKEN" for each, the last one of a
-mote counts; it is readable by its owner only. What is printed holds no password, but keep it to yourself as well.
+A mote's token for HTTP is its password for AMQP and MQTT. MOTE-TOKENS has a line "MOTE TOKEN" for each; a mote's last
+line counts. Only its owner may read the file. The output contains password hashes, so keep it secret, too.
 
-Such a user publishes to amq.topic, under its own name: topic permissions are looked at for topic exchanges only, so who
-may write to ir.observations may say any name.
+Such a user publishes to amq.topic, under its own name only. RabbitMQ checks topic permissions only for topic exchanges,
+so a user who may write to ir.observations could use any name.
 """
 
 import argparse

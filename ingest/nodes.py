@@ -1,4 +1,5 @@
-"""The one list of nodes, ingest/nodes.conf: balancer, limits, motes, brokers, gateways, brokers of a cluster that is drained.
+"""Reads the list of nodes, ingest/nodes.conf: balancer, limits, motes, brokers, gateways, and the brokers of a draining
+cluster.
 
     nodes = read(path)
     nodes.balancer["stats"], nodes.limits["connections"], nodes.brokers[0].node
@@ -21,7 +22,7 @@ COUNT = r"[1-9]\d{0,15}"
 TIME = r"[1-9]\d{0,6}(ms|s|m|h)"
 PATH = r"/\S+"
 
-# Key: (initial value, what it must look like, how to say that). An empty value passes where the initial one is empty.
+# Key: (default, pattern, description of the pattern). An empty value is allowed if the default is empty.
 BALANCER = {
     "address": ("127.0.0.1", HOST, "an address"),
     "amqp": ("", PORT, "a port"),
@@ -64,13 +65,13 @@ BROKER = {
 }
 GATEWAY = {"host": (None, HOST, "an address"), "http": ("8080", PORT, "a port")}
 SECURE = ("amqps", "mqtts", "https")
-# Limits where all motes have one address: those that a generator plays.
+# Limits for the case that all motes have one address, because a generator plays them.
 ONE_ADDRESS = {"connections-per-source": "1000000", "new-connections-per-source": "1000000",
                "requests-per-source": "1000000000"}
 
 
 class NodesError(guard.Fault):
-    """The list does not hold together; the text names file, section and key."""
+    """The list is inconsistent; the text names file, section and key."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Nodes:
     limits: dict = field(default_factory=lambda: initial(LIMITS))
     motes: dict = field(default_factory=lambda: initial(MOTES))
     brokers: list = field(default_factory=list)
-    draining: list = field(default_factory=list)  # brokers of the old cluster: consumers stay there, nobody sends to it
+    draining: list = field(default_factory=list)  # brokers of the old cluster: consumers stay there, but nobody sends to it
     gateways: list = field(default_factory=list)
 
 
@@ -111,7 +112,7 @@ def initial(table):
 
 
 def check(where, table, found):
-    """The section's values, those left out filled in."""
+    """The section's values, with defaults for missing ones."""
     values = {}
     for key in found:
         if key not in table:

@@ -39,8 +39,8 @@ static const ir_setting_t settings[] = {
     {"write-timeout", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, IR_HOUR, "10s",
      FIELD(write_timeout_ns), "Longest time for the peer to read an answer."},
     {"connections", 'c', IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "12000", FIELD(connections),
-     "Most connections at once. The limit on open files is raised as far as allowed, and limits "
-     "them, too."},
+     "Most connections at once. The limit on open files, which is raised as far as allowed, also "
+     "limits them."},
     {"request-memory", 0, IR_SETTING_SIZE, "BYTES", NULL, IR_MIB, 64 * IR_GIB, "256Mi",
      FIELD(request_memory), "Most bytes of unfinished requests held at once."},
     {"in-flight", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "12000", FIELD(in_flight),
@@ -117,9 +117,8 @@ const ir_program_t ir_ingest_program = {
     .purpose = "Receives observations by HTTP and publishes them to RabbitMQ; answers 202 when the "
                "broker has confirmed them.",
     .usage = "",
-    .notes = "Signals: SIGHUP reads tokens and registry again; SIGTERM and SIGINT finish what was "
-             "taken and "
-             "exit; a second one exits at once.\n"
+    .notes = "Signals: SIGHUP reads tokens and registry again; SIGTERM and SIGINT finish accepted "
+             "requests and exit; a second one exits at once.\n"
              "Exit status: 0 done, 2 wrong usage or settings, 1 anything else.\n",
     .settings = settings,
     .n_settings = sizeof settings / sizeof settings[0],

@@ -40,7 +40,7 @@ typedef struct ir_ingest_options {
 
 extern const ir_program_t ir_ingest_program;
 
-/* What follows from the options and is wanted in several places. Texts belong to the options. */
+/* Values derived from the options, for several files. The options own the texts. */
 void ir_ingest_broker_options(const ir_ingest_options_t *options, ir_broker_options_t *broker);
 void ir_ingest_limits(const ir_ingest_options_t *options, ir_submission_limits_t *limits);
 

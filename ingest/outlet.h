@@ -1,8 +1,8 @@
-/* The way to the broker: a thread with a confirming publisher of its own. Shipments go in and come
- * back settled through bounded rings; many are under way at once, and one is settled as soon as the
- * broker has answered for the last of its messages, whatever else is open (ingest/window.h). While
- * the broker is away or blocks publishers, and while their mote waits for the broker, they come
- * back at once. Nothing is sent twice: that is for the mote to decide, who is told. */
+/* Sends to the broker: a thread with its own confirming publisher. Shipments go in and come back
+ * settled through bounded rings. Many are in progress at once; each is settled as soon as the
+ * broker has answered for its last message, whatever else is open (ingest/window.h). Shipments come
+ * back at once while the broker is down or blocks publishers, and while their mote waits for
+ * confirms. Nothing is sent twice: the mote gets an answer and decides whether to send again. */
 #ifndef IR_INGEST_OUTLET_H
 #define IR_INGEST_OUTLET_H
 
@@ -21,29 +21,30 @@ typedef struct ir_outlet_options {
     size_t capacity;            /* shipments under way at once */
     size_t memory;              /* ... and their bytes, about */
     size_t mote_messages;       /* most open messages of one mote */
-    int64_t late_ns;            /* a mote waits while one of its messages is open for longer */
+    int64_t late_ns;            /* a mote must wait while one of its messages is open for longer */
     int64_t backoff_first_ns, backoff_longest_ns;
 } ir_outlet_options_t;
 
 typedef enum ir_outlet_state {
     IR_OUTLET_AWAY,    /* no connection */
-    IR_OUTLET_REFUSED, /* the same: the broker refused the user, and there was no connection yet */
+    IR_OUTLET_REFUSED, /* also: the broker refused the user before the first connection */
     IR_OUTLET_BLOCKED, /* the broker blocks publishers: memory or disk alarm */
     IR_OUTLET_OPEN
 } ir_outlet_state_t;
 
-/* Starts the thread, which connects. IR_ERR_MEMORY, IR_ERR_USAGE: the broker's addresses
- * name several users, and each message carries the one that sends it. */
+/* Starts the thread, which connects. IR_ERR_MEMORY. IR_ERR_USAGE: the broker's addresses name
+ * several users, but each message must carry one known user. */
 ir_status_t ir_outlet_start(const ir_outlet_options_t *options, ir_outlet_t **outlet,
                             ir_error_t *error);
 
-/* Loop. Takes the shipment; false when `capacity` are under way or it is closed: it stays with the
- * caller. It may lie there until ir_outlet_wake: what came in one turn of the loop then goes to the
- * broker together. */
+/* Loop. Takes the shipment. Returns false, and leaves it to the caller, when `capacity` shipments
+ * are in progress or the outlet is closed. The shipment may wait until ir_outlet_wake, so that all
+ * shipments of one turn of the loop are sent together. */
 bool ir_outlet_give(ir_outlet_t *outlet, ir_shipment_t *shipment);
 void ir_outlet_wake(ir_outlet_t *outlet);
 
-/* Loop. Readable when there is something to take; call ir_outlet_take until NULL then. */
+/* Loop. The descriptor is readable when there is something to take; then call ir_outlet_take until
+ * it returns NULL. */
 int ir_outlet_fd(const ir_outlet_t *outlet);
 void ir_outlet_acknowledge(ir_outlet_t *outlet);
 ir_shipment_t *ir_outlet_take(ir_outlet_t *outlet);
@@ -52,13 +53,13 @@ ir_shipment_t *ir_outlet_take(ir_outlet_t *outlet);
 ir_outlet_state_t ir_outlet_state(const ir_outlet_t *outlet);
 uint64_t ir_outlet_reconnects(const ir_outlet_t *outlet);
 
-/* Any thread. Messages are open, and the broker has answered for none at all for longer than
- * late_ns. One mote's silence is not enough when another's message was the last one answered for.
- */
+/* Any thread. Whether messages are open and the broker has answered for none at all for longer than
+ * late_ns. One mote's silence is not enough if the last answered message was of another mote.
+ *  */
 bool ir_outlet_stalled(const ir_outlet_t *outlet);
 
-/* Any thread. Motes that wait, their open messages, and how many messages were given up so that
- * others have room. */
+/* Any thread. The number of waiting motes, of their open messages, and of messages given up to make
+ * room for others. */
 typedef struct ir_outlet_counts {
     uint64_t motes_waiting, messages_waiting, given_up;
     uint64_t set_aside; /* connections, since the start */
@@ -66,12 +67,12 @@ typedef struct ir_outlet_counts {
 
 ir_outlet_counts_t ir_outlet_counts(const ir_outlet_t *outlet);
 
-/* Any thread. The last fault since it was opened, in words, cut to `size`; empty: none. Returns
- * `text`. */
+/* Any thread. The last error since it was opened, in words, cut to `size`; empty if there was none.
+ * Returns `text`. */
 const char *ir_outlet_fault(ir_outlet_t *outlet, char *text, size_t size);
 
-/* Takes no more, settles what is under way as it stands, ends the thread (within the broker's
- * time-out) and frees what was not taken. Takes NULL. */
+/* Accepts no more, settles the shipments in progress with their present state, ends the thread
+ * (within the broker's time-out) and frees what was not taken. NULL is allowed. */
 void ir_outlet_stop(ir_outlet_t *outlet);
 
 #endif

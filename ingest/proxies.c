@@ -48,8 +48,8 @@ ir_status_t ir_proxies_parse(const char *list, ir_proxies_t *proxies, ir_error_t
         snprintf(word, sizeof word, "%.*s", (int)(size < sizeof word ? size : sizeof word), at);
         if (made.count == IR_PROXIES_MAX || !parse_network(word, &made.networks[made.count])) {
             return ir_error_set(error, IR_ERR_USAGE,
-                                "trusted-proxies: '%s' is no address or network like 10.0.0.0/8, "
-                                "or one too many (%d)",
+                                "trusted-proxies: '%s' is not an address or network like "
+                                "10.0.0.0/8, or the list has more than %d entries",
                                 word, IR_PROXIES_MAX);
         }
         made.count++;
@@ -80,7 +80,7 @@ bool ir_proxies_contain(const ir_proxies_t *proxies, const char *address) {
     return false;
 }
 
-/* The last word of `text`, and what is before it. */
+/* Splits off the last word of `text`. */
 static ir_view_t last_word(ir_view_t *text) {
     while (text->size > 0 && strchr(SEPARATORS, text->data[text->size - 1]) != NULL) {
         text->size--;

@@ -1,5 +1,5 @@
-/* The balancers whose word on a client's address is taken. For the log only: nothing is allowed or
- * refused by address. */
+/* The balancers that are trusted to report a client's address. Used only for the log: nothing is
+ * allowed or refused by address. */
 #ifndef IR_INGEST_PROXIES_H
 #define IR_INGEST_PROXIES_H
 
@@ -26,8 +26,9 @@ ir_status_t ir_proxies_parse(const char *list, ir_proxies_t *proxies, ir_error_t
 
 bool ir_proxies_contain(const ir_proxies_t *proxies, const char *address);
 
-/* The client's address: that of the peer; or, when the peer is a proxy, the last one of the header
- * X-Forwarded-For (or NULL) that is none, cut to `size`. Returns `text`. */
+/* The client's address: that of the peer; or, if the peer is a trusted proxy, the last address in
+ * the header X-Forwarded-For (may be NULL) that is not a trusted proxy. Cut to `size`. Returns
+ * `text`. */
 const char *ir_proxies_client(const ir_proxies_t *proxies, const char *peer, const char *forwarded,
                               char *text, size_t size);
 

@@ -3,9 +3,10 @@
 
     ingest/rabbitmq.py ingest/nodes.conf rabbit-1 [DEFINITIONS.JSON] > /etc/rabbitmq/rabbitmq.conf
 
-Plugins: rabbitmq_consistent_hash_exchange, rabbitmq_management, rabbitmq_prometheus. The broker is started with
-environment(), after check-data. stamp-arrival.erl starts it; each script tells what it is for. All brokers of the list become one cluster; they must have the same Erlang cookie. Where there is a balancer, AMQP and
-MQTT are taken from it only: both listeners want its PROXY header, so that the broker knows each client's own address.
+Plugins: rabbitmq_consistent_hash_exchange, rabbitmq_management, rabbitmq_prometheus. Run check-data first, then start
+the broker with environment(): stamp-arrival.erl starts the node. Each script states its purpose. All brokers of the
+list form one cluster; they need the same Erlang cookie. With a balancer, AMQP and MQTT are accepted only from it: both
+listeners require its PROXY header, so that the broker knows each client's own address.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import nodes as list_of_nodes
 PLUGINS = ("rabbitmq_consistent_hash_exchange", "rabbitmq_management", "rabbitmq_prometheus")
 HERE = Path(__file__).resolve().parent
 STAMP = HERE / "stamp-arrival.erl"
-CHECK_DATA = HERE / "check-data"  # to be called before the broker is started
+CHECK_DATA = HERE / "check-data"  # called before the broker is started
 SCRIPTS = (STAMP, HERE / "start-mqtt.erl", HERE / "join-queues.erl", HERE / "take-aside.erl",
            HERE / "sync-global.erl")
 
@@ -49,14 +50,14 @@ queue_leader_locator = balanced
 log.connection.level = error
 """
 
-# What comes from a balancer says first whom it comes from.
+# Connections from a balancer begin with the client's address.
 PROXY = """\
 proxy_protocol = true
 mqtt.proxy_protocol = true
 """
 
-# A node that loses sight of the majority stops serving until it sees it again: nobody is told "confirmed" by a part
-# of the cluster that the rest will not follow.
+# A node that loses contact to the majority stops serving until it is back. So a minority never confirms messages that
+# the rest of the cluster does not have.
 CLUSTER = """\
 cluster_name = river
 cluster_partition_handling = pause_minority
@@ -83,15 +84,15 @@ def configuration(nodes, name, definitions=None, behind_balancer=True):
 
 
 def arguments(scripts=SCRIPTS, folder=""):
-    """Erlang's arguments for a broker that is started without starting itself; the scripts lie in `folder` ("": the
-    working directory)."""
+    """Erlang's arguments for a node that boots without starting RabbitMQ, because a script does that; the scripts are
+    in `folder` ("": the working directory)."""
     start = (f'-eval {{ok,M,B}}=compile:file("{Path(folder) / STAMP.name}",[binary,report]),'
              '{module,M}=code:load_binary(M,"",B),M:boot().')
     return " ".join([start, *(f"-run file script {Path(folder) / each.name}" for each in scripts if each != STAMP)])
 
 
 def environment(scripts=SCRIPTS, folder="", more=""):
-    """What the broker is to be started with; `more` are other arguments."""
+    """The environment for starting the broker; `more` are additional arguments."""
     return {"RABBITMQ_NODE_ONLY": "true",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": " ".join(filter(None, [more, arguments(scripts, folder)]))}
 

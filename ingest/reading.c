@@ -12,7 +12,7 @@ static void refuse_for_now(ir_gateway_t *gateway, ir_request_t *request, const c
 
 static void charge(ir_gateway_t *gateway, const char *mote, size_t cost) {
     ir_account_t *account = ir_tokens_account(gateway->tokens, mote);
-    if (account != NULL) { /* else its last token was taken away while its body was read */
+    if (account != NULL) { /* otherwise its last token was removed while its body was read */
         ir_bucket_take(&account->bucket, &gateway->bucket_limits, (double)(cost > 0 ? cost : 1));
     }
 }
@@ -37,8 +37,8 @@ static void refuse_memory(ir_gateway_t *gateway, ir_request_t *request) {
 
 /* ---- when it arrived ---- */
 
-/* Now, and later than every pack before: a reading that is equal to the last one stays apart. A
- * clock that was set back far is believed. */
+/* The present time, but later than every pack before, so that equal readings stay distinct. A clock
+ * that was set back far is believed. */
 static int64_t next_arrival(const ir_gateway_t *gateway) {
     const int64_t now = ir_clock_now() / IR_MICROSECOND_NS * IR_MICROSECOND_NS;
     const int64_t ahead = gateway->last_arrival_ns - now;
@@ -71,8 +71,8 @@ static ir_account_t *account_of(const ir_gateway_t *gateway, const ir_decoding_t
     return ir_tokens_account(gateway->tokens, decoding->input.mote);
 }
 
-/* Until the thread has something to do, or nothing waits. A mote that has used up what it may send
- * since it asked is told so before its body costs anything. */
+/* Loops until the thread is busy or nothing waits. A mote that has meanwhile used up its rate limit
+ * is refused before its body costs anything. */
 static void hand_next(ir_gateway_t *gateway) {
     ir_decoding_t *next = NULL;
     while ((next = ir_decoder_next(gateway->decoder)) != NULL) {
@@ -85,7 +85,7 @@ static void hand_next(ir_gateway_t *gateway) {
     }
 }
 
-/* As many packs as a request may have arrive before whatever comes next. */
+/* Reserves arrival times for as many packs as a request may have. */
 static void reserve_arrivals(ir_gateway_t *gateway, int64_t arrival_ns) {
     gateway->last_arrival_ns =
         arrival_ns + (gateway->options->request_packs - 1) * IR_PACK_INTERVAL_NS;
@@ -103,7 +103,7 @@ static void read_beside(ir_gateway_t *gateway, ir_request_t *request, ir_account
         hand_next(gateway);
     } else if (status == IR_ERR_FULL) {
         refuse_for_now(gateway, request, "busy",
-                       "nothing was taken: too many requests wait to be read");
+                       "nothing was accepted: too many requests wait to be decoded");
     } else {
         refuse_memory(gateway, request);
     }
@@ -130,7 +130,7 @@ void ir_reading_expire(ir_gateway_t *gateway, int64_t now_ns) {
     ir_decoding_t *late = NULL;
     while ((late = ir_decoder_overdue(gateway->decoder, bound_ns)) != NULL) {
         refuse_for_now(gateway, late->context, "busy",
-                       "nothing was taken: the body was not read in time");
+                       "nothing was accepted: the body was not decoded in time");
         ir_decoder_abandon(gateway->decoder, late, account_of(gateway, late));
     }
 }

@@ -10,7 +10,7 @@
  * without "record" when the pack as a whole is wrong. Nothing when there are none. */
 void ir_refusal_append_list(ir_buffer_t *out, const ir_submission_t *submission);
 
-/* The answer to one that was refused, as problem details (RFC 9457), with these members. */
+/* The answer to a refused request, as problem details (RFC 9457), with these members. */
 void ir_refusal_append(ir_buffer_t *out, const ir_submission_t *submission);
 
 #endif

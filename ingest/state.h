@@ -1,6 +1,5 @@
-/* The gateway's state, shared by the files that make it up: gateway.c (its life), intake.c
- * (requests), reading.c (their bodies) and waiting.c (those that wait for the broker). Loop thread
- * only. */
+/* The gateway's state, shared by its files: gateway.c (start, loop and end), intake.c (requests),
+ * reading.c (their bodies) and waiting.c (requests that wait for the broker). Loop thread only. */
 #ifndef IR_INGEST_STATE_H
 #define IR_INGEST_STATE_H
 
@@ -26,8 +25,8 @@ struct event_base;
 /* Where the gateway is in its life. */
 typedef enum ir_gateway_phase {
     IR_GATEWAY_RUNNING,
-    IR_GATEWAY_DRAINING, /* not ready any more, but still takes what comes */
-    IR_GATEWAY_CLOSING   /* no new connections; what was taken is finished */
+    IR_GATEWAY_DRAINING, /* no longer ready, but still accepts requests */
+    IR_GATEWAY_CLOSING   /* no new connections; finishes accepted requests */
 } ir_gateway_phase_t;
 
 /* A request whose messages are on their way. */
@@ -50,7 +49,7 @@ typedef struct ir_gateway {
     ir_registry_t *registry; /* NULL: none */
     ir_reload_t *registry_reload;
     ir_submission_reader_t *reader;
-    ir_submission_t submission; /* of the request that is being read in the loop */
+    ir_submission_t submission; /* of the request that the loop is decoding */
     ir_decoder_t *decoder;      /* reads the others */
     int64_t last_arrival_ns;    /* of the last pack */
 
@@ -61,7 +60,8 @@ typedef struct ir_gateway {
     ir_outlet_t *outlet;
     struct ir_waiting_list waiting; /* longest first */
     size_t n_waiting;
-    size_t shipped, shipped_bytes; /* shipments with the outlet, waited for or not */
+    size_t shipped, shipped_bytes; /* shipments in the outlet, whether or not a request waits for
+                                    * them */
 
     ir_gateway_phase_t phase;
     int64_t phase_ns;
@@ -71,37 +71,38 @@ typedef struct ir_gateway {
 /* intake.c: a whole request; `context` is the gateway. */
 void ir_intake_request(ir_request_t *request, void *context);
 
-/* Answers with the body (and its type, or NULL for none); counts it. */
+/* Answers with the body (NULL type: no body), and counts the answer. */
 void ir_intake_answer(ir_gateway_t *gateway, ir_request_t *request, int code, const char *type,
                       const ir_buffer_t *body);
 
-/* … with problem details; `wait_ns` above 0 becomes Retry-After. */
+/* Answers with problem details; `wait_ns` above 0 becomes Retry-After. */
 void ir_intake_refuse(ir_gateway_t *gateway, ir_request_t *request, int code, const char *reason,
                       const char *detail, int64_t wait_ns);
 
-/* ... with what is wrong with its body; counts the faults. */
+/* Answers with the faults of the body, and counts them. */
 void ir_intake_refuse_submission(ir_gateway_t *gateway, ir_request_t *request,
                                  const ir_submission_t *submission, const char *mote);
 
 /* ... with 429 when the mote has to wait. */
 bool ir_intake_may_send(ir_gateway_t *gateway, ir_request_t *request, ir_account_t *account);
 
-/* reading.c: reads the body, now or beside the loop, and answers or sends off what is in it.
- * `input` lacks body and arrival. */
+/* reading.c: decodes the body, in the loop or in the thread, and then answers or sends its
+ * messages. `input` lacks body and arrival. */
 void ir_reading_begin(ir_gateway_t *gateway, ir_request_t *request, ir_account_t *account,
                       ir_submission_input_t *input);
 
-/* Goes on with what was read beside the loop, and has the next one read. */
+/* Continues with requests that the thread has decoded, and passes it the next one. */
 void ir_reading_go_on(ir_gateway_t *gateway);
 
-/* Answers those whose bodies were not read in time. */
+/* Answers requests whose bodies were not decoded in time. */
 void ir_reading_expire(ir_gateway_t *gateway, int64_t now_ns);
 
-/* Whether a request with so many bytes may be taken: there is a bound on all that are under way. */
+/* Whether a request with this many bytes may be accepted: all requests in progress together are
+ * limited. */
 bool ir_waiting_has_room(const ir_gateway_t *gateway, size_t bytes);
 
-/* waiting.c: sends off the messages, which are its own from now on; answers 503 when that cannot
- * be. The request was whole at `since_ns`. */
+/* waiting.c: takes ownership of the messages and sends them; answers 503 when that is impossible.
+ * The request was complete at `since_ns`. */
 void ir_waiting_begin(ir_gateway_t *gateway, ir_request_t *request, ir_shipment_t *shipment,
                       size_t observations, int64_t since_ns);
 
@@ -111,7 +112,7 @@ void ir_waiting_settle(ir_gateway_t *gateway);
 /* Answers what has waited too long. */
 void ir_waiting_expire(ir_gateway_t *gateway, int64_t now_ns);
 
-/* Forgets those that wait, after ir_connections_free, which has freed their requests. */
+/* Removes the waiting requests, after ir_connections_free has freed them. */
 void ir_waiting_forget(ir_gateway_t *gateway);
 
 #endif

@@ -58,8 +58,8 @@ static void list_fault(reading_t *reading, const ir_refusal_t *refusal) {
     submission->n_faults++;
 }
 
-/* The first fault says what the answer is; another mote's name outweighs the rest. What the
- * registry found before is of no interest then. */
+/* The first fault determines the answer, except that a wrong mote's name takes precedence. Earlier
+ * findings of the registry are then dropped. */
 static void add_fault(reading_t *reading, const ir_refusal_t *refusal, bool foreign) {
     ir_submission_t *submission = reading->submission;
     if (submission->code == ACCEPTED) {
@@ -67,13 +67,12 @@ static void add_fault(reading_t *reading, const ir_refusal_t *refusal, bool fore
     }
     if (foreign && submission->code != FORBIDDEN) {
         refuse(reading, FORBIDDEN, FOREIGN,
-               "the token is that of mote %.*s, which may publish names "
-               "of its own only",
+               "the token belongs to mote %.*s, which may publish only under its own names",
                IR_VIEW_ARG(ir_view_text(reading->input->mote)));
     } else if (submission->code == ACCEPTED) {
         const bool large = refusal->reason == IR_REASON_TOO_LARGE;
         refuse(reading, large ? TOO_LARGE : BAD, ir_reason_text(refusal->reason),
-               "nothing of this request was taken, because of what refusals lists");
+               "nothing of this request was accepted; see refusals");
     }
     list_fault(reading, refusal);
 }
@@ -98,7 +97,7 @@ static ir_submission_pack_t *next_pack(reading_t *reading) {
     return &submission->packs[submission->n_packs++];
 }
 
-/* Whether its name alone lets the mote send it. */
+/* Whether the record's name allows this mote to send it. */
 static bool check_name(reading_t *reading, const ir_senml_record_t *record) {
     if (ir_mote_owns(reading->input->mote, record->name)) {
         return true;
@@ -129,7 +128,7 @@ static bool check_record(reading_t *reading, ir_resolution_t *resolution,
     return false;
 }
 
-/* How many of its records are of use. */
+/* The number of usable records in the pack. */
 static size_t check_records(reading_t *reading, const ir_senml_pack_t *pack) {
     const ir_submission_input_t *input = reading->input;
     ir_resolution_t resolution = {.registry = input->registry,
@@ -194,7 +193,7 @@ static void take_pack(reading_t *reading, ir_view_t body) {
 
 /* ---- many packs, one a line ---- */
 
-/* Without spaces on both sides, and NULs behind. */
+/* Trims spaces on both sides, and NULs at the end. */
 static ir_view_t trim(ir_view_t line) {
     static const char spaces[] = " \t\r";
     while (line.size > 0 && memchr(spaces, line.data[0], sizeof spaces - 1) != NULL) {
@@ -261,7 +260,7 @@ static bool find_media(reading_t *reading, bool *lines) {
     }
     refuse(reading, UNSUPPORTED, "content-type",
            "Content-Type must be application/senml+json, application/senml+cbor, or " MEDIA_LINES
-           " (JSON packs, one a line); or one that says nothing, and the body tells");
+           " (JSON packs, one per line); or an unspecific type, and the body decides");
     return false;
 }
 
@@ -309,7 +308,7 @@ static bool decode_body(reading_t *reading, ir_view_t *body) {
     const char *encoding = reading->input->content_encoding;
     const size_t bound = reading->reader->limits.body_bytes;
     if (body->size > bound) {
-        refuse(reading, TOO_LARGE, "too-large", "a body of %zu bytes; at most %zu are taken",
+        refuse(reading, TOO_LARGE, "too-large", "the body has %zu bytes; at most %zu are accepted",
                body->size, bound);
         return false;
     }
@@ -329,8 +328,8 @@ static void refuse_useless(reading_t *reading) {
     ir_submission_t *submission = reading->submission;
     if (submission->code == ACCEPTED && submission->observations == 0) {
         refuse(reading, BAD, ir_reason_text(submission->faults[0].refusal.reason),
-               "nothing of this request was taken: the registry lets no record of it be used, as "
-               "refusals says");
+               "nothing of this request was accepted: by the registry none of its records can be "
+               "used; see refusals");
     }
 }
 

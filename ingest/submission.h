@@ -1,8 +1,8 @@
-/* What one request carries: its body read as SenML packs of one mote, or the reasons why it cannot
- * be taken. What is no valid SenML is refused whole, so that who sent it need not find out which
- * part of it went through; then reading ends when as many faults as are listed were found. With a
- * registry, records that it does not let a worker use are told as well: the packs are taken
- * unchanged as long as one record is of use. Nothing here knows HTTP but the status codes. */
+/* Decodes a request's body as SenML packs of one mote, or gives the reasons why it cannot be
+ * accepted. A body that is not valid SenML is refused as a whole, so that the sender need not find
+ * out which part was accepted; decoding then ends at the maximum number of listed faults. With a
+ * registry, records that no worker could use are reported as well, but the packs are accepted
+ * unchanged if at least one record is usable. Of HTTP this file knows only the status codes. */
 #ifndef IR_INGEST_SUBMISSION_H
 #define IR_INGEST_SUBMISSION_H
 
@@ -25,19 +25,20 @@ typedef struct ir_submission_limits {
     size_t packs;          /* in one request */
 } ir_submission_limits_t;
 
-/* A request as HTTP gave it. Texts may be NULL: no such header. */
+/* A request as received by HTTP. Texts are NULL for missing headers. */
 typedef struct ir_submission_input {
     const char *mote;
     const char *content_type;
     const char *content_encoding;
     const char *idempotency_key;
     ir_view_t body;
-    int64_t arrival_ns;       /* whole microseconds: so it goes along with the messages */
+    int64_t arrival_ns;       /* in whole microseconds, as it is sent with the messages */
     ir_registry_t *registry;  /* NULL: names alone are looked at */
-    bool accept_unregistered; /* what the registry lacks is of use, too */
+    bool accept_unregistered; /* records of unregistered sensors are usable, too */
 } ir_submission_input_t;
 
-/* Each further pack of a request arrives so much later: equal ones without a time stay apart. */
+/* Each further pack of a request gets an arrival this much later, so that equal packs without a
+ * time stay distinct. */
 #define IR_PACK_INTERVAL_NS 1000
 
 typedef struct ir_submission_pack {
@@ -56,25 +57,27 @@ typedef struct ir_submission_fault {
 
 typedef struct ir_submission {
     int code;           /* 202, or 400, 403, 413, 415 */
-    const char *reason; /* one word, for metrics and programs; a refusal's, or one of its own */
+    const char *reason; /* one word, for metrics and programs: a refusal's reason, or one of the
+                         * gateway's own */
     char detail[200];   /* for people */
     ir_media_t media;
     ir_submission_pack_t *packs;  /* bodies and names are views of the input or of the reader */
     size_t n_packs, observations; /* that are of use */
-    size_t cost; /* of reading it: its records, taken or not, and one for each KiB, out of gzip */
+    size_t cost; /* cost for the rate limit: its records, accepted or not, plus one for each
+                  * decompressed KiB */
     ir_submission_fault_t faults[IR_FAULTS_LISTED]; /* the first ones */
-    size_t n_faults; /* how many there are; with 202, those that the registry finds */
+    size_t n_faults; /* number of faults; with 202, those found with the registry */
 } ir_submission_t;
 
-/* What reading needs again and again; one thread. */
+/* Reusable memory for decoding; one thread. */
 typedef struct ir_submission_reader ir_submission_reader_t;
 
 /* NULL when memory is out. */
 ir_submission_reader_t *ir_submission_reader_new(const ir_submission_limits_t *limits);
 void ir_submission_reader_free(ir_submission_reader_t *reader);
 
-/* Reads one request into `submission`, which stays valid until the next call. What is wrong with
- * the request is no error of this call. IR_ERR_MEMORY. */
+/* Decodes one request into `submission`, which stays valid until the next call. Faults of the
+ * request are not errors of this call. IR_ERR_MEMORY. */
 ir_status_t ir_submission_read(ir_submission_reader_t *reader, const ir_submission_input_t *input,
                                ir_submission_t *submission);
 

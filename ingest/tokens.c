@@ -74,8 +74,8 @@ static ir_status_t take_line(const scan_t *scan, char *text, ir_error_t *error) 
     ir_token_hash_t hash;
     if (!ir_mote_id_valid(mote)) {
         return ir_error_set(error, IR_ERR_SYNTAX,
-                            "%s:%u: '%.60s' is no mote's id: letters, digits, '-', ':' and '_', a "
-                            "letter or digit first, 200 at most",
+                            "%s:%u: '%.60s' is not a mote's id: at most 200 letters, digits, '-', "
+                            "':' and '_', beginning with a letter or digit",
                             scan->path, scan->line, mote.data);
     }
     if (!parse_hash(word, &hash) || next_word(&text).size > 0) {

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 #define AGAIN                                                                                      \
-    "send it again, as it is and under the same Idempotency-Key: what is there already is not "    \
+    "send it again, unchanged and under the same Idempotency-Key: messages already stored are "    \
+    "not  "                                                                                        \
     "stored twice (without a key, too, when all its times are absolute)"
 
 /* ---- answers ---- */
@@ -43,14 +44,15 @@ static void answer_settled(ir_gateway_t *gateway, ir_waiting_t *waiting) {
         answer_confirmed(gateway, waiting);
         break;
     case IR_SHIPMENT_HELD:
-        answer_failed(gateway, waiting, "waiting",
-                      "nothing was taken: the broker has not confirmed earlier messages of this "
-                      "mote");
+        answer_failed(
+            gateway, waiting, "waiting",
+            "nothing was accepted: the broker has not confirmed earlier messages of this mote");
         break;
     case IR_SHIPMENT_UNSENT:
         answer_failed(gateway, waiting, "broker-away",
-                      single ? "nothing was taken: the broker is away"
-                             : "the broker is away, and perhaps not all was taken: " AGAIN);
+                      single
+                          ? "nothing was taken: the broker is away"
+                          : "the broker is down, and perhaps not everything was accepted:  " AGAIN);
         break;
     case IR_SHIPMENT_REFUSED:
         answer_failed(gateway, waiting, "broker-full",
@@ -59,15 +61,16 @@ static void answer_settled(ir_gateway_t *gateway, ir_waiting_t *waiting) {
         break;
     case IR_SHIPMENT_TOO_LARGE:
         ir_intake_refuse(gateway, waiting->request, 413, "too-large",
-                         single ? "nothing was taken: the broker takes no message of that size"
-                                : "the broker takes no message of a size that is among these; the "
-                                  "others may have been taken",
+                         single
+                             ? "nothing was accepted: the message is larger than the broker accepts"
+                             : "at least one message is larger than the broker accepts; the others "
+                               "may have been accepted",
                          0);
         break;
     case IR_SHIPMENT_UNKNOWN:
         answer_failed(
             gateway, waiting, "unconfirmed",
-            "the broker did not confirm it, and it may or may not have been taken: " AGAIN);
+            "the broker did not confirm it, and it may or may not have been stored:  " AGAIN);
         break;
     }
 }
@@ -87,7 +90,8 @@ bool ir_waiting_has_room(const ir_gateway_t *gateway, size_t bytes) {
            gateway->shipped_bytes + bytes <= (size_t)gateway->options->in_flight_bytes;
 }
 
-/* Longest first: one that was read beside the loop goes before those that came after it. */
+/* The longest-waiting first: a request decoded in the thread is placed before those that arrived
+ * after it. */
 static void insert(ir_gateway_t *gateway, ir_waiting_t *waiting) {
     ir_waiting_t *before = TAILQ_LAST(&gateway->waiting, ir_waiting_list);
     while (before != NULL && before->shipment->since_ns > waiting->shipment->since_ns) {
@@ -134,7 +138,7 @@ void ir_waiting_begin(ir_gateway_t *gateway, ir_request_t *request, ir_shipment_
     free(waiting);
     ir_shipment_free(shipment);
     ir_intake_refuse(gateway, request, 503, "busy",
-                     "nothing was taken: too many requests wait for the broker",
+                     "nothing was accepted: too many requests wait for the broker",
                      gateway->options->retry_after_ns);
 }
 
@@ -160,7 +164,7 @@ void ir_waiting_settle(ir_gateway_t *gateway) {
     }
 }
 
-/* The shipment stays with the outlet, which brings it back when it can. */
+/* The shipment stays with the outlet, which returns it later. */
 void ir_waiting_expire(ir_gateway_t *gateway, int64_t now_ns) {
     ir_waiting_t *next = NULL;
     for (ir_waiting_t *first = TAILQ_FIRST(&gateway->waiting); first != NULL; first = next) {
@@ -170,7 +174,7 @@ void ir_waiting_expire(ir_gateway_t *gateway, int64_t now_ns) {
         }
         answer_failed(
             gateway, first, "unconfirmed",
-            "the broker did not confirm in time, and it may or may not have been taken: " AGAIN);
+            "the broker did not confirm in time, and it may or may not have been stored:  " AGAIN);
         end_waiting(gateway, first);
     }
 }

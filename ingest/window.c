@@ -10,19 +10,19 @@
 
 #define KEY_MAX 255 /* of a routing key (AMQP 0-9-1) */
 #define OVERTAKEN_NS (250 * IR_MILLISECOND_NS)
-#define FIRST_MESSAGES 16 /* of a mote before the broker has answered for any of them */
+#define FIRST_MESSAGES 16 /* messages of a mote before the broker has answered for any of them */
 #define LEFT_BEHIND_NS (100 * IR_MILLISECOND_NS)
 
-/* A mote with open messages or with a shipment of which not all is sent. */
+/* A mote with open messages or with a shipment that is not completely sent. */
 typedef struct mote {
-    LIST_ENTRY(mote) chain; /* with the same hash; or of the free ones */
+    LIST_ENTRY(mote) chain; /* next mote with the same hash, or next free one */
     TAILQ_ENTRY(mote) turn; /* in `ready` or `held` while something is unsent */
     TAILQ_HEAD(, ir_outlet_window_message) open;
     ir_shipment_t *unsent; /* not all of its messages are sent; or NULL */
     bool ready;            /* ... and the next one may be */
     bool waits;            /* counted so */
     size_t messages, bytes, memory, late;
-    size_t most; /* messages at once; grows with each that is confirmed */
+    size_t most; /* allowed number of open messages; grows with each confirm */
     uint32_t hash;
     size_t key_size;
     char key[KEY_MAX];
@@ -50,8 +50,8 @@ struct ir_outlet_window {
     ir_outlet_window_counts_t counts;
     struct messages open, spare;
     ir_outlet_window_message_t *next_late; /* the oldest that is not late */
-    int64_t answered_ns;    /* when the newest message was sent that is answered for */
-    uint32_t answered_mote; /* the hash of its mote */
+    int64_t answered_ns;                   /* when the newest answered message was sent */
+    uint32_t answered_mote;                /* the hash of its mote */
     struct motes ready, held;
     struct bucket spare_motes, *buckets;
     size_t n_buckets; /* a power of two */
@@ -167,7 +167,7 @@ static void end_change(ir_outlet_window_t *window, mote_t *mote) {
     }
 }
 
-/* Puts a mote where it belongs: last of those whose turn comes, aside, or away. */
+/* Puts a mote into its list: at the end of the ready ones, into the held ones, or removes it. */
 static void leave_turn(ir_outlet_window_t *window, mote_t *mote) {
     TAILQ_REMOVE(mote->ready ? &window->ready : &window->held, mote, turn);
 }
@@ -255,7 +255,7 @@ void ir_outlet_window_number(ir_outlet_window_message_t *message, const void *co
 
 /* ---- answers ---- */
 
-/* The shipment when it is complete: its memory is its mote's no longer. */
+/* Returns the shipment when it is complete; then its memory no longer counts for its mote. */
 static ir_shipment_t *complete(ir_outlet_window_t *window, mote_t *mote, ir_shipment_t *shipment) {
     if (shipment->open > 0) {
         return NULL;
@@ -347,7 +347,8 @@ ir_shipment_t *ir_outlet_window_give_up_unsent(ir_outlet_window_t *window) {
     return done;
 }
 
-/* When it was the only one it is known which; else each of them may be there or not. */
+/* If only one message was open, it is the one; otherwise each of them may or may not have
+ * arrived. */
 void ir_outlet_window_return(ir_outlet_window_t *window, ir_view_t routing_key) {
     const mote_t *mote = find_mote(window, routing_key, ir_name_table_hash(routing_key));
     ir_outlet_window_message_t *message = NULL;

@@ -1,9 +1,9 @@
-/* The messages that the broker has not answered for, by mote and by age. What one mote has open is
- * bounded, and a mote one of whose messages is late waits: it may send nothing more until the
- * broker has answered for it. Such motes together hold at most half of the window; beyond that the
- * oldest late messages are given up, so that the others always have room. Memory is taken once, for
- * as many messages and motes as the window holds. Every call takes constant time, apart from what
- * it says is walked. One thread. */
+/* The messages that the broker has not answered for ("open" messages), by mote and by age. A mote
+ * may have a limited number of open messages. If one of them is late, its mote waits: it may send
+ * nothing more until the broker has answered for it. Waiting motes together hold at most half of
+ * the window; beyond that the oldest late messages are given up, so that other motes always have
+ * room. Memory is allocated once. Every call takes constant time, unless its comment says what it
+ * walks. One thread. */
 #ifndef IR_INGEST_WINDOW_H
 #define IR_INGEST_WINDOW_H
 
@@ -23,8 +23,10 @@ typedef struct ir_outlet_window_limits {
     size_t messages;      /* open ones, at most */
     size_t bytes;         /* of their bodies, about */
     size_t memory;        /* of their shipments, about */
-    size_t mote_messages; /* a mote begins with fewer and gets there as messages are confirmed */
-    size_t mote_bytes;    /* a mote with nothing open may send a larger message */
+    size_t mote_messages; /* most open messages of a mote; it starts with fewer, and each confirm
+                           * allows more */
+    size_t mote_bytes;    /* bytes of a mote's open messages; a mote without open messages may
+                           * exceed it with one */
     int64_t late_ns;      /* an open message is late when it is older */
 } ir_outlet_window_limits_t;
 
@@ -45,40 +47,41 @@ const ir_outlet_window_counts_t *ir_outlet_window_counts(const ir_outlet_window_
 
 /* ---- sending ---- */
 
-/* No further mote has a place: admit nothing before some messages are sent and answered. */
+/* There is no place for another mote: admit nothing until some messages are sent and answered. */
 bool ir_outlet_window_crowded(const ir_outlet_window_t *window);
 
 typedef enum ir_admission {
-    IR_ADMISSION_TAKEN, /* the window owns the shipment; ir_outlet_window_next gives it first */
-    IR_ADMISSION_LATER, /* another one of its mote is being sent */
+    IR_ADMISSION_TAKEN, /* the window owns the shipment; ir_outlet_window_next returns it next */
+    IR_ADMISSION_LATER, /* another shipment of its mote is being sent */
     IR_ADMISSION_HELD   /* its mote waits for answers */
 } ir_admission_t;
 
-/* Not when crowded. Unless it is taken, the shipment stays with the caller. */
+/* Do not call when crowded. If the shipment is not admitted, the caller keeps it. */
 ir_admission_t ir_outlet_window_admit(ir_outlet_window_t *window, ir_shipment_t *shipment);
 
-/* A shipment with a message that may be sent now, each mote's in turn; NULL: none. */
+/* A shipment with a message that may be sent now; motes take turns. NULL: none. */
 ir_shipment_t *ir_outlet_window_next(const ir_outlet_window_t *window);
 
 /* Its next message, shipment->messages[shipment->sent], is sent. */
 ir_outlet_window_message_t *ir_outlet_window_send(ir_outlet_window_t *window, int64_t now_ns);
 
-/* This connection (a name to the window, no more) knows it by this number. */
+/* Records the number of the message on this connection; `connection` only serves as a name. */
 void ir_outlet_window_number(ir_outlet_window_message_t *message, const void *connection,
                              uint64_t number);
 
-/* ---- answers; each returns a shipment all of whose messages have a fate now, or NULL ---- */
+/* ---- answers; each returns a shipment whose messages all have a result now, or NULL ---- */
 
-/* What the broker said of one message. A message whose mote had one returned is not confirmed. */
+/* The broker's answer for one message. If a message of its mote was returned, it does not count as
+ * confirmed. */
 ir_shipment_t *ir_outlet_window_answer(ir_outlet_window_t *window,
                                        ir_outlet_window_message_t *message, bool confirmed);
 
-/* One message is over without an answer, and what is not sent of its shipment will not be. */
+/* Gives up one message without an answer, and the unsent rest of its shipment. */
 ir_shipment_t *ir_outlet_window_give_up(ir_outlet_window_t *window,
                                         ir_outlet_window_message_t *message,
                                         ir_shipment_fate_t fate);
 
-/* Gives up what is not sent, of any shipment. Call until NULL. */
+/* Gives up unsent messages of any shipment. Call until it returns NULL. */
 ir_shipment_t *ir_outlet_window_give_up_unsent(ir_outlet_window_t *window);
 
 /* One of the mote's messages was unroutable. Walks those that are open. */
@@ -86,20 +89,22 @@ void ir_outlet_window_return(ir_outlet_window_t *window, ir_view_t routing_key);
 
 /* ---- age ---- */
 
-/* Finds out which messages are late by now. When the window is full, those, too, that were
- * overtaken: the broker has answered for messages sent well after them. Walks what becomes late. */
+/* Marks messages that have become late. When the window is full, also those that were overtaken:
+ * the broker has answered for messages sent well after them. Walks the messages that become
+ * late. */
 void ir_outlet_window_judge(ir_outlet_window_t *window, int64_t now_ns, bool full);
 
-/* The oldest message when it is late and those that wait hold more than half; else NULL. */
+/* The oldest message, if it is late and waiting motes hold more than half of the window; else
+ * NULL. */
 ir_outlet_window_message_t *ir_outlet_window_excess(const ir_outlet_window_t *window);
 
-/* Whether the silence tells of more than one mote: messages of several, sent before `before_ns`,
- * are newer than the newest that is answered for, or nothing was ever answered for but this one
- * mote's. Walks the newest messages. */
+/* Whether the broker's silence concerns more than one mote: messages of several motes, sent before
+ * `before_ns`, are newer than the newest answered one; or only one mote's messages were ever
+ * answered. Walks the newest messages. */
 bool ir_outlet_window_all_silent(const ir_outlet_window_t *window, int64_t before_ns);
 
-/* How many messages of the connection were left behind: others, sent well after them, are answered
- * for. Counts to `most`. Walks those messages. */
+/* How many messages of the connection were left behind, that is, the broker has answered for others
+ * sent well after them. Counts up to `most`. Walks those messages. */
 size_t ir_outlet_window_left_behind(const ir_outlet_window_t *window, const void *connection,
                                     size_t most);
 

@@ -14,7 +14,7 @@
 enum {
     MARK_REQUIRED = 1,
     MARK_SEEN = 2,
-    MARK_SURPLUS = 4 /* of a message that is stored more often than it was sent */
+    MARK_SURPLUS = 4 /* extra copies of a message beyond the times it was sent */
 };
 
 /* Only byte arrays, so that an entry takes 17 bytes. */
@@ -220,7 +220,7 @@ void ir_ledger_begin(ir_ledger_t *ledger, ir_ledger_kind_t kind) {
     }
 }
 
-/* Counts what the ledger does not have. False when out of memory. */
+/* Counts an id that the ledger does not have. Returns false when memory is exhausted. */
 static bool see_unknown(ir_ledger_t *ledger, const ir_id_t *id, ir_view_t mote) {
     if (mote.size == 0 || ledger->motes.count == 0 ||
         ir_name_table_find(&ledger->motes, mote) != NULL) {

@@ -3,11 +3,11 @@
  * It is text with one entry per line (LF); one space separates the fields. The first line is
  * "# ir-ledger 2", the last "# end": a ledger without it is truncated. In between, in any order:
  *
- *   w MOTE                    one that sent; what others sent is not this ledger's business
+ *   w MOTE                    a mote that sent; the ledger says nothing about other motes
  *   m RAW-ID                  a confirmed message whose times are absolute, followed by an
  *   o OBSERVATION-ID          for each of its records
- *   u RAW-ID                  a message without a confirm, which may or may not be stored, with a
- *   p OBSERVATION-ID          for each of its records
+ *   u RAW-ID                  a message without a confirm, which may or may not be stored, with a p
+ *   OBSERVATION-ID          for each of its records
  *   r RAW-ID                  a message that must be refused completely (a deliberate fault)
  *   t CONTENT MOTE RECORDS SENT CONFIRMED [RAW-ID NAME]
  *                             a message whose times are relative to its arrival. The ids of its
@@ -94,10 +94,10 @@ typedef struct ir_ledger_result {
 } ir_ledger_result_t;
 void ir_ledger_begin(ir_ledger_t *ledger, ir_ledger_kind_t kind);
 
-/* `mote`: whose it is. Empty: the store does not say; an observation is then of the mote of which
- * it was seen before, in the documents. What the ledger does not have is foreign, unless its mote
- * is known and not in the ledger; a ledger without motes (of an earlier release) covers all. False:
- * memory is out. */
+/* `mote`: the sender. Empty if the store does not know it; an observation then belongs to the mote
+ * under which it was seen before in the documents. An id that is not in the ledger is foreign,
+ * unless its mote is known and not in the ledger. A ledger without motes (of an earlier release)
+ * covers all motes. Returns false when memory is exhausted. */
 bool ir_ledger_see(ir_ledger_t *ledger, const ir_id_t *id, ir_view_t mote);
 void ir_ledger_end(ir_ledger_t *ledger, ir_ledger_result_t *result);
 

@@ -87,7 +87,7 @@ static ir_status_t take_arrival(ir_ledger_reading_t *reading, char *line) {
 
 static ir_status_t take_first(ir_ledger_reading_t *reading, const char *line) {
     if (strcmp(line, OLD_HEADER) == 0) {
-        return wrong(reading, "a ledger of version 1, which has ids of the old kind: only the "
+        return wrong(reading, "a ledger of version 1, whose ids have an older format: only the "
                               "release that wrote it can verify with it");
     }
     return strcmp(line, IR_LEDGER_HEADER) == 0

@@ -20,22 +20,21 @@ static const ir_setting_t settings[] = {
     IR_BROKER_SETTINGS(ir_worker_options_t, broker),
     {"management", 0, IR_SETTING_TEXT, "URI", NULL, 0, 0, NULL, FIELD(management),
      "RabbitMQ's management interface, http(s)://USER@HOST:15672; several, separated by commas, "
-     "are "
-     "tried in turn. A policy by which messages can be dropped makes the worker not ready."},
+     "are tried in turn. A policy that can drop messages makes the worker not ready."},
     {"management-password", 0, IR_SETTING_SECRET, "TEXT", NULL, 0, 0, NULL,
      FIELD(management_password), "Password for the management interface."},
     {"management-interval", 0, IR_SETTING_DURATION, "TIME", NULL, 0.1 * IR_SECOND, IR_DAY, "30s",
-     FIELD(management_interval_ns), "How often the management interface is asked."},
+     FIELD(management_interval_ns), "Interval of queries to the management interface."},
     {"trusted-users", 0, IR_SETTING_TEXT, "LIST", NULL, 0, 0, "gateway,operator",
      FIELD(trusted_users),
-     "Users of RabbitMQ, separated by commas, whose header ir-arrival is believed: those of "
-     "gateways, and the one that replays dead letters. For others the broker's stamp counts."},
+     "RabbitMQ users, separated by commas, whose header ir-arrival is trusted: those of gateways, "
+     "and the one that replays dead letters. For other users the broker's stamp counts."},
     {"partitions", 'p', IR_SETTING_INTEGER, "N", NULL, 1, 256, "8", FIELD(partitions),
      "Number of queues for observations; the same for all workers."},
     {"queue-type", 0, IR_SETTING_CHOICE, "TYPE", "quorum|classic", 0, 0, "quorum",
      FIELD(queue_type), "Type of the queues; the same for all workers."},
     {"prefetch", 0, IR_SETTING_INTEGER, "N", NULL, 1, 65535, "1000", FIELD(prefetch),
-     "Most unacknowledged messages of one partition that the broker delivers."},
+     "Maximum number of unacknowledged messages per partition."},
     {"announce", 0, IR_SETTING_DURATION, "TIME", NULL, 0.05 * IR_SECOND, 60 * IR_SECOND, "1s",
      FIELD(announce_ns),
      "How often the worker announces itself. After four times this without an announcement the "
@@ -47,8 +46,8 @@ static const ir_setting_t settings[] = {
     IR_REGISTRY_SETTING(ir_worker_options_t, registry, " Read again on SIGHUP."),
     IR_ANALYSIS_SETTINGS(ir_worker_options_t, analysis),
     {"series", 0, IR_SETTING_INTEGER, "N", NULL, 1, 10000000, "50000", FIELD(series),
-     "Number of series whose recent points are kept in memory; those of others are read from the "
-     "store."},
+     "Number of series whose recent points are kept in memory; the points of other series are read "
+     "from the store."},
     {"formats", 'f', IR_SETTING_TEXT, "LIST", NULL, 0, 0, "jsonld,senml", FIELD(formats),
      "Formats to publish, separated by commas: " IR_FORMAT_NAMES "; empty: none."},
     {"batch-observations", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "5000",
@@ -116,9 +115,10 @@ const ir_program_t ir_worker_program = {
     .purpose = "Fetches observations from RabbitMQ, checks and annotates them, stores them as "
                "documents and as RDF, and publishes them again.",
     .usage = "",
-    .notes = "Signals: SIGHUP reads the registry again; SIGTERM and SIGINT finish what is under "
-             "way, acknowledge it and exit; a second one leaves it to the next worker.\n"
-             "Exit status: 0 done, 2 wrong usage or settings, 1 anything else.\n",
+    .notes =
+        "Signals: SIGHUP reads the registry again; SIGTERM and SIGINT finish the messages in "
+        "progress, acknowledge them and exit; a second signal leaves them to the next worker.\n"
+        "Exit status: 0 done, 2 wrong usage or settings, 1 anything else.\n",
     .settings = settings,
     .n_settings = sizeof settings / sizeof settings[0],
     .check = check,

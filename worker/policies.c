@@ -195,7 +195,7 @@ static void judge_length(judge_t *judge, const subject_t *subject) {
                   "policy say \"overflow\": \"reject-publish\"");
     } else if (overflow != NULL && strcmp(overflow, "reject-publish-dlx") == 0) {
         add_fault(judge, subject,
-                  "what is refused when it is full is dead-lettered, too (overflow "
+                  "messages refused because it is full are also dead-lettered (overflow "
                   "reject-publish-dlx); let the policy say \"overflow\": \"reject-publish\"");
     }
 }
@@ -290,7 +290,7 @@ static ir_status_t judge_all(judge_t *judge, const json_t *overview, const json_
     if (version == NULL || !json_is_array(items) || !json_is_array(judge->policies) ||
         !json_is_array(judge->operator_policies)) {
         return ir_error_set(judge->error, IR_ERR_PROTOCOL,
-                            "what answers is not RabbitMQ's management interface");
+                            "the answer is not from RabbitMQ's management interface");
     }
     judge->series = (int)strtol(version, NULL, 10);
     json_array_foreach(items, i, queue) {

@@ -52,8 +52,7 @@ static ir_status_t judge_code(const asking_t *asking, int code) {
     }
     return ir_error_set(
         asking->error, code == 404 ? IR_ERR_NOT_FOUND : IR_ERR_PROTOCOL,
-        "%s answers %d: is it RabbitMQ's management interface, and the virtual host "
-        "there?",
+        "%s answers %d: is it RabbitMQ's management interface, and does the virtual host exist?",
         asking->place->base, code);
 }
 

@@ -71,7 +71,7 @@ static void log_failure(ir_stage_t *stage, const ir_error_t *error) {
         return;
     }
     ir_log_limited(&stage->last_logged_ns, LOG_INTERVAL_NS, IR_LOG_WARN,
-                   "%s: %s; what is under way is kept and tried again", stage->work.name,
+                   "%s: %s; messages in progress are kept and retried", stage->work.name,
                    error->text);
 }
 

@@ -96,7 +96,7 @@ static void on_upkeep(evutil_socket_t fd, short what, void *context) {
     }
     if (worker->phase == IR_PHASE_STOPPING && !worker->abandoned &&
         ir_clock_monotonic() - worker->stopping_ns > worker->options->stop_timeout_ns) {
-        ir_log(IR_LOG_WARN, "stop-timeout is over: what is under way goes back to the broker");
+        ir_log(IR_LOG_WARN, "stop-timeout is over: messages in progress go back to the broker");
         abandon(worker);
     }
     advance_phase(worker);
@@ -106,7 +106,7 @@ static void on_stop(evutil_socket_t number, short what, void *context) {
     (void)what;
     ir_worker_t *worker = context;
     if (worker->phase == IR_PHASE_STOPPING) {
-        ir_log(IR_LOG_WARN, "second signal: what is under way goes back to the broker");
+        ir_log(IR_LOG_WARN, "second signal: messages in progress go back to the broker");
         abandon(worker);
         advance_phase(worker);
         return;

@@ -35,7 +35,7 @@ ir_status_t ir_bson_stream_next(ir_bson_stream_t *stream, bson_t *document, ir_e
         return IR_ERR_NOT_FOUND;
     }
     if (!possible || !bson_init_static(document, (const uint8_t *)begin, size)) {
-        return ir_error_set(error, IR_ERR_SYNTAX, "the backup has bytes that are no document");
+        return ir_error_set(error, IR_ERR_SYNTAX, "the backup has bytes that are not a document");
     }
     stream->at += size;
     return IR_OK;

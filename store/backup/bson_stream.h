@@ -1,6 +1,6 @@
-/* BSON documents one after the other, as mongodump(1) writes them, out of bytes that come in
- * portions. The bytes are foreign: a document larger than MongoDB takes is an error, so that no
- * more than one such document is ever held. One thread at a time. */
+/* Splits a stream of bytes into BSON documents, as mongodump(1) writes them. The input is
+ * untrusted: a document larger than MongoDB allows is an error, so at most one such document is
+ * held in memory. One thread at a time. */
 #ifndef IR_STORE_BACKUP_BSON_STREAM_H
 #define IR_STORE_BACKUP_BSON_STREAM_H
 
@@ -16,18 +16,18 @@
 
 /* Zeroed, then ir_buffer_init(&held). */
 typedef struct ir_bson_stream {
-    ir_buffer_t held; /* documents that are not taken yet, the last one perhaps incomplete */
+    ir_buffer_t held; /* documents that were not taken yet; the last one may be incomplete */
     size_t at;        /* where the next one begins */
 } ir_bson_stream_t;
 
 /* Adds bytes behind those that are held. IR_ERR_MEMORY. */
 ir_status_t ir_bson_stream_add(ir_bson_stream_t *stream, ir_view_t bytes, ir_error_t *error);
 
-/* The next document, valid until bytes are added. IR_ERR_NOT_FOUND: no whole one is held;
- * IR_ERR_SYNTAX: the bytes are no document. */
+/* The next document, valid until bytes are added. IR_ERR_NOT_FOUND: no complete one is held;
+ * IR_ERR_SYNTAX: the bytes are not a document. */
 ir_status_t ir_bson_stream_next(ir_bson_stream_t *stream, bson_t *document, ir_error_t *error);
 
-/* How many bytes are held that are not taken yet. */
+/* The number of held bytes that were not taken yet. */
 size_t ir_bson_stream_left(const ir_bson_stream_t *stream);
 
 #endif

@@ -4,7 +4,7 @@
  *   DIR/20260131T120000Z.part/   being written, or left by one that was interrupted
  *   DIR/20260131T120000Z/        complete
  *
- * Whoever makes one has a flock on DIR. One thread at a time. */
+ * A process that makes a backup holds a flock on DIR. One thread at a time. */
 #ifndef IR_STORE_BACKUP_FOLDER_H
 #define IR_STORE_BACKUP_FOLDER_H
 
@@ -27,15 +27,15 @@ typedef struct ir_backup_folder {
     int completed; /* bool: `part` has become `path` */
 } ir_backup_folder_t;
 
-/* Makes DIR if it is missing, and a new folder in it; removes what interrupted ones left.
- * IR_ERR_STATE: another one is being made. */
+/* Makes DIR if it is missing, and a new folder in it; removes the remains of interrupted backups.
+ * IR_ERR_STATE: another backup is being made. */
 ir_status_t ir_backup_folder_make(const char *directory, ir_backup_folder_t *folder,
                                   ir_error_t *error);
 
 /* Gives the folder, whose files are durable, its name. */
 ir_status_t ir_backup_folder_complete(ir_backup_folder_t *folder, ir_error_t *error);
 
-/* Removes all but the newest `keep` complete ones. */
+/* Removes all complete backups except the newest `keep`. */
 ir_status_t ir_backup_folder_prune(const ir_backup_folder_t *folder, size_t keep, unsigned *removed,
                                    ir_error_t *error);
 

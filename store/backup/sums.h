@@ -1,5 +1,5 @@
-/* The checksums by which a backup is known to be whole: the file SHA256SUMS in its folder, which
- * sha256sum(1) checks, too. It is written last. */
+/* The checksums that prove a backup complete: the file SHA256SUMS in its folder, which sha256sum(1)
+ * can check, too. It is written last. */
 #ifndef IR_STORE_BACKUP_SUMS_H
 #define IR_STORE_BACKUP_SUMS_H
 

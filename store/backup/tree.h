@@ -16,14 +16,14 @@ ir_status_t ir_backup_each_file(const char *folder, ir_backup_file_fn each, void
 /* Copies a file to a new file, durably, with its mode. */
 ir_status_t ir_backup_copy(const char *from, const char *to, ir_error_t *error);
 
-/* Whether a ".." in the path may lead out of a folder that stands before it. */
+/* Whether a ".." in the path may lead out of a folder before it. */
 bool ir_backup_leads_elsewhere(const char *path);
 
-/* Copies a file, or a folder with all below it, to FOLDER/PATH, without a leading "/" of the path.
- * Symbolic links are followed. IR_ERR_USAGE: a ".." in the path leads elsewhere. */
+/* Copies a file, or a folder with everything below it, to FOLDER/PATH, without the path's leading
+ * "/". Symbolic links are followed. IR_ERR_USAGE: a ".." in the path leads elsewhere. */
 ir_status_t ir_backup_copy_tree(const char *path, const char *folder, ir_error_t *error);
 
-/* Removes a folder with all below it; none is no error. */
+/* Removes a folder with everything below it; a missing folder is not an error. */
 ir_status_t ir_backup_remove(const char *folder, ir_error_t *error);
 
 #endif

@@ -1,4 +1,5 @@
-/* ir-store compact: TDB2 only grows; this makes its files as small as what they hold. */
+/* ir-store compact: shrinks the files of TDB2, which otherwise only grow, to the size of their
+ * content. */
 #include "common/clock.h"
 #include "store/command/command.h"
 

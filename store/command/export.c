@@ -13,7 +13,7 @@ typedef struct exporting {
     unsigned flags; /* bits of the qualities that are wanted; 0: all */
     uint64_t written;
     ir_id_t last;
-    bool more; /* the limit is reached, and there is another one */
+    bool more; /* the limit is reached, and there are more observations */
     ir_buffer_t text;
     ir_error_t *error;
 } exporting_t;
@@ -38,10 +38,10 @@ static ir_status_t read_quality(exporting_t *exporting, const char *list) {
         const size_t size = strcspn(rest, SEPARATORS);
         const int flag = find_flag(ir_view(rest, size));
         if (flag == 0) {
-            return ir_error_set(exporting->error, IR_ERR_USAGE,
-                                "quality: '%.*s' is none of good, not_evaluated, suspect, fail, "
-                                "missing",
-                                (int)size, rest);
+            return ir_error_set(
+                exporting->error, IR_ERR_USAGE,
+                "quality: '%.*s' is not one of good, not_evaluated, suspect, fail, missing",
+                (int)size, rest);
         }
         exporting->flags |= 1U << flag;
         rest += size;

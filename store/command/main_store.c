@@ -71,7 +71,8 @@ static const ir_setting_t settings[] = {
     {"missing", 0, IR_SETTING_FLAG, NULL, NULL, 0, 0, NULL, FIELD(missing),
      "reprocess: only messages with observations that the documents have and the graph lacks."},
     {"older-than", 0, IR_SETTING_DURATION, "TIME", NULL, 0, 36500 * IR_DAY, "0s", FIELD(older_ns),
-     "purge: what arrived longer ago than this; with --what=graph, what was observed longer ago."},
+     "purge: everything that arrived longer ago than this; with --what=graph, that was observed "
+     "longer ago."},
     {"archive", 0, IR_SETTING_TEXT, "DIR", NULL, 0, 0, NULL, FIELD(archive),
      "purge --what=graph: folder for compressed N-Quads segments."},
     {"with", 0, IR_SETTING_TEXT, "PATHS", NULL, 0, 0, NULL, FIELD(with),
@@ -92,7 +93,7 @@ static const ir_setting_t settings[] = {
     {"series", 0, IR_SETTING_INTEGER, "N", NULL, 1, 10000000, "50000", FIELD(series),
      "reprocess: number of series whose recent points are kept in memory."},
     {"batch-observations", 0, IR_SETTING_INTEGER, "N", NULL, 1, 1000000, "5000",
-     FIELD(batch_observations), "reprocess: number of observations that are stored together."},
+     FIELD(batch_observations), "reprocess: number of observations that are stored in one batch."},
     IR_PROGRAM_SETTINGS(ir_store_options_t, core_dumps),
 };
 

@@ -1,5 +1,5 @@
-/* Which messages have something in the documents that the graph lacks: after a restore, since the
- * graph's backup is older than that of the documents, or the graph has none at all. */
+/* Finds messages with items in the documents that the graph lacks. This happens after a restore,
+ * because the graph's backup is older than that of the documents, or does not exist. */
 #ifndef IR_STORE_COMMAND_MISSING_H
 #define IR_STORE_COMMAND_MISSING_H
 
@@ -9,7 +9,7 @@
 
 /* What a comparison of the graph with the documents found. */
 typedef struct ir_missing {
-    ir_id_set_t messages;             /* raw ids of those that lack something; owned */
+    ir_id_set_t messages;             /* raw ids of the messages with missing items; owned */
     uint64_t observations, revisions; /* that the graph lacks */
 } ir_missing_t;
 

@@ -27,7 +27,7 @@ void ir_revision_list_sort(ir_revision_list_t *list);
 const ir_stored_revision_t *ir_revisions_of(const ir_revision_list_t *list,
                                             const ir_id_t *observation, size_t *count);
 
-/* The revision that holds for this test; NULL: the observation's own flag does. */
+/* The newest revision of this test; NULL: the observation's own flag counts. */
 const ir_stored_revision_t *ir_newest_revision(const ir_revision_list_t *list,
                                                const ir_id_t *observation, ir_test_t test);
 

@@ -58,7 +58,7 @@ static ir_status_t see_of_raw(void *context, const ir_document_key_t *key) {
                : IR_OK;
 }
 
-/* A long run shows on standard error what it is at. */
+/* A long run reports its progress on standard error. */
 static void progress(const ir_purge_t *purge, const char *what, size_t count) {
     if (!purge->stores->options->json) {
         fprintf(stderr, "%s: %s %zu\n", ir_store_program.name, what, count);
@@ -104,7 +104,7 @@ static ir_status_t remove_all(ir_purge_t *purge) {
 
 /* ---- the command ---- */
 
-/* --older-than is another way to say --until. */
+/* Converts --older-than to --until. */
 static ir_status_t limit_age(const ir_store_options_t *options, ir_raw_selection_t *selection,
                              ir_error_t *error) {
     if (options->older_ns > 0 && selection->until_ns != 0) {
@@ -125,12 +125,12 @@ static ir_status_t prepare(ir_purge_t *purge) {
     if (status == IR_OK && ((purge->selection.mote == NULL && purge->selection.until_ns == 0) ||
                             purge->selection.reason != NULL)) {
         return ir_error_set(purge->error, IR_ERR_USAGE,
-                            "purge wants --mote, a name or a pattern like 'sim-*', or --older-than "
-                            "or --until, and takes --since, and no --reason");
+                            "purge needs --mote (a name or a pattern like 'sim-*'), --older-than "
+                            "or --until; it also accepts --since, but not --reason");
     }
     if (status == IR_OK && !ir_documents_keeps(purge->stores->documents)) {
         return ir_error_set(purge->error, IR_ERR_USAGE,
-                            "documents null: do not know what a mote sent");
+                            "documents null: does not know what a mote sent");
     }
     purge->motes = purge->selection.mote;
     purge->selection.mote = NULL;
@@ -191,8 +191,7 @@ static ir_status_t retire(const ir_stores_t *stores, ir_error_t *error) {
                             selection.since_ns != 0 || selection.reason != NULL)) {
         return ir_error_set(
             error, IR_ERR_USAGE,
-            "purge --what=graph wants --older-than or --until, and nothing else that "
-            "selects");
+            "purge --what=graph needs --older-than or --until, and accepts no other selection");
     }
     ir_graph_retirement_t retirement = {.before_ns = selection.until_ns,
                                         .archive = ir_setting_text(options->archive),

@@ -251,9 +251,9 @@ static ir_status_t visit(void *context, const ir_raw_document_t *raw) {
 static ir_status_t walk_documents(ir_rejected_t *rejected) {
     ir_documents_t *documents = rejected->stores->documents;
     if (!ir_documents_keeps(documents)) {
-        return ir_error_set(rejected->error, IR_ERR_USAGE,
-                            "documents null: keep nothing; see what is in ir.rejected with "
-                            "--queue");
+        return ir_error_set(
+            rejected->error, IR_ERR_USAGE,
+            "documents null: keeps nothing; --queue shows the content of ir.rejected");
     }
     rejected->selection.refused = rejected->verb != IR_REJECTED_SHOW;
     ir_status_t status = ir_documents_ready(documents, rejected->error);
@@ -345,7 +345,7 @@ static void tell(const ir_rejected_t *rejected) {
     } else {
         fprintf(rejected->stores->out, "%s%s %" PRIu64 " messages%s\n",
                 rejected->stores->options->dry_run ? "would have " : "", word, rejected->done,
-                rejected->unfit > 0 ? "; see above for those that could not be" : "");
+                rejected->unfit > 0 ? "; the others are listed above" : "");
     }
 }
 

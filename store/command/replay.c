@@ -24,8 +24,8 @@ static ir_status_t check_user(const ir_republisher_t *replay, const char *truste
     return ir_arrival_trusts(trusted_users, ir_view_text(replay->user))
                ? IR_OK
                : ir_error_set(error, IR_ERR_USAGE,
-                              "amqp: the user '%s' is none of trusted-users (%s): the workers "
-                              "would not believe when a message arrived; log in as operator",
+                              "amqp: the user '%s' is not one of trusted-users (%s), so the "
+                              "workers would not accept its arrival times; log in as operator",
                               replay->user, trusted_users);
 }
 

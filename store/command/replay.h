@@ -1,6 +1,6 @@
-/* Publishes messages to ir.observations again as the original ones: with their first arrival,
- * their sender's name and time of sending, so that a worker computes the same ids. Confirmed.
- * One thread. */
+/* Publishes stored messages to ir.observations again, with publisher confirms. They keep their
+ * first arrival, their sender's name and their time of sending, so that a worker computes the same
+ * ids. One thread. */
 #ifndef IR_STORE_COMMAND_REPLAY_H
 #define IR_STORE_COMMAND_REPLAY_H
 

@@ -24,7 +24,7 @@ typedef struct ir_reprocess {
     ir_documents_t *source; /* the store to read raw messages from: this one, or an earlier one */
     bool earlier;
     ir_raw_selection_t selection;
-    ir_missing_t missing; /* with the option of that name: the only messages that are wanted */
+    ir_missing_t missing; /* with the option --missing: the messages to process */
     ir_analysis_t analysis;
     ir_registry_t *registry;
     ir_quality_t *quality;
@@ -311,8 +311,9 @@ ir_status_t ir_store_reprocess(const ir_stores_t *stores, ir_error_t *error) {
         show(&reprocess);
     }
     if (status == IR_OK && interrupted) {
-        status = ir_error_set(error, IR_ERR_STATE,
-                              "interrupted: what was done is whole; run it again for the rest");
+        status = ir_error_set(
+            error, IR_ERR_STATE,
+            "interrupted: the completed part is consistent; run it again for the rest");
     }
     close_all(&reprocess);
     return status;

@@ -1,8 +1,8 @@
-/* ir-store restore: the stores as `backup` saved them. Nothing of what it meets is replaced.
+/* ir-store restore: restores the stores as `backup` saved them. Existing data are never replaced.
  *
  * The documents come first, then the graph, then the registry's graph, without which workers that
- * lost theirs do not go on. Then what the graph lacks is made from the documents: its backup is
- * somewhat older than theirs. */
+ * lost their graph do not continue. Then what the graph lacks is made from the documents, because
+ * its backup is a little older. */
 #include "common/buffer.h"
 #include "store/backup/file.h"
 #include "store/backup/folder.h"
@@ -151,9 +151,9 @@ ir_status_t ir_store_restore(const ir_stores_t *stores, char *const *words, int 
                              ir_error_t *error) {
     ir_restoring_t restoring = {.stores = stores, .error = error};
     if (n_words != 1) {
-        return ir_error_set(error, IR_ERR_USAGE,
-                            "restore needs a backup, or a folder of backups, of which it takes the "
-                            "newest: restore DIR");
+        return ir_error_set(
+            error, IR_ERR_USAGE,
+            "restore needs a backup, or a folder whose newest backup it restores: restore DIR");
     }
     ir_status_t status = find_backup(&restoring, words[0]);
     if (status == IR_OK) {

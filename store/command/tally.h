@@ -17,8 +17,8 @@ typedef enum ir_tally_column {
     IR_TALLY_REVISIONS,    /* written because a flag changed */
     /* for a store of an earlier release */
     IR_TALLY_EARLIER, /* observations in it */
-    IR_TALLY_EQUAL,   /* of them: those with an equal in the new store */
-    IR_TALLY_MERGED,  /* of them: a record stored more than once, and now once */
+    IR_TALLY_EQUAL,   /* number of these with an equal in the new store */
+    IR_TALLY_MERGED,  /* number of these that were repeats of a record and are now merged */
     IR_TALLY_MISSING, /* of them: those without an equal */
     IR_TALLY_COLUMNS
 } ir_tally_column_t;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The places that are compared with the ledger, in this order. */
+/* The stores that are compared with the ledger, in this order. */
 enum { PLACE_RAW, PLACE_OBSERVATIONS, PLACE_GRAPH, PLACES };
 
 static const char *const place_names[PLACES] = {"raw", "observations", "graph"};
@@ -134,7 +134,7 @@ static ir_status_t compare(ir_comparison_t *comparison, ir_error_t *error) {
     return IR_OK;
 }
 
-/* Of the ids that no ledger has: those that are wrong, or those that cannot be judged. */
+/* Of the ids that no ledger has: the foreign ones, or those that cannot be judged. */
 static uint64_t foreign_of(const ir_comparison_t *comparison, const ir_ledger_result_t *result) {
     return comparison->cut_off > 0 ? 0 : result->foreign;
 }

@@ -68,8 +68,8 @@ ir_status_t ir_documents_ready(ir_documents_t *documents, ir_error_t *error);
  * This detects a server that accepts everything. IR_ERR_PROTOCOL when the document is not found. */
 ir_status_t ir_documents_probe(ir_documents_t *documents, ir_error_t *error);
 
-/* Whether stored data is still where it was put. Costs a few system calls; call it while nothing is
- * put. IR_ERR_VANISHED: it is not; other errors as for ready. */
+/* Whether stored data is still in place. Costs a few system calls; call it while nothing is put.
+ * IR_ERR_VANISHED: it is not; other errors as for ready. */
 ir_status_t ir_documents_present(ir_documents_t *documents, ir_error_t *error);
 
 /* Releases the registry of earlier batches, of which the store may keep references. */
@@ -107,7 +107,7 @@ ir_status_t ir_documents_count(ir_documents_t *documents, ir_documents_counts_t 
 /* What identifies a document. Views live during the call. */
 typedef struct ir_document_key {
     ir_id_t id;
-    ir_id_t raw_id; /* of the message that it comes of; of a raw document its own */
+    ir_id_t raw_id; /* id of the raw message that it belongs to; for a raw document its own */
     ir_view_t mote;
 } ir_document_key_t;
 
@@ -128,10 +128,10 @@ ir_status_t ir_documents_purge(ir_documents_t *documents, ir_document_kind_t kin
  * store/backup/file.h, and the store's. */
 ir_status_t ir_documents_save(ir_documents_t *documents, const char *folder, ir_error_t *error);
 
-/* Brings back what ir_documents_save wrote. Call ir_documents_init afterwards: until then workers
- * that lost the documents wait. Repeating it changes nothing.
- * IR_ERR_STATE: the store has something, and cannot take it in addition (SQLite).
- * IR_ERR_NOT_FOUND: the folder has no documents of this kind of store. */
+/* Restores what ir_documents_save wrote. Call ir_documents_init afterwards: until then workers that
+ * lost the documents wait. Repeating it changes nothing.
+ * IR_ERR_STATE: the store has something, and cannot take it in addition (SQLite). IR_ERR_NOT_FOUND:
+ * the folder has no documents of this kind of store. */
 ir_status_t ir_documents_load(ir_documents_t *documents, const char *folder, ir_error_t *error);
 
 /* A stored refusal: of one record, by decoding or by a store, or of the whole message. */
@@ -220,9 +220,9 @@ typedef struct ir_observation_selection {
 extern const ir_observation_selection_t ir_observations_all;
 
 /* Calls `each` for every observation of the selection, one after the other from the store, in the
- * order of ids: by time to the millisecond, what was before 1970 first. They have sensors, as far
- * as the store describes them: mote, name, IRIs, property, feature, procedure and unit, no place
- * and no limits. What is stored meanwhile may be among them. Stops as above. */
+ * order of ids: by time to the millisecond, what was before 1970 first. Their sensors contain what
+ * the store describes: mote, name, IRIs, property, feature, procedure and unit, but no place and no
+ * limits. Observations stored meanwhile may be included. Stops as above. */
 ir_status_t ir_documents_each_selected(ir_documents_t *documents,
                                        const ir_observation_selection_t *selection,
                                        ir_each_observation_fn each, void *context,

@@ -23,8 +23,8 @@ typedef struct ir_graph_options {
     const char *ca_file;         /* for https; NULL: the system's authorities */
     int64_t timeout_ns;
     int64_t segment_bytes; /* nquads: size at which a segment is sealed */
-    bool
-        set_up; /* it was set up before: `present` (nquads: `ready`) refuses one without registry */
+    bool set_up; /* it was set up before, so `present` (nquads: `ready`) refuses a store without a
+                  * registry */
     const char *writer; /* nquads: name for this writer's segments; unique among running writers */
     ir_format_options_t format;
 } ir_graph_options_t;
@@ -70,9 +70,9 @@ ir_status_t ir_graph_each_id(ir_graph_t *graph, ir_document_kind_t kind, ir_each
  */
 ir_status_t ir_graph_purge(ir_graph_t *graph, const ir_id_t *ids, size_t count, ir_error_t *error);
 
-/* What leaves the graph by the time of its observations, and what that came to. */
+/* Which parts leave the graph, by the time of their observations, and how much was removed. */
 typedef struct ir_graph_retirement {
-    int64_t before_ns;          /* a part leaves when all of it is of before */
+    int64_t before_ns;          /* a part leaves when all of it is older than this */
     const char *archive;        /* N-Quads: a folder for the segments that leave, which is made */
     bool dry_run;               /* only count */
     uint64_t parts;             /* out: named graphs or segments */
@@ -86,9 +86,9 @@ typedef struct ir_graph_retirement {
 ir_status_t ir_graph_retire(ir_graph_t *graph, ir_graph_retirement_t *retirement,
                             ir_error_t *error);
 
-/* Makes the files of TDB2, which only grow, as small as what they hold (Fuseki, started with
- * --compact). Waits until it is done. IR_ERR_NOT_FOUND: the server cannot. IR_ERR_USAGE: no server
- * is a SPARQL server. */
+/* Shrinks the files of TDB2, which otherwise only grow, to the size of their content (Fuseki,
+ * started with --compact). Waits until it is done. IR_ERR_NOT_FOUND: the server cannot.
+ * IR_ERR_USAGE: no server is a SPARQL server. */
 ir_status_t ir_graph_compact(ir_graph_t *graph, ir_error_t *error);
 
 /* Whether stored statements can be found again; false when all of them go to null. */

@@ -1,4 +1,4 @@
-/* A line of N-Quads (https://www.w3.org/TR/n-quads/), parted into its triple and its graph. */
+/* Splits a line of N-Quads (https://www.w3.org/TR/n-quads/) into its triple and its graph. */
 #ifndef IR_STORE_GRAPH_QUAD_H
 #define IR_STORE_GRAPH_QUAD_H
 

@@ -1,4 +1,4 @@
-"""The package that is tested lies in bench/."""
+"""Makes the tested package in bench/ importable."""
 
 import sys
 from pathlib import Path

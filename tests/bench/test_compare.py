@@ -113,7 +113,8 @@ def test_only_what_both_runs_have_is_shown(tmp_path):
 
 
 def test_processor_time_of_a_service_is_that_of_its_children_too():
-    """100 ticks a second: the worker 1.5 s and 0.5 s of children that ended, its child 1 s; another process counts nowhere."""
+    """With 100 ticks a second: the worker used 1.5 s, its ended children 0.5 s, its running child 1 s. The other
+    process is not counted."""
     text = ("worker-1 10\nbroker 20\n"
             "10 (ir-worker) S 1 10 10 0 -1 0 0 0 0 0 100 50 30 20 0\n"
             "11 (a (b) c) S 10 10 10 0 -1 0 0 0 0 0 60 40 0 0 0\n"

@@ -9,7 +9,7 @@ from ir_bench import comparison
 
 
 def lognormal_pairs(random, pairs, deviation, true_ratio=1.0):
-    """Paired samples whose block effect is larger than what is looked for, as on a shared machine."""
+    """Paired samples whose block effect is larger than the wanted difference, as on a shared machine."""
     block = numpy.exp(random.normal(0, 0.2, pairs))
     first = block * numpy.exp(random.normal(0, deviation / math.sqrt(2), pairs))
     second = true_ratio * block * numpy.exp(random.normal(0, deviation / math.sqrt(2), pairs))
@@ -63,7 +63,7 @@ def test_coverage(pairs):
 
 
 def test_coverage_of_ratio_with_heavy_tails():
-    """Through the function itself, with disturbances in one of ten samples."""
+    """Calls the verdict function, with disturbances in one of ten samples."""
     random = numpy.random.default_rng(3)
     covered = 0
     for _ in range(400):
@@ -104,7 +104,7 @@ def test_power_against_simulation():
 
 @pytest.mark.filterwarnings("error")
 def test_power_beyond_what_is_ordinary():
-    """Of two pairs, and of a difference that is far beyond the scatter."""
+    """With two pairs, and with a difference far larger than the scatter."""
     assert 0.05 < comparison.power(0.1, 0.02, 2) < comparison.power(0.1, 0.02, 3) < 1
     assert comparison.power(math.log(2), 0.001, 6) == pytest.approx(1)
     assert comparison.pairs_needed(1.0, 1e-6) == comparison.MIN_PAIRS

@@ -1,4 +1,4 @@
-"""How the time is shared out, when blocks end, and who is left out of further ones."""
+"""How the time is divided, when blocks end, and which subjects get no further blocks."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Experiment files: all that exist are good, and a wrong key is named."""
+"""Experiment files: all existing ones are valid, and a wrong key is named."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is written down of a verb: its seconds, or why there are none; and of memory that guests take."""
+"""What is recorded about a verb: its seconds, or the reason why there are none; and the memory that guests take."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -64,7 +64,7 @@ def test_a_guest_migrates_on_this_host_unless_a_target_is_named(sample, monkeypa
 
 
 def test_no_platform_is_named():
-    """A platform is one folder; the experiment knows it by its attributes and verbs only."""
+    """A platform is one folder; the experiment uses only its attributes and verbs."""
     text = Path(flexibility.__file__).read_text(encoding="utf-8")
     assert [name for name in registry.names() if f'"{name}"' in text] == []
 

@@ -1,5 +1,5 @@
-"""With real guests on bare metal: samples that go wrong end nothing else, and a run that is killed in the middle of a sample
-can be resumed, with a complete report and nothing left on the host."""
+"""With real guests on bare metal: a failed sample does not stop the run, and a run killed in the middle of a sample can
+be resumed, with a complete report and nothing left on the host."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ from ir_bench import ROOT, course, experiment, leftovers, report, runner
 from ir_bench.rundir import RunDir
 from ir_bench.subjects import Subject
 
-GUEST_SECONDS = 300  # until the second sample has a guest, on a machine that does other things
+GUEST_SECONDS = 300  # seconds until the second sample has a guest, on a busy machine
 RUN = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -60,7 +60,7 @@ def in_second(part):
 
 
 def kill_all(part, child):
-    """The bench, and the sample that it had started, with no chance to clean up."""
+    """Kills the bench and the sample that it started, without a chance to clean up."""
     child.kill()
     for lab in labs(part):
         for process in leftovers.generator_of(lab.parents[1]).processes():
@@ -87,7 +87,7 @@ def namespaces():
 
 
 def test_what_cannot_be_and_what_does_not_work_ends_nothing_else(tmp_path):
-    """A profile that bare metal has no knobs for is skipped; a guest that cannot be made is a failed sample."""
+    """A profile whose knobs bare metal lacks is skipped; a guest that cannot be made is a failed sample."""
     folder = a_run(tmp_path)
     part = folder.parts()[0]
     subjects = [*TWINS, Subject("refused", "bare", "virtio"), Subject("broken", "bare:odd")]

@@ -1,4 +1,5 @@
-"""What follows from the looks at a guest beside its twin: what it keeps, what it is due, what a lever gives back."""
+"""What follows from measurements of a guest beside its twin: what it keeps, its entitlement, and what a lever
+restores."""
 
 import pytest
 
@@ -20,7 +21,8 @@ def sample(tmp_path):
 
 
 def test_what_is_lost_to_shares_and_beyond(sample):
-    """The guest used 1.5 of 2 processors and the generator 0.5, so beside a twin that wants both it is due 2/3.5."""
+    """The guest used 1.5 of 2 processors and the generator 0.5, so beside a twin that wants both the guest is entitled
+    to 2/3.5."""
     sample.measures = {"full-calm.rate": 9000, "full-calm-again.rate": 16000, "full-cpu.rate": 6000}
     sample.conclude("full", [("cpu", "")])
     assert sample.measures["full-cpu.kept"] == pytest.approx(0.5)

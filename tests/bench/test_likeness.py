@@ -1,4 +1,4 @@
-"""What is read within a guest for the sheet of likeness."""
+"""The values that are read inside a guest for the sheet of likeness."""
 
 import subprocess
 
@@ -41,7 +41,7 @@ def test_what_a_profile_changes_is_what_is_compared():
 
 
 def test_a_guest_with_the_root_of_its_own(tmp_path):
-    """As in a container: there is no RIVER_ROOT, and settings are those of the file nevertheless."""
+    """As in a container: RIVER_ROOT is not set, but the settings are still read from the file."""
     path = tmp_path / "river.conf"
     path.write_text(SETTINGS.format(root="", address="10.1.2.3", secret="x"))
     function = next(line for line in likeness.INSIDE.splitlines() if line.startswith("settings()"))

@@ -14,7 +14,7 @@ def moment(at, guest, generator, kernel=None, **stat):
 
 
 def test_guest_time_is_not_counted_twice():
-    """400 ticks of `guest` are within the 1,000 of `user`."""
+    """The 400 ticks of `guest` are part of the 1,000 ticks of `user`."""
     seconds = machine.read_stat(STAT)
     assert sum(seconds[name] for name in machine.BUSY) * machine.TICKS == pytest.approx(1530)
 

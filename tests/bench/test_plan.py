@@ -1,4 +1,4 @@
-"""How many servers a network takes: the arithmetic on figures that a test chooses, and what a plan refuses."""
+"""How many servers a network needs: the arithmetic on chosen figures, and the inputs that a plan refuses."""
 
 import re
 from pathlib import Path
@@ -81,13 +81,13 @@ def test_no_plan_beyond_what_was_measured(before, after, told):
 
 
 def test_no_plan_when_the_forecast_fails():
-    """At the held-out rate it was measured to cost twice of what the others foretell."""
+    """At the held-out rate the measured cost is twice the forecast from the other rates."""
     with pytest.raises(NotEnough, match="measured 120.0 µs"):
         written(**{"r20.guest_cpu_us": 300.0, "r30.guest_cpu_us": 120.0})
 
 
 def test_no_plan_from_quick():
-    """One fixed rate, and full speed: too few to foretell a third."""
+    """One fixed rate and full speed are too few rates for a forecast of a third."""
     found = figures()
     found.rates = {"r30": found.rates["r30"]}
     with pytest.raises(NotEnough, match="1 rates"):

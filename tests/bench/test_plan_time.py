@@ -22,7 +22,7 @@ def test_scatter_is_pooled():
 
 
 def test_the_upper_end_covers():
-    """In nine of ten runs the true scatter is below it."""
+    """In nine of ten runs the true scatter is below the upper bound."""
     random = numpy.random.default_rng(2)
     below = [plan_time.pooled([random.normal(0, 0.05, 8)]).upper >= 0.05 for _ in range(1000)]
     assert 0.87 <= numpy.mean(below) <= 0.93

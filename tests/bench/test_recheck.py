@@ -21,7 +21,7 @@ HISTOGRAM = """\
 
 @pytest.fixture
 def run(tmp_path):
-    """A stored run whose samples have files of the generator."""
+    """Makes a stored run whose samples include the generator's files."""
     part = store(tmp_path, blocks=6)
     fixed = []
     for line in part.samples():

@@ -1,4 +1,4 @@
-"""Which one, by what the user cares about: only what verdicts say."""
+"""The best subject for each concern of the user, based only on verdicts."""
 
 import pytest
 

@@ -8,7 +8,7 @@ from ir_bench import kinds, scalability
 
 
 def found(subjects, values, scouted=None, parameters=None):
-    """As an analysis: `values` is {(subject, measure): [values]}."""
+    """Stands in for an analysis: `values` is {(subject, measure): [values]}."""
     def of(subject, measure):
         return dict(enumerate(values.get((subject, measure), [])))
 

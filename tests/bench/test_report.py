@@ -1,4 +1,4 @@
-"""What a report says of stored samples, and when it says nothing."""
+"""What a report says about stored samples, and when it gives no verdict."""
 
 import csv
 import math
@@ -120,7 +120,7 @@ def test_a_subject_without_any_sample_says_why(tmp_path):
     found = analyse(part, QUICK)
     assert all(re.fullmatch(r"every sample of lxc is failed: (it did not boot ?)+ .*…", why) and len(why) < 200
                for why in words(found).values())
-    assert all(each.good for each in found.proofs)  # that of lxc's loop has nothing to prove
+    assert all(each.good for each in found.proofs)  # lxc's loop has nothing to prove
     text = report.write(part.run).with_suffix(".md").read_text()
     assert "every sample of lxc is failed" in text and "no loop" not in text
 
@@ -171,8 +171,8 @@ def test_the_same_samples_give_the_same_report(tmp_path):
 
 
 def test_relabelled_samples_rarely_differ(tmp_path):
-    """Of 1,000 random relabelings of what one subject did under two names, at most 7 % give a verdict of a difference about
-    any of three measures. Half of the blocks have a neighbour that makes one of the two slower."""
+    """One subject's samples are randomly assigned to two names, 1,000 times: at most 7 % of these give a verdict of a
+    difference in any of three measures. In half of the blocks a neighbour slows one of the two down."""
     numbers = random.Random(7)
 
     def neighbour(line):
@@ -209,7 +209,7 @@ def test_no_difference_smaller_than_that_between_two_ways_of_counting(tmp_path):
     assert words(analyse(store(tmp_path, cpu=1.2, change=count), QUICK))["fixed.cpu_us"] == comparison.HIGHER
 
 
-# ---- by foreign code: from the file of values alone, with nothing but Python's own library ----
+# ---- recomputed by separate code: from the file of values alone, with only Python's standard library ----
 
 
 def student(level, degrees):

@@ -1,4 +1,4 @@
-"""The scalability law finds the parameters that points were made from, and says nothing on few points."""
+"""The scalability law recovers the parameters that the points were made from, and is not fitted to few points."""
 
 import random
 
@@ -18,7 +18,7 @@ def test_exact_points_give_their_parameters(contention, coherence):
 
 
 def test_scattered_points_give_the_throughput_between_them():
-    """200 times with a scatter of 3 %: n = 5 was left out and is foretold within 5 % at least 19 times in 20."""
+    """200 fits with a scatter of 3 %, without the point n = 5: at least 19 in 20 predict it within 5 %."""
     numbers = random.Random(7)
     good = 0
     for _ in range(200):

@@ -1,4 +1,4 @@
-"""What a stage makes of stored texts: digests, processor time of a session."""
+"""Digests of stored texts, and the processor time of a session."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What is counted over several runs, and the load beside some of them."""
+"""The counts over several runs, and the load beside some of them."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""The thesis's figures: what may be a ratio and what may not."""
+"""The thesis's figures: which of them are shown as ratios and which are not."""
 
 import pytest
 

@@ -1,5 +1,5 @@
-"""Every tool once, for a moment, in a guest on bare metal and in a container: all of them give their figures, by the same
-programs. A sample as ir-bench makes one; only what the tools measured under this machine's load is not looked at."""
+"""Runs every tool once, for a moment, in a guest on bare metal and in a container: all give figures, from the same
+programs. The sample is made as ir-bench makes one; only the values of the figures are not checked."""
 
 import os
 
@@ -14,7 +14,7 @@ from platforms.lab.state import Lab
 IMAGES = ROOT / "out" / "lab" / "images"
 CANARY = ROOT / "out" / "release" / "bench" / "bench_canary"
 SECONDS = 540
-# Tool: its options, and how much a tool of a fixed amount does.
+# Tool: its options, and the amount for tools with a fixed amount of work.
 MOMENTS = {
     "sysbench-cpu": ({"threads": 2, "seconds": 1}, 0),
     "sysbench-memory": ({"threads": 2, "seconds": 1}, 0),
@@ -42,16 +42,16 @@ SLOW = {"7z"}  # one pass takes several seconds
 
 
 def why_not(platform):
-    """Why the tools cannot be tried here; making their appliance takes minutes and is not a test's business."""
+    """Why the tools cannot be tested here. A test does not make their appliance, because that takes minutes."""
     images = Image(IMAGES)
     if os.geteuid() != 0:
         return "guests need root"
     if not CANARY.exists():
-        return "the release build is not there: make MODE=release build benches"
+        return "the release build is missing: make MODE=release build benches"
     try:
         if not (IMAGES / images.root_name("tools")).exists():
-            return ("the appliance with the tools is not made: "
-                    "IR_IMAGES=out/lab/images platforms/ir-platform image --appliance tools")
+            return ("the appliance with the tools is missing: IR_IMAGES=out/lab/images platforms/ir-platform image "
+                    "--appliance tools")
         verbs.require_host(registry.load(platform, Lab(IMAGES.parent)))
     except LabError as error:
         return str(error)
@@ -83,7 +83,7 @@ def on_bare(tmp_path_factory):
 
 
 def require_figures(result):
-    # A loaded machine may keep the two clocks' marks apart; any other reason is a fault.
+    # On a loaded machine the marks of the two clocks may be too far apart; any other reason is a fault.
     assert result["status"] in ("ok", "invalid"), result["why"]
     assert all("by the guest's clock" in why for why in filter(None, result["why"].split("; "))), result["why"]
     for name in MOMENTS:

@@ -1,4 +1,4 @@
-"""Which profiles are held against which default, and on what."""
+"""Which profiles are compared with which default, and on which load."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Ratios that were taken within one sample: whether they differ from 1."""
+"""Ratios taken within one sample: whether they differ from 1."""
 
 import re
 

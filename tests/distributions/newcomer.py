@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""What somebody does who has just come, as README.md says it: each command is looked up there, so that one which the README
-does not have any more is a failure. Called in a fresh clone by newcomer.sh; installs what is missing, writes below the clone,
-and ends with the count of what went well.
+"""Follows README.md like a new user. Each command is looked up in the README; a command that is no longer there is a
+failure. newcomer.sh calls it in a fresh clone. It installs what is missing, writes below the clone, and ends with the
+number of passed checks.
 """
 
 import argparse
@@ -26,7 +26,8 @@ GAUGES = """\
 <sensor/elbe-level> a sosa:Sensor ; sosa:isHostedBy <mote/elbe> ; ir:senmlName "elbe/level" ;
     sosa:observes <property/level> ; qudt:hasUnit unit:M .
 """
-# What is foreign to many a program: a locale without µ, no HOME, a folder for temporary files with a space in its name.
+# An environment that many programs do not expect: a locale without µ, no HOME, a temporary folder with a space in its
+# name.
 UNFRIENDLY = {"LC_ALL": "POSIX", "HOME": None, "TMPDIR": "odd place"}
 
 
@@ -45,7 +46,7 @@ class Newcomer:
             print("\n".join(f"    {line}" for line in text.splitlines()[-TAIL_LINES:]), flush=True)
 
     def paste(self, command, environment=None, good=(0,), seconds=SECONDS):
-        """Runs it in a shell; returns what it printed."""
+        """Runs the command in a shell; returns what it printed."""
         begin = time.monotonic()
         done = subprocess.run(["bash", "-c", f"timeout {seconds} bash -c \"$0\"", command], cwd=ROOT, env=environment,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
@@ -72,7 +73,7 @@ class Newcomer:
             self.paste(command.strip(), seconds=60)
 
     def look(self, text):
-        """Each command that stands below "Look at it:"; ir-tap and the last one listen, until they are ended."""
+        """Runs each command below "Look at it:". ir-tap and the last command listen until they are stopped."""
         shown = text.partition("Look at it:\n")[2]
         listening = re.search(r"^# what is published again.*?\n(.*)", shown, re.M | re.S)
         self.check("make up shows what to look at", listening is not None)

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Runs newcomer.py as somebody who has just come: an ordinary user with sudo, who clones the project into a folder with a
-# space in its name, under umask 077. Called as root, in a root of its own that is thrown away (run.py --step newcomer).
+# Runs newcomer.py as a new user: an ordinary user with sudo, who clones the project into a folder with a space in its
+# name, under umask 077. Called as root, in a separate root filesystem that is deleted afterwards (run.py --step
+# newcomer).
 #
-#   newcomer.sh SOURCE      the clone to be cloned
+#   newcomer.sh SOURCE      the repository to clone
 set -eu
 if [ "${1-}" = --help ] || [ $# -eq 0 ]; then
     sed -n '2,/^[^#]/s/^#\( \|$\)//p' "$0"

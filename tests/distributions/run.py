@@ -1,19 +1,18 @@
 #!/usr/bin/env python3
-"""Runs and tests a fresh clone of this repository on Debian releases: in a root of each, in namespaces of its own, with
-the loopback for a network. The roots are kept (platforms/lab/debian.py); what is done in them is taken away again,
-whatever ends this program, but for the clone in which something failed: its out/ says more than the log. Prints a
-table, and the count of all tests in the last line.
+"""Runs and tests a fresh clone of this repository on Debian releases: each in its own root filesystem and namespaces,
+with only the loopback as network. The roots are kept (platforms/lab/debian.py). Changes in them are always removed,
+even if this program is killed. Only a clone in which something failed is kept: its out/ says more than the log. Prints
+a table, and the total of all tests in the last line.
 
     run.py                      make run, make run DOCUMENTS=mongodb GRAPH=fuseki, make test, on every release
-    run.py --release trixie     on that one (several: give it again)
-    run.py --step kills         only that one (several: give it again): run, run-servers, test; and three that take long
-                                and come only when they are named: kills, a worker killed forty times under load, with
-                                the release's RabbitMQ; upgrade, from RabbitMQ 3 to 4 under load, with both releases';
-                                newcomer, the README's commands as an ordinary user (newcomer.py), in a root with
-                                nothing but what they need
-    run.py --quick --other      unit tests and a short make run, on the releases that the host has not
+    run.py --release trixie     only on that release (repeat the option for several)
+    run.py --step kills only that step (repeat the option for several): run, run-servers, test; and three long ones that
+    run only on request: kills, a worker killed forty times under load, with the release's RabbitMQ; upgrade, from
+    RabbitMQ 3 to 4 under load, with both releases'; newcomer, the README's commands as an ordinary user (newcomer.py),
+    in a root with nothing but what they need
+    run.py --quick --other      unit tests and a short make run, on the releases other than the host's
 
-Exit status 0: all passed; 1: something failed; 77: this host cannot do it, or the network to make a root is not there.
+Exit status 0: all passed; 1: something failed; 77: this host cannot do it, or has no network to make a root.
 """
 
 import argparse
@@ -43,20 +42,20 @@ class Step(NamedTuple):
     name: str  # of its log
     words: tuple
     seconds: int
-    counted: bool = False  # it prints a count of its own
-    slow: bool = False  # only when it is named
-    other: bool = False  # it needs the root of the other release, at OTHER
-    groups: tuple = ()  # of tools/install, when those of make test are not wanted
+    counted: bool = False  # it prints its own totals
+    slow: bool = False  # runs only on request
+    other: bool = False  # needs the root of the other release, at OTHER
+    groups: tuple = ()  # groups of tools/install, instead of those of make test
 
     def argv(self):
-        """In the root, where the clone is at SOURCES."""
+        """Paths in the root, where the clone is at SOURCES."""
         if self.words[0] == "make":
             return ["make", "-C", debian.SOURCES, "--no-print-directory", *self.words[1:]]
         return ["sh", f"{debian.SOURCES}/{self.words[0]}", debian.SOURCES]
 
 
 SERVERS = ("DOCUMENTS=mongodb", "GRAPH=fuseki")
-OTHER = "/srv/other-release"  # the root of the other release, as a step sees it
+OTHER = "/srv/other-release"  # path of the other release's root inside a step
 FULL = [Step("run", ("make", "run"), 900), Step("run-servers", ("make", "run", *SERVERS), 900),
         Step("test", ("make", "test"), 5400, counted=True),
         Step("kills", ("make", "test-slow", "TESTS=killed_forty_times"), 1800, counted=True, slow=True),
@@ -69,7 +68,8 @@ QUICK_GROUPS = ["build", "run", "unit"]
 
 
 def test_groups():
-    """What `make test` installs: in a root it has no network."""
+    """The packages that `make test` installs. They are installed when the root is made, because a step has no
+    network."""
     return subprocess.run(["make", "-s", "test-groups"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
 
 
@@ -146,7 +146,7 @@ def run_release(name, groups, steps):
     folder = OUT / "-".join([name, *(each.name for each in steps if each.groups)])
     clean.remove_tree(folder)
     folder.mkdir()
-    say(f"{name}: making its root, if none is kept, which takes minutes")
+    say(f"{name}: making its root if there is none; this takes minutes")
     with debian.Root(name, groups) as root, contextlib.ExitStack() as stack, clean.Undo() as undo:
         say(f"{name}: root {f'made in {root.made:.0f} s' if root.made else 'kept'}: {root.path}")
         if root.note:
@@ -154,7 +154,7 @@ def run_release(name, groups, steps):
         binds = [("rw", folder / "source", debian.SOURCES)]
         if any(step.other for step in steps):
             [other] = set(release.KNOWN) - {name}
-            say(f"{name}: making the root of {other} as well, if none is kept, which takes minutes")
+            say(f"{name}: making the root of {other} as well if there is none; this takes minutes")
             binds.append(("over", stack.enter_context(debian.Root(other, groups)).path, OTHER))
         undo.add(clean.remove_tree, folder / "source")
         clone(folder / "source")
@@ -168,11 +168,11 @@ def run_release(name, groups, steps):
 
 
 def clone(target):
-    """What is committed; a test of what nobody else has would say little."""
+    """Clones the committed state, because uncommitted changes exist only here."""
     if not shutil.which("git") or not (ROOT / ".git").exists():
-        raise Unsupported(f"{ROOT} is no git clone, so there is none to be made of it")
+        raise Unsupported(f"{ROOT} is not a git clone, so it cannot be cloned")
     if command.output(["git", "-C", ROOT, "status", "--porcelain", "--untracked-files=no"]):
-        say("changes that are not committed are left out")
+        say("uncommitted changes are left out")
     command.run(["git", "clone", "--quiet", "--no-hardlinks", ROOT, target], seconds=300)
 
 
@@ -194,7 +194,7 @@ def run_step(name, step, inside, log):
 
 
 def counts(step, status, log):
-    """Those that the step prints, or one for the step; a step that ends badly counts as one failure at least."""
+    """The totals that the step prints, or one for the step itself. A failed step counts as at least one failure."""
     found = COUNT.findall(log.read_text(encoding="utf-8", errors="replace")) if step.counted else []
     passed, failed, skipped = map(int, found[-1]) if found else (0 if step.counted else int(status == 0), 0, 0)
     return passed, max(failed, 1) if status != 0 or (step.counted and not found) else failed, skipped

@@ -1,7 +1,7 @@
 """make faults: settings from the environment, namespaces, the rounds of the plan, the report, the exit status.
 
-The program calls itself in network, mount and process namespaces of its own. All that it starts, mounts and sets up is in
-these, and ends with them, whatever ends the program.
+The program calls itself in network, mount and process namespaces of its own. Everything that it starts, mounts and sets
+up is inside them, and ends with them, however the program ends.
 """
 
 import argparse
@@ -67,7 +67,7 @@ def say(text):
 
 
 def run(settings):
-    """Everything; returns the run as run.json has it."""
+    """Runs all rounds; returns the content of run.json."""
     river = River(settings.where, settings.out / "stack", harness.BUILD, servers.usual_rabbitmq())
     say(f"seed {settings.seed}; starting {stack.roles(settings.where)}, each in a network namespace of its own")
     river.start()
@@ -139,7 +139,7 @@ def conclude(settings, told):
 
 
 def call_inside(settings):
-    """This program again, in its namespaces; a signal that comes here ends it there first."""
+    """Starts this program again in its namespaces, and passes signals on to it."""
     environment = {**os.environ, "SEED": str(settings.seed), "OUT": str(settings.out), "PYTHONPATH": str(ROOT / "tests")}
     process = servers.Process([*NAMESPACES, sys.executable, "-m", "faults", INSIDE], None, env=environment, cwd=ROOT)
     try:

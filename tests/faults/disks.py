@@ -1,5 +1,5 @@
-"""A small ext4 file system for each server that keeps data, in a file, so that it can be full, broken or slow alone. The mounts
-are in the runner's own mount namespace and end with it."""
+"""A small ext4 file system, in a file, for each server that keeps data, so that one disk can be full, broken or slow
+without the others. The mounts are in the runner's own mount namespace and end with it."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ class Disk:
         self.mount()
 
     def mount(self):
-        # What an error of the device leads to: nothing more is written.
+        # Makes the file system read-only on an error, as on a failed device.
         run("mount", "-o", "loop,errors=remount-ro", self.image, self.directory)
 
     def fill(self):
@@ -50,7 +50,7 @@ class Disk:
         return Path(run("findmnt", "-n", "-o", "SOURCE", "--mountpoint", self.directory).strip()).name
 
     def break_down(self):
-        """As an error of the device does: the kernel makes it read-only under whoever writes."""
+        """Simulates an error of the device: the kernel makes the file system read-only while programs write to it."""
         Path(f"/sys/fs/ext4/{self.device()}/trigger_fs_error").write_text("faults\n")
 
     def unmount(self):

@@ -7,16 +7,16 @@ import load
 
 TIMINGS = ("--relative-share=0.25", "--clockless-share=0.25", "--named-share=0.5")
 MOTES = 200
-POISONERS = 20  # motes that poison is of: the generator knows some messages by the order of their mote only
-RECORDS = 7  # of each message
-# A generator does not give up, whatever is away; nor do its own delays matter here.
+POISONERS = 20  # separate motes for poison: the generator can identify some messages only by the order of their mote
+RECORDS = 7  # bytes of each message
+# The generator never gives up when a server is down, and its own delays are not judged here.
 PATIENCE = ("--retry-for=30min", "--late-bound=1h", "--series-interval=500ms")
 DRAIN_SECONDS = 120
-ANSWER_MINUTES = 15  # that a store may take for one answer, when much is written or compared on a busy machine
+ANSWER_MINUTES = 15  # seconds for one answer of a store, when much is written or compared on a busy machine
 
 
 class Motes(load.Load):
-    """One load; the first one is to introduce() all motes."""
+    """One load. For the first one call introduce(), which registers all motes."""
 
     def __init__(self, river, name, ways=("amqp", "mqtt", "http")):
         super().__init__(river.description(), river.out / "loads" / name, "mix")
@@ -31,7 +31,7 @@ class Motes(load.Load):
         return super().call(program, *words, *patience, **more)
 
     def introduce(self):
-        """Their registry and tokens; returns the names of those that poison is of."""
+        """Writes the motes' registry and tokens; returns the names of the motes for poison."""
         everybody = f"--simulate={MOTES + POISONERS}"
         self.prepare(everybody)
         registry = self.directory / "registry.ttl"
@@ -55,7 +55,7 @@ class Motes(load.Load):
             return []
 
     def unanswered(self):
-        """(messages that were due or sent and have no answer, whether all have one)."""
+        """(number of due or sent messages without an answer, whether all have one)."""
         rows = self.series()
         sent = sum(row["messages_sent"] for row in rows)
         answered = sum(row["messages_confirmed"] + row["messages_refused"] for row in rows)
@@ -63,7 +63,8 @@ class Motes(load.Load):
         return (0, True) if answered >= self.messages else (max(due, sent) - answered, False)
 
     def end(self, seconds):
-        """What it waits for still, it waits for in vain: nothing is under way. Returns its summary."""
+        """Stops the generator. Called when nothing is in progress, so further waiting is useless. Returns its
+        summary."""
         self.process.send(signal.SIGTERM)
         self.process.wait(seconds)
         self.process.stop()

@@ -1,4 +1,4 @@
-"""The course of a run as SVG: messages confirmed a second, messages that wait, and the faults."""
+"""Draws the course of a run as SVG: confirmed messages per second, waiting messages, and the faults."""
 
 import io
 
@@ -15,7 +15,7 @@ INCHES_A_MINUTE, NARROWEST, WIDEST = 1.2, 9, 60
 
 
 def rates(samples):
-    """[(seconds, messages a second)]; the count begins again with each round."""
+    """[(seconds, messages per second)]; the count restarts with each round."""
     points = []
     for before, after in zip(samples, samples[1:]):
         seconds, count = after["at"] - before["at"], after["confirmed"] - before["confirmed"]
@@ -45,7 +45,7 @@ def course(samples, faults):
     backlog = [(each["at"], each["waiting"] + each["unanswered"]) for each in samples if each["waiting"] is not None]
     lower.plot(*zip(*backlog) if backlog else ([], []), color=BACKLOG, lw=1)
     lower.set_ylabel("backlog, messages")
-    lower.set_xlabel("seconds; grey: a fault goes on, dotted: all is normal again, red: not as promised")
+    lower.set_xlabel("seconds; grey: a fault, dotted: recovery is complete, red: a broken promise")
     for axes in (upper, lower):
         mark(axes, faults, axes is upper and len(faults) <= NAMED_FAULTS)
         axes.set_ylim(bottom=0)

@@ -1,7 +1,7 @@
-"""A network namespace for each part of the stack, all on one bridge, and what can be done to their lines.
+"""A network namespace for each part of the stack, all on one bridge, and the faults of their network lines.
 
-Everything lies in the runner's own network and mount namespace and ends with it; nothing of the host's network is seen or
-changed. The runner itself, and the motes, are at HUB.
+Everything is inside the runner's own network and mount namespace and ends with it. The host's network is neither seen
+nor changed. The runner itself, and the motes, are at HUB.
 """
 
 import os
@@ -16,7 +16,7 @@ SUBNET = "10.77.0"
 HUB = f"{SUBNET}.1"
 BRIDGE = "river"
 TABLE = "faults"
-# They end with the program that made them, also when that is killed.
+# The namespaces end with the program that made them, even if it is killed.
 NAMESPACES = ("setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork", "--kill-child",
               "--mount-proc", "--propagation", "private")
 NEEDED = {"setpriv": "util-linux", "unshare": "util-linux", "nsenter": "util-linux", "ip": "iproute2",
@@ -33,17 +33,17 @@ def run(*words):
 def lacking():
     """Why this host cannot do it, or None."""
     if os.geteuid() != 0:
-        return "namespaces, lines and disks of its own need root"
+        return "private namespaces, network lines and disks need root"
     for program, package in NEEDED.items():
         if shutil.which(program) is None:
             return f"{program} is not there (Debian package {package}); run tools/install faults"
     done = subprocess.run([*NAMESPACES, "ip", "link", "add", "river", "type", "bridge"], capture_output=True, text=True,
                           timeout=60, check=False)
-    return f"no network namespace with a bridge can be had here: {done.stderr.strip()}" if done.returncode != 0 else None
+    return f"no network namespace with a bridge here: {done.stderr.strip()}" if done.returncode != 0 else None
 
 
 def has_netem():
-    """Whether the kernel can delay packets; asked on a line of our own."""
+    """Whether the kernel can delay packets; tried on our own line."""
     done = subprocess.run(["tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"], capture_output=True,
                           timeout=60, check=False)
     if done.returncode == 0:
@@ -79,7 +79,7 @@ class Place:
         run("ip", "link", "set", self.outer, "up")
 
     def drop(self, *match):
-        """Packets that come in and match (nft(8)) go nowhere."""
+        """Drops incoming packets that match (nft(8))."""
         self.run("nft", "add", "table", "inet", TABLE)
         self.run("nft", f"add chain inet {TABLE} in {{ type filter hook input priority 0; }}")
         self.run("nft", "add", "rule", "inet", TABLE, "in", "iifname", "eth0", *match, "drop")
@@ -88,7 +88,8 @@ class Place:
         self.run("nft", "delete", "table", "inet", TABLE)
 
     def slow_down(self, milliseconds):
-        """What leaves it is late by so much, or where the kernel cannot delay, waits behind a line of 4 Mbit/s."""
+        """Delays outgoing packets by that time. If the kernel cannot delay packets, the line is limited to 4 Mbit/s
+        instead."""
         how = (["netem", "delay", f"{milliseconds}ms", f"{milliseconds // 4}ms"] if has_netem()
                else ["tbf", "rate", "4mbit", "burst", "16kb", "latency", f"{4 * milliseconds}ms"])
         self.run("tc", "qdisc", "add", "dev", "eth0", "root", *how)
@@ -97,12 +98,12 @@ class Place:
         self.run("tc", "qdisc", "delete", "dev", "eth0", "root")
 
     def reset_connections(self):
-        """All that are open there, both ends hear of it."""
+        """Resets all open connections; both ends are notified."""
         self.run("ss", "-K", "-t", "state", "established")
 
 
 class Places:
-    """The bridge and a place for each name; their addresses are in `hosts`, which takes the place of /etc/hosts."""
+    """The bridge, and a place for each name. Their addresses are in `hosts`, which replaces /etc/hosts."""
 
     def __init__(self, directory, names):
         self.directory = Path(directory)

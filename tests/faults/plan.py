@@ -1,10 +1,10 @@
-"""What happens when: the same seed, settings and parts give the same plan."""
+"""The schedule of faults. The same seed, settings and parts give the same plan."""
 
 import random
 from dataclasses import dataclass, field
 
 OVERLAPPING = 0.2  # share of the rounds in which a second fault begins while the first goes on
-SETTLING_SECONDS = 2  # of load before the first fault
+SETTLING_SECONDS = 2  # seconds of load before the first fault
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Round:
 
     @property
     def ways(self):
-        """In which the motes send: those that every fault allows."""
+        """The protocols in which the motes send: those that all faults allow."""
         return min((each.kind.ways for each in self.faults), key=len)
 
 
@@ -34,7 +34,8 @@ def cards(kinds, river):
 
 
 class Deck:
-    """Everything that can be done once, in a random order, and again; the kinds by turns, so that a short run has many."""
+    """Yields every possible fault once in random order, then again. Kinds take turns, so that a short run covers
+    many."""
 
     def __init__(self, all_cards, dice):
         self.all_cards, self.dice, self.left = all_cards, dice, []
@@ -60,8 +61,8 @@ class Deck:
 
 
 def plan(seed, faults, observations, kinds, river, longest, rate):
-    """Rounds with so many faults and observations in all. `longest`: seconds that no fault lasts longer than; `rate`: of
-    observations a second."""
+    """Plans rounds with this total of faults and observations. `longest`: maximum seconds of a fault; `rate`:
+    observations per second."""
     dice = random.Random(seed)
     deck = Deck(cards(kinds, river), dice)
     drawn = []

@@ -1,6 +1,6 @@
-"""Messages that must be refused, by reason: one row at least for each reason that the workers' code knows, which the runner
-asks a worker for. What the stores and the broker refuse is refused by real servers: MongoDB's validator, the proxy before the
-triplestore, the bound on what is published."""
+"""Messages that must be refused, by reason: at least one row for each reason in the workers' code. The runner gets the
+list of reasons from a worker. Real servers make the refusals of stores and broker: MongoDB's validator, the proxy in
+front of the triplestore, and the size limit for published messages."""
 
 import itertools
 import random
@@ -12,15 +12,15 @@ import servers
 
 from .river import PUBLISH_BYTES
 
-REFUSED_DOCUMENT = 98765  # values that the stores are told to refuse
+REFUSED_DOCUMENT = 98765  # values that the stores are configured to refuse
 REFUSED_STATEMENT = 98764.5
-FIRST_TIME = 1_000_000_000  # of poison; years before that of the motes
+FIRST_TIME = 1_000_000_000  # time of the poison; years before the motes' times
 HEAVY = ("too-large", "too-many-records", "unpublishable")
-HEAVY_EVERY = 20  # turns of the others for each of these
+HEAVY_EVERY = 20  # turns of the other poisons for each of these
 
 
 class Poison:
-    """A message, what of it is refused, and what the ledger says of it. `unsure`: ids that may or may not be stored."""
+    """A message, its refused records, and its entries in the ledger. `unsure`: ids that may or may not be stored."""
 
     def __init__(self, case, kept=(), unsure=()):
         self.reason, self.record = case.reason, case.record
@@ -53,12 +53,13 @@ def stored_elsewhere(mote, at):
 
 
 def of(mote, other, at):
-    """All of them, of one mote and hour."""
+    """All poisons of one mote and hour."""
     return [Poison(each, each.ids) for each in bad_packs.cases(mote, other, at)] + list(stored_elsewhere(mote, at))
 
 
 def stream(motes, seed):
-    """Without end, in a random order, every reason as often as another but for the heavy ones after the first turn."""
+    """Yields poisons without end in random order. All reasons are equally frequent, except that heavy ones become rare
+    after the first turn."""
     dice = random.Random(seed)
     first = seed % 10**5 * 100
     for hour in itertools.count(first):

@@ -1,4 +1,5 @@
-"""What a run leaves: run.json with everything, faults.csv and rounds.csv, report.md, course.csv and course.svg."""
+"""Writes the results of a run: run.json with everything, faults.csv and rounds.csv, report.md, course.csv and
+course.svg."""
 
 import csv
 import json
@@ -10,10 +11,11 @@ ROUND_COLUMNS = ("round", "begun", "ended", "ways", "messages", "observations", 
                  "again", "order_violations", "wrong")
 TITLE = "# Faults: {good} of {count} rounds as promised\n"
 NOTES = """
-Recovery is from the end of a fault (what was killed is started again then) until every part says that it is ready, the balancer
-sees all of them, and no more than two seconds' worth of messages is on its way; when two faults overlap, from the end of both.
-*again*: messages that were sent again without a name and arrived twice; nobody can tell these from another reading.
-"""
+        Recovery is the time from the end of a fault, when killed parts are restarted, until every part is ready, the
+        balancer sees all of them, and at most two seconds' worth of messages is in progress. When two faults overlap,
+        it starts when both have ended. *again*: messages without a name that were sent again and arrived twice; they
+        cannot be told from a second reading.
+        """
 
 
 def flat(value):
@@ -38,7 +40,7 @@ def table(columns, rows):
 
 
 def by_kind(rounds):
-    """A row for each kind and target: how often, and how long recovery took."""
+    """A row for each kind and target: how often it occurred, and how long recovery took."""
     found = {}
     for row in fault_rows(rounds):
         found.setdefault((row["kind"], row["target"].rstrip("0123456789").rstrip("-")), []).append(row)
@@ -71,7 +73,7 @@ def markdown(run):
 
 
 def write(folder, run, samples):
-    """Also after each round, so that a run that is killed leaves what it has."""
+    """Called after each round, so that a killed run leaves its results so far."""
     (folder / "run.json").write_text(json.dumps(run, indent=1) + "\n")
     write_csv(folder / "faults.csv", FAULT_COLUMNS, fault_rows(run["rounds"]))
     write_csv(folder / "rounds.csv", ROUND_COLUMNS, run["rounds"])

@@ -1,5 +1,5 @@
-"""The stack with each part in a network namespace of its own, each store and broker on a disk of its own, and proxies before
-the stores; and the parts by name, to be killed, stopped and started again."""
+"""The stack, with each part in its own network namespace, each store and broker on its own disk, and proxies in front
+of the stores. Parts can be killed, stopped and restarted by name."""
 
 import concurrent.futures
 import signal
@@ -14,8 +14,8 @@ from .places import HUB, Places
 
 ROLES = ("worker", "gateway", "balancer", "broker", "documents", "graph")
 DISK_MEBIBYTES = {"broker": 2048, "documents": 16384, "graph": 32768}
-PUBLISH_BYTES = 20 * 1024  # so that a pack of a hundred good records is too large to be published again
-# Small values, so that the seconds of a fault are many of their periods.
+PUBLISH_BYTES = 20 * 1024  # a pack of a hundred good records is then too large to be published
+# Small values, so that a fault lasts for many of these periods.
 WORKER_SETTINGS = ("--timeout=5s", "--backoff-longest=2s", "--announce=500ms", f"--publish-bytes={PUBLISH_BYTES}")
 
 
@@ -37,10 +37,10 @@ class River(stack.Stack):
         self.no_disks = None  # why there are none
         self.document_proxy = self.graph_proxy = None
         self.pool = concurrent.futures.ThreadPoolExecutor(8)
-        self.poisoners = []  # names of the motes that poison is of
-        self.message_rate = 0  # of all motes together, a second
-        self.ledgers = []  # folders with one each
-        self.afterwards = []  # asked when a round is over: what is wrong, as a list of words
+        self.poisoners = []  # names of the motes for poison
+        self.message_rate = 0  # observations per second of all motes together
+        self.ledgers = []  # folders with one registry each
+        self.afterwards = []  # called at the end of a round; returns a list of errors
 
     def named(self, role):
         return [name for name, each in self.roles.items() if each == role]
@@ -65,7 +65,7 @@ class River(stack.Stack):
         super().start()
 
     def port_mapper(self, broker):
-        """The one of its namespace; all of them listen on the same port."""
+        """The port mapper of its namespace; all of them listen on the same port."""
         mapper = servers.PortMapper(self.out / "logs" / f"{broker.name}-epmd.log")
         mapper.host, mapper.words_before, mapper.port = broker.host, broker.words_before, 4369
         return mapper
@@ -86,7 +86,7 @@ class River(stack.Stack):
             self.graph_proxy = proxies.HttpProxy(target, host=HUB).__enter__()
 
     def assign_ports(self):
-        """Each part has an address of its own, so all gateways have the same port, and all workers."""
+        """Each part has its own address, so all gateways use the same port, and so do all workers."""
         for server in self.servers.values():
             server.ports = servers.free_ports(server.n_ports)
         for name in self.named("gateway"):
@@ -115,7 +115,7 @@ class River(stack.Stack):
         return self.out / "clocks" / name
 
     def set_clock(self, name, seconds):
-        """Of a worker or gateway, from the true time."""
+        """Sets the offset of a worker's or gateway's clock from the true time."""
         path = self.clock_file(name)
         path.parent.mkdir(exist_ok=True)
         path.with_suffix(".new").write_text(f"{seconds:+d}\n")
@@ -170,7 +170,7 @@ class River(stack.Stack):
     # ---- how it is ----
 
     def troubles(self):
-        """What is not as it should be, one line each."""
+        """What is wrong with the stack, one line each."""
         found = [f"{name} does not run" for name in self.roles if not self.alive(name)]
         programs = [*self.workers, *self.gateways]
         reasons = self.pool.map(lambda each: each.not_ready(), programs)

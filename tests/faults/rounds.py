@@ -1,4 +1,4 @@
-"""One round: load, the faults of the plan in it, recovery after each, and the verdict when nothing is under way any more."""
+"""One round: load, the planned faults, recovery after each, and the verdict when no message is in progress."""
 
 import contextlib
 import random
@@ -11,22 +11,22 @@ from .kinds.kind import behind
 from .motes import Motes
 from .verdict import judge_motes, judge_stores
 
-NEVER = 10  # times the bound of its faults, on any machine: then the run is given up
+NEVER = 10  # multiple of the faults' recovery limit after which the run is abandoned, on any machine
 DRAIN_SECONDS = 120
 TROUBLES = (servers.ServerError, pika.exceptions.AMQPError, OSError)
 
 
 class Rounds:
-    """`watch` and `verdicts` see all rounds; `settings` are those of cli.py; `tell(text)` shows progress."""
+    """`watch` and `verdicts` span all rounds; `settings` are those of cli.py; `tell(text)` shows progress."""
 
     def __init__(self, river, watch, verdicts, settings, tell):
         self.river, self.watch, self.verdicts, self.settings, self.tell = river, watch, verdicts, settings, tell
         self.few = max(20, 2 * river.message_rate)
-        self.not_compared = []  # (what the motes say, whether all faults were behind the broker), a pair for each round
+        self.not_compared = []  # for each round: (the motes' summary, whether all faults were behind the broker)
 
     def run(self, planned):
-        """The round's row and those of its faults. A part of ours that ended by itself, what does not recover in time and
-        what is stored wrongly is in "wrong", in words."""
+        """Returns the row of the round and those of its faults. The field "wrong" lists our own parts that died
+        unexpectedly, late recoveries, and wrongly stored data."""
         motes = Motes(self.river, f"{planned.number:04}", planned.ways)
         self.river.ledgers.append(motes.directory)
         self.watch.motes = motes
@@ -47,14 +47,14 @@ class Rounds:
                 "faults": rows}
 
     def compare(self, row):
-        """Adds to the row of the last round what came to the stores since the last comparison."""
+        """Adds to the row of the last round what the stores received since the last comparison."""
         verdict = self.verdicts.of(self.watch.motes)
         row["wrong"] += judge_stores(verdict, self.not_compared)
         row.update(verdict)
         self.not_compared.clear()
 
     def break_things(self, planned, begun):
-        """Every fault at its time, each until its end; one that overlaps another is ended with it."""
+        """Injects every fault at its time and ends it. A fault that overlaps another ends together with it."""
         rows = []
         with contextlib.ExitStack() as going_on:
             for fault in planned.faults:
@@ -87,7 +87,7 @@ class Rounds:
         return row
 
     def ended_by_itself(self, faults):
-        """Workers and gateways that nobody killed, and that do not run."""
+        """Workers and gateways that died although no fault killed them."""
         killed = {name for fault in faults for name in (
             self.river.named(self.river.roles[fault.target]) if fault.kind.of_all else [fault.target])}
         return [name for name, role in self.river.roles.items()

@@ -1,10 +1,10 @@
-"""What is stored against what was sent, when a round is over; all rounds so far count."""
+"""Compares what is stored with what was sent, at the end of a round, over all rounds so far."""
 
 import load
 import servers
 
-KEYS = ("missing", "doubled", "foreign", "again")  # the last in messages
-LATE_SECONDS = 60  # what is not there yet is looked for so long
+KEYS = ("missing", "doubled", "foreign", "again")  # the last value counts messages
+LATE_SECONDS = 60  # seconds to wait for missing data
 
 
 class Verdicts:
@@ -19,7 +19,7 @@ class Verdicts:
         return {**{key: load.total(verdict, key) for key in KEYS}, "again": verdict["raw"]["again"]}
 
     def of(self, motes):
-        """What came since the last comparison; waits a little for what is missing."""
+        """Compares what was stored since the last comparison; waits a little for missing data."""
         found = {}
 
         def complete():
@@ -33,8 +33,8 @@ class Verdicts:
 
 
 def judge_stores(verdict, rounds):
-    """What is stored wrongly, as words. `rounds`, since the last comparison: (what the motes say, whether the faults were behind
-    the broker only, so that no mote noticed them)."""
+    """What is stored wrongly, in words. `rounds`: for each round since the last comparison, (the motes' summary,
+    whether all faults were behind the broker, so that no mote noticed them)."""
     wrong = [f"{count} {key}" for key, count in verdict.items() if key != "again" and count != 0]
     resent = sum(summary["resent"] for summary, all_behind in rounds if not all_behind)
     if verdict["again"] > resent:
@@ -43,7 +43,7 @@ def judge_stores(verdict, rounds):
 
 
 def judge_motes(summary):
-    """What the motes saw that they should not, as words."""
+    """What the motes saw but should not have seen, in words."""
     wrong = []
     if summary["order_violations"]:
         wrong.append(f"{summary['order_violations']} out of order")

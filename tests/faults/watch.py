@@ -1,4 +1,5 @@
-"""How it goes meanwhile: twice a second what is wrong, what waits and what was confirmed; and when all is normal again."""
+"""Watches a run: records twice a second what is wrong, how much waits and how much was confirmed; and finds out when
+all is normal again."""
 
 import threading
 import time
@@ -9,13 +10,13 @@ import servers
 from .kinds.broker import connect
 
 PERIOD = 0.5
-LOOK_SECONDS = 180  # that one look at the stack takes at most; each question of it has a limit of its own
-FEW_SECONDS = 2  # worth of messages on their way that are no backlog
-TWICE = 2  # samples in a row; a message may be on its way between two places where it is counted
+LOOK_SECONDS = 180  # maximum seconds of one sample of the stack; each query in it has its own limit
+FEW_SECONDS = 2  # seconds' worth of messages in progress that do not count as a backlog
+TWICE = 2  # samples in a row; a message may be in transit between two places where it is counted
 
 
 class Queues:
-    """Messages that wait, and that workers have in hand; None when nobody can tell."""
+    """The number of messages that wait or that workers hold; None when it cannot be determined."""
 
     def __init__(self, river):
         self.river, self.connection = river, None
@@ -61,9 +62,9 @@ class Watch(threading.Thread):
     def check(self):
         """Raises when no more samples come."""
         if not self.is_alive() and not self.over.is_set():
-            raise servers.ServerError("the watch of the stack ended by itself; standard error has the reason")
+            raise servers.ServerError("the watch of the stack ended unexpectedly; see standard error for the reason")
         if self.now() > self.looked + LOOK_SECONDS:
-            raise servers.ServerError(f"a look at the stack has not ended within {LOOK_SECONDS} s")
+            raise servers.ServerError(f"a sample of the stack has not ended within {LOOK_SECONDS} s")
 
     def sample(self):
         began = self.now()
@@ -82,7 +83,8 @@ class Watch(threading.Thread):
     # ---- waiting for something ----
 
     def await_samples(self, good, seconds):
-        """When the first of TWICE samples in a row that began after now was good; None: not within so many seconds."""
+        """Waits for TWICE good samples in a row that start after now. Returns the time of the first one; None if the
+        time limit is over."""
         first = self.now()
         while self.now() < first + seconds + PERIOD:
             self.check()
@@ -94,11 +96,11 @@ class Watch(threading.Thread):
         return None
 
     def await_normal(self, few, seconds):
-        """All is ready, and not more than a few messages are under way."""
+        """Everything is ready, and only a few messages are in progress."""
         return self.await_samples(lambda each: self.why_not(each, few) is None, seconds)
 
     def await_drained(self, seconds):
-        """All was sent and answered, and nothing is under way."""
+        """Everything was sent and answered, and nothing is in progress."""
         return self.await_samples(lambda each: each["answered"] and self.why_not(each, 0) is None, seconds)
 
     @staticmethod

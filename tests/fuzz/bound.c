@@ -5,14 +5,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Of the sanitizers' <sanitizer/allocator_interface.h>, which gcc does not bring. */
+/* Declared as in the sanitizers' <sanitizer/allocator_interface.h>, which gcc does not include. */
 int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
                                               void (*on_free)(const volatile void *));
 size_t __sanitizer_get_allocated_size(const volatile void *memory);
 
 static _Thread_local struct {
     bool on;
-    ptrdiff_t live, most, allowed; /* bytes; what was there before may be freed: below 0 */
+    ptrdiff_t live, most, allowed; /* bytes; negative when earlier allocations are freed */
     size_t fixed, size;
 } watch;
 

@@ -1,5 +1,5 @@
-/* Stands in for libFuzzer in make test, which needs no clang: so many mutations of the files in a
- * folder (seeds.py), with a seeded random generator.
+/* Replaces libFuzzer in make test, which needs no clang: tries a number of mutations of the files
+ * in a folder (seeds.py), with a seeded random generator.
  *
  * fuzz_NAME ROUNDS FOLDER */
 #include "tests/fuzz/fuzz.h"
@@ -99,7 +99,7 @@ static size_t mutate(uint8_t *data, size_t size) {
     return size;
 }
 
-/* The input gets memory of its own size, so that reading past its end is seen. */
+/* The input is copied to memory of exactly its size, so that reads past its end are detected. */
 static void run_one(const uint8_t *data, size_t size) {
     uint8_t *exact = malloc(size > 0 ? size : 1);
     if (exact != NULL) {

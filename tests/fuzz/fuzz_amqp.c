@@ -1,6 +1,6 @@
-/* The properties and headers of a message, as they are on the wire (the content header without its
- * first 12 bytes), read as the worker reads them: by the library, then ours. The body is a pack
- * whose times count from the arrival. */
+/* The properties and headers of a message in wire format (the content header without its first 12
+ * bytes), decoded as in the worker: by the library, then by our code. The body is a pack with times
+ * relative to the arrival. */
 #include "broker/arrival.h"
 #include "broker/assembly.h"
 #include "broker/rabbitmq_c.h"
@@ -89,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static ir_registry_t *registry;
     ir_error_t error;
     if (registry == NULL && ir_registry_load(REGISTRY, &registry, NULL, &error) != IR_OK) {
-        abort(); /* not in the root of the source tree? */
+        abort(); /* missing when not run in the root of the source tree */
     }
     amqp_pool_t pool;
     void *decoded = NULL;

@@ -1,5 +1,5 @@
-/* AMQP frames of one channel, put together to messages: the input chooses frames and their content.
- */
+/* AMQP frames of one channel, assembled into messages: the input chooses frames and their content.
+ *  */
 #include "broker/assembly.h"
 #include "broker/rabbitmq_c.h"
 #include "tests/fuzz/fuzz.h"
@@ -43,7 +43,7 @@ static uint64_t take_number(reader_t *reader) {
     return number;
 }
 
-/* Headers of any kind whose value is a number or is not read. */
+/* Headers of any type whose value is a number or is ignored. */
 static void take_arrival(reader_t *reader, amqp_basic_properties_t *properties,
                          amqp_table_entry_t entries[static HEADERS_MAX]) {
     static const char *const names[] = {IR_HEADER_STAMP, IR_HEADER_ARRIVAL, "redelivered", "x"};

@@ -1,5 +1,5 @@
-/* The files of a backup, as `ir-store restore` reads them: the sums, documents of MongoDB, and
- * statements; plain or out of gzip. */
+/* The files of a backup, as `ir-store restore` reads them: checksums, MongoDB documents, and
+ * statements; plain or compressed with gzip. */
 #include "store/backup/bson_stream.h"
 #include "store/backup/file.h"
 #include "store/backup/sums.h"
@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define INPUT_MOST ((size_t)64 * 1024) /* out of gzip comes a thousand times as much */
+#define INPUT_MOST ((size_t)64 * 1024) /* gzip data can expand a thousandfold */
 #define FIXED ((size_t)48 * 1024 * 1024)
 #define FACTOR 0
 #define SUMS "SHA256SUMS"

@@ -1,6 +1,6 @@
-/* What comes in on a connection of the gateway, as bytes: HTTP with the bounds around it, and the
- * bodies of its requests. The client sends all it has, reads what comes, and ends; the server must
- * be rid of it soon. */
+/* The bytes received on a connection of the gateway: HTTP with its limits, and the bodies of
+ * requests. The client sends all its data, reads the answer, and closes; the server must then free
+ * the connection soon. */
 #include "http/connections.h"
 #include "http/listener.h"
 #include "ingest/proxies.h"
@@ -95,7 +95,8 @@ static bool start(void) {
            find_address();
 }
 
-/* From an address of its own, since there are more of these than of ports that rest. */
+/* Each client uses a different address, because the ports of closed connections stay reserved for a
+ * while. */
 static int connect_client(void) {
     static uint32_t number;
     struct sockaddr_in from = {.sin_family = AF_INET};
@@ -109,7 +110,7 @@ static int connect_client(void) {
     return fd;
 }
 
-/* Sends what the socket takes; false when all is sent, or nobody wants it. */
+/* Sends as much as the socket accepts. Returns false when all is sent or the peer has closed. */
 static bool send_some(int fd, ir_view_t *rest) {
     const ssize_t sent = send(fd, rest->data, rest->size, MSG_NOSIGNAL);
     if (sent > 0) {
@@ -132,7 +133,7 @@ static void talk(ir_view_t input) {
         }
         event_base_loop(server.base, EVLOOP_NONBLOCK);
         if (++turns == TURNS_MAX) {
-            abort(); /* it keeps a connection that is of no use */
+            abort(); /* the server keeps a useless connection */
         }
     } while (turns < 3 || ir_connections_count(server.connections) > 0);
     close(fd);

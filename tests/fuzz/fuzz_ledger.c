@@ -1,4 +1,4 @@
-/* A ledger, and a comparison with what it says itself. */
+/* A ledger, and its comparison with its own content. */
 #include "store/ledger.h"
 #include "tests/fuzz/fuzz.h"
 

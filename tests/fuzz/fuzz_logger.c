@@ -1,5 +1,5 @@
-/* Files of loggers, of every kind of table: whatever is in them, the packs are the same in any
- * portions, and each is SenML that the gateway would take. */
+/* Logger files of every table format. Whatever they contain, the packs do not depend on the sizes
+ * of reads, and each pack is SenML that the gateway would accept. */
 #include "common/log.h"
 #include "feed/input.h"
 #include "observation/senml/senml.h"
@@ -59,7 +59,7 @@ static void check_pack(const ir_pack_t *pack) {
     ir_arena_free(arena);
 }
 
-/* The bodies of all packs, read in such portions. */
+/* The bodies of all packs, read in portions of this size. */
 static void read_all(const ir_position_t *position, const char *path, size_t portion,
                      ir_buffer_t *bodies) {
     ir_error_t error;

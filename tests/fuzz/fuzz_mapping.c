@@ -1,5 +1,6 @@
-/* The mapping of ir-feed: what is taken must hold what its header promises, what is not says why.
- */
+/* The mapping of ir-feed: an accepted mapping must keep the promises of its header file; a refused
+ * one must give a reason.
+ *  */
 #include "feed/layout.h"
 #include "feed/map.h"
 #include "tests/fuzz/fuzz.h"

@@ -1,11 +1,13 @@
-/* What the management interface of a broker answers: up to four answers, apart by a zero byte. */
+/* Answers of a broker's management interface: up to four, separated by a zero byte. */
 #include "tests/fuzz/fuzz.h"
 #include "worker/policies.h"
 
 #include <string.h>
 
 #define FIXED ((size_t)256 * 1024)
-#define FACTOR 600 /* a JSON value of two bytes is 80 in the parser; a fault is a line of 200 */
+#define FACTOR                                                                                     \
+    600 /* a JSON value of two bytes takes 80 bytes in the parser; a fault is a line of            \
+         * 200 bytes */
 
 static ir_view_t next(ir_view_t *rest) {
     const char *end = rest->size > 0 ? memchr(rest->data, '\0', rest->size) : NULL;

@@ -1,4 +1,4 @@
-/* Replay data in CSV, plain or out of gzip. */
+/* Replay data in CSV, plain or compressed with gzip. */
 #include "loadgen/source/replay.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -3,7 +3,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #define FIXED ((size_t)64 * 1024)
-#define FACTOR 160 /* a JSON value of two bytes is 80 in the parser */
+#define FACTOR 160 /* a JSON value of two bytes takes 80 bytes in the parser */
 
 static ir_status_t ignore(void *context, ir_view_t line) {
     *(size_t *)context += ir_sparql_cell(line).size;

@@ -1,4 +1,4 @@
-/* A table of stations in CSV, and the registry that is written of it, which must load. */
+/* A CSV table of stations, and the registry made from it, which must load. */
 #include "observation/registry/registry.h"
 #include "stations/table.h"
 #include "stations/turtle.h"

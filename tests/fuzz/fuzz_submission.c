@@ -1,5 +1,5 @@
-/* The body of a request, as each media type; out of gzip when it begins like that. An answer must
- * be one of those that are documented, and be JSON. */
+/* The body of a request, in each media type; decompressed if it begins like gzip. The answer must
+ * be one of the documented ones, in JSON. */
 #include "ingest/refusal.h"
 #include "ingest/submission.h"
 #include "tests/fuzz/pack.h"
@@ -11,7 +11,7 @@
 
 #define NOW_NS INT64_C(1400000000000000000)
 #define FIXED (FUZZ_PACK_FIXED + (size_t)256 * 1024)
-#define FACTOR (FUZZ_PACK_FACTOR + 8) /* what comes out of gzip is held, too */
+#define FACTOR (FUZZ_PACK_FACTOR + 8) /* decompressed data are kept as well */
 
 static const ir_submission_limits_t limits = {
     .senml = {.bytes = 1048576, .depth = 16, .records = 10000, .future_ns = NOW_NS / 1000},

@@ -1,4 +1,4 @@
-/* Uplinks of LoRaWAN devices, as they come from a network server's broker. */
+/* Uplinks of LoRaWAN devices, as a network server's broker delivers them. */
 #include "common/log.h"
 #include "feed/uplink.h"
 #include "observation/registry/registry.h"

@@ -1,4 +1,4 @@
-/* A SenML pack of either form: what is resolved must hold what senml.h promises. */
+/* A SenML pack in JSON or CBOR: the resolved records must keep the promises of senml.h. */
 #ifndef IR_TESTS_FUZZ_PACK_H
 #define IR_TESTS_FUZZ_PACK_H
 
@@ -7,9 +7,9 @@
 
 #include <stddef.h>
 
-/* What a body may cost to decode: a record and a refusal each have their place, together 368 bytes,
- * before it is known which it will be, and a record of CBOR may be one byte; a JSON value of two
- * bytes is 80 in the parser. */
+/* Memory limit for decoding a body. Space for a record and a refusal, together 368 bytes, is
+ * reserved before it is known which of them is needed, and a CBOR record may be one byte. A JSON
+ * value of two bytes takes 80 bytes in the parser. */
 #define FUZZ_PACK_FIXED ((size_t)256 * 1024)
 #define FUZZ_PACK_FACTOR 400
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Runs the fuzzers, two at a time, each for so many seconds, and ends with a table.
+"""Runs the fuzzers, two at a time, each for the given number of seconds, and ends with a table.
 
-An input that crashes a target, leaks, takes more than TIMEOUT_SECONDS or more memory than the target allows is a finding.
-It is kept below out/fuzz/findings/TARGET/ and tried first by the next run; the exit status is then 1. What was found of new paths
-is kept below out/fuzz/corpus/TARGET/ and goes on from there.
+An input that crashes a target, leaks, takes more than TIMEOUT_SECONDS or more memory than the target allows is a
+finding. It is kept below out/fuzz/findings/TARGET/ and tried first by the next run; the exit status is then 1. Inputs
+that reach new code are kept below out/fuzz/corpus/TARGET/, where the next run continues.
 """
 
 import argparse
@@ -26,7 +26,7 @@ TIMEOUT_SECONDS = 10  # of one input, with the sanitizers
 RSS_MIB = 1024
 MALLOC_MIB = 64  # of one allocation
 INPUT_MOST = 65536
-FOREIGN_MOST = 4 << 20  # a larger file of a foreign corpus is cut
+FOREIGN_MOST = 4 << 20  # larger files of an external corpus are cut
 GRACE_SECONDS = 900  # for reading the corpora
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:quarantine_size_mb=16:allocator_may_return_null=1",
@@ -69,7 +69,8 @@ class Result:
 
 
 def foreign_folders(corpus, target):
-    """Of a foreign corpus: the folder named like the target, or, when no target has one, all of it for each."""
+    """The part of an external corpus for a target: the folder with the target's name; if no target has one, the whole
+    corpus."""
     if corpus is None:
         return []
     named = [each for each in seeds.TARGETS if (corpus / each).is_dir()]
@@ -100,7 +101,7 @@ def run_target(target, seconds, corpus):
         except subprocess.TimeoutExpired:
             out.write(b"ERROR: it did not end by itself\n")
             status = 1
-    # A slow input that is no finding yet is told by the library, too.
+    # The library also reports slow inputs that are not yet a finding.
     findings = sorted(each for each in set(found.iterdir()) - before if not each.name.startswith("slow-unit-"))
     return Result(target, status, log, findings)
 
@@ -119,7 +120,7 @@ def show(results):
 def check_options(options):
     text = options.seconds
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= SECONDS_MOST:
-        raise WrongError(f"SECONDS={text}: wants a whole number of seconds for each target, 1 to {SECONDS_MOST}")
+        raise WrongError(f"SECONDS={text}: needs a whole number of seconds for each target, 1 to {SECONDS_MOST}")
     corpus = options.corpus
     if corpus is not None and not (corpus.is_dir() and any(each.is_file() for each in corpus.rglob("*"))):
         raise WrongError(f"CORPUS={corpus}: wants a folder with files in it")
@@ -131,7 +132,7 @@ def check_options(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", default="60", help="for each target")
-    parser.add_argument("--corpus", type=Path, help="a folder with more inputs, or with a folder of them for each target")
+    parser.add_argument("--corpus", type=Path, help="a folder with more inputs, or with one folder of inputs per target")
     parser.add_argument("--check", action="store_true", help="only look at the arguments")
     parser.add_argument("targets", nargs="*", help="all unless some are named")
     options = parser.parse_args()

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes the fuzzers' seed corpora and dictionaries from the data of the other tests.
 
-seeds.py FOLDER writes FOLDER/TARGET/NAME for every target, and FOLDER/TARGET.dict where words help. Inputs that were
-findings once are in tests/data/fuzz/TARGET/ and become seeds too, so that every run of the fuzzers tries them again.
+seeds.py FOLDER writes FOLDER/TARGET/NAME for every target, and FOLDER/TARGET.dict where words help. Former findings are
+in tests/data/fuzz/TARGET/ and become seeds too, so that every run tries them again.
 """
 
 import argparse
@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "ingest"))
 import guard  # noqa: E402
 
 DATA = ROOT / "tests" / "data"
-MANY = 3000  # records of a bomb; a seed has 64 KiB at most
+MANY = 3000  # records of a decompression bomb; a seed has at most 64 KiB
 ID = "018f6d0a-5b3c-8e2d-9a41-0123456789ab"
 
 

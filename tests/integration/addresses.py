@@ -1,6 +1,6 @@
-"""Addresses of one's own. The ports of a deployment and the names of its brokers follow from its addresses, so servers of two
-checkouts, or of two processes of the tests, need different ones: each process takes a number that no other has. The claim is an
-abstract socket (unix(7)), which like the addresses belongs to the network namespace, and ends with the process."""
+"""Gives each test process its own addresses. The ports of a deployment and the names of its brokers follow from its
+addresses, so two checkouts or two test processes need different ones. Each process claims a unique number. The claim is
+an abstract socket (unix(7)): like the addresses it belongs to the network namespace, and it ends with the process."""
 
 import socket
 
@@ -15,11 +15,11 @@ def claim():
             return number
         except OSError:
             continue
-    raise OSError("no addresses are free: too many processes of the tests run")
+    raise OSError("no addresses are free: too many test processes are running")
 
 
 NUMBER = claim()
 LOOPBACK = [f"127.0.0.{EACH * NUMBER + each}" for each in range(EACH)]
-LOOPBACK_V6 = f"fd00:127::{EACH * NUMBER}"  # to be set, and taken away, by who uses it
+LOOPBACK_V6 = f"fd00:127::{EACH * NUMBER}"  # address that the caller sets up and removes
 BRIDGE = f"10.99.{NUMBER}"  # the first three bytes of a /24
-BRIDGE_V6 = f"fd00:99:{NUMBER}:"  # of a /64, "::1" and so on with the rest
+BRIDGE_V6 = f"fd00:99:{NUMBER}:"  # prefix of a /64; addresses are this plus "::1" and so on

@@ -1,4 +1,5 @@
-"""Messages of which something must be refused, whatever the stores and the broker say: at least one for each such reason."""
+"""Messages that must be refused completely or in part, independently of stores and broker: at least one for each such
+reason."""
 
 import json
 import time
@@ -10,7 +11,7 @@ from harness import SENML_CBOR, SENML_JSON
 
 
 class Case:
-    """One message and what must become of it: the first refusal, and the records that are kept."""
+    """One message and its expected result: the first refusal, and the records that are kept."""
 
     def __init__(self, name, body, reason, record=-1, kept=(), detail="", key="", content_type=SENML_JSON):
         self.name, self.reason, self.record = name, reason, record
@@ -33,8 +34,8 @@ class Case:
 
 
 def cases(mote, other, at):
-    """Of that mote, with a sensor of the other one in one of them; their times are `at` and up to an hour later, so what is
-    good in them is new for each mote and hour."""
+    """The messages of that mote; one of them uses a sensor of the other mote. Their times are from `at` to an hour
+    later, so good records in them are new for each mote and hour."""
     return [*refused_whole(mote, at), *refused_in_part(mote, other, at)]
 
 
@@ -80,11 +81,11 @@ def refused_whole(mote, at):
 
 
 def refused_in_part(mote, other, at):
-    """One record is; the others of the pack are kept."""
+    """One record is refused; the others of the pack are kept."""
     sensor, key, bad = f"{mote}/00010", f"ir.{mote}", good(mote, 1, at)
 
     def case(name, number, record, reason, detail=""):
-        """In a pack in which only the middle record is bad."""
+        """Makes a pack in which only the middle record is bad."""
         around = [good(mote, 11.25, at + number), good(mote, 12.5, at + number + 900)]
         return Case(name, [around[0], record, around[1]], reason, 1, around, detail, key)
 

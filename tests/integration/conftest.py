@@ -1,4 +1,4 @@
-"""Servers for the whole session, and a pipeline for each test. With pytest-xdist every process has a session of its own."""
+"""Servers for the whole session, and a pipeline for each test. With pytest-xdist every process has its own session."""
 
 import contextlib
 
@@ -17,13 +17,13 @@ def pytest_configure(config):
 
 
 def end_at_once(_number):
-    """What fixtures and tests would stop one by one is killed first: pytest-xdist waits only some seconds."""
+    """Kills all servers at once before fixtures stop them one by one, because pytest-xdist waits only a few seconds."""
     servers.kill_all()
     raise KeyboardInterrupt
 
 
 def pytest_collection_modifyitems(items):
-    """The files that take longest come first, so that at the end no process still has one before it."""
+    """Runs the slowest files first, so that no process starts a slow file near the end."""
     place = {name: i for i, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)))
 
@@ -57,7 +57,7 @@ def front(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def other_broker(tmp_path_factory):
-    """RabbitMQ of another series, where there is one."""
+    """RabbitMQ of another series, if there is one."""
     yield from _server(harness.Broker, tmp_path_factory, "other-rabbitmq", root=harness.other_root())
 
 

@@ -1,6 +1,6 @@
 """A broker that misbehaves on demand, for publishers: enough of AMQP 0-9-1 to connect, open a channel and publish with
 confirms. What it does with a message depends on its routing key; by default it confirms it, several at once where
-RabbitMQ would. It runs in a thread of its own."""
+RabbitMQ would. It runs in its own thread."""
 
 import asyncio
 import contextlib
@@ -35,8 +35,8 @@ class Publisher:
         self.broker, self.reader, self.writer = broker, reader, writer
         self.published = 0
         self.open = set()  # numbers without an answer
-        self.done = set()  # those whose answer is due
-        self.message = None  # exchange, key, bytes that are missing; of the one that arrives
+        self.done = set()  # numbers whose answer is due
+        self.message = None  # of the message being received: exchange, key, missing bytes
 
     def close(self):
         self.writer.transport.abort()
@@ -107,7 +107,8 @@ class Publisher:
         self.done.add(number)
 
     def answer(self):
-        """As RabbitMQ does: all up to the first that is open in one, each of the others by its number."""
+        """Confirms like RabbitMQ: one answer for all messages before the first open one, then one answer for each other
+        message."""
         self.open -= self.done
         first = min(self.open, default=self.published + 1)
         together = [number for number in self.done if number < first]
@@ -125,7 +126,7 @@ class FakeBroker:
     def __init__(self):
         self.fate = lambda key: None
         self.unanswered = ()  # methods
-        self.mute = False  # says nothing of messages to exchanges that it does not have
+        self.mute = False  # does not check whether an exchange exists
         self.tried = 0  # such messages
         self.held = []
         self.keys = {}
@@ -176,7 +177,7 @@ class FakeBroker:
             publisher.writer.write(data)
 
     def each(self, what):
-        """Calls it for every connection, in the broker's thread."""
+        """Calls the function for every connection, in the broker's thread."""
 
         async def run():
             for publisher in list(self.publishers):

@@ -1,5 +1,5 @@
-"""A stack, and loads on it during which things are done to it: nothing that was confirmed is missing, nothing is there
-twice. Its workers' clocks are an hour wrong, which must decide nothing."""
+"""A stack, and loads during which faults happen: nothing confirmed is missing, nothing is stored twice. The workers'
+clocks are an hour wrong, which must not matter."""
 
 import contextlib
 import sqlite3
@@ -24,8 +24,8 @@ class WrongClocks(stack.Stack):
 
 
 class Load(load.Load):
-    """On a stack whose parts are started again meanwhile, and so have other process ids. Its motes stay in the registry, since
-    probes and what is delivered again come after it."""
+    """A load on a stack whose parts are restarted meanwhile and so change their process ids. Its motes stay in the
+    registry, because probes and redeliveries come after it."""
 
     def __init__(self, running, *more):
         super().__init__(running.description(), *more)
@@ -55,8 +55,8 @@ class Faulty:
         self.stack.stop()
 
     def send(self, via, actions, seconds=SECONDS, probing=False):
-        """Simulated motes; `actions` are (seconds after the first check, what to do). `probing`: single packs besides,
-        whose arrivals are looked at."""
+        """Simulated motes send. `actions` are (seconds after the first check, function). `probing`: also send single
+        packs and check their arrival times."""
         left = list(actions)
         begun = []
         for each in self.stack.workers:
@@ -88,12 +88,12 @@ class Faulty:
 
     @staticmethod
     def clean(one, earlier):
-        """What was sent again without a name may be there once more."""
+        """Messages without a name that were sent again may be stored once more."""
         verdict = one.verify(*earlier)
         return all(load.total(verdict, key) == 0 for key in ("missing", "doubled", "foreign"))
 
     def arrivals(self):
-        """[(body, ns, id)] of what is stored raw."""
+        """[(body, ns, id)] of the stored raw messages."""
         path = self.stack.documents_uri().removeprefix("sqlite:")
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as database:
             return database.execute("SELECT body, received_ns, id FROM raw").fetchall()
@@ -115,7 +115,7 @@ class Faulty:
         return lambda: self.stack.cluster.members[index].start()
 
     def cut_power(self):
-        """Of all brokers; it comes back for all at once."""
+        """The fault applies to all brokers, and ends for all at once."""
         for each in self.stack.cluster.members:
             each.kill()
         for each in self.stack.cluster.members:

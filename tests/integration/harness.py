@@ -58,7 +58,8 @@ def wait_for(condition, what, seconds=WAIT_SECONDS, pause=0.05):
 
 
 def raw_id(mote, body, time_ns=0, kind="absolute", name=None):
-    """As observation/identity.h defines it. time_ns: of the first record, or the arrival of kind "arrived"."""
+    """A message's id as defined in observation/identity.h. time_ns: time of the first record, or the arrival for the
+    kind "arrived"."""
     parts = [kind.encode(), mote.encode()]
     if kind == "named":
         parts += [str(len(name)).encode(), name]
@@ -68,14 +69,14 @@ def raw_id(mote, body, time_ns=0, kind="absolute", name=None):
 
 
 def absolute_raw_id(mote, body):
-    """Of a good pack, JSON or CBOR, in which all times are absolute."""
+    """The ids of a good pack, JSON or CBOR, in which all times are absolute."""
     first = json.loads(body)[0] if body.lstrip()[:1] == b"[" else cbor2.loads(body)[0]
     seconds = sum(first.get(label, first.get(number, 0)) for label, number in (("bt", -3), ("t", 6)))
     return raw_id(mote, body, round(seconds * 10**6) * 1000)
 
 
 def uuid8(namespace, parts, time_ns):
-    """UUIDv8 of bytes; time_ns None: without a time."""
+    """A UUIDv8 of bytes; time_ns None: without a time."""
     digest = bytearray(hashlib.sha256(namespace.bytes + b"\n".join(parts)).digest()[:16])
     if time_ns is not None:
         digest[:6] = (max(0, time_ns) // 10**6).to_bytes(6, "big")
@@ -106,10 +107,10 @@ def observation_id(name, time_ns, value):
 
 
 class Message:
-    """One pack of one mote, with the ids that it must get."""
+    """One pack of one mote, with its expected ids."""
 
     name = None  # its sender's name for it
-    timed = False  # its times count from its arrival
+    timed = False  # its times are relative to its arrival
 
     def __init__(self, mote, records):
         self.mote = mote
@@ -120,13 +121,13 @@ class Message:
 
 
 class ArrivalMessage:
-    """One whose times count from its arrival: its ids follow from what is stored of that."""
+    """A message whose times are relative to its arrival: its ids follow from the stored arrival."""
 
     timed = True
 
     def __init__(self, mote, records, number, age=None, name=None):
-        """`records` of absolute times; `age`: seconds before the arrival, None: it says no time. `number` makes the
-        body unique."""
+        """`records` have absolute times; `age`: seconds before the arrival, None: no time. `number` makes the body
+        unique."""
         bare = [{key: value for key, value in record.items() if key != "t"} for record in records]
         self.mote, self.name, self.age = mote, name, age
         self.records = [{**each, "t": -age} if age is not None else each for each in bare]
@@ -144,7 +145,7 @@ class ArrivalMessage:
 
 
 def mix_times(messages):
-    """Half of them as they are, the others by turns with relative times or none, with a name or without."""
+    """Half of the messages unchanged; the others in turn with relative times or none, with a name or without."""
     kinds = [None, (True, False), None, (False, True), None, (True, True), None, (False, False)]
     mixed = []
     for i, message in enumerate(messages):
@@ -179,7 +180,7 @@ def river_messages(limit=None):
 
 
 def write_ledger(path, sent):
-    """What ir-loadgen would note of (message, how often it was sent)."""
+    """The ledger lines that ir-loadgen would write for (message, times sent)."""
     lines = ["# ir-ledger 2"]
     for message, tries in sent:
         if message.timed:
@@ -193,7 +194,7 @@ def write_ledger(path, sent):
 
 
 def wrong_clock(hours):
-    """The environment of a program whose clock is so many hours ahead."""
+    """The environment of a program whose clock is that many hours ahead."""
     return faked_clock(FAKETIME=f"{hours:+d}h")
 
 
@@ -206,14 +207,14 @@ def faked_clock(**settings):
 
 
 def other_root():
-    """See servers.other_rabbitmq; without one the test is skipped."""
+    """The other RabbitMQ (servers.other_rabbitmq); without one the test is skipped."""
     if (root := servers.other_rabbitmq()) is None:
         pytest.skip("IR_RABBITMQ_ROOT names no root folder with another RabbitMQ")
     return root
 
 
 def series_of(root=None):
-    """(major, minor) of the RabbitMQ that is installed there."""
+    """(major, minor) version of the RabbitMQ installed there."""
     found = Path((root or "") + "/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*")
     return tuple(map(int, next(found).name.split("-")[1].split(".")[:2]))
 
@@ -222,7 +223,7 @@ def series_of(root=None):
 
 
 class Broker(servers.RabbitMQ):
-    """A RabbitMQ with its management interface, so that every test has a virtual host of its own."""
+    """A RabbitMQ with its management interface. Every test gets its own virtual host."""
 
     n_ports = 3
 
@@ -257,7 +258,7 @@ class Broker(servers.RabbitMQ):
 
 
 class Front:
-    """Balancer and brokers as ingest/ configures them, with limits of our own."""
+    """Balancer and brokers as ingest/ configures them, with the tests' own limits."""
 
     def __init__(self, directory, brokers=1, root=None, motes=(), **limits):
         """These `motes` have users of their own."""
@@ -283,7 +284,7 @@ class Front:
         self.cluster.stop()
 
     def new_host(self):
-        """All tests share the one virtual host: what an earlier one left in the queues goes."""
+        """All tests share one virtual host, so the queues are emptied first."""
         with contextlib.closing(self.connect("worker")) as connection:
             for queue in ("ir.rejected", *(f"ir.observations.{i}" for i in range(8))):
                 channel = connection.channel()
@@ -389,7 +390,7 @@ class Pipeline:
         return worker
 
     def issue(self, *motes):
-        """Tokens for these, in the file that gateways read."""
+        """Writes tokens for these motes to the file that gateways read."""
         self.tokens.update(programs.issue_tokens(BUILD, motes, self.directory / "tokens.txt"))
 
     def gateway(self, *more, wait=True, env=None):
@@ -404,7 +405,7 @@ class Pipeline:
         return gateway
 
     def stop_workers(self):
-        """Every worker that runs must end with status 0."""
+        """Stops the workers. Every running worker must exit with status 0."""
         for worker in self.workers:
             if worker.process.alive():
                 status = worker.stop()
@@ -470,7 +471,7 @@ class Pipeline:
         )
 
     def drain(self, seconds=WAIT_SECONDS):
-        """Until everything is done; seen twice, since a message may be on its way to a worker."""
+        """Waits until everything is done, in two checks in a row, because a message may be on its way to a worker."""
 
         def twice():
             if not self.idle():
@@ -480,7 +481,7 @@ class Pipeline:
 
         wait_for(twice, "the queues to be empty", seconds)
 
-    # ---- what is stored, by other means than the project's ----
+    # ---- stored data, read without the project's code ----
 
     def sqlite(self, query, *parameters):
         path = self.documents.removeprefix("sqlite:")
@@ -491,7 +492,7 @@ class Pipeline:
         return [uuid.UUID(bytes=row[0]) for row in self.sqlite(f"SELECT id FROM {table}")]
 
     def nquads_files(self):
-        """Sealed segments (*.nq), those being written (*.nq.open) and the registry's."""
+        """The segments: sealed (*.nq), being written (*.nq.open), and those of the registry."""
         directory = Path(self.graph.removeprefix("nquads:"))
         return sorted([*directory.glob("*.nq"), *directory.glob("*.nq.open")])
 
@@ -516,14 +517,15 @@ class Pipeline:
         return write_ledger(self.directory / "ledger.txt", [(message, 1) for message in messages])
 
     def find_arrivals(self, messages):
-        """When they arrived, and so which ids they must have, as SQLite says it."""
+        """Sets each message's arrival, and so its expected ids, from SQLite."""
         arrivals = {bytes(body): time_ns for body, time_ns in self.sqlite("SELECT body, received_ns FROM raw")}
         for message in messages:
             if message.timed:
                 message.arrive(arrivals[message.body])
 
     def assert_exactly(self, messages):
-        """SQLite and N-Quads hold these messages, each once. Equal readings that arrive together are one."""
+        """Asserts that SQLite and N-Quads contain each of these messages once. Equal readings that arrive together
+        count as one."""
         self.find_arrivals(messages)
         expected = sorted({each for message in messages for each in message.ids})
         assert sorted(self.sqlite_ids("raw")) == sorted(message.raw_id for message in messages)
@@ -534,7 +536,7 @@ class Pipeline:
 
 
 class FrontPipeline(Pipeline):
-    """The same through the balancer, as the user `worker`."""
+    """The same, through the balancer, as the user `worker`."""
 
     def __init__(self, front, directory, **options):
         super().__init__(front, directory, env={"IR_AMQP_PASSWORD": front.cluster.passwords["worker"]}, **options)

@@ -1,5 +1,5 @@
-"""Machines for the tests of a deployment: containers of LXC with systemd as process 1, each over a root of Debian as `make
-test-distributions` uses it, on a bridge of their own. The project is at /srv/river, its release build at /srv/build."""
+"""Machines for deployment tests: LXC containers with systemd as process 1, each over a Debian root as in `make
+test-distributions`, on a separate bridge. The project is at /srv/river, its release build at /srv/build."""
 
 import contextlib
 import os
@@ -58,7 +58,7 @@ class Machine:
         self.await_boot()
 
     def await_boot(self):
-        """Until systemd says that it is up; some of a container's units may have failed."""
+        """Waits until systemd reports that the machine is up; some units may fail in a container."""
         deadline = time.monotonic() + BOOT_SECONDS
         while self.state() not in ("running", "degraded"):
             assert time.monotonic() < deadline, f"{self.name}: {self.state()}: {self.log.read_text()[-2000:]}"
@@ -120,7 +120,7 @@ class Machines:
         return self
 
     def find_root(self):
-        """IR_MACHINE_ROOT, or that of `make test-distributions` for the host's release."""
+        """The root: IR_MACHINE_ROOT, or the one of `make test-distributions` for the host's release."""
         if named := os.environ.get("IR_MACHINE_ROOT"):
             return Path(named)
         groups = subprocess.run(["make", "-s", "test-groups"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
@@ -139,7 +139,7 @@ class Machines:
         return machine
 
     def replace(self, machine, *addresses):
-        """An empty machine in the place of one whose disk is lost."""
+        """Replaces a machine whose disk is lost with an empty one."""
         machine.kill()
         self.made.remove(machine)
         command.run(["rm", "-rf", machine.folder])

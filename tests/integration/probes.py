@@ -1,5 +1,5 @@
-"""Packs whose times count from their arrival, sent one by one by AMQP, MQTT and HTTP while something goes on, with the moments
-of sending and of the confirm: what is stored as arrival must lie between."""
+"""Packs with times relative to their arrival, sent one by one by AMQP, MQTT and HTTP during a test. The times of
+sending and of the confirm are recorded: the stored arrival must lie between them."""
 
 import subprocess
 import threading
@@ -18,7 +18,7 @@ RETRY_SECONDS = 60
 
 
 class Probes(threading.Thread):
-    """Sends until the end of `with`. `token`, the mote's, is to be set before."""
+    """Sends until the end of `with`. Set the mote's `token` first."""
 
     mote = MOTE
 
@@ -110,7 +110,7 @@ class Probes(threading.Thread):
         return directory
 
     def check(self, arrivals):
-        """`arrivals`: [(body, ns, id)] of what is stored raw."""
+        """`arrivals`: [(body, ns, id)] of the stored raw messages."""
         assert self.error is None, self.error
         assert len(self.sent) >= len(VIAS) * len(KINDS), "too few were sent to say anything"
         stored = {}

@@ -1,4 +1,4 @@
-"""Proxies before real servers that put faults in their way: of HTTP, and of MongoDB's wire protocol."""
+"""Proxies that add faults in front of real servers, for HTTP and for MongoDB's wire protocol."""
 
 import http.client
 import http.server
@@ -17,7 +17,7 @@ OP_MSG = 2013
 
 
 def share_of(percent, seed=1, calls=math.inf):
-    """A function that is true for that share of its calls, or of so many first ones."""
+    """A function that returns true for that share of its calls, or for that many first calls."""
     dice = random.Random(seed)
     lock = threading.Lock()
     left = calls
@@ -33,7 +33,8 @@ def share_of(percent, seed=1, calls=math.inf):
 
 class Proxy:
     """Listens on `host` and `port` until the end of the with statement. `target`: a port there, or (host, port).
-    `cut(answer)` is what of a server's whole answer, as bytes, is passed on; after less than all the connection ends."""
+    `cut(answer)` returns the part of a server's answer (bytes) to pass on; if it is not all, the connection is closed
+    afterwards."""
 
     def __init__(self, target, handler, server=socketserver.ThreadingTCPServer, host=servers.HOST):
         self.target = target if isinstance(target, tuple) else (host, target)
@@ -46,7 +47,7 @@ class Proxy:
         self.cut = lambda answer: answer
 
     def passed_on(self, answer):
-        """(what of it is passed on, whether that is all)."""
+        """(the part that is passed on, whether that is all)."""
         part = self.cut(answer)
         self.faults += len(part) < len(answer)
         return part, len(part) == len(answer)
@@ -86,7 +87,7 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
         self.close_connection = self.close_connection or not all_of_it
 
     def ask(self, body):
-        """The server's answer, with a length of its own."""
+        """The server's answer, with a corrected length."""
         connection = http.client.HTTPConnection(*self.server.proxy.target, timeout=60)
         try:
             headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection")}
@@ -106,7 +107,7 @@ class HttpHandler(http.server.BaseHTTPRequestHandler):
 
 
 class HttpProxy(Proxy):
-    """`fault(method, path, content_type, body)` gives the bytes that are answered instead, or None."""
+    """`fault(method, path, content_type, body)` returns the bytes to answer instead, or None."""
 
     def __init__(self, target, fault=lambda *_: None, host=servers.HOST):
         super().__init__(target, HttpHandler, http.server.ThreadingHTTPServer, host)
@@ -195,8 +196,8 @@ class MongoHandler(socketserver.BaseRequestHandler):
 
 
 class MongoProxy(Proxy):
-    """`fault(command, carried)` gives the reply that is sent instead, or None; `change(reply)` what becomes of the
-    server's own reply to an insert."""
+    """`fault(command, carried)` returns the reply to send instead, or None; `change(reply)` returns the changed reply
+    of the server to an insert."""
 
     def __init__(self, target, fault=lambda *_: None, change=lambda reply: reply, host=servers.HOST):
         super().__init__(target, MongoHandler, host=host)

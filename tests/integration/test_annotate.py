@@ -1,4 +1,5 @@
-"""ir-annotate as its user meets it: formats against foreign parsers, flags against ioos_qc, refusals, exit status."""
+"""ir-annotate as users run it: formats checked with independent parsers, flags compared with ioos_qc, refusals, exit
+status."""
 
 import base64
 import csv
@@ -56,14 +57,14 @@ def annotate(*words, text=None, registry=LAKE / "lake.ttl", status=0):
 
 @pytest.fixture(scope="module")
 def some_packs():
-    """Packs of both networks would need both registries: these are the lake's, texts included."""
+    """The packs of the lake's network only, including texts: those of both networks would need both registries."""
     lines = (LAKE / "lake.jsonl").read_text().splitlines(keepends=True)
     return "".join(lines[:150] + lines[-1:]).encode()
 
 
 @pytest.fixture(scope="module")
 def mere_packs():
-    """Some packs of each mote of the other network, and all that hold no numbers."""
+    """Some packs of each mote of the other network, and all packs without numbers."""
     lines = (LAKE / "mere.jsonl").read_text().split("\n")
     return "\n".join([*lines[:-17:12], *lines[-17:]]).encode()
 
@@ -101,7 +102,7 @@ def ns_of(text):
 
 
 def test_every_flag_of_a_network_with_all_kinds_of_limits_and_late_points():
-    """See mere.py for what is in it."""
+    """mere.py describes the data."""
     documents = lines_of(annotate("--format=json", LAKE / "mere.jsonl", registry=MERE)[0])
     found = {}
     for document in documents:
@@ -116,7 +117,8 @@ def test_every_flag_of_a_network_with_all_kinds_of_limits_and_late_points():
 
 
 def test_a_time_from_the_future_is_not_the_newest_of_its_series():
-    """One reading of a clock that is 23.9 h ahead: it is suspect, and what follows is judged as if it were not there."""
+    """One reading comes from a clock that is 23.9 h ahead. It is suspect, and later readings are judged as if it did
+    not exist."""
     begin = 1795852800
     packs = [{"n": "BUOY-7/temp", "u": "Cel", "t": begin + 900 * i, "v": 20 if i == 9 else 8 + i / 10} for i in range(14)]
     ahead = {**packs[4], "t": packs[4]["t"] + 86040}
@@ -153,7 +155,7 @@ def test_a_stream_shows_flags_as_they_become_known(some_packs):
 
 
 def graphs_of(packs, detail, registry):
-    """The statements of each RDF format, by foreign parsers."""
+    """The statements of each RDF format, read by independent parsers."""
     graphs = {}
     for name, parser in (("ntriples", "nt"), ("turtle", "turtle"), ("jsonld", "json-ld"), ("nquads", "nquads")):
         text = annotate(f"--format={name}", f"--graph-detail={detail}", text=packs, registry=registry)[0]
@@ -216,7 +218,7 @@ def test_senml_decodes_back_to_the_same_observations(some_packs, mere_packs):
 
 
 def test_senml_is_what_was_sent_by_another_decoder(mere_packs):
-    """RFC 8428 resolved here: names, times, values and units stay, and so do the ids."""
+    """Resolved as in RFC 8428 by the test itself: names, times, values, units and ids stay the same."""
     documents = lines_of(annotate("--format=json", text=mere_packs, registry=MERE)[0])
     resolved = annotate("--format=senml", text=mere_packs, registry=MERE)[0]
     sent = [list(resolve(pack)) for pack in lines_of(mere_packs.decode())]
@@ -228,7 +230,7 @@ def test_senml_is_what_was_sent_by_another_decoder(mere_packs):
 
 @pytest.mark.parametrize("times", [{}, {"t": -60.25}, {"bt": 1795867100, "t": 1e-7}, {"bt": -3.3e-7}])
 def test_times_of_senml_are_read_back_to_the_same_ids(times):
-    """Whatever a time counts from, it is written as it is read: to the microsecond."""
+    """Absolute or relative, a time is written exactly as it was read, to the microsecond."""
     pack = json.dumps([{"n": "BUOY-7/temp", "u": "Cel", "v": 7.25, **times}, {"n": "BUOY-7/temp", "u": "Cel", "v": 8}])
     words = ["--unregistered=accept", "--now=2026-11-28T12:00:00.123456789Z"]
     resolved = annotate("--format=senml", *words, text=pack.encode())[0]
@@ -334,7 +336,7 @@ def test_a_missing_file_is_status_1(tmp_path):
 
 @pytest.mark.parametrize("words", ([], ["--stream"], ["--input=cbor"]))
 def test_the_other_files_are_read(words, tmp_path):
-    """A file that is not there, and a folder, stand in the way of none."""
+    """A missing file and a folder are reported; the other files are still processed."""
     kind = "cbor" if words == ["--input=cbor"] else "jsonl"
     pack = [{"n": "BUOY-7/temp", "u": "Cel", "t": 1800000000, "v": 1}]
     good = [tmp_path / f"{name}.{kind}" for name in "ab"]
@@ -365,7 +367,7 @@ def test_the_replay_data_is_taken_whole():
 
 
 def test_a_mote_is_explained(tmp_path):
-    """The example of the manual: own, of the mote, of the property, of the vocabulary, and nothing said."""
+    """The example of the manual: limits of the sensor, the mote, the property and the vocabulary, and no limits."""
     manual = (harness.ROOT / "docs" / "reference" / "registry.md").read_text()
     text = manual[manual.index("## A complete example"):].split("```turtle\n")[1].split("```")[0]
     registry = tmp_path / "network.ttl"
@@ -375,7 +377,7 @@ def test_a_mote_is_explained(tmp_path):
     head, temperature, level, door = (each.splitlines() for each in out.split("\n\n"))
 
     def shown(section, what):
-        """[(value, the text of the line that says it and whose it is, or a word)]."""
+        """[(value, the line that defines it with its owner, or a word)]."""
         rows = []
         for value in (row[18:] for row in section if row.startswith(f"  {what:<14}  ")):
             value, _, where = value.rstrip().rpartition("  ")

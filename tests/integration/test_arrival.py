@@ -1,4 +1,5 @@
-"""When a message arrived: the broker stamps it, whatever its sender says; a broker that cannot does not come up."""
+"""The arrival of a message: the broker stamps it, whatever the sender claims. A broker that cannot stamp does not
+start."""
 
 import contextlib
 import json
@@ -48,7 +49,7 @@ STAMP = rabbitmq.STAMP.read_text()
 def test_a_broker_that_cannot_stamp_ends(tmp_path, script):
     assert script != STAMP
     if script and "-behaviour" not in script and harness.series_of(servers.usual_rabbitmq()) >= (3, 12):
-        pytest.skip("this RabbitMQ stamps by itself and needs no interceptor of ours")
+        pytest.skip("this RabbitMQ stamps by itself and does not need our interceptor")
     broker = Broken(tmp_path / "broker", script)
     try:
         broker.begin()
@@ -131,7 +132,7 @@ def by_mqtt(front, body, version, *more):
 
 
 def test_what_a_sender_says_of_the_arrival_does_not_count(front, make_front_pipeline):
-    """Neither header, from a user that nobody trusts, by any protocol; the property timestamp is at most the base of
+    """An untrusted user's headers have no effect, by any protocol. The property timestamp is only used as the base of
     relative times."""
     pipeline = make_front_pipeline().init()
     properties = []
@@ -174,7 +175,7 @@ def test_nobody_signs_for_another(front, make_front_pipeline):
 
 
 def test_properties_that_cannot_be_read(pipeline):
-    """End their connection, and nothing else: with a word of why where it is our stamp that reads them first."""
+    """Malformed frames only end their own connection; if our stamping code reads them first, with a reason."""
     with contextlib.closing(pipeline.open()) as other:
         connection = pipeline.open()
         number = connection.channel().channel_number
@@ -192,7 +193,7 @@ def test_properties_that_cannot_be_read(pipeline):
 
 
 def send_while_stopped(pipeline, gateway, value):
-    """The broker stops before the request comes and goes on later: (before, when it went on, the answer)."""
+    """The broker is suspended before the request and resumed later: (time before, time of resuming, answer)."""
     answers = []
     thread = threading.Thread(target=lambda: answers.append(ask(gateway, pipeline.tokens[MOTE], clockless(value))))
     before = time.time_ns()
@@ -209,7 +210,7 @@ def send_while_stopped(pipeline, gateway, value):
 
 
 def test_what_waits_in_the_gateway(own_broker, tmp_path):
-    """Its word counts when it is trusted, and then its answer names the ids that are stored."""
+    """A trusted gateway's arrival counts, and its answer contains the stored ids."""
     with harness.Pipeline(own_broker, tmp_path) as pipeline:
         pipeline.init()
         pipeline.issue(MOTE)
@@ -228,7 +229,8 @@ def test_what_waits_in_the_gateway(own_broker, tmp_path):
 
 
 def test_a_mote_without_a_clock_by_http(make_pipeline):
-    """One body three times: without a key three observations, with one key one; its repeats get the first one's id."""
+    """The same body sent three times: without a key it makes three observations, with one key a single one. Repeats get
+    the first one's id."""
     pipeline = make_pipeline().init()
     pipeline.issue(MOTE)
     gateway, token = pipeline.gateway(), pipeline.tokens[MOTE]
@@ -249,7 +251,7 @@ def test_a_mote_without_a_clock_by_http(make_pipeline):
 
 @pytest.mark.parametrize("name", [None, "reading-1"])
 def test_a_replayed_dead_letter_keeps_its_arrival(make_pipeline, tmp_path, name):
-    """From a user who is trusted with it, it is the message that it was, and its name as well."""
+    """A trusted user's replay is the original message, with its name."""
     registry = tmp_path / "registry.ttl"
     good = harness.REGISTRY.read_text()
     registry.write_text(good.replace(f'"{MOTE}/00010"', f'"{MOTE}/other"'))
@@ -276,7 +278,7 @@ def test_a_replayed_dead_letter_keeps_its_arrival(make_pipeline, tmp_path, name)
 
 
 def test_the_present_is_no_future_to_a_worker_that_is_days_behind(make_pipeline):
-    """Whether a time is too far ahead is a question of its message's arrival."""
+    """Whether a time is too far in the future depends on the message's arrival."""
     pipeline = make_pipeline().init()
     now = int(time.time())
     bodies = [clockless(9.5, t=now), clockless(10.5, t=now + 10 * 86400)]
@@ -291,7 +293,7 @@ def test_the_present_is_no_future_to_a_worker_that_is_days_behind(make_pipeline)
 
 @pytest.mark.parametrize("hours", [1, -1])
 def test_the_workers_clock_moves_nothing(make_pipeline, hours):
-    """It is an hour wrong, and the worker comes late; the times are those of sending."""
+    """The worker's clock is an hour wrong and the worker starts late; the times are still those of sending."""
     pipeline = make_pipeline().init()
     before = time.time_ns()
     pipeline.publish_body(clockless(6.5), f"ir.{MOTE}")

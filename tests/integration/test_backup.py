@@ -1,4 +1,5 @@
-"""ir-store backup and restore: the disks of the stores are lost while workers run, and come back as they were saved."""
+"""ir-store backup and restore: the disks of the stores are lost while workers run, and are restored as they were
+saved."""
 
 import gzip
 import hashlib
@@ -38,7 +39,8 @@ def refused(pipeline, *words, status=1):
 
 
 def verify(pipeline, certain, perhaps=()):
-    """That the stores have what is certain, once, and nothing that is neither."""
+    """Asserts that the stores contain everything that is certain, once, and nothing that is neither certain nor
+    possible."""
     words = ["verify", f"--ledger={ledger(pipeline, 'certain', certain)}", f"--known={ledger(pipeline, 'perhaps', perhaps)}"]
     status, text, errors = pipeline.call("ir-store", *words, "--json", *pipeline.stores(), seconds=300)
     assert status == 0, text + errors
@@ -69,7 +71,7 @@ def lose_files(pipeline):
 
 
 def rehearse(pipeline, messages, lose):
-    """Sent before the backup, while it is made, and while the stores are lost."""
+    """Messages sent before the backup, during it, and while the stores are lost."""
     size = len(messages) // 3
     before, during, after = messages[:size], messages[size : 2 * size], messages[2 * size :]
     workers = [pipeline.worker() for _ in range(2)]
@@ -99,7 +101,7 @@ def test_files_lost_under_workers(pipeline, messages):
 
 
 def replace_graph(folder, older):
-    """The graph of another backup, as if its reading had ended long before that of the documents."""
+    """Combines the graph of another backup, as if the graph had been read long before the documents."""
     shutil.copy(older / "graph-1.nq.gz", folder)
     sums = folder / "SHA256SUMS"
     lines = [line for line in sums.read_text().splitlines() if not line.endswith("  graph-1.nq.gz")]
@@ -108,14 +110,14 @@ def replace_graph(folder, older):
 
 
 def test_graph_older_than_documents(pipeline, messages):
-    """What the graph lacks is made from the documents: observations, and revisions of those that it has."""
+    """What the graph lacks is made from the documents: observations, and revisions of observations that it contains."""
     pipeline.worker()
     sent = messages[:600]
     send(pipeline, sent[:300:2])
     pipeline.drain()
     older = backup(pipeline)
     send(pipeline, sent[300:])
-    send(pipeline, sent[1:300:2])  # late: verdicts of what is there already change
+    send(pipeline, sent[1:300:2])  # late: verdicts of stored observations change
     pipeline.drain()
     pipeline.stop_workers()
     pipeline.run("ir-store", "reprocess", *pipeline.stores())
@@ -136,7 +138,7 @@ def statements(pipeline):
 
 
 def test_one_store_alone(pipeline, messages):
-    """A lost graph comes back with what came after the backup, too: the documents have it."""
+    """A lost graph is restored including what came after the backup, because the documents have it."""
     pipeline.worker()
     send(pipeline, messages[:100])
     pipeline.drain()
@@ -150,7 +152,8 @@ def test_one_store_alone(pipeline, messages):
 
 
 def restore_killed(pipeline, size, *words):
-    """Ends it in the middle of writing a file, at this size, by a signal that it cannot see coming. Whether it was so."""
+    """Kills it while it writes a file, at this size, with a signal that it cannot handle. Returns whether that
+    worked."""
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -163,7 +166,7 @@ def restore_killed(pipeline, size, *words):
 
 @pytest.mark.parametrize("store, lose", (("documents", lose_documents), ("graph", lose_graph)))
 def test_killed_while_one_store_is_restored(pipeline, messages, store, lose):
-    """Nothing torn is there afterwards, and the same command, called again, ends it."""
+    """No incomplete file remains, and the same command, called again, completes the work."""
     pipeline.worker("--segment-bytes=64Ki")
     send(pipeline, messages[:400])
     pipeline.drain()
@@ -181,7 +184,7 @@ def test_killed_while_one_store_is_restored(pipeline, messages, store, lose):
 
 
 def test_killed_between_the_stores(pipeline, messages):
-    """The documents are back, so all that is left to be restored is the graph; that is said."""
+    """The documents are already back, so only the graph is restored; the program says so."""
     pipeline.worker()
     send(pipeline, messages[:400])
     pipeline.drain()
@@ -197,7 +200,7 @@ def test_killed_between_the_stores(pipeline, messages):
 
 
 def test_whole_or_not_at_all(pipeline, messages, tmp_path):
-    """What is damaged is not restored, and what is there is not replaced."""
+    """Damaged backups are not restored, and existing stores are not replaced."""
     pipeline.worker()
     send(pipeline, messages[:50])
     pipeline.drain()
@@ -257,7 +260,7 @@ def unit_files():
 
 
 def test_scheduled_command(pipeline, tmp_path):
-    """Its command does what it says, with the paths of this test."""
+    """The timer's command works, with the paths of this test."""
     (tmp_path / "river.conf").write_text("[common]\n" + "".join(f"{each[2:]}\n" for each in pipeline.stores()))
     (tmp_path / "river.conf").chmod(0o600)
     line = re.search(r"ExecStart=(.*)", unit_files()["river-backup.service"])[1]
@@ -312,7 +315,7 @@ def test_lost_river(mine, tmp_path):
 
 
 def lose_server(server):
-    """Its data are gone, and it comes back with none."""
+    """The store's data are lost, and it comes back empty."""
     server.kill()
     for path in server.directory.iterdir():
         if path != server.log:

@@ -1,4 +1,4 @@
-"""What cannot be used goes to ir.rejected with its reason, is kept raw and counted; the rest goes on."""
+"""Unusable messages go to ir.rejected with their reason, are kept raw and counted; the others are processed."""
 
 import json
 import sqlite3
@@ -45,7 +45,7 @@ def test_refusal(shared, case):
     _method, properties, body = shared.dead_letter()
     headers = properties.headers
     assert (headers["reason"], headers["record"]) == (case.reason, case.record), headers
-    assert type(headers["record"]) is int  # of 32 bits: pika makes its own type of longer ones
+    assert type(headers["record"]) is int  # 32 bits: pika encodes longer integers with a type of its own
     assert case.detail in headers["detail"] and headers["detail"]
     assert body == case.body
     assert properties.content_type == case.content_type
@@ -61,14 +61,14 @@ def test_refusal(shared, case):
 
 
 def test_number_that_no_double_holds(shared):
-    """jansson refuses the whole text; what matters is that it is refused and said."""
+    """jansson refuses the whole text; only the refusal and its report matter here."""
     shared.publish_body(BAD_JSON_NUMBER, KEY)
     headers = shared.dead_letter()[1].headers
     assert headers["reason"] in ("not-json", "out-of-range", "not-finite") and headers["detail"]
 
 
 def test_over_message_bytes(shared):
-    """Not even read: the broker dead-letters it whole, and the worker goes on."""
+    """The message is not even read: the broker dead-letters it, and the worker continues."""
     body = b'[{"n":"' + b"x" * (13 * 2**20) + b'"}]'
     worker = shared.workers[0]
     before = worker.metric("ir_messages_oversize_total")
@@ -161,8 +161,9 @@ def resident(program):
 
 
 def test_many_refusals_of_small_messages(pipeline, messages):
-    """Memory and documents stay in proportion to what was sent, each record counts, and the others' messages arrive."""
-    # Otherwise the sanitizer keeps 256 MB of what was freed.
+    """Memory and documents stay proportional to what was sent, each record is counted, and other motes' messages
+    arrive."""
+    # Otherwise the sanitizer keeps 256 MB of freed memory.
     worker = pipeline.worker("--formats=", env={"ASAN_OPTIONS": "quarantine_size_mb=4"})
     before = resident(worker)
     for number in range(300):

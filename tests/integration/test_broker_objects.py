@@ -1,4 +1,4 @@
-"""Exchanges, queues and bindings that vanish while workers run: they are made again, and it is told."""
+"""Exchanges, queues and bindings that vanish while workers run are declared again, and this is reported."""
 
 import pytest
 
@@ -9,7 +9,7 @@ EXCHANGES = ("ir.observations", "ir.processed", "ir.rejected", "ir.workers")
 
 
 def bindings(pipeline):
-    """(source, destination, key) of all that is bound to an exchange with a name."""
+    """(source, destination, key) of all bindings to named exchanges."""
     return sorted((each["source"], each["destination"], each["routing_key"])
                   for each in pipeline.broker.api("GET", f"bindings/{pipeline.host}")
                   if each["source"] and not each["destination"].startswith("amq.gen-"))
@@ -22,7 +22,7 @@ def objects(pipeline):
 
 @pytest.fixture
 def running(pipeline):
-    """Two workers that have shared out the partitions, and what the broker has then."""
+    """Two workers that have divided the partitions, and the objects that the broker then has."""
     pipeline.worker()
     pipeline.worker()
     harness.wait_for(lambda: sum(each.metric("ir_partitions") for each in pipeline.workers) == PARTITIONS,
@@ -42,7 +42,7 @@ def logs(pipeline):
 
 
 def assert_mended(pipeline, messages):
-    """All is there as before, and what is sent now passes."""
+    """All objects are there as before, and new messages are processed."""
     harness.wait_for(lambda: objects(pipeline) == pipeline.before, f"what was there before: {pipeline.before}")
     for worker in pipeline.workers:
         worker.await_ready()
@@ -79,7 +79,7 @@ def test_queue_of_a_partition(running, messages):
 
 
 def test_bindings(running, messages):
-    """Nobody can see over AMQP that they are missing; they are made again all the same."""
+    """Missing bindings cannot be detected over AMQP; they are declared again anyway."""
     channel = running.connect()
     channel.exchange_unbind("ir.observations", "amq.topic", "ir.#")
     for i in range(PARTITIONS):
@@ -99,7 +99,8 @@ def test_everything_at_once(running, messages):
 
 
 def test_a_batch_that_waits_for_an_exchange(pipeline, messages):
-    """Messages are under way when ir.processed is missing, which is made again: they are published and acknowledged."""
+    """ir.processed goes missing while messages are in progress. It is declared again, and the messages are published
+    and acknowledged."""
     worker = pipeline.worker()
     for message in messages[:300]:
         pipeline.publish(message)

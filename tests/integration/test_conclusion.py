@@ -1,5 +1,5 @@
-"""What ir-loadgen says of a run, held against what was asked for: each way to fall short of it, and what becomes of the
-results of the run before."""
+"""What ir-loadgen reports about a run compared with the request: each way to miss it, and what happens to the results
+of an earlier run."""
 
 import fcntl
 import json
@@ -49,7 +49,7 @@ def test_a_rate_that_is_not_reached(tmp_path):
 
 
 def test_a_rate_without_a_time(tmp_path):
-    """All messages go out, but not at the rate."""
+    """All messages are sent, but not at the requested rate."""
     status, said = run("--target=null:", "--rate=50000000", "--repeat=12", "--late-bound=1ms", "--no-ledger",
                        f"--out={tmp_path / 'r'}")
     assert status == 1 and not summary_of(tmp_path / "r")["complete"]
@@ -60,14 +60,14 @@ def test_messages_that_end_before_the_time(tmp_path):
     words = (*NOWHERE, "--rate=40000", f"--out={tmp_path / 'r'}")
     status, said = run(*words, "--duration=30s")
     assert status == 1 and "ran out of messages before the requested duration" in said
-    # A number of messages is a bound of its own.
+    # A requested number of messages is a limit of its own.
     assert run(*words, "--duration=30s", "--messages=100")[0] == 0
     assert run(*words, "--rate=4000", "--duration=1s")[0] == 0
 
 
 @pytest.mark.parametrize("words", [["--rate=2", "--arrivals=poisson", f"--seed={seed}"] for seed in (4,)] + [["--rate=0.5"]])
 def test_low_rates_last_as_long_as_asked(tmp_path, words):
-    """With as many messages as if there were no end to them."""
+    """With practically unlimited messages."""
     simulated = (*NOWHERE, "--simulate=5", "--records=1", "--duration=3s", *words)
     status, said = run(*simulated, f"--out={tmp_path / 'r'}")
     assert status == 0, said
@@ -102,7 +102,8 @@ def test_settings_that_would_do_nothing():
 
 
 def test_such_settings_in_a_file(tmp_path):
-    """In its own section they are refused, too; in the common one they may be another program's."""
+    """Unknown settings are also refused in the program's own section; in the common section they may belong to another
+    program."""
     file = tmp_path / "river.conf"
     file.write_text("[ir-loadgen]\nwarm-up = 1s\n")
     status, said = run("--target=null:", "--messages=3", f"--settings={file}")
@@ -127,7 +128,7 @@ def test_a_run_that_never_begins_leaves_the_results_before(tmp_path):
 
 
 def test_results_of_two_runs_are_not_mixed(tmp_path):
-    """A run that keeps no ledger leaves none of another; one that is killed leaves no summary of another."""
+    """A run without a ledger leaves no old ledger behind; a killed run leaves no old summary behind."""
     out = tmp_path / "r"
     assert run(*NOWHERE, "--messages=1000", f"--out={out}")[0] == 0
     assert run(*NOWHERE, "--messages=10", "--no-ledger", f"--out={out}")[0] == 0
@@ -158,7 +159,7 @@ def test_a_signal_ends_a_run_with_its_results(tmp_path, number):
 
 
 def test_nohup_keeps_a_run_from_hanging_up(tmp_path):
-    """Where it is ignored from the start, a hangup is nothing."""
+    """If SIGHUP is ignored from the start, it has no effect."""
     out = tmp_path / "r"
     argv = ["nohup", harness.BUILD / "ir-loadgen", *NOWHERE, "--simulate=10", "--rate=1000", "--duration=2s", f"--out={out}"]
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:

@@ -1,4 +1,5 @@
-"""Whatever somebody sends to harm the others: the log and the metrics say who it was. docs/explanation/security.md has the table."""
+"""Whatever a sender does to harm others, the log and the metrics name it. docs/explanation/security.md has the
+table."""
 
 import contextlib
 import gzip
@@ -77,7 +78,7 @@ def test_what_is_refused(front, pipeline, worker, kind):
 
 
 def test_a_topic_that_cannot_be_delivered(front, pipeline, worker):
-    """The door stops them; this one came before there was a door."""
+    """The entrance stops such messages; this one was queued before the entrance existed."""
     node = front.cluster.members[0]
     node.control("set_topic_permissions", "mote", "amq.topic", "^ir\\.", "^$")
     name = "b" * 300
@@ -91,7 +92,7 @@ def test_a_topic_that_cannot_be_delivered(front, pipeline, worker):
 
 
 def test_who_sends_most(front, pipeline, worker):
-    """Large messages that are good, retained or not, refuse nothing: their bytes are counted."""
+    """Large valid messages, retained or not, are not refused: their bytes are counted."""
     before = top(worker, "ir_received_bytes_top", POISON)
     body = GOOD.ljust(900000)
     with raw_mqtt.Connection(front.balancer.address("mqtt"), "mote", front.cluster.passwords["mote"], "retained") as mote:
@@ -124,7 +125,7 @@ def test_what_a_gateway_refuses(front, gateway, body, headers):
 
 
 def denied(balancer, kind):
-    """Connections and sessions of that door that were turned away."""
+    """Connections and sessions that this entrance turned away."""
     port = int(balancer.address("stats").split(":")[1])
     text = servers.http_request(port, "GET", "/metrics")[1].decode()
     return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
@@ -133,7 +134,7 @@ def denied(balancer, kind):
 
 @pytest.mark.parametrize("kind", ["amqp", "mqtt", "http"])
 def test_too_many_connections(front, tmp_path, kind):
-    """The address is told, and not for each connection."""
+    """The address is logged, but not for each connection."""
     nodes = cluster.list_of_nodes.Nodes(brokers=front.cluster.nodes.brokers)
     nodes.limits.update({"connections-per-source": "5", "first-bytes": "2s"})
     with cluster.HAProxy(tmp_path / "balancer", nodes, front.directory / "certificates") as balancer:
@@ -170,7 +171,7 @@ def test_too_many_requests(front, tmp_path):
 @pytest.mark.parametrize("kind, begin", [("amqp", b""), ("amqp", b"GET / HTTP/1.1"), ("mqtt", b""), ("mqtt", b"\x10\x7f"),
                                          ("http", b""), ("http", b"POST /v1/observations HTTP/1.1\r\na")])
 def test_idle_slow_and_wrong_connections(front, kind, begin):
-    """They are cut, and the address is told."""
+    """The connections are cut, and the address is logged."""
     place = f"127.0.0.{10 + sum(map(ord, kind)) % 90 + len(begin)}"
     host, port = front.balancer.address(kind).split(":")
     with socket.create_connection((host, int(port)), 60, source_address=(place, 0)) as connection:
@@ -186,7 +187,7 @@ def broker_log(front):
 
 
 def test_channels_and_connections_of_a_user(front):
-    """The broker's log names who wants more than its share."""
+    """The broker's log names the client that wants more than its share."""
     opened = []
     with contextlib.suppress(pika.exceptions.AMQPError, ValueError):
         for _ in range(5):

@@ -1,4 +1,5 @@
-"""Servers of one's own: inventories of a few, each in a folder that takes the place of its root, on addresses of loopback."""
+"""Deployments of a few servers. Each server has a folder in place of its root and an address of the loopback
+interface."""
 
 import json
 import os
@@ -55,7 +56,7 @@ def passwords(path):
 
 
 def send(path, inside, outside, *words):
-    """The first messages of the real data, each of which comes out again."""
+    """Sends the first messages of the real data and waits until each is published again."""
     secret = passwords(path)
     argv = [harness.BUILD / "ir-loadgen", f"--replay={harness.DATA}", "--messages=300", f"--out={path.parent / 'load'}",
             *words]
@@ -80,8 +81,8 @@ def processes_of(folder):
 
 @pytest.fixture
 def port_mapper():
-    """Erlang's, which the first broker of a host starts if there is none, and leaves running. It does not end while brokers of
-    others use it."""
+    """Erlang's port mapper. The first broker on a host starts it if there is none, and leaves it running. It does not
+    end while other brokers use it."""
     there = subprocess.run(["epmd", "-names"], capture_output=True, timeout=60, check=False).returncode == 0
     subprocess.run(["epmd", "-daemon"], timeout=60, check=True)
     yield
@@ -92,7 +93,7 @@ def port_mapper():
 @pytest.fixture
 def inventory(tmp_path, port_mapper):
     if os.geteuid() != 0:
-        pytest.skip("the brokers of one host share the port mapper that root starts")
+        pytest.skip("all brokers of a host share one port mapper, which root must start")
     path = tmp_path / "inventory.conf"
     yield path
     names = [each.name for each in Inventory(path).servers]
@@ -102,7 +103,7 @@ def inventory(tmp_path, port_mapper):
 
 
 def test_two_servers(inventory, tmp_path):
-    """Deployed, used, changed: only what has changed is restarted."""
+    """After a change only the changed services are restarted."""
     inventory.write_text(INVENTORY.format(formats="jsonld,senml"))
     assert "broker, balancer ready" in deploy(inventory, "front")
     assert "changed: worker-1, worker-2" in deploy(inventory, "back")
@@ -149,7 +150,7 @@ def members(path, name, address):
 
 @pytest.mark.slow
 def test_brokers_that_come_later_share_the_queues(inventory):
-    """One broker whose queues hold messages becomes three; then the first can go."""
+    """One broker with messages in its queues becomes three; then the first one can be removed."""
     inventory.write_text(ONE_BROKER)
     deploy(inventory, "one")
     deploy(inventory, "work")
@@ -274,7 +275,7 @@ address = {OLD}
 
 
 def test_brokers_that_are_drained(tmp_path):
-    """Consumers are sent to them, and nobody else; they are no servers of this inventory."""
+    """Only consumers are sent to draining brokers, which are not servers of this inventory."""
     path = tmp_path / "inventory.conf"
     path.write_text(INVENTORY.format(formats="senml") + DRAINING)
     services = Inventory(path).services
@@ -292,7 +293,7 @@ def test_brokers_that_are_drained(tmp_path):
 
 
 def test_data_of_another_series(inventory, tmp_path):
-    """Nothing of it is touched, and what is to be done is said."""
+    """Nothing is changed, and the message says what to do."""
     inventory.write_text(ONE_BROKER)
     data = tmp_path / "one" / "var" / "lib" / "river" / "broker" / "mnesia"
     data.mkdir(parents=True)

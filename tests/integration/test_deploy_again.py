@@ -1,5 +1,5 @@
-"""What a deployment does to what is there: each call holds what runs against its files, says what it waits for, and touches
-nobody else's."""
+"""Repeated deployments: each call compares the running services with their files, says what it waits for, and leaves
+others' processes alone."""
 
 import contextlib
 import os
@@ -67,7 +67,7 @@ def argv(path, name, *words):
 
 
 def interrupt(path, name, seconds):
-    """Calls ir-deploy and presses Ctrl-C after so many seconds. Its exit status."""
+    """Calls ir-deploy and presses Ctrl-C after that many seconds. Returns its exit status."""
     env = {**os.environ, "IR_BUILD": str(harness.BUILD)}
     called = subprocess.Popen(argv(path, name), env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -92,7 +92,7 @@ def sockets(path, server):
 @pytest.mark.parametrize("moments", [(1.5,), pytest.param([each / 4 for each in range(1, 21)], marks=pytest.mark.slow)])
 def test_a_pair_of_servers(inventory, moments):  # noqa: F811
     write(inventory)
-    # Who comes first is told whom it waits for.
+    # The first server is told which others it waits for.
     assert "waiting for one (rabbitmq)" in deploy(inventory, "two", "--wait=1", good=1)
     deploy(inventory, "one")
     deploy(inventory, "two")
@@ -102,7 +102,7 @@ def test_a_pair_of_servers(inventory, moments):  # noqa: F811
     assert (own / "gateway/registry.ttl").read_text() == harness.REGISTRY.read_text()
     assert "absolute = 60MiB" in (inventory.parent / "one/etc/river/services/broker/rabbitmq.conf").read_text()
     send(inventory, f"{ONE}:5672", f"{ONE}:5672")
-    # Nothing listens where the inventory does not say so.
+    # Services listen only where the inventory says so.
     assert {address for address, _ in sockets(inventory, "one")} == {ONE}
     assert sockets(inventory, "two") == {(TWO, 9400), (TWO, 8081)}
     a_dry_run_changes_nothing(inventory, own)
@@ -123,7 +123,8 @@ def a_dry_run_changes_nothing(inventory, own):  # noqa: F811
 
 
 def interrupted_calls_are_completed(inventory, own, moments):  # noqa: F811
-    """By the next one, whenever Ctrl-C came. The gateway, whose files are the same, is left alone."""
+    """The next call completes the change, whenever Ctrl-C came. The gateway, whose files did not change, keeps
+    running."""
     before = process(inventory, "two", "gateway")
     for number, seconds in enumerate(moments):
         write(inventory, batches=6 + number)
@@ -137,7 +138,7 @@ def interrupted_calls_are_completed(inventory, own, moments):  # noqa: F811
 
 
 def who_answers_is_the_process_that_was_started(inventory):  # noqa: F811
-    """Somebody else at a service's port makes it neither ready nor deployed, and is named."""
+    """If another program uses a service's port, the service is neither ready nor deployed, and the program is named."""
     service = inventory.parent / "two/run/river/service/gateway"
     subprocess.run(["sv", "-w", "60", "force-stop", service], check=True, timeout=90)
     other = [sys.executable, "-c", "import http.server as h\n"
@@ -163,7 +164,7 @@ def stored(inventory):  # noqa: F811
 
 
 def lost_stores_are_not_made_silently(inventory):  # noqa: F811
-    """They are refused until they are restored, or until somebody says that they are given up."""
+    """Empty stores are refused until they are restored or explicitly given up."""
     stores, backups = inventory.parent / "two/var/lib/river/stores", inventory.parent / "backups"
     before = stored(inventory)
     assert before == 300 and "wants a folder" in deploy(inventory, "two", "backup", good=1)
@@ -184,7 +185,7 @@ def lost_stores_are_not_made_silently(inventory):  # noqa: F811
 
 
 def secrets_are_those_that_others_have(inventory):  # noqa: F811
-    """With secrets of its own a server would be none of theirs."""
+    """A server with different secrets would not belong to the others."""
     secrets = Path(f"{inventory}.secrets")
     secrets.rename(secrets.with_name("kept"))
     assert "but one runs: copy the folder from there" in deploy(inventory, "two", good=1)
@@ -231,7 +232,7 @@ roles = broker,worker,gateway
 
 @pytest.fixture
 def ipv6():
-    """An address of loopback, besides ::1, that is this process' own."""
+    """A loopback address other than ::1 that only this process uses."""
     if os.geteuid() != 0:
         pytest.skip("only root gives an interface an address")
     words = [f"{LOOPBACK_V6}/128", "dev", "lo"]
@@ -241,7 +242,7 @@ def ipv6():
 
 
 def test_ipv6_under_a_strict_umask(ipv6, inventory):  # noqa: F811
-    """Of one address, ended in the order in which nothing is lost."""
+    """The services of one address are stopped in an order in which nothing is lost."""
     inventory.write_text(ALL_IN_ONE)
     before = os.umask(0o077)
     try:
@@ -266,7 +267,7 @@ def test_ipv6_under_a_strict_umask(ipv6, inventory):  # noqa: F811
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze here, which checks units")
 def test_units(tmp_path):
-    """As systemd itself checks them; each ends before what it needs."""
+    """systemd itself checks the units; each stops before the services that it needs."""
     services = [("gateway-1", "gateway"), ("worker", "worker"), ("balancer", "balancer"), ("broker", "broker"),
                 ("documents", "documents")]
     made = systemd.Systemd(services)
@@ -283,7 +284,7 @@ def test_units(tmp_path):
 
 
 def test_another_server_program(tmp_path):
-    """One of Debian's, as apt upgrade brings it, is seen as well as a file of ours."""
+    """A changed Debian program, as after apt upgrade, is detected like a changed file of ours."""
     name, role, foreign = "balancer", "balancer", tmp_path / "haproxy"
     foreign.write_text("old")
     own = tmp_path / "root" / "etc/river/services/balancer/haproxy.cfg"

@@ -1,4 +1,4 @@
-"""What a deployment leaves open: no more than the documents say, unless its inventory asks for it."""
+"""The entrances that a deployment leaves open: only the documented ones, unless its inventory asks for more."""
 
 import base64
 import contextlib
@@ -86,7 +86,7 @@ def test_an_inventory_may_have_other_limits(example):
 
 
 def test_addresses_and_tls(example):
-    """Motes have an address of their own, where TLS is all there is; the house, statistics and metrics are elsewhere."""
+    """Motes have a separate address with TLS only; internal clients, statistics and metrics use others."""
     text = example.services.files(example.named("front-1"))["services/balancer/haproxy.cfg"]
     bound = {name: [line.split() for line in lines if line.split()[:1] == ["bind"]] for name, lines in frontends(text).items()}
     assert {name: words[0][1] for name, words in bound.items() if len(words) == 1} == {
@@ -99,7 +99,8 @@ def test_addresses_and_tls(example):
 
 
 def test_what_prometheus_reads(example):
-    """Of the house's own addresses; the doors, of which only the certificate is looked at, are the motes'."""
+    """The targets are on internal addresses. The TLS entrances, where only the certificate is checked, are on the
+    motes' address."""
     found = {}
     for each in example.services.metrics():
         found.setdefault(each["job"], set()).add(each["address"])
@@ -135,7 +136,7 @@ def pack(mote, value):
 
 
 class Mote:
-    """As one that was given its token and the authority's certificate."""
+    """Connects like a mote that has its token and the authority's certificate."""
 
     def __init__(self, path, name):
         self.name = name
@@ -210,8 +211,8 @@ def open_at(address):
 
 
 def open_connections(count):
-    """How many of so many from one address stay open. One that is turned away may end before the system has told that it
-    was made."""
+    """How many of that many connections from one address stay open. One that is turned away may end before the system
+    has told that it was made."""
     opened = []
     for _ in range(count):
         with contextlib.suppress(ConnectionError):
@@ -249,7 +250,7 @@ def test_strangers_find_nothing_open(inventory):  # noqa: F811
     harness.wait_for(lambda: stored(inventory) == (3, 3), "the messages to be stored")
     assert open_at(OUTSIDE) == set(PORTS.values())
     assert_stores_are_closed()
-    # A mote that is added later: what must know it reads of it, and goes on.
+    # A mote is added later: the services that must know it read the change without a restart.
     before = pids(inventory)
     registry.write_text(registry.read_text() + LATER_MOTE)
     assert "changed: broker\n" in deploy(inventory, "front")

@@ -1,4 +1,5 @@
-"""Few descriptors, or none left: each program says so, keeps its place, and goes on when there are some again."""
+"""With few or no file descriptors left, each program reports it, keeps running, and continues when some are free
+again."""
 
 import contextlib
 import resource

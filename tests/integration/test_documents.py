@@ -1,5 +1,5 @@
-"""The documents as a reader follows them: the tutorial's commands are run in one shell, one after the other, and print what the page
-says; each link, and each document that a program or script names, leads somewhere."""
+"""The documents as a reader follows them: the tutorial's commands run in one shell, one after the other, and print what
+the page shows. Every link, and every document named by a program or script, exists."""
 
 import contextlib
 import os
@@ -21,26 +21,26 @@ import references
 import river
 
 TUTORIAL = harness.ROOT / "docs" / "tutorial.md"
-# A block of commands, and the block right after it, which shows what they print.
+# A block of commands, and the block right after it with their output.
 STEP = re.compile(r"^```sh\n(?P<commands>.*?)^```\n(?:\n```(?!sh)\w*\n(?P<shown>.*?)^```$)?", re.MULTILINE | re.DOTALL)
 END = "---- end of step"
 SECONDS = 500
 
 
 def steps():
-    """[(commands, what they print or None)]; the block that makes the clone is marked, and none of them."""
+    """[(commands, their output or None)], without the marked block that makes the clone."""
     return [(each["commands"], each["shown"]) for each in STEP.finditer(TUTORIAL.read_text())]
 
 
 def pattern(shown):
-    """… stands for anything; on a line of its own for any lines."""
+    """… matches anything; on a separate line it matches any lines."""
     lines = [re.escape(line).replace("…", ".*") for line in shown.rstrip("\n").split("\n")]
     return re.compile("\n".join(r"(?:.*\n)*?.*" if line == ".*" else line for line in lines))
 
 
 @pytest.fixture
 def clone(tmp_path):
-    """The folder of a clone in which everything is built: the programs are the tests' ones."""
+    """A cloned folder in which everything is built, with the programs under test."""
     for each in harness.ROOT.iterdir():
         if each.name not in ("out", "river", "mine", "bin"):
             (tmp_path / each.name).symlink_to(each)
@@ -90,7 +90,7 @@ class Shell:
 
 
 def settle(clone):
-    """Until what the broker has confirmed is stored; a reader does not type that fast."""
+    """Waits until confirmed messages are stored, because a reader types more slowly."""
     description = river.River(clone / "river").description() if (clone / "river").exists() else None
     if description is None:
         return
@@ -128,7 +128,7 @@ def test_the_loggers_file_is_what_its_program_writes():
 
 
 def repository():
-    """Paths of all files of the project that are text of ours."""
+    """Paths of all text files of the project that we wrote."""
     listed = subprocess.check_output(["git", "ls-files"], cwd=harness.ROOT, text=True, timeout=60).splitlines()
     return [harness.ROOT / each for each in listed if not each.startswith(("tests/data/", "docs/sample-report/"))]
 
@@ -139,14 +139,14 @@ def prose(path):
 
 
 def anchors(path):
-    """Those of a document's headings, as GitHub makes them."""
+    """The anchors of a document's headings, as GitHub makes them."""
     titles = re.findall(r"^#+ (.*)$", prose(path), re.MULTILINE)
     plain = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", each).lower() for each in titles]
     return {re.sub(r"[^\w\- ]", "", each).replace(" ", "-") for each in plain}
 
 
 def broken(source, base, link):
-    """What is wrong with a link in `source` whose path counts from the folder `base`, as a list."""
+    """The errors of a link in `source` whose path is relative to the folder `base`, as a list."""
     name, _, anchor = link.partition("#")
     target = base / name if name else source
     if not target.exists():

@@ -1,4 +1,5 @@
-"""What a mote with a valid password can ask of the broker beyond its share: channels, headers, topics, retained messages."""
+"""What a mote with a valid password can demand of the broker beyond its share: channels, headers, topics, retained
+messages."""
 
 import http.client
 import itertools
@@ -22,7 +23,7 @@ PARTITIONS = 40  # more than the channels of one connection
 
 @pytest.fixture(scope="module", params=["host", "other"])
 def front(request, tmp_path_factory):
-    """With the host's RabbitMQ, and with one of another series where there is one."""
+    """Runs with the host's RabbitMQ, and with one of another series if there is one."""
     root = harness.other_root() if request.param == "other" else None
     with harness.Front(tmp_path_factory.mktemp("doors"), root=root) as front:
         yield front
@@ -45,7 +46,7 @@ def test_a_connection_has_few_channels(front):
 
 
 def test_more_partitions_than_channels(make_pipeline, messages):
-    """A worker spreads them over several connections; a second one takes its half, and order is kept."""
+    """A worker spreads the channels over several connections; a second worker takes its half, and order is kept."""
     pipeline = make_pipeline(settings=[f"--partitions={PARTITIONS}"]).init()
     worker = pipeline.worker()
     assert worker.metric("ir_partitions") == PARTITIONS
@@ -73,7 +74,8 @@ def large_header(mote, body):
 
 
 def test_a_header_that_grows_over_a_frame(pipeline, messages):
-    """RabbitMQ adds the arrival, and the count of deliveries when a worker has died, whatever that makes of the frame."""
+    """RabbitMQ adds the arrival, and after a worker's death the delivery count, even if the frame then exceeds the
+    limit."""
     worker = pipeline.worker()
     worker.process.send_group(signal.SIGSTOP)
     large = messages[0]
@@ -95,7 +97,7 @@ def send_by_topic(front, size):
 
 @pytest.mark.parametrize("size", [201, 300, 60000])
 def test_long_topics_stop_at_the_door(front, pipeline, messages, size):
-    """A key over 255 bytes cannot be delivered: the broker would close the worker's connection again and again."""
+    """A key over 255 bytes cannot be delivered: the broker would close the worker's connection each time."""
     worker = pipeline.worker()
     send_by_topic(front, size)
     for other in messages[:5]:
@@ -126,9 +128,9 @@ def publish_5(front, mote, body, pairs):
 
 
 def test_properties_of_mqtt_5(front, pipeline, messages):
-    """Whatever they are, the message is taken as any other, up to a bound of the whole packet."""
+    """MQTT properties do not matter: the message is accepted like any other, up to a limit for the whole packet."""
     if harness.series_of(front.cluster.members[0].root) < (4, 0):
-        pytest.skip("before RabbitMQ 4 there is no MQTT 5 to rely on")
+        pytest.skip("MQTT 5 is reliable only since RabbitMQ 4")
     worker = pipeline.worker()
     for message, pairs in zip(messages, USER):
         assert publish_5(front, message.mote, message.body, pairs)
@@ -150,7 +152,7 @@ def test_nothing_is_retained(front):
 
 
 def test_an_idle_connection_is_kept(front, tmp_path):
-    """Between requests `idle-keep-alive` counts, and nothing shorter."""
+    """Between requests only the time limit `idle-keep-alive` applies."""
     nodes = cluster.list_of_nodes.Nodes(brokers=front.cluster.nodes.brokers)
     nodes.limits.update({"idle-keep-alive": "30s", "first-bytes": "2s"})
     with cluster.HAProxy(tmp_path / "balancer", nodes, front.directory / "certificates") as balancer:
@@ -165,12 +167,12 @@ def test_an_idle_connection_is_kept(front, tmp_path):
         connection.close()
 
 
-# ---- what is in a queue already, and cannot be delivered ----
+# ---- messages in a queue that cannot be delivered ----
 
 
 @pytest.fixture
 def open_door(front):
-    """Topics of any length, as before there was a bound."""
+    """Allows topics of any length, as before the limit existed."""
     node = front.cluster.members[0]
     node.control("set_topic_permissions", "mote", "amq.topic", "^ir\\.", "^$")
     yield
@@ -184,7 +186,7 @@ def rejected_letters(pipeline):
 
 @pytest.mark.parametrize("sizes", [[300], [300, 5000, 300, 2000]])
 def test_what_cannot_be_delivered_is_taken_aside(front, pipeline, messages, open_door, sizes):
-    """The other messages of its partition arrive, in order, and so do those of all others; its own bytes are kept."""
+    """The other messages of its partition and of all others arrive in order; the undeliverable message is kept."""
     worker = pipeline.worker()
     poison = {f"ir.{chr(97 + i) * size}": harness.Message(chr(97 + i) * size, [{"n": f"x{i}", "v": i, "t": 1}])
               for i, size in enumerate(sizes)}
@@ -196,7 +198,7 @@ def test_what_cannot_be_delivered_is_taken_aside(front, pipeline, messages, open
     for other in rest:
         pipeline.publish(other)
     harness.wait_for(lambda: worker.metric("ir_messages_set_aside_total") == len(sizes), "them to be taken aside", 60)
-    # What the brokers look through is in no queue for a moment.
+    # Messages that the brokers examine are in no queue for a moment.
     harness.wait_for(lambda: len(pipeline.sqlite_ids("raw")) == 80, "all others")
     pipeline.drain()
     pipeline.assert_exactly(messages[:80])
@@ -208,7 +210,7 @@ def test_what_cannot_be_delivered_is_taken_aside(front, pipeline, messages, open
 
 
 def test_others_do_not_wait_for_it(mqtt_broker, tmp_path, messages):
-    """Where nobody takes it aside, its own partition stands still and all others go on undisturbed."""
+    """If the message is not taken aside, its partition stands still, and all others continue undisturbed."""
     with harness.Pipeline(mqtt_broker, tmp_path) as pipeline:
         worker = pipeline.init().worker()
         address = f"{servers.HOST}:{mqtt_broker.ports[3]}"

@@ -1,6 +1,7 @@
-"""A mote whose every observation is refused with an answer that proves nothing: it alone waits for the proofs.
+"""A store refuses every observation of one mote with an answer that proves nothing: only this mote waits for the
+proofs.
 
-For the tests the server gives another answer each time until it is told to be `sure`, so no proof ends before that."""
+The server gives a different answer each time until the test sets it to `sure`, so no proof ends before that."""
 
 import itertools
 
@@ -22,7 +23,7 @@ def pack(mote, number, records=1):
 
 
 class Refuser:
-    """Counts its answers and gives a new code with each of them, until it is sure."""
+    """Counts its answers and gives a new code with each, until it is sure."""
 
     def __init__(self):
         self.sure = False
@@ -118,7 +119,7 @@ class Scene:
                 self.pipeline.publish(self.others[-1])
 
     def await_others(self, worker):
-        """Until all that the others sent is acknowledged, and nothing else, while the culprit is in doubt."""
+        """Waits until all messages of the others, and only these, are acknowledged, while the culprit is in doubt."""
         count = len(self.others)
         harness.wait_for(lambda: worker.metric("ir_messages_acknowledged_total") >= count, "the others", 120)
         assert worker.metric("ir_messages_acknowledged_total") == count
@@ -126,7 +127,8 @@ class Scene:
         assert self.pipeline.ready_messages("ir.rejected") == 0
 
     def conclude(self, accepted=()):
-        """All of the culprit is refused, in order, but what is accepted; all others are stored and published."""
+        """All messages of the culprit except accepted ones are refused, in order; all others are stored and
+        published."""
         self.pipeline.drain(240)
         for worker in self.pipeline.workers:
             if worker.process.alive():
@@ -144,8 +146,8 @@ class Scene:
 
 
 def test_the_others_go_on(make_pipeline, refuser):
-    """All that they send while the culprit is under proof is stored, published and acknowledged before the proof ends;
-    then the culprit's messages are refused in order, and what it sends later is taken like anybody's."""
+    """Everything that the others send during the proof is stored, published and acknowledged before it ends. Then the
+    culprit's messages are refused in order, and its later messages are treated normally."""
     scene = Scene(make_pipeline, refuser)
     worker = scene.pipeline.worker()
     scene.send(5)
@@ -166,7 +168,7 @@ def test_the_others_go_on(make_pipeline, refuser):
 
 
 def test_a_worker_is_killed_while_a_mote_is_in_doubt(make_pipeline, refuser):
-    """The next one gets what is not acknowledged: the culprit's messages alone, in order."""
+    """The next worker gets the unacknowledged messages: only the culprit's, in order."""
     scene = Scene(make_pipeline, refuser)
     worker = scene.pipeline.worker()
     scene.send(5)
@@ -179,7 +181,7 @@ def test_a_worker_is_killed_while_a_mote_is_in_doubt(make_pipeline, refuser):
 
 
 def test_a_worker_stops_while_a_mote_is_in_doubt(make_pipeline, refuser):
-    """The proof is given up, and its messages are the next worker's."""
+    """The proof is abandoned, and its messages go to the next worker."""
     scene = Scene(make_pipeline, refuser)
     worker = scene.pipeline.worker()
     scene.send(5)
@@ -194,7 +196,7 @@ def test_a_worker_stops_while_a_mote_is_in_doubt(make_pipeline, refuser):
 
 
 def test_partitions_change_hands_while_a_mote_is_in_doubt(make_pipeline, refuser):
-    """The culprit's partition is handed over when its messages are settled, and the others' before."""
+    """The culprit's partition is handed over when its messages are settled; the other partitions earlier."""
     scene = Scene(make_pipeline, refuser)
     worker = scene.pipeline.worker()
     scene.send(3)
@@ -208,7 +210,7 @@ def test_partitions_change_hands_while_a_mote_is_in_doubt(make_pipeline, refuser
 
 
 def test_what_is_set_aside_is_bounded(make_pipeline, refuser):
-    """The broker lets out no more than `prefetch` of the culprit's partition; the others' partitions go on."""
+    """The broker delivers at most `prefetch` messages of the culprit's partition; the other partitions continue."""
     scene = Scene(make_pipeline, refuser, "--prefetch=20")
     worker = scene.pipeline.worker()
     scene.send(20, motes=[])
@@ -227,8 +229,8 @@ def test_what_is_set_aside_is_bounded(make_pipeline, refuser):
 
 
 def test_more_is_set_aside_than_there_is_room_for(make_pipeline, refuser):
-    """Of one batch in the second pipeline and one that collects. The worker stops reading until there is room again;
-    nothing is lost, and the order is kept."""
+    """The second pipeline's limit is one batch in progress and one that collects. At the limit the worker stops reading
+    until there is room; nothing is lost, and order is kept."""
     scene = Scene(make_pipeline, refuser, "--batch-observations=5", "--in-flight=2")
     worker = scene.pipeline.worker()
     scene.send(30, motes=OTHERS[:3])
@@ -238,7 +240,7 @@ def test_more_is_set_aside_than_there_is_room_for(make_pipeline, refuser):
 
 
 def test_a_mote_whose_messages_cannot_be_published(make_pipeline):
-    """RabbitMQ closes the channel for each with 403. What stands behind the first of them comes out before its dead
+    """RabbitMQ closes the channel with 403 for each. Messages behind the first one are published before its dead
     letter."""
     pipeline = make_pipeline(settings=[STRANGERS, SENML]).init()
     forbid(pipeline, rf"^(?!senml\.{CULPRIT}$)")

@@ -49,7 +49,7 @@ def stored(river, value):
 
 
 def send(river, value, *words, drop=(), **more):
-    """Runs a sender; the value is stored afterwards, once."""
+    """Runs a sender and asserts that the value is stored once."""
     environment = {name: text for name, text in surroundings(river).items() if name not in drop}
     done = subprocess.run(list(map(str, words)), env={**environment, **more}, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -94,7 +94,7 @@ def test_shell(river, protocol, value):
 
 
 def micropython_folder(river, tmp_path):
-    """As on a board: the program and its settings."""
+    """Sets up the folder as on a board: the program and its settings."""
     host, port = surroundings(river)["RIVER_HTTP"].removeprefix("http://").split(":")
     settings = {"HOST": host, "PORT": int(port), "MOTE": "ford", "TOKEN": river.ids()["ford"], "NAME": "ford/temperature",
                 "UNIT": "Cel", "WIFI": None, "PAUSE": 1, "COUNT": 1}
@@ -104,6 +104,6 @@ def micropython_folder(river, tmp_path):
 
 
 def test_micropython(river, tmp_path):
-    """In Python, whose sockets are the same; in MicroPython where there is one."""
+    """Runs in Python, whose sockets are the same, and in MicroPython if installed."""
     program = shutil.which("micropython") or sys.executable
     assert "safe:" in send(river, 17.25, program, micropython_folder(river, tmp_path) / "main.py")

@@ -1,4 +1,4 @@
-"""What the facts say the machine is, from files laid out as different systems have them."""
+"""The kind of machine that the facts report, from files arranged as on different systems."""
 
 import pytest
 
@@ -11,7 +11,7 @@ VIRTUAL, REAL = X86.format(" hypervisor"), X86.format("")
 
 
 def system(root, cpuinfo, namespaces=None, **files):
-    """A system's files below `root`; `namespaces` are numbers other than those the kernel starts with."""
+    """Writes a system's files below `root`; `namespaces` are numbers different from the kernel's initial ones."""
     (root / "proc/self/ns").mkdir(parents=True)
     for name, number in {**facts.FIRST_NAMESPACES, **(namespaces or {})}.items():
         (root / "proc/self/ns" / name).symlink_to(f"{name}:[{number}]")

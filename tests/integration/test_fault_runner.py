@@ -1,4 +1,4 @@
-"""A short run of make faults, with a seed by chance that is printed when it fails; and the plan of a run."""
+"""A short run of make faults with a random seed, printed on failure; and the plan of a run."""
 
 import json
 import os
@@ -25,7 +25,7 @@ KINDS = ("kill freeze power-cut reload hang-up partition loss delay reset disk-f
 
 
 class Parts:
-    """What a plan wants to know of the stack."""
+    """What a plan needs to know about the stack."""
 
     roles = {"balancer": "balancer", "rabbit-1": "broker", "rabbit-2": "broker", "worker-1": "worker", "mongodb": "documents",
              "gateway-1": "gateway", "fuseki": "graph"}
@@ -77,7 +77,7 @@ def test_resends_of_all_rounds_since_the_last_comparison_count():
 
 
 class Sleeper(programs.Program):
-    """One that will never listen, as a worker does not yet that was just started again."""
+    """A part that never listens, like a worker that was just restarted."""
 
     program = "sleep"
 
@@ -92,7 +92,7 @@ def test_the_watch_asks_whom_it_can(tmp_path):
 
 
 class Broken:
-    """A stack that cannot be asked how it is, for a reason that nobody thought of."""
+    """A stack whose state cannot be read, for an unforeseen reason."""
 
     workers = ()
 
@@ -109,7 +109,7 @@ def test_a_watch_that_dies_ends_the_run():
 
 
 def test_as_many_of_five_faults_as_there_is_time_for(tmp_path):
-    """No round begins after the first minutes, so that a slow machine does fewer of them."""
+    """No round starts after the given minutes, so a slow machine runs fewer rounds."""
     if (why := places.lacking()) is not None:
         pytest.skip(why)
     seed = random.SystemRandom().randrange(10**6)

@@ -1,4 +1,4 @@
-"""What breaks: workers that are killed, servers that are away, settings that are wrong. Nothing is lost or doubled."""
+"""Faults: killed workers, unavailable servers, wrong settings. Nothing is lost or doubled."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ def messages(messages):
 
 
 class Sender(threading.Thread):
-    """Publishes in the background, at a rate, on a connection of its own, and waits for each confirm."""
+    """Publishes in the background at a rate, on a separate connection, and waits for each confirm."""
 
     def __init__(self, pipeline, messages, rate):
         super().__init__(daemon=True)
@@ -119,7 +119,7 @@ def test_taken_over(pipeline, messages):
 
 
 def test_worker_joins(pipeline, messages):
-    """A second worker takes its share while data flows; order holds."""
+    """A second worker takes its share while data flows; order is kept."""
     queue = pipeline.subscribe("senml.#")
     first = pipeline.worker()
     sender = Sender(pipeline, messages[:900], rate=400)
@@ -136,7 +136,7 @@ def test_worker_joins(pipeline, messages):
 
 
 def test_term_finishes_what_is_under_way(pipeline, messages):
-    """TERM under load: exit 0, and what it acknowledged is stored; the next worker does the rest."""
+    """On TERM under load the worker exits with 0, and what it acknowledged is stored; the next worker does the rest."""
     for message in messages[:1500]:
         pipeline.publish(message)
     worker = pipeline.worker()
@@ -154,7 +154,7 @@ def test_term_finishes_what_is_under_way(pipeline, messages):
 
 
 def test_broker_restart(own_broker, tmp_path, messages):
-    """The broker stops, is away for a moment and comes back; then it is killed, and comes back."""
+    """The broker stops and comes back after a moment; then it is killed and comes back."""
     with harness.Pipeline(own_broker, tmp_path) as pipeline:
         pipeline.init()
         workers = [pipeline.worker(), pipeline.worker()]
@@ -197,7 +197,7 @@ def test_broker_away_at_start(tmp_path, own_broker, messages):
 
 
 def test_stores_away_at_start(make_pipeline, tmp_path_factory, messages):
-    """MongoDB and Fuseki come later than the worker; then both go away in mid-run and come back."""
+    """MongoDB and Fuseki start later than the worker; then both stop in the middle of the run and come back."""
     mongodb = servers.MongoDB(tmp_path_factory.mktemp("own-mongodb"))
     fuseki = servers.Fuseki(tmp_path_factory.mktemp("own-fuseki"))
     try:
@@ -246,7 +246,7 @@ def is_data(content_type, body):
 
 
 def test_graph_store_that_is_slow(make_pipeline, oxigraph):
-    """What it does not take in time is sent in smaller requests, until it does.
+    """Requests that the server does not finish in time are split into smaller ones until it does.
 
     One message of 300 records makes a large request, however the worker cuts its batches."""
     sent = [harness.Message(MOTE, [{"n": f"{MOTE}/00010", "u": "Cel", "t": 1320500000 + 900 * (300 * k + i), "v": 11.5}
@@ -270,7 +270,7 @@ def test_graph_store_that_is_slow(make_pipeline, oxigraph):
 
 
 def test_graph_store_that_refuses_a_statement(make_pipeline, oxigraph):
-    """It is found and told; the rest goes on, and the document stays."""
+    """The bad statement is found and reported; the rest continues, and the document stays."""
     sent = [harness.Message(MOTE, [{"n": f"{MOTE}/00010", "u": "Cel", "t": 1320500000 + 900 * i, "v": 11.5 + i}])
             for i in range(5)]
 
@@ -323,7 +323,7 @@ def test_broker_takes_back_what_waits_too_long(own_broker, tmp_path, messages):
 
 
 def test_start_timeout(make_pipeline):
-    """A setting bounds how long a worker waits for what is away."""
+    """A setting limits how long a worker waits for unavailable servers."""
     closed = servers.free_ports(1)[0]
     pipeline = make_pipeline(graph=f"sparql+http://127.0.0.1:{closed}/ir?strategy=quads")
     pipeline.declare()
@@ -336,7 +336,7 @@ def test_start_timeout(make_pipeline):
 
 
 def test_start_timeout_is_of_the_start(make_pipeline):
-    """A broker that goes away when all was there once is waited for without that bound."""
+    """Once everything was available, the worker waits for a lost broker without that limit."""
     pipeline = make_pipeline(settings=["--start-timeout=2s"]).init()
     worker = pipeline.worker()
     harness.wait_for(lambda: "every partition is consumed" in worker.text(), "the start")
@@ -361,7 +361,7 @@ def small_disk(tmp_path):
 
 @pytest.mark.parametrize("store, stage", [("documents", "documents"), ("graph", "graph")])
 def test_disk_full(make_pipeline, small_disk, messages, store, stage):
-    """Held back with a reason, nothing lost; goes on by itself when there is room."""
+    """On a full disk messages are held back with a reason, nothing is lost, and work continues when there is room."""
     uri = {"documents": f"sqlite:{small_disk / 'documents.sqlite'}", "graph": f"nquads:{small_disk / 'graph'}"}[store]
     pipeline = make_pipeline(**{store: uri}).init()
     ballast = small_disk / "ballast"
@@ -389,7 +389,8 @@ def test_disk_full_at_init(make_pipeline, small_disk):
 
 
 def test_sqlite_held_by_another(pipeline, messages):
-    """A database that somebody keeps locked: held back with a reason, nothing lost, goes on when it is free."""
+    """With a locked database messages are held back with a reason, nothing is lost, and work continues when it is
+    free."""
     path = pipeline.documents.removeprefix("sqlite:")
     blocker = sqlite3.connect(path, isolation_level=None, timeout=30)
     worker = pipeline.worker("--timeout=500ms")
@@ -409,7 +410,7 @@ def test_sqlite_held_by_another(pipeline, messages):
 
 
 def only_line(errors):
-    """Errors are one line; what a sanitizer or a library would add is not."""
+    """Asserts that the error is one line; output of a sanitizer or a library would add more."""
     lines = [line for line in errors.splitlines() if line]
     assert len(lines) == 1, errors
     return lines[0]
@@ -473,7 +474,7 @@ def test_unreadable_registry(make_pipeline, tmp_path, text, says):
 
 
 def test_wrong_broker_password(make_pipeline):
-    """Said clearly by --check, --declare and the worker, which keeps trying unless bounded."""
+    """--check, --declare and the worker report it clearly. The worker keeps trying unless a limit is set."""
     pipeline = make_pipeline(env={"IR_AMQP_PASSWORD": "wrong"})
     status, _, errors = pipeline.call("ir-worker", "--declare", *pipeline.arguments())
     assert status == 1 and "password" in only_line(errors) and "wrong" not in errors
@@ -494,7 +495,7 @@ def test_wrong_documents_password(make_pipeline, tmp_path_factory):
 
 
 def test_store_that_speaks_another_protocol(make_pipeline, broker):
-    """RabbitMQ's port given as MongoDB's and as Fuseki's."""
+    """RabbitMQ's port is given as MongoDB's and as Fuseki's."""
     pipeline = make_pipeline(
         documents=f"mongodb://127.0.0.1:{broker.port}/river",
         graph=f"sparql+http://127.0.0.1:{broker.port}/ir?strategy=quads",
@@ -523,7 +524,7 @@ def test_port_in_use(pipeline):
 
 
 def test_not_set_up(make_pipeline):
-    """Without ir-store init the worker says what to run."""
+    """Without ir-store init the worker says which command to run."""
     pipeline = make_pipeline()
     pipeline.declare()
     status, text, _ = pipeline.call("ir-worker", "--check", *pipeline.arguments())
@@ -546,14 +547,14 @@ def test_check_is_content(pipeline):
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_check_finds(pipeline, words, code, says):
-    """What the worker would stumble over, in one line; settings that can never be good are status 2."""
+    """--check reports each problem in one line; settings that can never be valid give status 2."""
     status, text, errors = pipeline.call("ir-worker", "--check", *pipeline.arguments(), *words)
     [wrong] = [line for line in text.splitlines() if "WRONG" in line]
     assert status == code and says in wrong, text + errors
 
 
 def test_other_number_of_partitions(pipeline):
-    """Fewer partitions than there are queues would leave messages lying: refused, with what to do."""
+    """Fewer partitions than queues would leave messages unread, so this is refused with a remedy."""
     status, _, errors = pipeline.call("ir-worker", "--declare", *pipeline.arguments(), "--partitions=4")
     assert status == 1 and "ir.observations.4" in only_line(errors)
 
@@ -562,7 +563,7 @@ def test_other_number_of_partitions(pipeline):
 
 
 def test_reload(make_pipeline, tmp_path):
-    """HUP reads the registry again; a broken one is refused and the old one stays."""
+    """HUP reloads the registry; a broken one is refused and the old one stays."""
     registry = tmp_path / "registry.ttl"
     lines = harness.REGISTRY.read_text()
     name = f"{MOTE}/00400"
@@ -589,15 +590,15 @@ def test_reload(make_pipeline, tmp_path):
 
 
 def test_reload_of_a_large_registry(make_pipeline, tmp_path, messages):
-    """While 140,000 sensors are read, the loop goes on: every question is answered, and messages flow. However often
-    it is asked for meanwhile, it is read once more."""
+    """While 140,000 sensors are read, the event loop continues: every query is answered, and messages flow. Any number
+    of requests meanwhile causes only one more reload."""
     registry = tmp_path / "registry.ttl"
     shutil.copy(harness.REGISTRY, registry)
     pipeline = make_pipeline(registry=registry).init()
     worker = pipeline.worker()
     large = tmp_path / "large.ttl"
     pipeline.run("ir-loadgen", "--simulate=20000", f"--write-registry={large}")
-    # What was there before stays, so that the messages are known.
+    # The previous content stays, so that the messages are known.
     registry.write_text(f"@base <https://other.example/> .\n{large.read_text()}\n@base <{harness.BASE_IRI}> .\n"
                         f"{harness.REGISTRY.read_text()}")
     worker.process.send(signal.SIGHUP)
@@ -611,7 +612,7 @@ def test_reload_of_a_large_registry(make_pipeline, tmp_path, messages):
             sent += 1
             harness.wait_for(lambda: worker.metric("ir_messages_acknowledged_total") >= sent, "the message", pause=0.01)
             worker.process.send(signal.SIGHUP)
-    assert answers > 1, "it was read before anything could be asked"
+    assert answers > 1, "the registry was loaded before any query could be sent"
     harness.wait_for(lambda: worker.metric('ir_registry_reloads_total{result="done"}') == 2, "the second reload", 60)
     assert worker.metric("ir_registry_sensors") > 140_000
     pipeline.drain()

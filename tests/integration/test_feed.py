@@ -1,4 +1,4 @@
-"""ir-feed: files of loggers and uplinks of LoRaWAN devices, with the real pipeline behind it."""
+"""ir-feed: logger files and uplinks of LoRaWAN devices, with the real pipeline behind it."""
 
 import contextlib
 import csv
@@ -54,7 +54,7 @@ BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 
 
 def logger_rows(days=3, minutes=15):
-    """(local text, UTC seconds, temperature, stage in cm) across the change of clocks in autumn."""
+    """(local time as text, UTC seconds, temperature, stage in cm) across the change of clocks in autumn."""
     start = int(datetime.datetime(2024, 10, 26, tzinfo=datetime.timezone.utc).timestamp())
     generator = random.Random(3)
     for seconds in range(start, start + days * 86400, minutes * 60):
@@ -83,7 +83,7 @@ def expected_ids(rows):
 
 
 class Feed:
-    """A folder with a mapping and files, and the program on it."""
+    """Makes a folder with a mapping and files, and runs the program on it."""
 
     def __init__(self, pipeline, mapping, name="feed"):
         self.pipeline = pipeline
@@ -130,7 +130,7 @@ def elbe(make_pipeline):
 
 
 def stored(pipeline):
-    """Ids of all observations, in both stores; each must be there once."""
+    """The ids of all observations. Asserts that both stores contain each once."""
     pipeline.drain()
     ids = sorted(pipeline.sqlite_ids())
     assert ids == sorted(pipeline.nquads_ids())
@@ -162,7 +162,7 @@ def test_a_file_is_fed_twice_across_the_change_of_clocks(elbe):
 
 @pytest.mark.parametrize("via", ("amqp", "http", "mqtt"))
 def test_killed_in_the_middle(via, make_pipeline, mqtt_broker, tmp_path):
-    """Any protocol; nothing is missing and nothing doubled, however often it dies."""
+    """By any protocol nothing is missing and nothing doubled, however often the program is killed."""
     pipeline = (harness.Pipeline(mqtt_broker, tmp_path, registry=ELBE) if via == "mqtt"
                 else make_pipeline(registry=ELBE))
     with pipeline:
@@ -237,7 +237,7 @@ def usgs(rows):
 
 @pytest.mark.parametrize("mapping, table", ((CAMPBELL, campbell), (USGS, usgs)), ids=("toa5", "rdb"))
 def test_files_of_loggers_killed_in_the_middle(mapping, table, elbe):
-    """Across the change of clocks, growing, fed twice; the file is cut anywhere, within rows, too."""
+    """Across the change of clocks: the file grows, is fed twice, and is cut anywhere, even within rows."""
     feed = Feed(elbe, mapping)
     rows = list(logger_rows(days=20))
     text = "".join(table(rows))
@@ -283,7 +283,7 @@ def test_a_signal_keeps_what_is_confirmed(elbe):
 
 
 def test_the_replay_data_as_a_long_table(make_pipeline, messages):
-    """Real values, one a row: the packs are those of the replay, and the observations too."""
+    """Real values, one per row: packs and observations equal those of the replay."""
     pipeline = make_pipeline().init()
     pipeline.worker()
     feed = Feed(pipeline, "[usgs]\nfiles = usgs.csv\ntime = time_utc\nmote = column:station\n"
@@ -299,7 +299,7 @@ def test_the_replay_data_as_a_long_table(make_pipeline, messages):
 
 
 def test_a_file_of_the_usgs(make_pipeline):
-    """The same station as NWIS gives it: local time with its abbreviation, across the end of daylight time."""
+    """The same station in NWIS's format: local time with its abbreviation, across the end of daylight saving time."""
     pipeline = make_pipeline().init()
     pipeline.worker()
     zone = zoneinfo.ZoneInfo("America/Chicago")
@@ -330,7 +330,7 @@ def test_standard_input(elbe):
 
 
 def test_a_pipe_that_brings_rows_now_and_then(elbe):
-    """What is there is sent; nobody waits for the end."""
+    """Existing data are sent at once, without waiting for the end of the file."""
     feed = Feed(elbe, LOGGER.replace("*.csv", "-"))
     rows = list(logger_rows(days=1))
     with subprocess.Popen([harness.BUILD / "ir-feed", *feed.words()], stdin=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -366,7 +366,8 @@ def test_rows_that_cannot_be_used_are_named_and_the_others_go_on(elbe):
 
 
 def test_what_the_gateway_refuses_is_named(elbe):
-    """A pack of a time far ahead is refused alone; a wrong token ends the program, and nothing counts as read."""
+    """A pack with a time far in the future is refused alone. A wrong token ends the program, and nothing counts as
+    read."""
     elbe.issue("elbe")
     gateway = elbe.gateway()
     feed = Feed(elbe, LOGGER)
@@ -382,7 +383,7 @@ def test_what_the_gateway_refuses_is_named(elbe):
 
 
 def test_a_sensor_that_is_not_registered_is_named(elbe):
-    """The gateway has the registry: the other values of the row are taken."""
+    """The gateway knows the registry: it accepts the other values of the row."""
     elbe.issue("elbe")
     gateway = elbe.gateway(f"--registry={ELBE}")
     feed = Feed(elbe, LOGGER.replace("elbe/stage", "elbe/depth"))
@@ -397,7 +398,7 @@ def test_a_sensor_that_is_not_registered_is_named(elbe):
 
 
 class Reluctant(BaseHTTPRequestHandler):
-    """A gateway that puts everything off, and then takes it."""
+    """A gateway that first defers everything, and then accepts it."""
 
     protocol_version = "HTTP/1.1"
 
@@ -420,7 +421,7 @@ class Reluctant(BaseHTTPRequestHandler):
 
 
 def test_later_is_obeyed(tmp_path):
-    """429 and 503: the same bytes again, none left out, none out of order."""
+    """After 429 and 503 the same bytes are sent again, complete and in order."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Reluctant) as server:
         server.answers = itertools.chain((429, 503, 429), itertools.repeat(202))
         server.seen = []
@@ -565,7 +566,7 @@ TTS_TOPIC = "v3/river@ttn/devices/pegel-1/up"
 
 
 def test_uplinks_of_chirpstack(elbe, network):
-    """Killed at any moment, and away for a while: the broker keeps the session, nothing is missing nor doubled."""
+    """Killed at any moment and down for a while: the broker keeps the session, and nothing is missing or doubled."""
     feed = Feed(elbe, UPLINKS.format(port=network.port, kind="chirpstack", mote="column:deviceName"))
     words = ("--follow", "--poll=100ms")
     process = feed.start(*words)
@@ -588,7 +589,7 @@ def test_uplinks_of_chirpstack(elbe, network):
 
 
 def test_uplinks_of_the_things_stack(elbe, network):
-    """QoS 0: what came while it was away is lost, and told by the frame counters."""
+    """QoS 0: what arrived while the program was down is lost, and the frame counters reveal it."""
     feed = Feed(elbe, UPLINKS.format(port=network.port, kind="tts", mote="column:device_id"))
     words = ("--follow", "--poll=100ms")
     process = feed.start(*words)
@@ -619,7 +620,7 @@ def test_uplinks_of_the_things_stack(elbe, network):
 
 @pytest.mark.slow
 def test_a_full_spool_waits(elbe, network):
-    """Without a target nothing leaves the spool: it stays within its bound, the rest stays with the broker."""
+    """Without a target the spool is not emptied: it stays within its limit, and the rest stays at the broker."""
     nowhere = f"mqtt://127.0.0.1:{servers.free_ports(1)[0]}"
     feed = Feed(elbe, UPLINKS.format(port=network.port, kind="chirpstack", mote="column:deviceName"))
     words = ("--follow", "--poll=100ms", "--spool-bytes=1Mi")
@@ -639,7 +640,7 @@ def test_a_full_spool_waits(elbe, network):
 
 
 class FirstHour(threading.Thread):
-    """An MQTT broker that publishes its messages at once, and notes which of them it is told to have arrived."""
+    """An MQTT broker that publishes its messages at once, and records which of them are acknowledged."""
 
     def __init__(self, topic, bodies):
         super().__init__(daemon=True)
@@ -688,7 +689,7 @@ class FirstHour(threading.Thread):
 
 
 def test_what_is_acknowledged_is_on_disk(tmp_path):
-    """Until the spool is full: the message that does not fit any more is not acknowledged either."""
+    """Messages are acknowledged until the spool is full; the first message that does not fit is not acknowledged."""
     bodies = [json.dumps(chirpstack(n, devAddr="x" * 50000)).encode() for n in range(40)]
     broker = FirstHour(CHIRPSTACK_TOPIC, bodies)
     broker.start()
@@ -709,7 +710,7 @@ def test_what_is_acknowledged_is_on_disk(tmp_path):
 
 
 def test_the_examples_of_the_readme(tmp_path):
-    """Each example of a mapping in feed/README.md is one that the program takes."""
+    """The program accepts each example of a mapping in feed/README.md."""
     text = (harness.ROOT / "feed" / "README.md").read_text()
     examples = [block.split("```", 1)[0] for block in text.split("```ini\n")[1:]]
     assert len(examples) >= 5

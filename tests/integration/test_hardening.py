@@ -18,7 +18,7 @@ int main(int argc, char **argv) {
     return puts(text);
 }
 """
-# What is left out of a release's options, or put in their place, and what is said then.
+# Options that are removed from or replaced in a release build, and the expected report.
 LACKING = [
     ("-pie", "-no-pie", "no position-independent executable"),
     ("-Wl,-z,now", "-Wl,-z,lazy", "no full RELRO"),
@@ -35,7 +35,7 @@ if harness.os.uname().machine == "x86_64":
 
 @pytest.fixture(scope="module")
 def options():
-    """Those with which make compiles and links a release."""
+    """The options with which make compiles and links a release."""
     argv = ["make", "--always-make", "--dry-run", "-s", "MODE=release", "out/release/ir-annotate"]
     told = subprocess.run(argv, cwd=harness.ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
     compiled, linked = (next(line for line in told.splitlines() if word in line)

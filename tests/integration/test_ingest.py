@@ -1,4 +1,4 @@
-"""The HTTP gateway: every answer, every wrong thing, and that nothing answered with 202 is lost."""
+"""The HTTP gateway: every answer, every kind of error, and that nothing answered with 202 is lost."""
 
 import base64
 import concurrent.futures
@@ -76,12 +76,12 @@ class Client:
             response.fp = self.reader
         self.reader = response.fp
         response.begin()
-        # The response would close what the next one reads from.
+        # Closing the response would close the connection that the next request uses.
         response._close_conn = lambda: None
         return Answer(response)
 
     def ended(self, seconds=60):
-        """That the gateway closes the connection without a word more."""
+        """Asserts that the gateway closes the connection without sending more."""
         self.socket.settimeout(seconds)
         try:
             return self.socket.recv(1) == b""
@@ -116,7 +116,7 @@ def pack(*values, mote=MOTE, at=T):
 
 @pytest.fixture(scope="module")
 def shared(broker, tmp_path_factory):
-    """One gateway with short times for the whole table, and a worker behind it."""
+    """One gateway with short time limits for the whole table, and a worker behind it."""
     with harness.Pipeline(broker, tmp_path_factory.mktemp("ingest")) as pipeline:
         pipeline.init()
         pipeline.issue(MOTE, OTHER)
@@ -141,7 +141,7 @@ def serves(gateway, token):
 
 @pytest.fixture
 def quiet(broker, tmp_path):
-    """Queues that nobody else writes to; single active consumers forbid basic.get, so these are of another kind."""
+    """Queues that nobody else writes to. They have no single active consumer, because that would forbid basic.get."""
     with harness.Pipeline(broker, tmp_path) as pipeline:
         channel = pipeline.connect()
         channel.exchange_declare("ir.observations", "x-consistent-hash", durable=True)
@@ -190,7 +190,8 @@ def clockless(value, mote=MOTE):
 
 
 def test_a_message_has_its_arrival_and_its_senders_name(quiet):
-    """The arrival is that of the request, signed with the user that the broker verifies; the answer's ids count from it."""
+    """The arrival is that of the request, signed with the user that the broker verifies; the ids in the answer are
+    based on it."""
     gateway, token = quiet.gateway(), quiet.tokens[MOTE]
     body = clockless(16.5)
     before = time.time_ns() // 1000
@@ -235,7 +236,7 @@ def test_chunked_and_continued_bodies(gateway, token):
 
 
 def test_keep_alive_and_pipelining(gateway, token):
-    """All at once on one connection: every one is answered, in order."""
+    """Requests are sent at once on one connection; all are answered, in order."""
     bodies = [pack(30 + i / 4) for i in range(200)]
     with Client(gateway) as client:
         sender = threading.Thread(target=client.send, args=(b"".join(request(token, body) for body in bodies),))
@@ -258,7 +259,7 @@ def test_byte_by_byte(gateway, token):
 
 
 def test_half_closed(gateway, token):
-    """A client that has said all it will say still gets its answer; one that leaves in the middle is let go."""
+    """A client that closed its sending side still gets its answer; one that disconnects in the middle is dropped."""
     with Client(gateway) as client:
         client.send(request(token, pack(42.5))).socket.shutdown(socket.SHUT_WR)
         assert client.answer().code == 202 and client.ended()
@@ -381,7 +382,7 @@ def test_one_host(gateway, token, lines, code):
 
 
 def test_an_empty_line_after_a_body(gateway, token):
-    """Old clients end a body with one more than it has; with it, or after a while."""
+    """Old clients send an extra line end after the body, together with it or later."""
     with Client(gateway) as client:
         for _ in range(2):
             assert client.send(request(token, pack(1)) + b"\r\n").answer().code == 202
@@ -428,7 +429,7 @@ def test_what_no_worker_can_use_is_refused_at_once(knowing, token):
 
 
 def test_the_rest_of_a_pack_goes_through(make_pipeline):
-    """The pack is published as it came; the worker makes the same of it as the gateway says."""
+    """The pack is published unchanged; the worker derives the same ids from it as the gateway reported."""
     pipeline = make_pipeline().init()
     pipeline.worker()
     pipeline.issue(MOTE)
@@ -479,7 +480,7 @@ def test_bodies_whose_end_is_in_doubt(gateway, token, more):
         assert answer.code == 400 and answer.closes and client.ended()
 
 
-# ---- what is too much, too slow, or no HTTP at all ----
+# ---- requests that are too large, too slow, or not HTTP ----
 
 
 def closed(gateway, reason):
@@ -517,7 +518,7 @@ def quietly(call, *arguments):
 
 @pytest.mark.parametrize("chunked", (False, True))
 def test_oversized_body(gateway, token, chunked):
-    """Ten megabytes where 64 KiB are taken: cut off early, and said why."""
+    """Ten megabytes where 64 KiB are allowed: cut off early, with a reason."""
     before = closed(gateway, "large-body")
     size = 10 * 2**20
     begin = head(token, Transfer_Encoding="chunked") + b"%x\r\n" % size if chunked else head(token, size)
@@ -553,7 +554,7 @@ def test_slow_headers_and_bodies(gateway, token):
                                   b"\r\n\r\n", b"GET\r\n\r\n", b"POST /v1/observations HTTP/9.9\r\n\r\n", os.urandom(5000),
                                   b"POST " + PATH.encode() + b" HTTP/1.1\r\nno colon\r\n\r\n"))
 def test_garbage(gateway, token, data):
-    """Refused, or at the latest when the time for headers is over; and the connection ends."""
+    """Refused at once, or when the time limit for headers is over; then the connection is closed."""
     with Client(gateway) as client:
         client.send(data).socket.settimeout(15)
         received = b""
@@ -623,7 +624,7 @@ def test_thousands_of_idle_connections(shared):
 
 
 def test_the_description_names_every_answer(gateway):
-    """docs/reference has what the gateway counts and says."""
+    """docs/reference lists the gateway's metrics and answers."""
     description = (harness.ROOT / "docs" / "reference" / "openapi.yaml").read_text().split("/healthz:")[0]
     described = set(re.findall(r"^        '(\d+)':", description, re.M))
     counted = set(re.findall(r'ir_http_requests_total{code="(\d+)"}', gateway.get("/metrics")[1]))
@@ -650,7 +651,7 @@ def under_way(gateway):
 
 
 def test_others_are_answered_while_large_bodies_are_read(quiet):
-    """Each waits for one turn of the loop, not for those who came before it."""
+    """Each request waits for one turn of the loop, not for all earlier requests."""
     gateway, count = quiet.gateway("--rate=0"), 12
     clients = [Client(gateway).send(request(quiet.tokens[MOTE], large(number))) for number in range(count)]
     harness.wait_for(lambda: under_way(gateway)[0] > 1, "the first to be read", pause=0)
@@ -683,7 +684,7 @@ def test_a_mote_keeps_its_order(quiet):
 
 
 def test_a_request_follows_one_of_many_packs(quiet):
-    """It waits for its turn, and is not refused because not all of the other is sent."""
+    """The request waits for its turn, and is not refused because the other one is not completely sent."""
     gateway, token = quiet.gateway("--rate=0", "--mote-wait=60s"), quiet.tokens[MOTE]
     for turn in range(20):
         lines = b"\n".join(pack(*range(100), at=T + 100000 * turn + 1000 * i) for i in range(9))
@@ -696,7 +697,7 @@ def test_a_request_follows_one_of_many_packs(quiet):
 
 
 def test_a_mote_has_few_bodies_that_wait(quiet):
-    """Beyond its bound it is told at once; what it has used up meanwhile is not read in vain."""
+    """A mote beyond its limit is answered at once; its requests are not read in vain."""
     gateway = quiet.gateway("--mote-messages=4", "--rate=1", "--burst=10")
     clients = [Client(gateway).send(request(quiet.tokens[MOTE], large(number))) for number in range(8)]
     answers = [client.answer() for client in clients]
@@ -800,7 +801,8 @@ def test_a_queue_that_is_full(quiet):
 
 
 def test_exchange_that_is_missing(pipeline):
-    """Nothing is told as taken; the gateway, which may declare nothing, is not ready until a worker has declared it."""
+    """No request is accepted. The gateway may not declare objects, so it is not ready until a worker has declared
+    them."""
     pipeline.issue(MOTE)
     gateway, token = pipeline.gateway(), pipeline.tokens[MOTE]
     pipeline.connect().exchange_delete("ir.observations")
@@ -820,7 +822,7 @@ def test_nothing_to_route_to(quiet):
     gateway, token = quiet.gateway(), quiet.tokens[MOTE]
     quiet.connect().queue_delete("all")
     answers = []
-    # For a moment the broker may still route to the queue that is going, and refuses that.
+    # For a moment the broker may still route to the deleted queue, and refuses those messages.
     harness.wait_for(lambda: answers.append(ask(gateway, token, pack(1))) or "route" in answers[-1].problem["detail"],
                      "no way")
     assert {answer.code for answer in answers} == {503}
@@ -849,14 +851,15 @@ def make_messages(count, first=0):
 
 
 def test_broker_killed_while_requests_wait(own_broker, tmp_path):
-    """They get 503; sent again, everything is there once."""
+    """The requests get 503; when they are sent again, everything is stored once."""
     with harness.Pipeline(own_broker, tmp_path) as pipeline:
         pipeline.init()
         pipeline.issue(MOTE)
         gateway, token = pipeline.gateway("--confirm-timeout=3s"), pipeline.tokens[MOTE]
         messages, answers = make_messages(60), {}
         assert ask(gateway, token, messages[0].body).code == 202
-        # RabbitMQ writes down a new queue's log only some seconds later, and starts without it when it is killed before.
+        # RabbitMQ saves a new queue's log only after some seconds; if it is killed earlier, it starts without the
+        # queue.
         own_broker.control("eval", "[dets:sync(Table) || Table <- dets:all()].")
         own_broker.process.send_group(signal.SIGSTOP)
         sender = threading.Thread(target=send_all, args=(gateway, token, messages[:20], answers))
@@ -932,7 +935,7 @@ def test_broker_away_at_start(own_broker, tmp_path):
 
 
 def test_graceful_stop_under_load_loses_nothing(make_pipeline):
-    """What was answered with 202 is stored; what was taken is answered."""
+    """Everything answered with 202 is stored; everything accepted is answered."""
     pipeline = make_pipeline().init()
     pipeline.issue(MOTE)
     gateway, token = pipeline.gateway("--drain=500ms"), pipeline.tokens[MOTE]

@@ -1,5 +1,5 @@
-"""The way in: HAProxy before RabbitMQ and gateways, by AMQP, MQTT and HTTP, plain and by TLS; users with the least
-rights; limits that push back; bytes that make no sense."""
+"""The entrance: HAProxy in front of RabbitMQ and gateways, for AMQP, MQTT and HTTP, with and without TLS; users with
+minimal rights; limits that push back; meaningless bytes."""
 
 import contextlib
 import http.client
@@ -24,7 +24,7 @@ from harness import servers
 cluster = harness.cluster
 list_of_nodes = cluster.list_of_nodes
 MOTE = "USGS-08068500"
-END_SECONDS = 60  # below idle-session, which ends what says nothing after a good start
+END_SECONDS = 60  # shorter than idle-session, which ends connections that fall silent after a good start
 
 
 @contextlib.contextmanager
@@ -43,7 +43,7 @@ def publish(channel, message):
 
 
 def mosquitto(front, message, listener="mqtt", user="mote", password=None, seconds=30, more=()):
-    """mosquitto_pub with QoS 1: it ends when the broker has acknowledged, and tries again until then."""
+    """mosquitto_pub with QoS 1: ends when the broker has acknowledged; retries until then."""
     port = front.balancer.address(listener).split(":")[1]
     argv = ["timeout", str(seconds), "mosquitto_pub", "-h", "localhost", "-p", port, "-V", "mqttv311", "-q", "1"]
     argv += ["-i", message.mote]
@@ -62,7 +62,7 @@ def raw(front, listener, secure=False):
 
 
 def read_to_end(connection):
-    """What came until the other side closed, which it must within END_SECONDS."""
+    """Returns what was received until the other side closed, which must happen within END_SECONDS."""
     data = b""
     try:
         while chunk := connection.recv(65536):
@@ -93,7 +93,8 @@ def test_amqp(front, pipeline, messages, listener):
 
 @pytest.mark.parametrize("listener", ["mqtt", "mqtts"])
 def test_mqtt(front, pipeline, messages, listener):
-    """Topic ir/MOTE arrives under the same key as by AMQP, so in the same partition and in the mote's order."""
+    """The topic ir/MOTE gives the same routing key as AMQP, so messages arrive in the same partition and in the mote's
+    order."""
     pipeline.worker()
     for message in messages[:8]:
         done = mosquitto(front, message, listener)
@@ -104,7 +105,7 @@ def test_mqtt(front, pipeline, messages, listener):
 
 @pytest.fixture
 def gateway(front, tmp_path):
-    """The one that the balancer looks for, and a token for MOTE."""
+    """A gateway at the balancer's expected address, and a token for MOTE."""
     listed = front.cluster.nodes.gateways[0]
     token = harness.programs.issue_tokens(harness.BUILD, [MOTE], tmp_path / "tokens")[MOTE]
     words = [f"--listen={listed.host}:{listed.http}", f"--tokens={tmp_path / 'tokens'}", "--drain=0s"]
@@ -134,7 +135,7 @@ def test_http(front, pipeline, gateway, messages, listener):
 
 
 class Listener(http.server.BaseHTTPRequestHandler):
-    """A gateway that keeps the headers it gets, but those of checks."""
+    """A gateway that records the headers of requests other than health checks."""
 
     seen = []
 
@@ -204,7 +205,7 @@ def limited(front, most):
 
 
 def test_a_full_queue_refuses_and_nothing_is_lost(front, pipeline, messages):
-    """The publisher is told no, holds the message, and gets rid of it when a worker has made room."""
+    """The publisher is refused, keeps the message, and delivers it when a worker has made room."""
     mine = [message for message in messages if message.mote == messages[0].mote][:60]
     with limited(front, 10), channel_of(front, "mote") as channel:
         channel.confirm_delivery()
@@ -244,7 +245,7 @@ def test_a_full_queue_and_mqtt(front, pipeline, messages):
     assert str(mine[20].raw_id) not in map(str, pipeline.sqlite_ids("raw"))
 
 
-# ---- bytes that make no sense, and clients that are slow ----
+# ---- meaningless bytes and slow clients ----
 
 GARBAGE = {
     "nonsense": bytes(range(256)) * 4,
@@ -259,7 +260,7 @@ GARBAGE = {
 @pytest.mark.parametrize("kind", ["amqp", "mqtt"])
 @pytest.mark.parametrize("name", GARBAGE)
 def test_garbage(front, kind, name, secure):
-    """The connection ends, and not a byte of it came to a broker."""
+    """The connection ends, and no byte of it reached a broker."""
     with raw(front, kind + "s" if secure else kind, secure) as connection:
         connection.sendall(GARBAGE[name])
         assert read_to_end(connection) == b""
@@ -293,7 +294,7 @@ def test_garbage_after_a_good_start(front):
 @pytest.mark.parametrize("listener, begin", [("amqp", b""), ("amqp", b"AMQP"), ("mqtt", b""), ("mqtt", b"\x10\x20\x00"),
                                              ("http", b"GET /v1/observations HTTP/1.1\r\nX-A: ")])
 def test_slow_clients_are_cut(front, listener, begin):
-    """Within first-bytes, here two seconds, even when a byte comes now and then."""
+    """The connection ends within first-bytes, here two seconds, even if a byte arrives now and then."""
     with raw(front, listener) as connection:
         connection.sendall(begin)
         begun = time.monotonic()
@@ -302,7 +303,7 @@ def test_slow_clients_are_cut(front, listener, begin):
                 time.sleep(0.5)
                 connection.sendall(b"a" if begin else b"")
         data = read_to_end(connection)
-    assert time.monotonic() - begun < 10  # from then on another limit would end it
+    assert time.monotonic() - begun < 10  # after that, another limit would end it
     assert data == b"" or data.startswith(b"HTTP/1.1 408")
 
 
@@ -320,7 +321,7 @@ def test_a_login_that_stops_is_cut(front):
 
 
 def test_others_are_served_meanwhile(front, pipeline, messages):
-    """A hundred slow clients and a hundred that talk nonsense."""
+    """A hundred slow clients and a hundred that send nonsense."""
     with contextlib.ExitStack() as stack:
         for i in range(100):
             stack.enter_context(raw(front, ("amqp", "mqtt", "http")[i % 3]))
@@ -333,7 +334,7 @@ def test_others_are_served_meanwhile(front, pipeline, messages):
     assert pipeline.waiting() == 2
 
 
-# ---- what is refused before it comes to a gateway or broker ----
+# ---- requests refused before they reach a gateway or broker ----
 
 
 def request(front, method, path, listener="http", **headers):
@@ -366,7 +367,7 @@ def test_statistics(front):
 
 
 def test_rate_limits(front, tmp_path):
-    """Per source address: 429 for HTTP requests, and connections that end at once."""
+    """Limits per source address: 429 for HTTP requests; excess connections are closed at once."""
     nodes = list_of_nodes.Nodes(brokers=front.cluster.nodes.brokers)
     nodes.limits.update({"requests-per-source": "5", "new-connections-per-source": "20"})
     with cluster.HAProxy(tmp_path / "balancer", nodes, front.directory / "certificates") as balancer:

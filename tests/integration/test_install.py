@@ -1,4 +1,4 @@
-"""tools/install when something cannot be fetched: it shows what pip and Maven say, whose last line is not the cause."""
+"""tools/install when a download fails: it shows the error lines of pip and Maven, whose last line is not the cause."""
 
 import os
 import shutil
@@ -33,7 +33,7 @@ PKIX path building failed: unable to find valid certification path to requested 
 
 @pytest.fixture
 def install(tmp_path):
-    """Runs it for a group, with a client that says this and fails."""
+    """Runs tools/install for a group, with a client that prints this and fails."""
     programs = tmp_path / "bin"
     programs.mkdir()
 

@@ -1,5 +1,5 @@
-"""KVM without a guest: the domain of every profile held against libvirt's schema, what is asked for found in it again,
-the private libvirtd's life, and the parts that read and translate. Guests run in `make test-platforms`."""
+"""KVM without a guest: the domain of every profile is valid by libvirt's schema and contains what was requested; the
+life of the private libvirtd; and the code that reads and translates values. Guests run in `make test-platforms`."""
 
 import mmap
 import os
@@ -201,7 +201,7 @@ def test_where_a_libvirtd_is(uri, local):
 
 
 def test_own_memory_is_found_in_smaps():
-    """Also beside a larger mapping that is only reserved, as threads have it."""
+    """Also beside a larger mapping that is only reserved, as threads make them."""
     with mmap.mmap(-1, 1 << 30), mmap.mmap(-1, 2 << 30, prot=0):
         found = effect.guest_memory(os.getpid())
     assert "rd" in found["VmFlags"] and found["KernelPageSize"].endswith("kB")
@@ -216,7 +216,7 @@ def test_the_archive_of_the_proof_is_one():
 
 
 def test_the_program_of_the_proof_speaks(tmp_path):
-    """It would switch the machine off afterwards: an unprivileged user may not, and so it stays until it is killed."""
+    """The program would then power the machine off. An unprivileged user may not, so it runs until it is killed."""
     if os.geteuid() == 0 or sys.platform != "linux" or os.uname().machine != "x86_64":
         pytest.skip("not as root, and only on x86-64")
     path = tmp_path / "init"
@@ -270,11 +270,11 @@ def test_a_path_that_no_setting_can_have_is_told(tmp_path):
         daemon.Daemon(tmp_path / 'a "quoted" folder').start()
 
 
-# ---- the way to guests on networks of their own ----
+# ---- access to guests on separate networks ----
 
 
 def test_a_guest_is_reached_where_the_host_is_not(tmp_path):
-    """The guest is a network namespace here; what answers that nothing listens has been reached."""
+    """The guest is a network namespace here; the answer "connection refused" proves that it was reached."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         pytest.skip("needs root and ip")
     name = f"irtest{os.getpid()}"

@@ -1,5 +1,5 @@
-"""Bytes that are no text, wherever a mote may put them: what is stored, told and published of them is text that every reader
-takes, and the bytes can be had again (common/legible.h)."""
+"""Bytes that are not text, wherever a mote may put them: they are stored, logged and published as text that every
+reader accepts, and the bytes can be recovered (common/legible.h)."""
 
 import contextlib
 import json
@@ -53,7 +53,7 @@ def connect(front, **more):
 
 
 def letters(pipeline):
-    """{body: (routing key, properties)}; reading them at all takes that they are text."""
+    """{body: (routing key, properties)}. Reading fails unless they are text."""
     return {body: (method.routing_key, properties) for method, properties, body in pipeline.take_all("ir.rejected")}
 
 
@@ -89,7 +89,7 @@ def test_keys_types_and_names_by_amqp(front, make_front_pipeline, messages):
 
 
 def test_a_replay_has_the_bytes(front, make_front_pipeline):
-    """Of what is stored, and of what is only in the queue."""
+    """Checks stored messages and those that are only in the queue."""
     pipeline = make_front_pipeline().init()
     worker = pipeline.worker()
     for body, key in zip(bodies(len(KEYS), "again"), KEYS):
@@ -126,7 +126,7 @@ def test_mongodb_has_text(front, make_front_pipeline, mongodb):
 
 @pytest.mark.parametrize("version", [4, 5])
 def test_topics_by_mqtt(front, make_front_pipeline, messages, version):
-    """What the broker takes is dead-lettered once, and others go on."""
+    """A message that the broker accepts is dead-lettered once, and others continue."""
     if version == 5 and harness.series_of(front.cluster.members[0].root) < (4, 0):
         pytest.skip("before RabbitMQ 4 there is no MQTT 5 to rely on")
     pipeline = make_front_pipeline().init()

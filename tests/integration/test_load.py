@@ -30,7 +30,7 @@ def way(mqtt_broker, tmp_path):
 
 
 class Load:
-    """One run of ir-loadgen and what it left."""
+    """One run of ir-loadgen and its results."""
 
     def __init__(self, directory, *words, env=None, build=harness.BUILD, seconds=120):
         self.out = directory / f"load-{len(list(directory.iterdir()))}"
@@ -46,7 +46,7 @@ class Load:
             return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
 
     def assert_even(self):
-        """The sums, added up here; the series says the same as the summary."""
+        """Asserts the totals, and that the series agrees with the summary."""
         balance = self.summary["balance"]
         assert balance["sent"] == balance["confirmed"] + balance["refused"] + balance["lost"], balance
         if "republished" in balance:
@@ -65,13 +65,13 @@ class Load:
         self.assert_even()
 
 
-# A busy machine may hold up the generator; whether it may is not what most tests are about.
+# A busy machine may delay the generator; most tests do not check its own delays.
 PATIENT = "--late-bound=60s"
 
 
 @pytest.mark.parametrize("kinds", ["amqp", "mqtt", "http", "amqp,mqtt,http"])
 def test_every_target(way, tmp_path, messages, kinds):
-    """All arrives, once, in order, whichever way, also by several at once."""
+    """Everything arrives once and in order, by each protocol and by several at once."""
     uris = {
         "amqp": way.amqp,
         "mqtt": f"mqtt://{way.host}%3Aguest@{servers.HOST}:{way.broker.ports[3]}",
@@ -108,7 +108,7 @@ def test_every_target(way, tmp_path, messages, kinds):
 
 
 def test_rejected_messages_are_seen(mqtt_broker, tmp_path):
-    """Malformed messages, unknown sensors and repeats on purpose: each ends where it should, and is counted there."""
+    """Deliberately malformed messages, unknown sensors and repeats: each ends where it should, and is counted there."""
     registry = tmp_path / "simulated.ttl"
     simulated = ["--simulate=50", "--fault-malformed=0.1", "--fault-unknown=0.1", "--fault-duplicates=0.1"]
     done = subprocess.run([harness.BUILD / "ir-loadgen", "--simulate=50", f"--write-registry={registry}"], check=False,
@@ -126,7 +126,7 @@ def test_rejected_messages_are_seen(mqtt_broker, tmp_path):
 
 
 def test_no_right_to_see_what_is_rejected(way, tmp_path):
-    """The run goes on; what is rejected is missing then, and said to be."""
+    """The run continues; rejected messages are missing and reported as missing."""
     way.broker.api("PUT", "users/viewer", {"password": "look", "tags": ""})
     rights = {"configure": "^amq\\.gen.*", "write": "^amq\\.gen.*|^ir\\.observations$",
               "read": "^amq\\.gen.*|^ir\\.processed$"}
@@ -139,7 +139,8 @@ def test_no_right_to_see_what_is_rejected(way, tmp_path):
 
 
 def test_many_packs_in_a_request(mqtt_broker, tmp_path):
-    """What waits of a mote goes together, and comes to the same as one by one, with packs that the gateway refuses."""
+    """A mote's waiting packs are sent in one request. The result is the same as one by one, including packs that the
+    gateway refuses."""
     motes = tmp_path / "motes.txt"
     simulated = ["--simulate=5", "--fault-malformed=0.1"]
     subprocess.run([harness.BUILD / "ir-loadgen", *simulated, f"--write-motes={motes}"], check=True, timeout=60)
@@ -206,7 +207,7 @@ class Gate:
     def __init__(self, rule=lambda *_: (202, {}), certificate=None):
         self.rule = rule
         self.scheme = "https" if certificate else "http"
-        self.taken = []  # packs of what was answered with 202, in order
+        self.taken = []  # packs that were answered with 202, in order
         self.lock = threading.Lock()
         self.go = threading.Event()
         self.go.set()
@@ -251,7 +252,7 @@ class Gate:
         return json.dumps({"raw_ids": raw_ids}).encode()
 
     def stall(self, after, seconds):
-        """Answers nothing for a while, once so many requests have come."""
+        """Stops answering for a while after that many requests."""
 
         def run():
             while self.count < after:
@@ -264,7 +265,7 @@ class Gate:
 
 
 def packs_of(body):
-    """Of a request, whether it is one pack or one a line."""
+    """The packs of a request, which has one pack or one per line."""
     return body.split(b"\n")[:-1] if body.endswith(b"\n") else [body]
 
 
@@ -273,7 +274,7 @@ def mote_of(body):
 
 
 def assert_in_order(bodies):
-    """Times of a mote grow, as they do in the replay."""
+    """A mote's times increase, as in the replay."""
     last = {}
     for body in bodies:
         record = json.loads(body)[0]
@@ -283,7 +284,7 @@ def assert_in_order(bodies):
 
 
 def test_http_refusals_and_putting_off(tmp_path):
-    """400 is final; 429 and 503 are tried again when the server says, and hold the order of the mote."""
+    """400 is final; 429 and 503 are retried when the server says, and the mote's order is kept."""
     put_off = {}
 
     def rule(count, _headers, body):
@@ -315,8 +316,8 @@ def is_bad(pack):
 
 
 def test_packs_that_wait_go_together(tmp_path):
-    """Some packs are why a request is refused whole: these are refused, each for its own reason, as far as the answer
-    lists them; the others go again, in order. A request that is put off goes again as it is."""
+    """If some packs cause the refusal of a whole request, those that the answer lists are refused, each for its own
+    reason. The others are sent again, in order. A deferred request is sent again unchanged."""
     sizes, seen = [], set()
 
     def rule(count, _headers, body):
@@ -350,7 +351,7 @@ def test_packs_that_wait_go_together(tmp_path):
 @pytest.mark.parametrize("answer", [b"", b"{}", b'{"raw_ids": ["38a28cbf-3847-573b-988c-c3503b432dc1"]}', b"<html>"])
 @pytest.mark.parametrize("status", [202, 400, 415])
 def test_answers_that_tell_of_no_pack(tmp_path, status, answer):
-    """Then each goes by itself: only what is named, or alone in its request, has its answer."""
+    """Then each pack is sent alone: an answer applies only to a pack that it names or that is alone in its request."""
 
     def rule(_count, headers, _body):
         return (status, {}, answer) if headers["Content-Type"] == "application/x-ndjson" else (202, {})
@@ -383,8 +384,8 @@ def test_http_tokens_go_with_their_motes(tmp_path, messages):
 
 
 def quantile_of_curves(rows, share):
-    """The latency that `share` of the observations keep, from nothing but how many were due and how many were done
-    until when: first come, first served."""
+    """The latency that `share` of the observations do not exceed, computed only from the counts of due and done
+    messages over time, first come, first served."""
     due, done = [(0.0, 0.0)], [(0.0, 0.0)]
     for row in rows:
         due.append((row["seconds"], due[-1][1] + row["intended"]))
@@ -403,8 +404,8 @@ def quantile_of_curves(rows, share):
 
 @pytest.mark.parametrize("window", [2000, 30])
 def test_a_stall_shows(tmp_path, window):
-    """The target stalls for one second: the corrected times show it, whatever the window, and the series says the
-    same."""
+    """The target stalls for one second: the corrected latencies show it, whatever the window, and so does the
+    series."""
     with Gate() as gate:
         gate.stall(after=200, seconds=1)
         load = Load(tmp_path, f"--target={gate.address}", "--no-subscribe", "--single-records", "--rate=200",
@@ -446,7 +447,7 @@ def test_a_broker_that_stalls(way, tmp_path):
 
 
 def test_targets_by_tls(front, make_front_pipeline, tmp_path):
-    """All three with the authority's certificate, none without it."""
+    """All three protocols work with the authority's certificate, none without it."""
     way = make_front_pipeline().init()
     ports = {name: front.balancer.address(name).split(":")[1] for name in ("amqps", "mqtts")}
     login = dict.fromkeys(("IR_AMQP_PASSWORD", "IR_MQTT_PASSWORD"), front.cluster.passwords["mote"])
@@ -476,7 +477,7 @@ def test_a_generator_that_cannot_keep_up_says_so(tmp_path):
 
 
 def test_a_target_that_dies(tmp_path):
-    """What has no answer is lost, and counted as such; what the server took is among what was sent."""
+    """Messages without an answer are counted as lost; messages that the server accepted are among those sent."""
     dies = threading.Event()
 
     def rule(count, _headers, _body):
@@ -503,7 +504,7 @@ def test_a_target_that_dies(tmp_path):
 
 
 class Closing(socketserver.StreamRequestHandler):
-    """Answers the first request of each connection; takes the next one and closes."""
+    """Answers the first request of each connection; reads the next one and closes."""
 
     taken = []
 
@@ -521,7 +522,7 @@ class Closing(socketserver.StreamRequestHandler):
 
 
 def test_what_the_library_sends_again_is_counted(tmp_path):
-    """A kept connection that ends without an answer: the request may have been taken, and goes out once more."""
+    """A kept connection ends without an answer: the server may have processed the request, so it is sent once more."""
     Closing.taken.clear()
     with socketserver.ThreadingTCPServer((servers.HOST, 0), Closing) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -582,7 +583,7 @@ def test_json_and_plain_progress(tmp_path):
 
 
 def test_the_live_view(tmp_path):
-    """On a terminal: several lines that are drawn again in one place, and taken away before the log."""
+    """On a terminal several lines are redrawn in place, and removed before log lines."""
     ours, theirs = os.openpty()
     argv = [harness.BUILD / "ir-loadgen", "--target=null:,null:", "--simulate=10", "--rate=1000", "--duration=2s",
             f"--out={tmp_path / 'load'}", PATIENT]
@@ -604,7 +605,7 @@ def test_the_live_view(tmp_path):
 
 @pytest.mark.slow
 def test_find_max_finishes(tmp_path):
-    """What it finds is not this test's to judge; that it ends with a rate, and lists its trials."""
+    """This test only checks that the search ends with a rate and lists its trials."""
     load = Load(tmp_path, "--target=null:", "--simulate=100", "--find-max", "--trial=300ms", "--warm-up=100ms",
                 "--late-bound=20ms", "--no-ledger")
     found = load.summary["find_max"]
@@ -615,7 +616,7 @@ def test_find_max_finishes(tmp_path):
 
 @pytest.mark.slow
 def test_find_max_finds_a_capacity_again(tmp_path):
-    """Twice in a row, of a target that takes one message every 4 ms and no more."""
+    """Runs the search twice against a target that accepts one message every 4 ms."""
     capacity, due = 250, [0]
 
     def paced(*_):
@@ -648,7 +649,7 @@ def test_thread_sanitizer(way, tmp_path):
     load.assert_even()
 
 
-SMALL = 150  # bytes, in the middle of what the replay's packs have
+SMALL = 150  # bytes, in the middle of the sizes of the replay's packs
 
 
 class SmallBroker(harness.Broker):
@@ -657,7 +658,7 @@ class SmallBroker(harness.Broker):
 
 
 def test_messages_that_the_broker_finds_too_large(tmp_path_factory, tmp_path):
-    """They are refused, in the sums and in the ledger; the run goes on, and the others are stored."""
+    """The large messages are refused in the totals and in the ledger; the run continues, and the others are stored."""
     with SmallBroker(tmp_path_factory.mktemp("small")) as broker, harness.Pipeline(broker, tmp_path) as pipeline:
         pipeline.init()
         load = Load(tmp_path, f"--target={pipeline.amqp}", "--no-subscribe", f"--messages={FIRST}", "--rate=0",
@@ -667,7 +668,7 @@ def test_messages_that_the_broker_finds_too_large(tmp_path_factory, tmp_path):
         assert summary["messages_confirmed"] == FIRST - summary["messages_refused"]
         load.assert_even()
         assert "max_message_size" in load.errors and not summary["complete"]
-        pipeline.worker()  # what it publishes again is too large, too, and has a dead letter
+        pipeline.worker()  # the republished message is also too large, and gets a dead letter
         pipeline.drain()
         status, verdict = pipeline.verify(load.out / "ledger.txt")
         assert status == 0, verdict

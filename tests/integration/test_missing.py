@@ -1,4 +1,5 @@
-"""ir:missingValue: what a sensor sends when nothing was measured is stored as missing, and hurts nobody beside it."""
+"""ir:missingValue: the value that a sensor sends for "no measurement" is stored as missing, and does not affect its
+neighbours."""
 
 import csv
 import io
@@ -22,7 +23,7 @@ def at(turn, value):
 
 
 def declared(tmp_path, *values):
-    """The registry of the replay data, in which the sensor has these values for missing."""
+    """The registry of the replay data, with these missing values for the sensor."""
     text = harness.REGISTRY.read_text()
     name = f'ir:senmlName "{SENSOR}" ;'
     assert name in text
@@ -38,13 +39,13 @@ def send(pipeline, series, begin=0):
 
 
 def flags(documents):  # noqa: F811
-    """(quality, reasons, flags) by time, of the store's own view."""
+    """(quality, reasons, flags) by time, from the store's own view."""
     return [each for _, each in sorted(readable(documents).items())]
 
 
 def test_nothing_measured_is_missing(make_pipeline, documents, tmp_path):  # noqa: F811
-    """No value anywhere, flag 9, what was sent is kept, and the neighbours have the flags that they have without it, also
-    after a restart, when the past is read from the store."""
+    """It is stored without a value, with flag 9 and the sent text. Its neighbours have the same flags as without it,
+    also after a restart, when the past is read from the store."""
     pipeline = make_pipeline(documents=documents.uri, registry=declared(tmp_path, "-999999", '"Ice"')).init()
     pipeline.worker()
     send(pipeline, SERIES)
@@ -70,8 +71,8 @@ def test_nothing_measured_is_missing(make_pipeline, documents, tmp_path):  # noq
 
 
 def test_declared_later(make_pipeline, documents, tmp_path):  # noqa: F811
-    """What was stored as a value is missing by its newest verdict once the messages are analysed again, and does not count
-    for what follows."""
+    """A number stored earlier becomes missing by its newest verdict when the messages are analysed again, and no longer
+    affects later values."""
     pipeline = make_pipeline(documents=documents.uri, registry=declared(tmp_path)).init()
     worker = pipeline.worker()
     send(pipeline, [10.0, 10.1, -999999, 10.0])

@@ -1,4 +1,4 @@
-"""MongoDB's indexes: each costs every insert, so there are few, and every reader has one that answers it."""
+"""MongoDB's indexes: each makes every insert more expensive, so there are few, and each query can use one of them."""
 
 import datetime
 import itertools
@@ -37,7 +37,7 @@ def keys_of(database, collection):
 
 
 def test_what_nobody_asks_for_is_dropped(indexed, database):
-    """Indexes of an earlier release; those of anybody else stay."""
+    """Indexes of an earlier release are removed; indexes that others made stay."""
     observations = database["observations"]
     for key in (["mote", "time"], ["property", "time"], ["sensor", "time_ns"]):
         observations.create_index([(name, 1) for name in key], name=f"{key[0]}_time")
@@ -80,14 +80,14 @@ def test_what_the_document_asks_for(indexed, database):
 
 
 def wants_all(read):
-    """Of the profiler's entries: verify reads every id with its mote, and so walks the whole collection."""
+    """Among the profiler's entries verify reads every id with its mote, and so scans the whole collection."""
     asked = read.get("originatingCommand", read["command"])
     return asked.get("filter") == {} and "mote" in asked.get("projection", {})
 
 
 def test_every_reader_has_its_index(indexed, database):
-    """The server itself tells of each query: none but verify's walks a whole collection; none of those for observations sorts,
-    or looks at a document that it does not give out."""
+    """By the server's own profile, only verify scans a whole collection, and no query for observations sorts or
+    examines a document that it does not return."""
     before, after = list(packs(0, MANY)), list(packs(MANY, 3))
     for sent in (before, after):
         indexed.worker()

@@ -1,4 +1,4 @@
-"""Watching a river: rules, dashboards and alerts against a real Prometheus that reads a stack that runs, and ir-top."""
+"""Monitoring: rules, dashboards and alerts with a real Prometheus and a running stack, and ir-top."""
 
 import contextlib
 import json
@@ -101,7 +101,7 @@ def test_targets_of_an_inventory(tmp_path):
 
 
 def test_the_age_of_the_oldest_message(make_pipeline, messages):
-    """From its arrival, not from its delivery; 0 when nothing is in hand."""
+    """The age counts from arrival, not from delivery; it is 0 when nothing is in progress."""
     pipeline = make_pipeline(settings=["--trusted-users=guest"]).init()
     worker = pipeline.worker()
     assert worker.metric("ir_oldest_message_age_seconds") == 0
@@ -128,7 +128,7 @@ def test_the_age_of_the_oldest_message(make_pipeline, messages):
 
 
 class Watched(stacks.Stack):
-    """A small stack, and Prometheus, for which thirty seconds pass in one."""
+    """A small stack, and a Prometheus for which time runs thirty times as fast."""
 
     def __init__(self, folder):
         settings = stacks.Settings({"GATEWAYS": "1", "WORKERS": "1"})
@@ -186,7 +186,7 @@ class Watched(stacks.Stack):
                 channel.basic_publish("amq.topic", f"ir.{mote}", pack(mote, **value), name)
 
     def send_late(self):
-        """As a gateway does that has had it for an hour."""
+        """Reports a gauge as a gateway does that has had it for an hour."""
         arrival = (time.time_ns() - 3600 * 10**9) // 1000
         with self.channel("gateway", "inside") as channel:
             properties = pika.BasicProperties(user_id="gateway", headers={"ir-arrival": arrival})
@@ -217,7 +217,7 @@ class Watched(stacks.Stack):
         return {each["labels"]["alertname"] for each in self.ask("alerts")["alerts"] if each["state"] == "firing"}
 
     def await_history(self):
-        """Until it can be told what was ten minutes ago."""
+        """Waits until there is data from ten minutes ago."""
         earlier = configuration.paced("ir:backlog_messages offset 10m", PACE)
         wait_for(lambda: self.values(earlier), "ten minutes to pass", 60, 0.3)
 
@@ -249,7 +249,7 @@ def river():
 
 @contextlib.contextmanager
 def traffic(river):
-    """Some of everything, good and bad, by AMQP and HTTP."""
+    """Sends messages of every kind, good and bad, by AMQP and HTTP."""
     ended = threading.Event()
 
     def go():
@@ -270,7 +270,7 @@ def traffic(river):
 
 
 def queries():
-    """Of all dashboards, as Grafana would ask them."""
+    """The queries of all dashboards, as Grafana would send them."""
     for path in sorted(dashboards.FOLDER.glob("*.json")):
         for panel in json.loads(path.read_text())["panels"]:
             for target in panel["targets"]:
@@ -280,7 +280,7 @@ def queries():
 
 @needs_prometheus
 def test_each_query_of_each_dashboard_has_data(river):
-    """And nothing is wrong with a river that takes what it is sent."""
+    """No alert fires on a healthy river."""
     assert len(list(queries())) > 50
     with traffic(river):
         for title, query in queries():
@@ -313,7 +313,7 @@ def test_figures_of_a_broker_tell_no_secret(river):
         assert servers.http_request(river.broker.ports[4], "GET", path)[0] == 404
 
 
-# ---- each alert by its fault: each makes it, yields, and undoes it ----
+# ---- one fault for each alert: each function causes it, yields, and undoes it ----
 
 
 def no_worker(river):
@@ -362,7 +362,7 @@ def no_broker(river):
 
 
 def no_memory(river):
-    """Nothing is confirmed then, by the gateway's requests either."""
+    """Then nothing is confirmed, not even the gateway's requests."""
     river.broker.control("set_vm_memory_high_watermark", "absolute", "1000000")
     ended = threading.Event()
 
@@ -425,7 +425,7 @@ def deleted_queue(river):
 
 
 def refusals(river):
-    """The first makes the mote's series; then more."""
+    """The first message creates the mote's series; then more follow."""
     river.await_history()
     river.send(1, UNKNOWN)
     wait_for(lambda: river.values(f'ir_rejected_top{{mote="{UNKNOWN}"}}'), "the first refusal", 60, 0.3)
@@ -518,7 +518,8 @@ def test_top_takes_addresses(river):
 
 
 def screen_of(folder, terminal, until):
-    """What it draws on a terminal of 80×24 until `until` is there; then it is told to end, and its status is waited for."""
+    """Returns what it draws on a terminal of 80×24 until the text `until` appears; then stops it and waits for its
+    status."""
     child, master = pty.fork()
     if child == 0:
         os.environ.update(LC_ALL="C", TERM=terminal, LINES="24", COLUMNS="80")

@@ -1,4 +1,4 @@
-"""MQTT as brokers of another series speak it (IR_RABBITMQ_ROOT): version 5 has a content type."""
+"""MQTT 5, which only brokers of another series support (IR_RABBITMQ_ROOT): it has a content type."""
 
 import shutil
 import subprocess
@@ -28,7 +28,7 @@ def publish(broker, host, body, *words):
 
 
 def test_content_type(mqtt5, tmp_path):
-    """The content type of MQTT 5 is that of the message; without one the body's first byte tells, as before."""
+    """MQTT 5's content type applies to the message; without one the body's first byte decides, as before."""
     pipeline = harness.Pipeline(mqtt5, tmp_path).init()
     worker = pipeline.worker()
     sent = []

@@ -1,4 +1,4 @@
-"""What holds about a value now: the newest verdict, with its reasons, says the same in every view, export and listing."""
+"""The current verdict on a value: the newest verdict and its reasons are the same in every view, export and listing."""
 
 import csv
 import io
@@ -40,7 +40,7 @@ def summary(document):
 
 
 def readable(documents):
-    """{id: (quality, reasons, flags)} of the store's own view."""
+    """{id: (quality, reasons, flags)} from the store's own view."""
     if documents.kind == "mongodb":
         return {str(each["_id"]): summary(each) for each in documents.database["readable"].find({})}
     with sqlite3.connect(documents.uri.removeprefix("sqlite:")) as database:
@@ -49,7 +49,7 @@ def readable(documents):
 
 
 def add_revision(documents, message, test, flag, superseded=None):
-    """As a worker or a reprocessing adds it; returns its id, which begins with the observation's time."""
+    """Adds a revision like a worker or a reprocessing; returns its id, which begins with the observation's time."""
     observation = message.ids[0]
     key = uuid.UUID(bytes=observation.bytes[:6] + uuid.uuid4().bytes[6:])
     if documents.kind == "mongodb":
@@ -64,7 +64,7 @@ def add_revision(documents, message, test, flag, superseded=None):
 
 
 def expected(first, revisions):
-    """The rule in a third language: (flag of the test) from [(key, flag, superseded)]."""
+    """The rule once more in Python: the flag that counts, from [(key, flag, superseded)]."""
     again = [(key, flag) for key, flag, superseded in revisions if superseded]
     tips = [flag for key, flag in again if key not in [superseded for _, _, superseded in revisions]]
     held = tips or [flag for _, flag, _ in revisions] or [first]
@@ -85,7 +85,8 @@ def stored(make_pipeline, documents):  # noqa: F811
 
 
 def test_a_spike_is_seen_everywhere(stored, documents):  # noqa: F811
-    """A value was suspect when it came, and is a spike since the next one: views, export, CSV and last all say so."""
+    """A value was suspect when it arrived, and became a spike with the next one: views, export, CSV and `last` all say
+    so."""
     pipeline, sent = stored
     spike = str(sent[5].ids[0])
     found = readable(documents)
@@ -138,7 +139,7 @@ def test_more_revisions_than_are_read_ahead(stored, documents):  # noqa: F811
 
 
 def test_ahead_of_arrival(make_pipeline, documents):  # noqa: F811
-    """A clock that is ahead makes a value suspect though no test is; a revision does not change that."""
+    """A clock that is ahead makes a value suspect although no test does; a revision does not change that."""
     pipeline = make_pipeline(documents=documents.uri).init()
     ahead = harness.Message(MOTE, [{"n": SENSOR, "u": "Cel", "t": int(time.time()) + 3600, "v": 10.5}])
     pipeline.publish(ahead)
@@ -155,7 +156,7 @@ def test_ahead_of_arrival(make_pipeline, documents):  # noqa: F811
 
 
 def test_pages(stored):
-    """An export in pages of any size is the whole one; the id of a page's last line leads to the next."""
+    """Pages of any size add up to the whole export; the id of a page's last line leads to the next page."""
     pipeline, _ = stored
     whole = exported(pipeline)
     assert [each["time"] for each in whole] == sorted(each["time"] for each in whole)

@@ -1,5 +1,5 @@
-"""Servers that refuse what is good, and say yes to what they did not take: nothing is lost, and nothing refused that
-was not proved to be bad."""
+"""Servers that refuse good data, and confirm data that they did not store: nothing is lost, and nothing is refused that
+was not proved bad."""
 
 import concurrent.futures
 import json
@@ -23,7 +23,7 @@ def observations(count, begin=1320500000, mote=MOTE):
 
 
 def send_and_verify(pipeline, sent, pause=0.02, seconds=120):
-    """Sends while the faults go on, waits, and lets ir-store say that all of it is there, once."""
+    """Sends during the faults, waits, and lets ir-store verify that everything is stored once."""
     worker = pipeline.worker()
     for message in sent:
         pipeline.publish(message)
@@ -46,7 +46,7 @@ def inserts_fail(hit, make_reply):
 
 @pytest.mark.parametrize(("percent", "code"), [(10, UNLISTED), (50, 16500), (50, 2), (90, UNLISTED)])
 def test_mongodb_refuses_a_share_of_all_requests(make_pipeline, mongodb, percent, code):
-    """At first; each document of the request by itself, with codes that may mean anything."""
+    """The first requests fail: each document separately, with codes that may mean anything."""
     with proxies.MongoProxy(mongodb.port) as proxy:
         pipeline = make_pipeline(documents=proxy.uri(f"share{percent}_{code}")).init()
         proxy.fault = inserts_fail(proxies.share_of(percent, code, 40),
@@ -68,7 +68,7 @@ REPLIES = {
 
 @pytest.mark.parametrize("kind", REPLIES)
 def test_mongodb_gives_odd_replies(make_pipeline, mongodb, kind):
-    """To whole commands; and those that do not say what became of every document."""
+    """Faults of whole commands, and answers that do not report every document's result."""
     with proxies.MongoProxy(mongodb.port) as proxy:
         pipeline = make_pipeline(documents=proxy.uri(f"odd_{kind}")).init()
         hit = proxies.share_of(50, 3)
@@ -78,7 +78,8 @@ def test_mongodb_gives_odd_replies(make_pipeline, mongodb, kind):
 
 
 def test_mongodb_refuses_one_document_for_a_reason_nobody_listed(make_pipeline, mongodb):
-    """It is proved in seconds; the others of its batch, and those that come meanwhile, are stored."""
+    """The refusal is proved within seconds; the other messages of the batch, and those that arrive meanwhile, are
+    stored."""
     import pymongo
 
     tries = []
@@ -115,13 +116,13 @@ def test_mongodb_refuses_one_document_for_a_reason_nobody_listed(make_pipeline, 
 
 
 def test_mongodb_has_a_unique_index_of_somebodys(make_pipeline, mongodb):
-    """What it refuses is no repeat of what is stored: it is told, and not in silence left out."""
+    """A document refused by somebody else's unique index is not a repeat: it is reported, not silently left out."""
     import pymongo
 
     pipeline = make_pipeline(documents=f"mongodb://{servers.HOST}:{mongodb.port}/unique?directConnection=true").init()
     database = pymongo.MongoClient(mongodb.uri, serverSelectionTimeoutMS=5000)["unique"]
     database["observations"].create_index("value", unique=True)
-    sent = observations(21, 1360000000)  # the last one's value is the first one's
+    sent = observations(21, 1360000000)  # the last one has the value of the first one
     worker = pipeline.worker()
     for message in sent:
         pipeline.publish(message)
@@ -148,7 +149,7 @@ FAULTS = {
 }
 
 
-# Workers that other tests killed may have left some in the shared server.
+# Workers killed by other tests may have left some in the shared server.
 CONTROL = "GRAPH ?g { ?s ?p ?o } FILTER(CONTAINS(STR(?g), '/control'))"
 
 
@@ -158,7 +159,7 @@ def data_fails(hit, answer):
 
 @pytest.mark.parametrize("kind", FAULTS)
 def test_graph_store_behind_a_bad_proxy(make_pipeline, fuseki, kind):
-    """Half of the first writes, control statements too, are answered by the proxy, and not done."""
+    """The proxy confirms half of the first writes, including control statements, without executing them."""
     begin = 1330000000 + 1000000 * list(FAULTS).index(kind)
     with proxies.HttpProxy(fuseki.port) as proxy:
         pipeline = make_pipeline(graph=proxy.uri(fuseki)).init()
@@ -179,7 +180,7 @@ def test_graph_store_behind_a_bad_proxy(make_pipeline, fuseki, kind):
 
 
 def test_something_that_says_yes_to_everything(make_pipeline, fuseki):
-    """It is found before anything is acknowledged, and told by --check, by status and by /readyz."""
+    """The error is found before anything is acknowledged, and reported by --check, status and /readyz."""
     control_before = fuseki.count(CONTROL)
     yes = proxies.http_answer(200, b'{"head":{"vars":["n"]},"boolean":true,"results":{"bindings":[]}}',
                               "application/sparql-results+json")
@@ -225,7 +226,8 @@ def large_pack(records, begin):
 
 
 def test_what_is_too_large_to_be_published(small_broker, tmp_path):
-    """1,000 good records become 3 MB of N-Quads: a dead letter tells it, all is stored, and the others go on."""
+    """1,000 good records become 3 MB of N-Quads, too large to publish: a dead letter reports it, everything is stored,
+    and other messages continue."""
     large = large_pack(1000, 1320500000)
     others = observations(20, mote="USGS-021989773")
     with harness.Pipeline(small_broker, tmp_path) as pipeline:
@@ -249,7 +251,7 @@ def test_what_is_too_large_to_be_published(small_broker, tmp_path):
 
 
 def test_dead_letter_that_is_too_large(small_broker, tmp_path):
-    """It goes without its body when the bound is below that; the raw document has it."""
+    """The dead letter has no body if the size limit is below it; the raw document has the body."""
     body = b"[" + b" " * 200_000 + b"]"
     with harness.Pipeline(small_broker, tmp_path) as pipeline:
         pipeline.init()
@@ -264,7 +266,7 @@ def test_dead_letter_that_is_too_large(small_broker, tmp_path):
 
 
 def test_request_that_is_too_large_for_the_broker(small_broker, tmp_path):
-    """It is answered 413; those that are under way beside it are answered 202."""
+    """The large request is answered with 413; requests in progress beside it get 202."""
     with harness.Pipeline(small_broker, tmp_path) as pipeline:
         pipeline.init()
         pipeline.issue(MOTE)
@@ -293,7 +295,7 @@ DENIED, ALLOWED = MOTE, "USGS-021989773"
 
 
 def forbid(pipeline, allowed):
-    """guest may publish to ir.processed with the keys that match; a channel that opens later is held to it."""
+    """The user guest may publish to ir.processed only with matching keys; this applies to channels opened later."""
     pipeline.broker.control("set_topic_permissions", "-p", pipeline.host, "guest", "ir.processed", allowed, ".*")
 
 
@@ -302,8 +304,8 @@ def allow(pipeline):
 
 
 def test_one_routing_key_that_the_operator_forbids(make_pipeline):
-    """RabbitMQ closes the channel with 403 for each message with it. They are refused alone, after one proof of the
-    key, and nobody stands behind them; when the right is back, its messages are published."""
+    """RabbitMQ closes the channel with 403 for each message with the key. Only these are refused, after one proof for
+    the key, and no other message waits behind them. When the right is restored, the key's messages are published."""
     pipeline = make_pipeline().init()
     forbid(pipeline, rf"^(?!nquads\.{DENIED}$)")
     queue = pipeline.subscribe("#")
@@ -317,7 +319,7 @@ def test_one_routing_key_that_the_operator_forbids(make_pipeline):
         [("unpublishable", str(message.raw_id)) for message in denied[:30]]
     assert all("nquads" in each["detail"] and "403" in each["detail"] for each in letters)
     allow(pipeline)
-    time.sleep(11)  # a key that was proved to be forbidden is asked for again after ten seconds
+    time.sleep(11)  # a key that was proved forbidden is tried again after ten seconds
     for message in (denied[30], *others[20:]):
         pipeline.publish(message)
     worker.await_ready()
@@ -334,7 +336,7 @@ def test_one_routing_key_that_the_operator_forbids(make_pipeline):
 
 
 def test_rights_that_are_taken_for_all_keys(make_pipeline):
-    """The control message is refused, too, so it is no message's fault: all of them wait until the right is back."""
+    """The control message is refused too, so no message is at fault: all of them wait until the right is restored."""
     pipeline = make_pipeline().init()
     forbid(pipeline, "^senml")
     queue = pipeline.subscribe("#")

@@ -1,5 +1,5 @@
-"""Servers that refuse a share of everything for a whole minute, and one bad item among ten thousand: nothing is
-refused that is not bad, and nobody waits long for what is."""
+"""Servers that refuse a share of everything for a whole minute, and one bad item among ten thousand: only bad items are
+refused, and no other message waits long."""
 
 import threading
 import time
@@ -13,13 +13,13 @@ from test_outcomes import FAULTS, MOTE, UNLISTED, observations
 
 pytestmark = pytest.mark.slow
 MINUTE = 60
-LATE = 30  # seconds; about five times what it takes: the figure itself is printed
+LATE = 30  # seconds; about five times the usual value, which the test prints
 GREETINGS = ("hello", "ismaster", "isMaster", "ping", "endSessions")
 
 
 def stand_a_minute(pipeline, proxy, fault, sent, foreign=0):
-    """`fault` goes on for a minute, in which all is sent; later all of it is there, once, and none was refused.
-    `foreign` observations are in the graph already."""
+    """`fault` lasts for a minute, in which everything is sent. Afterwards everything is stored once and nothing was
+    refused. `foreign` observations are in the graph beforehand."""
     worker = pipeline.worker()
     proxy.fault = fault
     ends = time.monotonic() + MINUTE
@@ -40,7 +40,7 @@ def stand_a_minute(pipeline, proxy, fault, sent, foreign=0):
 
 @pytest.mark.parametrize("percent", [10, 50, 90])
 def test_mongodb_refuses_a_share_for_a_minute(make_pipeline, mongodb, percent):
-    """Of all requests: each document by itself, or the whole command, with codes that nobody listed."""
+    """A share of all requests fails: each document separately, or the whole command, with unlisted codes."""
     hit, whole = proxies.share_of(percent, percent), proxies.share_of(50, 1)
 
     def fault(command, carried):
@@ -57,7 +57,7 @@ def test_mongodb_refuses_a_share_for_a_minute(make_pipeline, mongodb, percent):
 
 @pytest.mark.parametrize("percent", [10, 50, 90])
 def test_fuseki_refuses_a_share_for_a_minute(make_pipeline, fuseki, percent):
-    """Of all requests, questions as well, with each of the faults in turn."""
+    """A share of all requests fails, including queries, with each of the faults in turn."""
     hit, answers, lock = proxies.share_of(percent, percent), list(FAULTS.values()), threading.Lock()
 
     def fault(*_):
@@ -92,8 +92,8 @@ class Watcher:
 
 
 def test_one_bad_item_among_ten_thousand(make_pipeline, mongodb):
-    """MongoDB refuses it with a code that nobody listed. It has a dead letter, all others are stored, and those that
-    came meanwhile are late by seconds."""
+    """MongoDB refuses it with an unlisted code. It gets a dead letter, all others are stored, and those that arrive
+    meanwhile are only seconds late."""
     import pymongo
 
     def change(reply):

@@ -1,5 +1,5 @@
-"""What packagers and users of an installed tree rely on: flags that add, modes that no umask changes, one version, manual pages and
-completions of every program. The packages themselves: make test-packages."""
+"""What packagers and users of an installed tree rely on: additional compiler flags, modes independent of the umask, one
+version number, manual pages and completions of every program. The packages themselves: make test-packages."""
 
 import json
 import os
@@ -25,9 +25,9 @@ def make(*words, umask=-1, **options):
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """An installed tree, made by somebody whose files nobody else may read."""
+    """An installed tree, made by a user whose umask hides files from others."""
     if not (ROOT / "Makefile").exists() or harness.BUILD.parent != ROOT / "out":
-        pytest.skip("the programs under test are not make's own build")
+        pytest.skip("the programs under test are not from make's own build")
     target = tmp_path_factory.mktemp("installed")
     make("install-built", f"DESTDIR={target}", "PREFIX=/usr", umask=0o077)
     return target

@@ -1,5 +1,5 @@
-"""Workers that were written otherwise leave the same documents and statements as ours, down to every id and value, and publish
-the same again."""
+"""Workers written independently store the same documents and statements as ours, down to every id and value, and
+publish the same messages."""
 
 import contextlib
 import json
@@ -51,7 +51,7 @@ def listening(run):
 
 
 def records(packs):
-    """Of SenML packs; numbers are compared as numbers."""
+    """The content of SenML packs; numbers are compared as numbers."""
     return sorted((each["n"], each["t"], each["v"], each["u"]) for pack in packs for each in json.loads(pack))
 
 
@@ -63,7 +63,7 @@ def statements(form, texts):
 
 
 def run_peer(name, run):
-    """What it has published for the messages in the queues."""
+    """What the worker has published for the messages in the queues."""
     observations = run.fill(MESSAGES)["observations_sent"]
     with listening(run) as published:
         run.drain(stage.Peer(run, name, peers.WORKERS[name](run, observations)), observations)
@@ -78,7 +78,7 @@ def expected(registry, form):
 def test_a_peer_leaves_and_publishes_what_ours_would(name, registry, tmp_path):
     if name == "java":
         if not shutil.which("mvn") or not shutil.which("javac"):
-            pytest.skip("no Maven or no Java compiler here: tools/install peers")
+            pytest.skip("Maven or a Java compiler is missing: tools/install peers")
         compile_peer(name)
     with stage.Stage(tmp_path, "mongodb", "fuseki", registry) as run:
         published = run_peer(name, run)

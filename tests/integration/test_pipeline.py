@@ -1,4 +1,4 @@
-"""Whole ways through: what is sent is stored in both stores, once, and published again."""
+"""The whole pipeline: what is sent is stored once in both stores, and published again."""
 
 import csv
 import gzip
@@ -18,7 +18,7 @@ SOSA = rdflib.Namespace("http://www.w3.org/ns/sosa/")
 
 
 def test_replay_of_the_whole_file(make_pipeline):
-    """ir-loadgen to SQLite and N-Quads with two workers, counted by sqlite3 and rdflib."""
+    """From ir-loadgen to SQLite and N-Quads with two workers; sqlite3 and rdflib count the results."""
     pipeline = make_pipeline(settings=["--formats=senml"]).init()
     for _ in range(2):
         pipeline.worker()
@@ -48,7 +48,7 @@ def test_replay_of_the_whole_file(make_pipeline):
 
 
 def test_statements_parse_elsewhere(pipeline, messages):
-    """rdflib reads the N-Quads, and SPARQL finds in them what the documents hold."""
+    """rdflib reads the N-Quads, and SPARQL finds in them what the documents contain."""
     sent = messages[:300]
     for message in sent:
         pipeline.publish(message)
@@ -88,14 +88,14 @@ def test_mongodb(make_pipeline, mongodb, messages):
     assert status == 0, verdict
 
 
-# Virtuoso has no place that takes N-Quads by POST.
+# Virtuoso has no endpoint that accepts N-Quads by POST.
 @pytest.mark.parametrize(
     "name, strategy",
     [(name, way) for way in ("quads", "graph-store", "update") for name in ("fuseki", "oxigraph", "virtuoso")
      if (name, way) != ("virtuoso", "quads")],
 )
 def test_sparql_server(make_pipeline, request, messages, name, strategy):
-    """Each server by each way it offers; triples counted by SPARQL."""
+    """Each server through each interface that it offers; SPARQL counts the triples."""
     server = request.getfixturevalue(name)
     places = {"fuseki": 0, "oxigraph": 1, "virtuoso": 2}
     strategies = {"quads": 0, "graph-store": 1, "update": 2}
@@ -118,7 +118,7 @@ def test_sparql_server(make_pipeline, request, messages, name, strategy):
 
 
 def test_republished_formats(make_pipeline, messages):
-    """Every format at once, each readable by others, each message once in each."""
+    """All formats at once: independent parsers can read each of them, and each contains every message once."""
     formats = "ntriples,nquads,turtle,jsonld,sensorthings,senml,csv,json"
     pipeline = make_pipeline(settings=[f"--formats={formats}"]).init()
     queue = pipeline.subscribe()
@@ -198,7 +198,7 @@ def test_order_with_two_workers(pipeline, messages):
 
 
 def test_flags_do_not_depend_on_batches(make_pipeline, messages, tmp_path):
-    """The same data with large batches and with a worker that starts anew in between."""
+    """The same data with large batches and with a worker that is restarted in between."""
     sent = [message for message in messages if message.mote == "USGS-08068500"][:400]
     columns = "SELECT id, gross_range, climatology, rate_of_change, flat_line FROM observations ORDER BY id"
     results = []
@@ -255,7 +255,7 @@ def mere_bodies():
 
 
 def documents_of(text):
-    """By id, as they stood first: a revision is another line of the same id."""
+    """The first line of each id: a revision is another line with the same id."""
     documents = {}
     for line in text.removesuffix("\n").split("\n"):
         document = json.loads(line)
@@ -265,7 +265,8 @@ def documents_of(text):
 
 @pytest.mark.parametrize("store", ("sqlite", "mongodb"))
 def test_another_network(make_pipeline, request, store):
-    """What the stores give out is what ir-annotate makes of the same packs: units, texts, data, flags, late points."""
+    """The stores export the same as ir-annotate produces from the same packs: units, texts, data, flags, late
+    points."""
     uri = request.getfixturevalue("mongodb").uri.replace("/river", "/mere") if store == "mongodb" else None
     pipeline = make_pipeline(documents=uri, registry=MERE.with_suffix(".ttl")).init()
     for mote, body in mere_bodies():

@@ -153,7 +153,7 @@ def test_a_slow_guests_balancer_is_patient(tmp_path):
 
 
 def lab_of_emulated(folder):
-    """The balancer's configuration of a guest that is emulated."""
+    """The balancer's configuration for an emulated guest."""
     guest = Guest(name="one", platform="kvm", kind="qemu", roles=["balancer"], address="10.0.0.7")
     return Lab(folder).services(guest).files(guest)["services/balancer/haproxy.cfg"]
 
@@ -244,7 +244,7 @@ def test_a_lock_is_not_waited_for_without_end(tmp_path, monkeypatch):
 
 
 def test_pipe_takes_whatever_its_programs_say():
-    """More than a pipe holds, on standard error and before anything else."""
+    """More output than a pipe holds, on standard error and before anything else."""
     chatty = ["sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x >&2; echo done"]
     access.pipe(chatty, ["sh", "-c", "head -c 300000 /dev/zero >&2; grep -q done"], "a test", 20)
     with pytest.raises(LabError, match="a test: xxxit broke$"):
@@ -279,7 +279,7 @@ def test_the_payloads_version_sees_names_and_modes(tmp_path):
 
 
 class Pages:
-    """The kernel's count of huge pages, of which it has so many."""
+    """Replaces the kernel's count of huge pages, of which it has that many."""
 
     def __init__(self, directory, own, most):
         self.path = directory / "nr_hugepages"
@@ -306,7 +306,7 @@ def pages(tmp_path, monkeypatch):
 
 
 def test_huge_pages_come_back_exactly(tmp_path, pages):
-    """Those that the host had before, whatever the lab asked for and got."""
+    """Releasing restores the pages that the host had before, whatever the lab requested and got."""
     kernel = pages(own=100, most=256)
     lab = Lab(tmp_path / "lab")
     lab.directory.mkdir()
@@ -338,7 +338,7 @@ def test_huge_pages_of_a_boot_that_failed(tmp_path, pages):
 
 
 def test_huge_pages_of_a_program_that_was_killed(tmp_path, pages, monkeypatch):
-    """While it asked the kernel: what it got is given back, no more."""
+    """Interrupted while it asked the kernel: exactly what it got is given back."""
     kernel = pages(own=100, most=120)
     lab = Lab(tmp_path / "lab")
     lab.directory.mkdir()
@@ -373,7 +373,7 @@ def test_check_on_a_host_without_anything_names_what_to_do(tmp_path):
     assert one.returncode == 77 and "tools/install lxc" in one.stdout
 
 
-# Programs of a Debian package that tools/install looks for by another one.
+# Programs whose Debian package tools/install recognises by another program.
 SAME_PACKAGE = {"lxc-attach": "lxc-start", "xentop": "xl", "xenstore-write": "xenstore-read", "ssh": "ssh-keygen",
                 "unshare": "nsenter", "ip": "tc", "virt-xml-validate": "virsh"}
 
@@ -400,7 +400,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="guests need root")
 
 @pytest.fixture
 def lab(tmp_path):
-    """Words of ir-platform with a lab and a network namespace of its own; all of it is taken away afterwards."""
+    """Runs ir-platform with a separate lab and network namespace; everything is removed afterwards."""
     environment = {**os.environ, "IR_LAB": str(tmp_path / "lab"), "IR_LAB_NETNS": f"irt{os.getpid()}",
                    "IR_BUILD": str(harness.BUILD)}
 

@@ -1,5 +1,5 @@
-"""Podman with storage of its own: a container of an image that was imported into a store beside it runs, and nothing remains.
-Whole guests: make test-platforms PLATFORMS=podman."""
+"""Podman with separate storage: runs a container of an image from an additional store, and leaves nothing behind. Whole
+guests: make test-platforms PLATFORMS=podman."""
 
 import os
 import subprocess

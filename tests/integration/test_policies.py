@@ -1,5 +1,5 @@
-"""Brokers that could drop messages: redeliveries without end lose nothing with our policy, and a policy or an argument that
-can drop is told before it does."""
+"""Brokers that could drop messages: with our policy endless redeliveries lose nothing, and a policy or argument that
+can drop messages is reported before it does."""
 
 import contextlib
 import json
@@ -35,7 +35,7 @@ class ClosingPipeline(harness.Pipeline):
 
 @pytest.fixture(params=["broker", "other_broker"])
 def each_broker(request):
-    """This host's RabbitMQ, and another series where there is one."""
+    """This host's RabbitMQ, and one of another series if there is one."""
     return request.getfixturevalue(request.param)
 
 
@@ -44,7 +44,7 @@ def connect(pipeline):
 
 
 def deliver_and_drop(pipeline, queue):
-    """Takes a message and closes without an answer, as a worker does that is killed."""
+    """Takes a message and closes without an answer, like a killed worker."""
     connection = connect(pipeline)
     method, _, _ = next(connection.channel().consume(queue, inactivity_timeout=60))
     assert method is not None, f"{queue} delivers nothing"
@@ -63,7 +63,7 @@ def series(broker):
 
 
 def test_redelivered(each_broker, tmp_path, messages):
-    """40 deliveries without an answer, also in a queue that was there before the policy: the message is still there."""
+    """After 40 deliveries without an answer the message is still there, even in a queue older than the policy."""
     with make(each_broker, tmp_path) as pipeline:
         pipeline.declare()
         set_ours(each_broker, pipeline.host)
@@ -76,7 +76,7 @@ def test_redelivered(each_broker, tmp_path, messages):
 
 
 def test_redelivered_without_policy(other_broker, tmp_path, messages):
-    """What the policy is for: without it RabbitMQ 4 gives the message up."""
+    """The reason for the policy: without it RabbitMQ 4 drops the message."""
     if series(other_broker) < 4:
         pytest.skip("RabbitMQ before 4 has no default limit")
     with make(other_broker, tmp_path) as pipeline:
@@ -110,7 +110,7 @@ FAULTS = [
 
 
 def test_policies_that_drop(each_broker, tmp_path):
-    """Told by --check, and by a running worker that is not ready as long as it is so."""
+    """--check reports it, and so does a running worker, which is not ready meanwhile."""
     with make(each_broker, tmp_path) as pipeline:
         pipeline.init()
         set_ours(each_broker, pipeline.host)
@@ -130,7 +130,7 @@ def test_policies_that_drop(each_broker, tmp_path):
 
 
 def test_management_away(make_pipeline):
-    """Not known is no reason not to work, and is said."""
+    """If the policies are unknown, the worker works anyway and says so."""
     pipeline = make_pipeline().init()
     port = harness.servers.free_ports(1)[0]
     worker = pipeline.worker(f"--management=http://monitor@127.0.0.1:{port}")
@@ -148,7 +148,7 @@ def test_management_refuses(make_pipeline, broker):
 
 
 def test_argument_of_another_hand(each_broker, tmp_path):
-    """A queue that was declared with a delivery limit of its own is taken as it is, and told."""
+    """A queue declared with its own delivery limit is used unchanged, and reported."""
     with make(each_broker, tmp_path) as pipeline:
         arguments = {"x-queue-type": "quorum", "x-single-active-consumer": True, "x-overflow": "reject-publish",
                      "x-dead-letter-exchange": "ir.rejected", "x-dead-letter-strategy": "at-least-once"}

@@ -1,5 +1,6 @@
-"""docs/howto/three-servers.md from empty machines to the first observation, on containers with systemd as process 1: started, stopped,
-rebooted, upgraded under load, and a server replaced that was lost with its disk."""
+"""docs/howto/three-servers.md from empty machines to the first observation, on containers with systemd as process 1.
+Services are started, stopped, rebooted and upgraded under load, and a server that was lost with its disk is
+replaced."""
 
 import json
 import os
@@ -60,12 +61,13 @@ def addresses(name):
 
 
 def empty(machine):
-    """What Debian's packages started by themselves when they came, and tools/install switches off, ends."""
+    """Asserts that services which Debian's packages started at installation, and which tools/install disables, are
+    stopped."""
     machine.run("systemctl", "disable", "--now", "rabbitmq-server", "haproxy", "mosquitto", "epmd.socket", "epmd", good=None)
 
 
 def deploy_all(machines):
-    """On all at once, as three people would. {name: what it printed}"""
+    """Runs a command on all machines at once. Returns {name: output}."""
     told = {}
 
     def run(machine):
@@ -102,7 +104,7 @@ class River:
         harness.wait_for(there, "it to be stored", 120, 1)
 
     def faults(self):
-        """What is missing, doubled or foreign of all that was sent."""
+        """The missing, doubled and foreign items, compared with everything sent."""
         done = self.store("verify", f"--ledger={','.join(map(str, self.ledgers))}")
         told = json.loads(done.stdout)
         parts = [part for part in told.values() if isinstance(part, dict)]
@@ -114,7 +116,7 @@ class River:
 
 
 class Load:
-    """Simulated motes of the registry, by HTTPS, until it is told to end."""
+    """Simulated motes of the registry send by HTTPS until stopped."""
 
     def __init__(self, river, number):
         self.river = river
@@ -134,7 +136,8 @@ class Load:
         assert self.process.poll() is None, self.log_path.read_text()[-1000:]
 
     def end(self):
-        """Its summary. The generator ends its sending at the first signal and waits for what is under way."""
+        """Stops the generator and returns its summary. At the first signal it stops sending and waits for answers in
+        progress."""
         self.assert_alive()
         self.process.terminate()
         self.process.wait(300)
@@ -144,7 +147,7 @@ class Load:
 
 
 def registry(shared):
-    """Of the simulated motes, and of the one that a person plays."""
+    """The registry of the simulated motes and of the mote used by hand."""
     made = shared / "simulated.ttl"
     subprocess.run([BUILD / "ir-loadgen", f"--simulate={MOTES}", f"--write-registry={made}"], check=True, timeout=60)
     (shared / "river.ttl").write_text(harness.REGISTRY.read_text() + made.read_text())
@@ -181,7 +184,7 @@ def assert_own_addresses(machine):
 
 
 def assert_figures(river):
-    """Whatever Prometheus would read answers, those of the three brokers, too."""
+    """Asserts that all endpoints that Prometheus would read answer, including those of the three brokers."""
     targets = river.services.metrics()
     assert len([each for each in targets if each["job"] == "broker"]) == 3
     for each in targets:
@@ -190,7 +193,7 @@ def assert_figures(river):
 
 
 def backup_and_restore(machine, river):
-    """As the document does it. All of it is there, so nothing is restored twice."""
+    """Restores as the document says. Everything is already there, so nothing is stored twice."""
     machine.deploy("backup", "/srv/backups")
     assert "restored" in machine.deploy("restore", "/srv/backups")
     assert json.loads(river.store("status").stdout)["documents"]["observations"] == 1

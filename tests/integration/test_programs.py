@@ -169,7 +169,7 @@ def test_secrets_stay_off_the_command_line(program, secret):
 
 
 def test_signals_while_it_ends(pipeline):
-    """However often and late they come, it ends as the first one asked for."""
+    """However many signals arrive later, the program ends as the first one requested."""
     pipeline.issue("USGS-08068500")
     for program in (pipeline.worker(), pipeline.gateway()):
         while program.process.alive():

@@ -14,7 +14,7 @@ from harness import servers
 
 
 def by_mote(messages):
-    """Ten messages each of two motes, and their names."""
+    """Sends ten messages each of two motes; returns the motes' names."""
     names = sorted({each.mote for each in messages})[:2]
     return names, [each for name in names for each in [m for m in messages if m.mote == name][:10]]
 
@@ -28,7 +28,7 @@ FULL = ("--graph-detail=full", "--graph-name=mote")
 
 @pytest.fixture(scope="module")
 def fuseki(tmp_path_factory):
-    """Servers of this module's own, since other tests send the same messages."""
+    """This module uses its own servers, because other tests send the same messages."""
     with servers.Fuseki(tmp_path_factory.mktemp("fuseki")) as server:
         yield server
 
@@ -88,7 +88,7 @@ def in_documents(pipeline, *tables):
 
 
 def in_graph(pipeline, graph, request):
-    """Ids of the observations in it, and of what else has such an id in its subject."""
+    """Ids of the observations in the graph, and of other subjects that contain such an id."""
     if graph == "nquads":
         lines = pipeline.nquads_text().splitlines() if pipeline.nquads_files() else []
         subjects = {line.split(" ", 1)[0] for line in lines if line and line[0] == "<"}
@@ -102,7 +102,7 @@ def in_graph(pipeline, graph, request):
 
 
 def test_mongodb(make_pipeline, mongodb, messages):
-    """With revisions and later outcomes; by the time of arrival, too."""
+    """Revisions and later outcomes are purged too; also when selected by arrival time."""
     pipeline = make_pipeline(documents=f"{mongodb.uri.replace('/river', '/purge')}", graph="null:").init()
     (gone, stays), sent = by_mote(messages)
     pipeline.worker()
@@ -127,7 +127,8 @@ def test_what_is_refused(pipeline):
 
 
 def test_beside_workers(pipeline, messages):
-    """Workers seal their segments for it and go on; what is sent again is stored again, everywhere, once."""
+    """Workers seal their segments for the purge and continue; what is sent again is stored again once, in every
+    store."""
     (gone, _), sent = by_mote(messages)
     mine = [each for each in sent if each.mote == gone]
     for _ in range(2):
@@ -147,7 +148,7 @@ def test_beside_workers(pipeline, messages):
 
 
 def test_by_age(pipeline, messages):
-    """Of all motes, and what is left is whole."""
+    """Purges a time span of all motes; the remaining data are complete."""
     pipeline.worker()
     old, young = messages[:40], messages[40:80]
     for message in old:
@@ -161,7 +162,7 @@ def test_by_age(pipeline, messages):
     assert purge(pipeline, f"--until={between}")["raw"] == 40
     assert purge(pipeline, f"--until={between}", "--yes")["observations"] == len(ids(old))
     pipeline.assert_exactly(young)
-    pipeline.publish(old[0])  # older than what is kept, and stored as if it were new
+    pipeline.publish(old[0])  # older than the kept time span, and stored as if new
     pipeline.drain()
     pipeline.assert_exactly([*young, old[0]])
     text = pipeline.run("ir-store", "export", "--format=json", *pipeline.stores())
@@ -169,7 +170,7 @@ def test_by_age(pipeline, messages):
 
 
 def moment_after(pipeline):
-    """The millisecond after the newest arrival, when it is over."""
+    """Waits until the millisecond after the newest arrival is over, and returns it."""
     after = pipeline.sqlite("SELECT max(received_ns) FROM raw")[0][0] // 10**6 + 1
     harness.wait_for(lambda: time.time_ns() // 10**6 > after, "the next millisecond", pause=0.001)
     return datetime.datetime.fromtimestamp(after / 1000, datetime.timezone.utc).isoformat().replace("+00:00", "Z")
@@ -179,7 +180,7 @@ STEPS = ("from the graph: revisions", "from the graph: observations", "revisions
 
 
 def kill_purge(pipeline, step, *words):
-    """Ends it by SIGKILL when it says that it begins with a step."""
+    """Kills it with SIGKILL when it announces a step."""
     argv = [harness.BUILD / "ir-store", "purge", *words, "--yes", *pipeline.stores()]
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=pipeline.directory) as process:
         for line in process.stderr:
@@ -188,7 +189,8 @@ def kill_purge(pipeline, step, *words):
 
 
 def test_killed(pipeline, messages):
-    """At each step: the other motes' observations are whole, nothing is in the graph alone, and the next purge ends it."""
+    """Killed at each step: the other motes' observations are complete, nothing is in the graph alone, and the next
+    purge finishes the work."""
     (gone, _), _ = by_mote(messages)
     sent = messages[:600]
     mine = [each for each in sent if each.mote == gone]
@@ -218,7 +220,7 @@ def test_killed(pipeline, messages):
 
 
 def test_archived_segments(make_pipeline, messages, tmp_path):
-    """They are compressed elsewhere, count no more, are not written again, and can be put back."""
+    """Archived segments are compressed elsewhere, no longer count, are not written again, and can be put back."""
     pipeline = make_pipeline(settings=("--segment-bytes=64Ki",)).init()
     options = [*pipeline.settings, *pipeline.stores()]
     pipeline.stores = lambda: options
@@ -280,7 +282,7 @@ def test_dropped_days(make_pipeline, request, messages, graph):
 
 
 def test_compacted_beside_a_worker(make_pipeline, fuseki, oxigraph, messages):
-    """Its old files are gone, its content is not, and the worker's statements of meanwhile are there."""
+    """The compacted graph has new files, the same content, and the statements that the worker wrote meanwhile."""
     pipeline = make_pipeline(graph=fuseki.uri).init()
     pipeline.worker()
     for message in messages[:400]:

@@ -1,5 +1,5 @@
-"""The questions of examples/queries, asked of every store that holds the same values: all give the answer that is computed
-here from an export."""
+"""The queries of examples/queries, run on every store with the same values: all give the answer that the test computes
+from an export."""
 
 import collections
 import datetime
@@ -24,7 +24,7 @@ from test_stored_arrival import Documents
 QUERIES = harness.ROOT / "examples" / "queries"
 NAMES = sorted(each.stem for each in QUERIES.glob("*.sql"))
 CREEK, UPPER, LOWER = "USGS-08068500", "USGS-02336300", "USGS-02337170"
-DAYS = ("2011-05-0", "2011-11-09", "2011-11-15")  # two storms at the creek, and quiet days at the others
+DAYS = ("2011-05-0", "2011-11-09", "2011-11-15")  # two storms at the creek, and quiet days at the other stations
 TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.0+)?Z?")
 
 
@@ -36,7 +36,7 @@ def day_of(message):
 
 
 def questions_data(messages):
-    """Some days of three stations of the replay, a value that was corrected, and one that is from the future."""
+    """Some days of three stations of the replay, a corrected value, and one from the future."""
     chosen = [each for each in messages if each.mote in (CREEK, UPPER, LOWER) and day_of(each).startswith(DAYS)]
     first = next(each for each in chosen if each.mote == UPPER)
     corrected = harness.Message(UPPER, [{**first.records[0], "v": first.records[0]["v"] + 1}])
@@ -45,7 +45,7 @@ def questions_data(messages):
 
 
 def stricter(directory):
-    """The registry with another limit, which values are judged by again."""
+    """The registry with a different limit, for the second analysis."""
     path = directory / "usgs_river.ttl"
     text = harness.REGISTRY.read_text()
     assert text.count("ir:spikeSuspect 2 ;") == 2
@@ -54,7 +54,7 @@ def stricter(directory):
 
 
 def started(stack, graphs):
-    """Servers of their own, since others leave the same stations in the shared ones."""
+    """Separate servers, because other tests leave the same stations in the shared ones."""
     for each in graphs:
         stack.callback(each.stop)
         each.begin()
@@ -64,7 +64,7 @@ def started(stack, graphs):
 
 
 def load_nquads(pipeline, server):
-    """What a user does with the export of N-Quads files."""
+    """Loads the export of N-Quads files, as a user would."""
     path = pipeline.directory / "all.nq"
     path.write_text(pipeline.run("ir-store", "export", "--what=graph", *pipeline.stores()))
     subprocess.run([server.program(), "load", "--location", server.directory / "data", "--file", path], check=True,
@@ -72,7 +72,7 @@ def load_nquads(pipeline, server):
 
 
 def fill(stack, broker, folder, sent, plans):
-    """A pipeline for each (documents, graph), with all that was sent, of which one station was judged again."""
+    """A pipeline for each (documents, graph), with all data; one station was analysed twice."""
     pipelines = []
     for number, (document, graph) in enumerate(plans):
         (folder / str(number)).mkdir()
@@ -106,7 +106,7 @@ def of_servers(stack, broker, folder, sent):
 
 @pytest.fixture(scope="module", params=["embedded", pytest.param("servers", marks=pytest.mark.slow)])
 def stores(request, broker, messages, tmp_path_factory):
-    """[what answers a query's file], and the exported values."""
+    """[functions that run a query's file], and the exported values."""
     with ExitStack() as stack:
         folder, sent = tmp_path_factory.mktemp("queries"), questions_data(messages)
         if request.param == "servers":
@@ -129,7 +129,7 @@ class SQLite:
 
 
 class MongoDB:
-    """mongosh is no package; its file is an aggregation in the syntax of JSON, and nothing else."""
+    """Debian has no mongosh. Its query files contain only an aggregation in JSON syntax, which PyMongo runs."""
 
     suffix = "js"
     form = re.compile(r"(?:// .*\n)+db\.readable\.aggregate\((\[\n.*\n\])\)\.forEach\(row => print\(EJSON\.stringify\(row\)\)\)\n",
@@ -164,7 +164,7 @@ class Sparql:
 
 
 def plain(name, value):
-    """A cell as all stores can say it: a number, or a text."""
+    """A cell in a form common to all stores: a number or a text."""
     if isinstance(value, datetime.datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%S")
     if isinstance(value, str) and (found := TIME.fullmatch(value)):
@@ -382,7 +382,7 @@ def test_every_store_gives_the_same_answer(stores, name):
 
 
 def test_the_table_of_questions():
-    """The README links every file, and says of each what the file says."""
+    """The README links every file, with the same description as the file."""
     assert len(NAMES) == 20
     text = (QUERIES / "README.md").read_text()
     files = sorted(each.name for each in QUERIES.glob("*.*") if each.suffix != ".md")

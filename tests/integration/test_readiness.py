@@ -1,4 +1,4 @@
-"""What a worker says of itself: ready means that what arrives now will be stored; what it lacks it names."""
+"""A worker's readiness: ready means that arriving messages will be stored; otherwise it names what is missing."""
 
 import json
 
@@ -16,7 +16,7 @@ def rights_of_worker():
 
 
 class Narrow:
-    """A user of the broker whose rights are those of `worker` but for what a test takes away."""
+    """A broker user with the rights of `worker` except those that a test removes."""
 
     def __init__(self, pipeline):
         self.pipeline = pipeline
@@ -66,7 +66,7 @@ def test_rights_that_suffice(narrow):
 
 
 def test_a_refusal_at_the_start_ends_it(narrow):
-    """With the reason, and at once; a user who is away later is waited for."""
+    """At start a refused login ends the worker at once, with the reason; later the worker waits for a refused user."""
     narrow.pipeline.issue("mote-1")
     tokens = f"--tokens={narrow.pipeline.directory / 'tokens.txt'}"
     wrong = {"IR_AMQP_PASSWORD": "wrong"}
@@ -93,8 +93,8 @@ def test_a_refusal_at_the_start_ends_it(narrow):
     ({"write": "^(ir\\.[opr]|amq\\.gen-|amq\\.topic$)"}, "exchange 'ir.workers'"),
 ], ids=["queue", "exchange"])
 def test_no_right_to_membership(narrow, rights, what):
-    """Without it no partition is ever taken: not ready, told with the rights that are wanted, found by --check. As soon
-    as the rights are there, it goes on."""
+    """Without the right no partition is ever taken: the worker is not ready and names the missing rights, and --check
+    finds it. It continues as soon as the rights are granted."""
     narrow.allow(**rights)
     worker = narrow.worker(wait=False)
     worker.await_listening()
@@ -114,7 +114,7 @@ def test_no_right_to_membership(narrow, rights, what):
 
 
 def test_no_right_to_one_partition(narrow):
-    """All the others are consumed, but what comes to that one would not be."""
+    """All other partitions are consumed, but messages in that one would not be."""
     rest = "^(ir\\.observations(\\.[0-24-7])?$|ir\\.[prw]|amq\\.gen-|amq\\.topic$)"
     narrow.allow(read=rest)
     worker = narrow.worker(wait=False)
@@ -148,7 +148,7 @@ def test_check_finds_the_right_that_is_missing(narrow, right, pattern, what):
 
 
 def test_check_changes_nothing(make_pipeline):
-    """Before anything is declared it says so and declares nothing."""
+    """Before the objects are declared, the check says so and declares nothing."""
     pipeline = make_pipeline()
     pipeline.run("ir-store", "init", *pipeline.stores())
     status, text, errors = pipeline.call("ir-worker", "--check", *pipeline.arguments())
@@ -161,7 +161,7 @@ def test_check_changes_nothing(make_pipeline):
 
 
 def test_ready_when_all_is_consumed(pipeline):
-    """The first worker and every further one: at the moment when it says ready each partition has its consumer."""
+    """For the first worker and every further one: when it says that it is ready, each partition has a consumer."""
     for count in range(1, 4):
         pipeline.worker()
         assert min(consumers(pipeline)) >= 1
@@ -171,7 +171,7 @@ def test_ready_when_all_is_consumed(pipeline):
 
 
 def test_a_partition_that_changes_hands_is_always_consumed(pipeline):
-    """The old worker gives it up only when the new one has subscribed; nobody turns unready."""
+    """The old worker gives up a partition only when the new one has subscribed; no worker becomes unready."""
     first = pipeline.worker()
     second = pipeline.worker(wait=False)
 
@@ -186,7 +186,7 @@ def test_a_partition_that_changes_hands_is_always_consumed(pipeline):
 
 
 def test_a_rolling_restart(pipeline, messages):
-    """Workers are stopped and started one after the other while motes send: the others stay ready, nothing is lost."""
+    """Workers are restarted one after the other while motes send: the others stay ready, and nothing is lost."""
     for i in range(3):
         pipeline.worker(name=f"w{i}")
     for i in range(3):
@@ -205,7 +205,7 @@ def test_a_rolling_restart(pipeline, messages):
 
 
 def test_a_worker_that_cannot_take_its_share_leaves_it_to_the_others(narrow):
-    """The one that held all goes on with what the other is refused."""
+    """The worker that held all partitions keeps those that the other may not consume."""
     first = narrow.pipeline.worker()
     narrow.allow(read="^(ir\\.observations$|ir\\.[prw]|amq\\.gen-|amq\\.topic$)")
     second = narrow.worker(wait=False)
@@ -231,7 +231,7 @@ def test_a_queue_that_is_deleted(pipeline, messages):
 
 
 def fullest_queue(pipeline):
-    """The name of one that has messages, but not all of them, and how many."""
+    """The name of a partition that has some of the messages, and their number."""
     counts = {name: pipeline.ready_messages(name) for name in (f"ir.observations.{i}" for i in range(PARTITIONS))}
     return max(counts.items(), key=lambda each: each[1])
 
@@ -241,8 +241,8 @@ def fullest_queue(pipeline):
     ("ra:stop_server(quorum_queues, {{{name}, node()}})", "ra:restart_server(quorum_queues, {{{name}, node()}})"),
 ], ids=["hangs", "gone"])
 def test_a_queue_that_does_not_answer(pipeline, messages, stop, start):
-    """The others are consumed, and their messages stored; told as a warning and at /readyz. RabbitMQ closes the
-    connection of a consumer for it (at once, or after a minute), so it is tried on another one."""
+    """The others are consumed and their messages stored; a warning and /readyz report the hung queue. RabbitMQ closes a
+    consumer's connection because of it (at once or after a minute), so trials use a separate connection."""
     for message in messages[:200]:
         pipeline.publish(message)
     harness.wait_for(lambda: pipeline.waiting() == 200, "the messages")
@@ -270,7 +270,7 @@ def test_a_queue_that_does_not_answer(pipeline, messages, stop, start):
 
 
 def test_a_peer_that_dies(pipeline):
-    """Its partitions are taken over when it is known to be gone."""
+    """Its partitions are taken over when the others know that it is gone."""
     first, second = pipeline.worker(), pipeline.worker()
     second.kill()
     harness.wait_for(lambda: first.metric("ir_partitions") == PARTITIONS, "the dead worker's partitions")

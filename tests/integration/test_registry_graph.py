@@ -1,5 +1,5 @@
-"""A registry is loaded again and again into every graph store: what changed is there, what is gone is gone, and the
-store goes on working. Readers find a whole registry at any moment."""
+"""A registry is loaded repeatedly into every graph store: changes appear, removed statements disappear, and the store
+keeps working. Readers find a complete registry at any moment."""
 
 import contextlib
 import shutil
@@ -47,7 +47,7 @@ def latitude(n):
 
 
 def write(path, motes=MOTES, **moved):
-    """A registry; moved: m3="12.50" is where that mote is now."""
+    """A registry; moved: m3="12.50" changes that mote's position."""
     text = [HEAD]
     for n in range(motes):
         place = moved.get(f"m{n}", latitude(n))
@@ -81,7 +81,8 @@ def of_mote(server, n):
 
 @pytest.mark.parametrize("name", ["fuseki", "oxigraph", "virtuoso"])
 def test_loaded_again(make_pipeline, request, tmp_path, messages, name):
-    """Twice the same, a mote that moved, a mote that is gone; then the server takes observations at once."""
+    """Loads the same registry twice, then with a moved mote, then with a removed one; afterwards the server accepts
+    observations at once."""
     server = request.getfixturevalue(name)
     pipeline = make_pipeline(graph=server.uri)
     load(pipeline, write(tmp_path / "one.ttl"))
@@ -109,7 +110,8 @@ def test_loaded_again(make_pipeline, request, tmp_path, messages, name):
 
 
 def test_a_large_registry_takes_its_time(make_pipeline, oxigraph, tmp_path):
-    """The time-out is for a request of bounded size; the registry's has more, by its size, each time it is loaded."""
+    """The time-out is meant for requests of limited size; requests with a registry get more time in proportion to its
+    size."""
     slow = []
 
     def fault(_method, path, _content_type, body):
@@ -129,7 +131,7 @@ def test_a_large_registry_takes_its_time(make_pipeline, oxigraph, tmp_path):
 
 
 def put_as_older_programs(server, registry):
-    """The registry with its decimals as they stand in the file, by the Graph Store Protocol."""
+    """Loads the registry with its decimals as written in the file, by the Graph Store Protocol."""
     lines = []
     for n in range(MOTES):
         lines.append(f'<https://example.org/m{n}> <{LATITUDE}> "{latitude(n)}"^^<{XSD}decimal> .')
@@ -140,7 +142,7 @@ def put_as_older_programs(server, registry):
 
 
 def test_decimals_of_older_programs(make_pipeline, tmp_path_factory, tmp_path):
-    """TDB2 keeps 34.5000 with its scale, shows 34.5, and cannot delete what it shows."""
+    """TDB2 stores 34.5000 with its scale, returns 34.5, and cannot delete what it returns."""
     with servers.Fuseki(tmp_path_factory.mktemp("old-fuseki")) as fuseki:
         put_as_older_programs(fuseki, REGISTRY)
         put_as_older_programs(fuseki, INDEX)
@@ -159,7 +161,7 @@ def test_decimals_of_older_programs(make_pipeline, tmp_path_factory, tmp_path):
 
 @pytest.mark.parametrize("name", ["fuseki", "oxigraph", "virtuoso"])
 def test_readers_find_all(make_pipeline, request, tmp_path, name):
-    """While it is loaded again and again, every mote has a position at any moment."""
+    """While the registry is loaded repeatedly, every mote has a position at any moment."""
     server = request.getfixturevalue(name)
     pipeline = make_pipeline(graph=server.uri)
     registries = [write(tmp_path / f"{n}.ttl", m0=f"{n + 1}.5") for n in range(2)]
@@ -184,7 +186,7 @@ def test_readers_find_all(make_pipeline, request, tmp_path, name):
 
 @pytest.mark.parametrize("name", ["nquads", "fuseki", "oxigraph", "virtuoso"])
 def test_each_file_has_a_graph(make_pipeline, request, tmp_path, name):
-    """Loading one takes nothing from the other; an empty one empties its own."""
+    """Loading one registry removes nothing from the other; an empty one empties only its own graph."""
     pipeline = make_pipeline() if name == "nquads" else make_pipeline(graph=request.getfixturevalue(name).uri)
     mine, other = write(tmp_path / "mine.ttl", motes=2), tmp_path / "an other.ttl"
     other.write_text(HEAD + MOTE.format(n=7, latitude="7.5", longitude="7.5"))

@@ -1,4 +1,4 @@
-"""Dead letters: the queue has a bound and is a notification; the raw documents are where they are worked on."""
+"""Dead letters: the queue is limited and only notifies; the raw documents are the place to work on them."""
 
 import base64
 import json
@@ -29,7 +29,8 @@ def publish_bad(pipeline, count, first=0):
 
 
 def test_full_queue_of_dead_letters(pipeline):
-    """What is in the documents goes on without a dead letter, is counted and told; the worker stays ready."""
+    """With a full queue, refusals that the documents contain continue without a dead letter, are counted and reported;
+    the worker stays ready."""
     bound_rejected(pipeline, 3)
     worker = pipeline.worker()
     publish_bad(pipeline, 20)
@@ -51,7 +52,8 @@ def test_full_queue_of_dead_letters(pipeline):
 
 
 def test_full_queue_without_documents(make_pipeline):
-    """With null: the queue is the only place that knows: the worker waits, says so, and goes on when there is room."""
+    """With the null store only the queue has the refusals: the worker waits, says so, and continues when there is
+    room."""
     pipeline = make_pipeline(documents="null:").init()
     bound_rejected(pipeline, 3)
     worker = pipeline.worker()
@@ -70,7 +72,7 @@ def test_full_queue_without_documents(make_pipeline):
 
 
 def test_broker_dead_letters_into_a_full_queue(make_pipeline):
-    """What no worker read stays in its partition until ir.rejected has room: it is not lost."""
+    """Messages that no worker read stay in their partition until ir.rejected has room, so they are not lost."""
     pipeline = make_pipeline(settings=["--message-bytes=2Ki", "--pack-bytes=2Ki"]).init()
     bound_rejected(pipeline, 2)
     worker = pipeline.worker()
@@ -106,7 +108,7 @@ def listed(pipeline, *words):
 
 
 def test_list_show_and_drop(make_pipeline, documents):
-    """From the documents, by mote, reason and time; a drop is one more outcome, and nothing is overwritten."""
+    """Selects from the documents by mote, reason and time; a drop adds an outcome, and nothing is overwritten."""
     pipeline = make_pipeline(documents=documents.uri).init()
     pipeline.worker()
     stranger = b'[{"n":"nobody/1","v":1}]'
@@ -178,7 +180,8 @@ def test_replay_after_the_registry_was_mended(make_pipeline, documents, tmp_path
 
 
 def test_queue_of_what_no_worker_read(make_pipeline):
-    """What the broker itself moved to ir.rejected can be listed, shown, replayed with its arrival, and dropped."""
+    """Messages that the broker itself moved to ir.rejected can be listed, shown, replayed with their arrival, and
+    dropped."""
     small = ["--message-bytes=2Ki", "--pack-bytes=2Ki", "--trusted-users=guest"]
     pipeline = make_pipeline(settings=small).init()
     worker = pipeline.worker()

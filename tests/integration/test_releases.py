@@ -1,5 +1,5 @@
-"""Debian releases: sources of one made from another's, the appliance's packages, and sandboxes, which are the places
-where another release is built and tested."""
+"""Debian releases: apt sources derived from another release's, the appliance's packages, and sandboxes, in which
+another release is built and tested."""
 
 import os
 import signal
@@ -85,7 +85,7 @@ def test_packages_of_the_appliance_have_their_names_in_each_release():
 
 
 def test_programs_for_another_release_are_not_the_hosts(host, monkeypatch, tmp_path):
-    """Installed without sources they cannot be built, and that is said."""
+    """An installed tree without sources cannot build the programs, and says so."""
     monkeypatch.delenv("IR_BUILD", raising=False)
     monkeypatch.setattr(payload, "PROJECT", tmp_path)
     with pytest.raises(LabError, match="bookworm.*trixie.*IR_BUILD"):
@@ -139,7 +139,7 @@ def test_what_is_bound_over_can_be_written_to_and_stays(apart, tmp_path):
 
 
 def test_a_sandbox_ends_with_the_program_that_runs_it(apart, tmp_path):
-    """Killed, with a process in the background that nobody waits for."""
+    """Killed with a background process that nobody waits for."""
     script = ("from platforms.lab import sandbox; import sys; sandbox.Sandbox('/', sys.argv[1], 'apart').run("
               "['sh', '-c', 'sleep 4321 & echo started; sleep 4322'], sys.argv[2])")
     log = tmp_path / "log"
@@ -166,7 +166,7 @@ def read(path):
 
 
 def test_one_header_knows_where_librabbitmqs_are():
-    """They lie elsewhere since 0.12, and those at the old place warn."""
+    """Since 0.12 the package has another path, and the old path gives a warning."""
     listed = [each for kind in ("h", "c") for each in harness.ROOT.glob(f"[a-z]*/**/*.{kind}")]
     sources = [each for each in listed if each.relative_to(harness.ROOT).parts[0] != "out"]
     found = [str(each.relative_to(harness.ROOT)) for each in sources if "#include <amqp" in each.read_text()]

@@ -1,4 +1,4 @@
-"""ir-store reprocess: raw messages are analysed again, and stores of earlier releases brought over."""
+"""ir-store reprocess: raw messages are analysed again, and stores of earlier releases are migrated."""
 
 import datetime
 import json
@@ -54,7 +54,7 @@ def flags(documents, message):
 
 
 def newest(documents, message):
-    """The flags that hold now: the end of each chain of superseding revisions."""
+    """The current flags: the end of each chain of superseding revisions."""
     now = dict(flags(documents, message))
     known = revisions(documents)
     for test in now:
@@ -71,7 +71,8 @@ def newest(documents, message):
 
 
 def test_backfilled_data_get_their_flags(make_pipeline, documents):  # noqa: F811
-    """What came late has two tests only; with all that is stored now it gets the flags that it would have in order."""
+    """Late messages get only two tests; reprocessing with all stored data gives them the flags that they would have had
+    in order."""
     pipeline = make_pipeline(documents=documents.uri).init()
     pipeline.worker()
     in_order = [at(i, 10.0 + 0.1 * (i % 3)) for i in range(40)]
@@ -96,7 +97,8 @@ def test_backfilled_data_get_their_flags(make_pipeline, documents):  # noqa: F81
 
 
 def test_after_a_change_of_the_limits(make_pipeline, documents, tmp_path):  # noqa: F811
-    """Other limits are other flags: each change is a revision more, and the newest one holds, also back and forth."""
+    """New limits give new flags: each change adds a revision, and the newest one counts, also when limits change back
+    and forth."""
     registry = tmp_path / "registry.ttl"
     wide = harness.REGISTRY.read_text()
     narrow = wide.replace("ir:grossFail ( -2 45 )", "ir:grossFail ( -2 14.5 )", 1)
@@ -132,8 +134,8 @@ def own_oxigraph(tmp_path):
 
 
 def test_a_triplestore_keeps_one_verdict(make_pipeline, own_oxigraph, tmp_path):
-    """What it has is not put once more with the flags of other limits: neither by a reprocessing nor by a redelivery. What
-    it has not, because it was lost there, comes back."""
+    """The graph's observations are not stored again with the flags of other limits, neither by a reprocessing nor by a
+    redelivery. Observations that the graph lost are restored."""
     registry = tmp_path / "registry.ttl"
     wide = harness.REGISTRY.read_text()
     registry.write_text(wide)
@@ -175,7 +177,7 @@ def verdicts(server):
 
 
 def test_after_a_change_of_the_registry(make_pipeline, documents, tmp_path):  # noqa: F811
-    """What was refused is good now: it is stored once, with its first arrival."""
+    """A refused message that has become valid is stored once, with its first arrival."""
     registry = tmp_path / "registry.ttl"
     good = harness.REGISTRY.read_text()
     registry.write_text(good.replace(f'"{SENSOR}"', f'"{MOTE}/other"'))
@@ -218,7 +220,7 @@ CREATE TABLE observations (series INTEGER NOT NULL, time_ns INTEGER NOT NULL, id
 
 
 class Earlier:
-    """A document store as the release before made it: ids of version 5, no names."""
+    """A document store as the previous release made it: ids of version 5, no names."""
 
     def __init__(self, documents, directory):
         self.kind = documents.kind
@@ -270,7 +272,8 @@ class Earlier:
 
 
 def fill(earlier):
-    """60 packs with times, one that was doubled by a redelivery, one that is broken, one observation of nothing."""
+    """60 packs with times, one of them doubled by a redelivery, one broken, and one observation without a raw
+    message."""
     for i in range(60):
         message = at(i, 10.0 + 0.1 * (i % 7))
         earlier.message(message.body, [(BEGIN + 60 * i) * 10**9], message.records[0]["v"])
@@ -282,7 +285,8 @@ def fill(earlier):
 
 
 def test_earlier_release_is_brought_over(make_pipeline, documents, tmp_path):  # noqa: F811
-    """All of it, once, with ids of the new kind, also when it is killed on the way; what differs is named."""
+    """Everything is migrated once, with new ids, even if the migration is killed in between; differences are
+    reported."""
     earlier = Earlier(documents, tmp_path)
     received = fill(earlier)
     before = earlier.snapshot()

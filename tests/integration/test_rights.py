@@ -1,5 +1,5 @@
-"""Every door tried with the rights of the next one: each user, by AMQP, MQTT, HTTP and the management interface, does all
-that can be done there; what each may do is one table, and the rest is refused."""
+"""Access rights: each user tries everything at every entrance: AMQP, MQTT, HTTP and the management interface. One table
+lists what each may do; everything else is refused."""
 
 import base64
 import concurrent.futures
@@ -33,7 +33,7 @@ REFUSED = (403, 406)  # ACCESS_REFUSED; PRECONDITION_FAILED for a user-id that i
 
 @pytest.fixture(scope="module", params=["host", "other"])
 def front(request, tmp_path_factory):
-    """With the host's RabbitMQ, and with one of another series where there is one."""
+    """Runs with the host's RabbitMQ, and with one of another series if there is one."""
     root = harness.other_root() if request.param == "other" else None
     with harness.Front(tmp_path_factory.mktemp("rights"), root=root, motes=(OWN, OTHER, COLON)) as front:
         yield front
@@ -55,7 +55,7 @@ def mongo_client(mongodb, name, password):
 
 @pytest.fixture(scope="module")
 def guarded(front, tmp_path_factory):
-    """MongoDB with the user that `ir-store initiate` makes for workers, and a SPARQL server; both want a login."""
+    """MongoDB with the user that `ir-store initiate` makes for workers, and a SPARQL server; both require a login."""
     folder = tmp_path_factory.mktemp("stores")
     with (servers.MongoDB(folder / "mongodb", user="root", password="of the root") as mongodb,
           servers.Oxigraph(folder / "oxigraph") as oxigraph,
@@ -82,7 +82,7 @@ def listen(exchange, key="#"):
     return bind
 
 
-# What can be done, by name. What would harm the others is not tried by who may do it.
+# The possible actions, by name. Users who may do something harmful do not try it.
 HARMFUL = {
     "delete a queue": lambda channel: channel.queue_delete("ir.observations.0"),
     "delete an exchange": lambda channel: channel.exchange_delete("ir.processed"),
@@ -128,7 +128,7 @@ MAY = {
     "gateway": SENDS,
     "worker": {*MENDS, *LISTENS, "listen to observations", "listen to what is rejected", "listen to workers"},
     "viewer": LISTENS,
-    # Whoever may bind to the exchange ir.rejected may read the queue of that name.
+    # A user who may bind to the exchange ir.rejected may read the queue of that name.
     "loadgen": {*LISTENS, *READS, "listen to what is rejected"},
     "operator": MENDS,
     "monitor": set(),
@@ -186,7 +186,7 @@ MQTT_ACTIONS = {
 MAY_BY_MQTT = {OWN: {"send as itself"}, OTHER: {"send as another"}, "mote": SENDS, "worker": {"send what the check sends"}}
 
 
-SILENCE_SECONDS = 5  # RabbitMQ 3.10 says nothing to who may not write to amq.topic at all
+SILENCE_SECONDS = 5  # RabbitMQ 3.10 sends no answer to a user who may not write to amq.topic
 
 
 @pytest.mark.parametrize("user", MAY)
@@ -208,7 +208,7 @@ def test_mqtt(front, pipeline, user):
 
 
 def test_a_name_with_a_colon(front, pipeline):
-    """RabbitMQ would take what stands before it for a virtual host."""
+    """RabbitMQ would take the text before the colon for a virtual host."""
     with raw_mqtt.Connection(front.balancer.address("mqtt"), COLON, front.cluster.passwords[COLON], "colon") as client:
         client.publish(f"ir/{COLON}", BODY % COLON.encode())
     assert allowed(front, COLON, send("amq.topic", f"ir.{COLON}"))
@@ -234,14 +234,14 @@ def post(gateway, secret, mote):
 
 @pytest.mark.parametrize("user", MAY)
 def test_http(front, gateway, user):
-    """A mote's password is its token; those of the house are none."""
+    """A mote's password is its token; passwords of internal users are not tokens."""
     codes = [post(gateway, front.cluster.passwords[user], mote) for mote in (OWN, OTHER)]
     assert codes == {OWN: [202, 403], OTHER: [403, 202], COLON: [403, 403]}.get(user, [401, 401])
 
 
 @pytest.mark.parametrize("user", MAY)
 def test_management(front, user):
-    """Only who has a tag sees anything, and nobody administers users."""
+    """Only users with a tag see anything, and none may administer users."""
     one = front.cluster.nodes.brokers[0]
     login = base64.b64encode(f"{user}:{front.cluster.passwords[user]}".encode()).decode()
     sees = {"operator", "monitor"}
@@ -255,7 +255,7 @@ def test_management(front, user):
 
 
 def amqp_mechanisms(front, listener):
-    """(mechanism, response) pairs of who has no password."""
+    """(mechanism, response) pairs of a client without a password."""
     host, port = front.balancer.address(listener).split(":")
     tried = ("ANONYMOUS", ""), ("PLAIN", "\0\0"), ("PLAIN", "\0guest\0guest"), ("AMQPLAIN", ""), ("EXTERNAL", "")
     for mechanism, response in tried:
@@ -281,7 +281,7 @@ def test_nobody_by_amqp(front, listener):
 @pytest.mark.parametrize("version", [4, 5])
 def test_nobody_by_mqtt(front, version):
     if version == 5 and harness.series_of(front.cluster.members[0].root) < (4, 0):
-        pytest.skip("before RabbitMQ 4 there is no MQTT 5 to rely on")
+        pytest.skip("MQTT 5 is reliable only since RabbitMQ 4")
     host, port = front.balancer.address("mqtt").split(":")
     body = raw_mqtt.text("MQTT") + bytes([version, 2, 0, 60]) + (b"\0" if version == 5 else b"") + raw_mqtt.text("nobody")
     with socket.create_connection((host, int(port)), 30) as connection, contextlib.suppress(ConnectionError):
@@ -292,7 +292,7 @@ def test_nobody_by_mqtt(front, version):
 
 
 def test_nobody_by_http(front, gateway):
-    """Only figures and readiness are shown to whoever reaches a program's address; nothing can be changed there."""
+    """A program's address shows only metrics and readiness; nothing can be changed there."""
     assert [servers.http_request(int(gateway.address.rsplit(":", 1)[1]), "POST", "/v1/observations", BODY % OWN.encode(),
                                  {"Content-Type": harness.SENML_JSON, **header})[0]
             for header in ({}, {"Authorization": "Bearer "}, {"Authorization": "Basic Z3Vlc3Q6Z3Vlc3Q="})] == [401, 401, 401]
@@ -316,7 +316,8 @@ def test_what_a_program_shows(pipeline, gateway, program):
 
 @pytest.mark.parametrize("user", [*MAY, None])
 def test_stores(front, guarded, user):
-    """The passwords of brokers and motes open no store, nor does none; a store's own opens it, and its database only."""
+    """Neither the passwords of brokers and motes nor an empty one open a store; the store's own password opens only its
+    database."""
     mongodb, secured = guarded
     name, password = (user, front.cluster.passwords[user]) if user else ("", "")
     with pytest.raises(pymongo.errors.PyMongoError), mongo_client(mongodb, name, password) as client:
@@ -343,7 +344,7 @@ def open_connections(front, stack, user, most=10):
 
 
 def open_channels(connections):
-    """As many as they get together; the connection on which one is refused ends."""
+    """As many channels as allowed can be opened; the connection that asks for one more is closed."""
     count = 0
     with contextlib.suppress(pika.exceptions.AMQPError):
         for connection in connections:
@@ -364,7 +365,7 @@ def send_by_all_ways(front, gateway, mote, source=None):
 
 
 def test_a_mote_at_its_limits_locks_out_nobody(front, pipeline, gateway):
-    """With users of their own each has its limits: the fifth connection is refused, and the seventeenth channel, by AMQP
+    """With separate users each mote has its limits: the fifth connection and the seventeenth channel are refused, AMQP
     and MQTT together."""
     with contextlib.ExitStack() as stack:
         connections = open_connections(front, stack, OWN)
@@ -381,8 +382,8 @@ def test_a_mote_at_its_limits_locks_out_nobody(front, pipeline, gateway):
 
 
 def test_with_the_shared_user_the_source_is_bounded(front, tmp_path):
-    """All connections of one user count together at the broker, so there is no limit there; the balancer has one for each
-    address. Meanwhile a worker holds 256 partitions."""
+    """The broker counts all connections of a user together, so the shared user has no limit there; the balancer limits
+    each address. Meanwhile a worker holds 256 partitions."""
     with harness.Front(tmp_path / "narrow", **{"connections-per-source": "20"}) as narrow, \
             harness.FrontPipeline(narrow, tmp_path, settings=["--partitions=256"]) as pipeline:
         pipeline.init()
@@ -425,7 +426,8 @@ def test_the_shared_user_is_a_choice(tmp_path):
 
 
 def test_later_issues_add_and_keep(tmp_path):
-    """From the registry: whoever has a token keeps it, also when the call before was cut off between its two files."""
+    """Tokens for the motes of a registry: existing tokens are kept, even if the previous call was interrupted between
+    its two files."""
     registry, hashes, kept = tmp_path / "river.ttl", tmp_path / "tokens", tmp_path / "mote-tokens"
     registry.write_text(harness.REGISTRY.read_text())
     assert cluster.motes.issue(harness.BUILD / "ir-ingest", registry, hashes, kept)

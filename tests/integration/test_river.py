@@ -1,4 +1,4 @@
-"""A user's river: make up, down, registry and load on a folder of its own, as somebody types them."""
+"""A user's river: make up, down, registry and load in a separate folder, as a user types them."""
 
 import contextlib
 import json
@@ -74,11 +74,11 @@ class River:
         return json.loads((self.folder / "stack.json").read_text())
 
     def kept(self):
-        """What stays from one start to the next."""
+        """The files that are kept from one start to the next."""
         return [(self.folder / name).read_text() for name in ("river.json", "mote-tokens", "brokers/passwords")]
 
     def ids(self):
-        """That something sends an observation by HTTP, of a mote."""
+        """Asserts that a mote's observation can be sent by HTTP."""
         return dict(line.split() for line in (self.folder / "mote-tokens").read_text().splitlines())
 
     def kill(self):
@@ -90,7 +90,7 @@ class River:
 
 @pytest.fixture
 def mine():
-    """Outside of out/, where no river may lie."""
+    """A folder outside of out/, where rivers are not allowed."""
     with tempfile.TemporaryDirectory(prefix="river-") as folder:
         made = River(Path(folder))
         yield made
@@ -98,7 +98,7 @@ def mine():
 
 
 def commands(text):
-    """Those that send, by what stands above them."""
+    """The printed commands that send, by the heading above them."""
     found = re.split(r"^# (\w+), with \w+\n", text.split("each of these commands stores one:\n")[1].split("\nEach mote's token")[0], flags=re.M)
     return dict(zip(found[1::2], found[2::2]))
 
@@ -112,7 +112,7 @@ def paste(command):
 
 @contextlib.contextmanager
 def tapping(text, log):
-    """What is printed to look at what passes, for one line; it listens."""
+    """Runs the printed command that shows passing messages, until it prints one line."""
     command = text.split("(--rate: figures)\n")[1].split("\n")[0]
     with open(log, "wb") as errors, subprocess.Popen(["bash", "-c", f"exec {command} --limit=1"], stdout=subprocess.PIPE,
                                                      stderr=errors, text=True) as tap:
@@ -124,7 +124,8 @@ def tapping(text, log):
 
 
 def test_the_first_hour(mine, tmp_path):
-    """What is printed works when it is pasted; everything is there after a crash; the registry changes while it runs."""
+    """The printed commands work when pasted; everything is there after a crash; the registry can change while the river
+    runs."""
     file = registry(tmp_path / "gauges.ttl", "elbe-dresden")
     text = mine.good("up.py", "up", REGISTRY=str(file))
     assert "a new river" in text and "this machine only" in text and "make up DATA=DIR GRAPH=oxigraph" in text
@@ -156,7 +157,7 @@ def test_the_first_hour(mine, tmp_path):
 
 
 def test_what_is_refused(mine):
-    """Each with what to do, and nothing is touched."""
+    """Each refusal says what to do, and nothing is changed."""
     letter = mine.folder.with_name("full") / "letter"
     letter.parent.mkdir()
     letter.touch()
@@ -179,7 +180,8 @@ def test_what_is_refused(mine):
 
 
 def test_simulated_motes_leave_the_users_alone(mine, tmp_path):
-    """A load's motes are known while it lasts; the user's observations are not foreign to it; purge removes its own."""
+    """A load's motes are registered while it lasts; the user's observations do not count as foreign; purge removes the
+    load's data."""
     text = mine.good("up.py", "up", REGISTRY=str(registry(tmp_path / "gauges.ttl", "elbe-dresden")))
     paste(commands(text)["HTTP"])
     load = {"MOTES": "5", "RATE": "50", "DURATION": "2"}
@@ -202,7 +204,7 @@ def test_simulated_motes_leave_the_users_alone(mine, tmp_path):
 
 
 def test_what_waits_keeps_its_motes(mine, tmp_path):
-    """A backlog that workers have not taken is not refused: its motes stay in the registry until it is worked off."""
+    """A load's backlog is not refused: its motes stay in the registry until it is processed."""
     mine.good("up.py", "up", GATEWAYS="0", REGISTRY=str(registry(tmp_path / "gauges.ttl", "elbe-dresden")))
     description, simulated = mine.state()["description"], mine.folder / "registry" / river.SIMULATED
     worker = description["workers"][0]["pid"]
@@ -238,7 +240,7 @@ def test_names_of_simulated_motes_are_the_loads(mine, tmp_path):
 
 
 def test_ports_last():
-    """They are below those of outgoing connections, and differ."""
+    """The ports are below those of outgoing connections, and all different."""
     ports = servers.free_ports(50, {20000})
     low = int(open("/proc/sys/net/ipv4/ip_local_port_range").read().split()[0])
     assert len(set(ports)) == 50 and all(port < low for port in ports) and 20000 not in ports
@@ -272,7 +274,7 @@ def test_a_graph_server_goes_on_with_its_data(name, tmp_path):
 
 
 def test_a_reboot_ends_everything(tmp_path, monkeypatch):
-    """What a file tells of processes holds for one run of the kernel."""
+    """A file with process ids is valid only until the machine reboots."""
     made = river.River(tmp_path)
     monkeypatch.setattr(servers, "_journal", None)
     servers.record_in(made.processes)

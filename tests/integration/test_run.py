@@ -1,4 +1,4 @@
-"""What `make run` and `make load` say of a run, and that none takes away what another made."""
+"""The reports of `make run` and `make load`, and that no run removes another run's files."""
 
 import importlib.util
 import json
@@ -81,7 +81,7 @@ def claim(folder):
 
 
 def test_one_program_at_a_time_works_in_a_folder(tmp_path):
-    """The second is told who is first; a killed one leaves nothing behind that keeps others out."""
+    """The second program is told which one is first; a killed program leaves nothing that locks others out."""
     with claim(tmp_path / "run") as first:
         assert first.stdout.readline() == "mine\n"
         with claim(tmp_path / "run") as second:

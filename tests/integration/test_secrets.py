@@ -1,5 +1,5 @@
-"""Passwords stay with the program that was given them: they are in no core dump and in nobody's view of its environment, and
-a file that others may read is refused. Nor does any program need a privilege."""
+"""Passwords stay inside the program: they are not in core dumps or in its visible environment, and a settings file that
+others may read is refused. No program needs privileges."""
 
 import os
 import resource
@@ -15,7 +15,7 @@ from harness import cluster, servers
 
 PASSWORD = "swordfish-of-the-river"
 CORE_BYTES = 4 << 30
-# How each program is kept alive while it has a password: what it wants to reach, at {0}, says nothing.
+# Keeps each program running while it has a password: its server at {0} never answers.
 WAITING = {
     "ir-worker": ("--amqp=amqp://worker@{0}", "--documents=null:", "--graph=null:", f"--registry={harness.REGISTRY}"),
     "ir-ingest": ("--amqp=amqp://gateway@{0}", "--tokens=tokens", "--listen=127.0.0.1:0"),
@@ -68,14 +68,14 @@ def dumped(process):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into a process that cannot be dumped")
 @pytest.mark.parametrize("program", WAITING)
 def test_no_core_has_a_password(waiting, tmp_path, program):
-    """Nor has the environment of the process, once it is read."""
+    """The environment of the process no longer contains the password after it was read."""
     assert not dumped(waiting(program))
     assert not list(tmp_path.glob("core*"))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into a process that cannot be dumped")
 def test_a_core_that_is_asked_for(waiting, tmp_path):
-    """It has the password, so it is right to leave none."""
+    """The program has a password, so it should leave no core dump."""
     pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
     if "/" in pattern or pattern.startswith("|"):
         pytest.skip(f"core_pattern is {pattern}: dumps go elsewhere")
@@ -105,7 +105,7 @@ def test_files_that_others_may_read(tmp_path, mode, good):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="who is not root has no privileges to give up")
 def test_no_program_needs_a_privilege(make_pipeline, messages, tmp_path, monkeypatch):
-    """All of it, as a user whose every capability was taken away."""
+    """Runs the whole pipeline as a user without any capability."""
     for each in harness.BUILD.glob("ir-*"):
         wrapper = tmp_path / "bin" / each.name
         wrapper.parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Every connection with TLS and a login required, from `ir-store init` to `verify`: RabbitMQ by name and by address, MongoDB
+"""Every connection requires TLS and a login, from `ir-store init` to `verify`: RabbitMQ by name and by address, MongoDB
 with a password and with a certificate, a SPARQL server with basic and bearer authentication."""
 
 import base64
@@ -41,7 +41,8 @@ def openssl(folder, *words):
 
 
 class SecuredMongoDB(servers.MongoDB):
-    """With TLS; the set is left to `ir-store init` unless there is a login, which needs one."""
+    """A replica set with TLS. `ir-store init` initiates it, unless a login is required, which needs an initiated
+    set."""
 
     def __init__(self, directory, certificates, **login):
         super().__init__(directory, **login)
@@ -112,7 +113,7 @@ def test_mongodb_with_a_certificate(make_pipeline, messages, certificates, tmp_p
 
 
 def make_user(mongodb, name):
-    """One whom the certificate names; PyMongo logs in to make it."""
+    """Makes the user that the certificate names; PyMongo logs in to do so."""
     import pymongo
 
     uri = mongodb.address(f"{LOGIN}:{PASSWORD.replace(' ', '%20')}@", "&authSource=admin")
@@ -189,7 +190,7 @@ backend graph
 
 
 class Secured(servers.Server):
-    """HAProxy with TLS before a SPARQL server; it wants this credential."""
+    """HAProxy with TLS in front of a SPARQL server; it requires this credential."""
 
     name = "secured-graph"
     n_ports = 1

@@ -1,4 +1,4 @@
-"""What clients send with their defaults is stored, byte for byte as they sent it, and nothing of it is a dead letter."""
+"""Messages that clients send with their default settings are stored byte for byte, and none becomes a dead letter."""
 
 import gzip
 import itertools
@@ -48,7 +48,7 @@ def pack():
 
 
 def expect(pipeline, sent):
-    """{body as sent: how many observations came of it}, and nothing else is there anew."""
+    """{body as sent: number of observations}. Asserts that nothing else was stored."""
     pipeline.drain()
     for body, count in sent.items():
         rows = pipeline.sqlite("SELECT status FROM raw WHERE body = ?", body)
@@ -76,7 +76,8 @@ def test_content_types(shared, content_type):
 
 
 def test_gzip(shared):
-    """Whether the property says so or not; the raw body stays what was sent, and is analysed again from that."""
+    """Compressed bodies are accepted with or without the property; the raw body is stored as sent and can be analysed
+    again."""
     told, silent = (gzip.compress(pack(), mtime=0) for _ in range(2))
     properties = pika.BasicProperties(content_type="application/json", content_encoding="gzip", delivery_mode=2)
     shared.connect().basic_publish("ir.observations", KEY, told, properties)
@@ -126,7 +127,7 @@ def test_mosquitto(shared):
 
 
 def test_mosquitto_clears_a_retained_topic(shared):
-    """An empty message measures nothing, and nobody needs to hear of it."""
+    """An empty message contains no measurement, and is ignored silently."""
     host, port, user, password = mqtt(shared)
     run(["mosquitto_pub", "-h", host, "-p", port, "-u", user, "-P", password, "-q", "1", "-r", "-n", "-t", f"ir/{MOTE}"], b"")
     harness.wait_for(lambda: shared.sqlite("SELECT count(*) FROM raw WHERE length(body) = 0")[0][0] == 1, "the message")
@@ -142,7 +143,7 @@ def test_paho(shared):
 
 
 def test_node(shared):
-    """Node's mqtt, where NODE_PATH or Debian's node-mqtt has it."""
+    """Node's mqtt, if NODE_PATH or Debian's node-mqtt provides it."""
     node = shutil.which("node")
     if node is None or subprocess.run([node, "-e", 'require("mqtt")'], capture_output=True, check=False).returncode != 0:
         pytest.skip("no node with the module mqtt")

@@ -77,7 +77,8 @@ def test_it_is_one_line_and_status_2(words, settings, says):
 
 
 def make(*words):
-    """(status, what it says): nothing is built, as the fault comes before. Not as a part of the make that runs the tests."""
+    """(status, message). The fault is found before anything is built. The environment of the make that runs the tests
+    is not passed on."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     done = subprocess.run(["make", "-C", harness.ROOT, "--no-print-directory", "-n", *words], timeout=120, capture_output=True,
                           text=True, check=False, stdin=subprocess.DEVNULL, env=environment)
@@ -100,7 +101,7 @@ def test_make_knows_its_variables(words, says):
 
 @pytest.mark.parametrize("given, formats", (({}, stack.FORMATS), ({"FORMATS": ""}, ""), ({"FORMATS": "csv"}, "csv")))
 def test_make_run_publishes_unless_it_is_told_not_to(given, formats):
-    """What the recipes of make find in their environment."""
+    """The variables that make's recipes find in their environment."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "FORMATS"))}
     argv = ["make", "-s", "-C", harness.ROOT, "--no-print-directory", "--eval=told: ; @echo \"$$FORMATS\"", "told"]
     assert subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60, env={**environment, **given}).stdout == f"{formats}\n"

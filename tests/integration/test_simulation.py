@@ -1,5 +1,5 @@
-"""Simulated motes with every fault: what is stored is what an independent reading of their messages says, and the
-ledger agrees."""
+"""Simulated motes with every fault: the stored data equal an independent decoding of their messages, and the ledger
+agrees."""
 
 import json
 
@@ -14,7 +14,7 @@ FAULTS = ["duplicates", "late", "malformed", "unknown", "skew", "bursts"]
 
 @pytest.fixture
 def simulated(make_pipeline, tmp_path):
-    """A pipeline with the registry of the motes, and the words that simulate them."""
+    """A pipeline with the motes' registry, and the arguments that simulate them."""
     registry = tmp_path / "sim.ttl"
     pipeline = make_pipeline(registry=registry)
     pipeline.run("ir-loadgen", f"--simulate={MOTES}", f"--write-registry={registry}")
@@ -24,7 +24,7 @@ def simulated(make_pipeline, tmp_path):
 
 
 class Sent:
-    """One line of a dump, read as the worker should."""
+    """One line of a dump, decoded as the worker should."""
 
     def __init__(self, line):
         text = line.strip()
@@ -48,7 +48,7 @@ class Sent:
 
 
 def send(pipeline, words, *more):
-    """Sends without waiting for what comes back; the path of the ledger."""
+    """Sends without waiting for published messages; returns the path of the ledger."""
     load = pipeline.directory / "load"
     pipeline.run("ir-loadgen", f"--amqp={pipeline.amqp}", f"--out={load}", "--no-subscribe", *words, *more)
     return load / "ledger.txt"
@@ -116,7 +116,7 @@ def test_files(pipeline, tmp_path):
 
 
 def test_what_comes_back(simulated):
-    """The generator's own account is even: what it meant to be refused was refused, the rest came back."""
+    """The generator's own account balances: deliberate faults were refused, the rest was published."""
     pipeline, words = simulated
     pipeline.worker()
     load = pipeline.directory / "load"
@@ -130,7 +130,7 @@ def test_what_comes_back(simulated):
 
 
 def test_dump_of_packs_without_absolute_times(simulated):
-    """What ir-annotate makes of them counts from when it reads them."""
+    """ir-annotate resolves times relative to the moment of reading."""
     pipeline, words = simulated
     words = [word for word in words if not word.startswith("--fault")]
     shares = ["--relative-share=0.4", "--clockless-share=0.4", "--messages=200"]

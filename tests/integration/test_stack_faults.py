@@ -1,5 +1,5 @@
-"""The whole way, three brokers and two gateways behind the balancer, with something killed or reloaded while motes
-send: nothing that was confirmed is missing, nothing is there twice."""
+"""The whole pipeline, with three brokers and two gateways behind the balancer. Parts are killed or reloaded while motes
+send: nothing confirmed is missing, nothing is stored twice."""
 
 import contextlib
 
@@ -12,13 +12,13 @@ from faulty import Faulty
 
 
 def mqtt_client(broker, name):
-    """One of that name at that broker's MQTT listener, past the balancer."""
+    """An MQTT client with that name, connected to the broker directly, not through the balancer."""
     address, password = f"{broker.host}:{broker.ports[2]}", broker.cluster.passwords["mote"]
     return raw_mqtt.Connection(address, "mote", password, name, before=bytes.fromhex(haproxy.PROXY_HEADER))
 
 
 def assert_client_ids_are_kept(faulty):
-    """A client that comes again at another broker takes its id away from the first one, through all brokers."""
+    """A client that reconnects at another broker takes over its client id; all brokers agree on this."""
     brokers = faulty.stack.cluster.members
     with contextlib.ExitStack() as stack:
         there = None
@@ -37,7 +37,7 @@ def faulty(request, tmp_path_factory):
 
 
 def test_a_broker_a_gateway_and_the_balancer(faulty):
-    """One of each, one after the other, while motes send by AMQP, MQTT and HTTP."""
+    """One part of each role is killed, one after the other, while motes send by AMQP, MQTT and HTTP."""
     faulty.send("mix", [(2, faulty.kill_broker(0)), (5, faulty.kill_gateway(0)), (7, faulty.reload()),
                         (9, faulty.start_gateway(0))])
     faulty.start_broker(0)()
@@ -70,7 +70,8 @@ def test_any_broker_is_killed(faulty, via, index):
 
 
 def kill_workers(faulty, times, seconds):
-    """By turns, while motes send by AMQP, MQTT and HTTP; more often than RabbitMQ 4 delivers a message unless told to."""
+    """Workers are killed in turn while motes send by AMQP, MQTT and HTTP, more often than RabbitMQ 4's default delivery
+    limit."""
     faulty.send("mix", [(2 + i, faulty.kill_worker(i % 2)) for i in range(times)], seconds, probing=True)
     assert faulty.rejected() == 0
 
@@ -99,7 +100,7 @@ def test_any_gateway_is_killed(faulty, index):
 @pytest.mark.slow
 @pytest.mark.parametrize("via", ["amqp", "mqtt", "http"])
 def test_reload(faulty, via):
-    """Nobody notices: no message is sent twice, none is refused."""
+    """Clients do not notice: no message is sent twice, none is refused."""
     summary = faulty.send(via, [(second, faulty.reload()) for second in (2, 4, 6, 8)])
     assert summary["messages_sent"] == summary["messages_confirmed"]
 

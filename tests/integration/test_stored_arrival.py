@@ -1,4 +1,4 @@
-"""Messages whose times depend on when they arrived are stored once, in every store, with one time."""
+"""Messages with times relative to their arrival are stored once, in every store, with the same time."""
 
 import json
 import signal
@@ -20,7 +20,7 @@ SENSOR = f"{MOTE}/00010"
 
 
 class Documents:
-    """What a document store holds, by other means than the project's."""
+    """The content of a document store, read without the project's code."""
 
     def __init__(self, kind, directory, mongodb=None):
         self.kind = kind
@@ -63,7 +63,8 @@ def pack(value, **more):
 
 
 def test_killed_between_documents_and_graph(make_pipeline, documents, oxigraph):
-    """kill -9 after the documents took what has no time, before the graph did: it is still one observation."""
+    """kill -9 after the documents stored a message without a time, and before the graph did: it is still one
+    observation."""
 
     def away(_method, _path, content_type, body):
         return proxies.http_answer(503, b"not now") if is_data(content_type, body) else None
@@ -75,7 +76,7 @@ def test_killed_between_documents_and_graph(make_pipeline, documents, oxigraph):
         pipeline.run("ir-store", "init", f"--documents={documents.uri}", "--graph=null:", f"--registry={harness.REGISTRY}")
         for i in range(5):
             pipeline.publish_body(pack(11.5 + i).encode(), f"ir.{MOTE}")
-        worker = pipeline.worker(wait=False)  # it may not be ready once the graph has said no
+        worker = pipeline.worker(wait=False)  # the worker may be unready after the graph's refusal
         harness.wait_for(lambda: len(documents.observations()) == 10, "the documents")
         stored = documents.observations()
         worker.kill()
@@ -89,7 +90,7 @@ def test_killed_between_documents_and_graph(make_pipeline, documents, oxigraph):
 
 
 def test_outcomes_are_appended(make_pipeline, documents, tmp_path):
-    """What is good only after the registry was mended is stored, shown as accepted, and not called a repeat."""
+    """A message that became valid when the registry was corrected is stored and shown as accepted, not as a repeat."""
     registry = tmp_path / "registry.ttl"
     good = harness.REGISTRY.read_text()
     registry.write_text(good.replace(f'"{SENSOR}"', f'"{MOTE}/other"'))
@@ -121,7 +122,7 @@ def test_outcomes_are_appended(make_pipeline, documents, tmp_path):
 
 
 def test_store_of_an_earlier_release(make_pipeline, documents):
-    """Is refused with one line that names the way over; nothing in it is touched."""
+    """An old store is refused with one line that names the migration command; nothing in it changes."""
     pipeline = make_pipeline(documents=documents.uri)
     pipeline.declare()
     if documents.kind == "sqlite":
@@ -139,7 +140,7 @@ def test_store_of_an_earlier_release(make_pipeline, documents):
 
 @pytest.mark.parametrize("kind", [servers.Oxigraph, servers.Fuseki], ids=lambda kind: kind.name)
 def test_graph_of_an_earlier_release(make_pipeline, tmp_path, kind):
-    """Observations with ids of the old kind make a triplestore no place to write to."""
+    """A triplestore with observations that have old ids is refused."""
     with kind(tmp_path / kind.name) as server:
         pipeline = make_pipeline(graph=server.uri).init()
         old = uuid.uuid5(uuid.NAMESPACE_DNS, "x")
@@ -159,7 +160,8 @@ def wait_for_observations(documents, count):
 
 
 def test_clockless_and_named(make_pipeline, documents):
-    """The same reading three times is three observations; three times with one name it is one, at its first time."""
+    """The same reading sent three times makes three observations; sent three times with one name, it makes one, with
+    the first time."""
     pipeline = make_pipeline(documents=documents.uri).init()
     worker = pipeline.worker()
     body = json.dumps([{"n": SENSOR, "u": "Cel", "v": 11.5}]).encode()
@@ -181,7 +183,7 @@ def test_clockless_and_named(make_pipeline, documents):
 
 
 def test_named_with_other_timestamps(make_pipeline, documents):
-    """A client that stamps each try of one named message means one: the first try's times count."""
+    """A client that stamps every attempt of one named message means one message: the first attempt's times count."""
     pipeline = make_pipeline(documents=documents.uri).init()
     pipeline.worker()
     now = int(time.time())
@@ -196,7 +198,7 @@ def test_named_with_other_timestamps(make_pipeline, documents):
 
 
 def test_backlog_keeps_its_times(make_pipeline, documents):
-    """What waited while no worker was there has the time at which it came; a clock that is wrong changes nothing."""
+    """Messages that waited while no worker ran have the time of their arrival; a wrong clock changes nothing."""
     pipeline = make_pipeline(documents=documents.uri).init()
     for i in range(3):
         pipeline.publish_body(pack(11.5 + i).encode(), f"ir.{MOTE}")

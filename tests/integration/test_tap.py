@@ -1,4 +1,4 @@
-"""ir-tap: what passes, by each filter; refusals with their reasons; figures; and that a slow reader holds up nobody."""
+"""ir-tap: passing messages by each filter; refusals with their reasons; figures; a slow reader delays nobody."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ START = 1320469200
 
 
 class Tap:
-    """ir-tap, started and listening; what it says on standard error is in a file."""
+    """ir-tap, started and listening; its standard error goes to a file."""
 
     def __init__(self, pipeline, *words, stdout=subprocess.PIPE, env=None):
         self.log = pipeline.directory / f"tap-{time.monotonic_ns()}.log"
@@ -28,7 +28,7 @@ class Tap:
         return self.log.read_text()
 
     def lines(self):
-        """All of them, when it ended by itself."""
+        """All output lines, after it ended by itself."""
         text, _ = self.process.communicate(timeout=harness.WAIT_SECONDS)
         assert self.process.returncode == 0, self.says()
         return text.decode().splitlines()
@@ -54,7 +54,7 @@ def publish(pipeline, *values, name="00010", mote=MOTE, at=START):
 
 
 def send_some(pipeline):
-    """One good, one that fails, one of another property, two refusals."""
+    """One good value, one failing a test, one of another property, two refusals."""
     publish(pipeline, 18.5)
     publish(pipeline, 99, at=START + 900)
     publish(pipeline, 2.5, name="00065", at=START + 1800)
@@ -111,7 +111,7 @@ def test_figures(pipeline):
 
 
 def test_a_slow_reader_holds_up_nobody(pipeline):
-    """Nothing that is published waits; each observation is written or counted as missed."""
+    """Published messages never wait for ir-tap; each observation is written or counted as missed."""
     pipeline.declare()
     channel = pipeline.connect()
     channel.confirm_delivery()
@@ -140,7 +140,7 @@ def test_what_cannot_help_ends_it(pipeline):
 
 @pytest.mark.parametrize("show", ("all", "rejected"))
 def test_who_may_not_listen_to_refusals(front, tmp_path, show):
-    """A viewer sees what is published again, and is told that there is more."""
+    """A viewer sees published observations, and is told that refusals exist."""
     with harness.FrontPipeline(front, tmp_path) as pipeline:
         pipeline.init()
         address = f"amqp://viewer@{front.balancer.address('consumers')}"

@@ -1,5 +1,5 @@
-"""Messages that the broker does not confirm hold up nobody but their own motes. The broker is a fake, since a real one
-cannot be made to keep back what a test names."""
+"""Unconfirmed messages delay only their own motes. The broker is a fake, because a real one cannot withhold chosen
+confirms."""
 
 import concurrent.futures
 import contextlib
@@ -72,7 +72,7 @@ class Setting:
 
     @contextlib.contextmanager
     def meanwhile(self, mote, body=None, content_type=SENML_JSON):
-        """Sends it, and does not wait for the answer before the end."""
+        """Sends the request in the background; the answer is read later."""
         with Client(self.gateways[-1]) as client:
             client.send(request(self.tokens[mote], body or self.pack(mote), content_type))
             yield client
@@ -95,7 +95,7 @@ def setting(tmp_path):
 
 
 def test_one_mote_waits_and_the_others_do_not(setting):
-    """However many messages, and bytes, come after the one that is not confirmed."""
+    """Others are served, however many messages and bytes follow the unconfirmed one."""
     gateway = setting.gateway()
     setting.hold(STUCK)
     with setting.meanwhile(STUCK) as client:
@@ -120,7 +120,7 @@ def test_one_mote_waits_and_the_others_do_not(setting):
 
 
 def test_nothing_is_confirmed(setting):
-    """Then the gateway is not ready, until something is."""
+    """If nothing is confirmed, the gateway is not ready until something is."""
     gateway = setting.gateway("--timeout=60s")
     assert setting.reason(OTHER) is None
     setting.broker.fate = lambda key: "hold"
@@ -136,7 +136,7 @@ def test_nothing_is_confirmed(setting):
 
 
 def test_a_silent_connection_ends(setting):
-    """A broker that stays mute over a new connection is one to which the motes are told to come back."""
+    """If the broker stays silent on a new connection too, motes are told to retry later."""
     gateway = setting.gateway("--timeout=1s")
     assert setting.reason("other-2") is None
     setting.hold(STUCK, OTHER)
@@ -150,7 +150,7 @@ def test_a_silent_connection_ends(setting):
 
 
 def test_one_silent_mote_tells_nothing_of_the_others(setting):
-    """When nobody else sends, the gateway stays ready and keeps its connection."""
+    """If nobody else sends, the gateway stays ready and keeps its connection."""
     gateway = setting.gateway("--timeout=1s", "--confirm-timeout=3s")
     assert setting.reason(OTHER) is None
     setting.hold(STUCK)
@@ -168,7 +168,7 @@ def select_readable(client):
 
 
 def test_what_one_mote_has_open_is_bounded(setting):
-    """A request of more packs than that is taken in parts; meanwhile the mote waits, and nobody else."""
+    """A request with more packs than the limit is processed in parts; meanwhile only its mote waits."""
     gateway = setting.gateway("--mote-messages=10", "--mote-wait=30s", "--confirm-timeout=30s")
     assert len(setting.ask(OTHER, setting.lines(OTHER, 500), LINES).ids) == 500
     setting.hold(STUCK)
@@ -201,7 +201,7 @@ def test_one_pack_of_many_is_not_confirmed(setting):
 
 
 def test_those_that_wait_hold_at_most_half(setting):
-    """What is over is given up, the oldest first, and the others always have room."""
+    """Messages over the limit are given up, the oldest first, and other motes always have room."""
     gateway = setting.gateway("--confirm-timeout=20s")
     stuck = MOTES[3:23]
     setting.hold(*stuck)
@@ -216,7 +216,7 @@ def test_those_that_wait_hold_at_most_half(setting):
 
 
 def test_one_partition_of_eight(setting):
-    """Under load: no message of another partition fails, and all motes of this one are told at once."""
+    """Under load: no message of another partition fails, and all motes of the hung one get an answer at once."""
     gateway = setting.gateway("--confirm-timeout=1s")
     partition = {mote: zlib.crc32(mote.encode()) % 8 for mote in MOTES}
     stuck = [mote for mote in MOTES if partition[mote] == partition[STUCK]]
@@ -242,7 +242,7 @@ def test_one_partition_of_eight(setting):
 
 
 def test_nothing_at_all_is_confirmed_under_load(setting):
-    """A second connection is tried; when it is silent as well, the gateway is not ready, and in the end begins again."""
+    """A second connection is tried; if it is silent too, the gateway is not ready, and finally reconnects."""
     gateway = setting.gateway("--timeout=4s", "--confirm-timeout=20s")
     assert setting.reason(OTHER) is None
     setting.broker.fate = lambda key: "hold"
@@ -257,8 +257,8 @@ def test_nothing_at_all_is_confirmed_under_load(setting):
 
 
 def test_a_queue_that_hangs(make_pipeline):
-    """The real broker: one queue of eight stands still. RabbitMQ then stops every connection with a few dozen messages
-    for it, so that the others' messages must take another one."""
+    """With a real broker one queue of eight hangs. RabbitMQ then blocks every connection with a few dozen messages for
+    it, so messages of other queues must use another connection."""
     pipeline = make_pipeline().init()
     motes = MOTES[3:]
     pipeline.issue(*motes)
@@ -301,7 +301,7 @@ def test_a_queue_that_hangs(make_pipeline):
         assert gateway.metric("ir_broker_set_aside_total") >= 1
         assert gateway.get("/readyz")[0] == 200
         sender.join()
-    # A message that was sent late may still be open, and its mote begin to wait after all the others had ended.
+    # A late message may still be open, and its mote may start to wait after all others have finished.
     harness.wait_for(lambda: set(codes(motes, 1)) == {202}, "all motes to be served again")
     assert gateway.stop() == 0
 
@@ -333,7 +333,7 @@ def test_nacks_renew_the_connection_and_hold_up_nobody(setting):
 
 
 def test_a_broker_that_is_lost_while_it_blocks(setting):
-    """It had not confirmed everything; the connection ends all the same."""
+    """The broker had not confirmed everything; the connection ends anyway."""
     gateway = setting.gateway("--confirm-timeout=10s")
     setting.hold(STUCK)
     with setting.meanwhile(STUCK) as client:
@@ -357,7 +357,7 @@ def test_a_broker_that_does_not_tell_of_its_exchange(setting):
 
 
 def test_a_broker_that_does_not_tell_how_large_a_message_may_be(setting):
-    """It is asked once, before the gateway counts as open; then messages of every size go on without a pause."""
+    """The size limit is queried once, before the gateway is ready; then messages of every size pass without a pause."""
     setting.broker.mute = True
     gateway = setting.gateway("--timeout=1s", "--confirm-timeout=30s")
     assert setting.broker.tried == 1
@@ -380,7 +380,7 @@ def test_a_broker_that_does_not_tell_how_large_a_message_may_be(setting):
 
 
 def test_stopping_with_unconfirmed_messages(setting):
-    """What was taken is answered when its time is over; a part that was never sent keeps nobody."""
+    """Accepted requests are answered when their time is over; a part that was never sent does not block the stop."""
     gateway = setting.gateway("--mote-messages=10")
     setting.hold(STUCK)
     with setting.meanwhile(STUCK, setting.lines(STUCK, 100), LINES) as client:
@@ -390,12 +390,12 @@ def test_stopping_with_unconfirmed_messages(setting):
         assert gateway.process.wait(60) == 0, gateway.text()
 
 
-# The build of the tests ends with another status when a byte is leaked.
+# The tests' build exits with another status if a byte leaks.
 
 
 @pytest.mark.parametrize("twice", [True, False], ids=["second-signal", "stop-timeout"])
 def test_an_end_with_open_connections_leaves_nothing_behind(setting, twice):
-    """Unanswered requests, of one pack and of many, one whose client has gone, half of one, and nothing at all."""
+    """Unanswered requests of one pack and of many, one whose client disconnected, half a request, and none at all."""
     gateway = setting.gateway("--confirm-timeout=60s", "--stop-timeout=1s", "--mote-messages=10")
     setting.hold(STUCK, OTHER, "other-2")
     with contextlib.ExitStack() as stack:
@@ -415,7 +415,7 @@ def test_an_end_with_open_connections_leaves_nothing_behind(setting, twice):
 
 @pytest.mark.parametrize("wrong", ["--listen", "--tokens"])
 def test_a_start_that_fails_leaves_nothing_behind(setting, wrong):
-    """A port that is taken, a file that is not there."""
+    """A port in use, a missing file."""
     gateway = setting.gateway()
     value = {"--listen": gateway.address.removeprefix("http://"), "--tokens": "none"}
     second = setting.gateway(f"{wrong}={value[wrong]}", wait=False)

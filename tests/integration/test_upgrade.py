@@ -1,5 +1,6 @@
-"""From RabbitMQ 3 to 4 as docs/howto/upgrade.md says it: a second cluster beside the old one, and the balancer between them,
-while motes send by AMQP, MQTT and HTTP. Nothing is missing, nothing is there twice, and each mote's order is kept."""
+"""The upgrade from RabbitMQ 3 to 4 as in docs/howto/upgrade.md: a second cluster beside the old one, with the balancer
+in front, while motes send by AMQP, MQTT and HTTP. Nothing is missing, nothing is stored twice, and each mote's order is
+kept."""
 
 import contextlib
 import json
@@ -78,7 +79,7 @@ def test_the_new_series_is_not_started_on_old_data(tmp_path):
 
 @pytest.fixture
 def monitored(pipeline, broker):
-    """The shared broker, as the user `monitor` sees this test's part of it."""
+    """The part of the shared broker that belongs to this test, as the user `monitor` sees it."""
     broker.api("PUT", "users/monitor", {"password": "secret", "tags": "monitoring"})
     broker.api("PUT", f"permissions/{pipeline.host}/monitor", {"configure": "^$", "write": "^$", "read": "^$"})
     yield [cluster.list_of_nodes.Broker("old", servers.HOST, "1", "1", str(broker.ports[2]), "1", "old@localhost")]
@@ -86,7 +87,7 @@ def monitored(pipeline, broker):
 
 
 def test_drained(pipeline, monitored, monkeypatch):
-    """Waiting messages, those that a worker holds, and remaining senders are in the way."""
+    """Waiting messages, messages held by a worker, and remaining senders prevent the removal."""
     def await_line(text):
         harness.wait_for(lambda: any(text in each for each in drained.look(monitored, "secret", drained.everything)), text)
 
@@ -103,7 +104,7 @@ def test_drained(pipeline, monitored, monkeypatch):
 
 
 def test_drained_passes_over_the_brokers_own_connections(front):
-    """Which stay as long as the broker does."""
+    """Connections that stay as long as the broker does."""
     one, password = front.cluster.nodes.brokers[0], front.cluster.passwords["monitor"]
 
     def own():
@@ -127,7 +128,7 @@ AUDIT = "ir.audit"
 
 
 class Subscriber(threading.Thread):
-    """Reads all that is published again, through a durable queue, from whichever cluster consumers are sent to."""
+    """Reads all published messages through a durable queue, from the cluster to which the balancer sends consumers."""
 
     def __init__(self, stack):
         super().__init__(daemon=True)
@@ -178,7 +179,7 @@ class Upgrade:
         self.new.passwords_file = self.old.passwords_file
 
     def start(self):
-        """The new cluster, with what the old one has."""
+        """The new cluster, with the definitions of the old one."""
         self.new.start()
         exported, imported = (each.members[0].directory / "objects.json" for each in (self.old, self.new))
         self.old.members[0].control("export_definitions", str(exported))
@@ -193,7 +194,7 @@ class Upgrade:
         self.stack.balancer.reload()
 
     def move_consumers(self):
-        """When the old cluster is empty; it is not needed any more."""
+        """Called when the old cluster is empty and no longer needed."""
         nodes = self.old.nodes
         assert drained.drained(nodes.draining, self.old.passwords["monitor"], 200) is None
         nodes.draining = []
@@ -206,7 +207,7 @@ class Upgrade:
 
 
 def assert_order(seen, stored):
-    """`seen`: (mote, raw id) as published again; each mote's arrivals rise in it, and the times that it gave."""
+    """`seen`: (mote, raw id) as published. Asserts that each mote's arrivals, and the times that it sent, increase."""
     last = {}
     for mote, raw_id in seen:
         body, arrival = stored[raw_id]

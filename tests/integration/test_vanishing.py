@@ -1,5 +1,5 @@
-"""The files of the stores are removed, moved and replaced while workers run: nothing is acknowledged that is not there,
-/readyz and the log say what happened, and work goes on when the files are back or new ones are set up."""
+"""The files of the stores are removed, moved and replaced while workers run: nothing is acknowledged that is not
+stored, /readyz and the log say what happened, and work continues when the files are back or new ones are set up."""
 
 import contextlib
 import shutil
@@ -47,7 +47,7 @@ def remove_graph(pipeline):
 
 @pytest.mark.parametrize("remove, path", [(remove_database, "documents.sqlite"), (remove_graph, "graph")])
 def test_removed_and_set_up_again(pipeline, messages, remove, path):
-    """The worker is idle when it happens; what comes afterwards waits for the new store and is all there."""
+    """The worker is idle when it happens; later messages wait for the new store and are all stored."""
     workers = [pipeline.worker(name=f"w{n}") for n in range(2)]
     send(pipeline, messages[:100])
     pipeline.drain()
@@ -67,7 +67,7 @@ def test_removed_and_set_up_again(pipeline, messages, remove, path):
 
 
 def test_removed_under_load(pipeline, messages):
-    """Everything that is acknowledged after the new store is there is in it, also what was under way meanwhile."""
+    """Everything acknowledged after the new store exists is in it, including messages in progress at the time."""
     worker = pipeline.worker()
     send(pipeline, messages[:50])
     pipeline.drain()
@@ -85,7 +85,7 @@ def test_removed_under_load(pipeline, messages):
 
 
 def test_moved_and_back(pipeline, messages):
-    """The folder of both stores is moved away while messages come, and comes back: nothing is missing or doubled."""
+    """The folder of both stores is moved away while messages arrive, and moved back: nothing is missing or doubled."""
     inside = pipeline.directory / "stores"
     inside.mkdir()
     pipeline.documents, pipeline.graph = f"sqlite:{inside}/documents.sqlite", f"nquads:{inside}/graph"
@@ -106,7 +106,8 @@ def test_moved_and_back(pipeline, messages):
 
 
 def test_older_copy_written_over_it(pipeline, messages):
-    """The database's file gets the content that it had before, in place: what came since is missing, and that is said."""
+    """The database's file is overwritten in place with its earlier content: later data are missing, and this is
+    reported."""
     path = pipeline.directory / "documents.sqlite"
     older = pipeline.directory / "older"
     worker = pipeline.worker()
@@ -125,7 +126,7 @@ def test_older_copy_written_over_it(pipeline, messages):
 
 
 def test_log_removed(pipeline, messages):
-    """The database's -wal is removed by hand, under load: what it held is still stored."""
+    """The database's -wal file is removed by hand under load: its content is still stored."""
     worker = pipeline.worker()
     for n in range(4):
         send(pipeline, messages[100 * n : 100 * n + 50])
@@ -140,7 +141,7 @@ def test_log_removed(pipeline, messages):
 
 @pytest.mark.parametrize("remove, path", [(remove_database, "documents.sqlite"), (remove_graph, "graph")])
 def test_what_was_set_up_is_not_set_up_silently(pipeline, remove, path):
-    """init --again, as a deployment calls it, changes nothing of what is there and makes nothing that is not."""
+    """init --again, as a deployment calls it, changes nothing that exists and creates nothing that is missing."""
     pipeline.run("ir-store", "init", "--again", *pipeline.stores())
     remove(pipeline)
     status, _, errors = pipeline.call("ir-store", "init", "--again", *pipeline.stores())
@@ -151,7 +152,7 @@ def test_what_was_set_up_is_not_set_up_silently(pipeline, remove, path):
 
 
 def test_servers_that_were_set_up(make_pipeline, mongodb, tmp_path_factory):
-    """The same: a database without its note of being set up, a dataset without registry."""
+    """The same with servers: a database without its setup note, a dataset without a registry."""
     with servers.Oxigraph(tmp_path_factory.mktemp("emptied")) as oxigraph:
         pipeline = make_pipeline(documents=mongodb.uri.replace("/river", "/again"), graph=oxigraph.uri)
         for part, says in (("documents", "documents mongodb"), ("graph", "graph")):
@@ -169,7 +170,8 @@ def number_in(answer, key):
 
 
 def test_mongodb_comes_back_empty(make_pipeline, tmp_path_factory, messages):
-    """It is not asked for each batch whether it is the one that was set up; but nothing is acknowledged into another."""
+    """The worker does not check for each batch whether the store is the one that was set up; still, nothing is
+    acknowledged into another one."""
     with servers.MongoDB(tmp_path_factory.mktemp("own-mongod")) as mongod:
         pipeline = make_pipeline(documents=mongod.uri, graph="null:").init()
         worker = pipeline.worker("--batch-observations=1")
@@ -194,7 +196,8 @@ def test_mongodb_comes_back_empty(make_pipeline, tmp_path_factory, messages):
 
 
 def test_graph_server_comes_back_empty(make_pipeline, tmp_path_factory, messages):
-    """Its data are gone with its registry: that is said, nothing is put into the empty dataset before it is set up."""
+    """The data are lost together with the registry: this is reported, and nothing is stored in the empty dataset before
+    it is set up."""
     with servers.Oxigraph(tmp_path_factory.mktemp("own-oxigraph")) as oxigraph:
         pipeline = make_pipeline(graph=oxigraph.uri, settings=["--timeout=3s"]).init()
         worker = pipeline.worker()

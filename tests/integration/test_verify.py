@@ -95,7 +95,8 @@ def lines(ledger):
 
 @pytest.mark.parametrize("store, format", [("sqlite", "json"), ("mongodb", "cbor")])
 def test_every_protocol(make_way, mongodb, store, format):
-    """Absolute, relative and clockless, named and not: all that was sent is there once, and came back."""
+    """Packs with absolute, relative and no times, with and without names: everything sent is stored once and was
+    published."""
     way = make_way(**({"documents": mongodb.uri} if store == "mongodb" else {}))
     if store == "mongodb":
         pymongo.MongoClient(mongodb.uri).drop_database("river")
@@ -119,8 +120,8 @@ def test_every_protocol(make_way, mongodb, store, format):
 
 
 def test_the_same_reading_again(make_way):
-    """A clockless mote that reads the same for ever: each message is another observation. A thread sends one after the
-    other, so that no two of a mote arrive within a millisecond."""
+    """A mote without a clock whose reading never changes: each message is a separate observation. A thread sends one
+    after the other, so that no two messages of a mote arrive within the same millisecond."""
     way = make_way()
     way.pipeline.worker()
     status, summary, errors = way.send("--clockless-share=1", "--repeated-share=1", "--messages=600",
@@ -132,7 +133,7 @@ def test_the_same_reading_again(make_way):
 
 
 def test_workers_killed_under_load(make_way):
-    """Again and again, while motes send by all protocols: nothing is missing, nothing is there twice."""
+    """Workers are killed repeatedly while motes send by all protocols: nothing is missing, nothing is stored twice."""
     way = make_way()
     way.pipeline.worker(name="first")
     loadgen = way.begin(*SHARES, "--messages=4000", "--rate=3000", "--no-wait")
@@ -167,7 +168,7 @@ def tamper(way, *statements):
 
 
 def find_raw(way, content):
-    """The id of a message, as SQL, by what the ledger has of it."""
+    """The id of a message, as SQL, from the ledger's data about it."""
     return next(f"X'{bytes(row).hex()}'" for row, mote, body in way.pipeline.sqlite("SELECT id, mote, body FROM raw")
                 if str(harness.raw_id(mote, bytes(body), kind="plain")) == content)
 
@@ -179,7 +180,7 @@ def test_an_observation_that_is_gone(stored):
 
 
 def test_an_observation_with_another_time(stored):
-    """As a worker makes it that counts from its own clock."""
+    """Makes data like a worker that counts from its own clock."""
     columns = [row[1] for row in stored.pipeline.sqlite("PRAGMA table_info(observations)")]
     taken = {"id": "randomblob(16)", "time_ns": "time_ns + 1000000"}
     values = ", ".join(taken.get(column, column) for column in columns)
@@ -196,7 +197,7 @@ def test_a_message_that_is_gone(stored):
 
 
 def test_an_arrival_that_was_changed(stored):
-    """Neither its id nor its observations follow from it any more."""
+    """Changes a stored message so that its id and observations no longer follow from it."""
     unnamed = next(line[1] for line in lines(stored.ledger) if len(line) == 6)
     tamper(stored, f"UPDATE raw SET received_ns = received_ns + 1000000 WHERE id = {find_raw(stored, unnamed)}")
     status, verdict = stored.verdict()
@@ -214,7 +215,7 @@ def test_documents_that_are_not_kept(stored):
 
 
 def test_generator_that_is_killed(make_way):
-    """What its ledger names is held against the stores; what it does not name is nobody's fault."""
+    """What the ledger names is compared with the stores; what it does not name does not count as an error."""
     way = make_way()
     way.pipeline.worker()
     loadgen = way.begin(*SHARES, "--rate=3000", "--duration=60s")

@@ -1,5 +1,5 @@
-"""A page of wrong inputs: commands, variables and settings that cannot be, each with the one line that answers it and the exit
-status. Whoever adds a setting that can be wrong in a new way adds a row."""
+"""A table of wrong inputs: impossible commands, variables and settings, each with its one-line error message and the
+exit status. For a setting that can be wrong in a new way, add a row."""
 
 import os
 import subprocess
@@ -18,8 +18,8 @@ AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 
 class Row(NamedTuple):
-    words: str  # a command, seen from the project's root; {dir}: a folder that is there, for this row alone
-    says: str  # in the only line on standard error
+    words: str  # a command, run in the project's root; {dir}: an existing folder for this row only
+    says: str  # text in the only line on standard error
     status: int = 2
     environment: dict = {}
     text: str = ""  # of the file {dir}/input
@@ -189,7 +189,7 @@ def test_files_of_a_mapping_that_are_not_there(tmp_path):
 
 
 UP = Row("python3 tools/up.py up", "", 1)
-root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else and mount")
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user and mount")
 
 
 def refused(row, folder, before):
@@ -222,7 +222,7 @@ def test_output_that_cannot_be_written(words, tmp_path):
 
 @pytest.mark.parametrize("locale", ["C", "POSIX", "en_US.ISO-8859-1"])
 def test_a_locale_without_the_character(locale, tmp_path):
-    """What it lacks is printed as something else."""
+    """Characters that the locale lacks are replaced."""
     script = r"import sys; sys.path.insert(0, 'ingest'); import guard; guard.run('x', lambda: print('10.0 \u00b5s \u2013 \u2026'))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=False,
                           env={**os.environ, "LC_ALL": locale, "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"})

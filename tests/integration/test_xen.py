@@ -1,5 +1,5 @@
-"""Xen without a hypervisor: the xl configuration of every profile and kind, what is refused and why, what xl prints, and
-`check` on a host without Xen. Guests run in `make test-xen`."""
+"""Xen without a hypervisor: the xl configuration of every profile and kind, refusals and their reasons, parsing of xl's
+output, and `check` on a host without Xen. Guests run in `make test-xen`."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from platforms.xen import config, disk, host, live, xl  # noqa: E402
 
 PROFILES = sorted(each.stem for each in (ROOT / "platforms" / "profiles").glob("*.conf"))
 KINDS = ("pv", "pvh", "hvm")
-# What no Xen guest can have; `e1000-ide` is for hvm.
+# Profiles that no Xen guest can have; `e1000-ide` is for hvm.
 REFUSED = {"hugepages", "hugepages-transparent", "io-throttle", "ksm", "pinned-vm", "virtio", "virtio-scsi"}
 DISKS = [("qcow2", "/lab/disk.qcow2", True), ("raw", "/lab/payload.img", False)]
 

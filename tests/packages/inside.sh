@@ -19,7 +19,7 @@ ok() {
     echo "ok: $*"
 }
 
-# Files that belong to the packages or were made by them; what dpkg, apt and useradd keep for themselves is left out.
+# Lists files that belong to the packages or were made by them, without the backups and caches of dpkg, apt and useradd.
 files() {
     find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /srv -o -path /var/lib/dpkg \
         -o -path /var/lib/apt -o -path /var/cache -o -path /var/log \) -prune -o -print |
@@ -30,7 +30,7 @@ users() {
     cut -d: -f1 /etc/passwd /etc/group | sort
 }
 
-# Changes a package's version and the default of one of its settings: the version before.
+# Makes the "previous version": changes a package's version and the default of one setting.
 older() { # FILE
     local tree=/tmp/older
     dpkg-deb -R "$1" "$tree"
@@ -45,7 +45,7 @@ programs=$(echo /srv/deb/intelligent-river_*.deb)
 [[ -e $programs ]] || fail "no package in /srv/deb"
 mapfile -t all < <(find /srv/deb -maxdepth 1 -name '*.deb' ! -name '*-dbgsym_*')
 apt-get -q update >/tmp/apt.log 2>&1 || fail "$(tail -3 /tmp/apt.log)"
-# What they depend on comes first, so that what remains after the purge is theirs alone.
+# Installs the dependencies first, so that what remains after the purge is only from our packages.
 for each in "${all[@]}"; do
     depends=$(dpkg-deb -f "$each" Pre-Depends Depends | sed 's/^[A-Za-z-]*: //' | paste -sd, |
         sed -E 's/intelligent-river[^,]*,?//g; s/, *$//')
@@ -88,7 +88,7 @@ for path in /usr/bin/ir-*; do
     zsh -fc "fpath+=/usr/share/zsh/vendor-completions; autoload -Uz compinit && compinit -u -d /tmp/zcompdump
         [[ \${_comps[$name]} == _$name ]] && autoload -Uz +X _$name" || fail "$name has no completion for zsh"
     "$path" --help >/dev/null || fail "$name --help"
-    # Those in Python are links, and say no version.
+    # Programs in Python are links, and have no version.
     [[ -L $path || $("$path" --version) == "$name $version" ]] || fail "$name --version: $("$path" --version)"
 done
 ok "each program starts, knows its version, has a manual page and completions"

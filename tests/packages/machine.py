@@ -26,7 +26,7 @@ lxc.mount.entry = {tests} srv/packages none bind,ro,create=dir 0 0
 
 class Machine:
     def __init__(self, folder, **places):
-        """`folder` is made; `places`: root, layer, debs and tests of CONFIG."""
+        """Creates `folder`; `places`: root, layer, debs and tests of CONFIG."""
         self.folder = folder
         (folder / "machine").mkdir(parents=True)
         (folder / "machine" / "config").write_text(CONFIG.format(folder=folder, **places), encoding="utf-8")

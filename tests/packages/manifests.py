@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Holds the manifests for Kubernetes against its published schemas, and against what they promise: pods are probed, keep nothing, and
-have a disruption budget. Uses the package kubernetes-validate (tools/install kubernetes). Prints each fault; exit status 0: none."""
+"""Checks the Kubernetes manifests against the published schemas and against their promises: pods have probes, keep no
+data, and have a disruption budget. Uses the package kubernetes-validate (tools/install kubernetes). Prints each fault;
+exit status 0: none."""
 
 import argparse
 import sys

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Builds the Debian packages for each release; installs, upgrades, removes and purges them in a fresh root of it (inside.sh); starts
-the services under systemd (started.sh); makes an image of the packages and runs it with Podman; holds the manifests for Kubernetes
-against its schemas.
+"""Builds the Debian packages for each release; installs, upgrades, removes and purges them in a fresh root of it
+(inside.sh); starts the services under systemd (started.sh); makes an image of the packages and runs it with Podman;
+validates the Kubernetes manifests.
 
-    run.py [RELEASE]        bookworm or trixie; without one, both
+    run.py [RELEASE]        bookworm or trixie; default: both
 
 Prints the count in the last line. Exit status: 0 all passed; 1 something failed; 77 this host cannot do it.
 """
@@ -38,7 +38,7 @@ class Count:
         self.passed = self.failed = self.skipped = 0
 
     def step(self, what, call, *words):
-        """Runs a step; it raises LabError with what is wrong, or Unsupported."""
+        """Runs a step, which raises LabError with the fault, or Unsupported."""
         try:
             self.passed += call(*words) or 1
             print(f"ok: {what}", flush=True)
@@ -52,7 +52,7 @@ class Count:
 
 
 def told(log, status):
-    """Shows what a script said; returns how many of its checks passed."""
+    """Prints a script's output; returns how many of its checks passed."""
     text = log.read_text(encoding="utf-8", errors="replace")
     print(text, end="", flush=True)
     if status != 0:
@@ -80,7 +80,7 @@ def call(inside, log, *words):
 
 
 def install(suite):
-    """Everything that inside.sh does; returns how much that was."""
+    """Runs inside.sh; returns the number of its checks."""
     with fresh(suite, "install") as (_, inside, log):
         return told(log, call(inside, log, "/srv/packages/inside.sh", changelog.version()))
 
@@ -101,7 +101,7 @@ def start(suite):
 
 
 def run_image(suite):
-    """Loads the archive as a user would, and runs programs of it without anything that the manifests do not grant."""
+    """Loads the archive as a user would, and runs its programs with only the rights that the manifests grant."""
     if missing := [each.what for each in findings.all_of() if each.required and not each.ok]:
         raise LabError(f"Podman cannot run here: {', '.join(missing)}")
     archive = image.make(suite)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# What every platform must do alike: each verb, on one platform and kind (IR_TEST_PLATFORM, IR_TEST_KIND), in a lab of
-# its own. The tests follow a guest through its life, so their order matters.
+# The contract of all platforms: each verb, on one platform and kind (IR_TEST_PLATFORM, IR_TEST_KIND), in a separate
+# lab. The tests follow a guest through its life, so their order matters.
 
 bats_require_minimum_version 1.5.0
 
@@ -29,7 +29,7 @@ has_pipeline() {
     [[ $IR_TEST_ROLES == *broker* && $IR_TEST_ROLES == *worker* ]]
 }
 
-# The first so many messages of the real data, into the guest `one`.
+# Sends the first messages of the real data, as many as asked, to the guest `one`.
 send() { # MESSAGES WORDS…
     local messages=$1 address
     shift
@@ -47,7 +47,7 @@ stored() { # GUEST
             --settings="${RIVER_ROOT-}/etc/river/services/worker/river.conf"' | value "it['documents']['observations']"
 }
 
-# How many brokers a guest's broker is a cluster of.
+# Prints the size of the cluster of a guest's broker.
 brokers_with() { # GUEST
     ir exec "$platform" "$1" bash -c '. "${RIVER_ROOT-}/etc/river/guest.conf" &&
         HOME=${RIVER_ROOT-}/var/lib/river/broker /usr/lib/rabbitmq/bin/rabbitmqctl --longnames \
@@ -207,7 +207,7 @@ brokers_with() { # GUEST
     ir stop "$platform" one
 }
 
-# Leaves messages in the queues of `one`, stopped. What is stored by then is in `before`.
+# Leaves messages in the queues of `one` and stops it. `before` is the number of stored messages.
 wait_in_queue() {
     ir boot "$platform" one
     before=$(stored one)
@@ -216,8 +216,8 @@ wait_in_queue() {
     ir stop "$platform" one
 }
 
-# The copy has what was stored, but its broker is no part of the source's, and what waited there is delivered there
-# alone.
+# The copy has the stored data, but its broker does not belong to the source's cluster. Waiting messages are delivered
+# only at the source.
 alone_with_a_copy() {
     [[ $(brokers_with twin) == 1 && $(brokers_with one) == 1 ]]
     for _ in $(seq 60); do

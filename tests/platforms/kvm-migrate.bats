@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Live migration of a KVM guest between two libvirtd in two network namespaces, which a veth pair joins: with shared
-# storage, home again, and with the disk copied to a "host" that has folders of its own. Slow by emulation.
+# storage, home again, and with the disk copied to a "host" with separate folders. Slow under emulation.
 
 bats_require_minimum_version 1.5.0
 
@@ -25,7 +25,7 @@ setup() {
     load helpers.bash
 }
 
-# The other host's network: a bridge of the lab's name, one segment with the lab's.
+# The other host's network: a bridge with the lab's name, on the same segment.
 join_namespaces() {
     local bridge
     bridge=$(prefix)-br
@@ -38,7 +38,7 @@ join_namespaces() {
     ip -n "$IR_LAB_NETNS" link set wire1 master "$bridge" up
 }
 
-# A libvirtd in that namespace. It sees the lab's guests, or with FOLDER that in their place.
+# Starts a libvirtd in that namespace. It sees the lab's guests, or with FOLDER that folder instead.
 other_daemon() { # start|stop|remove [FOLDER]
     local over=${2:-$IR_LAB/guests}
     mkdir -p "$over" "$IR_LAB/guests"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Tuning profiles of KVM guests: what boot has read back is looked at once more by other means - QEMU's command line,
-# its threads in /proc, the control group's files, the live domain's XML. A guest for each of three sets of profiles.
+# Tuning profiles of KVM guests: the values in effect are checked once more by other means: QEMU's command line, its
+# threads in /proc, the control group's files, the live domain's XML. A guest for each of three sets of profiles.
 
 bats_require_minimum_version 1.5.0
 

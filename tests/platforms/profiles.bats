@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Tuning profiles on platforms that share the host's kernel (IR_TEST_PLATFORM, IR_TEST_KIND): what boot has
-# read back is read here once more by other means - files of /proc and of the cgroups, tc. One guest after another.
+# Tuning profiles on platforms that share the host's kernel (IR_TEST_PLATFORM, IR_TEST_KIND): the values in effect are
+# read once more by other means: files of /proc and of the cgroups, tc. One guest after another.
 
 bats_require_minimum_version 1.5.0
 
@@ -19,7 +19,7 @@ teardown() {
     ir destroy --all
 }
 
-# A running guest with a profile; what facts told is in `facts`.
+# Starts a guest with a profile; the output of `facts` is in `facts`.
 guest_with() { # PROFILE ROLES
     provision one --profile "$1" --roles "$2"
     ir boot "$platform" one

@@ -21,7 +21,7 @@ BUILD = ROOT / "platforms" / "xen" / "nested" / "build"
 BUILD_SECONDS = 1800
 STOP_SECONDS = 20
 MEMORY_MIB, DOM0_MIB, CPUS = 4096, 1024, 2
-# The EPYC model of a CPU makes this hypervisor crash; npt is what PVH and HVM guests need.
+# The CPU model EPYC makes this hypervisor crash. PVH and HVM guests need npt.
 CPU = "qemu64,+npt"
 SSH = ("ssh", "-F/dev/null", "-oBatchMode=yes", "-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null",
        "-oLogLevel=ERROR", "-oConnectTimeout=60", "-oServerAliveInterval=30", "-oServerAliveCountMax=10")
@@ -41,7 +41,8 @@ def free_port():
 
 class Machine:
     def __init__(self, files, drives, folder):
-        """`drives`: (path of a raw image, "on" when it is read only, else "off"), in dom0 /dev/vdb and on."""
+        """`drives`: (path of a raw image, "on" if read-only, else "off"); in dom0 they are /dev/vdb, /dev/vdc and so
+        on."""
         self.files, self.drives, self.folder = Path(files), drives, Path(folder)
         self.port = free_port()
         self.key = self.folder / "key"
@@ -114,7 +115,7 @@ class Machine:
         return done.returncode == 0
 
     def run(self, command, seconds, text=None):
-        """Standard output of a command in dom0 that ends well."""
+        """The standard output of a successful command in dom0."""
         done = subprocess.run(self.ssh(command), input=text, stdout=subprocess.PIPE, text=True, timeout=seconds,
                               check=True)
         return done.stdout
@@ -138,7 +139,7 @@ class Machine:
 
 
 def end_on_signals():
-    """INT, TERM and HUP pass as SystemExit, so that the machine is stopped on the way."""
+    """INT, TERM and HUP raise SystemExit, so that the machine is stopped."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda got, _frame: sys.exit(128 + got))
     os.umask(0o022)

@@ -1,13 +1,13 @@
 """`make test-xen`: every verb of the Xen platform, in the dom0 of a nested machine (xen_machine.py).
 
-What dom0 needs is put on a disk of its own: the project with its programs, and the appliance, which dom0 cannot make
-itself. The verbs and what is read back are in xen_verbs.py, which runs in dom0; this brings it there, passes on what it
-says, and ends with its count.
+A separate disk contains what dom0 needs: the project with its programs, and the appliance, which dom0 cannot make
+itself. xen_verbs.py runs in dom0, calls the verbs and checks the results. This program copies it there, passes its
+output on, and ends with its totals.
 
     IR_TEST_XEN_KINDS=pv,pvh      hvm is the slow one
     IR_TEST_XEN_TURNS=2           how often in a row
-    IR_TEST_XEN_ROLES=            broker,worker: with the pipeline's own processes, minutes more
-    IR_TEST_XEN_MINUTES=25        what has not begun until then is skipped, and says so
+    IR_TEST_XEN_ROLES=            broker,worker: with the pipeline's own processes, minutes more IR_TEST_XEN_MINUTES=25
+    steps that have not begun by then are skipped, with a message
 """
 
 import argparse
@@ -34,7 +34,7 @@ SUPPLY = "/srv/supply"
 LAB = "/var/lib/ir-test"  # the lab of xen_verbs.py
 LAB_BYTES = 8 * 2**30  # full copies of disks and states of memory
 LOGIN_SECONDS = 600
-SPARE_SECONDS = 900  # for the step that is under way when the time is over
+SPARE_SECONDS = 900  # for the step in progress when the time is over
 WORDS = {"KINDS": "pv,pvh", "TURNS": "2", "ROLES": "", "MINUTES": "25"}
 
 
@@ -57,7 +57,8 @@ def same_device(one, other):
 
 
 def project(folder):
-    """What ir-platform needs of the project, its Python compiled: that takes long by emulation."""
+    """The files of the project that ir-platform needs, with compiled Python, because compiling is slow under
+    emulation."""
     target = folder / "project"
     ignored = shutil.ignore_patterns("__pycache__", "nested")
     shutil.copytree(ROOT / "platforms", target / "platforms", ignore=ignored)
@@ -68,7 +69,7 @@ def project(folder):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, target / name)
     (target / "out" / "release").mkdir(parents=True)
-    # The guests' programs fit the appliance, the others this host.
+    # The guests' programs are built for the appliance's release, the others for this host's.
     guests = payload.program_folder(release.of_appliance())
     for program in sorted((ROOT / "out" / "release").glob("ir-*")):
         if program.is_file() and not program.suffix:
@@ -82,7 +83,7 @@ def project(folder):
 
 
 def copy_libraries(program, folder):
-    """What a program is linked with, for a dom0 that has none of it."""
+    """The libraries of a program, for a dom0 that lacks them."""
     folder.mkdir()
     told = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
     for words in map(str.split, told.splitlines()):

@@ -1,9 +1,9 @@
-"""Runs in a dom0: every verb of the Xen platform for each kind, and what the hypervisor then says, read by xl itself.
+"""Runs in a dom0: calls every verb of the Xen platform for each kind, and checks the hypervisor's state with xl.
 
     xen_verbs.py KINDS TURNS SECONDS ROLES
 
-Prints a line and the time of each step, and at last "N passed, N failed, N skipped". All in one process, since starting
-Python takes seconds by emulation; ir-platform itself is run where its own end matters.
+Prints a line and the time of each step, and at the end "N passed, N failed, N skipped". Everything runs in one process,
+because starting Python takes seconds under emulation. ir-platform itself is run only where its exit matters.
 """
 
 import argparse
@@ -40,7 +40,7 @@ class Skip(Exception):
 
 
 class Count:
-    """Steps, told one by one. After a failure the steps that build on it are skipped."""
+    """Steps, reported one by one. After a failure the steps that depend on it are skipped."""
 
     def __init__(self, seconds):
         self.end = time.monotonic() + seconds
@@ -64,7 +64,7 @@ class Count:
         except Skip as reason:
             self.skipped += 1
             self.tell("skipped", title, begin, reason)
-        except Exception:  # noqa: BLE001 - whatever it is, the next guest must be tried, and all taken away
+        except Exception:  # noqa: BLE001 - after any error the next guest must be tried, and everything removed
             self.failed += 1
             self.broken = title
             self.tell("FAILED", title, begin, traceback.format_exc())
@@ -84,7 +84,7 @@ def ir(*words, good=0):
 
 
 def refused(*words):
-    """That provisioning so is not possible, with the reason and exit status 77."""
+    """Asserts that such a guest is refused, with the reason and exit status 77."""
     said = io.StringIO()
     with contextlib.redirect_stderr(said):
         ir("provision", "xen", "never", *words, good=77)
@@ -114,7 +114,7 @@ def said(*argv):
 
 
 def agree(name):
-    """Every knob asked for is in effect; told as text."""
+    """Asserts that every requested knob is in effect; returns a text about them."""
     rows = verbs.facts(lab(), "xen", name)["tuning"]
     assert all(row["agrees"] for row in rows), rows
     return ", ".join(f"{row['knob']} {row['in_effect']}" for row in rows)
@@ -159,8 +159,8 @@ def triple_faults():
 
 
 def started(verb, name, start=1):
-    """Seconds and a remark of boot or reboot. The emulated processor now and then ends a PVH kernel's first second, in which
-    it reads ports in a loop, by a triple fault, which the hypervisor logs; then the guest is booted again."""
+    """Seconds and a remark about boot or reboot. In the first second a PVH kernel reads ports in a loop; there the
+    emulated processor sometimes causes a triple fault, which the hypervisor logs. Then the guest is booted again."""
     before = triple_faults()
     try:
         return verb(lab(), name), f" at start {start}, after triple faults" if start > 1 else ""
@@ -179,7 +179,7 @@ def boot(name):
 
 
 def hypervisor_agrees(kind):
-    """By other means than the platform's own readers."""
+    """Checks the values by other means than the platform's own readers."""
     name = domain_name("one")
     there = xl.domain(name)
     pinned = {"pv": "1", "pvh": "0", "hvm": "1"}[kind]
@@ -267,7 +267,7 @@ def snapshot_of_running():
 
 
 def moved():
-    """Saved, restored, and the same boot goes on."""
+    """The guest is saved and restored, and continues without a reboot."""
     before = inside("one", "cat /proc/sys/kernel/random/boot_id").out
     verbs.migrate(lab(), "one", "local")
     assert verbs.status(lab(), "one") == "running"
@@ -305,7 +305,7 @@ def cloned():
 
 
 def interrupted():
-    """boot ended by a signal while the guest starts: it is stopped again."""
+    """`boot` is ended by a signal while the guest starts: the guest is stopped again."""
     child = subprocess.Popen([sys.executable, PROJECT / "platforms" / "ir-platform", "boot", "xen", "one"],
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -328,7 +328,7 @@ def destroyed():
 
 
 def nothing_left():
-    """Of domains, loop devices, interfaces, processes, logs, xenstore and files."""
+    """Lists leftover domains, loop devices, interfaces, processes, logs, xenstore entries and files."""
     prefix = lab().prefix
     processes = said("ps", "-eo", "args").splitlines()
     left = [*(set(xl.parse_list(xl.said("list"))) - {"Domain-0"}),

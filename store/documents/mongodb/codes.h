@@ -8,7 +8,8 @@
 typedef enum ir_mongodb_fault {
     IR_MONGODB_FAULT_UNKNOWN, /* uncertain: the cause must be proved */
     IR_MONGODB_FAULT_DATA,    /* documented to be about the document */
-    IR_MONGODB_FAULT_SERVER,  /* about the server, its load, permissions or network: it may pass */
+    IR_MONGODB_FAULT_SERVER,  /* about the server, its load, permissions or network: a retry may
+                               * succeed */
     IR_MONGODB_FAULT_REPEAT   /* a document with this _id already exists */
 } ir_mongodb_fault_t;
 

@@ -43,14 +43,14 @@ static ir_status_t no_server(const ir_mongodb_t *store, const bson_error_t *reas
                              const char *what, ir_error_t *error) {
     if (is_mongodb(store)) {
         return ir_error_set(error, IR_ERR_CONNECT,
-                            "documents mongodb %s: %s: no server there takes writes now: %s; look "
-                            "at the replica set (rs.status())",
+                            "documents mongodb %s: %s: no server there accepts writes now: %s; "
+                            "look at the replica set (rs.status())",
                             store->place, what, reason->message);
     }
     if (somebody_answers(store)) {
         return ir_error_set(error, IR_ERR_PROTOCOL,
-                            "documents mongodb %s: %s: something takes connections there but does "
-                            "not answer as MongoDB does (%s); check host, port and tls",
+                            "documents mongodb %s: %s: something accepts connections there but "
+                            "does not answer like MongoDB (%s); check host, port and tls",
                             store->place, what, reason->message);
     }
     return ir_error_set(error, IR_ERR_CONNECT, IR_TEXT_MONGODB_AWAY, store->place, what,
@@ -63,7 +63,7 @@ static const struct {
     ir_status_t status;
     const char *advice;
 } server_errors[] = {
-    {13, IR_ERR_AUTH, "the user may not do that: give one with the role readWrite"},
+    {13, IR_ERR_AUTH, "the user has no permission for that: use one with the role readWrite"},
     {18, IR_ERR_AUTH, "check the user in the URI, authSource and documents-password"},
     {91, IR_ERR_CONNECT, "the server is shutting down"},
     {189, IR_ERR_CONNECT, "the replica set is choosing another primary"},

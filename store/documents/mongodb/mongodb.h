@@ -57,10 +57,10 @@ typedef struct ir_mongodb {
     char place[128]; /* hosts and database, for messages */
     int timeout_ms;
     const char *shards; /* for init; or NULL */
-    bool
-        doubtful; /* the last look at it, or the last write, failed, or it was connected to since */
-    bool routed;  /* it is reached through a mongos */
-    int64_t present_ns; /* when it was the one that was set up last; monotonic */
+    bool doubtful;      /* the last check or write failed, or the client has reconnected since */
+    bool routed;        /* it is reached through a mongos */
+    int64_t present_ns; /* when the database was last known to be the one that was set up;
+                         * monotonic */
 } ir_mongodb_t;
 
 extern const char *const ir_mongodb_collections[]; /* ends with NULL */

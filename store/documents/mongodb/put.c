@@ -389,12 +389,12 @@ static ir_outcome_t put_batch(const ir_mongodb_t *store, ir_batch_t *batch, ir_e
     return outcome == IR_OUTCOME_OK ? put_outcomes(store, batch, error) : outcome;
 }
 
-/* A server that came back empty takes everything, and the client repeats a write whose connection
- * broke by itself. But no server loses its data and keeps its connections. So after a new
- * connection what was written counts when the database is the right one afterwards. Behind a mongos
- * that is looked at each time: a connection to it says nothing of the shards. A database that
- * somebody drops is noticed within a second; what is written until then is kept, since init takes
- * it over. */
+/* A server that came back empty accepts everything, and the client library silently repeats a write
+ * whose connection broke. But a server that loses its data also loses its connections. So after a
+ * reconnect a write counts only if the database is still the right one afterwards. Behind a mongos
+ * this is checked each time, because a connection to it says nothing about the shards. A dropped
+ * database is noticed within a second; what is written until then is kept, because init takes it
+ * over. */
 static bool must_look(const ir_mongodb_t *store) {
     return store->doubtful || store->routed ||
            ir_clock_monotonic() - store->present_ns >= IR_SECOND_NS;

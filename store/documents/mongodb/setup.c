@@ -263,12 +263,12 @@ ir_status_t ir_mongodb_present(void *context, ir_error_t *error) {
     store->doubtful = status != IR_OK || version == 0;
     store->present_ns = ir_clock_monotonic();
     return status == IR_OK && version == 0
-               ? ir_error_set(error, IR_ERR_VANISHED,
-                              "documents mongodb %s: the database is not the one that was set up, "
-                              "so the server has lost its data or has another directory now; bring "
-                              "the data back (ir-store restore), or run ir-store init to go on "
-                              "with an empty database",
-                              store->place)
+               ? ir_error_set(
+                     error, IR_ERR_VANISHED,
+                     "documents mongodb %s: the database is not the one that was set up, so the "
+                     "server has lost its data or uses another directory now; restore the data "
+                     "(ir-store restore), or run ir-store init to continue with an empty database",
+                     store->place)
                : status;
 }
 

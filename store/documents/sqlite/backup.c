@@ -1,4 +1,4 @@
-/* The backup is a database with everything in it, and no log beside it. */
+/* The backup is a complete database without a separate log. */
 #include "store/backup/file.h"
 #include "store/backup/tree.h"
 #include "store/documents/sqlite/sqlite.h"
@@ -26,7 +26,7 @@ static int copy_pages(sqlite3 *from, sqlite3 *to) {
     return sqlite3_backup_finish(copy);
 }
 
-/* "ok", or the first fault; SQLite may need a log for this, which goes when it is closed. */
+/* "ok", or the first fault; SQLite may create a log for this, which is removed on close. */
 static ir_status_t check_copy(sqlite3 *copy, const char *path, ir_error_t *error) {
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(copy, "PRAGMA quick_check(1)", -1, &statement, NULL);
@@ -96,8 +96,8 @@ ir_status_t ir_sqlite_save(void *context, const char *folder, ir_error_t *error)
 
 /* ---- loading ---- */
 
-/* A log without its database would be taken for that of the new one. Its last batches may be of
- * use to somebody, so it is kept under another name. */
+/* SQLite would take a leftover log for that of the new database. Its last batches may be useful, so
+ * it is kept under another name. */
 static ir_status_t move_log(const char *path, const char *ending, ir_error_t *error) {
     char from[PATH_MAX];
     char to[PATH_MAX];
@@ -109,7 +109,8 @@ static ir_status_t move_log(const char *path, const char *ending, ir_error_t *er
                                                     : ir_backup_failed("move", from, errno, error);
 }
 
-/* Beside the database, then in its place, where nothing may be: rename(2) would replace it. */
+/* Written beside the database, then moved into its place, which must be free: rename(2) would
+ * replace it. */
 static ir_status_t place_copy(const char *from, const char *path, ir_error_t *error) {
     char beside[PATH_MAX];
     if (snprintf(beside, sizeof beside, "%s.restoring", path) >= (int)sizeof beside) {
@@ -146,7 +147,7 @@ ir_status_t ir_sqlite_load(void *context, const char *folder, ir_error_t *error)
         return ir_error_set(error, IR_ERR_STATE,
                             "documents sqlite:%s: the file exists; stop the workers and move it "
                             "away, with its -wal and -shm, or restore to another path; if a "
-                            "restore was interrupted, go on with --store=graph",
+                            "restore was interrupted, continue with --store=graph",
                             store->path);
     }
     return place_copy(from, store->path, error);

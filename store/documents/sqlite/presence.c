@@ -189,8 +189,8 @@ static ir_status_t database_missing(ir_sqlite_t *store, const char *what, ir_err
     if (!copy_log(store)) {
         ir_presence_note(&store->spoilt, store->path);
     }
-    const ir_status_t status =
-        vanished(store, what, "put it back, or run ir-store init to go on with a new one", error);
+    const ir_status_t status = vanished(
+        store, what, "put it back, or run ir-store init to continue with a new one", error);
     ir_sqlite_detach(store);
     return status;
 }

@@ -39,10 +39,10 @@ ir_status_t ir_directory_lock(int fd, const char *directory, bool alone, int64_t
         set_lock(fd, F_UNLCK, QUEUE);
     }
     if (code == EAGAIN || code == EACCES || code == EINTR) {
-        return ir_error_set(error, IR_ERR_TIMEOUT,
-                            "graph directory %s: another writer keeps it locked; look for a "
-                            "stopped ir-worker",
-                            directory);
+        return ir_error_set(
+            error, IR_ERR_TIMEOUT,
+            "graph directory %s: another writer keeps it locked; look for a suspended ir-worker",
+            directory);
     }
     return code == 0 ? IR_OK
                      : ir_error_set(error, IR_ERR_IO, "cannot lock the graph directory %s: %s",

@@ -34,12 +34,11 @@ static ir_status_t refuse_others(const char *directory, ir_error_t *error) {
     ir_status_t status = ir_segment_list_read(directory, &list, error);
     for (size_t i = 0; status == IR_OK && i < list.count; i++) {
         if (strncmp(list.names[i].stem, WRITER "-", sizeof WRITER) != 0) {
-            status =
-                ir_error_set(error, IR_ERR_STATE,
-                             "graph nquads:%s: it has %s, which is not of the backup: move the "
-                             "directory away first; what was written there since the loss is "
-                             "in the documents, too, and comes back from them",
-                             directory, list.names[i].stem);
+            status = ir_error_set(error, IR_ERR_STATE,
+                                  "graph nquads:%s: it has %s, which is not from the backup: move "
+                                  "the directory away first. What was written there since the loss "
+                                  "is also in the documents, and is restored from them",
+                                  directory, list.names[i].stem);
         }
     }
     if (status == IR_OK || status == IR_ERR_STATE) {
@@ -90,7 +89,7 @@ void ir_nquads_load_free(ir_nquads_load_t *load) {
 
 /* ---- lines ---- */
 
-/* The ids of what ends in these lines. */
+/* The ids of the observations and revisions that end in these lines. */
 static bool note_ids(ir_nquads_load_t *load, ir_view_t lines) {
     ir_buffer_clear(&load->ids);
     while (lines.size > 0) {

@@ -8,8 +8,8 @@
 
 #define IR_NQUADS_INDEX "registry.nq"
 
-/* Replaces the file of `graph` by these N-Triples as quads, then enters it in the index, from which
- * what an earlier release kept there goes. Durable when it returns IR_OK. IR_ERR_IO, IR_ERR_MEMORY,
+/* Replaces the file of `graph` with these N-Triples as quads, then adds it to the index and removes
+ * entries of an earlier release. Durable when it returns IR_OK. IR_ERR_IO, IR_ERR_MEMORY,
  * IR_ERR_USAGE (the path is too long). */
 ir_status_t ir_nquads_registry_write(const char *directory, ir_view_t triples,
                                      const ir_registry_graph_t *graph, ir_error_t *error);

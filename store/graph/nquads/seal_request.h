@@ -1,6 +1,6 @@
 /* Asks the writers of an N-Quads directory to seal their segments, since an open one cannot be
- * rewritten: the file `seals` there grows by a byte for each request. Every writer looks at its
- * size before it writes and, when it has nothing to write, each second. One thread. */
+ * rewritten: the file `seals` there grows by a byte for each request. Every writer checks the size
+ * of that file before it writes and, while idle, each second. One thread. */
 #ifndef IR_STORE_GRAPH_NQUADS_SEAL_REQUEST_H
 #define IR_STORE_GRAPH_NQUADS_SEAL_REQUEST_H
 

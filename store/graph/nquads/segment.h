@@ -73,9 +73,9 @@ ir_status_t ir_segment_purge(const char *directory, const char *stem, const char
 ir_status_t ir_segment_purge_ids(const char *directory, const char *stem, const ir_id_t *ids,
                                  size_t count, ir_error_t *error);
 
-/* If all that a sealed segment holds is of before retirement->before_ns: counts it, and unless it
- * is a dry run compresses it to ARCHIVE/STEM.nq.gz, durably, and removes it. Its ids stay, so that
- * what is in the archive is not written again. */
+/* If everything in a sealed segment is older than retirement->before_ns: counts it, and unless it
+ * is a dry run compresses it durably to ARCHIVE/STEM.nq.gz and removes it. Its ids file stays, so
+ * that archived items are not written again. */
 ir_status_t ir_segment_retire(const char *directory, const char *stem,
                               ir_graph_retirement_t *retirement, ir_error_t *error);
 

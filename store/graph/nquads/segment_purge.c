@@ -52,7 +52,8 @@ static ir_status_t read_sealed(const char *path, purge_t *purge, ir_error_t *err
                                    : status;
 }
 
-/* The ids are in the way of nobody who finds them without their lines, so they go first. */
+/* Lines without ids would be dangerous, ids without lines are harmless, so the ids are removed
+ * first. */
 static ir_status_t write_sealed(const char *directory, const char *stem, const char *path,
                                 purge_t *purge, ir_error_t *error) {
     char ids[PATH_MAX];

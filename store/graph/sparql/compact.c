@@ -1,6 +1,7 @@
-/* Fuseki's administration protocol, of which only this is used: POST /$/compact/DATASET begins a
- * task, GET /$/tasks/ID tells of it (jena.apache.org/documentation/fuseki2/fuseki-server-protocol).
- */
+/* Fuseki's administration protocol, of which only this is used: POST /$/compact/DATASET starts a
+ * task, GET /$/tasks/ID reports on it
+ * (jena.apache.org/documentation/fuseki2/fuseki-server-protocol).
+ *  */
 #include "common/clock.h"
 #include "store/graph/sparql/sparql.h"
 
@@ -68,7 +69,7 @@ static ir_status_t look(ir_sparql_t *graph, const char *id, bool *done, ir_error
     return status;
 }
 
-/* Waits as long as the server is at it: each look has the time-out. */
+/* Waits until the task is finished; each query has the time-out. */
 ir_status_t ir_sparql_compact(void *store, ir_error_t *error) {
     ir_sparql_t *graph = store;
     char id[ID_SIZE];

@@ -119,7 +119,7 @@ static ir_status_t check(load_t *load, const char *graph, const counts_t *sent, 
         return status;
     }
     return ir_error_set(error, IR_ERR_PROTOCOL,
-                        "the graph server does not hold the registry that it was sent: %" PRIu64
+                        "the graph server does not contain the registry that it was sent: %" PRIu64
                         " properties and %" PRIu64 " links in <%s> instead of %" PRIu64
                         " and %" PRIu64 "; run it once more, and look at the server's log",
                         found.pairs, found.iris, graph, sent->pairs, sent->iris);
@@ -274,11 +274,11 @@ static ir_status_t take_over(load_t *load, ir_error_t *error) {
             status = find_leftovers(load, &left, error);
         }
         if (status == IR_OK && left) {
-            status = ir_error_set(error, IR_ERR_PROTOCOL,
-                                  "the graph server keeps statements of an older registry that it "
-                                  "does not delete; the new one is there beside them in <%s>; "
-                                  "delete them by hand, or load a new dataset",
-                                  load->graph);
+            status = ir_error_set(
+                error, IR_ERR_PROTOCOL,
+                "the graph server does not delete statements of an older registry; <%s> contains "
+                "them beside the new one; delete them by hand, or load a new dataset",
+                load->graph);
         }
     }
     return status;

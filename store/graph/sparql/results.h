@@ -28,7 +28,7 @@ ir_status_t ir_line_stream_take(void *context, ir_view_t bytes);
 ir_status_t ir_line_stream_end(ir_line_stream_t *stream);
 void ir_line_stream_free(ir_line_stream_t *stream);
 
-/* The IRI in a line of a CSV or TSV answer with one column, without quotes or brackets. */
+/* The IRI in a line of a CSV or TSV answer with one column, without quotes or angle brackets. */
 ir_view_t ir_sparql_cell(ir_view_t line);
 
 /* The number that a JSON answer (application/sparql-results+json) binds to `name` in its first row.

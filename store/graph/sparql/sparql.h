@@ -94,7 +94,7 @@ ir_status_t ir_sparql_select_lines(ir_sparql_t *graph, const char *accept, ir_ea
                                    void *context, ir_error_t *error);
 
 /* Calls `each` for the id in every line of the answer to the query in graph->body, which selects
- * one column; what is no id of ours is passed over. */
+ * one column; lines without one of our ids are skipped. */
 ir_status_t ir_sparql_select_ids(ir_sparql_t *graph, ir_each_id_fn each, void *context,
                                  ir_error_t *error);
 

@@ -61,7 +61,7 @@ static ir_status_t take_parameters(paths_t *paths, const char *at, ir_error_t *e
             equals != NULL ? ir_view(equals + 1, size - name_size - 1) : (ir_view_t){NULL, 0};
         if (!take_parameter(paths, ir_view(at, name_size), value)) {
             return ir_error_set(error, IR_ERR_USAGE,
-                                "graph: '%.*s' is no option of a SPARQL server; there are "
+                                "graph: '%.*s' is not an option of a SPARQL server; valid are "
                                 "strategy=quads|graph-store|update, query=/PATH, update=/PATH, "
                                 "store=/PATH, graph=IRI",
                                 (int)size, at);
@@ -162,10 +162,10 @@ ir_status_t ir_sparql_uri_parse(const char *text, const char *base_iri, ir_sparq
                             ir_uri_masked(text, masked, sizeof masked));
     }
     if (memchr(host + 3, '@', host_size) != NULL) {
-        return ir_error_set(error, IR_ERR_USAGE,
-                            "graph: '%s' holds a user name; give it as graph-user and "
-                            "graph-password",
-                            ir_uri_masked(text, masked, sizeof masked));
+        return ir_error_set(
+            error, IR_ERR_USAGE,
+            "graph: '%s' contains a user name; use graph-user and graph-password instead",
+            ir_uri_masked(text, masked, sizeof masked));
     }
     const char *path = host + 3 + host_size;
     const size_t path_size = strcspn(path, "?");

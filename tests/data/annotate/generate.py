@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes lake.jsonl and lake.flags beside it: packs of the network in lake.ttl, sent in other units than registered,
-and the flags that ioos_qc gives the values in the registered units. Run by hand (pip install ioos_qc)."""
+"""Writes lake.jsonl and lake.flags beside it: packs of the network in lake.ttl, sent in units other than the registered
+ones, and the flags that ioos_qc gives the values in the registered units. Run by hand (pip install ioos_qc)."""
 import argparse
 import json
 import pathlib

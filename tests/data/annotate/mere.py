@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes mere.jsonl and mere.flags beside it: packs of the network in mere.ttl and the flags that ioos_qc gives
-their values. What lake.* has not: leap days and the ends of years by week, day and month, fail-only and zero
-thresholds, values at the very ends of spans, late points, times within a second, several motes, many units, base
+their values. They cover what lake.* does not: leap days and the ends of years by week, day and month, fail-only and
+zero thresholds, values at the very ends of spans, late points, times within a second, several motes, many units, base
 values in the packs. Run by hand (pip install ioos_qc). Lines of mere.flags:
 SENSOR TIME_NS VALUE late|- GROSS CLIMATOLOGY SPIKE RATE FLAT AGGREGATE
 """
@@ -39,9 +39,10 @@ def times(factor):
     return lambda value: value * factor
 
 
-# The limits stand in mere.ttl, too. Where values are converted, thresholds lie between those that can come out, and
-# values at the ends of spans are sent as registered: a last digit must not decide. `make`: count, begin, interval, first value, step, digits, height of spikes.
-# `units`: how a value of the registered unit is sent.
+# The limits are also in mere.ttl. Where values are converted, thresholds lie between the possible results, and values
+# at the ends of spans are sent in the registered unit, so that rounding of the last digit does not matter. `make`:
+# count, begin, interval, first value, step, digits, height of spikes. `units`: how a value of the registered unit is
+# sent.
 SERIES = {
     "mere/tower/air": {
         "make": (900, at(2011, 12, 20), 21600, 30, 3, 1, 10), "season": (10, 72),

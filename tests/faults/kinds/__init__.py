@@ -1,5 +1,5 @@
-"""The faults: one table, a module for each subject. Another kind of fault is another row; what it needs of the stack, it finds
-in river.py."""
+"""The faults: one table, a module for each subject. To add a kind of fault, add a row; river.py gives access to the
+stack."""
 
 from . import answers, broker, clocks, network, poison, processes, storage
 

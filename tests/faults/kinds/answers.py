@@ -1,4 +1,4 @@
-"""Stores that answer wrongly, late, by half or not at all; the proxies before them do it."""
+"""Stores that answer wrongly, late, incompletely or not at all. Proxies in front of them cause this."""
 
 import threading
 
@@ -7,7 +7,8 @@ import proxies
 from .kind import Kind
 
 ROLES = ("documents", "graph")
-# A server that is going down, one that understands nothing, one that says that it is overloaded; each with its HTTP status.
+# A server that is shutting down, one that rejects every request as malformed, one that is overloaded; each with its
+# HTTP status.
 SHUTTING_DOWN = {"ok": 0.0, "code": 91, "codeName": "ShutdownInProgress", "errmsg": "not now"}
 BAD_VALUE = {"ok": 0.0, "code": 2, "codeName": "BadValue", "errmsg": "not understood"}
 
@@ -22,7 +23,7 @@ def answering(status, document):
 
 
 def proxy_before(river, target, for_graph, for_documents):
-    """(the proxy before that store, what it answers in its language)."""
+    """(the proxy in front of that store, its answer in the store's protocol)."""
     if river.roles[target] == "graph":
         return river.graph_proxy, for_graph
     return river.document_proxy, for_documents
@@ -38,7 +39,7 @@ def faulty(proxy, fault):
 
 
 def hang(river, target, _dice):
-    """What is asked gets no answer before the end, and is then passed on after all."""
+    """Requests get no answer until the fault ends; then they are passed on."""
     proxy = proxy_before(river, target, None, None)[0]
     over, usual = threading.Event(), proxy.fault
 
@@ -56,7 +57,7 @@ def hang(river, target, _dice):
 
 
 def half(river, target, dice):
-    """The server does what it is asked to, and half of its answers arrive, or half of every answer."""
+    """The server processes requests, but only half of its answers arrive, or half of every answer."""
     proxy = proxy_before(river, target, None, None)[0]
     share = dice.choice((0.3, 1.0))
     hit = proxies.share_of(100 * share, seed=dice.randrange(2**31))

@@ -1,4 +1,4 @@
-"""Alarms of brokers, and objects of theirs that somebody deletes."""
+"""Alarms of brokers, and deleted broker objects."""
 
 import contextlib
 
@@ -7,8 +7,9 @@ import pika
 from .kind import Kind
 
 ROLES = ("broker",)
-# Until a deleted object is there again (a second), a mote that speaks MQTT gets its PUBACK for what goes nowhere, and a queue
-# takes what is in it along: docs/reference/programs.md. So only what loses nothing is deleted under load.
+# Until a deleted object is declared again (about a second), MQTT messages to it are acknowledged but lost, and a
+# deleted queue takes its messages with it (docs/reference/programs.md). So only objects whose loss is harmless are
+# deleted under load.
 CONFIRMED_WAYS = ("amqp", "http")
 OBJECTS = ("exchange ir.observations", "exchange ir.processed", "exchange ir.workers", "exchange ir.rejected",
            "queue ir.rejected", "binding of MQTT")

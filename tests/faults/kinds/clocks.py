@@ -1,5 +1,6 @@
-"""Clocks of workers and gateways that are set while they run (libfaketime), and are set right again. A gateway's decides when
-its messages came, so it is not set further than a good pack may lie in its future; a worker's decides nothing."""
+"""Changes the clocks of running workers and gateways (libfaketime), and sets them right again. A gateway's clock
+determines the arrival of its messages, so it is changed by less than a valid pack may lie in the future. A worker's
+clock has no effect on data."""
 
 from .kind import Kind
 
@@ -12,4 +13,4 @@ def step(river, target, dice):
     return lambda: river.set_clock(target, 0)
 
 
-ROWS = [Kind("clock", "whose clock is set, and set right again", tuple(STEPS), step, (3, 20), 30)]
+ROWS = [Kind("clock", "whose clock is changed and later set right again", tuple(STEPS), step, (3, 20), 30)]

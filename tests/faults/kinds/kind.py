@@ -1,4 +1,4 @@
-"""What a kind of fault is: one row of a table."""
+"""A kind of fault: one row of a table."""
 
 from dataclasses import dataclass
 from typing import Callable
@@ -9,20 +9,20 @@ ALL_WAYS = ("amqp", "mqtt", "http")
 
 @dataclass(frozen=True)
 class Kind:
-    """`begin(river, target, dice)` does it to the part `target` and returns what ends it, or None when nothing has to.
-    Parts that are dead after that are started again by the runner."""
+    """`begin(river, target, dice)` injects the fault into the part `target` and returns a function that ends it, or
+    None. The runner restarts parts that are dead afterwards."""
 
     name: str
-    what: str  # is done, in words, to a part that the report names before it
-    roles: tuple  # of the parts to which it is done
+    what: str  # description in words, which follows the name of the part in the report
+    roles: tuple  # roles of the parts that it applies to
     begin: Callable
     lasts: tuple = (2, 30)  # seconds, from … to …
-    bound: int = 60  # seconds from its end until all is normal; `slower` has more for some roles
+    bound: int = 60  # maximum seconds from its end to full recovery; `slower` has larger values for some roles
     slower: tuple = ()  # (role, seconds)
-    ways: tuple = ALL_WAYS  # in which motes send meanwhile
-    alone: bool = False  # no other one may be going on
-    of_all: bool = False  # done to all of the role at once
-    lacks: Callable = lambda river: None  # why it cannot be done there, or None
+    ways: tuple = ALL_WAYS  # protocols in which motes send during the fault
+    alone: bool = False  # must not overlap another fault
+    of_all: bool = False  # applies to all parts of the role at once
+    lacks: Callable = lambda river: None  # returns the reason why it cannot be done there, or None
 
     def bound_of(self, role):
         return dict(self.slower).get(role, self.bound)
@@ -33,5 +33,5 @@ class Kind:
 
 
 def behind(role):
-    """Whether such a part stands behind the broker, so that no mote notices what becomes of it."""
+    """Whether the part is behind the broker, so that motes do not notice its faults."""
     return role in BEHIND_THE_BROKER

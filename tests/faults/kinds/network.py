@@ -1,9 +1,9 @@
-"""Lines that are cut, deaf, lossy and slow, and connections that are reset."""
+"""Network lines that are cut, one-way, lossy or slow, and connections that are reset."""
 
 from ..river import ROLES
 from .kind import Kind
 
-# After a broker was not heard for long it leaves the cluster and comes again.
+# A broker that was cut off for long leaves the cluster and joins again.
 SLOWER = (("broker", 120),)
 PERCENT = (2, 5, 15)
 MILLISECONDS = (20, 100, 300)
@@ -15,7 +15,7 @@ def cut(river, target, _dice):
 
 
 def dropping(match):
-    """`match(river, target, dice)`: which packets that come to the target are lost."""
+    """`match(river, target, dice)`: selects the packets to the target that are dropped."""
     def begin(river, target, dice):
         river.places[target].drop(*match(river, target, dice))
         return river.places[target].drop_nothing
@@ -43,8 +43,8 @@ def reset(river, target, _dice):
 
 ROWS = [
     Kind("partition", "cut off from everybody", ROLES, cut, (3, 25), 45, SLOWER),
-    Kind("long-partition", "cut off from everybody for so long that the others give it up", ("broker",), cut, (75, 90), 120),
-    Kind("deaf-to-peer", "not hearing one of its peers, who hears it", ("broker",), dropping(from_its_peer), (3, 25), 120),
+    Kind("long-partition", "cut off from all others until they consider it dead", ("broker",), cut, (75, 90), 120),
+    Kind("deaf-to-peer", "deaf to one of its peers", ("broker",), dropping(from_its_peer), (3, 25), 120),
     Kind("loss", "losing a share of what comes in", ROLES, dropping(some), (3, 25), 45, SLOWER),
     Kind("delay", "behind a slow line", ROLES, slow_down, (3, 25), 45, SLOWER),
     Kind("reset", "with all its connections reset", ROLES, reset, (0, 1), 30, SLOWER),

@@ -1,4 +1,4 @@
-"""Poison among what the motes send: every known reason for a refusal, by AMQP, as a share of all messages."""
+"""Poison: bad messages among the motes' good ones, by AMQP, for every known reason of a refusal."""
 
 import collections
 import contextlib
@@ -54,7 +54,7 @@ class Poisoner(threading.Thread):
         self.river.afterwards.append(self.not_refused)
 
     def not_refused(self):
-        """What of it was not, in words; when nothing is under way any more."""
+        """Lists the poison that was not refused as expected. Called when no message is in progress."""
         wanted, now = collections.Counter(each.reason for each in self.sent), refused(self.river)
         return [f"{count - (now[reason] - self.before[reason]):.0f} of {count} not refused as {reason}"
                 for reason, count in wanted.items() if now[reason] - self.before[reason] < count]
@@ -66,7 +66,7 @@ class Poisoner(threading.Thread):
 
 
 def refused(river):
-    """How often so far, by reason, by all workers."""
+    """The number of refusals so far, by reason, over all workers."""
     counts = {}
     for worker in river.workers:
         for series, value in worker.metrics().items():
@@ -89,5 +89,5 @@ def poison(share):
 
 ROWS = [
     Kind("poison-1", "passing 1 % of poison of every kind", ROLES, poison(0.01), (15, 30), 60, alone=True),
-    Kind("poison-50", "passing as much poison of every kind as good messages", ROLES, poison(0.5), (8, 20), 60, alone=True),
+    Kind("poison-50", "receiving as much poison of every kind as good messages", ROLES, poison(0.5), (8, 20), 60, alone=True),
 ]

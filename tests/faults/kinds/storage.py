@@ -1,4 +1,5 @@
-"""Disks of brokers and stores: full, broken, a file gone for a while. What dies of it is started again afterwards."""
+"""Disks of brokers and stores: full, broken, or without their data folder for a while. Processes that die of it are
+restarted."""
 
 from .kind import Kind
 
@@ -15,7 +16,7 @@ def fill(river, target, _dice):
 
     def make_room():
         river.disks[target].empty()
-        # RabbitMQ 3.10 does not come back by itself: its write-ahead log and Mnesia's stay closed.
+        # RabbitMQ 3.10 does not recover by itself: its write-ahead log and Mnesia's log stay closed.
         if river.roles[target] == "broker":
             river.kill(target)
 
@@ -33,8 +34,8 @@ def break_down(river, target, _dice):
 
 
 def take_away(river, target, _dice):
-    """Its data folder's name: what is open stays open, what is opened anew is not found. Then it is killed, and its folder
-    is back before it starts."""
+    """Renames the data folder: open files stay usable, but new opens fail. Then the server is killed, and the folder is
+    renamed back before it starts again."""
     folder = river.servers[target].directory / "data"
     away = folder.with_name(folder.name + ".away")
     folder.rename(away)
@@ -50,7 +51,7 @@ def take_away(river, target, _dice):
 
 ROWS = [
     Kind("disk-full", "with a full disk", ROLES, fill, (3, 20), 90, SLOWER, lacks=lacks_disks),
-    Kind("disk-read-only", "on a disk that the kernel made read-only after an error", ROLES, break_down, (3, 15), 90, SLOWER,
+    Kind("disk-read-only", "whose disk the kernel made read-only after an error", ROLES, break_down, (3, 15), 90, SLOWER,
          lacks=lacks_disks),
-    Kind("files-gone", "without the folder of its data, which comes back", ("documents", "graph"), take_away, (2, 10), 90),
+    Kind("files-gone", "without its data folder, which is restored later", ("documents", "graph"), take_away, (2, 10), 90),
 ]
