@@ -108,8 +108,8 @@ bool ir_outlet_window_all_silent(const ir_outlet_window_t *window, int64_t befor
 size_t ir_outlet_window_left_behind(const ir_outlet_window_t *window, const void *connection,
                                     size_t most);
 
-/* All that are open are late from now on: their motes' next messages go another way, and must not
- * overtake them. Walks them. */
+/* Marks all open messages as late, because their motes' next messages use another connection and
+ * must not overtake them. Walks them. */
 void ir_outlet_window_hold(ir_outlet_window_t *window);
 
 /* The oldest message of a connection, or NULL. Walks those of others. */

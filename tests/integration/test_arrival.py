@@ -95,7 +95,7 @@ def test_check_without_the_right_says_which(pipeline):
     pipeline.broker.api("PUT", f"permissions/{host}/few", rights)
     status, text, _errors = check(pipeline, pipeline.amqp.replace("amqp://", "amqp://few@"), "few")
     assert status == 1
-    assert "arrival    WRONG  not known whether the broker stamps" in text and "write" in text
+    assert "arrival    WRONG  unknown whether the broker stamps" in text and "write" in text
 
 
 # ---- what arrives ----

@@ -115,9 +115,9 @@ def test_mongodb(make_pipeline, mongodb, messages):
 
 
 def test_what_is_refused(pipeline):
-    for words, says in ((["purge"], "purge wants --mote"), (["purge", "--older-than=1d", "--until=2026-01-01T00:00:00Z"], "not both"),
-                        (["purge", "--what=graph"], "wants --older-than or --until"),
-                        (["purge", "--what=graph", "--older-than=1d"], "needs --archive=DIR"), (["purge", "--mote=a", "--documents=null:"], "do not know what a mote sent"),
+    for words, says in ((["purge"], "purge needs --mote"), (["purge", "--older-than=1d", "--until=2026-01-01T00:00:00Z"], "not both"),
+                        (["purge", "--what=graph"], "needs --older-than or --until"),
+                        (["purge", "--what=graph", "--older-than=1d"], "needs --archive=DIR"), (["purge", "--mote=a", "--documents=null:"], "does not know what a mote sent"),
                         (["purge", "--mote=a", "--since=noon"], "is not a time")):
         status, _, errors = pipeline.call("ir-store", *pipeline.stores(), *words)
         assert status == 2 and says in errors and errors.count("\n") == 1

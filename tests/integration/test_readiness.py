@@ -282,6 +282,6 @@ def test_two_workers_of_one_name(pipeline):
     """Both are told; one stands by."""
     workers = [pipeline.worker(name="same"), pipeline.worker("--name=same", name="other")]
     for worker in workers:
-        harness.wait_for(lambda worker=worker: "another worker has the name same too" in worker.text(), "the warning")
+        harness.wait_for(lambda worker=worker: "another worker also has the name same" in worker.text(), "the warning")
         assert " warn: " in next(line for line in worker.text().splitlines() if "another worker" in line)
     pipeline.stop_workers()
