@@ -10,8 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define IR_KEY_MAX 200 /* bytes; the name of a pack, KEY/LINE, must fit into AMQP's short string   \
-                        */
+#define IR_KEY_MAX 200 /* bytes; KEY/LINE must fit into a short string of AMQP */
 
 /* `key` becomes a view of `header` without quotes. Returns false when it is empty or too long, or
  * contains anything but visible ASCII without '"' and '\'. */

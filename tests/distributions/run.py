@@ -92,7 +92,7 @@ def say(text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--release", action="append", choices=release.KNOWN, help="only this one")
-    parser.add_argument("--other", action="store_true", help="only those that the host has not")
+    parser.add_argument("--other", action="store_true", help="only releases other than the host's")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--step", action="append", choices=[each.name for each in FULL], help="only this one")
     kind.add_argument("--quick", action="store_true", help="unit tests and a short make run")

@@ -126,7 +126,7 @@ def test_nothing_is_confirmed(setting):
     setting.broker.fate = lambda key: "hold"
     with setting.meanwhile(STUCK), setting.meanwhile(OTHER):
         harness.wait_for(lambda: gateway.get("/readyz")[0] == 503, "not ready")
-        assert "confirms none" in gateway.get("/readyz")[1]
+        assert "does not confirm" in gateway.get("/readyz")[1]
         assert gateway.get("/healthz")[0] == 200
         setting.broker.fate = lambda key: None
         setting.broker.release()
