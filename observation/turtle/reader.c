@@ -135,8 +135,8 @@ static ir_node_t *note_memory(reading_t *reading) {
     return NULL;
 }
 
-/* Tells once that a prefix is not declared: from then on it is, so that what is written with it is
- * the same node everywhere. */
+/* Reports an undeclared prefix once and then declares it, so that each name with it is the same
+ * node everywhere. */
 static void declare(reading_t *reading, const SerdNode *given) {
     char name[PREFIX_SIZE + 1];
     char iri[sizeof name + sizeof IR_TURTLE_UNDECLARED];

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Network profiles of containers (IR_TEST_PLATFORM, IR_TEST_KIND): who reaches whom. A guest's ssh server is what is
-# reached for.
+# Network profiles of containers (IR_TEST_PLATFORM, IR_TEST_KIND): which guests can connect to which. The tests connect
+# to a guest's ssh server.
 
 bats_require_minimum_version 1.5.0
 

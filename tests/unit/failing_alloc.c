@@ -12,8 +12,8 @@
 /* These run before a sanitizer is ready, so they must not be instrumented. */
 #define PLAIN __attribute__((no_sanitize("address", "undefined", "thread")))
 
-/* The allocator behind: the sanitizer's where there is one, else the C library's. Their names are
- * given by those libraries. NOLINTBEGIN(bugprone-reserved-identifier) */
+/* The wrapped allocator: the sanitizer's if there is one, else the C library's. These libraries
+ * define the names. NOLINTBEGIN(bugprone-reserved-identifier) */
 void *__interceptor_malloc(size_t size) __attribute__((weak));
 void *__interceptor_calloc(size_t count, size_t size) __attribute__((weak));
 void *__interceptor_realloc(void *old, size_t size) __attribute__((weak));
@@ -26,7 +26,7 @@ extern const char __executable_start[];
 extern const char etext[];
 /* NOLINTEND(bugprone-reserved-identifier) */
 
-/* volatile: the compiler takes it that malloc changes no variables */
+/* volatile, because the compiler assumes that malloc changes no variables */
 static _Thread_local volatile unsigned remaining; /* 0: not armed, or done */
 static _Thread_local failing_alloc_scope_t armed_scope;
 static _Thread_local volatile bool failed;

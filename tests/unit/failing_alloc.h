@@ -1,6 +1,6 @@
-/* Makes each allocation of a piece of code fail in turn. Linked into a test program, it stands
- * before the allocator of the C library or of a sanitizer; while nothing is armed it only passes
- * calls on. One line of the Makefile adds it to the programs that want it:
+/* Makes each allocation of a piece of code fail in turn. Linked into a test program, it wraps the
+ * allocator of the C library or of a sanitizer. While it is not armed it only passes calls on. One
+ * line of the Makefile adds it to a program:
  *
  *   $(OUT)/tests/test_NOUN: $(OUT)/tests/unit/failing_alloc.o
  *
@@ -15,7 +15,7 @@
  *       }
  *       assert_int_equal(status, IR_ERR_MEMORY);
  *   }
- */
+ *  */
 #ifndef IR_TESTS_FAILING_ALLOC_H
 #define IR_TESTS_FAILING_ALLOC_H
 
@@ -26,14 +26,14 @@ typedef enum failing_alloc_scope {
     FAILING_ALLOC_ALL      /* also those of shared libraries; not every library survives that */
 } failing_alloc_scope_t;
 
-/* The nth (from 1) malloc, calloc or realloc of this thread from now on returns NULL, once. */
+/* From now on the nth (from 1) malloc, calloc or realloc of this thread returns NULL, once. */
 void failing_alloc_arm(unsigned nth, failing_alloc_scope_t scope);
 
-/* Ends it; whether an allocation was made to fail. */
+/* Disarms it; returns whether an allocation was made to fail. */
 bool failing_alloc_disarm(void);
 
-/* Skips the cmocka test where another allocator has taken this one's place, as valgrind does:
- * nothing would fail then. */
+/* Skips the cmocka test if another allocator, such as valgrind's, has replaced this one: then
+ * nothing would fail. */
 void failing_alloc_required(void);
 
 #endif

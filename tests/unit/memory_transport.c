@@ -95,7 +95,7 @@ static void on_tick(evutil_socket_t fd, short what, void *context) {
 
 /* ---- the interface ---- */
 
-/* What a worker before did not acknowledge is delivered again. */
+/* Redelivers what an earlier worker did not acknowledge. */
 static ir_status_t open_stream(struct event_base *base, const void *options,
                                const ir_transport_events_t *events, void *context, void **stream,
                                ir_error_t *error) {

@@ -1,6 +1,6 @@
 /* A transport of the worker (broker/transport.h) that needs no broker: its queues are in memory. It
- * keeps what is sent and what is not acknowledged from one worker to the next, so the queues
- * outlive the stream. One thread. */
+ * keeps sent and unacknowledged messages from one worker to the next, so the queues outlive the
+ * stream. One thread. */
 #ifndef IR_TESTS_MEMORY_TRANSPORT_H
 #define IR_TESTS_MEMORY_TRANSPORT_H
 
@@ -42,7 +42,7 @@ typedef struct ir_memory {
 
     unsigned deliveries, redeliveries, oversize, pauses, resumes;
     unsigned stale; /* acknowledgements of sessions that had ended */
-    bool wrong;     /* an acknowledgement counted other messages than were passed on */
+    bool wrong;     /* an acknowledgement covered messages that were not passed on */
 } ir_memory_t;
 
 /* Its options are a pointer to the ir_memory_t. */
@@ -52,7 +52,7 @@ extern const ir_transport_t ir_transport_memory;
 void ir_memory_send(ir_memory_t *memory, unsigned partition, const char *key, const char *body,
                     int64_t arrival_ns);
 
-/* Ends the partition's session and begins the next: what is not acknowledged is delivered again. */
+/* Ends the partition's session and begins the next one: unacknowledged messages are redelivered. */
 void ir_memory_renew(ir_memory_t *memory, unsigned partition);
 
 /* The messages that are neither acknowledged nor refused. */

@@ -1,4 +1,4 @@
-/* What the tests of sources share: a file of their own, and messages as text. */
+/* Helpers for the tests of message sources: a temporary file, and messages as text. */
 #ifndef IR_TESTS_SOURCES_H
 #define IR_TESTS_SOURCES_H
 

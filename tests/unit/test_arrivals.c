@@ -70,7 +70,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* `arrival_ns` 0: without a stamp, and the worker's clock says NOON + 1 h. */
+/* `arrival_ns` 0: the message has no stamp, and the worker's clock shows NOON + 1 h. */
 static void add(const fixture_t *fixture, const char *body, const char *name, int64_t arrival_ns) {
     const ir_batch_input_t input = {.routing_key = ir_view_text("ir.BUOY-7"),
                                     .body = ir_view_text(body),
@@ -138,7 +138,7 @@ static void two_of_one_name_in_a_batch_are_one(void **state) {
     expect_stored(fixture, 2, 2);
 }
 
-/* The same reading again and again, from a mote without a clock. */
+/* The same reading repeatedly, from a mote without a clock. */
 static void equal_bodies_without_a_name_are_other_messages(void **state) {
     fixture_t *fixture = *state;
     for (int i = 0; i < 3; i++) {
@@ -170,7 +170,8 @@ static void without_a_stamp_the_first_clock_wins(void **state) {
     expect_stored(fixture, 1, 1);
 }
 
-/* Absolute times make the content the name: whoever sends it again, in whatever way, means it. */
+/* With absolute times the content identifies the message: sent again in any way, it is the same
+ * message. */
 static void absolute_messages_need_no_answer(void **state) {
     fixture_t *fixture = *state;
     add(fixture, ABSOLUTE, "k", NOON);
@@ -183,7 +184,7 @@ static void absolute_messages_need_no_answer(void **state) {
         ir_id_compare(&fixture->batch->messages[0].raw_id, &fixture->batch->messages[1].raw_id), 0);
 }
 
-/* What is too far in the future is judged by the arrival that counts. */
+/* Whether a time is too far in the future depends on the arrival that counts. */
 static void the_future_begins_at_the_stored_arrival(void **state) {
     fixture_t *fixture = *state;
     static const char body[] = "[{\"n\":\"BUOY-7/temp\",\"u\":\"Cel\",\"v\":7},"
@@ -199,8 +200,8 @@ static void the_future_begins_at_the_stored_arrival(void **state) {
     expect_stored(fixture, 1, 1);
 }
 
-/* Two workers store the first delivery of one message at the same moment: the later one is told,
- * and takes the other's arrival. */
+/* Two workers store the first delivery of one message at the same moment: the later one learns of
+ * it and takes the other's arrival. */
 static void a_contested_message_is_settled_again(void **state) {
     fixture_t *fixture = *state;
     ir_batch_t *mine = fixture->batch;
@@ -221,7 +222,7 @@ static void a_contested_message_is_settled_again(void **state) {
     expect_stored(fixture, 2, 2);
 }
 
-/* Sent with its own idea of the time: only relative times count from it. */
+/* The sender's own time stamp is only used as the base of relative times. */
 static void the_time_of_sending_is_a_base_only(void **state) {
     fixture_t *fixture = *state;
     const ir_batch_input_t input = {.routing_key = ir_view_text("ir.BUOY-7"),

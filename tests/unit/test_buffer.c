@@ -1,4 +1,4 @@
-/* Buffer, arena and base64: what is appended is there, what cannot be allocated is told. */
+/* Buffer, arena and base64: appended data are there, failed allocations are reported. */
 #include "common/arena.h"
 #include "common/base64.h"
 #include "common/buffer.h"

@@ -1,5 +1,5 @@
-/* Literals in their canonical form: every type that an RDF store keeps as a value, and what must
- * stay as it is. */
+/* Literals in their canonical form: every type that an RDF store keeps as a value, and literals
+ * that must stay unchanged. */
 #include "observation/turtle/canonical.h"
 
 #include <setjmp.h>

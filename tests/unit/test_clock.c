@@ -206,7 +206,7 @@ static void back_off_doubles_with_jitter_up_to_its_bound(void **state) {
     assert_true(ir_backoff_next(&backoff) <= 100);
 }
 
-/* A node that goes takes only its own keys along. */
+/* When a node is removed, only its own keys move. */
 static void rendezvous_moves_little(void **state) {
     (void)state;
     static const char *const nodes[] = {"a", "b", "c", "d"};

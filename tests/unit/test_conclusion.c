@@ -1,4 +1,4 @@
-/* What a run may say of itself: each way to fall short of what was asked for. */
+/* What a run reports about itself: each way to miss the request. */
 #include "loadgen/conclusion.h"
 
 #include "common/clock.h"
@@ -18,7 +18,7 @@ typedef struct ir_scene {
     ir_conclusion_t conclusion;
 } ir_scene_t;
 
-/* A run of 100 messages at a rate, all of it as asked. */
+/* A run of 100 messages at a rate, exactly as requested. */
 static void set_scene(ir_scene_t *scene) {
     const int64_t start_ns = 100 * IR_SECOND_NS;
     *scene = (ir_scene_t){
@@ -47,7 +47,7 @@ static void draw(ir_scene_t *scene) {
     ir_conclusion_draw(&scene->conclusion, &scene->evidence);
 }
 
-/* Not complete, for this reason alone, and valid. */
+/* Asserts that the run is valid, and incomplete only for this reason. */
 static void assert_short(ir_scene_t *scene, const char *reason) {
     draw(scene);
     assert_false(scene->conclusion.complete);
@@ -195,7 +195,7 @@ static void a_generator_that_was_late(void **state) {
     assert_false(ir_conclusion_is_good(&scene.conclusion));
 }
 
-/* Every rate of many is told, as far as there is room. */
+/* Many rates are reported, as far as there is room. */
 static void more_reasons_than_lines(void **state) {
     (void)state;
     ir_scene_t scene;

@@ -1,5 +1,5 @@
-/* Requests that are read beside the loop: motes take turns, one mote's keep their order and are
- * bounded, and nothing is lost or leaked wherever it ends. */
+/* Requests decoded in the thread: motes take turns, the requests of one mote keep their order and
+ * are limited, and nothing is lost or leaked whenever it ends. */
 #include "common/clock.h"
 #include "ingest/decoder.h"
 

@@ -1,4 +1,5 @@
-/* Keys that were proved to be refused: found, replaced when there are too many, asked for again. */
+/* Routing keys with a proved refusal: they are found, replaced when there are too many, and tried
+ * again. */
 #include "worker/denied.h"
 
 #include "common/clock.h"

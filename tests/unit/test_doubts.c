@@ -40,7 +40,7 @@ static void expect(const ir_batch_t *batch, const char *expected) {
     assert_string_equal(seen, expected);
 }
 
-/* As a stage does that is in doubt about one message; UINT32_MAX: about none. */
+/* Acts like a stage that is in doubt about one message; UINT32_MAX: about none. */
 static void work(ir_doubts_t *doubts, ir_batch_t *batch, uint32_t doubted) {
     ir_doubts_mark(doubts, batch);
     if (doubted != UINT32_MAX) {
@@ -81,7 +81,8 @@ static void a_mote_waits_until_all_of_it_is_settled(void **state) {
     ir_doubts_free(doubts);
 }
 
-/* It is in a later stage when the mote comes in doubt; unless it is in doubt there itself. */
+/* The batch is in a later stage when the mote comes into doubt; that stage sets the message aside
+ * unless it is in doubt about it itself. */
 static void what_is_ahead_of_the_doubt_goes_on(void **state) {
     (void)state;
     ir_doubts_t *doubts = ir_doubts_new();
@@ -107,8 +108,8 @@ static void what_is_ahead_of_the_doubt_goes_on(void **state) {
     ir_doubts_free(doubts);
 }
 
-/* The later stage meets the batches later: what passed the first one before the doubt is set aside
- * by the second, after what the doubt is about. */
+/* The later stage gets the batches later: messages that passed the first stage before the doubt are
+ * set aside by the second one, behind the message in doubt. */
 static void each_stage_sets_aside_what_it_meets(void **state) {
     (void)state;
     ir_doubts_t *doubts = ir_doubts_new();
@@ -166,8 +167,8 @@ static void *settle_all(void *argument) {
     return NULL;
 }
 
-/* The loop settles a mote's last messages while a stage marks the next batch: that one's are either
- * all set aside, and counted, or none. */
+/* The loop settles a mote's last messages while a stage marks the next batch: either all messages
+ * of that batch are set aside and counted, or none. */
 static void marking_and_settling_at_once(void **state) {
     (void)state;
     ir_pair_t pair = {.doubts = ir_doubts_new()};

@@ -28,7 +28,7 @@ typedef struct fixture {
     bool ready;
     const char *request;
     char answer[ANSWER_SIZE];
-    int ended[2]; /* a pipe: the client writes when it is through */
+    int ended[2]; /* a pipe: the client writes when it has finished */
 } fixture_t;
 
 static uint16_t port_of(const ir_endpoint_t *endpoint) {
@@ -70,7 +70,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
-/* Another thread is the client; when it is through, the pipe ends the loop. */
+/* Another thread is the client; when it has finished, the pipe ends the loop. */
 static void *ask(void *context) {
     fixture_t *fixture = context;
     const struct timeval bound = {.tv_sec = CLIENT_SECONDS};

@@ -1,6 +1,5 @@
 /* Every format against its golden file in tests/data/formats; IR_WRITE_GOLDEN=1 rewrites them,
- * to be read before they are kept. Lines and merge, which ir-annotate is made of, are tested
- * here too. */
+ * review them before you keep them. Also tests the line reader and the merge of ir-annotate. */
 #include "annotation/formats/format.h"
 #include "annotation/packs.h"
 #include "annotation/quality/quality.h"
@@ -43,7 +42,7 @@ static void add(ir_batch_t *batch, const char *body) {
     assert_int_equal(ir_batch_add(batch, &analysis, &input), IR_OK);
 }
 
-/* Two numbers of one instant, every other kind of value, and a spike that the last pack decides. */
+/* Two numbers at one instant, every other kind of value, and a spike that the last pack decides. */
 static ir_batch_t *sample(void) {
     ir_batch_t *batch = ir_batch_new(registry);
     add(batch, "[{\"bn\":\"BUOY-7/\",\"bt\":1304208000,\"n\":\"temp\",\"u\":\"Cel\",\"v\":7.25},"

@@ -163,7 +163,7 @@ static void limits_of_amqp_are_refused(void **state) {
     assert_int_equal(ir_frames_check(&crowded, 4096, &error), IR_OK);
 }
 
-/* The longest of everything that the check lets through fits. */
+/* A message with the longest values that the check allows fits. */
 static void the_largest_allowed_fits(void **state) {
     (void)state;
     ir_header_t headers[IR_HEADERS_MAX];

@@ -1,4 +1,4 @@
-/* When each mote was heard last, for as many as there is room for. */
+/* When each mote was last heard, for as many motes as there is room for. */
 #include "common/clock.h"
 #include "worker/heard.h"
 

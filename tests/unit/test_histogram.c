@@ -1,5 +1,5 @@
-/* The histogram against exact percentiles, and its text; the metrics' exposition; both with threads
- * where threads share them. */
+/* The histogram against exact percentiles, and its text; the metrics' exposition; both also with
+ * several threads. */
 #include "common/clock.h"
 #include "common/histogram.h"
 #include "common/metrics.h"

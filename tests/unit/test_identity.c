@@ -37,7 +37,7 @@ static ir_value_t data(const char *bytes, size_t size) {
     return (ir_value_t){.kind = IR_VALUE_DATA, .bytes = ir_view(bytes, size)};
 }
 
-/* `size` times the same character, on the heap in its own size; the caller frees. */
+/* `size` times the same character, in a heap block of exactly that size; the caller frees it. */
 static ir_view_t repeated(char c, size_t size) {
     char *text = malloc(size);
     assert_non_null(text);
@@ -189,7 +189,7 @@ static void observations(void **state) {
     expect_id(&id, cases[0].id);
 }
 
-/* The end of time fits its text, and another value is another observation. */
+/* The largest time fits its text, and a different value makes a different observation. */
 static void times_and_values_tell_observations_apart(void **state) {
     (void)state;
     const ir_value_t values[] = {number(1), number(2)};
@@ -226,7 +226,7 @@ static void revisions(void **state) {
     }
 }
 
-/* A revision that supersedes another verdict is another one, and each has its own. */
+/* Revisions that supersede different verdicts have different ids. */
 static void superseding_revisions(void **state) {
     (void)state;
     ir_id_t observation, plain, first, second;
@@ -243,8 +243,8 @@ static void superseding_revisions(void **state) {
     expect_id(&greatest, "00000000-0001-ffff-ffff-ffffffffffff");
 }
 
-/* The namespaces in the header are those that are used: version and variant alone would not tell.
- */
+/* The code uses the namespaces of the header; version and variant alone would not show this.
+ *  */
 static void namespaces_are_ids(void **state) {
     (void)state;
     static const char *const texts[] = {IR_NAMESPACE_RAW, IR_NAMESPACE_OBSERVATION,
@@ -292,7 +292,7 @@ static void other_texts_are_refused(void **state) {
     assert_false(ir_id_parse(ir_view(NULL, 0), &id));
 }
 
-/* Whatever a character is exchanged for at any place, it is no id any more. */
+/* Replacing any character at any place makes the id invalid. */
 static void every_place_is_looked_at(void **state) {
     (void)state;
     for (size_t i = 0; i < IR_ID_TEXT_SIZE - 1; i++) {
@@ -318,7 +318,7 @@ static void nothing_is_allocated(void **state) {
     free((void *)large.data);
 }
 
-/* Ids of one sensor, one after the other, lie all over a table. */
+/* Consecutive ids of one sensor are spread over the whole table. */
 static void hashes_are_spread(void **state) {
     (void)state;
     enum { IDS = 4096, SLOTS = 8192 };

@@ -73,7 +73,7 @@ static void test_partition(void **state) {
     assert_ends(take_twice, "IR_PARTITION_FREE");
 }
 
-/* It ends before it looks at the stage. */
+/* The program ends before it looks at the stage. */
 static void give_what_another_has(void) {
     ir_batch_t batch = {.stage = &batch};
     ir_stage_give(NULL, &batch);

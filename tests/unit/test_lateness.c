@@ -15,7 +15,7 @@
 #define LATE_NS (20 * IR_MILLISECOND_NS)
 #define LATE_US 20000
 
-/* The largest lateness of what was added, in µs as the histogram keeps it. */
+/* The largest recorded lateness, in µs, rounded as in the histogram. */
 static int64_t largest(ir_lateness_t *lateness) {
     ir_histogram_t *histogram = ir_histogram_new(HIGHEST_US, 5);
     assert_non_null(histogram);
@@ -25,7 +25,7 @@ static int64_t largest(ir_lateness_t *lateness) {
     return us;
 }
 
-/* How late a message counts that goes out then and was due 20 ms before. */
+/* The counted lateness of a message that is sent at this time and was due 20 ms earlier. */
 static int64_t late_at(ir_lateness_t *lateness, int64_t sent_ns) {
     ir_lateness_add(lateness, sent_ns - LATE_NS, sent_ns);
     return largest(lateness);
@@ -60,7 +60,7 @@ static void a_short_hold_is_excused_for_a_second(void **state) {
     assert_int_equal(late_at(&lateness, NOW + 2 + SECONDS(1)), LATE_US);
 }
 
-/* A shorter hold later does not take back what a long one has given. */
+/* A later, shorter hold does not reduce what a long one granted. */
 static void an_excuse_stays(void **state) {
     (void)state;
     ir_lateness_t lateness = {.count = 0};
@@ -79,7 +79,7 @@ static void without_a_hold_nothing_is_excused(void **state) {
     assert_int_equal(late_at(&lateness, NOW + SECONDS(1)), LATE_US);
 }
 
-/* Of the same wait it depends on how long the calls were meant to take. */
+/* The result of the same wait depends on the intended duration of the calls. */
 static void calls_that_wait_are_excused(void **state) {
     (void)state;
     ir_lateness_t lateness = {.count = 0};

@@ -1,4 +1,4 @@
-/* Bytes as text and back, whatever they are. */
+/* Converts arbitrary bytes to text and back. */
 #include "common/legible.h"
 #include "common/utf8.h"
 
@@ -70,7 +70,7 @@ static void older_texts_are_their_own_bytes(void **state) {
     ir_arena_free(arena);
 }
 
-/* Each pair of bytes, alone and behind the beginning of a longer character. */
+/* Each pair of bytes, alone and after the beginning of a longer character. */
 static void all_pairs(void **state) {
     (void)state;
     ir_arena_t *arena = ir_arena_new(4096);

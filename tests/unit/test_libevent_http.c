@@ -1,6 +1,6 @@
-/* What http/ relies on in libevent's HTTP server without a promise of the library: the argument of
- * its private callbacks, and who frees a request when its connection ends early. If one of these
- * tests fails with another version of libevent, the file that it names must change. */
+/* Undocumented behaviour of libevent's HTTP server on which http/ relies: the argument of its
+ * private callbacks, and who frees a request when its connection ends early. If one of these tests
+ * fails with another version of libevent, the file that it names must change. */
 #include "tests/unit/http_client.h"
 
 #include <event2/buffer.h>

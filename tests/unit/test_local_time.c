@@ -60,7 +60,7 @@ static void test_zones(void **state) {
         {"America/Santiago", "2024-09-08 00:00", NULL, NULL},
         {"America/Santiago", "2024-04-06 23:30", "2024-04-07T02:30:00Z", "2024-04-07T03:30:00Z"},
         {"Asia/Beirut", "2022-10-29 23:30", "2022-10-29T20:30:00Z", "2022-10-29T21:30:00Z"},
-        /* a change that is none of summer time: Moscow went back for good */
+        /* a change that is not daylight saving time: Moscow set its clocks back permanently */
         {"Europe/Moscow", "2014-10-26 01:30", "2014-10-25T21:30:00Z", "2014-10-25T22:30:00Z"},
         /* a day that did not take place */
         {"Pacific/Apia", "2011-12-30 12:00", NULL, NULL},
@@ -105,8 +105,9 @@ static void test_unknown_zones(void **state) {
     ir_zones_free(zones);
 }
 
-/* Every quarter of an hour of a year, there and back: all instants are found, each once, in order.
- */
+/* Converts every quarter of an hour of a year to local time and back: all instants are found once,
+ * in order.
+ *  */
 static void test_a_year_of_quarters(void **state) {
     (void)state;
     static const char *const names[] = {"Europe/Berlin",       "America/New_York",
@@ -135,7 +136,7 @@ static void test_a_year_of_quarters(void **state) {
 
 /* ---- rows ---- */
 
-/* Reads rows of local times; their instants must be these ("-": there is none, "?…": guessed). */
+/* Reads rows of local times and asserts their instants ("-": does not exist, "?…": guessed). */
 static void check_rows(const char *zone_name, const char *const (*rows)[2], size_t count) {
     ir_zones_t *zones = ir_zones_new();
     const ir_zone_t *zone = ir_zones_find(zones, ir_view_text(zone_name));
@@ -180,7 +181,7 @@ static void test_autumn_backwards(void **state) {
     CHECK_ROWS("Europe/Berlin", rows);
 }
 
-/* One row in an hour: the second 02:30 is told by coming after the first. */
+/* One row per hour: the second 02:30 is recognised because it follows the first. */
 static void test_hourly_rows(void **state) {
     (void)state;
     static const char *const rows[][2] = {
@@ -231,7 +232,7 @@ static void test_a_file_that_begins_in_the_hour(void **state) {
     CHECK_ROWS("Europe/Berlin", rows);
 }
 
-/* One block of rows for each sensor: the second begins again. */
+/* One block of rows for each sensor: the second block starts at the beginning again. */
 static void test_blocks(void **state) {
     (void)state;
     static const char *const rows[][2] = {

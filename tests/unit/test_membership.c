@@ -118,8 +118,8 @@ static void odd_names_and_crowds_are_bounded(void **state) {
     ir_membership_free(NULL);
 }
 
-/* A member that says what it holds serves just that; one that says nothing is taken to serve its
- * own. */
+/* A member that announces its partitions serves exactly those; a member that announces none is
+ * assumed to serve its share. */
 static void members_serve_what_they_say(void **state) {
     (void)state;
     ir_membership_t *membership = ir_membership_new("a", EXPIRY_NS);

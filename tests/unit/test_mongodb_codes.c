@@ -1,4 +1,4 @@
-/* Only codes that are documented to be about the document count as its fault. */
+/* Only codes documented to concern the document count as its fault. */
 #include "store/documents/mongodb/codes.h"
 
 #include <setjmp.h>

@@ -29,7 +29,7 @@ static bool is_used(ir_view_t iri) {
             return true;
         }
     }
-    /* the class of the flags is only spoken of */
+    /* the class of the flags is only mentioned */
     return ir_view_equal(iri, ir_view_text(IR_ONTOLOGY "QualityFlag"));
 }
 

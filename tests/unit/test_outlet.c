@@ -1,5 +1,5 @@
-/* The way to a broker that is not there: shipments come back at once, whatever is under way when it
- * stops is freed, and the bounds hold. (With a broker: tests/integration/test_ingest.py.) */
+/* Sending to an unavailable broker: shipments come back at once, shipments in progress are freed at
+ * the stop, and the limits hold. (With a broker: tests/integration/test_ingest.py.) */
 #include "common/clock.h"
 #include "ingest/outlet.h"
 

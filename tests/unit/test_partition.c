@@ -76,8 +76,8 @@ static void a_repeated_close_is_answered_once(void **state) {
     assert_int_equal(wire_count(&scene->wire, AMQP_CHANNEL_CLOSE_OK_METHOD), 1);
 }
 
-/* A repeat may have been on its way when the channel was opened again; a close after open-ok is a
- * new one. */
+/* A repeated close may arrive while the channel is being reopened; a close after open-ok is a new
+ * one. */
 static void a_repeat_does_not_close_the_next_session(void **state) {
     ir_scene_t *scene = *state;
     hold(scene);
@@ -105,8 +105,8 @@ static void closes_that_cross(void **state) {
     assert_int_equal(scene->partition.state, IR_PARTITION_FREE);
 }
 
-/* The broker gives back what was outstanding: acknowledgements of the old session have no meaning,
- * and the next session has another number. */
+/* The broker takes outstanding messages back: acknowledgements of the old session have no effect,
+ * and the next session has a new number. */
 static void a_close_ends_the_session(void **state) {
     ir_scene_t *scene = *state;
     hold(scene);
@@ -119,7 +119,7 @@ static void a_close_ends_the_session(void **state) {
     assert_int_not_equal(scene->partition.session, session);
 }
 
-/* What is set aside stays outstanding while later messages are acknowledged. */
+/* Messages that are set aside stay outstanding while later ones are acknowledged. */
 static void a_hand_over_waits_for_each_message(void **state) {
     ir_scene_t *scene = *state;
     hold(scene);
@@ -154,7 +154,8 @@ static void a_cancelled_consumer_closes_its_channel(void **state) {
     assert_int_equal(wire_count(&scene->wire, AMQP_CHANNEL_CLOSE_METHOD), 1);
 }
 
-/* Its channel is closed, the connection stays; what the broker says late changes nothing. */
+/* The partition's channel is closed, the connection stays; late frames of the broker have no
+ * effect. */
 static void a_queue_that_does_not_answer_is_suspected(void **state) {
     ir_scene_t *scene = *state;
     take(scene);
@@ -194,8 +195,8 @@ static void a_connection_lost_while_it_was_asked(void **state) {
     assert_false(scene->partition.suspect);
 }
 
-/* The queue of a partition that is handed over does not answer: nothing is said against taking it.
- */
+/* The queue of a partition that is handed over does not answer: the partition is not suspected.
+ *  */
 static void a_close_that_is_not_answered(void **state) {
     ir_scene_t *scene = *state;
     hold(scene);

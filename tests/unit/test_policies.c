@@ -1,5 +1,5 @@
-/* What RabbitMQ's management interface says, and whether messages can be dropped by it: every limit
- * by argument, policy and operator policy, on both series. */
+/* Whether messages can be dropped, judged from RabbitMQ's management interface: every limit set by
+ * argument, policy or operator policy, in both series. */
 #include "worker/policies.h"
 
 #include <setjmp.h>
@@ -107,7 +107,7 @@ static void test_faults(void **state) {
     }
 }
 
-/* What cannot be understood is not taken for good. */
+/* Unintelligible values do not count as safe. */
 static void test_not_known(void **state) {
     (void)state;
     static const char *const policies[] = {

@@ -1,5 +1,5 @@
-/* Files that are removed, moved, replaced or written over while they are open: nothing is
- * acknowledged that is not at its path, it is said once, and work goes on when the right file is
+/* Files that are removed, moved, replaced or overwritten while open: nothing is acknowledged that
+ * is not stored at its path, the fault is reported once, and work continues when the right file is
  * back or a new one is set up. */
 #include "common/clock.h"
 #include "store/documents/documents.h"
@@ -148,7 +148,7 @@ typedef struct ir_accident {
     const char *name, *command;
     ir_status_t status; /* of the first try */
     const char *says;   /* part of its text */
-    ir_status_t then;   /* of the next one; OK: it goes on without help */
+    ir_status_t then;   /* expected status of the next put; OK: it continues by itself */
     const char *mend;   /* a command, or NULL: nothing */
     bool new_store;     /* set up after that */
     int kept;           /* of the two messages stored before */
@@ -254,7 +254,7 @@ static void expect(ir_place_t *place, const ir_accident_t *accident, ir_status_t
     }
 }
 
-/* What comes of putting, or with `idle` of asking. */
+/* The result of a put, or with `idle` of a check. */
 static ir_status_t attempt(ir_place_t *place, const ir_store_kind_t *kind, bool idle) {
     if (idle) {
         return kind->present(place);
@@ -314,7 +314,7 @@ static void test_graph(void **state) {
     }
 }
 
-/* Another program may do to the database what SQLite allows. */
+/* Another program may change the database in ways that SQLite allows. */
 static void test_no_false_alarm(void **state) {
     ir_place_t *place = *state;
     static const char *const commands[] = {

@@ -28,7 +28,7 @@ typedef struct ir_fake {
     unsigned fail_every;   /* every so many pushes answers RETRY; 0: none */
     unsigned refuse_every; /* every so many messages is refused; 0: none */
     unsigned again_every;  /* … is put off once */
-    ir_status_t reject;    /* every send is rejected for it; IR_OK: none is */
+    ir_status_t reject;    /* every send fails with this status; IR_OK: none does */
     bool no_login;
     ir_answers_t answers;
     unsigned motes[MESSAGES * 40];     /* as given, in order */

@@ -1,4 +1,4 @@
-/* What people are shown while a load is under way. */
+/* The progress display of a load. */
 #include "loadgen/measure/progress.h"
 
 #include "common/clock.h"
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-/* What is shown of this state, ten seconds after the start. */
+/* The display of this state, ten seconds after the start. */
 static void show(bool terminal, ir_progress_state_t *state, char text[static 2048]) {
     static const ir_targets_t none = {.count = 0};
     FILE *out = tmpfile();

@@ -1,6 +1,6 @@
 /* When a refusal is believed: after eight equal answers over two seconds with good control items
- * between them, at once when the code is about the data, and never while the server refuses what is
- * certainly good. Who does not wait for the proof sets the suspects aside. */
+ * between them, at once when the code is about the data, and never while the server refuses a
+ * certainly good item. A caller that does not wait for the proof sets the suspects aside. */
 #include "common/proof.h"
 
 #include <setjmp.h>
@@ -221,7 +221,7 @@ static void assert_set_aside(const ir_server_t *server, uint32_t count) {
     }
 }
 
-/* Each is tried alone once at most, which is no proof; the rest is written. */
+/* Each item is tried alone at most once, which is no proof; the rest is written. */
 static void suspects_are_set_aside_without_a_proof(void **state) {
     ir_server_t *server = *state;
     ir_error_t error;

@@ -33,7 +33,7 @@ static void other_numbers_are_unknown(void **state) {
     assert_string_equal(ir_reason_text((ir_reason_t)-1), "unknown");
 }
 
-/* Every reason is explained where people look it up. */
+/* Every reason is explained in the reference. */
 static void the_manual_knows_every_reason(void **state) {
     (void)state;
     static char manual[64 * 1024];
@@ -61,7 +61,7 @@ static void a_refusal_is_filled(void **state) {
     assert_string_equal(refusal.detail, "unit 'furlong' of 3");
 }
 
-/* One printable line, whatever a mote put into its names. */
+/* The text is one printable line, whatever a mote put into its names. */
 static void details_are_made_printable(void **state) {
     (void)state;
     ir_refusal_t refusal;
@@ -81,8 +81,8 @@ static void details_are_cut(void **state) {
     memset(&refusal, 0x55, sizeof refusal);
     ir_refusal_set(&refusal, IR_REASON_BAD_NAME, 0, "%s", text);
     assert_int_equal(strnlen(refusal.detail, sizeof refusal.detail), sizeof refusal.detail - 1);
-    /* A text that is part of the refusal itself is the caller's to copy before; an empty one is
-     * fine. */
+    /* A text that is part of the refusal itself must be copied by the caller first; an empty one is
+     * allowed. */
     ir_refusal_set(&refusal, IR_REASON_NONE, 0, "%s", "");
     assert_string_equal(refusal.detail, "");
 }

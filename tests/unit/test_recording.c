@@ -104,7 +104,7 @@ static void too_many_repetitions(void **state) {
     ir_source_close(&source);
 }
 
-/* What the worker's decoder finds in the body has the ids that the ledger will say. */
+/* The worker's decoder finds the same ids in the body as the ledger will contain. */
 static size_t check_message(const ir_source_t *source, uint64_t number, ir_arena_t *arena) {
     ir_buffer_t body;
     ir_senml_pack_t decoded = {0};

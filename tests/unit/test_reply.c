@@ -50,7 +50,7 @@ static void refuses_by_line(void **state) {
     ir_reply_free(reply);
 }
 
-/* Whatever a server answers, it says nothing of any pack unless it says so. */
+/* An answer says nothing about a pack unless it names it. */
 static void anything_else_says_nothing(void **state) {
     (void)state;
     static const char *const bodies[] = {

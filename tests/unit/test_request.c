@@ -1,5 +1,5 @@
-/* Requests of the HTTP server as the programs see them: what they say, answers that come later,
- * connections that close before. */
+/* Requests of the HTTP server as the programs see them: their content, later answers, connections
+ * that close first. */
 #include "http/connections.h"
 #include "http/listener.h"
 #include "tests/unit/http_client.h"
@@ -151,7 +151,7 @@ static void a_request_outlives_its_connection(void **state) {
     ir_request_answer(request, 202, "text/plain", ir_view_text("done\n"), false);
 }
 
-/* The address sanitizer tells what is left over or freed twice. */
+/* The address sanitizer detects leaks and double frees. */
 static void requests_end_with_the_server(void **state) {
     receive(*state, POST);
 }

@@ -43,7 +43,7 @@ static void no_rate_is_due_at_once(void **state) {
     assert_int_equal(due(&schedule), START);
 }
 
-/* A step of a third of a nanosecond's multiples must not add up. */
+/* Rounding errors of a third of a nanosecond per step must not add up. */
 static void long_runs_do_not_drift(void **state) {
     (void)state;
     ir_schedule_t schedule = schedule_of(3, IR_ARRIVALS_CONSTANT);
@@ -91,7 +91,7 @@ static void poisson_arrivals(void **state) {
     assert_true(fabs(sqrt(squares / MESSAGES) / mean_s - 1) < 0.02);
 }
 
-/* Whoever counts through the messages gets the same times; another seed gives others. */
+/* The times are reproducible; another seed gives different times. */
 static void poisson_is_repeatable(void **state) {
     (void)state;
     const ir_pattern_t other = {.rate = 1000, .arrivals = IR_ARRIVALS_POISSON, .seed = 8};

@@ -12,8 +12,8 @@
 
 #define BOUND_MS 500
 
-/* A target that keeps up to its capacity; a share of the trials, by a fixed sequence, goes wrong
- * although it would be kept, as on a machine where others work, too. */
+/* A target that sustains rates up to its capacity. By a fixed sequence a share of the trials fails
+ * anyway, as on a machine with other load. */
 typedef struct ir_model {
     double capacity;
     unsigned wrong_every; /* 0: never */
@@ -64,7 +64,7 @@ static void finds_the_capacity(void **state) {
     }
 }
 
-/* Without a rate the queue takes much more than comes out of it, or less than it could. */
+/* Without a rate the queue accepts far more than it delivers, or less than it could. */
 static void a_first_guess_that_is_far_off(void **state) {
     (void)state;
     ir_search_t found;
@@ -83,7 +83,7 @@ static void one_disturbed_trial_decides_nothing(void **state) {
     }
 }
 
-/* The quartiles tell how far the capacity went up and down meanwhile. */
+/* The quartiles show how much the capacity varied meanwhile. */
 static void a_capacity_that_varies(void **state) {
     (void)state;
     ir_search_t found;
@@ -108,7 +108,7 @@ static void nothing_is_kept(void **state) {
     assert_true(found.done && found.trials <= IR_SEARCH_TRIALS_MAX);
 }
 
-/* The result is of the time when it is close, not of what seemed so before. */
+/* The result reflects the end of the search, not earlier trials that seemed close. */
 static void a_capacity_that_falls(void **state) {
     (void)state;
     ir_search_t found;
@@ -121,7 +121,7 @@ static void a_capacity_that_falls(void **state) {
     assert_near(ir_search_result(&found).rate, 8000);
 }
 
-/* Until then some trials go wrong that decide the bisection. */
+/* Until then some trials that decide the bisection fail. */
 static void bounds_that_were_wrong(void **state) {
     (void)state;
     ir_search_t found;

@@ -1,5 +1,5 @@
-/* SenML decoding against tests/data/senml: every rule and every refusal, and every allocation that
- * fails. */
+/* SenML decoding, compared with tests/data/senml: every rule and every refusal; and with each
+ * allocation failing in turn. */
 #include "common/buffer.h"
 #include "observation/senml/senml.h"
 #include "tests/unit/failing_alloc.h"
@@ -126,7 +126,7 @@ static void decode(const sample_t *sample, ir_media_t media, ir_view_t body) {
     ir_buffer_free(&shown);
 }
 
-/* A copy of its own size on the heap, so that reading past the end is seen. */
+/* A heap copy of exactly its size, so that reads past the end are detected. */
 static ir_view_t exact(const char *data, size_t size) {
     char *copy = malloc(size > 0 ? size : 1);
     assert_non_null(copy);

@@ -59,7 +59,7 @@ static void first_messages(void **state) {
     ir_source_close(&source);
 }
 
-/* Fewer or more records than sensors: the observations are the same, in other messages. */
+/* With fewer or more records than sensors the observations are the same, in different messages. */
 static void records_fill_messages_in_order(void **state) {
     (void)state;
     static const unsigned records[] = {1, 3, 20};
@@ -108,7 +108,7 @@ static void seeds_and_starts_decide(void **state) {
 
 /* ---- the worker finds what the source says ---- */
 
-/* The ids of what the decoder lets through and the registry knows. */
+/* The ids of the records that the decoder accepts and the registry knows. */
 static size_t worker_ids(const ir_registry_t *registry, const ir_senml_pack_t *pack,
                          ir_id_t ids[static IDS_MAX]) {
     size_t count = 0;
@@ -246,7 +246,7 @@ static int64_t time_of(const ir_source_t *source, uint64_t number) {
     return time_ns;
 }
 
-/* When it is due, a message has been measured. */
+/* When a message is due, its values have been measured. */
 static void nothing_is_measured_after_it_is_due(void **state) {
     (void)state;
     static const unsigned records[] = {1, 7, 20};

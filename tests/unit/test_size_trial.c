@@ -1,4 +1,5 @@
-/* The broker's words tell how large a message may be; what is over the bound is refused unsent. */
+/* The broker's error text contains the largest message size; larger messages are refused without
+ * sending. */
 #include "broker/size_trial.h"
 
 #include "common/clock.h"
@@ -36,7 +37,7 @@ static void other_words_tell_nothing(void **state) {
     assert_int_equal(bound.most, 0);
 }
 
-/* Nobody listens there: what cannot be found out stays as it was, and is not asked for again. */
+/* Nobody listens there: an unknown limit stays unknown, and is not tried again. */
 static void what_cannot_be_tried_stays_unknown(void **state) {
     (void)state;
     ir_size_bound_t bound = {0};

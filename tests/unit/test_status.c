@@ -1,4 +1,5 @@
-/* Every status and outcome has a text of its own; an error's line is one line and bounded. */
+/* Every status and outcome has a different text; an error text is one line and limited in
+ * length. */
 #include "common/status.h"
 
 #include <setjmp.h>

@@ -137,7 +137,7 @@ static void packs_say_what_they_are_to_say(void **state) {
     }
 }
 
-/* The names of two runs differ, whatever else is the same. */
+/* The names of two runs differ, even if everything else is equal. */
 static void names_are_fresh(void **state) {
     (void)state;
     ir_source_options_t options = simulation;

@@ -1,5 +1,4 @@
-/* Tokens: the file, finding, by which header, issuing; what one mote may send; whose word on an
- * address is taken. */
+/* Tokens: the file, look-up, headers, issuing; rate limits of a mote; trusted proxies. */
 #include "common/clock.h"
 #include "ingest/bucket.h"
 #include "ingest/credentials.h"

@@ -16,8 +16,7 @@
 static ir_tracker_counts_t counts;
 static const ir_view_t no_mote;
 
-/* Ids that differ in the first bytes of their hash only now and then, so that places in the index
- * collide. */
+/* Ids whose hashes rarely differ in the first bytes, so that places in the index collide. */
 static ir_id_t id_of(unsigned n) {
     ir_id_t id = {{0}};
     id.bytes[9] = (uint8_t)(n % 3);
@@ -224,7 +223,8 @@ static void every_fate_has_a_text(void **state) {
     assert_string_equal(ir_fate_text(IR_FATE_COUNT), "unknown");
 }
 
-/* Also one that has come back must be answered before it is forgotten: its ticket is in use. */
+/* A message that has come back must still be answered before it is forgotten, because its ticket is
+ * in use. */
 static void no_room_until_the_oldest_is_answered(void **state) {
     (void)state;
     ir_tracker_t *tracker = ir_tracker_new(2, 1, 1, false);
@@ -239,7 +239,7 @@ static void no_room_until_the_oldest_is_answered(void **state) {
     ir_tracker_free(tracker);
 }
 
-/* Many turns of the ring: every id is found while it is remembered, none afterwards. */
+/* Many rounds of the ring: every id is found while it is remembered, and none afterwards. */
 static void the_index_holds_through_many_turns(void **state) {
     (void)state;
     enum { CAPACITY = 37, MESSAGES = 5000, DELAY = 20 };
@@ -351,7 +351,7 @@ static void guesses_after_a_resend_have_no_order(void **state) {
     ir_source_close(&source);
 }
 
-/* What is rejected comes by a queue of its own, before or after what is published. */
+/* Rejections come through a separate queue, before or after published messages. */
 static void rejections_are_matched_with_what_is_to_be_rejected(void **state) {
     (void)state;
     ir_source_t source = sources_open(&three_motes);

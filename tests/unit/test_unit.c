@@ -158,7 +158,7 @@ static void every_pair_has_its_exact_result(void **state) {
     }
 }
 
-/* A value with up to 4 significant digits comes back as it was, through any pair. */
+/* A value with up to 4 significant digits survives conversion there and back, for any pair. */
 static void values_come_back_as_they_were(void **state) {
     (void)state;
     static const double values[] = {1, 0.1, 8.9, 19.6, 99.99, 471, 1234, 9999, -3.5};
@@ -180,7 +180,7 @@ static void values_come_back_as_they_were(void **state) {
     assert_true(pairs > 60);
 }
 
-/* Also numbers with more digits than a conversion would leave. */
+/* Also numbers with more digits than a conversion would keep. */
 static void the_same_unit_changes_nothing(void **state) {
     (void)state;
     static const double values[] = {0.1 + 0.2, -0.0, 1e300, 4.9406564584124654e-324};
@@ -270,7 +270,7 @@ static void other_texts_are_no_units(void **state) {
     assert_null(ir_unit_find_qudt(ir_view("M\0xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 38)));
 }
 
-/* A text means one unit, and the base of each quantity is there. */
+/* Each text denotes one unit, and the table contains the base unit of each quantity. */
 static void the_table_is_consistent(void **state) {
     (void)state;
     for (size_t i = 0; i < ir_units_count; i++) {
@@ -298,7 +298,7 @@ static void the_table_is_consistent(void **state) {
     }
 }
 
-/* The first of the table, as registry.h wants it. */
+/* The first entry of the table, as registry.h requires. */
 static void the_shared_qudt_name_is_ntu(void **state) {
     (void)state;
     assert_string_equal(ir_unit_find_qudt(ir_view_text("NTU"))->senml, "NTU");

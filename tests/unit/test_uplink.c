@@ -204,7 +204,7 @@ static void test_a_full_spool(void **state) {
     }
     assert_true(taken * sizeof message <= 1 << 20);
     assert_true(count_segments(folder) > 4);
-    for (int i = 1; i <= 6; i++) { /* what a reader does with those it has confirmed */
+    for (int i = 1; i <= 6; i++) { /* removes confirmed segments, like a reader */
         snprintf(path, sizeof path, "%s/%010d.jsonl", folder, i);
         assert_int_equal(unlink(path), 0);
     }

@@ -1,4 +1,5 @@
-/* What the watch of exchanges and queues asks the broker, and what it makes of the answers. */
+/* The queries of the watch of exchanges and queues to the broker, and its reaction to the
+ * answers. */
 #include "broker/watch.h"
 #include "common/clock.h"
 #include "tests/unit/wire.h"
@@ -70,7 +71,7 @@ static void begin(ir_scene_t *scene, unsigned first) {
     wire_count(&scene->wire, 0);
 }
 
-/* As many declare-oks as objects come before the one that is missing. */
+/* Sends a declare-ok for each object before the missing one. */
 static void hear_present(ir_scene_t *scene, unsigned count) {
     for (unsigned i = 0; i < count; i++) {
         hear(scene, i < EXCHANGES ? AMQP_EXCHANGE_DECLARE_OK_METHOD : AMQP_QUEUE_DECLARE_OK_METHOD,
@@ -125,7 +126,7 @@ static void what_is_missing_is_found_told_and_made(void **state) {
     assert_int_equal(wire_count(&scene->wire, AMQP_QUEUE_BIND_METHOD), 1 + 8);
 }
 
-/* All bindings went with the exchange, those of other workers' queues too. */
+/* All bindings were deleted with the exchange, including those of other workers' queues. */
 static void the_maker_of_the_exchange_binds_all_queues(void **state) {
     ir_scene_t *scene = *state;
     ir_partition_set_add(&scene->mine, 0);
@@ -141,8 +142,8 @@ static void the_maker_of_the_exchange_binds_all_queues(void **state) {
     assert_int_equal(wire_count(&scene->wire, AMQP_QUEUE_BIND_METHOD), 1 + 8);
 }
 
-/* Its queue is there, but the exchange that another worker looks after is not: it does not ask
- * again and again until that is mended. */
+/* The worker's queue exists, but an exchange that another worker maintains is missing: it does not
+ * query repeatedly until that is repaired. */
 static void it_waits_for_what_is_not_its_own(void **state) {
     ir_scene_t *scene = *state;
     begin(scene, 7);

@@ -1,4 +1,4 @@
-/* What the broker has not answered for, by mote and by age; without a broker. */
+/* The window of unanswered messages, by mote and by age; tested without a broker. */
 #include "common/clock.h"
 #include "ingest/window.h"
 
@@ -83,7 +83,7 @@ static size_t open_messages(void) {
     return ir_outlet_window_counts(window)->messages;
 }
 
-/* Sends what may be sent now; the last message. */
+/* Sends what may be sent now; returns the last message. */
 static ir_outlet_window_message_t *send_all(int64_t now_ns) {
     ir_outlet_window_message_t *message = NULL;
     while (ir_outlet_window_next(window) != NULL) {
@@ -98,7 +98,7 @@ static ir_outlet_window_message_t *send_one(unsigned mote, int64_t now_ns) {
     return send_all(now_ns);
 }
 
-/* Its shipment's fate; it must be the last of its messages. */
+/* Answers the message and returns its shipment's result; it must be the shipment's last message. */
 static ir_shipment_fate_t answer(ir_outlet_window_message_t *message, bool confirmed) {
     ir_shipment_t *shipment = ir_outlet_window_answer(window, message, confirmed);
     assert_non_null(shipment);
@@ -164,7 +164,7 @@ static void one_request_of_a_mote_follows_the_other(void **state) {
     assert_int_equal(open_messages(), 7);
 }
 
-/* What a queue that confirms nothing gets of one mote is little; it grows with every confirm. */
+/* A queue that confirms nothing gets only a few messages of a mote; each confirm allows more. */
 static void a_mote_begins_with_fewer(void **state) {
     (void)state;
     const ir_outlet_window_limits_t limits = {.messages = MESSAGES,
@@ -240,7 +240,7 @@ static void those_that_wait_hold_half_at_most(void **state) {
     assert_true(admit(0, 1));
 }
 
-/* In a full window there is no time to wait until they are late. */
+/* In a full window overtaken messages count as late at once. */
 static void overtaken_messages_are_late_when_the_window_is_full(void **state) {
     (void)state;
     send_one(1, START_NS);
