@@ -19,9 +19,9 @@ from typing import NamedTuple
 SECONDS = 60
 PATHS = ("FILE", "DIR", "DIRECTORY", "FOLDER")  # placeholders that stand for a path
 SETTINGS = """\
-           Every setting can also be given in the settings file, in the section [common] or the section named after the
-           program; or in the environment as IR_NAME, in upper case with '_' instead of '-'. The command line overrides
-           the environment, which overrides the file. Passwords are not taken from the command line."""
+Every setting can also be given in the settings file, in the section [common] or the section named after the
+program; or in the environment as IR_NAME, in upper case with '_' instead of '-'. The command line overrides
+the environment, which overrides the file. Passwords are not taken from the command line."""
 
 
 class Option(NamedTuple):

@@ -1,9 +1,9 @@
 """Saves and restores a user's river (river.py).
 
-    python3 tools/keep.py backup     writes a new folder below TO= and keeps the newest COPIES=; works while the river
-    runs or is down python3 tools/keep.py restore    restores what is lost, from FROM=: a backup, or a folder whose
-    newest backup is used; STORE=
-                                     documents or graph: only that store
+    python3 tools/keep.py backup     writes a new folder below TO= and keeps the newest COPIES=; works while the river runs
+                                     or is down
+    python3 tools/keep.py restore    restores what is lost, from FROM=: a backup, or a folder whose newest backup is used;
+                                     STORE= documents or graph: only that store
 
 The stores are saved by `ir-store backup`. The backup also contains what cannot be made again: registry, credentials,
 options and ports, the ledgers of loads, and the brokers' definitions. Messages that wait in queues are not saved.

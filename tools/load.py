@@ -1,8 +1,7 @@
 """Puts load on a running stack, given only its description (stack.py), and compares what was sent with what the stores
 contain.
 
-    python3 tools/load.py             simulated motes on what `make up` started: MOTES= RATE= DURATION= VIA= DATA= from
-    the
+    python3 tools/load.py             simulated motes on what `make up` started: MOTES= RATE= DURATION= VIA= DATA= from the
                                       environment
     python3 tools/load.py find-max    searches for the highest sustained rate instead
 """

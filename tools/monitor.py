@@ -102,15 +102,13 @@ def monitor(environment):
 def show_where(river, prometheus):
     top = stack.ROOT / "monitoring" / "ir-top"
     print(f"""\
-          It runs until make down; its data are kept in {show(prometheus.directory)}.
-            prometheus   {prometheus.address}
-            alerts       {prometheus.address}/alerts
-            runbook      {show(stack.ROOT / 'docs' / 'howto' / 'runbook.md')}
-          Grafana: add the data source {prometheus.address} and import {show(GRAFANA)}/dashboards/*.json, or start it
-          with
-            RIVER_PROMETHEUS={prometheus.address} RIVER_DASHBOARDS={GRAFANA}/dashboards
-            GF_PATHS_PROVISIONING={GRAFANA}/provisioning
-          On a terminal: {show(top)} {show(river.folder)}""")
+It runs until make down; its data are kept in {show(prometheus.directory)}.
+  prometheus   {prometheus.address}
+  alerts       {prometheus.address}/alerts
+  runbook      {show(stack.ROOT / 'docs' / 'howto' / 'runbook.md')}
+Grafana: add the data source {prometheus.address} and import {show(GRAFANA)}/dashboards/*.json, or start it with
+  RIVER_PROMETHEUS={prometheus.address} RIVER_DASHBOARDS={GRAFANA}/dashboards GF_PATHS_PROVISIONING={GRAFANA}/provisioning
+On a terminal: {show(top)} {show(river.folder)}""")
 
 
 def main():

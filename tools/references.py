@@ -170,13 +170,13 @@ def metrics(folder):
 # ---- messages ----
 
 MESSAGES = """\
-           # Messages
+# Messages
 
-           {made}
+{made}
 
-           These messages call for action. Each ends with its number, such as `[IR-301]`; `…` stands for the variable
-           part. Messages that are not listed here report progress, or name the file and line of a mistake.
-           """
+These messages call for action. Each ends with its number, such as `[IR-301]`; `…` stands for the variable
+part. Messages that are not listed here report progress, or name the file and line of a mistake.
+"""
 GROUP = re.compile(r"/\* ---- (.*) ---- \*/")
 STRING = r'"(?:[^"\\]|\\.)*"'
 ROW = re.compile(rf"#define (IR_TEXT_\w+) IR_MESSAGE\((\d+), \\\n\s*({STRING}(?:\s*(?:{STRING}|PRIu64))*), \\\n\s*({STRING})\)")

@@ -1,11 +1,11 @@
 """The folder of a user's river: options, ports, registry, credentials, stores and broker data, kept from one start to
 the next. Neither runs nor `make clean` touch it.
 
-    river.json the options and the ports           registry/ the registry's files
-    mote-tokens MOTE TOKEN lines brokers/passwords USER PASSWORD lines of our own users stack.json while it runs: its
-    description      processes         the started processes
+    river.json        the options and the ports           registry/         the registry's files
+    mote-tokens       MOTE TOKEN lines                    brokers/passwords USER PASSWORD lines of our own users
+    stack.json        while it runs: its description      processes         the started processes
     programs.conf     addresses, for the programs' --settings
-    lock locked while it starts or stops     logs/, load-NNN/, the stores
+    lock              locked while it starts or stops     logs/, load-NNN/, the stores
 """
 
 import json

@@ -156,9 +156,9 @@ def compared(summary):
 
 
 NOT_A_MEASUREMENT = """
-                    This was a check, not a measurement: one burst of {seconds:.1f} s. Such a figure can vary
-                    severalfold with the machine's other load, and one run does not show the spread between runs. To
-                    compare platforms or tunings: make bench"""
+This was a check, not a measurement: one burst of {seconds:.1f} s. Such a figure can vary
+severalfold with the machine's other load, and one run does not show the spread between runs. To
+compare platforms or tunings: make bench"""
 
 
 def headline(summary):

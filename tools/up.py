@@ -1,11 +1,9 @@
 """Starts, stops and changes a user's river (river.py).
 
-    python3 tools/up.py up          starts it, or continues an existing one: REGISTRY= DATA= FRESH= LISTEN= and the
-    stack's
+    python3 tools/up.py up          starts it, or continues an existing one: REGISTRY= DATA= FRESH= LISTEN= and the stack's
                                     variables, from the environment
     python3 tools/up.py down        stops it
-    python3 tools/up.py registry    makes FILE= the registry of the running stack; returns when all programs have read
-    it
+    python3 tools/up.py registry    makes FILE= the registry of the running stack; returns when all programs have read it
 """
 
 import argparse

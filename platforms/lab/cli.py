@@ -14,9 +14,9 @@ from .parser import Parser
 from .state import Lab
 
 EPILOG = """\
-         PLATFORM is one of: {platforms}. The lab's directory is --lab or IR_LAB, its own network namespace --netns or
-         IR_LAB_NETNS. Exit status: 0 success, 1 an error, 77 not possible here (with the reason), 128 + N ended by
-         signal N. `exec` returns the command's own status."""
+PLATFORM is one of: {platforms}. The lab's directory is --lab or IR_LAB, its own network namespace --netns or
+IR_LAB_NETNS. Exit status: 0 success, 1 an error, 77 not possible here (with the reason), 128 + N ended by
+signal N. `exec` returns the command's own status."""
 
 
 def words(text):

@@ -6,10 +6,11 @@ a table, and the total of all tests in the last line.
 
     run.py                      make run, make run DOCUMENTS=mongodb GRAPH=fuseki, make test, on every release
     run.py --release trixie     only on that release (repeat the option for several)
-    run.py --step kills only that step (repeat the option for several): run, run-servers, test; and three long ones that
-    run only on request: kills, a worker killed forty times under load, with the release's RabbitMQ; upgrade, from
-    RabbitMQ 3 to 4 under load, with both releases'; newcomer, the README's commands as an ordinary user (newcomer.py),
-    in a root with nothing but what they need
+    run.py --step kills         only that step (repeat the option for several): run, run-servers, test; and three long ones
+                                that run only on request: kills, a worker killed forty times under load, with the
+                                release's RabbitMQ; upgrade, from RabbitMQ 3 to 4 under load, with both releases';
+                                newcomer, the README's commands as an ordinary user (newcomer.py), in a root with
+                                nothing but what they need
     run.py --quick --other      unit tests and a short make run, on the releases other than the host's
 
 Exit status 0: all passed; 1: something failed; 77: this host cannot do it, or has no network to make a root.

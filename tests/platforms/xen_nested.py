@@ -6,8 +6,8 @@ output on, and ends with its totals.
 
     IR_TEST_XEN_KINDS=pv,pvh      hvm is the slow one
     IR_TEST_XEN_TURNS=2           how often in a row
-    IR_TEST_XEN_ROLES=            broker,worker: with the pipeline's own processes, minutes more IR_TEST_XEN_MINUTES=25
-    steps that have not begun by then are skipped, with a message
+    IR_TEST_XEN_ROLES=            broker,worker: with the pipeline's own processes, minutes more
+    IR_TEST_XEN_MINUTES=25        steps that have not begun by then are skipped, with a message
 """
 
 import argparse
