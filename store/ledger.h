@@ -6,8 +6,8 @@
  *   w MOTE                    a mote that sent; the ledger says nothing about other motes
  *   m RAW-ID                  a confirmed message whose times are absolute, followed by an
  *   o OBSERVATION-ID          for each of its records
- *   u RAW-ID                  a message without a confirm, which may or may not be stored, with a p
- *   OBSERVATION-ID          for each of its records
+ *   u RAW-ID                  a message without a confirm, which may or may not be stored, with a
+ *   p OBSERVATION-ID          for each of its records
  *   r RAW-ID                  a message that must be refused completely (a deliberate fault)
  *   t CONTENT MOTE RECORDS SENT CONFIRMED [RAW-ID NAME]
  *                             a message whose times are relative to its arrival. The ids of its
