@@ -117,7 +117,7 @@ static bool has_broker(ir_gateway_t *gateway, ir_request_t *request) {
         const bool blocked = state == IR_OUTLET_BLOCKED;
         ir_intake_refuse(gateway, request, 503, blocked ? "broker-full" : "broker-away",
                          blocked ? "nothing was accepted: the broker accepts no messages at present"
-                                 : "nothing was taken: the broker is away",
+                                 : "nothing was accepted: the broker is away",
                          gateway->options->retry_after_ns);
     }
     return state == IR_OUTLET_OPEN;

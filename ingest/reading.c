@@ -32,7 +32,7 @@ static void conclude(ir_gateway_t *gateway, ir_request_t *request, const char *m
 }
 
 static void refuse_memory(ir_gateway_t *gateway, ir_request_t *request) {
-    refuse_for_now(gateway, request, "memory", "nothing was taken: out of memory");
+    refuse_for_now(gateway, request, "memory", "nothing was accepted: out of memory");
 }
 
 /* ---- when it arrived ---- */

@@ -8,8 +8,7 @@
 
 #define AGAIN                                                                                      \
     "send it again, unchanged and under the same Idempotency-Key: messages already stored are "    \
-    "not  "                                                                                        \
-    "stored twice (without a key, too, when all its times are absolute)"
+    "not stored twice (without a key, too, when all its times are absolute)"
 
 /* ---- answers ---- */
 
@@ -51,12 +50,12 @@ static void answer_settled(ir_gateway_t *gateway, ir_waiting_t *waiting) {
     case IR_SHIPMENT_UNSENT:
         answer_failed(gateway, waiting, "broker-away",
                       single
-                          ? "nothing was taken: the broker is away"
-                          : "the broker is down, and perhaps not everything was accepted:  " AGAIN);
+                          ? "nothing was accepted: the broker is away"
+                          : "the broker is away, and perhaps not everything was accepted: " AGAIN);
         break;
     case IR_SHIPMENT_REFUSED:
         answer_failed(gateway, waiting, "broker-full",
-                      single ? "nothing was taken: the broker refused it"
+                      single ? "nothing was accepted: the broker refused it"
                              : "the broker refused some of it: " AGAIN);
         break;
     case IR_SHIPMENT_TOO_LARGE:
@@ -70,7 +69,7 @@ static void answer_settled(ir_gateway_t *gateway, ir_waiting_t *waiting) {
     case IR_SHIPMENT_UNKNOWN:
         answer_failed(
             gateway, waiting, "unconfirmed",
-            "the broker did not confirm it, and it may or may not have been stored:  " AGAIN);
+            "the broker did not confirm it, and it may or may not have been stored: " AGAIN);
         break;
     }
 }
@@ -124,7 +123,7 @@ void ir_waiting_begin(ir_gateway_t *gateway, ir_request_t *request, ir_shipment_
     ir_waiting_t *waiting = calloc(1, sizeof *waiting);
     if (waiting == NULL) {
         ir_shipment_free(shipment);
-        ir_intake_refuse(gateway, request, 503, "memory", "nothing was taken: out of memory",
+        ir_intake_refuse(gateway, request, 503, "memory", "nothing was accepted: out of memory",
                          gateway->options->retry_after_ns);
         return;
     }
@@ -174,7 +173,7 @@ void ir_waiting_expire(ir_gateway_t *gateway, int64_t now_ns) {
         }
         answer_failed(
             gateway, first, "unconfirmed",
-            "the broker did not confirm in time, and it may or may not have been stored:  " AGAIN);
+            "the broker did not confirm in time, and it may or may not have been stored: " AGAIN);
         end_waiting(gateway, first);
     }
 }
