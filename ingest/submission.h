@@ -49,7 +49,7 @@ typedef struct ir_submission_pack {
 } ir_submission_pack_t;
 
 typedef struct ir_submission_fault {
-    size_t line; /* of the body, from 1; 0: the body is one pack */
+    size_t line; /* line of the body, from 1; 0: the body is one pack */
     ir_refusal_t refusal;
 } ir_submission_fault_t;
 

@@ -83,7 +83,7 @@ static void on_warning(void *context, const char *text) {
     ir_log(IR_LOG_WARN, "broker: %s", text);
 }
 
-/* Whom a key names: its mote, or else the whole of it. */
+/* The sender that a routing key names: its mote, or else the whole key. */
 static ir_view_t named_by(ir_view_t key) {
     const ir_view_t prefix = ir_view_text(IR_ROUTING_PREFIX);
     const bool mote = key.size > prefix.size && memcmp(key.data, prefix.data, prefix.size) == 0;

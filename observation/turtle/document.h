@@ -39,18 +39,18 @@ typedef struct ir_origin {
 /* IRIs and blank nodes are there once each, so that they compare as pointers; literals are not. */
 typedef struct ir_node {
     ir_node_kind_t kind;
-    ir_view_t text;          /* the IRI, the blank node's label, or the literal's text */
-    ir_view_t datatype;      /* of a literal: its IRI, or empty */
-    ir_view_t language;      /* of a literal, or empty */
-    const char *iri;         /* of an IRI or blank node: what it is called in N-Triples */
-    ir_fact_t *first, *last; /* those it is the subject of */
-    unsigned n_facts;        /* how many they are */
-    unsigned depth;          /* of nesting, of a blank node */
-    unsigned file;           /* that names it first */
-    bool unknown;            /* its IRI, or that of its datatype, is a fault that was told */
-    bool faulty;             /* a fault of what it says was told; it may lack more */
-    int term;                /* for the registry builder: its known term */
-    unsigned roles;          /* likewise: what it was found to be */
+    ir_view_t text;                   /* the IRI, the blank node's label, or the literal's text */
+    ir_view_t datatype;               /* of a literal: its IRI, or empty */
+    ir_view_t language;               /* of a literal, or empty */
+    const char *iri;                  /* of an IRI or blank node: what it is called in N-Triples */
+    ir_fact_t *first, *last;          /* those it is the subject of */
+    unsigned n_facts;                 /* how many they are */
+    unsigned depth;                   /* of nesting, of a blank node */
+    unsigned file;                    /* that names it first */
+    bool unknown;                     /* its IRI, or that of its datatype, is a reported fault */
+    bool faulty;                      /* a fault of what it says was told; it may lack more */
+    int term;                         /* for the registry builder: its known term */
+    unsigned roles;                   /* likewise: what it was found to be */
     void *meanings[IR_NODE_MEANINGS]; /* likewise: what was built from it */
 } ir_node_t;
 
@@ -78,7 +78,7 @@ typedef struct ir_turtle {
     ir_name_table_t nodes;      /* by kind and text */
     ir_name_table_t statements; /* by their nodes and file: those of subjects that have many */
     ir_fact_t *first, *last;
-    ir_fault_list_t *faults; /* those that were told, by file and line */
+    ir_fault_list_t *faults; /* reported faults, by file and line */
     ir_name_table_t told;    /* their texts */
     ir_buffer_t lost;        /* what could not be read of the files, as far as it is known */
     bool all_lost;           /* more than `lost` has */
@@ -88,9 +88,9 @@ typedef struct ir_turtle {
  * False when memory is out. The caller frees with ir_turtle_free. */
 bool ir_turtle_init(ir_turtle_t *turtle, ir_arena_t *arena, ir_fault_list_t *faults);
 
-/* Reads one more file; `path` is copied. Faults of its text are told, and it is read on behind
- * them: IR_OK. A file that cannot be read at all is an error: IR_ERR_NOT_FOUND, IR_ERR_IO,
- * IR_ERR_RANGE; IR_ERR_SYNTAX when another one has the same name. */
+/* Reads one more file; `path` is copied. Faults in its text are reported, and reading continues
+ * after them: IR_OK. A file that cannot be read at all is an error: IR_ERR_NOT_FOUND, IR_ERR_IO,
+ * IR_ERR_RANGE; IR_ERR_SYNTAX when another file has the same name. */
 ir_status_t ir_turtle_read(ir_turtle_t *turtle, const char *path, ir_error_t *error);
 
 /* Tells such an error as a fault. */
@@ -99,7 +99,7 @@ void ir_turtle_unreadable(ir_turtle_t *turtle, const ir_error_t *error);
 /* Frees the indexes; nodes and statements live on in the arena and can still be walked. */
 void ir_turtle_free(ir_turtle_t *turtle);
 
-/* A new node that nothing points to yet; NULL when memory is out. */
+/* A new node that nothing points to yet; NULL when memory is exhausted. */
 ir_node_t *ir_turtle_node(ir_turtle_t *turtle, ir_node_kind_t kind, ir_view_t text);
 
 /* The node of an IRI, or of a blank node's label with "_:" before it, made when it is not there;

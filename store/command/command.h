@@ -91,9 +91,10 @@ ir_status_t ir_store_last(const ir_stores_t *stores, ir_error_t *error);
 ir_status_t ir_store_rejected(const ir_stores_t *stores, char *const *words, int n_words,
                               ir_error_t *error);
 
-/* Shows how much the motes of options->mote, a pattern, or all of them sent between the options'
- * times, and with options->yes removes it from both stores; or parts of the graph alone (purge.c).
- */
+/* Shows how many data the selected motes (options->mote, a pattern; empty: all) sent in the
+ * options' time range. With options->yes removes them from both stores. Can also remove only parts
+ * of the graph (purge.c).
+ *  */
 ir_status_t ir_store_purge(const ir_stores_t *stores, ir_error_t *error);
 
 /* Saves both stores, and the files of options->with, into a new folder in the only argument

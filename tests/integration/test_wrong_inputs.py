@@ -76,7 +76,7 @@ ROWS = [
     variable("up.py registry", "make registry needs FILE=MY.ttl"),
     variable("load.py", "no stack is running below {dir}", 1, DATA="{dir}"),
     variable("load.py", "MOTES=0: it is a whole number from 1", MOTES="0"),
-    Row("tests/fuzz/run.py --check --seconds 0", "SECONDS=0: wants a whole number"),
+    Row("tests/fuzz/run.py --check --seconds 0", "SECONDS=0: needs a whole number"),
     Row("tests/fuzz/run.py --check nothing", "TARGETS=nothing: there is no such target"),
     # ---- settings of programs ----
     Row("ir-worker --check --offline", "environment IR_PARTITONS: no such setting; did you mean IR_PARTITIONS?", 2,

@@ -55,7 +55,7 @@ brokers_with() { # GUEST
         value "len(it['running_nodes'])"
 }
 
-@test "check tells that this host can, line by line" {
+@test "check lists each requirement as met" {
     run -0 ir check "$platform"
     [[ ${lines[0]} == "$platform: yes" ]]
     run -0 ir check --json "$platform"
@@ -67,7 +67,7 @@ brokers_with() { # GUEST
     [[ $(value "type(it['emulated']).__name__" <<<"$output") == bool ]]
 }
 
-@test "what cannot be is refused with status 77 and the reason" {
+@test "impossible requests are refused with status 77 and the reason" {
     run -77 ir provision "$platform" never ${kind:+--kind "$kind"} --network passthrough:0000:ff:1f.7
     [[ $output == *"passthrough"* || $output == *"PCI"* ]]
     run -77 ir provision "$platform" never ${kind:+--kind "$kind"} --set disk.bus=xen --set disk.bus=ide \
@@ -76,7 +76,7 @@ brokers_with() { # GUEST
     [[ -z $output ]]
 }
 
-@test "what is written wrongly is an error that names it" {
+@test "a misspelt request is an error that names the mistake" {
     run -1 ir provision "$platform" never --set cpu.quota=fast
     [[ $output == *cpu.quota* ]]
     run -1 ir provision "$platform" "Bad Name"
@@ -101,7 +101,7 @@ brokers_with() { # GUEST
     [[ $output == *boot* ]]
 }
 
-@test "boot returns when every role is ready; again it is running already" {
+@test "boot returns when every role is ready; a second boot finds it running" {
     timed boot "$platform" one
     run -0 ir status "$platform" one
     [[ $output == running ]]
@@ -134,7 +134,7 @@ brokers_with() { # GUEST
     [[ $(stored one) == "$sent" ]]
 }
 
-@test "stats are those of the guest as the host sees it" {
+@test "stats are the guest's usage as the host sees it" {
     timed stats "$platform" one >"$BATS_TEST_TMPDIR/stats"
     [[ $(value "it['cpu_seconds'] > 0 and it['memory_bytes'] > 1000000" <"$BATS_TEST_TMPDIR/stats") == True ]]
 }
@@ -272,14 +272,14 @@ alone_with_a_copy() {
     done
 }
 
-@test "killed in the middle of it, it can still be taken away" {
+@test "a guest killed during a verb can still be destroyed" {
     interrupted KILL 2 provision "$platform" broken ${kind:+--kind "$kind"} --root copy
     timed destroy "$platform" broken
     run -0 ir status "$platform" broken
     [[ $output == absent ]]
 }
 
-@test "destroy --all leaves nothing, and a second time neither" {
+@test "destroy --all leaves nothing, and can be repeated" {
     timed destroy --all
     no_residue
     ir destroy --all

@@ -61,7 +61,7 @@ answers() {
     run -0 ir exec kvm one cat /proc/sys/kernel/random/boot_id
 }
 
-@test "with shared storage: the same kernel goes on, elsewhere" {
+@test "with shared storage: the same kernel continues on the other host" {
     answers && before=$output
     timed migrate kvm one "shared:$(uri)"
     [[ $(domains "$(uri)") == *-one ]]
@@ -71,7 +71,7 @@ answers() {
     [[ $output == "$before" ]]
 }
 
-@test "away, its tuning is not at hand, but what it uses is" {
+@test "on the other host its tuning cannot be read, but its usage can" {
     run -1 ir migrate kvm one "shared:$(uri)"
     [[ $output == *home* ]]
     timed stats kvm one >"$BATS_TEST_TMPDIR/stats"
@@ -87,7 +87,7 @@ answers() {
     ir facts kvm one
 }
 
-@test "a host that has nothing of it: everything is copied, and fetched home when it stops there" {
+@test "a host without its files: everything is copied, and fetched home when it stops there" {
     other_daemon stop
     other_daemon start "$BATS_FILE_TMPDIR/guests-there"
     ir exec kvm one sh -c 'echo before >/var/lib/river/kept && sync'
@@ -101,7 +101,7 @@ answers() {
     [[ $output == before$'\n'there ]]
 }
 
-@test "a target that cannot be reached: the guest goes on at home" {
+@test "an unreachable target: the guest continues at home" {
     run -1 ir migrate kvm one "copy:qemu+unix:///system?socket=/nowhere"
     run -1 ir migrate kvm one somewhere
     answers

@@ -103,7 +103,7 @@ thread_on() { # NAME CPUS
     [[ $(ir exec kvm one sh -c 'ls /sys/bus/pci/drivers') == *e1000* ]]
 }
 
-@test "what this host has not is told before anything is made" {
+@test "missing features of this host are reported before anything is made" {
     local each
     for each in passthrough sriov; do
         run -77 ir provision kvm never --profile "$each"

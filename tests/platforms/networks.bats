@@ -60,7 +60,7 @@ from_host() {
     run ! from_host
 }
 
-@test "host-bridge: a bridge that is there is used and left as it was" {
+@test "host-bridge: an existing bridge is used and left unchanged" {
     run -77 ir provision "$platform" one ${kind:+--kind "$kind"} --network host-bridge:none-such
     [[ $output == *"no bridge none-such"* ]]
     provision zero
@@ -84,7 +84,7 @@ from_host() {
     run ! from_host
 }
 
-@test "vlan: guests of one number reach each other, or it is said what is missing" {
+@test "vlan: guests with the same VLAN reach each other, or the missing feature is named" {
     run ir provision "$platform" one ${kind:+--kind "$kind"} --network vlan:7
     if ((status == 77)); then
         [[ $output == *VLAN* ]]
@@ -96,7 +96,7 @@ from_host() {
     run ! from_host
 }
 
-@test "what needs hardware that is not there is refused with the reason" {
+@test "a profile without its hardware is refused with the reason" {
     for each in passthrough:0000:ff:1f.7 sriov:0000:ff:1f.7 e1000; do
         run -77 ir provision "$platform" one ${kind:+--kind "$kind"} --network "$each"
         echo "# $each: $output" >&3
@@ -105,7 +105,7 @@ from_host() {
     run -1 ir provision "$platform" one --network bridge:br0
 }
 
-@test "migrate needs a kernel that CRIU knows, or it goes on where it was" {
+@test "migrate works if CRIU supports the kernel; otherwise the guest stays" {
     provision one
     ir boot "$platform" one
     run ir migrate "$platform" one "$BATS_TEST_TMPDIR/checkpoint"

@@ -151,7 +151,7 @@ refused() { # PROFILE
     run -77 ir set "$platform" one inside.worker-pin=0
 }
 
-@test "what has no meaning here is refused with the reason" {
+@test "knobs without a meaning here are refused with the reason" {
     refused balloon
     refused e1000-ide
     refused virtio

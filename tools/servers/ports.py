@@ -40,7 +40,7 @@ def reserve(port):
 def _reservations():
     path = cache_directory() / "ports"
     path.parent.mkdir(parents=True, exist_ok=True)
-    return open(path, "ab")  # the kernel closes it, and ends the locks
+    return open(path, "ab")  # the kernel closes this file and releases the locks at the end
 
 
 def port_fault(host, port):

@@ -109,7 +109,8 @@ static ir_status_t put_locked(ir_nquads_t *graph, const ir_graph_pick_t *picks, 
     if (graph->lines.size == 0) {
         return IR_OK;
     }
-    /* The claim is written first: a claim without lines only costs a look-up. */
+    /* The claim (the batch's ids) is written before its lines: a claim without lines only costs a
+     * look-up. */
     status = write_claim(graph, error);
     if (status != IR_OK) {
         return status;
