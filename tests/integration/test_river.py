@@ -140,7 +140,7 @@ def test_the_first_hour(mine, tmp_path):
 
     mine.kill()
     text = mine.good("up.py", "up")
-    assert "going on" in text and mine.kept() == kept and mine.stored() == 3
+    assert "continuing" in text and mine.kept() == kept and mine.stored() == 3
     with tapping(text, tmp_path / "tap.log") as tap:
         paste(commands(text)["HTTP"])
         assert tap.communicate(timeout=60)[0].split()[1:3] == ["elbe-dresden", "jsonld"]
