@@ -50,8 +50,15 @@ class Disk:
         return Path(run("findmnt", "-n", "-o", "SOURCE", "--mountpoint", self.directory).strip()).name
 
     def break_down(self):
-        """Simulates an error of the device: the kernel makes the file system read-only while programs write to it."""
-        Path(f"/sys/fs/ext4/{self.device()}/trigger_fs_error").write_text("faults\n")
+        """Simulates an error of the device: the kernel makes the file system read-only while programs write to it.
+
+        The file system is frozen meanwhile. Otherwise the kernel may confirm an fdatasync(2) that is under way and lose its data
+        (one in twelve trials with Linux 6.18, in a file with preallocated blocks, as MongoDB's journal has them)."""
+        run("fsfreeze", "--freeze", self.directory)
+        try:
+            Path(f"/sys/fs/ext4/{self.device()}/trigger_fs_error").write_text("faults\n")
+        finally:
+            run("fsfreeze", "--unfreeze", self.directory)
 
     def unmount(self):
         return subprocess.run(["umount", self.directory], capture_output=True, timeout=60, check=False).returncode == 0
