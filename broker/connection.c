@@ -21,6 +21,7 @@
 /* Large enough for a header with all properties of an MQTT packet (ingest/start-mqtt.erl) and
  * RabbitMQ's additions. */
 #define RECEIVED_FRAME_BYTES (4 * 1024 * 1024)
+#define GOODBYE_NS (2 * IR_SECOND_NS)
 
 /* ---- connecting ---- */
 
@@ -231,6 +232,10 @@ static ir_status_t try_target(const ir_broker_options_t *options, const ir_broke
         status = socket_fault(opened, target, error);
         goto out;
     }
+    if (!ir_attempt_use(options->attempt, amqp_get_sockfd(made))) {
+        status = ir_error_set(error, IR_ERR_CONNECT, "connecting was broken off");
+        goto out;
+    }
     (void)amqp_set_handshake_timeout(made, &timeout);
     (void)amqp_set_rpc_timeout(made, &timeout);
     bound_sending(amqp_get_sockfd(made), options);
@@ -239,6 +244,7 @@ out:
     if (status == IR_OK) {
         *connection = made;
     } else {
+        (void)ir_attempt_use(options->attempt, -1);
         amqp_destroy_connection(made);
     }
     return status;
@@ -257,7 +263,8 @@ ir_status_t ir_broker_connect(const ir_broker_options_t *options, unsigned start
             status = try_target(options, &target, connection, error);
         }
         free(text);
-        if (status == IR_OK || status == IR_ERR_USAGE || status == IR_ERR_MEMORY) {
+        if (status == IR_OK || status == IR_ERR_USAGE || status == IR_ERR_MEMORY ||
+            !ir_attempt_use(options->attempt, -1)) {
             break;
         }
     }
@@ -334,9 +341,7 @@ static void say_goodbye(amqp_connection_state_t connection) {
     if (amqp_send_method(connection, 0, AMQP_CONNECTION_CLOSE_METHOD, &request) != AMQP_STATUS_OK) {
         return;
     }
-    const struct timeval *timeout = amqp_get_rpc_timeout(connection);
-    const int64_t end_ns =
-        ir_clock_monotonic() + timeout->tv_sec * IR_SECOND_NS + timeout->tv_usec * INT64_C(1000);
+    const int64_t end_ns = ir_clock_monotonic() + GOODBYE_NS;
     for (int64_t left_ns; (left_ns = end_ns - ir_clock_monotonic()) > 0;) {
         const struct timeval left = interval(left_ns);
         amqp_frame_t frame;

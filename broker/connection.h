@@ -3,6 +3,7 @@
 #ifndef IR_BROKER_CONNECTION_H
 #define IR_BROKER_CONNECTION_H
 
+#include "broker/attempt.h"
 #include "common/status.h"
 #include "common/view.h"
 
@@ -20,7 +21,7 @@ typedef struct ir_broker_options {
     const char *password; /* for URIs that have none; NULL: guest */
     const char *name;     /* connection_name, shown by RabbitMQ's management */
     const char *ca_file;  /* for amqps, or NULL */
-    int64_t timeout_ns;   /* for connecting, for each call and for closing */
+    int64_t timeout_ns;   /* for connecting and for each call */
     int heartbeat_s;
     size_t message_bytes; /* limit on published messages; 0: no limit */
     size_t trial_bytes;   /* the largest message to expect: publishers try it when they connect
@@ -28,6 +29,8 @@ typedef struct ir_broker_options {
     bool receives; /* the connection publishes nothing, and accepts larger frames than negotiated:
                       RabbitMQ adds its own headers to those of a message, even if that exceeds the
                       frame */
+    ir_attempt_t *attempt; /* another thread may break off connecting by it; NULL: none does. It
+                              keeps the socket of the connection that was made */
 } ir_broker_options_t;
 
 /* Connects, logs in and negotiates heartbeats. IR_ERR_CONNECT, IR_ERR_AUTH, IR_ERR_PROTOCOL (the
@@ -56,8 +59,8 @@ bool ir_broker_secure(const ir_broker_options_t *options);
  * the connection. */
 ir_view_t ir_broker_version(ir_connection_t *connection);
 
-/* Closes within the time-out, or drops the socket. Discards everything that still arrives. NULL is
- * allowed. */
+/* Waits two seconds at most for the server's goodbye. Discards everything that still arrives. NULL
+ * is allowed. */
 void ir_broker_disconnect(ir_connection_t *connection);
 
 /* Passes the duty of heartbeats to the caller. The caller must send one at least every half

@@ -49,6 +49,7 @@ struct ir_link {
     unsigned attempt;
     int done_fd;
     struct event *done;
+    ir_attempt_t attempting; /* what the thread does now */
     amqp_connection_state_t made;
     ir_status_t status;
     ir_error_t made_error;
@@ -67,6 +68,7 @@ static void *run_connecting(void *argument) {
     if (link->status == IR_OK) {
         link->status = link->events.prepare(link->context, link->made, &link->made_error);
     }
+    (void)ir_attempt_use(&link->attempting, -1);
     if (link->status != IR_OK) {
         ir_broker_disconnect(link->made);
         link->made = NULL;
@@ -311,6 +313,8 @@ ir_status_t ir_link_open(struct event_base *base, const ir_broker_options_t *opt
     made->context = context;
     made->done_fd = -1;
     made->attempt = UINT32_MAX;
+    ir_attempt_init(&made->attempting);
+    made->options.attempt = &made->attempting;
     ir_backoff_init(&made->backoff, FIRST_WAIT_NS, LONGEST_WAIT_NS);
     const ir_status_t status = make_events(made, error);
     if (status != IR_OK) {
@@ -362,6 +366,7 @@ void ir_link_close(ir_link_t *link) {
         return;
     }
     if (link->state == IR_LINK_CONNECTING) {
+        ir_attempt_cancel(&link->attempting);
         pthread_join(link->thread, NULL);
         ir_broker_disconnect(link->made);
     }
@@ -378,5 +383,6 @@ void ir_link_close(ir_link_t *link) {
     if (link->done_fd >= 0) {
         close(link->done_fd);
     }
+    ir_attempt_destroy(&link->attempting);
     free(link);
 }

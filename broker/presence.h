@@ -78,7 +78,7 @@ void ir_presence_ask_aside(ir_presence_t *presence, unsigned partition);
 /* Tells the others that this worker leaves, and sends nothing afterwards. */
 void ir_presence_leave(ir_presence_t *presence);
 
-/* Closes within the time-out. NULL is allowed. */
+/* Closes as ir_link_close does. NULL is allowed. */
 void ir_presence_close(ir_presence_t *presence);
 
 #endif

@@ -21,6 +21,7 @@ struct ir_queue_trial {
     void *context;
     int done_fd;
     struct event *event;
+    ir_attempt_t attempt;
     pthread_t thread;
     bool running; /* while true, the thread owns the fields below */
     unsigned partition;
@@ -57,6 +58,7 @@ static void *run(void *argument) {
     if (trial->status == IR_OK) {
         trial->status = consume(connection, trial->partition, &trial->error);
     }
+    (void)ir_attempt_use(&trial->attempt, -1);
     if (trial->status == IR_OK) {
         ir_broker_disconnect(connection);
     } else if (connection != NULL) {
@@ -97,6 +99,8 @@ ir_status_t ir_queue_trial_open(struct event_base *base, const ir_broker_options
     }
     made->options = *options;
     made->options.receives = true;
+    ir_attempt_init(&made->attempt);
+    made->options.attempt = &made->attempt;
     if (made->options.timeout_ns > LONGEST_NS) {
         made->options.timeout_ns = LONGEST_NS;
     }
@@ -119,6 +123,7 @@ void ir_queue_trial_close(ir_queue_trial_t *trial) {
         return;
     }
     if (trial->running) {
+        ir_attempt_cancel(&trial->attempt);
         pthread_join(trial->thread, NULL);
     }
     if (trial->event != NULL) {
@@ -127,5 +132,6 @@ void ir_queue_trial_close(ir_queue_trial_t *trial) {
     if (trial->done_fd >= 0) {
         close(trial->done_fd);
     }
+    ir_attempt_destroy(&trial->attempt);
     free(trial);
 }

@@ -1,6 +1,7 @@
 """A worker's readiness: ready means that arriving messages will be stored; otherwise it names what is missing."""
 
 import json
+import signal
 
 import pytest
 
@@ -267,6 +268,22 @@ def test_a_queue_that_does_not_answer(pipeline, messages, stop, start):
     assert worker.metric("ir_broker_reconnects_total") <= 1
     pipeline.stop_workers()
     pipeline.assert_exactly(messages[:200])
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_worker_ends_while_the_broker_hangs(pipeline, connected):
+    """It waits neither for the goodbye nor for a connection that is being made, whatever the time-out is."""
+    wait = ("--timeout=30min",)
+    worker = pipeline.worker(*wait) if connected else None
+    pipeline.broker.process.send_group(signal.SIGSTOP)
+    try:
+        if not connected:
+            worker = pipeline.worker(*wait, wait=False)
+            worker.await_listening()
+            harness.wait_for(lambda: "consuming" in worker.text(), "the worker to connect")
+        assert worker.stop() == 0
+    finally:
+        pipeline.broker.process.send_group(signal.SIGCONT)
 
 
 def test_a_peer_that_dies(pipeline):

@@ -1,0 +1,27 @@
+/* Breaks off an attempt to connect from another thread. The owner embeds it, and gives its address
+ * to ir_broker_connect by the options. */
+#ifndef IR_BROKER_ATTEMPT_H
+#define IR_BROKER_ATTEMPT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+typedef struct ir_attempt {
+    pthread_mutex_t lock;
+    int fd; /* of the connection that is being made; -1: none */
+    bool cancelled;
+} ir_attempt_t;
+
+void ir_attempt_init(ir_attempt_t *attempt);
+void ir_attempt_destroy(ir_attempt_t *attempt);
+
+/* Any thread. What waits for the server's answer on this connection fails at once, and no further
+ * connection is begun. Only the connect(2) to a host that is not there is not interrupted: it ends
+ * with its time-out. */
+void ir_attempt_cancel(ir_attempt_t *attempt);
+
+/* The thread that connects: this socket is in use from now on; -1: none, before it is closed.
+ * Returns false if the attempt is cancelled. NULL is allowed. */
+bool ir_attempt_use(ir_attempt_t *attempt, int fd);
+
+#endif
