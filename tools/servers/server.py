@@ -116,7 +116,7 @@ class Server(Startable):
 
     def await_ready(self, ready=None):
         if not wait_until(ready or self.ready, START_SECONDS, self.check):
-            raise self.error(f"is not ready after {START_SECONDS:.0f} s")
+            raise self.error(f"is not ready after {START_SECONDS:.0f} s (IR_SERVER_SECONDS=600 allows more time)")
 
     def check(self):
         """Raises unless it runs."""
