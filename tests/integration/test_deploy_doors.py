@@ -72,7 +72,7 @@ def test_limits_are_the_documented_ones(example):
         lines = "\n".join(frontends(text)[name])
         assert f"acl too_many sc0_conn_cur gt {limits['connections-per-source']}\n" in lines
         assert f"acl too_many sc0_conn_rate gt {limits['new-connections-per-source']}\n" in lines
-    assert f"sc0_http_req_rate gt {limits['requests-per-source']} }}" in text
+    assert f"acl too_fast sc0_http_req_rate gt {limits['requests-per-source']}\n" in text
     house = json.loads(example.services.files(example.named("broker-1"))["services/broker/definitions.json"])
     most = {each["name"]: each["definition"]["max-length"] for each in house["policies"]}
     assert most == {"ir-observations": int(limits["queue-messages"]), "ir-rejected": int(limits["rejected-messages"])}

@@ -104,7 +104,7 @@ class Broken:
 def test_a_watch_that_dies_ends_the_run():
     watching = watch.Watch(Broken())
     watching.start()
-    with pytest.raises(servers.ServerError, match="ended by itself"):
+    with pytest.raises(servers.ServerError, match="ended unexpectedly"):
         watching.await_normal(0, 60)
 
 

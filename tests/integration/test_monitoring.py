@@ -557,7 +557,7 @@ def test_a_users_river_is_watched():
             assert re.search(r"rabbit-1 +http://127.0.0.1:\d+/metrics", said) and "make monitor" in said and "ir-top" in said
             said = mine.good("monitor.py", PACE="30")
             address = re.search(r"prometheus +(http://\S+)", said).group(1)
-            assert "runs already" in mine.good("monitor.py") and address in mine.good("monitor.py")
+            assert "already running" in mine.good("monitor.py") and address in mine.good("monitor.py")
 
             def up():
                 with urllib.request.urlopen(f"{address}/api/v1/query?query=count(up==1)", timeout=20) as answer:

@@ -188,9 +188,9 @@ def test_something_that_says_yes_to_everything(make_pipeline, fuseki):
         pipeline = make_pipeline(graph=proxy.uri(fuseki)).init()
         proxy.fault = lambda *_: yes
         status, text, _ = pipeline.call("ir-worker", "--check", *pipeline.arguments())
-        assert status == 1 and "graph      WRONG" in text and "is not there" in text, text
+        assert status == 1 and "graph      WRONG" in text and "is missing" in text, text
         status, text, _ = pipeline.call("ir-store", "status", *pipeline.stores())
-        assert status == 1 and "is not there" in text, text
+        assert status == 1 and "is missing" in text, text
         worker = pipeline.worker(wait=False)
         worker.await_listening()
         harness.wait_for(lambda: "graph" in (worker.not_ready() or ""), "not ready")

@@ -276,12 +276,13 @@ def test_a_graph_server_goes_on_with_its_data(name, tmp_path):
 def test_a_reboot_ends_everything(tmp_path, monkeypatch):
     """A file with process ids is valid only until the machine reboots."""
     made = river.River(tmp_path)
-    monkeypatch.setattr(servers, "_journal", None)
+    monkeypatch.setattr(servers.process, "_journal", None)
     servers.record_in(made.processes)
     process = servers.Process(["sleep", "60"], tmp_path / "log")
     made.started({"workers": [], "gateways": []})
     assert made.description() is not None and len(servers.recorded(made.processes)) == 1
-    monkeypatch.setattr(servers, "boot_id", lambda: "another")
+    for module in (servers, servers.process):
+        monkeypatch.setattr(module, "boot_id", lambda: "another")
     assert made.description() is None and servers.recorded(made.processes) == []
     monkeypatch.undo()
     assert made.stop() == 1 and not process.alive()
