@@ -55,7 +55,8 @@ void ir_link_yield(ir_link_t *link);
 void ir_link_pause(ir_link_t *link);
 void ir_link_resume(ir_link_t *link);
 
-/* Closes within two seconds, also while connecting, unless the host is not there (ir_attempt_cancel). NULL is allowed. */
+/* Closes within two seconds, also while connecting, unless the host is not there
+ * (ir_attempt_cancel). NULL is allowed. */
 void ir_link_close(ir_link_t *link);
 
 #endif
